@@ -1,0 +1,3 @@
+//! The `hushwatch` command.
+
+fn main() {}

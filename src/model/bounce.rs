@@ -1,0 +1,119 @@
+//! One bounce or complaint.
+
+use serde::{Deserialize, Serialize};
+
+use super::mail::{BOUNCE_TESTING_DOMAIN, domain_of};
+use super::{StreamId, Timestamp};
+
+/// What a bounce means for the watcher. Postmark's own words are in [`Bounce::kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BounceClass {
+    /// The address does not exist.
+    Hard,
+    /// The receiver refused the sender or the content.
+    Blocked,
+    /// Temporary, or of unknown cause; reported, not counted as a bounce.
+    Soft,
+    /// The recipient complained of spam.
+    Complaint,
+    /// Refused before it was stored, or failed to render; counted apart.
+    Api,
+    /// Not a failure (auto-responders, address changes, operator's own actions).
+    Ignored,
+    /// A type this version does not know.
+    Other,
+}
+
+impl BounceClass {
+    /// Every class, in the order in which they are told.
+    pub const ALL: [Self; 7] = [
+        Self::Hard,
+        Self::Blocked,
+        Self::Soft,
+        Self::Complaint,
+        Self::Api,
+        Self::Ignored,
+        Self::Other,
+    ];
+
+    /// The class of Postmark's bounce `Type`. `TypeCode` is not used: documented answers contradict each other on it.
+    pub fn of(kind: &str) -> Self {
+        match kind {
+            "HardBounce" | "BadEmailAddress" => Self::Hard,
+            "Blocked" | "DMARCPolicy" | "SpamNotification" | "VirusNotification" => Self::Blocked,
+            "SoftBounce" | "DnsError" | "Transient" | "Unknown" => Self::Soft,
+            "SpamComplaint" => Self::Complaint,
+            "SMTPApiError" | "TemplateRenderingFailed" => Self::Api,
+            "ManuallyDeactivated"
+            | "ChallengeVerification"
+            | "AutoResponder"
+            | "AddressChange"
+            | "Subscribe"
+            | "Unsubscribe"
+            | "OpenRelayTest"
+            | "Unconfirmed"
+            | "InboundError" => Self::Ignored,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether it counts towards the bounce rate.
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::Hard | Self::Blocked)
+    }
+
+    /// The word in the database and for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hard => "hard",
+            Self::Blocked => "blocked",
+            Self::Soft => "soft",
+            Self::Complaint => "complaint",
+            Self::Api => "api",
+            Self::Ignored => "ignored",
+            Self::Other => "other",
+        }
+    }
+
+    /// The class of a stored word; what is not known is `Other`.
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|c| c.name() == name)
+            .unwrap_or(Self::Other)
+    }
+}
+
+/// A bounce as Postmark lists it, without subject or content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounce {
+    /// Postmark's bounce id; may exceed 2⁵³.
+    pub id: i64,
+    /// The stream it was asked for.
+    pub stream: StreamId,
+    /// The message that bounced, where Postmark names it.
+    pub message: Option<String>,
+    /// Postmark's `Type`, of any value.
+    pub kind: String,
+    /// When it happened, which may be days after the message was sent.
+    pub at: Timestamp,
+    /// The recipient.
+    pub recipient: String,
+    /// The message's tag, if it has one.
+    pub tag: Option<String>,
+    /// Postmark's description of the type.
+    pub description: String,
+}
+
+impl Bounce {
+    /// What it means for the watcher.
+    pub fn class(&self) -> BounceClass {
+        BounceClass::of(&self.kind)
+    }
+
+    /// Whether it came from Postmark's bounce testing, and is left out of every count.
+    pub fn is_bounce_test(&self) -> bool {
+        domain_of(&self.recipient) == BOUNCE_TESTING_DOMAIN
+    }
+}

@@ -1,0 +1,18 @@
+//! The words of the domain, as plain values.
+
+mod bounce;
+mod coverage;
+mod finding;
+mod history;
+mod incident;
+mod mail;
+mod names;
+mod rule;
+mod time;
+
+pub use bounce::{Bounce, BounceClass};
+pub use coverage::{Coverage, Kind};
+pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
+pub use names::{ServerName, StreamId};
+pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
+pub use time::{DAY, HOUR, MINUTE, Span, Timestamp};

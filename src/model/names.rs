@@ -1,0 +1,39 @@
+//! What is being watched.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The name by which a Postmark server is known in the configuration, in messages and in the database.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ServerName(pub String);
+
+/// The id of a message stream of a server, such as `outbound` or `broadcast`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StreamId(pub String);
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for ServerName {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl From<&str> for StreamId {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}

@@ -1,0 +1,182 @@
+//! The rules and their settings, validated: a value of these types makes sense.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DAY, HOUR};
+
+/// How urgent an incident is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Wants a look; in `mode = "digest"` it waits for the digest.
+    Warn,
+    /// Wants a person now, in every mode.
+    Wake,
+}
+
+impl Severity {
+    /// The word in configuration, JSON and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Wake => "wake",
+        }
+    }
+}
+
+/// What may not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Postmark refuses for a reason of the account.
+    AccountInactive,
+    /// We cannot see.
+    Blind,
+    /// Nothing was sent where own history expected mail.
+    SendSilence,
+    /// Far less was sent than own history expects.
+    SendDrop,
+    /// Mail was sent, and of the mail that was followed none is delivered.
+    DeliverySilence,
+    /// Hard bounces above 5% of more than 100 messages.
+    HardBounceWake,
+    /// Bounce rate above its threshold.
+    BounceRate,
+    /// Complaint rate above its threshold.
+    SpamRate,
+    /// A complaint from outside the own domains.
+    SpamComplaintExternal,
+    /// Mail to an operator's own address bounced.
+    OperatorBounce,
+}
+
+impl Rule {
+    /// Every rule, the stronger before the weaker which it silences.
+    pub const ALL: [Self; 10] = [
+        Self::AccountInactive,
+        Self::Blind,
+        Self::SendSilence,
+        Self::SendDrop,
+        Self::DeliverySilence,
+        Self::HardBounceWake,
+        Self::BounceRate,
+        Self::SpamRate,
+        Self::SpamComplaintExternal,
+        Self::OperatorBounce,
+    ];
+
+    /// The name in configuration, JSON, database and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccountInactive => "account_inactive",
+            Self::Blind => "blind",
+            Self::SendSilence => "send_silence",
+            Self::SendDrop => "send_drop",
+            Self::DeliverySilence => "delivery_silence",
+            Self::HardBounceWake => "hard_bounce_wake",
+            Self::BounceRate => "bounce_rate",
+            Self::SpamRate => "spam_rate",
+            Self::SpamComplaintExternal => "spam_complaint_external",
+            Self::OperatorBounce => "operator_bounce",
+        }
+    }
+
+    /// The rule of a stored name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.name() == name)
+    }
+
+    /// Whether it watches a whole server rather than one stream.
+    pub const fn is_of_server(self) -> bool {
+        matches!(self, Self::AccountInactive | Self::Blind)
+    }
+
+    /// Whether it tells of single events and closes silently a day after the last.
+    pub const fn is_of_events(self) -> bool {
+        matches!(self, Self::SpamComplaintExternal | Self::OperatorBounce)
+    }
+
+    /// Whether an open incident of this rule silences one of `weaker` on the same server (and stream, where both have one).
+    pub const fn silences(self, weaker: Self) -> bool {
+        match self {
+            Self::AccountInactive => !matches!(weaker, Self::AccountInactive),
+            Self::Blind => !matches!(weaker, Self::AccountInactive | Self::Blind),
+            Self::HardBounceWake => matches!(weaker, Self::BounceRate),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Settings of `bounce_rate` or `spam_rate`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateRule {
+    /// Fires strictly above this share, in (0, 1).
+    pub threshold: f64,
+    /// The trailing window.
+    pub window: Duration,
+    /// Fewest messages that make a rate, at least 1.
+    pub min_denominator: u64,
+    /// A breach that returns this soon after it resolved is the same incident.
+    pub suppress: Duration,
+    /// Fires only if the lower end of the Clopper-Pearson interval of this two-sided level exceeds the threshold.
+    pub confidence: Option<f64>,
+    /// How urgent.
+    pub severity: Severity,
+}
+
+/// Settings of `send_silence`, `send_drop` and `delivery_silence`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SilenceRule {
+    /// Accepted false silence alarms a year, of the whole installation; above 0.
+    pub false_alarms_per_year: f64,
+    /// Nothing is said of silence before this much history.
+    pub min_history: Duration,
+}
+
+/// Every rule's settings for one server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    /// Silence of every kind.
+    pub silence: SilenceRule,
+    /// Bounces.
+    pub bounce_rate: RateRule,
+    /// Complaints.
+    pub spam_rate: RateRule,
+    /// Domains whose complaints are our own tests; `spam_complaint_external` is off while this is empty.
+    pub own_domains: Vec<String>,
+    /// Addresses whose bounces wake.
+    pub operator_addresses: Vec<String>,
+}
+
+impl Default for Rules {
+    /// The built-in values of `monitor.toml`.
+    fn default() -> Self {
+        let rate = |threshold, window, min_denominator| RateRule {
+            threshold,
+            window,
+            min_denominator,
+            suppress: HOUR,
+            confidence: None,
+            severity: Severity::Warn,
+        };
+        Self {
+            silence: SilenceRule {
+                false_alarms_per_year: 4.0,
+                min_history: 7 * DAY,
+            },
+            bounce_rate: rate(0.01, HOUR, 10),
+            spam_rate: rate(0.001, DAY, 25),
+            own_domains: Vec::new(),
+            operator_addresses: Vec::new(),
+        }
+    }
+}

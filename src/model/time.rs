@@ -1,0 +1,185 @@
+//! Instants and spans, in whole milliseconds UTC.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Sixty seconds.
+pub const MINUTE: Duration = Duration::from_secs(60);
+/// Sixty minutes.
+pub const HOUR: Duration = Duration::from_secs(3600);
+/// Twenty-four hours; a local day may have 23 or 25.
+pub const DAY: Duration = Duration::from_secs(86_400);
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The earliest instant that is still a date in every calendar used here (0001-01-01).
+    pub const MIN: Self = Self(-62_135_596_800_000);
+    /// The latest one (9999-12-31T23:59:59.999Z).
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// From whole seconds since 1970.
+    pub const fn from_secs(seconds: i64) -> Self {
+        Self(seconds * 1000)
+    }
+
+    /// Reads RFC 3339, of any offset; anything finer than a millisecond is cut off.
+    pub fn parse(text: &str) -> Option<Self> {
+        let parsed = DateTime::parse_from_rfc3339(text.trim()).ok()?;
+        Some(Self(parsed.timestamp_millis()).clamp(Self::MIN, Self::MAX))
+    }
+
+    /// As a calendar value in UTC.
+    pub fn to_utc(self) -> DateTime<Utc> {
+        let clamped = self.clamp(Self::MIN, Self::MAX);
+        Utc.timestamp_millis_opt(clamped.0)
+            .single()
+            .unwrap_or_default()
+    }
+
+    /// Time from `earlier` to here; zero where `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// The start of the span of length `every` (counted from 1970) that holds this instant.
+    pub fn floor(self, every: Duration) -> Self {
+        let step = i64::try_from(every.as_millis()).unwrap_or(i64::MAX).max(1);
+        Self(self.0.div_euclid(step) * step)
+    }
+
+    /// This instant if it begins a span of length `every`, else the start of the next.
+    pub fn ceil(self, every: Duration) -> Self {
+        let floor = self.floor(every);
+        if floor == self { self } else { floor + every }
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+    fn add(self, span: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+    fn sub(self, span: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+}
+
+/// RFC 3339 in UTC, with milliseconds only where there are any.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = if self.0 % 1000 == 0 {
+            SecondsFormat::Secs
+        } else {
+            SecondsFormat::Millis
+        };
+        f.write_str(&self.to_utc().to_rfc3339_opts(format, true))
+    }
+}
+
+/// A half-open span of time, `[from, until)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Span {
+    /// First instant inside.
+    pub from: Timestamp,
+    /// First instant after.
+    pub until: Timestamp,
+}
+
+impl Span {
+    /// `[from, until)`; empty where `until` is not after `from`.
+    pub const fn new(from: Timestamp, until: Timestamp) -> Self {
+        Self { from, until }
+    }
+
+    /// The span of length `length` that ends at `until`.
+    pub fn before(until: Timestamp, length: Duration) -> Self {
+        Self {
+            from: until - length,
+            until,
+        }
+    }
+
+    /// Whether no instant lies inside.
+    pub fn is_empty(self) -> bool {
+        self.until <= self.from
+    }
+
+    /// Whether `at` lies inside.
+    pub fn contains(self, at: Timestamp) -> bool {
+        self.from <= at && at < self.until
+    }
+
+    /// What both spans hold.
+    #[must_use]
+    pub fn intersect(self, other: Self) -> Self {
+        Self {
+            from: self.from.max(other.from),
+            until: self.until.min(other.until),
+        }
+    }
+
+    /// Its length.
+    pub fn length(self) -> Duration {
+        self.until.since(self.from)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, {})", self.from, self.until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_survives_its_text() {
+        for text in [
+            "2026-03-08T07:00:00Z",
+            "1970-01-01T00:00:00.001Z",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert_eq!(Timestamp::parse(text).expect("valid").to_string(), text);
+        }
+        assert_eq!(
+            Timestamp::parse("2026-03-08T03:00:00-04:00")
+                .expect("valid")
+                .to_string(),
+            "2026-03-08T07:00:00Z"
+        );
+        assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn floors_and_ceilings_hold_before_1970_too() {
+        let at = Timestamp::from_secs(-1);
+        assert_eq!(at.floor(HOUR), Timestamp::from_secs(-3600));
+        assert_eq!(at.ceil(HOUR), Timestamp::from_secs(0));
+        assert_eq!(
+            Timestamp::from_secs(7200).ceil(HOUR),
+            Timestamp::from_secs(7200)
+        );
+    }
+}

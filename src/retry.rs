@@ -1,0 +1,227 @@
+//! How to try again. The only file that names `backoff`, which is unmaintained (RUSTSEC-2025-0012): swapping it is a
+//! change to this file.
+
+use std::future::Future;
+use std::time::Duration;
+
+use backoff::backoff::Backoff;
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
+
+/// How often and how patiently to try.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Attempts in all, at least 1.
+    pub attempts: u32,
+    /// Wait before the second attempt; doubles from there, give or take half (jitter).
+    pub initial: Duration,
+    /// Longest wait between attempts. A peer that asks for more is not tried again in this call.
+    pub longest: Duration,
+}
+
+impl Policy {
+    /// One attempt, no wait.
+    pub const ONCE: Self = Self {
+        attempts: 1,
+        initial: Duration::ZERO,
+        longest: Duration::ZERO,
+    };
+}
+
+/// What a failed attempt says about the next.
+pub trait Retryable {
+    /// Whether another attempt may succeed.
+    fn is_transient(&self) -> bool;
+    /// How long the peer asked to be left alone.
+    fn retry_after(&self) -> Option<Duration>;
+}
+
+/// Runs `attempt` until it succeeds, fails for good, or `policy` is used up; the last error is returned as it is.
+///
+/// `backoff`'s own `retry` follows a `Retry-After` past every limit, so the loop is here and only its intervals are used.
+pub async fn retry<T, E, A, F>(policy: &Policy, mut attempt: A) -> Result<T, E>
+where
+    E: Retryable,
+    A: FnMut() -> F,
+    F: Future<Output = Result<T, E>>,
+{
+    let mut intervals = intervals(policy);
+    let mut left = policy.attempts.max(1);
+    loop {
+        left -= 1;
+        let error = match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        if left == 0 || !error.is_transient() {
+            return Err(error);
+        }
+        let Some(wait) = wait(policy, intervals.next_backoff(), error.retry_after()) else {
+            return Err(error);
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// The next wait, never under what the peer asked for; `None` where it asked for more than `policy` allows.
+fn wait(policy: &Policy, interval: Option<Duration>, asked: Option<Duration>) -> Option<Duration> {
+    let own = interval.unwrap_or(policy.longest).min(policy.longest);
+    match asked {
+        None => Some(own),
+        Some(asked) if asked <= policy.longest => Some(own.max(asked)),
+        Some(_) => None,
+    }
+}
+
+fn intervals(policy: &Policy) -> ExponentialBackoff {
+    ExponentialBackoffBuilder::new()
+        .with_initial_interval(policy.initial)
+        .with_multiplier(2.0)
+        .with_randomization_factor(0.5)
+        .with_max_interval(policy.longest)
+        .with_max_elapsed_time(None)
+        .build()
+}
+
+/// Reads a `Retry-After` value: seconds, or an HTTP date relative to `now_secs` (seconds since 1970).
+/// Nonsense is `None`; a date in the past is zero.
+pub fn parse_retry_after(value: &str, now_secs: i64) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    if let Ok(seconds) = value.parse::<f64>() {
+        return (seconds.is_finite() && (0.0..1e15).contains(&seconds))
+            .then(|| Duration::from_secs_f64(seconds));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+    Some(Duration::from_secs(
+        u64::try_from(date.timestamp() - now_secs).unwrap_or(0),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::cell::Cell;
+
+    struct Failure {
+        transient: bool,
+        asked: Option<Duration>,
+    }
+
+    impl Retryable for Failure {
+        fn is_transient(&self) -> bool {
+            self.transient
+        }
+        fn retry_after(&self) -> Option<Duration> {
+            self.asked
+        }
+    }
+
+    const POLICY: Policy = Policy {
+        attempts: 4,
+        initial: Duration::from_millis(500),
+        longest: Duration::from_secs(30),
+    };
+
+    async fn attempts_until(failure: impl Fn() -> Failure) -> u32 {
+        let count = Cell::new(0);
+        let result: Result<(), Failure> = retry(&POLICY, || {
+            count.set(count.get() + 1);
+            let failure = failure();
+            async move { Err(failure) }
+        })
+        .await;
+        assert!(result.is_err());
+        count.get()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_passing_fault_is_tried_as_often_as_allowed_and_a_refusal_once() {
+        assert_eq!(
+            attempts_until(|| Failure {
+                transient: true,
+                asked: None
+            })
+            .await,
+            4
+        );
+        assert_eq!(
+            attempts_until(|| Failure {
+                transient: false,
+                asked: None
+            })
+            .await,
+            1
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absurd_retry_after_ends_the_attempts_instead_of_hanging() {
+        let asked = Some(Duration::from_secs(86_400 * 365));
+        assert_eq!(
+            attempts_until(|| Failure {
+                transient: true,
+                asked
+            })
+            .await,
+            1
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_after_within_bounds_is_honoured() {
+        let before = tokio::time::Instant::now();
+        let asked = Some(Duration::from_secs(7));
+        assert_eq!(
+            attempts_until(|| Failure {
+                transient: true,
+                asked
+            })
+            .await,
+            4
+        );
+        assert!(before.elapsed() >= Duration::from_secs(21));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = 1_445_412_479;
+        assert_eq!(
+            parse_retry_after(" 30 ", now),
+            Some(Duration::from_secs(30))
+        );
+        assert_eq!(
+            parse_retry_after("1.5", now),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(
+            parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now),
+            Some(Duration::from_secs(1))
+        );
+        assert_eq!(
+            parse_retry_after("Wed, 21 Oct 1970 07:28:00 GMT", now),
+            Some(Duration::ZERO)
+        );
+        for nonsense in ["", "soon", "-1", "NaN", "inf", "1e300"] {
+            assert_eq!(parse_retry_after(nonsense, now), None, "{nonsense}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_is_within_bounds_and_never_under_what_was_asked(own in 0u64..100_000, asked in prop::option::of(0u64..200_000)) {
+            let asked = asked.map(Duration::from_millis);
+            match wait(&POLICY, Some(Duration::from_millis(own)), asked) {
+                Some(wait) => prop_assert!(wait <= POLICY.longest && asked.is_none_or(|a| wait >= a)),
+                None => prop_assert!(asked.expect("asked") > POLICY.longest),
+            }
+        }
+
+        #[test]
+        fn any_retry_after_is_read_without_a_panic(value in "\\PC*") {
+            let _ = parse_retry_after(&value, 0);
+        }
+    }
+}

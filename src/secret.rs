@@ -1,0 +1,45 @@
+//! A value that cannot be printed.
+
+use std::fmt;
+
+/// A token, a webhook URL or a password. `Debug` and `Display` show `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `value`, without white space around it; `None` where nothing is left.
+    pub fn new(value: &str) -> Option<Self> {
+        let trimmed = value.trim();
+        (!trimmed.is_empty()).then(|| Self(trimmed.to_owned()))
+    }
+
+    /// The value itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_trimmed_and_never_printed() {
+        let secret = Secret::new(" xoxb-1 \n").expect("not empty");
+        assert_eq!(secret.expose(), "xoxb-1");
+        assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+        assert_eq!(Secret::new(" \n"), None);
+    }
+}
