@@ -1,1 +1,157 @@
+//! What a rule saw at one instant.
 
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BounceClass, Rule, Severity, Span, StreamId, Timestamp};
+
+/// What a rule says of one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is broken.
+    Breach,
+    /// It holds, and what broke it before is over.
+    Within,
+    /// It is not broken now, but what broke it before is not over either.
+    Holding,
+    /// Too little is covered to tell: neither fires nor resolves.
+    Unknown,
+}
+
+/// A verdict with what it rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Which rule.
+    pub rule: Rule,
+    /// Which stream; `None` for a rule of the whole server.
+    pub stream: Option<StreamId>,
+    /// What it says.
+    pub verdict: Verdict,
+    /// How urgent a breach is at this instant.
+    pub severity: Severity,
+    /// What it rests on.
+    pub evidence: Evidence,
+}
+
+/// What a finding rests on; stored with every transition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// A share of messages.
+    Rate(RateEvidence),
+    /// Nothing sent.
+    Silence {
+        /// The last message known to be sent.
+        last_sent: Option<Timestamp>,
+        /// The covered time without mail that is judged.
+        gap: Span,
+        /// Messages which own history expects in that time.
+        expected: f64,
+        /// The gap rescaled by own history: how many busy hours' worth of silence.
+        surprise: f64,
+        /// From which surprise on it is silence.
+        threshold: f64,
+        /// The longest such gap in own history, in the same measure.
+        longest_before: f64,
+        /// The accepted false silence alarms a year, of the installation.
+        false_alarms_per_year: f64,
+    },
+    /// Far less sent than expected.
+    Drop {
+        /// The window.
+        window: Span,
+        /// Messages sent in it.
+        sent: u64,
+        /// Messages expected in it.
+        expected: f64,
+        /// The lowest share of the expected that own history shows in such a window.
+        lowest_before: f64,
+        /// The accepted false silence alarms a year, of the installation.
+        false_alarms_per_year: f64,
+    },
+    /// Followed mail without proof of delivery.
+    Delivery {
+        /// Messages in a row without news, newest first, each old enough to have some.
+        unproven: u64,
+        /// How many in a row are needed.
+        needed: u64,
+        /// Those of them which Postmark still has in its queue.
+        queued: u64,
+        /// When the oldest of them was sent.
+        since: Option<Timestamp>,
+        /// When the newest followed message that was delivered was sent.
+        last_proven_sent: Option<Timestamp>,
+        /// The last delivery known.
+        last_delivered: Option<Timestamp>,
+    },
+    /// Single events.
+    Events {
+        /// The newest one.
+        newest: Option<Timestamp>,
+        /// How many in the last 24 hours.
+        count: u64,
+        /// The recipient of the newest.
+        recipient: String,
+        /// What happened to it.
+        class: BounceClass,
+    },
+    /// We cannot see.
+    Blind {
+        /// The first cycle in a row without a complete poll.
+        since: Timestamp,
+        /// How many in a row.
+        cycles: u64,
+        /// Why, in one line.
+        reason: String,
+    },
+}
+
+/// A share of messages, as a rule judges it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RateEvidence {
+    /// The window asked for.
+    pub window: Duration,
+    /// How much of it was covered.
+    pub covered: Duration,
+    /// Messages with a mark dated in the window.
+    pub numerator: u64,
+    /// Messages sent, or marked, in the window.
+    pub denominator: u64,
+    /// Fewest messages that make a rate.
+    pub floor: u64,
+    /// Fires above this share.
+    pub threshold: f64,
+    /// The 95% Clopper-Pearson interval of the rate.
+    pub interval: (f64, f64),
+    /// Messages by class, where the numerator mixes classes.
+    pub classes: Vec<(BounceClass, u64)>,
+    /// The recipients' domains with most marks, most first, at most three.
+    pub domains: Vec<(String, u64)>,
+    /// The last message known to be sent.
+    pub last_sent: Option<Timestamp>,
+    /// The last delivery known.
+    pub last_delivered: Option<Timestamp>,
+}
+
+impl RateEvidence {
+    /// The share; zero of nothing is zero.
+    pub fn rate(&self) -> f64 {
+        if self.denominator == 0 {
+            0.0
+        } else {
+            self.numerator as f64 / self.denominator as f64
+        }
+    }
+}
+
+impl Evidence {
+    /// Numerator and denominator, where the rule has them.
+    pub fn fraction(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Rate(rate) => Some((rate.numerator, rate.denominator)),
+            _ => None,
+        }
+    }
+}

@@ -1,1 +1,190 @@
-//! What is known of one stream, for judging.
+//! What is known of one stream, as the store or an events file tells it, for judging at any instant in its range.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::{BounceClass, Coverage, HOUR, Span, Timestamp};
+
+/// Counts at instants, ordered by time, with running sums.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ticks {
+    at: Vec<Timestamp>,
+    running: Vec<u64>,
+}
+
+impl Ticks {
+    /// From `(instant, count)` in order of time.
+    pub fn of(ticks: impl IntoIterator<Item = (Timestamp, u64)>) -> Self {
+        let mut all = Self::default();
+        let mut sum = 0;
+        for (at, count) in ticks {
+            sum += count;
+            all.at.push(at);
+            all.running.push(sum);
+        }
+        all
+    }
+
+    /// How many in `span`.
+    pub fn count(&self, span: Span) -> u64 {
+        if span.is_empty() {
+            return 0;
+        }
+        self.up_to(span.until) - self.up_to(span.from)
+    }
+
+    /// The last instant before `at`.
+    pub fn last_before(&self, at: Timestamp) -> Option<Timestamp> {
+        let index = self.at.partition_point(|t| *t < at);
+        index.checked_sub(1).map(|i| self.at[i])
+    }
+
+    fn up_to(&self, at: Timestamp) -> u64 {
+        let index = self.at.partition_point(|t| *t < at);
+        index.checked_sub(1).map_or(0, |i| self.running[i])
+    }
+}
+
+/// What was sent in one hour of the clock, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourCount {
+    /// The start of the hour.
+    pub start: Timestamp,
+    /// Messages; hours without any are not listed.
+    pub sent: u64,
+    /// The first message of the hour.
+    pub first_at: Timestamp,
+    /// The last message of the hour.
+    pub last_at: Timestamp,
+}
+
+/// One bounce or complaint, as far as judging needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BounceMark {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Which message: equal for two bounces of one message, distinct otherwise.
+    pub message: String,
+    /// When that message was sent, where it is known.
+    pub sent_at: Option<Timestamp>,
+    /// What it means.
+    pub class: BounceClass,
+    /// The recipient; empty where it is not known.
+    pub recipient: String,
+}
+
+/// A message whose delivery is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// When its details were last read, if ever.
+    pub checked_at: Option<Timestamp>,
+    /// When it was delivered, if it is known to be.
+    pub delivered_at: Option<Timestamp>,
+    /// When it bounced, if it is known to have.
+    pub bounced_at: Option<Timestamp>,
+    /// Whether Postmark still has it in its queue.
+    pub queued: bool,
+}
+
+/// What is known of one stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// Where history begins: the oldest message seen, or the first start. `None` before the first start.
+    pub begins: Option<Timestamp>,
+    /// Where messages were listed completely.
+    pub messages: Coverage,
+    /// Where bounces were listed completely.
+    pub bounces: Coverage,
+    /// Every hour with mail, in order, of the last 400 days.
+    pub hours: Vec<HourCount>,
+    /// Messages sent in the range that was loaded, exact at every instant it was loaded for.
+    pub sent: Ticks,
+    /// Bounces and complaints in the range that was loaded, in order of time.
+    pub marks: Vec<BounceMark>,
+    /// Followed mail in the range that was loaded, in order of sending.
+    pub followed: Vec<Followed>,
+}
+
+impl History {
+    /// What of `span` lies after the beginning of history.
+    pub fn since_beginning(&self, span: Span) -> Span {
+        Span::new(
+            span.from.max(self.begins.unwrap_or(Timestamp::MAX)),
+            span.until,
+        )
+    }
+
+    /// Where both kinds are covered, within `span` and since the beginning of history.
+    pub fn seen(&self, span: Span) -> Vec<Span> {
+        let span = self.since_beginning(span);
+        self.messages
+            .parts(span)
+            .flat_map(|part| self.bounces.parts(part))
+            .collect()
+    }
+
+    /// Messages sent in `parts`.
+    pub fn sent_in(&self, parts: &[Span]) -> u64 {
+        parts.iter().map(|part| self.sent.count(*part)).sum()
+    }
+
+    /// Bounces and complaints dated in `span`.
+    pub fn marks_in(&self, span: Span) -> &[BounceMark] {
+        let from = self.marks.partition_point(|m| m.at < span.from);
+        let until = self.marks.partition_point(|m| m.at < span.until);
+        &self.marks[from..until.max(from)]
+    }
+
+    /// Distinct messages with a mark in `parts` for which `counts` holds, and how many of them were sent outside `parts`.
+    pub fn marked_in(&self, parts: &[Span], counts: impl Fn(&BounceMark) -> bool) -> Marked {
+        let mut seen = HashSet::new();
+        let mut marked = Marked::default();
+        for mark in parts
+            .iter()
+            .flat_map(|part| self.marks_in(*part))
+            .filter(|m| counts(m))
+        {
+            if seen.insert(mark.message.as_str()) {
+                let inside = mark
+                    .sent_at
+                    .is_some_and(|at| parts.iter().any(|p| p.contains(at)));
+                marked.messages += 1;
+                marked.sent_outside += u64::from(!inside);
+            }
+        }
+        marked
+    }
+
+    /// The last message known to be sent before `at`.
+    pub fn last_sent(&self, at: Timestamp) -> Option<Timestamp> {
+        let whole_hours = self.hours.partition_point(|h| h.start + HOUR <= at);
+        let from_hours = whole_hours.checked_sub(1).map(|i| self.hours[i].last_at);
+        from_hours.max(self.sent.last_before(at))
+    }
+
+    /// The last delivery known to have happened by `at`.
+    pub fn last_delivered(&self, at: Timestamp) -> Option<Timestamp> {
+        self.followed
+            .iter()
+            .filter_map(|f| f.delivered_at)
+            .filter(|d| *d <= at)
+            .max()
+    }
+
+    /// How much time before `at` was covered since history began.
+    pub fn covered_before(&self, at: Timestamp) -> Duration {
+        let span = self.since_beginning(Span::new(Timestamp::MIN, at));
+        self.messages.parts(span).map(Span::length).sum()
+    }
+}
+
+/// How many messages have a mark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marked {
+    /// Distinct messages with a mark in the window.
+    pub messages: u64,
+    /// Those of them that were not sent in the window.
+    pub sent_outside: u64,
+}

@@ -1,1 +1,100 @@
+//! One rule broken on one stream, from `opened` to `resolved`.
 
+use serde::{Deserialize, Serialize};
+
+use super::{Evidence, Rule, ServerName, Severity, StreamId, Timestamp};
+
+/// A step in an incident's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// It began, or came back soon after it had ended.
+    Opened,
+    /// Its severity rose.
+    Escalated,
+    /// It still stands.
+    Reminded,
+    /// It is over.
+    Resolved,
+}
+
+impl Step {
+    /// The word in JSON, database and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Escalated => "escalated",
+            Self::Reminded => "reminded",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// Whether an incident stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentState {
+    /// It stands.
+    Open {
+        /// The first judged instant within bounds after the last one outside, if any.
+        within_since: Option<Timestamp>,
+    },
+    /// It is over.
+    Resolved {
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// One rule broken on one stream, and all that decides its next step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Short and stable; the same events give the same id.
+    pub id: String,
+    /// On which server.
+    pub server: ServerName,
+    /// On which stream; `None` for a rule of the whole server.
+    pub stream: Option<StreamId>,
+    /// Which rule.
+    pub rule: Rule,
+    /// The highest severity it had since it opened.
+    pub severity: Severity,
+    /// When it opened, or opened again.
+    pub opened_at: Timestamp,
+    /// Whether it stands.
+    pub state: IncidentState,
+    /// The last judged instant with a verdict.
+    pub judged_at: Timestamp,
+    /// Whether any step of it was told.
+    pub told: bool,
+    /// It came back within the suppression time, which ends then: until it does, nothing is told.
+    pub quiet_until: Option<Timestamp>,
+    /// From when on the next reminder is counted.
+    pub reminded_at: Timestamp,
+    /// The newest event that belongs to it (event rules).
+    pub last_event_at: Option<Timestamp>,
+    /// How many events belong to it (event rules).
+    pub events: u64,
+}
+
+impl Incident {
+    /// Whether it stands.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, IncidentState::Open { .. })
+    }
+}
+
+/// A step that was taken, with what it rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    /// The judged instant.
+    pub at: Timestamp,
+    /// The incident as it is after the step.
+    pub incident: Incident,
+    /// Which step.
+    pub step: Step,
+    /// Whether people are told of it.
+    pub told: bool,
+    /// What it rests on.
+    pub evidence: Evidence,
+}

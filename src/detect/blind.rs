@@ -1,0 +1,88 @@
+//! Whether we can see a server at all. Judged only where a cycle took place.
+
+use std::time::Duration;
+
+use crate::model::{Evidence, Finding, Rule, Severity, Timestamp, Verdict};
+
+/// Cycles in a row without a complete poll that are blindness; one may be a hiccup.
+const BLIND_CYCLES: u64 = 2;
+/// So long after the first of them a person is wanted.
+const WAKE_AFTER: Duration = Duration::from_secs(6 * 3600);
+
+/// How the poll of one server went, seen over its last cycles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Everything of the period was read.
+    Complete,
+    /// Not everything was read.
+    Incomplete {
+        /// The first cycle in a row that was not complete.
+        since: Timestamp,
+        /// How many in a row, this one included.
+        cycles: u64,
+        /// Why, in one line.
+        reason: String,
+        /// Whether the token is missing or refused: that is told at once.
+        token: bool,
+        /// Postmark's error code, where it refused for a reason of the account.
+        account: Option<i64>,
+    },
+}
+
+/// The findings of `account_inactive` and `blind` at the instant of a cycle.
+pub fn judge_server(sight: &Sight, at: Timestamp) -> Vec<Finding> {
+    let Sight::Incomplete {
+        since,
+        cycles,
+        reason,
+        token,
+        account,
+    } = sight
+    else {
+        let fine = Evidence::Blind {
+            since: at,
+            cycles: 0,
+            reason: String::new(),
+        };
+        return [Rule::AccountInactive, Rule::Blind]
+            .map(|rule| finding(rule, Verdict::Within, Severity::Warn, fine.clone()))
+            .into();
+    };
+    let evidence = Evidence::Blind {
+        since: *since,
+        cycles: *cycles,
+        reason: reason.clone(),
+    };
+    let is_blind = *token || *cycles >= BLIND_CYCLES;
+    let severity = if *token || at.since(*since) >= WAKE_AFTER {
+        Severity::Wake
+    } else {
+        Severity::Warn
+    };
+    let verdict = |breach| {
+        if breach {
+            Verdict::Breach
+        } else {
+            Verdict::Holding
+        }
+    };
+    vec![
+        finding(
+            Rule::AccountInactive,
+            verdict(account.is_some()),
+            Severity::Wake,
+            evidence.clone(),
+        ),
+        finding(Rule::Blind, verdict(is_blind), severity, evidence),
+    ]
+}
+
+const fn finding(rule: Rule, verdict: Verdict, severity: Severity, evidence: Evidence) -> Finding {
+    Finding {
+        rule,
+        stream: None,
+        verdict,
+        severity,
+        evidence,
+    }
+}

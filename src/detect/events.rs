@@ -1,0 +1,66 @@
+//! Single events that wake: a complaint from outside, a bounce of an operator's own address.
+
+use crate::model::{
+    BounceClass, BounceMark, DAY, Evidence, Finding, History, Rule, Rules, Severity, Span,
+    StreamId, Timestamp, Verdict, domain_of,
+};
+
+/// The findings of `spam_complaint_external` and `operator_bounce` at `at`; none for a rule that is off.
+pub(super) fn judge(
+    history: &History,
+    stream: &StreamId,
+    at: Timestamp,
+    rules: &Rules,
+) -> Vec<Finding> {
+    let day = Span::before(at, DAY);
+    let covered = history.bounces.covers(history.since_beginning(day));
+    let finding = |rule, counts: &dyn Fn(&BounceMark) -> bool| {
+        let events: Vec<&BounceMark> = history.marks_in(day).iter().filter(|m| counts(m)).collect();
+        let newest = events.last();
+        Finding {
+            rule,
+            stream: Some(stream.clone()),
+            verdict: match newest {
+                Some(_) => Verdict::Breach,
+                None if covered => Verdict::Within,
+                None => Verdict::Unknown,
+            },
+            severity: Severity::Wake,
+            evidence: Evidence::Events {
+                newest: newest.map(|m| m.at),
+                count: events.len() as u64,
+                recipient: newest.map_or_else(String::new, |m| m.recipient.clone()),
+                class: newest.map_or(BounceClass::Other, |m| m.class),
+            },
+        }
+    };
+    let mut findings = Vec::new();
+    if !rules.own_domains.is_empty() {
+        let external = |m: &BounceMark| {
+            m.class == BounceClass::Complaint
+                && !is_own(&rules.own_domains, &domain_of(&m.recipient))
+        };
+        findings.push(finding(Rule::SpamComplaintExternal, &external));
+    }
+    if !rules.operator_addresses.is_empty() {
+        let operator = |m: &BounceMark| {
+            m.class.counts()
+                && rules
+                    .operator_addresses
+                    .iter()
+                    .any(|a| a.trim().eq_ignore_ascii_case(m.recipient.trim()))
+        };
+        findings.push(finding(Rule::OperatorBounce, &operator));
+    }
+    findings
+}
+
+/// Whether `domain` is one of `own` or below one of them.
+fn is_own(own: &[String], domain: &str) -> bool {
+    own.iter().map(|o| o.trim().to_ascii_lowercase()).any(|o| {
+        domain == o
+            || domain
+                .strip_suffix(o.as_str())
+                .is_some_and(|rest| rest.ends_with('.'))
+    })
+}
