@@ -1,1 +1,44 @@
-//! Stub.
+//! What to make of a finding: the life of incidents, and who is silent while a stronger one speaks. Pure.
+
+mod book;
+mod id;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use book::Book;
+
+use std::time::Duration;
+
+use crate::model::{Rule, Rules};
+
+/// What the installation wants to be told, and how soon again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// In `mode = "digest"` warnings wait for the digest.
+    pub digest_mode: bool,
+    /// `rules.bounce_rate.suppress`, for `hard_bounce_wake` too.
+    pub suppress_bounce: Duration,
+    /// `rules.spam_rate.suppress`.
+    pub suppress_spam: Duration,
+}
+
+impl Policy {
+    /// The policy of these settings.
+    pub const fn new(digest_mode: bool, rules: &Rules) -> Self {
+        Self {
+            digest_mode,
+            suppress_bounce: rules.bounce_rate.suppress,
+            suppress_spam: rules.spam_rate.suppress,
+        }
+    }
+
+    /// A breach of `rule` that returns this soon is the same incident.
+    pub const fn suppress(&self, rule: Rule) -> Duration {
+        match rule {
+            Rule::BounceRate | Rule::HardBounceWake => self.suppress_bounce,
+            Rule::SpamRate => self.suppress_spam,
+            _ => Duration::ZERO,
+        }
+    }
+}

@@ -27,8 +27,7 @@ pub(super) fn judge(
             },
             severity: Severity::Wake,
             evidence: Evidence::Events {
-                newest: newest.map(|m| m.at),
-                count: events.len() as u64,
+                times: events.iter().map(|m| m.at).collect(),
                 recipient: newest.map_or_else(String::new, |m| m.recipient.clone()),
                 class: newest.map_or(BounceClass::Other, |m| m.class),
             },

@@ -81,7 +81,15 @@ mod tests {
         assert_near(clopper_pearson(1, 1, 0.95), (0.025, 1.0));
         assert_near(clopper_pearson(0, 10, 0.95), (0.0, 0.308_497_1));
         assert_near(clopper_pearson(2, 20, 0.95), (0.012_348_5, 0.316_982_7));
-        assert_near(clopper_pearson(45, 500, 0.95), (0.066_409_2, 0.118_568_9));
+        assert_near(clopper_pearson(45, 500, 0.95), (0.066_404_01, 0.118_572_92));
+        assert_near(
+            clopper_pearson(3, 20_003, 0.95),
+            (0.000_030_930_03, 0.000_438_234_93),
+        );
+        assert_near(
+            clopper_pearson(400, 40_000, 0.95),
+            (0.009_048_13, 0.011_023_98),
+        );
     }
 
     #[test]

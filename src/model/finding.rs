@@ -88,10 +88,8 @@ pub enum Evidence {
     },
     /// Single events.
     Events {
-        /// The newest one.
-        newest: Option<Timestamp>,
-        /// How many in the last 24 hours.
-        count: u64,
+        /// When they happened, in order, in the last 24 hours.
+        times: Vec<Timestamp>,
         /// The recipient of the newest.
         recipient: String,
         /// What happened to it.

@@ -75,6 +75,8 @@ pub struct Incident {
     pub last_event_at: Option<Timestamp>,
     /// How many events belong to it (event rules).
     pub events: u64,
+    /// What its last verdict rests on.
+    pub evidence: Evidence,
 }
 
 impl Incident {
@@ -84,7 +86,7 @@ impl Incident {
     }
 }
 
-/// A step that was taken, with what it rests on.
+/// A step that was taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
     /// The judged instant.
@@ -95,6 +97,4 @@ pub struct Transition {
     pub step: Step,
     /// Whether people are told of it.
     pub told: bool,
-    /// What it rests on.
-    pub evidence: Evidence,
 }
