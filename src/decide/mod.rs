@@ -6,7 +6,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use book::Book;
+pub use book::{Book, Key};
 
 use std::time::Duration;
 

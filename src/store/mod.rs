@@ -1,1 +1,63 @@
-//! Stub.
+//! What was seen, judged and is to be told. The only room that knows SQL; the words of its face are those of the domain.
+
+mod backend;
+mod error;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use backend::{
+    Attempt, Backend, Counted, Draw, EventRow, FollowedMail, Judgement, NewMessage, OutboxRow,
+    PollRow, ServerState, Told, TransitionRow,
+};
+pub use error::{Error, Problem};
+pub use sqlite::{CycleLock, Sqlite};
+
+/// A handle on the store, cheap to clone. SQL blocks, so every call runs on a thread made for that.
+#[derive(Clone)]
+pub struct Store {
+    backend: Arc<Mutex<Box<dyn Backend>>>,
+}
+
+impl Store {
+    /// Opens or creates the SQLite database at `path` and brings its schema up to date.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened or written, is damaged, or was written by a newer version.
+    pub fn open_sqlite(path: &Path) -> Result<Self, Error> {
+        Ok(Self::new(Sqlite::open(path)?))
+    }
+
+    /// A store over any backend.
+    pub fn new(backend: impl Backend + 'static) -> Self {
+        Self {
+            backend: Arc::new(Mutex::new(Box::new(backend))),
+        }
+    }
+
+    /// Runs `work` on the backend. All of one transaction belongs in one call.
+    ///
+    /// # Errors
+    /// What `work` returns.
+    pub async fn call<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Backend) -> Result<T, Error> + Send + 'static,
+    {
+        let backend = Arc::clone(&self.backend);
+        let task = tokio::task::spawn_blocking(move || {
+            // A panic elsewhere rolled its transaction back: the connection is still good.
+            let mut backend = backend.lock().unwrap_or_else(PoisonError::into_inner);
+            work(backend.as_mut())
+        });
+        task.await.unwrap_or_else(|_| {
+            Err(Error::new(
+                "run a step on the database",
+                Problem::Interrupted,
+            ))
+        })
+    }
+}

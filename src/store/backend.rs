@@ -1,0 +1,293 @@
+//! The face of the store: what every backend does, in domain words.
+
+use std::time::Duration;
+
+use crate::model::{
+    Bounce, BounceClass, Coverage, History, Incident, Kind, Mail, Proof, ServerName, Span,
+    StreamId, Timestamp, Transition,
+};
+use crate::store::Error;
+
+/// How the polls of one server went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerState {
+    /// The first cycle ever, whether it succeeded or not.
+    pub first_start_at: Timestamp,
+    /// The last cycle.
+    pub last_cycle_at: Option<Timestamp>,
+    /// The last complete one.
+    pub last_complete_at: Option<Timestamp>,
+    /// The first cycle in a row that was not complete.
+    pub incomplete_since: Option<Timestamp>,
+    /// How many in a row were not complete.
+    pub incomplete_cycles: u64,
+    /// Why the last one was not.
+    pub reason: Option<String>,
+}
+
+/// One poll of one server, for `explain` and `status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollRow {
+    /// The instant it took for the present.
+    pub at: Timestamp,
+    /// Requests made, retries included.
+    pub requests: u64,
+    /// Whether everything of the period was read.
+    pub complete: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// A message that is followed until it is proven, bounced or given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowedMail {
+    /// Its Postmark id.
+    pub id: String,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// When its details were last read.
+    pub checked_at: Option<Timestamp>,
+}
+
+/// A message that is drawn into the sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Its Postmark id.
+    pub id: String,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// Its tag.
+    pub tag: Option<String>,
+    /// Its first recipient, which `recent` shows.
+    pub recipient: String,
+}
+
+/// A message to be told, frozen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// `alert`, `catch_up` or `digest`.
+    pub kind: String,
+    /// The incident it is of.
+    pub incident: Option<String>,
+    /// Where it goes; empty for the configured channel.
+    pub channel: String,
+    /// What a person reads.
+    pub text: String,
+    /// The message itself, as the shell wrote it.
+    pub body: String,
+}
+
+/// A message not yet known to be accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its place in line.
+    pub seq: i64,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// The message.
+    pub message: NewMessage,
+    /// Attempts so far.
+    pub attempts: u64,
+    /// Not to be tried before this.
+    pub next_try_at: Option<Timestamp>,
+}
+
+/// How an attempt to send ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was accepted.
+    Accepted {
+        /// The channel that took it.
+        channel: Option<String>,
+        /// Its id there.
+        ts: Option<String>,
+    },
+    /// It was not, or nobody knows.
+    Failed {
+        /// Why, in one line.
+        why: String,
+        /// Whether it may have been accepted all the same.
+        unknown: bool,
+        /// Not to be tried before this.
+        next_try_at: Option<Timestamp>,
+    },
+}
+
+/// What one evaluation decided: committed together or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    /// Polls, with the server's state after them.
+    pub servers: Vec<(ServerName, ServerState, PollRow)>,
+    /// Incidents as they are now.
+    pub incidents: Vec<Incident>,
+    /// Steps, each with its frozen text.
+    pub transitions: Vec<(Transition, String)>,
+    /// Messages to be told.
+    pub messages: Vec<NewMessage>,
+}
+
+/// A stored step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransitionRow {
+    /// The step, with its incident as it was after it.
+    pub transition: Transition,
+    /// Its frozen text.
+    pub text: String,
+}
+
+/// What was told of a period, for `digest --print`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The end of the period.
+    pub until: Timestamp,
+    /// Its message.
+    pub message: NewMessage,
+}
+
+/// One event for `recent`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// A number that grows with time and is unique among events of its kind.
+    pub id: i64,
+    /// `None` for a delivery.
+    pub class: Option<BounceClass>,
+    /// The message.
+    pub message: Option<String>,
+    /// The recipient, where it is stored.
+    pub recipient: Option<String>,
+    /// The message's tag.
+    pub tag: Option<String>,
+    /// Postmark's bounce type.
+    pub kind: Option<String>,
+    /// Postmark's description of it.
+    pub description: Option<String>,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// How much a call stored that was not known before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Positions, in what was given, of what was new.
+    pub new: Vec<usize>,
+}
+
+/// A store. Every method is one transaction.
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "every method fails as `Error` says, and only so"
+)]
+pub trait Backend: Send {
+    /// The last cycle of any server.
+    fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error>;
+    /// Forgets what was claimed for instants after `now`, back to the last cycle before it: the clock was wrong.
+    fn rewind(&mut self, now: Timestamp) -> Result<(), Error>;
+
+    /// The state of a server; a server that is new starts at `now`.
+    fn server(&mut self, server: &ServerName, now: Timestamp) -> Result<ServerState, Error>;
+    /// The last polls of a server, newest first.
+    fn polls(&mut self, server: &ServerName, limit: u32) -> Result<Vec<PollRow>, Error>;
+    /// Marks `streams` as those which Postmark lists now; others are kept, but no longer watched.
+    fn save_streams(
+        &mut self,
+        server: &ServerName,
+        streams: &[StreamId],
+        now: Timestamp,
+    ) -> Result<(), Error>;
+    /// The streams that are watched.
+    fn streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error>;
+
+    /// What was listed completely.
+    fn coverage(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        kind: Kind,
+    ) -> Result<Coverage, Error>;
+    /// Stores messages; one that is known changes no count. `covered` is claimed in the same transaction.
+    fn save_messages(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        mails: &[Mail],
+        covered: Option<Span>,
+    ) -> Result<Counted, Error>;
+    /// Stores bounces; one that is known changes no count. `covered` is claimed in the same transaction.
+    fn save_bounces(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        bounces: &[Bounce],
+        covered: Option<Span>,
+    ) -> Result<Counted, Error>;
+
+    /// Followed mail without news, in order of sending, after closing what bounced or was sent before `give_up_before`.
+    fn open_followed(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        give_up_before: Timestamp,
+    ) -> Result<Vec<FollowedMail>, Error>;
+    /// Follows these from now on; one that is followed already is left as it is.
+    fn follow(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        draws: &[Draw],
+    ) -> Result<(), Error>;
+    /// Stores what a message's details told; `None` where they cannot be had.
+    fn save_proof(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        message: &str,
+        proof: Option<&Proof>,
+        at: Timestamp,
+    ) -> Result<(), Error>;
+
+    /// What is known of a stream; counts are exact at each of `cuts`, and at every full minute of `range`.
+    fn history(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        range: Span,
+        cuts: &[Timestamp],
+    ) -> Result<History, Error>;
+
+    /// The latest incident of each rule and stream of a server.
+    fn incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error>;
+    /// One incident.
+    fn incident(&mut self, id: &str) -> Result<Option<Incident>, Error>;
+    /// Steps judged in `span`, in order.
+    fn transitions(&mut self, span: Span) -> Result<Vec<TransitionRow>, Error>;
+    /// Commits what was decided.
+    fn commit(&mut self, judgement: &Judgement) -> Result<(), Error>;
+
+    /// The end of the last period for which a digest was written.
+    fn last_digest(&mut self) -> Result<Option<Told>, Error>;
+    /// Writes a digest and its outbox row, unless one of the same period exists and `again` is false; whether it wrote.
+    fn save_digest(
+        &mut self,
+        period: Span,
+        message: &NewMessage,
+        again: bool,
+        now: Timestamp,
+    ) -> Result<bool, Error>;
+    /// The first cycle of any server.
+    fn first_start_at(&mut self) -> Result<Option<Timestamp>, Error>;
+
+    /// Rows that may be tried at `now`, in order; a row that another process took less than `lease` ago is left to it.
+    fn due(&mut self, now: Timestamp, lease: Duration) -> Result<Vec<OutboxRow>, Error>;
+    /// Takes a row for one attempt; false where another process took it.
+    fn claim(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error>;
+    /// Records how the attempt ended.
+    fn finish(&mut self, seq: i64, now: Timestamp, attempt: &Attempt) -> Result<(), Error>;
+    /// Rows not yet accepted.
+    fn pending(&mut self) -> Result<u64, Error>;
+
+    /// The newest events by `now`, newest first.
+    fn recent(&mut self, now: Timestamp, limit: u32) -> Result<Vec<EventRow>, Error>;
+    /// Deletes rows of messages, bounces and followed mail older than `rows_before`, and aggregates, incidents and
+    /// messages told older than `aggregates_before`.
+    fn prune(&mut self, rows_before: Timestamp, aggregates_before: Timestamp) -> Result<(), Error>;
+}

@@ -1,0 +1,103 @@
+//! Why the store could not do something, and what to do about it.
+
+use thiserror::Error;
+
+/// A failed step, with what was being done.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("failed to {doing}: {problem}")]
+pub struct Error {
+    doing: String,
+    problem: Problem,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// The file or its folder cannot be opened or created.
+    #[error("{0}; check `store.path` and who may write there")]
+    Unopenable(String),
+    /// No space is left.
+    #[error("the disk is full; free some space, nothing was lost")]
+    Full,
+    /// The file cannot be written.
+    #[error("the database is read-only; check who may write to `store.path` and its folder")]
+    ReadOnly,
+    /// Another process holds it.
+    #[error("another process is using the database; try again when it is done")]
+    Busy,
+    /// The file is not a healthy database.
+    #[error("the database is damaged ({0}); move it aside and start anew, or restore a copy")]
+    Damaged(String),
+    /// The file was written by a newer version.
+    #[error(
+        "the database has schema {found}, this version knows up to {known}; use the newer hushwatch"
+    )]
+    Newer {
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A stored value makes no sense.
+    #[error("a stored value cannot be read ({0})")]
+    Unreadable(String),
+    /// The step was interrupted; its transaction was rolled back.
+    #[error("it was interrupted")]
+    Interrupted,
+    /// Anything else the database says.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// From what was being done (an infinitive without "to") and what went wrong.
+    pub fn new(doing: impl Into<String>, problem: Problem) -> Self {
+        Self {
+            doing: doing.into(),
+            problem,
+        }
+    }
+
+    /// What went wrong.
+    pub const fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// The same failure, said of a larger step.
+    #[must_use]
+    pub fn while_doing(self, doing: impl Into<String>) -> Self {
+        Self {
+            doing: doing.into(),
+            ..self
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::new("use the database", Problem::from(error))
+    }
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, message) => match failure.code {
+                Code::DiskFull => Self::Full,
+                Code::ReadOnly => Self::ReadOnly,
+                Code::DatabaseBusy | Code::DatabaseLocked => Self::Busy,
+                Code::DatabaseCorrupt | Code::NotADatabase => {
+                    Self::Damaged(message.clone().unwrap_or_else(|| failure.to_string()))
+                }
+                Code::CannotOpen | Code::PermissionDenied => {
+                    Self::Unopenable(message.clone().unwrap_or_else(|| failure.to_string()))
+                }
+                _ => Self::Other(message.clone().unwrap_or_else(|| failure.to_string())),
+            },
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..) => Self::Unreadable(error.to_string()),
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}

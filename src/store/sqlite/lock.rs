@@ -1,0 +1,45 @@
+//! One cycle at a time on one file: the kernel frees the lock when its process dies, however it dies.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::store::{Error, Problem};
+
+/// Held while a cycle works on the database.
+#[derive(Debug)]
+pub struct CycleLock {
+    _file: File,
+}
+
+impl CycleLock {
+    /// Takes the lock beside the database at `path`; `None` while another process holds it.
+    ///
+    /// # Errors
+    /// Where the lock file cannot be opened.
+    pub fn try_take(path: &Path) -> Result<Option<Self>, Error> {
+        let beside = lock_path(path);
+        let failed = |e: std::io::Error| {
+            Error::new(
+                format!("lock {}", beside.display()),
+                Problem::Unopenable(e.to_string()),
+            )
+        };
+        let open = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&beside);
+        let file = open.map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    PathBuf::from(name)
+}
