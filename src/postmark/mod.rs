@@ -1,1 +1,30 @@
-//! Stub.
+//! The only room that knows Postmark: its addresses, its JSON, its clock and its refusals.
+//!
+//! ```text
+//! client    what can be asked, in the words of the domain; retries and counts
+//!   exchange  one attempt: send, read within a limit, judge the status
+//!   convert   body -> model; a required value that is missing is an error, never zero
+//!     wire      the JSON as it is sent, as tolerant as safe
+//!     stamp     the times in answers
+//!   eastern   the times in questions
+//! error     what went wrong and what to do
+//!   quote     text of a peer, made fit for an error
+//! ```
+
+mod client;
+mod convert;
+mod eastern;
+mod error;
+mod exchange;
+mod quote;
+mod stamp;
+mod wire;
+
+pub use client::{Details, Page, Postmark, Server, Settings, Stream, install_tls_provider};
+pub use error::{Error, ErrorKind, Fault};
+
+/// Items asked for in one page; the most Postmark gives.
+pub const PAGE: u32 = 500;
+
+/// Postmark refuses pages where count + offset exceeds this. A [`Page::total`] this high reads "at least": split the span.
+pub const CAP: u64 = 10_000;
