@@ -1,4 +1,4 @@
-//! The times in questions: Postmark filters by the wall clock of America/New_York, without an offset, both bounds inclusive
+//! The times in questions: Postmark filters by the wall clock of `America/New_York`, without an offset, both bounds inclusive
 //! to the second. An offset or a `Z` was seen to match nothing at all, which looks like silence.
 
 use chrono::{LocalResult, NaiveDateTime, TimeDelta, TimeZone, Timelike};

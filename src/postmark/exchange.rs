@@ -1,6 +1,6 @@
 //! One attempt: send, read within a limit, judge the status.
 
-use std::error::Error as _;
+use std::error::Error as Cause;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -174,37 +174,39 @@ fn fault(error: &reqwest::Error) -> Fault {
     }
     let mut cause = error.source();
     while let Some(this) = cause {
-        if this.is::<rustls::Error>() {
-            return Fault::Tls;
-        }
-        if let Some(fault) = this.downcast_ref::<io::Error>().and_then(io_fault) {
+        if let Some(fault) = known(this) {
             return fault;
         }
-        let text = this.to_string();
-        if text.starts_with("dns error") {
-            return Fault::Dns;
-        }
-        if text.starts_with("connection closed before message completed") {
-            return Fault::Reset;
-        }
-        cause = this.source();
+        // An I/O error shows what it wraps only here: its `source` is that of the wrapped one.
+        let wrapped = this
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        cause = wrapped.map_or_else(|| this.source(), |inner| Some(inner));
     }
     Fault::Other
 }
 
-fn io_fault(error: &io::Error) -> Option<Fault> {
-    if error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>())
-    {
+/// What one cause of a chain tells by itself.
+fn known(cause: &(dyn Cause + 'static)) -> Option<Fault> {
+    if cause.is::<rustls::Error>() {
         return Some(Fault::Tls);
     }
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Some(Fault::Refused),
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => Some(Fault::Reset),
-        io::ErrorKind::TimedOut => Some(Fault::TimedOut),
+    if let Some(error) = cause.downcast_ref::<io::Error>() {
+        return match error.kind() {
+            io::ErrorKind::ConnectionRefused => Some(Fault::Refused),
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => Some(Fault::Reset),
+            io::ErrorKind::TimedOut => Some(Fault::TimedOut),
+            _ => None,
+        };
+    }
+    // The types behind these two are private to their crates.
+    match cause.to_string() {
+        text if text.starts_with("dns error") => Some(Fault::Dns),
+        text if text.starts_with("connection closed before message completed") => {
+            Some(Fault::Reset)
+        }
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
 //! The only room that knows Postmark: its addresses, its JSON, its clock and its refusals.
 //!
 //! ```text
-//! client    what can be asked, in the words of the domain; retries and counts
+//! client    the way there: address, timeouts, TLS
+//! server    what can be asked, in the words of the domain; retries and counts
 //!   exchange  one attempt: send, read within a limit, judge the status
 //!   convert   body -> model; a required value that is missing is an error, never zero
 //!     wire      the JSON as it is sent, as tolerant as safe
@@ -17,11 +18,16 @@ mod eastern;
 mod error;
 mod exchange;
 mod quote;
+mod server;
 mod stamp;
 mod wire;
 
-pub use client::{Details, Page, Postmark, Server, Settings, Stream, install_tls_provider};
+#[cfg(test)]
+mod tests;
+
+pub use client::{Postmark, Settings, install_tls_provider};
 pub use error::{Error, ErrorKind, Fault};
+pub use server::{Details, Page, Server, Stream};
 
 /// Items asked for in one page; the most Postmark gives.
 pub const PAGE: u32 = 500;
