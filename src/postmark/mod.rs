@@ -1,1 +1,36 @@
-//! Stub.
+//! The only room that knows Postmark: its addresses, its JSON, its clock and its refusals.
+//!
+//! ```text
+//! client    the way there: address, timeouts, TLS
+//! server    what can be asked, in the words of the domain; retries and counts
+//!   exchange  one attempt: send, read within a limit, judge the status
+//!   convert   body -> model; a required value that is missing is an error, never zero
+//!     wire      the JSON as it is sent, as tolerant as safe
+//!     stamp     the times in answers
+//!   eastern   the times in questions
+//! error     what went wrong and what to do
+//!   quote     text of a peer, made fit for an error
+//! ```
+
+mod client;
+mod convert;
+mod eastern;
+mod error;
+mod exchange;
+mod quote;
+mod server;
+mod stamp;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::{Postmark, Settings, install_tls_provider};
+pub use error::{Error, ErrorKind, Fault};
+pub use server::{Details, Page, Server, Stream};
+
+/// Items asked for in one page; the most Postmark gives.
+pub const PAGE: u32 = 500;
+
+/// Postmark refuses pages where count + offset exceeds this. A [`Page::total`] this high reads "at least": split the span.
+pub const CAP: u64 = 10_000;

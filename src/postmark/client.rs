@@ -1,0 +1,100 @@
+//! The way to Postmark.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::redirect::Policy as Redirects;
+use reqwest::{Client, Url};
+
+use super::error::{Error, ErrorKind};
+use super::server::Server;
+use crate::retry;
+use crate::secret::Secret;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Polls are an hour apart: a connection kept longer is only a stale one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
+
+/// How to reach Postmark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// `https://api.postmarkapp.com`, or where a stand-in listens. A path is kept, a trailing slash does not matter.
+    pub base_url: String,
+    /// Longest time for one attempt, from connecting to the last byte of the body.
+    pub timeout: Duration,
+    /// How to try again, for each request.
+    pub retry: retry::Policy,
+}
+
+/// The way to Postmark, one for the process: its servers share connections.
+#[derive(Clone)]
+pub struct Postmark(Arc<Shared>);
+
+/// What the servers share.
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) base: Url,
+    pub(super) retry: retry::Policy,
+}
+
+/// Makes `ring` the process's TLS provider. May be called any number of times; the first provider stays.
+pub fn install_tls_provider() {
+    // An error says that there is one already, which is all that is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+impl Postmark {
+    /// Builds the shared client. Sends nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Setup`]: the base URL is none, or the machine has no root certificates.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let setup = |what| Error::new("set up the Postmark client", ErrorKind::Setup(what));
+        let base = Url::parse(settings.base_url.trim())
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| setup("`postmark.base_url` is not an http(s) URL"))?;
+        let client = client(&base, settings.timeout).map_err(|_| {
+            setup(
+                "no TLS; install root certificates (package ca-certificates) or set SSL_CERT_FILE",
+            )
+        })?;
+        Ok(Self(Arc::new(Shared {
+            client,
+            base,
+            retry: settings.retry.clone(),
+        })))
+    }
+
+    /// The server that `token` belongs to. Sends nothing.
+    pub fn server(&self, token: Secret) -> Server {
+        Server::new(Arc::clone(&self.0), token)
+    }
+}
+
+fn client(base: &Url, timeout: Duration) -> reqwest::Result<Client> {
+    // Without a provider `build` panics instead of failing.
+    install_tls_provider();
+    let builder = Client::builder()
+        .user_agent(USER_AGENT)
+        // A redirect would carry the token's header to whoever is named there.
+        .redirect(Redirects::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT);
+    if is_loopback(base) {
+        // A proxy cannot reach this machine's own stand-in.
+        builder.no_proxy().build()
+    } else {
+        builder.build()
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    })
+}

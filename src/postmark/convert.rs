@@ -1,0 +1,172 @@
+//! Body to model. Missing is not zero: a list without its count, or an item without what makes it one, spoils the whole page.
+
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::server::{Details, Page, Stream};
+use super::{stamp, wire};
+use crate::model::{Bounce, Mail, Proof, Status, StreamId, Timestamp};
+
+/// What is wrong with a body, without quoting it.
+pub(super) type Flaw = &'static str;
+
+/// `/message-streams`: the outbound ones that are not archived.
+pub(super) fn streams(body: &[u8]) -> Result<Vec<Stream>, Flaw> {
+    let answer: wire::Streams = json(body)?;
+    answer
+        .message_streams
+        .ok_or("a list of streams without MessageStreams")?
+        .into_iter()
+        .filter(|s| {
+            !s.message_stream_type.eq_ignore_ascii_case("inbound") && s.archived_at.is_none()
+        })
+        .map(stream)
+        .collect()
+}
+
+/// A page of `/messages/outbound`.
+pub(super) fn messages(body: &[u8], stream: &StreamId) -> Result<Page<Mail>, Flaw> {
+    let answer: wire::Messages = json(body)?;
+    page(answer.total_count, answer.messages, |item| {
+        mail(item, stream)
+    })
+}
+
+/// A page of `/bounces`.
+pub(super) fn bounces(body: &[u8], stream: &StreamId) -> Result<Page<Bounce>, Flaw> {
+    let answer: wire::Bounces = json(body)?;
+    page(answer.total_count, answer.bounces, |item| {
+        bounce(item, stream)
+    })
+}
+
+/// `/messages/outbound/{id}/details`.
+pub(super) fn details(body: &[u8]) -> Result<Details, Flaw> {
+    let answer: wire::Message = json(body)?;
+    given(answer.id.as_deref()).ok_or("details without MessageID")?;
+    let first = |kind| first(&answer.message_events, kind);
+    Ok(Details {
+        proof: Proof {
+            delivered_at: first("Delivered")?,
+            bounced_at: first("Bounced")?,
+            status: status(answer.status.as_deref()),
+        },
+        tag: optional(answer.tag.as_deref()),
+        recipients: recipients(answer),
+    })
+}
+
+/// The errors of `serde_json` quote the body, which is full of addresses.
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Flaw> {
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        _ if body.trim_ascii().is_empty() => "it is empty",
+        Category::Eof | Category::Io => "it is cut short",
+        Category::Syntax => "it is not JSON",
+        Category::Data => "it is JSON of an unknown shape",
+    })
+}
+
+fn page<W, T>(
+    total: Option<wire::Integer>,
+    items: Option<Vec<W>>,
+    convert: impl Fn(W) -> Result<T, Flaw>,
+) -> Result<Page<T>, Flaw> {
+    let total = total
+        .and_then(|t| t.count())
+        .ok_or("a list without TotalCount")?;
+    let items = match items {
+        Some(items) => items,
+        None if total == 0 => Vec::new(),
+        None => return Err("a list without items"),
+    };
+    let items = items.into_iter().map(convert).collect::<Result<_, _>>()?;
+    Ok(Page { items, total })
+}
+
+fn stream(item: wire::Stream) -> Result<Stream, Flaw> {
+    let id = given(item.id.as_deref()).ok_or("a stream without ID")?;
+    Ok(Stream {
+        id: StreamId::from(id),
+        name: item.name,
+        kind: item.message_stream_type,
+    })
+}
+
+fn mail(item: wire::Message, stream: &StreamId) -> Result<Mail, Flaw> {
+    let id = given(item.id.as_deref()).ok_or("a message without MessageID")?;
+    Ok(Mail {
+        id: id.to_owned(),
+        stream: stream.clone(),
+        sent_at: time(
+            item.received_at.as_deref(),
+            "a message without a readable ReceivedAt",
+        )?,
+        status: status(item.status.as_deref()),
+        tag: optional(item.tag.as_deref()),
+        recipients: recipients(item),
+    })
+}
+
+fn bounce(item: wire::Bounce, stream: &StreamId) -> Result<Bounce, Flaw> {
+    let id = item.id.and_then(|id| id.wrapped());
+    let kind = given(item.kind.as_deref()).ok_or("a bounce without Type")?;
+    Ok(Bounce {
+        id: id.ok_or("a bounce without ID")?,
+        stream: stream.clone(),
+        message: optional(item.message_id.as_deref()),
+        kind: kind.to_owned(),
+        at: time(
+            item.bounced_at.as_deref(),
+            "a bounce without a readable BouncedAt",
+        )?,
+        recipient: item.email,
+        tag: optional(item.tag.as_deref()),
+        description: item.description,
+    })
+}
+
+/// The earliest event of this kind. One without a time is an error: it would look as if nothing had happened.
+fn first(events: &[wire::Event], kind: &str) -> Result<Option<Timestamp>, Flaw> {
+    let times = events
+        .iter()
+        .filter(|event| event.kind.as_deref() == Some(kind))
+        .map(|event| {
+            time(
+                event.received_at.as_deref(),
+                "an event without a readable ReceivedAt",
+            )
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(times.into_iter().min())
+}
+
+fn status(text: Option<&str>) -> Status {
+    match text {
+        Some("Queued") => Status::Queued,
+        _ => Status::Sent,
+    }
+}
+
+/// `Recipients`, else whoever the headers name.
+fn recipients(item: wire::Message) -> Vec<String> {
+    let mut recipients = item.recipients;
+    if recipients.is_empty() {
+        let named = item.to.into_iter().chain(item.cc).chain(item.bcc);
+        recipients.extend(named.map(|address| address.email));
+    }
+    recipients.retain(|recipient| !recipient.trim().is_empty());
+    recipients
+}
+
+fn time(text: Option<&str>, flaw: Flaw) -> Result<Timestamp, Flaw> {
+    text.and_then(stamp::parse).ok_or(flaw)
+}
+
+fn optional(text: Option<&str>) -> Option<String> {
+    given(text).map(str::to_owned)
+}
+
+/// An empty text is as good as none.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}

@@ -1,0 +1,171 @@
+//! The times in questions: Postmark filters by the wall clock of `America/New_York`, without an offset, both bounds inclusive
+//! to the second. An offset or a `Z` was seen to match nothing at all, which looks like silence.
+
+use chrono::{LocalResult, NaiveDateTime, TimeDelta, TimeZone, Timelike};
+use chrono_tz::{America, Tz};
+
+use crate::model::{Span, Timestamp};
+
+/// Postmark's wall clock.
+pub(super) const ZONE: Tz = America::New_York;
+
+/// `fromdate` and `todate` that hold at least `span`.
+///
+/// The hour that autumn repeats is asked for as a whole, as there is no way to name one of the two.
+pub(super) fn bounds(span: Span) -> (String, String) {
+    (write(earliest(span.from)), write(latest(span.until)))
+}
+
+/// The last second before the repeated hour, where `at` lies in either of the two; else its own second.
+fn earliest(at: Timestamp) -> NaiveDateTime {
+    let wall = wall(at);
+    if is_repeated(wall) {
+        hour(wall) - TimeDelta::seconds(1)
+    } else {
+        wall
+    }
+}
+
+/// The first second after the repeated hour, where `at` lies in either of the two; else its own second.
+fn latest(at: Timestamp) -> NaiveDateTime {
+    let wall = wall(at);
+    if is_repeated(wall) {
+        hour(wall) + TimeDelta::hours(1)
+    } else {
+        wall
+    }
+}
+
+/// What the wall clock shows; comes from an instant, so that the hour which spring leaves out cannot come up.
+fn wall(at: Timestamp) -> NaiveDateTime {
+    let local = at.to_utc().with_timezone(&ZONE).naive_local();
+    local.with_nanosecond(0).unwrap_or(local)
+}
+
+fn is_repeated(wall: NaiveDateTime) -> bool {
+    matches!(
+        ZONE.from_local_datetime(&wall),
+        LocalResult::Ambiguous(_, _)
+    )
+}
+
+/// The hour that holds `wall`: New York has set back its clock from 02:00 to 01:00 ever since it does so.
+fn hour(wall: NaiveDateTime) -> NaiveDateTime {
+    wall.with_minute(0)
+        .and_then(|w| w.with_second(0))
+        .unwrap_or(wall)
+}
+
+fn write(wall: NaiveDateTime) -> String {
+    wall.format("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("valid")
+    }
+
+    #[test]
+    fn both_nights_of_the_year_are_asked_without_a_doubt() {
+        for (instant, from, until) in [
+            // Winter and summer; fractions are cut.
+            (
+                "2026-01-15T12:00:00Z",
+                "2026-01-15T07:00:00",
+                "2026-01-15T07:00:00",
+            ),
+            (
+                "2026-07-15T12:00:00.999Z",
+                "2026-07-15T08:00:00",
+                "2026-07-15T08:00:00",
+            ),
+            (
+                "2026-01-01T04:59:59Z",
+                "2025-12-31T23:59:59",
+                "2025-12-31T23:59:59",
+            ),
+            // Spring: 01:59:59 is followed by 03:00:00.
+            (
+                "2026-03-08T06:59:59.999Z",
+                "2026-03-08T01:59:59",
+                "2026-03-08T01:59:59",
+            ),
+            (
+                "2026-03-08T07:00:00Z",
+                "2026-03-08T03:00:00",
+                "2026-03-08T03:00:00",
+            ),
+            // Autumn: 01:00 to 02:00 comes twice.
+            (
+                "2026-11-01T04:59:59.999Z",
+                "2026-11-01T00:59:59",
+                "2026-11-01T00:59:59",
+            ),
+            (
+                "2026-11-01T05:00:00Z",
+                "2026-11-01T00:59:59",
+                "2026-11-01T02:00:00",
+            ),
+            (
+                "2026-11-01T05:30:00Z",
+                "2026-11-01T00:59:59",
+                "2026-11-01T02:00:00",
+            ),
+            (
+                "2026-11-01T05:59:59.999Z",
+                "2026-11-01T00:59:59",
+                "2026-11-01T02:00:00",
+            ),
+            (
+                "2026-11-01T06:00:00Z",
+                "2026-11-01T00:59:59",
+                "2026-11-01T02:00:00",
+            ),
+            (
+                "2026-11-01T06:59:59.999Z",
+                "2026-11-01T00:59:59",
+                "2026-11-01T02:00:00",
+            ),
+            (
+                "2026-11-01T07:00:00Z",
+                "2026-11-01T02:00:00",
+                "2026-11-01T02:00:00",
+            ),
+        ] {
+            let asked = bounds(Span::new(at(instant), at(instant)));
+            assert_eq!(asked, (from.to_owned(), until.to_owned()), "{instant}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time_are_written_without_a_panic() {
+        bounds(Span::new(Timestamp(i64::MIN), Timestamp(i64::MAX)));
+        bounds(Span::new(Timestamp::MIN, Timestamp::MAX));
+    }
+
+    fn instant(text: &str) -> i64 {
+        let wall = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").expect("as written");
+        let single = ZONE.from_local_datetime(&wall).single();
+        single
+            .expect("neither repeated nor left out")
+            .timestamp_millis()
+    }
+
+    proptest! {
+        /// 1970 to 2100, and every second night of a change: neither wall time is ambiguous, and what was asked is inside.
+        #[test]
+        fn every_span_is_held_by_its_bounds(
+            from in prop_oneof![0i64..4_102_444_800_000, 1_793_500_000_000i64..1_793_530_000_000, 1_772_940_000_000i64..1_772_970_000_000],
+            length in 0i64..100_000_000,
+        ) {
+            let (first, last) = bounds(Span::new(Timestamp(from), Timestamp(from + length)));
+            let (first, last) = (instant(&first), instant(&last));
+            prop_assert!(first <= from && last + 1000 > from + length);
+            prop_assert!(from - first <= 7_201_000 && last - (from + length) <= 7_200_000);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What can be asked of one Postmark server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+
+use super::client::Shared;
+use super::convert::{self, Flaw};
+use super::error::{Error, ErrorKind};
+use super::exchange::{Ask, Exchange};
+use super::{PAGE, eastern, quote};
+use crate::model::{Bounce, Mail, Proof, Span, StreamId};
+use crate::retry;
+use crate::secret::Secret;
+
+const MIB: usize = 1 << 20;
+/// A list item is about 1 KiB; 500 of them, with wild metadata, stay far below.
+const LIST_LIMIT: usize = 32 * MIB;
+/// Details hold the whole source of a message, of which nothing is used; larger ones are dropped.
+const DETAILS_LIMIT: usize = 2 * MIB;
+/// For answers that are small by nature.
+const SMALL_LIMIT: usize = 4 * MIB;
+
+/// One Postmark server, seen through its token.
+pub struct Server {
+    shared: Arc<Shared>,
+    token: Secret,
+    /// `None` where the token cannot be sent in a header.
+    header: Option<HeaderValue>,
+    requests: AtomicU64,
+}
+
+/// An outbound message stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// The id by which it is asked for.
+    pub id: StreamId,
+    /// What its owner calls it; text from outside.
+    pub name: String,
+    /// Postmark's `MessageStreamType`, such as `Transactional` or `Broadcasts`; empty where it gave none.
+    pub kind: String,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// In the order of the answer, newest first. May hold items a little outside the asked span, and items of the page before.
+    pub items: Vec<T>,
+    /// How many there are in all, on every page; from [`super::CAP`] on: at least so many.
+    pub total: u64,
+}
+
+/// What the details of a message tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// Whether and when it was delivered or bounced.
+    pub proof: Proof,
+    /// Every recipient.
+    pub recipients: Vec<String>,
+    /// Its tag, if it has one.
+    pub tag: Option<String>,
+}
+
+impl Server {
+    pub(super) fn new(shared: Arc<Shared>, token: Secret) -> Self {
+        let header = HeaderValue::from_str(token.expose()).ok().map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Self {
+            shared,
+            token,
+            header,
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// The outbound streams that are not archived, in Postmark's order. One request.
+    ///
+    /// # Errors
+    /// Any [`ErrorKind`] but `NotFound`.
+    pub async fn streams(&self) -> Result<Vec<Stream>, Error> {
+        let url = self.url(
+            &["message-streams"],
+            &[
+                ("MessageStreamType", "All"),
+                ("IncludeArchivedStreams", "false"),
+            ],
+        );
+        let ask = Ask {
+            doing: "list the message streams".to_owned(),
+            path: "/message-streams",
+            stream: None,
+            url,
+            limit: SMALL_LIMIT,
+        };
+        self.fetch(&ask, convert::streams).await
+    }
+
+    /// One page of the messages which `stream` received in `span`, skipping the newest `offset`. One request.
+    ///
+    /// Asks a little more than `span`: whole seconds, and the whole of the hour that autumn repeats in `America/New_York`.
+    /// `offset` + [`PAGE`] above [`super::CAP`] is refused by Postmark.
+    ///
+    /// # Errors
+    /// Any [`ErrorKind`] but `NotFound`; an unknown stream is `Refused` with code 1226.
+    pub async fn messages(
+        &self,
+        stream: &StreamId,
+        span: Span,
+        offset: u32,
+    ) -> Result<Page<Mail>, Error> {
+        let ask = Ask {
+            doing: format!("list the messages of stream `{}`", quote::clean(&stream.0)),
+            path: "/messages/outbound",
+            stream: Some(stream),
+            url: self.list_url(&["messages", "outbound"], stream, span, offset),
+            limit: LIST_LIMIT,
+        };
+        self.fetch(&ask, |body| convert::messages(body, stream))
+            .await
+    }
+
+    /// One page of the bounces and complaints of `stream` dated in `span`, skipping the newest `offset`. One request.
+    ///
+    /// The bounds are those of [`Server::messages`].
+    ///
+    /// # Errors
+    /// Those of [`Server::messages`].
+    pub async fn bounces(
+        &self,
+        stream: &StreamId,
+        span: Span,
+        offset: u32,
+    ) -> Result<Page<Bounce>, Error> {
+        let ask = Ask {
+            doing: format!("list the bounces of stream `{}`", quote::clean(&stream.0)),
+            path: "/bounces",
+            stream: Some(stream),
+            url: self.list_url(&["bounces"], stream, span, offset),
+            limit: LIST_LIMIT,
+        };
+        self.fetch(&ask, |body| convert::bounces(body, stream))
+            .await
+    }
+
+    /// The details of the message with this `MessageID`. One request; the answer may be a megabyte.
+    ///
+    /// # Errors
+    /// `NotFound` for a message unknown or beyond retention (without a request where `id` cannot be one), `TooLarge` above
+    /// 2 MiB; else any [`ErrorKind`].
+    pub async fn details(&self, id: &str) -> Result<Details, Error> {
+        const DOING: &str = "read the details of a message";
+        if !is_message_id(id) {
+            return Err(Error::new(DOING, ErrorKind::NotFound));
+        }
+        let ask = Ask {
+            doing: DOING.to_owned(),
+            path: "/messages/outbound/{id}/details",
+            stream: None,
+            url: self.url(&["messages", "outbound", id, "details"], &[]),
+            limit: DETAILS_LIMIT,
+        };
+        self.fetch(&ask, convert::details).await
+    }
+
+    /// Requests sent so far, every attempt counted.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    async fn fetch<T>(
+        &self,
+        ask: &Ask<'_>,
+        decode: impl Fn(&[u8]) -> Result<T, Flaw>,
+    ) -> Result<T, Error> {
+        let Some(header) = &self.header else {
+            return Err(Error::new(&ask.doing, ErrorKind::TokenRefused));
+        };
+        let exchange = Exchange {
+            client: &self.shared.client,
+            token: &self.token,
+            header,
+            ask,
+        };
+        let (exchange, decode) = (&exchange, &decode);
+        retry::retry(&self.shared.retry, || {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            exchange.run(decode)
+        })
+        .await
+    }
+
+    /// Parameter names in lower case, as documented: Postmark was seen to ignore others.
+    fn list_url(&self, path: &[&str], stream: &StreamId, span: Span, offset: u32) -> Url {
+        let (from, to) = eastern::bounds(span);
+        self.url(
+            path,
+            &[
+                ("count", &PAGE.to_string()),
+                ("offset", &offset.to_string()),
+                ("fromdate", &from),
+                ("todate", &to),
+                ("messagestream", &stream.0),
+            ],
+        )
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.shared.base.clone();
+        url.path_segments_mut()
+            .expect("an http URL with a host has a path")
+            .pop_if_empty()
+            .extend(path);
+        url.set_query(None);
+        url.set_fragment(None);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+}
+
+/// Whether `id` may stand in a path. Ids come from outside, and `..` would lead elsewhere.
+fn is_message_id(id: &str) -> bool {
+    (1..=100).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}

@@ -1,0 +1,179 @@
+//! Bodies that are wrong, by hand and by chance.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::recorded;
+use crate::model::StreamId;
+use crate::postmark::convert::{bounces, details, messages, streams};
+use crate::postmark::wire;
+
+fn flaws(body: &[u8]) -> [Option<&'static str>; 4] {
+    let stream = StreamId::from("outbound");
+    [
+        streams(body).err(),
+        messages(body, &stream).err(),
+        bounces(body, &stream).err(),
+        details(body).err(),
+    ]
+}
+
+#[test]
+fn what_is_no_answer_is_never_an_empty_list() {
+    for body in [
+        "",
+        " \n",
+        "null",
+        "[]",
+        "[null]",
+        "{}",
+        "0",
+        "\"ok\"",
+        "<!DOCTYPE html><html></html>",
+        r#"{"ErrorCode":10,"Message":"no"}"#,
+        r#"{"TotalCount":5}"#,
+        r#"{"TotalCount":-1,"Messages":[],"Bounces":[]}"#,
+        r#"{"TotalCount":1.5,"Messages":[],"Bounces":[]}"#,
+        r#"{"TotalCount":null,"Messages":[],"Bounces":[]}"#,
+        r#"{"Messages":[],"Bounces":[]}"#,
+        r#"{"TotalCount":"many","Messages":[],"Bounces":[]}"#,
+        r#"{"TotalCount":1,"Messages":{},"Bounces":{},"MessageStreams":{}}"#,
+    ] {
+        assert!(flaws(body.as_bytes()).iter().all(Option::is_some), "{body}");
+    }
+    let other = recorded!("airbyte_servers_totalcount1_empty_page");
+    assert!(flaws(other).iter().all(Option::is_some));
+}
+
+#[test]
+fn an_item_without_what_makes_it_one_spoils_the_page_and_is_named() {
+    let stream = StreamId::from("outbound");
+    for (item, flaw) in [
+        (
+            r#"{"ReceivedAt":"2026-01-01T00:00:00Z"}"#,
+            "a message without MessageID",
+        ),
+        (
+            r#"{"MessageID":"","ReceivedAt":"2026-01-01T00:00:00Z"}"#,
+            "a message without MessageID",
+        ),
+        (
+            r#"{"MessageID":"m"}"#,
+            "a message without a readable ReceivedAt",
+        ),
+        (
+            r#"{"MessageID":"m","ReceivedAt":null}"#,
+            "a message without a readable ReceivedAt",
+        ),
+        (
+            r#"{"MessageID":"m","ReceivedAt":"99999-01-01T00:00:00Z"}"#,
+            "a message without a readable ReceivedAt",
+        ),
+    ] {
+        let good = r#"{"MessageID":"g","ReceivedAt":"2026-01-01T00:00:00Z"}"#;
+        let body = format!(r#"{{"TotalCount":2,"Messages":[{good},{item}]}}"#);
+        assert_eq!(
+            messages(body.as_bytes(), &stream).err(),
+            Some(flaw),
+            "{item}"
+        );
+    }
+    for (item, flaw) in [
+        (
+            r#"{"Type":"HardBounce","BouncedAt":"2026-01-01T00:00:00Z"}"#,
+            "a bounce without ID",
+        ),
+        (
+            r#"{"ID":"x","Type":"HardBounce","BouncedAt":"2026-01-01T00:00:00Z"}"#,
+            "a bounce without ID",
+        ),
+        (
+            r#"{"ID":1,"BouncedAt":"2026-01-01T00:00:00Z"}"#,
+            "a bounce without Type",
+        ),
+        (
+            r#"{"ID":1,"Type":"HardBounce"}"#,
+            "a bounce without a readable BouncedAt",
+        ),
+    ] {
+        let body = format!(r#"{{"TotalCount":1,"Bounces":[{item}]}}"#);
+        assert_eq!(
+            bounces(body.as_bytes(), &stream).err(),
+            Some(flaw),
+            "{item}"
+        );
+    }
+    let body = br#"{"MessageID":"m","MessageEvents":[{"Type":"Delivered"}]}"#;
+    assert_eq!(
+        details(body).err(),
+        Some("an event without a readable ReceivedAt")
+    );
+    assert_eq!(
+        streams(br#"{"MessageStreams":[{"Name":"x"}]}"#).err(),
+        Some("a stream without ID")
+    );
+}
+
+#[test]
+fn a_flaw_tells_cut_from_foreign() {
+    let whole = recorded!("postmarker_outbound_details_delivered");
+    assert_eq!(details(b"").err(), Some("it is empty"));
+    assert_eq!(
+        details(&whole[..whole.len() / 2]).err(),
+        Some("it is cut short")
+    );
+    assert_eq!(details(b"<html>").err(), Some("it is not JSON"));
+    assert_eq!(
+        details(br#"{"MessageID":[]}"#).err(),
+        Some("it is JSON of an unknown shape")
+    );
+}
+
+#[test]
+fn an_envelope_is_one_only_with_a_code() {
+    let code = |body: &str| wire::envelope(body.as_bytes()).map(|e| e.code);
+    assert_eq!(code(r#"{"ErrorCode":412}"#), Some(412));
+    assert_eq!(code(r#"{"ErrorCode":"412","Message":null}"#), Some(412));
+    assert_eq!(code(r#"{"ErrorCode":0,"Message":"OK"}"#), None);
+    assert_eq!(code(r#"{"Message":"An error has occurred."}"#), None);
+    assert_eq!(code("<html>"), None);
+}
+
+fn bodies() -> impl Strategy<Value = &'static [u8]> {
+    prop::sample::select(vec![
+        recorded!("airbyte_message_streams"),
+        recorded!("postmarker_outbound_list_count1"),
+        recorded!("postmarker_bounces_list_count2_offset0"),
+        recorded!("postmarker_outbound_details_delivered"),
+        recorded!("postmarker_error_422_701_opens_not_found"),
+    ])
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
+        flaws(&body);
+        let _ = wire::envelope(&body);
+    }
+
+    #[test]
+    fn a_mutated_answer_is_read_without_a_panic(
+        body in bodies(),
+        mutations in prop::collection::vec((any::<Index>(), any::<u8>()), 1..8),
+    ) {
+        let mut body = body.to_vec();
+        for (at, byte) in mutations {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        flaws(&body);
+        let _ = wire::envelope(&body);
+    }
+
+    #[test]
+    fn a_cut_answer_is_never_taken_for_a_whole_one(body in bodies(), at in any::<Index>()) {
+        let end = body.trim_ascii_end().len();
+        let cut = &body[..at.index(end)];
+        prop_assert!(flaws(cut).iter().all(Option::is_some));
+    }
+}

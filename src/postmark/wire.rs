@@ -1,0 +1,160 @@
+//! Postmark's JSON, as tolerant as safe: what is not read is not named, everything may be absent or `null`. What must be
+//! there is demanded in `convert`, which can say what is missing without quoting the answer.
+
+use serde::{Deserialize, Deserializer};
+
+/// An answer that is not what was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Envelope {
+    /// Postmark's `ErrorCode`.
+    pub(super) code: i64,
+    /// Its `Message`, raw.
+    pub(super) message: Option<String>,
+}
+
+/// The envelope that `body` is, if it is one that tells of an error.
+pub(super) fn envelope(body: &[u8]) -> Option<Envelope> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Raw {
+        error_code: Integer,
+        message: Option<String>,
+    }
+    let raw: Raw = serde_json::from_slice(body).ok()?;
+    let code = raw.error_code.wrapped().filter(|code| *code != 0)?;
+    Some(Envelope {
+        code,
+        message: raw.message,
+    })
+}
+
+/// `/message-streams`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Streams {
+    pub(super) message_streams: Option<Vec<Stream>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Stream {
+    #[serde(rename = "ID")]
+    pub(super) id: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) message_stream_type: String,
+    pub(super) archived_at: Option<String>,
+}
+
+/// `/messages/outbound`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Messages {
+    pub(super) total_count: Option<Integer>,
+    pub(super) messages: Option<Vec<Message>>,
+}
+
+/// An item of `/messages/outbound`, and most of the details of one message.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Message {
+    #[serde(rename = "MessageID")]
+    pub(super) id: Option<String>,
+    pub(super) received_at: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) tag: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) recipients: Vec<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) to: Vec<Address>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) cc: Vec<Address>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) bcc: Vec<Address>,
+    /// Only in details.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) message_events: Vec<Event>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Address {
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Event {
+    #[serde(rename = "Type")]
+    pub(super) kind: Option<String>,
+    pub(super) received_at: Option<String>,
+}
+
+/// `/bounces`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Bounces {
+    pub(super) total_count: Option<Integer>,
+    pub(super) bounces: Option<Vec<Bounce>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Bounce {
+    #[serde(rename = "ID")]
+    pub(super) id: Option<Integer>,
+    #[serde(rename = "Type")]
+    pub(super) kind: Option<String>,
+    pub(super) bounced_at: Option<String>,
+    #[serde(rename = "MessageID")]
+    pub(super) message_id: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) email: String,
+    pub(super) tag: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) description: String,
+}
+
+/// A whole number, which Postmark's clients type now as a number and now as a string.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Integer {
+    Signed(i64),
+    Unsigned(u64),
+    Text(String),
+}
+
+impl Integer {
+    /// As a count.
+    pub(super) fn count(&self) -> Option<u64> {
+        match self {
+            Self::Signed(n) => u64::try_from(*n).ok(),
+            Self::Unsigned(n) => Some(*n),
+            Self::Text(text) => text.trim().parse().ok(),
+        }
+    }
+
+    /// As an id. Above `i64::MAX` it wraps into the negative: still one number for one id, which is all that ids are for.
+    pub(super) fn wrapped(&self) -> Option<i64> {
+        match self {
+            Self::Signed(n) => Some(*n),
+            Self::Unsigned(n) => Some(n.cast_signed()),
+            Self::Text(text) => {
+                let text = text.trim();
+                let wrapped = || text.parse().ok().map(u64::cast_signed);
+                text.parse().ok().or_else(wrapped)
+            }
+        }
+    }
+}
+
+/// `null` is as good as absent.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
