@@ -6,9 +6,9 @@ pub mod text;
 
 use serde::{Deserialize, Serialize};
 
-pub use tone::Tone;
+use crate::message::text::{clean, truncate};
 
-use text::{clean, truncate};
+pub use tone::Tone;
 
 /// Most characters in a headline: what Slack shows in a header.
 pub const MAX_HEADLINE: usize = 150;

@@ -24,7 +24,7 @@ const INCIDENT_CHARS: usize = 64;
 pub fn payload(message: &Message, incident: Option<&str>) -> Value {
     let mut payload = plain(message, incident);
     payload["blocks"] = blocks(message, incident).into();
-    if let Some(id) = incident.map(shown_id).filter(|id| !id.is_empty()) {
+    if let Some(id) = shown_id(incident) {
         payload["metadata"] = json!({"event_type": "hushwatch", "event_payload": {"incident": id}});
     }
     payload
@@ -89,10 +89,11 @@ fn fallback(message: &Message, incident: Option<&str>) -> String {
     escape(&(truncate_by(&body, room, escaped_len) + &end))
 }
 
+/// The message's footer, which names the incident.
 fn footer(message: &Message, incident: Option<&str>) -> String {
     let footer = message.footer();
-    match incident.map(shown_id) {
-        Some(id) if !footer.contains(&id) => {
+    match shown_id(incident) {
+        Some(id) if !names(footer, &id) => {
             let between = if footer.is_empty() { "" } else { " · " };
             format!("{footer}{between}incident {id}")
         }
@@ -100,8 +101,15 @@ fn footer(message: &Message, incident: Option<&str>) -> String {
     }
 }
 
-fn shown_id(incident: &str) -> String {
-    truncate(&clean(incident), INCIDENT_CHARS)
+/// Whether `id` is one of the words: a short one may well be a part of a time or a name.
+fn names(footer: &str, id: &str) -> bool {
+    let is_between = |c: char| !c.is_alphanumeric() && c != '-' && c != '_';
+    footer.split(is_between).any(|word| word == id)
+}
+
+fn shown_id(incident: Option<&str>) -> Option<String> {
+    let id = truncate(&clean(incident?), INCIDENT_CHARS);
+    (!id.is_empty()).then_some(id)
 }
 
 /// Mentions and named links begin with `<`; these three characters are all that can be escaped (docs.slack.dev,
