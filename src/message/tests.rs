@@ -1,0 +1,70 @@
+use super::*;
+use proptest::prelude::*;
+
+fn message(lines: Vec<String>) -> Message {
+    Message::new(Tone::Warn, "shop/outbound: bounces", lines, "incident 7k2m")
+}
+
+#[test]
+fn the_title_says_the_severity_in_a_word_too() {
+    assert_eq!(message(vec![]).title(), "🟠 WARN: shop/outbound: bounces");
+}
+
+#[test]
+fn as_text_it_is_title_lines_and_footer() {
+    let text = message(vec!["6 of 98".to_owned(), "\n".to_owned()]).to_text();
+    assert_eq!(
+        text,
+        "🟠 WARN: shop/outbound: bounces\n6 of 98\nincident 7k2m"
+    );
+}
+
+#[test]
+fn a_headline_is_never_empty() {
+    let message = Message::new(Tone::Info, "\u{200b}\n", [], "");
+    assert_eq!(message.headline(), NO_HEADLINE);
+    assert_eq!(message.footer(), "");
+}
+
+#[test]
+fn what_has_no_room_is_counted() {
+    let lines = |count: usize| (1..=count).map(|n| format!("line {n}")).collect::<Vec<_>>();
+    assert_eq!(message(lines(40)).lines(), lines(40));
+
+    let cut = message(lines(51));
+    assert_eq!(cut.lines().len(), 40);
+    assert_eq!(cut.lines()[38..], ["line 39", "… and 12 more"]);
+
+    let long = message(vec!["x".repeat(MAX_LINE); 20]);
+    assert_eq!(long.lines().len(), 16);
+    assert_eq!(long.lines()[15], "… and 5 more");
+}
+
+#[test]
+fn an_outbox_row_written_by_others_is_cleaned_when_read() {
+    let row = r#"{"tone":"wake","headline":"a\u001b[31mb","lines":["c\nd",""],"footer":"\u202ee"}"#;
+    let read: Message = serde_json::from_str(row).expect("a message");
+    assert_eq!(read.to_text(), "🔴 WAKE: ab\nc d\ne");
+}
+
+proptest! {
+    #[test]
+    fn a_message_is_within_its_limits_and_is_read_as_it_was_written(
+        headline in any::<String>(),
+        lines in prop::collection::vec(("[ -~é😀\n\u{1b}\u{202e}]{0,12}", 0usize..60), 0..60),
+        footer in any::<String>(),
+    ) {
+        let lines = lines.into_iter().map(|(piece, times)| piece.repeat(times));
+        let message = Message::new(Tone::Good, &headline, lines, &footer);
+        let all = || message.lines().iter().map(String::as_str).chain([message.headline(), message.footer()]);
+        prop_assert!(all().all(|text| clean(text) == text));
+        prop_assert!((1..=MAX_HEADLINE).contains(&message.headline().chars().count()));
+        prop_assert!(message.footer().chars().count() <= MAX_FOOTER);
+        prop_assert!(message.lines().len() <= MAX_LINES);
+        prop_assert!(message.lines().iter().all(|line| (1..=MAX_LINE).contains(&line.chars().count())));
+        prop_assert!(message.lines().iter().map(|line| line.chars().count()).sum::<usize>() <= MAX_BODY);
+
+        let row = serde_json::to_string(&message).expect("plain data");
+        prop_assert_eq!(serde_json::from_str::<Message>(&row).expect("a message"), message);
+    }
+}

@@ -1,0 +1,252 @@
+use super::*;
+use crate::message::Tone;
+use proptest::prelude::*;
+use std::path::Path;
+
+/// The sum over all blocks that Slack is known to take (slackapi/bolt-js #2867), in characters.
+const BLOCKS_CHARS: usize = 9_000;
+
+fn alert() -> Message {
+    let lines = [
+        "6 of 98 messages bounced in the last hour: 6.1 % (95 %: 2.3–12.9 %), limit 1 %",
+        "since 14:05; last delivered 14:02; usual 0.4–1.1 %",
+        "look at the bounces in Postmark, and stop the sender if they are one campaign's",
+    ];
+    let lines = lines.map(str::to_owned);
+    Message::new(
+        Tone::Warn,
+        "shop/outbound: bounce_rate 6.1 %",
+        lines,
+        "7k2m · Europe/Vienna",
+    )
+}
+
+fn hostile() -> Message {
+    let lines = vec![
+        "<!channel> <!here> <@U012> <#C012> <http://example.com|Postmark login> &amp; :skull:"
+            .to_owned(),
+        "*bold* `code` ~gone~ http://example.com jane@example.com\u{202e}\u{1b}[31m\n> quoted"
+            .to_owned(),
+        "&<>".repeat(200),
+    ];
+    Message::new(Tone::Wake, &"<!everyone> & ".repeat(30), lines, "<@U012>")
+}
+
+fn full() -> Message {
+    let lines = vec!["&😀".repeat(300); 60];
+    Message::new(Tone::Good, &"😀".repeat(200), lines, &"&".repeat(400))
+}
+
+fn bare() -> Message {
+    Message::new(Tone::Info, "digest of 12 March: all quiet", [], "")
+}
+
+/// Every object with a `text` string: its `type`, and the text.
+fn texts(value: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    match value {
+        Value::Object(fields) => {
+            if let Some(text) = fields.get("text").and_then(Value::as_str) {
+                found.push((
+                    fields["type"].as_str().unwrap_or_default().to_owned(),
+                    text.to_owned(),
+                ));
+            }
+            found.extend(fields.values().flat_map(texts));
+        }
+        Value::Array(items) => found.extend(items.iter().flat_map(texts)),
+        _ => {}
+    }
+    found
+}
+
+/// What B4 of Slack's limits asks of any payload, and that nothing foreign stands where Slack parses.
+fn assert_sound(payload: &Value) {
+    let text = payload["text"].as_str().expect("a text");
+    assert!((1..=TEXT_ROOM).contains(&text.encode_utf16().count()));
+    assert!(!text.contains(['<', '>']), "{text}");
+    assert!(
+        !text
+            .replace("&amp;", "")
+            .replace("&lt;", "")
+            .replace("&gt;", "")
+            .contains('&'),
+        "{text}"
+    );
+    for off in ["mrkdwn", "link_names", "unfurl_links", "unfurl_media"] {
+        assert_eq!(payload[off], false, "{off}");
+    }
+    let Some(blocks) = payload.get("blocks") else {
+        return;
+    };
+    assert!((1..=50).contains(&blocks.as_array().expect("a list").len()));
+    assert_eq!(blocks[0]["type"], "header");
+    let header = blocks[0]["text"]["text"].as_str().expect("a text");
+    assert!((1..=HEADER_ROOM).contains(&header.encode_utf16().count()));
+    let texts = texts(blocks);
+    assert!(
+        texts
+            .iter()
+            .map(|(_, text)| text.chars().count())
+            .sum::<usize>()
+            <= BLOCKS_CHARS
+    );
+    for (kind, text) in &texts {
+        assert!(kind == "plain_text" || kind == "text", "{kind} is parsed");
+        assert!((1..=3_000).contains(&text.encode_utf16().count()));
+    }
+    let json = blocks.to_string();
+    assert!(
+        !json.contains("\"mrkdwn\"")
+            && !json.contains("\"link\"")
+            && !json.contains("\"emoji\":true")
+    );
+}
+
+#[test]
+fn an_alert_is_a_header_its_lines_and_small_print() {
+    let payload = payload(&alert(), Some("7k2m"));
+    assert_sound(&payload);
+    let blocks = &payload["blocks"];
+    assert_eq!(
+        blocks[0]["text"]["text"],
+        "🟠 WARN: shop/outbound: bounce_rate 6.1 %"
+    );
+    assert_eq!(
+        blocks[1]["elements"][0]["elements"]
+            .as_array()
+            .map(Vec::len),
+        Some(3)
+    );
+    assert_eq!(blocks[2]["elements"][0]["text"], "7k2m · Europe/Vienna");
+    assert_eq!(payload["metadata"]["event_payload"]["incident"], "7k2m");
+}
+
+#[test]
+fn a_notification_begins_with_severity_what_and_where() {
+    let payload = payload(&alert(), None);
+    let text = payload["text"].as_str().expect("a text");
+    assert!(text.starts_with("🟠 WARN: shop/outbound: bounce_rate 6.1 %\n6 of 98"));
+}
+
+#[test]
+fn a_message_without_lines_is_a_header_alone() {
+    let payload = payload(&bare(), None);
+    assert_sound(&payload);
+    assert_eq!(payload["blocks"].as_array().map(Vec::len), Some(1));
+    assert_eq!(payload.get("metadata"), None);
+}
+
+#[test]
+fn the_incident_is_named_even_where_the_message_does_not() {
+    let message = full();
+    for payload in [
+        payload(&message, Some("7k2m")),
+        plain(&message, Some("7k2m")),
+    ] {
+        assert_sound(&payload);
+        assert!(
+            payload["text"]
+                .as_str()
+                .is_some_and(|text| text.ends_with("incident 7k2m"))
+        );
+    }
+    assert_eq!(
+        payload(&bare(), Some("7k2m"))["blocks"][1]["elements"][0]["text"],
+        "incident 7k2m"
+    );
+}
+
+#[test]
+fn an_id_within_another_word_does_not_name_the_incident() {
+    let payload = payload(&alert(), Some("7k2"));
+    assert_eq!(
+        payload["blocks"][2]["elements"][0]["text"],
+        "7k2m · Europe/Vienna · incident 7k2"
+    );
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let payload = payload(&hostile(), Some("<!channel>\n"));
+    assert_sound(&payload);
+    assert!(
+        payload["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("&lt;!channel&gt; &lt;!here&gt;"))
+    );
+    assert_eq!(escape("&amp; <b>"), "&amp;amp; &lt;b&gt;");
+}
+
+#[test]
+fn the_plain_form_has_no_blocks_and_no_metadata() {
+    let payload = plain(&alert(), Some("7k2m"));
+    assert_sound(&payload);
+    assert!(payload.get("blocks").is_none() && payload.get("metadata").is_none());
+}
+
+/// Not a fact but a door: with `HUSHWATCH_DUMP_DIR` set, samples are written there for an independent validator.
+#[test]
+fn samples_are_written_where_they_are_asked_for() {
+    let Ok(dir) = std::env::var("HUSHWATCH_DUMP_DIR") else {
+        return;
+    };
+    let samples = [
+        ("alert", alert()),
+        ("hostile", hostile()),
+        ("full", full()),
+        ("bare", bare()),
+    ];
+    for (name, message) in samples {
+        for (form, json) in [
+            ("blocks", payload(&message, Some("7k2m"))),
+            ("plain", plain(&message, Some("7k2m"))),
+        ] {
+            let path = Path::new(&dir).join(format!("{name}-{form}.json"));
+            std::fs::write(path, json.to_string()).expect("a writable folder");
+        }
+    }
+}
+
+fn foreign() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        any::<String>(),
+        "\\PC{0,200}",
+        prop::sample::select(vec![
+            "<!channel>",
+            "<@U012>",
+            "<#C012>",
+            "<http://example.com|x>",
+            "<!date^0^{date}|x>",
+            "&lt;",
+            "&",
+            "<",
+            ">",
+            "😀",
+            "\u{1b}[",
+            "\u{202e}",
+            "\n",
+            "`",
+            ":skull:",
+            "http://example.com",
+        ])
+        .prop_map(String::from),
+        prop::sample::select(vec!["&", "<", "😀", "x"]).prop_map(|text| text.repeat(700)),
+    ];
+    prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_message_is_within_slacks_limits_and_cannot_mention_or_link(
+        tone in prop::sample::select(vec![Tone::Wake, Tone::Warn, Tone::Good, Tone::Info]),
+        headline in foreign(),
+        lines in prop::collection::vec(foreign(), 0..60),
+        footer in foreign(),
+        incident in prop::option::of(foreign()),
+    ) {
+        let message = Message::new(tone, &headline, lines, &footer);
+        assert_sound(&payload(&message, incident.as_deref()));
+        assert_sound(&plain(&message, incident.as_deref()));
+    }
+}
