@@ -151,7 +151,7 @@ fn item(view: &View<'_>, stream: &Stream, listed: &Listed<'_>) -> Value {
         "Details": "action: failed\r\n",
         "Email": bounce.recipient,
         "BouncedAt": eastern::stamp(bounce.at, seed, view.quirks),
-        "DumpAvailable": seed % 2 == 0,
+        "DumpAvailable": seed.is_multiple_of(2),
         "Inactive": is_inactive(&bounce.kind),
         "CanActivate": bounce.kind != COMPLAINT,
         "Subject": listed.of.map_or("", |(_, mail)| mail.subject.as_str()),
@@ -160,7 +160,7 @@ fn item(view: &View<'_>, stream: &Stream, listed: &Listed<'_>) -> Value {
     if tag.is_some() || !view.quirks.absent_tag {
         item["Tag"] = json!(tag);
     }
-    if seed % 8 != 0 {
+    if !seed.is_multiple_of(8) {
         item["RecordType"] = json!("Bounce");
         item["ServerID"] = json!(view.server.id);
         item["MessageStream"] = json!(stream.id);

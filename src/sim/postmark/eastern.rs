@@ -163,6 +163,16 @@ mod tests {
         assert_eq!(from("last week"), Bound::Invalid);
     }
 
+    #[test]
+    fn the_ends_of_the_calendar_are_no_danger() {
+        for date in ["+262142-12-31", "-262143-01-01", "0000-01-01", "9999-12-31"] {
+            for time in ["", "T00:00:00", "T23:59:59.999"] {
+                from(&format!("{date}{time}"));
+                to(&format!("{date}{time}"));
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn every_form_names_the_same_instant(ms in 0..4_000_000_000_000i64, seed in any::<u64>()) {

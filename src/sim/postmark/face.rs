@@ -74,8 +74,7 @@ fn log(world: &mut World, asked: &Asked, place: Option<usize>) -> Asked {
 
 fn strike(world: &mut World, place: Option<usize>, target: &str) -> Option<Fault> {
     let of_all = world.faults.strike(target);
-    let of_server = place.and_then(|place| world.servers.get_mut(place)?.faults.strike(target));
-    of_all.or(of_server)
+    of_all.or_else(|| world.servers.get_mut(place?)?.faults.strike(target))
 }
 
 /// An endpoint: its path, the parameters it knows, and what answers.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Span, Status};
+use crate::model::{Span, Status, Timestamp};
 use crate::sim::http::Asked;
 
 use super::eastern;
@@ -122,7 +122,7 @@ pub(super) fn item(view: &View<'_>, entry: &Entry, mail: &Mail) -> Value {
     } else if !view.quirks.absent_tag {
         item["Tag"] = Value::Null;
     }
-    if entry.seed % 8 != 0 {
+    if !entry.seed.is_multiple_of(8) {
         item["MessageStream"] = json!(mail.stream);
         item["Metadata"] = json!({});
         item["Sandboxed"] = json!(view.server.sandbox);
@@ -155,8 +155,5 @@ pub(super) fn kept<'a>(view: &View<'_>, stream: &'a Stream, id: &str) -> Option<
     (is_kept(view, entry) && is_found(view, entry)).then_some(entry)
 }
 
-/// Everything.
-pub(super) const ALWAYS: Span = Span::new(
-    crate::model::Timestamp::MIN,
-    crate::model::Timestamp(i64::MAX),
-);
+/// All of time.
+pub(super) const ALWAYS: Span = Span::new(Timestamp::MIN, Timestamp(i64::MAX));
