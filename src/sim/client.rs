@@ -1,0 +1,91 @@
+//! A bare client for the tests of this room; it sees what is on the wire.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The wait for the next byte; long, because the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The wait for a byte that is not expected.
+const IMPATIENCE: Duration = Duration::from_millis(200);
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
+    /// What `Content-Length` promised.
+    pub(super) promised: Option<usize>,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// `GET`, with these header lines.
+pub(super) fn get(url: &str, headers: &[String]) -> io::Result<Answer> {
+    ask("GET", url, headers, "", PATIENCE)
+}
+
+/// `POST`, with these header lines and this body.
+pub(super) fn post(url: &str, headers: &[String], body: &str) -> io::Result<Answer> {
+    ask("POST", url, headers, body, PATIENCE)
+}
+
+/// `POST`, of which no answer is expected.
+pub(super) fn post_in_vain(url: &str, headers: &[String], body: &str) -> io::Result<Answer> {
+    ask("POST", url, headers, body, IMPATIENCE)
+}
+
+fn ask(
+    method: &str,
+    url: &str,
+    headers: &[String],
+    body: &str,
+    patience: Duration,
+) -> io::Result<Answer> {
+    let rest = url.strip_prefix("http://").expect("plain HTTP");
+    let (host, target) = rest.split_at(rest.find('/').expect("a path"));
+    let mut socket = TcpStream::connect(host)?;
+    socket.set_read_timeout(Some(patience))?;
+    let length = body.len();
+    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    write!(
+        socket,
+        "{method} {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    )?;
+    read(&mut socket)
+}
+
+/// Reads one answer, up to 4 MiB of it.
+pub(super) fn read(socket: &mut TcpStream) -> io::Result<Answer> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte)?;
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&bytes).into_owned();
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok());
+    let promised = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Content-Length: ")?.parse().ok());
+    let mut body = Vec::new();
+    let most = promised.unwrap_or(4 * 1024 * 1024) as u64;
+    socket.take(most).read_to_end(&mut body)?;
+    Ok(Answer {
+        status: status.expect("a status line"),
+        head,
+        body,
+        promised,
+    })
+}

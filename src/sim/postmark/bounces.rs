@@ -1,0 +1,207 @@
+//! `GET /bounces` and `GET /deliverystats`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::sim::http::Asked;
+
+use super::derive;
+use super::eastern;
+use super::face::{Refusal, View};
+use super::ledger::{Listed, Stream};
+use super::mail::Bounce;
+use super::{messages, query};
+
+pub(super) const PARAMETERS: &[&str] = &[
+    "count",
+    "offset",
+    "type",
+    "inactive",
+    "emailFilter",
+    "tag",
+    "messageID",
+    "fromdate",
+    "todate",
+    "messagestream",
+];
+
+/// Postmark's code of an invalid query for bounces.
+const INVALID: i64 = 1000;
+
+const COMPLAINT: &str = "SpamComplaint";
+
+/// Postmark's documented types: `Type`, `TypeCode`, `Name`.
+const TYPES: [(&str, i64, &str); 22] = [
+    ("HardBounce", 1, "Hard bounce"),
+    ("Transient", 2, "Message delayed"),
+    ("Unsubscribe", 16, "Unsubscribe request"),
+    ("Subscribe", 32, "Subscribe request"),
+    ("AutoResponder", 64, "Auto responder"),
+    ("AddressChange", 128, "Address change"),
+    ("DnsError", 256, "DNS error"),
+    ("SpamNotification", 512, "Spam notification"),
+    ("OpenRelayTest", 1024, "Open relay test"),
+    ("Unknown", 2048, "Unknown"),
+    ("SoftBounce", 4096, "Soft bounce"),
+    ("VirusNotification", 8192, "Virus notification"),
+    (
+        "ChallengeVerification",
+        16384,
+        "Spam challenge verification",
+    ),
+    ("BadEmailAddress", 100_000, "Invalid email address"),
+    (COMPLAINT, 100_001, "Spam complaint"),
+    ("ManuallyDeactivated", 100_002, "Manually deactivated"),
+    ("Unconfirmed", 100_003, "Registration not confirmed"),
+    ("Blocked", 100_006, "ISP block"),
+    ("SMTPApiError", 100_007, "SMTP API error"),
+    ("InboundError", 100_008, "Processing failed"),
+    ("DMARCPolicy", 100_009, "DMARC policy"),
+    (
+        "TemplateRenderingFailed",
+        100_010,
+        "Template rendering failed",
+    ),
+];
+
+pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
+    let page = query::page(view, asked, INVALID)?;
+    let span = query::window(view, asked, INVALID)?;
+    let kind = kind(asked)?;
+    let inactive = flag(asked, "inactive")?;
+    let mut found: Vec<(&Stream, Listed<'_>)> = Vec::new();
+    for stream in query::streams(view, asked, false)? {
+        let listed = stream.bounces(span).filter(|listed| {
+            is_found(view, listed.bounce)
+                && kind.is_none_or(|kind| listed.bounce.kind == kind)
+                && inactive.is_none_or(|i| is_inactive(&listed.bounce.kind) == i)
+                && fits(asked, listed)
+        });
+        found.extend(listed.map(|listed| (stream, listed)));
+    }
+    found.sort_by_key(|(_, listed)| listed.bounce.at);
+    let total = found.len();
+    let rows: Vec<String> = query::rows(view, found, page)
+        .map(|(stream, listed)| item(view, stream, &listed).to_string())
+        .collect();
+    Ok(query::listing(view, asked, "Bounces", total, &rows))
+}
+
+fn is_found(view: &View<'_>, bounce: &Bounce) -> bool {
+    let lag_ms = derive::index_lag_ms(bounce.id.cast_unsigned());
+    let lag = Duration::from_millis(u64::from(lag_ms));
+    (view.quirks.complaints_are_bounces || bounce.kind != COMPLAINT)
+        && (!view.quirks.late_index || bounce.at + lag <= view.now)
+}
+
+fn kind(asked: &Asked) -> Result<Option<&str>, Refusal> {
+    match asked.query("type") {
+        Some(kind) if !TYPES.iter().any(|(known, ..)| *known == kind) => {
+            let text = "Parameter 'type' has invalid value";
+            Err(Refusal::invalid(INVALID, text))
+        }
+        kind => Ok(kind),
+    }
+}
+
+fn flag(asked: &Asked, name: &str) -> Result<Option<bool>, Refusal> {
+    match asked.query(name).map(str::to_ascii_lowercase).as_deref() {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => {
+            let text = format!("Parameter '{name}' has invalid value");
+            Err(Refusal::invalid(INVALID, text))
+        }
+    }
+}
+
+fn fits(asked: &Asked, listed: &Listed<'_>) -> bool {
+    let mail = listed.of.map(|(_, mail)| mail);
+    let tag = mail.and_then(|mail| mail.tag.as_deref());
+    let id = mail.map_or(String::new(), |mail| mail.id.clone());
+    asked.query("tag").is_none_or(|t| tag == Some(t))
+        && asked
+            .query("messageID")
+            .is_none_or(|m| m.eq_ignore_ascii_case(&id))
+        && asked
+            .query("emailFilter")
+            .is_none_or(|e| listed.bounce.recipient.contains(e))
+}
+
+/// A row. One in eight looks as those recorded in 2016, without the newer fields.
+fn item(view: &View<'_>, stream: &Stream, listed: &Listed<'_>) -> Value {
+    let bounce = listed.bounce;
+    let seed = derive::mix(bounce.id.cast_unsigned());
+    let known = TYPES.iter().find(|(kind, ..)| *kind == bounce.kind);
+    let (code, name) = known.map_or((0, bounce.kind.as_str()), |(_, code, name)| (*code, *name));
+    // An API error names a message that cannot be found.
+    let id = listed
+        .of
+        .map_or_else(|| derive::id(bounce.at, seed), |(_, mail)| mail.id.clone());
+    let mut item = json!({
+        "ID": bounce.id,
+        "Type": bounce.kind,
+        "TypeCode": code,
+        "Name": name,
+        "MessageID": id,
+        "Description": description(&bounce.kind, name),
+        "Details": "action: failed\r\n",
+        "Email": bounce.recipient,
+        "BouncedAt": eastern::stamp(bounce.at, seed, view.quirks),
+        "DumpAvailable": seed.is_multiple_of(2),
+        "Inactive": is_inactive(&bounce.kind),
+        "CanActivate": bounce.kind != COMPLAINT,
+        "Subject": listed.of.map_or("", |(_, mail)| mail.subject.as_str()),
+    });
+    let tag = listed.of.and_then(|(_, mail)| mail.tag.as_deref());
+    if tag.is_some() || !view.quirks.absent_tag {
+        item["Tag"] = json!(tag);
+    }
+    if !seed.is_multiple_of(8) {
+        item["RecordType"] = json!("Bounce");
+        item["ServerID"] = json!(view.server.id);
+        item["MessageStream"] = json!(stream.id);
+        if bounce.kind != COMPLAINT || !view.quirks.complaints_without_from {
+            item["From"] = json!(messages::SENDER);
+        }
+    }
+    item
+}
+
+/// The first text is recorded.
+fn description<'a>(kind: &str, name: &'a str) -> &'a str {
+    match kind {
+        "HardBounce" => {
+            "The server was unable to deliver your message (ex: unknown user, mailbox not found)."
+        }
+        _ => name,
+    }
+}
+
+fn is_inactive(kind: &str) -> bool {
+    matches!(kind, "HardBounce" | COMPLAINT | "ManuallyDeactivated")
+}
+
+/// `GET /deliverystats`: every bounce ever, by type.
+pub(super) fn summary(view: &View<'_>, _: &Asked) -> Result<String, Refusal> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for stream in &view.server.streams {
+        for listed in stream.bounces(messages::ALWAYS) {
+            if listed.bounce.at <= view.now {
+                *counts.entry(&listed.bounce.kind).or_default() += 1;
+            }
+        }
+    }
+    let all: u64 = counts.values().sum();
+    let inactive = counts.iter().filter(|(kind, _)| is_inactive(kind));
+    let inactive: u64 = inactive.map(|(_, count)| count).sum();
+    let mut rows = vec![json!({ "Name": "All", "Count": all })];
+    rows.extend(counts.iter().map(|(kind, count)| {
+        let known = TYPES.iter().find(|(k, ..)| k == kind);
+        json!({ "Type": kind, "Name": known.map_or(*kind, |(.., name)| name), "Count": count })
+    }));
+    Ok(json!({ "InactiveMails": inactive, "Bounces": rows }).to_string())
+}

@@ -1,0 +1,143 @@
+//! `GET /messages/outbound/{id}/details`.
+
+use serde_json::{Value, json};
+
+use crate::model::{MINUTE, Timestamp};
+
+use super::derive;
+use super::eastern;
+use super::face::{Refusal, View};
+use super::ledger::Entry;
+use super::mail::{Bounce, Delivery, Mail};
+use super::messages;
+
+/// Over the 2 MiB which a reader may want to accept.
+const BIG_BODY_BYTES: usize = 2 * 1024 * 1024 + 4096;
+
+/// The id in the path of a message's details.
+pub(super) fn id_in(path: &str) -> Option<&str> {
+    let id = path
+        .strip_prefix("/messages/outbound/")?
+        .strip_suffix("/details")?;
+    (!id.is_empty() && !id.contains('/')).then_some(id)
+}
+
+pub(super) fn one(view: &View<'_>, id: &str) -> Result<String, Refusal> {
+    let streams = view.server.streams.iter();
+    let found = streams
+        .filter_map(|stream| Some((stream, messages::kept(view, stream, id)?)))
+        .next();
+    let Some((stream, entry)) = found else {
+        return Err(not_found(view));
+    };
+    let mail = stream.mail(entry);
+    let mut details = messages::item(view, entry, &mail);
+    details["MessageEvents"] = Value::Array(events(view, entry, &mail));
+    details["HtmlBody"] = json!("<p>Hello</p>");
+    if view.quirks.body_in_details {
+        details["Body"] = json!(body(view, entry.seed, &mail));
+    }
+    Ok(details.to_string())
+}
+
+fn not_found(view: &View<'_>) -> Refusal {
+    let status = if view.quirks.unknown_message_is_422 {
+        422
+    } else {
+        404
+    };
+    Refusal {
+        status,
+        code: 701,
+        message: "This message was not found.".to_owned(),
+    }
+}
+
+/// The events so far, in no particular order.
+fn events(view: &View<'_>, entry: &Entry, mail: &Mail) -> Vec<Value> {
+    let mut events = Vec::new();
+    for delivery in mail.deliveries.iter().filter(|d| d.at <= view.now) {
+        events.push(delivered(view, entry.seed, delivery));
+    }
+    for bounce in mail.bounces.iter().filter(|b| b.at <= view.now) {
+        // No event is known for a complaint.
+        if bounce.kind != "SpamComplaint" {
+            events.push(bounced(view, entry.seed, bounce));
+        }
+    }
+    for delivery in &mail.deliveries {
+        events.extend(attempted(view, entry.seed, mail.sent_at, delivery));
+        events.extend(opened(view, entry.seed, delivery));
+    }
+    let turns = usize::try_from(entry.seed >> 32).unwrap_or(0);
+    let turns = turns.checked_rem(events.len()).unwrap_or(0);
+    events.rotate_left(turns);
+    events
+}
+
+fn delivered(view: &View<'_>, seed: u64, delivery: &Delivery) -> Value {
+    json!({
+        "Recipient": delivery.recipient,
+        "Type": "Delivered",
+        "ReceivedAt": eastern::delivery_stamp(delivery.at, seed, view.quirks),
+        "Details": {
+            "DeliveryMessage": "smtp;250 2.0.0 OK",
+            "DestinationServer": "mx.example.com (127.0.0.1)",
+            "DestinationIP": "127.0.0.1",
+        },
+    })
+}
+
+fn bounced(view: &View<'_>, seed: u64, bounce: &Bounce) -> Value {
+    let id = if view.quirks.bounce_id_is_text {
+        json!(bounce.id.to_string())
+    } else {
+        json!(bounce.id)
+    };
+    json!({
+        "Recipient": bounce.recipient,
+        "Type": "Bounced",
+        "ReceivedAt": eastern::stamp(bounce.at, seed, view.quirks),
+        "Details": { "Summary": "action: failed\r\n", "BounceID": id },
+    })
+}
+
+/// The first attempt of a delivery that took long.
+fn attempted(view: &View<'_>, seed: u64, sent_at: Timestamp, to: &Delivery) -> Option<Value> {
+    let at = sent_at + MINUTE / 20;
+    (to.at.since(sent_at) >= 5 * MINUTE && at <= view.now).then(|| {
+        json!({
+            "Recipient": to.recipient,
+            "Type": "Transient",
+            "ReceivedAt": eastern::stamp(at, seed, view.quirks),
+            "Details": {
+                "DeliveryMessage": "smtp;450 4.2.0 greylisted, try again later",
+                "DestinationServer": "mx.example.com (127.0.0.1)",
+                "DestinationIP": "127.0.0.1",
+            },
+        })
+    })
+}
+
+/// A quarter of the delivered mail is opened five minutes later; such times are in UTC.
+fn opened(view: &View<'_>, seed: u64, delivery: &Delivery) -> Option<Value> {
+    let at = delivery.at + 5 * MINUTE;
+    (seed % 4 == 3 && at <= view.now).then(|| {
+        json!({
+            "Recipient": delivery.recipient,
+            "Type": "Opened",
+            "ReceivedAt": format!("{}.0000000Z", at.to_utc().format("%Y-%m-%dT%H:%M:%S")),
+            "Details": { "Summary": "Email opened" },
+        })
+    })
+}
+
+/// The whole source of the mail; of the drawn ones far too much of it.
+fn body(view: &View<'_>, seed: u64, mail: &Mail) -> String {
+    let head = format!("Message-ID: <{}@mtasv.net>\r\n\r\n", mail.id);
+    let draw = (derive::mix(seed) % 10_000) as f64 / 10_000.0;
+    if draw < view.server.big_bodies {
+        return head + &"All work and no play. ".repeat(BIG_BODY_BYTES / 22 + 1);
+    }
+    head + "Hello\r\n"
+}

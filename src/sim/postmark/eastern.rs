@@ -1,0 +1,190 @@
+//! Eastern wall times, as Postmark reads and writes them.
+
+use chrono::{
+    DateTime, Duration, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone,
+};
+use chrono_tz::America::New_York;
+
+use crate::model::Timestamp;
+
+use super::quirks::Quirks;
+
+/// Which end of a window a bound is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edge {
+    From,
+    To,
+}
+
+/// What a bound says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// The first instant inside, or the first one after.
+    At(Timestamp),
+    /// Nothing lies inside.
+    Never,
+    /// It is refused.
+    Invalid,
+}
+
+/// Reads a bound: `2026-01-31`, or `2026-01-31T12:00:00`, which may have a fraction that is not looked at.
+pub(super) fn bound(text: &str, edge: Edge, quirks: Quirks) -> Bound {
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return of_wall(whole_day(date, edge), quirks, Duration::zero());
+    }
+    let second = match edge {
+        Edge::To if quirks.inclusive_bounds => Duration::seconds(1),
+        _ => Duration::zero(),
+    };
+    if let Ok(wall) = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f") {
+        return of_wall(Some(wall), quirks, second);
+    }
+    // An unescaped plus sign arrives as a blank.
+    match DateTime::parse_from_rfc3339(&text.replace(' ', "+")) {
+        Ok(_) if quirks.offset_finds_nothing => Bound::Never,
+        Ok(at) => Bound::At(whole_second(at.timestamp(), second)),
+        Err(_) => Bound::Invalid,
+    }
+}
+
+/// Midnight at the begin of the day, or at its end.
+fn whole_day(date: NaiveDate, edge: Edge) -> Option<NaiveDateTime> {
+    let date = match edge {
+        Edge::From => date,
+        Edge::To => date.succ_opt()?,
+    };
+    Some(date.and_time(NaiveTime::MIN))
+}
+
+fn of_wall(wall: Option<NaiveDateTime>, quirks: Quirks, more: Duration) -> Bound {
+    let Some(wall) = wall else {
+        return Bound::Invalid;
+    };
+    if !quirks.eastern_bounds {
+        return Bound::At(whole_second(wall.and_utc().timestamp(), more));
+    }
+    if !quirks.daylight_saving {
+        return Bound::At(whole_second(wall.and_utc().timestamp() + 5 * 3600, more));
+    }
+    match New_York.from_local_datetime(&wall) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => {
+            Bound::At(whole_second(at.timestamp(), more))
+        }
+        LocalResult::None => Bound::Invalid,
+    }
+}
+
+fn whole_second(seconds: i64, more: Duration) -> Timestamp {
+    Timestamp::from_secs(seconds + more.num_seconds())
+}
+
+/// The Eastern day of an instant.
+pub(super) fn day(at: Timestamp) -> NaiveDate {
+    at.to_utc().with_timezone(&New_York).date_naive()
+}
+
+/// Writes an instant in one of the recorded forms, drawn by `seed`; they differ in digits and offset, not in the instant, but for
+/// those that leave out its fraction.
+pub(super) fn stamp(at: Timestamp, seed: u64, quirks: Quirks) -> String {
+    let eastern = at.to_utc().with_timezone(&New_York).fixed_offset();
+    // What is finer than a millisecond is made up.
+    let fine = seed / 16 % 1000;
+    let millis = at.0.rem_euclid(1000);
+    let form = if quirks.timestamp_forms { seed % 16 } else { 0 };
+    let offset = eastern.format("%:z");
+    let seconds = seconds(&eastern);
+    match form {
+        10 | 11 => format!("{seconds}.{millis:03}{:03}{offset}", fine / 10 * 10 + 8),
+        12 | 13 => format!("{seconds}{offset}"),
+        14 => format!("{}Z", at.to_utc().format("%Y-%m-%dT%H:%M:%S")),
+        15 => format!(
+            "{}.{millis:03}{fine:03}0Z",
+            at.to_utc().format("%Y-%m-%dT%H:%M:%S")
+        ),
+        _ => format!("{seconds}.{millis:03}{fine:03}2{offset}"),
+    }
+}
+
+/// The form of `Delivered` events: seven zeros.
+pub(super) fn delivery_stamp(at: Timestamp, seed: u64, quirks: Quirks) -> String {
+    if !quirks.whole_second_deliveries {
+        return stamp(at, seed, quirks);
+    }
+    let eastern = at.to_utc().with_timezone(&New_York).fixed_offset();
+    format!("{}.0000000{}", seconds(&eastern), eastern.format("%:z"))
+}
+
+fn seconds(at: &DateTime<FixedOffset>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> Bound {
+        Bound::At(Timestamp::parse(text).expect("valid"))
+    }
+
+    fn from(text: &str) -> Bound {
+        bound(text, Edge::From, Quirks::default())
+    }
+
+    fn to(text: &str) -> Bound {
+        bound(text, Edge::To, Quirks::default())
+    }
+
+    #[test]
+    fn bounds_are_eastern_and_include_their_second() {
+        assert_eq!(from("2026-01-31T12:00:00"), at("2026-01-31T17:00:00Z"));
+        assert_eq!(from("2026-07-31T12:00:00"), at("2026-07-31T16:00:00Z"));
+        assert_eq!(to("2026-07-31T12:00:00"), at("2026-07-31T16:00:01Z"));
+    }
+
+    #[test]
+    fn a_bare_date_is_the_whole_day() {
+        assert_eq!(from("2026-03-08"), at("2026-03-08T05:00:00Z"));
+        assert_eq!(to("2026-03-08"), at("2026-03-09T04:00:00Z"));
+    }
+
+    #[test]
+    fn the_hour_that_comes_twice_is_its_first_and_the_one_that_never_comes_is_refused() {
+        assert_eq!(from("2026-11-01T01:30:00"), at("2026-11-01T05:30:00Z"));
+        assert_eq!(to("2026-11-01T01:30:00"), at("2026-11-01T05:30:01Z"));
+        assert_eq!(from("2026-03-08T02:30:00"), Bound::Invalid);
+    }
+
+    #[test]
+    fn an_offset_finds_nothing() {
+        for text in ["2026-03-08T12:00:00Z", "2026-03-08T12:00:00 05:00"] {
+            assert_eq!(from(text), Bound::Never);
+        }
+        assert_eq!(from("last week"), Bound::Invalid);
+    }
+
+    #[test]
+    fn the_ends_of_the_calendar_are_no_danger() {
+        for date in ["+262142-12-31", "-262143-01-01", "0000-01-01", "9999-12-31"] {
+            for time in ["", "T00:00:00", "T23:59:59.999"] {
+                from(&format!("{date}{time}"));
+                to(&format!("{date}{time}"));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_form_names_the_same_instant(ms in 0..4_000_000_000_000i64, seed in any::<u64>()) {
+            let text = stamp(Timestamp(ms), seed, Quirks::default());
+            let read = Timestamp::parse(&text).expect("RFC 3339");
+            prop_assert!(read == Timestamp(ms) || read.0 == ms - ms % 1000, "{} of {}", text, ms);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,30}") {
+            from(&text);
+            to(&text);
+        }
+    }
+}

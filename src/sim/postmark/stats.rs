@@ -1,0 +1,158 @@
+//! `GET /stats/outbound` and what is below it: whole Eastern days, per recipient, kept for ever.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde_json::{Map, Value, json};
+
+use crate::model::{Span, Timestamp};
+use crate::sim::http::Asked;
+
+use super::eastern;
+use super::face::{Refusal, View};
+use super::messages;
+use super::query;
+
+pub(super) const PARAMETERS: &[&str] = &["tag", "fromdate", "todate", "messagestream"];
+
+const API_ERROR: &str = "SMTPApiError";
+const COMPLAINT: &str = "SpamComplaint";
+
+/// For each day that has any: `Sent`, or a bounce's type, and how many.
+type Days = BTreeMap<NaiveDate, BTreeMap<String, u64>>;
+
+pub(super) fn overview(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
+    let sent = total(&sent_days(view, asked)?, |_| true);
+    let days = bounce_days(view, asked)?;
+    let bounced = total(&days, |kind| kind != API_ERROR && kind != COMPLAINT);
+    let complaints = total(&days, |kind| kind == COMPLAINT);
+    let answer = json!({
+        "Sent": sent,
+        "Bounced": bounced,
+        "SMTPApiErrors": total(&days, |kind| kind == API_ERROR),
+        "BounceRate": percent(bounced, sent),
+        "SpamComplaints": complaints,
+        "SpamComplaintsRate": percent(complaints, sent),
+        "Tracked": sent,
+        "Opens": 0,
+        "UniqueOpens": 0,
+        "TotalClicks": 0,
+        "UniqueLinksClicked": 0,
+    });
+    Ok(answer.to_string())
+}
+
+pub(super) fn sends(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
+    Ok(by_day(&sent_days(view, asked)?))
+}
+
+pub(super) fn bounces(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
+    let mut days = bounce_days(view, asked)?;
+    keep(&mut days, |kind| kind != COMPLAINT);
+    Ok(by_day(&days))
+}
+
+pub(super) fn spam(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
+    let mut days = bounce_days(view, asked)?;
+    keep(&mut days, |kind| kind == COMPLAINT);
+    Ok(by_day(&days))
+}
+
+fn sent_days(view: &View<'_>, asked: &Asked) -> Result<Days, Refusal> {
+    let span = window(view, asked)?;
+    let mut days = Days::new();
+    for stream in query::streams(view, asked, true)? {
+        for entry in stream.entries(span) {
+            let tag = asked.query("tag");
+            if tag.is_none_or(|tag| stream.mail(entry).tag.as_deref() == Some(tag)) {
+                let day = days.entry(eastern::day(entry.sent_at)).or_default();
+                *day.entry("Sent".to_owned()).or_default() += entry.recipients() as u64;
+            }
+        }
+    }
+    Ok(days)
+}
+
+fn bounce_days(view: &View<'_>, asked: &Asked) -> Result<Days, Refusal> {
+    let span = window(view, asked)?;
+    let mut days = Days::new();
+    for stream in query::streams(view, asked, true)? {
+        for listed in stream.bounces(span) {
+            let tag = listed.of.and_then(|(_, mail)| mail.tag.as_deref());
+            if asked.query("tag").is_none_or(|asked| tag == Some(asked)) {
+                let day = days.entry(eastern::day(listed.bounce.at)).or_default();
+                *day.entry(listed.bounce.kind.clone()).or_default() += 1;
+            }
+        }
+    }
+    Ok(days)
+}
+
+/// The days asked for, both included, up to now.
+fn window(view: &View<'_>, asked: &Asked) -> Result<Span, Refusal> {
+    let mut span = messages::ALWAYS;
+    for (name, edge) in [
+        ("fromdate", eastern::Edge::From),
+        ("todate", eastern::Edge::To),
+    ] {
+        let Some(text) = asked.query(name) else {
+            continue;
+        };
+        let is_date = NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
+        match (eastern::bound(text, edge, view.quirks), edge) {
+            (eastern::Bound::At(at), eastern::Edge::From) if is_date => span.from = at,
+            (eastern::Bound::At(at), eastern::Edge::To) if is_date => span.until = at,
+            _ => {
+                let text = format!("Parameter '{name}' is not a valid date.");
+                return Err(Refusal::invalid(900, text));
+            }
+        }
+    }
+    if span.is_empty() {
+        let text = "FromDate must come before ToDate.";
+        return Err(Refusal::invalid(1502, text));
+    }
+    span.until = span.until.min(Timestamp(view.now.0.saturating_add(1)));
+    Ok(span)
+}
+
+fn keep(days: &mut Days, wanted: impl Fn(&str) -> bool) {
+    for day in days.values_mut() {
+        day.retain(|kind, _| wanted(kind));
+    }
+    days.retain(|_, day| !day.is_empty());
+}
+
+fn total(days: &Days, wanted: impl Fn(&str) -> bool) -> u64 {
+    let counts = days.values().flatten();
+    counts
+        .filter(|(kind, _)| wanted(kind))
+        .map(|(_, count)| count)
+        .sum()
+}
+
+/// `{"Days":[{"Date":…,KIND:n},…],KIND:n}`; without days there are no totals either, as recorded.
+fn by_day(days: &Days) -> String {
+    let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for (date, counts) in days {
+        let mut row = Map::new();
+        row.insert("Date".to_owned(), json!(date.to_string()));
+        for (kind, count) in counts {
+            row.insert(kind.clone(), json!(count));
+            *totals.entry(kind).or_default() += count;
+        }
+        rows.push(Value::Object(row));
+    }
+    let mut answer = json!(totals);
+    answer["Days"] = Value::Array(rows);
+    answer.to_string()
+}
+
+/// Percent, to three decimals.
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    (part as f64 / whole as f64 * 100_000.0).round() / 1000.0
+}

@@ -1,0 +1,246 @@
+//! The HTTP face: bot API, webhook, heartbeats.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::model::Timestamp;
+use crate::sim::fault::{Faults, Refuse};
+use crate::sim::http::{Asked, Reply, Request, Wire, parse_query};
+
+use super::received::{Received, Via};
+use super::{CHANNEL, Fault, blocks};
+
+/// In the form of a real one; it is a secret there.
+pub(super) const WEBHOOK_PATH: &str = "/services/T0EXAMPLE/B0EXAMPLE/simulated-secret";
+
+/// Everything a simulated Slack holds.
+pub(super) struct State {
+    pub(super) token: String,
+    pub(super) channels: BTreeSet<String>,
+    pub(super) now: Option<Timestamp>,
+    pub(super) messages: Vec<Received>,
+    /// So many of the messages were taken.
+    pub(super) taken: usize,
+    pub(super) pings: Vec<String>,
+    pub(super) faults: Faults<Fault>,
+    pub(super) ping_faults: Faults<Fault>,
+    pub(super) requests: Vec<Asked>,
+    pub(super) unexpected: Vec<String>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            token: "xoxb-simulated-token".to_owned(),
+            channels: BTreeSet::from([CHANNEL.to_owned()]),
+            now: None,
+            messages: Vec::new(),
+            taken: 0,
+            pings: Vec::new(),
+            faults: Faults::default(),
+            ping_faults: Faults::default(),
+            requests: Vec::new(),
+            unexpected: Vec::new(),
+        }
+    }
+}
+
+/// Answers one request.
+pub(super) fn answer(state: &mut State, request: &Request) -> Reply {
+    let asked = Asked {
+        order: state.requests.len() as u64,
+        ..request.asked.clone()
+    };
+    state.requests.push(asked.clone());
+    let path = asked.path.as_str();
+    let (faults, refuse): (_, Refuse) = if path.starts_with("/ping") {
+        (&mut state.ping_faults, refuse_as_text)
+    } else if path.starts_with("/services") {
+        (&mut state.faults, refuse_as_text)
+    } else {
+        (&mut state.faults, refuse_as_api)
+    };
+    let fault = faults.strike(&asked.target());
+    let mut honest = || serve(state, request, path);
+    match fault {
+        None => honest(),
+        Some(Fault::Wire(fault)) => fault.reply(refuse, honest),
+        Some(Fault::SlackError(error)) => slack_error(path, &error),
+        Some(Fault::AcceptThenHang) => honest().on_wire(Wire::Hang),
+        Some(Fault::AcceptThenReset) => honest().on_wire(Wire::Reset),
+    }
+}
+
+fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
+    if path.starts_with("/ping/") {
+        state.pings.push(path.to_owned());
+        return Reply::of(200, "text/plain", "OK");
+    }
+    if path.starts_with("/services/") {
+        return webhook(state, request, path);
+    }
+    let result = match path {
+        "/api/chat.postMessage" => authorised(state, request).and_then(|()| post(state, request)),
+        "/api/conversations.history" => {
+            authorised(state, request).and_then(|()| history(state, request))
+        }
+        "/api/auth.test" => authorised(state, request).map(|()| {
+            json!({ "ok": true, "team": "Example", "team_id": "T0EXAMPLE", "user": "hushwatch", "user_id": "U0EXAMPLE", "bot_id": "B0EXAMPLE" })
+        }),
+        _ => {
+            let asked = &request.asked;
+            state.unexpected.push(format!("{} {}", asked.method, asked.path));
+            Err(("unknown_method", String::new()))
+        }
+    };
+    let body = result.unwrap_or_else(|(error, why)| {
+        json!({ "ok": false, "error": error, "response_metadata": { "messages": [why] } })
+    });
+    Reply::json(200, body.to_string())
+}
+
+fn authorised(state: &State, request: &Request) -> Result<(), blocks::Refused> {
+    let header = request.header("authorization").unwrap_or_default();
+    match header.strip_prefix("Bearer ") {
+        None => Err(("not_authed", String::new())),
+        Some(token) if token != state.token => Err(("invalid_auth", String::new())),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The arguments: of a JSON body, of a form, or of the query.
+fn arguments(request: &Request) -> Value {
+    if let Ok(json) = serde_json::from_slice(&request.body) {
+        return json;
+    }
+    let form = parse_query(&String::from_utf8_lossy(&request.body));
+    let pairs = form.iter().chain(&request.asked.query);
+    let pairs = pairs.map(|(name, value)| (name.clone(), json!(value)));
+    Value::Object(pairs.collect::<Map<String, Value>>())
+}
+
+/// `chat.postMessage`.
+fn post(state: &mut State, request: &Request) -> Result<Value, blocks::Refused> {
+    let payload: Value = serde_json::from_slice(&request.body).map_err(|e| {
+        state.unexpected.push(format!("chat.postMessage: {e}"));
+        ("invalid_json", e.to_string())
+    })?;
+    let channel = known_channel(state, &payload)?;
+    checked(state, &payload)?;
+    let ts = keep(state, &payload, &channel, Via::Bot);
+    // A user is answered with the direct channel.
+    let channel = match channel.strip_prefix('U') {
+        Some(user) => format!("D{user}"),
+        None => channel,
+    };
+    Ok(json!({ "ok": true, "channel": channel, "ts": ts, "message": { "text": payload["text"] } }))
+}
+
+fn known_channel(state: &State, arguments: &Value) -> Result<String, blocks::Refused> {
+    let channel = arguments["channel"].as_str().unwrap_or_default();
+    if state.channels.contains(channel) {
+        return Ok(channel.to_owned());
+    }
+    Err(("channel_not_found", String::new()))
+}
+
+fn checked(state: &mut State, payload: &Value) -> Result<(), blocks::Refused> {
+    blocks::check(payload).inspect_err(|(error, why)| {
+        state.unexpected.push(format!("{error}: {why}"));
+    })
+}
+
+/// Remembers a message; its `ts`.
+fn keep(state: &mut State, payload: &Value, channel: &str, via: Via) -> String {
+    let order = state.messages.len() as u64;
+    let seconds = state.now.map_or(0, |now| now.0.div_euclid(1000));
+    let ts = format!("{seconds}.{:06}", order + 1);
+    let message = Received::of(payload, channel, order, ts.clone(), via);
+    state.messages.push(message);
+    ts
+}
+
+/// `conversations.history`, newest first; metadata only where they are asked for.
+fn history(state: &State, request: &Request) -> Result<Value, blocks::Refused> {
+    let arguments = arguments(request);
+    let channel = known_channel(state, &arguments)?;
+    let number = |name: &str| {
+        let value = &arguments[name];
+        value.as_f64().or_else(|| value.as_str()?.parse().ok())
+    };
+    let with_metadata = match &arguments["include_all_metadata"] {
+        Value::Bool(wanted) => *wanted,
+        other => matches!(other.as_str(), Some("true" | "1")),
+    };
+    let oldest = number("oldest").filter(|_| state.now.is_some());
+    let oldest = oldest.unwrap_or(f64::MIN);
+    let newest_first = state.messages.iter().rev();
+    let found: Vec<&Received> = newest_first
+        .filter(|m| m.channel == channel && m.ts.parse().is_ok_and(|ts: f64| ts > oldest))
+        .collect();
+    let limit = number("limit").map_or(100, |limit| limit as usize);
+    let shown = found.iter().take(limit).map(|message| {
+        let mut item = json!({ "type": "message", "ts": message.ts, "text": message.text });
+        if let (true, Some(metadata)) = (with_metadata, &message.metadata) {
+            item["metadata"] = metadata.clone();
+        }
+        item
+    });
+    let shown: Vec<Value> = shown.collect();
+    Ok(json!({ "ok": true, "messages": shown, "has_more": found.len() > limit }))
+}
+
+fn webhook(state: &mut State, request: &Request, path: &str) -> Reply {
+    if path != WEBHOOK_PATH {
+        return slack_error(path, "no_service");
+    }
+    let Ok(payload) = serde_json::from_slice(&request.body) else {
+        state.unexpected.push("webhook: not JSON".to_owned());
+        return slack_error(path, "invalid_payload");
+    };
+    if let Err((error, _)) = checked(state, &payload) {
+        return slack_error(path, error);
+    }
+    keep(state, &payload, CHANNEL, Via::Webhook);
+    Reply::of(200, "text/plain", "ok")
+}
+
+/// A refusal in Slack's own words, by either door.
+fn slack_error(path: &str, error: &str) -> Reply {
+    if !path.starts_with("/services/") {
+        let body = json!({ "ok": false, "error": error });
+        return Reply::json(200, body.to_string());
+    }
+    let status = match error {
+        "action_prohibited" | "invalid_token" => 403,
+        "channel_not_found" | "no_service" | "no_team" => 404,
+        "channel_is_archived" => 410,
+        "rollup_error" => 500,
+        _ => 400,
+    };
+    Reply::of(status, "text/plain", error)
+}
+
+/// A wrong token is 200 with an error, as all errors but 429 and the server's own are.
+fn refuse_as_api(status: u16, words: Option<(i64, &str)>) -> Reply {
+    let (status, error) = match (status, words) {
+        (_, Some((_, text))) => (status, text),
+        (401, None) => (200, "invalid_auth"),
+        (429, None) => (429, "ratelimited"),
+        (503, None) => (503, "service_unavailable"),
+        (_, None) => (status, "internal_error"),
+    };
+    let body = json!({ "ok": false, "error": error });
+    Reply::json(status, body.to_string())
+}
+
+fn refuse_as_text(status: u16, words: Option<(i64, &str)>) -> Reply {
+    let (status, text) = match (status, words) {
+        (_, Some((_, text))) => (status, text),
+        (401, None) => (403, "invalid_token"),
+        (429, None) => (429, "rate_limited"),
+        (_, None) => (status, "server_error"),
+    };
+    Reply::of(status, "text/plain", text)
+}
