@@ -1,6 +1,7 @@
 //! What to make of a finding: the life of incidents, and who is silent while a stronger one speaks. Pure.
 
 mod book;
+pub mod day;
 mod id;
 mod step;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod drop;
 mod events;
 pub mod interval;
 mod rate;
+pub mod sample;
 mod silence;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,10 @@
 //! What a person reads: text in lines, without markup. Slack and the terminal each show it in their own way.
 
+pub mod alert;
+pub mod course;
+pub mod digest;
 mod tone;
+pub mod words;
 
 pub mod text;
 

@@ -165,10 +165,10 @@ pub(super) fn prune(
     old: Timestamp,
 ) -> Result<(), Error> {
     for sql in [
-        "DELETE FROM messages WHERE sent_at < ?1",
-        "DELETE FROM minutes WHERE at < ?1",
-        "DELETE FROM bounces WHERE at < ?1",
-        "DELETE FROM followed WHERE sent_at < ?1",
+        "DELETE FROM messages WHERE stream IN (SELECT key FROM streams) AND sent_at < ?1",
+        "DELETE FROM minutes WHERE stream IN (SELECT key FROM streams) AND at < ?1",
+        "DELETE FROM bounces WHERE stream IN (SELECT key FROM streams) AND at < ?1",
+        "DELETE FROM followed WHERE stream IN (SELECT key FROM streams) AND sent_at < ?1",
         "DELETE FROM polls WHERE at < ?1",
     ] {
         t.prepare_cached(sql)?.execute([rows_before.0])?;

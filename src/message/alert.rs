@@ -1,0 +1,316 @@
+//! What is told of one step of an incident.
+
+use chrono_tz::Tz;
+
+use crate::message::text::mask;
+use crate::message::words::{about, count, counted, percent, span, when, when_or_never, window};
+use crate::message::{Message, Tone};
+use crate::model::{
+    Evidence, Incident, IncidentState, RateEvidence, Rule, Severity, Step, Transition,
+};
+
+/// How a message is to be worded.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// The readers' time zone.
+    pub zone: Tz,
+    /// Whether recipients are masked.
+    pub mask: bool,
+}
+
+/// The message of one step.
+pub fn alert(transition: &Transition, style: Style) -> Message {
+    let incident = &transition.incident;
+    let over = transition.step == Step::Resolved;
+    let tone = match (over, incident.severity) {
+        (true, _) => Tone::Good,
+        (false, Severity::Wake) => Tone::Wake,
+        (false, Severity::Warn) => Tone::Warn,
+    };
+    let what = if over {
+        ending(incident)
+    } else {
+        summary(incident, style)
+    };
+    let prefix = match transition.step {
+        Step::Reminded => "still ",
+        _ => "",
+    };
+    let mut lines = vec![evidence(incident, style)];
+    if !over {
+        lines.extend(seen(&incident.evidence, style));
+        lines.push(format!("What to do: {}", advice(incident)));
+    }
+    let since = match transition.step {
+        Step::Opened => String::new(),
+        _ => format!(" · since {}", when(incident.opened_at, style.zone)),
+    };
+    let footer = format!(
+        "incident {} · {} {}{since} · judged {} {} on all polls up to then",
+        incident.id,
+        incident.rule,
+        transition.step.name(),
+        when(transition.at, style.zone),
+        style.zone.name(),
+    );
+    Message::new(
+        tone,
+        &format!("{}: {prefix}{what}", place(incident)),
+        lines,
+        &footer,
+    )
+}
+
+/// Where it happens: `shop/outbound`, or `shop`.
+pub fn place(incident: &Incident) -> String {
+    match &incident.stream {
+        Some(stream) => format!("{}/{stream}", incident.server),
+        None => incident.server.to_string(),
+    }
+}
+
+/// What is wrong, in half a line.
+pub fn summary(incident: &Incident, style: Style) -> String {
+    match &incident.evidence {
+        Evidence::Rate(rate) => {
+            let (rate_text, n, d) = (
+                percent(rate.rate()),
+                count(rate.numerator),
+                count(rate.denominator),
+            );
+            let limit = percent(rate.threshold);
+            format!(
+                "{} {rate_text} ({n}/{d}) over {}, limit {limit}",
+                rate_name(incident.rule),
+                window(rate.window)
+            )
+        }
+        Evidence::Silence { gap, .. } => format!("no mail sent for {}", span(gap.length())),
+        Evidence::Drop { sent, expected, .. } => {
+            format!(
+                "only {} sent in 24h, about {} expected",
+                counted(*sent, "message"),
+                about(*expected)
+            )
+        }
+        Evidence::Delivery {
+            unproven, queued, ..
+        } if queued == unproven => {
+            format!("mail stays queued at Postmark, {unproven} of {unproven} followed")
+        }
+        Evidence::Delivery { unproven, .. } => {
+            format!("mail is sent but not delivered, {unproven} of {unproven} followed")
+        }
+        Evidence::Events {
+            recipient,
+            class,
+            times,
+        } => {
+            let shown = if style.mask {
+                mask(recipient)
+            } else {
+                recipient.clone()
+            };
+            match incident.rule {
+                Rule::SpamComplaintExternal => {
+                    format!(
+                        "{} from outside, newest from {shown}",
+                        counted(times.len() as u64, "spam complaint")
+                    )
+                }
+                _ => format!(
+                    "mail to the operator address {shown} bounced ({})",
+                    class.name()
+                ),
+            }
+        }
+        Evidence::Blind { reason, .. } if incident.rule == Rule::AccountInactive => {
+            format!("Postmark refuses for a reason of the account ({reason})")
+        }
+        Evidence::Blind { reason, .. } => format!("cannot see this server: {reason}"),
+    }
+}
+
+const fn rate_name(rule: Rule) -> &'static str {
+    match rule {
+        Rule::SpamRate => "spam complaint rate",
+        Rule::HardBounceWake => "hard bounce rate",
+        _ => "bounce rate",
+    }
+}
+
+fn ending(incident: &Incident) -> String {
+    let lasted = match incident.state {
+        IncidentState::Resolved { at } => span(at.since(incident.opened_at)),
+        IncidentState::Open { .. } => String::new(),
+    };
+    let what = match incident.rule {
+        Rule::Blind => "can be seen again",
+        Rule::AccountInactive => "Postmark answers for the account again",
+        Rule::SendSilence => "mail is being sent again",
+        Rule::SendDrop => "volume is back to normal",
+        Rule::DeliverySilence => "mail is being delivered again",
+        Rule::SpamComplaintExternal | Rule::OperatorBounce => "no further event for a day",
+        rule => return format!("{} back within bounds after {lasted}", rate_name(rule)),
+    };
+    format!("{what}, after {lasted}")
+}
+
+/// The numbers that it rests on.
+fn evidence(incident: &Incident, style: Style) -> String {
+    match &incident.evidence {
+        Evidence::Rate(rate) => rate_line(incident.rule, rate),
+        Evidence::Silence {
+            last_sent,
+            expected,
+            surprise,
+            threshold,
+            longest_before,
+            false_alarms_per_year,
+            ..
+        } => {
+            format!(
+                "Last mail {}; since then about {} expected. This gap measures {surprise:.1} against a limit of {threshold:.1} \
+                 (longest before {longest_before:.1}), set for at most {} false silence alarms a year",
+                when_or_never(*last_sent, style.zone),
+                about(*expected),
+                about(*false_alarms_per_year),
+            )
+        }
+        Evidence::Drop {
+            window: of,
+            sent,
+            expected,
+            lowest_before,
+            ..
+        } => format!(
+            "{} sent in the 24h up to {}, about {} expected ({}); the lowest such day before had {}",
+            count(*sent),
+            when(of.until, style.zone),
+            about(*expected),
+            percent(*sent as f64 / expected.max(1.0)),
+            percent(*lowest_before),
+        ),
+        Evidence::Delivery {
+            unproven,
+            needed,
+            since,
+            last_delivered,
+            ..
+        } => format!(
+            "{unproven} followed messages in a row without delivery or bounce (limit {needed}){}; last delivery seen {}",
+            since.map_or_else(String::new, |at| format!(
+                ", the oldest sent {}",
+                when(at, style.zone)
+            )),
+            when_or_never(*last_delivered, style.zone),
+        ),
+        Evidence::Events { times, .. } => format!(
+            "{} in the last 24h, newest {}",
+            counted(times.len() as u64, "event"),
+            when_or_never(times.last().copied(), style.zone),
+        ),
+        Evidence::Blind { cycles: 0, .. } => "The last poll was complete".to_owned(),
+        Evidence::Blind { since, cycles, .. } => format!(
+            "{} in a row without a complete poll, the first {}. Nothing is known of this server's mail since then: this is not silence",
+            counted(*cycles, "cycle"),
+            when(*since, style.zone),
+        ),
+    }
+}
+
+fn rate_line(rule: Rule, rate: &RateEvidence) -> String {
+    let name = rate_name(rule);
+    let (low, high) = rate.interval;
+    let partly = if rate.covered < rate.window {
+        format!(", of which {} could be seen", span(rate.covered))
+    } else {
+        String::new()
+    };
+    format!(
+        "{}{} over the last {}{partly}: {} ({}/{}), 95% interval {} to {}, limit {}, floor {}",
+        name[..1].to_uppercase(),
+        &name[1..],
+        window(rate.window),
+        percent(rate.rate()),
+        count(rate.numerator),
+        count(rate.denominator),
+        percent(low),
+        percent(high),
+        percent(rate.threshold),
+        count(rate.floor),
+    )
+}
+
+/// What else is known: causes, domains, last mail and delivery.
+fn seen(evidence: &Evidence, style: Style) -> Vec<String> {
+    let Evidence::Rate(rate) = evidence else {
+        return Vec::new();
+    };
+    let list = |pairs: Vec<String>| pairs.join(", ");
+    let mut lines = Vec::new();
+    let classes = list(
+        rate.classes
+            .iter()
+            .map(|(class, n)| format!("{} {}", class.name(), count(*n)))
+            .collect(),
+    );
+    let domains = list(
+        rate.domains
+            .iter()
+            .map(|(domain, n)| format!("{domain} {}", count(*n)))
+            .collect(),
+    );
+    match (classes.is_empty(), domains.is_empty()) {
+        (false, false) => lines.push(format!("By cause: {classes}. Most at {domains}")),
+        (false, true) => lines.push(format!("By cause: {classes}")),
+        _ => {}
+    }
+    lines.push(format!(
+        "Last mail {}, last delivery seen {}",
+        when_or_never(rate.last_sent, style.zone),
+        when_or_never(rate.last_delivered, style.zone),
+    ));
+    lines
+}
+
+/// The next step of the runbook.
+fn advice(incident: &Incident) -> &'static str {
+    match incident.rule {
+        Rule::AccountInactive => {
+            "open the account in Postmark; sending is stopped until Postmark's support or billing lifts it"
+        }
+        Rule::Blind => match &incident.evidence {
+            Evidence::Blind { reason, .. } if reason.contains("token") => {
+                "put the server's token where hushwatch reads it; mail itself may be fine, or fail for the same token"
+            }
+            _ => {
+                "check the network of this host and status.postmarkapp.com; mail itself may be fine"
+            }
+        },
+        Rule::SendSilence => {
+            "send a test mail from the application; check its queue, its Postmark token, and errors 406 and 422 in its log"
+        }
+        Rule::SendDrop => {
+            "check which kind of mail is missing: a job that no longer runs, a queue that is stuck"
+        }
+        Rule::DeliverySilence => {
+            "look at the newest messages in Postmark's activity and at status.postmarkapp.com"
+        }
+        Rule::HardBounceWake => {
+            "stop the list that is being sent to; Postmark suspends senders at such rates"
+        }
+        Rule::BounceRate => {
+            "look at the bounces' causes: a bad list (hard), or a receiver that refuses you (blocked; check DKIM and DMARC)"
+        }
+        Rule::SpamRate => {
+            "find the mail that was complained of by its tag, and stop it; Gmail's complaints are not among these"
+        }
+        Rule::SpamComplaintExternal => {
+            "see which mail it was; the address is suppressed now and cannot be reactivated"
+        }
+        Rule::OperatorBounce => {
+            "fix the mailbox, then reactivate the address in Postmark: it is suppressed and gets no alarms"
+        }
+    }
+}
