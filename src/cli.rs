@@ -1,1 +1,112 @@
-//! Stub.
+//! The arguments. Nothing is executed here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::model::Timestamp;
+use crate::telemetry::LogFormat;
+
+/// Asks Postmark every hour whether your mail still flows, and tells Slack when it went silent or bounces.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hushwatch",
+    version,
+    after_help = "Try it without an account: hushwatch demo"
+)]
+pub struct Cli {
+    /// The configuration file [default: monitor.toml in this folder, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How the log is written, on standard error
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The daemon: one cycle at once, then on `schedule`
+    #[command(after_help = "Example: POSTMARK_SERVER_TOKEN=… SLACK_WEBHOOK_URL=… hushwatch run")]
+    Run,
+    /// One cycle (poll, judge, deliver), then exit: for cron
+    #[command(
+        after_help = "Exit code: 0 completed; 1 a server could not be polled or a message is still pending; 2 wrong usage;\n\
+                            with --exit-code 10 completed, and an incident is open.\n\nExample: hushwatch check --json | jq .open_incidents"
+    )]
+    Check(Check),
+    /// Build and send the digest of the latest ended period, if it was not sent
+    #[command(after_help = "Example: hushwatch digest --print")]
+    Digest(Digest),
+    /// Coverage, last mail, rates, open incidents, pending messages
+    #[command(after_help = "Example: hushwatch status --json")]
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The newest deliveries, bounces and complaints, as JSON
+    #[command(after_help = "Example: hushwatch recent | jq .counts_24h")]
+    Recent {
+        /// At most so many, up to 100
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
+    },
+    /// Check or show the configuration
+    #[command(after_help = "Example: hushwatch config check && hushwatch config show")]
+    Config {
+        /// What to do with it
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+    /// The whole thing on a simulated Postmark and Slack: no account and no network needed
+    Demo,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Print what was seen and judged as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Exit with 10 if an incident is open
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Take this instant for the present (RFC 3339)
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
+/// Arguments of `digest`.
+#[derive(Debug, Args)]
+pub struct Digest {
+    /// Send it again
+    #[arg(long)]
+    pub force: bool,
+    /// Write it to standard output and send nothing
+    #[arg(long)]
+    pub print: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Take this instant for the present (RFC 3339)
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Say what is wrong with it; exit 2 if anything is
+    Check,
+    /// Every effective value and where it came from, secrets as ***
+    Show,
+}
+
+fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .ok_or_else(|| "must be RFC 3339, such as 2026-03-02T10:00:00Z".to_owned())
+}

@@ -1,1 +1,105 @@
-//! Stub.
+//! The daemon: a bell on `schedule`, a look every minute, and a clean end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_cron_scheduler::{Job, JobScheduler};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Options};
+use crate::clock;
+use crate::model::MINUTE;
+
+/// How long a cycle in hand may go on after the end was asked for; every transaction is whole or not at all.
+const FINISH_WITHIN: Duration = Duration::from_secs(15);
+
+/// Runs cycles until `shutdown`; the first one at once.
+///
+/// # Errors
+/// Where the bell cannot be set up.
+pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let bell = Arc::new(Notify::new());
+    let scheduler = ring(&app, &bell).await?;
+    let watchdog = tokio::spawn(watchdog());
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    bell.notify_one();
+    let mut minute = tokio::time::interval(MINUTE);
+    minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            () = bell.notified() => {}
+            // The bell may be late or dead: what is due is read from the store.
+            _ = minute.tick() => {
+                let wait_for_bell = match app.minute().await {
+                    Ok(due) => !due,
+                    Err(error) => { tracing::error!("{error}"); true }
+                };
+                if wait_for_bell { continue }
+                tracing::warn!("the bell did not ring: a cycle was due");
+            }
+        }
+        let cycle = app.cycle(Options::default());
+        tokio::pin!(cycle);
+        let ended = tokio::select! {
+            ended = &mut cycle => Some(ended),
+            () = shutdown.cancelled() => tokio::time::timeout(FINISH_WITHIN, cycle).await.ok(),
+        };
+        match ended {
+            Some(Ok(report)) => tracing::info!("{}", report.to_line()),
+            Some(Err(error)) => tracing::error!("{error}"),
+            None => {
+                tracing::warn!("the cycle in hand was broken off; the next start goes on with it")
+            }
+        }
+    }
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    watchdog.abort();
+    drop(scheduler);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The scheduler only rings: it starts overlapping jobs and forgets what it missed, so no work is done in its jobs.
+async fn ring(app: &App, bell: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
+    let scheduler = JobScheduler::new().await?;
+    let bell = Arc::clone(bell);
+    let job = Job::new_async(app.config().schedule.expression(), move |_, _| {
+        let bell = Arc::clone(&bell);
+        Box::pin(async move { bell.notify_one() })
+    })?;
+    scheduler.add(job).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
+}
+
+/// Tells systemd that the runtime still turns.
+async fn watchdog() {
+    let Some(every) = sd_notify::watchdog_enabled() else {
+        return;
+    };
+    loop {
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        tokio::time::sleep(every / 3).await;
+    }
+}
+
+/// Idles while the monitor is switched off.
+pub async fn idle(shutdown: CancellationToken) {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let watchdog = tokio::spawn(watchdog());
+    shutdown.cancelled().await;
+    watchdog.abort();
+}
+
+impl App {
+    /// Between cycles: a digest that became due, messages that may be tried again. Whether a cycle is overdue.
+    async fn minute(self: &Arc<Self>) -> Result<bool, crate::app::CycleError> {
+        self.between_cycles().await?;
+        let last = self.last_cycle_at().await?;
+        let due = last.and_then(|last| self.config().schedule.next(last));
+        Ok(due.is_some_and(|due| due + 2 * MINUTE < clock::now()))
+    }
+}

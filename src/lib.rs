@@ -26,7 +26,8 @@
 //! | [`config`] | `monitor.toml` and the environment, checked | model, secret |
 //! | [`app`] | the shell: one file per arrow, no rule of its own | all of these |
 //! | [`sim`] | a simulated Postmark and Slack for `demo` and the tests | model |
-//! | [`daemon`], [`cli`], [`telemetry`] | the bell, the arguments, the log | app, config |
+//! | [`heartbeat`] | the ping by which others notice our own silence | secret, postmark |
+//! | [`daemon`], [`command`], [`cli`], [`telemetry`] | the bell, the commands, the arguments, the log | app, config, sim |
 //!
 //! # Eight words
 //!
@@ -54,6 +55,7 @@ pub mod detect;
 pub mod message;
 
 pub mod clock;
+pub mod heartbeat;
 pub mod retry;
 pub mod secret;
 
@@ -66,5 +68,6 @@ pub mod app;
 pub mod sim;
 
 pub mod cli;
+pub mod command;
 pub mod daemon;
 pub mod telemetry;

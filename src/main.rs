@@ -1,3 +1,26 @@
 //! The `hushwatch` command.
 
-fn main() {}
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use hushwatch::{cli::Cli, command, telemetry};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::init(cli.log_format, std::env::var("RUST_LOG").ok().as_deref());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(command::execute(cli)),
+        Err(error) => Err((1, format!("cannot start: {error}"))),
+    };
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err((code, why)) => {
+            let _ = writeln!(std::io::stderr(), "hushwatch: {why}");
+            ExitCode::from(code)
+        }
+    }
+}

@@ -1,1 +1,92 @@
-//! Stub.
+//! The log, on standard error.
+
+use std::io::IsTerminal;
+use std::str::FromStr;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts the log. `wanted` is `RUST_LOG`, such as `debug` or `hushwatch::app=trace`; nonsense is `info`.
+pub fn init(format: LogFormat, wanted: Option<&str>) {
+    let targets = targets(wanted);
+    let text = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
+    let registry = tracing_subscriber::registry();
+    // A second start, as in a test, is no fault.
+    let _ = match format {
+        LogFormat::Json => registry
+            .with(
+                fmt::layer()
+                    .json()
+                    .with_writer(std::io::stderr)
+                    .with_filter(targets),
+            )
+            .try_init(),
+        // The journal has its own clock.
+        LogFormat::Text if under_systemd => registry
+            .with(text.without_time().with_ansi(false).with_filter(targets))
+            .try_init(),
+        LogFormat::Text => {
+            let colours = std::io::stderr().is_terminal();
+            registry
+                .with(text.with_ansi(colours).with_filter(targets))
+                .try_init()
+        }
+    };
+}
+
+/// What is logged. Other crates are kept at warnings, since their traces show headers, and with them tokens.
+fn targets(wanted: Option<&str>) -> Targets {
+    let parsed = wanted
+        .and_then(|text| Targets::from_str(text).ok())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let level = parsed.default_level().unwrap_or(LevelFilter::INFO);
+    let own: Vec<(String, LevelFilter)> = parsed
+        .iter()
+        .filter(|(target, _)| *target == "hushwatch" || target.starts_with("hushwatch::"))
+        .map(|(target, level)| (target.to_owned(), level))
+        .collect();
+    Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target("hushwatch", level)
+        .with_targets(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn other_crates_never_log_more_than_warnings() {
+        for wanted in [
+            None,
+            Some("trace"),
+            Some("hyper=trace,debug"),
+            Some("reqwest=trace"),
+            Some("=,=nonsense"),
+        ] {
+            let targets = targets(wanted);
+            assert!(!targets.would_enable("hyper", &Level::INFO), "{wanted:?}");
+            assert!(
+                !targets.would_enable("reqwest::connect", &Level::DEBUG),
+                "{wanted:?}"
+            );
+        }
+        assert!(targets(Some("trace")).would_enable("hushwatch::app", &Level::TRACE));
+        assert!(targets(None).would_enable("hushwatch::app", &Level::INFO));
+        assert!(!targets(Some("error")).would_enable("hushwatch::app", &Level::WARN));
+    }
+}

@@ -1,1 +1,87 @@
-//! Stub.
+//! The shell: one file per arrow. It wires the rooms and holds no rule of its own.
+
+mod backfill;
+mod cycle;
+pub mod deliver;
+mod digest;
+mod evaluate;
+mod listing;
+mod outlet;
+mod poll;
+mod proof;
+pub mod report;
+mod summary;
+
+use std::time::Duration;
+
+pub use cycle::{CycleError, Options};
+pub use digest::{DigestError, Written};
+pub use outlet::Outlet;
+
+use crate::config::{Config, Mode};
+use crate::decide::Policy;
+use crate::message::alert::Style;
+use crate::postmark::{self, Postmark};
+use crate::store::{self, Store};
+
+/// A row taken for sending belongs to its process this long; a send's deadline is shorter.
+pub(crate) const LEASE: Duration = Duration::from_secs(120);
+
+/// Everything a cycle needs.
+pub struct App {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) postmark: Postmark,
+    pub(crate) outlet: Outlet,
+}
+
+/// Why the shell could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The client of Postmark.
+    #[error(transparent)]
+    Postmark(#[from] postmark::Error),
+    /// The client of Slack.
+    #[error("cannot set up Slack: {0}")]
+    Slack(#[from] crate::slack::Error),
+}
+
+impl App {
+    /// Opens the store and sets up both clients.
+    ///
+    /// # Errors
+    /// Where the database cannot be opened or a client cannot be made.
+    pub fn new(config: Config, outlet: Outlet) -> Result<Self, SetupError> {
+        let store = Store::open_sqlite(&config.store.path)?;
+        let postmark = Postmark::new(&postmark::Settings {
+            base_url: config.postmark.base_url.clone(),
+            timeout: config.postmark.timeout,
+            retry: config.retry.clone(),
+        })?;
+        Ok(Self {
+            config,
+            store,
+            postmark,
+            outlet,
+        })
+    }
+
+    /// What it was set up with.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn style(&self) -> Style {
+        Style {
+            zone: self.config.time_zone,
+            mask: self.config.slack.mask_addresses,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy::new(self.config.mode == Mode::Digest, &self.config.rules)
+    }
+}

@@ -1,1 +1,156 @@
-//! Stub.
+//! `monitor.toml` and the environment, checked: a [`Config`] makes sense, and everything wrong is told at once.
+
+mod keys;
+mod load;
+mod schedule;
+mod show;
+#[cfg(test)]
+mod tests;
+mod token;
+mod values;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::NaiveTime;
+
+use crate::model::{Rules, ServerName, StreamId};
+use crate::retry;
+use crate::secret::Secret;
+
+pub use load::{Sources, load};
+pub use schedule::Schedule;
+pub use show::show;
+pub use token::{TokenProblem, TokenSource};
+
+/// What waits for the digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing: every alert is told at once.
+    Alert,
+    /// Warnings.
+    Digest,
+}
+
+/// One watched server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerConfig {
+    /// Its name here.
+    pub name: ServerName,
+    /// Where its token is read from, each cycle.
+    pub token: TokenSource,
+    /// Complaints from these domains do not wake.
+    pub own_domains: Vec<String>,
+    /// A bounce of one of these addresses wakes.
+    pub operator_addresses: Vec<String>,
+    /// Only these streams; `None` for every outbound one.
+    pub streams: Option<Vec<StreamId>>,
+    /// Where its messages go; `None` for the common channel.
+    pub channel: Option<String>,
+}
+
+/// How Postmark is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PostmarkSettings {
+    /// Without a trailing slash.
+    pub base_url: String,
+    /// Per server and cycle.
+    pub requests_per_poll: u32,
+    /// For one answer.
+    pub timeout: Duration,
+    /// For old history, in one cycle.
+    pub backfill_time: Duration,
+}
+
+/// Where messages go.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SlackSink {
+    /// `chat.postMessage`.
+    Bot {
+        /// Its token.
+        token: Secret,
+        /// The common channel.
+        channel: String,
+    },
+    /// An incoming webhook.
+    Webhook(Secret),
+    /// Nowhere but the terminal.
+    Print,
+}
+
+/// How Slack is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlackSettings {
+    /// Without a trailing slash.
+    pub base_url: String,
+    /// Whether recipients are masked.
+    pub mask_addresses: bool,
+    /// Between two messages to one channel.
+    pub pace: Duration,
+    /// For one answer.
+    pub timeout: Duration,
+    /// Where messages go.
+    pub sink: SlackSink,
+}
+
+/// Where what was seen is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreSettings {
+    /// The SQLite file.
+    pub path: PathBuf,
+    /// How long rows of single messages are kept.
+    pub keep: Duration,
+}
+
+/// Everything that can be set, valid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What waits for the digest.
+    pub mode: Mode,
+    /// When to poll.
+    pub schedule: Schedule,
+    /// For the digest, and for what people read.
+    pub time_zone: chrono_tz::Tz,
+    /// How Postmark is asked.
+    pub postmark: PostmarkSettings,
+    /// How often a request is tried.
+    pub retry: retry::Policy,
+    /// At least one.
+    pub servers: Vec<ServerConfig>,
+    /// How Slack is told.
+    pub slack: SlackSettings,
+    /// Common to all servers; see [`Config::rules_for`].
+    pub rules: Rules,
+    /// Local time of the digest.
+    pub digest_at: NaiveTime,
+    /// Where what was seen is kept.
+    pub store: StoreSettings,
+    /// Pinged after every cycle that could see.
+    pub heartbeat: Option<Secret>,
+    /// `FLAG_POSTMARK_DELIVERY_MONITOR`.
+    pub enabled: bool,
+    /// What is not wrong, but should be known.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// The rules with what is particular to one server.
+    pub fn rules_for(&self, server: &ServerConfig) -> Rules {
+        Rules {
+            own_domains: server.own_domains.clone(),
+            operator_addresses: server.operator_addresses.clone(),
+            ..self.rules.clone()
+        }
+    }
+}
+
+/// One thing that is wrong: the key, where it stands, and the remedy, in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(pub String);
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -13,9 +13,14 @@ pub(super) fn judge(
     rules: &Rules,
 ) -> Vec<Finding> {
     let day = Span::before(at, DAY);
+    let since_start = Span::new(day.from.max(history.started.unwrap_or(day.from)), day.until);
     let covered = history.bounces.covers(history.since_beginning(day));
     let finding = |rule, counts: &dyn Fn(&BounceMark) -> bool| {
-        let events: Vec<&BounceMark> = history.marks_in(day).iter().filter(|m| counts(m)).collect();
+        let events: Vec<&BounceMark> = history
+            .marks_in(since_start)
+            .iter()
+            .filter(|m| counts(m))
+            .collect();
         let newest = events.last();
         Finding {
             rule,

@@ -93,6 +93,8 @@ pub struct Followed {
 pub struct History {
     /// Where history begins: the oldest message seen, or the first start. `None` before the first start.
     pub begins: Option<Timestamp>,
+    /// The first start: older events are nobody's news.
+    pub started: Option<Timestamp>,
     /// Where messages were listed completely.
     pub messages: Coverage,
     /// Where bounces were listed completely.

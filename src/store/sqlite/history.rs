@@ -24,6 +24,7 @@ pub(super) fn load(
     };
     Ok(History {
         begins: begins(connection, server, key)?,
+        started: started(connection, server)?,
         messages: mail::coverage(connection, key, Kind::Messages)?,
         bounces: mail::coverage(connection, key, Kind::Bounces)?,
         hours: hours(connection, key, range.until)?,
@@ -49,6 +50,16 @@ fn begins(
         Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+fn started(connection: &Connection, server: &ServerName) -> Result<Option<Timestamp>, Error> {
+    let found = rows(
+        connection,
+        "SELECT first_start_at FROM servers WHERE name = ?1",
+        [&server.0],
+        |row| row.get(0),
+    )?;
+    Ok(found.first().copied().map(Timestamp))
 }
 
 fn hours(connection: &Connection, stream: i64, until: Timestamp) -> Result<Vec<HourCount>, Error> {

@@ -1,0 +1,111 @@
+//! Old history, newest first, committed as it goes. What is left goes on in the next cycles.
+
+use std::io::{IsTerminal, Write};
+
+use crate::app::App;
+use crate::app::listing::{Allowance, Lister, Stop};
+use crate::model::{DAY, HOUR, Kind, Span, StreamId, Timestamp};
+use crate::store;
+
+/// A step of the backfill, so that progress shows and is kept.
+const STEP_DAYS: u32 = 7;
+
+impl App {
+    /// Lists what of the time before `first_start` is still missing; returns what could not be read, a line each.
+    pub(super) async fn backfill(
+        &self,
+        lister: &mut Lister<'_>,
+        stream: &StreamId,
+        first_start: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<String>, store::Error> {
+        let whole = Span::new(
+            (now - self.config.store.keep + HOUR).ceil(HOUR),
+            first_start,
+        );
+        let deadline = tokio::time::Instant::now() + self.config.postmark.backfill_time;
+        let mut trouble = Vec::new();
+        for kind in Kind::ALL {
+            let holes = self
+                .coverage(lister.server, stream, kind)
+                .await?
+                .holes(whole);
+            let mut allowance = Allowance {
+                requests: u64::MAX,
+                deadline: Some(deadline),
+            };
+            for span in holes.into_iter().rev() {
+                let mut bar = Bar::new(lister.server.0.as_str(), stream, kind, span);
+                for step in steps(span) {
+                    match lister.list(stream, kind, step, &mut allowance).await {
+                        Ok(()) => bar.reached(step.from),
+                        Err(Stop::Store(error)) => return Err(error),
+                        Err(stop) => {
+                            trouble.push(format!("history before the first start: {stop}"));
+                            bar.end();
+                            return Ok(trouble);
+                        }
+                    }
+                }
+                bar.end();
+            }
+        }
+        Ok(trouble)
+    }
+}
+
+/// A quiet stream is read at once, by one request; steps would cost it several. Only a terminal wants them.
+fn steps(span: Span) -> Vec<Span> {
+    if !std::io::stderr().is_terminal() || span.length() <= STEP_DAYS * DAY {
+        return vec![span];
+    }
+    let mut steps = Vec::new();
+    let mut until = span.until;
+    while until > span.from {
+        let from = (until - STEP_DAYS * DAY).max(span.from);
+        steps.push(Span::new(from, until));
+        until = from;
+    }
+    steps
+}
+
+/// A progress bar on a terminal; nothing elsewhere.
+struct Bar {
+    label: String,
+    span: Span,
+    shown: bool,
+}
+
+impl Bar {
+    fn new(server: &str, stream: &StreamId, kind: Kind, span: Span) -> Self {
+        let shown = std::io::stderr().is_terminal() && span.length() > STEP_DAYS * DAY;
+        Self {
+            label: format!("history of {server}/{stream} ({})", kind.name()),
+            span,
+            shown,
+        }
+    }
+
+    fn reached(&mut self, from: Timestamp) {
+        if !self.shown {
+            return;
+        }
+        let done =
+            self.span.until.since(from).as_secs_f64() / self.span.length().as_secs_f64().max(1.0);
+        let filled = (done * 30.0).round().clamp(0.0, 30.0) as usize;
+        let bar = format!("{}{}", "█".repeat(filled), "░".repeat(30 - filled));
+        let _ = write!(
+            std::io::stderr(),
+            "\r{bar} {:3.0}% {}",
+            done * 100.0,
+            self.label
+        );
+    }
+
+    fn end(&mut self) {
+        if self.shown {
+            let _ = write!(std::io::stderr(), "\r\x1b[2K");
+            self.shown = false;
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Lists one stream and kind over a span of time, page by page, and claims as covered what was read completely.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use crate::detect::sample;
+use crate::model::{Bounce, Kind, Mail, ServerName, Span, StreamId, Timestamp};
+use crate::postmark::{self, CAP, PAGE, Server};
+use crate::store::{self, Draw, Store};
+
+/// Messages that a window is cut to, well below the cap: recent density is only a guess at that of the past.
+const PER_WINDOW: f64 = 5_000.0;
+/// Windows that one cut makes, at most; the last takes what is left and is cut again.
+const MOST_WINDOWS: usize = 64;
+/// Bounds are told to Postmark in seconds, so no window is shorter.
+const SECOND: Duration = Duration::from_secs(1);
+/// Candidates of the sample that are remembered.
+const CANDIDATES: usize = 40;
+
+/// Why a listing ended before everything was read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Stop {
+    /// Postmark.
+    #[error(transparent)]
+    Postmark(#[from] postmark::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The limit of requests or time.
+    #[error("{0}")]
+    Limit(String),
+    /// The answers contradict each other.
+    #[error("failed to list {0}")]
+    Drift(String),
+}
+
+/// What may still be spent.
+#[derive(Clone, Debug)]
+pub(super) struct Allowance {
+    /// Pages.
+    pub requests: u64,
+    /// Until when, by the machine's monotonic clock.
+    pub deadline: Option<tokio::time::Instant>,
+}
+
+impl Allowance {
+    fn take(&mut self, what: &str) -> Result<(), Stop> {
+        if self.requests == 0 {
+            return Err(Stop::Limit(format!(
+                "{what}: more than this cycle's requests can read; the next cycles go on"
+            )));
+        }
+        if self
+            .deadline
+            .is_some_and(|deadline| tokio::time::Instant::now() >= deadline)
+        {
+            return Err(Stop::Limit(format!(
+                "{what}: this cycle's time is over; the next cycles go on"
+            )));
+        }
+        self.requests -= 1;
+        Ok(())
+    }
+}
+
+/// One page of either kind.
+enum Batch {
+    Messages(Vec<Mail>),
+    Bounces(Vec<Bounce>),
+}
+
+struct Page {
+    batch: Batch,
+    ids: Vec<String>,
+    oldest: Option<Timestamp>,
+    total: u64,
+}
+
+/// Lists for one server.
+pub(super) struct Lister<'a> {
+    pub store: &'a Store,
+    pub api: &'a Server,
+    pub server: &'a ServerName,
+    /// Mail sent from here on may be drawn into the sample.
+    pub draw_from: Timestamp,
+    /// The lowest ranks of new mail by stream.
+    pub candidates: BTreeMap<StreamId, BTreeMap<u64, Draw>>,
+}
+
+impl Lister<'_> {
+    /// Lists `span`, newest windows first, each claimed as covered when it was read to its end.
+    pub(super) async fn list(
+        &mut self,
+        stream: &StreamId,
+        kind: Kind,
+        span: Span,
+        allowance: &mut Allowance,
+    ) -> Result<(), Stop> {
+        let mut windows = vec![span];
+        while let Some(window) = windows.pop() {
+            if let Some(cut) = self.window(stream, kind, window, allowance).await? {
+                windows.extend(cut);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one window to its end, or returns the windows it must be cut into, the newest last.
+    async fn window(
+        &mut self,
+        stream: &StreamId,
+        kind: Kind,
+        window: Span,
+        allowance: &mut Allowance,
+    ) -> Result<Option<Vec<Span>>, Stop> {
+        let what = format!("{} of {}/{stream}", kind.name(), self.server);
+        let mut seen: HashSet<String> = HashSet::new();
+        let mut read = 0u64;
+        let mut total = None;
+        loop {
+            allowance.take(&what)?;
+            let offset = u32::try_from(read).unwrap_or(u32::MAX);
+            let page = self.page(stream, kind, window, offset).await?;
+            if page.total >= CAP && read == 0 {
+                let cut = cut(window, &page);
+                self.save(stream, page.batch, None).await?;
+                return match cut {
+                    Some(windows) => Ok(Some(windows)),
+                    None => Err(Stop::Drift(format!(
+                        "{what}: more than {CAP} in one second"
+                    ))),
+                };
+            }
+            if total.is_some_and(|before| page.total < before) {
+                return Err(Stop::Drift(format!(
+                    "{what}: the number of results fell while they were read; the next cycle reads anew"
+                )));
+            }
+            total = Some(page.total);
+            read += page.ids.len() as u64;
+            let fresh = page
+                .ids
+                .iter()
+                .filter(|id| seen.insert((*id).clone()))
+                .count();
+            let done = read >= page.total;
+            if !done && fresh == 0 {
+                let found = if page.ids.is_empty() {
+                    "ended early"
+                } else {
+                    "repeated itself"
+                };
+                return Err(Stop::Drift(format!(
+                    "{what}: the answer {found} at {read} of {}; the next cycle reads anew",
+                    page.total
+                )));
+            }
+            if !done && read + u64::from(PAGE) > CAP {
+                return Err(Stop::Drift(format!(
+                    "{what}: grew past {CAP} while it was read; the next cycle reads anew"
+                )));
+            }
+            self.save(stream, page.batch, done.then_some(window))
+                .await?;
+            if done {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        stream: &StreamId,
+        kind: Kind,
+        window: Span,
+        offset: u32,
+    ) -> Result<Page, postmark::Error> {
+        Ok(match kind {
+            Kind::Messages => {
+                let page = self.api.messages(stream, window, offset).await?;
+                Page {
+                    ids: page.items.iter().map(|m| m.id.clone()).collect(),
+                    oldest: page.items.iter().map(|m| m.sent_at).min(),
+                    total: page.total,
+                    batch: Batch::Messages(page.items),
+                }
+            }
+            Kind::Bounces => {
+                let page = self.api.bounces(stream, window, offset).await?;
+                Page {
+                    ids: page.items.iter().map(|b| b.id.to_string()).collect(),
+                    oldest: page.items.iter().map(|b| b.at).min(),
+                    total: page.total,
+                    batch: Batch::Bounces(page.items),
+                }
+            }
+        })
+    }
+
+    async fn save(
+        &mut self,
+        stream: &StreamId,
+        batch: Batch,
+        covered: Option<Span>,
+    ) -> Result<(), store::Error> {
+        let (server, id) = (self.server.clone(), stream.clone());
+        match batch {
+            Batch::Messages(mut mails) => {
+                mails.retain(|mail| !mail.is_bounce_test());
+                let (mails, counted) = self
+                    .store
+                    .call(move |s| {
+                        let counted = s.save_messages(&server, &id, &mails, covered)?;
+                        Ok((mails, counted))
+                    })
+                    .await?;
+                for index in counted.new {
+                    self.consider(stream, &mails[index]);
+                }
+            }
+            Batch::Bounces(mut bounces) => {
+                bounces.retain(|bounce| !bounce.is_bounce_test());
+                self.store
+                    .call(move |s| s.save_bounces(&server, &id, &bounces, covered))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a new message in mind for the sample, if its rank is among the lowest.
+    fn consider(&mut self, stream: &StreamId, mail: &Mail) {
+        if mail.sent_at < self.draw_from {
+            return;
+        }
+        let lowest = self.candidates.entry(stream.clone()).or_default();
+        let draw = Draw {
+            id: mail.id.clone(),
+            sent_at: mail.sent_at,
+            tag: mail.tag.clone(),
+            recipient: mail.recipients.first().cloned().unwrap_or_default(),
+        };
+        lowest.insert(sample::rank(&self.server.0, &stream.0, &mail.id), draw);
+        if lowest.len() > CANDIDATES {
+            lowest.pop_last();
+        }
+    }
+}
+
+/// Cuts a window that holds too much by the density of its newest page, oldest part first; `None` where it cannot be cut.
+fn cut(window: Span, page: &Page) -> Option<Vec<Span>> {
+    if window.length() < 2 * SECOND {
+        return None;
+    }
+    let newest = page
+        .oldest
+        .map_or(window.length(), |oldest| window.until.since(oldest))
+        .max(SECOND);
+    let per_window = newest.as_secs_f64() * PER_WINDOW / (page.ids.len().max(1) as f64);
+    let longest = window.length() / 2;
+    let length = Duration::from_secs_f64(per_window.clamp(1.0, longest.as_secs_f64().max(1.0)));
+    let length = Duration::from_secs(length.as_secs().max(1));
+    let mut windows = Vec::new();
+    let mut until = window.until;
+    while until > window.from && windows.len() < MOST_WINDOWS {
+        let last = windows.len() + 1 == MOST_WINDOWS;
+        let from = if last {
+            window.from
+        } else {
+            (until - length).floor(SECOND).max(window.from)
+        };
+        windows.push(Span::new(from, until));
+        until = from;
+    }
+    windows.reverse();
+    Some(windows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cut_window_is_whole_in_parts(from in 0i64..1_000_000_000, length in 2_000i64..4_000_000_000, newest in 1i64..4_000_000_000) {
+            let window = Span::new(Timestamp(from), Timestamp(from + length));
+            let page = Page {
+                batch: Batch::Bounces(Vec::new()),
+                ids: vec![String::new(); 500],
+                oldest: Some(Timestamp((from + length - newest).max(from))),
+                total: 20_000,
+            };
+            let parts = cut(window, &page).expect("can be cut");
+            prop_assert!(parts.len() > 1 && parts.len() <= MOST_WINDOWS);
+            prop_assert_eq!(parts[0].from, window.from);
+            prop_assert_eq!(parts[parts.len() - 1].until, window.until);
+            prop_assert!(parts.windows(2).all(|w| w[0].until == w[1].from && !w[0].is_empty()));
+        }
+    }
+}

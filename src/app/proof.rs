@@ -1,0 +1,119 @@
+//! Proof of delivery for the sample.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::config::ServerConfig;
+use crate::detect::{is_suspicious, sample};
+use crate::model::{Span, StreamId, Timestamp};
+use crate::postmark::{ErrorKind, Server};
+use crate::store::{self, Draw, FollowedMail};
+
+/// Followed mail without news for so long is given up.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(2 * 86_400);
+
+impl App {
+    /// Draws from the new mail of one stream and looks for proof; returns what could not be read, a line each.
+    pub(super) async fn prove(
+        &self,
+        server: &ServerConfig,
+        api: &Server,
+        stream: &StreamId,
+        candidates: BTreeMap<u64, Draw>,
+        now: Timestamp,
+    ) -> Result<Vec<String>, store::Error> {
+        let (name, id) = (server.name.clone(), stream.clone());
+        let (open, history) = self
+            .store
+            .call(move |s| {
+                let open = s.open_followed(&name, &id, now - GIVE_UP_AFTER)?;
+                let history = s.history(&name, &id, Span::before(now, GIVE_UP_AFTER), &[])?;
+                Ok((open, history))
+            })
+            .await?;
+        let left = u64::from(self.config.postmark.requests_per_poll).saturating_sub(api.requests());
+        let suspicious = is_suspicious(&history.followed, now);
+        let plan = sample::plan(
+            open.len(),
+            suspicious,
+            usize::try_from(left).unwrap_or(usize::MAX),
+        );
+        let mut spare: Vec<Draw> = candidates
+            .into_values()
+            .filter(|d| d.sent_at < now)
+            .collect();
+        let rest = spare.split_off(plan.draws.min(spare.len()));
+        let mut spare_rest = rest.into_iter();
+        self.follow(server, stream, spare.clone()).await?;
+        let mut queue = queue(open, &spare, plan);
+        let mut trouble = Vec::new();
+        let mut asked = 0;
+        while let Some(mail) = (asked < plan.details).then(|| queue.pop()).flatten() {
+            asked += 1;
+            let proof = match api.details(&mail.id).await {
+                Ok(details) => Some(details.proof),
+                Err(error) => match error.kind() {
+                    ErrorKind::NotFound => continue,
+                    // Too large to read: it is dropped from the sample, and another is drawn.
+                    ErrorKind::TooLarge => {
+                        if let Some(draw) = spare_rest.next() {
+                            queue.insert(
+                                0,
+                                FollowedMail {
+                                    id: draw.id.clone(),
+                                    sent_at: draw.sent_at,
+                                    checked_at: None,
+                                },
+                            );
+                            self.follow(server, stream, vec![draw]).await?;
+                        }
+                        None
+                    }
+                    _ => {
+                        trouble.push(error.to_string());
+                        break;
+                    }
+                },
+            };
+            let (name, stream) = (server.name.clone(), stream.clone());
+            self.store
+                .call(move |s| s.save_proof(&name, &stream, &mail.id, proof.as_ref(), now))
+                .await?;
+        }
+        Ok(trouble)
+    }
+
+    async fn follow(
+        &self,
+        server: &ServerConfig,
+        stream: &StreamId,
+        draws: Vec<Draw>,
+    ) -> Result<(), store::Error> {
+        let (name, id) = (server.name.clone(), stream.clone());
+        self.store.call(move |s| s.follow(&name, &id, &draws)).await
+    }
+}
+
+/// What to look at, the next one last: first what was looked at before and is owed an answer, as far as the plan goes,
+/// then what was never looked at, oldest first.
+fn queue(open: Vec<FollowedMail>, draws: &[Draw], plan: sample::Plan) -> Vec<FollowedMail> {
+    let (mut again, mut first): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|m| m.checked_at.is_some());
+    again.sort_by_key(|m| m.checked_at);
+    again.truncate(plan.again);
+    let fresh = draws
+        .iter()
+        .filter(|d| !first.iter().any(|m| m.id == d.id))
+        .map(|d| FollowedMail {
+            id: d.id.clone(),
+            sent_at: d.sent_at,
+            checked_at: None,
+        });
+    let fresh: Vec<FollowedMail> = fresh.collect();
+    first.extend(fresh);
+    first.sort_by_key(|m| m.sent_at);
+    again.extend(first);
+    again.reverse();
+    again
+}

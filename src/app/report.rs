@@ -1,0 +1,314 @@
+//! What the commands print: `check --json`, `status`, `recent`.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::app::deliver::Notices;
+use crate::app::evaluate::{Evaluation, fraction};
+use crate::app::poll::Polled;
+use crate::app::summary::{Figures, figures, next_monday_at_ten};
+use crate::detect::Silence;
+use crate::message::alert::{place, summary};
+use crate::message::words::{count, percent, span, when, when_or_never};
+use crate::model::{
+    BounceClass, DAY, History, Incident, ServerName, Span, StreamId, Timestamp, Transition,
+};
+use crate::store::{self, EventRow};
+
+/// What a cycle saw and did.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckReport {
+    at: String,
+    complete: bool,
+    servers: Vec<Value>,
+    transitions: Vec<Value>,
+    open_incidents: Vec<Value>,
+    notices: Notices,
+    errors: Vec<String>,
+}
+
+impl CheckReport {
+    /// Whether every server was polled completely and nothing is pending.
+    pub fn is_complete(&self) -> bool {
+        self.complete && self.notices.pending == 0
+    }
+
+    /// Whether an incident is open.
+    pub fn has_open_incident(&self) -> bool {
+        !self.open_incidents.is_empty()
+    }
+
+    /// In a line, for the log.
+    pub fn to_line(&self) -> String {
+        let state = if self.complete {
+            "complete"
+        } else {
+            "not complete"
+        };
+        format!(
+            "cycle of {} {state}: {} steps, {} incidents open, {} messages sent, {} pending",
+            self.at,
+            self.transitions.len(),
+            self.open_incidents.len(),
+            self.notices.sent,
+            self.notices.pending
+        )
+    }
+}
+
+/// The report of a cycle.
+pub(super) async fn check(
+    app: &App,
+    now: Timestamp,
+    polled: &[Polled],
+    evaluation: &Evaluation,
+    notices: Notices,
+) -> Result<CheckReport, store::Error> {
+    let mut servers = Vec::new();
+    for poll in polled {
+        let mut streams = Vec::new();
+        for stream in &poll.streams {
+            let (history, day) = app.last_day(&poll.name, stream, now).await?;
+            streams.push(stream_json(stream, &history, &day, now));
+        }
+        servers.push(json!({
+            "name": poll.name, "reachable": poll.reachable, "complete": poll.row.complete,
+            "requests": poll.row.requests, "streams": streams,
+        }));
+    }
+    Ok(CheckReport {
+        at: now.to_string(),
+        complete: polled.len() == app.config.servers.len() && polled.iter().all(|p| p.row.complete),
+        servers,
+        transitions: evaluation
+            .transitions
+            .iter()
+            .map(|(t, text)| transition_json(t, text))
+            .collect(),
+        open_incidents: evaluation
+            .open
+            .iter()
+            .map(|i| incident_json(i, app))
+            .collect(),
+        notices,
+        errors: polled.iter().flat_map(|p| p.errors.clone()).collect(),
+    })
+}
+
+/// One step as scripts read it.
+pub fn transition_json(transition: &Transition, text: &str) -> Value {
+    let incident = &transition.incident;
+    let (numerator, denominator) = fraction(&incident.evidence).unzip();
+    json!({
+        "at": transition.at.to_string(), "incident": incident.id, "transition": transition.step,
+        "rule": incident.rule, "severity": incident.severity, "server": incident.server, "stream": incident.stream,
+        "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
+        "told": transition.told, "text": text,
+    })
+}
+
+fn rate(numerator: Option<u64>, denominator: Option<u64>) -> Option<f64> {
+    match (numerator, denominator) {
+        (Some(n), Some(d)) if d > 0 => Some(n as f64 / d as f64),
+        (Some(_), Some(_)) => Some(0.0),
+        _ => None,
+    }
+}
+
+fn incident_json(incident: &Incident, app: &App) -> Value {
+    let (numerator, denominator) = fraction(&incident.evidence).unzip();
+    json!({
+        "incident": incident.id, "rule": incident.rule, "severity": incident.severity, "server": incident.server,
+        "stream": incident.stream, "opened_at": incident.opened_at.to_string(), "told": incident.told,
+        "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
+        "summary": summary(incident, app.style()),
+    })
+}
+
+/// Up to where both kinds are covered without a hole.
+fn covered_until(history: &History, now: Timestamp) -> Option<Timestamp> {
+    let both = history.messages.intersect(&history.bounces);
+    let begins = history.begins?;
+    let start = both
+        .spans()
+        .iter()
+        .find(|s| s.until > begins)?
+        .from
+        .max(begins);
+    Some(both.until_first_hole(start).min(now))
+}
+
+fn stream_json(stream: &StreamId, history: &History, day: &Figures, now: Timestamp) -> Value {
+    json!({
+        "id": stream, "covered_until": covered_until(history, now).map(|at| at.to_string()),
+        "sent": day.sent, "bounced": day.bounced, "spam_complaint": day.complaints,
+        "delivered": day.delivered, "sampled": day.sampled, "proven": day.proven,
+    })
+}
+
+impl App {
+    async fn last_day(
+        &self,
+        server: &ServerName,
+        stream: &StreamId,
+        now: Timestamp,
+    ) -> Result<(History, Figures), store::Error> {
+        let day = Span::before(now, DAY);
+        let history = self.history(server, stream, day).await?;
+        let figures = figures(&history, day);
+        Ok((history, figures))
+    }
+
+    /// The instant that what is stored is told for: the last cycle's, or the machine's before the first.
+    async fn stored_until(&self) -> Result<Timestamp, store::Error> {
+        Ok(self
+            .store
+            .call(|s| s.last_cycle_at())
+            .await?
+            .unwrap_or_else(crate::clock::now))
+    }
+
+    /// What is stored, for a person or as JSON.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn status(&self, as_json: bool) -> Result<String, store::Error> {
+        let at = self.stored_until().await?;
+        let last_cycle = self.store.call(|s| s.last_cycle_at()).await?;
+        let pending = self.store.call(|s| s.pending()).await?;
+        let watched = self.watched().await?;
+        let series = watched.iter().map(|(_, streams)| streams.len()).sum();
+        let (mut text, mut servers, mut open) = (String::new(), Vec::new(), Vec::new());
+        let zone = self.config.time_zone;
+        text.push_str(&format!(
+            "Last cycle {} {}\n",
+            when_or_never(last_cycle, zone),
+            zone.name()
+        ));
+        for (server, streams) in watched {
+            let name = server.name.clone();
+            let (state, incidents) = self
+                .store
+                .call(move |s| Ok((s.polls(&name, 1)?, s.incidents(&name)?)))
+                .await?;
+            let complete = state.first().is_some_and(|p| p.complete);
+            let reason = state.first().and_then(|p| p.reason.clone());
+            text.push_str(&format!(
+                "\n{}: {}\n",
+                server.name,
+                seen(state.is_empty(), reason.as_deref())
+            ));
+            let mut of = Vec::new();
+            for stream in &streams {
+                let (history, day) = self.last_day(&server.name, stream, at).await?;
+                let silence = Silence::learn(&history, at, &self.config.rules_for(server), series);
+                let mut json = stream_json(stream, &history, &day, at);
+                let unnoticed = silence.unnoticed_from(next_monday_at_ten(at));
+                json["last_sent"] = json!(history.last_sent(at).map(|at| at.to_string()));
+                json["last_delivered"] = json!(history.last_delivered(at).map(|at| at.to_string()));
+                json["learning"] = json!(silence.is_learning());
+                json["stop_noticed_after_s"] = json!(unnoticed.map(|d| d.as_secs()));
+                of.push(json);
+                let noticed = match (silence.is_learning(), unnoticed) {
+                    (true, _) => "silence still being learned".to_owned(),
+                    (false, Some(after)) => format!(
+                        "a stop on a Monday at 10:00 UTC would be told after {}",
+                        span(after)
+                    ),
+                    (false, None) => "too little mail to notice a stop within 60 days".to_owned(),
+                };
+                text.push_str(&format!(
+                    "  {stream}: last 24h {} sent, {} bounced ({}), {} complaints, {} of {} followed proven delivered\n    \
+                     seen up to {}; last mail {}, last delivery {}\n    {noticed}\n",
+                    count(day.sent),
+                    count(day.bounced),
+                    percent(day.bounced as f64 / day.sent.max(1) as f64),
+                    count(day.complaints),
+                    day.proven,
+                    day.sampled,
+                    when_or_never(covered_until(&history, at), zone),
+                    when_or_never(history.last_sent(at), zone),
+                    when_or_never(history.last_delivered(at), zone),
+                ));
+            }
+            servers.push(
+                json!({"name": server.name, "complete": complete, "reason": reason, "streams": of}),
+            );
+            open.extend(incidents.into_iter().filter(Incident::is_open));
+        }
+        text.push_str(&format!(
+            "\n{}\n",
+            if open.is_empty() {
+                "No open incidents".to_owned()
+            } else {
+                format!("Open incidents: {}", open.len())
+            }
+        ));
+        for incident in &open {
+            text.push_str(&format!(
+                "  {} {} {} since {}: {}\n",
+                incident.id,
+                incident.severity.name(),
+                place(incident),
+                when(incident.opened_at, zone),
+                summary(incident, self.style())
+            ));
+        }
+        text.push_str(&format!("Pending messages: {pending}\n"));
+        if as_json {
+            let incidents: Vec<Value> = open.iter().map(|i| incident_json(i, self)).collect();
+            let all = json!({
+                "last_cycle_at": last_cycle.map(|at| at.to_string()), "servers": servers,
+                "open_incidents": incidents, "pending": pending,
+            });
+            return Ok(format!("{all}\n"));
+        }
+        Ok(text)
+    }
+
+    /// The newest events and the counts of the last 24 hours, as JSON.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn recent(&self, limit: u32) -> Result<String, store::Error> {
+        let at = self.stored_until().await?;
+        let rows = self.store.call(move |s| s.recent(at, limit)).await?;
+        let (mut delivered, mut bounced, mut complaints) = (0, 0, 0);
+        for (server, streams) in self.watched().await? {
+            for stream in &streams {
+                let (_, day) = self.last_day(&server.name, stream, at).await?;
+                delivered += day.delivered;
+                bounced += day.bounced;
+                complaints += day.complaints;
+            }
+        }
+        let all = json!({
+            "events": rows.iter().map(event_json).collect::<Vec<_>>(),
+            "counts_24h": {"delivered": delivered, "bounced": bounced, "spam_complaint": complaints},
+            "total_24h": delivered + bounced + complaints,
+        });
+        Ok(format!("{all}\n"))
+    }
+}
+
+fn seen(never: bool, reason: Option<&str>) -> String {
+    match (never, reason) {
+        (true, _) => "never polled".to_owned(),
+        (false, None) => "seen".to_owned(),
+        (false, Some(reason)) => format!("NOT SEEN: {reason}"),
+    }
+}
+
+fn event_json(event: &EventRow) -> Value {
+    let kind = match event.class {
+        None => "Delivery",
+        Some(BounceClass::Complaint) => "SpamComplaint",
+        Some(_) => "Bounce",
+    };
+    json!({
+        "id": event.id, "event_type": kind, "message_id": event.message, "recipient": event.recipient,
+        "tag": event.tag, "bounce_type": event.kind, "bounce_description": event.description,
+        "recorded_at": event.at.to_string(),
+    })
+}

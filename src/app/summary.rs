@@ -1,0 +1,117 @@
+//! What a stream did in a span of time, for `check`, `status` and the digest.
+
+use crate::app::App;
+use crate::detect::Silence;
+use crate::message::digest::StreamDay;
+use crate::model::{BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, Timestamp};
+use crate::store;
+
+/// Days in a week.
+const WEEK: u32 = 7;
+
+/// Counts of one span, in messages.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Figures {
+    pub sent: u64,
+    pub bounced: u64,
+    pub complaints: u64,
+    pub delivered: u64,
+    pub sampled: u64,
+    pub proven: u64,
+    pub classes: Vec<(BounceClass, u64)>,
+}
+
+/// The counts of `span`, on what is known by `now`.
+pub(super) fn figures(history: &History, span: Span) -> Figures {
+    let whole = [span];
+    let sent = history.sent.count(span);
+    let bounced = history.marked_in(&whole, |m| m.class.counts()).messages;
+    let followed: Vec<_> = history
+        .followed
+        .iter()
+        .filter(|f| span.contains(f.sent_at))
+        .collect();
+    let sampled = followed.len() as u64;
+    let proven = followed.iter().filter(|f| f.delivered_at.is_some()).count() as u64;
+    let class = |class| {
+        (
+            class,
+            history.marked_in(&whole, |m| m.class == class).messages,
+        )
+    };
+    Figures {
+        sent,
+        bounced,
+        complaints: class(BounceClass::Complaint).1,
+        delivered: if sampled == sent {
+            proven
+        } else {
+            sent.saturating_sub(bounced)
+        },
+        sampled,
+        proven,
+        classes: BounceClass::ALL
+            .into_iter()
+            .map(class)
+            .filter(|(_, n)| *n > 0)
+            .collect(),
+    }
+}
+
+impl App {
+    /// What is known of one stream, exact in `span` and in the same span a week before.
+    pub(super) async fn history(
+        &self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<History, store::Error> {
+        let (server, stream) = (server.clone(), stream.clone());
+        let range = Span::new(span.from - WEEK * DAY, span.until);
+        let cuts = [
+            span.from,
+            span.until,
+            span.from - WEEK * DAY,
+            span.until - WEEK * DAY,
+        ];
+        self.store
+            .call(move |s| s.history(&server, &stream, range, &cuts))
+            .await
+    }
+}
+
+/// A stream's part of the digest of `period`.
+pub(super) fn stream_day(
+    history: &History,
+    stream: &StreamId,
+    period: Span,
+    rules: &Rules,
+    series: usize,
+) -> StreamDay {
+    let figures = figures(history, period);
+    let before = Span::new(period.from - WEEK * DAY, period.until - WEEK * DAY);
+    let is_seen = |span: Span| {
+        history.begins.is_some_and(|b| b <= span.from) && history.messages.covers(span)
+    };
+    let silence = Silence::learn(history, period.until, rules, series);
+    let both = history.messages.intersect(&history.bounces);
+    StreamDay {
+        stream: Some(stream.clone()),
+        sent: figures.sent,
+        sent_week_before: is_seen(before).then(|| history.sent.count(before)),
+        delivered: figures.delivered,
+        delivered_exact: figures.sampled == figures.sent,
+        classes: figures.classes,
+        bounced: figures.bounced,
+        unknown: both.holes(history.since_beginning(period)),
+        learning: silence.is_learning(),
+        unnoticed: silence.unnoticed_from(next_monday_at_ten(period.until)),
+    }
+}
+
+/// The first Monday 10:00 UTC at or after `at`. 1970-01-05 was a Monday.
+pub(super) fn next_monday_at_ten(at: Timestamp) -> Timestamp {
+    let monday = Timestamp::from_secs(4 * 86_400) + 10 * HOUR;
+    let weeks = at.since(monday).as_secs().div_ceil(7 * 86_400);
+    monday + 7 * DAY * u32::try_from(weeks).unwrap_or(0)
+}

@@ -1,0 +1,219 @@
+//! Carries out one command and says how it ended.
+
+mod demo;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, CycleError, Options, Outlet, SetupError};
+use crate::cli::{Check, Cli, Command, ConfigCommand, Digest};
+use crate::config::{self, Config, Sources};
+use crate::daemon;
+use crate::message::Message;
+
+/// How a command ended: `Ok` holds the exit code, `Err` the code and what to say.
+pub type Ended = Result<u8, (u8, String)>;
+
+/// It did not complete.
+const INCOMPLETE: u8 = 1;
+/// Wrong usage or configuration.
+const USAGE: u8 = 2;
+/// With `--exit-code`: completed, and an incident is open.
+const OPEN_INCIDENT: u8 = 10;
+
+/// Carries out `cli`.
+pub async fn execute(cli: Cli) -> Ended {
+    if matches!(cli.command, Command::Demo) {
+        return demo::demo()
+            .await
+            .map_err(|error| (INCOMPLETE, format!("the demo failed: {error:#}")));
+    }
+    let sources = Sources::of_process(cli.config);
+    let config = config::load(&sources).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        (USAGE, lines.join("\n"))
+    })?;
+    match cli.command {
+        Command::Config { what } => show_config(what, &config, &sources),
+        Command::Run => run(config).await,
+        Command::Check(args) => check(config, args).await,
+        Command::Digest(args) => digest(config, args).await,
+        Command::Status { json } => {
+            let app = quiet(config)?;
+            print(&app.status(json).await.map_err(store_failed)?)
+        }
+        Command::Recent { limit } => {
+            let app = quiet(config)?;
+            print(&app.recent(limit).await.map_err(store_failed)?)
+        }
+        Command::Demo => Ok(0),
+    }
+}
+
+fn show_config(what: ConfigCommand, config: &Config, sources: &Sources) -> Ended {
+    match what {
+        ConfigCommand::Show => print(&config::show(config, sources)),
+        ConfigCommand::Check => {
+            let warnings: String = config
+                .warnings
+                .iter()
+                .map(|w| format!("note: {w}\n"))
+                .collect();
+            let names: Vec<&str> = config.servers.iter().map(|s| s.name.0.as_str()).collect();
+            print(&format!(
+                "{warnings}the configuration is valid; servers: {}\n",
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+/// An app that tells nobody anything.
+fn quiet(config: Config) -> Result<Arc<App>, (u8, String)> {
+    app(config, std::io::sink())
+}
+
+fn app(config: Config, printer: impl Write + Send + 'static) -> Result<Arc<App>, (u8, String)> {
+    let outlet = Outlet::new(&config.slack, printer)
+        .map_err(|e| (USAGE, SetupError::from(e).to_string()))?;
+    App::new(config, outlet)
+        .map(Arc::new)
+        .map_err(|error| (INCOMPLETE, error.to_string()))
+}
+
+fn warn(config: &Config) {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+async fn run(config: Config) -> Ended {
+    warn(&config);
+    let shutdown =
+        on_signal().map_err(|e| (INCOMPLETE, format!("cannot listen for signals: {e}")))?;
+    if !config.enabled {
+        tracing::warn!("switched off by FLAG_POSTMARK_DELIVERY_MONITOR: idling");
+        daemon::idle(shutdown).await;
+        return Ok(0);
+    }
+    let app = app(config, std::io::stdout())?;
+    daemon::run(app, shutdown)
+        .await
+        .map_err(|e| (INCOMPLETE, format!("{e:#}")))?;
+    Ok(0)
+}
+
+/// Cancelled by SIGTERM, SIGINT or Ctrl-C.
+fn on_signal() -> std::io::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let token = CancellationToken::new();
+    let (mut term, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let cancelled = token.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("asked to stop");
+        cancelled.cancel();
+    });
+    Ok(token)
+}
+
+async fn check(config: Config, args: Check) -> Ended {
+    warn(&config);
+    if !config.enabled {
+        return print("switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing was polled\n");
+    }
+    let app = if args.json {
+        app(config, std::io::stderr())?
+    } else {
+        app(config, std::io::stdout())?
+    };
+    let report = app.cycle(Options { now: args.now }).await.map_err(failed)?;
+    if args.json {
+        print(&format!(
+            "{}\n",
+            serde_json::to_string(&report).unwrap_or_default()
+        ))?;
+    } else {
+        tracing::info!("{}", report.to_line());
+    }
+    Ok(
+        match (
+            report.is_complete(),
+            args.exit_code && report.has_open_incident(),
+        ) {
+            (false, _) => INCOMPLETE,
+            (true, true) => OPEN_INCIDENT,
+            (true, false) => 0,
+        },
+    )
+}
+
+async fn digest(config: Config, args: Digest) -> Ended {
+    use crate::app::Written;
+    warn(&config);
+    if !config.enabled {
+        return print("switched off by FLAG_POSTMARK_DELIVERY_MONITOR: no digest was written\n");
+    }
+    let options = Options { now: args.now };
+    if args.print {
+        let app = quiet(config)?;
+        let (period, message) = app.print_digest(options).await.map_err(failed)?;
+        return print(&digest_text(&message, args.json, Some(period.until)));
+    }
+    let app = if args.json {
+        app(config, std::io::stderr())?
+    } else {
+        app(config, std::io::stdout())?
+    };
+    match app.send_digest(options, args.force).await.map_err(failed)? {
+        Written::Sent(message) => {
+            let pending = app.pending().await.map_err(store_failed)?;
+            if args.json {
+                print(&digest_text(&message, true, None))?;
+            }
+            Ok(if pending > 0 { INCOMPLETE } else { 0 })
+        }
+        Written::Before(message) if args.json => print(&digest_text(&message, true, None)),
+        Written::Before(_) => {
+            print("the digest of the latest period was sent before; --force sends it again\n")
+        }
+        Written::NotYet => print(
+            "no digest yet: the first is due at the first `digest.at` after the first start\n",
+        ),
+    }
+}
+
+fn digest_text(message: &Message, json: bool, until: Option<crate::model::Timestamp>) -> String {
+    if json {
+        let value = serde_json::json!({
+            "until": until.map(|at| at.to_string()), "text": message.to_text(), "headline": message.headline(), "lines": message.lines(),
+        });
+        return format!("{value}\n");
+    }
+    format!("{}\n", message.to_text())
+}
+
+fn failed(error: CycleError) -> (u8, String) {
+    let code = if matches!(error, CycleError::Usage(_)) {
+        USAGE
+    } else {
+        INCOMPLETE
+    };
+    (code, error.to_string())
+}
+
+fn store_failed(error: crate::store::Error) -> (u8, String) {
+    (INCOMPLETE, error.to_string())
+}
+
+/// Writes to standard output; a reader that went away is no fault of ours.
+fn print(text: &str) -> Ended {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(0)
+}

@@ -1,0 +1,602 @@
+//! From three layers (built-in, file, environment) to a [`Config`], gathering every problem on the way.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::NaiveTime;
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Value};
+use figment::{Figment, Profile, Provider};
+
+use crate::config::keys::{KEYS, SERVER_KEYS, SPECIAL, nearest};
+use crate::config::{
+    Config, Mode, PostmarkSettings, Problem, Schedule, ServerConfig, SlackSettings, SlackSink,
+    StoreSettings, TokenSource, values,
+};
+use crate::model::{
+    DAY, HOUR, MINUTE, RateRule, Rules, ServerName, Severity, SilenceRule, StreamId,
+};
+use crate::retry;
+use crate::secret::Secret;
+
+/// The documented defaults, the lowest layer: documentation cannot drift from them.
+const BUILT_IN: &str = include_str!("../../monitor.toml");
+/// Read from the current folder where no other file is named.
+const FILE: &str = "monitor.toml";
+const PREFIX: &str = "HUSHWATCH_";
+
+/// Where values come from, for tests as for the process.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `--config`, which must exist; else `monitor.toml` in the current folder, if it does.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Sources {
+    /// Those of this process.
+    pub fn of_process(file: Option<PathBuf>) -> Self {
+        let text = |v: std::ffi::OsString| v.to_string_lossy().into_owned();
+        Self {
+            file,
+            env: std::env::vars_os()
+                .map(|(k, v)| (text(k), text(v)))
+                .collect(),
+        }
+    }
+
+    pub(super) fn var(&self, name: &str) -> Option<&str> {
+        self.env
+            .get(name)
+            .map(|v| v.trim())
+            .filter(|v| !v.is_empty())
+    }
+}
+
+/// Reads and checks everything.
+///
+/// # Errors
+/// Every problem, each in one line that names the key and the remedy.
+pub fn load(sources: &Sources) -> Result<Config, Vec<Problem>> {
+    let layers = layers(sources).map_err(|problem| vec![problem])?;
+    let mut reader = Reader {
+        layers,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    };
+    reader.unknown_keys();
+    let config = reader.config(sources);
+    match reader.problems.is_empty() {
+        true => Ok(Config {
+            warnings: reader.warnings,
+            ..config
+        }),
+        false => Err(reader.problems),
+    }
+}
+
+/// The merged layers, and which of them set each key.
+pub(super) struct Layers {
+    pub(super) merged: Dict,
+    /// Keys by the last layer that set them.
+    pub(super) origin: BTreeMap<String, String>,
+}
+
+pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
+    let mut figment = Figment::from(Toml::string(BUILT_IN));
+    let mut origin: BTreeMap<String, String> = KEYS
+        .iter()
+        .map(|k| ((*k).to_owned(), "built-in".to_owned()))
+        .collect();
+    let file = sources
+        .file
+        .clone()
+        .or_else(|| Path::new(FILE).is_file().then(|| PathBuf::from(FILE)));
+    if let Some(path) = file {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            Problem(format!(
+                "{shown}: cannot be read ({}); check `--config`",
+                e.kind()
+            ))
+        })?;
+        let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {
+            Problem(format!(
+                "{shown}: is not valid TOML{}; compare with the README",
+                line_of(&text)
+            ))
+        })?;
+        origin.extend(leaves(&own, "").into_iter().map(|key| (key, shown.clone())));
+        figment = figment.merge(Toml::string(&text));
+    }
+    for (name, value) in &sources.env {
+        let Some(rest) = name
+            .strip_prefix(PREFIX)
+            .filter(|_| !SPECIAL.contains(&name.as_str()))
+        else {
+            continue;
+        };
+        let key = rest.to_ascii_lowercase().replace("__", ".");
+        if !KEYS.contains(&key.as_str()) {
+            let near = nearest(&key, KEYS);
+            let variable = format!("{PREFIX}{}", near.to_ascii_uppercase().replace('.', "__"));
+            return Err(Problem(format!(
+                "{name}: is no key of hushwatch; did you mean {variable}?"
+            )));
+        }
+        figment = figment.merge(Serialized::global(&key, value.as_str()));
+        origin.insert(key, name.clone());
+    }
+    for (name, key) in [
+        (
+            "POSTMARK_ALERT_MIN_DENOMINATOR_BOUNCE",
+            "rules.bounce_rate.min_denominator",
+        ),
+        (
+            "POSTMARK_ALERT_MIN_DENOMINATOR_SPAM",
+            "rules.spam_rate.min_denominator",
+        ),
+    ] {
+        if let Some(value) = sources.var(name) {
+            figment = figment.merge(Serialized::global(key, value));
+            origin.insert(key.to_owned(), name.to_owned());
+        }
+    }
+    let merged = dict(&figment).map_err(|()| {
+        Problem("monitor.toml: its values do not fit together; compare with the README".to_owned())
+    })?;
+    Ok(Layers { merged, origin })
+}
+
+fn dict(figment: &Figment) -> Result<Dict, ()> {
+    // figment's own errors print values, which may be secrets.
+    let mut data = figment.data().map_err(|_| ())?;
+    Ok(data
+        .remove(&Profile::Default)
+        .unwrap_or_default()
+        .into_iter()
+        .chain(data.remove(&Profile::Global).unwrap_or_default())
+        .fold(Dict::new(), |mut all, (key, value)| {
+            merge(&mut all, key, value);
+            all
+        }))
+}
+
+/// The global profile holds the environment and wins over the default one, key by key.
+fn merge(into: &mut Dict, key: String, value: Value) {
+    match (into.get_mut(&key), value) {
+        (Some(Value::Dict(_, old)), Value::Dict(_, new)) => {
+            for (key, value) in new {
+                merge(old, key, value);
+            }
+        }
+        (_, value) => {
+            into.insert(key, value);
+        }
+    }
+}
+
+/// Where TOML stops making sense, without its text.
+fn line_of(text: &str) -> String {
+    let error = text.lines().scan(String::new(), |seen, line| {
+        seen.push_str(line);
+        seen.push('\n');
+        Some(dict(&Figment::from(Toml::string(seen))).is_err())
+    });
+    let bad: Vec<bool> = error.collect();
+    let last_good = bad.iter().rposition(|bad| !bad).map_or(0, |i| i + 1);
+    format!(" (from line {} on)", last_good + 1)
+}
+
+fn leaves(dict: &Dict, prefix: &str) -> Vec<String> {
+    dict.iter()
+        .flat_map(|(key, value)| {
+            let path = if prefix.is_empty() {
+                key.clone()
+            } else {
+                format!("{prefix}.{key}")
+            };
+            match value {
+                Value::Dict(_, inner) => leaves(inner, &path),
+                _ => vec![path],
+            }
+        })
+        .collect()
+}
+
+struct Reader {
+    layers: Layers,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Reader {
+    fn unknown_keys(&mut self) {
+        for key in leaves(&self.layers.merged, "") {
+            if key == "server" || KEYS.contains(&key.as_str()) {
+                continue;
+            }
+            let from = self.origin(&key);
+            let near = nearest(&key, KEYS);
+            self.problems.push(Problem(format!(
+                "{from}: unknown key `{key}`; did you mean `{near}`?"
+            )));
+        }
+    }
+
+    fn origin(&self, key: &str) -> String {
+        self.layers
+            .origin
+            .get(key)
+            .cloned()
+            .unwrap_or_else(|| FILE.to_owned())
+    }
+
+    /// The value of `key`; where it is wrong, that is noted and `instead` goes on.
+    fn read<T>(
+        &mut self,
+        key: &str,
+        instead: T,
+        read: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> T {
+        let value = find(&self.layers.merged, key)
+            .cloned()
+            .unwrap_or_else(|| Value::from(""));
+        match read(&value) {
+            Ok(value) => value,
+            Err(why) => {
+                let from = self.origin(key);
+                self.problems
+                    .push(Problem(format!("{from}: `{key}` {why}")));
+                instead
+            }
+        }
+    }
+
+    fn duration(&mut self, key: &str, least: Duration) -> Duration {
+        self.read(key, least, |v| values::duration(v, least))
+    }
+
+    fn config(&mut self, sources: &Sources) -> Config {
+        let hourly: Schedule = "0 0 * * * *"
+            .parse()
+            .expect("the built-in schedule is valid");
+        let rules = Rules {
+            silence: SilenceRule {
+                false_alarms_per_year: self.read("silence.false_alarms_per_year", 4.0, |v| {
+                    within(values::number(v)?, 0.01, 1000.0)
+                }),
+                min_history: self.duration("silence.min_history", DAY),
+            },
+            bounce_rate: self.rate("bounce_rate"),
+            spam_rate: self.rate("spam_rate"),
+            ..Rules::default()
+        };
+        let slack = self.slack(sources);
+        self.notes(sources);
+        Config {
+            mode: self.read("mode", Mode::Alert, |v| match values::text(v)?.as_str() {
+                "alert" => Ok(Mode::Alert),
+                "digest" => Ok(Mode::Digest),
+                _ => Err("must be \"alert\" or \"digest\"".to_owned()),
+            }),
+            schedule: self.read("schedule", hourly, |v| values::text(v)?.parse()),
+            time_zone: self.read("time_zone", chrono_tz::UTC, |v| {
+                let wrong = "must be a time zone such as \"UTC\" or \"Europe/Berlin\"".to_owned();
+                values::text(v)?.parse().map_err(|_| wrong)
+            }),
+            postmark: PostmarkSettings {
+                base_url: self.read("postmark.base_url", String::new(), values::base_url),
+                requests_per_poll: self.read("postmark.requests_per_poll", 60, |v| {
+                    Ok(u32::try_from(values::whole(v, 5, 10_000)?).unwrap_or(60))
+                }),
+                timeout: self.duration("postmark.timeout", Duration::from_millis(10)),
+                backfill_time: self.duration("postmark.backfill_time", Duration::ZERO),
+            },
+            retry: retry::Policy {
+                attempts: self.read("retry.attempts", 4, |v| {
+                    Ok(u32::try_from(values::whole(v, 1, 20)?).unwrap_or(4))
+                }),
+                initial: self.duration("retry.initial", Duration::ZERO),
+                longest: self.duration("retry.longest", Duration::ZERO),
+            },
+            servers: self.servers(sources),
+            slack,
+            rules,
+            digest_at: self.read("digest.at", NaiveTime::MIN, |v| {
+                let wrong = "must be a time of day such as \"09:00\"".to_owned();
+                NaiveTime::parse_from_str(&values::text(v)?, "%H:%M").map_err(|_| wrong)
+            }),
+            store: StoreSettings {
+                path: self.read("store.path", PathBuf::new(), |v| match values::text(v)? {
+                    path if path.is_empty() => {
+                        Err("must name a file such as \"hushwatch.db\"".to_owned())
+                    }
+                    path => Ok(PathBuf::from(path)),
+                }),
+                keep: self.duration("store.keep", 8 * DAY),
+            },
+            heartbeat: self.read("heartbeat.url", None, |v| match values::text(v)? {
+                url if url.is_empty() => Ok(None),
+                url => values::base_url(&Value::from(url)).map(|url| Secret::new(&url)),
+            }),
+            enabled: !sources
+                .var("FLAG_POSTMARK_DELIVERY_MONITOR")
+                .is_some_and(|flag| {
+                    matches!(
+                        flag.to_ascii_lowercase().as_str(),
+                        "0" | "false" | "off" | "no"
+                    )
+                }),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn rate(&mut self, rule: &str) -> RateRule {
+        let key = |name: &str| format!("rules.{rule}.{name}");
+        RateRule {
+            threshold: self.read(&key("threshold"), 0.01, |v| {
+                let share = values::number(v)?;
+                let wrong = "must be a share above 0 and below 1, such as 0.01 for 1%".to_owned();
+                if share > 0.0 && share < 1.0 {
+                    Ok(share)
+                } else {
+                    Err(wrong)
+                }
+            }),
+            window: self.read(&key("window"), HOUR, |v| {
+                match values::duration(v, MINUTE)? {
+                    window if window > 30 * DAY => Err("must be at most \"30d\"".to_owned()),
+                    window => Ok(window),
+                }
+            }),
+            min_denominator: self.read(&key("min_denominator"), 10, |v| {
+                values::whole(v, 1, 1_000_000_000)
+            }),
+            suppress: self.duration(&key("suppress"), Duration::ZERO),
+            confidence: self.read(&key("confidence"), None, |v| {
+                let wrong =
+                    "must be \"off\" or a level above 0.5 and below 1, such as 0.95".to_owned();
+                match values::text(v)?.as_str() {
+                    "off" | "false" => Ok(None),
+                    level => match level.parse::<f64>() {
+                        Ok(level) if level > 0.5 && level < 1.0 => Ok(Some(level)),
+                        _ => Err(wrong),
+                    },
+                }
+            }),
+            severity: self.read(&key("severity"), Severity::Warn, |v| {
+                match values::text(v)?.as_str() {
+                    "warn" => Ok(Severity::Warn),
+                    "wake" => Ok(Severity::Wake),
+                    _ => Err("must be \"warn\" or \"wake\"".to_owned()),
+                }
+            }),
+        }
+    }
+
+    fn slack(&mut self, sources: &Sources) -> SlackSettings {
+        let secret = |name| sources.var(name).and_then(Secret::new);
+        let channel = sources.var("SLACK_OPERATOR_DM_CHANNEL");
+        let sink = match (
+            secret("SLACK_BOT_TOKEN"),
+            channel,
+            secret("SLACK_WEBHOOK_URL"),
+        ) {
+            (Some(token), Some(channel), _) => SlackSink::Bot {
+                token,
+                channel: channel.to_owned(),
+            },
+            (Some(_), None, _) => {
+                self.problems.push(Problem(
+                    "SLACK_BOT_TOKEN: is set without SLACK_OPERATOR_DM_CHANNEL; set the channel or user id to post to"
+                        .to_owned(),
+                ));
+                SlackSink::Print
+            }
+            (None, _, Some(url)) => {
+                if let Err(why) = values::base_url(&Value::from(url.expose())) {
+                    self.problems
+                        .push(Problem(format!("SLACK_WEBHOOK_URL: {why}")));
+                }
+                SlackSink::Webhook(url)
+            }
+            (None, _, None) => {
+                self.warnings.push(
+                    "NO SLACK: neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, messages are printed here only"
+                        .to_owned(),
+                );
+                SlackSink::Print
+            }
+        };
+        SlackSettings {
+            base_url: self.read("slack.base_url", String::new(), values::base_url),
+            mask_addresses: self.read("slack.mask_addresses", true, values::truth),
+            pace: self.duration("slack.pace", Duration::ZERO),
+            timeout: self.duration("slack.timeout", Duration::from_millis(10)),
+            sink,
+        }
+    }
+
+    fn notes(&mut self, sources: &Sources) {
+        if sources.var("HUSHWATCH_DATABASE_URL").is_some() {
+            self.problems.push(Problem(
+                "HUSHWATCH_DATABASE_URL: this build keeps its data in SQLite only; unset it and set `store.path`"
+                    .to_owned(),
+            ));
+        }
+        if sources.var("DATABASE_URL").is_some() {
+            let path = self.read("store.path", String::new(), values::text);
+            self.warnings.push(format!(
+                "DATABASE_URL is set, but this build keeps its data in SQLite: it is not used, the file is {path}"
+            ));
+        }
+        if sources.var("POSTMARK_ACCOUNT_TOKEN").is_some() {
+            self.warnings.push(
+                "POSTMARK_ACCOUNT_TOKEN is set, but servers are not discovered yet: list them as [[server]]".to_owned(),
+            );
+        }
+    }
+
+    fn servers(&mut self, sources: &Sources) -> Vec<ServerConfig> {
+        let listed = match self.layers.merged.get("server").cloned() {
+            None => Vec::new(),
+            Some(Value::Array(_, servers)) => servers,
+            Some(_) => {
+                let from = self.origin("server");
+                self.problems.push(Problem(format!(
+                    "{from}: `server` must be written as [[server]]"
+                )));
+                Vec::new()
+            }
+        };
+        if listed.is_empty() {
+            return vec![server(
+                "default",
+                env_token(sources, "POSTMARK_SERVER_TOKEN"),
+            )];
+        }
+        let only = listed.len() == 1;
+        let mut servers: Vec<ServerConfig> = Vec::new();
+        for (index, value) in listed.iter().enumerate() {
+            let from = self.origin("server");
+            let Value::Dict(_, table) = value else {
+                self.problems.push(Problem(format!(
+                    "{from}: `server` must be written as [[server]]"
+                )));
+                continue;
+            };
+            match read_server(table, only, sources) {
+                Ok(server) if servers.iter().any(|s| s.name == server.name) => {
+                    self.problems.push(Problem(format!(
+                        "{from}: two [[server]] are called `{}`; give each its own `name`",
+                        server.name
+                    )))
+                }
+                Ok(server) => servers.push(server),
+                Err(problems) => self.problems.extend(
+                    problems
+                        .into_iter()
+                        .map(|p| Problem(format!("{from}: [[server]] number {}: {p}", index + 1))),
+                ),
+            }
+        }
+        servers
+    }
+}
+
+fn server(name: &str, token: TokenSource) -> ServerConfig {
+    ServerConfig {
+        name: ServerName::from(name),
+        token,
+        own_domains: Vec::new(),
+        operator_addresses: Vec::new(),
+        streams: None,
+        channel: None,
+    }
+}
+
+fn env_token(sources: &Sources, name: &str) -> TokenSource {
+    TokenSource::Env {
+        name: name.to_owned(),
+        value: sources.env.get(name).and_then(|v| Secret::new(v)),
+    }
+}
+
+fn read_server(table: &Dict, only: bool, sources: &Sources) -> Result<ServerConfig, Vec<String>> {
+    let mut problems = Vec::new();
+    for key in table
+        .keys()
+        .filter(|key| !SERVER_KEYS.contains(&key.as_str()))
+    {
+        problems.push(format!(
+            "unknown key `{key}`; did you mean `{}`?",
+            nearest(key, SERVER_KEYS)
+        ));
+    }
+    let mut read = |key: &str| match table.get(key).map(values::text) {
+        Some(Ok(text)) if text.is_empty() => {
+            problems.push(format!("`{key}` is empty"));
+            None
+        }
+        Some(Ok(text)) => Some(text),
+        Some(Err(why)) => {
+            problems.push(format!("`{key}` {why}"));
+            None
+        }
+        None => None,
+    };
+    let (name, env, file, channel) = (
+        read("name"),
+        read("token_env"),
+        read("token_file"),
+        read("channel"),
+    );
+    let mut list = |key: &str| match table.get(key).map(values::texts) {
+        Some(Ok(texts)) => Some(texts),
+        Some(Err(why)) => {
+            problems.push(format!("`{key}` {why}"));
+            None
+        }
+        None => None,
+    };
+    let (own_domains, operators, streams) = (
+        list("own_domains"),
+        list("operator_addresses"),
+        list("streams"),
+    );
+    let token = match (env, file) {
+        (Some(_), Some(_)) => Err("has both `token_env` and `token_file`; keep one".to_owned()),
+        (Some(name), None) => Ok(env_token(sources, &name)),
+        (None, Some(path)) => Ok(TokenSource::File(token_path(sources, &path))),
+        (None, None) if only => Ok(env_token(sources, "POSTMARK_SERVER_TOKEN")),
+        (None, None) => Err("names no token; set `token_env` or `token_file`".to_owned()),
+    };
+    let name = name.ok_or_else(|| "has no `name`".to_owned());
+    match (name, token) {
+        (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
+            own_domains: own_domains.unwrap_or_default(),
+            operator_addresses: operators.unwrap_or_default(),
+            streams: streams.map(|ids| ids.into_iter().map(StreamId).collect()),
+            channel,
+            ..server(&name, token)
+        }),
+        (name, token) => {
+            problems.extend(name.err());
+            problems.extend(token.err());
+            Err(problems)
+        }
+    }
+}
+
+/// A relative file is a systemd credential where there is one of that name.
+fn token_path(sources: &Sources, path: &str) -> PathBuf {
+    let path = PathBuf::from(path);
+    let credential = sources
+        .var("CREDENTIALS_DIRECTORY")
+        .map(|folder| Path::new(folder).join(&path));
+    match credential {
+        Some(credential) if path.is_relative() && credential.is_file() => credential,
+        _ => path,
+    }
+}
+
+fn within(number: f64, least: f64, most: f64) -> Result<f64, String> {
+    if (least..=most).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("must be from {least} to {most}"))
+    }
+}
+
+pub(super) fn find<'v>(dict: &'v Dict, key: &str) -> Option<&'v Value> {
+    match key.split_once('.') {
+        None => dict.get(key),
+        Some((first, rest)) => match dict.get(first)? {
+            Value::Dict(_, inner) => find(inner, rest),
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,53 @@
+//! `config show`: every key, its value, and where it came from.
+
+use std::fmt::Write;
+
+use crate::config::keys::{KEYS, SECRET};
+use crate::config::load::{find, layers};
+use crate::config::{Config, SlackSink, Sources, TokenSource, values};
+
+/// Every effective value and its origin, a line each; secrets as `***`.
+pub fn show(config: &Config, sources: &Sources) -> String {
+    let mut text = String::new();
+    let Ok(layers) = layers(sources) else {
+        return text;
+    };
+    for key in KEYS {
+        let value = find(&layers.merged, key)
+            .and_then(|v| values::text(v).ok())
+            .unwrap_or_default();
+        let shown = match value.as_str() {
+            "" => "(not set)",
+            _ if SECRET.contains(key) => "***",
+            value => value,
+        };
+        let from = layers.origin.get(*key).map_or("built-in", String::as_str);
+        let _ = writeln!(text, "{key} = {shown}    ({from})");
+    }
+    for server in &config.servers {
+        let token = match &server.token {
+            TokenSource::Env { name, value } => format!("{} from {name}", set(value.is_some())),
+            TokenSource::File(path) => format!("*** from file {}", path.display()),
+        };
+        let _ = writeln!(text, "server {}: token {token}", server.name);
+        for (key, list) in [
+            ("own_domains", &server.own_domains),
+            ("operator_addresses", &server.operator_addresses),
+        ] {
+            let _ = writeln!(text, "server {}: {key} = {list:?}", server.name);
+        }
+    }
+    let slack = match &config.slack.sink {
+        SlackSink::Bot { channel, .. } => {
+            format!("bot token *** from SLACK_BOT_TOKEN, channel {channel}")
+        }
+        SlackSink::Webhook(_) => "webhook *** from SLACK_WEBHOOK_URL".to_owned(),
+        SlackSink::Print => "(not set): messages are printed".to_owned(),
+    };
+    let _ = writeln!(text, "slack: {slack}");
+    text
+}
+
+const fn set(is_set: bool) -> &'static str {
+    if is_set { "***" } else { "(not set)" }
+}

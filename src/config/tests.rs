@@ -1,0 +1,235 @@
+use super::*;
+use proptest::prelude::*;
+
+fn sources(file: &str, env: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("monitor.toml");
+    std::fs::write(&path, file).expect("written");
+    let env = env
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    (
+        folder,
+        Sources {
+            file: Some(path),
+            env,
+        },
+    )
+}
+
+fn problems(file: &str, env: &[(&str, &str)]) -> String {
+    let (_folder, sources) = sources(file, env);
+    let problems = load(&sources).expect_err("a problem");
+    problems
+        .iter()
+        .map(|p| p.0.clone())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn config(file: &str, env: &[(&str, &str)]) -> Config {
+    let (_folder, sources) = sources(file, env);
+    load(&sources).expect("valid")
+}
+
+#[test]
+fn the_built_in_file_says_what_the_code_means_by_default() {
+    let config = config("", &[]);
+    assert_eq!(config.rules, Rules::default());
+    assert_eq!(config.mode, Mode::Alert);
+    assert_eq!(config.schedule.expression(), "0 0 * * * *");
+    assert_eq!(config.postmark.base_url, "https://api.postmarkapp.com");
+    assert_eq!(config.slack.pace, Duration::from_millis(1100));
+    assert_eq!(config.store.keep, Duration::from_secs(45 * 86_400));
+    assert_eq!(config.servers.len(), 1);
+    assert_eq!(config.servers[0].name.0, "default");
+    assert!(config.enabled && config.heartbeat.is_none());
+    assert!(config.warnings[0].contains("NO SLACK"));
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_built_in() {
+    let file = "mode = \"digest\"\n[rules.bounce_rate]\nthreshold = 0.02\nmin_denominator = 20\n";
+    let env = [
+        ("HUSHWATCH_RULES__BOUNCE_RATE__THRESHOLD", "0.03"),
+        ("POSTMARK_ALERT_MIN_DENOMINATOR_SPAM", "99"),
+    ];
+    let config = config(file, &env);
+    assert_eq!(config.mode, Mode::Digest);
+    assert_eq!(config.rules.bounce_rate.threshold, 0.03);
+    assert_eq!(config.rules.bounce_rate.min_denominator, 20);
+    assert_eq!(config.rules.spam_rate.min_denominator, 99);
+}
+
+#[test]
+fn each_wrong_value_is_named_with_its_remedy() {
+    for (file, key, remedy) in [
+        (
+            "[rules.bounce_rate]\ntreshold = 0.1",
+            "rules.bounce_rate.treshold",
+            "rules.bounce_rate.threshold",
+        ),
+        ("scheduel = \"x\"", "scheduel", "`schedule`"),
+        ("schedule = \"every hour\"", "schedule", "0 0 * * * *"),
+        ("schedule = \"0 0 0 31 2 *\"", "schedule", "0 0 * * * *"),
+        ("time_zone = \"Mars\"", "time_zone", "Europe/Berlin"),
+        (
+            "[rules.spam_rate]\nthreshold = 1.5",
+            "rules.spam_rate.threshold",
+            "below 1",
+        ),
+        (
+            "[rules.spam_rate]\nwindow = \"soon\"",
+            "rules.spam_rate.window",
+            "24h",
+        ),
+        ("[digest]\nat = \"9 o'clock\"", "digest.at", "09:00"),
+        (
+            "[postmark]\nbase_url = \"http://example.com\"",
+            "postmark.base_url",
+            "https://",
+        ),
+        (
+            "[[server]]\nname = \"a\"\ntokn_env = \"A\"",
+            "tokn_env",
+            "token_env",
+        ),
+        (
+            "[[server]]\nname = \"a\"\n[[server]]\nname = \"b\"",
+            "names no token",
+            "token_file",
+        ),
+    ] {
+        let found = problems(file, &[]);
+        assert!(
+            found.contains(key) && found.contains(remedy),
+            "{file}: {found}"
+        );
+        assert!(found.contains("monitor.toml"), "{found}");
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let found = problems(
+        "mode = \"loud\"\ntime_zone = \"Mars\"\nfoo = 1",
+        &[("SLACK_BOT_TOKEN", "xoxb-canary")],
+    );
+    assert_eq!(found.lines().count(), 4, "{found}");
+    assert!(!found.contains("xoxb-canary"));
+}
+
+#[test]
+fn a_misspelt_variable_is_named_with_the_right_one() {
+    let found = problems("", &[("HUSHWATCH_STORE__PAHT", "/secret/canary")]);
+    assert!(
+        found.contains("HUSHWATCH_STORE__PAHT") && found.contains("HUSHWATCH_STORE__PATH"),
+        "{found}"
+    );
+    assert!(!found.contains("canary"));
+}
+
+#[test]
+fn http_is_for_loopback_only() {
+    for host in ["127.0.0.1:8080", "localhost:1", "[::1]:9"] {
+        config(
+            "",
+            &[("HUSHWATCH_POSTMARK__BASE_URL", &format!("http://{host}"))],
+        );
+    }
+    let found = problems(
+        "",
+        &[(
+            "SLACK_WEBHOOK_URL",
+            "http://hooks.example.com/services/canary",
+        )],
+    );
+    assert!(
+        found.contains("SLACK_WEBHOOK_URL") && !found.contains("canary"),
+        "{found}"
+    );
+}
+
+#[test]
+fn databases_are_named_and_never_shown() {
+    let warned = config(
+        "",
+        &[("DATABASE_URL", "postgres://u:canary@example.com/app")],
+    );
+    assert!(
+        warned
+            .warnings
+            .iter()
+            .any(|w| w.contains("DATABASE_URL") && !w.contains("canary"))
+    );
+    let found = problems(
+        "",
+        &[(
+            "HUSHWATCH_DATABASE_URL",
+            "postgres://u:canary@example.com/app",
+        )],
+    );
+    assert!(found.contains("HUSHWATCH_DATABASE_URL") && !found.contains("canary"));
+}
+
+#[test]
+fn nothing_shown_is_a_secret() {
+    let env = [
+        ("POSTMARK_SERVER_TOKEN", "canary-1"),
+        ("SLACK_WEBHOOK_URL", "https://hooks.example.com/canary-2"),
+        ("HUSHWATCH_HEARTBEAT__URL", "https://example.com/canary-3"),
+    ];
+    let (_folder, sources) = sources("", &env);
+    let config = load(&sources).expect("valid");
+    let shown = show(&config, &sources);
+    assert!(
+        shown.contains("heartbeat.url = ***") && shown.contains("token ***"),
+        "{shown}"
+    );
+    assert!(!shown.contains("canary") && !format!("{config:?}").contains("canary"));
+}
+
+#[test]
+fn a_token_is_trimmed_and_a_file_is_read_anew_each_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    let source = TokenSource::File(path.clone());
+    assert!(
+        source
+            .read()
+            .expect_err("missing")
+            .to_string()
+            .contains("token")
+    );
+    std::fs::write(&path, " one\n").expect("written");
+    assert_eq!(source.read().expect("there").expose(), "one");
+    std::fs::write(&path, "two").expect("written");
+    assert_eq!(source.read().expect("there").expose(), "two");
+    std::fs::write(&path, "\n").expect("written");
+    assert!(source.read().is_err());
+}
+
+#[test]
+fn the_schedule_names_its_instants() {
+    let at = |text| crate::model::Timestamp::parse(text).expect("valid");
+    let schedule: Schedule = "0 * * * *".parse().expect("five fields are read too");
+    let instants = schedule.instants(at("2026-03-08T05:00:00Z"), at("2026-03-08T08:00:00Z"));
+    assert_eq!(
+        instants,
+        [at("2026-03-08T06:00:00Z"), at("2026-03-08T07:00:00Z")]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_file_and_any_variable_is_answered_without_a_panic(file in "\\PC{0,80}", key in "[A-Z_]{0,20}", value in "\\PC{0,20}") {
+        let name = format!("HUSHWATCH_{key}");
+        let value = format!("{value}canary");
+        let (_folder, sources) = sources(&file, &[(&name, &value), ("SLACK_BOT_TOKEN", &value)]);
+        if let Err(problems) = load(&sources) {
+            prop_assert!(problems.iter().all(|p| !p.0.contains("canary") && !p.0.contains('\n')));
+        }
+    }
+}

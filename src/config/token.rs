@@ -1,0 +1,63 @@
+//! Where a server's token is read from: each cycle anew, so that a rotated one is taken without a restart.
+
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::secret::Secret;
+
+/// No token is longer.
+const LONGEST: u64 = 64 * 1024;
+
+/// Where a token is read from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TokenSource {
+    /// An environment variable, as it was at the start.
+    Env {
+        /// Its name.
+        name: String,
+        /// What it held, if anything.
+        value: Option<Secret>,
+    },
+    /// A file.
+    File(PathBuf),
+}
+
+/// Why there is no token: it is the server that is blind then, not the configuration that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenProblem(String);
+
+impl fmt::Display for TokenProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TokenSource {
+    /// The token, now.
+    ///
+    /// # Errors
+    /// Where the variable or the file is missing, unreadable or empty.
+    pub fn read(&self) -> Result<Secret, TokenProblem> {
+        match self {
+            Self::Env { name, value } => value
+                .clone()
+                .ok_or_else(|| TokenProblem(format!("token missing: set {name}"))),
+            Self::File(path) => read_file(path),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Secret, TokenProblem> {
+    let shown = path.display();
+    let unreadable = |why: std::io::Error| {
+        TokenProblem(format!("token file {shown} cannot be read: {}", why.kind()))
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(LONGEST)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    Secret::new(&text)
+        .ok_or_else(|| TokenProblem(format!("token file {shown} is empty: put the token there")))
+}

@@ -1,0 +1,104 @@
+//! One value of a key: from what figment found to what it means. No error repeats a value: it may be a secret that went
+//! into the wrong variable.
+
+use std::time::Duration;
+
+use figment::value::{Num, Value};
+
+/// A text; numbers and truth values are taken as they are written, since environment variables have no types.
+pub(super) fn text(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(_, text) => Ok(text.trim().to_owned()),
+        Value::Char(_, c) => Ok(c.to_string()),
+        Value::Bool(_, b) => Ok(b.to_string()),
+        Value::Num(_, num) => Ok(number_text(*num)),
+        _ => Err("must be a text in quotes".to_owned()),
+    }
+}
+
+fn number_text(num: Num) -> String {
+    match (num.to_i128(), num.to_u128(), num.to_f64()) {
+        (Some(n), _, _) => n.to_string(),
+        (_, Some(n), _) => n.to_string(),
+        (_, _, Some(n)) => n.to_string(),
+        _ => String::new(),
+    }
+}
+
+pub(super) fn truth(value: &Value) -> Result<bool, String> {
+    match text(value)?.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+pub(super) fn number(value: &Value) -> Result<f64, String> {
+    let number = text(value)?.parse::<f64>().ok().filter(|n| n.is_finite());
+    number.ok_or_else(|| "must be a number".to_owned())
+}
+
+pub(super) fn whole(value: &Value, least: u64, most: u64) -> Result<u64, String> {
+    let whole = text(value)?
+        .parse::<u64>()
+        .ok()
+        .filter(|n| (least..=most).contains(n));
+    whole.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+/// A span of time such as `1100ms`, `90s`, `60m`, `24h` or `45d`, of at most ten years.
+pub(super) fn duration(value: &Value, least: Duration) -> Result<Duration, String> {
+    let text = text(value)?;
+    let wrong = || "must be a span of time such as \"90s\", \"60m\", \"24h\" or \"45d\"".to_owned();
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: u64 = text[..split].parse().map_err(|_| wrong())?;
+    let unit_ms = match text[split..].trim() {
+        "ms" => 1,
+        "s" => 1000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    const TEN_YEARS_MS: u64 = 3653 * 86_400_000;
+    let ms = number
+        .checked_mul(unit_ms)
+        .filter(|ms| *ms <= TEN_YEARS_MS)
+        .ok_or_else(wrong)?;
+    let found = Duration::from_millis(ms);
+    if found < least {
+        Err(format!("must be at least {} s", least.as_secs()))
+    } else {
+        Ok(found)
+    }
+}
+
+/// An address of a service: https, or anything on loopback.
+pub(super) fn base_url(value: &Value) -> Result<String, String> {
+    let text = text(value)?;
+    let url = reqwest::Url::parse(&text)
+        .map_err(|_| "must be a URL such as https://example.com".to_owned())?;
+    let loopback = match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => {
+            let bare = host.trim_start_matches('[').trim_end_matches(']');
+            bare.parse::<std::net::IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback())
+        }
+        None => return Err("must be a URL with a host".to_owned()),
+    };
+    if url.scheme() != "https" && !(loopback && url.scheme() == "http") {
+        return Err(
+            "must begin with https:// (http only on loopback): tokens are sent there".to_owned(),
+        );
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Texts in a list.
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::Array(_, items) => items.iter().map(text).collect(),
+        _ => Err("must be a list of texts such as [\"example.com\"]".to_owned()),
+    }
+}
