@@ -4,11 +4,17 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use hushwatch::{cli::Cli, command, telemetry};
+use hushwatch::cli::{Cli, Command};
+use hushwatch::{command, telemetry};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::init(cli.log_format, std::env::var("RUST_LOG").ok().as_deref());
+    // The demo shows what Slack shows; its log would stand between.
+    let quiet = matches!(cli.command, Command::Demo).then(|| "error".to_owned());
+    telemetry::init(
+        cli.log_format,
+        std::env::var("RUST_LOG").ok().or(quiet).as_deref(),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -95,12 +95,12 @@ impl App {
     }
 }
 
-/// What to look at, the next one last: first what was looked at before and is owed an answer, as far as the plan goes,
+/// What to look at, the next one last: first the newest of what was looked at before and is owed an answer, as far as the plan goes,
 /// then what was never looked at, oldest first.
 fn queue(open: Vec<FollowedMail>, draws: &[Draw], plan: sample::Plan) -> Vec<FollowedMail> {
     let (mut again, mut first): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|m| m.checked_at.is_some());
-    again.sort_by_key(|m| m.checked_at);
+    again.sort_by_key(|m| std::cmp::Reverse(m.sent_at));
     again.truncate(plan.again);
     let fresh = draws
         .iter()

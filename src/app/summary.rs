@@ -101,10 +101,12 @@ pub(super) fn stream_day(
         sent_week_before: is_seen(before).then(|| history.sent.count(before)),
         delivered: figures.delivered,
         delivered_exact: figures.sampled == figures.sent,
+        unproven: (figures.sampled > 0 && figures.proven == 0).then_some(figures.sampled),
         classes: figures.classes,
         bounced: figures.bounced,
         unknown: both.holes(history.since_beginning(period)),
-        learning: silence.is_learning(),
+        // A stream that never had mail has no silence to learn.
+        learning: silence.is_learning() && !history.hours.is_empty(),
         unnoticed: silence.unnoticed_from(next_monday_at_ten(period.until)),
     }
 }

@@ -1,30 +1,22 @@
 //! From three layers (built-in, file, environment) to a [`Config`], gathering every problem on the way.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::NaiveTime;
-use figment::providers::{Format, Serialized, Toml};
-use figment::value::{Dict, Value};
-use figment::{Figment, Profile, Provider};
+use figment::value::Value;
 
-use crate::config::keys::{KEYS, SERVER_KEYS, SPECIAL, nearest};
+use crate::config::keys::{KEYS, nearest};
+use crate::config::layers::{FILE, Layers, find, layers, leaves};
+use crate::config::server::{default_server, read_server};
 use crate::config::{
     Config, Mode, PostmarkSettings, Problem, Schedule, ServerConfig, SlackSettings, SlackSink,
-    StoreSettings, TokenSource, values,
+    StoreSettings, values,
 };
-use crate::model::{
-    DAY, HOUR, MINUTE, RateRule, Rules, ServerName, Severity, SilenceRule, StreamId,
-};
+use crate::model::{DAY, HOUR, MINUTE, RateRule, Rules, Severity, SilenceRule};
 use crate::retry;
 use crate::secret::Secret;
-
-/// The documented defaults, the lowest layer: documentation cannot drift from them.
-const BUILT_IN: &str = include_str!("../../monitor.toml");
-/// Read from the current folder where no other file is named.
-const FILE: &str = "monitor.toml";
-const PREFIX: &str = "HUSHWATCH_";
 
 /// Where values come from, for tests as for the process.
 #[derive(Clone, Debug, Default)]
@@ -75,135 +67,6 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<Problem>> {
         }),
         false => Err(reader.problems),
     }
-}
-
-/// The merged layers, and which of them set each key.
-pub(super) struct Layers {
-    pub(super) merged: Dict,
-    /// Keys by the last layer that set them.
-    pub(super) origin: BTreeMap<String, String>,
-}
-
-pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
-    let mut figment = Figment::from(Toml::string(BUILT_IN));
-    let mut origin: BTreeMap<String, String> = KEYS
-        .iter()
-        .map(|k| ((*k).to_owned(), "built-in".to_owned()))
-        .collect();
-    let file = sources
-        .file
-        .clone()
-        .or_else(|| Path::new(FILE).is_file().then(|| PathBuf::from(FILE)));
-    if let Some(path) = file {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|e| {
-            Problem(format!(
-                "{shown}: cannot be read ({}); check `--config`",
-                e.kind()
-            ))
-        })?;
-        let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {
-            Problem(format!(
-                "{shown}: is not valid TOML{}; compare with the README",
-                line_of(&text)
-            ))
-        })?;
-        origin.extend(leaves(&own, "").into_iter().map(|key| (key, shown.clone())));
-        figment = figment.merge(Toml::string(&text));
-    }
-    for (name, value) in &sources.env {
-        let Some(rest) = name
-            .strip_prefix(PREFIX)
-            .filter(|_| !SPECIAL.contains(&name.as_str()))
-        else {
-            continue;
-        };
-        let key = rest.to_ascii_lowercase().replace("__", ".");
-        if !KEYS.contains(&key.as_str()) {
-            let near = nearest(&key, KEYS);
-            let variable = format!("{PREFIX}{}", near.to_ascii_uppercase().replace('.', "__"));
-            return Err(Problem(format!(
-                "{name}: is no key of hushwatch; did you mean {variable}?"
-            )));
-        }
-        figment = figment.merge(Serialized::global(&key, value.as_str()));
-        origin.insert(key, name.clone());
-    }
-    for (name, key) in [
-        (
-            "POSTMARK_ALERT_MIN_DENOMINATOR_BOUNCE",
-            "rules.bounce_rate.min_denominator",
-        ),
-        (
-            "POSTMARK_ALERT_MIN_DENOMINATOR_SPAM",
-            "rules.spam_rate.min_denominator",
-        ),
-    ] {
-        if let Some(value) = sources.var(name) {
-            figment = figment.merge(Serialized::global(key, value));
-            origin.insert(key.to_owned(), name.to_owned());
-        }
-    }
-    let merged = dict(&figment).map_err(|()| {
-        Problem("monitor.toml: its values do not fit together; compare with the README".to_owned())
-    })?;
-    Ok(Layers { merged, origin })
-}
-
-fn dict(figment: &Figment) -> Result<Dict, ()> {
-    // figment's own errors print values, which may be secrets.
-    let mut data = figment.data().map_err(|_| ())?;
-    Ok(data
-        .remove(&Profile::Default)
-        .unwrap_or_default()
-        .into_iter()
-        .chain(data.remove(&Profile::Global).unwrap_or_default())
-        .fold(Dict::new(), |mut all, (key, value)| {
-            merge(&mut all, key, value);
-            all
-        }))
-}
-
-/// The global profile holds the environment and wins over the default one, key by key.
-fn merge(into: &mut Dict, key: String, value: Value) {
-    match (into.get_mut(&key), value) {
-        (Some(Value::Dict(_, old)), Value::Dict(_, new)) => {
-            for (key, value) in new {
-                merge(old, key, value);
-            }
-        }
-        (_, value) => {
-            into.insert(key, value);
-        }
-    }
-}
-
-/// Where TOML stops making sense, without its text.
-fn line_of(text: &str) -> String {
-    let error = text.lines().scan(String::new(), |seen, line| {
-        seen.push_str(line);
-        seen.push('\n');
-        Some(dict(&Figment::from(Toml::string(seen))).is_err())
-    });
-    let bad: Vec<bool> = error.collect();
-    let last_good = bad.iter().rposition(|bad| !bad).map_or(0, |i| i + 1);
-    format!(" (from line {} on)", last_good + 1)
-}
-
-fn leaves(dict: &Dict, prefix: &str) -> Vec<String> {
-    dict.iter()
-        .flat_map(|(key, value)| {
-            let path = if prefix.is_empty() {
-                key.clone()
-            } else {
-                format!("{prefix}.{key}")
-            };
-            match value {
-                Value::Dict(_, inner) => leaves(inner, &path),
-                _ => vec![path],
-            }
-        })
-        .collect()
 }
 
 struct Reader {
@@ -453,10 +316,7 @@ impl Reader {
             }
         };
         if listed.is_empty() {
-            return vec![server(
-                "default",
-                env_token(sources, "POSTMARK_SERVER_TOKEN"),
-            )];
+            return vec![default_server(sources)];
         }
         let only = listed.len() == 1;
         let mut servers: Vec<ServerConfig> = Vec::new();
@@ -487,116 +347,10 @@ impl Reader {
     }
 }
 
-fn server(name: &str, token: TokenSource) -> ServerConfig {
-    ServerConfig {
-        name: ServerName::from(name),
-        token,
-        own_domains: Vec::new(),
-        operator_addresses: Vec::new(),
-        streams: None,
-        channel: None,
-    }
-}
-
-fn env_token(sources: &Sources, name: &str) -> TokenSource {
-    TokenSource::Env {
-        name: name.to_owned(),
-        value: sources.env.get(name).and_then(|v| Secret::new(v)),
-    }
-}
-
-fn read_server(table: &Dict, only: bool, sources: &Sources) -> Result<ServerConfig, Vec<String>> {
-    let mut problems = Vec::new();
-    for key in table
-        .keys()
-        .filter(|key| !SERVER_KEYS.contains(&key.as_str()))
-    {
-        problems.push(format!(
-            "unknown key `{key}`; did you mean `{}`?",
-            nearest(key, SERVER_KEYS)
-        ));
-    }
-    let mut read = |key: &str| match table.get(key).map(values::text) {
-        Some(Ok(text)) if text.is_empty() => {
-            problems.push(format!("`{key}` is empty"));
-            None
-        }
-        Some(Ok(text)) => Some(text),
-        Some(Err(why)) => {
-            problems.push(format!("`{key}` {why}"));
-            None
-        }
-        None => None,
-    };
-    let (name, env, file, channel) = (
-        read("name"),
-        read("token_env"),
-        read("token_file"),
-        read("channel"),
-    );
-    let mut list = |key: &str| match table.get(key).map(values::texts) {
-        Some(Ok(texts)) => Some(texts),
-        Some(Err(why)) => {
-            problems.push(format!("`{key}` {why}"));
-            None
-        }
-        None => None,
-    };
-    let (own_domains, operators, streams) = (
-        list("own_domains"),
-        list("operator_addresses"),
-        list("streams"),
-    );
-    let token = match (env, file) {
-        (Some(_), Some(_)) => Err("has both `token_env` and `token_file`; keep one".to_owned()),
-        (Some(name), None) => Ok(env_token(sources, &name)),
-        (None, Some(path)) => Ok(TokenSource::File(token_path(sources, &path))),
-        (None, None) if only => Ok(env_token(sources, "POSTMARK_SERVER_TOKEN")),
-        (None, None) => Err("names no token; set `token_env` or `token_file`".to_owned()),
-    };
-    let name = name.ok_or_else(|| "has no `name`".to_owned());
-    match (name, token) {
-        (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
-            own_domains: own_domains.unwrap_or_default(),
-            operator_addresses: operators.unwrap_or_default(),
-            streams: streams.map(|ids| ids.into_iter().map(StreamId).collect()),
-            channel,
-            ..server(&name, token)
-        }),
-        (name, token) => {
-            problems.extend(name.err());
-            problems.extend(token.err());
-            Err(problems)
-        }
-    }
-}
-
-/// A relative file is a systemd credential where there is one of that name.
-fn token_path(sources: &Sources, path: &str) -> PathBuf {
-    let path = PathBuf::from(path);
-    let credential = sources
-        .var("CREDENTIALS_DIRECTORY")
-        .map(|folder| Path::new(folder).join(&path));
-    match credential {
-        Some(credential) if path.is_relative() && credential.is_file() => credential,
-        _ => path,
-    }
-}
-
 fn within(number: f64, least: f64, most: f64) -> Result<f64, String> {
     if (least..=most).contains(&number) {
         Ok(number)
     } else {
         Err(format!("must be from {least} to {most}"))
-    }
-}
-
-pub(super) fn find<'v>(dict: &'v Dict, key: &str) -> Option<&'v Value> {
-    match key.split_once('.') {
-        None => dict.get(key),
-        Some((first, rest)) => match dict.get(first)? {
-            Value::Dict(_, inner) => find(inner, rest),
-            _ => None,
-        },
     }
 }

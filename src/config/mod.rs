@@ -1,8 +1,10 @@
 //! `monitor.toml` and the environment, checked: a [`Config`] makes sense, and everything wrong is told at once.
 
 mod keys;
+mod layers;
 mod load;
 mod schedule;
+mod server;
 mod show;
 #[cfg(test)]
 mod tests;

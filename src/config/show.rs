@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::config::keys::{KEYS, SECRET};
-use crate::config::load::{find, layers};
+use crate::config::layers::{find, layers};
 use crate::config::{Config, SlackSink, Sources, TokenSource, values};
 
 /// Every effective value and its origin, a line each; secrets as `***`.

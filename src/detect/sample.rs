@@ -7,6 +7,8 @@ pub const HEALTHY: usize = 5;
 const BACKLOG: usize = 10;
 /// Fresh mail drawn from a suspicious stream.
 const SUSPICIOUS: usize = 10;
+/// Details that a suspicious stream costs in a poll, at most.
+const SUSPICIOUS_DETAILS: usize = 25;
 /// Mail looked at again in a poll of a healthy stream.
 const AGAIN: usize = 2;
 
@@ -39,11 +41,12 @@ pub struct Plan {
 /// The plan of one poll, given how many followed messages have no news yet and how many requests are left.
 pub fn plan(backlog: usize, suspicious: bool, requests_left: usize) -> Plan {
     if suspicious {
-        let details = requests_left.max(HEALTHY);
+        let details = requests_left.clamp(HEALTHY, SUSPICIOUS_DETAILS);
+        // Fresh mail is what shows the end of a silence: the old may never have news.
         Plan {
             draws: SUSPICIOUS,
             details,
-            again: details,
+            again: details.saturating_sub(SUSPICIOUS),
         }
     } else {
         Plan {

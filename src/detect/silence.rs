@@ -43,7 +43,7 @@ impl Silence {
         let begins = history.begins.unwrap_or(at).min(until);
         let baseline = Baseline::learn(&history.hours, &history.messages, begins, until);
         let gaps = closed_gaps(history, &baseline, Span::new(begins, at));
-        let longest = gaps.iter().copied().fold(0.0, f64::max);
+        let longest = longest_habit(&gaps);
         let learned = history.covered_before(at);
         let budget = rules.silence.false_alarms_per_year * SPENT / series.max(1) as f64;
         let threshold = (learned >= rules.silence.min_history)
@@ -154,6 +154,22 @@ fn threshold(gaps: usize, longest: f64, learned: Duration, budget: f64) -> f64 {
         .ln();
     let caution = 1.0 + SHORT_HISTORY.as_secs_f64() / learned.as_secs_f64().max(1.0);
     by_chance.max(longest * BEYOND_LONGEST) * caution
+}
+
+/// The longest gap, unless it is more than twice any other: such a gap was an outage, not a habit.
+fn longest_habit(gaps: &[f64]) -> f64 {
+    let (longest, second) = gaps.iter().fold((0.0, 0.0), |(longest, second), gap| {
+        if *gap > longest {
+            (*gap, longest)
+        } else {
+            (longest, f64::max(second, *gap))
+        }
+    });
+    if second > 0.0 && longest > 2.0 * second {
+        second
+    } else {
+        longest
+    }
 }
 
 /// The rescaled gaps between hours with mail, each as far as a poll on the hour saw it, in covered time only.

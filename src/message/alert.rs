@@ -36,7 +36,11 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
         Step::Reminded => "still ",
         _ => "",
     };
-    let mut lines = vec![evidence(incident, style)];
+    let mut lines = vec![if over {
+        afterwards(incident, style)
+    } else {
+        evidence(incident, style)
+    }];
     if !over {
         lines.extend(seen(&incident.evidence, style));
         lines.push(format!("What to do: {}", advice(incident)));
@@ -125,9 +129,12 @@ pub fn summary(incident: &Incident, style: Style) -> String {
             }
         }
         Evidence::Blind { reason, .. } if incident.rule == Rule::AccountInactive => {
-            format!("Postmark refuses for a reason of the account ({reason})")
+            format!("Postmark refuses for a reason of the account: {reason}")
         }
-        Evidence::Blind { reason, .. } => format!("cannot see this server: {reason}"),
+        Evidence::Blind { reason, .. } if reason.contains("token") => {
+            "cannot see this server: its token is missing or refused".to_owned()
+        }
+        Evidence::Blind { .. } => "cannot see this server".to_owned(),
     }
 }
 
@@ -154,6 +161,23 @@ fn ending(incident: &Incident) -> String {
         rule => return format!("{} back within bounds after {lasted}", rate_name(rule)),
     };
     format!("{what}, after {lasted}")
+}
+
+/// What an end rests on.
+fn afterwards(incident: &Incident, style: Style) -> String {
+    match &incident.evidence {
+        Evidence::Silence { last_sent, .. } => {
+            format!(
+                "Normal volume for two hours; last mail {}",
+                when_or_never(*last_sent, style.zone)
+            )
+        }
+        Evidence::Delivery { last_delivered, .. } => format!(
+            "Followed mail sent since it opened was delivered; last delivery seen {}",
+            when_or_never(*last_delivered, style.zone)
+        ),
+        _ => evidence(incident, style),
+    }
 }
 
 /// The numbers that it rests on.
@@ -211,8 +235,12 @@ fn evidence(incident: &Incident, style: Style) -> String {
             when_or_never(times.last().copied(), style.zone),
         ),
         Evidence::Blind { cycles: 0, .. } => "The last poll was complete".to_owned(),
-        Evidence::Blind { since, cycles, .. } => format!(
-            "{} in a row without a complete poll, the first {}. Nothing is known of this server's mail since then: this is not silence",
+        Evidence::Blind {
+            since,
+            cycles,
+            reason,
+        } => format!(
+            "{reason}. {} in a row without a complete poll, the first {}. Nothing is known of this server's mail since then: this is not silence",
             counted(*cycles, "cycle"),
             when(*since, style.zone),
         ),

@@ -1,11 +1,12 @@
 //! The daily digest: the verdict first, then every server, at most ten lines for a healthy one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::message::alert::{Style, place, summary};
 use crate::message::words::{count, counted, day, from_to, percent, span, when};
 use crate::message::{Message, Tone};
-use crate::model::{BounceClass, Incident, Severity, Span, StreamId, Timestamp, Transition};
+use crate::model::{BounceClass, Incident, Severity, Span, Step, StreamId, Timestamp, Transition};
 
 /// What one stream did in a period.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +21,8 @@ pub struct StreamDay {
     pub delivered: u64,
     /// Whether `delivered` is exact.
     pub delivered_exact: bool,
+    /// How many were followed, where none of them is proven delivered: then nothing is estimated.
+    pub unproven: Option<u64>,
     /// Distinct messages by class of bounce or complaint.
     pub classes: Vec<(BounceClass, u64)>,
     /// Messages with a counting bounce.
@@ -115,6 +118,17 @@ fn headline(data: &Day, period: Span, style: Style) -> String {
         0 if data.servers.iter().any(has_unknown) => {
             "nothing found, but not everything was seen".to_owned()
         }
+        0 if !data.transitions.is_empty() => {
+            let ids: BTreeSet<&str> = data
+                .transitions
+                .iter()
+                .map(|t| t.incident.id.as_str())
+                .collect();
+            format!(
+                "nothing open, {} ended",
+                counted(ids.len() as u64, "incident")
+            )
+        }
         0 if sent == 0 => "all quiet, nothing was sent".to_owned(),
         0 => "all normal".to_owned(),
     };
@@ -129,7 +143,7 @@ fn has_unknown(server: &ServerDay) -> bool {
     server.blind.is_some() || server.streams.iter().any(|s| !s.unknown.is_empty())
 }
 
-/// Incidents that had a step in the period and are not open: a line each, by their last step.
+/// Incidents that had a step in the period and are not open, a line each: how they were when they stood.
 fn ended(data: &Day, style: Style) -> Vec<String> {
     let mut last: Vec<&Transition> = Vec::new();
     for transition in &data.transitions {
@@ -139,17 +153,24 @@ fn ended(data: &Day, style: Style) -> Vec<String> {
     last.retain(|t| !data.open.iter().any(|open| open.id == t.incident.id));
     last.iter()
         .map(|t| {
+            let of_it = data
+                .transitions
+                .iter()
+                .filter(|o| o.incident.id == t.incident.id && o.step != Step::Resolved);
+            let stood = of_it.last().map_or_else(String::new, |o| {
+                format!(" · {}", summary(&o.incident, style))
+            });
             let kept = if t.incident.told {
                 ""
             } else {
                 " (not told before)"
             };
             format!(
-                "{} {}: {} · {}{kept} · incident {}",
-                t.step.name(),
-                when(t.at, style.zone),
+                "{}: {} from {} to {}{stood}{kept} · incident {}",
                 place(&t.incident),
-                summary(&t.incident, style),
+                t.incident.rule,
+                when(t.incident.opened_at, style.zone),
+                when(t.at, style.zone),
                 t.incident.id
             )
         })
@@ -223,7 +244,11 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
     if stream.sent == 0 && stream.classes.is_empty() {
         return format!("{name}: nothing sent{}", week_before(stream));
     }
-    let about = if stream.delivered_exact { "" } else { "about " };
+    let delivered = match (stream.unproven, stream.delivered_exact) {
+        (Some(followed), _) => format!("none of {followed} followed proven delivered"),
+        (None, true) => format!("{} delivered", count(stream.delivered)),
+        (None, false) => format!("about {} delivered", count(stream.delivered)),
+    };
     let classes: Vec<String> = stream
         .classes
         .iter()
@@ -241,10 +266,9 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
         format!(": {}", classes.join(", "))
     };
     format!(
-        "{name}: {} sent{}, {about}{} delivered, {} bounced ({}{by_class}), {}",
+        "{name}: {} sent{}, {delivered}, {} bounced ({}{by_class}), {}",
         count(stream.sent),
         week_before(stream),
-        count(stream.delivered),
         count(stream.bounced),
         percent(stream.bounced as f64 / stream.sent.max(1) as f64),
         counted(complaints, "complaint"),

@@ -1,1 +1,10 @@
-//! Integration tests.
+//! Everything from end to end, against the simulated Postmark and Slack.
+
+mod blindness;
+mod cli;
+mod coverage;
+mod digests;
+mod rates;
+mod silence;
+mod tidy;
+mod world;

@@ -101,21 +101,22 @@ fn known_stream(
         .optional()?)
 }
 
-/// Postmark's ids are UUIDs, kept in 16 bytes; any other id is kept as it is, after a zero byte.
+/// Postmark's ids are UUIDs, kept in 16 bytes; any other id is kept as it is, after a byte that says so.
 fn id_to_blob(id: &str) -> Vec<u8> {
     let digits: Vec<u8> = id.bytes().filter(|b| *b != b'-').collect();
     let is_uuid = id.len() == 36 && digits.len() == 32 && blob_to_uuid_text(&pack(&digits)) == id;
-    if is_uuid {
-        pack(&digits)
-    } else {
-        [&[0], id.as_bytes()].concat()
+    match id.len() {
+        _ if is_uuid => pack(&digits),
+        // A filler, so that no other id is 16 bytes long.
+        15 => [&[1, 0], id.as_bytes()].concat(),
+        _ => [&[0], id.as_bytes()].concat(),
     }
 }
 
 fn blob_to_id(blob: &[u8]) -> String {
     match blob {
-        [0, text @ ..] if blob.len() != 16 => String::from_utf8_lossy(text).into_owned(),
         _ if blob.len() == 16 => blob_to_uuid_text(blob),
+        [0, text @ ..] | [1, _, text @ ..] => String::from_utf8_lossy(text).into_owned(),
         _ => String::from_utf8_lossy(blob).into_owned(),
     }
 }

@@ -1,0 +1,156 @@
+//! The three layers of configuration, merged by figment, and which of them set each key.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Value};
+use figment::{Figment, Profile, Provider};
+
+use crate::config::keys::{KEYS, SPECIAL, nearest};
+use crate::config::{Problem, Sources};
+
+/// The documented defaults, the lowest layer: documentation cannot drift from them.
+const BUILT_IN: &str = include_str!("../../monitor.toml");
+/// Read from the current folder where no other file is named.
+pub(super) const FILE: &str = "monitor.toml";
+const PREFIX: &str = "HUSHWATCH_";
+
+/// The merged layers, and which of them set each key.
+pub(super) struct Layers {
+    pub(super) merged: Dict,
+    /// Keys by the last layer that set them.
+    pub(super) origin: BTreeMap<String, String>,
+}
+
+pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
+    let mut figment = Figment::from(Toml::string(BUILT_IN));
+    let mut origin: BTreeMap<String, String> = KEYS
+        .iter()
+        .map(|k| ((*k).to_owned(), "built-in".to_owned()))
+        .collect();
+    let file = sources
+        .file
+        .clone()
+        .or_else(|| Path::new(FILE).is_file().then(|| PathBuf::from(FILE)));
+    if let Some(path) = file {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            Problem(format!(
+                "{shown}: cannot be read ({}); check `--config`",
+                e.kind()
+            ))
+        })?;
+        let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {
+            Problem(format!(
+                "{shown}: is not valid TOML{}; compare with the README",
+                line_of(&text)
+            ))
+        })?;
+        origin.extend(leaves(&own, "").into_iter().map(|key| (key, shown.clone())));
+        figment = figment.merge(Toml::string(&text));
+    }
+    for (name, value) in &sources.env {
+        let Some(rest) = name
+            .strip_prefix(PREFIX)
+            .filter(|_| !SPECIAL.contains(&name.as_str()))
+        else {
+            continue;
+        };
+        let key = rest.to_ascii_lowercase().replace("__", ".");
+        if !KEYS.contains(&key.as_str()) {
+            let near = nearest(&key, KEYS);
+            let variable = format!("{PREFIX}{}", near.to_ascii_uppercase().replace('.', "__"));
+            return Err(Problem(format!(
+                "{name}: is no key of hushwatch; did you mean {variable}?"
+            )));
+        }
+        figment = figment.merge(Serialized::global(&key, value.as_str()));
+        origin.insert(key, name.clone());
+    }
+    for (name, key) in [
+        (
+            "POSTMARK_ALERT_MIN_DENOMINATOR_BOUNCE",
+            "rules.bounce_rate.min_denominator",
+        ),
+        (
+            "POSTMARK_ALERT_MIN_DENOMINATOR_SPAM",
+            "rules.spam_rate.min_denominator",
+        ),
+    ] {
+        if let Some(value) = sources.var(name) {
+            figment = figment.merge(Serialized::global(key, value));
+            origin.insert(key.to_owned(), name.to_owned());
+        }
+    }
+    let merged = dict(&figment).map_err(|()| {
+        Problem("monitor.toml: its values do not fit together; compare with the README".to_owned())
+    })?;
+    Ok(Layers { merged, origin })
+}
+
+fn dict(figment: &Figment) -> Result<Dict, ()> {
+    // figment's own errors print values, which may be secrets.
+    let mut data = figment.data().map_err(|_| ())?;
+    Ok(data
+        .remove(&Profile::Default)
+        .unwrap_or_default()
+        .into_iter()
+        .chain(data.remove(&Profile::Global).unwrap_or_default())
+        .fold(Dict::new(), |mut all, (key, value)| {
+            merge(&mut all, key, value);
+            all
+        }))
+}
+
+/// The global profile holds the environment and wins over the default one, key by key.
+fn merge(into: &mut Dict, key: String, value: Value) {
+    match (into.get_mut(&key), value) {
+        (Some(Value::Dict(_, old)), Value::Dict(_, new)) => {
+            for (key, value) in new {
+                merge(old, key, value);
+            }
+        }
+        (_, value) => {
+            into.insert(key, value);
+        }
+    }
+}
+
+/// Where TOML stops making sense, without its text.
+fn line_of(text: &str) -> String {
+    let error = text.lines().scan(String::new(), |seen, line| {
+        seen.push_str(line);
+        seen.push('\n');
+        Some(dict(&Figment::from(Toml::string(seen))).is_err())
+    });
+    let bad: Vec<bool> = error.collect();
+    let last_good = bad.iter().rposition(|bad| !bad).map_or(0, |i| i + 1);
+    format!(" (from line {} on)", last_good + 1)
+}
+
+pub(super) fn leaves(dict: &Dict, prefix: &str) -> Vec<String> {
+    dict.iter()
+        .flat_map(|(key, value)| {
+            let path = if prefix.is_empty() {
+                key.clone()
+            } else {
+                format!("{prefix}.{key}")
+            };
+            match value {
+                Value::Dict(_, inner) => leaves(inner, &path),
+                _ => vec![path],
+            }
+        })
+        .collect()
+}
+
+pub(super) fn find<'v>(dict: &'v Dict, key: &str) -> Option<&'v Value> {
+    match key.split_once('.') {
+        None => dict.get(key),
+        Some((first, rest)) => match dict.get(first)? {
+            Value::Dict(_, inner) => find(inner, rest),
+            _ => None,
+        },
+    }
+}

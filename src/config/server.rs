@@ -1,0 +1,115 @@
+//! One `[[server]]`.
+
+use std::path::{Path, PathBuf};
+
+use figment::value::Dict;
+
+use crate::config::keys::{SERVER_KEYS, nearest};
+use crate::config::{ServerConfig, Sources, TokenSource, values};
+use crate::model::{ServerName, StreamId};
+use crate::secret::Secret;
+
+/// The server that is watched where the file names none.
+pub(super) fn default_server(sources: &Sources) -> ServerConfig {
+    server("default", env_token(sources, "POSTMARK_SERVER_TOKEN"))
+}
+
+fn server(name: &str, token: TokenSource) -> ServerConfig {
+    ServerConfig {
+        name: ServerName::from(name),
+        token,
+        own_domains: Vec::new(),
+        operator_addresses: Vec::new(),
+        streams: None,
+        channel: None,
+    }
+}
+
+fn env_token(sources: &Sources, name: &str) -> TokenSource {
+    TokenSource::Env {
+        name: name.to_owned(),
+        value: sources.env.get(name).and_then(|v| Secret::new(v)),
+    }
+}
+
+pub(super) fn read_server(
+    table: &Dict,
+    only: bool,
+    sources: &Sources,
+) -> Result<ServerConfig, Vec<String>> {
+    let mut problems = Vec::new();
+    for key in table
+        .keys()
+        .filter(|key| !SERVER_KEYS.contains(&key.as_str()))
+    {
+        problems.push(format!(
+            "unknown key `{key}`; did you mean `{}`?",
+            nearest(key, SERVER_KEYS)
+        ));
+    }
+    let mut read = |key: &str| match table.get(key).map(values::text) {
+        Some(Ok(text)) if text.is_empty() => {
+            problems.push(format!("`{key}` is empty"));
+            None
+        }
+        Some(Ok(text)) => Some(text),
+        Some(Err(why)) => {
+            problems.push(format!("`{key}` {why}"));
+            None
+        }
+        None => None,
+    };
+    let (name, env, file, channel) = (
+        read("name"),
+        read("token_env"),
+        read("token_file"),
+        read("channel"),
+    );
+    let mut list = |key: &str| match table.get(key).map(values::texts) {
+        Some(Ok(texts)) => Some(texts),
+        Some(Err(why)) => {
+            problems.push(format!("`{key}` {why}"));
+            None
+        }
+        None => None,
+    };
+    let (own_domains, operators, streams) = (
+        list("own_domains"),
+        list("operator_addresses"),
+        list("streams"),
+    );
+    let token = match (env, file) {
+        (Some(_), Some(_)) => Err("has both `token_env` and `token_file`; keep one".to_owned()),
+        (Some(name), None) => Ok(env_token(sources, &name)),
+        (None, Some(path)) => Ok(TokenSource::File(token_path(sources, &path))),
+        (None, None) if only => Ok(env_token(sources, "POSTMARK_SERVER_TOKEN")),
+        (None, None) => Err("names no token; set `token_env` or `token_file`".to_owned()),
+    };
+    let name = name.ok_or_else(|| "has no `name`".to_owned());
+    match (name, token) {
+        (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
+            own_domains: own_domains.unwrap_or_default(),
+            operator_addresses: operators.unwrap_or_default(),
+            streams: streams.map(|ids| ids.into_iter().map(StreamId).collect()),
+            channel,
+            ..server(&name, token)
+        }),
+        (name, token) => {
+            problems.extend(name.err());
+            problems.extend(token.err());
+            Err(problems)
+        }
+    }
+}
+
+/// A relative file is a systemd credential where there is one of that name.
+fn token_path(sources: &Sources, path: &str) -> PathBuf {
+    let path = PathBuf::from(path);
+    let credential = sources
+        .var("CREDENTIALS_DIRECTORY")
+        .map(|folder| Path::new(folder).join(&path));
+    match credential {
+        Some(credential) if path.is_relative() && credential.is_file() => credential,
+        _ => path,
+    }
+}

@@ -1,0 +1,122 @@
+//! Not seeing is not silence.
+
+use hushwatch::model::Span;
+use hushwatch::sim::Fault;
+use hushwatch::sim::postmark::Profile;
+
+use crate::world::{Process, World, at};
+
+fn world(process: Process) -> World {
+    world_since(process, "2026-02-02T00:00:00Z")
+}
+
+fn world_since(process: Process, start: &str) -> World {
+    let world = World::new(process, "");
+    let span = Span::new(at(start), at("2026-03-05T00:00:00Z"));
+    world
+        .shop
+        .generate("outbound", span, &Profile::constant(60.0).without_bounces());
+    world
+}
+
+#[test]
+fn an_outage_of_the_api_is_blindness_and_what_it_hid_is_told_in_one_catch_up() {
+    for process in [Process::One, Process::New] {
+        let mut world = world(process);
+        let hidden = Span::new(at("2026-03-03T11:00:00Z"), at("2026-03-03T12:00:00Z"));
+        world.shop.bounce_wave("outbound", hidden, 0.3, "Blocked");
+        world.hours("2026-03-03T06:00:00Z", "2026-03-03T10:00:00Z");
+        world.slack.take();
+        world.shop.always(Fault::Status(503));
+        let down = world.hours("2026-03-03T11:00:00Z", "2026-03-03T15:00:00Z");
+        assert_eq!(down.code, 1);
+        let alerts = world.alerts();
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        assert!(alerts[0].contains("cannot see this server"), "{alerts:?}");
+        world.shop.clear_faults();
+        let back = world.cycle(at("2026-03-03T16:00:00Z"));
+        assert_eq!(back.code, 0, "{}", back.stderr);
+        let alerts = world.alerts();
+        assert!(
+            alerts.iter().any(|a| a.contains("can be seen again")),
+            "{alerts:?}"
+        );
+        assert_eq!(
+            alerts.iter().filter(|a| a.contains("catch-up")).count(),
+            1,
+            "{alerts:?}"
+        );
+        assert_eq!(alerts.len(), 2, "{alerts:?}");
+        assert!(
+            back.steps().iter().all(|s| !s.contains("silence")),
+            "{:?}",
+            back.steps()
+        );
+        let figures = back.stream("outbound");
+        let day = Span::new(at("2026-03-02T16:00:00Z"), at("2026-03-03T15:45:00Z"));
+        assert!(
+            figures["sent"].as_u64() >= Some(world.shop.truth("outbound", day).sent),
+            "{figures}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_or_refused_token_is_told_at_once_and_exits_1() {
+    for token in ["", "wrong-token", "tab\tinside"] {
+        let mut world = world_since(Process::New, "2026-03-02T00:00:00Z");
+        world.env("POSTMARK_SERVER_TOKEN", token);
+        let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+        assert_eq!(
+            (cycle.code, cycle.steps()),
+            (1, vec!["blind opened".to_owned()]),
+            "{token:?} {}",
+            cycle.stderr
+        );
+        let alerts = world.alerts();
+        assert!(
+            alerts.len() == 1 && alerts[0].contains("WAKE") && alerts[0].contains("token"),
+            "{alerts:?}"
+        );
+    }
+}
+
+#[test]
+fn no_answer_however_bad_is_a_count_and_the_next_cycle_is_right() {
+    for fault in [
+        Fault::Cut(40),
+        Fault::Html(200),
+        Fault::Html(502),
+        Fault::Empty,
+        Fault::Malformed,
+        Fault::WrongType,
+        Fault::Reset,
+        Fault::Hang,
+        Fault::Endless,
+        Fault::Status(500),
+        Fault::TooMany {
+            retry_after: Some("99999999".to_owned()),
+        },
+        Fault::Redirect("https://example.com/elsewhere".to_owned()),
+    ] {
+        let mut world = world_since(Process::New, "2026-03-02T00:00:00Z");
+        world.cycle(at("2026-03-03T10:00:00Z"));
+        world.shop.always(fault.clone());
+        let bad = world.cycle(at("2026-03-03T11:00:00Z"));
+        assert_eq!(bad.code, 1, "{fault:?} {}", bad.stderr);
+        assert!(!bad.stderr.contains("panicked"), "{fault:?} {}", bad.stderr);
+        assert!(
+            !bad.report["errors"].as_array().expect("errors").is_empty(),
+            "{fault:?}"
+        );
+        world.shop.clear_faults();
+        let good = world.cycle(at("2026-03-03T12:00:00Z"));
+        assert_eq!(good.code, 0, "{fault:?} {}", good.stderr);
+        assert_eq!(
+            good.stream("outbound")["covered_until"],
+            "2026-03-03T12:00:00Z",
+            "{fault:?}"
+        );
+        assert_eq!(world.alerts(), Vec::<String>::new(), "{fault:?}");
+    }
+}

@@ -1,0 +1,199 @@
+//! The binary: exit codes, bad input, and that no secret is ever written.
+
+use hushwatch::model::Span;
+use hushwatch::sim::postmark::Profile;
+
+use crate::world::{Process, World, at};
+
+#[test]
+fn a_configuration_that_cannot_be_understood_exits_2_before_anything_is_sent() {
+    for (file, named, remedy) in [
+        (
+            "[rules.bounce_rate]\ntreshold = 0.02",
+            "rules.bounce_rate.treshold",
+            "threshold",
+        ),
+        ("schedule = \"hourly\"", "schedule", "0 0 * * * *"),
+        ("time_zone = \"Nowhere\"", "time_zone", "Europe/Berlin"),
+        (
+            "[rules.spam_rate]\nthreshold = 2",
+            "rules.spam_rate.threshold",
+            "below 1",
+        ),
+        ("this is not toml", "monitor.toml", "line 1"),
+    ] {
+        let world = World::new(Process::New, file);
+        for args in [
+            &["check"][..],
+            &["run"],
+            &["digest"],
+            &["config", "check"],
+            &["status"],
+        ] {
+            let ended = world.run(args);
+            assert_eq!(ended.code, 2, "{args:?} {file}: {}", ended.stderr);
+            assert!(
+                ended.stderr.contains(named) && ended.stderr.contains(remedy),
+                "{file}: {}",
+                ended.stderr
+            );
+        }
+        assert_eq!(
+            world.postmark.requests().len() + world.slack.requests().len(),
+            0,
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_exits_2() {
+    let mut world = World::new(Process::New, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    for args in [
+        &["chekc"][..],
+        &["check", "--now", "yesterday"],
+        &["check", "--now", "2026-03-03T09:00:00Z"],
+        &["check", "--config", "missing.toml"],
+    ] {
+        let ended = world.run(args);
+        assert_eq!(ended.code, 2, "{args:?}: {}", ended.stderr);
+    }
+    world.env("SLACK_OPERATOR_DM_CHANNEL", "");
+    assert_eq!(world.run(&["check"]).code, 2);
+}
+
+#[test]
+fn the_flag_switches_it_off() {
+    let mut world = World::new(Process::New, "");
+    world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
+    let ended = world.run(&["check"]);
+    assert_eq!(ended.code, 0);
+    assert!(
+        ended
+            .report
+            .as_str()
+            .is_some_and(|s| s.contains("FLAG_POSTMARK_DELIVERY_MONITOR"))
+    );
+    assert_eq!(world.postmark.requests().len(), 0);
+}
+
+#[test]
+fn a_message_that_slack_refuses_stays_pending_and_is_told_later() {
+    let mut world = World::new(Process::New, "");
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    world.slack.remove_channel(hushwatch::sim::slack::CHANNEL);
+    let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(
+        (cycle.code, &cycle.report["notices"]["pending"]),
+        (1, &serde_json::json!(1)),
+        "{}",
+        cycle.stderr
+    );
+    world.slack.add_channel(hushwatch::sim::slack::CHANNEL);
+    let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(cycle.report["notices"]["pending"], 0, "{}", cycle.stderr);
+    assert_eq!(world.alerts().len(), 1);
+}
+
+#[test]
+fn without_slack_messages_are_printed_and_the_start_says_so() {
+    let mut world = World::new(Process::New, "");
+    world.env("SLACK_BOT_TOKEN", "");
+    world.env("POSTMARK_SERVER_TOKEN", "");
+    world.postmark.set_now(at("2026-03-03T10:00:00Z"));
+    let ended = world.run(&["check", "--now", "2026-03-03T10:00:00Z"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("NO SLACK"), "{}", ended.stderr);
+    assert!(
+        ended
+            .report
+            .as_str()
+            .is_some_and(|out| out.contains("cannot see this server")),
+        "{}",
+        ended.report
+    );
+}
+
+#[test]
+fn recent_status_and_config_answer_after_a_cycle() {
+    let mut world = World::new(Process::New, "");
+    let span = Span::new(at("2026-03-01T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+    world
+        .shop
+        .generate("outbound", span, &Profile::constant(30.0));
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let recent = world.run(&["recent"]).report;
+    assert!(
+        recent["events"]
+            .as_array()
+            .is_some_and(|events| !events.is_empty() && events.len() <= 100),
+        "{recent}"
+    );
+    let first = &recent["events"][0];
+    for key in [
+        "id",
+        "event_type",
+        "message_id",
+        "recipient",
+        "tag",
+        "bounce_type",
+        "bounce_description",
+        "recorded_at",
+    ] {
+        assert!(first.get(key).is_some(), "{key}: {first}");
+    }
+    assert!(
+        recent["counts_24h"]["delivered"].as_u64() > Some(500),
+        "{recent}"
+    );
+    let status = world.run(&["status"]).report;
+    assert!(
+        status
+            .as_str()
+            .is_some_and(|s| s.contains("outbound: last 24h")),
+        "{status}"
+    );
+    assert!(world.run(&["status", "--json"]).report["servers"][0]["streams"].is_array());
+    let shown = world.run(&["config", "show"]).report;
+    assert!(
+        shown
+            .as_str()
+            .is_some_and(|s| s.contains("schedule = 0 0 * * * *    (built-in)")),
+        "{shown}"
+    );
+}
+
+#[test]
+fn no_secret_is_in_any_output_or_in_the_database() {
+    let mut world = World::new(Process::New, "");
+    world.env("RUST_LOG", "trace");
+    let (token, bot) = (world.shop.token(), world.slack.bot_token());
+    for fault in [
+        None,
+        Some(hushwatch::sim::Fault::Reset),
+        Some(hushwatch::sim::Fault::WrongToken),
+    ] {
+        world.shop.clear_faults();
+        fault.into_iter().for_each(|f| world.shop.always(f));
+        world.postmark.set_now(at("2026-03-03T10:00:00Z"));
+        for args in [
+            &["check", "--json", "--now", "2026-03-03T10:00:00Z"][..],
+            &["config", "show"],
+            &["status"],
+            &["recent"],
+        ] {
+            let ended = world.run(args);
+            let all = format!("{}{}", ended.report, ended.stderr);
+            assert!(
+                !all.contains(&token) && !all.contains(&bot),
+                "{args:?}: {all}"
+            );
+        }
+    }
+    for entry in std::fs::read_dir(world.folder.path()).expect("a folder") {
+        let bytes = std::fs::read(entry.expect("an entry").path()).expect("readable");
+        let holds = |secret: &str| bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
+        assert!(!holds(&token) && !holds(&bot));
+    }
+}

@@ -1,0 +1,111 @@
+//! What was read completely, and what was not.
+
+use hushwatch::model::{HOUR, MINUTE, Span};
+use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::{Fault, Plan};
+
+use crate::world::{Process, World, at};
+
+#[test]
+fn a_failed_page_leaves_a_hole_which_the_next_poll_repairs() {
+    let mut world = World::new(Process::One, "");
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+    world.shop.generate(
+        "outbound",
+        span,
+        &Profile::constant(2200.0).without_bounces(),
+    );
+    let before = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(
+        before.stream("outbound")["covered_until"],
+        "2026-03-03T10:00:00Z"
+    );
+    world
+        .shop
+        .fail(Plan::always(Fault::Status(500)).on("offset=1000"));
+    let failed = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(failed.code, 1);
+    assert_eq!(
+        failed.stream("outbound")["covered_until"],
+        "2026-03-03T10:00:00Z",
+        "the hole begins there"
+    );
+    assert_eq!(
+        failed.steps(),
+        Vec::<String>::new(),
+        "what was not seen neither fires nor resolves"
+    );
+    world.shop.clear_faults();
+    let repaired = world.cycle(at("2026-03-03T12:00:00Z"));
+    assert_eq!(repaired.code, 0, "{}", repaired.report);
+    assert_eq!(
+        repaired.stream("outbound")["covered_until"],
+        "2026-03-03T12:00:00Z"
+    );
+    let later = world.cycle(at("2026-03-03T13:00:00Z"));
+    let day = Span::new(at("2026-03-02T13:00:00Z"), at("2026-03-03T12:00:00Z"));
+    let known = later.stream("outbound")["sent"].as_u64().expect("a number");
+    assert!(known >= world.shop.truth("outbound", day).sent, "{known}");
+}
+
+#[test]
+fn twenty_five_thousand_in_one_hour_are_counted_exactly() {
+    let mut world = World::new(Process::One, "");
+    let busy = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-03T11:00:00Z"));
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.shop.generate(
+        "outbound",
+        busy,
+        &Profile::constant(25_000.0).without_bounces(),
+    );
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    let cycle = world.cycle(at("2026-03-03T11:20:00Z"));
+    assert_eq!(cycle.code, 0, "{}", cycle.report);
+    let truth = world.shop.truth("outbound", busy).sent;
+    assert!(truth > 24_000);
+    assert_eq!(cycle.stream("outbound")["sent"], truth);
+}
+
+#[test]
+fn both_dst_nights_of_postmark_are_counted_exactly() {
+    for night in ["2026-03-08T00:00:00Z", "2026-11-01T00:00:00Z"] {
+        let mut world = World::new(Process::One, "");
+        let span = Span::new(at(night), at(night) + 14 * HOUR);
+        world
+            .shop
+            .generate("outbound", span, &Profile::constant(30.0));
+        let mut now = at(night);
+        while now <= span.until + HOUR {
+            assert_eq!(world.cycle(now).code, 0, "{now}");
+            now = now + HOUR;
+        }
+        let cycle = world.cycle(span.until + HOUR + 15 * MINUTE);
+        let truth = world.shop.truth("outbound", span);
+        assert_eq!(cycle.stream("outbound")["sent"], truth.sent, "{night}");
+    }
+}
+
+#[test]
+fn a_healthy_small_server_costs_three_requests_and_the_proof_of_its_new_mail() {
+    let mut world = World::new(Process::One, "");
+    let span = Span::new(at("2026-02-01T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+    world
+        .shop
+        .generate("outbound", span, &Profile::constant(3.0));
+    world.hours("2026-03-03T06:00:00Z", "2026-03-03T09:00:00Z");
+    world.postmark.take_requests();
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let paths: Vec<String> = world
+        .postmark
+        .take_requests()
+        .iter()
+        .map(|r| r.path.clone())
+        .collect();
+    let details = paths.iter().filter(|p| p.ends_with("/details")).count();
+    assert!(details <= 5, "{paths:?}");
+    assert_eq!(
+        paths.len() - details,
+        5,
+        "streams, and messages and bounces of two streams: {paths:?}"
+    );
+}

@@ -1,0 +1,91 @@
+//! The daily digest.
+
+use hushwatch::model::{HOUR, Span};
+use hushwatch::sim::postmark::Profile;
+
+use crate::world::{Process, World, at};
+
+#[test]
+fn a_digest_comes_once_per_local_day_over_a_dst_night_whoever_comes_first() {
+    for process in [Process::One, Process::New] {
+        let mut world = World::new(process, "time_zone = \"Europe/Berlin\"");
+        let span = Span::new(at("2026-03-20T00:00:00Z"), at("2026-04-01T00:00:00Z"));
+        world
+            .shop
+            .generate("outbound", span, &Profile::constant(20.0).without_bounces());
+        world.hours("2026-03-27T10:00:00Z", "2026-03-31T12:00:00Z");
+        let digests: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+        assert_eq!(digests.len(), 4, "{digests:#?}");
+        assert!(
+            digests
+                .iter()
+                .all(|d| d.lines().next().is_some_and(|l| l.contains("digest")))
+        );
+        assert!(
+            digests.iter().all(|d| d.lines().count() <= 10),
+            "{digests:#?}"
+        );
+        assert!(
+            digests[1].contains("Sat 28 Mar 09:00 to Sun 29 Mar 09:00"),
+            "{}",
+            digests[1]
+        );
+    }
+}
+
+#[test]
+fn its_numbers_are_those_of_the_ledger() {
+    let mut world = World::new(Process::New, "");
+    let span = Span::new(at("2026-02-20T00:00:00Z"), at("2026-03-05T00:00:00Z"));
+    world
+        .shop
+        .generate("outbound", span, &Profile::constant(50.0));
+    world.hours("2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z");
+    let printed = world.run(&["digest", "--print", "--now", "2026-03-03T10:00:00Z"]);
+    let text = printed.report.as_str().expect("text").to_owned();
+    let truth = world.shop.truth(
+        "outbound",
+        Span::new(at("2026-03-02T09:00:00Z"), at("2026-03-03T09:00:00Z")),
+    );
+    assert!(
+        text.contains(&format!("outbound: {} sent", count(truth.sent))),
+        "{text} {truth:?}"
+    );
+    let hard = Span::new(at("2026-03-02T09:00:00Z"), at("2026-03-03T09:00:00Z"));
+    assert!(
+        text.contains(&format!(
+            "{} bounced",
+            world.shop.truth("outbound", hard).bounced
+        )),
+        "{text} {truth:?}"
+    );
+}
+
+fn count(number: u64) -> String {
+    hushwatch::message::words::count(number)
+}
+
+#[test]
+fn missed_days_are_one_digest_that_names_them() {
+    let mut world = World::new(Process::One, "");
+    let span = Span::new(at("2026-02-20T00:00:00Z"), at("2026-03-10T00:00:00Z"));
+    world
+        .shop
+        .generate("outbound", span, &Profile::constant(20.0).without_bounces());
+    world.hours("2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z");
+    world.slack.take();
+    world.cycle(at("2026-03-06T10:00:00Z") + HOUR);
+    let digests: Vec<String> = world
+        .slack
+        .take()
+        .into_iter()
+        .map(|m| m.plain)
+        .filter(|p| p.contains("digest for"))
+        .collect();
+    assert_eq!(digests.len(), 1, "{digests:#?}");
+    assert!(
+        digests[0].contains("No digest was sent for the day up to Wed 4 Mar 2026, Thu 5 Mar 2026"),
+        "{}",
+        digests[0]
+    );
+}

@@ -1,0 +1,234 @@
+//! Bounce and complaint rates, and the rules that wake.
+
+use hushwatch::model::{HOUR, MINUTE, Span};
+use hushwatch::sim::postmark::{Mail, Profile};
+
+use crate::world::{Process, World, at};
+
+/// Healthy weeks up to Tuesday 2026-03-03, evenly `per_hour`, without any bounce.
+fn world(process: Process, file: &str, per_hour: f64) -> World {
+    let world = World::new(process, file);
+    let span = Span::new(at("2026-02-16T00:00:00Z"), at("2026-03-06T00:00:00Z"));
+    world.shop.generate(
+        "outbound",
+        span,
+        &Profile::constant(per_hour).without_bounces(),
+    );
+    world
+}
+
+fn hour(from: &str) -> Span {
+    Span::new(at(from), at(from) + HOUR)
+}
+
+#[test]
+fn a_standing_breach_is_one_message_and_one_when_it_ends() {
+    for process in [Process::One, Process::New] {
+        let mut world = world(process, "", 60.0);
+        let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-03T16:00:00Z"));
+        world.shop.bounce_wave("outbound", wave, 0.2, "HardBounce");
+        world.hours("2026-03-03T08:00:00Z", "2026-03-03T10:00:00Z");
+        assert_eq!(world.alerts(), Vec::<String>::new());
+        world.hours("2026-03-03T11:00:00Z", "2026-03-03T16:00:00Z");
+        let alerts = world.alerts();
+        assert_eq!(
+            alerts
+                .iter()
+                .filter(|a| a.contains("shop/outbound: bounce rate"))
+                .count(),
+            1,
+            "{alerts:?}"
+        );
+        world.hours("2026-03-03T17:00:00Z", "2026-03-04T20:00:00Z");
+        let ends = world.alerts();
+        assert_eq!(
+            ends.iter()
+                .filter(|a| a.contains("bounce rate back within bounds"))
+                .count(),
+            1,
+            "{ends:?}"
+        );
+    }
+}
+
+#[test]
+fn the_alert_bears_its_numbers_and_its_incident() {
+    let mut world = World::new(Process::New, "");
+    for minute in 0..100u32 {
+        let sent = at("2026-03-03T10:00:00Z") + MINUTE / 2 * minute;
+        let mail = Mail::new("outbound", sent, "someone@example.net");
+        let bounced = minute % 10 == 0;
+        world.shop.push(if bounced {
+            mail.bounced("HardBounce", sent + MINUTE)
+        } else {
+            mail.delivered_after(MINUTE / 10)
+        });
+    }
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(
+        (cycle.code, cycle.steps()),
+        (0, vec!["bounce_rate opened".to_owned()]),
+        "{}",
+        cycle.stderr
+    );
+    let step = &cycle.report["transitions"][0];
+    assert_eq!(
+        (step["numerator"].as_u64(), step["denominator"].as_u64()),
+        (Some(10), Some(100))
+    );
+    assert_eq!(
+        (step["rate"].as_f64(), step["told"].as_bool()),
+        (Some(0.1), Some(true))
+    );
+    let message = &world.slack.take()[0];
+    assert!(
+        message.plain.contains("10% (10/100)") && message.plain.contains("floor 10"),
+        "{}",
+        message.plain
+    );
+    assert!(
+        message
+            .plain
+            .contains(step["incident"].as_str().expect("an id")),
+        "{}",
+        message.plain
+    );
+    assert!(
+        !message.plain.contains("someone@"),
+        "addresses are masked or absent"
+    );
+    let again = world.run(&[
+        "check",
+        "--json",
+        "--exit-code",
+        "--now",
+        "2026-03-03T11:00:00Z",
+    ]);
+    assert_eq!(
+        (again.code, again.steps()),
+        (10, vec![]),
+        "the same instant again says nothing new"
+    );
+}
+
+#[test]
+fn one_bounce_of_one_two_three_or_nine_is_no_rate() {
+    let mut world = World::new(Process::One, "");
+    world.cycle(at("2026-03-03T00:00:00Z"));
+    for (index, messages) in [1u32, 2, 3, 9].into_iter().enumerate() {
+        let start = at("2026-03-03T01:00:00Z") + HOUR * u32::try_from(index).expect("small");
+        for n in 0..messages {
+            let mail = Mail::new("outbound", start + MINUTE * n, "someone@example.net");
+            world.shop.push(if n == 0 {
+                mail.bounced("HardBounce", start + MINUTE * 2)
+            } else {
+                mail.delivered_after(MINUTE / 10)
+            });
+        }
+        let cycle = world.cycle(start + HOUR);
+        assert_eq!(cycle.steps(), Vec::<String>::new(), "1/{messages}");
+    }
+    assert_eq!(
+        world.cycle(at("2026-03-03T06:00:00Z")).stream("outbound")["bounced"],
+        4
+    );
+}
+
+#[test]
+fn a_late_wave_is_seen_and_no_rate_passes_one() {
+    let mut world = World::new(Process::One, "");
+    world.cycle(at("2026-03-03T00:00:00Z"));
+    for n in 0..20u32 {
+        let mail = Mail::new(
+            "outbound",
+            at("2026-03-03T01:00:00Z") + MINUTE * n,
+            "someone@example.net",
+        );
+        world
+            .shop
+            .push(mail.bounced("HardBounce", at("2026-03-03T05:30:00Z")));
+    }
+    let cycle = world.hours("2026-03-03T01:00:00Z", "2026-03-03T06:00:00Z");
+    assert_eq!(cycle.steps(), ["bounce_rate opened"]);
+    assert_eq!(cycle.report["transitions"][0]["rate"], 1.0);
+    assert_eq!(cycle.report["transitions"][0]["denominator"], 20);
+}
+
+#[test]
+fn complaints_over_a_tenth_of_a_percent_in_a_day_are_told_once() {
+    let mut world = world(Process::One, "", 20.0);
+    world
+        .shop
+        .complaints("outbound", at("2026-03-03T10:20:00Z"), 2, "example.com");
+    world.hours("2026-03-03T09:00:00Z", "2026-03-03T10:00:00Z");
+    let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(cycle.steps(), ["spam_rate opened"], "{}", cycle.report);
+    world.hours("2026-03-03T12:00:00Z", "2026-03-03T17:00:00Z");
+    assert_eq!(world.alerts().len(), 1);
+}
+
+#[test]
+fn every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait() {
+    let mut world = world(Process::One, "mode = \"digest\"", 200.0);
+    world.hours("2026-03-03T08:00:00Z", "2026-03-03T10:00:00Z");
+    world
+        .shop
+        .bounce_wave("outbound", hour("2026-03-03T10:00:00Z"), 0.03, "HardBounce");
+    let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(cycle.steps(), ["bounce_rate opened"]);
+    assert_eq!(
+        world.alerts(),
+        Vec::<String>::new(),
+        "a warning waits for the digest"
+    );
+    world
+        .shop
+        .bounce_wave("outbound", hour("2026-03-03T11:00:00Z"), 0.3, "HardBounce");
+    world.cycle(at("2026-03-03T12:00:00Z"));
+    let alerts = world.alerts();
+    assert!(
+        alerts.len() == 1 && alerts[0].contains("WAKE") && alerts[0].contains("hard bounce rate"),
+        "{alerts:?}"
+    );
+    world.shop.complaints(
+        "outbound",
+        at("2026-03-03T12:10:00Z"),
+        1,
+        "elsewhere.example.org",
+    );
+    let ops = Mail::new("outbound", at("2026-03-03T12:10:00Z"), "ops@example.com");
+    world
+        .shop
+        .push(ops.bounced("HardBounce", at("2026-03-03T12:12:00Z")));
+    world.cycle(at("2026-03-03T13:00:00Z"));
+    let alerts = world.alerts();
+    assert!(
+        alerts
+            .iter()
+            .any(|a| a.contains("WAKE") && a.contains("complaint")),
+        "{alerts:?}"
+    );
+    assert!(
+        alerts
+            .iter()
+            .any(|a| a.contains("WAKE") && a.contains("operator address")),
+        "{alerts:?}"
+    );
+    world.shop.next(
+        9,
+        hushwatch::sim::Fault::StatusBody {
+            code: 422,
+            error_code: 412,
+            message: "pending".to_owned(),
+        },
+    );
+    world.cycle(at("2026-03-03T14:00:00Z"));
+    let alerts = world.alerts();
+    assert!(
+        alerts
+            .iter()
+            .any(|a| a.contains("WAKE") && a.contains("account")),
+        "{alerts:?}"
+    );
+}

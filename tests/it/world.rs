@@ -1,0 +1,216 @@
+//! A simulated Postmark and Slack, a folder, and hushwatch between them, cycle by cycle.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::Arc;
+
+use hushwatch::app::{App, Options, Outlet};
+use hushwatch::config::{self, Sources};
+use hushwatch::model::{HOUR, Timestamp};
+use hushwatch::sim::postmark::{Postmark, ServerHandle};
+use hushwatch::sim::slack::{CHANNEL, Received, Slack};
+use serde_json::Value;
+
+/// Where cycles run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Process {
+    /// All in this process, as in a daemon.
+    One,
+    /// Each in a new process of the built binary, as from cron.
+    New,
+}
+
+/// How a cycle ended.
+pub(crate) struct Cycle {
+    pub(crate) code: i32,
+    pub(crate) report: Value,
+    pub(crate) stderr: String,
+}
+
+impl Cycle {
+    /// `rule transition` of every step, in order.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        let all = self.report["transitions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        all.iter()
+            .map(|t| format!("{} {}", text(&t["rule"]), text(&t["transition"])))
+            .collect()
+    }
+
+    /// The figures of a stream of the first server.
+    pub(crate) fn stream(&self, id: &str) -> Value {
+        let streams = self.report["servers"][0]["streams"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        streams
+            .into_iter()
+            .find(|s| s["id"] == id)
+            .unwrap_or(Value::Null)
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) postmark: Postmark,
+    pub(crate) slack: Slack,
+    pub(crate) shop: ServerHandle,
+    pub(crate) folder: tempfile::TempDir,
+    env: BTreeMap<String, String>,
+    process: Process,
+    app: Option<(tokio::runtime::Runtime, Arc<App>)>,
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).expect("a valid instant")
+}
+
+impl World {
+    /// One server `shop`, its configuration being `file`.
+    pub(crate) fn new(process: Process, file: &str) -> Self {
+        let (postmark, slack) = (
+            Postmark::start().expect("postmark"),
+            Slack::start().expect("slack"),
+        );
+        let shop = postmark.server("shop");
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = "[[server]]\nname = \"shop\"\nown_domains = [\"example.com\"]\noperator_addresses = [\"ops@example.com\"]\n";
+        std::fs::write(
+            folder.path().join("monitor.toml"),
+            format!("{file}\n{server}"),
+        )
+        .expect("written");
+        let env = [
+            ("POSTMARK_SERVER_TOKEN", shop.token()),
+            ("SLACK_BOT_TOKEN", slack.bot_token()),
+            ("SLACK_OPERATOR_DM_CHANNEL", CHANNEL.to_owned()),
+            ("HUSHWATCH_POSTMARK__BASE_URL", postmark.base_url()),
+            ("HUSHWATCH_POSTMARK__TIMEOUT", "1s".to_owned()),
+            ("HUSHWATCH_SLACK__BASE_URL", slack.base_url()),
+            ("HUSHWATCH_SLACK__TIMEOUT", "1s".to_owned()),
+            ("HUSHWATCH_SLACK__PACE", "0ms".to_owned()),
+            ("HUSHWATCH_RETRY__ATTEMPTS", "2".to_owned()),
+            ("HUSHWATCH_RETRY__INITIAL", "1ms".to_owned()),
+            ("HUSHWATCH_RETRY__LONGEST", "5ms".to_owned()),
+            (
+                "HUSHWATCH_STORE__PATH",
+                folder.path().join("hushwatch.db").display().to_string(),
+            ),
+        ];
+        let env = env.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        Self {
+            postmark,
+            slack,
+            shop,
+            folder,
+            env,
+            process,
+            app: None,
+        }
+    }
+
+    /// Sets a variable, or unsets it with an empty value.
+    pub(crate) fn env(&mut self, name: &str, value: &str) {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self.app = None;
+    }
+
+    /// One cycle at `now`.
+    pub(crate) fn cycle(&mut self, now: Timestamp) -> Cycle {
+        self.postmark.set_now(now);
+        self.slack.set_now(now);
+        match self.process {
+            Process::One => self.cycle_here(now),
+            Process::New => self.run(&["check", "--json", "--now", &now.to_string()]),
+        }
+    }
+
+    fn cycle_here(&mut self, now: Timestamp) -> Cycle {
+        if self.app.is_none() {
+            let file = Some(self.folder.path().join("monitor.toml"));
+            let config = config::load(&Sources {
+                file,
+                env: self.env.clone(),
+            })
+            .expect("a valid configuration");
+            let outlet = Outlet::new(&config.slack, std::io::sink()).expect("an outlet");
+            let app = Arc::new(App::new(config, outlet).expect("an app"));
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            self.app = Some((runtime, app));
+        }
+        let (runtime, app) = self.app.as_ref().expect("just made");
+        let report = runtime
+            .block_on(app.cycle(Options { now: Some(now) }))
+            .expect("a cycle");
+        let code = i32::from(!report.is_complete());
+        Cycle {
+            code,
+            report: serde_json::to_value(&report).expect("JSON"),
+            stderr: String::new(),
+        }
+    }
+
+    /// The built binary with these arguments.
+    pub(crate) fn run(&self, args: &[&str]) -> Cycle {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hushwatch"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear();
+        command.envs(self.env.iter().filter(|(_, v)| !v.is_empty()));
+        let output = command.output().expect("the binary runs");
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let report = serde_json::from_str(&stdout).unwrap_or(Value::String(stdout));
+        Cycle {
+            code: output.status.code().unwrap_or(-1),
+            report,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// A cycle every hour from `from` to `until`, both included; the last one.
+    pub(crate) fn hours(&mut self, from: &str, until: &str) -> Cycle {
+        let (mut now, until) = (at(from), at(until));
+        loop {
+            let cycle = self.cycle(now);
+            if now >= until {
+                return cycle;
+            }
+            now = now + HOUR;
+        }
+    }
+
+    /// Messages in Slack since the last call that are no digest, by their first line.
+    pub(crate) fn alerts(&self) -> Vec<String> {
+        let first =
+            |message: &Received| message.plain.lines().next().unwrap_or_default().to_owned();
+        self.slack
+            .take()
+            .iter()
+            .map(first)
+            .filter(|line| !line.contains("digest"))
+            .collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(
+                self.postmark.unexpected(),
+                Vec::<String>::new(),
+                "requests Postmark does not document"
+            );
+            assert_eq!(
+                self.slack.unexpected(),
+                Vec::<String>::new(),
+                "payloads Slack refuses"
+            );
+        }
+    }
+}
