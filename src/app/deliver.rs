@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::app::evaluate::frozen;
-use crate::app::{App, LEASE, Outlet};
+use crate::app::{App, Outlet};
 use crate::clock;
 use crate::retry::{self, Retryable};
 use crate::slack::{self, Accepted, Class};
 use crate::store::{self, Attempt, OutboxRow, Store};
 
-/// Attempts within one cycle, at most: three of 20 s and their waits are shorter than the lease.
+/// Attempts within one cycle, at most: so that one destination cannot hold up a cycle.
 const ATTEMPTS: u32 = 3;
 /// Longest wait between them.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
@@ -42,7 +42,8 @@ impl App {
     pub(super) async fn deliver(&self) -> Result<Notices, store::Error> {
         // Leases and waits are the machine's business: they follow its clock, not the judged instant.
         let now = clock::now();
-        let rows = self.store.call(move |s| s.due(now, LEASE)).await?;
+        // The lock of the cycle is held: whoever took a row before and did not finish it is dead.
+        let rows = self.store.call(move |s| s.due(now, Duration::ZERO)).await?;
         let mut channels: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
         for row in rows {
             channels
@@ -85,7 +86,7 @@ struct Line {
 }
 
 impl Line {
-    /// Sends until one fails; how many were accepted.
+    /// Sends until the destination fails; how many were accepted. A message that is refused for what it is stops no other.
     async fn send_all(&self, rows: Vec<OutboxRow>) -> Result<u64, store::Error> {
         let mut sent = 0;
         let prints = matches!(self.outlet, Outlet::Print(_));
@@ -94,20 +95,27 @@ impl Line {
                 tokio::time::sleep(self.pace).await;
             }
             let (seq, at) = (row.seq, clock::now());
-            if !self.store.call(move |s| s.claim(seq, at, LEASE)).await? {
+            if !self
+                .store
+                .call(move |s| s.claim(seq, at, Duration::ZERO))
+                .await?
+            {
                 continue;
             }
             let answer = self.send(&row).await;
-            let accepted = answer.is_ok();
+            let (accepted, goes_on) = (
+                answer.is_ok(),
+                !matches!(&answer, Err(error) if error.class != Class::Payload),
+            );
             let attempt = attempt(answer);
             let at = clock::now();
             self.store
                 .call(move |s| s.finish(seq, at, &attempt))
                 .await?;
-            if !accepted {
+            if !goes_on {
                 break;
             }
-            sent += 1;
+            sent += u64::from(accepted);
         }
         Ok(sent)
     }

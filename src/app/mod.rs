@@ -12,8 +12,6 @@ mod proof;
 pub mod report;
 mod summary;
 
-use std::time::Duration;
-
 pub use cycle::{CycleError, Options};
 pub use digest::{DigestError, Written};
 pub use outlet::Outlet;
@@ -23,9 +21,6 @@ use crate::decide::Policy;
 use crate::message::alert::Style;
 use crate::postmark::{self, Postmark};
 use crate::store::{self, Store};
-
-/// A row taken for sending belongs to its process this long; a send's deadline is shorter.
-pub(crate) const LEASE: Duration = Duration::from_secs(120);
 
 /// Everything a cycle needs.
 pub struct App {

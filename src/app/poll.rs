@@ -17,7 +17,7 @@ const OVERLAP: Duration = Duration::from_secs(15 * 60);
 const HARD_STOP: u64 = 200;
 /// Postmark's code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
-/// So many requests in a row without an answer, each retried: Postmark does not answer, and other streams need not ask.
+/// So many listings without any answer, each retried: nobody is there, and other streams need not ask.
 const GIVE_UP_AFTER: u32 = 2;
 
 /// How the poll of one server went.
@@ -59,7 +59,8 @@ impl Trouble {
             match error.kind() {
                 ErrorKind::TokenRefused => self.token = true,
                 ErrorKind::AccountInactive(code) => self.account = Some(code),
-                _ if error.is_transient() => self.unanswered += 1,
+                ErrorKind::TooMany => self.unanswered = GIVE_UP_AFTER,
+                ErrorKind::Unreachable(_) => self.unanswered += 1,
                 _ => {}
             }
         }

@@ -1,1 +1,388 @@
+use super::*;
+use crate::model::{
+    BounceClass, DAY, Evidence, Finding, HOUR, Incident, MINUTE, RateEvidence, ServerName,
+    Severity, Step, StreamId, Timestamp, Transition, Verdict,
+};
+use proptest::prelude::*;
+use std::time::Duration;
 
+fn at(hours: u32) -> Timestamp {
+    Timestamp::from_secs(1_772_442_000) + HOUR * hours
+}
+
+fn policy(digest_mode: bool) -> Policy {
+    Policy {
+        digest_mode,
+        suppress_bounce: 3 * HOUR,
+        suppress_spam: HOUR,
+    }
+}
+
+fn finding(rule: Rule, verdict: Verdict) -> Finding {
+    let stream = (!rule.is_of_server()).then(|| StreamId::from("outbound"));
+    let wakes = matches!(
+        rule,
+        Rule::HardBounceWake | Rule::DeliverySilence | Rule::OperatorBounce
+    );
+    let severity = if wakes {
+        Severity::Wake
+    } else {
+        Severity::Warn
+    };
+    let evidence = Evidence::Rate(RateEvidence {
+        window: HOUR,
+        covered: HOUR,
+        numerator: 1,
+        denominator: 10,
+        floor: 10,
+        threshold: 0.01,
+        interval: (0.0, 1.0),
+        classes: Vec::new(),
+        domains: Vec::new(),
+        last_sent: None,
+        last_delivered: None,
+    });
+    Finding {
+        rule,
+        stream,
+        verdict,
+        severity,
+        evidence,
+    }
+}
+
+fn events(times: &[Timestamp], verdict: Verdict) -> Finding {
+    let evidence = Evidence::Events {
+        times: times.to_vec(),
+        recipient: "ops@example.com".to_owned(),
+        class: BounceClass::Hard,
+    };
+    Finding {
+        evidence,
+        ..finding(Rule::OperatorBounce, verdict)
+    }
+}
+
+struct Told {
+    book: Book,
+    policy: Policy,
+    ids: Vec<String>,
+}
+
+impl Told {
+    fn new(digest_mode: bool) -> Self {
+        Self {
+            book: Book::new(ServerName::from("shop"), []),
+            policy: policy(digest_mode),
+            ids: Vec::new(),
+        }
+    }
+
+    /// The steps at an instant, as `rule step` with a `!` where it is told.
+    fn at(&mut self, at: Timestamp, findings: Vec<Finding>) -> Vec<String> {
+        let steps = self.book.weigh(&self.policy, findings, at);
+        self.ids.extend(steps.iter().map(|t| t.incident.id.clone()));
+        steps.iter().map(show).collect()
+    }
+
+    fn bounce(&mut self, hours: u32, verdict: Verdict) -> Vec<String> {
+        self.at(at(hours), vec![finding(Rule::BounceRate, verdict)])
+    }
+}
+
+fn show(t: &Transition) -> String {
+    format!(
+        "{} {}{}",
+        t.incident.rule,
+        t.step.name(),
+        if t.told { "!" } else { "" }
+    )
+}
+
+const NOTHING: [String; 0] = [];
+
+#[test]
+fn a_breach_is_told_once_and_ends_an_hour_after_it_was_first_within_bounds() {
+    let mut told = Told::new(false);
+    assert_eq!(told.bounce(0, Verdict::Breach), ["bounce_rate opened!"]);
+    for hours in 1..6 {
+        assert_eq!(told.bounce(hours, Verdict::Breach), NOTHING);
+    }
+    assert_eq!(told.bounce(6, Verdict::Within), NOTHING);
+    assert_eq!(
+        told.bounce(7, Verdict::Breach),
+        NOTHING,
+        "outside again: the hour begins anew"
+    );
+    assert_eq!(told.bounce(8, Verdict::Within), NOTHING);
+    assert_eq!(
+        told.bounce(9, Verdict::Unknown),
+        NOTHING,
+        "what is not seen resolves nothing"
+    );
+    assert_eq!(told.bounce(10, Verdict::Within), ["bounce_rate resolved!"]);
+}
+
+#[test]
+fn it_is_reminded_every_day_while_it_stands() {
+    let mut told = Told::new(false);
+    told.bounce(0, Verdict::Breach);
+    let reminded: Vec<u32> = (1..=73)
+        .filter(|h| told.bounce(*h, Verdict::Breach) == ["bounce_rate reminded!"])
+        .collect();
+    assert_eq!(reminded, [24, 48, 72]);
+}
+
+#[test]
+fn a_breach_that_returns_soon_is_the_same_incident_and_is_told_only_if_it_stands_when_the_time_is_over()
+ {
+    let mut told = Told::new(false);
+    told.bounce(0, Verdict::Breach);
+    told.bounce(1, Verdict::Within);
+    assert_eq!(told.bounce(2, Verdict::Within), ["bounce_rate resolved!"]);
+    assert_eq!(
+        told.bounce(4, Verdict::Breach),
+        ["bounce_rate opened"],
+        "within three hours"
+    );
+    assert_eq!(
+        told.bounce(5, Verdict::Breach),
+        ["bounce_rate reminded!"],
+        "the time is over and it stands"
+    );
+    told.bounce(6, Verdict::Within);
+    assert_eq!(told.bounce(7, Verdict::Within), ["bounce_rate resolved!"]);
+    told.bounce(8, Verdict::Breach);
+    told.bounce(8, Verdict::Breach);
+    assert!(told.ids.windows(2).all(|w| w[0] == w[1]), "{:?}", told.ids);
+
+    let mut brief = Told::new(false);
+    brief.bounce(0, Verdict::Breach);
+    brief.bounce(1, Verdict::Within);
+    brief.bounce(2, Verdict::Within);
+    assert_eq!(
+        brief.at(
+            at(2) + MINUTE,
+            vec![finding(Rule::BounceRate, Verdict::Breach)]
+        ),
+        ["bounce_rate opened"]
+    );
+    brief.at(
+        at(2) + MINUTE * 2,
+        vec![finding(Rule::BounceRate, Verdict::Within)],
+    );
+    assert_eq!(
+        brief.at(at(4), vec![finding(Rule::BounceRate, Verdict::Within)]),
+        ["bounce_rate resolved"]
+    );
+}
+
+#[test]
+fn a_breach_that_returns_late_is_another_incident() {
+    let mut told = Told::new(false);
+    told.bounce(0, Verdict::Breach);
+    told.bounce(1, Verdict::Within);
+    told.bounce(2, Verdict::Within);
+    assert_eq!(told.bounce(6, Verdict::Breach), ["bounce_rate opened!"]);
+    assert_ne!(told.ids[0], told.ids[2]);
+}
+
+#[test]
+fn the_weaker_is_silent_while_the_stronger_is_open_and_told_when_it_ends() {
+    let mut told = Told::new(false);
+    let both = |hard, all| {
+        vec![
+            finding(Rule::BounceRate, all),
+            finding(Rule::HardBounceWake, hard),
+        ]
+    };
+    assert_eq!(
+        told.at(at(0), both(Verdict::Breach, Verdict::Breach)),
+        ["hard_bounce_wake opened!", "bounce_rate opened"]
+    );
+    told.at(at(1), both(Verdict::Within, Verdict::Breach));
+    assert_eq!(
+        told.at(at(2), both(Verdict::Within, Verdict::Breach)),
+        ["hard_bounce_wake resolved!", "bounce_rate reminded!"]
+    );
+    told.at(at(3), both(Verdict::Within, Verdict::Within));
+    assert_eq!(
+        told.at(at(4), both(Verdict::Within, Verdict::Within)),
+        ["bounce_rate resolved!"]
+    );
+}
+
+#[test]
+fn blindness_silences_everything_of_the_server() {
+    let mut told = Told::new(false);
+    told.bounce(0, Verdict::Breach);
+    assert_eq!(
+        told.at(at(1), vec![finding(Rule::Blind, Verdict::Breach)]),
+        ["blind opened!"]
+    );
+    assert_eq!(told.bounce(2, Verdict::Within), NOTHING);
+    assert_eq!(
+        told.bounce(3, Verdict::Within),
+        ["bounce_rate resolved"],
+        "recorded only, even if it was told before"
+    );
+    let kept = told.book.kept_back(Rule::Blind, None);
+    assert_eq!(
+        told.at(at(4), vec![finding(Rule::Blind, Verdict::Within)]),
+        ["blind resolved!"]
+    );
+    assert!(
+        kept.is_empty()
+            && told
+                .book
+                .release(&told.policy, &kept, &[], at(4))
+                .is_empty()
+    );
+}
+
+#[test]
+fn in_digest_mode_a_warning_is_recorded_and_an_escalation_told() {
+    let mut told = Told::new(true);
+    assert_eq!(told.bounce(0, Verdict::Breach), ["bounce_rate opened"]);
+    let worse = Finding {
+        severity: Severity::Wake,
+        ..finding(Rule::BounceRate, Verdict::Breach)
+    };
+    assert_eq!(told.at(at(1), vec![worse]), ["bounce_rate escalated!"]);
+    told.bounce(2, Verdict::Within);
+    assert_eq!(
+        told.bounce(3, Verdict::Within),
+        ["bounce_rate resolved!"],
+        "once told, always told"
+    );
+    let mut quiet = Told::new(true);
+    quiet.bounce(0, Verdict::Breach);
+    quiet.bounce(1, Verdict::Within);
+    assert_eq!(quiet.bounce(2, Verdict::Within), ["bounce_rate resolved"]);
+    let hard = vec![finding(Rule::HardBounceWake, Verdict::Breach)];
+    assert_eq!(
+        quiet.at(at(3), hard),
+        ["hard_bounce_wake opened!"],
+        "what wakes, wakes"
+    );
+}
+
+#[test]
+fn further_events_join_and_the_incident_closes_silently_a_day_after_the_last() {
+    let mut told = Told::new(false);
+    assert_eq!(
+        told.at(at(1), vec![events(&[at(0)], Verdict::Breach)]),
+        ["operator_bounce opened!"]
+    );
+    assert_eq!(
+        told.at(at(6), vec![events(&[at(0), at(5)], Verdict::Breach)]),
+        NOTHING
+    );
+    assert_eq!(told.book.incidents().next().map(|i| i.events), Some(2));
+    assert_eq!(
+        told.at(at(25), vec![events(&[at(5)], Verdict::Breach)]),
+        NOTHING
+    );
+    assert_eq!(
+        told.at(at(30), vec![events(&[], Verdict::Within)]),
+        ["operator_bounce resolved"]
+    );
+    assert_eq!(
+        told.at(at(31), vec![events(&[at(5)], Verdict::Breach)]),
+        NOTHING,
+        "an old event opens nothing"
+    );
+    assert_eq!(
+        told.at(at(32), vec![events(&[at(31)], Verdict::Breach)]),
+        ["operator_bounce opened!"]
+    );
+}
+
+#[test]
+fn delivery_silence_ends_when_mail_sent_after_it_opened_is_delivered_at_two_instants() {
+    let proof = |sent: Option<Timestamp>, verdict| Finding {
+        evidence: Evidence::Delivery {
+            unproven: 0,
+            needed: 3,
+            queued: 0,
+            since: None,
+            last_proven_sent: sent,
+            last_delivered: sent,
+        },
+        ..finding(Rule::DeliverySilence, verdict)
+    };
+    let mut told = Told::new(false);
+    assert_eq!(
+        told.at(at(2), vec![proof(None, Verdict::Breach)]),
+        ["delivery_silence opened!"]
+    );
+    assert_eq!(
+        told.at(at(3), vec![proof(Some(at(1)), Verdict::Within)]),
+        NOTHING,
+        "sent before it opened"
+    );
+    assert_eq!(
+        told.at(at(4), vec![proof(Some(at(3)), Verdict::Within)]),
+        NOTHING
+    );
+    assert_eq!(
+        told.at(at(5), vec![proof(Some(at(3)), Verdict::Within)]),
+        ["delivery_silence resolved!"]
+    );
+}
+
+#[test]
+fn the_same_events_give_the_same_id_and_others_another() {
+    let open = |hours| {
+        let mut told = Told::new(false);
+        told.bounce(hours, Verdict::Breach);
+        told.ids.remove(0)
+    };
+    assert_eq!(open(0), open(0));
+    assert_ne!(open(0), open(1));
+    assert_eq!(open(0).len(), 8);
+}
+
+proptest! {
+    #[test]
+    fn between_two_openings_lies_an_end_and_judging_twice_says_nothing_new(verdicts in prop::collection::vec(0u8..4, 1..60), digest_mode: bool) {
+        let mut told = Told::new(digest_mode);
+        let mut open = false;
+        for (hour, verdict) in verdicts.into_iter().enumerate() {
+            let verdict = [Verdict::Breach, Verdict::Within, Verdict::Holding, Verdict::Unknown][usize::from(verdict)];
+            let now = at(u32::try_from(hour).expect("few"));
+            let steps = told.book.weigh(&told.policy, vec![finding(Rule::SpamRate, verdict)], now);
+            for step in &steps {
+                match step.step {
+                    Step::Opened => { prop_assert!(!open); open = true; }
+                    Step::Resolved => { prop_assert!(open); open = false; }
+                    Step::Escalated | Step::Reminded => prop_assert!(open),
+                }
+            }
+            if verdict != Verdict::Unknown {
+                let again = told.book.weigh(&told.policy, vec![finding(Rule::SpamRate, verdict)], now);
+                prop_assert!(steps.is_empty() || again.is_empty(), "{:?}", again.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_book_read_back_from_the_store_goes_on_as_if_it_had_never_been_away(verdicts in prop::collection::vec(0u8..3, 1..40)) {
+        let (mut one, mut new) = (Told::new(false), Told::new(false));
+        for (hour, verdict) in verdicts.into_iter().enumerate() {
+            let verdict = [Verdict::Breach, Verdict::Within, Verdict::Unknown][usize::from(verdict)];
+            let hour = u32::try_from(hour).expect("few");
+            let stored: Vec<Incident> = new.book.incidents().cloned().collect();
+            new.book = Book::new(ServerName::from("shop"), stored);
+            prop_assert_eq!(one.bounce(hour, verdict), new.bounce(hour, verdict));
+        }
+    }
+}
+
+#[test]
+fn rates_alone_are_suppressed() {
+    let policy = policy(false);
+    assert_eq!(policy.suppress(Rule::SendSilence), Duration::ZERO);
+    assert_eq!(policy.suppress(Rule::SpamRate), HOUR);
+    assert!(policy.suppress(Rule::BounceRate) < DAY);
+}

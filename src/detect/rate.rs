@@ -86,7 +86,8 @@ fn measure(
     let parts = history.seen(window);
     let marked = history.marked_in(&parts, &counts);
     let covered: Duration = parts.iter().map(|p| p.length()).sum();
-    let denominator = history.sent_in(&parts) + marked.sent_outside;
+    // No rate passes 100%, whatever the answers say of each other.
+    let denominator = (history.sent_in(&parts) + marked.sent_outside).max(marked.messages);
     let evidence = RateEvidence {
         window: rule.window,
         covered,

@@ -1,1 +1,410 @@
+use super::*;
+use crate::model::{
+    BounceClass, BounceMark, Coverage, DAY, Evidence, Followed, HOUR, HourCount, MINUTE, Rule,
+    Span, Ticks, Verdict,
+};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
 
+/// A Monday.
+const START: &str = "2026-01-05T00:00:00Z";
+
+fn start() -> Timestamp {
+    Timestamp::parse(START).expect("valid")
+}
+
+fn outbound() -> StreamId {
+    StreamId::from("outbound")
+}
+
+/// Everything covered from `start()` to `until`, with mail at these instants.
+fn history(sent: impl IntoIterator<Item = Timestamp>, until: Timestamp) -> History {
+    let covered = Coverage::of([Span::new(start(), until)]);
+    let mut at: Vec<Timestamp> = sent.into_iter().collect();
+    at.sort();
+    let mut hours: BTreeMap<Timestamp, HourCount> = BTreeMap::new();
+    for at in &at {
+        let hour = hours.entry(at.floor(HOUR)).or_insert(HourCount {
+            start: at.floor(HOUR),
+            sent: 0,
+            first_at: *at,
+            last_at: *at,
+        });
+        hour.sent += 1;
+        hour.last_at = *at;
+    }
+    History {
+        begins: Some(start()),
+        started: Some(start()),
+        messages: covered.clone(),
+        bounces: covered,
+        hours: hours.into_values().collect(),
+        sent: Ticks::of(at.into_iter().map(|at| (at, 1))),
+        ..History::default()
+    }
+}
+
+/// `n` messages in the hour before `at`, of which the first `bounced` bounced within it.
+fn one_hour(n: u32, bounced: u32, at: Timestamp) -> History {
+    let sent: Vec<Timestamp> = (0..n).map(|i| at - HOUR + MINUTE / 2 * (i % 100)).collect();
+    let marks = (0..bounced).map(|i| {
+        mark(
+            BounceClass::Hard,
+            at - MINUTE * 2,
+            &format!("m{i}"),
+            Some(at - HOUR),
+        )
+    });
+    History {
+        marks: marks.collect(),
+        ..history(sent, at)
+    }
+}
+
+fn mark(
+    class: BounceClass,
+    at: Timestamp,
+    message: &str,
+    sent_at: Option<Timestamp>,
+) -> BounceMark {
+    BounceMark {
+        at,
+        message: message.to_owned(),
+        sent_at,
+        class,
+        recipient: "someone@example.net".to_owned(),
+    }
+}
+
+fn find(history: &History, at: Timestamp, rules: &Rules, rule: Rule) -> Finding {
+    let findings = judge(history, &outbound(), at, rules, 1);
+    findings
+        .into_iter()
+        .find(|f| f.rule == rule)
+        .expect("judged")
+}
+
+fn bounce_verdict(history: &History, at: Timestamp) -> Verdict {
+    find(history, at, &Rules::default(), Rule::BounceRate).verdict
+}
+
+#[test]
+fn a_rate_fires_strictly_above_its_threshold_and_at_its_floor() {
+    let at = start() + 30 * DAY;
+    for (messages, bounced, verdict) in [
+        (1, 1, Verdict::Within),
+        (2, 1, Verdict::Within),
+        (3, 1, Verdict::Within),
+        (9, 1, Verdict::Within),
+        (10, 1, Verdict::Breach),
+        (100, 1, Verdict::Within),
+        (99, 1, Verdict::Breach),
+        (1000, 10, Verdict::Within),
+        (1000, 11, Verdict::Breach),
+        (0, 0, Verdict::Within),
+    ] {
+        assert_eq!(
+            bounce_verdict(&one_hour(messages, bounced, at), at),
+            verdict,
+            "{bounced}/{messages}"
+        );
+    }
+}
+
+#[test]
+fn confidence_asks_for_more_than_chance() {
+    let at = start() + 30 * DAY;
+    let mut rules = Rules::default();
+    rules.bounce_rate.confidence = Some(0.95);
+    let verdict = |n, k| find(&one_hour(n, k, at), at, &rules, Rule::BounceRate).verdict;
+    assert_eq!(verdict(50, 1), Verdict::Within, "2% of 50 is chance at 1%");
+    assert_eq!(verdict(500, 45), Verdict::Breach);
+}
+
+#[test]
+fn hard_bounces_wake_above_five_percent_of_more_than_a_hundred() {
+    let at = start() + 30 * DAY;
+    let verdict = |n, k| {
+        find(
+            &one_hour(n, k, at),
+            at,
+            &Rules::default(),
+            Rule::HardBounceWake,
+        )
+        .verdict
+    };
+    assert_eq!(
+        verdict(100, 50),
+        Verdict::Within,
+        "100 is not more than 100"
+    );
+    assert_eq!(verdict(101, 6), Verdict::Breach);
+    assert_eq!(verdict(200, 10), Verdict::Within, "5% is not over 5%");
+}
+
+#[test]
+fn a_message_that_bounces_twice_counts_once_and_a_late_bounce_joins_the_denominator() {
+    let at = start() + 30 * DAY;
+    let mut history = one_hour(20, 0, at);
+    let late = mark(BounceClass::Hard, at - MINUTE * 5, "late", Some(at - DAY));
+    history.marks = vec![
+        late.clone(),
+        late,
+        mark(BounceClass::Blocked, at - MINUTE, "unknown", None),
+    ];
+    let Evidence::Rate(rate) = find(&history, at, &Rules::default(), Rule::BounceRate).evidence
+    else {
+        panic!("a rate has a rate's evidence")
+    };
+    assert_eq!((rate.numerator, rate.denominator), (2, 22));
+}
+
+#[test]
+fn a_partly_covered_window_may_fire_and_is_never_within_bounds() {
+    let at = start() + 30 * DAY;
+    let hole = |history: History| History {
+        bounces: Coverage::of([
+            Span::new(start(), at - HOUR),
+            Span::new(at - MINUTE * 30, at),
+        ]),
+        ..history
+    };
+    assert_eq!(
+        bounce_verdict(&hole(one_hour(1000, 500, at)), at),
+        Verdict::Breach
+    );
+    assert_eq!(
+        bounce_verdict(&hole(one_hour(1000, 0, at)), at),
+        Verdict::Unknown
+    );
+    let unseen = History {
+        bounces: Coverage::none(),
+        ..one_hour(1000, 500, at)
+    };
+    assert_eq!(bounce_verdict(&unseen, at), Verdict::Unknown);
+}
+
+fn office(until: Timestamp) -> Vec<Timestamp> {
+    let mut sent = Vec::new();
+    let mut at = start();
+    while at < until {
+        let hour = at.since(start()).as_secs() / 3600;
+        if hour / 24 % 7 < 5 && (8..18).contains(&(hour % 24)) {
+            sent.extend((0..20).map(|i| at + MINUTE * 3 * i));
+        }
+        at = at + HOUR;
+    }
+    sent
+}
+
+fn silence_verdict(sent: Vec<Timestamp>, at: Timestamp) -> Verdict {
+    find(&history(sent, at), at, &Rules::default(), Rule::SendSilence).verdict
+}
+
+#[test]
+fn a_working_morning_without_mail_is_silence_and_a_weekend_is_not() {
+    let monday = start() + 6 * 7 * DAY;
+    for hour in 0..10 {
+        let at = monday - 2 * DAY + HOUR * 6 * hour;
+        assert_ne!(
+            silence_verdict(office(monday), at),
+            Verdict::Breach,
+            "weekend, hour {}",
+            hour * 6
+        );
+    }
+    let stop = monday + DAY + 10 * HOUR;
+    let told = (1..=4)
+        .find(|hours| silence_verdict(office(stop), stop + HOUR * *hours) == Verdict::Breach);
+    assert!(
+        told.is_some(),
+        "a stop on Tuesday at ten is silence by two in the afternoon"
+    );
+}
+
+#[test]
+fn nothing_is_said_of_silence_before_a_week_nor_of_time_that_was_not_covered() {
+    let at = start() + 6 * DAY;
+    let sent = |until: Timestamp| {
+        (0..24 * 60)
+            .map(|i| start() + HOUR * i)
+            .filter(move |t| *t < until)
+    };
+    assert_eq!(
+        silence_verdict(sent(start() + 5 * DAY).collect(), at),
+        Verdict::Unknown
+    );
+    let at = start() + 40 * DAY;
+    let stopped = history(sent(at - 2 * DAY), at);
+    assert_eq!(
+        find(&stopped, at, &Rules::default(), Rule::SendSilence).verdict,
+        Verdict::Breach
+    );
+    let unseen = History {
+        messages: Coverage::of([Span::new(start(), at - 2 * DAY)]),
+        ..stopped
+    };
+    assert_eq!(
+        find(&unseen, at, &Rules::default(), Rule::SendSilence).verdict,
+        Verdict::Unknown
+    );
+}
+
+#[test]
+fn a_tenth_of_the_usual_volume_is_a_drop() {
+    let at = start() + 40 * DAY;
+    let full = (0..40 * 24 * 10).map(|i| start() + MINUTE * 6 * i);
+    let sent: Vec<Timestamp> = full
+        .enumerate()
+        .filter(|(i, t)| *t < at - DAY || i % 10 == 0)
+        .map(|(_, t)| t)
+        .collect();
+    assert_eq!(
+        find(&history(sent, at), at, &Rules::default(), Rule::SendDrop).verdict,
+        Verdict::Breach
+    );
+}
+
+fn followed(sent_at: Timestamp, checked_at: Timestamp, delivered: bool) -> Followed {
+    let delivered_at = delivered.then_some(sent_at + MINUTE);
+    Followed {
+        sent_at,
+        checked_at: Some(checked_at),
+        delivered_at,
+        bounced_at: None,
+        queued: false,
+    }
+}
+
+#[test]
+fn three_overdue_in_a_row_are_delivery_silence_and_one_delivered_after_them_is_not() {
+    let at = start() + DAY;
+    let verdict = |delivered: &[bool]| {
+        let mail = delivered.iter().enumerate().map(|(i, d)| {
+            followed(
+                at - 4 * HOUR + MINUTE * 20 * u32::try_from(i).expect("few"),
+                at,
+                *d,
+            )
+        });
+        let history = History {
+            followed: mail.collect(),
+            ..history([], at)
+        };
+        find(&history, at, &Rules::default(), Rule::DeliverySilence).verdict
+    };
+    assert_eq!(verdict(&[]), Verdict::Unknown);
+    assert_eq!(verdict(&[true, true, true]), Verdict::Within);
+    assert_eq!(verdict(&[true, false, false]), Verdict::Holding);
+    assert_eq!(verdict(&[true, false, false, false]), Verdict::Breach);
+    assert_eq!(verdict(&[false, false, false, true]), Verdict::Within);
+}
+
+#[test]
+fn mail_that_nobody_looked_at_since_it_was_due_is_not_overdue() {
+    let at = start() + DAY;
+    let mail = (0..5).map(|i| {
+        followed(
+            at - 4 * HOUR + MINUTE * i,
+            at - 4 * HOUR + MINUTE * 10,
+            false,
+        )
+    });
+    let history = History {
+        followed: mail.collect(),
+        ..history([], at)
+    };
+    assert_eq!(
+        find(&history, at, &Rules::default(), Rule::DeliverySilence).verdict,
+        Verdict::Unknown
+    );
+}
+
+#[test]
+fn complaints_from_outside_wake_and_own_ones_and_those_before_the_start_do_not() {
+    let at = start() + DAY;
+    let rules = Rules {
+        own_domains: vec!["example.com".to_owned()],
+        ..Rules::default()
+    };
+    let verdict = |recipient: &str, when: Timestamp| {
+        let complaint = BounceMark {
+            recipient: recipient.to_owned(),
+            ..mark(BounceClass::Complaint, when, "m", None)
+        };
+        let history = History {
+            marks: vec![complaint],
+            ..history([], at)
+        };
+        find(&history, at, &rules, Rule::SpamComplaintExternal).verdict
+    };
+    assert_eq!(
+        verdict("a@elsewhere.example.org", at - HOUR),
+        Verdict::Breach
+    );
+    assert_eq!(verdict("a@Example.COM", at - HOUR), Verdict::Within);
+    assert_eq!(verdict("a@mail.example.com", at - HOUR), Verdict::Within);
+    assert_eq!(verdict("a@notexample.com", at - HOUR), Verdict::Breach);
+    assert_eq!(
+        verdict("a@elsewhere.example.org", start() - HOUR),
+        Verdict::Within
+    );
+    let off = judge(&history([], at), &outbound(), at, &Rules::default(), 1);
+    assert!(
+        off.iter().all(|f| f.rule != Rule::SpamComplaintExternal),
+        "off while own_domains is empty"
+    );
+}
+
+#[test]
+fn one_incomplete_cycle_is_a_hiccup_two_are_blindness_and_six_hours_wake() {
+    use crate::model::Severity;
+    let blind = |cycles, hours: u32, token| {
+        let since = start();
+        let sight = Sight::Incomplete {
+            since,
+            cycles,
+            reason: String::new(),
+            token,
+            account: None,
+        };
+        let finding = judge_server(&sight, since + HOUR * hours)
+            .pop()
+            .expect("blind");
+        (finding.verdict, finding.severity)
+    };
+    assert_eq!(blind(1, 0, false).0, Verdict::Holding);
+    assert_eq!(blind(2, 1, false), (Verdict::Breach, Severity::Warn));
+    assert_eq!(blind(7, 6, false), (Verdict::Breach, Severity::Wake));
+    assert_eq!(blind(1, 0, true), (Verdict::Breach, Severity::Wake));
+    assert!(
+        judge_server(&Sight::Complete, start())
+            .iter()
+            .all(|f| f.verdict == Verdict::Within)
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn more_bounces_never_mend_a_breach_and_no_number_is_nonsense(messages in 0u32..400, bounced in 0u32..60, more in 0u32..60) {
+        let at = start() + 30 * DAY;
+        let fewer = bounce_verdict(&one_hour(messages, bounced, at), at);
+        let found = find(&one_hour(messages, bounced + more, at), at, &Rules::default(), Rule::BounceRate);
+        prop_assert!(fewer != Verdict::Breach || found.verdict == Verdict::Breach);
+        let Evidence::Rate(rate) = found.evidence else { unreachable!("a rate") };
+        prop_assert!((0.0..=1.0).contains(&rate.rate()) && rate.numerator <= rate.denominator);
+    }
+
+    #[test]
+    fn any_mail_is_judged_at_any_instant_without_a_panic_or_nonsense(minutes in prop::collection::vec(0u32..90_000, 0..60), at in 0u32..100_000) {
+        let at = start() + MINUTE * at;
+        let sent: Vec<Timestamp> = minutes.into_iter().map(|m| start() + MINUTE * m).collect();
+        for finding in judge(&history(sent, at), &outbound(), at, &Rules::default(), 3) {
+            if let Evidence::Silence { expected, surprise, threshold, .. } = finding.evidence {
+                prop_assert!(expected.is_finite() && surprise.is_finite() && threshold.is_finite());
+            }
+        }
+    }
+}

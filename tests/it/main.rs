@@ -3,6 +3,7 @@
 mod blindness;
 mod cli;
 mod coverage;
+mod daemon;
 mod digests;
 mod rates;
 mod silence;

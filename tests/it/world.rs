@@ -155,14 +155,20 @@ impl World {
         }
     }
 
-    /// The built binary with these arguments.
-    pub(crate) fn run(&self, args: &[&str]) -> Cycle {
+    /// The built binary with these arguments, not yet started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hushwatch"));
         command
             .args(args)
             .current_dir(self.folder.path())
             .env_clear();
         command.envs(self.env.iter().filter(|(_, v)| !v.is_empty()));
+        command
+    }
+
+    /// The built binary with these arguments, to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Cycle {
+        let mut command = self.command(args);
         let output = command.output().expect("the binary runs");
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         let report = serde_json::from_str(&stdout).unwrap_or(Value::String(stdout));

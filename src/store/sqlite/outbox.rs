@@ -26,7 +26,9 @@ pub(super) fn due(
         connection,
         "SELECT seq, created_at, kind, incident, channel, text, body, attempts, next_try_at FROM outbox
          WHERE (state = 'pending' OR (state = 'sending' AND coalesce(claimed_at, 0) <= ?2))
-         AND coalesce(next_try_at, 0) <= ?1 ORDER BY seq",
+         AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.channel = outbox.channel
+             AND w.state = 'pending' AND w.next_try_at > ?1)
+         ORDER BY seq",
         (now.0, (now - lease).0),
         |row| {
             Ok(OutboxRow {

@@ -1,0 +1,79 @@
+//! The daemon, as systemd sees it.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hushwatch::model::{HOUR, Span, Timestamp};
+use hushwatch::sim::postmark::Profile;
+
+use crate::world::{Process, World};
+
+fn until(what: &str, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn it_polls_at_once_signals_ready_beats_and_ends_cleanly_on_sigterm() {
+    let mut world = World::new(Process::New, "");
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
+    let now = Timestamp::from_secs(i64::try_from(since_1970.as_secs()).expect("in range"));
+    world.postmark.set_now(now);
+    world.shop.generate(
+        "outbound",
+        Span::new(now - 5 * HOUR, now),
+        &Profile::constant(20.0),
+    );
+    let notify = world.folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&notify).expect("bound");
+    socket.set_nonblocking(true).expect("set");
+    world.env("NOTIFY_SOCKET", &notify.display().to_string());
+    world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
+    let mut daemon = world
+        .command(&["run"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    let mut said = [0; 256];
+    until("ready", || socket.recv(&mut said.clone()).is_ok());
+    until("the heartbeat", || !world.slack.pings().is_empty());
+    assert!(world.shop.count("/messages/outbound") > 0);
+    let term = Command::new("kill")
+        .args(["-TERM", &daemon.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(term.success());
+    let asked = Instant::now();
+    let status = daemon.wait().expect("ended");
+    assert!(status.success(), "{status}");
+    assert!(asked.elapsed() < Duration::from_secs(20));
+    let _ = socket.recv(&mut said);
+    let status = world.run(&["status", "--json"]);
+    assert_eq!(
+        status.report["servers"][0]["complete"], true,
+        "{}",
+        status.stderr
+    );
+}
+
+#[test]
+fn a_heartbeat_is_withheld_while_a_server_is_not_seen_and_nobody_was_told() {
+    let mut world = World::new(Process::New, "");
+    world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    let at = |hour: u32| Timestamp::parse("2026-03-03T10:00:00Z").expect("valid") + HOUR * hour;
+    world.cycle(at(0));
+    assert_eq!(world.slack.pings().len(), 0, "told in this very cycle");
+    world.cycle(at(1));
+    assert_eq!(
+        world.slack.pings().len(),
+        1,
+        "told in an earlier cycle: one dead token does not silence the heartbeat"
+    );
+}
