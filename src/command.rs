@@ -198,6 +198,7 @@ fn digest_text(message: &Message, json: bool, until: Option<crate::model::Timest
     format!("{}\n", message.to_text())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn failed(error: CycleError) -> (u8, String) {
     let code = if matches!(error, CycleError::Usage(_)) {
         USAGE
@@ -207,6 +208,7 @@ fn failed(error: CycleError) -> (u8, String) {
     (code, error.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn store_failed(error: crate::store::Error) -> (u8, String) {
     (INCOMPLETE, error.to_string())
 }

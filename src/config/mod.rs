@@ -99,7 +99,7 @@ pub struct SlackSettings {
 /// Where what was seen is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoreSettings {
-    /// The SQLite file.
+    /// The `SQLite` file.
     pub path: PathBuf,
     /// How long rows of single messages are kept.
     pub keep: Duration,

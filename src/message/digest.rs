@@ -153,11 +153,11 @@ fn ended(data: &Day, style: Style) -> Vec<String> {
     last.retain(|t| !data.open.iter().any(|open| open.id == t.incident.id));
     last.iter()
         .map(|t| {
-            let of_it = data
+            let mut of_it = data
                 .transitions
                 .iter()
                 .filter(|o| o.incident.id == t.incident.id && o.step != Step::Resolved);
-            let stood = of_it.last().map_or_else(String::new, |o| {
+            let stood = of_it.next_back().map_or_else(String::new, |o| {
                 format!(" · {}", summary(&o.incident, style))
             });
             let kept = if t.incident.told {

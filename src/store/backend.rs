@@ -173,10 +173,6 @@ pub struct Counted {
 }
 
 /// A store. Every method is one transaction.
-#[expect(
-    clippy::missing_errors_doc,
-    reason = "every method fails as `Error` says, and only so"
-)]
 pub trait Backend: Send {
     /// The last cycle of any server.
     fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error>;

@@ -23,7 +23,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or creates the SQLite database at `path` and brings its schema up to date.
+    /// Opens or creates the `SQLite` database at `path` and brings its schema up to date.
     ///
     /// # Errors
     /// Where the file cannot be opened or written, is damaged, or was written by a newer version.

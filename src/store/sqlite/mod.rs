@@ -1,4 +1,4 @@
-//! The store in one SQLite file.
+//! The store in one `SQLite` file.
 
 mod digests;
 mod followed;
@@ -31,7 +31,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Statements kept ready; there are about sixty.
 const STATEMENTS: usize = 96;
 
-/// A connection to one SQLite file.
+/// A connection to one `SQLite` file.
 pub struct Sqlite {
     connection: Connection,
 }
