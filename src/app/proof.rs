@@ -10,8 +10,10 @@ use crate::model::{Span, StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
 use crate::store::{self, Draw, FollowedMail};
 
-/// Followed mail without news for so long is given up.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(2 * 86_400);
+/// Followed mail without news for so long is given up: greylisting lasts minutes, at worst some hours.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(12 * 3600);
+/// How far back followed mail says something of the present.
+const LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 
 impl App {
     /// Draws from the new mail of one stream and looks for proof; returns what could not be read, a line each.
@@ -28,14 +30,15 @@ impl App {
             .store
             .call(move |s| {
                 let open = s.open_followed(&name, &id, now - GIVE_UP_AFTER)?;
-                let history = s.history(&name, &id, Span::before(now, GIVE_UP_AFTER), &[])?;
+                let history = s.history(&name, &id, Span::before(now, LOOKBACK), &[])?;
                 Ok((open, history))
             })
             .await?;
         let left = u64::from(self.config.postmark.requests_per_poll).saturating_sub(api.requests());
         let suspicious = is_suspicious(&history.followed, now);
+        let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
         let plan = sample::plan(
-            open.len(),
+            unread,
             suspicious,
             usize::try_from(left).unwrap_or(usize::MAX),
         );

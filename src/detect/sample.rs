@@ -3,7 +3,7 @@
 
 /// Details that a healthy stream costs in a poll, at most.
 pub const HEALTHY: usize = 5;
-/// Followed mail without news that a healthy stream keeps, at most: more would crowd out fresh mail.
+/// Drawn mail that was not looked at yet, at most: more than that is not drawn.
 const BACKLOG: usize = 10;
 /// Fresh mail drawn from a suspicious stream.
 const SUSPICIOUS: usize = 10;
@@ -38,7 +38,7 @@ pub struct Plan {
     pub again: usize,
 }
 
-/// The plan of one poll, given how many followed messages have no news yet and how many requests are left.
+/// The plan of one poll, given how many drawn messages were not looked at yet and how many requests are left.
 pub fn plan(backlog: usize, suspicious: bool, requests_left: usize) -> Plan {
     if suspicious {
         let details = requests_left.clamp(HEALTHY, SUSPICIOUS_DETAILS);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::detect::baseline::Baseline;
 use crate::model::{
-    DAY, Evidence, Finding, HOUR, History, MINUTE, Rule, Rules, Severity, Span, StreamId,
+    Coverage, DAY, Evidence, Finding, HOUR, History, MINUTE, Rule, Rules, Severity, Span, StreamId,
     Timestamp, Verdict,
 };
 
@@ -21,6 +21,8 @@ const SPENT: f64 = 0.7;
 const BEYOND_LONGEST: f64 = 1.25;
 /// The gap's threshold is widened by this length over the length of history: two-fold after a week.
 const SHORT_HISTORY: Duration = Duration::from_secs(7 * 86_400);
+/// A gap with so many times more missing messages than any other was an outage.
+const OUTAGE: f64 = 2.0;
 /// Hours of normal volume that end a silence.
 const RECOVERY_HOURS: u32 = 2;
 /// Share of the expected volume that is normal.
@@ -41,9 +43,8 @@ impl Silence {
     pub fn learn(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Self {
         let until = history.last_sent(at).unwrap_or(at).floor(DAY);
         let begins = history.begins.unwrap_or(at).min(until);
-        let baseline = Baseline::learn(&history.hours, &history.messages, begins, until);
-        let gaps = closed_gaps(history, &baseline, Span::new(begins, at));
-        let longest = longest_habit(&gaps);
+        let (baseline, gaps) = learn_habits(history, Span::new(begins, until), at);
+        let longest = gaps.iter().map(|(_, gap)| *gap).fold(0.0, f64::max);
         let learned = history.covered_before(at);
         let budget = rules.silence.false_alarms_per_year * SPENT / series.max(1) as f64;
         let threshold = (learned >= rules.silence.min_history)
@@ -156,30 +157,38 @@ fn threshold(gaps: usize, longest: f64, learned: Duration, budget: f64) -> f64 {
     by_chance.max(longest * BEYOND_LONGEST) * caution
 }
 
-/// The longest gap, unless it is more than twice any other: such a gap was an outage, not a habit.
-fn longest_habit(gaps: &[f64]) -> f64 {
-    let (longest, second) = gaps.iter().fold((0.0, 0.0), |(longest, second), gap| {
-        if *gap > longest {
-            (*gap, longest)
-        } else {
-            (longest, f64::max(second, *gap))
-        }
-    });
-    if second > 0.0 && longest > 2.0 * second {
-        second
-    } else {
-        longest
-    }
+/// The baseline and the gaps of normal times. A single gap in which far more mail was missing than in any other was an
+/// outage, not a habit: its time teaches nothing, or one silence would hide the next.
+fn learn_habits(history: &History, span: Span, at: Timestamp) -> (Baseline, Vec<(Span, f64)>) {
+    let learn = |covered: &Coverage| {
+        let baseline = Baseline::learn(&history.hours, covered, span.from, span.until);
+        let gaps = closed_gaps(history, &baseline, Span::new(span.from, at));
+        (baseline, gaps)
+    };
+    let (baseline, gaps) = learn(&history.messages);
+    // By missing messages: the busyness of its hours has already sunk by the outage itself.
+    let mut missing: Vec<(Span, f64)> = gaps
+        .iter()
+        .map(|(gap, _)| (*gap, baseline.expected(*gap)))
+        .collect();
+    missing.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let outage = match missing.as_slice() {
+        [longest, second, ..] if longest.1 > OUTAGE * second.1 && second.1 > 0.0 => longest.0,
+        _ => return (baseline, gaps),
+    };
+    let (baseline, mut gaps) = learn(&history.messages.without(outage));
+    gaps.retain(|(gap, _)| *gap != outage);
+    (baseline, gaps)
 }
 
 /// The rescaled gaps between hours with mail, each as far as a poll on the hour saw it, in covered time only.
-fn closed_gaps(history: &History, baseline: &Baseline, span: Span) -> Vec<f64> {
+fn closed_gaps(history: &History, baseline: &Baseline, span: Span) -> Vec<(Span, f64)> {
     history
         .hours
         .windows(2)
         .filter(|pair| span.contains(pair[0].last_at) && pair[1].first_at < span.until)
         .map(|pair| Span::new(pair[0].last_at, (pair[1].first_at - MINUTE).floor(HOUR)))
         .filter(|gap| !gap.is_empty() && history.messages.covers(*gap))
-        .map(|gap| baseline.busyness(gap))
+        .map(|gap| (gap, baseline.busyness(gap)))
         .collect()
 }

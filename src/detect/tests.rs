@@ -408,3 +408,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_outage_does_not_hide_the_next_silence() {
+    let monday = start() + 6 * 7 * DAY;
+    let outage = Span::new(monday + 10 * HOUR, monday + 15 * HOUR);
+    let stop = monday + DAY + 10 * HOUR;
+    let sent: Vec<Timestamp> = office(stop)
+        .into_iter()
+        .filter(|at| !outage.contains(*at))
+        .collect();
+    let told = (1..=4)
+        .find(|hours| silence_verdict(sent.clone(), stop + HOUR * *hours) == Verdict::Breach);
+    assert!(
+        told.is_some(),
+        "the next stop is silence within four hours too"
+    );
+}

@@ -95,6 +95,14 @@ impl Coverage {
         holes
     }
 
+    /// What it covers outside `span`.
+    #[must_use]
+    pub fn without(&self, span: Span) -> Self {
+        let before = Span::new(Timestamp::MIN, span.from);
+        let after = Span::new(span.until, Timestamp::MAX);
+        Self::of(self.parts(before).chain(self.parts(after)))
+    }
+
     /// What both cover.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
@@ -154,6 +162,7 @@ mod tests {
                 prop_assert_eq!(coverage.spans().iter().any(|s| s.contains(at)), covered);
                 prop_assert_eq!(holes.iter().any(|s| s.contains(at)), within.contains(at) && !covered);
                 prop_assert_eq!(coverage.parts(within).any(|s| s.contains(at)), within.contains(at) && covered);
+                prop_assert_eq!(coverage.without(within).spans().iter().any(|s| s.contains(at)), covered && !within.contains(at));
             }
             prop_assert!(coverage.spans().windows(2).all(|w| w[0].until < w[1].from), "ordered and apart");
         }
