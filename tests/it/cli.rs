@@ -197,3 +197,61 @@ fn no_secret_is_in_any_output_or_in_the_database() {
         assert!(!holds(&token) && !holds(&bot));
     }
 }
+
+#[test]
+fn no_file_is_needed_and_a_webhook_will_do() {
+    let mut world = World::new(Process::New, "");
+    std::fs::remove_file(world.folder.path().join("monitor.toml")).expect("removed");
+    world.env("SLACK_BOT_TOKEN", "");
+    world.env("SLACK_OPERATOR_DM_CHANNEL", "");
+    world.env("SLACK_WEBHOOK_URL", &world.slack.webhook_url());
+    let span = Span::new(at("2026-03-01T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+    world
+        .shop
+        .generate("outbound", span, &Profile::constant(60.0).without_bounces());
+    world.shop.bounce_wave(
+        "outbound",
+        Span::new(at("2026-03-03T10:00:00Z"), span.until),
+        0.4,
+        "HardBounce",
+    );
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(
+        (cycle.code, cycle.report["servers"][0]["name"].as_str()),
+        (0, Some("default")),
+        "{}",
+        cycle.stderr
+    );
+    let alerts = world.alerts();
+    assert!(
+        alerts.len() == 1 && alerts[0].contains("default/outbound"),
+        "{alerts:?}"
+    );
+}
+
+#[test]
+fn hostile_text_neither_mentions_nor_links() {
+    let mut world = World::new(Process::New, "[slack]\nmask_addresses = false");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let hostile = "ops@example.com";
+    let mail = hushwatch::sim::postmark::Mail::new("outbound", at("2026-03-03T10:10:00Z"), hostile);
+    let mail = mail
+        .tag("<!channel> <http://evil.example.org|login>")
+        .subject("<!here>");
+    world
+        .shop
+        .push(mail.bounced("HardBounce", at("2026-03-03T10:11:00Z")));
+    for n in 0..30u32 {
+        let sent = at("2026-03-03T10:00:00Z") + hushwatch::model::MINUTE * n;
+        let mail =
+            hushwatch::sim::postmark::Mail::new("outbound", sent, "x@<!channel>.example.org");
+        world.shop.push(mail.bounced("HardBounce", sent));
+    }
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    let messages = world.slack.take();
+    assert!(!messages.is_empty());
+    for message in messages {
+        assert!(message.markup.is_empty(), "{:?}", message.markup);
+    }
+}
