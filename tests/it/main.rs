@@ -6,6 +6,7 @@ mod coverage;
 mod daemon;
 mod digests;
 mod rates;
+mod servers;
 mod silence;
 mod tidy;
 mod world;

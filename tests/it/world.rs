@@ -76,7 +76,7 @@ impl World {
         );
         let shop = postmark.server("shop");
         let folder = tempfile::tempdir().expect("a folder");
-        let server = "[[server]]\nname = \"shop\"\nown_domains = [\"example.com\"]\noperator_addresses = [\"ops@example.com\"]\n";
+        let server = "[[server]]\nname = \"shop\"\ntoken_env = \"POSTMARK_SERVER_TOKEN\"\nown_domains = [\"example.com\"]\noperator_addresses = [\"ops@example.com\"]\n";
         std::fs::write(
             folder.path().join("monitor.toml"),
             format!("{file}\n{server}"),

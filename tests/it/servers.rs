@@ -1,0 +1,99 @@
+//! Several servers and several channels: one that fails stops no other.
+
+use hushwatch::model::Span;
+use hushwatch::sim::Fault;
+use hushwatch::sim::postmark::Profile;
+use serde_json::json;
+
+use crate::world::{Process, World, at};
+
+const OTHER: &str =
+    "[[server]]\nname = \"other\"\ntoken_env = \"OTHER_TOKEN\"\nchannel = \"C0OTHER\"\n";
+
+#[test]
+fn a_server_that_fails_and_a_channel_that_is_gone_stop_nobody_else() {
+    for process in [Process::One, Process::New] {
+        let mut world = World::new(process, OTHER);
+        let other = world.postmark.server("other");
+        world.env("OTHER_TOKEN", &other.token());
+        let span = Span::new(at("2026-03-01T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+        world
+            .shop
+            .generate("outbound", span, &Profile::constant(60.0).without_bounces());
+        world.shop.bounce_wave(
+            "outbound",
+            Span::new(at("2026-03-03T11:00:00Z"), span.until),
+            0.4,
+            "HardBounce",
+        );
+        world.cycle(at("2026-03-03T10:00:00Z"));
+        other.always(Fault::Status(503));
+        world.cycle(at("2026-03-03T11:00:00Z"));
+        let cycle = world.cycle(at("2026-03-03T12:00:00Z"));
+        assert_eq!(cycle.code, 1);
+        assert_eq!(
+            cycle.steps(),
+            ["blind opened", "bounce_rate opened"],
+            "{}",
+            cycle.report
+        );
+        let reachable: Vec<_> = cycle.report["servers"]
+            .as_array()
+            .expect("servers")
+            .iter()
+            .map(|s| s["reachable"].clone())
+            .collect();
+        assert_eq!(reachable, [json!(false), json!(true)]);
+        assert_eq!(
+            cycle.report["notices"],
+            json!({"sent": 1, "pending": 1}),
+            "the other channel is not there"
+        );
+        let alerts = world.alerts();
+        assert!(
+            alerts.len() == 1 && alerts[0].contains("shop/outbound"),
+            "{alerts:?}"
+        );
+        world.slack.add_channel("C0OTHER");
+        other.clear_faults();
+        world.cycle(at("2026-03-03T13:00:00Z"));
+        let told: Vec<(String, bool)> = world
+            .slack
+            .take()
+            .into_iter()
+            .map(|m| (m.channel, m.plain.contains("other:")))
+            .collect();
+        assert_eq!(
+            told.iter()
+                .filter(|(channel, of_other)| channel == "C0OTHER" && *of_other)
+                .count(),
+            2,
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_token_file_is_read_anew_each_cycle() {
+    let file = "[[server]]\nname = \"other\"\ntoken_file = \"TOKEN\"\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    let mut world = World::new(
+        Process::One,
+        &file.replace("TOKEN", &path.display().to_string()),
+    );
+    let other = world.postmark.server("other");
+    let missing = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(
+        (missing.code, missing.steps()),
+        (1, vec!["blind opened".to_owned()])
+    );
+    std::fs::write(&path, format!("{}\n", other.token())).expect("written");
+    let there = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(
+        (there.code, there.steps()),
+        (0, vec!["blind resolved".to_owned()]),
+        "{}",
+        there.report
+    );
+}
