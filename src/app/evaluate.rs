@@ -12,7 +12,7 @@ use crate::message::alert::alert;
 use crate::message::course::{catch_up, course};
 use crate::message::{Message, Tone};
 use crate::model::{
-    DAY, Evidence, HOUR, History, Incident, Rules, Span, Step, StreamId, Timestamp, Transition,
+    DAY, HOUR, History, Incident, Rules, Span, Step, StreamId, Timestamp, Transition,
 };
 use crate::store::{self, Judgement, NewMessage};
 
@@ -297,9 +297,4 @@ pub(super) fn frozen(message: &NewMessage) -> Message {
         let headline = lines.next().unwrap_or_default();
         Message::new(Tone::Info, &headline, lines, "")
     })
-}
-
-/// The numbers that rules with a share have.
-pub(super) fn fraction(evidence: &Evidence) -> Option<(u64, u64)> {
-    evidence.fraction()
 }

@@ -113,7 +113,7 @@ impl App {
         now: Timestamp,
         trouble: &mut Trouble,
     ) -> Result<bool, store::Error> {
-        let streams = match self.list_streams(server, api, now, trouble).await {
+        let streams = match self.list_streams(server, api, trouble).await {
             Ok(streams) => streams,
             Err(Stop::Store(error)) => return Err(error),
             Err(stop) => {
@@ -187,7 +187,6 @@ impl App {
         &self,
         server: &ServerConfig,
         api: &Server,
-        now: Timestamp,
         trouble: &mut Trouble,
     ) -> Result<Vec<StreamId>, Stop> {
         let listed = match api.streams().await {
@@ -223,7 +222,7 @@ impl App {
         }
         let (name, saved) = (server.name.clone(), streams.clone());
         self.store
-            .call(move |s| s.save_streams(&name, &saved, now))
+            .call(move |s| s.save_streams(&name, &saved))
             .await?;
         Ok(streams)
     }

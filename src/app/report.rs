@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::app::deliver::Notices;
-use crate::app::evaluate::{Evaluation, fraction};
+use crate::app::evaluate::Evaluation;
 use crate::app::poll::Polled;
 use crate::app::summary::{Figures, figures, next_monday_at_ten};
 use crate::detect::Silence;
@@ -99,7 +99,7 @@ pub(super) async fn check(
 /// One step as scripts read it.
 pub fn transition_json(transition: &Transition, text: &str) -> Value {
     let incident = &transition.incident;
-    let (numerator, denominator) = fraction(&incident.evidence).unzip();
+    let (numerator, denominator) = incident.evidence.fraction().unzip();
     json!({
         "at": transition.at.to_string(), "incident": incident.id, "transition": transition.step,
         "rule": incident.rule, "severity": incident.severity, "server": incident.server, "stream": incident.stream,
@@ -117,7 +117,7 @@ fn rate(numerator: Option<u64>, denominator: Option<u64>) -> Option<f64> {
 }
 
 fn incident_json(incident: &Incident, app: &App) -> Value {
-    let (numerator, denominator) = fraction(&incident.evidence).unzip();
+    let (numerator, denominator) = incident.evidence.fraction().unzip();
     json!({
         "incident": incident.id, "rule": incident.rule, "severity": incident.severity, "server": incident.server,
         "stream": incident.stream, "opened_at": incident.opened_at.to_string(), "told": incident.told,

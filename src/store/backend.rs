@@ -184,12 +184,7 @@ pub trait Backend: Send {
     /// The last polls of a server, newest first.
     fn polls(&mut self, server: &ServerName, limit: u32) -> Result<Vec<PollRow>, Error>;
     /// Marks `streams` as those which Postmark lists now; others are kept, but no longer watched.
-    fn save_streams(
-        &mut self,
-        server: &ServerName,
-        streams: &[StreamId],
-        now: Timestamp,
-    ) -> Result<(), Error>;
+    fn save_streams(&mut self, server: &ServerName, streams: &[StreamId]) -> Result<(), Error>;
     /// The streams that are watched.
     fn streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error>;
 

@@ -181,13 +181,8 @@ impl Backend for Sqlite {
     fn polls(&mut self, server: &ServerName, limit: u32) -> Result<Vec<PollRow>, Error> {
         polls::polls(&self.connection, server, limit)
     }
-    fn save_streams(
-        &mut self,
-        server: &ServerName,
-        streams: &[StreamId],
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        self.write(|t| polls::save_streams(t, server, streams, now))
+    fn save_streams(&mut self, server: &ServerName, streams: &[StreamId]) -> Result<(), Error> {
+        self.write(|t| polls::save_streams(t, server, streams))
     }
     fn streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
         polls::streams(&self.connection, server)

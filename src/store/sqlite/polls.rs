@@ -136,7 +136,6 @@ pub(super) fn save_streams(
     t: &Transaction<'_>,
     server: &ServerName,
     streams: &[StreamId],
-    _now: Timestamp,
 ) -> Result<(), Error> {
     t.execute(
         "UPDATE streams SET watched = 0 WHERE server = ?1",
