@@ -6,9 +6,8 @@ use hushwatch::sim::{Fault, Plan};
 
 use crate::world::{Process, World, at};
 
-#[test]
-fn a_failed_page_leaves_a_hole_which_the_next_poll_repairs() {
-    let mut world = World::new(Process::One, "");
+fn a_failed_page_leaves_a_hole_which_the_next_poll_repairs(process: Process) {
+    let mut world = World::new(process, "");
     let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z"));
     world.shop.generate(
         "outbound",
@@ -48,9 +47,8 @@ fn a_failed_page_leaves_a_hole_which_the_next_poll_repairs() {
     assert!(known >= world.shop.truth("outbound", day).sent, "{known}");
 }
 
-#[test]
-fn twenty_five_thousand_in_one_hour_are_counted_exactly() {
-    let mut world = World::new(Process::One, "");
+fn twenty_five_thousand_in_one_hour_are_counted_exactly(process: Process) {
+    let mut world = World::new(process, "");
     let busy = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-03T11:00:00Z"));
     world.cycle(at("2026-03-03T10:00:00Z"));
     world.shop.generate(
@@ -66,10 +64,9 @@ fn twenty_five_thousand_in_one_hour_are_counted_exactly() {
     assert_eq!(cycle.stream("outbound")["sent"], truth);
 }
 
-#[test]
-fn both_dst_nights_of_postmark_are_counted_exactly() {
+fn both_dst_nights_of_postmark_are_counted_exactly(process: Process) {
     for night in ["2026-03-08T00:00:00Z", "2026-11-01T00:00:00Z"] {
-        let mut world = World::new(Process::One, "");
+        let mut world = World::new(process, "");
         let span = Span::new(at(night), at(night) + 14 * HOUR);
         world
             .shop
@@ -85,9 +82,8 @@ fn both_dst_nights_of_postmark_are_counted_exactly() {
     }
 }
 
-#[test]
-fn a_healthy_small_server_costs_three_requests_and_the_proof_of_its_new_mail() {
-    let mut world = World::new(Process::One, "");
+fn a_healthy_small_server_costs_three_requests_and_the_proof_of_its_new_mail(process: Process) {
+    let mut world = World::new(process, "");
     let span = Span::new(at("2026-02-01T00:00:00Z"), at("2026-03-04T00:00:00Z"));
     world
         .shop
@@ -108,4 +104,11 @@ fn a_healthy_small_server_costs_three_requests_and_the_proof_of_its_new_mail() {
         5,
         "streams, and messages and bounces of two streams: {paths:?}"
     );
+}
+
+crate::world::both! {
+    a_failed_page_leaves_a_hole_which_the_next_poll_repairs
+    twenty_five_thousand_in_one_hour_are_counted_exactly
+    both_dst_nights_of_postmark_are_counted_exactly
+    a_healthy_small_server_costs_three_requests_and_the_proof_of_its_new_mail
 }

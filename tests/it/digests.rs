@@ -65,9 +65,8 @@ fn count(number: u64) -> String {
     hushwatch::message::words::count(number)
 }
 
-#[test]
-fn missed_days_are_one_digest_that_names_them() {
-    let mut world = World::new(Process::One, "");
+fn missed_days_are_one_digest_that_names_them(process: Process) {
+    let mut world = World::new(process, "");
     let span = Span::new(at("2026-02-20T00:00:00Z"), at("2026-03-10T00:00:00Z"));
     world
         .shop
@@ -88,4 +87,8 @@ fn missed_days_are_one_digest_that_names_them() {
         "{}",
         digests[0]
     );
+}
+
+crate::world::both! {
+    missed_days_are_one_digest_that_names_them
 }

@@ -112,9 +112,8 @@ fn the_alert_bears_its_numbers_and_its_incident() {
     );
 }
 
-#[test]
-fn one_bounce_of_one_two_three_or_nine_is_no_rate() {
-    let mut world = World::new(Process::One, "");
+fn one_bounce_of_one_two_three_or_nine_is_no_rate(process: Process) {
+    let mut world = World::new(process, "");
     world.cycle(at("2026-03-03T00:00:00Z"));
     for (index, messages) in [1u32, 2, 3, 9].into_iter().enumerate() {
         let start = at("2026-03-03T01:00:00Z") + HOUR * u32::try_from(index).expect("small");
@@ -135,9 +134,8 @@ fn one_bounce_of_one_two_three_or_nine_is_no_rate() {
     );
 }
 
-#[test]
-fn a_late_wave_is_seen_and_no_rate_passes_one() {
-    let mut world = World::new(Process::One, "");
+fn a_late_wave_is_seen_and_no_rate_passes_one(process: Process) {
+    let mut world = World::new(process, "");
     world.cycle(at("2026-03-03T00:00:00Z"));
     for n in 0..20u32 {
         let mail = Mail::new(
@@ -155,9 +153,8 @@ fn a_late_wave_is_seen_and_no_rate_passes_one() {
     assert_eq!(cycle.report["transitions"][0]["denominator"], 20);
 }
 
-#[test]
-fn complaints_over_a_tenth_of_a_percent_in_a_day_are_told_once() {
-    let mut world = world(Process::One, "", 20.0);
+fn complaints_over_a_tenth_of_a_percent_in_a_day_are_told_once(process: Process) {
+    let mut world = world(process, "", 20.0);
     world
         .shop
         .complaints("outbound", at("2026-03-03T10:20:00Z"), 2, "example.com");
@@ -168,9 +165,8 @@ fn complaints_over_a_tenth_of_a_percent_in_a_day_are_told_once() {
     assert_eq!(world.alerts().len(), 1);
 }
 
-#[test]
-fn every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait() {
-    let mut world = world(Process::One, "mode = \"digest\"", 200.0);
+fn every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait(process: Process) {
+    let mut world = world(process, "mode = \"digest\"", 200.0);
     world.hours("2026-03-03T08:00:00Z", "2026-03-03T10:00:00Z");
     world
         .shop
@@ -231,4 +227,11 @@ fn every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait() {
             .any(|a| a.contains("WAKE") && a.contains("account")),
         "{alerts:?}"
     );
+}
+
+crate::world::both! {
+    one_bounce_of_one_two_three_or_nine_is_no_rate
+    a_late_wave_is_seen_and_no_rate_passes_one
+    complaints_over_a_tenth_of_a_percent_in_a_day_are_told_once
+    every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait
 }

@@ -34,9 +34,10 @@ fn a_stop_on_a_tuesday_morning_is_told_within_four_hours_and_a_weekend_is_not() 
     }
 }
 
-#[test]
-fn mail_that_is_sent_and_not_delivered_is_told_within_three_cycles_though_most_is_never_proven() {
-    let mut world = World::new(Process::One, "");
+fn mail_that_is_sent_and_not_delivered_is_told_within_three_cycles_though_most_is_never_proven(
+    process: Process,
+) {
+    let mut world = World::new(process, "");
     let (stop, go) = (at("2026-03-03T10:20:00Z"), at("2026-03-03T16:00:00Z"));
     let span = Span::new(at("2026-02-28T00:00:00Z"), at("2026-03-04T00:00:00Z"));
     world
@@ -70,9 +71,8 @@ fn mail_that_is_sent_and_not_delivered_is_told_within_three_cycles_though_most_i
     );
 }
 
-#[test]
-fn a_healthy_week_is_quiet() {
-    let mut world = World::new(Process::One, "[rules.bounce_rate]\nconfidence = 0.95");
+fn a_healthy_week_is_quiet(process: Process) {
+    let mut world = World::new(process, "[rules.bounce_rate]\nconfidence = 0.95");
     let span = Span::new(at("2026-01-19T00:00:00Z"), at("2026-03-10T00:00:00Z"));
     world
         .shop
@@ -93,4 +93,9 @@ fn a_healthy_week_is_quiet() {
         7,
         "a digest a day and nothing else"
     );
+}
+
+crate::world::both! {
+    mail_that_is_sent_and_not_delivered_is_told_within_three_cycles_though_most_is_never_proven
+    a_healthy_week_is_quiet
 }

@@ -220,3 +220,16 @@ impl Drop for World {
         }
     }
 }
+
+/// Runs each test twice: with every cycle in one process, and with every cycle in a new one.
+macro_rules! both {
+    ($($name:ident)*) => {
+        mod in_one_process {
+            $(#[test] fn $name() { super::$name(crate::world::Process::One) })*
+        }
+        mod in_new_processes {
+            $(#[test] fn $name() { super::$name(crate::world::Process::New) })*
+        }
+    };
+}
+pub(crate) use both;
