@@ -153,6 +153,9 @@ pub struct Problem(pub String);
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        // A key may hold anything, and a problem is one line on a terminal.
+        self.0
+            .chars()
+            .try_for_each(|c| fmt::Write::write_char(f, if c.is_control() { ' ' } else { c }))
     }
 }

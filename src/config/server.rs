@@ -32,6 +32,11 @@ fn env_token(sources: &Sources, name: &str) -> TokenSource {
     }
 }
 
+fn is_variable_name(text: &str) -> bool {
+    !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 pub(super) fn read_server(
     table: &Dict,
     only: bool,
@@ -80,7 +85,12 @@ pub(super) fn read_server(
     );
     let token = match (env, file) {
         (Some(_), Some(_)) => Err("has both `token_env` and `token_file`; keep one".to_owned()),
-        (Some(name), None) => Ok(env_token(sources, &name)),
+        (Some(name), None) if is_variable_name(&name) => Ok(env_token(sources, &name)),
+        // Its value is not repeated: it may be the token itself.
+        (Some(_), None) => Err(
+            "`token_env` must be the name of an environment variable such as POSTMARK_TOKEN_SHOP"
+                .to_owned(),
+        ),
         (None, Some(path)) => Ok(TokenSource::File(token_path(sources, &path))),
         (None, None) if only => Ok(env_token(sources, "POSTMARK_SERVER_TOKEN")),
         (None, None) => Err("names no token; set `token_env` or `token_file`".to_owned()),

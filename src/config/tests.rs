@@ -131,6 +131,35 @@ fn a_misspelt_variable_is_named_with_the_right_one() {
 }
 
 #[test]
+fn a_secret_in_the_wrong_place_is_refused_and_not_repeated() {
+    let found = problems(
+        "[[server]]\nname = \"a\"\ntoken_env = \"canary-1111-2222\"",
+        &[],
+    );
+    assert!(
+        found.contains("token_env") && !found.contains("canary"),
+        "{found}"
+    );
+    let found = problems(
+        "[postmark]\nbase_url = \"https://u:canary@example.com\"",
+        &[],
+    );
+    assert!(
+        found.contains("postmark.base_url") && !found.contains("canary"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_token_file_that_is_no_file_is_not_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = TokenSource::File(folder.path().to_owned())
+        .read()
+        .expect_err("a folder");
+    assert!(error.to_string().contains("not a regular file"), "{error}");
+}
+
+#[test]
 fn http_is_for_loopback_only() {
     for host in ["127.0.0.1:8080", "localhost:1", "[::1]:9"] {
         config(

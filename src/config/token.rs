@@ -54,6 +54,12 @@ fn read_file(path: &Path) -> Result<Secret, TokenProblem> {
         TokenProblem(format!("token file {shown} cannot be read: {}", why.kind()))
     };
     let mut text = String::new();
+    // A pipe or a device might never end.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(TokenProblem(format!(
+            "token file {shown} is not a regular file: put the token in one"
+        )));
+    }
     let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(LONGEST)
         .read_to_string(&mut text)

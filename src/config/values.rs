@@ -78,6 +78,9 @@ pub(super) fn base_url(value: &Value) -> Result<String, String> {
     let text = text(value)?;
     let url = reqwest::Url::parse(&text)
         .map_err(|_| "must be a URL such as https://example.com".to_owned())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user or a password: it is shown in the log".to_owned());
+    }
     let loopback = match url.host_str() {
         Some("localhost") => true,
         Some(host) => {
