@@ -7,28 +7,38 @@ use crate::store::{Error, Problem};
 /// In order; the first brings an empty file to schema 1.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_main.sql")];
 
+/// Fails on a schema which this version does not know, and writes nothing.
+pub(super) fn refuse_newer(connection: &Connection) -> Result<(), Error> {
+    known_version(connection).map(|_| ())
+}
+
 /// Brings the schema up to date, in one transaction; leaves a newer one alone.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if version(connection)? == known {
+    if known_version(connection)? == newest() {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Read again: another process may have migrated while this one waited.
-    let found = version(&transaction)?;
-    if found > known || found < 0 {
-        return Err(Error::new(
-            "read the schema",
-            Problem::Newer { found, known },
-        ));
-    }
+    let found = known_version(&transaction)?;
     for migration in &MIGRATIONS[usize::try_from(found).unwrap_or(0)..] {
         transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", known)?;
+    transaction.pragma_update(None, "user_version", newest())?;
     Ok(transaction.commit()?)
 }
 
-fn version(connection: &Connection) -> Result<i64, Error> {
-    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+/// The schema of the file, from 0 for an empty one to [`newest`].
+fn known_version(connection: &Connection) -> Result<i64, Error> {
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = newest();
+    if (0..=known).contains(&found) {
+        Ok(found)
+    } else {
+        let problem = Problem::Newer { found, known };
+        Err(Error::new("read the schema", problem))
+    }
+}
+
+fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }

@@ -53,6 +53,8 @@ impl Sqlite {
         let connection = &self.connection;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Before anything is changed: WAL is written into the file.
+        migrate::refuse_newer(connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // An incident that was committed must survive a power cut: it may never be judged again.
         connection.pragma_update(None, "synchronous", "FULL")?;
