@@ -82,8 +82,10 @@ pub(super) fn finish(
             unknown,
             next_try_at,
         } => {
+            // One whose lease ran out may fail after another was accepted: what was told stays told.
             t.prepare_cached(
-                "UPDATE outbox SET state = 'pending', unknown = max(unknown, ?2), next_try_at = ?3 WHERE seq = ?1",
+                "UPDATE outbox SET state = 'pending', unknown = max(unknown, ?2), next_try_at = ?3
+                 WHERE seq = ?1 AND state IN ('pending', 'sending')",
             )?
             .execute((seq, unknown, next_try_at.map(|at| at.0)))?;
             why
