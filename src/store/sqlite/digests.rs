@@ -27,6 +27,12 @@ pub(super) fn last(connection: &Connection) -> Result<Option<Told>, Error> {
     Ok(told.optional()?)
 }
 
+/// A period that ends after `now` was told by a wrong clock, and would silence every digest until then.
+pub(super) fn rewind(t: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    t.execute("DELETE FROM digests WHERE until_at > ?1", [now.0])?;
+    Ok(())
+}
+
 pub(super) fn save(
     t: &Transaction<'_>,
     period: Span,

@@ -65,6 +65,15 @@ pub(super) fn follow(
     Ok(())
 }
 
+/// When a wrong clock read the details is not known; they are read anew.
+pub(super) fn rewind(t: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    t.execute(
+        "UPDATE followed SET checked_at = NULL WHERE checked_at > ?1",
+        [now.0],
+    )?;
+    Ok(())
+}
+
 pub(super) fn save_proof(
     t: &Transaction<'_>,
     server: &ServerName,

@@ -18,7 +18,9 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
 pub(super) fn latest(connection: &Connection, server: &ServerName) -> Result<Vec<Incident>, Error> {
     let bodies: Vec<String> = rows(
         connection,
-        "SELECT body, max(opened_at) FROM incidents WHERE server = ?1 GROUP BY stream, rule",
+        // The open one first: after a wrong clock, one that is over may bear a later time.
+        "SELECT body FROM (SELECT body, row_number() OVER (PARTITION BY stream, rule ORDER BY open DESC, opened_at DESC)
+         AS place FROM incidents WHERE server = ?1) WHERE place = 1",
         [&server.0],
         |row| row.get(0),
     )?;
@@ -121,20 +123,21 @@ fn save(t: &Transaction<'_>, incident: &Incident) -> Result<(), Error> {
 
 /// Instants of a wrong clock are brought back to `now`, so that nothing waits for a year that will not come.
 pub(super) fn rewind(t: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
-    let bodies: Vec<String> = rows(t, "SELECT body FROM incidents WHERE open = 1", (), |row| {
-        row.get(0)
-    })?;
+    let bodies: Vec<String> = rows(t, "SELECT body FROM incidents", (), |row| row.get(0))?;
     for body in bodies {
         let mut incident = read_incident(&body)?;
+        if incident.judged_at <= now {
+            continue;
+        }
         let past = |at: &mut Timestamp| *at = (*at).min(now);
         past(&mut incident.judged_at);
         past(&mut incident.reminded_at);
         past(&mut incident.opened_at);
-        if let IncidentState::Open {
-            within_since: Some(at),
-        } = &mut incident.state
-        {
-            past(at);
+        // Counted from a wrong instant: rather told early than never.
+        incident.quiet_until.iter_mut().for_each(past);
+        match &mut incident.state {
+            IncidentState::Open { within_since } => within_since.iter_mut().for_each(past),
+            IncidentState::Resolved { at } => past(at),
         }
         save(t, &incident)?;
     }

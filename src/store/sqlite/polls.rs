@@ -45,19 +45,35 @@ pub(super) fn rewind(t: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
             (&server, until),
         )?;
         t.execute(
-            "UPDATE servers SET first_start_at = min(first_start_at, ?2), last_cycle_at = min(last_cycle_at, ?2),
-             last_complete_at = min(last_complete_at, ?2), incomplete_since = min(incomplete_since, ?2)
-             WHERE name = ?1",
+            "UPDATE servers SET first_start_at = min(first_start_at, ?2) WHERE name = ?1",
             (&server, until),
         )?;
         t.execute(
             "DELETE FROM polls WHERE server = ?1 AND at > ?2",
             (&server, now.0),
         )?;
+        restore(t, &server, now)?;
     }
     // Retries wait on the machine's clock, which was wrong too.
     t.execute("UPDATE outbox SET next_try_at = NULL, claimed_at = NULL WHERE state IN ('pending', 'sending')", ())?;
+    super::followed::rewind(t, now)?;
+    super::digests::rewind(t, now)?;
     super::incidents::rewind(t, now)
+}
+
+/// Brings a server whose last cycle is dated after `now` back to what the polls that are left say of it.
+fn restore(t: &Transaction<'_>, server: &str, now: Timestamp) -> Result<(), Error> {
+    t.execute(
+        "UPDATE servers SET
+             last_complete_at = CASE WHEN last_complete_at <= ?2 THEN last_complete_at
+                 ELSE (SELECT max(at) FROM polls WHERE server = ?1 AND complete) END,
+             (last_cycle_at, reason) = (SELECT max(at), reason FROM polls WHERE server = ?1),
+             (incomplete_since, incomplete_cycles) = (SELECT min(p.at), count(*) FROM polls p WHERE p.server = ?1
+                 AND p.at > coalesce((SELECT max(c.at) FROM polls c WHERE c.server = ?1 AND c.complete), ?3))
+         WHERE name = ?1 AND last_cycle_at > ?2",
+        (server, now.0, Timestamp::MIN.0),
+    )?;
+    Ok(())
 }
 
 pub(super) fn server(
