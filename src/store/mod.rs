@@ -1,6 +1,8 @@
 //! What was seen, judged and is to be told. The only room that knows SQL; the words of its face are those of the domain.
 
 mod backend;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod sqlite;
 #[cfg(test)]

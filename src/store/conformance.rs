@@ -1,0 +1,204 @@
+//! What every backend must do, as facts over `&mut dyn Backend`, and what only a file can get wrong.
+
+mod clock;
+mod file;
+mod followed;
+mod incidents;
+mod ledger;
+mod mail;
+mod outbox;
+
+use std::time::Duration;
+
+use crate::model::{
+    Bounce, History, MINUTE, Mail, ServerName, Span, Status, StreamId, Ticks, Timestamp,
+};
+use crate::store::{Backend, NewMessage, PollRow, ServerState, Sqlite};
+
+/// A full hour in November 2023, from which the facts count their time.
+const T0: Timestamp = Timestamp::from_secs(1_700_002_800);
+const LEASE: Duration = Duration::from_secs(120);
+
+/// Runs each fact on a new database of each backend.
+macro_rules! facts {
+    ($($room:ident: $($fact:ident)+;)+) => {
+        mod on_sqlite {
+            $(mod $room {
+                $(#[test]
+                fn $fact() {
+                    super::super::on_sqlite(super::super::$room::$fact);
+                })+
+            })+
+        }
+    };
+}
+
+facts! {
+    mail:
+        a_message_listed_twice_counts_once
+        a_message_twice_in_one_batch_counts_once
+        a_bounce_listed_twice_counts_once
+        streams_and_servers_are_apart
+        counts_are_exact_at_cuts_that_divide_a_minute
+        hours_know_their_first_and_last_message
+        coverage_claims_merge_and_are_read_back
+        a_claim_between_two_joins_them
+        a_bounce_before_its_message_gets_its_send_time
+        a_bounce_after_its_message_has_its_send_time
+        a_bounce_without_a_message_is_a_mark_of_its_own
+        history_begins_with_the_first_start
+        history_begins_with_the_oldest_message
+        pruning_keeps_hours_but_drops_rows
+        pruning_a_second_time_changes_nothing
+        streams_that_vanish_are_no_longer_watched
+        recent_events_are_told_newest_first;
+    ledger:
+        any_batches_count_as_a_ledger_does
+        any_claims_are_a_coverage;
+    followed:
+        a_draw_is_open_until_it_is_delivered
+        a_draw_that_is_known_is_left_as_it_is
+        a_proof_without_news_leaves_it_open
+        a_counting_bounce_closes_it
+        a_soft_bounce_does_not_close_it
+        what_is_too_old_is_given_up
+        what_cannot_be_read_leaves_the_sample;
+    incidents:
+        a_judgement_is_read_back
+        a_judgement_is_committed_whole_or_not_at_all
+        a_rule_and_stream_have_one_open_incident
+        one_may_close_as_the_next_opens
+        the_open_incident_is_the_latest
+        the_latest_of_each_rule_and_stream_is_told
+        transitions_are_told_in_order_of_their_instants
+        polls_are_told_newest_first
+        pruning_keeps_open_incidents;
+    outbox:
+        rows_are_due_in_the_order_they_were_written
+        a_claimed_row_is_left_alone_within_its_lease
+        a_failed_row_stays_pending
+        an_accepted_row_never_comes_back
+        a_late_failure_does_not_undo_an_acceptance
+        a_digest_is_written_once_a_period
+        a_digest_may_be_written_again
+        an_older_period_is_not_told_after_a_newer_one
+        pruning_keeps_what_was_not_accepted;
+    clock:
+        rewinding_forgets_coverage_from_after_the_last_good_cycle
+        rewinding_brings_back_the_state_of_the_last_good_cycle
+        rewinding_with_no_good_cycle_forgets_them_all
+        rewinding_a_right_clock_changes_nothing
+        rewinding_frees_what_waits_for_a_wrong_year
+        rewinding_brings_incidents_back_to_now
+        rewinding_brings_closed_incidents_back_too
+        rewinding_lets_the_next_digest_be_written
+        rewinding_forgets_when_followed_mail_was_read;
+}
+
+fn on_sqlite(fact: impl FnOnce(&mut dyn Backend)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut sqlite = Sqlite::open(&folder.path().join("hushwatch.db")).expect("a new database");
+    fact(&mut sqlite);
+}
+
+/// So many seconds after [`T0`].
+fn at(seconds: i64) -> Timestamp {
+    Timestamp(T0.0 + seconds * 1000)
+}
+
+fn span(from: i64, until: i64) -> Span {
+    Span::new(at(from), at(until))
+}
+
+fn shop() -> ServerName {
+    "shop".into()
+}
+
+fn outbound() -> StreamId {
+    "outbound".into()
+}
+
+fn mail(id: &str, sent_at: Timestamp) -> Mail {
+    Mail {
+        id: id.to_owned(),
+        stream: outbound(),
+        sent_at,
+        status: Status::Sent,
+        tag: Some("receipt".to_owned()),
+        recipients: vec!["someone@example.com".to_owned()],
+    }
+}
+
+fn bounce(id: i64, kind: &str, message: Option<&str>, at: Timestamp) -> Bounce {
+    Bounce {
+        id,
+        stream: outbound(),
+        message: message.map(str::to_owned),
+        kind: kind.to_owned(),
+        at,
+        recipient: "gone@example.com".to_owned(),
+        tag: Some("receipt".to_owned()),
+        description: "The server could not deliver the message.".to_owned(),
+    }
+}
+
+/// Saves to `shop/outbound`; the positions of what was new.
+fn save(b: &mut dyn Backend, mails: &[Mail], covered: Option<Span>) -> Vec<usize> {
+    b.save_messages(&shop(), &outbound(), mails, covered)
+        .expect("saved messages")
+        .new
+}
+
+fn save_bounces(b: &mut dyn Backend, bounces: &[Bounce]) -> Vec<usize> {
+    b.save_bounces(&shop(), &outbound(), bounces, None)
+        .expect("saved bounces")
+        .new
+}
+
+fn history(b: &mut dyn Backend, range: Span, cuts: &[Timestamp]) -> History {
+    b.history(&shop(), &outbound(), range, cuts)
+        .expect("a history")
+}
+
+/// What a history of whole minutes knows to be sent from `from` to `until` minutes after [`T0`].
+fn sent(b: &mut dyn Backend, from: u32, until: u32) -> u64 {
+    let range = Span::new(T0 + from * MINUTE, T0 + until * MINUTE);
+    let ticks: Ticks = history(b, range, &[]).sent;
+    ticks.count(range)
+}
+
+/// A poll of `shop` at `now`, after `before`, as the shell records it.
+fn poll(
+    before: &ServerState,
+    now: Timestamp,
+    complete: bool,
+) -> (ServerName, ServerState, PollRow) {
+    let mut state = before.clone();
+    state.last_cycle_at = Some(now);
+    state.reason = (!complete).then(|| "HTTP 503".to_owned());
+    if complete {
+        state.last_complete_at = Some(now);
+        state.incomplete_since = None;
+        state.incomplete_cycles = 0;
+    } else {
+        state.incomplete_since = state.incomplete_since.or(Some(now));
+        state.incomplete_cycles += 1;
+    }
+    let row = PollRow {
+        at: now,
+        requests: 4,
+        complete,
+        reason: state.reason.clone(),
+    };
+    (shop(), state, row)
+}
+
+fn message(text: &str) -> NewMessage {
+    NewMessage {
+        kind: "alert".to_owned(),
+        incident: None,
+        channel: String::new(),
+        text: text.to_owned(),
+        body: format!(r#"{{"text":"{text}"}}"#),
+    }
+}

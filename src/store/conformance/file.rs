@@ -1,0 +1,104 @@
+//! What only a file can get wrong.
+
+use std::path::Path;
+
+use crate::store::{Backend, CycleLock, Error, Problem, Sqlite};
+
+use super::{T0, at, mail, save, sent, shop};
+
+fn refused(path: &Path) -> Error {
+    match Sqlite::open(path) {
+        Ok(_) => panic!("{} must not open", path.display()),
+        Err(error) => error,
+    }
+}
+
+/// Names of what lies in the folder of `path`.
+fn beside(path: &Path) -> Vec<String> {
+    let folder = path.parent().expect("a folder").read_dir().expect("read");
+    folder
+        .map(|entry| entry.expect("an entry").file_name())
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn what_was_stored_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hushwatch.db");
+    let mut first = Sqlite::open(&path).expect("created");
+    save(&mut first, &[mail("m1", at(5))], None);
+    first.server(&shop(), T0).expect("started");
+    drop(first);
+    let mut second = Sqlite::open(&path).expect("opened again");
+    assert_eq!(sent(&mut second, 0, 1), 1);
+    assert_eq!(second.first_start_at().expect("read"), Some(T0));
+}
+
+#[test]
+fn two_processes_may_work_on_one_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hushwatch.db");
+    let mut one = Sqlite::open(&path).expect("created");
+    let mut other = Sqlite::open(&path).expect("opened");
+    save(&mut one, &[mail("m1", at(5))], None);
+    assert_eq!(
+        save(&mut other, &[mail("m1", at(5)), mail("m2", at(6))], None),
+        [1]
+    );
+    assert_eq!(sent(&mut one, 0, 1), 2);
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("newer.db");
+    let newer = rusqlite::Connection::open(&path).expect("created");
+    newer
+        .execute_batch("CREATE TABLE future (x); PRAGMA user_version = 99;")
+        .expect("written");
+    drop(newer);
+    let before = std::fs::read(&path).expect("read");
+    let error = refused(&path);
+    assert!(
+        matches!(error.problem(), Problem::Newer { found: 99, .. }),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(&path).expect("read"), before);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    for bytes in [b"hello".to_vec(), vec![b'#'; 5000]] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, &bytes).expect("written");
+        let error = refused(&path);
+        assert!(matches!(error.problem(), Problem::Damaged(_)), "{error}");
+        assert!(error.to_string().contains("notes.txt"), "{error}");
+        assert_eq!(std::fs::read(&path).expect("read"), bytes);
+        assert_eq!(beside(&path), ["notes.txt"]);
+    }
+}
+
+#[test]
+fn a_folder_that_is_missing_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("missing").join("hushwatch.db");
+    let error = refused(&path);
+    assert!(matches!(error.problem(), Problem::Unopenable(_)), "{error}");
+    let error = CycleLock::try_take(&path).expect_err("no folder for the lock");
+    assert!(matches!(error.problem(), Problem::Unopenable(_)), "{error}");
+}
+
+#[test]
+fn one_cycle_at_a_time_holds_the_lock() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hushwatch.db");
+    let take = || CycleLock::try_take(&path).expect("asked");
+    let first = take();
+    assert!(first.is_some());
+    assert!(take().is_none(), "held");
+    drop(first);
+    assert!(take().is_some(), "free again");
+}

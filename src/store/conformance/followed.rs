@@ -1,0 +1,112 @@
+//! The life of followed mail.
+
+use crate::model::{Followed, Proof, Status, Timestamp};
+use crate::store::{Backend, Draw, FollowedMail};
+
+use super::{at, bounce, history, outbound, save_bounces, shop, span};
+
+fn follow(b: &mut dyn Backend, id: &str, sent_at: Timestamp) {
+    let draw = Draw {
+        id: id.to_owned(),
+        sent_at,
+        tag: Some("receipt".to_owned()),
+        recipient: "someone@example.com".to_owned(),
+    };
+    b.follow(&shop(), &outbound(), &[draw]).expect("followed");
+}
+
+fn open(b: &mut dyn Backend, give_up_before: Timestamp) -> Vec<FollowedMail> {
+    b.open_followed(&shop(), &outbound(), give_up_before)
+        .expect("read")
+}
+
+fn open_ids(b: &mut dyn Backend) -> Vec<String> {
+    open(b, Timestamp::MIN).into_iter().map(|f| f.id).collect()
+}
+
+fn prove(b: &mut dyn Backend, id: &str, proof: Option<&Proof>, now: Timestamp) {
+    b.save_proof(&shop(), &outbound(), id, proof, now)
+        .expect("saved the proof");
+}
+
+fn proof(delivered_at: Option<Timestamp>, status: Status) -> Proof {
+    Proof {
+        delivered_at,
+        bounced_at: None,
+        status,
+    }
+}
+
+fn known(b: &mut dyn Backend) -> Vec<Followed> {
+    history(b, span(0, 3600), &[]).followed
+}
+
+pub(super) fn a_draw_is_open_until_it_is_delivered(b: &mut dyn Backend) {
+    let id = "21895802-5d50-442b-b039-27cf5b462c54";
+    follow(b, "later", at(9));
+    follow(b, id, at(5));
+    assert_eq!(open_ids(b), [id, "later"], "in order of sending");
+    prove(b, id, Some(&proof(Some(at(8)), Status::Sent)), at(60));
+    assert_eq!(open_ids(b), ["later"]);
+    let followed = known(b)[0];
+    assert_eq!(followed.delivered_at, Some(at(8)));
+    assert_eq!(followed.checked_at, Some(at(60)));
+    let delivery = &b.recent(at(100), 5).expect("read")[0];
+    assert_eq!(delivery.class, None);
+    assert_eq!(delivery.message.as_deref(), Some(id));
+    assert_eq!(delivery.at, at(8));
+}
+
+pub(super) fn a_draw_that_is_known_is_left_as_it_is(b: &mut dyn Backend) {
+    follow(b, "m1", at(5));
+    prove(b, "m1", Some(&proof(Some(at(8)), Status::Sent)), at(60));
+    follow(b, "m1", at(5));
+    assert_eq!(open_ids(b), Vec::<String>::new());
+    assert_eq!(known(b).len(), 1);
+}
+
+pub(super) fn a_proof_without_news_leaves_it_open(b: &mut dyn Backend) {
+    follow(b, "m1", at(5));
+    prove(b, "m1", Some(&proof(None, Status::Queued)), at(60));
+    assert_eq!(open(b, at(0))[0].checked_at, Some(at(60)));
+    assert!(known(b)[0].queued);
+    prove(b, "m1", Some(&proof(None, Status::Sent)), at(90));
+    assert_eq!(open(b, at(0))[0].checked_at, Some(at(90)));
+    assert!(!known(b)[0].queued);
+}
+
+pub(super) fn a_counting_bounce_closes_it(b: &mut dyn Backend) {
+    follow(b, "m1", at(5));
+    follow(b, "m2", at(6));
+    let bounces = [
+        bounce(1, "Blocked", Some("m1"), at(40)),
+        bounce(2, "HardBounce", Some("m1"), at(20)),
+    ];
+    save_bounces(b, &bounces);
+    assert_eq!(open_ids(b), ["m2"]);
+    assert_eq!(known(b)[0].bounced_at, Some(at(20)), "the earliest");
+}
+
+pub(super) fn a_soft_bounce_does_not_close_it(b: &mut dyn Backend) {
+    follow(b, "m1", at(5));
+    save_bounces(b, &[bounce(1, "SoftBounce", Some("m1"), at(20))]);
+    assert_eq!(open_ids(b), ["m1"]);
+    assert_eq!(known(b)[0].bounced_at, None);
+}
+
+pub(super) fn what_is_too_old_is_given_up(b: &mut dyn Backend) {
+    follow(b, "old", at(5));
+    follow(b, "new", at(10));
+    let left = open(b, at(10));
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].id, "new");
+    assert_eq!(open_ids(b), ["new"], "given up once is given up");
+    assert_eq!(known(b).len(), 2, "it still says that nothing came");
+}
+
+pub(super) fn what_cannot_be_read_leaves_the_sample(b: &mut dyn Backend) {
+    follow(b, "m1", at(5));
+    prove(b, "m1", None, at(60));
+    assert_eq!(open_ids(b), Vec::<String>::new());
+    assert_eq!(known(b), []);
+}

@@ -1,0 +1,230 @@
+//! Incidents, their steps, and the one transaction of a judgement.
+
+use crate::model::{
+    Evidence, Incident, IncidentState, Rule, Severity, Step, Timestamp, Transition,
+};
+use crate::store::{Backend, Judgement};
+
+use super::{T0, at, message, poll, shop, span};
+
+pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
+    Incident {
+        id: id.to_owned(),
+        server: shop(),
+        stream: (!rule.is_of_server()).then(super::outbound),
+        rule,
+        severity: Severity::Warn,
+        opened_at,
+        state: IncidentState::Open { within_since: None },
+        judged_at: opened_at,
+        told: true,
+        quiet_until: None,
+        reminded_at: opened_at,
+        last_event_at: None,
+        events: 0,
+        evidence: Evidence::Blind {
+            since: opened_at,
+            cycles: 2,
+            reason: "HTTP 503".to_owned(),
+        },
+    }
+}
+
+pub(super) fn resolved(incident: &Incident, now: Timestamp) -> Incident {
+    Incident {
+        state: IncidentState::Resolved { at: now },
+        judged_at: now,
+        ..incident.clone()
+    }
+}
+
+pub(super) fn keep(b: &mut dyn Backend, incidents: &[Incident]) {
+    let judgement = Judgement {
+        incidents: incidents.to_vec(),
+        ..Judgement::default()
+    };
+    b.commit(&judgement).expect("committed");
+}
+
+fn step(incident: &Incident, step: Step, now: Timestamp) -> (Transition, String) {
+    let transition = Transition {
+        at: now,
+        incident: incident.clone(),
+        step,
+        told: true,
+    };
+    (transition, format!("{} {}", incident.id, step.name()))
+}
+
+/// The first poll of `shop`, at which `incidents` open and are told.
+fn opening(b: &mut dyn Backend, incidents: &[Incident], now: Timestamp) -> Judgement {
+    let before = b.server(&shop(), T0).expect("started");
+    Judgement {
+        servers: vec![poll(&before, now, true)],
+        incidents: incidents.to_vec(),
+        transitions: incidents
+            .iter()
+            .map(|i| step(i, Step::Opened, now))
+            .collect(),
+        messages: incidents.iter().map(|i| message(&i.id)).collect(),
+    }
+}
+
+pub(super) fn a_judgement_is_read_back(b: &mut dyn Backend) {
+    let opened = incident("abc123", Rule::BounceRate, at(60));
+    let judgement = opening(b, std::slice::from_ref(&opened), at(60));
+    b.commit(&judgement).expect("committed");
+
+    assert_eq!(b.incidents(&shop()).expect("read"), judgement.incidents);
+    assert_eq!(b.incident("abc123").expect("read"), Some(opened));
+    assert_eq!(b.incident("other").expect("read"), None);
+    let rows = b.transitions(span(0, 61)).expect("read");
+    assert_eq!(rows[0].transition, judgement.transitions[0].0);
+    assert_eq!(rows[0].text, "abc123 opened");
+    let due = b.due(at(60), super::LEASE).expect("read");
+    assert_eq!(due[0].message, judgement.messages[0]);
+    assert_eq!((due[0].created_at, due[0].attempts), (at(60), 0));
+    assert_eq!(
+        b.server(&shop(), at(900)).expect("read"),
+        judgement.servers[0].1
+    );
+    assert_eq!(b.last_cycle_at().expect("read"), Some(at(60)));
+}
+
+pub(super) fn a_judgement_is_committed_whole_or_not_at_all(b: &mut dyn Backend) {
+    keep(b, &[incident("first", Rule::BounceRate, at(0))]);
+    let start = b.server(&shop(), T0).expect("started");
+    let fits = incident("fits", Rule::SpamRate, at(60));
+    let second = incident("second", Rule::BounceRate, at(60));
+    let judgement = opening(b, &[fits.clone(), second], at(60));
+    b.commit(&judgement).expect_err("a rule and stream has one");
+
+    // A step of an incident that nobody knows fails only after the incidents were written.
+    let mut orphan = opening(b, &[fits], at(60));
+    let unknown = incident("unknown", Rule::SendSilence, at(60));
+    orphan
+        .transitions
+        .push(step(&unknown, Step::Opened, at(60)));
+    b.commit(&orphan).expect_err("no such incident");
+
+    let ids: Vec<_> = b.incidents(&shop()).expect("read");
+    assert_eq!(ids.len(), 1);
+    assert_eq!(ids[0].id, "first");
+    assert_eq!(b.transitions(span(0, 900)).expect("read"), []);
+    assert_eq!(b.pending().expect("read"), 0);
+    assert_eq!(b.polls(&shop(), 9).expect("read"), []);
+    assert_eq!(b.server(&shop(), at(900)).expect("read"), start);
+}
+
+pub(super) fn a_rule_and_stream_have_one_open_incident(b: &mut dyn Backend) {
+    for rule in [Rule::Blind, Rule::BounceRate] {
+        let one = incident(&format!("{rule}1"), rule, at(0));
+        keep(b, std::slice::from_ref(&one));
+        keep(b, &[one]);
+        let two = Judgement {
+            incidents: vec![incident(&format!("{rule}2"), rule, at(9))],
+            ..Judgement::default()
+        };
+        b.commit(&two).expect_err("one is open");
+    }
+    let elsewhere = Incident {
+        stream: Some("news".into()),
+        ..incident("news", Rule::BounceRate, at(9))
+    };
+    keep(b, &[elsewhere]);
+    assert_eq!(b.incidents(&shop()).expect("read").len(), 3);
+}
+
+pub(super) fn one_may_close_as_the_next_opens(b: &mut dyn Backend) {
+    let first = incident("z-first", Rule::BounceRate, at(0));
+    let next = incident("a-next", Rule::BounceRate, at(60));
+    keep(b, std::slice::from_ref(&first));
+    keep(b, &[next.clone(), resolved(&first, at(60))]);
+    assert_eq!(b.incidents(&shop()).expect("read"), [next]);
+}
+
+pub(super) fn the_open_incident_is_the_latest(b: &mut dyn Backend) {
+    let gone = incident("a", Rule::BounceRate, at(60));
+    let stands = incident("b", Rule::BounceRate, at(60));
+    let older = incident("c", Rule::SpamRate, at(10));
+    let newer = incident("d", Rule::SpamRate, at(60));
+    keep(b, &[resolved(&gone, at(60)), resolved(&newer, at(90))]);
+    keep(b, &[stands.clone(), older.clone()]);
+    let mut latest = b.incidents(&shop()).expect("read");
+    latest.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(latest, [stands, older]);
+}
+
+pub(super) fn the_latest_of_each_rule_and_stream_is_told(b: &mut dyn Backend) {
+    let first = resolved(&incident("a", Rule::BounceRate, at(0)), at(30));
+    let last = resolved(&incident("b", Rule::BounceRate, at(60)), at(90));
+    let blind = incident("c", Rule::Blind, at(10));
+    keep(b, &[last.clone(), first, blind.clone()]);
+    let mut latest = b.incidents(&shop()).expect("read");
+    latest.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(latest, [last, blind]);
+    assert_eq!(b.incidents(&"blog".into()).expect("read"), []);
+}
+
+pub(super) fn transitions_are_told_in_order_of_their_instants(b: &mut dyn Backend) {
+    let one = incident("a", Rule::BounceRate, at(0));
+    keep(b, std::slice::from_ref(&one));
+    let steps = [
+        (at(60), Step::Escalated),
+        (at(30), Step::Opened),
+        (at(60), Step::Resolved),
+    ];
+    let judgement = Judgement {
+        transitions: steps.map(|(now, taken)| step(&one, taken, now)).to_vec(),
+        ..Judgement::default()
+    };
+    b.commit(&judgement).expect("committed");
+    let steps = |b: &mut dyn Backend, within| -> Vec<Step> {
+        let rows = b.transitions(within).expect("read");
+        rows.iter().map(|row| row.transition.step).collect()
+    };
+    assert_eq!(
+        steps(b, span(30, 61)),
+        [Step::Opened, Step::Escalated, Step::Resolved]
+    );
+    assert_eq!(steps(b, span(30, 60)), [Step::Opened]);
+}
+
+pub(super) fn polls_are_told_newest_first(b: &mut dyn Backend) {
+    let mut state = b.server(&shop(), T0).expect("started");
+    for (now, complete) in [(0, true), (60, false), (120, false), (120, false)] {
+        let polled = poll(&state, at(now), complete);
+        state = polled.1.clone();
+        let judgement = Judgement {
+            servers: vec![polled],
+            ..Judgement::default()
+        };
+        b.commit(&judgement).expect("committed");
+    }
+    let polls = b.polls(&shop(), 2).expect("read");
+    let told: Vec<_> = polls.iter().map(|p| (p.at, p.complete)).collect();
+    assert_eq!(told, [(at(120), false), (at(60), false)]);
+    assert_eq!(b.server(&shop(), at(900)).expect("read"), state);
+}
+
+pub(super) fn pruning_keeps_open_incidents(b: &mut dyn Backend) {
+    let stands = incident("stands", Rule::BounceRate, at(0));
+    let gone = resolved(&incident("gone", Rule::SpamRate, at(0)), at(30));
+    let judgement = Judgement {
+        incidents: vec![stands.clone(), gone.clone()],
+        transitions: vec![
+            step(&stands, Step::Opened, at(0)),
+            step(&gone, Step::Resolved, at(30)),
+        ],
+        ..Judgement::default()
+    };
+    b.commit(&judgement).expect("committed");
+    b.prune(at(90), at(20)).expect("pruned");
+    assert!(
+        b.incident("gone").expect("read").is_some(),
+        "its last step is kept"
+    );
+    b.prune(at(90), at(90)).expect("pruned");
+    assert_eq!(b.incidents(&shop()).expect("read"), [stands]);
+    assert_eq!(b.transitions(span(0, 900)).expect("read"), []);
+}

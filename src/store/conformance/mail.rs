@@ -1,0 +1,231 @@
+//! Messages, bounces and the aggregates over them.
+
+use crate::model::{BounceClass, Kind, Span, Timestamp};
+use crate::store::Backend;
+
+use super::{T0, at, bounce, history, mail, outbound, save, save_bounces, sent, shop, span};
+
+pub(super) fn a_message_listed_twice_counts_once(b: &mut dyn Backend) {
+    let mails = [mail("m1", at(5)), mail("m2", at(70))];
+    assert_eq!(save(b, &mails, None), [0, 1]);
+    assert_eq!(save(b, &[mails[1].clone(), mail("m3", at(71))], None), [1]);
+    assert_eq!(save(b, &mails, None), Vec::<usize>::new());
+    let known = history(b, span(0, 3600), &[]);
+    assert_eq!(known.sent.count(span(0, 3600)), 3);
+    assert_eq!(known.hours.iter().map(|h| h.sent).sum::<u64>(), 3);
+}
+
+pub(super) fn a_message_twice_in_one_batch_counts_once(b: &mut dyn Backend) {
+    let twice = [mail("m1", at(5)), mail("m1", at(5))];
+    assert_eq!(save(b, &twice, None), [0]);
+    assert_eq!(sent(b, 0, 60), 1);
+}
+
+pub(super) fn a_bounce_listed_twice_counts_once(b: &mut dyn Backend) {
+    let first = bounce(1 << 54, "HardBounce", Some("m1"), at(5));
+    let next = bounce((1 << 54) + 1, "SpamComplaint", Some("m2"), at(6));
+    assert_eq!(save_bounces(b, std::slice::from_ref(&first)), [0]);
+    assert_eq!(save_bounces(b, &[first.clone(), next, first]), [1]);
+    let marks = history(b, span(0, 60), &[]).marks;
+    let told: Vec<_> = marks.iter().map(|m| (m.at, m.class)).collect();
+    assert_eq!(
+        told,
+        [(at(5), BounceClass::Hard), (at(6), BounceClass::Complaint)]
+    );
+}
+
+pub(super) fn streams_and_servers_are_apart(b: &mut dyn Backend) {
+    let mails = [mail("m1", at(5))];
+    for (server, stream) in [("shop", "outbound"), ("shop", "news"), ("blog", "outbound")] {
+        let new = b
+            .save_messages(&server.into(), &stream.into(), &mails, Some(span(0, 60)))
+            .expect("saved");
+        assert_eq!(new.new, [0], "{server}/{stream} has not seen it");
+    }
+    assert_eq!(sent(b, 0, 60), 1);
+    let other = b.coverage(&"blog".into(), &"news".into(), Kind::Messages);
+    assert_eq!(other.expect("read").spans(), []);
+}
+
+pub(super) fn counts_are_exact_at_cuts_that_divide_a_minute(b: &mut dyn Backend) {
+    let seconds = [0, 10, 10, 59, 60, 90, 119, 120];
+    let mails: Vec<_> = (0..)
+        .zip(seconds)
+        .map(|(n, second)| mail(&format!("m{n}"), at(second)))
+        .collect();
+    save(b, &mails, None);
+    for (from, until, expected) in [
+        (0, 10, 1),
+        (10, 11, 2),
+        (11, 59, 0),
+        (59, 61, 2),
+        (61, 119, 1),
+        (90, 121, 3),
+        (0, 121, 8),
+    ] {
+        let range = span(from, until);
+        let by_range = history(b, range, &[]).sent.count(range);
+        let by_cuts = history(b, span(-600, 600), &[range.from, range.until]);
+        assert_eq!(by_range, expected, "range {from}..{until}");
+        assert_eq!(by_cuts.sent.count(range), expected, "cuts {from}, {until}");
+        assert_eq!(by_cuts.sent.count(span(-600, 600)), 8);
+    }
+}
+
+pub(super) fn hours_know_their_first_and_last_message(b: &mut dyn Backend) {
+    save(b, &[mail("m1", at(600)), mail("m2", at(4000))], None);
+    save(b, &[mail("m3", at(90)), mail("m4", at(3599))], None);
+    let hours = history(b, span(3000, 7200), &[]).hours;
+    let told: Vec<_> = hours
+        .iter()
+        .map(|h| (h.start, h.sent, h.first_at, h.last_at))
+        .collect();
+    assert_eq!(
+        told,
+        [(T0, 3, at(90), at(3599)), (at(3600), 1, at(4000), at(4000))]
+    );
+}
+
+pub(super) fn coverage_claims_merge_and_are_read_back(b: &mut dyn Backend) {
+    for claim in [
+        span(0, 10),
+        span(10, 20),
+        span(15, 30),
+        span(40, 50),
+        span(45, 45),
+    ] {
+        save(b, &[], Some(claim));
+    }
+    b.save_bounces(&shop(), &outbound(), &[], Some(span(0, 100)))
+        .expect("claimed");
+    let mut coverage = |kind| b.coverage(&shop(), &outbound(), kind).expect("read");
+    let messages = coverage(Kind::Messages);
+    let bounces = coverage(Kind::Bounces);
+    assert_eq!(messages.spans(), [span(0, 30), span(40, 50)]);
+    assert_eq!(bounces.spans(), [span(0, 100)]);
+    let known = history(b, span(0, 60), &[]);
+    assert_eq!((known.messages, known.bounces), (messages, bounces));
+}
+
+pub(super) fn a_claim_between_two_joins_them(b: &mut dyn Backend) {
+    for claim in [span(0, 10), span(20, 30), span(40, 50), span(10, 40)] {
+        save(b, &[], Some(claim));
+    }
+    let coverage = b.coverage(&shop(), &outbound(), Kind::Messages);
+    assert_eq!(coverage.expect("read").spans(), [span(0, 50)]);
+}
+
+pub(super) fn a_bounce_before_its_message_gets_its_send_time(b: &mut dyn Backend) {
+    let id = "21895802-5d50-442b-b039-27cf5b462c54";
+    save_bounces(b, &[bounce(1, "HardBounce", Some(id), at(70))]);
+    save(b, &[mail("another", at(2))], None);
+    assert_eq!(history(b, span(0, 100), &[]).marks[0].sent_at, None);
+    save(b, &[mail(id, at(9))], None);
+    let mark = &history(b, span(0, 100), &[]).marks[0];
+    assert_eq!(mark.sent_at, Some(at(9)));
+    assert_eq!(mark.message, id);
+}
+
+pub(super) fn a_bounce_after_its_message_has_its_send_time(b: &mut dyn Backend) {
+    save(b, &[mail("m1", at(9))], None);
+    save_bounces(b, &[bounce(1, "Blocked", Some("m1"), at(70))]);
+    assert_eq!(history(b, span(0, 100), &[]).marks[0].sent_at, Some(at(9)));
+}
+
+pub(super) fn a_bounce_without_a_message_is_a_mark_of_its_own(b: &mut dyn Backend) {
+    let bounces = [1, 2].map(|id| bounce(id, "HardBounce", None, at(id)));
+    save_bounces(b, &bounces);
+    let known = history(b, span(0, 100), &[]);
+    assert_eq!(known.marked_in(&[span(0, 100)], |_| true).messages, 2);
+}
+
+pub(super) fn history_begins_with_the_first_start(b: &mut dyn Backend) {
+    save(b, &[], Some(span(-600, 0)));
+    assert_eq!(history(b, span(-600, 0), &[]).begins, None);
+    assert_eq!(b.first_start_at().expect("read"), None);
+    b.server(&shop(), at(0)).expect("started");
+    b.server(&shop(), at(3600)).expect("went on");
+    b.server(&"blog".into(), at(7200)).expect("started later");
+    assert_eq!(history(b, span(-600, 0), &[]).begins, Some(at(0)));
+    assert_eq!(b.first_start_at().expect("read"), Some(at(0)));
+}
+
+pub(super) fn history_begins_with_the_oldest_message(b: &mut dyn Backend) {
+    b.server(&shop(), at(0)).expect("started");
+    save(b, &[mail("m1", at(50))], None);
+    assert_eq!(history(b, span(0, 60), &[]).begins, Some(at(0)));
+    save(b, &[mail("m2", at(-500)), mail("m3", at(-90))], None);
+    assert_eq!(history(b, span(0, 60), &[]).begins, Some(at(-500)));
+    b.prune(at(-100), at(-7200)).expect("pruned");
+    let begins = history(b, span(0, 60), &[]).begins;
+    assert_eq!(begins, Some(at(-500)), "pruning does not shorten it");
+}
+
+pub(super) fn pruning_keeps_hours_but_drops_rows(b: &mut dyn Backend) {
+    let mails = [
+        mail("old", at(30)),
+        mail("cut", at(3690)),
+        mail("new", at(3710)),
+    ];
+    save(b, &mails, Some(span(0, 4000)));
+    save_bounces(b, &[bounce(1, "HardBounce", Some("old"), at(40))]);
+    b.prune(at(3700), at(-86_400)).expect("pruned");
+    let known = history(b, span(0, 4000), &[at(3700)]);
+    assert_eq!(known.hours.iter().map(|h| h.sent).sum::<u64>(), 3);
+    assert_eq!(known.sent.count(span(0, 3600)), 0);
+    assert_eq!(known.sent.count(span(3700, 4000)), 1);
+    assert_eq!(known.marks, []);
+    assert_eq!(known.messages.spans(), [span(0, 4000)]);
+
+    b.prune(at(3700), at(3600)).expect("pruned");
+    let hours = history(b, span(0, 4000), &[]).hours;
+    assert_eq!(
+        hours.iter().map(|h| h.start).collect::<Vec<_>>(),
+        [at(3600)]
+    );
+}
+
+pub(super) fn pruning_a_second_time_changes_nothing(b: &mut dyn Backend) {
+    let mails = [mail("old", at(30)), mail("new", at(3710))];
+    save(b, &mails, Some(span(0, 4000)));
+    b.prune(at(3700), at(0)).expect("pruned");
+    let once = history(b, span(0, 4000), &[at(3700)]);
+    b.prune(at(3700), at(0)).expect("pruned");
+    assert_eq!(history(b, span(0, 4000), &[at(3700)]), once);
+}
+
+pub(super) fn streams_that_vanish_are_no_longer_watched(b: &mut dyn Backend) {
+    let all = ["news", "outbound"].map(Into::into);
+    b.save_streams(&shop(), &all).expect("saved");
+    assert_eq!(b.streams(&shop()).expect("read"), all);
+    save(b, &[mail("m1", at(5))], None);
+    b.save_streams(&shop(), &all[..1]).expect("saved");
+    assert_eq!(b.streams(&shop()).expect("read"), all[..1]);
+    assert_eq!(sent(b, 0, 60), 1, "its past is kept");
+    b.save_streams(&shop(), &all).expect("saved");
+    assert_eq!(b.streams(&shop()).expect("read"), all);
+    assert_eq!(b.streams(&"blog".into()).expect("read"), []);
+}
+
+pub(super) fn recent_events_are_told_newest_first(b: &mut dyn Backend) {
+    let bounces = [
+        bounce(7, "HardBounce", Some("m1"), at(10)),
+        bounce(8, "SpamComplaint", None, at(30)),
+        bounce(9, "AutoResponder", Some("m2"), at(35)),
+        bounce(10, "HardBounce", Some("m3"), at(90)),
+    ];
+    save_bounces(b, &bounces);
+    let told: Vec<(i64, Timestamp)> = b
+        .recent(at(60), 10)
+        .expect("read")
+        .into_iter()
+        .map(|event| (event.id, event.at))
+        .collect();
+    assert_eq!(told, [(8, at(30)), (7, at(10))]);
+    let newest = &b.recent(at(60), 1).expect("read")[0];
+    assert_eq!(newest.class, Some(BounceClass::Complaint));
+    assert_eq!(newest.recipient.as_deref(), Some("gone@example.com"));
+    assert_eq!(newest.tag.as_deref(), Some("receipt"));
+    let whole = Span::new(T0, at(100));
+    assert_eq!(history(b, whole, &[]).marks.len(), 4, "judging sees all");
+}

@@ -1,0 +1,148 @@
+//! Messages to be told, and which periods a digest told of.
+
+use crate::model::{MINUTE, Timestamp};
+use crate::store::{Attempt, Backend, Judgement};
+
+use super::{LEASE, T0, at, message, poll, shop, span};
+
+const NONE: [i64; 0] = [];
+
+/// Puts `texts` in line at [`T0`] and tells their places.
+fn push(b: &mut dyn Backend, texts: &[&str]) -> Vec<i64> {
+    let before = b.server(&shop(), T0).expect("started");
+    let judgement = Judgement {
+        servers: vec![poll(&before, T0, true)],
+        messages: texts.iter().map(|text| message(text)).collect(),
+        ..Judgement::default()
+    };
+    b.commit(&judgement).expect("committed");
+    due(b, T0)
+}
+
+fn due(b: &mut dyn Backend, now: Timestamp) -> Vec<i64> {
+    let rows = b.due(now, LEASE).expect("read");
+    rows.iter().map(|row| row.seq).collect()
+}
+
+fn claim(b: &mut dyn Backend, seq: i64, now: Timestamp) -> bool {
+    b.claim(seq, now, LEASE).expect("asked")
+}
+
+fn accept(b: &mut dyn Backend, seq: i64, now: Timestamp) {
+    let accepted = Attempt::Accepted {
+        channel: Some("C0123".to_owned()),
+        ts: Some("1700000000.000100".to_owned()),
+    };
+    b.finish(seq, now, &accepted).expect("recorded");
+}
+
+fn fail(b: &mut dyn Backend, seq: i64, now: Timestamp, next_try_at: Option<Timestamp>) {
+    let failed = Attempt::Failed {
+        why: "HTTP 503".to_owned(),
+        unknown: false,
+        next_try_at,
+    };
+    b.finish(seq, now, &failed).expect("recorded");
+}
+
+pub(super) fn rows_are_due_in_the_order_they_were_written(b: &mut dyn Backend) {
+    push(b, &["one", "two", "three"]);
+    let rows = b.due(at(60), LEASE).expect("read");
+    let texts: Vec<_> = rows.iter().map(|row| row.message.text.as_str()).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+    assert!(rows.is_sorted_by_key(|row| row.seq));
+    assert_eq!(b.pending().expect("read"), 3);
+}
+
+pub(super) fn a_claimed_row_is_left_alone_within_its_lease(b: &mut dyn Backend) {
+    let seq = push(b, &["one", "two"]);
+    assert!(claim(b, seq[0], at(0)));
+    assert!(!claim(b, seq[0], at(0)), "taken");
+    assert_eq!(due(b, at(119)), [seq[1]]);
+    assert!(!claim(b, seq[0], at(119)));
+    assert_eq!(b.pending().expect("read"), 2, "taken is not accepted");
+    assert_eq!(due(b, at(120)), seq, "its taker is taken for dead");
+    assert!(claim(b, seq[0], at(120)));
+    assert!(!claim(b, seq[0], at(239)), "a lease of its own");
+    assert!(!claim(b, 999, at(0)), "no such row");
+}
+
+pub(super) fn a_failed_row_stays_pending(b: &mut dyn Backend) {
+    let seq = push(b, &["one"])[0];
+    assert!(claim(b, seq, at(0)));
+    fail(b, seq, at(1), Some(at(60)));
+    assert_eq!(b.pending().expect("read"), 1);
+    assert_eq!(due(b, at(59)), NONE);
+    let row = &b.due(at(60), LEASE).expect("read")[0];
+    assert_eq!((row.seq, row.attempts), (seq, 1));
+    assert_eq!(row.next_try_at, Some(at(60)));
+    assert!(claim(b, seq, at(60)));
+    fail(b, seq, at(61), None);
+    let row = &b.due(at(61), LEASE).expect("read")[0];
+    assert_eq!((row.attempts, row.next_try_at), (2, None));
+}
+
+pub(super) fn an_accepted_row_never_comes_back(b: &mut dyn Backend) {
+    let seq = push(b, &["one"])[0];
+    assert!(claim(b, seq, at(0)));
+    accept(b, seq, at(1));
+    b.rewind(at(0)).expect("rewound");
+    assert_eq!(due(b, at(86_400)), NONE);
+    assert!(!claim(b, seq, at(86_400)));
+    assert_eq!(b.pending().expect("read"), 0);
+}
+
+pub(super) fn a_late_failure_does_not_undo_an_acceptance(b: &mut dyn Backend) {
+    let seq = push(b, &["one"])[0];
+    assert!(claim(b, seq, at(0)));
+    assert!(claim(b, seq, at(300)), "the first taker is late");
+    accept(b, seq, at(301));
+    fail(b, seq, at(302), None);
+    assert_eq!(due(b, at(86_400)), NONE);
+    assert_eq!(b.pending().expect("read"), 0);
+}
+
+pub(super) fn a_digest_is_written_once_a_period(b: &mut dyn Backend) {
+    assert_eq!(b.last_digest().expect("read"), None);
+    let mut save = |text: &str, until| {
+        b.save_digest(span(0, until), &message(text), false, at(until))
+            .expect("saved")
+    };
+    assert!(save("monday", 60));
+    assert!(!save("monday again", 60));
+    assert!(save("tuesday", 120));
+    let last = b.last_digest().expect("read").expect("one was told");
+    assert_eq!((last.until, last.message), (at(120), message("tuesday")));
+    assert_eq!(due(b, at(120)).len(), 2);
+}
+
+pub(super) fn a_digest_may_be_written_again(b: &mut dyn Backend) {
+    for text in ["monday", "monday again"] {
+        let wrote = b.save_digest(span(0, 60), &message(text), true, at(60));
+        assert!(wrote.expect("saved"));
+    }
+    let last = b.last_digest().expect("read").expect("one was told");
+    assert_eq!(last.message, message("monday again"));
+    assert_eq!(due(b, at(60)).len(), 2);
+}
+
+pub(super) fn an_older_period_is_not_told_after_a_newer_one(b: &mut dyn Backend) {
+    let mut save = |until, now| {
+        b.save_digest(span(0, until), &message("digest"), false, at(now))
+            .expect("saved")
+    };
+    assert!(save(120, 120));
+    assert!(!save(60, 121));
+    assert_eq!(b.pending().expect("read"), 1);
+}
+
+pub(super) fn pruning_keeps_what_was_not_accepted(b: &mut dyn Backend) {
+    let seq = push(b, &["one", "two"]);
+    assert!(claim(b, seq[0], at(0)));
+    accept(b, seq[0], at(1));
+    assert!(claim(b, seq[1], at(0)));
+    fail(b, seq[1], at(1), None);
+    let later = at(3600) + MINUTE;
+    b.prune(later, later).expect("pruned");
+    assert_eq!(due(b, later), [seq[1]]);
+}
