@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::backtest::Proof;
 use crate::model::Timestamp;
 use crate::telemetry::LogFormat;
 
@@ -55,6 +56,15 @@ pub enum Command {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
         limit: u32,
     },
+    /// Replay a past: what would have fired, and how long a stop would go unnoticed
+    #[command(
+        after_help = "Each line of EVENTS is one message, ordered by sent_at:\n  \
+                            {\"id\",\"server\",\"stream\",\"sent_at\",\"delivered_at\",\"bounced_at\",\"bounce_type\",\"complained_at\"}\n\
+                            times RFC 3339, the last four may be null. A file needs no token, Slack or database.\n\n\
+                            Examples: hushwatch backtest --days 45\n          \
+                            hushwatch backtest events.ndjson --from 2026-02-01T00:00:00Z --format json"
+    )]
+    Backtest(Backtest),
     /// Check or show the configuration
     #[command(after_help = "Example: hushwatch config check && hushwatch config show")]
     Config {
@@ -95,6 +105,38 @@ pub struct Digest {
     /// Take this instant for the present (RFC 3339)
     #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
     pub now: Option<Timestamp>,
+}
+
+/// Arguments of `backtest`.
+#[derive(Debug, Args)]
+pub struct Backtest {
+    /// A file of messages, one a line
+    #[arg(required_unless_present = "days", conflicts_with = "days")]
+    pub events: Option<PathBuf>,
+    /// Ask Postmark for so many days back, as far as it still has them
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=365))]
+    pub days: Option<u32>,
+    /// Report from this poll on (RFC 3339) [default: when history was long enough to judge silence]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub from: Option<Timestamp>,
+    /// Up to this poll (RFC 3339) [default: the last message]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub until: Option<Timestamp>,
+    /// What is known of deliveries: every one, or those of the live sample
+    #[arg(long, value_enum, default_value = "full")]
+    pub proof: Proof,
+    /// For a person, or one JSON object a line
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+/// For whom the result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// A person.
+    Text,
+    /// A script: one JSON object a line.
+    Json,
 }
 
 /// What to do with the configuration.

@@ -1,6 +1,8 @@
 //! Carries out one command and says how it ended.
 
+mod backtest;
 mod demo;
+mod progress;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -36,6 +38,7 @@ pub async fn execute(cli: Cli) -> Ended {
         (USAGE, lines.join("\n"))
     })?;
     match cli.command {
+        Command::Backtest(args) => backtest::backtest(&config, &args).await,
         Command::Config { what } => show_config(what, &config, &sources),
         Command::Run => run(config).await,
         Command::Check(args) => check(config, args).await,

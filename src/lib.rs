@@ -18,7 +18,9 @@
 //! | [`model`] | the words of the domain: plain values, no I/O, no clock, no wire format | nothing |
 //! | [`detect`] | pure: history and an instant in, findings out | model |
 //! | [`decide`] | pure: incident state and a finding in, new state and transitions out | model |
+//! | [`evaluate`] | pure: one server walked from instant to instant, live and in a replay alike | model, detect, decide |
 //! | [`message`] | pure: what a person reads, as text without markup | model |
+//! | [`tape`] | a file of events, read into histories | model, detect |
 //! | [`secret`], [`retry`], [`clock`] | leaves: what must not be printed, how to try again, the machine's time | nothing |
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret |
 //! | [`store`] | the only room that knows SQL | model |
@@ -52,7 +54,9 @@ pub mod model;
 
 pub mod decide;
 pub mod detect;
+pub mod evaluate;
 pub mod message;
+pub mod tape;
 
 pub mod clock;
 pub mod heartbeat;

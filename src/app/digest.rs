@@ -109,7 +109,7 @@ impl App {
         let rows = self.store.call(move |s| s.transitions(period)).await?;
         data.transitions = rows.into_iter().map(|row| row.transition).collect();
         let watched = self.watched().await?;
-        let series = watched.iter().map(|(_, streams)| streams.len()).sum();
+        let series = self.store.call(|s| s.series()).await?;
         for (server, streams) in watched {
             let name = server.name.clone();
             let incidents = self.store.call(move |s| s.incidents(&name)).await?;

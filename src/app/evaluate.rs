@@ -6,14 +6,13 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::poll::Polled;
 use crate::config::ServerConfig;
-use crate::decide::{Book, Key};
-use crate::detect;
+use crate::decide::Book;
+use crate::detect::Sight;
+use crate::evaluate::{Walk, began_and_ended, quiet_reminders};
 use crate::message::alert::alert;
 use crate::message::course::{catch_up, course};
 use crate::message::{Message, Tone};
-use crate::model::{
-    DAY, HOUR, History, Incident, Rules, Span, Step, StreamId, Timestamp, Transition,
-};
+use crate::model::{DAY, HOUR, History, Incident, Rules, Span, StreamId, Timestamp, Transition};
 use crate::store::{self, Judgement, NewMessage};
 
 /// Instants that a gap is judged at, at most; a longer gap is judged at every so many of them.
@@ -46,12 +45,12 @@ impl App {
         polled: &[Polled],
         now: Timestamp,
     ) -> Result<Evaluation, store::Error> {
-        let series = polled.iter().map(|p| p.streams.len()).sum();
+        let series = self.store.call(|s| s.series()).await?;
         let mut judged = Vec::new();
         for poll in polled {
             let server = self.config.servers.iter().find(|s| s.name == poll.name);
             if let Some(server) = server {
-                judged.push(self.judge_server(server, poll, series, now).await?);
+                judged.push(self.walk(server, poll, series, now).await?);
             }
         }
         let gap_from = polled
@@ -70,41 +69,21 @@ impl App {
         Ok(evaluation)
     }
 
-    async fn judge_server(
+    async fn walk(
         &self,
         server: &ServerConfig,
         poll: &Polled,
         series: usize,
         now: Timestamp,
     ) -> Result<Judged, store::Error> {
-        let policy = self.policy();
         let rules = self.config.rules_for(server);
         let name = poll.name.clone();
         let incidents = self.store.call(move |s| s.incidents(&name)).await?;
         let mut book = Book::new(poll.name.clone(), incidents);
-        let instants = self.instants(poll, now);
-        let histories = self.histories(poll, &rules, &instants).await?;
-
-        // The server's own rules come first: what a gap hid is judged as seen now, no longer blind.
-        let mut kept: Vec<Key> = Vec::new();
-        let findings = detect::judge_server(&poll.sight, now);
-        for finding in &findings {
-            kept.extend(book.kept_back(finding.rule, None));
-        }
-        let mut transitions = book.weigh(&policy, findings, now);
-        let over = transitions.iter().any(|t| t.step == Step::Resolved);
-        for at in &instants {
-            let findings = histories
-                .iter()
-                .flat_map(|(id, h)| detect::judge(h, id, *at, &rules, series))
-                .collect();
-            transitions.extend(book.weigh(&policy, findings, *at));
-        }
-        if over {
-            let told = book.release(&policy, &kept, &transitions, now);
-            transitions.extend(told);
-        }
-        transitions.sort_by_key(|t| t.at);
+        let missed = self.missed_instants(poll, now);
+        let histories = self.histories(poll, &rules, &missed, now).await?;
+        let mut walk = Walk::new(self.policy(), rules, series);
+        let transitions = walk.cycle(&mut book, &poll.sight, &histories, &missed, now);
         Ok(Judged {
             incidents: book.incidents().cloned().collect(),
             transitions,
@@ -112,26 +91,27 @@ impl App {
         })
     }
 
-    /// The instants to judge: those of the schedule since the last complete cycle, once this one is complete, then now.
-    fn instants(&self, poll: &Polled, now: Timestamp) -> Vec<Timestamp> {
+    /// The instants to judge before now: those of the schedule since the last complete cycle, once this one is complete.
+    fn missed_instants(&self, poll: &Polled, now: Timestamp) -> Vec<Timestamp> {
         let missed = match (&poll.sight, poll.before.last_complete_at) {
-            (detect::Sight::Complete, Some(last)) => self.config.schedule.instants(last, now),
+            (Sight::Complete, Some(last)) => self.config.schedule.instants(last, now),
             // A first complete cycle after a start that saw nothing catches up with that start.
-            (detect::Sight::Complete, None) => self
+            (Sight::Complete, None) => self
                 .config
                 .schedule
                 .instants(poll.before.first_start_at, now),
             _ => Vec::new(),
         };
         let every = missed.len() / MOST_INSTANTS + 1;
-        missed.into_iter().step_by(every).chain([now]).collect()
+        missed.into_iter().step_by(every).collect()
     }
 
     async fn histories(
         &self,
         poll: &Polled,
         rules: &Rules,
-        instants: &[Timestamp],
+        missed: &[Timestamp],
+        now: Timestamp,
     ) -> Result<BTreeMap<StreamId, History>, store::Error> {
         let windows = [
             rules.bounce_rate.window,
@@ -142,10 +122,11 @@ impl App {
             HOUR,
         ];
         let longest = windows.iter().max().copied().unwrap_or(DAY);
-        let (first, last) = (instants[0], instants[instants.len() - 1]);
-        let range = Span::new(first - longest, last);
-        let cuts: Vec<Timestamp> = instants
+        let first = missed.first().copied().unwrap_or(now);
+        let range = Span::new(first - longest, now);
+        let cuts: Vec<Timestamp> = missed
             .iter()
+            .chain([&now])
             .flat_map(|at| {
                 windows
                     .iter()
@@ -236,41 +217,6 @@ impl App {
         }
         judgement.transitions.clone_from(&evaluation.transitions);
         (judgement, evaluation)
-    }
-}
-
-/// Incidents that opened at an instant before `now` and are over by now: only the catch-up tells of them.
-fn began_and_ended(
-    transitions: &[Transition],
-    incidents: &[Incident],
-    now: Timestamp,
-) -> Vec<Incident> {
-    let opened = |t: &&Transition| t.step == Step::Opened && t.at < now;
-    let mut ended: Vec<Incident> = Vec::new();
-    for transition in transitions.iter().filter(opened) {
-        let id = &transition.incident.id;
-        let resolved = transitions
-            .iter()
-            .rev()
-            .find(|t| t.incident.id == *id && t.step == Step::Resolved);
-        let still_open = incidents.iter().any(|i| i.id == *id && i.is_open());
-        if let Some(resolved) =
-            resolved.filter(|_| !still_open && !ended.iter().any(|e| e.id == *id))
-        {
-            ended.push(resolved.incident.clone());
-        }
-    }
-    ended
-}
-
-/// Reminders of instants that are past remind nobody.
-fn quiet_reminders(transitions: &mut [Transition], now: Timestamp) {
-    for transition in transitions
-        .iter_mut()
-        .filter(|t| t.step == Step::Reminded && t.at < now)
-    {
-        let first_told = transition.incident.quiet_until.is_some();
-        transition.told &= first_told;
     }
 }
 

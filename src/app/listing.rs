@@ -14,8 +14,6 @@ const PER_WINDOW: f64 = 5_000.0;
 const MOST_WINDOWS: usize = 64;
 /// Bounds are told to Postmark in seconds, so no window is shorter.
 const SECOND: Duration = Duration::from_secs(1);
-/// Candidates of the sample that are remembered.
-const CANDIDATES: usize = 40;
 
 /// Why a listing ended before everything was read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -241,7 +239,7 @@ impl Lister<'_> {
             recipient: mail.recipients.first().cloned().unwrap_or_default(),
         };
         lowest.insert(sample::rank(&self.server.0, &stream.0, &mail.id), draw);
-        if lowest.len() > CANDIDATES {
+        if lowest.len() > sample::CANDIDATES {
             lowest.pop_last();
         }
     }

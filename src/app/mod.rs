@@ -1,6 +1,7 @@
 //! The shell: one file per arrow. It wires the rooms and holds no rule of its own.
 
 mod backfill;
+pub mod backtest;
 mod cycle;
 pub mod deliver;
 mod digest;

@@ -10,8 +10,6 @@ use crate::model::{Span, StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
 use crate::store::{self, Draw, FollowedMail};
 
-/// Followed mail without news for so long is given up: greylisting lasts minutes, at worst some hours.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(12 * 3600);
 /// How far back followed mail says something of the present.
 const LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 
@@ -29,7 +27,7 @@ impl App {
         let (open, history) = self
             .store
             .call(move |s| {
-                let open = s.open_followed(&name, &id, now - GIVE_UP_AFTER)?;
+                let open = s.open_followed(&name, &id, now - sample::GIVE_UP_AFTER)?;
                 let history = s.history(&name, &id, Span::before(now, LOOKBACK), &[])?;
                 Ok((open, history))
             })
@@ -49,7 +47,8 @@ impl App {
         let rest = spare.split_off(plan.draws.min(spare.len()));
         let mut spare_rest = rest.into_iter();
         self.follow(server, stream, spare.clone()).await?;
-        let mut queue = queue(open, &spare, plan);
+        let drawn = drawn(&spare, &open);
+        let mut queue = sample::queue(open, drawn, plan);
         let mut trouble = Vec::new();
         let mut asked = 0;
         while let Some(mail) = (asked < plan.details).then(|| queue.pop()).flatten() {
@@ -98,25 +97,24 @@ impl App {
     }
 }
 
-/// What to look at, the next one last: first the newest of what was looked at before and is owed an answer, as far as the plan goes,
-/// then what was never looked at, oldest first.
-fn queue(open: Vec<FollowedMail>, draws: &[Draw], plan: sample::Plan) -> Vec<FollowedMail> {
-    let (mut again, mut first): (Vec<_>, Vec<_>) =
-        open.into_iter().partition(|m| m.checked_at.is_some());
-    again.sort_by_key(|m| std::cmp::Reverse(m.sent_at));
-    again.truncate(plan.again);
-    let fresh = draws
-        .iter()
-        .filter(|d| !first.iter().any(|m| m.id == d.id))
+impl sample::Candidate for FollowedMail {
+    fn sent_at(&self) -> Timestamp {
+        self.sent_at
+    }
+
+    fn was_read(&self) -> bool {
+        self.checked_at.is_some()
+    }
+}
+
+/// What was drawn and is not followed yet.
+fn drawn(draws: &[Draw], open: &[FollowedMail]) -> Vec<FollowedMail> {
+    let fresh = draws.iter().filter(|d| open.iter().all(|m| m.id != d.id));
+    fresh
         .map(|d| FollowedMail {
             id: d.id.clone(),
             sent_at: d.sent_at,
             checked_at: None,
-        });
-    let fresh: Vec<FollowedMail> = fresh.collect();
-    first.extend(fresh);
-    first.sort_by_key(|m| m.sent_at);
-    again.extend(first);
-    again.reverse();
-    again
+        })
+        .collect()
 }

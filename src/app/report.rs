@@ -178,7 +178,7 @@ impl App {
         let last_cycle = self.store.call(|s| s.last_cycle_at()).await?;
         let pending = self.store.call(|s| s.pending()).await?;
         let watched = self.watched().await?;
-        let series = watched.iter().map(|(_, streams)| streams.len()).sum();
+        let series = self.store.call(|s| s.series()).await?;
         let (mut text, mut servers, mut open) = (String::new(), Vec::new(), Vec::new());
         let zone = self.config.time_zone;
         text.push_str(&format!(
@@ -202,21 +202,24 @@ impl App {
             let mut of = Vec::new();
             for stream in &streams {
                 let (history, day) = self.last_day(&server.name, stream, at).await?;
-                let silence = Silence::learn(&history, at, &self.config.rules_for(server), series);
+                let silence = Silence::at(&history, at, &self.config.rules_for(server), series);
+                let learning = silence.is_learning(&history, at);
                 let mut json = stream_json(stream, &history, &day, at);
-                let unnoticed = silence.unnoticed_from(next_monday_at_ten(at));
+                let unnoticed = (!learning)
+                    .then(|| silence.unnoticed_from(&history, next_monday_at_ten(at)))
+                    .flatten();
                 json["last_sent"] = json!(history.last_sent(at).map(|at| at.to_string()));
                 json["last_delivered"] = json!(history.last_delivered(at).map(|at| at.to_string()));
-                json["learning"] = json!(silence.is_learning());
+                json["learning"] = json!(learning);
                 json["stop_noticed_after_s"] = json!(unnoticed.map(|d| d.as_secs()));
                 of.push(json);
-                let noticed = match (silence.is_learning(), unnoticed) {
+                let noticed = match (learning, unnoticed) {
                     (true, _) => "silence still being learned".to_owned(),
                     (false, Some(after)) => format!(
                         "a stop on a Monday at 10:00 UTC would be told after {}",
                         span(after)
                     ),
-                    (false, None) => "too little mail to notice a stop within 60 days".to_owned(),
+                    (false, None) => "too little mail to notice a stop within 45 days".to_owned(),
                 };
                 text.push_str(&format!(
                     "  {stream}: last 24h {} sent, {} bounced ({}), {} complaints, {} of {} followed proven delivered\n    \

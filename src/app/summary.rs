@@ -93,7 +93,9 @@ pub(super) fn stream_day(
     let is_seen = |span: Span| {
         history.begins.is_some_and(|b| b <= span.from) && history.messages.covers(span)
     };
-    let silence = Silence::learn(history, period.until, rules, series);
+    let silence = Silence::at(history, period.until, rules, series);
+    let learning = silence.is_learning(history, period.until);
+    let unnoticed = || silence.unnoticed_from(history, next_monday_at_ten(period.until));
     let both = history.messages.intersect(&history.bounces);
     StreamDay {
         stream: Some(stream.clone()),
@@ -106,8 +108,8 @@ pub(super) fn stream_day(
         bounced: figures.bounced,
         unknown: both.holes(history.since_beginning(period)),
         // A stream that never had mail has no silence to learn.
-        learning: silence.is_learning() && !history.hours.is_empty(),
-        unnoticed: silence.unnoticed_from(next_monday_at_ten(period.until)),
+        learning: learning && !history.hours.is_empty(),
+        unnoticed: (!learning).then(unnoticed).flatten(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! When to poll: a cron expression in UTC.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
@@ -63,7 +64,8 @@ impl Schedule {
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let next = self
             .cron
-            .find_next_occurrence(&after.to_utc(), false)
+            // What lies within a second is carried over into the answer, which is a full second.
+            .find_next_occurrence(&after.floor(Duration::from_secs(1)).to_utc(), false)
             .ok()?;
         Some(Timestamp(next.timestamp_millis()))
     }

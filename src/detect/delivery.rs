@@ -1,73 +1,205 @@
 //! Mail was sent, and of the mail that was followed none is delivered.
+//!
+//! Each followed message without news weighs by how unlikely that is at its age, in this stream: −log of the share of
+//! its mail that had no news at that age. A minute says little where greylisting is common and much where it is not. The
+//! weights of an unbroken row of such messages, the newest ones, are added up (a sequential test of the kind of A. Wald,
+//! "Sequential tests of statistical hypotheses", Annals of Mathematical Statistics 16, 1945) until chance explains them
+//! less often than the budget allows.
 
 use std::time::Duration;
 
 use crate::model::{
-    Evidence, Finding, Followed, History, MINUTE, Rule, Severity, Span, StreamId, Timestamp,
-    Verdict,
+    DAY, Evidence, Finding, Followed, HOUR, History, MINUTE, Rule, Rules, Severity, Span, StreamId,
+    Timestamp, Verdict,
 };
 
+/// Part of the budget of false silence alarms that goes to silence of delivery.
+const SHARE: f64 = 0.025;
+/// Mail of this age says how this stream delivers.
+const LEARNED_FROM: Duration = Duration::from_secs(90 * 86_400);
+/// Younger mail may still be on its way.
+const SETTLED: Duration = Duration::from_secs(2 * 3600);
+/// The newest mail tells enough.
+const LEARNED_MAIL: usize = 20_000;
+/// So many messages of mail in general are believed in before anything is known of this stream.
+const PRIOR: f64 = 20.0;
+/// And so many without news that follow one another, at the rate of chance.
+const PRIOR_ROWS: f64 = 5.0;
+/// Mail in general: the share without news once a message is so old. Of young mail nothing much is believed, since
+/// where greylisting is the rule many messages in a row have none.
+const IN_GENERAL: [(Duration, f64); 4] = [
+    (Duration::from_secs(3600), 0.02),
+    (Duration::from_secs(300), 0.35),
+    (Duration::from_secs(60), 0.5),
+    (Duration::ZERO, 0.9),
+];
+/// At this age it is looked at whether messages without news follow one another more often than by chance.
+const TELLING: Duration = HOUR;
+/// Postmark may be that late to tell of a delivery.
+const EVENT_LAG: Duration = Duration::from_secs(60);
+/// A row needs this many.
+const FEWEST: usize = 2;
 /// A message this old has usually been delivered, greylisting included.
 const DUE_AFTER: Duration = Duration::from_secs(45 * 60);
-/// So many in a row without news: with 1.5% of healthy mail unproven at that age, once in some years of five a poll.
-const NEEDED: u64 = 3;
+/// So many overdue are worth a closer look.
+const SUSPICIOUS: usize = 3;
 /// Older mail says nothing of the present.
-const LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
+const LOOKBACK: Duration = Duration::from_secs(30 * 86_400);
+/// What is suspicious is younger.
+const SUSPICIOUS_LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
+
+/// How fast and how surely a stream delivers.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Delivery {
+    /// Delays of delivered mail, ascending.
+    delays: Vec<Duration>,
+    /// Ages up to which mail without news was known to have none, ascending.
+    without: Vec<Duration>,
+    /// How much likelier than by chance one without news follows another.
+    clustered: f64,
+    threshold: f64,
+}
 
 /// What is known of one followed message at an instant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum News {
     Delivered,
     Bounced,
-    /// Old enough to have news, and without.
-    Overdue,
-    /// Too young, or not looked at since it was.
-    NotYet,
+    /// None up to this age.
+    None(Duration),
 }
 
-/// The finding of `delivery_silence` at `at`.
-pub(super) fn judge(history: &History, stream: &StreamId, at: Timestamp) -> Finding {
-    let recent = recent(&history.followed, at);
-    let news: Vec<(&Followed, News)> = recent
-        .iter()
-        .rev()
-        .map(|mail| (mail, news(mail, at)))
-        .collect();
-    // A bounce is news of the path too, but neither proves delivery nor its absence: it is passed over.
-    let row: Vec<&Followed> = news
-        .iter()
-        .take_while(|(_, news)| *news != News::Delivered)
-        .filter(|(_, news)| *news == News::Overdue)
-        .map(|(mail, _)| *mail)
-        .collect();
-    let proven = news
-        .iter()
-        .find(|(_, news)| *news == News::Delivered)
-        .map(|(mail, _)| mail.sent_at);
-    let verdict = match (row.len() as u64, proven) {
-        (NEEDED.., _) => Verdict::Breach,
-        (1.., _) => Verdict::Holding,
-        (0, Some(_)) => Verdict::Within,
-        (0, None) => Verdict::Unknown,
-    };
-    Finding {
-        rule: Rule::DeliverySilence,
-        stream: Some(stream.clone()),
-        verdict,
-        severity: Severity::Wake,
-        evidence: Evidence::Delivery {
-            unproven: row.len() as u64,
-            needed: NEEDED,
-            queued: row.iter().filter(|mail| mail.queued).count() as u64,
-            since: row.last().map(|mail| mail.sent_at),
-            last_proven_sent: proven,
-            last_delivered: history.last_delivered(at + MINUTE),
-        },
+impl Delivery {
+    /// Learns from the mail that had settled by `until`; `series` share the budget.
+    pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
+        let settled = Span::new(until - LEARNED_FROM, until - SETTLED);
+        let mail = within(&history.followed, settled);
+        // A row without news at the end may be the silence that is to be judged: it teaches nothing.
+        let proven = mail.iter().rposition(|m| news(m, until) == News::Delivered);
+        let mail = &mail[..proven.map_or(0, |last| last + 1)];
+        let mail = &mail[mail.len().saturating_sub(LEARNED_MAIL)..];
+        let (mut delays, mut without) = (Vec::new(), Vec::new());
+        let (mut rows, mut pairs, mut before) = (0u32, 0u32, false);
+        for message in mail {
+            let news = news(message, until);
+            let age = match news {
+                News::Bounced => continue,
+                News::Delivered => {
+                    let delay = message
+                        .delivered_at
+                        .map_or(Duration::ZERO, |at| at.since(message.sent_at));
+                    delays.push(delay);
+                    delay
+                }
+                News::None(age) => {
+                    without.push(age);
+                    age
+                }
+            };
+            let late = age > TELLING;
+            rows += u32::from(late);
+            pairs += u32::from(late && before);
+            before = late;
+        }
+        delays.sort_unstable();
+        without.sort_unstable();
+        let span = mail
+            .first()
+            .map_or(DAY, |m| until.since(m.sent_at))
+            .max(DAY);
+        let per_year = (mail.len() as f64 / span.as_secs_f64() * 365.25 * 86_400.0).max(52.0);
+        let budget = rules.silence.false_alarms_per_year * SHARE / series.max(1) as f64;
+        let mut learned = Self {
+            delays,
+            without,
+            clustered: 1.0,
+            threshold: (per_year / budget).max(2.0).ln(),
+        };
+        let by_chance = learned.share_without(TELLING);
+        let followed = (f64::from(pairs) + PRIOR_ROWS * by_chance) / (f64::from(rows) + PRIOR_ROWS);
+        learned.clustered = (followed / by_chance).max(1.0);
+        learned
+    }
+
+    /// The share of this stream's mail that has no news at this age.
+    fn share_without(&self, age: Duration) -> f64 {
+        let later = self.delays.len() - self.delays.partition_point(|delay| *delay <= age);
+        let never = self.without.len() - self.without.partition_point(|known| *known < age);
+        let in_general = IN_GENERAL
+            .iter()
+            .find(|(from, _)| age >= *from)
+            .map_or(0.9, |(_, share)| *share);
+        let seen = (self.delays.len() + never) as f64;
+        ((later + never) as f64 + PRIOR * in_general) / (seen + PRIOR)
+    }
+
+    /// How unlikely a row of messages without news is, newest first or oldest first alike.
+    fn weight(&self, ages: impl Iterator<Item = Duration>) -> f64 {
+        ages.enumerate()
+            .map(|(place, age)| {
+                let share = self.share_without(age.saturating_sub(EVENT_LAG));
+                let share = if place == 0 {
+                    share
+                } else {
+                    share * self.clustered
+                };
+                -share.min(1.0).ln()
+            })
+            .sum()
+    }
+
+    /// How many in a row are needed once they are old.
+    fn needed(&self) -> u64 {
+        let many = std::iter::repeat_n(12 * HOUR, 100);
+        let enough = (FEWEST..100).find(|n| self.weight(many.clone().take(*n)) > self.threshold);
+        enough.unwrap_or(100) as u64
+    }
+
+    /// The finding of `delivery_silence` at `at`.
+    pub(super) fn judge(&self, history: &History, stream: &StreamId, at: Timestamp) -> Finding {
+        let recent = within(&history.followed, Span::before(at, LOOKBACK));
+        let known = || recent.iter().rev().map(|mail| (mail, news(mail, at)));
+        // A bounce is news of the path too, but neither proves delivery nor its absence: it is passed over.
+        let row: Vec<(&Followed, Duration)> = known()
+            .take_while(|(_, news)| *news != News::Delivered)
+            .filter_map(|(mail, news)| match news {
+                News::None(age) if age > EVENT_LAG => Some((mail, age)),
+                _ => None,
+            })
+            .collect();
+        let proven = known()
+            .find(|(_, news)| *news == News::Delivered)
+            .map(|(mail, _)| mail.sent_at);
+        let weight = self.weight(row.iter().map(|(_, age)| *age));
+        let overdue = row.iter().any(|(_, age)| *age >= DUE_AFTER);
+        let verdict = if row.len() >= FEWEST && weight > self.threshold {
+            Verdict::Breach
+        } else if overdue {
+            Verdict::Holding
+        } else if proven.is_some() {
+            Verdict::Within
+        } else {
+            Verdict::Unknown
+        };
+        Finding {
+            rule: Rule::DeliverySilence,
+            stream: Some(stream.clone()),
+            verdict,
+            severity: Severity::Wake,
+            evidence: Evidence::Delivery {
+                unproven: row.len() as u64,
+                needed: self.needed(),
+                queued: row.iter().filter(|(mail, _)| mail.queued).count() as u64,
+                since: row.last().map(|(mail, _)| mail.sent_at),
+                last_proven_sent: proven,
+                last_delivered: history.last_delivered(at + MINUTE),
+            },
+        }
     }
 }
 
-fn recent(followed: &[Followed], at: Timestamp) -> &[Followed] {
-    let span = Span::before(at, LOOKBACK);
+/// The followed mail sent in `span`.
+fn within(followed: &[Followed], span: Span) -> &[Followed] {
     let from = followed.partition_point(|mail| mail.sent_at < span.from);
     let until = followed.partition_point(|mail| mail.sent_at < span.until);
     &followed[from..until.max(from)]
@@ -81,30 +213,22 @@ fn news(mail: &Followed, at: Timestamp) -> News {
         News::Bounced
     } else if mail.delivered_at.is_some() {
         // Known to have come later than `at`: it had been looked at, in hindsight, at every instant before.
-        if at.since(mail.sent_at) >= DUE_AFTER {
-            News::Overdue
-        } else {
-            News::NotYet
-        }
+        News::None(at.since(mail.sent_at))
     } else {
         let known_until = mail.checked_at.unwrap_or(mail.sent_at).min(at);
-        if known_until.since(mail.sent_at) >= DUE_AFTER {
-            News::Overdue
-        } else {
-            News::NotYet
-        }
+        News::None(known_until.since(mail.sent_at))
     }
 }
 
 /// Whether so much is overdue that the rest of a cycle's requests should go into looking closer.
 pub fn is_suspicious(followed: &[Followed], at: Timestamp) -> bool {
-    let recent = recent(followed, at);
+    let recent = within(followed, Span::before(at, SUSPICIOUS_LOOKBACK));
     let overdue = recent
         .iter()
         .rev()
         .map(|mail| news(mail, at))
         .take_while(|news| *news != News::Delivered)
-        .filter(|news| matches!(news, News::Overdue | News::NotYet))
+        .filter(|news| matches!(news, News::None(_)))
         .count();
-    overdue as u64 >= NEEDED
+    overdue >= SUSPICIOUS
 }

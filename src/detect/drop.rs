@@ -40,7 +40,7 @@ pub(super) fn judge(
         .collect();
     let lowest = before.iter().copied().fold(f64::INFINITY, f64::min);
     let share = sent as f64 / expected.max(1.0);
-    let verdict = if silence.is_learning() || !history.messages.covers(window) {
+    let verdict = if silence.is_learning(history, at) || !history.messages.covers(window) {
         Verdict::Unknown
     } else if before.len() < MIN_DAYS || expected < MIN_EXPECTED || sent == 0 {
         silence.recovery(history, at)

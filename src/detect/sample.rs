@@ -1,6 +1,10 @@
 //! Which mail is followed until it is proven delivered. Delivery is told only in a message's details, one request each,
 //! so a small seeded sample stands for the rest.
 
+use std::time::Duration;
+
+use crate::model::Timestamp;
+
 /// Details that a healthy stream costs in a poll, at most.
 pub const HEALTHY: usize = 5;
 /// Drawn mail that was not looked at yet, at most: more than that is not drawn.
@@ -11,6 +15,11 @@ const SUSPICIOUS: usize = 10;
 const SUSPICIOUS_DETAILS: usize = 25;
 /// Mail looked at again in a poll of a healthy stream.
 const AGAIN: usize = 2;
+
+/// Candidates that are remembered from one poll's new mail: those of the lowest rank.
+pub const CANDIDATES: usize = 40;
+/// Followed mail without news for so long is given up: greylisting lasts minutes, at worst some hours.
+pub const GIVE_UP_AFTER: Duration = Duration::from_secs(12 * 3600);
 
 /// The place of a message in the draw: the lowest are drawn. A fixed hash, so that every process and a replay of the
 /// same mail draw the same.
@@ -55,4 +64,25 @@ pub fn plan(backlog: usize, suspicious: bool, requests_left: usize) -> Plan {
             again: AGAIN,
         }
     }
+}
+
+/// Mail that may be looked at.
+pub trait Candidate {
+    /// When it was sent.
+    fn sent_at(&self) -> Timestamp;
+    /// Whether it was looked at before.
+    fn was_read(&self) -> bool;
+}
+
+/// What to look at, the next one last: first the newest of what was looked at before and is owed an answer, as far as the
+/// plan goes, then what was never looked at, oldest first.
+pub fn queue<M: Candidate>(open: Vec<M>, drawn: Vec<M>, plan: Plan) -> Vec<M> {
+    let (mut again, mut first): (Vec<M>, Vec<M>) = open.into_iter().partition(M::was_read);
+    again.sort_by_key(|mail| std::cmp::Reverse(mail.sent_at()));
+    again.truncate(plan.again);
+    first.extend(drawn);
+    first.sort_by_key(M::sent_at);
+    again.extend(first);
+    again.reverse();
+    again
 }

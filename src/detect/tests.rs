@@ -76,8 +76,12 @@ fn mark(
     }
 }
 
+fn judge(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Vec<Finding> {
+    Judge::new(rules.clone(), series).judge(history, &outbound(), at)
+}
+
 fn find(history: &History, at: Timestamp, rules: &Rules, rule: Rule) -> Finding {
-    let findings = judge(history, &outbound(), at, rules, 1);
+    let findings = judge(history, at, rules, 1);
     findings
         .into_iter()
         .find(|f| f.rule == rule)
@@ -349,7 +353,7 @@ fn complaints_from_outside_wake_and_own_ones_and_those_before_the_start_do_not()
         verdict("a@elsewhere.example.org", start() - HOUR),
         Verdict::Within
     );
-    let off = judge(&history([], at), &outbound(), at, &Rules::default(), 1);
+    let off = judge(&history([], at), at, &Rules::default(), 1);
     assert!(
         off.iter().all(|f| f.rule != Rule::SpamComplaintExternal),
         "off while own_domains is empty"
@@ -401,7 +405,7 @@ proptest! {
     fn any_mail_is_judged_at_any_instant_without_a_panic_or_nonsense(minutes in prop::collection::vec(0u32..90_000, 0..60), at in 0u32..100_000) {
         let at = start() + MINUTE * at;
         let sent: Vec<Timestamp> = minutes.into_iter().map(|m| start() + MINUTE * m).collect();
-        for finding in judge(&history(sent, at), &outbound(), at, &Rules::default(), 3) {
+        for finding in judge(&history(sent, at), at, &Rules::default(), 3) {
             if let Evidence::Silence { expected, surprise, threshold, .. } = finding.evidence {
                 prop_assert!(expected.is_finite() && surprise.is_finite() && threshold.is_finite());
             }

@@ -180,6 +180,16 @@ fn afterwards(incident: &Incident, style: Style) -> String {
     }
 }
 
+/// `about 2.3 times`, `less than once in 10 years`.
+fn how_often(times: f64) -> String {
+    if times >= 0.95 {
+        format!("about {} times a year", about(times))
+    } else {
+        let years = (1.0 / times.max(1e-3)).round();
+        format!("less than once in {}", counted(years as u64, "year"))
+    }
+}
+
 /// The numbers that it rests on.
 fn evidence(incident: &Incident, style: Style) -> String {
     match &incident.evidence {
@@ -190,14 +200,17 @@ fn evidence(incident: &Incident, style: Style) -> String {
             surprise,
             threshold,
             longest_before,
+            times_a_year,
             false_alarms_per_year,
             ..
         } => {
             format!(
-                "Last mail {}; since then about {} expected. This gap measures {surprise:.1} against a limit of {threshold:.1} \
-                 (longest before {longest_before:.1}), set for at most {} false silence alarms a year",
+                "Last mail {}; since then about {} expected. Such a gap is to be expected {} in this stream; it measures \
+                 {surprise:.1} against a limit of {threshold:.1} (longest before {longest_before:.1}), set for at most {} false \
+                 silence alarms a year",
                 when_or_never(*last_sent, style.zone),
                 about(*expected),
+                how_often(*times_a_year),
                 about(*false_alarms_per_year),
             )
         }

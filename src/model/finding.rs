@@ -55,6 +55,9 @@ pub enum Evidence {
         threshold: f64,
         /// The longest such gap in own history, in the same measure.
         longest_before: f64,
+        /// How many gaps of this stream in a year are expected to surprise as much.
+        #[serde(default)]
+        times_a_year: f64,
         /// The accepted false silence alarms a year, of the installation.
         false_alarms_per_year: f64,
     },

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{BounceClass, Coverage, HOUR, Span, Timestamp};
+use super::{BounceClass, Coverage, DAY, HOUR, Span, Timestamp};
 
 /// Counts at instants, ordered by time, with running sums.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -88,6 +88,19 @@ pub struct Followed {
     pub queued: bool,
 }
 
+/// What became of one message in truth, as an events file tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// When it was delivered, if ever.
+    pub delivered_at: Option<Timestamp>,
+    /// When a bounce of it was filed that counts, if ever.
+    pub bounced_at: Option<Timestamp>,
+    /// Its place in the draw of the sample.
+    pub rank: u64,
+}
+
 /// What is known of one stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
@@ -166,13 +179,18 @@ impl History {
         from_hours.max(self.sent.last_before(at))
     }
 
-    /// The last delivery known to have happened by `at`.
+    /// The last delivery known to have happened by `at`, of mail sent before it.
     pub fn last_delivered(&self, at: Timestamp) -> Option<Timestamp> {
-        self.followed
-            .iter()
-            .filter_map(|f| f.delivered_at)
-            .filter(|d| *d <= at)
-            .max()
+        let until = self.followed.partition_point(|f| f.sent_at < at);
+        let mut last: Option<Timestamp> = None;
+        for mail in self.followed[..until].iter().rev() {
+            // Mail is given up long before it could be delivered later than this.
+            if last.is_some_and(|last| mail.sent_at + DAY < last) {
+                break;
+            }
+            last = last.max(mail.delivered_at.filter(|d| *d <= at));
+        }
+        last
     }
 
     /// How much time before `at` was covered since history began.

@@ -13,7 +13,7 @@ mod time;
 pub use bounce::{Bounce, BounceClass};
 pub use coverage::{Coverage, Kind};
 pub use finding::{Evidence, Finding, RateEvidence, Verdict};
-pub use history::{BounceMark, Followed, History, HourCount, Marked, Ticks};
+pub use history::{BounceMark, Fate, Followed, History, HourCount, Marked, Ticks};
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
 pub use names::{ServerName, StreamId};

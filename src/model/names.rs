@@ -1,5 +1,6 @@
 //! What is being watched.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -35,5 +36,17 @@ impl From<&str> for ServerName {
 impl From<&str> for StreamId {
     fn from(id: &str) -> Self {
         Self(id.to_owned())
+    }
+}
+
+impl Borrow<str> for ServerName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for StreamId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }

@@ -273,6 +273,8 @@ pub trait Backend: Send {
     fn claim(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error>;
     /// Records how the attempt ended.
     fn finish(&mut self, seq: i64, now: Timestamp, attempt: &Attempt) -> Result<(), Error>;
+    /// How many watched streams ever had mail: they share the budget of false silence alarms.
+    fn series(&mut self) -> Result<usize, Error>;
     /// Rows not yet accepted.
     fn pending(&mut self) -> Result<u64, Error>;
 

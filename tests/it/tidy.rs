@@ -54,6 +54,42 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "evaluate",
+        &[
+            "crate::message",
+            "crate::postmark",
+            "crate::store",
+            "crate::slack",
+            "crate::config",
+            "crate::app",
+            "crate::clock",
+            "tokio::",
+            "reqwest::",
+            "rusqlite::",
+            "tracing::",
+            "std::fs",
+        ],
+    ),
+    (
+        "tape",
+        &[
+            "crate::decide",
+            "crate::evaluate",
+            "crate::message",
+            "crate::postmark",
+            "crate::store",
+            "crate::slack",
+            "crate::config",
+            "crate::app",
+            "crate::clock",
+            "tokio::",
+            "reqwest::",
+            "rusqlite::",
+            "tracing::",
+            "std::fs",
+        ],
+    ),
+    (
         "message",
         &[
             "crate::detect",
@@ -152,6 +188,18 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("Local::now", &["clock.rs"]),
 ];
 
+/// What one room alone may call: there is one path from history to transitions, and no caller has its own.
+const CALLED_IN: &[(&str, &str)] = &[
+    ("detect::Judge", "evaluate"),
+    ("Judge::new", "evaluate"),
+    ("judge_server(", "evaluate"),
+    (".weigh(", "evaluate"),
+    ("Walk::new", "evaluate"),
+    ("Book::new", "evaluate"),
+];
+/// The one place outside that room which starts a walk: the cycle.
+const CYCLE: &str = "app/evaluate.rs";
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .expect("readable")
@@ -192,6 +240,26 @@ fn rooms_only_look_down() {
                     .filter(|b| code.contains(**b))
                     .map(|b| format!("{} names {b}", file.display())),
             );
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn no_caller_has_a_judging_path_of_its_own() {
+    let mut found = Vec::new();
+    for file in files(&source()) {
+        let inside = file.strip_prefix(source()).expect("inside").to_owned();
+        let starts_a_walk = |name: &str| matches!(name, "Walk::new" | "Book::new");
+        let code = code(&file);
+        for (name, room) in CALLED_IN {
+            let home = inside.starts_with(room)
+                || inside.starts_with("detect")
+                || inside.starts_with("decide")
+                || (inside == Path::new(CYCLE) && starts_a_walk(name));
+            if code.contains(name) && !home {
+                found.push(format!("{} has {name}", inside.display()));
+            }
         }
     }
     assert_eq!(found, Vec::<String>::new());

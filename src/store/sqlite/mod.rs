@@ -286,6 +286,10 @@ impl Backend for Sqlite {
     fn finish(&mut self, seq: i64, now: Timestamp, attempt: &Attempt) -> Result<(), Error> {
         self.write(|t| outbox::finish(t, seq, now, attempt))
     }
+    fn series(&mut self) -> Result<usize, Error> {
+        let sql = "SELECT count(*) FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+    }
     fn pending(&mut self) -> Result<u64, Error> {
         outbox::pending(&self.connection)
     }

@@ -1,0 +1,126 @@
+//! The past that Postmark still retains.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::app::backtest::{BacktestError, Past, Proof, Range, check_range, polls};
+use crate::app::{App, Outlet, SetupError};
+use crate::config::Config;
+use crate::model::{DAY, HOUR, History, Span, StreamId, Timestamp};
+
+/// Reading all that is retained takes as long as it takes.
+const NO_LIMIT: Duration = Duration::from_secs(7 * 86_400);
+
+impl Past {
+    /// Asks Postmark for the last `days` days of every server, by the reading that a first start does, into a store in
+    /// memory.
+    ///
+    /// # Errors
+    /// Where not everything could be read, or nothing was sent.
+    pub async fn of_postmark(
+        config: &Config,
+        days: u32,
+        range: Range,
+        now: Timestamp,
+    ) -> Result<Self, BacktestError> {
+        let mut config = config.clone();
+        config.store.path = PathBuf::from(":memory:");
+        config.store.keep = DAY * days;
+        config.postmark.backfill_time = NO_LIMIT;
+        let outlet = Outlet::new(&config.slack, std::io::sink()).map_err(SetupError::from)?;
+        let app = App::new(config, outlet)?;
+        let mut servers = BTreeMap::new();
+        for server in &app.config.servers {
+            let polled = app.poll(server, now).await?;
+            if let Some(why) = polled.errors.first() {
+                let (server, why) = (server.name.clone(), why.clone());
+                return Err(BacktestError::Postmark { server, why });
+            }
+            let mut streams = BTreeMap::new();
+            for stream in polled.streams {
+                let history = app.retained(&server.name, &stream, DAY * days, now).await?;
+                if !history.hours.is_empty() {
+                    streams.insert(stream, (history, Vec::new()));
+                }
+            }
+            if !streams.is_empty() {
+                servers.insert(server.name.clone(), streams);
+            }
+        }
+        Self::of_histories(&app.config, servers, range, now)
+    }
+
+    fn of_histories(
+        config: &Config,
+        servers: super::Servers,
+        range: Range,
+        now: Timestamp,
+    ) -> Result<Self, BacktestError> {
+        let histories = || {
+            servers
+                .values()
+                .flat_map(|s| s.values())
+                .map(|(history, _)| history)
+        };
+        let Some(first) = histories()
+            .filter_map(|h| h.hours.first())
+            .map(|h| h.first_at)
+            .min()
+        else {
+            return Err(BacktestError::Range(
+                "Postmark has no message of these days".to_owned(),
+            ));
+        };
+        let until = range.until.unwrap_or(now).min(now);
+        let from = range
+            .from
+            .unwrap_or(first + config.rules.silence.min_history);
+        check_range(first, from, until)?;
+        let sent = |history: &History| history.hours.iter().map(|h| h.sent).sum::<u64>();
+        Ok(Self {
+            messages: histories().map(sent).sum(),
+            polls: polls(&config.schedule, first.max(from - super::RUN_UP), until),
+            proof: Proof::Unknown,
+            servers,
+            from,
+            until,
+            first,
+        })
+    }
+}
+
+impl App {
+    /// Everything that is known of a stream but for deliveries, exact at every instant of the schedule.
+    async fn retained(
+        &self,
+        server: &crate::model::ServerName,
+        stream: &StreamId,
+        back: Duration,
+        now: Timestamp,
+    ) -> Result<History, BacktestError> {
+        let range = Span::before(now, back + DAY);
+        let rules = &self.config.rules;
+        let windows = [
+            rules.bounce_rate.window,
+            rules.spam_rate.window,
+            DAY,
+            HOUR,
+            Duration::ZERO,
+        ];
+        let polls = polls(&self.config.schedule, range.from, now);
+        let cuts: Vec<Timestamp> = polls
+            .iter()
+            .flat_map(|at| windows.map(|w| *at - w))
+            .collect();
+        let (server, stream) = (server.clone(), stream.clone());
+        let mut history = self
+            .store
+            .call(move |s| s.history(&server, &stream, range, &cuts))
+            .await?;
+        history.followed.clear();
+        // What happened before this first start is what is replayed.
+        history.started = history.begins;
+        Ok(history)
+    }
+}

@@ -1,0 +1,433 @@
+//! What is normal for one stream, and from what on a gap is not: learned from its own hours, gap by gap.
+//!
+//! The gap since the last mail is rescaled by an intensity, so that a night counts little and a Tuesday morning much (time
+//! rescaling: E. N. Brown et al., "The time-rescaling theorem and its application to neural spike train data analysis",
+//! Neural Computation 14, 2002). There is no one best intensity for all streams: several *views* compete (by hour of the
+//! week, with and without what happened lately, flat, by day of the month). Each gets from the [`Tail`] of its own past
+//! gaps the threshold that keeps the budget of false alarms; the view that would notice a stop of this stream soonest is
+//! taken.
+
+use std::time::Duration;
+
+use crate::detect::hazard::{Hazard, Running};
+use crate::detect::profile::{Profile, Shape};
+use crate::detect::rhythm::Rhythm;
+use crate::detect::tail::Tail;
+use crate::detect::timeline::{Gap, Timeline};
+use crate::model::{DAY, HOUR, History, Span, Timestamp};
+
+/// The views that look at the calendar, in the order of [`COMBINATIONS`], and whether the effect of what
+/// happened lately is fitted; otherwise growth and decline over weeks is all they follow. One
+/// more comes after them: the rhythm.
+const SHAPES: [(Shape, bool); RHYTHM] = [
+    (Shape::Occupied { flat: 0.1 }, false),
+    (Shape::Mean { flat: 0.1 }, false),
+    (Shape::Occupied { flat: 0.0 }, false),
+    (Shape::Mean { flat: 0.0 }, false),
+    (Shape::Occupied { flat: 1.0 }, false),
+    (Shape::Occupied { flat: 0.1 }, true),
+    (Shape::Mean { flat: 0.1 }, true),
+    (Shape::Monthly, false),
+];
+/// The place of the view that looks at the length of gaps alone.
+const RHYTHM: usize = 8;
+/// Which views are tried, alone and averaged.
+const COMBINATIONS: [&[usize]; 11] = [
+    &[0],
+    &[1],
+    &[2],
+    &[3],
+    &[4],
+    &[5],
+    &[6],
+    &[7],
+    &[RHYTHM],
+    &[5, 6],
+    &[0, 1, 5, 6],
+];
+/// The threshold is set for this multiple of the budget, since each past gap counts for the worse of what it was by the
+/// intensity of its time and by today's.
+const SPENT: f64 = 1.3;
+/// No threshold is below this.
+const LOWEST: f64 = 0.5;
+/// A stop is imagined at so many moments, weighted by their mail, of the last four weeks.
+const IMAGINED: usize = 60;
+/// A stop is followed for so many hours.
+const LONGEST: u32 = 45 * 24;
+/// A stream of less than this many weeks learns daily, an older one weekly.
+const YOUNG: Duration = Duration::from_secs(5 * 7 * 86_400);
+
+/// What is normal for one stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Habits {
+    timeline: Timeline,
+    views: Vec<View>,
+    /// The view or views that judge: each with the share of its surprise.
+    chosen: Vec<(usize, f64)>,
+    tail: Tail,
+    threshold: f64,
+}
+
+/// One way to measure a gap.
+#[derive(Clone, Debug, PartialEq)]
+enum View {
+    /// By an intensity, hour by hour.
+    Calendar {
+        profile: Profile,
+        /// What happened lately, for the views that look at it: by the day of the month there is too little to tell.
+        lately: Option<(Hazard, Running)>,
+    },
+    /// By its length alone: what comes at regular times stays away for none of them.
+    Rhythm(Rhythm),
+}
+
+impl View {
+    fn calendar(timeline: &Timeline, shape: Shape, conditional: bool) -> Self {
+        let profile = Profile::learn(timeline, shape);
+        let lately = (shape != Shape::Monthly).then(|| {
+            let running = Running::new(timeline, &profile);
+            let hazard = if conditional {
+                Hazard::fit(timeline, &profile, &running)
+            } else {
+                Hazard::GROWTH
+            };
+            (hazard, running)
+        });
+        Self::Calendar { profile, lately }
+    }
+
+    /// By how much the time up to the hour before `hour` multiplies the intensity of a gap that begins in it.
+    fn effect(&self, hour: usize, later: &[(f64, f64)]) -> f64 {
+        match self {
+            Self::Calendar {
+                lately: Some((hazard, running)),
+                ..
+            } => hazard.effect(&running.levels(hour, later)),
+            _ => 1.0,
+        }
+    }
+
+    /// What a stretch adds to the surprise of a gap that began at `start`: it lies within one hour of the clock, the
+    /// `elapsed`-th after that in which the gap began.
+    fn adds(&self, start: Timestamp, stretch: Span, elapsed: usize) -> f64 {
+        match self {
+            Self::Calendar { profile, lately } => {
+                intensity(lately, profile.now.at(stretch.from), elapsed) * hours(stretch)
+            }
+            Self::Rhythm(rhythm) => {
+                rhythm.surprise(stretch.until.since(start))
+                    - rhythm.surprise(stretch.from.since(start))
+            }
+        }
+    }
+
+    /// The surprise of a past gap: the worse of what it was by the intensity of its time and by today's.
+    fn surprise(&self, timeline: &Timeline, gap: &Gap) -> f64 {
+        let Self::Calendar { profile, lately } = self else {
+            return self.adds(gap.span.from, gap.span, 0);
+        };
+        let measure = |span: Span| {
+            let (mut then, mut today) = (0.0, 0.0);
+            for (elapsed, stretch) in stretches(span).enumerate() {
+                let known = profile.intensity(timeline, timeline.hour(stretch.from));
+                then += intensity(lately, known, elapsed) * hours(stretch);
+                today += intensity(lately, profile.now.at(stretch.from), elapsed) * hours(stretch);
+            }
+            self.effect(gap.hour + 1, &[]) * f64::max(then, today)
+        };
+        // Polls saw the gap up to the full hour. In a stream that has shrunk since, they would see more of it.
+        let unseen_today = 0.5 * profile.now.mean() * self.effect(timeline.len(), &[]);
+        let whole = measure(Span::new(gap.span.from, gap.ended)) - unseen_today;
+        measure(gap.span).max(whole)
+    }
+}
+
+fn intensity(lately: &Option<(Hazard, Running)>, profile: f64, elapsed: usize) -> f64 {
+    match lately {
+        Some((hazard, _)) => hazard.intensity(profile, elapsed),
+        None => profile,
+    }
+}
+
+fn hours(span: Span) -> f64 {
+    span.length().as_secs_f64() / 3600.0
+}
+
+/// `span` cut at every full hour.
+fn stretches(span: Span) -> impl Iterator<Item = Span> {
+    let mut from = span.from;
+    std::iter::from_fn(move || {
+        let until = (from.floor(HOUR) + HOUR).min(span.until);
+        let stretch = Span::new(from, until);
+        from = until;
+        (!stretch.is_empty()).then_some(stretch)
+    })
+}
+
+/// When to learn for a judgement at `at`: never from the silence that is judged, and not at every poll anew.
+pub(super) fn learned_at(history: &History, at: Timestamp) -> Timestamp {
+    let last = history.last_sent(at).unwrap_or(at);
+    let age = last.since(history.begins.unwrap_or(last));
+    last.floor(if age < YOUNG { DAY } else { 7 * DAY })
+}
+
+impl Habits {
+    /// Learns from what had happened by `until`, for so many accepted false alarms a year.
+    pub(super) fn learn(history: &History, until: Timestamp, budget: f64) -> Self {
+        let timeline = Timeline::of(history, until);
+        let calendar = SHAPES
+            .iter()
+            .map(|(shape, conditional)| View::calendar(&timeline, *shape, *conditional));
+        let rhythm = View::Rhythm(Rhythm::learn(history, until));
+        let views = calendar.chain([rhythm]).collect();
+        let mut habits = Self {
+            views,
+            chosen: vec![(0, 1.0)],
+            tail: Tail::of(Vec::new(), 1.0, 1.0),
+            threshold: f64::INFINITY,
+            timeline,
+        };
+        habits.choose(history, until, budget * SPENT);
+        habits
+    }
+
+    /// Messages expected in `span`, by the hour of the week.
+    pub(super) fn expected(&self, span: Span) -> f64 {
+        match &self.views[1] {
+            View::Calendar { profile, .. } => profile.now.over(span),
+            View::Rhythm(_) => 0.0,
+        }
+    }
+
+    /// From which surprise on a gap is silence.
+    pub(super) fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    /// How many gaps a year surprise more than this.
+    pub(super) fn times_a_year(&self, surprise: f64) -> f64 {
+        self.tail.times_a_year(surprise)
+    }
+
+    /// The most surprising gap so far.
+    pub(super) fn longest(&self) -> f64 {
+        self.tail.longest()
+    }
+
+    /// How surprising a gap is that has lasted throughout `gap`.
+    pub(super) fn surprise(&self, history: &History, gap: Span) -> f64 {
+        let pace = self.pace(history, gap.from);
+        stretches(gap)
+            .enumerate()
+            .map(|(elapsed, stretch)| pace.adds(stretch, elapsed))
+            .sum()
+    }
+
+    /// How long a stop after mail at `from` would go unnoticed by polls on the full hour; `None` where longer than 45 days.
+    pub(super) fn unnoticed(&self, history: &History, from: Timestamp) -> Option<Duration> {
+        let pace = self.pace(history, from);
+        let found = noticed(&pace, self.threshold);
+        found.map(|at| at.since(from))
+    }
+
+    fn pace(&self, history: &History, from: Timestamp) -> Pace<'_> {
+        let hour = self.timeline.hour(from) + 1;
+        let parts = self.chosen.iter().map(|(index, share)| {
+            let view = &self.views[*index];
+            let later = match view {
+                View::Calendar {
+                    profile,
+                    lately: Some(_),
+                } => after_timeline(&self.timeline, profile, history, hour),
+                _ => Vec::new(),
+            };
+            (view, share * view.effect(hour, &later))
+        });
+        Pace {
+            parts: parts.collect(),
+            start: from,
+        }
+    }
+
+    /// Sets the threshold of every combination and takes the one that would notice a stop soonest.
+    fn choose(&mut self, history: &History, until: Timestamp, budget: f64) {
+        let covered = self.timeline.covered();
+        let years = covered as f64 / (365.25 * 24.0);
+        let gaps = self.timeline.gaps(history, until);
+        let per_year = (sent_lately(&self.timeline) * 365.25 * 24.0).max(4.0);
+        let surprises: Vec<Vec<f64>> = self
+            .views
+            .iter()
+            .map(|view| {
+                gaps.iter()
+                    .map(|gap| view.surprise(&self.timeline, gap))
+                    .collect()
+            })
+            .collect();
+        let alone: Vec<f64> = surprises
+            .iter()
+            .map(|s| {
+                Tail::of(s.clone(), years, per_year)
+                    .exceeded(budget)
+                    .max(LOWEST)
+            })
+            .collect();
+        let stops = imagined_stops(history, until);
+        let mut best = f64::INFINITY;
+        for combination in COMBINATIONS {
+            let shares: Vec<(usize, f64)> = combination
+                .iter()
+                .map(|view| {
+                    (
+                        *view,
+                        if combination.len() == 1 {
+                            1.0
+                        } else {
+                            5.0 / alone[*view] / combination.len() as f64
+                        },
+                    )
+                })
+                .collect();
+            let mixed = (0..gaps.len()).map(|gap| {
+                shares
+                    .iter()
+                    .map(|(view, share)| share * surprises[*view][gap])
+                    .sum()
+            });
+            let tail = Tail::of(mixed.collect(), years, per_year);
+            let threshold = tail.exceeded(budget).max(LOWEST);
+            let delay = typical_delay(&self.timeline, &self.views, &shares, threshold, &stops);
+            if delay < best {
+                best = delay;
+                self.threshold = threshold * tail.caution(covered as f64 / 168.0);
+                self.chosen = shares;
+                self.tail = tail;
+            }
+        }
+    }
+}
+
+/// The measures of one gap, hour by hour.
+struct Pace<'a> {
+    parts: Vec<(&'a View, f64)>,
+    start: Timestamp,
+}
+
+impl Pace<'_> {
+    /// What the next stretch adds, which lies within one hour of the clock.
+    fn adds(&self, stretch: Span, elapsed: usize) -> f64 {
+        let parts = self.parts.iter();
+        parts
+            .map(|(view, share)| share * view.adds(self.start, stretch, elapsed))
+            .sum()
+    }
+}
+
+/// The first full hour at which the surprise exceeds `threshold`.
+fn noticed(pace: &Pace<'_>, threshold: f64) -> Option<Timestamp> {
+    let mut surprise = 0.0;
+    let longest = Span::new(pace.start, pace.start + HOUR * LONGEST);
+    for (elapsed, stretch) in stretches(longest).enumerate() {
+        surprise += pace.adds(stretch, elapsed);
+        if surprise > threshold && stretch.until.since(pace.start) > super::silence::INDEX_LAG {
+            return Some(stretch.until);
+        }
+    }
+    None
+}
+
+/// What the hours after the timeline and before `hour` counted, and were expected to.
+fn after_timeline(
+    timeline: &Timeline,
+    profile: &Profile,
+    history: &History,
+    hour: usize,
+) -> Vec<(f64, f64)> {
+    let first = timeline.start(timeline.len());
+    let mut sent = history.hours[history.hours.partition_point(|h| h.start < first)..]
+        .iter()
+        .peekable();
+    let each = |later: usize| {
+        let start = timeline.start(later);
+        let count = sent.next_if(|h| h.start <= start).map_or(0, |h| h.sent);
+        let covered = history.messages.covers(Span::new(start, start + HOUR));
+        let shape = profile.shape;
+        match covered || count > 0 {
+            true => (shape.observed(count), shape.expected(profile.now.at(start))),
+            false => (0.0, 0.0),
+        }
+    };
+    (timeline.len()..hour).map(each).collect()
+}
+
+/// Messages an hour in the last 60 covered days.
+fn sent_lately(timeline: &Timeline) -> f64 {
+    let lately = &timeline.sent[timeline.len().saturating_sub(60 * 24)..];
+    let hours = lately.iter().flatten().count().max(1);
+    lately.iter().flatten().sum::<u64>() as f64 / hours as f64
+}
+
+/// A stop after the last mail of an hour, and the weight of that hour.
+struct Stop {
+    from: Timestamp,
+    weight: f64,
+}
+
+/// Moments at which a stop is imagined: hours of the last four weeks, more where they hold few, at most [`IMAGINED`].
+fn imagined_stops(history: &History, until: Timestamp) -> Vec<Stop> {
+    let end = history.hours.partition_point(|h| h.start + HOUR <= until);
+    let recent = history
+        .hours
+        .partition_point(|h| h.start < until - 28 * DAY);
+    let from = recent.min(end.saturating_sub(IMAGINED));
+    let hours = &history.hours[from..end.max(from)];
+    let every = hours.len().div_ceil(IMAGINED).max(1);
+    let stop = |chunk: &[crate::model::HourCount]| Stop {
+        from: chunk[chunk.len() / 2].last_at,
+        weight: chunk.iter().map(|h| h.sent as f64).sum(),
+    };
+    hours.chunks(every).map(stop).collect()
+}
+
+/// What it takes to notice a stop, in hours: the median by mail, and a quarter of the mean so that bad cases count too.
+fn typical_delay(
+    timeline: &Timeline,
+    views: &[View],
+    shares: &[(usize, f64)],
+    threshold: f64,
+    stops: &[Stop],
+) -> f64 {
+    let mut delays: Vec<(f64, f64)> = stops
+        .iter()
+        .map(|stop| {
+            let parts = shares.iter().map(|(index, share)| {
+                let view = &views[*index];
+                (view, share * view.effect(timeline.hour(stop.from) + 1, &[]))
+            });
+            let pace = Pace {
+                parts: parts.collect(),
+                start: stop.from,
+            };
+            let at = noticed(&pace, threshold);
+            let delay = at.map_or(f64::from(LONGEST), |at| {
+                at.since(stop.from).as_secs_f64() / 3600.0
+            });
+            (delay, stop.weight)
+        })
+        .collect();
+    delays.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = delays.iter().map(|d| d.1).sum();
+    if total <= 0.0 {
+        return threshold;
+    }
+    let mut sum = 0.0;
+    let median = delays.iter().find(|(_, weight)| {
+        sum += weight;
+        sum >= total / 2.0
+    });
+    let mean: f64 = delays
+        .iter()
+        .map(|(delay, weight)| delay * weight / total)
+        .sum();
+    median.map_or(mean, |(delay, _)| delay + 0.25 * mean)
+}

@@ -1,0 +1,201 @@
+//! How likely mail is in the next hour, given what was sent lately: a regression on the stream's own hours.
+//!
+//! The hour-of-week profile says what is usual; the level of the last hours, days and weeks says whether this is a usual
+//! time (a holiday, a campaign, growth), and mail that has stayed away for hours is less likely in the next one. An hour
+//! has mail with chance 1 − exp(−h), with log h linear in these: the complementary log-log model of grouped survival
+//! times (R. L. Prentice and L. A. Gloeckler, "Regression analysis of grouped survival data", Biometrics 34, 1978), fitted
+//! by Newton's method with a normal prior, which is what mail in general does.
+
+use crate::detect::profile::Profile;
+use crate::detect::timeline::{Timeline, WEEK};
+
+/// Windows of the levels, in hours, each with how many expected hours' worth of belief that nothing changed.
+const LEVELS: [(usize, f64); 4] = [(672, 10.0), (168, 5.0), (24, 3.0), (6, 2.0)];
+/// Intercept, exponent of the profile, of the four levels, and of the hours since the last mail.
+const TERMS: usize = 7;
+/// What mail in general does: the profile counts nearly in full, a day's level by a third of its change, and after a
+/// gap of nine hours an hour is little more than half as likely to have mail.
+const PRIOR: [f64; TERMS] = [0.0, 0.9, 0.2, 0.2, 0.35, 0.1, -0.25];
+/// How firmly that is believed: the inverse variance.
+const FIRMNESS: [f64; TERMS] = [2.0, 20.0, 20.0, 20.0, 20.0, 20.0, 20.0];
+/// After this many hours an observation weighs half.
+const HALF_LIFE: f64 = 120.0 * 24.0;
+/// Bounds of the effect of the levels, as a logarithm.
+const MOST_EFFECT: f64 = 3.0;
+/// Newton's steps, at most.
+const STEPS: usize = 12;
+
+/// How mail at one time depends on mail before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Hazard {
+    terms: [f64; TERMS],
+}
+
+/// The logarithms of the levels at one instant: what was sent over what the profile expected.
+pub(super) type Levels = [f64; LEVELS.len()];
+
+impl Hazard {
+    /// The profile, at the level of the last four weeks.
+    pub(super) const GROWTH: Self = Self {
+        terms: [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+    };
+
+    /// Fits to the hours of `timeline`.
+    pub(super) fn fit(timeline: &Timeline, profile: &Profile, running: &Running) -> Self {
+        let rows = rows(timeline, profile, running);
+        let mut terms = PRIOR;
+        for _ in 0..STEPS {
+            let step = newton_step(&rows, &terms);
+            let mut largest = 0.0f64;
+            for (term, step) in terms.iter_mut().zip(step) {
+                largest = largest.max(step.abs());
+                *term += step.clamp(-0.5, 0.5);
+            }
+            if largest < 1e-3 {
+                break;
+            }
+        }
+        Self { terms }
+    }
+
+    /// By how much the levels multiply the intensity, throughout a gap that begins with them.
+    pub(super) fn effect(&self, levels: &Levels) -> f64 {
+        let sum: f64 = self.terms[2..6]
+            .iter()
+            .zip(levels)
+            .map(|(b, f)| b * f)
+            .sum();
+        (self.terms[0] + sum).clamp(-MOST_EFFECT, MOST_EFFECT).exp()
+    }
+
+    /// The intensity of an hour of this profile, `elapsed` clock hours after that of the last mail.
+    pub(super) fn intensity(&self, profile: f64, elapsed: usize) -> f64 {
+        if *self == Self::GROWTH {
+            return profile;
+        }
+        profile.powf(self.terms[1]) * (1.0 + elapsed as f64).powf(self.terms[6])
+    }
+}
+
+/// Running sums of what was sent and what was expected, for levels at any hour.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Running {
+    sums: Vec<(f64, f64)>,
+}
+
+impl Running {
+    /// Over the timeline.
+    pub(super) fn new(timeline: &Timeline, profile: &Profile) -> Self {
+        let mut sums = Vec::with_capacity(timeline.len() + 1);
+        let mut sum = (0.0, 0.0);
+        sums.push(sum);
+        for (sent, intensity) in timeline.sent.iter().zip(&profile.before) {
+            if let Some(sent) = sent {
+                sum.0 += profile.shape.observed(*sent);
+                sum.1 += profile.shape.expected(*intensity);
+            }
+            sums.push(sum);
+        }
+        Self { sums }
+    }
+
+    /// The levels when the first `hours` hours had passed; `later` is what the hours after the timeline counted and were
+    /// expected to.
+    pub(super) fn levels(&self, hours: usize, later: &[(f64, f64)]) -> Levels {
+        let until = hours.min(self.sums.len() - 1);
+        let after = &later[..(hours - until).min(later.len())];
+        LEVELS.map(|(window, belief)| {
+            let add = |sum: (f64, f64), hour: &(f64, f64)| (sum.0 + hour.0, sum.1 + hour.1);
+            let late = &after[after.len().saturating_sub(window)..];
+            let late = late.iter().fold((0.0, 0.0), add);
+            let from = (until + after.len()).saturating_sub(window).min(until);
+            let (first, last) = (self.sums[from], self.sums[until]);
+            let observed = last.0 - first.0 + late.0;
+            let expected = last.1 - first.1 + late.1;
+            ((observed + belief) / (expected + belief)).ln()
+        })
+    }
+}
+
+struct Row {
+    features: [f64; TERMS],
+    occupied: bool,
+    weight: f64,
+}
+
+/// One row for each covered hour that has mail somewhere before it, but for the first week's, whose profile is its own.
+fn rows(timeline: &Timeline, profile: &Profile, running: &Running) -> Vec<Row> {
+    let first = WEEK.min(timeline.len() / 2);
+    let mut last: Option<(usize, Levels)> = None;
+    let mut rows = Vec::with_capacity(timeline.len());
+    for (hour, sent) in timeline.sent.iter().enumerate() {
+        let Some(sent) = sent else {
+            // After a hole nobody knows when mail was last sent.
+            last = None;
+            continue;
+        };
+        if let Some((at, levels)) = last.filter(|_| hour >= first) {
+            let mut features = [1.0; TERMS];
+            features[1] = profile.before[hour].ln();
+            features[2..6].copy_from_slice(&levels);
+            features[6] = (1.0 + (hour - at) as f64).ln();
+            rows.push(Row {
+                features,
+                occupied: *sent > 0,
+                weight: (-((timeline.len() - 1 - hour) as f64) / HALF_LIFE).exp2(),
+            });
+        }
+        if *sent > 0 {
+            last = Some((hour, running.levels(hour + 1, &[])));
+        }
+    }
+    rows
+}
+
+/// One step of Newton's method on the posterior.
+fn newton_step(rows: &[Row], terms: &[f64; TERMS]) -> [f64; TERMS] {
+    let mut gradient = [0.0; TERMS];
+    let mut curvature = [[0.0; TERMS]; TERMS];
+    for row in rows {
+        let eta: f64 = row.features.iter().zip(terms).map(|(x, b)| x * b).sum();
+        let hazard = eta.clamp(-15.0, 3.5).exp();
+        let empty = (-hazard).exp();
+        let odds = empty / (1.0 - empty).max(1e-12);
+        let slope = row.weight * if row.occupied { hazard * odds } else { -hazard };
+        let bend = row.weight * (hazard * hazard * odds).max(1e-9);
+        for i in 0..TERMS {
+            gradient[i] += slope * row.features[i];
+            for (cell, feature) in curvature[i][..=i].iter_mut().zip(&row.features) {
+                *cell += bend * row.features[i] * feature;
+            }
+        }
+    }
+    for i in 0..TERMS {
+        gradient[i] -= FIRMNESS[i] * (terms[i] - PRIOR[i]);
+        curvature[i][i] += FIRMNESS[i];
+    }
+    solve(&curvature, gradient)
+}
+
+/// Solves for a symmetric positive definite matrix, of which the lower half is given (Cholesky).
+fn solve(lower: &[[f64; TERMS]; TERMS], right: [f64; TERMS]) -> [f64; TERMS] {
+    let mut factor = *lower;
+    let mut solution = right;
+    for i in 0..TERMS {
+        for j in 0..=i {
+            let sum: f64 = (0..j).map(|k| factor[i][k] * factor[j][k]).sum();
+            factor[i][j] = if i == j {
+                (lower[i][i] - sum).max(1e-12).sqrt()
+            } else {
+                (lower[i][j] - sum) / factor[j][j]
+            };
+        }
+        let known: f64 = (0..i).map(|k| factor[i][k] * solution[k]).sum();
+        solution[i] = (solution[i] - known) / factor[i][i];
+    }
+    for i in (0..TERMS).rev() {
+        let known: f64 = (i + 1..TERMS).map(|k| factor[k][i] * solution[k]).sum();
+        solution[i] = (solution[i] - known) / factor[i][i];
+    }
+    solution
+}

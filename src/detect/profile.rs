@@ -1,0 +1,237 @@
+//! How much mail a stream has in each hour of the week or of the month, learned from its own covered hours.
+//!
+//! Two measures: the mean number of messages, and the *occupancy*, −log P(no message in the hour), which one burst cannot
+//! raise. Recent weeks weigh more; hours of the week borrow from the same hour of other work days (or weekend days) and
+//! from their neighbours, so that a few weeks suffice.
+
+use crate::detect::timeline::{MONTH, Timeline, WEEK, hour_of_month, hour_of_week};
+use crate::model::{HOUR, Span, Timestamp};
+
+/// After this many hours an observation weighs half (six weeks): a change of habit is learned within a season.
+const HALF_LIFE: f64 = 42.0 * 24.0;
+/// How many hours' worth of belief the profile of the day type brings to each hour of the week.
+const SHRINK_TO_DAY: f64 = 3.0;
+/// How many hours' worth of belief the overall level brings to each hour of the day type, or of the month.
+const SHRINK_TO_LEVEL: f64 = 2.0;
+/// No hour is held to have mail with more certainty than this, however long it always had some.
+const CERTAIN: f64 = 1.0 - 1e-4;
+/// No hour is held to have less than this share of the level: what was never seen is still possible.
+const LEAST: f64 = 0.01;
+
+/// What is counted in an hour, and by which calendar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Shape {
+    /// Occupancy by the hour of the week, mixed with this share of the flat level.
+    Occupied { flat: f64 },
+    /// Mean number of messages by the hour of the week, mixed with this share of the flat level.
+    Mean { flat: f64 },
+    /// Occupancy by day of the month and hour: what runs on the first is missed on the first.
+    Monthly,
+}
+
+impl Shape {
+    /// What one hour with so many messages counts for.
+    pub(super) fn observed(self, sent: u64) -> f64 {
+        match self {
+            Self::Mean { .. } => sent as f64,
+            _ => f64::from(u8::from(sent > 0)),
+        }
+    }
+
+    /// What an hour of this intensity counts for, on average.
+    pub(super) fn expected(self, intensity: f64) -> f64 {
+        match self {
+            Self::Mean { .. } => intensity,
+            _ => -(-intensity).exp_m1(),
+        }
+    }
+}
+
+/// The intensity of every hour of the week or month, each above zero.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Table {
+    per_hour: Vec<f64>,
+    monthly: bool,
+}
+
+impl Table {
+    /// The intensity of the hour that holds `at`.
+    pub(super) fn at(&self, at: Timestamp) -> f64 {
+        let slot = if self.monthly {
+            hour_of_month(at)
+        } else {
+            hour_of_week(at)
+        };
+        self.per_hour[slot]
+    }
+
+    /// The intensity of an hour on average.
+    pub(super) fn mean(&self) -> f64 {
+        self.per_hour.iter().sum::<f64>() / self.per_hour.len() as f64
+    }
+
+    /// The sum over `span`, hours in part for their part.
+    pub(super) fn over(&self, span: Span) -> f64 {
+        let mut from = span.from;
+        let mut sum = 0.0;
+        while from < span.until {
+            let until = (from.floor(HOUR) + HOUR).min(span.until);
+            sum += self.at(from) * until.since(from).as_secs_f64() / 3600.0;
+            from = until;
+        }
+        sum
+    }
+}
+
+/// The tables of one shape: for each week of the timeline the one learned from what lay before it (the first week from
+/// itself), and the one learned from everything.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Profile {
+    pub shape: Shape,
+    /// The intensity of each hour of the timeline, by the table of its week.
+    pub before: Vec<f64>,
+    /// The table for what comes.
+    pub now: Table,
+}
+
+impl Profile {
+    /// Learns from `timeline`; without any covered hour it expects nothing much.
+    pub(super) fn learn(timeline: &Timeline, shape: Shape) -> Self {
+        let mut tally = Tally::new(shape);
+        let mut before = Vec::with_capacity(timeline.len());
+        let slot = |hour: usize| tally_slot(shape, timeline.start(hour));
+        let slots: Vec<usize> = (0..timeline.len()).map(slot).collect();
+        for week in 0..timeline.len().div_ceil(WEEK) {
+            let hours = week * WEEK..((week + 1) * WEEK).min(timeline.len());
+            let earlier = (week > 0).then(|| tally.table());
+            for hour in hours.clone() {
+                if let Some(sent) = timeline.sent[hour] {
+                    tally.add(slots[hour], shape.observed(sent), hour);
+                }
+            }
+            let table = earlier.unwrap_or_else(|| tally.table());
+            before.extend(hours.map(|hour| table.per_hour[slots[hour]]));
+        }
+        Self {
+            shape,
+            before,
+            now: tally.table(),
+        }
+    }
+
+    /// The intensity of an hour, by the table of its week, or by the latest beyond the timeline.
+    pub(super) fn intensity(&self, timeline: &Timeline, hour: usize) -> f64 {
+        match self.before.get(hour) {
+            Some(known) => *known,
+            None => self.now.at(timeline.start(hour)),
+        }
+    }
+}
+
+fn tally_slot(shape: Shape, at: Timestamp) -> usize {
+    match shape {
+        Shape::Monthly => hour_of_month(at),
+        _ => hour_of_week(at),
+    }
+}
+
+/// Weighted counts by slot. Weights grow with time instead of shrinking with age, which keeps them in one pass.
+struct Tally {
+    shape: Shape,
+    counted: Vec<f64>,
+    weight: Vec<f64>,
+    latest: usize,
+}
+
+impl Tally {
+    fn new(shape: Shape) -> Self {
+        let slots = if shape == Shape::Monthly { MONTH } else { WEEK };
+        Self {
+            shape,
+            counted: vec![0.0; slots],
+            weight: vec![0.0; slots],
+            latest: 0,
+        }
+    }
+
+    fn add(&mut self, slot: usize, observed: f64, hour: usize) {
+        // What comes once a month is not forgotten within a season.
+        let weight = if self.shape == Shape::Monthly {
+            1.0
+        } else {
+            (hour as f64 / HALF_LIFE).exp2()
+        };
+        self.counted[slot] += weight * observed;
+        self.weight[slot] += weight;
+        self.latest = hour;
+    }
+
+    fn table(&self) -> Table {
+        let scale = match self.shape {
+            Shape::Monthly => 1.0,
+            _ => (-(self.latest as f64) / HALF_LIFE).exp2(),
+        };
+        let counted: Vec<f64> = self.counted.iter().map(|c| c * scale).collect();
+        let weight: Vec<f64> = self.weight.iter().map(|w| w * scale).collect();
+        let per_hour = match self.shape {
+            Shape::Occupied { flat } => {
+                mix(weekly(&counted, &weight, true), flat, occupancy_of_chance)
+            }
+            Shape::Mean { flat } => mix(weekly(&counted, &weight, false), flat, |mean| mean),
+            Shape::Monthly => monthly(&counted, &weight),
+        };
+        Table {
+            per_hour,
+            monthly: self.shape == Shape::Monthly,
+        }
+    }
+}
+
+/// −log of the chance of an empty hour.
+fn occupancy_of_chance(chance: f64) -> f64 {
+    -(-chance.clamp(1e-6, CERTAIN)).ln_1p()
+}
+
+fn mix((own, level): (Vec<f64>, f64), flat: f64, intensity: impl Fn(f64) -> f64) -> Vec<f64> {
+    let level = intensity(level);
+    own.into_iter()
+        .map(|own| (1.0 - flat) * intensity(own).max(LEAST * level) + flat * level)
+        .collect()
+}
+
+/// Per hour of the week, shrunk towards its day type, which is shrunk towards the level; and the level.
+fn weekly(counted: &[f64], weight: &[f64], chance: bool) -> (Vec<f64>, f64) {
+    let level = (counted.iter().sum::<f64>() + 0.5) / (weight.iter().sum::<f64>() + 1.0);
+    let mut day = [(0.0, 0.0); 48];
+    for slot in 0..WEEK {
+        day[day_type(slot)].0 += counted[slot];
+        day[day_type(slot)].1 += weight[slot];
+    }
+    // A chance is pulled below one by half an hour without mail.
+    let (less, little) = if chance { (0.5, 0.25) } else { (0.0, 0.0) };
+    let own = (0..WEEK).map(|slot| {
+        let (day_counted, day_weight) = day[day_type(slot)];
+        let usual = (day_counted + SHRINK_TO_LEVEL * level) / (day_weight + SHRINK_TO_LEVEL + less);
+        (smooth(counted, slot) + SHRINK_TO_DAY * usual)
+            / (smooth(weight, slot) + SHRINK_TO_DAY + little)
+    });
+    (own.collect(), level)
+}
+
+/// Per hour of the month, shrunk towards the level.
+fn monthly(counted: &[f64], weight: &[f64]) -> Vec<f64> {
+    let level = (counted.iter().sum::<f64>() + 0.5) / (weight.iter().sum::<f64>() + 1.0);
+    let chance = |(counted, weight): (&f64, &f64)| (counted + level) / (weight + 1.25);
+    let chances = counted.iter().zip(weight).map(chance);
+    chances.map(occupancy_of_chance).collect()
+}
+
+/// An hour with a quarter of both neighbours.
+fn smooth(values: &[f64], slot: usize) -> f64 {
+    0.25 * values[(slot + WEEK - 1) % WEEK] + 0.5 * values[slot] + 0.25 * values[(slot + 1) % WEEK]
+}
+
+/// Hour of the day, on work days 0 to 23 and at the weekend 24 to 47.
+const fn day_type(slot: usize) -> usize {
+    slot % 24 + if slot / 24 >= 5 { 24 } else { 0 }
+}

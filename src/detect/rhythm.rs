@@ -1,0 +1,68 @@
+//! Mail at regular times: how unlikely a gap is by its length alone.
+//!
+//! The logarithms of gap lengths are taken as normal of unknown mean and variance, so that the length of the next one
+//! follows Student's t (A. Gelman et al., "Bayesian Data Analysis", 3rd ed., section 3.2): a job that ran seven times at
+//! 06:00 is missed at 07:00, and irregular mail is never missed by this measure before it is by the others.
+
+use std::time::Duration;
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::model::{HOUR, History, MINUTE, Timestamp};
+
+/// The newest gaps tell the rhythm of today.
+const NEWEST: usize = 50;
+/// Fewer have no rhythm.
+const FEWEST: usize = 5;
+/// No job is more regular than this.
+const JITTER: Duration = MINUTE;
+
+/// The lengths of a stream's gaps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rhythm {
+    /// Mean and spread of the logarithm of the next gap's length in hours, and the degrees of freedom; `None` where too
+    /// few are known.
+    known: Option<(f64, f64, f64)>,
+}
+
+impl Rhythm {
+    /// Learns from the gaps between hours with mail that had ended by `until`, in covered time.
+    pub(super) fn learn(history: &History, until: Timestamp) -> Self {
+        let end = history.hours.partition_point(|h| h.first_at < until);
+        let lengths: Vec<f64> = history.hours[..end]
+            .windows(2)
+            .rev()
+            .map(|pair| crate::model::Span::new(pair[0].last_at, pair[1].first_at))
+            .filter(|gap| gap.length() > HOUR / 2 && history.messages.covers(*gap))
+            .take(NEWEST)
+            .map(|gap| logarithm(gap.length()))
+            .collect();
+        if lengths.len() < FEWEST {
+            return Self { known: None };
+        }
+        let count = lengths.len() as f64;
+        let mean = lengths.iter().sum::<f64>() / count;
+        let variance = lengths.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        let jitter = JITTER.as_secs_f64() / 3600.0 / mean.exp();
+        let spread = (variance.max(jitter * jitter) * (1.0 + 1.0 / count)).sqrt();
+        Self {
+            known: Some((mean, spread, count - 1.0)),
+        }
+    }
+
+    /// −log of the chance that a gap is longer than this.
+    pub(super) fn surprise(&self, length: Duration) -> f64 {
+        let Some((mean, spread, freedom)) = self.known.filter(|_| !length.is_zero()) else {
+            return 0.0;
+        };
+        let standard = (logarithm(length) - mean) / spread;
+        match StudentsT::new(0.0, 1.0, freedom) {
+            Ok(student) => -student.sf(standard).max(1e-300).ln(),
+            Err(_) => 0.0,
+        }
+    }
+}
+
+fn logarithm(length: Duration) -> f64 {
+    (length.as_secs_f64() / 3600.0).max(1e-6).ln()
+}

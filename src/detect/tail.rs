@@ -1,0 +1,227 @@
+//! How often a value beyond everything seen so far is to be expected: the tail of a stream's own gaps.
+//!
+//! Peaks over a threshold follow a generalised Pareto distribution (J. Pickands, "Statistical inference using extreme
+//! order statistics", Annals of Statistics 3, 1975). Its shape and scale are not estimated but averaged over their
+//! posterior, so that few gaps give a wider tail than many (predictive exceedance as in S. G. Coles and J. A. Tawn, "A
+//! Bayesian analysis of extreme rainfall data", Applied Statistics 45, 1996).
+
+/// Share of the values that make the tail, and how many at least and at most.
+const SHARE: f64 = 0.15;
+const FEWEST: usize = 8;
+const MOST: usize = 120;
+/// The shape before anything was seen: a little heavier than exponential, as gaps in real mail are.
+const SHAPE: f64 = 0.1;
+/// Its standard deviation.
+const SHAPE_DEVIATION: f64 = 0.1;
+/// The threshold is widened by this many weeks over the length of history.
+const CAUTION: f64 = 1.3;
+/// Candidates of the shape, and of the scale as a logarithm.
+const SHAPES: usize = 12;
+const SCALES: usize = 25;
+/// Excesses, in means of the tail, at which the posterior's exceedance is tabulated.
+const EXCESSES: usize = 48;
+
+/// The tail of one kind of value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tail {
+    years: f64,
+    form: Form,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Form {
+    /// Too few values: exponential, of a rate that is as uncertain as so few make it.
+    Few {
+        per_year: f64,
+        seen: f64,
+        longest: f64,
+    },
+    /// Beyond `from` there were `count` values; −log of the chance that an excess is larger, at each of the tabulated.
+    Many {
+        sorted: Vec<f64>,
+        from: f64,
+        count: f64,
+        table: Vec<(f64, f64)>,
+    },
+}
+
+impl Tail {
+    /// From values seen in so many years, in a stream with so many gaps to come in a year.
+    pub(super) fn of(mut values: Vec<f64>, years: f64, per_year: f64) -> Self {
+        let years = years.max(1e-6);
+        values.sort_by(f64::total_cmp);
+        let form = if values.len() < FEWEST {
+            Form::Few {
+                per_year,
+                seen: values.len() as f64,
+                longest: values.last().copied().unwrap_or(0.0),
+            }
+        } else {
+            many(values)
+        };
+        Self { years, form }
+    }
+
+    /// The value that is exceeded so many times a year.
+    pub(super) fn exceeded(&self, times_a_year: f64) -> f64 {
+        match &self.form {
+            Form::Few {
+                per_year,
+                seen,
+                longest,
+            } => {
+                let surprise = (per_year / times_a_year).max(1.5).ln();
+                let belief = seen + 1.0;
+                (belief * (surprise / belief).exp_m1()).max(longest * 1.25)
+            }
+            Form::Many {
+                sorted,
+                from,
+                count,
+                table,
+            } => {
+                let wanted = times_a_year * self.years / (count + 0.5);
+                if wanted >= 1.0 {
+                    let rank = (times_a_year * self.years) as usize + 1;
+                    return sorted[sorted.len() - rank.min(sorted.len())];
+                }
+                from + between(table, -wanted.ln(), |(excess, surprise)| {
+                    (*surprise, *excess)
+                })
+            }
+        }
+    }
+
+    /// How many times a year `value` is exceeded.
+    pub(super) fn times_a_year(&self, value: f64) -> f64 {
+        match &self.form {
+            Form::Few { per_year, seen, .. } => {
+                let belief = seen + 1.0;
+                per_year * (-belief * (value.max(0.0) / belief).ln_1p()).exp()
+            }
+            Form::Many {
+                sorted,
+                from,
+                count,
+                table,
+            } => {
+                if value <= *from {
+                    let above = sorted.len() - sorted.partition_point(|v| *v <= value);
+                    return above as f64 / self.years;
+                }
+                let surprise = between(table, value - from, |(excess, surprise)| {
+                    (*excess, *surprise)
+                });
+                (count + 0.5) / self.years * (-surprise).exp()
+            }
+        }
+    }
+
+    /// By how much to widen a threshold after so many weeks: the first holiday, the first long weekend are yet to come. So
+    /// few gaps that their rate is uncertain have widened it already.
+    pub(super) fn caution(&self, weeks: f64) -> f64 {
+        match self.form {
+            Form::Few { .. } => 1.0,
+            Form::Many { .. } => 1.0 + CAUTION / weeks.max(0.1),
+        }
+    }
+
+    /// The longest that was seen.
+    pub(super) fn longest(&self) -> f64 {
+        match &self.form {
+            Form::Few { longest, .. } => *longest,
+            Form::Many { sorted, .. } => sorted.last().copied().unwrap_or(0.0),
+        }
+    }
+}
+
+fn many(sorted: Vec<f64>) -> Form {
+    let count = ((sorted.len() as f64 * SHARE) as usize).clamp(FEWEST, MOST);
+    let count = count.min(sorted.len());
+    let from = match sorted.len().checked_sub(count + 1) {
+        Some(before) => sorted[before],
+        None => 0.0,
+    };
+    let excesses: Vec<f64> = sorted[sorted.len() - count..]
+        .iter()
+        .map(|v| v - from)
+        .collect();
+    let mean = excesses.iter().sum::<f64>() / count as f64 + 1e-9;
+    let candidates = posterior(&excesses, mean);
+    let table = std::iter::once(0.0)
+        .chain(
+            (0..EXCESSES).map(|i| 0.02 * (500.0f64 / 0.02).powf(i as f64 / (EXCESSES - 1) as f64)),
+        )
+        .map(|excess| {
+            let excess = mean * excess;
+            let chance: f64 = candidates
+                .iter()
+                .map(|(weight, shape, scale)| {
+                    let base = 1.0 + shape * excess / scale;
+                    if base > 0.0 {
+                        weight * base.powf(-1.0 / shape)
+                    } else {
+                        0.0
+                    }
+                })
+                .sum();
+            (excess, -chance.max(1e-300).ln())
+        })
+        .collect();
+    Form::Many {
+        sorted,
+        from,
+        count: count as f64,
+        table,
+    }
+}
+
+/// Weight, shape and scale of every candidate that is worth its time.
+fn posterior(excesses: &[f64], mean: f64) -> Vec<(f64, f64, f64)> {
+    let mut candidates = Vec::with_capacity(SHAPES * SCALES);
+    for i in 0..SHAPES {
+        // The shape is never exactly zero, where the formula has a hole.
+        let shape = -0.2 + 1.1 * i as f64 / (SHAPES - 1) as f64 + 1e-3;
+        for j in 0..SCALES {
+            let log_scale = -1.6 + 3.2 * j as f64 / (SCALES - 1) as f64;
+            let scale = mean * log_scale.exp() * (1.0 - shape.min(0.5));
+            let fits = excesses.iter().try_fold(0.0, |sum, x| {
+                let base = 1.0 + shape * x / scale;
+                (base > 1e-9).then(|| sum + base.ln())
+            });
+            if let Some(sum) = fits {
+                let likelihood = -(excesses.len() as f64) * scale.ln() - (1.0 + 1.0 / shape) * sum;
+                let prior = -0.5 * ((shape - SHAPE) / SHAPE_DEVIATION).powi(2);
+                candidates.push((likelihood + prior, shape, scale));
+            }
+        }
+    }
+    let best = candidates
+        .iter()
+        .map(|c| c.0)
+        .fold(f64::NEG_INFINITY, f64::max);
+    candidates.retain(|c| c.0 > best - 20.0);
+    let total: f64 = candidates.iter().map(|c| (c.0 - best).exp()).sum();
+    for candidate in &mut candidates {
+        candidate.0 = (candidate.0 - best).exp() / total;
+    }
+    candidates
+}
+
+/// Linear between the points of a rising table, and at its ends beyond them.
+fn between(table: &[(f64, f64)], x: f64, read: impl Fn(&(f64, f64)) -> (f64, f64)) -> f64 {
+    let after = table.partition_point(|point| read(point).0 < x);
+    let (Some(left), Some(right)) = (
+        after.checked_sub(1).map(|i| read(&table[i])),
+        table.get(after).map(&read),
+    ) else {
+        let end = if after == 0 {
+            table.first()
+        } else {
+            table.last()
+        };
+        return end.map_or(0.0, |point| read(point).1);
+    };
+    let share = (x - left.0) / (right.0 - left.0).max(1e-300);
+    left.1 + share * (right.1 - left.1)
+}

@@ -1,0 +1,113 @@
+//! One stream's history, hour by hour of the clock, from its first covered hour on.
+
+use crate::model::{Coverage, HOUR, History, Span, Timestamp};
+
+/// Hours of a week.
+pub(super) const WEEK: usize = 168;
+/// Hours that the longest month has.
+pub(super) const MONTH: usize = 31 * 24;
+/// Oldest history that is looked at, in hours (400 days, as long as hourly counts are kept).
+const LOOKBACK: u32 = 400 * 24;
+
+/// Counts by hour, with what was not covered left out.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Timeline {
+    /// The first hour.
+    pub begins: Timestamp,
+    /// Messages in each hour; `None` where it was not covered.
+    pub sent: Vec<Option<u64>>,
+}
+
+/// The time between two hours with mail, as far as a poll on the full hour saw it empty.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Gap {
+    /// From the last mail before it to the last full hour before the next.
+    pub span: Span,
+    /// When the next mail was sent.
+    pub ended: Timestamp,
+    /// How many hours into the timeline it begins.
+    pub hour: usize,
+}
+
+impl Timeline {
+    /// The hours of `history` that end by `until`.
+    pub(super) fn of(history: &History, until: Timestamp) -> Self {
+        let oldest = history.begins.unwrap_or(until).max(until - HOUR * LOOKBACK);
+        let begins = oldest.ceil(HOUR);
+        let length = until.floor(HOUR).since(begins).as_secs() / 3600;
+        let mut sent = vec![None; usize::try_from(length).unwrap_or(0)];
+        for part in history.messages.parts(Span::new(begins, until)) {
+            let mut hour = part.from.ceil(HOUR);
+            while hour + HOUR <= part.until {
+                if let Some(slot) = index(begins, hour).and_then(|i| sent.get_mut(i)) {
+                    *slot = Some(0);
+                }
+                hour = hour + HOUR;
+            }
+        }
+        let first = history.hours.partition_point(|h| h.start < begins);
+        for hour in &history.hours[first..] {
+            let slot = index(begins, hour.start).and_then(|i| sent.get_mut(i));
+            if let Some(Some(count)) = slot {
+                *count = hour.sent;
+            }
+        }
+        Self { begins, sent }
+    }
+
+    /// How many hours it holds.
+    pub(super) fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// How many of them were covered.
+    pub(super) fn covered(&self) -> usize {
+        self.sent.iter().flatten().count()
+    }
+
+    /// The hour that holds `at`, counted from the beginning; it may lie beyond the end.
+    pub(super) fn hour(&self, at: Timestamp) -> usize {
+        index(self.begins, at).unwrap_or(0)
+    }
+
+    /// The start of an hour.
+    pub(super) fn start(&self, hour: usize) -> Timestamp {
+        self.begins + HOUR * u32::try_from(hour).unwrap_or(u32::MAX)
+    }
+
+    /// The gaps between mail that end before `until` and were covered throughout, in order.
+    pub(super) fn gaps(&self, history: &History, until: Timestamp) -> Vec<Gap> {
+        let first = history.hours.partition_point(|h| h.start < self.begins);
+        let covered = |span: Span, coverage: &Coverage| coverage.covers(span);
+        history.hours[first..]
+            .windows(2)
+            .take_while(|pair| pair[1].first_at < until)
+            .map(|pair| Gap {
+                // A poll on the very instant of a message does not see it.
+                span: Span::new(pair[0].last_at, pair[1].first_at.floor(HOUR)),
+                ended: pair[1].first_at,
+                hour: self.hour(pair[0].last_at),
+            })
+            .filter(|gap| !gap.span.is_empty() && covered(gap.span, &history.messages))
+            .collect()
+    }
+}
+
+/// Hour 0 of a week is Monday 00:00 UTC. 1970-01-01 was a Thursday, so Monday lies 72 hours into its week.
+pub(super) fn hour_of_week(at: Timestamp) -> usize {
+    let hours = at.floor(HOUR).0.div_euclid(3_600_000) + 72;
+    usize::try_from(hours.rem_euclid(WEEK as i64)).unwrap_or(0)
+}
+
+/// Hour 0 of a month is the first, 00:00 UTC.
+pub(super) fn hour_of_month(at: Timestamp) -> usize {
+    use chrono::{Datelike, Timelike};
+    let at = at.to_utc();
+    (at.day0() * 24 + at.hour()) as usize
+}
+
+fn index(begins: Timestamp, at: Timestamp) -> Option<usize> {
+    (begins <= at)
+        .then(|| usize::try_from(at.since(begins).as_secs() / 3600).ok())
+        .flatten()
+}

@@ -1,0 +1,140 @@
+//! A file of events, one message per line, read into histories. Pure but for the reader that is handed in.
+
+mod line;
+mod stream;
+
+pub use stream::StreamTape;
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::BufRead;
+
+use crate::model::{ServerName, StreamId, Timestamp};
+
+/// Longer lines are no events.
+const LONGEST_LINE: usize = 1 << 20;
+/// What a line should look like.
+const EXAMPLE: &str = r#"{"id":"m1","server":"default","stream":"outbound","sent_at":"2026-03-02T10:00:00Z","delivered_at":null,"bounced_at":null,"bounce_type":null,"complained_at":null}"#;
+
+/// Every event of a file, by server and stream.
+#[derive(Debug, Default)]
+pub struct Tape {
+    /// The streams of each server, each with at least one message.
+    pub servers: BTreeMap<ServerName, BTreeMap<StreamId, StreamTape>>,
+    /// How many messages.
+    pub messages: u64,
+}
+
+/// What is wrong with a file of events.
+#[derive(Debug, thiserror::Error)]
+pub enum TapeError {
+    /// A line.
+    #[error("line {line}: {what}")]
+    Line {
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it, and what would be right.
+        what: String,
+    },
+    /// There is not one message in it.
+    #[error("it holds no message; each line is one message, such as {EXAMPLE}")]
+    Empty,
+    /// It cannot be read.
+    #[error("cannot read on after line {line}: {source}")]
+    Read {
+        /// The last line that was read.
+        line: u64,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Tape {
+    /// Reads every line; `progress` hears of each line's length in bytes. Empty lines are passed over.
+    ///
+    /// # Errors
+    /// At the first line that is not a message, or is out of order, or says something impossible.
+    pub fn read(
+        mut from: impl BufRead,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Self, TapeError> {
+        let mut tape = Self::default();
+        let mut ids = HashSet::new();
+        let mut last: Option<Timestamp> = None;
+        let mut buffer = Vec::new();
+        for line in 1.. {
+            buffer.clear();
+            let mut limited = std::io::Read::take(&mut from, LONGEST_LINE as u64 + 1);
+            let read =
+                limited
+                    .read_until(b'\n', &mut buffer)
+                    .map_err(|source| TapeError::Read {
+                        line: line - 1,
+                        source,
+                    })?;
+            if read == 0 {
+                break;
+            }
+            progress(read);
+            let wrong = |what: String| TapeError::Line { line, what };
+            if read > LONGEST_LINE {
+                return Err(wrong(format!("longer than {LONGEST_LINE} bytes")));
+            }
+            let text = buffer.trim_ascii();
+            if text.is_empty() {
+                continue;
+            }
+            let event = line::parse(text).map_err(wrong)?;
+            if let Some(before) = last.filter(|before| event.sent_at < *before) {
+                return Err(wrong(format!(
+                    "`sent_at` {} is before that of the line above, {before}; sort the file by `sent_at`",
+                    event.sent_at
+                )));
+            }
+            last = Some(event.sent_at);
+            let mut hasher = DefaultHasher::new();
+            (&event.server, &event.id).hash(&mut hasher);
+            if !ids.insert(hasher.finish()) {
+                return Err(wrong(format!(
+                    "`id` {:?} was there before; each message once",
+                    event.id
+                )));
+            }
+            tape.push(&event);
+        }
+        if tape.messages == 0 {
+            return Err(TapeError::Empty);
+        }
+        Ok(tape)
+    }
+
+    fn push(&mut self, event: &line::Event<'_>) {
+        self.messages += 1;
+        let known = self.servers.get_mut(event.server.as_ref());
+        let streams = match known {
+            Some(streams) => streams,
+            None => self
+                .servers
+                .entry(ServerName::from(event.server.as_ref()))
+                .or_default(),
+        };
+        match streams.get_mut(event.stream.as_ref()) {
+            Some(stream) => stream.push(event),
+            None => streams
+                .entry(StreamId::from(event.stream.as_ref()))
+                .or_default()
+                .push(event),
+        }
+    }
+
+    /// When the first message was sent, and when the last.
+    pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
+        let ranges = || {
+            self.servers
+                .values()
+                .flat_map(|s| s.values())
+                .filter_map(StreamTape::range)
+        };
+        Some((ranges().map(|r| r.0).min()?, ranges().map(|r| r.1).max()?))
+    }
+}

@@ -1,0 +1,97 @@
+//! The events of one stream, and the history that they make.
+
+use crate::model::{
+    BounceClass, BounceMark, Coverage, Fate, Followed, HOUR, History, HourCount, Span, Ticks,
+    Timestamp,
+};
+use crate::tape::line::Event;
+
+/// The events of one stream, in order of sending.
+#[derive(Debug, Default)]
+pub struct StreamTape {
+    mail: Vec<Fate>,
+    marks: Vec<BounceMark>,
+}
+
+impl StreamTape {
+    pub(super) fn push(&mut self, event: &Event<'_>) {
+        let mut mark = |at: Timestamp, class: BounceClass| {
+            self.marks.push(BounceMark {
+                at,
+                message: event.id.to_string(),
+                sent_at: Some(event.sent_at),
+                class,
+                recipient: event.recipient.as_deref().unwrap_or_default().to_owned(),
+            });
+        };
+        if let Some((at, class)) = event.bounce {
+            mark(at, class);
+        }
+        if let Some(at) = event.complained_at {
+            mark(at, BounceClass::Complaint);
+        }
+        self.mail.push(Fate {
+            sent_at: event.sent_at,
+            delivered_at: event.delivered_at,
+            bounced_at: event
+                .bounce
+                .filter(|(_, class)| class.counts())
+                .map(|(at, _)| at),
+            rank: crate::detect::sample::rank(&event.server, &event.stream, &event.id),
+        });
+    }
+
+    /// Every message, in order of sending.
+    pub fn into_mail(self) -> Vec<Fate> {
+        self.mail
+    }
+
+    /// When the first message was sent, and when the last.
+    pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
+        Some((self.mail.first()?.sent_at, self.mail.last()?.sent_at))
+    }
+
+    /// The history of a stream that was watched from its first message until `until`. With `followed`, every message's
+    /// delivery is known as soon as it happened.
+    pub fn history(&self, until: Timestamp, followed: bool) -> History {
+        let begins = self.range().map_or(until, |(first, _)| first);
+        let covered = Coverage::of([Span::new(begins, until)]);
+        let mut marks = self.marks.clone();
+        marks.sort_by_key(|mark| mark.at);
+        History {
+            begins: Some(begins),
+            started: Some(begins),
+            messages: covered.clone(),
+            bounces: covered,
+            hours: self.hours(),
+            sent: Ticks::of(self.mail.iter().map(|mail| (mail.sent_at, 1))),
+            marks,
+            followed: if followed {
+                self.mail.iter().map(|mail| known(mail, until)).collect()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    fn hours(&self) -> Vec<HourCount> {
+        let hour = |mail: &[Fate]| HourCount {
+            start: mail[0].sent_at.floor(HOUR),
+            sent: mail.len() as u64,
+            first_at: mail[0].sent_at,
+            last_at: mail[mail.len() - 1].sent_at,
+        };
+        let same = |a: &Fate, b: &Fate| a.sent_at.floor(HOUR) == b.sent_at.floor(HOUR);
+        self.mail.chunk_by(same).map(hour).collect()
+    }
+}
+
+fn known(mail: &Fate, checked_at: Timestamp) -> Followed {
+    Followed {
+        sent_at: mail.sent_at,
+        checked_at: Some(checked_at),
+        delivered_at: mail.delivered_at,
+        bounced_at: mail.bounced_at,
+        queued: false,
+    }
+}

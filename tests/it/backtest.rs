@@ -1,0 +1,305 @@
+//! The past replayed: the very judging of the live path, on a file and on what Postmark retains.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use hushwatch::model::{BounceClass, DAY, HOUR, MINUTE, Span, Timestamp};
+use hushwatch::sim::postmark::{Mail, Profile};
+use serde_json::{Value, json};
+
+use crate::world::{Process, World, at};
+
+/// What was sent in `span`, as an events file.
+fn tape(world: &World, span: Span) -> PathBuf {
+    let path = world.folder.path().join("events.ndjson");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).expect("created"));
+    for mail in world.shop.mails("outbound", span) {
+        writeln!(file, "{}", line(&mail)).expect("written");
+    }
+    path
+}
+
+fn line(mail: &Mail) -> Value {
+    let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let bounce = mail.bounces.iter().find(|b| b.kind != "SpamComplaint");
+    let complaint = mail.bounces.iter().find(|b| b.kind == "SpamComplaint");
+    json!({
+        "id": mail.id, "server": "shop", "stream": "outbound", "sent_at": mail.sent_at.to_string(),
+        "delivered_at": text(mail.deliveries.iter().map(|d| d.at).min()),
+        "bounced_at": text(bounce.map(|b| b.at)), "bounce_type": bounce.map(|b| b.kind.clone()),
+        "complained_at": text(complaint.map(|b| b.at)), "recipient": mail.recipients.first(),
+    })
+}
+
+/// What matters of a step.
+fn step(transition: &Value) -> String {
+    let part = |key: &str| transition[key].to_string();
+    ["at", "incident", "transition", "rule", "severity", "told"]
+        .map(part)
+        .join(" ")
+}
+
+fn lines(stdout: &Value) -> Vec<Value> {
+    let text = match stdout {
+        Value::String(text) => text.clone(),
+        other => format!("{other}\n"),
+    };
+    text.lines()
+        .map(|l| serde_json::from_str(l).expect("a JSON object"))
+        .collect()
+}
+
+#[test]
+fn a_week_through_check_and_through_the_replay_gives_the_same_transitions() {
+    let mut world = World::new(
+        Process::One,
+        "[silence]\nmin_history = \"3d\"\n[digest]\nat = \"09:00\"",
+    );
+    let quirks = world.postmark.quirks();
+    world.postmark.set_quirks(hushwatch::sim::postmark::Quirks {
+        late_index: false,
+        ..quirks
+    });
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-14T00:00:00Z"));
+    world
+        .shop
+        .generate("outbound", span, &Profile::constant(40.0).without_bounces());
+    world.shop.bounce_wave(
+        "outbound",
+        Span::new(at("2026-03-07T03:00:00Z"), at("2026-03-07T05:00:00Z")),
+        0.3,
+        "HardBounce",
+    );
+    world.shop.stop_sending(
+        "outbound",
+        Span::new(at("2026-03-09T10:00:00Z"), at("2026-03-09T18:30:00Z")),
+    );
+    world.shop.stop_delivery(
+        "outbound",
+        Span::new(at("2026-03-11T10:00:00Z"), at("2026-03-11T17:00:00Z")),
+    );
+    let first = world.shop.mails("outbound", span)[0].sent_at;
+    let mut live = Vec::new();
+    let mut now = first.ceil(HOUR);
+    let until = at("2026-03-13T00:00:00Z");
+    while now <= until {
+        let cycle = world.cycle(now);
+        live.extend(
+            cycle.report["transitions"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default(),
+        );
+        now = now + HOUR;
+    }
+    let path = tape(&world, Span::new(span.from, until));
+    let path = path.to_str().expect("text");
+    let args = [
+        "backtest",
+        path,
+        "--proof",
+        "sample",
+        "--format",
+        "json",
+        "--until",
+        "2026-03-13T00:00:00Z",
+    ];
+    let from = ["--from", "2026-03-06T00:00:00Z"];
+    let replayed = world.run(&[&args[..], &from[..]].concat());
+    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+    let since = |t: &&Value| t["at"].as_str().is_some_and(|at| at >= "2026-03-06");
+    let live: Vec<String> = live.iter().filter(since).map(step).collect();
+    let replayed: Vec<String> = lines(&replayed.report).iter().map(step).collect();
+    assert_eq!(replayed, live);
+    for rule in ["send_silence", "bounce_rate", "delivery_silence"] {
+        assert!(
+            live.iter().any(|t| t.contains(rule)),
+            "{rule} was to fire: {live:#?}"
+        );
+    }
+    world.slack.take();
+}
+
+#[test]
+fn what_postmark_retains_is_replayed_without_a_trace() {
+    let world = World::new(Process::New, "");
+    let now = hushwatch::clock::now();
+    world.postmark.set_now(now);
+    let span = Span::new(now - 20 * DAY, now);
+    world
+        .shop
+        .generate("outbound", span, &Profile::constant(20.0).without_bounces());
+    world
+        .shop
+        .stop_sending("outbound", Span::new(now - 3 * DAY, now - 2 * DAY));
+    let told = world.run(&["backtest", "--days", "21"]);
+    let text = told.report.as_str().expect("text");
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(
+        text.contains("send_silence") && text.contains("shop/outbound: from Monday 10:00"),
+        "{text}"
+    );
+    assert!(text.contains("delivery_silence is not judged"), "{text}");
+    assert!(
+        !world.folder.path().join("hushwatch.db").exists(),
+        "no database is written"
+    );
+    assert_eq!(world.slack.take().len(), 0, "and nobody is told");
+}
+
+#[test]
+fn a_person_reads_what_fired_how_often_and_how_long_a_stop_goes_unnoticed() {
+    let world = World::new(Process::New, "");
+    let span = Span::new(at("2026-01-05T00:00:00Z"), at("2026-03-02T00:00:00Z"));
+    // Healthy, and small: 0.5% of bounces.
+    world
+        .shop
+        .generate("outbound", span, &Profile::office_hours(40.0));
+    let path = tape(&world, span);
+    let told = world.run(&["backtest", path.to_str().expect("text")]);
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    let text = told.report.as_str().expect("text");
+    for part in [
+        "What would have fired",
+        "bounce_rate: ",
+        "with `confidence = 0.95`",
+        "recommended",
+        "from Sunday 04:00",
+        "held to 4.0 a year",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+}
+
+/// A file of so many good lines, and what comes after them.
+fn file(world: &World, good: u32, last: &str) -> PathBuf {
+    let path = world.folder.path().join("bad.ndjson");
+    let first = at("2026-03-02T10:00:00Z");
+    let good = (0..good).map(|n| {
+        let sent_at = first + MINUTE * n;
+        format!("{{\"id\":\"m{n}\",\"server\":\"shop\",\"stream\":\"outbound\",\"sent_at\":\"{sent_at}\"}}\n")
+    });
+    std::fs::write(&path, good.collect::<String>() + last).expect("written");
+    path
+}
+
+fn refused(world: &World, path: &Path, args: &[&str]) -> String {
+    let mut all = vec!["backtest", path.to_str().expect("text"), "--format", "json"];
+    all.extend(args);
+    let cycle = world.run(&all);
+    assert_eq!(
+        (cycle.code, &cycle.report),
+        (2, &Value::String(String::new())),
+        "{}",
+        cycle.stderr
+    );
+    cycle.stderr
+}
+
+#[test]
+fn a_bad_line_is_named_and_nothing_is_half_reported() {
+    let world = World::new(Process::New, "");
+    let good = |rest: &str| {
+        format!(
+            "{{\"id\":\"x\",\"server\":\"shop\",\"stream\":\"outbound\",\"sent_at\":\"2026-03-02T12:00:00Z\"{rest}}}"
+        )
+    };
+    for (last, what) in [
+        ("{\"id\":\"x\"", "EOF"),
+        ("not JSON", "expected"),
+        (
+            "{\"id\":\"x\",\"server\":\"shop\",\"stream\":\"outbound\"}",
+            "missing field `sent_at`",
+        ),
+        (
+            "{\"id\":7,\"server\":\"shop\",\"stream\":\"outbound\",\"sent_at\":\"2026-03-02T12:00:00Z\"}",
+            "invalid type",
+        ),
+        (
+            "{\"id\":\"x\",\"server\":\"shop\",\"stream\":\"outbound\",\"sent_at\":\"yesterday\"}",
+            "no RFC 3339 time",
+        ),
+        (
+            "{\"id\":\"x\",\"server\":\"shop\",\"stream\":\"outbound\",\"sent_at\":\"2026-03-02T09:00:00Z\"}",
+            "before that of the line above",
+        ),
+        (
+            "{\"id\":\"x\",\"server\":\"shop\",\"stream\":\"outbound\",\"sent_at\":\"9999-03-02T09:00:00Z\"}",
+            "cannot be",
+        ),
+        (
+            "{\"id\":\"m1\",\"server\":\"shop\",\"stream\":\"outbound\",\"sent_at\":\"2026-03-02T12:00:00Z\"}",
+            "was there before",
+        ),
+        (
+            &good(",\"delivered_at\":\"2026-03-02T11:00:00Z\""),
+            "is before `sent_at`",
+        ),
+        (
+            &good(",\"bounced_at\":\"2026-03-02T13:00:00Z\""),
+            "without `bounce_type`",
+        ),
+        (
+            &good(",\"bounce_type\":\"HardBounce\""),
+            "without `bounced_at`",
+        ),
+    ] {
+        let stderr = refused(&world, &file(&world, 3, last), &[]);
+        assert!(
+            stderr.contains("line 4: ") && stderr.contains(what),
+            "{last}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_file_or_range_without_history_says_so() {
+    let world = World::new(Process::New, "");
+    assert!(refused(&world, &file(&world, 0, ""), &[]).contains("holds no message"));
+    assert!(
+        refused(&world, Path::new("nowhere.ndjson"), &[])
+            .contains("cannot read the events file nowhere.ndjson")
+    );
+    let path = file(&world, 3, "");
+    let stderr = refused(
+        &world,
+        &path,
+        &[
+            "--from",
+            "2026-01-01T00:00:00Z",
+            "--until",
+            "2026-02-01T00:00:00Z",
+        ],
+    );
+    assert!(stderr.contains("there is no history before"), "{stderr}");
+    let stderr = refused(
+        &world,
+        &path,
+        &[
+            "--from",
+            "2026-04-01T00:00:00Z",
+            "--until",
+            "2026-03-05T00:00:00Z",
+        ],
+    );
+    assert!(stderr.contains("holds no poll"), "{stderr}");
+}
+
+#[test]
+fn a_type_of_bounce_that_nobody_knows_is_no_error() {
+    assert_eq!(BounceClass::of("Unheard"), BounceClass::Other);
+    let world = World::new(Process::New, "");
+    let last = "{\"id\":\"x\",\"server\":\"shop\",\"stream\":\"outbound\",\"sent_at\":\"2026-03-02T12:00:00Z\",\"bounced_at\":\"2026-03-02T12:10:00Z\",\"bounce_type\":\"Unheard\",\"more\":1}\n";
+    let path = file(&world, 3, last);
+    let cycle = world.run(&[
+        "backtest",
+        path.to_str().expect("text"),
+        "--from",
+        "2026-03-02T13:00:00Z",
+        "--until",
+        "2026-03-02T15:00:00Z",
+        "--format",
+        "json",
+    ]);
+    assert_eq!((cycle.code, cycle.stderr.as_str()), (0, ""));
+}
