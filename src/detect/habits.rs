@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use crate::detect::dips::{Dip, Dips};
 use crate::detect::hazard::{Hazard, Running};
 use crate::detect::profile::{Profile, Shape};
 use crate::detect::rhythm::Rhythm;
@@ -29,6 +30,10 @@ const SHAPES: [(Shape, bool); RHYTHM] = [
     (Shape::Mean { flat: 0.1 }, true),
     (Shape::Monthly, false),
 ];
+/// The place of the mean by the hour of the week.
+const MEAN: usize = 1;
+/// Part of the budget that goes to drops.
+const DROPS: f64 = 0.05;
 /// The place of the view that looks at the length of gaps alone.
 const RHYTHM: usize = 8;
 /// Which views are tried, alone and averaged.
@@ -66,6 +71,7 @@ pub(super) struct Habits {
     chosen: Vec<(usize, f64)>,
     tail: Tail,
     threshold: f64,
+    dips: Dips,
 }
 
 /// One way to measure a gap.
@@ -179,8 +185,16 @@ impl Habits {
             .iter()
             .map(|(shape, conditional)| View::calendar(&timeline, *shape, *conditional));
         let rhythm = View::Rhythm(Rhythm::learn(history, until));
-        let views = calendar.chain([rhythm]).collect();
+        let views: Vec<View> = calendar.chain([rhythm]).collect();
+        let dips = match &views[MEAN] {
+            View::Calendar {
+                profile,
+                lately: Some((_, running)),
+            } => Dips::learn(&timeline, profile, running, budget * DROPS),
+            _ => unreachable!("a mean by the hour of the week follows growth"),
+        };
         let mut habits = Self {
+            dips,
             views,
             chosen: vec![(0, 1.0)],
             tail: Tail::of(Vec::new(), 1.0, 1.0),
@@ -193,10 +207,25 @@ impl Habits {
 
     /// Messages expected in `span`, by the hour of the week.
     pub(super) fn expected(&self, span: Span) -> f64 {
-        match &self.views[1] {
-            View::Calendar { profile, .. } => profile.now.over(span),
-            View::Rhythm(_) => 0.0,
+        self.mean().map_or(0.0, |mean| mean.now.over(span))
+    }
+
+    fn mean(&self) -> Option<&Profile> {
+        match &self.views[MEAN] {
+            View::Calendar { profile, .. } => Some(profile),
+            View::Rhythm(_) => None,
         }
+    }
+
+    /// The dips of this stream.
+    pub(super) fn dips(&self) -> &Dips {
+        &self.dips
+    }
+
+    /// The time of less mail than expected that goes on at `at`.
+    pub(super) fn dip(&self, history: &History, at: Timestamp) -> Option<Dip> {
+        let mean = self.mean()?;
+        Some(self.dips.at(&self.timeline, mean, history, at))
     }
 
     /// From which surprise on a gap is silence.

@@ -2,6 +2,7 @@
 
 mod blind;
 mod delivery;
+mod dips;
 mod drop;
 mod events;
 mod habits;

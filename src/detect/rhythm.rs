@@ -66,3 +66,54 @@ impl Rhythm {
 fn logarithm(length: Duration) -> f64 {
     (length.as_secs_f64() / 3600.0).max(1e-6).ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Coverage, DAY, HourCount, Span};
+
+    fn history(sent: impl Iterator<Item = Timestamp>) -> History {
+        let hours: Vec<HourCount> = sent
+            .map(|at| HourCount {
+                start: at.floor(HOUR),
+                sent: 1,
+                first_at: at,
+                last_at: at,
+            })
+            .collect();
+        let whole = Span::new(Timestamp(0), Timestamp(0) + DAY * 400);
+        History {
+            hours,
+            messages: Coverage::of([whole]),
+            ..History::default()
+        }
+    }
+
+    #[test]
+    fn a_daily_job_is_missed_within_the_hour_and_random_mail_is_not() {
+        let daily = history((0..8u32).map(|day| Timestamp(0) + DAY * day + MINUTE * (day % 3)));
+        let rhythm = Rhythm::learn(&daily, Timestamp(0) + DAY * 8);
+        assert!(rhythm.surprise(23 * HOUR) < 1.0);
+        assert!(
+            rhythm.surprise(25 * HOUR) > 6.0,
+            "{}",
+            rhythm.surprise(25 * HOUR)
+        );
+        let gaps = [3u32, 50, 7, 1, 20, 90, 4, 11];
+        let mut at = Timestamp(0);
+        let random = history(gaps.into_iter().map(|gap| {
+            at = at + HOUR * gap;
+            at
+        }));
+        assert!(Rhythm::learn(&random, at + DAY).surprise(100 * HOUR) < 5.0);
+    }
+
+    #[test]
+    fn a_few_gaps_have_no_rhythm() {
+        let few = history((0..4u32).map(|day| Timestamp(0) + DAY * day));
+        assert_eq!(
+            Rhythm::learn(&few, Timestamp(0) + DAY * 9).surprise(900 * HOUR),
+            0.0
+        );
+    }
+}

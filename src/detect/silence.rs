@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::detect::dips::Dip;
 use crate::detect::habits::Habits;
 pub(super) use crate::detect::habits::learned_at;
 use crate::model::{
@@ -54,6 +55,22 @@ impl Silence {
     /// How long a stop beginning at `from` would go unnoticed, to the full hour; `None` where longer than 45 days.
     pub fn unnoticed_from(&self, history: &History, from: Timestamp) -> Option<Duration> {
         self.habits.unnoticed(history, from)
+    }
+
+    /// The time of less mail than expected that goes on at `at`, and from what evidence on it is a drop.
+    pub(super) fn dip(&self, history: &History, at: Timestamp) -> (Dip, f64) {
+        let dip = self.habits.dip(history, at);
+        (dip.unwrap_or(Dip::none(at)), self.habits.dips().limit())
+    }
+
+    /// How many dips a year reach as far.
+    pub(super) fn dips_a_year(&self, evidence: f64) -> f64 {
+        self.habits.dips().times_a_year(evidence)
+    }
+
+    /// The time that [`Self::recovery`] looks at.
+    pub(super) fn recovery_time(&self) -> Duration {
+        HOUR * (RECOVERY_HOURS + 1)
     }
 
     /// The finding of `send_silence` at `at`.

@@ -225,3 +225,65 @@ fn between(table: &[(f64, f64)], x: f64, read: impl Fn(&(f64, f64)) -> (f64, f64
     let share = (x - left.0) / (right.0 - left.0).max(1e-300);
     left.1 + share * (right.1 - left.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Quantiles of the exponential distribution: the gaps of purely random mail.
+    fn exponential(count: usize) -> Vec<f64> {
+        (0..count)
+            .map(|i| -(1.0 - (i as f64 + 0.5) / count as f64).ln())
+            .collect()
+    }
+
+    #[test]
+    fn the_tail_of_random_gaps_is_nearly_exponential() {
+        let tail = Tail::of(exponential(1000), 1.0, 1000.0);
+        let limit = tail.exceeded(4.0);
+        let by_chance = (1000.0f64 / 4.0).ln();
+        assert!(
+            (0.9..1.4).contains(&(limit / by_chance)),
+            "{limit} against {by_chance}"
+        );
+        let rarer = tail.exceeded(0.4);
+        assert!((0.9..1.6).contains(&(rarer / 2500.0f64.ln())), "{rarer}");
+    }
+
+    #[test]
+    fn heavier_tails_and_shorter_histories_get_higher_limits() {
+        let heavy: Vec<f64> = exponential(1000).iter().map(|x| x.powf(1.7)).collect();
+        assert!(
+            Tail::of(heavy, 1.0, 1000.0).exceeded(1.0)
+                > 2.0 * Tail::of(exponential(1000), 1.0, 1000.0).exceeded(1.0)
+        );
+        let young = Tail::of(exponential(20), 0.02, 1000.0).exceeded(4.0);
+        assert!(
+            young > Tail::of(exponential(1000), 1.0, 1000.0).exceeded(4.0),
+            "{young}"
+        );
+        assert!(Tail::of(exponential(3), 0.02, 150.0).exceeded(4.0) > (150.0f64 / 4.0).ln());
+    }
+
+    #[test]
+    fn equal_gaps_have_a_limit_above_them() {
+        let tail = Tail::of(vec![3.0; 200], 1.0, 200.0);
+        assert!(
+            (3.0..4.0).contains(&tail.exceeded(4.0)),
+            "{}",
+            tail.exceeded(4.0)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn rarer_is_higher_and_both_readings_agree(values in prop::collection::vec(0.0f64..50.0, 0..200), rate in 0.01f64..50.0) {
+            let tail = Tail::of(values, 0.7, 300.0);
+            let limit = tail.exceeded(rate);
+            prop_assert!(limit.is_finite() && limit >= 0.0);
+            prop_assert!(tail.exceeded(rate / 2.0) >= limit);
+            prop_assert!(tail.times_a_year(limit + 1e-6) <= rate * 1.5 + 2.0 / 0.7);
+        }
+    }
+}

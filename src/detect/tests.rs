@@ -429,3 +429,95 @@ fn an_outage_does_not_hide_the_next_silence() {
         "the next stop is silence within four hours too"
     );
 }
+
+#[test]
+fn what_was_kept_from_earlier_judgements_changes_nothing() {
+    let until = start() + 7 * 7 * DAY;
+    let stop = until - 2 * DAY;
+    let history = history(office(stop), until);
+    let mut judge = Judge::new(Rules::default(), 1);
+    for hour in 0..48 * 8 {
+        let at = until - HOUR * (48 * 8 - hour);
+        let kept = judge.judge(&history, &outbound(), at);
+        if hour % 13 == 0 {
+            assert_eq!(
+                kept,
+                self::judge(&history, at, &Rules::default(), 1),
+                "{at}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_comes_after_an_instant_does_not_change_its_judgement() {
+    let until = start() + 7 * 7 * DAY;
+    let at = until - 3 * DAY;
+    let known = office(at);
+    let before = judge(&history(known, at), at, &Rules::default(), 1);
+    let after = judge(&history(office(until), until), at, &Rules::default(), 1);
+    assert_eq!(before, after);
+}
+
+#[test]
+fn more_series_share_one_budget() {
+    let at = start() + 8 * 7 * DAY;
+    let limit = |series| {
+        let found = judge(&history(office(at), at), at, &Rules::default(), series);
+        match found[0].evidence {
+            Evidence::Silence { threshold, .. } => threshold,
+            _ => panic!("silence comes first"),
+        }
+    };
+    assert!(limit(20) > limit(1));
+}
+
+#[test]
+fn a_job_of_the_first_of_the_month_is_missed_that_morning() {
+    let months = [
+        "2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06", "2026-07", "2026-08",
+    ];
+    let first = |month: &str| Timestamp::parse(&format!("{month}-01T06:00:20Z")).expect("valid");
+    let sent: Vec<Timestamp> = months.iter().map(|m| first(m)).collect();
+    let missed = first("2026-09");
+    let verdict = |at| {
+        let found = judge(
+            &History {
+                begins: Some(sent[0]),
+                ..history(sent.clone(), at)
+            },
+            at,
+            &Rules::default(),
+            1,
+        );
+        found[0].verdict
+    };
+    assert_ne!(verdict(missed - HOUR), Verdict::Breach);
+    assert_eq!(verdict(missed.floor(HOUR) + 2 * HOUR), Verdict::Breach);
+}
+
+#[test]
+fn a_third_of_the_volume_is_learned_and_not_alarmed_for_ever() {
+    let step = start() + 60 * DAY;
+    let until = step + 50 * DAY;
+    let sent: Vec<Timestamp> = (0..110 * 24 * 6)
+        .map(|i| start() + MINUTE * 10 * i)
+        .enumerate()
+        .filter(|(i, at)| *at < step || i % 3 == 0)
+        .map(|(_, at)| at)
+        .collect();
+    let history = history(sent, until);
+    let mut judge = Judge::new(Rules::default(), 1);
+    let mut breaches = |from: Timestamp, hours: u32| {
+        (0..hours)
+            .flat_map(|h| judge.judge(&history, &outbound(), from + HOUR * h))
+            .filter(|f| f.verdict == Verdict::Breach)
+            .count()
+    };
+    assert!(breaches(step, 72) > 0, "a step down is news");
+    assert_eq!(
+        breaches(until - 10 * DAY, 240),
+        0,
+        "and after six weeks it is normal"
+    );
+}

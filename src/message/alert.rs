@@ -218,15 +218,19 @@ fn evidence(incident: &Incident, style: Style) -> String {
             window: of,
             sent,
             expected,
-            lowest_before,
+            times_a_year,
+            false_alarms_per_year,
             ..
         } => format!(
-            "{} sent in the 24h up to {}, about {} expected ({}); the lowest such day before had {}",
+            "{} sent in the {} up to {}, about {} expected ({}). Such a dip is to be expected {} in this stream; the limit is \
+             set for at most {} false silence alarms a year",
             count(*sent),
+            span(of.length()),
             when(of.until, style.zone),
             about(*expected),
             percent(*sent as f64 / expected.max(1.0)),
-            percent(*lowest_before),
+            how_often(*times_a_year),
+            about(*false_alarms_per_year),
         ),
         Evidence::Delivery {
             unproven,

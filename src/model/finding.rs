@@ -69,8 +69,15 @@ pub enum Evidence {
         sent: u64,
         /// Messages expected in it.
         expected: f64,
-        /// The lowest share of the expected that own history shows in such a window.
-        lowest_before: f64,
+        /// How much speaks for a drop: a sum over the hours of the window.
+        #[serde(default)]
+        evidence: f64,
+        /// From which evidence on it is a drop.
+        #[serde(default)]
+        limit: f64,
+        /// How many times a year this stream's own dips are expected to reach as far.
+        #[serde(default)]
+        times_a_year: f64,
         /// The accepted false silence alarms a year, of the installation.
         false_alarms_per_year: f64,
     },
