@@ -127,7 +127,8 @@ impl Dips {
         let per_year = peaks.len() as f64 / years.max(1e-6);
         let tail = Tail::of(peaks, years, per_year.max(4.0));
         let limit = if covered < LEARNING {
-            f64::INFINITY
+            // A number that JSON has: it is stored with every step.
+            f64::MAX
         } else {
             tail.exceeded(budget).max(LOWEST) * tail.caution(covered / WEEK as f64)
         };

@@ -235,3 +235,96 @@ fn smooth(values: &[f64], slot: usize) -> f64 {
 const fn day_type(slot: usize) -> usize {
     slot % 24 + if slot / 24 >= 5 { 24 } else { 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::DAY;
+
+    const MEAN: Shape = Shape::Mean { flat: 0.1 };
+    const OCCUPIED: Shape = Shape::Occupied { flat: 0.1 };
+
+    /// A timeline from a Monday on, with so many messages in each hour; `None` where nothing was covered.
+    fn timeline(hours: usize, sent: impl Fn(usize) -> Option<u64>) -> Timeline {
+        Timeline {
+            begins: monday(),
+            sent: (0..hours).map(sent).collect(),
+        }
+    }
+
+    fn monday() -> Timestamp {
+        Timestamp::from_secs(4 * 86_400)
+    }
+
+    #[test]
+    fn the_epoch_is_a_thursday_and_months_begin_on_their_first() {
+        assert_eq!(hour_of_week(Timestamp(0)), 72);
+        assert_eq!(hour_of_week(monday()), 0);
+        let first = Timestamp::parse("2026-03-01T06:30:00Z").expect("valid");
+        assert_eq!(hour_of_month(first), 6);
+        assert_eq!(hour_of_month(first - DAY), 27 * 24 + 6);
+    }
+
+    #[test]
+    fn a_steady_stream_expects_its_rate_in_any_span() {
+        let profile = Profile::learn(&timeline(28 * 24, |_| Some(20)), MEAN);
+        let at = monday() + 60 * DAY;
+        assert!((profile.now.over(Span::new(at, at + 7 * DAY)) - 20.0 * 168.0).abs() < 2.0);
+        assert!((profile.now.over(Span::new(at, at + HOUR / 2)) - 10.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_weekend_without_mail_is_hardly_busy_and_a_working_hour_is() {
+        let office = |h: usize| {
+            Some(if h / 24 % 7 < 5 && (8..18).contains(&(h % 24)) {
+                20
+            } else {
+                0
+            })
+        };
+        let profile = Profile::learn(&timeline(42 * 24, office), OCCUPIED);
+        let saturday = monday() + 47 * DAY;
+        assert!(profile.now.over(Span::new(saturday, saturday + 2 * DAY)) < 4.0);
+        assert!(profile.now.at(saturday + 2 * DAY + 10 * HOUR) > 2.0);
+    }
+
+    #[test]
+    fn one_burst_raises_the_mean_and_not_the_occupancy() {
+        let steady = |h: usize| u64::from(h % 24 == 6);
+        let burst = |h: usize| Some(if h == 1000 { 100_000 } else { steady(h) });
+        let (steady, burst) = (
+            timeline(56 * 24, |h| Some(steady(h))),
+            timeline(56 * 24, burst),
+        );
+        let at = monday() + HOUR * (56 * 24 + 1000 % 168);
+        let by = |timeline: &Timeline, shape| Profile::learn(timeline, shape).now.at(at);
+        assert!(by(&burst, MEAN) > 1000.0 * by(&steady, MEAN));
+        assert!(by(&burst, OCCUPIED) < by(&steady, OCCUPIED) + 0.5);
+    }
+
+    #[test]
+    fn hours_that_were_not_covered_teach_nothing() {
+        let profile = Profile::learn(&timeline(28 * 24, |h| (h < 14 * 24).then_some(5)), MEAN);
+        assert!((profile.now.at(monday() + 28 * DAY) - 5.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn the_past_is_measured_by_what_lay_before_it() {
+        let grown = timeline(4 * WEEK, |h| Some(if h < 2 * WEEK { 1 } else { 100 }));
+        let profile = Profile::learn(&grown, MEAN);
+        assert!(profile.before[2 * WEEK] < 2.0, "nobody knew yet");
+        assert!(profile.before[3 * WEEK] > 20.0 && profile.now.at(monday()) > 40.0);
+    }
+
+    #[test]
+    fn what_runs_on_the_first_of_the_month_is_expected_then() {
+        let begins = Timestamp::parse("2025-01-01T00:00:00Z").expect("valid");
+        let monthly = |h: usize| {
+            u64::from(hour_of_month(begins + HOUR * u32::try_from(h).expect("few")) == 6)
+        };
+        let sent = (0..300 * 24).map(|h| Some(monthly(h))).collect();
+        let profile = Profile::learn(&Timeline { begins, sent }, Shape::Monthly);
+        let first = Timestamp::parse("2026-02-01T06:00:00Z").expect("valid");
+        assert!(profile.now.at(first) > 1.5 && profile.now.at(first + DAY) < 0.01);
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::model::{HOUR, History, MINUTE, Timestamp};
+use crate::model::{History, MINUTE, Span, Timestamp};
 
 /// The newest gaps tell the rhythm of today.
 const NEWEST: usize = 50;
@@ -32,8 +32,8 @@ impl Rhythm {
         let lengths: Vec<f64> = history.hours[..end]
             .windows(2)
             .rev()
-            .map(|pair| crate::model::Span::new(pair[0].last_at, pair[1].first_at))
-            .filter(|gap| gap.length() > HOUR / 2 && history.messages.covers(*gap))
+            .map(|pair| Span::new(pair[0].last_at, pair[1].first_at))
+            .filter(|gap| history.messages.covers(*gap))
             .take(NEWEST)
             .map(|gap| logarithm(gap.length()))
             .collect();
@@ -70,7 +70,7 @@ fn logarithm(length: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Coverage, DAY, HourCount, Span};
+    use crate::model::{Coverage, DAY, HOUR, HourCount};
 
     fn history(sent: impl Iterator<Item = Timestamp>) -> History {
         let hours: Vec<HourCount> = sent

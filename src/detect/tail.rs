@@ -14,7 +14,7 @@ const SHAPE: f64 = 0.1;
 /// Its standard deviation.
 const SHAPE_DEVIATION: f64 = 0.1;
 /// The threshold is widened by this many weeks over the length of history.
-const CAUTION: f64 = 1.3;
+const CAUTION: f64 = 1.1;
 /// Candidates of the shape, and of the scale as a logarithm.
 const SHAPES: usize = 12;
 const SCALES: usize = 25;
