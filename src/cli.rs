@@ -109,9 +109,9 @@ pub struct Digest {
 
 /// Arguments of `backtest`.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("past").required(true).args(["events", "days"]))]
 pub struct Backtest {
     /// A file of messages, one a line
-    #[arg(required_unless_present = "days", conflicts_with = "days")]
     pub events: Option<PathBuf>,
     /// Ask Postmark for so many days back, as far as it still has them
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=365))]

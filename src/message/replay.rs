@@ -10,6 +10,8 @@ use crate::model::{Incident, Rule, Timestamp};
 
 /// Incidents that are listed one by one.
 const LISTED: usize = 60;
+/// Fewer incidents annoy nobody.
+const WORTH: u64 = 5;
 /// Fewer than this share of what fired without it: `confidence` is worth recommending.
 const MUCH_LESS: f64 = 0.5;
 
@@ -181,7 +183,7 @@ fn how_often(out: &mut String, replayed: &Replayed, years: f64) {
                 count(with),
                 weekly(with)
             );
-            if (with as f64) < MUCH_LESS * used.fired as f64 {
+            if used.fired >= WORTH && (with as f64) < MUCH_LESS * used.fired as f64 {
                 let _ = write!(
                     line,
                     ": recommended (set `confidence = 0.95` under [rules.{}])",
