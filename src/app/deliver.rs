@@ -94,10 +94,10 @@ impl Line {
             if index > 0 && !prints {
                 tokio::time::sleep(self.pace).await;
             }
-            let (seq, at) = (row.seq, clock::now());
+            let (seq, began) = (row.seq, clock::now());
             if !self
                 .store
-                .call(move |s| s.claim(seq, at, Duration::ZERO))
+                .call(move |s| s.claim(seq, began, Duration::ZERO))
                 .await?
             {
                 continue;
@@ -110,7 +110,7 @@ impl Line {
             let attempt = attempt(answer);
             let at = clock::now();
             self.store
-                .call(move |s| s.finish(seq, at, &attempt))
+                .call(move |s| s.finish(seq, began, at, &attempt))
                 .await?;
             if !goes_on {
                 break;

@@ -82,6 +82,8 @@ pub struct NewMessage {
 pub struct OutboxRow {
     /// Its place in line.
     pub seq: i64,
+    /// What it is known by where it is sent; no other message of any database has the same.
+    pub key: String,
     /// When it was written.
     pub created_at: Timestamp,
     /// The message.
@@ -90,6 +92,19 @@ pub struct OutboxRow {
     pub attempts: u64,
     /// Not to be tried before this.
     pub next_try_at: Option<Timestamp>,
+    /// Attempts that may have been accepted, though nobody was told.
+    pub doubt: Option<Doubt>,
+    /// The channel that took the latest message to the same destination.
+    pub landed_in: Option<String>,
+}
+
+/// Attempts of which nobody knows how they ended: no answer settled it, or the process died before it was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// When the first of them began.
+    pub since: Timestamp,
+    /// When the last of them began.
+    pub last: Timestamp,
 }
 
 /// How an attempt to send ended.
@@ -269,10 +284,17 @@ pub trait Backend: Send {
 
     /// Rows that may be tried at `now`, in order; a row that another process took less than `lease` ago is left to it.
     fn due(&mut self, now: Timestamp, lease: Duration) -> Result<Vec<OutboxRow>, Error>;
-    /// Takes a row for one attempt; false where another process took it.
+    /// Takes a row for one attempt, which begins `now` and is in doubt until it is finished; false where another process
+    /// took it.
     fn claim(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error>;
-    /// Records how the attempt ended.
-    fn finish(&mut self, seq: i64, now: Timestamp, attempt: &Attempt) -> Result<(), Error>;
+    /// Records how the attempt that was claimed at `began` ended.
+    fn finish(
+        &mut self,
+        seq: i64,
+        began: Timestamp,
+        now: Timestamp,
+        attempt: &Attempt,
+    ) -> Result<(), Error>;
     /// How many watched streams ever had mail: they share the budget of false silence alarms.
     fn series(&mut self) -> Result<usize, Error>;
     /// Rows not yet accepted.

@@ -79,6 +79,10 @@ facts! {
         a_failed_row_stays_pending
         an_accepted_row_never_comes_back
         a_late_failure_does_not_undo_an_acceptance
+        an_attempt_that_was_begun_and_never_finished_is_in_doubt
+        only_an_unknown_end_leaves_an_attempt_in_doubt
+        every_row_has_a_key_of_its_own
+        a_row_knows_where_the_last_message_to_its_destination_landed
         a_digest_is_written_once_a_period
         a_digest_may_be_written_again
         an_older_period_is_not_told_after_a_newer_one

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use backend::{
-    Attempt, Backend, Counted, Draw, EventRow, FollowedMail, Judgement, NewMessage, OutboxRow,
-    PollRow, ServerState, Told, TransitionRow,
+    Attempt, Backend, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, NewMessage,
+    OutboxRow, PollRow, ServerState, Told, TransitionRow,
 };
 pub use error::{Error, Problem};
 pub use sqlite::{CycleLock, Sqlite};

@@ -264,7 +264,7 @@ fn a_row_is_due_until_it_was_accepted_and_waits_as_it_was_asked_to() {
             unknown: false,
             next_try_at: Some(now + 2 * HOUR),
         };
-        store.finish(seq, now, &later).expect("finished");
+        store.finish(seq, now, now, &later).expect("finished");
         assert_eq!(
             due(store, now + HOUR),
             Vec::<String>::new(),
@@ -274,6 +274,7 @@ fn a_row_is_due_until_it_was_accepted_and_waits_as_it_was_asked_to() {
         store
             .finish(
                 seq,
+                now,
                 now,
                 &Attempt::Accepted {
                     channel: None,

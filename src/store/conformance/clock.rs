@@ -101,10 +101,14 @@ pub(super) fn rewinding_frees_what_waits_for_a_wrong_year(b: &mut dyn Backend) {
         unknown: false,
         next_try_at: Some(at(WRONG + 30)),
     };
-    b.finish(seqs[0], at(WRONG), &failed).expect("recorded");
+    b.finish(seqs[0], at(WRONG), at(WRONG), &failed)
+        .expect("recorded");
     assert_eq!(b.due(at(60), LEASE).expect("read"), []);
     b.rewind(at(60)).expect("rewound");
-    assert_eq!(b.due(at(60), LEASE).expect("read").len(), 2);
+    let rows = b.due(at(60), LEASE).expect("read");
+    assert_eq!(rows.len(), 2);
+    let doubt = rows[1].doubt.expect("it was begun");
+    assert_eq!(doubt.since, at(60), "no attempt began in the future");
 }
 
 pub(super) fn rewinding_brings_incidents_back_to_now(b: &mut dyn Backend) {

@@ -68,6 +68,30 @@ fn a_newer_schema_is_refused_and_left_alone() {
 }
 
 #[test]
+fn what_the_first_schema_left_in_the_air_is_in_doubt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hushwatch.db");
+    let old = rusqlite::Connection::open(&path).expect("created");
+    old.execute_batch(include_str!("../sqlite/migrations/0001_main.sql"))
+        .expect("the first schema");
+    let row = "INSERT INTO outbox (created_at, kind, channel, text, body, state, unknown, claimed_at) VALUES";
+    old.execute_batch(&format!(
+        "{row} (1, 'alert', '', 'taken', '', 'sending', 0, 1000);
+         {row} (2, 'alert', '', 'unsettled', '', 'pending', 1, 2000);
+         {row} (3, 'alert', '', 'new', '', 'pending', 0, NULL);
+         PRAGMA user_version = 1;"
+    ))
+    .expect("written");
+    drop(old);
+    let mut store = Sqlite::open(&path).expect("brought up to date");
+    let rows = store.due(T0, std::time::Duration::ZERO).expect("read");
+    let doubts: Vec<_> = rows.iter().map(|r| r.doubt.map(|d| d.since.0)).collect();
+    assert_eq!(doubts, [Some(1000), Some(2000), None]);
+    assert!(rows.iter().all(|row| row.key.len() >= 16), "{rows:?}");
+    assert_ne!(rows[0].key, rows[1].key);
+}
+
+#[test]
 fn a_file_that_is_no_database_is_refused_and_left_alone() {
     for bytes in [b"hello".to_vec(), vec![b'#'; 5000]] {
         let folder = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,7 @@
 //! Messages to be told, and which periods a digest told of.
 
 use crate::model::{MINUTE, Timestamp};
-use crate::store::{Attempt, Backend, Judgement};
+use crate::store::{Attempt, Backend, Doubt, Judgement};
 
 use super::{LEASE, T0, at, message, poll, shop, span};
 
@@ -33,7 +33,7 @@ fn accept(b: &mut dyn Backend, seq: i64, now: Timestamp) {
         channel: Some("C0123".to_owned()),
         ts: Some("1700000000.000100".to_owned()),
     };
-    b.finish(seq, now, &accepted).expect("recorded");
+    b.finish(seq, T0, now, &accepted).expect("recorded");
 }
 
 fn fail(b: &mut dyn Backend, seq: i64, now: Timestamp, next_try_at: Option<Timestamp>) {
@@ -42,7 +42,7 @@ fn fail(b: &mut dyn Backend, seq: i64, now: Timestamp, next_try_at: Option<Times
         unknown: false,
         next_try_at,
     };
-    b.finish(seq, now, &failed).expect("recorded");
+    b.finish(seq, T0, now, &failed).expect("recorded");
 }
 
 pub(super) fn rows_are_due_in_the_order_they_were_written(b: &mut dyn Backend) {
@@ -100,6 +100,65 @@ pub(super) fn a_late_failure_does_not_undo_an_acceptance(b: &mut dyn Backend) {
     fail(b, seq, at(302), None);
     assert_eq!(due(b, at(86_400)), NONE);
     assert_eq!(b.pending().expect("read"), 0);
+}
+
+/// The attempts in doubt of the first row that is due.
+fn doubt(b: &mut dyn Backend, now: Timestamp) -> Option<Doubt> {
+    b.due(now, LEASE).expect("read")[0].doubt
+}
+
+pub(super) fn an_attempt_that_was_begun_and_never_finished_is_in_doubt(b: &mut dyn Backend) {
+    let seq = push(b, &["one"])[0];
+    assert_eq!(doubt(b, at(0)), None);
+    assert!(claim(b, seq, at(0)));
+    assert!(claim(b, seq, at(300)));
+    let (since, last) = (at(0), at(300));
+    assert_eq!(doubt(b, at(900)), Some(Doubt { since, last }));
+}
+
+pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut dyn Backend) {
+    let seq = push(b, &["one"])[0];
+    let mut attempt = |began, unknown| {
+        assert!(claim(b, seq, began));
+        let failed = Attempt::Failed {
+            why: "an end".to_owned(),
+            unknown,
+            next_try_at: None,
+        };
+        b.finish(seq, began, began, &failed).expect("recorded");
+        doubt(b, began)
+    };
+    assert_eq!(attempt(at(0), false), None);
+    let (since, last) = (at(60), at(60));
+    assert_eq!(attempt(at(60), true), Some(Doubt { since, last }));
+    let doubt = attempt(at(120), false);
+    assert_eq!(
+        doubt,
+        Some(Doubt { since, last }),
+        "a later one settles nothing"
+    );
+}
+
+pub(super) fn every_row_has_a_key_of_its_own(b: &mut dyn Backend) {
+    push(b, &["one", "one"]);
+    let mut keys = |now| -> Vec<String> {
+        let rows = b.due(now, LEASE).expect("read");
+        rows.into_iter().map(|row| row.key).collect()
+    };
+    let first = keys(at(0));
+    assert_ne!(first[0], first[1]);
+    assert!(first[0].len() >= 16, "{first:?}");
+    assert_eq!(keys(at(60)), first);
+}
+
+pub(super) fn a_row_knows_where_the_last_message_to_its_destination_landed(b: &mut dyn Backend) {
+    let seq = push(b, &["one", "two"]);
+    let mut landed = |now| b.due(now, LEASE).expect("read")[0].landed_in.clone();
+    assert_eq!(landed(at(0)), None);
+    assert!(claim(b, seq[0], at(0)));
+    accept(b, seq[0], at(1));
+    let row = &b.due(at(2), LEASE).expect("read")[0];
+    assert_eq!(row.landed_in.as_deref(), Some("C0123"));
 }
 
 pub(super) fn a_digest_is_written_once_a_period(b: &mut dyn Backend) {

@@ -4,8 +4,11 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::{Error, Problem};
 
-/// In order; the first brings an empty file to schema 1.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_main.sql")];
+/// In order; the first brings an empty file to schema 1, and so on.
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_main.sql"),
+    include_str!("migrations/0002_deliveries.sql"),
+];
 
 /// Fails on a schema which this version does not know, and writes nothing.
 pub(super) fn refuse_newer(connection: &Connection) -> Result<(), Error> {

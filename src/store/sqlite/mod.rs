@@ -283,8 +283,14 @@ impl Backend for Sqlite {
     fn claim(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error> {
         self.write(|t| outbox::claim(t, seq, now, lease))
     }
-    fn finish(&mut self, seq: i64, now: Timestamp, attempt: &Attempt) -> Result<(), Error> {
-        self.write(|t| outbox::finish(t, seq, now, attempt))
+    fn finish(
+        &mut self,
+        seq: i64,
+        began: Timestamp,
+        now: Timestamp,
+        attempt: &Attempt,
+    ) -> Result<(), Error> {
+        self.write(|t| outbox::finish(t, seq, began, now, attempt))
     }
     fn series(&mut self) -> Result<usize, Error> {
         let sql = "SELECT count(*) FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL";

@@ -56,6 +56,7 @@ pub(super) fn rewind(t: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
     }
     // Retries wait on the machine's clock, which was wrong too.
     t.execute("UPDATE outbox SET next_try_at = NULL, claimed_at = NULL WHERE state IN ('pending', 'sending')", ())?;
+    t.execute("UPDATE attempts SET at = ?1 WHERE at > ?1", [now.0])?;
     super::followed::rewind(t, now)?;
     super::digests::rewind(t, now)?;
     super::incidents::rewind(t, now)
