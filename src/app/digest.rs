@@ -122,7 +122,7 @@ impl App {
                 ..ServerDay::default()
             };
             for stream in &streams {
-                let history = self.history(&server.name, stream, period).await?;
+                let history = self.tagged_history(&server.name, stream, period).await?;
                 of.streams
                     .push(stream_day(&history, stream, period, &rules, series));
             }

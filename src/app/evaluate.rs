@@ -12,8 +12,10 @@ use crate::evaluate::{Walk, began_and_ended, quiet_reminders};
 use crate::message::alert::alert;
 use crate::message::course::{catch_up, course};
 use crate::message::{Message, Tone};
-use crate::model::{DAY, HOUR, History, Incident, Rules, Span, StreamId, Timestamp, Transition};
-use crate::store::{self, Judgement, NewMessage};
+use crate::model::{
+    DAY, HOUR, History, Incident, Rules, ServerName, Span, StreamId, Timestamp, Transition,
+};
+use crate::store::{self, Backend, Judgement, NewMessage};
 
 /// Instants that a gap is judged at, at most; a longer gap is judged at every so many of them.
 const MOST_INSTANTS: usize = 1_500;
@@ -79,11 +81,12 @@ impl App {
         let rules = self.config.rules_for(server);
         let name = poll.name.clone();
         let incidents = self.store.call(move |s| s.incidents(&name)).await?;
-        let mut book = Book::new(poll.name.clone(), incidents);
+        let mut book = Book::new(poll.name.clone(), incidents.clone());
         let missed = self.missed_instants(poll, now);
         let histories = self.histories(poll, &rules, &missed, now).await?;
         let mut walk = Walk::new(self.policy(), rules, series);
-        let transitions = walk.cycle(&mut book, &poll.sight, &histories, &missed, now);
+        let mut transitions = walk.cycle(&mut book, &poll.sight, &histories, &missed, now);
+        quiet_reminders(&mut transitions, &incidents, now);
         Ok(Judged {
             incidents: book.incidents().cloned().collect(),
             transitions,
@@ -139,7 +142,7 @@ impl App {
             let (name, id, cuts) = (poll.name.clone(), stream.clone(), cuts.clone());
             let history = self
                 .store
-                .call(move |s| s.history(&name, &id, range, &cuts))
+                .call(move |s| history_with_tags(s, &name, &id, range, &cuts))
                 .await?;
             histories.insert(stream.clone(), history);
         }
@@ -168,9 +171,8 @@ impl App {
             evaluation
                 .open
                 .extend(server.incidents.iter().filter(|i| i.is_open()).cloned());
-            let mut transitions = server.transitions;
+            let transitions = server.transitions;
             let ended: Vec<Incident> = began_and_ended(&transitions, &server.incidents, now);
-            quiet_reminders(&mut transitions, now);
             for incident in &ended {
                 hidden.extend(
                     transitions
@@ -218,6 +220,21 @@ impl App {
         judgement.transitions.clone_from(&evaluation.transitions);
         (judgement, evaluation)
     }
+}
+
+/// What is known of a stream and of each of its tags.
+pub(super) fn history_with_tags(
+    store: &mut dyn Backend,
+    server: &ServerName,
+    stream: &StreamId,
+    range: Span,
+    cuts: &[Timestamp],
+) -> Result<History, store::Error> {
+    let mut history = store.history(server, stream, range, cuts)?;
+    for (tag, (hours, sent)) in store.tags(server, stream, range, cuts)? {
+        history.tags.insert(tag, history.of_tag(hours, sent));
+    }
+    Ok(history)
 }
 
 /// A message as the outbox keeps it.

@@ -1,5 +1,8 @@
 //! What the commands print: `check --json`, `status`, `recent`.
 
+use std::time::Duration;
+
+use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -9,10 +12,11 @@ use crate::app::evaluate::Evaluation;
 use crate::app::poll::Polled;
 use crate::app::summary::{Figures, figures, next_monday_at_ten};
 use crate::detect::Silence;
-use crate::message::alert::{place, summary};
+use crate::message::alert::{place, summary, tag_name};
 use crate::message::words::{count, percent, span, when, when_or_never};
 use crate::model::{
-    BounceClass, DAY, History, Incident, ServerName, Span, StreamId, Timestamp, Transition,
+    BounceClass, DAY, History, Incident, Rules, ServerName, Span, StreamId, Tag, Timestamp,
+    Transition,
 };
 use crate::store::{self, EventRow};
 
@@ -103,7 +107,7 @@ pub fn transition_json(transition: &Transition, text: &str) -> Value {
     json!({
         "at": transition.at.to_string(), "incident": incident.id, "transition": transition.step,
         "rule": incident.rule, "severity": incident.severity, "server": incident.server, "stream": incident.stream,
-        "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
+        "tag": incident.tag, "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
         "told": transition.told, "text": text,
     })
 }
@@ -120,7 +124,7 @@ fn incident_json(incident: &Incident, app: &App) -> Value {
     let (numerator, denominator) = incident.evidence.fraction().unzip();
     json!({
         "incident": incident.id, "rule": incident.rule, "severity": incident.severity, "server": incident.server,
-        "stream": incident.stream, "opened_at": incident.opened_at.to_string(), "told": incident.told,
+        "stream": incident.stream, "tag": incident.tag, "opened_at": incident.opened_at.to_string(), "told": incident.told,
         "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
         "summary": summary(incident, app.style()),
     })
@@ -201,8 +205,11 @@ impl App {
             ));
             let mut of = Vec::new();
             for stream in &streams {
-                let (history, day) = self.last_day(&server.name, stream, at).await?;
-                let silence = Silence::at(&history, at, &self.config.rules_for(server), series);
+                let last_day = Span::before(at, DAY);
+                let history = self.tagged_history(&server.name, stream, last_day).await?;
+                let day = figures(&history, last_day);
+                let rules = self.config.rules_for(server);
+                let silence = Silence::at(&history, at, &rules, series);
                 let learning = silence.is_learning(&history, at);
                 let mut json = stream_json(stream, &history, &day, at);
                 let unnoticed = (!learning)
@@ -212,6 +219,8 @@ impl App {
                 json["last_delivered"] = json!(history.last_delivered(at).map(|at| at.to_string()));
                 json["learning"] = json!(learning);
                 json["stop_noticed_after_s"] = json!(unnoticed.map(|d| d.as_secs()));
+                let tags = tags_told(&history, at, &rules, series);
+                json["tags"] = tags.iter().map(TagTold::to_json).collect();
                 of.push(json);
                 let noticed = match (learning, unnoticed) {
                     (true, _) => "silence still being learned".to_owned(),
@@ -234,6 +243,7 @@ impl App {
                     when_or_never(history.last_sent(at), zone),
                     when_or_never(history.last_delivered(at), zone),
                 ));
+                text.extend(tags.iter().map(|tag| tag.to_line(zone)));
             }
             servers.push(
                 json!({"name": server.name, "complete": complete, "reason": reason, "streams": of}),
@@ -292,6 +302,45 @@ impl App {
             "total_24h": delivered + bounced + complaints,
         });
         Ok(format!("{all}\n"))
+    }
+}
+
+/// A tag that is watched on its own.
+struct TagTold {
+    tag: Tag,
+    last_sent: Option<Timestamp>,
+    unnoticed: Option<Duration>,
+}
+
+fn tags_told(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Vec<TagTold> {
+    let told = |(tag, silence): (Tag, Silence)| {
+        let of = &history.tags[&tag];
+        TagTold {
+            last_sent: of.last_sent(at),
+            unnoticed: silence.unnoticed_from(of, next_monday_at_ten(at)),
+            tag,
+        }
+    };
+    let silences = Silence::of_tags(history, at, rules, series);
+    silences.into_iter().map(told).collect()
+}
+
+impl TagTold {
+    fn to_json(&self) -> Value {
+        json!({
+            "tag": self.tag, "last_sent": self.last_sent.map(|at| at.to_string()),
+            "stop_noticed_after_s": self.unnoticed.map(|d| d.as_secs()),
+        })
+    }
+
+    fn to_line(&self, zone: Tz) -> String {
+        format!(
+            "    {}: last mail {}; a stop on a Monday at 10:00 UTC would be told after {}\n",
+            tag_name(&self.tag),
+            when_or_never(self.last_sent, zone),
+            self.unnoticed
+                .map_or_else(|| "more than 45 days".to_owned(), span),
+        )
     }
 }
 

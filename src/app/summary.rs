@@ -1,6 +1,7 @@
 //! What a stream did in a span of time, for `check`, `status` and the digest.
 
 use crate::app::App;
+use crate::app::evaluate::history_with_tags;
 use crate::detect::Silence;
 use crate::message::digest::StreamDay;
 use crate::model::{BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, Timestamp};
@@ -67,17 +68,32 @@ impl App {
         span: Span,
     ) -> Result<History, store::Error> {
         let (server, stream) = (server.clone(), stream.clone());
-        let range = Span::new(span.from - WEEK * DAY, span.until);
-        let cuts = [
-            span.from,
-            span.until,
-            span.from - WEEK * DAY,
-            span.until - WEEK * DAY,
-        ];
+        let (range, cuts) = compared(span);
         self.store
             .call(move |s| s.history(&server, &stream, range, &cuts))
             .await
     }
+
+    /// The same with its tags, for judging silence.
+    pub(super) async fn tagged_history(
+        &self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<History, store::Error> {
+        let (server, stream) = (server.clone(), stream.clone());
+        let (range, cuts) = compared(span);
+        self.store
+            .call(move |s| history_with_tags(s, &server, &stream, range, &cuts))
+            .await
+    }
+}
+
+/// The range that holds `span` and the same a week before, and their bounds.
+fn compared(span: Span) -> (Span, [Timestamp; 4]) {
+    let before = Span::new(span.from - WEEK * DAY, span.until - WEEK * DAY);
+    let range = Span::new(before.from, span.until);
+    (range, [span.from, span.until, before.from, before.until])
 }
 
 /// A stream's part of the digest of `period`.

@@ -1,14 +1,49 @@
 //! Every incident of one server that may still matter, and the order in which findings are weighed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::{Policy, step};
-use crate::model::{Finding, Incident, Rule, ServerName, StreamId, Timestamp, Transition};
+use crate::model::{Finding, Incident, Rule, ServerName, StreamId, Tag, Timestamp, Transition};
 
-/// What an incident is of: one rule on one stream, or on the whole server.
-pub type Key = (Rule, Option<StreamId>);
+/// What an incident is of: one rule on one tag, one stream, or the whole server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The rule.
+    pub rule: Rule,
+    /// The stream; `None` for a rule of the whole server.
+    pub stream: Option<StreamId>,
+    /// The tag of the stream; `None` for all of its mail.
+    pub tag: Option<Tag>,
+}
 
-/// The latest incident of each rule and stream of one server.
+impl Key {
+    /// What `finding` is of.
+    pub fn of(finding: &Finding) -> Self {
+        Self {
+            rule: finding.rule,
+            stream: finding.stream.clone(),
+            tag: finding.tag.clone(),
+        }
+    }
+
+    fn of_incident(incident: &Incident) -> Self {
+        Self {
+            rule: incident.rule,
+            stream: incident.stream.clone(),
+            tag: incident.tag.clone(),
+        }
+    }
+
+    /// Whether an open incident of this key silences one of `weaker`: by its rule, or as the stream all of whose mail is
+    /// missing, that of each tag too.
+    fn silences(&self, weaker: &Self) -> bool {
+        let around = self.rule.is_of_server() || self.stream == weaker.stream;
+        let of_tag = self.rule == weaker.rule && self.tag.is_none() && weaker.tag.is_some();
+        around && (self.rule.silences(weaker.rule) || of_tag)
+    }
+}
+
+/// The latest incident of each key of one server.
 #[derive(Clone, Debug)]
 pub struct Book {
     server: ServerName,
@@ -16,12 +51,12 @@ pub struct Book {
 }
 
 impl Book {
-    /// From the stored incidents of `server`, of which the latest of each rule and stream counts.
+    /// From the stored incidents of `server`, of which the latest of each key counts.
     pub fn new(server: ServerName, incidents: impl IntoIterator<Item = Incident>) -> Self {
         let mut latest: BTreeMap<Key, Incident> = BTreeMap::new();
         for incident in incidents {
             let slot = latest
-                .entry((incident.rule, incident.stream.clone()))
+                .entry(Key::of_incident(&incident))
                 .or_insert_with(|| incident.clone());
             if slot.opened_at < incident.opened_at {
                 *slot = incident;
@@ -48,8 +83,9 @@ impl Book {
         let mut transitions = Vec::new();
         let mut over = Vec::new();
         for finding in &findings {
-            let silenced = self.is_silenced(finding.rule, finding.stream.as_ref());
-            let kept = self.kept_back(finding.rule, finding.stream.as_ref());
+            let key = Key::of(finding);
+            let silenced = self.is_silenced(&key);
+            let kept = self.kept_back(&key);
             if self.weigh_one(policy, finding, at, silenced, &mut transitions)
                 && !finding.rule.is_of_server()
             {
@@ -63,18 +99,16 @@ impl Book {
 
     /// The open incidents which an incident of `stronger` silences. What a rule of the whole server kept back is to be
     /// [released](Self::release) by the caller, once the streams were judged too.
-    pub fn kept_back(&self, stronger: Rule, stream: Option<&StreamId>) -> Vec<Key> {
-        let is_weaker = |(rule, on): &Key| {
-            stronger.silences(*rule) && (stronger.is_of_server() || on.as_ref() == stream)
-        };
+    pub fn kept_back(&self, stronger: &Key) -> Vec<Key> {
         let open = self
             .latest
             .iter()
-            .filter(|(key, incident)| incident.is_open() && is_weaker(key));
+            .filter(|(key, incident)| incident.is_open() && stronger.silences(key));
         open.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Tells what of `kept` still stands, unless one of `already` tells it at the same time.
+    /// Tells what of `kept` still stands, unless one of `already` tells it at the same time. Tags are told by their next
+    /// finding, should it still be a breach.
     pub fn release(
         &mut self,
         policy: &Policy,
@@ -83,8 +117,8 @@ impl Book {
         at: Timestamp,
     ) -> Vec<Transition> {
         let mut told = Vec::new();
-        for key in kept {
-            let silenced = self.is_silenced(key.0, key.1.as_ref());
+        for key in kept.iter().filter(|key| key.tag.is_none()) {
+            let silenced = self.is_silenced(key);
             let Some(incident) = self.latest.get_mut(key) else {
                 continue;
             };
@@ -101,13 +135,35 @@ impl Book {
         told
     }
 
-    /// Whether a stronger incident is open that silences this rule.
-    fn is_silenced(&self, rule: Rule, stream: Option<&StreamId>) -> bool {
-        self.latest.iter().any(|((stronger, on), incident)| {
-            incident.is_open()
-                && stronger.silences(rule)
-                && (stronger.is_of_server() || on.as_ref() == stream)
-        })
+    /// Ends what is open and not among `watched` any more, a tag that retired or a stream that was archived: nothing else
+    /// would ever end it.
+    pub fn retire(&mut self, watched: &BTreeSet<Key>, at: Timestamp) -> Vec<Transition> {
+        let gone = |key: &Key, incident: &Incident| {
+            let judged = incident.rule.is_of_server() || watched.contains(key);
+            incident.is_open() && !judged && at > incident.judged_at
+        };
+        let keys: Vec<Key> = self
+            .latest
+            .iter()
+            .filter(|(key, incident)| gone(key, incident))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut transitions = Vec::new();
+        for key in keys {
+            let silenced = self.is_silenced(&key);
+            if let Some(incident) = self.latest.get_mut(&key) {
+                let taken = step::retire(incident, at, silenced);
+                transitions.push(transition(incident, taken, at));
+            }
+        }
+        transitions
+    }
+
+    /// Whether a stronger incident is open that silences this one.
+    fn is_silenced(&self, weaker: &Key) -> bool {
+        self.latest
+            .iter()
+            .any(|(key, incident)| incident.is_open() && key.silences(weaker))
     }
 
     /// Returns whether the incident resolved.
@@ -119,7 +175,7 @@ impl Book {
         silenced: bool,
         transitions: &mut Vec<Transition>,
     ) -> bool {
-        let key = (finding.rule, finding.stream.clone());
+        let key = Key::of(finding);
         match self.latest.get_mut(&key) {
             Some(incident) if at <= incident.judged_at => false,
             Some(incident) if incident.is_open() => {

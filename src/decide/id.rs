@@ -1,19 +1,18 @@
 //! Short, stable incident ids.
 
-use crate::model::{Rule, ServerName, StreamId, Timestamp};
+use crate::model::{Finding, ServerName, Timestamp};
 
 /// Digits that are not mistaken for each other when read aloud (Crockford's base 32).
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Eight digits from what makes an incident this one: the same events give the same id in every process.
-pub(super) fn incident_id(
-    server: &ServerName,
-    stream: Option<&StreamId>,
-    rule: Rule,
-    opened_at: Timestamp,
-) -> String {
-    let stream = stream.map_or("", |s| s.0.as_str());
-    let named = format!("{server}\0{stream}\0{rule}\0{}", opened_at.0);
+pub(super) fn incident_id(server: &ServerName, finding: &Finding, opened_at: Timestamp) -> String {
+    let stream = finding.stream.as_ref().map_or("", |s| s.0.as_str());
+    let mut named = format!("{server}\0{stream}\0{}\0{}", finding.rule, opened_at.0);
+    if let Some(tag) = &finding.tag {
+        named.push('\0');
+        named.push_str(&tag.0);
+    }
     let hash = fnv1a(named.as_bytes());
     (0..8)
         .map(|place| char::from(DIGITS[usize::try_from(hash >> (5 * place) & 31).unwrap_or(0)]))

@@ -41,9 +41,10 @@ pub(super) fn open(
     }
     let told = !silenced && (finding.severity == Severity::Wake || !policy.digest_mode);
     let incident = Incident {
-        id: incident_id(server, finding.stream.as_ref(), finding.rule, at),
+        id: incident_id(server, finding, at),
         server: server.clone(),
         stream: finding.stream.clone(),
+        tag: finding.tag.clone(),
         rule: finding.rule,
         severity: finding.severity,
         opened_at: at,
@@ -65,7 +66,10 @@ fn reopened(
     finding: &Finding,
     at: Timestamp,
 ) -> Option<Incident> {
-    let IncidentState::Resolved { at: resolved_at } = before.state else {
+    let IncidentState::Resolved {
+        at: resolved_at, ..
+    } = before.state
+    else {
         return None;
     };
     let quiet_until = resolved_at + policy.suppress(finding.rule);
@@ -99,13 +103,7 @@ pub(super) fn advance(
         join_events(incident, finding);
     }
     if is_over(incident, finding, at) {
-        let told = incident.told
-            && !silenced
-            && incident.quiet_until.is_none()
-            && !incident.rule.is_of_events();
-        incident.state = IncidentState::Resolved { at };
-        taken.push((Step::Resolved, told));
-        return taken;
+        return vec![resolve(incident, at, silenced, false)];
     }
     if finding.verdict == Verdict::Breach && finding.severity > incident.severity {
         incident.severity = finding.severity;
@@ -118,6 +116,9 @@ pub(super) fn advance(
         incident.reminded_at = at;
         let wanted = incident.told || !policy.digest_mode || incident.severity == Severity::Wake;
         taken.push((Step::Reminded, tell(incident, silenced, wanted)));
+    } else if was_hidden_by_its_stream(policy, incident, finding) && !silenced {
+        incident.reminded_at = at;
+        taken.push((Step::Reminded, tell(incident, silenced, true)));
     } else if !incident.rule.is_of_events() && at.since(incident.reminded_at) >= REMIND_EVERY {
         let days = at.since(incident.reminded_at).as_secs() / REMIND_EVERY.as_secs();
         // Counted from when it opened, so that a late cycle does not shift every later reminder.
@@ -127,6 +128,27 @@ pub(super) fn advance(
         taken.push((Step::Reminded, tell(incident, silenced, wanted)));
     }
     taken
+}
+
+/// The end of an incident that nothing judges any more.
+pub(super) const fn retire(incident: &mut Incident, at: Timestamp, silenced: bool) -> Taken {
+    resolve(incident, at, silenced, true)
+}
+
+const fn resolve(incident: &mut Incident, at: Timestamp, silenced: bool, unwatched: bool) -> Taken {
+    let told = incident.told
+        && !silenced
+        && incident.quiet_until.is_none()
+        && !incident.rule.is_of_events();
+    incident.state = IncidentState::Resolved { at, unwatched };
+    (Step::Resolved, told)
+}
+
+/// Whether a tag's incident, kept back while its whole stream was silent, still holds now that it is not: most tags come
+/// back with their stream, and are not worth a word.
+fn was_hidden_by_its_stream(policy: &Policy, incident: &Incident, finding: &Finding) -> bool {
+    let wanted = !policy.digest_mode || incident.severity == Severity::Wake;
+    incident.tag.is_some() && !incident.told && wanted && finding.verdict == Verdict::Breach
 }
 
 /// The reminder by which an incident is told when what silenced it is over; `None` where its mode keeps it for the digest.

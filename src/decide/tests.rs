@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
-    BounceClass, DAY, Evidence, Finding, HOUR, Incident, MINUTE, RateEvidence, ServerName,
-    Severity, Step, StreamId, Timestamp, Transition, Verdict,
+    BounceClass, DAY, Evidence, Finding, HOUR, Incident, IncidentState, MINUTE, RateEvidence,
+    ServerName, Severity, Step, StreamId, Tag, Timestamp, Transition, Verdict,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -45,6 +45,7 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
     Finding {
         rule,
         stream,
+        tag: None,
         verdict,
         severity,
         evidence,
@@ -226,7 +227,9 @@ fn blindness_silences_everything_of_the_server() {
         ["bounce_rate resolved"],
         "recorded only, even if it was told before"
     );
-    let kept = told.book.kept_back(Rule::Blind, None);
+    let kept = told
+        .book
+        .kept_back(&Key::of(&finding(Rule::Blind, Verdict::Breach)));
     assert_eq!(
         told.at(at(4), vec![finding(Rule::Blind, Verdict::Within)]),
         ["blind resolved!"]
@@ -385,4 +388,71 @@ fn rates_alone_are_suppressed() {
     assert_eq!(policy.suppress(Rule::SendSilence), Duration::ZERO);
     assert_eq!(policy.suppress(Rule::SpamRate), HOUR);
     assert!(policy.suppress(Rule::BounceRate) < DAY);
+}
+
+/// The silence of all of a stream's mail, and of one tag.
+fn silences(stream: Verdict, tag: Verdict) -> Vec<Finding> {
+    let of_tag = Finding {
+        tag: Some(Tag::from("reset")),
+        ..finding(Rule::SendSilence, tag)
+    };
+    vec![finding(Rule::SendSilence, stream), of_tag]
+}
+
+#[test]
+fn a_silent_tag_is_an_incident_of_its_own() {
+    let mut told = Told::new(false);
+    let only_tag = silences(Verdict::Within, Verdict::Breach);
+    assert_eq!(told.at(at(0), only_tag.clone()), ["send_silence opened!"]);
+    assert_eq!(told.at(at(1), only_tag), NOTHING);
+    let both = silences(Verdict::Breach, Verdict::Breach);
+    assert_eq!(told.at(at(2), both), ["send_silence opened!"]);
+    assert_ne!(told.ids[0], told.ids[1]);
+}
+
+#[test]
+fn tags_say_nothing_while_their_whole_stream_is_silent_nor_when_they_come_back_with_it() {
+    let mut told = Told::new(false);
+    let both = silences(Verdict::Breach, Verdict::Breach);
+    assert_eq!(
+        told.at(at(0), both),
+        ["send_silence opened!", "send_silence opened"]
+    );
+    let back = silences(Verdict::Within, Verdict::Holding);
+    assert_eq!(told.at(at(5), back), ["send_silence resolved!"]);
+    let well = silences(Verdict::Within, Verdict::Within);
+    assert_eq!(told.at(at(6), well), ["send_silence resolved"]);
+}
+
+#[test]
+fn a_tag_that_stays_silent_when_its_stream_is_back_is_told() {
+    let mut told = Told::new(false);
+    told.at(at(0), silences(Verdict::Breach, Verdict::Breach));
+    let back = silences(Verdict::Within, Verdict::Breach);
+    assert_eq!(
+        told.at(at(5), back.clone()),
+        ["send_silence resolved!", "send_silence reminded!"]
+    );
+    assert_eq!(told.at(at(6), back), NOTHING, "once");
+    let well = silences(Verdict::Within, Verdict::Within);
+    assert_eq!(told.at(at(7), well), ["send_silence resolved!"]);
+}
+
+#[test]
+fn what_nobody_watches_any_more_ends() {
+    let mut told = Told::new(false);
+    let findings = silences(Verdict::Within, Verdict::Breach);
+    let all: std::collections::BTreeSet<Key> = findings.iter().map(Key::of).collect();
+    told.at(at(0), findings);
+    assert_eq!(told.book.retire(&all, at(1)), []);
+    let left = all.into_iter().filter(|key| key.tag.is_none()).collect();
+    let steps = told.book.retire(&left, at(1));
+    assert_eq!(
+        steps.iter().map(show).collect::<Vec<_>>(),
+        ["send_silence resolved!"]
+    );
+    let (end, unwatched) = (at(1), true);
+    let state = IncidentState::Resolved { at: end, unwatched };
+    assert_eq!(steps[0].incident.state, state);
+    assert_eq!(told.book.retire(&left, at(2)), []);
 }

@@ -81,6 +81,7 @@ const fn finding(rule: Rule, verdict: Verdict, severity: Severity, evidence: Evi
     Finding {
         rule,
         stream: None,
+        tag: None,
         verdict,
         severity,
         evidence,

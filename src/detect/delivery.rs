@@ -184,6 +184,7 @@ impl Delivery {
         Finding {
             rule: Rule::DeliverySilence,
             stream: Some(stream.clone()),
+            tag: None,
             verdict,
             severity: Severity::Wake,
             evidence: Evidence::Delivery {

@@ -33,6 +33,7 @@ pub(super) fn judge(
     Finding {
         rule: Rule::SendDrop,
         stream: Some(stream.clone()),
+        tag: None,
         verdict,
         severity: Severity::Warn,
         evidence: Evidence::Drop {

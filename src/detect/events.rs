@@ -25,6 +25,7 @@ pub(super) fn judge(
         Finding {
             rule,
             stream: Some(stream.clone()),
+            tag: None,
             verdict: match newest {
                 Some(_) => Verdict::Breach,
                 None if covered => Verdict::Within,

@@ -40,6 +40,7 @@ pub(super) fn judge(
     let finding = |rule, severity, (verdict, evidence)| Finding {
         rule,
         stream: Some(stream.clone()),
+        tag: None,
         verdict,
         severity,
         evidence: Evidence::Rate(evidence),

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::detect::dips::Dip;
 use crate::detect::habits::Habits;
 pub(super) use crate::detect::habits::learned_at;
+use crate::detect::tags;
 use crate::model::{
-    Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, StreamId, Timestamp, Verdict,
+    Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, StreamId, Tag, Timestamp,
+    Verdict,
 };
 
 /// Postmark's index may lag this far: no silence opens on less.
@@ -27,9 +29,28 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// What is known for a judgement at `at`.
+    /// What is known of a stream for a judgement at `at`, where `series` streams share the budget.
     pub fn at(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Self {
-        Self::learn(history, learned_at(history, at), rules, series)
+        let tags = tags::watched(history, at).len();
+        let share = tags::shares(series, tags).0;
+        Self::learn(history, learned_at(history, at), rules, share)
+    }
+
+    /// The same of each tag that is watched on its own.
+    pub fn of_tags(
+        history: &History,
+        at: Timestamp,
+        rules: &Rules,
+        series: usize,
+    ) -> Vec<(Tag, Self)> {
+        let watched = tags::watched(history, at);
+        let share = tags::shares(series, watched.len()).1;
+        let learn = |tag: Tag| {
+            let of = &history.tags[&tag];
+            let silence = Self::learn(of, learned_at(of, at), rules, share);
+            (tag, silence)
+        };
+        watched.into_iter().map(learn).collect()
     }
 
     /// Learns what is normal from what had happened by `until`; `series` share the budget of false alarms.
@@ -73,8 +94,14 @@ impl Silence {
         HOUR * (RECOVERY_HOURS + 1)
     }
 
-    /// The finding of `send_silence` at `at`.
-    pub(super) fn judge(&self, history: &History, stream: &StreamId, at: Timestamp) -> Finding {
+    /// The finding of `send_silence` at `at`; `history` is that of `tag`, where there is one.
+    pub(super) fn judge(
+        &self,
+        history: &History,
+        stream: &StreamId,
+        tag: Option<&Tag>,
+        at: Timestamp,
+    ) -> Finding {
         let gap = gap(history, at);
         let surprise = gap.map_or(0.0, |gap| self.habits.surprise(history, gap));
         let threshold = self.habits.threshold();
@@ -93,6 +120,7 @@ impl Silence {
         Finding {
             rule: Rule::SendSilence,
             stream: Some(stream.clone()),
+            tag: tag.cloned(),
             verdict,
             severity,
             evidence: Evidence::Silence {

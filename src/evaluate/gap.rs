@@ -1,5 +1,7 @@
 //! What a gap between cycles hid.
 
+use std::collections::BTreeSet;
+
 use crate::model::{Incident, Step, Timestamp, Transition};
 
 /// Incidents that opened at an instant before `now` and are over by now: only the catch-up tells of them.
@@ -26,13 +28,18 @@ pub fn began_and_ended(
     ended
 }
 
-/// Reminders of instants that are past remind nobody.
-pub fn quiet_reminders(transitions: &mut [Transition], now: Timestamp) {
-    for transition in transitions
-        .iter_mut()
-        .filter(|t| t.step == Step::Reminded && t.at < now)
-    {
-        let first_told = transition.incident.quiet_until.is_some();
-        transition.told &= first_told;
+/// Reminders of instants that are past remind nobody, unless they are the first that is told of their incident: `before`
+/// are the incidents as they were before these steps, which are in order.
+pub fn quiet_reminders(transitions: &mut [Transition], before: &[Incident], now: Timestamp) {
+    let told = before.iter().filter(|i| i.told).map(|i| i.id.clone());
+    let mut told: BTreeSet<String> = told.collect();
+    for transition in transitions {
+        let known = told.contains(&transition.incident.id);
+        if known && transition.step == Step::Reminded && transition.at < now {
+            transition.told = false;
+        }
+        if transition.told {
+            told.insert(transition.incident.id.clone());
+        }
     }
 }

@@ -9,11 +9,11 @@ mod replay;
 pub use gap::{began_and_ended, quiet_reminders};
 pub use replay::Replay;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::{Book, Key, Policy};
 use crate::detect::{self, Judge, Sight};
-use crate::model::{History, Rules, Step, StreamId, Timestamp, Transition};
+use crate::model::{Finding, History, Rules, Step, StreamId, Timestamp, Transition};
 
 /// Walks one server from instant to instant.
 #[derive(Debug)]
@@ -38,11 +38,14 @@ impl Walk {
         histories: &BTreeMap<StreamId, History>,
         at: Timestamp,
     ) -> Vec<Transition> {
-        let findings = histories
+        let findings: Vec<Finding> = histories
             .iter()
             .flat_map(|(stream, history)| self.judge.judge(history, stream, at))
             .collect();
-        book.weigh(&self.policy, findings, at)
+        let watched: BTreeSet<Key> = findings.iter().map(Key::of).collect();
+        let mut transitions = book.weigh(&self.policy, findings, at);
+        transitions.extend(book.retire(&watched, at));
+        transitions
     }
 
     /// The steps of a cycle at `now`, which judges the instants before it first.
@@ -58,7 +61,7 @@ impl Walk {
         let findings = detect::judge_server(sight, now);
         let kept: Vec<Key> = findings
             .iter()
-            .flat_map(|finding| book.kept_back(finding.rule, None))
+            .flat_map(|finding| book.kept_back(&Key::of(finding)))
             .collect();
         let mut transitions = book.weigh(&self.policy, findings, now);
         let over = transitions.iter().any(|t| t.step == Step::Resolved);

@@ -2,12 +2,15 @@
 
 use chrono_tz::Tz;
 
-use crate::message::text::mask;
+use crate::message::text::{clean, mask, truncate};
 use crate::message::words::{about, count, counted, percent, span, when, when_or_never, window};
 use crate::message::{Message, Tone};
 use crate::model::{
-    Evidence, Incident, IncidentState, RateEvidence, Rule, Severity, Step, Transition,
+    Evidence, Incident, IncidentState, RateEvidence, Rule, Severity, Step, Tag, Transition,
 };
+
+/// Longest tag that is shown, in characters.
+const TAG_CHARS: usize = 60;
 
 /// How a message is to be worded.
 #[derive(Clone, Copy, Debug)]
@@ -65,12 +68,20 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
     )
 }
 
-/// Where it happens: `shop/outbound`, or `shop`.
+/// Where it happens: `shop/outbound`, `shop/outbound tag "receipt"`, or `shop`.
 pub fn place(incident: &Incident) -> String {
-    match &incident.stream {
-        Some(stream) => format!("{}/{stream}", incident.server),
-        None => incident.server.to_string(),
+    match (&incident.stream, &incident.tag) {
+        (Some(stream), Some(tag)) => {
+            format!("{}/{stream} {}", incident.server, tag_name(tag))
+        }
+        (Some(stream), None) => format!("{}/{stream}", incident.server),
+        (None, _) => incident.server.to_string(),
     }
+}
+
+/// A tag as it is shown: free text of the sender's, so that it stands in quotes and is cut.
+pub fn tag_name(tag: &Tag) -> String {
+    format!("tag \"{}\"", truncate(&clean(&tag.0), TAG_CHARS))
 }
 
 /// What is wrong, in half a line.
@@ -147,8 +158,17 @@ const fn rate_name(rule: Rule) -> &'static str {
 }
 
 fn ending(incident: &Incident) -> String {
+    if let IncidentState::Resolved {
+        unwatched: true, ..
+    } = incident.state
+    {
+        return match incident.tag {
+            Some(_) => "no longer watched: the tag was not used for four weeks".to_owned(),
+            None => "no longer watched: Postmark does not list the stream any more".to_owned(),
+        };
+    }
     let lasted = match incident.state {
-        IncidentState::Resolved { at } => span(at.since(incident.opened_at)),
+        IncidentState::Resolved { at, .. } => span(at.since(incident.opened_at)),
         IncidentState::Open { .. } => String::new(),
     };
     let what = match incident.rule {
@@ -165,7 +185,17 @@ fn ending(incident: &Incident) -> String {
 
 /// What an end rests on.
 fn afterwards(incident: &Incident, style: Style) -> String {
+    let unwatched = matches!(
+        incident.state,
+        IncidentState::Resolved {
+            unwatched: true,
+            ..
+        }
+    );
     match &incident.evidence {
+        Evidence::Silence { last_sent, .. } if unwatched => {
+            format!("Last mail {}", when_or_never(*last_sent, style.zone))
+        }
         Evidence::Silence { last_sent, .. } => {
             format!(
                 "Normal volume for two hours; last mail {}",
@@ -192,6 +222,10 @@ fn how_often(times: f64) -> String {
 
 /// The numbers that it rests on.
 fn evidence(incident: &Incident, style: Style) -> String {
+    let here = match incident.tag {
+        Some(_) => "with this tag",
+        None => "in this stream",
+    };
     match &incident.evidence {
         Evidence::Rate(rate) => rate_line(incident.rule, rate),
         Evidence::Silence {
@@ -205,7 +239,7 @@ fn evidence(incident: &Incident, style: Style) -> String {
             ..
         } => {
             format!(
-                "Last mail {}; since then about {} expected. Such a gap is to be expected {} in this stream; it measures \
+                "Last mail {}; since then about {} expected. Such a gap is to be expected {} {here}; it measures \
                  {surprise:.1} against a limit of {threshold:.1} (longest before {longest_before:.1}), set for at most {} false \
                  silence alarms a year",
                 when_or_never(*last_sent, style.zone),
@@ -333,6 +367,10 @@ fn advice(incident: &Incident) -> &'static str {
                 "check the network of this host and status.postmarkapp.com; mail itself may be fine"
             }
         },
+        Rule::SendSilence if incident.tag.is_some() => {
+            "see whether the application still sends this kind of mail, and still under this tag; other mail of the stream may be \
+             fine. A tag that stays away for four weeks is no longer watched"
+        }
         Rule::SendSilence => {
             "send a test mail from the application; check its queue, its Postmark token, and errors 406 and 422 in its log"
         }

@@ -33,7 +33,7 @@ pub fn course(transitions: &[&Transition], style: Style) -> Option<Message> {
 pub fn catch_up(hidden: &[Incident], from: Timestamp, until: Timestamp, style: Style) -> Message {
     let lines = hidden.iter().map(|incident| {
         let ended = match incident.state {
-            IncidentState::Resolved { at } => at,
+            IncidentState::Resolved { at, .. } => at,
             IncidentState::Open { .. } => until,
         };
         format!(

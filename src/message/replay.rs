@@ -53,6 +53,8 @@ pub struct Fired {
     pub at: Timestamp,
     /// When it resolved, if it did.
     pub ended: Option<Timestamp>,
+    /// Whether anybody would have been told: not of what a stronger incident explains, and in digest mode of no warning.
+    pub told: bool,
 }
 
 /// How often one rule fired.
@@ -69,7 +71,7 @@ pub struct RuleUse {
 /// How long a stop of one stream would go unnoticed.
 #[derive(Clone, Debug)]
 pub struct StopTold {
-    /// Which stream.
+    /// Which stream, or which tag of one.
     pub place: String,
     /// Whether history is too short to say.
     pub learning: bool,
@@ -133,12 +135,13 @@ fn incidents(out: &mut String, replayed: &Replayed, style: Style) {
         };
         let incident = &fired.incident;
         let line = format!(
-            "  {}  {:<4} {:<16} {}: {}, {ended}",
+            "  {}  {:<4} {:<16} {}: {}, {ended}{}",
             instant(fired.at, style),
             incident.severity.name(),
             incident.rule.name(),
             place(incident),
             summary(incident, style),
+            if fired.told { "" } else { " (recorded only)" },
         );
         let _ = writeln!(out, "{}", indented(&line));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BounceClass, Rule, Severity, Span, StreamId, Timestamp};
+use super::{BounceClass, Rule, Severity, Span, StreamId, Tag, Timestamp};
 
 /// What a rule says of one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Finding {
     pub rule: Rule,
     /// Which stream; `None` for a rule of the whole server.
     pub stream: Option<StreamId>,
+    /// Which tag of the stream; `None` for all of its mail.
+    pub tag: Option<Tag>,
     /// What it says.
     pub verdict: Verdict,
     /// How urgent a breach is at this instant.

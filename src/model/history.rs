@@ -1,9 +1,9 @@
 //! What is known of one stream, as the store or an events file tells it, for judging at any instant in its range.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use super::{BounceClass, Coverage, DAY, HOUR, Span, Timestamp};
+use super::{BounceClass, Coverage, DAY, HOUR, Span, Tag, Timestamp};
 
 /// Counts at instants, ordered by time, with running sums.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -101,6 +101,11 @@ pub struct Fate {
     pub rank: u64,
 }
 
+/// A tag with fewer messages within [`TAGS_OF`] has no volume of its own, and need not be loaded.
+pub const FEWEST_OF_TAG: u64 = 20;
+/// How far back it counts whether a tag has volume of its own.
+pub const TAGS_OF: Duration = Duration::from_secs(84 * 86_400);
+
 /// What is known of one stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
@@ -120,6 +125,8 @@ pub struct History {
     pub marks: Vec<BounceMark>,
     /// Followed mail in the range that was loaded, in order of sending.
     pub followed: Vec<Followed>,
+    /// The mail of each tag, [as if it were a stream of its own](Self::of_tag), where it was loaded.
+    pub tags: BTreeMap<Tag, History>,
 }
 
 impl History {
@@ -138,6 +145,20 @@ impl History {
             .parts(span)
             .flat_map(|part| self.bounces.parts(part))
             .collect()
+    }
+
+    /// What is known of the mail that bears one tag: it was seen where this stream's was, and begins with its first
+    /// message. Without bounces and deliveries.
+    #[must_use]
+    pub fn of_tag(&self, hours: Vec<HourCount>, sent: Ticks) -> Self {
+        Self {
+            begins: hours.first().map(|hour| hour.first_at),
+            started: self.started,
+            messages: self.messages.clone(),
+            hours,
+            sent,
+            ..Self::default()
+        }
     }
 
     /// Messages sent in `parts`.

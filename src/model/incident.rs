@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Rule, ServerName, Severity, StreamId, Timestamp};
+use super::{Evidence, Rule, ServerName, Severity, StreamId, Tag, Timestamp};
 
 /// A step in an incident's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub enum IncidentState {
     Resolved {
         /// Since when.
         at: Timestamp,
+        /// Whether it ended only because nobody watches for it any more: a tag retired, a stream archived.
+        #[serde(default)]
+        unwatched: bool,
     },
 }
 
@@ -55,6 +58,9 @@ pub struct Incident {
     pub server: ServerName,
     /// On which stream; `None` for a rule of the whole server.
     pub stream: Option<StreamId>,
+    /// On which tag of the stream; `None` for all of its mail.
+    #[serde(default)]
+    pub tag: Option<Tag>,
     /// Which rule.
     pub rule: Rule,
     /// The highest severity it had since it opened.

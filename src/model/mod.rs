@@ -13,9 +13,11 @@ mod time;
 pub use bounce::{Bounce, BounceClass};
 pub use coverage::{Coverage, Kind};
 pub use finding::{Evidence, Finding, RateEvidence, Verdict};
-pub use history::{BounceMark, Fate, Followed, History, HourCount, Marked, Ticks};
+pub use history::{
+    BounceMark, FEWEST_OF_TAG, Fate, Followed, History, HourCount, Marked, TAGS_OF, Ticks,
+};
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
-pub use names::{ServerName, StreamId};
+pub use names::{ServerName, StreamId, Tag};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
 pub use time::{DAY, HOUR, MINUTE, Span, Timestamp};

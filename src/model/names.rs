@@ -15,6 +15,11 @@ pub struct ServerName(pub String);
 #[serde(transparent)]
 pub struct StreamId(pub String);
 
+/// A tag, by which a sender tells kinds of mail apart, such as `password-reset`; free text of the sender's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tag(pub String);
+
 impl fmt::Display for ServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -22,6 +27,12 @@ impl fmt::Display for ServerName {
 }
 
 impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -39,6 +50,12 @@ impl From<&str> for StreamId {
     }
 }
 
+impl From<&str> for Tag {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
 impl Borrow<str> for ServerName {
     fn borrow(&self) -> &str {
         &self.0
@@ -46,6 +63,12 @@ impl Borrow<str> for ServerName {
 }
 
 impl Borrow<str> for StreamId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Tag {
     fn borrow(&self) -> &str {
         &self.0
     }

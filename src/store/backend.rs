@@ -1,10 +1,11 @@
 //! The face of the store: what every backend does, in domain words.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    Bounce, BounceClass, Coverage, History, Incident, Kind, Mail, Proof, ServerName, Span,
-    StreamId, Timestamp, Transition,
+    Bounce, BounceClass, Coverage, History, HourCount, Incident, Kind, Mail, Proof, ServerName,
+    Span, StreamId, Tag, Ticks, Timestamp, Transition,
 };
 use crate::store::Error;
 
@@ -260,7 +261,17 @@ pub trait Backend: Send {
         cuts: &[Timestamp],
     ) -> Result<History, Error>;
 
-    /// The latest incident of each rule and stream of a server.
+    /// What is known of each tag of a stream that was used of late, with the same precision as [`Self::history`]: every
+    /// hour with its mail, and its messages. Tags of a few messages are left out.
+    fn tags(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        range: Span,
+        cuts: &[Timestamp],
+    ) -> Result<BTreeMap<Tag, (Vec<HourCount>, Ticks)>, Error>;
+
+    /// The latest incident of each rule, stream and tag of a server.
     fn incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error>;
     /// One incident.
     fn incident(&mut self, id: &str) -> Result<Option<Incident>, Error>;

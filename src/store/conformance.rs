@@ -39,6 +39,9 @@ facts! {
         a_message_twice_in_one_batch_counts_once
         a_bounce_listed_twice_counts_once
         streams_and_servers_are_apart
+        tags_are_counted_beside_all_mail
+        tags_of_a_few_messages_are_not_told
+        pruning_keeps_the_hours_of_tags_in_use
         counts_are_exact_at_cuts_that_divide_a_minute
         hours_know_their_first_and_last_message
         coverage_claims_merge_and_are_read_back
@@ -67,6 +70,7 @@ facts! {
         a_judgement_is_read_back
         a_judgement_is_committed_whole_or_not_at_all
         a_rule_and_stream_have_one_open_incident
+        each_tag_of_a_stream_has_an_incident_of_its_own
         one_may_close_as_the_next_opens
         the_open_incident_is_the_latest
         the_latest_of_each_rule_and_stream_is_told

@@ -29,6 +29,8 @@ struct Wire<'a> {
     #[serde(borrow, default)]
     complained_at: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
+    tag: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
     recipient: Option<Cow<'a, str>>,
 }
 
@@ -41,6 +43,7 @@ pub(super) struct Event<'a> {
     pub delivered_at: Option<Timestamp>,
     pub bounce: Option<(Timestamp, BounceClass)>,
     pub complained_at: Option<Timestamp>,
+    pub tag: Option<Cow<'a, str>>,
     pub recipient: Option<Cow<'a, str>>,
 }
 
@@ -91,6 +94,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Event<'_>, String> {
         id: wire.id,
         server: wire.server,
         stream: wire.stream,
+        tag: wire.tag.filter(|tag| !tag.is_empty()),
         recipient: wire.recipient,
     })
 }

@@ -1,8 +1,10 @@
 //! The events of one stream, and the history that they make.
 
+use std::collections::BTreeMap;
+
 use crate::model::{
-    BounceClass, BounceMark, Coverage, Fate, Followed, HOUR, History, HourCount, Span, Ticks,
-    Timestamp,
+    BounceClass, BounceMark, Coverage, FEWEST_OF_TAG, Fate, Followed, HOUR, History, HourCount,
+    Span, Tag, Ticks, Timestamp,
 };
 use crate::tape::line::Event;
 
@@ -11,6 +13,8 @@ use crate::tape::line::Event;
 pub struct StreamTape {
     mail: Vec<Fate>,
     marks: Vec<BounceMark>,
+    /// When the mail of each tag was sent.
+    tags: BTreeMap<Tag, Vec<Timestamp>>,
 }
 
 impl StreamTape {
@@ -29,6 +33,15 @@ impl StreamTape {
         }
         if let Some(at) = event.complained_at {
             mark(at, BounceClass::Complaint);
+        }
+        if let Some(tag) = &event.tag {
+            match self.tags.get_mut(tag.as_ref()) {
+                Some(sent) => sent.push(event.sent_at),
+                None => {
+                    self.tags
+                        .insert(Tag::from(tag.as_ref()), vec![event.sent_at]);
+                }
+            }
         }
         self.mail.push(Fate {
             sent_at: event.sent_at,
@@ -58,32 +71,44 @@ impl StreamTape {
         let covered = Coverage::of([Span::new(begins, until)]);
         let mut marks = self.marks.clone();
         marks.sort_by_key(|mark| mark.at);
-        History {
+        let sent: Vec<Timestamp> = self.mail.iter().map(|mail| mail.sent_at).collect();
+        let mut history = History {
             begins: Some(begins),
             started: Some(begins),
             messages: covered.clone(),
             bounces: covered,
-            hours: self.hours(),
-            sent: Ticks::of(self.mail.iter().map(|mail| (mail.sent_at, 1))),
+            hours: hours(&sent),
+            sent: ticks(&sent),
             marks,
             followed: if followed {
                 self.mail.iter().map(|mail| known(mail, until)).collect()
             } else {
                 Vec::new()
             },
-        }
-    }
-
-    fn hours(&self) -> Vec<HourCount> {
-        let hour = |mail: &[Fate]| HourCount {
-            start: mail[0].sent_at.floor(HOUR),
-            sent: mail.len() as u64,
-            first_at: mail[0].sent_at,
-            last_at: mail[mail.len() - 1].sent_at,
+            tags: BTreeMap::new(),
         };
-        let same = |a: &Fate, b: &Fate| a.sent_at.floor(HOUR) == b.sent_at.floor(HOUR);
-        self.mail.chunk_by(same).map(hour).collect()
+        let own = |sent: &[Timestamp]| sent.len() as u64 >= FEWEST_OF_TAG;
+        for (tag, sent) in self.tags.iter().filter(|(_, sent)| own(sent)) {
+            let of = history.of_tag(hours(sent), ticks(sent));
+            history.tags.insert(tag.clone(), of);
+        }
+        history
     }
+}
+
+fn ticks(sent: &[Timestamp]) -> Ticks {
+    Ticks::of(sent.iter().map(|at| (*at, 1)))
+}
+
+fn hours(sent: &[Timestamp]) -> Vec<HourCount> {
+    let hour = |sent: &[Timestamp]| HourCount {
+        start: sent[0].floor(HOUR),
+        sent: sent.len() as u64,
+        first_at: sent[0],
+        last_at: sent[sent.len() - 1],
+    };
+    let same = |a: &Timestamp, b: &Timestamp| a.floor(HOUR) == b.floor(HOUR);
+    sent.chunk_by(same).map(hour).collect()
 }
 
 fn known(mail: &Fate, checked_at: Timestamp) -> Followed {

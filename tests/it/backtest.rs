@@ -27,16 +27,24 @@ fn line(mail: &Mail) -> Value {
         "id": mail.id, "server": "shop", "stream": "outbound", "sent_at": mail.sent_at.to_string(),
         "delivered_at": text(mail.deliveries.iter().map(|d| d.at).min()),
         "bounced_at": text(bounce.map(|b| b.at)), "bounce_type": bounce.map(|b| b.kind.clone()),
-        "complained_at": text(complaint.map(|b| b.at)), "recipient": mail.recipients.first(),
+        "complained_at": text(complaint.map(|b| b.at)), "tag": mail.tag, "recipient": mail.recipients.first(),
     })
 }
 
 /// What matters of a step.
 fn step(transition: &Value) -> String {
     let part = |key: &str| transition[key].to_string();
-    ["at", "incident", "transition", "rule", "severity", "told"]
-        .map(part)
-        .join(" ")
+    [
+        "at",
+        "incident",
+        "transition",
+        "rule",
+        "tag",
+        "severity",
+        "told",
+    ]
+    .map(part)
+    .join(" ")
 }
 
 fn lines(stdout: &Value) -> Vec<Value> {
@@ -117,6 +125,46 @@ fn a_week_through_check_and_through_the_replay_gives_the_same_transitions() {
             "{rule} was to fire: {live:#?}"
         );
     }
+    world.slack.take();
+}
+
+#[test]
+fn a_silent_tag_is_told_live_as_in_the_replay() {
+    let mut world = World::new(Process::One, "");
+    let quirks = world.postmark.quirks();
+    world.postmark.set_quirks(hushwatch::sim::postmark::Quirks {
+        late_index: false,
+        ..quirks
+    });
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-04-12T00:00:00Z"));
+    let profile = Profile::constant(10.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    for n in 0..600 {
+        let sent_at = span.from + (HOUR + 40 * MINUTE) * n + MINUTE / 3 * (n % 13);
+        let dead = Span::new(at("2026-04-09T08:00:00Z"), at("2026-04-10T22:00:00Z"));
+        if sent_at < span.until && !dead.contains(sent_at) {
+            let reset = Mail::new("outbound", sent_at, "someone@example.com").tag("reset");
+            world.shop.push(reset);
+        }
+    }
+    let from = at("2026-04-08T00:00:00Z");
+    let mut live = Vec::new();
+    for hour in 0..96 {
+        let cycle = world.cycle(from + HOUR * hour);
+        let steps = cycle.report["transitions"].as_array().cloned();
+        live.extend(steps.unwrap_or_default());
+    }
+    let path = tape(&world, span);
+    let path = path.to_str().expect("text");
+    let (from, until) = ("2026-04-08T00:00:00Z", "2026-04-11T23:00:00Z");
+    let args = ["backtest", path, "--format", "json", "--proof", "sample"];
+    let range = ["--from", from, "--until", until];
+    let replayed = world.run(&[&args[..], &range[..]].concat());
+    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+    let live: Vec<String> = live.iter().map(step).collect();
+    let replayed: Vec<String> = lines(&replayed.report).iter().map(step).collect();
+    assert_eq!(replayed, live);
+    assert!(live.iter().any(|t| t.contains("reset")), "{live:#?}");
     world.slack.take();
 }
 

@@ -1,7 +1,7 @@
 //! Nothing sent, or sent and not delivered.
 
-use hushwatch::model::{DAY, HOUR, Span};
-use hushwatch::sim::postmark::Profile;
+use hushwatch::model::{DAY, HOUR, MINUTE, Span};
+use hushwatch::sim::postmark::{Mail, Profile};
 
 use crate::world::{Process, World, at};
 
@@ -98,4 +98,48 @@ fn a_healthy_week_is_quiet(process: Process) {
 crate::world::both! {
     mail_that_is_sent_and_not_delivered_is_told_within_three_cycles_though_most_is_never_proven
     a_healthy_week_is_quiet
+}
+
+#[test]
+fn a_tag_that_dies_while_other_mail_flows_is_told_alone_and_again_when_it_is_back() {
+    let mut world = World::new(Process::One, "");
+    let span = Span::new(at("2026-01-26T00:00:00Z"), at("2026-03-18T00:00:00Z"));
+    let newsletters = Profile::constant(20.0).without_bounces();
+    world.shop.generate("outbound", span, &newsletters);
+    let resets = |from: &str, until: &str| {
+        let (mut now, until) = (at(from), at(until));
+        while now < until {
+            let mail = Mail::new("outbound", now, "someone@example.com").tag("password-reset");
+            world.shop.push(mail);
+            now = now + 2 * HOUR + 7 * MINUTE;
+        }
+    };
+    resets("2026-01-26T00:30:00Z", "2026-03-10T10:00:00Z");
+    resets("2026-03-12T09:10:00Z", "2026-03-14T00:00:00Z");
+    world.hours("2026-03-09T00:00:00Z", "2026-03-10T12:00:00Z");
+    assert_eq!(world.alerts(), Vec::<String>::new());
+    let told = world.hours("2026-03-10T13:00:00Z", "2026-03-11T12:00:00Z");
+    let alerts = world.alerts();
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert!(
+        alerts[0].contains("shop/outbound tag \"password-reset\": no mail sent for"),
+        "{alerts:?}"
+    );
+    let open = &told.report["open_incidents"][0];
+    assert_eq!(open["tag"], "password-reset");
+    assert_eq!(open["stream"], "outbound");
+    world.hours("2026-03-11T13:00:00Z", "2026-03-12T20:00:00Z");
+    let alerts = world.alerts();
+    assert!(
+        alerts
+            .last()
+            .is_some_and(|a| a.contains("mail is being sent again")),
+        "{alerts:?}"
+    );
+    let status = world.run(&["status"]);
+    let text = status.report.as_str().expect("text");
+    assert!(
+        text.contains("tag \"password-reset\": last mail Thu 12 Mar 19:"),
+        "{text}"
+    );
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::backtest::{BacktestError, Past, Proof, Range, check_range, polls};
+use crate::app::evaluate::history_with_tags;
 use crate::app::{App, Outlet, SetupError};
 use crate::config::Config;
 use crate::model::{DAY, HOUR, History, Span, StreamId, Timestamp};
@@ -116,7 +117,7 @@ impl App {
         let (server, stream) = (server.clone(), stream.clone());
         let mut history = self
             .store
-            .call(move |s| s.history(&server, &stream, range, &cuts))
+            .call(move |s| history_with_tags(s, &server, &stream, range, &cuts))
             .await?;
         history.followed.clear();
         // What happened before this first start is what is replayed.

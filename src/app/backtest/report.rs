@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::app::backtest::Past;
 use crate::config::Config;
 use crate::detect::Silence;
-use crate::message::alert::Style;
+use crate::message::alert::{Style, tag_name};
 use crate::message::replay::{Fired, Replayed, RuleUse, StopTold, text};
 use crate::model::{DAY, HOUR, History, Rule, Step, Timestamp, Transition};
 
@@ -77,8 +77,10 @@ fn fired(transitions: &[Transition]) -> Vec<Fired> {
             incident: incident.clone(),
             at: transition.at,
             ended: None,
+            told: false,
         });
         known.incident.severity = known.incident.severity.max(incident.severity);
+        known.told |= transition.told;
         known.ended = (transition.step == Step::Resolved).then_some(transition.at);
     }
     let mut fired: Vec<Fired> = fired.into_values().collect();
@@ -91,18 +93,33 @@ fn stops(past: &Past, config: &Config) -> Vec<StopTold> {
     let mut stops = Vec::new();
     for (server, streams) in &past.servers {
         for (stream, (history, _)) in streams {
+            let place = format!("{server}/{stream}");
             let silence = Silence::at(history, past.until, &config.rules, series);
-            let told = |from| silence.unnoticed_from(history, from);
-            stops.push(StopTold {
-                place: format!("{server}/{stream}"),
-                learning: silence.is_learning(history, past.until),
-                monday: told(next(past.until, config, 0, 10)),
-                sunday: told(next(past.until, config, 6, 4)),
-                last_sent: last_sent(history, past.until),
-            });
+            stops.push(stop(past, config, place.clone(), history, &silence));
+            for (tag, silence) in Silence::of_tags(history, past.until, &config.rules, series) {
+                let place = format!("{place} {}", tag_name(&tag));
+                stops.push(stop(past, config, place, &history.tags[&tag], &silence));
+            }
         }
     }
     stops
+}
+
+fn stop(
+    past: &Past,
+    config: &Config,
+    place: String,
+    history: &History,
+    silence: &Silence,
+) -> StopTold {
+    let told = |from| silence.unnoticed_from(history, from);
+    StopTold {
+        place,
+        learning: silence.is_learning(history, past.until),
+        monday: told(next(past.until, config, 0, 10)),
+        sunday: told(next(past.until, config, 6, 4)),
+        last_sent: last_sent(history, past.until),
+    }
 }
 
 fn last_sent(history: &History, at: Timestamp) -> Option<Timestamp> {

@@ -135,7 +135,13 @@ pub(super) fn rewinding_brings_closed_incidents_back_too(b: &mut dyn Backend) {
     keep(b, &[resolved(&wrong, at(WRONG + 60))]);
     b.rewind(at(60)).expect("rewound");
     let back = b.incident("a").expect("read").expect("still known");
-    assert_eq!(back.state, IncidentState::Resolved { at: at(60) });
+    assert_eq!(
+        back.state,
+        IncidentState::Resolved {
+            at: at(60),
+            unwatched: false,
+        }
+    );
     let next = incident("b", Rule::BounceRate, at(120));
     keep(b, std::slice::from_ref(&next));
     assert_eq!(b.incidents(&shop()).expect("read"), [next]);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::store::{Backend, CycleLock, Error, Problem, Sqlite};
 
-use super::{T0, at, mail, save, sent, shop};
+use super::{T0, at, history, mail, outbound, save, sent, shop, span};
 
 fn refused(path: &Path) -> Error {
     match Sqlite::open(path) {
@@ -89,6 +89,41 @@ fn what_the_first_schema_left_in_the_air_is_in_doubt() {
     assert_eq!(doubts, [Some(1000), Some(2000), None]);
     assert!(rows.iter().all(|row| row.key.len() >= 16), "{rows:?}");
     assert_ne!(rows[0].key, rows[1].key);
+}
+
+#[test]
+fn what_the_first_schema_knew_of_tags_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hushwatch.db");
+    let old = rusqlite::Connection::open(&path).expect("created");
+    old.execute_batch(include_str!("../sqlite/migrations/0001_main.sql"))
+        .expect("the first schema");
+    let from = T0.0;
+    old.execute_batch(&format!(
+        "INSERT INTO streams (key, server, id, watched) VALUES (1, 'shop', 'outbound', 1);
+         INSERT INTO tags (key, name) VALUES (7, 'receipt');
+         INSERT INTO messages (stream, id, sent_at, queued, tag)
+             WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 29)
+             SELECT 1, 'm' || i, {from} + i * 240000, 0, 7 FROM n;
+         INSERT INTO messages (stream, id, sent_at, queued) VALUES (1, 'untagged', {from} + 5000, 0);
+         INSERT INTO minutes VALUES (1, {from}, 2, {from} + 5000);
+         INSERT INTO hours VALUES (1, {from}, 16, {from}, {from} + 3600000);
+         PRAGMA user_version = 1;"
+    ))
+    .expect("written");
+    drop(old);
+    let mut store = Sqlite::open(&path).expect("brought up to date");
+    let range = span(0, 7200);
+    let tags = store.tags(&shop(), &outbound(), range, &[]).expect("read");
+    let (hours, sent) = &tags["receipt"];
+    let by_hour: Vec<_> = hours
+        .iter()
+        .map(|h| (h.sent, h.first_at, h.last_at))
+        .collect();
+    assert_eq!(by_hour, [(15, at(0), at(3360)), (15, at(3600), at(6960))]);
+    assert_eq!(sent.count(range), 30);
+    let all = history(&mut store, range, &[]);
+    assert_eq!((all.sent.count(range), all.hours.len()), (2, 1));
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         id: id.to_owned(),
         server: shop(),
         stream: (!rule.is_of_server()).then(super::outbound),
+        tag: None,
         rule,
         severity: Severity::Warn,
         opened_at,
@@ -32,7 +33,10 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
 
 pub(super) fn resolved(incident: &Incident, now: Timestamp) -> Incident {
     Incident {
-        state: IncidentState::Resolved { at: now },
+        state: IncidentState::Resolved {
+            at: now,
+            unwatched: false,
+        },
         judged_at: now,
         ..incident.clone()
     }
@@ -133,6 +137,19 @@ pub(super) fn a_rule_and_stream_have_one_open_incident(b: &mut dyn Backend) {
     };
     keep(b, &[elsewhere]);
     assert_eq!(b.incidents(&shop()).expect("read").len(), 3);
+}
+
+pub(super) fn each_tag_of_a_stream_has_an_incident_of_its_own(b: &mut dyn Backend) {
+    let all = incident("all", Rule::SendSilence, at(0));
+    let of = |tag: &str| Incident {
+        tag: Some(tag.into()),
+        ..incident(tag, Rule::SendSilence, at(0))
+    };
+    let kept = [all, of("receipt"), of("reset")];
+    keep(b, &kept);
+    let mut found = b.incidents(&shop()).expect("read");
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(found, kept);
 }
 
 pub(super) fn one_may_close_as_the_next_opens(b: &mut dyn Backend) {

@@ -1,6 +1,6 @@
 //! Messages, bounces and the aggregates over them.
 
-use crate::model::{BounceClass, Kind, Span, Timestamp};
+use crate::model::{BounceClass, DAY, Kind, Mail, Span, Timestamp};
 use crate::store::Backend;
 
 use super::{T0, at, bounce, history, mail, outbound, save, save_bounces, sent, shop, span};
@@ -45,6 +45,58 @@ pub(super) fn streams_and_servers_are_apart(b: &mut dyn Backend) {
     assert_eq!(sent(b, 0, 60), 1);
     let other = b.coverage(&"blog".into(), &"news".into(), Kind::Messages);
     assert_eq!(other.expect("read").spans(), []);
+}
+
+/// So many messages of a tag, one every `every` seconds from `from` on.
+fn tagged(tag: &str, n: i64, from: i64, every: i64) -> Vec<Mail> {
+    let one = |n: i64| Mail {
+        tag: Some(tag.to_owned()),
+        ..mail(&format!("{tag}{n}"), at(from + n * every))
+    };
+    (0..n).map(one).collect()
+}
+
+/// What the tags of `shop/outbound` count in `range`, and how many hours they had mail in.
+fn told_tags(b: &mut dyn Backend, range: Span) -> Vec<(String, u64, usize)> {
+    let tags = b.tags(&shop(), &outbound(), range, &[]).expect("read");
+    tags.into_iter()
+        .map(|(tag, (hours, sent))| (tag.0, sent.count(range), hours.len()))
+        .collect()
+}
+
+pub(super) fn tags_are_counted_beside_all_mail(b: &mut dyn Backend) {
+    let (a, z) = (tagged("a", 40, 0, 300), tagged("z", 30, 5, 30));
+    save(b, &a, None);
+    save(b, &[a, z].concat(), None);
+    let range = span(0, 4 * 3600);
+    let both = [("a".to_owned(), 40, 4), ("z".to_owned(), 30, 1)];
+    assert_eq!(told_tags(b, range), both);
+    assert_eq!(history(b, range, &[]).sent.count(range), 70);
+    let cut = span(1, 301);
+    let cuts = [cut.from, cut.until];
+    let tags = b.tags(&shop(), &outbound(), range, &cuts).expect("read");
+    let divided: Vec<_> = tags.values().map(|(_, sent)| sent.count(cut)).collect();
+    assert_eq!(divided, [1, 10]);
+}
+
+pub(super) fn tags_of_a_few_messages_are_not_told(b: &mut dyn Backend) {
+    save(b, &tagged("few", 19, 0, 60), None);
+    save(b, &tagged("enough", 20, 0, 60), None);
+    let told = told_tags(b, span(0, 7200));
+    assert_eq!(told, [("enough".to_owned(), 20, 1)]);
+    let long_after = Span::new(at(7200) + 90 * DAY, at(7200) + 91 * DAY);
+    assert_eq!(told_tags(b, long_after), []);
+}
+
+pub(super) fn pruning_keeps_the_hours_of_tags_in_use(b: &mut dyn Backend) {
+    let days = |tag, n| tagged(tag, n, 0, 86_400);
+    save(b, &days("daily", 30), None);
+    save(b, &tagged("once", 25, 0, 60), None);
+    b.prune(at(0) + 20 * DAY, at(0) - DAY).expect("pruned");
+    let range = Span::new(at(0), at(0) + 30 * DAY);
+    let hours = b.tags(&shop(), &outbound(), range, &[]).expect("read");
+    let hours: Vec<_> = hours.iter().map(|(t, (h, _))| (&*t.0, h.len())).collect();
+    assert_eq!(hours, [("daily", 30)]);
 }
 
 pub(super) fn counts_are_exact_at_cuts_that_divide_a_minute(b: &mut dyn Backend) {

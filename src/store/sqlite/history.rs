@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use crate::model::{
-    BounceClass, BounceMark, DAY, Followed, History, HourCount, Kind, MINUTE, ServerName, Span,
-    StreamId, Ticks, Timestamp,
+    BounceClass, BounceMark, DAY, FEWEST_OF_TAG, Followed, History, HourCount, Kind, MINUTE,
+    ServerName, Span, StreamId, TAGS_OF, Tag, Ticks, Timestamp,
 };
 use crate::store::Error;
 
+use super::mail::ALL_MAIL;
 use super::{blob_to_id, known_stream, mail, rows};
 
 pub(super) fn load(
@@ -27,11 +28,38 @@ pub(super) fn load(
         started: started(connection, server)?,
         messages: mail::coverage(connection, key, Kind::Messages)?,
         bounces: mail::coverage(connection, key, Kind::Bounces)?,
-        hours: hours(connection, key, range.until)?,
-        sent: ticks(connection, key, range, cuts)?,
+        hours: hours(connection, key, ALL_MAIL, range.until)?,
+        sent: ticks(connection, key, ALL_MAIL, range, cuts)?,
         marks: marks(connection, key, range)?,
         followed: followed(connection, key, range)?,
+        tags: BTreeMap::new(),
     })
+}
+
+pub(super) fn tags(
+    connection: &Connection,
+    server: &ServerName,
+    stream: &StreamId,
+    range: Span,
+    cuts: &[Timestamp],
+) -> Result<BTreeMap<Tag, (Vec<HourCount>, Ticks)>, Error> {
+    let Some(key) = known_stream(connection, server, stream)? else {
+        return Ok(BTreeMap::new());
+    };
+    let used: Vec<(i64, String)> = rows(
+        connection,
+        "SELECT h.tag, t.name FROM hours h JOIN tags t ON t.key = h.tag
+         WHERE h.stream = ?1 AND h.tag > 0 AND h.at >= ?2 AND h.at < ?3 GROUP BY h.tag HAVING sum(h.sent) >= ?4",
+        (key, (range.from - TAGS_OF).0, range.until.0, FEWEST_OF_TAG),
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut tags = BTreeMap::new();
+    for (tag, name) in used {
+        let hours = hours(connection, key, tag, range.until)?;
+        let sent = ticks(connection, key, tag, range, cuts)?;
+        tags.insert(Tag(name), (hours, sent));
+    }
+    Ok(tags)
 }
 
 /// The oldest message seen, or the server's first start.
@@ -62,11 +90,16 @@ fn started(connection: &Connection, server: &ServerName) -> Result<Option<Timest
     Ok(found.first().copied().map(Timestamp))
 }
 
-fn hours(connection: &Connection, stream: i64, until: Timestamp) -> Result<Vec<HourCount>, Error> {
+fn hours(
+    connection: &Connection,
+    stream: i64,
+    tag: i64,
+    until: Timestamp,
+) -> Result<Vec<HourCount>, Error> {
     rows(
         connection,
-        "SELECT at, sent, first_at, last_at FROM hours WHERE stream = ?1 AND at >= ?2 AND at < ?3 ORDER BY at",
-        (stream, (until - 400 * DAY).0, until.0),
+        "SELECT at, sent, first_at, last_at FROM hours WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
+        (stream, tag, (until - 400 * DAY).0, until.0),
         |row| {
             Ok(HourCount {
                 start: Timestamp(row.get(0)?),
@@ -82,6 +115,7 @@ fn hours(connection: &Connection, stream: i64, until: Timestamp) -> Result<Vec<H
 fn ticks(
     connection: &Connection,
     stream: i64,
+    tag: i64,
     range: Span,
     cuts: &[Timestamp],
 ) -> Result<Ticks, Error> {
@@ -93,8 +127,8 @@ fn ticks(
         .collect();
     let whole = rows(
         connection,
-        "SELECT at, last_at, sent FROM minutes WHERE stream = ?1 AND at >= ?2 AND at < ?3 ORDER BY at",
-        (stream, range.from.floor(MINUTE).0, range.until.0),
+        "SELECT at, last_at, sent FROM minutes WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
+        (stream, tag, range.from.floor(MINUTE).0, range.until.0),
         |row| {
             Ok((
                 Timestamp(row.get(0)?),
@@ -109,12 +143,11 @@ fn ticks(
         .map(|(_, last, sent)| (last, sent))
         .collect();
     for minute in divided {
-        let sql =
-            "SELECT sent_at FROM messages WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3";
+        let sql = "SELECT sent_at FROM messages WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 AND ?4 IN (0, tag)";
         for at in rows(
             connection,
             sql,
-            (stream, minute.0, (minute + MINUTE).0),
+            (stream, minute.0, (minute + MINUTE).0, tag),
             |row| row.get(0),
         )? {
             *ticks.entry(Timestamp(at)).or_default() += 1;

@@ -19,7 +19,7 @@ pub(super) fn latest(connection: &Connection, server: &ServerName) -> Result<Vec
     let bodies: Vec<String> = rows(
         connection,
         // The open one first: after a wrong clock, one that is over may bear a later time.
-        "SELECT body FROM (SELECT body, row_number() OVER (PARTITION BY stream, rule ORDER BY open DESC, opened_at DESC)
+        "SELECT body FROM (SELECT body, row_number() OVER (PARTITION BY stream, tag, rule ORDER BY open DESC, opened_at DESC)
          AS place FROM incidents WHERE server = ?1) WHERE place = 1",
         [&server.0],
         |row| row.get(0),
@@ -106,13 +106,14 @@ pub(super) fn commit(t: &Transaction<'_>, judgement: &Judgement) -> Result<(), E
 
 fn save(t: &Transaction<'_>, incident: &Incident) -> Result<(), Error> {
     t.prepare_cached(
-        "INSERT INTO incidents (id, server, stream, rule, open, opened_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO incidents (id, server, stream, tag, rule, open, opened_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (id) DO UPDATE SET open = excluded.open, opened_at = excluded.opened_at, body = excluded.body",
     )?
     .execute((
         &incident.id,
         &incident.server.0,
         incident.stream.as_ref().map_or("", |s| s.0.as_str()),
+        incident.tag.as_ref().map_or("", |t| t.0.as_str()),
         incident.rule.name(),
         incident.is_open(),
         incident.opened_at.0,
@@ -137,7 +138,7 @@ pub(super) fn rewind(t: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
         incident.quiet_until.iter_mut().for_each(past);
         match &mut incident.state {
             IncidentState::Open { within_since } => within_since.iter_mut().for_each(past),
-            IncidentState::Resolved { at } => past(at),
+            IncidentState::Resolved { at, .. } => past(at),
         }
         save(t, &incident)?;
     }

@@ -36,6 +36,9 @@ pub(super) fn coverage(
     Ok(Coverage::of(spans))
 }
 
+/// The place of a tag in the aggregates over all mail; keys of tags begin at 1.
+pub(super) const ALL_MAIL: i64 = 0;
+
 /// Claims a span, joined with the spans it touches.
 fn claim(t: &Transaction<'_>, stream: i64, kind: Kind, span: Span) -> Result<(), Error> {
     if span.is_empty() {
@@ -93,13 +96,20 @@ pub(super) fn save_messages(
             }
         }
     }
-    let new: Vec<Timestamp> = counted
-        .new
-        .iter()
-        .map(|index| mails[*index].sent_at)
-        .collect();
-    if !new.is_empty() {
-        count(t, key, &new)?;
+    if !counted.new.is_empty() {
+        let new = || counted.new.iter().map(|index| &mails[*index]);
+        let sent: Vec<Timestamp> = new().map(|mail| mail.sent_at).collect();
+        count(t, key, ALL_MAIL, &sent)?;
+        let mut by_tag: BTreeMap<i64, Vec<Timestamp>> = BTreeMap::new();
+        for mail in new() {
+            if let Some(tag) = tags.key(t, mail.tag.as_deref())? {
+                by_tag.entry(tag).or_default().push(mail.sent_at);
+            }
+        }
+        for (tag, sent) in by_tag {
+            count(t, key, tag, &sent)?;
+        }
+        saw_oldest(t, key, &sent)?;
         // A bounce may have been seen before its message.
         t.prepare_cached(
             "UPDATE bounces SET sent_at = (SELECT m.sent_at FROM messages m WHERE m.stream = bounces.stream AND m.id = bounces.message)
@@ -113,8 +123,8 @@ pub(super) fn save_messages(
     Ok(counted)
 }
 
-/// Adds newly stored messages to the aggregates.
-fn count(t: &Transaction<'_>, stream: i64, sent: &[Timestamp]) -> Result<(), Error> {
+/// Adds newly stored messages to the aggregates of one tag, or of [`ALL_MAIL`].
+fn count(t: &Transaction<'_>, stream: i64, tag: i64, sent: &[Timestamp]) -> Result<(), Error> {
     let tally = |every| {
         let mut buckets: BTreeMap<Timestamp, (u64, Timestamp, Timestamp)> = BTreeMap::new();
         for at in sent {
@@ -124,20 +134,24 @@ fn count(t: &Transaction<'_>, stream: i64, sent: &[Timestamp]) -> Result<(), Err
         buckets
     };
     let mut minute = t.prepare_cached(
-        "INSERT INTO minutes (stream, at, sent, last_at) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO minutes (stream, tag, at, sent, last_at) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET sent = sent + excluded.sent, last_at = max(last_at, excluded.last_at)",
     )?;
     for (at, (sent, _, last)) in tally(MINUTE) {
-        minute.execute((stream, at.0, sent, last.0))?;
+        minute.execute((stream, tag, at.0, sent, last.0))?;
     }
     let mut hour = t.prepare_cached(
-        "INSERT INTO hours (stream, at, sent, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO hours (stream, tag, at, sent, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT DO UPDATE SET sent = sent + excluded.sent, first_at = min(first_at, excluded.first_at),
          last_at = max(last_at, excluded.last_at)",
     )?;
     for (at, (sent, first, last)) in tally(HOUR) {
-        hour.execute((stream, at.0, sent, first.0, last.0))?;
+        hour.execute((stream, tag, at.0, sent, first.0, last.0))?;
     }
+    Ok(())
+}
+
+fn saw_oldest(t: &Transaction<'_>, stream: i64, sent: &[Timestamp]) -> Result<(), Error> {
     let oldest = sent.iter().min().map(|at| at.0);
     t.prepare_cached(
         "UPDATE streams SET oldest_sent_at = min(coalesce(oldest_sent_at, ?2), ?2) WHERE key = ?1",

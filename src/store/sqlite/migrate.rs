@@ -8,6 +8,7 @@ use crate::store::{Error, Problem};
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_main.sql"),
     include_str!("migrations/0002_deliveries.sql"),
+    include_str!("migrations/0003_tags.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

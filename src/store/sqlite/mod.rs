@@ -11,13 +11,15 @@ mod outbox;
 mod polls;
 mod recent;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::model::{
-    Bounce, Coverage, History, Incident, Kind, Mail, Proof, ServerName, Span, StreamId, Timestamp,
+    Bounce, Coverage, History, HourCount, Incident, Kind, Mail, Proof, ServerName, Span, StreamId,
+    Tag, Ticks, Timestamp,
 };
 use crate::store::{
     Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, NewMessage,
@@ -249,6 +251,15 @@ impl Backend for Sqlite {
         cuts: &[Timestamp],
     ) -> Result<History, Error> {
         history::load(&self.connection, server, stream, range, cuts)
+    }
+    fn tags(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        range: Span,
+        cuts: &[Timestamp],
+    ) -> Result<BTreeMap<Tag, (Vec<HourCount>, Ticks)>, Error> {
+        history::tags(&self.connection, server, stream, range, cuts)
     }
     fn incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error> {
         incidents::latest(&self.connection, server)

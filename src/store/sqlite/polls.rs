@@ -189,6 +189,12 @@ pub(super) fn prune(
     ] {
         t.prepare_cached(sql)?.execute([rows_before.0])?;
     }
+    // A tag of its own for every message would fill the file: what is rare is kept as long as its messages.
+    t.prepare_cached(
+        "DELETE FROM hours WHERE tag > 0 AND at < ?1 AND (stream, tag) NOT IN (SELECT stream, tag FROM hours
+         WHERE tag > 0 AND at >= ?1 GROUP BY stream, tag HAVING count(*) > 3)",
+    )?
+    .execute([rows_before.0])?;
     for sql in [
         "DELETE FROM hours WHERE at < ?1",
         "DELETE FROM coverage WHERE until_at < ?1",
