@@ -5,6 +5,7 @@ mod demo;
 mod progress;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use crate::cli::{Check, Cli, Command, ConfigCommand, Digest};
 use crate::config::{self, Config, Sources};
 use crate::daemon;
 use crate::message::Message;
+use crate::model::Timestamp;
 
 /// How a command ended: `Ok` holds the exit code, `Err` the code and what to say.
 pub type Ended = Result<u8, (u8, String)>;
@@ -44,11 +46,11 @@ pub async fn execute(cli: Cli) -> Ended {
         Command::Check(args) => check(config, args).await,
         Command::Digest(args) => digest(config, args).await,
         Command::Status { json } => {
-            let app = quiet(config)?;
+            let app = reading(config)?;
             print(&app.status(json).await.map_err(store_failed)?)
         }
         Command::Recent { limit } => {
-            let app = quiet(config)?;
+            let app = reading(config)?;
             print(&app.recent(limit).await.map_err(store_failed)?)
         }
         Command::Demo => Ok(0),
@@ -73,8 +75,15 @@ fn show_config(what: ConfigCommand, config: &Config, sources: &Sources) -> Ended
     }
 }
 
-/// An app that tells nobody anything.
-fn quiet(config: Config) -> Result<Arc<App>, (u8, String)> {
+/// An app that tells nobody anything, and makes no database where there is none.
+fn reading(mut config: Config) -> Result<Arc<App>, (u8, String)> {
+    if !config.store.path.exists() {
+        tracing::warn!(
+            "there is no database {}; the first `hushwatch check` or `hushwatch run` makes it",
+            config.store.path.display()
+        );
+        config.store.path = PathBuf::from(":memory:");
+    }
     app(config, std::io::sink())
 }
 
@@ -164,9 +173,9 @@ async fn digest(config: Config, args: Digest) -> Ended {
     }
     let options = Options { now: args.now };
     if args.print {
-        let app = quiet(config)?;
+        let app = reading(config)?;
         let (period, message) = app.print_digest(options).await.map_err(failed)?;
-        return print(&digest_text(&message, args.json, Some(period.until)));
+        return print(&digest_text(&message, args.json, period.until));
     }
     let app = if args.json {
         app(config, std::io::stderr())?
@@ -174,15 +183,15 @@ async fn digest(config: Config, args: Digest) -> Ended {
         app(config, std::io::stdout())?
     };
     match app.send_digest(options, args.force).await.map_err(failed)? {
-        Written::Sent(message) => {
+        Written::Sent(until, message) => {
             let pending = app.pending().await.map_err(store_failed)?;
             if args.json {
-                print(&digest_text(&message, true, None))?;
+                print(&digest_text(&message, true, until))?;
             }
             Ok(if pending > 0 { INCOMPLETE } else { 0 })
         }
-        Written::Before(message) if args.json => print(&digest_text(&message, true, None)),
-        Written::Before(_) => {
+        Written::Before(until, message) if args.json => print(&digest_text(&message, true, until)),
+        Written::Before(..) => {
             print("the digest of the latest period was sent before; --force sends it again\n")
         }
         Written::NotYet => print(
@@ -191,10 +200,10 @@ async fn digest(config: Config, args: Digest) -> Ended {
     }
 }
 
-fn digest_text(message: &Message, json: bool, until: Option<crate::model::Timestamp>) -> String {
+fn digest_text(message: &Message, json: bool, until: Timestamp) -> String {
     if json {
         let value = serde_json::json!({
-            "until": until.map(|at| at.to_string()), "text": message.to_text(), "headline": message.headline(), "lines": message.lines(),
+            "until": until.to_string(), "text": message.to_text(), "headline": message.headline(), "lines": message.lines(),
         });
         return format!("{value}\n");
     }

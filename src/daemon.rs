@@ -33,12 +33,11 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<(
             () = bell.notified() => {}
             // The bell may be late or dead: what is due is read from the store.
             _ = minute.tick() => {
-                let wait_for_bell = match app.minute().await {
-                    Ok(due) => !due,
-                    Err(error) => { tracing::error!("{error}"); true }
-                };
-                if wait_for_bell { continue }
-                tracing::warn!("the bell did not ring: a cycle was due");
+                let due = app.minute().await.unwrap_or_else(|error| {
+                    tracing::error!("{error}");
+                    false
+                });
+                if !due { continue }
             }
         }
         let cycle = app.cycle(Options::default());
@@ -95,11 +94,18 @@ pub async fn idle(shutdown: CancellationToken) {
 }
 
 impl App {
-    /// Between cycles: a digest that became due, messages that may be tried again. Whether a cycle is overdue.
+    /// Between cycles: messages that may be tried again, a digest that became due. Whether a cycle is wanted.
     async fn minute(self: &Arc<Self>) -> Result<bool, crate::app::CycleError> {
-        self.between_cycles().await?;
+        if self.between_cycles().await? {
+            tracing::info!("a digest is due: polling first, so that it knows its whole day");
+            return Ok(true);
+        }
         let last = self.last_cycle_at().await?;
         let due = last.and_then(|last| self.config().schedule.next(last));
-        Ok(due.is_some_and(|due| due + 2 * MINUTE < clock::now()))
+        let overdue = due.is_some_and(|due| due + 2 * MINUTE < clock::now());
+        if overdue {
+            tracing::warn!("the bell did not ring: a cycle was due");
+        }
+        Ok(overdue)
     }
 }

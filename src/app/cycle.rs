@@ -13,7 +13,7 @@ use crate::app::poll::Polled;
 use crate::app::report::{self, CheckReport};
 use crate::clock;
 use crate::config::Mode;
-use crate::model::{DAY, Rule, Timestamp};
+use crate::model::{DAY, MINUTE, Rule, Timestamp};
 use crate::store::{self, CycleLock};
 
 /// Servers that are polled at the same time.
@@ -97,7 +97,7 @@ impl App {
                 );
                 self.store.call(move |s| s.rewind(machine)).await?;
             }
-            return Ok(machine);
+            return Ok(self.on_schedule(machine, last));
         };
         if let Some(last) = last.filter(|last| now < *last) {
             return Err(CycleError::Usage(format!(
@@ -110,6 +110,14 @@ impl App {
             )));
         }
         Ok(now)
+    }
+
+    /// The instant of the schedule that a cycle is late for by less than a minute, unless a cycle took it already; else
+    /// `machine`: a bell and a cron line ring a moment late, and that moment is no instant of its own.
+    fn on_schedule(&self, machine: Timestamp, last: Option<Timestamp>) -> Timestamp {
+        let after = last.unwrap_or(Timestamp::MIN).max(machine - MINUTE);
+        let instants = self.config.schedule.instants(after, machine);
+        instants.last().copied().unwrap_or(machine)
     }
 
     /// Polls every server, some at the same time; a slow one delays nobody.
@@ -182,16 +190,21 @@ impl App {
         self.store.call(|s| s.last_cycle_at()).await
     }
 
-    /// Writes a digest that became due and tries what is pending, unless a cycle is running elsewhere.
-    pub(crate) async fn between_cycles(&self) -> Result<(), CycleError> {
+    /// Tries what is pending and writes a digest that became due, unless a cycle is running elsewhere. Whether a digest
+    /// waits for a cycle, since no poll has seen its period to the end.
+    pub(crate) async fn between_cycles(&self) -> Result<bool, CycleError> {
         let Some(_lock) = CycleLock::try_take(&self.config.store.path)? else {
-            return Ok(());
+            return Ok(false);
         };
-        if self.last_cycle_at().await?.is_some() {
-            self.write_due_digest(clock::now()).await?;
+        let now = clock::now();
+        let due = self.due_digest(now).await?;
+        let seen = self.last_cycle_at().await?;
+        let waits = due.is_some_and(|(period, _)| seen < Some(period.until));
+        if !waits {
+            self.write_due_digest(now).await?;
         }
         self.deliver().await?;
-        Ok(())
+        Ok(waits)
     }
 }
 

@@ -15,13 +15,13 @@ use crate::store;
 /// Days that a digest names as missed, at most.
 const MOST_MISSED: usize = 14;
 
-/// What became of a digest.
+/// What became of a digest, with the end of its period.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Written {
     /// It was written and sent, or waits in the outbox.
-    Sent(Message),
+    Sent(Timestamp, Message),
     /// One of the same period was written before.
-    Before(Message),
+    Before(Timestamp, Message),
     /// No period has ended since the first start.
     NotYet,
 }
@@ -32,20 +32,31 @@ pub type DigestError = CycleError;
 impl App {
     /// Writes the digest that is due at `now`, if any.
     pub(super) async fn write_due_digest(&self, now: Timestamp) -> Result<bool, store::Error> {
+        let Some((period, last)) = self.due_digest(now).await? else {
+            return Ok(false);
+        };
+        let message = self.build_digest(period, Some(last), now).await?;
+        let row = new_message("digest", None, "", &message);
+        self.store
+            .call(move |s| s.save_digest(period, &row, false, now))
+            .await
+    }
+
+    /// The period of the digest that is due at `now`, and the end of what was told before or the first start.
+    pub(super) async fn due_digest(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<(Span, Timestamp)>, store::Error> {
         let (first, last) = self
             .store
             .call(|s| Ok((s.first_start_at()?, s.last_digest()?)))
             .await?;
         let (zone, time) = (self.config.time_zone, self.config.digest_at);
         let last = last.map(|told| told.until);
-        let Some(period) = first.and_then(|first| day::due(now, zone, time, first, last)) else {
-            return Ok(false);
-        };
-        let message = self.build_digest(period, last.or(first), now).await?;
-        let row = new_message("digest", None, "", &message);
-        self.store
-            .call(move |s| s.save_digest(period, &row, false, now))
-            .await
+        Ok(first.and_then(|first| {
+            let period = day::due(now, zone, time, first, last)?;
+            Some((period, last.unwrap_or(first)))
+        }))
     }
 
     /// The digest of the latest ended period: sent if it was not, or `again`.
@@ -67,14 +78,14 @@ impl App {
                 .call(move |s| s.save_digest(period, &row, true, now))
                 .await?;
             self.deliver().await?;
-            return Ok(Written::Sent(message));
+            return Ok(Written::Sent(period.until, message));
         }
         let written = self.write_due_digest(now).await?;
         self.deliver().await?;
         let last = self.store.call(|s| s.last_digest()).await?;
         Ok(match last {
-            Some(told) if written => Written::Sent(frozen(&told.message)),
-            Some(told) => Written::Before(frozen(&told.message)),
+            Some(told) if written => Written::Sent(told.until, frozen(&told.message)),
+            Some(told) => Written::Before(told.until, frozen(&told.message)),
             None => Written::NotYet,
         })
     }
@@ -84,7 +95,10 @@ impl App {
     /// # Errors
     /// As [`App::cycle`].
     pub async fn print_digest(&self, options: Options) -> Result<(Span, Message), DigestError> {
-        let now = self.present(options).await?;
+        let now = match options.now {
+            Some(_) => self.present(options).await?,
+            None => crate::clock::now(),
+        };
         Ok(self.latest_digest(now).await?)
     }
 
@@ -106,7 +120,10 @@ impl App {
         };
         let first = self.store.call(|s| s.first_start_at()).await?;
         data.started = first.filter(|at| period.contains(*at));
-        let rows = self.store.call(move |s| s.transitions(period)).await?;
+        // What was recorded since the last digest, were its periods named or missed.
+        let since = last.map_or(period.from, |last| last.min(period.from));
+        let news = Span::new(since, period.until);
+        let rows = self.store.call(move |s| s.transitions(news)).await?;
         data.transitions = rows.into_iter().map(|row| row.transition).collect();
         let watched = self.watched().await?;
         let series = self.store.call(|s| s.series()).await?;

@@ -20,6 +20,9 @@ use crate::store::{self, Backend, Judgement, NewMessage};
 /// Instants that a gap is judged at, at most; a longer gap is judged at every so many of them.
 const MOST_INSTANTS: usize = 1_500;
 
+/// Incidents that one catch-up message has room for.
+const TOLD_TOGETHER: usize = 30;
+
 /// What the judging of one server came to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Judged {
@@ -29,6 +32,8 @@ pub(super) struct Judged {
     pub transitions: Vec<Transition>,
     /// Where its messages go.
     pub channel: String,
+    /// Up to when it was seen before this cycle.
+    pub seen_until: Timestamp,
 }
 
 /// What the evaluation of a whole cycle came to.
@@ -55,12 +60,7 @@ impl App {
                 judged.push(self.walk(server, poll, series, now).await?);
             }
         }
-        let gap_from = polled
-            .iter()
-            .filter_map(|p| p.before.last_complete_at)
-            .min()
-            .unwrap_or(now);
-        let (judgement, evaluation) = self.judgement(polled, judged, gap_from, now);
+        let (judgement, evaluation) = self.judgement(polled, judged, now);
         for (transition, _) in &evaluation.transitions {
             tracing::info!(
                 rule = %transition.incident.rule, server = %transition.incident.server, step = transition.step.name(),
@@ -86,11 +86,15 @@ impl App {
         let histories = self.histories(poll, &rules, &missed, now).await?;
         let mut walk = Walk::new(self.policy(), rules, series);
         let mut transitions = walk.cycle(&mut book, &poll.sight, &histories, &missed, now);
-        quiet_reminders(&mut transitions, &incidents, now);
+        quiet_reminders(&mut transitions, &incidents);
         Ok(Judged {
             incidents: book.incidents().cloned().collect(),
             transitions,
             channel: server.channel.clone().unwrap_or_default(),
+            seen_until: poll
+                .before
+                .last_complete_at
+                .unwrap_or(poll.before.first_start_at),
         })
     }
 
@@ -154,7 +158,6 @@ impl App {
         &self,
         polled: &[Polled],
         judged: Vec<Judged>,
-        gap_from: Timestamp,
         now: Timestamp,
     ) -> (Judgement, Evaluation) {
         let style = self.style();
@@ -167,12 +170,16 @@ impl App {
         };
         let mut evaluation = Evaluation::default();
         let mut hidden: Vec<Incident> = Vec::new();
+        let mut gap_from = now;
         for server in judged {
             evaluation
                 .open
                 .extend(server.incidents.iter().filter(|i| i.is_open()).cloned());
             let transitions = server.transitions;
             let ended: Vec<Incident> = began_and_ended(&transitions, &server.incidents, now);
+            if !ended.is_empty() {
+                gap_from = gap_from.min(server.seen_until);
+            }
             for incident in &ended {
                 hidden.extend(
                     transitions
@@ -211,8 +218,8 @@ impl App {
             }
             judgement.incidents.extend(server.incidents);
         }
-        if !hidden.is_empty() {
-            let message = catch_up(&hidden, gap_from, now, style);
+        for hidden in hidden.chunks(TOLD_TOGETHER) {
+            let message = catch_up(hidden, gap_from, now, style);
             judgement
                 .messages
                 .push(new_message("catch_up", None, "", &message));

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::listing::{Allowance, Lister, Stop};
 use crate::config::ServerConfig;
 use crate::detect::Sight;
-use crate::model::{HOUR, Kind, ServerName, Span, StreamId, Timestamp};
+use crate::model::{HOUR, Kind, MINUTE, ServerName, Span, StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
 use crate::store::{self, PollRow, ServerState};
 
@@ -220,6 +220,13 @@ impl App {
                 server.name
             ));
         }
+        if streams.is_empty() && server.streams.is_some() {
+            let nothing = format!(
+                "{}: none of its `streams` is there, or all are archived: nothing is watched",
+                server.name
+            );
+            trouble.fatal.push(nothing);
+        }
         let (name, saved) = (server.name.clone(), streams.clone());
         self.store
             .call(move |s| s.save_streams(&name, &saved))
@@ -300,8 +307,9 @@ fn polled(
         Sight::Complete
     } else {
         let since = before.incomplete_since.unwrap_or(now);
-        // The same instant judged again is the same cycle.
-        let repeated = before.last_cycle_at == Some(now) && before.incomplete_cycles > 0;
+        // Again within a minute is the same cycle: somebody tries, or two processes run.
+        let again = before.last_cycle_at.is_some_and(|last| now < last + MINUTE);
+        let repeated = again && before.incomplete_cycles > 0;
         state.incomplete_since = Some(since);
         state.incomplete_cycles = before.incomplete_cycles + u64::from(!repeated);
         state.reason.clone_from(&reason);

@@ -12,7 +12,7 @@ use crate::app::evaluate::Evaluation;
 use crate::app::poll::Polled;
 use crate::app::summary::{Figures, figures, next_monday_at_ten};
 use crate::detect::Silence;
-use crate::message::alert::{place, summary, tag_name};
+use crate::message::alert::{place, standing, tag_name};
 use crate::message::words::{count, percent, span, when, when_or_never};
 use crate::model::{
     BounceClass, DAY, History, Incident, Rules, ServerName, Span, StreamId, Tag, Timestamp,
@@ -126,7 +126,7 @@ fn incident_json(incident: &Incident, app: &App) -> Value {
         "incident": incident.id, "rule": incident.rule, "severity": incident.severity, "server": incident.server,
         "stream": incident.stream, "tag": incident.tag, "opened_at": incident.opened_at.to_string(), "told": incident.told,
         "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
-        "summary": summary(incident, app.style()),
+        "summary": standing(incident, app.style()),
     })
 }
 
@@ -185,11 +185,10 @@ impl App {
         let series = self.store.call(|s| s.series()).await?;
         let (mut text, mut servers, mut open) = (String::new(), Vec::new(), Vec::new());
         let zone = self.config.time_zone;
-        text.push_str(&format!(
-            "Last cycle {} {}\n",
-            when_or_never(last_cycle, zone),
-            zone.name()
-        ));
+        text.push_str(&match last_cycle {
+            Some(at) => format!("Last cycle {} {}\n", when(at, zone), zone.name()),
+            None => "No cycle yet\n".to_owned(),
+        });
         for (server, streams) in watched {
             let name = server.name.clone();
             let (state, incidents) = self
@@ -235,7 +234,7 @@ impl App {
                      seen up to {}; last mail {}, last delivery {}\n    {noticed}\n",
                     count(day.sent),
                     count(day.bounced),
-                    percent(day.bounced as f64 / day.sent.max(1) as f64),
+                    percent(day.bounce_rate()),
                     count(day.complaints),
                     day.proven,
                     day.sampled,
@@ -265,7 +264,7 @@ impl App {
                 incident.severity.name(),
                 place(incident),
                 when(incident.opened_at, zone),
-                summary(incident, self.style())
+                standing(incident, self.style())
             ));
         }
         text.push_str(&format!("Pending messages: {pending}\n"));

@@ -15,6 +15,8 @@ const WEEK: u32 = 7;
 pub(super) struct Figures {
     pub sent: u64,
     pub bounced: u64,
+    /// Messages that bounced in the span and were sent before it.
+    pub bounced_late: u64,
     pub complaints: u64,
     pub delivered: u64,
     pub sampled: u64,
@@ -22,11 +24,19 @@ pub(super) struct Figures {
     pub classes: Vec<(BounceClass, u64)>,
 }
 
+impl Figures {
+    /// The share of messages sent or bounced in the span that bounced in it.
+    pub(super) fn bounce_rate(&self) -> f64 {
+        self.bounced as f64 / (self.sent + self.bounced_late).max(1) as f64
+    }
+}
+
 /// The counts of `span`, on what is known by `now`.
 pub(super) fn figures(history: &History, span: Span) -> Figures {
     let whole = [span];
     let sent = history.sent.count(span);
-    let bounced = history.marked_in(&whole, |m| m.class.counts()).messages;
+    let marked = history.marked_in(&whole, |m| m.class.counts());
+    let bounced = marked.messages;
     let followed: Vec<_> = history
         .followed
         .iter()
@@ -43,6 +53,7 @@ pub(super) fn figures(history: &History, span: Span) -> Figures {
     Figures {
         sent,
         bounced,
+        bounced_late: marked.sent_outside,
         complaints: class(BounceClass::Complaint).1,
         delivered: if sampled == sent {
             proven
@@ -105,6 +116,7 @@ pub(super) fn stream_day(
     series: usize,
 ) -> StreamDay {
     let figures = figures(history, period);
+    let bounce_rate = figures.bounce_rate();
     let before = Span::new(period.from - WEEK * DAY, period.until - WEEK * DAY);
     let is_seen = |span: Span| {
         history.begins.is_some_and(|b| b <= span.from) && history.messages.covers(span)
@@ -122,6 +134,7 @@ pub(super) fn stream_day(
         unproven: (figures.sampled > 0 && figures.proven == 0).then_some(figures.sampled),
         classes: figures.classes,
         bounced: figures.bounced,
+        bounce_rate,
         unknown: both.holes(history.since_beginning(period)),
         // A stream that never had mail has no silence to learn.
         learning: learning && !history.hours.is_empty(),

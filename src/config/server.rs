@@ -83,6 +83,22 @@ pub(super) fn read_server(
         list("operator_addresses"),
         list("streams"),
     );
+    if streams.as_ref().is_some_and(Vec::is_empty) {
+        problems.push(
+            "`streams` is empty, so that nothing would be watched; leave it out for all streams"
+                .to_owned(),
+        );
+    }
+    let own_domains: Vec<String> = own_domains.unwrap_or_default();
+    let own_domains = own_domains
+        .iter()
+        .map(|domain| domain.trim_start_matches('@').to_owned())
+        .collect();
+    for address in operators.iter().flatten().filter(|a| !a.contains('@')) {
+        problems.push(format!(
+            "`operator_addresses` must hold whole addresses such as ops@example.com; {address:?} is none"
+        ));
+    }
     let token = match (env, file) {
         (Some(_), Some(_)) => Err("has both `token_env` and `token_file`; keep one".to_owned()),
         (Some(name), None) if is_variable_name(&name) => Ok(env_token(sources, &name)),
@@ -98,7 +114,7 @@ pub(super) fn read_server(
     let name = name.ok_or_else(|| "has no `name`".to_owned());
     match (name, token) {
         (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
-            own_domains: own_domains.unwrap_or_default(),
+            own_domains,
             operator_addresses: operators.unwrap_or_default(),
             streams: streams.map(|ids| ids.into_iter().map(StreamId).collect()),
             channel,

@@ -67,9 +67,19 @@ pub(super) fn duration(value: &Value, least: Duration) -> Result<Duration, Strin
         .ok_or_else(wrong)?;
     let found = Duration::from_millis(ms);
     if found < least {
-        Err(format!("must be at least {} s", least.as_secs()))
+        Err(format!("must be at least {}", shortest(least)))
     } else {
         Ok(found)
+    }
+}
+
+/// A span of time as one would write it.
+fn shortest(length: Duration) -> String {
+    match length.as_millis() {
+        ms if ms % 86_400_000 == 0 => format!("{}d", ms / 86_400_000),
+        ms if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
+        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
+        ms => format!("{ms}ms"),
     }
 }
 

@@ -97,13 +97,19 @@ pub(super) fn advance(
     let mut taken = Vec::new();
     if finding.verdict != Verdict::Unknown {
         incident.judged_at = at;
-        incident.evidence = finding.evidence.clone();
     }
     if finding.rule.is_of_events() {
         join_events(incident, finding);
     }
     if is_over(incident, finding, at) {
+        if !finding.rule.is_of_events() {
+            incident.evidence = finding.evidence.clone();
+        }
         return vec![resolve(incident, at, silenced, false)];
+    }
+    if finding.verdict == Verdict::Breach {
+        // While it is open it is described as it was when it was last seen.
+        incident.evidence = finding.evidence.clone();
     }
     if finding.verdict == Verdict::Breach && finding.severity > incident.severity {
         incident.severity = finding.severity;
@@ -203,7 +209,16 @@ fn is_over(incident: &mut Incident, finding: &Finding, at: Timestamp) -> bool {
             }
             proven && at > first_within
         }
+        // A limit that rose, as when more series share the budget, is no mail.
+        Rule::SendSilence => last_sent(&finding.evidence) > last_sent(&incident.evidence),
         _ => true,
+    }
+}
+
+const fn last_sent(evidence: &Evidence) -> Option<Timestamp> {
+    match evidence {
+        Evidence::Silence { last_sent, .. } => *last_sent,
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
     BounceClass, DAY, Evidence, Finding, HOUR, Incident, IncidentState, MINUTE, RateEvidence,
-    ServerName, Severity, Step, StreamId, Tag, Timestamp, Transition, Verdict,
+    ServerName, Severity, Span, Step, StreamId, Tag, Timestamp, Transition, Verdict,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -56,6 +56,7 @@ fn events(times: &[Timestamp], verdict: Verdict) -> Finding {
     let evidence = Evidence::Events {
         times: times.to_vec(),
         recipient: "ops@example.com".to_owned(),
+        recipients: vec!["ops@example.com".to_owned()],
         class: BounceClass::Hard,
     };
     Finding {
@@ -390,13 +391,67 @@ fn rates_alone_are_suppressed() {
     assert!(policy.suppress(Rule::BounceRate) < DAY);
 }
 
-/// The silence of all of a stream's mail, and of one tag.
+/// Silence since `last`, an hour.
+fn silence(verdict: Verdict, last: u32) -> Finding {
+    Finding {
+        evidence: Evidence::Silence {
+            last_sent: Some(at(last)),
+            gap: Span::new(at(last), at(last)),
+            expected: 1.0,
+            surprise: 9.0,
+            threshold: 8.0,
+            longest_before: 4.0,
+            times_a_year: 1.0,
+            false_alarms_per_year: 4.0,
+        },
+        ..finding(Rule::SendSilence, verdict)
+    }
+}
+
+/// The silence of all of a stream's mail, and of one tag; mail comes as soon as it is no breach.
 fn silences(stream: Verdict, tag: Verdict) -> Vec<Finding> {
+    let last = |verdict| u32::from(verdict != Verdict::Breach);
     let of_tag = Finding {
         tag: Some(Tag::from("reset")),
-        ..finding(Rule::SendSilence, tag)
+        ..silence(tag, last(tag))
     };
-    vec![finding(Rule::SendSilence, stream), of_tag]
+    vec![silence(stream, last(stream)), of_tag]
+}
+
+#[test]
+fn silence_ends_with_mail_and_not_with_a_limit_that_rose() {
+    let mut told = Told::new(false);
+    let breach = silence(Verdict::Breach, 0);
+    assert_eq!(told.at(at(5), vec![breach]), ["send_silence opened!"]);
+    let rose = silence(Verdict::Within, 0);
+    assert_eq!(told.at(at(6), vec![rose]), NOTHING);
+    let mail = silence(Verdict::Within, 7);
+    assert_eq!(told.at(at(8), vec![mail]), ["send_silence resolved!"]);
+}
+
+#[test]
+fn an_open_incident_is_described_as_it_was_when_it_was_last_seen() {
+    let mut told = Told::new(false);
+    told.bounce(0, Verdict::Breach);
+    let fine = Finding {
+        evidence: silence(Verdict::Within, 0).evidence,
+        ..finding(Rule::BounceRate, Verdict::Within)
+    };
+    told.at(at(1), vec![fine]);
+    let open = told.book.incidents().next().expect("open").clone();
+    assert_eq!(
+        open.evidence,
+        finding(Rule::BounceRate, Verdict::Breach).evidence
+    );
+    assert_eq!(
+        (open.state, open.judged_at),
+        (
+            IncidentState::Open {
+                within_since: Some(at(1))
+            },
+            at(1)
+        )
+    );
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub fn judge_server(sight: &Sight, at: Timestamp) -> Vec<Finding> {
             since: at,
             cycles: 0,
             reason: String::new(),
+            token: false,
         };
         return [Rule::AccountInactive, Rule::Blind]
             .map(|rule| finding(rule, Verdict::Within, Severity::Warn, fine.clone()))
@@ -52,6 +53,7 @@ pub fn judge_server(sight: &Sight, at: Timestamp) -> Vec<Finding> {
         since: *since,
         cycles: *cycles,
         reason: reason.clone(),
+        token: *token,
     };
     let is_blind = *token || *cycles >= BLIND_CYCLES;
     let severity = if *token || at.since(*since) >= WAKE_AFTER {

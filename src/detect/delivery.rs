@@ -9,14 +9,12 @@
 use std::time::Duration;
 
 use crate::model::{
-    DAY, Evidence, Finding, Followed, HOUR, History, MINUTE, Rule, Rules, Severity, Span, StreamId,
-    Timestamp, Verdict,
+    DAY, Evidence, FOLLOWED_OF, Finding, Followed, HOUR, History, MINUTE, Rule, Rules, Severity,
+    Span, StreamId, Timestamp, Verdict,
 };
 
 /// Part of the budget of false silence alarms that goes to silence of delivery.
 const SHARE: f64 = 0.025;
-/// Mail of this age says how this stream delivers.
-const LEARNED_FROM: Duration = Duration::from_secs(90 * 86_400);
 /// Younger mail may still be on its way.
 const SETTLED: Duration = Duration::from_secs(2 * 3600);
 /// The newest mail tells enough.
@@ -72,7 +70,7 @@ enum News {
 impl Delivery {
     /// Learns from the mail that had settled by `until`; `series` share the budget.
     pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
-        let settled = Span::new(until - LEARNED_FROM, until - SETTLED);
+        let settled = Span::new(until - FOLLOWED_OF, until - SETTLED);
         let mail = within(&history.followed, settled);
         // A row without news at the end may be the silence that is to be judged: it teaches nothing.
         let proven = mail.iter().rposition(|m| news(m, until) == News::Delivered);

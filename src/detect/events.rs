@@ -22,6 +22,12 @@ pub(super) fn judge(
             .filter(|m| counts(m))
             .collect();
         let newest = events.last();
+        let mut recipients: Vec<String> = Vec::new();
+        for event in events.iter().rev() {
+            if !recipients.contains(&event.recipient) {
+                recipients.push(event.recipient.clone());
+            }
+        }
         Finding {
             rule,
             stream: Some(stream.clone()),
@@ -35,6 +41,7 @@ pub(super) fn judge(
             evidence: Evidence::Events {
                 times: events.iter().map(|m| m.at).collect(),
                 recipient: newest.map_or_else(String::new, |m| m.recipient.clone()),
+                recipients,
                 class: newest.map_or(BounceClass::Other, |m| m.class),
             },
         }

@@ -85,9 +85,11 @@ impl Tail {
                     let rank = (times_a_year * self.years) as usize + 1;
                     return sorted[sorted.len() - rank.min(sorted.len())];
                 }
-                from + between(table, -wanted.ln(), |(excess, surprise)| {
+                let beyond = between(table, -wanted.ln(), |(excess, surprise)| {
                     (*surprise, *excess)
-                })
+                });
+                // Where all values are in the tail, it begins below the least of them.
+                (from + beyond).max(sorted[0])
             }
         }
     }

@@ -28,18 +28,21 @@ pub fn began_and_ended(
     ended
 }
 
-/// Reminders of instants that are past remind nobody, unless they are the first that is told of their incident: `before`
+/// Reminders that a later step overtook remind nobody, unless they are the first that is told of their incident: `before`
 /// are the incidents as they were before these steps, which are in order.
-pub fn quiet_reminders(transitions: &mut [Transition], before: &[Incident], now: Timestamp) {
+pub fn quiet_reminders(transitions: &mut [Transition], before: &[Incident]) {
     let told = before.iter().filter(|i| i.told).map(|i| i.id.clone());
     let mut told: BTreeSet<String> = told.collect();
-    for transition in transitions {
-        let known = told.contains(&transition.incident.id);
-        if known && transition.step == Step::Reminded && transition.at < now {
-            transition.told = false;
+    for index in 0..transitions.len() {
+        let (until, rest) = transitions.split_at_mut(index + 1);
+        let step = &mut until[index];
+        let same = |t: &Transition| t.told && t.incident.id == step.incident.id;
+        let overtaken = rest.iter().any(same);
+        if step.step == Step::Reminded && overtaken && told.contains(&step.incident.id) {
+            step.told = false;
         }
-        if transition.told {
-            told.insert(transition.incident.id.clone());
+        if step.told {
+            told.insert(step.incident.id.clone());
         }
     }
 }

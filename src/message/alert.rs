@@ -33,7 +33,7 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
     let what = if over {
         ending(incident)
     } else {
-        summary(incident, style)
+        standing(incident, style)
     };
     let prefix = match transition.step {
         Step::Reminded => "still ",
@@ -53,12 +53,18 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
         _ => format!(" · since {}", when(incident.opened_at, style.zone)),
     };
     let footer = format!(
-        "incident {} · {} {}{since} · judged {} {} on all polls up to then",
+        "incident {} · {} {}{since} · judged {} {}{}",
         incident.id,
         incident.rule,
         transition.step.name(),
         when(transition.at, style.zone),
         style.zone.name(),
+        // A rule of the server judges the polls themselves.
+        if incident.rule.is_of_server() {
+            ""
+        } else {
+            " on all polls up to then"
+        },
     );
     Message::new(
         tone,
@@ -84,6 +90,23 @@ pub fn tag_name(tag: &Tag) -> String {
     format!("tag \"{}\"", truncate(&clean(&tag.0), TAG_CHARS))
 }
 
+/// What stands, in half a line: how it was when it was last seen, and what has changed since.
+pub fn standing(incident: &Incident, style: Style) -> String {
+    let was = summary(incident, style);
+    match (&incident.state, &incident.evidence) {
+        (
+            IncidentState::Open {
+                within_since: Some(at),
+            },
+            _,
+        ) => format!("{was}; within bounds since {}", when(*at, style.zone)),
+        (_, Evidence::Silence { gap, .. }) if gap.until < incident.judged_at => {
+            format!("{was}; since then some was, not yet as usual")
+        }
+        _ => was,
+    }
+}
+
 /// What is wrong, in half a line.
 pub fn summary(incident: &Incident, style: Style) -> String {
     match &incident.evidence {
@@ -101,10 +124,16 @@ pub fn summary(incident: &Incident, style: Style) -> String {
             )
         }
         Evidence::Silence { gap, .. } => format!("no mail sent for {}", span(gap.length())),
-        Evidence::Drop { sent, expected, .. } => {
+        Evidence::Drop {
+            window,
+            sent,
+            expected,
+            ..
+        } => {
             format!(
-                "only {} sent in 24h, about {} expected",
+                "only {} sent in {}, about {} expected",
                 counted(*sent, "message"),
+                span(window.length()),
                 about(*expected)
             )
         }
@@ -118,23 +147,33 @@ pub fn summary(incident: &Incident, style: Style) -> String {
         }
         Evidence::Events {
             recipient,
+            recipients,
             class,
             times,
         } => {
-            let shown = if style.mask {
-                mask(recipient)
-            } else {
-                recipient.clone()
+            let shown = |address: &String| match style.mask {
+                true => mask(address),
+                false => address.clone(),
             };
             match incident.rule {
                 Rule::SpamComplaintExternal => {
                     format!(
-                        "{} from outside, newest from {shown}",
-                        counted(times.len() as u64, "spam complaint")
+                        "{} from outside, newest from {}",
+                        counted(times.len() as u64, "spam complaint"),
+                        shown(recipient)
+                    )
+                }
+                _ if recipients.len() > 1 => {
+                    let some: Vec<String> = recipients.iter().take(3).map(shown).collect();
+                    format!(
+                        "mail to {} operator addresses bounced: {}",
+                        recipients.len(),
+                        some.join(", ")
                     )
                 }
                 _ => format!(
-                    "mail to the operator address {shown} bounced ({})",
+                    "mail to the operator address {} bounced ({})",
+                    shown(recipient),
                     class.name()
                 ),
             }
@@ -142,7 +181,7 @@ pub fn summary(incident: &Incident, style: Style) -> String {
         Evidence::Blind { reason, .. } if incident.rule == Rule::AccountInactive => {
             format!("Postmark refuses for a reason of the account: {reason}")
         }
-        Evidence::Blind { reason, .. } if reason.contains("token") => {
+        Evidence::Blind { token: true, .. } => {
             "cannot see this server: its token is missing or refused".to_owned()
         }
         Evidence::Blind { .. } => "cannot see this server".to_owned(),
@@ -198,10 +237,11 @@ fn afterwards(incident: &Incident, style: Style) -> String {
         }
         Evidence::Silence { last_sent, .. } => {
             format!(
-                "Normal volume for two hours; last mail {}",
+                "Mail flows as usual again; last mail {}",
                 when_or_never(*last_sent, style.zone)
             )
         }
+        Evidence::Drop { .. } => "About as much is sent as expected again".to_owned(),
         Evidence::Delivery { last_delivered, .. } => format!(
             "Followed mail sent since it opened was delivered; last delivery seen {}",
             when_or_never(*last_delivered, style.zone)
@@ -290,9 +330,15 @@ fn evidence(incident: &Incident, style: Style) -> String {
             since,
             cycles,
             reason,
+            ..
         } => format!(
-            "{reason}. {} in a row without a complete poll, the first {}. Nothing is known of this server's mail since then: this is not silence",
+            "{reason}. {} without a complete poll{} {}. Nothing is known of this server's mail since then: this is not silence",
             counted(*cycles, "cycle"),
+            if *cycles == 1 {
+                ","
+            } else {
+                " in a row, the first"
+            },
             when(*since, style.zone),
         ),
     }
@@ -360,7 +406,7 @@ fn advice(incident: &Incident) -> &'static str {
             "open the account in Postmark; sending is stopped until Postmark's support or billing lifts it"
         }
         Rule::Blind => match &incident.evidence {
-            Evidence::Blind { reason, .. } if reason.contains("token") => {
+            Evidence::Blind { token: true, .. } => {
                 "put the server's token where hushwatch reads it; mail itself may be fine, or fail for the same token"
             }
             _ => {

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::message::alert::{Style, place, summary};
+use crate::message::alert::{Style, place, standing, summary};
 use crate::message::words::{count, counted, day, from_to, percent, span, when};
 use crate::message::{Message, Tone};
-use crate::model::{BounceClass, Incident, Severity, Span, Step, StreamId, Timestamp, Transition};
+use crate::model::{
+    BounceClass, Incident, IncidentState, Severity, Span, Step, StreamId, Timestamp, Transition,
+};
 
 /// What one stream did in a period.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +29,8 @@ pub struct StreamDay {
     pub classes: Vec<(BounceClass, u64)>,
     /// Messages with a counting bounce.
     pub bounced: u64,
+    /// Their share of the messages sent or bounced.
+    pub bounce_rate: f64,
     /// What of the period was not covered.
     pub unknown: Vec<Span>,
     /// Whether silence is still being learned.
@@ -71,13 +75,13 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
         format!(
             "Open since {since}: {} · {} · incident {}",
             place(incident),
-            summary(incident, style),
+            standing(incident, style),
             incident.id
         )
     }));
     lines.extend(ended(data, style));
     for server in &data.servers {
-        lines.extend(server_lines(server, data.servers.len() > 1, style));
+        lines.extend(server_lines(server, period, data.servers.len() > 1, style));
     }
     if !data.missed.is_empty() {
         let days: Vec<String> = data.missed.iter().map(|at| day(*at, style.zone)).collect();
@@ -88,7 +92,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     }
     if let Some(at) = data.started {
         lines.push(format!(
-            "hushwatch started anew at {}: it has no memory of before",
+            "This database begins at {}: of the time before, hushwatch knows only what Postmark still had",
             when(at, style.zone)
         ));
     }
@@ -140,7 +144,8 @@ fn headline(data: &Day, period: Span, style: Style) -> String {
 }
 
 fn has_unknown(server: &ServerDay) -> bool {
-    server.blind.is_some() || server.streams.iter().any(|s| !s.unknown.is_empty())
+    let streams = &server.streams;
+    server.blind.is_some() || streams.is_empty() || streams.iter().any(|s| !s.unknown.is_empty())
 }
 
 /// Incidents that had a step in the period and are not open, a line each: how they were when they stood.
@@ -170,15 +175,25 @@ fn ended(data: &Day, style: Style) -> Vec<String> {
                 place(&t.incident),
                 t.incident.rule,
                 when(t.incident.opened_at, style.zone),
-                when(t.at, style.zone),
+                when(ended_at(t), style.zone),
                 t.incident.id
             )
         })
         .collect()
 }
 
-fn server_lines(server: &ServerDay, several: bool, style: Style) -> Vec<String> {
+fn ended_at(last: &Transition) -> Timestamp {
+    match last.incident.state {
+        IncidentState::Resolved { at, .. } => at,
+        IncidentState::Open { .. } => last.at,
+    }
+}
+
+fn server_lines(server: &ServerDay, period: Span, several: bool, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
+    if server.streams.is_empty() {
+        lines.push(format!("{}: nothing is known of it yet", server.name));
+    }
     if let Some((since, reason)) = &server.blind {
         lines.push(format!(
             "{}: not seen since {} ({reason})",
@@ -193,6 +208,10 @@ fn server_lines(server: &ServerDay, several: bool, style: Style) -> Vec<String> 
         } else {
             id.to_owned()
         };
+        if stream.unknown == [period] {
+            lines.push(format!("{name}: unknown, nothing of this day was seen"));
+            continue;
+        }
         lines.push(stream_line(&name, stream));
         if !stream.unknown.is_empty() {
             let unknown: Vec<String> = stream
@@ -270,7 +289,7 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
         count(stream.sent),
         week_before(stream),
         count(stream.bounced),
-        percent(stream.bounced as f64 / stream.sent.max(1) as f64),
+        percent(stream.bounce_rate),
         counted(complaints, "complaint"),
     )
 }

@@ -130,7 +130,7 @@ fn incidents(out: &mut String, replayed: &Replayed, style: Style) {
     let _ = writeln!(out, "What would have fired");
     for fired in replayed.fired.iter().take(LISTED) {
         let ended = match fired.ended {
-            Some(at) => format!("for {}", span(at.since(fired.at))),
+            Some(at) => format!("over after {}", span(at.since(fired.at))),
             None => "still open at the end".to_owned(),
         };
         let incident = &fired.incident;

@@ -104,6 +104,9 @@ pub enum Evidence {
         times: Vec<Timestamp>,
         /// The recipient of the newest.
         recipient: String,
+        /// The recipients of all of them, each once, the newest first.
+        #[serde(default)]
+        recipients: Vec<String>,
         /// What happened to it.
         class: BounceClass,
     },
@@ -115,6 +118,9 @@ pub enum Evidence {
         cycles: u64,
         /// Why, in one line.
         reason: String,
+        /// Whether the token is missing or refused.
+        #[serde(default)]
+        token: bool,
     },
 }
 

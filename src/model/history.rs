@@ -106,6 +106,9 @@ pub const FEWEST_OF_TAG: u64 = 20;
 /// How far back it counts whether a tag has volume of its own.
 pub const TAGS_OF: Duration = Duration::from_secs(84 * 86_400);
 
+/// How far before the range that is judged followed mail says how a stream delivers.
+pub const FOLLOWED_OF: Duration = Duration::from_secs(90 * 86_400);
+
 /// What is known of one stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
@@ -123,7 +126,7 @@ pub struct History {
     pub sent: Ticks,
     /// Bounces and complaints in the range that was loaded, in order of time.
     pub marks: Vec<BounceMark>,
-    /// Followed mail in the range that was loaded, in order of sending.
+    /// Followed mail in the range that was loaded and [`FOLLOWED_OF`] before it, in order of sending.
     pub followed: Vec<Followed>,
     /// The mail of each tag, [as if it were a stream of its own](Self::of_tag), where it was loaded.
     pub tags: BTreeMap<Tag, History>,

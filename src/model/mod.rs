@@ -14,7 +14,8 @@ pub use bounce::{Bounce, BounceClass};
 pub use coverage::{Coverage, Kind};
 pub use finding::{Evidence, Finding, RateEvidence, Verdict};
 pub use history::{
-    BounceMark, FEWEST_OF_TAG, Fate, Followed, History, HourCount, Marked, TAGS_OF, Ticks,
+    BounceMark, FEWEST_OF_TAG, FOLLOWED_OF, Fate, Followed, History, HourCount, Marked, TAGS_OF,
+    Ticks,
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};

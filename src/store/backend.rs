@@ -163,7 +163,7 @@ pub struct Told {
 /// One event for `recent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
-    /// A number that grows with time and is unique among events of its kind.
+    /// A number that is unique among events of its kind.
     pub id: i64,
     /// `None` for a delivery.
     pub class: Option<BounceClass>,
@@ -275,7 +275,7 @@ pub trait Backend: Send {
     fn incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error>;
     /// One incident.
     fn incident(&mut self, id: &str) -> Result<Option<Incident>, Error>;
-    /// Steps judged in `span`, in order.
+    /// Steps recorded in `span`, in order of the instants that were judged.
     fn transitions(&mut self, span: Span) -> Result<Vec<TransitionRow>, Error>;
     /// Commits what was decided.
     fn commit(&mut self, judgement: &Judgement) -> Result<(), Error>;

@@ -74,7 +74,7 @@ facts! {
         one_may_close_as_the_next_opens
         the_open_incident_is_the_latest
         the_latest_of_each_rule_and_stream_is_told
-        transitions_are_told_in_order_of_their_instants
+        transitions_are_told_by_their_recording_in_order_of_their_instants
         polls_are_told_newest_first
         pruning_keeps_open_incidents;
     outbox:

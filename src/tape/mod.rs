@@ -13,6 +13,8 @@ use crate::model::{ServerName, StreamId, Timestamp};
 
 /// Longer lines are no events.
 const LONGEST_LINE: usize = 1 << 20;
+/// What some editors put before the first line.
+const BOM: &[u8] = b"\xef\xbb\xbf";
 /// What a line should look like.
 const EXAMPLE: &str = r#"{"id":"m1","server":"default","stream":"outbound","sent_at":"2026-03-02T10:00:00Z","delivered_at":null,"bounced_at":null,"bounce_type":null,"complained_at":null}"#;
 
@@ -80,7 +82,7 @@ impl Tape {
             if read > LONGEST_LINE {
                 return Err(wrong(format!("longer than {LONGEST_LINE} bytes")));
             }
-            let text = buffer.trim_ascii();
+            let text = buffer.strip_prefix(BOM).unwrap_or(&buffer).trim_ascii();
             if text.is_empty() {
                 continue;
             }

@@ -92,3 +92,14 @@ fn missed_days_are_one_digest_that_names_them(process: Process) {
 crate::world::both! {
     missed_days_are_one_digest_that_names_them
 }
+
+#[test]
+fn what_was_never_seen_is_not_called_quiet() {
+    let world = World::new(Process::New, "");
+    let printed = world.run(&["digest", "--print", "--now", "2026-03-03T10:00:00Z"]);
+    let text = printed.report.as_str().expect("text").to_owned();
+    assert!(text.contains("not everything was seen"), "{text}");
+    assert!(text.contains("nothing is known of it yet"), "{text}");
+    let files = std::fs::read_dir(world.folder.path()).expect("read");
+    assert_eq!(files.count(), 1, "no database was made");
+}

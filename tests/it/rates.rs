@@ -235,3 +235,31 @@ crate::world::both! {
     complaints_over_a_tenth_of_a_percent_in_a_day_are_told_once
     every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait
 }
+
+#[test]
+fn a_breach_that_stands_for_days_is_told_every_day_by_a_bell_that_rings_a_moment_late() {
+    let mut world = world(Process::One, "", 60.0);
+    let wave = Span::new(at("2026-03-02T10:00:00Z"), at("2026-03-05T00:00:00Z"));
+    world.shop.bounce_wave("outbound", wave, 0.04, "Blocked");
+    world.hours("2026-03-02T09:00:00.300Z", "2026-03-04T20:00:00.300Z");
+    let alerts = world.alerts();
+    let still = |alert: &&String| alert.contains("still bounce rate");
+    assert_eq!(alerts.iter().filter(still).count(), 2, "{alerts:?}");
+}
+
+#[test]
+fn what_a_gap_hid_from_the_digest_mode_is_in_the_next_digest() {
+    let mut world = world(Process::One, "mode = \"digest\"", 60.0);
+    let wave = Span::new(at("2026-03-03T02:00:00Z"), at("2026-03-03T03:00:00Z"));
+    world.shop.bounce_wave("outbound", wave, 0.04, "Blocked");
+    world.hours("2026-03-02T06:00:00Z", "2026-03-03T00:00:00Z");
+    world.shop.always(hushwatch::sim::Fault::Status(503));
+    world.hours("2026-03-03T01:00:00Z", "2026-03-03T09:00:00Z");
+    world.shop.clear_faults();
+    world.slack.take();
+    world.hours("2026-03-03T10:00:00Z", "2026-03-04T09:00:00Z");
+    let told: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+    let digests = told.iter().filter(|t| t.contains("digest for"));
+    let with_it = digests.filter(|t| t.contains("bounce_rate from Tue 3 Mar 0"));
+    assert_eq!(with_it.count(), 1, "{told:#?}");
+}

@@ -2,7 +2,7 @@
 
 use hushwatch::model::Span;
 use hushwatch::sim::Fault;
-use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::postmark::{Profile, StreamType};
 use serde_json::json;
 
 use crate::world::{Process, World, at};
@@ -96,4 +96,44 @@ fn a_token_file_is_read_anew_each_cycle() {
         "{}",
         there.report
     );
+}
+
+#[test]
+fn a_server_none_of_whose_streams_is_there_is_not_called_seen() {
+    let mut world = World::new(Process::New, "");
+    let file = world.folder.path().join("monitor.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    std::fs::write(&file, format!("{text}streams = [\"outbond\"]\n")).expect("written");
+    let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(cycle.code, 1);
+    assert!(
+        cycle.stderr.contains("nothing is watched"),
+        "{}",
+        cycle.stderr
+    );
+    std::fs::write(&file, format!("{text}streams = []\n")).expect("written");
+    assert_eq!(world.run(&["config", "check"]).code, 2);
+}
+
+#[test]
+fn the_incident_of_an_archived_stream_ends() {
+    let mut world = World::new(Process::One, "");
+    let span = Span::new(at("2026-02-01T00:00:00Z"), at("2026-03-03T10:00:00Z"));
+    let profile = Profile::constant(20.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    world.shop.add_stream("news", StreamType::Transactional);
+    let on = Span::new(span.from, at("2026-03-04T00:00:00Z"));
+    world.shop.generate("news", on, &profile);
+    world.hours("2026-03-03T09:00:00Z", "2026-03-03T14:00:00Z");
+    assert!(!world.alerts().is_empty());
+    world
+        .shop
+        .archive_stream("outbound", at("2026-03-03T14:30:00Z"));
+    let cycle = world.cycle(at("2026-03-03T15:00:00Z"));
+    let alerts = world.alerts();
+    assert!(
+        alerts.len() == 1 && alerts[0].contains("no longer watched"),
+        "{alerts:?}"
+    );
+    assert_eq!(cycle.report["open_incidents"], serde_json::json!([]));
 }

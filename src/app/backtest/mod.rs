@@ -118,9 +118,7 @@ impl Past {
         })?;
         let (first, last) = tape.range().unwrap_or_default();
         let until = range.until.unwrap_or_else(|| last + DAY / 24);
-        let from = range
-            .from
-            .unwrap_or(first + config.rules.silence.min_history);
+        let from = reported_from(config, range, first);
         check_range(first, from, until)?;
         let polls = polls(&config.schedule, first.max(from - RUN_UP), until);
         let end = polls.last().copied().unwrap_or(until).max(until);
@@ -214,15 +212,22 @@ fn rules(config: &Config, name: &ServerName, confidence: Option<f64>) -> Rules {
     rules
 }
 
+/// The first instant that is reported; nothing is known of the time before the first message.
+fn reported_from(config: &Config, range: Range, first: Timestamp) -> Timestamp {
+    let learned = first + config.rules.silence.min_history;
+    range.from.map_or(learned, |from| from.max(first))
+}
+
 fn check_range(first: Timestamp, from: Timestamp, until: Timestamp) -> Result<(), BacktestError> {
-    if until < from {
-        return Err(BacktestError::Range(format!(
-            "the range from {from} until {until} holds no poll; history begins at {first}, and `--from` is by default `silence.min_history` later"
-        )));
-    }
     if until <= first {
         return Err(BacktestError::Range(format!(
             "there is no history before {until}: the first message was sent at {first}"
+        )));
+    }
+    if until < from {
+        return Err(BacktestError::Range(format!(
+            "the range from {from} until {until} holds no poll; history begins at {first}, and without --from its first \
+             `silence.min_history` is only learned from"
         )));
     }
     Ok(())

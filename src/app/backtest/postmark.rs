@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::app::backtest::{BacktestError, Past, Proof, Range, check_range, polls};
+use crate::app::backtest::{BacktestError, Past, Proof, Range, check_range, polls, reported_from};
 use crate::app::evaluate::history_with_tags;
 use crate::app::{App, Outlet, SetupError};
 use crate::config::Config;
@@ -74,9 +74,7 @@ impl Past {
             ));
         };
         let until = range.until.unwrap_or(now).min(now);
-        let from = range
-            .from
-            .unwrap_or(first + config.rules.silence.min_history);
+        let from = reported_from(config, range, first);
         check_range(first, from, until)?;
         let sent = |history: &History| history.hours.iter().map(|h| h.sent).sum::<u64>();
         Ok(Self {

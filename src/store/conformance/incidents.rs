@@ -27,6 +27,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
             since: opened_at,
             cycles: 2,
             reason: "HTTP 503".to_owned(),
+            token: false,
         },
     }
 }
@@ -183,7 +184,10 @@ pub(super) fn the_latest_of_each_rule_and_stream_is_told(b: &mut dyn Backend) {
     assert_eq!(b.incidents(&"blog".into()).expect("read"), []);
 }
 
-pub(super) fn transitions_are_told_in_order_of_their_instants(b: &mut dyn Backend) {
+pub(super) fn transitions_are_told_by_their_recording_in_order_of_their_instants(
+    b: &mut dyn Backend,
+) {
+    let before = b.server(&shop(), T0).expect("started");
     let one = incident("a", Rule::BounceRate, at(0));
     keep(b, std::slice::from_ref(&one));
     let steps = [
@@ -192,6 +196,7 @@ pub(super) fn transitions_are_told_in_order_of_their_instants(b: &mut dyn Backen
         (at(60), Step::Resolved),
     ];
     let judgement = Judgement {
+        servers: vec![poll(&before, at(90), true)],
         transitions: steps.map(|(now, taken)| step(&one, taken, now)).to_vec(),
         ..Judgement::default()
     };
@@ -201,10 +206,10 @@ pub(super) fn transitions_are_told_in_order_of_their_instants(b: &mut dyn Backen
         rows.iter().map(|row| row.transition.step).collect()
     };
     assert_eq!(
-        steps(b, span(30, 61)),
+        steps(b, span(90, 91)),
         [Step::Opened, Step::Escalated, Step::Resolved]
     );
-    assert_eq!(steps(b, span(30, 60)), [Step::Opened]);
+    assert_eq!(steps(b, span(0, 90)), []);
 }
 
 pub(super) fn polls_are_told_newest_first(b: &mut dyn Backend) {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use crate::model::{
-    BounceClass, BounceMark, DAY, FEWEST_OF_TAG, Followed, History, HourCount, Kind, MINUTE,
-    ServerName, Span, StreamId, TAGS_OF, Tag, Ticks, Timestamp,
+    BounceClass, BounceMark, DAY, FEWEST_OF_TAG, FOLLOWED_OF, Followed, History, HourCount, Kind,
+    MINUTE, ServerName, Span, StreamId, TAGS_OF, Tag, Ticks, Timestamp,
 };
 use crate::store::Error;
 
@@ -181,7 +181,7 @@ fn followed(connection: &Connection, stream: i64, range: Span) -> Result<Vec<Fol
         connection,
         "SELECT sent_at, checked_at, delivered_at, bounced_at, queued FROM followed
          WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
-        (stream, (range.from - 2 * DAY).0, range.until.0),
+        (stream, (range.from - FOLLOWED_OF).0, range.until.0),
         |row| {
             let at = |index| row.get::<_, Option<i64>>(index).map(|at| at.map(Timestamp));
             Ok(Followed {

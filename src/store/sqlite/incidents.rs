@@ -39,7 +39,7 @@ pub(super) fn transitions(
 ) -> Result<Vec<TransitionRow>, Error> {
     let found: Vec<(i64, String, bool, String, String)> = rows(
         connection,
-        "SELECT at, step, told, text, body FROM transitions WHERE at >= ?1 AND at < ?2 ORDER BY at, seq",
+        "SELECT at, step, told, text, body FROM transitions WHERE recorded_at >= ?1 AND recorded_at < ?2 ORDER BY at, seq",
         (span.from.0, span.until.0),
         |row| {
             Ok((
@@ -79,9 +79,13 @@ pub(super) fn commit(t: &Transaction<'_>, judgement: &Judgement) -> Result<(), E
     for incident in closed.into_iter().chain(open) {
         save(t, incident)?;
     }
+    let judged = judgement.transitions.iter().map(|(t, _)| t.at);
+    let polled = judgement.servers.iter().map(|(_, _, poll)| poll.at);
+    let at = polled.chain(judged).max().unwrap_or_default();
     for (transition, text) in &judgement.transitions {
         t.prepare_cached(
-            "INSERT INTO transitions (at, incident, step, told, text, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO transitions (at, incident, step, told, text, body, recorded_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute((
             transition.at.0,
@@ -90,14 +94,9 @@ pub(super) fn commit(t: &Transaction<'_>, judgement: &Judgement) -> Result<(), E
             transition.told,
             text,
             to_json(&transition.incident)?,
+            at.0,
         ))?;
     }
-    let at = judgement
-        .servers
-        .iter()
-        .map(|(_, _, poll)| poll.at)
-        .max()
-        .unwrap_or_default();
     for message in &judgement.messages {
         outbox::push(t, message, at)?;
     }
@@ -124,6 +123,10 @@ fn save(t: &Transaction<'_>, incident: &Incident) -> Result<(), Error> {
 
 /// Instants of a wrong clock are brought back to `now`, so that nothing waits for a year that will not come.
 pub(super) fn rewind(t: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    t.execute(
+        "UPDATE transitions SET recorded_at = ?1 WHERE recorded_at > ?1",
+        [now.0],
+    )?;
     let bodies: Vec<String> = rows(t, "SELECT body FROM incidents", (), |row| row.get(0))?;
     for body in bodies {
         let mut incident = read_incident(&body)?;

@@ -18,14 +18,14 @@ pub(super) fn recent(
             SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at AS at FROM bounces b
             LEFT JOIN tags t ON t.key = b.tag WHERE b.at < ?1 AND b.class NOT IN ('ignored', 'other')
             UNION ALL
-            SELECT f.delivered_at, NULL, f.message, f.recipient, t.name, NULL, NULL, f.delivered_at FROM followed f
+            SELECT NULL, NULL, f.message, f.recipient, t.name, NULL, NULL, f.delivered_at FROM followed f
             LEFT JOIN tags t ON t.key = f.tag WHERE f.delivered_at < ?1
          ) ORDER BY at DESC LIMIT ?2",
         (now.0, limit),
         |row| {
             let message: Option<Vec<u8>> = row.get(2)?;
             Ok(EventRow {
-                id: row.get(0)?,
+                id: row.get::<_, Option<i64>>(0)?.unwrap_or_else(|| number(message.as_deref())),
                 class: row.get::<_, Option<String>>(1)?.map(|name| BounceClass::from_name(&name)),
                 message: message.map(|blob| blob_to_id(&blob)),
                 recipient: row.get::<_, Option<String>>(3)?.filter(|r| !r.is_empty()),
@@ -36,4 +36,10 @@ pub(super) fn recent(
             })
         },
     )
+}
+
+/// A number for a message: the first 48 bits of its id, which are random.
+fn number(id: Option<&[u8]>) -> i64 {
+    let bytes = id.unwrap_or_default().iter().take(6);
+    bytes.fold(0, |number, byte| number << 8 | i64::from(*byte))
 }

@@ -36,3 +36,8 @@ DROP INDEX incidents_open_once;
 DROP INDEX incidents_by_key;
 CREATE UNIQUE INDEX incidents_open_once ON incidents (server, stream, tag, rule) WHERE open = 1;
 CREATE INDEX incidents_by_key ON incidents (server, stream, tag, rule, opened_at);
+
+-- When a step was recorded, which may be long after the instant that was judged: digests tell what is new to them.
+ALTER TABLE transitions ADD COLUMN recorded_at INTEGER NOT NULL DEFAULT 0;
+UPDATE transitions SET recorded_at = at;
+CREATE INDEX transitions_by_recording ON transitions (recorded_at);
