@@ -9,7 +9,7 @@ use crate::sim::fault::{Faults, Refuse};
 use crate::sim::http::{Asked, Reply, Request, Wire, parse_query};
 
 use super::received::{Received, Via};
-use super::{CHANNEL, Fault, blocks};
+use super::{CHANNEL, Fault, blocks, history};
 
 /// In the form of a real one; it is a secret there.
 pub(super) const WEBHOOK_PATH: &str = "/services/T0EXAMPLE/B0EXAMPLE/simulated-secret";
@@ -18,6 +18,8 @@ pub(super) const WEBHOOK_PATH: &str = "/services/T0EXAMPLE/B0EXAMPLE/simulated-s
 pub(super) struct State {
     pub(super) token: String,
     pub(super) channels: BTreeSet<String>,
+    /// Whether the token has the scopes for histories.
+    pub(super) shows_history: bool,
     pub(super) now: Option<Timestamp>,
     pub(super) messages: Vec<Received>,
     /// So many of the messages were taken.
@@ -34,6 +36,7 @@ impl Default for State {
         Self {
             token: "xoxb-simulated-token".to_owned(),
             channels: BTreeSet::from([CHANNEL.to_owned()]),
+            shows_history: true,
             now: None,
             messages: Vec::new(),
             taken: 0,
@@ -83,7 +86,7 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
     let result = match path {
         "/api/chat.postMessage" => authorised(state, request).and_then(|()| post(state, request)),
         "/api/conversations.history" => {
-            authorised(state, request).and_then(|()| history(state, request))
+            authorised(state, request).and_then(|()| history::answer(state, &arguments(request)))
         }
         "/api/auth.test" => authorised(state, request).map(|()| {
             json!({ "ok": true, "team": "Example", "team_id": "T0EXAMPLE", "user": "hushwatch", "user_id": "U0EXAMPLE", "bot_id": "B0EXAMPLE" })
@@ -94,8 +97,11 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
             Err(("unknown_method", String::new()))
         }
     };
-    let body = result.unwrap_or_else(|(error, why)| {
-        json!({ "ok": false, "error": error, "response_metadata": { "messages": [why] } })
+    let body = result.unwrap_or_else(|(error, why)| match error {
+        "missing_scope" => {
+            json!({ "ok": false, "error": error, "needed": why, "provided": "chat:write" })
+        }
+        _ => json!({ "ok": false, "error": error, "response_metadata": { "messages": [why] } }),
     });
     Reply::json(200, body.to_string())
 }
@@ -159,36 +165,6 @@ fn keep(state: &mut State, payload: &Value, channel: &str, via: Via) -> String {
     let message = Received::of(payload, channel, order, ts.clone(), via);
     state.messages.push(message);
     ts
-}
-
-/// `conversations.history`, newest first; metadata only where they are asked for.
-fn history(state: &State, request: &Request) -> Result<Value, blocks::Refused> {
-    let arguments = arguments(request);
-    let channel = known_channel(state, &arguments)?;
-    let number = |name: &str| {
-        let value = &arguments[name];
-        value.as_f64().or_else(|| value.as_str()?.parse().ok())
-    };
-    let with_metadata = match &arguments["include_all_metadata"] {
-        Value::Bool(wanted) => *wanted,
-        other => matches!(other.as_str(), Some("true" | "1")),
-    };
-    let oldest = number("oldest").filter(|_| state.now.is_some());
-    let oldest = oldest.unwrap_or(f64::MIN);
-    let newest_first = state.messages.iter().rev();
-    let found: Vec<&Received> = newest_first
-        .filter(|m| m.channel == channel && m.ts.parse().is_ok_and(|ts: f64| ts > oldest))
-        .collect();
-    let limit = number("limit").map_or(100, |limit| limit as usize);
-    let shown = found.iter().take(limit).map(|message| {
-        let mut item = json!({ "type": "message", "ts": message.ts, "text": message.text });
-        if let (true, Some(metadata)) = (with_metadata, &message.metadata) {
-            item["metadata"] = metadata.clone();
-        }
-        item
-    });
-    let shown: Vec<Value> = shown.collect();
-    Ok(json!({ "ok": true, "messages": shown, "has_more": found.len() > limit }))
 }
 
 fn webhook(state: &mut State, request: &Request, path: &str) -> Reply {

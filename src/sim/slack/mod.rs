@@ -4,6 +4,7 @@
 
 mod blocks;
 mod face;
+mod history;
 mod received;
 mod visible;
 
@@ -107,6 +108,11 @@ impl Slack {
     /// Takes a channel away.
     pub fn remove_channel(&self, id: &str) {
         self.lock().channels.remove(id);
+    }
+
+    /// Whether the bot may read histories, as it may from the start.
+    pub fn show_history(&self, shows: bool) {
+        self.lock().shows_history = shows;
     }
 
     /// Dates messages from now on. Before the first time they are dated by their number alone, and `oldest` is not looked at.

@@ -82,12 +82,26 @@ fn history_tells_of_metadata_to_those_who_ask() {
         );
         client::get(&url, &headers).expect("an answer").json()
     };
-    assert_eq!(ask("&limit=1")["messages"][0]["text"], "second");
+    let first = ask("&limit=1");
+    assert_eq!(first["messages"][0]["text"], "second");
+    let cursor = first["response_metadata"]["next_cursor"].as_str();
+    let rest = ask(&format!("&limit=1&cursor={}", cursor.unwrap_or_default()));
+    assert_eq!(rest["messages"][0]["text"], "first");
+    assert_eq!(
+        (&rest["has_more"], rest.get("response_metadata")),
+        (&json!(false), None)
+    );
     assert_eq!(ask("")["messages"][0].get("metadata"), None);
     let all = ask("&include_all_metadata=true");
     assert_eq!(
         all["messages"][1]["metadata"]["event_payload"]["id"],
         "first"
+    );
+    slack.show_history(false);
+    let refused = ask("");
+    assert_eq!(
+        (&refused["error"], &refused["needed"]),
+        (&json!("missing_scope"), &json!("channels:history"))
     );
 }
 

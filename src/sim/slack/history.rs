@@ -1,0 +1,73 @@
+//! `conversations.history`: newest first, in pages, metadata only where they are asked for.
+
+use serde_json::{Value, json};
+
+use super::blocks::Refused;
+use super::face::State;
+use super::received::Received;
+
+/// What a page holds where nothing else is asked for, and at most.
+const PER_PAGE: usize = 100;
+const MOST_PER_PAGE: usize = 999;
+
+/// Answers from the messages of one conversation.
+pub(super) fn answer(state: &State, arguments: &Value) -> Result<Value, Refused> {
+    if !state.shows_history {
+        return Err(("missing_scope", "channels:history".to_owned()));
+    }
+    let channel = conversation(state, arguments["channel"].as_str().unwrap_or_default())
+        .ok_or_else(|| ("channel_not_found", String::new()))?;
+    let number = |name: &str| {
+        let value = &arguments[name];
+        value.as_f64().or_else(|| value.as_str()?.parse().ok())
+    };
+    let oldest = number("oldest").filter(|_| state.now.is_some());
+    let oldest = oldest.unwrap_or(f64::MIN);
+    let newest_first = state.messages.iter().rev();
+    let found: Vec<&Received> = newest_first
+        .filter(|m| m.channel == channel && m.ts.parse().is_ok_and(|ts: f64| ts > oldest))
+        .collect();
+    let limit = number("limit").map_or(PER_PAGE, |limit| (limit as usize).clamp(1, MOST_PER_PAGE));
+    let from = cursor(arguments)?;
+    let shown = found.iter().skip(from).take(limit);
+    let shown: Vec<Value> = shown.map(|m| item(m, wants_metadata(arguments))).collect();
+    let has_more = found.len() > from + limit;
+    let mut body = json!({ "ok": true, "messages": shown, "has_more": has_more });
+    if has_more {
+        body["response_metadata"] = json!({ "next_cursor": format!("next:{}", from + limit) });
+    }
+    Ok(body)
+}
+
+/// The channel as messages name it. Messages to a user are in the direct conversation, and nowhere else.
+fn conversation(state: &State, id: &str) -> Option<String> {
+    let name = match id.strip_prefix('D') {
+        Some(user) if !state.channels.contains(id) => format!("U{user}"),
+        _ if id.starts_with('U') => return None,
+        _ => id.to_owned(),
+    };
+    state.channels.contains(&name).then_some(name)
+}
+
+fn cursor(arguments: &Value) -> Result<usize, Refused> {
+    let Some(cursor) = arguments["cursor"].as_str().filter(|c| !c.is_empty()) else {
+        return Ok(0);
+    };
+    let place = cursor.strip_prefix("next:").and_then(|n| n.parse().ok());
+    place.ok_or_else(|| ("invalid_cursor", String::new()))
+}
+
+fn wants_metadata(arguments: &Value) -> bool {
+    match &arguments["include_all_metadata"] {
+        Value::Bool(wanted) => *wanted,
+        other => matches!(other.as_str(), Some("true" | "1")),
+    }
+}
+
+fn item(message: &Received, with_metadata: bool) -> Value {
+    let mut item = json!({ "type": "message", "ts": message.ts, "text": message.text });
+    if let (true, Some(metadata)) = (with_metadata, &message.metadata) {
+        item["metadata"] = metadata.clone();
+    }
+    item
+}
