@@ -1,14 +1,16 @@
-//! Outbox to Slack. A row is marked sent only after it was accepted; what is refused or unknown stays.
+//! Outbox to Slack. A row is marked sent only after it was accepted; what is refused or unknown stays, and what is
+//! unknown is looked up before it is sent again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::app::evaluate::frozen;
+use crate::app::doubt::{self, Fate};
 use crate::app::{App, Outlet};
 use crate::clock;
+use crate::model::Timestamp;
 use crate::retry::{self, Retryable};
 use crate::slack::{self, Accepted, Class};
-use crate::store::{self, Attempt, OutboxRow, Store};
+use crate::store::{self, Attempt, Backend, OutboxRow, Store};
 
 /// Attempts within one cycle, at most: so that one destination cannot hold up a cycle.
 const ATTEMPTS: u32 = 3;
@@ -26,7 +28,8 @@ pub struct Notices {
     pub pending: u64,
 }
 
-struct Failed(slack::Error);
+/// An error as `retry` reads it.
+pub(super) struct Failed(pub(super) slack::Error);
 
 impl Retryable for Failed {
     fn is_transient(&self) -> bool {
@@ -85,51 +88,75 @@ struct Line {
     policy: retry::Policy,
 }
 
+/// How it went with one message.
+enum Outcome {
+    /// It was accepted, now or by an earlier attempt.
+    Accepted,
+    /// It stays, and the next may be tried: it was refused for what it is, or another process has it.
+    Skipped,
+    /// It stays, and the destination is left alone.
+    Stuck,
+}
+
 impl Line {
     /// Sends until the destination fails; how many were accepted. A message that is refused for what it is stops no other.
     async fn send_all(&self, rows: Vec<OutboxRow>) -> Result<u64, store::Error> {
         let mut sent = 0;
         let prints = matches!(self.outlet, Outlet::Print(_));
-        for (index, row) in rows.into_iter().enumerate() {
+        for (index, row) in rows.iter().enumerate() {
             if index > 0 && !prints {
                 tokio::time::sleep(self.pace).await;
             }
-            let (seq, began) = (row.seq, clock::now());
-            if !self
-                .store
-                .call(move |s| s.claim(seq, began, Duration::ZERO))
-                .await?
-            {
-                continue;
+            match self.tell(row).await? {
+                Outcome::Accepted => sent += 1,
+                Outcome::Skipped => {}
+                Outcome::Stuck => break,
             }
-            let answer = self.send(&row).await;
-            let (accepted, goes_on) = (
-                answer.is_ok(),
-                !matches!(&answer, Err(error) if error.class != Class::Payload),
-            );
-            let attempt = attempt(answer);
-            let at = clock::now();
-            self.store
-                .call(move |s| s.finish(seq, began, at, &attempt))
-                .await?;
-            if !goes_on {
-                break;
-            }
-            sent += u64::from(accepted);
         }
         Ok(sent)
     }
 
-    async fn send(&self, row: &OutboxRow) -> Result<Accepted, slack::Error> {
-        let message = frozen(&row.message);
-        let incident = row.message.incident.as_deref();
+    async fn tell(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
+        if let Some(doubt) = row.doubt {
+            let fate = doubt::look_up(&self.outlet, &self.policy, self.pace, row, doubt).await;
+            let answer = match fate {
+                Fate::Posted(accepted) => Some(Ok(accepted)),
+                Fate::Open(error) => Some(Err(error)),
+                Fate::SendAgain => None,
+            };
+            if let Some(answer) = answer {
+                return self.finish(row, doubt.last, answer).await;
+            }
+        }
+        let (seq, began) = (row.seq, clock::now());
+        let claim = move |s: &mut dyn Backend| s.claim(seq, began, Duration::ZERO);
+        if !self.store.call(claim).await? {
+            return Ok(Outcome::Skipped);
+        }
         let answer = retry::retry(&self.policy, || async {
-            self.outlet
-                .send(&row.message.channel, &message, incident)
-                .await
-                .map_err(Failed)
+            self.outlet.send(row).await.map_err(Failed)
         });
-        answer.await.map_err(|failed| failed.0)
+        let answer = answer.await.map_err(|failed| failed.0);
+        self.finish(row, began, answer).await
+    }
+
+    /// Records the end of the attempt at `row` that began at `began`.
+    async fn finish(
+        &self,
+        row: &OutboxRow,
+        began: Timestamp,
+        answer: Result<Accepted, slack::Error>,
+    ) -> Result<Outcome, store::Error> {
+        let outcome = match &answer {
+            Ok(_) => Outcome::Accepted,
+            Err(error) if error.class == Class::Payload => Outcome::Skipped,
+            Err(_) => Outcome::Stuck,
+        };
+        let (seq, at, attempt) = (row.seq, clock::now(), attempt(answer));
+        self.store
+            .call(move |s| s.finish(seq, began, at, &attempt))
+            .await?;
+        Ok(outcome)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod backtest;
 mod cycle;
 pub mod deliver;
 mod digest;
+mod doubt;
 mod evaluate;
 mod listing;
 mod outlet;

@@ -111,7 +111,7 @@ fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500..=599)
 }
 
-fn judge_status(status: u16) -> (Class, &'static str) {
+pub(super) fn judge_status(status: u16) -> (Class, &'static str) {
     match status {
         429 => (Class::Later, "Slack asks for a pause"),
         status if is_passing(status) => (Class::Later, "Slack has a passing fault"),
@@ -152,7 +152,7 @@ fn unreadable(answer: &Answer) -> Error {
 }
 
 /// `text` if it looks like one of Slack's words. Nothing else of an answer is quoted: it might repeat what was sent.
-fn word(text: &str) -> Option<&str> {
+pub(super) fn word(text: &str) -> Option<&str> {
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     (!text.is_empty() && text.len() <= WORD_CHARS && text.chars().all(is_part)).then_some(text)
 }

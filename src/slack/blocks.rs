@@ -14,35 +14,46 @@ const HEADER_ROOM: usize = 150;
 /// Room in the top-level text, in UTF-16 units after escaping. Longer texts may be split, and are not taken by
 /// `chat.update`.
 const TEXT_ROOM: usize = 4_000;
+/// What our metadata name themselves.
+pub(super) const EVENT_TYPE: &str = "hushwatch";
 /// Longest incident id that is shown, in characters; ours are far shorter.
 const INCIDENT_CHARS: usize = 64;
 
 /// `message` as the JSON to post: a header, the lines, the footer, and all of it as text for notifications.
 ///
-/// The incident's id is in the footer of blocks and text, also where the message itself does not name it, and in the
-/// metadata, by which a message can be found again.
-pub fn payload(message: &Message, incident: Option<&str>) -> Value {
-    let mut payload = plain(message, incident);
+/// The incident's id is in the footer of blocks and text, also where the message itself does not name it. `key` is in the
+/// metadata, by which the message can be found again.
+pub fn payload(message: &Message, incident: Option<&str>, key: &str) -> Value {
+    let mut payload = plain(message, incident, Some(key));
     payload["blocks"] = blocks(message, incident).into();
-    if let Some(id) = shown_id(incident) {
-        payload["metadata"] = json!({"event_type": "hushwatch", "event_payload": {"incident": id}});
-    }
     payload
 }
 
-/// `message` as text alone: what is sent when Slack refuses the blocks.
+/// `message` as text alone: what is sent when Slack refuses the blocks, or without `key` when it refuses the metadata.
 ///
 /// `mrkdwn` off leaves asterisks and backticks alone, and `parse: none` bare URLs and domains; webhooks are said not to
 /// heed the latter.
-pub fn plain(message: &Message, incident: Option<&str>) -> Value {
-    json!({
+pub fn plain(message: &Message, incident: Option<&str>, key: Option<&str>) -> Value {
+    let mut plain = json!({
         "text": fallback(message, incident),
         "mrkdwn": false,
         "parse": "none",
         "link_names": false,
         "unfurl_links": false,
         "unfurl_media": false,
-    })
+    });
+    if let Some(key) = key {
+        plain["metadata"] = metadata(incident, key);
+    }
+    plain
+}
+
+fn metadata(incident: Option<&str>, key: &str) -> Value {
+    let mut payload = json!({"delivery": key});
+    if let Some(id) = shown_id(incident) {
+        payload["incident"] = id.into();
+    }
+    json!({"event_type": EVENT_TYPE, "event_payload": payload})
 }
 
 fn blocks(message: &Message, incident: Option<&str>) -> Vec<Value> {

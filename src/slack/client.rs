@@ -1,4 +1,5 @@
-//! One attempt to post. Whether there is another is for the outbox to decide, which knows what was tried before.
+//! One attempt to post, or to find what an earlier one came to. Whether there is another is for the outbox to decide,
+//! which knows what was tried before.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,13 +12,19 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use serde_json::Value;
 
+use crate::model::Timestamp;
 use crate::retry::parse_retry_after;
 use crate::secret::Secret;
 use crate::slack::answer::{self, Answer, Dialect};
 use crate::slack::error::{Class, Error};
+use crate::slack::history::{self, Page, Trace};
 
 /// Most that is read of an answer, in bytes after decompression. Slack's are a few thousand.
 const LONGEST_ANSWER: usize = 256 * 1024;
+/// Most that is read of a page of a history, in bytes after decompression: other people's messages may be long.
+const LONGEST_PAGE: usize = 4 * 1024 * 1024;
+/// Pages of a history that are read for one message. More was not written in a channel for people meanwhile.
+const PAGES: usize = 10;
 
 /// Longest wait for a connection, whatever the timeout: what fails here was certainly not posted.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
@@ -105,7 +112,54 @@ impl Slack {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         let response = request.send().await.map_err(unsent)?;
-        answer::read(self.dialect, &receive(response).await)
+        answer::read(self.dialect, &receive(response, LONGEST_ANSWER).await)
+    }
+
+    /// Looks for the message whose metadata bear `key` among those posted to `channel`, the id of a conversation, after
+    /// `since`. A webhook, a missing scope or a channel too busy hide it.
+    ///
+    /// # Errors
+    ///
+    /// [`Class::Later`] where Slack cannot say now.
+    pub async fn find(&self, channel: &str, key: &str, since: Timestamp) -> Result<Trace, Error> {
+        if self.dialect == Dialect::Webhook {
+            return Ok(Trace::Hidden(
+                "an incoming webhook cannot read messages".to_owned(),
+            ));
+        }
+        let mut cursor = Some(String::new());
+        for _ in 0..PAGES {
+            let Some(from) = cursor.take() else {
+                return Ok(Trace::Absent);
+            };
+            let answer = self.page(&history::query(channel, since, &from)).await?;
+            match history::read(&answer, channel, key) {
+                Ok(Page::With(accepted)) => return Ok(Trace::Found(accepted)),
+                Ok(Page::Without { next }) => cursor = next,
+                Err(error) if error.class == Class::Never => return Ok(Trace::Hidden(error.what)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(match cursor {
+            None => Trace::Absent,
+            Some(_) => Trace::Hidden("too much was written in the channel meanwhile".to_owned()),
+        })
+    }
+
+    async fn page(&self, query: &[(&str, String)]) -> Result<Answer, Error> {
+        let url = self.url.join("conversations.history").map_err(|_| {
+            let what = "cannot read the channel's history: slack.base_url takes no method";
+            Error::new(Class::Never, what)
+        })?;
+        let mut request = self.client.get(url).query(query);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        let response = request.send().await.map_err(|error| {
+            let what = format!("cannot read the channel's history: {}", causes(error));
+            Error::new(Class::Later, what)
+        })?;
+        Ok(receive(response, LONGEST_PAGE).await)
     }
 
     /// A webhook takes neither a channel nor metadata.
@@ -235,18 +289,18 @@ fn causes(error: reqwest::Error) -> String {
     text
 }
 
-async fn receive(mut response: Response) -> Answer {
+async fn receive(mut response: Response, longest: usize) -> Answer {
     Answer {
         status: response.status().as_u16(),
         retry_after: retry_after(response.headers()),
-        body: read_body(&mut response).await,
+        body: read_body(&mut response, longest).await,
     }
 }
 
-async fn read_body(response: &mut Response) -> Option<Vec<u8>> {
+async fn read_body(response: &mut Response, longest: usize) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
+        if body.len() + chunk.len() > longest {
             return None;
         }
         body.extend_from_slice(&chunk);

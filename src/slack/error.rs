@@ -28,6 +28,11 @@ pub struct Error {
 }
 
 impl Error {
+    /// Whether Slack refused the message for its metadata, without which it may be sent all the same.
+    pub fn is_about_metadata(&self) -> bool {
+        self.class == Class::Payload && self.what.contains("metadata")
+    }
+
     pub(super) fn new(class: Class, what: impl Into<String>) -> Self {
         Self {
             class,

@@ -5,6 +5,7 @@ mod blindness;
 mod cli;
 mod coverage;
 mod daemon;
+mod delivery;
 mod digests;
 mod rates;
 mod servers;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 /// The sum over all blocks that Slack is known to take (slackapi/bolt-js #2867), in characters.
 const BLOCKS_CHARS: usize = 9_000;
+const KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
 fn alert() -> Message {
     let lines = [
@@ -105,7 +106,7 @@ fn assert_sound(payload: &Value) {
 
 #[test]
 fn an_alert_is_a_header_its_lines_and_small_print() {
-    let payload = payload(&alert(), Some("7k2m"));
+    let payload = payload(&alert(), Some("7k2m"), KEY);
     assert_sound(&payload);
     let blocks = &payload["blocks"];
     assert_eq!(
@@ -119,30 +120,37 @@ fn an_alert_is_a_header_its_lines_and_small_print() {
         Some(3)
     );
     assert_eq!(blocks[2]["elements"][0]["text"], "7k2m · Europe/Vienna");
-    assert_eq!(payload["metadata"]["event_payload"]["incident"], "7k2m");
+    assert_eq!(
+        payload["metadata"],
+        json!({"event_type": "hushwatch", "event_payload": {"delivery": KEY, "incident": "7k2m"}})
+    );
 }
 
 #[test]
 fn a_notification_begins_with_severity_what_and_where() {
-    let payload = payload(&alert(), None);
+    let payload = payload(&alert(), None, KEY);
     let text = payload["text"].as_str().expect("a text");
     assert!(text.starts_with("🟠 WARN: shop/outbound: bounce_rate 6.1 %\n6 of 98"));
 }
 
 #[test]
 fn a_message_without_lines_is_a_header_alone() {
-    let payload = payload(&bare(), None);
+    let payload = payload(&bare(), None, KEY);
     assert_sound(&payload);
     assert_eq!(payload["blocks"].as_array().map(Vec::len), Some(1));
-    assert_eq!(payload.get("metadata"), None);
+    assert_eq!(
+        payload["metadata"]["event_payload"],
+        json!({"delivery": KEY}),
+        "it can be found again without an incident"
+    );
 }
 
 #[test]
 fn the_incident_is_named_even_where_the_message_does_not() {
     let message = full();
     for payload in [
-        payload(&message, Some("7k2m")),
-        plain(&message, Some("7k2m")),
+        payload(&message, Some("7k2m"), KEY),
+        plain(&message, Some("7k2m"), Some(KEY)),
     ] {
         assert_sound(&payload);
         assert!(
@@ -152,14 +160,14 @@ fn the_incident_is_named_even_where_the_message_does_not() {
         );
     }
     assert_eq!(
-        payload(&bare(), Some("7k2m"))["blocks"][1]["elements"][0]["text"],
+        payload(&bare(), Some("7k2m"), KEY)["blocks"][1]["elements"][0]["text"],
         "incident 7k2m"
     );
 }
 
 #[test]
 fn an_id_within_another_word_does_not_name_the_incident() {
-    let payload = payload(&alert(), Some("7k2"));
+    let payload = payload(&alert(), Some("7k2"), KEY);
     assert_eq!(
         payload["blocks"][2]["elements"][0]["text"],
         "7k2m · Europe/Vienna · incident 7k2"
@@ -168,7 +176,7 @@ fn an_id_within_another_word_does_not_name_the_incident() {
 
 #[test]
 fn hostile_text_stays_text() {
-    let payload = payload(&hostile(), Some("<!channel>\n"));
+    let payload = payload(&hostile(), Some("<!channel>\n"), KEY);
     assert_sound(&payload);
     assert!(
         payload["text"]
@@ -179,10 +187,13 @@ fn hostile_text_stays_text() {
 }
 
 #[test]
-fn the_plain_form_has_no_blocks_and_no_metadata() {
-    let payload = plain(&alert(), Some("7k2m"));
-    assert_sound(&payload);
-    assert!(payload.get("blocks").is_none() && payload.get("metadata").is_none());
+fn the_plain_form_has_no_blocks_and_metadata_only_with_a_key() {
+    for key in [Some(KEY), None] {
+        let payload = plain(&alert(), Some("7k2m"), key);
+        assert_sound(&payload);
+        assert_eq!(payload.get("blocks"), None);
+        assert_eq!(payload.get("metadata").is_some(), key.is_some());
+    }
 }
 
 /// Not a fact but a door: with `HUSHWATCH_DUMP_DIR` set, samples are written there for an independent validator.
@@ -199,8 +210,8 @@ fn samples_are_written_where_they_are_asked_for() {
     ];
     for (name, message) in samples {
         for (form, json) in [
-            ("blocks", payload(&message, Some("7k2m"))),
-            ("plain", plain(&message, Some("7k2m"))),
+            ("blocks", payload(&message, Some("7k2m"), KEY)),
+            ("plain", plain(&message, Some("7k2m"), Some(KEY))),
         ] {
             let path = Path::new(&dir).join(format!("{name}-{form}.json"));
             std::fs::write(path, json.to_string()).expect("a writable folder");
@@ -246,7 +257,7 @@ proptest! {
         incident in prop::option::of(foreign()),
     ) {
         let message = Message::new(tone, &headline, lines, &footer);
-        assert_sound(&payload(&message, incident.as_deref()));
-        assert_sound(&plain(&message, incident.as_deref()));
+        assert_sound(&payload(&message, incident.as_deref(), KEY));
+        assert_sound(&plain(&message, incident.as_deref(), Some(KEY)));
     }
 }

@@ -1,0 +1,123 @@
+//! A message of which nobody knows whether Slack took it.
+
+use hushwatch::model::{HOUR, Timestamp};
+use hushwatch::sim::slack::Fault;
+use hushwatch::sim::{self, Plan};
+
+use crate::world::{Cycle, Process, World, at};
+
+/// One alert, which met `fault` when it was sent.
+fn after(fault: impl Into<Fault>, prepare: impl FnOnce(&mut World)) -> World {
+    let mut world = World::new(Process::New, "");
+    prepare(&mut world);
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    let fault = Plan::next(1, fault);
+    world.slack.fail(fault.clone().on("chat.postMessage"));
+    world.slack.fail(fault.on("/services"));
+    let cycle = world.cycle(first());
+    assert_eq!(pending(&cycle), 1, "{}", cycle.stderr);
+    world.slack.clear_faults();
+    world
+}
+
+fn first() -> Timestamp {
+    at("2026-03-03T10:00:00Z")
+}
+
+fn pending(cycle: &Cycle) -> u64 {
+    cycle.report["notices"]["pending"]
+        .as_u64()
+        .expect("a count")
+}
+
+/// The next cycle, which must leave nothing pending; what it said.
+fn next(world: &mut World) -> String {
+    let cycle = world.cycle(first() + HOUR);
+    assert_eq!(pending(&cycle), 0, "{}", cycle.stderr);
+    cycle.stderr
+}
+
+#[test]
+fn what_slack_took_without_an_answer_is_found_and_not_sent_again() {
+    for fault in [Fault::AcceptThenReset, Fault::AcceptThenHang] {
+        let mut world = after(fault, |_| {});
+        let said = next(&mut world);
+        assert_eq!(world.alerts().len(), 1);
+        assert_eq!(world.slack.count("chat.postMessage"), 1);
+        assert!(!said.contains("twice"), "{said}");
+        next(&mut world);
+        assert_eq!(world.slack.count("history"), 1, "it is settled");
+    }
+}
+
+#[test]
+fn what_slack_did_not_take_is_looked_up_and_sent() {
+    for fault in [sim::Fault::Reset, sim::Fault::Hang] {
+        let mut world = after(fault, |_| {});
+        next(&mut world);
+        assert_eq!(world.alerts().len(), 1);
+        assert_eq!(world.slack.count("history"), 1);
+    }
+}
+
+#[test]
+fn a_direct_message_is_looked_up_in_its_conversation() {
+    let mut world = after(Fault::AcceptThenReset, |world| {
+        world.slack.add_channel("U0OPERATOR");
+        world.env("SLACK_OPERATOR_DM_CHANNEL", "U0OPERATOR");
+        let first = world.run(&["digest", "--force", "--now", "2026-03-03T09:00:00Z"]);
+        assert_eq!(first.code, 0, "{}", first.stderr);
+        assert_eq!(world.slack.take().len(), 1, "it landed in D0OPERATOR");
+    });
+    next(&mut world);
+    assert_eq!(world.alerts().len(), 1);
+    assert_eq!(world.slack.count("history?channel=D0OPERATOR"), 1);
+}
+
+#[test]
+fn where_it_cannot_be_looked_up_it_is_sent_again_under_its_incident_and_the_remedy_is_named() {
+    for webhook in [false, true] {
+        let mut world = after(Fault::AcceptThenReset, |world| {
+            world.slack.show_history(false);
+            if webhook {
+                world.env("SLACK_BOT_TOKEN", "");
+                world.env("SLACK_OPERATOR_DM_CHANNEL", "");
+                world.env("SLACK_WEBHOOK_URL", &world.slack.webhook_url());
+            }
+        });
+        let said = next(&mut world);
+        let told = world.slack.take();
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[0].plain, told[1].plain);
+        assert!(told[0].plain.contains("incident "), "{}", told[0].plain);
+        assert_eq!(said.matches("may be told twice").count(), 1, "{said}");
+        assert!(said.contains("scope channels:history"), "{said}");
+    }
+}
+
+#[test]
+fn while_slack_cannot_be_asked_a_fresh_doubt_waits() {
+    let mut world = after(Fault::AcceptThenReset, |_| {});
+    world
+        .slack
+        .fail(Plan::always(sim::Fault::Status(503)).on("history"));
+    let cycle = world.cycle(first() + HOUR);
+    assert_eq!((cycle.code, pending(&cycle)), (1, 1), "{}", cycle.stderr);
+    assert_eq!(world.slack.count("chat.postMessage"), 1);
+    world.slack.clear_faults();
+    next(&mut world);
+    assert_eq!(world.alerts().len(), 1);
+}
+
+#[test]
+fn metadata_that_slack_refuses_do_not_keep_a_message_back() {
+    let mut world = World::new(Process::New, "");
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    world
+        .slack
+        .next(1, Fault::slack_error("invalid_metadata_format"));
+    let cycle = world.cycle(first());
+    assert_eq!(pending(&cycle), 0, "{}", cycle.stderr);
+    let told = world.slack.take();
+    assert_eq!((told.len(), told[0].metadata.clone()), (1, None));
+}
