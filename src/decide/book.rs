@@ -48,6 +48,8 @@ impl Key {
 pub struct Book {
     server: ServerName,
     latest: BTreeMap<Key, Incident>,
+    /// Those which a later one of their rule and stream followed: their steps are to be stored with them.
+    followed: Vec<Incident>,
 }
 
 impl Book {
@@ -62,12 +64,16 @@ impl Book {
                 *slot = incident;
             }
         }
-        Self { server, latest }
+        Self {
+            server,
+            latest,
+            followed: Vec::new(),
+        }
     }
 
-    /// Every incident in it.
+    /// Every incident in it, those first which another one of their rule and stream followed since.
     pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.latest.values()
+        self.followed.iter().chain(self.latest.values())
     }
 
     /// Weighs the findings of one instant, the stronger rules first, and returns the steps in that order.
@@ -195,7 +201,9 @@ impl Book {
                 );
                 if let Some((incident, taken)) = opened {
                     transitions.push(transition(&incident, taken, at));
-                    self.latest.insert(key, incident);
+                    let before = self.latest.insert(key, incident.clone());
+                    self.followed
+                        .extend(before.filter(|before| before.id != incident.id));
                 }
                 false
             }

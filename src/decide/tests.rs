@@ -187,6 +187,12 @@ fn a_breach_that_returns_late_is_another_incident() {
     told.bounce(2, Verdict::Within);
     assert_eq!(told.bounce(6, Verdict::Breach), ["bounce_rate opened!"]);
     assert_ne!(told.ids[0], told.ids[2]);
+    let kept: Vec<&str> = told.book.incidents().map(|i| i.id.as_str()).collect();
+    assert_eq!(
+        kept,
+        [&told.ids[0], &told.ids[2]],
+        "a gap may hold both: the steps of the first are stored too"
+    );
 }
 
 #[test]
