@@ -7,6 +7,7 @@ mod coverage;
 mod daemon;
 mod delivery;
 mod digests;
+mod kill;
 mod rates;
 mod servers;
 mod silence;

@@ -111,6 +111,30 @@ impl World {
         }
     }
 
+    /// The same Postmark, a copy of the folder and a Slack that knows nothing yet.
+    pub(crate) fn fork(&self) -> Self {
+        let slack = Slack::start().expect("slack");
+        let folder = tempfile::tempdir().expect("a folder");
+        for entry in std::fs::read_dir(self.folder.path()).expect("readable") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name");
+            std::fs::copy(&path, folder.path().join(name)).expect("copied");
+        }
+        let mut env = self.env.clone();
+        let store = folder.path().join("hushwatch.db").display().to_string();
+        env.insert("HUSHWATCH_STORE__PATH".to_owned(), store);
+        env.insert("HUSHWATCH_SLACK__BASE_URL".to_owned(), slack.base_url());
+        Self {
+            postmark: self.postmark.clone(),
+            slack,
+            shop: self.shop.clone(),
+            folder,
+            env,
+            process: self.process,
+            app: None,
+        }
+    }
+
     /// Sets a variable, or unsets it with an empty value.
     pub(crate) fn env(&mut self, name: &str, value: &str) {
         self.env.insert(name.to_owned(), value.to_owned());

@@ -1,0 +1,76 @@
+//! A tape of events with one alert of each kind, and a database that has seen none of them yet.
+
+use std::process::Stdio;
+
+use hushwatch::model::{HOUR, MINUTE, Span, Timestamp};
+use hushwatch::sim::postmark::{Mail, Profile};
+use hushwatch::sim::{Fault, Plan};
+
+use crate::kill::strike::until;
+use crate::world::{Process, World};
+
+/// What the tape holds, by a part of the line that tells of it.
+pub(crate) const EVENTS: [&str; 6] = [
+    "catch-up: 1 incident began and ended",
+    "shop/outbound: spam complaint rate",
+    "shop/outbound: bounce rate",
+    "spam complaint from outside",
+    "operator address",
+    "digest",
+];
+
+/// A world whose last cycle was eight hours before `now`, and whose database was left by a process that was killed.
+pub(crate) fn stage(now: Timestamp) -> World {
+    let digest_at = (now - HOUR).to_string();
+    let mut world = World::new(
+        Process::New,
+        &format!("[digest]\nat = \"{}\"\n", &digest_at[11..16]),
+    );
+    play(&world, now);
+    let first = world.cycle(now - HOUR * 8);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    leave_a_log_behind(&mut world, now - HOUR * 8 + MINUTE * 5);
+    assert_eq!(world.slack.messages(), [], "nothing happened yet");
+    world
+}
+
+fn play(world: &World, now: Timestamp) {
+    let shop = &world.shop;
+    let quiet = Profile::constant(30.0).without_bounces();
+    shop.generate(
+        "outbound",
+        Span::new(now - HOUR * 20, now + HOUR * 9),
+        &quiet,
+    );
+    let hidden = Span::new(now - HOUR * 7, now - HOUR * 6);
+    shop.bounce_wave("outbound", hidden, 0.5, "Blocked");
+    let standing = Span::new(now - HOUR, now + HOUR * 9);
+    shop.bounce_wave("outbound", standing, 0.4, "Blocked");
+    shop.complaints("outbound", now - MINUTE * 40, 1, "example.net");
+    let sent = now - MINUTE * 30;
+    let to_operator = Mail::new("outbound", sent, "ops@example.com");
+    shop.push(to_operator.bounced("HardBounce", sent + MINUTE));
+}
+
+/// A cycle that is killed at its very end: what it wrote is in the write-ahead log alone, to which later ones append.
+fn leave_a_log_behind(world: &mut World, now: Timestamp) {
+    world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
+    world.slack.fail_pings(Plan::always(Fault::Hang));
+    world.postmark.set_now(now);
+    let mut check = world
+        .command(&["check", "--now", &now.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    until("the heartbeat", || world.slack.count("/ping") > 0);
+    check.kill().expect("killed");
+    check.wait().expect("ended");
+    assert!(log_length(world) > 0, "the log is left");
+}
+
+/// Bytes in the write-ahead log.
+pub(crate) fn log_length(world: &World) -> u64 {
+    let log = world.folder.path().join("hushwatch.db-wal");
+    std::fs::metadata(log).map_or(0, |log| log.len())
+}

@@ -1,0 +1,195 @@
+//! How a process dies: at a request that a service saw, or at a write to the database.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hushwatch::model::Timestamp;
+use hushwatch::sim::slack::Fault;
+use hushwatch::sim::{self, Plan};
+
+use crate::kill::stage::log_length;
+use crate::world::World;
+
+/// The signal that ends a process which writes beyond the limit of a file's size. As with SIGKILL, none of its code runs.
+const SIGXFSZ: i32 = 25;
+/// Units of `ulimit -f` (POSIX), in bytes.
+const LIMIT_UNIT: u64 = 512;
+/// What a page takes in `SQLite`'s write-ahead log.
+pub(crate) const FRAME: u64 = 24 + 4096;
+
+/// Whose request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Postmark,
+    Slack,
+    Heartbeat,
+}
+
+/// When, of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// It came in; nothing came of it, and no answer went out.
+    Received,
+    /// Slack posted the message, and no answer went out.
+    Taken,
+    /// So long after the answer.
+    Answered(Duration),
+}
+
+/// Where a process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strike {
+    /// SIGKILL at a request, counted from 0 for each service.
+    Request(Service, u32, Moment),
+    /// At the first byte that makes the write-ahead log so much longer than it was: within a page, so that each limit falls
+    /// between other commits.
+    Write(u64),
+}
+
+/// What runs a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// `check`, which takes this for the present.
+    Check(Timestamp),
+    /// The daemon, on the machine's clock.
+    Daemon,
+}
+
+/// Starts a process, lets `strike` kill it; whether it did. A process that ends its cycle first has survived.
+pub(crate) fn strike(world: &World, runner: Runner, strike: Strike) -> bool {
+    let before = |service| seen(world, service);
+    let (struck_at, delay) = match strike {
+        Strike::Request(service, nth, moment) => {
+            let first = before(service);
+            arm(world, service, nth, moment);
+            let delay = match moment {
+                Moment::Answered(delay) => delay,
+                _ => Duration::ZERO,
+            };
+            (Some((service, first + nth as usize)), delay)
+        }
+        Strike::Write(_) => (None, Duration::ZERO),
+    };
+    let pings = world.slack.pings().len();
+    let mut process = spawn(world, runner, strike);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let died = loop {
+        if let Some(status) = process.try_wait().expect("a child") {
+            break status.signal() == Some(SIGXFSZ);
+        }
+        if struck_at.is_some_and(|(service, nth)| seen(world, service) > nth) {
+            std::thread::sleep(delay);
+            break end(process);
+        }
+        if runner == Runner::Daemon && world.slack.pings().len() > pings {
+            end(process);
+            break false;
+        }
+        assert!(Instant::now() < deadline, "{strike:?} did not come");
+        std::thread::sleep(Duration::from_micros(300));
+    };
+    disarm(world);
+    died
+}
+
+/// A cycle to its end.
+pub(crate) fn cycle(world: &World, runner: Runner) {
+    let pings = world.slack.pings().len();
+    let mut process = spawn(world, runner, Strike::Write(u64::MAX));
+    if runner == Runner::Daemon {
+        until("the heartbeat", || world.slack.pings().len() > pings);
+        let id = process.id().to_string();
+        let term = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(term.expect("kill runs").success());
+    }
+    let status = process.wait().expect("a child");
+    assert!(status.code().is_some(), "{status}");
+}
+
+/// Waits, up to a minute.
+pub(crate) fn until(what: &str, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How many requests a service saw.
+pub(crate) fn seen(world: &World, service: Service) -> usize {
+    match service {
+        Service::Postmark => world.postmark.count(""),
+        Service::Slack => world.slack.count("/api/") + world.slack.count("/services/"),
+        Service::Heartbeat => world.slack.count("/ping"),
+    }
+}
+
+fn arm(world: &World, service: Service, nth: u32, moment: Moment) {
+    let fault = match moment {
+        Moment::Received => Fault::Wire(sim::Fault::Hang),
+        Moment::Taken => Fault::AcceptThenHang,
+        Moment::Answered(_) => return,
+    };
+    match service {
+        Service::Postmark => {
+            world
+                .postmark
+                .fail(Plan::next(1, sim::Fault::Hang).after(nth));
+        }
+        Service::Slack => world.slack.fail(Plan::next(1, fault).after(nth)),
+        Service::Heartbeat => world.slack.fail_pings(Plan::next(1, fault).after(nth)),
+    }
+}
+
+/// Ends what `arm` began; an outage that was there before is put back by who made it.
+fn disarm(world: &World) {
+    world.postmark.clear_faults();
+    world.slack.clear_faults();
+}
+
+fn spawn(world: &World, runner: Runner, strike: Strike) -> Child {
+    let now;
+    let args: &[&str] = match runner {
+        Runner::Check(at) => {
+            world.postmark.set_now(at);
+            now = at.to_string();
+            &["check", "--now", &now]
+        }
+        Runner::Daemon => {
+            world.postmark.set_now(hushwatch::clock::now());
+            &["run"]
+        }
+    };
+    world.slack.set_now(hushwatch::clock::now());
+    let mut command = match strike {
+        Strike::Write(beyond) if beyond < u64::MAX => limited(world, args, beyond),
+        _ => world.command(args),
+    };
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("started")
+}
+
+/// The command under a shell's limit on the size of files, and without core dumps.
+fn limited(world: &World, args: &[&str], beyond: u64) -> Command {
+    let bare = world.command(args);
+    let limit = (log_length(world) + beyond) / LIMIT_UNIT;
+    let mut command = Command::new("/bin/sh");
+    command
+        .arg("-c")
+        .arg(format!(
+            "ulimit -c 0; ulimit -f {limit}; exec \"$0\" \"$@\""
+        ))
+        .arg(bare.get_program())
+        .args(bare.get_args())
+        .current_dir(world.folder.path())
+        .env_clear();
+    command.envs(bare.get_envs().filter_map(|(k, v)| Some((k, v?))));
+    command
+}
+
+fn end(mut process: Child) -> bool {
+    process.kill().expect("killed");
+    process.wait().expect("ended");
+    true
+}
