@@ -1,8 +1,14 @@
 //! A message of which nobody knows whether Slack took it.
 
-use hushwatch::model::{HOUR, Timestamp};
-use hushwatch::sim::slack::Fault;
+use std::time::Duration;
+
+use hushwatch::clock;
+use hushwatch::model::{HOUR, MINUTE, Timestamp};
+use hushwatch::secret::Secret;
+use hushwatch::sim::slack::{CHANNEL, Fault, Slack};
 use hushwatch::sim::{self, Plan};
+use hushwatch::slack::{self, Sink, Trace};
+use serde_json::json;
 
 use crate::world::{Cycle, Process, World, at};
 
@@ -120,4 +126,58 @@ fn metadata_that_slack_refuses_do_not_keep_a_message_back() {
     assert_eq!(pending(&cycle), 0, "{}", cycle.stderr);
     let told = world.slack.take();
     assert_eq!((told.len(), told[0].metadata.clone()), (1, None));
+}
+
+/// A bot's client, in a channel where `noise` messages of others came after ours.
+async fn busy(noise: usize) -> (Slack, slack::Slack) {
+    let channel = Slack::start().expect("slack");
+    channel.set_now(clock::now());
+    let sink = Sink::Bot {
+        token: Secret::new(&channel.bot_token()).expect("not empty"),
+        base_url: channel.base_url(),
+    };
+    let client = slack::Slack::new(sink, Duration::from_secs(5)).expect("a client");
+    let ours = json!({"text": "ours", "metadata": {"event_type": "hushwatch", "event_payload": {"delivery": "key"}}});
+    let others = json!({"text": "key"});
+    for payload in std::iter::once(&ours).chain(std::iter::repeat_n(&others, noise)) {
+        let posted = client.post(Some(CHANNEL), payload).await;
+        posted.expect("posted");
+    }
+    (channel, client)
+}
+
+#[tokio::test]
+async fn a_history_is_read_page_by_page_up_to_a_limit() {
+    let since = clock::now() - MINUTE;
+    for (noise, pages) in [(0, 1), (99, 1), (100, 2), (250, 3)] {
+        let (channel, client) = busy(noise).await;
+        let trace = client.find(CHANNEL, "key", since).await;
+        assert!(matches!(trace, Ok(Trace::Found(_))), "{noise}: {trace:?}");
+        assert_eq!(channel.count("history"), pages);
+    }
+    let (channel, client) = busy(1_000).await;
+    let trace = client.find(CHANNEL, "key", since).await;
+    assert!(matches!(trace, Ok(Trace::Hidden(_))), "{trace:?}");
+    assert_eq!(channel.count("history"), 10);
+}
+
+#[tokio::test]
+async fn what_is_older_than_the_attempt_or_bears_another_key_is_not_it() {
+    let (_channel, client) = busy(150).await;
+    let (before, after) = (clock::now() - MINUTE, clock::now() + MINUTE);
+    assert_eq!(client.find(CHANNEL, "key", after).await, Ok(Trace::Absent));
+    assert_eq!(
+        client.find(CHANNEL, "other", before).await,
+        Ok(Trace::Absent)
+    );
+}
+
+#[tokio::test]
+async fn a_name_or_a_user_has_no_history() {
+    let (_channel, client) = busy(0).await;
+    for place in ["#operators", "U0OPERATOR", ""] {
+        let trace = client.find(place, "key", clock::now()).await;
+        let hidden = matches!(&trace, Ok(Trace::Hidden(why)) if why.contains("channel_not_found"));
+        assert!(hidden, "{trace:?}");
+    }
 }

@@ -31,6 +31,15 @@ pub(crate) enum Outage {
     TakesAndResets,
 }
 
+/// When `check` comes again after a death.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// For the same instant.
+    AtOnce,
+    /// An hour later, as from cron.
+    AnHour,
+}
+
 /// What happens.
 #[derive(Clone, Debug)]
 pub(crate) struct Course {
@@ -38,6 +47,7 @@ pub(crate) struct Course {
     pub(crate) door: Door,
     pub(crate) outage: Outage,
     pub(crate) strikes: Vec<Strike>,
+    pub(crate) after: After,
 }
 
 /// What a process left behind when it died.
@@ -49,6 +59,8 @@ pub(crate) struct Death {
     pub(crate) pending: Vec<String>,
     /// Incidents that were committed.
     pub(crate) incidents: Vec<String>,
+    /// Their steps, each with its instant and whether it is told, in the order of judging.
+    pub(crate) steps: Vec<String>,
 }
 
 /// What came of a course.
@@ -81,7 +93,9 @@ pub(crate) fn play(stage: &World, course: &Course, sabotage: &str) -> Log {
         if strike(&world, runner, *one) {
             deaths.push(left_behind(&world));
         }
-        runner = later(runner);
+        if course.after == After::AnHour {
+            runner = later(runner);
+        }
     }
     if course.outage != Outage::None {
         begin(&world, course.outage);
@@ -174,6 +188,9 @@ fn left_behind(world: &World) -> Death {
         posted: world.slack.messages().len(),
         pending: texts.iter().map(|text| first_line(text)).collect(),
         incidents: read("SELECT id FROM incidents"),
+        steps: read(
+            "SELECT at || ' ' || incident || ' ' || step || ' ' || told FROM transitions ORDER BY seq",
+        ),
     }
 }
 

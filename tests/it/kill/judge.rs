@@ -82,6 +82,9 @@ fn forgotten(log: &Log) -> Vec<String> {
         let lost = death.incidents.iter();
         let lost = lost.filter(|id| !log.end.incidents.contains(id));
         faults.extend(lost.map(|id| format!("incident forgotten: {id}")));
+        if !log.end.steps.starts_with(&death.steps) {
+            faults.push(format!("steps rewritten: {:?}", death.steps));
+        }
         let untold = death.pending.iter().filter(untold);
         faults.extend(untold.map(|line| format!("committed and never told: {line}")));
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::kill::course::{Course, Door, Log, Outage, play};
+use crate::kill::course::{After, Course, Door, Log, Outage, play};
 use crate::kill::judge::judge;
 use crate::kill::stage::stage;
 use crate::kill::strike::{FRAME, Moment, Runner, Service, Strike};
@@ -46,6 +46,23 @@ fn a_daemon_that_is_killed_at_any_write_tells_everything_and_repeats_only_the_un
 fn deaths_in_a_row_tell_everything_and_repeat_only_the_unknowable() {
     in_a_row(check(), 15).play("check, up to four in a row");
     in_a_row(Runner::Daemon, 5).play("run, up to four in a row");
+}
+
+#[test]
+fn deaths_change_no_incident_that_is_judged_at_the_same_instants() {
+    let (mut matrix, mut random) = (in_a_row(check(), 12), seed());
+    matrix.courses.iter_mut().for_each(|course| {
+        course.after = After::AtOnce;
+        course.outage = Outage::None;
+        course.strikes.truncate(random.usize(1..=4));
+    });
+    let unharmed = reference(&matrix.stage, check()).end.steps;
+    assert_eq!(unharmed.len(), 6, "{unharmed:?}");
+    for course in &matrix.courses {
+        let log = play(&matrix.stage, course, "");
+        assert_eq!(log.end.steps, unharmed, "{course:?}");
+        assert_eq!(judge(&log).faults, Vec::<String>::new(), "{course:?}");
+    }
 }
 
 /// Triggers make the outbox of the unchanged binary a broken one; the same judge has to see it.
@@ -209,6 +226,7 @@ fn in_a_row(runner: Runner, sample: usize) -> Matrix {
             strikes: strikes.collect(),
             door: DOORS[random.usize(..DOORS.len())],
             outage: OUTAGES[random.usize(..OUTAGES.len())],
+            after: After::AnHour,
         });
     }
     Matrix {
@@ -240,6 +258,7 @@ fn everywhere(runner: Runner, strikes: Vec<Strike>) -> impl Iterator<Item = Cour
             door,
             outage,
             strikes: strikes.clone(),
+            after: After::AnHour,
         })
     })
 }
@@ -264,6 +283,7 @@ fn reference(stage: &World, runner: Runner) -> Log {
         door: Door::Bot,
         outage: Outage::None,
         strikes: Vec::new(),
+        after: After::AtOnce,
     };
     let log = play(stage, &course, "");
     let verdict = judge(&log);
