@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::bomb;
 use super::http::{Reply, Wire};
 
 /// Something that goes wrong between a service and its client.
@@ -41,6 +42,10 @@ pub enum Fault {
     Drip(Duration),
     /// A body that begins like JSON and never ends.
     Endless,
+    /// A small body that gzip blows up to 64 MiB of blanks.
+    Bomb,
+    /// 200 with lists of so many empty items each: three bytes on the wire, a hundred in memory.
+    Flood(usize),
     /// 302 to this address.
     Redirect(String),
     /// What a wrong token gets.
@@ -70,6 +75,8 @@ impl Fault {
             Self::Hang => Reply::default().on_wire(Wire::Hang),
             Self::Drip(pause) => honest().on_wire(Wire::Drip(*pause)),
             Self::Endless => Reply::json(200, r#"{"TotalCount":1,"#).on_wire(Wire::Endless),
+            Self::Bomb => bomb::reply(64 << 20),
+            Self::Flood(items) => Reply::json(200, flood(*items)),
             Self::Redirect(to) => Reply::of(302, "text/html", PAGE).with_header("Location", to),
             Self::WrongToken => refuse(401, None),
         }
@@ -79,6 +86,14 @@ impl Fault {
 const PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>\r\n";
 
 const WRONG_TYPES: &str = r#"{"TotalCount":"a few","Messages":{"0":null},"Bounces":7,"MessageStreams":"none","MessageEvents":true,"ok":"yes","ts":1}"#;
+
+/// Lists under every name that a client may look for.
+fn flood(items: usize) -> String {
+    let list = format!("[{}{{}}]", "{},".repeat(items.saturating_sub(1)));
+    let lists = ["Messages", "Bounces", "MessageStreams", "MessageEvents"];
+    let lists = lists.map(|name| format!(r#""{name}":{list}"#)).join(",");
+    format!(r#"{{"TotalCount":1,"MessageID":"flood",{lists}}}"#)
+}
 
 fn too_many(refuse: Refuse, retry_after: Option<&str>) -> Reply {
     let reply = refuse(429, None);

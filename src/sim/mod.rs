@@ -6,10 +6,12 @@
 //! | file | what it is |
 //! |---|---|
 //! | `http` | a small HTTP/1.1 server that can also cut, drip, hang and never end |
+//! | `bomb` | few bytes that gzip blows up |
 //! | [`Fault`], [`Plan`] | what goes wrong, when, and how often |
 //! | [`postmark`] | the ledger of mails and its endpoints |
 //! | [`slack`] | channels, their messages, and the limits of a payload |
 
+mod bomb;
 mod fault;
 mod http;
 pub mod postmark;
