@@ -8,6 +8,7 @@ mod daemon;
 mod delivery;
 mod digests;
 mod kill;
+mod faults;
 mod rates;
 mod servers;
 mod silence;

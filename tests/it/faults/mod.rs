@@ -1,0 +1,366 @@
+//! The fault matrix: every fault of Postmark and of Slack, alone and in pairs, against what must hold of each.
+//!
+//! A part of it runs with every `cargo test`; all of it with `HUSHWATCH_MATRIX=full cargo test --test it matrix`.
+
+mod books;
+mod peers;
+mod scene;
+mod table;
+
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::world::Process;
+use hushwatch::sim::Fault;
+use scene::{STRUCK, Scene};
+use table::{Case, Fate, Meaning, SlackCase, Strike};
+
+/// Runs at the same time: most of the slow ones wait.
+const AT_ONCE: usize = 6;
+/// What a fault can be confined to. All of it, then each endpoint.
+const PARTS: [&str; 5] = [
+    "",
+    "/message-streams",
+    "/messages/outbound?",
+    "/bounces?",
+    "/details",
+];
+
+fn is_full() -> bool {
+    std::env::var("HUSHWATCH_MATRIX").is_ok_and(|value| value == "full")
+}
+
+/// Counts of the full run, past the capture of a test that passes.
+fn report(text: &str) {
+    if is_full() {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+}
+
+/// Every run of the whole matrix, or those at every `step`th place, and none that costs time-outs.
+fn chosen<T>(all: Vec<T>, step: usize, is_slow: impl Fn(&T) -> bool) -> Vec<T> {
+    if is_full() {
+        return all;
+    }
+    all.into_iter()
+        .filter(|one| !is_slow(one))
+        .step_by(step)
+        .collect()
+}
+
+/// Runs each in a thread of a few, and fails with everything that did not hold.
+fn run_all<T: Sync>(what: &str, runs: &[T], run: impl Fn(&T) -> Vec<String> + Sync) {
+    let started = std::time::Instant::now();
+    scene::control();
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(runs.len()) {
+            scope.spawn(|| {
+                while let Some(one) = runs.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let found = run(one);
+                    wrong.lock().expect("nobody panics with it").extend(found);
+                }
+            });
+        }
+    });
+    peers::nothing_was_heard();
+    let wrong = wrong.into_inner().expect("nobody panics with it");
+    report(&format!(
+        "matrix: {what}: {} runs in {:?}, {} facts broken",
+        runs.len(),
+        started.elapsed(),
+        wrong.len()
+    ));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A Postmark fault that strikes `part` in both cycles.
+fn postmark_fault(case: &Case, part: &str, process: Process) -> Vec<String> {
+    let mut scene = Scene::new(format!("{} on `{part}`", case.name), process);
+    scene.strike_postmark(&case.strike, part, None);
+    let meaning = if part == "/details" {
+        Meaning::Harmless
+    } else {
+        case.meaning
+    };
+    for instant in STRUCK {
+        let cycle = scene.struck(instant, i32::from(meaning != Meaning::Harmless));
+        scene.told_as(meaning, &cycle, instant);
+        for (kind, path) in [
+            ("messages", "/messages/outbound?"),
+            ("bounces", "/bounces?"),
+        ] {
+            let unread = meaning != Meaning::Harmless
+                && (part.is_empty() || part == "/message-streams" || part == path);
+            let claimed = scene.books().claimed("outbound", kind);
+            scene.must(!unread || claimed == scene::before(), || {
+                format!("{kind} are claimed up to {claimed} at {instant}")
+            });
+        }
+    }
+    scene.heal(false);
+    scene.recovers();
+    scene.end()
+}
+
+/// A Postmark fault that strikes one request of `part`: what may pass is asked again at once.
+fn postmark_hiccup(case: &Case, part: &str) -> Vec<String> {
+    let mut scene = Scene::new(format!("{} once on `{part}`", case.name), Process::One);
+    scene.strike_postmark(&case.strike, part, Some(1));
+    let is_over = case.passing || case.meaning == Meaning::Harmless || part == "/details";
+    scene.struck(STRUCK[0], i32::from(!is_over));
+    scene.heal(false);
+    scene.struck(STRUCK[1], 0);
+    scene.recovers();
+    scene.end()
+}
+
+/// A Slack fault in both cycles.
+fn slack_fault(case: &SlackCase, is_webhook: bool, process: Process) -> Vec<String> {
+    let door = if is_webhook { "webhook" } else { "bot" };
+    let mut scene = Scene::new(format!("Slack {} by {door}", case.name), process);
+    if is_webhook {
+        scene.use_webhook();
+    }
+    scene.strike_slack(&case.strike, case.fate, is_webhook);
+    for instant in STRUCK {
+        let before = scene.world.slack.messages().len();
+        let cycle = scene.struck(instant, i32::from(case.fate != Fate::Accepted));
+        let sent = scene.world.slack.messages().len() - before;
+        let pending = cycle.report["notices"]["pending"].as_u64();
+        let is_first = instant == STRUCK[0];
+        let (accepted, waiting) = match case.fate {
+            Fate::Accepted => (usize::from(is_first), 0),
+            Fate::Refused => (0, 1),
+            Fate::Unknowable => (sent.min(1), 1),
+        };
+        scene.must(sent == accepted && pending == Some(waiting), || {
+            format!(
+                "{sent} accepted, {pending:?} pending at {instant}: {}",
+                cycle.report
+            )
+        });
+    }
+    scene.heal(is_webhook);
+    scene.recovers();
+    scene.end()
+}
+
+/// Two faults at once: of two endpoints of Postmark, or of Postmark and Slack.
+fn pair(one: &(Case, &'static str), other: &Other) -> Vec<String> {
+    let (case, part) = one;
+    let mut scene = Scene::new(
+        format!("{} on `{part}` with {other:?}", case.name),
+        Process::One,
+    );
+    let mut meanings = vec![(case.meaning, *part)];
+    scene.strike_postmark(&case.strike, part, None);
+    match other {
+        Other::Postmark(second, other) => {
+            scene.strike_postmark(&second.strike, other, None);
+            meanings.push((second.meaning, other));
+        }
+        Other::Slack(second) => scene.strike_slack(&second.strike, second.fate, false),
+    }
+    let blinds = meanings
+        .iter()
+        .any(|(meaning, part)| *meaning != Meaning::Harmless && *part != "/details");
+    let holds_up = matches!(other, Other::Slack(second) if second.fate != Fate::Accepted);
+    for instant in STRUCK {
+        let cycle = scene.observed(instant);
+        let pending = cycle.report["notices"]["pending"].as_u64().unwrap_or(0);
+        scene.must(pending == 0 || holds_up, || {
+            format!("{pending} pending at {instant}")
+        });
+        let code = i32::from(blinds || pending > 0);
+        scene.must(cycle.code == code, || {
+            format!(
+                "exit {} instead of {code} at {instant}: {}",
+                cycle.code, cycle.report["errors"]
+            )
+        });
+    }
+    scene.heal(false);
+    scene.recovers();
+    scene.end()
+}
+
+#[derive(Clone, Debug)]
+enum Other {
+    Postmark(Case, &'static str),
+    Slack(SlackCase),
+}
+
+#[test]
+fn matrix_every_fault_of_postmark_is_seen_told_and_repaired() {
+    let mut runs = Vec::new();
+    for case in table::postmark() {
+        let parts = match case.strike {
+            Strike::Fault(_) => &PARTS[..],
+            Strike::Place(_) => &PARTS[..1],
+        };
+        runs.extend(parts.iter().map(|part| (case.clone(), *part)));
+    }
+    let runs = chosen(runs, 13, |(case, _)| case.slow);
+    run_all("faults of Postmark in two cycles", &runs, |(case, part)| {
+        postmark_fault(case, part, Process::One)
+    });
+}
+
+#[test]
+fn matrix_one_bad_answer_of_postmark_is_asked_again_where_it_may_pass() {
+    let mut runs = Vec::new();
+    for case in table::postmark() {
+        if matches!(case.strike, Strike::Fault(_)) {
+            runs.extend(PARTS[1..].iter().map(|part| (case.clone(), *part)));
+        }
+    }
+    let runs = chosen(runs, 29, |(case, _)| case.slow);
+    run_all("single bad answers of Postmark", &runs, |(case, part)| {
+        postmark_hiccup(case, part)
+    });
+}
+
+#[test]
+fn matrix_every_fault_of_slack_keeps_the_message_for_later() {
+    let all = table::slack();
+    let runs: Vec<_> = all
+        .into_iter()
+        .flat_map(|case| [(case.clone(), false), (case, true)])
+        .collect();
+    let runs = chosen(runs, 11, |(case, _)| case.slow);
+    run_all("faults of Slack", &runs, |(case, is_webhook)| {
+        slack_fault(case, *is_webhook, Process::One)
+    });
+}
+
+#[test]
+fn matrix_faults_in_pairs() {
+    let seed = std::env::var("HUSHWATCH_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1);
+    let mut draw = fastrand::Rng::with_seed(seed);
+    let (of_postmark, of_slack) = (table::postmark(), table::slack());
+    let mut runs = Vec::new();
+    for _ in 0..if is_full() { 240 } else { 90 } {
+        let mut case = || of_postmark[draw.usize(..of_postmark.len())].clone();
+        let (first, second) = (case(), case());
+        let slack = of_slack[draw.usize(..of_slack.len())].clone();
+        let at = draw.usize(1..PARTS.len());
+        let part = if matches!(first.strike, Strike::Place(_)) {
+            ""
+        } else {
+            PARTS[at]
+        };
+        let elsewhere = PARTS[1 + at % (PARTS.len() - 1)];
+        let is_place = matches!(second.strike, Strike::Place(_));
+        let other = if draw.bool() && !is_place {
+            Other::Postmark(second, elsewhere)
+        } else {
+            Other::Slack(slack)
+        };
+        runs.push(((first, part), other));
+    }
+    let runs = chosen(runs, 12, |((first, _), other)| {
+        first.slow
+            || matches!(other, Other::Postmark(second, _) if second.slow)
+            || matches!(other, Other::Slack(second) if second.slow)
+    });
+    run_all(
+        &format!("pairs of faults, seed {seed}"),
+        &runs,
+        |(one, other)| pair(one, other),
+    );
+}
+
+#[test]
+fn matrix_an_answer_of_postmark_cut_at_any_byte_is_no_answer() {
+    let mut scene = Scene::new("cut".to_owned(), Process::One);
+    let paths = [
+        (
+            "/message-streams",
+            "/message-streams?MessageStreamType=All&IncludeArchivedStreams=false",
+        ),
+        (
+            "messagestream=broadcast",
+            "/messages/outbound?count=500&offset=0&messagestream=broadcast",
+        ),
+    ];
+    let mut cuts = 0;
+    for (part, path) in paths {
+        let length = scene.length_of(path);
+        for end in (0..length).step_by(if is_full() { 1 } else { 1 + length / 12 }) {
+            scene.world.shop.clear_faults();
+            scene.strike_postmark(&Strike::Fault(Fault::Cut(end)), part, None);
+            let cycle = scene.struck(STRUCK[0], 1);
+            scene.told_as(Meaning::Harmless, &cycle, STRUCK[0]);
+            cuts += 1;
+        }
+    }
+    report(&format!(
+        "matrix: {cuts} places where an answer of Postmark is cut"
+    ));
+    scene.heal(false);
+    scene.struck(STRUCK[0], 0);
+    scene.struck(STRUCK[1], 0);
+    scene.recovers();
+    assert_eq!(scene.end(), Vec::<String>::new());
+}
+
+#[test]
+fn matrix_an_answer_of_slack_cut_at_any_byte_keeps_the_message_pending() {
+    let mut scene = Scene::new("cut".to_owned(), Process::One);
+    let length =
+        r#"{"channel":"C0OPERATORS","message":{"text":""},"ok":true,"ts":"1.000001"}"#.len();
+    for end in (0..length).step_by(if is_full() { 1 } else { 9 }) {
+        scene.world.slack.clear_faults();
+        scene.strike_slack(
+            &Strike::Fault(Fault::Cut(end).into()),
+            Fate::Unknowable,
+            false,
+        );
+        scene.struck(STRUCK[0], 1);
+    }
+    report(&format!(
+        "matrix: {length} places where an answer of Slack is cut"
+    ));
+    scene.attempts_unknown = length;
+    scene.heal(false);
+    scene.struck(STRUCK[0], 0);
+    scene.struck(STRUCK[1], 0);
+    scene.recovers();
+    assert_eq!(scene.end(), Vec::<String>::new());
+}
+
+#[test]
+fn matrix_faults_between_processes_of_their_own() {
+    let wanted = [
+        "cut at 20",
+        "401",
+        "gzip bomb",
+        "SelfSigned",
+        "422 code 412",
+        "429 for 7",
+    ];
+    let runs: Vec<Case> = table::postmark()
+        .into_iter()
+        .filter(|case| wanted.contains(&case.name.as_str()))
+        .collect();
+    let runs = chosen(runs, 3, |_| false);
+    run_all(
+        "faults of Postmark, a process for each cycle",
+        &runs,
+        |case| postmark_fault(case, "", Process::New),
+    );
+    let wanted = ["reset", "reset after posting", "500", "NoTls"];
+    let runs: Vec<SlackCase> = table::slack()
+        .into_iter()
+        .filter(|case| wanted.contains(&case.name.as_str()))
+        .collect();
+    let runs = chosen(runs, 2, |_| false);
+    run_all("faults of Slack, a process for each cycle", &runs, |case| {
+        slack_fault(case, false, Process::New)
+    });
+}

@@ -1,0 +1,377 @@
+//! One run with faults beside one without: two healthy cycles, two struck ones, then healthy ones to the end.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use hushwatch::model::{Span, Timestamp};
+use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::{Fault, Plan, slack};
+
+use super::books::{self, Books};
+use super::table::{Fate, Meaning, Strike};
+use crate::world::{Cycle, Process, World, at};
+
+/// The cycles that are struck: the first of them opens an incident of its own where it can see.
+pub(super) const STRUCK: [&str; 2] = ["2025-06-04T12:00:00Z", "2025-06-04T13:00:00Z"];
+/// The cycles after them.
+const HEALTHY: [&str; 4] = [
+    "2025-06-04T14:00:00Z",
+    "2025-06-04T15:00:00Z",
+    "2025-06-04T16:00:00Z",
+    "2025-06-04T17:00:00Z",
+];
+const BEFORE: [&str; 2] = ["2025-06-04T10:00:00Z", "2025-06-04T11:00:00Z"];
+
+/// A run without faults.
+pub(super) struct Control {
+    /// Holds the database as it was before the struck cycles.
+    start: PathBuf,
+    _folder: tempfile::TempDir,
+    books: BTreeMap<Timestamp, Books>,
+    steps: BTreeMap<Timestamp, Vec<String>>,
+    /// Messages by incident.
+    told: BTreeMap<String, usize>,
+}
+
+/// Computed once for all tests.
+pub(super) fn control() -> &'static Control {
+    static CONTROL: OnceLock<Control> = OnceLock::new();
+    CONTROL.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut world = world(Process::One);
+        for instant in BEFORE {
+            assert_eq!(world.cycle(at(instant)).code, 0);
+        }
+        books::copy(world.folder.path(), folder.path());
+        let (mut all, mut steps) = (BTreeMap::new(), BTreeMap::new());
+        for instant in STRUCK.iter().chain(&HEALTHY) {
+            let cycle = world.cycle(at(instant));
+            assert_eq!(cycle.code, 0, "{}", cycle.report);
+            all.insert(at(instant), Books::of(world.folder.path()));
+            steps.insert(at(instant), cycle.steps());
+        }
+        let told = told(&world);
+        assert_eq!(
+            steps[&at(STRUCK[0])],
+            ["bounce_rate opened"],
+            "the control has something to tell"
+        );
+        assert_eq!(told.values().sum::<usize>(), 2, "and it ends: {told:?}");
+        Control {
+            start: folder.path().to_owned(),
+            _folder: folder,
+            books: all,
+            steps,
+            told,
+        }
+    })
+}
+
+fn world(process: Process) -> World {
+    let world = World::new(process, "");
+    let sent = Span::new(at("2025-06-04T01:00:00Z"), at("2025-06-04T18:00:00Z"));
+    world
+        .shop
+        .generate("outbound", sent, &Profile::constant(40.0).without_bounces());
+    let wave = Span::new(at("2025-06-04T11:05:00Z"), at("2025-06-04T14:40:00Z"));
+    world.shop.bounce_wave("outbound", wave, 0.4, "Blocked");
+    world
+}
+
+/// Messages in Slack by the incident they bear.
+fn told(world: &World) -> BTreeMap<String, usize> {
+    let messages = world.slack.messages();
+    let count = |id: &String| {
+        messages
+            .iter()
+            .filter(|m| m.plain.contains(id.as_str()))
+            .count()
+    };
+    let all = books::incidents(world.folder.path());
+    all.into_iter()
+        .map(|(id, _)| (id.clone(), count(&id)))
+        .collect()
+}
+
+/// A run, and every fact that did not hold in it.
+pub(super) struct Scene {
+    pub(super) world: World,
+    name: String,
+    wrong: Vec<String>,
+    /// Attempts in each struck cycle whose end cannot be known.
+    pub(super) attempts_unknown: usize,
+}
+
+impl Scene {
+    pub(super) fn new(name: String, process: Process) -> Self {
+        let world = world(process);
+        let start = control().start.join("hushwatch.db");
+        std::fs::copy(start, world.folder.path().join("hushwatch.db")).expect("copied");
+        Self {
+            world,
+            name,
+            wrong: Vec::new(),
+            attempts_unknown: 0,
+        }
+    }
+
+    pub(super) fn must(&mut self, holds: bool, fact: impl FnOnce() -> String) {
+        if !holds {
+            self.wrong.push(format!("{}: {}", self.name, fact()));
+        }
+    }
+
+    /// Lets `strike` hit what Postmark is asked under `part` of its paths, everything where that is empty.
+    pub(super) fn strike_postmark(
+        &mut self,
+        strike: &Strike<Fault>,
+        part: &str,
+        times: Option<u32>,
+    ) {
+        match strike {
+            Strike::Fault(fault) => {
+                let plan = match times {
+                    Some(times) => Plan::next(times, fault.clone()),
+                    None => Plan::always(fault.clone()),
+                };
+                self.world.shop.fail(plan.on(part));
+            }
+            Strike::Place(place) => self
+                .world
+                .env("HUSHWATCH_POSTMARK__BASE_URL", &place.base_url()),
+        }
+    }
+
+    pub(super) fn strike_slack(
+        &mut self,
+        strike: &Strike<slack::Fault>,
+        fate: Fate,
+        is_webhook: bool,
+    ) {
+        self.attempts_unknown = usize::from(fate == Fate::Unknowable);
+        match strike {
+            Strike::Fault(fault) => self.world.slack.always(fault.clone()),
+            Strike::Place(place) if is_webhook => {
+                let url = format!("{}/services/T0/B0/secret", place.base_url());
+                self.world.env("SLACK_WEBHOOK_URL", &url);
+            }
+            Strike::Place(place) => self
+                .world
+                .env("HUSHWATCH_SLACK__BASE_URL", &place.base_url()),
+        }
+    }
+
+    pub(super) fn use_webhook(&mut self) {
+        self.world.env("SLACK_BOT_TOKEN", "");
+        self.world.env("SLACK_OPERATOR_DM_CHANNEL", "");
+        let url = self.world.slack.webhook_url();
+        self.world.env("SLACK_WEBHOOK_URL", &url);
+    }
+
+    /// Everything is as it should be again; what Slack asked to wait for is waited for.
+    pub(super) fn heal(&mut self, is_webhook: bool) {
+        self.world.shop.clear_faults();
+        self.world.slack.clear_faults();
+        let (postmark, slack) = (self.world.postmark.base_url(), self.world.slack.base_url());
+        self.world.env("HUSHWATCH_POSTMARK__BASE_URL", &postmark);
+        self.world.env("HUSHWATCH_SLACK__BASE_URL", &slack);
+        if is_webhook {
+            self.use_webhook();
+        }
+        books::end_waits(self.world.folder.path());
+    }
+
+    /// A cycle that is struck, and ends with `code`.
+    pub(super) fn struck(&mut self, instant: &str, code: i32) -> Cycle {
+        let cycle = self.observed(instant);
+        self.must(cycle.code == code, || {
+            format!(
+                "exit {} instead of {code} at {instant}: {}",
+                cycle.code, cycle.report["errors"]
+            )
+        });
+        cycle
+    }
+
+    /// A cycle that is struck. Whatever the fault: nothing is made up, nothing is told that is not so.
+    pub(super) fn observed(&mut self, instant: &str) -> Cycle {
+        let cycle = self.world.cycle(at(instant));
+        self.must(!cycle.stderr.contains("panicked"), || cycle.stderr.clone());
+        let made_up = self.books().made_up(&control().books[&at(instant)]);
+        made_up
+            .into_iter()
+            .for_each(|what| self.must(false, || format!("at {instant} {what}")));
+        let own = cycle.steps();
+        // What an earlier cycle could not see is judged in this one.
+        let so: Vec<&String> = control()
+            .steps
+            .range(..=at(instant))
+            .flat_map(|(_, steps)| steps)
+            .collect();
+        for step in own
+            .iter()
+            .filter(|step| !is_of_sight(step) && !so.contains(step))
+        {
+            self.must(false, || format!("`{step}` at {instant} is not so"));
+        }
+        let (said, token) = (cycle.report.to_string(), self.world.shop.token());
+        let is_told =
+            said.contains(&token) || said.contains("ops@example.com") || said.contains("xoxb");
+        self.must(!is_told, || {
+            format!("a secret or an address is told: {said}")
+        });
+        cycle
+    }
+
+    /// The steps of a struck cycle, as a fault of this meaning has them.
+    pub(super) fn told_as(&mut self, meaning: Meaning, cycle: &Cycle, instant: &str) {
+        let own: Vec<String> = cycle
+            .steps()
+            .into_iter()
+            .filter(|s| is_of_sight(s))
+            .collect();
+        let first = instant == STRUCK[0];
+        let expected: &[&str] = match meaning {
+            Meaning::Token if first => &["blind opened"],
+            Meaning::Account if first => &["account_inactive opened"],
+            Meaning::Trouble if !first => &["blind opened"],
+            // The weaker one is recorded when its own time has come.
+            Meaning::Account => &["blind opened"],
+            _ => &[],
+        };
+        self.must(own == expected, || {
+            format!("{own:?} instead of {expected:?} at {instant}")
+        });
+        let severities = cycle.report["open_incidents"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let wakes = severities.iter().any(|i| i["severity"] == "wake");
+        let should_wake = matches!(meaning, Meaning::Token | Meaning::Account);
+        self.must(wakes == should_wake, || {
+            format!("wake: {wakes} at {instant}")
+        });
+    }
+
+    /// The healthy cycles after it: all is as if nothing had been, but for what was told of the blindness itself.
+    pub(super) fn recovers(&mut self) {
+        for instant in HEALTHY {
+            let cycle = self.world.cycle(at(instant));
+            self.must(cycle.code == 0, || {
+                format!("exit {} at {instant}: {}", cycle.code, cycle.report)
+            });
+            let (own, whole) = (self.books(), &control().books[&at(instant)]);
+            self.must(own == *whole, || {
+                format!("at {instant} the books differ: {}", difference(&own, whole))
+            });
+        }
+        let pending = books::pending(self.world.folder.path());
+        self.must(pending == 0, || {
+            format!("{pending} messages are still pending")
+        });
+        self.each_was_told();
+    }
+
+    /// Every incident as often as without the fault; more only for attempts whose end was unknowable.
+    fn each_was_told(&mut self) {
+        let told = told(&self.world);
+        for (id, rule) in books::incidents(self.world.folder.path()) {
+            let times = told.get(&id).copied().unwrap_or(0);
+            let (least, most) = match control().told.get(&id) {
+                Some(times) => (*times, *times),
+                // Opened and resolved: one message or two. What a stronger one covered is told once, or not at all.
+                None => (usize::from(!self.is_covered(&rule)), 2),
+            };
+            let most = most + self.attempts_unknown * STRUCK.len();
+            self.must((least..=most).contains(&times), || {
+                format!("{rule} {id} was told {times} times instead of {least} to {most}")
+            });
+        }
+        let loud: Vec<String> = self
+            .world
+            .slack
+            .messages()
+            .iter()
+            .flat_map(|m| m.markup.clone())
+            .collect();
+        self.must(
+            !loud
+                .iter()
+                .any(|m| m.starts_with("<!") || m.starts_with("<@")),
+            || format!("{loud:?}"),
+        );
+    }
+
+    fn is_covered(&self, rule: &str) -> bool {
+        let all = books::incidents(self.world.folder.path());
+        rule == "blind" && all.iter().any(|(_, other)| other == "account_inactive")
+    }
+
+    /// The length in bytes of Postmark's honest answer.
+    pub(super) fn length_of(&self, path: &str) -> usize {
+        use std::io::{Read, Write};
+        self.world.postmark.set_now(at(STRUCK[0]));
+        let base = self.world.postmark.base_url();
+        let host = base
+            .strip_prefix("http://")
+            .expect("plain HTTP on loopback");
+        let mut socket = std::net::TcpStream::connect(host).expect("it listens");
+        let token = self.world.shop.token();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nX-Postmark-Server-Token: {token}\r\nConnection: close\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).expect("asked");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("answered");
+        answer
+            .split_once("\r\n\r\n")
+            .expect("a head and a body")
+            .1
+            .len()
+    }
+
+    pub(super) fn books(&self) -> Books {
+        Books::of(self.world.folder.path())
+    }
+
+    /// What did not hold.
+    pub(super) fn end(self) -> Vec<String> {
+        self.wrong
+    }
+}
+
+/// The struck hours as nobody may claim them: the end of what was claimed before.
+pub(super) fn before() -> i64 {
+    at(BEFORE[1]).0
+}
+
+fn is_of_sight(step: &str) -> bool {
+    step.starts_with("blind") || step.starts_with("account_inactive")
+}
+
+fn difference(own: &Books, whole: &Books) -> String {
+    let sets = |books: &Books| {
+        let [minutes, hours] = books.counts.clone();
+        [
+            ("coverage", books.coverage.clone()),
+            ("messages", books.messages.clone()),
+            ("bounces", books.bounces.clone()),
+            ("minutes", minutes),
+            ("hours", hours),
+            ("incidents", books.incidents.clone()),
+            ("steps", books.steps.clone()),
+        ]
+    };
+    let pairs = sets(own).into_iter().zip(sets(whole));
+    let told = pairs
+        .filter(|(a, b)| a.1 != b.1)
+        .map(|((name, a), (_, b))| {
+            let (more, less): (Vec<_>, Vec<_>) = (
+                a.difference(&b).take(3).collect(),
+                b.difference(&a).take(3).collect(),
+            );
+            format!("{name}: also {more:?}, not {less:?}")
+        });
+    told.collect::<Vec<_>>().join("; ")
+}
