@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy as Redirects;
 use reqwest::{Client, Url};
+use tokio::sync::Semaphore;
 
 use super::error::{Error, ErrorKind};
 use super::server::Server;
@@ -35,6 +36,8 @@ pub struct Postmark(Arc<Shared>);
 /// What the servers share.
 pub(super) struct Shared {
     pub(super) client: Client,
+    /// The turn to hold a large answer.
+    pub(super) large: Semaphore,
     pub(super) base: Url,
     pub(super) retry: retry::Policy,
 }
@@ -63,6 +66,7 @@ impl Postmark {
         })?;
         Ok(Self(Arc::new(Shared {
             client,
+            large: Semaphore::new(1),
             base,
             retry: settings.retry.clone(),
         })))

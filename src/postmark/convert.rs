@@ -7,6 +7,11 @@ use super::server::{Details, Page, Stream};
 use super::{stamp, wire};
 use crate::model::{Bounce, Mail, Proof, Status, StreamId, Timestamp};
 
+/// Longest id, in bytes: Postmark's are UUIDs, and names of streams of at most 30.
+const LONGEST_ID: usize = 200;
+/// Longest text of a peer that is kept, in characters; Postmark's own limit of a tag.
+const LONGEST_TEXT: usize = 1_000;
+
 /// What is wrong with a body, without quoting it.
 pub(super) type Flaw = &'static str;
 
@@ -85,6 +90,7 @@ fn page<W, T>(
 
 fn stream(item: wire::Stream) -> Result<Stream, Flaw> {
     let id = given(item.id.as_deref()).ok_or("a stream without ID")?;
+    let id = fitting(id, "a stream whose ID is too long")?;
     Ok(Stream {
         id: StreamId::from(id),
         name: item.name,
@@ -94,6 +100,7 @@ fn stream(item: wire::Stream) -> Result<Stream, Flaw> {
 
 fn mail(item: wire::Message, stream: &StreamId) -> Result<Mail, Flaw> {
     let id = given(item.id.as_deref()).ok_or("a message without MessageID")?;
+    let id = fitting(id, "a message whose MessageID is too long")?;
     Ok(Mail {
         id: id.to_owned(),
         stream: stream.clone(),
@@ -110,18 +117,20 @@ fn mail(item: wire::Message, stream: &StreamId) -> Result<Mail, Flaw> {
 fn bounce(item: wire::Bounce, stream: &StreamId) -> Result<Bounce, Flaw> {
     let id = item.id.and_then(|id| id.wrapped());
     let kind = given(item.kind.as_deref()).ok_or("a bounce without Type")?;
+    let message = given(item.message_id.as_deref());
+    let message = message.map(|id| fitting(id, "a bounce whose MessageID is too long"));
     Ok(Bounce {
         id: id.ok_or("a bounce without ID")?,
         stream: stream.clone(),
-        message: optional(item.message_id.as_deref()),
-        kind: kind.to_owned(),
+        message: message.transpose()?.map(str::to_owned),
+        kind: fitting(kind, "a bounce whose Type is too long")?.to_owned(),
         at: time(
             item.bounced_at.as_deref(),
             "a bounce without a readable BouncedAt",
         )?,
-        recipient: item.email,
+        recipient: cut(item.email),
         tag: optional(item.tag.as_deref()),
-        description: item.description,
+        description: cut(item.description),
     })
 }
 
@@ -154,6 +163,7 @@ fn recipients(item: wire::Message) -> Vec<String> {
         let named = item.to.into_iter().chain(item.cc).chain(item.bcc);
         recipients.extend(named.map(|address| address.email));
     }
+    let mut recipients: Vec<String> = recipients.into_iter().map(cut).collect();
     recipients.retain(|recipient| !recipient.trim().is_empty());
     recipients
 }
@@ -163,7 +173,21 @@ fn time(text: Option<&str>, flaw: Flaw) -> Result<Timestamp, Flaw> {
 }
 
 fn optional(text: Option<&str>) -> Option<String> {
-    given(text).map(str::to_owned)
+    given(text).map(|text| cut(text.to_owned()))
+}
+
+/// An id is no longer itself where it is cut: one that is too long spoils the page.
+fn fitting<'t>(id: &'t str, flaw: Flaw) -> Result<&'t str, Flaw> {
+    (id.len() <= LONGEST_ID).then_some(id).ok_or(flaw)
+}
+
+/// What a person may read, up to its limit.
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+        text.truncate(end);
+        text.shrink_to_fit();
+    }
+    text
 }
 
 /// An empty text is as good as none.

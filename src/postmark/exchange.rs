@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::convert::Flaw;
 use super::error::{Error, ErrorKind, Fault};
@@ -17,6 +18,8 @@ use crate::secret::Secret;
 const TOKEN: HeaderName = HeaderName::from_static("x-postmark-server-token");
 /// An error is a sentence; what is longer is somebody's web page.
 const ERROR_LIMIT: usize = 64 << 10;
+/// What is longer is held in memory by one request at a time: servers are asked side by side, and each may answer at length.
+const LARGE: usize = 1 << 20;
 
 /// What is asked.
 pub(super) struct Ask<'a> {
@@ -35,6 +38,7 @@ pub(super) struct Ask<'a> {
 /// What an attempt needs.
 pub(super) struct Exchange<'a> {
     pub(super) client: &'a Client,
+    pub(super) large: &'a Semaphore,
     pub(super) token: &'a Secret,
     pub(super) header: &'a HeaderValue,
     pub(super) ask: &'a Ask<'a>,
@@ -78,11 +82,12 @@ impl Exchange<'_> {
         if status != StatusCode::OK {
             return Err(self.refusal(response).await);
         }
-        let body = body(response, self.ask.limit)
+        let body = Body::read(response, self.ask.limit, self.large)
             .await
             .map_err(|kind| self.error(kind))?;
-        decode(&body).map_err(|flaw| {
-            let envelope = wire::envelope(&body);
+        let body = body.bytes.as_slice();
+        decode(body).map_err(|flaw| {
+            let envelope = wire::envelope(body);
             self.quoting(kind(status, envelope.as_ref(), flaw), envelope)
         })
     }
@@ -91,8 +96,8 @@ impl Exchange<'_> {
         let status = response.status();
         let retry_after = retry_after(response.headers());
         // A body that cannot be read takes nothing from what the status says.
-        let body = body(response, ERROR_LIMIT).await.unwrap_or_default();
-        let envelope = wire::envelope(&body);
+        let body = Body::read(response, ERROR_LIMIT, self.large).await.ok();
+        let envelope = body.and_then(|body| wire::envelope(&body.bytes));
         let kind = kind(status, envelope.as_ref(), "an unexpected status");
         self.quoting(kind, envelope).after(retry_after)
     }
@@ -127,20 +132,41 @@ pub(super) fn kind(status: StatusCode, envelope: Option<&wire::Envelope>, flaw: 
     }
 }
 
-/// The decompressed body, if it is no longer than `limit` bytes.
-async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, ErrorKind> {
-    let announced = response.content_length().unwrap_or(0);
-    if usize::try_from(announced).map_or(true, |length| length > limit) {
-        return Err(ErrorKind::TooLarge);
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
-        if body.len() + chunk.len() > limit {
+/// A decompressed body.
+struct Body<'a> {
+    bytes: Vec<u8>,
+    /// Held for as long as a large one is.
+    turn: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Body<'a> {
+    /// Reads it, if it is no longer than `limit` bytes.
+    async fn read(
+        mut response: Response,
+        limit: usize,
+        large: &'a Semaphore,
+    ) -> Result<Self, ErrorKind> {
+        let announced = response.content_length().unwrap_or(0);
+        if usize::try_from(announced).map_or(true, |length| length > limit) {
             return Err(ErrorKind::TooLarge);
         }
-        body.extend_from_slice(&chunk);
+        let mut body = Self {
+            bytes: Vec::new(),
+            turn: None,
+        };
+        while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
+            let length = body.bytes.len() + chunk.len();
+            if length > limit {
+                return Err(ErrorKind::TooLarge);
+            }
+            if length > LARGE && body.turn.is_none() {
+                // Never closed; and without a permit it would still be read.
+                body.turn = large.acquire().await.ok();
+            }
+            body.bytes.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
-    Ok(body)
 }
 
 /// What a failure in the middle of a body means.

@@ -181,6 +181,7 @@ impl Server {
         };
         let exchange = Exchange {
             client: &self.shared.client,
+            large: &self.shared.large,
             token: &self.token,
             header,
             ask,

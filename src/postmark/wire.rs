@@ -1,7 +1,17 @@
 //! Postmark's JSON, as tolerant as safe: what is not read is not named, everything may be absent or `null`. What must be
 //! there is demanded in `convert`, which can say what is missing without quoting the answer.
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+/// Items of a list, at most: what was asked for. An empty item is three bytes on the wire and a hundred times that here, so
+/// the limit of bytes alone would let a small lie fill the memory.
+const MOST_ITEMS: usize = super::PAGE as usize;
+/// Entries of a list within an item, at most; Postmark allows 50 recipients in all.
+const MOST_ENTRIES: usize = 1_000;
 
 /// An answer that is not what was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +42,7 @@ pub(super) fn envelope(body: &[u8]) -> Option<Envelope> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Streams {
+    #[serde(default, deserialize_with = "list")]
     pub(super) message_streams: Option<Vec<Stream>>,
 }
 
@@ -52,6 +63,7 @@ pub(super) struct Stream {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Messages {
     pub(super) total_count: Option<Integer>,
+    #[serde(default, deserialize_with = "list")]
     pub(super) messages: Option<Vec<Message>>,
 }
 
@@ -64,16 +76,16 @@ pub(super) struct Message {
     pub(super) received_at: Option<String>,
     pub(super) status: Option<String>,
     pub(super) tag: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "entries")]
     pub(super) recipients: Vec<String>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "entries")]
     pub(super) to: Vec<Address>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "entries")]
     pub(super) cc: Vec<Address>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "entries")]
     pub(super) bcc: Vec<Address>,
     /// Only in details.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "entries")]
     pub(super) message_events: Vec<Event>,
 }
 
@@ -97,6 +109,7 @@ pub(super) struct Event {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Bounces {
     pub(super) total_count: Option<Integer>,
+    #[serde(default, deserialize_with = "list")]
     pub(super) bounces: Option<Vec<Bounce>>,
 }
 
@@ -157,4 +170,53 @@ where
     T: Deserialize<'de> + Default,
 {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A list of items, if there is one.
+fn list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_option(AtMost(MOST_ITEMS, PhantomData))
+}
+
+/// A list within an item; `null` is as good as empty.
+fn entries<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let entries = deserializer.deserialize_option(AtMost(MOST_ENTRIES, PhantomData))?;
+    Ok(entries.unwrap_or_default())
+}
+
+/// Reads a list or `null`, and stops where the list goes on beyond so many.
+struct AtMost<T>(usize, PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<T> {
+    type Value = Option<Vec<T>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {}", self.0)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            if list.len() == self.0 {
+                return Err(A::Error::invalid_length(list.len() + 1, &self));
+            }
+            list.push(item);
+        }
+        Ok(Some(list))
+    }
 }

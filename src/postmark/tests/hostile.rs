@@ -139,6 +139,63 @@ fn an_envelope_is_one_only_with_a_code() {
     assert_eq!(code("<html>"), None);
 }
 
+#[test]
+fn a_list_beyond_what_was_asked_for_is_refused() {
+    let page = |items: usize| {
+        let item = r#"{"MessageID":"m","ReceivedAt":"2026-01-01T00:00:00Z"}"#;
+        let items = vec![item; items].join(",");
+        messages(
+            format!(r#"{{"TotalCount":1,"Messages":[{items}]}}"#).as_bytes(),
+            &StreamId::from("outbound"),
+        )
+    };
+    assert_eq!(page(500).map(|page| page.items.len()), Ok(500));
+    let unknown = Some("it is JSON of an unknown shape");
+    assert_eq!(page(501).err(), unknown);
+    let recipients = vec!["\"\""; 1_001].join(",");
+    let body = format!(r#"{{"MessageID":"m","Recipients":[{recipients}]}}"#);
+    assert_eq!(details(body.as_bytes()).err(), unknown);
+}
+
+#[test]
+fn texts_are_kept_up_to_a_length_and_ids_whole_or_not_at_all() {
+    let stream = StreamId::from("outbound");
+    let long = "ü".repeat(5_000);
+    let body = format!(
+        r#"{{"TotalCount":1,"Bounces":[{{"ID":1,"Type":"Blocked","BouncedAt":"2026-01-01T00:00:00Z",
+            "Email":"{long}","Tag":"{long}","Description":"{long}"}}]}}"#
+    );
+    let page = bounces(body.as_bytes(), &stream).expect("valid");
+    let bounce = &page.items[0];
+    let lengths = [&bounce.recipient, &bounce.description].map(|text| text.chars().count());
+    assert_eq!(lengths, [1_000, 1_000]);
+    assert_eq!(bounce.tag, Some("ü".repeat(1_000)));
+
+    let id = "i".repeat(201);
+    for (body, flaw) in [
+        (
+            format!(r#"{{"TotalCount":1,"Messages":[{{"MessageID":"{id}"}}]}}"#),
+            "a message whose MessageID is too long",
+        ),
+        (
+            format!(
+                r#"{{"TotalCount":1,"Bounces":[{{"ID":1,"Type":"{id}","BouncedAt":"2026-01-01T00:00:00Z"}}]}}"#
+            ),
+            "a bounce whose Type is too long",
+        ),
+        (
+            format!(r#"{{"TotalCount":1,"Bounces":[{{"ID":1,"Type":"x","MessageID":"{id}"}}]}}"#),
+            "a bounce whose MessageID is too long",
+        ),
+        (
+            format!(r#"{{"MessageStreams":[{{"ID":"{id}"}}]}}"#),
+            "a stream whose ID is too long",
+        ),
+    ] {
+        assert!(flaws(body.as_bytes()).contains(&Some(flaw)), "{flaw}");
+    }
+}
+
 fn bodies() -> impl Strategy<Value = &'static [u8]> {
     prop::sample::select(vec![
         recorded!("airbyte_message_streams"),
