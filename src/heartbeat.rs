@@ -16,6 +16,8 @@ pub async fn ping(url: &Secret) -> Result<(), String> {
     let client = reqwest::Client::builder()
         .timeout(TIMEOUT)
         .redirect(reqwest::redirect::Policy::limited(3))
+        // A redirect may lead elsewhere, and the URL is a secret.
+        .referer(false)
         .build();
     let client = client.map_err(|_| "the heartbeat's client cannot be made".to_owned())?;
     match client.get(url.expose()).send().await {
@@ -30,5 +32,45 @@ pub async fn ping(url: &Secret) -> Result<(), String> {
         Err(_) => {
             Err("the heartbeat could not be sent; check `heartbeat.url` and the network".to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    /// Gives one request this answer; what was asked.
+    fn once(answer: String) -> (String, JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let base = format!("http://{}", listener.local_addr().expect("bound"));
+        let asked = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().expect("a request");
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && socket.read(&mut byte).is_ok_and(|n| n > 0) {
+                head.push(byte[0]);
+            }
+            let _ = socket.write_all(answer.as_bytes());
+            String::from_utf8_lossy(&head).into_owned()
+        });
+        (base, asked)
+    }
+
+    #[tokio::test]
+    async fn a_redirect_does_not_carry_the_secret_elsewhere() {
+        let (elsewhere, asked) = once("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned());
+        let (base, _) = once(format!(
+            "HTTP/1.1 302 Found\r\nLocation: {elsewhere}/there\r\nContent-Length: 0\r\n\r\n"
+        ));
+        let url = Secret::new(&format!("{base}/canary")).expect("not empty");
+        assert_eq!(ping(&url).await, Ok(()));
+        let asked = asked.join().expect("asked");
+        assert!(
+            asked.starts_with("GET /there") && !asked.contains("canary"),
+            "{asked}"
+        );
     }
 }
