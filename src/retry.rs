@@ -95,7 +95,7 @@ pub fn parse_retry_after(value: &str, now_secs: i64) -> Option<Duration> {
     }
     let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
     Some(Duration::from_secs(
-        u64::try_from(date.timestamp() - now_secs).unwrap_or(0),
+        u64::try_from(date.timestamp().saturating_sub(now_secs)).unwrap_or(0),
     ))
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use tokio::time::Instant;
+
 use crate::app::App;
 use crate::app::listing::{Allowance, Lister, Stop};
 use crate::model::{DAY, HOUR, Kind, Span, StreamId, Timestamp};
@@ -11,19 +13,20 @@ use crate::store;
 const STEP_DAYS: u32 = 7;
 
 impl App {
-    /// Lists what of the time before `first_start` is still missing; returns what could not be read, a line each.
+    /// Lists what of the time before `first_start` is still missing, until `deadline`; returns what could not be read, a
+    /// line each.
     pub(super) async fn backfill(
         &self,
         lister: &mut Lister<'_>,
         stream: &StreamId,
         first_start: Timestamp,
         now: Timestamp,
+        deadline: Instant,
     ) -> Result<Vec<String>, store::Error> {
         let whole = Span::new(
             (now - self.config.store.keep + HOUR).ceil(HOUR),
             first_start,
         );
-        let deadline = tokio::time::Instant::now() + self.config.postmark.backfill_time;
         let mut trouble = Vec::new();
         for kind in Kind::ALL {
             let holes = self

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::app::evaluate::Evaluation;
 use crate::app::poll::Polled;
 use crate::app::report::{self, CheckReport};
 use crate::clock;
-use crate::config::Mode;
+use crate::config::{self, Mode};
 use crate::model::{DAY, MINUTE, Rule, Timestamp};
 use crate::store::{self, CycleLock};
 
@@ -72,12 +73,12 @@ impl App {
 
     /// The lock of the database, waiting a while for another cycle to end.
     pub(super) async fn lock(&self) -> Result<CycleLock, CycleError> {
-        let deadline = tokio::time::Instant::now() + LOCK_WAIT;
+        let deadline = Instant::now() + LOCK_WAIT;
         loop {
             if let Some(lock) = CycleLock::try_take(&self.config.store.path)? {
                 return Ok(lock);
             }
-            if tokio::time::Instant::now() >= deadline {
+            if Instant::now() >= deadline {
                 return Err(CycleError::Locked(
                     self.config.store.path.display().to_string(),
                 ));
@@ -104,7 +105,7 @@ impl App {
                 "--now {now} is earlier than the last cycle of this database ({last}); name a later instant, or another `store.path`"
             )));
         }
-        if now > machine && !is_loopback(&self.config.postmark.base_url) {
+        if now > machine && !config::is_loopback(&self.config.postmark.base_url) {
             return Err(CycleError::Usage(format!(
                 "--now {now} lies in the future; name an instant that is past"
             )));
@@ -122,13 +123,16 @@ impl App {
 
     /// Polls every server, some at the same time; a slow one delays nobody.
     async fn poll_all(self: &Arc<Self>, now: Timestamp) -> Result<Vec<Polled>, store::Error> {
+        let settings = &self.config.postmark;
+        let deadline = Instant::now() + settings.poll_time + settings.backfill_time;
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let mut tasks = JoinSet::new();
         for index in 0..self.config.servers.len() {
             let (app, permits) = (Arc::clone(self), Arc::clone(&permits));
             tasks.spawn(async move {
                 let _permit = permits.acquire().await;
-                (index, app.poll(&app.config.servers[index], now).await)
+                let server = &app.config.servers[index];
+                (index, app.poll(server, now, deadline).await)
             });
         }
         let mut polled = BTreeMap::new();
@@ -168,20 +172,6 @@ impl App {
             tracing::warn!("{why}");
         }
     }
-}
-
-/// Whether a checked base URL is on this machine.
-fn is_loopback(base_url: &str) -> bool {
-    [
-        "http://127.",
-        "http://localhost",
-        "http://[::1]",
-        "https://127.",
-        "https://localhost",
-        "https://[::1]",
-    ]
-    .iter()
-    .any(|prefix| base_url.starts_with(prefix))
 }
 
 impl App {

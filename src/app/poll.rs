@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
 use crate::app::App;
 use crate::app::listing::{Allowance, Lister, Stop};
 use crate::config::ServerConfig;
@@ -17,6 +19,8 @@ const OVERLAP: Duration = Duration::from_secs(15 * 60);
 const HARD_STOP: u64 = 200;
 /// Postmark's code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
+/// Streams of one server that are watched, at most: Postmark itself allows ten.
+const MOST_STREAMS: usize = 100;
 /// So many listings without any answer, each retried: nobody is there, and other streams need not ask.
 const GIVE_UP_AFTER: u32 = 2;
 
@@ -51,6 +55,8 @@ struct Trouble {
     token: bool,
     account: Option<i64>,
     unanswered: u32,
+    /// Whether there was any answer to this token.
+    reachable: bool,
 }
 
 impl Trouble {
@@ -74,18 +80,18 @@ impl Trouble {
 }
 
 impl App {
-    /// Polls one server at `now`.
+    /// Polls one server at `now`, until `deadline` at the latest: what was committed by then stays.
     pub(super) async fn poll(
         &self,
         server: &ServerConfig,
         now: Timestamp,
+        deadline: Instant,
     ) -> Result<Polled, store::Error> {
         let name = server.name.clone();
         let of = name.clone();
         let before = self.store.call(move |s| s.server(&of, now)).await?;
         let mut trouble = Trouble::default();
         let mut requests = 0;
-        let mut reachable = false;
         match server.token.read() {
             Err(problem) => {
                 trouble.token = true;
@@ -93,18 +99,22 @@ impl App {
             }
             Ok(token) => {
                 let api = self.postmark.server(token);
-                reachable = self.ask(server, &api, &before, now, &mut trouble).await?;
+                let asked = self.ask(server, &api, &before, now, &mut trouble);
+                match timeout_at(deadline, asked).await {
+                    Ok(asked) => asked?,
+                    Err(_) => trouble.fatal.push(format!(
+                        "{name}: this cycle's time is over, the next cycles go on; look why Postmark is slow, or raise `postmark.poll_time`"
+                    )),
+                }
                 requests = api.requests();
             }
         }
         let of = name.clone();
         let streams = self.store.call(move |s| s.streams(&of)).await?;
-        Ok(polled(
-            name, before, now, requests, reachable, streams, trouble,
-        ))
+        Ok(polled(name, before, now, requests, streams, trouble))
     }
 
-    /// Asks everything of one server; whether it answered at all.
+    /// Asks everything of one server.
     async fn ask(
         &self,
         server: &ServerConfig,
@@ -112,15 +122,16 @@ impl App {
         before: &ServerState,
         now: Timestamp,
         trouble: &mut Trouble,
-    ) -> Result<bool, store::Error> {
+    ) -> Result<(), store::Error> {
         let streams = match self.list_streams(server, api, trouble).await {
             Ok(streams) => streams,
             Err(Stop::Store(error)) => return Err(error),
             Err(stop) => {
                 trouble.note(&stop);
-                return Ok(false);
+                return Ok(());
             }
         };
+        trouble.reachable = true;
         let mut lister = Lister {
             store: &self.store,
             api,
@@ -155,12 +166,13 @@ impl App {
                 }
             }
         }
+        let until = Instant::now() + self.config.postmark.backfill_time;
         for stream in &streams {
             if trouble.is_over() {
                 break;
             }
             let minor = self
-                .backfill(&mut lister, stream, before.first_start_at, now)
+                .backfill(&mut lister, stream, before.first_start_at, now, until)
                 .await?;
             trouble.minor.extend(minor);
         }
@@ -180,7 +192,7 @@ impl App {
             let minor = self.prove(server, api, stream, candidates, now).await?;
             trouble.minor.extend(minor);
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn list_streams(
@@ -208,7 +220,15 @@ impl App {
             },
         };
         let wanted = |id: &StreamId| server.streams.as_ref().is_none_or(|only| only.contains(id));
-        let streams: Vec<StreamId> = listed.into_iter().filter(wanted).collect();
+        let mut streams: Vec<StreamId> = listed.into_iter().filter(wanted).collect();
+        if streams.len() > MOST_STREAMS {
+            trouble.fatal.push(format!(
+                "{}: has {} streams, and only the first {MOST_STREAMS} are watched; name those that matter in `streams`",
+                server.name,
+                streams.len()
+            ));
+            streams.truncate(MOST_STREAMS);
+        }
         for missing in server
             .streams
             .iter()
@@ -289,7 +309,6 @@ fn polled(
     before: ServerState,
     now: Timestamp,
     requests: u64,
-    reachable: bool,
     streams: Vec<StreamId>,
     trouble: Trouble,
 ) -> Polled {
@@ -334,7 +353,7 @@ fn polled(
         before,
         sight,
         row,
-        reachable,
+        reachable: trouble.reachable,
         streams,
         errors,
     }

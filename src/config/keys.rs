@@ -8,6 +8,7 @@ pub(super) const KEYS: &[&str] = &[
     "postmark.base_url",
     "postmark.requests_per_poll",
     "postmark.timeout",
+    "postmark.poll_time",
     "postmark.backfill_time",
     "slack.base_url",
     "slack.mask_addresses",

@@ -18,6 +18,13 @@ use crate::model::{DAY, HOUR, MINUTE, RateRule, Rules, Severity, SilenceRule};
 use crate::retry;
 use crate::secret::Secret;
 
+/// Shortest wait for an answer.
+const A_MOMENT: Duration = Duration::from_millis(10);
+/// Longest wait for one answer, and between two attempts: beyond it, a cycle would hang on one request.
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
+/// Servers, at most: each is judged in memory, and all must be polled within one cycle.
+const MOST_SERVERS: usize = 500;
+
 /// Where values come from, for tests as for the process.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -119,7 +126,12 @@ impl Reader {
     }
 
     fn duration(&mut self, key: &str, least: Duration) -> Duration {
-        self.read(key, least, |v| values::duration(v, least))
+        self.wait(key, least, values::TEN_YEARS)
+    }
+
+    /// A span of time that somebody waits for.
+    fn wait(&mut self, key: &str, least: Duration, most: Duration) -> Duration {
+        self.read(key, least, |v| values::duration(v, least, most))
     }
 
     fn config(&mut self, sources: &Sources) -> Config {
@@ -155,15 +167,16 @@ impl Reader {
                 requests_per_poll: self.read("postmark.requests_per_poll", 60, |v| {
                     Ok(u32::try_from(values::whole(v, 5, 10_000)?).unwrap_or(60))
                 }),
-                timeout: self.duration("postmark.timeout", Duration::from_millis(10)),
-                backfill_time: self.duration("postmark.backfill_time", Duration::ZERO),
+                timeout: self.wait("postmark.timeout", A_MOMENT, LONGEST_WAIT),
+                poll_time: self.wait("postmark.poll_time", A_MOMENT, DAY),
+                backfill_time: self.wait("postmark.backfill_time", Duration::ZERO, DAY),
             },
             retry: retry::Policy {
                 attempts: self.read("retry.attempts", 4, |v| {
                     Ok(u32::try_from(values::whole(v, 1, 20)?).unwrap_or(4))
                 }),
-                initial: self.duration("retry.initial", Duration::ZERO),
-                longest: self.duration("retry.longest", Duration::ZERO),
+                initial: self.wait("retry.initial", Duration::ZERO, LONGEST_WAIT),
+                longest: self.wait("retry.longest", Duration::ZERO, LONGEST_WAIT),
             },
             servers: self.servers(sources),
             slack,
@@ -210,10 +223,7 @@ impl Reader {
                 }
             }),
             window: self.read(&key("window"), HOUR, |v| {
-                match values::duration(v, MINUTE)? {
-                    window if window > 30 * DAY => Err("must be at most \"30d\"".to_owned()),
-                    window => Ok(window),
-                }
+                values::duration(v, MINUTE, 30 * DAY)
             }),
             min_denominator: self.read(&key("min_denominator"), 10, |v| {
                 values::whole(v, 1, 1_000_000_000)
@@ -277,8 +287,8 @@ impl Reader {
         SlackSettings {
             base_url: self.read("slack.base_url", String::new(), values::base_url),
             mask_addresses: self.read("slack.mask_addresses", true, values::truth),
-            pace: self.duration("slack.pace", Duration::ZERO),
-            timeout: self.duration("slack.timeout", Duration::from_millis(10)),
+            pace: self.wait("slack.pace", Duration::ZERO, MINUTE),
+            timeout: self.wait("slack.timeout", A_MOMENT, LONGEST_WAIT),
             sink,
         }
     }
@@ -317,6 +327,13 @@ impl Reader {
         };
         if listed.is_empty() {
             return vec![default_server(sources)];
+        }
+        if listed.len() > MOST_SERVERS {
+            let from = self.origin("server");
+            self.problems.push(Problem(format!(
+                "{from}: more than {MOST_SERVERS} [[server]]; divide them between several processes, each with its own `store.path`"
+            )));
+            return Vec::new();
         }
         let only = listed.len() == 1;
         let mut servers: Vec<ServerConfig> = Vec::new();

@@ -25,6 +25,7 @@ pub use load::{Sources, load};
 pub use schedule::Schedule;
 pub use show::show;
 pub use token::{TokenProblem, TokenSource};
+pub use values::is_loopback;
 
 /// What waits for the digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct PostmarkSettings {
     pub requests_per_poll: u32,
     /// For one answer.
     pub timeout: Duration,
+    /// For everything but old history, in one cycle of all servers.
+    pub poll_time: Duration,
     /// For old history, in one cycle.
     pub backfill_time: Duration,
 }

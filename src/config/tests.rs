@@ -181,6 +181,58 @@ fn http_is_for_loopback_only() {
 }
 
 #[test]
+fn a_name_that_only_begins_like_loopback_is_not() {
+    for host in [
+        "localhost.example.com",
+        "127.0.0.1.example.com",
+        "example.com",
+    ] {
+        assert!(!is_loopback(&format!("https://{host}")), "{host}");
+        let found = problems(
+            "",
+            &[("HUSHWATCH_POSTMARK__BASE_URL", &format!("http://{host}"))],
+        );
+        assert!(found.contains("https://"), "{found}");
+    }
+    assert!(is_loopback("https://localhost:8443/api") && is_loopback("https://[::1]"));
+}
+
+#[test]
+fn waits_have_an_end() {
+    for key in [
+        "POSTMARK__TIMEOUT",
+        "POSTMARK__POLL_TIME",
+        "POSTMARK__BACKFILL_TIME",
+        "RETRY__INITIAL",
+        "RETRY__LONGEST",
+        "SLACK__TIMEOUT",
+        "SLACK__PACE",
+    ] {
+        let name = format!("HUSHWATCH_{key}");
+        for value in ["25h", "18446744073709551615d", "99999999999999999999s"] {
+            let found = problems("", &[(&name, value)]);
+            assert!(
+                found.contains(&name) && found.contains("must be"),
+                "{found}"
+            );
+        }
+    }
+    let found = problems("", &[("HUSHWATCH_RETRY__ATTEMPTS", "21")]);
+    assert!(found.contains("from 1 to 20"), "{found}");
+}
+
+#[test]
+fn more_servers_than_one_process_can_watch_are_refused() {
+    let servers = |n: usize| -> String {
+        let one = |n| format!("[[server]]\nname = \"s{n}\"\ntoken_env = \"T\"\n");
+        (0..n).map(one).collect()
+    };
+    assert_eq!(config(&servers(500), &[]).servers.len(), 500);
+    let found = problems(&servers(501), &[]);
+    assert!(found.contains("more than 500 [[server]]"), "{found}");
+}
+
+#[test]
 fn databases_are_named_and_never_shown() {
     let warned = config(
         "",

@@ -1,6 +1,7 @@
 //! One value of a key: from what figment found to what it means. No error repeats a value: it may be a secret that went
 //! into the wrong variable.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use figment::value::{Num, Value};
@@ -46,8 +47,11 @@ pub(super) fn whole(value: &Value, least: u64, most: u64) -> Result<u64, String>
     whole.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
 }
 
-/// A span of time such as `1100ms`, `90s`, `60m`, `24h` or `45d`, of at most ten years.
-pub(super) fn duration(value: &Value, least: Duration) -> Result<Duration, String> {
+/// Longest span of time, where nothing shorter is sensible: ten years.
+pub(super) const TEN_YEARS: Duration = Duration::from_secs(3653 * 86_400);
+
+/// A span of time such as `1100ms`, `90s`, `60m`, `24h` or `45d`.
+pub(super) fn duration(value: &Value, least: Duration, most: Duration) -> Result<Duration, String> {
     let text = text(value)?;
     let wrong = || "must be a span of time such as \"90s\", \"60m\", \"24h\" or \"45d\"".to_owned();
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
@@ -60,14 +64,12 @@ pub(super) fn duration(value: &Value, least: Duration) -> Result<Duration, Strin
         "d" => 86_400_000,
         _ => return Err(wrong()),
     };
-    const TEN_YEARS_MS: u64 = 3653 * 86_400_000;
-    let ms = number
-        .checked_mul(unit_ms)
-        .filter(|ms| *ms <= TEN_YEARS_MS)
-        .ok_or_else(wrong)?;
+    let ms = number.checked_mul(unit_ms).ok_or_else(wrong)?;
     let found = Duration::from_millis(ms);
     if found < least {
         Err(format!("must be at least {}", shortest(least)))
+    } else if found > most {
+        Err(format!("must be at most {}", shortest(most)))
     } else {
         Ok(found)
     }
@@ -91,21 +93,26 @@ pub(super) fn base_url(value: &Value) -> Result<String, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user or a password: it is shown in the log".to_owned());
     }
-    let loopback = match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => {
-            let bare = host.trim_start_matches('[').trim_end_matches(']');
-            bare.parse::<std::net::IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback())
-        }
-        None => return Err("must be a URL with a host".to_owned()),
-    };
-    if url.scheme() != "https" && !(loopback && url.scheme() == "http") {
+    if !url.has_host() {
+        return Err("must be a URL with a host".to_owned());
+    }
+    if url.scheme() != "https" && !(is_loopback(&text) && url.scheme() == "http") {
         return Err(
             "must begin with https:// (http only on loopback): tokens are sent there".to_owned(),
         );
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Whether a URL leads to this machine.
+pub fn is_loopback(url: &str) -> bool {
+    let url = reqwest::Url::parse(url).ok();
+    url.as_ref()
+        .and_then(|url| url.host_str())
+        .is_some_and(|host| {
+            let bare = host.trim_start_matches('[').trim_end_matches(']');
+            host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        })
 }
 
 /// Texts in a list.

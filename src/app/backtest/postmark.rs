@@ -33,7 +33,8 @@ impl Past {
         let app = App::new(config, outlet)?;
         let mut servers = BTreeMap::new();
         for server in &app.config.servers {
-            let polled = app.poll(server, now).await?;
+            let deadline = tokio::time::Instant::now() + NO_LIMIT;
+            let polled = app.poll(server, now, deadline).await?;
             if let Some(why) = polled.errors.first() {
                 let (server, why) = (server.name.clone(), why.clone());
                 return Err(BacktestError::Postmark { server, why });
