@@ -2,6 +2,7 @@
 
 mod backtest;
 mod blindness;
+mod bounds;
 mod cli;
 mod coverage;
 mod daemon;
