@@ -75,3 +75,6 @@ pub mod cli;
 pub mod command;
 pub mod daemon;
 pub mod telemetry;
+
+#[cfg(test)]
+mod mutation;

@@ -102,6 +102,7 @@ pub fn parse_retry_after(value: &str, now_secs: i64) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutation::mutated;
     use proptest::prelude::*;
     use std::cell::Cell;
 
@@ -220,8 +221,26 @@ mod tests {
         }
 
         #[test]
-        fn any_retry_after_is_read_without_a_panic(value in "\\PC*") {
-            let _ = parse_retry_after(&value, 0);
+        fn any_retry_after_is_read_without_a_panic(value in "\\PC*", now in any::<i64>()) {
+            let _ = parse_retry_after(&value, now);
+        }
+
+        #[test]
+        fn a_mutated_retry_after_is_none_or_a_wait_that_can_be_asked_for_again(now in any::<i64>(), value in mutated(vec![
+            b"120".to_vec(), b"1.5".to_vec(), b"18446744073709551615".to_vec(), b"Wed, 21 Oct 2015 07:28:00 GMT".to_vec(),
+        ])) {
+            let asked = parse_retry_after(&String::from_utf8_lossy(&value), now);
+            let again = |asked: Duration| parse_retry_after(&asked.as_secs().to_string(), now);
+            let whole = |asked: Duration| Duration::from_secs(asked.as_secs());
+            prop_assert!(asked.is_none_or(|asked| again(asked) == Some(whole(asked))));
+        }
+
+        #[test]
+        fn seconds_and_dates_are_read_as_they_were_meant(now in 0i64..4_000_000_000, wait in 0u64..100_000_000) {
+            prop_assert_eq!(parse_retry_after(&wait.to_string(), now), Some(Duration::from_secs(wait)));
+            let date = chrono::DateTime::from_timestamp(now + wait as i64, 0).expect("in the calendar");
+            let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            prop_assert_eq!(parse_retry_after(&date, now), Some(Duration::from_secs(wait)));
         }
     }
 }

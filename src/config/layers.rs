@@ -1,6 +1,7 @@
 //! The three layers of configuration, merged by figment, and which of them set each key.
 
 use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Format, Serialized, Toml};
@@ -12,6 +13,10 @@ use crate::config::{Problem, Sources};
 
 /// The documented defaults, the lowest layer: documentation cannot drift from them.
 const BUILT_IN: &str = include_str!("../../monitor.toml");
+/// Longest file, in bytes: a thousand servers.
+const LONGEST: u64 = 256 << 10;
+/// Lines of a file in which the wrong one is looked for, at most.
+const MOST_LINES: usize = 1_000;
 /// Read from the current folder where no other file is named.
 pub(super) const FILE: &str = "monitor.toml";
 const PREFIX: &str = "HUSHWATCH_";
@@ -35,7 +40,7 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
         .or_else(|| Path::new(FILE).is_file().then(|| PathBuf::from(FILE)));
     if let Some(path) = file {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|e| {
+        let text = read(&path).map_err(|e| {
             Problem(format!(
                 "{shown}: cannot be read ({}); check `--config`",
                 e.kind()
@@ -89,6 +94,17 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
     Ok(Layers { merged, origin })
 }
 
+/// The text of a file, up to its limit: a device has no end.
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LONGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST {
+        return Err(ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
+}
+
 fn dict(figment: &Figment) -> Result<Dict, ()> {
     // figment's own errors print values, which may be secrets.
     let mut data = figment.data().map_err(|_| ())?;
@@ -119,6 +135,10 @@ fn merge(into: &mut Dict, key: String, value: Value) {
 
 /// Where TOML stops making sense, without its text.
 fn line_of(text: &str) -> String {
+    // Every beginning of it is read: of a long file that takes too long.
+    if text.lines().count() > MOST_LINES {
+        return String::new();
+    }
     let error = text.lines().scan(String::new(), |seen, line| {
         seen.push_str(line);
         seen.push('\n');

@@ -1,4 +1,5 @@
 use super::*;
+use crate::mutation::mutated;
 use proptest::prelude::*;
 
 fn sources(file: &str, env: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
@@ -302,6 +303,19 @@ fn the_schedule_names_its_instants() {
     );
 }
 
+#[test]
+fn a_file_without_an_end_is_refused() {
+    let (folder, mut sources) = sources("", &[]);
+    std::fs::write(folder.path().join("long"), vec![b'#'; 300 << 10]).expect("written");
+    for path in [folder.path().join("long"), "/dev/zero".into()] {
+        sources.file = Some(path);
+        let found = load(&sources).expect_err("too long");
+        assert!(found[0].0.contains("too large"), "{found:?}");
+    }
+    let long = "a = 1\n".repeat(20_000) + "what is this";
+    assert!(problems(&long, &[]).contains("is not valid TOML"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
@@ -313,4 +327,52 @@ proptest! {
             prop_assert!(problems.iter().all(|p| !p.0.contains("canary") && !p.0.contains('\n')));
         }
     }
+
+    #[test]
+    fn a_mutated_file_is_refused_with_a_reason_or_makes_sense(text in mutated(vec![written()])) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("monitor.toml");
+        std::fs::write(&path, text).expect("written");
+        let sources = Sources { file: Some(path), env: [("TOKEN_A".to_owned(), "canary".to_owned())].into() };
+        match load(&sources) {
+            Err(problems) => {
+                prop_assert!(!problems.is_empty());
+                prop_assert!(problems.iter().all(|p| p.0.contains("monitor.toml") && !p.0.contains("canary")));
+            }
+            Ok(config) => {
+                prop_assert!((1..=500).contains(&config.servers.len()));
+                prop_assert!((1..=20).contains(&config.retry.attempts) && config.postmark.requests_per_poll >= 5);
+                prop_assert!(config.postmark.timeout.as_secs() <= 600 && config.slack.timeout.as_secs() <= 600);
+                let share = config.rules.bounce_rate.threshold;
+                prop_assert!(share > 0.0 && share < 1.0 && config.rules.bounce_rate.min_denominator >= 1);
+                prop_assert!(!show(&config, &sources).contains("canary"));
+            }
+        }
+    }
+
+    #[test]
+    fn any_value_of_any_key_is_taken_or_named(key in prop::sample::select(keys::KEYS), value in "(-?[0-9.]{0,25}(ms|s|m|h|d)?|\\PC{0,12})") {
+        let name = format!("HUSHWATCH_{}", key.to_ascii_uppercase().replace('.', "__"));
+        let (_folder, sources) = sources("", &[(&name, &value)]);
+        if let Err(problems) = load(&sources) {
+            prop_assert!(problems.iter().all(|p| p.0.contains(&name)), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_what_is_read(threshold in 0.0001f64..0.9999, floor in 1u64..1_000_000, minutes in 1u64..43_200, attempts in 1u32..=20) {
+        let text = format!(
+            "[rules.spam_rate]\nthreshold = {threshold}\nmin_denominator = {floor}\nwindow = \"{minutes}m\"\n[retry]\nattempts = {attempts}\n"
+        );
+        let config = config(&text, &[]);
+        let rule = &config.rules.spam_rate;
+        prop_assert_eq!((rule.threshold, rule.min_denominator, config.retry.attempts), (threshold, floor, attempts));
+        prop_assert_eq!(rule.window, Duration::from_secs(60 * minutes));
+    }
+}
+
+/// The built-in file with a server.
+fn written() -> Vec<u8> {
+    let server = "\n[[server]]\nname = \"a\"\ntoken_env = \"TOKEN_A\"\nown_domains = [\"example.com\"]\nstreams = [\"outbound\"]\n";
+    [include_bytes!("../../monitor.toml"), server.as_bytes()].concat()
 }

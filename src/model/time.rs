@@ -29,7 +29,7 @@ impl Timestamp {
 
     /// From whole seconds since 1970.
     pub const fn from_secs(seconds: i64) -> Self {
-        Self(seconds * 1000)
+        Self(seconds.saturating_mul(1000))
     }
 
     /// Reads RFC 3339, of any offset; anything finer than a millisecond is cut off.
@@ -54,7 +54,7 @@ impl Timestamp {
     /// The start of the span of length `every` (counted from 1970) that holds this instant.
     pub fn floor(self, every: Duration) -> Self {
         let step = i64::try_from(every.as_millis()).unwrap_or(i64::MAX).max(1);
-        Self(self.0.div_euclid(step) * step)
+        Self(self.0.div_euclid(step).saturating_mul(step))
     }
 
     /// This instant if it begins a span of length `every`, else the start of the next.
@@ -153,6 +153,8 @@ impl fmt::Display for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutation::mutated;
+    use proptest::prelude::*;
 
     #[test]
     fn an_instant_survives_its_text() {
@@ -181,5 +183,30 @@ mod tests {
             Timestamp::from_secs(7200).ceil(HOUR),
             Timestamp::from_secs(7200)
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_instant_of_the_calendar_survives_its_text(at in Timestamp::MIN.0..=Timestamp::MAX.0) {
+            prop_assert_eq!(Timestamp::parse(&Timestamp(at).to_string()), Some(Timestamp(at)));
+        }
+
+        #[test]
+        fn a_mutated_text_is_none_or_an_instant_of_the_calendar(text in mutated(vec![
+            b"2026-03-08T07:00:00.123456789Z".to_vec(), b"0000-01-01T00:00:00+14:00".to_vec(), b"9999-12-31T23:59:60-12:00".to_vec(),
+        ])) {
+            let at = Timestamp::parse(&String::from_utf8_lossy(&text));
+            prop_assert!(at.is_none_or(|at| Timestamp::parse(&at.to_string()) == Some(at)));
+        }
+
+        #[test]
+        fn no_instant_and_no_span_overflows(at in any::<i64>(), span in any::<u64>(), other in any::<i64>()) {
+            let (at, span) = (Timestamp(at), Duration::from_millis(span));
+            let floor = at.floor(span);
+            prop_assert!(floor <= at || floor.0 == i64::MIN);
+            prop_assert!(at.ceil(span) >= at || at + span == Timestamp(i64::MAX));
+            prop_assert!(at - span <= at && at + span >= at);
+            let _ = (at.to_string(), at.since(Timestamp(other)), Timestamp::from_secs(at.0));
+        }
     }
 }

@@ -177,7 +177,7 @@ fn optional(text: Option<&str>) -> Option<String> {
 }
 
 /// An id is no longer itself where it is cut: one that is too long spoils the page.
-fn fitting<'t>(id: &'t str, flaw: Flaw) -> Result<&'t str, Flaw> {
+fn fitting(id: &str, flaw: Flaw) -> Result<&str, Flaw> {
     (id.len() <= LONGEST_ID).then_some(id).ok_or(flaw)
 }
 

@@ -77,6 +77,7 @@ fn has_shape(text: &str, shape: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutation::mutated;
     use chrono::{SecondsFormat, Utc};
     use proptest::prelude::*;
 
@@ -156,6 +157,14 @@ mod tests {
             text in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{0,12})?(Z|[+-][0-9]{2}:[0-9]{2}|)",
         ) {
             let _ = parse(&text);
+        }
+
+        #[test]
+        fn a_mutated_time_is_none_or_one_that_can_be_written_again(text in mutated(vec![
+            b"2017-02-25T13:59:44.0453616-05:00".to_vec(), b"2014-01-15T16:09:19Z".to_vec(), b"2026-11-01T01:30:00.5".to_vec(),
+        ])) {
+            let at = parse(&String::from_utf8_lossy(&text));
+            prop_assert!(at.is_none_or(|at| parse(&at.to_string()) == Some(at)));
         }
 
         #[test]

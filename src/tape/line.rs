@@ -7,6 +7,8 @@ use serde::Deserialize;
 use crate::model::{BounceClass, Timestamp};
 use crate::tape::EXAMPLE;
 
+/// Longest quotation of a value, in characters: a line may be a megabyte.
+const LONGEST_QUOTE: usize = 100;
 /// No message was sent before or after: a value beyond is a mistake of units.
 const YEARS: (&str, &str) = ("1990-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
 
@@ -52,7 +54,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Event<'_>, String> {
     let wire: Wire<'_> = serde_json::from_slice(text).map_err(|error| {
         // serde_json counts lines too, but it was handed one.
         let what = error.to_string();
-        let what = what.split(" at line ").next().unwrap_or_default();
+        let what = shortened(what.split(" at line ").next().unwrap_or_default());
         format!(
             "{what} (column {}); a line looks like {EXAMPLE}",
             error.column()
@@ -101,7 +103,8 @@ pub(super) fn parse(text: &[u8]) -> Result<Event<'_>, String> {
 
 fn instant(key: &str, text: &str) -> Result<Timestamp, String> {
     let at = Timestamp::parse(text).ok_or_else(|| {
-        format!("`{key}` {text:?} is no RFC 3339 time, such as 2026-03-02T10:00:00Z")
+        let text = quoted(text);
+        format!("`{key}` {text} is no RFC 3339 time, such as 2026-03-02T10:00:00Z")
     })?;
     let possible = |bound: &str| Timestamp::parse(bound).unwrap_or_default();
     if at < possible(YEARS.0) || at >= possible(YEARS.1) {
@@ -111,4 +114,16 @@ fn instant(key: &str, text: &str) -> Result<Timestamp, String> {
         ));
     }
     Ok(at)
+}
+
+/// A value of the file, as it stands in an error.
+pub(super) fn quoted(value: &str) -> String {
+    format!("{:?}", shortened(value))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_QUOTE) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
 }

@@ -2,6 +2,8 @@
 
 mod line;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use stream::StreamTape;
 
@@ -98,8 +100,8 @@ impl Tape {
             (&event.server, &event.id).hash(&mut hasher);
             if !ids.insert(hasher.finish()) {
                 return Err(wrong(format!(
-                    "`id` {:?} was there before; each message once",
-                    event.id
+                    "`id` {} was there before; each message once",
+                    line::quoted(&event.id)
                 )));
             }
             tape.push(&event);
