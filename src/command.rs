@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, CycleError, Options, Outlet, SetupError};
+use crate::app::{App, CycleError, Options, Outlet, SetupError, cry};
 use crate::cli::{Check, Cli, Command, ConfigCommand, Digest};
 use crate::config::{self, Config, Sources};
 use crate::daemon;
@@ -95,6 +95,21 @@ fn app(config: Config, printer: impl Write + Send + 'static) -> Result<Arc<App>,
         .map_err(|error| (INCOMPLETE, error.to_string()))
 }
 
+/// An app for cycles: that its database cannot be opened is told.
+async fn working(
+    config: Config,
+    printer: impl Write + Send + 'static,
+) -> Result<Arc<App>, (u8, String)> {
+    let outlet = Outlet::new(&config.slack, printer)
+        .map_err(|e| (USAGE, SetupError::from(e).to_string()))?;
+    let app = App::new(config, outlet.clone());
+    if let Err(SetupError::Store(error)) = &app {
+        cry(&outlet, error).await;
+    }
+    app.map(Arc::new)
+        .map_err(|error| (INCOMPLETE, error.to_string()))
+}
+
 fn warn(config: &Config) {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -110,7 +125,7 @@ async fn run(config: Config) -> Ended {
         daemon::idle(shutdown).await;
         return Ok(0);
     }
-    let app = app(config, std::io::stdout())?;
+    let app = working(config, std::io::stdout()).await?;
     daemon::run(app, shutdown)
         .await
         .map_err(|e| (INCOMPLETE, format!("{e:#}")))?;
@@ -140,9 +155,9 @@ async fn check(config: Config, args: Check) -> Ended {
         return print("switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing was polled\n");
     }
     let app = if args.json {
-        app(config, std::io::stderr())?
+        working(config, std::io::stderr()).await?
     } else {
-        app(config, std::io::stdout())?
+        working(config, std::io::stdout()).await?
     };
     let report = app.cycle(Options { now: args.now }).await.map_err(failed)?;
     if args.json {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -9,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::app::distress::cry;
 use crate::app::evaluate::Evaluation;
 use crate::app::poll::Polled;
 use crate::app::report::{self, CheckReport};
@@ -51,7 +53,28 @@ impl App {
     /// # Errors
     /// Where `now` cannot be, the database fails, or another process holds it.
     pub async fn cycle(self: &Arc<Self>, options: Options) -> Result<CheckReport, CycleError> {
+        let ended = match self.try_cycle(options).await {
+            // What was committed of it stays, and the rest is done again.
+            Err(CycleError::Store(error)) if error.is_of_disk() && self.store.free_reserve() => {
+                self.try_cycle(options).await
+            }
+            ended => ended,
+        };
+        match &ended {
+            Ok(_) => self.store.keep_reserve(),
+            Err(CycleError::Store(error)) if !self.cried.swap(true, Ordering::Relaxed) => {
+                cry(&self.outlet, error).await;
+            }
+            Err(_) => {}
+        }
+        ended
+    }
+
+    async fn try_cycle(self: &Arc<Self>, options: Options) -> Result<CheckReport, CycleError> {
         let _lock = self.lock().await?;
+        if let Some(mended) = self.store.call(|s| s.mend()).await? {
+            tracing::error!("{mended}");
+        }
         let now = self.present(options).await?;
         let polled = self.poll_all(now).await?;
         for (server, error) in polled

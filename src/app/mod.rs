@@ -5,6 +5,7 @@ pub mod backtest;
 mod cycle;
 pub mod deliver;
 mod digest;
+mod distress;
 mod doubt;
 mod evaluate;
 mod listing;
@@ -16,7 +17,10 @@ mod summary;
 
 pub use cycle::{CycleError, Options};
 pub use digest::{DigestError, Written};
+pub use distress::cry;
 pub use outlet::Outlet;
+
+use std::sync::atomic::AtomicBool;
 
 use crate::config::{Config, Mode};
 use crate::decide::Policy;
@@ -30,6 +34,8 @@ pub struct App {
     pub(crate) store: Store,
     pub(crate) postmark: Postmark,
     pub(crate) outlet: Outlet,
+    /// Whether this process told already that its database cannot be used.
+    pub(crate) cried: AtomicBool,
 }
 
 /// Why the shell could not be set up.
@@ -63,6 +69,7 @@ impl App {
             store,
             postmark,
             outlet,
+            cried: AtomicBool::new(false),
         })
     }
 

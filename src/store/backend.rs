@@ -190,6 +190,10 @@ pub struct Counted {
 
 /// A store. Every method is one transaction.
 pub trait Backend: Send {
+    /// Makes sure that what is written is found by the next process, where the place of the data may be taken away from
+    /// under this one; what was repaired, in a sentence.
+    fn mend(&mut self) -> Result<Option<String>, Error>;
+
     /// The last cycle of any server.
     fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error>;
     /// Forgets what was claimed for instants after `now`, back to the last cycle before it: the clock was wrong.

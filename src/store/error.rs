@@ -19,6 +19,9 @@ pub enum Problem {
     /// No space is left.
     #[error("the disk is full; free some space, nothing was lost")]
     Full,
+    /// The disk refuses.
+    #[error("the disk cannot be read or written ({0}); check it, and how much room is on it")]
+    Disk(String),
     /// The file cannot be written.
     #[error("the database is read-only; check who may write to `store.path` and its folder")]
     ReadOnly,
@@ -63,6 +66,16 @@ impl Error {
         &self.problem
     }
 
+    /// Whether the disk is full or fails.
+    pub const fn is_of_disk(&self) -> bool {
+        matches!(self.problem, Problem::Full | Problem::Disk(_))
+    }
+
+    /// Whether it will pass by itself.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self.problem, Problem::Busy | Problem::Interrupted)
+    }
+
     /// The same failure, said of a larger step.
     #[must_use]
     pub fn while_doing(self, doing: impl Into<String>) -> Self {
@@ -87,6 +100,9 @@ impl From<rusqlite::Error> for Problem {
                 Code::DiskFull => Self::Full,
                 Code::ReadOnly => Self::ReadOnly,
                 Code::DatabaseBusy | Code::DatabaseLocked => Self::Busy,
+                Code::SystemIoFailure => {
+                    Self::Disk(message.clone().unwrap_or_else(|| failure.to_string()))
+                }
                 Code::DatabaseCorrupt | Code::NotADatabase => {
                     Self::Damaged(message.clone().unwrap_or_else(|| failure.to_string()))
                 }

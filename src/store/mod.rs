@@ -4,11 +4,12 @@ mod backend;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod reserve;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use backend::{
@@ -22,6 +23,8 @@ pub use sqlite::{CycleLock, Sqlite};
 #[derive(Clone)]
 pub struct Store {
     backend: Arc<Mutex<Box<dyn Backend>>>,
+    /// Where the file is whose disk may become full; `None` for a store that is elsewhere.
+    file: Option<PathBuf>,
 }
 
 impl Store {
@@ -30,14 +33,39 @@ impl Store {
     /// # Errors
     /// Where the file cannot be opened or written, is damaged, or was written by a newer version.
     pub fn open_sqlite(path: &Path) -> Result<Self, Error> {
-        Ok(Self::new(Sqlite::open(path)?))
+        let opened = match Sqlite::open(path) {
+            Err(error) if error.is_of_disk() && free_reserve(path) => Sqlite::open(path),
+            opened => opened,
+        };
+        let in_memory = path.as_os_str() == ":memory:";
+        Ok(Self {
+            file: (!in_memory).then(|| path.to_owned()),
+            ..Self::new(opened?)
+        })
     }
 
     /// A store over any backend.
     pub fn new(backend: impl Backend + 'static) -> Self {
         Self {
             backend: Arc::new(Mutex::new(Box::new(backend))),
+            file: None,
         }
+    }
+
+    /// Keeps room on the disk for when it is full, as far as there is room.
+    pub fn keep_reserve(&self) {
+        let kept = self.file.as_deref().map_or(Ok(()), reserve::keep);
+        if let Err(why) = kept {
+            tracing::warn!(
+                "no room can be kept for when the disk is full: {}",
+                why.kind()
+            );
+        }
+    }
+
+    /// Gives up the room that was kept; whether there was any.
+    pub fn free_reserve(&self) -> bool {
+        self.file.as_deref().is_some_and(free_reserve)
     }
 
     /// Runs `work` on the backend. All of one transaction belongs in one call.
@@ -62,4 +90,12 @@ impl Store {
             ))
         })
     }
+}
+
+fn free_reserve(path: &Path) -> bool {
+    let freed = reserve::free(path);
+    if freed {
+        tracing::error!("the disk is full: going on with the room that was kept for this");
+    }
+    freed
 }

@@ -8,6 +8,7 @@ mod coverage;
 mod daemon;
 mod delivery;
 mod digests;
+mod disk;
 mod faults;
 mod kill;
 mod rates;

@@ -8,6 +8,7 @@ mod lock;
 mod mail;
 mod migrate;
 mod outbox;
+mod place;
 mod polls;
 mod recent;
 
@@ -36,6 +37,7 @@ const STATEMENTS: usize = 96;
 /// A connection to one `SQLite` file.
 pub struct Sqlite {
     connection: Connection,
+    file: place::Place,
 }
 
 impl Sqlite {
@@ -46,8 +48,13 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let doing = || format!("open the database {}", path.display());
         let connection = Connection::open(path).map_err(|e| Error::from(e).while_doing(doing()))?;
-        let mut sqlite = Self { connection };
+        let mut sqlite = Self {
+            connection,
+            file: place::Place::of(path),
+        };
         sqlite.prepare().map_err(|e| e.while_doing(doing()))?;
+        // Only now is it sure that there is a file.
+        sqlite.file = place::Place::of(path);
         Ok(sqlite)
     }
 
@@ -173,6 +180,9 @@ fn rows<T>(
 }
 
 impl Backend for Sqlite {
+    fn mend(&mut self) -> Result<Option<String>, Error> {
+        place::mend(self)
+    }
     fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error> {
         polls::last_cycle_at(&self.connection)
     }

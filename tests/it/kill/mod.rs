@@ -14,5 +14,5 @@
 mod course;
 mod judge;
 mod matrix;
-mod stage;
+pub(crate) mod stage;
 mod strike;

@@ -53,7 +53,7 @@ fn play(world: &World, now: Timestamp) {
 }
 
 /// A cycle that is killed at its very end: what it wrote is in the write-ahead log alone, to which later ones append.
-fn leave_a_log_behind(world: &mut World, now: Timestamp) {
+pub(crate) fn leave_a_log_behind(world: &mut World, now: Timestamp) {
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
     world.slack.fail_pings(Plan::always(Fault::Hang));
     world.postmark.set_now(now);

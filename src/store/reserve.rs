@@ -1,0 +1,71 @@
+//! Room kept on the disk for the hour in which it is full: given up so that what matters can still be recorded.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes of the reserve: several cycles of a small installation, one of a large one.
+const SIZE: usize = 4 << 20;
+
+/// Keeps a reserve beside the database at `path`, where there is none and room for twice as much.
+///
+/// # Errors
+/// Where it cannot be written; nothing of it is left then.
+pub(super) fn keep(path: &Path) -> io::Result<()> {
+    let reserve = beside(path);
+    if fs::metadata(&reserve).is_ok_and(|file| file.len() >= SIZE as u64) {
+        return Ok(());
+    }
+    let written = write(&reserve);
+    if written.is_err() {
+        let _ = fs::remove_file(&reserve);
+    }
+    written
+}
+
+/// Frees the reserve of the database at `path`; whether there was any.
+pub(super) fn free(path: &Path) -> bool {
+    fs::remove_file(beside(path)).is_ok()
+}
+
+fn write(reserve: &Path) -> io::Result<()> {
+    let mut file = File::create(reserve)?;
+    // Random, since a file system may keep zeros for nothing.
+    let mut random = fastrand::Rng::with_seed(1);
+    let chunk: Vec<u8> = (0..1 << 16).map(|_| random.u8(..)).collect();
+    for _ in 0..2 * SIZE / chunk.len() {
+        file.write_all(&chunk)?;
+    }
+    file.sync_all()?;
+    file.set_len(SIZE as u64)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-reserve");
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_kept_once_and_freed_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("hushwatch.db");
+        assert!(!free(&path));
+        keep(&path).expect("kept");
+        keep(&path).expect("kept");
+        let file = fs::metadata(beside(&path)).expect("there");
+        assert_eq!(file.len(), SIZE as u64);
+        assert!(free(&path));
+        assert!(!free(&path));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(keep(&folder.path().join("missing").join("hushwatch.db")).is_err());
+    }
+}
