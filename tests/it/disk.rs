@@ -174,6 +174,11 @@ fn a_disk_that_takes_nothing_is_told_by_one_notice_and_no_rule_speaks() {
     );
 }
 
+#[expect(clippy::print_stdout, reason = "whoever runs the tests is to know")]
+fn not_run() {
+    println!("not run: this machine lets nobody mount a small disk (unshare -Urm)");
+}
+
 /// A shell in a world of its own, whose database lies on a disk of 24 MiB.
 struct SmallDisk {
     shell: Child,
@@ -245,7 +250,7 @@ impl Drop for SmallDisk {
 fn a_full_disk_costs_its_reserve_first_and_then_speaks_for_itself() {
     let mut world = world(Process::New);
     let Some(mut disk) = SmallDisk::new(&mut world) else {
-        println!("not run: this machine lets nobody mount a small disk (unshare -Urm)");
+        not_run();
         return;
     };
     assert_eq!(disk.check(&world, "2026-03-03T09:00:00Z"), 0);
@@ -288,7 +293,7 @@ fn a_full_disk_costs_its_reserve_first_and_then_speaks_for_itself() {
 fn a_disk_that_is_read_only_is_told() {
     let mut world = world(Process::New);
     let Some(mut disk) = SmallDisk::new(&mut world) else {
-        println!("not run: this machine lets nobody mount a small disk (unshare -Urm)");
+        not_run();
         return;
     };
     assert_eq!(disk.check(&world, "2026-03-03T09:00:00Z"), 0);
