@@ -42,6 +42,9 @@ pub enum CycleError {
     /// The database.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The machine's clock was never set. Going on would date everything wrongly, and forget what is known.
+    #[error("the clock of this machine says {0}; set it (NTP), nothing is polled before")]
+    Clock(Timestamp),
     /// Another process is in a cycle.
     #[error("another hushwatch is at work on {0}; try again when it is done")]
     Locked(String),
@@ -115,6 +118,9 @@ impl App {
         let last = self.store.call(|s| s.last_cycle_at()).await?;
         let machine = clock::now();
         let Some(now) = options.now else {
+            if !clock::is_believable(machine) {
+                return Err(CycleError::Clock(machine));
+            }
             if last.is_some_and(|last| machine < last) {
                 tracing::warn!(
                     "the clock is earlier than the last cycle: reading again what that cycle claimed to know"

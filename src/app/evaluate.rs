@@ -21,11 +21,13 @@ use crate::store::{self, Backend, Judgement, NewMessage};
 const MOST_INSTANTS: usize = 1_500;
 
 /// Incidents that one catch-up message has room for.
-const TOLD_TOGETHER: usize = 30;
+const TOLD_TOGETHER: usize = 18;
 
 /// What the judging of one server came to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Judged {
+    /// Which server.
+    pub name: String,
     /// Incidents as they are now.
     pub incidents: Vec<Incident>,
     /// Steps, in order of their instants.
@@ -34,6 +36,8 @@ pub(super) struct Judged {
     pub channel: String,
     /// Up to when it was seen before this cycle.
     pub seen_until: Timestamp,
+    /// What of the time since then Postmark has no more.
+    pub unseen: Vec<(StreamId, Span)>,
 }
 
 /// What the evaluation of a whole cycle came to.
@@ -87,14 +91,25 @@ impl App {
         let mut walk = Walk::new(self.policy(), rules, series);
         let mut transitions = walk.cycle(&mut book, &poll.sight, &histories, &missed, now);
         quiet_reminders(&mut transitions, &incidents);
+        let seen_until = poll
+            .before
+            .last_complete_at
+            .unwrap_or(poll.before.first_start_at);
+        let mut unseen = Vec::new();
+        if matches!(poll.sight, Sight::Complete) {
+            for (stream, history) in histories.iter().filter(|(_, h)| !h.hours.is_empty()) {
+                let gap = history.since_beginning(Span::new(seen_until, now));
+                let holes = history.messages.holes(gap);
+                unseen.extend(holes.into_iter().map(|hole| (stream.clone(), hole)));
+            }
+        }
         Ok(Judged {
+            name: poll.name.to_string(),
             incidents: book.incidents().cloned().collect(),
             transitions,
             channel: server.channel.clone().unwrap_or_default(),
-            seen_until: poll
-                .before
-                .last_complete_at
-                .unwrap_or(poll.before.first_start_at),
+            seen_until,
+            unseen,
         })
     }
 
@@ -170,6 +185,7 @@ impl App {
         };
         let mut evaluation = Evaluation::default();
         let mut hidden: Vec<Incident> = Vec::new();
+        let mut unseen: Vec<(String, Span)> = Vec::new();
         let mut gap_from = now;
         for server in judged {
             evaluation
@@ -177,8 +193,11 @@ impl App {
                 .extend(server.incidents.iter().filter(|i| i.is_open()).cloned());
             let transitions = server.transitions;
             let ended: Vec<Incident> = began_and_ended(&transitions, &server.incidents, now);
-            if !ended.is_empty() {
+            if !ended.is_empty() || !server.unseen.is_empty() {
                 gap_from = gap_from.min(server.seen_until);
+            }
+            for (stream, hole) in &server.unseen {
+                unseen.push((format!("{}/{stream}", server.name), *hole));
             }
             for incident in &ended {
                 hidden.extend(
@@ -218,8 +237,11 @@ impl App {
             }
             judgement.incidents.extend(server.incidents);
         }
-        for hidden in hidden.chunks(TOLD_TOGETHER) {
-            let message = catch_up(hidden, gap_from, now, style);
+        let parts = hidden.len().max(unseen.len()).div_ceil(TOLD_TOGETHER);
+        let (mut hidden, mut unseen) = (hidden.chunks(TOLD_TOGETHER), unseen.chunks(TOLD_TOGETHER));
+        for _ in 0..parts {
+            let told = (hidden.next().unwrap_or(&[]), unseen.next().unwrap_or(&[]));
+            let message = catch_up(told.0, told.1, Span::new(gap_from, now), style);
             judgement
                 .messages
                 .push(new_message("catch_up", None, "", &message));

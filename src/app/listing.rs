@@ -81,12 +81,18 @@ pub(super) struct Lister<'a> {
     pub server: &'a ServerName,
     /// Mail sent from here on may be drawn into the sample.
     pub draw_from: Timestamp,
+    /// Postmark may have forgotten what is older than this: there, only what lies after a message that it still has was
+    /// seen, and emptiness before it says nothing.
+    pub sure_from: Timestamp,
+    /// Windows that were empty and older than that, in a listing that has not met an older message yet.
+    pub unsure: Vec<Span>,
     /// The lowest ranks of new mail by stream.
     pub candidates: BTreeMap<StreamId, BTreeMap<u64, Draw>>,
 }
 
 impl Lister<'_> {
-    /// Lists `span`, newest windows first, each claimed as covered when it was read to its end.
+    /// Lists `span`, newest windows first, each claimed as covered when it was read to its end, as far as that was sure to
+    /// be seen.
     pub(super) async fn list(
         &mut self,
         stream: &StreamId,
@@ -94,6 +100,7 @@ impl Lister<'_> {
         span: Span,
         allowance: &mut Allowance,
     ) -> Result<(), Stop> {
+        self.unsure.clear();
         let mut windows = vec![span];
         while let Some(window) = windows.pop() {
             if let Some(cut) = self.window(stream, kind, window, allowance).await? {
@@ -115,6 +122,7 @@ impl Lister<'_> {
         let mut seen: HashSet<String> = HashSet::new();
         let mut read = 0u64;
         let mut total = None;
+        let mut oldest = None;
         loop {
             allowance.take(&what)?;
             let offset = u32::try_from(read).unwrap_or(u32::MAX);
@@ -142,6 +150,7 @@ impl Lister<'_> {
                 .filter(|id| seen.insert((*id).clone()))
                 .count();
             let done = read >= page.total;
+            oldest = oldest.into_iter().chain(page.oldest).min();
             if !done && fresh == 0 {
                 let found = if page.ids.is_empty() {
                     "ended early"
@@ -158,12 +167,56 @@ impl Lister<'_> {
                     "{what}: grew past {CAP} while it was read; the next cycle reads anew"
                 )));
             }
-            self.save(stream, page.batch, done.then_some(window))
-                .await?;
+            let seen = match done {
+                true => self.seen(stream, kind, window, oldest).await?,
+                false => Vec::new(),
+            };
+            self.save(stream, page.batch, seen.first().copied()).await?;
+            for span in seen.into_iter().skip(1) {
+                let nothing = match kind {
+                    Kind::Messages => Batch::Messages(Vec::new()),
+                    Kind::Bounces => Batch::Bounces(Vec::new()),
+                };
+                self.save(stream, nothing, Some(span)).await?;
+            }
             if done {
                 return Ok(None);
             }
         }
+    }
+
+    /// What was seen by a window that was read to its end, and whose oldest item is `oldest`.
+    async fn seen(
+        &mut self,
+        stream: &StreamId,
+        kind: Kind,
+        window: Span,
+        oldest: Option<Timestamp>,
+    ) -> Result<Vec<Span>, store::Error> {
+        if window.from >= self.sure_from {
+            return Ok(vec![window]);
+        }
+        let sure = Span::new(self.sure_from.max(window.from), window.until);
+        let old = Span::new(window.from, self.sure_from.min(window.until));
+        let mut seen = Vec::new();
+        match (kind, oldest) {
+            // Bounces are kept as long as messages are, and too rare to tell for themselves.
+            (Kind::Bounces, _) => {
+                let (server, stream) = (self.server.clone(), stream.clone());
+                let messages =
+                    move |s: &mut dyn store::Backend| s.coverage(&server, &stream, Kind::Messages);
+                seen.extend(self.store.call(messages).await?.parts(old));
+            }
+            (Kind::Messages, Some(oldest)) => {
+                seen.push(Span::new(oldest.max(old.from), old.until));
+                seen.append(&mut self.unsure);
+                self.unsure.push(Span::new(old.from, oldest.min(old.until)));
+            }
+            (Kind::Messages, None) => self.unsure.push(old),
+        }
+        seen.push(sure);
+        seen.retain(|span| !span.is_empty());
+        Ok(seen)
     }
 
     async fn page(

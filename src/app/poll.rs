@@ -15,6 +15,10 @@ use crate::store::{self, PollRow, ServerState};
 
 /// What the previous poll may not have seen yet is asked again.
 const OVERLAP: Duration = Duration::from_secs(15 * 60);
+/// Postmark keeps messages for so long at least, by plan.
+const SHORTEST_RETENTION: Duration = Duration::from_secs(7 * 86_400);
+/// What Postmark's bounds are told in.
+const SECOND: Duration = Duration::from_secs(1);
 /// Requests for new messages and bounces of one server in one cycle.
 const HARD_STOP: u64 = 200;
 /// Postmark's code for a token that may not list streams.
@@ -139,22 +143,37 @@ impl App {
             draw_from: before
                 .last_cycle_at
                 .map_or(now - HOUR, |last| last - OVERLAP),
+            sure_from: now - SHORTEST_RETENTION,
+            unsure: Vec::new(),
             candidates: BTreeMap::new(),
         };
         let mut allowance = Allowance {
             requests: HARD_STOP,
             deadline: None,
         };
+        let mut sure: BTreeMap<StreamId, Timestamp> = BTreeMap::new();
         for kind in Kind::ALL {
             for stream in &streams {
                 if trouble.is_over() {
                     break;
                 }
                 let coverage = self.coverage(&server.name, stream, kind).await?;
-                for span in new_spans(&coverage, before.first_start_at, now)
-                    .into_iter()
-                    .rev()
-                {
+                let since = before.first_start_at.max(now - self.config.store.keep);
+                let spans = new_spans(&coverage, since, now);
+                let sure_from = match sure.get(stream) {
+                    Some(known) => Ok(*known),
+                    None => self.sure_from(server, api, stream, &spans, now).await,
+                };
+                lister.sure_from = match sure_from {
+                    Ok(sure_from) => sure_from,
+                    Err(Stop::Store(error)) => return Err(error),
+                    Err(stop) => {
+                        trouble.note(&stop);
+                        continue;
+                    }
+                };
+                sure.insert(stream.clone(), lister.sure_from);
+                for span in spans.into_iter().rev() {
                     match lister.list(stream, kind, span, &mut allowance).await {
                         Ok(()) => {}
                         Err(Stop::Store(error)) => return Err(error),
@@ -166,6 +185,8 @@ impl App {
                 }
             }
         }
+        // History begins with the oldest message that is found, however old it is.
+        lister.sure_from = Timestamp::MIN;
         let until = Instant::now() + self.config.postmark.backfill_time;
         for stream in &streams {
             if trouble.is_over() {
@@ -254,6 +275,34 @@ impl App {
         Ok(streams)
     }
 
+    /// From when on Postmark is sure to have all there was: an empty answer about older time may mean that it forgot, unless
+    /// it still has the last message from before.
+    async fn sure_from(
+        &self,
+        server: &ServerConfig,
+        api: &Server,
+        stream: &StreamId,
+        spans: &[Span],
+        now: Timestamp,
+    ) -> Result<Timestamp, Stop> {
+        let sure = now - SHORTEST_RETENTION;
+        let Some(from) = spans.first().map(|s| s.from).filter(|from| *from < sure) else {
+            return Ok(sure);
+        };
+        let (name, id) = (server.name.clone(), stream.clone());
+        let history = move |s: &mut dyn store::Backend| {
+            s.history(&name, &id, Span::before(from, HOUR), &[from])
+        };
+        let Some(last) = self.store.call(history).await?.last_sent(from) else {
+            return Ok(sure);
+        };
+        let second = last.floor(SECOND);
+        let page = api
+            .messages(stream, Span::new(second, second + SECOND), 0)
+            .await?;
+        Ok(if page.total > 0 { Timestamp::MIN } else { sure })
+    }
+
     pub(super) async fn coverage(
         &self,
         server: &ServerName,
@@ -290,13 +339,9 @@ impl App {
     }
 }
 
-/// What is to be listed of the time since the first start: what was not covered, and the end of what was.
-fn new_spans(
-    coverage: &crate::model::Coverage,
-    first_start: Timestamp,
-    now: Timestamp,
-) -> Vec<Span> {
-    let since = Span::new(first_start, now);
+/// What is to be listed of the time from `since` on: what was not covered, and the end of what was.
+fn new_spans(coverage: &crate::model::Coverage, since: Timestamp, now: Timestamp) -> Vec<Span> {
+    let since = Span::new(since, now);
     let mut wanted = crate::model::Coverage::of(coverage.holes(since));
     if let Some(end) = coverage.end().filter(|end| *end < now) {
         wanted.insert(Span::new(end - OVERLAP, now));

@@ -133,14 +133,16 @@ fn incident_json(incident: &Incident, app: &App) -> Value {
 /// Up to where both kinds are covered without a hole.
 fn covered_until(history: &History, now: Timestamp) -> Option<Timestamp> {
     let both = history.messages.intersect(&history.bounces);
-    let begins = history.begins?;
-    let start = both
-        .spans()
-        .iter()
-        .find(|s| s.until > begins)?
-        .from
-        .max(begins);
-    Some(both.until_first_hole(start).min(now))
+    // Older holes say nothing of the figures, which are of a day.
+    let start = (now - DAY).max(history.begins?);
+    let covered = both.until_first_hole(start);
+    if covered > start {
+        return Some(covered.min(now));
+    }
+    let before = both.spans().iter().rev().find(|s| s.until <= start);
+    let after = both.spans().iter().find(|s| s.from > start);
+    let known = before.or(after)?;
+    Some(known.until.min(now))
 }
 
 fn stream_json(stream: &StreamId, history: &History, day: &Figures, now: Timestamp) -> Value {

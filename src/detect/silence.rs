@@ -107,6 +107,8 @@ impl Silence {
         let threshold = self.habits.threshold();
         let verdict = match gap {
             _ if self.is_learning(history, at) => Verdict::Unknown,
+            // Who never sent is not silent.
+            _ if history.last_sent(at).is_none() => Verdict::Unknown,
             None => Verdict::Unknown,
             Some(gap) if surprise > threshold && gap.length() > INDEX_LAG => Verdict::Breach,
             Some(_) => self.recovery(history, at),

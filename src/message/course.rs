@@ -1,9 +1,9 @@
 //! Several steps told as one: the whole course of an incident, or what a gap hid.
 
 use crate::message::alert::{Style, alert, place, summary};
-use crate::message::words::{span, when};
+use crate::message::words::{counted, from_to, span, when};
 use crate::message::{Message, Tone};
-use crate::model::{Incident, IncidentState, Timestamp, Transition};
+use crate::model::{Incident, IncidentState, Span, Transition};
 
 /// One message for steps of one incident that are told at the same time; the last one leads. `None` of no step.
 pub fn course(transitions: &[&Transition], style: Style) -> Option<Message> {
@@ -29,12 +29,17 @@ pub fn course(transitions: &[&Transition], style: Style) -> Option<Message> {
     ))
 }
 
-/// What began and ended while nobody looked, in one message.
-pub fn catch_up(hidden: &[Incident], from: Timestamp, until: Timestamp, style: Style) -> Message {
+/// What began and ended while nobody looked, and what of that time cannot be seen any more, by its place; in one message.
+pub fn catch_up(
+    hidden: &[Incident],
+    unseen: &[(String, Span)],
+    gap: Span,
+    style: Style,
+) -> Message {
     let lines = hidden.iter().map(|incident| {
         let ended = match incident.state {
             IncidentState::Resolved { at, .. } => at,
-            IncidentState::Open { .. } => until,
+            IncidentState::Open { .. } => gap.until,
         };
         format!(
             "{}: {} from {} to {} ({}) · {} · incident {}",
@@ -47,20 +52,18 @@ pub fn catch_up(hidden: &[Incident], from: Timestamp, until: Timestamp, style: S
             incident.id,
         )
     });
-    let noun = if hidden.len() == 1 {
-        "incident"
-    } else {
-        "incidents"
+    let lost = unseen.iter().map(|(place, hole)| {
+        let hole = from_to(*hole, style.zone);
+        format!("{place}: nothing is known of {hole}: Postmark has no message of it, or no more")
+    });
+    let headline = match hidden.len() {
+        0 => "catch-up: a part of the time while nobody looked cannot be seen any more".to_owned(),
+        n => format!(
+            "catch-up: {} began and ended while nobody looked",
+            counted(n as u64, "incident")
+        ),
     };
-    let headline = format!(
-        "catch-up: {} {noun} began and ended while nobody looked",
-        hidden.len()
-    );
-    let footer = format!(
-        "catch-up of {} to {} {}",
-        when(from, style.zone),
-        when(until, style.zone),
-        style.zone.name()
-    );
-    Message::new(Tone::Info, &headline, lines, &footer)
+    let gap = from_to(gap, style.zone);
+    let footer = format!("catch-up of {gap} {}", style.zone.name());
+    Message::new(Tone::Info, &headline, lines.chain(lost), &footer)
 }

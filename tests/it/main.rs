@@ -4,6 +4,7 @@ mod backtest;
 mod blindness;
 mod bounds;
 mod cli;
+mod clock;
 mod coverage;
 mod daemon;
 mod delivery;

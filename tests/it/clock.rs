@@ -1,0 +1,206 @@
+//! Time that jumps, and instants that nobody attended.
+
+use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
+use hushwatch::sim::postmark::{Mail, Profile, Quirks};
+use serde_json::Value;
+
+use crate::world::{Cycle, Process, World, at};
+
+fn machine() -> Timestamp {
+    hushwatch::clock::now()
+}
+
+/// A cycle at the machine's own time.
+fn check(world: &World) -> Cycle {
+    world.postmark.set_now(machine());
+    world.slack.set_now(machine());
+    world.run(&["check", "--json"])
+}
+
+#[test]
+fn a_clock_that_was_ahead_and_jumps_back_costs_nothing() {
+    for ahead in [HOUR, DAY, 40 * DAY] {
+        let mut world = World::new(Process::New, "");
+        let now = machine();
+        let span = Span::new(now - 3 * DAY, now + ahead);
+        let profile = Profile::constant(6.0).without_bounces();
+        world.shop.generate("outbound", span, &profile);
+        world.cycle(now - HOUR);
+        world.cycle(now + ahead);
+        let back = check(&world);
+        assert_eq!(back.code, 0, "{ahead:?}: {}", back.stderr);
+        assert!(
+            back.stderr.contains("the clock is earlier"),
+            "{}",
+            back.stderr
+        );
+        let until = back.stream("outbound")["covered_until"].clone();
+        let until = at(until.as_str().expect("covered"));
+        assert!(until >= now && until < now + HOUR, "{until}");
+        let truth = world.shop.truth("outbound", Span::before(until, DAY)).sent;
+        assert_eq!(back.stream("outbound")["sent"], truth, "{ahead:?}");
+        assert_eq!(world.alerts(), Vec::<String>::new(), "{ahead:?}");
+        let again = check(&world);
+        assert_eq!(again.code, 0, "{ahead:?}: {}", again.stderr);
+        assert!(!again.stderr.contains("the clock"), "{}", again.stderr);
+    }
+}
+
+#[test]
+fn a_missed_week_is_one_catch_up_and_what_stands() {
+    let mut world = World::new(Process::One, "");
+    let span = Span::new(at("2026-02-16T00:00:00Z"), at("2026-03-20T00:00:00Z"));
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    for day in ["2026-03-04", "2026-03-06", "2026-03-08"] {
+        let from = at(&format!("{day}T08:00:00Z"));
+        let wave = Span::new(from, from + 2 * HOUR);
+        world.shop.bounce_wave("outbound", wave, 0.04, "Blocked");
+    }
+    let stands = Span::new(at("2026-03-10T05:00:00Z"), span.until);
+    world.shop.bounce_wave("outbound", stands, 0.04, "Blocked");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.slack.take();
+    let cycle = world.cycle(at("2026-03-10T10:00:00Z"));
+    assert_eq!(cycle.code, 0, "{}", cycle.report);
+    let alerts = world.alerts();
+    assert_eq!(alerts.len(), 2, "{alerts:?}");
+    let catch_up = alerts.iter().find(|a| a.contains("catch-up"));
+    assert!(
+        catch_up.is_some_and(|a| a.contains("3 incidents began and ended")),
+        "{alerts:?}"
+    );
+}
+
+#[test]
+fn a_gap_past_the_retention_says_what_cannot_be_seen() {
+    let mut world = World::new(Process::One, "");
+    world.shop.set_retention(45);
+    let span = Span::new(at("2026-01-01T00:00:00Z"), at("2026-06-02T00:00:00Z"));
+    let profile = Profile::constant(3.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    world.cycle(at("2026-02-20T10:00:00Z"));
+    world.slack.take();
+    let cycle = world.cycle(at("2026-06-01T10:00:00Z"));
+    assert_eq!(cycle.code, 0, "{}", cycle.report);
+    let told: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+    assert_eq!(told.len(), 2, "a catch-up and the digest: {told:#?}");
+    let lost = "outbound: nothing is known of Fri 20 Feb 10:00 to Fri 17 Apr 1";
+    assert!(
+        told[0].contains("catch-up") && told[0].contains(lost),
+        "{told:#?}"
+    );
+    assert!(told[1].contains("No digest was sent"), "{told:#?}");
+    let silences = cycle
+        .steps()
+        .iter()
+        .filter(|s| s.contains("silence"))
+        .count();
+    assert_eq!(
+        silences,
+        0,
+        "what Postmark forgot is no silence: {:?}",
+        cycle.steps()
+    );
+}
+
+/// Openings, escalations and ends, as they were judged.
+fn judged(cycles: &[Cycle]) -> Vec<String> {
+    let steps = cycles.iter().flat_map(|cycle| {
+        let steps = cycle.report["transitions"].as_array().cloned();
+        steps.unwrap_or_default()
+    });
+    let part = |step: &Value, key: &str| step[key].as_str().unwrap_or_default().to_owned();
+    let mut judged: Vec<String> = steps
+        .filter(|step| step["transition"] != "reminded")
+        .map(|step| {
+            ["at", "rule", "transition", "incident"]
+                .map(|key| part(&step, key))
+                .join(" ")
+        })
+        .collect();
+    judged.sort();
+    judged
+}
+
+/// A tape of two days with a stop and waves at places that `random` draws.
+fn tape(random: &mut fastrand::Rng) -> World {
+    let world = World::new(Process::One, "[silence]\nmin_history = \"3d\"");
+    world.postmark.set_quirks(Quirks {
+        late_index: false,
+        ..world.postmark.quirks()
+    });
+    let start = at("2026-03-02T00:00:00Z");
+    let span = Span::new(start - 9 * DAY, start + 2 * DAY);
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let mut some = |hours: u32| start + MINUTE * random.u32(60..40 * 60) + HOUR * hours;
+    for share in [0.03, 0.2] {
+        let from = some(0);
+        let wave = Span::new(from, from + 3 * HOUR);
+        world.shop.bounce_wave("outbound", wave, share, "Blocked");
+    }
+    world.shop.complaints("outbound", some(0), 2, "example.net");
+    let stop = some(0);
+    world
+        .shop
+        .stop_sending("outbound", Span::new(stop, stop + 7 * HOUR));
+    world
+}
+
+#[test]
+fn the_same_instants_give_the_same_incidents_whoever_attended_them() {
+    let (start, hours) = (at("2026-03-02T00:00:00Z"), 48);
+    for seed in 0..4 {
+        let mut attended = tape(&mut fastrand::Rng::with_seed(seed));
+        let whole: Vec<Cycle> = (0..=hours)
+            .map(|hour| attended.cycle(start + HOUR * hour))
+            .collect();
+        let whole = judged(&whole);
+        assert!(whole.len() >= 4, "{whole:#?}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut missed = tape(&mut random);
+        let mut cycles = Vec::new();
+        for hour in 0..=hours {
+            let attends = [0, 1, hours].contains(&hour) || random.u32(0..3) == 0;
+            if attends {
+                cycles.push(missed.cycle(start + HOUR * hour));
+            }
+            if random.bool() {
+                // The next cycle is one of a new process.
+                missed.env("HUSHWATCH_SLACK__PACE", "0ms");
+            }
+        }
+        assert_eq!(judged(&cycles), whole, "seed {seed}");
+        attended.slack.take();
+        missed.slack.take();
+    }
+}
+
+#[test]
+fn a_lost_database_repeats_nothing_that_is_plainly_old_and_says_that_it_began_anew() {
+    let mut world = World::new(Process::New, "");
+    let span = Span::new(at("2026-02-16T00:00:00Z"), at("2026-03-05T00:00:00Z"));
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let wave = Span::new(at("2026-03-03T05:00:00Z"), at("2026-03-03T07:00:00Z"));
+    world.shop.bounce_wave("outbound", wave, 0.04, "Blocked");
+    let operator = Mail::new("outbound", at("2026-03-03T06:00:00Z"), "ops@example.com");
+    let operator = operator.bounced("HardBounce", at("2026-03-03T06:01:00Z"));
+    world.shop.push(operator);
+    world.hours("2026-03-03T04:00:00Z", "2026-03-03T10:00:00Z");
+    assert_eq!(world.alerts().len(), 3, "both opened, and the rate is over");
+    for entry in std::fs::read_dir(world.folder.path()).expect("read") {
+        let path = entry.expect("an entry").path();
+        if path.display().to_string().contains("hushwatch.db") {
+            std::fs::remove_file(path).expect("removed");
+        }
+    }
+    world.hours("2026-03-03T11:00:00Z", "2026-03-04T09:00:00Z");
+    let told: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(
+        told[0].contains("digest") && told[0].contains("This database begins at Tue 3 Mar 11:00"),
+        "{told:#?}"
+    );
+}
