@@ -13,6 +13,7 @@ use crate::app::poll::Polled;
 use crate::app::summary::{Figures, figures, next_monday_at_ten};
 use crate::detect::Silence;
 use crate::message::alert::{place, standing, tag_name};
+use crate::message::text::clean_lines;
 use crate::message::words::{count, percent, span, when, when_or_never};
 use crate::model::{
     BounceClass, DAY, History, Incident, Rules, ServerName, Span, StreamId, Tag, Timestamp,
@@ -278,7 +279,7 @@ impl App {
             });
             return Ok(format!("{all}\n"));
         }
-        Ok(text)
+        Ok(clean_lines(&text))
     }
 
     /// The newest events and the counts of the last 24 hours, as JSON.

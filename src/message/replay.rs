@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::message::alert::{Style, place, summary};
-use crate::message::text::clean;
+use crate::message::text::clean_lines;
 use crate::message::words::{about, count, counted, span, when};
 use crate::model::{Incident, Rule, Timestamp};
 
@@ -91,7 +91,7 @@ pub fn text(replayed: &Replayed, style: Style) -> String {
     incidents(&mut out, replayed, style);
     how_often(&mut out, replayed, years);
     stops(&mut out, replayed, style);
-    out
+    clean_lines(&out)
 }
 
 /// An instant with its year: a replay may span several.
@@ -143,17 +143,12 @@ fn incidents(out: &mut String, replayed: &Replayed, style: Style) {
             summary(incident, style),
             if fired.told { "" } else { " (recorded only)" },
         );
-        let _ = writeln!(out, "{}", indented(&line));
+        let _ = writeln!(out, "{line}");
     }
     if replayed.fired.len() > LISTED {
         let rest = count((replayed.fired.len() - LISTED) as u64);
         let _ = writeln!(out, "  … and {rest} more: --format json lists every step");
     }
-}
-
-/// Cleaned of control characters, with its indent.
-fn indented(line: &str) -> String {
-    format!("  {}", clean(line))
 }
 
 fn how_often(out: &mut String, replayed: &Replayed, years: f64) {
@@ -222,10 +217,6 @@ fn stops(out: &mut String, replayed: &Replayed, style: Style) {
         let last = stop.last_sent.map_or_else(String::new, |at| {
             format!(" (last mail {})", when(at, style.zone))
         });
-        let _ = writeln!(
-            out,
-            "{}",
-            indented(&format!("{}: {text}{last}", stop.place))
-        );
+        let _ = writeln!(out, "  {}: {text}{last}", stop.place);
     }
 }

@@ -37,6 +37,15 @@ pub fn clean(text: &str) -> String {
     line
 }
 
+/// A text of several lines, each [cleaned](clean) but for its indent: for a terminal.
+pub fn clean_lines(text: &str) -> String {
+    let line = |line: &str| {
+        let rest = line.trim_start_matches(' ');
+        format!("{}{}\n", &line[..line.len() - rest.len()], clean(rest))
+    };
+    text.split_terminator('\n').map(line).collect()
+}
+
 /// `text` in at most `max_chars` characters; where something was cut off, the last of them is `…`.
 pub fn truncate(text: &str, max_chars: usize) -> String {
     truncate_by(text, max_chars, |_| 1)

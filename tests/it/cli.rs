@@ -165,40 +165,6 @@ fn recent_status_and_config_answer_after_a_cycle() {
 }
 
 #[test]
-fn no_secret_is_in_any_output_or_in_the_database() {
-    let mut world = World::new(Process::New, "");
-    world.env("RUST_LOG", "trace");
-    let (token, bot) = (world.shop.token(), world.slack.bot_token());
-    for fault in [
-        None,
-        Some(hushwatch::sim::Fault::Reset),
-        Some(hushwatch::sim::Fault::WrongToken),
-    ] {
-        world.shop.clear_faults();
-        fault.into_iter().for_each(|f| world.shop.always(f));
-        world.postmark.set_now(at("2026-03-03T10:00:00Z"));
-        for args in [
-            &["check", "--json", "--now", "2026-03-03T10:00:00Z"][..],
-            &["config", "show"],
-            &["status"],
-            &["recent"],
-        ] {
-            let ended = world.run(args);
-            let all = format!("{}{}", ended.report, ended.stderr);
-            assert!(
-                !all.contains(&token) && !all.contains(&bot),
-                "{args:?}: {all}"
-            );
-        }
-    }
-    for entry in std::fs::read_dir(world.folder.path()).expect("a folder") {
-        let bytes = std::fs::read(entry.expect("an entry").path()).expect("readable");
-        let holds = |secret: &str| bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
-        assert!(!holds(&token) && !holds(&bot));
-    }
-}
-
-#[test]
 fn no_file_is_needed_and_a_webhook_will_do() {
     let mut world = World::new(Process::New, "");
     std::fs::remove_file(world.folder.path().join("monitor.toml")).expect("removed");
@@ -228,30 +194,4 @@ fn no_file_is_needed_and_a_webhook_will_do() {
         alerts.len() == 1 && alerts[0].contains("default/outbound"),
         "{alerts:?}"
     );
-}
-
-#[test]
-fn hostile_text_neither_mentions_nor_links() {
-    let mut world = World::new(Process::New, "[slack]\nmask_addresses = false");
-    world.cycle(at("2026-03-03T10:00:00Z"));
-    let hostile = "ops@example.com";
-    let mail = hushwatch::sim::postmark::Mail::new("outbound", at("2026-03-03T10:10:00Z"), hostile);
-    let mail = mail
-        .tag("<!channel> <http://evil.example.org|login>")
-        .subject("<!here>");
-    world
-        .shop
-        .push(mail.bounced("HardBounce", at("2026-03-03T10:11:00Z")));
-    for n in 0..30u32 {
-        let sent = at("2026-03-03T10:00:00Z") + hushwatch::model::MINUTE * n;
-        let mail =
-            hushwatch::sim::postmark::Mail::new("outbound", sent, "x@<!channel>.example.org");
-        world.shop.push(mail.bounced("HardBounce", sent));
-    }
-    world.cycle(at("2026-03-03T11:00:00Z"));
-    let messages = world.slack.take();
-    assert!(!messages.is_empty());
-    for message in messages {
-        assert!(message.markup.is_empty(), "{:?}", message.markup);
-    }
 }
