@@ -122,7 +122,8 @@ pub(crate) fn play(stage: &World, course: &Course, sabotage: &str) -> Log {
     }
 }
 
-fn open(world: &mut World, door: Door) {
+/// Sets the world up for `door`.
+pub(crate) fn open(world: &mut World, door: Door) {
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
     world.slack.show_history(door == Door::Bot);
     if door == Door::Webhook {
@@ -169,7 +170,7 @@ fn sabotage_store(world: &World, sql: &str) {
 }
 
 /// Read from a copy: the next process must find the files as the dead one left them.
-fn left_behind(world: &World) -> Death {
+pub(crate) fn left_behind(world: &World) -> Death {
     let copy = tempfile::tempdir().expect("a folder");
     for name in ["hushwatch.db", "hushwatch.db-wal"] {
         let from = world.folder.path().join(name);

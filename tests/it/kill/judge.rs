@@ -3,7 +3,6 @@
 use hushwatch::sim::slack::Received;
 
 use crate::kill::course::{Door, Log, first_line};
-use crate::kill::stage::EVENTS;
 
 /// What a course came to.
 #[derive(Debug, Default)]
@@ -14,10 +13,10 @@ pub(crate) struct Verdict {
     pub(crate) faults: Vec<String>,
 }
 
-/// Judges one course.
-pub(crate) fn judge(log: &Log) -> Verdict {
+/// Judges one course, in which `events` and nothing else was to be told.
+pub(crate) fn judge(log: &Log, events: &[&str]) -> Verdict {
     let mut verdict = Verdict::default();
-    for event in EVENTS {
+    for event in events {
         let told: Vec<&Received> = log.posted.iter().filter(|m| tells(m, event)).collect();
         if told.is_empty() {
             verdict.faults.push(format!("lost: {event}"));
@@ -31,7 +30,7 @@ pub(crate) fn judge(log: &Log) -> Verdict {
     }
     for (place, message) in log.posted.iter().enumerate() {
         let line = first_line(&message.plain);
-        if EVENTS.iter().filter(|e| tells(message, e)).count() != 1 {
+        if events.iter().filter(|e| tells(message, e)).count() != 1 {
             verdict.faults.push(format!("told of nothing: {line}"));
         }
         match earlier(log, place) {

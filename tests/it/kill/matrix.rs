@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::kill::course::{After, Course, Door, Log, Outage, play};
 use crate::kill::judge::judge;
-use crate::kill::stage::stage;
+use crate::kill::stage::{EVENTS, stage};
 use crate::kill::strike::{FRAME, Moment, Runner, Service, Strike};
 use crate::world::{World, at};
 
@@ -61,7 +61,11 @@ fn deaths_change_no_incident_that_is_judged_at_the_same_instants() {
     for course in &matrix.courses {
         let log = play(&matrix.stage, course, "");
         assert_eq!(log.end.steps, unharmed, "{course:?}");
-        assert_eq!(judge(&log).faults, Vec::<String>::new(), "{course:?}");
+        assert_eq!(
+            judge(&log, &EVENTS).faults,
+            Vec::<String>::new(),
+            "{course:?}"
+        );
     }
 }
 
@@ -95,7 +99,7 @@ fn a_broken_outbox_is_found_out() {
         };
         let mut courses = matrix.courses.iter().filter(at_slack);
         let found_out = courses.any(|course| {
-            let verdict = judge(&play(&matrix.stage, course, sql));
+            let verdict = judge(&play(&matrix.stage, course, sql), &EVENTS);
             verdict.faults.iter().any(|f| f.starts_with(fault))
         });
         assert!(found_out, "an outbox that {broken} passed for a sound one");
@@ -143,7 +147,7 @@ impl Matrix {
         let mut tally = Tally::default();
         for course in &self.courses {
             let log = play(&self.stage, course, "");
-            let verdict = judge(&log);
+            let verdict = judge(&log, &EVENTS);
             tally.points += 1;
             tally.deaths += log.deaths.len();
             tally.told += log.posted.len();
@@ -286,7 +290,7 @@ fn reference(stage: &World, runner: Runner) -> Log {
         after: After::AtOnce,
     };
     let log = play(stage, &course, "");
-    let verdict = judge(&log);
+    let verdict = judge(&log, &EVENTS);
     assert_eq!((verdict.repeats, verdict.faults), (0, Vec::new()));
     log
 }

@@ -13,6 +13,7 @@
 
 mod course;
 mod judge;
+mod later;
 mod matrix;
 pub(crate) mod stage;
 mod strike;

@@ -72,7 +72,7 @@ pub(crate) fn strike(world: &World, runner: Runner, strike: Strike) -> bool {
         Strike::Write(_) => (None, Duration::ZERO),
     };
     let pings = world.slack.pings().len();
-    let mut process = spawn(world, runner, strike);
+    let mut process = spawn_under(world, runner, strike);
     let deadline = Instant::now() + Duration::from_secs(60);
     let died = loop {
         if let Some(status) = process.try_wait().expect("a child") {
@@ -96,7 +96,7 @@ pub(crate) fn strike(world: &World, runner: Runner, strike: Strike) -> bool {
 /// A cycle to its end.
 pub(crate) fn cycle(world: &World, runner: Runner) {
     let pings = world.slack.pings().len();
-    let mut process = spawn(world, runner, Strike::Write(u64::MAX));
+    let mut process = spawn(world, runner);
     if runner == Runner::Daemon {
         until("the heartbeat", || world.slack.pings().len() > pings);
         let id = process.id().to_string();
@@ -125,7 +125,8 @@ pub(crate) fn seen(world: &World, service: Service) -> usize {
     }
 }
 
-fn arm(world: &World, service: Service, nth: u32, moment: Moment) {
+/// Makes the service keep what `moment` does not let out, at its request `nth` from now on.
+pub(crate) fn arm(world: &World, service: Service, nth: u32, moment: Moment) {
     let fault = match moment {
         Moment::Received => Fault::Wire(sim::Fault::Hang),
         Moment::Taken => Fault::AcceptThenHang,
@@ -143,12 +144,17 @@ fn arm(world: &World, service: Service, nth: u32, moment: Moment) {
 }
 
 /// Ends what `arm` began; an outage that was there before is put back by who made it.
-fn disarm(world: &World) {
+pub(crate) fn disarm(world: &World) {
     world.postmark.clear_faults();
     world.slack.clear_faults();
 }
 
-fn spawn(world: &World, runner: Runner, strike: Strike) -> Child {
+/// Starts a process that nothing kills.
+pub(crate) fn spawn(world: &World, runner: Runner) -> Child {
+    spawn_under(world, runner, Strike::Write(u64::MAX))
+}
+
+fn spawn_under(world: &World, runner: Runner, strike: Strike) -> Child {
     let now;
     let args: &[&str] = match runner {
         Runner::Check(at) => {
@@ -188,7 +194,8 @@ fn limited(world: &World, args: &[&str], beyond: u64) -> Command {
     command
 }
 
-fn end(mut process: Child) -> bool {
+/// SIGKILL.
+pub(crate) fn end(mut process: Child) -> bool {
     process.kill().expect("killed");
     process.wait().expect("ended");
     true
