@@ -94,22 +94,31 @@ enum Outcome {
     Accepted,
     /// It stays, and the next may be tried: it was refused for what it is, or another process has it.
     Skipped,
+    /// It stays until its destination says what became of an earlier attempt.
+    Held,
     /// It stays, and the destination is left alone.
     Stuck,
 }
 
 impl Line {
-    /// Sends until the destination fails; how many were accepted. A message that is refused for what it is stops no other.
+    /// Sends until the destination fails; how many were accepted. A message that is refused for what it is stops no other,
+    /// and one that is held only those of its own incident: the end of it must not be read before its beginning.
     async fn send_all(&self, rows: Vec<OutboxRow>) -> Result<u64, store::Error> {
         let mut sent = 0;
+        let mut held: Vec<&str> = Vec::new();
         let prints = matches!(self.outlet, Outlet::Print(_));
         for (index, row) in rows.iter().enumerate() {
+            let incident = row.message.incident.as_deref();
+            if incident.is_some_and(|id| held.contains(&id)) {
+                continue;
+            }
             if index > 0 && !prints {
                 tokio::time::sleep(self.pace).await;
             }
             match self.tell(row).await? {
                 Outcome::Accepted => sent += 1,
                 Outcome::Skipped => {}
+                Outcome::Held => held.extend(incident),
                 Outcome::Stuck => break,
             }
         }
@@ -118,14 +127,15 @@ impl Line {
 
     async fn tell(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
         if let Some(doubt) = row.doubt {
-            let fate = doubt::look_up(&self.outlet, &self.policy, self.pace, row, doubt).await;
-            let answer = match fate {
-                Fate::Posted(accepted) => Some(Ok(accepted)),
-                Fate::Open(error) => Some(Err(error)),
-                Fate::SendAgain => None,
-            };
-            if let Some(answer) = answer {
-                return self.finish(row, doubt.last, answer).await;
+            match doubt::look_up(&self.outlet, &self.policy, self.pace, row, doubt).await {
+                Fate::Posted(accepted) => {
+                    return self.finish(row, doubt.last, Ok(accepted)).await;
+                }
+                Fate::Open(error) => {
+                    self.finish(row, doubt.last, Err(error)).await?;
+                    return Ok(Outcome::Held);
+                }
+                Fate::SendAgain => {}
             }
         }
         let (seq, began) = (row.seq, clock::now());

@@ -6,13 +6,15 @@ use std::time::Duration;
 use crate::app::Outlet;
 use crate::app::deliver::Failed;
 use crate::clock;
-use crate::model::{MINUTE, Timestamp};
+use crate::model::{DAY, MINUTE, Timestamp};
 use crate::retry;
 use crate::slack::{self, Accepted, Class, Trace};
 use crate::store::{Doubt, OutboxRow};
 
 /// How far our clock may be ahead of the destination's.
 const CLOCK_ERROR: Duration = Duration::from_secs(600);
+/// How far it may have been where it has jumped back since.
+const CLOCK_JUMP: Duration = DAY;
 /// A message waits so long for a destination that cannot be asked. After that a repeat does less harm than silence.
 const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
 
@@ -36,8 +38,7 @@ pub(super) async fn look_up(
     doubt: Doubt,
 ) -> Fate {
     tokio::time::sleep(rest(pace, doubt.last, clock::now())).await;
-    // A clock that jumped back must not hide what was posted before.
-    let since = doubt.since.min(clock::now()) - CLOCK_ERROR;
+    let since = searched_from(doubt.since, clock::now());
     let found = retry::retry(policy, || async {
         outlet.find(row, since).await.map_err(Failed)
     });
@@ -53,6 +54,8 @@ pub(super) async fn look_up(
         }
         Err(Failed(error)) if is_held(doubt.since, clock::now()) => Fate::Open(slack::Error {
             class: Class::Unknown,
+            // The pause is asked for by the history alone; what can be posted is posted.
+            retry_after: None,
             ..error
         }),
         Err(Failed(error)) => {
@@ -66,6 +69,15 @@ pub(super) async fn look_up(
 fn rest(pace: Duration, last: Timestamp, now: Timestamp) -> Duration {
     let elapsed = u64::try_from(now.0.saturating_sub(last.0)).unwrap_or(0);
     pace.saturating_sub(Duration::from_millis(elapsed))
+}
+
+/// From when on a message may have been posted, of which the first attempt began at `since` by our clock.
+fn searched_from(since: Timestamp, now: Timestamp) -> Timestamp {
+    if since > now {
+        now - CLOCK_JUMP
+    } else {
+        since - CLOCK_ERROR
+    }
 }
 
 fn is_held(since: Timestamp, now: Timestamp) -> bool {
@@ -101,6 +113,14 @@ mod tests {
                 Duration::from_millis(left)
             );
         }
+    }
+
+    #[test]
+    fn what_was_posted_by_a_clock_that_was_wrong_is_searched_for() {
+        let since = Timestamp(100_000_000);
+        assert_eq!(searched_from(since, since + MINUTE), since - MINUTE * 10);
+        let now = since - MINUTE * 300;
+        assert_eq!(searched_from(since, now), now - DAY);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hushwatch::clock;
 use hushwatch::model::{HOUR, MINUTE, Timestamp};
 use hushwatch::secret::Secret;
+use hushwatch::sim::postmark::Mail;
 use hushwatch::sim::slack::{CHANNEL, Fault, Slack};
 use hushwatch::sim::{self, Plan};
 use hushwatch::slack::{self, Sink, Trace};
@@ -113,6 +114,42 @@ fn while_slack_cannot_be_asked_a_fresh_doubt_waits() {
     world.slack.clear_faults();
     next(&mut world);
     assert_eq!(world.alerts().len(), 1);
+}
+
+#[test]
+fn what_waits_for_an_answer_holds_back_its_own_incident_and_no_other() {
+    let mut world = after(Fault::AcceptThenReset, |_| {});
+    assert_eq!(world.alerts().len(), 1, "blind, of unknown fate");
+    world.env("POSTMARK_SERVER_TOKEN", &world.shop.token());
+    let complaint = first() + MINUTE * 20;
+    let mail = Mail::new("outbound", complaint, "someone@example.net");
+    world
+        .shop
+        .push(mail.bounced("SpamComplaint", complaint + MINUTE));
+    let paused = sim::Fault::TooMany {
+        retry_after: Some("3000".to_owned()),
+    };
+    world.slack.fail(Plan::always(paused).on("history"));
+    let cycle = world.cycle(first() + HOUR);
+    assert_eq!(
+        pending(&cycle),
+        2,
+        "blind opened and resolved: {}",
+        cycle.stderr
+    );
+    let told = world.alerts();
+    assert!(
+        told.len() == 1 && told[0].contains("spam complaint from outside"),
+        "{told:?}"
+    );
+    world.slack.clear_faults();
+    let cycle = world.cycle(first() + HOUR * 2);
+    assert_eq!(pending(&cycle), 0, "{}", cycle.stderr);
+    let told = world.alerts();
+    assert!(
+        told.len() == 1 && told[0].contains("can be seen again"),
+        "{told:?}"
+    );
 }
 
 #[test]
