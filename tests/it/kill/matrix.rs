@@ -1,7 +1,13 @@
 //! Every place to die at, with every door and outage; and outboxes broken on purpose, which the judge must find out.
 
+mod first;
+mod later;
+mod twins;
+
 use std::io::Write;
 use std::time::Duration;
+
+use hushwatch::model::Timestamp;
 
 use crate::kill::course::{After, Course, Door, Log, Outage, play};
 use crate::kill::judge::judge;
@@ -299,17 +305,24 @@ fn answered(random: &mut fastrand::Rng) -> Moment {
     Moment::Answered(Duration::from_micros(random.u64(..LONGEST_DELAY)))
 }
 
-fn is_full() -> bool {
+/// Whether every point is wanted.
+pub(crate) fn is_full() -> bool {
     std::env::var("HUSHWATCH_MATRIX").is_ok_and(|wanted| wanted == "full")
 }
 
-fn seed() -> fastrand::Rng {
+/// Where draws come from.
+pub(crate) fn seed() -> fastrand::Rng {
     let named = std::env::var("HUSHWATCH_SEED").ok();
     fastrand::Rng::with_seed(named.and_then(|seed| seed.parse().ok()).unwrap_or(1))
 }
 
 fn check() -> Runner {
-    Runner::Check(at("2026-03-03T10:00:00Z"))
+    Runner::Check(instant())
+}
+
+/// What `check` takes for the present.
+pub(crate) fn instant() -> Timestamp {
+    at("2026-03-03T10:00:00Z")
 }
 
 fn set(runner: Runner) -> World {

@@ -13,7 +13,6 @@
 
 mod course;
 mod judge;
-mod later;
 mod matrix;
 pub(crate) mod stage;
 mod strike;

@@ -1,0 +1,96 @@
+//! A first start that dies: while the schema is made, while history is read. What is read is read once, and nothing is told.
+
+use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
+use hushwatch::sim::postmark::{Mail, Profile};
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::kill::matrix::{is_full, seed};
+use crate::kill::strike::{FRAME, Moment, Runner, Service, Strike, strike};
+use crate::world::{Process, World, at};
+
+/// Pages that a first start writes, and some more.
+const PAGES: u64 = 260;
+/// Deaths of one first start.
+const DEATHS: usize = 3;
+
+#[test]
+fn a_first_start_that_dies_anywhere_reads_everything_once_and_tells_nothing_old() {
+    let stage = stage();
+    let mut random = seed();
+    let unharmed = play(&stage, &[]).1;
+    assert!(unharmed[0] > 1_000, "messages were read: {unharmed:?}");
+    let courses = if is_full() { 150 } else { 12 };
+    let mut deaths = 0;
+    for _ in 0..courses {
+        let strikes = [(); DEATHS].map(|()| any_strike(&mut random));
+        let (died, left) = play(&stage, &strikes);
+        assert_eq!(left, unharmed, "{strikes:?}");
+        deaths += died;
+    }
+    assert!(deaths >= courses, "{deaths} deaths in {courses} courses");
+}
+
+fn now() -> Timestamp {
+    at("2026-03-03T10:00:00Z")
+}
+
+/// Three days of history with a wave, a complaint and a bounce that are old news, and no database.
+fn stage() -> World {
+    let world = World::new(Process::New, "");
+    let (shop, now) = (&world.shop, now());
+    let span = Span::new(now - DAY * 3, now + HOUR * 3);
+    shop.generate("outbound", span, &Profile::constant(30.0).without_bounces());
+    let wave = Span::new(now - HOUR * 30, now - HOUR * 28);
+    shop.bounce_wave("outbound", wave, 0.5, "Blocked");
+    shop.complaints("outbound", now - HOUR * 26, 1, "example.net");
+    let sent = now - HOUR * 3;
+    let to_operator = Mail::new("outbound", sent, "ops@example.com");
+    shop.push(to_operator.bounced("HardBounce", sent + MINUTE));
+    world
+}
+
+/// Deaths, then a cycle at the same instant and one an hour later; how many died, and what is stored in the end.
+fn play(stage: &World, strikes: &[Strike]) -> (usize, Vec<i64>) {
+    let mut world = stage.fork();
+    world.postmark.take_requests();
+    let runner = Runner::Check(now());
+    let died = strikes.iter().filter(|s| strike(&world, runner, **s));
+    let died = died.count();
+    for later in [0, 1] {
+        let cycle = world.cycle(now() + HOUR * later);
+        assert_eq!(cycle.code, 0, "{strikes:?} {}", cycle.stderr);
+        assert_eq!(cycle.report["errors"], Value::Array(vec![]));
+    }
+    assert_eq!(world.slack.messages(), [], "{strikes:?}");
+    (died, stored(&world))
+}
+
+/// Sums over what was read.
+fn stored(world: &World) -> Vec<i64> {
+    let store = Connection::open(world.folder.path().join("hushwatch.db")).expect("a database");
+    [
+        "SELECT count(*) FROM messages",
+        "SELECT sum(sent) FROM minutes",
+        "SELECT sum(sent) FROM hours",
+        "SELECT count(*) FROM bounces",
+        "SELECT count(*) FROM coverage",
+        "SELECT min(from_at) FROM coverage",
+        "SELECT max(until_at) FROM coverage",
+        "SELECT min(first_start_at) FROM servers",
+        "SELECT count(*) FROM incidents",
+        "SELECT count(*) FROM outbox",
+    ]
+    .map(|sql| {
+        let value = store.query_row(sql, (), |row| row.get(0));
+        value.unwrap_or_else(|why| panic!("{sql}: {why}"))
+    })
+    .to_vec()
+}
+
+fn any_strike(random: &mut fastrand::Rng) -> Strike {
+    match random.bool() {
+        true => Strike::Write(random.u64(..PAGES * FRAME)),
+        false => Strike::Request(Service::Postmark, random.u32(..12), Moment::Received),
+    }
+}
