@@ -24,7 +24,8 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<(
     let watchdog = tokio::spawn(watchdog());
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     bell.notify_one();
-    let mut minute = tokio::time::interval(MINUTE);
+    // A cycle comes at once, so the first look is due a minute later.
+    let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
     minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -109,3 +110,6 @@ impl App {
         Ok(overdue)
     }
 }
+
+#[cfg(test)]
+mod tests;

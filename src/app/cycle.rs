@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::app::deliver::Occasion;
 use crate::app::distress::cry;
 use crate::app::evaluate::Evaluation;
 use crate::app::poll::Polled;
@@ -88,7 +89,7 @@ impl App {
         }
         let evaluation = self.evaluate(&polled, now).await?;
         self.write_due_digest(now).await?;
-        let notices = self.deliver().await?;
+        let notices = self.deliver(Occasion::Cycle).await?;
         let keep = self.config.store.keep;
         self.store
             .call(move |s| s.prune(now - keep, now - KEEP_AGGREGATES.max(DAY)))
@@ -222,7 +223,7 @@ impl App {
         if !waits {
             self.write_due_digest(now).await?;
         }
-        self.deliver().await?;
+        self.deliver(Occasion::Between).await?;
         Ok(waits)
     }
 }

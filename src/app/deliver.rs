@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::app::doubt::{self, Fate};
 use crate::app::{App, Outlet};
 use crate::clock;
-use crate::model::Timestamp;
+use crate::model::{MINUTE, Timestamp};
 use crate::retry::{self, Retryable};
 use crate::slack::{self, Accepted, Class};
-use crate::store::{self, Attempt, Backend, OutboxRow, Store};
+use crate::store::{self, Attempt, Backend, Doubt, OutboxRow, Store};
 
 /// Attempts within one cycle, at most: so that one destination cannot hold up a cycle.
 const ATTEMPTS: u32 = 3;
@@ -19,6 +19,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// However long Slack asks to be left alone, it is asked again after this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
+/// After so many attempts their distance grows no more; by then it is days.
+const MOST_DOUBLINGS: u32 = 12;
+
 /// How a delivery went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Notices {
@@ -26,6 +29,15 @@ pub struct Notices {
     pub sent: u64,
     /// Messages not yet accepted.
     pub pending: u64,
+}
+
+/// When messages are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// In a cycle, or because a person asked: every destination is tried.
+    Cycle,
+    /// Every minute in between: what may be a repeat is tried ever more rarely.
+    Between,
 }
 
 /// An error as `retry` reads it.
@@ -42,7 +54,7 @@ impl Retryable for Failed {
 
 impl App {
     /// Tries every destination with due rows; one that fails stops no other.
-    pub(super) async fn deliver(&self) -> Result<Notices, store::Error> {
+    pub(super) async fn deliver(&self, occasion: Occasion) -> Result<Notices, store::Error> {
         // Leases and waits are the machine's business: they follow its clock, not the judged instant.
         let now = clock::now();
         // The lock of the cycle is held: whoever took a row before and did not finish it is dead.
@@ -59,6 +71,7 @@ impl App {
             let line = Line {
                 store: self.store.clone(),
                 outlet: self.outlet.clone(),
+                occasion,
                 pace: self.config.slack.pace,
                 policy: retry::Policy {
                     attempts: self.config.retry.attempts.min(ATTEMPTS),
@@ -84,6 +97,7 @@ impl App {
 struct Line {
     store: Store,
     outlet: Outlet,
+    occasion: Occasion,
     pace: Duration,
     policy: retry::Policy,
 }
@@ -135,7 +149,8 @@ impl Line {
                     self.finish(row, doubt.last, Err(error)).await?;
                     return Ok(Outcome::Held);
                 }
-                Fate::SendAgain => {}
+                Fate::Unknowable if !self.may_repeat(row, doubt) => return Ok(Outcome::Held),
+                Fate::Absent | Fate::Unknowable => {}
             }
         }
         let (seq, began) = (row.seq, clock::now());
@@ -148,6 +163,11 @@ impl Line {
         });
         let answer = answer.await.map_err(|failed| failed.0);
         self.finish(row, began, answer).await
+    }
+
+    /// Whether to send what may have been posted: where answers are lost for long, it would be a message every minute.
+    fn may_repeat(&self, row: &OutboxRow, doubt: Doubt) -> bool {
+        self.occasion == Occasion::Cycle || clock::now() >= doubt.last + patience(row.attempts)
     }
 
     /// Records the end of the attempt at `row` that began at `began`.
@@ -170,6 +190,12 @@ impl Line {
     }
 }
 
+/// How long a message that may have been posted waits for the next attempt: a minute, and twice as long each time.
+fn patience(attempts: u64) -> Duration {
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+    MINUTE * 2u32.pow(doublings.min(MOST_DOUBLINGS))
+}
+
 fn attempt(answer: Result<Accepted, slack::Error>) -> Attempt {
     match answer {
         Ok(accepted) => Attempt::Accepted {
@@ -185,5 +211,17 @@ fn attempt(answer: Result<Accepted, slack::Error>) -> Attempt {
                 next_try_at: wait.map(|wait| clock::now() + wait),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_repeat_is_tried_after_a_minute_and_ever_more_rarely() {
+        let minutes = [1, 2, 3, 6].map(|attempts| patience(attempts).as_secs() / 60);
+        assert_eq!(minutes, [1, 2, 4, 32]);
+        assert!(patience(0) == MINUTE && patience(u64::MAX) < MINUTE * 60 * 24 * 3);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::app::deliver::Occasion;
 use crate::app::evaluate::{frozen, new_message};
 use crate::app::summary::stream_day;
 use crate::app::{App, CycleError, Options};
@@ -77,11 +78,11 @@ impl App {
             self.store
                 .call(move |s| s.save_digest(period, &row, true, now))
                 .await?;
-            self.deliver().await?;
+            self.deliver(Occasion::Cycle).await?;
             return Ok(Written::Sent(period.until, message));
         }
         let written = self.write_due_digest(now).await?;
-        self.deliver().await?;
+        self.deliver(Occasion::Cycle).await?;
         let last = self.store.call(|s| s.last_digest()).await?;
         Ok(match last {
             Some(told) if written => Written::Sent(told.until, frozen(&told.message)),

@@ -22,8 +22,10 @@ const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
 pub(super) enum Fate {
     /// It was posted.
     Posted(Accepted),
-    /// It was not, or that cannot be known.
-    SendAgain,
+    /// It was not.
+    Absent,
+    /// Nobody can say.
+    Unknowable,
     /// It cannot be known now, but soon: the message waits.
     Open(slack::Error),
 }
@@ -47,10 +49,10 @@ pub(super) async fn look_up(
             tracing::info!(incident = ?row.message.incident, "a message of unknown fate had been posted");
             Fate::Posted(accepted)
         }
-        Ok(Trace::Absent) => Fate::SendAgain,
+        Ok(Trace::Absent) => Fate::Absent,
         Ok(Trace::Hidden(why)) => {
             say_that_it_may_repeat(&why);
-            Fate::SendAgain
+            Fate::Unknowable
         }
         Err(Failed(error)) if is_held(doubt.since, clock::now()) => Fate::Open(slack::Error {
             class: Class::Unknown,
@@ -60,7 +62,7 @@ pub(super) async fn look_up(
         }),
         Err(Failed(error)) => {
             say_that_it_may_repeat(&error.what);
-            Fate::SendAgain
+            Fate::Unknowable
         }
     }
 }

@@ -1,0 +1,79 @@
+use super::*;
+use std::collections::BTreeMap;
+
+use crate::app::Outlet;
+use crate::config::{self, Sources};
+use crate::sim;
+use crate::sim::postmark::Postmark;
+use crate::sim::slack::{Fault, Slack};
+
+/// A server without a token, which is told through a webhook at the first cycle.
+struct Blind {
+    app: Arc<App>,
+    slack: Slack,
+    _postmark: Postmark,
+    _folder: tempfile::TempDir,
+}
+
+impl Blind {
+    async fn after_a_cycle(fault: impl Into<Fault>) -> Self {
+        let (postmark, slack) = (Postmark::start(), Slack::start());
+        let (postmark, slack) = (postmark.expect("postmark"), slack.expect("slack"));
+        slack.always(fault);
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("monitor.toml");
+        std::fs::write(&file, "").expect("written");
+        let store = folder.path().join("hushwatch.db").display().to_string();
+        let env = [
+            ("HUSHWATCH_POSTMARK__BASE_URL", postmark.base_url()),
+            ("HUSHWATCH_RETRY__ATTEMPTS", "1".to_owned()),
+            ("HUSHWATCH_STORE__PATH", store),
+            ("SLACK_WEBHOOK_URL", slack.webhook_url()),
+        ];
+        let env: BTreeMap<String, String> =
+            env.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let sources = Sources {
+            file: Some(file),
+            env,
+        };
+        let config = config::load(&sources).expect("a valid configuration");
+        let outlet = Outlet::new(&config.slack, std::io::sink()).expect("an outlet");
+        let app = Arc::new(App::new(config, outlet).expect("an app"));
+        let report = app.cycle(Options::default()).await.expect("a cycle");
+        assert!(!report.is_complete(), "the message is pending");
+        Self {
+            app,
+            slack,
+            _postmark: postmark,
+            _folder: folder,
+        }
+    }
+
+    async fn minutes(&self, minutes: usize) {
+        for _ in 0..minutes {
+            self.app.minute().await.expect("a look");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_been_posted_is_not_sent_again_at_every_look() {
+    let blind = Blind::after_a_cycle(Fault::AcceptThenReset).await;
+    blind.minutes(3).await;
+    assert_eq!(blind.slack.messages().len(), 1);
+    let again = blind.app.cycle(Options::default()).await;
+    assert!(
+        again.is_ok() && blind.slack.messages().len() == 2,
+        "a cycle tries it"
+    );
+}
+
+#[tokio::test]
+async fn what_was_not_posted_is_tried_at_every_look() {
+    let blind = Blind::after_a_cycle(sim::Fault::Status(500)).await;
+    blind.minutes(2).await;
+    assert_eq!(blind.slack.count("/services"), 3);
+    blind.slack.clear_faults();
+    blind.minutes(2).await;
+    assert_eq!(blind.slack.messages().len(), 1);
+}
