@@ -1,11 +1,13 @@
 //! One course of deaths and cycles, and all that can be seen of it from outside.
 
+use std::path::Path;
+
 use hushwatch::model::HOUR;
 use hushwatch::sim::slack::{Fault, Received};
 use hushwatch::sim::{self, Plan};
 use rusqlite::Connection;
 
-use crate::kill::strike::{Runner, Service, Strike, cycle, seen, strike};
+use crate::kill::strike::{FRAME, Runner, Service, Strike, cycle, seen, strike};
 use crate::world::World;
 
 /// By which door messages go.
@@ -59,6 +61,8 @@ pub(crate) struct Death {
     pub(crate) pending: Vec<String>,
     /// Incidents that were committed.
     pub(crate) incidents: Vec<String>,
+    /// Transactions that it left in the write-ahead log.
+    pub(crate) commits: usize,
     /// Their steps, each with its instant and whether it is told, in the order of judging.
     pub(crate) steps: Vec<String>,
 }
@@ -189,10 +193,23 @@ pub(crate) fn left_behind(world: &World) -> Death {
         posted: world.slack.messages().len(),
         pending: texts.iter().map(|text| first_line(text)).collect(),
         incidents: read("SELECT id FROM incidents"),
+        commits: commits(&world.folder.path().join("hushwatch.db-wal")),
         steps: read(
             "SELECT at || ' ' || incident || ' ' || step || ' ' || told FROM transitions ORDER BY seq",
         ),
     }
+}
+
+/// Counts the frames that end a transaction: those which say how large the database is after them (SQLite, "WAL file
+/// format"). What is left of an older log has other salts.
+fn commits(log: &Path) -> usize {
+    let log = std::fs::read(log).unwrap_or_default();
+    let Some((head, frames)) = log.split_at_checked(32) else {
+        return 0;
+    };
+    let frames = frames.chunks_exact(FRAME as usize);
+    let current = frames.take_while(|frame| frame[8..16] == head[16..24]);
+    current.filter(|frame| frame[4..8] != [0; 4]).count()
 }
 
 /// By which a message is known.

@@ -4,6 +4,7 @@ mod first;
 mod later;
 mod twins;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::time::Duration;
 
@@ -35,7 +36,14 @@ fn check_that_is_killed_at_any_request_tells_everything_and_repeats_only_the_unk
 
 #[test]
 fn check_that_is_killed_at_any_write_tells_everything_and_repeats_only_the_unknowable() {
-    writes(check(), 30).play("check, writes");
+    let tally = writes(check(), 30).play("check, writes");
+    let (first, last) = (tally.commits.first(), tally.commits.last());
+    let every = (first.copied().unwrap_or(0)..=last.copied().unwrap_or(0)).collect();
+    assert!(
+        !is_full() || tally.commits == every,
+        "a death follows every transaction: {:?}",
+        tally.commits
+    );
 }
 
 #[test]
@@ -126,16 +134,19 @@ struct Tally {
     told: usize,
     repeats: usize,
     lookups: usize,
+    /// After how many transactions processes died.
+    commits: BTreeSet<usize>,
     faults: Vec<String>,
 }
 
 impl Matrix {
-    fn play(&self, name: &str) {
+    fn play(&self, name: &str) -> Tally {
         let tally = self.tally();
         let line = format!(
-            "kill matrix, {name}: {} courses, {} deaths, {} messages, {} unknowable repeats, {} lookups, {} faults\n",
+            "kill matrix, {name}: {} courses, {} deaths after {} numbers of transactions, {} messages, {} unknowable repeats, {} lookups, {} lost or repeated for no reason\n",
             tally.points,
             tally.deaths,
+            tally.commits.len(),
             tally.told,
             tally.repeats,
             tally.lookups,
@@ -147,6 +158,7 @@ impl Matrix {
             .expect("written");
         assert_eq!(tally.faults, Vec::<String>::new());
         assert!(tally.deaths > 0, "nobody died");
+        tally
     }
 
     fn tally(&self) -> Tally {
@@ -159,6 +171,7 @@ impl Matrix {
             tally.told += log.posted.len();
             tally.repeats += verdict.repeats;
             tally.lookups += log.lookups;
+            tally.commits.extend(log.deaths.iter().map(|d| d.commits));
             let faults = verdict.faults.iter();
             tally
                 .faults
