@@ -7,14 +7,12 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::app::listing::{Allowance, Lister, Stop};
 use crate::model::{DAY, HOUR, Kind, Span, StreamId, Timestamp};
-use crate::store;
 
 /// A step of the backfill, so that progress shows and is kept.
 const STEP_DAYS: u32 = 7;
 
 impl App {
-    /// Lists what of the time before `first_start` is still missing, until `deadline`; returns what could not be read, a
-    /// line each.
+    /// Lists what of the time before `first_start` is still missing, until `deadline` or the first failure.
     pub(super) async fn backfill(
         &self,
         lister: &mut Lister<'_>,
@@ -22,38 +20,32 @@ impl App {
         first_start: Timestamp,
         now: Timestamp,
         deadline: Instant,
-    ) -> Result<Vec<String>, store::Error> {
+    ) -> Result<(), Stop> {
         let whole = Span::new(
             (now - self.config.store.keep + HOUR).ceil(HOUR),
             first_start,
         );
-        let mut trouble = Vec::new();
+        let mut allowance = Allowance {
+            requests: u64::MAX,
+            deadline: Some(deadline),
+        };
         for kind in Kind::ALL {
-            let holes = self
-                .coverage(lister.server, stream, kind)
-                .await?
-                .holes(whole);
-            let mut allowance = Allowance {
-                requests: u64::MAX,
-                deadline: Some(deadline),
-            };
-            for span in holes.into_iter().rev() {
+            let coverage = self.coverage(lister.server, stream, kind).await?;
+            for span in coverage.holes(whole).into_iter().rev() {
                 let mut bar = Bar::new(lister.server.0.as_str(), stream, kind, span);
+                let mut listed = Ok(());
                 for step in steps(span) {
-                    match lister.list(stream, kind, step, &mut allowance).await {
-                        Ok(()) => bar.reached(step.from),
-                        Err(Stop::Store(error)) => return Err(error),
-                        Err(stop) => {
-                            trouble.push(format!("history before the first start: {stop}"));
-                            bar.end();
-                            return Ok(trouble);
-                        }
+                    listed = lister.list(stream, kind, step, &mut allowance).await;
+                    if listed.is_err() {
+                        break;
                     }
+                    bar.reached(step.from);
                 }
                 bar.end();
+                listed?;
             }
         }
-        Ok(trouble)
+        Ok(())
     }
 }
 

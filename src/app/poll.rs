@@ -65,6 +65,18 @@ struct Trouble {
 
 impl Trouble {
     fn note(&mut self, stop: &Stop) {
+        self.weigh(stop);
+        self.fatal.push(stop.to_string());
+    }
+
+    /// What could not be read of old history.
+    fn note_old(&mut self, stop: &Stop) {
+        self.weigh(stop);
+        self.minor
+            .push(format!("history before the first start: {stop}"));
+    }
+
+    fn weigh(&mut self, stop: &Stop) {
         if let Stop::Postmark(error) = stop {
             match error.kind() {
                 ErrorKind::TokenRefused => self.token = true,
@@ -74,7 +86,6 @@ impl Trouble {
                 _ => {}
             }
         }
-        self.fatal.push(stop.to_string());
     }
 
     /// Whether nothing further need be asked of this server.
@@ -192,10 +203,14 @@ impl App {
             if trouble.is_over() {
                 break;
             }
-            let minor = self
+            match self
                 .backfill(&mut lister, stream, before.first_start_at, now, until)
-                .await?;
-            trouble.minor.extend(minor);
+                .await
+            {
+                Ok(()) => {}
+                Err(Stop::Store(error)) => return Err(error),
+                Err(stop) => trouble.note_old(&stop),
+            }
         }
         // Nothing of the present was covered where the newest window of old history could not be read.
         if before.first_start_at == now && trouble.fatal.is_empty() {
