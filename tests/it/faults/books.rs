@@ -11,7 +11,7 @@ type Rows = BTreeSet<Vec<String>>;
 /// Everything that a fault must not change in the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Books {
-    /// stream, kind, from, until
+    /// stream, kind, from (May 2025 at the earliest, for the past that is asked for moves with the cycle), until
     pub(super) coverage: Rows,
     /// stream, id, sent at
     pub(super) messages: Rows,
@@ -39,7 +39,7 @@ impl Books {
         };
         Self {
             coverage: rows(
-                "SELECT s.id, kind, from_at, until_at FROM coverage JOIN streams s ON s.key = stream",
+                "SELECT s.id, kind, max(from_at, 1746057600000), until_at FROM coverage JOIN streams s ON s.key = stream",
             ),
             messages: rows(
                 "SELECT s.id, hex(m.id), sent_at FROM messages m JOIN streams s ON s.key = stream",

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::world::Process;
 use hushwatch::sim::Fault;
-use scene::{STRUCK, Scene};
+use scene::{FIRST, HEALTHY, STRUCK, Scene};
 use table::{Case, Fate, Meaning, SlackCase, Strike};
 
 /// Runs at the same time: most of the slow ones wait.
@@ -72,7 +72,8 @@ fn run_all<T: Sync>(what: &str, runs: &[T], run: impl Fn(&T) -> Vec<String> + Sy
         started.elapsed(),
         wrong.len()
     ));
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let told = &wrong[..wrong.len().min(30)];
+    assert!(wrong.is_empty(), "{}", told.join("\n"));
 }
 
 /// A Postmark fault that strikes `part` in both cycles.
@@ -101,6 +102,26 @@ fn postmark_fault(case: &Case, part: &str, process: Process) -> Vec<String> {
     }
     scene.heal(false);
     scene.recovers();
+    scene.end()
+}
+
+/// A Postmark fault that strikes the first two cycles of all.
+fn first_start(case: &Case, part: &str) -> Vec<String> {
+    let mut scene = Scene::fresh(
+        format!("{} on `{part}` from the start", case.name),
+        Process::One,
+    );
+    scene.strike_postmark(&case.strike, part, None);
+    let meaning = match part {
+        "/details" => Meaning::Harmless,
+        _ => case.meaning,
+    };
+    for instant in FIRST {
+        let cycle = scene.struck(instant, i32::from(meaning != Meaning::Harmless));
+        scene.told_as(meaning, &cycle, instant);
+    }
+    scene.heal(false);
+    scene.recovers_from(&[&STRUCK[..], &HEALTHY[..]].concat());
     scene.end()
 }
 
@@ -205,6 +226,22 @@ fn matrix_every_fault_of_postmark_is_seen_told_and_repaired() {
     let runs = chosen(runs, 13, |(case, _)| case.slow);
     run_all("faults of Postmark in two cycles", &runs, |(case, part)| {
         postmark_fault(case, part, Process::One)
+    });
+}
+
+#[test]
+fn matrix_a_first_start_amid_faults_reads_the_past_when_they_end() {
+    let mut runs = Vec::new();
+    for case in table::postmark() {
+        let parts = match case.strike {
+            Strike::Fault(_) => &PARTS[..],
+            Strike::Place(_) => &PARTS[..1],
+        };
+        runs.extend(parts.iter().map(|part| (case.clone(), *part)));
+    }
+    let runs = chosen(runs, 23, |(case, _)| case.slow);
+    run_all("first starts amid faults", &runs, |(case, part)| {
+        first_start(case, part)
     });
 }
 

@@ -15,13 +15,14 @@ use crate::world::{Cycle, Process, World, at};
 /// The cycles that are struck: the first of them opens an incident of its own where it can see.
 pub(super) const STRUCK: [&str; 2] = ["2025-06-04T12:00:00Z", "2025-06-04T13:00:00Z"];
 /// The cycles after them.
-const HEALTHY: [&str; 4] = [
+pub(super) const HEALTHY: [&str; 4] = [
     "2025-06-04T14:00:00Z",
     "2025-06-04T15:00:00Z",
     "2025-06-04T16:00:00Z",
     "2025-06-04T17:00:00Z",
 ];
-const BEFORE: [&str; 2] = ["2025-06-04T10:00:00Z", "2025-06-04T11:00:00Z"];
+/// The first cycles of all.
+pub(super) const FIRST: [&str; 2] = ["2025-06-04T10:00:00Z", "2025-06-04T11:00:00Z"];
 
 /// A run without faults.
 pub(super) struct Control {
@@ -40,12 +41,11 @@ pub(super) fn control() -> &'static Control {
     CONTROL.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");
         let mut world = world(Process::One);
-        for instant in BEFORE {
-            assert_eq!(world.cycle(at(instant)).code, 0);
-        }
-        books::copy(world.folder.path(), folder.path());
         let (mut all, mut steps) = (BTreeMap::new(), BTreeMap::new());
-        for instant in STRUCK.iter().chain(&HEALTHY) {
+        for instant in FIRST.iter().chain(&STRUCK).chain(&HEALTHY) {
+            if *instant == STRUCK[0] {
+                books::copy(world.folder.path(), folder.path());
+            }
             let cycle = world.cycle(at(instant));
             assert_eq!(cycle.code, 0, "{}", cycle.report);
             all.insert(at(instant), Books::of(world.folder.path()));
@@ -104,12 +104,18 @@ pub(super) struct Scene {
 }
 
 impl Scene {
+    /// One that has been at work for two cycles.
     pub(super) fn new(name: String, process: Process) -> Self {
-        let world = world(process);
+        let scene = Self::fresh(name, process);
         let start = control().start.join("hushwatch.db");
-        std::fs::copy(start, world.folder.path().join("hushwatch.db")).expect("copied");
+        std::fs::copy(start, scene.world.folder.path().join("hushwatch.db")).expect("copied");
+        scene
+    }
+
+    /// One without a database.
+    pub(super) fn fresh(name: String, process: Process) -> Self {
         Self {
-            world,
+            world: world(process),
             name,
             wrong: Vec::new(),
             attempts_unknown: 0,
@@ -231,7 +237,7 @@ impl Scene {
             .into_iter()
             .filter(|s| is_of_sight(s))
             .collect();
-        let first = instant == STRUCK[0];
+        let first = instant == STRUCK[0] || instant == FIRST[0];
         let expected: &[&str] = match meaning {
             Meaning::Token if first => &["blind opened"],
             Meaning::Account if first => &["account_inactive opened"],
@@ -256,7 +262,12 @@ impl Scene {
 
     /// The healthy cycles after it: all is as if nothing had been, but for what was told of the blindness itself.
     pub(super) fn recovers(&mut self) {
-        for instant in HEALTHY {
+        self.recovers_from(&HEALTHY);
+    }
+
+    /// The same, with these healthy cycles.
+    pub(super) fn recovers_from(&mut self, healthy: &[&str]) {
+        for instant in healthy {
             let cycle = self.world.cycle(at(instant));
             self.must(cycle.code == 0, || {
                 format!("exit {} at {instant}: {}", cycle.code, cycle.report)
@@ -343,7 +354,7 @@ impl Scene {
 
 /// The struck hours as nobody may claim them: the end of what was claimed before.
 pub(super) fn before() -> i64 {
-    at(BEFORE[1]).0
+    at(FIRST[1]).0
 }
 
 fn is_of_sight(step: &str) -> bool {
