@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::app::doubt::{self, Fate};
 use crate::app::{App, Outlet};
 use crate::clock;
@@ -16,6 +18,8 @@ use crate::store::{self, Attempt, Backend, Doubt, OutboxRow, Store};
 const ATTEMPTS: u32 = 3;
 /// Longest wait between them.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// A destination that takes its messages slowly is left after this, until the next cycle.
+const LONGEST_DELIVERY: Duration = Duration::from_secs(300);
 /// However long Slack asks to be left alone, it is asked again after this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
@@ -73,6 +77,7 @@ impl App {
                 outlet: self.outlet.clone(),
                 occasion,
                 pace: self.config.slack.pace,
+                until: Instant::now() + LONGEST_DELIVERY,
                 policy: retry::Policy {
                     attempts: self.config.retry.attempts.min(ATTEMPTS),
                     longest: self.config.retry.longest.min(LONGEST_WAIT),
@@ -99,6 +104,8 @@ struct Line {
     outlet: Outlet,
     occasion: Occasion,
     pace: Duration,
+    /// No further message is begun after this.
+    until: Instant,
     policy: retry::Policy,
 }
 
@@ -115,8 +122,9 @@ enum Outcome {
 }
 
 impl Line {
-    /// Sends until the destination fails; how many were accepted. A message that is refused for what it is stops no other,
-    /// and one that is held only those of its own incident: the end of it must not be read before its beginning.
+    /// Sends until the destination fails or its time is over; how many were accepted. A message that is refused for what it
+    /// is stops no other, and one that is held only those of its own incident: the end of it must not be read before its
+    /// beginning.
     async fn send_all(&self, rows: Vec<OutboxRow>) -> Result<u64, store::Error> {
         let mut sent = 0;
         let mut held: Vec<&str> = Vec::new();
@@ -125,6 +133,10 @@ impl Line {
             let incident = row.message.incident.as_deref();
             if incident.is_some_and(|id| held.contains(&id)) {
                 continue;
+            }
+            if index > 0 && Instant::now() >= self.until {
+                tracing::warn!("messages are left for later: Slack takes them too slowly");
+                break;
             }
             if index > 0 && !prints {
                 tokio::time::sleep(self.pace).await;
@@ -217,11 +229,51 @@ fn attempt(answer: Result<Accepted, slack::Error>) -> Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
+    use crate::store::{Judgement, NewMessage};
+    use std::sync::{Arc, Mutex};
 
     #[test]
     fn what_may_be_a_repeat_is_tried_after_a_minute_and_ever_more_rarely() {
         let minutes = [1, 2, 3, 6].map(|attempts| patience(attempts).as_secs() / 60);
         assert_eq!(minutes, [1, 2, 4, 32]);
         assert!(patience(0) == MINUTE && patience(u64::MAX) < MINUTE * 60 * 24 * 3);
+    }
+
+    fn message(text: &str) -> NewMessage {
+        NewMessage {
+            kind: "alert".to_owned(),
+            incident: None,
+            channel: String::new(),
+            text: text.to_owned(),
+            body: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_destination_whose_time_is_over_gets_one_message_and_the_others_stay() {
+        let store = Store::open_sqlite(":memory:".as_ref()).expect("a database");
+        let judgement = Judgement {
+            messages: ["a", "b", "c"].map(message).to_vec(),
+            ..Judgement::default()
+        };
+        store
+            .call(move |s| s.commit(&judgement))
+            .await
+            .expect("written");
+        let line = Line {
+            store: store.clone(),
+            outlet: Outlet::Print(Arc::new(Mutex::new(std::io::sink()))),
+            occasion: Occasion::Cycle,
+            pace: Duration::ZERO,
+            until: Instant::now(),
+            policy: retry::Policy::ONCE,
+        };
+        let due = |s: &mut dyn Backend| s.due(Timestamp::MAX, Duration::ZERO);
+        for left in [2, 1, 0] {
+            let rows = store.call(due).await.expect("rows");
+            assert_eq!(line.send_all(rows).await.expect("sent"), 1);
+            assert_eq!(store.call(|s| s.pending()).await.expect("rows"), left);
+        }
     }
 }
