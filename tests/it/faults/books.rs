@@ -21,7 +21,7 @@ pub(super) struct Books {
     pub(super) counts: [Rows; 2],
     /// id, stream, rule, open, opened at; those of sight left out
     pub(super) incidents: Rows,
-    /// at, incident, step; those of sight left out
+    /// at, incident, step; those of sight left out, and reminders of what stood when they ended
     pub(super) steps: Rows,
 }
 
@@ -52,7 +52,7 @@ impl Books {
                 "SELECT id, stream, rule, open, opened_at FROM incidents WHERE rule NOT IN {SIGHT}"
             )),
             steps: rows(&format!(
-                "SELECT at, incident, step FROM transitions t JOIN incidents i ON i.id = t.incident WHERE rule NOT IN {SIGHT}"
+                "SELECT at, incident, step FROM transitions t JOIN incidents i ON i.id = t.incident WHERE rule NOT IN {SIGHT} AND step <> 'reminded'"
             )),
         }
     }
@@ -143,6 +143,15 @@ pub(super) fn end_waits(folder: &Path) {
     let db = Connection::open(folder.join("hushwatch.db")).expect("a database");
     db.execute("UPDATE outbox SET next_try_at = NULL", ())
         .expect("written");
+}
+
+/// How often it was told that an incident still stands.
+pub(super) fn reminders(folder: &Path, incident: &str) -> usize {
+    let all = rows(
+        &open(folder),
+        "SELECT seq, incident FROM transitions WHERE step = 'reminded' AND told",
+    );
+    all.iter().filter(|row| row[1] == incident).count()
 }
 
 /// Ids and rules of all incidents.

@@ -104,6 +104,13 @@ const NO_WAITS: [&str; 8] = [
 pub(super) fn postmark() -> Vec<Case> {
     use Meaning::{Account, Harmless, Token, Trouble};
     let mut all = vec![
+        // The first is always run.
+        case(
+            "redirect",
+            Fault::Redirect(peers::elsewhere()),
+            Trouble,
+            false,
+        ),
         case("dripping", Fault::Drip(Duration::ZERO), Harmless, true),
         case(
             "drip",
@@ -125,12 +132,6 @@ pub(super) fn postmark() -> Vec<Case> {
         case("endless", Fault::Endless, Trouble, false),
         case("gzip bomb", Fault::Bomb, Trouble, false),
         case("flood of items", Fault::Flood(200_000), Trouble, true),
-        case(
-            "redirect",
-            Fault::Redirect(peers::elsewhere()),
-            Trouble,
-            false,
-        ),
         case("401", Fault::WrongToken, Token, false),
         case("422 of the token", coded(422, 10), Token, false),
         case("429", Fault::TooMany { retry_after: None }, Trouble, true),
@@ -186,6 +187,7 @@ fn slack_case(name: &str, fault: impl Into<slack::Fault>, fate: Fate) -> SlackCa
 pub(super) fn slack() -> Vec<SlackCase> {
     use Fate::{Accepted, Refused, Unknowable};
     let mut all = vec![
+        slack_case("redirect", Fault::Redirect(peers::elsewhere()), Refused),
         slack_case("dripping", Fault::Drip(Duration::ZERO), Accepted),
         slack_case("drip", Fault::Drip(Duration::from_millis(600)), Unknowable),
         slack_case("hang", Fault::Hang, Refused),
@@ -210,7 +212,6 @@ pub(super) fn slack() -> Vec<SlackCase> {
         slack_case("wrong type", Fault::WrongType, Refused),
         slack_case("endless", Fault::Endless, Refused),
         slack_case("gzip bomb", Fault::Bomb, Refused),
-        slack_case("redirect", Fault::Redirect(peers::elsewhere()), Refused),
         slack_case("401", Fault::WrongToken, Refused),
         slack_case("429", Fault::TooMany { retry_after: None }, Refused),
     ];
