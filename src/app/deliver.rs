@@ -250,6 +250,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn slack_is_asked_again_within_an_hour_however_long_it_asked_for() {
+        let asked = slack::Error {
+            class: Class::Later,
+            retry_after: Some(Duration::MAX),
+            what: "a pause".to_owned(),
+        };
+        let Attempt::Failed { next_try_at, .. } = attempt(Err(asked)) else {
+            panic!("it was not accepted");
+        };
+        assert!(next_try_at.is_some_and(|at| at <= clock::now() + LONGEST_RETRY_AFTER));
+    }
+
     #[tokio::test]
     async fn a_destination_whose_time_is_over_gets_one_message_and_the_others_stay() {
         let store = Store::open_sqlite(":memory:".as_ref()).expect("a database");

@@ -149,8 +149,10 @@ impl Lister<'_> {
                 .iter()
                 .filter(|id| seen.insert((*id).clone()))
                 .count();
-            let done = read >= page.total;
             oldest = oldest.into_iter().chain(page.oldest).min();
+            // A full page that holds more than the total says has others behind it.
+            let is_full = page.ids.len() >= PAGE as usize;
+            let done = read >= page.total && !(is_full && read > page.total);
             if !done && fresh == 0 {
                 let found = if page.ids.is_empty() {
                     "ended early"

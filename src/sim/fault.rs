@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::bomb;
 use super::http::{Reply, Wire};
 
@@ -46,6 +48,8 @@ pub enum Fault {
     Bomb,
     /// 200 with lists of so many empty items each: three bytes on the wire, a hundred in memory.
     Flood(usize),
+    /// The honest answer, whose `TotalCount` is this.
+    Miscount(u64),
     /// 302 to this address.
     Redirect(String),
     /// What a wrong token gets.
@@ -77,6 +81,7 @@ impl Fault {
             Self::Endless => Reply::json(200, r#"{"TotalCount":1,"#).on_wire(Wire::Endless),
             Self::Bomb => bomb::reply(64 << 20),
             Self::Flood(items) => Reply::json(200, flood(*items)),
+            Self::Miscount(total) => miscounted(honest(), *total),
             Self::Redirect(to) => Reply::of(302, "text/html", PAGE).with_header("Location", to),
             Self::WrongToken => refuse(401, None),
         }
@@ -86,6 +91,16 @@ impl Fault {
 const PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>\r\n";
 
 const WRONG_TYPES: &str = r#"{"TotalCount":"a few","Messages":{"0":null},"Bounces":7,"MessageStreams":"none","MessageEvents":true,"ok":"yes","ts":1}"#;
+
+fn miscounted(mut reply: Reply, total: u64) -> Reply {
+    if let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body)
+        && let Some(count) = body.get_mut("TotalCount")
+    {
+        *count = total.into();
+        reply.body = body.to_string().into_bytes();
+    }
+    reply
+}
 
 /// Lists under every name that a client may look for.
 fn flood(items: usize) -> String {

@@ -98,6 +98,31 @@ fn requests_for_what_is_new_end_at_two_hundred_and_the_next_cycle_reads_on() {
 }
 
 #[test]
+fn a_total_that_is_a_lie_is_asked_after_no_longer_than_the_limits_allow() {
+    for total in [9_999, 20_000, u64::MAX] {
+        let mut world = World::new(Process::One, "");
+        world.cycle(at("2026-03-03T11:00:00Z"));
+        let hour = Span::new(at("2026-03-03T11:00:00Z"), at(NOON));
+        world.shop.generate(
+            "outbound",
+            hour,
+            &Profile::constant(100.0).without_bounces(),
+        );
+        world.postmark.take_requests();
+        world
+            .shop
+            .fail(Plan::always(Fault::Miscount(total)).on("count="));
+        assert_eq!(world.cycle(at(NOON)).code, 1, "{total}");
+        assert!(world.postmark.take_requests().len() <= 201, "{total}");
+        world.shop.clear_faults();
+        let next = world.cycle(at("2026-03-03T12:30:00Z"));
+        assert_eq!(next.code, 0, "{total} {}", errors(&next.report));
+        let truth = world.shop.truth("outbound", hour).sent;
+        assert_eq!(next.stream("outbound")["sent"], truth, "{total}");
+    }
+}
+
+#[test]
 fn streams_beyond_a_hundred_are_named_as_unwatched_until_some_are_chosen() {
     let mut world = World::new(Process::One, "");
     for stream in 0..99 {

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::world::Process;
-use hushwatch::sim::Fault;
+use hushwatch::sim::{Fault, Plan};
 use scene::{FIRST, HEALTHY, STRUCK, Scene};
 use table::{Case, Fate, Meaning, SlackCase, Strike};
 
@@ -81,11 +81,7 @@ fn run_all<T: Sync>(what: &str, runs: &[T], run: impl Fn(&T) -> Vec<String> + Sy
 fn postmark_fault(case: &Case, part: &str, process: Process) -> Vec<String> {
     let mut scene = Scene::new(format!("{} on `{part}`", case.name), process);
     scene.strike_postmark(&case.strike, part, None);
-    let meaning = if part == "/details" {
-        Meaning::Harmless
-    } else {
-        case.meaning
-    };
+    let meaning = case.meaning_on(part);
     for instant in STRUCK {
         let cycle = scene.struck(instant, i32::from(meaning != Meaning::Harmless));
         scene.told_as(meaning, &cycle, instant);
@@ -114,10 +110,7 @@ fn first_start(case: &Case, part: &str) -> Vec<String> {
         Process::One,
     );
     scene.strike_postmark(&case.strike, part, None);
-    let meaning = match part {
-        "/details" => Meaning::Harmless,
-        _ => case.meaning,
-    };
+    let meaning = case.meaning_on(part);
     for instant in FIRST {
         let cycle = scene.struck(instant, i32::from(meaning != Meaning::Harmless));
         scene.told_as(meaning, &cycle, instant);
@@ -131,7 +124,7 @@ fn first_start(case: &Case, part: &str) -> Vec<String> {
 fn postmark_hiccup(case: &Case, part: &str) -> Vec<String> {
     let mut scene = Scene::new(format!("{} once on `{part}`", case.name), Process::One);
     scene.strike_postmark(&case.strike, part, Some(1));
-    let is_over = case.passing || case.meaning == Meaning::Harmless || part == "/details";
+    let is_over = case.passing || case.meaning_on(part) == Meaning::Harmless;
     scene.struck(STRUCK[0], i32::from(!is_over));
     scene.heal(false);
     scene.struck(STRUCK[1], 0);
@@ -177,18 +170,16 @@ fn pair(one: &(Case, &'static str), other: &Other) -> Vec<String> {
         format!("{} on `{part}` with {other:?}", case.name),
         Process::One,
     );
-    let mut meanings = vec![(case.meaning, *part)];
+    let mut meanings = vec![case.meaning_on(part)];
     scene.strike_postmark(&case.strike, part, None);
     match other {
         Other::Postmark(second, other) => {
             scene.strike_postmark(&second.strike, other, None);
-            meanings.push((second.meaning, other));
+            meanings.push(second.meaning_on(other));
         }
         Other::Slack(second) => scene.strike_slack(&second.strike, second.fate, false),
     }
-    let blinds = meanings
-        .iter()
-        .any(|(meaning, part)| *meaning != Meaning::Harmless && *part != "/details");
+    let blinds = meanings.iter().any(|meaning| *meaning != Meaning::Harmless);
     let holds_up = matches!(other, Other::Slack(second) if second.fate != Fate::Accepted);
     for instant in STRUCK {
         let cycle = scene.observed(instant);
@@ -371,6 +362,26 @@ fn matrix_an_answer_of_slack_cut_at_any_byte_keeps_the_message_pending() {
     scene.struck(STRUCK[0], 0);
     scene.struck(STRUCK[1], 0);
     scene.recovers();
+    assert_eq!(scene.end(), Vec::<String>::new());
+}
+
+#[test]
+fn matrix_a_heartbeat_that_fails_changes_nothing() {
+    let mut scene = Scene::fresh("heartbeat".to_owned(), Process::One);
+    let url = scene.world.slack.heartbeat_url();
+    scene.world.env("HUSHWATCH_HEARTBEAT__URL", &url);
+    for case in table::postmark().into_iter().filter(|case| !case.slow) {
+        // A redirect of a heartbeat is followed, without the secret.
+        let fault = match case.strike {
+            Strike::Place(_) | Strike::Fault(Fault::Redirect(_)) => continue,
+            Strike::Fault(fault) => fault,
+        };
+        scene.world.slack.clear_faults();
+        scene.world.slack.fail_pings(Plan::always(fault));
+        scene.struck(FIRST[0], 0);
+    }
+    scene.heal(false);
+    scene.recovers_from(&[&FIRST[1..], &STRUCK[..], &HEALTHY[..]].concat());
     assert_eq!(scene.end(), Vec::<String>::new());
 }
 
