@@ -8,11 +8,13 @@ mod digest;
 mod distress;
 mod doubt;
 mod evaluate;
+mod fresh;
 mod listing;
 mod outlet;
 mod poll;
 mod proof;
 pub mod report;
+mod streams;
 mod summary;
 
 pub use cycle::{CycleError, Options};

@@ -200,7 +200,7 @@ pub(crate) fn left_behind(world: &World) -> Death {
     }
 }
 
-/// Counts the frames that end a transaction: those which say how large the database is after them (SQLite, "`WAL` file
+/// Counts the frames that end a transaction: those which say how large the database is after them (its "WAL file
 /// format"). What is left of an older log has other salts.
 fn commits(log: &Path) -> usize {
     let log = std::fs::read(log).unwrap_or_default();

@@ -1,0 +1,75 @@
+//! Which streams of a server are watched.
+
+use crate::app::App;
+use crate::app::listing::Stop;
+use crate::app::poll::Trouble;
+use crate::config::ServerConfig;
+use crate::model::StreamId;
+use crate::postmark::{ErrorKind, Server};
+
+/// Postmark's code for a token that may not list streams.
+const NO_STREAMS_PERMISSION: i64 = 1220;
+/// Streams of one server that are watched, at most: Postmark itself allows ten.
+const MOST_STREAMS: usize = 100;
+
+impl App {
+    /// Asks for the streams of a server, and marks those as watched that are there and wanted.
+    pub(super) async fn list_streams(
+        &self,
+        server: &ServerConfig,
+        api: &Server,
+        trouble: &mut Trouble,
+    ) -> Result<Vec<StreamId>, Stop> {
+        let listed = match api.streams().await {
+            Ok(streams) => streams.into_iter().map(|s| s.id).collect(),
+            Err(error) => match error.kind() {
+                ErrorKind::Refused {
+                    code: Some(NO_STREAMS_PERMISSION),
+                    ..
+                } => {
+                    trouble
+                        .minor
+                        .push(format!("{}: this token may not list streams", server.name));
+                    server
+                        .streams
+                        .clone()
+                        .unwrap_or_else(|| vec![StreamId::from("outbound")])
+                }
+                _ => return Err(error.into()),
+            },
+        };
+        let wanted = |id: &StreamId| server.streams.as_ref().is_none_or(|only| only.contains(id));
+        let mut streams: Vec<StreamId> = listed.into_iter().filter(wanted).collect();
+        if streams.len() > MOST_STREAMS {
+            trouble.fatal.push(format!(
+                "{}: has {} streams, and only the first {MOST_STREAMS} are watched; name those that matter in `streams`",
+                server.name,
+                streams.len()
+            ));
+            streams.truncate(MOST_STREAMS);
+        }
+        for missing in server
+            .streams
+            .iter()
+            .flatten()
+            .filter(|id| !streams.contains(id))
+        {
+            trouble.minor.push(format!(
+                "{}: stream `{missing}` of `streams` is not there, or archived",
+                server.name
+            ));
+        }
+        if streams.is_empty() && server.streams.is_some() {
+            let nothing = format!(
+                "{}: none of its `streams` is there, or all are archived: nothing is watched",
+                server.name
+            );
+            trouble.fatal.push(nothing);
+        }
+        let (name, saved) = (server.name.clone(), streams.clone());
+        self.store
+            .call(move |s| s.save_streams(&name, &saved))
+            .await?;
+        Ok(streams)
+    }
+}
