@@ -13,6 +13,7 @@ mod disk;
 mod faults;
 mod hostile;
 mod kill;
+mod policy;
 mod rates;
 mod secrets;
 mod servers;
