@@ -66,9 +66,13 @@ fn show_config(what: ConfigCommand, config: &Config, sources: &Sources) -> Ended
                 .iter()
                 .map(|w| format!("note: {w}\n"))
                 .collect();
+            let off = match config.enabled {
+                true => "",
+                false => "note: FLAG_POSTMARK_DELIVERY_MONITOR switches everything off\n",
+            };
             let names: Vec<&str> = config.servers.iter().map(|s| s.name.0.as_str()).collect();
             print(&format!(
-                "{warnings}the configuration is valid; servers: {}\n",
+                "{warnings}{off}the configuration is valid; servers: {}\n",
                 names.join(", ")
             ))
         }

@@ -5,7 +5,7 @@ use crate::app::evaluate::history_with_tags;
 use crate::detect::Silence;
 use crate::message::digest::StreamDay;
 use crate::model::{BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, Timestamp};
-use crate::store;
+use crate::store::{self, Backend};
 
 /// Days in a week.
 const WEEK: u32 = 7;
@@ -78,11 +78,9 @@ impl App {
         stream: &StreamId,
         span: Span,
     ) -> Result<History, store::Error> {
-        let (server, stream) = (server.clone(), stream.clone());
-        let (range, cuts) = compared(span);
-        self.store
-            .call(move |s| s.history(&server, &stream, range, &cuts))
-            .await
+        let (server, stream, (range, cuts)) = (server.clone(), stream.clone(), compared(span));
+        let read = move |s: &mut dyn Backend| s.history(&server, &stream, range, &cuts);
+        self.store.call(read).await
     }
 
     /// The same with its tags, for judging silence.
@@ -92,11 +90,9 @@ impl App {
         stream: &StreamId,
         span: Span,
     ) -> Result<History, store::Error> {
-        let (server, stream) = (server.clone(), stream.clone());
-        let (range, cuts) = compared(span);
-        self.store
-            .call(move |s| history_with_tags(s, &server, &stream, range, &cuts))
-            .await
+        let (server, stream, (range, cuts)) = (server.clone(), stream.clone(), compared(span));
+        let read = move |s: &mut dyn Backend| history_with_tags(s, &server, &stream, range, &cuts);
+        self.store.call(read).await
     }
 }
 

@@ -13,6 +13,7 @@ const LONGEST_QUOTE: usize = 100;
 const YEARS: (&str, &str) = ("1990-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Wire<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
