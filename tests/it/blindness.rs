@@ -1,8 +1,8 @@
 //! Not seeing is not silence.
 
 use hushwatch::model::Span;
-use hushwatch::sim::Fault;
 use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::{Fault, Plan};
 
 use crate::world::{Process, World, at};
 
@@ -119,4 +119,26 @@ fn no_answer_however_bad_is_a_count_and_the_next_cycle_is_right() {
         );
         assert_eq!(world.alerts(), Vec::<String>::new(), "{fault:?}");
     }
+}
+
+#[test]
+fn a_token_refused_while_old_history_is_read_is_told_at_once() {
+    let mut world = world_since(Process::One, "2026-03-02T00:00:00Z");
+    let refused = Plan::always(Fault::WrongToken).on("/messages/outbound?");
+    world.shop.fail(refused);
+    let first = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(
+        (first.code, first.steps()),
+        (1, vec!["blind opened".to_owned()])
+    );
+    let alerts = world.alerts();
+    assert!(
+        alerts.len() == 1 && alerts[0].contains("WAKE"),
+        "{alerts:?}"
+    );
+    assert_eq!(
+        world.shop.count("count="),
+        1,
+        "nothing more is asked with it"
+    );
 }

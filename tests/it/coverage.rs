@@ -47,6 +47,29 @@ fn a_failed_page_leaves_a_hole_which_the_next_poll_repairs(process: Process) {
     assert!(known >= world.shop.truth("outbound", day).sent, "{known}");
 }
 
+#[test]
+fn a_total_that_is_too_low_hides_no_page() {
+    let mut world = World::new(Process::One, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let busy = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-03T10:40:00Z"));
+    world.shop.generate(
+        "outbound",
+        busy,
+        &Profile::constant(1_800.0).without_bounces(),
+    );
+    for total in [0, 499] {
+        world.shop.clear_faults();
+        world
+            .shop
+            .fail(Plan::always(Fault::Miscount(total)).on("count="));
+        let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
+        assert_eq!(cycle.code, 0, "{}", cycle.report);
+        let truth = world.shop.truth("outbound", busy).sent;
+        assert!(truth > 1_000, "three pages");
+        assert_eq!(cycle.stream("outbound")["sent"], truth, "{total}");
+    }
+}
+
 fn twenty_five_thousand_in_one_hour_are_counted_exactly(process: Process) {
     let mut world = World::new(process, "");
     let busy = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-03T11:00:00Z"));
