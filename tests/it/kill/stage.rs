@@ -26,6 +26,7 @@ pub(crate) fn stage(now: Timestamp) -> World {
         Process::New,
         &format!("[digest]\nat = \"{}\"\n", &digest_at[11..16]),
     );
+    be_patient(&mut world);
     play(&world, now);
     let first = world.cycle(now - HOUR * 8);
     assert_eq!(first.code, 0, "{}", first.stderr);
@@ -50,6 +51,12 @@ fn play(world: &World, now: Timestamp) {
     let sent = now - MINUTE * 30;
     let to_operator = Mail::new("outbound", sent, "ops@example.com");
     shop.push(to_operator.bounced("HardBounce", sent + MINUTE));
+}
+
+/// Who is to be killed while it waits must not give up before.
+pub(crate) fn be_patient(world: &mut World) {
+    world.env("HUSHWATCH_POSTMARK__TIMEOUT", "30s");
+    world.env("HUSHWATCH_SLACK__TIMEOUT", "30s");
 }
 
 /// A cycle that is killed at its very end: what it wrote is in the write-ahead log alone, to which later ones append.

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::kill::matrix::{is_full, seed};
+use crate::kill::stage::be_patient;
 use crate::kill::strike::{FRAME, Moment, Runner, Service, Strike, strike};
 use crate::world::{Process, World, at};
 
@@ -37,7 +38,8 @@ fn now() -> Timestamp {
 
 /// Three days of history with a wave, a complaint and a bounce that are old news, and no database.
 fn stage() -> World {
-    let world = World::new(Process::New, "");
+    let mut world = World::new(Process::New, "");
+    be_patient(&mut world);
     let (shop, now) = (&world.shop, now());
     let span = Span::new(now - DAY * 3, now + HOUR * 3);
     shop.generate("outbound", span, &Profile::constant(30.0).without_bounces());

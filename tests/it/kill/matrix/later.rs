@@ -8,7 +8,7 @@ use hushwatch::sim::postmark::{Mail, Profile};
 
 use crate::kill::course::{Door, Log, left_behind, open};
 use crate::kill::judge::judge;
-use crate::kill::stage::EVENTS;
+use crate::kill::stage::{EVENTS, be_patient};
 use crate::kill::strike::{Moment, Runner, Service, arm, cycle, disarm, end, seen, spawn, until};
 use crate::world::{Process, World};
 
@@ -69,6 +69,7 @@ fn quiet(now: Timestamp) -> World {
         &digest_at[11..16]
     );
     let mut world = World::new(Process::New, &file);
+    be_patient(&mut world);
     let span = Span::new(now - HOUR * 20, now + HOUR);
     let mail = Profile::constant(30.0).without_bounces();
     world.shop.generate("outbound", span, &mail);
