@@ -11,7 +11,7 @@ use crate::kill::strike::{Moment, Runner, Service, arm, cycle, end, seen, spawn,
 use crate::world::World;
 
 #[test]
-fn the_twin_of_a_process_that_dies_goes_on_and_repeats_only_the_unknowable() {
+fn two_processes_of_which_one_dies_tell_everything_and_repeat_only_the_unknowable() {
     let stage = stage(instant());
     for (door, moment) in [
         (Door::Bot, Moment::Taken),
