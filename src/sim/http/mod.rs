@@ -3,10 +3,12 @@
 mod reply;
 mod request;
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -20,9 +22,14 @@ pub(super) use request::{Request, parse_query};
 /// What answers a request; it must not block for long, because it answers for all connections.
 type Answer = dyn Fn(&Request) -> Reply + Send + Sync;
 
+/// How long [`Server::settle`] waits for clients that stay.
+const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+
 /// A running server; dropping it closes every connection and frees the port.
 pub(super) struct Server {
     address: SocketAddr,
+    /// Connections that were taken and have not ended.
+    open: Arc<AtomicUsize>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,11 +49,20 @@ impl Server {
             TcpListener::from_std(listener)?
         };
         let (stop, stopped) = oneshot::channel();
+        let open = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&open);
         let thread = thread::Builder::new()
             .name("sim".to_owned())
-            .spawn(move || serve(&runtime, listener, Arc::new(answer), stopped))?;
+            .spawn(move || {
+                serve(
+                    &runtime,
+                    accept(listener, Arc::new(answer), counted),
+                    stopped,
+                )
+            })?;
         Ok(Self {
             address,
+            open,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -55,6 +71,19 @@ impl Server {
     /// `http://127.0.0.1:PORT`, without a slash at the end.
     pub(super) fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Waits until no connection is open: whatever a client that has gone had sent is answered then.
+    pub(super) fn settle(&self) -> io::Result<()> {
+        // Connections are taken in their order: once this one ended, every earlier one was at least taken.
+        let mut probe = std::net::TcpStream::connect(self.address)?;
+        probe.shutdown(Shutdown::Write)?;
+        let _ = probe.read(&mut [0])?;
+        let deadline = Instant::now() + SETTLE_WITHIN;
+        while self.open.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 }
 
@@ -71,18 +100,22 @@ impl Drop for Server {
 /// Serves until the sender of `stopped` is gone; the runtime, dropped after that, takes every connection with it.
 fn serve(
     runtime: &Runtime,
-    listener: TcpListener,
-    answer: Arc<Answer>,
+    accept: impl Future<Output = ()> + Send + 'static,
     stopped: oneshot::Receiver<()>,
 ) {
-    runtime.spawn(accept(listener, answer));
+    runtime.spawn(accept);
     let _ = runtime.block_on(stopped);
 }
 
-async fn accept(listener: TcpListener, answer: Arc<Answer>) {
+async fn accept(listener: TcpListener, answer: Arc<Answer>, open: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     while let Ok((socket, _)) = listener.accept().await {
-        connections.spawn(converse(socket, Arc::clone(&answer)));
+        open.fetch_add(1, Ordering::SeqCst);
+        let (answer, open) = (Arc::clone(&answer), Arc::clone(&open));
+        connections.spawn(async move {
+            converse(socket, answer).await;
+            open.fetch_sub(1, Ordering::SeqCst);
+        });
         while connections.try_join_next().is_some() {}
     }
 }

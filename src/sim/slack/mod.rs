@@ -140,6 +140,14 @@ impl Slack {
         new
     }
 
+    /// Waits until whatever a client that has gone had sent is taken.
+    ///
+    /// # Errors
+    /// If it cannot be connected to.
+    pub fn settle(&self) -> io::Result<()> {
+        self.http.settle()
+    }
+
     /// The paths of the heartbeats so far.
     pub fn pings(&self) -> Vec<String> {
         self.lock().pings.clone()

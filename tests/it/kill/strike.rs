@@ -89,6 +89,8 @@ pub(crate) fn strike(world: &World, runner: Runner, strike: Strike) -> bool {
         assert!(Instant::now() < deadline, "{strike:?} did not come");
         std::thread::sleep(Duration::from_micros(300));
     };
+    // What the dead one had sent may still be on its way.
+    world.slack.settle().expect("settled");
     disarm(world);
     died
 }
