@@ -1,5 +1,6 @@
 //! Store to incidents: every instant that is to be judged, in order, and one transaction with what came of it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::message::alert::alert;
 use crate::message::course::{catch_up, course};
 use crate::message::{Message, Tone};
 use crate::model::{
-    DAY, HOUR, History, Incident, Rules, ServerName, Span, StreamId, Timestamp, Transition,
+    DAY, HOUR, History, Incident, Rules, ServerName, Span, Step, StreamId, Timestamp, Transition,
 };
 use crate::store::{self, Backend, Judgement, NewMessage};
 
@@ -187,6 +188,7 @@ impl App {
         let mut hidden: Vec<Incident> = Vec::new();
         let mut unseen: Vec<(String, Span)> = Vec::new();
         let mut gap_from = now;
+        let mut alerts = Vec::new();
         for server in judged {
             evaluation
                 .open
@@ -226,10 +228,13 @@ impl App {
                     .push(transition);
             }
             for (incident, steps) in by_incident {
+                let over = steps.last().is_some_and(|t| t.step == Step::Resolved);
+                let severity = steps.last().map(|t| t.incident.severity);
                 let message = course(&steps, style);
-                judgement.messages.extend(
-                    message.map(|m| new_message("alert", Some(incident), &server.channel, &m)),
-                );
+                alerts.extend(message.map(|m| {
+                    let told = new_message("alert", Some(incident), &server.channel, &m);
+                    ((over, Reverse(severity)), told)
+                }));
             }
             for transition in transitions {
                 let text = alert(&transition, style).to_text();
@@ -237,6 +242,10 @@ impl App {
             }
             judgement.incidents.extend(server.incidents);
         }
+        // What stands before what is over, and what wakes before what warns.
+        alerts.sort_by_key(|(urgency, _)| *urgency);
+        let alerts = alerts.into_iter().map(|(_, message)| message);
+        judgement.messages.extend(alerts);
         let parts = hidden.len().max(unseen.len()).div_ceil(TOLD_TOGETHER);
         let (mut hidden, mut unseen) = (hidden.chunks(TOLD_TOGETHER), unseen.chunks(TOLD_TOGETHER));
         for _ in 0..parts {

@@ -263,3 +263,22 @@ fn what_a_gap_hid_from_the_digest_mode_is_in_the_next_digest() {
     let with_it = digests.filter(|t| t.contains("bounce_rate from Tue 3 Mar 0"));
     assert_eq!(with_it.count(), 1, "{told:#?}");
 }
+
+#[test]
+fn what_wakes_is_told_before_what_warns() {
+    for minutes in [10, 20, 30, 40] {
+        let mut world = world(Process::One, "", 60.0);
+        world.cycle(at("2026-03-03T10:00:00Z"));
+        let wave = hour("2026-03-03T10:00:00Z");
+        world.shop.bounce_wave("outbound", wave, 0.04, "Blocked");
+        let sent = wave.from + MINUTE * minutes;
+        let operator = Mail::new("outbound", sent, "ops@example.com");
+        let operator = operator.bounced("HardBounce", sent + MINUTE);
+        world.shop.push(operator);
+        world.slack.take();
+        world.cycle(at("2026-03-03T11:00:00Z"));
+        let alerts = world.alerts();
+        let severities: Vec<bool> = alerts.iter().map(|a| a.contains("WAKE")).collect();
+        assert_eq!(severities, [true, false], "{alerts:?}");
+    }
+}
