@@ -31,6 +31,8 @@
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, postmark |
 //! | [`daemon`], [`command`], [`cli`], [`telemetry`] | the bell, the commands, the arguments, the log | app, config, sim |
 //!
+//! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
+//!
 //! # Eight words
 //!
 //! A **server** is a Postmark server with its own token; a **stream** one of its outbound message streams. A **rule** says

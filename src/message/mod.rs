@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod course;
 pub mod digest;
+mod grounds;
 pub mod replay;
 mod tone;
 pub mod words;
