@@ -15,13 +15,14 @@ use crate::app::distress::cry;
 use crate::app::evaluate::Evaluation;
 use crate::app::poll::Polled;
 use crate::app::report::{self, CheckReport};
+use crate::app::roster::Roster;
 use crate::clock;
 use crate::config::{self, Mode};
 use crate::model::{DAY, MINUTE, Rule, Timestamp};
 use crate::store::{self, CycleLock};
 
 /// Servers that are polled at the same time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 48;
 /// How long a cycle waits for another one on the same database.
 const LOCK_WAIT: Duration = Duration::from_secs(30);
 /// Hourly counts, incidents and what was told are kept this long.
@@ -80,10 +81,12 @@ impl App {
             tracing::error!("{mended}");
         }
         let now = self.present(options).await?;
-        let polled = self.poll_all(now).await?;
+        let roster = self.roster(now).await?;
+        let expected = roster.servers.len() + usize::from(roster.account.is_some());
+        let polled = self.poll_all(roster, now).await?;
         for (server, error) in polled
             .iter()
-            .flat_map(|p| p.errors.iter().map(move |e| (&p.name, e)))
+            .flat_map(|p| p.errors.iter().map(move |e| (p.name(), e)))
         {
             tracing::warn!(%server, "{error}");
         }
@@ -94,8 +97,9 @@ impl App {
         self.store
             .call(move |s| s.prune(now - keep, now - KEEP_AGGREGATES.max(DAY)))
             .await?;
-        self.beat(&polled, &evaluation, now).await;
-        Ok(report::check(self, now, &polled, &evaluation, notices).await?)
+        self.beat(&polled, expected, &evaluation, now).await;
+        let whole = polled.len() == expected;
+        Ok(report::check(self, now, (&polled, whole), &evaluation, notices).await?)
     }
 
     /// The lock of the database, waiting a while for another cycle to end.
@@ -152,17 +156,20 @@ impl App {
     }
 
     /// Polls every server, some at the same time; a slow one delays nobody.
-    async fn poll_all(self: &Arc<Self>, now: Timestamp) -> Result<Vec<Polled>, store::Error> {
+    async fn poll_all(
+        self: &Arc<Self>,
+        roster: Roster,
+        now: Timestamp,
+    ) -> Result<Vec<Polled>, store::Error> {
         let settings = &self.config.postmark;
         let deadline = Instant::now() + settings.poll_time + settings.backfill_time;
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let mut tasks = JoinSet::new();
-        for index in 0..self.config.servers.len() {
+        for (index, server) in roster.servers.into_iter().enumerate() {
             let (app, permits) = (Arc::clone(self), Arc::clone(&permits));
             tasks.spawn(async move {
                 let _permit = permits.acquire().await;
-                let server = &app.config.servers[index];
-                (index, app.poll(server, now, deadline).await)
+                (index, app.poll(&server, now, deadline).await)
             });
         }
         let mut polled = BTreeMap::new();
@@ -176,24 +183,29 @@ impl App {
             };
             polled.insert(index, result?);
         }
-        Ok(polled.into_values().collect())
+        Ok(polled.into_values().chain(roster.account).collect())
     }
 
     /// Pings the heartbeat unless a server cannot be seen and nobody was told of it yet.
-    async fn beat(&self, polled: &[Polled], evaluation: &Evaluation, now: Timestamp) {
+    async fn beat(
+        &self,
+        polled: &[Polled],
+        expected: usize,
+        evaluation: &Evaluation,
+        now: Timestamp,
+    ) {
         let Some(url) = &self.config.heartbeat else {
             return;
         };
         let is_known = |poll: &Polled| {
             evaluation.open.iter().any(|i| {
-                i.server == poll.name
+                i.server == *poll.name()
                     && matches!(i.rule, Rule::Blind | Rule::AccountInactive)
                     && i.opened_at < now
                     && (i.told || self.config.mode == Mode::Digest)
             })
         };
-        let sees = self.config.servers.len() == polled.len()
-            && polled.iter().all(|p| p.row.complete || is_known(p));
+        let sees = polled.len() == expected && polled.iter().all(|p| p.row.complete || is_known(p));
         if !sees {
             tracing::warn!(
                 "no heartbeat: a server could not be polled, and nobody was told of it before"

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::app::deliver::Occasion;
-use crate::app::evaluate::{frozen, new_message};
+use crate::app::judgement::{frozen, new_message};
 use crate::app::summary::stream_day;
 use crate::app::{App, CycleError, Options};
 use crate::config::ServerConfig;
 use crate::decide::day;
 use crate::message::Message;
 use crate::message::digest::{Day, ServerDay, digest};
-use crate::model::{DAY, Incident, Rule, Span, Timestamp};
+use crate::model::{DAY, Incident, Rule, Span, StreamId, Timestamp};
 use crate::store;
 
 /// Days that a digest names as missed, at most.
@@ -126,16 +126,23 @@ impl App {
         let news = Span::new(since, period.until);
         let rows = self.store.call(move |s| s.transitions(news)).await?;
         data.transitions = rows.into_iter().map(|row| row.transition).collect();
+        data.notes = self
+            .store
+            .call(move |s| s.notes(news))
+            .await?
+            .into_iter()
+            .map(|note| (note.server.to_string(), note.text))
+            .collect();
         let watched = self.watched().await?;
         let series = self.store.call(|s| s.series()).await?;
         for (server, streams) in watched {
             let name = server.name.clone();
             let incidents = self.store.call(move |s| s.incidents(&name)).await?;
             let open: Vec<Incident> = incidents.into_iter().filter(Incident::is_open).collect();
-            let rules = self.config.rules_for(server);
+            let rules = self.config.rules_for(&server);
             let mut of = ServerDay {
                 name: server.name.to_string(),
-                blind: self.blind(server, &open, now).await?,
+                blind: self.blind(&server, &open, now).await?,
                 own_domains_missing: server.own_domains.is_empty(),
                 ..ServerDay::default()
             };
@@ -153,11 +160,12 @@ impl App {
 
     pub(super) async fn watched(
         &self,
-    ) -> Result<Vec<(&ServerConfig, Vec<crate::model::StreamId>)>, store::Error> {
+    ) -> Result<Vec<(Arc<ServerConfig>, Vec<StreamId>)>, store::Error> {
         let mut watched = Vec::new();
-        for server in &self.config.servers {
+        for server in self.watched_servers().await? {
             let name = server.name.clone();
-            watched.push((server, self.store.call(move |s| s.streams(&name)).await?));
+            let streams = self.store.call(move |s| s.streams(&name)).await?;
+            watched.push((server, streams));
         }
         Ok(watched)
     }

@@ -1,7 +1,7 @@
 //! The one message that does not go through the outbox: the outbox cannot be written.
 
 use crate::app::Outlet;
-use crate::app::evaluate::new_message;
+use crate::app::judgement::new_message;
 use crate::clock;
 use crate::message::{Message, Tone};
 use crate::store::{self, OutboxRow};

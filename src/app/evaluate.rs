@@ -1,28 +1,20 @@
 //! Store to incidents: every instant that is to be judged, in order, and one transaction with what came of it.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::app::App;
 use crate::app::poll::Polled;
-use crate::config::ServerConfig;
 use crate::decide::Book;
 use crate::detect::Sight;
-use crate::evaluate::{Walk, began_and_ended, quiet_reminders};
-use crate::message::alert::alert;
-use crate::message::course::{catch_up, course};
-use crate::message::{Message, Tone};
+use crate::evaluate::{Walk, quiet_reminders};
 use crate::model::{
-    DAY, HOUR, History, Incident, Rules, ServerName, Span, Step, StreamId, Timestamp, Transition,
+    DAY, HOUR, History, Incident, Rules, ServerName, Span, StreamId, Timestamp, Transition,
 };
-use crate::store::{self, Backend, Judgement, NewMessage};
+use crate::store::{self, Backend};
 
 /// Instants that a gap is judged at, at most; a longer gap is judged at every so many of them.
 const MOST_INSTANTS: usize = 1_500;
-
-/// Incidents that one catch-up message has room for.
-const TOLD_TOGETHER: usize = 18;
 
 /// What the judging of one server came to.
 #[derive(Clone, Debug, Default)]
@@ -60,10 +52,10 @@ impl App {
         let series = self.store.call(|s| s.series()).await?;
         let mut judged = Vec::new();
         for poll in polled {
-            let server = self.config.servers.iter().find(|s| s.name == poll.name);
-            if let Some(server) = server {
-                judged.push(self.walk(server, poll, series, now).await?);
-            }
+            judged.push(self.walk(poll, series, now).await?);
+        }
+        for name in self.store.call(|s| s.abandoned()).await? {
+            judged.push(self.abandon(name, now).await?);
         }
         let (judgement, evaluation) = self.judgement(polled, judged, now);
         for (transition, _) in &evaluation.transitions {
@@ -78,15 +70,14 @@ impl App {
 
     async fn walk(
         &self,
-        server: &ServerConfig,
         poll: &Polled,
         series: usize,
         now: Timestamp,
     ) -> Result<Judged, store::Error> {
-        let rules = self.config.rules_for(server);
-        let name = poll.name.clone();
+        let rules = self.config.rules_for(&poll.server);
+        let name = poll.name().clone();
         let incidents = self.store.call(move |s| s.incidents(&name)).await?;
-        let mut book = Book::new(poll.name.clone(), incidents.clone());
+        let mut book = Book::new(poll.name().clone(), incidents.clone());
         let missed = self.missed_instants(poll, now);
         let histories = self.histories(poll, &rules, &missed, now).await?;
         let mut walk = Walk::new(self.policy(), rules, series);
@@ -105,12 +96,27 @@ impl App {
             }
         }
         Ok(Judged {
-            name: poll.name.to_string(),
+            name: poll.name().to_string(),
             incidents: book.incidents().cloned().collect(),
             transitions,
-            channel: server.channel.clone().unwrap_or_default(),
+            channel: poll.server.channel.clone().unwrap_or_default(),
             seen_until,
             unseen,
+        })
+    }
+
+    /// Ends what is open on a server that left the account.
+    async fn abandon(&self, name: ServerName, now: Timestamp) -> Result<Judged, store::Error> {
+        let of = name.clone();
+        let incidents = self.store.call(move |s| s.incidents(&of)).await?;
+        let mut book = Book::new(name.clone(), incidents);
+        let transitions = book.abandon(now);
+        Ok(Judged {
+            name: name.to_string(),
+            incidents: book.incidents().cloned().collect(),
+            transitions,
+            seen_until: now,
+            ..Judged::default()
         })
     }
 
@@ -159,7 +165,7 @@ impl App {
             .collect();
         let mut histories = BTreeMap::new();
         for stream in &poll.streams {
-            let (name, id, cuts) = (poll.name.clone(), stream.clone(), cuts.clone());
+            let (name, id, cuts) = (poll.name().clone(), stream.clone(), cuts.clone());
             let history = self
                 .store
                 .call(move |s| history_with_tags(s, &name, &id, range, &cuts))
@@ -167,96 +173,6 @@ impl App {
             histories.insert(stream.clone(), history);
         }
         Ok(histories)
-    }
-
-    /// Gathers what is committed together: states, steps with their frozen texts, and the messages of what is told.
-    fn judgement(
-        &self,
-        polled: &[Polled],
-        judged: Vec<Judged>,
-        now: Timestamp,
-    ) -> (Judgement, Evaluation) {
-        let style = self.style();
-        let mut judgement = Judgement {
-            servers: polled
-                .iter()
-                .map(|p| (p.name.clone(), p.state.clone(), p.row.clone()))
-                .collect(),
-            ..Judgement::default()
-        };
-        let mut evaluation = Evaluation::default();
-        let mut hidden: Vec<Incident> = Vec::new();
-        let mut unseen: Vec<(String, Span)> = Vec::new();
-        let mut gap_from = now;
-        let mut alerts = Vec::new();
-        for server in judged {
-            evaluation
-                .open
-                .extend(server.incidents.iter().filter(|i| i.is_open()).cloned());
-            let transitions = server.transitions;
-            let ended: Vec<Incident> = began_and_ended(&transitions, &server.incidents, now);
-            if !ended.is_empty() || !server.unseen.is_empty() {
-                gap_from = gap_from.min(server.seen_until);
-            }
-            for (stream, hole) in &server.unseen {
-                unseen.push((format!("{}/{stream}", server.name), *hole));
-            }
-            for incident in &ended {
-                hidden.extend(
-                    transitions
-                        .iter()
-                        .any(|t| t.told && t.incident.id == incident.id)
-                        .then(|| {
-                            // What it was when it was worst, as it opened.
-                            let opened = transitions.iter().find(|t| t.incident.id == incident.id);
-                            Incident {
-                                evidence: opened.map_or_else(
-                                    || incident.evidence.clone(),
-                                    |t| t.incident.evidence.clone(),
-                                ),
-                                ..incident.clone()
-                            }
-                        }),
-                );
-            }
-            let mut by_incident: BTreeMap<String, Vec<&Transition>> = BTreeMap::new();
-            let alone = |t: &&Transition| t.told && !ended.iter().any(|e| e.id == t.incident.id);
-            for transition in transitions.iter().filter(alone) {
-                by_incident
-                    .entry(transition.incident.id.clone())
-                    .or_default()
-                    .push(transition);
-            }
-            for (incident, steps) in by_incident {
-                let over = steps.last().is_some_and(|t| t.step == Step::Resolved);
-                let severity = steps.last().map(|t| t.incident.severity);
-                let message = course(&steps, style);
-                alerts.extend(message.map(|m| {
-                    let told = new_message("alert", Some(incident), &server.channel, &m);
-                    ((over, Reverse(severity)), told)
-                }));
-            }
-            for transition in transitions {
-                let text = alert(&transition, style).to_text();
-                evaluation.transitions.push((transition, text));
-            }
-            judgement.incidents.extend(server.incidents);
-        }
-        // What stands before what is over, and what wakes before what warns.
-        alerts.sort_by_key(|(urgency, _)| *urgency);
-        let alerts = alerts.into_iter().map(|(_, message)| message);
-        judgement.messages.extend(alerts);
-        let parts = hidden.len().max(unseen.len()).div_ceil(TOLD_TOGETHER);
-        let (mut hidden, mut unseen) = (hidden.chunks(TOLD_TOGETHER), unseen.chunks(TOLD_TOGETHER));
-        for _ in 0..parts {
-            let told = (hidden.next().unwrap_or(&[]), unseen.next().unwrap_or(&[]));
-            let message = catch_up(told.0, told.1, Span::new(gap_from, now), style);
-            judgement
-                .messages
-                .push(new_message("catch_up", None, "", &message));
-        }
-        judgement.transitions.clone_from(&evaluation.transitions);
-        (judgement, evaluation)
     }
 }
 
@@ -273,29 +189,4 @@ pub(super) fn history_with_tags(
         history.tags.insert(tag, history.of_tag(hours, sent));
     }
     Ok(history)
-}
-
-/// A message as the outbox keeps it.
-pub(super) fn new_message(
-    kind: &str,
-    incident: Option<String>,
-    channel: &str,
-    message: &Message,
-) -> NewMessage {
-    NewMessage {
-        kind: kind.to_owned(),
-        incident,
-        channel: channel.to_owned(),
-        text: message.to_text(),
-        body: serde_json::to_string(message).unwrap_or_default(),
-    }
-}
-
-/// A message as it was frozen; one that cannot be read is told by its text.
-pub(super) fn frozen(message: &NewMessage) -> Message {
-    serde_json::from_str(&message.body).unwrap_or_else(|_| {
-        let mut lines = message.text.lines().map(str::to_owned);
-        let headline = lines.next().unwrap_or_default();
-        Message::new(Tone::Info, &headline, lines, "")
-    })
 }

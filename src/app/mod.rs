@@ -9,11 +9,13 @@ mod distress;
 mod doubt;
 mod evaluate;
 mod fresh;
+mod judgement;
 mod listing;
 mod outlet;
 mod poll;
 mod proof;
 pub mod report;
+mod roster;
 mod streams;
 mod summary;
 
@@ -22,12 +24,14 @@ pub use digest::{DigestError, Written};
 pub use distress::cry;
 pub use outlet::Outlet;
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use crate::config::{Config, Mode};
 use crate::decide::Policy;
 use crate::message::alert::Style;
-use crate::postmark::{self, Postmark};
+use crate::postmark::{self, Listed, Postmark};
 use crate::store::{self, Store};
 
 /// Everything a cycle needs.
@@ -36,6 +40,8 @@ pub struct App {
     pub(crate) store: Store,
     pub(crate) postmark: Postmark,
     pub(crate) outlet: Outlet,
+    /// The servers of the account by name, as it listed them last.
+    pub(crate) listed: Mutex<Option<BTreeMap<String, Listed>>>,
     /// Whether this process told already that its database cannot be used.
     pub(crate) cried: AtomicBool,
 }
@@ -71,6 +77,7 @@ impl App {
             store,
             postmark,
             outlet,
+            listed: Mutex::new(None),
             cried: AtomicBool::new(false),
         })
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::app::evaluate::frozen;
+use crate::app::judgement::frozen;
 use crate::config::{SlackSettings, SlackSink};
 use crate::message::Message;
 use crate::model::Timestamp;

@@ -1,6 +1,7 @@
 //! Postmark to store: streams, new messages, bounces, proof of delivery. One failing server or stream stops no other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -21,8 +22,8 @@ const GIVE_UP_AFTER: u32 = 2;
 /// How the poll of one server went.
 #[derive(Clone, Debug)]
 pub(super) struct Polled {
-    /// Which server.
-    pub name: ServerName,
+    /// Which server, as it is set up.
+    pub server: Arc<ServerConfig>,
     /// Its state after this poll.
     pub state: ServerState,
     /// Its state before.
@@ -84,11 +85,18 @@ impl Trouble {
     }
 }
 
+impl Polled {
+    /// The server's name.
+    pub(super) fn name(&self) -> &ServerName {
+        &self.server.name
+    }
+}
+
 impl App {
     /// Polls one server at `now`, until `deadline` at the latest: what was committed by then stays.
     pub(super) async fn poll(
         &self,
-        server: &ServerConfig,
+        server: &Arc<ServerConfig>,
         now: Timestamp,
         deadline: Instant,
     ) -> Result<Polled, store::Error> {
@@ -116,7 +124,14 @@ impl App {
         }
         let of = name.clone();
         let streams = self.store.call(move |s| s.streams(&of)).await?;
-        Ok(polled(name, before, now, requests, streams, trouble))
+        Ok(polled(
+            Arc::clone(server),
+            before,
+            now,
+            requests,
+            streams,
+            trouble,
+        ))
     }
 
     /// Asks everything of one server.
@@ -128,7 +143,7 @@ impl App {
         now: Timestamp,
         trouble: &mut Trouble,
     ) -> Result<(), store::Error> {
-        let streams = match self.list_streams(server, api, trouble).await {
+        let streams = match self.list_streams(server, api, now, trouble).await {
             Ok(streams) => streams,
             Err(Stop::Store(error)) => return Err(error),
             Err(stop) => {
@@ -221,8 +236,9 @@ impl App {
     }
 }
 
-fn polled(
-    name: ServerName,
+/// What a poll came to.
+pub(super) fn polled(
+    server: Arc<ServerConfig>,
     before: ServerState,
     now: Timestamp,
     requests: u64,
@@ -265,7 +281,7 @@ fn polled(
         reason,
     };
     Polled {
-        name,
+        server,
         state,
         before,
         sight,

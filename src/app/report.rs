@@ -66,7 +66,7 @@ impl CheckReport {
 pub(super) async fn check(
     app: &App,
     now: Timestamp,
-    polled: &[Polled],
+    (polled, whole): (&[Polled], bool),
     evaluation: &Evaluation,
     notices: Notices,
 ) -> Result<CheckReport, store::Error> {
@@ -74,17 +74,17 @@ pub(super) async fn check(
     for poll in polled {
         let mut streams = Vec::new();
         for stream in &poll.streams {
-            let (history, day) = app.last_day(&poll.name, stream, now).await?;
+            let (history, day) = app.last_day(poll.name(), stream, now).await?;
             streams.push(stream_json(stream, &history, &day, now));
         }
         servers.push(json!({
-            "name": poll.name, "reachable": poll.reachable, "complete": poll.row.complete,
+            "name": poll.name(), "reachable": poll.reachable, "complete": poll.row.complete,
             "requests": poll.row.requests, "streams": streams,
         }));
     }
     Ok(CheckReport {
         at: now.to_string(),
-        complete: polled.len() == app.config.servers.len() && polled.iter().all(|p| p.row.complete),
+        complete: whole && polled.iter().all(|p| p.row.complete),
         servers,
         transitions: evaluation
             .transitions
@@ -210,7 +210,7 @@ impl App {
                 let last_day = Span::before(at, DAY);
                 let history = self.tagged_history(&server.name, stream, last_day).await?;
                 let day = figures(&history, last_day);
-                let rules = self.config.rules_for(server);
+                let rules = self.config.rules_for(&server);
                 let silence = Silence::at(&history, at, &rules, series);
                 let learning = silence.is_learning(&history, at);
                 let mut json = stream_json(stream, &history, &day, at);

@@ -4,8 +4,9 @@ use crate::app::App;
 use crate::app::listing::Stop;
 use crate::app::poll::Trouble;
 use crate::config::ServerConfig;
-use crate::model::StreamId;
+use crate::model::{StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
+use crate::store;
 
 /// Postmark's code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
@@ -18,6 +19,7 @@ impl App {
         &self,
         server: &ServerConfig,
         api: &Server,
+        now: Timestamp,
         trouble: &mut Trouble,
     ) -> Result<Vec<StreamId>, Stop> {
         let listed = match api.streams().await {
@@ -66,10 +68,38 @@ impl App {
             );
             trouble.fatal.push(nothing);
         }
-        let (name, saved) = (server.name.clone(), streams.clone());
-        self.store
-            .call(move |s| s.save_streams(&name, &saved))
-            .await?;
+        self.keep_streams(server, &streams, now).await?;
         Ok(streams)
+    }
+
+    /// Marks them as watched, and notes which came and went.
+    async fn keep_streams(
+        &self,
+        server: &ServerConfig,
+        streams: &[StreamId],
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let (name, saved) = (server.name.clone(), streams.to_vec());
+        let before = self
+            .store
+            .call(move |s| {
+                let before = s.streams(&name)?;
+                s.save_streams(&name, &saved)?;
+                Ok(before)
+            })
+            .await?;
+        let gone = before.iter().filter(|id| !streams.contains(id)).map(|id| {
+            format!(
+                "stream {id} is archived, deleted or no longer chosen, and not watched any more"
+            )
+        });
+        let come = streams
+            .iter()
+            .filter(|id| !before.is_empty() && !before.contains(id))
+            .map(|id| format!("stream {id} is new, and watched from now on"));
+        for text in gone.chain(come) {
+            self.note(&server.name, &text, now).await?;
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ pub(super) const KEYS: &[&str] = &[
     "postmark.timeout",
     "postmark.poll_time",
     "postmark.backfill_time",
+    "postmark.ignore_servers",
     "slack.base_url",
     "slack.mask_addresses",
     "slack.pace",

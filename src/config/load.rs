@@ -9,7 +9,7 @@ use figment::value::Value;
 
 use crate::config::keys::{KEYS, nearest};
 use crate::config::layers::{FILE, Layers, find, layers, leaves};
-use crate::config::server::{default_server, read_server};
+use crate::config::server::{ACCOUNT_TOKEN, default_server, env_token, read_server};
 use crate::config::{
     Config, Mode, PostmarkSettings, Problem, Schedule, ServerConfig, SlackSettings, SlackSink,
     StoreSettings, values,
@@ -23,7 +23,7 @@ const A_MOMENT: Duration = Duration::from_millis(10);
 /// Longest wait for one answer, and between two attempts: beyond it, a cycle would hang on one request.
 const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
 /// Servers, at most: each is judged in memory, and all must be polled within one cycle.
-const MOST_SERVERS: usize = 500;
+const MOST_SERVERS: usize = 2_000;
 
 /// Where values come from, for tests as for the process.
 #[derive(Clone, Debug, Default)]
@@ -179,6 +179,10 @@ impl Reader {
                 longest: self.wait("retry.longest", Duration::ZERO, LONGEST_WAIT),
             },
             servers: self.servers(sources),
+            account: sources
+                .var(ACCOUNT_TOKEN)
+                .map(|_| env_token(sources, ACCOUNT_TOKEN)),
+            ignored: self.read("postmark.ignore_servers", Vec::new(), values::texts),
             slack,
             rules,
             digest_at: self.read("digest.at", NaiveTime::MIN, |v| {
@@ -306,11 +310,6 @@ impl Reader {
                 "DATABASE_URL is set, but this build keeps its data in SQLite: it is not used, the file is {path}"
             ));
         }
-        if sources.var("POSTMARK_ACCOUNT_TOKEN").is_some() {
-            self.warnings.push(
-                "POSTMARK_ACCOUNT_TOKEN is set, but servers are not discovered yet: list them as [[server]]".to_owned(),
-            );
-        }
     }
 
     fn servers(&mut self, sources: &Sources) -> Vec<ServerConfig> {
@@ -326,7 +325,12 @@ impl Reader {
             }
         };
         if listed.is_empty() {
-            return vec![default_server(sources)];
+            let discovers = sources.var(ACCOUNT_TOKEN).is_some();
+            let named = sources.var("POSTMARK_SERVER_TOKEN").is_some();
+            return match discovers && !named {
+                true => Vec::new(),
+                false => vec![default_server(sources)],
+            };
         }
         if listed.len() > MOST_SERVERS {
             let from = self.origin("server");

@@ -121,8 +121,12 @@ pub struct Config {
     pub postmark: PostmarkSettings,
     /// How often a request is tried.
     pub retry: retry::Policy,
-    /// At least one.
+    /// Those of the file; at least one, unless the account's are watched.
     pub servers: Vec<ServerConfig>,
+    /// Where the token of the account is read from, all of whose servers are watched.
+    pub account: Option<TokenSource>,
+    /// Servers of the account that are not watched, by name.
+    pub ignored: Vec<String>,
     /// How Slack is told.
     pub slack: SlackSettings,
     /// Common to all servers; see [`Config::rules_for`].

@@ -9,23 +9,29 @@ use crate::config::{ServerConfig, Sources, TokenSource, values};
 use crate::model::{ServerName, StreamId};
 use crate::secret::Secret;
 
+/// The variable with the token of the account.
+pub(super) const ACCOUNT_TOKEN: &str = "POSTMARK_ACCOUNT_TOKEN";
+
 /// The server that is watched where the file names none.
 pub(super) fn default_server(sources: &Sources) -> ServerConfig {
-    server("default", env_token(sources, "POSTMARK_SERVER_TOKEN"))
+    ServerConfig::new("default", env_token(sources, "POSTMARK_SERVER_TOKEN"))
 }
 
-fn server(name: &str, token: TokenSource) -> ServerConfig {
-    ServerConfig {
-        name: ServerName::from(name),
-        token,
-        own_domains: Vec::new(),
-        operator_addresses: Vec::new(),
-        streams: None,
-        channel: None,
+impl ServerConfig {
+    /// A server of which nothing is set but its token.
+    pub fn new(name: &str, token: TokenSource) -> Self {
+        Self {
+            name: ServerName::from(name),
+            token,
+            own_domains: Vec::new(),
+            operator_addresses: Vec::new(),
+            streams: None,
+            channel: None,
+        }
     }
 }
 
-fn env_token(sources: &Sources, name: &str) -> TokenSource {
+pub(super) fn env_token(sources: &Sources, name: &str) -> TokenSource {
     TokenSource::Env {
         name: name.to_owned(),
         value: sources.env.get(name).and_then(|v| Secret::new(v)),
@@ -108,8 +114,12 @@ pub(super) fn read_server(
                 .to_owned(),
         ),
         (None, Some(path)) => Ok(TokenSource::File(token_path(sources, &path))),
+        (None, None) if sources.var(ACCOUNT_TOKEN).is_some() => Ok(TokenSource::Account(None)),
         (None, None) if only => Ok(env_token(sources, "POSTMARK_SERVER_TOKEN")),
-        (None, None) => Err("names no token; set `token_env` or `token_file`".to_owned()),
+        (None, None) => Err(
+            "names no token; set `token_env` or `token_file`, or POSTMARK_ACCOUNT_TOKEN for all"
+                .to_owned(),
+        ),
     };
     let name = name.ok_or_else(|| "has no `name`".to_owned());
     match (name, token) {
@@ -118,7 +128,7 @@ pub(super) fn read_server(
             operator_addresses: operators.unwrap_or_default(),
             streams: streams.map(|ids| ids.into_iter().map(StreamId).collect()),
             channel,
-            ..server(&name, token)
+            ..ServerConfig::new(&name, token)
         }),
         (name, token) => {
             problems.extend(name.err());

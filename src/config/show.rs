@@ -14,7 +14,10 @@ pub fn show(config: &Config, sources: &Sources) -> String {
     };
     for key in KEYS {
         let value = find(&layers.merged, key)
-            .and_then(|v| values::text(v).ok())
+            .and_then(|v| {
+                let list = || values::texts(v).map(|items| items.join(", "));
+                values::text(v).or_else(|_| list()).ok()
+            })
             .unwrap_or_default();
         let shown = match value.as_str() {
             "" => "(not set)",
@@ -28,6 +31,7 @@ pub fn show(config: &Config, sources: &Sources) -> String {
         let token = match &server.token {
             TokenSource::Env { name, value } => format!("{} from {name}", set(value.is_some())),
             TokenSource::File(path) => format!("*** from file {}", path.display()),
+            TokenSource::Account(_) => "*** from the account".to_owned(),
         };
         let _ = writeln!(text, "server {}: token {token}", server.name);
         for (key, list) in [
@@ -36,6 +40,12 @@ pub fn show(config: &Config, sources: &Sources) -> String {
         ] {
             let _ = writeln!(text, "server {}: {key} = {list:?}", server.name);
         }
+    }
+    if config.account.is_some() {
+        let _ = writeln!(
+            text,
+            "account: token *** from POSTMARK_ACCOUNT_TOKEN, all its servers are watched"
+        );
     }
     let slack = match &config.slack.sink {
         SlackSink::Bot { channel, .. } => {

@@ -228,9 +228,32 @@ fn more_servers_than_one_process_can_watch_are_refused() {
         let one = |n| format!("[[server]]\nname = \"s{n}\"\ntoken_env = \"T\"\n");
         (0..n).map(one).collect()
     };
-    assert_eq!(config(&servers(500), &[]).servers.len(), 500);
-    let found = problems(&servers(501), &[]);
-    assert!(found.contains("more than 500 [[server]]"), "{found}");
+    assert_eq!(config(&servers(2000), &[]).servers.len(), 2000);
+    let found = problems(&servers(2001), &[]);
+    assert!(found.contains("more than 2000 [[server]]"), "{found}");
+}
+
+#[test]
+fn a_server_needs_no_token_of_its_own_where_the_account_has_one() {
+    let servers = "[[server]]\nname = \"a\"\n[[server]]\nname = \"b\"\n";
+    let found = problems(servers, &[]);
+    assert!(found.contains("POSTMARK_ACCOUNT_TOKEN"), "{found}");
+    let config = config(servers, &[("POSTMARK_ACCOUNT_TOKEN", "secret")]);
+    assert_eq!(config.servers.len(), 2);
+    assert!(config.account.is_some());
+}
+
+#[test]
+fn with_an_account_and_no_server_there_is_no_default() {
+    let account = ("POSTMARK_ACCOUNT_TOKEN", "secret");
+    assert_eq!(config("", &[account]).servers, []);
+    let both = config("", &[account, ("POSTMARK_SERVER_TOKEN", "own")]);
+    assert_eq!(both.servers[0].name.0, "default");
+    let ignored = config(
+        "",
+        &[account, ("HUSHWATCH_POSTMARK__IGNORE_SERVERS", "a, b")],
+    );
+    assert_eq!(ignored.ignored, ["a", "b"]);
 }
 
 #[test]

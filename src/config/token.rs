@@ -21,6 +21,8 @@ pub enum TokenSource {
     },
     /// A file.
     File(PathBuf),
+    /// The account's list of servers, by the server's name; `None` until that is read, or where it shows none.
+    Account(Option<Secret>),
 }
 
 /// Why there is no token: it is the server that is blind then, not the configuration that is wrong.
@@ -44,6 +46,12 @@ impl TokenSource {
                 .clone()
                 .ok_or_else(|| TokenProblem(format!("token missing: set {name}"))),
             Self::File(path) => read_file(path),
+            Self::Account(token) => token.clone().ok_or_else(|| {
+                TokenProblem(
+                    "token missing: the account shows none for a server of this name; set `token_env` or `token_file` for it"
+                        .to_owned(),
+                )
+            }),
         }
     }
 }

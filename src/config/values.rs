@@ -118,6 +118,12 @@ pub fn is_loopback(url: &str) -> bool {
 /// Texts in a list.
 pub(super) fn texts(value: &Value) -> Result<Vec<String>, String> {
     match value {
+        // As it is written in the environment.
+        Value::String(_, list) => Ok(list
+            .split(',')
+            .map(|item| item.trim().to_owned())
+            .filter(|item| !item.is_empty())
+            .collect()),
         Value::Array(_, items) => items.iter().map(text).collect(),
         _ => Err("must be a list of texts such as [\"example.com\"]".to_owned()),
     }

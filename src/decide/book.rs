@@ -146,12 +146,21 @@ impl Book {
     pub fn retire(&mut self, watched: &BTreeSet<Key>, at: Timestamp) -> Vec<Transition> {
         let gone = |key: &Key, incident: &Incident| {
             let judged = incident.rule.is_of_server() || watched.contains(key);
-            incident.is_open() && !judged && at > incident.judged_at
+            !judged && at > incident.judged_at
         };
+        self.end(gone, at)
+    }
+
+    /// Ends all that is open: the server itself is not watched any more.
+    pub fn abandon(&mut self, at: Timestamp) -> Vec<Transition> {
+        self.end(|_, _| true, at)
+    }
+
+    fn end(&mut self, gone: impl Fn(&Key, &Incident) -> bool, at: Timestamp) -> Vec<Transition> {
         let keys: Vec<Key> = self
             .latest
             .iter()
-            .filter(|(key, incident)| gone(key, incident))
+            .filter(|(key, incident)| incident.is_open() && gone(key, incident))
             .map(|(key, _)| key.clone())
             .collect();
         let mut transitions = Vec::new();

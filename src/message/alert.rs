@@ -180,6 +180,12 @@ pub fn summary(incident: &Incident, style: Style) -> String {
         Evidence::Blind { reason, .. } if incident.rule == Rule::AccountInactive => {
             format!("Postmark refuses for a reason of the account: {reason}")
         }
+        Evidence::Blind { token: true, .. } if incident.server.is_account() => {
+            "cannot list the account's servers: its token is missing or refused".to_owned()
+        }
+        Evidence::Blind { .. } if incident.server.is_account() => {
+            "cannot list the account's servers".to_owned()
+        }
         Evidence::Blind { token: true, .. } => {
             "cannot see this server: its token is missing or refused".to_owned()
         }
@@ -192,10 +198,12 @@ fn ending(incident: &Incident) -> String {
         unwatched: true, ..
     } = incident.state
     {
-        return match incident.tag {
-            Some(_) => "no longer watched: the tag was not used for four weeks".to_owned(),
-            None => "no longer watched: Postmark does not list the stream any more".to_owned(),
+        let why = match (&incident.stream, &incident.tag) {
+            (_, Some(_)) => "the tag was not used for four weeks",
+            (Some(_), None) => "Postmark does not list the stream any more",
+            (None, None) => "the account does not list the server any more",
         };
+        return format!("no longer watched: {why}");
     }
     let lasted = match incident.state {
         IncidentState::Resolved { at, .. } => span(at.since(incident.opened_at)),

@@ -168,6 +168,10 @@ pub(super) fn advice(incident: &Incident) -> &'static str {
             "open the account in Postmark; sending is stopped until Postmark's support or billing lifts it"
         }
         Rule::Blind => match &incident.evidence {
+            Evidence::Blind { token: true, .. } if incident.server.is_account() => {
+                "set POSTMARK_ACCOUNT_TOKEN to the token of the account; servers that are known from before are still watched \
+                 until hushwatch restarts"
+            }
             Evidence::Blind { token: true, .. } => {
                 "put the server's token where hushwatch reads it; mail itself may be fine, or fail for the same token"
             }

@@ -5,6 +5,7 @@ pub mod course;
 pub mod digest;
 mod grounds;
 pub mod replay;
+pub mod together;
 mod tone;
 pub mod words;
 

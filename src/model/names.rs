@@ -10,6 +10,16 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct ServerName(pub String);
 
+impl ServerName {
+    /// Under this name stands what concerns the account as a whole: no list of its servers, no sight of them.
+    pub const ACCOUNT: &str = "(account)";
+
+    /// Whether this is no server, but [the account](Self::ACCOUNT).
+    pub fn is_account(&self) -> bool {
+        self.0 == Self::ACCOUNT
+    }
+}
+
 /// The id of a message stream of a server, such as `outbound` or `broadcast`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

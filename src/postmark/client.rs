@@ -8,6 +8,7 @@ use reqwest::redirect::Policy as Redirects;
 use reqwest::{Client, Url};
 use tokio::sync::Semaphore;
 
+use super::account::Account;
 use super::error::{Error, ErrorKind};
 use super::server::Server;
 use crate::retry;
@@ -75,6 +76,11 @@ impl Postmark {
     /// The server that `token` belongs to. Sends nothing.
     pub fn server(&self, token: Secret) -> Server {
         Server::new(Arc::clone(&self.0), token)
+    }
+
+    /// The account that `token` belongs to. Sends nothing.
+    pub fn account(&self, token: Secret) -> Account {
+        Account::new(Arc::clone(&self.0), token)
     }
 }
 

@@ -3,9 +3,11 @@
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::account::Listed;
 use super::server::{Details, Page, Stream};
 use super::{stamp, wire};
 use crate::model::{Bounce, Mail, Proof, Status, StreamId, Timestamp};
+use crate::secret::Secret;
 
 /// Longest id, in bytes: Postmark's are UUIDs, and names of streams of at most 30.
 const LONGEST_ID: usize = 200;
@@ -27,6 +29,26 @@ pub(super) fn streams(body: &[u8]) -> Result<Vec<Stream>, Flaw> {
         })
         .map(stream)
         .collect()
+}
+
+/// A page of `/servers`.
+pub(super) fn servers(body: &[u8]) -> Result<Page<Listed>, Flaw> {
+    let answer: wire::Servers = json(body)?;
+    page(answer.total_count, answer.servers, |item| {
+        let name = given(item.name.as_deref().map(str::trim)).ok_or("a server without Name")?;
+        Ok(Listed {
+            id: item
+                .id
+                .and_then(|id| id.wrapped())
+                .ok_or("a server without ID")?,
+            name: fitting(name, "a server whose Name is too long")?.to_owned(),
+            tokens: item
+                .api_tokens
+                .iter()
+                .filter_map(|token| Secret::new(token))
+                .collect(),
+        })
+    })
 }
 
 /// A page of `/messages/outbound`.

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Setup(&'static str),
     /// The token is not one of a server, or cannot be sent at all.
     TokenRefused,
+    /// The token is not one of an account, or cannot be sent at all.
+    AccountTokenRefused,
     /// Postmark refuses for a reason of the account; holds its `ErrorCode` (405, 412, 413 or 422).
     AccountInactive(i64),
     /// Unknown to Postmark, or beyond its retention (`ErrorCode` 701).
@@ -143,6 +145,7 @@ impl fmt::Display for ErrorKind {
         match self {
             Self::Setup(what) => f.write_str(what),
             Self::TokenRefused => f.write_str("Postmark refused the server token"),
+            Self::AccountTokenRefused => f.write_str("Postmark refused the account token"),
             Self::AccountInactive(code) => {
                 write!(f, "Postmark refuses the account or server (code {code})")
             }
@@ -169,6 +172,9 @@ impl ErrorKind {
         Some(match self {
             Self::TokenRefused => {
                 "check that it is the token of a server, not of the account, and still valid"
+            }
+            Self::AccountTokenRefused => {
+                "check that POSTMARK_ACCOUNT_TOKEN is the token of the account, not of a server, and still valid"
             }
             Self::AccountInactive(_) => "see the account's status in Postmark",
             Self::Refused {

@@ -8,6 +8,7 @@ use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AF
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::caller::TokenOf;
 use super::convert::Flaw;
 use super::error::{Error, ErrorKind, Fault};
 use super::{quote, wire};
@@ -15,7 +16,6 @@ use crate::model::StreamId;
 use crate::retry;
 use crate::secret::Secret;
 
-const TOKEN: HeaderName = HeaderName::from_static("x-postmark-server-token");
 /// An error is a sentence; what is longer is somebody's web page.
 const ERROR_LIMIT: usize = 64 << 10;
 /// What is longer is held in memory by one request at a time: servers are asked side by side, and each may answer at length.
@@ -39,8 +39,9 @@ pub(super) struct Ask<'a> {
 pub(super) struct Exchange<'a> {
     pub(super) client: &'a Client,
     pub(super) large: &'a Semaphore,
+    pub(super) of: TokenOf,
     pub(super) token: &'a Secret,
-    pub(super) header: &'a HeaderValue,
+    pub(super) header: (HeaderName, &'a HeaderValue),
     pub(super) ask: &'a Ask<'a>,
 }
 
@@ -66,7 +67,7 @@ impl Exchange<'_> {
     async fn send(&self) -> Result<Response, Error> {
         self.client
             .get(self.ask.url.clone())
-            .header(TOKEN, self.header)
+            .header(self.header.0.clone(), self.header.1)
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .send()
             .await
@@ -103,6 +104,10 @@ impl Exchange<'_> {
     }
 
     fn error(&self, kind: ErrorKind) -> Error {
+        let kind = match kind {
+            ErrorKind::TokenRefused => self.of.refused(),
+            kind => kind,
+        };
         Error::new(&self.ask.doing, kind)
     }
 

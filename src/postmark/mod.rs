@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! client    the way there: address, timeouts, TLS
-//! server    what can be asked, in the words of the domain; retries and counts
+//! server    what can be asked of a server, in the words of the domain
+//! account   what can be asked of an account: which servers it has
+//! caller    one token: retries and counts
 //!   exchange  one attempt: send, read within a limit, judge the status
 //!   convert   body -> model; a required value that is missing is an error, never zero
 //!     wire      the JSON as it is sent, as tolerant as safe
@@ -12,6 +14,8 @@
 //!   quote     text of a peer, made fit for an error
 //! ```
 
+mod account;
+mod caller;
 mod client;
 mod convert;
 mod eastern;
@@ -25,6 +29,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use account::{Account, Listed};
 pub use client::{Postmark, Settings, install_tls_provider};
 pub use error::{Error, ErrorKind, Fault};
 pub use server::{Details, Page, Server, Stream};

@@ -1,18 +1,16 @@
 //! What can be asked of one Postmark server.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use reqwest::Url;
-use reqwest::header::HeaderValue;
 
+use super::caller::{Caller, TokenOf};
 use super::client::Shared;
-use super::convert::{self, Flaw};
+use super::convert;
 use super::error::{Error, ErrorKind};
-use super::exchange::{Ask, Exchange};
+use super::exchange::Ask;
 use super::{PAGE, eastern, quote};
 use crate::model::{Bounce, Mail, Proof, Span, StreamId};
-use crate::retry;
 use crate::secret::Secret;
 
 const MIB: usize = 1 << 20;
@@ -21,16 +19,10 @@ const LIST_LIMIT: usize = 32 * MIB;
 /// Details hold the whole source of a message, of which nothing is used; larger ones are dropped.
 const DETAILS_LIMIT: usize = 2 * MIB;
 /// For answers that are small by nature.
-const SMALL_LIMIT: usize = 4 * MIB;
+pub(super) const SMALL_LIMIT: usize = 4 * MIB;
 
 /// One Postmark server, seen through its token.
-pub struct Server {
-    shared: Arc<Shared>,
-    token: Secret,
-    /// `None` where the token cannot be sent in a header.
-    header: Option<HeaderValue>,
-    requests: AtomicU64,
-}
+pub struct Server(Caller);
 
 /// An outbound message stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,16 +57,7 @@ pub struct Details {
 
 impl Server {
     pub(super) fn new(shared: Arc<Shared>, token: Secret) -> Self {
-        let header = HeaderValue::from_str(token.expose()).ok().map(|mut value| {
-            value.set_sensitive(true);
-            value
-        });
-        Self {
-            shared,
-            token,
-            header,
-            requests: AtomicU64::new(0),
-        }
+        Self(Caller::new(shared, TokenOf::Server, token))
     }
 
     /// The outbound streams that are not archived, in Postmark's order. One request.
@@ -82,7 +65,7 @@ impl Server {
     /// # Errors
     /// Any [`ErrorKind`] but `NotFound`.
     pub async fn streams(&self) -> Result<Vec<Stream>, Error> {
-        let url = self.url(
+        let url = self.0.url(
             &["message-streams"],
             &[
                 ("MessageStreamType", "All"),
@@ -96,7 +79,7 @@ impl Server {
             url,
             limit: SMALL_LIMIT,
         };
-        self.fetch(&ask, convert::streams).await
+        self.0.fetch(&ask, convert::streams).await
     }
 
     /// One page of the messages which `stream` received in `span`, skipping the newest `offset`. One request.
@@ -119,7 +102,8 @@ impl Server {
             url: self.list_url(&["messages", "outbound"], stream, span, offset),
             limit: LIST_LIMIT,
         };
-        self.fetch(&ask, |body| convert::messages(body, stream))
+        self.0
+            .fetch(&ask, |body| convert::messages(body, stream))
             .await
     }
 
@@ -142,7 +126,8 @@ impl Server {
             url: self.list_url(&["bounces"], stream, span, offset),
             limit: LIST_LIMIT,
         };
-        self.fetch(&ask, |body| convert::bounces(body, stream))
+        self.0
+            .fetch(&ask, |body| convert::bounces(body, stream))
             .await
     }
 
@@ -160,44 +145,21 @@ impl Server {
             doing: DOING.to_owned(),
             path: "/messages/outbound/{id}/details",
             stream: None,
-            url: self.url(&["messages", "outbound", id, "details"], &[]),
+            url: self.0.url(&["messages", "outbound", id, "details"], &[]),
             limit: DETAILS_LIMIT,
         };
-        self.fetch(&ask, convert::details).await
+        self.0.fetch(&ask, convert::details).await
     }
 
     /// Requests sent so far, every attempt counted.
     pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    async fn fetch<T>(
-        &self,
-        ask: &Ask<'_>,
-        decode: impl Fn(&[u8]) -> Result<T, Flaw>,
-    ) -> Result<T, Error> {
-        let Some(header) = &self.header else {
-            return Err(Error::new(&ask.doing, ErrorKind::TokenRefused));
-        };
-        let exchange = Exchange {
-            client: &self.shared.client,
-            large: &self.shared.large,
-            token: &self.token,
-            header,
-            ask,
-        };
-        let (exchange, decode) = (&exchange, &decode);
-        retry::retry(&self.shared.retry, || {
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            exchange.run(decode)
-        })
-        .await
+        self.0.requests()
     }
 
     /// Parameter names in lower case, as documented: Postmark was seen to ignore others.
     fn list_url(&self, path: &[&str], stream: &StreamId, span: Span, offset: u32) -> Url {
         let (from, to) = eastern::bounds(span);
-        self.url(
+        self.0.url(
             path,
             &[
                 ("count", &PAGE.to_string()),
@@ -207,20 +169,6 @@ impl Server {
                 ("messagestream", &stream.0),
             ],
         )
-    }
-
-    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.shared.base.clone();
-        url.path_segments_mut()
-            .expect("an http URL with a host has a path")
-            .pop_if_empty()
-            .extend(path);
-        url.set_query(None);
-        url.set_fragment(None);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
     }
 }
 

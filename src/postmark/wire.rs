@@ -58,6 +58,25 @@ pub(super) struct Stream {
     pub(super) archived_at: Option<String>,
 }
 
+/// `/servers`. Holds live tokens: it has no `Debug`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Servers {
+    pub(super) total_count: Option<Integer>,
+    #[serde(default, deserialize_with = "list")]
+    pub(super) servers: Option<Vec<ListedServer>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListedServer {
+    #[serde(rename = "ID")]
+    pub(super) id: Option<Integer>,
+    pub(super) name: Option<String>,
+    #[serde(default, deserialize_with = "entries")]
+    pub(super) api_tokens: Vec<String>,
+}
+
 /// `/messages/outbound`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -181,6 +181,28 @@ pub struct EventRow {
     pub at: Timestamp,
 }
 
+/// Something worth a line in the digest, and no alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// On which server.
+    pub server: ServerName,
+    /// What a person reads, after the server's name.
+    pub text: String,
+}
+
+/// What a new list of the account's servers changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RosterChange {
+    /// Whether none was listed before: then nobody joined, all were found.
+    pub first: bool,
+    /// Servers that were not listed before.
+    pub joined: Vec<ServerName>,
+    /// Servers that are listed no more.
+    pub left: Vec<ServerName>,
+}
+
 /// How much a call stored that was not known before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
@@ -207,6 +229,21 @@ pub trait Backend: Send {
     fn save_streams(&mut self, server: &ServerName, streams: &[StreamId]) -> Result<(), Error>;
     /// The streams that are watched.
     fn streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error>;
+
+    /// Stores which servers the account lists now, with Postmark's numbers; streams of those that left are no longer watched.
+    fn save_roster(
+        &mut self,
+        listed: &[(ServerName, i64)],
+        now: Timestamp,
+    ) -> Result<RosterChange, Error>;
+    /// The servers that the account listed last, by name.
+    fn roster(&mut self) -> Result<Vec<ServerName>, Error>;
+    /// Servers that left while an incident was open on them.
+    fn abandoned(&mut self) -> Result<Vec<ServerName>, Error>;
+    /// Stores a note.
+    fn note(&mut self, note: &Note) -> Result<(), Error>;
+    /// Notes of `span`, in order.
+    fn notes(&mut self, span: Span) -> Result<Vec<Note>, Error>;
 
     /// What was listed completely.
     fn coverage(

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use backend::{
-    Attempt, Backend, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, NewMessage,
-    OutboxRow, PollRow, ServerState, Told, TransitionRow,
+    Attempt, Backend, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, NewMessage, Note,
+    OutboxRow, PollRow, RosterChange, ServerState, Told, TransitionRow,
 };
 pub use error::{Error, Problem};
 pub use sqlite::{CycleLock, Sqlite};

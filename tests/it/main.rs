@@ -1,5 +1,6 @@
 //! Everything from end to end, against the simulated Postmark and Slack.
 
+mod account;
 mod backtest;
 mod blindness;
 mod bounds;

@@ -8,7 +8,7 @@ use crate::app::backtest::{BacktestError, Past, Proof, Range, check_range, polls
 use crate::app::evaluate::history_with_tags;
 use crate::app::{App, Outlet, SetupError};
 use crate::config::Config;
-use crate::model::{DAY, HOUR, History, Span, StreamId, Timestamp};
+use crate::model::{DAY, HOUR, History, ServerName, Span, StreamId, Timestamp};
 
 /// Reading all that is retained takes as long as it takes.
 const NO_LIMIT: Duration = Duration::from_secs(7 * 86_400);
@@ -32,7 +32,12 @@ impl Past {
         let outlet = Outlet::new(&config.slack, std::io::sink()).map_err(SetupError::from)?;
         let app = App::new(config, outlet)?;
         let mut servers = BTreeMap::new();
-        for server in &app.config.servers {
+        let roster = app.roster(now).await?;
+        if let Some(why) = roster.account.iter().find_map(|a| a.errors.first()) {
+            let (server, why) = (ServerName::from(ServerName::ACCOUNT), why.clone());
+            return Err(BacktestError::Postmark { server, why });
+        }
+        for server in &roster.servers {
             let deadline = tokio::time::Instant::now() + NO_LIMIT;
             let polled = app.poll(server, now, deadline).await?;
             if let Some(why) = polled.errors.first() {

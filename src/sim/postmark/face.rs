@@ -9,7 +9,7 @@ use crate::sim::http::{Asked, Reply, Request};
 use super::quirks::Quirks;
 use super::server::Server;
 use super::world::{Shared, World};
-use super::{bounces, details, messages, stats, streams};
+use super::{account, bounces, details, messages, stats, streams};
 
 /// What an endpoint looks at.
 pub(super) struct View<'a> {
@@ -46,6 +46,7 @@ pub(super) fn answer(world: &Shared, request: &Request) -> Reply {
     let fault = strike(world, place, &asked.target());
     let quirks = world.quirks;
     let mut honest = || match place {
+        _ if asked.path == account::PATH => account::answer(world, request, &asked),
         Some(place) => serve(world, place, &asked),
         None => refuse_token(request, quirks),
     };
@@ -85,7 +86,7 @@ type Endpoint = (
 );
 
 const ENDPOINTS: [Endpoint; 9] = [
-    ("/server", &[], streams::server),
+    ("/server", &[], streams::own_server),
     ("/message-streams", streams::PARAMETERS, streams::list),
     ("/messages/outbound", messages::PARAMETERS, messages::list),
     ("/bounces", bounces::PARAMETERS, bounces::list),
@@ -172,7 +173,7 @@ fn faulty(status: u16, words: Option<(i64, &str)>) -> Reply {
 }
 
 /// An error in Postmark's form.
-fn refusal(status: u16, code: i64, message: &str) -> Reply {
+pub(super) fn refusal(status: u16, code: i64, message: &str) -> Reply {
     let body = json!({ "ErrorCode": code, "Message": message });
     Reply::json(status, body.to_string()).with_header(ERROR_CODE_HEADER, code.to_string())
 }

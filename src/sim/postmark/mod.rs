@@ -8,6 +8,7 @@
 //!                        face (HTTP)        Truth
 //! ```
 
+mod account;
 mod bounces;
 mod derive;
 mod details;
@@ -86,6 +87,16 @@ impl Postmark {
     pub fn server(&self, name: &str) -> ServerHandle {
         self.world.lock().place_of(name);
         ServerHandle::new(self.world.clone(), name)
+    }
+
+    /// Gives the account a token, by which all servers are listed; the old one is refused from now on.
+    pub fn set_account_token(&self, token: &str) {
+        self.world.lock().account = Some(token.to_owned());
+    }
+
+    /// Deletes a server, with its token.
+    pub fn delete_server(&self, name: &str) {
+        self.world.lock().servers.retain(|s| s.name != name);
     }
 
     /// Sets the simulated instant. Before the first time it is 1970, and nothing is shown.

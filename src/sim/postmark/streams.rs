@@ -8,6 +8,7 @@ use crate::sim::http::Asked;
 use super::eastern;
 use super::face::{Refusal, View};
 use super::ledger::{Stream, StreamType};
+use super::server::Server;
 
 pub(super) const PARAMETERS: &[&str] = &["MessageStreamType", "IncludeArchivedStreams"];
 
@@ -52,9 +53,12 @@ fn item(view: &View<'_>, stream: &Stream) -> Value {
 }
 
 /// `GET /server`, which shows the live token, as the real one does.
-pub(super) fn server(view: &View<'_>, _: &Asked) -> Result<String, Refusal> {
-    let server = view.server;
-    let answer = json!({
+pub(super) fn own_server(view: &View<'_>, _: &Asked) -> Result<String, Refusal> {
+    Ok(server(view.server).to_string())
+}
+
+pub(super) fn server(server: &Server) -> Value {
+    json!({
         "ID": server.id,
         "Name": server.name,
         "ApiTokens": [server.token],
@@ -69,6 +73,5 @@ pub(super) fn server(view: &View<'_>, _: &Asked) -> Result<String, Refusal> {
         "TrackOpens": false,
         "TrackLinks": "None",
         "EnableSmtpApiErrorHooks": false,
-    });
-    Ok(answer.to_string())
+    })
 }

@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) quirks: Quirks,
     pub(super) servers: Vec<Server>,
+    /// The token of the account, where it has one.
+    pub(super) account: Option<String>,
     pub(super) faults: Faults<Fault>,
     pub(super) requests: Vec<Asked>,
     pub(super) unexpected: Vec<String>,
@@ -40,6 +42,9 @@ pub(super) struct World {
     pub(super) asked: u64,
     seed: u64,
 }
+
+/// As in the recorded answers.
+const FIRST_SERVER_ID: u32 = 9_708_911;
 
 impl World {
     /// The place of the server with this name, which is added where there is none.
@@ -50,7 +55,8 @@ impl World {
         let seed = name
             .bytes()
             .fold(self.seed, |sum, byte| derive::mix(sum ^ u64::from(byte)));
-        let id = 9_708_911u32.saturating_add(u32::try_from(self.servers.len()).unwrap_or(0));
+        let highest = self.servers.iter().map(|s| s.id).max();
+        let id = highest.map_or(FIRST_SERVER_ID, |id| id + 1);
         self.servers.push(Server::new(name, id, seed));
         self.servers.len() - 1
     }

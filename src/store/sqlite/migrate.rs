@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_main.sql"),
     include_str!("migrations/0002_deliveries.sql"),
     include_str!("migrations/0003_tags.sql"),
+    include_str!("migrations/0004_roster.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

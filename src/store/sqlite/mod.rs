@@ -11,6 +11,7 @@ mod outbox;
 mod place;
 mod polls;
 mod recent;
+mod roster;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,8 +24,8 @@ use crate::model::{
     Tag, Ticks, Timestamp,
 };
 use crate::store::{
-    Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, NewMessage,
-    OutboxRow, PollRow, Problem, ServerState, Told, TransitionRow,
+    Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, NewMessage, Note,
+    OutboxRow, PollRow, Problem, RosterChange, ServerState, Told, TransitionRow,
 };
 
 pub use lock::CycleLock;
@@ -200,6 +201,25 @@ impl Backend for Sqlite {
     }
     fn streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
         polls::streams(&self.connection, server)
+    }
+    fn save_roster(
+        &mut self,
+        listed: &[(ServerName, i64)],
+        now: Timestamp,
+    ) -> Result<RosterChange, Error> {
+        self.write(|t| roster::save(t, listed, now))
+    }
+    fn roster(&mut self) -> Result<Vec<ServerName>, Error> {
+        roster::watched(&self.connection)
+    }
+    fn abandoned(&mut self) -> Result<Vec<ServerName>, Error> {
+        roster::abandoned(&self.connection)
+    }
+    fn note(&mut self, note: &Note) -> Result<(), Error> {
+        self.write(|t| roster::note(t, note))
+    }
+    fn notes(&mut self, span: Span) -> Result<Vec<Note>, Error> {
+        roster::notes(&self.connection, span)
     }
     fn coverage(
         &mut self,

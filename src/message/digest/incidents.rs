@@ -1,0 +1,101 @@
+//! What needs a look, and what ended.
+
+use std::collections::BTreeMap;
+
+use crate::message::alert::{Style, place, standing, summary};
+use crate::message::digest::Day;
+use crate::message::words::{counted, when};
+use crate::model::{Incident, IncidentState, Rule, Step, Timestamp, Transition};
+
+/// Open incidents of one rule that get a line each; more of them share one.
+const TOLD_ALONE: usize = 5;
+
+/// What is open: a line each, or one for many of one rule.
+pub(super) fn open(incidents: &[Incident], style: Style) -> Vec<String> {
+    let mut by_rule: BTreeMap<Rule, Vec<&Incident>> = BTreeMap::new();
+    for incident in incidents {
+        by_rule.entry(incident.rule).or_default().push(incident);
+    }
+    // In the order of the incidents, which begins with what is most severe.
+    let mut lines = Vec::new();
+    for incident in incidents {
+        match by_rule.get(&incident.rule) {
+            Some(all) if all.len() <= TOLD_ALONE => lines.push(line(incident, style)),
+            _ => lines.extend(
+                by_rule
+                    .remove(&incident.rule)
+                    .map(|all| together(&all, style)),
+            ),
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+fn line(incident: &Incident, style: Style) -> String {
+    format!(
+        "Open since {}: {} · {} · incident {}",
+        when(incident.opened_at, style.zone),
+        place(incident),
+        standing(incident, style),
+        incident.id
+    )
+}
+
+fn together(all: &[&Incident], style: Style) -> String {
+    let (Some(first), Some(since)) = (all.first(), all.iter().map(|i| i.opened_at).min()) else {
+        return String::new();
+    };
+    let each: Vec<String> = all
+        .iter()
+        .map(|i| format!("{} ({})", place(i), i.id))
+        .collect();
+    format!(
+        "Open since {}: {} on {}: {}",
+        when(since, style.zone),
+        first.rule,
+        counted(all.len() as u64, "place"),
+        each.join(", ")
+    )
+}
+
+/// Incidents that had a step in the period and are not open, a line each: how they were when they stood.
+pub(super) fn ended(data: &Day, style: Style) -> Vec<String> {
+    let mut last: Vec<&Transition> = Vec::new();
+    for transition in &data.transitions {
+        last.retain(|t| t.incident.id != transition.incident.id);
+        last.push(transition);
+    }
+    last.retain(|t| !data.open.iter().any(|open| open.id == t.incident.id));
+    last.iter()
+        .map(|t| {
+            let mut of_it = data
+                .transitions
+                .iter()
+                .filter(|o| o.incident.id == t.incident.id && o.step != Step::Resolved);
+            let stood = of_it.next_back().map_or_else(String::new, |o| {
+                format!(" · {}", summary(&o.incident, style))
+            });
+            let kept = if t.incident.told {
+                ""
+            } else {
+                " (not told before)"
+            };
+            format!(
+                "{}: {} from {} to {}{stood}{kept} · incident {}",
+                place(&t.incident),
+                t.incident.rule,
+                when(t.incident.opened_at, style.zone),
+                when(ended_at(t), style.zone),
+                t.incident.id
+            )
+        })
+        .collect()
+}
+
+fn ended_at(last: &Transition) -> Timestamp {
+    match last.incident.state {
+        IncidentState::Resolved { at, .. } => at,
+        IncidentState::Open { .. } => last.at,
+    }
+}

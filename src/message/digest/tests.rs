@@ -1,0 +1,82 @@
+//! What a digest of many servers looks like.
+
+use super::*;
+use crate::model::{DAY, MINUTE};
+
+fn server(name: &str, sent: u64) -> ServerDay {
+    ServerDay {
+        name: name.to_owned(),
+        streams: vec![StreamDay {
+            stream: Some("outbound".into()),
+            sent,
+            delivered: sent,
+            ..StreamDay::default()
+        }],
+        own_domains_missing: true,
+        ..ServerDay::default()
+    }
+}
+
+fn lines_of(data: &Day) -> Vec<String> {
+    let period = Span::before(Timestamp::from_secs(1_700_000_000), DAY);
+    let style = Style {
+        zone: chrono_tz::UTC,
+        mask: true,
+    };
+    digest(data, period, style).lines().to_vec()
+}
+
+#[test]
+fn a_thousand_quiet_servers_are_one_line_each_kind() {
+    let servers = (0..1000).map(|n| server(&format!("client-{n}"), n / 2));
+    let data = Day {
+        servers: servers.collect(),
+        ..Day::default()
+    };
+    assert_eq!(
+        lines_of(&data),
+        [
+            "998 servers as usual: 249,500 sent, 0 bounced (0%), 0 complaints: client-998 499, client-999 499, \
+             client-996 498, client-997 498, client-994 497, client-995 497, client-992 496, client-993 496 and 990 more",
+            "2 servers sent nothing: client-0, client-1",
+            "`own_domains` is empty for 1,000 servers, so complaints from outside do not wake anybody there",
+        ]
+    );
+}
+
+#[test]
+fn a_server_that_was_not_seen_stands_before_the_quiet_ones() {
+    let mut servers: Vec<ServerDay> = (0..9).map(|n| server(&format!("client-{n}"), 10)).collect();
+    let at = Timestamp::from_secs(1_700_000_000);
+    servers[7].blind = Some((at - 90 * MINUTE, "HTTP 503".to_owned()));
+    let data = Day {
+        servers,
+        notes: vec![("client-9".to_owned(), "is gone".to_owned())],
+        ..Day::default()
+    };
+    let lines = lines_of(&data);
+    assert_eq!(lines[0], "client-9: is gone");
+    assert!(
+        lines[1].starts_with("client-7: not seen since"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[3].starts_with("8 servers as usual: 80 sent"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_few_servers_are_told_in_full() {
+    let data = Day {
+        servers: (0..5).map(|n| server(&format!("client-{n}"), 10)).collect(),
+        ..Day::default()
+    };
+    let lines = lines_of(&data);
+    assert!(
+        lines
+            .iter()
+            .any(|l| l.starts_with("client-4/outbound: 10 sent")),
+        "{lines:?}"
+    );
+}

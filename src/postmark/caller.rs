@@ -1,0 +1,107 @@
+//! One token, and how it asks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+
+use super::client::Shared;
+use super::convert::Flaw;
+use super::error::{Error, ErrorKind};
+use super::exchange::{Ask, Exchange};
+use crate::retry;
+use crate::secret::Secret;
+
+/// What a token is of; each kind has a header of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenOf {
+    Server,
+    Account,
+}
+
+impl TokenOf {
+    const fn header(self) -> HeaderName {
+        HeaderName::from_static(match self {
+            Self::Server => "x-postmark-server-token",
+            Self::Account => "x-postmark-account-token",
+        })
+    }
+
+    /// The refusal of a token of this kind.
+    pub(super) const fn refused(self) -> ErrorKind {
+        match self {
+            Self::Server => ErrorKind::TokenRefused,
+            Self::Account => ErrorKind::AccountTokenRefused,
+        }
+    }
+}
+
+/// Asks with one token, again where that may help, and counts its requests.
+pub(super) struct Caller {
+    shared: Arc<Shared>,
+    of: TokenOf,
+    token: Secret,
+    /// `None` where the token cannot be sent in a header.
+    header: Option<HeaderValue>,
+    requests: AtomicU64,
+}
+
+impl Caller {
+    pub(super) fn new(shared: Arc<Shared>, of: TokenOf, token: Secret) -> Self {
+        let header = HeaderValue::from_str(token.expose()).ok().map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Self {
+            shared,
+            of,
+            token,
+            header,
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// Requests sent so far, every attempt counted.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn fetch<T>(
+        &self,
+        ask: &Ask<'_>,
+        decode: impl Fn(&[u8]) -> Result<T, Flaw>,
+    ) -> Result<T, Error> {
+        let Some(header) = &self.header else {
+            return Err(Error::new(&ask.doing, self.of.refused()));
+        };
+        let exchange = Exchange {
+            client: &self.shared.client,
+            large: &self.shared.large,
+            of: self.of,
+            token: &self.token,
+            header: (self.of.header(), header),
+            ask,
+        };
+        let (exchange, decode) = (&exchange, &decode);
+        retry::retry(&self.shared.retry, || {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            exchange.run(decode)
+        })
+        .await
+    }
+
+    pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.shared.base.clone();
+        url.path_segments_mut()
+            .expect("an http URL with a host has a path")
+            .pop_if_empty()
+            .extend(path);
+        url.set_query(None);
+        url.set_fragment(None);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+}

@@ -1,0 +1,229 @@
+//! Servers found by the token of the account.
+
+use hushwatch::model::Span;
+use hushwatch::sim::Fault;
+use hushwatch::sim::postmark::Profile;
+use serde_json::json;
+
+use crate::world::{Cycle, Process, World, at, both};
+
+const TOKEN: &str = "account-token-that-nobody-may-see";
+
+/// A world whose account holds `shop` and two others that send all the time.
+fn world(process: Process, file: &str) -> World {
+    let mut world = World::new(process, "");
+    std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
+    world.env("POSTMARK_SERVER_TOKEN", "");
+    world.env("POSTMARK_ACCOUNT_TOKEN", TOKEN);
+    world.postmark.set_account_token(TOKEN);
+    for name in ["shop", "alpha", "beta"] {
+        sends(&world, name);
+    }
+    world
+}
+
+fn sends(world: &World, name: &str) {
+    let span = Span::new(at("2026-02-25T00:00:00Z"), at("2026-03-05T00:00:00Z"));
+    let profile = Profile::constant(30.0).without_bounces();
+    world
+        .postmark
+        .server(name)
+        .generate("outbound", span, &profile);
+}
+
+fn names(cycle: &Cycle) -> Vec<String> {
+    let servers = cycle.report["servers"].as_array().expect("servers");
+    servers
+        .iter()
+        .map(|s| s["name"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+fn every_server_of_the_account_is_watched_and_who_comes_and_goes_is_noted(process: Process) {
+    let mut world = world(process, "[postmark]\nignore_servers = [\"beta\"]\n");
+    let first = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(first.code, 0, "{} {}", first.report, first.stderr);
+    assert_eq!(names(&first), ["alpha", "shop", "(account)"]);
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    world.postmark.delete_server("alpha");
+    sends(&world, "gamma");
+    let changed = world.cycle(at("2026-03-03T12:00:00Z"));
+    assert_eq!(
+        (changed.code, names(&changed)),
+        (0, vec!["gamma".into(), "shop".into(), "(account)".into()])
+    );
+    assert_eq!(
+        world.alerts(),
+        [""; 0],
+        "a server that is deleted is no silence"
+    );
+    world.cycle(at("2026-03-04T10:00:00Z"));
+    let digest = world.slack.take().remove(0).plain;
+    assert!(
+        digest.contains("alpha: is no longer in the account"),
+        "{digest}"
+    );
+    assert!(digest.contains("gamma: is new in the account"), "{digest}");
+    assert!(digest.contains("shop/outbound:"), "{digest}");
+}
+
+fn an_incident_of_a_server_that_left_ends(process: Process) {
+    let mut world = world(process, "");
+    let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-04T00:00:00Z"));
+    world
+        .postmark
+        .server("alpha")
+        .bounce_wave("outbound", wave, 0.5, "HardBounce");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.cycle(at("2026-03-03T12:00:00Z"));
+    assert_eq!(world.alerts().len(), 1);
+    world.postmark.delete_server("alpha");
+    let cycle = world.cycle(at("2026-03-03T13:00:00Z"));
+    assert_eq!(cycle.steps(), ["bounce_rate resolved"], "{}", cycle.report);
+    assert!(world.alerts()[0].contains("no longer watched"));
+    assert_eq!(cycle.report["open_incidents"], json!([]));
+}
+
+fn an_archived_stream_is_a_note_and_no_silence(process: Process) {
+    let mut world = world(process, "");
+    world.hours("2026-03-03T09:00:00Z", "2026-03-03T11:00:00Z");
+    world
+        .postmark
+        .server("alpha")
+        .archive_stream("outbound", at("2026-03-03T11:30:00Z"));
+    world.hours("2026-03-03T12:00:00Z", "2026-03-04T09:00:00Z");
+    let told: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(
+        told[0].contains("alpha: stream outbound is archived"),
+        "{}",
+        told[0]
+    );
+}
+
+fn a_server_of_the_file_says_more_of_one_of_the_account(process: Process) {
+    let file = "[[server]]\nname = \"alpha\"\nstreams = [\"outbound\"]\nchannel = \"C0OTHER\"\n";
+    let mut world = world(process, file);
+    let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(cycle.code, 0, "{} {}", cycle.report, cycle.stderr);
+    assert_eq!(names(&cycle), ["alpha", "beta", "shop", "(account)"]);
+    let streams = |place: usize| {
+        cycle.report["servers"][place]["streams"]
+            .as_array()
+            .map(Vec::len)
+    };
+    assert_eq!((streams(0), streams(1)), (Some(1), Some(2)));
+}
+
+fn an_account_that_does_not_answer_is_one_incident_and_blinds_no_server(process: Process) {
+    let mut world = world(process, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.env("POSTMARK_ACCOUNT_TOKEN", "another");
+    let refused = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(
+        (refused.code, refused.steps()),
+        (1, vec!["blind opened".to_owned()]),
+        "{}",
+        refused.report
+    );
+    let alerts = world.alerts();
+    assert!(
+        alerts[0].contains("cannot list the account's servers: its token"),
+        "{alerts:?}"
+    );
+    world.env("POSTMARK_ACCOUNT_TOKEN", TOKEN);
+    let back = world.cycle(at("2026-03-03T12:00:00Z"));
+    assert_eq!(
+        (back.code, back.steps()),
+        (0, vec!["blind resolved".to_owned()]),
+        "{}",
+        back.report
+    );
+}
+
+both! {
+    every_server_of_the_account_is_watched_and_who_comes_and_goes_is_noted
+    an_incident_of_a_server_that_left_ends
+    an_archived_stream_is_a_note_and_no_silence
+    a_server_of_the_file_says_more_of_one_of_the_account
+    an_account_that_does_not_answer_is_one_incident_and_blinds_no_server
+}
+
+#[test]
+fn a_daemon_polls_the_servers_it_knows_while_the_list_cannot_be_read() {
+    let mut world = world(Process::One, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world
+        .postmark
+        .fail(hushwatch::sim::Plan::always(Fault::Status(503)).on("/servers?"));
+    let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(cycle.code, 1);
+    let complete: Vec<_> = cycle.report["servers"]
+        .as_array()
+        .expect("servers")
+        .iter()
+        .map(|s| s["complete"].clone())
+        .collect();
+    assert_eq!(
+        complete,
+        [json!(true), json!(true), json!(true), json!(false)]
+    );
+}
+
+#[test]
+fn no_token_of_the_list_is_written_anywhere() {
+    let mut world = world(Process::New, "");
+    world.env("RUST_LOG", "trace");
+    let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(cycle.code, 0);
+    let database = std::fs::read(world.folder.path().join("hushwatch.db")).expect("read");
+    let written = [
+        cycle.report.to_string(),
+        cycle.stderr,
+        String::from_utf8_lossy(&database).into_owned(),
+    ];
+    for name in ["shop", "alpha", "beta"] {
+        let token = world.postmark.server(name).token();
+        assert!(
+            written.iter().all(|text| !text.contains(&token)),
+            "the token of {name}"
+        );
+    }
+    assert!(written.iter().all(|text| !text.contains(TOKEN)));
+}
+
+#[test]
+fn many_servers_that_cannot_be_seen_are_one_message_that_names_each() {
+    let mut world = world(Process::One, "");
+    for n in 0..40 {
+        world.postmark.server(&format!("client-{n}"));
+    }
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world
+        .postmark
+        .fail(hushwatch::sim::Plan::always(Fault::Status(503)).on("/message-streams"));
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    world.cycle(at("2026-03-03T12:00:00Z"));
+    let told = world.slack.take();
+    assert_eq!(
+        told.len(),
+        1,
+        "{:#?}",
+        told.iter().map(|m| &m.plain).collect::<Vec<_>>()
+    );
+    assert!(
+        told[0].plain.contains("43 servers: cannot be seen"),
+        "{}",
+        told[0].plain
+    );
+    let cycle = world.cycle(at("2026-03-03T13:00:00Z"));
+    let open = cycle.report["open_incidents"]
+        .as_array()
+        .expect("incidents")
+        .clone();
+    assert_eq!(open.len(), 43);
+    for incident in open {
+        let id = incident["incident"].as_str().expect("an id");
+        assert!(told[0].plain.contains(id), "{id} {}", told[0].plain);
+    }
+}
