@@ -216,6 +216,9 @@ pub trait Backend: Send {
     /// under this one; what was repaired, in a sentence.
     fn mend(&mut self) -> Result<Option<String>, Error>;
 
+    /// The present, by the clock that all processes on this database share: what one writes of it, the others can judge.
+    fn clock(&mut self) -> Result<Timestamp, Error>;
+
     /// The last cycle of any server.
     fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error>;
     /// Forgets what was claimed for instants after `now`, back to the last cycle before it: the clock was wrong.

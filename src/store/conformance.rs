@@ -92,6 +92,7 @@ facts! {
         an_older_period_is_not_told_after_a_newer_one
         pruning_keeps_what_was_not_accepted;
     clock:
+        the_clock_is_in_this_century_and_runs_on
         rewinding_forgets_coverage_from_after_the_last_good_cycle
         rewinding_brings_back_the_state_of_the_last_good_cycle
         rewinding_with_no_good_cycle_forgets_them_all

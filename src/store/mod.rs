@@ -4,7 +4,7 @@ mod backend;
 #[cfg(test)]
 mod conformance;
 mod error;
-mod reserve;
+mod sql;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -54,7 +54,7 @@ impl Store {
 
     /// Keeps room on the disk for when it is full, as far as there is room.
     pub fn keep_reserve(&self) {
-        let kept = self.file.as_deref().map_or(Ok(()), reserve::keep);
+        let kept = self.file.as_deref().map_or(Ok(()), sqlite::reserve::keep);
         if let Err(why) = kept {
             tracing::warn!(
                 "no room can be kept for when the disk is full: {}",
@@ -93,7 +93,7 @@ impl Store {
 }
 
 fn free_reserve(path: &Path) -> bool {
-    let freed = reserve::free(path);
+    let freed = sqlite::reserve::free(path);
     if freed {
         tracing::error!("the disk is full: going on with the room that was kept for this");
     }

@@ -388,7 +388,7 @@ fn a_newer_database_and_a_file_that_is_none_are_refused_and_left_alone() {
     drop(Sqlite::open(&newer).expect("opened"));
     rusqlite::Connection::open(&newer)
         .expect("opened")
-        .pragma_update(None, "user_version", 999)
+        .execute_batch("UPDATE schema SET least = 999; PRAGMA user_version = 999;")
         .expect("set");
     let error = Sqlite::open(&newer).err().expect("refused");
     assert!(error.to_string().contains("newer hushwatch"), "{error}");

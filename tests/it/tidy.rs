@@ -181,7 +181,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 /// Crates that one place alone may name.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("backoff::", &["retry.rs"]),
-    ("rusqlite::", &["store"]),
+    (
+        "rusqlite::",
+        &["store/sqlite", "store/tests.rs", "store/conformance"],
+    ),
     ("tokio_cron_scheduler::", &["daemon.rs"]),
     ("Utc::now", &["clock.rs"]),
     ("SystemTime::now", &["clock.rs"]),

@@ -180,3 +180,11 @@ pub(super) fn rewinding_forgets_when_followed_mail_was_read(b: &mut dyn Backend)
     let open = b.open_followed(&shop(), &outbound(), Timestamp::MIN);
     assert_eq!(open.expect("read")[0].checked_at, None);
 }
+
+pub(super) fn the_clock_is_in_this_century_and_runs_on(b: &mut dyn Backend) {
+    let first = b.clock().expect("read");
+    let then = b.clock().expect("read");
+    assert!(Timestamp::parse("2026-01-01T00:00:00Z").expect("valid") < first);
+    assert!(first < Timestamp::parse("2100-01-01T00:00:00Z").expect("valid"));
+    assert!(first <= then);
+}

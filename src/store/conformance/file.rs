@@ -68,6 +68,24 @@ fn a_newer_schema_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_newer_schema_that_this_version_may_read_is_used_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("newer.db");
+    drop(Sqlite::open(&path).expect("created"));
+    let newer = rusqlite::Connection::open(&path).expect("opened");
+    newer
+        .execute_batch("ALTER TABLE messages ADD COLUMN future INTEGER; PRAGMA user_version = 99;")
+        .expect("brought to a newer schema");
+    let mut store = Sqlite::open(&path).expect("opened all the same");
+    save(&mut store, &[mail("m1", at(5))], None);
+    assert_eq!(sent(&mut store, 0, 1), 1);
+    let version: i64 = newer
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .expect("read");
+    assert_eq!(version, 99);
+}
+
+#[test]
 fn what_the_first_schema_left_in_the_air_is_in_doubt() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("hushwatch.db");

@@ -1,11 +1,12 @@
-//! The schema and its history. An entry that was released is never changed or removed.
+//! The schema of a file: its version is `user_version`, and who may work on it stands in the table `schema`.
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::store::{Error, Problem};
+use crate::store::Error;
+use crate::store::sql::schema::{LEAST, NEWEST, VERSIONS, Verdict, judge};
 
 /// In order; the first brings an empty file to schema 1, and so on.
-const MIGRATIONS: &[&str] = &[
+const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0001_main.sql"),
     include_str!("migrations/0002_deliveries.sql"),
     include_str!("migrations/0003_tags.sql"),
@@ -14,36 +15,35 @@ const MIGRATIONS: &[&str] = &[
 
 /// Fails on a schema which this version does not know, and writes nothing.
 pub(super) fn refuse_newer(connection: &Connection) -> Result<(), Error> {
-    known_version(connection).map(|_| ())
+    verdict(connection).map(|_| ())
 }
 
 /// Brings the schema up to date, in one transaction; leaves a newer one alone.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
-    if known_version(connection)? == newest() {
+    if verdict(connection)? == Verdict::Fits {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Read again: another process may have migrated while this one waited.
-    let found = known_version(&transaction)?;
-    for migration in &MIGRATIONS[usize::try_from(found).unwrap_or(0)..] {
-        transaction.execute_batch(migration)?;
+    if let Verdict::Behind(found) = verdict(&transaction)? {
+        for migration in &MIGRATIONS[found..] {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.execute_batch(
+            "CREATE TABLE IF NOT EXISTS schema (least INTEGER NOT NULL); DELETE FROM schema;",
+        )?;
+        transaction.execute("INSERT INTO schema (least) VALUES (?1)", [LEAST])?;
+        transaction.pragma_update(None, "user_version", NEWEST)?;
     }
-    transaction.pragma_update(None, "user_version", newest())?;
     Ok(transaction.commit()?)
 }
 
-/// The schema of the file, from 0 for an empty one to [`newest`].
-fn known_version(connection: &Connection) -> Result<i64, Error> {
+fn verdict(connection: &Connection) -> Result<Verdict, Error> {
     let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = newest();
-    if (0..=known).contains(&found) {
-        Ok(found)
-    } else {
-        let problem = Problem::Newer { found, known };
-        Err(Error::new("read the schema", problem))
-    }
-}
-
-fn newest() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+    let told = connection.table_exists(None, "schema")?;
+    let least = match told && found > NEWEST {
+        true => connection.query_row("SELECT max(least) FROM schema", [], |row| row.get(0))?,
+        false => None,
+    };
+    judge(found, least)
 }

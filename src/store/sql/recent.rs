@@ -1,38 +1,37 @@
 //! The newest events, for `recent`.
 
-use rusqlite::Connection;
-
 use crate::model::{BounceClass, Timestamp};
 use crate::store::{Error, EventRow};
 
-use super::{blob_to_id, rows};
+use super::id::text_of;
+use super::{Session, values};
 
 pub(super) fn recent(
-    connection: &Connection,
+    s: &mut dyn Session,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<EventRow>, Error> {
-    rows(
-        connection,
+    s.rows(
         "SELECT * FROM (
             SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at AS at FROM bounces b
             LEFT JOIN tags t ON t.key = b.tag WHERE b.at < ?1 AND b.class NOT IN ('ignored', 'other')
             UNION ALL
             SELECT NULL, NULL, f.message, f.recipient, t.name, NULL, NULL, f.delivered_at FROM followed f
             LEFT JOIN tags t ON t.key = f.tag WHERE f.delivered_at < ?1
-         ) ORDER BY at DESC LIMIT ?2",
-        (now.0, limit),
+         ) AS events ORDER BY at DESC LIMIT ?2",
+        &values![now, limit],
         |row| {
             let message: Option<Vec<u8>> = row.get(2)?;
+            let number = || number(message.as_deref());
             Ok(EventRow {
-                id: row.get::<_, Option<i64>>(0)?.unwrap_or_else(|| number(message.as_deref())),
-                class: row.get::<_, Option<String>>(1)?.map(|name| BounceClass::from_name(&name)),
-                message: message.map(|blob| blob_to_id(&blob)),
-                recipient: row.get::<_, Option<String>>(3)?.filter(|r| !r.is_empty()),
+                id: row.get::<Option<i64>>(0)?.unwrap_or_else(number),
+                class: row.get::<Option<String>>(1)?.map(|name| BounceClass::from_name(&name)),
+                message: message.as_deref().map(text_of),
+                recipient: row.get::<Option<String>>(3)?.filter(|r| !r.is_empty()),
                 tag: row.get(4)?,
                 kind: row.get(5)?,
                 description: row.get(6)?,
-                at: Timestamp(row.get(7)?),
+                at: row.get(7)?,
             })
         },
     )

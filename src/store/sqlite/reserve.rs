@@ -11,7 +11,7 @@ const SIZE: usize = 4 << 20;
 ///
 /// # Errors
 /// Where it cannot be written; nothing of it is left then.
-pub(super) fn keep(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn keep(path: &Path) -> io::Result<()> {
     let reserve = beside(path);
     if fs::metadata(&reserve).is_ok_and(|file| file.len() >= SIZE as u64) {
         return Ok(());
@@ -24,7 +24,7 @@ pub(super) fn keep(path: &Path) -> io::Result<()> {
 }
 
 /// Frees the reserve of the database at `path`; whether there was any.
-pub(super) fn free(path: &Path) -> bool {
+pub(in crate::store) fn free(path: &Path) -> bool {
     fs::remove_file(beside(path)).is_ok()
 }
 

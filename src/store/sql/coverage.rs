@@ -1,0 +1,69 @@
+//! What was listed completely: disjoint spans of each stream and kind.
+
+use crate::model::{Coverage, Kind, ServerName, Span, StreamId, Timestamp};
+use crate::store::Error;
+
+use super::{Session, streams, values};
+
+pub(super) fn of(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    kind: Kind,
+) -> Result<Coverage, Error> {
+    streams::known(s, server, stream)?
+        .map_or_else(|| Ok(Coverage::none()), |key| of_key(s, key, kind))
+}
+
+pub(super) fn of_key(s: &mut dyn Session, stream: i64, kind: Kind) -> Result<Coverage, Error> {
+    let sql =
+        "SELECT from_at, until_at FROM coverage WHERE stream = ?1 AND kind = ?2 ORDER BY from_at";
+    let spans = s.rows(sql, &values![stream, kind.name()], |row| {
+        Ok(Span::new(row.get(0)?, row.get(1)?))
+    })?;
+    Ok(Coverage::of(spans))
+}
+
+/// Claims a span, joined with the spans it touches.
+pub(super) fn claim(s: &mut dyn Session, stream: i64, kind: Kind, span: Span) -> Result<(), Error> {
+    if span.is_empty() {
+        return Ok(());
+    }
+    let touched = values![stream, kind.name(), span.from, span.until];
+    let (from, until): (Option<Timestamp>, Option<Timestamp>) = s.one(
+        "SELECT min(from_at), max(until_at) FROM coverage
+         WHERE stream = ?1 AND kind = ?2 AND from_at <= ?4 AND until_at >= ?3",
+        &touched,
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    s.execute(
+        "DELETE FROM coverage WHERE stream = ?1 AND kind = ?2 AND from_at <= ?4 AND until_at >= ?3",
+        &touched,
+    )?;
+    let from = from.map_or(span.from, |from| from.min(span.from));
+    let until = until.map_or(span.until, |until| until.max(span.until));
+    s.execute(
+        "INSERT INTO coverage (stream, kind, from_at, until_at) VALUES (?1, ?2, ?3, ?4)",
+        &values![stream, kind.name(), from, until],
+    )?;
+    Ok(())
+}
+
+/// Forgets what was claimed for after `until` on any stream of a server.
+pub(super) fn forget_after(
+    s: &mut dyn Session,
+    server: &str,
+    until: Timestamp,
+) -> Result<(), Error> {
+    let values = values![server, until];
+    s.execute(
+        "DELETE FROM coverage WHERE from_at >= ?2 AND stream IN (SELECT key FROM streams WHERE server = ?1)",
+        &values,
+    )?;
+    s.execute(
+        "UPDATE coverage SET until_at = ?2
+         WHERE until_at > ?2 AND stream IN (SELECT key FROM streams WHERE server = ?1)",
+        &values,
+    )?;
+    Ok(())
+}

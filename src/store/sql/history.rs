@@ -1,0 +1,178 @@
+//! What is known of a stream, for judging: aggregates, and rows only where a window cuts a minute.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{
+    BounceClass, BounceMark, DAY, FEWEST_OF_TAG, FOLLOWED_OF, Followed, History, HourCount, Kind,
+    MINUTE, ServerName, Span, StreamId, TAGS_OF, Tag, Ticks, Timestamp,
+};
+use crate::store::Error;
+
+use super::id::text_of;
+use super::tags::ALL_MAIL;
+use super::{Session, coverage, streams, values};
+
+pub(super) fn load(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    range: Span,
+    cuts: &[Timestamp],
+) -> Result<History, Error> {
+    let Some(key) = streams::known(s, server, stream)? else {
+        return Ok(History::default());
+    };
+    Ok(History {
+        begins: begins(s, server, key)?,
+        started: started(s, server)?,
+        messages: coverage::of_key(s, key, Kind::Messages)?,
+        bounces: coverage::of_key(s, key, Kind::Bounces)?,
+        hours: hours(s, key, ALL_MAIL, range.until)?,
+        sent: ticks(s, key, ALL_MAIL, range, cuts)?,
+        marks: marks(s, key, range)?,
+        followed: followed(s, key, range)?,
+        tags: BTreeMap::new(),
+    })
+}
+
+pub(super) fn tags(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    range: Span,
+    cuts: &[Timestamp],
+) -> Result<BTreeMap<Tag, (Vec<HourCount>, Ticks)>, Error> {
+    let Some(key) = streams::known(s, server, stream)? else {
+        return Ok(BTreeMap::new());
+    };
+    let used: Vec<(i64, String)> = s.rows(
+        "SELECT h.tag, t.name FROM hours h JOIN tags t ON t.key = h.tag
+         WHERE h.stream = ?1 AND h.tag > 0 AND h.at >= ?2 AND h.at < ?3 GROUP BY h.tag, t.name HAVING sum(h.sent) >= ?4",
+        &values![key, range.from - TAGS_OF, range.until, FEWEST_OF_TAG],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut tags = BTreeMap::new();
+    for (tag, name) in used {
+        let hours = hours(s, key, tag, range.until)?;
+        let sent = ticks(s, key, tag, range, cuts)?;
+        tags.insert(Tag(name), (hours, sent));
+    }
+    Ok(tags)
+}
+
+/// The oldest message seen, or the server's first start.
+fn begins(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: i64,
+) -> Result<Option<Timestamp>, Error> {
+    s.first(
+        "SELECT CASE WHEN t.oldest_sent_at < s.first_start_at THEN t.oldest_sent_at ELSE s.first_start_at END
+         FROM servers s, streams t WHERE s.name = ?1 AND t.key = ?2",
+        &values![&server.0, stream],
+        |row| row.get(0),
+    )
+}
+
+fn started(s: &mut dyn Session, server: &ServerName) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT first_start_at FROM servers WHERE name = ?1";
+    s.first(sql, &values![&server.0], |row| row.get(0))
+}
+
+fn hours(
+    s: &mut dyn Session,
+    stream: i64,
+    tag: i64,
+    until: Timestamp,
+) -> Result<Vec<HourCount>, Error> {
+    s.rows(
+        "SELECT at, sent, first_at, last_at FROM hours WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
+        &values![stream, tag, until - 400 * DAY, until],
+        |row| {
+            Ok(HourCount {
+                start: row.get(0)?,
+                sent: row.get(1)?,
+                first_at: row.get(2)?,
+                last_at: row.get(3)?,
+            })
+        },
+    )
+}
+
+/// Whole minutes stand at their last message; a minute that a cut divides is told message by message.
+fn ticks(
+    s: &mut dyn Session,
+    stream: i64,
+    tag: i64,
+    range: Span,
+    cuts: &[Timestamp],
+) -> Result<Ticks, Error> {
+    let divided: BTreeSet<Timestamp> = [range.from, range.until]
+        .iter()
+        .chain(cuts)
+        .filter(|cut| cut.floor(MINUTE) != **cut)
+        .map(|cut| cut.floor(MINUTE))
+        .collect();
+    let whole = s.rows(
+        "SELECT at, last_at, sent FROM minutes WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
+        &values![stream, tag, range.from.floor(MINUTE), range.until],
+        |row| {
+            Ok((
+                row.get::<Timestamp>(0)?,
+                row.get::<Timestamp>(1)?,
+                row.get::<u64>(2)?,
+            ))
+        },
+    )?;
+    let mut ticks: BTreeMap<Timestamp, u64> = whole
+        .into_iter()
+        .filter(|(at, _, _)| !divided.contains(at))
+        .map(|(_, last, sent)| (last, sent))
+        .collect();
+    for minute in divided {
+        for at in s.rows(
+            "SELECT sent_at FROM messages WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 AND ?4 IN (0, tag)",
+            &values![stream, minute, minute + MINUTE, tag],
+            |row| row.get::<Timestamp>(0),
+        )? {
+            *ticks.entry(at).or_default() += 1;
+        }
+    }
+    Ok(Ticks::of(ticks))
+}
+
+fn marks(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<BounceMark>, Error> {
+    s.rows(
+        "SELECT at, message, id, sent_at, class, recipient FROM bounces
+         WHERE stream = ?1 AND at >= ?2 AND at < ?3 ORDER BY at, id",
+        &values![stream, range.from, range.until],
+        |row| {
+            let id: i64 = row.get(2)?;
+            let message: Option<Vec<u8>> = row.get(1)?;
+            Ok(BounceMark {
+                at: row.get(0)?,
+                message: message.map_or_else(|| format!("bounce {id}"), |bytes| text_of(&bytes)),
+                sent_at: row.get(3)?,
+                class: BounceClass::from_name(&row.get::<String>(4)?),
+                recipient: row.get(5)?,
+            })
+        },
+    )
+}
+
+fn followed(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<Followed>, Error> {
+    s.rows(
+        "SELECT sent_at, checked_at, delivered_at, bounced_at, queued FROM followed
+         WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
+        &values![stream, range.from - FOLLOWED_OF, range.until],
+        |row| {
+            Ok(Followed {
+                sent_at: row.get(0)?,
+                checked_at: row.get(1)?,
+                delivered_at: row.get(2)?,
+                bounced_at: row.get(3)?,
+                queued: row.get(4)?,
+            })
+        },
+    )
+}

@@ -1,0 +1,144 @@
+//! Incidents, their steps, and the one transaction that records what an evaluation decided.
+
+use crate::model::{Incident, IncidentState, ServerName, Span, Step, Timestamp, Transition};
+use crate::store::{Error, Judgement, Problem, TransitionRow};
+
+use super::{Session, outbox, polls, values};
+
+pub(super) fn latest(s: &mut dyn Session, server: &ServerName) -> Result<Vec<Incident>, Error> {
+    s.rows(
+        // The open one first: after a wrong clock, one that is over may bear a later time.
+        "SELECT body FROM (SELECT body, row_number() OVER (PARTITION BY stream, tag, rule ORDER BY open DESC, opened_at DESC)
+         AS place FROM incidents WHERE server = ?1) AS ranked WHERE place = 1",
+        &values![&server.0],
+        |row| read_incident(&row.get::<String>(0)?),
+    )
+}
+
+pub(super) fn one(s: &mut dyn Session, id: &str) -> Result<Option<Incident>, Error> {
+    let sql = "SELECT body FROM incidents WHERE id = ?1";
+    s.first(sql, &values![id], |row| {
+        read_incident(&row.get::<String>(0)?)
+    })
+}
+
+pub(super) fn transitions(s: &mut dyn Session, span: Span) -> Result<Vec<TransitionRow>, Error> {
+    s.rows(
+        "SELECT at, step, told, text, body FROM transitions WHERE recorded_at >= ?1 AND recorded_at < ?2 ORDER BY at, seq",
+        &values![span.from, span.until],
+        |row| {
+            let step = serde_json::Value::String(row.get(1)?);
+            let step: Step =
+                serde_json::from_value(step).map_err(|e| unreadable("a transition", e))?;
+            let transition = Transition {
+                at: row.get(0)?,
+                incident: read_incident(&row.get::<String>(4)?)?,
+                step,
+                told: row.get(2)?,
+            };
+            Ok(TransitionRow { transition, text: row.get(3)? })
+        },
+    )
+}
+
+pub(super) fn commit(s: &mut dyn Session, judgement: &Judgement) -> Result<(), Error> {
+    for (server, state, poll) in &judgement.servers {
+        polls::save_server(s, server, state, poll)?;
+    }
+    // What closes first makes room for what opens: one open incident of a rule and stream.
+    let (open, closed): (Vec<_>, Vec<_>) = judgement.incidents.iter().partition(|i| i.is_open());
+    for incident in closed.into_iter().chain(open) {
+        save(s, incident)?;
+    }
+    let judged = judgement.transitions.iter().map(|(t, _)| t.at);
+    let polled = judgement.servers.iter().map(|(_, _, poll)| poll.at);
+    let at = polled.chain(judged).max().unwrap_or_default();
+    for (transition, text) in &judgement.transitions {
+        record(s, transition, text, at)?;
+    }
+    for message in &judgement.messages {
+        outbox::push(s, message, at)?;
+    }
+    Ok(())
+}
+
+fn save(s: &mut dyn Session, incident: &Incident) -> Result<(), Error> {
+    s.execute(
+        "INSERT INTO incidents (id, server, stream, tag, rule, open, opened_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (id) DO UPDATE SET open = excluded.open, opened_at = excluded.opened_at, body = excluded.body",
+        &values![
+            &incident.id,
+            &incident.server.0,
+            incident.stream.as_ref().map_or("", |s| s.0.as_str()),
+            incident.tag.as_ref().map_or("", |t| t.0.as_str()),
+            incident.rule.name(),
+            incident.is_open(),
+            incident.opened_at,
+            &to_json(incident)?,
+        ],
+    )?;
+    Ok(())
+}
+
+fn record(
+    s: &mut dyn Session,
+    transition: &Transition,
+    text: &str,
+    at: Timestamp,
+) -> Result<(), Error> {
+    s.execute(
+        "INSERT INTO transitions (at, incident, step, told, text, body, recorded_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        &values![
+            transition.at,
+            &transition.incident.id,
+            transition.step.name(),
+            transition.told,
+            text,
+            &to_json(&transition.incident)?,
+            at,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Instants of a wrong clock are brought back to `now`, so that nothing waits for a year that will not come.
+pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE transitions SET recorded_at = ?1 WHERE recorded_at > ?1";
+    s.execute(sql, &values![now])?;
+    let incidents = s.rows("SELECT body FROM incidents", &[], |row| {
+        read_incident(&row.get::<String>(0)?)
+    })?;
+    for mut incident in incidents {
+        if incident.judged_at <= now {
+            continue;
+        }
+        let past = |at: &mut Timestamp| *at = (*at).min(now);
+        past(&mut incident.judged_at);
+        past(&mut incident.reminded_at);
+        past(&mut incident.opened_at);
+        // Counted from a wrong instant: rather told early than never.
+        incident.quiet_until.iter_mut().for_each(past);
+        match &mut incident.state {
+            IncidentState::Open { within_since } => within_since.iter_mut().for_each(past),
+            IncidentState::Resolved { at, .. } => past(at),
+        }
+        save(s, &incident)?;
+    }
+    Ok(())
+}
+
+fn read_incident(body: &str) -> Result<Incident, Error> {
+    serde_json::from_str(body).map_err(|e| unreadable("an incident", e))
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|e| unreadable("an incident", e))
+}
+
+fn unreadable(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(
+        format!("read {what}"),
+        Problem::Unreadable(error.to_string()),
+    )
+}

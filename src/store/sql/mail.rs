@@ -1,0 +1,196 @@
+//! Messages and bounces as they are listed, and the aggregates over them.
+
+use std::collections::BTreeMap;
+
+use crate::model::{
+    Bounce, HOUR, Kind, MINUTE, Mail, ServerName, Span, Status, StreamId, Timestamp,
+};
+use crate::store::{Counted, Error};
+
+use super::id::Id;
+use super::tags::{ALL_MAIL, Tags};
+use super::{Session, Value, coverage, streams, values};
+
+pub(super) fn save_messages(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    mails: &[Mail],
+    covered: Option<Span>,
+) -> Result<Counted, Error> {
+    let key = streams::key(s, server, stream)?;
+    let tags = Tags::of(s, mails.iter().map(|mail| mail.tag.as_deref()))?;
+    let counted = insert_messages(s, key, mails, &tags)?;
+    if !counted.new.is_empty() {
+        count_new(s, key, mails, &counted, &tags)?;
+        // A bounce may have been seen before its message.
+        s.execute(
+            "UPDATE bounces SET sent_at = (SELECT m.sent_at FROM messages m WHERE m.stream = bounces.stream AND m.id = bounces.message)
+             WHERE stream = ?1 AND sent_at IS NULL AND message IS NOT NULL",
+            &values![key],
+        )?;
+    }
+    if let Some(span) = covered {
+        coverage::claim(s, key, Kind::Messages, span)?;
+    }
+    Ok(counted)
+}
+
+pub(super) fn save_bounces(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    bounces: &[Bounce],
+    covered: Option<Span>,
+) -> Result<Counted, Error> {
+    let key = streams::key(s, server, stream)?;
+    let tags = Tags::of(s, bounces.iter().map(|bounce| bounce.tag.as_deref()))?;
+    let ids: Vec<Option<Id>> = bounces
+        .iter()
+        .map(|bounce| bounce.message.as_deref().map(Id::of))
+        .collect();
+    let rows: Vec<_> = bounces
+        .iter()
+        .zip(&ids)
+        .map(|(bounce, id)| {
+            values![
+                key,
+                bounce.id,
+                id.as_ref().map(Id::as_bytes),
+                &bounce.kind,
+                bounce.class().name(),
+                bounce.at,
+                &bounce.recipient,
+                tags.key(bounce.tag.as_deref()),
+                &bounce.description,
+            ]
+        })
+        .collect();
+    let changed = s.execute_each(
+        "INSERT INTO bounces (stream, id, message, type, class, at, sent_at, recipient, tag, description)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT sent_at FROM messages WHERE stream = ?1 AND id = ?3), ?7, ?8, ?9)
+         ON CONFLICT (stream, id) DO NOTHING",
+        &rows,
+    )?;
+    if let Some(span) = covered {
+        coverage::claim(s, key, Kind::Bounces, span)?;
+    }
+    Ok(Counted {
+        new: places(&changed, |changed| changed == 1),
+    })
+}
+
+fn insert_messages(
+    s: &mut dyn Session,
+    stream: i64,
+    mails: &[Mail],
+    tags: &Tags<'_>,
+) -> Result<Counted, Error> {
+    let ids: Vec<Id> = mails.iter().map(|mail| Id::of(&mail.id)).collect();
+    let rows: Vec<_> = mails
+        .iter()
+        .zip(&ids)
+        .map(|(mail, id)| {
+            values![
+                stream,
+                id.as_bytes(),
+                mail.sent_at,
+                mail.status == Status::Queued,
+                tags.key(mail.tag.as_deref()),
+            ]
+        })
+        .collect();
+    let changed = s.execute_each(
+        "INSERT INTO messages (stream, id, sent_at, queued, tag) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (stream, id) DO NOTHING",
+        &rows,
+    )?;
+    let left_queue: Vec<_> = places(&changed, |changed| changed == 0)
+        .into_iter()
+        .filter(|place| mails[*place].status != Status::Queued)
+        .map(|place| values![stream, ids[place].as_bytes()])
+        .collect();
+    s.execute_each(
+        "UPDATE messages SET queued = 0 WHERE stream = ?1 AND id = ?2 AND queued = 1",
+        &left_queue,
+    )?;
+    Ok(Counted {
+        new: places(&changed, |changed| changed == 1),
+    })
+}
+
+/// The places at which what was changed is as wanted.
+fn places(changed: &[u64], wanted: impl Fn(u64) -> bool) -> Vec<usize> {
+    let counted = changed.iter().enumerate();
+    counted
+        .filter(|(_, changed)| wanted(**changed))
+        .map(|(place, _)| place)
+        .collect()
+}
+
+/// Adds newly stored messages to the aggregates, of all mail and of each tag.
+fn count_new(
+    s: &mut dyn Session,
+    stream: i64,
+    mails: &[Mail],
+    counted: &Counted,
+    tags: &Tags<'_>,
+) -> Result<(), Error> {
+    let mut sent: BTreeMap<i64, Vec<Timestamp>> = BTreeMap::new();
+    for mail in counted.new.iter().map(|place| &mails[*place]) {
+        sent.entry(ALL_MAIL).or_default().push(mail.sent_at);
+        if let Some(tag) = tags.key(mail.tag.as_deref()) {
+            sent.entry(tag).or_default().push(mail.sent_at);
+        }
+    }
+    count(s, stream, &sent)?;
+    let oldest = sent.values().flatten().min().copied();
+    s.execute(
+        "UPDATE streams SET oldest_sent_at = ?2 WHERE key = ?1 AND (oldest_sent_at IS NULL OR oldest_sent_at > ?2)",
+        &values![stream, oldest],
+    )?;
+    Ok(())
+}
+
+/// How many messages there were in a minute or an hour, the first and the last of them.
+type Bucket = (u64, Timestamp, Timestamp);
+
+fn count(
+    s: &mut dyn Session,
+    stream: i64,
+    sent: &BTreeMap<i64, Vec<Timestamp>>,
+) -> Result<(), Error> {
+    let mut minutes: BTreeMap<(i64, Timestamp), Bucket> = BTreeMap::new();
+    let mut hours = minutes.clone();
+    for (tag, sent) in sent {
+        for at in sent {
+            for (buckets, every) in [(&mut minutes, MINUTE), (&mut hours, HOUR)] {
+                let key = (*tag, at.floor(every));
+                let bucket = buckets.entry(key).or_insert((0, *at, *at));
+                *bucket = (bucket.0 + 1, bucket.1.min(*at), bucket.2.max(*at));
+            }
+        }
+    }
+    let rows: Vec<[Value<'_>; 5]> = minutes
+        .iter()
+        .map(|((tag, at), (sent, _, last))| values![stream, *tag, *at, *sent, *last])
+        .collect();
+    s.execute_each(
+        "INSERT INTO minutes (stream, tag, at, sent, last_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (stream, tag, at) DO UPDATE SET sent = minutes.sent + excluded.sent,
+             last_at = CASE WHEN excluded.last_at > minutes.last_at THEN excluded.last_at ELSE minutes.last_at END",
+        &rows,
+    )?;
+    let rows: Vec<[Value<'_>; 6]> = hours
+        .iter()
+        .map(|((tag, at), (sent, first, last))| values![stream, *tag, *at, *sent, *first, *last])
+        .collect();
+    s.execute_each(
+        "INSERT INTO hours (stream, tag, at, sent, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (stream, tag, at) DO UPDATE SET sent = hours.sent + excluded.sent,
+             first_at = CASE WHEN excluded.first_at < hours.first_at THEN excluded.first_at ELSE hours.first_at END,
+             last_at = CASE WHEN excluded.last_at > hours.last_at THEN excluded.last_at ELSE hours.last_at END",
+        &rows,
+    )?;
+    Ok(())
+}

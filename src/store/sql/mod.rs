@@ -1,0 +1,263 @@
+//! One body of SQL for every engine: what a store does, written on sessions.
+
+mod coverage;
+mod digests;
+mod followed;
+mod history;
+mod id;
+mod incidents;
+mod mail;
+mod outbox;
+mod polls;
+mod prune;
+mod recent;
+mod rewind;
+mod roster;
+pub(in crate::store) mod schema;
+mod session;
+mod streams;
+mod tags;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::{
+    Bounce, Coverage, History, HourCount, Incident, Kind, Mail, Proof, ServerName, Span, StreamId,
+    Tag, Ticks, Timestamp,
+};
+use crate::store::{
+    Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, NewMessage, Note,
+    OutboxRow, PollRow, RosterChange, ServerState, Told, TransitionRow,
+};
+
+use session::values;
+pub(in crate::store) use session::{Row, Session, Value};
+
+/// A database that takes this room's SQL.
+pub(in crate::store) trait Engine: Send {
+    /// A query for the present by the clock that every process on this database shares, in milliseconds since 1970.
+    const CLOCK: &'static str;
+
+    /// Runs `work` in one transaction that sees one state of the database and changes nothing.
+    ///
+    /// # Errors
+    /// What `work` returns; what the engine says.
+    fn read<T>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
+    ) -> Result<T, Error>;
+
+    /// Runs `work` in one transaction: all of it is stored, or nothing where it fails. Of two in the same scope the
+    /// second begins when the first has ended.
+    ///
+    /// # Errors
+    /// What `work` returns; what the engine says. Where the engine went away while it was to make the changes last, they
+    /// may have.
+    fn write<T>(
+        &mut self,
+        scope: Scope<'_>,
+        work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
+    ) -> Result<T, Error>;
+
+    /// See [`Backend::mend`].
+    fn mend(&mut self) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+}
+
+/// What a transaction may change; two of the same scope, or one of them [`Scope::All`], never run side by side.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) enum Scope<'a> {
+    /// Anything.
+    All,
+    /// What belongs to one server.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "a file has one writer, whatever it writes")
+    )]
+    Server(&'a ServerName),
+}
+
+impl<E: Engine> Backend for E {
+    fn mend(&mut self) -> Result<Option<String>, Error> {
+        Engine::mend(self)
+    }
+    fn clock(&mut self) -> Result<Timestamp, Error> {
+        self.read(|s| s.one(E::CLOCK, &[], |row| row.get(0)))
+    }
+    fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error> {
+        self.read(polls::last_cycle_at)
+    }
+    fn rewind(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.write(Scope::All, |s| rewind::rewind(s, now))
+    }
+    fn server(&mut self, server: &ServerName, now: Timestamp) -> Result<ServerState, Error> {
+        self.write(Scope::Server(server), |s| polls::server(s, server, now))
+    }
+    fn polls(&mut self, server: &ServerName, limit: u32) -> Result<Vec<PollRow>, Error> {
+        self.read(|s| polls::polls(s, server, limit))
+    }
+    fn save_streams(&mut self, server: &ServerName, streams: &[StreamId]) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| streams::save(s, server, streams))
+    }
+    fn streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
+        self.read(|s| streams::watched(s, server))
+    }
+    fn save_roster(
+        &mut self,
+        listed: &[(ServerName, i64)],
+        now: Timestamp,
+    ) -> Result<RosterChange, Error> {
+        self.write(Scope::All, |s| roster::save(s, listed, now))
+    }
+    fn roster(&mut self) -> Result<Vec<ServerName>, Error> {
+        self.read(roster::watched)
+    }
+    fn abandoned(&mut self) -> Result<Vec<ServerName>, Error> {
+        self.read(roster::abandoned)
+    }
+    fn note(&mut self, note: &Note) -> Result<(), Error> {
+        self.write(Scope::Server(&note.server), |s| roster::note(s, note))
+    }
+    fn notes(&mut self, span: Span) -> Result<Vec<Note>, Error> {
+        self.read(|s| roster::notes(s, span))
+    }
+    fn coverage(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        kind: Kind,
+    ) -> Result<Coverage, Error> {
+        self.read(|s| coverage::of(s, server, stream, kind))
+    }
+    fn save_messages(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        mails: &[Mail],
+        covered: Option<Span>,
+    ) -> Result<Counted, Error> {
+        self.write(Scope::Server(server), |s| {
+            mail::save_messages(s, server, stream, mails, covered)
+        })
+    }
+    fn save_bounces(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        bounces: &[Bounce],
+        covered: Option<Span>,
+    ) -> Result<Counted, Error> {
+        self.write(Scope::Server(server), |s| {
+            mail::save_bounces(s, server, stream, bounces, covered)
+        })
+    }
+    fn open_followed(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        give_up_before: Timestamp,
+    ) -> Result<Vec<FollowedMail>, Error> {
+        self.write(Scope::Server(server), |s| {
+            followed::open(s, server, stream, give_up_before)
+        })
+    }
+    fn follow(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        draws: &[Draw],
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            followed::follow(s, server, stream, draws)
+        })
+    }
+    fn save_proof(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        message: &str,
+        proof: Option<&Proof>,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            followed::save_proof(s, server, stream, message, proof, at)
+        })
+    }
+    fn history(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        range: Span,
+        cuts: &[Timestamp],
+    ) -> Result<History, Error> {
+        self.read(|s| history::load(s, server, stream, range, cuts))
+    }
+    fn tags(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        range: Span,
+        cuts: &[Timestamp],
+    ) -> Result<BTreeMap<Tag, (Vec<HourCount>, Ticks)>, Error> {
+        self.read(|s| history::tags(s, server, stream, range, cuts))
+    }
+    fn incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error> {
+        self.read(|s| incidents::latest(s, server))
+    }
+    fn incident(&mut self, id: &str) -> Result<Option<Incident>, Error> {
+        self.read(|s| incidents::one(s, id))
+    }
+    fn transitions(&mut self, span: Span) -> Result<Vec<TransitionRow>, Error> {
+        self.read(|s| incidents::transitions(s, span))
+    }
+    fn commit(&mut self, judgement: &Judgement) -> Result<(), Error> {
+        self.write(Scope::All, |s| incidents::commit(s, judgement))
+    }
+    fn last_digest(&mut self) -> Result<Option<Told>, Error> {
+        self.read(digests::last)
+    }
+    fn save_digest(
+        &mut self,
+        period: Span,
+        message: &NewMessage,
+        again: bool,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        self.write(Scope::All, |s| {
+            digests::save(s, period, message, again, now)
+        })
+    }
+    fn first_start_at(&mut self) -> Result<Option<Timestamp>, Error> {
+        self.read(polls::first_start_at)
+    }
+    fn due(&mut self, now: Timestamp, lease: Duration) -> Result<Vec<OutboxRow>, Error> {
+        self.read(|s| outbox::due(s, now, lease))
+    }
+    fn claim(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error> {
+        self.write(Scope::All, |s| outbox::claim(s, seq, now, lease))
+    }
+    fn finish(
+        &mut self,
+        seq: i64,
+        began: Timestamp,
+        now: Timestamp,
+        attempt: &Attempt,
+    ) -> Result<(), Error> {
+        self.write(Scope::All, |s| outbox::finish(s, seq, began, now, attempt))
+    }
+    fn series(&mut self) -> Result<usize, Error> {
+        self.read(streams::series)
+    }
+    fn pending(&mut self) -> Result<u64, Error> {
+        self.read(outbox::pending)
+    }
+    fn recent(&mut self, now: Timestamp, limit: u32) -> Result<Vec<EventRow>, Error> {
+        self.read(|s| recent::recent(s, now, limit))
+    }
+    fn prune(&mut self, rows_before: Timestamp, aggregates_before: Timestamp) -> Result<(), Error> {
+        self.write(Scope::All, |s| {
+            prune::prune(s, rows_before, aggregates_before)
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! Servers and their polls.
+
+use crate::model::{ServerName, Timestamp};
+use crate::store::{Error, PollRow, ServerState};
+
+use super::{Session, values};
+
+pub(super) fn last_cycle_at(s: &mut dyn Session) -> Result<Option<Timestamp>, Error> {
+    s.one("SELECT max(at) FROM polls", &[], |row| row.get(0))
+}
+
+pub(super) fn first_start_at(s: &mut dyn Session) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT min(first_start_at) FROM servers";
+    s.one(sql, &[], |row| row.get(0))
+}
+
+pub(super) fn server(
+    s: &mut dyn Session,
+    server: &ServerName,
+    now: Timestamp,
+) -> Result<ServerState, Error> {
+    s.execute(
+        "INSERT INTO servers (name, first_start_at) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+        &values![&server.0, now],
+    )?;
+    s.one(
+        "SELECT first_start_at, last_cycle_at, last_complete_at, incomplete_since, incomplete_cycles, reason
+         FROM servers WHERE name = ?1",
+        &values![&server.0],
+        |row| {
+            Ok(ServerState {
+                first_start_at: row.get(0)?,
+                last_cycle_at: row.get(1)?,
+                last_complete_at: row.get(2)?,
+                incomplete_since: row.get(3)?,
+                incomplete_cycles: row.get(4)?,
+                reason: row.get(5)?,
+            })
+        },
+    )
+}
+
+pub(super) fn save_server(
+    s: &mut dyn Session,
+    server: &ServerName,
+    state: &ServerState,
+    poll: &PollRow,
+) -> Result<(), Error> {
+    s.execute(
+        "UPDATE servers SET last_cycle_at = ?2, last_complete_at = ?3, incomplete_since = ?4,
+         incomplete_cycles = ?5, reason = ?6 WHERE name = ?1",
+        &values![
+            &server.0,
+            state.last_cycle_at,
+            state.last_complete_at,
+            state.incomplete_since,
+            state.incomplete_cycles,
+            state.reason.as_deref(),
+        ],
+    )?;
+    s.execute(
+        "INSERT INTO polls (server, at, requests, complete, reason) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (server, at) DO UPDATE SET requests = excluded.requests, complete = excluded.complete,
+             reason = excluded.reason",
+        &values![
+            &server.0,
+            poll.at,
+            poll.requests,
+            poll.complete,
+            poll.reason.as_deref(),
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn polls(
+    s: &mut dyn Session,
+    server: &ServerName,
+    limit: u32,
+) -> Result<Vec<PollRow>, Error> {
+    s.rows(
+        "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 ORDER BY at DESC LIMIT ?2",
+        &values![&server.0, limit],
+        |row| {
+            Ok(PollRow {
+                at: row.get(0)?,
+                requests: row.get(1)?,
+                complete: row.get(2)?,
+                reason: row.get(3)?,
+            })
+        },
+    )
+}

@@ -1,0 +1,55 @@
+//! Back from a clock that ran ahead.
+
+use crate::model::Timestamp;
+use crate::store::Error;
+
+use super::{Session, coverage, digests, followed, incidents, outbox, values};
+
+/// A poll dated after `now` ran on a wrong clock, and so did what it claimed: everything back to the last poll with a
+/// right one is unknown again. Its messages stay; they bear Postmark's time.
+pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
+    let servers: Vec<(String, Timestamp)> =
+        s.rows("SELECT name, first_start_at FROM servers", &[], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    for (server, first_start) in servers {
+        let good: Option<Timestamp> = s.one(
+            "SELECT max(at) FROM polls WHERE server = ?1 AND at <= ?2",
+            &values![&server, now],
+            |row| row.get(0),
+        )?;
+        let until = good.unwrap_or(first_start.min(now));
+        coverage::forget_after(s, &server, until)?;
+        s.execute(
+            "UPDATE servers SET first_start_at = ?2 WHERE name = ?1 AND first_start_at > ?2",
+            &values![&server, until],
+        )?;
+        s.execute(
+            "DELETE FROM polls WHERE server = ?1 AND at > ?2",
+            &values![&server, now],
+        )?;
+        restore(s, &server, now)?;
+    }
+    outbox::rewind(s, now)?;
+    followed::rewind(s, now)?;
+    digests::rewind(s, now)?;
+    incidents::rewind(s, now)
+}
+
+/// Brings a server whose last cycle is dated after `now` back to what the polls that are left say of it.
+fn restore(s: &mut dyn Session, server: &str, now: Timestamp) -> Result<(), Error> {
+    s.execute(
+        "UPDATE servers SET
+             last_complete_at = CASE WHEN last_complete_at <= ?2 THEN last_complete_at
+                 ELSE (SELECT max(at) FROM polls WHERE server = ?1 AND complete = 1) END,
+             last_cycle_at = (SELECT max(at) FROM polls WHERE server = ?1),
+             reason = (SELECT reason FROM polls WHERE server = ?1 ORDER BY at DESC LIMIT 1),
+             incomplete_since = (SELECT min(p.at) FROM polls p WHERE p.server = ?1
+                 AND p.at > coalesce((SELECT max(c.at) FROM polls c WHERE c.server = ?1 AND c.complete = 1), ?3)),
+             incomplete_cycles = (SELECT count(*) FROM polls p WHERE p.server = ?1
+                 AND p.at > coalesce((SELECT max(c.at) FROM polls c WHERE c.server = ?1 AND c.complete = 1), ?3))
+         WHERE name = ?1 AND last_cycle_at > ?2",
+        &values![server, now, Timestamp::MIN],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Which servers the account lists, and notes of who came and went.
+
+use std::collections::BTreeSet;
+
+use crate::model::{ServerName, Span, Timestamp};
+use crate::store::{Error, Note, RosterChange};
+
+use super::{Session, values};
+
+pub(super) fn save(
+    s: &mut dyn Session,
+    listed: &[(ServerName, i64)],
+    now: Timestamp,
+) -> Result<RosterChange, Error> {
+    let before = watched(s)?;
+    let change = RosterChange {
+        first: before.is_empty(),
+        joined: added(listed.iter().map(|(name, _)| name), &before),
+        left: added(&before, listed.iter().map(|(name, _)| name)),
+    };
+    let left: Vec<_> = change.left.iter().map(|n| values![&n.0, now]).collect();
+    s.execute_each("UPDATE servers SET left_at = ?2 WHERE name = ?1", &left)?;
+    let left: Vec<_> = change.left.iter().map(|n| values![&n.0]).collect();
+    s.execute_each("UPDATE streams SET watched = 0 WHERE server = ?1", &left)?;
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|(name, id)| values![&name.0, now, *id])
+        .collect();
+    s.execute_each(
+        "INSERT INTO servers (name, first_start_at, account_id) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO UPDATE SET account_id = excluded.account_id, left_at = NULL",
+        &listed,
+    )?;
+    Ok(change)
+}
+
+/// Those of `some` that are not among `others`.
+fn added<'n>(
+    some: impl IntoIterator<Item = &'n ServerName>,
+    others: impl IntoIterator<Item = &'n ServerName>,
+) -> Vec<ServerName> {
+    let others: BTreeSet<&ServerName> = others.into_iter().collect();
+    let new = some.into_iter().filter(|name| !others.contains(name));
+    new.cloned().collect()
+}
+
+pub(super) fn watched(s: &mut dyn Session) -> Result<Vec<ServerName>, Error> {
+    let sql =
+        "SELECT name FROM servers WHERE account_id IS NOT NULL AND left_at IS NULL ORDER BY name";
+    s.rows(sql, &[], |row| row.get(0).map(ServerName))
+}
+
+pub(super) fn abandoned(s: &mut dyn Session) -> Result<Vec<ServerName>, Error> {
+    let sql = "SELECT name FROM servers WHERE left_at IS NOT NULL
+               AND name IN (SELECT server FROM incidents WHERE open = 1) ORDER BY name";
+    s.rows(sql, &[], |row| row.get(0).map(ServerName))
+}
+
+pub(super) fn note(s: &mut dyn Session, note: &Note) -> Result<(), Error> {
+    s.execute(
+        "INSERT INTO notes (at, server, text) VALUES (?1, ?2, ?3)",
+        &values![note.at, &note.server.0, &note.text],
+    )?;
+    Ok(())
+}
+
+pub(super) fn notes(s: &mut dyn Session, span: Span) -> Result<Vec<Note>, Error> {
+    s.rows(
+        "SELECT at, server, text FROM notes WHERE at >= ?1 AND at < ?2 ORDER BY at, seq",
+        &values![span.from, span.until],
+        |row| {
+            Ok(Note {
+                at: row.get(0)?,
+                server: ServerName(row.get(1)?),
+                text: row.get(2)?,
+            })
+        },
+    )
+}

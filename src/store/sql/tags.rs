@@ -1,0 +1,56 @@
+//! Tags are kept once, and named by a number.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::store::Error;
+
+use super::{Session, Value, values};
+
+/// The place of all mail in the aggregates; keys of tags begin at 1.
+pub(super) const ALL_MAIL: i64 = 0;
+
+/// Keys of the tags of one call.
+pub(super) struct Tags<'m>(BTreeMap<&'m str, i64>);
+
+impl<'m> Tags<'m> {
+    /// Looks these up, and makes known which are not.
+    pub(super) fn of(
+        s: &mut dyn Session,
+        tags: impl Iterator<Item = Option<&'m str>>,
+    ) -> Result<Self, Error> {
+        let used: BTreeSet<&str> = tags.flatten().filter(|tag| !tag.is_empty()).collect();
+        let mut known = Self(BTreeMap::new());
+        known.look_up(s, &used)?;
+        let new: BTreeSet<&str> = used
+            .into_iter()
+            .filter(|tag| !known.0.contains_key(tag))
+            .collect();
+        if !new.is_empty() {
+            // In one order everywhere, so that two writers of the same tags never wait for each other.
+            let rows: Vec<_> = new.iter().map(|tag| values![*tag]).collect();
+            let sql = "INSERT INTO tags (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
+            s.execute_each(sql, &rows)?;
+            known.look_up(s, &new)?;
+        }
+        Ok(known)
+    }
+
+    /// The key of a tag that was looked up; `None` for mail without one.
+    pub(super) fn key(&self, tag: Option<&str>) -> Option<i64> {
+        tag.and_then(|tag| self.0.get(tag)).copied()
+    }
+
+    fn look_up(&mut self, s: &mut dyn Session, tags: &BTreeSet<&'m str>) -> Result<(), Error> {
+        let names: Vec<&'m str> = tags.iter().copied().collect();
+        let rows: Vec<[Value<'_>; 1]> = names.iter().map(|tag| values![*tag]).collect();
+        let rows: Vec<&[Value<'_>]> = rows.iter().map(<[_; 1]>::as_slice).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let sql = "SELECT key FROM tags WHERE name = ?1";
+        s.query_many(sql, &rows, &mut |place, row| {
+            self.0.insert(names[place], row.get(0)?);
+            Ok(())
+        })
+    }
+}
