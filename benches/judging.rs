@@ -4,8 +4,11 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use hushwatch::detect::Judge;
-use hushwatch::model::{Coverage, DAY, HOUR, History, HourCount, MINUTE, Rules, Span, StreamId, Ticks, Timestamp};
+use hushwatch::model::{
+    Coverage, DAY, HOUR, History, HourCount, MINUTE, Rules, Span, StreamId, Ticks, Timestamp,
+};
 
+#[expect(clippy::print_stdout, reason = "a benchmark prints")]
 fn main() {
     let now = Timestamp::from_secs(1_772_532_000);
     for days in [1, 8, 45, 400] {
@@ -27,7 +30,12 @@ fn history(now: Timestamp, days: u32, per_day: u64) -> History {
     let hours = (0..days * 24).map(|h| {
         let start = from + h * HOUR;
         let busy = if (8..20).contains(&(h % 24)) { 3 } else { 1 };
-        HourCount { start, sent: per_day * busy / 48, first_at: start, last_at: start + 59 * MINUTE }
+        HourCount {
+            start,
+            sent: per_day * busy / 48,
+            first_at: start,
+            last_at: start + 59 * MINUTE,
+        }
     });
     let ticks = (0..1440u32).map(|m| (now - DAY + m * MINUTE, per_day / 1440));
     History {

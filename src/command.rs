@@ -163,7 +163,13 @@ async fn check(config: Config, args: Check) -> Ended {
     } else {
         working(config, std::io::stdout()).await?
     };
-    let report = app.cycle(Options { now: args.now }).await.map_err(failed)?;
+    let report = app
+        .cycle(Options {
+            now: args.now,
+            scheduled: false,
+        })
+        .await
+        .map_err(failed)?;
     if args.json {
         print(&format!(
             "{}\n",
@@ -190,7 +196,10 @@ async fn digest(config: Config, args: Digest) -> Ended {
     if !config.enabled {
         return print("switched off by FLAG_POSTMARK_DELIVERY_MONITOR: no digest was written\n");
     }
-    let options = Options { now: args.now };
+    let options = Options {
+        now: args.now,
+        scheduled: false,
+    };
     if args.print {
         let app = reading(config)?;
         let (period, message) = app.print_digest(options).await.map_err(failed)?;

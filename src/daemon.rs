@@ -27,11 +27,12 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<(
     // A cycle comes at once, so the first look is due a minute later.
     let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
     minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut first = true;
     loop {
-        tokio::select! {
+        let scheduled = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            () = bell.notified() => {}
+            () = bell.notified() => !std::mem::take(&mut first),
             // The bell may be late or dead: what is due is read from the store.
             _ = minute.tick() => {
                 let due = app.minute().await.unwrap_or_else(|error| {
@@ -39,9 +40,13 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<(
                     false
                 });
                 if !due { continue }
+                false
             }
-        }
-        let cycle = app.cycle(Options::default());
+        };
+        let cycle = app.cycle(Options {
+            now: None,
+            scheduled,
+        });
         tokio::pin!(cycle);
         let ended = tokio::select! {
             ended = &mut cycle => Some(ended),

@@ -1,21 +1,20 @@
 //! One cycle: poll, evaluate, digest, deliver, in this order.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::app::deliver::Occasion;
 use crate::app::distress::cry;
 use crate::app::evaluate::Evaluation;
+use crate::app::leases::Leases;
 use crate::app::poll::Polled;
+use crate::app::polling::Polling;
 use crate::app::report::{self, CheckReport};
-use crate::app::roster::Roster;
 use crate::clock;
 use crate::config::{self, Mode};
 use crate::model::{DAY, MINUTE, Rule, Timestamp};
@@ -33,6 +32,8 @@ const KEEP_AGGREGATES: Duration = Duration::from_secs(400 * 86_400);
 pub struct Options {
     /// The instant that is taken for the present; `None` for the machine's.
     pub now: Option<Timestamp>,
+    /// Whether the schedule asks: then servers are left alone that another process polled at this instant.
+    pub scheduled: bool,
 }
 
 /// Why there was no cycle.
@@ -67,7 +68,9 @@ impl App {
         };
         match &ended {
             Ok(_) => self.store.keep_reserve(),
-            Err(CycleError::Store(error)) if !self.cried.swap(true, Ordering::Relaxed) => {
+            Err(CycleError::Store(error))
+                if !error.is_passing() && !self.cried.swap(true, Ordering::Relaxed) =>
+            {
                 cry(&self.outlet, error).await;
             }
             Err(_) => {}
@@ -81,33 +84,44 @@ impl App {
             tracing::error!("{mended}");
         }
         let now = self.present(options).await?;
-        let roster = self.roster(now).await?;
-        let expected = roster.servers.len() + usize::from(roster.account.is_some());
-        let polled = self.poll_all(roster, now).await?;
+        let leases = Leases::new(&self.store, &self.holder, self.config.store.lease);
+        let roster = self.roster(now, Some(&leases)).await?;
+        let polling = Polling {
+            now,
+            skips: options.scheduled,
+            deadline: Instant::now() + self.config.postmark.longest_poll(),
+            permits: Semaphore::new(AT_ONCE),
+            leases,
+        };
+        let polling = Arc::new(polling);
+        let (polled, expected) = self.poll_all(roster, &polling).await?;
         for (server, error) in polled
             .iter()
             .flat_map(|p| p.errors.iter().map(move |e| (p.name(), e)))
         {
             tracing::warn!(%server, "{error}");
         }
-        let evaluation = self.evaluate(&polled, now).await?;
-        self.write_due_digest(now).await?;
+        let evaluation = self.evaluate(&polled, &polling.leases, now).await?;
+        // Whoever of several is done last knows the whole day.
+        if polling.leases.of_others().await?.is_empty() {
+            self.write_due_digest(now).await?;
+        }
         let notices = self.deliver(Occasion::Cycle).await?;
         let keep = self.config.store.keep;
         self.store
             .call(move |s| s.prune(now - keep, now - KEEP_AGGREGATES.max(DAY)))
             .await?;
         self.beat(&polled, expected, &evaluation, now).await;
-        let whole = polled.len() == expected;
+        let whole = polled.len() >= expected;
         Ok(report::check(self, now, (&polled, whole), &evaluation, notices).await?)
     }
 
-    /// The lock of the database, waiting a while for another cycle to end.
-    pub(super) async fn lock(&self) -> Result<CycleLock, CycleError> {
+    /// The lock of the database, waiting a while for another cycle to end; one that is shared needs none.
+    pub(super) async fn lock(&self) -> Result<Option<CycleLock>, CycleError> {
         let deadline = Instant::now() + LOCK_WAIT;
-        loop {
+        while !self.store.is_shared() {
             if let Some(lock) = CycleLock::try_take(&self.config.store.path)? {
-                return Ok(lock);
+                return Ok(Some(lock));
             }
             if Instant::now() >= deadline {
                 return Err(CycleError::Locked(
@@ -116,12 +130,14 @@ impl App {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        Ok(None)
     }
 
     /// The instant of this cycle. A machine's clock that jumped back is believed, and what was claimed for later is forgotten.
     pub(super) async fn present(&self, options: Options) -> Result<Timestamp, CycleError> {
+        // In this order: another process may be in a cycle of a moment ago.
         let last = self.store.call(|s| s.last_cycle_at()).await?;
-        let machine = clock::now();
+        let machine = self.clock().await?;
         let Some(now) = options.now else {
             if !clock::is_believable(machine) {
                 return Err(CycleError::Clock(machine));
@@ -132,7 +148,7 @@ impl App {
                 );
                 self.store.call(move |s| s.rewind(machine)).await?;
             }
-            return Ok(self.on_schedule(machine, last));
+            return Ok(self.on_schedule(machine, last.filter(|_| !options.scheduled)));
         };
         if let Some(last) = last.filter(|last| now < *last) {
             return Err(CycleError::Usage(format!(
@@ -147,43 +163,20 @@ impl App {
         Ok(now)
     }
 
+    /// The time, by the clock that every process on this database shares.
+    async fn clock(&self) -> Result<Timestamp, store::Error> {
+        match self.store.is_shared() {
+            true => self.store.call(|s| s.clock()).await,
+            false => Ok(clock::now()),
+        }
+    }
+
     /// The instant of the schedule that a cycle is late for by less than a minute, unless a cycle took it already; else
     /// `machine`: a bell and a cron line ring a moment late, and that moment is no instant of its own.
     fn on_schedule(&self, machine: Timestamp, last: Option<Timestamp>) -> Timestamp {
         let after = last.unwrap_or(Timestamp::MIN).max(machine - MINUTE);
         let instants = self.config.schedule.instants(after, machine);
         instants.last().copied().unwrap_or(machine)
-    }
-
-    /// Polls every server, some at the same time; a slow one delays nobody.
-    async fn poll_all(
-        self: &Arc<Self>,
-        roster: Roster,
-        now: Timestamp,
-    ) -> Result<Vec<Polled>, store::Error> {
-        let settings = &self.config.postmark;
-        let deadline = Instant::now() + settings.poll_time + settings.backfill_time;
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
-        let mut tasks = JoinSet::new();
-        for (index, server) in roster.servers.into_iter().enumerate() {
-            let (app, permits) = (Arc::clone(self), Arc::clone(&permits));
-            tasks.spawn(async move {
-                let _permit = permits.acquire().await;
-                (index, app.poll(&server, now, deadline).await)
-            });
-        }
-        let mut polled = BTreeMap::new();
-        while let Some(done) = tasks.join_next().await {
-            let (index, result) = match done {
-                Ok(done) => done,
-                Err(error) => {
-                    tracing::error!(%error, "the poll of a server broke off");
-                    continue;
-                }
-            };
-            polled.insert(index, result?);
-        }
-        Ok(polled.into_values().chain(roster.account).collect())
     }
 
     /// Pings the heartbeat unless a server cannot be seen and nobody was told of it yet.
@@ -205,7 +198,7 @@ impl App {
                     && (i.told || self.config.mode == Mode::Digest)
             })
         };
-        let sees = polled.len() == expected && polled.iter().all(|p| p.row.complete || is_known(p));
+        let sees = polled.len() >= expected && polled.iter().all(|p| p.row.complete || is_known(p));
         if !sees {
             tracing::warn!(
                 "no heartbeat: a server could not be polled, and nobody was told of it before"
@@ -225,14 +218,18 @@ impl App {
     /// Tries what is pending and writes a digest that became due, unless a cycle is running elsewhere. Whether a digest
     /// waits for a cycle, since no poll has seen its period to the end.
     pub(crate) async fn between_cycles(&self) -> Result<bool, CycleError> {
-        let Some(_lock) = CycleLock::try_take(&self.config.store.path)? else {
-            return Ok(false);
+        let _lock = match self.store.is_shared() {
+            true => None,
+            false => match CycleLock::try_take(&self.config.store.path)? {
+                Some(lock) => Some(lock),
+                None => return Ok(false),
+            },
         };
-        let now = clock::now();
+        let now = self.clock().await?;
         let due = self.due_digest(now).await?;
         let seen = self.last_cycle_at().await?;
         let waits = due.is_some_and(|(period, _)| seen < Some(period.until));
-        if !waits {
+        if !waits && !self.others_poll().await? {
             self.write_due_digest(now).await?;
         }
         self.deliver(Occasion::Between).await?;

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::app::doubt::{self, Fate};
+use crate::app::leases::Turn;
 use crate::app::{App, Outlet};
 use crate::clock;
 use crate::model::{MINUTE, Timestamp};
@@ -16,6 +17,8 @@ use crate::store::{self, Attempt, Backend, Doubt, OutboxRow, Store};
 
 /// Attempts within one cycle, at most: so that one destination cannot hold up a cycle.
 const ATTEMPTS: u32 = 3;
+/// What a deadline allows beyond the timeouts of its requests.
+const A_MOMENT: Duration = Duration::from_secs(1);
 /// Longest wait between them.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// A destination that takes its messages slowly is left after this, until the next cycle.
@@ -58,10 +61,27 @@ impl Retryable for Failed {
 
 impl App {
     /// Tries every destination with due rows; one that fails stops no other.
+    ///
+    /// Of several processes on one database, one delivers at a time.
     pub(super) async fn deliver(&self, occasion: Occasion) -> Result<Notices, store::Error> {
+        let ttl = 2 * self.config.slack.timeout + self.config.store.lease;
+        let patience = match occasion {
+            Occasion::Cycle => ttl + LONGEST_WAIT,
+            Occasion::Between => Duration::ZERO,
+        };
+        let mut sent = 0;
+        if let Some(turn) = Turn::take(&self.store, &self.holder, ttl, patience).await? {
+            sent = self.deliver_all(occasion, &turn).await?;
+            turn.end().await?;
+        }
+        let pending = self.store.call(|s| s.pending()).await?;
+        Ok(Notices { sent, pending })
+    }
+
+    async fn deliver_all(&self, occasion: Occasion, turn: &Turn) -> Result<u64, store::Error> {
         // Leases and waits are the machine's business: they follow its clock, not the judged instant.
         let now = clock::now();
-        // The lock of the cycle is held: whoever took a row before and did not finish it is dead.
+        // It is our turn: whoever took a row before and did not finish it is dead.
         let rows = self.store.call(move |s| s.due(now, Duration::ZERO)).await?;
         let mut channels: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
         for row in rows {
@@ -75,6 +95,8 @@ impl App {
             let line = Line {
                 store: self.store.clone(),
                 outlet: self.outlet.clone(),
+                turn: turn.clone(),
+                deadline: 2 * self.config.slack.timeout + A_MOMENT,
                 occasion,
                 pace: self.config.slack.pace,
                 until: Instant::now() + LONGEST_DELIVERY,
@@ -93,8 +115,7 @@ impl App {
                 Err(error) => tracing::error!(%error, "a delivery broke off"),
             }
         }
-        let pending = self.store.call(|s| s.pending()).await?;
-        Ok(Notices { sent, pending })
+        Ok(sent)
     }
 }
 
@@ -102,6 +123,9 @@ impl App {
 struct Line {
     store: Store,
     outlet: Outlet,
+    turn: Turn,
+    /// For one attempt, both its layouts: shorter than a turn.
+    deadline: Duration,
     occasion: Occasion,
     pace: Duration,
     /// No further message is begun after this.
@@ -170,11 +194,35 @@ impl Line {
         if !self.store.call(claim).await? {
             return Ok(Outcome::Skipped);
         }
-        let answer = retry::retry(&self.policy, || async {
-            self.outlet.send(row).await.map_err(Failed)
-        });
-        let answer = answer.await.map_err(|failed| failed.0);
-        self.finish(row, began, answer).await
+        let answer = retry::retry(&self.policy, || self.send(row)).await;
+        self.finish(row, began, answer.map_err(|failed| failed.0))
+            .await
+    }
+
+    /// One attempt, if it is still our turn: a process that was frozen may find that another told this message long ago.
+    async fn send(&self, row: &OutboxRow) -> Result<Accepted, Failed> {
+        let refused = |class, what: String| {
+            Failed(slack::Error {
+                class,
+                retry_after: None,
+                what,
+            })
+        };
+        match self.turn.holds().await {
+            Ok(true) => {}
+            Ok(false) => {
+                let what = "another hushwatch delivers now".to_owned();
+                return Err(refused(Class::Never, what));
+            }
+            Err(error) => return Err(refused(Class::Never, error.to_string())),
+        }
+        match timeout(self.deadline, self.outlet.send(row)).await {
+            Ok(answer) => answer.map_err(Failed),
+            Err(_) => Err(refused(
+                Class::Unknown,
+                "Slack did not answer in time".to_owned(),
+            )),
+        }
     }
 
     /// Whether to send what may have been posted: where answers are lost for long, it would be a message every minute.
@@ -274,7 +322,10 @@ mod tests {
             .call(move |s| s.commit(&judgement))
             .await
             .expect("written");
+        let turn = Turn::take(&store, "test", MINUTE, Duration::ZERO).await;
         let line = Line {
+            turn: turn.expect("a store").expect("nobody else's"),
+            deadline: MINUTE,
             store: store.clone(),
             outlet: Outlet::Print(Arc::new(Mutex::new(std::io::sink()))),
             occasion: Occasion::Cycle,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::app::leases::Leases;
 use crate::app::poll::Polled;
 use crate::decide::Book;
 use crate::detect::Sight;
@@ -47,6 +48,7 @@ impl App {
     pub(super) async fn evaluate(
         &self,
         polled: &[Polled],
+        leases: &Leases,
         now: Timestamp,
     ) -> Result<Evaluation, store::Error> {
         let series = self.store.call(|s| s.series()).await?;
@@ -54,16 +56,19 @@ impl App {
         for poll in polled {
             judged.push(self.walk(poll, series, now).await?);
         }
-        for name in self.store.call(|s| s.abandoned()).await? {
-            judged.push(self.abandon(name, now).await?);
+        if polled.iter().any(|p| p.name().is_account()) {
+            for name in self.store.call(|s| s.abandoned()).await? {
+                judged.push(self.abandon(name, now).await?);
+            }
         }
-        let (judgement, evaluation) = self.judgement(polled, judged, now);
+        let (mut judgement, evaluation) = self.judgement(polled, judged, now);
         for (transition, _) in &evaluation.transitions {
             tracing::info!(
                 rule = %transition.incident.rule, server = %transition.incident.server, step = transition.step.name(),
                 incident = transition.incident.id, told = transition.told, at = %transition.at, "incident"
             );
         }
+        judgement.leases = leases.to_commit();
         self.store.call(move |s| s.commit(&judgement)).await?;
         Ok(evaluation)
     }

@@ -10,9 +10,11 @@ mod doubt;
 mod evaluate;
 mod fresh;
 mod judgement;
+mod leases;
 mod listing;
 mod outlet;
 mod poll;
+mod polling;
 mod proof;
 pub mod report;
 mod roster;
@@ -42,6 +44,8 @@ pub struct App {
     pub(crate) outlet: Outlet,
     /// The servers of the account by name, as it listed them last.
     pub(crate) listed: Mutex<Option<BTreeMap<String, Listed>>>,
+    /// What this process is called where several share a database.
+    pub(crate) holder: String,
     /// Whether this process told already that its database cannot be used.
     pub(crate) cried: AtomicBool,
 }
@@ -78,6 +82,7 @@ impl App {
             postmark,
             outlet,
             listed: Mutex::new(None),
+            holder: leases::new_holder(),
             cried: AtomicBool::new(false),
         })
     }

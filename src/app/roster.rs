@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use crate::app::App;
+use crate::app::leases::Leases;
 use crate::app::listing::Stop;
 use crate::app::poll::{Polled, Trouble, polled};
 use crate::config::{ServerConfig, TokenSource};
@@ -24,7 +25,11 @@ impl App {
     /// Asks the account for its servers, where there is one, and notes who came and went.
     ///
     /// Where the list cannot be read, the servers that this process knows from before are polled all the same.
-    pub(super) async fn roster(&self, now: Timestamp) -> Result<Roster, store::Error> {
+    pub(super) async fn roster(
+        &self,
+        now: Timestamp,
+        leases: Option<&Leases>,
+    ) -> Result<Roster, store::Error> {
         let Some(source) = &self.config.account else {
             let servers = self.config.servers.iter().cloned().map(Arc::new).collect();
             return Ok(Roster {
@@ -34,6 +39,13 @@ impl App {
         };
         let name = ServerName::from(ServerName::ACCOUNT);
         let before = self.store.call(move |s| s.server(&name, now)).await?;
+        let ours = match leases {
+            Some(leases) => leases
+                .take(&ServerName::from(ServerName::ACCOUNT))
+                .await?
+                .is_ok(),
+            None => true,
+        };
         let mut trouble = Trouble::default();
         let mut requests = 0;
         match source.read() {
@@ -46,7 +58,7 @@ impl App {
                 match api.servers().await {
                     Ok(listed) => {
                         trouble.reachable = true;
-                        self.learn(listed, now).await?;
+                        self.learn(listed, ours, now).await?;
                     }
                     Err(error) => {
                         trouble.token = error.kind() == ErrorKind::AccountTokenRefused;
@@ -73,13 +85,21 @@ impl App {
     }
 
     /// Keeps the list, with its tokens in memory alone.
-    async fn learn(&self, listed: Vec<Listed>, now: Timestamp) -> Result<(), store::Error> {
+    async fn learn(
+        &self,
+        listed: Vec<Listed>,
+        ours: bool,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
         let found = named(listed, &self.config.ignored);
         let ids: Vec<(ServerName, i64)> = found
             .iter()
             .map(|(name, server)| (ServerName(name.clone()), server.id))
             .collect();
         *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        if !ours {
+            return Ok(());
+        }
         let change = self.store.call(move |s| s.save_roster(&ids, now)).await?;
         let joined = change.joined.iter().filter(|_| !change.first);
         let news = joined

@@ -45,9 +45,12 @@ pub(super) async fn demo() -> anyhow::Result<u8> {
         announce(at.since(start));
         postmark.set_now(at);
         slack.set_now(at);
-        app.cycle(Options { now: Some(at) })
-            .await
-            .context("a cycle")?;
+        app.cycle(Options {
+            now: Some(at),
+            scheduled: false,
+        })
+        .await
+        .context("a cycle")?;
         for message in slack.take() {
             say(&format!(
                 "── Slack, {} ──\n{}\n",

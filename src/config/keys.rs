@@ -35,6 +35,7 @@ pub(super) const KEYS: &[&str] = &[
     "digest.at",
     "store.path",
     "store.keep",
+    "store.lease",
     "heartbeat.url",
 ];
 

@@ -197,6 +197,7 @@ impl Reader {
                     path => Ok(PathBuf::from(path)),
                 }),
                 keep: self.duration("store.keep", 8 * DAY),
+                lease: self.wait("store.lease", Duration::from_millis(200), HOUR),
             },
             heartbeat: self.read("heartbeat.url", None, |v| match values::text(v)? {
                 url if url.is_empty() => Ok(None),

@@ -68,6 +68,13 @@ pub struct PostmarkSettings {
     pub backfill_time: Duration,
 }
 
+impl PostmarkSettings {
+    /// How long the polls of one cycle may take, with old history.
+    pub fn longest_poll(&self) -> Duration {
+        self.poll_time + self.backfill_time
+    }
+}
+
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SlackSink {
@@ -106,6 +113,8 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// How long rows of single messages are kept.
     pub keep: Duration,
+    /// After so long without a sign of life, other processes on the same database take over what one works on.
+    pub lease: Duration,
 }
 
 /// Everything that can be set, valid.

@@ -129,6 +129,31 @@ pub enum Attempt {
     },
 }
 
+/// The right to work on one thing, for a while.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lease {
+    /// What it is of.
+    pub name: String,
+    /// Who has it.
+    pub holder: String,
+    /// Grows each time it is taken: one who lost it without noticing has a smaller one.
+    pub fence: i64,
+}
+
+/// What became of asking for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It is ours.
+    Taken(Lease),
+    /// Somebody else has it.
+    Held {
+        /// Who.
+        by: String,
+        /// Until when, by the store's clock, unless it is renewed.
+        until: Timestamp,
+    },
+}
+
 /// What one evaluation decided: committed together or not at all.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
@@ -140,6 +165,8 @@ pub struct Judgement {
     pub transitions: Vec<(Transition, String)>,
     /// Messages to be told.
     pub messages: Vec<NewMessage>,
+    /// The leases of what was judged, which are given up with it; where one was lost, nothing is stored.
+    pub leases: Vec<Lease>,
 }
 
 /// A stored step.
@@ -218,6 +245,22 @@ pub trait Backend: Send {
 
     /// The present, by the clock that all processes on this database share: what one writes of it, the others can judge.
     fn clock(&mut self) -> Result<Timestamp, Error>;
+
+    /// Takes the lease of that name for `ttl`, by the store's clock, unless another holder has it. Where `alone` no other
+    /// process can be at work, and whoever has it is dead.
+    fn lease(
+        &mut self,
+        name: &str,
+        holder: &str,
+        ttl: Duration,
+        alone: bool,
+    ) -> Result<Asked, Error>;
+    /// Keeps leases for another `ttl`; whether each is still held.
+    fn renew(&mut self, leases: &[Lease], ttl: Duration) -> Result<Vec<bool>, Error>;
+    /// Gives leases up; those that were lost stay with their new holders.
+    fn release(&mut self, leases: &[Lease]) -> Result<(), Error>;
+    /// The leases that others hold, with their ends.
+    fn held_by_others(&mut self, holder: &str) -> Result<Vec<(String, Timestamp)>, Error>;
 
     /// The last cycle of any server.
     fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error>;

@@ -4,6 +4,7 @@ mod clock;
 mod file;
 mod followed;
 mod incidents;
+mod leases;
 mod ledger;
 mod mail;
 mod outbox;
@@ -91,6 +92,15 @@ facts! {
         a_digest_may_be_written_again
         an_older_period_is_not_told_after_a_newer_one
         pruning_keeps_what_was_not_accepted;
+    leases:
+        a_lease_is_one_holders_at_a_time
+        a_lease_that_ran_out_is_taken_over
+        a_lease_that_runs_on_for_ever_is_taken_over
+        one_who_is_alone_takes_the_leases_of_the_dead
+        a_judgement_without_its_lease_is_not_stored
+        a_judgement_gives_its_leases_up
+        a_roster_tells_who_came_and_went
+        notes_are_told_of_their_span;
     clock:
         the_clock_is_in_this_century_and_runs_on
         rewinding_forgets_coverage_from_after_the_last_good_cycle

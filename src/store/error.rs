@@ -41,6 +41,11 @@ pub enum Problem {
         /// Ours.
         known: i64,
     },
+    /// A lease was lost.
+    #[error(
+        "another hushwatch took over {0} in the meantime, and does its work; nothing of ours was stored"
+    )]
+    TakenOver(String),
     /// A stored value makes no sense.
     #[error("a stored value cannot be read ({0})")]
     Unreadable(String),
@@ -73,7 +78,10 @@ impl Error {
 
     /// Whether it will pass by itself.
     pub const fn is_passing(&self) -> bool {
-        matches!(self.problem, Problem::Busy | Problem::Interrupted)
+        matches!(
+            self.problem,
+            Problem::Busy | Problem::Interrupted | Problem::TakenOver(_)
+        )
     }
 
     /// The same failure, said of a larger step.

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use backend::{
-    Attempt, Backend, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, NewMessage, Note,
-    OutboxRow, PollRow, RosterChange, ServerState, Told, TransitionRow,
+    Asked, Attempt, Backend, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, Lease,
+    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, Told, TransitionRow,
 };
 pub use error::{Error, Problem};
 pub use sqlite::{CycleLock, Sqlite};
@@ -50,6 +50,11 @@ impl Store {
             backend: Arc::new(Mutex::new(Box::new(backend))),
             file: None,
         }
+    }
+
+    /// Whether other processes may work on this store at the same time, each on servers of its own.
+    pub fn is_shared(&self) -> bool {
+        false
     }
 
     /// Keeps room on the disk for when it is full, as far as there is room.

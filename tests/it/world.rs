@@ -170,7 +170,10 @@ impl World {
         }
         let (runtime, app) = self.app.as_ref().expect("just made");
         let report = runtime
-            .block_on(app.cycle(Options { now: Some(now) }))
+            .block_on(app.cycle(Options {
+                now: Some(now),
+                scheduled: false,
+            }))
             .expect("a cycle");
         let code = i32::from(!report.is_complete());
         Cycle {

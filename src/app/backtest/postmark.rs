@@ -32,7 +32,7 @@ impl Past {
         let outlet = Outlet::new(&config.slack, std::io::sink()).map_err(SetupError::from)?;
         let app = App::new(config, outlet)?;
         let mut servers = BTreeMap::new();
-        let roster = app.roster(now).await?;
+        let roster = app.roster(now, None).await?;
         if let Some(why) = roster.account.iter().find_map(|a| a.errors.first()) {
             let (server, why) = (ServerName::from(ServerName::ACCOUNT), why.clone());
             return Err(BacktestError::Postmark { server, why });

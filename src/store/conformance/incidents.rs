@@ -72,6 +72,7 @@ fn opening(b: &mut dyn Backend, incidents: &[Incident], now: Timestamp) -> Judge
             .map(|i| step(i, Step::Opened, now))
             .collect(),
         messages: incidents.iter().map(|i| message(&i.id)).collect(),
+        leases: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::model::{Incident, IncidentState, ServerName, Span, Step, Timestamp, Transition};
 use crate::store::{Error, Judgement, Problem, TransitionRow};
 
-use super::{Session, outbox, polls, values};
+use super::{Session, leases, outbox, polls, values};
 
 pub(super) fn latest(s: &mut dyn Session, server: &ServerName) -> Result<Vec<Incident>, Error> {
     s.rows(
@@ -42,6 +42,7 @@ pub(super) fn transitions(s: &mut dyn Session, span: Span) -> Result<Vec<Transit
 }
 
 pub(super) fn commit(s: &mut dyn Session, judgement: &Judgement) -> Result<(), Error> {
+    leases::give_up(s, &judgement.leases)?;
     for (server, state, poll) in &judgement.servers {
         polls::save_server(s, server, state, poll)?;
     }

@@ -6,6 +6,7 @@ mod followed;
 mod history;
 mod id;
 mod incidents;
+mod leases;
 mod mail;
 mod outbox;
 mod polls;
@@ -26,8 +27,8 @@ use crate::model::{
     Tag, Ticks, Timestamp,
 };
 use crate::store::{
-    Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, NewMessage, Note,
-    OutboxRow, PollRow, RosterChange, ServerState, Told, TransitionRow,
+    Asked, Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, Lease,
+    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, Told, TransitionRow,
 };
 
 use session::values;
@@ -70,6 +71,8 @@ pub(in crate::store) trait Engine: Send {
 pub(in crate::store) enum Scope<'a> {
     /// Anything.
     All,
+    /// Leases, whose rows guard themselves.
+    Leases,
     /// What belongs to one server.
     #[cfg_attr(
         not(feature = "postgres"),
@@ -84,6 +87,35 @@ impl<E: Engine> Backend for E {
     }
     fn clock(&mut self) -> Result<Timestamp, Error> {
         self.read(|s| s.one(E::CLOCK, &[], |row| row.get(0)))
+    }
+    fn lease(
+        &mut self,
+        name: &str,
+        holder: &str,
+        ttl: Duration,
+        alone: bool,
+    ) -> Result<Asked, Error> {
+        self.write(Scope::Leases, |s| {
+            let now = s.one(E::CLOCK, &[], |row| row.get(0))?;
+            leases::take(s, name, holder, now, ttl, alone)
+        })
+    }
+    fn renew(&mut self, leases: &[Lease], ttl: Duration) -> Result<Vec<bool>, Error> {
+        self.write(Scope::Leases, |s| {
+            let now: Timestamp = s.one(E::CLOCK, &[], |row| row.get(0))?;
+            leases::renew(s, leases, now + ttl)
+        })
+    }
+    fn release(&mut self, leases: &[Lease]) -> Result<(), Error> {
+        self.write(Scope::Leases, |s| {
+            leases::renew(s, leases, Timestamp(0)).map(|_| ())
+        })
+    }
+    fn held_by_others(&mut self, holder: &str) -> Result<Vec<(String, Timestamp)>, Error> {
+        self.read(|s| {
+            let now = s.one(E::CLOCK, &[], |row| row.get(0))?;
+            leases::held_by_others(s, holder, now)
+        })
     }
     fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error> {
         self.read(polls::last_cycle_at)

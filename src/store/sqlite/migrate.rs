@@ -11,6 +11,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0002_deliveries.sql"),
     include_str!("migrations/0003_tags.sql"),
     include_str!("migrations/0004_roster.sql"),
+    include_str!("migrations/0005_leases.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

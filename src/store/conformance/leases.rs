@@ -1,0 +1,105 @@
+//! Who may work on what, where several processes share the database.
+
+use std::time::Duration;
+
+use crate::model::{MINUTE, ServerName};
+use crate::store::{Asked, Backend, Judgement, Lease, Note, Problem};
+
+use super::{at, message, span};
+
+fn take(b: &mut dyn Backend, holder: &str) -> Option<Lease> {
+    match b.lease("shop", holder, MINUTE, false).expect("asked") {
+        Asked::Taken(lease) => Some(lease),
+        Asked::Held { by, .. } => {
+            assert_ne!(by, holder);
+            None
+        }
+    }
+}
+
+pub(super) fn a_lease_is_one_holders_at_a_time(b: &mut dyn Backend) {
+    let lease = take(b, "a").expect("free");
+    assert_eq!(take(b, "b"), None);
+    assert_eq!(b.held_by_others("b").expect("leases").len(), 1);
+    assert_eq!(b.held_by_others("a").expect("leases"), []);
+    b.release(&[lease]).expect("released");
+    assert!(take(b, "b").is_some());
+}
+
+pub(super) fn a_lease_that_ran_out_is_taken_over(b: &mut dyn Backend) {
+    let Asked::Taken(lost) = b.lease("shop", "a", Duration::ZERO, false).expect("asked") else {
+        panic!("it is free");
+    };
+    let taken = take(b, "b").expect("it ran out");
+    assert!(taken.fence > lost.fence);
+    assert_eq!(
+        b.renew(&[lost, taken], MINUTE).expect("asked"),
+        [false, true]
+    );
+}
+
+pub(super) fn a_lease_that_runs_on_for_ever_is_taken_over(b: &mut dyn Backend) {
+    b.lease("shop", "a", 100 * MINUTE, false).expect("asked");
+    assert!(take(b, "b").is_some(), "it was written by a wrong clock");
+}
+
+pub(super) fn one_who_is_alone_takes_the_leases_of_the_dead(b: &mut dyn Backend) {
+    take(b, "a").expect("free");
+    let asked = b.lease("shop", "b", MINUTE, true).expect("asked");
+    assert!(matches!(asked, Asked::Taken(_)));
+}
+
+pub(super) fn a_judgement_without_its_lease_is_not_stored(b: &mut dyn Backend) {
+    let lost = take(b, "a").expect("free");
+    b.lease("shop", "b", MINUTE, true).expect("taken");
+    let mut judgement = Judgement {
+        messages: vec![message("late")],
+        leases: vec![lost],
+        ..Judgement::default()
+    };
+    let refused = b.commit(&judgement).expect_err("it was taken over");
+    assert_eq!(refused.problem(), &Problem::TakenOver("shop".to_owned()));
+    assert_eq!(b.pending().expect("rows"), 0);
+    judgement.leases = vec![];
+    b.commit(&judgement).expect("stored");
+    assert_eq!(b.pending().expect("rows"), 1);
+}
+
+pub(super) fn a_judgement_gives_its_leases_up(b: &mut dyn Backend) {
+    let lease = take(b, "a").expect("free");
+    let judgement = Judgement {
+        leases: vec![lease],
+        ..Judgement::default()
+    };
+    b.commit(&judgement).expect("stored");
+    assert!(take(b, "b").is_some());
+}
+
+fn listed(b: &mut dyn Backend, names: &[&str]) -> (Vec<String>, Vec<String>, bool) {
+    let listed: Vec<(ServerName, i64)> = names.iter().map(|n| (ServerName::from(*n), 1)).collect();
+    let change = b.save_roster(&listed, at(0)).expect("saved");
+    let names = |of: Vec<ServerName>| of.into_iter().map(|n| n.0).collect();
+    (names(change.joined), names(change.left), change.first)
+}
+
+pub(super) fn a_roster_tells_who_came_and_went(b: &mut dyn Backend) {
+    let all = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+    assert_eq!(listed(b, &["a", "b"]), (all(&["a", "b"]), vec![], true));
+    assert_eq!(listed(b, &["b", "c"]), (all(&["c"]), all(&["a"]), false));
+    assert_eq!(listed(b, &["a", "b", "c"]), (all(&["a"]), vec![], false));
+    assert_eq!(b.roster().expect("roster").len(), 3);
+}
+
+pub(super) fn notes_are_told_of_their_span(b: &mut dyn Backend) {
+    for second in [0, 10, 20] {
+        let note = Note {
+            at: at(second),
+            server: "shop".into(),
+            text: format!("note {second}"),
+        };
+        b.note(&note).expect("stored");
+    }
+    let told = b.notes(span(0, 20)).expect("notes");
+    let texts: Vec<&str> = told.iter().map(|n| n.text.as_str()).collect();
+    assert_eq!(texts, ["note 0", "note 10"]);
+}

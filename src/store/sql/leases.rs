@@ -1,0 +1,84 @@
+//! Who may work on what, for a while: a row for each thing, with a number that grows each time it changes hands.
+
+use std::time::Duration;
+
+use crate::model::Timestamp;
+use crate::store::{Asked, Error, Lease, Problem};
+
+use super::{Session, values};
+
+pub(super) fn take(
+    s: &mut dyn Session,
+    name: &str,
+    holder: &str,
+    now: Timestamp,
+    ttl: Duration,
+    alone: bool,
+) -> Result<Asked, Error> {
+    // A lease that runs longer than any does was written by a wrong clock.
+    let taken = s.first(
+        "INSERT INTO leases (name, holder, fence, until_at) VALUES (?1, ?2, 1, ?3)
+         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = leases.fence + 1, until_at = excluded.until_at
+         WHERE leases.holder = excluded.holder OR leases.until_at <= ?4 OR leases.until_at > ?5 OR ?6 = 1
+         RETURNING fence",
+        &values![name, holder, now + ttl, now, now + 2 * ttl, alone],
+        |row| row.get(0),
+    )?;
+    if let Some(fence) = taken {
+        return Ok(Asked::Taken(Lease {
+            name: name.to_owned(),
+            holder: holder.to_owned(),
+            fence,
+        }));
+    }
+    s.one(
+        "SELECT holder, until_at FROM leases WHERE name = ?1",
+        &values![name],
+        |row| {
+            Ok(Asked::Held {
+                by: row.get(0)?,
+                until: row.get(1)?,
+            })
+        },
+    )
+}
+
+/// Sets the end of each that is still held; which were.
+pub(super) fn renew(
+    s: &mut dyn Session,
+    leases: &[Lease],
+    until: Timestamp,
+) -> Result<Vec<bool>, Error> {
+    let rows: Vec<_> = leases
+        .iter()
+        .map(|l| values![&l.name, &l.holder, l.fence, until])
+        .collect();
+    let sql = "UPDATE leases SET until_at = ?4 WHERE name = ?1 AND holder = ?2 AND fence = ?3";
+    let renewed = s.execute_each(sql, &rows)?;
+    Ok(renewed.into_iter().map(|changed| changed == 1).collect())
+}
+
+/// Gives up leases, all of which must still be held: whoever takes them next sees what this transaction wrote, and one
+/// who was given up for dead writes nothing.
+pub(super) fn give_up(s: &mut dyn Session, leases: &[Lease]) -> Result<(), Error> {
+    let kept = renew(s, leases, Timestamp(0))?;
+    match leases.iter().zip(kept).find(|(_, kept)| !kept) {
+        None => Ok(()),
+        Some((lost, _)) => Err(Error::new(
+            "record this cycle",
+            Problem::TakenOver(lost.name.clone()),
+        )),
+    }
+}
+
+pub(super) fn held_by_others(
+    s: &mut dyn Session,
+    holder: &str,
+    now: Timestamp,
+) -> Result<Vec<(String, Timestamp)>, Error> {
+    s.rows(
+        "SELECT name, until_at FROM leases WHERE holder <> ?1 AND until_at > ?2 ORDER BY name",
+        &values![holder, now],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
