@@ -22,10 +22,11 @@
 //! | [`message`] | pure: what a person reads, as text without markup | model |
 //! | [`tape`] | a file of events, read into histories | model, detect |
 //! | [`secret`], [`retry`], [`clock`] | leaves: what must not be printed, how to try again, the machine's time | nothing |
+//! | [`database`] | leaf: where a `PostgreSQL` database is, as a URL says it | secret |
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret |
-//! | [`store`] | the only room that knows SQL | model |
+//! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, secret, database |
 //! | [`slack`] | the only room that knows Slack | model, message, retry, secret |
-//! | [`config`] | `monitor.toml` and the environment, checked | model, secret |
+//! | [`config`] | `monitor.toml` and the environment, checked | model, secret, database |
 //! | [`app`] | the shell: one file per arrow, no rule of its own | all of these |
 //! | [`sim`] | a simulated Postmark and Slack for `demo` and the tests | model |
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, postmark |
@@ -50,7 +51,7 @@
 //! 6. What is due is computed from the store, never from the memory of the process.
 //! 7. One server, stream or channel failing does not stop the others.
 //! 8. No token, webhook URL or mail address is in any log line or error text.
-//! 9. A database written by a newer version is refused, not changed.
+//! 9. A database written by a newer version is refused, not changed, unless it says that this version may work on it.
 
 pub mod model;
 
@@ -61,6 +62,7 @@ pub mod message;
 pub mod tape;
 
 pub mod clock;
+pub mod database;
 pub mod heartbeat;
 pub mod retry;
 pub mod secret;

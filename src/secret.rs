@@ -13,6 +13,11 @@ impl Secret {
         (!trimmed.is_empty()).then(|| Self(trimmed.to_owned()))
     }
 
+    /// Keeps `value` as it is, white space and all: a part of a URL that was escaped on purpose.
+    pub const fn verbatim(value: String) -> Self {
+        Self(value)
+    }
+
     /// The value itself, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,6 +1,9 @@
 //! What every backend must do, as facts over `&mut dyn Backend`, and what only a file can get wrong.
 
 mod clock;
+#[cfg(feature = "postgres")]
+#[path = "../../tests/cluster/mod.rs"]
+mod cluster;
 mod file;
 mod followed;
 mod incidents;
@@ -14,6 +17,8 @@ use std::time::Duration;
 use crate::model::{
     Bounce, History, MINUTE, Mail, ServerName, Span, Status, StreamId, Ticks, Timestamp,
 };
+#[cfg(feature = "postgres")]
+use crate::store::postgres::{Connector, Postgres};
 use crate::store::{Backend, NewMessage, PollRow, ServerState, Sqlite};
 
 /// A full hour in November 2023, from which the facts count their time.
@@ -28,6 +33,15 @@ macro_rules! facts {
                 $(#[test]
                 fn $fact() {
                     super::super::on_sqlite(super::super::$room::$fact);
+                })+
+            })+
+        }
+        #[cfg(feature = "postgres")]
+        mod on_postgres {
+            $(mod $room {
+                $(#[test]
+                fn $fact() {
+                    super::super::on_postgres(super::super::$room::$fact);
                 })+
             })+
         }
@@ -118,6 +132,19 @@ fn on_sqlite(fact: impl FnOnce(&mut dyn Backend)) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut sqlite = Sqlite::open(&folder.path().join("hushwatch.db")).expect("a new database");
     fact(&mut sqlite);
+}
+
+#[cfg(feature = "postgres")]
+fn on_postgres(fact: impl FnOnce(&mut dyn Backend)) {
+    if let Some(cluster) = cluster::cluster() {
+        fact(&mut new_postgres(&cluster.database()));
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn new_postgres(url: &str) -> Postgres {
+    let (address, _) = crate::database::Address::parse(url).expect("a valid URL");
+    Postgres::new(Connector::new(&address).expect("no certificates").into()).expect("a runtime")
 }
 
 /// So many seconds after [`T0`].

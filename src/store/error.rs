@@ -46,6 +46,20 @@ pub enum Problem {
         "another hushwatch took over {0} in the meantime, and does its work; nothing of ours was stored"
     )]
     TakenOver(String),
+    /// The server cannot be reached, or takes nobody in for now.
+    #[error(
+        "the server cannot be used ({0}); check that it runs, and host and port of the database URL"
+    )]
+    Unreachable(String),
+    /// The server was reached and refuses for a reason that will not pass; with the remedy.
+    #[error("{0}")]
+    Refused(String),
+    /// The server takes no writes.
+    #[error("the server is a read-only standby; name the primary in the database URL")]
+    Standby,
+    /// The connection went away under this step. If that was to be made last, it may have been.
+    #[error("the connection to the server was lost; the next step makes a new one")]
+    Lost,
     /// A stored value makes no sense.
     #[error("a stored value cannot be read ({0})")]
     Unreadable(String),
@@ -80,8 +94,23 @@ impl Error {
     pub const fn is_passing(&self) -> bool {
         matches!(
             self.problem,
-            Problem::Busy | Problem::Interrupted | Problem::TakenOver(_)
+            Problem::Busy | Problem::Interrupted | Problem::Lost | Problem::TakenOver(_)
         )
+    }
+
+    /// Whether the connection went away under it.
+    pub const fn is_lost(&self) -> bool {
+        matches!(self.problem, Problem::Lost)
+    }
+
+    /// Whether nothing but another configuration helps, here or on the server.
+    pub const fn is_of_configuration(&self) -> bool {
+        matches!(self.problem, Problem::Refused(_) | Problem::Newer { .. })
+    }
+
+    /// A step that was broken off.
+    pub(super) fn interrupted() -> Self {
+        Self::new("run a step on the database", Problem::Interrupted)
     }
 
     /// The same failure, said of a larger step.

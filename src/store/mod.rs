@@ -4,13 +4,18 @@ mod backend;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sql;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use pool::Pool;
 
 pub use backend::{
     Asked, Attempt, Backend, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, Lease,
@@ -19,10 +24,14 @@ pub use backend::{
 pub use error::{Error, Problem};
 pub use sqlite::{CycleLock, Sqlite};
 
+/// Connections to one `PostgreSQL` database, at most: several servers are polled at the same time.
+#[cfg(feature = "postgres")]
+const CONNECTIONS: usize = 4;
+
 /// A handle on the store, cheap to clone. SQL blocks, so every call runs on a thread made for that.
 #[derive(Clone)]
 pub struct Store {
-    backend: Arc<Mutex<Box<dyn Backend>>>,
+    pool: Arc<Pool>,
     /// Where the file is whose disk may become full; `None` for a store that is elsewhere.
     file: Option<PathBuf>,
 }
@@ -44,10 +53,27 @@ impl Store {
         })
     }
 
+    /// The schema `hushwatch` of the `PostgreSQL` database at `address`, to which the first call connects.
+    ///
+    /// # Errors
+    /// Where the certificates to trust cannot be read.
+    #[cfg(feature = "postgres")]
+    pub fn postgres(address: &crate::database::Address) -> Result<Self, Error> {
+        let connector = Arc::new(postgres::Connector::new(address)?);
+        let make = move || {
+            let made = postgres::Postgres::new(Arc::clone(&connector))?;
+            Ok(Box::new(made) as Box<dyn Backend>)
+        };
+        Ok(Self {
+            pool: Arc::new(Pool::of(CONNECTIONS, Box::new(make))),
+            file: None,
+        })
+    }
+
     /// A store over any backend.
     pub fn new(backend: impl Backend + 'static) -> Self {
         Self {
-            backend: Arc::new(Mutex::new(Box::new(backend))),
+            pool: Arc::new(Pool::of_one(Box::new(backend))),
             file: None,
         }
     }
@@ -82,18 +108,14 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut dyn Backend) -> Result<T, Error> + Send + 'static,
     {
-        let backend = Arc::clone(&self.backend);
+        let pool = Arc::clone(&self.pool);
+        let turn = pool.turn().await;
         let task = tokio::task::spawn_blocking(move || {
-            // A panic elsewhere rolled its transaction back: the connection is still good.
-            let mut backend = backend.lock().unwrap_or_else(PoisonError::into_inner);
-            work(backend.as_mut())
+            let worked = pool.with(work);
+            drop(turn);
+            worked
         });
-        task.await.unwrap_or_else(|_| {
-            Err(Error::new(
-                "run a step on the database",
-                Problem::Interrupted,
-            ))
-        })
+        task.await.unwrap_or_else(|_| Err(Error::interrupted()))
     }
 }
 

@@ -1,0 +1,242 @@
+//! The address of a `PostgreSQL` database, as a URL says it.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::secret::Secret;
+
+/// Where a database is and how it is reached. User and password are never shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// A name, an IP address, or the folder of a socket.
+    pub host: String,
+    /// 5432 where none is named.
+    pub port: u16,
+    /// `None` for the name of the process's user.
+    pub user: Option<Secret>,
+    /// `None` where none is needed.
+    pub password: Option<Secret>,
+    /// `None` for the one that is called as the user is.
+    pub name: Option<String>,
+    /// How the connection is to be secured; `None` where nothing says so.
+    pub tls: Option<Tls>,
+    /// Certificates in PEM to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How a connection is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all.
+    Disable,
+    /// It is encrypted, but whoever answers is believed.
+    Require,
+    /// It is encrypted, and the certificate must be valid and the host's own.
+    VerifyFull,
+}
+
+impl Tls {
+    /// From its name in a URL or a file; what `prefer` would do silently is never done.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "disable" => Some(Self::Disable),
+            "require" => Some(Self::Require),
+            "verify-full" => Some(Self::VerifyFull),
+            _ => None,
+        }
+    }
+}
+
+/// Whether `url` is of the kind that is meant here, well-formed or not.
+pub fn is_postgres(url: &str) -> bool {
+    after_scheme(url).is_some()
+}
+
+/// Options of a URL that are not known here, by name.
+pub type Unknown = Vec<String>;
+
+impl Address {
+    /// Reads `postgres://user:password@host:port/name?sslmode=…`; what it does not understand of the options comes beside.
+    ///
+    /// # Errors
+    /// What is wrong and what to do, without any part of the URL.
+    pub fn parse(url: &str) -> Result<(Self, Unknown), String> {
+        let rest = after_scheme(url).ok_or("must begin with postgres:// or postgresql://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at(end);
+        let (login, place) = match authority.split_once('@') {
+            Some((login, place)) => (Some(login), place),
+            None => (None, authority),
+        };
+        if place.contains('@') || tail.contains(['@', '#']) {
+            return Err(UNESCAPED.to_owned());
+        }
+        let (path, options) = tail.split_once('?').unwrap_or((tail, ""));
+        let (host, port) = host_and_port(place)?;
+        let (user, password) = match login.map(|l| l.split_once(':').unwrap_or((l, ""))) {
+            Some((user, password)) => (secret(user)?, secret(password)?),
+            None => (None, None),
+        };
+        let mut address = Self {
+            host,
+            port,
+            user,
+            password,
+            name: Some(decoded(path.trim_start_matches('/'))?).filter(|name| !name.is_empty()),
+            tls: None,
+            ca_file: None,
+        };
+        let unknown = address.read_options(options)?;
+        address.check()?;
+        Ok((address, unknown))
+    }
+
+    /// How the connection is secured, all considered: on this machine nobody stands between.
+    pub fn security(&self) -> Tls {
+        match self.tls {
+            _ if self.is_socket() => Tls::Disable,
+            Some(tls) => tls,
+            None if self.is_local() => Tls::Disable,
+            None => Tls::VerifyFull,
+        }
+    }
+
+    /// What is to be said loudly at each start.
+    pub fn warning(&self) -> Option<String> {
+        match self.security() {
+            Tls::VerifyFull => None,
+            _ if self.is_local() => None,
+            Tls::Require => Some(format!(
+                "THE DATABASE IS NOT VERIFIED: the connection to {self} is encrypted, but its certificate is not checked; whoever stands between can read and change everything"
+            )),
+            Tls::Disable => Some(format!(
+                "THE DATABASE IS NOT ENCRYPTED: everything that goes to {self}, the password too, can be read on the way"
+            )),
+        }
+    }
+
+    /// Whether the host is the folder of a socket.
+    pub fn is_socket(&self) -> bool {
+        self.host.starts_with('/')
+    }
+
+    fn is_local(&self) -> bool {
+        let ip: Option<IpAddr> = self.host.parse().ok();
+        self.is_socket() || self.host == "localhost" || ip.is_some_and(|ip| ip.is_loopback())
+    }
+
+    fn read_options(&mut self, options: &str) -> Result<Unknown, String> {
+        let mut unknown = Vec::new();
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            let (key, value) = option.split_once('=').unwrap_or((option, ""));
+            let value = decoded(value)?;
+            match key {
+                "host" => self.host = value,
+                "port" => self.port = port(&value)?,
+                "user" => self.user = Some(Secret::verbatim(value)),
+                "password" => self.password = Some(Secret::verbatim(value)),
+                "dbname" => self.name = Some(value),
+                "sslmode" => self.tls = Some(sslmode(&value)?),
+                "sslrootcert" => self.ca_file = Some(PathBuf::from(value)),
+                _ => unknown.push(decoded(key)?),
+            }
+        }
+        Ok(unknown)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.host.is_empty() {
+            return Err("names no host; add one, or ?host=/run/postgresql for a socket".to_owned());
+        }
+        if self.host.contains(',') {
+            return Err("names several hosts; name one".to_owned());
+        }
+        let shown = [Some(&self.host), self.name.as_ref()];
+        match shown
+            .into_iter()
+            .flatten()
+            .any(|s| s.contains(char::is_control))
+        {
+            true => Err("contains a control character; remove it".to_owned()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "the PostgreSQL database {name} at ")?,
+            None => f.write_str("PostgreSQL at ")?,
+        }
+        match self.is_socket() {
+            true => f.write_str(&self.host),
+            false if self.host.contains(':') => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+const UNESCAPED: &str = "is not understood; in user and password, write @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A";
+
+fn after_scheme(url: &str) -> Option<&str> {
+    let schemes = ["postgres://", "postgresql://"];
+    schemes.iter().find_map(|scheme| url.strip_prefix(scheme))
+}
+
+fn host_and_port(place: &str) -> Result<(String, u16), String> {
+    let (host, number) = match place.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').ok_or(UNESCAPED)?,
+        None => place.split_at(place.find(':').unwrap_or(place.len())),
+    };
+    let port = match number.strip_prefix(':') {
+        Some(number) => port(number)?,
+        None if number.is_empty() => 5432,
+        None => return Err(UNESCAPED.to_owned()),
+    };
+    Ok((decoded(host)?, port))
+}
+
+fn port(number: &str) -> Result<u16, String> {
+    let wrong = || format!("has a port that is none; {UNESCAPED}");
+    number.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)
+}
+
+fn sslmode(name: &str) -> Result<Tls, String> {
+    match name {
+        // Weaker than it seems: what these would do is done with verification, or not at all.
+        "prefer" | "allow" | "verify-ca" => Ok(Tls::VerifyFull),
+        name => Tls::from_name(name).ok_or_else(|| {
+            "has an sslmode that is none; use disable, require or verify-full".to_owned()
+        }),
+    }
+}
+
+fn secret(text: &str) -> Result<Option<Secret>, String> {
+    let text = decoded(text)?;
+    Ok((!text.is_empty()).then(|| Secret::verbatim(text)))
+}
+
+/// `text` with every `%41` read as what it stands for.
+fn decoded(text: &str) -> Result<String, String> {
+    let wrong = || "has a % that begins no %41; write % itself as %25".to_owned();
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || rest.next().and_then(|b| char::from(b).to_digit(16));
+        let (high, low) = (digit(), digit());
+        let byte = high
+            .zip(low)
+            .and_then(|(h, l)| u8::try_from(h * 16 + l).ok());
+        bytes.push(byte.ok_or_else(wrong)?);
+    }
+    String::from_utf8(bytes).map_err(|_| wrong())
+}

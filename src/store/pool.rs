@@ -1,0 +1,83 @@
+//! Connections that are lent for one call each.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::store::{Backend, Error};
+
+/// Makes one more connection.
+type Make = Box<dyn Fn() -> Result<Box<dyn Backend>, Error> + Send + Sync>;
+
+/// So many connections at most, made when they are needed.
+pub(super) struct Pool {
+    idle: Mutex<Vec<Box<dyn Backend>>>,
+    permits: Arc<Semaphore>,
+    make: Option<Make>,
+}
+
+impl Pool {
+    /// Of this one connection.
+    pub(super) fn of_one(backend: Box<dyn Backend>) -> Self {
+        Self {
+            idle: Mutex::new(vec![backend]),
+            permits: Arc::new(Semaphore::new(1)),
+            make: None,
+        }
+    }
+
+    /// Of `most` connections.
+    #[cfg(feature = "postgres")]
+    pub(super) fn of(most: usize, make: Make) -> Self {
+        Self {
+            idle: Mutex::default(),
+            permits: Arc::new(Semaphore::new(most)),
+            make: Some(make),
+        }
+    }
+
+    /// The right to one connection, waiting for its turn.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).acquire_owned().await.ok()
+    }
+
+    /// Runs `work` on a connection, which is one of the idle ones again afterwards, however it ends. Blocks.
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&mut dyn Backend) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut lent = Lent {
+            pool: self,
+            backend: Some(self.take()?),
+        };
+        match lent.backend.as_mut() {
+            Some(backend) => work(backend.as_mut()),
+            None => Err(Error::interrupted()),
+        }
+    }
+
+    fn take(&self) -> Result<Box<dyn Backend>, Error> {
+        let idle = self.idle().pop();
+        match (idle, &self.make) {
+            (Some(backend), _) => Ok(backend),
+            (None, Some(make)) => make(),
+            (None, None) => Err(Error::interrupted()),
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Box<dyn Backend>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Given back on every way out: a panic rolled its transaction back, and the connection is still good.
+struct Lent<'p> {
+    pool: &'p Pool,
+    backend: Option<Box<dyn Backend>>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.pool.idle().extend(self.backend.take());
+    }
+}

@@ -1,0 +1,228 @@
+//! A transaction on a connection, as the SQL of the store sees it.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use futures_util::future::join_all;
+use tokio::runtime::Runtime;
+use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::{Client, Statement};
+
+use crate::store::sql::{Row, Session, Value};
+use crate::store::{Error, Problem};
+
+use super::error::in_use;
+
+/// Longer than the server lets any statement run.
+const ANSWER: Duration = Duration::from_secs(150);
+/// Rows that are on their way at once.
+const AT_ONCE: usize = 1000;
+
+/// An open connection and the statements that were made ready on it.
+pub(super) struct Open {
+    client: Client,
+    statements: HashMap<&'static str, Statement>,
+    used: Instant,
+}
+
+impl Open {
+    pub(super) fn new(client: Client) -> Self {
+        Self {
+            client,
+            statements: HashMap::new(),
+            used: Instant::now(),
+        }
+    }
+
+    /// How long it was not used.
+    pub(super) fn unused(&self) -> Duration {
+        self.used.elapsed()
+    }
+
+    /// Runs statements without parameters.
+    pub(super) fn batch(&mut self, runtime: &Runtime, sql: &str) -> Result<(), Error> {
+        answer(runtime, self.client.batch_execute(sql))?;
+        self.used = Instant::now();
+        Ok(())
+    }
+
+    /// The transaction that has begun on it.
+    pub(super) const fn on<'c>(&'c mut self, runtime: &'c Runtime) -> On<'c> {
+        On {
+            runtime,
+            open: self,
+        }
+    }
+}
+
+/// A connection within a transaction.
+pub(super) struct On<'c> {
+    runtime: &'c Runtime,
+    open: &'c mut Open,
+}
+
+impl On<'_> {
+    /// The statement, made ready on this connection.
+    fn ready(&mut self, sql: &'static str, rows: &[&[Value<'_>]]) -> Result<Statement, Error> {
+        if let Some(statement) = self.open.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let first = rows.first().copied().unwrap_or_default();
+        let types: Vec<Type> = first.iter().map(type_of).collect();
+        let text = numbered(sql);
+        let preparing = self.open.client.prepare_typed(&text, &types);
+        let statement = answer(self.runtime, preparing)?;
+        self.open.statements.insert(sql, statement.clone());
+        Ok(statement)
+    }
+}
+
+impl Session for On<'_> {
+    fn execute_many(
+        &mut self,
+        sql: &'static str,
+        rows: &[&[Value<'_>]],
+    ) -> Result<Vec<u64>, Error> {
+        let statement = self.ready(sql, rows)?;
+        let client = &self.open.client;
+        let mut changed = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(AT_ONCE) {
+            let runs = rows
+                .iter()
+                .map(|values| client.execute_raw(&statement, values.iter()));
+            let all = async { join_all(runs).await.into_iter().collect() };
+            let each: Vec<u64> = answer(self.runtime, all)?;
+            changed.extend(each);
+        }
+        Ok(changed)
+    }
+
+    fn query_many(
+        &mut self,
+        sql: &'static str,
+        rows: &[&[Value<'_>]],
+        read: &mut dyn FnMut(usize, &dyn Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let statement = self.ready(sql, rows)?;
+        let client = &self.open.client;
+        for (chunk, rows) in rows.chunks(AT_ONCE).enumerate() {
+            let parameters: Vec<Vec<&(dyn ToSql + Sync)>> = rows
+                .iter()
+                .map(|values| values.iter().map(|v| v as _).collect())
+                .collect();
+            let runs = parameters
+                .iter()
+                .map(|values| client.query(&statement, values));
+            let all = async { join_all(runs).await.into_iter().collect() };
+            let found: Vec<Vec<tokio_postgres::Row>> = answer(self.runtime, all)?;
+            for (place, found) in found.iter().enumerate() {
+                for row in found {
+                    read(chunk * AT_ONCE + place, &Found(row))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits for an answer, though not for ever.
+fn answer<T>(
+    runtime: &Runtime,
+    asking: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, Error> {
+    let within = async { tokio::time::timeout(ANSWER, asking).await };
+    match runtime.block_on(within) {
+        Ok(answered) => answered.map_err(|error| in_use(&error)),
+        Err(_) => Err(Error::new("use the database", Problem::Lost)),
+    }
+}
+
+/// `?1` as this engine writes it. No statement has a question mark of its own.
+fn numbered(sql: &str) -> String {
+    sql.replace('?', "$")
+}
+
+const fn type_of(value: &Value<'_>) -> Type {
+    match value {
+        // The server finds out.
+        Value::Null => Type::UNKNOWN,
+        Value::Int(_) => Type::INT8,
+        Value::Text(_) => Type::TEXT,
+        Value::Blob(_) => Type::BYTEA,
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Int(number) => number.to_sql(kind, out),
+            // A character that PostgreSQL cannot keep.
+            Self::Text(text) if text.contains('\0') => {
+                text.replace('\0', "\u{fffd}").to_sql(kind, out)
+            }
+            Self::Text(text) => text.to_sql(kind, out),
+            Self::Blob(bytes) => bytes.to_sql(kind, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        let fits = match self {
+            Self::Null => true,
+            Self::Int(_) => *kind == Type::INT8,
+            Self::Text(_) => *kind == Type::TEXT,
+            Self::Blob(_) => *kind == Type::BYTEA,
+        };
+        match fits {
+            true => self.to_sql(kind, out),
+            false => Err(format!("a parameter is no {kind}").into()),
+        }
+    }
+}
+
+struct Found<'r>(&'r tokio_postgres::Row);
+
+impl Row for Found<'_> {
+    fn value(&self, column: usize) -> Result<Value<'_>, Error> {
+        let kind = self.0.columns().get(column).map(|c| c.type_().clone());
+        let value = match kind {
+            Some(Type::INT8) => self
+                .0
+                .try_get::<_, Option<i64>>(column)
+                .map(|v| v.map(Value::Int)),
+            Some(Type::TEXT) => self
+                .0
+                .try_get::<_, Option<&str>>(column)
+                .map(|v| v.map(Value::Text)),
+            Some(Type::BYTEA) => self
+                .0
+                .try_get::<_, Option<&[u8]>>(column)
+                .map(|v| v.map(Value::Blob)),
+            _ => return Err(unreadable(column)),
+        };
+        match value {
+            Ok(value) => Ok(value.unwrap_or(Value::Null)),
+            Err(_) => Err(unreadable(column)),
+        }
+    }
+}
+
+fn unreadable(column: usize) -> Error {
+    let problem = Problem::Unreadable(format!("column {column} is of another type"));
+    Error::new("read a row", problem)
+}
