@@ -5,7 +5,6 @@ mod demo;
 mod progress;
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -72,8 +71,9 @@ fn show_config(what: ConfigCommand, config: &Config, sources: &Sources) -> Ended
             };
             let names: Vec<&str> = config.servers.iter().map(|s| s.name.0.as_str()).collect();
             print(&format!(
-                "{warnings}{off}the configuration is valid; servers: {}\n",
-                names.join(", ")
+                "{warnings}{off}the configuration is valid; servers: {}; data: {}\n",
+                names.join(", "),
+                config.store
             ))
         }
     }
@@ -81,12 +81,12 @@ fn show_config(what: ConfigCommand, config: &Config, sources: &Sources) -> Ended
 
 /// An app that tells nobody anything, and makes no database where there is none.
 fn reading(mut config: Config) -> Result<Arc<App>, (u8, String)> {
-    if !config.store.path.exists() {
+    if config.store.database.is_none() && !config.store.path.exists() {
         tracing::warn!(
             "there is no database {}; the first `hushwatch check` or `hushwatch run` makes it",
             config.store.path.display()
         );
-        config.store.path = PathBuf::from(":memory:");
+        config.store = config.store.in_memory();
     }
     app(config, std::io::sink())
 }
@@ -94,9 +94,7 @@ fn reading(mut config: Config) -> Result<Arc<App>, (u8, String)> {
 fn app(config: Config, printer: impl Write + Send + 'static) -> Result<Arc<App>, (u8, String)> {
     let outlet = Outlet::new(&config.slack, printer)
         .map_err(|e| (USAGE, SetupError::from(e).to_string()))?;
-    App::new(config, outlet)
-        .map(Arc::new)
-        .map_err(|error| (INCOMPLETE, error.to_string()))
+    App::new(config, outlet).map(Arc::new).map_err(not_set_up)
 }
 
 /// An app for cycles: that its database cannot be opened is told.
@@ -106,12 +104,28 @@ async fn working(
 ) -> Result<Arc<App>, (u8, String)> {
     let outlet = Outlet::new(&config.slack, printer)
         .map_err(|e| (USAGE, SetupError::from(e).to_string()))?;
+    tracing::info!("the data is in {}", config.store);
     let app = App::new(config, outlet.clone());
-    if let Err(SetupError::Store(error)) = &app {
+    if let Err(SetupError::Store(error)) = &app
+        && !error.is_refused()
+    {
         cry(&outlet, error).await;
     }
-    app.map(Arc::new)
-        .map_err(|error| (INCOMPLETE, error.to_string()))
+    let app = app.map(Arc::new).map_err(not_set_up)?;
+    // What passes is told by the cycle; what another configuration would help is said before anything is sent.
+    match app.reach().await {
+        Err(error) if error.is_of_configuration() => Err((USAGE, error.to_string())),
+        _ => Ok(app),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn not_set_up(error: SetupError) -> (u8, String) {
+    let code = match &error {
+        SetupError::Store(error) if error.is_refused() => USAGE,
+        _ => INCOMPLETE,
+    };
+    (code, error.to_string())
 }
 
 fn warn(config: &Config) {
@@ -240,17 +254,22 @@ fn digest_text(message: &Message, json: bool, until: Timestamp) -> String {
 
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn failed(error: CycleError) -> (u8, String) {
-    let code = if matches!(error, CycleError::Usage(_)) {
-        USAGE
-    } else {
-        INCOMPLETE
+    let code = match &error {
+        CycleError::Usage(_) => USAGE,
+        CycleError::Store(error) if error.is_refused() => USAGE,
+        _ => INCOMPLETE,
     };
     (code, error.to_string())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn store_failed(error: crate::store::Error) -> (u8, String) {
-    (INCOMPLETE, error.to_string())
+    let code = if error.is_refused() {
+        USAGE
+    } else {
+        INCOMPLETE
+    };
+    (code, error.to_string())
 }
 
 /// Writes to standard output; a reader that went away is no fault of ours.

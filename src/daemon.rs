@@ -107,7 +107,11 @@ impl App {
             return Ok(true);
         }
         let last = self.last_cycle_at().await?;
-        let due = last.and_then(|last| self.config().schedule.next(last));
+        let Some(last) = last else {
+            // The first one failed before anything was stored.
+            return Ok(true);
+        };
+        let due = self.config().schedule.next(last);
         let overdue = due.is_some_and(|due| due + 2 * MINUTE < clock::now());
         if overdue {
             tracing::warn!("the bell did not ring: a cycle was due");

@@ -109,7 +109,7 @@ impl Address {
     pub fn warning(&self) -> Option<String> {
         match self.security() {
             Tls::VerifyFull => None,
-            _ if self.is_local() => None,
+            Tls::Disable if self.is_local() => None,
             Tls::Require => Some(format!(
                 "THE DATABASE IS NOT VERIFIED: the connection to {self} is encrypted, but its certificate is not checked; whoever stands between can read and change everything"
             )),

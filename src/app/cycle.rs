@@ -67,7 +67,10 @@ impl App {
             ended => ended,
         };
         match &ended {
-            Ok(_) => self.store.keep_reserve(),
+            Ok(_) => {
+                self.store.keep_reserve();
+                self.cried.store(false, Ordering::Relaxed);
+            }
             Err(CycleError::Store(error))
                 if !error.is_passing() && !self.cried.swap(true, Ordering::Relaxed) =>
             {
@@ -124,9 +127,7 @@ impl App {
                 return Ok(Some(lock));
             }
             if Instant::now() >= deadline {
-                return Err(CycleError::Locked(
-                    self.config.store.path.display().to_string(),
-                ));
+                return Err(CycleError::Locked(self.config.store.to_string()));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -152,7 +153,7 @@ impl App {
         };
         if let Some(last) = last.filter(|last| now < *last) {
             return Err(CycleError::Usage(format!(
-                "--now {now} is earlier than the last cycle of this database ({last}); name a later instant, or another `store.path`"
+                "--now {now} is earlier than the last cycle of this database ({last}); name a later instant, or another database"
             )));
         }
         if now > machine && !config::is_loopback(&self.config.postmark.base_url) {

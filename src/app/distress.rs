@@ -17,7 +17,12 @@ pub async fn cry(outlet: &Outlet, error: &store::Error) {
         "Nothing is recorded and no incident is told until this is repaired; what was recorded before is told then".to_owned(),
     ];
     let headline = "hushwatch cannot use its database, and is blind and mute";
-    let message = Message::new(Tone::Wake, headline, lines, "told once by each process");
+    let message = Message::new(
+        Tone::Wake,
+        headline,
+        lines,
+        "told once, until it works again",
+    );
     let row = OutboxRow {
         seq: 0,
         key: format!("{:032x}", fastrand::u128(..)),

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, StoreSettings};
 use crate::decide::Policy;
 use crate::message::alert::Style;
 use crate::postmark::{self, Listed, Postmark};
@@ -70,7 +70,7 @@ impl App {
     /// # Errors
     /// Where the database cannot be opened or a client cannot be made.
     pub fn new(config: Config, outlet: Outlet) -> Result<Self, SetupError> {
-        let store = Store::open_sqlite(&config.store.path)?;
+        let store = open(&config.store)?;
         let postmark = Postmark::new(&postmark::Settings {
             base_url: config.postmark.base_url.clone(),
             timeout: config.postmark.timeout,
@@ -87,6 +87,17 @@ impl App {
         })
     }
 
+    /// Whether the database can be used, before anything else is done. One in a file was opened already.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn reach(&self) -> Result<(), store::Error> {
+        match self.config.store.database {
+            Some(_) => self.store.call(|s| s.clock()).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     /// What it was set up with.
     pub const fn config(&self) -> &Config {
         &self.config
@@ -101,5 +112,13 @@ impl App {
 
     pub(crate) fn policy(&self) -> Policy {
         Policy::new(self.config.mode == Mode::Digest, &self.config.rules)
+    }
+}
+
+fn open(settings: &StoreSettings) -> Result<Store, store::Error> {
+    match &settings.database {
+        #[cfg(feature = "postgres")]
+        Some(address) => Store::postgres(address),
+        _ => Store::open_sqlite(&settings.path),
     }
 }

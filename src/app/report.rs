@@ -192,6 +192,7 @@ impl App {
             Some(at) => format!("Last cycle {} {}\n", when(at, zone), zone.name()),
             None => "No cycle yet\n".to_owned(),
         });
+        text.push_str(&format!("Data in {}\n", self.config.store));
         for (server, streams) in watched {
             let name = server.name.clone();
             let (state, incidents) = self

@@ -36,6 +36,8 @@ pub(super) const KEYS: &[&str] = &[
     "store.path",
     "store.keep",
     "store.lease",
+    "store.tls",
+    "store.ca_file",
     "heartbeat.url",
 ];
 

@@ -76,10 +76,10 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<Problem>> {
     }
 }
 
-struct Reader {
+pub(super) struct Reader {
     layers: Layers,
-    problems: Vec<Problem>,
-    warnings: Vec<String>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Reader {
@@ -105,7 +105,7 @@ impl Reader {
     }
 
     /// The value of `key`; where it is wrong, that is noted and `instead` goes on.
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         key: &str,
         instead: T,
@@ -150,7 +150,6 @@ impl Reader {
             ..Rules::default()
         };
         let slack = self.slack(sources);
-        self.notes(sources);
         Config {
             mode: self.read("mode", Mode::Alert, |v| match values::text(v)?.as_str() {
                 "alert" => Ok(Mode::Alert),
@@ -196,6 +195,7 @@ impl Reader {
                     }
                     path => Ok(PathBuf::from(path)),
                 }),
+                database: self.database(sources),
                 keep: self.duration("store.keep", 8 * DAY),
                 lease: self.wait("store.lease", Duration::from_millis(200), HOUR),
             },
@@ -295,21 +295,6 @@ impl Reader {
             pace: self.wait("slack.pace", Duration::ZERO, MINUTE),
             timeout: self.wait("slack.timeout", A_MOMENT, LONGEST_WAIT),
             sink,
-        }
-    }
-
-    fn notes(&mut self, sources: &Sources) {
-        if sources.var("HUSHWATCH_DATABASE_URL").is_some() {
-            self.problems.push(Problem(
-                "HUSHWATCH_DATABASE_URL: this build keeps its data in SQLite only; unset it and set `store.path`"
-                    .to_owned(),
-            ));
-        }
-        if sources.var("DATABASE_URL").is_some() {
-            let path = self.read("store.path", String::new(), values::text);
-            self.warnings.push(format!(
-                "DATABASE_URL is set, but this build keeps its data in SQLite: it is not used, the file is {path}"
-            ));
         }
     }
 

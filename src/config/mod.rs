@@ -1,5 +1,6 @@
 //! `monitor.toml` and the environment, checked: a [`Config`] makes sense, and everything wrong is told at once.
 
+mod database;
 mod keys;
 mod layers;
 mod load;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use chrono::NaiveTime;
 
+use crate::database::Address;
 use crate::model::{Rules, ServerName, StreamId};
 use crate::retry;
 use crate::secret::Secret;
@@ -111,10 +113,34 @@ pub struct SlackSettings {
 pub struct StoreSettings {
     /// The `SQLite` file.
     pub path: PathBuf,
+    /// The `PostgreSQL` database that is used instead.
+    pub database: Option<Address>,
     /// How long rows of single messages are kept.
     pub keep: Duration,
     /// After so long without a sign of life, other processes on the same database take over what one works on.
     pub lease: Duration,
+}
+
+impl StoreSettings {
+    /// The same, in a database that ends with this process.
+    #[must_use]
+    pub fn in_memory(&self) -> Self {
+        Self {
+            path: PathBuf::from(":memory:"),
+            database: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl fmt::Display for StoreSettings {
+    /// Where the data is, without user and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.database {
+            Some(address) => write!(f, "schema hushwatch of {address}"),
+            None => write!(f, "the SQLite file {}", self.path.display()),
+        }
+    }
 }
 
 /// Everything that can be set, valid.

@@ -27,6 +27,7 @@ pub fn show(config: &Config, sources: &Sources) -> String {
         let from = layers.origin.get(*key).map_or("built-in", String::as_str);
         let _ = writeln!(text, "{key} = {shown}    ({from})");
     }
+    let _ = writeln!(text, "data: {}", config.store);
     for server in &config.servers {
         let token = match &server.token {
             TokenSource::Env { name, value } => format!("{} from {name}", set(value.is_some())),

@@ -3,6 +3,7 @@
 mod clock;
 #[cfg(feature = "postgres")]
 #[path = "../../tests/cluster/mod.rs"]
+#[expect(dead_code, reason = "the end-to-end tests use all of it")]
 mod cluster;
 mod file;
 mod followed;

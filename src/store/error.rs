@@ -103,6 +103,11 @@ impl Error {
         matches!(self.problem, Problem::Lost)
     }
 
+    /// Whether the server was reached and refuses for a reason that will not pass.
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.problem, Problem::Refused(_))
+    }
+
     /// Whether nothing but another configuration helps, here or on the server.
     pub const fn is_of_configuration(&self) -> bool {
         matches!(self.problem, Problem::Refused(_) | Problem::Newer { .. })

@@ -34,6 +34,7 @@ pub struct Store {
     pool: Arc<Pool>,
     /// Where the file is whose disk may become full; `None` for a store that is elsewhere.
     file: Option<PathBuf>,
+    shared: bool,
 }
 
 impl Store {
@@ -67,6 +68,7 @@ impl Store {
         Ok(Self {
             pool: Arc::new(Pool::of(CONNECTIONS, Box::new(make))),
             file: None,
+            shared: true,
         })
     }
 
@@ -75,12 +77,13 @@ impl Store {
         Self {
             pool: Arc::new(Pool::of_one(Box::new(backend))),
             file: None,
+            shared: false,
         }
     }
 
     /// Whether other processes may work on this store at the same time, each on servers of its own.
-    pub fn is_shared(&self) -> bool {
-        false
+    pub const fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Keeps room on the disk for when it is full, as far as there is room.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::{Client, NoTls};
 
 /// The role that tests work as; it owns the databases, and has no other right.
-pub(crate) const ROLE: &str = "watcher";
+pub(crate) const ROLE: &str = "canary_watcher";
 /// Its password, which is asked for over TCP only.
 pub(crate) const PASSWORD: &str = "canary-of-the-cluster";
 
@@ -43,13 +43,25 @@ pub(crate) fn cluster() -> Option<&'static Cluster> {
 impl Cluster {
     /// The address of a new and empty database, over the socket.
     pub(crate) fn database(&self) -> String {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{}_{number}", std::process::id());
+        let name = new_name();
         self.sql(
             "postgres",
             &format!("CREATE DATABASE {name} OWNER {ROLE} TEMPLATE template0"),
         );
+        self.url(ROLE, &name)
+    }
+
+    /// The address of a copy of a database; whoever is connected to it is sent away.
+    pub(crate) fn copy(&self, from: &str) -> String {
+        let name = new_name();
+        self.sql(
+            "postgres",
+            &format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{from}'"
+            ),
+        );
+        let sql = format!("CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {from}");
+        self.sql("postgres", &sql);
         self.url(ROLE, &name)
     }
 
@@ -71,11 +83,13 @@ impl Cluster {
         });
     }
 
-    /// The first column of the first row that a query on a database finds, as text.
-    pub(crate) fn ask(&self, name: &str, query: &str) -> String {
+    /// The first column, a text, of what a query on a database finds, names being those of our schema.
+    pub(crate) fn texts(&self, name: &str, query: &str) -> Vec<String> {
         self.with(name, async |client| {
-            let found = client.query_one(query, &[]).await.expect(query);
-            found.get::<_, Option<String>>(0).unwrap_or_default()
+            let set = client.batch_execute("SET search_path = hushwatch");
+            set.await.expect("set");
+            let found = client.query(query, &[]).await.expect(query);
+            found.iter().map(|row| row.get(0)).collect()
         })
     }
 
@@ -163,6 +177,12 @@ impl Cluster {
             ),
         );
     }
+}
+
+fn new_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("test_{}_{number}", std::process::id())
 }
 
 fn runtime() -> tokio::runtime::Runtime {

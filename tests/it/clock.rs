@@ -190,12 +190,7 @@ fn a_lost_database_repeats_nothing_that_is_plainly_old_and_says_that_it_began_an
     world.shop.push(operator);
     world.hours("2026-03-03T04:00:00Z", "2026-03-03T10:00:00Z");
     assert_eq!(world.alerts().len(), 3, "both opened, and the rate is over");
-    for entry in std::fs::read_dir(world.folder.path()).expect("read") {
-        let path = entry.expect("an entry").path();
-        if path.display().to_string().contains("hushwatch.db") {
-            std::fs::remove_file(path).expect("removed");
-        }
-    }
+    crate::store::lose(&mut world);
     world.hours("2026-03-03T11:00:00Z", "2026-03-04T09:00:00Z");
     let told: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
     assert_eq!(told.len(), 1, "{told:#?}");

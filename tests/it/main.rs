@@ -6,6 +6,9 @@ mod blindness;
 mod bounds;
 mod cli;
 mod clock;
+#[cfg(feature = "postgres")]
+#[path = "../cluster/mod.rs"]
+mod cluster;
 mod coverage;
 mod daemon;
 mod delivery;
@@ -15,9 +18,12 @@ mod faults;
 mod hostile;
 mod kill;
 mod policy;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rates;
 mod secrets;
 mod servers;
 mod silence;
+mod store;
 mod tidy;
 mod world;

@@ -34,6 +34,7 @@ fn packages() -> Vec<Value> {
         "--format-version=1",
         "--locked",
         "--offline",
+        "--all-features",
         "--filter-platform",
         host,
     ]);

@@ -28,7 +28,7 @@ const VERBS: [&[&str]; 11] = [
 ];
 
 /// A world with something to tell, whose log tells everything.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World::new(Process::New, "");
     world.env("RUST_LOG", "trace");
     let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-03T12:00:00Z"));
@@ -44,7 +44,7 @@ fn world() -> World {
 }
 
 /// Runs every verb and returns all that was said and written.
-fn everything(world: &World) -> String {
+pub(crate) fn everything(world: &World) -> String {
     world.postmark.set_now(at("2026-03-03T11:00:00Z"));
     let mut all = String::new();
     for verb in VERBS {
@@ -66,7 +66,7 @@ fn everything(world: &World) -> String {
     all
 }
 
-fn assert_hidden(all: &str, secrets: &[String], case: &str) {
+pub(crate) fn assert_hidden(all: &str, secrets: &[String], case: &str) {
     for secret in secrets {
         assert!(secret.len() >= 8, "{secret} is no secret");
         if let Some(place) = all.find(secret.as_str()) {
@@ -224,6 +224,6 @@ fn tokens_of_a_file_and_of_a_credential_are_read_anew_and_never_said() {
         assert!(all.contains("\"complete\":true"), "{all}");
         assert_hidden(&all, &secrets, "a file");
         world.slack.take();
-        std::fs::remove_file(world.folder.path().join("hushwatch.db")).expect("removed");
+        crate::store::lose(&mut world);
     }
 }

@@ -11,6 +11,10 @@ use hushwatch::sim::postmark::{Postmark, ServerHandle};
 use hushwatch::sim::slack::{CHANNEL, Received, Slack};
 use serde_json::Value;
 
+use crate::store;
+
+const DATABASE: &str = "HUSHWATCH_DATABASE_URL";
+
 /// Where cycles run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Process {
@@ -99,7 +103,9 @@ impl World {
                 folder.path().join("hushwatch.db").display().to_string(),
             ),
         ];
-        let env = env.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let database = store::new_database().map(|url| (DATABASE, url));
+        let env = env.into_iter().chain(database);
+        let env = env.map(|(k, v)| (k.to_owned(), v)).collect();
         Self {
             postmark,
             slack,
@@ -123,6 +129,9 @@ impl World {
         let mut env = self.env.clone();
         let store = folder.path().join("hushwatch.db").display().to_string();
         env.insert("HUSHWATCH_STORE__PATH".to_owned(), store);
+        if let Some(url) = self.database() {
+            env.insert(DATABASE.to_owned(), store::copy_of(url));
+        }
         env.insert("HUSHWATCH_SLACK__BASE_URL".to_owned(), slack.base_url());
         Self {
             postmark: self.postmark.clone(),
@@ -133,6 +142,12 @@ impl World {
             process: self.process,
             app: None,
         }
+    }
+
+    /// The address of its database; `None` where it is a file.
+    pub(crate) fn database(&self) -> Option<&str> {
+        let url = self.env.get(DATABASE).map(String::as_str);
+        url.filter(|url| !url.is_empty())
     }
 
     /// Sets a variable, or unsets it with an empty value.

@@ -1,7 +1,6 @@
 //! The past that Postmark still retains.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::backtest::{BacktestError, Past, Proof, Range, check_range, polls, reported_from};
@@ -26,7 +25,7 @@ impl Past {
         now: Timestamp,
     ) -> Result<Self, BacktestError> {
         let mut config = config.clone();
-        config.store.path = PathBuf::from(":memory:");
+        config.store = config.store.in_memory();
         config.store.keep = DAY * days;
         config.postmark.backfill_time = NO_LIMIT;
         let outlet = Outlet::new(&config.slack, std::io::sink()).map_err(SetupError::from)?;

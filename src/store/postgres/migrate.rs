@@ -9,7 +9,13 @@ use super::LOCKS;
 use super::error::while_connecting;
 
 /// In order, beside those of the file. What a file learned one after the other before this engine came, it has at once.
-const MIGRATIONS: [&str; VERSIONS] = ["", "", "", include_str!("migrations/0004_main.sql")];
+const MIGRATIONS: [&str; VERSIONS] = [
+    "",
+    "",
+    "",
+    include_str!("migrations/0004_main.sql"),
+    include_str!("migrations/0005_leases.sql"),
+];
 
 /// Brings the schema up to date, in one transaction; leaves a newer one alone.
 pub(super) async fn migrate(client: &mut Client) -> Result<(), Problem> {

@@ -111,14 +111,15 @@ impl Engine for Postgres {
     ) -> Result<T, Error> {
         // What follows a lock must see what its last holder stored.
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-        let lock = match scope {
-            Scope::All => format!("pg_advisory_xact_lock({LOCKS}, 0)"),
+        let begin = match scope {
+            Scope::All => format!("{begin}; SELECT pg_advisory_xact_lock({LOCKS}, 0)"),
+            Scope::Leases => begin.to_owned(),
             Scope::Server(server) => format!(
-                "pg_advisory_xact_lock_shared({LOCKS}, 0), pg_advisory_xact_lock({LOCKS}, {})",
+                "{begin}; SELECT pg_advisory_xact_lock_shared({LOCKS}, 0), pg_advisory_xact_lock({LOCKS}, {})",
                 key(server)
             ),
         };
-        self.transaction(&format!("{begin}; SELECT {lock}"), work)
+        self.transaction(&begin, work)
     }
 }
 

@@ -49,13 +49,20 @@ pub(super) fn renew(
     leases: &[Lease],
     until: Timestamp,
 ) -> Result<Vec<bool>, Error> {
-    let rows: Vec<_> = leases
+    // In one order everywhere, so that two transactions of the same leases never wait for each other.
+    let mut order: Vec<usize> = (0..leases.len()).collect();
+    order.sort_by_key(|place| &leases[*place].name);
+    let rows: Vec<_> = order
         .iter()
+        .map(|place| &leases[*place])
         .map(|l| values![&l.name, &l.holder, l.fence, until])
         .collect();
     let sql = "UPDATE leases SET until_at = ?4 WHERE name = ?1 AND holder = ?2 AND fence = ?3";
-    let renewed = s.execute_each(sql, &rows)?;
-    Ok(renewed.into_iter().map(|changed| changed == 1).collect())
+    let mut kept = vec![false; leases.len()];
+    for (place, changed) in order.iter().zip(s.execute_each(sql, &rows)?) {
+        kept[*place] = changed == 1;
+    }
+    Ok(kept)
 }
 
 /// Gives up leases, all of which must still be held: whoever takes them next sees what this transaction wrote, and one

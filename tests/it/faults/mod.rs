@@ -208,6 +208,9 @@ enum Other {
 
 #[test]
 fn matrix_every_fault_of_postmark_is_seen_told_and_repaired() {
+    if crate::store::needs_a_file("faults, on copies of a file") {
+        return;
+    }
     let mut runs = Vec::new();
     for case in table::postmark() {
         let parts = match case.strike {
@@ -224,6 +227,9 @@ fn matrix_every_fault_of_postmark_is_seen_told_and_repaired() {
 
 #[test]
 fn matrix_a_first_start_amid_faults_reads_the_past_when_they_end() {
+    if crate::store::needs_a_file("faults, on copies of a file") {
+        return;
+    }
     let mut runs = Vec::new();
     for case in table::postmark() {
         let parts = match case.strike {
@@ -241,6 +247,9 @@ fn matrix_a_first_start_amid_faults_reads_the_past_when_they_end() {
 
 #[test]
 fn matrix_one_bad_answer_of_postmark_is_asked_again_where_it_may_pass() {
+    if crate::store::needs_a_file("faults, on copies of a file") {
+        return;
+    }
     let mut runs = Vec::new();
     for case in table::postmark() {
         if matches!(case.strike, Strike::Fault(_)) {
@@ -255,6 +264,9 @@ fn matrix_one_bad_answer_of_postmark_is_asked_again_where_it_may_pass() {
 
 #[test]
 fn matrix_every_fault_of_slack_keeps_the_message_for_later() {
+    if crate::store::needs_a_file("faults, on copies of a file") {
+        return;
+    }
     let all = table::slack();
     let runs: Vec<_> = all
         .into_iter()
@@ -268,6 +280,9 @@ fn matrix_every_fault_of_slack_keeps_the_message_for_later() {
 
 #[test]
 fn matrix_faults_in_pairs() {
+    if crate::store::needs_a_file("faults, on copies of a file") {
+        return;
+    }
     let seed = std::env::var("HUSHWATCH_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok())
@@ -308,6 +323,9 @@ fn matrix_faults_in_pairs() {
 
 #[test]
 fn matrix_an_answer_of_postmark_cut_at_any_byte_is_no_answer() {
+    if crate::store::needs_a_file("faults, on copies of a file") {
+        return;
+    }
     let mut scene = Scene::new("cut".to_owned(), Process::One);
     let paths = [
         (
@@ -342,6 +360,9 @@ fn matrix_an_answer_of_postmark_cut_at_any_byte_is_no_answer() {
 
 #[test]
 fn matrix_an_answer_of_slack_cut_at_any_byte_keeps_the_message_pending() {
+    if crate::store::needs_a_file("faults, on copies of a file") {
+        return;
+    }
     let mut scene = Scene::new("cut".to_owned(), Process::One);
     let length =
         r#"{"channel":"C0OPERATORS","message":{"text":""},"ok":true,"ts":"1.000001"}"#.len();
@@ -367,6 +388,9 @@ fn matrix_an_answer_of_slack_cut_at_any_byte_keeps_the_message_pending() {
 
 #[test]
 fn matrix_a_heartbeat_that_fails_changes_nothing() {
+    if crate::store::needs_a_file("faults, on copies of a file") {
+        return;
+    }
     let mut scene = Scene::fresh("heartbeat".to_owned(), Process::One);
     let url = scene.world.slack.heartbeat_url();
     scene.world.env("HUSHWATCH_HEARTBEAT__URL", &url);
@@ -387,6 +411,9 @@ fn matrix_a_heartbeat_that_fails_changes_nothing() {
 
 #[test]
 fn matrix_faults_between_processes_of_their_own() {
+    if crate::store::needs_a_file("faults, on copies of a file") {
+        return;
+    }
     let wanted = [
         "cut at 20",
         "401",

@@ -8,6 +8,7 @@ use hushwatch::sim::{self, Plan};
 use rusqlite::Connection;
 
 use crate::kill::strike::{FRAME, Runner, Service, Strike, cycle, seen, strike};
+use crate::store::texts;
 use crate::world::World;
 
 /// By which door messages go.
@@ -173,8 +174,26 @@ fn sabotage_store(world: &World, sql: &str) {
     }
 }
 
-/// Read from a copy: the next process must find the files as the dead one left them.
+/// What a process that died, or ended, left in the database.
 pub(crate) fn left_behind(world: &World) -> Death {
+    let read = |sql: &str| match world.database() {
+        Some(url) => texts(url, sql),
+        None => left_in_file(world, sql),
+    };
+    let pending = read("SELECT text FROM outbox WHERE state <> 'sent'");
+    Death {
+        posted: world.slack.messages().len(),
+        pending: pending.iter().map(|text| first_line(text)).collect(),
+        incidents: read("SELECT id FROM incidents"),
+        commits: commits(&world.folder.path().join("hushwatch.db-wal")),
+        steps: read(
+            "SELECT at || ' ' || incident || ' ' || step || ' ' || told FROM transitions ORDER BY seq",
+        ),
+    }
+}
+
+/// Read from a copy: the next process must find the files as the dead one left them.
+fn left_in_file(world: &World, sql: &str) -> Vec<String> {
     let copy = tempfile::tempdir().expect("a folder");
     for name in ["hushwatch.db", "hushwatch.db-wal"] {
         let from = world.folder.path().join(name);
@@ -183,21 +202,9 @@ pub(crate) fn left_behind(world: &World) -> Death {
         }
     }
     let store = Connection::open(copy.path().join("hushwatch.db")).expect("a database");
-    let read = |sql: &str| -> Vec<String> {
-        let mut select = store.prepare(sql).expect("valid SQL");
-        let rows = select.query_map((), |row| row.get(0)).expect("rows");
-        rows.map(|row| row.expect("text")).collect()
-    };
-    let texts = read("SELECT text FROM outbox WHERE state <> 'sent'");
-    Death {
-        posted: world.slack.messages().len(),
-        pending: texts.iter().map(|text| first_line(text)).collect(),
-        incidents: read("SELECT id FROM incidents"),
-        commits: commits(&world.folder.path().join("hushwatch.db-wal")),
-        steps: read(
-            "SELECT at || ' ' || incident || ' ' || step || ' ' || told FROM transitions ORDER BY seq",
-        ),
-    }
+    let mut select = store.prepare(sql).expect("valid SQL");
+    let rows = select.query_map((), |row| row.get(0)).expect("rows");
+    rows.map(|row| row.expect("text")).collect()
 }
 
 /// Counts the frames that end a transaction: those which say how large the database is after them (its "WAL file

@@ -11,8 +11,8 @@
 //! Plain `cargo test` runs a sample drawn with a fixed seed; `HUSHWATCH_MATRIX=full cargo test --test it matrix` runs every
 //! point, and `HUSHWATCH_SEED=n` draws others where something is drawn.
 
-mod course;
-mod judge;
-mod matrix;
+pub(crate) mod course;
+pub(crate) mod judge;
+pub(crate) mod matrix;
 pub(crate) mod stage;
 mod strike;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::kill::matrix::{is_full, seed};
 use crate::kill::stage::be_patient;
 use crate::kill::strike::{FRAME, Moment, Runner, Service, Strike, strike};
+use crate::store::texts;
 use crate::world::{Process, World, at};
 
 /// Pages that a first start writes, and some more.
@@ -70,7 +71,6 @@ fn play(stage: &World, strikes: &[Strike]) -> (usize, Vec<i64>) {
 
 /// Sums over what was read.
 fn stored(world: &World) -> Vec<i64> {
-    let store = Connection::open(world.folder.path().join("hushwatch.db")).expect("a database");
     [
         "SELECT count(*) FROM messages",
         "SELECT sum(sent) FROM minutes",
@@ -83,11 +83,18 @@ fn stored(world: &World) -> Vec<i64> {
         "SELECT count(*) FROM incidents",
         "SELECT count(*) FROM outbox",
     ]
-    .map(|sql| {
-        let value = store.query_row(sql, (), |row| row.get(0));
-        value.unwrap_or_else(|why| panic!("{sql}: {why}"))
-    })
+    .map(|sql| number(world, sql))
     .to_vec()
+}
+
+fn number(world: &World, sql: &str) -> i64 {
+    if let Some(url) = world.database() {
+        let as_text = format!("SELECT CAST(({sql}) AS TEXT)");
+        return texts(url, &as_text)[0].parse().expect("a number");
+    }
+    let store = Connection::open(world.folder.path().join("hushwatch.db")).expect("a database");
+    let value = store.query_row(sql, (), |row| row.get(0));
+    value.unwrap_or_else(|why| panic!("{sql}: {why}"))
 }
 
 fn any_strike(random: &mut fastrand::Rng) -> Strike {

@@ -1,0 +1,227 @@
+//! What only a database on a server can get wrong. Always on `PostgreSQL`, whatever the other tests run on.
+
+mod cut;
+mod gate;
+
+use hushwatch::database::Address;
+use hushwatch::model::Span;
+use hushwatch::sim::postmark::Profile;
+
+use crate::cluster::{Cluster, PASSWORD, ROLE, cluster};
+use crate::secrets::{assert_hidden, everything};
+use crate::world::{Cycle, Process, World, at};
+
+const URL: &str = "HUSHWATCH_DATABASE_URL";
+
+/// A world of which nothing is to be told, its data at `url`.
+fn world(url: &str) -> World {
+    let mut world = World::new(Process::New, "");
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-03T12:00:00Z"));
+    let quiet = Profile::constant(20.0).without_bounces();
+    world.shop.generate("outbound", span, &quiet);
+    world.env(URL, url);
+    world
+}
+
+/// The name of the database at `url`.
+fn name(url: &str) -> String {
+    let (address, _) = Address::parse(url).expect("a valid URL");
+    address.name.expect("a name")
+}
+
+/// The address of a database over TCP.
+fn over_tcp(cluster: &Cluster, name: &str, options: &str) -> String {
+    let port = cluster.port;
+    format!("postgres://{ROLE}:{PASSWORD}@localhost:{port}/{name}?{options}")
+}
+
+fn check(world: &mut World) -> Cycle {
+    world.cycle(at("2026-03-03T10:00:00Z"))
+}
+
+#[test]
+fn a_certificate_is_believed_where_it_is_vouched_for_or_all_are() {
+    let Some(cluster) = cluster() else { return };
+    let name = name(&cluster.database());
+    let mut world = world(&over_tcp(cluster, &name, "sslmode=verify-full"));
+    let refused = check(&mut world);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("`store.ca_file`"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(world.slack.messages(), [], "nothing was sent before");
+    let encrypted = "SELECT CAST(count(*) AS TEXT) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE s.ssl AND a.usename = current_user";
+    assert_eq!(cluster.texts("postgres", encrypted), ["0"]);
+    world.env(
+        "HUSHWATCH_STORE__CA_FILE",
+        &Cluster::certificate().display().to_string(),
+    );
+    let vouched = check(&mut world);
+    assert_eq!(vouched.code, 0, "{}", vouched.stderr);
+    assert!(
+        !vouched.stderr.contains("THE DATABASE IS NOT"),
+        "{}",
+        vouched.stderr
+    );
+    world.env("HUSHWATCH_STORE__CA_FILE", "");
+    world.env("HUSHWATCH_STORE__TLS", "require");
+    let all = check(&mut world);
+    assert_eq!(all.code, 0, "{}", all.stderr);
+    assert!(
+        all.stderr.contains("THE DATABASE IS NOT VERIFIED"),
+        "{}",
+        all.stderr
+    );
+}
+
+#[test]
+fn what_a_server_refuses_is_one_line_with_its_remedy() {
+    let Some(cluster) = cluster() else { return };
+    let name = name(&cluster.database());
+    let right = over_tcp(cluster, &name, "sslmode=disable");
+    cluster.sql("postgres", &format!("CREATE DATABASE others_{name}"));
+    let closed = right.replace(&format!(":{}/", cluster.port), ":9/");
+    for (url, code, remedy) in [
+        (
+            right.replace(PASSWORD, "canary-that-is-wrong"),
+            2,
+            "check user and password",
+        ),
+        (
+            right.replace(ROLE, "canary-nobody"),
+            2,
+            "check user and password",
+        ),
+        (
+            right.replace(&name, "missing"),
+            2,
+            "there is no such database",
+        ),
+        (
+            right.replace(&name, &format!("others_{name}")),
+            2,
+            "CREATE SCHEMA hushwatch",
+        ),
+        (right.replace('@', "@canary@"), 2, "write @ as %40"),
+        (
+            right.replace("postgres://", "mysql://"),
+            2,
+            "it is not of PostgreSQL",
+        ),
+        (closed, 1, "check that it runs"),
+    ] {
+        let mut world = world(&url);
+        let ended = check(&mut world);
+        assert_eq!(ended.code, code, "{remedy}: {}", ended.stderr);
+        let told: Vec<&str> = ended
+            .stderr
+            .lines()
+            .filter(|l| l.starts_with("hushwatch: "))
+            .collect();
+        assert_eq!(told.len(), 1, "{}", ended.stderr);
+        assert!(told[0].contains(remedy), "{}", told[0]);
+        assert_hidden(
+            &ended.stderr,
+            &[PASSWORD.to_owned(), "canary-".to_owned() + "that"],
+            remedy,
+        );
+        let cried = world
+            .alerts()
+            .iter()
+            .filter(|a| a.contains("cannot use its database"))
+            .count();
+        assert_eq!(cried, usize::from(code == 1), "{remedy}");
+    }
+}
+
+#[test]
+fn a_newer_schema_is_refused_unless_it_says_that_this_version_may_go_on() {
+    let Some(cluster) = cluster() else { return };
+    let url = cluster.database();
+    let mut world = world(&url);
+    assert_eq!(check(&mut world).code, 0);
+    cluster.sql(&name(&url), "UPDATE hushwatch.schema SET version = 999; ALTER TABLE hushwatch.polls ADD COLUMN future BIGINT");
+    let goes_on = check(&mut world);
+    assert_eq!(goes_on.code, 0, "{}", goes_on.stderr);
+    cluster.sql(&name(&url), "UPDATE hushwatch.schema SET least = 999");
+    let refused = check(&mut world);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("schema 999"), "{}", refused.stderr);
+    assert_eq!(world.slack.messages(), []);
+}
+
+#[test]
+fn nothing_outside_the_schema_is_touched() {
+    let Some(cluster) = cluster() else { return };
+    let url = cluster.database();
+    let database = name(&url);
+    cluster.sql(
+        &database,
+        &format!(
+            "CREATE TABLE public.messages (id INT); INSERT INTO public.messages VALUES (7);
+         CREATE TABLE public.schema (version TEXT); CREATE TABLE public.servers (name TEXT);
+         ALTER ROLE {ROLE} IN DATABASE {database} SET search_path = public;
+         GRANT ALL ON ALL TABLES IN SCHEMA public TO {ROLE}; GRANT ALL ON SCHEMA public TO {ROLE}"
+        ),
+    );
+    let state = || {
+        cluster.texts(&database, "SELECT n.nspname || '.' || c.relname || ' ' || c.relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname NOT IN ('hushwatch', 'pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1")
+    };
+    let before = state();
+    let mut world = world(&url);
+    for hour in ["10", "11", "12"] {
+        let cycle = world.cycle(at(&format!("2026-03-03T{hour}:00:00Z")));
+        assert_eq!(cycle.code, 0, "{}", cycle.stderr);
+    }
+    assert_eq!(state(), before);
+    let theirs = "SELECT string_agg(id::text, ',') FROM public.messages";
+    assert_eq!(cluster.texts(&database, theirs), ["7"]);
+    let ours = "SELECT CAST(count(*) > 100 AS TEXT) FROM messages";
+    assert_eq!(cluster.texts(&database, ours), ["true"]);
+}
+
+#[test]
+fn the_address_is_told_without_user_and_password() {
+    let Some(cluster) = cluster() else { return };
+    let database = name(&cluster.database());
+    let mut world = crate::secrets::world();
+    let place = format!("{database} at localhost:{}", cluster.port);
+    for password in [PASSWORD, "canary-that-is-wrong"] {
+        let url = over_tcp(cluster, &database, "sslmode=disable").replace(PASSWORD, password);
+        world.env(URL, &url);
+        let all = everything(&world);
+        let secrets = [PASSWORD, "canary-that-is-wrong", ROLE].map(str::to_owned);
+        assert_hidden(&all, &secrets, "a database");
+        assert!(all.contains(&place), "it is named: {all}");
+        world.slack.take();
+    }
+    let shown = world.run(&["config", "show"]);
+    let shown = shown.report.as_str().unwrap_or_default().to_owned();
+    assert!(
+        shown.contains(&format!(
+            "data: schema hushwatch of the PostgreSQL database {place}"
+        )),
+        "{shown}"
+    );
+}
+
+#[test]
+fn an_application_database_of_another_kind_is_left_to_it() {
+    let mut world = world("");
+    world.env(
+        "DATABASE_URL",
+        "mysql://someone:canary-mysql@db.example.com/app",
+    );
+    let cycle = check(&mut world);
+    assert_eq!(cycle.code, 0, "{}", cycle.stderr);
+    assert!(
+        cycle.stderr.contains("DATABASE_URL is not used"),
+        "{}",
+        cycle.stderr
+    );
+    assert!(!cycle.stderr.contains("canary-mysql"), "{}", cycle.stderr);
+    assert!(world.folder.path().join("hushwatch.db").exists());
+}

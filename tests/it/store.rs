@@ -1,0 +1,94 @@
+//! Where the worlds of the tests keep their data: in a file, or with `HUSHWATCH_TEST_STORE=postgres` in a new database of a
+//! throwaway cluster.
+
+use std::io::Write;
+
+use crate::world::World;
+
+/// Whether the tests run on `PostgreSQL`.
+pub(crate) fn on_server() -> bool {
+    let wanted = std::env::var("HUSHWATCH_TEST_STORE").is_ok_and(|wanted| wanted == "postgres");
+    assert!(
+        !wanted || cfg!(feature = "postgres"),
+        "HUSHWATCH_TEST_STORE=postgres needs `--features full`"
+    );
+    wanted
+}
+
+/// Whether a test is left out since it is about a file; that is said.
+pub(crate) fn needs_a_file(what: &str) -> bool {
+    let skipped = on_server();
+    if skipped {
+        writeln!(std::io::stderr(), "left out on PostgreSQL: {what}").expect("said");
+    }
+    skipped
+}
+
+/// The address of a new database; `None` where a file is used.
+pub(crate) fn new_database() -> Option<String> {
+    on_server().then(server::new_database)
+}
+
+/// The address of a copy of a database, which nobody may be working on.
+pub(crate) fn copy_of(url: &str) -> String {
+    server::copy_of(url)
+}
+
+/// Empties a world of everything that was stored.
+pub(crate) fn lose(world: &mut World) {
+    if let Some(url) = new_database() {
+        world.env("HUSHWATCH_DATABASE_URL", &url);
+    }
+    for entry in std::fs::read_dir(world.folder.path()).expect("read") {
+        let path = entry.expect("an entry").path();
+        if path.display().to_string().contains("hushwatch.db") {
+            std::fs::remove_file(path).expect("removed");
+        }
+    }
+}
+
+/// The first column, a text, of what a query finds in a database at `url`.
+pub(crate) fn texts(url: &str, query: &str) -> Vec<String> {
+    server::texts(url, query)
+}
+
+#[cfg(feature = "postgres")]
+mod server {
+    use crate::cluster::{Cluster, cluster};
+
+    fn required() -> &'static Cluster {
+        cluster().expect("HUSHWATCH_TEST_STORE=postgres needs PostgreSQL")
+    }
+
+    pub(super) fn new_database() -> String {
+        required().database()
+    }
+
+    pub(super) fn copy_of(url: &str) -> String {
+        required().copy(&name(url))
+    }
+
+    pub(super) fn texts(url: &str, query: &str) -> Vec<String> {
+        required().texts(&name(url), query)
+    }
+
+    fn name(url: &str) -> String {
+        let (address, _) = hushwatch::database::Address::parse(url).expect("a valid URL");
+        address.name.expect("a name")
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+mod server {
+    pub(super) fn new_database() -> String {
+        unreachable!("needs `--features full`")
+    }
+
+    pub(super) fn copy_of(_: &str) -> String {
+        new_database()
+    }
+
+    pub(super) fn texts(_: &str, _: &str) -> Vec<String> {
+        unreachable!("needs `--features full`")
+    }
+}
