@@ -243,9 +243,15 @@ impl Line {
             Err(_) => Outcome::Stuck,
         };
         let (seq, at, attempt) = (row.seq, clock::now(), attempt(answer));
-        self.store
-            .call(move |s| s.finish(seq, began, at, &attempt))
-            .await?;
+        let record = || {
+            let attempt = attempt.clone();
+            self.store.call(move |s| s.finish(seq, began, at, &attempt))
+        };
+        match record().await {
+            // What is known may be recorded twice, and is worth a second connection.
+            Err(error) if error.is_lost() => record().await?,
+            recorded => recorded?,
+        }
         Ok(outcome)
     }
 }

@@ -89,6 +89,7 @@ impl App {
             })
             .await?;
         let gone = before.iter().filter(|id| !streams.contains(id)).map(|id| {
+            let id = printable(id);
             format!(
                 "stream {id} is archived, deleted or no longer chosen, and not watched any more"
             )
@@ -96,10 +97,15 @@ impl App {
         let come = streams
             .iter()
             .filter(|id| !before.is_empty() && !before.contains(id))
-            .map(|id| format!("stream {id} is new, and watched from now on"));
+            .map(|id| format!("stream {} is new, and watched from now on", printable(id)));
         for text in gone.chain(come) {
             self.note(&server.name, &text, now).await?;
         }
         Ok(())
     }
+}
+
+/// A line of the log has no room for what commands a terminal.
+fn printable(id: &StreamId) -> String {
+    id.0.replace(char::is_control, " ")
 }

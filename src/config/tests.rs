@@ -1,4 +1,6 @@
 use super::*;
+#[cfg(feature = "postgres")]
+use crate::database::Tls;
 use crate::mutation::mutated;
 use proptest::prelude::*;
 
@@ -256,26 +258,57 @@ fn with_an_account_and_no_server_there_is_no_default() {
     assert_eq!(ignored.ignored, ["a", "b"]);
 }
 
+/// A URL of a database whose password must be seen nowhere.
+const DATABASE: &str = "postgres://u:canary@example.com/app?pool=5";
+
+#[cfg(feature = "postgres")]
 #[test]
-fn databases_are_named_and_never_shown() {
-    let warned = config(
-        "",
-        &[("DATABASE_URL", "postgres://u:canary@example.com/app")],
+fn a_database_is_named_and_its_password_is_not() {
+    let own = config(
+        "[store]\nca_file = \"ca.pem\"",
+        &[
+            ("HUSHWATCH_DATABASE_URL", DATABASE),
+            ("DATABASE_URL", "postgres://other.example.com/other"),
+        ],
     );
-    assert!(
-        warned
-            .warnings
-            .iter()
-            .any(|w| w.contains("DATABASE_URL") && !w.contains("canary"))
-    );
-    let found = problems(
-        "",
-        &[(
-            "HUSHWATCH_DATABASE_URL",
-            "postgres://u:canary@example.com/app",
-        )],
-    );
+    let place = "schema hushwatch of the PostgreSQL database app at example.com:5432";
+    assert_eq!(own.store.to_string(), place);
+    assert!(!format!("{own:?}").contains("canary"));
+    assert!(own.warnings.iter().any(|w| w.contains("`pool`")));
+    let address = own.store.database.expect("a database");
+    assert_eq!(address.security(), Tls::VerifyFull);
+    assert_eq!(address.ca_file, Some("ca.pem".into()));
+    let trusting = config("[store]\ntls = \"require\"", &[("DATABASE_URL", DATABASE)]);
+    assert!(trusting.warnings.iter().any(|w| w.contains("NOT VERIFIED")));
+}
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn a_database_of_another_build_is_named_and_its_password_is_not() {
+    let warned = config("", &[("DATABASE_URL", DATABASE)]);
+    let told = |w: &String| w.contains("DATABASE_URL") && !w.contains("canary");
+    assert!(warned.warnings.iter().any(told));
+    assert_eq!(warned.store.database, None);
+    let found = problems("", &[("HUSHWATCH_DATABASE_URL", DATABASE)]);
     assert!(found.contains("HUSHWATCH_DATABASE_URL") && !found.contains("canary"));
+}
+
+#[test]
+fn a_database_of_another_kind_is_left_to_the_application() {
+    let other = "mysql://u:canary@example.com/app";
+    let warned = config("", &[("DATABASE_URL", other)]);
+    assert_eq!(warned.store.database, None);
+    for (file, name, url) in [
+        ("", "HUSHWATCH_DATABASE_URL", other),
+        ("[store]\ntls = \"prefer\"", "DATABASE_URL", ""),
+    ] {
+        let found = problems(file, &[(name, url)]);
+        assert!(
+            found.contains("store.path") || found.contains("store.tls"),
+            "{found}"
+        );
+        assert!(!found.contains("canary"), "{found}");
+    }
 }
 
 #[test]

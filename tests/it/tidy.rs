@@ -185,6 +185,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
         "rusqlite::",
         &["store/sqlite", "store/tests.rs", "store/conformance"],
     ),
+    ("tokio_postgres::", &["store/postgres"]),
     ("tokio_cron_scheduler::", &["daemon.rs"]),
     ("Utc::now", &["clock.rs"]),
     ("SystemTime::now", &["clock.rs"]),
