@@ -15,4 +15,4 @@ pub(crate) mod course;
 pub(crate) mod judge;
 pub(crate) mod matrix;
 pub(crate) mod stage;
-mod strike;
+pub(crate) mod strike;

@@ -2,6 +2,7 @@
 
 mod cut;
 mod gate;
+mod workers;
 
 use hushwatch::database::Address;
 use hushwatch::model::Span;

@@ -1,4 +1,4 @@
-//! What judging one stream costs as its history grows: `cargo bench --bench judging`
+//! Judging as history grows.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -8,20 +8,33 @@ use hushwatch::model::{
     Coverage, DAY, HOUR, History, HourCount, MINUTE, Rules, Span, StreamId, Ticks, Timestamp,
 };
 
-#[expect(clippy::print_stdout, reason = "a benchmark prints")]
-fn main() {
+pub(crate) fn judge() {
     let now = Timestamp::from_secs(1_772_532_000);
-    for days in [1, 8, 45, 400] {
-        let history = history(now, days, 10_000_000 / 45);
+    let of = |days: u32, messages: u64| {
+        let history = history(now, days, messages / u64::from(days));
         let stream = StreamId::from("outbound");
-        let mut best = Duration::MAX;
-        for _ in 0..5 {
-            let started = Instant::now();
-            let mut judge = Judge::new(Rules::default(), 1);
-            black_box(judge.judge(&history, &stream, now));
-            best = best.min(started.elapsed());
-        }
-        println!("{days} days: {best:?}");
+        (0..9)
+            .map(|_| {
+                let started = Instant::now();
+                let mut judge = Judge::new(Rules::default(), 1);
+                black_box(judge.judge(&history, &stream, now));
+                started.elapsed()
+            })
+            .min()
+            .unwrap_or(Duration::MAX)
+    };
+    let (day, small, large) = (of(1, 220_000), of(45, 10_000), of(45, 10_000_000));
+    for (what, took) in [
+        ("judging one stream, one day of history", day),
+        ("  45 days, 10,000 messages", small),
+        ("  45 days, 10,000,000 messages", large),
+        ("  400 days, 90,000,000 messages", of(400, 90_000_000)),
+    ] {
+        let ratio = took.as_secs_f64() / day.as_secs_f64();
+        crate::line(
+            what,
+            &format!("{:.2} ms  ({ratio:.2} x)", took.as_secs_f64() * 1e3),
+        );
     }
 }
 
