@@ -72,6 +72,9 @@ pub enum Command {
         #[command(subcommand)]
         what: ConfigCommand,
     },
+    /// Bring the database's schema up to date, then exit: for a release phase. `run` and `check` do it too
+    #[command(after_help = "Example: hushwatch migrate")]
+    Migrate,
     /// The whole thing on a simulated Postmark and Slack: no account and no network needed
     Demo,
 }

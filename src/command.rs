@@ -52,6 +52,7 @@ pub async fn execute(cli: Cli) -> Ended {
             let app = reading(config)?;
             print(&app.recent(limit).await.map_err(store_failed)?)
         }
+        Command::Migrate => migrate(config).await,
         Command::Demo => Ok(0),
     }
 }
@@ -126,6 +127,14 @@ fn not_set_up(error: SetupError) -> (u8, String) {
         _ => INCOMPLETE,
     };
     (code, error.to_string())
+}
+
+async fn migrate(config: Config) -> Ended {
+    warn(&config);
+    let place = config.store.to_string();
+    let app = app(config, std::io::sink())?;
+    app.reach().await.map_err(store_failed)?;
+    print(&format!("the schema is up to date in {place}\n"))
 }
 
 fn warn(config: &Config) {

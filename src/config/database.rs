@@ -22,9 +22,13 @@ impl Reader {
         });
         let ca_file = self.read("store.ca_file", String::new(), values::text);
         let of = |name| sources.var(name).map(|url| (name, url));
-        let (variable, url) = of(OWN).or_else(|| of(COMMON))?;
+        let Some((variable, url)) = of(OWN).or_else(|| of(COMMON)) else {
+            self.ephemeral(sources);
+            return None;
+        };
         if let Some(why) = unusable(url) {
             self.unused(variable, why);
+            self.ephemeral(sources);
             return None;
         }
         match Address::parse(url) {
@@ -40,6 +44,17 @@ impl Reader {
                 self.problems.push(Problem(format!("{variable}: {why}")));
                 None
             }
+        }
+    }
+
+    /// Heroku empties a dyno's disk whenever it restarts, which is once a day at least, and a one-off dyno's when it ends.
+    fn ephemeral(&mut self, sources: &Sources) {
+        if sources.var("DYNO").is_some() {
+            self.warnings.push(
+                "THE DATA WILL BE LOST: a dyno's disk is emptied at least once a day, a one-off dyno's at its end, and with it history, \
+                 open incidents and messages not yet sent; attach Heroku Postgres, whose DATABASE_URL a build with `--features full` uses"
+                    .to_owned(),
+            );
         }
     }
 

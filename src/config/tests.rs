@@ -246,6 +246,21 @@ fn a_server_needs_no_token_of_its_own_where_the_account_has_one() {
 }
 
 #[test]
+fn a_dyno_without_a_database_is_told_what_it_loses() {
+    let lost = |env: &[(&str, &str)]| {
+        let warnings = config("", env).warnings;
+        warnings.iter().any(|w| w.contains("THE DATA WILL BE LOST"))
+    };
+    assert!(lost(&[("DYNO", "worker.1")]));
+    assert!(!lost(&[]));
+    let url = ("DATABASE_URL", "postgres://u:p@db.example.com/app");
+    assert_eq!(
+        lost(&[("DYNO", "worker.1"), url]),
+        !cfg!(feature = "postgres")
+    );
+}
+
+#[test]
 fn with_an_account_and_no_server_there_is_no_default() {
     let account = ("POSTMARK_ACCOUNT_TOKEN", "secret");
     assert_eq!(config("", &[account]).servers, []);

@@ -2,6 +2,7 @@
 
 mod cut;
 mod gate;
+mod heroku;
 mod workers;
 
 use hushwatch::database::Address;
