@@ -20,6 +20,8 @@ use servers::server_lines;
 
 /// So many servers are told each in lines of its own; of more, those only that need a look.
 const TOLD_IN_FULL: usize = 5;
+/// Names in a line that stands for many.
+const NAMED: usize = 8;
 
 /// What one stream did in a period.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -160,4 +162,14 @@ fn headline(data: &Day, period: Span, style: Style) -> String {
 fn has_unknown(server: &ServerDay) -> bool {
     let streams = &server.streams;
     server.blind.is_some() || streams.is_empty() || streams.iter().any(|s| !s.unknown.is_empty())
+}
+
+/// The first few, and how many there are besides.
+fn named(names: impl IntoIterator<Item = String>) -> String {
+    let names: Vec<String> = names.into_iter().collect();
+    let first = names.iter().take(NAMED).cloned().collect::<Vec<_>>();
+    match names.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
 }

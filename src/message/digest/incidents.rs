@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::message::alert::{Style, place, standing, summary};
-use crate::message::digest::Day;
+use crate::message::digest::{Day, named};
 use crate::message::words::{counted, when};
 use crate::model::{Incident, IncidentState, Rule, Step, Timestamp, Transition};
 
@@ -46,17 +46,18 @@ fn together(all: &[&Incident], style: Style) -> String {
     let (Some(first), Some(since)) = (all.first(), all.iter().map(|i| i.opened_at).min()) else {
         return String::new();
     };
-    let each: Vec<String> = all
-        .iter()
-        .map(|i| format!("{} ({})", place(i), i.id))
-        .collect();
     format!(
         "Open since {}: {} on {}: {}",
         when(since, style.zone),
         first.rule,
         counted(all.len() as u64, "place"),
-        each.join(", ")
+        places(all.iter().copied())
     )
+}
+
+/// Where they are, with their ids, as many as a line has room for.
+fn places<'i>(incidents: impl Iterator<Item = &'i Incident>) -> String {
+    named(incidents.map(|i| format!("{} ({})", place(i), i.id)))
 }
 
 /// Incidents that had a step in the period and are not open, a line each: how they were when they stood.
@@ -67,30 +68,56 @@ pub(super) fn ended(data: &Day, style: Style) -> Vec<String> {
         last.push(transition);
     }
     last.retain(|t| !data.open.iter().any(|open| open.id == t.incident.id));
-    last.iter()
-        .map(|t| {
-            let mut of_it = data
-                .transitions
-                .iter()
-                .filter(|o| o.incident.id == t.incident.id && o.step != Step::Resolved);
-            let stood = of_it.next_back().map_or_else(String::new, |o| {
-                format!(" · {}", summary(&o.incident, style))
-            });
-            let kept = if t.incident.told {
-                ""
-            } else {
-                " (not told before)"
-            };
-            format!(
-                "{}: {} from {} to {}{stood}{kept} · incident {}",
-                place(&t.incident),
-                t.incident.rule,
-                when(t.incident.opened_at, style.zone),
-                when(ended_at(t), style.zone),
-                t.incident.id
-            )
+    let mut by_rule: BTreeMap<Rule, Vec<&Transition>> = BTreeMap::new();
+    for end in last {
+        by_rule.entry(end.incident.rule).or_default().push(end);
+    }
+    by_rule
+        .into_values()
+        .flat_map(|ends| match ends.len() <= TOLD_ALONE {
+            true => ends.iter().map(|t| ended_alone(t, data, style)).collect(),
+            false => vec![ended_together(&ends, style)],
         })
         .collect()
+}
+
+fn ended_together(ends: &[&Transition], style: Style) -> String {
+    let from = ends.iter().map(|t| t.incident.opened_at).min();
+    let until = ends.iter().map(|t| ended_at(t)).max();
+    let (Some(from), Some(until), Some(first)) = (from, until, ends.first()) else {
+        return String::new();
+    };
+    format!(
+        "{} on {}, between {} and {}: {}",
+        first.incident.rule,
+        counted(ends.len() as u64, "place"),
+        when(from, style.zone),
+        when(until, style.zone),
+        places(ends.iter().map(|t| &t.incident))
+    )
+}
+
+fn ended_alone(t: &Transition, data: &Day, style: Style) -> String {
+    let mut of_it = data
+        .transitions
+        .iter()
+        .filter(|o| o.incident.id == t.incident.id && o.step != Step::Resolved);
+    let stood = of_it.next_back().map_or_else(String::new, |o| {
+        format!(" · {}", summary(&o.incident, style))
+    });
+    let kept = if t.incident.told {
+        ""
+    } else {
+        " (not told before)"
+    };
+    format!(
+        "{}: {} from {} to {}{stood}{kept} · incident {}",
+        place(&t.incident),
+        t.incident.rule,
+        when(t.incident.opened_at, style.zone),
+        when(ended_at(t), style.zone),
+        t.incident.id
+    )
 }
 
 fn ended_at(last: &Transition) -> Timestamp {

@@ -5,23 +5,16 @@ use std::collections::BTreeSet;
 
 use crate::message::alert::Style;
 use crate::message::digest::servers::server_lines;
-use crate::message::digest::{Day, ServerDay, has_unknown};
+use crate::message::digest::{Day, ServerDay, has_unknown, named};
 use crate::message::words::{count, counted, percent};
 use crate::model::{BounceClass, Span};
 
 /// Servers that need a look and are told in full.
 const LOOKED_AT: usize = 6;
-/// Names in a line that stands for many servers.
-const NAMED: usize = 8;
-
 /// The servers with news in full, the others in a line for those that sent, and one for those that did not.
 pub(super) fn grouped(data: &Day, period: Span, style: Style) -> Vec<String> {
-    let places: BTreeSet<&str> = data
-        .open
-        .iter()
-        .chain(data.transitions.iter().map(|t| &t.incident))
-        .map(|incident| incident.server.0.as_str())
-        .collect();
+    let open = data.open.iter().map(|i| i.server.0.as_str());
+    let places: BTreeSet<&str> = open.collect();
     let (loud, quiet): (Vec<&ServerDay>, Vec<&ServerDay>) = data
         .servers
         .iter()
@@ -98,16 +91,6 @@ fn shortcomings(servers: &[ServerDay]) -> Vec<String> {
         ));
     }
     lines
-}
-
-/// The first few, and how many there are besides.
-fn named(names: impl IntoIterator<Item = String>) -> String {
-    let names: Vec<String> = names.into_iter().collect();
-    let first = names.iter().take(NAMED).cloned().collect::<Vec<_>>();
-    match names.len().saturating_sub(NAMED) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
-    }
 }
 
 fn sent(server: &ServerDay) -> u64 {

@@ -1,7 +1,7 @@
 //! What a digest of many servers looks like.
 
 use super::*;
-use crate::model::{DAY, MINUTE};
+use crate::model::{DAY, Evidence, IncidentState, MINUTE, Rule, Step};
 
 fn server(name: &str, sent: u64) -> ServerDay {
     ServerDay {
@@ -64,6 +64,73 @@ fn a_server_that_was_not_seen_stands_before_the_quiet_ones() {
         lines[3].starts_with("8 servers as usual: 80 sent"),
         "{lines:?}"
     );
+}
+
+fn blind(server: usize, state: IncidentState) -> Incident {
+    let at = Timestamp::from_secs(1_700_000_000);
+    Incident {
+        id: format!("id{server}"),
+        server: format!("client-{server}").as_str().into(),
+        stream: None,
+        tag: None,
+        rule: Rule::Blind,
+        severity: Severity::Warn,
+        opened_at: at,
+        state,
+        judged_at: at,
+        told: true,
+        quiet_until: None,
+        reminded_at: at,
+        last_event_at: None,
+        events: 0,
+        evidence: Evidence::Blind {
+            since: at,
+            cycles: 2,
+            reason: "HTTP 503".to_owned(),
+            token: false,
+        },
+    }
+}
+
+#[test]
+fn many_incidents_of_one_rule_share_a_line() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let ended = |n| Transition {
+        at,
+        incident: blind(
+            n,
+            IncidentState::Resolved {
+                at,
+                unwatched: false,
+            },
+        ),
+        step: Step::Resolved,
+        told: true,
+    };
+    let data = Day {
+        servers: (0..50)
+            .map(|n| server(&format!("client-{n}"), 10))
+            .collect(),
+        open: (0..20)
+            .map(|n| blind(n, IncidentState::Open { within_since: None }))
+            .collect(),
+        transitions: (20..50).map(ended).collect(),
+        ..Day::default()
+    };
+    let lines = lines_of(&data);
+    assert!(
+        lines[0].starts_with(
+            "Open since Tue 14 Nov 22:13: blind on 20 places: client-0 (id0), client-1 (id1)"
+        ),
+        "{lines:#?}"
+    );
+    assert!(
+        lines[1].starts_with(
+            "blind on 30 places, between Tue 14 Nov 22:13 and Tue 14 Nov 22:13: client-20 (id20)"
+        ),
+        "{lines:#?}"
+    );
+    assert!(lines.len() < 15, "{lines:#?}");
 }
 
 #[test]
