@@ -63,6 +63,11 @@ fn play(world: &World, now: Timestamp) {
 pub(crate) fn be_patient(world: &mut World) {
     world.env("HUSHWATCH_POSTMARK__TIMEOUT", "30s");
     world.env("HUSHWATCH_SLACK__TIMEOUT", "30s");
+    if world.database().is_some() {
+        // There the next one waits until the leases of the dead are over, which last as long as a request may.
+        world.env("HUSHWATCH_SLACK__TIMEOUT", "1500ms");
+        world.env("HUSHWATCH_STORE__LEASE", "300ms");
+    }
 }
 
 /// A cycle that is killed at its very end: what it wrote is in the write-ahead log alone, to which later ones append.
