@@ -30,9 +30,9 @@ pub(super) fn one(view: &View<'_>, id: &str) -> Result<String, Refusal> {
     let Some((stream, entry)) = found else {
         return Err(not_found(view));
     };
-    let mail = stream.mail(entry);
-    let mut details = messages::item(view, entry, &mail);
-    details["MessageEvents"] = Value::Array(events(view, entry, &mail));
+    let mail = stream.mail(&entry);
+    let mut details = messages::item(view, &entry, &mail);
+    details["MessageEvents"] = Value::Array(events(view, &entry, &mail));
     details["HtmlBody"] = json!("<p>Hello</p>");
     if view.quirks.body_in_details {
         details["Body"] = json!(body(view, entry.seed, &mail));

@@ -95,6 +95,21 @@ impl ServerHandle {
         self.with(|server| generate::generate(server, stream, span, &profile));
     }
 
+    /// Adds a flow of so many mails an hour at nearly equal gaps, two of three with one of these tags. It takes no memory,
+    /// however much it sends; of what edits a ledger, only `stop_sending` and `flow_bounces` change it.
+    pub fn flow(&self, stream: &str, span: Span, per_hour: u32, tags: &[&str]) {
+        self.with(|server| server.stream_mut(stream).flow(span, per_hour, tags));
+    }
+
+    /// A share (0 to 1) of what the flows so far send in `span` bounces seconds after sending, in place of what bounced of it.
+    pub fn flow_bounces(&self, stream: &str, span: Span, share: f64, kind: &str) {
+        self.with(|server| {
+            for flow in server.stream_mut(stream).flows_mut() {
+                flow.bounce(span, share, kind);
+            }
+        });
+    }
+
     /// Adds one mail, with the ids it lacks; its id.
     pub fn push(&self, mail: Mail) -> String {
         self.with(|server| server.push(mail))
@@ -160,7 +175,7 @@ impl ServerHandle {
     pub fn mails(&self, stream: &str, span: Span) -> Vec<Mail> {
         self.settled(|server, _| {
             let stream = server.stream(stream);
-            let entries = stream.map(|s| s.entries(span).iter().map(|e| s.mail(e).into_owned()));
+            let entries = stream.map(|s| s.sent(span).map(|e| s.mail(&e).into_owned()));
             entries.into_iter().flatten().collect()
         })
     }

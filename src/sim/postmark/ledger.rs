@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::{Span, Status, Timestamp};
 
 use super::derive;
+use super::flow::Flow;
 use super::mail::{Bounce, Mail};
 
 /// A mail as it is stored. Nearly all have one recipient and no bounce, and are derived from their seed.
@@ -69,6 +70,7 @@ pub(super) struct Stream {
     pub(super) archived: Option<Timestamp>,
     pub(super) tags: Vec<String>,
     entries: Vec<Entry>,
+    flows: Vec<Flow>,
     orphans: Vec<Bounce>,
     bounces: Vec<BounceRef>,
     settled: bool,
@@ -82,6 +84,7 @@ impl Stream {
             archived: None,
             tags: Vec::new(),
             entries: Vec::new(),
+            flows: Vec::new(),
             orphans: Vec::new(),
             bounces: Vec::new(),
             settled: true,
@@ -100,8 +103,25 @@ impl Stream {
         self.settled = false;
     }
 
+    /// Adds a flow of so many mails an hour, two of three with one of these tags.
+    pub(super) fn flow(&mut self, span: Span, per_hour: u32, tags: &[&str]) {
+        let tags = tags.iter().filter_map(|tag| self.tag_place(tag)).collect();
+        let nth = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
+        self.flows.push(Flow::new(span, per_hour, nth, tags));
+    }
+
+    /// The flows, to be edited.
+    pub(super) fn flows_mut(&mut self) -> &mut [Flow] {
+        &mut self.flows
+    }
+
     /// Takes out the mails sent in `span`, with all that became of them.
     pub(super) fn remove(&mut self, span: Span) {
+        self.flows = self
+            .flows
+            .iter()
+            .flat_map(|flow| flow.without(span))
+            .collect();
         self.entries.retain(|entry| !span.contains(entry.sent_at));
         self.settled = false;
     }
@@ -143,7 +163,15 @@ impl Stream {
         self.settled = true;
     }
 
-    /// The mails sent in `span`, oldest first.
+    /// The mails sent in `span`: the stored ones, then those of the flows, each oldest first.
+    pub(super) fn sent(&self, span: Span) -> impl Iterator<Item = Cow<'_, Entry>> {
+        let flowing = self.flows.iter();
+        let flowing = flowing.flat_map(move |flow| flow.entries(span, &self.id, &self.tags));
+        let stored = self.entries(span).iter().map(Cow::Borrowed);
+        stored.chain(flowing.map(Cow::Owned))
+    }
+
+    /// The stored mails sent in `span`, oldest first.
     pub(super) fn entries(&self, span: Span) -> &[Entry] {
         let start = self.entries.partition_point(|e| e.sent_at < span.from);
         let end = self.entries.partition_point(|e| e.sent_at < span.until);
@@ -179,35 +207,50 @@ impl Stream {
         }
     }
 
-    /// The bounces that happened in `span`, oldest first.
-    pub(super) fn bounces(&self, span: Span) -> impl DoubleEndedIterator<Item = Listed<'_>> {
+    /// The bounces that happened in `span`: those of stored mails, then those of the flows, each oldest first.
+    pub(super) fn bounces(&self, span: Span) -> impl Iterator<Item = Listed<'_>> {
+        let flowing = self.flows.iter();
+        let flowing = flowing.flat_map(move |flow| flow.bounced(span, &self.id, &self.tags));
+        let flowing = flowing.filter_map(move |(place, mail)| {
+            let bounce = mail
+                .bounces
+                .first()
+                .filter(|b| span.contains(b.at))?
+                .clone();
+            Some(Listed {
+                bounce: Cow::Owned(bounce),
+                of: Some((place, Cow::Owned(mail))),
+            })
+        });
+        self.stored_bounces(span).chain(flowing)
+    }
+
+    fn stored_bounces(&self, span: Span) -> impl Iterator<Item = Listed<'_>> {
         let start = self.bounces.partition_point(|b| b.at < span.from);
         let end = self.bounces.partition_point(|b| b.at < span.until);
         let refs = self.bounces.get(start..end).unwrap_or_default();
         refs.iter().filter_map(|found| {
             let nth = found.nth as usize;
             let Some(place) = found.entry else {
-                let bounce = self.orphans.get(nth)?;
+                let bounce = Cow::Borrowed(self.orphans.get(nth)?);
                 return Some(Listed { bounce, of: None });
             };
             let entry = self.entries.get(place as usize)?;
             let Form::Full(mail) = &entry.form else {
                 return None;
             };
-            let bounce = mail.bounces.get(nth)?;
             Some(Listed {
-                bounce,
-                of: Some((place, mail)),
+                bounce: Cow::Borrowed(mail.bounces.get(nth)?),
+                of: Some((u64::from(place), Cow::Borrowed(mail.as_ref()))),
             })
         })
     }
 
     /// The mail with this id.
-    pub(super) fn find(&self, id: &str) -> Option<&Entry> {
-        let is_it = |entry: &&Entry| self.mail(entry).id == id;
+    pub(super) fn find(&self, id: &str) -> Option<Cow<'_, Entry>> {
         if let Some(at) = derive::time_of_id(id) {
-            let found = self.entries(Span::new(at, Timestamp(at.0.saturating_add(1))));
-            if let Some(entry) = found.iter().find(is_it) {
+            let mut found = self.sent(Span::new(at, Timestamp(at.0.saturating_add(1))));
+            if let Some(entry) = found.find(|entry| self.mail(entry).id == id) {
                 return Some(entry);
             }
         }
@@ -216,7 +259,16 @@ impl Stream {
             .entries
             .iter()
             .filter(|e| matches!(e.form, Form::Full(_)));
-        full.find(is_it)
+        full.find(|entry| self.mail(entry).id == id)
+            .map(Cow::Borrowed)
+    }
+
+    /// The tag of an entry.
+    pub(super) fn tag_of<'a>(&'a self, entry: &'a Entry) -> Option<&'a str> {
+        match &entry.form {
+            Form::Plain { tag, .. } => self.tags.get(usize::from((*tag)?)).map(String::as_str),
+            Form::Full(mail) => mail.tag.as_deref(),
+        }
     }
 
     /// The whole mail of an entry.
@@ -227,8 +279,15 @@ impl Stream {
 
 /// A bounce, with the place of its mail and the mail, if there is one.
 pub(super) struct Listed<'a> {
-    pub(super) bounce: &'a Bounce,
-    pub(super) of: Option<(u32, &'a Mail)>,
+    pub(super) bounce: Cow<'a, Bounce>,
+    pub(super) of: Option<(u64, Cow<'a, Mail>)>,
+}
+
+impl Listed<'_> {
+    /// The mail it belongs to.
+    pub(super) fn mail(&self) -> Option<&Mail> {
+        self.of.as_ref().map(|(_, mail)| mail.as_ref())
+    }
 }
 
 impl Entry {

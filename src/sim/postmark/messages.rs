@@ -1,5 +1,7 @@
 //! `GET /messages/outbound`.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use crate::model::{Span, Status, Timestamp};
@@ -34,20 +36,20 @@ pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
     let page = query::page(view, asked, INVALID)?;
     let span = query::window(view, asked, INVALID)?;
     let status = status(asked)?;
-    let mut found: Vec<(&Stream, &Entry)> = Vec::new();
+    let mut found: Vec<(&Stream, Cow<'_, Entry>)> = Vec::new();
     for stream in query::streams(view, asked, false)? {
-        let fits = |entry: &&Entry| {
+        let fits = |entry: &Cow<'_, Entry>| {
             is_found(view, entry)
                 && status.is_none_or(|s| (s == Status::Queued) == entry.is_queued())
                 && fits(asked, stream, entry)
         };
-        let entries = stream.entries(span).iter().filter(fits);
+        let entries = stream.sent(span).filter(fits);
         found.extend(entries.map(|entry| (stream, entry)));
     }
     found.sort_by_key(|(_, entry)| entry.sent_at);
     let total = found.len();
     let rows: Vec<String> = query::rows(view, found, page)
-        .map(|(stream, entry)| item(view, entry, &stream.mail(entry)).to_string())
+        .map(|(stream, entry)| item(view, &entry, &stream.mail(&entry)).to_string())
         .collect();
     Ok(query::listing(view, asked, "Messages", total, &rows))
 }
@@ -88,13 +90,15 @@ fn fits(asked: &Asked, stream: &Stream, entry: &Entry) -> bool {
         // No simulated mail has any.
         return false;
     }
-    if filters.iter().all(Option::is_none) {
+    let [recipient, tag, subject, from] = filters;
+    if tag.is_some_and(|tag| stream.tag_of(entry) != Some(tag)) {
+        return false;
+    }
+    if [recipient, subject, from].iter().all(Option::is_none) {
         return true;
     }
     let mail = stream.mail(entry);
-    let [recipient, tag, subject, from] = filters;
     recipient.is_none_or(|r| mail.recipients.iter().any(|m| m.eq_ignore_ascii_case(r)))
-        && tag.is_none_or(|t| mail.tag.as_deref() == Some(t))
         && subject.is_none_or(|s| mail.subject.to_lowercase().contains(&s.to_lowercase()))
         && from.is_none_or(|f| f.eq_ignore_ascii_case(SENDER))
 }
@@ -150,9 +154,9 @@ const fn status_word(status: Status, seed: u64) -> &'static str {
 }
 
 /// The mails of a stream that can be looked up.
-pub(super) fn kept<'a>(view: &View<'_>, stream: &'a Stream, id: &str) -> Option<&'a Entry> {
+pub(super) fn kept<'a>(view: &View<'_>, stream: &'a Stream, id: &str) -> Option<Cow<'a, Entry>> {
     let entry = stream.find(id)?;
-    (is_kept(view, entry) && is_found(view, entry)).then_some(entry)
+    (is_kept(view, &entry) && is_found(view, &entry)).then_some(entry)
 }
 
 /// All of time.

@@ -15,6 +15,7 @@ mod details;
 mod eastern;
 mod edit;
 mod face;
+mod flow;
 mod generate;
 mod handle;
 mod ledger;

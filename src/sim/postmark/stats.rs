@@ -62,9 +62,9 @@ fn sent_days(view: &View<'_>, asked: &Asked) -> Result<Days, Refusal> {
     let span = window(view, asked)?;
     let mut days = Days::new();
     for stream in query::streams(view, asked, true)? {
-        for entry in stream.entries(span) {
+        for entry in stream.sent(span) {
             let tag = asked.query("tag");
-            if tag.is_none_or(|tag| stream.mail(entry).tag.as_deref() == Some(tag)) {
+            if tag.is_none_or(|tag| stream.mail(&entry).tag.as_deref() == Some(tag)) {
                 let day = days.entry(eastern::day(entry.sent_at)).or_default();
                 *day.entry("Sent".to_owned()).or_default() += entry.recipients() as u64;
             }
@@ -78,7 +78,7 @@ fn bounce_days(view: &View<'_>, asked: &Asked) -> Result<Days, Refusal> {
     let mut days = Days::new();
     for stream in query::streams(view, asked, true)? {
         for listed in stream.bounces(span) {
-            let tag = listed.of.and_then(|(_, mail)| mail.tag.as_deref());
+            let tag = listed.mail().and_then(|mail| mail.tag.as_deref());
             if asked.query("tag").is_none_or(|asked| tag == Some(asked)) {
                 let day = days.entry(eastern::day(listed.bounce.at)).or_default();
                 *day.entry(listed.bounce.kind.clone()).or_default() += 1;

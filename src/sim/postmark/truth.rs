@@ -36,7 +36,7 @@ pub struct Truth {
 /// A message: the place of its mail, or the id of a bounce without one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Whose {
-    Mail(u32),
+    Mail(u64),
     Nobody(i64),
 }
 
@@ -47,7 +47,7 @@ pub(super) fn truth(stream: &Stream, span: Span, now: Timestamp) -> Truth {
         span.until.min(Timestamp(now.0.saturating_add(1))),
     );
     let mut truth = Truth::default();
-    for entry in stream.entries(span).iter().filter(|e| !e.is_bounce_test()) {
+    for entry in stream.sent(span).filter(|e| !e.is_bounce_test()) {
         truth.sent += 1;
         truth.queued += u64::from(entry.is_queued());
         truth.delivered += u64::from(entry.delivered_at().is_some_and(|at| at <= now));
@@ -71,8 +71,8 @@ pub(super) fn truth(stream: &Stream, span: Span, now: Timestamp) -> Truth {
 fn classes(stream: &Stream, span: Span) -> HashMap<Whose, HashSet<BounceClass>> {
     let mut classes: HashMap<Whose, HashSet<BounceClass>> = HashMap::new();
     for listed in stream.bounces(span) {
-        let whose = match listed.of {
-            Some((place, _)) => Whose::Mail(place),
+        let whose = match &listed.of {
+            Some((place, _)) => Whose::Mail(*place),
             None => Whose::Nobody(listed.bounce.id),
         };
         if let Some(class) = listed.bounce.counted_class() {
@@ -84,7 +84,7 @@ fn classes(stream: &Stream, span: Span) -> HashMap<Whose, HashSet<BounceClass>> 
 
 /// How many messages that were not sent in `span` have bounces dated there which `matter`.
 fn beyond(stream: &Stream, span: Span, matter: impl Fn(&HashSet<BounceClass>) -> bool) -> u64 {
-    let mut places: HashMap<u32, Timestamp> = HashMap::new();
+    let mut places: HashMap<u64, Timestamp> = HashMap::new();
     for listed in stream.bounces(span) {
         if let Some((place, mail)) = listed.of {
             places.insert(place, mail.sent_at);

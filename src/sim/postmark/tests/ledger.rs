@@ -222,3 +222,33 @@ fn a_million_mails_are_made_in_seconds() {
         "{made:?} {first:?} {second:?}"
     );
 }
+
+#[test]
+fn a_flow_of_seven_million_a_day_is_searched_without_being_stored() {
+    let world = World::with(Quirks {
+        late_index: false,
+        ..Quirks::default()
+    });
+    let day = span("2026-11-01T12:00:00Z", "2026-11-02T12:00:00Z");
+    world.shop.flow("outbound", day, 300_000, &["receipt"]);
+    world.shop.flow_bounces("outbound", day, 0.01, "HardBounce");
+    let hour = "&fromdate=2026-11-02T05:00:00&todate=2026-11-02T05:59:59";
+    assert_eq!(world.total(hour), 300_000);
+    assert_eq!(world.total(&format!("{hour}&tag=receipt")), 200_000);
+    let page = world.json(&format!("/bounces?count=500&offset=0{hour}"));
+    let truth = world.shop.truth(
+        "outbound",
+        span("2026-11-02T10:00:00Z", "2026-11-02T11:00:00Z"),
+    );
+    assert_eq!(page["TotalCount"], truth.bounced);
+    assert!((2_800..3_200).contains(&truth.bounced), "{}", truth.bounced);
+    let first = &world.json(&format!("/messages/outbound?count=1&offset=0{hour}"))["Messages"][0];
+    let id = first["MessageID"].as_str().expect("an id");
+    let details = world.json(&format!("/messages/outbound/{id}/details"));
+    assert_eq!(details["MessageID"], first["MessageID"]);
+    world.shop.stop_sending(
+        "outbound",
+        span("2026-11-02T10:30:00Z", "2026-11-03T00:00:00Z"),
+    );
+    assert_eq!(world.total(hour), 150_000);
+}
