@@ -190,8 +190,9 @@ pub(super) fn history_with_tags(
     cuts: &[Timestamp],
 ) -> Result<History, store::Error> {
     let mut history = store.history(server, stream, range, cuts)?;
-    for (tag, (hours, sent)) in store.tags(server, stream, range, cuts)? {
-        history.tags.insert(tag, history.of_tag(hours, sent));
+    for (tag, known) in store.tags(server, stream, range, cuts)? {
+        let of = history.of_tag(known.hours, known.sent, known.counted);
+        history.tags.insert(tag, of);
     }
     Ok(history)
 }

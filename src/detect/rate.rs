@@ -84,7 +84,10 @@ fn measure(
     counts: impl Fn(&BounceMark) -> bool,
 ) -> (Verdict, RateEvidence) {
     let window = history.since_beginning(Span::before(at, rule.window));
-    let parts = history.seen(window);
+    let seen = history.seen(window);
+    let watched: Duration = seen.iter().map(|p| p.length()).sum();
+    let mut parts: Vec<Span> = seen.iter().map(|p| history.countable(*p)).collect();
+    parts.retain(|part| !part.is_empty());
     let marked = history.marked_in(&parts, &counts);
     let covered: Duration = parts.iter().map(|p| p.length()).sum();
     // No rate passes 100%, whatever the answers say of each other.
@@ -106,7 +109,7 @@ fn measure(
         Verdict::Unknown
     } else if is_breach(rule, &evidence) {
         Verdict::Breach
-    } else if covered == window.length() {
+    } else if watched == window.length() && 2 * covered >= watched {
         Verdict::Within
     } else {
         Verdict::Unknown

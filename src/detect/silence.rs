@@ -8,11 +8,11 @@ pub(super) use crate::detect::habits::learned_at;
 use crate::detect::tags;
 use crate::model::{
     Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, StreamId, Tag, Timestamp,
-    Verdict,
+    UNSETTLED, Verdict,
 };
 
 /// Postmark's index may lag this far: no silence opens on less.
-pub(super) const INDEX_LAG: Duration = Duration::from_secs(15 * 60);
+pub(super) const INDEX_LAG: Duration = UNSETTLED;
 /// A wake, not a warning, from this many times the threshold on.
 const WAKE: f64 = 2.0;
 /// Hours of normal volume that end a silence.
@@ -102,7 +102,7 @@ impl Silence {
         tag: Option<&Tag>,
         at: Timestamp,
     ) -> Finding {
-        let gap = gap(history, at);
+        let gap = gap(history, at, tag.map_or(Duration::ZERO, |_| UNSETTLED));
         let surprise = gap.map_or(0.0, |gap| self.habits.surprise(history, gap));
         let threshold = self.habits.threshold();
         let verdict = match gap {
@@ -161,16 +161,17 @@ impl Silence {
     }
 }
 
-/// The covered time without mail before `at`; `None` where the time right before `at` is not covered.
-fn gap(history: &History, at: Timestamp) -> Option<Span> {
+/// The covered time without mail before `at`; `None` where coverage ends more than `lag` before. The mail of a tag is
+/// counted where the index has settled, and no later.
+fn gap(history: &History, at: Timestamp, lag: Duration) -> Option<Span> {
     let span = history.since_beginning(Span::new(Timestamp::MIN, at));
     let tail = history
         .messages
         .parts(span)
         .last()
-        .filter(|part| part.until == at)?;
+        .filter(|part| part.until + lag >= at)?;
     Some(Span::new(
         tail.from.max(history.last_sent(at).unwrap_or(tail.from)),
-        at,
+        tail.until,
     ))
 }

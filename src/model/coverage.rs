@@ -103,6 +103,12 @@ impl Coverage {
         Self::of(self.parts(before).chain(self.parts(after)))
     }
 
+    /// What it covers and `other` does not.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        Self::of(self.0.iter().flat_map(|span| other.holes(*span)))
+    }
+
     /// What both cover.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
@@ -162,6 +168,8 @@ mod tests {
                 prop_assert_eq!(coverage.spans().iter().any(|s| s.contains(at)), covered);
                 prop_assert_eq!(holes.iter().any(|s| s.contains(at)), within.contains(at) && !covered);
                 prop_assert_eq!(coverage.parts(within).any(|s| s.contains(at)), within.contains(at) && covered);
+                let other = Coverage::of([within]);
+                prop_assert_eq!(coverage.minus(&other).spans().iter().any(|s| s.contains(at)), covered && !within.contains(at));
                 prop_assert_eq!(coverage.without(within).spans().iter().any(|s| s.contains(at)), covered && !within.contains(at));
             }
             prop_assert!(coverage.spans().windows(2).all(|w| w[0].until < w[1].from), "ordered and apart");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use super::{BounceClass, Coverage, DAY, HOUR, Span, Tag, Timestamp};
+use super::{BounceClass, CountedSpan, Coverage, DAY, HOUR, Span, Tag, Timestamp};
 
 /// Counts at instants, ordered by time, with running sums.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -116,13 +116,16 @@ pub struct History {
     pub begins: Option<Timestamp>,
     /// The first start: older events are nobody's news.
     pub started: Option<Timestamp>,
-    /// Where messages were listed completely.
+    /// Where messages were listed completely, or counted.
     pub messages: Coverage,
     /// Where bounces were listed completely.
     pub bounces: Coverage,
+    /// Spans whose messages were counted, in order and apart: of a part of one of them nothing is known.
+    pub counted: Vec<CountedSpan>,
     /// Every hour with mail, in order, of the last 400 days.
     pub hours: Vec<HourCount>,
-    /// Messages sent in the range that was loaded, exact at every instant it was loaded for.
+    /// Messages sent in the range that was loaded, exact at every instant it was loaded for that cuts no counted span;
+    /// those of a counted span stand at its last message.
     pub sent: Ticks,
     /// Bounces and complaints in the range that was loaded, in order of time.
     pub marks: Vec<BounceMark>,
@@ -150,14 +153,32 @@ impl History {
             .collect()
     }
 
-    /// What is known of the mail that bears one tag: it was seen where this stream's was, and begins with its first
-    /// message. Without bounces and deliveries.
+    /// What of `part` can be told from the rest by number: without the counted spans that its bounds cut.
+    pub fn countable(&self, part: Span) -> Span {
+        let cut = |at: Timestamp| {
+            let next = self.counted.partition_point(|c| c.span.until <= at);
+            self.counted.get(next).filter(|c| c.is_cut_by(at))
+        };
+        Span::new(
+            cut(part.from).map_or(part.from, |counted| counted.span.until),
+            cut(part.until).map_or(part.until, |counted| counted.span.from),
+        )
+    }
+
+    /// What is known of the mail that bears one tag, without bounces and deliveries. It begins with its first message, and
+    /// was seen where this stream's was listed, or where `counted` says how much there was of it.
     #[must_use]
-    pub fn of_tag(&self, hours: Vec<HourCount>, sent: Ticks) -> Self {
+    pub fn of_tag(&self, hours: Vec<HourCount>, sent: Ticks, counted: Vec<CountedSpan>) -> Self {
+        let spans = |counted: &[CountedSpan]| Coverage::of(counted.iter().map(|c| c.span));
+        let mut messages = self.messages.minus(&spans(&self.counted));
+        for span in spans(&counted).spans() {
+            messages.insert(*span);
+        }
         Self {
             begins: hours.first().map(|hour| hour.first_at),
             started: self.started,
-            messages: self.messages.clone(),
+            messages,
+            counted,
             hours,
             sent,
             ..Self::default()
@@ -177,9 +198,11 @@ impl History {
     }
 
     /// Distinct messages with a mark in `parts` for which `counts` holds, and how many of them were sent outside `parts`.
+    /// One whose sending is not known was sent inside where messages of `parts` were counted: it is one of those.
     pub fn marked_in(&self, parts: &[Span], counts: impl Fn(&BounceMark) -> bool) -> Marked {
         let mut seen = HashSet::new();
         let mut marked = Marked::default();
+        let counted = parts.iter().any(|part| self.is_counted_in(*part));
         for mark in parts
             .iter()
             .flat_map(|part| self.marks_in(*part))
@@ -188,12 +211,26 @@ impl History {
             if seen.insert(mark.message.as_str()) {
                 let inside = mark
                     .sent_at
-                    .is_some_and(|at| parts.iter().any(|p| p.contains(at)));
+                    .map_or(counted, |at| parts.iter().any(|part| part.contains(at)));
                 marked.messages += 1;
                 marked.sent_outside += u64::from(!inside);
             }
         }
         marked
+    }
+
+    /// How many of the messages sent in `span` were counted, as far as `span` cuts no count.
+    pub fn counted_in(&self, span: Span) -> u64 {
+        let from = self.counted.partition_point(|c| c.span.from < span.from);
+        let inside = self.counted[from..].iter();
+        let inside = inside.take_while(|c| c.span.until <= span.until);
+        inside.map(|c| c.sent).sum()
+    }
+
+    fn is_counted_in(&self, part: Span) -> bool {
+        let next = self.counted.partition_point(|c| c.span.until <= part.from);
+        let next = self.counted.get(next);
+        next.is_some_and(|c| c.span.from < part.until)
     }
 
     /// The last message known to be sent before `at`.

@@ -1,6 +1,7 @@
 //! The words of the domain, as plain values.
 
 mod bounce;
+mod counted;
 mod coverage;
 mod finding;
 mod history;
@@ -11,6 +12,7 @@ mod rule;
 mod time;
 
 pub use bounce::{Bounce, BounceClass};
+pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
 pub use finding::{Evidence, Finding, RateEvidence, Verdict};
 pub use history::{

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    Bounce, BounceClass, Coverage, History, HourCount, Incident, Kind, Mail, Proof, ServerName,
-    Span, StreamId, Tag, Ticks, Timestamp, Transition,
+    Bounce, BounceClass, CountedSpan, Coverage, History, HourCount, Incident, Kind, Mail, Proof,
+    ServerName, Span, StreamId, Tag, Ticks, Timestamp, Transition,
 };
 use crate::store::Error;
 
@@ -237,6 +237,26 @@ pub struct Counted {
     pub new: Vec<usize>,
 }
 
+/// What is stored of the mail that bears one tag.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagRows {
+    /// Every hour with such mail, in order.
+    pub hours: Vec<HourCount>,
+    /// Its messages.
+    pub sent: Ticks,
+    /// Where it was counted, in order.
+    pub counted: Vec<CountedSpan>,
+}
+
+/// How much there was of late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// Messages.
+    pub sent: u64,
+    /// Bounces and complaints of every class.
+    pub bounces: u64,
+}
+
 /// A store. Every method is one transaction.
 pub trait Backend: Send {
     /// Makes sure that what is written is found by the next process, where the place of the data may be taken away from
@@ -298,7 +318,8 @@ pub trait Backend: Send {
         stream: &StreamId,
         kind: Kind,
     ) -> Result<Coverage, Error>;
-    /// Stores messages; one that is known changes no count. `covered` is claimed in the same transaction.
+    /// Stores messages; one that is known changes no count, and one that lies where messages were counted is left out.
+    /// `covered` is claimed in the same transaction.
     fn save_messages(
         &mut self,
         server: &ServerName,
@@ -314,6 +335,39 @@ pub trait Backend: Send {
         bounces: &[Bounce],
         covered: Option<Span>,
     ) -> Result<Counted, Error>;
+
+    /// Stores how many messages were sent in a span, of one tag or of all mail, in place of all that was known of that:
+    /// rows, and every count that reaches into it, of which the rest is unknown again. For all mail `covered`, which holds
+    /// the span, is claimed in the same transaction.
+    fn save_count(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        tag: Option<&Tag>,
+        counted: &CountedSpan,
+        covered: Span,
+    ) -> Result<(), Error>;
+    /// Forgets every count, of any tag, that reaches into `span`, and that it was covered: it is to be listed.
+    fn forget_counts(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<(), Error>;
+    /// The counts of all mail that reach into `span`, in order.
+    fn counted(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<Vec<CountedSpan>, Error>;
+    /// How much there was since the hour of `since` began.
+    fn volume(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        since: Timestamp,
+    ) -> Result<Volume, Error>;
 
     /// Followed mail without news, in order of sending, after closing what bounced or was sent before `give_up_before`.
     fn open_followed(
@@ -356,7 +410,7 @@ pub trait Backend: Send {
         stream: &StreamId,
         range: Span,
         cuts: &[Timestamp],
-    ) -> Result<BTreeMap<Tag, (Vec<HourCount>, Ticks)>, Error>;
+    ) -> Result<BTreeMap<Tag, TagRows>, Error>;
 
     /// The latest incident of each rule, stream and tag of a server.
     fn incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error>;

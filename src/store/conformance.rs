@@ -5,6 +5,7 @@ mod clock;
 #[path = "../../tests/cluster/mod.rs"]
 #[expect(dead_code, reason = "the end-to-end tests use all of it")]
 mod cluster;
+mod counted;
 mod file;
 mod followed;
 mod incidents;
@@ -74,6 +75,16 @@ facts! {
     ledger:
         any_batches_count_as_a_ledger_does
         any_claims_are_a_coverage;
+    counted:
+        a_count_takes_the_place_of_the_rows_in_its_span
+        a_message_in_a_counted_span_gets_no_row
+        a_count_anew_leaves_the_rest_of_an_older_one_unknown
+        what_is_to_be_listed_is_not_counted
+        a_tag_is_counted_beside_all_mail
+        old_counts_are_kept_by_the_hour
+        a_wrong_clock_leaves_no_count
+        history_begins_where_mail_was_counted
+        any_course_of_listing_and_counting_counts_each_message_once;
     followed:
         a_draw_is_open_until_it_is_delivered
         a_draw_that_is_known_is_left_as_it_is

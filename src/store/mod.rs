@@ -19,7 +19,8 @@ use pool::Pool;
 
 pub use backend::{
     Asked, Attempt, Backend, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, Lease,
-    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, Told, TransitionRow,
+    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, TagRows, Told, TransitionRow,
+    Volume,
 };
 pub use error::{Error, Problem};
 pub use sqlite::{CycleLock, Sqlite};

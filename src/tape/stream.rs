@@ -77,6 +77,7 @@ impl StreamTape {
             started: Some(begins),
             messages: covered.clone(),
             bounces: covered,
+            counted: Vec::new(),
             hours: hours(&sent),
             sent: ticks(&sent),
             marks,
@@ -89,7 +90,7 @@ impl StreamTape {
         };
         let own = |sent: &[Timestamp]| sent.len() as u64 >= FEWEST_OF_TAG;
         for (tag, sent) in self.tags.iter().filter(|(_, sent)| own(sent)) {
-            let of = history.of_tag(hours(sent), ticks(sent));
+            let of = history.of_tag(hours(sent), ticks(sent), Vec::new());
             history.tags.insert(tag.clone(), of);
         }
         history

@@ -51,7 +51,7 @@ fn stream(days: u32, tags: &[(&str, Vec<Timestamp>)]) -> History {
         ..History::default()
     };
     for (tag, sent) in tags {
-        let of = history.of_tag(hours(sent), ticks(sent));
+        let of = history.of_tag(hours(sent), ticks(sent), Vec::new());
         history.tags.insert(Tag::from(*tag), of);
     }
     history

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::store::{Backend, CycleLock, Error, Problem, Sqlite};
+use crate::store::{Backend, CycleLock, Error, Problem, Sqlite, TagRows};
 
 use super::{T0, at, history, mail, outbound, save, sent, shop, span};
 
@@ -133,7 +133,7 @@ fn what_the_first_schema_knew_of_tags_is_counted() {
     let mut store = Sqlite::open(&path).expect("brought up to date");
     let range = span(0, 7200);
     let tags = store.tags(&shop(), &outbound(), range, &[]).expect("read");
-    let (hours, sent) = &tags["receipt"];
+    let TagRows { hours, sent, .. } = &tags["receipt"];
     let by_hour: Vec<_> = hours
         .iter()
         .map(|h| (h.sent, h.first_at, h.last_at))

@@ -60,7 +60,7 @@ fn tagged(tag: &str, n: i64, from: i64, every: i64) -> Vec<Mail> {
 fn told_tags(b: &mut dyn Backend, range: Span) -> Vec<(String, u64, usize)> {
     let tags = b.tags(&shop(), &outbound(), range, &[]).expect("read");
     tags.into_iter()
-        .map(|(tag, (hours, sent))| (tag.0, sent.count(range), hours.len()))
+        .map(|(tag, of)| (tag.0, of.sent.count(range), of.hours.len()))
         .collect()
 }
 
@@ -75,7 +75,7 @@ pub(super) fn tags_are_counted_beside_all_mail(b: &mut dyn Backend) {
     let cut = span(1, 301);
     let cuts = [cut.from, cut.until];
     let tags = b.tags(&shop(), &outbound(), range, &cuts).expect("read");
-    let divided: Vec<_> = tags.values().map(|(_, sent)| sent.count(cut)).collect();
+    let divided: Vec<_> = tags.values().map(|of| of.sent.count(cut)).collect();
     assert_eq!(divided, [1, 10]);
 }
 
@@ -95,7 +95,10 @@ pub(super) fn pruning_keeps_the_hours_of_tags_in_use(b: &mut dyn Backend) {
     b.prune(at(0) + 20 * DAY, at(0) - DAY).expect("pruned");
     let range = Span::new(at(0), at(0) + 30 * DAY);
     let hours = b.tags(&shop(), &outbound(), range, &[]).expect("read");
-    let hours: Vec<_> = hours.iter().map(|(t, (h, _))| (&*t.0, h.len())).collect();
+    let hours: Vec<_> = hours
+        .iter()
+        .map(|(t, of)| (&*t.0, of.hours.len()))
+        .collect();
     assert_eq!(hours, [("daily", 30)]);
 }
 

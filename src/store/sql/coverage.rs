@@ -49,6 +49,29 @@ pub(super) fn claim(s: &mut dyn Session, stream: i64, kind: Kind, span: Span) ->
     Ok(())
 }
 
+/// Gives up what was claimed of `gone`.
+pub(super) fn unclaim(
+    s: &mut dyn Session,
+    stream: i64,
+    kind: Kind,
+    gone: &Coverage,
+) -> Result<(), Error> {
+    let left = of_key(s, stream, kind)?.minus(gone);
+    s.execute(
+        "DELETE FROM coverage WHERE stream = ?1 AND kind = ?2",
+        &values![stream, kind.name()],
+    )?;
+    let spans = left.spans().iter();
+    let rows: Vec<_> = spans
+        .map(|span| values![stream, kind.name(), span.from, span.until])
+        .collect();
+    s.execute_each(
+        "INSERT INTO coverage (stream, kind, from_at, until_at) VALUES (?1, ?2, ?3, ?4)",
+        &rows,
+    )?;
+    Ok(())
+}
+
 /// Forgets what was claimed for after `until` on any stream of a server.
 pub(super) fn forget_after(
     s: &mut dyn Session,

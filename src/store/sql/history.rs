@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    BounceClass, BounceMark, DAY, FEWEST_OF_TAG, FOLLOWED_OF, Followed, History, HourCount, Kind,
-    MINUTE, ServerName, Span, StreamId, TAGS_OF, Tag, Ticks, Timestamp,
+    BounceClass, BounceMark, CountedSpan, DAY, FEWEST_OF_TAG, FOLLOWED_OF, Followed, History,
+    HourCount, Kind, MINUTE, ServerName, Span, StreamId, TAGS_OF, Tag, Ticks, Timestamp,
+    merge_hours,
 };
-use crate::store::Error;
+use crate::store::{Error, TagRows};
 
 use super::id::text_of;
 use super::tags::ALL_MAIL;
-use super::{Session, coverage, streams, values};
+use super::{Session, counted, coverage, streams, values};
 
 pub(super) fn load(
     s: &mut dyn Session,
@@ -22,13 +23,15 @@ pub(super) fn load(
     let Some(key) = streams::known(s, server, stream)? else {
         return Ok(History::default());
     };
+    let counted = counted_before(s, key, ALL_MAIL, range.until)?;
     Ok(History {
         begins: begins(s, server, key)?,
         started: started(s, server)?,
         messages: coverage::of_key(s, key, Kind::Messages)?,
         bounces: coverage::of_key(s, key, Kind::Bounces)?,
-        hours: hours(s, key, ALL_MAIL, range.until)?,
-        sent: ticks(s, key, ALL_MAIL, range, cuts)?,
+        hours: hours(s, key, ALL_MAIL, range.until, &counted)?,
+        sent: ticks(s, key, ALL_MAIL, range, cuts, &counted)?,
+        counted,
         marks: marks(s, key, range)?,
         followed: followed(s, key, range)?,
         tags: BTreeMap::new(),
@@ -41,21 +44,29 @@ pub(super) fn tags(
     stream: &StreamId,
     range: Span,
     cuts: &[Timestamp],
-) -> Result<BTreeMap<Tag, (Vec<HourCount>, Ticks)>, Error> {
+) -> Result<BTreeMap<Tag, TagRows>, Error> {
     let Some(key) = streams::known(s, server, stream)? else {
         return Ok(BTreeMap::new());
     };
     let used: Vec<(i64, String)> = s.rows(
-        "SELECT h.tag, t.name FROM hours h JOIN tags t ON t.key = h.tag
-         WHERE h.stream = ?1 AND h.tag > 0 AND h.at >= ?2 AND h.at < ?3 GROUP BY h.tag, t.name HAVING sum(h.sent) >= ?4",
+        "SELECT h.tag, t.name FROM
+             (SELECT tag, sent FROM hours WHERE stream = ?1 AND tag > 0 AND at >= ?2 AND at < ?3
+              UNION ALL SELECT tag, sent FROM counted WHERE stream = ?1 AND tag > 0 AND from_at >= ?2 AND from_at < ?3) h
+         JOIN tags t ON t.key = h.tag GROUP BY h.tag, t.name HAVING sum(h.sent) >= ?4",
         &values![key, range.from - TAGS_OF, range.until, FEWEST_OF_TAG],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let mut tags = BTreeMap::new();
     for (tag, name) in used {
-        let hours = hours(s, key, tag, range.until)?;
-        let sent = ticks(s, key, tag, range, cuts)?;
-        tags.insert(Tag(name), (hours, sent));
+        let counted = counted_before(s, key, tag, range.until)?;
+        let hours = hours(s, key, tag, range.until, &counted)?;
+        let sent = ticks(s, key, tag, range, cuts, &counted)?;
+        let known = TagRows {
+            hours,
+            sent,
+            counted,
+        };
+        tags.insert(Tag(name), known);
     }
     Ok(tags)
 }
@@ -84,8 +95,9 @@ fn hours(
     stream: i64,
     tag: i64,
     until: Timestamp,
+    counted: &[CountedSpan],
 ) -> Result<Vec<HourCount>, Error> {
-    s.rows(
+    let listed = s.rows(
         "SELECT at, sent, first_at, last_at FROM hours WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
         &values![stream, tag, until - 400 * DAY, until],
         |row| {
@@ -96,16 +108,28 @@ fn hours(
                 last_at: row.get(3)?,
             })
         },
-    )
+    )?;
+    Ok(merge_hours(listed, counted))
 }
 
-/// Whole minutes stand at their last message; a minute that a cut divides is told message by message.
+/// What was counted in the time that hours are told of.
+fn counted_before(
+    s: &mut dyn Session,
+    stream: i64,
+    tag: i64,
+    until: Timestamp,
+) -> Result<Vec<CountedSpan>, Error> {
+    counted::of(s, stream, tag, Span::new(until - 400 * DAY, until))
+}
+
+/// Whole minutes and counted spans stand at their last message; a minute that a cut divides is told message by message.
 fn ticks(
     s: &mut dyn Session,
     stream: i64,
     tag: i64,
     range: Span,
     cuts: &[Timestamp],
+    counted: &[CountedSpan],
 ) -> Result<Ticks, Error> {
     let divided: BTreeSet<Timestamp> = [range.from, range.until]
         .iter()
@@ -136,6 +160,12 @@ fn ticks(
             |row| row.get::<Timestamp>(0),
         )? {
             *ticks.entry(at).or_default() += 1;
+        }
+    }
+    let range = Span::new(range.from.floor(MINUTE), range.until);
+    for (last, sent) in counted.iter().filter_map(|c| Some((c.last_at?, c.sent))) {
+        if range.contains(last) {
+            *ticks.entry(last).or_default() += sent;
         }
     }
     Ok(Ticks::of(ticks))

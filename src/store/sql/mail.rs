@@ -9,7 +9,7 @@ use crate::store::{Counted, Error};
 
 use super::id::Id;
 use super::tags::{ALL_MAIL, Tags};
-use super::{Session, Value, coverage, streams, values};
+use super::{Session, Value, counted, coverage, streams, values};
 
 pub(super) fn save_messages(
     s: &mut dyn Session,
@@ -20,14 +20,15 @@ pub(super) fn save_messages(
 ) -> Result<Counted, Error> {
     let key = streams::key(s, server, stream)?;
     let tags = Tags::of(s, mails.iter().map(|mail| mail.tag.as_deref()))?;
-    let counted = insert_messages(s, key, mails, &tags)?;
+    let listed = listed(s, key, mails)?;
+    let counted = insert_messages(s, key, mails, &listed, &tags)?;
     if !counted.new.is_empty() {
         count_new(s, key, mails, &counted, &tags)?;
         // A bounce may have been seen before its message.
         s.execute(
             "UPDATE bounces SET sent_at = (SELECT m.sent_at FROM messages m WHERE m.stream = bounces.stream AND m.id = bounces.message)
-             WHERE stream = ?1 AND sent_at IS NULL AND message IS NOT NULL",
-            &values![key],
+             WHERE stream = ?1 AND sent_at IS NULL AND message IS NOT NULL AND at >= ?2",
+            &values![key, first_bounce(mails)],
         )?;
     }
     if let Some(span) = covered {
@@ -80,15 +81,36 @@ pub(super) fn save_bounces(
     })
 }
 
+/// The places of the messages that may have a row: none of those that were counted.
+fn listed(s: &mut dyn Session, stream: i64, mails: &[Mail]) -> Result<Vec<usize>, Error> {
+    let sent = || mails.iter().map(|mail| mail.sent_at);
+    let (Some(first), Some(last)) = (sent().min(), sent().max()) else {
+        return Ok(Vec::new());
+    };
+    let until = Timestamp(last.0.saturating_add(1));
+    let counted = counted::of(s, stream, ALL_MAIL, Span::new(first, until))?;
+    let is_counted = |mail: &Mail| counted.iter().any(|c| c.span.contains(mail.sent_at));
+    let all = mails.iter().enumerate();
+    let listed = all.filter(|(_, mail)| !is_counted(mail));
+    Ok(listed.map(|(place, _)| place).collect())
+}
+
+/// The earliest instant at which one of these can have bounced, give or take the clocks of those who told.
+fn first_bounce(mails: &[Mail]) -> Timestamp {
+    let first = mails.iter().map(|mail| mail.sent_at).min();
+    first.map_or(Timestamp::MIN, |first| first - HOUR)
+}
+
 fn insert_messages(
     s: &mut dyn Session,
     stream: i64,
     mails: &[Mail],
+    listed: &[usize],
     tags: &Tags<'_>,
 ) -> Result<Counted, Error> {
-    let ids: Vec<Id> = mails.iter().map(|mail| Id::of(&mail.id)).collect();
-    let rows: Vec<_> = mails
-        .iter()
+    let mails = || listed.iter().map(|place| &mails[*place]);
+    let ids: Vec<Id> = mails().map(|mail| Id::of(&mail.id)).collect();
+    let rows: Vec<_> = mails()
         .zip(&ids)
         .map(|(mail, id)| {
             values![
@@ -105,17 +127,19 @@ fn insert_messages(
          ON CONFLICT (stream, id) DO NOTHING",
         &rows,
     )?;
-    let left_queue: Vec<_> = places(&changed, |changed| changed == 0)
-        .into_iter()
-        .filter(|place| mails[*place].status != Status::Queued)
-        .map(|place| values![stream, ids[place].as_bytes()])
+    let left_queue: Vec<_> = mails()
+        .zip(&ids)
+        .zip(&changed)
+        .filter(|((mail, _), changed)| **changed == 0 && mail.status != Status::Queued)
+        .map(|((_, id), _)| values![stream, id.as_bytes()])
         .collect();
     s.execute_each(
         "UPDATE messages SET queued = 0 WHERE stream = ?1 AND id = ?2 AND queued = 1",
         &left_queue,
     )?;
+    let new = places(&changed, |changed| changed == 1).into_iter();
     Ok(Counted {
-        new: places(&changed, |changed| changed == 1),
+        new: new.map(|place| listed[place]).collect(),
     })
 }
 
@@ -144,7 +168,14 @@ fn count_new(
         }
     }
     count(s, stream, &sent)?;
-    let oldest = sent.values().flatten().min().copied();
+    match sent.values().flatten().min() {
+        Some(oldest) => saw(s, stream, *oldest),
+        None => Ok(()),
+    }
+}
+
+/// History begins with the oldest message.
+pub(super) fn saw(s: &mut dyn Session, stream: i64, oldest: Timestamp) -> Result<(), Error> {
     s.execute(
         "UPDATE streams SET oldest_sent_at = ?2 WHERE key = ?1 AND (oldest_sent_at IS NULL OR oldest_sent_at > ?2)",
         &values![stream, oldest],

@@ -1,5 +1,6 @@
 //! One body of SQL for every engine: what a store does, written on sessions.
 
+mod counted;
 mod coverage;
 mod digests;
 mod followed;
@@ -23,12 +24,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    Bounce, Coverage, History, HourCount, Incident, Kind, Mail, Proof, ServerName, Span, StreamId,
-    Tag, Ticks, Timestamp,
+    Bounce, CountedSpan, Coverage, History, Incident, Kind, Mail, Proof, ServerName, Span,
+    StreamId, Tag, Timestamp,
 };
 use crate::store::{
     Asked, Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, Lease,
-    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, Told, TransitionRow,
+    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, TagRows, Told, TransitionRow,
+    Volume,
 };
 
 use session::values;
@@ -184,6 +186,44 @@ impl<E: Engine> Backend for E {
             mail::save_bounces(s, server, stream, bounces, covered)
         })
     }
+    fn save_count(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        tag: Option<&Tag>,
+        counted: &CountedSpan,
+        covered: Span,
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            counted::save(s, server, stream, tag, counted, covered)
+        })
+    }
+    fn forget_counts(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            counted::forget(s, server, stream, span)
+        })
+    }
+    fn counted(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<Vec<CountedSpan>, Error> {
+        self.read(|s| counted::within(s, server, stream, span))
+    }
+    fn volume(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        since: Timestamp,
+    ) -> Result<Volume, Error> {
+        self.read(|s| counted::volume(s, server, stream, since))
+    }
     fn open_followed(
         &mut self,
         server: &ServerName,
@@ -231,7 +271,7 @@ impl<E: Engine> Backend for E {
         stream: &StreamId,
         range: Span,
         cuts: &[Timestamp],
-    ) -> Result<BTreeMap<Tag, (Vec<HourCount>, Ticks)>, Error> {
+    ) -> Result<BTreeMap<Tag, TagRows>, Error> {
         self.read(|s| history::tags(s, server, stream, range, cuts))
     }
     fn incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error> {

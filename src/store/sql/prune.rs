@@ -3,7 +3,7 @@
 use crate::model::Timestamp;
 use crate::store::Error;
 
-use super::{Session, values};
+use super::{Session, counted, values};
 
 pub(super) fn prune(
     s: &mut dyn Session,
@@ -34,5 +34,5 @@ pub(super) fn prune(
     ] {
         s.execute(sql, &values![old])?;
     }
-    Ok(())
+    counted::prune(s, old)
 }

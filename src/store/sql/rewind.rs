@@ -3,7 +3,7 @@
 use crate::model::Timestamp;
 use crate::store::Error;
 
-use super::{Session, coverage, digests, followed, incidents, outbox, values};
+use super::{Session, counted, coverage, digests, followed, incidents, outbox, values};
 
 /// A poll dated after `now` ran on a wrong clock, and so did what it claimed: everything back to the last poll with a
 /// right one is unknown again. Its messages stay; they bear Postmark's time.
@@ -20,6 +20,7 @@ pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
         )?;
         let until = good.unwrap_or(first_start.min(now));
         coverage::forget_after(s, &server, until)?;
+        counted::forget_after(s, &server, until)?;
         s.execute(
             "UPDATE servers SET first_start_at = ?2 WHERE name = ?1 AND first_start_at > ?2",
             &values![&server, until],

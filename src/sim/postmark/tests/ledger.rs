@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::model::{DAY, HOUR, MINUTE, Span, Status};
 
 use super::{World, at, span};
-use crate::sim::postmark::{Arrivals, Mail, Profile, Truth};
+use crate::sim::postmark::{Arrivals, Mail, Profile, Quirks, Truth};
 
 fn hour(of: u32) -> Span {
     let from = at("2026-11-02T00:00:00Z") + of * HOUR;

@@ -1,0 +1,229 @@
+//! Spans whose messages were counted, in place of their rows.
+
+use std::time::Duration;
+
+use crate::model::{
+    CountedSpan, Coverage, HOUR, Kind, MINUTE, ServerName, Span, StreamId, Tag, Timestamp,
+};
+use crate::store::{Error, Volume};
+
+use super::tags::{ALL_MAIL, Tags};
+use super::{Row, Session, coverage, mail, streams, values};
+
+/// Before the newest count by so much, counts are kept by the hour: no rule's window ends within one any more.
+const KEPT_BY_WINDOW: Duration = Duration::from_secs(4 * 86_400);
+
+pub(super) fn save(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    tag: Option<&Tag>,
+    counted: &CountedSpan,
+    covered: Span,
+) -> Result<(), Error> {
+    let key = streams::key(s, server, stream)?;
+    let of = match tag {
+        Some(tag) => Tags::of(s, [Some(tag.0.as_str())].into_iter())?.key(Some(&tag.0)),
+        None => None,
+    };
+    let of = of.unwrap_or(ALL_MAIL);
+    forget_of(s, key, of, counted.span)?;
+    if of == ALL_MAIL {
+        drop_listed(s, key, counted.span)?;
+        coverage::claim(s, key, Kind::Messages, covered)?;
+        if counted.sent > 0 {
+            mail::saw(s, key, counted.span.from)?;
+        }
+    }
+    insert(s, key, of, counted)
+}
+
+/// Forgets every count that reaches into `span`, and that its span was covered.
+pub(super) fn forget(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    span: Span,
+) -> Result<(), Error> {
+    match streams::known(s, server, stream)? {
+        Some(key) => forget_all(s, key, span),
+        None => Ok(()),
+    }
+}
+
+/// The same by the stream's key.
+fn forget_all(s: &mut dyn Session, stream: i64, span: Span) -> Result<(), Error> {
+    forget_of(s, stream, ALL_MAIL, span)?;
+    s.execute(
+        "DELETE FROM counted WHERE stream = ?1 AND from_at < ?3 AND until_at > ?2",
+        &values![stream, span.from, span.until],
+    )?;
+    Ok(())
+}
+
+/// Forgets what was counted in spans that reach beyond `until` on any stream of a server.
+pub(super) fn forget_after(
+    s: &mut dyn Session,
+    server: &str,
+    until: Timestamp,
+) -> Result<(), Error> {
+    let sql = "SELECT key FROM streams WHERE server = ?1";
+    let streams: Vec<i64> = s.rows(sql, &values![server], |row| row.get(0))?;
+    for stream in streams {
+        forget_all(s, stream, Span::new(until, Timestamp::MAX))?;
+    }
+    Ok(())
+}
+
+/// The counts of one tag, or of all mail, that reach into `span`, in order.
+pub(super) fn of(
+    s: &mut dyn Session,
+    stream: i64,
+    tag: i64,
+    span: Span,
+) -> Result<Vec<CountedSpan>, Error> {
+    s.rows(
+        "SELECT from_at, until_at, sent, last_at FROM counted
+         WHERE stream = ?1 AND tag = ?2 AND from_at < ?4 AND until_at > ?3 ORDER BY from_at",
+        &values![stream, tag, span.from, span.until],
+        |row| counted(row, 0),
+    )
+}
+
+/// What stands in four columns, from `first` on.
+fn counted(row: &dyn Row, first: usize) -> Result<CountedSpan, Error> {
+    Ok(CountedSpan {
+        span: Span::new(row.get(first)?, row.get(first + 1)?),
+        sent: row.get(first + 2)?,
+        last_at: row.get(first + 3)?,
+    })
+}
+
+pub(super) fn within(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    span: Span,
+) -> Result<Vec<CountedSpan>, Error> {
+    match streams::known(s, server, stream)? {
+        Some(key) => of(s, key, ALL_MAIL, span),
+        None => Ok(Vec::new()),
+    }
+}
+
+pub(super) fn volume(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    since: Timestamp,
+) -> Result<Volume, Error> {
+    let Some(key) = streams::known(s, server, stream)? else {
+        return Ok(Volume::default());
+    };
+    s.one(
+        "SELECT (SELECT CAST(coalesce(sum(sent), 0) AS BIGINT) FROM hours WHERE stream = ?1 AND tag = 0 AND at >= ?2),
+         (SELECT CAST(coalesce(sum(sent), 0) AS BIGINT) FROM counted WHERE stream = ?1 AND tag = 0 AND from_at >= ?2),
+         (SELECT count(*) FROM bounces WHERE stream = ?1 AND at >= ?2)",
+        &values![key, since.floor(HOUR)],
+        |row| {
+            Ok(Volume {
+                sent: row.get::<u64>(0)? + row.get::<u64>(1)?,
+                bounces: row.get(2)?,
+            })
+        },
+    )
+}
+
+/// Drops counts that ended before `old`, and puts those of an hour together once they are older than any window.
+pub(super) fn prune(s: &mut dyn Session, old: Timestamp) -> Result<(), Error> {
+    s.execute("DELETE FROM counted WHERE until_at < ?1", &values![old])?;
+    let newest = "SELECT max(until_at) FROM counted";
+    let newest: Option<Timestamp> = s.one(newest, &[], |row| row.get(0))?;
+    let Some(newest) = newest else {
+        return Ok(());
+    };
+    let hours: Vec<(i64, i64, CountedSpan)> = s.rows(
+        "SELECT stream, tag, min(from_at), max(until_at), CAST(sum(sent) AS BIGINT), max(last_at) FROM counted
+         WHERE until_at <= ?1 AND (until_at - 1) / 3600000 = from_at / 3600000 GROUP BY stream, tag, from_at / 3600000
+         HAVING count(*) > 1 AND sum(until_at - from_at) = max(until_at) - min(from_at)",
+        &values![newest - KEPT_BY_WINDOW],
+        |row| Ok((row.get(0)?, row.get(1)?, counted(row, 2)?)),
+    )?;
+    for (stream, tag, hour) in hours {
+        delete(s, stream, tag, hour.span)?;
+        insert(s, stream, tag, &hour)?;
+    }
+    Ok(())
+}
+
+fn insert(s: &mut dyn Session, stream: i64, tag: i64, counted: &CountedSpan) -> Result<(), Error> {
+    let span = counted.span;
+    s.execute(
+        "INSERT INTO counted (stream, tag, from_at, until_at, sent, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        &values![stream, tag, span.from, span.until, counted.sent, counted.last_at],
+    )?;
+    Ok(())
+}
+
+fn delete(s: &mut dyn Session, stream: i64, tag: i64, span: Span) -> Result<(), Error> {
+    s.execute(
+        "DELETE FROM counted WHERE stream = ?1 AND tag = ?2 AND from_at < ?4 AND until_at > ?3",
+        &values![stream, tag, span.from, span.until],
+    )?;
+    Ok(())
+}
+
+/// What one tag, or all mail, was counted to in windows that reach into `span` is unknown again.
+fn forget_of(s: &mut dyn Session, stream: i64, tag: i64, span: Span) -> Result<(), Error> {
+    let gone = of(s, stream, tag, span)?;
+    if gone.is_empty() {
+        return Ok(());
+    }
+    delete(s, stream, tag, span)?;
+    if tag == ALL_MAIL {
+        let gone = Coverage::of(gone.iter().map(|counted| counted.span));
+        coverage::unclaim(s, stream, Kind::Messages, &gone)?;
+    }
+    Ok(())
+}
+
+/// Drops the rows of the messages sent in `span`, and what they added to the aggregates.
+fn drop_listed(s: &mut dyn Session, stream: i64, span: Span) -> Result<(), Error> {
+    let dropped = s.execute(
+        "DELETE FROM messages WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3",
+        &values![stream, span.from, span.until],
+    )?;
+    if dropped == 0 {
+        return Ok(());
+    }
+    for (every, statements) in [(MINUTE, MINUTES), (HOUR, HOURS)] {
+        let touched = values![stream, span.from.floor(every), span.until.ceil(every)];
+        for sql in statements {
+            s.execute(sql, &touched)?;
+        }
+    }
+    Ok(())
+}
+
+/// What makes the minutes of a span anew.
+const MINUTES: [&str; 3] = [
+    "DELETE FROM minutes WHERE stream = ?1 AND at >= ?2 AND at < ?3",
+    "INSERT INTO minutes (stream, tag, at, sent, last_at)
+     SELECT stream, 0, sent_at - sent_at % 60000, count(*), max(sent_at) FROM messages
+     WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 GROUP BY stream, sent_at - sent_at % 60000",
+    "INSERT INTO minutes (stream, tag, at, sent, last_at)
+     SELECT stream, tag, sent_at - sent_at % 60000, count(*), max(sent_at) FROM messages
+     WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 AND tag IS NOT NULL
+     GROUP BY stream, tag, sent_at - sent_at % 60000",
+];
+/// What makes its hours anew.
+const HOURS: [&str; 3] = [
+    "DELETE FROM hours WHERE stream = ?1 AND at >= ?2 AND at < ?3",
+    "INSERT INTO hours (stream, tag, at, sent, first_at, last_at)
+     SELECT stream, 0, sent_at - sent_at % 3600000, count(*), min(sent_at), max(sent_at) FROM messages
+     WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 GROUP BY stream, sent_at - sent_at % 3600000",
+    "INSERT INTO hours (stream, tag, at, sent, first_at, last_at)
+     SELECT stream, tag, sent_at - sent_at % 3600000, count(*), min(sent_at), max(sent_at) FROM messages
+     WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 AND tag IS NOT NULL
+     GROUP BY stream, tag, sent_at - sent_at % 3600000",
+];
