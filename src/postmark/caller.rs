@@ -45,6 +45,8 @@ pub(super) struct Caller {
     /// `None` where the token cannot be sent in a header.
     header: Option<HeaderValue>,
     requests: AtomicU64,
+    /// How many requests there may be; from then on nothing is tried again.
+    most: AtomicU64,
 }
 
 impl Caller {
@@ -59,12 +61,18 @@ impl Caller {
             token,
             header,
             requests: AtomicU64::new(0),
+            most: AtomicU64::new(u64::MAX),
         }
     }
 
     /// Requests sent so far, every attempt counted.
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Lets there be `most` requests in all, those sent so far included: then a failed one is not tried again.
+    pub(super) fn allow(&self, most: u64) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     pub(super) async fn fetch<T>(
@@ -84,9 +92,11 @@ impl Caller {
             ask,
         };
         let (exchange, decode) = (&exchange, &decode);
-        retry::retry(&self.shared.retry, || {
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            exchange.run(decode)
+        retry::retry(&self.shared.retry, || async move {
+            let before = self.requests.fetch_add(1, Ordering::Relaxed);
+            let is_last = before + 1 >= self.most.load(Ordering::Relaxed);
+            let answer = exchange.run(decode).await;
+            answer.map_err(|error| if is_last { error.for_good() } else { error })
         })
         .await
     }

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::account::Listed;
-use super::server::{Details, Page, Stream};
+use super::server::{Count, Details, Page, Stream};
 use super::{stamp, wire};
 use crate::model::{Bounce, Mail, Proof, Status, StreamId, Timestamp};
 use crate::secret::Secret;
@@ -56,6 +56,19 @@ pub(super) fn messages(body: &[u8], stream: &StreamId) -> Result<Page<Mail>, Fla
     let answer: wire::Messages = json(body)?;
     page(answer.total_count, answer.messages, |item| {
         mail(item, stream)
+    })
+}
+
+/// The count of `/messages/outbound`, asked for with one item.
+pub(super) fn count(body: &[u8], stream: &StreamId) -> Result<Count, Flaw> {
+    let page = messages(body, stream)?;
+    let newest = page.items.iter().map(|mail| mail.sent_at).max();
+    if page.total > 0 && newest.is_none() {
+        return Err("a count above zero without a message");
+    }
+    Ok(Count {
+        total: page.total,
+        newest: newest.filter(|_| page.total > 0),
     })
 }
 

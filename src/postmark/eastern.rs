@@ -16,6 +16,27 @@ pub(super) fn bounds(span: Span) -> (String, String) {
     (write(earliest(span.from)), write(latest(span.until)))
 }
 
+/// `fromdate` and `todate` that hold `span` and nothing else, to the second, where both its bounds are full seconds, and
+/// neither lies inside a time that is [asked for as a whole](whole), unless that is the present.
+pub(super) fn exact(span: Span) -> (String, String) {
+    let last = Timestamp(span.until.0.saturating_sub(1));
+    (write(earliest(span.from)), write(latest(last)))
+}
+
+/// The time around `at` that can only be asked for as a whole: the two hours of which autumn makes one, with a second on
+/// either side, since no wall time names one of them. Most instants lie in none.
+pub fn whole(at: Timestamp) -> Option<Span> {
+    let second = TimeDelta::seconds(1);
+    let near = [wall(at), wall(at) + second, wall(at) - second];
+    let repeated = near.into_iter().find(|wall| is_repeated(*wall))?;
+    let LocalResult::Ambiguous(first, last) = ZONE.from_local_datetime(&hour(repeated)) else {
+        return None;
+    };
+    let from = Timestamp::from_secs(first.timestamp() - 1);
+    let until = Timestamp::from_secs(last.timestamp() + 3601);
+    Some(Span::new(from, until)).filter(|span| span.contains(at))
+}
+
 /// The last second before the repeated hour, where `at` lies in either of the two; else its own second.
 fn earliest(at: Timestamp) -> NaiveDateTime {
     let wall = wall(at);
@@ -142,9 +163,51 @@ mod tests {
     }
 
     #[test]
+    fn an_hour_is_asked_for_exactly_but_for_the_one_that_comes_twice() {
+        let span = |from, until| Span::new(at(from), at(until));
+        let asked = |from, until| exact(span(from, until));
+        assert_eq!(
+            asked("2026-07-15T12:00:00Z", "2026-07-15T13:00:00Z"),
+            (
+                "2026-07-15T08:00:00".to_owned(),
+                "2026-07-15T08:59:59".to_owned()
+            )
+        );
+        let autumn = span("2026-11-01T04:59:59Z", "2026-11-01T07:00:01Z");
+        for inside in [
+            "2026-11-01T05:00:00Z",
+            "2026-11-01T06:30:00Z",
+            "2026-11-01T07:00:00Z",
+        ] {
+            assert_eq!(whole(at(inside)), Some(autumn), "{inside}");
+        }
+        assert_eq!(whole(autumn.from), Some(autumn));
+        assert_eq!(
+            (whole(autumn.until), whole(at("2026-11-01T04:59:58Z"))),
+            (None, None)
+        );
+        assert_eq!(whole(at("2026-03-08T07:00:00Z")), None);
+        let both = (
+            "2026-11-01T00:59:59".to_owned(),
+            "2026-11-01T02:00:00".to_owned(),
+        );
+        assert_eq!(exact(autumn), both);
+        // The present is the only end it may have before its own.
+        assert_eq!(
+            exact(Span::new(autumn.from, at("2026-11-01T06:00:00Z"))),
+            both
+        );
+    }
+
+    #[test]
     fn the_ends_of_time_are_written_without_a_panic() {
         bounds(Span::new(Timestamp(i64::MIN), Timestamp(i64::MAX)));
         bounds(Span::new(Timestamp::MIN, Timestamp::MAX));
+        exact(Span::new(Timestamp(i64::MIN), Timestamp(i64::MIN)));
+        assert_eq!(
+            (whole(Timestamp(i64::MIN)), whole(Timestamp(i64::MAX))),
+            (None, None)
+        );
     }
 
     fn instant(text: &str) -> i64 {

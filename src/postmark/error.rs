@@ -12,6 +12,8 @@ pub struct Error {
     kind: ErrorKind,
     said: Option<String>,
     retry_after: Option<Duration>,
+    /// Whether it is not to be tried again in this cycle, whatever it is.
+    for_good: bool,
 }
 
 /// Why a call failed.
@@ -71,6 +73,15 @@ impl Error {
             kind,
             said: None,
             retry_after: None,
+            for_good: false,
+        }
+    }
+
+    /// Not to be tried again at once: there are no requests left for that.
+    pub(super) fn for_good(self) -> Self {
+        Self {
+            for_good: true,
+            ..self
         }
     }
 
@@ -116,7 +127,7 @@ impl Error {
 
 impl Retryable for Error {
     fn is_transient(&self) -> bool {
-        Self::is_transient(self)
+        !self.for_good && Self::is_transient(self)
     }
 
     fn retry_after(&self) -> Option<Duration> {

@@ -31,8 +31,9 @@ mod tests;
 
 pub use account::{Account, Listed};
 pub use client::{Postmark, Settings, install_tls_provider};
+pub use eastern::whole;
 pub use error::{Error, ErrorKind, Fault};
-pub use server::{Details, Page, Server, Stream};
+pub use server::{Count, Details, Page, Server, Stream};
 
 /// Items asked for in one page; the most Postmark gives.
 pub const PAGE: u32 = 500;

@@ -10,7 +10,7 @@ use super::convert;
 use super::error::{Error, ErrorKind};
 use super::exchange::Ask;
 use super::{PAGE, eastern, quote};
-use crate::model::{Bounce, Mail, Proof, Span, StreamId};
+use crate::model::{Bounce, Mail, Proof, Span, StreamId, Tag, Timestamp};
 use crate::secret::Secret;
 
 const MIB: usize = 1 << 20;
@@ -42,6 +42,15 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// How many there are in all, on every page; from [`super::CAP`] on: at least so many.
     pub total: u64,
+}
+
+/// How many messages a span holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// How many; from [`super::CAP`] on: at least so many.
+    pub total: u64,
+    /// When the newest of them was sent; `None` where there is none.
+    pub newest: Option<Timestamp>,
 }
 
 /// What the details of a message tell.
@@ -99,12 +108,72 @@ impl Server {
             doing: format!("list the messages of stream `{}`", quote::clean(&stream.0)),
             path: "/messages/outbound",
             stream: Some(stream),
-            url: self.list_url(&["messages", "outbound"], stream, span, offset),
+            url: self.list_url(
+                &["messages", "outbound"],
+                stream,
+                eastern::bounds(span),
+                (PAGE, offset),
+            ),
             limit: LIST_LIMIT,
         };
         self.0
             .fetch(&ask, |body| convert::messages(body, stream))
             .await
+    }
+
+    /// How many messages `stream` received in `span`, of all tags or of one. One request.
+    ///
+    /// Counts exactly `span`, where its bounds are full seconds and it holds all or nothing of each time that is asked for as
+    /// a [whole](super::whole).
+    ///
+    /// # Errors
+    /// Those of [`Server::messages`]; `Malformed` where a count above zero comes without a message.
+    pub async fn count(
+        &self,
+        stream: &StreamId,
+        tag: Option<&Tag>,
+        span: Span,
+    ) -> Result<Count, Error> {
+        let path = ["messages", "outbound"];
+        let mut url = self.list_url(&path, stream, eastern::exact(span), (1, 0));
+        if let Some(tag) = tag {
+            url.query_pairs_mut().append_pair("tag", &tag.0);
+        }
+        let ask = Ask {
+            doing: format!("count the messages of stream `{}`", quote::clean(&stream.0)),
+            path: "/messages/outbound",
+            stream: Some(stream),
+            url,
+            limit: LIST_LIMIT,
+        };
+        self.0
+            .fetch(&ask, |body| convert::count(body, stream))
+            .await
+    }
+
+    /// `number` messages which `stream` received in `span`, skipping the newest `offset`. One request.
+    ///
+    /// The bounds are those of [`Server::count`]; `offset` + `number` must not exceed [`super::CAP`].
+    ///
+    /// # Errors
+    /// Those of [`Server::messages`].
+    pub async fn some(
+        &self,
+        stream: &StreamId,
+        span: Span,
+        offset: u32,
+        number: u32,
+    ) -> Result<Vec<Mail>, Error> {
+        let path = ["messages", "outbound"];
+        let ask = Ask {
+            doing: format!("read messages of stream `{}`", quote::clean(&stream.0)),
+            path: "/messages/outbound",
+            stream: Some(stream),
+            url: self.list_url(&path, stream, eastern::exact(span), (number, offset)),
+            limit: LIST_LIMIT,
+        };
+        let page = self.0.fetch(&ask, |body| convert::messages(body, stream));
+        Ok(page.await?.items)
     }
 
     /// One page of the bounces and complaints of `stream` dated in `span`, skipping the newest `offset`. One request.
@@ -123,7 +192,7 @@ impl Server {
             doing: format!("list the bounces of stream `{}`", quote::clean(&stream.0)),
             path: "/bounces",
             stream: Some(stream),
-            url: self.list_url(&["bounces"], stream, span, offset),
+            url: self.list_url(&["bounces"], stream, eastern::bounds(span), (PAGE, offset)),
             limit: LIST_LIMIT,
         };
         self.0
@@ -156,13 +225,23 @@ impl Server {
         self.0.requests()
     }
 
+    /// Lets there be `most` requests in all, those sent so far included: then a failed one is not tried again.
+    pub fn allow(&self, most: u64) {
+        self.0.allow(most);
+    }
+
     /// Parameter names in lower case, as documented: Postmark was seen to ignore others.
-    fn list_url(&self, path: &[&str], stream: &StreamId, span: Span, offset: u32) -> Url {
-        let (from, to) = eastern::bounds(span);
+    fn list_url(
+        &self,
+        path: &[&str],
+        stream: &StreamId,
+        (from, to): (String, String),
+        (count, offset): (u32, u32),
+    ) -> Url {
         self.0.url(
             path,
             &[
-                ("count", &PAGE.to_string()),
+                ("count", &count.to_string()),
                 ("offset", &offset.to_string()),
                 ("fromdate", &from),
                 ("todate", &to),
