@@ -2,40 +2,37 @@
 
 use std::io::{IsTerminal, Write};
 
-use tokio::time::Instant;
-
 use crate::app::App;
-use crate::app::listing::{Allowance, Lister, Stop};
+use crate::app::budget::{Allowance, Stop};
+use crate::app::cut::Density;
+use crate::app::listing::{Listed, Lister};
 use crate::model::{DAY, HOUR, Kind, Span, StreamId, Timestamp};
 
 /// A step of the backfill, so that progress shows and is kept.
 const STEP_DAYS: u32 = 7;
+/// Pages of messages that a step may be listed by, whatever it is: a hundred thousand messages.
+const FEW_PAGES: u64 = 200;
 
 impl App {
-    /// Lists what of the time before `first_start` is still missing, until `deadline` or the first failure.
+    /// Reads what of the time before `first_start` is still missing, as far as `allowance` goes or until the first failure.
     pub(super) async fn backfill(
         &self,
         lister: &mut Lister<'_>,
         stream: &StreamId,
         first_start: Timestamp,
-        now: Timestamp,
-        deadline: Instant,
+        allowance: Allowance,
     ) -> Result<(), Stop> {
         let whole = Span::new(
-            (now - self.config.store.keep + HOUR).ceil(HOUR),
+            (lister.now - self.config.store.keep + HOUR).ceil(HOUR),
             first_start,
         );
-        let mut allowance = Allowance {
-            requests: u64::MAX,
-            deadline: Some(deadline),
-        };
         for kind in Kind::ALL {
             let coverage = self.coverage(lister.server, stream, kind).await?;
             for span in coverage.holes(whole).into_iter().rev() {
                 let mut bar = Bar::new(lister.server.0.as_str(), stream, kind, span);
                 let mut listed = Ok(());
                 for step in steps(span) {
-                    listed = lister.list(stream, kind, step, &mut allowance).await;
+                    listed = read_old(lister, stream, kind, step, allowance).await;
                     if listed.is_err() {
                         break;
                     }
@@ -46,6 +43,29 @@ impl App {
             }
         }
         Ok(())
+    }
+}
+
+/// Lists a step or, where its messages are so many that an hour costs more pages than counts, counts them.
+async fn read_old(
+    lister: &mut Lister<'_>,
+    stream: &StreamId,
+    kind: Kind,
+    step: Span,
+    allowance: Allowance,
+) -> Result<(), Stop> {
+    let hours = step.length().as_secs() / 3600;
+    let pages = match kind {
+        Kind::Messages => hours.max(FEW_PAGES),
+        Kind::Bounces => u64::MAX,
+    };
+    match lister.list(stream, kind, step, pages, allowance).await? {
+        Listed::All => Ok(()),
+        Listed::TooMany { per_second } => {
+            let density = Density::expected(per_second, step, u64::MAX);
+            let counted = lister.count(stream, step, density, 0, allowance);
+            counted.await.map(|_| ())
+        }
     }
 }
 

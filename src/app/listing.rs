@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use crate::app::budget::{Allowance, Stop};
+use crate::app::count::Read;
+use crate::app::cut::SECOND;
 use crate::detect::sample;
 use crate::model::{Bounce, Kind, Mail, ServerName, Span, StreamId, Timestamp};
 use crate::postmark::{self, CAP, PAGE, Server};
@@ -12,59 +15,44 @@ use crate::store::{self, Draw, Store};
 const PER_WINDOW: f64 = 5_000.0;
 /// Windows that one cut makes, at most; the last takes what is left and is cut again.
 const MOST_WINDOWS: usize = 64;
-/// Bounds are told to Postmark in seconds, so no window is shorter.
-const SECOND: Duration = Duration::from_secs(1);
+/// Items of a window where not all of a span can be read, so that something of it is: four pages.
+const PER_PART: f64 = 2_000.0;
 
-/// Why a listing ended before everything was read.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum Stop {
-    /// Postmark.
-    #[error(transparent)]
-    Postmark(#[from] postmark::Error),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The limit of requests or time.
-    #[error("{0}")]
-    Limit(String),
-    /// The answers contradict each other.
-    #[error("failed to list {0}")]
-    Drift(String),
-}
-
-/// What may still be spent.
-#[derive(Clone, Debug)]
-pub(super) struct Allowance {
-    /// Pages.
-    pub requests: u64,
-    /// Until when, by the machine's monotonic clock.
-    pub deadline: Option<tokio::time::Instant>,
-}
-
-impl Allowance {
-    fn take(&mut self, what: &str) -> Result<(), Stop> {
-        if self.requests == 0 {
-            return Err(Stop::Limit(format!(
-                "{what}: more than this cycle's requests can read; the next cycles go on"
-            )));
-        }
-        if self
-            .deadline
-            .is_some_and(|deadline| tokio::time::Instant::now() >= deadline)
-        {
-            return Err(Stop::Limit(format!(
-                "{what}: this cycle's time is over; the next cycles go on"
-            )));
-        }
-        self.requests -= 1;
-        Ok(())
-    }
+/// How a listing ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Listed {
+    /// Everything was read.
+    All,
+    /// It has more pages than it may have; about so many items a second.
+    TooMany {
+        /// By the first page.
+        per_second: f64,
+    },
 }
 
 /// One page of either kind.
 enum Batch {
     Messages(Vec<Mail>),
     Bounces(Vec<Bounce>),
+}
+
+/// How a window was read.
+enum End {
+    /// To its end.
+    Read,
+    /// Not: it must be cut into these, the newest last.
+    Cut(Vec<Span>),
+    /// Not: it has more pages than it may, and so many items a second.
+    TooMany(f64),
+}
+
+/// How far a window may reach.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// Pages, at most.
+    pages: u64,
+    /// Items of the windows that it is cut into.
+    per_window: f64,
 }
 
 struct Page {
@@ -79,6 +67,10 @@ pub(super) struct Lister<'a> {
     pub store: &'a Store,
     pub api: &'a Server,
     pub server: &'a ServerName,
+    /// The instant of the cycle.
+    pub now: Timestamp,
+    /// Instants that are judged, and none of which may lie within a count.
+    pub instants: Vec<Timestamp>,
     /// Mail sent from here on may be drawn into the sample.
     pub draw_from: Timestamp,
     /// Postmark may have forgotten what is older than this: there, only what lies after a message that it still has was
@@ -86,52 +78,108 @@ pub(super) struct Lister<'a> {
     pub sure_from: Timestamp,
     /// Windows that were empty and older than that, in a listing that has not met an older message yet.
     pub unsure: Vec<Span>,
+    /// What was counted and is to be listed; forgotten with the first page that is stored.
+    pub forget: Option<Span>,
     /// The lowest ranks of new mail by stream.
     pub candidates: BTreeMap<StreamId, BTreeMap<u64, Draw>>,
+    /// What was read of the messages of each stream.
+    pub read: BTreeMap<StreamId, Read>,
+    /// What does not make the cycle incomplete, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Lister<'_> {
     /// Lists `span`, newest windows first, each claimed as covered when it was read to its end, as far as that was sure to
-    /// be seen.
+    /// be seen; reads one page and no more where there are more than `pages`.
     pub(super) async fn list(
         &mut self,
         stream: &StreamId,
         kind: Kind,
         span: Span,
-        allowance: &mut Allowance,
+        pages: u64,
+        allowance: Allowance,
+    ) -> Result<Listed, Stop> {
+        self.unsure.clear();
+        let reach = Reach {
+            pages,
+            per_window: PER_WINDOW,
+        };
+        match self.window(stream, kind, span, reach, allowance).await? {
+            End::Read => Ok(Listed::All),
+            End::TooMany(per_second) => Ok(Listed::TooMany { per_second }),
+            End::Cut(windows) => {
+                self.windows(stream, kind, windows, PER_WINDOW, allowance)
+                    .await?;
+                Ok(Listed::All)
+            }
+        }
+    }
+
+    /// Lists as much of `span` as may be read, in small windows, newest first: what was read of it is whole.
+    pub(super) async fn list_newest(
+        &mut self,
+        stream: &StreamId,
+        kind: Kind,
+        span: Span,
+        per_second: f64,
+        allowance: Allowance,
     ) -> Result<(), Stop> {
         self.unsure.clear();
-        let mut windows = vec![span];
+        let windows = parts(
+            span,
+            Duration::from_secs_f64(PER_PART / per_second.max(1e-6)),
+        );
+        self.windows(stream, kind, windows, PER_PART, allowance)
+            .await
+    }
+
+    async fn windows(
+        &mut self,
+        stream: &StreamId,
+        kind: Kind,
+        mut windows: Vec<Span>,
+        per_window: f64,
+        allowance: Allowance,
+    ) -> Result<(), Stop> {
+        let reach = Reach {
+            pages: u64::MAX,
+            per_window,
+        };
         while let Some(window) = windows.pop() {
-            if let Some(cut) = self.window(stream, kind, window, allowance).await? {
+            let end = self.window(stream, kind, window, reach, allowance).await?;
+            if let End::Cut(cut) = end {
                 windows.extend(cut);
             }
         }
         Ok(())
     }
 
-    /// Reads one window to its end, or returns the windows it must be cut into, the newest last.
+    /// Reads one window to its end, unless it must be cut, or has more pages than it may.
     async fn window(
         &mut self,
         stream: &StreamId,
         kind: Kind,
         window: Span,
-        allowance: &mut Allowance,
-    ) -> Result<Option<Vec<Span>>, Stop> {
+        reach: Reach,
+        allowance: Allowance,
+    ) -> Result<End, Stop> {
         let what = format!("{} of {}/{stream}", kind.name(), self.server);
         let mut seen: HashSet<String> = HashSet::new();
         let mut read = 0u64;
         let mut total = None;
         let mut oldest = None;
         loop {
-            allowance.take(&what)?;
+            allowance.take(self.api, &what)?;
             let offset = u32::try_from(read).unwrap_or(u32::MAX);
             let page = self.page(stream, kind, window, offset).await?;
+            if read == 0 && page.expected(window).div_ceil(u64::from(PAGE)) > reach.pages {
+                return Ok(End::TooMany(page.per_second(window)));
+            }
             if page.total >= CAP && read == 0 {
-                let cut = cut(window, &page);
+                let cut = cut(window, &page, reach.per_window);
                 self.save(stream, page.batch, None).await?;
                 return match cut {
-                    Some(windows) => Ok(Some(windows)),
+                    Some(windows) => Ok(End::Cut(windows)),
                     None => Err(Stop::Drift(format!(
                         "{what}: more than {CAP} in one second"
                     ))),
@@ -182,7 +230,7 @@ impl Lister<'_> {
                 self.save(stream, nothing, Some(span)).await?;
             }
             if done {
-                return Ok(None);
+                return Ok(End::Read);
             }
         }
     }
@@ -260,13 +308,19 @@ impl Lister<'_> {
         match batch {
             Batch::Messages(mut mails) => {
                 mails.retain(|mail| !mail.is_bounce_test());
+                let forget = self.forget.take();
                 let (mails, counted) = self
                     .store
                     .call(move |s| {
+                        if let Some(span) = forget {
+                            s.forget_counts(&server, &id, span)?;
+                        }
                         let counted = s.save_messages(&server, &id, &mails, covered)?;
                         Ok((mails, counted))
                     })
                     .await?;
+                let read = self.read.entry(stream.clone()).or_default();
+                read.listed += counted.new.len() as u64;
                 for index in counted.new {
                     self.consider(stream, &mails[index]);
                 }
@@ -282,7 +336,7 @@ impl Lister<'_> {
     }
 
     /// Keeps a new message in mind for the sample, if its rank is among the lowest.
-    fn consider(&mut self, stream: &StreamId, mail: &Mail) {
+    pub(super) fn consider(&mut self, stream: &StreamId, mail: &Mail) {
         if mail.sent_at < self.draw_from {
             return;
         }
@@ -300,18 +354,44 @@ impl Lister<'_> {
     }
 }
 
+impl Page {
+    /// How many items the window holds: as the answer says or, where it may not know, as dense as this page is.
+    fn expected(&self, window: Span) -> u64 {
+        if self.total == CAP {
+            (self.density(window) * window.length().as_secs_f64()).max(CAP as f64) as u64
+        } else {
+            self.total
+        }
+    }
+
+    /// Items a second in the window.
+    fn per_second(&self, window: Span) -> f64 {
+        self.expected(window) as f64 / window.length().as_secs_f64().max(1.0)
+    }
+
+    /// Items a second in the newest part of the window, which this page is.
+    fn density(&self, window: Span) -> f64 {
+        let newest = self
+            .oldest
+            .map_or(window.length(), |oldest| window.until.since(oldest))
+            .max(SECOND);
+        self.ids.len().max(1) as f64 / newest.as_secs_f64()
+    }
+}
+
 /// Cuts a window that holds too much by the density of its newest page, oldest part first; `None` where it cannot be cut.
-fn cut(window: Span, page: &Page) -> Option<Vec<Span>> {
+fn cut(window: Span, page: &Page, per_window: f64) -> Option<Vec<Span>> {
     if window.length() < 2 * SECOND {
         return None;
     }
-    let newest = page
-        .oldest
-        .map_or(window.length(), |oldest| window.until.since(oldest))
-        .max(SECOND);
-    let per_window = newest.as_secs_f64() * PER_WINDOW / (page.ids.len().max(1) as f64);
-    let longest = window.length() / 2;
-    let length = Duration::from_secs_f64(per_window.clamp(1.0, longest.as_secs_f64().max(1.0)));
+    let seconds = per_window / page.density(window);
+    let longest = (window.length() / 2).as_secs_f64();
+    let length = Duration::from_secs_f64(seconds.clamp(1.0, longest.max(1.0)));
+    Some(parts(window, length))
+}
+
+/// Cuts a window into parts of this length, oldest first; the oldest takes what is left over after so many.
+fn parts(window: Span, length: Duration) -> Vec<Span> {
     let length = Duration::from_secs(length.as_secs().max(1));
     let mut windows = Vec::new();
     let mut until = window.until;
@@ -326,7 +406,7 @@ fn cut(window: Span, page: &Page) -> Option<Vec<Span>> {
         until = from;
     }
     windows.reverse();
-    Some(windows)
+    windows
 }
 
 #[cfg(test)]
@@ -344,7 +424,7 @@ mod tests {
                 oldest: Some(Timestamp((from + length - newest).max(from))),
                 total: 20_000,
             };
-            let parts = cut(window, &page).expect("can be cut");
+            let parts = cut(window, &page, PER_WINDOW).expect("can be cut");
             prop_assert!(parts.len() > 1 && parts.len() <= MOST_WINDOWS);
             prop_assert_eq!(parts[0].from, window.from);
             prop_assert_eq!(parts[parts.len() - 1].until, window.until);

@@ -2,6 +2,9 @@
 
 mod backfill;
 pub mod backtest;
+mod budget;
+mod count;
+mod cut;
 mod cycle;
 pub mod deliver;
 mod digest;
@@ -12,6 +15,7 @@ mod fresh;
 mod judgement;
 mod leases;
 mod listing;
+mod need;
 mod outlet;
 mod poll;
 mod polling;
@@ -20,6 +24,7 @@ pub mod report;
 mod roster;
 mod streams;
 mod summary;
+mod tags;
 
 pub use cycle::{CycleError, Options};
 pub use digest::{DigestError, Written};

@@ -7,17 +7,22 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
-use crate::app::listing::{Lister, Stop};
+use crate::app::budget::{Budget, Stop, share};
+use crate::app::listing::Lister;
 use crate::config::ServerConfig;
-use crate::detect::Sight;
-use crate::model::{HOUR, Kind, MINUTE, ServerName, StreamId, Timestamp};
+use crate::detect::{Sight, sample};
+use crate::model::{DAY, HOUR, Kind, MINUTE, ServerName, StreamId, Timestamp, UNSETTLED};
 use crate::postmark::{ErrorKind, Server};
 use crate::store::{self, PollRow, ServerState};
 
 /// What the previous poll may not have seen yet is asked again.
-pub(super) const OVERLAP: Duration = Duration::from_secs(15 * 60);
+pub(super) const OVERLAP: Duration = UNSETTLED;
 /// So many listings without any answer, each retried: nobody is there, and other streams need not ask.
 const GIVE_UP_AFTER: u32 = 2;
+/// Requests for proof that a healthy stream takes, at most.
+const HEALTHY: u64 = sample::HEALTHY as u64;
+/// Instants of the schedule in an hour at which counts are cut, at most: each costs a request.
+const MOST_CUTS_AN_HOUR: u64 = 2;
 
 /// How the poll of one server went.
 #[derive(Clone, Debug)]
@@ -65,6 +70,12 @@ impl Trouble {
         self.heed(stop);
         self.minor
             .push(format!("history before the first start: {stop}"));
+    }
+
+    /// What is not owed.
+    pub(super) fn note_minor(&mut self, stop: &Stop) {
+        self.heed(stop);
+        self.minor.push(stop.to_string());
     }
 
     fn heed(&mut self, stop: &Stop) {
@@ -143,6 +154,7 @@ impl App {
         now: Timestamp,
         trouble: &mut Trouble,
     ) -> Result<(), store::Error> {
+        let mut budget = Budget::new(api, self.config.postmark.requests_per_poll);
         let streams = match self.list_streams(server, api, now, trouble).await {
             Ok(streams) => streams,
             Err(Stop::Store(error)) => return Err(error),
@@ -152,35 +164,16 @@ impl App {
             }
         };
         trouble.reachable = true;
-        let mut lister = Lister {
-            store: &self.store,
-            api,
-            server: &server.name,
-            draw_from: before
-                .last_cycle_at
-                .map_or(now - HOUR, |last| last - OVERLAP),
-            sure_from: now,
-            unsure: Vec::new(),
-            candidates: BTreeMap::new(),
-        };
-        self.list_new(server, &mut lister, &streams, before, now, trouble)
+        budget.serve(streams.len());
+        let mut lister = self.lister(server, api, before, now);
+        self.read_new(server, &mut lister, &streams, before, &budget, trouble)
             .await?;
-        // History begins with the oldest message that is found, however old it is.
-        lister.sure_from = Timestamp::MIN;
-        let until = Instant::now() + self.config.postmark.backfill_time;
-        for stream in &streams {
-            if trouble.is_over() {
-                break;
-            }
-            match self
-                .backfill(&mut lister, stream, before.first_start_at, now, until)
-                .await
-            {
-                Ok(()) => {}
-                Err(Stop::Store(error)) => return Err(error),
-                Err(stop) => trouble.note_old(&stop),
-            }
-        }
+        self.count_tags(server, &mut lister, &budget, trouble)
+            .await?;
+        let asked = api.requests();
+        self.read_old(&mut lister, &streams, before, &budget, trouble)
+            .await?;
+        budget.close(asked);
         // Nothing of the present was covered where the newest window of old history could not be read.
         if before.first_start_at == now && trouble.fatal.is_empty() {
             trouble.fatal.append(
@@ -189,13 +182,102 @@ impl App {
                     .await?,
             );
         }
-        for stream in &streams {
+        self.prove_all(server, &mut lister, &streams, &budget, trouble)
+            .await?;
+        lister.say_what_was_counted();
+        trouble.minor.append(&mut lister.notes);
+        Ok(())
+    }
+
+    fn lister<'a>(
+        &'a self,
+        server: &'a ServerConfig,
+        api: &'a Server,
+        before: &ServerState,
+        now: Timestamp,
+    ) -> Lister<'a> {
+        Lister {
+            store: &self.store,
+            api,
+            server: &server.name,
+            now,
+            instants: self.judged_instants(before, now),
+            draw_from: before
+                .last_cycle_at
+                .map_or(now - HOUR, |last| last - OVERLAP),
+            sure_from: now,
+            unsure: Vec::new(),
+            forget: None,
+            candidates: BTreeMap::new(),
+            read: BTreeMap::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The instants of the schedule since the last complete cycle: a window of a rule begins or ends there. Where they are
+    /// many, only full hours are told apart.
+    fn judged_instants(&self, before: &ServerState, now: Timestamp) -> Vec<Timestamp> {
+        let since = before.last_complete_at.unwrap_or(now).max(now - DAY);
+        let instants = self.config.schedule.instants(since - HOUR, now);
+        let hours = now.since(since).as_secs() / 3600 + 2;
+        if instants.len() as u64 > MOST_CUTS_AN_HOUR * hours {
+            return Vec::new();
+        }
+        instants
+    }
+
+    /// Reads what is missing of the time before the first start.
+    async fn read_old(
+        &self,
+        lister: &mut Lister<'_>,
+        streams: &[StreamId],
+        before: &ServerState,
+        budget: &Budget<'_>,
+        trouble: &mut Trouble,
+    ) -> Result<(), store::Error> {
+        // History begins with the oldest message that is found, however old it is.
+        lister.sure_from = Timestamp::MIN;
+        let until = Instant::now() + self.config.postmark.backfill_time;
+        let allowance = budget.open(until);
+        for stream in streams {
             if trouble.is_over() {
                 break;
             }
+            let read = self.backfill(lister, stream, before.first_start_at, allowance);
+            match read.await {
+                Ok(()) => {}
+                Err(Stop::Store(error)) => return Err(error),
+                Err(stop) => trouble.note_old(&stop),
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for proof of delivery with what is left of the budget, each stream in its turn.
+    async fn prove_all(
+        &self,
+        server: &ServerConfig,
+        lister: &mut Lister<'_>,
+        streams: &[StreamId],
+        budget: &Budget<'_>,
+        trouble: &mut Trouble,
+    ) -> Result<(), store::Error> {
+        for (place, stream) in streams.iter().enumerate() {
+            let others = (streams.len() - place - 1) as u64;
+            let left = budget.left();
+            if trouble.is_over() || left == 0 {
+                break;
+            }
+            let left = share(left, HEALTHY, HEALTHY * others).min(left);
+            if left > 1
+                && let Err(stop) = lister.draw(stream).await
+            {
+                trouble.note_minor(&stop);
+            }
             let candidates = lister.candidates.remove(stream).unwrap_or_default();
-            let minor = self.prove(server, api, stream, candidates, now).await?;
-            trouble.minor.extend(minor);
+            let left = left.min(budget.left());
+            let minor = self.prove(server, lister.api, stream, candidates, left, lister.now);
+            trouble.minor.extend(minor.await?);
         }
         Ok(())
     }

@@ -14,13 +14,15 @@ use crate::store::{self, Draw, FollowedMail};
 const LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 
 impl App {
-    /// Draws from the new mail of one stream and looks for proof; returns what could not be read, a line each.
+    /// Draws from the new mail of one stream and looks for proof with at most `left` requests; returns what could not be
+    /// read, a line each.
     pub(super) async fn prove(
         &self,
         server: &ServerConfig,
         api: &Server,
         stream: &StreamId,
         candidates: BTreeMap<u64, Draw>,
+        left: u64,
         now: Timestamp,
     ) -> Result<Vec<String>, store::Error> {
         let (name, id) = (server.name.clone(), stream.clone());
@@ -32,7 +34,6 @@ impl App {
                 Ok((open, history))
             })
             .await?;
-        let left = u64::from(self.config.postmark.requests_per_poll).saturating_sub(api.requests());
         let suspicious = is_suspicious(&history.followed, now);
         let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
         let plan = sample::plan(

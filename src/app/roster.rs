@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use crate::app::App;
+use crate::app::budget::Stop;
 use crate::app::leases::Leases;
-use crate::app::listing::Stop;
 use crate::app::poll::{Polled, Trouble, polled};
 use crate::config::{ServerConfig, TokenSource};
 use crate::model::{ServerName, Timestamp};

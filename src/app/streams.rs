@@ -1,7 +1,7 @@
 //! Which streams of a server are watched.
 
 use crate::app::App;
-use crate::app::listing::Stop;
+use crate::app::budget::Stop;
 use crate::app::poll::Trouble;
 use crate::config::ServerConfig;
 use crate::model::{StreamId, Timestamp};

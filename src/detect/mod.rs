@@ -23,6 +23,7 @@ pub use blind::{Sight, judge_server};
 use delivery::Delivery;
 pub use delivery::is_suspicious;
 pub use silence::Silence;
+pub use tags::by_volume as watched_tags;
 
 use std::collections::BTreeMap;
 

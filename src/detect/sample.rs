@@ -50,7 +50,7 @@ pub struct Plan {
 /// The plan of one poll, given how many drawn messages were not looked at yet and how many requests are left.
 pub fn plan(backlog: usize, suspicious: bool, requests_left: usize) -> Plan {
     if suspicious {
-        let details = requests_left.clamp(HEALTHY, SUSPICIOUS_DETAILS);
+        let details = requests_left.min(SUSPICIOUS_DETAILS);
         // Fresh mail is what shows the end of a silence: the old may never have news.
         Plan {
             draws: SUSPICIOUS,
@@ -60,7 +60,7 @@ pub fn plan(backlog: usize, suspicious: bool, requests_left: usize) -> Plan {
     } else {
         Plan {
             draws: HEALTHY.min(BACKLOG.saturating_sub(backlog)),
-            details: HEALTHY,
+            details: HEALTHY.min(requests_left),
             again: AGAIN,
         }
     }

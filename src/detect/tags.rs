@@ -21,6 +21,13 @@ const MOST: usize = 10;
 
 /// The tags that are watched on the day of `at`, by what was sent before that day; in their order.
 pub(super) fn watched(history: &History, at: Timestamp) -> Vec<Tag> {
+    let mut tags = by_volume(history, at);
+    tags.sort();
+    tags
+}
+
+/// The same, the largest first.
+pub fn by_volume(history: &History, at: Timestamp) -> Vec<Tag> {
     let at = at.floor(DAY);
     let volumes = history.tags.iter();
     let mut volumes: Vec<(u64, &Tag)> = volumes
@@ -28,9 +35,7 @@ pub(super) fn watched(history: &History, at: Timestamp) -> Vec<Tag> {
         .collect();
     volumes.sort_by(|(a, a_tag), (b, b_tag)| b.cmp(a).then(a_tag.cmp(b_tag)));
     volumes.truncate(MOST);
-    let mut tags: Vec<Tag> = volumes.into_iter().map(|(_, tag)| tag.clone()).collect();
-    tags.sort();
-    tags
+    volumes.into_iter().map(|(_, tag)| tag.clone()).collect()
 }
 
 /// How many series share the budget with a stream that has so many watched tags, and with each of the tags, where

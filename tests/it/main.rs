@@ -26,4 +26,5 @@ mod servers;
 mod silence;
 mod store;
 mod tidy;
+mod volume;
 mod world;
