@@ -6,11 +6,13 @@ use crate::app::App;
 use crate::app::budget::{Allowance, Stop};
 use crate::app::cut::Density;
 use crate::app::listing::{Listed, Lister};
+use crate::app::page::Most;
 use crate::model::{DAY, HOUR, Kind, Span, StreamId, Timestamp};
 
 /// A step of the backfill, so that progress shows and is kept.
 const STEP_DAYS: u32 = 7;
-/// Pages of messages that a step may be listed by, whatever it is: a hundred thousand messages.
+/// Pages of messages that a step may be listed by, whatever it is: a hundred thousand messages, reckoned double since the
+/// step must be cut.
 const FEW_PAGES: u64 = 200;
 
 impl App {
@@ -55,11 +57,11 @@ async fn read_old(
     allowance: Allowance,
 ) -> Result<(), Stop> {
     let hours = step.length().as_secs() / 3600;
-    let pages = match kind {
-        Kind::Messages => hours.max(FEW_PAGES),
-        Kind::Bounces => u64::MAX,
+    let most = match kind {
+        Kind::Messages => Most::Roughly(2 * hours.max(FEW_PAGES)),
+        Kind::Bounces => Most::All,
     };
-    match lister.list(stream, kind, step, pages, allowance).await? {
+    match lister.list(stream, kind, step, most, allowance).await? {
         Listed::All => Ok(()),
         Listed::TooMany { per_second } => {
             let density = Density::expected(per_second, step, u64::MAX);

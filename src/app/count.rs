@@ -4,7 +4,7 @@ use crate::app::budget::{Allowance, Stop};
 use crate::app::cut::{Density, Piece, SECOND, pieces};
 use crate::app::listing::Lister;
 use crate::detect::sample;
-use crate::model::{CountedSpan, DAY, Span, StreamId, Timestamp, UNSETTLED};
+use crate::model::{CountedSpan, DAY, Kind, Span, StreamId, Timestamp, UNSETTLED};
 use crate::postmark::{self, CAP, Count, PAGE};
 use crate::store;
 
@@ -47,6 +47,7 @@ impl Lister<'_> {
         let mut cuts = self.instants.clone();
         cuts.push(end - UNSETTLED);
         let mut left = pieces(span, &cuts, end, postmark::whole);
+        let mut is_open = false;
         while let Some(Piece {
             span: part,
             is_whole,
@@ -57,6 +58,9 @@ impl Lister<'_> {
                 let window = if is_whole { rest } else { density.newest(rest) };
                 allowance.take(self.api, &what)?;
                 let count = self.api.count(stream, None, window).await?;
+                if !std::mem::replace(&mut is_open, true) {
+                    self.reopen(stream, Kind::Messages, span).await?;
+                }
                 if count.total < CAP {
                     self.keep(stream, window, count).await?;
                     density.saw(window, count.total);

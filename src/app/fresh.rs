@@ -8,6 +8,7 @@ use crate::app::budget::{Budget, Stop, share};
 use crate::app::cut::Density;
 use crate::app::listing::{Listed, Lister};
 use crate::app::need::Need;
+use crate::app::page::Most;
 use crate::app::poll::{OVERLAP, Trouble};
 use crate::config::ServerConfig;
 use crate::detect::sample;
@@ -156,10 +157,16 @@ async fn read_messages(
         let Some((span, pages, usual)) = rest else {
             continue;
         };
-        lister.forget = is_counted.then_some(span);
-        let listed = lister.list(&need.stream, Kind::Messages, span, pages, allowance);
+        lister.recount = is_counted.then_some(span);
+        let listed = lister.list(
+            &need.stream,
+            Kind::Messages,
+            span,
+            Most::Pages(pages),
+            allowance,
+        );
         if let Listed::TooMany { per_second } = listed.await? {
-            lister.forget = None;
+            lister.recount = None;
             let density = Density::expected(per_second.max(usual), span, mine);
             lister
                 .count(&need.stream, span, density, 0, allowance)
@@ -181,7 +188,7 @@ async fn read_bounces(
         let others: u64 = needs[place + 1..].iter().map(Need::bounce_pages).sum();
         let mine = share(budget.left(), need.bounce_pages(), others);
         let allowance = budget.allowance(mine);
-        let listed = lister.list(&need.stream, kind, *span, mine, allowance);
+        let listed = lister.list(&need.stream, kind, *span, Most::Pages(mine), allowance);
         if let Listed::TooMany { per_second } = listed.await? {
             lister
                 .list_newest(&need.stream, kind, *span, per_second, allowance)

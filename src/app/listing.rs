@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use crate::app::budget::{Allowance, Stop};
 use crate::app::count::Read;
-use crate::app::cut::SECOND;
+use crate::app::page::{Batch, Most, Page, cut, parts};
 use crate::detect::sample;
-use crate::model::{Bounce, Kind, Mail, ServerName, Span, StreamId, Timestamp};
+use crate::model::{Kind, Mail, ServerName, Span, StreamId, Timestamp};
 use crate::postmark::{self, CAP, PAGE, Server};
 use crate::store::{self, Draw, Store};
 
 /// Messages that a window is cut to, well below the cap: recent density is only a guess at that of the past.
 const PER_WINDOW: f64 = 5_000.0;
-/// Windows that one cut makes, at most; the last takes what is left and is cut again.
-const MOST_WINDOWS: usize = 64;
 /// Items of a window where not all of a span can be read, so that something of it is: four pages.
 const PER_PART: f64 = 2_000.0;
 
@@ -30,12 +28,6 @@ pub(super) enum Listed {
     },
 }
 
-/// One page of either kind.
-enum Batch {
-    Messages(Vec<Mail>),
-    Bounces(Vec<Bounce>),
-}
-
 /// How a window was read.
 enum End {
     /// To its end.
@@ -49,17 +41,10 @@ enum End {
 /// How far a window may reach.
 #[derive(Clone, Copy)]
 struct Reach {
-    /// Pages, at most.
-    pages: u64,
+    /// What it may take.
+    most: Most,
     /// Items of the windows that it is cut into.
     per_window: f64,
-}
-
-struct Page {
-    batch: Batch,
-    ids: Vec<String>,
-    oldest: Option<Timestamp>,
-    total: u64,
 }
 
 /// Lists for one server.
@@ -78,8 +63,8 @@ pub(super) struct Lister<'a> {
     pub sure_from: Timestamp,
     /// Windows that were empty and older than that, in a listing that has not met an older message yet.
     pub unsure: Vec<Span>,
-    /// What was counted and is to be listed; forgotten with the first page that is stored.
-    pub forget: Option<Span>,
+    /// What was counted and is to be listed; reopened with the first page that is stored.
+    pub recount: Option<Span>,
     /// The lowest ranks of new mail by stream.
     pub candidates: BTreeMap<StreamId, BTreeMap<u64, Draw>>,
     /// What was read of the messages of each stream.
@@ -90,24 +75,25 @@ pub(super) struct Lister<'a> {
 
 impl Lister<'_> {
     /// Lists `span`, newest windows first, each claimed as covered when it was read to its end, as far as that was sure to
-    /// be seen; reads one page and no more where there are more than `pages`.
+    /// be seen; reads one page and no more where it takes more than `most`.
     pub(super) async fn list(
         &mut self,
         stream: &StreamId,
         kind: Kind,
         span: Span,
-        pages: u64,
+        most: Most,
         allowance: Allowance,
     ) -> Result<Listed, Stop> {
         self.unsure.clear();
         let reach = Reach {
-            pages,
+            most,
             per_window: PER_WINDOW,
         };
         match self.window(stream, kind, span, reach, allowance).await? {
             End::Read => Ok(Listed::All),
             End::TooMany(per_second) => Ok(Listed::TooMany { per_second }),
             End::Cut(windows) => {
+                self.reopen(stream, kind, span).await?;
                 self.windows(stream, kind, windows, PER_WINDOW, allowance)
                     .await?;
                 Ok(Listed::All)
@@ -129,7 +115,21 @@ impl Lister<'_> {
             span,
             Duration::from_secs_f64(PER_PART / per_second.max(1e-6)),
         );
+        self.reopen(stream, kind, span).await?;
         self.windows(stream, kind, windows, PER_PART, allowance)
+            .await
+    }
+
+    /// Before a span is read in parts: what is not read anew must not be taken for settled.
+    pub(super) async fn reopen(
+        &self,
+        stream: &StreamId,
+        kind: Kind,
+        span: Span,
+    ) -> Result<(), store::Error> {
+        let (server, stream) = (self.server.clone(), stream.clone());
+        self.store
+            .call(move |s| s.reopen(&server, &stream, kind, span))
             .await
     }
 
@@ -142,7 +142,7 @@ impl Lister<'_> {
         allowance: Allowance,
     ) -> Result<(), Stop> {
         let reach = Reach {
-            pages: u64::MAX,
+            most: Most::All,
             per_window,
         };
         while let Some(window) = windows.pop() {
@@ -172,7 +172,7 @@ impl Lister<'_> {
             allowance.take(self.api, &what)?;
             let offset = u32::try_from(read).unwrap_or(u32::MAX);
             let page = self.page(stream, kind, window, offset).await?;
-            if read == 0 && page.expected(window).div_ceil(u64::from(PAGE)) > reach.pages {
+            if read == 0 && page.exceeds(window, reach.most) {
                 return Ok(End::TooMany(page.per_second(window)));
             }
             if page.total >= CAP && read == 0 {
@@ -308,12 +308,12 @@ impl Lister<'_> {
         match batch {
             Batch::Messages(mut mails) => {
                 mails.retain(|mail| !mail.is_bounce_test());
-                let forget = self.forget.take();
+                let recount = self.recount.take();
                 let (mails, counted) = self
                     .store
                     .call(move |s| {
-                        if let Some(span) = forget {
-                            s.forget_counts(&server, &id, span)?;
+                        if let Some(span) = recount {
+                            s.reopen(&server, &id, Kind::Messages, span)?;
                         }
                         let counted = s.save_messages(&server, &id, &mails, covered)?;
                         Ok((mails, counted))
@@ -350,85 +350,6 @@ impl Lister<'_> {
         lowest.insert(sample::rank(&self.server.0, &stream.0, &mail.id), draw);
         if lowest.len() > sample::CANDIDATES {
             lowest.pop_last();
-        }
-    }
-}
-
-impl Page {
-    /// How many items the window holds: as the answer says or, where it may not know, as dense as this page is.
-    fn expected(&self, window: Span) -> u64 {
-        if self.total == CAP {
-            (self.density(window) * window.length().as_secs_f64()).max(CAP as f64) as u64
-        } else {
-            self.total
-        }
-    }
-
-    /// Items a second in the window.
-    fn per_second(&self, window: Span) -> f64 {
-        self.expected(window) as f64 / window.length().as_secs_f64().max(1.0)
-    }
-
-    /// Items a second in the newest part of the window, which this page is.
-    fn density(&self, window: Span) -> f64 {
-        let newest = self
-            .oldest
-            .map_or(window.length(), |oldest| window.until.since(oldest))
-            .max(SECOND);
-        self.ids.len().max(1) as f64 / newest.as_secs_f64()
-    }
-}
-
-/// Cuts a window that holds too much by the density of its newest page, oldest part first; `None` where it cannot be cut.
-fn cut(window: Span, page: &Page, per_window: f64) -> Option<Vec<Span>> {
-    if window.length() < 2 * SECOND {
-        return None;
-    }
-    let seconds = per_window / page.density(window);
-    let longest = (window.length() / 2).as_secs_f64();
-    let length = Duration::from_secs_f64(seconds.clamp(1.0, longest.max(1.0)));
-    Some(parts(window, length))
-}
-
-/// Cuts a window into parts of this length, oldest first; the oldest takes what is left over after so many.
-fn parts(window: Span, length: Duration) -> Vec<Span> {
-    let length = Duration::from_secs(length.as_secs().max(1));
-    let mut windows = Vec::new();
-    let mut until = window.until;
-    while until > window.from && windows.len() < MOST_WINDOWS {
-        let last = windows.len() + 1 == MOST_WINDOWS;
-        let from = if last {
-            window.from
-        } else {
-            (until - length).floor(SECOND).max(window.from)
-        };
-        windows.push(Span::new(from, until));
-        until = from;
-    }
-    windows.reverse();
-    windows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_cut_window_is_whole_in_parts(from in 0i64..1_000_000_000, length in 2_000i64..4_000_000_000, newest in 1i64..4_000_000_000) {
-            let window = Span::new(Timestamp(from), Timestamp(from + length));
-            let page = Page {
-                batch: Batch::Bounces(Vec::new()),
-                ids: vec![String::new(); 500],
-                oldest: Some(Timestamp((from + length - newest).max(from))),
-                total: 20_000,
-            };
-            let parts = cut(window, &page, PER_WINDOW).expect("can be cut");
-            prop_assert!(parts.len() > 1 && parts.len() <= MOST_WINDOWS);
-            prop_assert_eq!(parts[0].from, window.from);
-            prop_assert_eq!(parts[parts.len() - 1].until, window.until);
-            prop_assert!(parts.windows(2).all(|w| w[0].until == w[1].from && !w[0].is_empty()));
         }
     }
 }

@@ -17,6 +17,7 @@ mod leases;
 mod listing;
 mod need;
 mod outlet;
+mod page;
 mod poll;
 mod polling;
 mod proof;

@@ -207,7 +207,7 @@ impl App {
                 .map_or(now - HOUR, |last| last - OVERLAP),
             sure_from: now,
             unsure: Vec::new(),
-            forget: None,
+            recount: None,
             candidates: BTreeMap::new(),
             read: BTreeMap::new(),
             notes: Vec::new(),

@@ -147,10 +147,12 @@ fn covered_until(history: &History, now: Timestamp) -> Option<Timestamp> {
 }
 
 fn stream_json(stream: &StreamId, history: &History, day: &Figures, now: Timestamp) -> Value {
+    let counted = history.counted_in(Span::before(now, DAY)).min(day.sent);
     json!({
         "id": stream, "covered_until": covered_until(history, now).map(|at| at.to_string()),
         "sent": day.sent, "bounced": day.bounced, "spam_complaint": day.complaints,
         "delivered": day.delivered, "sampled": day.sampled, "proven": day.proven,
+        "listed": day.sent - counted, "counted": counted,
     })
 }
 
@@ -234,9 +236,10 @@ impl App {
                     (false, None) => "too little mail to notice a stop within 45 days".to_owned(),
                 };
                 text.push_str(&format!(
-                    "  {stream}: last 24h {} sent, {} bounced ({}), {} complaints, {} of {} followed proven delivered\n    \
+                    "  {stream}: last 24h {} sent{}, {} bounced ({}), {} complaints, {} of {} followed proven delivered\n    \
                      seen up to {}; last mail {}, last delivery {}\n    {noticed}\n",
                     count(day.sent),
+                    counted_of(&history, last_day),
                     count(day.bounced),
                     percent(day.bounce_rate()),
                     count(day.complaints),
@@ -305,6 +308,14 @@ impl App {
             "total_24h": delivered + bounced + complaints,
         });
         Ok(format!("{all}\n"))
+    }
+}
+
+/// How many of the messages of `day` are known by number alone, where any are.
+fn counted_of(history: &History, day: Span) -> String {
+    match history.counted_in(day) {
+        0 => String::new(),
+        counted => format!(" ({} of them counted, not listed)", count(counted)),
     }
 }
 

@@ -59,7 +59,9 @@ pub fn plan(backlog: usize, suspicious: bool, requests_left: usize) -> Plan {
         }
     } else {
         Plan {
-            draws: HEALTHY.min(BACKLOG.saturating_sub(backlog)),
+            draws: HEALTHY
+                .min(BACKLOG.saturating_sub(backlog))
+                .min(requests_left),
             details: HEALTHY.min(requests_left),
             again: AGAIN,
         }

@@ -347,11 +347,13 @@ pub trait Backend: Send {
         counted: &CountedSpan,
         covered: Span,
     ) -> Result<(), Error>;
-    /// Forgets every count, of any tag, that reaches into `span`, and that it was covered: it is to be listed.
-    fn forget_counts(
+    /// Forgets that anything of `span` was covered and, of messages, every count of any tag that reaches into it: it is
+    /// to be read anew. Rows stay.
+    fn reopen(
         &mut self,
         server: &ServerName,
         stream: &StreamId,
+        kind: Kind,
         span: Span,
     ) -> Result<(), Error>;
     /// The counts of all mail that reach into `span`, in order.

@@ -9,6 +9,7 @@ mod clock;
 #[cfg(feature = "postgres")]
 #[path = "../cluster/mod.rs"]
 mod cluster;
+mod counting;
 mod coverage;
 mod daemon;
 mod delivery;

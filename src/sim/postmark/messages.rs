@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use crate::model::{Span, Status, Timestamp};
+use crate::model::{MINUTE, Span, Status, Timestamp};
 use crate::sim::http::Asked;
 
 use super::eastern;
@@ -36,22 +36,45 @@ pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
     let page = query::page(view, asked, INVALID)?;
     let span = query::window(view, asked, INVALID)?;
     let status = status(asked)?;
-    let mut found: Vec<(&Stream, Cow<'_, Entry>)> = Vec::new();
-    for stream in query::streams(view, asked, false)? {
-        let fits = |entry: &Cow<'_, Entry>| {
-            is_found(view, entry)
-                && status.is_none_or(|s| (s == Status::Queued) == entry.is_queued())
-                && fits(asked, stream, entry)
-        };
-        let entries = stream.sent(span).filter(fits);
-        found.extend(entries.map(|entry| (stream, entry)));
-    }
-    found.sort_by_key(|(_, entry)| entry.sent_at);
-    let total = found.len();
-    let rows: Vec<String> = query::rows(view, found, page)
+    let streams = query::streams(view, asked, false)?;
+    let found = |span: Span| {
+        streams.iter().flat_map(move |stream| {
+            let fits = move |entry: &Cow<'_, Entry>| {
+                is_found(view, entry)
+                    && status.is_none_or(|s| (s == Status::Queued) == entry.is_queued())
+                    && fits(asked, stream, entry)
+            };
+            let entries = stream.sent(span).filter(fits);
+            entries.map(move |entry| (*stream, entry))
+        })
+    };
+    let total = found(span).count();
+    // Of millions, only those that may be on the page are put in order.
+    let near = if view.quirks.newest_first {
+        newest(span, page.offset.saturating_add(page.count), |part| {
+            found(part).count()
+        })
+    } else {
+        span
+    };
+    let mut shown: Vec<(&Stream, Cow<'_, Entry>)> = found(near).collect();
+    shown.sort_by_key(|(_, entry)| entry.sent_at);
+    let rows: Vec<String> = query::rows(view, shown, page)
         .map(|(stream, entry)| item(view, &entry, &stream.mail(&entry)).to_string())
         .collect();
     Ok(query::listing(view, asked, "Messages", total, &rows))
+}
+
+/// The newest part of `span` that holds so many, or all of it.
+fn newest(span: Span, wanted: usize, count: impl Fn(Span) -> usize) -> Span {
+    let mut length = MINUTE;
+    loop {
+        let part = Span::before(span.until, length).intersect(span);
+        if part == span || count(part) >= wanted {
+            return part;
+        }
+        length = length.saturating_mul(4);
+    }
 }
 
 /// Whether the index has caught up with it.

@@ -71,12 +71,17 @@ pub(super) fn a_count_anew_leaves_the_rest_of_an_older_one_unknown(b: &mut dyn B
 pub(super) fn what_is_to_be_listed_is_not_counted(b: &mut dyn Backend) {
     count(b, 0, 60, 5);
     count(b, 60, 120, 6);
-    b.forget_counts(&shop(), &outbound(), span(60, 300))
-        .expect("forgotten");
+    b.reopen(&shop(), &outbound(), Kind::Messages, span(60, 300))
+        .expect("reopened");
     assert_eq!(
         (counts(b), covered(b)),
         (vec![counted(0, 60, 5)], vec![span(0, 60)])
     );
+    b.reopen(&shop(), &outbound(), Kind::Bounces, span(0, 60))
+        .expect("reopened");
+    b.reopen(&shop(), &outbound(), Kind::Messages, span(30, 30))
+        .expect("reopened");
+    assert_eq!(covered(b), [span(0, 60)]);
     save(b, &[mail("m", at(61))], Some(span(60, 120)));
     assert_eq!((sent(b, 0, 120), covered(b)), (6, vec![span(0, 120)]));
 }
@@ -93,8 +98,8 @@ pub(super) fn a_tag_is_counted_beside_all_mail(b: &mut dyn Backend) {
     assert_eq!((of.sent.count(range), of.hours.len()), (30, 1));
     assert_eq!(of.counted, [some]);
     assert_eq!((sent(b, 0, 7200), covered(b)), (500, vec![span(0, 3600)]));
-    b.forget_counts(&shop(), &outbound(), range)
-        .expect("forgotten");
+    b.reopen(&shop(), &outbound(), Kind::Messages, range)
+        .expect("reopened");
     assert!(
         b.tags(&shop(), &outbound(), range, &[])
             .expect("read")
@@ -198,8 +203,8 @@ pub(super) fn any_course_of_listing_and_counting_counts_each_message_once(b: &mu
                     windows.push((from, until, n));
                 }
                 Course::Forget(from, until) => {
-                    b.forget_counts(&shop(), &stream, span(from, until))
-                        .expect("forgotten");
+                    b.reopen(&shop(), &stream, Kind::Messages, span(from, until))
+                        .expect("reopened");
                     windows.retain(|w| !touch(w, from, until));
                 }
             }

@@ -38,20 +38,24 @@ pub(super) fn save(
     insert(s, key, of, counted)
 }
 
-/// Forgets every count that reaches into `span`, and that its span was covered.
-pub(super) fn forget(
+/// Gives up what was claimed of `span` and, of messages, every count that reaches into it.
+pub(super) fn reopen(
     s: &mut dyn Session,
     server: &ServerName,
     stream: &StreamId,
+    kind: Kind,
     span: Span,
 ) -> Result<(), Error> {
-    match streams::known(s, server, stream)? {
-        Some(key) => forget_all(s, key, span),
-        None => Ok(()),
+    let Some(key) = streams::known(s, server, stream)? else {
+        return Ok(());
+    };
+    if kind == Kind::Messages {
+        forget_all(s, key, span)?;
     }
+    coverage::unclaim(s, key, kind, &Coverage::of([span]))
 }
 
-/// The same by the stream's key.
+/// Forgets every count of a stream that reaches into `span`, and that its span was covered.
 fn forget_all(s: &mut dyn Session, stream: i64, span: Span) -> Result<(), Error> {
     forget_of(s, stream, ALL_MAIL, span)?;
     s.execute(

@@ -198,14 +198,15 @@ impl<E: Engine> Backend for E {
             counted::save(s, server, stream, tag, counted, covered)
         })
     }
-    fn forget_counts(
+    fn reopen(
         &mut self,
         server: &ServerName,
         stream: &StreamId,
+        kind: Kind,
         span: Span,
     ) -> Result<(), Error> {
         self.write(Scope::Server(server), |s| {
-            counted::forget(s, server, stream, span)
+            counted::reopen(s, server, stream, kind, span)
         })
     }
     fn counted(
