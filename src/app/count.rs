@@ -103,8 +103,11 @@ impl Lister<'_> {
         Ok((Span::new(from, until), true))
     }
 
-    /// Says of each stream what was counted.
+    /// Says of each stream what was counted, and what is special about it.
     pub(super) fn say_what_was_counted(&self) {
+        for note in &self.notes {
+            tracing::warn!(server = %self.server, "{note}");
+        }
         for (stream, read) in self.read.iter().filter(|(_, read)| read.windows > 0) {
             tracing::info!(
                 server = %self.server, %stream, listed = read.listed, counted = read.counted, requests = read.windows,

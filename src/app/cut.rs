@@ -36,6 +36,9 @@ pub(super) fn pieces(
     until: Timestamp,
     whole: impl Fn(Timestamp) -> Option<Span>,
 ) -> Vec<Piece> {
+    if span.is_empty() {
+        return Vec::new();
+    }
     let mut bounds: BTreeSet<Timestamp> = [span.from, span.until].into();
     let mut hour = span.from.ceil(HOUR);
     while hour < span.until {
@@ -148,6 +151,8 @@ mod tests {
             span(9100, 10_000),
         ];
         assert_eq!(found, wanted);
+        assert_eq!(pieces(span(10, 10), &[], at(10), never), []);
+        assert_eq!(pieces(span(10, 9), &[], at(10), never), []);
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(super) struct Lister<'a> {
     pub candidates: BTreeMap<StreamId, BTreeMap<u64, Draw>>,
     /// What was read of the messages of each stream.
     pub read: BTreeMap<StreamId, Read>,
-    /// What does not make the cycle incomplete, a line each.
+    /// What is to be said of the counts, a line each.
     pub notes: Vec<String>,
 }
 

@@ -185,7 +185,6 @@ impl App {
         self.prove_all(server, &mut lister, &streams, &budget, trouble)
             .await?;
         lister.say_what_was_counted();
-        trouble.minor.append(&mut lister.notes);
         Ok(())
     }
 

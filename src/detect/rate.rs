@@ -164,3 +164,109 @@ fn by_domain(
     most.truncate(3);
     most
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CountedSpan, Coverage, MINUTE, Ticks};
+
+    fn at(minutes: u32) -> Timestamp {
+        Timestamp(0) + 100 * DAY + MINUTE * minutes
+    }
+
+    fn span(from: u32, until: u32) -> Span {
+        Span::new(at(from), at(until))
+    }
+
+    /// Two days of counts, each of so many minutes with a hundred messages a minute, and bounces of unknown sending.
+    fn counted(minutes: u32, bounces: impl Iterator<Item = u32>) -> History {
+        let from = at(0) - DAY;
+        let covered = Coverage::of([Span::new(from, at(1440))]);
+        let windows = (0..2880 / minutes).map(|n| {
+            let begins = from + MINUTE * (n * minutes);
+            CountedSpan {
+                span: Span::new(begins, begins + MINUTE * minutes),
+                sent: u64::from(minutes) * 100,
+                last_at: Some(begins + MINUTE * (minutes - 1)),
+            }
+        });
+        let counted: Vec<CountedSpan> = windows.collect();
+        let ticks = counted.iter().filter_map(|c| Some((c.last_at?, c.sent)));
+        let mark = |minute: u32| BounceMark {
+            at: at(minute),
+            message: minute.to_string(),
+            sent_at: None,
+            class: BounceClass::Hard,
+            recipient: String::new(),
+        };
+        History {
+            begins: Some(from),
+            started: Some(from),
+            messages: covered.clone(),
+            bounces: covered,
+            sent: Ticks::of(ticks),
+            counted: counted.clone(),
+            marks: bounces.map(mark).collect(),
+            ..History::default()
+        }
+    }
+
+    fn measured(history: &History, minute: u32) -> (Verdict, RateEvidence) {
+        let rule = Rules::default().bounce_rate;
+        measure(history, at(minute), &rule, |mark| mark.class.counts())
+    }
+
+    #[test]
+    fn a_bounce_of_a_counted_message_is_one_of_those_that_were_counted() {
+        let history = counted(10, 600..660);
+        let (verdict, evidence) = measured(&history, 660);
+        assert_eq!((evidence.numerator, evidence.denominator), (60, 6_000));
+        assert_eq!(verdict, Verdict::Within);
+        let known = BounceMark {
+            sent_at: Some(at(30)),
+            ..history.marks[0].clone()
+        };
+        let late = History {
+            marks: vec![known],
+            ..history
+        };
+        assert_eq!(measured(&late, 660).1.denominator, 6_001);
+    }
+
+    #[test]
+    fn a_count_that_a_window_cuts_is_left_out_with_its_bounces() {
+        let history = counted(10, 600..670);
+        let (verdict, evidence) = measured(&history, 665);
+        assert_eq!(evidence.covered, MINUTE * 50);
+        assert_eq!((evidence.numerator, evidence.denominator), (50, 5_000));
+        assert_eq!(verdict, Verdict::Within, "all of it was seen");
+    }
+
+    #[test]
+    fn a_window_of_which_most_is_in_cut_counts_is_unknown() {
+        let measured = |minutes, at| measured(&counted(minutes, std::iter::empty()), at);
+        assert_eq!(measured(40, 650).1.covered, MINUTE * 40);
+        assert_eq!(measured(40, 650).0, Verdict::Within);
+        assert_eq!(measured(50, 640).1.covered, Duration::ZERO);
+        assert_eq!(measured(50, 640).0, Verdict::Unknown);
+        assert_eq!(measured(120, 660).0, Verdict::Unknown);
+    }
+
+    #[test]
+    fn mail_that_was_listed_beside_counts_is_counted_by_the_message() {
+        let mut history = counted(60, std::iter::empty());
+        let cut = history.counted.partition_point(|c| c.span.until <= at(600));
+        history.counted.truncate(cut);
+        let listed = (600..720).map(|minute| (at(minute), 1));
+        let before = history
+            .counted
+            .iter()
+            .filter_map(|c| Some((c.last_at?, c.sent)));
+        history.sent = Ticks::of(before.chain(listed));
+        let parts = [history.countable(span(590, 650))];
+        assert_eq!(parts, [span(600, 650)]);
+        assert_eq!(history.sent_in(&parts), 50);
+        assert_eq!(history.counted_in(span(540, 650)), 6_000);
+        assert_eq!(history.counted_in(span(541, 650)), 0);
+    }
+}

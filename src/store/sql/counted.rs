@@ -46,7 +46,8 @@ pub(super) fn reopen(
     kind: Kind,
     span: Span,
 ) -> Result<(), Error> {
-    let Some(key) = streams::known(s, server, stream)? else {
+    let key = streams::known(s, server, stream)?;
+    let Some(key) = key.filter(|_| !span.is_empty()) else {
         return Ok(());
     };
     if kind == Kind::Messages {
