@@ -17,8 +17,8 @@ use crate::app::polling::Polling;
 use crate::app::report::{self, CheckReport};
 use crate::clock;
 use crate::config::{self, Mode};
-use crate::model::{DAY, MINUTE, Rule, Timestamp};
-use crate::store::{self, CycleLock};
+use crate::model::{DAY, Incident, MINUTE, Rule, ServerName, Timestamp};
+use crate::store::{self, Backend, CycleLock};
 
 /// Servers that are polled at the same time.
 const AT_ONCE: usize = 48;
@@ -32,7 +32,8 @@ const KEEP_AGGREGATES: Duration = Duration::from_secs(400 * 86_400);
 pub struct Options {
     /// The instant that is taken for the present; `None` for the machine's.
     pub now: Option<Timestamp>,
-    /// Whether the schedule asks: then servers are left alone that another process polled at this instant.
+    /// Whether the schedule asks: then, as always on a database that several share, servers are left alone that were polled
+    /// at this instant already.
     pub scheduled: bool,
 }
 
@@ -91,7 +92,8 @@ impl App {
         let roster = self.roster(now, Some(&leases)).await?;
         let polling = Polling {
             now,
-            skips: options.scheduled,
+            // Two cron lines on one database are one instant, like two daemons.
+            skips: options.scheduled || self.store.is_shared(),
             deadline: Instant::now() + self.config.postmark.longest_poll(),
             permits: Semaphore::new(AT_ONCE),
             leases,
@@ -149,7 +151,8 @@ impl App {
                 );
                 self.store.call(move |s| s.rewind(machine)).await?;
             }
-            return Ok(self.on_schedule(machine, last.filter(|_| !options.scheduled)));
+            let alone = !options.scheduled && !self.store.is_shared();
+            return Ok(self.on_schedule(machine, last.filter(|_| alone)));
         };
         if let Some(last) = last.filter(|last| now < *last) {
             return Err(CycleError::Usage(format!(
@@ -191,16 +194,13 @@ impl App {
         let Some(url) = &self.config.heartbeat else {
             return;
         };
-        let is_known = |poll: &Polled| {
-            evaluation.open.iter().any(|i| {
-                i.server == *poll.name()
-                    && matches!(i.rule, Rule::Blind | Rule::AccountInactive)
-                    && i.opened_at < now
-                    && (i.told || self.config.mode == Mode::Digest)
-            })
-        };
+        let is_known = |poll: &Polled| self.tells_of_blindness(&evaluation.open, poll.name(), now);
         let sees = polled.len() >= expected && polled.iter().all(|p| p.row.complete || is_known(p));
-        if !sees {
+        let others_see = self.others_see(polled, now).await.unwrap_or_else(|error| {
+            tracing::warn!("cannot tell what other processes see: {error}");
+            false
+        });
+        if !sees || !others_see {
             tracing::warn!(
                 "no heartbeat: a server could not be polled, and nobody was told of it before"
             );
@@ -211,6 +211,37 @@ impl App {
 }
 
 impl App {
+    /// Whether people were told before `now` that a server cannot be seen, or will be by the digest.
+    fn tells_of_blindness(&self, open: &[Incident], server: &ServerName, now: Timestamp) -> bool {
+        open.iter().any(|i| {
+            i.server == *server
+                && matches!(i.rule, Rule::Blind | Rule::AccountInactive)
+                && i.opened_at < now
+                && (i.told || self.config.mode == Mode::Digest)
+        })
+    }
+
+    /// Whether the servers that other processes poll were seen when they were last polled, or somebody was told.
+    async fn others_see(&self, polled: &[Polled], now: Timestamp) -> Result<bool, store::Error> {
+        if !self.store.is_shared() {
+            return Ok(true);
+        }
+        for server in self.watched_servers().await? {
+            let name = server.name.clone();
+            if polled.iter().any(|p| *p.name() == name) {
+                continue;
+            }
+            let read = move |s: &mut dyn Backend| Ok((s.server(&name, now)?, s.incidents(&name)?));
+            let (state, incidents) = self.store.call(read).await?;
+            let open: Vec<Incident> = incidents.into_iter().filter(Incident::is_open).collect();
+            let unseen = state.incomplete_since.is_some();
+            if unseen && !self.tells_of_blindness(&open, &server.name, now) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The last cycle's instant.
     pub(crate) async fn last_cycle_at(&self) -> Result<Option<Timestamp>, store::Error> {
         self.store.call(|s| s.last_cycle_at()).await

@@ -51,7 +51,8 @@ impl App {
     ) -> Result<(Vec<Polled>, usize), store::Error> {
         let mut left: Vec<(usize, Arc<ServerConfig>)> =
             roster.servers.into_iter().enumerate().collect();
-        let mut expected = left.len() + usize::from(roster.account.is_some());
+        let all = left.len() + usize::from(roster.account.is_some());
+        let mut expected = all;
         let mut polled = BTreeMap::new();
         let mut held: BTreeMap<usize, Timestamp> = BTreeMap::new();
         let mut again = false;
@@ -91,7 +92,10 @@ impl App {
                 again = true;
             }
         }
-        let polled = polled.into_values().chain(roster.account).collect();
+        let polled: Vec<Polled> = polled.into_values().chain(roster.account).collect();
+        if expected < all {
+            tracing::info!("{} servers are polled by other processes", all - expected);
+        }
         Ok((polled, expected))
     }
 

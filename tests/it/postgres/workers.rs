@@ -177,3 +177,29 @@ fn a_worker_that_froze_over_its_messages_repeats_none_when_it_thaws() {
         assert_each_wave_is_told_once(&world);
     }
 }
+
+#[test]
+fn the_heartbeat_of_one_speaks_for_what_the_others_see() {
+    let Some(mut world) = world() else { return };
+    world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
+    let server = world.postmark.server("client-5");
+    server.always(Fault::Status(503));
+    let now = noon() - HOUR / 2;
+    assert_eq!(world.cycle(now).code, 1, "one server was not seen");
+    server.clear_faults();
+    server.always(Fault::Hang);
+    world.postmark.set_now(noon());
+    world.postmark.take_requests();
+    let mut hangs = worker(&world, noon());
+    until("its polls", || polls(&world).len() == SERVERS);
+    let (code, _, stderr) = ended(worker(&world, noon()));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("no heartbeat"), "{stderr}");
+    assert_eq!(world.slack.pings().len(), 0);
+    hangs.kill().expect("killed");
+    hangs.wait().expect("ended");
+    server.clear_faults();
+    let (code, _, stderr) = ended(worker(&world, noon() + HOUR));
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(world.slack.pings().len(), 1);
+}
