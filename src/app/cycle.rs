@@ -99,6 +99,7 @@ impl App {
             leases,
         };
         let polling = Arc::new(polling);
+        let mut others = roster.servers.clone();
         let (polled, expected) = self.poll_all(roster, &polling).await?;
         for (server, error) in polled
             .iter()
@@ -118,7 +119,8 @@ impl App {
             .await?;
         self.beat(&polled, expected, &evaluation, now).await;
         let whole = polled.len() >= expected;
-        Ok(report::check(self, now, (&polled, whole), &evaluation, notices).await?)
+        others.retain(|server| !polled.iter().any(|p| p.name() == &server.name));
+        Ok(report::check(self, now, (&polled, &others, whole), &evaluation, notices).await?)
     }
 
     /// The lock of the database, waiting a while for another cycle to end; one that is shared needs none.

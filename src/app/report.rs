@@ -1,5 +1,6 @@
 //! What the commands print: `check --json`, `status`, `recent`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -11,6 +12,7 @@ use crate::app::deliver::Notices;
 use crate::app::evaluate::Evaluation;
 use crate::app::poll::Polled;
 use crate::app::summary::{Figures, figures, next_monday_at_ten};
+use crate::config::ServerConfig;
 use crate::detect::Silence;
 use crate::message::alert::{place, standing, tag_name};
 use crate::message::text::clean_lines;
@@ -66,7 +68,7 @@ impl CheckReport {
 pub(super) async fn check(
     app: &App,
     now: Timestamp,
-    (polled, whole): (&[Polled], bool),
+    (polled, others, whole): (&[Polled], &[Arc<ServerConfig>], bool),
     evaluation: &Evaluation,
     notices: Notices,
 ) -> Result<CheckReport, store::Error> {
@@ -82,6 +84,12 @@ pub(super) async fn check(
             "requests": poll.row.requests, "streams": streams,
         }));
     }
+    let mut open = evaluation.open.clone();
+    for server in others {
+        let (told, incidents) = app.of_another(&server.name, now).await?;
+        servers.push(told);
+        open.extend(incidents);
+    }
     Ok(CheckReport {
         at: now.to_string(),
         complete: whole && polled.iter().all(|p| p.row.complete),
@@ -91,11 +99,7 @@ pub(super) async fn check(
             .iter()
             .map(|(t, text)| transition_json(t, text))
             .collect(),
-        open_incidents: evaluation
-            .open
-            .iter()
-            .map(|i| incident_json(i, app))
-            .collect(),
+        open_incidents: open.iter().map(|i| incident_json(i, app)).collect(),
         notices,
         errors: polled.iter().flat_map(|p| p.errors.clone()).collect(),
     })
@@ -167,6 +171,30 @@ impl App {
         let history = self.history(server, stream, day).await?;
         let figures = figures(&history, day);
         Ok((history, figures))
+    }
+
+    /// What is stored of a server which another process polls, and what is open on it.
+    async fn of_another(
+        &self,
+        name: &ServerName,
+        now: Timestamp,
+    ) -> Result<(Value, Vec<Incident>), store::Error> {
+        let of = name.clone();
+        let read = move |s: &mut dyn store::Backend| {
+            Ok((s.server(&of, now)?, s.streams(&of)?, s.incidents(&of)?))
+        };
+        let (state, ids, mut incidents) = self.store.call(read).await?;
+        incidents.retain(Incident::is_open);
+        let mut streams = Vec::new();
+        for stream in &ids {
+            let (history, day) = self.last_day(name, stream, now).await?;
+            streams.push(stream_json(stream, &history, &day, now));
+        }
+        let complete = state.incomplete_since.is_none();
+        let told = json!({
+            "name": name, "reachable": complete, "complete": complete, "requests": 0, "streams": streams,
+        });
+        Ok((told, incidents))
     }
 
     /// The instant that what is stored is told for: the last cycle's, or the machine's before the first.
