@@ -1,11 +1,12 @@
 //! Lists one stream and kind over a span of time, page by page, and claims as covered what was read completely.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::app::budget::{Allowance, Stop};
 use crate::app::count::Read;
 use crate::app::page::{Batch, Most, Page, cut, parts};
+use crate::app::reading::Reading;
 use crate::detect::sample;
 use crate::model::{Kind, Mail, ServerName, Span, StreamId, Timestamp};
 use crate::postmark::{self, CAP, PAGE, Server};
@@ -15,6 +16,9 @@ use crate::store::{self, Draw, Store};
 const PER_WINDOW: f64 = 5_000.0;
 /// Items of a window where not all of a span can be read, so that something of it is: four pages.
 const PER_PART: f64 = 2_000.0;
+
+/// Items that are stored at a time: more cost memory, and fewer write the same leaves of an index again and again.
+const HELD: usize = 4 * PAGE as usize;
 
 /// How a listing ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -163,76 +167,68 @@ impl Lister<'_> {
         reach: Reach,
         allowance: Allowance,
     ) -> Result<End, Stop> {
-        let what = format!("{} of {}/{stream}", kind.name(), self.server);
-        let mut seen: HashSet<String> = HashSet::new();
-        let mut read = 0u64;
-        let mut total = None;
-        let mut oldest = None;
+        let mut held = Batch::none(kind);
+        let end = self
+            .read_window(stream, kind, window, (reach, allowance), &mut held)
+            .await;
+        // Of a window that broke off nothing is claimed, and what was seen is kept all the same.
+        if held.len() > 0 {
+            let kept = self.save(stream, held, None).await;
+            return end.and_then(|end| Ok(kept.map(|()| end)?));
+        }
+        end
+    }
+
+    async fn read_window(
+        &mut self,
+        stream: &StreamId,
+        kind: Kind,
+        window: Span,
+        (reach, allowance): (Reach, Allowance),
+        held: &mut Batch,
+    ) -> Result<End, Stop> {
+        let mut reading = Reading::new(format!("{} of {}/{stream}", kind.name(), self.server));
         loop {
-            allowance.take(self.api, &what)?;
-            let offset = u32::try_from(read).unwrap_or(u32::MAX);
-            let page = self.page(stream, kind, window, offset).await?;
-            if read == 0 && page.exceeds(window, reach.most) {
+            allowance.take(self.api, &reading.what)?;
+            let offset = u32::try_from(reading.read).unwrap_or(u32::MAX);
+            let mut page = self.page(stream, kind, window, offset).await?;
+            if reading.read == 0 && page.exceeds(window, reach.most) {
                 return Ok(End::TooMany(page.per_second(window)));
             }
-            if page.total >= CAP && read == 0 {
+            if reading.read == 0 && page.total >= CAP {
                 let cut = cut(window, &page, reach.per_window);
-                self.save(stream, page.batch, None).await?;
-                return match cut {
-                    Some(windows) => Ok(End::Cut(windows)),
-                    None => Err(Stop::Drift(format!(
-                        "{what}: more than {CAP} in one second"
-                    ))),
-                };
+                held.append(page.batch);
+                let what = reading.what;
+                return cut
+                    .map(End::Cut)
+                    .ok_or_else(|| Stop::Drift(format!("{what}: more than {CAP} in one second")));
             }
-            if total.is_some_and(|before| page.total < before) {
-                return Err(Stop::Drift(format!(
-                    "{what}: the number of results fell while they were read; the next cycle reads anew"
-                )));
-            }
-            total = Some(page.total);
-            read += page.ids.len() as u64;
-            let fresh = page
-                .ids
-                .iter()
-                .filter(|id| seen.insert((*id).clone()))
-                .count();
-            oldest = oldest.into_iter().chain(page.oldest).min();
-            // A full page that holds more than the total says has others behind it.
-            let is_full = page.ids.len() >= PAGE as usize;
-            let done = read >= page.total && !(is_full && read > page.total);
-            if !done && fresh == 0 {
-                let found = if page.ids.is_empty() {
-                    "ended early"
-                } else {
-                    "repeated itself"
-                };
-                return Err(Stop::Drift(format!(
-                    "{what}: the answer {found} at {read} of {}; the next cycle reads anew",
-                    page.total
-                )));
-            }
-            if !done && read + u64::from(PAGE) > CAP {
-                return Err(Stop::Drift(format!(
-                    "{what}: grew past {CAP} while it was read; the next cycle reads anew"
-                )));
-            }
-            let seen = match done {
-                true => self.seen(stream, kind, window, oldest).await?,
-                false => Vec::new(),
-            };
-            self.save(stream, page.batch, seen.first().copied()).await?;
-            for span in seen.into_iter().skip(1) {
-                let nothing = match kind {
-                    Kind::Messages => Batch::Messages(Vec::new()),
-                    Kind::Bounces => Batch::Bounces(Vec::new()),
-                };
-                self.save(stream, nothing, Some(span)).await?;
-            }
+            let done = reading.turn(&mut page)?;
+            held.append(page.batch);
             if done {
+                let seen = self.seen(stream, kind, window, reading.oldest).await?;
+                self.save_seen(stream, held.take(), seen).await?;
                 return Ok(End::Read);
             }
+            if held.len() >= HELD {
+                self.save(stream, held.take(), None).await?;
+            }
         }
+    }
+
+    /// Stores the rest of a window that was read to its end, and claims what was seen by it.
+    async fn save_seen(
+        &mut self,
+        stream: &StreamId,
+        batch: Batch,
+        seen: Vec<Span>,
+    ) -> Result<(), store::Error> {
+        let kind = batch.kind();
+        self.save(stream, batch, seen.first().copied()).await?;
+        for span in seen.into_iter().skip(1) {
+            self.save(stream, Batch::none(kind), Some(span)).await?;
+        }
+        Ok(())
     }
 
     /// What was seen by a window that was read to its end, and whose oldest item is `oldest`.

@@ -21,6 +21,7 @@ mod page;
 mod poll;
 mod polling;
 mod proof;
+mod reading;
 pub mod report;
 mod roster;
 mod streams;

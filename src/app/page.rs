@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::app::cut::SECOND;
-use crate::model::{Bounce, Mail, Span, Timestamp};
+use crate::model::{Bounce, Kind, Mail, Span, Timestamp};
 use crate::postmark::{CAP, PAGE};
 
 /// Windows that one cut makes, at most; the last takes what is left and is cut again.
@@ -24,6 +24,45 @@ pub(super) enum Most {
 pub(super) enum Batch {
     Messages(Vec<Mail>),
     Bounces(Vec<Bounce>),
+}
+
+impl Batch {
+    /// Nothing of a kind.
+    pub(super) const fn none(kind: Kind) -> Self {
+        match kind {
+            Kind::Messages => Self::Messages(Vec::new()),
+            Kind::Bounces => Self::Bounces(Vec::new()),
+        }
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        match self {
+            Self::Messages(_) => Kind::Messages,
+            Self::Bounces(_) => Kind::Bounces,
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Messages(mails) => mails.len(),
+            Self::Bounces(bounces) => bounces.len(),
+        }
+    }
+
+    /// Adds what is of the same kind.
+    pub(super) fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Messages(all), Self::Messages(mut more)) => all.append(&mut more),
+            (Self::Bounces(all), Self::Bounces(mut more)) => all.append(&mut more),
+            _ => debug_assert!(false, "a window is of one kind"),
+        }
+    }
+
+    /// All of it, leaving nothing.
+    pub(super) const fn take(&mut self) -> Self {
+        let kind = self.kind();
+        std::mem::replace(self, Self::none(kind))
+    }
 }
 
 /// A page, as far as it does not matter of what.
