@@ -325,13 +325,29 @@ impl Habits {
             });
             let tail = Tail::of(mixed.collect(), years, per_year);
             let threshold = tail.exceeded(budget).max(LOWEST);
-            let delay = typical_delay(&self.timeline, &self.views, &shares, threshold, &stops);
-            if delay < best {
+            let paces = stops.iter().map(|stop| self.imagined(&shares, stop));
+            let found = typical_delay(paces, &stops, threshold, best);
+            if let Some(delay) = found.filter(|delay| *delay < best) {
                 best = delay;
                 self.threshold = threshold * tail.caution(covered as f64 / 168.0);
                 self.chosen = shares;
                 self.tail = tail;
             }
+        }
+    }
+}
+
+impl Habits {
+    /// How a combination of views measures an imagined stop.
+    fn imagined(&self, shares: &[(usize, f64)], stop: &Stop) -> Pace<'_> {
+        let parts = shares.iter().map(|(index, share)| {
+            let view = &self.views[*index];
+            let hour = self.timeline.hour(stop.from) + 1;
+            (view, share * view.effect(hour, &[]))
+        });
+        Pace {
+            parts: parts.collect(),
+            start: stop.from,
         }
     }
 }
@@ -419,36 +435,35 @@ fn imagined_stops(history: &History, until: Timestamp) -> Vec<Stop> {
 }
 
 /// What it takes to notice a stop, in hours: the median by mail, and a quarter of the mean so that bad cases count too.
-fn typical_delay(
-    timeline: &Timeline,
-    views: &[View],
-    shares: &[(usize, f64)],
-    threshold: f64,
+/// `None` as soon as it is sure to be more than `best`: following stops that nothing notices is most of what learning costs.
+fn typical_delay<'v>(
+    paces: impl Iterator<Item = Pace<'v>>,
     stops: &[Stop],
-) -> f64 {
-    let mut delays: Vec<(f64, f64)> = stops
-        .iter()
-        .map(|stop| {
-            let parts = shares.iter().map(|(index, share)| {
-                let view = &views[*index];
-                (view, share * view.effect(timeline.hour(stop.from) + 1, &[]))
-            });
-            let pace = Pace {
-                parts: parts.collect(),
-                start: stop.from,
-            };
-            let at = noticed(&pace, threshold);
-            let delay = at.map_or(f64::from(LONGEST), |at| {
-                at.since(stop.from).as_secs_f64() / 3600.0
-            });
-            (delay, stop.weight)
-        })
-        .collect();
-    delays.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let total: f64 = delays.iter().map(|d| d.1).sum();
+    threshold: f64,
+    best: f64,
+) -> Option<f64> {
+    let total: f64 = stops.iter().map(|stop| stop.weight).sum();
     if total <= 0.0 {
-        return threshold;
+        return Some(threshold);
     }
+    // A little more, since these sums are made in another order than the result.
+    let enough = best * (1.0 + 1e-9);
+    let (mut late, mut mean) = (0.0, 0.0);
+    let mut delays: Vec<(f64, f64)> = Vec::with_capacity(stops.len());
+    for (stop, pace) in stops.iter().zip(paces) {
+        let delay = noticed(&pace, threshold).map_or(f64::from(LONGEST), |at| {
+            at.since(stop.from).as_secs_f64() / 3600.0
+        });
+        delays.push((delay, stop.weight));
+        mean += delay * stop.weight / total;
+        if delay > enough {
+            late += stop.weight;
+        }
+        if 0.25 * mean > enough || late > 0.5 * (1.0 + 1e-9) * total {
+            return None;
+        }
+    }
+    delays.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut sum = 0.0;
     let median = delays.iter().find(|(_, weight)| {
         sum += weight;
@@ -458,5 +473,5 @@ fn typical_delay(
         .iter()
         .map(|(delay, weight)| delay * weight / total)
         .sum();
-    median.map_or(mean, |(delay, _)| delay + 0.25 * mean)
+    Some(median.map_or(mean, |(delay, _)| delay + 0.25 * mean))
 }
