@@ -1,5 +1,7 @@
 //! The arguments. Nothing is executed here.
 
+pub mod mute;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -65,6 +67,20 @@ pub enum Command {
                             hushwatch backtest events.ndjson --from 2026-02-01T00:00:00Z --format json"
     )]
     Backtest(Backtest),
+    /// Tell nobody for a while: of one server, one rule, or everything
+    #[command(
+        after_help = "What happens meanwhile is recorded, and what still stands at the end is told in one message.\n\
+                      A new mute of the same server and rule takes the place of the old one.\n\n\
+                      Examples: hushwatch mute --for 2h --reason \"migration\"               everything: the emergency stop\n          \
+                      hushwatch mute --server shop --rule bounce_rate --for 1d --reason \"known list\"\n          \
+                      hushwatch mute --list"
+    )]
+    Mute(mute::Mute),
+    /// End a mute, or every one
+    #[command(
+        after_help = "Examples: hushwatch unmute\n          hushwatch unmute --server shop --rule bounce_rate"
+    )]
+    Unmute(mute::Unmute),
     /// Check or show the configuration
     #[command(after_help = "Example: hushwatch config check && hushwatch config show")]
     Config {

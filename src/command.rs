@@ -2,6 +2,7 @@
 
 mod backtest;
 mod demo;
+mod mute;
 mod progress;
 
 use std::io::Write;
@@ -52,6 +53,8 @@ pub async fn execute(cli: Cli) -> Ended {
             let app = reading(config)?;
             print(&app.recent(limit).await.map_err(store_failed)?)
         }
+        Command::Mute(args) => mute::mute(config, args).await,
+        Command::Unmute(args) => mute::unmute(config, args).await,
         Command::Migrate => migrate(config).await,
         Command::Demo => Ok(0),
     }

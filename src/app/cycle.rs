@@ -17,7 +17,7 @@ use crate::app::polling::Polling;
 use crate::app::report::{self, CheckReport};
 use crate::clock;
 use crate::config::{self, Mode};
-use crate::model::{DAY, Incident, MINUTE, Rule, ServerName, Timestamp};
+use crate::model::{DAY, Incident, MINUTE, Mute, Rule, ServerName, Timestamp};
 use crate::store::{self, Backend, CycleLock};
 
 /// Servers that are polled at the same time.
@@ -112,7 +112,7 @@ impl App {
         if polling.leases.of_others().await?.is_empty() {
             self.write_due_digest(now).await?;
         }
-        let notices = self.deliver(Occasion::Cycle).await?;
+        let notices = self.deliver(Occasion::Cycle, now).await?;
         let keep = self.config.store.keep;
         self.store
             .call(move |s| s.prune(now - keep, now - KEEP_AGGREGATES.max(DAY)))
@@ -143,19 +143,39 @@ impl App {
         // In this order: another process may be in a cycle of a moment ago.
         let last = self.store.call(|s| s.last_cycle_at()).await?;
         let machine = self.clock().await?;
+        if let Some(now) = options.now {
+            return self.named(now, last, machine);
+        }
+        if !clock::is_believable(machine) {
+            return Err(CycleError::Clock(machine));
+        }
+        if last.is_some_and(|last| machine < last) {
+            tracing::warn!(
+                "the clock is earlier than the last cycle: reading again what that cycle claimed to know"
+            );
+            self.store.call(move |s| s.rewind(machine)).await?;
+        }
+        let alone = !options.scheduled && !self.store.is_shared();
+        Ok(self.on_schedule(machine, last.filter(|_| alone)))
+    }
+
+    /// The present for what is no cycle.
+    pub(super) async fn instant(&self, options: Options) -> Result<Timestamp, CycleError> {
+        let machine = self.clock().await?;
         let Some(now) = options.now else {
-            if !clock::is_believable(machine) {
-                return Err(CycleError::Clock(machine));
-            }
-            if last.is_some_and(|last| machine < last) {
-                tracing::warn!(
-                    "the clock is earlier than the last cycle: reading again what that cycle claimed to know"
-                );
-                self.store.call(move |s| s.rewind(machine)).await?;
-            }
-            let alone = !options.scheduled && !self.store.is_shared();
-            return Ok(self.on_schedule(machine, last.filter(|_| alone)));
+            return Ok(machine);
         };
+        let last = self.store.call(|s| s.last_cycle_at()).await?;
+        self.named(now, last, machine)
+    }
+
+    /// An instant that a person named, if it can be.
+    fn named(
+        &self,
+        now: Timestamp,
+        last: Option<Timestamp>,
+        machine: Timestamp,
+    ) -> Result<Timestamp, CycleError> {
         if let Some(last) = last.filter(|last| now < *last) {
             return Err(CycleError::Usage(format!(
                 "--now {now} is earlier than the last cycle of this database ({last}); name a later instant, or another database"
@@ -196,12 +216,21 @@ impl App {
         let Some(url) = &self.config.heartbeat else {
             return;
         };
-        let is_known = |poll: &Polled| self.tells_of_blindness(&evaluation.open, poll.name(), now);
+        let is_known = |poll: &Polled| {
+            self.tells_of_blindness(&evaluation.open, poll.name(), now)
+                || evaluation
+                    .mutes
+                    .iter()
+                    .any(|mute| mute.covers(poll.name(), Rule::Blind))
+        };
         let sees = polled.len() >= expected && polled.iter().all(|p| p.row.complete || is_known(p));
-        let others_see = self.others_see(polled, now).await.unwrap_or_else(|error| {
-            tracing::warn!("cannot tell what other processes see: {error}");
-            false
-        });
+        let others_see = self
+            .others_see(polled, &evaluation.mutes, now)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::warn!("cannot tell what other processes see: {error}");
+                false
+            });
         if !sees || !others_see {
             tracing::warn!(
                 "no heartbeat: a server could not be polled, and nobody was told of it before"
@@ -224,13 +253,19 @@ impl App {
     }
 
     /// Whether the servers that other processes poll were seen when they were last polled, or somebody was told.
-    async fn others_see(&self, polled: &[Polled], now: Timestamp) -> Result<bool, store::Error> {
+    async fn others_see(
+        &self,
+        polled: &[Polled],
+        mutes: &[Mute],
+        now: Timestamp,
+    ) -> Result<bool, store::Error> {
         if !self.store.is_shared() {
             return Ok(true);
         }
         for server in self.watched_servers().await? {
             let name = server.name.clone();
-            if polled.iter().any(|p| *p.name() == name) {
+            let is_muted = mutes.iter().any(|mute| mute.covers(&name, Rule::Blind));
+            if is_muted || polled.iter().any(|p| *p.name() == name) {
                 continue;
             }
             let read = move |s: &mut dyn Backend| Ok((s.server(&name, now)?, s.incidents(&name)?));
@@ -266,7 +301,7 @@ impl App {
         if !waits && !self.others_poll().await? {
             self.write_due_digest(now).await?;
         }
-        self.deliver(Occasion::Between).await?;
+        self.deliver(Occasion::Between, now).await?;
         Ok(waits)
     }
 }

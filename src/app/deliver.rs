@@ -63,7 +63,13 @@ impl App {
     /// Tries every destination with due rows; one that fails stops no other.
     ///
     /// Of several processes on one database, one delivers at a time.
-    pub(super) async fn deliver(&self, occasion: Occasion) -> Result<Notices, store::Error> {
+    ///
+    /// What is muted at `at`, the instant of the cycle, waits for the end of its mute.
+    pub(super) async fn deliver(
+        &self,
+        occasion: Occasion,
+        at: Timestamp,
+    ) -> Result<Notices, store::Error> {
         let ttl = 2 * self.config.slack.timeout + self.config.store.lease;
         let patience = match occasion {
             Occasion::Cycle => ttl + LONGEST_WAIT,
@@ -71,18 +77,31 @@ impl App {
         };
         let mut sent = 0;
         if let Some(turn) = Turn::take(&self.store, &self.holder, ttl, patience).await? {
-            sent = self.deliver_all(occasion, &turn).await?;
+            sent = self.deliver_all(occasion, &turn, at).await?;
             turn.end().await?;
         }
-        let pending = self.store.call(|s| s.pending()).await?;
-        Ok(Notices { sent, pending })
+        let (pending, held) = self
+            .store
+            .call(move |s| Ok((s.pending()?, s.held(at)?.len() as u64)))
+            .await?;
+        Ok(Notices {
+            sent,
+            pending: pending.saturating_sub(held),
+        })
     }
 
-    async fn deliver_all(&self, occasion: Occasion, turn: &Turn) -> Result<u64, store::Error> {
+    async fn deliver_all(
+        &self,
+        occasion: Occasion,
+        turn: &Turn,
+        at: Timestamp,
+    ) -> Result<u64, store::Error> {
         // Leases and waits are the machine's business: they follow its clock, not the judged instant.
         let now = clock::now();
         // It is our turn: whoever took a row before and did not finish it is dead.
-        let rows = self.store.call(move |s| s.due(now, Duration::ZERO)).await?;
+        let due = move |s: &mut dyn Backend| Ok((s.due(now, Duration::ZERO)?, s.held(at)?));
+        let (mut rows, held) = self.store.call(due).await?;
+        rows.retain(|row| !held.contains(&row.seq));
         let mut channels: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
         for row in rows {
             channels
@@ -98,6 +117,7 @@ impl App {
                 turn: turn.clone(),
                 deadline: 2 * self.config.slack.timeout + A_MOMENT,
                 occasion,
+                at,
                 pace: self.config.slack.pace,
                 until: Instant::now() + LONGEST_DELIVERY,
                 policy: retry::Policy {
@@ -127,6 +147,8 @@ struct Line {
     /// For one attempt, both its layouts: shorter than a turn.
     deadline: Duration,
     occasion: Occasion,
+    /// What is muted then waits.
+    at: Timestamp,
     pace: Duration,
     /// No further message is begun after this.
     until: Instant,
@@ -189,8 +211,11 @@ impl Line {
                 Fate::Absent | Fate::Unknowable => {}
             }
         }
-        let (seq, began) = (row.seq, clock::now());
-        let claim = move |s: &mut dyn Backend| s.claim(seq, began, Duration::ZERO);
+        let (seq, at, began) = (row.seq, self.at, clock::now());
+        // Somebody may have muted it while those before it were sent.
+        let claim = move |s: &mut dyn Backend| {
+            Ok(!s.held(at)?.contains(&seq) && s.claim(seq, began, Duration::ZERO)?)
+        };
         if !self.store.call(claim).await? {
             return Ok(Outcome::Skipped);
         }
@@ -335,6 +360,7 @@ mod tests {
             store: store.clone(),
             outlet: Outlet::Print(Arc::new(Mutex::new(std::io::sink()))),
             occasion: Occasion::Cycle,
+            at: Timestamp(0),
             pace: Duration::ZERO,
             until: Instant::now(),
             policy: retry::Policy::ONCE,

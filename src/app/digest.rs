@@ -78,11 +78,11 @@ impl App {
             self.store
                 .call(move |s| s.save_digest(period, &row, true, now))
                 .await?;
-            self.deliver(Occasion::Cycle).await?;
+            self.deliver(Occasion::Cycle, now).await?;
             return Ok(Written::Sent(period.until, message));
         }
         let written = self.write_due_digest(now).await?;
-        self.deliver(Occasion::Cycle).await?;
+        self.deliver(Occasion::Cycle, now).await?;
         let last = self.store.call(|s| s.last_digest()).await?;
         Ok(match last {
             Some(told) if written => Written::Sent(told.until, frozen(&told.message)),
@@ -133,6 +133,7 @@ impl App {
             .into_iter()
             .map(|note| (note.server.to_string(), note.text))
             .collect();
+        data.mutes = self.mutes_at(now).await?;
         let watched = self.watched().await?;
         let series = self.store.call(|s| s.series()).await?;
         for (server, streams) in watched {

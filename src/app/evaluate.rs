@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::leases::Leases;
 use crate::app::poll::Polled;
-use crate::decide::Book;
+use crate::decide::{Book, Policy, Unmuted};
 use crate::detect::Sight;
 use crate::evaluate::{Walk, quiet_reminders};
 use crate::model::{
-    DAY, HOUR, History, Incident, Rules, ServerName, Span, StreamId, Timestamp, Transition,
+    DAY, HOUR, History, Incident, Mute, Rules, ServerName, Span, StreamId, Timestamp, Transition,
 };
 use crate::store::{self, Backend};
 
@@ -32,6 +32,8 @@ pub(super) struct Judged {
     pub seen_until: Timestamp,
     /// What of the time since then Postmark has no more.
     pub unseen: Vec<(StreamId, Span)>,
+    /// What the end of a mute tells of it.
+    pub unmuted: Unmuted,
 }
 
 /// What the evaluation of a whole cycle came to.
@@ -41,6 +43,8 @@ pub(super) struct Evaluation {
     pub transitions: Vec<(Transition, String)>,
     /// Open incidents.
     pub open: Vec<Incident>,
+    /// What is muted.
+    pub mutes: Vec<Mute>,
 }
 
 impl App {
@@ -52,22 +56,25 @@ impl App {
         now: Timestamp,
     ) -> Result<Evaluation, store::Error> {
         let series = self.store.call(|s| s.series()).await?;
+        let mutes = self.mutes_at(now).await?;
+        let policy = self.policy(mutes.clone());
         let mut judged = Vec::new();
         for poll in polled {
-            judged.push(self.walk(poll, series, now).await?);
+            judged.push(self.walk(poll, policy.clone(), series, now).await?);
         }
         if polled.iter().any(|p| p.name().is_account()) {
             for name in self.store.call(|s| s.abandoned()).await? {
-                judged.push(self.abandon(name, now).await?);
+                judged.push(self.abandon(name, &policy, now).await?);
             }
         }
-        let (mut judgement, evaluation) = self.judgement(polled, judged, now);
+        let (mut judgement, mut evaluation) = self.judgement(polled, judged, now);
         for (transition, _) in &evaluation.transitions {
             tracing::info!(
                 rule = %transition.incident.rule, server = %transition.incident.server, step = transition.step.name(),
                 incident = transition.incident.id, told = transition.told, at = %transition.at, "incident"
             );
         }
+        evaluation.mutes = mutes;
         judgement.leases = leases.to_commit();
         self.store.call(move |s| s.commit(&judgement)).await?;
         Ok(evaluation)
@@ -76,6 +83,7 @@ impl App {
     async fn walk(
         &self,
         poll: &Polled,
+        policy: Policy,
         series: usize,
         now: Timestamp,
     ) -> Result<Judged, store::Error> {
@@ -85,8 +93,10 @@ impl App {
         let mut book = Book::new(poll.name().clone(), incidents.clone());
         let missed = self.missed_instants(poll, now);
         let histories = self.histories(poll, &rules, &missed, now).await?;
-        let mut walk = Walk::new(self.policy(), rules, series);
+        let mut walk = Walk::new(policy, rules, series);
         let mut transitions = walk.cycle(&mut book, &poll.sight, &histories, &missed, now);
+        let unmuted = walk.unmute(&mut book, now);
+        transitions.extend(unmuted.standing.iter().cloned());
         quiet_reminders(&mut transitions, &incidents);
         let seen_until = poll
             .before
@@ -107,15 +117,21 @@ impl App {
             channel: poll.server.channel.clone().unwrap_or_default(),
             seen_until,
             unseen,
+            unmuted,
         })
     }
 
     /// Ends what is open on a server that left the account.
-    async fn abandon(&self, name: ServerName, now: Timestamp) -> Result<Judged, store::Error> {
+    async fn abandon(
+        &self,
+        name: ServerName,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Judged, store::Error> {
         let of = name.clone();
         let incidents = self.store.call(move |s| s.incidents(&of)).await?;
         let mut book = Book::new(name.clone(), incidents);
-        let transitions = book.abandon(now);
+        let transitions = book.abandon(policy, now);
         Ok(Judged {
             name: name.to_string(),
             incidents: book.incidents().cloned().collect(),

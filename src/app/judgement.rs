@@ -10,6 +10,7 @@ use crate::evaluate::began_and_ended;
 use crate::message::alert::{Style, alert};
 use crate::message::course::{catch_up, course};
 use crate::message::together::together;
+use crate::message::unmuted::unmuted;
 use crate::message::{Message, Tone};
 use crate::model::{Incident, Rule, Severity, Span, Step, Timestamp, Transition};
 use crate::store::{Judgement, NewMessage};
@@ -61,6 +62,9 @@ impl App {
             told.extend(alone(server, &ended));
         }
         judgement.messages = messages(told, style);
+        judgement
+            .messages
+            .extend(no_longer_muted(&judged, now, style));
         judgement.messages.extend(hidden.messages(now, style));
         for server in judged {
             let open = server.incidents.iter().filter(|i| i.is_open());
@@ -125,7 +129,8 @@ fn alone<'j>(server: &'j Judged, ended: &[Incident]) -> Vec<Told<'j>> {
     let mut by_incident: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
     for transition in server.transitions.iter().filter(|t| t.told) {
         let id = transition.incident.id.as_str();
-        if !ended.iter().any(|e| e.id == id) {
+        let unmuted = server.unmuted.standing.contains(transition);
+        if !unmuted && !ended.iter().any(|e| e.id == id) {
             by_incident.entry(id).or_default().push(transition);
         }
     }
@@ -136,6 +141,27 @@ fn alone<'j>(server: &'j Judged, ended: &[Incident]) -> Vec<Told<'j>> {
             steps,
         })
         .collect()
+}
+
+/// One message to each channel of what mutes kept back there.
+fn no_longer_muted(judged: &[Judged], now: Timestamp, style: Style) -> Vec<NewMessage> {
+    let mut by_channel: BTreeMap<&str, (Vec<Incident>, Vec<Incident>)> = BTreeMap::new();
+    for server in judged {
+        let unmuted = &server.unmuted;
+        if unmuted.standing.is_empty() && unmuted.over.is_empty() {
+            continue;
+        }
+        let (standing, over) = by_channel.entry(&server.channel).or_default();
+        standing.extend(unmuted.standing.iter().map(|t| t.incident.clone()));
+        over.extend_from_slice(&unmuted.over);
+    }
+    let mut messages = Vec::new();
+    for (channel, (mut standing, over)) in by_channel {
+        standing.sort_by_key(|incident| Reverse(incident.severity));
+        let told = unmuted(&standing, &over, now, style);
+        messages.extend(told.iter().map(|m| new_message("alert", None, channel, m)));
+    }
+    messages
 }
 
 /// The messages of a cycle: what stands before what is over, and what wakes before what warns.

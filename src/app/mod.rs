@@ -15,6 +15,7 @@ mod fresh;
 mod judgement;
 mod leases;
 mod listing;
+pub mod mutes;
 mod need;
 mod outlet;
 mod page;
@@ -40,6 +41,7 @@ use std::sync::atomic::AtomicBool;
 use crate::config::{Config, Mode, StoreSettings};
 use crate::decide::Policy;
 use crate::message::alert::Style;
+use crate::model::Mute;
 use crate::postmark::{self, Listed, Postmark};
 use crate::store::{self, Store};
 
@@ -117,8 +119,12 @@ impl App {
         }
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        Policy::new(self.config.mode == Mode::Digest, &self.config.rules)
+    pub(crate) fn policy(&self, mutes: Vec<Mute>) -> Policy {
+        let digest_mode = self.config.mode == Mode::Digest;
+        Policy {
+            mutes,
+            ..Policy::new(digest_mode, &self.config.rules)
+        }
     }
 }
 

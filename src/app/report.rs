@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::app::deliver::Notices;
 use crate::app::evaluate::Evaluation;
+use crate::app::mutes::mute_json;
 use crate::app::poll::Polled;
 use crate::app::summary::{Figures, figures, next_monday_at_ten};
 use crate::config::ServerConfig;
 use crate::detect::Silence;
 use crate::message::alert::{place, standing, tag_name};
+use crate::message::muting;
 use crate::message::text::clean_lines;
 use crate::message::words::{count, percent, span, when, when_or_never};
 use crate::model::{
@@ -31,6 +33,7 @@ pub struct CheckReport {
     servers: Vec<Value>,
     transitions: Vec<Value>,
     open_incidents: Vec<Value>,
+    mutes: Vec<Value>,
     notices: Notices,
     errors: Vec<String>,
 }
@@ -100,6 +103,7 @@ pub(super) async fn check(
             .map(|(t, text)| transition_json(t, text))
             .collect(),
         open_incidents: open.iter().map(|i| incident_json(i, app)).collect(),
+        mutes: evaluation.mutes.iter().map(mute_json).collect(),
         notices,
         errors: polled.iter().flat_map(|p| p.errors.clone()).collect(),
     })
@@ -213,7 +217,10 @@ impl App {
     pub async fn status(&self, as_json: bool) -> Result<String, store::Error> {
         let at = self.stored_until().await?;
         let last_cycle = self.store.call(|s| s.last_cycle_at()).await?;
-        let pending = self.store.call(|s| s.pending()).await?;
+        let (pending, held) = self
+            .store
+            .call(move |s| Ok((s.pending()?, s.held(at)?.len())))
+            .await?;
         let watched = self.watched().await?;
         let series = self.store.call(|s| s.series()).await?;
         let (mut text, mut servers, mut open) = (String::new(), Vec::new(), Vec::new());
@@ -302,12 +309,23 @@ impl App {
                 standing(incident, self.style())
             ));
         }
-        text.push_str(&format!("Pending messages: {pending}\n"));
+        let mutes = self.mutes_at(at).await?;
+        for mute in &mutes {
+            text.push_str(&format!("Muted: {}\n", muting::line(mute, zone)));
+        }
+        text.push_str(&format!(
+            "Pending messages: {pending}{}\n",
+            match held {
+                0 => String::new(),
+                held => format!(" ({held} held by a mute)"),
+            }
+        ));
         if as_json {
             let incidents: Vec<Value> = open.iter().map(|i| incident_json(i, self)).collect();
             let all = json!({
                 "last_cycle_at": last_cycle.map(|at| at.to_string()), "servers": servers,
-                "open_incidents": incidents, "pending": pending,
+                "open_incidents": incidents, "pending": pending, "held": held,
+                "mutes": mutes.iter().map(mute_json).collect::<Vec<_>>(),
             });
             return Ok(format!("{all}\n"));
         }

@@ -52,7 +52,14 @@ pub(super) const TEN_YEARS: Duration = Duration::from_secs(3653 * 86_400);
 
 /// A span of time such as `1100ms`, `90s`, `60m`, `24h` or `45d`.
 pub(super) fn duration(value: &Value, least: Duration, most: Duration) -> Result<Duration, String> {
-    let text = text(value)?;
+    parse_span(&text(value)?, least, most)
+}
+
+/// A span of time as a person writes it: `1100ms`, `90s`, `60m`, `24h` or `45d`.
+///
+/// # Errors
+/// Where it is none, or shorter than `least` or longer than `most`; says what it must be.
+pub fn parse_span(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let wrong = || "must be a span of time such as \"90s\", \"60m\", \"24h\" or \"45d\"".to_owned();
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let number: u64 = text[..split].parse().map_err(|_| wrong())?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::decide::step::Hush;
 use crate::decide::{Policy, step};
 use crate::model::{Finding, Incident, Rule, ServerName, StreamId, Tag, Timestamp, Transition};
 
@@ -52,6 +53,15 @@ pub struct Book {
     followed: Vec<Incident>,
 }
 
+/// What the end of a mute has to tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unmuted {
+    /// What stands.
+    pub standing: Vec<Transition>,
+    /// What is over, of which people know that it began.
+    pub over: Vec<Incident>,
+}
+
 impl Book {
     /// From the stored incidents of `server`, of which the latest of each key counts.
     pub fn new(server: ServerName, incidents: impl IntoIterator<Item = Incident>) -> Self {
@@ -90,9 +100,9 @@ impl Book {
         let mut over = Vec::new();
         for finding in &findings {
             let key = Key::of(finding);
-            let silenced = self.is_silenced(&key);
+            let hush = self.hush(policy, &key);
             let kept = self.kept_back(&key);
-            if self.weigh_one(policy, finding, at, silenced, &mut transitions)
+            if self.weigh_one(policy, finding, at, hush, &mut transitions)
                 && !finding.rule.is_of_server()
             {
                 over.extend(kept);
@@ -124,17 +134,17 @@ impl Book {
     ) -> Vec<Transition> {
         let mut told = Vec::new();
         for key in kept.iter().filter(|key| key.tag.is_none()) {
-            let silenced = self.is_silenced(key);
+            let hush = self.hush(policy, key);
             let Some(incident) = self.latest.get_mut(key) else {
                 continue;
             };
             let told_now = already
                 .iter()
                 .any(|t| t.told && t.incident.id == incident.id);
-            if silenced || told_now || !incident.is_open() {
+            if hush.silenced || told_now || !incident.is_open() {
                 continue;
             }
-            if let Some(taken) = step::release(policy, incident, at) {
+            if let Some(taken) = step::release(policy, incident, at, hush) {
                 told.push(transition(incident, taken, at));
             }
         }
@@ -143,20 +153,53 @@ impl Book {
 
     /// Ends what is open and not among `watched` any more, a tag that retired or a stream that was archived: nothing else
     /// would ever end it.
-    pub fn retire(&mut self, watched: &BTreeSet<Key>, at: Timestamp) -> Vec<Transition> {
+    pub fn retire(
+        &mut self,
+        policy: &Policy,
+        watched: &BTreeSet<Key>,
+        at: Timestamp,
+    ) -> Vec<Transition> {
         let gone = |key: &Key, incident: &Incident| {
             let judged = incident.rule.is_of_server() || watched.contains(key);
             !judged && at > incident.judged_at
         };
-        self.end(gone, at)
+        self.end(policy, gone, at)
     }
 
     /// Ends all that is open: the server itself is not watched any more.
-    pub fn abandon(&mut self, at: Timestamp) -> Vec<Transition> {
-        self.end(|_, _| true, at)
+    pub fn abandon(&mut self, policy: &Policy, at: Timestamp) -> Vec<Transition> {
+        self.end(policy, |_, _| true, at)
     }
 
-    fn end(&mut self, gone: impl Fn(&Key, &Incident) -> bool, at: Timestamp) -> Vec<Transition> {
+    /// Tells what a mute kept back, once nothing mutes it any more: what still stands, and what people were told of before
+    /// and is over by now.
+    pub fn unmute(&mut self, policy: &Policy, at: Timestamp) -> Unmuted {
+        let mut unmuted = Unmuted::default();
+        let withheld = self.latest.iter().filter(|(_, i)| i.withheld);
+        let keys: Vec<Key> = withheld.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            let hush = self.hush(policy, &key);
+            let Some(incident) = self.latest.get_mut(&key).filter(|_| !hush.muted) else {
+                continue;
+            };
+            if !incident.is_open() {
+                incident.withheld = false;
+                unmuted.over.push(incident.clone());
+            } else if !hush.silenced
+                && let Some(taken) = step::release(policy, incident, at, hush)
+            {
+                unmuted.standing.push(transition(incident, taken, at));
+            }
+        }
+        unmuted
+    }
+
+    fn end(
+        &mut self,
+        policy: &Policy,
+        gone: impl Fn(&Key, &Incident) -> bool,
+        at: Timestamp,
+    ) -> Vec<Transition> {
         let keys: Vec<Key> = self
             .latest
             .iter()
@@ -165,13 +208,20 @@ impl Book {
             .collect();
         let mut transitions = Vec::new();
         for key in keys {
-            let silenced = self.is_silenced(&key);
+            let hush = self.hush(policy, &key);
             if let Some(incident) = self.latest.get_mut(&key) {
-                let taken = step::retire(incident, at, silenced);
+                let taken = step::retire(incident, at, hush);
                 transitions.push(transition(incident, taken, at));
             }
         }
         transitions
+    }
+
+    fn hush(&self, policy: &Policy, key: &Key) -> Hush {
+        Hush {
+            silenced: self.is_silenced(key),
+            muted: policy.is_muted(&self.server, key.rule),
+        }
     }
 
     /// Whether a stronger incident is open that silences this one.
@@ -187,27 +237,20 @@ impl Book {
         policy: &Policy,
         finding: &Finding,
         at: Timestamp,
-        silenced: bool,
+        hush: Hush,
         transitions: &mut Vec<Transition>,
     ) -> bool {
         let key = Key::of(finding);
         match self.latest.get_mut(&key) {
             Some(incident) if at <= incident.judged_at => false,
             Some(incident) if incident.is_open() => {
-                for taken in step::advance(policy, incident, finding, at, silenced) {
+                for taken in step::advance(policy, incident, finding, at, hush) {
                     transitions.push(transition(incident, taken, at));
                 }
                 !incident.is_open()
             }
             before => {
-                let opened = step::open(
-                    policy,
-                    &self.server,
-                    before.as_deref(),
-                    finding,
-                    at,
-                    silenced,
-                );
+                let opened = step::open(policy, &self.server, before.as_deref(), finding, at, hush);
                 if let Some((incident, taken)) = opened {
                     transitions.push(transition(&incident, taken, at));
                     let before = self.latest.insert(key, incident.clone());

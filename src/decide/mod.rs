@@ -7,11 +7,11 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use book::{Book, Key};
+pub use book::{Book, Key, Unmuted};
 
 use std::time::Duration;
 
-use crate::model::{Rule, Rules};
+use crate::model::{Mute, Rule, Rules, ServerName};
 
 /// What the installation wants to be told, and how soon again.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Policy {
     pub suppress_bounce: Duration,
     /// `rules.spam_rate.suppress`.
     pub suppress_spam: Duration,
+    /// What runs now.
+    pub mutes: Vec<Mute>,
 }
 
 impl Policy {
@@ -31,7 +33,13 @@ impl Policy {
             digest_mode,
             suppress_bounce: rules.bounce_rate.suppress,
             suppress_spam: rules.spam_rate.suppress,
+            mutes: Vec::new(),
         }
+    }
+
+    /// Whether nothing is told of a rule on a server.
+    pub fn is_muted(&self, server: &ServerName, rule: Rule) -> bool {
+        self.mutes.iter().any(|mute| mute.covers(server, rule))
     }
 
     /// A breach of `rule` that returns this soon is the same incident.

@@ -16,6 +16,25 @@ const WITHIN_FOR: Duration = HOUR;
 /// An event incident closes this long after its last event.
 const EVENTS_CLOSE_AFTER: Duration = DAY;
 
+/// Why nothing is told of an incident, if so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hush {
+    /// A stronger incident speaks.
+    pub silenced: bool,
+    /// Somebody asked for it.
+    pub muted: bool,
+}
+
+impl Hush {
+    /// Whether what is `wanted` is told now; what a mute keeps back is told at its end.
+    const fn lets(self, incident: &mut Incident, wanted: bool) -> bool {
+        let due = wanted && !self.silenced;
+        let told = due && !self.muted;
+        incident.withheld = !told && (incident.withheld || due);
+        told
+    }
+}
+
 /// A step, and whether it is told.
 pub(super) type Taken = (Step, bool);
 
@@ -26,7 +45,7 @@ pub(super) fn open(
     before: Option<&Incident>,
     finding: &Finding,
     at: Timestamp,
-    silenced: bool,
+    hush: Hush,
 ) -> Option<(Incident, Taken)> {
     if finding.verdict != Verdict::Breach {
         return None;
@@ -39,8 +58,8 @@ pub(super) fn open(
     if let Some(incident) = before.and_then(|b| reopened(policy, b, finding, at)) {
         return Some((incident, (Step::Opened, false)));
     }
-    let told = !silenced && (finding.severity == Severity::Wake || !policy.digest_mode);
-    let incident = Incident {
+    let wanted = finding.severity == Severity::Wake || !policy.digest_mode;
+    let mut incident = Incident {
         id: incident_id(server, finding, at),
         server: server.clone(),
         stream: finding.stream.clone(),
@@ -50,13 +69,15 @@ pub(super) fn open(
         opened_at: at,
         state: IncidentState::Open { within_since: None },
         judged_at: at,
-        told,
+        told: false,
+        withheld: false,
         quiet_until: None,
         reminded_at: at,
         last_event_at: newest,
         events: events_of(finding).len() as u64,
         evidence: finding.evidence.clone(),
     };
+    let told = tell(&mut incident, hush, wanted);
     Some((incident, (Step::Opened, told)))
 }
 
@@ -92,7 +113,7 @@ pub(super) fn advance(
     incident: &mut Incident,
     finding: &Finding,
     at: Timestamp,
-    silenced: bool,
+    hush: Hush,
 ) -> Vec<Taken> {
     let mut taken = Vec::new();
     if finding.verdict != Verdict::Unknown {
@@ -105,7 +126,7 @@ pub(super) fn advance(
         if !finding.rule.is_of_events() {
             incident.evidence = finding.evidence.clone();
         }
-        return vec![resolve(incident, at, silenced, false)];
+        return vec![resolve(incident, at, hush, false)];
     }
     if finding.verdict == Verdict::Breach {
         // While it is open it is described as it was when it was last seen.
@@ -114,39 +135,39 @@ pub(super) fn advance(
     if finding.verdict == Verdict::Breach && finding.severity > incident.severity {
         incident.severity = finding.severity;
         incident.quiet_until = None;
-        taken.push((Step::Escalated, tell(incident, silenced, true)));
+        taken.push((Step::Escalated, tell(incident, hush, true)));
     }
     if incident.quiet_until.is_some_and(|until| at >= until) {
         // It came back within the suppression time, and still stands now that the time is over.
         incident.quiet_until = None;
         incident.reminded_at = at;
         let wanted = incident.told || !policy.digest_mode || incident.severity == Severity::Wake;
-        taken.push((Step::Reminded, tell(incident, silenced, wanted)));
-    } else if was_hidden_by_its_stream(policy, incident, finding) && !silenced {
+        taken.push((Step::Reminded, tell(incident, hush, wanted)));
+    } else if was_hidden_by_its_stream(policy, incident, finding) && !hush.silenced && !hush.muted {
         incident.reminded_at = at;
-        taken.push((Step::Reminded, tell(incident, silenced, true)));
+        taken.push((Step::Reminded, tell(incident, hush, true)));
     } else if !incident.rule.is_of_events() && at.since(incident.reminded_at) >= REMIND_EVERY {
         let days = at.since(incident.reminded_at).as_secs() / REMIND_EVERY.as_secs();
         // Counted from when it opened, so that a late cycle does not shift every later reminder.
         incident.reminded_at =
             incident.reminded_at + REMIND_EVERY * u32::try_from(days).unwrap_or(1);
         let wanted = incident.told && incident.quiet_until.is_none();
-        taken.push((Step::Reminded, tell(incident, silenced, wanted)));
+        taken.push((Step::Reminded, tell(incident, hush, wanted)));
     }
     taken
 }
 
 /// The end of an incident that nothing judges any more.
-pub(super) const fn retire(incident: &mut Incident, at: Timestamp, silenced: bool) -> Taken {
-    resolve(incident, at, silenced, true)
+pub(super) const fn retire(incident: &mut Incident, at: Timestamp, hush: Hush) -> Taken {
+    resolve(incident, at, hush, true)
 }
 
-const fn resolve(incident: &mut Incident, at: Timestamp, silenced: bool, unwatched: bool) -> Taken {
-    let told = incident.told
-        && !silenced
-        && incident.quiet_until.is_none()
-        && !incident.rule.is_of_events();
+const fn resolve(incident: &mut Incident, at: Timestamp, hush: Hush, unwatched: bool) -> Taken {
+    let wanted = incident.told && incident.quiet_until.is_none() && !incident.rule.is_of_events();
     incident.state = IncidentState::Resolved { at, unwatched };
+    let told = hush.lets(incident, wanted);
+    // Of what nobody was told of, nobody needs to hear the end.
+    incident.withheld &= incident.told;
     (Step::Resolved, told)
 }
 
@@ -158,18 +179,22 @@ fn was_hidden_by_its_stream(policy: &Policy, incident: &Incident, finding: &Find
 }
 
 /// The reminder by which an incident is told when what silenced it is over; `None` where its mode keeps it for the digest.
-pub(super) fn release(policy: &Policy, incident: &mut Incident, at: Timestamp) -> Option<Taken> {
+pub(super) fn release(
+    policy: &Policy,
+    incident: &mut Incident,
+    at: Timestamp,
+    hush: Hush,
+) -> Option<Taken> {
     let kept = policy.digest_mode && incident.severity == Severity::Warn && !incident.told;
     if kept || incident.quiet_until.is_some() {
         return None;
     }
     incident.reminded_at = at;
-    incident.told = true;
-    Some((Step::Reminded, true))
+    Some((Step::Reminded, tell(incident, hush, true)))
 }
 
-fn tell(incident: &mut Incident, silenced: bool, wanted: bool) -> bool {
-    let told = wanted && !silenced;
+const fn tell(incident: &mut Incident, hush: Hush, wanted: bool) -> bool {
+    let told = hush.lets(incident, wanted);
     incident.told |= told;
     told
 }

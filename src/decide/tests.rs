@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{
-    BounceClass, DAY, Evidence, Finding, HOUR, Incident, IncidentState, MINUTE, RateEvidence,
+    BounceClass, DAY, Evidence, Finding, HOUR, Incident, IncidentState, MINUTE, Mute, RateEvidence,
     ServerName, Severity, Span, Step, StreamId, Tag, Timestamp, Transition, Verdict,
 };
 use proptest::prelude::*;
@@ -15,6 +15,7 @@ fn policy(digest_mode: bool) -> Policy {
         digest_mode,
         suppress_bounce: 3 * HOUR,
         suppress_spam: HOUR,
+        mutes: Vec::new(),
     }
 }
 
@@ -505,9 +506,9 @@ fn what_nobody_watches_any_more_ends() {
     let findings = silences(Verdict::Within, Verdict::Breach);
     let all: std::collections::BTreeSet<Key> = findings.iter().map(Key::of).collect();
     told.at(at(0), findings);
-    assert_eq!(told.book.retire(&all, at(1)), []);
+    assert_eq!(told.book.retire(&told.policy, &all, at(1)), []);
     let left = all.into_iter().filter(|key| key.tag.is_none()).collect();
-    let steps = told.book.retire(&left, at(1));
+    let steps = told.book.retire(&told.policy, &left, at(1));
     assert_eq!(
         steps.iter().map(show).collect::<Vec<_>>(),
         ["send_silence resolved!"]
@@ -515,5 +516,60 @@ fn what_nobody_watches_any_more_ends() {
     let (end, unwatched) = (at(1), true);
     let state = IncidentState::Resolved { at: end, unwatched };
     assert_eq!(steps[0].incident.state, state);
-    assert_eq!(told.book.retire(&left, at(2)), []);
+    assert_eq!(told.book.retire(&told.policy, &left, at(2)), []);
+}
+
+fn muted(rule: Option<Rule>) -> Vec<Mute> {
+    vec![Mute {
+        id: 1,
+        server: Some(ServerName::from("shop")),
+        rule,
+        from: at(0),
+        until: at(9),
+        reason: "a migration".to_owned(),
+        by: "ops".to_owned(),
+    }]
+}
+
+#[test]
+fn what_a_mute_keeps_back_is_told_at_its_end() {
+    let mut told = Told::new(false);
+    told.policy.mutes = muted(Some(Rule::BounceRate));
+    assert_eq!(told.bounce(0, Verdict::Breach), ["bounce_rate opened"]);
+    assert_eq!(told.bounce(25, Verdict::Breach), ["bounce_rate reminded"]);
+    assert_eq!(told.book.unmute(&told.policy, at(25)), Unmuted::default());
+    told.policy.mutes = muted(Some(Rule::SpamRate));
+    let unmuted = told.book.unmute(&told.policy, at(26));
+    let standing: Vec<String> = unmuted.standing.iter().map(show).collect();
+    assert_eq!(standing, ["bounce_rate reminded!"]);
+    assert_eq!(told.book.unmute(&told.policy, at(27)), Unmuted::default());
+    assert_eq!(told.bounce(27, Verdict::Within), NOTHING);
+    assert_eq!(told.bounce(28, Verdict::Within), ["bounce_rate resolved!"]);
+}
+
+#[test]
+fn an_end_within_a_mute_is_told_only_of_what_was_told() {
+    for begins_muted in [false, true] {
+        let mut told = Told::new(false);
+        if begins_muted {
+            told.policy.mutes = muted(None);
+        }
+        told.bounce(0, Verdict::Breach);
+        told.policy.mutes = muted(None);
+        told.bounce(1, Verdict::Within);
+        assert_eq!(told.bounce(2, Verdict::Within), ["bounce_rate resolved"]);
+        told.policy.mutes.clear();
+        let over = told.book.unmute(&told.policy, at(3)).over.len();
+        assert_eq!(over, usize::from(!begins_muted));
+        assert_eq!(told.book.unmute(&told.policy, at(4)), Unmuted::default());
+    }
+}
+
+#[test]
+fn a_mute_keeps_nothing_back_that_would_not_be_told() {
+    let mut told = Told::new(true);
+    told.policy.mutes = muted(None);
+    told.bounce(0, Verdict::Breach);
+    told.policy.mutes.clear();
+    assert_eq!(told.book.unmute(&told.policy, at(1)), Unmuted::default());
 }

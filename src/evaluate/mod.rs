@@ -11,7 +11,7 @@ pub use replay::Replay;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::{Book, Key, Policy};
+use crate::decide::{Book, Key, Policy, Unmuted};
 use crate::detect::{self, Judge, Sight};
 use crate::model::{Finding, History, Rules, Step, StreamId, Timestamp, Transition};
 
@@ -44,7 +44,7 @@ impl Walk {
             .collect();
         let watched: BTreeSet<Key> = findings.iter().map(Key::of).collect();
         let mut transitions = book.weigh(&self.policy, findings, at);
-        transitions.extend(book.retire(&watched, at));
+        transitions.extend(book.retire(&self.policy, &watched, at));
         transitions
     }
 
@@ -74,5 +74,10 @@ impl Walk {
         }
         transitions.sort_by_key(|t| t.at);
         transitions
+    }
+
+    /// What the end of a mute has to tell after a cycle at `now`.
+    pub fn unmute(&self, book: &mut Book, now: Timestamp) -> Unmuted {
+        book.unmute(&self.policy, now)
     }
 }

@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::message::alert::Style;
+use crate::message::muting::line;
 use crate::message::words::{counted, day, from_to, when};
 use crate::message::{Message, Tone};
-use crate::model::{BounceClass, Incident, Severity, Span, StreamId, Timestamp, Transition};
+use crate::model::{BounceClass, Incident, Mute, Severity, Span, StreamId, Timestamp, Transition};
 
 use incidents::{ended, open};
 use many::grouped;
@@ -78,6 +79,8 @@ pub struct Day {
     pub missed: Vec<Timestamp>,
     /// Who came and who went: a server, and what is worth a line of it.
     pub notes: Vec<(String, String)>,
+    /// What is muted now.
+    pub mutes: Vec<Mute>,
     /// The first start, where it lies in the period: history began anew then.
     pub started: Option<Timestamp>,
 }
@@ -87,6 +90,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     let mut lines = Vec::new();
     lines.extend(open(&data.open, style));
     lines.extend(ended(data, style));
+    lines.extend(mutes(&data.mutes, style));
     lines.extend(
         data.notes
             .iter()
@@ -114,6 +118,15 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     }
     let footer = format!("{} {}", from_to(period, style.zone), style.zone.name());
     Message::new(tone(data), &headline(data, period, style), lines, &footer)
+}
+
+/// What nobody is told of for now; of many, the first.
+fn mutes(mutes: &[Mute], style: Style) -> impl Iterator<Item = String> {
+    let told = mutes.iter().take(NAMED);
+    let lines = told.map(move |mute| format!("Muted: {}", line(mute, style.zone)));
+    let more = mutes.len().saturating_sub(NAMED);
+    let rest = (more > 0).then(|| format!("Muted: {more} more, see `hushwatch mute --list`"));
+    lines.chain(rest)
 }
 
 fn tone(data: &Day) -> Tone {

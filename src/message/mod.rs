@@ -4,9 +4,11 @@ pub mod alert;
 pub mod course;
 pub mod digest;
 mod grounds;
+pub mod muting;
 pub mod replay;
 pub mod together;
 mod tone;
+pub mod unmuted;
 pub mod words;
 
 pub mod text;

@@ -73,6 +73,9 @@ pub struct Incident {
     pub judged_at: Timestamp,
     /// Whether any step of it was told.
     pub told: bool,
+    /// Whether a mute keeps back what would have been told of it: its end tells it.
+    #[serde(default)]
+    pub withheld: bool,
     /// It came back within the suppression time, which ends then: until it does, nothing is told.
     pub quiet_until: Option<Timestamp>,
     /// From when on the next reminder is counted.

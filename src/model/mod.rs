@@ -7,6 +7,7 @@ mod finding;
 mod history;
 mod incident;
 mod mail;
+mod mute;
 mod names;
 mod rule;
 mod time;
@@ -21,6 +22,7 @@ pub use history::{
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
+pub use mute::Mute;
 pub use names::{ServerName, StreamId, Tag};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
 pub use time::{DAY, HOUR, MINUTE, Span, Timestamp};

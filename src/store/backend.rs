@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    Bounce, BounceClass, CountedSpan, Coverage, History, HourCount, Incident, Kind, Mail, Proof,
-    ServerName, Span, StreamId, Tag, Ticks, Timestamp, Transition,
+    Bounce, BounceClass, CountedSpan, Coverage, History, HourCount, Incident, Kind, Mail, Mute,
+    Proof, ServerName, Span, StreamId, Tag, Ticks, Timestamp, Transition,
 };
 use crate::store::Error;
 
@@ -422,6 +422,15 @@ pub trait Backend: Send {
     fn transitions(&mut self, span: Span) -> Result<Vec<TransitionRow>, Error>;
     /// Commits what was decided.
     fn commit(&mut self, judgement: &Judgement) -> Result<(), Error>;
+
+    /// Stores a mute, and ends those whose place it takes; its number.
+    fn mute(&mut self, mute: &Mute, instead_of: &[i64]) -> Result<i64, Error>;
+    /// Ends mutes, unless they ended before.
+    fn unmute(&mut self, mutes: &[i64], at: Timestamp) -> Result<(), Error>;
+    /// The mutes that end after `after`, in the order in which they were set.
+    fn mutes(&mut self, after: Timestamp) -> Result<Vec<Mute>, Error>;
+    /// Messages not yet accepted that a mute holds back at `at`, by their places in line. Digests are never held.
+    fn held(&mut self, at: Timestamp) -> Result<Vec<i64>, Error>;
 
     /// The end of the last period for which a digest was written.
     fn last_digest(&mut self) -> Result<Option<Told>, Error>;

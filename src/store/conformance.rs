@@ -12,6 +12,7 @@ mod incidents;
 mod leases;
 mod ledger;
 mod mail;
+mod mutes;
 mod outbox;
 
 use std::time::Duration;
@@ -118,6 +119,11 @@ facts! {
         a_digest_may_be_written_again
         an_older_period_is_not_told_after_a_newer_one
         pruning_keeps_what_was_not_accepted;
+    mutes:
+        a_mute_runs_until_it_ends
+        a_new_mute_ends_those_whose_place_it_takes
+        a_muted_message_is_held_and_a_digest_is_not
+        rewinding_shifts_a_mute_of_a_wrong_clock;
     leases:
         a_lease_is_one_holders_at_a_time
         a_lease_that_ran_out_is_taken_over

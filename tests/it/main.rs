@@ -18,6 +18,7 @@ mod disk;
 mod faults;
 mod hostile;
 mod kill;
+mod muting;
 mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -79,6 +79,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         state,
         judged_at: at,
         told: true,
+        withheld: false,
         quiet_until: None,
         reminded_at: at,
         last_event_at: None,

@@ -19,6 +19,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         state: IncidentState::Open { within_since: None },
         judged_at: opened_at,
         told: true,
+        withheld: false,
         quiet_until: None,
         reminded_at: opened_at,
         last_event_at: None,

@@ -9,6 +9,7 @@ mod id;
 mod incidents;
 mod leases;
 mod mail;
+mod mutes;
 mod outbox;
 mod polls;
 mod prune;
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    Bounce, CountedSpan, Coverage, History, Incident, Kind, Mail, Proof, ServerName, Span,
+    Bounce, CountedSpan, Coverage, History, Incident, Kind, Mail, Mute, Proof, ServerName, Span,
     StreamId, Tag, Timestamp,
 };
 use crate::store::{
@@ -286,6 +287,21 @@ impl<E: Engine> Backend for E {
     }
     fn commit(&mut self, judgement: &Judgement) -> Result<(), Error> {
         self.write(Scope::All, |s| incidents::commit(s, judgement))
+    }
+    fn mute(&mut self, mute: &Mute, instead_of: &[i64]) -> Result<i64, Error> {
+        self.write(Scope::All, |s| {
+            mutes::end(s, instead_of, mute.from)?;
+            mutes::add(s, mute)
+        })
+    }
+    fn unmute(&mut self, mutes: &[i64], at: Timestamp) -> Result<(), Error> {
+        self.write(Scope::All, |s| mutes::end(s, mutes, at))
+    }
+    fn mutes(&mut self, after: Timestamp) -> Result<Vec<Mute>, Error> {
+        self.read(|s| mutes::running_after(s, after))
+    }
+    fn held(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
+        self.read(|s| mutes::held(s, at))
     }
     fn last_digest(&mut self) -> Result<Option<Told>, Error> {
         self.read(digests::last)

@@ -27,6 +27,7 @@ pub(super) fn prune(
         "DELETE FROM coverage WHERE until_at < ?1",
         "DELETE FROM transitions WHERE at < ?1",
         "DELETE FROM notes WHERE at < ?1",
+        "DELETE FROM mutes WHERE until_at < ?1",
         "DELETE FROM outbox WHERE created_at < ?1 AND state IN ('sent', 'replaced')",
         "DELETE FROM digests WHERE until_at < ?1",
         "DELETE FROM incidents WHERE open = 0 AND opened_at < ?1

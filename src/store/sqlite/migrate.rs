@@ -13,6 +13,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0004_roster.sql"),
     include_str!("migrations/0005_leases.sql"),
     include_str!("migrations/0006_counted.sql"),
+    include_str!("migrations/0007_mutes.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

@@ -1,0 +1,84 @@
+//! Arguments of `mute` and `unmute`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::config::parse_span;
+use crate::model::{MINUTE, Rule, Timestamp};
+
+use super::parse_instant;
+
+/// A mute must end: what nobody hears of is soon forgotten.
+const LONGEST: Duration = Duration::from_secs(90 * 86_400);
+
+/// Arguments of `mute`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["lasts", "list"]))]
+pub struct Mute {
+    /// Only what is of this server
+    #[arg(long, value_name = "SERVER", conflicts_with = "list")]
+    pub server: Option<String>,
+    /// Only what is of this rule, such as bounce_rate
+    #[arg(long, value_name = "RULE", value_parser = parse_rule, conflicts_with = "list")]
+    pub rule: Option<Rule>,
+    /// For how long, such as 30m, 2h or 3d; 90d at most
+    #[arg(long = "for", value_name = "SPAN", value_parser = parse_lasts, requires = "reason")]
+    pub lasts: Option<Duration>,
+    /// Why, for those who wonder at the silence
+    #[arg(long, value_name = "TEXT", value_parser = parse_text, conflicts_with = "list")]
+    pub reason: Option<String>,
+    /// Who asks
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USER",
+        hide_env_values = true,
+        default_value = "unknown"
+    )]
+    pub by: String,
+    /// What is muted now
+    #[arg(long)]
+    pub list: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Take this instant for the present (RFC 3339)
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
+/// Arguments of `unmute`.
+#[derive(Debug, Args)]
+pub struct Unmute {
+    /// The mute of this server
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
+    /// The mute of this rule
+    #[arg(long, value_name = "RULE", value_parser = parse_rule)]
+    pub rule: Option<Rule>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Take this instant for the present (RFC 3339)
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
+fn parse_rule(name: &str) -> Result<Rule, String> {
+    Rule::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+        format!("there is no such rule; there are: {}", names.join(", "))
+    })
+}
+
+fn parse_lasts(text: &str) -> Result<Duration, String> {
+    parse_span(text, MINUTE, LONGEST)
+}
+
+fn parse_text(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("must say something".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}

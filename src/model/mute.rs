@@ -1,0 +1,39 @@
+//! What people are not told for a while, because somebody said so.
+
+use super::{Rule, ServerName, Timestamp};
+
+/// Nothing is told of what it is of until it ends. What happens meanwhile is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mute {
+    /// Its number in the store; 0 before it is stored.
+    pub id: i64,
+    /// Of which server; `None` for every one.
+    pub server: Option<ServerName>,
+    /// Of which rule; `None` for every one.
+    pub rule: Option<Rule>,
+    /// When it was set.
+    pub from: Timestamp,
+    /// When it ends, or was ended.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who set it.
+    pub by: String,
+}
+
+impl Mute {
+    /// Whether it is of this rule on this server.
+    pub fn covers(&self, server: &ServerName, rule: Rule) -> bool {
+        self.server.as_ref().is_none_or(|of| of == server) && self.rule.is_none_or(|of| of == rule)
+    }
+
+    /// Whether it has not ended at `at`. When it was set does not matter: an instant that is judged late is told late.
+    pub fn runs_at(&self, at: Timestamp) -> bool {
+        at < self.until
+    }
+
+    /// Whether it is of the same as another.
+    pub fn is_of(&self, server: Option<&ServerName>, rule: Option<Rule>) -> bool {
+        self.server.as_ref() == server && self.rule == rule
+    }
+}

@@ -1,0 +1,103 @@
+//! What is muted, and what waits for the end of it.
+
+use crate::model::{Mute, Rule, ServerName, Timestamp};
+use crate::store::{Backend, Judgement, NewMessage};
+
+use super::incidents::{incident, keep};
+use super::{T0, at, message, shop};
+
+fn mute(server: Option<ServerName>, rule: Option<Rule>, from: Timestamp, until: Timestamp) -> Mute {
+    Mute {
+        id: 0,
+        server,
+        rule,
+        from,
+        until,
+        reason: "a migration".to_owned(),
+        by: "ops".to_owned(),
+    }
+}
+
+pub(super) fn a_mute_runs_until_it_ends(b: &mut dyn Backend) {
+    let mut set = mute(Some(shop()), Some(Rule::BounceRate), T0, at(60));
+    set.id = b.mute(&set, &[]).expect("stored");
+    assert_eq!(b.mutes(at(59)).expect("read"), [set.clone()]);
+    assert_eq!(b.mutes(at(60)).expect("read"), []);
+    b.unmute(&[set.id], at(30)).expect("ended");
+    assert_eq!(b.mutes(at(30)).expect("read"), []);
+    b.unmute(&[set.id], at(50)).expect("asked");
+    let ended = Mute {
+        until: at(30),
+        ..set
+    };
+    assert_eq!(b.mutes(at(29)).expect("read"), [ended], "it ended before");
+}
+
+pub(super) fn a_new_mute_ends_those_whose_place_it_takes(b: &mut dyn Backend) {
+    let old = b.mute(&mute(None, None, T0, at(600)), &[]).expect("stored");
+    let other = mute(Some(shop()), None, T0, at(600));
+    b.mute(&other, &[]).expect("stored");
+    b.mute(&mute(None, None, at(60), at(120)), &[old])
+        .expect("stored");
+    let ends: Vec<Timestamp> = b
+        .mutes(at(60))
+        .expect("read")
+        .iter()
+        .map(|mute| mute.until)
+        .collect();
+    assert_eq!(ends, [at(600), at(120)]);
+}
+
+pub(super) fn a_muted_message_is_held_and_a_digest_is_not(b: &mut dyn Backend) {
+    keep(b, &[incident("aaaa", Rule::Blind, T0)]);
+    let of = |kind: &str, incident: Option<&str>| NewMessage {
+        kind: kind.to_owned(),
+        incident: incident.map(str::to_owned),
+        ..message(kind)
+    };
+    let judgement = Judgement {
+        messages: vec![
+            of("alert", Some("aaaa")),
+            of("alert", None),
+            of("catch_up", None),
+            of("digest", None),
+        ],
+        ..Judgement::default()
+    };
+    b.commit(&judgement).expect("committed");
+    let all: Vec<i64> = b
+        .due(T0, super::LEASE)
+        .expect("read")
+        .iter()
+        .map(|row| row.seq)
+        .collect();
+    let mut held = |mute: &Mute| {
+        let id = b.mute(mute, &[]).expect("stored");
+        let held = b.held(at(1)).expect("read");
+        assert!(b.held(at(60)).expect("read").is_empty(), "it is over");
+        b.unmute(&[id], at(1)).expect("ended");
+        held
+    };
+    assert_eq!(held(&mute(None, None, T0, at(60))), all[..3]);
+    for (server, rule) in [
+        (Some(shop()), None),
+        (None, Some(Rule::Blind)),
+        (Some(shop()), Some(Rule::Blind)),
+    ] {
+        assert_eq!(held(&mute(server, rule, T0, at(60))), all[..1]);
+    }
+    for (server, rule) in [
+        (Some(ServerName::from("other")), None),
+        (Some(shop()), Some(Rule::SpamRate)),
+    ] {
+        assert!(held(&mute(server, rule, T0, at(60))).is_empty());
+    }
+}
+
+pub(super) fn rewinding_shifts_a_mute_of_a_wrong_clock(b: &mut dyn Backend) {
+    let set = mute(None, None, at(1_000_000), at(1_000_060));
+    b.mute(&set, &[]).expect("stored");
+    b.rewind(T0).expect("rewound");
+    assert_eq!(b.mutes(at(59)).expect("read").len(), 1);
+    assert_eq!(b.mutes(at(60)).expect("read"), []);
+}

@@ -1,0 +1,275 @@
+//! What is muted is recorded, told to nobody, and told in one message when it ends.
+
+use hushwatch::model::{HOUR, Span, Timestamp};
+use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::{Fault, Plan};
+use serde_json::{Value, json};
+
+use crate::world::{Process, World, at, both};
+
+fn noon() -> Timestamp {
+    at("2026-03-03T12:00:00Z")
+}
+
+/// Sixty an hour, and from 11:00 to 15:00 a wave of bounces.
+fn wave(process: Process) -> World {
+    let mut world = World::new(process, "");
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let wave = Span::new(noon() - HOUR, noon() + HOUR * 3);
+    // Below what wakes: 5% of more than 100.
+    world.shop.bounce_wave("outbound", wave, 0.04, "HardBounce");
+    world.hours("2026-03-03T09:00:00Z", "2026-03-03T11:00:00Z");
+    assert_eq!(world.alerts(), Vec::<String>::new());
+    world
+}
+
+/// `mute` or `unmute` at an instant; what it printed.
+fn said(world: &World, args: &[&str], now: Timestamp) -> (i32, String) {
+    let now = now.to_string();
+    let ended = world.run(&[args, &["--now", &now]].concat());
+    let text = ended.report.as_str().unwrap_or_default().to_owned();
+    (ended.code, text + &ended.stderr)
+}
+
+fn mute(world: &World, scope: &[&str], span: &str) {
+    let rest = ["--for", span, "--reason", "a known list", "--by", "ops"];
+    let (code, text) = said(world, &[&["mute"], scope, &rest].concat(), noon() - HOUR);
+    assert_eq!(code, 0, "{text}");
+}
+
+fn a_mute_holds_over_restarts_and_speaks_at_its_end(process: Process) {
+    let mut world = wave(process);
+    mute(
+        &world,
+        &["--server", "shop", "--rule", "bounce_rate"],
+        "150m",
+    );
+    let muted = world.cycle(noon());
+    assert_eq!(muted.steps(), ["bounce_rate opened"]);
+    assert_eq!(muted.report["transitions"][0]["told"], json!(false));
+    assert_eq!(muted.report["mutes"][0]["reason"], json!("a known list"));
+    assert_eq!(muted.code, 0, "what is muted is not pending");
+    world.cycle(noon() + HOUR);
+    assert_eq!(world.alerts(), Vec::<String>::new());
+    let over = world.cycle(noon() + HOUR * 2);
+    assert_eq!(over.steps(), ["bounce_rate reminded"]);
+    assert_eq!(over.report["transitions"][0]["told"], json!(true));
+    assert_eq!(
+        world.alerts(),
+        ["🟠 WARN: no longer muted: 1 incident still open"]
+    );
+    assert_eq!(
+        world
+            .hours("2026-03-03T15:00:00Z", "2026-03-03T18:00:00Z")
+            .code,
+        0
+    );
+    let alerts = world.alerts();
+    assert!(
+        alerts.len() == 1 && alerts[0].contains("back within bounds"),
+        "once told, its end is told: {alerts:?}"
+    );
+}
+
+fn what_ended_within_its_mute_is_told_only_if_its_beginning_was(process: Process) {
+    let mut world = wave(process);
+    mute(&world, &[], "12h");
+    world.hours("2026-03-03T12:00:00Z", "2026-03-03T23:00:00Z");
+    world.hours("2026-03-04T00:00:00Z", "2026-03-04T02:00:00Z");
+    let alerts = world.alerts();
+    assert!(!alerts.iter().any(|a| a.contains("bounce")), "{alerts:?}");
+    let mut world = wave(process);
+    world.cycle(noon());
+    assert_eq!(world.alerts().len(), 1);
+    let (code, text) = said(&world, &["mute", "--for", "6h", "--reason", "seen"], noon());
+    assert_eq!(code, 0, "{text}");
+    world.hours("2026-03-03T13:00:00Z", "2026-03-03T17:00:00Z");
+    assert_eq!(world.alerts(), Vec::<String>::new());
+    world.cycle(noon() + HOUR * 6);
+    assert_eq!(
+        world.alerts(),
+        ["🟢 OK: no longer muted: 1 incident over meanwhile"]
+    );
+    world.cycle(noon() + HOUR * 7);
+    assert_eq!(world.alerts(), Vec::<String>::new(), "once");
+}
+
+fn the_emergency_stop_holds_what_was_waiting_already(process: Process) {
+    let mut world = wave(process);
+    world
+        .slack
+        .fail(Plan::always(Fault::Status(503)).on("chat.postMessage"));
+    assert_eq!(world.cycle(noon()).code, 1, "one message is pending");
+    world.slack.clear_faults();
+    let (code, _) = said(&world, &["mute", "--for", "1d", "--reason", "stop"], noon());
+    assert_eq!(code, 0);
+    let cycle = world.cycle(noon() + HOUR);
+    assert_eq!(cycle.report["notices"], json!({"sent": 0, "pending": 0}));
+    assert_eq!(world.alerts(), Vec::<String>::new());
+    let status = world.run(&["status"]).report;
+    let status = status.as_str().expect("text");
+    assert!(
+        status.contains("Pending messages: 1 (1 held by a mute)"),
+        "{status}"
+    );
+    assert!(
+        status.contains("Muted: everything until Wed 4 Mar 12:00 UTC"),
+        "{status}"
+    );
+    let (code, text) = said(&world, &["unmute"], noon() + HOUR);
+    assert!(
+        code == 0 && text.contains("no longer muted: everything"),
+        "{text}"
+    );
+    world.cycle(noon() + HOUR * 2);
+    let alerts = world.alerts();
+    assert!(
+        alerts.len() == 1 && alerts[0].contains("bounce rate"),
+        "{alerts:?}"
+    );
+}
+
+both! {
+    a_mute_holds_over_restarts_and_speaks_at_its_end
+    what_ended_within_its_mute_is_told_only_if_its_beginning_was
+    the_emergency_stop_holds_what_was_waiting_already
+}
+
+#[test]
+fn a_mute_of_one_rule_or_server_is_of_nothing_else() {
+    for scope in [["--rule", "spam_rate"], ["--rule", "send_silence"]] {
+        let mut world = wave(Process::New);
+        mute(&world, &scope, "1d");
+        world.cycle(noon());
+        assert_eq!(world.alerts().len(), 1, "{scope:?}");
+    }
+}
+
+#[test]
+fn a_new_mute_takes_the_place_of_the_old_and_unmute_ends_only_its_own() {
+    let world = wave(Process::New);
+    mute(&world, &[], "1d");
+    mute(&world, &[], "2h");
+    mute(&world, &["--server", "shop"], "3h");
+    let list = |world: &World| -> Vec<Value> {
+        let now = (noon() - HOUR).to_string();
+        let list = world
+            .run(&["mute", "--list", "--json", "--now", &now])
+            .report;
+        list["mutes"].as_array().expect("a list").clone()
+    };
+    let ends =
+        |mutes: &[Value]| -> Vec<Value> { mutes.iter().map(|m| m["until"].clone()).collect() };
+    let (two, three) = ("2026-03-03T13:00:00Z", "2026-03-03T14:00:00Z");
+    assert_eq!(ends(&list(&world)), [two, three]);
+    let (code, text) = said(&world, &["unmute", "--rule", "spam_rate"], noon() - HOUR);
+    assert!(code == 1 && text.contains("mute --list"), "{text}");
+    let (code, _) = said(&world, &["unmute", "--server", "shop"], noon() - HOUR);
+    assert_eq!((code, ends(&list(&world))), (0, vec![json!(two)]));
+    let (code, text) = said(&world, &["unmute"], noon() - HOUR);
+    assert!(code == 0 && list(&world).is_empty(), "{text}");
+    let (code, text) = said(&world, &["unmute"], noon() - HOUR);
+    assert!(code == 0 && text.contains("nothing was muted"), "{text}");
+}
+
+#[test]
+fn the_digest_names_what_is_muted() {
+    let world = wave(Process::New);
+    mute(&world, &["--rule", "bounce_rate"], "3d");
+    let now = noon().to_string();
+    let digest = world.run(&["digest", "--print", "--now", &now]).report;
+    let digest = digest.as_str().expect("text");
+    let line = "Muted: bounce_rate on every server until Fri 6 Mar 11:00 UTC, by ops: a known list";
+    assert!(digest.contains(line), "{digest}");
+}
+
+#[test]
+fn what_cannot_be_muted_is_said_in_a_line() {
+    let world = wave(Process::New);
+    for (args, code, expected) in [
+        (vec!["mute", "--for", "2h"], 2, "--reason"),
+        (vec!["mute", "--reason", "x"], 2, "--for"),
+        (vec!["mute", "--for", "soon", "--reason", "x"], 2, "90s"),
+        (
+            vec!["mute", "--for", "91d", "--reason", "x"],
+            2,
+            "at most 90d",
+        ),
+        (
+            vec!["mute", "--for", "2h", "--reason", " "],
+            2,
+            "say something",
+        ),
+        (
+            vec!["mute", "--for", "2h", "--reason", "x", "--rule", "bounce"],
+            2,
+            "bounce_rate",
+        ),
+        (
+            vec!["mute", "--for", "2h", "--reason", "x", "--server", "shp"],
+            2,
+            "there is no server `shp`; there are: shop",
+        ),
+        (vec!["unmute", "--server", "shp"], 2, "there are: shop"),
+    ] {
+        let (found, text) = said(&world, &args, noon());
+        assert!(
+            found == code && text.contains(expected),
+            "{args:?}: {found} {text}"
+        );
+    }
+    let early = world.run(&[
+        "mute",
+        "--for",
+        "2h",
+        "--reason",
+        "x",
+        "--now",
+        "2026-03-01T00:00:00Z",
+    ]);
+    assert!(early.code == 2 && early.stderr.contains("earlier than the last cycle"));
+    let list = world.run(&["mute", "--list", "--json"]).report;
+    assert_eq!(list, json!({"mutes": []}), "nothing was changed");
+}
+
+#[test]
+fn muting_makes_no_database() {
+    let mut world = World::new(Process::New, "");
+    if world.database().is_some() {
+        return;
+    }
+    let path = world.folder.path().join("none.db");
+    world.env("HUSHWATCH_STORE__PATH", &path.display().to_string());
+    let ended = world.run(&["mute", "--list"]);
+    assert!(
+        ended.code == 2 && ended.stderr.contains("there is no database"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!path.exists());
+}
+
+#[test]
+fn the_heartbeat_of_a_muted_server_goes_on() {
+    for muted in [false, true] {
+        let mut world = World::new(Process::New, "");
+        world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
+        world.cycle(noon() - HOUR);
+        if muted {
+            mute(&world, &["--server", "shop"], "1d");
+        }
+        let before = world.slack.pings().len();
+        world.env("POSTMARK_SERVER_TOKEN", "wrong");
+        world.cycle(noon());
+        let pings = world.slack.pings().len() - before;
+        assert_eq!(
+            (pings, world.alerts().len()),
+            match muted {
+                true => (1, 0),
+                false => (0, 1),
+            }
+        );
+    }
+}
