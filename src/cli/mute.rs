@@ -19,7 +19,7 @@ pub struct Mute {
     /// Only what is of this server
     #[arg(long, value_name = "SERVER", conflicts_with = "list")]
     pub server: Option<String>,
-    /// Only what is of this rule, such as bounce_rate
+    /// Only what is of this rule, such as `bounce_rate`
     #[arg(long, value_name = "RULE", value_parser = parse_rule, conflicts_with = "list")]
     pub rule: Option<Rule>,
     /// For how long, such as 30m, 2h or 3d; 90d at most
