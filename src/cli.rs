@@ -67,6 +67,18 @@ pub enum Command {
                             hushwatch backtest events.ndjson --from 2026-02-01T00:00:00Z --format json"
     )]
     Backtest(Backtest),
+    /// Everything known about one incident: why it opened, what it rests on, who was told, what to do next
+    #[command(
+        after_help = "The id is in every alert, in the digest and in `hushwatch status`.\n\n\
+                            Examples: hushwatch explain jbeqp4ec\n          hushwatch explain jbeqp4ec --json | jq .messages"
+    )]
+    Explain {
+        /// The incident's id
+        incident: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell nobody for a while: of one server, one rule, or everything
     #[command(
         after_help = "What happens meanwhile is recorded, and what still stands at the end is told in one message.\n\
@@ -91,6 +103,18 @@ pub enum Command {
     /// Bring the database's schema up to date, then exit: for a release phase. `run` and `check` do it too
     #[command(after_help = "Example: hushwatch migrate")]
     Migrate,
+    /// A script that completes commands and options in your shell
+    #[cfg(feature = "manual")]
+    #[command(after_help = "Examples: hushwatch completions bash > /usr/share/bash-completion/completions/hushwatch\n          \
+                            hushwatch completions zsh > ~/.zfunc/_hushwatch")]
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// The man page
+    #[cfg(feature = "manual")]
+    #[command(after_help = "Example: hushwatch man > /usr/share/man/man1/hushwatch.1")]
+    Man,
     /// The whole thing on a simulated Postmark and Slack: no account and no network needed
     Demo,
 }

@@ -2,6 +2,8 @@
 
 mod backtest;
 mod demo;
+#[cfg(feature = "manual")]
+mod manual;
 mod mute;
 mod progress;
 
@@ -34,6 +36,12 @@ pub async fn execute(cli: Cli) -> Ended {
             .await
             .map_err(|error| (INCOMPLETE, format!("the demo failed: {error:#}")));
     }
+    #[cfg(feature = "manual")]
+    match cli.command {
+        Command::Completions { shell } => return manual::completions(shell),
+        Command::Man => return manual::man(),
+        _ => {}
+    }
     let sources = Sources::of_process(cli.config);
     let config = config::load(&sources).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -53,11 +61,33 @@ pub async fn execute(cli: Cli) -> Ended {
             let app = reading(config)?;
             print(&app.recent(limit).await.map_err(store_failed)?)
         }
+        Command::Explain { incident, json } => explain(config, &incident, json).await,
         Command::Mute(args) => mute::mute(config, args).await,
         Command::Unmute(args) => mute::unmute(config, args).await,
         Command::Migrate => migrate(config).await,
         Command::Demo => Ok(0),
+        #[cfg(feature = "manual")]
+        Command::Completions { .. } | Command::Man => Ok(0),
     }
+}
+
+async fn explain(config: Config, id: &str, json: bool) -> Ended {
+    let app = reading(config)?;
+    if let Some(told) = app.explain(id, json).await.map_err(store_failed)? {
+        return print(&told);
+    }
+    let open = app.open_incidents().await.map_err(store_failed)?;
+    let open = match open.as_slice() {
+        [] => "none is open".to_owned(),
+        open => format!("open are: {}", open.join(", ")),
+    };
+    let id = crate::message::text::clean(id);
+    Err((
+        INCOMPLETE,
+        format!(
+            "there is no incident `{id}`; {open}; `hushwatch digest --print` names those that ended"
+        ),
+    ))
 }
 
 fn show_config(what: ConfigCommand, config: &Config, sources: &Sources) -> Ended {
@@ -286,7 +316,11 @@ fn store_failed(error: crate::store::Error) -> (u8, String) {
 
 /// Writes to standard output; a reader that went away is no fault of ours.
 fn print(text: &str) -> Ended {
+    write(text.as_bytes())
+}
+
+fn write(bytes: &[u8]) -> Ended {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
     Ok(0)
 }

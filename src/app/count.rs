@@ -4,7 +4,7 @@ use crate::app::budget::{Allowance, Stop};
 use crate::app::cut::{Density, Piece, SECOND, pieces};
 use crate::app::listing::Lister;
 use crate::detect::sample;
-use crate::model::{CountedSpan, DAY, Kind, Span, StreamId, Timestamp, UNSETTLED};
+use crate::model::{CountedSpan, Coverage, DAY, Kind, Span, StreamId, Timestamp, UNSETTLED};
 use crate::postmark::{self, CAP, Count, PAGE};
 use crate::store;
 
@@ -48,6 +48,7 @@ impl Lister<'_> {
         cuts.push(end - UNSETTLED);
         let mut left = pieces(span, &cuts, end, postmark::whole);
         let mut is_open = false;
+        let before = self.known(stream, span).await?;
         while let Some(Piece {
             span: part,
             is_whole,
@@ -56,7 +57,13 @@ impl Lister<'_> {
             let mut rest = part;
             while !rest.is_empty() {
                 let window = if is_whole { rest } else { density.newest(rest) };
-                allowance.take(self.api, &what)?;
+                if let Err(stop) = allowance.take(self.api, &what) {
+                    if is_open {
+                        let unread = Span::new(span.from, rest.until);
+                        self.give_back(stream, &before, unread).await?;
+                    }
+                    return Err(stop);
+                }
                 let count = self.api.count(stream, None, window).await?;
                 if !std::mem::replace(&mut is_open, true) {
                     self.reopen(stream, Kind::Messages, span).await?;
@@ -86,6 +93,47 @@ impl Lister<'_> {
         Ok(None)
     }
 
+    /// What is known of `span`: what was counted, and what was covered.
+    async fn known(
+        &self,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<(Vec<CountedSpan>, Coverage), store::Error> {
+        let (server, stream) = (self.server.clone(), stream.clone());
+        let read = move |s: &mut dyn store::Backend| {
+            let covered = s.coverage(&server, &stream, Kind::Messages)?;
+            Ok((s.counted(&server, &stream, span)?, covered))
+        };
+        self.store.call(read).await
+    }
+
+    /// Knows again what was known `before` of what the requests of this cycle did not suffice to read anew: it was read
+    /// completely once, and of a sender who always has more than a poll can read nothing would ever stay known.
+    async fn give_back(
+        &self,
+        stream: &StreamId,
+        (counted, covered): &(Vec<CountedSpan>, Coverage),
+        unread: Span,
+    ) -> Result<(), store::Error> {
+        let within = |c: &&CountedSpan| unread.from <= c.span.from && c.span.until <= unread.until;
+        let listed = counted
+            .iter()
+            .fold(covered.clone(), |covered, c| covered.without(c.span));
+        let listed: Vec<Span> = listed.parts(unread).collect();
+        let counted: Vec<CountedSpan> = counted.iter().filter(within).copied().collect();
+        let (server, stream) = (self.server.clone(), stream.clone());
+        let give = move |s: &mut dyn store::Backend| {
+            for span in listed {
+                s.save_messages(&server, &stream, &[], Some(span))?;
+            }
+            for c in counted {
+                s.save_count(&server, &stream, None, &c, c.span)?;
+            }
+            Ok(())
+        };
+        self.store.call(give).await
+    }
+
     /// `span` as far as it can be read anew: counts that it cuts are read with it. Whether any of it was counted.
     pub(super) async fn aligned(
         &self,
@@ -111,7 +159,7 @@ impl Lister<'_> {
         for (stream, read) in self.read.iter().filter(|(_, read)| read.windows > 0) {
             tracing::info!(
                 server = %self.server, %stream, listed = read.listed, counted = read.counted, requests = read.windows,
-                "too many messages to be listed were counted"
+                "counted messages instead of listing them: there were too many"
             );
         }
     }

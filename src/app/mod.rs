@@ -11,6 +11,7 @@ mod digest;
 mod distress;
 mod doubt;
 mod evaluate;
+mod explain;
 mod fresh;
 mod judgement;
 mod leases;

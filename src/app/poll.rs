@@ -53,6 +53,8 @@ pub(super) struct Trouble {
     /// What does not.
     pub(super) minor: Vec<String>,
     pub(super) token: bool,
+    /// Whether anything else than the limit of requests makes it so.
+    pub(super) failed: bool,
     pub(super) account: Option<i64>,
     pub(super) unanswered: u32,
     /// Whether there was any answer to this token.
@@ -62,6 +64,7 @@ pub(super) struct Trouble {
 impl Trouble {
     pub(super) fn note(&mut self, stop: &Stop) {
         self.heed(stop);
+        self.failed |= !matches!(stop, Stop::Limit(_));
         self.fatal.push(stop.to_string());
     }
 
@@ -351,6 +354,7 @@ pub(super) fn polled(
             cycles: state.incomplete_cycles,
             reason: reason.clone().unwrap_or_default(),
             token: trouble.token,
+            limited: trouble.reachable && !trouble.failed,
             account: trouble.account,
         }
     };

@@ -80,7 +80,7 @@ impl App {
                 };
                 text.push_str(&format!(
                     "  {stream}: last 24h {} sent{}, {} bounced ({}), {} complaints, {} of {} followed proven delivered\n    \
-                     seen up to {}; last mail {}, last delivery {}\n    {noticed}\n",
+                     {}; last mail {}, last delivery {}\n    {noticed}\n",
                     count(day.sent),
                     counted_of(&history, last_day),
                     count(day.bounced),
@@ -88,7 +88,10 @@ impl App {
                     count(day.complaints),
                     day.proven,
                     day.sampled,
-                    when_or_never(covered_until(&history, at), zone),
+                    match covered_until(&history, at) {
+                        Some(at) => format!("seen up to {}", when(at, zone)),
+                        None => "nothing seen yet".to_owned(),
+                    },
                     when_or_never(history.last_sent(at), zone),
                     when_or_never(history.last_delivered(at), zone),
                 ));

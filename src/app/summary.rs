@@ -34,7 +34,8 @@ impl Figures {
 /// The counts of `span`, on what is known by `now`.
 pub(super) fn figures(history: &History, span: Span) -> Figures {
     let whole = [span];
-    let sent = history.sent.count(span);
+    // A count that the span cuts has no part in it: how much of it lies within is not known.
+    let sent = history.sent.count(history.countable(span));
     let marked = history.marked_in(&whole, |m| m.class.counts());
     let bounced = marked.messages;
     let followed: Vec<_> = history

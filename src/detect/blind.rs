@@ -24,6 +24,8 @@ pub enum Sight {
         reason: String,
         /// Whether the token is missing or refused: that is told at once.
         token: bool,
+        /// Whether Postmark answered, and there was more mail than the requests of a poll can read.
+        limited: bool,
         /// Postmark's error code, where it refused for a reason of the account.
         account: Option<i64>,
     },
@@ -36,6 +38,7 @@ pub fn judge_server(sight: &Sight, at: Timestamp) -> Vec<Finding> {
         cycles,
         reason,
         token,
+        limited,
         account,
     } = sight
     else {
@@ -44,6 +47,7 @@ pub fn judge_server(sight: &Sight, at: Timestamp) -> Vec<Finding> {
             cycles: 0,
             reason: String::new(),
             token: false,
+            limited: false,
         };
         return [Rule::AccountInactive, Rule::Blind]
             .map(|rule| finding(rule, Verdict::Within, Severity::Warn, fine.clone()))
@@ -54,6 +58,7 @@ pub fn judge_server(sight: &Sight, at: Timestamp) -> Vec<Finding> {
         cycles: *cycles,
         reason: reason.clone(),
         token: *token,
+        limited: *limited,
     };
     let is_blind = *token || *cycles >= BLIND_CYCLES;
     let severity = if *token || at.since(*since) >= WAKE_AFTER {

@@ -370,6 +370,7 @@ fn one_incomplete_cycle_is_a_hiccup_two_are_blindness_and_six_hours_wake() {
             cycles,
             reason: String::new(),
             token,
+            limited: false,
             account: None,
         };
         let finding = judge_server(&sight, since + HOUR * hours)

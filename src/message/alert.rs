@@ -189,6 +189,9 @@ pub fn summary(incident: &Incident, style: Style) -> String {
         Evidence::Blind { token: true, .. } => {
             "cannot see this server: its token is missing or refused".to_owned()
         }
+        Evidence::Blind { limited: true, .. } => {
+            "more mail than the requests of a poll can read".to_owned()
+        }
         Evidence::Blind { .. } => "cannot see this server".to_owned(),
     }
 }
@@ -242,7 +245,7 @@ fn afterwards(incident: &Incident, style: Style) -> String {
         }
         Evidence::Drop { .. } => "About as much is sent as expected again".to_owned(),
         Evidence::Delivery { last_delivered, .. } => format!(
-            "Followed mail sent since it opened was delivered; last delivery seen {}",
+            "Followed mail sent since it opened was delivered; last delivery {}",
             when_or_never(*last_delivered, style.zone)
         ),
         _ => evidence(incident, style),

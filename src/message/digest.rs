@@ -6,7 +6,7 @@ mod servers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::message::alert::Style;
@@ -91,11 +91,6 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     lines.extend(open(&data.open, style));
     lines.extend(ended(data, style));
     lines.extend(mutes(&data.mutes, style));
-    lines.extend(
-        data.notes
-            .iter()
-            .map(|(server, text)| format!("{server}: {text}")),
-    );
     if data.servers.len() <= TOLD_IN_FULL {
         for server in &data.servers {
             lines.extend(server_lines(server, period, data.servers.len() > 1, style));
@@ -103,6 +98,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     } else {
         lines.extend(grouped(data, period, style));
     }
+    lines.extend(notes(&data.notes));
     if !data.missed.is_empty() {
         let days: Vec<String> = data.missed.iter().map(|at| day(*at, style.zone)).collect();
         lines.push(format!(
@@ -118,6 +114,31 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     }
     let footer = format!("{} {}", from_to(period, style.zone), style.zone.name());
     Message::new(tone(data), &headline(data, period, style), lines, &footer)
+}
+
+/// Who came and who went: a line for each kind of news.
+fn notes(notes: &[(String, String)]) -> Vec<String> {
+    let mut by_text: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (server, text) in notes {
+        by_text.entry(text).or_default().push(server);
+    }
+    let line = |(text, servers): (&str, Vec<&str>)| match servers.as_slice() {
+        [server] => format!("{server}: {text}"),
+        servers => {
+            let named = servers.iter().take(NAMED).copied().collect::<Vec<_>>();
+            let more = servers.len() - named.len();
+            let rest = match more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!(
+                "{} ({}{rest}): each {text}",
+                counted(servers.len() as u64, "server"),
+                named.join(", ")
+            )
+        }
+    };
+    by_text.into_iter().map(line).collect()
 }
 
 /// What nobody is told of for now; of many, the first.

@@ -75,7 +75,7 @@ pub(super) fn evidence(incident: &Incident, style: Style) -> String {
             last_delivered,
             ..
         } => format!(
-            "{unproven} followed messages in a row without delivery or bounce (limit {needed}){}; last delivery seen {}",
+            "{unproven} followed messages in a row without delivery or bounce (limit {needed}){}; last delivery {}",
             since.map_or_else(String::new, |at| format!(
                 ", the oldest sent {}",
                 when(at, style.zone)
@@ -88,6 +88,17 @@ pub(super) fn evidence(incident: &Incident, style: Style) -> String {
             when_or_never(times.last().copied(), style.zone),
         ),
         Evidence::Blind { cycles: 0, .. } => "The last poll was complete".to_owned(),
+        Evidence::Blind {
+            since,
+            cycles,
+            reason,
+            limited: true,
+            ..
+        } => format!(
+            "{reason}. {} not read to the end, the first {}. What was read counts; the rest is unknown until a later poll reads it",
+            counted(*cycles, "poll"),
+            when(*since, style.zone),
+        ),
         Evidence::Blind {
             since,
             cycles,
@@ -154,7 +165,7 @@ pub(super) fn seen(evidence: &Evidence, style: Style) -> Vec<String> {
         _ => {}
     }
     lines.push(format!(
-        "Last mail {}, last delivery seen {}",
+        "Last mail {}, last delivery {}",
         when_or_never(rate.last_sent, style.zone),
         when_or_never(rate.last_delivered, style.zone),
     ));
@@ -174,6 +185,9 @@ pub(super) fn advice(incident: &Incident) -> &'static str {
             }
             Evidence::Blind { token: true, .. } => {
                 "put the server's token where hushwatch reads it; mail itself may be fine, or fail for the same token"
+            }
+            Evidence::Blind { limited: true, .. } => {
+                "raise `postmark.requests_per_poll`, or poll more often: more mail comes than one poll may read"
             }
             _ => {
                 "check the network of this host and status.postmarkapp.com; mail itself may be fine"

@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod course;
 pub mod digest;
+pub mod explain;
 mod grounds;
 pub mod muting;
 pub mod replay;

@@ -121,6 +121,9 @@ pub enum Evidence {
         /// Whether the token is missing or refused.
         #[serde(default)]
         token: bool,
+        /// Whether Postmark answered, and there was more mail than the requests of a poll can read.
+        #[serde(default)]
+        limited: bool,
     },
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod rows;
 mod sql;
 mod sqlite;
 #[cfg(test)]
@@ -17,12 +18,13 @@ use std::sync::Arc;
 
 use pool::Pool;
 
-pub use backend::{
-    Asked, Attempt, Backend, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, Lease,
-    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, TagRows, Told, TransitionRow,
-    Volume,
-};
+pub use backend::Backend;
 pub use error::{Error, Problem};
+pub use rows::{
+    Asked, Attempt, AttemptRow, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, Lease,
+    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, TagRows, Telling, Told,
+    TransitionRow, Volume,
+};
 pub use sqlite::{CycleLock, Sqlite};
 
 /// Connections to one `PostgreSQL` database, at most: several servers are polled at the same time.

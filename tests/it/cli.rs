@@ -195,3 +195,25 @@ fn no_file_is_needed_and_a_webhook_will_do() {
         "{alerts:?}"
     );
 }
+
+#[cfg(feature = "manual")]
+#[test]
+fn completions_and_the_man_page_name_every_verb_with_its_examples() {
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_hushwatch")).args(args).env_clear().output();
+        let output = output.expect("the binary runs");
+        assert!(output.status.success(), "{args:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let page = run(&["man"]);
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(&["completions", shell]);
+        for verb in ["explain", "mute", "unmute", "check", "digest", "doctor"] {
+            assert!(script.contains(verb), "{shell}: {verb}");
+        }
+    }
+    assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{page:.80}");
+    for expected in [".SH HUSHWATCH MUTE", ".SH HUSHWATCH EXPLAIN", "the emergency stop", "RFC3339"] {
+        assert!(page.contains(expected), "{expected}");
+    }
+}

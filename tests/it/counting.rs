@@ -329,3 +329,43 @@ fn started_with_tags(requests: usize) -> World {
     assert_eq!(world.cycle(clock("08:00")).code, 0);
     world
 }
+
+#[test]
+fn what_a_sender_over_the_limit_had_counted_stays_known() {
+    let mut world = started(20);
+    world
+        .shop
+        .flow("outbound", span("08:00", "14:00"), 500_000, &[]);
+    let mut known = 0;
+    for hour in 0..4 {
+        let cycle = world.cycle(clock("09:00") + HOUR * hour);
+        assert_eq!(cycle.code, 1);
+        let sent = cycle.stream("outbound")["sent"].as_u64().expect("a count");
+        assert!(sent > known, "{hour}: {sent} after {known}");
+        // Twenty requests count about 100,000; the overlap of a quarter of an hour is not given up for them.
+        assert!(sent - known > 90_000, "{hour}: {sent} after {known}");
+        known = sent;
+    }
+    let alerts = world.alerts();
+    assert!(
+        alerts.len() == 1 && alerts[0].contains("more mail than the requests of a poll can read"),
+        "{alerts:?}"
+    );
+}
+
+#[test]
+fn a_count_that_a_day_cuts_is_in_no_figure_of_the_day() {
+    let mut world = started(60);
+    let all = Span::new(clock("08:00"), clock("08:00") + DAY + 3 * HOUR);
+    world.shop.flow("outbound", all, 50_000, &[]);
+    hourly(&mut world, 60, clock("09:00"), clock("08:00") + DAY);
+    let now = clock("10:00") + DAY + 37 * MINUTE;
+    let day = world.cycle(now).stream("outbound");
+    let truth = world.shop.truth("outbound", Span::before(now, DAY)).sent;
+    let sent = day["sent"].as_u64().expect("a count");
+    assert!(
+        sent <= truth && sent * 100 > truth * 98,
+        "{sent} of {truth}"
+    );
+    assert_eq!(day["listed"], 0, "{day}");
+}

@@ -55,15 +55,33 @@ fn a_server_that_was_not_seen_stands_before_the_quiet_ones() {
         ..Day::default()
     };
     let lines = lines_of(&data);
-    assert_eq!(lines[0], "client-9: is gone");
     assert!(
-        lines[1].starts_with("client-7: not seen since"),
+        lines[0].starts_with("client-7: not seen since"),
         "{lines:?}"
     );
     assert!(
-        lines[3].starts_with("8 servers as usual: 80 sent"),
+        lines[2].starts_with("8 servers as usual: 80 sent"),
         "{lines:?}"
     );
+    assert!(lines.contains(&"client-9: is gone".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn news_of_many_servers_is_a_line_for_each_kind() {
+    let joined = (0..49).map(|n| (format!("client-{n}"), "is new".to_owned()));
+    let data = Day {
+        notes: joined
+            .chain([("old".to_owned(), "is gone".to_owned())])
+            .collect(),
+        ..Day::default()
+    };
+    let lines = lines_of(&data);
+    let names = "client-0, client-1, client-2, client-3, client-4, client-5, client-6, client-7";
+    let expected = [
+        "old: is gone".to_owned(),
+        format!("49 servers ({names} and 41 more): each is new"),
+    ];
+    assert_eq!(lines, expected);
 }
 
 fn blind(server: usize, state: IncidentState) -> Incident {
@@ -89,6 +107,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
             cycles: 2,
             reason: "HTTP 503".to_owned(),
             token: false,
+            limited: false,
         },
     }
 }

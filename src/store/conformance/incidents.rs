@@ -29,6 +29,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
             cycles: 2,
             reason: "HTTP 503".to_owned(),
             token: false,
+            limited: false,
         },
     }
 }

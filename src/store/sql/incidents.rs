@@ -3,7 +3,7 @@
 use crate::model::{Incident, IncidentState, ServerName, Span, Step, Timestamp, Transition};
 use crate::store::{Error, Judgement, Problem, TransitionRow};
 
-use super::{Session, leases, outbox, polls, values};
+use super::{Row, Session, leases, outbox, polls, values};
 
 pub(super) fn latest(s: &mut dyn Session, server: &ServerName) -> Result<Vec<Incident>, Error> {
     s.rows(
@@ -26,19 +26,24 @@ pub(super) fn transitions(s: &mut dyn Session, span: Span) -> Result<Vec<Transit
     s.rows(
         "SELECT at, step, told, text, body FROM transitions WHERE recorded_at >= ?1 AND recorded_at < ?2 ORDER BY at, seq",
         &values![span.from, span.until],
-        |row| {
-            let step = serde_json::Value::String(row.get(1)?);
-            let step: Step =
-                serde_json::from_value(step).map_err(|e| unreadable("a transition", e))?;
-            let transition = Transition {
-                at: row.get(0)?,
-                incident: read_incident(&row.get::<String>(4)?)?,
-                step,
-                told: row.get(2)?,
-            };
-            Ok(TransitionRow { transition, text: row.get(3)? })
-        },
+        read_transition,
     )
+}
+
+/// A step from the columns at, step, told, text and body.
+pub(super) fn read_transition(row: &dyn Row) -> Result<TransitionRow, Error> {
+    let step = serde_json::Value::String(row.get(1)?);
+    let step: Step = serde_json::from_value(step).map_err(|e| unreadable("a transition", e))?;
+    let transition = Transition {
+        at: row.get(0)?,
+        incident: read_incident(&row.get::<String>(4)?)?,
+        step,
+        told: row.get(2)?,
+    };
+    Ok(TransitionRow {
+        transition,
+        text: row.get(3)?,
+    })
 }
 
 pub(super) fn commit(s: &mut dyn Session, judgement: &Judgement) -> Result<(), Error> {

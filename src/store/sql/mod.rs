@@ -1,5 +1,6 @@
 //! One body of SQL for every engine: what a store does, written on sessions.
 
+mod case;
 mod counted;
 mod coverage;
 mod digests;
@@ -30,8 +31,8 @@ use crate::model::{
 };
 use crate::store::{
     Asked, Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, Lease,
-    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, TagRows, Told, TransitionRow,
-    Volume,
+    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, TagRows, Telling, Told,
+    TransitionRow, Volume,
 };
 
 use session::values;
@@ -287,6 +288,24 @@ impl<E: Engine> Backend for E {
     }
     fn commit(&mut self, judgement: &Judgement) -> Result<(), Error> {
         self.write(Scope::All, |s| incidents::commit(s, judgement))
+    }
+    fn course(&mut self, incident: &str) -> Result<Vec<TransitionRow>, Error> {
+        self.read(|s| case::course(s, incident))
+    }
+    fn tellings(&mut self, incident: &str) -> Result<Vec<Telling>, Error> {
+        self.read(|s| case::tellings(s, incident))
+    }
+    fn polls_within(&mut self, server: &ServerName, span: Span) -> Result<Vec<PollRow>, Error> {
+        self.read(|s| case::polls_within(s, server, span))
+    }
+    fn marks(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, Error> {
+        self.read(|s| case::marks(s, server, stream, span, limit))
     }
     fn mute(&mut self, mute: &Mute, instead_of: &[i64]) -> Result<i64, Error> {
         self.write(Scope::All, |s| {

@@ -3,7 +3,7 @@
 use crate::model::{ServerName, Timestamp};
 use crate::store::{Error, PollRow, ServerState};
 
-use super::{Session, values};
+use super::{Row, Session, values};
 
 pub(super) fn last_cycle_at(s: &mut dyn Session) -> Result<Option<Timestamp>, Error> {
     s.one("SELECT max(at) FROM polls", &[], |row| row.get(0))
@@ -81,13 +81,16 @@ pub(super) fn polls(
     s.rows(
         "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 ORDER BY at DESC LIMIT ?2",
         &values![&server.0, limit],
-        |row| {
-            Ok(PollRow {
-                at: row.get(0)?,
-                requests: row.get(1)?,
-                complete: row.get(2)?,
-                reason: row.get(3)?,
-            })
-        },
+        poll,
     )
+}
+
+/// A poll from the columns at, requests, complete and reason.
+pub(super) fn poll(row: &dyn Row) -> Result<PollRow, Error> {
+    Ok(PollRow {
+        at: row.get(0)?,
+        requests: row.get(1)?,
+        complete: row.get(2)?,
+        reason: row.get(3)?,
+    })
 }

@@ -4,7 +4,7 @@ use crate::model::{BounceClass, Timestamp};
 use crate::store::{Error, EventRow};
 
 use super::id::text_of;
-use super::{Session, values};
+use super::{Row, Session, values};
 
 pub(super) fn recent(
     s: &mut dyn Session,
@@ -20,21 +20,25 @@ pub(super) fn recent(
             LEFT JOIN tags t ON t.key = f.tag WHERE f.delivered_at < ?1
          ) AS events ORDER BY at DESC LIMIT ?2",
         &values![now, limit],
-        |row| {
-            let message: Option<Vec<u8>> = row.get(2)?;
-            let number = || number(message.as_deref());
-            Ok(EventRow {
-                id: row.get::<Option<i64>>(0)?.unwrap_or_else(number),
-                class: row.get::<Option<String>>(1)?.map(|name| BounceClass::from_name(&name)),
-                message: message.as_deref().map(text_of),
-                recipient: row.get::<Option<String>>(3)?.filter(|r| !r.is_empty()),
-                tag: row.get(4)?,
-                kind: row.get(5)?,
-                description: row.get(6)?,
-                at: row.get(7)?,
-            })
-        },
+        event,
     )
+}
+
+/// An event from the columns id, class, message, recipient, tag, type, description and at.
+pub(super) fn event(row: &dyn Row) -> Result<EventRow, Error> {
+    let message: Option<Vec<u8>> = row.get(2)?;
+    let number = || number(message.as_deref());
+    let class = row.get::<Option<String>>(1)?;
+    Ok(EventRow {
+        id: row.get::<Option<i64>>(0)?.unwrap_or_else(number),
+        class: class.map(|name| BounceClass::from_name(&name)),
+        message: message.as_deref().map(text_of),
+        recipient: row.get::<Option<String>>(3)?.filter(|r| !r.is_empty()),
+        tag: row.get(4)?,
+        kind: row.get(5)?,
+        description: row.get(6)?,
+        at: row.get(7)?,
+    })
 }
 
 /// A number for a message: the first 48 bits of its id, which are random.

@@ -1,0 +1,294 @@
+//! Everything known about one incident, as it was stored: for the person who was woken by it.
+
+mod next;
+
+use std::collections::BTreeMap;
+
+use crate::message::alert::{Style, place, standing};
+use crate::message::grounds::{evidence, seen};
+use crate::message::muting;
+use crate::message::text::{clean, mask, truncate};
+use crate::message::words::{counted, from_to, span, when};
+use crate::model::{
+    Coverage, Incident, IncidentState, Kind, Mute, Span, Timestamp, Transition, domain_of,
+};
+
+pub use next::{next_steps, resolves_when};
+
+/// Polls and messages that are told each in a line; of more, the first and the last.
+const LINES: usize = 8;
+/// Example bounces.
+const EXAMPLES: usize = 5;
+/// Longest text from outside, in characters.
+const TEXT_CHARS: usize = 160;
+
+/// Everything that is stored of one incident.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// As it is now.
+    pub incident: Incident,
+    /// Its steps, in the order in which they were recorded.
+    pub steps: Vec<Transition>,
+    /// The time that it was opened on.
+    pub window: Span,
+    /// The polls from then to its last judgement, in order.
+    pub polls: Vec<Poll>,
+    /// What of the window is covered now, of each kind that it rests on.
+    pub coverage: Vec<(Kind, Coverage)>,
+    /// Bounces and complaints from then to its last judgement, newest first.
+    pub marks: Vec<Mark>,
+    /// Whether there are more.
+    pub more_marks: bool,
+    /// The messages that name it, in order.
+    pub tellings: Vec<Telling>,
+    /// What mutes it now.
+    pub mutes: Vec<Mute>,
+}
+
+/// One poll.
+#[derive(Clone, Debug)]
+pub struct Poll {
+    /// The instant it took for the present.
+    pub at: Timestamp,
+    /// Requests made.
+    pub requests: u64,
+    /// Why it was not complete.
+    pub failed: Option<String>,
+}
+
+/// One bounce or complaint.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// When.
+    pub at: Timestamp,
+    /// Postmark's type.
+    pub kind: String,
+    /// Of whom; shown masked.
+    pub recipient: String,
+    /// The message's tag.
+    pub tag: Option<String>,
+    /// What the receiver said.
+    pub description: String,
+}
+
+/// A message and what became of it.
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// Its first line.
+    pub headline: String,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// When and by which channel it was accepted.
+    pub accepted: Option<(Timestamp, Option<String>)>,
+    /// Attempts before, each with why it failed.
+    pub failed: Vec<(Timestamp, String)>,
+}
+
+/// The whole of it, in lines.
+pub fn explain(case: &Case, style: Style) -> Vec<String> {
+    let mut lines = heading(case, style);
+    let mut section = |title: &str, body: Vec<String>| {
+        if !body.is_empty() {
+            lines.push(String::new());
+            lines.push(title.to_owned());
+            lines.extend(body.into_iter().map(|line| format!("  {line}")));
+        }
+    };
+    let now = &case.incident;
+    if let Some(opened) = case.steps.first() {
+        let title = format!("Why it opened, judged {}", when(opened.at, style.zone));
+        section(&title, grounds(&opened.incident, style));
+    }
+    if case
+        .steps
+        .first()
+        .is_none_or(|first| first.incident.evidence != now.evidence)
+    {
+        let title = format!(
+            "As it was seen last, judged {}",
+            when(now.judged_at, style.zone)
+        );
+        section(&title, grounds(now, style));
+    }
+    section("What it rests on", rests_on(case, style));
+    section(
+        &format!("Bounces and complaints meanwhile: {}", many(case)),
+        marks(case, style),
+    );
+    section("Its course", course(case, style));
+    section("Messages", tellings(case, style));
+    if now.is_open() {
+        section("What ends it", vec![resolves_when(now).to_owned()]);
+    }
+    section("What to do next", next_steps(now, &case.marks));
+    lines
+}
+
+fn heading(case: &Case, style: Style) -> Vec<String> {
+    let incident = &case.incident;
+    let state = match incident.state {
+        IncidentState::Open { .. } => "open".to_owned(),
+        IncidentState::Resolved { at, .. } => format!(
+            "resolved {} after {}",
+            when(at, style.zone),
+            span(at.since(incident.opened_at))
+        ),
+    };
+    let mut lines = vec![
+        format!("{}: {} on {}", incident.id, incident.rule, place(incident)),
+        format!(
+            "{}, {state}, opened {} {}",
+            incident.severity.name(),
+            when(incident.opened_at, style.zone),
+            style.zone.name()
+        ),
+    ];
+    if incident.is_open() {
+        lines.push(standing(incident, style));
+    }
+    let muted = case.mutes.iter();
+    lines.extend(muted.map(|mute| format!("Muted: {}", muting::line(mute, style.zone))));
+    lines
+}
+
+fn grounds(incident: &Incident, style: Style) -> Vec<String> {
+    let mut lines = vec![evidence(incident, style)];
+    lines.extend(seen(&incident.evidence, style));
+    lines
+}
+
+fn rests_on(case: &Case, style: Style) -> Vec<String> {
+    let mut lines: Vec<String> = case
+        .coverage
+        .iter()
+        .map(|(kind, coverage)| covered(*kind, coverage, case.window, style))
+        .collect();
+    let poll = |poll: &Poll| {
+        let how = match &poll.failed {
+            None => "complete".to_owned(),
+            Some(why) => format!("not complete: {}", shown(why)),
+        };
+        let requests = counted(poll.requests, "request");
+        format!("poll {}: {how}, {requests}", when(poll.at, style.zone))
+    };
+    let polls: Vec<String> = case.polls.iter().map(poll).collect();
+    lines.extend(few(polls, "polls"));
+    lines
+}
+
+fn covered(kind: Kind, coverage: &Coverage, window: Span, style: Style) -> String {
+    let holes = coverage.holes(window);
+    let of = from_to(window, style.zone);
+    if holes.is_empty() {
+        return format!("{} of {of}: all covered", kind.name());
+    }
+    let holes: Vec<String> = holes
+        .iter()
+        .take(3)
+        .map(|hole| from_to(*hole, style.zone))
+        .collect();
+    format!("{} of {of}: not covered {}", kind.name(), holes.join(", "))
+}
+
+fn many(case: &Case) -> String {
+    match case.more_marks {
+        true => format!("more than {}", case.marks.len()),
+        false => case.marks.len().to_string(),
+    }
+}
+
+fn marks(case: &Case, style: Style) -> Vec<String> {
+    let mut lines: Vec<String> = causes(&case.marks)
+        .into_iter()
+        .take(LINES)
+        .map(|((kind, domain), number)| format!("{number} {kind} at {domain}"))
+        .collect();
+    for mark in case.marks.iter().take(EXAMPLES) {
+        let tag = mark
+            .tag
+            .as_ref()
+            .map(|tag| format!(" tag \"{}\"", shown(tag)));
+        lines.push(format!(
+            "{} {} {}{}: {}",
+            when(mark.at, style.zone),
+            shown(&mark.kind),
+            mask(&mark.recipient),
+            tag.unwrap_or_default(),
+            shown(&mark.description)
+        ));
+    }
+    lines
+}
+
+/// How many there are of each type and recipient's domain, most first.
+fn causes(marks: &[Mark]) -> Vec<((String, String), usize)> {
+    let mut causes: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for mark in marks {
+        let domain = domain_of(&mark.recipient);
+        let cause = (shown(&mark.kind), shown(&domain));
+        *causes.entry(cause).or_default() += 1;
+    }
+    let mut causes: Vec<_> = causes.into_iter().collect();
+    causes.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    causes
+}
+
+fn course(case: &Case, style: Style) -> Vec<String> {
+    let step = |step: &Transition| {
+        let told = match step.told {
+            true => "told",
+            false => "recorded only",
+        };
+        format!(
+            "{} {} ({}), {told}: {}",
+            when(step.at, style.zone),
+            step.step.name(),
+            step.incident.severity.name(),
+            standing(&step.incident, style)
+        )
+    };
+    few(case.steps.iter().map(step).collect(), "steps")
+}
+
+fn tellings(case: &Case, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for telling in &case.tellings {
+        let end = match &telling.accepted {
+            Some((at, Some(channel))) => {
+                format!("accepted {} in {}", when(*at, style.zone), shown(channel))
+            }
+            Some((at, None)) => format!("accepted {}", when(*at, style.zone)),
+            None => "not yet accepted".to_owned(),
+        };
+        lines.push(format!(
+            "{} \"{}\": {end}",
+            when(telling.written_at, style.zone),
+            shown(&telling.headline)
+        ));
+        let failed = telling.failed.iter();
+        let failed: Vec<String> = failed
+            .map(|(at, why)| format!("  attempt {}: {}", when(*at, style.zone), shown(why)))
+            .collect();
+        lines.extend(few(failed, "  attempts"));
+    }
+    few(lines, "lines")
+}
+
+fn shown(text: &str) -> String {
+    truncate(&clean(text), TEXT_CHARS)
+}
+
+/// Of many lines the first and the last.
+fn few(lines: Vec<String>, what: &str) -> Vec<String> {
+    if lines.len() <= LINES {
+        return lines;
+    }
+    let (head, tail) = (LINES / 2, LINES / 2 - 1);
+    let left = lines.len() - head - tail;
+    let first = lines.iter().take(head).cloned();
+    let last = lines.iter().skip(lines.len() - tail).cloned();
+    first
+        .chain([format!("… {left} more {}", what.trim())])
+        .chain(last)
+        .collect()
+}

@@ -1,0 +1,281 @@
+//! What the store takes and gives, in domain words.
+
+use crate::model::{
+    BounceClass, CountedSpan, HourCount, Incident, ServerName, Ticks, Timestamp, Transition,
+};
+
+/// How the polls of one server went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerState {
+    /// The first cycle ever, whether it succeeded or not.
+    pub first_start_at: Timestamp,
+    /// The last cycle.
+    pub last_cycle_at: Option<Timestamp>,
+    /// The last complete one.
+    pub last_complete_at: Option<Timestamp>,
+    /// The first cycle in a row that was not complete.
+    pub incomplete_since: Option<Timestamp>,
+    /// How many in a row were not complete.
+    pub incomplete_cycles: u64,
+    /// Why the last one was not.
+    pub reason: Option<String>,
+}
+
+/// One poll of one server, for `explain` and `status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollRow {
+    /// The instant it took for the present.
+    pub at: Timestamp,
+    /// Requests made, retries included.
+    pub requests: u64,
+    /// Whether everything of the period was read.
+    pub complete: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// A message that is followed until it is proven, bounced or given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowedMail {
+    /// Its Postmark id.
+    pub id: String,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// When its details were last read.
+    pub checked_at: Option<Timestamp>,
+}
+
+/// A message that is drawn into the sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Its Postmark id.
+    pub id: String,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// Its tag.
+    pub tag: Option<String>,
+    /// Its first recipient, which `recent` shows.
+    pub recipient: String,
+}
+
+/// A message to be told, frozen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// `alert`, `catch_up` or `digest`.
+    pub kind: String,
+    /// The incident it is of.
+    pub incident: Option<String>,
+    /// Where it goes; empty for the configured channel.
+    pub channel: String,
+    /// What a person reads.
+    pub text: String,
+    /// The message itself, as the shell wrote it.
+    pub body: String,
+}
+
+/// A message not yet known to be accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its place in line.
+    pub seq: i64,
+    /// What it is known by where it is sent; no other message of any database has the same.
+    pub key: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// The message.
+    pub message: NewMessage,
+    /// Attempts so far.
+    pub attempts: u64,
+    /// Not to be tried before this.
+    pub next_try_at: Option<Timestamp>,
+    /// Attempts that may have been accepted, though nobody was told.
+    pub doubt: Option<Doubt>,
+    /// The channel that took the latest message to the same destination.
+    pub landed_in: Option<String>,
+}
+
+/// Attempts of which nobody knows how they ended: no answer settled it, or the process died before it was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// When the first of them began.
+    pub since: Timestamp,
+    /// When the last of them began.
+    pub last: Timestamp,
+}
+
+/// How an attempt to send ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was accepted.
+    Accepted {
+        /// The channel that took it.
+        channel: Option<String>,
+        /// Its id there.
+        ts: Option<String>,
+    },
+    /// It was not, or nobody knows.
+    Failed {
+        /// Why, in one line.
+        why: String,
+        /// Whether it may have been accepted all the same.
+        unknown: bool,
+        /// Not to be tried before this.
+        next_try_at: Option<Timestamp>,
+    },
+}
+
+/// The right to work on one thing, for a while.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lease {
+    /// What it is of.
+    pub name: String,
+    /// Who has it.
+    pub holder: String,
+    /// Grows each time it is taken: one who lost it without noticing has a smaller one.
+    pub fence: i64,
+}
+
+/// What became of asking for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It is ours.
+    Taken(Lease),
+    /// Somebody else has it.
+    Held {
+        /// Who.
+        by: String,
+        /// Until when, by the store's clock, unless it is renewed.
+        until: Timestamp,
+    },
+}
+
+/// What one evaluation decided: committed together or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    /// Polls, with the server's state after them.
+    pub servers: Vec<(ServerName, ServerState, PollRow)>,
+    /// Incidents as they are now.
+    pub incidents: Vec<Incident>,
+    /// Steps, each with its frozen text.
+    pub transitions: Vec<(Transition, String)>,
+    /// Messages to be told.
+    pub messages: Vec<NewMessage>,
+    /// The leases of what was judged, which are given up with it; where one was lost, nothing is stored.
+    pub leases: Vec<Lease>,
+}
+
+/// A stored step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransitionRow {
+    /// The step, with its incident as it was after it.
+    pub transition: Transition,
+    /// Its frozen text.
+    pub text: String,
+}
+
+/// A message that names an incident, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// The message.
+    pub message: NewMessage,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// Whether it waits to be accepted.
+    pub pending: bool,
+    /// When it was accepted, by the machine's clock.
+    pub accepted_at: Option<Timestamp>,
+    /// The channel that took it, as the destination names it.
+    pub accepted_by: Option<String>,
+    /// Every attempt, in order.
+    pub attempts: Vec<AttemptRow>,
+}
+
+/// One attempt to send a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// When it began, by the machine's clock.
+    pub at: Timestamp,
+    /// `accepted`, `begun` where the process died in it, or why it failed.
+    pub outcome: String,
+    /// Whether nobody knows if it was accepted.
+    pub unknown: bool,
+}
+
+/// What was told of a period, for `digest --print`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The end of the period.
+    pub until: Timestamp,
+    /// Its message.
+    pub message: NewMessage,
+}
+
+/// One event for `recent`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// A number that is unique among events of its kind.
+    pub id: i64,
+    /// `None` for a delivery.
+    pub class: Option<BounceClass>,
+    /// The message.
+    pub message: Option<String>,
+    /// The recipient, where it is stored.
+    pub recipient: Option<String>,
+    /// The message's tag.
+    pub tag: Option<String>,
+    /// Postmark's bounce type.
+    pub kind: Option<String>,
+    /// Postmark's description of it.
+    pub description: Option<String>,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// Something worth a line in the digest, and no alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// On which server.
+    pub server: ServerName,
+    /// What a person reads, after the server's name.
+    pub text: String,
+}
+
+/// What a new list of the account's servers changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RosterChange {
+    /// Whether none was listed before: then nobody joined, all were found.
+    pub first: bool,
+    /// Servers that were not listed before.
+    pub joined: Vec<ServerName>,
+    /// Servers that are listed no more.
+    pub left: Vec<ServerName>,
+}
+
+/// How much a call stored that was not known before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Positions, in what was given, of what was new.
+    pub new: Vec<usize>,
+}
+
+/// What is stored of the mail that bears one tag.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagRows {
+    /// Every hour with such mail, in order.
+    pub hours: Vec<HourCount>,
+    /// Its messages.
+    pub sent: Ticks,
+    /// Where it was counted, in order.
+    pub counted: Vec<CountedSpan>,
+}
+
+/// How much there was of late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// Messages.
+    pub sent: u64,
+    /// Bounces and complaints of every class.
+    pub bounces: u64,
+}

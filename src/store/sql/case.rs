@@ -1,0 +1,84 @@
+//! Everything that is stored of one incident, for `explain`.
+
+use std::collections::BTreeMap;
+
+use crate::model::{ServerName, Span, StreamId};
+use crate::store::{AttemptRow, Error, EventRow, PollRow, Telling, TransitionRow};
+
+use super::{Row, Session, incidents, outbox, polls, recent, streams, values};
+
+pub(super) fn course(s: &mut dyn Session, incident: &str) -> Result<Vec<TransitionRow>, Error> {
+    s.rows(
+        "SELECT at, step, told, text, body FROM transitions WHERE incident = ?1 ORDER BY seq",
+        &values![incident],
+        incidents::read_transition,
+    )
+}
+
+/// The messages that name an incident: its own, and those of several. Ids are letters and digits.
+pub(super) fn tellings(s: &mut dyn Session, incident: &str) -> Result<Vec<Telling>, Error> {
+    let mut attempts: BTreeMap<i64, Vec<AttemptRow>> = BTreeMap::new();
+    let found = s.rows(
+        "SELECT a.outbox, a.at, a.outcome, a.unknown FROM attempts a JOIN outbox o ON o.seq = a.outbox
+         WHERE o.incident = ?1 OR o.text LIKE '%' || ?1 || '%' ORDER BY a.at",
+        &values![incident],
+        |row| Ok((row.get::<i64>(0)?, attempt(row)?)),
+    )?;
+    for (message, attempt) in found {
+        attempts.entry(message).or_default().push(attempt);
+    }
+    s.rows(
+        "SELECT kind, incident, channel, text, body, seq, created_at, state, sent_at, sent_channel FROM outbox
+         WHERE incident = ?1 OR text LIKE '%' || ?1 || '%' ORDER BY seq",
+        &values![incident],
+        |row| {
+            Ok(Telling {
+                message: outbox::message(row, 0)?,
+                written_at: row.get(6)?,
+                pending: row.get::<String>(7)? != "sent",
+                accepted_at: row.get(8)?,
+                accepted_by: row.get(9)?,
+                attempts: attempts.remove(&row.get(5)?).unwrap_or_default(),
+            })
+        },
+    )
+}
+
+fn attempt(row: &dyn Row) -> Result<AttemptRow, Error> {
+    Ok(AttemptRow {
+        at: row.get(1)?,
+        outcome: row.get(2)?,
+        unknown: row.get(3)?,
+    })
+}
+
+pub(super) fn polls_within(
+    s: &mut dyn Session,
+    server: &ServerName,
+    span: Span,
+) -> Result<Vec<PollRow>, Error> {
+    s.rows(
+        "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 AND at >= ?2 AND at <= ?3 ORDER BY at",
+        &values![&server.0, span.from, span.until],
+        polls::poll,
+    )
+}
+
+pub(super) fn marks(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    span: Span,
+    limit: u32,
+) -> Result<Vec<EventRow>, Error> {
+    let Some(key) = streams::known(s, server, stream)? else {
+        return Ok(Vec::new());
+    };
+    s.rows(
+        "SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at FROM bounces b
+         LEFT JOIN tags t ON t.key = b.tag WHERE b.stream = ?1 AND b.at >= ?2 AND b.at < ?3
+         AND b.class NOT IN ('ignored', 'other') ORDER BY b.at DESC, b.id DESC LIMIT ?4",
+        &values![key, span.from, span.until, limit],
+        recent::event,
+    )
+}

@@ -1,0 +1,125 @@
+//! `explain`: what was stored of an incident, for the person who was woken by it.
+
+use hushwatch::model::{HOUR, Span, Timestamp};
+use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::{Fault, Plan};
+
+use crate::world::{Process, World, at};
+
+fn noon() -> Timestamp {
+    at("2026-03-03T12:00:00Z")
+}
+
+/// A wave of bounces from 11:00 to 14:00, whose alert Slack refused once, and its end.
+fn a_wave_that_is_over() -> (World, String) {
+    let mut world = World::new(Process::New, "");
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let wave = Span::new(noon() - HOUR, noon() + HOUR * 2);
+    world.shop.bounce_wave("outbound", wave, 0.04, "HardBounce");
+    world.hours("2026-03-03T09:00:00Z", "2026-03-03T11:00:00Z");
+    world
+        .slack
+        .fail(Plan::always(Fault::Status(503)).on("chat.postMessage"));
+    let opened = world.cycle(noon());
+    world.slack.clear_faults();
+    world.hours("2026-03-03T13:00:00Z", "2026-03-03T17:00:00Z");
+    let id = opened.report["transitions"][0]["incident"]
+        .as_str()
+        .expect("an id");
+    (world, id.to_owned())
+}
+
+#[test]
+fn an_incident_is_explained_from_what_was_stored() {
+    let (world, id) = a_wave_that_is_over();
+    // Not asked again: Postmark is gone.
+    world.shop.always(Fault::Status(503));
+    let told = world.run(&["explain", &id]);
+    let text = told.report.as_str().expect("text").to_owned();
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    for expected in [
+        "bounce_rate on shop/outbound",
+        "warn, resolved Tue 3 Mar 16:00 after 4 h, opened Tue 3 Mar 12:00 UTC",
+        "Why it opened, judged Tue 3 Mar 12:00",
+        "limit 1%, floor 10",
+        "95% interval",
+        "messages of Tue 3 Mar 11:00 to Tue 3 Mar 12:00: all covered",
+        "poll Tue 3 Mar 12:00: complete",
+        "HardBounce at example.com",
+        "opened (warn), told",
+        "resolved (warn), told",
+        "accepted",
+        "`service_unavailable`",
+        "hushwatch bounces --server shop --stream outbound",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(!text.contains("What ends it"), "it is over: {text}");
+    let addresses: Vec<&str> = text
+        .split_whitespace()
+        .filter(|w| w.contains('@'))
+        .collect();
+    assert!(!addresses.is_empty());
+    assert!(
+        addresses.iter().all(|a| a.contains('…') || a.contains('*')),
+        "masked: {addresses:?}"
+    );
+    let json = world.run(&["explain", &id, "--json"]).report;
+    assert_eq!(json["incident"]["incident"], id.as_str());
+    assert_eq!(json["transitions"].as_array().expect("steps").len(), 2);
+    let attempts = |message: usize| {
+        json["messages"][message]["attempts"]
+            .as_array()
+            .expect("attempts")
+            .len()
+    };
+    assert!(attempts(0) >= 2, "one was refused: {}", json["messages"]);
+    assert_eq!(json["messages"].as_array().expect("messages").len(), 2);
+    assert!(json["polls"].as_array().expect("polls").len() >= 4);
+}
+
+#[test]
+fn an_open_incident_says_what_ends_it_and_what_mutes_it() {
+    let mut world = World::new(Process::New, "");
+    world.cycle(noon());
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    let opened = world.cycle(noon() + HOUR);
+    let id = opened.report["transitions"][0]["incident"]
+        .as_str()
+        .expect("an id");
+    let now = (noon() + HOUR).to_string();
+    world.run(&[
+        "mute", "--for", "2h", "--reason", "rotation", "--by", "ops", "--now", &now,
+    ]);
+    let text = world.run(&["explain", id]).report;
+    let text = text.as_str().expect("text");
+    for expected in [
+        "blind on shop",
+        "wake, open, opened Tue 3 Mar 13:00 UTC",
+        "Muted: everything until Tue 3 Mar 15:00 UTC, by ops: rotation",
+        "not complete: failed to list the message streams",
+        "What ends it",
+        "the first complete poll",
+        "put the server's token where hushwatch reads it",
+        "hushwatch doctor",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+#[test]
+fn an_id_that_is_none_is_one_clear_line() {
+    let mut world = World::new(Process::New, "");
+    world.cycle(noon());
+    for id in ["nothere", "", "' OR 1=1 --", "%", "\u{1b}[31mred"] {
+        let ended = world.run(&["explain", id]);
+        assert_eq!(ended.code, 1, "{id:?}: {}", ended.stderr);
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("there is no incident") && ended.stderr.contains("none is open")
+        );
+        assert!(!ended.stderr.contains('\u{1b}'), "{:?}", ended.stderr);
+    }
+}
