@@ -1,5 +1,8 @@
 //! The arguments. Nothing is executed here.
 
+mod lookup;
+
+pub use lookup::{Reason, Suppressions};
 pub mod mute;
 
 use std::path::PathBuf;
@@ -79,6 +82,14 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Who gets no mail any more, on every stream; and one address taken off the lists
+    #[command(
+        after_help = "Asks Postmark, not the database. Complaints cannot be reactivated.\n\n\
+                            Examples: hushwatch suppressions --address ops@example.com\n          \
+                            hushwatch suppressions --domain example.com --reason hard-bounce --json\n          \
+                            hushwatch suppressions --reactivate ops@example.com --yes"
+    )]
+    Suppressions(Suppressions),
     /// Tell nobody for a while: of one server, one rule, or everything
     #[command(
         after_help = "What happens meanwhile is recorded, and what still stands at the end is told in one message.\n\

@@ -4,6 +4,7 @@ mod backtest;
 mod demo;
 #[cfg(feature = "manual")]
 mod manual;
+mod lookup;
 mod mute;
 mod progress;
 
@@ -49,6 +50,7 @@ pub async fn execute(cli: Cli) -> Ended {
     })?;
     match cli.command {
         Command::Backtest(args) => backtest::backtest(&config, &args).await,
+        Command::Suppressions(args) => lookup::suppressions(&config, &args).await,
         Command::Config { what } => show_config(what, &config, &sources),
         Command::Run => run(config).await,
         Command::Check(args) => check(config, args).await,

@@ -16,6 +16,7 @@ mod fresh;
 mod judgement;
 mod leases;
 mod listing;
+pub mod lookup;
 pub mod mutes;
 mod need;
 mod outlet;

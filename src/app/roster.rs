@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::budget::Stop;
 use crate::app::leases::Leases;
 use crate::app::poll::{Polled, Trouble, polled};
-use crate::config::{ServerConfig, TokenSource};
+use crate::config::{Config, ServerConfig, TokenSource};
 use crate::model::{ServerName, Timestamp};
 use crate::postmark::{ErrorKind, Listed};
 use crate::secret::Secret;
@@ -135,35 +135,7 @@ impl App {
     /// The servers of the file, and those of the account as far as this process knows them.
     fn known(&self) -> Vec<Arc<ServerConfig>> {
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        let nobody = BTreeMap::new();
-        let found = listed.as_ref().unwrap_or(&nobody);
-        let mut servers = Vec::new();
-        let mut taken = BTreeSet::new();
-        for server in &self.config.servers {
-            let own = found.get_key_value(server.name.0.as_str());
-            let own = own.or_else(|| found.iter().find(|(_, l)| has_token(l, &server.token)));
-            taken.extend(own.map(|(name, _)| name.as_str()));
-            let token = match (&server.token, own) {
-                // Nothing is known of it as long as the account says nothing.
-                (TokenSource::Account(_), _) if listed.is_none() => continue,
-                (TokenSource::Account(_), own) => {
-                    TokenSource::Account(own.and_then(|(_, l)| l.tokens.first().cloned()))
-                }
-                (token, _) => token.clone(),
-            };
-            servers.push(Arc::new(ServerConfig {
-                token,
-                ..server.clone()
-            }));
-        }
-        let others = found
-            .iter()
-            .filter(|(name, _)| !taken.contains(name.as_str()));
-        servers.extend(others.map(|(name, listed)| {
-            let token = TokenSource::Account(listed.tokens.first().cloned());
-            Arc::new(ServerConfig::new(name, token))
-        }));
-        servers
+        known(&self.config, listed.as_ref())
     }
 
     /// Every server that is watched by what is stored: without asking anybody, and without the tokens.
@@ -180,6 +152,44 @@ impl App {
         }
         Ok(servers)
     }
+}
+
+/// The servers of the file, and those which the account lists now.
+pub(super) fn with_listed(config: &Config, listed: Vec<Listed>) -> Vec<Arc<ServerConfig>> {
+    known(config, Some(&named(listed, &config.ignored)))
+}
+
+/// The servers of the file, and those of the account where it was asked.
+fn known(config: &Config, listed: Option<&BTreeMap<String, Listed>>) -> Vec<Arc<ServerConfig>> {
+    let nobody = BTreeMap::new();
+    let found = listed.unwrap_or(&nobody);
+    let mut servers = Vec::new();
+    let mut taken = BTreeSet::new();
+    for server in &config.servers {
+        let own = found.get_key_value(server.name.0.as_str());
+        let own = own.or_else(|| found.iter().find(|(_, l)| has_token(l, &server.token)));
+        taken.extend(own.map(|(name, _)| name.as_str()));
+        let token = match (&server.token, own) {
+            // Nothing is known of it as long as the account says nothing.
+            (TokenSource::Account(_), _) if listed.is_none() => continue,
+            (TokenSource::Account(_), own) => {
+                TokenSource::Account(own.and_then(|(_, l)| l.tokens.first().cloned()))
+            }
+            (token, _) => token.clone(),
+        };
+        servers.push(Arc::new(ServerConfig {
+            token,
+            ..server.clone()
+        }));
+    }
+    let others = found
+        .iter()
+        .filter(|(name, _)| !taken.contains(name.as_str()));
+    servers.extend(others.map(|(name, listed)| {
+        let token = TokenSource::Account(listed.tokens.first().cloned());
+        Arc::new(ServerConfig::new(name, token))
+    }));
+    servers
 }
 
 fn has_token(listed: &Listed, source: &TokenSource) -> bool {

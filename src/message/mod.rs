@@ -7,6 +7,7 @@ pub mod explain;
 mod grounds;
 pub mod muting;
 pub mod replay;
+pub mod table;
 pub mod together;
 mod tone;
 pub mod unmuted;

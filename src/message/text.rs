@@ -46,6 +46,21 @@ pub fn clean_lines(text: &str) -> String {
     text.split_terminator('\n').map(line).collect()
 }
 
+/// JSON that means the same, in which whatever cannot be seen or moves a cursor is written as an escape.
+pub fn visible_json(json: &str) -> String {
+    let mut visible = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() || is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}') {
+            let units = &mut [0; 2];
+            let units = c.encode_utf16(units).iter();
+            visible.extend(units.map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            visible.push(c);
+        }
+    }
+    visible
+}
+
 /// `text` in at most `max_chars` characters; where something was cut off, the last of them is `…`.
 pub fn truncate(text: &str, max_chars: usize) -> String {
     truncate_by(text, max_chars, |_| 1)

@@ -87,6 +87,12 @@ pub fn when(at: Timestamp, zone: Tz) -> String {
         .to_string()
 }
 
+/// An instant in `zone`, to the second and with its year: `2026-03-02 10:00:05`.
+pub fn exactly(at: Timestamp, zone: Tz) -> String {
+    let local = at.to_utc().with_timezone(&zone);
+    local.format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 /// `when`, or `never seen`.
 pub fn when_or_never(at: Option<Timestamp>, zone: Tz) -> String {
     at.map_or_else(|| "never seen".to_owned(), |at| when(at, zone))

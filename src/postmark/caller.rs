@@ -9,7 +9,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::client::Shared;
 use super::convert::Flaw;
 use super::error::{Error, ErrorKind};
-use super::exchange::{Ask, Exchange};
+use super::exchange::{Ask, Change, Exchange};
 use crate::retry;
 use crate::secret::Secret;
 
@@ -75,9 +75,29 @@ impl Caller {
         self.most.store(most, Ordering::Relaxed);
     }
 
+    /// Asks, which changes nothing.
     pub(super) async fn fetch<T>(
         &self,
         ask: &Ask<'_>,
+        decode: impl Fn(&[u8]) -> Result<T, Flaw>,
+    ) -> Result<T, Error> {
+        self.exchange(ask, None, decode).await
+    }
+
+    /// Asks for a change that is the same if it is made twice: it is tried again like a question.
+    pub(super) async fn change<T>(
+        &self,
+        ask: &Ask<'_>,
+        change: Change,
+        decode: impl Fn(&[u8]) -> Result<T, Flaw>,
+    ) -> Result<T, Error> {
+        self.exchange(ask, Some(&change), decode).await
+    }
+
+    async fn exchange<T>(
+        &self,
+        ask: &Ask<'_>,
+        change: Option<&Change>,
         decode: impl Fn(&[u8]) -> Result<T, Flaw>,
     ) -> Result<T, Error> {
         let Some(header) = &self.header else {
@@ -90,6 +110,7 @@ impl Caller {
             token: &self.token,
             header: (self.of.header(), header),
             ask,
+            change,
         };
         let (exchange, decode) = (&exchange, &decode);
         retry::retry(&self.shared.retry, || async move {

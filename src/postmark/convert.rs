@@ -97,7 +97,7 @@ pub(super) fn details(body: &[u8]) -> Result<Details, Flaw> {
 }
 
 /// The errors of `serde_json` quote the body, which is full of addresses.
-fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Flaw> {
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Flaw> {
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         _ if body.trim_ascii().is_empty() => "it is empty",
         Category::Eof | Category::Io => "it is cut short",
@@ -106,7 +106,7 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Flaw> {
     })
 }
 
-fn page<W, T>(
+pub(super) fn page<W, T>(
     total: Option<wire::Integer>,
     items: Option<Vec<W>>,
     convert: impl Fn(W) -> Result<T, Flaw>,
@@ -192,7 +192,7 @@ fn status(text: Option<&str>) -> Status {
 }
 
 /// `Recipients`, else whoever the headers name.
-fn recipients(item: wire::Message) -> Vec<String> {
+pub(super) fn recipients(item: wire::Message) -> Vec<String> {
     let mut recipients = item.recipients;
     if recipients.is_empty() {
         let named = item.to.into_iter().chain(item.cc).chain(item.bcc);
@@ -203,21 +203,21 @@ fn recipients(item: wire::Message) -> Vec<String> {
     recipients
 }
 
-fn time(text: Option<&str>, flaw: Flaw) -> Result<Timestamp, Flaw> {
+pub(super) fn time(text: Option<&str>, flaw: Flaw) -> Result<Timestamp, Flaw> {
     text.and_then(stamp::parse).ok_or(flaw)
 }
 
-fn optional(text: Option<&str>) -> Option<String> {
+pub(super) fn optional(text: Option<&str>) -> Option<String> {
     given(text).map(|text| cut(text.to_owned()))
 }
 
 /// An id is no longer itself where it is cut: one that is too long spoils the page.
-fn fitting(id: &str, flaw: Flaw) -> Result<&str, Flaw> {
+pub(super) fn fitting(id: &str, flaw: Flaw) -> Result<&str, Flaw> {
     (id.len() <= LONGEST_ID).then_some(id).ok_or(flaw)
 }
 
 /// What a person may read, up to its limit.
-fn cut(mut text: String) -> String {
+pub(super) fn cut(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
         text.truncate(end);
         text.shrink_to_fit();
@@ -226,6 +226,6 @@ fn cut(mut text: String) -> String {
 }
 
 /// An empty text is as good as none.
-fn given(text: Option<&str>) -> Option<&str> {
+pub(super) fn given(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

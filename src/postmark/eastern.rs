@@ -1,7 +1,7 @@
 //! The times in questions: Postmark filters by the wall clock of `America/New_York`, without an offset, both bounds inclusive
 //! to the second. An offset or a `Z` was seen to match nothing at all, which looks like silence.
 
-use chrono::{LocalResult, NaiveDateTime, TimeDelta, TimeZone, Timelike};
+use chrono::{LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike};
 use chrono_tz::{America, Tz};
 
 use crate::model::{Span, Timestamp};
@@ -21,6 +21,33 @@ pub(super) fn bounds(span: Span) -> (String, String) {
 pub(super) fn exact(span: Span) -> (String, String) {
     let last = Timestamp(span.until.0.saturating_sub(1));
     (write(earliest(span.from)), write(latest(last)))
+}
+
+/// The `fromdate` that leaves out nothing from `at` on.
+pub(super) fn from(at: Timestamp) -> String {
+    write(earliest(at))
+}
+
+/// The `todate` that leaves out nothing before `at`.
+pub(super) fn to(at: Timestamp) -> String {
+    write(latest(Timestamp(at.0.saturating_sub(1))))
+}
+
+/// The days of Postmark's statistics that hold `span`, the first and the last.
+pub fn days(span: Span) -> (NaiveDate, NaiveDate) {
+    let last = Timestamp(span.until.0.saturating_sub(1)).max(span.from);
+    (wall(span.from).date(), wall(last).date())
+}
+
+/// The time that a day of Postmark's statistics is.
+pub fn day(date: NaiveDate) -> Span {
+    let midnight = |date: NaiveDate| {
+        // New York changes its clock in the small hours, never at midnight.
+        let wall = date.and_time(NaiveTime::MIN);
+        let at = ZONE.from_local_datetime(&wall).earliest();
+        at.map_or(Timestamp::MAX, |at| Timestamp(at.timestamp_millis()))
+    };
+    Span::new(midnight(date), midnight(date.succ_opt().unwrap_or(date)))
 }
 
 /// The time around `at` that can only be asked for as a whole: the two hours of which autumn makes one, with a second on

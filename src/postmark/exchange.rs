@@ -4,8 +4,10 @@ use std::error::Error as Cause;
 use std::io;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::caller::TokenOf;
@@ -35,6 +37,13 @@ pub(super) struct Ask<'a> {
     pub(super) limit: usize,
 }
 
+/// What is to be changed there.
+pub(super) struct Change {
+    pub(super) method: Method,
+    /// JSON, or empty.
+    pub(super) body: String,
+}
+
 /// What an attempt needs.
 pub(super) struct Exchange<'a> {
     pub(super) client: &'a Client,
@@ -43,6 +52,8 @@ pub(super) struct Exchange<'a> {
     pub(super) token: &'a Secret,
     pub(super) header: (HeaderName, &'a HeaderValue),
     pub(super) ask: &'a Ask<'a>,
+    /// `None` for a question.
+    pub(super) change: Option<&'a Change>,
 }
 
 impl Exchange<'_> {
@@ -65,10 +76,19 @@ impl Exchange<'_> {
     }
 
     async fn send(&self) -> Result<Response, Error> {
-        self.client
-            .get(self.ask.url.clone())
+        let json = HeaderValue::from_static("application/json");
+        let url = self.ask.url.clone();
+        let request = match self.change {
+            None => self.client.get(url),
+            Some(change) => self
+                .client
+                .request(change.method.clone(), url)
+                .header(CONTENT_TYPE, json.clone())
+                .body(change.body.clone()),
+        };
+        request
             .header(self.header.0.clone(), self.header.1)
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(ACCEPT, json)
             .send()
             .await
             .map_err(|error| self.error(ErrorKind::Unreachable(fault(&error))))

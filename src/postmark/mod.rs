@@ -10,6 +10,7 @@
 //!     wire      the JSON as it is sent, as tolerant as safe
 //!     stamp     the times in answers
 //!   eastern   the times in questions
+//! lookup    what an operator looks up, and the one thing that is changed: suppressions
 //! error     what went wrong and what to do
 //!   quote     text of a peer, made fit for an error
 //! ```
@@ -21,6 +22,7 @@ mod convert;
 mod eastern;
 mod error;
 mod exchange;
+mod lookup;
 mod quote;
 mod server;
 mod stamp;
@@ -31,8 +33,12 @@ mod tests;
 
 pub use account::{Account, Listed};
 pub use client::{Postmark, Settings, install_tls_provider};
-pub use eastern::whole;
+pub use eastern::{day, days, whole};
 pub use error::{Error, ErrorKind, Fault};
+pub use lookup::{
+    BounceFilter, BounceRow, ByDay, Event, KINDS, Letter, MessageFilter, MessageRow, Overview,
+    Removal, Statistics, Suppression, Suppressions, Timeline,
+};
 pub use server::{Count, Details, Page, Server, Stream};
 
 /// Items asked for in one page; the most Postmark gives.

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 
 const MIB: usize = 1 << 20;
 /// A list item is about 1 KiB; 500 of them, with wild metadata, stay far below.
-const LIST_LIMIT: usize = 32 * MIB;
+pub(super) const LIST_LIMIT: usize = 32 * MIB;
 /// Details hold the whole source of a message, of which nothing is used; larger ones are dropped.
 const DETAILS_LIMIT: usize = 2 * MIB;
 /// For answers that are small by nature.
@@ -220,6 +220,11 @@ impl Server {
         self.0.fetch(&ask, convert::details).await
     }
 
+    /// How it asks.
+    pub(super) const fn caller(&self) -> &Caller {
+        &self.0
+    }
+
     /// Requests sent so far, every attempt counted.
     pub fn requests(&self) -> u64 {
         self.0.requests()
@@ -252,7 +257,7 @@ impl Server {
 }
 
 /// Whether `id` may stand in a path. Ids come from outside, and `..` would lead elsewhere.
-fn is_message_id(id: &str) -> bool {
+pub(super) fn is_message_id(id: &str) -> bool {
     (1..=100).contains(&id.len())
         && id
             .bytes()

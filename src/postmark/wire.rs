@@ -183,7 +183,7 @@ impl Integer {
 }
 
 /// `null` is as good as absent.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -192,7 +192,7 @@ where
 }
 
 /// A list of items, if there is one.
-fn list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -201,7 +201,7 @@ where
 }
 
 /// A list within an item; `null` is as good as empty.
-fn entries<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn entries<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -211,7 +211,7 @@ where
 }
 
 /// Reads a list or `null`, and stops where the list goes on beyond so many.
-struct AtMost<T>(usize, PhantomData<T>);
+pub(super) struct AtMost<T>(pub(super) usize, pub(super) PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<T> {
     type Value = Option<Vec<T>>;

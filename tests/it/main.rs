@@ -19,6 +19,7 @@ mod explain;
 mod faults;
 mod hostile;
 mod kill;
+mod lookup;
 mod muting;
 mod policy;
 #[cfg(feature = "postgres")]

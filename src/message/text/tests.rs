@@ -161,3 +161,13 @@ proptest! {
         prop_assert!(!masked.contains(['<', '>', '|']));
     }
 }
+
+proptest! {
+    #[test]
+    fn visible_json_means_the_same_and_moves_no_cursor(text in "(?s).{0,80}") {
+        let json = serde_json::json!({ &text: [&text] });
+        let visible = visible_json(&json.to_string());
+        prop_assert!(!visible.chars().any(|c| c.is_control() || is_invisible(c)));
+        prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&visible).expect("JSON"), json);
+    }
+}

@@ -12,7 +12,7 @@ use super::eastern;
 use super::face::{Refusal, View};
 use super::ledger::{Listed, Stream};
 use super::mail::Bounce;
-use super::{messages, query};
+use super::{messages, query, suppressions};
 
 pub(super) const PARAMETERS: &[&str] = &[
     "count",
@@ -30,7 +30,7 @@ pub(super) const PARAMETERS: &[&str] = &[
 /// Postmark's code of an invalid query for bounces.
 const INVALID: i64 = 1000;
 
-const COMPLAINT: &str = "SpamComplaint";
+pub(super) const COMPLAINT: &str = "SpamComplaint";
 
 /// Postmark's documented types: `Type`, `TypeCode`, `Name`.
 const TYPES: [(&str, i64, &str); 22] = [
@@ -76,7 +76,7 @@ pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
         let listed = stream.bounces(span).filter(|listed| {
             is_found(view, &listed.bounce)
                 && kind.is_none_or(|kind| listed.bounce.kind == kind)
-                && inactive.is_none_or(|i| is_inactive(&listed.bounce.kind) == i)
+                && inactive.is_none_or(|i| is_now_inactive(view, stream, &listed.bounce) == i)
                 && fits(asked, listed)
         });
         found.extend(listed.map(|listed| (stream, listed)));
@@ -152,7 +152,7 @@ fn item(view: &View<'_>, stream: &Stream, listed: &Listed<'_>) -> Value {
         "Email": bounce.recipient,
         "BouncedAt": eastern::stamp(bounce.at, seed, view.quirks),
         "DumpAvailable": seed.is_multiple_of(2),
-        "Inactive": is_inactive(&bounce.kind),
+        "Inactive": is_now_inactive(view, stream, bounce),
         "CanActivate": bounce.kind != COMPLAINT,
         "Subject": listed.mail().map_or("", |mail| mail.subject.as_str()),
     });
@@ -181,7 +181,25 @@ fn description<'a>(kind: &str, name: &'a str) -> &'a str {
     }
 }
 
-fn is_inactive(kind: &str) -> bool {
+fn is_now_inactive(view: &View<'_>, stream: &Stream, bounce: &Bounce) -> bool {
+    let lifted = || suppressions::is_lifted(view.server, &stream.id, &bounce.recipient, bounce.at);
+    is_inactive(&bounce.kind) && !lifted()
+}
+
+/// The bounce of this id, as it is and as it is shown, with its stream.
+pub(super) fn one(view: &View<'_>, id: &str) -> Option<(String, Bounce, Value)> {
+    let id: i64 = id.parse().ok()?;
+    view.server.streams.iter().find_map(|stream| {
+        let mut listed = stream.bounces(messages::ALWAYS);
+        let listed = listed.find(|listed| listed.bounce.id == id)?;
+        let shown = item(view, stream, &listed);
+        let is_known = listed.bounce.at <= view.now;
+        is_known.then(|| (stream.id.clone(), listed.bounce.into_owned(), shown))
+    })
+}
+
+/// Whether such a bounce keeps its address from getting more mail.
+pub(super) fn is_inactive(kind: &str) -> bool {
     matches!(kind, "HardBounce" | COMPLAINT | "ManuallyDeactivated")
 }
 

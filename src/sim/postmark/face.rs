@@ -9,7 +9,7 @@ use crate::sim::http::{Asked, Reply, Request};
 use super::quirks::Quirks;
 use super::server::Server;
 use super::world::{Shared, World};
-use super::{account, bounces, details, messages, stats, streams};
+use super::{account, bounces, details, messages, stats, streams, suppressions};
 
 /// What an endpoint looks at.
 pub(super) struct View<'a> {
@@ -47,7 +47,7 @@ pub(super) fn answer(world: &Shared, request: &Request) -> Reply {
     let quirks = world.quirks;
     let mut honest = || match place {
         _ if asked.path == account::PATH => account::answer(world, request, &asked),
-        Some(place) => serve(world, place, &asked),
+        Some(place) => serve(world, place, &asked, &request.body),
         None => refuse_token(request, quirks),
     };
     let mut reply = match fault {
@@ -97,27 +97,66 @@ const ENDPOINTS: [Endpoint; 9] = [
     ("/stats/outbound/spam", stats::PARAMETERS, stats::spam),
 ];
 
-fn serve(world: &mut World, place: usize, asked: &Asked) -> Reply {
+fn serve(world: &mut World, place: usize, asked: &Asked, body: &[u8]) -> Reply {
     let server = &mut world.servers[place];
     server.settle();
-    let view = View {
-        server,
-        quirks: world.quirks,
-        now: world.now,
-    };
-    let path = asked.path.as_str();
-    let (parameters, result) = match ENDPOINTS.iter().find(|(known, ..)| *known == path) {
-        _ if asked.method != "GET" => (None, Err(unknown_path())),
-        Some((_, parameters, answer)) => (Some(*parameters), answer(&view, asked)),
-        None => match details::id_in(path) {
-            Some(id) => (Some(&[][..]), details::one(&view, id)),
-            None => (None, Err(unknown_path())),
-        },
+    let (quirks, now) = (world.quirks, world.now);
+    let (parameters, result) = match special(server, (quirks, now), asked, body) {
+        Some((parameters, result)) => (Some(parameters), result),
+        None if asked.method != "GET" => (None, Err(unknown_path())),
+        None => read(
+            &View {
+                server,
+                quirks,
+                now,
+            },
+            asked,
+        ),
     };
     world.unexpected.extend(strange(asked, parameters));
     match result {
         Ok(body) => Reply::json(200, body),
         Err(r) => refusal(r.status, r.code, &r.message),
+    }
+}
+
+/// The parameters that an endpoint knows, and its answer.
+type Answered = (&'static [&'static str], Result<String, Refusal>);
+
+/// What is changed, and what remembers that it was asked.
+fn special(
+    server: &mut Server,
+    (quirks, now): (Quirks, Timestamp),
+    asked: &Asked,
+    body: &[u8],
+) -> Option<Answered> {
+    let path = asked.path.as_str();
+    let (list, bounce) = (suppressions::parts_of(path), suppressions::bounce_in(path));
+    Some(match (asked.method.as_str(), list, bounce) {
+        ("GET", Some((stream, "dump")), _) => (
+            suppressions::PARAMETERS,
+            suppressions::dump(server, (quirks, now), stream, asked),
+        ),
+        ("POST", Some((stream, "delete")), _) => {
+            (&[], suppressions::delete(server, now, stream, body))
+        }
+        ("PUT", _, Some(id)) => (&[], suppressions::activate(server, (quirks, now), id)),
+        _ => return None,
+    })
+}
+
+/// What is only read.
+fn read(
+    view: &View<'_>,
+    asked: &Asked,
+) -> (Option<&'static [&'static str]>, Result<String, Refusal>) {
+    let path = asked.path.as_str();
+    match ENDPOINTS.iter().find(|(known, ..)| *known == path) {
+        Some((_, parameters, answer)) => (Some(*parameters), answer(view, asked)),
+        None => match details::id_in(path) {
+            Some(id) => (Some(&[]), details::one(view, id)),
+            None => (None, Err(unknown_path())),
+        },
     }
 }
 

@@ -11,6 +11,7 @@ use super::ledger::{Stream, StreamType};
 use super::mail::{Bounce, Mail};
 use super::profile::Profile;
 use super::server::Server;
+use super::suppressions::Suppressed;
 use super::truth::{self, Truth};
 use super::world::Shared;
 
@@ -127,6 +128,26 @@ impl ServerHandle {
             });
             id
         })
+    }
+
+    /// Puts an address on the list of a stream: `reason` is such as `HardBounce` or `ManualSuppression`, `origin` such as
+    /// `Customer`; what is of origin `Admin` only Postmark takes off.
+    pub fn suppress(
+        &self,
+        stream: &str,
+        address: &str,
+        (reason, origin): (&str, &str),
+        at: Timestamp,
+    ) {
+        self.with(|server| {
+            server.suppressed.push(Suppressed {
+                stream: stream.to_owned(),
+                address: address.to_owned(),
+                reason: reason.to_owned(),
+                origin: origin.to_owned(),
+                at,
+            });
+        });
     }
 
     /// Takes out the mails sent in `span`, as if they never were.

@@ -27,6 +27,7 @@ mod quirks;
 mod server;
 mod stats;
 mod streams;
+mod suppressions;
 mod truth;
 mod world;
 

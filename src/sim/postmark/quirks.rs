@@ -49,6 +49,8 @@ pub struct Quirks {
     pub error_code_header: bool,
     /// Half of the bounce ids exceed 2⁵³; off: none does. Set before generating.
     pub huge_bounce_ids: bool,
+    /// An address that was taken off a list of suppressions stands there the next time it is asked for; off: it is gone.
+    pub late_suppressions: bool,
 }
 
 impl Default for Quirks {
@@ -77,6 +79,7 @@ impl Default for Quirks {
             refused_token_is_401: true,
             error_code_header: true,
             huge_bounce_ids: true,
+            late_suppressions: true,
         }
     }
 }

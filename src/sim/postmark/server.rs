@@ -8,6 +8,7 @@ use crate::sim::fault::{Fault, Faults};
 use super::derive;
 use super::ledger::{Entry, Stream, StreamType};
 use super::mail::Mail;
+use super::suppressions::{Lifted, Suppressed};
 
 /// Where bounce ids begin; as in the recorded answers.
 const FIRST_BOUNCE_ID: i64 = 723_626_745;
@@ -29,6 +30,9 @@ pub(super) struct Server {
     pub(super) faults: Faults<Fault>,
     pub(super) rng: fastrand::Rng,
     pub(super) huge_bounce_ids: bool,
+    /// Addresses that were put on a list by hand.
+    pub(super) suppressed: Vec<Suppressed>,
+    pub(super) lifted: Vec<Lifted>,
     next_bounce: i64,
 }
 
@@ -52,6 +56,8 @@ impl Server {
             faults: Faults::default(),
             rng: fastrand::Rng::with_seed(seed),
             huge_bounce_ids: true,
+            suppressed: Vec::new(),
+            lifted: Vec::new(),
             next_bounce: 0,
         }
     }

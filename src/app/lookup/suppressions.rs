@@ -1,0 +1,142 @@
+//! Who gets no mail, on every stream of every server.
+
+use serde_json::{Value, json};
+
+use crate::app::lookup::{Answer, Lookup, json_line, place};
+use crate::message::table::Table;
+use crate::message::text::clean;
+use crate::message::words::{count, counted, exactly};
+use crate::model::{ServerName, StreamId, Timestamp, domain_of};
+use crate::postmark::{Suppression, Suppressions};
+
+/// Which suppressions are listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this stream alone.
+    pub stream: Option<StreamId>,
+    /// Of this address alone.
+    pub address: Option<String>,
+    /// Of addresses at this domain, or below it.
+    pub domain: Option<String>,
+    /// For this reason alone, in Postmark's words.
+    pub reason: Option<String>,
+}
+
+/// A suppression with its place.
+pub(super) struct Placed {
+    pub(super) server: ServerName,
+    pub(super) stream: StreamId,
+    pub(super) suppression: Suppression,
+}
+
+impl Lookup {
+    /// Lists at most `limit` suppressions, the newest first. One request for each stream, and one for the streams of each
+    /// server.
+    pub async fn suppressions(&self, filter: &Filter, limit: usize, as_json: bool) -> Answer {
+        let (found, errors) = self.find(filter).await;
+        let mut found: Vec<Placed> = found.into_iter().flatten().collect();
+        found.sort_by_key(|placed| {
+            let address = placed.suppression.address.clone();
+            (std::cmp::Reverse(placed.suppression.since), address)
+        });
+        let total = found.len();
+        found.truncate(limit);
+        let text = match as_json {
+            true => json_line(&json!({
+                "suppressions": found.iter().map(Placed::to_json).collect::<Vec<_>>(),
+                "total": total, "errors": errors,
+            })),
+            false => self.listed(&found, total, filter),
+        };
+        Answer { text, errors }
+    }
+
+    /// What is on the lists, server by server.
+    pub(super) async fn find(&self, filter: &Filter) -> (Vec<Vec<Placed>>, Vec<String>) {
+        self.each(|server| {
+            let filter = filter.clone();
+            async move {
+                let wanted = Suppressions {
+                    address: filter.address.clone(),
+                    reason: filter.reason.clone(),
+                };
+                let mut found = Vec::new();
+                for stream in server.streams(filter.stream.as_ref()).await? {
+                    let list = server.api()?.suppressions(&stream, &wanted).await?;
+                    found.extend(list.into_iter().filter(|s| filter.fits(s)).map(|s| Placed {
+                        server: server.name.clone(),
+                        stream: stream.clone(),
+                        suppression: s,
+                    }));
+                }
+                Ok(found)
+            }
+        })
+        .await
+    }
+
+    fn listed(&self, found: &[Placed], total: usize, filter: &Filter) -> String {
+        if found.is_empty() {
+            return format!("{}\n", filter.nothing());
+        }
+        let mut table = Table::new(&["ADDRESS", "STREAM", "REASON", "ORIGIN", "SINCE"]);
+        for placed in found {
+            let s = &placed.suppression;
+            table.row([
+                s.address.clone(),
+                place(self.has_many(), &placed.server, &placed.stream),
+                s.reason.clone(),
+                s.origin.clone(),
+                since(s.since, self.zone),
+            ]);
+        }
+        let many = counted(total as u64, "suppression");
+        let all = match found.len() < total {
+            true => format!(
+                "{} of {many}; --limit shows more",
+                count(found.len() as u64)
+            ),
+            false => many,
+        };
+        format!("{}{all}; times in {}\n", table.to_text(), self.zone.name())
+    }
+}
+
+impl Filter {
+    /// Postmark narrowed already what it was asked to; it is not relied upon.
+    fn fits(&self, suppression: &Suppression) -> bool {
+        let domain = domain_of(&suppression.address);
+        let is_at = |wanted: &String| {
+            let wanted = wanted.trim_start_matches('@').to_ascii_lowercase();
+            let above = domain.strip_suffix(&wanted);
+            above.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        let is_of = |wanted: &String| suppression.address.eq_ignore_ascii_case(wanted);
+        self.address.as_ref().is_none_or(is_of)
+            && self.domain.as_ref().is_none_or(is_at)
+            && self
+                .reason
+                .as_ref()
+                .is_none_or(|r| suppression.reason == *r)
+    }
+
+    fn nothing(&self) -> String {
+        let of = self.address.as_ref().or(self.domain.as_ref());
+        let of = of.map_or_else(String::new, |of| format!(" of {}", clean(of)));
+        format!("no suppression{of} was found")
+    }
+}
+
+impl Placed {
+    fn to_json(&self) -> Value {
+        let s = &self.suppression;
+        json!({
+            "server": self.server, "stream": self.stream, "address": s.address, "reason": s.reason,
+            "origin": s.origin, "since": s.since.map(|at| at.to_string()),
+        })
+    }
+}
+
+pub(super) fn since(at: Option<Timestamp>, zone: chrono_tz::Tz) -> String {
+    at.map_or_else(|| "unknown".to_owned(), |at| exactly(at, zone))
+}

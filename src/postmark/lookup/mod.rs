@@ -1,0 +1,22 @@
+//! What an operator looks up by hand. Answers go to a person or a script, not into the store.
+
+mod search;
+mod stats;
+mod suppressions;
+mod timeline;
+
+#[cfg(test)]
+mod tests;
+
+pub use search::{BounceFilter, BounceRow, KINDS, MessageFilter, MessageRow};
+pub use stats::{ByDay, Overview, Statistics};
+pub use suppressions::{Removal, Suppression, Suppressions};
+pub use timeline::{Event, Letter, Timeline};
+
+use crate::model::Timestamp;
+use crate::postmark::stamp;
+
+/// A time that is shown and decides nothing: one that cannot be read is none.
+fn shown(text: Option<&str>) -> Option<Timestamp> {
+    text.and_then(stamp::parse)
+}

@@ -1,0 +1,290 @@
+//! `suppressions`: listed from every stream, and taken off by the ways that exist.
+
+use hushwatch::sim::postmark::Mail;
+
+use crate::lookup::{error, text, world};
+use crate::world::{World, at};
+
+const MANUAL: (&str, &str) = ("ManualSuppression", "Customer");
+const HARD: (&str, &str) = ("HardBounce", "Recipient");
+const COMPLAINT: (&str, &str) = ("SpamComplaint", "Recipient");
+
+/// Four addresses on two streams.
+fn suppressed() -> World {
+    let world = world();
+    let day = |day: u32| at(&format!("2026-02-{day:02}T10:00:00Z"));
+    world
+        .shop
+        .suppress("outbound", "ops@example.com", HARD, day(20));
+    world
+        .shop
+        .suppress("broadcast", "ops@example.com", MANUAL, day(22));
+    world
+        .shop
+        .suppress("outbound", "jane+news@mail.example.org", COMPLAINT, day(21));
+    world
+        .shop
+        .suppress("broadcast", "\"a b\"@example.net", MANUAL, day(23));
+    world
+}
+
+fn addresses(world: &World, more: &[&str]) -> Vec<String> {
+    let args = [&["suppressions", "--json"], more].concat();
+    let ended = world.run(&args);
+    assert_eq!(ended.code, 0, "{args:?}: {}", ended.stderr);
+    let all = ended.report["suppressions"].as_array().cloned();
+    let of = |s: &serde_json::Value| s["address"].as_str().unwrap_or_default().to_owned();
+    all.unwrap_or_default().iter().map(of).collect()
+}
+
+#[test]
+fn every_stream_is_listed_newest_first() {
+    let world = suppressed();
+    let list = text(&world, &["suppressions"]);
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines.len(), 6, "{list}");
+    assert!(lines[0].starts_with("ADDRESS"), "{list}");
+    assert!(
+        lines[1].contains("\"a b\"@example.net") && lines[1].contains("2026-02-23 11:00:00"),
+        "{list}"
+    );
+    assert!(
+        lines[4].contains("ops@example.com") && lines[4].contains("HardBounce"),
+        "{list}"
+    );
+    assert_eq!(lines[5], "4 suppressions; times in Europe/Berlin");
+    assert_eq!(
+        world.postmark.requests().len(),
+        3,
+        "streams, and one for each"
+    );
+    assert!(
+        !world.folder.path().join("hushwatch.db").exists(),
+        "no database is needed"
+    );
+}
+
+#[test]
+fn every_filter_narrows() {
+    let world = suppressed();
+    assert_eq!(
+        addresses(&world, &["--address", "OPS@example.com"]).len(),
+        2
+    );
+    assert_eq!(
+        addresses(&world, &["--domain", "example.org"]),
+        ["jane+news@mail.example.org"]
+    );
+    assert_eq!(addresses(&world, &["--domain", "@example.com"]).len(), 2);
+    assert_eq!(
+        addresses(&world, &["--reason", "hard-bounce"]),
+        ["ops@example.com"]
+    );
+    assert_eq!(addresses(&world, &["--reason", "SpamComplaint"]).len(), 1);
+    assert_eq!(
+        addresses(&world, &["--limit", "1"]),
+        ["\"a b\"@example.net"]
+    );
+    world.postmark.take_requests();
+    assert_eq!(addresses(&world, &["--stream", "outbound"]).len(), 2);
+    assert_eq!(
+        world.postmark.take_requests().len(),
+        1,
+        "the stream is known"
+    );
+    assert_eq!(
+        addresses(&world, &["--address", "jane+news@mail.example.org"]).len(),
+        1
+    );
+    assert_eq!(
+        world
+            .postmark
+            .count("EmailAddress=jane+news@mail.example.org"),
+        2
+    );
+    let nobody = text(&world, &["suppressions", "--address", "nobody@example.com"]);
+    assert_eq!(nobody, "no suppression of nobody@example.com was found\n");
+}
+
+#[test]
+fn several_servers_are_listed_together_and_one_that_fails_hides_no_other() {
+    let mut world = suppressed();
+    world.postmark.set_account_token("account");
+    world.env("POSTMARK_ACCOUNT_TOKEN", "account");
+    let other = world.postmark.server("blog");
+    other.suppress(
+        "outbound",
+        "x@example.com",
+        MANUAL,
+        at("2026-03-01T00:00:00Z"),
+    );
+    let list = text(&world, &["suppressions"]);
+    assert!(
+        list.contains("blog/outbound") && list.contains("shop/broadcast"),
+        "{list}"
+    );
+    assert_eq!(addresses(&world, &["--server", "blog"]), ["x@example.com"]);
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    let ended = world.run(&["suppressions", "--json"]);
+    assert_eq!(ended.code, 1);
+    assert_eq!(ended.report["total"], 1, "{}", ended.report);
+    let line = error(&ended.stderr);
+    assert!(
+        line.starts_with("shop: ") && line.ends_with("`hushwatch doctor` looks closer"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_reactivation_takes_effect_on_every_stream() {
+    let world = suppressed();
+    let told = text(
+        &world,
+        &["suppressions", "--reactivate", "Ops@example.com", "--yes"],
+    );
+    assert!(
+        told.contains("outbound: HardBounce since 2026-02-20 11:00:00"),
+        "{told}"
+    );
+    // Right after the change Postmark's list may be the old one.
+    let then = "Postmark answered Deleted; Postmark accepted it, the list may take a moment";
+    assert_eq!(told.matches(then).count(), 2, "{told}");
+    assert_eq!(world.postmark.count("/suppressions/delete"), 2);
+    assert_eq!(
+        world.postmark.requests().len(),
+        7,
+        "streams, two lists, two changes, two lists"
+    );
+    assert!(addresses(&world, &["--address", "ops@example.com"]).is_empty());
+    let again = text(
+        &world,
+        &["suppressions", "--reactivate", "ops@example.com", "--yes"],
+    );
+    assert!(again.contains("nothing to reactivate"), "{again}");
+}
+
+#[test]
+fn without_yes_nothing_is_changed() {
+    let world = suppressed();
+    let ended = world.run(&["suppressions", "--reactivate", "ops@example.com"]);
+    assert_eq!(ended.code, 2);
+    assert!(
+        error(&ended.stderr).contains("add --yes"),
+        "{}",
+        ended.stderr
+    );
+    let changed = world
+        .postmark
+        .requests()
+        .iter()
+        .filter(|r| r.method != "GET")
+        .count();
+    assert_eq!(changed, 0);
+    assert_eq!(
+        addresses(&world, &["--address", "ops@example.com"]).len(),
+        2
+    );
+}
+
+#[test]
+fn a_complaint_is_refused_and_the_rest_is_done() {
+    let world = suppressed();
+    let jane = "jane+news@mail.example.org";
+    let ended = world.run(&["suppressions", "--reactivate", jane, "--yes"]);
+    assert_eq!(ended.code, 1);
+    assert!(
+        error(&ended.stderr).contains("a complaint cannot be reactivated"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(world.postmark.count("/delete"), 0);
+    world
+        .shop
+        .suppress("broadcast", jane, MANUAL, at("2026-02-25T00:00:00Z"));
+    let ended = world.run(&["suppressions", "--reactivate", jane, "--yes", "--json"]);
+    assert_eq!(ended.code, 1);
+    assert_eq!(
+        ended.report["outcomes"][0]["accepted"], true,
+        "{}",
+        ended.report
+    );
+    assert_eq!(
+        world
+            .postmark
+            .count("/message-streams/broadcast/suppressions/delete"),
+        1
+    );
+}
+
+#[test]
+fn what_the_list_refuses_is_tried_by_its_bounce() {
+    let world = world();
+    let sent = at("2026-03-02T10:00:00Z");
+    let mail = Mail::new("outbound", sent, "ops@example.com");
+    world.shop.push(mail.bounced("HardBounce", sent));
+    world.shop.suppress(
+        "outbound",
+        "ops@example.com",
+        ("HardBounce", "Admin"),
+        at("2026-03-01T00:00:00Z"),
+    );
+    let told = text(
+        &world,
+        &["suppressions", "--reactivate", "ops@example.com", "--yes"],
+    );
+    assert!(
+        told.contains("Failed: You do not have the required authority"),
+        "{told}"
+    );
+    assert!(told.contains("by its bounce: OK"), "{told}");
+    assert_eq!(world.postmark.count("/activate"), 1);
+    assert!(addresses(&world, &["--address", "ops@example.com"]).is_empty());
+}
+
+#[test]
+fn what_postmark_refuses_for_good_is_said() {
+    let world = world();
+    world.shop.suppress(
+        "outbound",
+        "ops@example.com",
+        ("ManualSuppression", "Admin"),
+        at("2026-03-01T00:00:00Z"),
+    );
+    let ended = world.run(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended
+            .report
+            .as_str()
+            .is_some_and(|s| s.contains("not reactivated")),
+        "{}",
+        ended.report
+    );
+    assert!(
+        error(&ended.stderr).contains("was not reactivated"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_hostile_list_commands_no_terminal() {
+    let world = world();
+    let hostile = "\u{1b}]0;x\u{7}\u{9b}31mevil\r\n\u{202e}@example.com";
+    world.shop.suppress(
+        "outbound",
+        hostile,
+        ("Hard\u{1b}[2J", "Re\ncipient"),
+        at("2026-03-01T00:00:00Z"),
+    );
+    for args in [&["suppressions"][..], &["suppressions", "--json"]] {
+        let mut command = world.command(args);
+        let out = String::from_utf8(command.output().expect("it runs").stdout).expect("text");
+        assert!(out.contains("evil"), "{out:?}");
+        assert!(
+            out.chars()
+                .all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')),
+            "{out:?}"
+        );
+    }
+}
