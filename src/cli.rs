@@ -1,9 +1,9 @@
 //! The arguments. Nothing is executed here.
 
 mod lookup;
-
-pub use lookup::{Reason, Suppressions};
 pub mod mute;
+
+pub use lookup::{Bounces, MessageArgs, Messages, Reason, Scope, Status, Suppressions, Window};
 
 use std::path::PathBuf;
 
@@ -82,6 +82,24 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The newest messages, from every stream
+    #[command(
+        after_help = "Asks Postmark, not the database. Times are read and shown in `time_zone`.\n\n\
+                            Examples: hushwatch messages --recipient jane@example.com --since 3d\n          \
+                            hushwatch messages --tag password-reset --since 2026-03-02 --until '2026-03-02 12:00'\n          \
+                            hushwatch messages --status queued --json | jq '.messages[].id'"
+    )]
+    Messages(Messages),
+    /// What became of one message
+    #[command(after_help = "Example: hushwatch message 21895802-5d50-442b-b039-27cf5b462c54")]
+    Message(MessageArgs),
+    /// The newest bounces and complaints, from every stream
+    #[command(
+        after_help = "Asks Postmark, not the database. Times are read and shown in `time_zone`.\n\n\
+                            Examples: hushwatch bounces --type HardBounce --since 24h\n          \
+                            hushwatch bounces --recipient @example.com --inactive --json"
+    )]
+    Bounces(Bounces),
     /// Who gets no mail any more, on every stream; and one address taken off the lists
     #[command(
         after_help = "Asks Postmark, not the database. Complaints cannot be reactivated.\n\n\

@@ -50,6 +50,9 @@ pub async fn execute(cli: Cli) -> Ended {
     })?;
     match cli.command {
         Command::Backtest(args) => backtest::backtest(&config, &args).await,
+        Command::Messages(args) => lookup::messages(&config, &args).await,
+        Command::Message(args) => lookup::message(&config, &args).await,
+        Command::Bounces(args) => lookup::bounces(&config, &args).await,
         Command::Suppressions(args) => lookup::suppressions(&config, &args).await,
         Command::Config { what } => show_config(what, &config, &sources),
         Command::Run => run(config).await,

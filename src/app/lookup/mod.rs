@@ -7,11 +7,13 @@
 //!   newest        lists from many streams, merged, no page more than needed
 //!     letters       messages and bounces
 //!   timeline      one message
-//!   stats         what is stored, beside Postmark's statistics
 //! ```
 
+mod letters;
+mod newest;
 mod reactivate;
 mod suppressions;
+mod timeline;
 
 pub use reactivate::{Case, Outcome};
 pub use suppressions::Filter;
@@ -135,10 +137,11 @@ impl Lookup {
             let name = clean(&self.servers[place].name.0);
             match answer {
                 Ok(answer) => answers.push(answer),
-                Err(Trouble::Other(why)) => errors.push(format!("{name}: {why}")),
-                Err(Trouble::NoStream) => lacking.push(format!(
-                    "{name}: there is no such stream; `hushwatch status` names those which it has"
-                )),
+                Err(trouble) => {
+                    let lacks = matches!(trouble, Trouble::NoStream);
+                    let list = if lacks { &mut lacking } else { &mut errors };
+                    list.push(format!("{name}: {}", trouble.into_text()));
+                }
             }
         }
         if answers.is_empty() {
@@ -165,6 +168,17 @@ impl Asked {
                 let streams = self.api()?.streams().await?;
                 Ok(streams.into_iter().map(|stream| stream.id).collect())
             }
+        }
+    }
+}
+
+impl Trouble {
+    fn into_text(self) -> String {
+        match self {
+            Self::NoStream => {
+                "there is no such stream; `hushwatch status` names those which it has".to_owned()
+            }
+            Self::Other(why) => why,
         }
     }
 }

@@ -78,8 +78,7 @@ impl Lookup {
         for case in cases.iter().filter(|case| case.can()) {
             let (accepted, answer) = match case.lift(address).await {
                 Ok(answer) => answer,
-                Err(Trouble::Other(why)) => (false, why),
-                Err(Trouble::NoStream) => (false, "the stream is gone".to_owned()),
+                Err(trouble) => (false, trouble.into_text()),
             };
             let still_listed = match accepted {
                 true => case.is_listed(address).await,

@@ -1,7 +1,10 @@
 //! What an operator asks by hand: each verb here checks what it was given, asks, and prints.
 
+mod letters;
+mod moment;
 mod suppressions;
 
+pub(super) use letters::{bounces, message, messages};
 pub(super) use suppressions::suppressions;
 
 use crate::app::lookup::{Answer, Lookup, LookupError};
@@ -13,11 +16,14 @@ use crate::message::text::clean;
 const LONGEST_ADDRESS: usize = 320;
 
 async fn lookup(config: &Config, server: Option<&str>) -> Result<Lookup, (u8, String)> {
-    let failed = |error: LookupError| match error {
+    Lookup::new(config, server).await.map_err(stopped)
+}
+
+fn stopped(error: LookupError) -> (u8, String) {
+    match error {
         LookupError::Usage(why) => (USAGE, why),
         LookupError::Failed(why) => (INCOMPLETE, why),
-    };
-    Lookup::new(config, server).await.map_err(failed)
+    }
 }
 
 /// Prints what was found; what could not be asked makes it incomplete.

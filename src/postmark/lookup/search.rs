@@ -143,7 +143,7 @@ impl Server {
             doing: format!("list the messages of stream `{}`", quote::clean(&stream.0)),
             path: "/messages/outbound",
             stream: Some(stream),
-            url: self.search_url(&path, Some(stream), narrowed, (count, offset)),
+            url: self.search_url(&path, Some(stream), &narrowed, (count, offset)),
             limit: LIST_LIMIT,
         };
         self.caller().fetch(&ask, messages).await
@@ -180,7 +180,7 @@ impl Server {
             doing: format!("list the bounces{of}"),
             path: "/bounces",
             stream,
-            url: self.search_url(&["bounces"], stream, narrowed, (count, offset)),
+            url: self.search_url(&["bounces"], stream, &narrowed, (count, offset)),
             limit: LIST_LIMIT,
         };
         self.caller().fetch(&ask, bounces).await
@@ -190,7 +190,7 @@ impl Server {
         &self,
         path: &[&str],
         stream: Option<&StreamId>,
-        narrowed: [(&str, Option<String>); N],
+        narrowed: &[(&str, Option<String>); N],
         (count, offset): (u32, u32),
     ) -> Url {
         let (count, offset) = (count.to_string(), offset.to_string());

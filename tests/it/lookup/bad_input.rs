@@ -6,7 +6,9 @@ use crate::lookup::{error, world};
 use crate::world::{World, at};
 
 /// Verbs that ask Postmark.
-const VERBS: [&[&str]; 2] = [
+const VERBS: [&[&str]; 4] = [
+    &["messages"],
+    &["bounces"],
     &["suppressions"],
     &["suppressions", "--reactivate", "ops@example.com", "--yes"],
 ];
@@ -140,4 +142,34 @@ fn too_many_requests_are_tried_again_and_a_refusal_is_not() {
         "a refusal stays one"
     );
     assert!(error(&ended.stderr).contains("--help"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_time_that_cannot_be_read_is_named_before_anything_is_asked() {
+    let world = world();
+    for verb in ["messages", "bounces"] {
+        for wrong in [
+            "soon",
+            "",
+            "2026-02-30",
+            "3 weeks",
+            "\u{1b}[31m",
+            "2026-03-29 02:30",
+        ] {
+            assert_one_line(&world, &[verb, "--since", wrong], 2, "--since");
+        }
+        let turned = [verb, "--since", "2026-03-02", "--until", "2026-03-01"];
+        assert_one_line(&world, &turned, 2, "is not after --since");
+        for option in ["--recipient", "--tag", "--stream"] {
+            assert_one_line(&world, &[verb, option, "a\u{1b}b"], 2, option);
+        }
+    }
+    for wrong in ["0", "10001", "many"] {
+        assert_eq!(
+            world.run(&["messages", "--limit", wrong]).code,
+            2,
+            "{wrong}"
+        );
+    }
+    assert_eq!(world.postmark.requests().len(), 0);
 }

@@ -1,6 +1,7 @@
 //! What an operator asks by hand, through the built binary.
 
 mod bad_input;
+mod letters;
 mod suppressions;
 
 use crate::world::{Process, World, at};

@@ -1,0 +1,232 @@
+//! Messages and bounces, as Postmark's own activity shows them.
+
+use serde_json::{Value, json};
+
+use crate::app::lookup::newest::{Newest, Placed, Search};
+use crate::app::lookup::{Answer, Lookup, json_line, place};
+use crate::message::table::Table;
+use crate::message::text::truncate;
+use crate::message::words::{count, counted, exactly};
+use crate::model::{StreamId, Timestamp};
+use crate::postmark::{self, BounceFilter, BounceRow, MessageFilter, MessageRow, Page, Server};
+
+/// Longest text of one cell that is no address, in characters.
+const LONGEST_CELL: usize = 50;
+
+impl Lookup {
+    /// Lists at most `limit` messages, the newest first: the streams of each server, and pages of them, cost a request each.
+    pub async fn messages(
+        &self,
+        filter: &MessageFilter,
+        stream: Option<&StreamId>,
+        limit: u32,
+        as_json: bool,
+    ) -> Answer {
+        let found = self.newest(filter.clone(), stream, limit).await;
+        let headings = [
+            "SENT", "STREAM", "STATUS", "TO", "TAG", "SUBJECT", "MESSAGE",
+        ];
+        self.answer(found, ("message", "messages"), &headings, as_json)
+    }
+
+    /// Lists at most `limit` bounces and complaints, the newest first, at the same cost.
+    pub async fn bounces(
+        &self,
+        filter: &BounceFilter,
+        stream: Option<&StreamId>,
+        limit: u32,
+        as_json: bool,
+    ) -> Answer {
+        let found = self.newest(filter.clone(), stream, limit).await;
+        let headings = [
+            "BOUNCED",
+            "STREAM",
+            "TYPE",
+            "RECIPIENT",
+            "TAG",
+            "DETAILS",
+            "MESSAGE",
+        ];
+        self.answer(found, ("bounce", "bounces"), &headings, as_json)
+    }
+
+    fn answer<R: Shown>(
+        &self,
+        found: Newest<R>,
+        (one, many): (&str, &str),
+        headings: &[&str],
+        as_json: bool,
+    ) -> Answer {
+        let text = match as_json {
+            true => json_line(&json!({
+                many: found.rows.iter().map(to_json).collect::<Vec<_>>(),
+                "total": found.total, "at_least": found.at_least, "errors": found.errors,
+            })),
+            false => self.table(&found, one, headings),
+        };
+        Answer {
+            text,
+            errors: found.errors,
+        }
+    }
+
+    fn table<R: Shown>(&self, found: &Newest<R>, one: &str, headings: &[&str]) -> String {
+        if found.rows.is_empty() {
+            return format!("no {one} was found\n");
+        }
+        let mut table = Table::new(headings);
+        for placed in &found.rows {
+            let at = exactly(placed.row.at(), self.zone);
+            let place = place(self.has_many(), &placed.server, &placed.stream);
+            table.row([at, place].into_iter().chain(placed.row.cells()));
+        }
+        let shown = found.rows.len() as u64;
+        let sum = match (shown < found.total, found.at_least) {
+            (false, _) => counted(shown, one),
+            (true, false) => format!(
+                "{} of {}; --limit shows more, --since, --until and the filters narrow",
+                count(shown),
+                counted(found.total, one)
+            ),
+            (true, true) => format!(
+                "{} of {} or more; Postmark shows no more than 10,000 of one search: narrow it by --since and --until",
+                count(shown),
+                counted(found.total, one)
+            ),
+        };
+        format!("{}{sum}; times in {}\n", table.to_text(), self.zone.name())
+    }
+}
+
+/// A row that can be shown.
+trait Shown {
+    fn at(&self) -> Timestamp;
+    /// What follows the time and the place.
+    fn cells(&self) -> Vec<String>;
+    fn to_json(&self) -> Value;
+}
+
+fn to_json<R: Shown>(placed: &Placed<R>) -> Value {
+    let mut value = placed.row.to_json();
+    value["server"] = json!(placed.server);
+    value["stream"] = json!(placed.stream);
+    value
+}
+
+fn short(text: &str) -> String {
+    truncate(&crate::message::text::clean(text), LONGEST_CELL)
+}
+
+impl Shown for MessageRow {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let more = self.recipients.len().saturating_sub(1);
+        let first = self.recipients.first().map_or("", String::as_str);
+        let to = match more {
+            0 => first.to_owned(),
+            more => format!("{first} and {more} more"),
+        };
+        let tag = short(self.tag.as_deref().unwrap_or_default());
+        vec![
+            self.status.clone(),
+            to,
+            tag,
+            short(&self.subject),
+            self.id.clone(),
+        ]
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "id": self.id, "at": self.at.to_string(), "status": self.status, "from": self.from,
+            "recipients": self.recipients, "tag": self.tag, "subject": self.subject,
+        })
+    }
+}
+
+impl Shown for BounceRow {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let said = match self.details.trim() {
+            "" => &self.description,
+            _ => &self.details,
+        };
+        vec![
+            self.kind.clone(),
+            self.recipient.clone(),
+            short(self.tag.as_deref().unwrap_or_default()),
+            short(said),
+            self.message.clone().unwrap_or_default(),
+        ]
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "id": self.id, "at": self.at.to_string(), "type": self.kind, "recipient": self.recipient,
+            "message": self.message, "tag": self.tag, "description": self.description, "details": self.details,
+            "inactive": self.inactive, "can_activate": self.can_activate,
+        })
+    }
+}
+
+impl Search for MessageFilter {
+    type Row = MessageRow;
+
+    async fn page(
+        &self,
+        api: &Server,
+        stream: &StreamId,
+        count: u32,
+        offset: u32,
+    ) -> Result<Page<MessageRow>, postmark::Error> {
+        api.search_messages(stream, self, count, offset).await
+    }
+
+    fn at(row: &MessageRow) -> Timestamp {
+        row.at
+    }
+
+    fn id(row: &MessageRow) -> String {
+        row.id.clone()
+    }
+
+    fn fits(&self, row: &MessageRow) -> bool {
+        is_between(row.at, self.since, self.until)
+    }
+}
+
+impl Search for BounceFilter {
+    type Row = BounceRow;
+
+    async fn page(
+        &self,
+        api: &Server,
+        stream: &StreamId,
+        count: u32,
+        offset: u32,
+    ) -> Result<Page<BounceRow>, postmark::Error> {
+        api.search_bounces(Some(stream), self, count, offset).await
+    }
+
+    fn at(row: &BounceRow) -> Timestamp {
+        row.at
+    }
+
+    fn id(row: &BounceRow) -> String {
+        row.id.to_string()
+    }
+
+    fn fits(&self, row: &BounceRow) -> bool {
+        is_between(row.at, self.since, self.until)
+    }
+}
+
+fn is_between(at: Timestamp, since: Option<Timestamp>, until: Option<Timestamp>) -> bool {
+    since.is_none_or(|since| since <= at) && until.is_none_or(|until| at < until)
+}

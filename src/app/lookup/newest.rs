@@ -1,0 +1,175 @@
+//! The newest rows of many lists, merged; a page is asked for only when the merge cannot go on without it.
+
+use std::collections::{HashSet, VecDeque};
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::app::lookup::{Asked, Lookup, Trouble};
+use crate::model::{ServerName, StreamId, Timestamp};
+use crate::postmark::{self, CAP, PAGE, Page, Server};
+
+/// A search that each stream answers in pages, newest first.
+pub(super) trait Search: Send + Sync + 'static {
+    /// What is found.
+    type Row: Send + 'static;
+
+    /// `count` rows, skipping the newest `offset`.
+    fn page(
+        &self,
+        api: &Server,
+        stream: &StreamId,
+        count: u32,
+        offset: u32,
+    ) -> impl Future<Output = Result<Page<Self::Row>, postmark::Error>> + Send;
+
+    /// When a row happened.
+    fn at(row: &Self::Row) -> Timestamp;
+    /// What tells it from every other of its stream.
+    fn id(row: &Self::Row) -> String;
+    /// Whether it was meant: Postmark's bounds are wider than ours.
+    fn fits(&self, row: &Self::Row) -> bool;
+}
+
+/// A row with its place.
+pub(super) struct Placed<R> {
+    pub(super) server: ServerName,
+    pub(super) stream: StreamId,
+    pub(super) row: R,
+}
+
+/// What was found.
+pub(super) struct Newest<R> {
+    /// Newest first.
+    pub(super) rows: Vec<Placed<R>>,
+    /// How many there are in all, as far as Postmark tells.
+    pub(super) total: u64,
+    /// Whether a list holds more than Postmark tells of.
+    pub(super) at_least: bool,
+    /// What could not be asked, a line each.
+    pub(super) errors: Vec<String>,
+}
+
+/// One list, as far as it was read.
+struct Tap<R> {
+    server: Arc<Asked>,
+    stream: StreamId,
+    waiting: VecDeque<R>,
+    seen: HashSet<String>,
+    offset: u32,
+    total: u64,
+    /// Whether there is no further page.
+    ended: bool,
+}
+
+impl Lookup {
+    /// At most `limit` rows of all streams, or of `stream`.
+    pub(super) async fn newest<S: Search>(
+        &self,
+        search: S,
+        stream: Option<&StreamId>,
+        limit: u32,
+    ) -> Newest<S::Row> {
+        let search = Arc::new(search);
+        let (taps, mut errors) = self
+            .each(|server| opened(server, Arc::clone(&search), stream.cloned(), limit))
+            .await;
+        let mut taps: Vec<Tap<S::Row>> = taps.into_iter().flatten().collect();
+        let mut rows = Vec::new();
+        while rows.len() < limit as usize {
+            let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(limit));
+            for tap in taps.iter_mut().filter(|tap| tap.is_dry()) {
+                if let Err(trouble) = tap.refill(&*search, left).await {
+                    tap.ended = true;
+                    errors.push(format!("{}: {}", tap.server.name, trouble.into_text()));
+                }
+            }
+            let Some(tap) = taps.iter_mut().max_by_key(|tap| tap.newest::<S>()) else {
+                break;
+            };
+            let Some(row) = tap.waiting.pop_front() else {
+                break;
+            };
+            rows.push(Placed {
+                server: tap.server.name.clone(),
+                stream: tap.stream.clone(),
+                row,
+            });
+        }
+        let all_read = taps
+            .iter()
+            .all(|tap| tap.is_at_end() && tap.waiting.is_empty());
+        Newest {
+            total: match all_read {
+                true => rows.len() as u64,
+                false => taps.iter().map(|tap| tap.total).sum(),
+            },
+            at_least: taps.iter().any(|tap| tap.total >= CAP),
+            rows,
+            errors,
+        }
+    }
+}
+
+/// The lists of one server, each with its first page.
+async fn opened<S: Search>(
+    server: Arc<Asked>,
+    search: Arc<S>,
+    stream: Option<StreamId>,
+    limit: u32,
+) -> Result<Vec<Tap<S::Row>>, Trouble> {
+    let mut taps = Vec::new();
+    for stream in server.streams(stream.as_ref()).await? {
+        let mut tap = Tap {
+            server: Arc::clone(&server),
+            stream,
+            waiting: VecDeque::new(),
+            seen: HashSet::new(),
+            offset: 0,
+            total: 0,
+            ended: false,
+        };
+        tap.refill(&*search, limit).await?;
+        taps.push(tap);
+    }
+    Ok(taps)
+}
+
+impl<R> Tap<R> {
+    fn is_dry(&self) -> bool {
+        self.waiting.is_empty() && !self.ended
+    }
+
+    /// Whether all that there is was read.
+    fn is_at_end(&self) -> bool {
+        u64::from(self.offset) >= self.total
+    }
+
+    fn newest<S: Search<Row = R>>(&self) -> Option<Timestamp> {
+        self.waiting.front().map(S::at)
+    }
+
+    /// Reads on until a row is waiting, or there is none.
+    async fn refill<S: Search<Row = R>>(&mut self, search: &S, wanted: u32) -> Result<(), Trouble> {
+        let cap = u32::try_from(CAP).unwrap_or(u32::MAX);
+        while self.is_dry() {
+            let count = wanted.min(PAGE).min(cap.saturating_sub(self.offset));
+            if count == 0 {
+                self.ended = true;
+                break;
+            }
+            let api = self.server.api()?;
+            let page = search.page(api, &self.stream, count, self.offset).await?;
+            let read = u32::try_from(page.items.len()).unwrap_or(u32::MAX);
+            self.offset = self.offset.saturating_add(read);
+            self.total = page.total;
+            let before = self.seen.len();
+            let mut rows: Vec<R> = page.items;
+            // While it is read the list grows at its beginning, and a page repeats rows of the one before.
+            rows.retain(|row| self.seen.insert(S::id(row)) && search.fits(row));
+            rows.sort_by_key(|row| std::cmp::Reverse(S::at(row)));
+            self.waiting.extend(rows);
+            self.ended = self.is_at_end() || self.seen.len() == before;
+        }
+        Ok(())
+    }
+}
