@@ -3,7 +3,9 @@
 mod lookup;
 pub mod mute;
 
-pub use lookup::{Bounces, MessageArgs, Messages, Reason, Scope, Status, Suppressions, Window};
+pub use lookup::{
+    Bounces, MessageArgs, Messages, Reason, Scope, Stats, Status, Suppressions, Window,
+};
 
 use std::path::PathBuf;
 
@@ -100,6 +102,13 @@ pub enum Command {
                             hushwatch bounces --recipient @example.com --inactive --json"
     )]
     Bounces(Bounces),
+    /// Counts and rates of a range, as stored and as Postmark has them
+    #[command(
+        after_help = "Without --since: the last 7 days. Where both mean something else it says so.\n\n\
+                            Examples: hushwatch stats --since 30d --by-day\n          \
+                            hushwatch stats --since 2026-03-01 --until 2026-03-07 --stream outbound --json"
+    )]
+    Stats(Stats),
     /// Who gets no mail any more, on every stream; and one address taken off the lists
     #[command(
         after_help = "Asks Postmark, not the database. Complaints cannot be reactivated.\n\n\

@@ -53,6 +53,7 @@ pub async fn execute(cli: Cli) -> Ended {
         Command::Messages(args) => lookup::messages(&config, &args).await,
         Command::Message(args) => lookup::message(&config, &args).await,
         Command::Bounces(args) => lookup::bounces(&config, &args).await,
+        Command::Stats(args) => lookup::stats(&config, &args).await,
         Command::Suppressions(args) => lookup::suppressions(&config, &args).await,
         Command::Config { what } => show_config(what, &config, &sources),
         Command::Run => run(config).await,

@@ -146,6 +146,20 @@ pub struct MessageArgs {
     pub json: bool,
 }
 
+/// Arguments of `stats`.
+#[derive(Debug, Args)]
+pub struct Stats {
+    #[doc(hidden)]
+    #[command(flatten)]
+    pub window: Window,
+    #[doc(hidden)]
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Each of Postmark's days apart
+    #[arg(long)]
+    pub by_day: bool,
+}
+
 /// Why an address is suppressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Reason {

@@ -227,6 +227,27 @@ mod tests {
     }
 
     #[test]
+    fn a_day_of_the_statistics_is_an_eastern_one() {
+        let date = |text: &str| text.parse::<NaiveDate>().expect("a date");
+        for (day_of, from, until) in [
+            ("2026-01-15", "2026-01-15T05:00:00Z", "2026-01-16T05:00:00Z"),
+            ("2026-03-08", "2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z"),
+            ("2026-11-01", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"),
+        ] {
+            let span = Span::new(at(from), at(until));
+            assert_eq!(day(date(day_of)), span, "{day_of}");
+            assert_eq!(days(span), (date(day_of), date(day_of)));
+        }
+        let two = Span::new(at("2026-01-15T04:59:59Z"), at("2026-01-15T05:00:01Z"));
+        assert_eq!(days(two), (date("2026-01-14"), date("2026-01-15")));
+        let nothing = Span::new(two.until, two.from);
+        assert_eq!(days(nothing), (date("2026-01-15"), date("2026-01-15")));
+        for edge in ["0001-01-01", "9999-12-31"] {
+            assert!(!day(date(edge)).is_empty(), "{edge}");
+        }
+    }
+
+    #[test]
     fn the_ends_of_time_are_written_without_a_panic() {
         bounds(Span::new(Timestamp(i64::MIN), Timestamp(i64::MAX)));
         bounds(Span::new(Timestamp::MIN, Timestamp::MAX));

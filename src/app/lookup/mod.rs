@@ -1,4 +1,4 @@
-//! What an operator asks by hand, at Postmark itself: it needs no database, and one thing alone is changed.
+//! What an operator asks by hand, at Postmark itself: it needs no database but for `stats`, and one thing alone is changed.
 //!
 //! ```text
 //! Lookup --each--> servers, side by side; what one of them cannot answer is an error beside the answers of the others
@@ -7,15 +7,19 @@
 //!   newest        lists from many streams, merged, no page more than needed
 //!     letters       messages and bounces
 //!   timeline      one message
+//!   stats         what is stored, beside Postmark's statistics
 //! ```
 
 mod letters;
 mod newest;
 mod reactivate;
+mod stats;
+mod stored;
 mod suppressions;
 mod timeline;
 
 pub use reactivate::{Case, Outcome};
+pub use stats::Range;
 pub use suppressions::Filter;
 
 use std::future::Future;

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::app::lookup::{Asked, Lookup, Trouble};
+use crate::message::text::clean;
 use crate::model::{ServerName, StreamId, Timestamp};
 use crate::postmark::{self, CAP, PAGE, Page, Server};
 
@@ -80,7 +81,8 @@ impl Lookup {
             for tap in taps.iter_mut().filter(|tap| tap.is_dry()) {
                 if let Err(trouble) = tap.refill(&*search, left).await {
                     tap.ended = true;
-                    errors.push(format!("{}: {}", tap.server.name, trouble.into_text()));
+                    let name = clean(&tap.server.name.0);
+                    errors.push(format!("{name}: {}", trouble.into_text()));
                 }
             }
             let Some(tap) = taps.iter_mut().max_by_key(|tap| tap.newest::<S>()) else {

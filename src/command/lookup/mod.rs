@@ -2,9 +2,11 @@
 
 mod letters;
 mod moment;
+mod stats;
 mod suppressions;
 
 pub(super) use letters::{bounces, message, messages};
+pub(super) use stats::stats;
 pub(super) use suppressions::suppressions;
 
 use crate::app::lookup::{Answer, Lookup, LookupError};

@@ -6,7 +6,8 @@ use crate::lookup::{error, world};
 use crate::world::{World, at};
 
 /// Verbs that ask Postmark.
-const VERBS: [&[&str]; 4] = [
+const VERBS: [&[&str]; 5] = [
+    &["stats"],
     &["messages"],
     &["bounces"],
     &["suppressions"],

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod letters;
+mod stats;
 mod suppressions;
 
 use crate::world::{Process, World, at};

@@ -1,0 +1,338 @@
+//! What is stored of a range of time, beside what Postmark's own statistics say of its days.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::app::evaluate::history_with_tags;
+use crate::app::lookup::stored::{Marks, Ours, ours, ours_json};
+use crate::app::lookup::{Answer, Asked, Lookup, Trouble, json_line};
+use crate::message::table::Table;
+use crate::message::text::clean;
+use crate::message::words::{count, exactly, percent, span};
+use crate::model::{History, ServerName, Span, StreamId, Tag};
+use crate::postmark::{self, ByDay, Overview, Statistics};
+use crate::store::{self, Backend};
+
+/// What is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// From when to when.
+    pub span: Span,
+    /// Of this stream alone.
+    pub stream: Option<StreamId>,
+    /// Of messages with this tag.
+    pub tag: Option<Tag>,
+    /// Whether each of Postmark's days is told apart.
+    pub by_day: bool,
+}
+
+/// One server's figures.
+struct Told {
+    server: ServerName,
+    /// What is stored of the span, where anything is.
+    ours: Option<Ours>,
+    /// What is stored of each day, where they are told apart.
+    days: BTreeMap<NaiveDate, Option<Ours>>,
+    /// How much of the span was seen, in words.
+    covered: String,
+    theirs: Result<Theirs, String>,
+}
+
+/// Postmark's statistics.
+enum Theirs {
+    Sums(Overview),
+    Days(ByDay),
+}
+
+/// Where both tell of the same and mean something else.
+const MEANINGS: [&str; 3] = [
+    "stored: messages, by the second; bounced are messages with a hard or blocked bounce in that time",
+    "Postmark: recipients, so that a message to three counts three times; bounced includes soft and transient ones",
+    "Postmark counts whole days of its own, in Eastern time, and today's so far",
+];
+
+impl Lookup {
+    /// Counts and rates of a range. One request for each server, three where days are told apart.
+    ///
+    /// # Errors
+    /// Where the database fails. What Postmark does not answer is an error beside what is stored.
+    pub async fn stats(
+        &self,
+        app: &App,
+        range: &Range,
+        as_json: bool,
+    ) -> Result<Answer, store::Error> {
+        let (all_theirs, mut errors) = self
+            .each(|server| {
+                let range = range.clone();
+                async move {
+                    let name = server.name.clone();
+                    Ok((name, theirs(server, &range).await))
+                }
+            })
+            .await;
+        let mut all = Vec::new();
+        let one_has_it = all_theirs.iter().any(|(_, theirs)| theirs.is_ok());
+        for (server, theirs) in all_theirs {
+            if one_has_it && matches!(theirs, Err(Trouble::NoStream)) {
+                continue;
+            }
+            let theirs = theirs.map_err(Trouble::into_text);
+            errors.extend(
+                theirs
+                    .as_ref()
+                    .err()
+                    .map(|why| format!("{}: {why}", clean(&server.0))),
+            );
+            all.push(app.stored(server, range, theirs).await?);
+        }
+        let text = match as_json {
+            true => json_line(&json!({
+                "since": range.span.from.to_string(), "until": range.span.until.to_string(),
+                "stream": range.stream, "tag": range.tag,
+                "servers": all.iter().map(Told::to_json).collect::<Vec<_>>(), "errors": errors,
+            })),
+            false => self.stats_text(&all, range),
+        };
+        Ok(Answer { text, errors })
+    }
+
+    fn stats_text(&self, all: &[Told], range: &Range) -> String {
+        let (from, until) = (range.span.from, range.span.until);
+        let (first, last) = postmark::days(range.span);
+        let mut text = format!(
+            "{} to {} {}; Postmark's days {first} to {last}\n",
+            exactly(from, self.zone),
+            exactly(until, self.zone),
+            self.zone.name()
+        );
+        for told in all {
+            text.push_str(&format!("\n{}: {}\n", clean(&told.server.0), told.covered));
+            text.push_str(&told.table().to_text());
+        }
+        text.push('\n');
+        let meanings = MEANINGS.iter().map(|meaning| format!("{meaning}\n"));
+        text.extend(meanings);
+        if range.tag.is_some() {
+            text.push_str("stored by tag: messages only; bounces are not kept by tag\n");
+        }
+        text
+    }
+}
+
+impl App {
+    /// Adds what is stored of a server to what Postmark says of it.
+    async fn stored(
+        &self,
+        server: ServerName,
+        range: &Range,
+        theirs: Result<Theirs, String>,
+    ) -> Result<Told, store::Error> {
+        let name = server.clone();
+        let mut streams = self.store.call(move |s| s.streams(&name)).await?;
+        streams.retain(|stream| range.stream.as_ref().is_none_or(|wanted| wanted == stream));
+        let mut told = Told {
+            server,
+            ours: None,
+            days: range.days().into_iter().map(|day| (day, None)).collect(),
+            covered: String::new(),
+            theirs,
+        };
+        let mut least: Option<Duration> = None;
+        for stream in streams {
+            let history = self.of_range(&told.server, stream, range).await?;
+            told.add(&history, range);
+            let seen: Duration = history.seen(range.span).into_iter().map(Span::length).sum();
+            least = Some(least.map_or(seen, |least| least.min(seen)));
+        }
+        let whole = range.span.length();
+        told.covered = match least {
+            None | Some(Duration::ZERO) => "nothing of it is stored".to_owned(),
+            Some(least) if least >= whole => "all of it is stored".to_owned(),
+            Some(least) => format!("{} of its {} are stored", span(least), span(whole)),
+        };
+        Ok(told)
+    }
+
+    async fn of_range(
+        &self,
+        server: &ServerName,
+        stream: StreamId,
+        range: &Range,
+    ) -> Result<History, store::Error> {
+        let spans = range.days().into_iter().map(|day| range.part(day));
+        let spans = spans.chain([range.span]);
+        let cuts: Vec<_> = spans.flat_map(|s| [s.from, s.until]).collect();
+        let (server, span) = (server.clone(), range.span);
+        let read = move |s: &mut dyn Backend| history_with_tags(s, &server, &stream, span, &cuts);
+        self.store.call(read).await
+    }
+}
+
+impl Range {
+    /// Postmark's days, where they are told apart.
+    fn days(&self) -> Vec<NaiveDate> {
+        if !self.by_day {
+            return Vec::new();
+        }
+        let (first, last) = postmark::days(self.span);
+        first.iter_days().take_while(|day| *day <= last).collect()
+    }
+
+    /// What of the range lies on a day of Postmark's.
+    fn part(&self, day: NaiveDate) -> Span {
+        postmark::day(day).intersect(self.span)
+    }
+}
+
+async fn theirs(server: Arc<Asked>, range: &Range) -> Result<Theirs, Trouble> {
+    let (from, to) = postmark::days(range.span);
+    let of = Statistics {
+        from,
+        to,
+        stream: range.stream.clone(),
+        tag: range.tag.as_ref().map(|tag| tag.0.clone()),
+    };
+    let api = server.api()?;
+    Ok(match range.by_day {
+        true => Theirs::Days(api.by_day(&of).await?),
+        false => Theirs::Sums(api.overview(&of).await?),
+    })
+}
+
+impl Told {
+    fn add(&mut self, history: &History, range: &Range) {
+        let tag = range.tag.as_ref();
+        let add = |sum: &mut Option<Ours>, more: Option<Ours>| {
+            *sum = match (*sum, more) {
+                (Some(sum), Some(more)) => Some(sum.plus(more)),
+                (sum, more) => sum.or(more),
+            };
+        };
+        add(&mut self.ours, ours(history, tag, range.span));
+        for (day, of) in &mut self.days {
+            add(of, ours(history, tag, range.part(*day)));
+        }
+    }
+
+    fn table(&self) -> Table {
+        match &self.theirs {
+            Ok(Theirs::Days(days)) => self.by_day(Some(days)),
+            Ok(Theirs::Sums(sums)) => self.sums(Some(sums)),
+            Err(_) if !self.days.is_empty() => self.by_day(None),
+            Err(_) => self.sums(None),
+        }
+    }
+
+    fn sums(&self, theirs: Option<&Overview>) -> Table {
+        let mut table = Table::new(&["", "STORED", "POSTMARK"]).numbers([1, 2]);
+        let marks = self.ours.and_then(|ours| Some((ours.sent, ours.marks?)));
+        let of = |read: fn(&Overview) -> u64| shown(theirs.map(read));
+        let share = |part: fn(&Overview) -> u64| {
+            let rate = theirs.map(|t| part(t) as f64 / t.sent.max(1) as f64);
+            rate.map_or_else(String::new, percent)
+        };
+        let rate = |read: fn(Marks, u64) -> f64| {
+            marks.map_or_else(String::new, |(sent, marks)| percent(read(marks, sent)))
+        };
+        table.row(["sent", &shown(self.ours.map(|o| o.sent)), &of(|t| t.sent)]);
+        table.row([
+            "bounced",
+            &shown(marks.map(|(_, m)| m.bounced)),
+            &of(|t| t.bounced),
+        ]);
+        table.row([
+            "bounce rate",
+            &rate(Marks::bounce_rate),
+            &share(|t| t.bounced),
+        ]);
+        table.row([
+            "complaints",
+            &shown(marks.map(|(_, m)| m.complaints)),
+            &of(|t| t.complaints),
+        ]);
+        table.row([
+            "complaint rate",
+            &rate(Marks::complaint_rate),
+            &share(|t| t.complaints),
+        ]);
+        table.row(["refused before sending", "", &of(|t| t.api_errors)]);
+        table
+    }
+
+    fn by_day(&self, theirs: Option<&ByDay>) -> Table {
+        let headings = [
+            "DAY",
+            "SENT",
+            "BOUNCED",
+            "COMPLAINTS",
+            "AT POSTMARK: SENT",
+            "BOUNCED",
+            "COMPLAINTS",
+        ];
+        let mut table = Table::new(&headings).numbers(1..7);
+        for (day, ours) in &self.days {
+            let marks = ours.and_then(|ours| ours.marks);
+            let sums = theirs.map(|all| all.get(day).map(of_day).unwrap_or_default());
+            table.row([
+                day.to_string(),
+                shown(ours.map(|ours| ours.sent)),
+                shown(marks.map(|marks| marks.bounced)),
+                shown(marks.map(|marks| marks.complaints)),
+                shown(sums.map(|sums| sums.sent)),
+                shown(sums.map(|sums| sums.bounced)),
+                shown(sums.map(|sums| sums.complaints)),
+            ]);
+        }
+        table
+    }
+
+    fn to_json(&self) -> Value {
+        let days = self.days.iter().map(|(day, ours)| {
+            let theirs = match &self.theirs {
+                Ok(Theirs::Days(all)) => Some(all.get(day).map(of_day).unwrap_or_default()),
+                _ => None,
+            };
+            json!({ "day": day.to_string(), "stored": ours_json(*ours), "postmark": theirs.map(theirs_json) })
+        });
+        let sums = match &self.theirs {
+            Ok(Theirs::Sums(sums)) => Some(theirs_json(*sums)),
+            _ => None,
+        };
+        json!({
+            "name": self.server, "coverage": self.covered, "stored": ours_json(self.ours), "postmark": sums,
+            "days": days.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Postmark's counts of one day.
+fn of_day(counts: &BTreeMap<String, u64>) -> Overview {
+    let count = |name: &str| counts.get(name).copied().unwrap_or(0);
+    let (sent, api_errors, complaints) =
+        (count("Sent"), count("SMTPApiError"), count("SpamComplaint"));
+    let all = counts
+        .values()
+        .fold(0u64, |sum, count| sum.saturating_add(*count));
+    Overview {
+        sent,
+        bounced: all.saturating_sub(sent.saturating_add(api_errors).saturating_add(complaints)),
+        api_errors,
+        complaints,
+    }
+}
+
+fn shown(number: Option<u64>) -> String {
+    number.map_or_else(String::new, count)
+}
+
+fn theirs_json(sums: Overview) -> Value {
+    json!({
+        "sent": sums.sent, "bounced": sums.bounced, "spam_complaint": sums.complaints, "api_errors": sums.api_errors,
+    })
+}

@@ -1,0 +1,161 @@
+//! `stats`: what is stored beside what Postmark counts.
+
+use hushwatch::clock;
+use hushwatch::model::{DAY, HOUR, MINUTE, Timestamp};
+use hushwatch::sim::Fault;
+use hushwatch::sim::postmark::{Mail, Quirks};
+use serde_json::json;
+
+use crate::lookup::{error, text};
+use crate::world::{Process, World};
+
+/// A full hour of the machine's clock, by which ranges are read.
+fn now() -> Timestamp {
+    clock::now().floor(HOUR)
+}
+
+/// Six mails of the last days, one to three recipients, two hard bounces, a soft one and a complaint, seen by a cycle.
+fn watched() -> World {
+    let mut world = World::new(Process::New, "");
+    world.postmark.set_quirks(Quirks {
+        late_index: false,
+        ..Quirks::default()
+    });
+    let sent = now() - 3 * DAY;
+    let mail = |hours: u32, to: &str| Mail::new("outbound", sent + HOUR * hours, to);
+    world.shop.push(
+        mail(0, "a@example.com")
+            .to("b@example.com")
+            .to("c@example.com"),
+    );
+    world.shop.push(mail(1, "d@example.com"));
+    for (hours, kind) in [
+        (2, "HardBounce"),
+        (3, "HardBounce"),
+        (4, "SoftBounce"),
+        (5, "SpamComplaint"),
+    ] {
+        let at = sent + HOUR * hours + MINUTE;
+        world
+            .shop
+            .push(mail(hours, "x@example.net").bounced(kind, at));
+    }
+    let cycle = world.cycle(now());
+    assert_eq!(cycle.code, 0, "{}", cycle.stderr);
+    world.postmark.take_requests();
+    world
+}
+
+#[test]
+fn both_are_told_and_where_they_differ() {
+    let world = watched();
+    let told = text(&world, &["stats", "--since", "6d"]);
+    let row = |name: &str| {
+        let line = told
+            .lines()
+            .find(|l| l.starts_with(name))
+            .unwrap_or_default();
+        line.split_whitespace()
+            .rev()
+            .take(2)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(row("sent"), "6 8", "{told}");
+    assert_eq!(row("bounced"), "2 3", "{told}");
+    assert_eq!(row("bounce rate"), "33.3% 37.5%", "{told}");
+    assert_eq!(row("complaints"), "1 1", "{told}");
+    for meaning in [
+        "a message to three counts three times",
+        "soft and transient",
+        "Eastern time",
+    ] {
+        assert!(told.contains(meaning), "{meaning}: {told}");
+    }
+    assert_eq!(world.postmark.requests().len(), 1);
+}
+
+#[test]
+fn days_are_told_apart_as_postmark_has_them() {
+    let world = watched();
+    let ended = world.run(&["stats", "--since", "6d", "--by-day", "--json"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let days = ended.report["servers"][0]["days"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    assert!((7..=8).contains(&days.len()), "{}", ended.report);
+    let sum = |whose: &str, what: &str| {
+        days.iter()
+            .filter_map(|d| d[whose][what].as_u64())
+            .sum::<u64>()
+    };
+    assert_eq!((sum("stored", "sent"), sum("postmark", "sent")), (6, 8));
+    assert_eq!(
+        (sum("stored", "bounced"), sum("postmark", "bounced")),
+        (2, 3)
+    );
+    assert_eq!(world.postmark.requests().len(), 3);
+    let table = text(&world, &["stats", "--by-day"]);
+    assert!(table.contains("AT POSTMARK"), "{table}");
+}
+
+#[test]
+fn what_is_stored_is_told_where_postmark_does_not_answer() {
+    let world = watched();
+    world.postmark.always(Fault::StatusBody {
+        code: 422,
+        error_code: 614,
+        message: "Your plan has no statistics.".to_owned(),
+    });
+    let ended = world.run(&["stats", "--json"]);
+    assert_eq!(ended.code, 1);
+    assert_eq!(
+        ended.report["servers"][0]["stored"]["sent"], 6,
+        "{}",
+        ended.report
+    );
+    assert!(
+        error(&ended.stderr).contains("Your plan has no statistics"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(world.postmark.requests().len(), 1, "it is not tried again");
+}
+
+#[test]
+fn what_is_not_stored_is_no_zero() {
+    let world = watched();
+    let told = text(&world, &["stats", "--stream", "broadcast", "--tag", "none"]);
+    assert!(told.contains("bounces are not kept by tag"), "{told}");
+    let json = world.run(&["stats", "--tag", "none", "--json"]).report;
+    assert_eq!(json["servers"][0]["stored"]["sent"], json!(null), "{json}");
+    let fresh = World::new(Process::New, "");
+    fresh.postmark.set_now(now());
+    let told = text(&fresh, &["stats"]);
+    assert!(told.contains("nothing of it is stored"), "{told}");
+    assert!(!fresh.folder.path().join("hushwatch.db").exists());
+}
+
+#[test]
+fn a_range_that_cannot_be_is_refused_before_anything_is_asked() {
+    let world = World::new(Process::New, "");
+    for args in [
+        &["stats", "--since", "soon"][..],
+        &["stats", "--since", "2999-01-01"],
+        &["stats", "--since", "500d", "--by-day"],
+        &["stats", "--tag", "a\u{1b}"],
+    ] {
+        let ended = world.run(args);
+        assert_eq!(ended.code, 2, "{args:?}: {}", ended.stderr);
+        assert!(
+            error(&ended.stderr).ends_with("nothing was asked or changed"),
+            "{}",
+            ended.stderr
+        );
+    }
+    assert_eq!(world.postmark.requests().len(), 0);
+}
