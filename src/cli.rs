@@ -143,8 +143,10 @@ pub enum Command {
     Migrate,
     /// A script that completes commands and options in your shell
     #[cfg(feature = "manual")]
-    #[command(after_help = "Examples: hushwatch completions bash > /usr/share/bash-completion/completions/hushwatch\n          \
-                            hushwatch completions zsh > ~/.zfunc/_hushwatch")]
+    #[command(
+        after_help = "Examples: hushwatch completions bash > /usr/share/bash-completion/completions/hushwatch\n          \
+                            hushwatch completions zsh > ~/.zfunc/_hushwatch"
+    )]
     Completions {
         /// For which shell
         shell: clap_complete::Shell,

@@ -2,9 +2,9 @@
 
 mod backtest;
 mod demo;
+mod lookup;
 #[cfg(feature = "manual")]
 mod manual;
-mod lookup;
 mod mute;
 mod progress;
 

@@ -58,7 +58,7 @@ impl App {
         let case = &found.case;
         let mut incident = incident_json(&case.incident, self);
         incident["open"] = json!(case.incident.is_open());
-        incident["evidence"] = json!(case.incident.evidence);
+        incident["evidence"] = masked(json!(case.incident.evidence));
         incident["judged_at"] = json!(case.incident.judged_at.to_string());
         let coverage = case.coverage.iter().map(|(kind, coverage)| {
             let span = |span: &Span| json!({"from": span.from.to_string(), "until": span.until.to_string()});
@@ -74,7 +74,7 @@ impl App {
             "bounces": case.marks.iter().map(mark_json).collect::<Vec<_>>(),
             "transitions": found.steps.iter().map(|row| {
                 let mut json = transition_json(&row.transition, &row.text);
-                json["evidence"] = json!(row.transition.incident.evidence);
+                json["evidence"] = masked(json!(row.transition.incident.evidence));
                 json
             }).collect::<Vec<_>>(),
             "messages": found.tellings.iter().map(telling_json).collect::<Vec<_>>(),
@@ -136,7 +136,7 @@ fn window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
         Evidence::Silence { gap, .. } => *gap,
         Evidence::Drop { window, .. } => *window,
         Evidence::Delivery { since, .. } => Span::new(since.unwrap_or(at).min(at), at),
-        Evidence::Events { .. } => Span::before(at, DAY),
+        Evidence::Events { .. } | Evidence::Suppressed { .. } => Span::before(at, DAY),
         Evidence::Blind { since, .. } if rule.is_of_server() => Span::new((*since).min(at), at),
         Evidence::Blind { .. } => Span::before(at, HOUR),
     }
@@ -149,7 +149,7 @@ const fn kinds(rule: Rule) -> &'static [Kind] {
         Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
             &[Kind::Messages, Kind::Bounces]
         }
-        Rule::Blind | Rule::AccountInactive => &[],
+        Rule::Blind | Rule::AccountInactive | Rule::SuppressedAddress => &[],
     }
 }
 
@@ -192,6 +192,19 @@ fn ended(attempt: &store::AttemptRow) -> &str {
     match attempt.outcome.as_str() {
         "begun" => "broke off; nobody knows whether it was accepted",
         why => why,
+    }
+}
+
+/// With every address in it masked, as in every example.
+fn masked(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.contains('@') => json!(mask(&text)),
+        Value::Array(values) => values.into_iter().map(masked).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, masked(value)))
+            .collect(),
+        other => other,
     }
 }
 

@@ -31,6 +31,7 @@ mod roster;
 mod status;
 mod streams;
 mod summary;
+mod suppressed;
 mod tags;
 
 pub use cycle::{CycleError, Options};

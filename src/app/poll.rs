@@ -187,6 +187,8 @@ impl App {
         }
         self.prove_all(server, &mut lister, &streams, &budget, trouble)
             .await?;
+        self.check_addresses(server, api, &streams, &budget, now, trouble)
+            .await?;
         lister.say_what_was_counted();
         Ok(())
     }

@@ -25,7 +25,10 @@ fn page() -> std::io::Result<Vec<u8>> {
     cli.build();
     let mut page = Vec::new();
     Man::new(cli.clone()).render(&mut page)?;
-    for verb in cli.get_subcommands().filter(|verb| verb.get_name() != "help") {
+    for verb in cli
+        .get_subcommands()
+        .filter(|verb| verb.get_name() != "help")
+    {
         let name = format!("hushwatch {}", verb.get_name());
         let verb = verb.clone().display_name(name.clone());
         let man = Man::new(verb);

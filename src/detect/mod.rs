@@ -13,6 +13,7 @@ mod rate;
 mod rhythm;
 pub mod sample;
 mod silence;
+mod suppressed;
 mod tags;
 mod tail;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use blind::{Sight, judge_server};
 use delivery::Delivery;
 pub use delivery::is_suspicious;
 pub use silence::Silence;
+pub use suppressed::{is_check_due, of as check_of};
 pub use tags::by_volume as watched_tags;
 
 use std::collections::BTreeMap;
@@ -94,6 +96,7 @@ impl Judge {
         ];
         findings.extend(rate::judge(history, stream, at, rules));
         findings.extend(events::judge(history, stream, at, rules));
+        findings.extend(suppressed::judge(history, stream, at, rules));
         for tag in tags {
             let of = &history.tags[tag];
             let due = silence::learned_at(of, at);

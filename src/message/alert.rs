@@ -6,10 +6,14 @@ use crate::message::grounds::{advice, evidence, rate_name, seen};
 use crate::message::text::{clean, mask, truncate};
 use crate::message::words::{about, count, counted, percent, span, when, when_or_never, window};
 use crate::message::{Message, Tone};
-use crate::model::{Evidence, Incident, IncidentState, Rule, Severity, Step, Tag, Transition};
+use crate::model::{
+    Evidence, Incident, IncidentState, Rule, Severity, Step, Suppressed, Tag, Transition,
+};
 
 /// Longest tag that is shown, in characters.
 const TAG_CHARS: usize = 60;
+/// Longest reason of a suppression that is shown, in characters.
+const REASON_CHARS: usize = 30;
 
 /// How a message is to be worded.
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +181,7 @@ pub fn summary(incident: &Incident, style: Style) -> String {
                 ),
             }
         }
+        Evidence::Suppressed { addresses, .. } => suppressed(addresses, style),
         Evidence::Blind { reason, .. } if incident.rule == Rule::AccountInactive => {
             format!("Postmark refuses for a reason of the account: {reason}")
         }
@@ -193,6 +198,31 @@ pub fn summary(incident: &Incident, style: Style) -> String {
             "more mail than the requests of a poll can read".to_owned()
         }
         Evidence::Blind { .. } => "cannot see this server".to_owned(),
+    }
+}
+
+/// `the operator address o***@example.com (HardBounce) is suppressed and gets no mail`.
+fn suppressed(addresses: &[Suppressed], style: Style) -> String {
+    let shown = |s: &Suppressed| {
+        let address = match style.mask {
+            true => mask(&s.address),
+            false => s.address.clone(),
+        };
+        format!("{address} ({})", truncate(&clean(&s.reason), REASON_CHARS))
+    };
+    match addresses {
+        [one] => format!(
+            "the operator address {} is suppressed and gets no mail",
+            shown(one)
+        ),
+        many => {
+            let some: Vec<String> = many.iter().take(3).map(shown).collect();
+            format!(
+                "{} operator addresses are suppressed and get no mail: {}",
+                many.len(),
+                some.join(", ")
+            )
+        }
     }
 }
 
@@ -219,6 +249,7 @@ fn ending(incident: &Incident) -> String {
         Rule::SendDrop => "volume is back to normal",
         Rule::DeliverySilence => "mail is being delivered again",
         Rule::SpamComplaintExternal | Rule::OperatorBounce => "no further event for a day",
+        Rule::SuppressedAddress => "the operator's addresses get mail again",
         rule => return format!("{} back within bounds after {lasted}", rate_name(rule)),
     };
     format!("{what}, after {lasted}")

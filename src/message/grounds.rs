@@ -2,7 +2,7 @@
 
 use crate::message::alert::Style;
 use crate::message::words::{about, count, counted, percent, span, when, when_or_never, window};
-use crate::model::{Evidence, Incident, RateEvidence, Rule};
+use crate::model::{Evidence, Incident, RateEvidence, Rule, Suppressed, Timestamp};
 
 pub(super) const fn rate_name(rule: Rule) -> &'static str {
     match rule {
@@ -87,6 +87,10 @@ pub(super) fn evidence(incident: &Incident, style: Style) -> String {
             counted(times.len() as u64, "event"),
             when_or_never(times.last().copied(), style.zone),
         ),
+        Evidence::Suppressed {
+            addresses,
+            asked_at,
+        } => listed(incident, addresses, *asked_at, style),
         Evidence::Blind { cycles: 0, .. } => "The last poll was complete".to_owned(),
         Evidence::Blind {
             since,
@@ -114,6 +118,28 @@ pub(super) fn evidence(incident: &Incident, style: Style) -> String {
             },
             when(*since, style.zone),
         ),
+    }
+}
+
+/// On which list they are, and since when.
+fn listed(
+    incident: &Incident,
+    addresses: &[Suppressed],
+    asked_at: Option<Timestamp>,
+    style: Style,
+) -> String {
+    let stream = incident
+        .stream
+        .as_ref()
+        .map_or("", |stream| stream.0.as_str());
+    let asked = asked_at.map_or_else(String::new, |at| {
+        format!(", asked {}", when(at, style.zone))
+    });
+    let oldest = addresses.iter().filter_map(|s| s.since).min();
+    let since = oldest.map_or_else(String::new, |at| format!(" since {}", when(at, style.zone)));
+    match addresses {
+        [] => format!("On no list of suppressions of stream {stream} any more{asked}"),
+        _ => format!("On the list of suppressions of stream {stream}{since}{asked}"),
     }
 }
 
@@ -219,7 +245,18 @@ pub(super) fn advice(incident: &Incident) -> &'static str {
             "see which mail it was; the address is suppressed now and cannot be reactivated"
         }
         Rule::OperatorBounce => {
-            "fix the mailbox, then reactivate the address in Postmark: it is suppressed and gets no alarms"
+            "fix the mailbox, then reactivate the address, which is suppressed and gets no alarms: hushwatch suppressions \
+             --reactivate ADDRESS"
         }
+        Rule::SuppressedAddress => match &incident.evidence {
+            Evidence::Suppressed { addresses, .. }
+                if addresses.iter().all(Suppressed::is_complaint) =>
+            {
+                "its owner complained of spam, which only the owner can lift, by way of Postmark's support; use another address"
+            }
+            _ => {
+                "see that the mailbox takes mail, then reactivate the address: hushwatch suppressions --reactivate ADDRESS"
+            }
+        },
     }
 }

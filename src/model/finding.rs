@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BounceClass, Rule, Severity, Span, StreamId, Tag, Timestamp};
+use super::{BounceClass, Rule, Severity, Span, StreamId, Suppressed, Tag, Timestamp};
 
 /// What a rule says of one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +109,13 @@ pub enum Evidence {
         recipients: Vec<String>,
         /// What happened to it.
         class: BounceClass,
+    },
+    /// Whether addresses get no mail any more.
+    Suppressed {
+        /// Those that get none.
+        addresses: Vec<Suppressed>,
+        /// When that was last asked.
+        asked_at: Option<Timestamp>,
     },
     /// We cannot see.
     Blind {

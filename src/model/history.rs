@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use super::{BounceClass, CountedSpan, Coverage, DAY, HOUR, Span, Tag, Timestamp};
+use super::{AddressCheck, BounceClass, CountedSpan, Coverage, DAY, HOUR, Span, Tag, Timestamp};
 
 /// Counts at instants, ordered by time, with running sums.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -131,6 +131,8 @@ pub struct History {
     pub marks: Vec<BounceMark>,
     /// Followed mail in the range that was loaded and [`FOLLOWED_OF`] before it, in order of sending.
     pub followed: Vec<Followed>,
+    /// What the list of suppressions said of the operator's own addresses.
+    pub checks: Vec<AddressCheck>,
     /// The mail of each tag, [as if it were a stream of its own](Self::of_tag), where it was loaded.
     pub tags: BTreeMap<Tag, History>,
 }

@@ -10,6 +10,7 @@ mod mail;
 mod mute;
 mod names;
 mod rule;
+mod suppression;
 mod time;
 
 pub use bounce::{Bounce, BounceClass};
@@ -25,4 +26,5 @@ pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
 pub use mute::Mute;
 pub use names::{ServerName, StreamId, Tag};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
+pub use suppression::{AddressCheck, Suppressed};
 pub use time::{DAY, HOUR, MINUTE, Span, Timestamp};

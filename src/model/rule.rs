@@ -51,11 +51,13 @@ pub enum Rule {
     SpamComplaintExternal,
     /// Mail to an operator's own address bounced.
     OperatorBounce,
+    /// An operator's own address gets no mail any more.
+    SuppressedAddress,
 }
 
 impl Rule {
     /// Every rule, the stronger before the weaker which it silences.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AccountInactive,
         Self::Blind,
         Self::SendSilence,
@@ -66,6 +68,7 @@ impl Rule {
         Self::SpamRate,
         Self::SpamComplaintExternal,
         Self::OperatorBounce,
+        Self::SuppressedAddress,
     ];
 
     /// The name in configuration, JSON, database and messages.
@@ -81,6 +84,7 @@ impl Rule {
             Self::SpamRate => "spam_rate",
             Self::SpamComplaintExternal => "spam_complaint_external",
             Self::OperatorBounce => "operator_bounce",
+            Self::SuppressedAddress => "suppressed_address",
         }
     }
 
@@ -105,6 +109,8 @@ impl Rule {
             Self::AccountInactive => !matches!(weaker, Self::AccountInactive),
             Self::Blind => !matches!(weaker, Self::AccountInactive | Self::Blind),
             Self::HardBounceWake => matches!(weaker, Self::BounceRate),
+            // The bounce that suppressed it was told, and what to do about it.
+            Self::OperatorBounce => matches!(weaker, Self::SuppressedAddress),
             _ => false,
         }
     }
@@ -153,7 +159,7 @@ pub struct Rules {
     pub spam_rate: RateRule,
     /// Domains whose complaints are our own tests; `spam_complaint_external` is off while this is empty.
     pub own_domains: Vec<String>,
-    /// Addresses whose bounces wake.
+    /// Addresses whose bounces wake, and which must not be suppressed.
     pub operator_addresses: Vec<String>,
 }
 

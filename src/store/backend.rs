@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    Bounce, CountedSpan, Coverage, History, Incident, Kind, Mail, Mute, Proof, ServerName, Span,
-    StreamId, Tag, Timestamp,
+    AddressCheck, Bounce, CountedSpan, Coverage, History, Incident, Kind, Mail, Mute, Proof,
+    ServerName, Span, StreamId, Tag, Timestamp,
 };
 use crate::store::{
     Asked, Attempt, Counted, Draw, Error, EventRow, FollowedMail, Judgement, Lease, NewMessage,
@@ -150,6 +150,28 @@ pub trait Backend: Send {
         proof: Option<&Proof>,
         at: Timestamp,
     ) -> Result<(), Error>;
+
+    /// What the list of suppressions of a stream said of each address that it was asked for.
+    fn checks(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+    ) -> Result<Vec<AddressCheck>, Error>;
+    /// Stores what it said, in place of what it said of that address before.
+    fn save_check(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        check: &AddressCheck,
+    ) -> Result<(), Error>;
+    /// The last bounce of an address that counts, dated `since` or later.
+    fn last_bounce_of(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        address: &str,
+        since: Timestamp,
+    ) -> Result<Option<Timestamp>, Error>;
 
     /// What is known of a stream; counts are exact at each of `cuts`, and at every full minute of `range`.
     fn history(

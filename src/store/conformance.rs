@@ -1,5 +1,6 @@
 //! What every backend must do, as facts over `&mut dyn Backend`, and what only a file can get wrong.
 
+mod checks;
 mod clock;
 #[cfg(feature = "postgres")]
 #[path = "../../tests/cluster/mod.rs"]
@@ -86,6 +87,11 @@ facts! {
         a_wrong_clock_leaves_no_count
         history_begins_where_mail_was_counted
         any_course_of_listing_and_counting_counts_each_message_once;
+    checks:
+        the_latest_answer_of_each_address_is_kept
+        the_last_bounce_of_an_address_is_found_whatever_its_capitals
+        what_a_wrong_clock_asked_is_forgotten
+        an_answer_is_pruned_with_the_rows;
     followed:
         a_draw_is_open_until_it_is_delivered
         a_draw_that_is_known_is_left_as_it_is

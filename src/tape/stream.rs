@@ -87,6 +87,7 @@ impl StreamTape {
                 Vec::new()
             },
             tags: BTreeMap::new(),
+            checks: Vec::new(),
         };
         let own = |sent: &[Timestamp]| sent.len() as u64 >= FEWEST_OF_TAG;
         for (tag, sent) in self.tags.iter().filter(|(_, sent)| own(sent)) {

@@ -200,7 +200,10 @@ fn no_file_is_needed_and_a_webhook_will_do() {
 #[test]
 fn completions_and_the_man_page_name_every_verb_with_its_examples() {
     let run = |args: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_hushwatch")).args(args).env_clear().output();
+        let output = Command::new(env!("CARGO_BIN_EXE_hushwatch"))
+            .args(args)
+            .env_clear()
+            .output();
         let output = output.expect("the binary runs");
         assert!(output.status.success(), "{args:?}");
         String::from_utf8(output.stdout).expect("text")
@@ -212,8 +215,16 @@ fn completions_and_the_man_page_name_every_verb_with_its_examples() {
             assert!(script.contains(verb), "{shell}: {verb}");
         }
     }
-    assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{page:.80}");
-    for expected in [".SH HUSHWATCH MUTE", ".SH HUSHWATCH EXPLAIN", "the emergency stop", "RFC3339"] {
+    assert!(
+        page.starts_with(".ie") || page.starts_with(".TH"),
+        "{page:.80}"
+    );
+    for expected in [
+        ".SH HUSHWATCH MUTE",
+        ".SH HUSHWATCH EXPLAIN",
+        "the emergency stop",
+        "RFC3339",
+    ] {
         assert!(page.contains(expected), "{expected}");
     }
 }

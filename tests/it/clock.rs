@@ -186,7 +186,7 @@ fn a_lost_database_repeats_nothing_that_is_plainly_old_and_says_that_it_began_an
     let wave = Span::new(at("2026-03-03T05:00:00Z"), at("2026-03-03T07:00:00Z"));
     world.shop.bounce_wave("outbound", wave, 0.04, "Blocked");
     let operator = Mail::new("outbound", at("2026-03-03T06:00:00Z"), "ops@example.com");
-    let operator = operator.bounced("HardBounce", at("2026-03-03T06:01:00Z"));
+    let operator = operator.bounced("Blocked", at("2026-03-03T06:01:00Z"));
     world.shop.push(operator);
     world.hours("2026-03-03T04:00:00Z", "2026-03-03T10:00:00Z");
     assert_eq!(world.alerts().len(), 3, "both opened, and the rate is over");

@@ -29,6 +29,7 @@ mod secrets;
 mod servers;
 mod silence;
 mod store;
+mod suppressed;
 mod tidy;
 mod volume;
 mod world;

@@ -123,6 +123,8 @@ impl App {
             .call(move |s| history_with_tags(s, &server, &stream, range, &cuts))
             .await?;
         history.followed.clear();
+        // What is suppressed now says nothing of then.
+        history.checks.clear();
         // What happened before this first start is what is replayed.
         history.started = history.begins;
         Ok(history)

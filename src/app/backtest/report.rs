@@ -28,6 +28,8 @@ pub fn report(
     let rules = Rule::ALL
         .iter()
         .filter(|rule| !rule.is_of_server())
+        // Nobody knows who was suppressed in the past.
+        .filter(|rule| **rule != Rule::SuppressedAddress)
         .map(|rule| RuleUse {
             rule: *rule,
             fired: openings(transitions, *rule),

@@ -20,6 +20,9 @@ pub const fn resolves_when(incident: &Incident) -> &'static str {
         Rule::DeliverySilence => {
             "followed mail that was sent after it opened is delivered, at two judgements in a row"
         }
+        Rule::SuppressedAddress => {
+            "the address is on no list of suppressions of the stream any more"
+        }
         Rule::Blind | Rule::AccountInactive => "the first complete poll",
         Rule::SpamComplaintExternal | Rule::OperatorBounce => {
             "24 hours without another; it closes without a message"
@@ -79,7 +82,9 @@ fn commands(incident: &Incident) -> Vec<String> {
             format!("hushwatch messages {of} --limit 10"),
             "hushwatch doctor".to_owned(),
         ],
-        Rule::OperatorBounce => vec![format!("hushwatch suppressions --server {server}")],
+        Rule::OperatorBounce | Rule::SuppressedAddress => {
+            vec![format!("hushwatch suppressions --server {server}")]
+        }
         Rule::Blind | Rule::AccountInactive => vec!["hushwatch doctor".to_owned()],
     }
 }

@@ -17,6 +17,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0005_leases.sql"),
     include_str!("migrations/0006_counted.sql"),
     include_str!("migrations/0007_mutes.sql"),
+    include_str!("migrations/0008_checks.sql"),
 ];
 
 /// Brings the schema up to date, in one transaction; leaves a newer one alone.

@@ -11,7 +11,7 @@ use crate::store::{Error, TagRows};
 
 use super::id::text_of;
 use super::tags::ALL_MAIL;
-use super::{Session, counted, coverage, streams, values};
+use super::{Session, checks, counted, coverage, streams, values};
 
 pub(super) fn load(
     s: &mut dyn Session,
@@ -34,6 +34,7 @@ pub(super) fn load(
         counted,
         marks: marks(s, key, range)?,
         followed: followed(s, key, range)?,
+        checks: checks::of_key(s, key)?,
         tags: BTreeMap::new(),
     })
 }

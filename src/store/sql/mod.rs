@@ -1,6 +1,7 @@
 //! One body of SQL for every engine: what a store does, written on sessions.
 
 mod case;
+mod checks;
 mod counted;
 mod coverage;
 mod digests;
@@ -26,8 +27,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    Bounce, CountedSpan, Coverage, History, Incident, Kind, Mail, Mute, Proof, ServerName, Span,
-    StreamId, Tag, Timestamp,
+    AddressCheck, Bounce, CountedSpan, Coverage, History, Incident, Kind, Mail, Mute, Proof,
+    ServerName, Span, StreamId, Tag, Timestamp,
 };
 use crate::store::{
     Asked, Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, Lease,
@@ -258,6 +259,32 @@ impl<E: Engine> Backend for E {
         self.write(Scope::Server(server), |s| {
             followed::save_proof(s, server, stream, message, proof, at)
         })
+    }
+    fn checks(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+    ) -> Result<Vec<AddressCheck>, Error> {
+        self.read(|s| checks::of(s, server, stream))
+    }
+    fn save_check(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        check: &AddressCheck,
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            checks::save(s, server, stream, check)
+        })
+    }
+    fn last_bounce_of(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        address: &str,
+        since: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.read(|s| checks::last_bounce(s, server, stream, address, since))
     }
     fn history(
         &mut self,

@@ -16,6 +16,7 @@ pub(super) fn prune(
         "DELETE FROM bounces WHERE stream IN (SELECT key FROM streams) AND at < ?1",
         "DELETE FROM followed WHERE stream IN (SELECT key FROM streams) AND sent_at < ?1",
         "DELETE FROM polls WHERE at < ?1",
+        "DELETE FROM checks WHERE at < ?1",
         // A tag of its own for every message would fill the file: what is rare is kept as long as its messages.
         "DELETE FROM hours WHERE tag > 0 AND at < ?1 AND (stream, tag) NOT IN (SELECT stream, tag FROM hours
          WHERE tag > 0 AND at >= ?1 GROUP BY stream, tag HAVING count(*) > 3)",

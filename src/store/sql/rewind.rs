@@ -3,7 +3,9 @@
 use crate::model::Timestamp;
 use crate::store::Error;
 
-use super::{Session, counted, coverage, digests, followed, incidents, mutes, outbox, values};
+use super::{
+    Session, checks, counted, coverage, digests, followed, incidents, mutes, outbox, values,
+};
 
 /// A poll dated after `now` ran on a wrong clock, and so did what it claimed: everything back to the last poll with a
 /// right one is unknown again. Its messages stay; they bear Postmark's time.
@@ -34,6 +36,7 @@ pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
     outbox::rewind(s, now)?;
     mutes::rewind(s, now)?;
     followed::rewind(s, now)?;
+    checks::rewind(s, now)?;
     digests::rewind(s, now)?;
     incidents::rewind(s, now)
 }

@@ -14,6 +14,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0005_leases.sql"),
     include_str!("migrations/0006_counted.sql"),
     include_str!("migrations/0007_mutes.sql"),
+    include_str!("migrations/0008_checks.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

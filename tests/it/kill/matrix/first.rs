@@ -49,7 +49,7 @@ fn stage() -> World {
     shop.complaints("outbound", now - HOUR * 26, 1, "example.net");
     let sent = now - HOUR * 3;
     let to_operator = Mail::new("outbound", sent, "ops@example.com");
-    shop.push(to_operator.bounced("HardBounce", sent + MINUTE));
+    shop.push(to_operator.bounced("Blocked", sent + MINUTE));
     world
 }
 

@@ -1,0 +1,83 @@
+//! What the lists of suppressions said of the operator's own addresses.
+
+use crate::model::{AddressCheck, ServerName, StreamId, Suppressed, Timestamp};
+use crate::store::Error;
+
+use super::{Session, streams, values};
+
+pub(super) fn of(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+) -> Result<Vec<AddressCheck>, Error> {
+    match streams::known(s, server, stream)? {
+        Some(key) => of_key(s, key),
+        None => Ok(Vec::new()),
+    }
+}
+
+pub(super) fn of_key(s: &mut dyn Session, stream: i64) -> Result<Vec<AddressCheck>, Error> {
+    s.rows(
+        "SELECT address, at, reason, since FROM checks WHERE stream = ?1 ORDER BY address",
+        &values![stream],
+        |row| {
+            let address: String = row.get(0)?;
+            let (reason, since) = (row.get::<Option<String>>(2)?, row.get(3)?);
+            Ok(AddressCheck {
+                found: reason.map(|reason| Suppressed {
+                    address: address.clone(),
+                    reason,
+                    since,
+                }),
+                address,
+                at: row.get(1)?,
+            })
+        },
+    )
+}
+
+pub(super) fn save(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    check: &AddressCheck,
+) -> Result<(), Error> {
+    let key = streams::key(s, server, stream)?;
+    let found = check.found.as_ref();
+    s.execute(
+        "INSERT INTO checks (stream, address, at, reason, since) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (stream, address) DO UPDATE SET at = excluded.at, reason = excluded.reason, since = excluded.since",
+        &values![
+            key,
+            &check.address,
+            check.at,
+            found.map(|found| found.reason.as_str()),
+            found.and_then(|found| found.since),
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn last_bounce(
+    s: &mut dyn Session,
+    server: &ServerName,
+    stream: &StreamId,
+    address: &str,
+    since: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let Some(key) = streams::known(s, server, stream)? else {
+        return Ok(None);
+    };
+    s.one(
+        "SELECT max(at) FROM bounces WHERE stream = ?1 AND at >= ?2 AND class IN ('hard', 'blocked')
+         AND lower(trim(recipient)) = ?3",
+        &values![key, since, &address.trim().to_ascii_lowercase()],
+        |row| row.get(0),
+    )
+}
+
+/// What a wrong clock asked is asked again.
+pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
+    s.execute("DELETE FROM checks WHERE at > ?1", &values![now])?;
+    Ok(())
+}

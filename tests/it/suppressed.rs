@@ -1,0 +1,163 @@
+//! `suppressed_address`: an operator's own address on a list of suppressions, from the request to Slack.
+
+use hushwatch::model::{DAY, HOUR, MINUTE, Timestamp};
+use hushwatch::sim::Fault;
+use hushwatch::sim::Plan;
+use hushwatch::sim::postmark::{Mail, Quirks};
+
+use crate::world::{Process, World, at, both};
+
+const START: &str = "2026-03-03T10:00:00Z";
+const OPS: &str = "ops@example.com";
+
+both! {
+    an_address_on_a_list_is_told_and_told_again_when_it_is_off
+    it_is_asked_once_a_day_and_each_hour_while_it_is_suppressed
+    a_bounce_is_told_by_its_own_rule_and_what_stays_suppressed_is_told_after_it
+    an_answer_that_fails_is_unknown_and_makes_no_cycle_incomplete
+}
+
+fn world(process: Process) -> World {
+    let world = World::new(process, "");
+    world.postmark.set_quirks(Quirks {
+        late_suppressions: false,
+        ..Quirks::default()
+    });
+    world
+}
+
+fn suppress(world: &World, at: Timestamp) {
+    let why = ("HardBounce", "Recipient");
+    world.shop.suppress("outbound", OPS, why, at);
+}
+
+fn hour(n: u32) -> Timestamp {
+    at(START) + HOUR * n
+}
+
+fn an_address_on_a_list_is_told_and_told_again_when_it_is_off(process: Process) {
+    let mut world = world(process);
+    suppress(&world, at("2026-03-01T08:00:00Z"));
+    let cycle = world.cycle(hour(0));
+    assert_eq!(cycle.steps(), ["suppressed_address opened"]);
+    assert_eq!(cycle.code, 0, "{}", cycle.stderr);
+    let told = world.slack.take();
+    assert_eq!(told.len(), 1);
+    for part in [
+        "shop/outbound: the operator address o***@example.com (HardBounce) is suppressed and gets no mail",
+        "since Sun 1 Mar 08:00",
+        "hushwatch suppressions --reactivate ADDRESS",
+        "suppressed_address opened",
+    ] {
+        assert!(told[0].plain.contains(part), "{part}: {}", told[0].plain);
+    }
+    assert_eq!(world.cycle(hour(1)).steps(), Vec::<String>::new());
+    let ended = world.run(&["suppressions", "--reactivate", OPS, "--yes"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(
+        world.cycle(hour(2)).steps(),
+        ["suppressed_address resolved"]
+    );
+    let told = world.alerts();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("get mail again, after 2 h"), "{told:?}");
+}
+
+fn it_is_asked_once_a_day_and_each_hour_while_it_is_suppressed(process: Process) {
+    let mut world = world(process);
+    let asked = |world: &World| {
+        let asked = world.postmark.take_requests();
+        let dumps = asked
+            .iter()
+            .filter(|r| r.path.ends_with("/suppressions/dump"));
+        dumps
+            .map(|r| r.path.split('/').nth(2).unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    for n in 0..24 {
+        world.cycle(hour(n));
+    }
+    assert_eq!(
+        asked(&world),
+        ["outbound", "broadcast"],
+        "once for each stream"
+    );
+    suppress(&world, hour(20));
+    world.cycle(hour(24));
+    assert_eq!(asked(&world), ["outbound", "broadcast"]);
+    world.cycle(hour(25));
+    assert_eq!(asked(&world), ["outbound"], "where it stands");
+}
+
+fn a_bounce_is_told_by_its_own_rule_and_what_stays_suppressed_is_told_after_it(process: Process) {
+    let mut world = world(process);
+    world.cycle(hour(0));
+    let sent = hour(0) + 20 * MINUTE;
+    world
+        .shop
+        .push(Mail::new("outbound", sent, OPS).bounced("HardBounce", sent));
+    let cycle = world.cycle(hour(1));
+    assert_eq!(
+        cycle.steps(),
+        ["operator_bounce opened", "suppressed_address opened"]
+    );
+    assert_eq!(world.alerts().len(), 1, "one event, one message");
+    for n in 2..25 {
+        world.cycle(hour(n));
+    }
+    assert_eq!(world.alerts(), Vec::<String>::new());
+    world.cycle(at(START) + DAY + HOUR);
+    let told = world.alerts();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("still the operator address"), "{told:?}");
+}
+
+fn an_answer_that_fails_is_unknown_and_makes_no_cycle_incomplete(process: Process) {
+    let mut world = world(process);
+    suppress(&world, at("2026-03-01T08:00:00Z"));
+    let plan = Plan::always(Fault::Status(503));
+    world.shop.fail(plan.on("/suppressions/dump"));
+    let cycle = world.cycle(hour(0));
+    assert_eq!(
+        (cycle.code, cycle.steps()),
+        (0, Vec::new()),
+        "{}",
+        cycle.stderr
+    );
+    world.shop.clear_faults();
+    assert_eq!(world.cycle(hour(1)).steps(), ["suppressed_address opened"]);
+}
+
+#[test]
+fn a_server_without_operator_addresses_costs_no_request() {
+    let mut world = World::new(Process::New, "");
+    let file = world.folder.path().join("monitor.toml");
+    let text = std::fs::read_to_string(&file).expect("readable");
+    let text = text.replace("operator_addresses = [\"ops@example.com\"]\n", "");
+    std::fs::write(&file, text).expect("written");
+    suppress(&world, at("2026-03-01T08:00:00Z"));
+    assert_eq!(world.cycle(hour(0)).steps(), Vec::<String>::new());
+    assert_eq!(world.postmark.count("/suppressions/dump"), 0);
+}
+
+#[test]
+fn what_is_suppressed_stands_in_status_and_digest() {
+    let mut world = World::new(Process::New, "mode = \"digest\"");
+    suppress(&world, at("2026-03-01T08:00:00Z"));
+    world.cycle(hour(0));
+    assert_eq!(
+        world.alerts(),
+        Vec::<String>::new(),
+        "a warning waits for the digest"
+    );
+    let status = world.run(&["status"]).report;
+    let of = |text: &serde_json::Value| {
+        text.as_str()
+            .is_some_and(|t| t.contains("o***@example.com (HardBounce)"))
+    };
+    assert!(of(&status), "{status}");
+    let now = "2026-03-04T10:00:00Z";
+    world.cycle(at(now));
+    let digest = world.run(&["digest", "--print", "--now", now]).report;
+    assert!(of(&digest), "{digest}");
+}
