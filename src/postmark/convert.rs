@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::account::Listed;
-use super::server::{Count, Details, Page, Stream};
+use super::server::{About, Count, Details, Page, Stream};
 use super::{stamp, wire};
 use crate::model::{Bounce, Mail, Proof, Status, StreamId, Timestamp};
 use crate::secret::Secret;
@@ -29,6 +29,18 @@ pub(super) fn streams(body: &[u8]) -> Result<Vec<Stream>, Flaw> {
         })
         .map(stream)
         .collect()
+}
+
+/// `/server`.
+pub(super) fn about(body: &[u8]) -> Result<About, Flaw> {
+    let answer: wire::OwnServer = json(body)?;
+    let id = answer.id.and_then(|id| id.wrapped());
+    let name = given(answer.name.as_deref().map(str::trim)).ok_or("a server without Name")?;
+    Ok(About {
+        id: id.ok_or("a server without ID")?,
+        name: fitting(name, "a server whose Name is too long")?.to_owned(),
+        delivery: optional(answer.delivery_type.as_deref()),
+    })
 }
 
 /// A page of `/servers`.
@@ -97,7 +109,7 @@ pub(super) fn details(body: &[u8]) -> Result<Details, Flaw> {
 }
 
 /// The errors of `serde_json` quote the body, which is full of addresses.
-fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Flaw> {
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Flaw> {
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         _ if body.trim_ascii().is_empty() => "it is empty",
         Category::Eof | Category::Io => "it is cut short",

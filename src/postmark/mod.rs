@@ -9,7 +9,9 @@
 //!   convert   body -> model; a required value that is missing is an error, never zero
 //!     wire      the JSON as it is sent, as tolerant as safe
 //!     stamp     the times in answers
+//!     sender    the domain of a sender
 //!   eastern   the times in questions
+//! status_page  what Postmark says of itself to everybody
 //! error     what went wrong and what to do
 //!   quote     text of a peer, made fit for an error
 //! ```
@@ -22,8 +24,10 @@ mod eastern;
 mod error;
 mod exchange;
 mod quote;
+mod sender;
 mod server;
 mod stamp;
+mod status_page;
 mod wire;
 
 #[cfg(test)]
@@ -33,7 +37,8 @@ pub use account::{Account, Listed};
 pub use client::{Postmark, Settings, install_tls_provider};
 pub use eastern::whole;
 pub use error::{Error, ErrorKind, Fault};
-pub use server::{Count, Details, Page, Server, Stream};
+pub use server::{About, Count, Details, Page, Server, Stream};
+pub use status_page::{Notice, State, StatusPage, status_page};
 
 /// Items asked for in one page; the most Postmark gives.
 pub const PAGE: u32 = 500;
