@@ -1,5 +1,6 @@
 //! The arguments. Nothing is executed here.
 
+pub mod doctor;
 pub mod mute;
 
 use std::path::PathBuf;
@@ -67,6 +68,9 @@ pub enum Command {
                             hushwatch backtest events.ndjson --from 2026-02-01T00:00:00Z --format json"
     )]
     Backtest(Backtest),
+    /// Pre-flight: token, streams, Slack, database, clock, rules, DNS, SMTP relay. Changes nothing
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Doctor),
     /// Tell nobody for a while: of one server, one rule, or everything
     #[command(
         after_help = "What happens meanwhile is recorded, and what still stands at the end is told in one message.\n\

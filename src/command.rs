@@ -2,6 +2,7 @@
 
 mod backtest;
 mod demo;
+mod doctor;
 mod mute;
 mod progress;
 
@@ -41,6 +42,7 @@ pub async fn execute(cli: Cli) -> Ended {
     })?;
     match cli.command {
         Command::Backtest(args) => backtest::backtest(&config, &args).await,
+        Command::Doctor(args) => doctor::doctor(config, &args).await,
         Command::Config { what } => show_config(what, &config, &sources),
         Command::Run => run(config).await,
         Command::Check(args) => check(config, args).await,
