@@ -99,6 +99,18 @@ fn what_is_as_it_should_be_passes_and_nothing_was_changed_or_sent() {
     assert_eq!(left, 1, "the configuration alone");
 }
 
+#[cfg(not(feature = "doctor"))]
+#[test]
+fn a_build_that_leaves_out_dns_and_the_relay_says_so() {
+    let world = world("");
+    let said = doctor(&world, &[]);
+    said.has(
+        "! DNS and the SMTP relay were not looked at",
+        &["--features full"],
+    );
+    said.passed();
+}
+
 #[test]
 fn a_script_reads_every_check_in_one_object() {
     let mut world = world("");
