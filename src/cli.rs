@@ -1,5 +1,6 @@
 //! The arguments. Nothing is executed here.
 
+pub mod doctor;
 mod lookup;
 pub mod mute;
 
@@ -117,6 +118,9 @@ pub enum Command {
                             hushwatch suppressions --reactivate ops@example.com --yes"
     )]
     Suppressions(Suppressions),
+    /// Pre-flight: token, streams, Slack, database, clock, rules, DNS, SMTP relay. Changes nothing
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Doctor),
     /// Tell nobody for a while: of one server, one rule, or everything
     #[command(
         after_help = "What happens meanwhile is recorded, and what still stands at the end is told in one message.\n\

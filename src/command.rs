@@ -2,6 +2,7 @@
 
 mod backtest;
 mod demo;
+mod doctor;
 mod lookup;
 #[cfg(feature = "manual")]
 mod manual;
@@ -55,6 +56,7 @@ pub async fn execute(cli: Cli) -> Ended {
         Command::Bounces(args) => lookup::bounces(&config, &args).await,
         Command::Stats(args) => lookup::stats(&config, &args).await,
         Command::Suppressions(args) => lookup::suppressions(&config, &args).await,
+        Command::Doctor(args) => doctor::doctor(config, &args).await,
         Command::Config { what } => show_config(what, &config, &sources),
         Command::Run => run(config).await,
         Command::Check(args) => check(config, args).await,

@@ -26,6 +26,7 @@
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret |
 //! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, secret, database |
 //! | [`slack`] | the only room that knows Slack | model, message, retry, secret |
+//! | `dns`, `smtp` | leaves (feature `doctor`): the only rooms that know the DNS, and mail relays | nothing |
 //! | [`config`] | `monitor.toml` and the environment, checked | model, secret, database |
 //! | [`app`] | the shell: one file per arrow, no rule of its own | all of these |
 //! | [`sim`] | a simulated Postmark and Slack for `demo` and the tests | model |
@@ -66,6 +67,11 @@ pub mod database;
 pub mod heartbeat;
 pub mod retry;
 pub mod secret;
+
+#[cfg(feature = "doctor")]
+pub mod dns;
+#[cfg(feature = "doctor")]
+pub mod smtp;
 
 pub mod config;
 pub mod postmark;

@@ -9,6 +9,7 @@ mod cycle;
 pub mod deliver;
 mod digest;
 mod distress;
+pub mod doctor;
 mod doubt;
 mod evaluate;
 mod explain;
@@ -85,6 +86,11 @@ impl App {
     /// Where the database cannot be opened or a client cannot be made.
     pub fn new(config: Config, outlet: Outlet) -> Result<Self, SetupError> {
         let store = open(&config.store)?;
+        Self::over(config, outlet, store)
+    }
+
+    /// The same over a store that is open.
+    fn over(config: Config, outlet: Outlet, store: Store) -> Result<Self, SetupError> {
         let postmark = Postmark::new(&postmark::Settings {
             base_url: config.postmark.base_url.clone(),
             timeout: config.postmark.timeout,

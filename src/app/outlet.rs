@@ -92,7 +92,7 @@ fn destination<'a>(row: &'a OutboxRow, common: Option<&'a str>) -> Option<&'a st
 }
 
 /// Whether `channel` is the id of a channel (`C…`), a private one (`G…`) or a direct message (`D…`).
-fn is_conversation(channel: &str) -> bool {
+pub(super) fn is_conversation(channel: &str) -> bool {
     channel.starts_with(['C', 'G', 'D'])
         && channel
             .bytes()

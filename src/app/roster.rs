@@ -91,12 +91,7 @@ impl App {
         ours: bool,
         now: Timestamp,
     ) -> Result<(), store::Error> {
-        let found = named(listed, &self.config.ignored);
-        let ids: Vec<(ServerName, i64)> = found
-            .iter()
-            .map(|(name, server)| (ServerName(name.clone()), server.id))
-            .collect();
-        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        let ids = self.hold(listed);
         if !ours {
             return Ok(());
         }
@@ -116,6 +111,17 @@ impl App {
         Ok(())
     }
 
+    /// Keeps the list in memory, with its tokens; the servers' names here and their numbers.
+    pub(super) fn hold(&self, listed: Vec<Listed>) -> Vec<(ServerName, i64)> {
+        let found = named(listed, &self.config.ignored);
+        let ids = found
+            .iter()
+            .map(|(name, server)| (ServerName(name.clone()), server.id))
+            .collect();
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        ids
+    }
+
     /// A line for the log and the next digest.
     pub(super) async fn note(
         &self,
@@ -133,7 +139,7 @@ impl App {
     }
 
     /// The servers of the file, and those of the account as far as this process knows them.
-    fn known(&self) -> Vec<Arc<ServerConfig>> {
+    pub(super) fn known(&self) -> Vec<Arc<ServerConfig>> {
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         known(&self.config, listed.as_ref())
     }

@@ -39,6 +39,11 @@ pub(super) const KEYS: &[&str] = &[
     "store.tls",
     "store.ca_file",
     "heartbeat.url",
+    "doctor.dkim_selectors",
+    "doctor.return_path",
+    "doctor.smtp",
+    "doctor.resolver",
+    "doctor.status_url",
 ];
 
 /// Every key of a `[[server]]`.

@@ -203,6 +203,7 @@ impl Reader {
                 url if url.is_empty() => Ok(None),
                 url => values::base_url(&Value::from(url)).map(|url| Secret::new(&url)),
             }),
+            doctor: self.doctor(),
             enabled: !sources
                 .var("FLAG_POSTMARK_DELIVERY_MONITOR")
                 .is_some_and(|flag| {

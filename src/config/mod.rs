@@ -1,6 +1,7 @@
 //! `monitor.toml` and the environment, checked: a [`Config`] makes sense, and everything wrong is told at once.
 
 mod database;
+mod doctor;
 mod keys;
 mod layers;
 mod load;
@@ -13,6 +14,7 @@ mod token;
 mod values;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -143,6 +145,21 @@ impl fmt::Display for StoreSettings {
     }
 }
 
+/// What `doctor` looks at besides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DoctorSettings {
+    /// Selectors of DKIM keys beside Postmark's own.
+    pub dkim_selectors: Vec<String>,
+    /// The label of the Return-Path's domain.
+    pub return_path: String,
+    /// Host and port of the SMTP relay; `None` where nobody sends by it.
+    pub smtp: Option<(String, u16)>,
+    /// The DNS resolver that is asked; `None` for the system's.
+    pub resolver: Option<SocketAddr>,
+    /// Postmark's status page, without a trailing slash.
+    pub status_url: String,
+}
+
 /// Everything that can be set, valid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -172,6 +189,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// Pinged after every cycle that could see.
     pub heartbeat: Option<Secret>,
+    /// What `doctor` looks at besides.
+    pub doctor: DoctorSettings,
     /// `FLAG_POSTMARK_DELIVERY_MONITOR`.
     pub enabled: bool,
     /// What is not wrong, but should be known.

@@ -10,6 +10,7 @@ mod hazard;
 pub mod interval;
 mod profile;
 mod rate;
+pub mod reach;
 mod rhythm;
 pub mod sample;
 mod silence;

@@ -13,9 +13,9 @@ use crate::model::{
 const STATED: f64 = 0.95;
 
 /// `hard_bounce_wake` fires above this share of hard bounces...
-const HARD_SHARE: f64 = 0.05;
+pub(super) const HARD_SHARE: f64 = 0.05;
 /// ...of at least this many messages ("more than 100").
-const HARD_FLOOR: u64 = 101;
+pub(super) const HARD_FLOOR: u64 = 101;
 
 /// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`.
 pub(super) fn judge(

@@ -1,7 +1,7 @@
 //! One token, and how it asks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -10,8 +10,12 @@ use super::client::Shared;
 use super::convert::Flaw;
 use super::error::{Error, ErrorKind};
 use super::exchange::{Ask, Change, Exchange};
+use crate::model::Timestamp;
 use crate::retry;
 use crate::secret::Secret;
+
+/// In place of a date where there was none.
+const NEVER: i64 = i64::MIN;
 
 /// What a token is of; each kind has a header of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub(super) struct Caller {
     /// `None` where the token cannot be sent in a header.
     header: Option<HeaderValue>,
     requests: AtomicU64,
+    /// The date of the last answer that bore one, in seconds since 1970.
+    dated: AtomicI64,
     /// How many requests there may be; from then on nothing is tried again.
     most: AtomicU64,
 }
@@ -61,6 +67,7 @@ impl Caller {
             token,
             header,
             requests: AtomicU64::new(0),
+            dated: AtomicI64::new(NEVER),
             most: AtomicU64::new(u64::MAX),
         }
     }
@@ -68,6 +75,12 @@ impl Caller {
     /// Requests sent so far, every attempt counted.
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// The last answer's own date, to the second; `None` before there was one.
+    pub(super) fn dated(&self) -> Option<Timestamp> {
+        let seconds = self.dated.load(Ordering::Relaxed);
+        (seconds != NEVER).then(|| Timestamp::from_secs(seconds))
     }
 
     /// Lets there be `most` requests in all, those sent so far included: then a failed one is not tried again.
@@ -109,6 +122,7 @@ impl Caller {
             of: self.of,
             token: &self.token,
             header: (self.of.header(), header),
+            dated: &self.dated,
             ask,
             change,
         };

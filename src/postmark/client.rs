@@ -102,7 +102,7 @@ fn client(base: &Url, timeout: Duration) -> reqwest::Result<Client> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())

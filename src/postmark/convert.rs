@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::account::Listed;
-use super::server::{Count, Details, Page, Stream};
+use super::server::{About, Count, Details, Page, Stream};
 use super::{stamp, wire};
 use crate::model::{Bounce, Mail, Proof, Status, StreamId, Timestamp};
 use crate::secret::Secret;
@@ -29,6 +29,18 @@ pub(super) fn streams(body: &[u8]) -> Result<Vec<Stream>, Flaw> {
         })
         .map(stream)
         .collect()
+}
+
+/// `/server`.
+pub(super) fn about(body: &[u8]) -> Result<About, Flaw> {
+    let answer: wire::OwnServer = json(body)?;
+    let id = answer.id.and_then(|id| id.wrapped());
+    let name = given(answer.name.as_deref().map(str::trim)).ok_or("a server without Name")?;
+    Ok(About {
+        id: id.ok_or("a server without ID")?,
+        name: fitting(name, "a server whose Name is too long")?.to_owned(),
+        delivery: optional(answer.delivery_type.as_deref()),
+    })
 }
 
 /// A page of `/servers`.

@@ -12,6 +12,8 @@ pub struct Error {
     kind: ErrorKind,
     said: Option<String>,
     retry_after: Option<Duration>,
+    /// The HTTP status of the answer, where there was one.
+    status: Option<u16>,
     /// Whether it is not to be tried again in this cycle, whatever it is.
     for_good: bool,
 }
@@ -73,6 +75,7 @@ impl Error {
             kind,
             said: None,
             retry_after: None,
+            status: None,
             for_good: false,
         }
     }
@@ -88,6 +91,14 @@ impl Error {
     /// Adds what Postmark said, which must have gone through [`super::quote`].
     pub(super) fn quoting(self, said: Option<String>) -> Self {
         Self { said, ..self }
+    }
+
+    /// Adds the HTTP status of the answer.
+    pub(super) fn answered(self, status: u16) -> Self {
+        Self {
+            status: Some(status),
+            ..self
+        }
     }
 
     /// Adds how long Postmark asked to be left alone.
@@ -106,6 +117,11 @@ impl Error {
     /// What Postmark itself said: cleaned, without addresses, at most 200 characters. Still text from outside.
     pub fn said(&self) -> Option<&str> {
         self.said.as_deref()
+    }
+
+    /// The HTTP status of the answer; `None` where there was none.
+    pub const fn status(&self) -> Option<u16> {
+        self.status
     }
 
     /// Whether the same call may succeed later without anybody's doing.
@@ -179,7 +195,7 @@ impl fmt::Display for ErrorKind {
 
 impl ErrorKind {
     /// What a person can do, where there is anything.
-    const fn remedy(self) -> Option<&'static str> {
+    pub const fn remedy(self) -> Option<&'static str> {
         Some(match self {
             Self::TokenRefused => {
                 "check that it is the token of a server, not of the account, and still valid"

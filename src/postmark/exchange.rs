@@ -2,6 +2,7 @@
 
 use std::error::Error as Cause;
 use std::io;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{
@@ -51,6 +52,8 @@ pub(super) struct Exchange<'a> {
     pub(super) of: TokenOf,
     pub(super) token: &'a Secret,
     pub(super) header: (HeaderName, &'a HeaderValue),
+    /// Takes the date of each answer, in seconds since 1970.
+    pub(super) dated: &'a AtomicI64,
     pub(super) ask: &'a Ask<'a>,
     /// `None` for a question.
     pub(super) change: Option<&'a Change>,
@@ -65,6 +68,9 @@ impl Exchange<'_> {
         let started = Instant::now();
         let response = self.send().await;
         let status = response.as_ref().ok().map(|r| r.status().as_u16());
+        if let Some(date) = response.as_ref().ok().and_then(|r| date(r.headers())) {
+            self.dated.store(date, Ordering::Relaxed);
+        }
         let result = match response {
             Ok(response) => self.read(response, decode).await,
             Err(error) => Err(error),
@@ -120,7 +126,9 @@ impl Exchange<'_> {
         let body = Body::read(response, ERROR_LIMIT, self.large).await.ok();
         let envelope = body.and_then(|body| wire::envelope(&body.bytes));
         let kind = kind(status, envelope.as_ref(), "an unexpected status");
-        self.quoting(kind, envelope).after(retry_after)
+        self.quoting(kind, envelope)
+            .answered(status.as_u16())
+            .after(retry_after)
     }
 
     fn error(&self, kind: ErrorKind) -> Error {
@@ -205,17 +213,20 @@ fn broken(error: &reqwest::Error) -> ErrorKind {
 /// `Retry-After`; a date is read against the answer's own `Date`, so that our clock does not matter.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let asked = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let now = headers
-        .get(DATE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| chrono::DateTime::parse_from_rfc2822(value).ok());
-    match now {
-        Some(now) => retry::parse_retry_after(asked, now.timestamp()),
+    match date(headers) {
+        Some(now) => retry::parse_retry_after(asked, now),
         None if asked.trim().starts_with(|c: char| c.is_ascii_digit()) => {
             retry::parse_retry_after(asked, 0)
         }
         None => None,
     }
+}
+
+/// The answer's own `Date`, in seconds since 1970.
+fn date(headers: &HeaderMap) -> Option<i64> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+    Some(date.timestamp())
 }
 
 /// Why a connection failed. `reqwest` says it only in the chain of causes, and its own text names the URL.

@@ -9,8 +9,10 @@
 //!   convert   body -> model; a required value that is missing is an error, never zero
 //!     wire      the JSON as it is sent, as tolerant as safe
 //!     stamp     the times in answers
+//!     sender    the domain of a sender
 //!   eastern   the times in questions
 //! lookup    what an operator looks up, and the one thing that is changed: suppressions
+//! status_page  what Postmark says of itself to everybody
 //! error     what went wrong and what to do
 //!   quote     text of a peer, made fit for an error
 //! ```
@@ -24,8 +26,10 @@ mod error;
 mod exchange;
 mod lookup;
 mod quote;
+mod sender;
 mod server;
 mod stamp;
+mod status_page;
 mod wire;
 
 #[cfg(test)]
@@ -39,7 +43,8 @@ pub use lookup::{
     BounceFilter, BounceRow, ByDay, Event, KINDS, Letter, MessageFilter, MessageRow, Overview,
     Removal, Statistics, Suppression, Suppressions, Timeline,
 };
-pub use server::{Count, Details, Page, Server, Stream};
+pub use server::{About, Count, Details, Page, Server, Stream};
+pub use status_page::{Notice, State, StatusPage, status_page};
 
 /// Items asked for in one page; the most Postmark gives.
 pub const PAGE: u32 = 500;

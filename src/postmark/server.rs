@@ -1,5 +1,6 @@
 //! What can be asked of one Postmark server.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reqwest::Url;
@@ -9,7 +10,7 @@ use super::client::Shared;
 use super::convert;
 use super::error::{Error, ErrorKind};
 use super::exchange::Ask;
-use super::{PAGE, eastern, quote};
+use super::{PAGE, eastern, quote, sender};
 use crate::model::{Bounce, Mail, Proof, Span, StreamId, Tag, Timestamp};
 use crate::secret::Secret;
 
@@ -64,9 +65,62 @@ pub struct Details {
     pub tag: Option<String>,
 }
 
+/// What a server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Postmark's number of it.
+    pub id: i64,
+    /// What its owner calls it; text from outside.
+    pub name: String,
+    /// Postmark's `DeliveryType`: `Live`, or `Sandbox` where nothing is delivered; `None` where it gave none.
+    pub delivery: Option<String>,
+}
+
 impl Server {
     pub(super) fn new(shared: Arc<Shared>, token: Secret) -> Self {
         Self(Caller::new(shared, TokenOf::Server, token))
+    }
+
+    /// What the server says of itself, without the tokens it shows. One request.
+    ///
+    /// # Errors
+    /// Any [`ErrorKind`] but `NotFound`.
+    pub async fn about(&self) -> Result<About, Error> {
+        let ask = Ask {
+            doing: "read what the server says of itself".to_owned(),
+            path: "/server",
+            stream: None,
+            url: self.0.url(&["server"], &[]),
+            limit: SMALL_LIMIT,
+        };
+        self.0.fetch(&ask, convert::about).await
+    }
+
+    /// The domains from which the newest `number` messages of `stream` in `span` were sent, each once, in the form of the
+    /// DNS. One request; `number` is at most [`PAGE`].
+    ///
+    /// # Errors
+    /// Those of [`Server::messages`].
+    pub async fn senders(
+        &self,
+        stream: &StreamId,
+        span: Span,
+        number: u32,
+    ) -> Result<BTreeSet<String>, Error> {
+        let path = ["messages", "outbound"];
+        let ask = Ask {
+            doing: format!("read who sends by stream `{}`", quote::clean(&stream.0)),
+            path: "/messages/outbound",
+            stream: Some(stream),
+            url: self.list_url(&path, stream, eastern::bounds(span), (number, 0)),
+            limit: LIST_LIMIT,
+        };
+        self.0.fetch(&ask, sender::domains).await
+    }
+
+    /// The last answer's own date, to the second; `None` before there was one.
+    pub fn dated(&self) -> Option<Timestamp> {
+        self.0.dated()
     }
 
     /// The outbound streams that are not archived, in Postmark's order. One request.

@@ -58,6 +58,16 @@ pub(super) struct Stream {
     pub(super) archived_at: Option<String>,
 }
 
+/// `/server`, without the live tokens that it shows.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct OwnServer {
+    #[serde(rename = "ID")]
+    pub(super) id: Option<Integer>,
+    pub(super) name: Option<String>,
+    pub(super) delivery_type: Option<String>,
+}
+
 /// `/servers`. Holds live tokens: it has no `Debug`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -84,6 +94,21 @@ pub(super) struct Messages {
     pub(super) total_count: Option<Integer>,
     #[serde(default, deserialize_with = "list")]
     pub(super) messages: Option<Vec<Message>>,
+}
+
+/// `/messages/outbound`, as far as it says who sends.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Senders {
+    #[serde(default, deserialize_with = "list")]
+    pub(super) messages: Option<Vec<Sender>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Sender {
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) from: String,
 }
 
 /// An item of `/messages/outbound`, and most of the details of one message.

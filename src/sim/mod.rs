@@ -10,12 +10,17 @@
 //! | [`Fault`], [`Plan`] | what goes wrong, when, and how often |
 //! | [`postmark`] | the ledger of mails and its endpoints |
 //! | [`slack`] | channels, their messages, and the limits of a payload |
+//! | `dns`, `smtp` | (feature `doctor`) a zone, and a mail relay with STARTTLS |
 
 mod bomb;
+#[cfg(feature = "doctor")]
+pub mod dns;
 mod fault;
 mod http;
 pub mod postmark;
 pub mod slack;
+#[cfg(feature = "doctor")]
+pub mod smtp;
 
 #[cfg(test)]
 mod client;

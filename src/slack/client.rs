@@ -20,7 +20,7 @@ use crate::slack::error::{Class, Error};
 use crate::slack::history::{self, Page, Trace};
 
 /// Most that is read of an answer, in bytes after decompression. Slack's are a few thousand.
-const LONGEST_ANSWER: usize = 256 * 1024;
+pub(super) const LONGEST_ANSWER: usize = 256 * 1024;
 /// Most that is read of a page of a history, in bytes after decompression: other people's messages may be long.
 const LONGEST_PAGE: usize = 4 * 1024 * 1024;
 /// Pages of a history that are read for one message. More was not written in a channel for people meanwhile.
@@ -61,12 +61,12 @@ pub struct Accepted {
 /// A destination that can be posted to. Clones share one client.
 #[derive(Clone)]
 pub struct Slack {
-    client: Client,
+    pub(super) client: Client,
     dialect: Dialect,
     /// For a webhook, a secret.
-    url: Url,
+    pub(super) url: Url,
     /// The bot's credential, marked so that no layer below prints it.
-    authorization: Option<HeaderValue>,
+    pub(super) authorization: Option<HeaderValue>,
 }
 
 impl Slack {
@@ -254,7 +254,7 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
 }
 
 /// No answer came. Only while the connection was not made is it sure that nothing went out.
-fn unsent(error: reqwest::Error) -> Error {
+pub(super) fn unsent(error: reqwest::Error) -> Error {
     if error.is_connect() {
         let hint =
             "check the network, the proxy if there is one, and that ca-certificates are installed";
@@ -289,7 +289,7 @@ fn causes(error: reqwest::Error) -> String {
     text
 }
 
-async fn receive(mut response: Response, longest: usize) -> Answer {
+pub(super) async fn receive(mut response: Response, longest: usize) -> Answer {
     Answer {
         status: response.status().as_u16(),
         retry_after: retry_after(response.headers()),

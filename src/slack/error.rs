@@ -33,6 +33,11 @@ impl Error {
         self.class == Class::Payload && self.what.contains("metadata")
     }
 
+    /// Whether the app lacks a scope for it.
+    pub fn is_missing_scope(&self) -> bool {
+        self.what.contains("`missing_scope`")
+    }
+
     pub(super) fn new(class: Class, what: impl Into<String>) -> Self {
         Self {
             class,

@@ -5,9 +5,11 @@ mod blocks;
 mod client;
 mod error;
 mod history;
+mod probe;
 mod refusal;
 
 pub use blocks::{payload, plain};
 pub use client::{Accepted, Sink, Slack};
 pub use error::{Class, Error};
 pub use history::Trace;
+pub use probe::{Conversation, Identity};

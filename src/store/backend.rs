@@ -19,6 +19,9 @@ pub trait Backend: Send {
     /// under this one; what was repaired, in a sentence.
     fn mend(&mut self) -> Result<Option<String>, Error>;
 
+    /// Writes, and takes it back: whether what a cycle will write could be written now.
+    fn probe(&mut self) -> Result<(), Error>;
+
     /// The present, by the clock that all processes on this database share: what one writes of it, the others can judge.
     fn clock(&mut self) -> Result<Timestamp, Error>;
 

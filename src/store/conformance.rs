@@ -131,6 +131,7 @@ facts! {
         a_muted_message_is_held_and_a_digest_is_not
         rewinding_shifts_a_mute_of_a_wrong_clock;
     leases:
+        a_probe_leaves_nothing_behind
         a_lease_is_one_holders_at_a_time
         a_lease_that_ran_out_is_taken_over
         a_lease_that_runs_on_for_ever_is_taken_over

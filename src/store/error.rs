@@ -41,6 +41,16 @@ pub enum Problem {
         /// Ours.
         known: i64,
     },
+    /// The schema is older than this version works on, or there is none yet, and it was not to be changed.
+    #[error(
+        "the database has schema {found}, this version works on {known}; the next check, run or migrate brings it up to date"
+    )]
+    Behind {
+        /// Its schema; 0 where there is none.
+        found: usize,
+        /// Ours.
+        known: i64,
+    },
     /// A lease was lost.
     #[error(
         "another hushwatch took over {0} in the meantime, and does its work; nothing of ours was stored"

@@ -57,22 +57,45 @@ impl Store {
         })
     }
 
+    /// The `SQLite` database at `path` as it stands: none is made, and its schema is not changed.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_sqlite`], and [`Problem::Behind`].
+    pub fn look_at_sqlite(path: &Path) -> Result<Self, Error> {
+        Ok(Self::new(Sqlite::open_as_it_is(path)?))
+    }
+
     /// The schema `hushwatch` of the `PostgreSQL` database at `address`, to which the first call connects.
     ///
     /// # Errors
     /// Where the certificates to trust cannot be read.
     #[cfg(feature = "postgres")]
     pub fn postgres(address: &crate::database::Address) -> Result<Self, Error> {
-        let connector = Arc::new(postgres::Connector::new(address)?);
+        Ok(Self::on(postgres::Connector::new(address)?))
+    }
+
+    /// The same as it stands: every call fails with [`Problem::Behind`] where the schema is to be brought up to date.
+    ///
+    /// # Errors
+    /// Where the certificates to trust cannot be read.
+    #[cfg(feature = "postgres")]
+    pub fn look_at_postgres(address: &crate::database::Address) -> Result<Self, Error> {
+        let connector = postgres::Connector::new(address)?;
+        Ok(Self::on(connector.without_migration()))
+    }
+
+    #[cfg(feature = "postgres")]
+    fn on(connector: postgres::Connector) -> Self {
+        let connector = Arc::new(connector);
         let make = move || {
             let made = postgres::Postgres::new(Arc::clone(&connector))?;
             Ok(Box::new(made) as Box<dyn Backend>)
         };
-        Ok(Self {
+        Self {
             pool: Arc::new(Pool::of(CONNECTIONS, Box::new(make))),
             file: None,
             shared: true,
-        })
+        }
     }
 
     /// A store over any backend.

@@ -200,7 +200,7 @@ fn no_file_is_needed_and_a_webhook_will_do() {
 #[test]
 fn completions_and_the_man_page_name_every_verb_with_its_examples() {
     let run = |args: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_hushwatch"))
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_hushwatch"))
             .args(args)
             .env_clear()
             .output();

@@ -15,6 +15,7 @@ mod daemon;
 mod delivery;
 mod digests;
 mod disk;
+mod doctor;
 mod explain;
 mod faults;
 mod hostile;

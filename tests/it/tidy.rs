@@ -150,6 +150,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "crate::app",
         ],
     ),
+    ("dns", &["crate::", "reqwest::", "rusqlite::"]),
     (
         "sim",
         &[
@@ -173,6 +174,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "crate::sim",
             "rusqlite::",
             "reqwest::",
+            "hickory_resolver::",
+            "rustls::",
             "tokio_cron_scheduler",
         ],
     ),
@@ -187,6 +190,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ),
     ("tokio_postgres::", &["store/postgres"]),
     ("tokio_cron_scheduler::", &["daemon.rs"]),
+    ("hickory_resolver::", &["dns"]),
     ("Utc::now", &["clock.rs"]),
     ("SystemTime::now", &["clock.rs"]),
     ("Local::now", &["clock.rs"]),

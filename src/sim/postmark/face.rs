@@ -9,7 +9,7 @@ use crate::sim::http::{Asked, Reply, Request};
 use super::quirks::Quirks;
 use super::server::Server;
 use super::world::{Shared, World};
-use super::{account, bounces, details, messages, stats, streams, suppressions};
+use super::{account, bounces, details, messages, stats, status_page, streams, suppressions};
 
 /// What an endpoint looks at.
 pub(super) struct View<'a> {
@@ -44,8 +44,9 @@ pub(super) fn answer(world: &Shared, request: &Request) -> Reply {
     let place = token.and_then(|token| world.place_of_token(token));
     let asked = log(world, &request.asked, place);
     let fault = strike(world, place, &asked.target());
-    let quirks = world.quirks;
+    let (quirks, date) = (world.quirks, world.date);
     let mut honest = || match place {
+        _ if asked.path.starts_with(status_page::PATH) => status_page::answer(world, &asked),
         _ if asked.path == account::PATH => account::answer(world, request, &asked),
         Some(place) => serve(world, place, &asked, &request.body),
         None => refuse_token(request, quirks),
@@ -54,10 +55,18 @@ pub(super) fn answer(world: &Shared, request: &Request) -> Reply {
         Some(fault) => fault.reply(faulty, honest),
         None => honest(),
     };
+    if let Some(date) = date {
+        reply = reply.with_header("Date", http_date(date));
+    }
     if !quirks.error_code_header {
         reply.headers.retain(|(name, _)| *name != ERROR_CODE_HEADER);
     }
     reply
+}
+
+/// As HTTP writes it (RFC 9110, 5.6.7).
+fn http_date(at: Timestamp) -> String {
+    at.to_utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 const ERROR_CODE_HEADER: &str = "X-PM-ApiErrorCode";

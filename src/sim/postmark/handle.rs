@@ -51,6 +51,11 @@ impl ServerHandle {
         self.with(|server| server.sandbox = sandbox);
     }
 
+    /// Has its mail come from another address than `sender@example.com`.
+    pub fn set_sender(&self, address: &str) {
+        self.with(|server| address.clone_into(&mut server.sender));
+    }
+
     /// Shows only what is at most so many days old; 45 to begin with.
     pub fn set_retention(&self, days: u32) {
         self.with(|server| server.retention = days * DAY);

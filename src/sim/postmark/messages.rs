@@ -29,7 +29,7 @@ pub(super) const PARAMETERS: &[&str] = &[
 /// Postmark's code of an invalid query for messages.
 const INVALID: i64 = 700;
 
-/// Who sends all simulated mail.
+/// Who sends simulated mail, unless another is set.
 pub(super) const SENDER: &str = "sender@example.com";
 
 pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
@@ -42,7 +42,7 @@ pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
             let fits = move |entry: &Cow<'_, Entry>| {
                 is_found(view, entry)
                     && status.is_none_or(|s| (s == Status::Queued) == entry.is_queued())
-                    && fits(asked, stream, entry)
+                    && fits(view, asked, stream, entry)
             };
             let entries = stream.sent(span).filter(fits);
             entries.map(move |entry| (*stream, entry))
@@ -106,7 +106,7 @@ fn status(asked: &Asked) -> Result<Option<Status>, Refusal> {
 }
 
 /// The filters that need the whole mail; without any of them it is not made.
-fn fits(asked: &Asked, stream: &Stream, entry: &Entry) -> bool {
+fn fits(view: &View<'_>, asked: &Asked, stream: &Stream, entry: &Entry) -> bool {
     let filters = ["recipient", "tag", "subject", "fromemail"].map(|name| asked.query(name));
     let has_metadata = asked.query.iter().any(|(n, _)| n.starts_with("metadata_"));
     if has_metadata {
@@ -123,7 +123,7 @@ fn fits(asked: &Asked, stream: &Stream, entry: &Entry) -> bool {
     let mail = stream.mail(entry);
     recipient.is_none_or(|r| mail.recipients.iter().any(|m| m.eq_ignore_ascii_case(r)))
         && subject.is_none_or(|s| mail.subject.to_lowercase().contains(&s.to_lowercase()))
-        && from.is_none_or(|f| f.eq_ignore_ascii_case(SENDER))
+        && from.is_none_or(|f| f.eq_ignore_ascii_case(&view.server.sender))
 }
 
 /// A row. One in eight looks as those recorded in 2017, without the newer fields; one in sixteen has a field nobody knows.
@@ -137,7 +137,7 @@ pub(super) fn item(view: &View<'_>, entry: &Entry, mail: &Mail) -> Value {
         "Bcc": [],
         "Recipients": mail.recipients,
         "ReceivedAt": eastern::stamp(mail.sent_at, entry.seed, view.quirks),
-        "From": from(entry.seed),
+        "From": from(entry.seed, &view.server.sender),
         "Subject": mail.subject,
         "Attachments": [],
         "Status": status_word(mail.status, entry.seed),
@@ -161,10 +161,10 @@ pub(super) fn item(view: &View<'_>, entry: &Entry, mail: &Mail) -> Value {
 }
 
 /// Both forms were recorded.
-fn from(seed: u64) -> String {
+fn from(seed: u64, sender: &str) -> String {
     match seed % 2 {
-        0 => format!("Example <{SENDER}>"),
-        _ => format!("\"Example\" <{SENDER}>"),
+        0 => format!("Example <{sender}>"),
+        _ => format!("\"Example\" <{sender}>"),
     }
 }
 

@@ -26,6 +26,7 @@ mod query;
 mod quirks;
 mod server;
 mod stats;
+mod status_page;
 mod streams;
 mod suppressions;
 mod truth;
@@ -94,6 +95,23 @@ impl Postmark {
     /// Gives the account a token, by which all servers are listed; the old one is refused from now on.
     pub fn set_account_token(&self, token: &str) {
         self.world.lock().account = Some(token.to_owned());
+    }
+
+    /// Dates every answer from now on, as a service does; before the first time none bears a date.
+    pub fn set_date(&self, at: Timestamp) {
+        self.world.lock().date = Some(at);
+    }
+
+    /// What stands in place of `https://status.postmarkapp.com`, without a slash at the end: all is well there.
+    pub fn status_url(&self) -> String {
+        format!("{}/status-page", self.base_url())
+    }
+
+    /// Has the status page say this word, such as `degraded`, and tell of something that goes on.
+    pub fn set_status(&self, state: &str, notice: Option<&str>) {
+        let mut world = self.world.lock();
+        state.clone_into(&mut world.page.state);
+        world.page.notice = notice.map(str::to_owned);
     }
 
     /// Deletes a server, with its token.

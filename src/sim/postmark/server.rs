@@ -8,6 +8,7 @@ use crate::sim::fault::{Fault, Faults};
 use super::derive;
 use super::ledger::{Entry, Stream, StreamType};
 use super::mail::Mail;
+use super::messages::SENDER;
 use super::suppressions::{Lifted, Suppressed};
 
 /// Where bounce ids begin; as in the recorded answers.
@@ -21,6 +22,7 @@ pub(super) struct Server {
     pub(super) id: u32,
     pub(super) token: String,
     pub(super) sandbox: bool,
+    pub(super) sender: String,
     pub(super) retention: Duration,
     pub(super) caps_total: bool,
     /// The share of details whose body exceeds 2 MiB, 0 to 1.
@@ -44,6 +46,7 @@ impl Server {
             id,
             token: derive::id(Timestamp(i64::from(id)), seed),
             sandbox: false,
+            sender: SENDER.to_owned(),
             retention: 45 * DAY,
             caps_total: false,
             big_bodies: 0.0,

@@ -9,6 +9,7 @@ use crate::sim::http::Asked;
 use super::derive;
 use super::quirks::Quirks;
 use super::server::Server;
+use super::status_page::StatusPage;
 
 /// The lock is held for moments only, never while waiting for anything.
 #[derive(Clone)]
@@ -35,6 +36,9 @@ pub(super) struct World {
     pub(super) servers: Vec<Server>,
     /// The token of the account, where it has one.
     pub(super) account: Option<String>,
+    /// What every answer bears as its date.
+    pub(super) date: Option<Timestamp>,
+    pub(super) page: StatusPage,
     pub(super) faults: Faults<Fault>,
     pub(super) requests: Vec<Asked>,
     pub(super) unexpected: Vec<String>,

@@ -20,6 +20,13 @@ pub(super) struct State {
     pub(super) channels: BTreeSet<String>,
     /// Whether the token has the scopes for histories.
     pub(super) shows_history: bool,
+    /// Whether it has those for looking up conversations.
+    pub(super) shows_channels: bool,
+    /// Whether it may post.
+    pub(super) may_post: bool,
+    /// Channels that were archived, and those that the bot is not in.
+    pub(super) archived: BTreeSet<String>,
+    pub(super) outside: BTreeSet<String>,
     pub(super) now: Option<Timestamp>,
     pub(super) messages: Vec<Received>,
     /// So many of the messages were taken.
@@ -37,6 +44,10 @@ impl Default for State {
             token: "xoxb-simulated-token".to_owned(),
             channels: BTreeSet::from([CHANNEL.to_owned()]),
             shows_history: true,
+            shows_channels: true,
+            may_post: true,
+            archived: BTreeSet::new(),
+            outside: BTreeSet::new(),
             now: None,
             messages: Vec::new(),
             taken: 0,
@@ -91,6 +102,9 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
         "/api/auth.test" => authorised(state, request).map(|()| {
             json!({ "ok": true, "team": "Example", "team_id": "T0EXAMPLE", "user": "hushwatch", "user_id": "U0EXAMPLE", "bot_id": "B0EXAMPLE" })
         }),
+        "/api/conversations.info" => {
+            authorised(state, request).and_then(|()| conversation(state, &arguments(request)))
+        }
         _ => {
             let asked = &request.asked;
             state.unexpected.push(format!("{} {}", asked.method, asked.path));
@@ -103,7 +117,31 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
         }
         _ => json!({ "ok": false, "error": error, "response_metadata": { "messages": [why] } }),
     });
-    Reply::json(200, body.to_string())
+    Reply::json(200, body.to_string()).with_header("X-OAuth-Scopes", scopes(state))
+}
+
+/// The scopes of the token, which every answer of the API tells.
+fn scopes(state: &State) -> String {
+    let all = [
+        (state.may_post, "chat:write"),
+        (state.shows_history, "channels:history,im:history"),
+        (state.shows_channels, "channels:read,im:read"),
+    ];
+    let held = all.iter().filter(|(has, _)| *has).map(|(_, scope)| *scope);
+    held.collect::<Vec<_>>().join(",")
+}
+
+/// `conversations.info`.
+fn conversation(state: &State, arguments: &Value) -> Result<Value, blocks::Refused> {
+    if !state.shows_channels {
+        return Err(("missing_scope", "channels:read".to_owned()));
+    }
+    let id = known_channel(state, arguments)?;
+    let channel = json!({
+        "id": id, "name": "operators", "is_archived": state.archived.contains(&id),
+        "is_member": !state.outside.contains(&id), "is_im": id.starts_with('D'),
+    });
+    Ok(json!({ "ok": true, "channel": channel }))
 }
 
 fn authorised(state: &State, request: &Request) -> Result<(), blocks::Refused> {
@@ -128,6 +166,9 @@ fn arguments(request: &Request) -> Value {
 
 /// `chat.postMessage`.
 fn post(state: &mut State, request: &Request) -> Result<Value, blocks::Refused> {
+    if !state.may_post {
+        return Err(("missing_scope", "chat:write".to_owned()));
+    }
     let payload: Value = serde_json::from_slice(&request.body).map_err(|e| {
         state.unexpected.push(format!("chat.postMessage: {e}"));
         ("invalid_json", e.to_string())
@@ -170,6 +211,10 @@ fn keep(state: &mut State, payload: &Value, channel: &str, via: Via) -> String {
 fn webhook(state: &mut State, request: &Request, path: &str) -> Reply {
     if path != WEBHOOK_PATH {
         return slack_error(path, "no_service");
+    }
+    // So one asks whether it is alive.
+    if request.body == b"{}" {
+        return slack_error(path, "no_text");
     }
     let Ok(payload) = serde_json::from_slice(&request.body) else {
         state.unexpected.push("webhook: not JSON".to_owned());

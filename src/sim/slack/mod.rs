@@ -115,6 +115,26 @@ impl Slack {
         self.lock().shows_history = shows;
     }
 
+    /// Whether the bot may look conversations up, as it may from the start.
+    pub fn show_channels(&self, shows: bool) {
+        self.lock().shows_channels = shows;
+    }
+
+    /// Whether the bot may post, as it may from the start.
+    pub fn allow_posts(&self, may: bool) {
+        self.lock().may_post = may;
+    }
+
+    /// Archives a channel, as far as looking it up tells.
+    pub fn archive_channel(&self, id: &str) {
+        self.lock().archived.insert(id.to_owned());
+    }
+
+    /// Takes the bot out of a channel, as far as looking it up tells.
+    pub fn leave_channel(&self, id: &str) {
+        self.lock().outside.insert(id.to_owned());
+    }
+
     /// Dates messages from now on. Before the first time they are dated by their number alone, and `oldest` is not looked at.
     pub fn set_now(&self, now: Timestamp) {
         self.lock().now = Some(now);

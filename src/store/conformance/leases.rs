@@ -103,3 +103,11 @@ pub(super) fn notes_are_told_of_their_span(b: &mut dyn Backend) {
     let texts: Vec<&str> = told.iter().map(|n| n.text.as_str()).collect();
     assert_eq!(texts, ["note 0", "note 10"]);
 }
+
+pub(super) fn a_probe_leaves_nothing_behind(store: &mut dyn Backend) {
+    for _ in 0..2 {
+        store.probe().expect("writable");
+    }
+    let asked = store.lease("(probe)", "a", MINUTE, false).expect("asked");
+    assert!(matches!(asked, Asked::Taken(lease) if lease.fence == 1));
+}

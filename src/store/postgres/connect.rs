@@ -36,6 +36,8 @@ pub(in crate::store) struct Connector {
     /// `None` for a connection in the clear.
     tls: Option<MakeRustlsConnect>,
     shown: String,
+    /// Whether a schema that is older, or none, is brought up to date.
+    migrates: bool,
 }
 
 impl Connector {
@@ -76,7 +78,16 @@ impl Connector {
             config,
             tls: tls::client(security, ca_file)?.map(MakeRustlsConnect::new),
             shown: address.to_string(),
+            migrates: true,
         })
+    }
+
+    /// The same, which leaves the schema as it is and refuses one that is to be brought up to date.
+    pub(in crate::store) fn without_migration(self) -> Self {
+        Self {
+            migrates: false,
+            ..self
+        }
     }
 
     /// Connects, and brings the schema up to date.
@@ -107,7 +118,10 @@ impl Connector {
         if row.try_get(1).map_err(failed)? {
             return Err(Problem::Standby);
         }
-        migrate::migrate(&mut client).await?;
+        match self.migrates {
+            true => migrate::migrate(&mut client).await?,
+            false => migrate::refuse_older(&client).await?,
+        }
         Ok(client)
     }
 

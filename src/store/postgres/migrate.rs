@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use crate::store::Problem;
-use crate::store::sql::schema::{LEAST, NEWEST, VERSIONS, Verdict, judge};
+use crate::store::sql::schema::{LEAST, NEWEST, VERSIONS, Verdict, behind, judge};
 
 use super::LOCKS;
 use super::error::while_connecting;
@@ -19,6 +19,14 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0007_mutes.sql"),
     include_str!("migrations/0008_checks.sql"),
 ];
+
+/// Fails on any schema but one that this version works on, and writes nothing.
+pub(super) async fn refuse_older(client: &Client) -> Result<(), Problem> {
+    match verdict(client).await? {
+        Verdict::Fits => Ok(()),
+        Verdict::Behind(found) => Err(behind(found)),
+    }
+}
 
 /// Brings the schema up to date, in one transaction; leaves a newer one alone.
 pub(super) async fn migrate(client: &mut Client) -> Result<(), Problem> {

@@ -71,6 +71,9 @@ pub(in crate::store) trait Engine: Send {
     }
 }
 
+/// The name of a lease that nobody ever has.
+const PROBE: &str = "(probe)";
+
 /// What a transaction may change; two of the same scope, or one of them [`Scope::All`], never run side by side.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) enum Scope<'a> {
@@ -89,6 +92,16 @@ pub(in crate::store) enum Scope<'a> {
 impl<E: Engine> Backend for E {
     fn mend(&mut self) -> Result<Option<String>, Error> {
         Engine::mend(self)
+    }
+    fn probe(&mut self) -> Result<(), Error> {
+        let mut written = false;
+        let undone = self.write(Scope::Leases, |s| {
+            leases::take(s, PROBE, PROBE, Timestamp(0), Duration::ZERO, false)?;
+            written = true;
+            // A transaction that fails leaves nothing behind.
+            Err(Error::interrupted())
+        });
+        if written { Ok(()) } else { undone }
     }
     fn clock(&mut self) -> Result<Timestamp, Error> {
         self.read(|s| s.one(E::CLOCK, &[], |row| row.get(0)))

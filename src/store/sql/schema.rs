@@ -41,6 +41,14 @@ pub(in crate::store) fn judge(found: i64, least: Option<i64>) -> Result<Verdict,
     ))
 }
 
+/// The refusal to work on a database of version `found`, which is not to be changed.
+pub(in crate::store) const fn behind(found: usize) -> Problem {
+    Problem::Behind {
+        found,
+        known: NEWEST,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::Error;
-use crate::store::sql::schema::{LEAST, NEWEST, VERSIONS, Verdict, judge};
+use crate::store::sql::schema::{LEAST, NEWEST, VERSIONS, Verdict, behind, judge};
 
 /// In order; the first brings an empty file to schema 1, and so on.
 const MIGRATIONS: [&str; VERSIONS] = [
@@ -20,6 +20,14 @@ const MIGRATIONS: [&str; VERSIONS] = [
 /// Fails on a schema which this version does not know, and writes nothing.
 pub(super) fn refuse_newer(connection: &Connection) -> Result<(), Error> {
     verdict(connection).map(|_| ())
+}
+
+/// Fails on any schema but one that this version works on, and writes nothing.
+pub(super) fn refuse_older(connection: &Connection) -> Result<(), Error> {
+    match verdict(connection)? {
+        Verdict::Fits => Ok(()),
+        Verdict::Behind(found) => Err(Error::new("read the schema", behind(found))),
+    }
 }
 
 /// Brings the schema up to date, in one transaction; leaves a newer one alone.

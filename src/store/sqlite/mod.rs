@@ -10,7 +10,7 @@ mod session;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::store::Error;
 use crate::store::sql::{Engine, Scope, Session};
@@ -20,6 +20,8 @@ use session::On;
 
 /// How long a step waits for another process to finish its own.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a mere look waits for that.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Statements kept ready; there are about sixty.
 const STATEMENTS: usize = 96;
 
@@ -45,6 +47,26 @@ impl Sqlite {
         // Only now is it sure that there is a file.
         sqlite.file = place::Place::of(path);
         Ok(sqlite)
+    }
+
+    /// Opens the file as it stands: makes none, and changes nothing of its schema.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`], and where the schema is to be brought up to date first.
+    pub fn open_as_it_is(path: &Path) -> Result<Self, Error> {
+        let doing = || format!("open the database {}", path.display());
+        let failed = |e: Error| e.while_doing(doing());
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|e| failed(Error::from(e)))?;
+        connection
+            .busy_timeout(LOOK_TIMEOUT)
+            .map_err(|e| failed(Error::from(e)))?;
+        migrate::refuse_older(&connection).map_err(failed)?;
+        Ok(Self {
+            connection,
+            file: place::Place::of(path),
+        })
     }
 
     fn prepare(&mut self) -> Result<(), Error> {

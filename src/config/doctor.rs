@@ -1,0 +1,101 @@
+//! `[doctor]`: what `doctor` looks at besides what is watched.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::load::Reader;
+use crate::config::{DoctorSettings, values};
+
+/// Longest name in the DNS, in bytes.
+const LONGEST: usize = 253;
+/// The port of the DNS.
+const DNS_PORT: u16 = 53;
+/// The port of a mail relay where none is named.
+const RELAY_PORT: u16 = 587;
+
+impl Reader {
+    pub(super) fn doctor(&mut self) -> DoctorSettings {
+        let label = "must be a label of the DNS such as \"pm-bounces\"";
+        DoctorSettings {
+            dkim_selectors: self.read("doctor.dkim_selectors", Vec::new(), |v| {
+                let selectors = values::texts(v)?;
+                let wrong = "must be a list of selectors such as [\"google\"]".to_owned();
+                match selectors.iter().all(|s| is_name(s)) {
+                    true => Ok(selectors),
+                    false => Err(wrong),
+                }
+            }),
+            return_path: self.read("doctor.return_path", String::new(), |v| {
+                let name = values::text(v)?;
+                is_name(&name).then_some(name).ok_or(label.to_owned())
+            }),
+            smtp: self.read("doctor.smtp", None, |v| match values::text(v)? {
+                relay if relay.is_empty() => Ok(None),
+                relay => host_and_port(&relay).map(Some).ok_or_else(|| {
+                    "must be host and port such as \"smtp.postmarkapp.com:587\"".to_owned()
+                }),
+            }),
+            resolver: self.read("doctor.resolver", None, |v| match values::text(v)? {
+                address if address.is_empty() => Ok(None),
+                address => socket(&address).map(Some).ok_or_else(|| {
+                    "must be an address such as \"1.1.1.1\" or \"127.0.0.1:5353\"".to_owned()
+                }),
+            }),
+            status_url: self.read("doctor.status_url", String::new(), values::base_url),
+        }
+    }
+}
+
+/// Labels of letters, digits, `-` and `_`, with dots between them.
+fn is_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(is_part);
+    text.len() <= LONGEST && text.split('.').all(is_label)
+}
+
+fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)?),
+        None => (text, RELAY_PORT),
+    };
+    is_name(host).then(|| (host.to_owned(), port))
+}
+
+fn socket(text: &str) -> Option<SocketAddr> {
+    let alone = |ip: IpAddr| SocketAddr::new(ip, DNS_PORT);
+    text.parse().ok().or_else(|| text.parse().ok().map(alone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_is_a_host_with_or_without_its_port() {
+        let of = |text: &str| host_and_port(text).map(|(host, port)| format!("{host} {port}"));
+        assert_eq!(
+            of("smtp.example.com").as_deref(),
+            Some("smtp.example.com 587")
+        );
+        assert_eq!(of("127.0.0.1:2525").as_deref(), Some("127.0.0.1 2525"));
+        for wrong in [
+            "",
+            ":25",
+            "smtp.example.com:0",
+            "smtp.example.com:x",
+            "user@host:25",
+            "a b",
+            "a..b",
+        ] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_resolver_is_an_address_with_or_without_its_port() {
+        let of = |text: &str| socket(text).map(|s| s.to_string());
+        assert_eq!(of("1.1.1.1").as_deref(), Some("1.1.1.1:53"));
+        assert_eq!(of("::1").as_deref(), Some("[::1]:53"));
+        assert_eq!(of("[::1]:5353").as_deref(), Some("[::1]:5353"));
+        assert_eq!(of("dns.example.com"), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! The only room that knows the DNS: a resolver, and what the records of mail say.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `resolver` | one question, and the four ways in which it has no answer |
+//! | [`spf`] | whether an SPF record includes another, through `include` and `redirect` (RFC 7208) |
+//! | [`tags`] | the `tag=value` lists of DKIM keys (RFC 6376) and DMARC policies (RFC 7489) |
+
+mod resolver;
+pub mod spf;
+pub mod tags;
+
+pub use resolver::{Missing, Resolver};

@@ -1,0 +1,161 @@
+//! One question, and the four ways in which it has no answer.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{RData, RecordType};
+
+/// A question is asked so often.
+const ATTEMPTS: usize = 2;
+
+/// Why a question has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// There is no such name.
+    NoName,
+    /// The name has no record of this kind.
+    NoRecord,
+    /// The resolver answers that it cannot tell.
+    Broken,
+    /// The resolver does not answer in time.
+    TimedOut,
+    /// The resolver cannot be reached.
+    Unreachable,
+    /// It cannot be asked for: no name of the DNS.
+    NotAName,
+}
+
+impl Missing {
+    /// Whether the DNS says that there is nothing, rather than saying nothing.
+    pub const fn is_certain(self) -> bool {
+        matches!(self, Self::NoName | Self::NoRecord)
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoName => "there is no such name (NXDOMAIN)",
+            Self::NoRecord => "there is no such record",
+            Self::Broken => "the resolver cannot tell (SERVFAIL or the like)",
+            Self::TimedOut => "the resolver does not answer in time",
+            Self::Unreachable => "the resolver cannot be reached",
+            Self::NotAName => "it is no name of the DNS",
+        })
+    }
+}
+
+/// A resolver, cheap to clone; answers are kept for as long as they say.
+#[derive(Clone)]
+pub struct Resolver(TokioResolver);
+
+impl Resolver {
+    /// The one at `address`, else the system's. `patience` is for one attempt, of which there are two.
+    ///
+    /// # Errors
+    /// Where the system has none that can be read.
+    pub fn new(address: Option<SocketAddr>, patience: Duration) -> Result<Self, String> {
+        let unset = |_| "the system's resolver (/etc/resolv.conf) cannot be read".to_owned();
+        let mut builder = match address {
+            Some(address) => {
+                let provider = TokioRuntimeProvider::default();
+                TokioResolver::builder_with_config(at(address), provider)
+            }
+            None => TokioResolver::builder_tokio().map_err(unset)?,
+        };
+        set(builder.options_mut(), patience);
+        builder.build().map(Self).map_err(unset)
+    }
+
+    /// The texts at `name`, each with its parts put together.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn texts(&self, name: &str) -> Result<Vec<String>, Missing> {
+        let of = |data: &RData| match data {
+            RData::TXT(txt) => Some(
+                txt.txt_data
+                    .iter()
+                    .flat_map(|part| part.iter())
+                    .copied()
+                    .collect(),
+            ),
+            _ => None,
+        };
+        let found: Vec<Vec<u8>> = self.ask(name, RecordType::TXT, of).await?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(found.into_iter().map(text).collect())
+    }
+
+    /// What `name` is another name for, in small letters and without a dot at the end.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn alias(&self, name: &str) -> Result<String, Missing> {
+        let of = |data: &RData| match data {
+            RData::CNAME(alias) => Some(alias.0.to_utf8()),
+            _ => None,
+        };
+        let found = self.ask(name, RecordType::CNAME, of).await?;
+        let first = found.into_iter().next().ok_or(Missing::NoRecord)?;
+        Ok(first.trim_end_matches('.').to_ascii_lowercase())
+    }
+
+    async fn ask<T>(
+        &self,
+        name: &str,
+        kind: RecordType,
+        of: impl Fn(&RData) -> Option<T>,
+    ) -> Result<Vec<T>, Missing> {
+        // With a dot at the end it is whole: no search domain is tried.
+        let whole = format!("{}.", name.trim_end_matches('.'));
+        let answer = self.0.lookup(whole, kind).await.map_err(|e| missing(&e))?;
+        let found: Vec<T> = answer
+            .answers()
+            .iter()
+            .filter_map(|r| of(&r.data))
+            .collect();
+        match found.is_empty() {
+            true => Err(Missing::NoRecord),
+            false => Ok(found),
+        }
+    }
+}
+
+fn at(address: SocketAddr) -> ResolverConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = address.port();
+        connection
+    });
+    let server = NameServerConfig::new(address.ip(), true, connections.into());
+    ResolverConfig::from_name_servers(vec![server])
+}
+
+fn set(options: &mut ResolverOpts, patience: Duration) {
+    options.timeout = patience;
+    options.attempts = ATTEMPTS;
+    // A file of this machine says nothing of what receivers of mail see.
+    options.use_hosts_file = ResolveHosts::Never;
+}
+
+fn missing(error: &NetError) -> Missing {
+    match error {
+        NetError::Timeout => Missing::TimedOut,
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => Missing::NoName,
+            ResponseCode::NoError => Missing::NoRecord,
+            _ => Missing::Broken,
+        },
+        NetError::Dns(_) => Missing::Broken,
+        NetError::Proto(_) => Missing::NotAName,
+        _ => Missing::Unreachable,
+    }
+}

@@ -1,0 +1,227 @@
+//! A simulated DNS resolver: a zone as data, over UDP.
+//!
+//! A name that is not in the zone does not exist; one that is has the records it was given, and no others (RFC 1035).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// The kinds of records that are known.
+const CNAME: u16 = 5;
+const SOA: u16 = 6;
+const TXT: u16 = 16;
+/// How long one wait for a question lasts, before it is seen whether to end.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Something that goes wrong at a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The resolver says that it cannot tell.
+    ServFail,
+    /// No answer.
+    Silent,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    texts: Vec<String>,
+    alias: Option<String>,
+    fault: Option<Fault>,
+}
+
+type Zone = Arc<Mutex<BTreeMap<String, Entry>>>;
+
+/// A running simulated resolver; dropping it frees the port.
+pub struct Dns {
+    address: SocketAddr,
+    zone: Zone,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Dns {
+    /// Starts one with an empty zone on a free port of loopback.
+    ///
+    /// # Errors
+    /// If no port or no thread is to be had.
+    pub fn start() -> io::Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_read_timeout(Some(TICK))?;
+        let address = socket.local_addr()?;
+        let (zone, ended) = (Zone::default(), Arc::new(AtomicBool::new(false)));
+        let (known, end) = (Arc::clone(&zone), Arc::clone(&ended));
+        let thread = thread::Builder::new()
+            .name("sim-dns".to_owned())
+            .spawn(move || serve(&socket, &known, &end))?;
+        Ok(Self {
+            address,
+            zone,
+            ended,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it is, as host and port.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Adds a text to a name.
+    pub fn text(&self, name: &str, text: &str) {
+        self.with(name, |entry| entry.texts.push(text.to_owned()));
+    }
+
+    /// Makes a name another name for `alias`.
+    pub fn alias(&self, name: &str, alias: &str) {
+        self.with(name, |entry| entry.alias = Some(alias.to_owned()));
+    }
+
+    /// Has every question for a name go wrong.
+    pub fn fail(&self, name: &str, fault: Fault) {
+        self.with(name, |entry| entry.fault = Some(fault));
+    }
+
+    /// Takes a name away, with what goes wrong there.
+    pub fn remove(&self, name: &str) {
+        let mut zone = self.zone.lock().unwrap_or_else(PoisonError::into_inner);
+        zone.remove(name);
+    }
+
+    fn with(&self, name: &str, act: impl FnOnce(&mut Entry)) {
+        let mut zone = self.zone.lock().unwrap_or_else(PoisonError::into_inner);
+        act(zone.entry(name.to_owned()).or_default());
+    }
+}
+
+impl Drop for Dns {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(socket: &UdpSocket, zone: &Zone, ended: &AtomicBool) {
+    let mut buffer = [0; 1500];
+    while !ended.load(Ordering::Relaxed) {
+        let Ok((length, from)) = socket.recv_from(&mut buffer) else {
+            continue;
+        };
+        let zone = zone.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reply) = question(&buffer[..length]).and_then(|q| answer(&zone, &q)) {
+            let _ = socket.send_to(&reply, from);
+        }
+    }
+}
+
+/// What is asked.
+struct Question<'a> {
+    id: &'a [u8],
+    /// Name, kind and class, as they stand in the message.
+    raw: &'a [u8],
+    /// In small letters.
+    name: String,
+    kind: u16,
+}
+
+fn question(message: &[u8]) -> Option<Question<'_>> {
+    let (header, rest) = message.split_at_checked(12)?;
+    let mut labels = Vec::new();
+    let mut at = 0;
+    loop {
+        let length = usize::from(*rest.get(at)?);
+        at += 1;
+        if length == 0 {
+            break;
+        }
+        let label = rest.get(at..at + length)?;
+        labels.push(String::from_utf8_lossy(label).to_ascii_lowercase());
+        at += length;
+    }
+    let kind = rest.get(at..at + 2)?;
+    Some(Question {
+        id: header.get(..2)?,
+        raw: rest.get(..at + 4)?,
+        name: labels.join("."),
+        kind: u16::from_be_bytes([kind[0], kind[1]]),
+    })
+}
+
+/// The reply; `None` where there is none.
+fn answer(zone: &BTreeMap<String, Entry>, question: &Question<'_>) -> Option<Vec<u8>> {
+    const NO_ERROR: u8 = 0;
+    const SERVFAIL: u8 = 2;
+    const NXDOMAIN: u8 = 3;
+    let entry = zone.get(&question.name);
+    let (code, records) = match entry {
+        Some(entry) if entry.fault == Some(Fault::Silent) => return None,
+        Some(entry) if entry.fault == Some(Fault::ServFail) => (SERVFAIL, Vec::new()),
+        Some(entry) => (NO_ERROR, records(entry, question.kind)),
+        None => (NXDOMAIN, Vec::new()),
+    };
+    let count = u8::try_from(records.len()).unwrap_or(u8::MAX);
+    // Nothing is said with the name of who says so, which is how long it may be believed.
+    let says_nothing = count == 0 && code != SERVFAIL;
+    let mut reply = question.id.to_vec();
+    reply.extend([
+        0x81,
+        0x80 | code,
+        0,
+        1,
+        0,
+        count,
+        0,
+        u8::from(says_nothing),
+        0,
+        0,
+    ]);
+    reply.extend(question.raw);
+    for data in records {
+        record(&mut reply, question.kind, &data);
+    }
+    if says_nothing {
+        let mut data = vec![0, 0];
+        data.extend([[0, 0, 0, 1]; 5].concat());
+        record(&mut reply, SOA, &data);
+    }
+    Some(reply)
+}
+
+/// A record of the name that was asked for, which is pointed to.
+fn record(reply: &mut Vec<u8>, kind: u16, data: &[u8]) {
+    reply.extend([0xc0, 12]);
+    reply.extend(kind.to_be_bytes());
+    reply.extend([0, 1, 0, 0, 0, 60]);
+    reply.extend(u16::try_from(data.len()).unwrap_or(0).to_be_bytes());
+    reply.extend(data);
+}
+
+fn records(entry: &Entry, kind: u16) -> Vec<Vec<u8>> {
+    match kind {
+        TXT => entry.texts.iter().map(|text| strings(text)).collect(),
+        CNAME => entry.alias.iter().map(|alias| labels(alias)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A text in parts of at most 255 bytes.
+fn strings(text: &str) -> Vec<u8> {
+    let parts = text.as_bytes().chunks(255);
+    parts
+        .flat_map(|part| [&[u8::try_from(part.len()).unwrap_or(0)], part].concat())
+        .collect()
+}
+
+fn labels(name: &str) -> Vec<u8> {
+    let mut bytes: Vec<u8> = name
+        .split('.')
+        .flat_map(|label| [&[u8::try_from(label.len()).unwrap_or(0)], label.as_bytes()].concat())
+        .collect();
+    bytes.push(0);
+    bytes
+}

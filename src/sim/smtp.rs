@@ -1,0 +1,217 @@
+//! A simulated mail relay: a greeting, `EHLO`, `STARTTLS` with a given certificate, `QUIT`. It takes no mail.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+/// Something that is wrong with the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It offers no `STARTTLS`.
+    NoStarttls,
+    /// It offers no `AUTH` after `STARTTLS`.
+    NoAuth,
+    /// It greets with 554.
+    Refuses,
+    /// It takes the connection and says nothing.
+    Silent,
+    /// It answers as a web server does.
+    Http,
+}
+
+struct State {
+    tls: TlsAcceptor,
+    fault: Mutex<Option<Fault>>,
+    /// Every line that a client sent, in order.
+    heard: Mutex<Vec<String>>,
+}
+
+/// A running simulated relay; dropping it ends every connection and frees the port.
+pub struct Relay {
+    address: SocketAddr,
+    state: Arc<State>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Relay {
+    /// Starts one on a free port of loopback with this certificate and key, both PEM.
+    ///
+    /// # Errors
+    /// If no port or no thread is to be had, or the certificate cannot be used.
+    pub fn start(certificate: &[u8], key: &[u8]) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let state = Arc::new(State {
+            tls: acceptor(certificate, key).map_err(io::Error::other)?,
+            fault: Mutex::new(None),
+            heard: Mutex::default(),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let serving = Arc::clone(&state);
+        let thread = thread::Builder::new()
+            .name("sim-smtp".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! { _ = accept(listener, serving) => {}, _ = stopped => {} }
+                });
+            })?;
+        Ok(Self {
+            address,
+            state,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Its port on loopback.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Has something be wrong with it, or nothing.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        *self
+            .state
+            .fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Every line that clients sent so far, in order.
+    pub fn heard(&self) -> Vec<String> {
+        self.state
+            .heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn acceptor(certificate: &[u8], key: &[u8]) -> Result<TlsAcceptor, String> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
+    let chain = chain.map_err(|e| e.to_string())?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|e| e.to_string())?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|e| e.to_string())?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn accept(listener: std::net::TcpListener, state: Arc<State>) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let (socket, _) = listener.accept().await?;
+        let state = Arc::clone(&state);
+        tokio::spawn(async move {
+            // A client that has enough goes.
+            let _ = converse(socket, &state).await;
+        });
+    }
+}
+
+async fn converse(socket: TcpStream, state: &State) -> io::Result<()> {
+    let fault = *state.fault.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut plain = BufReader::new(socket);
+    match fault {
+        Some(Fault::Silent) => {
+            let _ = read(&mut plain, state).await;
+            return Ok(());
+        }
+        Some(Fault::Http) => return plain.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await,
+        Some(Fault::Refuses) => return plain.write_all(b"554 no service for you\r\n").await,
+        _ => plain.write_all(b"220 relay.example.com ESMTP\r\n").await?,
+    }
+    if !talk(&mut plain, state, fault, false).await? {
+        return Ok(());
+    }
+    let secured = state.tls.accept(plain.into_inner()).await?;
+    talk(&mut BufReader::new(secured), state, fault, true).await?;
+    Ok(())
+}
+
+/// Answers line by line until the end, or until TLS is to begin, which is then true.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    state: &State,
+    fault: Option<Fault>,
+    is_secured: bool,
+) -> io::Result<bool> {
+    loop {
+        let Some(line) = read(stream, state).await? else {
+            return Ok(false);
+        };
+        let verb = line
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_uppercase();
+        let reply = match verb.as_str() {
+            "EHLO" => offers(fault, is_secured),
+            "STARTTLS" if !is_secured && fault != Some(Fault::NoStarttls) => {
+                stream.write_all(b"220 ready\r\n").await?;
+                stream.flush().await?;
+                return Ok(true);
+            }
+            "QUIT" => {
+                stream.write_all(b"221 bye\r\n").await?;
+                stream.flush().await?;
+                return Ok(false);
+            }
+            _ => "502 not here\r\n".to_owned(),
+        };
+        stream.write_all(reply.as_bytes()).await?;
+        stream.flush().await?;
+    }
+}
+
+fn offers(fault: Option<Fault>, is_secured: bool) -> String {
+    let mut offers = vec!["relay.example.com", "PIPELINING"];
+    if !is_secured && fault != Some(Fault::NoStarttls) {
+        offers.push("STARTTLS");
+    }
+    if is_secured && fault != Some(Fault::NoAuth) {
+        offers.push("AUTH PLAIN LOGIN CRAM-MD5");
+    }
+    let last = offers.pop().unwrap_or_default();
+    let before: String = offers.iter().map(|o| format!("250-{o}\r\n")).collect();
+    format!("{before}250 {last}\r\n")
+}
+
+async fn read<S: AsyncRead + Unpin>(
+    stream: &mut BufReader<S>,
+    state: &State,
+) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    if stream.read_line(&mut line).await? == 0 {
+        return Ok(None);
+    }
+    let line = line.trim_end().to_owned();
+    let mut heard = state.heard.lock().unwrap_or_else(PoisonError::into_inner);
+    heard.push(line.clone());
+    Ok(Some(line))
+}

@@ -1,0 +1,307 @@
+//! A mail relay, as far as one can look without sending: it is greeted, its TLS is verified, and it is left. No credential
+//! is used.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// Longest reply, in bytes; a line has at most 512 (RFC 5321, 4.5.3.1.5), and there are some thirty extensions.
+const LONGEST: usize = 32 << 10;
+/// How we name ourselves; a name that is nobody's (RFC 2606).
+const EHLO: &str = "EHLO hushwatch.invalid\r\n";
+
+/// What a relay offers once its TLS was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay {
+    /// The ways to log in, such as `PLAIN`; none where it offers no `AUTH`.
+    pub auth: Vec<String>,
+}
+
+/// Why a relay is of no use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Its name was not resolved.
+    NoAddress,
+    /// Nobody listens there.
+    Refused,
+    /// It did not get so far in time.
+    TimedOut(Step),
+    /// The connection broke.
+    Broken(Step),
+    /// It answered with this code.
+    Code(Step, u16),
+    /// It does not speak SMTP.
+    NotSmtp,
+    /// It offers no `STARTTLS`: a password would go in the clear.
+    NoTls,
+    /// Its certificate is not to be trusted, and why.
+    Certificate(String),
+    /// No common TLS came about.
+    Tls,
+    /// This machine trusts no certificate at all.
+    NoRoots,
+}
+
+/// How far the conversation got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Connecting.
+    Connect,
+    /// Its greeting.
+    Greeting,
+    /// What it offers.
+    Ehlo,
+    /// Turning to TLS.
+    Starttls,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connecting",
+            Self::Greeting => "its greeting",
+            Self::Ehlo => "EHLO",
+            Self::Starttls => "STARTTLS",
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAddress => f.write_str("its name was not resolved"),
+            Self::Refused => f.write_str("the connection was refused"),
+            Self::TimedOut(step) => write!(f, "it took too long at {step}"),
+            Self::Broken(step) => write!(f, "the connection broke at {step}"),
+            Self::Code(step, code) => write!(f, "it answered {code} at {step}"),
+            Self::NotSmtp => f.write_str("what answers there does not speak SMTP"),
+            Self::NoTls => f.write_str("it offers no STARTTLS"),
+            Self::Certificate(why) => write!(f, "its certificate is not to be trusted: {why}"),
+            Self::Tls => f.write_str("no common TLS came about"),
+            Self::NoRoots => f.write_str("this machine trusts no certificate"),
+        }
+    }
+}
+
+/// Looks at the relay of that name and port; each step has so much time.
+///
+/// # Errors
+/// How far it got, and what was wrong.
+pub async fn look(host: &str, port: u16, within: Duration) -> Result<Relay, Failure> {
+    let tls = Arc::new(trusting()?);
+    let connected = TcpStream::connect((host, port));
+    let mut plain = limited(Step::Connect, within, connected).await?;
+    expect(&mut plain, Step::Greeting, 220, within).await?;
+    let offers = ask(&mut plain, EHLO, Step::Ehlo, 250, within).await?;
+    if !offers.iter().any(|o| o.eq_ignore_ascii_case("STARTTLS")) {
+        let _ = plain.write_all(b"QUIT\r\n").await;
+        return Err(Failure::NoTls);
+    }
+    ask(&mut plain, "STARTTLS\r\n", Step::Starttls, 220, within).await?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::NoAddress)?;
+    let handshake = TlsConnector::from(tls).connect(name, plain);
+    let mut secured = limited(Step::Starttls, within, handshake).await?;
+    let offers = ask(&mut secured, EHLO, Step::Ehlo, 250, within).await?;
+    // What it says to that changes nothing any more.
+    let _ = tokio::time::timeout(within, quit(&mut secured)).await;
+    Ok(Relay {
+        auth: offers.iter().find_map(|o| auth(o)).unwrap_or_default(),
+    })
+}
+
+async fn quit(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+    stream.write_all(b"QUIT\r\n").await?;
+    stream.flush().await?;
+    stream.shutdown().await
+}
+
+/// The ways to log in of an `AUTH` line.
+fn auth(offer: &str) -> Option<Vec<String>> {
+    let mut words = offer.split([' ', '=']);
+    let is_auth = words.next()?.eq_ignore_ascii_case("AUTH");
+    let is_word = |word: &&str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        !word.is_empty() && word.len() <= 40 && word.chars().all(is_part)
+    };
+    is_auth.then(|| words.filter(is_word).map(str::to_owned).collect())
+}
+
+fn trusting() -> Result<ClientConfig, Failure> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(Failure::NoRoots);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Failure::Tls)?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    command: &str,
+    step: Step,
+    code: u16,
+    within: Duration,
+) -> Result<Vec<String>, Failure> {
+    let sent = async {
+        stream.write_all(command.as_bytes()).await?;
+        stream.flush().await
+    };
+    limited(step, within, sent).await?;
+    expect(stream, step, code, within).await
+}
+
+/// The texts of a reply with that code.
+async fn expect(
+    stream: &mut (impl AsyncRead + Unpin),
+    step: Step,
+    code: u16,
+    within: Duration,
+) -> Result<Vec<String>, Failure> {
+    let reply = limited(step, within, read(stream)).await?;
+    let (found, texts) = parse(&reply).ok_or(Failure::NotSmtp)?;
+    match found == code {
+        true => Ok(texts),
+        false => Err(Failure::Code(step, found)),
+    }
+}
+
+async fn limited<T>(
+    step: Step,
+    within: Duration,
+    work: impl Future<Output = io::Result<T>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(within, work).await {
+        Ok(done) => done.map_err(|error| failure(step, &error)),
+        Err(_) => Err(Failure::TimedOut(step)),
+    }
+}
+
+fn failure(step: Step, error: &io::Error) -> Failure {
+    let tls = error
+        .get_ref()
+        .and_then(|e| e.downcast_ref::<rustls::Error>());
+    match (tls, error.kind()) {
+        (Some(rustls::Error::InvalidCertificate(why)), _) => Failure::Certificate(reason(why)),
+        (Some(_), _) => Failure::Tls,
+        (None, io::ErrorKind::ConnectionRefused) => Failure::Refused,
+        (None, io::ErrorKind::InvalidData) => Failure::NotSmtp,
+        (None, io::ErrorKind::TimedOut) => Failure::TimedOut(step),
+        (
+            None,
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe,
+        ) => Failure::Broken(step),
+        (None, _) if step == Step::Connect => Failure::NoAddress,
+        (None, _) => Failure::Broken(step),
+    }
+}
+
+/// In words; rustls' own text may quote the certificate.
+fn reason(why: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as Why;
+    let text = match why {
+        Why::Expired | Why::ExpiredContext { .. } => "it expired",
+        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet",
+        Why::Revoked => "it was revoked",
+        // A trusted certificate of the same name, whose key did not sign it, is nobody's word either.
+        Why::UnknownIssuer
+        | Why::BadSignature
+        | Why::UnsupportedSignatureAlgorithmContext { .. }
+        | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "nobody whom this machine trusts signed it"
+        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is another host's",
+        _ => "it is not valid",
+    };
+    text.to_owned()
+}
+
+/// The bytes of one reply, up to its last line.
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut reply = Vec::new();
+    let mut chunk = [0; 1024];
+    loop {
+        let count = stream.read(&mut chunk).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        reply.extend_from_slice(&chunk[..count]);
+        if is_whole(&reply) {
+            return Ok(reply);
+        }
+        if reply.len() > LONGEST {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+    }
+}
+
+/// Whether the last line came: a code without a `-` behind it. What is no reply at all is whole with its first line.
+fn is_whole(reply: &[u8]) -> bool {
+    let Some(lines) = reply.strip_suffix(b"\n") else {
+        return false;
+    };
+    let last = lines.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    last.get(3) != Some(&b'-')
+}
+
+/// Code and texts of a reply; `None` where it is none (RFC 5321, 4.2).
+fn parse(reply: &[u8]) -> Option<(u16, Vec<String>)> {
+    let text = String::from_utf8_lossy(reply);
+    let mut found = None;
+    let mut texts = Vec::new();
+    for line in text.lines() {
+        let code: u16 = line
+            .get(..3)?
+            .parse()
+            .ok()
+            .filter(|c| (200..600).contains(c))?;
+        if *found.get_or_insert(code) != code {
+            return None;
+        }
+        texts.push(line.get(4..).unwrap_or_default().trim().to_owned());
+    }
+    Some((found?, texts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_reply_has_a_code_and_texts() {
+        let reply = b"250-mail.example.com\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN\r\n";
+        assert!(is_whole(reply) && !is_whole(&reply[..24]) && !is_whole(&reply[..20]));
+        let (code, texts) = parse(reply).expect("a reply");
+        assert_eq!((code, texts.len(), texts[1].as_str()), (250, 3, "STARTTLS"));
+        assert_eq!(
+            auth(&texts[2]),
+            Some(vec!["PLAIN".to_owned(), "LOGIN".to_owned()])
+        );
+        assert_eq!(parse(b"220 a\r\n250 b\r\n"), None);
+        assert_eq!(parse(b"HTTP/1.1 400 Bad Request\r\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_reply_is_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), code in "[0-9]{0,4}[ -]?\\PC{0,20}\r?\n?") {
+            for reply in [bytes.as_slice(), code.as_bytes()] {
+                let (_, parsed) = (is_whole(reply), parse(reply));
+                prop_assert!(parsed.is_none_or(|(code, _)| (200..600).contains(&code)));
+                let _ = auth(&String::from_utf8_lossy(reply));
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The DNS of the domains that send.
+
+use hushwatch::clock;
+use hushwatch::model::{HOUR, Span};
+use hushwatch::sim::dns::{Dns, Fault};
+use hushwatch::sim::postmark::Profile;
+
+use super::{Said, doctor, world};
+use crate::world::World;
+
+/// A world whose mail comes from `example.com`, and its DNS, in which all is well.
+fn sending(file: &str) -> (World, Dns) {
+    let mut world = world(file);
+    let now = clock::now();
+    let profile = Profile::constant(5.0).without_bounces();
+    world
+        .shop
+        .generate("outbound", Span::new(now - 24 * HOUR, now), &profile);
+    let dns = Dns::start().expect("a resolver");
+    dns.text("example.com", "v=spf1 include:_spf.example.com ~all");
+    dns.text("example.com", "another-service=verified");
+    dns.text("_spf.example.com", "v=spf1 a include:spf.mtasv.net -all");
+    dns.text("pm._domainkey.example.com", "k=rsa; p=MIGfMA0");
+    dns.alias("pm-bounces.example.com", "pm.mtasv.net");
+    dns.text("_dmarc.example.com", "v=DMARC1; p=quarantine");
+    world.env("HUSHWATCH_DOCTOR__RESOLVER", &dns.address());
+    (world, dns)
+}
+
+fn failed(world: &World) -> Said {
+    let said = doctor(world, &[]);
+    assert_eq!(said.code, 1, "{}{}", said.text, said.stderr);
+    said
+}
+
+#[test]
+fn a_domain_that_is_set_up_passes_and_no_address_is_shown() {
+    let (world, dns) = sending("dkim_selectors = [\"google\"]");
+    dns.text("google._domainkey.example.com", "v=DKIM1; k=rsa; p=MIGfMA0");
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.has("✓ example.com: SPF includes spf.mtasv.net", &[]);
+    said.has("✓ example.com: DKIM key at selector pm", &[]);
+    said.has("✓ example.com: DKIM key at selector google", &[]);
+    said.has(
+        "✓ example.com: Return-Path pm-bounces.example.com leads to pm.mtasv.net",
+        &[],
+    );
+    said.has("✓ example.com: DMARC p=quarantine", &[]);
+    assert!(!said.text.contains("sender@"), "{}", said.text);
+}
+
+#[test]
+fn spf_without_postmark_fails_in_each_way() {
+    let (world, dns) = sending("");
+    dns.remove("_spf.example.com");
+    dns.text("_spf.example.com", "v=spf1 a -all");
+    failed(&world).has(
+        "✗ example.com: SPF does not include",
+        &["add include:spf.mtasv.net"],
+    );
+    dns.text("example.com", "v=spf1 -all");
+    failed(&world).has("✗ example.com: several SPF records", &[]);
+    dns.remove("example.com");
+    failed(&world).has(
+        "✗ example.com: no SPF record",
+        &["v=spf1 include:spf.mtasv.net"],
+    );
+    let deep: String = (0..11)
+        .map(|n| format!("include:s{n}.example.com "))
+        .collect();
+    dns.text("example.com", &format!("v=spf1 {deep}-all"));
+    failed(&world).has("✗ example.com: SPF needs more than 10 lookups", &[]);
+    dns.remove("example.com");
+    dns.text("example.com", "v=spf1 redirect=_spf.example.com");
+    dns.text("_spf.example.com", "");
+    dns.remove("_spf.example.com");
+    failed(&world).has(
+        "✗ example.com: SPF is not known (_spf.example.com)",
+        &["NXDOMAIN"],
+    );
+}
+
+#[test]
+fn dkim_keys_are_looked_for_at_every_selector() {
+    let (world, dns) = sending("dkim_selectors = [\"google\"]");
+    failed(&world).has(
+        "✗ example.com: no DKIM key at selector google",
+        &["doctor.dkim_selectors"],
+    );
+    dns.text("google._domainkey.example.com", "v=DKIM1; p=");
+    failed(&world).has(
+        "✗ example.com: the DKIM key at selector google was revoked",
+        &[],
+    );
+    dns.remove("google._domainkey.example.com");
+    dns.text("google._domainkey.example.com", "hello");
+    failed(&world).has(
+        "✗ example.com: what stands at google._domainkey.example.com",
+        &["no DKIM key"],
+    );
+    dns.remove("google._domainkey.example.com");
+    dns.text("google._domainkey.example.com", "v=DKIM1; p=MIGfMA0");
+    dns.remove("pm._domainkey.example.com");
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.has(
+        "! example.com: no DKIM key at selector pm",
+        &["have a date", "doctor.dkim_selectors"],
+    );
+}
+
+#[test]
+fn the_return_path_must_lead_to_postmark() {
+    let (mut world, dns) = sending("");
+    dns.alias("pm-bounces.example.com", "bounces.example.org");
+    failed(&world).has(
+        "✗ example.com: Return-Path pm-bounces.example.com leads to bounces.example.org",
+        &[],
+    );
+    dns.remove("pm-bounces.example.com");
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.has(
+        "! example.com: no Return-Path of its own",
+        &["pm.mtasv.net"],
+    );
+    world.env("HUSHWATCH_DOCTOR__RETURN_PATH", "bounce");
+    dns.alias("bounce.example.com", "PM.mtasv.net");
+    doctor(&world, &[]).has("✓ example.com: Return-Path bounce.example.com", &[]);
+}
+
+#[test]
+fn dmarc_is_told_with_its_policy_also_where_it_is_the_parents() {
+    let (world, dns) = sending("");
+    dns.remove("_dmarc.example.com");
+    failed(&world).has("✗ example.com: no DMARC policy", &["v=DMARC1; p=none"]);
+    dns.text("_dmarc.example.com", "v=DMARC1; p=none");
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.has("! example.com: DMARC p=none", &["p=quarantine"]);
+    world.shop.set_sender("shop@mail.example.com");
+    dns.text("mail.example.com", "v=spf1 include:spf.mtasv.net -all");
+    dns.remove("_dmarc.example.com");
+    dns.text("_dmarc.example.com", "v=DMARC1; p=reject");
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.has("✓ mail.example.com: DMARC p=reject (of example.com)", &[]);
+    dns.text("_dmarc.example.com", "v=DMARC1; p=none");
+    failed(&world).has("✗ mail.example.com: several DMARC records", &[]);
+    dns.remove("_dmarc.example.com");
+    dns.text("_dmarc.example.com", "v=DMARC1; p=maybe");
+    failed(&world).has("✗ mail.example.com: the DMARC record has no policy", &[]);
+}
+
+#[test]
+fn a_resolver_that_does_not_say_is_told_apart_from_one_that_says_no() {
+    let (mut world, dns) = sending("");
+    dns.fail("_dmarc.example.com", Fault::ServFail);
+    dns.fail("pm-bounces.example.com", Fault::Silent);
+    let said = failed(&world);
+    said.has("✗ example.com: DMARC is not known", &["SERVFAIL"]);
+    said.has(
+        "✗ example.com: Return-Path is not known",
+        &["does not answer in time"],
+    );
+    said.has("✓ example.com: SPF includes", &[]);
+    world.env("HUSHWATCH_DOCTOR__RESOLVER", "127.0.0.1:1");
+    let said = failed(&world);
+    said.has("✗ example.com: SPF is not known", &["doctor.resolver"]);
+}
+
+#[test]
+fn where_nobody_sends_no_domain_is_looked_at() {
+    let world = world("");
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.has("! No domain is known to send", &[]);
+}

@@ -1,0 +1,89 @@
+//! What the rules come to at the volume of a stream.
+
+use hushwatch::clock;
+use hushwatch::model::{DAY, HOUR, Span};
+use hushwatch::sim::postmark::Profile;
+
+use super::{Said, doctor, world};
+use crate::world::World;
+
+/// So many messages an hour for the last `days`, and one cycle.
+fn sending(per_hour: f64, days: u32, file: &str) -> World {
+    let mut world = world(file);
+    let now = clock::now().floor(HOUR);
+    let profile = Profile::constant(per_hour).without_bounces();
+    world
+        .shop
+        .generate("outbound", Span::new(now - days * DAY, now), &profile);
+    // The domain that sends is not what these are about.
+    world.shop.set_sender("sender@localhost");
+    let ended = world.cycle(now);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    world
+}
+
+fn of(world: &World) -> Said {
+    let said = doctor(world, &[]);
+    said.passed();
+    said
+}
+
+#[test]
+fn rules_that_can_never_fire_are_told_with_the_busiest_hour() {
+    let world = sending(1.0, 20, "");
+    let said = of(&world);
+    said.has(
+        "! shop/outbound: `bounce_rate` can never fire",
+        &[
+            "it needs 10 messages in 1h; the busiest 1h of the last ",
+            "min_denominator",
+        ],
+    );
+    said.has(
+        "! shop/outbound: `hard_bounce_wake` can never fire",
+        &["101 messages in 24h"],
+    );
+    said.has("✓ shop/broadcast: No mail so far", &[]);
+}
+
+#[test]
+fn rules_that_fire_in_healthy_weeks_are_told_with_what_confidence_makes_of_it() {
+    let said = of(&sending(50.0, 20, ""));
+    said.has(
+        "! shop/outbound: `bounce_rate` would fire about",
+        &[
+            "in which nothing is wrong",
+            "rules.bounce_rate.confidence = 0.95",
+            "about 0.",
+        ],
+    );
+    let said = of(&sending(
+        50.0,
+        20,
+        "[rules.bounce_rate]\nconfidence = 0.95\n[rules.spam_rate]\nconfidence = 0.95\n",
+    ));
+    said.has("✓ shop/outbound: Every rate can fire", &[]);
+    said.lacks("! shop/outbound");
+}
+
+#[test]
+fn silence_is_told_while_it_is_learned_and_how_soon_a_stop_is_noticed_afterwards() {
+    let said = of(&sending(20.0, 4, ""));
+    said.has(
+        "! shop/outbound: Silence is still being learned",
+        &["of 7 d are known"],
+    );
+    let said = of(&sending(20.0, 30, ""));
+    said.has(
+        "✓ shop/outbound: A stop on a Monday at 10:00 UTC would be told after",
+        &["h"],
+    );
+    let said = of(&sending(0.01, 40, ""));
+    said.has(
+        "! shop/outbound: A stop on a Monday at 10:00 UTC would be told after",
+        &[" d", "silence.false_alarms_per_year"],
+    );
+    let strict = "[silence]\nfalse_alarms_per_year = 0.01\n";
+    let said = of(&sending(0.01, 40, strict));
+    said.has("! shop/outbound: Too little mail to notice a stop", &[]);
+}

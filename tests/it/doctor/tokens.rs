@@ -1,0 +1,155 @@
+//! Tokens, kinds of servers, streams; and the network under them.
+
+use hushwatch::sim::Fault;
+use hushwatch::sim::postmark::StreamType;
+
+use super::{doctor, world};
+
+#[test]
+fn a_valid_token_names_its_server() {
+    let world = world("");
+    let said = doctor(&world, &[]);
+    said.passed();
+    let line = said.line("✓ Postmark token valid");
+    assert_eq!(line, "✓ Postmark token valid server=shop id=9708911");
+    said.has("✓ shop: Live server", &[]);
+    said.has(
+        "✓ shop: Streams found",
+        &["outbound (Transactional)", "broadcast (Broadcasts)"],
+    );
+    assert!(!said.line("✓ shop: Streams found").contains("inbound"));
+}
+
+#[test]
+fn a_missing_token_says_what_to_set() {
+    let mut world = world("");
+    world.env("POSTMARK_SERVER_TOKEN", "");
+    let said = doctor(&world, &[]);
+    assert_eq!(said.code, 1);
+    said.has(
+        "✗ Postmark token missing",
+        &["server=shop", "set POSTMARK_SERVER_TOKEN"],
+    );
+    assert!(
+        world
+            .postmark
+            .requests()
+            .iter()
+            .all(|r| r.path.starts_with("/status-page"))
+    );
+}
+
+#[test]
+fn a_token_file_that_cannot_be_read_is_told() {
+    let world = world("");
+    let file =
+        "[doctor]\nsmtp = \"\"\n[[server]]\nname = \"shop\"\ntoken_file = \"missing.token\"\n";
+    std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
+    doctor(&world, &[]).has(
+        "✗ Postmark token missing",
+        &["missing.token cannot be read"],
+    );
+}
+
+#[test]
+fn a_refused_token_is_told_with_its_status() {
+    let mut world = world("");
+    world.env("POSTMARK_SERVER_TOKEN", "wrong-canary");
+    let said = doctor(&world, &[]);
+    assert_eq!(said.code, 1);
+    said.has(
+        "✗ Postmark token rejected — HTTP 401",
+        &["server=shop", "copy the server's token again"],
+    );
+    assert!(!format!("{}{}", said.text, said.stderr).contains("canary"));
+    world.env("POSTMARK_SERVER_TOKEN", "ä\u{7f}");
+    doctor(&world, &[]).has(
+        "✗ Postmark token rejected — it holds what no token can",
+        &[],
+    );
+}
+
+#[test]
+fn tokens_of_the_wrong_kind_are_told_apart() {
+    let mut world = world("");
+    world.postmark.set_account_token("account-canary");
+    world.env("POSTMARK_SERVER_TOKEN", "account-canary");
+    let said = doctor(&world, &[]);
+    said.has(
+        "✗ Postmark token rejected — HTTP 401",
+        &["it is the token of an account"],
+    );
+    world.env("POSTMARK_SERVER_TOKEN", &world.shop.token());
+    world.env("POSTMARK_ACCOUNT_TOKEN", &world.shop.token());
+    let said = doctor(&world, &[]);
+    assert_eq!(said.code, 1);
+    said.has(
+        "✗ Postmark account token rejected — HTTP 401",
+        &["it is the token of a server"],
+    );
+    said.has("✓ Postmark token valid server=shop", &[]);
+    world.env("POSTMARK_ACCOUNT_TOKEN", "account-canary");
+    let said = doctor(&world, &[]);
+    said.has("✓ Postmark account token valid: 1 server", &[]);
+    said.passed();
+}
+
+#[test]
+fn a_network_that_does_not_lead_there_is_told() {
+    let mut world = world("");
+    world.env("HUSHWATCH_POSTMARK__BASE_URL", "http://127.0.0.1:1");
+    let said = doctor(&world, &[]);
+    assert_eq!(said.code, 1);
+    said.has(
+        "✗ Network error — Postmark is not reachable: the connection was refused",
+        &["server=shop"],
+    );
+    world.env("HUSHWATCH_POSTMARK__BASE_URL", &world.postmark.base_url());
+    world.shop.always(Fault::Hang);
+    doctor(&world, &[]).has(
+        "✗ Network error — Postmark is not reachable: it took too long",
+        &[],
+    );
+    world.shop.clear_faults();
+    world.shop.always(Fault::Status(503));
+    let said = doctor(&world, &[]);
+    said.has(
+        "✗ Postmark does not answer as it should",
+        &["503", "status.postmarkapp.com"],
+    );
+}
+
+#[test]
+fn a_sandbox_deserves_a_look() {
+    let world = world("");
+    world.shop.set_sandbox(true);
+    let said = doctor(&world, &[]);
+    said.has(
+        "! shop: Sandbox server",
+        &["nothing that it sends is delivered"],
+    );
+    said.passed();
+}
+
+#[test]
+fn streams_that_are_not_there_are_told() {
+    let world = world("");
+    let file = "[doctor]\nsmtp = \"\"\n[[server]]\nname = \"shop\"\nstreams = [\"outbound\", \"receipts\"]\n";
+    std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
+    let said = doctor(&world, &[]);
+    assert_eq!(said.code, 1);
+    said.has(
+        "✗ shop: `streams` names receipts",
+        &["outbound (Transactional)"],
+    );
+    world.shop.add_stream("receipts", StreamType::Transactional);
+    doctor(&world, &[]).passed();
+    for id in ["outbound", "broadcast", "receipts"] {
+        world.shop.remove_stream(id);
+    }
+    doctor(&world, &[]).has("✗ shop: No outbound stream", &[]);
+    world
+        .shop
+        .fail(hushwatch::sim::Plan::always(Fault::Status(500)).on("/message-streams"));
+    doctor(&world, &[]).has("✗ shop: The streams cannot be listed", &["500"]);
+}
