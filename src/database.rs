@@ -6,8 +6,14 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::secret::Secret;
+
+/// How short a lease may be set: an attempt to send must end well within one, and a machine that lives may pause.
+pub const SHORTEST_LEASE: Duration = Duration::from_secs(5);
+/// How long one may be set. All processes on a database reckon with it, since each may be set otherwise.
+pub const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);
 
 /// Where a database is and how it is reached. User and password are never shown.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use crate::config::{
     Config, Mode, PostmarkSettings, Problem, Schedule, ServerConfig, SlackSettings, SlackSink,
     StoreSettings, values,
 };
+use crate::database::{LONGEST_LEASE, SHORTEST_LEASE};
 use crate::model::{DAY, HOUR, MINUTE, RateRule, Rules, Severity, SilenceRule};
 use crate::retry;
 use crate::secret::Secret;
@@ -197,7 +198,11 @@ impl Reader {
                 }),
                 database: self.database(sources),
                 keep: self.duration("store.keep", 8 * DAY),
-                lease: self.wait("store.lease", Duration::from_millis(200), HOUR),
+                lease: self.read("store.lease", SHORTEST_LEASE, |v| {
+                    let wrong =
+                        |_| "must be a span of time from 5s to 1h such as \"60s\"".to_owned();
+                    values::duration(v, SHORTEST_LEASE, LONGEST_LEASE).map_err(wrong)
+                }),
             },
             heartbeat: self.read("heartbeat.url", None, |v| match values::text(v)? {
                 url if url.is_empty() => Ok(None),

@@ -225,6 +225,19 @@ fn waits_have_an_end() {
 }
 
 #[test]
+fn a_lease_is_neither_shorter_than_an_attempt_nor_longer_than_others_reckon_with() {
+    let set = |value| problems("", &[("HUSHWATCH_STORE__LEASE", value)]);
+    for wrong in ["4999ms", "61m", "soon"] {
+        let found = set(wrong);
+        assert!(found.contains("from 5s to 1h"), "{wrong}: {found}");
+    }
+    for right in ["5s", "60m"] {
+        let set = config("", &[("HUSHWATCH_STORE__LEASE", right)]);
+        assert!(set.store.lease >= Duration::from_secs(5), "{right}");
+    }
+}
+
+#[test]
 fn more_servers_than_one_process_can_watch_are_refused() {
     let servers = |n: usize| -> String {
         let one = |n| format!("[[server]]\nname = \"s{n}\"\ntoken_env = \"T\"\n");

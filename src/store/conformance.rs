@@ -135,6 +135,7 @@ facts! {
         a_lease_is_one_holders_at_a_time
         a_lease_that_ran_out_is_taken_over
         a_lease_that_runs_on_for_ever_is_taken_over
+        a_long_lease_is_safe_from_one_who_takes_short_ones
         one_who_is_alone_takes_the_leases_of_the_dead
         a_judgement_without_its_lease_is_not_stored
         a_judgement_gives_its_leases_up

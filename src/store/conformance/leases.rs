@@ -39,8 +39,16 @@ pub(super) fn a_lease_that_ran_out_is_taken_over(b: &mut dyn Backend) {
 }
 
 pub(super) fn a_lease_that_runs_on_for_ever_is_taken_over(b: &mut dyn Backend) {
-    b.lease("shop", "a", 100 * MINUTE, false).expect("asked");
+    b.lease("shop", "a", 300 * MINUTE, false).expect("asked");
     assert!(take(b, "b").is_some(), "it was written by a wrong clock");
+}
+
+pub(super) fn a_long_lease_is_safe_from_one_who_takes_short_ones(b: &mut dyn Backend) {
+    for held in [MINUTE, 60 * MINUTE, 80 * MINUTE] {
+        b.lease("shop", "a", held, false).expect("asked");
+        let asked = b.lease("shop", "b", Duration::from_secs(5), false);
+        assert!(matches!(asked, Ok(Asked::Held { .. })), "{asked:?}");
+    }
 }
 
 pub(super) fn one_who_is_alone_takes_the_leases_of_the_dead(b: &mut dyn Backend) {

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use crate::database::LONGEST_LEASE;
 use crate::model::Timestamp;
 use crate::store::{Asked, Error, Lease, Problem};
 
 use super::{Session, values};
+
+/// A lease that runs longer than any process may set was written by a wrong clock. It is no matter of one's own lease, since
+/// others may be set to longer ones; twice, since the turn to deliver lasts two attempts longer.
+const NEVER: Duration = LONGEST_LEASE.saturating_mul(2);
 
 pub(super) fn take(
     s: &mut dyn Session,
@@ -15,13 +20,12 @@ pub(super) fn take(
     ttl: Duration,
     alone: bool,
 ) -> Result<Asked, Error> {
-    // A lease that runs longer than any does was written by a wrong clock.
     let taken = s.first(
         "INSERT INTO leases (name, holder, fence, until_at) VALUES (?1, ?2, 1, ?3)
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = leases.fence + 1, until_at = excluded.until_at
          WHERE leases.holder = excluded.holder OR leases.until_at <= ?4 OR leases.until_at > ?5 OR ?6 = 1
          RETURNING fence",
-        &values![name, holder, now + ttl, now, now + 2 * ttl, alone],
+        &values![name, holder, now + ttl, now, now + NEVER, alone],
         |row| row.get(0),
     )?;
     if let Some(fence) = taken {

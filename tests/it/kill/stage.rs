@@ -66,7 +66,7 @@ pub(crate) fn be_patient(world: &mut World) {
     if world.database().is_some() {
         // There the next one waits until the leases of the dead are over, which last as long as a request may.
         world.env("HUSHWATCH_SLACK__TIMEOUT", "1500ms");
-        world.env("HUSHWATCH_STORE__LEASE", "300ms");
+        world.env("HUSHWATCH_STORE__LEASE", "5s");
     }
 }
 

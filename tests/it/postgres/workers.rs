@@ -18,7 +18,8 @@ const TOKEN: &str = "account";
 const SERVERS: usize = 60;
 /// Servers with a wave of bounces; in digest order a message each.
 const WAVES: usize = 6;
-const LEASE: &str = "2s";
+const SECOND: Duration = Duration::from_secs(1);
+const LEASE: &str = "5s";
 
 fn noon() -> Timestamp {
     at("2026-03-03T12:00:00Z")
