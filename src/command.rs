@@ -164,7 +164,7 @@ async fn working(
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn not_set_up(error: SetupError) -> (u8, String) {
     let code = match &error {
-        SetupError::Store(error) if error.is_refused() => USAGE,
+        SetupError::Store(error) if error.is_of_configuration() => USAGE,
         _ => INCOMPLETE,
     };
     (code, error.to_string())
@@ -306,7 +306,7 @@ fn digest_text(message: &Message, json: bool, until: Timestamp) -> String {
 fn failed(error: CycleError) -> (u8, String) {
     let code = match &error {
         CycleError::Usage(_) => USAGE,
-        CycleError::Store(error) if error.is_refused() => USAGE,
+        CycleError::Store(error) if error.is_of_configuration() => USAGE,
         _ => INCOMPLETE,
     };
     (code, error.to_string())
@@ -314,7 +314,7 @@ fn failed(error: CycleError) -> (u8, String) {
 
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn store_failed(error: crate::store::Error) -> (u8, String) {
-    let code = if error.is_refused() {
+    let code = if error.is_of_configuration() {
         USAGE
     } else {
         INCOMPLETE

@@ -71,7 +71,7 @@ fn a_database_of_a_newer_version_is_told_and_left_as_it_is() {
     drop(newer);
     let bytes = fs::read(&path).expect("read");
     let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
-    assert_eq!(cycle.code, 1, "{}", cycle.stderr);
+    assert_eq!(cycle.code, 2, "{}", cycle.stderr);
     assert!(cycle.stderr.contains("schema 999"), "{}", cycle.stderr);
     assert_eq!(about(&world.alerts(), NOTICE).len(), 1);
     assert_eq!(fs::read(&path).expect("read"), bytes);
