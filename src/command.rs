@@ -194,9 +194,11 @@ async fn run(config: Config) -> Ended {
         return Ok(0);
     }
     let app = working(config, std::io::stdout()).await?;
-    daemon::run(app, shutdown)
-        .await
-        .map_err(|e| (INCOMPLETE, format!("{e:#}")))?;
+    let ended = daemon::run(app, shutdown).await;
+    ended.map_err(|error| match error.downcast::<CycleError>() {
+        Ok(error) => failed(error),
+        Err(error) => (INCOMPLETE, format!("{error:#}")),
+    })?;
     Ok(0)
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Options};
+use crate::app::{App, CycleError, Options};
 use crate::clock;
 use crate::model::MINUTE;
 
@@ -17,7 +17,7 @@ const FINISH_WITHIN: Duration = Duration::from_secs(15);
 /// Runs cycles until `shutdown`; the first one at once.
 ///
 /// # Errors
-/// Where the bell cannot be set up.
+/// Where the bell cannot be set up, and where a newer version takes over the database.
 pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<()> {
     let bell = Arc::new(Notify::new());
     let scheduler = ring(&app, &bell).await?;
@@ -37,7 +37,8 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<(
             _ = minute.tick() => {
                 let due = app.minute().await.unwrap_or_else(|error| {
                     tracing::error!("{error}");
-                    false
+                    // The cycle tells people, and ends the daemon.
+                    is_outdated(&error)
                 });
                 if !due { continue }
                 false
@@ -54,6 +55,7 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<(
         };
         match ended {
             Some(Ok(report)) => tracing::info!("{}", report.to_line()),
+            Some(Err(error)) if is_outdated(&error) => return Err(error.into()),
             Some(Err(error)) => tracing::error!("{error}"),
             None => {
                 tracing::warn!("the cycle in hand was broken off; the next start goes on with it")
@@ -65,6 +67,11 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<(
     drop(scheduler);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Whether only a newer version can go on: whoever starts this one again may start that.
+fn is_outdated(error: &CycleError) -> bool {
+    matches!(error, CycleError::Store(error) if error.is_of_newer_schema())
 }
 
 /// The scheduler only rings: it starts overlapping jobs and forgets what it missed, so no work is done in its jobs.
@@ -101,7 +108,7 @@ pub async fn idle(shutdown: CancellationToken) {
 
 impl App {
     /// Between cycles: messages that may be tried again, a digest that became due. Whether a cycle is wanted.
-    async fn minute(self: &Arc<Self>) -> Result<bool, crate::app::CycleError> {
+    async fn minute(self: &Arc<Self>) -> Result<bool, CycleError> {
         if self.between_cycles().await? {
             tracing::info!("a digest is due: polling first, so that it knows its whole day");
             return Ok(true);

@@ -87,6 +87,7 @@ impl App {
         if let Some(mended) = self.store.call(|s| s.mend()).await? {
             tracing::error!("{mended}");
         }
+        self.store.call(|s| s.check_schema()).await?;
         let now = self.present(options).await?;
         let leases = Leases::new(&self.store, &self.holder, self.config.store.lease);
         let roster = self.roster(now, Some(&leases)).await?;
@@ -294,6 +295,7 @@ impl App {
                 None => return Ok(false),
             },
         };
+        self.store.call(|s| s.check_schema()).await?;
         let now = self.clock().await?;
         let due = self.due_digest(now).await?;
         let seen = self.last_cycle_at().await?;

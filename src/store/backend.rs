@@ -22,6 +22,10 @@ pub trait Backend: Send {
     /// Writes, and takes it back: whether what a cycle will write could be written now.
     fn probe(&mut self) -> Result<(), Error>;
 
+    /// Whether this version may still work on the database, which a newer one may have changed since it was opened. Also
+    /// [`Self::commit`] refuses where it may not.
+    fn check_schema(&mut self) -> Result<(), Error>;
+
     /// The present, by the clock that all processes on this database share: what one writes of it, the others can judge.
     fn clock(&mut self) -> Result<Timestamp, Error>;
 

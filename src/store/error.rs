@@ -123,6 +123,11 @@ impl Error {
         matches!(self.problem, Problem::Refused(_) | Problem::Newer { .. })
     }
 
+    /// Whether a newer version wrote the database, and nothing but that version helps.
+    pub const fn is_of_newer_schema(&self) -> bool {
+        matches!(self.problem, Problem::Newer { .. })
+    }
+
     /// A step that was broken off.
     pub(super) fn interrupted() -> Self {
         Self::new("run a step on the database", Problem::Interrupted)

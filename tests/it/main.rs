@@ -32,5 +32,6 @@ mod silence;
 mod store;
 mod suppressed;
 mod tidy;
+mod upgrade;
 mod volume;
 mod world;

@@ -52,6 +52,32 @@ pub(crate) fn texts(url: &str, query: &str) -> Vec<String> {
     server::texts(url, query)
 }
 
+/// The version of the schema of a world's database, and the least that may work on it.
+pub(crate) fn schema(world: &World) -> (i64, i64) {
+    if let Some(url) = world.database() {
+        let number = |query| texts(url, query)[0].parse().expect("a number");
+        let version = number("SELECT CAST(version AS TEXT) FROM schema");
+        return (version, number("SELECT CAST(least AS TEXT) FROM schema"));
+    }
+    let file = rusqlite::Connection::open(world.folder.path().join("hushwatch.db"));
+    let sql = "SELECT user_version, least FROM pragma_user_version, schema";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    file.expect("opened")
+        .query_row(sql, [], read)
+        .expect("read")
+}
+
+/// Makes the database of a world one of another version, as a hushwatch of that version would.
+pub(crate) fn set_schema(world: &World, version: i64, least: i64) {
+    if let Some(url) = world.database() {
+        server::set_schema(url, version, least);
+        return;
+    }
+    let file = rusqlite::Connection::open(world.folder.path().join("hushwatch.db"));
+    let sql = format!("UPDATE schema SET least = {least}; PRAGMA user_version = {version};");
+    file.expect("opened").execute_batch(&sql).expect("changed");
+}
+
 #[cfg(feature = "postgres")]
 mod server {
     use crate::cluster::{Cluster, cluster};
@@ -72,6 +98,11 @@ mod server {
         required().texts(&name(url), query)
     }
 
+    pub(super) fn set_schema(url: &str, version: i64, least: i64) {
+        let sql = format!("UPDATE hushwatch.schema SET version = {version}, least = {least}");
+        required().sql(&name(url), &sql);
+    }
+
     fn name(url: &str) -> String {
         let (address, _) = hushwatch::database::Address::parse(url).expect("a valid URL");
         address.name.expect("a name")
@@ -89,6 +120,10 @@ mod server {
     }
 
     pub(super) fn texts(_: &str, _: &str) -> Vec<String> {
+        unreachable!("needs `--features full`")
+    }
+
+    pub(super) fn set_schema(_: &str, _: i64, _: i64) {
         unreachable!("needs `--features full`")
     }
 }

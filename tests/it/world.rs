@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 
-use hushwatch::app::{App, Options, Outlet};
+use hushwatch::app::report::CheckReport;
+use hushwatch::app::{App, CycleError, Options, Outlet};
 use hushwatch::config::{self, Sources};
 use hushwatch::model::{HOUR, Timestamp};
 use hushwatch::sim::postmark::{Postmark, ServerHandle};
@@ -32,6 +33,15 @@ pub(crate) struct Cycle {
 }
 
 impl Cycle {
+    /// One in this process.
+    fn of(report: &CheckReport) -> Self {
+        Self {
+            code: i32::from(!report.is_complete()),
+            report: serde_json::to_value(report).expect("JSON"),
+            stderr: String::new(),
+        }
+    }
+
     /// `rule transition` of every step, in order.
     pub(crate) fn steps(&self) -> Vec<String> {
         let all = self.report["transitions"]
@@ -162,12 +172,29 @@ impl World {
         // Slack has a clock of its own, which `--now` does not move.
         self.slack.set_now(hushwatch::clock::now());
         match self.process {
-            Process::One => self.cycle_here(now),
+            Process::One => Cycle::of(&self.cycle_with(Some(now), false).expect("a cycle")),
             Process::New => self.run(&["check", "--json", "--now", &now.to_string()]),
         }
     }
 
-    fn cycle_here(&mut self, now: Timestamp) -> Cycle {
+    /// What a cycle at `now` is refused with; all in this process.
+    pub(crate) fn refused(&mut self, now: Timestamp) -> CycleError {
+        self.postmark.set_now(now);
+        let ended = self.cycle_with(Some(now), false);
+        ended.expect_err("it is refused")
+    }
+
+    /// A cycle that the schedule asks for, at the instant of the store's clock; all in this process.
+    pub(crate) fn at_the_bell(&mut self) -> Cycle {
+        self.slack.set_now(hushwatch::clock::now());
+        Cycle::of(&self.cycle_with(None, true).expect("a cycle"))
+    }
+
+    fn cycle_with(
+        &mut self,
+        now: Option<Timestamp>,
+        scheduled: bool,
+    ) -> Result<CheckReport, CycleError> {
         if self.app.is_none() {
             let file = Some(self.folder.path().join("monitor.toml"));
             let config = config::load(&Sources {
@@ -184,18 +211,7 @@ impl World {
             self.app = Some((runtime, app));
         }
         let (runtime, app) = self.app.as_ref().expect("just made");
-        let report = runtime
-            .block_on(app.cycle(Options {
-                now: Some(now),
-                scheduled: false,
-            }))
-            .expect("a cycle");
-        let code = i32::from(!report.is_complete());
-        Cycle {
-            code,
-            report: serde_json::to_value(&report).expect("JSON"),
-            stderr: String::new(),
-        }
+        runtime.block_on(app.cycle(Options { now, scheduled }))
     }
 
     /// The built binary with these arguments, not yet started.

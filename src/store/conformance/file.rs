@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::store::{Backend, CycleLock, Error, Problem, Sqlite, TagRows};
+use crate::store::{Backend, CycleLock, Error, Judgement, Problem, Sqlite, TagRows};
 
-use super::{T0, at, history, mail, outbound, save, sent, shop, span};
+use super::{T0, at, history, mail, message, outbound, save, sent, shop, span};
 
 fn refused(path: &Path) -> Error {
     match Sqlite::open(path) {
@@ -47,6 +47,26 @@ fn two_processes_may_work_on_one_file() {
         [1]
     );
     assert_eq!(sent(&mut one, 0, 1), 2);
+}
+
+#[test]
+fn a_schema_that_became_newer_takes_no_judgement() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hushwatch.db");
+    let mut opened = Sqlite::open(&path).expect("created");
+    opened.check_schema().expect("it is ours");
+    let newer = rusqlite::Connection::open(&path).expect("opened");
+    let sql = "UPDATE schema SET least = 99; PRAGMA user_version = 99;";
+    newer.execute_batch(sql).expect("written");
+    let judgement = Judgement {
+        messages: vec![message("late")],
+        ..Judgement::default()
+    };
+    for refused in [opened.check_schema(), opened.commit(&judgement)] {
+        let refused = refused.expect_err("it is newer");
+        assert!(refused.is_of_newer_schema(), "{refused}");
+    }
+    assert_eq!(opened.pending().expect("rows"), 0);
 }
 
 #[test]

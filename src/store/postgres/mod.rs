@@ -96,6 +96,7 @@ impl Engine for Postgres {
     /// The server's, so that several hosts agree.
     const CLOCK: &'static str =
         "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
+    const SCHEMA: &'static str = "SELECT coalesce(max(version), 0), max(least) FROM schema";
 
     fn read<T>(
         &mut self,

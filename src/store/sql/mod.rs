@@ -44,6 +44,9 @@ pub(in crate::store) trait Engine: Send {
     /// A query for the present by the clock that every process on this database shares, in milliseconds since 1970.
     const CLOCK: &'static str;
 
+    /// A query for the version of the schema, and for the least version that may work on it.
+    const SCHEMA: &'static str;
+
     /// Runs `work` in one transaction that sees one state of the database and changes nothing.
     ///
     /// # Errors
@@ -102,6 +105,9 @@ impl<E: Engine> Backend for E {
             Err(Error::interrupted())
         });
         if written { Ok(()) } else { undone }
+    }
+    fn check_schema(&mut self) -> Result<(), Error> {
+        self.read(|s| schema::check(s, E::SCHEMA))
     }
     fn clock(&mut self) -> Result<Timestamp, Error> {
         self.read(|s| s.one(E::CLOCK, &[], |row| row.get(0)))
@@ -327,7 +333,10 @@ impl<E: Engine> Backend for E {
         self.read(|s| incidents::transitions(s, span))
     }
     fn commit(&mut self, judgement: &Judgement) -> Result<(), Error> {
-        self.write(Scope::All, |s| incidents::commit(s, judgement))
+        self.write(Scope::All, |s| {
+            schema::check(s, E::SCHEMA)?;
+            incidents::commit(s, judgement)
+        })
     }
     fn course(&mut self, incident: &str) -> Result<Vec<TransitionRow>, Error> {
         self.read(|s| case::course(s, incident))

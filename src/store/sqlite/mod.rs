@@ -86,6 +86,8 @@ impl Sqlite {
 impl Engine for Sqlite {
     /// Every process on one file is on one machine.
     const CLOCK: &'static str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+    const SCHEMA: &'static str =
+        "SELECT user_version, (SELECT max(least) FROM schema) FROM pragma_user_version";
 
     fn read<T>(
         &mut self,

@@ -155,6 +155,14 @@ fn a_newer_schema_is_refused_unless_it_says_that_this_version_may_go_on() {
 }
 
 #[test]
+fn a_newer_schema_under_a_running_version_ends_its_work() {
+    let Some(cluster) = cluster() else { return };
+    let mut world = World::new(Process::One, "");
+    world.env(URL, &cluster.database());
+    crate::upgrade::ends_its_work(&mut world);
+}
+
+#[test]
 fn nothing_outside_the_schema_is_touched() {
     let Some(cluster) = cluster() else { return };
     let url = cluster.database();
