@@ -144,7 +144,7 @@ impl App {
             let mut of = ServerDay {
                 name: server.name.to_string(),
                 blind: self.blind(&server, &open, now).await?,
-                own_domains_missing: server.own_domains.is_empty(),
+                own_domains_missing: server.own_domains.is_empty() && !server.name.is_account(),
                 ..ServerDay::default()
             };
             for stream in &streams {
@@ -153,7 +153,10 @@ impl App {
                     .push(stream_day(&history, stream, period, &rules, series));
             }
             data.open.extend(open);
-            data.servers.push(of);
+            // The account has no mail: it is worth a line only where it cannot be seen.
+            if !server.name.is_account() || of.blind.is_some() {
+                data.servers.push(of);
+            }
         }
         data.open.sort_by_key(|i| std::cmp::Reverse(i.severity));
         Ok(digest(&data, period, self.style()))

@@ -62,6 +62,7 @@ impl App {
         for poll in polled {
             judged.push(self.walk(poll, policy.clone(), series, now).await?);
         }
+        // By whoever holds the account, whose lease fences this too.
         if polled.iter().any(|p| p.name().is_account()) {
             for name in self.store.call(|s| s.abandoned()).await? {
                 judged.push(self.abandon(name, &policy, now).await?);

@@ -17,14 +17,15 @@ use crate::store::{self, Note};
 pub(super) struct Roster {
     /// Those that are to be polled.
     pub servers: Vec<Arc<ServerConfig>>,
-    /// How the account answered, where it was asked.
+    /// How the account answered, where it is this process's to judge that.
     pub account: Option<Polled>,
 }
 
 impl App {
     /// Asks the account for its servers, where there is one, and notes who came and went.
     ///
-    /// Where the list cannot be read, the servers that this process knows from before are polled all the same.
+    /// Where the list cannot be read, the servers that this process knows from before are polled all the same. Every process
+    /// asks, since no token is stored; what came of it is judged by the one that has the lease of the account.
     pub(super) async fn roster(
         &self,
         now: Timestamp,
@@ -38,88 +39,116 @@ impl App {
             });
         };
         let name = ServerName::from(ServerName::ACCOUNT);
-        let before = self.store.call(move |s| s.server(&name, now)).await?;
         let ours = match leases {
-            Some(leases) => leases
-                .take(&ServerName::from(ServerName::ACCOUNT))
-                .await?
-                .is_ok(),
+            Some(leases) => leases.take(&name).await?.is_ok(),
             None => true,
         };
+        // Only now: its last holder may have stored something until a moment ago.
+        let before = self.store.call(move |s| s.server(&name, now)).await?;
         let mut trouble = Trouble::default();
-        let mut requests = 0;
-        match source.read() {
-            Err(problem) => {
-                trouble.token = true;
-                trouble.fatal.push(problem.to_string());
-            }
-            Ok(token) => {
-                let api = self.postmark.account(token);
-                match api.servers().await {
-                    Ok(listed) => {
-                        trouble.reachable = true;
-                        self.learn(listed, ours, now).await?;
-                    }
-                    Err(error) => {
-                        trouble.token = error.kind() == ErrorKind::AccountTokenRefused;
-                        trouble.note(&Stop::Postmark(error));
-                    }
-                }
-                requests = api.requests();
-            }
-        }
+        let requests = self.ask_account(source, ours, now, &mut trouble).await?;
+        let account = || polled(account(), before, now, requests, Vec::new(), trouble);
         Ok(Roster {
             servers: self.known(),
-            account: Some(polled(
-                Arc::new(ServerConfig::new(
-                    ServerName::ACCOUNT,
-                    TokenSource::Account(None),
-                )),
-                before,
-                now,
-                requests,
-                Vec::new(),
-                trouble,
-            )),
+            account: ours.then(account),
         })
     }
 
-    /// Keeps the list, with its tokens in memory alone.
+    /// Asks for the list; the requests that it took.
+    async fn ask_account(
+        &self,
+        source: &TokenSource,
+        ours: bool,
+        now: Timestamp,
+        trouble: &mut Trouble,
+    ) -> Result<u64, store::Error> {
+        let token = match source.read() {
+            Ok(token) => token,
+            Err(problem) => {
+                trouble.token = true;
+                trouble.fatal.push(problem.to_string());
+                return Ok(0);
+            }
+        };
+        let api = self.postmark.account(token);
+        match api.servers().await {
+            Ok(listed) => {
+                trouble.reachable = true;
+                self.learn(listed, ours, now, trouble).await?;
+            }
+            Err(error) => {
+                trouble.token = error.kind() == ErrorKind::AccountTokenRefused;
+                trouble.note(&Stop::Postmark(error));
+            }
+        }
+        Ok(api.requests())
+    }
+
+    /// Keeps the list, with its tokens in memory alone. An empty one is no news that all are gone, where some were known.
     async fn learn(
         &self,
         listed: Vec<Listed>,
         ours: bool,
         now: Timestamp,
+        trouble: &mut Trouble,
     ) -> Result<(), store::Error> {
+        if listed.is_empty() {
+            match self.store.call(|s| s.roster()).await?.len() {
+                0 => tracing::warn!("Postmark listed no server at all: nothing is watched"),
+                known => {
+                    trouble.fatal.push(format!(
+                        "Postmark listed no server at all, though {known} were known; if they were all deleted, unset the account's token"
+                    ));
+                    return Ok(());
+                }
+            }
+        }
         let ids = self.hold(listed);
+        let renamed = self.renamed();
         if !ours {
             return Ok(());
         }
         let change = self.store.call(move |s| s.save_roster(&ids, now)).await?;
         let joined = change.joined.iter().filter(|_| !change.first);
-        let news = joined
-            .map(|name| (name, "is new in the account, and watched from now on"))
-            .chain(change.left.iter().map(|name| {
-                (
-                    name,
-                    "is no longer in the account, and not watched any more",
-                )
-            }));
-        for (server, text) in news {
-            self.note(server, text, now).await?;
+        let joined = joined.map(|name| {
+            (
+                name,
+                "is new in the account, and watched from now on".to_owned(),
+            )
+        });
+        let left = change.left.iter().map(|name| {
+            let why = match renamed.get(&name.0) {
+                Some(own) => format!("is watched as {own} from now on, since the file says so"),
+                None => "is no longer in the account, and not watched any more".to_owned(),
+            };
+            (name, why)
+        });
+        for (server, text) in joined.chain(left) {
+            self.note(server, &text, now).await?;
         }
         Ok(())
     }
 
-    /// Keeps the list in memory, with its tokens; the servers' names here and their numbers.
+    /// Keeps the list in memory, with its tokens; the servers' names here and their numbers, but for those which the file
+    /// calls otherwise.
     pub(super) fn hold(&self, listed: Vec<Listed>) -> Vec<(ServerName, i64)> {
         let found = named(listed, &self.config.ignored);
-        let ids = found
+        let renamed = renamed(&self.config.servers, &found);
+        let watched = found
             .iter()
+            .filter(|(name, _)| !renamed.contains_key(*name));
+        let ids = watched
             .map(|(name, server)| (ServerName(name.clone()), server.id))
             .collect();
         *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         ids
+    }
+
+    /// The names in the account of servers which the file calls otherwise, with these.
+    fn renamed(&self) -> BTreeMap<String, &ServerName> {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let listed = listed.as_ref();
+        listed.map_or_else(BTreeMap::new, |found| renamed(&self.config.servers, found))
     }
 
     /// A line for the log and the next digest.
@@ -144,7 +173,7 @@ impl App {
         known(&self.config, listed.as_ref())
     }
 
-    /// Every server that is watched by what is stored: without asking anybody, and without the tokens.
+    /// Every server that is watched by what is stored, and the account: without asking anybody, and without the tokens.
     pub(super) async fn watched_servers(&self) -> Result<Vec<Arc<ServerConfig>>, store::Error> {
         let mut servers: Vec<Arc<ServerConfig>> =
             self.config.servers.iter().cloned().map(Arc::new).collect();
@@ -155,6 +184,7 @@ impl App {
                     servers.push(Arc::new(server));
                 }
             }
+            servers.push(account());
         }
         Ok(servers)
     }
@@ -172,8 +202,7 @@ fn known(config: &Config, listed: Option<&BTreeMap<String, Listed>>) -> Vec<Arc<
     let mut servers = Vec::new();
     let mut taken = BTreeSet::new();
     for server in &config.servers {
-        let own = found.get_key_value(server.name.0.as_str());
-        let own = own.or_else(|| found.iter().find(|(_, l)| has_token(l, &server.token)));
+        let own = own(server, found);
         taken.extend(own.map(|(name, _)| name.as_str()));
         let token = match (&server.token, own) {
             // Nothing is known of it as long as the account says nothing.
@@ -196,6 +225,33 @@ fn known(config: &Config, listed: Option<&BTreeMap<String, Listed>>) -> Vec<Arc<
         Arc::new(ServerConfig::new(name, token))
     }));
     servers
+}
+
+/// The account, as a server without streams.
+fn account() -> Arc<ServerConfig> {
+    let source = TokenSource::Account(None);
+    Arc::new(ServerConfig::new(ServerName::ACCOUNT, source))
+}
+
+/// What the account lists of a server of the file: by its name, else by its token.
+fn own<'f>(
+    server: &ServerConfig,
+    found: &'f BTreeMap<String, Listed>,
+) -> Option<(&'f String, &'f Listed)> {
+    let named = found.get_key_value(server.name.0.as_str());
+    named.or_else(|| found.iter().find(|(_, l)| has_token(l, &server.token)))
+}
+
+/// The names in the account that stand for servers which the file calls otherwise.
+fn renamed<'c>(
+    servers: &'c [ServerConfig],
+    found: &BTreeMap<String, Listed>,
+) -> BTreeMap<String, &'c ServerName> {
+    let of = servers.iter().filter_map(|server| {
+        let (name, _) = own(server, found)?;
+        Some((name.clone(), &server.name))
+    });
+    of.filter(|(name, own)| *name != own.0).collect()
 }
 
 fn has_token(listed: &Listed, source: &TokenSource) -> bool {

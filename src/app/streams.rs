@@ -23,6 +23,9 @@ impl App {
         trouble: &mut Trouble,
     ) -> Result<Vec<StreamId>, Stop> {
         let listed = match api.streams().await {
+            Ok(streams) if streams.is_empty() => {
+                self.streams_of_an_empty_list(server, trouble).await?
+            }
             Ok(streams) => streams.into_iter().map(|s| s.id).collect(),
             Err(error) => match error.kind() {
                 ErrorKind::Refused {
@@ -70,6 +73,25 @@ impl App {
         }
         self.keep_streams(server, &streams, now).await?;
         Ok(streams)
+    }
+
+    /// A server always has a stream that cannot be archived: where some were known, they are read on, and the poll is not
+    /// complete.
+    async fn streams_of_an_empty_list(
+        &self,
+        server: &ServerConfig,
+        trouble: &mut Trouble,
+    ) -> Result<Vec<StreamId>, store::Error> {
+        let name = server.name.clone();
+        let known = self.store.call(move |s| s.streams(&name)).await?;
+        match known.len() {
+            0 => tracing::warn!(server = %server.name, "Postmark listed no stream at all: nothing is watched"),
+            n => trouble.fatal.push(format!(
+                "{}: Postmark listed no stream at all, though {n} were known; look whether the server still has them",
+                server.name
+            )),
+        }
+        Ok(known)
     }
 
     /// Marks them as watched, and notes which came and went.

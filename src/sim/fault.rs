@@ -50,6 +50,8 @@ pub enum Fault {
     Flood(usize),
     /// The honest answer, whose `TotalCount` is this.
     Miscount(u64),
+    /// The honest answer, of which every list is empty and `TotalCount` 0.
+    Nothing,
     /// 302 to this address.
     Redirect(String),
     /// What a wrong token gets.
@@ -82,6 +84,7 @@ impl Fault {
             Self::Bomb => bomb::reply(64 << 20),
             Self::Flood(items) => Reply::json(200, flood(*items)),
             Self::Miscount(total) => miscounted(honest(), *total),
+            Self::Nothing => emptied(miscounted(honest(), 0)),
             Self::Redirect(to) => Reply::of(302, "text/html", PAGE).with_header("Location", to),
             Self::WrongToken => refuse(401, None),
         }
@@ -98,6 +101,15 @@ fn miscounted(mut reply: Reply, total: u64) -> Reply {
     {
         *count = total.into();
         reply.body = body.to_string().into_bytes();
+    }
+    reply
+}
+
+fn emptied(mut reply: Reply) -> Reply {
+    if let Ok(Value::Object(mut body)) = serde_json::from_slice(&reply.body) {
+        let lists = body.values_mut().filter_map(Value::as_array_mut);
+        lists.for_each(Vec::clear);
+        reply.body = Value::Object(body).to_string().into_bytes();
     }
     reply
 }

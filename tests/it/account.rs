@@ -31,6 +31,15 @@ fn sends(world: &World, name: &str) {
         .generate("outbound", span, &profile);
 }
 
+/// The digest of the day after.
+fn next_digest(world: &mut World) -> String {
+    world.slack.take();
+    world.cycle(at("2026-03-04T10:00:00Z"));
+    let told = world.slack.take();
+    let digest = told.into_iter().find(|m| m.plain.contains("digest for"));
+    digest.expect("a digest").plain
+}
+
 fn names(cycle: &Cycle) -> Vec<String> {
     let servers = cycle.report["servers"].as_array().expect("servers");
     servers
@@ -141,7 +150,107 @@ fn an_account_that_does_not_answer_is_one_incident_and_blinds_no_server(process:
     );
 }
 
+fn an_account_that_cannot_be_listed_stays_in_sight(process: Process) {
+    let mut world = world(process, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.env("POSTMARK_ACCOUNT_TOKEN", "another");
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    let status = world.run(&["status", "--json"]).report;
+    let open = status["open_incidents"].as_array().expect("incidents");
+    assert_eq!(open.len(), 1, "{status}");
+    assert_eq!(
+        (&open[0]["server"], &open[0]["rule"]),
+        (&json!("(account)"), &json!("blind"))
+    );
+    let text = world.run(&["status"]).report.to_string();
+    assert!(text.contains("Open incidents: 1"), "{text}");
+    assert!(text.contains("(account): NOT SEEN"), "{text}");
+    world.slack.take();
+    let digest = next_digest(&mut world);
+    assert!(digest.contains("1 thing needs a look"), "{digest}");
+    assert!(
+        digest.contains("(account): not seen since Tue 3 Mar 11:00"),
+        "{digest}"
+    );
+    assert!(!digest.contains("(account): nothing is known"), "{digest}");
+}
+
+fn an_account_that_can_be_listed_is_no_line_of_the_digest(process: Process) {
+    let mut world = world(process, "");
+    world.hours("2026-03-03T10:00:00Z", "2026-03-03T11:00:00Z");
+    let digest = next_digest(&mut world);
+    assert!(!digest.contains("(account)"), "{digest}");
+}
+
+fn an_empty_list_of_servers_drops_nobody(process: Process) {
+    let mut world = world(process, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world
+        .postmark
+        .fail(hushwatch::sim::Plan::always(Fault::Nothing).on("/servers?"));
+    let empty = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(empty.code, 1, "{}", empty.report);
+    let why = "Postmark listed no server at all, though 3 were known";
+    assert!(
+        empty.report["errors"].to_string().contains(why),
+        "{}",
+        empty.report
+    );
+    world.postmark.clear_faults();
+    let back = world.cycle(at("2026-03-03T12:00:00Z"));
+    assert_eq!((back.code, names(&back).len()), (0, 4), "{}", back.report);
+    let digest = next_digest(&mut world);
+    for news in ["no longer in the account", "is new in the account"] {
+        assert!(!digest.contains(news), "{digest}");
+    }
+}
+
+fn an_account_without_servers_is_complete(process: Process) {
+    let mut world = world(process, "");
+    world
+        .postmark
+        .fail(hushwatch::sim::Plan::always(Fault::Nothing).on("/servers?"));
+    let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(
+        (cycle.code, names(&cycle)),
+        (0, vec!["(account)".to_owned()])
+    );
+    if process == Process::New {
+        let said = "listed no server at all: nothing is watched";
+        assert!(cycle.stderr.contains(said), "{}", cycle.stderr);
+    }
+}
+
+fn a_server_that_the_file_calls_otherwise_is_one_server(process: Process) {
+    let file = "[[server]]\nname = \"mine\"\ntoken_env = \"SHOP_TOKEN\"\n";
+    let mut world = world(process, file);
+    world.env("SHOP_TOKEN", &world.shop.token());
+    let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(cycle.code, 0, "{} {}", cycle.report, cycle.stderr);
+    assert_eq!(names(&cycle), ["mine", "alpha", "beta", "(account)"]);
+    let mut watched = names(&world.run(&["status", "--json"]));
+    watched.sort();
+    assert_eq!(watched, ["(account)", "alpha", "beta", "mine"]);
+}
+
+fn a_server_that_the_file_begins_to_call_otherwise_is_noted(process: Process) {
+    let mut world = world(process, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let file = "[[server]]\nname = \"mine\"\ntoken_env = \"SHOP_TOKEN\"\n";
+    std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
+    world.env("SHOP_TOKEN", &world.shop.token());
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    let digest = next_digest(&mut world);
+    assert!(digest.contains("shop: is watched as mine"), "{digest}");
+}
+
 both! {
+    an_account_that_cannot_be_listed_stays_in_sight
+    an_account_that_can_be_listed_is_no_line_of_the_digest
+    an_empty_list_of_servers_drops_nobody
+    an_account_without_servers_is_complete
+    a_server_that_the_file_calls_otherwise_is_one_server
+    a_server_that_the_file_begins_to_call_otherwise_is_noted
     every_server_of_the_account_is_watched_and_who_comes_and_goes_is_noted
     an_incident_of_a_server_that_left_ends
     an_archived_stream_is_a_note_and_no_silence

@@ -1,10 +1,11 @@
 //! Several servers and several channels: one that fails stops no other.
 
 use hushwatch::model::Span;
-use hushwatch::sim::Fault;
 use hushwatch::sim::postmark::{Profile, StreamType};
+use hushwatch::sim::{Fault, Plan};
 use serde_json::json;
 
+use crate::store::needs_a_file;
 use crate::world::{Process, World, at};
 
 const OTHER: &str =
@@ -136,4 +137,55 @@ fn the_incident_of_an_archived_stream_ends() {
         "{alerts:?}"
     );
     assert_eq!(cycle.report["open_incidents"], serde_json::json!([]));
+}
+
+#[test]
+fn an_empty_list_of_streams_drops_none_and_is_no_complete_poll() {
+    let mut world = World::new(Process::New, "");
+    let span = Span::new(at("2026-03-02T10:00:00Z"), at("2026-03-03T12:00:00Z"));
+    let profile = Profile::constant(20.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let before = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(before.code, 0, "{}", before.stderr);
+    let nothing = Plan::always(Fault::Nothing).on("/message-streams");
+    world.shop.fail(nothing);
+    let empty = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(empty.code, 1, "{}", empty.report);
+    let why = "Postmark listed no stream at all, though 2 were known";
+    assert!(
+        empty.report["errors"].to_string().contains(why),
+        "{}",
+        empty.report
+    );
+    assert_eq!(
+        empty.stream("outbound")["covered_until"],
+        "2026-03-03T11:00:00Z",
+        "what is known is read on"
+    );
+    world.shop.clear_faults();
+    let back = world.cycle(at("2026-03-03T12:00:00Z"));
+    assert_eq!(back.code, 0, "{}", back.stderr);
+}
+
+#[test]
+fn a_server_without_streams_is_complete_and_said_to_be_one() {
+    let mut world = World::new(Process::New, "");
+    let nothing = Plan::always(Fault::Nothing).on("/message-streams");
+    world.shop.fail(nothing);
+    let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(cycle.code, 0, "{}", cycle.stderr);
+    let said = "listed no stream at all: nothing is watched";
+    assert!(cycle.stderr.contains(said), "{}", cycle.stderr);
+}
+
+#[test]
+fn a_check_by_hand_asks_again_where_a_server_could_not_be_seen() {
+    if needs_a_file("asking again at the same instant") {
+        return;
+    }
+    let mut world = World::new(Process::New, "");
+    world.shop.always(Fault::Status(503));
+    assert_eq!(world.cycle(at("2026-03-03T10:00:00Z")).code, 1);
+    world.shop.clear_faults();
+    assert_eq!(world.cycle(at("2026-03-03T10:00:00Z")).code, 0);
 }

@@ -13,7 +13,7 @@ pub(super) fn server_lines(
     style: Style,
 ) -> Vec<String> {
     let mut lines = Vec::new();
-    if server.streams.is_empty() {
+    if server.streams.is_empty() && server.blind.is_none() {
         lines.push(format!("{}: nothing is known of it yet", server.name));
     }
     if let Some((since, reason)) = &server.blind {
