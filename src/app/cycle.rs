@@ -16,7 +16,7 @@ use crate::app::poll::Polled;
 use crate::app::polling::Polling;
 use crate::app::report::{self, CheckReport};
 use crate::clock;
-use crate::config::{self, Mode};
+use crate::config::{self, Mode, ServerConfig};
 use crate::model::{DAY, Incident, MINUTE, Mute, Rule, ServerName, Timestamp};
 use crate::store::{self, Backend, CycleLock};
 
@@ -100,7 +100,6 @@ impl App {
             leases,
         };
         let polling = Arc::new(polling);
-        let mut others = roster.servers.clone();
         let (polled, expected) = self.poll_all(roster, &polling).await?;
         for (server, error) in polled
             .iter()
@@ -120,8 +119,7 @@ impl App {
             .await?;
         self.beat(&polled, expected, &evaluation, now).await;
         let whole = polled.len() >= expected;
-        others.retain(|server| !polled.iter().any(|p| p.name() == &server.name));
-        Ok(report::check(self, now, (&polled, &others, whole), &evaluation, notices).await?)
+        Ok(report::check(self, now, (&polled, whole), &evaluation, notices).await?)
     }
 
     /// The lock of the database, waiting a while for another cycle to end; one that is shared needs none.
@@ -260,13 +258,9 @@ impl App {
         mutes: &[Mute],
         now: Timestamp,
     ) -> Result<bool, store::Error> {
-        if !self.store.is_shared() {
-            return Ok(true);
-        }
-        for server in self.watched_servers().await? {
+        for server in self.left_to_others(polled).await? {
             let name = server.name.clone();
-            let is_muted = mutes.iter().any(|mute| mute.covers(&name, Rule::Blind));
-            if is_muted || polled.iter().any(|p| *p.name() == name) {
+            if mutes.iter().any(|mute| mute.covers(&name, Rule::Blind)) {
                 continue;
             }
             let read = move |s: &mut dyn Backend| Ok((s.server(&name, now)?, s.incidents(&name)?));
@@ -278,6 +272,16 @@ impl App {
             }
         }
         Ok(true)
+    }
+
+    /// Every server that is watched and was not polled here.
+    pub(super) async fn left_to_others(
+        &self,
+        polled: &[Polled],
+    ) -> Result<Vec<Arc<ServerConfig>>, store::Error> {
+        let mut servers = self.watched_servers().await?;
+        servers.retain(|server| !polled.iter().any(|p| p.name() == &server.name));
+        Ok(servers)
     }
 
     /// The last cycle's instant.

@@ -112,7 +112,7 @@ impl App {
         }
         let (name, now) = (server.name.clone(), polling.now);
         let state = self.store.call(move |s| s.server(&name, now)).await?;
-        if skips && state.last_complete_at.is_some_and(|last| last >= now) {
+        if skips && state.last_cycle_at.is_some_and(|last| last >= now) {
             polling.leases.give_back(&server.name).await?;
             return Ok(Turn::Done);
         }

@@ -1,7 +1,5 @@
 //! What a cycle saw and did: `check --json`.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -11,7 +9,6 @@ use crate::app::evaluate::Evaluation;
 use crate::app::mutes::mute_json;
 use crate::app::poll::Polled;
 use crate::app::summary::{Figures, figures};
-use crate::config::ServerConfig;
 use crate::message::alert::standing;
 use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, Timestamp, Transition};
 use crate::store::{self};
@@ -62,7 +59,7 @@ impl CheckReport {
 pub(super) async fn check(
     app: &App,
     now: Timestamp,
-    (polled, others, whole): (&[Polled], &[Arc<ServerConfig>], bool),
+    (polled, whole): (&[Polled], bool),
     evaluation: &Evaluation,
     notices: Notices,
 ) -> Result<CheckReport, store::Error> {
@@ -79,14 +76,16 @@ pub(super) async fn check(
         }));
     }
     let mut open = evaluation.open.clone();
-    for server in others {
-        let (told, incidents) = app.of_another(&server.name, now).await?;
+    let mut complete = whole && polled.iter().all(|p| p.row.complete);
+    for server in app.left_to_others(polled).await? {
+        let (told, seen, incidents) = app.of_another(&server.name, now).await?;
+        complete &= seen;
         servers.push(told);
         open.extend(incidents);
     }
     Ok(CheckReport {
         at: now.to_string(),
-        complete: whole && polled.iter().all(|p| p.row.complete),
+        complete,
         servers,
         transitions: evaluation
             .transitions
@@ -173,12 +172,13 @@ impl App {
         Ok((history, figures))
     }
 
-    /// What is stored of a server which another process polls, and what is open on it.
+    /// What is stored of a server which another process polls, whether it was seen if it was polled at `now`, and what is
+    /// open on it.
     async fn of_another(
         &self,
         name: &ServerName,
         now: Timestamp,
-    ) -> Result<(Value, Vec<Incident>), store::Error> {
+    ) -> Result<(Value, bool, Vec<Incident>), store::Error> {
         let of = name.clone();
         let read = move |s: &mut dyn store::Backend| {
             Ok((s.server(&of, now)?, s.streams(&of)?, s.incidents(&of)?))
@@ -190,10 +190,11 @@ impl App {
             let (history, day) = self.last_day(name, stream, now).await?;
             streams.push(stream_json(stream, &history, &day, now));
         }
-        let complete = state.incomplete_since.is_none();
+        let complete = state.last_complete_at.is_some() && state.incomplete_since.is_none();
         let told = json!({
             "name": name, "reachable": complete, "complete": complete, "requests": 0, "streams": streams,
         });
-        Ok((told, incidents))
+        let seen = complete || state.last_cycle_at < Some(now);
+        Ok((told, seen, incidents))
     }
 }
