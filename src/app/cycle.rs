@@ -22,6 +22,8 @@ use crate::store::{self, Backend, CycleLock};
 
 /// Servers that are polled at the same time.
 const AT_ONCE: usize = 48;
+/// How far ahead of the shared clock a host may be whose cron line asks for a cycle; a bell says itself that it rang.
+const AHEAD: Duration = Duration::from_secs(5);
 /// How long a cycle waits for another one on the same database.
 const LOCK_WAIT: Duration = Duration::from_secs(30);
 /// Hourly counts, incidents and what was told are kept this long.
@@ -141,9 +143,13 @@ impl App {
     pub(super) async fn present(&self, options: Options) -> Result<Timestamp, CycleError> {
         // In this order: another process may be in a cycle of a moment ago.
         let last = self.store.call(|s| s.last_cycle_at()).await?;
-        let machine = self.clock().await?;
+        let mut machine = self.clock().await?;
         if let Some(now) = options.now {
             return self.named(now, last, machine);
+        }
+        if self.store.is_shared() {
+            let ahead = if options.scheduled { MINUTE } else { AHEAD };
+            machine = self.until_instant(machine, ahead).await?;
         }
         if !clock::is_believable(machine) {
             return Err(CycleError::Clock(machine));
@@ -194,6 +200,25 @@ impl App {
             true => self.store.call(|s| s.clock()).await,
             false => Ok(clock::now()),
         }
+    }
+
+    /// The present, once the instant of the schedule is reached that is due within `ahead` and nearer than the last one: a
+    /// bell rings by the clock of its host, and where that is ahead, the instant is that of the others all the same.
+    async fn until_instant(
+        &self,
+        mut machine: Timestamp,
+        ahead: Duration,
+    ) -> Result<Timestamp, store::Error> {
+        let Some(due) = self.config.schedule.next(machine) else {
+            return Ok(machine);
+        };
+        let late = machine.since(self.on_schedule(machine, None));
+        let is_later = late.is_zero() || due.since(machine) < late;
+        while is_later && machine < due && due.since(machine) < ahead {
+            tokio::time::sleep(due.since(machine)).await;
+            machine = self.clock().await?;
+        }
+        Ok(machine)
     }
 
     /// The instant of the schedule that a cycle is late for by less than a minute, unless a cycle took it already; else

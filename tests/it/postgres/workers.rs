@@ -181,6 +181,82 @@ fn a_worker_that_froze_over_its_messages_repeats_none_when_it_thaws() {
 }
 
 #[test]
+fn what_the_account_answers_is_judged_and_told_by_one_alone() {
+    let Some(mut world) = world() else { return };
+    let file = "[[server]]\nname = \"client-50\"\ntoken_env = \"CLIENT\"\n";
+    std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
+    let server = world.postmark.server("client-50");
+    world.env("CLIENT", &server.token());
+    world.env("POSTMARK_ACCOUNT_TOKEN", "another");
+    world.env("HUSHWATCH_POSTMARK__TIMEOUT", "8s");
+    server.next(1, Fault::Hang);
+    let now = noon() - HOUR / 2;
+    world.postmark.set_now(now);
+    let first = worker(&world, now);
+    until("its polls", || polls(&world).len() == 1);
+    let (_, report, stderr) = ended(worker(&world, now));
+    assert_eq!(report["transitions"], serde_json::json!([]), "{stderr}");
+    assert_eq!(world.alerts(), [""; 0], "the first one has the account");
+    let (_, report, stderr) = ended(first);
+    assert_eq!(report["transitions"][0]["rule"], "blind", "{stderr}");
+    let told = world.alerts();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("cannot list the account's servers"));
+}
+
+#[test]
+fn the_heartbeat_of_one_waits_for_the_account_that_another_could_not_list() {
+    let Some(mut world) = world() else { return };
+    world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
+    let now = noon() - HOUR / 2;
+    world
+        .postmark
+        .fail(Plan::always(Fault::Status(503)).on("/servers?"));
+    assert_eq!(world.cycle(now).code, 1, "the account was not seen");
+    world.postmark.clear_faults();
+    let server = world.postmark.server("client-5");
+    server.always(Fault::Hang);
+    world.postmark.set_now(noon());
+    world.postmark.take_requests();
+    let mut hangs = worker(&world, noon());
+    until("its polls", || polls(&world).len() == SERVERS);
+    let (_, _, stderr) = ended(worker(&world, noon()));
+    assert!(stderr.contains("no heartbeat"), "{stderr}");
+    assert_eq!(world.slack.pings().len(), 0);
+    hangs.kill().expect("killed");
+    hangs.wait().expect("ended");
+}
+
+#[test]
+fn a_server_that_could_not_be_seen_is_asked_once_at_one_instant() {
+    let Some(mut world) = world() else { return };
+    let server = world.postmark.server("client-5");
+    server.always(Fault::Status(503));
+    assert_eq!(world.cycle(noon()).code, 1, "one server was not seen");
+    world.postmark.take_requests();
+    let again = world.cycle(noon());
+    assert_eq!(polls(&world).len(), 0, "{}", again.stderr);
+    assert_eq!(again.code, 1, "it was not seen at this instant");
+}
+
+#[test]
+fn an_early_bell_and_a_late_one_ring_for_the_same_instant() {
+    let Some(cluster) = cluster() else { return };
+    let mut world = World::new(Process::One, "");
+    let instant = (hushwatch::clock::now() + 4 * SECOND).ceil(SECOND);
+    let schedule = instant.to_utc().format("%S %M %H * * *").to_string();
+    world.env(URL, &cluster.database());
+    world.env("HUSHWATCH_SCHEDULE", &schedule);
+    world.postmark.set_now(instant);
+    let early = world.at_the_bell();
+    assert_eq!(early.report["at"], instant.to_string());
+    world.postmark.take_requests();
+    let late = world.at_the_bell();
+    assert_eq!(late.report["at"], instant.to_string());
+    assert_eq!(world.postmark.requests().len(), 0, "{}", late.report);
+}
+
+#[test]
 fn the_heartbeat_of_one_speaks_for_what_the_others_see() {
     let Some(mut world) = world() else { return };
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
