@@ -185,6 +185,7 @@ impl World {
     }
 
     /// A cycle that the schedule asks for, at the instant of the store's clock; all in this process.
+    #[cfg(feature = "postgres")]
     pub(crate) fn at_the_bell(&mut self) -> Cycle {
         self.slack.set_now(hushwatch::clock::now());
         Cycle::of(&self.cycle_with(None, true).expect("a cycle"))

@@ -40,7 +40,8 @@ const fn remedy(failure: &Failure) -> &'static str {
     match failure {
         Failure::NoAddress => "check `doctor.smtp` and the resolver",
         Failure::Refused | Failure::TimedOut(_) | Failure::Broken(_) => {
-            "check `doctor.smtp` and the firewall: many hosts block ports of mail; Postmark listens on 25, 587 and 2525 too"
+            "check `doctor.smtp` and the firewall: many hosts block ports of mail; Postmark listens on 25, 587 and 2525 too. Where \
+             nothing is sent by SMTP, leave it empty"
         }
         Failure::Code(..) => "see https://status.postmarkapp.com, then try again",
         Failure::NotSmtp => {
