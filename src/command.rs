@@ -278,7 +278,7 @@ async fn digest(config: Config, args: Digest) -> Ended {
     };
     match app.send_digest(options, args.force).await.map_err(failed)? {
         Written::Sent(until, message) => {
-            let pending = app.pending().await.map_err(store_failed)?;
+            let pending = app.pending(options).await.map_err(failed)?;
             if args.json {
                 print(&digest_text(&message, true, until))?;
             }

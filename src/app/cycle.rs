@@ -338,11 +338,14 @@ impl App {
 }
 
 impl App {
-    /// Messages not yet accepted.
+    /// Messages not yet accepted, but for those that wait for the end of a mute.
     ///
     /// # Errors
-    /// Where the database fails.
-    pub async fn pending(&self) -> Result<u64, store::Error> {
-        self.store.call(|s| s.pending()).await
+    /// As [`App::cycle`].
+    pub async fn pending(&self, options: Options) -> Result<u64, CycleError> {
+        let at = self.instant(options).await?;
+        let left =
+            move |s: &mut dyn Backend| Ok(s.pending()?.saturating_sub(s.held(at)?.len() as u64));
+        Ok(self.store.call(left).await?)
     }
 }

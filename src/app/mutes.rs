@@ -65,8 +65,8 @@ impl App {
         rule: Option<Rule>,
         options: Options,
     ) -> Result<Vec<Mute>, CycleError> {
-        self.must_know(server.as_ref()).await?;
         let now = self.instant(options).await?;
+        let of = server.clone();
         let all = server.is_none() && rule.is_none();
         let end = move |s: &mut dyn store::Backend| {
             let mut running = s.mutes(now)?;
@@ -75,7 +75,12 @@ impl App {
             s.unmute(&ids, now)?;
             Ok(running)
         };
-        Ok(self.store.call(end).await?)
+        let ended = self.store.call(end).await?;
+        // A server that is not watched any more may still be muted.
+        if ended.is_empty() {
+            self.must_know(of.as_ref()).await?;
+        }
+        Ok(ended)
     }
 
     /// What is muted now.

@@ -219,16 +219,19 @@ impl Book {
 
     fn hush(&self, policy: &Policy, key: &Key) -> Hush {
         Hush {
-            silenced: self.is_silenced(key),
+            silenced: self.is_silenced(policy, key),
             muted: policy.is_muted(&self.server, key.rule),
         }
     }
 
-    /// Whether a stronger incident is open that silences this one.
-    fn is_silenced(&self, weaker: &Key) -> bool {
+    /// Whether a stronger incident is open that silences this one. One that is muted speaks for nothing but what is muted
+    /// with it.
+    fn is_silenced(&self, policy: &Policy, weaker: &Key) -> bool {
+        let is_muted = |key: &Key| policy.is_muted(&self.server, key.rule);
+        let speaks = |stronger: &Key| !is_muted(stronger) || is_muted(weaker);
         self.latest
             .iter()
-            .any(|(key, incident)| incident.is_open() && key.silences(weaker))
+            .any(|(key, incident)| incident.is_open() && key.silences(weaker) && speaks(key))
     }
 
     /// Returns whether the incident resolved.

@@ -573,3 +573,25 @@ fn a_mute_keeps_nothing_back_that_would_not_be_told() {
     told.policy.mutes.clear();
     assert_eq!(told.book.unmute(&told.policy, at(1)), Unmuted::default());
 }
+
+#[test]
+fn what_is_muted_silences_nothing_that_is_not() {
+    let breach = |rule| finding(rule, Verdict::Breach);
+    let both = || vec![breach(Rule::HardBounceWake), breach(Rule::BounceRate)];
+    let mut told = Told::new(false);
+    told.policy.mutes = muted(Some(Rule::HardBounceWake));
+    assert_eq!(
+        told.at(at(0), both()),
+        ["hard_bounce_wake opened", "bounce_rate opened!"]
+    );
+    let mut told = Told::new(false);
+    told.policy.mutes = muted(None);
+    assert_eq!(
+        told.at(at(0), both()),
+        ["hard_bounce_wake opened", "bounce_rate opened"]
+    );
+    told.policy.mutes.clear();
+    let unmuted = told.book.unmute(&told.policy, at(1));
+    let standing: Vec<String> = unmuted.standing.iter().map(show).collect();
+    assert_eq!(standing, ["hard_bounce_wake reminded!"]);
+}

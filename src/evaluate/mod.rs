@@ -59,10 +59,11 @@ impl Walk {
     ) -> Vec<Transition> {
         // The server's own rules come first: what a gap hid is judged as seen now, no longer blind.
         let findings = detect::judge_server(sight, now);
-        let kept: Vec<Key> = findings
+        let kept: BTreeSet<Key> = findings
             .iter()
             .flat_map(|finding| book.kept_back(&Key::of(finding)))
             .collect();
+        let kept: Vec<Key> = kept.into_iter().collect();
         let mut transitions = book.weigh(&self.policy, findings, now);
         let over = transitions.iter().any(|t| t.step == Step::Resolved);
         for at in missed.iter().chain([&now]) {

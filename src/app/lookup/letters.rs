@@ -72,7 +72,10 @@ impl Lookup {
 
     fn table<R: Shown>(&self, found: &Newest<R>, one: &str, headings: &[&str]) -> String {
         if found.rows.is_empty() {
-            return format!("no {one} was found\n");
+            return match found.errors.is_empty() {
+                true => format!("no {one} was found\n"),
+                false => String::new(),
+            };
         }
         let mut table = Table::new(headings);
         for placed in &found.rows {

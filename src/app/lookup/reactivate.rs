@@ -60,9 +60,12 @@ impl Lookup {
                 Why::Suppressed(s) => (&s.reason, s.since),
                 Why::Inactive(bounce) => (&bounce.kind, Some(bounce.at)),
             };
-            let note = match case.can() {
-                true => "",
-                false => {
+            let note = match (case.can(), case.is_complaint()) {
+                (true, _) => "",
+                (false, false) => {
+                    ": Postmark says that this bounce cannot be activated; its support can help"
+                }
+                (false, true) => {
                     ": a complaint; nobody but the recipient, by way of Postmark's support, can lift it"
                 }
             };
@@ -103,6 +106,14 @@ impl Case {
         match &self.why {
             Why::Suppressed(suppression) => !suppression.is_complaint(),
             Why::Inactive(bounce) => bounce.can_activate,
+        }
+    }
+
+    /// Whether the recipient complained of spam.
+    pub fn is_complaint(&self) -> bool {
+        match &self.why {
+            Why::Suppressed(suppression) => suppression.is_complaint(),
+            Why::Inactive(bounce) => bounce.kind == "SpamComplaint",
         }
     }
 

@@ -46,6 +46,8 @@ impl Lookup {
                 "suppressions": found.iter().map(Placed::to_json).collect::<Vec<_>>(),
                 "total": total, "errors": errors,
             })),
+            // What could not be read is not empty.
+            false if found.is_empty() && !errors.is_empty() => String::new(),
             false => self.listed(&found, total, filter),
         };
         Answer { text, errors }

@@ -63,8 +63,10 @@ async fn reactivate(
 
 /// What stands in the way of `address` getting mail everywhere again.
 fn short_of(address: &str, cases: &[Case], outcomes: &[Outcome]) -> Option<String> {
-    let complaints = cases.iter().filter(|case| !case.can()).count();
-    let refused = outcomes.iter().filter(|o| !o.is_accepted()).count();
+    let is_complaint = |case: &&Case| !case.can() && case.is_complaint();
+    let complaints = cases.iter().filter(is_complaint).count();
+    let hopeless = cases.iter().filter(|case| !case.can()).count() - complaints;
+    let refused = hopeless + outcomes.iter().filter(|o| !o.is_accepted()).count();
     match (complaints, refused) {
         (0, 0) => None,
         (0, n) => Some(format!(
