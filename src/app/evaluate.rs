@@ -122,7 +122,7 @@ impl App {
         })
     }
 
-    /// Ends what is open on a server that left the account.
+    /// Ends what is open on a server that left the account, and tells what a mute kept back of it.
     async fn abandon(
         &self,
         name: ServerName,
@@ -133,11 +133,13 @@ impl App {
         let incidents = self.store.call(move |s| s.incidents(&of)).await?;
         let mut book = Book::new(name.clone(), incidents);
         let transitions = book.abandon(policy, now);
+        let unmuted = book.unmute(policy, now);
         Ok(Judged {
             name: name.to_string(),
             incidents: book.incidents().cloned().collect(),
             transitions,
             seen_until: now,
+            unmuted,
             ..Judged::default()
         })
     }

@@ -55,8 +55,9 @@ pub(super) fn open(
     if finding.rule.is_of_events() && newest <= before.and_then(|b| b.last_event_at) {
         return None;
     }
-    if let Some(incident) = before.and_then(|b| reopened(policy, b, finding, at)) {
-        return Some((incident, (Step::Opened, false)));
+    if let Some(mut incident) = before.and_then(|b| reopened(policy, b, finding, at)) {
+        let told = incident.quiet_until.is_none() && tell(&mut incident, hush, true);
+        return Some((incident, (Step::Opened, told)));
     }
     let wanted = finding.severity == Severity::Wake || !policy.digest_mode;
     let mut incident = Incident {
@@ -81,6 +82,7 @@ pub(super) fn open(
     Some((incident, (Step::Opened, told)))
 }
 
+/// The one that is over, where to its readers it is still the same: it returns soon, or a mute keeps its end from them.
 fn reopened(
     policy: &Policy,
     before: &Incident,
@@ -95,12 +97,12 @@ fn reopened(
     };
     let quiet_until = resolved_at + policy.suppress(finding.rule);
     let returns_soon = !policy.suppress(finding.rule).is_zero() && at <= quiet_until;
-    returns_soon.then(|| Incident {
+    (returns_soon || before.withheld).then(|| Incident {
         severity: finding.severity,
         opened_at: at,
         state: IncidentState::Open { within_since: None },
         judged_at: at,
-        quiet_until: Some(quiet_until),
+        quiet_until: returns_soon.then_some(quiet_until),
         reminded_at: at,
         evidence: finding.evidence.clone(),
         ..before.clone()

@@ -595,3 +595,43 @@ fn what_is_muted_silences_nothing_that_is_not() {
     let standing: Vec<String> = unmuted.standing.iter().map(show).collect();
     assert_eq!(standing, ["hard_bounce_wake reminded!"]);
 }
+
+/// Told to people, over while muted; what `then` says at the next instant, and what the end of the mute tells after it.
+fn over_while_muted(then: Verdict, still_muted: bool) -> (Vec<String>, Told, Unmuted) {
+    let mut told = Told::new(false);
+    told.bounce(0, Verdict::Breach);
+    told.policy.mutes = muted(None);
+    told.bounce(1, Verdict::Within);
+    assert_eq!(told.bounce(2, Verdict::Within), ["bounce_rate resolved"]);
+    if !still_muted {
+        told.policy.mutes.clear();
+    }
+    let steps = told.bounce(24, then);
+    told.policy.mutes.clear();
+    let unmuted = told.book.unmute(&told.policy, at(24));
+    (steps, told, unmuted)
+}
+
+#[test]
+fn what_opens_anew_before_its_end_was_told_is_still_the_same_to_its_readers() {
+    let (steps, told, unmuted) = over_while_muted(Verdict::Breach, true);
+    assert_eq!(steps, ["bounce_rate opened"]);
+    assert!(
+        told.ids.iter().all(|id| *id == told.ids[0]),
+        "{:?}",
+        told.ids
+    );
+    assert_eq!(unmuted.standing.len(), 1);
+    assert_eq!(unmuted.over, []);
+    let (steps, told, unmuted) = over_while_muted(Verdict::Breach, false);
+    assert_eq!(steps, ["bounce_rate opened!"]);
+    assert!(
+        told.ids.iter().all(|id| *id == told.ids[0]),
+        "{:?}",
+        told.ids
+    );
+    assert_eq!(unmuted, Unmuted::default(), "told already");
+    let (steps, _, unmuted) = over_while_muted(Verdict::Within, true);
+    assert_eq!(steps, NOTHING);
+    assert_eq!(unmuted.over.len(), 1);
+}

@@ -67,7 +67,7 @@ pub trait Backend: Send {
     ) -> Result<RosterChange, Error>;
     /// The servers that the account listed last, by name.
     fn roster(&mut self) -> Result<Vec<ServerName>, Error>;
-    /// Servers that left while an incident was open on them.
+    /// Servers that left and of which an incident is open, or something is owed to people at the end of a mute.
     fn abandoned(&mut self) -> Result<Vec<ServerName>, Error>;
     /// Stores a note.
     fn note(&mut self, note: &Note) -> Result<(), Error>;

@@ -140,6 +140,7 @@ facts! {
         a_judgement_without_its_lease_is_not_stored
         a_judgement_gives_its_leases_up
         a_roster_tells_who_came_and_went
+        a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell
         notes_are_told_of_their_span;
     clock:
         the_clock_is_in_this_century_and_runs_on

@@ -93,6 +93,38 @@ fn an_incident_of_a_server_that_left_ends(process: Process) {
     assert_eq!(cycle.report["open_incidents"], json!([]));
 }
 
+fn an_incident_of_a_server_that_left_while_muted_ends_with_the_mute(process: Process) {
+    let mut world = world(process, "");
+    let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-04T00:00:00Z"));
+    world
+        .postmark
+        .server("alpha")
+        .bounce_wave("outbound", wave, 0.5, "HardBounce");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.cycle(at("2026-03-03T12:00:00Z"));
+    assert_eq!(world.alerts().len(), 1);
+    let muted = world.run(&[
+        "mute",
+        "--for",
+        "3h",
+        "--reason",
+        "it moves",
+        "--now",
+        "2026-03-03T12:00:00Z",
+    ]);
+    assert_eq!(muted.code, 0, "{}", muted.stderr);
+    world.postmark.delete_server("alpha");
+    world.hours("2026-03-03T13:00:00Z", "2026-03-03T14:00:00Z");
+    assert_eq!(world.alerts(), [""; 0]);
+    world.cycle(at("2026-03-03T15:00:00Z"));
+    assert_eq!(
+        world.alerts(),
+        ["🟢 OK: no longer muted: 1 incident over meanwhile"]
+    );
+    world.cycle(at("2026-03-03T16:00:00Z"));
+    assert_eq!(world.alerts(), [""; 0], "once");
+}
+
 fn an_archived_stream_is_a_note_and_no_silence(process: Process) {
     let mut world = world(process, "");
     world.hours("2026-03-03T09:00:00Z", "2026-03-03T11:00:00Z");
@@ -253,6 +285,7 @@ both! {
     a_server_that_the_file_begins_to_call_otherwise_is_noted
     every_server_of_the_account_is_watched_and_who_comes_and_goes_is_noted
     an_incident_of_a_server_that_left_ends
+    an_incident_of_a_server_that_left_while_muted_ends_with_the_mute
     an_archived_stream_is_a_note_and_no_silence
     a_server_of_the_file_says_more_of_one_of_the_account
     an_account_that_does_not_answer_is_one_incident_and_blinds_no_server

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::model::{MINUTE, ServerName};
+use crate::model::{MINUTE, Rule, ServerName};
 use crate::store::{Asked, Backend, Judgement, Lease, Note, Problem};
 
-use super::{at, message, span};
+use super::incidents::{incident, keep, resolved};
+use super::{at, message, shop, span};
 
 fn take(b: &mut dyn Backend, holder: &str) -> Option<Lease> {
     match b.lease("shop", holder, MINUTE, false).expect("asked") {
@@ -96,6 +97,24 @@ pub(super) fn a_roster_tells_who_came_and_went(b: &mut dyn Backend) {
     assert_eq!(listed(b, &["b", "c"]), (all(&["c"]), all(&["a"]), false));
     assert_eq!(listed(b, &["a", "b", "c"]), (all(&["a"]), vec![], false));
     assert_eq!(b.roster().expect("roster").len(), 3);
+}
+
+pub(super) fn a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell(
+    b: &mut dyn Backend,
+) {
+    listed(b, &["shop", "other"]);
+    let open = incident("aaaa", Rule::Blind, at(0));
+    keep(b, std::slice::from_ref(&open));
+    assert_eq!(b.abandoned().expect("asked"), [], "it is watched");
+    listed(b, &["other"]);
+    assert_eq!(b.abandoned().expect("asked"), [shop()]);
+    let mut over = resolved(&open, at(60));
+    over.withheld = true;
+    keep(b, std::slice::from_ref(&over));
+    assert_eq!(b.abandoned().expect("asked"), [shop()]);
+    over.withheld = false;
+    keep(b, &[over]);
+    assert_eq!(b.abandoned().expect("asked"), []);
 }
 
 pub(super) fn notes_are_told_of_their_span(b: &mut dyn Backend) {

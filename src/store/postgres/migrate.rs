@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0006_counted.sql"),
     include_str!("migrations/0007_mutes.sql"),
     include_str!("migrations/0008_checks.sql"),
+    include_str!("migrations/0009_withheld.sql"),
 ];
 
 /// Fails on any schema but one that this version works on, and writes nothing.

@@ -70,8 +70,9 @@ pub(super) fn commit(s: &mut dyn Session, judgement: &Judgement) -> Result<(), E
 
 fn save(s: &mut dyn Session, incident: &Incident) -> Result<(), Error> {
     s.execute(
-        "INSERT INTO incidents (id, server, stream, tag, rule, open, opened_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (id) DO UPDATE SET open = excluded.open, opened_at = excluded.opened_at, body = excluded.body",
+        "INSERT INTO incidents (id, server, stream, tag, rule, open, withheld, opened_at, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE
+         SET open = excluded.open, withheld = excluded.withheld, opened_at = excluded.opened_at, body = excluded.body",
         &values![
             &incident.id,
             &incident.server.0,
@@ -79,6 +80,7 @@ fn save(s: &mut dyn Session, incident: &Incident) -> Result<(), Error> {
             incident.tag.as_ref().map_or("", |t| t.0.as_str()),
             incident.rule.name(),
             incident.is_open(),
+            incident.withheld,
             incident.opened_at,
             &to_json(incident)?,
         ],

@@ -52,7 +52,7 @@ pub(super) fn watched(s: &mut dyn Session) -> Result<Vec<ServerName>, Error> {
 
 pub(super) fn abandoned(s: &mut dyn Session) -> Result<Vec<ServerName>, Error> {
     let sql = "SELECT name FROM servers WHERE left_at IS NOT NULL
-               AND name IN (SELECT server FROM incidents WHERE open = 1) ORDER BY name";
+               AND name IN (SELECT server FROM incidents WHERE open = 1 OR withheld = 1) ORDER BY name";
     s.rows(sql, &[], |row| row.get(0).map(ServerName))
 }
 

@@ -1,0 +1,4 @@
+-- Whether a mute keeps back what an incident has to tell: of a server that left, nothing else says that it is still owed.
+ALTER TABLE incidents ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0;
+UPDATE incidents SET withheld = 1 WHERE json_extract(body, '$.withheld');
+CREATE INDEX incidents_withheld ON incidents (server) WHERE withheld = 1;
