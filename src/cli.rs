@@ -52,11 +52,7 @@ pub enum Command {
     Digest(Digest),
     /// Coverage, last mail, rates, open incidents, pending messages
     #[command(after_help = "Example: hushwatch status --json")]
-    Status {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Status(Stored),
     /// The newest deliveries, bounces and complaints, as JSON
     #[command(after_help = "Example: hushwatch recent | jq .counts_24h")]
     Recent {
@@ -81,9 +77,9 @@ pub enum Command {
     Explain {
         /// The incident's id
         incident: String,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
+        /// How it is shown
+        #[command(flatten)]
+        view: Stored,
     },
     /// The newest messages, from every stream
     #[command(
@@ -173,6 +169,17 @@ pub struct Check {
     #[arg(long)]
     pub exit_code: bool,
     /// Take this instant for the present (RFC 3339)
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
+/// How what is stored is shown.
+#[derive(Debug, Args)]
+pub struct Stored {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Take this instant for the present, of which a mute may be over (RFC 3339)
     #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
     pub now: Option<Timestamp>,
 }

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, CycleError, Options, Outlet, SetupError, cry};
-use crate::cli::{Check, Cli, Command, ConfigCommand, Digest};
+use crate::cli::{Check, Cli, Command, ConfigCommand, Digest, Stored};
 use crate::config::{self, Config, Sources};
 use crate::daemon;
 use crate::message::Message;
+use crate::message::text::json_line;
 use crate::model::Timestamp;
 
 /// How a command ended: `Ok` holds the exit code, `Err` the code and what to say.
@@ -61,15 +62,19 @@ pub async fn execute(cli: Cli) -> Ended {
         Command::Run => run(config).await,
         Command::Check(args) => check(config, args).await,
         Command::Digest(args) => digest(config, args).await,
-        Command::Status { json } => {
+        Command::Status(args) => {
             let app = reading(config)?;
-            print(&app.status(json).await.map_err(store_failed)?)
+            print(
+                &app.status(args.json, args.now)
+                    .await
+                    .map_err(store_failed)?,
+            )
         }
         Command::Recent { limit } => {
             let app = reading(config)?;
             print(&app.recent(limit).await.map_err(store_failed)?)
         }
-        Command::Explain { incident, json } => explain(config, &incident, json).await,
+        Command::Explain { incident, view } => explain(config, &incident, &view).await,
         Command::Mute(args) => mute::mute(config, args).await,
         Command::Unmute(args) => mute::unmute(config, args).await,
         Command::Migrate => migrate(config).await,
@@ -79,9 +84,13 @@ pub async fn execute(cli: Cli) -> Ended {
     }
 }
 
-async fn explain(config: Config, id: &str, json: bool) -> Ended {
+async fn explain(config: Config, id: &str, view: &Stored) -> Ended {
     let app = reading(config)?;
-    if let Some(told) = app.explain(id, json).await.map_err(store_failed)? {
+    if let Some(told) = app
+        .explain(id, view.json, view.now)
+        .await
+        .map_err(store_failed)?
+    {
         return print(&told);
     }
     let open = app.open_incidents().await.map_err(store_failed)?;
@@ -237,10 +246,7 @@ async fn check(config: Config, args: Check) -> Ended {
         .await
         .map_err(failed)?;
     if args.json {
-        print(&format!(
-            "{}\n",
-            serde_json::to_string(&report).unwrap_or_default()
-        ))?;
+        print(&json_line(&serde_json::json!(report)))?;
     } else {
         tracing::info!("{}", report.to_line());
     }
@@ -299,7 +305,7 @@ fn digest_text(message: &Message, json: bool, until: Timestamp) -> String {
         let value = serde_json::json!({
             "until": until.to_string(), "text": message.to_text(), "headline": message.headline(), "lines": message.lines(),
         });
-        return format!("{value}\n");
+        return json_line(&value);
     }
     format!("{}\n", message.to_text())
 }

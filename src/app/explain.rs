@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::app::mutes::mute_json;
 use crate::app::report::{incident_json, transition_json};
 use crate::message::explain::{Case, Mark, Poll, Telling, explain, next_steps, resolves_when};
-use crate::message::text::{clean_lines, mask};
+use crate::message::text::{clean_lines, json_line, mask};
 use crate::model::{Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, Timestamp};
 use crate::store::{self, Backend, TransitionRow};
 
@@ -21,16 +21,21 @@ struct Found {
 }
 
 impl App {
-    /// Everything known about one incident, for a person or as JSON; `None` where there is none of this id.
+    /// Everything known about one incident, for a person or as JSON, and what mutes it `now` or by the clock; `None` where there is none of this id.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn explain(&self, id: &str, as_json: bool) -> Result<Option<String>, store::Error> {
-        let now = self.stored_until().await?;
+    pub async fn explain(
+        &self,
+        id: &str,
+        as_json: bool,
+        now: Option<Timestamp>,
+    ) -> Result<Option<String>, store::Error> {
+        let now = self.viewed_at(now).await?;
         let of = id.to_owned();
         let found = self.store.call(move |s| find(s, &of, now)).await?;
         Ok(found.map(|found| match as_json {
-            true => format!("{}\n", self.case_json(&found)),
+            true => json_line(&self.case_json(&found)),
             false => clean_lines(&(explain(&found.case, self.style()).join("\n") + "\n")),
         }))
     }
@@ -80,7 +85,7 @@ impl App {
             "messages": found.tellings.iter().map(telling_json).collect::<Vec<_>>(),
             "mutes": case.mutes.iter().map(mute_json).collect::<Vec<_>>(),
             "ends_when": resolves_when(&case.incident),
-            "next": next_steps(&case.incident, &case.marks),
+            "next": next_steps(case.as_it_stood(), &case.marks),
         })
     }
 }
@@ -108,6 +113,7 @@ fn find(s: &mut dyn Backend, id: &str, now: Timestamp) -> Result<Option<Found>, 
     }
     let more_marks = marks.len() > MOST_MARKS as usize;
     marks.truncate(MOST_MARKS as usize);
+    marks.retain(|mark| concerns(&opened.evidence, mark) || concerns(&incident.evidence, mark));
     let tellings = s.tellings(id)?;
     let mut mutes = s.mutes(now)?;
     mutes.retain(|mute| mute.covers(&incident.server, incident.rule));
@@ -150,6 +156,17 @@ const fn kinds(rule: Rule) -> &'static [Kind] {
             &[Kind::Messages, Kind::Bounces]
         }
         Rule::Blind | Rule::AccountInactive | Rule::SuppressedAddress => &[],
+    }
+}
+
+/// Whether a bounce is of those whom the incident names, where it names some.
+fn concerns(evidence: &Evidence, mark: &store::EventRow) -> bool {
+    let recipient = mark.recipient.as_deref().unwrap_or_default();
+    let is = |address: &String| address.eq_ignore_ascii_case(recipient);
+    match evidence {
+        Evidence::Events { recipients, .. } => recipients.iter().any(is),
+        Evidence::Suppressed { addresses, .. } => addresses.iter().any(|s| is(&s.address)),
+        _ => true,
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, CycleError, Options};
 use crate::message::muting;
+use crate::message::text::json_line;
 use crate::model::{Mute, Rule, ServerName, Timestamp};
 use crate::store;
 
@@ -51,7 +52,7 @@ impl App {
             s.mute(&new, &same)
         };
         mute.id = self.store.call(store).await?;
-        tracing::info!(scope = muting::scope(&mute), until = %mute.until, "muted");
+        tracing::debug!(scope = muting::scope(&mute), until = %mute.until, "muted");
         Ok(mute)
     }
 
@@ -121,5 +122,5 @@ pub(super) fn mute_json(mute: &Mute) -> Value {
 /// Mutes as JSON, in one line.
 pub fn mutes_json(mutes: &[Mute]) -> String {
     let mutes: Vec<Value> = mutes.iter().map(mute_json).collect();
-    format!("{}\n", json!({ "mutes": mutes }))
+    json_line(&json!({ "mutes": mutes }))
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::message::text::json_line;
 use crate::model::BounceClass;
 use crate::store::{self, EventRow};
 
@@ -28,7 +29,7 @@ impl App {
             "counts_24h": {"delivered": delivered, "bounced": bounced, "spam_complaint": complaints},
             "total_24h": delivered + bounced + complaints,
         });
-        Ok(format!("{all}\n"))
+        Ok(json_line(&all))
     }
 }
 

@@ -12,22 +12,27 @@ use crate::app::summary::{figures, next_monday_at_ten};
 use crate::detect::Silence;
 use crate::message::alert::{place, standing, tag_name};
 use crate::message::muting;
-use crate::message::text::clean_lines;
+use crate::message::text::{clean_lines, json_line};
 use crate::message::words::{count, percent, span, when, when_or_never};
 use crate::model::{DAY, History, Incident, Rules, Span, Tag, Timestamp};
 use crate::store;
 
 impl App {
-    /// What is stored, for a person or as JSON.
+    /// What is stored, for a person or as JSON; what is muted, as it is `now`, or by the clock.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn status(&self, as_json: bool) -> Result<String, store::Error> {
+    pub async fn status(
+        &self,
+        as_json: bool,
+        now: Option<Timestamp>,
+    ) -> Result<String, store::Error> {
         let at = self.stored_until().await?;
+        let present = self.viewed_at(now).await?;
         let last_cycle = self.store.call(|s| s.last_cycle_at()).await?;
         let (pending, held) = self
             .store
-            .call(move |s| Ok((s.pending()?, s.held(at)?.len())))
+            .call(move |s| Ok((s.pending()?, s.held(present)?.len())))
             .await?;
         let watched = self.watched().await?;
         let series = self.store.call(|s| s.series()).await?;
@@ -120,7 +125,7 @@ impl App {
                 standing(incident, self.style())
             ));
         }
-        let mutes = self.mutes_at(at).await?;
+        let mutes = self.mutes_at(present).await?;
         for mute in &mutes {
             text.push_str(&format!("Muted: {}\n", muting::line(mute, zone)));
         }
@@ -138,9 +143,18 @@ impl App {
                 "open_incidents": incidents, "pending": pending, "held": held,
                 "mutes": mutes.iter().map(mute_json).collect::<Vec<_>>(),
             });
-            return Ok(format!("{all}\n"));
+            return Ok(json_line(&all));
         }
         Ok(clean_lines(&text))
+    }
+
+    /// The present, or what is `named` so, but never before the last cycle: for what ends between two cycles.
+    pub(super) async fn viewed_at(
+        &self,
+        named: Option<Timestamp>,
+    ) -> Result<Timestamp, store::Error> {
+        let present = named.unwrap_or_else(crate::clock::now);
+        Ok(self.stored_until().await?.max(present))
     }
 
     /// The instant that what is stored is told for: the last cycle's, or the machine's before the first.

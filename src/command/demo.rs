@@ -61,7 +61,7 @@ pub(super) async fn demo() -> anyhow::Result<u8> {
         at = at + HOUR;
     }
     say("── hushwatch status ──");
-    say(&app.status(false).await?);
+    say(&app.status(false, None).await?);
     anyhow::ensure!(
         slack.unexpected().is_empty(),
         "Slack refused: {:?}",

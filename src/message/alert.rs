@@ -226,7 +226,8 @@ fn suppressed(addresses: &[Suppressed], style: Style) -> String {
     }
 }
 
-fn ending(incident: &Incident) -> String {
+/// How it ended, in half a line.
+pub(super) fn ending(incident: &Incident) -> String {
     if let IncidentState::Resolved {
         unwatched: true, ..
     } = incident.state

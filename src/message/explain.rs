@@ -4,13 +4,14 @@ mod next;
 
 use std::collections::BTreeMap;
 
-use crate::message::alert::{Style, place, standing};
+use crate::message::alert::{Style, ending, place, standing};
 use crate::message::grounds::{evidence, seen};
 use crate::message::muting;
 use crate::message::text::{clean, mask, truncate};
-use crate::message::words::{counted, from_to, span, when};
+use crate::message::words::{counted, dated, from_to, span, when};
 use crate::model::{
-    Coverage, Incident, IncidentState, Kind, Mute, Span, Timestamp, Transition, domain_of,
+    Coverage, Incident, IncidentState, Kind, Mute, Rule, Span, Step, Timestamp, Transition,
+    domain_of,
 };
 
 pub use next::{next_steps, resolves_when};
@@ -43,6 +44,17 @@ pub struct Case {
     pub tellings: Vec<Telling>,
     /// What mutes it now.
     pub mutes: Vec<Mute>,
+}
+
+impl Case {
+    /// The incident as it was when it was seen last before it was over: what an end says of it is no reason to act.
+    pub fn as_it_stood(&self) -> &Incident {
+        if self.incident.is_open() {
+            return &self.incident;
+        }
+        let before = self.steps.iter().rev().find(|s| s.step != Step::Resolved);
+        before.map_or(&self.incident, |step| &step.incident)
+    }
 }
 
 /// One poll.
@@ -111,16 +123,23 @@ pub fn explain(case: &Case, style: Style) -> Vec<String> {
         section(&title, grounds(now, style));
     }
     section("What it rests on", rests_on(case, style));
-    section(
-        &format!("Bounces and complaints meanwhile: {}", many(case)),
-        marks(case, style),
-    );
+    let marked = match now.rule {
+        Rule::OperatorBounce | Rule::SpamComplaintExternal | Rule::SuppressedAddress => {
+            "Its bounces and complaints"
+        }
+        _ => "Bounces and complaints meanwhile",
+    };
+    section(&format!("{marked}: {}", many(case)), marks(case, style));
     section("Its course", course(case, style));
     section("Messages", tellings(case, style));
     if now.is_open() {
         section("What ends it", vec![resolves_when(now).to_owned()]);
     }
-    section("What to do next", next_steps(now, &case.marks));
+    let next = match now.is_open() {
+        true => "What to do next",
+        false => "What to do if it comes back",
+    };
+    section(next, next_steps(case.as_it_stood(), &case.marks));
     lines
 }
 
@@ -139,7 +158,7 @@ fn heading(case: &Case, style: Style) -> Vec<String> {
         format!(
             "{}, {state}, opened {} {}",
             incident.severity.name(),
-            when(incident.opened_at, style.zone),
+            dated(incident.opened_at, style.zone),
             style.zone.name()
         ),
     ];
@@ -235,16 +254,20 @@ fn causes(marks: &[Mark]) -> Vec<((String, String), usize)> {
 
 fn course(case: &Case, style: Style) -> Vec<String> {
     let step = |step: &Transition| {
-        let told = match step.told {
-            true => "told",
-            false => "recorded only",
+        let told = match (step.told, step.incident.withheld) {
+            (true, _) => "told",
+            (false, true) => "kept back by a mute",
+            (false, false) => "recorded only",
+        };
+        let what = match step.step {
+            Step::Resolved => ending(&step.incident),
+            _ => standing(&step.incident, style),
         };
         format!(
-            "{} {} ({}), {told}: {}",
+            "{} {} ({}), {told}: {what}",
             when(step.at, style.zone),
             step.step.name(),
             step.incident.severity.name(),
-            standing(&step.incident, style)
         )
     };
     few(case.steps.iter().map(step).collect(), "steps")

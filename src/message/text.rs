@@ -3,6 +3,8 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use serde_json::Value;
+
 /// What stands where text was cut off.
 const ELLIPSIS: char = '…';
 
@@ -44,6 +46,11 @@ pub fn clean_lines(text: &str) -> String {
         format!("{}{}\n", &line[..line.len() - rest.len()], clean(rest))
     };
     text.split_terminator('\n').map(line).collect()
+}
+
+/// `value` as one line of JSON for a terminal or a script, [visible](visible_json) in all it holds.
+pub fn json_line(value: &Value) -> String {
+    format!("{}\n", visible_json(&value.to_string()))
 }
 
 /// JSON that means the same, in which whatever cannot be seen or moves a cursor is written as an escape.

@@ -87,6 +87,14 @@ pub fn when(at: Timestamp, zone: Tz) -> String {
         .to_string()
 }
 
+/// `when` with its year: `Mon 2 Mar 2026 10:00`.
+pub fn dated(at: Timestamp, zone: Tz) -> String {
+    at.to_utc()
+        .with_timezone(&zone)
+        .format("%a %-d %b %Y %H:%M")
+        .to_string()
+}
+
 /// An instant in `zone`, to the second and with its year: `2026-03-02 10:00:05`.
 pub fn exactly(at: Timestamp, zone: Tz) -> String {
     let local = at.to_utc().with_timezone(&zone);

@@ -41,7 +41,7 @@ fn an_incident_is_explained_from_what_was_stored() {
     assert_eq!(told.code, 0, "{}", told.stderr);
     for expected in [
         "bounce_rate on shop/outbound",
-        "warn, resolved Tue 3 Mar 16:00 after 4 h, opened Tue 3 Mar 12:00 UTC",
+        "warn, resolved Tue 3 Mar 16:00 after 4 h, opened Tue 3 Mar 2026 12:00 UTC",
         "Why it opened, judged Tue 3 Mar 12:00",
         "limit 1%, floor 10",
         "95% interval",
@@ -49,7 +49,8 @@ fn an_incident_is_explained_from_what_was_stored() {
         "poll Tue 3 Mar 12:00: complete",
         "HardBounce at example.com",
         "opened (warn), told",
-        "resolved (warn), told",
+        "resolved (warn), told: bounce rate back within bounds after 4 h",
+        "What to do if it comes back",
         "accepted",
         "`service_unavailable`",
         "hushwatch bounces --server shop --stream outbound",
@@ -93,17 +94,33 @@ fn an_open_incident_says_what_ends_it_and_what_mutes_it() {
     world.run(&[
         "mute", "--for", "2h", "--reason", "rotation", "--by", "ops", "--now", &now,
     ]);
-    let text = world.run(&["explain", id]).report;
-    let text = text.as_str().expect("text");
+    let explained = |now: &str| {
+        let text = world.run(&["explain", id, "--now", now]).report;
+        text.as_str().expect("text").to_owned()
+    };
+    let text = explained(&now);
     for expected in [
         "blind on shop",
-        "wake, open, opened Tue 3 Mar 13:00 UTC",
+        "wake, open, opened Tue 3 Mar 2026 13:00 UTC",
         "Muted: everything until Tue 3 Mar 15:00 UTC, by ops: rotation",
         "not complete: failed to list the message streams",
         "What ends it",
         "the first complete poll",
         "put the server's token where hushwatch reads it",
         "hushwatch doctor",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    let text = explained("2026-03-03T15:00:00Z");
+    assert!(!text.contains("Muted:"), "it is over: {text}");
+    let id = id.to_owned();
+    world.env("POSTMARK_SERVER_TOKEN", &world.shop.token().to_owned());
+    assert_eq!(world.cycle(noon() + HOUR * 2).steps(), ["blind resolved"]);
+    let text = world.run(&["explain", &id]).report;
+    let text = text.as_str().expect("text");
+    for expected in [
+        "resolved (wake), kept back by a mute: can be seen again",
+        "What to do if it comes back\n  put the server's token where hushwatch reads it",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }

@@ -108,8 +108,16 @@ fn the_emergency_stop_holds_what_was_waiting_already(process: Process) {
     let cycle = world.cycle(noon() + HOUR);
     assert_eq!(cycle.report["notices"], json!({"sent": 0, "pending": 0}));
     assert_eq!(world.alerts(), Vec::<String>::new());
-    let status = world.run(&["status"]).report;
-    let status = status.as_str().expect("text");
+    let status = |now: Timestamp| {
+        let told = world.run(&["status", "--now", &now.to_string()]).report;
+        told.as_str().expect("text").to_owned()
+    };
+    let over = status(noon() + HOUR * 24);
+    assert!(
+        !over.contains("Muted") && over.contains("Pending messages: 1\n"),
+        "{over}"
+    );
+    let status = status(noon() + HOUR);
     assert!(
         status.contains("Pending messages: 1 (1 held by a mute)"),
         "{status}"
@@ -232,6 +240,28 @@ fn what_cannot_be_muted_is_said_in_a_line() {
     assert!(early.code == 2 && early.stderr.contains("earlier than the last cycle"));
     let list = world.run(&["mute", "--list", "--json"]).report;
     assert_eq!(list, json!({"mutes": []}), "nothing was changed");
+}
+
+#[test]
+fn a_reason_moves_no_cursor() {
+    let world = wave(Process::New);
+    let hostile = "seen\u{9b}2J\u{202e}gnp.exe";
+    let set = ["mute", "--for", "2h", "--reason", hostile];
+    for args in [
+        [&set[..], &["--json"]].concat(),
+        vec!["mute", "--list"],
+        vec!["mute", "--list", "--json"],
+        vec!["status"],
+        vec!["status", "--json"],
+    ] {
+        let now = noon().to_string();
+        let ended = world
+            .command(&[&args[..], &["--now", &now]].concat())
+            .output();
+        let told = String::from_utf8(ended.expect("it runs").stdout).expect("text");
+        assert!(told.contains("seen"), "{args:?}: {told}");
+        assert!(!told.contains(['\u{9b}', '\u{202e}']), "{args:?}: {told:?}");
+    }
 }
 
 #[test]
