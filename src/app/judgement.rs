@@ -17,7 +17,7 @@ use crate::store::{Judgement, NewMessage};
 
 /// Incidents that one catch-up message has room for.
 const TOLD_TOGETHER: usize = 18;
-/// The same step of the same server rule on so many servers is one message.
+/// The same step of the same rule in so many places is one message.
 const MANY: usize = 4;
 
 /// Messages of one cycle, the most urgent first.
@@ -170,7 +170,7 @@ fn messages(told: Vec<Told<'_>>, style: Style) -> Vec<NewMessage> {
     let mut messages: Vec<(Urgency, NewMessage)> = Vec::new();
     for one in told {
         match one.steps.as_slice() {
-            [step] if step.incident.rule.is_of_server() => {
+            [step] => {
                 let incident = &step.incident;
                 let kind = (
                     one.channel,

@@ -16,19 +16,19 @@ const LONGEST: Duration = Duration::from_secs(90 * 86_400);
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["lasts", "list"]))]
 pub struct Mute {
-    /// Only what is of this server
+    /// Mute this server only [default: every server]
     #[arg(long, value_name = "SERVER", conflicts_with = "list")]
     pub server: Option<String>,
-    /// Only what is of this rule, such as `bounce_rate`
+    /// Mute this rule only, such as `bounce_rate` [default: every rule]
     #[arg(long, value_name = "RULE", value_parser = parse_rule, conflicts_with = "list")]
     pub rule: Option<Rule>,
     /// For how long, such as 30m, 2h or 3d; 90d at most
     #[arg(long = "for", value_name = "SPAN", value_parser = parse_lasts, requires = "reason")]
     pub lasts: Option<Duration>,
-    /// Why, for those who wonder at the silence
+    /// Why; shown with the mute in the digest and in `hushwatch status`
     #[arg(long, value_name = "TEXT", value_parser = parse_text, conflicts_with = "list")]
     pub reason: Option<String>,
-    /// Who asks
+    /// Who mutes
     #[arg(
         long,
         value_name = "NAME",
@@ -37,7 +37,7 @@ pub struct Mute {
         default_value = "unknown"
     )]
     pub by: String,
-    /// What is muted now
+    /// List what is muted now, and mute nothing
     #[arg(long)]
     pub list: bool,
     /// As JSON
@@ -51,10 +51,10 @@ pub struct Mute {
 /// Arguments of `unmute`.
 #[derive(Debug, Args)]
 pub struct Unmute {
-    /// The mute of this server
+    /// End the mute that was set for this server [default: every mute]
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
-    /// The mute of this rule
+    /// End the mute that was set for this rule [default: every mute]
     #[arg(long, value_name = "RULE", value_parser = parse_rule)]
     pub rule: Option<Rule>,
     /// As JSON

@@ -243,7 +243,12 @@ pub(super) fn ending(incident: &Incident) -> String {
         IncidentState::Resolved { at, .. } => span(at.since(incident.opened_at)),
         IncidentState::Open { .. } => String::new(),
     };
-    let what = match incident.rule {
+    format!("{}, after {lasted}", good_again(incident.rule))
+}
+
+/// What is so again when a rule is no longer broken.
+pub(super) const fn good_again(rule: Rule) -> &'static str {
+    match rule {
         Rule::Blind => "can be seen again",
         Rule::AccountInactive => "Postmark answers for the account again",
         Rule::SendSilence => "mail is being sent again",
@@ -251,9 +256,10 @@ pub(super) fn ending(incident: &Incident) -> String {
         Rule::DeliverySilence => "mail is being delivered again",
         Rule::SpamComplaintExternal | Rule::OperatorBounce => "no further event for a day",
         Rule::SuppressedAddress => "the operator's addresses get mail again",
-        rule => return format!("{} back within bounds after {lasted}", rate_name(rule)),
-    };
-    format!("{what}, after {lasted}")
+        Rule::BounceRate => "bounce rate back within bounds",
+        Rule::SpamRate => "spam complaint rate back within bounds",
+        Rule::HardBounceWake => "hard bounce rate back within bounds",
+    }
 }
 
 /// What an end rests on.

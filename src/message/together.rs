@@ -1,8 +1,9 @@
-//! The same step of the same rule on many servers, as one message: a Postmark that is down is one piece of news.
+//! The same step of the same rule in many places, as one message: a Postmark that is down is one piece of news.
 
 use std::collections::BTreeMap;
 
-use crate::message::alert::{Style, alert};
+use crate::message::alert::{Style, alert, ending, good_again, place, standing};
+use crate::message::grounds::rate_name;
 use crate::message::words::{counted, when};
 use crate::message::{MAX_LINE, Message};
 use crate::model::{Evidence, IncidentState, Rule, Step, Transition};
@@ -12,30 +13,32 @@ const LINES: usize = 12;
 /// Different reasons that are told apart.
 const REASONS: usize = 4;
 
-/// Messages that name the server and the incident of every one of `steps`, which are of one rule and kind; mostly one.
+/// Messages that name the place and the incident of every one of `steps`, which are of one rule and kind; mostly one.
 pub fn together(steps: &[&Transition], style: Style) -> Vec<Message> {
     let Some(first) = steps.first() else {
         return Vec::new();
     };
     let single = alert(first, style);
-    let by_reason = by_reason(steps);
-    let named: Vec<String> = by_reason
-        .iter()
-        .flat_map(|(reason, names)| lines(reason, names))
-        .collect();
+    let named: Vec<String> = match first.incident.rule.is_of_server() {
+        true => by_reason(steps)
+            .iter()
+            .flat_map(|(reason, names)| lines(reason, names))
+            .collect(),
+        false => steps.iter().map(|step| line(step, style)).collect(),
+    };
     let advice = single
         .lines()
         .last()
         .filter(|l| l.starts_with("What to do"));
+    let many = counted(steps.len() as u64, noun(steps));
     let footer = format!(
-        "{} {} on {} · judged {} {}",
+        "{} {} on {many} · judged {} {} · of each: hushwatch explain ID",
         first.incident.rule,
         first.step.name(),
-        counted(steps.len() as u64, "server"),
         when(first.at, style.zone),
         style.zone.name()
     );
-    let headline = format!("{}: {}", counted(steps.len() as u64, "server"), what(first));
+    let headline = format!("{many}: {}", what(first));
     named
         .chunks(LINES)
         .map(|lines| {
@@ -45,7 +48,18 @@ pub fn together(steps: &[&Transition], style: Style) -> Vec<Message> {
         .collect()
 }
 
-fn what(step: &Transition) -> &'static str {
+/// What the places are.
+fn noun(steps: &[&Transition]) -> &'static str {
+    let of_tags = steps.iter().filter(|step| step.incident.tag.is_some());
+    match of_tags.count() {
+        _ if steps.iter().any(|s| s.incident.rule.is_of_server()) => "server",
+        0 => "stream",
+        tags if tags == steps.len() => "tag",
+        _ => "incident",
+    }
+}
+
+fn what(step: &Transition) -> String {
     let unwatched = matches!(
         step.incident.state,
         IncidentState::Resolved {
@@ -53,14 +67,34 @@ fn what(step: &Transition) -> &'static str {
             ..
         }
     );
-    match (step.step, step.incident.rule) {
-        (Step::Resolved, _) if unwatched => "no longer watched",
-        (Step::Resolved, Rule::AccountInactive) => "Postmark answers for the account again",
-        (Step::Resolved, _) => "can be seen again",
-        (Step::Reminded, _) => "still cannot be seen",
-        (_, Rule::AccountInactive) => "Postmark refuses for a reason of the account",
-        _ => "cannot be seen",
-    }
+    let still = match step.step {
+        Step::Resolved if unwatched => return "no longer watched".to_owned(),
+        Step::Resolved => return good_again(step.incident.rule).to_owned(),
+        Step::Reminded => "still ",
+        Step::Opened | Step::Escalated => "",
+    };
+    let wrong = match step.incident.rule {
+        Rule::Blind => "cannot be seen",
+        Rule::AccountInactive => "Postmark refuses for a reason of the account",
+        Rule::SendSilence => "no mail sent",
+        Rule::SendDrop => "less mail sent than expected",
+        Rule::DeliverySilence => "mail is not delivered",
+        Rule::SpamComplaintExternal => "spam complaints from outside",
+        Rule::OperatorBounce => "mail to the operator bounced",
+        Rule::SuppressedAddress => "the operator is suppressed",
+        rule => return format!("{still}{} over its limit", rate_name(rule)),
+    };
+    format!("{still}{wrong}")
+}
+
+/// One place in a line.
+fn line(step: &Transition, style: Style) -> String {
+    let incident = &step.incident;
+    let what = match step.step {
+        Step::Resolved => ending(incident),
+        _ => standing(incident, style),
+    };
+    format!("{}: {what} · {}", place(incident), incident.id)
 }
 
 /// The servers by what is said of them; where that differs too much, what is said of one stands for all.

@@ -1,9 +1,9 @@
 //! What the end of a mute has to tell, in one message.
 
-use crate::message::alert::{Style, place, standing};
-use crate::message::words::{counted, span, when};
+use crate::message::alert::{Style, ending, place, standing};
+use crate::message::words::{counted, when};
 use crate::message::{Message, Tone};
-use crate::model::{Incident, IncidentState, Severity, Timestamp};
+use crate::model::{Incident, Severity, Timestamp};
 
 /// Lines that one message has room for.
 const LINES: usize = 18;
@@ -50,14 +50,10 @@ fn stands(incident: &Incident, style: Style) -> String {
 }
 
 fn ended(incident: &Incident) -> String {
-    let lasted = match incident.state {
-        IncidentState::Resolved { at, .. } => span(at.since(incident.opened_at)),
-        IncidentState::Open { .. } => String::new(),
-    };
     format!(
-        "{}: {} is over after {lasted} · {}",
+        "{}: {} · {}",
         place(incident),
-        incident.rule,
+        ending(incident),
         incident.id
     )
 }

@@ -333,39 +333,3 @@ fn no_token_of_the_list_is_written_anywhere() {
     }
     assert!(written.iter().all(|text| !text.contains(TOKEN)));
 }
-
-#[test]
-fn many_servers_that_cannot_be_seen_are_one_message_that_names_each() {
-    let mut world = world(Process::One, "");
-    for n in 0..40 {
-        world.postmark.server(&format!("client-{n}"));
-    }
-    world.cycle(at("2026-03-03T10:00:00Z"));
-    world
-        .postmark
-        .fail(hushwatch::sim::Plan::always(Fault::Status(503)).on("/message-streams"));
-    world.cycle(at("2026-03-03T11:00:00Z"));
-    world.cycle(at("2026-03-03T12:00:00Z"));
-    let told = world.slack.take();
-    assert_eq!(
-        told.len(),
-        1,
-        "{:#?}",
-        told.iter().map(|m| &m.plain).collect::<Vec<_>>()
-    );
-    assert!(
-        told[0].plain.contains("43 servers: cannot be seen"),
-        "{}",
-        told[0].plain
-    );
-    let cycle = world.cycle(at("2026-03-03T13:00:00Z"));
-    let open = cycle.report["open_incidents"]
-        .as_array()
-        .expect("incidents")
-        .clone();
-    assert_eq!(open.len(), 43);
-    for incident in open {
-        let id = incident["incident"].as_str().expect("an id");
-        assert!(told[0].plain.contains(id), "{id} {}", told[0].plain);
-    }
-}

@@ -49,7 +49,7 @@ fn an_incident_is_explained_from_what_was_stored() {
         "poll Tue 3 Mar 12:00: complete",
         "HardBounce at example.com",
         "opened (warn), told",
-        "resolved (warn), told: bounce rate back within bounds after 4 h",
+        "resolved (warn), told: bounce rate back within bounds, after 4 h",
         "What to do if it comes back",
         "accepted",
         "`service_unavailable`",
@@ -114,7 +114,7 @@ fn an_open_incident_says_what_ends_it_and_what_mutes_it() {
     let text = explained("2026-03-03T15:00:00Z");
     assert!(!text.contains("Muted:"), "it is over: {text}");
     let id = id.to_owned();
-    world.env("POSTMARK_SERVER_TOKEN", &world.shop.token().to_owned());
+    world.env("POSTMARK_SERVER_TOKEN", &world.shop.token());
     assert_eq!(world.cycle(noon() + HOUR * 2).steps(), ["blind resolved"]);
     let text = world.run(&["explain", &id]).report;
     let text = text.as_str().expect("text");

@@ -32,6 +32,7 @@ mod silence;
 mod store;
 mod suppressed;
 mod tidy;
+mod together;
 mod upgrade;
 mod volume;
 mod world;

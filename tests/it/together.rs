@@ -1,0 +1,89 @@
+//! What happens in many places at once is one message.
+
+use hushwatch::model::Span;
+use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::{Fault, Plan};
+
+use crate::world::{Process, World, at};
+
+const TOKEN: &str = "account-token-that-nobody-may-see";
+
+/// A world whose account holds so many servers that send all the time.
+fn world(servers: usize) -> World {
+    let mut world = World::new(Process::One, "");
+    std::fs::write(world.folder.path().join("monitor.toml"), "").expect("written");
+    world.env("POSTMARK_SERVER_TOKEN", "");
+    world.env("POSTMARK_ACCOUNT_TOKEN", TOKEN);
+    world.postmark.set_account_token(TOKEN);
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-05T00:00:00Z"));
+    let profile = Profile::constant(30.0).without_bounces();
+    for n in 0..servers {
+        let client = world.postmark.server(&format!("client-{n}"));
+        client.generate("outbound", span, &profile);
+    }
+    world
+}
+
+#[test]
+fn many_servers_that_cannot_be_seen_are_one_message_that_names_each() {
+    let mut world = world(40);
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world
+        .postmark
+        .fail(Plan::always(Fault::Status(503)).on("/message-streams"));
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    world.cycle(at("2026-03-03T12:00:00Z"));
+    let told = world.slack.take();
+    assert_eq!(
+        told.len(),
+        1,
+        "{:#?}",
+        told.iter().map(|m| &m.plain).collect::<Vec<_>>()
+    );
+    assert!(
+        told[0].plain.contains("41 servers: cannot be seen"),
+        "{}",
+        told[0].plain
+    );
+    let cycle = world.cycle(at("2026-03-03T13:00:00Z"));
+    let open = cycle.report["open_incidents"]
+        .as_array()
+        .expect("incidents")
+        .clone();
+    assert_eq!(open.len(), 41);
+    for incident in open {
+        let id = incident["incident"].as_str().expect("an id");
+        assert!(told[0].plain.contains(id), "{id} {}", told[0].plain);
+    }
+}
+
+#[test]
+fn the_same_on_many_streams_is_one_message_with_a_line_for_each() {
+    let mut world = world(6);
+    let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-03T12:00:00Z"));
+    for n in 0..6 {
+        let client = world.postmark.server(&format!("client-{n}"));
+        client.bounce_wave("outbound", wave, 0.3, "HardBounce");
+    }
+    world.hours("2026-03-03T10:00:00Z", "2026-03-03T12:00:00Z");
+    let told = world.slack.take();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let plain = &told[0].plain;
+    assert!(
+        plain.contains("6 streams: bounce rate over its limit"),
+        "{plain}"
+    );
+    for n in 0..6 {
+        let line = format!("\nclient-{n}/outbound: bounce rate ");
+        assert!(plain.contains(&line), "{line}: {plain}");
+    }
+    assert!(plain.contains("What to do: "), "{plain}");
+    world.hours("2026-03-03T12:00:00Z", "2026-03-03T16:00:00Z");
+    let told = world.slack.take();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let plain = &told[0].plain;
+    assert!(
+        plain.contains("6 streams: bounce rate back within bounds"),
+        "{plain}"
+    );
+}
