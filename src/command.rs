@@ -231,7 +231,7 @@ fn on_signal() -> std::io::Result<CancellationToken> {
 async fn check(config: Config, args: Check) -> Ended {
     warn(&config);
     if !config.enabled {
-        return print("switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing was polled\n");
+        return off("nothing was polled", args.json);
     }
     let app = if args.json {
         working(config, std::io::stderr()).await?
@@ -262,11 +262,19 @@ async fn check(config: Config, args: Check) -> Ended {
     )
 }
 
+fn off(what: &str, as_json: bool) -> Ended {
+    let why = format!("switched off by FLAG_POSTMARK_DELIVERY_MONITOR: {what}");
+    print(&match as_json {
+        true => json_line(&serde_json::json!({"enabled": false, "reason": why})),
+        false => format!("{why}\n"),
+    })
+}
+
 async fn digest(config: Config, args: Digest) -> Ended {
     use crate::app::Written;
     warn(&config);
     if !config.enabled {
-        return print("switched off by FLAG_POSTMARK_DELIVERY_MONITOR: no digest was written\n");
+        return off("no digest was written", args.json);
     }
     let options = Options {
         now: args.now,

@@ -18,7 +18,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts the log. `wanted` is `RUST_LOG`, such as `debug` or `hushwatch::app=trace`; nonsense is `info`.
+/// Starts the log. `wanted` is `RUST_LOG`, such as `debug` or `hushwatch::app=trace`; nonsense is `info`, and is said.
 pub fn init(format: LogFormat, wanted: Option<&str>) {
     let targets = targets(wanted);
     let text = fmt::layer().with_writer(std::io::stderr).with_target(false);
@@ -45,6 +45,11 @@ pub fn init(format: LogFormat, wanted: Option<&str>) {
                 .try_init()
         }
     };
+    if wanted.is_some_and(|text| Targets::from_str(text).is_err()) {
+        tracing::warn!(
+            "RUST_LOG is not understood (it may be `debug` or `hushwatch::app=trace`), logging at info"
+        );
+    }
 }
 
 /// What is logged. Other crates are kept at warnings, since their traces show headers, and with them tokens.

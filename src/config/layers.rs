@@ -15,8 +15,6 @@ use crate::config::{Problem, Sources};
 const BUILT_IN: &str = include_str!("../../monitor.toml");
 /// Longest file, in bytes: a thousand servers.
 const LONGEST: u64 = 256 << 10;
-/// Lines of a file in which the wrong one is looked for, at most.
-const MOST_LINES: usize = 1_000;
 /// Read from the current folder where no other file is named.
 pub(super) const FILE: &str = "monitor.toml";
 const PREFIX: &str = "HUSHWATCH_";
@@ -49,7 +47,7 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
         let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {
             Problem(format!(
                 "{shown}: is not valid TOML{}; compare with the README",
-                line_of(&text)
+                wrong_at(&text)
             ))
         })?;
         origin.extend(leaves(&own, "").into_iter().map(|key| (key, shown.clone())));
@@ -133,20 +131,21 @@ fn merge(into: &mut Dict, key: String, value: Value) {
     }
 }
 
-/// Where TOML stops making sense, without its text.
-fn line_of(text: &str) -> String {
-    // Every beginning of it is read: of a long file that takes too long.
-    if text.lines().count() > MOST_LINES {
+/// Where and why TOML makes no sense, without the text itself: it may hold a token.
+fn wrong_at(text: &str) -> String {
+    let Err(error) = toml::from_str::<toml::Table>(text) else {
         return String::new();
-    }
-    let error = text.lines().scan(String::new(), |seen, line| {
-        seen.push_str(line);
-        seen.push('\n');
-        Some(dict(&Figment::from(Toml::string(seen))).is_err())
+    };
+    let why = error.message().replace('\n', ", ");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map_or_else(String::new, |before| {
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        format!(
+            "line {}, column {column}: ",
+            before.matches('\n').count() + 1
+        )
     });
-    let bad: Vec<bool> = error.collect();
-    let last_good = bad.iter().rposition(|bad| !bad).map_or(0, |i| i + 1);
-    format!(" (from line {} on)", last_good + 1)
+    format!(" ({place}{why})")
 }
 
 pub(super) fn leaves(dict: &Dict, prefix: &str) -> Vec<String> {

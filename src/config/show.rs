@@ -41,6 +41,19 @@ pub fn show(config: &Config, sources: &Sources) -> String {
         ] {
             let _ = writeln!(text, "server {}: {key} = {list:?}", server.name);
         }
+        let streams = server.streams.as_ref();
+        let streams = streams.map_or_else(
+            || "all that Postmark lists".to_owned(),
+            |ids| {
+                ids.iter()
+                    .map(|id| id.0.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            },
+        );
+        let channel = server.channel.as_deref().unwrap_or("(the common one)");
+        let _ = writeln!(text, "server {}: streams = {streams}", server.name);
+        let _ = writeln!(text, "server {}: channel = {channel}", server.name);
     }
     if config.account.is_some() {
         let _ = writeln!(

@@ -400,6 +400,19 @@ fn a_file_without_an_end_is_refused() {
     assert!(problems(&long, &[]).contains("is not valid TOML"));
 }
 
+#[test]
+fn what_is_no_toml_is_said_with_its_place_and_without_its_text() {
+    for (file, place) in [
+        ("mode = \"alert\"\n[slack\npace = 1\n", "line 2, column 7: "),
+        ("token = xoxb-1\n", "line 1, column 9: "),
+        ("a = \"xoxb-1", "line 1, column 12: "),
+    ] {
+        let found = problems(file, &[]);
+        assert!(found.contains(place), "{found}");
+        assert!(!found.contains("xoxb"), "{found}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

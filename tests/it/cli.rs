@@ -75,6 +75,13 @@ fn the_flag_switches_it_off() {
             .as_str()
             .is_some_and(|s| s.contains("FLAG_POSTMARK_DELIVERY_MONITOR"))
     );
+    for verb in ["check", "digest"] {
+        let ended = world.run(&[verb, "--json"]);
+        assert_eq!(
+            (ended.code, &ended.report["enabled"]),
+            (0, &serde_json::json!(false))
+        );
+    }
     assert_eq!(world.postmark.requests().len(), 0);
 }
 
