@@ -97,7 +97,7 @@ impl Lookup {
                 counted(found.total, one)
             ),
         };
-        format!("{}{sum}; times in {}\n", table.to_text(), self.zone.name())
+        self.ended(&table, &sum, &found.errors)
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::app::lookup::{Asked, Lookup, Trouble};
-use crate::message::text::clean;
+use crate::app::lookup::streams::{Read, Round, merged};
+use crate::app::lookup::trouble::Trouble;
+use crate::app::lookup::{Asked, Lookup};
 use crate::model::{ServerName, StreamId, Timestamp};
 use crate::postmark::{self, CAP, PAGE, Page, Server};
 
@@ -71,18 +72,16 @@ impl Lookup {
         limit: u32,
     ) -> Newest<S::Row> {
         let search = Arc::new(search);
-        let (taps, mut errors) = self
-            .each(|server| opened(server, Arc::clone(&search), stream.cloned(), limit))
-            .await;
-        let mut taps: Vec<Tap<S::Row>> = taps.into_iter().flatten().collect();
+        let opened =
+            self.each(|server| opened(server, Arc::clone(&search), stream.cloned(), limit));
+        let (mut taps, mut errors) = merged(opened.await);
         let mut rows = Vec::new();
         while rows.len() < limit as usize {
             let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(limit));
             for tap in taps.iter_mut().filter(|tap| tap.is_dry()) {
                 if let Err(trouble) = tap.refill(&*search, left).await {
                     tap.ended = true;
-                    let name = clean(&tap.server.name.0);
-                    errors.push(format!("{name}: {}", trouble.into_text()));
+                    errors.push(tap.server.line(&trouble));
                 }
             }
             let Some(tap) = taps.iter_mut().max_by_key(|tap| tap.newest::<S>()) else {
@@ -118,25 +117,29 @@ async fn opened<S: Search>(
     search: Arc<S>,
     stream: Option<StreamId>,
     limit: u32,
-) -> Result<Vec<Tap<S::Row>>, Trouble> {
-    let mut taps = Vec::new();
-    for stream in server.streams(stream.as_ref()).await? {
-        let mut tap = Tap {
-            server: Arc::clone(&server),
+) -> Result<Read<Tap<S::Row>>, Trouble> {
+    let mut round = Round::new(&server, stream.as_ref()).await?;
+    while let Some(stream) = round.next() {
+        let mut tap = Tap::new(Arc::clone(&server), stream);
+        let filled = tap.refill(&*search, limit).await;
+        round.take(filled.map(|()| tap))?;
+    }
+    Ok(round.end())
+}
+
+impl<R> Tap<R> {
+    fn new(server: Arc<Asked>, stream: StreamId) -> Self {
+        Self {
+            server,
             stream,
             waiting: VecDeque::new(),
             seen: HashSet::new(),
             offset: 0,
             total: 0,
             ended: false,
-        };
-        tap.refill(&*search, limit).await?;
-        taps.push(tap);
+        }
     }
-    Ok(taps)
-}
 
-impl<R> Tap<R> {
     fn is_dry(&self) -> bool {
         self.waiting.is_empty() && !self.ended
     }

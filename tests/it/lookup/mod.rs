@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod letters;
+mod partly;
 mod stats;
 mod suppressions;
 
