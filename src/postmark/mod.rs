@@ -43,7 +43,7 @@ pub use lookup::{
     BounceFilter, BounceRow, ByDay, Event, KINDS, Letter, MessageFilter, MessageRow, Overview,
     Removal, Statistics, Suppression, Suppressions, Timeline,
 };
-pub use server::{About, Count, Details, Page, Server, Stream};
+pub use server::{About, Count, Details, Page, Server, Stream, is_message_id};
 pub use status_page::{Notice, State, StatusPage, status_page};
 
 /// Items asked for in one page; the most Postmark gives.

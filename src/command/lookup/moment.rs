@@ -6,7 +6,7 @@ use chrono::{LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZo
 use chrono_tz::Tz;
 
 use crate::cli::Window;
-use crate::command::lookup::usage;
+use crate::command::lookup::given::usage;
 use crate::message::text::clean;
 use crate::model::{DAY, HOUR, MINUTE, Timestamp};
 
