@@ -5,7 +5,7 @@ mod lookup;
 pub mod mute;
 
 pub use lookup::{
-    Bounces, MessageArgs, Messages, Reason, Scope, Stats, Status, Suppressions, Window,
+    Bounces, List, MessageArgs, Messages, Place, Reason, Scope, Stats, Status, Suppressions, Window,
 };
 
 use std::path::PathBuf;
@@ -16,19 +16,30 @@ use crate::app::backtest::Proof;
 use crate::model::Timestamp;
 use crate::telemetry::LogFormat;
 
+/// Under this stand the options that every verb takes, below its own.
+const GLOBAL: &str = "Global options";
+
 /// Asks Postmark every hour whether your mail still flows, and tells Slack when it went silent or bounces.
 #[derive(Debug, Parser)]
 #[command(
     name = "hushwatch",
     version,
-    after_help = "Try it without an account: hushwatch demo"
+    after_help = "Example: hushwatch demo        # without an account"
 )]
 pub struct Cli {
     /// The configuration file [default: monitor.toml in this folder, if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
-    /// How the log is written, on standard error
-    #[arg(long, global = true, value_enum, default_value = "text")]
+    /// How the log is written, on standard error: text or json
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_possible_values = true,
+        help_heading = GLOBAL
+    )]
     pub log_format: LogFormat,
     /// What to do
     #[command(subcommand)]
