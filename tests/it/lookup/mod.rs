@@ -5,6 +5,7 @@ mod letters;
 mod partly;
 mod stats;
 mod suppressions;
+mod terminal;
 
 use crate::world::{Process, World, at};
 
