@@ -167,6 +167,7 @@ pub enum Command {
     #[command(after_help = "Example: hushwatch man > /usr/share/man/man1/hushwatch.1")]
     Man,
     /// The whole thing on a simulated Postmark and Slack: no account and no network needed
+    #[command(after_help = "Example: hushwatch demo | less")]
     Demo,
 }
 
@@ -248,8 +249,10 @@ pub enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ConfigCommand {
     /// Say what is wrong with it; exit 2 if anything is
+    #[command(after_help = "Example: hushwatch config check --config /etc/hushwatch/monitor.toml")]
     Check,
     /// Every effective value and where it came from, secrets as ***
+    #[command(after_help = "Example: hushwatch config show | grep -v '(built-in)'")]
     Show,
 }
 

@@ -5,11 +5,11 @@
 pub(super) struct Roff(String);
 
 impl Roff {
-    /// The head of a page of section 1.
+    /// The head of a page of section 1. Nothing in it is hyphenated or spread: names and options are to be copied.
     pub(super) fn title(&mut self, name: &str, version: &str) {
         let (name, version) = (escaped(&name.to_uppercase()), escaped(version));
         self.raw(&format!(
-            ".TH \"{name}\" \"1\" \"\" \"{version}\" \"User Commands\""
+            ".TH \"{name}\" \"1\" \"\" \"{version}\" \"User Commands\"\n.nh\n.ad l"
         ));
     }
 
@@ -23,9 +23,12 @@ impl Roff {
         self.raw(&format!(".SS {}", escaped(heading)));
     }
 
-    /// Begins a paragraph.
+    /// Begins a paragraph, where a heading did not.
     pub(super) fn paragraph(&mut self) {
-        self.raw(".PP");
+        let last = self.0.lines().next_back().unwrap_or_default();
+        if !last.starts_with(".S") {
+            self.raw(".PP");
+        }
     }
 
     /// Text that may be broken anywhere, each of its lines on a new one.
