@@ -151,7 +151,7 @@ impl Lookup {
     fn ended(&self, table: &Table, sum: &str, errors: &[String]) -> String {
         let far = match errors {
             [] => "",
-            _ => " of what could be read",
+            _ => " in what could be read",
         };
         let zone = self.zone.name();
         format!("{}{sum}{far}; times in {zone}\n", table.to_text())

@@ -8,12 +8,12 @@ use crate::app::lookup::streams::{Read, Round, merged};
 use crate::app::lookup::trouble::Trouble;
 use crate::app::lookup::{Asked, Lookup};
 use crate::model::{ServerName, StreamId, Timestamp};
-use crate::postmark::{self, CAP, PAGE, Page, Server};
+use crate::postmark::{self, CAP, PAGE, Page, Server, Window};
 
 /// A search that each stream answers in pages, newest first.
 pub(super) trait Search: Send + Sync + 'static {
     /// What is found.
-    type Row: Send + 'static;
+    type Row: Row;
 
     /// `count` rows, skipping the newest `offset`.
     fn page(
@@ -24,12 +24,16 @@ pub(super) trait Search: Send + Sync + 'static {
         offset: u32,
     ) -> impl Future<Output = Result<Page<Self::Row>, postmark::Error>> + Send;
 
-    /// When a row happened.
-    fn at(row: &Self::Row) -> Timestamp;
+    /// What of the answers was meant: Postmark's bounds are wider.
+    fn window(&self) -> Window;
+}
+
+/// What can be merged by when it happened.
+pub(super) trait Row: Send + 'static {
+    /// When it happened.
+    fn at(&self) -> Timestamp;
     /// What tells it from every other of its stream.
-    fn id(row: &Self::Row) -> String;
-    /// Whether it was meant: Postmark's bounds are wider than ours.
-    fn fits(&self, row: &Self::Row) -> bool;
+    fn id(&self) -> String;
 }
 
 /// A row with its place.
@@ -84,7 +88,7 @@ impl Lookup {
                     errors.push(tap.server.line(&trouble));
                 }
             }
-            let Some(tap) = taps.iter_mut().max_by_key(|tap| tap.newest::<S>()) else {
+            let Some(tap) = taps.iter_mut().max_by_key(|tap| tap.newest()) else {
                 break;
             };
             let Some(row) = tap.waiting.pop_front() else {
@@ -127,7 +131,7 @@ async fn opened<S: Search>(
     Ok(round.end())
 }
 
-impl<R> Tap<R> {
+impl<R: Row> Tap<R> {
     fn new(server: Arc<Asked>, stream: StreamId) -> Self {
         Self {
             server,
@@ -149,8 +153,8 @@ impl<R> Tap<R> {
         u64::from(self.offset) >= self.total
     }
 
-    fn newest<S: Search<Row = R>>(&self) -> Option<Timestamp> {
-        self.waiting.front().map(S::at)
+    fn newest(&self) -> Option<Timestamp> {
+        self.waiting.front().map(R::at)
     }
 
     /// Reads on until a row is waiting, or there is none.
@@ -170,8 +174,9 @@ impl<R> Tap<R> {
             let before = self.seen.len();
             let mut rows: Vec<R> = page.items;
             // While it is read the list grows at its beginning, and a page repeats rows of the one before.
-            rows.retain(|row| self.seen.insert(S::id(row)) && search.fits(row));
-            rows.sort_by_key(|row| std::cmp::Reverse(S::at(row)));
+            let window = search.window();
+            rows.retain(|row| self.seen.insert(row.id()) && window.holds(row.at()));
+            rows.sort_by_key(|row| std::cmp::Reverse(row.at()));
             self.waiting.extend(rows);
             self.ended = self.is_at_end() || self.seen.len() == before;
         }

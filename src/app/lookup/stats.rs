@@ -81,18 +81,18 @@ impl Lookup {
         let one_has_it = answers.iter().any(|(_, theirs)| theirs.is_ok());
         let (mut all, mut lacking) = (Vec::new(), Vec::new());
         for (server, theirs) in &answers {
+            let lacks = matches!(theirs, Err(trouble) if trouble.of == Of::NoStream);
             match theirs {
-                Err(trouble) if trouble.of == Of::NoStream => {
-                    lacking.push(&**server);
-                    if one_has_it {
-                        continue;
-                    }
-                }
+                Err(_) if lacks => lacking.push(&**server),
                 Err(trouble) => errors.push(server.line(trouble)),
                 Ok(_) => {}
             }
             let theirs = theirs.as_ref().ok().cloned();
-            all.push(app.stored(&server.name, range, theirs).await?);
+            let told = app.stored(&server.name, range, theirs).await?;
+            // A stream that Postmark no longer has may still be stored.
+            if !lacks || told.ours.is_some() {
+                all.push(told);
+            }
         }
         if !one_has_it {
             errors.extend(self.no_stream(&lacking).await);
@@ -103,6 +103,7 @@ impl Lookup {
                 "stream": range.stream, "tag": range.tag,
                 "servers": all.iter().map(|told| told.to_json(range)).collect::<Vec<_>>(), "errors": errors,
             })),
+            false if all.is_empty() => String::new(),
             false => self.stats_text(&all, range),
         };
         Ok(Answer { text, errors })
@@ -126,7 +127,7 @@ impl Lookup {
         let meanings = MEANINGS.iter().map(|meaning| format!("{meaning}\n"));
         text.extend(meanings);
         if range.tag.is_some() {
-            text.push_str("stored by tag: messages only; bounces are not kept by tag\n");
+            text.push_str("stored by tag: messages only, of tags with mail enough to be watched; bounces are not kept by tag\n");
         }
         text
     }

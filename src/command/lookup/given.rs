@@ -32,6 +32,13 @@ pub(super) fn address(option: &str, text: Option<&str>) -> Result<Option<String>
     such(option, text, like, is_address)
 }
 
+/// What follows `option`, if it may be an address or a part of one.
+pub(super) fn part(option: &str, text: Option<&str>) -> Result<Option<String>, (u8, String)> {
+    let like = "an address such as jane@example.com, without a name or brackets around it";
+    let bare = |text: &str| !text.is_empty() && !text.contains(['<', '>']);
+    such(option, text, like, bare)
+}
+
 /// What follows `option`, if it is the name of a domain, with or without an `@` before it.
 pub(super) fn domain(option: &str, text: Option<&str>) -> Result<Option<String>, (u8, String)> {
     let like = "a domain such as example.com; those below it are meant as well";

@@ -12,14 +12,13 @@ use crate::postmark::{BounceFilter, KINDS, MessageFilter};
 /// Lists messages.
 pub(in crate::command) async fn messages(config: &Config, args: &Messages) -> Ended {
     let scope = &args.list.scope;
-    let (since, until) = moment::window(&scope.window, config.time_zone, clock::now())?;
+    let window = moment::window(&scope.window, config.time_zone, clock::now())?;
     let filter = MessageFilter {
-        recipient: checked("--recipient", args.recipient.as_deref())?,
-        from: checked("--from", args.from.as_deref())?,
+        recipient: given::part("--recipient", args.recipient.as_deref())?,
+        from: given::part("--from", args.from.as_deref())?,
         tag: checked("--tag", scope.tag.as_deref())?,
         status: args.status.map(|status| status.name().to_owned()),
-        since,
-        until,
+        window,
     };
     let stream = given::stream(scope.place.stream.as_deref())?;
     let lookup = lookup(config, scope.place.server.as_deref()).await?;
@@ -30,15 +29,14 @@ pub(in crate::command) async fn messages(config: &Config, args: &Messages) -> En
 /// Lists bounces and complaints.
 pub(in crate::command) async fn bounces(config: &Config, args: &Bounces) -> Ended {
     let scope = &args.list.scope;
-    let (since, until) = moment::window(&scope.window, config.time_zone, clock::now())?;
+    let window = moment::window(&scope.window, config.time_zone, clock::now())?;
     let filter = BounceFilter {
-        recipient: checked("--recipient", args.recipient.as_deref())?,
+        recipient: given::part("--recipient", args.recipient.as_deref())?,
         tag: checked("--tag", scope.tag.as_deref())?,
         kind: args.kind.as_deref().map(postmarks_word),
         message: given::message("--message", args.message.as_deref())?,
         inactive: args.inactive.then_some(true),
-        since,
-        until,
+        window,
     };
     let stream = given::stream(scope.place.stream.as_deref())?;
     let lookup = lookup(config, scope.place.server.as_deref()).await?;

@@ -15,9 +15,9 @@ const MOST_DAYS: u32 = 366;
 /// Tells counts and rates of a range.
 pub(in crate::command) async fn stats(config: &Config, args: &Stats) -> Ended {
     let now = clock::now();
-    let (since, until) = moment::window(&args.scope.window, config.time_zone, now)?;
-    let until = until.unwrap_or(now).min(now);
-    let span = Span::new(since.unwrap_or(until - 7 * DAY), until);
+    let window = moment::window(&args.scope.window, config.time_zone, now)?;
+    let until = window.until.unwrap_or(now).min(now);
+    let span = Span::new(window.since.unwrap_or(until - 7 * DAY), until);
     if span.is_empty() {
         return Err(usage("--since lies in the future"));
     }

@@ -69,17 +69,27 @@ fn short_of(address: &str, cases: &[Case], outcomes: &[Outcome]) -> Option<Strin
     let complaints = cases.iter().filter(is_complaint).count();
     let done = outcomes.iter().filter(|o| o.is_accepted()).count();
     let left = cases.len().saturating_sub(done);
+    if left == 0 {
+        return None;
+    }
+    let head = format!("{address} was not reactivated");
+    if cases.len() == 1 {
+        let why = match complaints {
+            0 => "; see what is said of its stream",
+            _ => ": it complained of spam, and a complaint cannot be reactivated",
+        };
+        return Some(format!("{head}{why}"));
+    }
     let complaint = match complaints {
         0 => String::new(),
-        n => format!("; on {n} it complained of spam: a complaint cannot be reactivated"),
+        n => format!("; on {n} it complained of spam, and a complaint cannot be reactivated"),
     };
     let why = match left > complaints {
-        true => "; why is said of each",
+        true => "; see what is said of each",
         false => "",
     };
     let streams = counted(cases.len() as u64, "stream");
-    (left > 0)
-        .then(|| format!("{address} was not reactivated on {left} of {streams}{complaint}{why}"))
+    Some(format!("{head} on {left} of {streams}{complaint}{why}"))
 }
 
 /// Asks the person at the terminal; where there is none, only `--yes` will do.

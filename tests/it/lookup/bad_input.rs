@@ -142,6 +142,7 @@ fn an_unknown_server_or_stream_is_named() {
         let args = [verb, &["--stream", "nonsense"]].concat();
         let known = "shop: there is no such stream; it has outbound, broadcast; `hushwatch doctor`";
         assert_one_line(&world, &args, 1, known);
+        assert_eq!(world.run(&args).report, "", "{verb:?}");
         for wrong in ["..", ".", "a/b", "a b", "a\u{200b}"] {
             let args = [verb, &["--stream", wrong]].concat();
             assert_one_line(&world, &args, 2, "the id of a stream such as outbound");
@@ -205,6 +206,8 @@ fn a_time_that_cannot_be_read_is_named_before_anything_is_asked() {
         for option in ["--recipient", "--tag", "--stream"] {
             assert_one_line(&world, &[verb, option, "a\u{1b}b"], 2, option);
         }
+        let named = [verb, "--recipient", "Jane <jane@example.com>"];
+        assert_one_line(&world, &named, 2, "without a name or brackets");
     }
     for wrong in ["0", "10001", "many"] {
         assert_eq!(

@@ -40,7 +40,7 @@ fn a_stream_that_fails_hides_no_other() {
                 table.contains("ops@example.com") && table.contains(other),
                 "{verb}: {table}"
             );
-            assert!(table.contains("of what could be read"), "{verb}: {table}");
+            assert!(table.contains("in what could be read"), "{verb}: {table}");
             let line = error(&ended.stderr);
             let named = line.starts_with("shop: ") && line.contains(&format!("`{failing}`"));
             assert!(named, "{verb}: {}", ended.stderr);
