@@ -5,7 +5,7 @@ mod lookup;
 pub mod mute;
 
 pub use lookup::{
-    Bounces, MessageArgs, Messages, Reason, Scope, Stats, Status, Suppressions, Window,
+    Bounces, List, MessageArgs, Messages, Place, Reason, Scope, Stats, Status, Suppressions, Window,
 };
 
 use std::path::PathBuf;
@@ -16,19 +16,30 @@ use crate::app::backtest::Proof;
 use crate::model::Timestamp;
 use crate::telemetry::LogFormat;
 
+/// Under this stand the options that every verb takes, below its own.
+const GLOBAL: &str = "Global options";
+
 /// Asks Postmark every hour whether your mail still flows, and tells Slack when it went silent or bounces.
 #[derive(Debug, Parser)]
 #[command(
     name = "hushwatch",
     version,
-    after_help = "Try it without an account: hushwatch demo"
+    after_help = "Example: hushwatch demo        # without an account"
 )]
 pub struct Cli {
     /// The configuration file [default: monitor.toml in this folder, if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
-    /// How the log is written, on standard error
-    #[arg(long, global = true, value_enum, default_value = "text")]
+    /// How the log is written, on standard error: text or json
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_possible_values = true,
+        help_heading = GLOBAL
+    )]
     pub log_format: LogFormat,
     /// What to do
     #[command(subcommand)]
@@ -156,6 +167,7 @@ pub enum Command {
     #[command(after_help = "Example: hushwatch man > /usr/share/man/man1/hushwatch.1")]
     Man,
     /// The whole thing on a simulated Postmark and Slack: no account and no network needed
+    #[command(after_help = "Example: hushwatch demo | less")]
     Demo,
 }
 
@@ -237,8 +249,10 @@ pub enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ConfigCommand {
     /// Say what is wrong with it; exit 2 if anything is
+    #[command(after_help = "Example: hushwatch config check --config /etc/hushwatch/monitor.toml")]
     Check,
     /// Every effective value and where it came from, secrets as ***
+    #[command(after_help = "Example: hushwatch config show | grep -v '(built-in)'")]
     Show,
 }
 

@@ -22,6 +22,7 @@ pub mod mutes;
 mod need;
 mod outlet;
 mod page;
+mod patience;
 mod poll;
 mod polling;
 mod proof;

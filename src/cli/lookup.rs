@@ -1,16 +1,16 @@
 //! The arguments of what is asked at Postmark itself.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
+
+use crate::postmark::KINDS;
 
 /// Arguments of `suppressions`.
 #[derive(Debug, Args)]
 pub struct Suppressions {
-    /// Of this server alone, by its name in the configuration or in the account
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
-    /// Of this stream alone, such as outbound
-    #[arg(long, value_name = "ID")]
-    pub stream: Option<String>,
+    #[doc(hidden)]
+    #[command(flatten)]
+    pub place: Place,
     /// Of this address alone
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["domain", "reactivate"])]
     pub address: Option<String>,
@@ -34,6 +34,17 @@ pub struct Suppressions {
     pub json: bool,
 }
 
+/// Where to look.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Of this server alone, by its name in the configuration or in the account
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+    /// Of this stream alone, such as outbound
+    #[arg(long, value_name = "ID")]
+    pub stream: Option<String>,
+}
+
 /// From when to when, as a person writes it.
 #[derive(Debug, Args)]
 pub struct Window {
@@ -45,21 +56,32 @@ pub struct Window {
     pub until: Option<String>,
 }
 
-/// Where to look, and how much to show.
+/// When and where to look, and for whom.
 #[derive(Debug, Args)]
 pub struct Scope {
-    /// Of this server alone, by its name in the configuration or in the account
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
-    /// Of this stream alone, such as outbound
-    #[arg(long, value_name = "ID")]
-    pub stream: Option<String>,
+    #[doc(hidden)]
+    #[command(flatten)]
+    pub window: Window,
+    #[doc(hidden)]
+    #[command(flatten)]
+    pub place: Place,
     /// With this tag
     #[arg(long, value_name = "TAG")]
     pub tag: Option<String>,
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// What every list of Postmark's activity takes.
+#[derive(Debug, Args)]
+pub struct List {
+    #[doc(hidden)]
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Show at most so many, the newest first
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
 }
 
 /// Arguments of `messages`.
@@ -76,13 +98,7 @@ pub struct Messages {
     pub status: Option<Status>,
     #[doc(hidden)]
     #[command(flatten)]
-    pub window: Window,
-    #[doc(hidden)]
-    #[command(flatten)]
-    pub scope: Scope,
-    /// Show at most so many, the newest first
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub limit: u32,
+    pub list: List,
 }
 
 /// Postmark's states of a message.
@@ -113,8 +129,8 @@ pub struct Bounces {
     /// Of addresses that hold this text
     #[arg(long, value_name = "TEXT")]
     pub recipient: Option<String>,
-    /// Of this type, such as `HardBounce`, `SoftBounce`, `Blocked` or `SpamComplaint`
-    #[arg(long = "type", value_name = "TYPE")]
+    /// Of this type
+    #[arg(long = "type", value_name = "TYPE", ignore_case = true, value_parser = PossibleValuesParser::new(KINDS))]
     pub kind: Option<String>,
     /// Of this message
     #[arg(long, value_name = "ID")]
@@ -124,13 +140,7 @@ pub struct Bounces {
     pub inactive: bool,
     #[doc(hidden)]
     #[command(flatten)]
-    pub window: Window,
-    #[doc(hidden)]
-    #[command(flatten)]
-    pub scope: Scope,
-    /// Show at most so many, the newest first
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub limit: u32,
+    pub list: List,
 }
 
 /// Arguments of `message`.
@@ -149,9 +159,6 @@ pub struct MessageArgs {
 /// Arguments of `stats`.
 #[derive(Debug, Args)]
 pub struct Stats {
-    #[doc(hidden)]
-    #[command(flatten)]
-    pub window: Window,
     #[doc(hidden)]
     #[command(flatten)]
     pub scope: Scope,

@@ -114,6 +114,13 @@ impl Error {
         self.kind
     }
 
+    /// What failed and why, without what to do about it.
+    pub fn what(&self) -> String {
+        let said = self.said.as_ref().map(|said| format!(" (\"{said}\")"));
+        let said = said.unwrap_or_default();
+        format!("failed to {}: {}{said}", self.doing, self.kind)
+    }
+
     /// What Postmark itself said: cleaned, without addresses, at most 200 characters. Still text from outside.
     pub fn said(&self) -> Option<&str> {
         self.said.as_deref()
@@ -156,10 +163,7 @@ impl std::error::Error for Error {}
 /// `failed to DOING: WHY ("WHAT POSTMARK SAID"); WHAT TO DO`.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "failed to {}: {}", self.doing, self.kind)?;
-        if let Some(said) = &self.said {
-            write!(f, " (\"{said}\")")?;
-        }
+        f.write_str(&self.what())?;
         match self.kind.remedy() {
             Some(remedy) => write!(f, "; {remedy}"),
             None => Ok(()),

@@ -40,10 +40,10 @@ pub use client::{Postmark, Settings, install_tls_provider};
 pub use eastern::{day, days, whole};
 pub use error::{Error, ErrorKind, Fault};
 pub use lookup::{
-    BounceFilter, BounceRow, ByDay, Event, KINDS, Letter, MessageFilter, MessageRow, Overview,
-    Removal, Statistics, Suppression, Suppressions, Timeline,
+    BounceFilter, BounceRow, ByDay, Event, KINDS, Letter, MessageFilter, Overview, Removal,
+    Statistics, Suppression, Suppressions, Timeline, Window,
 };
-pub use server::{About, Count, Details, Page, Server, Stream};
+pub use server::{About, Count, Details, Page, Server, Stream, is_message_id};
 pub use status_page::{Notice, State, StatusPage, status_page};
 
 /// Items asked for in one page; the most Postmark gives.

@@ -310,8 +310,8 @@ impl Server {
     }
 }
 
-/// Whether `id` may stand in a path. Ids come from outside, and `..` would lead elsewhere.
-pub(super) fn is_message_id(id: &str) -> bool {
+/// Whether a message can have this `MessageID`: only such a one is asked for, since `..` would lead elsewhere in a path.
+pub fn is_message_id(id: &str) -> bool {
     (1..=100).contains(&id.len())
         && id
             .bytes()

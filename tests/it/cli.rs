@@ -222,16 +222,65 @@ fn completions_and_the_man_page_name_every_verb_with_its_examples() {
             assert!(script.contains(verb), "{shell}: {verb}");
         }
     }
-    assert!(
-        page.starts_with(".ie") || page.starts_with(".TH"),
-        "{page:.80}"
-    );
-    for expected in [
-        ".SH HUSHWATCH MUTE",
-        ".SH HUSHWATCH EXPLAIN",
-        "the emergency stop",
-        "RFC3339",
+    assert!(page.starts_with(".TH \"HUSHWATCH\" \"1\""), "{page:.80}");
+    for verb in [
+        "mute",
+        "explain",
+        "bounces",
+        "config",
+        "config check",
+        "config show",
     ] {
-        assert!(page.contains(expected), "{expected}");
+        assert!(
+            page.contains(&format!("\n.SS hushwatch {verb}\n")),
+            "{verb}"
+        );
+    }
+    let (before, after) = page
+        .split_once("hushwatch mute \\-\\-for 2h")
+        .expect("the example of mute");
+    let begins = |text: &str, what: &str| text.rfind(what).unwrap_or(0);
+    assert!(
+        begins(before, "\n.EX\n") > begins(before, "\n.EE\n") && after.contains("\n.EE\n"),
+        "an example keeps its lines"
+    );
+    assert!(
+        after.contains("the emergency stop\nhushwatch mute "),
+        "{after:.300}"
+    );
+    for alien in ["(1)", "SEE ALSO", "hushwatch\\-"] {
+        assert!(!page.contains(alien), "{alien}: there is but this one page");
+    }
+}
+
+#[test]
+fn the_options_of_a_verb_stand_before_those_of_all_verbs() {
+    let world = World::new(Process::New, "");
+    for verb in [
+        "check",
+        "digest",
+        "status",
+        "recent",
+        "backtest",
+        "explain",
+        "messages",
+        "message",
+        "bounces",
+        "stats",
+        "suppressions",
+        "doctor",
+        "mute",
+        "unmute",
+    ] {
+        let help = world.run(&[verb, "--help"]).report;
+        let help = help.as_str().unwrap_or_default();
+        let own = help.split("\nGlobal options:\n").next().unwrap_or_default();
+        assert!(own.len() < help.len(), "{verb}: {help}");
+        assert!(
+            own.contains("\nOptions:\n") && own.contains("--help"),
+            "{verb}: {help}"
+        );
+        assert!(!own.contains("--log-format"), "{verb}: {help}");
+        assert!(help.contains("Example"), "{verb}: {help}");
     }
 }

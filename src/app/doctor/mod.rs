@@ -25,17 +25,12 @@ pub use check::{Check, Diagnosis, Outcome};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::app::patience::{PATIENCE, impatient};
 use crate::app::{Outlet, SetupError};
 use crate::clock;
 use crate::config::Config;
 use crate::model::Timestamp;
-
-/// Longest wait for one answer of a peer, whatever is configured for a cycle.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Longest pause before a request is tried once more.
-const PAUSE: Duration = Duration::from_secs(2);
 
 /// Looks at everything. `printer` takes the test message where Slack is not set up.
 ///
@@ -70,16 +65,6 @@ pub async fn doctor(
     checks.extend(relay);
     checks.extend(status);
     Ok(Diagnosis { at, checks })
-}
-
-/// Somebody waits for this one: no answer is waited for as long as a cycle would.
-fn impatient(mut config: Config) -> Config {
-    config.postmark.timeout = config.postmark.timeout.min(PATIENCE);
-    config.slack.timeout = config.slack.timeout.min(PATIENCE);
-    config.retry.attempts = config.retry.attempts.min(2);
-    config.retry.initial = config.retry.initial.min(PAUSE);
-    config.retry.longest = config.retry.longest.min(PAUSE);
-    config
 }
 
 #[cfg(feature = "doctor")]

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::app::lookup::newest::{Newest, Placed, Search};
+use crate::app::lookup::newest::{Newest, Placed, Row, Search};
 use crate::app::lookup::{Answer, Lookup, json_line, place};
 use crate::message::table::Table;
 use crate::message::text::truncate;
 use crate::message::words::{count, counted, exactly};
 use crate::model::{StreamId, Timestamp};
-use crate::postmark::{self, BounceFilter, BounceRow, MessageFilter, MessageRow, Page, Server};
+use crate::postmark::{self, BounceFilter, BounceRow, Letter, MessageFilter, Page, Server, Window};
 
 /// Longest text of one cell that is no address, in characters.
 const LONGEST_CELL: usize = 50;
@@ -22,11 +22,7 @@ impl Lookup {
         limit: u32,
         as_json: bool,
     ) -> Answer {
-        let found = self.newest(filter.clone(), stream, limit).await;
-        let headings = [
-            "SENT", "STREAM", "STATUS", "TO", "TAG", "SUBJECT", "MESSAGE",
-        ];
-        self.answer(found, ("message", "messages"), &headings, as_json)
+        self.list(filter, stream, limit, as_json).await
     }
 
     /// Lists at most `limit` bounces and complaints, the newest first, at the same cost.
@@ -37,32 +33,26 @@ impl Lookup {
         limit: u32,
         as_json: bool,
     ) -> Answer {
-        let found = self.newest(filter.clone(), stream, limit).await;
-        let headings = [
-            "BOUNCED",
-            "STREAM",
-            "TYPE",
-            "RECIPIENT",
-            "TAG",
-            "DETAILS",
-            "MESSAGE",
-        ];
-        self.answer(found, ("bounce", "bounces"), &headings, as_json)
+        self.list(filter, stream, limit, as_json).await
     }
 
-    fn answer<R: Shown>(
+    async fn list<S>(
         &self,
-        found: Newest<R>,
-        (one, many): (&str, &str),
-        headings: &[&str],
+        search: &S,
+        stream: Option<&StreamId>,
+        limit: u32,
         as_json: bool,
-    ) -> Answer {
+    ) -> Answer
+    where
+        S: Search<Row: Shown> + Clone,
+    {
+        let found = self.newest(search.clone(), stream, limit).await;
         let text = match as_json {
             true => json_line(&json!({
-                many: found.rows.iter().map(to_json).collect::<Vec<_>>(),
+                S::Row::MANY: found.rows.iter().map(to_json).collect::<Vec<_>>(),
                 "total": found.total, "at_least": found.at_least, "errors": found.errors,
             })),
-            false => self.table(&found, one, headings),
+            false => self.table(&found),
         };
         Answer {
             text,
@@ -70,14 +60,15 @@ impl Lookup {
         }
     }
 
-    fn table<R: Shown>(&self, found: &Newest<R>, one: &str, headings: &[&str]) -> String {
+    fn table<R: Shown>(&self, found: &Newest<R>) -> String {
+        let one = R::ONE;
         if found.rows.is_empty() {
             return match found.errors.is_empty() {
                 true => format!("no {one} was found\n"),
                 false => String::new(),
             };
         }
-        let mut table = Table::new(headings);
+        let mut table = Table::new(&R::HEADINGS);
         for placed in &found.rows {
             let at = exactly(placed.row.at(), self.zone);
             let place = place(self.has_many(), &placed.server, &placed.stream);
@@ -97,13 +88,16 @@ impl Lookup {
                 counted(found.total, one)
             ),
         };
-        format!("{}{sum}; times in {}\n", table.to_text(), self.zone.name())
+        self.ended(&table, &sum, &found.errors)
     }
 }
 
 /// A row that can be shown.
-trait Shown {
-    fn at(&self) -> Timestamp;
+trait Shown: Row {
+    /// What it is called, and what many of them are, as scripts know them.
+    const ONE: &str;
+    const MANY: &str;
+    const HEADINGS: [&str; 7];
     /// What follows the time and the place.
     fn cells(&self) -> Vec<String>;
     fn to_json(&self) -> Value;
@@ -120,10 +114,22 @@ fn short(text: &str) -> String {
     truncate(&crate::message::text::clean(text), LONGEST_CELL)
 }
 
-impl Shown for MessageRow {
+impl Row for Letter {
     fn at(&self) -> Timestamp {
         self.at
     }
+
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+}
+
+impl Shown for Letter {
+    const ONE: &str = "message";
+    const MANY: &str = "messages";
+    const HEADINGS: [&str; 7] = [
+        "SENT", "STREAM", "STATUS", "TO", "TAG", "SUBJECT", "MESSAGE",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let more = self.recipients.len().saturating_sub(1);
@@ -150,10 +156,28 @@ impl Shown for MessageRow {
     }
 }
 
-impl Shown for BounceRow {
+impl Row for BounceRow {
     fn at(&self) -> Timestamp {
         self.at
     }
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+impl Shown for BounceRow {
+    const ONE: &str = "bounce";
+    const MANY: &str = "bounces";
+    const HEADINGS: [&str; 7] = [
+        "BOUNCED",
+        "STREAM",
+        "TYPE",
+        "RECIPIENT",
+        "TAG",
+        "DETAILS",
+        "MESSAGE",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let said = match self.details.trim() {
@@ -179,7 +203,7 @@ impl Shown for BounceRow {
 }
 
 impl Search for MessageFilter {
-    type Row = MessageRow;
+    type Row = Letter;
 
     async fn page(
         &self,
@@ -187,20 +211,12 @@ impl Search for MessageFilter {
         stream: &StreamId,
         count: u32,
         offset: u32,
-    ) -> Result<Page<MessageRow>, postmark::Error> {
+    ) -> Result<Page<Letter>, postmark::Error> {
         api.search_messages(stream, self, count, offset).await
     }
 
-    fn at(row: &MessageRow) -> Timestamp {
-        row.at
-    }
-
-    fn id(row: &MessageRow) -> String {
-        row.id.clone()
-    }
-
-    fn fits(&self, row: &MessageRow) -> bool {
-        is_between(row.at, self.since, self.until)
+    fn window(&self) -> Window {
+        self.window
     }
 }
 
@@ -217,19 +233,7 @@ impl Search for BounceFilter {
         api.search_bounces(Some(stream), self, count, offset).await
     }
 
-    fn at(row: &BounceRow) -> Timestamp {
-        row.at
+    fn window(&self) -> Window {
+        self.window
     }
-
-    fn id(row: &BounceRow) -> String {
-        row.id.to_string()
-    }
-
-    fn fits(&self, row: &BounceRow) -> bool {
-        is_between(row.at, self.since, self.until)
-    }
-}
-
-fn is_between(at: Timestamp, since: Option<Timestamp>, until: Option<Timestamp>) -> bool {
-    since.is_none_or(|since| since <= at) && until.is_none_or(|until| at < until)
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Lookup --each--> servers, side by side; what one of them cannot answer is an error beside the answers of the others
+//!   streams       the streams of one server, one after another, in the same way
 //!   suppressions  who gets no mail
 //!   reactivate    ... and gets it again
 //!   newest        lists from many streams, merged, no page more than needed
@@ -15,8 +16,10 @@ mod newest;
 mod reactivate;
 mod stats;
 mod stored;
+mod streams;
 mod suppressions;
 mod timeline;
+mod trouble;
 
 pub use reactivate::{Case, Outcome};
 pub use stats::Range;
@@ -29,14 +32,14 @@ use chrono_tz::Tz;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use crate::app::lookup::trouble::{Of, Trouble, told};
+use crate::app::patience::impatient;
 use crate::app::roster::with_listed;
 use crate::config::{Config, ServerConfig, TokenSource};
+use crate::message::table::Table;
 use crate::message::text::{clean, visible_json};
 use crate::model::{ServerName, StreamId};
-use crate::postmark::{self, ErrorKind, Postmark, Server};
-
-/// Postmark's code for a stream that it does not know.
-const UNKNOWN_STREAM: i64 = 1226;
+use crate::postmark::{self, Postmark, Server};
 
 /// What was found, as it is printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,24 +74,17 @@ pub struct Asked {
     api: Result<Server, String>,
 }
 
-/// Why a server gave no answer.
-#[derive(Debug)]
-enum Trouble {
-    /// It has no stream of that name, which another may have.
-    NoStream,
-    Other(String),
-}
-
 impl Lookup {
     /// Every server that is watched, or the one named `only`. One request to the account, where its servers are watched.
     ///
     /// # Errors
     /// `Usage` where no server is called `only`; `Failed` where the account cannot be asked.
     pub async fn new(config: &Config, only: Option<&str>) -> Result<Self, LookupError> {
+        let hasty = impatient(config.clone());
         let settings = postmark::Settings {
-            base_url: config.postmark.base_url.clone(),
-            timeout: config.postmark.timeout,
-            retry: config.retry.clone(),
+            base_url: hasty.postmark.base_url,
+            timeout: hasty.postmark.timeout,
+            retry: hasty.retry,
         };
         let failed = |e: postmark::Error| LookupError::Failed(told(&e));
         let postmark = Postmark::new(&settings).map_err(failed)?;
@@ -98,7 +94,7 @@ impl Lookup {
             servers.retain(|server| server.name.0 == only);
             if servers.is_empty() {
                 return Err(LookupError::Usage(format!(
-                    "no server is called `{}`; there is {}",
+                    "no server is called `{}`; there is {}; `hushwatch doctor` looks at each",
                     clean(only),
                     names.join(", ")
                 )));
@@ -138,20 +134,27 @@ impl Lookup {
         all.sort_by_key(|(place, _)| *place);
         let (mut answers, mut errors, mut lacking) = (Vec::new(), Vec::new(), Vec::new());
         for (place, answer) in all {
-            let name = clean(&self.servers[place].name.0);
+            let server = &*self.servers[place];
             match answer {
                 Ok(answer) => answers.push(answer),
-                Err(trouble) => {
-                    let lacks = matches!(trouble, Trouble::NoStream);
-                    let list = if lacks { &mut lacking } else { &mut errors };
-                    list.push(format!("{name}: {}", trouble.into_text()));
-                }
+                Err(trouble) if trouble.of == Of::NoStream => lacking.push(server),
+                Err(trouble) => errors.push(server.line(&trouble)),
             }
         }
         if answers.is_empty() {
-            errors.append(&mut lacking);
+            errors.extend(self.no_stream(&lacking).await);
         }
         (answers, errors)
+    }
+
+    /// A table, and below it how much it holds.
+    fn ended(&self, table: &Table, sum: &str, errors: &[String]) -> String {
+        let far = match errors {
+            [] => "",
+            _ => " in what could be read",
+        };
+        let zone = self.zone.name();
+        format!("{}{sum}{far}; times in {zone}\n", table.to_text())
     }
 
     fn has_many(&self) -> bool {
@@ -161,41 +164,7 @@ impl Lookup {
 
 impl Asked {
     fn api(&self) -> Result<&Server, Trouble> {
-        self.api.as_ref().map_err(|why| Trouble::Other(why.clone()))
-    }
-
-    /// The streams to ask: the one that is wanted, without a request, else all that send.
-    async fn streams(&self, wanted: Option<&StreamId>) -> Result<Vec<StreamId>, Trouble> {
-        match wanted {
-            Some(stream) => Ok(vec![stream.clone()]),
-            None => {
-                let streams = self.api()?.streams().await?;
-                Ok(streams.into_iter().map(|stream| stream.id).collect())
-            }
-        }
-    }
-}
-
-impl Trouble {
-    fn into_text(self) -> String {
-        match self {
-            Self::NoStream => {
-                "there is no such stream; `hushwatch status` names those which it has".to_owned()
-            }
-            Self::Other(why) => why,
-        }
-    }
-}
-
-impl From<postmark::Error> for Trouble {
-    fn from(error: postmark::Error) -> Self {
-        match error.kind() {
-            ErrorKind::Refused {
-                code: Some(UNKNOWN_STREAM),
-                ..
-            } => Self::NoStream,
-            _ => Self::Other(told(&error)),
-        }
+        self.api.as_ref().map_err(|why| Trouble::without_token(why))
     }
 }
 
@@ -217,18 +186,6 @@ async fn servers(
     let listed = postmark.account(token).servers().await;
     let listed = listed.map_err(|error| LookupError::Failed(told(&error)))?;
     Ok(with_listed(config, listed))
-}
-
-/// What went wrong, and which command helps on.
-fn told(error: &postmark::Error) -> String {
-    match error.kind() {
-        ErrorKind::Refused { status: 422, .. } => {
-            format!("{error}; change what is asked for, `--help` shows what can be")
-        }
-        ErrorKind::TooLarge => format!("{error}; narrow what is asked for"),
-        ErrorKind::NotFound | ErrorKind::Setup(_) => error.to_string(),
-        _ => format!("{error}; `hushwatch doctor` looks closer"),
-    }
 }
 
 /// One line of JSON.

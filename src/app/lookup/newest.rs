@@ -4,15 +4,16 @@ use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::app::lookup::{Asked, Lookup, Trouble};
-use crate::message::text::clean;
+use crate::app::lookup::streams::{Read, Round, merged};
+use crate::app::lookup::trouble::Trouble;
+use crate::app::lookup::{Asked, Lookup};
 use crate::model::{ServerName, StreamId, Timestamp};
-use crate::postmark::{self, CAP, PAGE, Page, Server};
+use crate::postmark::{self, CAP, PAGE, Page, Server, Window};
 
 /// A search that each stream answers in pages, newest first.
 pub(super) trait Search: Send + Sync + 'static {
     /// What is found.
-    type Row: Send + 'static;
+    type Row: Row;
 
     /// `count` rows, skipping the newest `offset`.
     fn page(
@@ -23,12 +24,16 @@ pub(super) trait Search: Send + Sync + 'static {
         offset: u32,
     ) -> impl Future<Output = Result<Page<Self::Row>, postmark::Error>> + Send;
 
-    /// When a row happened.
-    fn at(row: &Self::Row) -> Timestamp;
+    /// What of the answers was meant: Postmark's bounds are wider.
+    fn window(&self) -> Window;
+}
+
+/// What can be merged by when it happened.
+pub(super) trait Row: Send + 'static {
+    /// When it happened.
+    fn at(&self) -> Timestamp;
     /// What tells it from every other of its stream.
-    fn id(row: &Self::Row) -> String;
-    /// Whether it was meant: Postmark's bounds are wider than ours.
-    fn fits(&self, row: &Self::Row) -> bool;
+    fn id(&self) -> String;
 }
 
 /// A row with its place.
@@ -71,21 +76,19 @@ impl Lookup {
         limit: u32,
     ) -> Newest<S::Row> {
         let search = Arc::new(search);
-        let (taps, mut errors) = self
-            .each(|server| opened(server, Arc::clone(&search), stream.cloned(), limit))
-            .await;
-        let mut taps: Vec<Tap<S::Row>> = taps.into_iter().flatten().collect();
+        let opened =
+            self.each(|server| opened(server, Arc::clone(&search), stream.cloned(), limit));
+        let (mut taps, mut errors) = merged(opened.await);
         let mut rows = Vec::new();
         while rows.len() < limit as usize {
             let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(limit));
             for tap in taps.iter_mut().filter(|tap| tap.is_dry()) {
                 if let Err(trouble) = tap.refill(&*search, left).await {
                     tap.ended = true;
-                    let name = clean(&tap.server.name.0);
-                    errors.push(format!("{name}: {}", trouble.into_text()));
+                    errors.push(tap.server.line(&trouble));
                 }
             }
-            let Some(tap) = taps.iter_mut().max_by_key(|tap| tap.newest::<S>()) else {
+            let Some(tap) = taps.iter_mut().max_by_key(|tap| tap.newest()) else {
                 break;
             };
             let Some(row) = tap.waiting.pop_front() else {
@@ -118,25 +121,29 @@ async fn opened<S: Search>(
     search: Arc<S>,
     stream: Option<StreamId>,
     limit: u32,
-) -> Result<Vec<Tap<S::Row>>, Trouble> {
-    let mut taps = Vec::new();
-    for stream in server.streams(stream.as_ref()).await? {
-        let mut tap = Tap {
-            server: Arc::clone(&server),
+) -> Result<Read<Tap<S::Row>>, Trouble> {
+    let mut round = Round::new(&server, stream.as_ref()).await?;
+    while let Some(stream) = round.next() {
+        let mut tap = Tap::new(Arc::clone(&server), stream);
+        let filled = tap.refill(&*search, limit).await;
+        round.take(filled.map(|()| tap))?;
+    }
+    Ok(round.end())
+}
+
+impl<R: Row> Tap<R> {
+    fn new(server: Arc<Asked>, stream: StreamId) -> Self {
+        Self {
+            server,
             stream,
             waiting: VecDeque::new(),
             seen: HashSet::new(),
             offset: 0,
             total: 0,
             ended: false,
-        };
-        tap.refill(&*search, limit).await?;
-        taps.push(tap);
+        }
     }
-    Ok(taps)
-}
 
-impl<R> Tap<R> {
     fn is_dry(&self) -> bool {
         self.waiting.is_empty() && !self.ended
     }
@@ -146,8 +153,8 @@ impl<R> Tap<R> {
         u64::from(self.offset) >= self.total
     }
 
-    fn newest<S: Search<Row = R>>(&self) -> Option<Timestamp> {
-        self.waiting.front().map(S::at)
+    fn newest(&self) -> Option<Timestamp> {
+        self.waiting.front().map(R::at)
     }
 
     /// Reads on until a row is waiting, or there is none.
@@ -167,8 +174,9 @@ impl<R> Tap<R> {
             let before = self.seen.len();
             let mut rows: Vec<R> = page.items;
             // While it is read the list grows at its beginning, and a page repeats rows of the one before.
-            rows.retain(|row| self.seen.insert(S::id(row)) && search.fits(row));
-            rows.sort_by_key(|row| std::cmp::Reverse(S::at(row)));
+            let window = search.window();
+            rows.retain(|row| self.seen.insert(row.id()) && window.holds(row.at()));
+            rows.sort_by_key(|row| std::cmp::Reverse(row.at()));
             self.waiting.extend(rows);
             self.ended = self.is_at_end() || self.seen.len() == before;
         }

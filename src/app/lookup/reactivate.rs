@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::app::lookup::streams::{Read, Round, merged};
 use crate::app::lookup::suppressions::since;
-use crate::app::lookup::{Asked, Lookup, Trouble, json_line, place};
+use crate::app::lookup::trouble::Trouble;
+use crate::app::lookup::{Asked, Lookup, json_line, place};
 use crate::message::text::clean_lines;
 use crate::model::StreamId;
-use crate::postmark::{BounceFilter, BounceRow, PAGE, Suppression, Suppressions};
+use crate::postmark::{
+    BounceFilter, BounceRow, ErrorKind, PAGE, Server, Suppression, Suppressions,
+};
 
 /// A stream that sends nothing to the address.
 pub struct Case {
@@ -30,12 +34,22 @@ pub struct Outcome {
     place: String,
     server: String,
     stream: StreamId,
-    /// Whether Postmark accepted it.
-    accepted: bool,
-    /// What it answered.
+    came: Came,
+    /// What Postmark answered, or why it could not be asked.
     answer: String,
     /// Whether the list still named it when it was read right afterwards.
     still_listed: Option<bool>,
+}
+
+/// What came of a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    /// Postmark accepted it.
+    Accepted,
+    /// Postmark would not.
+    Refused,
+    /// Postmark could not be asked, or did not understand.
+    Failed,
 }
 
 impl Lookup {
@@ -46,10 +60,8 @@ impl Lookup {
         address: &str,
         stream: Option<&StreamId>,
     ) -> (Vec<Case>, Vec<String>) {
-        let (cases, errors) = self
-            .each(|server| cases(server, address.to_owned(), stream.cloned()))
-            .await;
-        (cases.into_iter().flatten().collect(), errors)
+        let all = self.each(|server| cases(server, address.to_owned(), stream.cloned()));
+        merged(all.await)
     }
 
     /// A line for each case.
@@ -79,19 +91,19 @@ impl Lookup {
     pub async fn reactivate(&self, address: &str, cases: &[Case]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for case in cases.iter().filter(|case| case.can()) {
-            let (accepted, answer) = match case.lift(address).await {
+            let (came, answer) = match case.lift(address).await {
                 Ok(answer) => answer,
-                Err(trouble) => (false, trouble.into_text()),
+                Err(trouble) => (Came::Failed, trouble.to_string()),
             };
-            let still_listed = match accepted {
-                true => case.is_listed(address).await,
-                false => None,
+            let still_listed = match came {
+                Came::Accepted => case.is_listed(address).await,
+                Came::Refused | Came::Failed => None,
             };
             outcomes.push(Outcome {
                 place: place(self.has_many(), &case.server.name, &case.stream),
                 server: case.server.name.to_string(),
                 stream: case.stream.clone(),
-                accepted,
+                came,
                 answer,
                 still_listed,
             });
@@ -117,26 +129,29 @@ impl Case {
         }
     }
 
-    /// Takes it off the list; where Postmark will not, by the bounce that brought it there. Whether it was accepted, and
-    /// what Postmark said.
-    async fn lift(&self, address: &str) -> Result<(bool, String), Trouble> {
+    /// Takes it off the list; where Postmark will not, by the bounce that brought it there. What came of it, and what
+    /// Postmark said.
+    async fn lift(&self, address: &str) -> Result<(Came, String), Trouble> {
         let api = self.server.api()?;
         let suppression = match &self.why {
-            Why::Inactive(bounce) => return Ok((true, api.activate(bounce.id).await?)),
+            Why::Inactive(bounce) => return activate(api, bounce).await,
             Why::Suppressed(suppression) => suppression,
         };
         let removal = api.unsuppress(&self.stream, address).await?;
-        let said = removal.message.as_ref().map(|text| format!(": {text}"));
+        if removal.is_done() {
+            return Ok((Came::Accepted, removal.status));
+        }
+        let said = removal.message.map(|text| format!(": {}", bare(&text)));
         let answer = format!("{}{}", removal.status, said.unwrap_or_default());
-        if removal.is_done() || suppression.reason != "HardBounce" {
-            return Ok((removal.is_done(), answer));
+        if suppression.reason != "HardBounce" {
+            return Ok((Came::Refused, answer));
         }
         match inactive(&self.server, &self.stream, address).await? {
             Some(bounce) if bounce.can_activate => {
-                let said = api.activate(bounce.id).await?;
-                Ok((true, format!("{answer}; by its bounce: {said}")))
+                let (came, said) = activate(api, &bounce).await?;
+                Ok((came, format!("{answer}; by its bounce: {said}")))
             }
-            _ => Ok((false, answer)),
+            _ => Ok((Came::Refused, answer)),
         }
     }
 
@@ -149,27 +164,32 @@ impl Case {
 
 impl Outcome {
     /// Whether Postmark accepted it.
-    pub const fn is_accepted(&self) -> bool {
-        self.accepted
+    pub fn is_accepted(&self) -> bool {
+        self.came == Came::Accepted
     }
 
     /// A line for a person.
     pub fn to_line(&self) -> String {
-        let then = match (self.accepted, self.still_listed) {
-            (false, _) => "; not reactivated",
-            (true, Some(false)) => "; it is off the list",
-            (true, Some(true)) => "; Postmark accepted it, the list may take a moment",
-            (true, None) => "; Postmark accepted it, the list could not be read afterwards",
+        let (place, answer) = (&self.place, &self.answer);
+        let then = match self.still_listed {
+            Some(false) => "it is off the list",
+            Some(true) => "Postmark accepted it, the list may take a moment",
+            None => "Postmark accepted it, the list could not be read afterwards",
         };
-        clean_lines(&format!(
-            "{}: Postmark answered {}{then}\n",
-            self.place, self.answer
-        ))
+        clean_lines(&match self.came {
+            Came::Accepted => format!("{place}: Postmark answered {answer}; {then}\n"),
+            Came::Refused => {
+                format!(
+                    "{place}: not reactivated: Postmark answered {answer}; its support can help\n"
+                )
+            }
+            Came::Failed => format!("{place}: not reactivated: {answer}\n"),
+        })
     }
 
     fn to_json(&self) -> Value {
         json!({
-            "server": self.server, "stream": self.stream, "accepted": self.accepted, "answer": self.answer,
+            "server": self.server, "stream": self.stream, "accepted": self.is_accepted(), "answer": self.answer,
             "still_listed": self.still_listed,
         })
     }
@@ -185,26 +205,54 @@ async fn cases(
     server: Arc<Asked>,
     address: String,
     stream: Option<StreamId>,
-) -> Result<Vec<Case>, Trouble> {
-    let streams = server.streams(stream.as_ref()).await?;
-    let mut found = Vec::new();
-    for stream in &streams {
-        for suppression in list(&server, stream, &address).await? {
-            found.push((stream.clone(), Why::Suppressed(suppression)));
-        }
-    }
-    if found.is_empty() {
-        for stream in &streams {
-            let bounce = inactive(&server, stream, &address).await?;
-            found.extend(bounce.map(|bounce| (stream.clone(), Why::Inactive(bounce))));
-        }
-    }
-    let case = |(stream, why)| Case {
+) -> Result<Read<Case>, Trouble> {
+    let case = |stream: &StreamId, why| Case {
         server: Arc::clone(&server),
-        stream,
+        stream: stream.clone(),
         why,
     };
-    Ok(found.into_iter().map(case).collect())
+    let mut lists = Round::new(&server, stream.as_ref()).await?;
+    while let Some(stream) = lists.next() {
+        let list = list(&server, &stream, &address).await;
+        lists.take(list.map(|list| (stream, list)))?;
+    }
+    let lists = lists.end();
+    let listed = lists.found.iter().flat_map(|(stream, list)| {
+        let list = list.iter().cloned();
+        list.map(|suppression| case(stream, Why::Suppressed(suppression)))
+    });
+    let mut found: Vec<Case> = listed.collect();
+    let mut errors = lists.errors;
+    if found.is_empty() {
+        // Where the list could not be read, nobody knows what a bounce's activation would change.
+        let read = lists.found.into_iter().map(|(stream, _)| stream).collect();
+        let mut bounces = Round::through(&server, read, stream.is_some());
+        while let Some(stream) = bounces.next() {
+            let bounce = inactive(&server, &stream, &address).await;
+            let inactive = |bounce| case(&stream, Why::Inactive(bounce));
+            bounces.take(bounce.map(|bounce| bounce.map(inactive)))?;
+        }
+        let bounces = bounces.end();
+        found.extend(bounces.found.into_iter().flatten());
+        errors.extend(bounces.errors);
+    }
+    Ok(Read { found, errors })
+}
+
+/// Activates the address of a bounce; a refusal is an answer.
+async fn activate(api: &Server, bounce: &BounceRow) -> Result<(Came, String), Trouble> {
+    match api.activate(bounce.id).await {
+        Ok(said) => Ok((Came::Accepted, said)),
+        Err(error) => match (error.kind(), error.said()) {
+            (ErrorKind::Refused { .. }, Some(said)) => Ok((Came::Refused, bare(said).to_owned())),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// Without its last dot: the sentence goes on.
+fn bare(said: &str) -> &str {
+    said.trim_end_matches('.')
 }
 
 /// What the list of a stream says of one address.

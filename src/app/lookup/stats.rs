@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::app::evaluate::history_with_tags;
 use crate::app::lookup::stored::{Marks, Ours, ours, ours_json};
-use crate::app::lookup::{Answer, Asked, Lookup, Trouble, json_line};
+use crate::app::lookup::trouble::{Of, Trouble};
+use crate::app::lookup::{Answer, Asked, Lookup, json_line};
 use crate::message::table::Table;
 use crate::message::text::clean;
 use crate::message::words::{count, exactly, percent, span};
@@ -38,12 +39,16 @@ struct Told {
     ours: Option<Ours>,
     /// What is stored of each day, where they are told apart.
     days: BTreeMap<NaiveDate, Option<Ours>>,
-    /// How much of the span was seen, in words.
-    covered: String,
-    theirs: Result<Theirs, String>,
+    /// How much of the span was seen, of the stream that was seen least of those that were.
+    seen: Duration,
+    /// Streams of which nothing was seen.
+    unseen: Vec<StreamId>,
+    /// `None` where Postmark did not tell.
+    theirs: Option<Theirs>,
 }
 
 /// Postmark's statistics.
+#[derive(Clone)]
 enum Theirs {
     Sums(Overview),
     Days(ByDay),
@@ -67,36 +72,38 @@ impl Lookup {
         range: &Range,
         as_json: bool,
     ) -> Result<Answer, store::Error> {
-        let (all_theirs, mut errors) = self
+        let (answers, mut errors) = self
             .each(|server| {
                 let range = range.clone();
-                async move {
-                    let name = server.name.clone();
-                    Ok((name, theirs(server, &range).await))
-                }
+                async move { Ok((Arc::clone(&server), theirs(&server, &range).await)) }
             })
             .await;
-        let mut all = Vec::new();
-        let one_has_it = all_theirs.iter().any(|(_, theirs)| theirs.is_ok());
-        for (server, theirs) in all_theirs {
-            if one_has_it && matches!(theirs, Err(Trouble::NoStream)) {
-                continue;
+        let one_has_it = answers.iter().any(|(_, theirs)| theirs.is_ok());
+        let (mut all, mut lacking) = (Vec::new(), Vec::new());
+        for (server, theirs) in &answers {
+            let lacks = matches!(theirs, Err(trouble) if trouble.of == Of::NoStream);
+            match theirs {
+                Err(_) if lacks => lacking.push(&**server),
+                Err(trouble) => errors.push(server.line(trouble)),
+                Ok(_) => {}
             }
-            let theirs = theirs.map_err(Trouble::into_text);
-            errors.extend(
-                theirs
-                    .as_ref()
-                    .err()
-                    .map(|why| format!("{}: {why}", clean(&server.0))),
-            );
-            all.push(app.stored(server, range, theirs).await?);
+            let theirs = theirs.as_ref().ok().cloned();
+            let told = app.stored(&server.name, range, theirs).await?;
+            // A stream that Postmark no longer has may still be stored.
+            if !lacks || told.ours.is_some() {
+                all.push(told);
+            }
+        }
+        if !one_has_it {
+            errors.extend(self.no_stream(&lacking).await);
         }
         let text = match as_json {
             true => json_line(&json!({
                 "since": range.span.from.to_string(), "until": range.span.until.to_string(),
                 "stream": range.stream, "tag": range.tag,
-                "servers": all.iter().map(Told::to_json).collect::<Vec<_>>(), "errors": errors,
+                "servers": all.iter().map(|told| told.to_json(range)).collect::<Vec<_>>(), "errors": errors,
             })),
+            false if all.is_empty() => String::new(),
             false => self.stats_text(&all, range),
         };
         Ok(Answer { text, errors })
@@ -112,14 +119,15 @@ impl Lookup {
             self.zone.name()
         );
         for told in all {
-            text.push_str(&format!("\n{}: {}\n", clean(&told.server.0), told.covered));
+            let covered = told.covered(range.span.length());
+            text.push_str(&format!("\n{}: {covered}\n", clean(&told.server.0)));
             text.push_str(&told.table().to_text());
         }
         text.push('\n');
         let meanings = MEANINGS.iter().map(|meaning| format!("{meaning}\n"));
         text.extend(meanings);
         if range.tag.is_some() {
-            text.push_str("stored by tag: messages only; bounces are not kept by tag\n");
+            text.push_str("stored by tag: messages only, of tags with mail enough to be watched; bounces are not kept by tag\n");
         }
         text
     }
@@ -129,33 +137,32 @@ impl App {
     /// Adds what is stored of a server to what Postmark says of it.
     async fn stored(
         &self,
-        server: ServerName,
+        server: &ServerName,
         range: &Range,
-        theirs: Result<Theirs, String>,
+        theirs: Option<Theirs>,
     ) -> Result<Told, store::Error> {
         let name = server.clone();
         let mut streams = self.store.call(move |s| s.streams(&name)).await?;
         streams.retain(|stream| range.stream.as_ref().is_none_or(|wanted| wanted == stream));
         let mut told = Told {
-            server,
+            server: server.clone(),
             ours: None,
             days: range.days().into_iter().map(|day| (day, None)).collect(),
-            covered: String::new(),
+            seen: Duration::ZERO,
+            unseen: Vec::new(),
             theirs,
         };
         let mut least: Option<Duration> = None;
         for stream in streams {
-            let history = self.of_range(&told.server, stream, range).await?;
+            let history = self.of_range(&told.server, stream.clone(), range).await?;
             told.add(&history, range);
             let seen: Duration = history.seen(range.span).into_iter().map(Span::length).sum();
-            least = Some(least.map_or(seen, |least| least.min(seen)));
+            match seen.is_zero() {
+                true => told.unseen.push(stream),
+                false => least = Some(least.map_or(seen, |least| least.min(seen))),
+            }
         }
-        let whole = range.span.length();
-        told.covered = match least {
-            None | Some(Duration::ZERO) => "nothing of it is stored".to_owned(),
-            Some(least) if least >= whole => "all of it is stored".to_owned(),
-            Some(least) => format!("{} of its {} are stored", span(least), span(whole)),
-        };
+        told.seen = least.unwrap_or_default();
         Ok(told)
     }
 
@@ -190,7 +197,7 @@ impl Range {
     }
 }
 
-async fn theirs(server: Arc<Asked>, range: &Range) -> Result<Theirs, Trouble> {
+async fn theirs(server: &Asked, range: &Range) -> Result<Theirs, Trouble> {
     let (from, to) = postmark::days(range.span);
     let of = Statistics {
         from,
@@ -220,17 +227,31 @@ impl Told {
         }
     }
 
+    /// How much of a range of this length was seen, in words.
+    fn covered(&self, whole: Duration) -> String {
+        let covered = match self.seen {
+            Duration::ZERO => return "nothing of it is stored".to_owned(),
+            seen if seen >= whole => "all of it is stored".to_owned(),
+            seen => format!("{} of its {} are stored", span(seen), span(whole)),
+        };
+        let unseen: Vec<String> = self.unseen.iter().map(|s| clean(&s.0)).collect();
+        match unseen.as_slice() {
+            [] => covered,
+            unseen => format!("{covered}, nothing of {}", unseen.join(", ")),
+        }
+    }
+
     fn table(&self) -> Table {
         match &self.theirs {
-            Ok(Theirs::Days(days)) => self.by_day(Some(days)),
-            Ok(Theirs::Sums(sums)) => self.sums(Some(sums)),
-            Err(_) if !self.days.is_empty() => self.by_day(None),
-            Err(_) => self.sums(None),
+            Some(Theirs::Days(days)) => self.by_day(Some(days)),
+            Some(Theirs::Sums(sums)) => self.sums(Some(sums)),
+            None if !self.days.is_empty() => self.by_day(None),
+            None => self.sums(None),
         }
     }
 
     fn sums(&self, theirs: Option<&Overview>) -> Table {
-        let mut table = Table::new(&["", "STORED", "POSTMARK"]).numbers([1, 2]);
+        let mut table = Table::new(&["FIGURE", "STORED", "POSTMARK"]).numbers([1, 2]);
         let marks = self.ours.and_then(|ours| Some((ours.sent, ours.marks?)));
         let of = |read: fn(&Overview) -> u64| shown(theirs.map(read));
         let share = |part: fn(&Overview) -> u64| {
@@ -292,20 +313,22 @@ impl Told {
         table
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self, range: &Range) -> Value {
+        // A range is never empty, and no more of it was seen than there is.
+        let coverage = self.seen.as_secs_f64() / range.span.length().as_secs_f64();
         let days = self.days.iter().map(|(day, ours)| {
             let theirs = match &self.theirs {
-                Ok(Theirs::Days(all)) => Some(all.get(day).map(of_day).unwrap_or_default()),
+                Some(Theirs::Days(all)) => Some(all.get(day).map(of_day).unwrap_or_default()),
                 _ => None,
             };
             json!({ "day": day.to_string(), "stored": ours_json(*ours), "postmark": theirs.map(theirs_json) })
         });
         let sums = match &self.theirs {
-            Ok(Theirs::Sums(sums)) => Some(theirs_json(*sums)),
+            Some(Theirs::Sums(sums)) => Some(theirs_json(*sums)),
             _ => None,
         };
         json!({
-            "name": self.server, "coverage": self.covered, "stored": ours_json(self.ours), "postmark": sums,
+            "name": self.server, "coverage": coverage, "unseen_streams": self.unseen, "stored": ours_json(self.ours), "postmark": sums,
             "days": days.collect::<Vec<_>>(),
         })
     }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::app::lookup::streams::{Round, merged};
+use crate::app::lookup::trouble::Trouble;
 use crate::app::lookup::{Answer, Lookup, json_line, place};
 use crate::message::table::Table;
 use crate::message::text::clean;
@@ -23,18 +25,17 @@ pub struct Filter {
 }
 
 /// A suppression with its place.
-pub(super) struct Placed {
-    pub(super) server: ServerName,
-    pub(super) stream: StreamId,
-    pub(super) suppression: Suppression,
+struct Placed {
+    server: ServerName,
+    stream: StreamId,
+    suppression: Suppression,
 }
 
 impl Lookup {
     /// Lists at most `limit` suppressions, the newest first. One request for each stream, and one for the streams of each
     /// server.
     pub async fn suppressions(&self, filter: &Filter, limit: usize, as_json: bool) -> Answer {
-        let (found, errors) = self.find(filter).await;
-        let mut found: Vec<Placed> = found.into_iter().flatten().collect();
+        let (mut found, errors) = self.find(filter).await;
         found.sort_by_key(|placed| {
             let address = placed.suppression.address.clone();
             (std::cmp::Reverse(placed.suppression.since), address)
@@ -48,36 +49,42 @@ impl Lookup {
             })),
             // What could not be read is not empty.
             false if found.is_empty() && !errors.is_empty() => String::new(),
-            false => self.listed(&found, total, filter),
+            false => self.listed(&found, total, filter, &errors),
         };
         Answer { text, errors }
     }
 
-    /// What is on the lists, server by server.
-    pub(super) async fn find(&self, filter: &Filter) -> (Vec<Vec<Placed>>, Vec<String>) {
-        self.each(|server| {
+    /// What is on the lists, server by server and stream by stream.
+    async fn find(&self, filter: &Filter) -> (Vec<Placed>, Vec<String>) {
+        let all = self.each(|server| {
             let filter = filter.clone();
             async move {
                 let wanted = Suppressions {
                     address: filter.address.clone(),
                     reason: filter.reason.clone(),
                 };
-                let mut found = Vec::new();
-                for stream in server.streams(filter.stream.as_ref()).await? {
-                    let list = server.api()?.suppressions(&stream, &wanted).await?;
-                    found.extend(list.into_iter().filter(|s| filter.fits(s)).map(|s| Placed {
+                let mut round = Round::new(&server, filter.stream.as_ref()).await?;
+                while let Some(stream) = round.next() {
+                    let list = server.api()?.suppressions(&stream, &wanted).await;
+                    let place = |suppression| Placed {
                         server: server.name.clone(),
                         stream: stream.clone(),
-                        suppression: s,
-                    }));
+                        suppression,
+                    };
+                    let fitting = |list: Vec<Suppression>| {
+                        let list = list.into_iter().filter(|s| filter.fits(s));
+                        list.map(place).collect::<Vec<_>>()
+                    };
+                    round.take(list.map(fitting).map_err(Trouble::from))?;
                 }
-                Ok(found)
+                Ok(round.end())
             }
-        })
-        .await
+        });
+        let (found, errors) = merged(all.await);
+        (found.into_iter().flatten().collect(), errors)
     }
 
-    fn listed(&self, found: &[Placed], total: usize, filter: &Filter) -> String {
+    fn listed(&self, found: &[Placed], total: usize, filter: &Filter, errors: &[String]) -> String {
         if found.is_empty() {
             return format!("{}\n", filter.nothing());
         }
@@ -100,7 +107,7 @@ impl Lookup {
             ),
             false => many,
         };
-        format!("{}{all}; times in {}\n", table.to_text(), self.zone.name())
+        self.ended(&table, &all, errors)
     }
 }
 

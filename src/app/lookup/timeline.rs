@@ -3,7 +3,8 @@
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use crate::app::lookup::{Answer, Asked, Lookup, LookupError, Trouble, json_line};
+use crate::app::lookup::trouble::Trouble;
+use crate::app::lookup::{Answer, Asked, Lookup, LookupError, json_line};
 use crate::message::table::Table;
 use crate::message::text::clean;
 use crate::message::words::{exactly, span};

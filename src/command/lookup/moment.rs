@@ -6,9 +6,10 @@ use chrono::{LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZo
 use chrono_tz::Tz;
 
 use crate::cli::Window;
-use crate::command::lookup::usage;
+use crate::command::lookup::given::usage;
 use crate::message::text::clean;
 use crate::model::{DAY, HOUR, MINUTE, Timestamp};
+use crate::postmark;
 
 /// Which end of a window an instant is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(super) fn window(
     window: &Window,
     zone: Tz,
     now: Timestamp,
-) -> Result<(Option<Timestamp>, Option<Timestamp>), (u8, String)> {
+) -> Result<postmark::Window, (u8, String)> {
     let read = |option: &str, text: Option<&str>, edge| {
         let at = text.map(|text| instant(text, edge, zone, now));
         at.transpose()
@@ -34,7 +35,7 @@ pub(super) fn window(
         (Some(since), Some(until)) if until <= since => Err(usage(&format!(
             "--until ({until}) is not after --since ({since})"
         ))),
-        both => Ok(both),
+        (since, until) => Ok(postmark::Window { since, until }),
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::app::lookup::Range;
 use crate::cli::Stats;
 use crate::clock;
-use crate::command::lookup::{answered, checked, lookup, moment, usage};
+use crate::command::lookup::given::{self, checked, usage};
+use crate::command::lookup::{answered, lookup, moment};
 use crate::command::{Ended, reading, store_failed};
 use crate::config::Config;
-use crate::model::{DAY, Span, StreamId, Tag};
+use crate::model::{DAY, Span, Tag};
 
 /// Days that are told apart at most: Postmark has a year of them.
 const MOST_DAYS: u32 = 366;
@@ -14,9 +15,9 @@ const MOST_DAYS: u32 = 366;
 /// Tells counts and rates of a range.
 pub(in crate::command) async fn stats(config: &Config, args: &Stats) -> Ended {
     let now = clock::now();
-    let (since, until) = moment::window(&args.window, config.time_zone, now)?;
-    let until = until.unwrap_or(now).min(now);
-    let span = Span::new(since.unwrap_or(until - 7 * DAY), until);
+    let window = moment::window(&args.scope.window, config.time_zone, now)?;
+    let until = window.until.unwrap_or(now).min(now);
+    let span = Span::new(window.since.unwrap_or(until - 7 * DAY), until);
     if span.is_empty() {
         return Err(usage("--since lies in the future"));
     }
@@ -26,12 +27,12 @@ pub(in crate::command) async fn stats(config: &Config, args: &Stats) -> Ended {
     }
     let range = Range {
         span,
-        stream: checked("--stream", args.scope.stream.as_deref())?.map(StreamId),
+        stream: given::stream(args.scope.place.stream.as_deref())?,
         tag: checked("--tag", args.scope.tag.as_deref())?.map(Tag),
         by_day: args.by_day,
     };
     let app = reading(config.clone())?;
-    let lookup = lookup(config, args.scope.server.as_deref()).await?;
+    let lookup = lookup(config, args.scope.place.server.as_deref()).await?;
     let told = lookup.stats(&app, &range, args.scope.json).await;
     answered(&told.map_err(store_failed)?)
 }

@@ -4,23 +4,25 @@ use std::io::{IsTerminal, Write};
 
 use crate::app::lookup::{Case, Filter, Lookup, Outcome};
 use crate::cli::Suppressions;
-use crate::command::lookup::{address, answered, checked, complete, lookup};
+use crate::command::lookup::given::{self, address, domain};
+use crate::command::lookup::{answered, complete, lookup};
 use crate::command::{Ended, INCOMPLETE, USAGE, print};
 use crate::config::Config;
 use crate::message::text::clean;
+use crate::message::words::counted;
 use crate::model::StreamId;
 
 /// Lists who gets no mail, or reactivates one of them.
 pub(in crate::command) async fn suppressions(config: &Config, args: &Suppressions) -> Ended {
-    let stream = checked("--stream", args.stream.as_deref())?.map(StreamId);
+    let stream = given::stream(args.place.stream.as_deref())?;
     let wanted = address("--reactivate", args.reactivate.as_deref())?;
     let filter = Filter {
         stream: stream.clone(),
         address: address("--address", args.address.as_deref())?,
-        domain: checked("--domain", args.domain.as_deref())?,
+        domain: domain("--domain", args.domain.as_deref())?,
         reason: args.reason.map(|reason| reason.name().to_owned()),
     };
-    let lookup = lookup(config, args.server.as_deref()).await?;
+    let lookup = lookup(config, args.place.server.as_deref()).await?;
     match wanted {
         Some(address) => reactivate(&lookup, &address, stream.as_ref(), args).await,
         None => {
@@ -65,17 +67,29 @@ async fn reactivate(
 fn short_of(address: &str, cases: &[Case], outcomes: &[Outcome]) -> Option<String> {
     let is_complaint = |case: &&Case| !case.can() && case.is_complaint();
     let complaints = cases.iter().filter(is_complaint).count();
-    let hopeless = cases.iter().filter(|case| !case.can()).count() - complaints;
-    let refused = hopeless + outcomes.iter().filter(|o| !o.is_accepted()).count();
-    match (complaints, refused) {
-        (0, 0) => None,
-        (0, n) => Some(format!(
-            "{address} was not reactivated on {n} of its streams; Postmark's answer says why, its support can help"
-        )),
-        (n, _) => Some(format!(
-            "{address} complained of spam on {n} of its streams: a complaint cannot be reactivated"
-        )),
+    let done = outcomes.iter().filter(|o| o.is_accepted()).count();
+    let left = cases.len().saturating_sub(done);
+    if left == 0 {
+        return None;
     }
+    let head = format!("{address} was not reactivated");
+    if cases.len() == 1 {
+        let why = match complaints {
+            0 => "; see what is said of its stream",
+            _ => ": it complained of spam, and a complaint cannot be reactivated",
+        };
+        return Some(format!("{head}{why}"));
+    }
+    let complaint = match complaints {
+        0 => String::new(),
+        n => format!("; on {n} it complained of spam, and a complaint cannot be reactivated"),
+    };
+    let why = match left > complaints {
+        true => "; see what is said of each",
+        false => "",
+    };
+    let streams = counted(cases.len() as u64, "stream");
+    Some(format!("{head} on {left} of {streams}{complaint}{why}"))
 }
 
 /// Asks the person at the terminal; where there is none, only `--yes` will do.
@@ -89,7 +103,8 @@ fn is_confirmed(address: &str, streams: usize) -> Result<bool, (u8, String)> {
     let mut err = std::io::stderr().lock();
     let _ = write!(
         err,
-        "Reactivate {address} on {streams} of its streams? [y/N] "
+        "Reactivate {address} on {}? [y/N] ",
+        counted(streams as u64, "stream")
     )
     .and_then(|()| err.flush());
     let mut line = String::new();

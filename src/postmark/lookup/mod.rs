@@ -1,5 +1,6 @@
 //! What an operator looks up by hand. Answers go to a person or a script, not into the store.
 
+mod letter;
 mod search;
 mod stats;
 mod suppressions;
@@ -8,10 +9,11 @@ mod timeline;
 #[cfg(test)]
 mod tests;
 
-pub use search::{BounceFilter, BounceRow, KINDS, MessageFilter, MessageRow};
+pub use letter::Letter;
+pub use search::{BounceFilter, BounceRow, KINDS, MessageFilter, Window};
 pub use stats::{ByDay, Overview, Statistics};
 pub use suppressions::{Removal, Suppression, Suppressions};
-pub use timeline::{Event, Letter, Timeline};
+pub use timeline::{Event, Timeline};
 
 use crate::model::Timestamp;
 use crate::postmark::stamp;

@@ -7,6 +7,7 @@ use crate::model::{StreamId, Timestamp};
 use crate::postmark::convert::{self, Flaw};
 use crate::postmark::error::Error;
 use crate::postmark::exchange::Ask;
+use crate::postmark::lookup::letter::{self, Letter, Message};
 use crate::postmark::server::{LIST_LIMIT, Page, Server};
 use crate::postmark::{eastern, quote, wire};
 
@@ -36,6 +37,15 @@ pub const KINDS: [&str; 22] = [
     "TemplateRenderingFailed",
 ];
 
+/// From when to when, open where an end is `None`. Postmark's bounds are wider: its answer may hold a little more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Then or later.
+    pub since: Option<Timestamp>,
+    /// Before then.
+    pub until: Option<Timestamp>,
+}
+
 /// Which messages are asked for; each field that is `Some` narrows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MessageFilter {
@@ -47,10 +57,8 @@ pub struct MessageFilter {
     pub tag: Option<String>,
     /// `queued`, `sent` or `processed`, of which the last two mean the same.
     pub status: Option<String>,
-    /// Sent then or later; a little before it may be listed as well.
-    pub since: Option<Timestamp>,
-    /// Sent before then; a little after it may be listed as well.
-    pub until: Option<Timestamp>,
+    /// When they were sent.
+    pub window: Window,
 }
 
 /// Which bounces are asked for; each field that is `Some` narrows.
@@ -66,29 +74,8 @@ pub struct BounceFilter {
     pub message: Option<String>,
     /// Whether the address was made inactive by it and still is.
     pub inactive: Option<bool>,
-    /// Dated then or later; a little before it may be listed as well.
-    pub since: Option<Timestamp>,
-    /// Dated before then; a little after it may be listed as well.
-    pub until: Option<Timestamp>,
-}
-
-/// A message as a list tells it. All text is from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageRow {
-    /// Postmark's `MessageID`.
-    pub id: String,
-    /// When Postmark received it.
-    pub at: Timestamp,
-    /// Postmark's `Status`, which tells nothing of its delivery.
-    pub status: String,
-    /// The sender, as the mail names it.
-    pub from: String,
-    /// Every recipient.
-    pub recipients: Vec<String>,
-    /// Its tag, if it has one.
-    pub tag: Option<String>,
-    /// What it is about.
-    pub subject: String,
+    /// When they happened.
+    pub window: Window,
 }
 
 /// A bounce as a list tells it. All text is from outside.
@@ -116,6 +103,13 @@ pub struct BounceRow {
     pub can_activate: bool,
 }
 
+impl Window {
+    /// Whether `at` lies in it.
+    pub fn holds(self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until)
+    }
+}
+
 impl Server {
     /// `count` messages of `stream` that fit, skipping the newest `offset`; newest first. One request.
     ///
@@ -129,14 +123,14 @@ impl Server {
         filter: &MessageFilter,
         count: u32,
         offset: u32,
-    ) -> Result<Page<MessageRow>, Error> {
+    ) -> Result<Page<Letter>, Error> {
         let narrowed = [
             ("recipient", filter.recipient.clone()),
             ("fromemail", filter.from.clone()),
             ("tag", filter.tag.clone()),
             ("status", filter.status.clone()),
-            ("fromdate", filter.since.map(eastern::from)),
-            ("todate", filter.until.map(eastern::to)),
+            ("fromdate", filter.window.since.map(eastern::from)),
+            ("todate", filter.window.until.map(eastern::to)),
         ];
         let path = ["messages", "outbound"];
         let ask = Ask {
@@ -170,8 +164,8 @@ impl Server {
                 "inactive",
                 filter.inactive.map(|inactive| inactive.to_string()),
             ),
-            ("fromdate", filter.since.map(eastern::from)),
-            ("todate", filter.until.map(eastern::to)),
+            ("fromdate", filter.window.since.map(eastern::from)),
+            ("todate", filter.window.until.map(eastern::to)),
         ];
         let of = stream.map_or_else(String::new, |s| {
             format!(" of stream `{}`", quote::clean(&s.0))
@@ -215,24 +209,6 @@ struct Messages {
     messages: Option<Vec<Message>>,
 }
 
-/// An item of a list of messages.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Message {
-    #[serde(rename = "MessageID")]
-    id: Option<String>,
-    received_at: Option<String>,
-    tag: Option<String>,
-    #[serde(default, deserialize_with = "wire::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "wire::or_default")]
-    from: String,
-    #[serde(default, deserialize_with = "wire::or_default")]
-    subject: String,
-    #[serde(default, deserialize_with = "wire::entries")]
-    recipients: Vec<String>,
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Bounces {
@@ -264,28 +240,14 @@ struct Bounce {
     can_activate: bool,
 }
 
-pub(super) fn messages(body: &[u8]) -> Result<Page<MessageRow>, Flaw> {
+pub(super) fn messages(body: &[u8]) -> Result<Page<Letter>, Flaw> {
     let answer: Messages = convert::json(body)?;
-    convert::page(answer.total_count, answer.messages, message)
+    convert::page(answer.total_count, answer.messages, letter::letter)
 }
 
 pub(super) fn bounces(body: &[u8]) -> Result<Page<BounceRow>, Flaw> {
     let answer: Bounces = convert::json(body)?;
     convert::page(answer.total_count, answer.bounces, bounce)
-}
-
-fn message(item: Message) -> Result<MessageRow, Flaw> {
-    let id = convert::given(item.id.as_deref()).ok_or("a message without MessageID")?;
-    let at = item.received_at.as_deref();
-    Ok(MessageRow {
-        id: convert::fitting(id, "a message whose MessageID is too long")?.to_owned(),
-        at: convert::time(at, "a message without a readable ReceivedAt")?,
-        status: convert::cut(item.status),
-        from: convert::cut(item.from),
-        recipients: item.recipients.into_iter().map(convert::cut).collect(),
-        tag: convert::optional(item.tag.as_deref()),
-        subject: convert::cut(item.subject),
-    })
 }
 
 fn bounce(item: Bounce) -> Result<BounceRow, Flaw> {

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::model::{StreamId, Timestamp};
+use crate::model::Timestamp;
 use crate::postmark::convert::{self, Flaw};
 use crate::postmark::error::{Error, ErrorKind};
 use crate::postmark::exchange::Ask;
+use crate::postmark::lookup::letter::{self, Letter};
 use crate::postmark::lookup::shown;
 use crate::postmark::server::{LIST_LIMIT, Server, is_message_id};
 use crate::postmark::wire;
@@ -17,27 +18,6 @@ pub struct Timeline {
     pub letter: Letter,
     /// What became of it, in no particular order.
     pub events: Vec<Event>,
-}
-
-/// A message without its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
-    /// Postmark's `MessageID`.
-    pub id: String,
-    /// Its stream, where Postmark tells it.
-    pub stream: Option<StreamId>,
-    /// When Postmark received it.
-    pub at: Timestamp,
-    /// Postmark's `Status`, which tells nothing of its delivery.
-    pub status: String,
-    /// The sender, as the mail names it.
-    pub from: String,
-    /// Every recipient.
-    pub recipients: Vec<String>,
-    /// Its tag, if it has one.
-    pub tag: Option<String>,
-    /// What it is about.
-    pub subject: String,
 }
 
 /// Something that became of a message.
@@ -80,22 +60,10 @@ impl Server {
     }
 }
 
+/// What details have beside the message.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Message {
-    #[serde(rename = "MessageID")]
-    id: Option<String>,
-    message_stream: Option<String>,
-    received_at: Option<String>,
-    tag: Option<String>,
-    #[serde(default, deserialize_with = "wire::or_default")]
-    status: String,
-    #[serde(default, deserialize_with = "wire::or_default")]
-    from: String,
-    #[serde(default, deserialize_with = "wire::or_default")]
-    subject: String,
-    #[serde(default, deserialize_with = "wire::entries")]
-    recipients: Vec<String>,
+struct Course {
     #[serde(default, deserialize_with = "wire::entries")]
     message_events: Vec<Happening>,
 }
@@ -123,24 +91,12 @@ struct About {
     bounce_id: Option<wire::Integer>,
 }
 
+/// Reads the answer twice, so that no list has room for the events that details alone have.
 pub(super) fn timeline(body: &[u8]) -> Result<Timeline, Flaw> {
-    let answer: Message = convert::json(body)?;
-    let id = convert::given(answer.id.as_deref()).ok_or("details without MessageID")?;
-    let at = answer.received_at.as_deref();
-    let stream = convert::optional(answer.message_stream.as_deref());
-    Ok(Timeline {
-        letter: Letter {
-            id: convert::cut(id.to_owned()),
-            stream: stream.map(StreamId),
-            at: convert::time(at, "a message without a readable ReceivedAt")?,
-            status: convert::cut(answer.status),
-            from: convert::cut(answer.from),
-            recipients: answer.recipients.into_iter().map(convert::cut).collect(),
-            tag: convert::optional(answer.tag.as_deref()),
-            subject: convert::cut(answer.subject),
-        },
-        events: answer.message_events.into_iter().map(event).collect(),
-    })
+    let letter = letter::letter(convert::json(body)?)?;
+    let course: Course = convert::json(body)?;
+    let events = course.message_events.into_iter().map(event).collect();
+    Ok(Timeline { letter, events })
 }
 
 fn event(happening: Happening) -> Event {

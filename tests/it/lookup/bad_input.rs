@@ -43,11 +43,35 @@ fn what_is_no_address_is_refused_before_anything_is_asked() {
         "ops@",
         "ops\u{1b}[31m@example.com",
         "a\nb@example.com",
+        "ops\u{202e}@example.com",
+        "Ops <ops@example.com>",
+        "a@b@c",
+        "a@b@example.com",
+        "a b@example.com",
+        "ops@example",
         &long,
     ] {
         for option in ["--address", "--reactivate"] {
             assert_one_line(&world, &["suppressions", option, wrong], 2, option);
         }
+    }
+    for wrong in [
+        "",
+        "@",
+        "com",
+        "*.x",
+        "*.example.com",
+        "a@example.com",
+        "exam ple.com",
+        "example.com\u{1b}",
+    ] {
+        let args = ["suppressions", "--domain", wrong];
+        assert_one_line(
+            &world,
+            &args,
+            2,
+            "--domain must be a domain such as example.com",
+        );
     }
     assert_eq!(world.postmark.requests().len(), 0);
 }
@@ -61,6 +85,7 @@ fn an_odd_address_is_asked_for_as_it_is() {
         "a+b@example.com",
         "jürgen@bücher.example",
         "o'neil&co@example.com",
+        "who?#/what!@example.com",
         "a%40b@example.com",
         &long,
     ] {
@@ -112,13 +137,30 @@ fn an_unknown_server_or_stream_is_named() {
             &world,
             &args,
             2,
-            "no server is called `shpo`; there is shop",
+            "no server is called `shpo`; there is shop; `hushwatch doctor`",
         );
         let args = [verb, &["--stream", "nonsense"]].concat();
-        assert_one_line(&world, &args, 1, "no such stream");
+        let known = "shop: there is no such stream; it has outbound, broadcast; `hushwatch doctor`";
+        assert_one_line(&world, &args, 1, known);
+        assert_eq!(world.run(&args).report, "", "{verb:?}");
+        for wrong in ["..", ".", "a/b", "a b", "a\u{200b}"] {
+            let args = [verb, &["--stream", wrong]].concat();
+            assert_one_line(&world, &args, 2, "the id of a stream such as outbound");
+        }
     }
-    let args = ["suppressions", "--stream", ".."];
-    assert_one_line(&world, &args, 1, "does not know it");
+}
+
+#[test]
+fn a_stream_that_no_server_has_is_one_line() {
+    let mut world = world();
+    world.postmark.set_account_token("account");
+    world.env("POSTMARK_ACCOUNT_TOKEN", "account");
+    world.postmark.server("blog");
+    for verb in VERBS {
+        let args = [verb, &["--stream", "nonsense"]].concat();
+        let line = "shop, blog: there is no such stream; `hushwatch doctor`";
+        assert_one_line(&world, &args, 1, line);
+    }
 }
 
 #[test]
@@ -164,6 +206,8 @@ fn a_time_that_cannot_be_read_is_named_before_anything_is_asked() {
         for option in ["--recipient", "--tag", "--stream"] {
             assert_one_line(&world, &[verb, option, "a\u{1b}b"], 2, option);
         }
+        let named = [verb, "--recipient", "Jane <jane@example.com>"];
+        assert_one_line(&world, &named, 2, "without a name or brackets");
     }
     for wrong in ["0", "10001", "many"] {
         assert_eq!(

@@ -1,6 +1,7 @@
 //! `messages`, `bounces` and `message`, against the simulated Postmark.
 
 use hushwatch::model::{DAY, HOUR, MINUTE, Span};
+use hushwatch::sim::Fault;
 use hushwatch::sim::postmark::{Mail, Profile, StreamType};
 use serde_json::Value;
 
@@ -301,38 +302,70 @@ fn a_message_is_told_from_sending_to_its_end() {
 #[test]
 fn an_unknown_message_is_one_line() {
     let world = some();
-    for id in [
-        "21895802-5d50-442b-b039-27cf5b462c54",
-        "../../server",
-        "",
-        "\u{1b}[31m",
-        &"x".repeat(300),
-    ] {
-        let ended = world.run(&["message", id]);
-        assert_eq!(ended.code, 1, "{id:?}: {}", ended.stderr);
-        let line = error(&ended.stderr);
-        assert!(
-            line.contains("knows no message") && line.contains("hushwatch messages"),
-            "{id:?}: {}",
-            ended.stderr
-        );
-        assert!(!ended.stderr.contains('\u{1b}'), "{id:?}");
-    }
-    assert_eq!(
-        world.postmark.requests().len(),
-        1,
-        "what cannot be an id is not asked"
+    let ended = world.run(&["message", "21895802-5d50-442b-b039-27cf5b462c54"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let line = error(&ended.stderr);
+    assert!(
+        line.contains("knows no message") && line.contains("hushwatch messages"),
+        "{line}"
     );
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}
+
+#[test]
+fn what_cannot_be_the_id_of_a_message_is_refused_before_anything_is_asked() {
+    let world = some();
+    let long = "x".repeat(300);
+    for id in [
+        "../../server",
+        "../x",
+        "",
+        " ",
+        "a b",
+        "\u{1b}[31m",
+        "é",
+        &long,
+    ] {
+        for args in [&["message", id][..], &["bounces", "--message", id]] {
+            let ended = world.run(args);
+            assert_eq!(ended.code, 2, "{args:?}: {}", ended.stderr);
+            let line = error(&ended.stderr);
+            assert!(
+                line.contains("must be the id of a message such as") && line.len() < 300,
+                "{args:?}: {line}"
+            );
+            assert!(!ended.stderr.contains('\u{1b}'), "{id:?}");
+        }
+    }
+    assert_eq!(world.postmark.requests().len(), 0);
+}
+
+#[test]
+fn a_type_of_bounces_that_is_unknown_is_refused_with_those_that_are_known() {
+    let world = some();
+    let ended = world.run(&["bounces", "--type", "HardBonce"]);
+    assert_eq!(ended.code, 2);
+    for kind in hushwatch::postmark::KINDS {
+        assert!(ended.stderr.contains(kind), "{kind}: {}", ended.stderr);
+    }
+    let help = text(&world, &["bounces", "--help"]);
+    assert!(help.contains("DMARCPolicy"), "{help}");
+    assert_eq!(world.postmark.requests().len(), 0);
 }
 
 #[test]
 fn what_postmark_refuses_is_told_in_its_words_and_not_tried_again() {
     let world = some();
-    let ended = world.run(&["bounces", "--type", "Nonsense", "--stream", "outbound"]);
+    world.postmark.always(Fault::StatusBody {
+        code: 422,
+        error_code: 1000,
+        message: "Parameter 'tag' has invalid value".to_owned(),
+    });
+    let ended = world.run(&["bounces", "--tag", "receipt", "--stream", "outbound"]);
     assert_eq!(ended.code, 1);
     let line = error(&ended.stderr);
     assert!(
-        line.contains("Parameter 'type' has invalid value") && line.contains("--help"),
+        line.contains("Parameter 'tag' has invalid value") && line.contains("--help"),
         "{line}"
     );
     assert_eq!(world.postmark.requests().len(), 1);

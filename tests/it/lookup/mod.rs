@@ -2,8 +2,10 @@
 
 mod bad_input;
 mod letters;
+mod partly;
 mod stats;
 mod suppressions;
+mod terminal;
 
 use crate::world::{Process, World, at};
 

@@ -64,6 +64,7 @@ fn both_are_told_and_where_they_differ() {
             .collect::<Vec<_>>()
             .join(" ")
     };
+    assert_eq!(row("FIGURE"), "STORED POSTMARK", "{told}");
     assert_eq!(row("sent"), "6 8", "{told}");
     assert_eq!(row("bounced"), "2 3", "{told}");
     assert_eq!(row("bounce rate"), "33.3% 37.5%", "{told}");
@@ -76,6 +77,26 @@ fn both_are_told_and_where_they_differ() {
         assert!(told.contains(meaning), "{meaning}: {told}");
     }
     assert_eq!(world.postmark.requests().len(), 1);
+}
+
+#[test]
+fn how_much_of_a_range_was_seen_is_a_share() {
+    let world = watched();
+    let coverage = |since: &str| {
+        let json = world.run(&["stats", "--since", since, "--json"]).report;
+        json["servers"][0]["coverage"].as_f64()
+    };
+    let week = coverage("7d").unwrap_or(-1.0);
+    assert!(0.3 < week && week < 1.0, "{week}");
+    let told = text(&world, &["stats", "--since", "7d"]);
+    assert!(
+        told.contains(" are stored, nothing of broadcast\n"),
+        "{told}"
+    );
+    let fresh = World::new(Process::New, "");
+    fresh.postmark.set_now(now());
+    let json = fresh.run(&["stats", "--json"]).report;
+    assert_eq!(json["servers"][0]["coverage"], 0.0, "{json}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `suppressions`: listed from every stream, and taken off by the ways that exist.
 
 use hushwatch::sim::postmark::Mail;
+use hushwatch::sim::{Fault, Plan};
 
 use crate::lookup::{error, text, world};
 use crate::world::{World, at};
@@ -239,6 +240,35 @@ fn what_the_list_refuses_is_tried_by_its_bounce() {
     assert!(told.contains("by its bounce: OK"), "{told}");
     assert_eq!(world.postmark.count("/activate"), 1);
     assert!(addresses(&world, &["--address", "ops@example.com"]).is_empty());
+}
+
+#[test]
+fn a_refused_activation_tells_what_postmark_said_and_who_can_help() {
+    let world = world();
+    let sent = at("2026-03-02T10:00:00Z");
+    let mail = Mail::new("outbound", sent, "ops@example.com");
+    world.shop.push(mail.bounced("HardBounce", sent));
+    let since = at("2026-03-01T00:00:00Z");
+    let by_postmark = ("HardBounce", "Admin");
+    world
+        .shop
+        .suppress("outbound", "ops@example.com", by_postmark, since);
+    let refused = Fault::StatusBody {
+        code: 422,
+        error_code: 1003,
+        message: "This bounce cannot be activated.".to_owned(),
+    };
+    world.shop.fail(Plan::always(refused).on("/activate"));
+    let ended = world.run(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
+    assert_eq!(ended.code, 1);
+    let told = ended.report.as_str().unwrap_or_default();
+    let line = "outbound: not reactivated: Postmark answered Failed: You do not have the required authority to change this \
+                suppression; by its bounce: This bounce cannot be activated; its support can help\n";
+    assert!(told.ends_with(line), "{told}");
+    assert_eq!(
+        error(&ended.stderr),
+        "ops@example.com was not reactivated; see what is said of its stream"
+    );
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! The question before a reactivation, on a terminal.
+
+use std::fs::File;
+use std::io::Write;
+use std::process::Stdio;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::lookup::world;
+use crate::world::{World, at};
+
+const REACTIVATE: [&str; 3] = ["suppressions", "--reactivate", "ops@example.com"];
+
+/// One address on two lists.
+fn suppressed() -> World {
+    let world = world();
+    for stream in ["outbound", "broadcast"] {
+        let since = at("2026-02-20T10:00:00Z");
+        let why = ("ManualSuppression", "Customer");
+        world.shop.suppress(stream, "ops@example.com", why, since);
+    }
+    world
+}
+
+/// What a person sees who types `keys` at a new terminal: exit code, output, and what stands on standard error.
+fn typed(world: &World, keys: &str) -> (i32, String, String) {
+    let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&keyboard).expect("granted");
+    unlockpt(&keyboard).expect("unlocked");
+    let name = ptsname(&keyboard, Vec::new()).expect("a name");
+    let flags = OFlags::RDWR | OFlags::NOCTTY;
+    let screen = rustix::fs::open(&name, flags, Mode::empty()).expect("opened");
+    let mut command = world.command(&REACTIVATE);
+    command
+        .stdin(Stdio::from(screen))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = command.spawn().expect("it starts");
+    let mut keyboard = File::from(keyboard);
+    keyboard.write_all(keys.as_bytes()).expect("typed");
+    let ended = child.wait_with_output().expect("it ends");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    let code = ended.status.code().unwrap_or(-1);
+    (code, text(ended.stdout), text(ended.stderr))
+}
+
+fn changes(world: &World) -> usize {
+    let requests = world.postmark.requests();
+    requests.iter().filter(|r| r.method != "GET").count()
+}
+
+#[test]
+fn whoever_says_yes_reactivates() {
+    for keys in ["y\n", "YES\n"] {
+        let world = suppressed();
+        let (code, told, asked) = typed(&world, keys);
+        assert_eq!(code, 0, "{asked}");
+        assert!(
+            asked.contains("Reactivate ops@example.com on 2 streams? [y/N]"),
+            "{asked}"
+        );
+        assert_eq!(
+            told.matches("Postmark answered Deleted").count(),
+            2,
+            "{told}"
+        );
+        assert_eq!(changes(&world), 2);
+    }
+}
+
+#[test]
+fn whoever_says_anything_else_changes_nothing() {
+    // Enter alone, and the end of what is typed.
+    for keys in ["n\n", "\n", "yeah\n", "\u{4}"] {
+        let world = suppressed();
+        let (code, told, asked) = typed(&world, keys);
+        assert_eq!(code, 1, "{keys:?}: {asked}");
+        assert!(told.contains("outbound: ManualSuppression"), "{told}");
+        assert!(asked.contains("[y/N]"), "{keys:?}: {asked}");
+        assert!(
+            asked.ends_with("hushwatch: nothing was changed\n"),
+            "{asked}"
+        );
+        assert_eq!(changes(&world), 0, "{keys:?}");
+    }
+}
