@@ -1,148 +1,187 @@
-//! Whether an SPF record includes another (RFC 7208).
+//! Whether an SPF record includes another, and whether receivers get so far (RFC 7208).
 
-use std::collections::{BTreeSet, VecDeque};
+mod record;
+
+use std::pin::Pin;
 
 use super::resolver::{Missing, Resolver};
+use record::{Mechanism, Name, Record, is_spf, parse};
 
-/// Terms that may cost a question, of which a receiver follows no more (RFC 7208, 4.6.4).
-const MOST_LOOKUPS: usize = 10;
+/// Terms that cost a question, of which a receiver follows no more (RFC 7208, 4.6.4).
+pub const MOST_LOOKUPS: usize = 10;
+/// Questions without an answer, of which a receiver takes no more (RFC 7208, 4.6.4).
+pub const MOST_VOID: usize = 2;
 
-/// What was found.
+/// What was found at a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spf {
-    /// It includes what was looked for, so that mail from there passes.
-    Includes,
-    /// It is a valid record without it.
-    Excludes,
     /// There is no SPF record; other texts there may be.
     Absent,
-    /// There are several, which counts as an error.
-    Several,
-    /// It needs more questions than a receiver asks, which counts as an error.
+    /// There is one, or more.
+    Found {
+        /// Whether mail from what was looked for passes, unless a flaw before it spoils that.
+        is_included: bool,
+        /// What is wrong, in the order in which a receiver comes to it.
+        flaws: Vec<Flaw>,
+    },
+}
+
+/// Something wrong with a record, or with one that it refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// What.
+    pub fault: Fault,
+    /// Whether a receiver comes to it only behind what was looked for, where it need not read on.
+    pub is_behind: bool,
+}
+
+/// What makes receivers give up (`permerror`), but for the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There are several records at this name.
+    Several(String),
+    /// The record at this name has this term, which is none.
+    NoTerm(String, String),
+    /// This term refers to a name without a record.
+    Dead(String),
+    /// There are more than [`MOST_LOOKUPS`] terms that cost a question.
     TooDeep,
-    /// A record on the way could not be read.
+    /// These names, more than [`MOST_VOID`], are asked for and have no answer.
+    Void(Vec<String>),
+    /// The DNS does not say what stands at this name.
     Unknown(String, Missing),
 }
 
-/// Looks for `wanted` among what the SPF record of `domain` includes, at any depth.
+/// Looks for `wanted` among what the SPF record of `domain` includes, at any depth, and reads all of it.
 pub async fn includes(resolver: &Resolver, domain: &str, wanted: &str) -> Spf {
-    let mut queue = VecDeque::from([domain.to_owned()]);
-    let mut seen = BTreeSet::new();
-    let mut lookups = 0;
-    while let Some(name) = queue.pop_front() {
-        let texts = match resolver.texts(&name).await {
-            Ok(texts) => texts,
-            Err(why) if name == domain && why.is_certain() => return Spf::Absent,
-            Err(why) => return Spf::Unknown(name, why),
-        };
-        let records: Vec<&String> = texts.iter().filter(|t| is_spf(t)).collect();
-        let record = match records.as_slice() {
-            [record] => record,
-            [] if name == domain => return Spf::Absent,
-            [] => continue,
-            _ => return Spf::Several,
-        };
-        let terms = terms(record);
-        lookups += terms.lookups;
-        if terms.names.iter().any(|name| name == wanted) {
-            return Spf::Includes;
-        }
-        if lookups > MOST_LOOKUPS {
-            return Spf::TooDeep;
-        }
-        queue.extend(
-            terms
-                .names
-                .into_iter()
-                .filter(|name| seen.insert(name.clone())),
-        );
+    let mut walk = Walk {
+        resolver,
+        wanted,
+        lookups: 0,
+        void: Vec::new(),
+        is_included: false,
+        flaws: Vec::new(),
+    };
+    if walk.read(domain, true).await == Read::Nothing {
+        return Spf::Absent;
     }
-    Spf::Excludes
+    Spf::Found {
+        is_included: walk.is_included,
+        flaws: walk.flaws,
+    }
 }
 
-/// What a record refers to.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Terms {
-    /// Other records, in small letters.
-    names: Vec<String>,
-    /// Terms that cost a question.
+/// A receiver's way through a record, which goes on where a receiver would stop.
+struct Walk<'a> {
+    resolver: &'a Resolver,
+    wanted: &'a str,
     lookups: usize,
+    void: Vec<String>,
+    is_included: bool,
+    flaws: Vec<Flaw>,
 }
 
-fn is_spf(text: &str) -> bool {
-    let first = text.split(' ').next().unwrap_or_default();
-    first.eq_ignore_ascii_case("v=spf1")
+/// What became of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    Whole,
+    Nothing,
+    Flawed,
 }
 
-fn terms(record: &str) -> Terms {
-    let mut found = Terms::default();
-    let mut redirect = None;
-    let mut is_final = false;
-    for term in record.split_ascii_whitespace().skip(1) {
-        let term = term.to_ascii_lowercase();
-        let bare = term.trim_start_matches(['+', '-', '~', '?']);
-        let name = bare.split([':', '=', '/']).next().unwrap_or_default();
-        is_final |= name == "all";
-        match bare.split_once([':', '=']) {
-            Some(("include", other)) => {
-                found.lookups += 1;
-                // What differs from mail to mail says nothing here; nor does what is not a pass.
-                if !other.contains('%') && !term.starts_with(['-', '~', '?']) {
-                    found.names.push(other.trim_end_matches('.').to_owned());
+/// A record may include another, and so on.
+type Reading<'w> = Pin<Box<dyn Future<Output = Read> + Send + 'w>>;
+
+impl Walk<'_> {
+    /// Reads the record at `name`, whose matches let mail pass where `passes`.
+    fn read<'w>(&'w mut self, name: &'w str, passes: bool) -> Reading<'w> {
+        Box::pin(async move {
+            let texts = match self.resolver.texts(name).await {
+                Ok(texts) => texts,
+                Err(why) if why.is_certain() => return Read::Nothing,
+                Err(why) => return self.flawed(Fault::Unknown(name.to_owned(), why)),
+            };
+            let mut records = texts.iter().filter(|text| is_spf(text));
+            let record = match (records.next(), records.next()) {
+                (None, _) => return Read::Nothing,
+                (Some(record), None) => record,
+                _ => return self.flawed(Fault::Several(name.to_owned())),
+            };
+            match parse(record, name) {
+                Ok(record) => self.follow(record, passes).await,
+                Err(term) => return self.flawed(Fault::NoTerm(name.to_owned(), term)),
+            }
+            Read::Whole
+        })
+    }
+
+    /// Follows each term; nothing behind `all` is ever looked at.
+    async fn follow(&mut self, record: Record, passes: bool) {
+        for directive in record.directives {
+            let passes = passes && directive.passes;
+            match directive.mechanism {
+                Mechanism::All => return,
+                Mechanism::Network => {}
+                Mechanism::Ptr if self.may_ask() => {}
+                Mechanism::Include(name) if self.may_ask() => {
+                    self.refer("include:", name, passes).await;
+                }
+                Mechanism::Host(name) if self.may_ask() => self.ask(name, false).await,
+                Mechanism::Exchange(name) if self.may_ask() => self.ask(name, true).await,
+                _ => return,
+            }
+        }
+        if let Some(name) = record.redirect
+            && self.may_ask()
+        {
+            self.refer("redirect=", name, passes).await;
+        }
+    }
+
+    async fn refer(&mut self, term: &str, name: Name, passes: bool) {
+        let Some(name) = name else { return };
+        match self.read(&name, passes).await {
+            Read::Nothing => {
+                self.flawed(Fault::Dead(format!("{term}{name}")));
+            }
+            Read::Whole => self.is_included |= passes && name == self.wanted,
+            Read::Flawed => {}
+        }
+    }
+
+    /// Asks for a host's address, or for a domain's mail exchangers. Postmark sends from addresses of IPv4 alone.
+    async fn ask(&mut self, name: Name, is_domain: bool) {
+        let Some(name) = name else { return };
+        let found = match is_domain {
+            true => self.resolver.exchange(&name).await,
+            false => self.resolver.address(&name).await,
+        };
+        match found {
+            Err(why) if why.is_certain() => {
+                self.void.push(name);
+                if self.void.len() == MOST_VOID + 1 {
+                    self.flawed(Fault::Void(self.void.clone()));
                 }
             }
-            Some(("redirect", other)) => redirect = Some(other.to_owned()),
-            _ if matches!(name, "a" | "mx" | "ptr" | "exists") => found.lookups += 1,
-            _ => {}
+            Err(why) => {
+                self.flawed(Fault::Unknown(name, why));
+            }
+            Ok(()) => {}
         }
     }
-    // `redirect` counts only where nothing else decided.
-    if let Some(other) = redirect.filter(|other| !is_final && !other.contains('%')) {
-        found.lookups += 1;
-        found.names.push(other.trim_end_matches('.').to_owned());
-    }
-    found
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn names(record: &str) -> Vec<String> {
-        terms(record).names
-    }
-
-    #[test]
-    fn includes_and_redirects_are_followed_and_counted() {
-        let record = "v=spf1 a mx:mail.example.com ip4:192.0.2.0/24 include:SPF.mtasv.net. ~all";
-        let expected = Terms {
-            names: vec!["spf.mtasv.net".to_owned()],
-            lookups: 3,
-        };
-        assert_eq!(terms(record), expected);
-        assert_eq!(
-            names("v=spf1 redirect=_spf.example.com"),
-            ["_spf.example.com"]
-        );
-        assert_eq!(names("v=spf1 -all redirect=_spf.example.com"), [""; 0]);
-        assert_eq!(
-            names("v=spf1 include:%{d}.example.com -include:a.example.com"),
-            [""; 0]
-        );
-    }
-
-    #[test]
-    fn only_one_kind_of_text_is_an_spf_record() {
-        assert!(is_spf("v=spf1 -all") && is_spf("V=SPF1") && !is_spf("v=spf10 -all"));
-    }
-
-    proptest! {
-        #[test]
-        fn any_record_is_read_without_a_panic(record in "\\PC{0,200}", part in "(v=spf1|include:|redirect=|[+~?-]| |%)*") {
-            let _ = terms(&record);
-            let found = terms(&format!("v=spf1 {part}{record}"));
-            prop_assert!(found.names.len() <= found.lookups);
+    /// Counts a term that costs a question: whether it is still followed.
+    fn may_ask(&mut self) -> bool {
+        self.lookups += 1;
+        if self.lookups == MOST_LOOKUPS + 1 {
+            self.flawed(Fault::TooDeep);
         }
+        self.lookups <= MOST_LOOKUPS
+    }
+
+    fn flawed(&mut self, fault: Fault) -> Read {
+        let is_behind = self.is_included;
+        self.flaws.push(Flaw { fault, is_behind });
+        Read::Flawed
     }
 }

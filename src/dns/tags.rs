@@ -44,22 +44,36 @@ impl Policy {
     }
 }
 
-/// The policy of a text at `_dmarc.DOMAIN`: `None` where the text is no DMARC record, `Some(None)` where it has no policy
-/// that is known.
-pub fn dmarc_policy(text: &str) -> Option<Option<Policy>> {
+/// What a DMARC record says; `None` of a policy where it is none that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dmarc {
+    /// `p`: of mail of the domain itself, and of its subdomains where nothing else is said of them.
+    pub policy: Option<Policy>,
+    /// `sp`, where it is there: of mail of subdomains that have no record of their own.
+    pub of_subdomains: Option<Option<Policy>>,
+    /// `psd=y`: the domain is one below which anybody may have a name, such as that of a country.
+    pub is_public: bool,
+}
+
+/// Reads a text at `_dmarc.DOMAIN`; `None` where it is no DMARC record.
+pub fn dmarc(text: &str) -> Option<Dmarc> {
     // The version must come first.
     let (first, _) = text.split_once(';').unwrap_or((text, ""));
     let (tag, version) = first.split_once('=')?;
     if tag.trim() != "v" || !version.trim().eq_ignore_ascii_case("DMARC1") {
         return None;
     }
-    let policy = value(text, "p").unwrap_or_default().to_ascii_lowercase();
-    Some(match policy.as_str() {
-        "none" => Some(Policy::None),
-        "quarantine" => Some(Policy::Quarantine),
-        "reject" => Some(Policy::Reject),
-        _ => None,
+    Some(Dmarc {
+        policy: value(text, "p").and_then(policy),
+        of_subdomains: value(text, "sp").map(policy),
+        is_public: value(text, "psd").is_some_and(|v| v.eq_ignore_ascii_case("y")),
     })
+}
+
+fn policy(word: &str) -> Option<Policy> {
+    let all = [Policy::None, Policy::Quarantine, Policy::Reject];
+    all.into_iter()
+        .find(|policy| policy.name().eq_ignore_ascii_case(word))
 }
 
 /// The value of a tag, the first where there are several.
@@ -86,26 +100,28 @@ mod tests {
 
     #[test]
     fn a_policy_is_read_from_a_record_of_dmarc_alone() {
-        let of = |text| dmarc_policy(text);
+        let of = |text| dmarc(text).map(|of| (of.policy, of.of_subdomains));
         assert_eq!(
             of("v=DMARC1; p=none; rua=mailto:a@example.com"),
-            Some(Some(Policy::None))
+            Some((Some(Policy::None), None))
         );
         assert_eq!(
-            of(" v = DMARC1 ;sp=none; p=Reject"),
-            Some(Some(Policy::Reject))
+            of(" v = DMARC1 ;sp=quarantine; p=Reject"),
+            Some((Some(Policy::Reject), Some(Some(Policy::Quarantine))))
         );
-        assert_eq!(of("v=DMARC1"), Some(None));
-        assert_eq!(of("v=DMARC1; p=maybe"), Some(None));
+        assert_eq!(of("v=DMARC1"), Some((None, None)));
+        assert_eq!(of("v=DMARC1; p=maybe; sp="), Some((None, Some(None))));
         assert_eq!(of("p=none; v=DMARC1"), None);
         assert_eq!(of("hello"), None);
+        let is_public = |text| dmarc(text).is_some_and(|of| of.is_public);
+        assert!(is_public("v=DMARC1; p=none; psd=y") && !is_public("v=DMARC1; p=none; psd=n"));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_without_a_panic(text in "\\PC{0,100}", tags in "(v=DMARC1|p=|;|=| |none)*") {
+        fn any_text_is_read_without_a_panic(text in "\\PC{0,100}", tags in "(v=DMARC1|s?p=|psd=y|;|=| |none)*") {
             for text in [text.clone(), format!("{tags}{text}")] {
-                let _ = (dkim_key(&text), dmarc_policy(&text));
+                let _ = (dkim_key(&text), dmarc(&text));
             }
         }
     }

@@ -11,8 +11,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// The kinds of records that are known.
+const A: u16 = 1;
 const CNAME: u16 = 5;
 const SOA: u16 = 6;
+const MX: u16 = 15;
 const TXT: u16 = 16;
 /// How long one wait for a question lasts, before it is seen whether to end.
 const TICK: Duration = Duration::from_millis(20);
@@ -30,6 +32,8 @@ pub enum Fault {
 struct Entry {
     texts: Vec<String>,
     alias: Option<String>,
+    address: Option<[u8; 4]>,
+    exchange: Option<String>,
     fault: Option<Fault>,
 }
 
@@ -78,6 +82,16 @@ impl Dns {
     /// Makes a name another name for `alias`.
     pub fn alias(&self, name: &str, alias: &str) {
         self.with(name, |entry| entry.alias = Some(alias.to_owned()));
+    }
+
+    /// Makes a name a host with an address.
+    pub fn host(&self, name: &str, address: [u8; 4]) {
+        self.with(name, |entry| entry.address = Some(address));
+    }
+
+    /// Has the mail for a name be taken by `exchange`.
+    pub fn exchange(&self, name: &str, exchange: &str) {
+        self.with(name, |entry| entry.exchange = Some(exchange.to_owned()));
     }
 
     /// Has every question for a name go wrong.
@@ -205,6 +219,15 @@ fn records(entry: &Entry, kind: u16) -> Vec<Vec<u8>> {
     match kind {
         TXT => entry.texts.iter().map(|text| strings(text)).collect(),
         CNAME => entry.alias.iter().map(|alias| labels(alias)).collect(),
+        A => entry
+            .address
+            .iter()
+            .map(|address| address.to_vec())
+            .collect(),
+        MX => {
+            let preferred = |name: &String| [vec![0, 10], labels(name)].concat();
+            entry.exchange.iter().map(preferred).collect()
+        }
         _ => Vec::new(),
     }
 }

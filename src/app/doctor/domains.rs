@@ -1,6 +1,9 @@
 //! The DNS of each domain that sends: may Postmark send for it, is its mail signed, where do bounces go, and what becomes
 //! of mail that is not.
 
+mod dmarc;
+mod spf;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +14,10 @@ use tokio::time::Instant;
 
 use super::check::Check;
 use crate::config::DoctorSettings;
-use crate::dns::spf::{self, Spf};
-use crate::dns::tags::{Key, Policy, dkim_key, dmarc_policy};
+use crate::dns::tags::{Key, dkim_key};
 use crate::dns::{Missing, Resolver};
 use crate::message::words::counted;
 
-/// What an SPF record includes so that Postmark may send.
-const POSTMARK_SPF: &str = "spf.mtasv.net";
 /// Where Postmark takes bounces.
 const POSTMARK_BOUNCES: &str = "pm.mtasv.net";
 /// Postmark's selector without a date. Keys of today bear one, `<yyyymmddhhmmss>pm`, which is not told by its API.
@@ -96,7 +96,7 @@ impl Domain {
     async fn checks(&self) -> Vec<Check> {
         let (spf, dkim, return_path, dmarc) =
             tokio::join!(self.spf(), self.dkim(), self.return_path(), self.dmarc());
-        let mut checks = vec![spf];
+        let mut checks = spf;
         checks.extend(dkim);
         checks.push(return_path);
         checks.push(dmarc);
@@ -106,35 +106,6 @@ impl Domain {
     fn out_of_time(&self) -> Check {
         let text = format!("{}: its DNS was not looked at in time", self.name);
         Check::fail("dns", text, "check the resolver, or set `doctor.resolver`")
-    }
-
-    async fn spf(&self) -> Check {
-        const NAME: &str = "spf";
-        let domain = &self.name;
-        match spf::includes(&self.resolver, domain, POSTMARK_SPF).await {
-            Spf::Includes => Check::pass(NAME, format!("{domain}: SPF includes {POSTMARK_SPF}")),
-            Spf::Absent => Check::fail(
-                NAME,
-                format!("{domain}: no SPF record"),
-                format!("add TXT \"v=spf1 include:{POSTMARK_SPF} ~all\""),
-            ),
-            Spf::Excludes => Check::fail(
-                NAME,
-                format!("{domain}: SPF does not include {POSTMARK_SPF}"),
-                format!("add include:{POSTMARK_SPF} to the TXT that begins with v=spf1"),
-            ),
-            Spf::Several => Check::fail(
-                NAME,
-                format!("{domain}: several SPF records, which count as none"),
-                "put them into one",
-            ),
-            Spf::TooDeep => Check::fail(
-                NAME,
-                format!("{domain}: SPF needs more than 10 lookups, so that receivers give up"),
-                "take out what no longer sends",
-            ),
-            Spf::Unknown(name, why) => self.unknown(NAME, "SPF", &name, why),
-        }
     }
 
     async fn dkim(&self) -> Vec<Check> {
@@ -210,60 +181,6 @@ impl Domain {
                 format!("add a CNAME to {POSTMARK_BOUNCES}, or set `doctor.return_path`"),
             ),
             Err(why) => self.unknown(NAME, "Return-Path", &name, why),
-        }
-    }
-
-    async fn dmarc(&self) -> Check {
-        const NAME: &str = "dmarc";
-        // A subdomain without a policy has that of the domain above it.
-        let mut name = self.name.as_str();
-        loop {
-            match self.resolver.texts(&format!("_dmarc.{name}")).await {
-                Ok(texts) => {
-                    let records: Vec<_> = texts.iter().filter_map(|t| dmarc_policy(t)).collect();
-                    if !records.is_empty() {
-                        return self.policy(name, &records);
-                    }
-                }
-                Err(why) if why.is_certain() => {}
-                Err(why) => return self.unknown(NAME, "DMARC", &format!("_dmarc.{name}"), why),
-            }
-            match name.split_once('.') {
-                Some((_, above)) if above.contains('.') => name = above,
-                _ => break,
-            }
-        }
-        let text = format!("{}: no DMARC policy", self.name);
-        Check::fail(
-            NAME,
-            text,
-            "add TXT \"v=DMARC1; p=none; rua=mailto:…\" at _dmarc, to begin with",
-        )
-    }
-
-    fn policy(&self, at: &str, records: &[Option<Policy>]) -> Check {
-        const NAME: &str = "dmarc";
-        let domain = &self.name;
-        let of = match at == domain {
-            true => String::new(),
-            false => format!(" (of {at})"),
-        };
-        match records {
-            [Some(Policy::None)] => Check::look(
-                NAME,
-                format!("{domain}: DMARC p=none{of}: mail that fails is delivered all the same"),
-                "move on to p=quarantine once its reports show that all your mail passes",
-            ),
-            [Some(policy)] => Check::pass(NAME, format!("{domain}: DMARC p={}{of}", policy.name())),
-            [_] => {
-                let text =
-                    format!("{domain}: the DMARC record has no policy that receivers know{of}");
-                Check::fail(NAME, text, "set p=none, p=quarantine or p=reject")
-            }
-            _ => {
-                let text = format!("{domain}: several DMARC records, which count as none{of}");
-                Check::fail(NAME, text, "keep one")
-            }
         }
     }
 

@@ -8,6 +8,8 @@ mod many;
 mod relay;
 mod rules;
 mod slack;
+#[cfg(feature = "doctor")]
+mod spf;
 mod tokens;
 
 use hushwatch::clock;
