@@ -123,7 +123,11 @@ impl App {
             };
             (name, why)
         });
-        for (server, text) in joined.chain(left) {
+        let called = change.renamed.iter().map(|(old, new)| {
+            let what = format!("was called {old} before; what is known of it goes on");
+            (new, what)
+        });
+        for (server, text) in called.chain(joined).chain(left) {
             self.note(server, &text, now).await?;
         }
         Ok(())
@@ -262,9 +266,10 @@ fn has_token(listed: &Listed, source: &TokenSource) -> bool {
     own.is_some_and(|own: Secret| listed.tokens.contains(&own))
 }
 
-/// The servers that are not ignored, under names that are theirs alone.
-fn named(listed: Vec<Listed>, ignored: &[String]) -> BTreeMap<String, Listed> {
+/// The servers that are not ignored, under names that are theirs alone: of several of one name, the oldest has it.
+fn named(mut listed: Vec<Listed>, ignored: &[String]) -> BTreeMap<String, Listed> {
     let mut found: BTreeMap<String, Listed> = BTreeMap::new();
+    listed.sort_by_key(|server| server.id);
     for server in listed.into_iter().filter(|s| !ignored.contains(&s.name)) {
         let name: String = server
             .name
@@ -296,8 +301,8 @@ mod tests {
     #[test]
     fn every_server_has_a_name_of_its_own() {
         let all = [
-            listed(1, "shop"),
             listed(2, "shop"),
+            listed(1, "shop"),
             listed(3, ServerName::ACCOUNT),
             listed(4, "staging"),
             listed(5, "a\nb"),
@@ -305,5 +310,6 @@ mod tests {
         let found = named(all.to_vec(), &["staging".to_owned()]);
         let names: Vec<&str> = found.keys().map(String::as_str).collect();
         assert_eq!(names, ["(account) (3)", "a b", "shop", "shop (2)"]);
+        assert_eq!(found["shop"].id, 1);
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{self, Sources};
 use crate::model::{DAY, HOUR, Span, Timestamp};
 use crate::sim::Fault;
 use crate::sim::postmark::{Postmark, Profile, ServerHandle};
-use crate::sim::slack::{CHANNEL, Slack};
+use crate::sim::slack::{CHANNEL, Received, Slack};
 
 /// A Monday, so that the days that follow are work days.
 const START: &str = "2026-03-02T00:00:00Z";
@@ -35,6 +35,7 @@ pub(super) async fn demo() -> anyhow::Result<u8> {
     say(
         "The shop sends about 60 mails an hour on work days, with 0.5% bounces. First start: reading 45 days of history…\n",
     );
+    let mut first = None;
     let mut at = start;
     while at <= end {
         if at >= start + 2 * DAY + 18 * HOUR && at < start + 2 * DAY + 23 * HOUR {
@@ -57,9 +58,16 @@ pub(super) async fn demo() -> anyhow::Result<u8> {
                 crate::message::words::when(at, chrono_tz::UTC),
                 message.plain
             ));
+            first = first.or_else(|| incident_of(&message));
         }
         at = at + HOUR;
     }
+    let first = first.context("an incident")?;
+    say(&format!("── hushwatch explain {first} ──"));
+    say(&app
+        .explain(&first, false, None)
+        .await?
+        .context("it is stored")?);
     say("── hushwatch status ──");
     say(&app.status(false, None).await?);
     anyhow::ensure!(
@@ -73,6 +81,13 @@ pub(super) async fn demo() -> anyhow::Result<u8> {
         postmark.unexpected()
     );
     Ok(0)
+}
+
+/// The incident that a message is of, if it is of one.
+fn incident_of(message: &Received) -> Option<String> {
+    let metadata = message.metadata.as_ref()?;
+    let id = metadata.pointer("/event_payload/incident")?.as_str()?;
+    Some(id.to_owned())
 }
 
 fn write_history(shop: &ServerHandle, start: Timestamp, end: Timestamp) {

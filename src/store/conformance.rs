@@ -15,6 +15,7 @@ mod ledger;
 mod mail;
 mod mutes;
 mod outbox;
+mod roster;
 
 use std::time::Duration;
 
@@ -138,8 +139,12 @@ facts! {
         a_long_lease_is_safe_from_one_who_takes_short_ones
         one_who_is_alone_takes_the_leases_of_the_dead
         a_judgement_without_its_lease_is_not_stored
-        a_judgement_gives_its_leases_up
+        a_judgement_gives_its_leases_up;
+    roster:
         a_roster_tells_who_came_and_went
+        a_server_keeps_what_is_stored_of_it_under_another_name
+        servers_may_change_their_names_for_each_others
+        a_name_that_is_taken_by_something_else_is_left_alone
         a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell
         notes_are_told_of_their_span;
     clock:

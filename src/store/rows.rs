@@ -247,6 +247,8 @@ pub struct Note {
 pub struct RosterChange {
     /// Whether none was listed before: then nobody joined, all were found.
     pub first: bool,
+    /// Servers that are called otherwise than before: what they were called, and what they are called now.
+    pub renamed: Vec<(ServerName, ServerName)>,
     /// Servers that were not listed before.
     pub joined: Vec<ServerName>,
     /// Servers that are listed no more.

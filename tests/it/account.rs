@@ -125,6 +125,34 @@ fn an_incident_of_a_server_that_left_while_muted_ends_with_the_mute(process: Pro
     assert_eq!(world.alerts(), [""; 0], "once");
 }
 
+fn a_server_that_is_called_otherwise_keeps_its_history_and_its_incidents(process: Process) {
+    let mut world = world(process, "");
+    let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-04T00:00:00Z"));
+    let alpha = world.postmark.server("alpha");
+    alpha.bounce_wave("outbound", wave, 0.5, "HardBounce");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let opened = world.cycle(at("2026-03-03T12:00:00Z"));
+    let id = opened.report["open_incidents"][0]["incident"].clone();
+    assert_eq!(world.alerts().len(), 1);
+    world.postmark.rename_server("alpha", "omega");
+    let asked = world.postmark.requests().len();
+    let cycle = world.cycle(at("2026-03-03T13:00:00Z"));
+    let asked = world.postmark.requests().len() - asked;
+    assert_eq!((cycle.code, cycle.steps()), (0, vec![]), "{}", cycle.report);
+    assert_eq!(names(&cycle), ["beta", "omega", "shop", "(account)"]);
+    assert!(asked < 40, "nothing is read anew: {asked} requests");
+    let open = &cycle.report["open_incidents"][0];
+    assert_eq!((&open["incident"], &open["server"]), (&id, &json!("omega")));
+    assert_eq!(world.alerts(), [""; 0]);
+    let digest = next_digest(&mut world);
+    assert!(
+        digest.contains("omega: was called alpha before; what is known of it goes on"),
+        "{digest}"
+    );
+    assert!(digest.contains("omega/outbound · "), "{digest}");
+    assert!(!digest.contains("alpha/"), "{digest}");
+}
+
 fn an_archived_stream_is_a_note_and_no_silence(process: Process) {
     let mut world = world(process, "");
     world.hours("2026-03-03T09:00:00Z", "2026-03-03T11:00:00Z");
@@ -284,6 +312,7 @@ both! {
     a_server_that_the_file_calls_otherwise_is_one_server
     a_server_that_the_file_begins_to_call_otherwise_is_noted
     every_server_of_the_account_is_watched_and_who_comes_and_goes_is_noted
+    a_server_that_is_called_otherwise_keeps_its_history_and_its_incidents
     an_incident_of_a_server_that_left_ends
     an_incident_of_a_server_that_left_while_muted_ends_with_the_mute
     an_archived_stream_is_a_note_and_no_silence

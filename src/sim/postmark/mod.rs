@@ -114,6 +114,14 @@ impl Postmark {
         world.page.notice = notice.map(str::to_owned);
     }
 
+    /// Calls a server otherwise; its id, token and mail stay.
+    pub fn rename_server(&self, old: &str, new: &str) {
+        let mut world = self.world.lock();
+        for server in world.servers.iter_mut().filter(|s| s.name == old) {
+            new.clone_into(&mut server.name);
+        }
+    }
+
     /// Deletes a server, with its token.
     pub fn delete_server(&self, name: &str) {
         self.world.lock().servers.retain(|s| s.name != name);

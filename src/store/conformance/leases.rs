@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::{MINUTE, Rule, ServerName};
-use crate::store::{Asked, Backend, Judgement, Lease, Note, Problem};
+use crate::model::MINUTE;
+use crate::store::{Asked, Backend, Judgement, Lease, Problem};
 
-use super::incidents::{incident, keep, resolved};
-use super::{at, message, shop, span};
+use super::message;
 
 fn take(b: &mut dyn Backend, holder: &str) -> Option<Lease> {
     match b.lease("shop", holder, MINUTE, false).expect("asked") {
@@ -82,53 +81,6 @@ pub(super) fn a_judgement_gives_its_leases_up(b: &mut dyn Backend) {
     };
     b.commit(&judgement).expect("stored");
     assert!(take(b, "b").is_some());
-}
-
-fn listed(b: &mut dyn Backend, names: &[&str]) -> (Vec<String>, Vec<String>, bool) {
-    let listed: Vec<(ServerName, i64)> = names.iter().map(|n| (ServerName::from(*n), 1)).collect();
-    let change = b.save_roster(&listed, at(0)).expect("saved");
-    let names = |of: Vec<ServerName>| of.into_iter().map(|n| n.0).collect();
-    (names(change.joined), names(change.left), change.first)
-}
-
-pub(super) fn a_roster_tells_who_came_and_went(b: &mut dyn Backend) {
-    let all = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-    assert_eq!(listed(b, &["a", "b"]), (all(&["a", "b"]), vec![], true));
-    assert_eq!(listed(b, &["b", "c"]), (all(&["c"]), all(&["a"]), false));
-    assert_eq!(listed(b, &["a", "b", "c"]), (all(&["a"]), vec![], false));
-    assert_eq!(b.roster().expect("roster").len(), 3);
-}
-
-pub(super) fn a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell(
-    b: &mut dyn Backend,
-) {
-    listed(b, &["shop", "other"]);
-    let open = incident("aaaa", Rule::Blind, at(0));
-    keep(b, std::slice::from_ref(&open));
-    assert_eq!(b.abandoned().expect("asked"), [], "it is watched");
-    listed(b, &["other"]);
-    assert_eq!(b.abandoned().expect("asked"), [shop()]);
-    let mut over = resolved(&open, at(60));
-    over.withheld = true;
-    keep(b, std::slice::from_ref(&over));
-    assert_eq!(b.abandoned().expect("asked"), [shop()]);
-    over.withheld = false;
-    keep(b, &[over]);
-    assert_eq!(b.abandoned().expect("asked"), []);
-}
-
-pub(super) fn notes_are_told_of_their_span(b: &mut dyn Backend) {
-    for second in [0, 10, 20] {
-        let note = Note {
-            at: at(second),
-            server: "shop".into(),
-            text: format!("note {second}"),
-        };
-        b.note(&note).expect("stored");
-    }
-    let told = b.notes(span(0, 20)).expect("notes");
-    let texts: Vec<&str> = told.iter().map(|n| n.text.as_str()).collect();
-    assert_eq!(texts, ["note 0", "note 10"]);
 }
 
 pub(super) fn a_probe_leaves_nothing_behind(store: &mut dyn Backend) {

@@ -110,6 +110,34 @@ fn record(
     Ok(())
 }
 
+/// What is stored in each incident of `server`, and in its steps, bears its name of today.
+pub(super) fn rename(s: &mut dyn Session, server: &ServerName) -> Result<(), Error> {
+    let named = |body: &str| {
+        let mut incident = read_incident(body)?;
+        incident.server.clone_from(server);
+        to_json(&incident)
+    };
+    let bodies = s.rows(
+        "SELECT id, body FROM incidents WHERE server = ?1",
+        &values![&server.0],
+        |row| Ok((row.get::<String>(0)?, named(&row.get::<String>(1)?)?)),
+    )?;
+    for (id, body) in &bodies {
+        let sql = "UPDATE incidents SET body = ?2 WHERE id = ?1";
+        s.execute(sql, &values![id, body])?;
+    }
+    let steps = s.rows(
+        "SELECT seq, body FROM transitions WHERE incident IN (SELECT id FROM incidents WHERE server = ?1)",
+        &values![&server.0],
+        |row| Ok((row.get::<i64>(0)?, named(&row.get::<String>(1)?)?)),
+    )?;
+    for (seq, body) in &steps {
+        let sql = "UPDATE transitions SET body = ?2 WHERE seq = ?1";
+        s.execute(sql, &values![*seq, body])?;
+    }
+    Ok(())
+}
+
 /// Instants of a wrong clock are brought back to `now`, so that nothing waits for a year that will not come.
 pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE transitions SET recorded_at = ?1 WHERE recorded_at > ?1";

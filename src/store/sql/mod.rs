@@ -16,6 +16,7 @@ mod outbox;
 mod polls;
 mod prune;
 mod recent;
+mod renamed;
 mod rewind;
 mod roster;
 pub(in crate::store) mod schema;

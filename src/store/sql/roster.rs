@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use crate::model::{ServerName, Span, Timestamp};
 use crate::store::{Error, Note, RosterChange};
 
-use super::{Session, values};
+use super::{Session, renamed, values};
 
 pub(super) fn save(
     s: &mut dyn Session,
     listed: &[(ServerName, i64)],
     now: Timestamp,
 ) -> Result<RosterChange, Error> {
+    let renamed = renamed::follow(s, listed)?;
     let before = watched(s)?;
     let change = RosterChange {
+        renamed,
         first: before.is_empty(),
         joined: added(listed.iter().map(|(name, _)| name), &before),
         left: added(&before, listed.iter().map(|(name, _)| name)),

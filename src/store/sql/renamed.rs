@@ -1,0 +1,138 @@
+//! Servers that the account calls otherwise than before: their number says who they are, and what is stored goes by the name.
+
+use std::collections::BTreeSet;
+
+use crate::model::ServerName;
+use crate::store::Error;
+
+use super::{Session, incidents, values};
+
+/// Tables whose rows name their server.
+const OF_SERVER: [&str; 6] = [
+    "UPDATE streams SET server = ?2 WHERE server = ?1",
+    "UPDATE polls SET server = ?2 WHERE server = ?1",
+    "UPDATE notes SET server = ?2 WHERE server = ?1",
+    "UPDATE mutes SET server = ?2 WHERE server = ?1",
+    "UPDATE incidents SET server = ?2 WHERE server = ?1",
+    "UPDATE servers SET name = ?2 WHERE name = ?1",
+];
+
+/// A row of the account's servers.
+struct Known {
+    name: String,
+    id: i64,
+}
+
+/// One that is called otherwise now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Renamed {
+    old: String,
+    new: String,
+    id: i64,
+}
+
+/// Gives what is stored of each server in `listed` its name of today; which were called otherwise, and how.
+///
+/// Where something is stored under the new name already, and that is no server which left the account, it is left alone.
+pub(super) fn follow(
+    s: &mut dyn Session,
+    listed: &[(ServerName, i64)],
+) -> Result<Vec<(ServerName, ServerName)>, Error> {
+    // A number may be stored under several names: the last one that was seen comes first.
+    let known = s.rows(
+        "SELECT name, account_id FROM servers WHERE account_id IS NOT NULL
+         ORDER BY CASE WHEN left_at IS NULL THEN 0 ELSE 1 END, left_at DESC, name",
+        &[],
+        |row| {
+            Ok(Known {
+                name: row.get(0)?,
+                id: row.get(1)?,
+            })
+        },
+    )?;
+    let mut renamed: Vec<Renamed> = listed
+        .iter()
+        .filter_map(|(name, id)| otherwise(&known, name, *id))
+        .collect();
+    if renamed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let taken: BTreeSet<String> = taken(s)?;
+    let aside = make_room(&mut renamed, &known, &taken);
+    for (old, new) in &aside {
+        rename(s, old, new)?;
+    }
+    // Two may have changed their names for each other's.
+    for server in &renamed {
+        rename(s, &server.old, &passing(server.id))?;
+    }
+    for server in &renamed {
+        rename(s, &passing(server.id), &server.new)?;
+    }
+    let names = |r: Renamed| (ServerName(r.old), ServerName(r.new));
+    Ok(renamed.into_iter().map(names).collect())
+}
+
+/// What it was called last, where it never was called `name`.
+fn otherwise(known: &[Known], name: &ServerName, id: i64) -> Option<Renamed> {
+    let mut same = known.iter().filter(|known| known.id == id);
+    let last = same.next()?;
+    let before = last.name != name.0 && same.all(|known| known.name != name.0);
+    before.then(|| Renamed {
+        old: last.name.clone(),
+        new: name.0.clone(),
+        id,
+    })
+}
+
+/// Drops every one whose new name is taken by something that cannot give it up; the others' new names are given up by
+/// servers of other numbers, which are told by them from then on.
+fn make_room(
+    renamed: &mut Vec<Renamed>,
+    known: &[Known],
+    taken: &BTreeSet<String>,
+) -> Vec<(String, String)> {
+    let steps_aside = |name: &str| {
+        let who = known.iter().find(|known| known.name == name)?;
+        let aside = format!("{name} ({})", who.id);
+        (!taken.contains(&aside)).then_some(aside)
+    };
+    loop {
+        let leaving: BTreeSet<String> = renamed.iter().map(|r| r.old.clone()).collect();
+        let is_free = |r: &Renamed| {
+            !taken.contains(&r.new) || leaving.contains(&r.new) || steps_aside(&r.new).is_some()
+        };
+        let before = renamed.len();
+        renamed.retain(is_free);
+        if renamed.len() == before {
+            let wanted = renamed.iter().map(|r| r.new.clone());
+            let given_up = wanted.filter(|new| taken.contains(new) && !leaving.contains(new));
+            return given_up
+                .filter_map(|name| steps_aside(&name).map(|aside| (name, aside)))
+                .collect();
+        }
+    }
+}
+
+/// Every name under which something is stored.
+fn taken(s: &mut dyn Session) -> Result<BTreeSet<String>, Error> {
+    let sql =
+        "SELECT name FROM servers UNION SELECT server FROM streams UNION SELECT server FROM polls
+               UNION SELECT server FROM incidents";
+    let names = s.rows(sql, &[], |row| row.get(0))?;
+    Ok(names.into_iter().collect())
+}
+
+/// What nobody is called.
+fn passing(id: i64) -> String {
+    format!("\u{1}{id}")
+}
+
+fn rename(s: &mut dyn Session, old: &str, new: &str) -> Result<(), Error> {
+    for sql in OF_SERVER {
+        s.execute(sql, &values![old, new])?;
+    }
+    // Whoever polls it under its old name finds that it is not his any more, and polls it anew.
+    s.execute("DELETE FROM leases WHERE name = ?1", &values![old])?;
+    incidents::rename(s, &ServerName(new.to_owned()))
+}
