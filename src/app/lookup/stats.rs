@@ -90,7 +90,7 @@ impl Lookup {
             let theirs = theirs.as_ref().ok().cloned();
             let told = app.stored(&server.name, range, theirs).await?;
             // A stream that Postmark no longer has may still be stored.
-            if !lacks || told.ours.is_some() {
+            if !(lacks && one_has_it && told.is_empty()) {
                 all.push(told);
             }
         }
@@ -103,7 +103,8 @@ impl Lookup {
                 "stream": range.stream, "tag": range.tag,
                 "servers": all.iter().map(|told| told.to_json(range)).collect::<Vec<_>>(), "errors": errors,
             })),
-            false if all.is_empty() => String::new(),
+            // What could not be read is not empty.
+            false if all.iter().all(Told::is_empty) => String::new(),
             false => self.stats_text(&all, range),
         };
         Ok(Answer { text, errors })
@@ -118,7 +119,7 @@ impl Lookup {
             exactly(until, self.zone),
             self.zone.name()
         );
-        for told in all {
+        for told in all.iter().filter(|told| !told.is_empty()) {
             let covered = told.covered(range.span.length());
             text.push_str(&format!("\n{}: {covered}\n", clean(&told.server.0)));
             text.push_str(&told.table().to_text());
@@ -225,6 +226,11 @@ impl Told {
         for (day, of) in &mut self.days {
             add(of, ours(history, tag, range.part(*day)));
         }
+    }
+
+    /// Whether nobody tells anything.
+    const fn is_empty(&self) -> bool {
+        self.ours.is_none() && self.theirs.is_none()
     }
 
     /// How much of a range of this length was seen, in words.
