@@ -18,3 +18,31 @@ pub(super) fn impatient(mut config: Config) -> Config {
     config.retry.longest = config.retry.longest.min(PAUSE);
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Sources};
+
+    #[test]
+    fn nothing_is_waited_for_longer_than_a_person_waits() {
+        let env = [
+            ("HUSHWATCH_POSTMARK__TIMEOUT", "60s"),
+            ("HUSHWATCH_SLACK__TIMEOUT", "1s"),
+            ("HUSHWATCH_RETRY__ATTEMPTS", "8"),
+            ("HUSHWATCH_RETRY__INITIAL", "1ms"),
+            ("HUSHWATCH_RETRY__LONGEST", "60s"),
+        ];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let sources = Sources {
+            file: None,
+            env: env.into(),
+        };
+        let config = impatient(config::load(&sources).expect("a valid configuration"));
+        assert_eq!(config.postmark.timeout, PATIENCE);
+        assert_eq!(config.slack.timeout, Duration::from_secs(1));
+        let retry = &config.retry;
+        assert_eq!((retry.attempts, retry.longest), (2, PAUSE));
+        assert_eq!(retry.initial, Duration::from_millis(1));
+    }
+}

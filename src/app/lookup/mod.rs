@@ -3,25 +3,29 @@
 //! ```text
 //! Lookup --each--> servers, side by side; what one of them cannot answer is an error beside the answers of the others
 //!   streams       the streams of one server, one after another, in the same way
+//!   trouble       why one of them gave no answer
 //!   suppressions  who gets no mail
-//!   reactivate    ... and gets it again
+//!   reactivate    ... and gets it again: an outcome for each stream
 //!   newest        lists from many streams, merged, no page more than needed
 //!     letters       messages and bounces
 //!   timeline      one message
-//!   stats         what is stored, beside Postmark's statistics
+//!   stats         what is stored, beside Postmark's statistics: told for each server
 //! ```
 
 mod letters;
 mod newest;
+mod outcome;
 mod reactivate;
 mod stats;
 mod stored;
 mod streams;
 mod suppressions;
 mod timeline;
+mod told;
 mod trouble;
 
-pub use reactivate::{Case, Outcome};
+pub use outcome::Outcome;
+pub use reactivate::Case;
 pub use stats::Range;
 pub use suppressions::Filter;
 

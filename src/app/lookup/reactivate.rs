@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
+use crate::app::lookup::outcome::{Came, Outcome};
 use crate::app::lookup::streams::{Read, Round, merged};
 use crate::app::lookup::suppressions::since;
 use crate::app::lookup::trouble::Trouble;
-use crate::app::lookup::{Asked, Lookup, json_line, place};
+use crate::app::lookup::{Asked, Lookup, place};
 use crate::message::text::clean_lines;
 use crate::model::StreamId;
 use crate::postmark::{
@@ -26,30 +25,6 @@ enum Why {
     Suppressed(Suppression),
     /// No list names it, but a bounce made it inactive.
     Inactive(BounceRow),
-}
-
-/// What came of the wish to reactivate an address on one stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    place: String,
-    server: String,
-    stream: StreamId,
-    came: Came,
-    /// What Postmark answered, or why it could not be asked.
-    answer: String,
-    /// Whether the list still named it when it was read right afterwards.
-    still_listed: Option<bool>,
-}
-
-/// What came of a wish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Came {
-    /// Postmark accepted it.
-    Accepted,
-    /// Postmark would not.
-    Refused,
-    /// Postmark could not be asked, or did not understand.
-    Failed,
 }
 
 impl Lookup {
@@ -159,45 +134,6 @@ impl Case {
     async fn is_listed(&self, address: &str) -> Option<bool> {
         let list = list(&self.server, &self.stream, address).await.ok()?;
         Some(!list.is_empty())
-    }
-}
-
-impl Outcome {
-    /// Whether Postmark accepted it.
-    pub fn is_accepted(&self) -> bool {
-        self.came == Came::Accepted
-    }
-
-    /// A line for a person.
-    pub fn to_line(&self) -> String {
-        let (place, answer) = (&self.place, &self.answer);
-        let then = match self.still_listed {
-            Some(false) => "it is off the list",
-            Some(true) => "Postmark accepted it, the list may take a moment",
-            None => "Postmark accepted it, the list could not be read afterwards",
-        };
-        clean_lines(&match self.came {
-            Came::Accepted => format!("{place}: Postmark answered {answer}; {then}\n"),
-            Came::Refused => {
-                format!(
-                    "{place}: not reactivated: Postmark answered {answer}; its support can help\n"
-                )
-            }
-            Came::Failed => format!("{place}: not reactivated: {answer}\n"),
-        })
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "server": self.server, "stream": self.stream, "accepted": self.is_accepted(), "answer": self.answer,
-            "still_listed": self.still_listed,
-        })
-    }
-
-    /// All of them as one object.
-    pub fn all_to_json(address: &str, outcomes: &[Self], errors: &[String]) -> String {
-        let all: Vec<Value> = outcomes.iter().map(Self::to_json).collect();
-        json_line(&json!({ "address": address, "outcomes": all, "errors": errors }))
     }
 }
 

@@ -1,22 +1,20 @@
 //! What is stored of a range of time, beside what Postmark's own statistics say of its days.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app::App;
 use crate::app::evaluate::history_with_tags;
-use crate::app::lookup::stored::{Marks, Ours, ours, ours_json};
+use crate::app::lookup::told::{Theirs, Told};
 use crate::app::lookup::trouble::{Of, Trouble};
 use crate::app::lookup::{Answer, Asked, Lookup, json_line};
-use crate::message::table::Table;
 use crate::message::text::clean;
-use crate::message::words::{count, exactly, percent, span};
+use crate::message::words::exactly;
 use crate::model::{History, ServerName, Span, StreamId, Tag};
-use crate::postmark::{self, ByDay, Overview, Statistics};
+use crate::postmark::{self, Statistics};
 use crate::store::{self, Backend};
 
 /// What is told.
@@ -30,28 +28,6 @@ pub struct Range {
     pub tag: Option<Tag>,
     /// Whether each of Postmark's days is told apart.
     pub by_day: bool,
-}
-
-/// One server's figures.
-struct Told {
-    server: ServerName,
-    /// What is stored of the span, where anything is.
-    ours: Option<Ours>,
-    /// What is stored of each day, where they are told apart.
-    days: BTreeMap<NaiveDate, Option<Ours>>,
-    /// How much of the span was seen, of the stream that was seen least of those that were.
-    seen: Duration,
-    /// Streams of which nothing was seen.
-    unseen: Vec<StreamId>,
-    /// `None` where Postmark did not tell.
-    theirs: Option<Theirs>,
-}
-
-/// Postmark's statistics.
-#[derive(Clone)]
-enum Theirs {
-    Sums(Overview),
-    Days(ByDay),
 }
 
 /// Where both tell of the same and mean something else.
@@ -90,7 +66,7 @@ impl Lookup {
             let theirs = theirs.as_ref().ok().cloned();
             let told = app.stored(&server.name, range, theirs).await?;
             // A stream that Postmark no longer has may still be stored.
-            if !lacks || told.ours.is_some() {
+            if !(lacks && one_has_it && told.is_empty()) {
                 all.push(told);
             }
         }
@@ -103,7 +79,8 @@ impl Lookup {
                 "stream": range.stream, "tag": range.tag,
                 "servers": all.iter().map(|told| told.to_json(range)).collect::<Vec<_>>(), "errors": errors,
             })),
-            false if all.is_empty() => String::new(),
+            // What could not be read is not empty.
+            false if all.iter().all(Told::is_empty) => String::new(),
             false => self.stats_text(&all, range),
         };
         Ok(Answer { text, errors })
@@ -118,7 +95,7 @@ impl Lookup {
             exactly(until, self.zone),
             self.zone.name()
         );
-        for told in all {
+        for told in all.iter().filter(|told| !told.is_empty()) {
             let covered = told.covered(range.span.length());
             text.push_str(&format!("\n{}: {covered}\n", clean(&told.server.0)));
             text.push_str(&told.table().to_text());
@@ -144,14 +121,7 @@ impl App {
         let name = server.clone();
         let mut streams = self.store.call(move |s| s.streams(&name)).await?;
         streams.retain(|stream| range.stream.as_ref().is_none_or(|wanted| wanted == stream));
-        let mut told = Told {
-            server: server.clone(),
-            ours: None,
-            days: range.days().into_iter().map(|day| (day, None)).collect(),
-            seen: Duration::ZERO,
-            unseen: Vec::new(),
-            theirs,
-        };
+        let mut told = Told::new(server.clone(), range, theirs);
         let mut least: Option<Duration> = None;
         for stream in streams {
             let history = self.of_range(&told.server, stream.clone(), range).await?;
@@ -183,7 +153,7 @@ impl App {
 
 impl Range {
     /// Postmark's days, where they are told apart.
-    fn days(&self) -> Vec<NaiveDate> {
+    pub(super) fn days(&self) -> Vec<NaiveDate> {
         if !self.by_day {
             return Vec::new();
         }
@@ -192,7 +162,7 @@ impl Range {
     }
 
     /// What of the range lies on a day of Postmark's.
-    fn part(&self, day: NaiveDate) -> Span {
+    pub(super) fn part(&self, day: NaiveDate) -> Span {
         postmark::day(day).intersect(self.span)
     }
 }
@@ -209,153 +179,5 @@ async fn theirs(server: &Asked, range: &Range) -> Result<Theirs, Trouble> {
     Ok(match range.by_day {
         true => Theirs::Days(api.by_day(&of).await?),
         false => Theirs::Sums(api.overview(&of).await?),
-    })
-}
-
-impl Told {
-    fn add(&mut self, history: &History, range: &Range) {
-        let tag = range.tag.as_ref();
-        let add = |sum: &mut Option<Ours>, more: Option<Ours>| {
-            *sum = match (*sum, more) {
-                (Some(sum), Some(more)) => Some(sum.plus(more)),
-                (sum, more) => sum.or(more),
-            };
-        };
-        add(&mut self.ours, ours(history, tag, range.span));
-        for (day, of) in &mut self.days {
-            add(of, ours(history, tag, range.part(*day)));
-        }
-    }
-
-    /// How much of a range of this length was seen, in words.
-    fn covered(&self, whole: Duration) -> String {
-        let covered = match self.seen {
-            Duration::ZERO => return "nothing of it is stored".to_owned(),
-            seen if seen >= whole => "all of it is stored".to_owned(),
-            seen => format!("{} of its {} are stored", span(seen), span(whole)),
-        };
-        let unseen: Vec<String> = self.unseen.iter().map(|s| clean(&s.0)).collect();
-        match unseen.as_slice() {
-            [] => covered,
-            unseen => format!("{covered}, nothing of {}", unseen.join(", ")),
-        }
-    }
-
-    fn table(&self) -> Table {
-        match &self.theirs {
-            Some(Theirs::Days(days)) => self.by_day(Some(days)),
-            Some(Theirs::Sums(sums)) => self.sums(Some(sums)),
-            None if !self.days.is_empty() => self.by_day(None),
-            None => self.sums(None),
-        }
-    }
-
-    fn sums(&self, theirs: Option<&Overview>) -> Table {
-        let mut table = Table::new(&["FIGURE", "STORED", "POSTMARK"]).numbers([1, 2]);
-        let marks = self.ours.and_then(|ours| Some((ours.sent, ours.marks?)));
-        let of = |read: fn(&Overview) -> u64| shown(theirs.map(read));
-        let share = |part: fn(&Overview) -> u64| {
-            let rate = theirs.map(|t| part(t) as f64 / t.sent.max(1) as f64);
-            rate.map_or_else(String::new, percent)
-        };
-        let rate = |read: fn(Marks, u64) -> f64| {
-            marks.map_or_else(String::new, |(sent, marks)| percent(read(marks, sent)))
-        };
-        table.row(["sent", &shown(self.ours.map(|o| o.sent)), &of(|t| t.sent)]);
-        table.row([
-            "bounced",
-            &shown(marks.map(|(_, m)| m.bounced)),
-            &of(|t| t.bounced),
-        ]);
-        table.row([
-            "bounce rate",
-            &rate(Marks::bounce_rate),
-            &share(|t| t.bounced),
-        ]);
-        table.row([
-            "complaints",
-            &shown(marks.map(|(_, m)| m.complaints)),
-            &of(|t| t.complaints),
-        ]);
-        table.row([
-            "complaint rate",
-            &rate(Marks::complaint_rate),
-            &share(|t| t.complaints),
-        ]);
-        table.row(["refused before sending", "", &of(|t| t.api_errors)]);
-        table
-    }
-
-    fn by_day(&self, theirs: Option<&ByDay>) -> Table {
-        let headings = [
-            "DAY",
-            "SENT",
-            "BOUNCED",
-            "COMPLAINTS",
-            "AT POSTMARK: SENT",
-            "BOUNCED",
-            "COMPLAINTS",
-        ];
-        let mut table = Table::new(&headings).numbers(1..7);
-        for (day, ours) in &self.days {
-            let marks = ours.and_then(|ours| ours.marks);
-            let sums = theirs.map(|all| all.get(day).map(of_day).unwrap_or_default());
-            table.row([
-                day.to_string(),
-                shown(ours.map(|ours| ours.sent)),
-                shown(marks.map(|marks| marks.bounced)),
-                shown(marks.map(|marks| marks.complaints)),
-                shown(sums.map(|sums| sums.sent)),
-                shown(sums.map(|sums| sums.bounced)),
-                shown(sums.map(|sums| sums.complaints)),
-            ]);
-        }
-        table
-    }
-
-    fn to_json(&self, range: &Range) -> Value {
-        // A range is never empty, and no more of it was seen than there is.
-        let coverage = self.seen.as_secs_f64() / range.span.length().as_secs_f64();
-        let days = self.days.iter().map(|(day, ours)| {
-            let theirs = match &self.theirs {
-                Some(Theirs::Days(all)) => Some(all.get(day).map(of_day).unwrap_or_default()),
-                _ => None,
-            };
-            json!({ "day": day.to_string(), "stored": ours_json(*ours), "postmark": theirs.map(theirs_json) })
-        });
-        let sums = match &self.theirs {
-            Some(Theirs::Sums(sums)) => Some(theirs_json(*sums)),
-            _ => None,
-        };
-        json!({
-            "name": self.server, "coverage": coverage, "unseen_streams": self.unseen, "stored": ours_json(self.ours), "postmark": sums,
-            "days": days.collect::<Vec<_>>(),
-        })
-    }
-}
-
-/// Postmark's counts of one day.
-fn of_day(counts: &BTreeMap<String, u64>) -> Overview {
-    let count = |name: &str| counts.get(name).copied().unwrap_or(0);
-    let (sent, api_errors, complaints) =
-        (count("Sent"), count("SMTPApiError"), count("SpamComplaint"));
-    let all = counts
-        .values()
-        .fold(0u64, |sum, count| sum.saturating_add(*count));
-    Overview {
-        sent,
-        bounced: all.saturating_sub(sent.saturating_add(api_errors).saturating_add(complaints)),
-        api_errors,
-        complaints,
-    }
-}
-
-fn shown(number: Option<u64>) -> String {
-    number.map_or_else(String::new, count)
-}
-
-fn theirs_json(sums: Overview) -> Value {
-    json!({
-        "sent": sums.sent, "bounced": sums.bounced, "spam_complaint": sums.complaints, "api_errors": sums.api_errors,
     })
 }

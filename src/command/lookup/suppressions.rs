@@ -6,7 +6,7 @@ use crate::app::lookup::{Case, Filter, Lookup, Outcome};
 use crate::cli::Suppressions;
 use crate::command::lookup::given::{self, address, domain};
 use crate::command::lookup::{answered, complete, lookup};
-use crate::command::{Ended, INCOMPLETE, USAGE, print};
+use crate::command::{Ended, USAGE, print};
 use crate::config::Config;
 use crate::message::text::clean;
 use crate::message::words::counted;
@@ -41,11 +41,15 @@ async fn reactivate(
     let shown = clean(address);
     let (cases, mut errors) = lookup.cases(address, stream).await;
     let can = cases.iter().filter(|case| case.can()).count();
+    let told = lookup.told(&cases);
     if !args.json {
-        print(&lookup.told(&cases))?;
+        print(&told)?;
     }
-    if can > 0 && !args.yes && !is_confirmed(&shown, can)? {
-        return Err((INCOMPLETE, "nothing was changed".to_owned()));
+    // Who is asked sees what it is about, also where only JSON goes to standard output.
+    let told = if args.json { told.as_str() } else { "" };
+    if can > 0 && !args.yes && !is_confirmed(&shown, can, told)? {
+        errors.push("nothing was changed".to_owned());
+        return complete(&errors);
     }
     let outcomes = lookup.reactivate(address, &cases).await;
     if let Some(why) = short_of(&shown, &cases, &outcomes) {
@@ -93,7 +97,7 @@ fn short_of(address: &str, cases: &[Case], outcomes: &[Outcome]) -> Option<Strin
 }
 
 /// Asks the person at the terminal; where there is none, only `--yes` will do.
-fn is_confirmed(address: &str, streams: usize) -> Result<bool, (u8, String)> {
+fn is_confirmed(address: &str, streams: usize, told: &str) -> Result<bool, (u8, String)> {
     if !std::io::stdin().is_terminal() {
         return Err((
             USAGE,
@@ -103,7 +107,7 @@ fn is_confirmed(address: &str, streams: usize) -> Result<bool, (u8, String)> {
     let mut err = std::io::stderr().lock();
     let _ = write!(
         err,
-        "Reactivate {address} on {}? [y/N] ",
+        "{told}Reactivate {address} on {}? [y/N] ",
         counted(streams as u64, "stream")
     )
     .and_then(|()| err.flush());

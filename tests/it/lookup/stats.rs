@@ -148,6 +148,21 @@ fn what_is_stored_is_told_where_postmark_does_not_answer() {
 }
 
 #[test]
+fn where_nobody_tells_anything_there_is_no_table() {
+    let world = World::new(Process::New, "");
+    world.postmark.always(Fault::Status(503));
+    let ended = world.run(&["stats"]);
+    assert_eq!((ended.code, ended.report), (1, json!("")));
+    let json = world.run(&["stats", "--json"]).report;
+    let shop = &json["servers"][0];
+    assert_eq!(
+        (&shop["stored"]["sent"], &shop["postmark"]),
+        (&json!(null), &json!(null)),
+        "{json}"
+    );
+}
+
+#[test]
 fn what_is_not_stored_is_no_zero() {
     let world = watched();
     let told = text(&world, &["stats", "--stream", "broadcast", "--tag", "none"]);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::process::Stdio;
 
+use hushwatch::sim::{Fault, Plan};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -24,14 +25,14 @@ fn suppressed() -> World {
 }
 
 /// What a person sees who types `keys` at a new terminal: exit code, output, and what stands on standard error.
-fn typed(world: &World, keys: &str) -> (i32, String, String) {
+fn typed(world: &World, more: &[&str], keys: &str) -> (i32, String, String) {
     let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&keyboard).expect("granted");
     unlockpt(&keyboard).expect("unlocked");
     let name = ptsname(&keyboard, Vec::new()).expect("a name");
     let flags = OFlags::RDWR | OFlags::NOCTTY;
     let screen = rustix::fs::open(&name, flags, Mode::empty()).expect("opened");
-    let mut command = world.command(&REACTIVATE);
+    let mut command = world.command(&[&REACTIVATE, more].concat());
     command
         .stdin(Stdio::from(screen))
         .stdout(Stdio::piped())
@@ -54,7 +55,7 @@ fn changes(world: &World) -> usize {
 fn whoever_says_yes_reactivates() {
     for keys in ["y\n", "YES\n"] {
         let world = suppressed();
-        let (code, told, asked) = typed(&world, keys);
+        let (code, told, asked) = typed(&world, &[], keys);
         assert_eq!(code, 0, "{asked}");
         assert!(
             asked.contains("Reactivate ops@example.com on 2 streams? [y/N]"),
@@ -74,7 +75,7 @@ fn whoever_says_anything_else_changes_nothing() {
     // Enter alone, and the end of what is typed.
     for keys in ["n\n", "\n", "yeah\n", "\u{4}"] {
         let world = suppressed();
-        let (code, told, asked) = typed(&world, keys);
+        let (code, told, asked) = typed(&world, &[], keys);
         assert_eq!(code, 1, "{keys:?}: {asked}");
         assert!(told.contains("outbound: ManualSuppression"), "{told}");
         assert!(asked.contains("[y/N]"), "{keys:?}: {asked}");
@@ -84,4 +85,35 @@ fn whoever_says_anything_else_changes_nothing() {
         );
         assert_eq!(changes(&world), 0, "{keys:?}");
     }
+}
+
+#[test]
+fn whoever_wants_json_is_asked_beside_it() {
+    let world = suppressed();
+    let (code, told, asked) = typed(&world, &["--json"], "y\n");
+    assert_eq!(code, 0, "{asked}");
+    let json: serde_json::Value = serde_json::from_str(&told).expect("JSON alone");
+    assert_eq!(json["outcomes"].as_array().map(Vec::len), Some(2), "{json}");
+    assert!(
+        asked.contains("outbound: ManualSuppression") && asked.contains("[y/N]"),
+        "{asked}"
+    );
+}
+
+#[test]
+fn whoever_says_no_is_told_all_the_same_what_could_not_be_read() {
+    let world = suppressed();
+    let broken = Plan::always(Fault::Status(500)).on("/message-streams/broadcast/");
+    world.shop.fail(broken);
+    let (code, _, asked) = typed(&world, &[], "n\n");
+    assert_eq!(code, 1, "{asked}");
+    assert!(asked.contains("on 1 stream? [y/N]"), "{asked}");
+    assert!(
+        asked.contains("hushwatch: shop: failed to list the suppressions of stream `broadcast`"),
+        "{asked}"
+    );
+    assert!(
+        asked.ends_with("hushwatch: nothing was changed\n"),
+        "{asked}"
+    );
 }
