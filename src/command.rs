@@ -46,10 +46,14 @@ pub async fn execute(cli: Cli) -> Ended {
         _ => {}
     }
     let sources = Sources::of_process(cli.config);
-    let config = config::load(&sources).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        (USAGE, lines.join("\n"))
-    })?;
+    let config = match (config::load(&sources), &cli.command) {
+        (Ok(config), _) => config,
+        (Err(problems), Command::Doctor(args)) => return doctor::misconfigured(&problems, args),
+        (Err(problems), _) => {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            return Err((USAGE, lines.join("\n")));
+        }
+    };
     match cli.command {
         Command::Backtest(args) => backtest::backtest(&config, &args).await,
         Command::Messages(args) => lookup::messages(&config, &args).await,

@@ -1,8 +1,10 @@
 //! A mail relay, as far as one can look without sending: it is greeted, its TLS is verified, and it is left. No credential
 //! is used.
 
-use std::fmt;
+mod failure;
+
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+pub use failure::{Distrust, Failure, Step};
 
 /// Longest reply, in bytes; a line has at most 512 (RFC 5321, 4.5.3.1.5), and there are some thirty extensions.
 const LONGEST: usize = 32 << 10;
@@ -24,79 +28,15 @@ pub struct Relay {
     pub auth: Vec<String>,
 }
 
-/// Why a relay is of no use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// Its name was not resolved.
-    NoAddress,
-    /// Nobody listens there.
-    Refused,
-    /// It did not get so far in time.
-    TimedOut(Step),
-    /// The connection broke.
-    Broken(Step),
-    /// It answered with this code.
-    Code(Step, u16),
-    /// It does not speak SMTP.
-    NotSmtp,
-    /// It offers no `STARTTLS`: a password would go in the clear.
-    NoTls,
-    /// Its certificate is not to be trusted, and why.
-    Certificate(String),
-    /// No common TLS came about.
-    Tls,
-    /// This machine trusts no certificate at all.
-    NoRoots,
-}
-
-/// How far the conversation got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Connecting.
-    Connect,
-    /// Its greeting.
-    Greeting,
-    /// What it offers.
-    Ehlo,
-    /// Turning to TLS.
-    Starttls,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Connect => "connecting",
-            Self::Greeting => "its greeting",
-            Self::Ehlo => "EHLO",
-            Self::Starttls => "STARTTLS",
-        })
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoAddress => f.write_str("its name was not resolved"),
-            Self::Refused => f.write_str("the connection was refused"),
-            Self::TimedOut(step) => write!(f, "it took too long at {step}"),
-            Self::Broken(step) => write!(f, "the connection broke at {step}"),
-            Self::Code(step, code) => write!(f, "it answered {code} at {step}"),
-            Self::NotSmtp => f.write_str("what answers there does not speak SMTP"),
-            Self::NoTls => f.write_str("it offers no STARTTLS"),
-            Self::Certificate(why) => write!(f, "its certificate is not to be trusted: {why}"),
-            Self::Tls => f.write_str("no common TLS came about"),
-            Self::NoRoots => f.write_str("this machine trusts no certificate"),
-        }
-    }
-}
-
 /// Looks at the relay of that name and port; each step has so much time.
 ///
 /// # Errors
 /// How far it got, and what was wrong.
 pub async fn look(host: &str, port: u16, within: Duration) -> Result<Relay, Failure> {
     let tls = Arc::new(trusting()?);
-    let connected = TcpStream::connect((host, port));
+    let found = tokio::net::lookup_host((host, port));
+    let found: Vec<SocketAddr> = limited(Step::Lookup, within, found).await?.collect();
+    let connected = TcpStream::connect(found.as_slice());
     let mut plain = limited(Step::Connect, within, connected).await?;
     expect(&mut plain, Step::Greeting, 220, within).await?;
     let offers = ask(&mut plain, EHLO, Step::Ehlo, 250, within).await?;
@@ -182,50 +122,9 @@ async fn limited<T>(
     work: impl Future<Output = io::Result<T>>,
 ) -> Result<T, Failure> {
     match tokio::time::timeout(within, work).await {
-        Ok(done) => done.map_err(|error| failure(step, &error)),
+        Ok(done) => done.map_err(|error| Failure::of(step, &error)),
         Err(_) => Err(Failure::TimedOut(step)),
     }
-}
-
-fn failure(step: Step, error: &io::Error) -> Failure {
-    let tls = error
-        .get_ref()
-        .and_then(|e| e.downcast_ref::<rustls::Error>());
-    match (tls, error.kind()) {
-        (Some(rustls::Error::InvalidCertificate(why)), _) => Failure::Certificate(reason(why)),
-        (Some(_), _) => Failure::Tls,
-        (None, io::ErrorKind::ConnectionRefused) => Failure::Refused,
-        (None, io::ErrorKind::InvalidData) => Failure::NotSmtp,
-        (None, io::ErrorKind::TimedOut) => Failure::TimedOut(step),
-        (
-            None,
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe,
-        ) => Failure::Broken(step),
-        (None, _) if step == Step::Connect => Failure::NoAddress,
-        (None, _) => Failure::Broken(step),
-    }
-}
-
-/// In words; rustls' own text may quote the certificate.
-fn reason(why: &rustls::CertificateError) -> String {
-    use rustls::CertificateError as Why;
-    let text = match why {
-        Why::Expired | Why::ExpiredContext { .. } => "it expired",
-        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet",
-        Why::Revoked => "it was revoked",
-        // A trusted certificate of the same name, whose key did not sign it, is nobody's word either.
-        Why::UnknownIssuer
-        | Why::BadSignature
-        | Why::UnsupportedSignatureAlgorithmContext { .. }
-        | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "nobody whom this machine trusts signed it"
-        }
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is another host's",
-        _ => "it is not valid",
-    };
-    text.to_owned()
 }
 
 /// The bytes of one reply, up to its last line.

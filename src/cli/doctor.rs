@@ -4,7 +4,7 @@ use clap::Args;
 
 /// What stands below the help.
 pub(super) const EXAMPLES: &str = "✓ as it should be   ! works, but deserves a look   ✗ does not work, and what to do
-Exit code: 0 nothing failed; 1 something did; 2 wrong usage or configuration. Sends nothing without --send-test.
+Exit code: 0 nothing failed; 1 something did, be it the configuration; 2 wrong usage. Sends nothing without --send-test.
 
 Examples: hushwatch doctor
           hushwatch doctor --json | jq '.checks[] | select(.outcome == \"fail\")'

@@ -1,9 +1,9 @@
 //! `doctor`.
 
-use crate::app::doctor;
+use crate::app::doctor::{self, Diagnosis};
 use crate::cli::doctor::Doctor;
 use crate::command::{Ended, INCOMPLETE, USAGE, print};
-use crate::config::Config;
+use crate::config::{Config, Problem};
 
 /// Looks at everything and prints what was found.
 pub(super) async fn doctor(config: Config, args: &Doctor) -> Ended {
@@ -11,7 +11,15 @@ pub(super) async fn doctor(config: Config, args: &Doctor) -> Ended {
         true => doctor::doctor(config, args.send_test, std::io::stderr()).await,
         false => doctor::doctor(config, args.send_test, std::io::stdout()).await,
     };
-    let found = found.map_err(|error| (USAGE, error.to_string()))?;
+    told(&found.map_err(|error| (USAGE, error.to_string()))?, args)
+}
+
+/// Prints what is wrong with a configuration that cannot be understood, as with everything else.
+pub(super) fn misconfigured(problems: &[Problem], args: &Doctor) -> Ended {
+    told(&doctor::misconfigured(problems), args)
+}
+
+fn told(found: &Diagnosis, args: &Doctor) -> Ended {
     print(&match args.json {
         true => format!("{}\n", found.to_json()),
         false => found.to_text(),

@@ -3,12 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::load::Reader;
-use crate::config::{DoctorSettings, values};
+use crate::config::{DoctorSettings, RelaySettings, values};
 
 /// Longest name in the DNS, in bytes.
 const LONGEST: usize = 253;
 /// The port of the DNS.
 const DNS_PORT: u16 = 53;
+/// The relay of the built-in file, and the variable that sets another.
+const POSTMARK_RELAY: (&str, u16) = ("smtp.postmarkapp.com", RELAY_PORT);
+const RELAY_VARIABLE: &str = "HUSHWATCH_DOCTOR__SMTP";
 /// The port of a mail relay where none is named.
 const RELAY_PORT: u16 = 587;
 
@@ -28,12 +31,7 @@ impl Reader {
                 let name = values::text(v)?;
                 is_name(&name).then_some(name).ok_or(label.to_owned())
             }),
-            smtp: self.read("doctor.smtp", None, |v| match values::text(v)? {
-                relay if relay.is_empty() => Ok(None),
-                relay => host_and_port(&relay).map(Some).ok_or_else(|| {
-                    "must be host and port such as \"smtp.postmarkapp.com:587\"".to_owned()
-                }),
-            }),
+            smtp: self.relay(),
             resolver: self.read("doctor.resolver", None, |v| match values::text(v)? {
                 address if address.is_empty() => Ok(None),
                 address => socket(&address).map(Some).ok_or_else(|| {
@@ -42,6 +40,24 @@ impl Reader {
             }),
             status_url: self.read("doctor.status_url", String::new(), values::base_url),
         }
+    }
+
+    fn relay(&mut self) -> Option<RelaySettings> {
+        // The built-in file is deployed as it is by many: what it says there, nobody chose.
+        let by_variable = self.origin("doctor.smtp") == RELAY_VARIABLE;
+        self.read("doctor.smtp", None, |v| match values::text(v)? {
+            relay if relay.is_empty() => Ok(None),
+            relay => {
+                let wrong = "must be host and port such as \"smtp.postmarkapp.com:587\"";
+                let (host, port) = host_and_port(&relay).ok_or_else(|| wrong.to_owned())?;
+                let is_built_in = (host.as_str(), port) == POSTMARK_RELAY;
+                Ok(Some(RelaySettings {
+                    host,
+                    port,
+                    is_named: by_variable || !is_built_in,
+                }))
+            }
+        })
     }
 }
 
@@ -68,6 +84,7 @@ fn socket(text: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Sources, load};
 
     #[test]
     fn a_relay_is_a_host_with_or_without_its_port() {
@@ -88,6 +105,30 @@ mod tests {
         ] {
             assert_eq!(of(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_relay_is_named_by_the_user_or_built_in() {
+        let with = |value: Option<&str>| {
+            let env = value.map(|v| (RELAY_VARIABLE.to_owned(), v.to_owned()));
+            let sources = Sources {
+                env: env.into_iter().collect(),
+                file: None,
+            };
+            let relay = load(&sources).expect("valid").doctor.smtp;
+            relay.map(|relay| (relay.host, relay.is_named))
+        };
+        let default = || "smtp.postmarkapp.com".to_owned();
+        assert_eq!(with(None), Some((default(), false)));
+        assert_eq!(
+            with(Some("smtp.postmarkapp.com:587")),
+            Some((default(), true))
+        );
+        assert_eq!(
+            with(Some("smtp.example.com")),
+            Some(("smtp.example.com".to_owned(), true))
+        );
+        assert_eq!(with(Some("")), None);
     }
 
     #[test]

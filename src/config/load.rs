@@ -97,7 +97,7 @@ impl Reader {
         }
     }
 
-    fn origin(&self, key: &str) -> String {
+    pub(super) fn origin(&self, key: &str) -> String {
         self.layers
             .origin
             .get(key)

@@ -145,6 +145,17 @@ impl fmt::Display for StoreSettings {
     }
 }
 
+/// Where an SMTP relay is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelaySettings {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether the user named it; else it may be that nobody sends by it.
+    pub is_named: bool,
+}
+
 /// What `doctor` looks at besides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DoctorSettings {
@@ -152,8 +163,8 @@ pub struct DoctorSettings {
     pub dkim_selectors: Vec<String>,
     /// The label of the Return-Path's domain.
     pub return_path: String,
-    /// Host and port of the SMTP relay; `None` where nobody sends by it.
-    pub smtp: Option<(String, u16)>,
+    /// The SMTP relay; `None` where nobody sends by it.
+    pub smtp: Option<RelaySettings>,
     /// The DNS resolver that is asked; `None` for the system's.
     pub resolver: Option<SocketAddr>,
     /// Postmark's status page, without a trailing slash.

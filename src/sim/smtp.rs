@@ -22,6 +22,12 @@ pub enum Fault {
     NoAuth,
     /// It greets with 554.
     Refuses,
+    /// It greets with 421.
+    Busy,
+    /// It hangs up at once.
+    HangsUp,
+    /// It turns to something that is not TLS.
+    NoHandshake,
     /// It takes the connection and says nothing.
     Silent,
     /// It answers as a web server does.
@@ -144,10 +150,15 @@ async fn converse(socket: TcpStream, state: &State) -> io::Result<()> {
         }
         Some(Fault::Http) => return plain.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await,
         Some(Fault::Refuses) => return plain.write_all(b"554 no service for you\r\n").await,
+        Some(Fault::Busy) => return plain.write_all(b"421 too many of you\r\n").await,
+        Some(Fault::HangsUp) => return Ok(()),
         _ => plain.write_all(b"220 relay.example.com ESMTP\r\n").await?,
     }
     if !talk(&mut plain, state, fault, false).await? {
         return Ok(());
+    }
+    if fault == Some(Fault::NoHandshake) {
+        return plain.write_all(b"not so fast\r\n").await;
     }
     let secured = state.tls.accept(plain.into_inner()).await?;
     talk(&mut BufReader::new(secured), state, fault, true).await?;

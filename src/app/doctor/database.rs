@@ -10,41 +10,69 @@ use crate::store::{self, Problem, Store};
 
 const NAME: &str = "database";
 
-/// Sets up the shell over the database, or over an empty one in memory where that cannot be used; and what was found.
-pub(super) async fn look(config: Config, outlet: Outlet) -> Result<(App, Vec<Check>), SetupError> {
-    let mut checks = Vec::new();
+/// What was found.
+pub(super) struct Found {
+    /// The shell over the database, or over an empty one in memory where there is none that can be used.
+    pub(super) app: App,
+    pub(super) checks: Vec<Check>,
+    /// Whether what is stored can be told, be it nothing.
+    pub(super) is_readable: bool,
+}
+
+/// Sets up the shell over what there is.
+pub(super) async fn look(config: Config, outlet: Outlet) -> Result<Found, SetupError> {
     let is_kept = !config
         .warnings
         .iter()
         .any(|w| w.starts_with(disk::NOT_KEPT));
     let in_file = config.store.database.is_none();
-    let (path, shown) = (config.store.path.clone(), config.store.to_string());
-    let store = if in_file && !path.exists() {
-        checks.push(absent(&path).await);
-        None
-    } else {
-        match usable(&config.store).await {
-            Ok(store) => {
-                checks.push(Check::pass(NAME, format!("Database writable: {shown}")));
-                Some(store)
-            }
-            Err(error) => {
-                checks.push(unusable(&error, &shown));
-                None
-            }
-        }
+    let path = config.store.path.clone();
+    let (state, check) = match in_file && !path.exists() {
+        true => absent(&path).await,
+        false => present(&config.store).await,
     };
+    let mut checks = vec![check];
     if in_file {
         checks.extend(disk::checks(path, is_kept).await);
     }
-    let app = match store {
-        Some(store) => App::over(config, outlet, store)?,
-        None => {
-            let nothing = Store::open_sqlite(Path::new(":memory:"))?;
-            App::over(config, outlet, nothing)?
-        }
+    let is_readable = !matches!(state, State::Unusable);
+    let store = match state {
+        State::Usable(store) => store,
+        State::Empty | State::Unusable => Store::open_sqlite(Path::new(":memory:"))?,
     };
-    Ok((app, checks))
+    Ok(Found {
+        app: App::over(config, outlet, store)?,
+        checks,
+        is_readable,
+    })
+}
+
+/// What is said in place of everything that rests on a database that cannot be used.
+pub(super) fn not_looked_at() -> Check {
+    Check::look(
+        "stored",
+        "What rests on the database was not looked at: the last cycle, mutes, what was learned of silence, and what the rules \
+         come to at your volume",
+        "see to the database, then run `hushwatch doctor` again",
+    )
+}
+
+enum State {
+    Usable(Store),
+    /// The first check makes it.
+    Empty,
+    Unusable,
+}
+
+async fn present(settings: &StoreSettings) -> (State, Check) {
+    let shown = settings.to_string();
+    match usable(settings).await {
+        Ok(store) => {
+            let check = Check::pass(NAME, format!("Database writable: {shown}"));
+            (State::Usable(store), check)
+        }
+        Err(error) => unusable(&error, &shown),
+    }
 }
 
 /// The database, which was written to and left as it was.
@@ -62,45 +90,47 @@ fn open(settings: &StoreSettings) -> Result<Store, store::Error> {
     }
 }
 
-async fn absent(path: &Path) -> Check {
+async fn absent(path: &Path) -> (State, Check) {
     let shown = path.display().to_string();
     let folder = folder(path);
     let place = folder.display().to_string();
-    let wrote = disk::write(folder).await;
-    match wrote {
+    match disk::write(folder).await {
         Ok(()) => {
             let text = format!(
                 "No database {shown} yet: the first check makes it, and its folder is writable"
             );
-            Check::pass(NAME, text)
+            (State::Empty, Check::pass(NAME, text))
         }
         Err(why) => {
             let text = format!("No database {shown}, and none can be made in {place}: {why}");
-            Check::fail(
-                NAME,
-                text,
-                "make the folder, give it to the user that runs hushwatch, or set `store.path`",
-            )
+            let remedy =
+                "make the folder, give it to the user that runs hushwatch, or set `store.path`";
+            (State::Unusable, Check::fail(NAME, text, remedy))
         }
     }
 }
 
-fn unusable(error: &store::Error, shown: &str) -> Check {
+fn unusable(error: &store::Error, shown: &str) -> (State, Check) {
     match error.problem() {
         Problem::Behind { found: 0, .. } => {
             let text = format!("No schema yet in {shown}");
-            Check::look(
-                NAME,
-                text,
-                "`hushwatch migrate` makes it, and so does the first check",
-            )
+            let remedy = "`hushwatch migrate` makes it, and so does the first check";
+            (State::Empty, Check::look(NAME, text, remedy))
         }
-        Problem::Behind { .. } => Check::look(NAME, format!("{error}"), ""),
+        // Its text bears the remedy.
+        Problem::Behind { .. } => {
+            let check = Check::look(NAME, format!("Database of an older version — {error}"), "");
+            (State::Unusable, check)
+        }
         Problem::Busy => {
             let text = format!("Database in use: another process holds {shown}");
-            Check::fail(NAME, text, "try again when it is done")
+            let check = Check::fail(NAME, text, "try again when it is done");
+            (State::Unusable, check)
         }
-        _ => Check::fail(NAME, format!("Database not usable — {error}"), ""),
+        _ => {
+            let check = Check::fail(NAME, format!("Database not usable — {error}"), "");
+            (State::Unusable, check)
+        }
     }
 }
 

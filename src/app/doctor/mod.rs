@@ -10,6 +10,7 @@ mod disk;
 #[cfg(feature = "doctor")]
 mod domains;
 mod grouped;
+mod muted;
 #[cfg(feature = "doctor")]
 mod relay;
 mod rules;
@@ -19,6 +20,7 @@ mod settings;
 mod slack;
 mod status_page;
 mod token;
+mod twins;
 
 pub use check::{Check, Diagnosis, Outcome};
 
@@ -26,10 +28,14 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
+use chrono::Datelike;
+use chrono_tz::Tz;
+
 use crate::app::patience::{PATIENCE, impatient};
-use crate::app::{Outlet, SetupError};
+use crate::app::{App, Outlet, SetupError};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Problem, ServerConfig};
+use crate::message::words::{dated, when};
 use crate::model::Timestamp;
 
 /// Looks at everything. `printer` takes the test message where Slack is not set up.
@@ -44,8 +50,8 @@ pub async fn doctor(
     let at = clock::now();
     let config = impatient(config);
     let outlet = Outlet::new(&config.slack, printer)?;
-    let (app, database) = database::look(config, outlet).await?;
-    let app = Arc::new(app);
+    let database = database::look(config, outlet).await?;
+    let app = Arc::new(database.app);
     let (servers, slack, status) = tokio::join!(
         servers::checks(&app, at),
         slack::checks(&app, send_test, at),
@@ -58,13 +64,31 @@ pub async fn doctor(
     let mut checks = settings::checks(&app.config);
     checks.extend(servers.checks);
     checks.extend(slack);
-    checks.extend(database);
-    checks.extend(schedule::checks(&app, at).await);
-    checks.extend(rules::checks(&app, &servers.watched, at).await);
+    checks.extend(database.checks);
+    checks.extend(schedule::checks(&app, at));
+    match database.is_readable {
+        true => checks.extend(stored(&app, &servers.watched, at).await),
+        false => checks.push(database::not_looked_at()),
+    }
     checks.extend(dns);
     checks.extend(relay);
     checks.extend(status);
     Ok(Diagnosis { at, checks })
+}
+
+/// What is said where the configuration cannot be understood: each problem, and that nothing else was looked at.
+pub fn misconfigured(problems: &[Problem]) -> Diagnosis {
+    let checks = settings::problems(problems);
+    let at = clock::now();
+    Diagnosis { at, checks }
+}
+
+/// What rests on the database.
+async fn stored(app: &App, watched: &[Arc<ServerConfig>], at: Timestamp) -> Vec<Check> {
+    let mut checks = vec![schedule::last_cycle(app, at).await];
+    checks.extend(muted::checks(app, at).await);
+    checks.extend(rules::checks(app, watched, at).await);
+    checks
 }
 
 #[cfg(feature = "doctor")]
@@ -97,4 +121,39 @@ async fn relay_checks(_: &Config) -> Vec<Check> {
 /// An instant far enough back to hold everything that rules look at.
 fn long_ago(at: Timestamp) -> Timestamp {
     at - 45 * crate::model::DAY
+}
+
+/// An instant as every line names it: in `zone`, and with its year where that is not the one of `now`.
+fn moment(of: Timestamp, now: Timestamp, zone: Tz) -> String {
+    let year = |at: Timestamp| at.to_utc().with_timezone(&zone).year();
+    let told = match year(of) == year(now) {
+        true => when(of, zone),
+        false => dated(of, zone),
+    };
+    format!("{told} {}", zone.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_bears_its_zone_and_the_year_that_is_not_this_one() {
+        let at = |text| Timestamp::parse(text).expect("an instant");
+        let told = |of, now| moment(at(of), at(now), Tz::Europe__Berlin);
+        let now = "2026-03-02T10:00:00Z";
+        assert_eq!(
+            told("2026-07-01T08:00:00Z", now),
+            "Wed 1 Jul 10:00 Europe/Berlin"
+        );
+        assert_eq!(
+            told("2025-12-31T22:59:00Z", now),
+            "Wed 31 Dec 2025 23:59 Europe/Berlin"
+        );
+        // The year is the zone's own.
+        assert_eq!(
+            told("2025-12-31T23:30:00Z", now),
+            "Thu 1 Jan 00:30 Europe/Berlin"
+        );
+    }
 }

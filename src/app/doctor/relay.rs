@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::check::Check;
-use crate::config::DoctorSettings;
-use crate::smtp::{self, Failure};
+use crate::config::{DoctorSettings, RelaySettings};
+use crate::smtp::{self, Distrust, Failure, Relay, Step};
 
 const NAME: &str = "smtp";
 /// For each step of the conversation.
@@ -12,50 +12,159 @@ const WITHIN: Duration = Duration::from_secs(8);
 
 /// Looks at the relay, where one is set.
 pub(super) async fn checks(settings: &DoctorSettings) -> Vec<Check> {
-    let Some((host, port)) = &settings.smtp else {
+    let Some(relay) = &settings.smtp else {
         return Vec::new();
     };
-    let relay = format!("SMTP relay {host}:{port}");
-    vec![match smtp::look(host, *port, WITHIN).await {
-        Ok(of) if of.auth.is_empty() => {
-            let text = format!("{relay} offers no AUTH after STARTTLS: nobody can log in");
-            Check::fail(
-                NAME,
-                text,
-                "check `doctor.smtp`: is it the relay that the application uses?",
-            )
-        }
-        Ok(of) => {
-            let ways = of.auth.join(", ");
-            Check::pass(
-                NAME,
-                format!("{relay} answers: STARTTLS, certificate verified, AUTH {ways}"),
-            )
-        }
-        Err(failure) => Check::fail(NAME, format!("{relay}: {failure}"), remedy(&failure)),
-    }]
+    vec![told(
+        relay,
+        smtp::look(&relay.host, relay.port, WITHIN).await,
+    )]
 }
 
-const fn remedy(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::NoAddress => "check `doctor.smtp` and the resolver",
-        Failure::Refused | Failure::TimedOut(_) | Failure::Broken(_) => {
-            "check `doctor.smtp` and the firewall: many hosts block ports of mail; Postmark listens on 25, 587 and 2525 too. Where \
-             nothing is sent by SMTP, leave it empty"
+/// A relay that nobody named may be one that nobody uses: it deserves a look.
+fn told(of: &RelaySettings, found: Result<Relay, Failure>) -> Check {
+    let relay = format!("SMTP relay {}:{}", of.host, of.port);
+    let (text, remedy) = match found {
+        Ok(found) if found.auth.is_empty() => (
+            format!("{relay} offers no AUTH after STARTTLS: nobody can log in"),
+            "check `doctor.smtp`: is it the relay that the application uses?",
+        ),
+        Ok(found) => {
+            let ways = found.auth.join(", ");
+            let text = format!("{relay} answers: STARTTLS, certificate verified, AUTH {ways}");
+            return Check::pass(NAME, text);
         }
-        Failure::Code(..) => "see https://status.postmarkapp.com, then try again",
+        Err(failure) => (format!("{relay}: {failure}"), remedy(failure)),
+    };
+    match of.is_named {
+        true => Check::fail(NAME, text, remedy),
+        false => {
+            let unused = "set `doctor.smtp = \"\"` where only the API is used";
+            Check::look(NAME, text, format!("{remedy}; {unused}"))
+        }
+    }
+}
+
+const fn remedy(failure: Failure) -> &'static str {
+    match failure {
+        Failure::NoAddress => "correct the name in `doctor.smtp`",
+        Failure::NoResolver | Failure::TimedOut(Step::Lookup) => {
+            "check the network and this machine's resolver (/etc/resolv.conf), then try again"
+        }
+        Failure::Refused => {
+            "check host and port in `doctor.smtp`; Postmark listens on 25, 587 and 2525"
+        }
+        Failure::Unreachable => "check this machine's network and its routes",
+        Failure::Forbidden => {
+            "let the user that runs hushwatch connect to that port: a rule of this machine forbids it"
+        }
+        Failure::TimedOut(Step::Connect) => {
+            "check the firewall: many hosts block ports of mail; Postmark listens on 2525 too"
+        }
+        Failure::TimedOut(_) => "try again; if it stays so, see https://status.postmarkapp.com",
+        Failure::Broken(_) => {
+            "check what stands between this machine and the relay, such as a firewall, then try again"
+        }
+        Failure::Code(_, 400..500) => {
+            "try again later; if it stays so, see https://status.postmarkapp.com"
+        }
+        Failure::Code(..) => "ask whoever runs the relay why it refuses this machine",
         Failure::NotSmtp => {
             "check host and port in `doctor.smtp`; port 465 speaks TLS at once and cannot be looked at"
         }
         Failure::NoTls => {
             "use a relay or a port with STARTTLS: without it the password goes in the clear"
         }
-        Failure::Certificate(_) => {
-            "check `doctor.smtp`, this machine's clock and its root certificates (SSL_CERT_FILE); something may stand between"
-        }
+        Failure::Certificate(why) => trust(why),
         Failure::Tls => {
             "check what stands between: the relay and this machine share no TLS version or cipher"
         }
         Failure::NoRoots => "install ca-certificates, or set SSL_CERT_FILE",
+    }
+}
+
+const fn trust(why: Distrust) -> &'static str {
+    match why {
+        Distrust::Expired => "have whoever runs the relay renew it; is this machine's clock right?",
+        Distrust::Early => {
+            "set this machine's clock; if it is right, wait or have the certificate replaced"
+        }
+        Distrust::Revoked => "send nothing there until whoever runs the relay has replaced it",
+        Distrust::Unvouched => {
+            "check this machine's root certificates (SSL_CERT_FILE), and what stands between: something may pose as the relay"
+        }
+        Distrust::OtherName => {
+            "set `doctor.smtp` to the name in the certificate, and check where that name leads"
+        }
+        Distrust::Invalid => "have whoever runs the relay replace it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::doctor::Outcome;
+
+    fn of(is_named: bool, found: Result<Relay, Failure>) -> Check {
+        let (host, port) = ("smtp.example.com".to_owned(), 587);
+        let relay = RelaySettings {
+            host,
+            port,
+            is_named,
+        };
+        told(&relay, found)
+    }
+
+    #[test]
+    fn a_relay_that_nobody_named_deserves_a_look_where_a_named_one_fails() {
+        let deaf = || Ok(Relay { auth: Vec::new() });
+        for found in [Err(Failure::Refused), deaf()] {
+            let named = of(true, found.clone());
+            assert_eq!(named.outcome, Outcome::Fail);
+            let unnamed = of(false, found);
+            assert_eq!(unnamed.outcome, Outcome::Look);
+            let remedy = unnamed.remedy.expect("a remedy");
+            assert!(
+                remedy.ends_with("`doctor.smtp = \"\"` where only the API is used"),
+                "{remedy}"
+            );
+        }
+        let auth = vec!["PLAIN".to_owned()];
+        assert_eq!(of(false, Ok(Relay { auth })).outcome, Outcome::Pass);
+    }
+
+    #[test]
+    fn each_failure_reads_otherwise_and_has_its_remedy() {
+        let failures = [
+            Failure::NoAddress,
+            Failure::NoResolver,
+            Failure::Refused,
+            Failure::Unreachable,
+            Failure::Forbidden,
+            Failure::TimedOut(Step::Connect),
+            Failure::TimedOut(Step::Greeting),
+            Failure::Broken(Step::Ehlo),
+            Failure::Code(Step::Greeting, 421),
+            Failure::Code(Step::Greeting, 554),
+            Failure::NotSmtp,
+            Failure::NoTls,
+            Failure::Tls,
+            Failure::NoRoots,
+            Failure::Certificate(Distrust::Expired),
+            Failure::Certificate(Distrust::Early),
+            Failure::Certificate(Distrust::Revoked),
+            Failure::Certificate(Distrust::Unvouched),
+            Failure::Certificate(Distrust::OtherName),
+            Failure::Certificate(Distrust::Invalid),
+        ];
+        let told = failures.map(|failure| of(true, Err(failure)));
+        let texts: std::collections::BTreeSet<&str> =
+            told.iter().map(|c| c.text.as_str()).collect();
+        let remedies: std::collections::BTreeSet<Option<&str>> =
+            told.iter().map(|c| c.remedy.as_deref()).collect();
+        assert_eq!(
+            (texts.len(), remedies.len()),
+            (failures.len(), failures.len())
+        );
     }
 }

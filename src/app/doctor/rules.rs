@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono_tz::Tz;
+
 use super::check::Check;
 use super::long_ago;
 use crate::app::App;
@@ -61,6 +63,7 @@ async fn stored(
                 schedule: app.config.schedule.clone(),
                 series,
                 at,
+                zone: app.config.time_zone,
             };
             // Learning takes its time: not here, where others wait.
             checks.extend(app.store.call(move |s| judged.checks(s)).await?);
@@ -76,6 +79,7 @@ struct Judged {
     schedule: Schedule,
     series: usize,
     at: Timestamp,
+    zone: Tz,
 }
 
 impl Judged {
@@ -107,8 +111,9 @@ impl Judged {
             )
             .alike("Silence is still being learned");
         }
-        match silence.unnoticed_from(history, next_monday_at_ten(self.at)) {
-            Some(after) => noticed(after),
+        let stop = next_monday_at_ten(self.at);
+        match silence.unnoticed_from(history, stop) {
+            Some(after) => noticed(after, stop, self.zone),
             None => Check::look(
                 NAME,
                 "Too little mail to notice a stop within 45 days",
@@ -138,10 +143,13 @@ impl Judged {
 }
 
 /// How soon a stop is noticed.
-fn noticed(after: Duration) -> Check {
+fn noticed(after: Duration, stop: Timestamp, zone: Tz) -> Check {
     const NAME: &str = "silence";
+    // Ten o'clock UTC is another hour elsewhere, and at the far side of the world another day.
+    let stop = stop.to_utc().with_timezone(&zone).format("%A at %H:%M");
     let text = format!(
-        "A stop on a Monday at 10:00 UTC would be told after {}",
+        "A stop on a {stop} {} would be told after {}",
+        zone.name(),
         span(after)
     );
     match after > LONG {

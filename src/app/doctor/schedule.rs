@@ -1,6 +1,7 @@
 //! When: the time zone, the schedule, and whether it was kept.
 
 use super::check::Check;
+use super::moment;
 use crate::app::App;
 use crate::message::words::{counted, span, when};
 use crate::model::{MINUTE, Timestamp};
@@ -8,8 +9,8 @@ use crate::model::{MINUTE, Timestamp};
 /// A cycle is not missed before it is late by this much: it takes its time, and it may be a timer's.
 const LATE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
-/// The time zone with its present; the schedule, its next poll, and the last cycle.
-pub(super) async fn checks(app: &App, at: Timestamp) -> Vec<Check> {
+/// The time zone with its present; the schedule and its next poll.
+pub(super) fn checks(app: &App, at: Timestamp) -> Vec<Check> {
     let config = &app.config;
     let zone = config.time_zone;
     let mut checks = vec![Check::pass(
@@ -23,7 +24,7 @@ pub(super) async fn checks(app: &App, at: Timestamp) -> Vec<Check> {
     )];
     let next = config.schedule.next(at);
     let after = next.and_then(|next| Some(config.schedule.next(next)?.since(next)));
-    let told = next.map_or_else(|| "never".to_owned(), |next| next.to_string());
+    let told = next.map_or_else(|| "never".to_owned(), |next| moment(next, at, zone));
     let text = format!(
         "Schedule \"{}\": next poll {told}",
         config.schedule.expression()
@@ -41,11 +42,11 @@ pub(super) async fn checks(app: &App, at: Timestamp) -> Vec<Check> {
             "poll more often, or widen `rules.bounce_rate.window`",
         ));
     }
-    checks.push(last_cycle(app, at).await);
     checks
 }
 
-async fn last_cycle(app: &App, at: Timestamp) -> Check {
+/// The last cycle, and what was missed since.
+pub(super) async fn last_cycle(app: &App, at: Timestamp) -> Check {
     const NAME: &str = "last_cycle";
     let last = match app.store.call(|s| s.last_cycle_at()).await {
         Ok(last) => last,
@@ -56,7 +57,7 @@ async fn last_cycle(app: &App, at: Timestamp) -> Check {
     let Some(last) = last else {
         return Check::pass(NAME, "No cycle yet");
     };
-    let told = format!("{} UTC", when(last, chrono_tz::UTC));
+    let told = moment(last, at, app.config.time_zone);
     let due = app.config.schedule.instants(last, at - LATE);
     match due.len() {
         0 => Check::pass(NAME, format!("Last cycle {told}")),

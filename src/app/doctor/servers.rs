@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::check::Check;
-use super::{long_ago, token};
+use super::{long_ago, token, twins};
 use crate::app::App;
 use crate::clock;
 use crate::config::ServerConfig;
@@ -45,6 +45,8 @@ struct Found {
     checks: Vec<Check>,
     domains: BTreeSet<String>,
     clock: Option<Clock>,
+    /// Postmark's number of it.
+    id: Option<i64>,
 }
 
 /// An answer's date, and our clock before and after it.
@@ -62,12 +64,18 @@ pub(super) async fn checks(app: &Arc<App>, at: Timestamp) -> Servers {
         watched: app.known(),
         ..Servers::default()
     };
-    let mut clock = None;
-    for of in each(app, &found.watched, at).await {
+    let (mut clock, mut ids) = (None, Vec::new());
+    for (server, of) in found
+        .watched
+        .iter()
+        .zip(each(app, &found.watched, at).await)
+    {
+        ids.extend(of.id.map(|id| (id, Arc::clone(server))));
         found.checks.extend(of.checks);
         found.domains.extend(of.domains);
         clock = clock.or(of.clock);
     }
+    found.checks.extend(twins::checks(&ids));
     found.checks.extend(clock.map(Clock::check));
     found
 }
@@ -154,7 +162,9 @@ async fn ask(app: &App, server: &ServerConfig, token: Secret, at: Timestamp, fou
         asked,
         answered,
     });
-    found.checks.push(token::of_server(&about).of(&server.name));
+    found.id = Some(about.id);
+    let valid = token::of_server(&about, &server.name);
+    found.checks.push(valid.of(&server.name));
     found
         .checks
         .push(kind(&about).at(&server.name, &server.name.0));

@@ -1,10 +1,27 @@
 //! What is set, and deserves a word.
 
 use super::check::Check;
-use crate::config::Config;
+use crate::config::{Config, Problem};
 
 /// How a warning begins that another family tells.
 const OF_OTHERS: [&str; 2] = [super::slack::NO_SLACK, super::disk::NOT_KEPT];
+
+/// What is said of a configuration that cannot be understood. A problem may bear its remedy behind its last semicolon.
+pub(super) fn problems(found: &[Problem]) -> Vec<Check> {
+    let told = found.iter().map(|problem| {
+        let problem = problem.to_string();
+        let (why, remedy) = problem
+            .rsplit_once("; ")
+            .unwrap_or((&problem, "correct it, then run `hushwatch doctor` again"));
+        Check::fail("configuration", format!("Configuration: {why}"), remedy)
+    });
+    let rest = Check::look(
+        "configuration",
+        "Nothing else was looked at, since the configuration does not say what to look at",
+        "correct it first",
+    );
+    told.chain([rest]).collect()
+}
 
 /// The switch, the warnings of the configuration, the heartbeat.
 pub(super) fn checks(config: &Config) -> Vec<Check> {

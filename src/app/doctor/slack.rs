@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::check::Check;
+use super::moment;
 use crate::app::judgement::new_message;
 use crate::app::outlet::is_conversation;
 use crate::app::{App, Outlet};
@@ -35,7 +36,7 @@ pub(super) async fn checks(app: &App, send_test: bool, at: Timestamp) -> Vec<Che
     };
     if send_test {
         for channel in &channels {
-            checks.push(test(&app.outlet, channel, at).await);
+            checks.push(test(app, channel, at).await);
         }
     }
     checks
@@ -150,11 +151,12 @@ fn failed(name: &'static str, what: &str, error: &Error) -> Check {
     }
 }
 
-async fn test(outlet: &Outlet, channel: &str, at: Timestamp) -> Check {
+async fn test(app: &App, channel: &str, at: Timestamp) -> Check {
     const NAME: &str = "slack_test";
     let headline = "hushwatch doctor: a test message";
     let line = "What you read here is where alerts and digests will come.".to_owned();
-    let message = Message::new(Tone::Info, headline, [line], &format!("sent {at}"));
+    let sent = format!("sent {}", moment(at, at, app.config.time_zone));
+    let message = Message::new(Tone::Info, headline, [line], &sent);
     let row = OutboxRow {
         seq: 0,
         key: format!("doctor-{at}"),
@@ -169,7 +171,7 @@ async fn test(outlet: &Outlet, channel: &str, at: Timestamp) -> Check {
         "" => String::new(),
         channel => format!(" to {channel}"),
     };
-    match outlet.send(&row).await {
+    match app.outlet.send(&row).await {
         Ok(_) => Check::pass(NAME, format!("Test message sent{to}")),
         Err(error) => Check::fail(NAME, format!("Test message not sent{to} — {error}"), ""),
     }

@@ -3,12 +3,20 @@
 use super::check::Check;
 use crate::app::App;
 use crate::config::TokenProblem;
+use crate::model::ServerName;
 use crate::postmark::{About, Error, ErrorKind};
 use crate::secret::Secret;
 
-/// A token that belongs to a server.
-pub(super) fn of_server(about: &About) -> Check {
-    let text = format!("Postmark token valid server={} id={}", about.name, about.id);
+/// A token that belongs to a server, which may have another name here.
+pub(super) fn of_server(about: &About, here: &ServerName) -> Check {
+    let here = match about.name == here.0 {
+        true => String::new(),
+        false => format!(", called `{here}` here"),
+    };
+    let text = format!(
+        "Postmark token valid server={} id={}{here}",
+        about.name, about.id
+    );
     Check::pass("postmark_token", text).alike("Postmark token valid")
 }
 

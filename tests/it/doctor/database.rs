@@ -1,13 +1,11 @@
 //! The database and its disk.
 
-use std::os::unix::fs::PermissionsExt;
-
 use hushwatch::clock;
 use hushwatch::model::{DAY, HOUR, Span};
 use hushwatch::sim::postmark::Profile;
 use hushwatch::store::CycleLock;
 
-use super::{doctor, world};
+use super::{Said, doctor, world};
 use crate::world::World;
 
 /// A world with a file, whatever the other tests run on.
@@ -37,6 +35,22 @@ fn before_the_first_check_only_the_folder_is_tried() {
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
     said.has("✗ No database", &["none can be made in", "`store.path`"]);
+    nothing_rests_on_it(&said);
+}
+
+/// Nothing is told that would have to be read from the database, and that is said once.
+fn nothing_rests_on_it(said: &Said) {
+    said.has(
+        "! What rests on the database was not looked at",
+        &["see to the database"],
+    );
+    for start in [
+        "✓ No cycle yet",
+        "✓ Nothing is muted",
+        "! Nothing is stored yet",
+    ] {
+        said.lacks(start);
+    }
 }
 
 #[test]
@@ -59,30 +73,16 @@ fn a_database_is_written_to_and_left_as_it_was() {
 fn a_database_in_use_is_told_and_left_alone() {
     let world = polled();
     let path = world.folder.path().join("hushwatch.db");
-    let mut holder = std::process::Command::new("python3")
-        .args(["-c", HOLD, &path.display().to_string()])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("python3");
-    let mut ready = [0; 1];
-    let out = holder.stdout.as_mut().expect("piped");
-    std::io::Read::read_exact(out, &mut ready).expect("held");
+    let holder = rusqlite::Connection::open(path).expect("opened");
+    holder.execute_batch("BEGIN EXCLUSIVE").expect("held");
     let said = doctor(&world, &[]);
-    drop(holder.stdin.take());
-    holder.wait().expect("ended");
+    holder.execute_batch("ROLLBACK").expect("given back");
     assert_eq!(said.code, 1);
-    said.has("✗ Database in use", &["another process"]);
+    said.has("✗ Database in use", &["another process", "try again"]);
     said.has("✓ Postmark token valid", &[]);
+    nothing_rests_on_it(&said);
     doctor(&world, &[]).passed();
 }
-
-/// Holds a file's write lock until its standard input ends.
-const HOLD: &str = "import sqlite3, sys
-c = sqlite3.connect(sys.argv[1], isolation_level=None)
-c.execute('BEGIN IMMEDIATE')
-print('x', flush=True)
-sys.stdin.read()";
 
 #[test]
 fn a_damaged_or_foreign_database_is_told_and_left_alone() {
@@ -100,6 +100,7 @@ fn a_damaged_or_foreign_database_is_told_and_left_alone() {
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
     said.has("✗ Database not usable", &["damaged"]);
+    nothing_rests_on_it(&said);
     assert_eq!(before, bytes(&world));
     std::fs::write(&path, b"").expect("written");
     let said = doctor(&world, &[]);
@@ -119,17 +120,22 @@ fn a_disk_of_a_dyno_is_told_once() {
 
 #[test]
 fn a_folder_that_takes_no_file_is_told() {
-    let world = polled();
-    let folder = world.folder.path();
-    let mode = |mode| std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode));
-    mode(0o555).expect("set");
-    // Whoever may write everywhere sees no difference.
-    let is_root = std::fs::write(folder.join("probe"), "").is_ok();
+    let mut world = on_file();
+    let below_a_file = world.folder.path().join("monitor.toml/hushwatch.db");
+    world.env("HUSHWATCH_STORE__PATH", &below_a_file.display().to_string());
     let said = doctor(&world, &[]);
-    mode(0o755).expect("set");
-    if !is_root {
+    assert_eq!(said.code, 1);
+    said.has("✗ No database", &["none can be made in", "make the folder"]);
+    nothing_rests_on_it(&said);
+    // Nobody can make a file there, be it the administrator.
+    if cfg!(target_os = "linux") {
+        world.env("HUSHWATCH_STORE__PATH", "/proc/self/status");
+        let said = doctor(&world, &[]);
         assert_eq!(said.code, 1);
-        said.has("✗", &["`"]);
+        said.has(
+            "✗ The disk of /proc/self/status takes no file",
+            &["free some space"],
+        );
     }
 }
 
@@ -144,5 +150,43 @@ fn polls_that_were_missed_deserve_a_look() {
     );
     world.cycle(now - 5 * HOUR);
     world.postmark.set_now(now);
-    doctor(&world, &[]).has("! Last cycle", &["missed since", "hushwatch run"]);
+    world.env("HUSHWATCH_TIME_ZONE", "Asia/Kolkata");
+    doctor(&world, &[]).has(
+        "! Last cycle",
+        &["Asia/Kolkata: ", "missed since", "hushwatch run"],
+    );
+}
+
+#[test]
+fn a_mute_that_runs_is_told_with_what_ends_it() {
+    let world = polled();
+    let said = doctor(&world, &[]);
+    said.has("✓ Nothing is muted", &[]);
+    let mute = |more: &[&str]| {
+        let args = [
+            "mute",
+            "--for",
+            "2h",
+            "--by",
+            "ops",
+            "--reason",
+            "new relay",
+        ];
+        let ended = world.run(&[&args, more].concat());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+    };
+    mute(&[]);
+    mute(&["--server", "shop", "--rule", "bounce_rate"]);
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.has(
+        "! Everything is muted until ",
+        &[" UTC by ops (new relay); `hushwatch unmute` ends it"],
+    );
+    said.has(
+        "! `bounce_rate` on shop is muted until ",
+        &["`hushwatch unmute --server shop --rule bounce_rate` ends it"],
+    );
+    assert_eq!(world.run(&["unmute"]).code, 0);
+    doctor(&world, &[]).has("✓ Nothing is muted", &[]);
 }

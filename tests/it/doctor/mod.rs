@@ -7,6 +7,8 @@ mod many;
 #[cfg(feature = "doctor")]
 mod relay;
 mod rules;
+#[cfg(feature = "postgres")]
+mod server;
 mod slack;
 #[cfg(feature = "doctor")]
 mod spf;
@@ -87,7 +89,7 @@ fn what_is_as_it_should_be_passes_and_nothing_was_changed_or_sent() {
     said.passed();
     said.has("✓ Configuration valid", &[]);
     said.has("✓ Time zone UTC", &["digest comes at 09:00"]);
-    said.has("✓ Schedule \"0 0 * * * *\"", &["next poll 2"]);
+    said.has("✓ Schedule \"0 0 * * * *\"", &["next poll ", ":00 UTC"]);
     said.has("✓ No cycle yet", &[]);
     said.has("✓ Postmark's status page says: operational", &[]);
     said.has("✓ The clock agrees with Postmark's", &[]);
@@ -195,6 +197,7 @@ fn what_is_switched_off_or_sparse_is_told() {
     said.has("! Switched off by FLAG_POSTMARK_DELIVERY_MONITOR", &[]);
     said.has("! Polls are 6 h apart", &["never judged"]);
     said.has("✓ Time zone Europe/Berlin", &[]);
+    said.has("✓ Schedule", &["next poll ", ":00 Europe/Berlin"]);
     said.has("✓ Heartbeat", &[]);
     assert!(world.slack.pings().is_empty(), "nothing was pinged");
     std::fs::write(
@@ -215,7 +218,7 @@ fn what_is_switched_off_or_sparse_is_told() {
 }
 
 #[test]
-fn the_configuration_of_doctor_is_checked_and_shown() {
+fn a_configuration_that_is_not_understood_is_told_line_by_line() {
     for (file, key) in [
         ("resolver = \"dns.example.com\"", "doctor.resolver"),
         ("return_path = \"a b\"", "doctor.return_path"),
@@ -227,11 +230,38 @@ fn the_configuration_of_doctor_is_checked_and_shown() {
         ("selectors = []", "doctor.dkim_selectors"),
     ] {
         let world = World::new(Process::New, &format!("[doctor]\n{file}"));
-        let ended = world.run(&["doctor"]);
-        assert_eq!(ended.code, 2, "{file}: {}", ended.stderr);
-        assert!(ended.stderr.contains(key), "{file}: {}", ended.stderr);
+        let said = doctor(&world, &[]);
+        assert_eq!((said.code, said.stderr.as_str()), (1, ""), "{file}");
+        said.has("✗ Configuration: ", &[key]);
+        said.has("! Nothing else was looked at", &["correct it"]);
         assert!(world.postmark.requests().is_empty());
     }
+    let broken = "schedule = \"0 0 0 30 2 *\"\ntime_zone = \"Europe/Atlantis\"";
+    let world = World::new(Process::New, broken);
+    let said = doctor(&world, &[]);
+    assert_eq!(said.code, 1);
+    let of = |key: &str| {
+        said.text
+            .lines()
+            .filter(|l| l.starts_with('✗') && l.contains(key))
+            .count()
+    };
+    assert_eq!(
+        (of("`schedule` names a date"), of("`time_zone`")),
+        (1, 1),
+        "{}",
+        said.text
+    );
+    let found = world.run(&["doctor", "--json"]).report;
+    let checks = found["checks"].as_array().expect("checks");
+    assert_eq!((&found["ok"], checks.len()), (&false.into(), 3), "{found}");
+    assert!(checks.iter().all(|c| c["remedy"].is_string()), "{found}");
+    let other = world.run(&["status"]);
+    assert_eq!(other.code, 2, "{}", other.stderr);
+}
+
+#[test]
+fn the_configuration_of_doctor_is_shown() {
     let shown = world("dkim_selectors = [\"google\"]")
         .run(&["config", "show"])
         .report;

@@ -5,17 +5,23 @@ use hushwatch::sim::smtp::{Fault, Relay};
 use super::{doctor, world};
 use crate::world::World;
 
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster");
+
 /// A relay on `localhost`, whose certificate is trusted where `is_trusted`.
 fn relay(is_trusted: bool) -> (World, Relay) {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster");
-    let read = |name: &str| std::fs::read(format!("{folder}/{name}")).expect("a file");
-    let relay = Relay::start(&read("server.crt"), &read("server.key")).expect("a relay");
+    with("server.crt", is_trusted)
+}
+
+/// The same with a certificate that the one of [`relay`] signed.
+fn with(certificate: &str, is_trusted: bool) -> (World, Relay) {
+    let read = |name: &str| std::fs::read(format!("{FOLDER}/{name}")).expect("a file");
+    let relay = Relay::start(&read(certificate), &read("server.key")).expect("a relay");
     let mut world = world("");
     // The environment wins over the file.
     let address = format!("localhost:{}", relay.port());
     world.env("HUSHWATCH_DOCTOR__SMTP", &address);
     if is_trusted {
-        world.env("SSL_CERT_FILE", &format!("{folder}/server.crt"));
+        world.env("SSL_CERT_FILE", &format!("{FOLDER}/server.crt"));
     }
     (world, relay)
 }
@@ -34,40 +40,79 @@ fn a_relay_is_tried_up_to_auth_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_told() {
+fn a_certificate_that_is_not_to_be_trusted_is_told_with_why() {
     let (mut world, relay) = relay(false);
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
     said.has(
         "✗ SMTP relay localhost:",
-        &["nobody whom this machine trusts signed it"],
+        &["nobody whom this machine trusts signed it", "SSL_CERT_FILE"],
     );
-    world.env(
-        "SSL_CERT_FILE",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/server.crt"),
+    world.env("SSL_CERT_FILE", &format!("{FOLDER}/server.crt"));
+    let by_number = format!("127.0.0.1:{}", relay.port());
+    world.env("HUSHWATCH_DOCTOR__SMTP", &by_number);
+    doctor(&world, &[]).has(
+        "✗ SMTP relay 127.0.0.1:",
+        &["it is another host's", "the name in the certificate"],
     );
-    world.env(
-        "HUSHWATCH_DOCTOR__SMTP",
-        &format!("127.0.0.1:{}", relay.port()),
+    let (world, _relay) = with("expired.crt", true);
+    doctor(&world, &[]).has("✗ SMTP relay localhost:", &["it expired", "renew it"]);
+    let (world, _relay) = with("early.crt", true);
+    doctor(&world, &[]).has(
+        "✗ SMTP relay localhost:",
+        &["it is not valid yet", "this machine's clock"],
     );
-    doctor(&world, &[]).has("✗ SMTP relay 127.0.0.1:", &["it is another host's"]);
 }
 
 #[test]
 fn each_way_in_which_a_relay_is_of_no_use_is_told() {
     let (mut world, relay) = relay(true);
-    for (fault, told) in [
-        (Fault::NoStarttls, "it offers no STARTTLS"),
-        (Fault::NoAuth, "offers no AUTH after STARTTLS"),
-        (Fault::Refuses, "it answered 554 at its greeting"),
-        (Fault::Http, "does not speak SMTP"),
-        (Fault::Silent, "it took too long at its greeting"),
+    for (fault, told, remedy) in [
+        (
+            Fault::NoStarttls,
+            "it offers no STARTTLS",
+            "goes in the clear",
+        ),
+        (
+            Fault::NoAuth,
+            "offers no AUTH after STARTTLS",
+            "is it the relay",
+        ),
+        (
+            Fault::Refuses,
+            "it answered 554 at its greeting",
+            "why it refuses this machine",
+        ),
+        (
+            Fault::Busy,
+            "it answered 421 at its greeting",
+            "try again later",
+        ),
+        (Fault::Http, "does not speak SMTP", "port 465"),
+        (
+            Fault::HangsUp,
+            "the connection broke at its greeting",
+            "what stands between",
+        ),
+        (
+            Fault::NoHandshake,
+            "no common TLS came about",
+            "TLS version or cipher",
+        ),
+        (
+            Fault::Silent,
+            "it took too long at its greeting",
+            "try again",
+        ),
     ] {
         relay.set_fault(Some(fault));
         let said = doctor(&world, &[]);
         assert_eq!(said.code, 1, "{fault:?}");
-        said.has("✗ SMTP relay localhost:", &[told]);
+        said.has("✗ SMTP relay localhost:", &[told, remedy]);
     }
     world.env("HUSHWATCH_DOCTOR__SMTP", "127.0.0.1:1");
-    doctor(&world, &[]).has("✗ SMTP relay 127.0.0.1:1", &["the connection was refused"]);
+    doctor(&world, &[]).has(
+        "✗ SMTP relay 127.0.0.1:1",
+        &["the connection was refused", "2525"],
+    );
 }

@@ -73,10 +73,15 @@ fn silence_is_told_while_it_is_learned_and_how_soon_a_stop_is_noticed_afterwards
         "! shop/outbound: Silence is still being learned",
         &["of 7 d are known"],
     );
-    let said = of(&sending(20.0, 30, ""));
-    said.has(
+    let mut world = sending(20.0, 30, "");
+    of(&world).has(
         "✓ shop/outbound: A stop on a Monday at 10:00 UTC would be told after",
         &["h"],
+    );
+    world.env("HUSHWATCH_TIME_ZONE", "Asia/Tokyo");
+    of(&world).has(
+        "✓ shop/outbound: A stop on a Monday at 19:00 Asia/Tokyo would be told",
+        &[],
     );
     let said = of(&sending(0.01, 40, ""));
     said.has(

@@ -21,6 +21,40 @@ fn a_valid_token_names_its_server() {
 }
 
 #[test]
+fn a_server_that_has_another_name_here_is_told_with_both() {
+    let world = world("");
+    let file = |text: &str| {
+        let text = format!("[doctor]\nsmtp = \"\"\n{text}");
+        std::fs::write(world.folder.path().join("monitor.toml"), text).expect("written");
+    };
+    let entry = |name: &str| {
+        format!("[[server]]\nname = \"{name}\"\ntoken_env = \"POSTMARK_SERVER_TOKEN\"\n")
+    };
+    file(&entry("till"));
+    let line = doctor(&world, &[]).line("✓ Postmark token valid");
+    assert_eq!(
+        line,
+        "✓ Postmark token valid server=shop id=9708911, called `till` here"
+    );
+    file(&format!("{}{}", entry("till"), entry("shop")));
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.has(
+        "! till, shop are one server of Postmark (id 9708911)",
+        &["polled 2 times", "take out all [[server]] but one"],
+    );
+    let apart = |name, stream| format!("{}streams = [\"{stream}\"]\n", entry(name));
+    file(&format!(
+        "{}{}",
+        apart("till", "outbound"),
+        apart("shop", "broadcast")
+    ));
+    doctor(&world, &[]).lacks("! till, shop");
+    file("");
+    doctor(&world, &[]).has("✓ Postmark token valid", &["called `default` here"]);
+}
+
+#[test]
 fn a_missing_token_says_what_to_set() {
     let mut world = world("");
     world.env("POSTMARK_SERVER_TOKEN", "");

@@ -1,0 +1,235 @@
+//! Why a relay is of no use, and how far one came with it.
+
+use std::fmt;
+use std::io;
+
+/// Why a relay is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// There is no such name, or it has no address.
+    NoAddress,
+    /// The resolver did not say.
+    NoResolver,
+    /// Nobody listens there.
+    Refused,
+    /// No way leads there from this machine.
+    Unreachable,
+    /// This machine lets nobody connect to it.
+    Forbidden,
+    /// It did not get so far in time.
+    TimedOut(Step),
+    /// The connection broke.
+    Broken(Step),
+    /// It answered with this code.
+    Code(Step, u16),
+    /// It does not speak SMTP.
+    NotSmtp,
+    /// It offers no `STARTTLS`: a password would go in the clear.
+    NoTls,
+    /// Its certificate is not to be trusted.
+    Certificate(Distrust),
+    /// No common TLS came about.
+    Tls,
+    /// This machine trusts no certificate at all.
+    NoRoots,
+}
+
+/// How far the conversation got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Asking for its address.
+    Lookup,
+    /// Connecting.
+    Connect,
+    /// Its greeting.
+    Greeting,
+    /// What it offers.
+    Ehlo,
+    /// Turning to TLS.
+    Starttls,
+}
+
+/// Why a certificate is not to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// Its time is over.
+    Expired,
+    /// Its time has not come.
+    Early,
+    /// Whoever signed it took that back.
+    Revoked,
+    /// Nobody whom this machine trusts signed it.
+    Unvouched,
+    /// It is another host's.
+    OtherName,
+    /// Anything else.
+    Invalid,
+}
+
+impl Failure {
+    /// What went wrong at `step`.
+    pub(super) fn of(step: Step, error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        let tls = error
+            .get_ref()
+            .and_then(|e| e.downcast_ref::<rustls::Error>());
+        match (tls, error.kind()) {
+            (Some(rustls::Error::InvalidCertificate(why)), _) => {
+                Self::Certificate(Distrust::of(why))
+            }
+            (Some(_), _) => Self::Tls,
+            (None, Kind::TimedOut) => Self::TimedOut(step),
+            (None, _) if step == Step::Lookup => Self::of_lookup(&error.to_string()),
+            (None, Kind::ConnectionRefused) => Self::Refused,
+            (
+                None,
+                Kind::HostUnreachable
+                | Kind::NetworkUnreachable
+                | Kind::NetworkDown
+                | Kind::AddrNotAvailable,
+            ) => Self::Unreachable,
+            (None, Kind::PermissionDenied) => Self::Forbidden,
+            (None, Kind::InvalidData) => Self::NotSmtp,
+            (None, _) => Self::Broken(step),
+        }
+    }
+
+    /// The system tells these apart by its text alone: of glibc, and of musl.
+    fn of_lookup(text: &str) -> Self {
+        match text.contains("Temporary failure") || text.contains("Try again") {
+            true => Self::NoResolver,
+            false => Self::NoAddress,
+        }
+    }
+}
+
+impl Distrust {
+    /// What rustls says; its own text may quote the certificate.
+    fn of(why: &rustls::CertificateError) -> Self {
+        use rustls::CertificateError as Why;
+        match why {
+            Why::Expired | Why::ExpiredContext { .. } => Self::Expired,
+            Why::NotValidYet | Why::NotValidYetContext { .. } => Self::Early,
+            Why::Revoked => Self::Revoked,
+            // A trusted certificate of the same name, whose key did not sign it, is nobody's word either.
+            Why::UnknownIssuer
+            | Why::BadSignature
+            | Why::UnsupportedSignatureAlgorithmContext { .. }
+            | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Self::Unvouched,
+            Why::NotValidForName | Why::NotValidForNameContext { .. } => Self::OtherName,
+            _ => Self::Invalid,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAddress => f.write_str("there is no such name, or it has no address"),
+            Self::NoResolver => f.write_str("this machine's resolver does not say where it is"),
+            Self::Refused => f.write_str("the connection was refused"),
+            Self::Unreachable => f.write_str("no way leads there from this machine"),
+            Self::Forbidden => f.write_str("this machine does not let hushwatch connect to it"),
+            Self::TimedOut(step) => write!(f, "it took too long at {step}"),
+            Self::Broken(step) => write!(f, "the connection broke at {step}"),
+            Self::Code(step, code) => write!(f, "it answered {code} at {step}"),
+            Self::NotSmtp => f.write_str("what answers there does not speak SMTP"),
+            Self::NoTls => f.write_str("it offers no STARTTLS"),
+            Self::Certificate(why) => write!(f, "its certificate is not to be trusted: {why}"),
+            Self::Tls => f.write_str("no common TLS came about"),
+            Self::NoRoots => f.write_str("this machine trusts no certificate"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lookup => "finding its address",
+            Self::Connect => "connecting",
+            Self::Greeting => "its greeting",
+            Self::Ehlo => "EHLO",
+            Self::Starttls => "STARTTLS",
+        })
+    }
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expired => "it expired",
+            Self::Early => "it is not valid yet",
+            Self::Revoked => "it was revoked",
+            Self::Unvouched => "nobody whom this machine trusts signed it",
+            Self::OtherName => "it is another host's",
+            Self::Invalid => "it is not valid",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_is_told_apart() {
+        use io::ErrorKind as Kind;
+        for (step, kind, expected) in [
+            (Step::Connect, Kind::ConnectionRefused, Failure::Refused),
+            (Step::Connect, Kind::HostUnreachable, Failure::Unreachable),
+            (
+                Step::Connect,
+                Kind::NetworkUnreachable,
+                Failure::Unreachable,
+            ),
+            (
+                Step::Connect,
+                Kind::TimedOut,
+                Failure::TimedOut(Step::Connect),
+            ),
+            (Step::Connect, Kind::PermissionDenied, Failure::Forbidden),
+            (Step::Connect, Kind::Other, Failure::Broken(Step::Connect)),
+            (
+                Step::Ehlo,
+                Kind::ConnectionReset,
+                Failure::Broken(Step::Ehlo),
+            ),
+            (
+                Step::Greeting,
+                Kind::UnexpectedEof,
+                Failure::Broken(Step::Greeting),
+            ),
+            (Step::Greeting, Kind::InvalidData, Failure::NotSmtp),
+        ] {
+            assert_eq!(Failure::of(step, &kind.into()), expected, "{kind}");
+        }
+        for (text, expected) in [
+            ("Name or service not known", Failure::NoAddress),
+            ("Name does not resolve", Failure::NoAddress),
+            ("Temporary failure in name resolution", Failure::NoResolver),
+            ("Try again", Failure::NoResolver),
+        ] {
+            let error = io::Error::other(format!("failed to lookup address information: {text}"));
+            assert_eq!(Failure::of(Step::Lookup, &error), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_certificate_lacks_is_told_apart() {
+        use rustls::CertificateError as Why;
+        for (why, expected) in [
+            (Why::Expired, Distrust::Expired),
+            (Why::NotValidYet, Distrust::Early),
+            (Why::Revoked, Distrust::Revoked),
+            (Why::UnknownIssuer, Distrust::Unvouched),
+            (Why::NotValidForName, Distrust::OtherName),
+            (Why::BadEncoding, Distrust::Invalid),
+        ] {
+            let error = io::Error::other(rustls::Error::InvalidCertificate(why));
+            let expected = Failure::Certificate(expected);
+            assert_eq!(Failure::of(Step::Starttls, &error), expected);
+        }
+        let error = io::Error::other(rustls::Error::HandshakeNotComplete);
+        assert_eq!(Failure::of(Step::Starttls, &error), Failure::Tls);
+    }
+}
