@@ -4,6 +4,7 @@ use crate::app::doctor::{self, Diagnosis};
 use crate::cli::doctor::Doctor;
 use crate::command::{Ended, INCOMPLETE, USAGE, print};
 use crate::config::{Config, Problem};
+use crate::message::text::json_line;
 
 /// Looks at everything and prints what was found.
 pub(super) async fn doctor(config: Config, args: &Doctor) -> Ended {
@@ -21,7 +22,7 @@ pub(super) fn misconfigured(problems: &[Problem], args: &Doctor) -> Ended {
 
 fn told(found: &Diagnosis, args: &Doctor) -> Ended {
     print(&match args.json {
-        true => format!("{}\n", found.to_json()),
+        true => json_line(&found.to_json()),
         false => found.to_text(),
     })?;
     Ok(if found.is_ok() { 0 } else { INCOMPLETE })

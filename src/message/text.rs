@@ -54,7 +54,7 @@ pub fn json_line(value: &Value) -> String {
 }
 
 /// JSON that means the same, in which whatever cannot be seen or moves a cursor is written as an escape.
-pub fn visible_json(json: &str) -> String {
+fn visible_json(json: &str) -> String {
     let mut visible = String::with_capacity(json.len());
     for c in json.chars() {
         if c.is_control() || is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}') {

@@ -158,6 +158,8 @@ async fn converse(socket: TcpStream, state: &State) -> io::Result<()> {
         return Ok(());
     }
     if fault == Some(Fault::NoHandshake) {
+        // Only once the client begins with TLS: before, it would be a part of the reply.
+        plain.fill_buf().await?;
         return plain.write_all(b"not so fast\r\n").await;
     }
     let secured = state.tls.accept(plain.into_inner()).await?;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::app::lookup::newest::{Newest, Placed, Row, Search};
-use crate::app::lookup::{Answer, Lookup, json_line, place};
+use crate::app::lookup::{Answer, Lookup, place};
 use crate::message::table::Table;
-use crate::message::text::truncate;
+use crate::message::text::{json_line, truncate};
 use crate::message::words::{count, counted, exactly};
 use crate::model::{StreamId, Timestamp};
 use crate::postmark::{self, BounceFilter, BounceRow, Letter, MessageFilter, Page, Server, Window};

@@ -33,7 +33,6 @@ use std::future::Future;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::app::lookup::trouble::{Of, Trouble, told};
@@ -41,7 +40,7 @@ use crate::app::patience::impatient;
 use crate::app::roster::with_listed;
 use crate::config::{Config, ServerConfig, TokenSource};
 use crate::message::table::Table;
-use crate::message::text::{clean, visible_json};
+use crate::message::text::clean;
 use crate::model::{ServerName, StreamId};
 use crate::postmark::{self, Postmark, Server};
 
@@ -190,11 +189,6 @@ async fn servers(
     let listed = postmark.account(token).servers().await;
     let listed = listed.map_err(|error| LookupError::Failed(told(&error)))?;
     Ok(with_listed(config, listed))
-}
-
-/// One line of JSON.
-fn json_line(value: &Value) -> String {
-    format!("{}\n", visible_json(&value.to_string()))
 }
 
 /// Where something is, as it is shown: with the server only where there are several.

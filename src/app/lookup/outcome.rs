@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::lookup::json_line;
-use crate::message::text::clean_lines;
+use crate::message::text::{clean_lines, json_line};
 use crate::model::StreamId;
 
 /// What came of the wish to reactivate an address on one stream.

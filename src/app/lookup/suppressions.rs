@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::app::lookup::streams::{Round, merged};
 use crate::app::lookup::trouble::Trouble;
-use crate::app::lookup::{Answer, Lookup, json_line, place};
+use crate::app::lookup::{Answer, Lookup, place};
 use crate::message::table::Table;
-use crate::message::text::clean;
+use crate::message::text::{clean, json_line};
 use crate::message::words::{count, counted, exactly};
 use crate::model::{ServerName, StreamId, Timestamp, domain_of};
 use crate::postmark::{Suppression, Suppressions};

@@ -4,9 +4,9 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use crate::app::lookup::trouble::Trouble;
-use crate::app::lookup::{Answer, Asked, Lookup, LookupError, json_line};
+use crate::app::lookup::{Answer, Asked, Lookup, LookupError};
 use crate::message::table::Table;
-use crate::message::text::clean;
+use crate::message::text::{clean, json_line};
 use crate::message::words::{exactly, span};
 use crate::model::{ServerName, Timestamp};
 use crate::postmark::{BounceFilter, BounceRow, ErrorKind, Event, PAGE, Timeline};
