@@ -48,7 +48,7 @@ pub fn clean_lines(text: &str) -> String {
     text.split_terminator('\n').map(line).collect()
 }
 
-/// `value` as one line of JSON for a terminal or a script, [visible](visible_json) in all it holds.
+/// `value` as one line of JSON for a terminal or a script: nothing in it moves a cursor, or is there unseen.
 pub fn json_line(value: &Value) -> String {
     format!("{}\n", visible_json(&value.to_string()))
 }
