@@ -33,7 +33,7 @@ pub(super) async fn checks(path: PathBuf, is_kept: bool) -> Option<Check> {
     }
     // Where there is no such list, nothing can be said.
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let folder = folder.canonicalize().ok()?;
+    let folder = folder.canonicalize().ok().filter(|f| f.is_dir())?;
     Some(kept(filesystem(&mounts, &folder)?))
 }
 

@@ -126,6 +126,7 @@ fn a_folder_that_takes_no_file_is_told() {
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
     said.has("✗ No database", &["none can be made in", "make the folder"]);
+    said.lacks("✓ The disk");
     nothing_rests_on_it(&said);
     // Nobody can make a file there, be it the administrator.
     if cfg!(target_os = "linux") {
