@@ -23,6 +23,9 @@ const POSTMARK_BOUNCES: &str = "pm.mtasv.net";
 /// Postmark's selector without a date. Keys of today bear one, `<yyyymmddhhmmss>pm`, which is not told by its API.
 const POSTMARK_SELECTOR: &str = "pm";
 
+/// What to do where the DNS does not say.
+const REMEDY: &str = "check the network and the resolver, or set `doctor.resolver`";
+
 /// For one attempt at one question.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// For all domains together.
@@ -46,6 +49,14 @@ pub(super) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>
         Err(why) => return vec![Check::fail("dns", why, "set `doctor.resolver`")],
     };
     let mut checks = each(settings, &resolver, domains).await;
+    if let Some(why) = common(&checks) {
+        let of = match domains.first() {
+            Some(only) if domains.len() == 1 => only.clone(),
+            _ => counted(domains.len() as u64, "domain"),
+        };
+        let text = format!("The DNS of {of} is not known: {why}");
+        checks = vec![Check::fail("dns", text, REMEDY)];
+    }
     if domains.len() > MOST {
         let text = format!(
             "Only the first {MOST} of {} were looked at",
@@ -54,6 +65,13 @@ pub(super) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>
         checks.push(Check::look("dns", text, "use a token of fewer servers"));
     }
     checks
+}
+
+/// Why nothing at all is known, where that is the resolver's one answer to every question.
+fn common(checks: &[Check]) -> Option<&str> {
+    let (first, others) = checks.split_first()?;
+    let is_common = !others.is_empty() && others.iter().all(|check| check.kind == first.kind);
+    is_common.then_some(first.kind.as_str())
 }
 
 async fn each(
@@ -187,10 +205,6 @@ impl Domain {
     /// The DNS did not say.
     fn unknown(&self, check: &'static str, what: &str, name: &str, why: Missing) -> Check {
         let text = format!("{}: {what} is not known ({name}): {why}", self.name);
-        Check::fail(
-            check,
-            text,
-            "check the network and the resolver, or set `doctor.resolver`",
-        )
+        Check::fail(check, text, REMEDY).alike(why.to_string())
     }
 }

@@ -1,6 +1,6 @@
 //! Whether the SPF record of a domain that sends lets Postmark send, and whether receivers get so far.
 
-use super::Domain;
+use super::{Domain, REMEDY};
 use crate::app::doctor::check::Check;
 use crate::dns::spf::{Fault, Flaw, MOST_LOOKUPS, MOST_VOID, Spf, includes};
 
@@ -106,6 +106,6 @@ fn remedy(fault: &Fault) -> &'static str {
         Fault::Dead(_) => "take it out, or have its owner publish one",
         Fault::TooDeep => "take out what no longer sends",
         Fault::Void(_) => "take out what is not there any more",
-        Fault::Unknown(..) => "check the network and the resolver, or set `doctor.resolver`",
+        Fault::Unknown(..) => REMEDY,
     }
 }
