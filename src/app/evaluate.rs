@@ -17,6 +17,9 @@ use crate::store::{self, Backend};
 /// Instants that a gap is judged at, at most; a longer gap is judged at every so many of them.
 const MOST_INSTANTS: usize = 1_500;
 
+/// A server that the file no longer names may be another process's: it is given up when nobody polled it for so long.
+const UNWATCHED_AFTER: Duration = DAY;
+
 /// What the judging of one server came to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Judged {
@@ -56,15 +59,17 @@ impl App {
         now: Timestamp,
     ) -> Result<Evaluation, store::Error> {
         let series = self.store.call(|s| s.series()).await?;
-        let mutes = self.mutes_at(now).await?;
+        let since = polled
+            .iter()
+            .flat_map(|poll| self.missed_instants(poll, now));
+        let mutes = self.mutes_at(since.min().unwrap_or(now)).await?;
         let policy = self.policy(mutes.clone());
         let mut judged = Vec::new();
         for poll in polled {
             judged.push(self.walk(poll, policy.clone(), series, now).await?);
         }
-        // By whoever holds the account, whose lease fences this too.
-        if polled.iter().any(|p| p.name().is_account()) {
-            for name in self.store.call(|s| s.abandoned()).await? {
+        for name in self.abandoned(now).await? {
+            if leases.take(&name).await?.is_ok() {
                 judged.push(self.abandon(name, &policy, now).await?);
             }
         }
@@ -76,6 +81,7 @@ impl App {
             );
         }
         evaluation.mutes = mutes;
+        evaluation.mutes.retain(|mute| mute.runs_at(now));
         judgement.leases = leases.to_commit();
         self.store.call(move |s| s.commit(&judgement)).await?;
         Ok(evaluation)
@@ -122,7 +128,18 @@ impl App {
         })
     }
 
-    /// Ends what is open on a server that left the account, and tells what a mute kept back of it.
+    /// Servers with something to end or to tell that nobody watches: neither this process nor, for a while, another one.
+    async fn abandoned(&self, now: Timestamp) -> Result<Vec<ServerName>, store::Error> {
+        let watched = self.watched_servers().await?;
+        let mut left = self
+            .store
+            .call(move |s| s.abandoned(now - UNWATCHED_AFTER))
+            .await?;
+        left.retain(|name| watched.iter().all(|server| server.name != *name));
+        Ok(left)
+    }
+
+    /// Ends what is open on a server that is not watched any more, and tells what a mute kept back of it.
     async fn abandon(
         &self,
         name: ServerName,

@@ -166,7 +166,7 @@ fn no_longer_muted(judged: &[Judged], now: Timestamp, style: Style) -> Vec<NewMe
 
 /// The messages of a cycle: what stands before what is over, and what wakes before what warns.
 fn messages(told: Vec<Told<'_>>, style: Style) -> Vec<NewMessage> {
-    let mut groups: BTreeMap<(&str, Rule, &str, Severity), Vec<Told<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, Rule, &str, bool, Severity), Vec<Told<'_>>> = BTreeMap::new();
     let mut messages: Vec<(Urgency, NewMessage)> = Vec::new();
     for one in told {
         match one.steps.as_slice() {
@@ -176,6 +176,7 @@ fn messages(told: Vec<Told<'_>>, style: Style) -> Vec<NewMessage> {
                     one.channel,
                     incident.rule,
                     step.step.name(),
+                    incident.is_unwatched(),
                     incident.severity,
                 );
                 groups.entry(kind).or_default().push(one);

@@ -53,7 +53,13 @@ impl Leases {
         &self,
         server: &ServerName,
     ) -> Result<Result<(), Timestamp>, store::Error> {
-        let asked = ask(&self.store, name_of(server), &self.holder, self.ttl).await?;
+        let asked = ask(
+            &self.store,
+            Lease::of_server(server),
+            &self.holder,
+            self.ttl,
+        )
+        .await?;
         Ok(match asked {
             Asked::Taken(lease) => {
                 self.lock().insert(lease.name.clone(), lease);
@@ -67,15 +73,14 @@ impl Leases {
     pub(super) async fn of_others(&self) -> Result<BTreeMap<ServerName, Timestamp>, store::Error> {
         let holder = self.holder.clone();
         let held = self.store.call(move |s| s.held_by_others(&holder)).await?;
-        let of_server = |(name, until): (String, Timestamp)| {
-            Some((ServerName::from(name.strip_prefix(SERVER)?), until))
-        };
+        let of_server =
+            |(name, until): (String, Timestamp)| Some((Lease::server_of(&name)?, until));
         Ok(held.into_iter().filter_map(of_server).collect())
     }
 
     /// Gives one up that turned out not to be needed.
     pub(super) async fn give_back(&self, server: &ServerName) -> Result<(), store::Error> {
-        let lease = self.lock().remove(&name_of(server));
+        let lease = self.lock().remove(&Lease::of_server(server));
         let leases: Vec<Lease> = lease.into_iter().collect();
         self.store.call(move |s| s.release(&leases)).await
     }
@@ -95,13 +100,6 @@ impl Drop for Leases {
     fn drop(&mut self) {
         self.renewal.abort();
     }
-}
-
-/// Before the names of servers.
-const SERVER: &str = "server ";
-
-fn name_of(server: &ServerName) -> String {
-    format!("{SERVER}{server}")
 }
 
 async fn ask(

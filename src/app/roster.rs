@@ -133,16 +133,17 @@ impl App {
         Ok(())
     }
 
-    /// Keeps the list in memory, with its tokens; the servers' names here and their numbers, but for those which the file
-    /// calls otherwise.
+    /// Keeps the list in memory, with its tokens; what the servers are called here, and their numbers.
     pub(super) fn hold(&self, listed: Vec<Listed>) -> Vec<(ServerName, i64)> {
-        let found = named(listed, &self.config.ignored);
+        let found = watched(&self.config, listed);
         let renamed = renamed(&self.config.servers, &found);
-        let watched = found
+        let here = |name: &String| match renamed.get(name) {
+            Some(own) => (*own).clone(),
+            None => ServerName(name.clone()),
+        };
+        let ids = found
             .iter()
-            .filter(|(name, _)| !renamed.contains_key(*name));
-        let ids = watched
-            .map(|(name, server)| (ServerName(name.clone()), server.id))
+            .map(|(name, server)| (here(name), server.id))
             .collect();
         *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         ids
@@ -196,7 +197,7 @@ impl App {
 
 /// The servers of the file, and those which the account lists now.
 pub(super) fn with_listed(config: &Config, listed: Vec<Listed>) -> Vec<Arc<ServerConfig>> {
-    known(config, Some(&named(listed, &config.ignored)))
+    known(config, Some(&watched(config, listed)))
 }
 
 /// The servers of the file, and those of the account where it was asked.
@@ -266,11 +267,20 @@ fn has_token(listed: &Listed, source: &TokenSource) -> bool {
     own.is_some_and(|own: Secret| listed.tokens.contains(&own))
 }
 
-/// The servers that are not ignored, under names that are theirs alone: of several of one name, the oldest has it.
-fn named(mut listed: Vec<Listed>, ignored: &[String]) -> BTreeMap<String, Listed> {
+/// The servers that are not ignored, unless the file names them itself.
+fn watched(config: &Config, listed: Vec<Listed>) -> BTreeMap<String, Listed> {
+    let mut found = named(listed);
+    let of_file = config.servers.iter().filter_map(|s| own(s, &found));
+    let of_file: BTreeSet<String> = of_file.map(|(name, _)| name.clone()).collect();
+    found.retain(|name, server| of_file.contains(name) || !config.ignored.contains(&server.name));
+    found
+}
+
+/// All of them under names that are theirs alone: of several of one name, the oldest has it.
+fn named(mut listed: Vec<Listed>) -> BTreeMap<String, Listed> {
     let mut found: BTreeMap<String, Listed> = BTreeMap::new();
     listed.sort_by_key(|server| server.id);
-    for server in listed.into_iter().filter(|s| !ignored.contains(&s.name)) {
+    for server in listed {
         let name: String = server
             .name
             .chars()
@@ -304,10 +314,9 @@ mod tests {
             listed(2, "shop"),
             listed(1, "shop"),
             listed(3, ServerName::ACCOUNT),
-            listed(4, "staging"),
             listed(5, "a\nb"),
         ];
-        let found = named(all.to_vec(), &["staging".to_owned()]);
+        let found = named(all.to_vec());
         let names: Vec<&str> = found.keys().map(String::as_str).collect();
         assert_eq!(names, ["(account) (3)", "a b", "shop", "shop (2)"]);
         assert_eq!(found["shop"].id, 1);

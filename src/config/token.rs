@@ -48,7 +48,7 @@ impl TokenSource {
             Self::File(path) => read_file(path),
             Self::Account(token) => token.clone().ok_or_else(|| {
                 TokenProblem(
-                    "token missing: the account shows none for a server of this name; set `token_env` or `token_file` for it"
+                    "token missing: the account has no server of this name, or shows no token of it; correct `name` in its [[server]], or set `token_env` or `token_file` for it"
                         .to_owned(),
                 )
             }),

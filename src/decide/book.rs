@@ -100,7 +100,7 @@ impl Book {
         let mut over = Vec::new();
         for finding in &findings {
             let key = Key::of(finding);
-            let hush = self.hush(policy, &key);
+            let hush = self.hush(policy, &key, at);
             let kept = self.kept_back(&key);
             if self.weigh_one(policy, finding, at, hush, &mut transitions)
                 && !finding.rule.is_of_server()
@@ -134,7 +134,7 @@ impl Book {
     ) -> Vec<Transition> {
         let mut told = Vec::new();
         for key in kept.iter().filter(|key| key.tag.is_none()) {
-            let hush = self.hush(policy, key);
+            let hush = self.hush(policy, key, at);
             let Some(incident) = self.latest.get_mut(key) else {
                 continue;
             };
@@ -178,7 +178,7 @@ impl Book {
         let withheld = self.latest.iter().filter(|(_, i)| i.withheld);
         let keys: Vec<Key> = withheld.map(|(key, _)| key.clone()).collect();
         for key in keys {
-            let hush = self.hush(policy, &key);
+            let hush = self.hush(policy, &key, at);
             let Some(incident) = self.latest.get_mut(&key).filter(|_| !hush.muted) else {
                 continue;
             };
@@ -208,7 +208,7 @@ impl Book {
             .collect();
         let mut transitions = Vec::new();
         for key in keys {
-            let hush = self.hush(policy, &key);
+            let hush = self.hush(policy, &key, at);
             if let Some(incident) = self.latest.get_mut(&key) {
                 let taken = step::retire(incident, at, hush);
                 transitions.push(transition(incident, taken, at));
@@ -217,17 +217,17 @@ impl Book {
         transitions
     }
 
-    fn hush(&self, policy: &Policy, key: &Key) -> Hush {
+    fn hush(&self, policy: &Policy, key: &Key, at: Timestamp) -> Hush {
         Hush {
-            silenced: self.is_silenced(policy, key),
-            muted: policy.is_muted(&self.server, key.rule),
+            silenced: self.is_silenced(policy, key, at),
+            muted: policy.is_muted(&self.server, key.rule, at),
         }
     }
 
     /// Whether a stronger incident is open that silences this one. One that is muted speaks for nothing but what is muted
     /// with it.
-    fn is_silenced(&self, policy: &Policy, weaker: &Key) -> bool {
-        let is_muted = |key: &Key| policy.is_muted(&self.server, key.rule);
+    fn is_silenced(&self, policy: &Policy, weaker: &Key, at: Timestamp) -> bool {
+        let is_muted = |key: &Key| policy.is_muted(&self.server, key.rule, at);
         let speaks = |stronger: &Key| !is_muted(stronger) || is_muted(weaker);
         self.latest
             .iter()

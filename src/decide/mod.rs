@@ -11,7 +11,7 @@ pub use book::{Book, Key, Unmuted};
 
 use std::time::Duration;
 
-use crate::model::{Mute, Rule, Rules, ServerName};
+use crate::model::{Mute, Rule, Rules, ServerName, Timestamp};
 
 /// What the installation wants to be told, and how soon again.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Policy {
     pub suppress_bounce: Duration,
     /// `rules.spam_rate.suppress`.
     pub suppress_spam: Duration,
-    /// What runs now.
+    /// What runs now, and what has run since the first instant that is judged.
     pub mutes: Vec<Mute>,
 }
 
@@ -37,9 +37,10 @@ impl Policy {
         }
     }
 
-    /// Whether nothing is told of a rule on a server.
-    pub fn is_muted(&self, server: &ServerName, rule: Rule) -> bool {
-        self.mutes.iter().any(|mute| mute.covers(server, rule))
+    /// Whether nothing is told of what a rule finds on a server at that instant.
+    pub fn is_muted(&self, server: &ServerName, rule: Rule, at: Timestamp) -> bool {
+        let mut mutes = self.mutes.iter();
+        mutes.any(|mute| mute.runs_at(at) && mute.covers(server, rule))
     }
 
     /// A breach of `rule` that returns this soon is the same incident.

@@ -97,7 +97,10 @@ fn reopened(
     };
     let quiet_until = resolved_at + policy.suppress(finding.rule);
     let returns_soon = !policy.suppress(finding.rule).is_zero() && at <= quiet_until;
-    (returns_soon || before.withheld).then(|| Incident {
+    if !returns_soon && !before.withheld {
+        return None;
+    }
+    let mut incident = Incident {
         severity: finding.severity,
         opened_at: at,
         state: IncidentState::Open { within_since: None },
@@ -106,7 +109,9 @@ fn reopened(
         reminded_at: at,
         evidence: finding.evidence.clone(),
         ..before.clone()
-    })
+    };
+    join_events(&mut incident, finding);
+    Some(incident)
 }
 
 /// The steps of an open incident at `at`; `incident` becomes what it is after them.

@@ -525,7 +525,7 @@ fn muted(rule: Option<Rule>) -> Vec<Mute> {
         server: Some(ServerName::from("shop")),
         rule,
         from: at(0),
-        until: at(9),
+        until: at(99),
         reason: "a migration".to_owned(),
         by: "ops".to_owned(),
     }]

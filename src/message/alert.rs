@@ -228,14 +228,11 @@ fn suppressed(addresses: &[Suppressed], style: Style) -> String {
 
 /// How it ended, in half a line.
 pub(super) fn ending(incident: &Incident) -> String {
-    if let IncidentState::Resolved {
-        unwatched: true, ..
-    } = incident.state
-    {
+    if incident.is_unwatched() {
         let why = match (&incident.stream, &incident.tag) {
-            (_, Some(_)) => "the tag was not used for four weeks",
-            (Some(_), None) => "Postmark does not list the stream any more",
-            (None, None) => "the account does not list the server any more",
+            (_, Some(_)) => "the tag was not used for four weeks, or its stream is gone",
+            (Some(_), None) => "the stream or its server is gone",
+            (None, None) => "the server is gone",
         };
         return format!("no longer watched: {why}");
     }
@@ -264,15 +261,8 @@ pub(super) const fn good_again(rule: Rule) -> &'static str {
 
 /// What an end rests on.
 fn afterwards(incident: &Incident, style: Style) -> String {
-    let unwatched = matches!(
-        incident.state,
-        IncidentState::Resolved {
-            unwatched: true,
-            ..
-        }
-    );
     match &incident.evidence {
-        Evidence::Silence { last_sent, .. } if unwatched => {
+        Evidence::Silence { last_sent, .. } if incident.is_unwatched() => {
             format!("Last mail {}", when_or_never(*last_sent, style.zone))
         }
         Evidence::Silence { last_sent, .. } => {

@@ -6,7 +6,7 @@ use crate::message::alert::{Style, alert, ending, good_again, place, standing};
 use crate::message::grounds::rate_name;
 use crate::message::words::{counted, when};
 use crate::message::{MAX_LINE, Message};
-use crate::model::{Evidence, IncidentState, Rule, Step, Transition};
+use crate::model::{Evidence, Rule, Step, Transition};
 
 /// Lines with names that one message has room for.
 const LINES: usize = 12;
@@ -60,15 +60,8 @@ fn noun(steps: &[&Transition]) -> &'static str {
 }
 
 fn what(step: &Transition) -> String {
-    let unwatched = matches!(
-        step.incident.state,
-        IncidentState::Resolved {
-            unwatched: true,
-            ..
-        }
-    );
     let still = match step.step {
-        Step::Resolved if unwatched => return "no longer watched".to_owned(),
+        Step::Resolved if step.incident.is_unwatched() => return "no longer watched".to_owned(),
         Step::Resolved => return good_again(step.incident.rule).to_owned(),
         Step::Reminded => "still ",
         Step::Opened | Step::Escalated => "",

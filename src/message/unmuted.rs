@@ -31,7 +31,11 @@ pub fn unmuted(
         .map(|(many, what)| format!("{} {what}", counted(many as u64, "incident")))
         .collect();
     let headline = format!("no longer muted: {}", parts.join(", "));
-    let footer = format!("judged {} {}", when(now, style.zone), style.zone.name());
+    let footer = format!(
+        "judged {} {} · of each: hushwatch explain ID",
+        when(now, style.zone),
+        style.zone.name()
+    );
     lines
         .chunks(LINES)
         .map(|lines| Message::new(tone, &headline, lines.iter().cloned(), &footer))

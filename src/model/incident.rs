@@ -93,6 +93,12 @@ impl Incident {
     pub const fn is_open(&self) -> bool {
         matches!(self.state, IncidentState::Open { .. })
     }
+
+    /// Whether it ended since nobody looks any more.
+    pub const fn is_unwatched(&self) -> bool {
+        let state = &self.state;
+        matches!(state, IncidentState::Resolved { unwatched, .. } if *unwatched)
+    }
 }
 
 /// A step that was taken.

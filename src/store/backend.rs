@@ -67,8 +67,9 @@ pub trait Backend: Send {
     ) -> Result<RosterChange, Error>;
     /// The servers that the account listed last, by name.
     fn roster(&mut self) -> Result<Vec<ServerName>, Error>;
-    /// Servers that left and of which an incident is open, or something is owed to people at the end of a mute.
-    fn abandoned(&mut self) -> Result<Vec<ServerName>, Error>;
+    /// Servers of which an incident is open, or something is owed to people at the end of a mute, and that left the
+    /// account, or that it never listed and nobody polled since `idle`.
+    fn abandoned(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error>;
     /// Stores a note.
     fn note(&mut self, note: &Note) -> Result<(), Error>;
     /// Notes of `span`, in order.

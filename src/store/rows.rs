@@ -135,6 +135,21 @@ pub struct Lease {
     pub fence: i64,
 }
 
+impl Lease {
+    /// Before the names of servers.
+    const SERVER: &str = "server ";
+
+    /// What a lease of a server is called.
+    pub fn of_server(server: &ServerName) -> String {
+        format!("{}{server}", Self::SERVER)
+    }
+
+    /// Which server a lease of that name is of.
+    pub fn server_of(name: &str) -> Option<ServerName> {
+        name.strip_prefix(Self::SERVER).map(ServerName::from)
+    }
+}
+
 /// What became of asking for a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {

@@ -10,7 +10,7 @@ use crate::world::{Cycle, Process, World, at, both};
 const TOKEN: &str = "account-token-that-nobody-may-see";
 
 /// A world whose account holds `shop` and two others that send all the time.
-fn world(process: Process, file: &str) -> World {
+pub(crate) fn world(process: Process, file: &str) -> World {
     let mut world = World::new(process, "");
     std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
     world.env("POSTMARK_SERVER_TOKEN", "");
@@ -22,7 +22,7 @@ fn world(process: Process, file: &str) -> World {
     world
 }
 
-fn sends(world: &World, name: &str) {
+pub(crate) fn sends(world: &World, name: &str) {
     let span = Span::new(at("2026-02-25T00:00:00Z"), at("2026-03-05T00:00:00Z"));
     let profile = Profile::constant(30.0).without_bounces();
     world
@@ -32,7 +32,7 @@ fn sends(world: &World, name: &str) {
 }
 
 /// The digest of the day after.
-fn next_digest(world: &mut World) -> String {
+pub(crate) fn next_digest(world: &mut World) -> String {
     world.slack.take();
     world.cycle(at("2026-03-04T10:00:00Z"));
     let told = world.slack.take();
@@ -40,7 +40,7 @@ fn next_digest(world: &mut World) -> String {
     digest.expect("a digest").plain
 }
 
-fn names(cycle: &Cycle) -> Vec<String> {
+pub(crate) fn names(cycle: &Cycle) -> Vec<String> {
     let servers = cycle.report["servers"].as_array().expect("servers");
     servers
         .iter()
@@ -123,34 +123,6 @@ fn an_incident_of_a_server_that_left_while_muted_ends_with_the_mute(process: Pro
     );
     world.cycle(at("2026-03-03T16:00:00Z"));
     assert_eq!(world.alerts(), [""; 0], "once");
-}
-
-fn a_server_that_is_called_otherwise_keeps_its_history_and_its_incidents(process: Process) {
-    let mut world = world(process, "");
-    let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-04T00:00:00Z"));
-    let alpha = world.postmark.server("alpha");
-    alpha.bounce_wave("outbound", wave, 0.3, "HardBounce");
-    world.cycle(at("2026-03-03T10:00:00Z"));
-    let opened = world.cycle(at("2026-03-03T12:00:00Z"));
-    let id = opened.report["open_incidents"][0]["incident"].clone();
-    assert_eq!(world.alerts().len(), 1);
-    world.postmark.rename_server("alpha", "omega");
-    let asked = world.postmark.requests().len();
-    let cycle = world.cycle(at("2026-03-03T13:00:00Z"));
-    let asked = world.postmark.requests().len() - asked;
-    assert_eq!((cycle.code, cycle.steps()), (0, vec![]), "{}", cycle.report);
-    assert_eq!(names(&cycle), ["beta", "omega", "shop", "(account)"]);
-    assert!(asked < 40, "nothing is read anew: {asked} requests");
-    let open = &cycle.report["open_incidents"][0];
-    assert_eq!((&open["incident"], &open["server"]), (&id, &json!("omega")));
-    assert_eq!(world.alerts(), [""; 0]);
-    let digest = next_digest(&mut world);
-    assert!(
-        digest.contains("omega: was called alpha before; what is known of it goes on"),
-        "{digest}"
-    );
-    assert!(digest.contains("omega/outbound · "), "{digest}");
-    assert!(!digest.contains("alpha/"), "{digest}");
 }
 
 fn an_archived_stream_is_a_note_and_no_silence(process: Process) {
@@ -293,26 +265,13 @@ fn a_server_that_the_file_calls_otherwise_is_one_server(process: Process) {
     assert_eq!(watched, ["(account)", "alpha", "beta", "mine"]);
 }
 
-fn a_server_that_the_file_begins_to_call_otherwise_is_noted(process: Process) {
-    let mut world = world(process, "");
-    world.cycle(at("2026-03-03T10:00:00Z"));
-    let file = "[[server]]\nname = \"mine\"\ntoken_env = \"SHOP_TOKEN\"\n";
-    std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
-    world.env("SHOP_TOKEN", &world.shop.token());
-    world.cycle(at("2026-03-03T11:00:00Z"));
-    let digest = next_digest(&mut world);
-    assert!(digest.contains("shop: is watched as mine"), "{digest}");
-}
-
 both! {
     an_account_that_cannot_be_listed_stays_in_sight
     an_account_that_can_be_listed_is_no_line_of_the_digest
     an_empty_list_of_servers_drops_nobody
     an_account_without_servers_is_complete
     a_server_that_the_file_calls_otherwise_is_one_server
-    a_server_that_the_file_begins_to_call_otherwise_is_noted
     every_server_of_the_account_is_watched_and_who_comes_and_goes_is_noted
-    a_server_that_is_called_otherwise_keeps_its_history_and_its_incidents
     an_incident_of_a_server_that_left_ends
     an_incident_of_a_server_that_left_while_muted_ends_with_the_mute
     an_archived_stream_is_a_note_and_no_silence

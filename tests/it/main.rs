@@ -22,6 +22,7 @@ mod hostile;
 mod kill;
 mod lookup;
 mod muting;
+mod naming;
 mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;

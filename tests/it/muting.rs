@@ -139,7 +139,26 @@ fn the_emergency_stop_holds_what_was_waiting_already(process: Process) {
     );
 }
 
+fn what_began_and_ended_while_muted_and_unseen_is_no_catch_up(process: Process) {
+    for muted in [false, true] {
+        let mut world = wave(process);
+        if muted {
+            mute(&world, &[], "5h");
+        }
+        let gap = world.cycle(noon() + HOUR * 6);
+        let steps = gap.steps().iter().filter(|s| s.contains("bounce")).count();
+        assert_eq!(steps, 2, "it is recorded: {}", gap.report);
+        let told = world.alerts();
+        assert_eq!(
+            told.iter().any(|t| t.contains("catch-up")),
+            !muted,
+            "{told:?}"
+        );
+    }
+}
+
 both! {
+    what_began_and_ended_while_muted_and_unseen_is_no_catch_up
     a_mute_holds_over_restarts_and_speaks_at_its_end
     what_ended_within_its_mute_is_told_only_if_its_beginning_was
     the_emergency_stop_holds_what_was_waiting_already

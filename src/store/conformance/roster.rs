@@ -1,10 +1,10 @@
 //! Which servers the account lists, and what is noted of them.
 
 use crate::model::{MINUTE, Rule, ServerName, Step, Transition};
-use crate::store::{Asked, Backend, Judgement, Note, Problem, RosterChange};
+use crate::store::{Asked, Backend, Judgement, Lease, Note, Problem, RosterChange};
 
 use super::incidents::{incident, keep, resolved};
-use super::{at, poll, shop, span};
+use super::{T0, at, poll, shop, span};
 
 fn save(b: &mut dyn Backend, listed: &[(&str, i64)]) -> RosterChange {
     let listed: Vec<_> = listed
@@ -53,7 +53,9 @@ pub(super) fn a_server_keeps_what_is_stored_of_it_under_another_name(b: &mut dyn
     b.commit(&judgement).expect("stored");
     b.save_streams(&shop(), &["outbound".into()])
         .expect("stored");
-    let lease = b.lease("shop", "a", MINUTE, false).expect("asked");
+    let lease = b
+        .lease(&Lease::of_server(&shop()), "a", MINUTE, false)
+        .expect("asked");
     let new = ServerName::from("store");
     let change = save(b, &[("store", 1), ("other", 2)]);
     assert_eq!(change.renamed, [pair("shop", "store")]);
@@ -120,16 +122,16 @@ pub(super) fn a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell(
     listed(b, &["shop", "other"]);
     let open = incident("aaaa", Rule::Blind, at(0));
     keep(b, std::slice::from_ref(&open));
-    assert_eq!(b.abandoned().expect("asked"), [], "it is watched");
+    assert_eq!(b.abandoned(T0).expect("asked"), [], "it is watched");
     listed(b, &["other"]);
-    assert_eq!(b.abandoned().expect("asked"), [shop()]);
+    assert_eq!(b.abandoned(T0).expect("asked"), [shop()]);
     let mut over = resolved(&open, at(60));
     over.withheld = true;
     keep(b, std::slice::from_ref(&over));
-    assert_eq!(b.abandoned().expect("asked"), [shop()]);
+    assert_eq!(b.abandoned(T0).expect("asked"), [shop()]);
     over.withheld = false;
     keep(b, &[over]);
-    assert_eq!(b.abandoned().expect("asked"), []);
+    assert_eq!(b.abandoned(T0).expect("asked"), []);
 }
 
 pub(super) fn notes_are_told_of_their_span(b: &mut dyn Backend) {

@@ -170,8 +170,8 @@ impl<E: Engine> Backend for E {
     fn roster(&mut self) -> Result<Vec<ServerName>, Error> {
         self.read(roster::watched)
     }
-    fn abandoned(&mut self) -> Result<Vec<ServerName>, Error> {
-        self.read(roster::abandoned)
+    fn abandoned(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
+        self.read(|s| roster::abandoned(s, idle))
     }
     fn note(&mut self, note: &Note) -> Result<(), Error> {
         self.write(Scope::Server(&note.server), |s| roster::note(s, note))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::ServerName;
-use crate::store::Error;
+use crate::store::{Error, Lease};
 
 use super::{Session, incidents, values};
 
@@ -133,6 +133,7 @@ fn rename(s: &mut dyn Session, old: &str, new: &str) -> Result<(), Error> {
         s.execute(sql, &values![old, new])?;
     }
     // Whoever polls it under its old name finds that it is not his any more, and polls it anew.
-    s.execute("DELETE FROM leases WHERE name = ?1", &values![old])?;
+    let lease = Lease::of_server(&ServerName(old.to_owned()));
+    s.execute("DELETE FROM leases WHERE name = ?1", &values![&lease])?;
     incidents::rename(s, &ServerName(new.to_owned()))
 }

@@ -52,10 +52,10 @@ pub(super) fn watched(s: &mut dyn Session) -> Result<Vec<ServerName>, Error> {
     s.rows(sql, &[], |row| row.get(0).map(ServerName))
 }
 
-pub(super) fn abandoned(s: &mut dyn Session) -> Result<Vec<ServerName>, Error> {
-    let sql = "SELECT name FROM servers WHERE left_at IS NOT NULL
+pub(super) fn abandoned(s: &mut dyn Session, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
+    let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR (account_id IS NULL AND last_cycle_at < ?1))
                AND name IN (SELECT server FROM incidents WHERE open = 1 OR withheld = 1) ORDER BY name";
-    s.rows(sql, &[], |row| row.get(0).map(ServerName))
+    s.rows(sql, &values![idle], |row| row.get(0).map(ServerName))
 }
 
 pub(super) fn note(s: &mut dyn Session, note: &Note) -> Result<(), Error> {

@@ -1,0 +1,113 @@
+//! Servers that are called otherwise than before, in the account or in the file, and those that leave the file.
+
+use hushwatch::model::Span;
+use serde_json::json;
+
+use crate::account::{names, next_digest, world};
+use crate::world::{Process, World, at, both};
+
+/// The file that names a server with a token of its own.
+fn name_in_file(world: &mut World, name: &str) {
+    let file = format!("[[server]]\nname = \"{name}\"\ntoken_env = \"SHOP_TOKEN\"\n");
+    std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
+    world.env("SHOP_TOKEN", &world.shop.token());
+}
+
+/// A wave of bounces that is told at 12:00, and lasts.
+fn wave(world: &mut World) {
+    let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-06T00:00:00Z"));
+    world.shop.bounce_wave("outbound", wave, 0.02, "HardBounce");
+    world.shop.bounce_wave("outbound", wave, 0.02, "Blocked");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.hours("2026-03-03T11:00:00Z", "2026-03-03T16:00:00Z");
+    assert_eq!(world.alerts().len(), 1);
+}
+
+fn a_server_that_is_called_otherwise_keeps_its_history_and_its_incidents(process: Process) {
+    let mut world = world(process, "");
+    let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-04T00:00:00Z"));
+    let alpha = world.postmark.server("alpha");
+    alpha.bounce_wave("outbound", wave, 0.3, "HardBounce");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let opened = world.cycle(at("2026-03-03T12:00:00Z"));
+    let id = opened.report["open_incidents"][0]["incident"].clone();
+    assert_eq!(world.alerts().len(), 1);
+    world.postmark.rename_server("alpha", "omega");
+    let asked = world.postmark.requests().len();
+    let cycle = world.cycle(at("2026-03-03T13:00:00Z"));
+    let asked = world.postmark.requests().len() - asked;
+    assert_eq!((cycle.code, cycle.steps()), (0, vec![]), "{}", cycle.report);
+    assert_eq!(names(&cycle), ["beta", "omega", "shop", "(account)"]);
+    assert!(asked < 40, "nothing is read anew: {asked} requests");
+    let open = &cycle.report["open_incidents"][0];
+    assert_eq!((&open["incident"], &open["server"]), (&id, &json!("omega")));
+    assert_eq!(world.alerts(), [""; 0]);
+    let digest = next_digest(&mut world);
+    assert!(
+        digest.contains("omega: was called alpha before; what is known of it goes on"),
+        "{digest}"
+    );
+    assert!(digest.contains("omega/outbound · "), "{digest}");
+    assert!(!digest.contains("alpha/"), "{digest}");
+}
+
+fn a_server_that_the_file_begins_to_call_otherwise_is_noted(process: Process) {
+    let mut world = world(process, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let file = "[[server]]\nname = \"mine\"\ntoken_env = \"SHOP_TOKEN\"\n";
+    std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
+    world.env("SHOP_TOKEN", &world.shop.token());
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    let digest = next_digest(&mut world);
+    let goes_on = "mine: was called shop before; what is known of it goes on";
+    assert!(digest.contains(goes_on), "{digest}");
+    assert!(!digest.contains("no longer in the account"), "{digest}");
+}
+
+fn a_server_of_the_file_is_watched_on_whatever_the_account_calls_it(process: Process) {
+    for ignored in ["", "[postmark]\nignore_servers = [\"shop\", \"store\"]\n"] {
+        let mut world = world(process, "");
+        name_in_file(&mut world, "shop");
+        wave(&mut world);
+        let path = world.folder.path().join("monitor.toml");
+        let file = std::fs::read_to_string(&path).expect("text");
+        std::fs::write(&path, format!("{ignored}{file}")).expect("written");
+        world.postmark.rename_server("shop", "store");
+        let last = world.hours("2026-03-03T17:00:00Z", "2026-03-03T19:00:00Z");
+        assert_eq!(world.alerts(), [""; 0]);
+        assert!(names(&last).contains(&"shop".to_owned()), "{}", last.report);
+        assert_eq!(last.report["open_incidents"][0]["server"], "shop");
+        let digest = next_digest(&mut world);
+        assert!(!digest.contains("not watched any more"), "{digest}");
+    }
+}
+
+fn what_is_open_on_a_server_that_left_the_file_ends_when_nobody_polled_it_for_a_day(
+    process: Process,
+) {
+    let mut world = world(process, "");
+    world.env("POSTMARK_ACCOUNT_TOKEN", "");
+    name_in_file(&mut world, "shop");
+    wave(&mut world);
+    let other = "[[server]]\nname = \"alpha\"\ntoken_env = \"ALPHA\"\n";
+    std::fs::write(world.folder.path().join("monitor.toml"), other).expect("written");
+    world.env("ALPHA", &world.postmark.server("alpha").token());
+    world.hours("2026-03-03T17:00:00Z", "2026-03-04T16:00:00Z");
+    assert_eq!(world.alerts(), [""; 0], "another process may poll it");
+    let ended = world.cycle(at("2026-03-04T17:00:00Z"));
+    assert_eq!(ended.steps(), ["bounce_rate resolved"], "{}", ended.report);
+    let told = world.alerts();
+    assert!(
+        told[0].contains("no longer watched: the stream or its server is gone"),
+        "{told:?}"
+    );
+    world.cycle(at("2026-03-04T18:00:00Z"));
+    assert_eq!(world.alerts(), [""; 0], "once");
+}
+
+both! {
+    a_server_that_is_called_otherwise_keeps_its_history_and_its_incidents
+    a_server_that_the_file_begins_to_call_otherwise_is_noted
+    a_server_of_the_file_is_watched_on_whatever_the_account_calls_it
+    what_is_open_on_a_server_that_left_the_file_ends_when_nobody_polled_it_for_a_day
+}
