@@ -110,12 +110,15 @@ fn ended_alone(t: &Transition, data: &Day, style: Style) -> String {
     } else {
         " (not told before)"
     };
+    let ended = match t.incident.state {
+        IncidentState::Resolved { at, .. } => format!(" to {}", when(at, style.zone)),
+        IncidentState::Open { .. } => ", over after this period".to_owned(),
+    };
     format!(
-        "{}: {} from {} to {}{stood}{kept} · incident {}",
+        "{}: {} from {}{ended}{stood}{kept} · incident {}",
         place(&t.incident),
         t.incident.rule,
         when(t.incident.opened_at, style.zone),
-        when(ended_at(t), style.zone),
         t.incident.id
     )
 }

@@ -167,3 +167,20 @@ fn a_few_servers_are_told_in_full() {
         "{lines:?}"
     );
 }
+
+#[test]
+fn an_incident_that_outlived_the_period_does_not_end_where_it_began() {
+    let opened = Transition {
+        at: Timestamp::from_secs(1_700_000_000),
+        incident: blind(1, IncidentState::Open { within_since: None }),
+        step: Step::Opened,
+        told: true,
+    };
+    let data = Day {
+        transitions: vec![opened],
+        ..Day::default()
+    };
+    let lines = lines_of(&data);
+    let expected = "client-1: blind from Tue 14 Nov 22:13, over after this period · cannot see this server · incident id1";
+    assert_eq!(lines, [expected]);
+}
