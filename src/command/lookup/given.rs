@@ -51,9 +51,19 @@ pub(super) fn stream(text: Option<&str>) -> Result<Option<StreamId>, (u8, String
     let like = "the id of a stream such as outbound";
     let is_id = |text: &str| {
         // It stands in paths, where these would lead elsewhere.
-        !matches!(text, "." | "..") && text.chars().all(|c| !c.is_whitespace() && c != '/')
+        !matches!(text, "" | "." | "..") && text.chars().all(|c| !c.is_whitespace() && c != '/')
     };
     Ok(such("--stream", text, like, is_id)?.map(StreamId))
+}
+
+/// What follows `--server`, if a server can be called so: nothing at all is a variable that was not set.
+pub(super) fn server(text: Option<&str>) -> Result<Option<&str>, (u8, String)> {
+    match text {
+        Some(text) if text.trim().is_empty() => Err(usage(
+            "--server must be the name of a server, as `hushwatch doctor` shows it",
+        )),
+        text => Ok(text),
+    }
 }
 
 /// What stands for `option`, if a message can have such an id.

@@ -15,6 +15,7 @@ use crate::command::{Ended, INCOMPLETE, USAGE, print};
 use crate::config::Config;
 
 async fn lookup(config: &Config, server: Option<&str>) -> Result<Lookup, (u8, String)> {
+    let server = given::server(server)?;
     Lookup::new(config, server).await.map_err(stopped)
 }
 
@@ -34,6 +35,11 @@ fn answered(answer: &Answer) -> Ended {
 fn complete(errors: &[String]) -> Ended {
     match errors {
         [] => Ok(0),
-        errors => Err((INCOMPLETE, errors.join("\nhushwatch: "))),
+        errors => Err((INCOMPLETE, joined(errors))),
     }
+}
+
+/// A line each, as `main` begins the first.
+fn joined(errors: &[String]) -> String {
+    errors.join("\nhushwatch: ")
 }

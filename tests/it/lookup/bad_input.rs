@@ -151,6 +151,26 @@ fn an_unknown_server_or_stream_is_named() {
 }
 
 #[test]
+fn a_variable_that_was_not_set_names_nothing() {
+    let world = world();
+    let id = "21895802-5d50-442b-b039-27cf5b462c54";
+    for nothing in ["", " "] {
+        for verb in VERBS {
+            let args = [verb, &["--stream", nothing]].concat();
+            assert_one_line(&world, &args, 2, "--stream must be the id of a stream");
+            let args = [verb, &["--server", nothing]].concat();
+            assert_one_line(&world, &args, 2, "--server must be the name of a server");
+        }
+        let args = ["message", id, "--server", nothing];
+        assert_one_line(&world, &args, 2, "--server must be the name of a server");
+        assert_one_line(&world, &["message", nothing], 2, "the id of a message");
+        let args = ["bounces", "--message", nothing];
+        assert_one_line(&world, &args, 2, "the id of a message");
+    }
+    assert_eq!(world.postmark.requests().len(), 0);
+}
+
+#[test]
 fn a_stream_that_no_server_has_is_one_line() {
     let mut world = world();
     world.postmark.set_account_token("account");
