@@ -5,8 +5,8 @@ use std::io::{IsTerminal, Write};
 use crate::app::lookup::{Case, Filter, Lookup, Outcome};
 use crate::cli::Suppressions;
 use crate::command::lookup::given::{self, address, domain};
-use crate::command::lookup::{answered, complete, lookup};
-use crate::command::{Ended, USAGE, print};
+use crate::command::lookup::{answered, complete, joined, lookup};
+use crate::command::{Ended, INCOMPLETE, USAGE, print};
 use crate::config::Config;
 use crate::message::text::clean;
 use crate::message::words::counted;
@@ -47,9 +47,15 @@ async fn reactivate(
     }
     // Who is asked sees what it is about, also where only JSON goes to standard output.
     let told = if args.json { told.as_str() } else { "" };
-    if can > 0 && !args.yes && !is_confirmed(&shown, can, told)? {
-        errors.push("nothing was changed".to_owned());
-        return complete(&errors);
+    if can > 0
+        && !args.yes
+        && let Err((code, why)) = confirmed(&shown, can, told)
+    {
+        errors.push(why.to_owned());
+        if args.json {
+            print(&Outcome::all_to_json(address, &[], &errors))?;
+        }
+        return Err((code, joined(&errors)));
     }
     let outcomes = lookup.reactivate(address, &cases).await;
     if let Some(why) = short_of(&shown, &cases, &outcomes) {
@@ -97,12 +103,10 @@ fn short_of(address: &str, cases: &[Case], outcomes: &[Outcome]) -> Option<Strin
 }
 
 /// Asks the person at the terminal; where there is none, only `--yes` will do.
-fn is_confirmed(address: &str, streams: usize, told: &str) -> Result<bool, (u8, String)> {
+fn confirmed(address: &str, streams: usize, told: &str) -> Result<(), (u8, &'static str)> {
     if !std::io::stdin().is_terminal() {
-        return Err((
-            USAGE,
-            "nothing was changed: without a terminal to ask, add --yes".to_owned(),
-        ));
+        let why = "nothing was changed: without a terminal to ask, add --yes";
+        return Err((USAGE, why));
     }
     let mut err = std::io::stderr().lock();
     let _ = write!(
@@ -113,8 +117,8 @@ fn is_confirmed(address: &str, streams: usize, told: &str) -> Result<bool, (u8, 
     .and_then(|()| err.flush());
     let mut line = String::new();
     let _ = std::io::stdin().read_line(&mut line);
-    Ok(matches!(
-        line.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
+    match line.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err((INCOMPLETE, "nothing was changed")),
+    }
 }

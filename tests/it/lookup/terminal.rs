@@ -117,3 +117,33 @@ fn whoever_says_no_is_told_all_the_same_what_could_not_be_read() {
         "{asked}"
     );
 }
+
+#[test]
+fn whoever_says_no_and_wants_json_gets_json() {
+    let world = suppressed();
+    let (code, told, _) = typed(&world, &["--json"], "n\n");
+    assert_eq!(code, 1);
+    let json: serde_json::Value = serde_json::from_str(&told).expect("JSON alone");
+    assert_eq!(json["outcomes"], serde_json::json!([]), "{json}");
+    assert_eq!(json["errors"], serde_json::json!(["nothing was changed"]));
+    assert_eq!(changes(&world), 0);
+}
+
+#[test]
+fn without_a_terminal_what_could_not_be_read_is_told_beside_the_refusal() {
+    let world = suppressed();
+    let broken = Plan::always(Fault::Status(500)).on("/message-streams/broadcast/");
+    world.shop.fail(broken);
+    let ended = world.run(&[&REACTIVATE[..], &["--json"]].concat());
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    for said in [
+        "hushwatch: shop: failed to list the suppressions of stream `broadcast`",
+        "hushwatch: nothing was changed: without a terminal to ask, add --yes",
+    ] {
+        assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
+    }
+    assert_eq!(ended.report["outcomes"], serde_json::json!([]));
+    let errors = ended.report["errors"].as_array().map(Vec::len);
+    assert_eq!(errors, Some(2), "{}", ended.report);
+    assert_eq!(changes(&world), 0);
+}
