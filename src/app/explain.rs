@@ -3,11 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::app::evidence::{evidence_json, span_json};
 use crate::app::mutes::mute_json;
 use crate::app::report::{incident_json, transition_json};
 use crate::message::explain::{Case, Mark, Poll, Telling, explain, next_steps, resolves_when};
 use crate::message::text::{clean_lines, json_line, mask};
-use crate::model::{Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, Timestamp};
+use crate::model::{
+    BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, Timestamp,
+};
 use crate::store::{self, Backend, TransitionRow};
 
 /// Bounces that are looked at, at most.
@@ -63,15 +66,14 @@ impl App {
         let case = &found.case;
         let mut incident = incident_json(&case.incident, self);
         incident["open"] = json!(case.incident.is_open());
-        incident["evidence"] = masked(json!(case.incident.evidence));
+        incident["evidence"] = masked(evidence_json(&case.incident.evidence));
         incident["judged_at"] = json!(case.incident.judged_at.to_string());
         let coverage = case.coverage.iter().map(|(kind, coverage)| {
-            let span = |span: &Span| json!({"from": span.from.to_string(), "until": span.until.to_string()});
-            json!({"kind": kind.name(), "spans": coverage.spans().iter().map(span).collect::<Vec<_>>()})
+            json!({"kind": kind.name(), "spans": coverage.spans().iter().map(span_json).collect::<Vec<_>>()})
         });
         json!({
             "incident": incident,
-            "window": {"from": case.window.from.to_string(), "until": case.window.until.to_string()},
+            "window": span_json(&case.window),
             "polls": case.polls.iter().map(|p| json!({
                 "at": p.at.to_string(), "requests": p.requests, "complete": p.failed.is_none(), "reason": p.failed,
             })).collect::<Vec<_>>(),
@@ -79,7 +81,7 @@ impl App {
             "bounces": case.marks.iter().map(mark_json).collect::<Vec<_>>(),
             "transitions": found.steps.iter().map(|row| {
                 let mut json = transition_json(&row.transition, &row.text);
-                json["evidence"] = masked(json!(row.transition.incident.evidence));
+                json["evidence"] = masked(evidence_json(&row.transition.incident.evidence));
                 json
             }).collect::<Vec<_>>(),
             "messages": found.tellings.iter().map(telling_json).collect::<Vec<_>>(),
@@ -109,7 +111,8 @@ fn find(s: &mut dyn Backend, id: &str, now: Timestamp) -> Result<Option<Found>, 
                     .intersect(&Coverage::of([window])),
             ));
         }
-        marks = s.marks(&incident.server, stream, whole, MOST_MARKS + 1)?;
+        let classes = counted(incident.rule);
+        marks = s.marks(&incident.server, stream, whole, &classes, MOST_MARKS + 1)?;
     }
     let more_marks = marks.len() > MOST_MARKS as usize;
     marks.truncate(MOST_MARKS as usize);
@@ -157,6 +160,17 @@ const fn kinds(rule: Rule) -> &'static [Kind] {
         }
         Rule::Blind | Rule::AccountInactive | Rule::SuppressedAddress => &[],
     }
+}
+
+/// The classes of bounces that it counts, or all that tell of a failure where it counts mail.
+fn counted(rule: Rule) -> Vec<BounceClass> {
+    let counts = |class: &BounceClass| match rule {
+        Rule::SpamRate | Rule::SpamComplaintExternal => *class == BounceClass::Complaint,
+        Rule::BounceRate | Rule::OperatorBounce => class.counts(),
+        Rule::HardBounceWake => *class == BounceClass::Hard,
+        _ => !matches!(class, BounceClass::Ignored | BounceClass::Other),
+    };
+    BounceClass::ALL.into_iter().filter(counts).collect()
 }
 
 /// Whether a bounce is of those whom the incident names, where it names some.

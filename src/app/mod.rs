@@ -12,6 +12,7 @@ mod distress;
 pub mod doctor;
 mod doubt;
 mod evaluate;
+mod evidence;
 mod explain;
 mod fresh;
 mod judgement;

@@ -10,8 +10,8 @@ use crate::message::muting;
 use crate::message::text::{clean, mask, truncate};
 use crate::message::words::{counted, dated, from_to, span, when};
 use crate::model::{
-    Coverage, Incident, IncidentState, Kind, Mute, Rule, Span, Step, Timestamp, Transition,
-    domain_of,
+    Coverage, Evidence, Incident, IncidentState, Kind, Mute, Rule, Span, Step, Timestamp,
+    Transition, domain_of,
 };
 
 pub use next::{next_steps, resolves_when};
@@ -36,7 +36,7 @@ pub struct Case {
     pub polls: Vec<Poll>,
     /// What of the window is covered now, of each kind that it rests on.
     pub coverage: Vec<(Kind, Coverage)>,
-    /// Bounces and complaints from then to its last judgement, newest first.
+    /// Bounces and complaints of those that its rule counts, from then to its last judgement, newest first.
     pub marks: Vec<Mark>,
     /// Whether there are more.
     pub more_marks: bool,
@@ -116,20 +116,11 @@ pub fn explain(case: &Case, style: Style) -> Vec<String> {
         .first()
         .is_none_or(|first| first.incident.evidence != now.evidence)
     {
-        let title = format!(
-            "As it was seen last, judged {}",
-            when(now.judged_at, style.zone)
-        );
-        section(&title, grounds(now, style));
+        section(&latest(now, style), grounds(now, style));
     }
     section("What it rests on", rests_on(case, style));
-    let marked = match now.rule {
-        Rule::OperatorBounce | Rule::SpamComplaintExternal | Rule::SuppressedAddress => {
-            "Its bounces and complaints"
-        }
-        _ => "Bounces and complaints meanwhile",
-    };
-    section(&format!("{marked}: {}", many(case)), marks(case, style));
+    let title = format!("{}: {}", marked(now.rule), many(case));
+    section(&title, marks(case, style));
     section("Its course", course(case, style));
     section("Messages", tellings(case, style));
     if now.is_open() {
@@ -168,6 +159,36 @@ fn heading(case: &Case, style: Style) -> Vec<String> {
     let muted = case.mutes.iter();
     lines.extend(muted.map(|mute| format!("Muted: {}", muting::line(mute, style.zone))));
     lines
+}
+
+/// What is said of its latest evidence. An open one is judged later than that was seen, and only an end dates it.
+fn latest(incident: &Incident, style: Style) -> String {
+    let is_rate = matches!(incident.evidence, Evidence::Rate(_));
+    match incident.state {
+        IncidentState::Resolved {
+            unwatched: false, ..
+        } if !incident.rule.is_of_events() => {
+            format!(
+                "As it ended, judged {}",
+                when(incident.judged_at, style.zone)
+            )
+        }
+        _ if is_rate => "As it was when it was last over its limit".to_owned(),
+        _ => "As it was last seen".to_owned(),
+    }
+}
+
+/// What the bounces are that are shown.
+const fn marked(rule: Rule) -> &'static str {
+    match rule {
+        Rule::SpamRate => "Complaints meanwhile",
+        Rule::BounceRate => "Bounces meanwhile",
+        Rule::HardBounceWake => "Hard bounces meanwhile",
+        Rule::SpamComplaintExternal => "Its complaints",
+        Rule::OperatorBounce => "Its bounces",
+        Rule::SuppressedAddress => "Its bounces and complaints",
+        _ => "Bounces and complaints meanwhile",
+    }
 }
 
 fn grounds(incident: &Incident, style: Style) -> Vec<String> {

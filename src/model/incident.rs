@@ -84,7 +84,7 @@ pub struct Incident {
     pub last_event_at: Option<Timestamp>,
     /// How many events belong to it (event rules).
     pub events: u64,
-    /// What its last verdict rests on.
+    /// What the last verdict that broke the rule rests on, or the one that ended it; `judged_at` may be later.
     pub evidence: Evidence,
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    AddressCheck, Bounce, CountedSpan, Coverage, History, Incident, Kind, Mail, Mute, Proof,
-    ServerName, Span, StreamId, Tag, Timestamp,
+    AddressCheck, Bounce, BounceClass, CountedSpan, Coverage, History, Incident, Kind, Mail, Mute,
+    Proof, ServerName, Span, StreamId, Tag, Timestamp,
 };
 use crate::store::{
     Asked, Attempt, Counted, Draw, Error, EventRow, FollowedMail, Judgement, Lease, NewMessage,
@@ -215,12 +215,13 @@ pub trait Backend: Send {
     fn tellings(&mut self, incident: &str) -> Result<Vec<Telling>, Error>;
     /// The polls of a server from the beginning of `span` to its end, both included, in order.
     fn polls_within(&mut self, server: &ServerName, span: Span) -> Result<Vec<PollRow>, Error>;
-    /// The bounces and complaints of a stream in `span`, newest first.
+    /// The bounces and complaints of a stream in `span` that are of one of `classes`, newest first.
     fn marks(
         &mut self,
         server: &ServerName,
         stream: &StreamId,
         span: Span,
+        classes: &[BounceClass],
         limit: u32,
     ) -> Result<Vec<EventRow>, Error>;
 

@@ -74,7 +74,8 @@ facts! {
         pruning_keeps_hours_but_drops_rows
         pruning_a_second_time_changes_nothing
         streams_that_vanish_are_no_longer_watched
-        recent_events_are_told_newest_first;
+        recent_events_are_told_newest_first
+        only_marks_of_the_wanted_classes_count_towards_a_limit;
     ledger:
         any_batches_count_as_a_ledger_does
         any_claims_are_a_coverage;

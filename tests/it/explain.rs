@@ -49,6 +49,8 @@ fn an_incident_is_explained_from_what_was_stored() {
         "poll Tue 3 Mar 12:00: complete",
         "HardBounce at example.com",
         "opened (warn), told",
+        "As it ended, judged Tue 3 Mar 16:00",
+        "Bounces meanwhile: ",
         "resolved (warn), told: bounce rate back within bounds, after 4 h",
         "What to do if it comes back",
         "accepted",
@@ -67,8 +69,15 @@ fn an_incident_is_explained_from_what_was_stored() {
         addresses.iter().all(|a| a.contains('…') || a.contains('*')),
         "masked: {addresses:?}"
     );
+    let read_out = world.run(&["explain", &id.to_ascii_uppercase()]);
+    assert_eq!(read_out.report.as_str(), Some(text.as_str()));
     let json = world.run(&["explain", &id, "--json"]).report;
     assert_eq!(json["incident"]["incident"], id.as_str());
+    let rate = &json["transitions"][0]["evidence"]["rate"];
+    assert_eq!(rate["window_s"], 3600, "{json}");
+    let last_sent = rate["last_sent"].as_str().and_then(Timestamp::parse);
+    assert!(last_sent.is_some_and(|at| at <= noon()), "{rate}");
+    assert_eq!(json["incident"]["evidence"]["rate"]["window_s"], 3600);
     assert_eq!(json["transitions"].as_array().expect("steps").len(), 2);
     let attempts = |message: usize| {
         json["messages"][message]["attempts"]
@@ -79,6 +88,47 @@ fn an_incident_is_explained_from_what_was_stored() {
     assert!(attempts(0) >= 2, "one was refused: {}", json["messages"]);
     assert_eq!(json["messages"].as_array().expect("messages").len(), 2);
     assert!(json["polls"].as_array().expect("polls").len() >= 4);
+}
+
+#[test]
+fn each_rate_shows_what_it_counts_and_when_it_was_over() {
+    let mut world = World::new(Process::New, "");
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let wave = Span::new(noon() - HOUR, noon() + HOUR);
+    let hard = world.shop.bounce_wave("outbound", wave, 0.2, "HardBounce");
+    world.shop.bounce_wave("outbound", wave, 0.2, "SoftBounce");
+    world
+        .shop
+        .complaints("outbound", noon() - HOUR / 2, 2, "example.org");
+    world.hours("2026-03-03T09:00:00Z", "2026-03-03T14:00:00Z");
+    let explained = |rule: &str| {
+        let open = world.run(&["status", "--json"]).report["open_incidents"].clone();
+        let all = open.as_array().cloned().unwrap_or_default();
+        let found = all.iter().find(|i| i["rule"] == rule).expect("it is open");
+        let id = found["incident"].as_str().expect("an id");
+        let json = world.run(&["explain", id, "--json"]).report;
+        let text = world.run(&["explain", id]).report;
+        (text.as_str().expect("text").to_owned(), json)
+    };
+    let (text, json) = explained("spam_rate");
+    assert!(text.contains("Complaints meanwhile: 2\n"), "{text}");
+    assert!(text.contains("2 SpamComplaint at example.org"), "{text}");
+    assert_eq!(json["bounces"].as_array().map(Vec::len), Some(2), "{json}");
+    let (text, json) = explained("bounce_rate");
+    let title = format!("\nBounces meanwhile: {hard}\n");
+    assert!(text.contains(&title) && hard > 20, "{hard}: {text}");
+    let bounces = json["bounces"].as_array().expect("bounces");
+    assert_eq!(bounces.len(), hard, "{json}");
+    assert!(bounces.iter().all(|b| b["bounce_type"] == "HardBounce"));
+    // Judged at 14:00, when it was within bounds, it tells of 13:00.
+    assert_eq!(json["incident"]["judged_at"], "2026-03-03T14:00:00Z");
+    let title = "As it was when it was last over its limit\n";
+    assert!(
+        text.contains(title) && !text.contains("judged Tue 3 Mar 14:00"),
+        "{text}"
+    );
 }
 
 #[test]

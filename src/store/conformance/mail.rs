@@ -284,3 +284,22 @@ pub(super) fn recent_events_are_told_newest_first(b: &mut dyn Backend) {
     let whole = Span::new(T0, at(100));
     assert_eq!(history(b, whole, &[]).marks.len(), 4, "judging sees all");
 }
+
+pub(super) fn only_marks_of_the_wanted_classes_count_towards_a_limit(b: &mut dyn Backend) {
+    let bounces = [
+        bounce(1, "SpamComplaint", None, at(10)),
+        bounce(2, "Blocked", None, at(20)),
+        bounce(3, "HardBounce", None, at(30)),
+        bounce(4, "SoftBounce", None, at(40)),
+    ];
+    save_bounces(b, &bounces);
+    let mut marks = |classes: &[BounceClass], limit| -> Vec<i64> {
+        let rows = b.marks(&shop(), &outbound(), span(0, 60), classes, limit);
+        rows.expect("read").iter().map(|row| row.id).collect()
+    };
+    assert_eq!(marks(&[BounceClass::Complaint], 1), [1]);
+    assert_eq!(marks(&[BounceClass::Hard, BounceClass::Blocked], 9), [3, 2]);
+    assert_eq!(marks(&[BounceClass::Hard, BounceClass::Blocked], 1), [3]);
+    assert_eq!(marks(&BounceClass::ALL, 9), [4, 3, 2, 1]);
+    assert_eq!(marks(&[], 9), Vec::<i64>::new());
+}

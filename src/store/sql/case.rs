@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ServerName, Span, StreamId};
+use crate::model::{BounceClass, ServerName, Span, StreamId};
 use crate::store::{AttemptRow, Error, EventRow, PollRow, Telling, TransitionRow};
 
 use super::{Row, Session, incidents, outbox, polls, recent, streams, values};
@@ -69,16 +69,19 @@ pub(super) fn marks(
     server: &ServerName,
     stream: &StreamId,
     span: Span,
+    classes: &[BounceClass],
     limit: u32,
 ) -> Result<Vec<EventRow>, Error> {
     let Some(key) = streams::known(s, server, stream)? else {
         return Ok(Vec::new());
     };
+    let names = classes.iter().map(|class| format!(",{},", class.name()));
+    let names: String = names.collect();
     s.rows(
         "SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at FROM bounces b
          LEFT JOIN tags t ON t.key = b.tag WHERE b.stream = ?1 AND b.at >= ?2 AND b.at < ?3
-         AND b.class NOT IN ('ignored', 'other') ORDER BY b.at DESC, b.id DESC LIMIT ?4",
-        &values![key, span.from, span.until, limit],
+         AND ?4 LIKE '%,' || b.class || ',%' ORDER BY b.at DESC, b.id DESC LIMIT ?5",
+        &values![key, span.from, span.until, names.as_str(), limit],
         recent::event,
     )
 }

@@ -28,8 +28,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    AddressCheck, Bounce, CountedSpan, Coverage, History, Incident, Kind, Mail, Mute, Proof,
-    ServerName, Span, StreamId, Tag, Timestamp,
+    AddressCheck, Bounce, BounceClass, CountedSpan, Coverage, History, Incident, Kind, Mail, Mute,
+    Proof, ServerName, Span, StreamId, Tag, Timestamp,
 };
 use crate::store::{
     Asked, Attempt, Backend, Counted, Draw, Error, EventRow, FollowedMail, Judgement, Lease,
@@ -353,9 +353,10 @@ impl<E: Engine> Backend for E {
         server: &ServerName,
         stream: &StreamId,
         span: Span,
+        classes: &[BounceClass],
         limit: u32,
     ) -> Result<Vec<EventRow>, Error> {
-        self.read(|s| case::marks(s, server, stream, span, limit))
+        self.read(|s| case::marks(s, server, stream, span, classes, limit))
     }
     fn mute(&mut self, mute: &Mute, instead_of: &[i64]) -> Result<i64, Error> {
         self.write(Scope::All, |s| {
