@@ -90,8 +90,9 @@ pub async fn execute(cli: Cli) -> Ended {
 
 async fn explain(config: Config, id: &str, view: &Stored) -> Ended {
     let app = reading(config)?;
+    // Ids are in lower case; one that was read out may come back in any.
     if let Some(told) = app
-        .explain(id, view.json, view.now)
+        .explain(&id.to_ascii_lowercase(), view.json, view.now)
         .await
         .map_err(store_failed)?
     {
@@ -141,7 +142,7 @@ fn reading(mut config: Config) -> Result<Arc<App>, (u8, String)> {
             "there is no database {}; the first `hushwatch check` or `hushwatch run` makes it",
             config.store.path.display()
         );
-        config.store = config.store.in_memory();
+        config.store = config.store.in_place_of_file();
     }
     app(config, std::io::sink())
 }

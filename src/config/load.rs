@@ -196,6 +196,7 @@ impl Reader {
                     }
                     path => Ok(PathBuf::from(path)),
                 }),
+                not_made: None,
                 database: self.database(sources),
                 keep: self.duration("store.keep", 8 * DAY),
                 lease: self.read("store.lease", SHORTEST_LEASE, |v| {

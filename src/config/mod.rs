@@ -115,6 +115,8 @@ pub struct SlackSettings {
 pub struct StoreSettings {
     /// The `SQLite` file.
     pub path: PathBuf,
+    /// The `SQLite` file which is not made yet, and in place of which an empty database is read.
+    pub not_made: Option<PathBuf>,
     /// The `PostgreSQL` database that is used instead.
     pub database: Option<Address>,
     /// How long rows of single messages are kept.
@@ -129,8 +131,18 @@ impl StoreSettings {
     pub fn in_memory(&self) -> Self {
         Self {
             path: PathBuf::from(":memory:"),
+            not_made: None,
             database: None,
             ..self.clone()
+        }
+    }
+
+    /// An empty one that ends with this process, and is told of as what it stands for: the file that is not made yet.
+    #[must_use]
+    pub fn in_place_of_file(&self) -> Self {
+        Self {
+            not_made: Some(self.path.clone()),
+            ..self.in_memory()
         }
     }
 }
@@ -138,9 +150,14 @@ impl StoreSettings {
 impl fmt::Display for StoreSettings {
     /// Where the data is, without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.database {
-            Some(address) => write!(f, "schema hushwatch of {address}"),
-            None => write!(f, "the SQLite file {}", self.path.display()),
+        match (&self.database, &self.not_made) {
+            (Some(address), _) => write!(f, "schema hushwatch of {address}"),
+            (None, Some(path)) => write!(
+                f,
+                "the SQLite file {} (not made yet; the first `hushwatch check` or `hushwatch run` makes it)",
+                path.display()
+            ),
+            (None, None) => write!(f, "the SQLite file {}", self.path.display()),
         }
     }
 }
