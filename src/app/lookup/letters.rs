@@ -3,12 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::app::lookup::newest::{Newest, Placed, Row, Search};
+use crate::app::lookup::sum::Sum;
 use crate::app::lookup::{Answer, Lookup, place};
 use crate::message::table::Table;
 use crate::message::text::{json_line, truncate};
-use crate::message::words::{count, counted, exactly};
+use crate::message::words::exactly;
 use crate::model::{StreamId, Timestamp};
-use crate::postmark::{self, BounceFilter, BounceRow, Letter, MessageFilter, Page, Server, Window};
+use crate::postmark::{
+    self, BounceFilter, BounceRow, CAP, Letter, MessageFilter, Page, Server, Window,
+};
 
 /// Longest text of one cell that is no address, in characters.
 const LONGEST_CELL: usize = 50;
@@ -74,19 +77,19 @@ impl Lookup {
             let place = place(self.has_many(), &placed.server, &placed.stream);
             table.row([at, place].into_iter().chain(placed.row.cells()));
         }
-        let shown = found.rows.len() as u64;
-        let sum = match (shown < found.total, found.at_least) {
-            (false, _) => counted(shown, one),
-            (true, false) => format!(
-                "{} of {}; --limit shows more, --since, --until and the filters narrow",
-                count(shown),
-                counted(found.total, one)
-            ),
-            (true, true) => format!(
-                "{} of {} or more; Postmark shows no more than 10,000 of one search: narrow it by --since and --until",
-                count(shown),
-                counted(found.total, one)
-            ),
+        let shown = found.rows.len();
+        let sum = Sum {
+            one,
+            shown,
+            total: found.total,
+            at_least: found.at_least,
+            more: match (found.at_least, shown as u64 >= CAP) {
+                (false, _) => "--limit shows more, --since, --until and the filters narrow",
+                (true, false) => "--limit shows more (up to 10,000)",
+                (true, true) => {
+                    "Postmark shows no more than 10,000 of one search: narrow it by --since and --until"
+                }
+            },
         };
         self.ended(&table, &sum, &found.errors)
     }
@@ -95,7 +98,7 @@ impl Lookup {
 /// A row that can be shown.
 trait Shown: Row {
     /// What it is called, and what many of them are, as scripts know them.
-    const ONE: &str;
+    const ONE: &'static str;
     const MANY: &str;
     const HEADINGS: [&str; 7];
     /// What follows the time and the place.

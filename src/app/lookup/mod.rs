@@ -19,6 +19,7 @@ mod reactivate;
 mod stats;
 mod stored;
 mod streams;
+mod sum;
 mod suppressions;
 mod timeline;
 mod told;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use tokio::task::JoinSet;
 
+use crate::app::lookup::sum::Sum;
 use crate::app::lookup::trouble::{Of, Trouble, told};
 use crate::app::patience::impatient;
 use crate::app::roster::with_listed;
@@ -151,13 +153,10 @@ impl Lookup {
     }
 
     /// A table, and below it how much it holds.
-    fn ended(&self, table: &Table, sum: &str, errors: &[String]) -> String {
-        let far = match errors {
-            [] => "",
-            _ => " in what could be read",
-        };
+    fn ended(&self, table: &Table, sum: &Sum, errors: &[String]) -> String {
+        let sum = sum.to_words(errors.is_empty());
         let zone = self.zone.name();
-        format!("{}{sum}{far}; times in {zone}\n", table.to_text())
+        format!("{}{sum}; times in {zone}\n", table.to_text())
     }
 
     fn has_many(&self) -> bool {

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::app::lookup::streams::{Round, merged};
+use crate::app::lookup::sum::Sum;
 use crate::app::lookup::trouble::Trouble;
 use crate::app::lookup::{Answer, Lookup, place};
 use crate::message::table::Table;
 use crate::message::text::{clean, json_line};
-use crate::message::words::{count, counted, exactly};
+use crate::message::words::exactly;
 use crate::model::{ServerName, StreamId, Timestamp, domain_of};
 use crate::postmark::{Suppression, Suppressions};
 
@@ -99,15 +100,14 @@ impl Lookup {
                 since(s.since, self.zone),
             ]);
         }
-        let many = counted(total as u64, "suppression");
-        let all = match found.len() < total {
-            true => format!(
-                "{} of {many}; --limit shows more",
-                count(found.len() as u64)
-            ),
-            false => many,
+        let sum = Sum {
+            one: "suppression",
+            shown: found.len(),
+            total: total as u64,
+            at_least: false,
+            more: "--limit shows more",
         };
-        self.ended(&table, &all, errors)
+        self.ended(&table, &sum, errors)
     }
 }
 

@@ -74,7 +74,7 @@ impl Told {
         let covered = match self.seen {
             Duration::ZERO => return "nothing of it is stored".to_owned(),
             seen if seen >= whole => "all of it is stored".to_owned(),
-            seen => format!("{} of its {} are stored", span(seen), span(whole)),
+            seen => format!("{} of {} are stored", span(seen), span(whole)),
         };
         let unseen: Vec<String> = self.unseen.iter().map(|s| clean(&s.0)).collect();
         match unseen.as_slice() {

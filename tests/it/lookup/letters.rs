@@ -208,8 +208,15 @@ fn more_than_postmark_shows_is_said() {
     world.shop.flow("outbound", span, 400, &["a"]);
     let list = text(&world, &["messages", "--limit", "1"]);
     assert!(
-        list.contains("1 of 19,200 messages or more") && list.contains("narrow it by --since"),
+        list.contains("1 of at least 19,200 messages; --limit shows more (up to 10,000);"),
         "{list}"
+    );
+    let list = text(&world, &["messages", "--limit", "10000"]);
+    assert!(
+        list.contains("10,000 of at least 19,200 messages; Postmark shows no more than 10,000")
+            && list.contains("narrow it by --since"),
+        "it ends otherwise: {:?}",
+        list.lines().last()
     );
     let ended = world.run(&["messages", "--limit", "10000", "--json"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
