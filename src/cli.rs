@@ -191,7 +191,7 @@ pub struct Stored {
     /// As JSON
     #[arg(long)]
     pub json: bool,
-    /// Take this instant for the present, of which a mute may be over (RFC 3339)
+    /// Show mutes as of this instant (RFC 3339)
     #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
     pub now: Option<Timestamp>,
 }

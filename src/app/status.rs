@@ -13,7 +13,7 @@ use crate::detect::Silence;
 use crate::message::alert::{place, standing, tag_name};
 use crate::message::muting;
 use crate::message::text::{clean_lines, json_line};
-use crate::message::words::{count, percent, span, when, when_or_never};
+use crate::message::words::{count, counted, percent, span, when, when_or_never};
 use crate::model::{DAY, History, Incident, Rules, Span, Tag, Timestamp};
 use crate::store;
 
@@ -84,13 +84,13 @@ impl App {
                     (false, None) => "too little mail to notice a stop within 45 days".to_owned(),
                 };
                 text.push_str(&format!(
-                    "  {stream}: last 24h {} sent{}, {} bounced ({}), {} complaints, {} of {} followed proven delivered\n    \
+                    "  {stream}: last 24h {} sent{}, {} bounced ({}), {}, {} of {} followed proven delivered\n    \
                      {}; last mail {}, last delivery {}\n    {noticed}\n",
                     count(day.sent),
                     counted_of(&history, last_day),
                     count(day.bounced),
                     percent(day.bounce_rate()),
-                    count(day.complaints),
+                    counted(day.complaints, "complaint"),
                     day.proven,
                     day.sampled,
                     match covered_until(&history, at) {

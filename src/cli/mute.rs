@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config::parse_span;
 use crate::model::{MINUTE, Rule, Timestamp};
@@ -20,7 +21,7 @@ pub struct Mute {
     #[arg(long, value_name = "SERVER", conflicts_with = "list")]
     pub server: Option<String>,
     /// Mute this rule only, such as `bounce_rate` [default: every rule]
-    #[arg(long, value_name = "RULE", value_parser = parse_rule, conflicts_with = "list")]
+    #[arg(long, value_name = "RULE", value_parser = a_rule(), conflicts_with = "list")]
     pub rule: Option<Rule>,
     /// For how long, such as 30m, 2h or 3d; 90d at most
     #[arg(long = "for", value_name = "SPAN", value_parser = parse_lasts, requires = "reason")]
@@ -28,13 +29,14 @@ pub struct Mute {
     /// Why; shown with the mute in the digest and in `hushwatch status`
     #[arg(long, value_name = "TEXT", value_parser = parse_text, conflicts_with = "list")]
     pub reason: Option<String>,
-    /// Who mutes
+    /// Who mutes [default: $USER, else unknown]
     #[arg(
         long,
         value_name = "NAME",
         env = "USER",
-        hide_env_values = true,
-        default_value = "unknown"
+        hide_env = true,
+        default_value = "unknown",
+        hide_default_value = true
     )]
     pub by: String,
     /// List what is muted now, and mute nothing
@@ -55,7 +57,7 @@ pub struct Unmute {
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
     /// End the mute that was set for this rule [default: every mute]
-    #[arg(long, value_name = "RULE", value_parser = parse_rule)]
+    #[arg(long, value_name = "RULE", value_parser = a_rule())]
     pub rule: Option<Rule>,
     /// As JSON
     #[arg(long)]
@@ -65,11 +67,10 @@ pub struct Unmute {
     pub now: Option<Timestamp>,
 }
 
-fn parse_rule(name: &str) -> Result<Rule, String> {
-    Rule::from_name(name).ok_or_else(|| {
-        let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-        format!("there is no such rule; there are: {}", names.join(", "))
-    })
+/// A rule by its name: help, completion and a refusal list them.
+fn a_rule() -> impl TypedValueParser<Value = Rule> {
+    let names = PossibleValuesParser::new(Rule::ALL.map(Rule::name));
+    names.try_map(|name| Rule::from_name(&name).ok_or("there is no such rule"))
 }
 
 fn parse_lasts(text: &str) -> Result<Duration, String> {

@@ -1,7 +1,7 @@
 //! The binary: exit codes, bad input, and that no secret is ever written.
 
 use hushwatch::model::Span;
-use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::postmark::{Mail, Profile};
 
 use crate::world::{Process, World, at};
 
@@ -169,6 +169,61 @@ fn recent_status_and_config_answer_after_a_cycle() {
             .is_some_and(|s| s.contains("schedule = 0 0 * * * *    (built-in)")),
         "{shown}"
     );
+}
+
+#[test]
+fn a_database_that_is_not_made_yet_is_named_as_it_will_be() {
+    let world = World::new(Process::New, "");
+    let status = world.run(&["status"]);
+    let text = status.report.as_str().unwrap_or_default();
+    let made =
+        "hushwatch.db (not made yet; the first `hushwatch check` or `hushwatch run` makes it)\n";
+    assert!(text.contains(made), "{text}");
+    for verb in ["status", "recent"] {
+        let ended = world.run(&[verb]);
+        assert_eq!(ended.code, 0, "{verb}: {}", ended.stderr);
+        let all = format!("{}{}", ended.report, ended.stderr);
+        assert!(!all.contains(":memory:"), "{verb}: {all}");
+    }
+    assert!(!world.folder.path().join("hushwatch.db").exists());
+}
+
+#[test]
+fn one_complaint_is_one() {
+    let mut world = World::new(Process::New, "");
+    let sent = at("2026-03-03T09:00:00Z");
+    let mail = Mail::new("outbound", sent, "jane@example.org");
+    world.shop.push(mail.bounced("SpamComplaint", sent));
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let status = world.run(&["status"]).report;
+    let text = status.as_str().unwrap_or_default();
+    assert!(text.contains(", 1 complaint, "), "{text}");
+}
+
+#[test]
+fn the_rules_are_listed_where_one_is_asked_for() {
+    let world = World::new(Process::New, "");
+    let rules = hushwatch::model::Rule::ALL.map(hushwatch::model::Rule::name);
+    for args in [
+        ["mute", "--help"],
+        ["unmute", "--help"],
+        ["unmute", "--rule=bounce"],
+    ] {
+        let ended = world.run(&args);
+        let said = format!(
+            "{}{}",
+            ended.report.as_str().unwrap_or_default(),
+            ended.stderr
+        );
+        assert!(
+            rules.iter().all(|rule| said.contains(rule)),
+            "{args:?}: {said}"
+        );
+        assert_eq!(ended.code == 2, args[1] != "--help", "{args:?}");
+    }
+    let help = world.run(&["mute", "--help"]).report;
+    let help = help.as_str().unwrap_or_default();
+    assert!(help.contains("[default: $USER, else unknown]"), "{help}");
 }
 
 #[test]
