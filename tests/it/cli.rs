@@ -201,7 +201,7 @@ fn one_complaint_is_one() {
 }
 
 #[test]
-fn the_rules_are_listed_where_one_is_asked_for() {
+fn help_lists_the_rules_and_says_what_a_default_and_an_instant_are_of() {
     let world = World::new(Process::New, "");
     let rules = hushwatch::model::Rule::ALL.map(hushwatch::model::Rule::name);
     for args in [
@@ -224,6 +224,11 @@ fn the_rules_are_listed_where_one_is_asked_for() {
     let help = world.run(&["mute", "--help"]).report;
     let help = help.as_str().unwrap_or_default();
     assert!(help.contains("[default: $USER, else unknown]"), "{help}");
+    for verb in ["status", "explain"] {
+        let help = world.run(&[verb, "--help"]).report;
+        let help = help.as_str().unwrap_or_default();
+        assert!(help.contains("Show mutes as of this instant"), "{help}");
+    }
 }
 
 #[test]

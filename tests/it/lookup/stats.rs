@@ -90,7 +90,7 @@ fn how_much_of_a_range_was_seen_is_a_share() {
     assert!(0.3 < week && week < 1.0, "{week}");
     let told = text(&world, &["stats", "--since", "7d"]);
     assert!(
-        told.contains(" are stored, nothing of broadcast\n"),
+        told.contains(" of 7 d are stored, nothing of broadcast\n"),
         "{told}"
     );
     let fresh = World::new(Process::New, "");
