@@ -29,7 +29,7 @@
 //! | `dns`, `smtp` | leaves (feature `doctor`): the only rooms that know the DNS, and mail relays | nothing |
 //! | [`config`] | `monitor.toml` and the environment, checked | model, secret, database |
 //! | [`app`] | the shell: one file per arrow, no rule of its own | all of these |
-//! | [`sim`] | a simulated Postmark and Slack for `demo` and the tests | model |
+//! | [`sim`] | a simulated Postmark and Slack for `demo` and the tests; for the tests the DNS and a mail relay too | model |
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, postmark |
 //! | [`daemon`], [`command`], [`cli`], [`telemetry`] | the bell, the commands, the arguments, the log | app, config, sim |
 //!
