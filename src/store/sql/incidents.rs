@@ -122,19 +122,18 @@ pub(super) fn rename(s: &mut dyn Session, server: &ServerName) -> Result<(), Err
         &values![&server.0],
         |row| Ok((row.get::<String>(0)?, named(&row.get::<String>(1)?)?)),
     )?;
-    for (id, body) in &bodies {
-        let sql = "UPDATE incidents SET body = ?2 WHERE id = ?1";
-        s.execute(sql, &values![id, body])?;
-    }
+    let bodies: Vec<_> = bodies.iter().map(|(id, body)| values![id, body]).collect();
+    s.execute_each("UPDATE incidents SET body = ?2 WHERE id = ?1", &bodies)?;
     let steps = s.rows(
         "SELECT seq, body FROM transitions WHERE incident IN (SELECT id FROM incidents WHERE server = ?1)",
         &values![&server.0],
         |row| Ok((row.get::<i64>(0)?, named(&row.get::<String>(1)?)?)),
     )?;
-    for (seq, body) in &steps {
-        let sql = "UPDATE transitions SET body = ?2 WHERE seq = ?1";
-        s.execute(sql, &values![*seq, body])?;
-    }
+    let steps: Vec<_> = steps
+        .iter()
+        .map(|(seq, body)| values![*seq, body])
+        .collect();
+    s.execute_each("UPDATE transitions SET body = ?2 WHERE seq = ?1", &steps)?;
     Ok(())
 }
 
