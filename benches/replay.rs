@@ -6,8 +6,8 @@ use std::io::Write;
 use std::process::Command;
 use std::time::Instant;
 
+use hushwatch::events_file::Tape;
 use hushwatch::model::{MINUTE, Timestamp};
-use hushwatch::tape::Tape;
 
 const MESSAGES: u64 = 1_000_000;
 const YEAR_S: u64 = 365 * 86_400;

@@ -7,8 +7,8 @@ use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, CycleError, Options};
 use crate::clock;
+use crate::cycle::{Context, CycleError, Options};
 use crate::model::MINUTE;
 
 /// How long a cycle in hand may go on after the end was asked for; every transaction is whole or not at all.
@@ -18,7 +18,7 @@ const FINISH_WITHIN: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// Where the bell cannot be set up, and where a newer version takes over the database.
-pub async fn run(app: Arc<App>, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(app: Arc<Context>, shutdown: CancellationToken) -> anyhow::Result<()> {
     let bell = Arc::new(Notify::new());
     let scheduler = ring(&app, &bell).await?;
     let watchdog = tokio::spawn(watchdog());
@@ -75,7 +75,7 @@ fn is_outdated(error: &CycleError) -> bool {
 }
 
 /// The scheduler only rings: it starts overlapping jobs and forgets what it missed, so no work is done in its jobs.
-async fn ring(app: &App, bell: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
+async fn ring(app: &Context, bell: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await?;
     let bell = Arc::clone(bell);
     let job = Job::new_async(app.config().schedule.expression(), move |_, _| {
@@ -106,7 +106,7 @@ pub async fn idle(shutdown: CancellationToken) {
     watchdog.abort();
 }
 
-impl App {
+impl Context {
     /// Between cycles: messages that may be tried again, a digest that became due. Whether a cycle is wanted.
     async fn minute(self: &Arc<Self>) -> Result<bool, CycleError> {
         if self.between_cycles().await? {

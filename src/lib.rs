@@ -3,35 +3,44 @@
 //! # The map
 //!
 //! ```text
-//!             now (read once per cycle in `clock`, handed down)
+//!              now (read once per cycle in `clock`, handed down)
 //!               |
-//! Postmark --> poll --> STORE --> evaluate ------------> STORE --> deliver --> Slack
-//!              Listing  History  |  detect: Finding      outbox    Message
-//!                                |  decide: Transition   row
-//!                                `- one transaction: incident state + outbox row
+//! Postmark --> poll ----> STORE --> evaluate ------------> STORE --> deliver --> Slack
+//!              collect    History  |  detect: Finding      outbox    Message
+//!                                  |  decide: Transition   row
+//!                                  `- one transaction: incident state + outbox row
 //! ```
 //!
-//! Rooms in reading order. Each knows only the rooms above it that it names here; `tests/it/tidy.rs` keeps this.
+//! Rooms in reading order. `tests/it/tidy.rs` reads this table: a room may name only the rooms in its last column, and each of
+//! those stands above it.
 //!
 //! | room | what it is | knows |
 //! |---|---|---|
 //! | [`model`] | the words of the domain: plain values, no I/O, no clock, no wire format | nothing |
 //! | [`detect`] | pure: history and an instant in, findings out | model |
 //! | [`decide`] | pure: incident state and a finding in, new state and transitions out | model |
-//! | [`evaluate`] | pure: one server walked from instant to instant, live and in a replay alike | model, detect, decide |
-//! | [`message`] | pure: what a person reads, as text without markup | model |
-//! | [`tape`] | a file of events, read into histories | model, detect |
-//! | [`secret`], [`retry`], [`clock`] | leaves: what must not be printed, how to try again, the machine's time | nothing |
+//! | [`evaluate`] | pure: one server evaluated from instant to instant, live and in a replay alike | model, detect, decide |
+//! | [`events_file`] | a file of events, read into histories | model, detect |
+//! | [`text`] | pure: how values become words: sanitized text, numbers, times, tables | model |
+//! | [`notify`] | pure: what Slack is told, as text without markup | model, text |
+//! | [`output`] | pure: what a terminal or a script reads | model, text, notify |
+//! | [`secret`] | leaf: a string that is never printed | nothing |
+//! | [`retry`] | leaf: when to try again | nothing |
+//! | [`clock`] | leaf: the machine's time | model |
 //! | [`database`] | leaf: where a `PostgreSQL` database is, as a URL says it | secret |
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret |
-//! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, secret, database |
-//! | [`slack`] | the only room that knows Slack | model, message, retry, secret |
-//! | `dns`, `smtp` | leaves (feature `doctor`): the only rooms that know the DNS, and mail relays | nothing |
-//! | [`config`] | `monitor.toml` and the environment, checked | model, secret, database |
-//! | [`app`] | the shell: one file per arrow, no rule of its own | all of these |
-//! | [`sim`] | a simulated Postmark and Slack for `demo` and the tests; for the tests the DNS and a mail relay too | model |
+//! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, database |
+//! | [`slack`] | the only room that knows Slack | model, text, notify, retry, secret |
+//! | `dns` | leaf (feature `doctor`): the only room that knows the DNS | nothing |
+//! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
+//! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, database |
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, postmark |
-//! | [`daemon`], [`command`], [`cli`], [`telemetry`] | the bell, the commands, the arguments, the log | app, config, sim |
+//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat |
+//! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
+//! | [`sim`] | a simulated Postmark and Slack for `demo` and the tests; for the tests the DNS and a mail relay too | model |
+//! | [`telemetry`] | the log | nothing |
+//! | [`cli`] | the arguments | model, postmark, telemetry, config |
+//! | [`commands`] | the verbs: their work, and what they print | model, detect, decide, evaluate, events_file, text, notify, output, secret, clock, postmark, store, slack, dns, smtp, config, cycle, daemon, sim, cli |
 //!
 //! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
 //!
@@ -59,8 +68,11 @@ pub mod model;
 pub mod decide;
 pub mod detect;
 pub mod evaluate;
-pub mod message;
-pub mod tape;
+pub mod events_file;
+
+pub mod notify;
+pub mod output;
+pub mod text;
 
 pub mod clock;
 pub mod database;
@@ -78,11 +90,11 @@ pub mod postmark;
 pub mod slack;
 pub mod store;
 
-pub mod app;
+pub mod cycle;
 pub mod sim;
 
 pub mod cli;
-pub mod command;
+pub mod commands;
 pub mod daemon;
 pub mod telemetry;
 

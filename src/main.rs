@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use hushwatch::cli::{Cli, Command};
-use hushwatch::{command, telemetry};
+use hushwatch::{commands, telemetry};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         .enable_all()
         .build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(command::execute(cli)),
+        Ok(runtime) => runtime.block_on(commands::execute(cli)),
         Err(error) => Err((1, format!("cannot start: {error}"))),
     };
     match ended {

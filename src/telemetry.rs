@@ -18,7 +18,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts the log. `wanted` is `RUST_LOG`, such as `debug` or `hushwatch::app=trace`; nonsense is `info`, and is said.
+/// Starts the log. `wanted` is `RUST_LOG`, such as `debug` or `hushwatch::cycle=trace`; nonsense is `info`, and is said.
 pub fn init(format: LogFormat, wanted: Option<&str>) {
     let targets = targets(wanted);
     let text = fmt::layer().with_writer(std::io::stderr).with_target(false);
@@ -47,7 +47,7 @@ pub fn init(format: LogFormat, wanted: Option<&str>) {
     };
     if wanted.is_some_and(|text| Targets::from_str(text).is_err()) {
         tracing::warn!(
-            "RUST_LOG is not understood (it may be `debug` or `hushwatch::app=trace`), logging at info"
+            "RUST_LOG is not understood (it may be `debug` or `hushwatch::cycle=trace`), logging at info"
         );
     }
 }
@@ -90,8 +90,8 @@ mod tests {
                 "{wanted:?}"
             );
         }
-        assert!(targets(Some("trace")).would_enable("hushwatch::app", &Level::TRACE));
-        assert!(targets(None).would_enable("hushwatch::app", &Level::INFO));
-        assert!(!targets(Some("error")).would_enable("hushwatch::app", &Level::WARN));
+        assert!(targets(Some("trace")).would_enable("hushwatch::cycle", &Level::TRACE));
+        assert!(targets(None).would_enable("hushwatch::cycle", &Level::INFO));
+        assert!(!targets(Some("error")).would_enable("hushwatch::cycle", &Level::WARN));
     }
 }

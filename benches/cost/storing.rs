@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushwatch::app::{App, Options, Outlet};
 use hushwatch::config::{self, Sources};
+use hushwatch::cycle::{Context, Options, Outlet};
 use hushwatch::model::{HOUR, Timestamp};
 
 use crate::peer::{Peer, Wish};
@@ -40,7 +40,7 @@ pub(crate) fn store() {
     };
     let config = config::load(&sources).expect("a valid configuration");
     let outlet = Outlet::new(&config.slack, std::io::sink()).expect("an outlet");
-    let app = Arc::new(App::new(config, outlet).expect("an app"));
+    let app = Arc::new(Context::new(config, outlet).expect("an app"));
     let cycle = |at: Timestamp| {
         let options = Options {
             now: Some(at),

@@ -1,15 +1,15 @@
 use super::*;
 use std::collections::BTreeMap;
 
-use crate::app::Outlet;
 use crate::config::{self, Sources};
+use crate::cycle::Outlet;
 use crate::sim;
 use crate::sim::postmark::Postmark;
 use crate::sim::slack::{Fault, Slack};
 
 /// A server without a token, which is told through a webhook at the first cycle.
 struct Blind {
-    app: Arc<App>,
+    app: Arc<Context>,
     slack: Slack,
     _postmark: Postmark,
     _folder: tempfile::TempDir,
@@ -38,7 +38,7 @@ impl Blind {
         };
         let config = config::load(&sources).expect("a valid configuration");
         let outlet = Outlet::new(&config.slack, std::io::sink()).expect("an outlet");
-        let app = Arc::new(App::new(config, outlet).expect("an app"));
+        let app = Arc::new(Context::new(config, outlet).expect("an app"));
         let report = app.cycle(Options::default()).await.expect("a cycle");
         assert!(!report.is_complete(), "the message is pending");
         Self {

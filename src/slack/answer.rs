@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::message::text::{clean, truncate};
 use crate::slack::client::Accepted;
 use crate::slack::error::{Class, Error};
 use crate::slack::refusal::judge;
+use crate::text::sanitize::{clean, truncate};
 
 /// Longest word of Slack's that is quoted, in characters.
 const WORD_CHARS: usize = 60;

@@ -6,8 +6,8 @@
 
 use serde_json::{Value, json};
 
-use crate::message::Message;
-use crate::message::text::{clean, truncate, truncate_by};
+use crate::notify::Message;
+use crate::text::sanitize::{clean, truncate, truncate_by};
 
 /// Room in a header, in UTF-16 units: Slack does not say what it counts, and this is the most it can be.
 const HEADER_ROOM: usize = 150;

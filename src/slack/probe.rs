@@ -7,11 +7,11 @@ use reqwest::Response;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::Value;
 
-use crate::message::text::clean;
 use crate::slack::answer::{judge_status, word};
 use crate::slack::client::{LONGEST_ANSWER, Slack, receive, unsent};
 use crate::slack::error::{Class, Error};
 use crate::slack::refusal::judge;
+use crate::text::sanitize::clean;
 
 /// The header with the scopes of the token, between commas.
 const SCOPES: &str = "x-oauth-scopes";

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 
-use hushwatch::app::report::CheckReport;
-use hushwatch::app::{App, CycleError, Options, Outlet};
 use hushwatch::config::{self, Sources};
+use hushwatch::cycle::report::CheckReport;
+use hushwatch::cycle::{Context, CycleError, Options, Outlet};
 use hushwatch::model::{HOUR, Timestamp};
 use hushwatch::sim::postmark::{Postmark, ServerHandle};
 use hushwatch::sim::slack::{CHANNEL, Received, Slack};
@@ -74,7 +74,7 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     env: BTreeMap<String, String>,
     process: Process,
-    app: Option<(tokio::runtime::Runtime, Arc<App>)>,
+    app: Option<(tokio::runtime::Runtime, Arc<Context>)>,
 }
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -204,7 +204,7 @@ impl World {
             })
             .expect("a valid configuration");
             let outlet = Outlet::new(&config.slack, std::io::sink()).expect("an outlet");
-            let app = Arc::new(App::new(config, outlet).expect("an app"));
+            let app = Arc::new(Context::new(config, outlet).expect("an app"));
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()

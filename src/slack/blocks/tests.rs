@@ -1,5 +1,5 @@
 use super::*;
-use crate::message::Tone;
+use crate::notify::Tone;
 use proptest::prelude::*;
 use std::path::Path;
 

@@ -1,0 +1,139 @@
+//! The past that Postmark still retains.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::cli::Proof;
+use crate::commands::backtest::replay::{
+    BacktestError, Past, Range, check_range, polls, reported_from,
+};
+use crate::config::Config;
+use crate::cycle::evaluate::history_with_tags;
+use crate::cycle::{Context, Outlet, SetupError};
+use crate::model::{DAY, HOUR, History, ServerName, Span, StreamId, Timestamp};
+
+/// Reading all that is retained takes as long as it takes.
+const NO_LIMIT: Duration = Duration::from_secs(7 * 86_400);
+
+impl Past {
+    /// Asks Postmark for the last `days` days of every server, by the reading that a first start does, into a store in
+    /// memory.
+    ///
+    /// # Errors
+    /// Where not everything could be read, or nothing was sent.
+    pub async fn of_postmark(
+        config: &Config,
+        days: u32,
+        range: Range,
+        now: Timestamp,
+    ) -> Result<Self, BacktestError> {
+        let mut config = config.clone();
+        config.store = config.store.in_memory();
+        config.store.keep = DAY * days;
+        config.postmark.backfill_time = NO_LIMIT;
+        let outlet = Outlet::new(&config.slack, std::io::sink()).map_err(SetupError::from)?;
+        let app = Context::new(config, outlet)?;
+        let mut servers = BTreeMap::new();
+        let roster = app.roster(now, None).await?;
+        if let Some(why) = roster.account.iter().find_map(|a| a.errors.first()) {
+            let (server, why) = (ServerName::from(ServerName::ACCOUNT), why.clone());
+            return Err(BacktestError::Postmark { server, why });
+        }
+        for server in &roster.servers {
+            let deadline = tokio::time::Instant::now() + NO_LIMIT;
+            let polled = app.poll(server, now, deadline).await?;
+            if let Some(why) = polled.errors.first() {
+                let (server, why) = (server.name.clone(), why.clone());
+                return Err(BacktestError::Postmark { server, why });
+            }
+            let mut streams = BTreeMap::new();
+            for stream in polled.streams {
+                let history = app.retained(&server.name, &stream, DAY * days, now).await?;
+                if !history.hours.is_empty() {
+                    streams.insert(stream, (history, Vec::new()));
+                }
+            }
+            if !streams.is_empty() {
+                servers.insert(server.name.clone(), streams);
+            }
+        }
+        Self::of_histories(&app.config, servers, range, now)
+    }
+
+    fn of_histories(
+        config: &Config,
+        servers: crate::commands::backtest::replay::Servers,
+        range: Range,
+        now: Timestamp,
+    ) -> Result<Self, BacktestError> {
+        let histories = || {
+            servers
+                .values()
+                .flat_map(|s| s.values())
+                .map(|(history, _)| history)
+        };
+        let Some(first) = histories()
+            .filter_map(|h| h.hours.first())
+            .map(|h| h.first_at)
+            .min()
+        else {
+            return Err(BacktestError::Range(
+                "Postmark has no message of these days".to_owned(),
+            ));
+        };
+        let until = range.until.unwrap_or(now).min(now);
+        let from = reported_from(config, range, first);
+        check_range(first, from, until)?;
+        let sent = |history: &History| history.hours.iter().map(|h| h.sent).sum::<u64>();
+        Ok(Self {
+            messages: histories().map(sent).sum(),
+            polls: polls(
+                &config.schedule,
+                first.max(from - crate::commands::backtest::replay::RUN_UP),
+                until,
+            ),
+            proof: Proof::Unknown,
+            servers,
+            from,
+            until,
+            first,
+        })
+    }
+}
+
+impl Context {
+    /// Everything that is known of a stream but for deliveries, exact at every instant of the schedule.
+    async fn retained(
+        &self,
+        server: &crate::model::ServerName,
+        stream: &StreamId,
+        back: Duration,
+        now: Timestamp,
+    ) -> Result<History, BacktestError> {
+        let range = Span::before(now, back + DAY);
+        let rules = &self.config.rules;
+        let windows = [
+            rules.bounce_rate.window,
+            rules.spam_rate.window,
+            DAY,
+            HOUR,
+            Duration::ZERO,
+        ];
+        let polls = polls(&self.config.schedule, range.from, now);
+        let cuts: Vec<Timestamp> = polls
+            .iter()
+            .flat_map(|at| windows.map(|w| *at - w))
+            .collect();
+        let (server, stream) = (server.clone(), stream.clone());
+        let mut history = self
+            .store
+            .call(move |s| history_with_tags(s, &server, &stream, range, &cuts))
+            .await?;
+        history.followed.clear();
+        // What is suppressed now says nothing of then.
+        history.checks.clear();
+        // What happened before this first start is what is replayed.
+        history.started = history.begins;
+        Ok(history)
+    }
+}

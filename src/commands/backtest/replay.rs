@@ -1,0 +1,229 @@
+//! `backtest`: a past through the very judging of the live path.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use crate::cli::Proof;
+use crate::config::{Config, Mode, Schedule};
+use crate::cycle::report::transition_json;
+use crate::decide::Policy;
+use crate::evaluate::Replay;
+use crate::events_file::{Tape, TapeError};
+use crate::model::{DAY, Fate, History, Rules, ServerName, StreamId, Timestamp, Transition};
+use crate::notify::alert::{Style, alert};
+
+/// Before the first reported poll the replay begins so much earlier, so that what already stood is not told as new.
+pub(crate) const RUN_UP: std::time::Duration = std::time::Duration::from_secs(8 * 86_400);
+
+/// What is to be replayed.
+#[derive(Clone, Copy, Debug)]
+pub struct Range {
+    /// The first poll that is reported.
+    pub from: Option<Timestamp>,
+    /// The last one.
+    pub until: Option<Timestamp>,
+}
+
+/// Why there was no replay.
+#[derive(Debug, thiserror::Error)]
+pub enum BacktestError {
+    /// The file cannot be opened.
+    #[error("cannot read the events file {path}: {source}")]
+    Open {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file says something that cannot be.
+    #[error("the events file {path}: {source}")]
+    Tape {
+        /// Which file.
+        path: String,
+        /// What is wrong.
+        source: TapeError,
+    },
+    /// Postmark did not answer everything.
+    #[error("cannot replay {server}: {why}")]
+    Postmark {
+        /// Which server.
+        server: ServerName,
+        /// What could not be read.
+        why: String,
+    },
+    /// The store in memory.
+    #[error(transparent)]
+    Setup(#[from] crate::cycle::SetupError),
+    /// The store in memory.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    /// Nothing lies in the range.
+    #[error("{0}")]
+    Range(String),
+}
+
+/// The streams of each server: what is known of them, and for the sample what became of all their mail.
+pub(crate) type Servers = BTreeMap<ServerName, BTreeMap<StreamId, (History, Vec<Fate>)>>;
+
+/// A past, ready to be replayed.
+pub struct Past {
+    pub(crate) servers: Servers,
+    pub(crate) proof: Proof,
+    pub(crate) polls: Vec<Timestamp>,
+    pub(crate) from: Timestamp,
+    pub(crate) until: Timestamp,
+    pub(crate) first: Timestamp,
+    pub(crate) messages: u64,
+}
+
+impl Past {
+    /// Reads an events file whole; `progress` hears of bytes read.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or `range` holds nothing.
+    pub fn of_file(
+        config: &Config,
+        path: &Path,
+        range: Range,
+        proof: Proof,
+        progress: impl FnMut(usize),
+    ) -> Result<Self, BacktestError> {
+        let name = || path.display().to_string();
+        let file = File::open(path).map_err(|source| BacktestError::Open {
+            path: name(),
+            source,
+        })?;
+        let reader = BufReader::with_capacity(1 << 18, file);
+        let tape = Tape::read(reader, progress).map_err(|source| BacktestError::Tape {
+            path: name(),
+            source,
+        })?;
+        let (first, last) = tape.range().unwrap_or_default();
+        let until = range.until.unwrap_or_else(|| last + DAY / 24);
+        let from = reported_from(config, range, first);
+        check_range(first, from, until)?;
+        let polls = polls(&config.schedule, first.max(from - RUN_UP), until);
+        let end = polls.last().copied().unwrap_or(until).max(until);
+        let messages = tape.messages;
+        let streams = |streams: BTreeMap<StreamId, crate::events_file::StreamTape>| {
+            let ready = |(id, tape): (StreamId, crate::events_file::StreamTape)| {
+                let history = tape.history(end, proof == Proof::Full);
+                (id, (history, tape.into_mail()))
+            };
+            streams.into_iter().map(ready).collect()
+        };
+        Ok(Self {
+            servers: tape
+                .servers
+                .into_iter()
+                .map(|(name, of)| (name, streams(of)))
+                .collect(),
+            proof,
+            polls,
+            from,
+            until,
+            first,
+            messages,
+        })
+    }
+
+    pub(crate) fn deliveries(&self) -> &'static str {
+        match self.proof {
+            Proof::Unknown => "deliveries not known, so that delivery_silence is not judged",
+            Proof::Full => "every delivery known as it happened",
+            Proof::Sample => "deliveries known as far as the live sample would have followed them",
+        }
+    }
+
+    /// How many polls the replay makes for all servers together.
+    pub fn polls(&self) -> usize {
+        self.polls.len() * self.servers.len()
+    }
+
+    /// Replays every server and returns the steps from the first reported poll on, in order.
+    pub fn replay(
+        &self,
+        config: &Config,
+        confidence: Option<f64>,
+        mut progress: impl FnMut(),
+    ) -> Vec<Transition> {
+        let series = self.servers.values().map(BTreeMap::len).sum();
+        let mut transitions = Vec::new();
+        for (name, streams) in &self.servers {
+            let rules = rules(config, name, confidence);
+            let sampled = match self.proof {
+                Proof::Full | Proof::Unknown => BTreeMap::new(),
+                Proof::Sample => streams
+                    .iter()
+                    .map(|(id, (_, mail))| (id.clone(), mail.as_slice()))
+                    .collect(),
+            };
+            let replay = Replay {
+                server: name.clone(),
+                policy: Policy::new(config.mode == Mode::Digest, &rules),
+                rules,
+                series,
+                histories: streams
+                    .iter()
+                    .map(|(id, (history, _))| (id.clone(), history.clone()))
+                    .collect(),
+                sampled,
+            };
+            transitions.extend(replay.run(&self.polls, &mut progress));
+        }
+        transitions.retain(|t| t.at >= self.from);
+        transitions.sort_by_key(|t| t.at);
+        transitions
+    }
+}
+
+/// The steps as scripts read them, one a line.
+pub fn to_json(transitions: &[Transition], style: Style) -> String {
+    let line = |t: &Transition| format!("{}\n", transition_json(t, &alert(t, style).to_text()));
+    transitions.iter().map(line).collect()
+}
+
+/// The rules of a server: its own where the configuration names it.
+fn rules(config: &Config, name: &ServerName, confidence: Option<f64>) -> Rules {
+    let server = config.servers.iter().find(|s| s.name == *name);
+    let mut rules = server.map_or_else(|| config.rules.clone(), |s| config.rules_for(s));
+    if confidence.is_some() {
+        rules.bounce_rate.confidence = confidence;
+        rules.spam_rate.confidence = confidence;
+    }
+    rules
+}
+
+/// The first instant that is reported; nothing is known of the time before the first message.
+pub(crate) fn reported_from(config: &Config, range: Range, first: Timestamp) -> Timestamp {
+    let learned = first + config.rules.silence.min_history;
+    range.from.map_or(learned, |from| from.max(first))
+}
+
+pub(crate) fn check_range(
+    first: Timestamp,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<(), BacktestError> {
+    if until <= first {
+        return Err(BacktestError::Range(format!(
+            "there is no history before {until}: the first message was sent at {first}"
+        )));
+    }
+    if until < from {
+        return Err(BacktestError::Range(format!(
+            "the range from {from} until {until} holds no poll; history begins at {first}, and without --from its first \
+             `silence.min_history` is only learned from"
+        )));
+    }
+    Ok(())
+}
+
+/// The instants of `schedule` after `after`, up to `until`.
+pub(crate) fn polls(schedule: &Schedule, after: Timestamp, until: Timestamp) -> Vec<Timestamp> {
+    std::iter::successors(schedule.next(after), |at| schedule.next(*at))
+        .take_while(|at| *at <= until)
+        .collect()
+}

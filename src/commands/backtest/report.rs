@@ -1,0 +1,140 @@
+//! The replay, as far as a person wants to know of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::commands::backtest::replay::Past;
+use crate::config::Config;
+use crate::detect::Silence;
+use crate::model::{DAY, HOUR, History, Rule, Step, Timestamp, Transition};
+use crate::notify::alert::{Style, tag_name};
+use crate::output::backtest::{Fired, Replayed, RuleUse, StopTold, text};
+
+/// The level that is tried where `confidence` is off.
+const CONFIDENCE: f64 = 0.95;
+
+/// What would have fired, how often each rule, and how long a stop would go unnoticed, as text.
+pub fn report(
+    past: &Past,
+    config: &Config,
+    transitions: &[Transition],
+    progress: impl FnMut(),
+) -> String {
+    let rates = [&config.rules.bounce_rate, &config.rules.spam_rate];
+    let with_confidence = rates
+        .iter()
+        .any(|rule| rule.confidence.is_none())
+        .then(|| past.replay(config, Some(CONFIDENCE), progress));
+    let rules = Rule::ALL
+        .iter()
+        .filter(|rule| !rule.is_of_server())
+        // Nobody knows who was suppressed in the past.
+        .filter(|rule| **rule != Rule::SuppressedAddress)
+        .map(|rule| RuleUse {
+            rule: *rule,
+            fired: openings(transitions, *rule),
+            with_confidence: match rule {
+                Rule::BounceRate | Rule::SpamRate => {
+                    with_confidence.as_deref().map(|of| openings(of, *rule))
+                }
+                _ => None,
+            },
+        });
+    let replayed = Replayed {
+        messages: past.messages,
+        servers: past.servers.len() as u64,
+        streams: past.servers.values().map(|s| s.len() as u64).sum(),
+        first: past.first,
+        from: past.from,
+        until: past.until,
+        polls: past.polls.iter().filter(|at| **at >= past.from).count() as u64,
+        deliveries: past.deliveries(),
+        false_alarms_per_year: config.rules.silence.false_alarms_per_year,
+        fired: fired(transitions),
+        rules: rules.collect(),
+        stops: stops(past, config),
+    };
+    text(
+        &replayed,
+        Style {
+            zone: config.time_zone,
+            mask: config.slack.mask_addresses,
+        },
+    )
+}
+
+fn openings(transitions: &[Transition], rule: Rule) -> u64 {
+    let opened = |t: &&Transition| {
+        t.incident.rule == rule && t.step == Step::Opened && t.incident.quiet_until.is_none()
+    };
+    transitions.iter().filter(opened).count() as u64
+}
+
+/// Each incident once: as it opened, with the severity that it reached, and when it ended.
+fn fired(transitions: &[Transition]) -> Vec<Fired> {
+    let mut fired: BTreeMap<&str, Fired> = BTreeMap::new();
+    for transition in transitions {
+        let incident = &transition.incident;
+        let known = fired.entry(&incident.id).or_insert_with(|| Fired {
+            incident: incident.clone(),
+            at: transition.at,
+            ended: None,
+            told: false,
+        });
+        known.incident.severity = known.incident.severity.max(incident.severity);
+        known.told |= transition.told;
+        known.ended = (transition.step == Step::Resolved).then_some(transition.at);
+    }
+    let mut fired: Vec<Fired> = fired.into_values().collect();
+    fired.sort_by_key(|f| f.at);
+    fired
+}
+
+fn stops(past: &Past, config: &Config) -> Vec<StopTold> {
+    let series = past.servers.values().map(BTreeMap::len).sum();
+    let mut stops = Vec::new();
+    for (server, streams) in &past.servers {
+        for (stream, (history, _)) in streams {
+            let place = format!("{server}/{stream}");
+            let silence = Silence::at(history, past.until, &config.rules, series);
+            stops.push(stop(past, config, place.clone(), history, &silence));
+            for (tag, silence) in Silence::of_tags(history, past.until, &config.rules, series) {
+                let place = format!("{place} {}", tag_name(&tag));
+                stops.push(stop(past, config, place, &history.tags[&tag], &silence));
+            }
+        }
+    }
+    stops
+}
+
+fn stop(
+    past: &Past,
+    config: &Config,
+    place: String,
+    history: &History,
+    silence: &Silence,
+) -> StopTold {
+    let told = |from| silence.unnoticed_from(history, from);
+    StopTold {
+        place,
+        learning: silence.is_learning(history, past.until),
+        monday: told(next(past.until, config, 0, 10)),
+        sunday: told(next(past.until, config, 6, 4)),
+        last_sent: last_sent(history, past.until),
+    }
+}
+
+fn last_sent(history: &History, at: Timestamp) -> Option<Timestamp> {
+    history.last_sent(at + Duration::from_millis(1))
+}
+
+/// The first such hour of such a day of the week (0 is Monday) after `at`, in the readers' zone.
+fn next(at: Timestamp, config: &Config, weekday: u32, hour: u32) -> Timestamp {
+    use chrono::{Datelike, Timelike};
+    let is_it = |at: &Timestamp| {
+        let local = at.to_utc().with_timezone(&config.time_zone);
+        local.weekday().num_days_from_monday() == weekday && local.hour() == hour
+    };
+    let quarters = (1..=9 * 96).map(|quarter| at.floor(HOUR) + DAY / 96 * quarter);
+    quarters.into_iter().find(is_it).unwrap_or(at)
+}

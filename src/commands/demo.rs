@@ -1,0 +1,183 @@
+//! The whole thing on a simulated Postmark and Slack: six weeks of history, then four accelerated days with a bounce
+//! wave, a silence, an outage of the API, and their ends.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::config::{self, Sources};
+use crate::cycle::{Context, Options, Outlet};
+use crate::model::{DAY, HOUR, Span, Timestamp};
+use crate::sim::Fault;
+use crate::sim::postmark::{Postmark, Profile, ServerHandle};
+use crate::sim::slack::{CHANNEL, Received, Slack};
+
+/// A Monday, so that the days that follow are work days.
+const START: &str = "2026-03-02T00:00:00Z";
+/// Accelerated days.
+const DAYS: u32 = 4;
+
+/// Runs the demo; its exit code.
+pub(crate) async fn demo() -> anyhow::Result<u8> {
+    let start = Timestamp::parse(START).context("the demo's start")?;
+    let end = start + DAYS * DAY + 12 * HOUR;
+    let (postmark, slack) = (Postmark::start()?, Slack::start()?);
+    say(
+        "hushwatch demo: a simulated Postmark and a simulated Slack on loopback, no account and no network needed.\n",
+    );
+    let shop = postmark.server("shop");
+    write_history(&shop, start, end);
+    tell_the_story(&shop, start);
+    let folder = Folder::new()?;
+    let app = app(&postmark, &shop, &slack, &folder)?;
+    say(
+        "The shop sends about 60 mails an hour on work days, with 0.5% bounces. First start: reading 45 days of history…\n",
+    );
+    let mut first = None;
+    let mut at = start;
+    while at <= end {
+        if at >= start + 2 * DAY + 18 * HOUR && at < start + 2 * DAY + 23 * HOUR {
+            shop.always(Fault::Status(503));
+        } else {
+            shop.clear_faults();
+        }
+        announce(at.since(start));
+        postmark.set_now(at);
+        slack.set_now(at);
+        app.cycle(Options {
+            now: Some(at),
+            scheduled: false,
+        })
+        .await
+        .context("a cycle")?;
+        for message in slack.take() {
+            say(&format!(
+                "── Slack, {} ──\n{}\n",
+                crate::text::format::when(at, chrono_tz::UTC),
+                message.plain
+            ));
+            first = first.or_else(|| incident_of(&message));
+        }
+        at = at + HOUR;
+    }
+    let first = first.context("an incident")?;
+    say(&format!("── hushwatch explain {first} ──"));
+    say(&app
+        .explain(&first, false, None)
+        .await?
+        .context("it is stored")?);
+    say("── hushwatch status ──");
+    say(&app.status(false, None).await?);
+    anyhow::ensure!(
+        slack.unexpected().is_empty(),
+        "Slack refused: {:?}",
+        slack.unexpected()
+    );
+    anyhow::ensure!(
+        postmark.unexpected().is_empty(),
+        "Postmark did not know: {:?}",
+        postmark.unexpected()
+    );
+    Ok(0)
+}
+
+/// The incident that a message is of, if it is of one.
+fn incident_of(message: &Received) -> Option<String> {
+    let metadata = message.metadata.as_ref()?;
+    let id = metadata.pointer("/event_payload/incident")?.as_str()?;
+    Some(id.to_owned())
+}
+
+fn write_history(shop: &ServerHandle, start: Timestamp, end: Timestamp) {
+    let day = Profile::weekly(|hour| match (hour / 24, hour % 24) {
+        (0..=4, 7..=18) => 60.0,
+        (0..=4, _) => 6.0,
+        _ => 4.0,
+    });
+    shop.generate("outbound", Span::new(start - 42 * DAY, end), &day);
+}
+
+fn tell_the_story(shop: &ServerHandle, start: Timestamp) {
+    let hours = |from: u32, until: u32| Span::new(start + HOUR * from, start + HOUR * until);
+    shop.bounce_wave("outbound", hours(33, 36), 0.12, "HardBounce");
+    shop.stop_sending("outbound", hours(58, 63));
+    shop.bounce_wave("outbound", hours(67, 69), 0.6, "Blocked");
+    shop.stop_delivery("outbound", hours(80, 86));
+}
+
+fn announce(since: Duration) {
+    let line = match since.as_secs() / 3600 {
+        33 => "Tuesday 09:00: a bad list is mailed, every eighth mail bounces.",
+        58 => "Wednesday 10:00: the queue of the application stops. Nothing is sent.",
+        66 => {
+            "Wednesday 18:00: Postmark's API is down for five hours. Mail still flows, nobody sees it, and some bounces."
+        }
+        71 => "Wednesday 23:00: the API is back.",
+        80 => "Thursday 08:00: mail is accepted and no longer delivered.",
+        _ => return,
+    };
+    say(&format!("▶ {line}\n"));
+}
+
+fn app(
+    postmark: &Postmark,
+    shop: &ServerHandle,
+    slack: &Slack,
+    folder: &Folder,
+) -> anyhow::Result<Arc<Context>> {
+    let file = folder.0.join("monitor.toml");
+    std::fs::write(
+        &file,
+        "[[server]]\nname = \"shop\"\ntoken_env = \"POSTMARK_SERVER_TOKEN\"\nown_domains = [\"example.com\"]\n\
+         [rules.bounce_rate]\nconfidence = 0.95\n",
+    )?;
+    let env = [
+        ("POSTMARK_SERVER_TOKEN", shop.token()),
+        ("SLACK_BOT_TOKEN", slack.bot_token()),
+        ("SLACK_OPERATOR_DM_CHANNEL", CHANNEL.to_owned()),
+        ("HUSHWATCH_POSTMARK__BASE_URL", postmark.base_url()),
+        ("HUSHWATCH_SLACK__BASE_URL", slack.base_url()),
+        ("HUSHWATCH_SLACK__PACE", "0ms".to_owned()),
+        ("HUSHWATCH_RETRY__INITIAL", "1ms".to_owned()),
+        ("HUSHWATCH_RETRY__LONGEST", "5ms".to_owned()),
+        (
+            "HUSHWATCH_STORE__PATH",
+            folder.0.join("demo.db").display().to_string(),
+        ),
+    ];
+    let env = env
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    let config = config::load(&Sources {
+        file: Some(file),
+        env,
+    })
+    .map_err(|problems| anyhow::anyhow!("the demo's configuration: {problems:?}"))?;
+    let outlet = Outlet::new(&config.slack, std::io::stdout())?;
+    Ok(Arc::new(Context::new(config, outlet)?))
+}
+
+/// A folder of its own, removed at the end.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("hushwatch-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}

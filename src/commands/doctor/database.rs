@@ -1,0 +1,143 @@
+//! The database as it stands: none is made, and what is written to try it is taken back.
+
+use std::path::{Path, PathBuf};
+
+use crate::commands::doctor::check::Check;
+use crate::commands::doctor::disk;
+use crate::config::{Config, StoreSettings};
+use crate::cycle::{Context, Outlet, SetupError};
+use crate::store::{self, Problem, Store};
+
+const NAME: &str = "database";
+
+/// What was found.
+pub(crate) struct Found {
+    /// The shell over the database, or over an empty one in memory where there is none that can be used.
+    pub(crate) app: Context,
+    pub(crate) checks: Vec<Check>,
+    /// Whether what is stored can be told, be it nothing.
+    pub(crate) is_readable: bool,
+}
+
+/// Sets up the shell over what there is.
+pub(crate) async fn look(config: Config, outlet: Outlet) -> Result<Found, SetupError> {
+    let is_kept = !config
+        .warnings
+        .iter()
+        .any(|w| w.starts_with(disk::NOT_KEPT));
+    let in_file = config.store.database.is_none();
+    let path = config.store.path.clone();
+    let (state, check) = match in_file && !path.exists() {
+        true => absent(&path).await,
+        false => present(&config.store).await,
+    };
+    let mut checks = vec![check];
+    if in_file {
+        checks.extend(disk::checks(path, is_kept).await);
+    }
+    let is_readable = !matches!(state, State::Unusable);
+    let store = match state {
+        State::Usable(store) => store,
+        State::Empty | State::Unusable => Store::open_sqlite(Path::new(":memory:"))?,
+    };
+    Ok(Found {
+        app: Context::over(config, outlet, store)?,
+        checks,
+        is_readable,
+    })
+}
+
+/// What is said in place of everything that rests on a database that cannot be used.
+pub(crate) fn not_looked_at() -> Check {
+    Check::look(
+        "stored",
+        "What rests on the database was not looked at: the last cycle, mutes, what was learned of silence, and what the rules \
+         come to at your volume",
+        "see to the database, then run `hushwatch doctor` again",
+    )
+}
+
+enum State {
+    Usable(Store),
+    /// The first check makes it.
+    Empty,
+    Unusable,
+}
+
+async fn present(settings: &StoreSettings) -> (State, Check) {
+    let shown = settings.to_string();
+    match usable(settings).await {
+        Ok(store) => {
+            let check = Check::pass(NAME, format!("Database writable: {shown}"));
+            (State::Usable(store), check)
+        }
+        Err(error) => unusable(&error, &shown),
+    }
+}
+
+/// The database, which was written to and left as it was.
+async fn usable(settings: &StoreSettings) -> Result<Store, store::Error> {
+    let store = open(settings)?;
+    store.call(|s| s.probe()).await?;
+    Ok(store)
+}
+
+fn open(settings: &StoreSettings) -> Result<Store, store::Error> {
+    match &settings.database {
+        #[cfg(feature = "postgres")]
+        Some(address) => Store::look_at_postgres(address),
+        _ => Store::look_at_sqlite(&settings.path),
+    }
+}
+
+async fn absent(path: &Path) -> (State, Check) {
+    let shown = path.display().to_string();
+    let folder = folder(path);
+    let place = folder.display().to_string();
+    match disk::write(folder).await {
+        Ok(()) => {
+            let text = format!(
+                "No database {shown} yet: the first check makes it, and its folder is writable"
+            );
+            (State::Empty, Check::pass(NAME, text))
+        }
+        Err(why) => {
+            let text = format!("No database {shown}, and none can be made in {place}: {why}");
+            let remedy =
+                "make the folder, give it to the user that runs hushwatch, or set `store.path`";
+            (State::Unusable, Check::fail(NAME, text, remedy))
+        }
+    }
+}
+
+fn unusable(error: &store::Error, shown: &str) -> (State, Check) {
+    match error.problem() {
+        Problem::Behind { found: 0, .. } => {
+            let text = format!("No schema yet in {shown}");
+            let remedy = "`hushwatch migrate` makes it, and so does the first check";
+            (State::Empty, Check::look(NAME, text, remedy))
+        }
+        // Its text bears the remedy.
+        Problem::Behind { .. } => {
+            let check = Check::look(NAME, format!("Database of an older version — {error}"), "");
+            (State::Unusable, check)
+        }
+        Problem::Busy => {
+            let text = format!("Database in use: another process holds {shown}");
+            let check = Check::fail(NAME, text, "try again when it is done");
+            (State::Unusable, check)
+        }
+        _ => {
+            let check = Check::fail(NAME, format!("Database not usable — {error}"), "");
+            (State::Unusable, check)
+        }
+    }
+}
+
+/// Where a file is, or would be.
+pub(crate) fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

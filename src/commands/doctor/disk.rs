@@ -1,0 +1,142 @@
+//! The disk under the database: whether it takes what is written, and whether it keeps it.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::commands::doctor::check::Check;
+use crate::commands::doctor::database::folder;
+
+const NAME: &str = "disk";
+
+/// How the configuration's warning begins where the disk is a dyno's.
+pub(crate) const NOT_KEPT: &str = "THE DATA WILL BE LOST";
+
+/// What is written to try it: more than fits beside a file's name.
+static SAMPLE: [u8; 64 << 10] = [0; 64 << 10];
+
+/// Whether what stands at `path` is kept.
+pub(crate) async fn checks(path: PathBuf, is_kept: bool) -> Option<Check> {
+    if !is_kept {
+        let text = "The disk is a dyno's, which is emptied at least once a day, and with it history, incidents and pending messages";
+        let remedy =
+            "attach Heroku Postgres, whose DATABASE_URL a build with `--features full` uses";
+        return Some(Check::look(NAME, text, remedy));
+    }
+    let folder = folder(&path);
+    if path.exists()
+        && let Err(why) = write(folder.clone()).await
+    {
+        let text = format!("The disk of {} takes no file: {why}", path.display());
+        let remedy = "free some space, and check who may write to the folder: SQLite makes files beside its own";
+        return Some(Check::fail(NAME, text, remedy));
+    }
+    // Where there is no such list, nothing can be said.
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let folder = folder.canonicalize().ok().filter(|f| f.is_dir())?;
+    Some(kept(filesystem(&mounts, &folder)?))
+}
+
+/// Writes a file into `folder`, down to the disk, and removes it.
+pub(crate) async fn write(folder: PathBuf) -> Result<(), String> {
+    let written = tokio::task::spawn_blocking(move || {
+        let probe = folder.join(format!(".hushwatch-doctor-{}", std::process::id()));
+        let written = write_whole(&probe);
+        let _ = fs::remove_file(&probe);
+        written
+    });
+    let written = written
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
+    written.map_err(|error| error.kind().to_string())
+}
+
+fn write_whole(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(&SAMPLE)?;
+    file.sync_all()
+}
+
+fn kept(filesystem: &str) -> Check {
+    match filesystem {
+        "tmpfs" | "ramfs" => Check::look(
+            NAME,
+            format!(
+                "The disk is memory ({filesystem}): it is empty after a restart of the machine"
+            ),
+            "set `store.path` to a disk that is kept",
+        ),
+        "overlay" | "aufs" => Check::look(
+            NAME,
+            format!("The disk is a container's own ({filesystem}): it goes with the container"),
+            "set `store.path` to a volume",
+        ),
+        "nfs" | "nfs4" | "cifs" | "smb3" | "9p" | "fuse.sshfs" => Check::look(
+            NAME,
+            format!("The disk is on the network ({filesystem}), where SQLite's locks may not hold"),
+            "set `store.path` to a local disk, or use PostgreSQL",
+        ),
+        _ => Check::pass(
+            NAME,
+            format!("The disk keeps what is written ({filesystem})"),
+        ),
+    }
+}
+
+/// The kind of the file system that holds `folder`: of the mounts above it, the nearest, and of those the last.
+fn filesystem<'m>(mounts: &'m str, folder: &Path) -> Option<&'m str> {
+    let mount = |line: &'m str| {
+        // "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue" (proc(5))
+        let (before, after) = line.split_once(" - ")?;
+        let point = before.split(' ').nth(4)?.replace("\\040", " ");
+        let kind = after.split(' ').next()?;
+        folder.starts_with(&point).then_some((point.len(), kind))
+    };
+    let nearest = mounts
+        .lines()
+        .filter_map(mount)
+        .max_by_key(|(length, _)| *length);
+    nearest.map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::doctor::Outcome;
+
+    const MOUNTS: &str = "\
+22 1 0:20 / / rw - overlay overlay rw
+23 22 8:1 / /var/lib rw,noatime shared:1 - ext4 /dev/sda1 rw
+24 22 0:21 / /tmp\\040dir rw - tmpfs tmpfs rw
+a line of tomorrow";
+
+    #[test]
+    fn the_nearest_mount_says_what_the_disk_is() {
+        let of = |path: &str| filesystem(MOUNTS, Path::new(path));
+        assert_eq!(of("/var/lib/hushwatch"), Some("ext4"));
+        assert_eq!(of("/var/library"), Some("overlay"));
+        assert_eq!(of("/tmp dir/x"), Some("tmpfs"));
+        assert_eq!(filesystem("", Path::new("/")), None);
+    }
+
+    #[test]
+    fn a_disk_that_forgets_deserves_a_look() {
+        for (kind, outcome) in [
+            ("ext4", Outcome::Pass),
+            ("tmpfs", Outcome::Look),
+            ("overlay", Outcome::Look),
+            ("nfs4", Outcome::Look),
+        ] {
+            assert_eq!(kept(kind).outcome, outcome, "{kind}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_written_to_try_it_is_gone_afterwards() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(write(folder.path().to_owned()).await, Ok(()));
+        assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 0);
+        let missing = folder.path().join("missing");
+        assert!(write(missing).await.is_err());
+    }
+}

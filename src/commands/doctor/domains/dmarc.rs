@@ -1,0 +1,100 @@
+//! What receivers are asked to do with mail of a domain that fails, by its own DMARC record or by one above it.
+
+use crate::commands::doctor::check::Check;
+use crate::commands::doctor::domains::Domain;
+use crate::dns::Missing;
+use crate::dns::tags::{Dmarc, Policy, dmarc};
+
+const NAME: &str = "dmarc";
+/// Names with more labels are not asked for on the way up, as receivers do not either.
+const MOST_LABELS: usize = 7;
+
+/// The records at a name.
+struct Found<'d> {
+    /// The domain, without `_dmarc`.
+    at: &'d str,
+    records: Vec<Dmarc>,
+}
+
+impl Domain {
+    pub(crate) async fn dmarc(&self) -> Check {
+        match self.discovered().await {
+            Ok(Some(found)) => self.judged(&found),
+            Ok(None) => Check::fail(
+                NAME,
+                format!("{}: no DMARC policy", self.name),
+                "add TXT \"v=DMARC1; p=none; rua=mailto:…\" at _dmarc, to begin with",
+            ),
+            Err((name, why)) => self.unknown(NAME, "DMARC", &name, why),
+        }
+    }
+
+    /// Its own records, else those of the organization, which is the highest domain above it that has any (RFC 7489, 6.6.3;
+    /// where names are registered is not known here, but nobody's policy stands there, or it says what it is).
+    async fn discovered(&self) -> Result<Option<Found<'_>>, (String, Missing)> {
+        let mut found: Option<Found<'_>> = None;
+        for at in self.and_above() {
+            let name = format!("_dmarc.{at}");
+            let texts = match self.resolver.texts(&name).await {
+                Ok(texts) => texts,
+                Err(why) if why.is_certain() => continue,
+                Err(why) => return Err((name, why)),
+            };
+            let records: Vec<Dmarc> = texts.iter().filter_map(|text| dmarc(text)).collect();
+            if records.is_empty() {
+                continue;
+            }
+            let is_public = records.iter().any(|record| record.is_public);
+            if found.is_none() || !is_public {
+                found = Some(Found { at, records });
+            }
+            if at == self.name || is_public {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The domain, and those above it of two labels and more.
+    fn and_above(&self) -> impl Iterator<Item = &str> {
+        let above = std::iter::successors(Some(self.name.as_str()), |name| {
+            let (_, above) = name.split_once('.')?;
+            above.contains('.').then_some(above)
+        });
+        above.filter(|name| *name == self.name || name.split('.').count() <= MOST_LABELS)
+    }
+
+    fn judged(&self, found: &Found<'_>) -> Check {
+        let (domain, place) = (&self.name, format!("_dmarc.{}", found.at));
+        let [record] = found.records.as_slice() else {
+            let text = format!("{domain}: several DMARC records at {place}, which count as none");
+            return Check::fail(NAME, text, "keep one");
+        };
+        // With a word that nobody knows in either place, receivers take the record for none.
+        let known = record
+            .policy
+            .zip(record.of_subdomains.unwrap_or(record.policy));
+        let Some((own, of_subdomains)) = known else {
+            let text =
+                format!("{domain}: the DMARC record at {place} has no policy that receivers know");
+            let remedy = "set p (and sp, if it is there) to none, quarantine or reject";
+            return Check::fail(NAME, text, remedy);
+        };
+        let (tag, policy, from) = match record.of_subdomains {
+            _ if found.at == domain => ("p", own, format!("at {place}")),
+            Some(_) => ("sp", of_subdomains, format!("inherited from {place}")),
+            None => ("p", own, format!("inherited from {place}, which has no sp")),
+        };
+        let text = format!("{domain}: DMARC {tag}={}, {from}", policy.name());
+        match policy {
+            Policy::None => Check::look(
+                NAME,
+                format!("{text}: mail that fails is delivered all the same"),
+                format!(
+                    "move on to {tag}=quarantine once its reports show that all your mail passes"
+                ),
+            ),
+            Policy::Quarantine | Policy::Reject => Check::pass(NAME, text),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The DNS of each domain that sends: may Postmark send for it, is its mail signed, where do bounces go, and what becomes
+//! of mail that is not.
+
+mod dmarc;
+mod spf;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::commands::doctor::check::Check;
+use crate::config::DoctorSettings;
+use crate::dns::tags::{Key, dkim_key};
+use crate::dns::{Missing, Resolver};
+use crate::text::format::counted;
+
+/// Where Postmark takes bounces.
+const POSTMARK_BOUNCES: &str = "pm.mtasv.net";
+/// Postmark's selector without a date. Keys of today bear one, `<yyyymmddhhmmss>pm`, which is not told by its API.
+const POSTMARK_SELECTOR: &str = "pm";
+
+/// What to do where the DNS does not say.
+const REMEDY: &str = "check the network and the resolver, or set `doctor.resolver`";
+
+/// For one attempt at one question.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// For all domains together.
+const ALL_WITHIN: Duration = Duration::from_secs(60);
+/// Domains that are looked at side by side, and at most.
+const AT_ONCE: usize = 8;
+const MOST: usize = 200;
+
+/// Looks at every domain, in order.
+pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>) -> Vec<Check> {
+    if domains.is_empty() {
+        let text = "No domain is known to send, so that no DNS was looked at";
+        return vec![Check::look(
+            "dns",
+            text,
+            "run `doctor` again once mail was sent",
+        )];
+    }
+    let resolver = match Resolver::new(settings.resolver, PATIENCE) {
+        Ok(resolver) => resolver,
+        Err(why) => return vec![Check::fail("dns", why, "set `doctor.resolver`")],
+    };
+    let mut checks = each(settings, &resolver, domains).await;
+    if let Some(why) = common(&checks) {
+        let of = match domains.first() {
+            Some(only) if domains.len() == 1 => only.clone(),
+            _ => counted(domains.len() as u64, "domain"),
+        };
+        let text = format!("The DNS of {of} is not known: {why}");
+        checks = vec![Check::fail("dns", text, REMEDY)];
+    }
+    if domains.len() > MOST {
+        let text = format!(
+            "Only the first {MOST} of {} were looked at",
+            counted(domains.len() as u64, "domain")
+        );
+        checks.push(Check::look("dns", text, "use a token of fewer servers"));
+    }
+    checks
+}
+
+/// Why nothing at all is known, where that is the resolver's one answer to every question.
+fn common(checks: &[Check]) -> Option<&str> {
+    let (first, others) = checks.split_first()?;
+    let is_common = !others.is_empty() && others.iter().all(|check| check.kind == first.kind);
+    is_common.then_some(first.kind.as_str())
+}
+
+async fn each(
+    settings: &DoctorSettings,
+    resolver: &Resolver,
+    domains: &BTreeSet<String>,
+) -> Vec<Check> {
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let deadline = Instant::now() + ALL_WITHIN;
+    let mut tasks = JoinSet::new();
+    for (place, domain) in domains.iter().take(MOST).enumerate() {
+        let domain = Domain {
+            name: domain.clone(),
+            resolver: resolver.clone(),
+            settings: settings.clone(),
+        };
+        let turns = Arc::clone(&turns);
+        tasks.spawn(async move {
+            let looked = async {
+                let _turn = turns.acquire().await;
+                domain.checks().await
+            };
+            let looked = tokio::time::timeout_at(deadline, looked).await;
+            (place, looked.unwrap_or_else(|_| vec![domain.out_of_time()]))
+        });
+    }
+    let mut found = tasks.join_all().await;
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().flat_map(|(_, checks)| checks).collect()
+}
+
+/// A domain that sends.
+struct Domain {
+    name: String,
+    resolver: Resolver,
+    settings: DoctorSettings,
+}
+
+impl Domain {
+    async fn checks(&self) -> Vec<Check> {
+        let (spf, dkim, return_path, dmarc) =
+            tokio::join!(self.spf(), self.dkim(), self.return_path(), self.dmarc());
+        let mut checks = spf;
+        checks.extend(dkim);
+        checks.push(return_path);
+        checks.push(dmarc);
+        checks
+    }
+
+    fn out_of_time(&self) -> Check {
+        let text = format!("{}: its DNS was not looked at in time", self.name);
+        Check::fail("dns", text, "check the resolver, or set `doctor.resolver`")
+    }
+
+    async fn dkim(&self) -> Vec<Check> {
+        let mut checks = vec![self.selector(POSTMARK_SELECTOR).await];
+        for selector in &self.settings.dkim_selectors {
+            checks.push(self.selector(selector).await);
+        }
+        checks
+    }
+
+    async fn selector(&self, selector: &str) -> Check {
+        const NAME: &str = "dkim";
+        let domain = &self.name;
+        let name = format!("{selector}._domainkey.{domain}");
+        let keys = match self.resolver.texts(&name).await {
+            Ok(texts) => texts.iter().map(|text| dkim_key(text)).collect(),
+            Err(why) if why.is_certain() => Vec::new(),
+            Err(why) => return self.unknown(NAME, "DKIM", &name, why),
+        };
+        let has = |key| keys.contains(&key);
+        if has(Key::Present) {
+            return Check::pass(NAME, format!("{domain}: DKIM key at selector {selector}"));
+        }
+        if has(Key::Revoked) {
+            let text =
+                format!("{domain}: the DKIM key at selector {selector} was revoked (p= is empty)");
+            return Check::fail(
+                NAME,
+                text,
+                "publish the key again, and check which one signs",
+            );
+        }
+        if !keys.is_empty() {
+            let text = format!("{domain}: what stands at {name} is no DKIM key");
+            return Check::fail(NAME, text, "copy the record again from whoever signs");
+        }
+        if selector == POSTMARK_SELECTOR {
+            return Check::look(
+                NAME,
+                format!(
+                    "{domain}: no DKIM key at selector {selector}; Postmark's newer keys have a date in theirs"
+                ),
+                "name it in `doctor.dkim_selectors`, as Sender Signatures shows it (<date>pm)",
+            );
+        }
+        let text = format!("{domain}: no DKIM key at selector {selector}");
+        Check::fail(
+            NAME,
+            text,
+            "publish it, or take the selector out of `doctor.dkim_selectors`",
+        )
+    }
+
+    async fn return_path(&self) -> Check {
+        const NAME: &str = "return_path";
+        let domain = &self.name;
+        let name = format!("{}.{domain}", self.settings.return_path);
+        match self.resolver.alias(&name).await {
+            Ok(alias) if alias == POSTMARK_BOUNCES => Check::pass(
+                NAME,
+                format!("{domain}: Return-Path {name} leads to {POSTMARK_BOUNCES}"),
+            ),
+            Ok(alias) => Check::fail(
+                NAME,
+                format!("{domain}: Return-Path {name} leads to {alias}, not to {POSTMARK_BOUNCES}"),
+                format!("make it a CNAME of {POSTMARK_BOUNCES}"),
+            ),
+            Err(why) if why.is_certain() => Check::look(
+                NAME,
+                format!(
+                    "{domain}: no Return-Path of its own at {name}, so that SPF does not align"
+                ),
+                format!("add a CNAME to {POSTMARK_BOUNCES}, or set `doctor.return_path`"),
+            ),
+            Err(why) => self.unknown(NAME, "Return-Path", &name, why),
+        }
+    }
+
+    /// The DNS did not say.
+    fn unknown(&self, check: &'static str, what: &str, name: &str, why: Missing) -> Check {
+        let text = format!("{}: {what} is not known ({name}): {why}", self.name);
+        Check::fail(check, text, REMEDY).alike(why.to_string())
+    }
+}

@@ -1,0 +1,184 @@
+//! `doctor`: whether everything that a cycle needs is there, before it is put to work. Changes nothing, and sends nothing
+//! unless it is asked to.
+//!
+//! One file per family; families that do not need each other are asked side by side, each for so long at most, and told
+//! in a fixed order.
+
+mod check;
+mod database;
+mod disk;
+#[cfg(feature = "doctor")]
+mod domains;
+mod duplicate_servers;
+mod mutes;
+mod rules;
+mod schedule;
+mod servers;
+mod settings;
+mod slack;
+#[cfg(feature = "doctor")]
+mod smtp_relay;
+mod status_page;
+mod text;
+mod token;
+
+pub use check::{Check, Diagnosis, Outcome};
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::Arc;
+
+use chrono::Datelike;
+use chrono_tz::Tz;
+
+use crate::cli::doctor::Doctor;
+use crate::clock;
+use crate::commands::interactive::{PATIENCE, impatient};
+use crate::commands::{Ended, INCOMPLETE, USAGE, print};
+use crate::config::{Config, Problem, ServerConfig};
+use crate::cycle::{Context, Outlet, SetupError};
+use crate::model::Timestamp;
+use crate::text::format::{dated, when};
+use crate::text::sanitize::json_line;
+
+/// Looks at everything and prints what was found.
+pub(crate) async fn doctor(config: Config, args: &Doctor) -> Ended {
+    let found = match args.json {
+        true => diagnose(config, args.send_test, std::io::stderr()).await,
+        false => diagnose(config, args.send_test, std::io::stdout()).await,
+    };
+    told(&found.map_err(|error| (USAGE, error.to_string()))?, args)
+}
+
+/// Prints what is wrong with a configuration that cannot be understood, as with everything else.
+pub(crate) fn misconfigured(problems: &[Problem], args: &Doctor) -> Ended {
+    told(&misconfigured_diagnosis(problems), args)
+}
+
+fn told(found: &Diagnosis, args: &Doctor) -> Ended {
+    print(&match args.json {
+        true => json_line(&found.to_json()),
+        false => found.to_text(),
+    })?;
+    Ok(if found.is_ok() { 0 } else { INCOMPLETE })
+}
+
+/// Looks at everything. `printer` takes the test message where Slack is not set up.
+///
+/// # Errors
+/// Where a client cannot be made at all.
+pub async fn diagnose(
+    config: Config,
+    send_test: bool,
+    printer: impl Write + Send + 'static,
+) -> Result<Diagnosis, SetupError> {
+    let at = clock::now();
+    let config = impatient(config);
+    let outlet = Outlet::new(&config.slack, printer)?;
+    let database = database::look(config, outlet).await?;
+    let app = Arc::new(database.app);
+    let (servers, slack, status) = tokio::join!(
+        servers::checks(&app, at),
+        slack::checks(&app, send_test, at),
+        status_page::checks(&app.config.doctor.status_url, PATIENCE),
+    );
+    let (dns, relay) = tokio::join!(
+        domain_checks(&app.config, &servers.domains),
+        relay_checks(&app.config),
+    );
+    let mut checks = settings::checks(&app.config);
+    checks.extend(servers.checks);
+    checks.extend(slack);
+    checks.extend(database.checks);
+    checks.extend(schedule::checks(&app, at));
+    match database.is_readable {
+        true => checks.extend(stored(&app, &servers.watched, at).await),
+        false => checks.push(database::not_looked_at()),
+    }
+    checks.extend(dns);
+    checks.extend(relay);
+    checks.extend(status);
+    Ok(Diagnosis { at, checks })
+}
+
+/// What is said where the configuration cannot be understood: each problem, and that nothing else was looked at.
+fn misconfigured_diagnosis(problems: &[Problem]) -> Diagnosis {
+    let checks = settings::problems(problems);
+    let at = clock::now();
+    Diagnosis { at, checks }
+}
+
+/// What rests on the database.
+async fn stored(app: &Context, watched: &[Arc<ServerConfig>], at: Timestamp) -> Vec<Check> {
+    let mut checks = vec![schedule::last_cycle(app, at).await];
+    checks.extend(mutes::checks(app, at).await);
+    checks.extend(rules::checks(app, watched, at).await);
+    checks
+}
+
+#[cfg(feature = "doctor")]
+async fn domain_checks(config: &Config, domains: &BTreeSet<String>) -> Vec<Check> {
+    domains::checks(&config.doctor, domains).await
+}
+
+#[cfg(feature = "doctor")]
+async fn relay_checks(config: &Config) -> Vec<Check> {
+    smtp_relay::checks(&config.doctor).await
+}
+
+#[cfg(not(feature = "doctor"))]
+#[expect(clippy::unused_async, reason = "as the build that asks has it")]
+async fn domain_checks(_: &Config, _: &BTreeSet<String>) -> Vec<Check> {
+    let left_out = Check::look(
+        "dns",
+        "DNS and the SMTP relay were not looked at: this build leaves them out",
+        "build with `--features full`",
+    );
+    vec![left_out]
+}
+
+#[cfg(not(feature = "doctor"))]
+#[expect(clippy::unused_async, reason = "as the build that asks has it")]
+async fn relay_checks(_: &Config) -> Vec<Check> {
+    Vec::new()
+}
+
+/// An instant far enough back to hold everything that rules look at.
+fn long_ago(at: Timestamp) -> Timestamp {
+    at - 45 * crate::model::DAY
+}
+
+/// An instant as every line names it: in `zone`, and with its year where that is not the one of `now`.
+fn moment(of: Timestamp, now: Timestamp, zone: Tz) -> String {
+    let year = |at: Timestamp| at.to_utc().with_timezone(&zone).year();
+    let told = match year(of) == year(now) {
+        true => when(of, zone),
+        false => dated(of, zone),
+    };
+    format!("{told} {}", zone.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_bears_its_zone_and_the_year_that_is_not_this_one() {
+        let at = |text| Timestamp::parse(text).expect("an instant");
+        let told = |of, now| moment(at(of), at(now), Tz::Europe__Berlin);
+        let now = "2026-03-02T10:00:00Z";
+        assert_eq!(
+            told("2026-07-01T08:00:00Z", now),
+            "Wed 1 Jul 10:00 Europe/Berlin"
+        );
+        assert_eq!(
+            told("2025-12-31T22:59:00Z", now),
+            "Wed 31 Dec 2025 23:59 Europe/Berlin"
+        );
+        // The year is the zone's own.
+        assert_eq!(
+            told("2025-12-31T23:30:00Z", now),
+            "Thu 1 Jan 00:30 Europe/Berlin"
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! What nobody is told of at present, because somebody said so.
+
+use crate::commands::doctor::check::Check;
+use crate::commands::doctor::moment;
+use crate::cycle::Context;
+use crate::model::{Mute, Timestamp};
+use crate::text::sanitize::{clean, truncate};
+
+const NAME: &str = "mute";
+/// Longest name or reason that is shown, in characters.
+const CHARS: usize = 200;
+
+/// Each mute that runs, with how to end it.
+pub(crate) async fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
+    match app.mutes_at(at).await {
+        Ok(mutes) if mutes.is_empty() => vec![Check::pass(NAME, "Nothing is muted")],
+        Ok(mutes) => {
+            let zone = app.config.time_zone;
+            let told = mutes
+                .iter()
+                .map(|mute| told(mute, &moment(mute.until, at, zone)));
+            told.collect()
+        }
+        Err(error) => vec![Check::fail(
+            NAME,
+            format!("Whether anything is muted is not known — {error}"),
+            "",
+        )],
+    }
+}
+
+fn told(mute: &Mute, until: &str) -> Check {
+    let what = match mute.rule {
+        Some(rule) => format!("`{rule}`"),
+        None => "Everything".to_owned(),
+    };
+    let place = match (&mute.server, mute.rule) {
+        (Some(server), _) => format!(" on {server}"),
+        (None, Some(_)) => " on every server".to_owned(),
+        (None, None) => String::new(),
+    };
+    let short = |text: &str| truncate(&clean(text), CHARS);
+    let text = format!(
+        "{what}{place} is muted until {until} by {} ({})",
+        short(&mute.by),
+        short(&mute.reason)
+    );
+    Check::look(NAME, text, format!("`{}` ends it", command(mute)))
+}
+
+/// What ends it, as a shell takes it.
+fn command(mute: &Mute) -> String {
+    let server = mute.server.as_ref();
+    let server = server.map_or_else(String::new, |of| format!(" --server {}", quoted(&of.0)));
+    let rule = mute
+        .rule
+        .map_or_else(String::new, |rule| format!(" --rule {rule}"));
+    format!("hushwatch unmute{server}{rule}")
+}
+
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match text.chars().all(is_plain) && !text.is_empty() {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Rule, ServerName};
+
+    fn of(server: Option<&str>, rule: Option<Rule>) -> String {
+        let mute = Mute {
+            id: 1,
+            server: server.map(ServerName::from),
+            rule,
+            from: Timestamp(0),
+            until: Timestamp(0),
+            reason: "new relay".to_owned(),
+            by: "ops".to_owned(),
+        };
+        told(&mute, "noon").to_line()
+    }
+
+    #[test]
+    fn a_mute_is_told_with_the_command_that_ends_it() {
+        assert_eq!(
+            of(None, None),
+            "! Everything is muted until noon by ops (new relay); `hushwatch unmute` ends it"
+        );
+        assert_eq!(
+            of(Some("it's a shop"), None),
+            "! Everything on it's a shop is muted until noon by ops (new relay); \
+             `hushwatch unmute --server 'it'\\''s a shop'` ends it"
+        );
+        assert_eq!(
+            of(None, Some(Rule::BounceRate)),
+            "! `bounce_rate` on every server is muted until noon by ops (new relay); \
+             `hushwatch unmute --rule bounce_rate` ends it"
+        );
+        assert_eq!(
+            of(Some("shop"), Some(Rule::SendSilence)),
+            "! `send_silence` on shop is muted until noon by ops (new relay); \
+             `hushwatch unmute --server shop --rule send_silence` ends it"
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! When: the time zone, the schedule, and whether it was kept.
+
+use crate::commands::doctor::check::Check;
+use crate::commands::doctor::moment;
+use crate::cycle::Context;
+use crate::model::{MINUTE, Timestamp};
+use crate::text::format::{counted, span, when};
+
+/// A cycle is not missed before it is late by this much: it takes its time, and it may be a timer's.
+const LATE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+
+/// The time zone with its present; the schedule and its next poll.
+pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
+    let config = &app.config;
+    let zone = config.time_zone;
+    let mut checks = vec![Check::pass(
+        "time_zone",
+        format!(
+            "Time zone {}: it is {} there; the digest comes at {}",
+            zone.name(),
+            when(at, zone),
+            config.digest_at.format("%H:%M")
+        ),
+    )];
+    let next = config.schedule.next(at);
+    let after = next.and_then(|next| Some(config.schedule.next(next)?.since(next)));
+    let told = next.map_or_else(|| "never".to_owned(), |next| moment(next, at, zone));
+    let text = format!(
+        "Schedule \"{}\": next poll {told}",
+        config.schedule.expression()
+    );
+    checks.push(Check::pass("schedule", text));
+    let window = config.rules.bounce_rate.window;
+    if let Some(after) = after.filter(|after| *after > window + MINUTE) {
+        checks.push(Check::look(
+            "schedule",
+            format!(
+                "Polls are {} apart, and `bounce_rate` looks at {}: what happens between is never judged",
+                span(after),
+                span(window)
+            ),
+            "poll more often, or widen `rules.bounce_rate.window`",
+        ));
+    }
+    checks
+}
+
+/// The last cycle, and what was missed since.
+pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
+    const NAME: &str = "last_cycle";
+    let last = match app.store.call(|s| s.last_cycle_at()).await {
+        Ok(last) => last,
+        Err(error) => {
+            return Check::fail(NAME, format!("The last cycle is not known — {error}"), "");
+        }
+    };
+    let Some(last) = last else {
+        return Check::pass(NAME, "No cycle yet");
+    };
+    let told = moment(last, at, app.config.time_zone);
+    let due = app.config.schedule.instants(last, at - LATE);
+    match due.len() {
+        0 => Check::pass(NAME, format!("Last cycle {told}")),
+        missed => Check::look(
+            NAME,
+            format!(
+                "Last cycle {told}: {} missed since",
+                counted(missed as u64, "poll")
+            ),
+            "start `hushwatch run`, or let cron run `hushwatch check`; what was missed is caught up",
+        ),
+    }
+}

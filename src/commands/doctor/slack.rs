@@ -1,0 +1,178 @@
+//! Whether Slack would take a message: the credential, its scopes, and each channel.
+
+use std::collections::BTreeSet;
+
+use crate::commands::doctor::check::Check;
+use crate::commands::doctor::moment;
+use crate::config::SlackSink;
+use crate::cycle::deliver::notifier::is_conversation;
+use crate::cycle::grouping::new_message;
+use crate::cycle::{Context, Outlet};
+use crate::model::Timestamp;
+use crate::notify::{Message, Tone};
+use crate::slack::{Class, Error, Identity, Slack};
+use crate::store::OutboxRow;
+
+/// How the configuration's warning begins where Slack is not set up.
+pub(crate) const NO_SLACK: &str = "NO SLACK";
+
+/// Scopes by which a message whose fate is unknown is looked up, of each kind of conversation.
+const HISTORY: [&str; 3] = ["channels:history", "groups:history", "im:history"];
+
+/// Asks Slack; with `send_test`, posts one message to each destination.
+pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec<Check> {
+    let channels = channels(app);
+    let mut checks = match &app.outlet {
+        Outlet::Print(_) => vec![Check::look(
+            "slack",
+            "No Slack: messages are printed only",
+            "set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL",
+        )],
+        Outlet::Slack {
+            slack,
+            channel: None,
+        } => vec![webhook(slack).await],
+        Outlet::Slack { slack, .. } => bot(slack, &channels).await,
+    };
+    if send_test {
+        for channel in &channels {
+            checks.push(test(app, channel, at).await);
+        }
+    }
+    checks
+}
+
+/// Where messages go, each once. A webhook or a terminal has its one place, which is empty here.
+fn channels(app: &Context) -> BTreeSet<String> {
+    let SlackSink::Bot { channel, .. } = &app.config.slack.sink else {
+        return BTreeSet::from([String::new()]);
+    };
+    let own = app.config.servers.iter().filter_map(|s| s.channel.clone());
+    own.chain([channel.clone()]).collect()
+}
+
+async fn webhook(slack: &Slack) -> Check {
+    match slack.webhook_is_alive().await {
+        Ok(()) => Check::pass("slack_webhook", "Slack webhook alive (nothing was posted)"),
+        Err(error) => failed("slack_webhook", "Slack webhook refused", &error),
+    }
+}
+
+async fn bot(slack: &Slack, channels: &BTreeSet<String>) -> Vec<Check> {
+    let identity = match slack.identity().await {
+        Ok(identity) => identity,
+        Err(error) => return vec![failed("slack_token", "Slack bot token refused", &error)],
+    };
+    let text = format!(
+        "Slack bot token valid team={} bot={}",
+        identity.team, identity.user
+    );
+    let mut checks = vec![Check::pass("slack_token", text), scopes(&identity)];
+    for id in channels {
+        checks.push(channel(slack, id).await);
+    }
+    checks
+}
+
+fn scopes(identity: &Identity) -> Check {
+    const NAME: &str = "slack_scopes";
+    let Some(scopes) = &identity.scopes else {
+        let text = "Slack does not say which scopes the bot has";
+        return Check::look(NAME, text, "`doctor --send-test` shows whether it may post");
+    };
+    let has = |scope: &str| scopes.iter().any(|s| s == scope);
+    if !has("chat:write") {
+        let remedy = "give the app the scope chat:write and install it again";
+        return Check::fail(
+            NAME,
+            "The Slack app may not post: chat:write is missing",
+            remedy,
+        );
+    }
+    if !HISTORY.into_iter().any(has) {
+        return Check::look(
+            NAME,
+            "The Slack app may post, but not look up whether a message arrived, which may be repeated then",
+            format!(
+                "give it the scope that fits the channel: {}",
+                HISTORY.join(", ")
+            ),
+        );
+    }
+    Check::pass(NAME, "The Slack app may post, and look up what it posted")
+}
+
+async fn channel(slack: &Slack, id: &str) -> Check {
+    const NAME: &str = "slack_channel";
+    if !is_conversation(id) {
+        let text = format!("Slack channel {id} is a name or a person, which cannot be looked up");
+        return Check::look(
+            NAME,
+            text,
+            "`doctor --send-test` shows whether it can be posted to",
+        );
+    }
+    match slack.conversation(id).await {
+        Ok(of) if of.is_archived => {
+            let remedy = "unarchive the channel or choose another";
+            Check::fail(NAME, format!("Slack channel {id} is archived"), remedy)
+        }
+        Ok(of) if !of.is_member => {
+            let remedy = "invite the app to the channel with /invite @bot";
+            Check::fail(
+                NAME,
+                format!("The Slack app is not in channel {id}"),
+                remedy,
+            )
+        }
+        Ok(of) => {
+            let name = of
+                .name
+                .map_or_else(String::new, |name| format!(" (#{name})"));
+            Check::pass(NAME, format!("Slack channel {id}{name} can be posted to"))
+        }
+        Err(error) if error.is_missing_scope() => {
+            let text = format!("Slack channel {id} cannot be looked up: {error}");
+            Check::look(
+                NAME,
+                text,
+                "`doctor --send-test` shows whether it can be posted to",
+            )
+        }
+        Err(error) => failed(NAME, &format!("Slack channel {id} refused"), &error),
+    }
+}
+
+/// The error bears its remedy.
+fn failed(name: &'static str, what: &str, error: &Error) -> Check {
+    match error.class {
+        Class::Later => Check::fail(name, format!("Network error — Slack: {error}"), ""),
+        _ => Check::fail(name, format!("{what} — {error}"), ""),
+    }
+}
+
+async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
+    const NAME: &str = "slack_test";
+    let headline = "hushwatch doctor: a test message";
+    let line = "What you read here is where alerts and digests will come.".to_owned();
+    let sent = format!("sent {}", moment(at, at, app.config.time_zone));
+    let message = Message::new(Tone::Info, headline, [line], &sent);
+    let row = OutboxRow {
+        seq: 0,
+        key: format!("doctor-{at}"),
+        created_at: at,
+        message: new_message("test", None, channel, &message),
+        attempts: 0,
+        next_try_at: None,
+        doubt: None,
+        landed_in: None,
+    };
+    let to = match channel {
+        "" => String::new(),
+        channel => format!(" to {channel}"),
+    };
+    match app.outlet.send(&row).await {
+        Ok(_) => Check::pass(NAME, format!("Test message sent{to}")),
+        Err(error) => Check::fail(NAME, format!("Test message not sent{to} — {error}"), ""),
+    }
+}

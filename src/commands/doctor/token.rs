@@ -1,0 +1,101 @@
+//! What Postmark says of a token, in one line, and whether it is one of the other kind.
+
+use crate::commands::doctor::check::Check;
+use crate::config::TokenProblem;
+use crate::cycle::Context;
+use crate::model::ServerName;
+use crate::postmark::{About, Error, ErrorKind};
+use crate::secret::Secret;
+
+/// A token that belongs to a server, which may have another name here.
+pub(crate) fn of_server(about: &About, here: &ServerName) -> Check {
+    let here = match about.name == here.0 {
+        true => String::new(),
+        false => format!(", called `{here}` here"),
+    };
+    let text = format!(
+        "Postmark token valid server={} id={}{here}",
+        about.name, about.id
+    );
+    Check::pass("postmark_token", text).alike("Postmark token valid")
+}
+
+/// A token that cannot be read.
+pub(crate) fn missing(name: &'static str, subject: &str, problem: &TokenProblem) -> Check {
+    let problem = problem.to_string();
+    let why = problem.strip_prefix("token missing: ");
+    let why = why.unwrap_or(&problem);
+    let what = what(name);
+    Check::fail(name, format!("{what} missing{subject} — {why}"), "")
+        .alike(format!("{what} missing"))
+}
+
+/// What went wrong with a token that could be read.
+pub(crate) async fn refused(
+    app: &Context,
+    name: &'static str,
+    subject: &str,
+    token: Secret,
+    error: &Error,
+) -> Check {
+    let is_of_server = error.kind() == ErrorKind::TokenRefused;
+    match error.kind() {
+        ErrorKind::TokenRefused | ErrorKind::AccountTokenRefused => {
+            let remedy = match other_kind(app, is_of_server, token).await {
+                true if is_of_server => {
+                    "it is the token of an account: set it as POSTMARK_ACCOUNT_TOKEN, or copy the server's own (Server > API Tokens)"
+                }
+                true => {
+                    "it is the token of a server: set it as POSTMARK_SERVER_TOKEN, or copy the account's own (Account > API Tokens)"
+                }
+                false if is_of_server => {
+                    "copy the server's token again (Server > API Tokens), without anything around it"
+                }
+                false => {
+                    "copy the account's token again (Account > API Tokens), without anything around it"
+                }
+            };
+            let kind = format!("{} rejected — {}", what(name), status(error));
+            Check::fail(name, format!("{kind}{subject}{}", said(error)), remedy).alike(kind)
+        }
+        ErrorKind::Unreachable(_) | ErrorKind::Setup(_) => {
+            let kind = format!("Network error — {}", error.kind());
+            let remedy = error.kind().remedy().unwrap_or("check the network");
+            Check::fail(name, format!("{kind}{subject}"), remedy).alike(kind)
+        }
+        other => {
+            let kind = format!("Postmark does not answer as it should — {other}");
+            let remedy = other
+                .remedy()
+                .unwrap_or("see https://status.postmarkapp.com, then try again");
+            Check::fail(name, format!("{kind}{subject}{}", said(error)), remedy).alike(kind)
+        }
+    }
+}
+
+fn what(name: &str) -> &'static str {
+    match name {
+        "postmark_account_token" => "Postmark account token",
+        _ => "Postmark token",
+    }
+}
+
+/// Whether a refused token is one of the other kind. It is shown to nobody but Postmark, who knows it.
+async fn other_kind(app: &Context, is_of_server: bool, token: Secret) -> bool {
+    match is_of_server {
+        true => app.postmark.account(token).servers().await.is_ok(),
+        false => app.postmark.server(token).about().await.is_ok(),
+    }
+}
+
+fn status(error: &Error) -> String {
+    match error.status() {
+        Some(status) => format!("HTTP {status}"),
+        None => "it holds what no token can".to_owned(),
+    }
+}
+
+fn said(error: &Error) -> String {
+    let said = error.said().map(|said| format!(" (\"{said}\")"));
+    said.unwrap_or_default()
+}

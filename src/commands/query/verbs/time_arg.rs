@@ -1,0 +1,219 @@
+//! Instants as a person writes them: exactly, by the local calendar, or so long ago.
+
+use std::time::Duration;
+
+use chrono::{LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
+use chrono_tz::Tz;
+
+use crate::cli::Window;
+use crate::commands::query::verbs::validate::usage;
+use crate::model::{DAY, HOUR, MINUTE, Timestamp};
+use crate::postmark;
+use crate::text::sanitize::clean;
+
+/// Which end of a window an instant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edge {
+    Since,
+    Until,
+}
+
+/// Both ends of a window, where they are given.
+pub(crate) fn window(
+    window: &Window,
+    zone: Tz,
+    now: Timestamp,
+) -> Result<postmark::Window, (u8, String)> {
+    let read = |option: &str, text: Option<&str>, edge| {
+        let at = text.map(|text| instant(text, edge, zone, now));
+        at.transpose()
+            .map_err(|why| usage(&format!("{option} {why}")))
+    };
+    let since = read("--since", window.since.as_deref(), Edge::Since)?;
+    let until = read("--until", window.until.as_deref(), Edge::Until)?;
+    match (since, until) {
+        (Some(since), Some(until)) if until <= since => Err(usage(&format!(
+            "--until ({until}) is not after --since ({since})"
+        ))),
+        (since, until) => Ok(postmark::Window { since, until }),
+    }
+}
+
+fn instant(text: &str, edge: Edge, zone: Tz, now: Timestamp) -> Result<Timestamp, String> {
+    let text = text.trim();
+    let exact = Timestamp::parse(text).or_else(|| ago(text).map(|ago| now - ago));
+    if let Some(at) = exact {
+        return Ok(at);
+    }
+    let today = || now.to_utc().with_timezone(&zone).date_naive();
+    let day = match text {
+        "now" => return Ok(now),
+        "today" => Some(today()),
+        "yesterday" => today().pred_opt(),
+        text => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok(),
+    };
+    let wall = match (day, edge) {
+        (Some(day), Edge::Since) => Some(day.and_time(NaiveTime::MIN)),
+        (Some(day), Edge::Until) => day.succ_opt().map(|next| next.and_time(NaiveTime::MIN)),
+        (None, _) => time(text),
+    };
+    let Some(wall) = wall else {
+        return Err(format!(
+            "must be a time such as 2026-03-02T10:00:00Z, 2026-03-02, '2026-03-02 10:00' (in {}), 2h or 3d; `{}` is none",
+            zone.name(),
+            clean(text)
+        ));
+    };
+    let at = match (zone.from_local_datetime(&wall), edge) {
+        (LocalResult::Single(at), _) => at,
+        // In the hour that comes twice the wider window is meant.
+        (LocalResult::Ambiguous(first, _), Edge::Since) => first,
+        (LocalResult::Ambiguous(_, last), Edge::Until) => last,
+        // Clocks that go forward at midnight leave out the first instant of that day.
+        (LocalResult::None, _) if day.is_some() => match after_gap(wall, zone) {
+            Some(at) => return Ok(at),
+            None => return Err("is beyond the calendar".to_owned()),
+        },
+        (LocalResult::None, _) => {
+            return Err(format!(
+                "is a time that does not exist in {}: the clocks go forward then",
+                zone.name()
+            ));
+        }
+    };
+    Ok(Timestamp(at.timestamp_millis()).clamp(Timestamp::MIN, Timestamp::MAX))
+}
+
+/// The first instant after the time that is left out around `wall`; no zone leaves out more than a day.
+fn after_gap(wall: NaiveDateTime, zone: Tz) -> Option<Timestamp> {
+    let mut minutes = (1..=24 * 60).map(TimeDelta::minutes);
+    let at = minutes.find_map(|later| {
+        let wall = wall.checked_add_signed(later)?;
+        zone.from_local_datetime(&wall).earliest()
+    })?;
+    Some(Timestamp(at.timestamp_millis()))
+}
+
+/// `2026-03-02 10:00` or `2026-03-02T10:00:05`.
+fn time(text: &str) -> Option<NaiveDateTime> {
+    let formats = [
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%dT%H:%M",
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%d %H:%M",
+    ];
+    let mut read = formats.iter();
+    read.find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+}
+
+/// `90s`, `15m`, `2h`, `3d` or `1w`.
+fn ago(text: &str) -> Option<Duration> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u32 = text.get(..split)?.parse().ok()?;
+    let unit = match text.get(split..)?.trim() {
+        "s" => Duration::from_secs(1),
+        "m" | "min" => MINUTE,
+        "h" => HOUR,
+        "d" => DAY,
+        "w" => 7 * DAY,
+        _ => return None,
+    };
+    Some(unit.saturating_mul(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::{Africa, America, Europe};
+    use proptest::prelude::*;
+
+    const NOW: &str = "2026-11-21T12:00:00Z";
+
+    fn read(text: &str, edge: Edge, zone: Tz) -> Result<String, String> {
+        let now = Timestamp::parse(NOW).expect("valid");
+        instant(text, edge, zone, now).map(|at| at.to_string())
+    }
+
+    #[test]
+    fn every_form_is_read_in_the_zone() {
+        for (text, since, until) in [
+            (
+                "2026-03-02T10:00:00+02:00",
+                "2026-03-02T08:00:00Z",
+                "2026-03-02T08:00:00Z",
+            ),
+            ("2026-03-02", "2026-03-01T23:00:00Z", "2026-03-02T23:00:00Z"),
+            (
+                "2026-07-02 10:00",
+                "2026-07-02T08:00:00Z",
+                "2026-07-02T08:00:00Z",
+            ),
+            (
+                "2026-07-02T10:00:05",
+                "2026-07-02T08:00:05Z",
+                "2026-07-02T08:00:05Z",
+            ),
+            ("2h", "2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z"),
+            ("3d", "2026-11-18T12:00:00Z", "2026-11-18T12:00:00Z"),
+            ("now", NOW, NOW),
+            ("today", "2026-11-20T23:00:00Z", "2026-11-21T23:00:00Z"),
+            ("yesterday", "2026-11-19T23:00:00Z", "2026-11-20T23:00:00Z"),
+            // The hour that comes twice.
+            (
+                "2026-10-25 02:30",
+                "2026-10-25T00:30:00Z",
+                "2026-10-25T01:30:00Z",
+            ),
+        ] {
+            let zone = Europe::Berlin;
+            assert_eq!(
+                read(text, Edge::Since, zone).as_deref(),
+                Ok(since),
+                "{text}"
+            );
+            assert_eq!(
+                read(text, Edge::Until, zone).as_deref(),
+                Ok(until),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_is_said() {
+        let why = read("2026-03-29 02:30", Edge::Since, Europe::Berlin);
+        assert!(why.is_err_and(|why| why.contains("clocks go forward")));
+        for nonsense in [
+            "",
+            "soon",
+            "2h ago",
+            "2026-02-30",
+            "-3d",
+            "3 weeks",
+            "1e9d",
+            "é",
+            "2026-03-02T25:00",
+        ] {
+            let why = read(nonsense, Edge::Until, America::New_York);
+            assert!(
+                why.is_err_and(|why| why.contains("must be a time")),
+                "{nonsense}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_day_whose_midnight_is_left_out_begins_when_clocks_went_forward() {
+        let begins = read("2026-04-24", Edge::Since, Africa::Cairo);
+        assert_eq!(begins.as_deref(), Ok("2026-04-23T22:00:00Z"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "(?s).{0,30}|[0-9]{0,12}[smhdw]|[0-9]{4,6}-[0-9]{2}-[0-9]{2}") {
+            for edge in [Edge::Since, Edge::Until] {
+                let _ = read(&text, edge, Africa::Cairo);
+            }
+        }
+    }
+}

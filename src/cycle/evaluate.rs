@@ -1,0 +1,234 @@
+//! Store to incidents: every instant that is to be judged, in order, and one transaction with what came of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::cycle::Context;
+use crate::cycle::lease::Leases;
+use crate::cycle::poll::server::Polled;
+use crate::decide::{Book, Policy, Unmuted};
+use crate::detect::Sight;
+use crate::evaluate::{Walk, quiet_reminders};
+use crate::model::{
+    DAY, HOUR, History, Incident, Mute, Rules, ServerName, Span, StreamId, Timestamp, Transition,
+};
+use crate::store::{self, Backend};
+
+/// Instants that a gap is judged at, at most; a longer gap is judged at every so many of them.
+const MOST_INSTANTS: usize = 1_500;
+
+/// A server that the file no longer names may be another process's: it is given up when nobody polled it for so long.
+const UNWATCHED_AFTER: Duration = DAY;
+
+/// What the judging of one server came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Judged {
+    /// Which server.
+    pub name: String,
+    /// Incidents as they are now.
+    pub incidents: Vec<Incident>,
+    /// Steps, in order of their instants.
+    pub transitions: Vec<Transition>,
+    /// Where its messages go.
+    pub channel: String,
+    /// Up to when it was seen before this cycle.
+    pub seen_until: Timestamp,
+    /// What of the time since then Postmark has no more.
+    pub unseen: Vec<(StreamId, Span)>,
+    /// What the end of a mute tells of it.
+    pub unmuted: Unmuted,
+}
+
+/// What the evaluation of a whole cycle came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evaluation {
+    /// Steps with their texts.
+    pub transitions: Vec<(Transition, String)>,
+    /// Open incidents.
+    pub open: Vec<Incident>,
+    /// What is muted.
+    pub mutes: Vec<Mute>,
+}
+
+impl Context {
+    /// Judges every polled server and commits what came of it.
+    pub(crate) async fn evaluate(
+        &self,
+        polled: &[Polled],
+        leases: &Leases,
+        now: Timestamp,
+    ) -> Result<Evaluation, store::Error> {
+        let series = self.store.call(|s| s.series()).await?;
+        let since = polled
+            .iter()
+            .flat_map(|poll| self.missed_instants(poll, now));
+        let mutes = self.mutes_at(since.min().unwrap_or(now)).await?;
+        let policy = self.policy(mutes.clone());
+        let mut judged = Vec::new();
+        for poll in polled {
+            judged.push(self.walk(poll, policy.clone(), series, now).await?);
+        }
+        for name in self.abandoned(now).await? {
+            if leases.take(&name).await?.is_ok() {
+                judged.push(self.abandon(name, &policy, now).await?);
+            }
+        }
+        let (mut judgement, mut evaluation) = self.judgement(polled, judged, now);
+        for (transition, _) in &evaluation.transitions {
+            tracing::info!(
+                rule = %transition.incident.rule, server = %transition.incident.server, step = transition.step.name(),
+                incident = transition.incident.id, told = transition.told, at = %transition.at, "incident"
+            );
+        }
+        evaluation.mutes = mutes;
+        evaluation.mutes.retain(|mute| mute.runs_at(now));
+        judgement.leases = leases.to_commit();
+        self.store.call(move |s| s.commit(&judgement)).await?;
+        Ok(evaluation)
+    }
+
+    async fn walk(
+        &self,
+        poll: &Polled,
+        policy: Policy,
+        series: usize,
+        now: Timestamp,
+    ) -> Result<Judged, store::Error> {
+        let rules = self.config.rules_for(&poll.server);
+        let name = poll.name().clone();
+        let incidents = self.store.call(move |s| s.incidents(&name)).await?;
+        let mut book = Book::new(poll.name().clone(), incidents.clone());
+        let missed = self.missed_instants(poll, now);
+        let histories = self.histories(poll, &rules, &missed, now).await?;
+        let mut walk = Walk::new(policy, rules, series);
+        let mut transitions = walk.cycle(&mut book, &poll.sight, &histories, &missed, now);
+        let unmuted = walk.unmute(&mut book, now);
+        transitions.extend(unmuted.standing.iter().cloned());
+        quiet_reminders(&mut transitions, &incidents);
+        let seen_until = poll
+            .before
+            .last_complete_at
+            .unwrap_or(poll.before.first_start_at);
+        let mut unseen = Vec::new();
+        if matches!(poll.sight, Sight::Complete) {
+            for (stream, history) in histories.iter().filter(|(_, h)| !h.hours.is_empty()) {
+                let gap = history.since_beginning(Span::new(seen_until, now));
+                let holes = history.messages.holes(gap);
+                unseen.extend(holes.into_iter().map(|hole| (stream.clone(), hole)));
+            }
+        }
+        Ok(Judged {
+            name: poll.name().to_string(),
+            incidents: book.incidents().cloned().collect(),
+            transitions,
+            channel: poll.server.channel.clone().unwrap_or_default(),
+            seen_until,
+            unseen,
+            unmuted,
+        })
+    }
+
+    /// Servers with something to end or to tell that nobody watches: neither this process nor, for a while, another one.
+    async fn abandoned(&self, now: Timestamp) -> Result<Vec<ServerName>, store::Error> {
+        let watched = self.watched_servers().await?;
+        let mut left = self
+            .store
+            .call(move |s| s.abandoned(now - UNWATCHED_AFTER))
+            .await?;
+        left.retain(|name| watched.iter().all(|server| server.name != *name));
+        Ok(left)
+    }
+
+    /// Ends what is open on a server that is not watched any more, and tells what a mute kept back of it.
+    async fn abandon(
+        &self,
+        name: ServerName,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Judged, store::Error> {
+        let of = name.clone();
+        let incidents = self.store.call(move |s| s.incidents(&of)).await?;
+        let mut book = Book::new(name.clone(), incidents);
+        let transitions = book.abandon(policy, now);
+        let unmuted = book.unmute(policy, now);
+        Ok(Judged {
+            name: name.to_string(),
+            incidents: book.incidents().cloned().collect(),
+            transitions,
+            seen_until: now,
+            unmuted,
+            ..Judged::default()
+        })
+    }
+
+    /// The instants to judge before now: those of the schedule since the last complete cycle, once this one is complete.
+    fn missed_instants(&self, poll: &Polled, now: Timestamp) -> Vec<Timestamp> {
+        let missed = match (&poll.sight, poll.before.last_complete_at) {
+            (Sight::Complete, Some(last)) => self.config.schedule.instants(last, now),
+            // A first complete cycle after a start that saw nothing catches up with that start.
+            (Sight::Complete, None) => self
+                .config
+                .schedule
+                .instants(poll.before.first_start_at, now),
+            _ => Vec::new(),
+        };
+        let every = missed.len() / MOST_INSTANTS + 1;
+        missed.into_iter().step_by(every).collect()
+    }
+
+    async fn histories(
+        &self,
+        poll: &Polled,
+        rules: &Rules,
+        missed: &[Timestamp],
+        now: Timestamp,
+    ) -> Result<BTreeMap<StreamId, History>, store::Error> {
+        let windows = [
+            rules.bounce_rate.window,
+            rules.spam_rate.window,
+            DAY,
+            3 * HOUR,
+            2 * HOUR,
+            HOUR,
+        ];
+        let longest = windows.iter().max().copied().unwrap_or(DAY);
+        let first = missed.first().copied().unwrap_or(now);
+        let range = Span::new(first - longest, now);
+        let cuts: Vec<Timestamp> = missed
+            .iter()
+            .chain([&now])
+            .flat_map(|at| {
+                windows
+                    .iter()
+                    .chain([&Duration::ZERO])
+                    .map(move |w| *at - *w)
+            })
+            .collect();
+        let mut histories = BTreeMap::new();
+        for stream in &poll.streams {
+            let (name, id, cuts) = (poll.name().clone(), stream.clone(), cuts.clone());
+            let history = self
+                .store
+                .call(move |s| history_with_tags(s, &name, &id, range, &cuts))
+                .await?;
+            histories.insert(stream.clone(), history);
+        }
+        Ok(histories)
+    }
+}
+
+/// What is known of a stream and of each of its tags.
+pub(crate) fn history_with_tags(
+    store: &mut dyn Backend,
+    server: &ServerName,
+    stream: &StreamId,
+    range: Span,
+    cuts: &[Timestamp],
+) -> Result<History, store::Error> {
+    let mut history = store.history(server, stream, range, cuts)?;
+    for (tag, known) in store.tags(server, stream, range, cuts)? {
+        let of = history.of_tag(known.hours, known.sent, known.counted);
+        history.tags.insert(tag, of);
+    }
+    Ok(history)
+}

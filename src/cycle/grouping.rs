@@ -1,0 +1,242 @@
+//! What was judged, gathered: states, steps with their frozen texts, and the messages of what is told.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::cycle::Context;
+use crate::cycle::evaluate::{Evaluation, Judged};
+use crate::cycle::poll::server::Polled;
+use crate::evaluate::began_and_ended;
+use crate::model::{Incident, Rule, Severity, Span, Step, Timestamp, Transition};
+use crate::notify::alert::{Style, alert};
+use crate::notify::grouped::together;
+use crate::notify::mute_ended::unmuted;
+use crate::notify::update::{catch_up, course};
+use crate::notify::{Message, Tone};
+use crate::store::{Judgement, NewMessage};
+
+/// Incidents that one catch-up message has room for.
+const TOLD_TOGETHER: usize = 18;
+/// The same step of the same rule in so many places is one message.
+const MANY: usize = 4;
+
+/// Messages of one cycle, the most urgent first.
+type Urgency = (bool, Reverse<Severity>);
+
+/// What one incident has to tell now.
+struct Told<'t> {
+    channel: &'t str,
+    steps: Vec<&'t Transition>,
+}
+
+/// What a gap hid.
+#[derive(Default)]
+struct Hidden {
+    incidents: Vec<Incident>,
+    unseen: Vec<(String, Span)>,
+    from: Option<Timestamp>,
+}
+
+impl Context {
+    /// Gathers what is committed together.
+    pub(crate) fn judgement(
+        &self,
+        polled: &[Polled],
+        judged: Vec<Judged>,
+        now: Timestamp,
+    ) -> (Judgement, Evaluation) {
+        let style = self.style();
+        let mut judgement = Judgement {
+            servers: polled
+                .iter()
+                .map(|p| (p.name().clone(), p.state.clone(), p.row.clone()))
+                .collect(),
+            ..Judgement::default()
+        };
+        let mut evaluation = Evaluation::default();
+        let mut hidden = Hidden::default();
+        let mut told = Vec::new();
+        for server in &judged {
+            let ended = began_and_ended(&server.transitions, &server.incidents, now);
+            hidden.take(server, &ended);
+            told.extend(alone(server, &ended));
+        }
+        judgement.messages = messages(told, style);
+        judgement
+            .messages
+            .extend(no_longer_muted(&judged, now, style));
+        judgement.messages.extend(hidden.messages(now, style));
+        for server in judged {
+            let open = server.incidents.iter().filter(|i| i.is_open());
+            evaluation.open.extend(open.cloned());
+            for transition in server.transitions {
+                let text = alert(&transition, style).to_text();
+                evaluation.transitions.push((transition, text));
+            }
+            judgement.incidents.extend(server.incidents);
+        }
+        judgement.transitions.clone_from(&evaluation.transitions);
+        (judgement, evaluation)
+    }
+}
+
+impl Hidden {
+    fn take(&mut self, server: &Judged, ended: &[Incident]) {
+        if !ended.is_empty() || !server.unseen.is_empty() {
+            let from = self.from.unwrap_or(Timestamp::MAX);
+            self.from = Some(from.min(server.seen_until));
+        }
+        for (stream, hole) in &server.unseen {
+            let place = format!("{}/{stream}", server.name);
+            self.unseen.push((place, *hole));
+        }
+        for incident in ended {
+            let mut steps = server
+                .transitions
+                .iter()
+                .filter(|t| t.incident.id == incident.id);
+            // What it was when it was worst, as it opened.
+            let opened = steps.clone().next();
+            if steps.any(|t| t.told) {
+                self.incidents.push(Incident {
+                    evidence: opened.map_or_else(
+                        || incident.evidence.clone(),
+                        |t| t.incident.evidence.clone(),
+                    ),
+                    ..incident.clone()
+                });
+            }
+        }
+    }
+
+    fn messages(&self, now: Timestamp, style: Style) -> Vec<NewMessage> {
+        let gap = Span::new(self.from.unwrap_or(now), now);
+        let parts = self.incidents.len().max(self.unseen.len());
+        let mut incidents = self.incidents.chunks(TOLD_TOGETHER);
+        let mut unseen = self.unseen.chunks(TOLD_TOGETHER);
+        (0..parts.div_ceil(TOLD_TOGETHER))
+            .map(|_| {
+                let (incidents, unseen) = (incidents.next(), unseen.next());
+                let told = catch_up(incidents.unwrap_or(&[]), unseen.unwrap_or(&[]), gap, style);
+                new_message("catch_up", None, "", &told)
+            })
+            .collect()
+    }
+}
+
+/// What each incident tells that a gap did not hide.
+fn alone<'j>(server: &'j Judged, ended: &[Incident]) -> Vec<Told<'j>> {
+    let mut by_incident: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
+    for transition in server.transitions.iter().filter(|t| t.told) {
+        let id = transition.incident.id.as_str();
+        let unmuted = server.unmuted.standing.contains(transition);
+        if !unmuted && !ended.iter().any(|e| e.id == id) {
+            by_incident.entry(id).or_default().push(transition);
+        }
+    }
+    by_incident
+        .into_values()
+        .map(|steps| Told {
+            channel: &server.channel,
+            steps,
+        })
+        .collect()
+}
+
+/// One message to each channel of what mutes kept back there.
+fn no_longer_muted(judged: &[Judged], now: Timestamp, style: Style) -> Vec<NewMessage> {
+    let mut by_channel: BTreeMap<&str, (Vec<Incident>, Vec<Incident>)> = BTreeMap::new();
+    for server in judged {
+        let unmuted = &server.unmuted;
+        if unmuted.standing.is_empty() && unmuted.over.is_empty() {
+            continue;
+        }
+        let (standing, over) = by_channel.entry(&server.channel).or_default();
+        standing.extend(unmuted.standing.iter().map(|t| t.incident.clone()));
+        over.extend_from_slice(&unmuted.over);
+    }
+    let mut messages = Vec::new();
+    for (channel, (mut standing, over)) in by_channel {
+        standing.sort_by_key(|incident| Reverse(incident.severity));
+        let told = unmuted(&standing, &over, now, style);
+        messages.extend(told.iter().map(|m| new_message("alert", None, channel, m)));
+    }
+    messages
+}
+
+/// The messages of a cycle: what stands before what is over, and what wakes before what warns.
+fn messages(told: Vec<Told<'_>>, style: Style) -> Vec<NewMessage> {
+    let mut groups: BTreeMap<(&str, Rule, &str, bool, Severity), Vec<Told<'_>>> = BTreeMap::new();
+    let mut messages: Vec<(Urgency, NewMessage)> = Vec::new();
+    for one in told {
+        match one.steps.as_slice() {
+            [step] => {
+                let incident = &step.incident;
+                let kind = (
+                    one.channel,
+                    incident.rule,
+                    step.step.name(),
+                    incident.is_unwatched(),
+                    incident.severity,
+                );
+                groups.entry(kind).or_default().push(one);
+            }
+            _ => messages.extend(by_itself(&one, style)),
+        }
+    }
+    for group in groups.into_values() {
+        if group.len() < MANY {
+            messages.extend(group.iter().filter_map(|one| by_itself(one, style)));
+            continue;
+        }
+        let steps: Vec<&Transition> = group.iter().flat_map(|one| one.steps.clone()).collect();
+        let (urgency, channel) = (urgency(steps[0]), group[0].channel);
+        let together = together(&steps, style);
+        messages.extend(
+            together
+                .iter()
+                .map(|m| (urgency, new_message("alert", None, channel, m))),
+        );
+    }
+    messages.sort_by_key(|(urgency, _)| *urgency);
+    messages.into_iter().map(|(_, message)| message).collect()
+}
+
+fn by_itself(told: &Told<'_>, style: Style) -> Option<(Urgency, NewMessage)> {
+    let last = told.steps.last()?;
+    let message = course(&told.steps, style)?;
+    let incident = Some(last.incident.id.clone());
+    Some((
+        urgency(last),
+        new_message("alert", incident, told.channel, &message),
+    ))
+}
+
+fn urgency(step: &Transition) -> Urgency {
+    (step.step == Step::Resolved, Reverse(step.incident.severity))
+}
+
+/// A message as the outbox keeps it.
+pub(crate) fn new_message(
+    kind: &str,
+    incident: Option<String>,
+    channel: &str,
+    message: &Message,
+) -> NewMessage {
+    NewMessage {
+        kind: kind.to_owned(),
+        incident,
+        channel: channel.to_owned(),
+        text: message.to_text(),
+        body: serde_json::to_string(message).unwrap_or_default(),
+    }
+}
+
+/// A message as it was frozen; one that cannot be read is told by its text.
+pub(crate) fn frozen(message: &NewMessage) -> Message {
+    serde_json::from_str(&message.body).unwrap_or_else(|_| {
+        let mut lines = message.text.lines().map(str::to_owned);
+        let headline = lines.next().unwrap_or_default();
+        Message::new(Tone::Info, &headline, lines, "")
+    })
+}

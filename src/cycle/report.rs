@@ -1,0 +1,200 @@
+//! What a cycle saw and did: `check --json`.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::cycle::Context;
+use crate::cycle::deliver::Notices;
+use crate::cycle::evaluate::Evaluation;
+use crate::cycle::mutes::mute_json;
+use crate::cycle::poll::server::Polled;
+use crate::cycle::stats::{Figures, figures};
+use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, Timestamp, Transition};
+use crate::notify::alert::standing;
+use crate::store::{self};
+
+/// What a cycle saw and did.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckReport {
+    at: String,
+    complete: bool,
+    servers: Vec<Value>,
+    transitions: Vec<Value>,
+    open_incidents: Vec<Value>,
+    mutes: Vec<Value>,
+    notices: Notices,
+    errors: Vec<String>,
+}
+
+impl CheckReport {
+    /// Whether every server was polled completely and nothing is pending.
+    pub fn is_complete(&self) -> bool {
+        self.complete && self.notices.pending == 0
+    }
+
+    /// Whether an incident is open.
+    pub fn has_open_incident(&self) -> bool {
+        !self.open_incidents.is_empty()
+    }
+
+    /// In a line, for the log.
+    pub fn to_line(&self) -> String {
+        let state = if self.complete {
+            "complete"
+        } else {
+            "not complete"
+        };
+        format!(
+            "cycle of {} {state}: {} steps, {} incidents open, {} messages sent, {} pending",
+            self.at,
+            self.transitions.len(),
+            self.open_incidents.len(),
+            self.notices.sent,
+            self.notices.pending
+        )
+    }
+}
+
+/// The report of a cycle.
+pub(crate) async fn check(
+    app: &Context,
+    now: Timestamp,
+    (polled, whole): (&[Polled], bool),
+    evaluation: &Evaluation,
+    notices: Notices,
+) -> Result<CheckReport, store::Error> {
+    let mut servers = Vec::new();
+    for poll in polled {
+        let mut streams = Vec::new();
+        for stream in &poll.streams {
+            let (history, day) = app.last_day(poll.name(), stream, now).await?;
+            streams.push(stream_json(stream, &history, &day, now));
+        }
+        servers.push(json!({
+            "name": poll.name(), "reachable": poll.reachable, "complete": poll.row.complete,
+            "requests": poll.row.requests, "streams": streams,
+        }));
+    }
+    let mut open = evaluation.open.clone();
+    let mut complete = whole && polled.iter().all(|p| p.row.complete);
+    for server in app.left_to_others(polled).await? {
+        let (told, seen, incidents) = app.of_another(&server.name, now).await?;
+        complete &= seen;
+        servers.push(told);
+        open.extend(incidents);
+    }
+    Ok(CheckReport {
+        at: now.to_string(),
+        complete,
+        servers,
+        transitions: evaluation
+            .transitions
+            .iter()
+            .map(|(t, text)| transition_json(t, text))
+            .collect(),
+        open_incidents: open.iter().map(|i| incident_json(i, app)).collect(),
+        mutes: evaluation.mutes.iter().map(mute_json).collect(),
+        notices,
+        errors: polled.iter().flat_map(|p| p.errors.clone()).collect(),
+    })
+}
+
+/// One step as scripts read it.
+pub fn transition_json(transition: &Transition, text: &str) -> Value {
+    let incident = &transition.incident;
+    let (numerator, denominator) = incident.evidence.fraction().unzip();
+    json!({
+        "at": transition.at.to_string(), "incident": incident.id, "transition": transition.step,
+        "rule": incident.rule, "severity": incident.severity, "server": incident.server, "stream": incident.stream,
+        "tag": incident.tag, "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
+        "told": transition.told, "text": text,
+    })
+}
+
+fn rate(numerator: Option<u64>, denominator: Option<u64>) -> Option<f64> {
+    match (numerator, denominator) {
+        (Some(n), Some(d)) if d > 0 => Some(n as f64 / d as f64),
+        (Some(_), Some(_)) => Some(0.0),
+        _ => None,
+    }
+}
+
+pub(crate) fn incident_json(incident: &Incident, app: &Context) -> Value {
+    let (numerator, denominator) = incident.evidence.fraction().unzip();
+    json!({
+        "incident": incident.id, "rule": incident.rule, "severity": incident.severity, "server": incident.server,
+        "stream": incident.stream, "tag": incident.tag, "opened_at": incident.opened_at.to_string(), "told": incident.told,
+        "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
+        "summary": standing(incident, app.style()),
+    })
+}
+
+/// Up to where both kinds are covered without a hole.
+pub(crate) fn covered_until(history: &History, now: Timestamp) -> Option<Timestamp> {
+    let both = history.messages.intersect(&history.bounces);
+    // Older holes say nothing of the figures, which are of a day.
+    let start = (now - DAY).max(history.begins?);
+    let covered = both.until_first_hole(start);
+    if covered > start {
+        return Some(covered.min(now));
+    }
+    let before = both.spans().iter().rev().find(|s| s.until <= start);
+    let after = both.spans().iter().find(|s| s.from > start);
+    let known = before.or(after)?;
+    Some(known.until.min(now))
+}
+
+pub(crate) fn stream_json(
+    stream: &StreamId,
+    history: &History,
+    day: &Figures,
+    now: Timestamp,
+) -> Value {
+    let counted = history.counted_in(Span::before(now, DAY)).min(day.sent);
+    json!({
+        "id": stream, "covered_until": covered_until(history, now).map(|at| at.to_string()),
+        "sent": day.sent, "bounced": day.bounced, "spam_complaint": day.complaints,
+        "delivered": day.delivered, "sampled": day.sampled, "proven": day.proven,
+        "listed": day.sent - counted, "counted": counted,
+    })
+}
+
+impl Context {
+    pub(crate) async fn last_day(
+        &self,
+        server: &ServerName,
+        stream: &StreamId,
+        now: Timestamp,
+    ) -> Result<(History, Figures), store::Error> {
+        let day = Span::before(now, DAY);
+        let history = self.history(server, stream, day).await?;
+        let figures = figures(&history, day);
+        Ok((history, figures))
+    }
+
+    /// What is stored of a server which another process polls, whether it was seen if it was polled at `now`, and what is
+    /// open on it.
+    async fn of_another(
+        &self,
+        name: &ServerName,
+        now: Timestamp,
+    ) -> Result<(Value, bool, Vec<Incident>), store::Error> {
+        let of = name.clone();
+        let read = move |s: &mut dyn store::Backend| {
+            Ok((s.server(&of, now)?, s.streams(&of)?, s.incidents(&of)?))
+        };
+        let (state, ids, mut incidents) = self.store.call(read).await?;
+        incidents.retain(Incident::is_open);
+        let mut streams = Vec::new();
+        for stream in &ids {
+            let (history, day) = self.last_day(name, stream, now).await?;
+            streams.push(stream_json(stream, &history, &day, now));
+        }
+        let complete = state.last_complete_at.is_some() && state.incomplete_since.is_none();
+        let told = json!({
+            "name": name, "reachable": complete, "complete": complete, "requests": 0, "streams": streams,
+        });
+        let seen = complete || state.last_cycle_at < Some(now);
+        Ok((told, seen, incidents))
+    }
+}

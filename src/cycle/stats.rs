@@ -1,0 +1,147 @@
+//! What a stream did in a span of time, for `check`, `status` and the digest.
+
+use crate::cycle::Context;
+use crate::cycle::evaluate::history_with_tags;
+use crate::detect::Silence;
+use crate::model::{BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, Timestamp};
+use crate::notify::digest::StreamDay;
+use crate::store::{self, Backend};
+
+/// Days in a week.
+const WEEK: u32 = 7;
+
+/// Counts of one span, in messages.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Figures {
+    pub sent: u64,
+    pub bounced: u64,
+    /// Messages that bounced in the span and were sent before it.
+    pub bounced_late: u64,
+    pub complaints: u64,
+    pub delivered: u64,
+    pub sampled: u64,
+    pub proven: u64,
+    pub classes: Vec<(BounceClass, u64)>,
+}
+
+impl Figures {
+    /// The share of messages sent or bounced in the span that bounced in it.
+    pub(crate) fn bounce_rate(&self) -> f64 {
+        self.bounced as f64 / (self.sent + self.bounced_late).max(1) as f64
+    }
+}
+
+/// The counts of `span`, on what is known by `now`.
+pub(crate) fn figures(history: &History, span: Span) -> Figures {
+    let whole = [span];
+    // A count that the span cuts has no part in it: how much of it lies within is not known.
+    let sent = history.sent.count(history.countable(span));
+    let marked = history.marked_in(&whole, |m| m.class.counts());
+    let bounced = marked.messages;
+    let followed: Vec<_> = history
+        .followed
+        .iter()
+        .filter(|f| span.contains(f.sent_at))
+        .collect();
+    let sampled = followed.len() as u64;
+    let proven = followed.iter().filter(|f| f.delivered_at.is_some()).count() as u64;
+    let class = |class| {
+        (
+            class,
+            history.marked_in(&whole, |m| m.class == class).messages,
+        )
+    };
+    Figures {
+        sent,
+        bounced,
+        bounced_late: marked.sent_outside,
+        complaints: class(BounceClass::Complaint).1,
+        delivered: if sampled == sent {
+            proven
+        } else {
+            sent.saturating_sub(bounced)
+        },
+        sampled,
+        proven,
+        classes: BounceClass::ALL
+            .into_iter()
+            .map(class)
+            .filter(|(_, n)| *n > 0)
+            .collect(),
+    }
+}
+
+impl Context {
+    /// What is known of one stream, exact in `span` and in the same span a week before.
+    pub(crate) async fn history(
+        &self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<History, store::Error> {
+        let (server, stream, (range, cuts)) = (server.clone(), stream.clone(), compared(span));
+        let read = move |s: &mut dyn Backend| s.history(&server, &stream, range, &cuts);
+        self.store.call(read).await
+    }
+
+    /// The same with its tags, for judging silence.
+    pub(crate) async fn tagged_history(
+        &self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<History, store::Error> {
+        let (server, stream, (range, cuts)) = (server.clone(), stream.clone(), compared(span));
+        let read = move |s: &mut dyn Backend| history_with_tags(s, &server, &stream, range, &cuts);
+        self.store.call(read).await
+    }
+}
+
+/// The range that holds `span` and the same a week before, and their bounds.
+fn compared(span: Span) -> (Span, [Timestamp; 4]) {
+    let before = Span::new(span.from - WEEK * DAY, span.until - WEEK * DAY);
+    let range = Span::new(before.from, span.until);
+    (range, [span.from, span.until, before.from, before.until])
+}
+
+/// A stream's part of the digest of `period`.
+pub(crate) fn stream_day(
+    history: &History,
+    stream: &StreamId,
+    period: Span,
+    rules: &Rules,
+    series: usize,
+) -> StreamDay {
+    let figures = figures(history, period);
+    let bounce_rate = figures.bounce_rate();
+    let before = Span::new(period.from - WEEK * DAY, period.until - WEEK * DAY);
+    let is_seen = |span: Span| {
+        history.begins.is_some_and(|b| b <= span.from) && history.messages.covers(span)
+    };
+    let silence = Silence::at(history, period.until, rules, series);
+    let learning = silence.is_learning(history, period.until);
+    let unnoticed = || silence.unnoticed_from(history, next_monday_at_ten(period.until));
+    let both = history.messages.intersect(&history.bounces);
+    StreamDay {
+        stream: Some(stream.clone()),
+        sent: figures.sent,
+        sent_week_before: is_seen(before).then(|| history.sent.count(before)),
+        delivered: figures.delivered,
+        delivered_exact: figures.sampled == figures.sent,
+        unproven: (figures.sampled > 0 && figures.proven == 0).then_some(figures.sampled),
+        classes: figures.classes,
+        bounced: figures.bounced,
+        bounce_rate,
+        unknown: both.holes(history.since_beginning(period)),
+        // A stream that never had mail has no silence to learn.
+        learning: learning && !history.hours.is_empty(),
+        unnoticed: (!learning).then(unnoticed).flatten(),
+    }
+}
+
+/// The first Monday 10:00 UTC at or after `at`. 1970-01-05 was a Monday.
+pub(crate) fn next_monday_at_ten(at: Timestamp) -> Timestamp {
+    let monday = Timestamp::from_secs(4 * 86_400) + 10 * HOUR;
+    let weeks = at.since(monday).as_secs().div_ceil(7 * 86_400);
+    monday + 7 * DAY * u32::try_from(weeks).unwrap_or(0)
+}

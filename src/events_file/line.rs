@@ -1,0 +1,130 @@
+//! One line of a file of events.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::events_file::EXAMPLE;
+use crate::model::{BounceClass, Timestamp};
+
+/// Longest quotation of a value, in characters: a line may be a megabyte.
+const LONGEST_QUOTE: usize = 100;
+/// No message was sent before or after: a value beyond is a mistake of units.
+const YEARS: (&str, &str) = ("1990-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
+
+#[derive(Deserialize)]
+#[serde(expecting = "an object")]
+struct Wire<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    server: Cow<'a, str>,
+    #[serde(borrow)]
+    stream: Cow<'a, str>,
+    #[serde(borrow)]
+    sent_at: Cow<'a, str>,
+    #[serde(borrow, default)]
+    delivered_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    bounced_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    bounce_type: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    complained_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    tag: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    recipient: Option<Cow<'a, str>>,
+}
+
+/// One message and what became of it.
+pub(crate) struct Event<'a> {
+    pub id: Cow<'a, str>,
+    pub server: Cow<'a, str>,
+    pub stream: Cow<'a, str>,
+    pub sent_at: Timestamp,
+    pub delivered_at: Option<Timestamp>,
+    pub bounce: Option<(Timestamp, BounceClass)>,
+    pub complained_at: Option<Timestamp>,
+    pub tag: Option<Cow<'a, str>>,
+    pub recipient: Option<Cow<'a, str>>,
+}
+
+/// Reads a line; says what is wrong with it.
+pub(crate) fn parse(text: &[u8]) -> Result<Event<'_>, String> {
+    let wire: Wire<'_> = serde_json::from_slice(text).map_err(|error| {
+        // serde_json counts lines too, but it was handed one.
+        let what = error.to_string();
+        let what = shortened(what.split(" at line ").next().unwrap_or_default());
+        format!(
+            "{what} (column {}); a line looks like {EXAMPLE}",
+            error.column()
+        )
+    })?;
+    for (key, value) in [
+        ("id", &wire.id),
+        ("server", &wire.server),
+        ("stream", &wire.stream),
+    ] {
+        if value.trim().is_empty() {
+            return Err(format!("`{key}` is empty"));
+        }
+    }
+    let sent_at = instant("sent_at", &wire.sent_at)?;
+    let later = |key: &str, value: &Option<Cow<'_, str>>| match value {
+        None => Ok(None),
+        Some(text) => match instant(key, text)? {
+            at if at < sent_at => Err(format!("`{key}` {at} is before `sent_at` {sent_at}")),
+            at => Ok(Some(at)),
+        },
+    };
+    let bounce = match (later("bounced_at", &wire.bounced_at)?, &wire.bounce_type) {
+        (Some(at), Some(kind)) => Some((at, BounceClass::of(kind))),
+        (None, None) => None,
+        (Some(_), None) => {
+            return Err(
+                "`bounced_at` without `bounce_type`; name Postmark's type, such as \"HardBounce\""
+                    .to_owned(),
+            );
+        }
+        (None, Some(_)) => return Err("`bounce_type` without `bounced_at`".to_owned()),
+    };
+    Ok(Event {
+        sent_at,
+        delivered_at: later("delivered_at", &wire.delivered_at)?,
+        bounce,
+        complained_at: later("complained_at", &wire.complained_at)?,
+        id: wire.id,
+        server: wire.server,
+        stream: wire.stream,
+        tag: wire.tag.filter(|tag| !tag.is_empty()),
+        recipient: wire.recipient,
+    })
+}
+
+fn instant(key: &str, text: &str) -> Result<Timestamp, String> {
+    let at = Timestamp::parse(text).ok_or_else(|| {
+        let text = quoted(text);
+        format!("`{key}` {text} is no RFC 3339 time, such as 2026-03-02T10:00:00Z")
+    })?;
+    let possible = |bound: &str| Timestamp::parse(bound).unwrap_or_default();
+    if at < possible(YEARS.0) || at >= possible(YEARS.1) {
+        return Err(format!(
+            "`{key}` {at} cannot be; Postmark's mail lies between {} and {}",
+            YEARS.0, YEARS.1
+        ));
+    }
+    Ok(at)
+}
+
+/// A value of the file, as it stands in an error.
+pub(crate) fn quoted(value: &str) -> String {
+    format!("{:?}", shortened(value))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_QUOTE) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

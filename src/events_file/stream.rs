@@ -1,0 +1,124 @@
+//! The events of one stream, and the history that they make.
+
+use std::collections::BTreeMap;
+
+use crate::events_file::line::Event;
+use crate::model::{
+    BounceClass, BounceMark, Coverage, FEWEST_OF_TAG, Fate, Followed, HOUR, History, HourCount,
+    Span, Tag, Ticks, Timestamp,
+};
+
+/// The events of one stream, in order of sending.
+#[derive(Debug, Default)]
+pub struct StreamTape {
+    mail: Vec<Fate>,
+    marks: Vec<BounceMark>,
+    /// When the mail of each tag was sent.
+    tags: BTreeMap<Tag, Vec<Timestamp>>,
+}
+
+impl StreamTape {
+    pub(crate) fn push(&mut self, event: &Event<'_>) {
+        let mut mark = |at: Timestamp, class: BounceClass| {
+            self.marks.push(BounceMark {
+                at,
+                message: event.id.to_string(),
+                sent_at: Some(event.sent_at),
+                class,
+                recipient: event.recipient.as_deref().unwrap_or_default().to_owned(),
+            });
+        };
+        if let Some((at, class)) = event.bounce {
+            mark(at, class);
+        }
+        if let Some(at) = event.complained_at {
+            mark(at, BounceClass::Complaint);
+        }
+        if let Some(tag) = &event.tag {
+            match self.tags.get_mut(tag.as_ref()) {
+                Some(sent) => sent.push(event.sent_at),
+                None => {
+                    self.tags
+                        .insert(Tag::from(tag.as_ref()), vec![event.sent_at]);
+                }
+            }
+        }
+        self.mail.push(Fate {
+            sent_at: event.sent_at,
+            delivered_at: event.delivered_at,
+            bounced_at: event
+                .bounce
+                .filter(|(_, class)| class.counts())
+                .map(|(at, _)| at),
+            rank: crate::detect::sample::rank(&event.server, &event.stream, &event.id),
+        });
+    }
+
+    /// Every message, in order of sending.
+    pub fn into_mail(self) -> Vec<Fate> {
+        self.mail
+    }
+
+    /// When the first message was sent, and when the last.
+    pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
+        Some((self.mail.first()?.sent_at, self.mail.last()?.sent_at))
+    }
+
+    /// The history of a stream that was watched from its first message until `until`. With `followed`, every message's
+    /// delivery is known as soon as it happened.
+    pub fn history(&self, until: Timestamp, followed: bool) -> History {
+        let begins = self.range().map_or(until, |(first, _)| first);
+        let covered = Coverage::of([Span::new(begins, until)]);
+        let mut marks = self.marks.clone();
+        marks.sort_by_key(|mark| mark.at);
+        let sent: Vec<Timestamp> = self.mail.iter().map(|mail| mail.sent_at).collect();
+        let mut history = History {
+            begins: Some(begins),
+            started: Some(begins),
+            messages: covered.clone(),
+            bounces: covered,
+            counted: Vec::new(),
+            hours: hours(&sent),
+            sent: ticks(&sent),
+            marks,
+            followed: if followed {
+                self.mail.iter().map(|mail| known(mail, until)).collect()
+            } else {
+                Vec::new()
+            },
+            tags: BTreeMap::new(),
+            checks: Vec::new(),
+        };
+        let own = |sent: &[Timestamp]| sent.len() as u64 >= FEWEST_OF_TAG;
+        for (tag, sent) in self.tags.iter().filter(|(_, sent)| own(sent)) {
+            let of = history.of_tag(hours(sent), ticks(sent), Vec::new());
+            history.tags.insert(tag.clone(), of);
+        }
+        history
+    }
+}
+
+fn ticks(sent: &[Timestamp]) -> Ticks {
+    Ticks::of(sent.iter().map(|at| (*at, 1)))
+}
+
+fn hours(sent: &[Timestamp]) -> Vec<HourCount> {
+    let hour = |sent: &[Timestamp]| HourCount {
+        start: sent[0].floor(HOUR),
+        sent: sent.len() as u64,
+        first_at: sent[0],
+        last_at: sent[sent.len() - 1],
+    };
+    let same = |a: &Timestamp, b: &Timestamp| a.floor(HOUR) == b.floor(HOUR);
+    sent.chunk_by(same).map(hour).collect()
+}
+
+fn known(mail: &Fate, checked_at: Timestamp) -> Followed {
+    Followed {
+        sent_at: mail.sent_at,
+        checked_at: Some(checked_at),
+        delivered_at: mail.delivered_at,
+        bounced_at: mail.bounced_at,
+        queued: false,
+    }
+}

@@ -1,0 +1,168 @@
+//! What a person reads: text in lines, without markup. Slack and the terminal each show it in their own way.
+
+pub mod alert;
+pub mod digest;
+pub(crate) mod evidence;
+pub mod grouped;
+mod level;
+pub mod mute;
+pub mod mute_ended;
+pub mod update;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::sanitize::{clean, truncate};
+
+pub use level::Tone;
+
+/// Most characters in a headline: what Slack shows in a header.
+pub const MAX_HEADLINE: usize = 150;
+/// Most characters in a line.
+pub const MAX_LINE: usize = 500;
+/// Most lines in a message.
+pub const MAX_LINES: usize = 40;
+/// Most characters in the footer.
+pub const MAX_FOOTER: usize = 300;
+/// Most characters in all lines together, so that one message can carry the whole of it (Slack takes about 9,000 in
+/// all its blocks, headline and footer included).
+pub const MAX_BODY: usize = 8_000;
+
+/// Room kept for "… and 12 more", in characters: any count has room in it.
+const ROOM_FOR_REST: usize = 40;
+
+/// What the headline says where nothing is left of it.
+const NO_HEADLINE: &str = "hushwatch has news";
+
+/// A message as it is frozen in the outbox. Every string may hold text that came from outside; none holds markup, a
+/// line break or any other control character, and all are within the limits of this room. Reading one back from the
+/// outbox keeps this too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Unchecked")]
+pub struct Message {
+    /// How it looks at a glance.
+    tone: Tone,
+    /// The one line that a notification shows.
+    headline: String,
+    /// What explains it, a line each.
+    lines: Vec<String>,
+    /// Small print: the incident's id, the period, the time zone.
+    footer: String,
+}
+
+impl Message {
+    /// A message with these texts, cleaned and cut to the limits of this room.
+    ///
+    /// `headline` says what and where and leaves the severity to `tone`: [`Message::title`] puts it in front. Empty
+    /// lines are left out; too many end in "… and 12 more".
+    pub fn new(
+        tone: Tone,
+        headline: &str,
+        lines: impl IntoIterator<Item = String>,
+        footer: &str,
+    ) -> Self {
+        let headline = truncate(&clean(headline), MAX_HEADLINE);
+        Self {
+            tone,
+            headline: if headline.is_empty() {
+                NO_HEADLINE.to_owned()
+            } else {
+                headline
+            },
+            lines: fit_lines(lines),
+            footer: truncate(&clean(footer), MAX_FOOTER),
+        }
+    }
+
+    /// How it looks at a glance.
+    pub fn tone(&self) -> Tone {
+        self.tone
+    }
+
+    /// What and where, never empty.
+    pub fn headline(&self) -> &str {
+        &self.headline
+    }
+
+    /// What explains it, none of them empty.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// Small print; may be empty.
+    pub fn footer(&self) -> &str {
+        &self.footer
+    }
+
+    /// The line a notification shows: the severity as a sign and as a word, then the headline.
+    pub fn title(&self) -> String {
+        format!(
+            "{} {}: {}",
+            self.tone.sign(),
+            self.tone.word(),
+            self.headline
+        )
+    }
+
+    /// The whole message as lines of text.
+    pub fn to_text(&self) -> String {
+        let mut text = self.title();
+        let footer = (!self.footer.is_empty()).then_some(&self.footer);
+        for line in self.lines.iter().chain(footer) {
+            text.push('\n');
+            text.push_str(line);
+        }
+        text
+    }
+}
+
+/// The lines that have room, and how many had none.
+fn fit_lines(lines: impl IntoIterator<Item = String>) -> Vec<String> {
+    let cleaned = lines
+        .into_iter()
+        .map(|line| truncate(&clean(&line), MAX_LINE));
+    let mut lines: Vec<String> = cleaned.filter(|line| !line.is_empty()).collect();
+    let fitting = count_fitting(&lines, MAX_LINES, MAX_BODY);
+    if fitting < lines.len() {
+        let kept = count_fitting(&lines, MAX_LINES - 1, MAX_BODY - ROOM_FOR_REST);
+        let left_out = lines.len() - kept;
+        lines.truncate(kept);
+        lines.push(format!("… and {left_out} more"));
+    }
+    lines
+}
+
+/// How many of `lines`, from the first on, have room together.
+fn count_fitting(lines: &[String], max_lines: usize, max_chars: usize) -> usize {
+    let mut used = 0usize;
+    lines
+        .iter()
+        .take(max_lines)
+        .take_while(|line| {
+            used = used.saturating_add(line.chars().count());
+            used <= max_chars
+        })
+        .count()
+}
+
+/// A message as it stands in the outbox, where anybody may have written.
+#[derive(Deserialize)]
+struct Unchecked {
+    tone: Tone,
+    headline: String,
+    lines: Vec<String>,
+    footer: String,
+}
+
+impl From<Unchecked> for Message {
+    fn from(message: Unchecked) -> Self {
+        Self::new(
+            message.tone,
+            &message.headline,
+            message.lines,
+            &message.footer,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

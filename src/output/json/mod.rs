@@ -1,0 +1,3 @@
+//! What a script reads.
+
+pub mod evidence;

@@ -1,0 +1,5 @@
+//! What a terminal or a script reads. Pure.
+
+pub mod backtest;
+pub mod explain;
+pub mod json;
