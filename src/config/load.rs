@@ -282,7 +282,7 @@ impl Reader {
                 SlackSink::Print
             }
             (None, _, Some(url)) => {
-                if let Err(why) = values::base_url(&Value::from(url.expose())) {
+                if let Err(why) = values::incoming_webhook(&Value::from(url.expose())) {
                     self.problems
                         .push(Problem(format!("SLACK_WEBHOOK_URL: {why}")));
                 }

@@ -184,6 +184,27 @@ fn http_is_for_loopback_only() {
 }
 
 #[test]
+fn a_slack_workflow_is_no_webhook() {
+    for path in [
+        "triggers/T0EXAMPLE/1/canary",
+        "workflows/T0EXAMPLE/A0/1/canary",
+    ] {
+        let url = format!("https://hooks.slack.com/{path}");
+        let found = problems("", &[("SLACK_WEBHOOK_URL", &url)]);
+        assert!(
+            found.contains("SLACK_WEBHOOK_URL: starts a workflow")
+                && found.contains("hooks.slack.com/services/…"),
+            "{found}"
+        );
+        assert!(!found.contains("canary"), "{found}");
+        let elsewhere = format!("https://hooks.example.com/{path}");
+        config("", &[("SLACK_WEBHOOK_URL", &elsewhere)]);
+    }
+    let webhook = "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/simulated-secret";
+    config("", &[("SLACK_WEBHOOK_URL", webhook)]);
+}
+
+#[test]
 fn a_name_that_only_begins_like_loopback_is_not() {
     for host in [
         "localhost.example.com",

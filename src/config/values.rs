@@ -111,6 +111,26 @@ pub(super) fn base_url(value: &Value) -> Result<String, String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
+/// Refuses the URL of a Slack workflow, which looks like an incoming webhook and is none.
+pub(super) fn incoming_webhook(value: &Value) -> Result<String, String> {
+    let text = base_url(value)?;
+    let url = reqwest::Url::parse(&text).ok();
+    let is_slack = |url: &reqwest::Url| {
+        let host = url.host_str().unwrap_or_default();
+        matches!(host, "hooks.slack.com" | "hooks.slack-gov.com")
+    };
+    let first = url
+        .as_ref()
+        .filter(|url| is_slack(url))
+        .and_then(|url| url.path_segments()?.next());
+    match first {
+        Some(kind @ ("triggers" | "workflows")) => Err(format!(
+            "starts a workflow (hooks.slack.com/{kind}/…), which takes only the variables it declares and answers alike whether it posts or not; create an incoming webhook (hooks.slack.com/services/…) and set its URL"
+        )),
+        _ => Ok(text),
+    }
+}
+
 /// Whether a URL leads to this machine.
 pub fn is_loopback(url: &str) -> bool {
     let url = reqwest::Url::parse(url).ok();

@@ -70,21 +70,56 @@ fn read_api(answer: &Answer) -> Result<Accepted, Error> {
             let word = wire.error.as_str().and_then(word);
             Err(refused(answer.status, word, &explanation(&wire)))
         }
+        _ if answer.status == 200 && is_web_page(&trimmed(body)) => Err(web_page()),
         _ if answer.status == 200 => Err(unreadable(answer)),
         _ => Err(refused(answer.status, None, "")),
     }
 }
 
+/// Any 2xx without a known error is an acceptance: what stands in for Slack (a relay, Mattermost, a bridge) answers 201,
+/// 204, `{"ok":true}` or nothing where Slack says `ok`.
 fn read_webhook(answer: &Answer) -> Result<Accepted, Error> {
-    let body = answer.body.as_deref().unwrap_or_default();
-    let text = std::str::from_utf8(body).unwrap_or_default().trim();
-    match (answer.status, word(text)) {
-        (200, Some("ok")) => Ok(Accepted::default()),
-        // What is no word of Slack's is not Slack speaking.
-        (200, Some(word)) if judge(word).is_some() => Err(refused(200, Some(word), "")),
-        (200, _) => Err(unreadable(answer)),
-        (status, word) => Err(refused(status, word, "")),
+    let (status, is_success) = (answer.status, (200..300).contains(&answer.status));
+    let Some(body) = answer.body.as_deref().filter(|_| is_success) else {
+        let body = answer.body.as_deref().unwrap_or_default();
+        return Err(if is_success {
+            unreadable(answer)
+        } else {
+            refused(status, word(&trimmed(body)), "")
+        });
+    };
+    let text = trimmed(body);
+    if is_web_page(&text) {
+        return Err(web_page());
     }
+    match serde_json::from_str::<Wire>(&text) {
+        Ok(wire) if wire.ok == Some(false) => {
+            let word = wire.error.as_str().and_then(word);
+            Err(refused(status, word, &explanation(&wire)))
+        }
+        _ => match word(&text).filter(|word| judge(word).is_some()) {
+            Some(word) => Err(refused(status, Some(word), "")),
+            None => Ok(Accepted::default()),
+        },
+    }
+}
+
+/// The text of `body` without blanks and a byte order mark around it.
+fn trimmed(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    text.trim_start_matches('\u{feff}').trim().to_owned()
+}
+
+fn is_web_page(text: &str) -> bool {
+    text.starts_with('<')
+}
+
+/// A page with a status of success is that of a proxy or a log-in, which let nothing through to Slack.
+fn web_page() -> Error {
+    Error::new(
+        Class::Never,
+        "cannot post to Slack: a web page answered in Slack's place; check the address, and the proxy if there is one",
+    )
 }
 
 /// The word decides where it is known, else the status.

@@ -253,9 +253,9 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-/// No answer came. Only while the connection was not made is it sure that nothing went out.
+/// No answer came. It is sure that nothing was posted where the request did not go out whole.
 pub(super) fn unsent(error: reqwest::Error) -> Error {
-    if error.is_connect() {
+    if error.is_connect() || is_cut_off(&error) {
         let hint =
             "check the network, the proxy if there is one, and that ca-certificates are installed";
         return Error::new(
@@ -274,6 +274,25 @@ pub(super) fn unsent(error: reqwest::Error) -> Error {
     let what =
         format!("do not know whether Slack took the message: {reason}; it may have been posted");
     Error::new(Class::Unknown, what)
+}
+
+/// Whether the request broke off while it was written: then the other side has no whole message to post.
+///
+/// hyper tells so in words alone; the kind of the system's error is `BrokenPipe` for writes and for nothing else.
+fn is_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        let text = error.to_string();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+            || text.starts_with("operation was canceled")
+            || text.starts_with("error writing a body to connection")
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// `error` and what is behind it, without the URL.

@@ -27,6 +27,12 @@ fn after(fault: impl Into<Fault>, prepare: impl FnOnce(&mut World)) -> World {
     world
 }
 
+fn by_webhook(world: &mut World) {
+    world.env("SLACK_BOT_TOKEN", "");
+    world.env("SLACK_OPERATOR_DM_CHANNEL", "");
+    world.env("SLACK_WEBHOOK_URL", &world.slack.webhook_url());
+}
+
 fn first() -> Timestamp {
     at("2026-03-03T10:00:00Z")
 }
@@ -87,9 +93,7 @@ fn where_it_cannot_be_looked_up_it_is_sent_again_under_its_incident_and_the_reme
         let mut world = after(Fault::AcceptThenReset, |world| {
             world.slack.show_history(false);
             if webhook {
-                world.env("SLACK_BOT_TOKEN", "");
-                world.env("SLACK_OPERATOR_DM_CHANNEL", "");
-                world.env("SLACK_WEBHOOK_URL", &world.slack.webhook_url());
+                by_webhook(world);
             }
         });
         let said = next(&mut world);
@@ -100,6 +104,49 @@ fn where_it_cannot_be_looked_up_it_is_sent_again_under_its_incident_and_the_reme
         assert_eq!(said.matches("may be told twice").count(), 1, "{said}");
         assert!(said.contains("scope channels:history"), "{said}");
     }
+}
+
+#[test]
+fn a_webhook_that_accepts_in_other_words_than_slacks_is_told_each_message_once() {
+    let answers = [
+        (200, r#"{"ok":true}"#),
+        (201, "created"),
+        (204, ""),
+        (200, ""),
+    ];
+    for (status, body) in answers {
+        let mut world = World::new(Process::New, "");
+        by_webhook(&mut world);
+        world.slack.set_webhook_answer(status, body);
+        world.env("POSTMARK_SERVER_TOKEN", "wrong");
+        let cycle = world.cycle(first());
+        assert_eq!((cycle.code, pending(&cycle)), (1, 0), "{}", cycle.stderr);
+        world.env("POSTMARK_SERVER_TOKEN", &world.shop.token());
+        let cycle = world.cycle(first() + HOUR);
+        assert_eq!((cycle.code, pending(&cycle)), (0, 0), "{}", cycle.stderr);
+        let told = world.alerts();
+        assert_eq!(told.len(), 2, "{status} {body}: {told:?}");
+        assert!(told[1].contains("can be seen again"), "{told:?}");
+    }
+}
+
+#[test]
+fn a_web_page_in_place_of_a_webhook_is_no_acceptance() {
+    let mut world = World::new(Process::New, "");
+    by_webhook(&mut world);
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    world.slack.always(sim::Fault::Html(200));
+    let cycle = world.cycle(first());
+    assert_eq!((cycle.code, pending(&cycle)), (1, 1), "{}", cycle.stderr);
+    assert!(
+        cycle.stderr.contains("a web page answered"),
+        "{}",
+        cycle.stderr
+    );
+    world.slack.clear_faults();
+    let said = next(&mut world);
+    assert_eq!(world.alerts().len(), 1);
+    assert!(!said.contains("twice"), "it is no doubt: {said}");
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) shows_channels: bool,
     /// Whether it may post.
     pub(super) may_post: bool,
+    /// What the webhook answers to a message it takes: status and body.
+    pub(super) webhook_answer: (u16, String),
     /// Channels that were archived, and those that the bot is not in.
     pub(super) archived: BTreeSet<String>,
     pub(super) outside: BTreeSet<String>,
@@ -46,6 +48,7 @@ impl Default for State {
             shows_history: true,
             shows_channels: true,
             may_post: true,
+            webhook_answer: (200, "ok".to_owned()),
             archived: BTreeSet::new(),
             outside: BTreeSet::new(),
             now: None,
@@ -224,7 +227,8 @@ fn webhook(state: &mut State, request: &Request, path: &str) -> Reply {
         return slack_error(path, error);
     }
     keep(state, &payload, CHANNEL, Via::Webhook);
-    Reply::of(200, "text/plain", "ok")
+    let (status, body) = &state.webhook_answer;
+    Reply::of(*status, "text/html", body)
 }
 
 /// A refusal in Slack's own words, by either door.

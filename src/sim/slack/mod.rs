@@ -125,6 +125,12 @@ impl Slack {
         self.lock().may_post = may;
     }
 
+    /// Sets what the webhook answers to a message it takes, from now on. Slack itself answers 200 `ok`; services that stand
+    /// in for it answer otherwise.
+    pub fn set_webhook_answer(&self, status: u16, body: &str) {
+        self.lock().webhook_answer = (status, body.to_owned());
+    }
+
     /// Archives a channel, as far as looking it up tells.
     pub fn archive_channel(&self, id: &str) {
         self.lock().archived.insert(id.to_owned());

@@ -62,14 +62,42 @@ fn a_webhook_refuses_with_a_status_and_a_word() {
         (500, "rollup_error", Class::Later),
         (503, "<html>busy</html>", Class::Later),
         (200, "no_text", Class::Payload),
-        (200, "<html>please log in</html>", Class::Unknown),
-        (200, "", Class::Unknown),
+        (201, "no_service", Class::Never),
+        (200, r#"{"ok":false,"error":"invalid_token"}"#, Class::Never),
+        (200, r#"{"ok":false}"#, Class::Never),
+        (200, "<html>please log in</html>", Class::Never),
+        (
+            200,
+            "\u{feff}\r\n<!DOCTYPE html><title>Log in</title>",
+            Class::Never,
+        ),
+        (204, "<p>blocked</p>", Class::Never),
+        (300, "ok", Class::Never),
     ] {
         assert_eq!(
             refusal(Dialect::Webhook, status, word).class,
             class,
             "{status} {word}"
         );
+    }
+}
+
+#[test]
+fn a_webhook_accepts_with_any_success_that_names_no_error() {
+    for (status, body) in [
+        (200, "ok"),
+        (200, "ok\n"),
+        (200, ""),
+        (200, r#"{"ok":true}"#),
+        (200, r#"{"id":"1","ok":"yes"}"#),
+        (200, "Message queued."),
+        (200, "a_word_of_tomorrow"),
+        (201, "created"),
+        (202, "1"),
+        (204, ""),
+    ] {
+        let read = read(Dialect::Webhook, &answer(status, body));
+        assert_eq!(read, Ok(Accepted::default()), "{status} {body}");
     }
 }
 
@@ -84,7 +112,7 @@ fn without_a_known_word_the_status_decides() {
         (429, Class::Later),
         (500, Class::Later),
         (504, Class::Later),
-        (200, Class::Unknown),
+        (200, Class::Never),
     ] {
         assert_eq!(
             refusal(Dialect::Api, status, "<html>").class,
@@ -182,7 +210,11 @@ proptest! {
     fn any_answer_is_read_without_a_panic(status in 100u16..600, body in prop::collection::vec(any::<u8>(), 0..300)) {
         for dialect in [Dialect::Api, Dialect::Webhook] {
             let read = read(dialect, &Answer { status, retry_after: None, body: Some(body.clone()) });
-            prop_assert!(status == 200 || read.is_err());
+            let may_accept = match dialect {
+                Dialect::Api => status == 200,
+                Dialect::Webhook => (200..300).contains(&status),
+            };
+            prop_assert!(may_accept || read.is_err());
         }
     }
 

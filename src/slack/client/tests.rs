@@ -218,6 +218,34 @@ async fn without_a_connection_nothing_went_out() {
     }
 }
 
+#[test]
+fn a_request_that_broke_off_while_it_was_written_was_not_posted() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("client error")]
+    struct Outer(#[source] std::io::Error);
+    use std::io::{Error, ErrorKind};
+
+    for (cause, cut_off) in [
+        (Error::from(ErrorKind::BrokenPipe), true),
+        (
+            Error::other("operation was canceled: connection closed"),
+            true,
+        ),
+        (
+            Error::other("error writing a body to connection: reset"),
+            true,
+        ),
+        (Error::from(ErrorKind::ConnectionReset), false),
+        (
+            Error::other("connection closed before message completed"),
+            false,
+        ),
+    ] {
+        let error = Outer(cause);
+        assert_eq!(is_cut_off(&error), cut_off, "{error:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_handshake_that_fails_or_hangs_means_that_nothing_went_out() {
     for greeting in ["no TLS here\r\n", ""] {

@@ -102,6 +102,12 @@ fn a_webhook_is_tried_without_posting() {
     world.env("SLACK_WEBHOOK_URL", &world.slack.webhook_url());
     world.slack.always(Fault::Hang);
     doctor(&world, &[]).has("✗ Network error — Slack: ", &["in time"]);
+    world.slack.clear_faults();
+    world.slack.always(Fault::Empty);
+    doctor(&world, &[]).has("✓ Slack webhook alive", &[]);
+    world.slack.clear_faults();
+    world.slack.always(Fault::Html(200));
+    doctor(&world, &[]).has("✗ Slack webhook refused — HTTP status 200", &[]);
 }
 
 #[test]
