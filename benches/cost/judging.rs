@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use hushwatch::detect::Judge;
 use hushwatch::model::{
-    Coverage, DAY, HOUR, History, HourCount, MINUTE, Rules, Span, StreamId, Ticks, Timestamp,
+    Coverage, CumulativeCounts, DAY, HOUR, History, HourCount, MINUTE, Rules, Span, StreamId,
+    Timestamp,
 };
 
 pub(crate) fn judge() {
@@ -52,12 +53,12 @@ fn history(now: Timestamp, days: u32, per_day: u64) -> History {
     });
     let ticks = (0..1440u32).map(|m| (now - DAY + m * MINUTE, per_day / 1440));
     History {
-        begins: Some(from),
-        started: Some(from),
+        first_seen_at: Some(from),
+        installed_at: Some(from),
         messages: Coverage::of([Span::new(from, now)]),
         bounces: Coverage::of([Span::new(from, now)]),
         hours: hours.collect(),
-        sent: Ticks::of(ticks),
+        sent: CumulativeCounts::of(ticks),
         ..History::default()
     }
 }

@@ -7,7 +7,7 @@ use crate::cycle::deliver::Occasion;
 use crate::cycle::grouping::{frozen, new_message};
 use crate::cycle::stats::stream_day;
 use crate::cycle::{Context, CycleError, Options};
-use crate::decide::day;
+use crate::decide::digest_period;
 use crate::model::{DAY, Incident, Rule, Span, StreamId, Timestamp};
 use crate::notify::Message;
 use crate::notify::digest::{Day, ServerDay, digest};
@@ -55,7 +55,7 @@ impl Context {
         let (zone, time) = (self.config.time_zone, self.config.digest_at);
         let last = last.map(|told| told.until);
         Ok(first.and_then(|first| {
-            let period = day::due(now, zone, time, first, last)?;
+            let period = digest_period::due(now, zone, time, first, last)?;
             Some((period, last.unwrap_or(first)))
         }))
     }
@@ -73,7 +73,8 @@ impl Context {
         let now = self.present(options).await?;
         if again {
             let (_, message) = self.latest_digest(now).await?;
-            let period = day::latest_period(now, self.config.time_zone, self.config.digest_at);
+            let period =
+                digest_period::latest_period(now, self.config.time_zone, self.config.digest_at);
             let row = new_message("digest", None, "", &message);
             self.store
                 .call(move |s| s.save_digest(period, &row, true, now))
@@ -104,7 +105,8 @@ impl Context {
     }
 
     async fn latest_digest(&self, now: Timestamp) -> Result<(Span, Message), store::Error> {
-        let period = day::latest_period(now, self.config.time_zone, self.config.digest_at);
+        let period =
+            digest_period::latest_period(now, self.config.time_zone, self.config.digest_at);
         Ok((period, self.build_digest(period, None, now).await?))
     }
 
@@ -120,7 +122,7 @@ impl Context {
             ..Day::default()
         };
         let first = self.store.call(|s| s.first_start_at()).await?;
-        data.started = first.filter(|at| period.contains(*at));
+        data.installed_at = first.filter(|at| period.contains(*at));
         // What was recorded since the last digest, were its periods named or missed.
         let since = last.map_or(period.from, |last| last.min(period.from));
         let news = Span::new(since, period.until);
@@ -198,11 +200,11 @@ impl Context {
     fn missed(&self, period: Span, last: Option<Timestamp>) -> Vec<Timestamp> {
         let (zone, time) = (self.config.time_zone, self.config.digest_at);
         let mut missed = Vec::new();
-        let mut before = day::period_before(period, zone, time);
+        let mut before = digest_period::previous_period(period, zone, time);
         while last.is_some_and(|last| before.until > last + DAY / 48) && missed.len() < MOST_MISSED
         {
             missed.push(before.until);
-            before = day::period_before(before, zone, time);
+            before = digest_period::previous_period(before, zone, time);
         }
         missed.reverse();
         missed

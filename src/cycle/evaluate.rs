@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::cycle::Context;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::server::Polled;
-use crate::decide::{Book, Policy, Unmuted};
-use crate::detect::Sight;
-use crate::evaluate::{Walk, quiet_reminders};
+use crate::decide::{IncidentLog, MuteEnd, Policy};
+use crate::detect::PollHealth;
+use crate::evaluate::{Evaluator, drop_superseded_reminders};
 use crate::model::{
     DAY, HOUR, History, Incident, Mute, Rules, ServerName, Span, StreamId, Timestamp, Transition,
 };
@@ -36,7 +36,7 @@ pub(crate) struct Judged {
     /// What of the time since then Postmark has no more.
     pub unseen: Vec<(StreamId, Span)>,
     /// What the end of a mute tells of it.
-    pub unmuted: Unmuted,
+    pub unmuted: MuteEnd,
 }
 
 /// What the evaluation of a whole cycle came to.
@@ -77,7 +77,7 @@ impl Context {
         for (transition, _) in &evaluation.transitions {
             tracing::info!(
                 rule = %transition.incident.rule, server = %transition.incident.server, step = transition.step.name(),
-                incident = transition.incident.id, told = transition.told, at = %transition.at, "incident"
+                incident = transition.incident.id, told = transition.notified, at = %transition.at, "incident"
             );
         }
         evaluation.mutes = mutes;
@@ -97,20 +97,21 @@ impl Context {
         let rules = self.config.rules_for(&poll.server);
         let name = poll.name().clone();
         let incidents = self.store.call(move |s| s.incidents(&name)).await?;
-        let mut book = Book::new(poll.name().clone(), incidents.clone());
+        let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
         let missed = self.missed_instants(poll, now);
         let histories = self.histories(poll, &rules, &missed, now).await?;
-        let mut walk = Walk::new(policy, rules, series);
-        let mut transitions = walk.cycle(&mut book, &poll.sight, &histories, &missed, now);
-        let unmuted = walk.unmute(&mut book, now);
-        transitions.extend(unmuted.standing.iter().cloned());
-        quiet_reminders(&mut transitions, &incidents);
+        let mut evaluator = Evaluator::new(policy, rules, series);
+        let mut transitions =
+            evaluator.evaluate_cycle(&mut log, &poll.sight, &histories, &missed, now);
+        let unmuted = evaluator.end_mutes(&mut log, now);
+        transitions.extend(unmuted.open.iter().cloned());
+        drop_superseded_reminders(&mut transitions, &incidents);
         let seen_until = poll
             .before
             .last_complete_at
             .unwrap_or(poll.before.first_start_at);
         let mut unseen = Vec::new();
-        if matches!(poll.sight, Sight::Complete) {
+        if matches!(poll.sight, PollHealth::Complete) {
             for (stream, history) in histories.iter().filter(|(_, h)| !h.hours.is_empty()) {
                 let gap = history.since_beginning(Span::new(seen_until, now));
                 let holes = history.messages.holes(gap);
@@ -119,7 +120,7 @@ impl Context {
         }
         Ok(Judged {
             name: poll.name().to_string(),
-            incidents: book.incidents().cloned().collect(),
+            incidents: log.incidents().cloned().collect(),
             transitions,
             channel: poll.server.channel.clone().unwrap_or_default(),
             seen_until,
@@ -148,12 +149,12 @@ impl Context {
     ) -> Result<Judged, store::Error> {
         let of = name.clone();
         let incidents = self.store.call(move |s| s.incidents(&of)).await?;
-        let mut book = Book::new(name.clone(), incidents);
-        let transitions = book.abandon(policy, now);
-        let unmuted = book.unmute(policy, now);
+        let mut log = IncidentLog::new(name.clone(), incidents);
+        let transitions = log.close_all(policy, now);
+        let unmuted = log.end_mutes(policy, now);
         Ok(Judged {
             name: name.to_string(),
-            incidents: book.incidents().cloned().collect(),
+            incidents: log.incidents().cloned().collect(),
             transitions,
             seen_until: now,
             unmuted,
@@ -164,9 +165,9 @@ impl Context {
     /// The instants to judge before now: those of the schedule since the last complete cycle, once this one is complete.
     fn missed_instants(&self, poll: &Polled, now: Timestamp) -> Vec<Timestamp> {
         let missed = match (&poll.sight, poll.before.last_complete_at) {
-            (Sight::Complete, Some(last)) => self.config.schedule.instants(last, now),
+            (PollHealth::Complete, Some(last)) => self.config.schedule.instants(last, now),
             // A first complete cycle after a start that saw nothing catches up with that start.
-            (Sight::Complete, None) => self
+            (PollHealth::Complete, None) => self
                 .config
                 .schedule
                 .instants(poll.before.first_start_at, now),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::cycle::Context;
 use crate::cycle::evaluate::{Evaluation, Judged};
 use crate::cycle::poll::server::Polled;
-use crate::evaluate::began_and_ended;
+use crate::evaluate::opened_and_resolved;
 use crate::model::{Incident, Rule, Severity, Span, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, alert};
 use crate::notify::grouped::together;
@@ -57,7 +57,7 @@ impl Context {
         let mut hidden = Hidden::default();
         let mut told = Vec::new();
         for server in &judged {
-            let ended = began_and_ended(&server.transitions, &server.incidents, now);
+            let ended = opened_and_resolved(&server.transitions, &server.incidents, now);
             hidden.take(server, &ended);
             told.extend(alone(server, &ended));
         }
@@ -97,7 +97,7 @@ impl Hidden {
                 .filter(|t| t.incident.id == incident.id);
             // What it was when it was worst, as it opened.
             let opened = steps.clone().next();
-            if steps.any(|t| t.told) {
+            if steps.any(|t| t.notified) {
                 self.incidents.push(Incident {
                     evidence: opened.map_or_else(
                         || incident.evidence.clone(),
@@ -127,9 +127,9 @@ impl Hidden {
 /// What each incident tells that a gap did not hide.
 fn alone<'j>(server: &'j Judged, ended: &[Incident]) -> Vec<Told<'j>> {
     let mut by_incident: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
-    for transition in server.transitions.iter().filter(|t| t.told) {
+    for transition in server.transitions.iter().filter(|t| t.notified) {
         let id = transition.incident.id.as_str();
-        let unmuted = server.unmuted.standing.contains(transition);
+        let unmuted = server.unmuted.open.contains(transition);
         if !unmuted && !ended.iter().any(|e| e.id == id) {
             by_incident.entry(id).or_default().push(transition);
         }
@@ -148,12 +148,12 @@ fn no_longer_muted(judged: &[Judged], now: Timestamp, style: Style) -> Vec<NewMe
     let mut by_channel: BTreeMap<&str, (Vec<Incident>, Vec<Incident>)> = BTreeMap::new();
     for server in judged {
         let unmuted = &server.unmuted;
-        if unmuted.standing.is_empty() && unmuted.over.is_empty() {
+        if unmuted.open.is_empty() && unmuted.resolved.is_empty() {
             continue;
         }
         let (standing, over) = by_channel.entry(&server.channel).or_default();
-        standing.extend(unmuted.standing.iter().map(|t| t.incident.clone()));
-        over.extend_from_slice(&unmuted.over);
+        standing.extend(unmuted.open.iter().map(|t| t.incident.clone()));
+        over.extend_from_slice(&unmuted.resolved);
     }
     let mut messages = Vec::new();
     for (channel, (mut standing, over)) in by_channel {

@@ -107,7 +107,7 @@ pub fn transition_json(transition: &Transition, text: &str) -> Value {
         "at": transition.at.to_string(), "incident": incident.id, "transition": transition.step,
         "rule": incident.rule, "severity": incident.severity, "server": incident.server, "stream": incident.stream,
         "tag": incident.tag, "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
-        "told": transition.told, "text": text,
+        "told": transition.notified, "text": text,
     })
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn incident_json(incident: &Incident, app: &Context) -> Value {
     let (numerator, denominator) = incident.evidence.fraction().unzip();
     json!({
         "incident": incident.id, "rule": incident.rule, "severity": incident.severity, "server": incident.server,
-        "stream": incident.stream, "tag": incident.tag, "opened_at": incident.opened_at.to_string(), "told": incident.told,
+        "stream": incident.stream, "tag": incident.tag, "opened_at": incident.opened_at.to_string(), "told": incident.notified,
         "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
         "summary": standing(incident, app.style()),
     })
@@ -133,7 +133,7 @@ pub(crate) fn incident_json(incident: &Incident, app: &Context) -> Value {
 pub(crate) fn covered_until(history: &History, now: Timestamp) -> Option<Timestamp> {
     let both = history.messages.intersect(&history.bounces);
     // Older holes say nothing of the figures, which are of a day.
-    let start = (now - DAY).max(history.begins?);
+    let start = (now - DAY).max(history.first_seen_at?);
     let covered = both.until_first_hole(start);
     if covered > start {
         return Some(covered.min(now));

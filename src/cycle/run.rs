@@ -272,7 +272,7 @@ impl Context {
             i.server == *server
                 && matches!(i.rule, Rule::Blind | Rule::AccountInactive)
                 && i.opened_at < now
-                && (i.told || self.config.mode == Mode::Digest)
+                && (i.notified || self.config.mode == Mode::Digest)
         })
     }
 

@@ -35,8 +35,8 @@ impl Figures {
 pub(crate) fn figures(history: &History, span: Span) -> Figures {
     let whole = [span];
     // A count that the span cuts has no part in it: how much of it lies within is not known.
-    let sent = history.sent.count(history.countable(span));
-    let marked = history.marked_in(&whole, |m| m.class.counts());
+    let sent = history.sent.count(history.whole_counts_within(span));
+    let marked = history.bounced_in(&whole, |m| m.class.counts());
     let bounced = marked.messages;
     let followed: Vec<_> = history
         .followed
@@ -48,7 +48,7 @@ pub(crate) fn figures(history: &History, span: Span) -> Figures {
     let class = |class| {
         (
             class,
-            history.marked_in(&whole, |m| m.class == class).messages,
+            history.bounced_in(&whole, |m| m.class == class).messages,
         )
     };
     Figures {
@@ -116,7 +116,7 @@ pub(crate) fn stream_day(
     let bounce_rate = figures.bounce_rate();
     let before = Span::new(period.from - WEEK * DAY, period.until - WEEK * DAY);
     let is_seen = |span: Span| {
-        history.begins.is_some_and(|b| b <= span.from) && history.messages.covers(span)
+        history.first_seen_at.is_some_and(|b| b <= span.from) && history.messages.covers(span)
     };
     let silence = Silence::at(history, period.until, rules, series);
     let learning = silence.is_learning(history, period.until);

@@ -1,13 +1,13 @@
 //! What to make of a finding: the life of incidents, and who is silent while a stronger one speaks. Pure.
 
-mod book;
-pub mod day;
+pub mod digest_period;
 mod id;
-mod step;
+mod incident_log;
 #[cfg(test)]
 mod tests;
+mod transition;
 
-pub use book::{Book, Key, Unmuted};
+pub use incident_log::{IncidentKey, IncidentLog, MuteEnd};
 
 use std::time::Duration;
 

@@ -67,7 +67,7 @@ fn events(times: &[Timestamp], verdict: Verdict) -> Finding {
 }
 
 struct Told {
-    book: Book,
+    book: IncidentLog,
     policy: Policy,
     ids: Vec<String>,
 }
@@ -75,7 +75,7 @@ struct Told {
 impl Told {
     fn new(digest_mode: bool) -> Self {
         Self {
-            book: Book::new(ServerName::from("shop"), []),
+            book: IncidentLog::new(ServerName::from("shop"), []),
             policy: policy(digest_mode),
             ids: Vec::new(),
         }
@@ -83,7 +83,7 @@ impl Told {
 
     /// The steps at an instant, as `rule step` with a `!` where it is told.
     fn at(&mut self, at: Timestamp, findings: Vec<Finding>) -> Vec<String> {
-        let steps = self.book.weigh(&self.policy, findings, at);
+        let steps = self.book.apply(&self.policy, findings, at);
         self.ids.extend(steps.iter().map(|t| t.incident.id.clone()));
         steps.iter().map(show).collect()
     }
@@ -98,7 +98,7 @@ fn show(t: &Transition) -> String {
         "{} {}{}",
         t.incident.rule,
         t.step.name(),
-        if t.told { "!" } else { "" }
+        if t.notified { "!" } else { "" }
     )
 }
 
@@ -235,9 +235,10 @@ fn blindness_silences_everything_of_the_server() {
         ["bounce_rate resolved"],
         "recorded only, even if it was told before"
     );
-    let kept = told
-        .book
-        .kept_back(&Key::of(&finding(Rule::Blind, Verdict::Breach)));
+    let kept = told.book.inhibited_by(&IncidentKey::from_finding(&finding(
+        Rule::Blind,
+        Verdict::Breach,
+    )));
     assert_eq!(
         told.at(at(4), vec![finding(Rule::Blind, Verdict::Within)]),
         ["blind resolved!"]
@@ -246,7 +247,7 @@ fn blindness_silences_everything_of_the_server() {
         kept.is_empty()
             && told
                 .book
-                .release(&told.policy, &kept, &[], at(4))
+                .uninhibit(&told.policy, &kept, &[], at(4))
                 .is_empty()
     );
 }
@@ -360,9 +361,9 @@ proptest! {
         let mut told = Told::new(digest_mode);
         let mut open = false;
         for (hour, verdict) in verdicts.into_iter().enumerate() {
-            let verdict = [Verdict::Breach, Verdict::Within, Verdict::Holding, Verdict::Unknown][usize::from(verdict)];
+            let verdict = [Verdict::Breach, Verdict::Within, Verdict::Unresolved, Verdict::Unknown][usize::from(verdict)];
             let now = at(u32::try_from(hour).expect("few"));
-            let steps = told.book.weigh(&told.policy, vec![finding(Rule::SpamRate, verdict)], now);
+            let steps = told.book.apply(&told.policy, vec![finding(Rule::SpamRate, verdict)], now);
             for step in &steps {
                 match step.step {
                     Step::Opened => { prop_assert!(!open); open = true; }
@@ -371,7 +372,7 @@ proptest! {
                 }
             }
             if verdict != Verdict::Unknown {
-                let again = told.book.weigh(&told.policy, vec![finding(Rule::SpamRate, verdict)], now);
+                let again = told.book.apply(&told.policy, vec![finding(Rule::SpamRate, verdict)], now);
                 prop_assert!(steps.is_empty() || again.is_empty(), "{:?}", again.len());
             }
         }
@@ -384,7 +385,7 @@ proptest! {
             let verdict = [Verdict::Breach, Verdict::Within, Verdict::Unknown][usize::from(verdict)];
             let hour = u32::try_from(hour).expect("few");
             let stored: Vec<Incident> = new.book.incidents().cloned().collect();
-            new.book = Book::new(ServerName::from("shop"), stored);
+            new.book = IncidentLog::new(ServerName::from("shop"), stored);
             prop_assert_eq!(one.bounce(hour, verdict), new.bounce(hour, verdict));
         }
     }
@@ -416,7 +417,7 @@ fn silence(verdict: Verdict, last: u32) -> Finding {
 }
 
 /// The silence of all of a stream's mail, and of one tag; mail comes as soon as it is no breach.
-fn silences(stream: Verdict, tag: Verdict) -> Vec<Finding> {
+fn inhibits(stream: Verdict, tag: Verdict) -> Vec<Finding> {
     let last = |verdict| u32::from(verdict != Verdict::Breach);
     let of_tag = Finding {
         tag: Some(Tag::from("reset")),
@@ -464,10 +465,10 @@ fn an_open_incident_is_described_as_it_was_when_it_was_last_seen() {
 #[test]
 fn a_silent_tag_is_an_incident_of_its_own() {
     let mut told = Told::new(false);
-    let only_tag = silences(Verdict::Within, Verdict::Breach);
+    let only_tag = inhibits(Verdict::Within, Verdict::Breach);
     assert_eq!(told.at(at(0), only_tag.clone()), ["send_silence opened!"]);
     assert_eq!(told.at(at(1), only_tag), NOTHING);
-    let both = silences(Verdict::Breach, Verdict::Breach);
+    let both = inhibits(Verdict::Breach, Verdict::Breach);
     assert_eq!(told.at(at(2), both), ["send_silence opened!"]);
     assert_ne!(told.ids[0], told.ids[1]);
 }
@@ -475,40 +476,41 @@ fn a_silent_tag_is_an_incident_of_its_own() {
 #[test]
 fn tags_say_nothing_while_their_whole_stream_is_silent_nor_when_they_come_back_with_it() {
     let mut told = Told::new(false);
-    let both = silences(Verdict::Breach, Verdict::Breach);
+    let both = inhibits(Verdict::Breach, Verdict::Breach);
     assert_eq!(
         told.at(at(0), both),
         ["send_silence opened!", "send_silence opened"]
     );
-    let back = silences(Verdict::Within, Verdict::Holding);
+    let back = inhibits(Verdict::Within, Verdict::Unresolved);
     assert_eq!(told.at(at(5), back), ["send_silence resolved!"]);
-    let well = silences(Verdict::Within, Verdict::Within);
+    let well = inhibits(Verdict::Within, Verdict::Within);
     assert_eq!(told.at(at(6), well), ["send_silence resolved"]);
 }
 
 #[test]
 fn a_tag_that_stays_silent_when_its_stream_is_back_is_told() {
     let mut told = Told::new(false);
-    told.at(at(0), silences(Verdict::Breach, Verdict::Breach));
-    let back = silences(Verdict::Within, Verdict::Breach);
+    told.at(at(0), inhibits(Verdict::Breach, Verdict::Breach));
+    let back = inhibits(Verdict::Within, Verdict::Breach);
     assert_eq!(
         told.at(at(5), back.clone()),
         ["send_silence resolved!", "send_silence reminded!"]
     );
     assert_eq!(told.at(at(6), back), NOTHING, "once");
-    let well = silences(Verdict::Within, Verdict::Within);
+    let well = inhibits(Verdict::Within, Verdict::Within);
     assert_eq!(told.at(at(7), well), ["send_silence resolved!"]);
 }
 
 #[test]
 fn what_nobody_watches_any_more_ends() {
     let mut told = Told::new(false);
-    let findings = silences(Verdict::Within, Verdict::Breach);
-    let all: std::collections::BTreeSet<Key> = findings.iter().map(Key::of).collect();
+    let findings = inhibits(Verdict::Within, Verdict::Breach);
+    let all: std::collections::BTreeSet<IncidentKey> =
+        findings.iter().map(IncidentKey::from_finding).collect();
     told.at(at(0), findings);
-    assert_eq!(told.book.retire(&told.policy, &all, at(1)), []);
+    assert_eq!(told.book.close_unwatched(&told.policy, &all, at(1)), []);
     let left = all.into_iter().filter(|key| key.tag.is_none()).collect();
-    let steps = told.book.retire(&told.policy, &left, at(1));
+    let steps = told.book.close_unwatched(&told.policy, &left, at(1));
     assert_eq!(
         steps.iter().map(show).collect::<Vec<_>>(),
         ["send_silence resolved!"]
@@ -516,7 +518,7 @@ fn what_nobody_watches_any_more_ends() {
     let (end, unwatched) = (at(1), true);
     let state = IncidentState::Resolved { at: end, unwatched };
     assert_eq!(steps[0].incident.state, state);
-    assert_eq!(told.book.retire(&told.policy, &left, at(2)), []);
+    assert_eq!(told.book.close_unwatched(&told.policy, &left, at(2)), []);
 }
 
 fn muted(rule: Option<Rule>) -> Vec<Mute> {
@@ -537,12 +539,18 @@ fn what_a_mute_keeps_back_is_told_at_its_end() {
     told.policy.mutes = muted(Some(Rule::BounceRate));
     assert_eq!(told.bounce(0, Verdict::Breach), ["bounce_rate opened"]);
     assert_eq!(told.bounce(25, Verdict::Breach), ["bounce_rate reminded"]);
-    assert_eq!(told.book.unmute(&told.policy, at(25)), Unmuted::default());
+    assert_eq!(
+        told.book.end_mutes(&told.policy, at(25)),
+        MuteEnd::default()
+    );
     told.policy.mutes = muted(Some(Rule::SpamRate));
-    let unmuted = told.book.unmute(&told.policy, at(26));
-    let standing: Vec<String> = unmuted.standing.iter().map(show).collect();
-    assert_eq!(standing, ["bounce_rate reminded!"]);
-    assert_eq!(told.book.unmute(&told.policy, at(27)), Unmuted::default());
+    let unmuted = told.book.end_mutes(&told.policy, at(26));
+    let open: Vec<String> = unmuted.open.iter().map(show).collect();
+    assert_eq!(open, ["bounce_rate reminded!"]);
+    assert_eq!(
+        told.book.end_mutes(&told.policy, at(27)),
+        MuteEnd::default()
+    );
     assert_eq!(told.bounce(27, Verdict::Within), NOTHING);
     assert_eq!(told.bounce(28, Verdict::Within), ["bounce_rate resolved!"]);
 }
@@ -559,9 +567,9 @@ fn an_end_within_a_mute_is_told_only_of_what_was_told() {
         told.bounce(1, Verdict::Within);
         assert_eq!(told.bounce(2, Verdict::Within), ["bounce_rate resolved"]);
         told.policy.mutes.clear();
-        let over = told.book.unmute(&told.policy, at(3)).over.len();
+        let over = told.book.end_mutes(&told.policy, at(3)).resolved.len();
         assert_eq!(over, usize::from(!begins_muted));
-        assert_eq!(told.book.unmute(&told.policy, at(4)), Unmuted::default());
+        assert_eq!(told.book.end_mutes(&told.policy, at(4)), MuteEnd::default());
     }
 }
 
@@ -571,7 +579,7 @@ fn a_mute_keeps_nothing_back_that_would_not_be_told() {
     told.policy.mutes = muted(None);
     told.bounce(0, Verdict::Breach);
     told.policy.mutes.clear();
-    assert_eq!(told.book.unmute(&told.policy, at(1)), Unmuted::default());
+    assert_eq!(told.book.end_mutes(&told.policy, at(1)), MuteEnd::default());
 }
 
 #[test]
@@ -591,13 +599,13 @@ fn what_is_muted_silences_nothing_that_is_not() {
         ["hard_bounce_wake opened", "bounce_rate opened"]
     );
     told.policy.mutes.clear();
-    let unmuted = told.book.unmute(&told.policy, at(1));
-    let standing: Vec<String> = unmuted.standing.iter().map(show).collect();
-    assert_eq!(standing, ["hard_bounce_wake reminded!"]);
+    let unmuted = told.book.end_mutes(&told.policy, at(1));
+    let open: Vec<String> = unmuted.open.iter().map(show).collect();
+    assert_eq!(open, ["hard_bounce_wake reminded!"]);
 }
 
 /// Told to people, over while muted; what `then` says at the next instant, and what the end of the mute tells after it.
-fn over_while_muted(then: Verdict, still_muted: bool) -> (Vec<String>, Told, Unmuted) {
+fn over_while_muted(then: Verdict, still_muted: bool) -> (Vec<String>, Told, MuteEnd) {
     let mut told = Told::new(false);
     told.bounce(0, Verdict::Breach);
     told.policy.mutes = muted(None);
@@ -608,7 +616,7 @@ fn over_while_muted(then: Verdict, still_muted: bool) -> (Vec<String>, Told, Unm
     }
     let steps = told.bounce(24, then);
     told.policy.mutes.clear();
-    let unmuted = told.book.unmute(&told.policy, at(24));
+    let unmuted = told.book.end_mutes(&told.policy, at(24));
     (steps, told, unmuted)
 }
 
@@ -621,8 +629,8 @@ fn what_opens_anew_before_its_end_was_told_is_still_the_same_to_its_readers() {
         "{:?}",
         told.ids
     );
-    assert_eq!(unmuted.standing.len(), 1);
-    assert_eq!(unmuted.over, []);
+    assert_eq!(unmuted.open.len(), 1);
+    assert_eq!(unmuted.resolved, []);
     let (steps, told, unmuted) = over_while_muted(Verdict::Breach, false);
     assert_eq!(steps, ["bounce_rate opened!"]);
     assert!(
@@ -630,8 +638,8 @@ fn what_opens_anew_before_its_end_was_told_is_still_the_same_to_its_readers() {
         "{:?}",
         told.ids
     );
-    assert_eq!(unmuted, Unmuted::default(), "told already");
+    assert_eq!(unmuted, MuteEnd::default(), "told already");
     let (steps, _, unmuted) = over_while_muted(Verdict::Within, true);
     assert_eq!(steps, NOTHING);
-    assert_eq!(unmuted.over.len(), 1);
+    assert_eq!(unmuted.resolved.len(), 1);
 }

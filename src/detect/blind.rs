@@ -11,7 +11,7 @@ const WAKE_AFTER: Duration = Duration::from_secs(6 * 3600);
 
 /// How the poll of one server went, seen over its last cycles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum PollHealth {
     /// Everything of the period was read.
     Complete,
     /// Not everything was read.
@@ -32,8 +32,8 @@ pub enum Sight {
 }
 
 /// The findings of `account_inactive` and `blind` at the instant of a cycle.
-pub fn judge_server(sight: &Sight, at: Timestamp) -> Vec<Finding> {
-    let Sight::Incomplete {
+pub fn evaluate_server(sight: &PollHealth, at: Timestamp) -> Vec<Finding> {
+    let PollHealth::Incomplete {
         since,
         cycles,
         reason,
@@ -70,7 +70,7 @@ pub fn judge_server(sight: &Sight, at: Timestamp) -> Vec<Finding> {
         if breach {
             Verdict::Breach
         } else {
-            Verdict::Holding
+            Verdict::Unresolved
         }
     };
     vec![

@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    DAY, Evidence, FOLLOWED_OF, Finding, Followed, HOUR, History, MINUTE, Rule, Rules, Severity,
-    Span, StreamId, Timestamp, Verdict,
+    DAY, Evidence, Finding, HOUR, History, MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampledMessage,
+    Severity, Span, StreamId, Timestamp, Verdict,
 };
 
 /// Part of the budget of false silence alarms that goes to silence of delivery.
@@ -70,7 +70,7 @@ enum News {
 impl Delivery {
     /// Learns from the mail that had settled by `until`; `series` share the budget.
     pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
-        let settled = Span::new(until - FOLLOWED_OF, until - SETTLED);
+        let settled = Span::new(until - SAMPLE_LOOKBACK, until - SETTLED);
         let mail = within(&history.followed, settled);
         // A row without news at the end may be the silence that is to be judged: it teaches nothing.
         let proven = mail.iter().rposition(|m| news(m, until) == News::Delivered);
@@ -158,7 +158,7 @@ impl Delivery {
         let recent = within(&history.followed, Span::before(at, LOOKBACK));
         let known = || recent.iter().rev().map(|mail| (mail, news(mail, at)));
         // A bounce is news of the path too, but neither proves delivery nor its absence: it is passed over.
-        let row: Vec<(&Followed, Duration)> = known()
+        let row: Vec<(&SampledMessage, Duration)> = known()
             .take_while(|(_, news)| *news != News::Delivered)
             .filter_map(|(mail, news)| match news {
                 News::None(age) if age > EVENT_LAG => Some((mail, age)),
@@ -173,7 +173,7 @@ impl Delivery {
         let verdict = if row.len() >= FEWEST && weight > self.threshold {
             Verdict::Breach
         } else if overdue {
-            Verdict::Holding
+            Verdict::Unresolved
         } else if proven.is_some() {
             Verdict::Within
         } else {
@@ -198,13 +198,13 @@ impl Delivery {
 }
 
 /// The followed mail sent in `span`.
-fn within(followed: &[Followed], span: Span) -> &[Followed] {
+fn within(followed: &[SampledMessage], span: Span) -> &[SampledMessage] {
     let from = followed.partition_point(|mail| mail.sent_at < span.from);
     let until = followed.partition_point(|mail| mail.sent_at < span.until);
     &followed[from..until.max(from)]
 }
 
-fn news(mail: &Followed, at: Timestamp) -> News {
+fn news(mail: &SampledMessage, at: Timestamp) -> News {
     let by_then = |when: Option<Timestamp>| when.is_some_and(|when| when <= at);
     if by_then(mail.delivered_at) {
         News::Delivered
@@ -220,7 +220,7 @@ fn news(mail: &Followed, at: Timestamp) -> News {
 }
 
 /// Whether so much is overdue that the rest of a cycle's requests should go into looking closer.
-pub fn is_suspicious(followed: &[Followed], at: Timestamp) -> bool {
+pub fn is_suspicious(followed: &[SampledMessage], at: Timestamp) -> bool {
     let recent = within(followed, Span::before(at, SUSPICIOUS_LOOKBACK));
     let overdue = recent
         .iter()

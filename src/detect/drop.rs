@@ -28,7 +28,7 @@ pub(super) fn judge(
     } else if dip.with_mail > WITH_MAIL * limit {
         Verdict::Breach
     } else {
-        Verdict::Holding
+        Verdict::Unresolved
     };
     Finding {
         rule: Rule::SendDrop,

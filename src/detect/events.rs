@@ -1,7 +1,7 @@
 //! Single events that wake: a complaint from outside, a bounce of an operator's own address.
 
 use crate::model::{
-    BounceClass, BounceMark, DAY, Evidence, Finding, History, Rule, Rules, Severity, Span,
+    BounceClass, BounceEvent, DAY, Evidence, Finding, History, Rule, Rules, Severity, Span,
     StreamId, Timestamp, Verdict, domain_of,
 };
 
@@ -13,11 +13,14 @@ pub(super) fn judge(
     rules: &Rules,
 ) -> Vec<Finding> {
     let day = Span::before(at, DAY);
-    let since_start = Span::new(day.from.max(history.started.unwrap_or(day.from)), day.until);
+    let since_start = Span::new(
+        day.from.max(history.installed_at.unwrap_or(day.from)),
+        day.until,
+    );
     let covered = history.bounces.covers(history.since_beginning(day));
-    let finding = |rule, counts: &dyn Fn(&BounceMark) -> bool| {
-        let events: Vec<&BounceMark> = history
-            .marks_in(since_start)
+    let finding = |rule, counts: &dyn Fn(&BounceEvent) -> bool| {
+        let events: Vec<&BounceEvent> = history
+            .bounce_events_in(since_start)
             .iter()
             .filter(|m| counts(m))
             .collect();
@@ -48,14 +51,14 @@ pub(super) fn judge(
     };
     let mut findings = Vec::new();
     if !rules.own_domains.is_empty() {
-        let external = |m: &BounceMark| {
+        let external = |m: &BounceEvent| {
             m.class == BounceClass::Complaint
                 && !is_own(&rules.own_domains, &domain_of(&m.recipient))
         };
         findings.push(finding(Rule::SpamComplaintExternal, &external));
     }
     if !rules.operator_addresses.is_empty() {
-        let operator = |m: &BounceMark| {
+        let operator = |m: &BounceEvent| {
             m.class.counts()
                 && rules
                     .operator_addresses

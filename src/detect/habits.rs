@@ -173,7 +173,7 @@ fn stretches(span: Span) -> impl Iterator<Item = Span> {
 /// When to learn for a judgement at `at`: never from the silence that is judged, and not at every poll anew.
 pub(super) fn learned_at(history: &History, at: Timestamp) -> Timestamp {
     let last = history.last_sent(at).unwrap_or(at);
-    let age = last.since(history.begins.unwrap_or(last));
+    let age = last.since(history.first_seen_at.unwrap_or(last));
     last.floor(if age < YOUNG { DAY } else { 7 * DAY })
 }
 

@@ -21,7 +21,7 @@ mod tail;
 mod tests;
 mod timeline;
 
-pub use blind::{Sight, judge_server};
+pub use blind::{PollHealth, evaluate_server};
 use delivery::Delivery;
 pub use delivery::is_suspicious;
 pub use silence::Silence;

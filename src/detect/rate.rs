@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::detect::interval::clopper_pearson;
 use crate::model::{
-    BounceClass, BounceMark, DAY, Evidence, Finding, History, RateEvidence, RateRule, Rule, Rules,
+    BounceClass, BounceEvent, DAY, Evidence, Finding, History, RateEvidence, RateRule, Rule, Rules,
     Severity, Span, StreamId, Timestamp, Verdict, domain_of,
 };
 
@@ -81,14 +81,17 @@ fn measure(
     history: &History,
     at: Timestamp,
     rule: &RateRule,
-    counts: impl Fn(&BounceMark) -> bool,
+    counts: impl Fn(&BounceEvent) -> bool,
 ) -> (Verdict, RateEvidence) {
     let window = history.since_beginning(Span::before(at, rule.window));
     let seen = history.seen(window);
     let watched: Duration = seen.iter().map(|p| p.length()).sum();
-    let mut parts: Vec<Span> = seen.iter().map(|p| history.countable(*p)).collect();
+    let mut parts: Vec<Span> = seen
+        .iter()
+        .map(|p| history.whole_counts_within(*p))
+        .collect();
     parts.retain(|part| !part.is_empty());
-    let marked = history.marked_in(&parts, &counts);
+    let marked = history.bounced_in(&parts, &counts);
     let covered: Duration = parts.iter().map(|p| p.length()).sum();
     // No rate passes 100%, whatever the answers say of each other.
     let denominator = (history.sent_in(&parts) + marked.sent_outside).max(marked.messages);
@@ -127,7 +130,7 @@ fn is_breach(rule: &RateRule, evidence: &RateEvidence) -> bool {
 fn by_class(
     history: &History,
     parts: &[Span],
-    counts: impl Fn(&BounceMark) -> bool,
+    counts: impl Fn(&BounceEvent) -> bool,
 ) -> Vec<(BounceClass, u64)> {
     BounceClass::ALL
         .into_iter()
@@ -135,7 +138,7 @@ fn by_class(
             (
                 class,
                 history
-                    .marked_in(parts, |m| m.class == class && counts(m))
+                    .bounced_in(parts, |m| m.class == class && counts(m))
                     .messages,
             )
         })
@@ -146,12 +149,12 @@ fn by_class(
 fn by_domain(
     history: &History,
     parts: &[Span],
-    counts: impl Fn(&BounceMark) -> bool,
+    counts: impl Fn(&BounceEvent) -> bool,
 ) -> Vec<(String, u64)> {
     let mut domains = BTreeMap::new();
     for mark in parts
         .iter()
-        .flat_map(|p| history.marks_in(*p))
+        .flat_map(|p| history.bounce_events_in(*p))
         .filter(|m| counts(m))
     {
         let domain = domain_of(&mark.recipient);
@@ -168,7 +171,7 @@ fn by_domain(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CountedSpan, Coverage, MINUTE, Ticks};
+    use crate::model::{CountedSpan, Coverage, CumulativeCounts, MINUTE};
 
     fn at(minutes: u32) -> Timestamp {
         Timestamp(0) + 100 * DAY + MINUTE * minutes
@@ -192,7 +195,7 @@ mod tests {
         });
         let counted: Vec<CountedSpan> = windows.collect();
         let ticks = counted.iter().filter_map(|c| Some((c.last_at?, c.sent)));
-        let mark = |minute: u32| BounceMark {
+        let mark = |minute: u32| BounceEvent {
             at: at(minute),
             message: minute.to_string(),
             sent_at: None,
@@ -200,13 +203,13 @@ mod tests {
             recipient: String::new(),
         };
         History {
-            begins: Some(from),
-            started: Some(from),
+            first_seen_at: Some(from),
+            installed_at: Some(from),
             messages: covered.clone(),
             bounces: covered,
-            sent: Ticks::of(ticks),
+            sent: CumulativeCounts::of(ticks),
             counted: counted.clone(),
-            marks: bounces.map(mark).collect(),
+            bounce_events: bounces.map(mark).collect(),
             ..History::default()
         }
     }
@@ -222,12 +225,12 @@ mod tests {
         let (verdict, evidence) = measured(&history, 660);
         assert_eq!((evidence.numerator, evidence.denominator), (60, 6_000));
         assert_eq!(verdict, Verdict::Within);
-        let known = BounceMark {
+        let known = BounceEvent {
             sent_at: Some(at(30)),
-            ..history.marks[0].clone()
+            ..history.bounce_events[0].clone()
         };
         let late = History {
-            marks: vec![known],
+            bounce_events: vec![known],
             ..history
         };
         assert_eq!(measured(&late, 660).1.denominator, 6_001);
@@ -262,8 +265,8 @@ mod tests {
             .counted
             .iter()
             .filter_map(|c| Some((c.last_at?, c.sent)));
-        history.sent = Ticks::of(before.chain(listed));
-        let parts = [history.countable(span(590, 650))];
+        history.sent = CumulativeCounts::of(before.chain(listed));
+        let parts = [history.whole_counts_within(span(590, 650))];
         assert_eq!(parts, [span(600, 650)]);
         assert_eq!(history.sent_in(&parts), 50);
         assert_eq!(history.counted_in(span(540, 650)), 6_000);

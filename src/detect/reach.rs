@@ -164,7 +164,7 @@ fn at_least(part: u64, whole: u64, p: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::detect::interval::clopper_pearson;
-    use crate::model::{HOUR, MINUTE, Ticks};
+    use crate::model::{CumulativeCounts, HOUR, MINUTE};
     use proptest::prelude::*;
 
     fn at(hour: u32) -> Timestamp {
@@ -175,8 +175,8 @@ mod tests {
     fn hourly(sent: u64) -> (History, Vec<Timestamp>) {
         let ticks = (0..28 * 24).map(|hour| (at(hour) + 30 * MINUTE, sent));
         let history = History {
-            begins: Some(at(0)),
-            sent: Ticks::of(ticks),
+            first_seen_at: Some(at(0)),
+            sent: CumulativeCounts::of(ticks),
             ..History::default()
         };
         (history, (24..=28 * 24).map(at).collect())

@@ -156,7 +156,7 @@ impl Silence {
         if normal && some {
             Verdict::Within
         } else {
-            Verdict::Holding
+            Verdict::Unresolved
         }
     }
 }

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use crate::model::{DAY, FEWEST_OF_TAG, History, HourCount, Span, TAGS_OF, Tag, Timestamp};
+use crate::model::{DAY, History, HourCount, MIN_TAG_MESSAGES, Span, TAG_LOOKBACK, Tag, Timestamp};
 
 /// Counts are of so long before the tag's last mail: its silence does not make it less of a tag.
-const WINDOW: Duration = TAGS_OF.saturating_sub(FOUR_WEEKS);
+const WINDOW: Duration = TAG_LOOKBACK.saturating_sub(FOUR_WEEKS);
 /// A tag is watched once it is so old, and no longer once it stayed away for so long.
 const FOUR_WEEKS: Duration = Duration::from_secs(28 * 86_400);
 /// Fewest days of the window with mail: a campaign is over after some.
@@ -60,7 +60,7 @@ fn volume(stream: &History, tag: &History, at: Timestamp) -> Option<u64> {
     let of_stream = total(since(before(&stream.hours, last), window.from));
     let mut days: Vec<Timestamp> = lately.iter().map(|h| h.start.floor(DAY)).collect();
     days.dedup();
-    let is_own = messages >= FEWEST_OF_TAG
+    let is_own = messages >= MIN_TAG_MESSAGES
         && days.len() >= FEWEST_DAYS
         && messages as f64 <= MOST_OF_STREAM * of_stream as f64;
     is_own.then_some(messages)

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
-    BounceClass, BounceMark, Coverage, DAY, Evidence, Followed, HOUR, HourCount, MINUTE, Rule,
-    Span, Ticks, Verdict,
+    BounceClass, BounceEvent, Coverage, CumulativeCounts, DAY, Evidence, HOUR, HourCount, MINUTE,
+    Rule, SampledMessage, Span, Verdict,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -34,12 +34,12 @@ fn history(sent: impl IntoIterator<Item = Timestamp>, until: Timestamp) -> Histo
         hour.last_at = *at;
     }
     History {
-        begins: Some(start()),
-        started: Some(start()),
+        first_seen_at: Some(start()),
+        installed_at: Some(start()),
         messages: covered.clone(),
         bounces: covered,
         hours: hours.into_values().collect(),
-        sent: Ticks::of(at.into_iter().map(|at| (at, 1))),
+        sent: CumulativeCounts::of(at.into_iter().map(|at| (at, 1))),
         ..History::default()
     }
 }
@@ -56,7 +56,7 @@ fn one_hour(n: u32, bounced: u32, at: Timestamp) -> History {
         )
     });
     History {
-        marks: marks.collect(),
+        bounce_events: marks.collect(),
         ..history(sent, at)
     }
 }
@@ -66,8 +66,8 @@ fn mark(
     at: Timestamp,
     message: &str,
     sent_at: Option<Timestamp>,
-) -> BounceMark {
-    BounceMark {
+) -> BounceEvent {
+    BounceEvent {
         at,
         message: message.to_owned(),
         sent_at,
@@ -151,7 +151,7 @@ fn a_message_that_bounces_twice_counts_once_and_a_late_bounce_joins_the_denomina
     let at = start() + 30 * DAY;
     let mut history = one_hour(20, 0, at);
     let late = mark(BounceClass::Hard, at - MINUTE * 5, "late", Some(at - DAY));
-    history.marks = vec![
+    history.bounce_events = vec![
         late.clone(),
         late,
         mark(BounceClass::Blocked, at - MINUTE, "unknown", None),
@@ -269,9 +269,9 @@ fn a_tenth_of_the_usual_volume_is_a_drop() {
     );
 }
 
-fn followed(sent_at: Timestamp, checked_at: Timestamp, delivered: bool) -> Followed {
+fn followed(sent_at: Timestamp, checked_at: Timestamp, delivered: bool) -> SampledMessage {
     let delivered_at = delivered.then_some(sent_at + MINUTE);
-    Followed {
+    SampledMessage {
         sent_at,
         checked_at: Some(checked_at),
         delivered_at,
@@ -299,7 +299,7 @@ fn three_overdue_in_a_row_are_delivery_silence_and_one_delivered_after_them_is_n
     };
     assert_eq!(verdict(&[]), Verdict::Unknown);
     assert_eq!(verdict(&[true, true, true]), Verdict::Within);
-    assert_eq!(verdict(&[true, false, false]), Verdict::Holding);
+    assert_eq!(verdict(&[true, false, false]), Verdict::Unresolved);
     assert_eq!(verdict(&[true, false, false, false]), Verdict::Breach);
     assert_eq!(verdict(&[false, false, false, true]), Verdict::Within);
 }
@@ -332,12 +332,12 @@ fn complaints_from_outside_wake_and_own_ones_and_those_before_the_start_do_not()
         ..Rules::default()
     };
     let verdict = |recipient: &str, when: Timestamp| {
-        let complaint = BounceMark {
+        let complaint = BounceEvent {
             recipient: recipient.to_owned(),
             ..mark(BounceClass::Complaint, when, "m", None)
         };
         let history = History {
-            marks: vec![complaint],
+            bounce_events: vec![complaint],
             ..history([], at)
         };
         find(&history, at, &rules, Rule::SpamComplaintExternal).verdict
@@ -365,7 +365,7 @@ fn one_incomplete_cycle_is_a_hiccup_two_are_blindness_and_six_hours_wake() {
     use crate::model::Severity;
     let blind = |cycles, hours: u32, token| {
         let since = start();
-        let sight = Sight::Incomplete {
+        let sight = PollHealth::Incomplete {
             since,
             cycles,
             reason: String::new(),
@@ -373,17 +373,17 @@ fn one_incomplete_cycle_is_a_hiccup_two_are_blindness_and_six_hours_wake() {
             limited: false,
             account: None,
         };
-        let finding = judge_server(&sight, since + HOUR * hours)
+        let finding = evaluate_server(&sight, since + HOUR * hours)
             .pop()
             .expect("blind");
         (finding.verdict, finding.severity)
     };
-    assert_eq!(blind(1, 0, false).0, Verdict::Holding);
+    assert_eq!(blind(1, 0, false).0, Verdict::Unresolved);
     assert_eq!(blind(2, 1, false), (Verdict::Breach, Severity::Warn));
     assert_eq!(blind(7, 6, false), (Verdict::Breach, Severity::Wake));
     assert_eq!(blind(1, 0, true), (Verdict::Breach, Severity::Wake));
     assert!(
-        judge_server(&Sight::Complete, start())
+        evaluate_server(&PollHealth::Complete, start())
             .iter()
             .all(|f| f.verdict == Verdict::Within)
     );
@@ -484,7 +484,7 @@ fn a_job_of_the_first_of_the_month_is_missed_that_morning() {
     let verdict = |at| {
         let found = judge(
             &History {
-                begins: Some(sent[0]),
+                first_seen_at: Some(sent[0]),
                 ..history(sent.clone(), at)
             },
             at,

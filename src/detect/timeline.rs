@@ -32,7 +32,10 @@ pub(super) struct Gap {
 impl Timeline {
     /// The hours of `history` that end by `until`.
     pub(super) fn of(history: &History, until: Timestamp) -> Self {
-        let oldest = history.begins.unwrap_or(until).max(until - HOUR * LOOKBACK);
+        let oldest = history
+            .first_seen_at
+            .unwrap_or(until)
+            .max(until - HOUR * LOOKBACK);
         let begins = oldest.ceil(HOUR);
         let length = until.floor(HOUR).since(begins).as_secs() / 3600;
         let mut sent = vec![None; usize::try_from(length).unwrap_or(0)];

@@ -1,29 +1,30 @@
-//! One server walked through its instants: what is true at each, and what becomes of its incidents. Pure.
+//! Evaluates one server from instant to instant: what is true at each, and what becomes of its incidents. Pure.
 //!
-//! The one path from history to transitions: a cycle, its catch-up and a replay differ in the instants that they hand in.
+//! This is the only path from history to transitions. A cycle, its catch-up and a replay differ only in the instants they pass.
 
-mod follow;
-mod gap;
+mod catch_up;
 mod replay;
+mod sample_replay;
 
-pub use gap::{began_and_ended, quiet_reminders};
+pub use catch_up::{drop_superseded_reminders, opened_and_resolved};
 pub use replay::Replay;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::{Book, Key, Policy, Unmuted};
-use crate::detect::{self, Judge, Sight};
+use crate::decide::{IncidentKey, IncidentLog, MuteEnd, Policy};
+use crate::detect::{self, Judge, PollHealth};
 use crate::model::{Finding, History, Rules, Step, StreamId, Timestamp, Transition};
 
-/// Walks one server from instant to instant.
+/// Evaluates one server from instant to instant.
 #[derive(Debug)]
-pub struct Walk {
+pub struct Evaluator {
     policy: Policy,
     judge: Judge,
 }
 
-impl Walk {
-    /// Under these rules, of which `series` streams of the whole installation share the budget of false silence alarms.
+impl Evaluator {
+    /// Creates an evaluator for `rules`. `series` is the number of streams in the whole installation that share the budget of
+    /// false silence alarms.
     pub fn new(policy: Policy, rules: Rules, series: usize) -> Self {
         Self {
             policy,
@@ -31,10 +32,10 @@ impl Walk {
         }
     }
 
-    /// The steps at one instant, on what had happened before it.
-    pub fn step(
+    /// Returns the transitions at one instant, from what had happened before it.
+    pub fn evaluate_at(
         &mut self,
-        book: &mut Book,
+        log: &mut IncidentLog,
         histories: &BTreeMap<StreamId, History>,
         at: Timestamp,
     ) -> Vec<Transition> {
@@ -42,43 +43,44 @@ impl Walk {
             .iter()
             .flat_map(|(stream, history)| self.judge.judge(history, stream, at))
             .collect();
-        let watched: BTreeSet<Key> = findings.iter().map(Key::of).collect();
-        let mut transitions = book.weigh(&self.policy, findings, at);
-        transitions.extend(book.retire(&self.policy, &watched, at));
+        let watched: BTreeSet<IncidentKey> =
+            findings.iter().map(IncidentKey::from_finding).collect();
+        let mut transitions = log.apply(&self.policy, findings, at);
+        transitions.extend(log.close_unwatched(&self.policy, &watched, at));
         transitions
     }
 
-    /// The steps of a cycle at `now`, which judges the instants before it first.
-    pub fn cycle(
+    /// Returns the transitions of a cycle at `now`; the instants in `missed` are evaluated first.
+    pub fn evaluate_cycle(
         &mut self,
-        book: &mut Book,
-        sight: &Sight,
+        log: &mut IncidentLog,
+        sight: &PollHealth,
         histories: &BTreeMap<StreamId, History>,
         missed: &[Timestamp],
         now: Timestamp,
     ) -> Vec<Transition> {
-        // The server's own rules come first: what a gap hid is judged as seen now, no longer blind.
-        let findings = detect::judge_server(sight, now);
-        let kept: BTreeSet<Key> = findings
+        // The server's own rules come first: missed instants are evaluated on what is seen now, so they are not blind.
+        let findings = detect::evaluate_server(sight, now);
+        let kept: BTreeSet<IncidentKey> = findings
             .iter()
-            .flat_map(|finding| book.kept_back(&Key::of(finding)))
+            .flat_map(|finding| log.inhibited_by(&IncidentKey::from_finding(finding)))
             .collect();
-        let kept: Vec<Key> = kept.into_iter().collect();
-        let mut transitions = book.weigh(&self.policy, findings, now);
+        let kept: Vec<IncidentKey> = kept.into_iter().collect();
+        let mut transitions = log.apply(&self.policy, findings, now);
         let over = transitions.iter().any(|t| t.step == Step::Resolved);
         for at in missed.iter().chain([&now]) {
-            transitions.extend(self.step(book, histories, *at));
+            transitions.extend(self.evaluate_at(log, histories, *at));
         }
         if over {
-            let told = book.release(&self.policy, &kept, &transitions, now);
+            let told = log.uninhibit(&self.policy, &kept, &transitions, now);
             transitions.extend(told);
         }
         transitions.sort_by_key(|t| t.at);
         transitions
     }
 
-    /// What the end of a mute has to tell after a cycle at `now`.
-    pub fn unmute(&self, book: &mut Book, now: Timestamp) -> Unmuted {
-        book.unmute(&self.policy, now)
+    /// Returns what the ends of mutes release after a cycle at `now`.
+    pub fn end_mutes(&self, log: &mut IncidentLog, now: Timestamp) -> MuteEnd {
+        log.end_mutes(&self.policy, now)
     }
 }

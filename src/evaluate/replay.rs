@@ -1,38 +1,38 @@
-//! A past replayed poll by poll, as if every poll had been made and answered.
+//! Replays a past poll by poll, as if every poll had been made and answered.
 
 use std::collections::BTreeMap;
 
-use crate::decide::{Book, Policy};
-use crate::evaluate::Walk;
-use crate::evaluate::follow::Follower;
-use crate::model::{Fate, History, Rules, ServerName, StreamId, Timestamp, Transition};
+use crate::decide::{IncidentLog, Policy};
+use crate::evaluate::Evaluator;
+use crate::evaluate::sample_replay::SampleReplay;
+use crate::model::{History, MessageOutcome, Rules, ServerName, StreamId, Timestamp, Transition};
 
-/// One server's past.
+/// The past of one server, and how to evaluate it.
 #[derive(Debug)]
 pub struct Replay<'a> {
     /// The server.
     pub server: ServerName,
-    /// What is told.
+    /// Which transitions are notified.
     pub policy: Policy,
     /// Its rules.
     pub rules: Rules,
-    /// How many streams of the installation share the budget of false silence alarms.
+    /// The number of streams in the installation that share the budget of false silence alarms.
     pub series: usize,
-    /// What is known of each stream, from its beginning to the end of the replay.
+    /// The history of each stream, from its beginning to the end of the replay.
     pub histories: BTreeMap<StreamId, History>,
-    /// Streams whose deliveries are not known but sampled, as live: all of their mail.
-    pub sampled: BTreeMap<StreamId, &'a [Fate]>,
+    /// All mail of the streams whose deliveries are sampled as a live installation would.
+    pub sampled: BTreeMap<StreamId, &'a [MessageOutcome]>,
 }
 
 impl Replay<'_> {
-    /// The steps of polls at `polls`, in order; `progress` is called after each of them.
+    /// Returns the transitions of polls at the instants `polls`, in order; calls `progress` after each.
     pub fn run(mut self, polls: &[Timestamp], mut progress: impl FnMut()) -> Vec<Transition> {
-        let mut walk = Walk::new(self.policy, self.rules, self.series);
-        let mut book = Book::new(self.server, []);
-        let mut followers: BTreeMap<&StreamId, Follower<'_>> = self
+        let mut evaluator = Evaluator::new(self.policy, self.rules, self.series);
+        let mut log = IncidentLog::new(self.server, []);
+        let mut followers: BTreeMap<&StreamId, SampleReplay<'_>> = self
             .sampled
             .iter()
-            .map(|(stream, mail)| (stream, Follower::new(mail)))
+            .map(|(stream, mail)| (stream, SampleReplay::new(mail)))
             .collect();
         let mut transitions = Vec::new();
         for at in polls {
@@ -41,7 +41,7 @@ impl Replay<'_> {
                     follower.poll(&mut history.followed, *at);
                 }
             }
-            transitions.extend(walk.step(&mut book, &self.histories, *at));
+            transitions.extend(evaluator.evaluate_at(&mut log, &self.histories, *at));
             progress();
         }
         transitions

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::events_file::line::Event;
 use crate::model::{
-    BounceClass, BounceMark, Coverage, FEWEST_OF_TAG, Fate, Followed, HOUR, History, HourCount,
-    Span, Tag, Ticks, Timestamp,
+    BounceClass, BounceEvent, Coverage, CumulativeCounts, HOUR, History, HourCount,
+    MIN_TAG_MESSAGES, MessageOutcome, SampledMessage, Span, Tag, Timestamp,
 };
 
 /// The events of one stream, in order of sending.
 #[derive(Debug, Default)]
 pub struct StreamTape {
-    mail: Vec<Fate>,
-    marks: Vec<BounceMark>,
+    mail: Vec<MessageOutcome>,
+    bounce_events: Vec<BounceEvent>,
     /// When the mail of each tag was sent.
     tags: BTreeMap<Tag, Vec<Timestamp>>,
 }
@@ -20,7 +20,7 @@ pub struct StreamTape {
 impl StreamTape {
     pub(crate) fn push(&mut self, event: &Event<'_>) {
         let mut mark = |at: Timestamp, class: BounceClass| {
-            self.marks.push(BounceMark {
+            self.bounce_events.push(BounceEvent {
                 at,
                 message: event.id.to_string(),
                 sent_at: Some(event.sent_at),
@@ -43,7 +43,7 @@ impl StreamTape {
                 }
             }
         }
-        self.mail.push(Fate {
+        self.mail.push(MessageOutcome {
             sent_at: event.sent_at,
             delivered_at: event.delivered_at,
             bounced_at: event
@@ -55,7 +55,7 @@ impl StreamTape {
     }
 
     /// Every message, in order of sending.
-    pub fn into_mail(self) -> Vec<Fate> {
+    pub fn into_mail(self) -> Vec<MessageOutcome> {
         self.mail
     }
 
@@ -69,18 +69,18 @@ impl StreamTape {
     pub fn history(&self, until: Timestamp, followed: bool) -> History {
         let begins = self.range().map_or(until, |(first, _)| first);
         let covered = Coverage::of([Span::new(begins, until)]);
-        let mut marks = self.marks.clone();
-        marks.sort_by_key(|mark| mark.at);
+        let mut bounce_events = self.bounce_events.clone();
+        bounce_events.sort_by_key(|mark| mark.at);
         let sent: Vec<Timestamp> = self.mail.iter().map(|mail| mail.sent_at).collect();
         let mut history = History {
-            begins: Some(begins),
-            started: Some(begins),
+            first_seen_at: Some(begins),
+            installed_at: Some(begins),
             messages: covered.clone(),
             bounces: covered,
             counted: Vec::new(),
             hours: hours(&sent),
             sent: ticks(&sent),
-            marks,
+            bounce_events,
             followed: if followed {
                 self.mail.iter().map(|mail| known(mail, until)).collect()
             } else {
@@ -89,7 +89,7 @@ impl StreamTape {
             tags: BTreeMap::new(),
             checks: Vec::new(),
         };
-        let own = |sent: &[Timestamp]| sent.len() as u64 >= FEWEST_OF_TAG;
+        let own = |sent: &[Timestamp]| sent.len() as u64 >= MIN_TAG_MESSAGES;
         for (tag, sent) in self.tags.iter().filter(|(_, sent)| own(sent)) {
             let of = history.of_tag(hours(sent), ticks(sent), Vec::new());
             history.tags.insert(tag.clone(), of);
@@ -98,8 +98,8 @@ impl StreamTape {
     }
 }
 
-fn ticks(sent: &[Timestamp]) -> Ticks {
-    Ticks::of(sent.iter().map(|at| (*at, 1)))
+fn ticks(sent: &[Timestamp]) -> CumulativeCounts {
+    CumulativeCounts::of(sent.iter().map(|at| (*at, 1)))
 }
 
 fn hours(sent: &[Timestamp]) -> Vec<HourCount> {
@@ -113,8 +113,8 @@ fn hours(sent: &[Timestamp]) -> Vec<HourCount> {
     sent.chunk_by(same).map(hour).collect()
 }
 
-fn known(mail: &Fate, checked_at: Timestamp) -> Followed {
-    Followed {
+fn known(mail: &MessageOutcome, checked_at: Timestamp) -> SampledMessage {
+    SampledMessage {
         sent_at: mail.sent_at,
         checked_at: Some(checked_at),
         delivered_at: mail.delivered_at,

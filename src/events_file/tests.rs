@@ -94,7 +94,7 @@ proptest! {
             let index: usize = id.0.parse().expect("as written");
             prop_assert_eq!(history.hours.iter().map(|h| h.sent).sum::<u64>(), sent[index]);
             let marks = messages.iter().filter(|m| m.1 == index && m.2.is_some()).count();
-            prop_assert_eq!(history.marks.len(), marks);
+            prop_assert_eq!(history.bounce_events.len(), marks);
         }
     }
 }

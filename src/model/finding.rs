@@ -15,7 +15,7 @@ pub enum Verdict {
     /// It holds, and what broke it before is over.
     Within,
     /// It is not broken now, but what broke it before is not over either.
-    Holding,
+    Unresolved,
     /// Too little is covered to tell: neither fires nor resolves.
     Unknown,
 }
@@ -83,7 +83,7 @@ pub enum Evidence {
         /// The accepted false silence alarms a year, of the installation.
         false_alarms_per_year: f64,
     },
-    /// Followed mail without proof of delivery.
+    /// SampledMessage mail without proof of delivery.
     Delivery {
         /// Messages in a row without news, newest first, each old enough to have some.
         unproven: u64,

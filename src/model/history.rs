@@ -7,12 +7,12 @@ use super::{AddressCheck, BounceClass, CountedSpan, Coverage, DAY, HOUR, Span, T
 
 /// Counts at instants, ordered by time, with running sums.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Ticks {
+pub struct CumulativeCounts {
     at: Vec<Timestamp>,
     running: Vec<u64>,
 }
 
-impl Ticks {
+impl CumulativeCounts {
     /// From `(instant, count)` in order of time.
     pub fn of(ticks: impl IntoIterator<Item = (Timestamp, u64)>) -> Self {
         let mut all = Self::default();
@@ -60,7 +60,7 @@ pub struct HourCount {
 
 /// One bounce or complaint, as far as judging needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BounceMark {
+pub struct BounceEvent {
     /// When it happened.
     pub at: Timestamp,
     /// Which message: equal for two bounces of one message, distinct otherwise.
@@ -75,7 +75,7 @@ pub struct BounceMark {
 
 /// A message whose delivery is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Followed {
+pub struct SampledMessage {
     /// When it was sent.
     pub sent_at: Timestamp,
     /// When its details were last read, if ever.
@@ -90,7 +90,7 @@ pub struct Followed {
 
 /// What became of one message in truth, as an events file tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fate {
+pub struct MessageOutcome {
     /// When it was sent.
     pub sent_at: Timestamp,
     /// When it was delivered, if ever.
@@ -101,21 +101,21 @@ pub struct Fate {
     pub rank: u64,
 }
 
-/// A tag with fewer messages within [`TAGS_OF`] has no volume of its own, and need not be loaded.
-pub const FEWEST_OF_TAG: u64 = 20;
+/// A tag with fewer messages within [`TAG_LOOKBACK`] has no volume of its own, and need not be loaded.
+pub const MIN_TAG_MESSAGES: u64 = 20;
 /// How far back it counts whether a tag has volume of its own.
-pub const TAGS_OF: Duration = Duration::from_secs(84 * 86_400);
+pub const TAG_LOOKBACK: Duration = Duration::from_secs(84 * 86_400);
 
 /// How far before the range that is judged followed mail says how a stream delivers.
-pub const FOLLOWED_OF: Duration = Duration::from_secs(90 * 86_400);
+pub const SAMPLE_LOOKBACK: Duration = Duration::from_secs(90 * 86_400);
 
 /// What is known of one stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Where history begins: the oldest message seen, or the first start. `None` before the first start.
-    pub begins: Option<Timestamp>,
+    /// Where history first_seen_at: the oldest message seen, or the first start. `None` before the first start.
+    pub first_seen_at: Option<Timestamp>,
     /// The first start: older events are nobody's news.
-    pub started: Option<Timestamp>,
+    pub installed_at: Option<Timestamp>,
     /// Where messages were listed completely, or counted.
     pub messages: Coverage,
     /// Where bounces were listed completely.
@@ -126,11 +126,11 @@ pub struct History {
     pub hours: Vec<HourCount>,
     /// Messages sent in the range that was loaded, exact at every instant it was loaded for that cuts no counted span;
     /// those of a counted span stand at its last message.
-    pub sent: Ticks,
+    pub sent: CumulativeCounts,
     /// Bounces and complaints in the range that was loaded, in order of time.
-    pub marks: Vec<BounceMark>,
-    /// Followed mail in the range that was loaded and [`FOLLOWED_OF`] before it, in order of sending.
-    pub followed: Vec<Followed>,
+    pub bounce_events: Vec<BounceEvent>,
+    /// SampledMessage mail in the range that was loaded and [`SAMPLE_LOOKBACK`] before it, in order of sending.
+    pub followed: Vec<SampledMessage>,
     /// What the list of suppressions said of the operator's own addresses.
     pub checks: Vec<AddressCheck>,
     /// The mail of each tag, [as if it were a stream of its own](Self::of_tag), where it was loaded.
@@ -141,7 +141,7 @@ impl History {
     /// What of `span` lies after the beginning of history.
     pub fn since_beginning(&self, span: Span) -> Span {
         Span::new(
-            span.from.max(self.begins.unwrap_or(Timestamp::MAX)),
+            span.from.max(self.first_seen_at.unwrap_or(Timestamp::MAX)),
             span.until,
         )
     }
@@ -156,7 +156,7 @@ impl History {
     }
 
     /// What of `part` can be told from the rest by number: without the counted spans that its bounds cut.
-    pub fn countable(&self, part: Span) -> Span {
+    pub fn whole_counts_within(&self, part: Span) -> Span {
         let cut = |at: Timestamp| {
             let next = self.counted.partition_point(|c| c.span.until <= at);
             self.counted.get(next).filter(|c| c.is_cut_by(at))
@@ -170,15 +170,20 @@ impl History {
     /// What is known of the mail that bears one tag, without bounces and deliveries. It begins with its first message, and
     /// was seen where this stream's was listed, or where `counted` says how much there was of it.
     #[must_use]
-    pub fn of_tag(&self, hours: Vec<HourCount>, sent: Ticks, counted: Vec<CountedSpan>) -> Self {
+    pub fn of_tag(
+        &self,
+        hours: Vec<HourCount>,
+        sent: CumulativeCounts,
+        counted: Vec<CountedSpan>,
+    ) -> Self {
         let spans = |counted: &[CountedSpan]| Coverage::of(counted.iter().map(|c| c.span));
         let mut messages = self.messages.minus(&spans(&self.counted));
         for span in spans(&counted).spans() {
             messages.insert(*span);
         }
         Self {
-            begins: hours.first().map(|hour| hour.first_at),
-            started: self.started,
+            first_seen_at: hours.first().map(|hour| hour.first_at),
+            installed_at: self.installed_at,
             messages,
             counted,
             hours,
@@ -193,21 +198,21 @@ impl History {
     }
 
     /// Bounces and complaints dated in `span`.
-    pub fn marks_in(&self, span: Span) -> &[BounceMark] {
-        let from = self.marks.partition_point(|m| m.at < span.from);
-        let until = self.marks.partition_point(|m| m.at < span.until);
-        &self.marks[from..until.max(from)]
+    pub fn bounce_events_in(&self, span: Span) -> &[BounceEvent] {
+        let from = self.bounce_events.partition_point(|m| m.at < span.from);
+        let until = self.bounce_events.partition_point(|m| m.at < span.until);
+        &self.bounce_events[from..until.max(from)]
     }
 
     /// Distinct messages with a mark in `parts` for which `counts` holds, and how many of them were sent outside `parts`.
     /// One whose sending is not known was sent inside where messages of `parts` were counted: it is one of those.
-    pub fn marked_in(&self, parts: &[Span], counts: impl Fn(&BounceMark) -> bool) -> Marked {
+    pub fn bounced_in(&self, parts: &[Span], counts: impl Fn(&BounceEvent) -> bool) -> Marked {
         let mut seen = HashSet::new();
         let mut marked = Marked::default();
         let counted = parts.iter().any(|part| self.is_counted_in(*part));
         for mark in parts
             .iter()
-            .flat_map(|part| self.marks_in(*part))
+            .flat_map(|part| self.bounce_events_in(*part))
             .filter(|m| counts(m))
         {
             if seen.insert(mark.message.as_str()) {

@@ -72,14 +72,17 @@ pub struct Incident {
     /// The last judged instant with a verdict.
     pub judged_at: Timestamp,
     /// Whether any step of it was told.
-    pub told: bool,
+    #[serde(rename = "told")]
+    pub notified: bool,
     /// Whether a mute keeps back what would have been told of it: its end tells it.
-    #[serde(default)]
-    pub withheld: bool,
+    #[serde(default, rename = "withheld")]
+    pub notification_deferred: bool,
     /// It came back within the suppression time, which ends then: until it does, nothing is told.
-    pub quiet_until: Option<Timestamp>,
+    #[serde(rename = "quiet_until")]
+    pub suppressed_until: Option<Timestamp>,
     /// From when on the next reminder is counted.
-    pub reminded_at: Timestamp,
+    #[serde(rename = "reminded_at")]
+    pub last_reminder_at: Timestamp,
     /// The newest event that belongs to it (event rules).
     pub last_event_at: Option<Timestamp>,
     /// How many events belong to it (event rules).
@@ -111,5 +114,5 @@ pub struct Transition {
     /// Which step.
     pub step: Step,
     /// Whether people are told of it.
-    pub told: bool,
+    pub notified: bool,
 }

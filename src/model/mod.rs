@@ -18,8 +18,8 @@ pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
 pub use finding::{Evidence, Finding, RateEvidence, Verdict};
 pub use history::{
-    BounceMark, FEWEST_OF_TAG, FOLLOWED_OF, Fate, Followed, History, HourCount, Marked, TAGS_OF,
-    Ticks,
+    BounceEvent, CumulativeCounts, History, HourCount, MIN_TAG_MESSAGES, Marked, MessageOutcome,
+    SAMPLE_LOOKBACK, SampledMessage, TAG_LOOKBACK,
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};

@@ -56,7 +56,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Every rule, the stronger before the weaker which it silences.
+    /// Every rule, the stronger before the weaker which it inhibits.
     pub const ALL: [Self; 11] = [
         Self::AccountInactive,
         Self::Blind,
@@ -103,8 +103,8 @@ impl Rule {
         matches!(self, Self::SpamComplaintExternal | Self::OperatorBounce)
     }
 
-    /// Whether an open incident of this rule silences one of `weaker` on the same server (and stream, where both have one).
-    pub const fn silences(self, weaker: Self) -> bool {
+    /// Whether an open incident of this rule inhibits one of `weaker` on the same server (and stream, where both have one).
+    pub const fn inhibits(self, weaker: Self) -> bool {
         match self {
             Self::AccountInactive => !matches!(weaker, Self::AccountInactive),
             Self::Blind => !matches!(weaker, Self::AccountInactive | Self::Blind),

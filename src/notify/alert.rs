@@ -273,7 +273,7 @@ fn afterwards(incident: &Incident, style: Style) -> String {
         }
         Evidence::Drop { .. } => "About as much is sent as expected again".to_owned(),
         Evidence::Delivery { last_delivered, .. } => format!(
-            "Followed mail sent since it opened was delivered; last delivery {}",
+            "SampledMessage mail sent since it opened was delivered; last delivery {}",
             when_or_never(*last_delivered, style.zone)
         ),
         _ => evidence(incident, style),

@@ -135,7 +135,7 @@ pub trait Backend: Send {
         since: Timestamp,
     ) -> Result<Volume, Error>;
 
-    /// Followed mail without news, in order of sending, after closing what bounced or was sent before `give_up_before`.
+    /// SampledMessage mail without news, in order of sending, after closing what bounced or was sent before `give_up_before`.
     fn open_followed(
         &mut self,
         server: &ServerName,

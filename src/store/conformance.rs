@@ -20,7 +20,7 @@ mod roster;
 use std::time::Duration;
 
 use crate::model::{
-    Bounce, History, MINUTE, Mail, ServerName, Span, Status, StreamId, Ticks, Timestamp,
+    Bounce, CumulativeCounts, History, MINUTE, Mail, ServerName, Span, Status, StreamId, Timestamp,
 };
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{Connector, Postgres};
@@ -242,7 +242,7 @@ fn history(b: &mut dyn Backend, range: Span, cuts: &[Timestamp]) -> History {
 /// What a history of whole minutes knows to be sent from `from` to `until` minutes after [`T0`].
 fn sent(b: &mut dyn Backend, from: u32, until: u32) -> u64 {
     let range = Span::new(T0 + from * MINUTE, T0 + until * MINUTE);
-    let ticks: Ticks = history(b, range, &[]).sent;
+    let ticks: CumulativeCounts = history(b, range, &[]).sent;
     ticks.count(range)
 }
 

@@ -1,7 +1,8 @@
 //! What the store takes and gives, in domain words.
 
 use crate::model::{
-    BounceClass, CountedSpan, HourCount, Incident, ServerName, Ticks, Timestamp, Transition,
+    BounceClass, CountedSpan, CumulativeCounts, HourCount, Incident, ServerName, Timestamp,
+    Transition,
 };
 
 /// How the polls of one server went.
@@ -283,7 +284,7 @@ pub struct TagRows {
     /// Every hour with such mail, in order.
     pub hours: Vec<HourCount>,
     /// Its messages.
-    pub sent: Ticks,
+    pub sent: CumulativeCounts,
     /// Where it was counted, in order.
     pub counted: Vec<CountedSpan>,
 }

@@ -91,12 +91,12 @@ fn storing_twice_counts_once() {
             (
                 history.sent.count(span),
                 history.hours[0].sent,
-                history.marks.len()
+                history.bounce_events.len()
             ),
             (10, 10, 1)
         );
-        assert_eq!(history.marks[0].sent_at, Some(start() + MINUTE * 3));
-        assert_eq!(history.marks[0].class, BounceClass::Hard);
+        assert_eq!(history.bounce_events[0].sent_at, Some(start() + MINUTE * 3));
+        assert_eq!(history.bounce_events[0].class, BounceClass::Hard);
     });
 }
 
@@ -112,7 +112,7 @@ fn a_bounce_seen_before_its_message_learns_when_it_was_sent() {
             store
                 .history(&shop(), &outbound(), range, &[])
                 .expect("loaded")
-                .marks[0]
+                .bounce_events[0]
                 .sent_at,
             None
         );
@@ -122,7 +122,7 @@ fn a_bounce_seen_before_its_message_learns_when_it_was_sent() {
         let marks = store
             .history(&shop(), &outbound(), range, &[])
             .expect("loaded")
-            .marks;
+            .bounce_events;
         assert_eq!(marks[0].sent_at, Some(start() + MINUTE));
     });
 }
@@ -154,7 +154,7 @@ fn claims_join_and_history_begins_at_the_oldest_message_or_the_first_start() {
             store
                 .history(&shop(), &outbound(), range, &[])
                 .expect("loaded")
-                .begins,
+                .first_seen_at,
             Some(start())
         );
         let old = start() - 100 * HOUR;
@@ -165,7 +165,7 @@ fn claims_join_and_history_begins_at_the_oldest_message_or_the_first_start() {
             store
                 .history(&shop(), &outbound(), range, &[])
                 .expect("loaded")
-                .begins,
+                .first_seen_at,
             Some(old)
         );
     });

@@ -133,7 +133,7 @@ impl Context {
         // What is suppressed now says nothing of then.
         history.checks.clear();
         // What happened before this first start is what is replayed.
-        history.started = history.begins;
+        history.installed_at = history.first_seen_at;
         Ok(history)
     }
 }

@@ -11,7 +11,9 @@ use crate::cycle::report::transition_json;
 use crate::decide::Policy;
 use crate::evaluate::Replay;
 use crate::events_file::{Tape, TapeError};
-use crate::model::{DAY, Fate, History, Rules, ServerName, StreamId, Timestamp, Transition};
+use crate::model::{
+    DAY, History, MessageOutcome, Rules, ServerName, StreamId, Timestamp, Transition,
+};
 use crate::notify::alert::{Style, alert};
 
 /// Before the first reported poll the replay begins so much earlier, so that what already stood is not told as new.
@@ -65,7 +67,7 @@ pub enum BacktestError {
 }
 
 /// The streams of each server: what is known of them, and for the sample what became of all their mail.
-pub(crate) type Servers = BTreeMap<ServerName, BTreeMap<StreamId, (History, Vec<Fate>)>>;
+pub(crate) type Servers = BTreeMap<ServerName, BTreeMap<StreamId, (History, Vec<MessageOutcome>)>>;
 
 /// A past, ready to be replayed.
 pub struct Past {

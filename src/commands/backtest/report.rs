@@ -65,7 +65,7 @@ pub fn report(
 
 fn openings(transitions: &[Transition], rule: Rule) -> u64 {
     let opened = |t: &&Transition| {
-        t.incident.rule == rule && t.step == Step::Opened && t.incident.quiet_until.is_none()
+        t.incident.rule == rule && t.step == Step::Opened && t.incident.suppressed_until.is_none()
     };
     transitions.iter().filter(opened).count() as u64
 }
@@ -82,7 +82,7 @@ fn fired(transitions: &[Transition]) -> Vec<Fired> {
             told: false,
         });
         known.incident.severity = known.incident.severity.max(incident.severity);
-        known.told |= transition.told;
+        known.told |= transition.notified;
         known.ended = (transition.step == Step::Resolved).then_some(transition.at);
     }
     let mut fired: Vec<Fired> = fired.into_values().collect();

@@ -94,7 +94,9 @@ impl Told {
 
     fn sums(&self, theirs: Option<&Overview>) -> Table {
         let mut table = Table::new(&["FIGURE", "STORED", "POSTMARK"]).numbers([1, 2]);
-        let marks = self.ours.and_then(|ours| Some((ours.sent, ours.marks?)));
+        let marks = self
+            .ours
+            .and_then(|ours| Some((ours.sent, ours.bounce_events?)));
         let of = |read: fn(&Overview) -> u64| shown(theirs.map(read));
         let share = |part: fn(&Overview) -> u64| {
             let rate = theirs.map(|t| part(t) as f64 / t.sent.max(1) as f64);
@@ -140,7 +142,7 @@ impl Told {
         ];
         let mut table = Table::new(&headings).numbers(1..7);
         for (day, ours) in &self.days {
-            let marks = ours.and_then(|ours| ours.marks);
+            let marks = ours.and_then(|ours| ours.bounce_events);
             let sums = theirs.map(|all| all.get(day).map(of_day).unwrap_or_default());
             table.row([
                 day.to_string(),

@@ -10,7 +10,7 @@ use crate::model::{History, Span, Tag};
 pub(crate) struct Ours {
     pub(crate) sent: u64,
     /// `None` where only messages are kept.
-    pub(crate) marks: Option<Marks>,
+    pub(crate) bounce_events: Option<Marks>,
 }
 
 /// What became of messages in a span.
@@ -30,13 +30,13 @@ pub(crate) fn ours(history: &History, tag: Option<&Tag>, span: Span) -> Option<O
     match tag {
         Some(tag) => history.tags.get(tag).map(|of| Ours {
             sent: of.sent.count(span),
-            marks: None,
+            bounce_events: None,
         }),
         None => {
             let figures = figures(history, span);
             Some(Ours {
                 sent: figures.sent,
-                marks: Some(Marks {
+                bounce_events: Some(Marks {
                     bounced: figures.bounced,
                     late: figures.bounced_late,
                     complaints: figures.complaints,
@@ -48,10 +48,10 @@ pub(crate) fn ours(history: &History, tag: Option<&Tag>, span: Span) -> Option<O
 
 impl Ours {
     pub(crate) fn plus(self, other: Self) -> Self {
-        let both = self.marks.zip(other.marks);
+        let both = self.bounce_events.zip(other.bounce_events);
         Self {
             sent: self.sent + other.sent,
-            marks: both.map(|(a, b)| Marks {
+            bounce_events: both.map(|(a, b)| Marks {
                 bounced: a.bounced + b.bounced,
                 late: a.late + b.late,
                 complaints: a.complaints + b.complaints,
@@ -72,7 +72,7 @@ impl Marks {
 
 /// As scripts read it.
 pub(crate) fn ours_json(ours: Option<Ours>) -> Value {
-    let marks = ours.and_then(|ours| Some((ours.sent, ours.marks?)));
+    let marks = ours.and_then(|ours| Some((ours.sent, ours.bounce_events?)));
     json!({
         "sent": ours.map(|ours| ours.sent), "bounced": marks.map(|(_, m)| m.bounced),
         "spam_complaint": marks.map(|(_, m)| m.complaints),

@@ -10,7 +10,7 @@ use crate::config::ServerConfig;
 use crate::cycle::Context;
 use crate::cycle::collect::budget::{Budget, Stop, share};
 use crate::cycle::collect::lister::Lister;
-use crate::detect::{Sight, sample};
+use crate::detect::{PollHealth, sample};
 use crate::model::{DAY, HOUR, Kind, MINUTE, ServerName, StreamId, Timestamp, UNSETTLED};
 use crate::postmark::{ErrorKind, Server};
 use crate::store::{self, PollRow, ServerState};
@@ -34,7 +34,7 @@ pub(crate) struct Polled {
     /// Its state before.
     pub before: ServerState,
     /// Whether it can be seen.
-    pub sight: Sight,
+    pub sight: PollHealth,
     /// The poll itself.
     pub row: PollRow,
     /// Whether Postmark gave any answer to this token.
@@ -342,7 +342,7 @@ pub(crate) fn polled(
         state.incomplete_since = None;
         state.incomplete_cycles = 0;
         state.reason = None;
-        Sight::Complete
+        PollHealth::Complete
     } else {
         let since = before.incomplete_since.unwrap_or(now);
         // Again within a minute is the same cycle: somebody tries, or two processes run.
@@ -351,7 +351,7 @@ pub(crate) fn polled(
         state.incomplete_since = Some(since);
         state.incomplete_cycles = before.incomplete_cycles + u64::from(!repeated);
         state.reason.clone_from(&reason);
-        Sight::Incomplete {
+        PollHealth::Incomplete {
             since,
             cycles: state.incomplete_cycles,
             reason: reason.clone().unwrap_or_default(),

@@ -1,7 +1,8 @@
 use super::*;
 use crate::detect::Judge;
 use crate::model::{
-    Coverage, Evidence, Finding, HOUR, MINUTE, Rule, Rules, StreamId, Ticks, Timestamp, Verdict,
+    Coverage, CumulativeCounts, Evidence, Finding, HOUR, MINUTE, Rule, Rules, StreamId, Timestamp,
+    Verdict,
 };
 
 /// A Monday.
@@ -30,8 +31,8 @@ fn hours(sent: &[Timestamp]) -> Vec<HourCount> {
     hours
 }
 
-fn ticks(sent: &[Timestamp]) -> Ticks {
-    Ticks::of(sent.iter().map(|at| (*at, 1)))
+fn ticks(sent: &[Timestamp]) -> CumulativeCounts {
+    CumulativeCounts::of(sent.iter().map(|at| (*at, 1)))
 }
 
 /// A stream seen for `days` days, with a mail every 20 minutes and those of the tags.
@@ -42,8 +43,8 @@ fn stream(days: u32, tags: &[(&str, Vec<Timestamp>)]) -> History {
     sent.sort();
     let covered = Coverage::of([Span::new(start(), until)]);
     let mut history = History {
-        begins: Some(start()),
-        started: Some(start()),
+        first_seen_at: Some(start()),
+        installed_at: Some(start()),
         messages: covered.clone(),
         bounces: covered,
         hours: hours(&sent),

@@ -105,7 +105,7 @@ fn ended_alone(t: &Transition, data: &Day, style: Style) -> String {
     let stood = of_it.next_back().map_or_else(String::new, |o| {
         format!(" · {}", summary(&o.incident, style))
     });
-    let kept = if t.incident.told {
+    let kept = if t.incident.notified {
         ""
     } else {
         " (not told before)"

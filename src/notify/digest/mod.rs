@@ -82,7 +82,7 @@ pub struct Day {
     /// What is muted now.
     pub mutes: Vec<Mute>,
     /// The first start, where it lies in the period: history began anew then.
-    pub started: Option<Timestamp>,
+    pub installed_at: Option<Timestamp>,
 }
 
 /// The digest of `period`.
@@ -106,7 +106,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
             days.join(", ")
         ));
     }
-    if let Some(at) = data.started {
+    if let Some(at) = data.installed_at {
         lines.push(format!(
             "This database begins at {}: of the time before, hushwatch knows only what Postmark still had",
             when(at, style.zone)

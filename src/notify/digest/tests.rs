@@ -96,10 +96,10 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         opened_at: at,
         state,
         judged_at: at,
-        told: true,
-        withheld: false,
-        quiet_until: None,
-        reminded_at: at,
+        notified: true,
+        notification_deferred: false,
+        suppressed_until: None,
+        last_reminder_at: at,
         last_event_at: None,
         events: 0,
         evidence: Evidence::Blind {
@@ -125,7 +125,7 @@ fn many_incidents_of_one_rule_share_a_line() {
             },
         ),
         step: Step::Resolved,
-        told: true,
+        notified: true,
     };
     let data = Day {
         servers: (0..50)
@@ -174,7 +174,7 @@ fn an_incident_that_outlived_the_period_does_not_end_where_it_began() {
         at: Timestamp::from_secs(1_700_000_000),
         incident: blind(1, IncidentState::Open { within_since: None }),
         step: Step::Opened,
-        told: true,
+        notified: true,
     };
     let data = Day {
         transitions: vec![opened],

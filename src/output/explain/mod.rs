@@ -275,7 +275,7 @@ fn causes(marks: &[Mark]) -> Vec<((String, String), usize)> {
 
 fn course(case: &Case, style: Style) -> Vec<String> {
     let step = |step: &Transition| {
-        let told = match (step.told, step.incident.withheld) {
+        let told = match (step.notified, step.incident.notification_deferred) {
             (true, _) => "told",
             (false, true) => "kept back by a mute",
             (false, false) => "recorded only",

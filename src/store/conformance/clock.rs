@@ -116,7 +116,7 @@ pub(super) fn rewinding_brings_incidents_back_to_now(b: &mut dyn Backend) {
         state: IncidentState::Open {
             within_since: Some(at(WRONG)),
         },
-        quiet_until: Some(at(WRONG + 3600)),
+        suppressed_until: Some(at(WRONG + 3600)),
         ..incident("a", Rule::BounceRate, at(WRONG))
     };
     keep(b, &[wrong]);
@@ -124,8 +124,8 @@ pub(super) fn rewinding_brings_incidents_back_to_now(b: &mut dyn Backend) {
     let back = b.incident("a").expect("read").expect("still known");
     assert_eq!(back.opened_at, at(60));
     assert_eq!(back.judged_at, at(60));
-    assert_eq!(back.reminded_at, at(60));
-    assert_eq!(back.quiet_until, Some(at(60)));
+    assert_eq!(back.last_reminder_at, at(60));
+    assert_eq!(back.suppressed_until, Some(at(60)));
     let within_since = Some(at(60));
     assert_eq!(back.state, IncidentState::Open { within_since });
 }

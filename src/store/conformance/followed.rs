@@ -1,6 +1,6 @@
 //! The life of followed mail.
 
-use crate::model::{Followed, Proof, Status, Timestamp};
+use crate::model::{Proof, SampledMessage, Status, Timestamp};
 use crate::store::{Backend, Draw, FollowedMail};
 
 use super::{at, bounce, history, outbound, save_bounces, shop, span};
@@ -37,7 +37,7 @@ fn proof(delivered_at: Option<Timestamp>, status: Status) -> Proof {
     }
 }
 
-fn known(b: &mut dyn Backend) -> Vec<Followed> {
+fn known(b: &mut dyn Backend) -> Vec<SampledMessage> {
     history(b, span(0, 3600), &[]).followed
 }
 

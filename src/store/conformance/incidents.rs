@@ -18,10 +18,10 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         opened_at,
         state: IncidentState::Open { within_since: None },
         judged_at: opened_at,
-        told: true,
-        withheld: false,
-        quiet_until: None,
-        reminded_at: opened_at,
+        notified: true,
+        notification_deferred: false,
+        suppressed_until: None,
+        last_reminder_at: opened_at,
         last_event_at: None,
         events: 0,
         evidence: Evidence::Blind {
@@ -58,7 +58,7 @@ fn step(incident: &Incident, step: Step, now: Timestamp) -> (Transition, String)
         at: now,
         incident: incident.clone(),
         step,
-        told: true,
+        notified: true,
     };
     (transition, format!("{} {}", incident.id, step.name()))
 }

@@ -26,7 +26,7 @@ pub(super) fn a_bounce_listed_twice_counts_once(b: &mut dyn Backend) {
     let next = bounce((1 << 54) + 1, "SpamComplaint", Some("m2"), at(6));
     assert_eq!(save_bounces(b, std::slice::from_ref(&first)), [0]);
     assert_eq!(save_bounces(b, &[first.clone(), next, first]), [1]);
-    let marks = history(b, span(0, 60), &[]).marks;
+    let marks = history(b, span(0, 60), &[]).bounce_events;
     let told: Vec<_> = marks.iter().map(|m| (m.at, m.class)).collect();
     assert_eq!(
         told,
@@ -174,9 +174,9 @@ pub(super) fn a_bounce_before_its_message_gets_its_send_time(b: &mut dyn Backend
     let id = "21895802-5d50-442b-b039-27cf5b462c54";
     save_bounces(b, &[bounce(1, "HardBounce", Some(id), at(70))]);
     save(b, &[mail("another", at(2))], None);
-    assert_eq!(history(b, span(0, 100), &[]).marks[0].sent_at, None);
+    assert_eq!(history(b, span(0, 100), &[]).bounce_events[0].sent_at, None);
     save(b, &[mail(id, at(9))], None);
-    let mark = &history(b, span(0, 100), &[]).marks[0];
+    let mark = &history(b, span(0, 100), &[]).bounce_events[0];
     assert_eq!(mark.sent_at, Some(at(9)));
     assert_eq!(mark.message, id);
 }
@@ -184,35 +184,38 @@ pub(super) fn a_bounce_before_its_message_gets_its_send_time(b: &mut dyn Backend
 pub(super) fn a_bounce_after_its_message_has_its_send_time(b: &mut dyn Backend) {
     save(b, &[mail("m1", at(9))], None);
     save_bounces(b, &[bounce(1, "Blocked", Some("m1"), at(70))]);
-    assert_eq!(history(b, span(0, 100), &[]).marks[0].sent_at, Some(at(9)));
+    assert_eq!(
+        history(b, span(0, 100), &[]).bounce_events[0].sent_at,
+        Some(at(9))
+    );
 }
 
 pub(super) fn a_bounce_without_a_message_is_a_mark_of_its_own(b: &mut dyn Backend) {
     let bounces = [1, 2].map(|id| bounce(id, "HardBounce", None, at(id)));
     save_bounces(b, &bounces);
     let known = history(b, span(0, 100), &[]);
-    assert_eq!(known.marked_in(&[span(0, 100)], |_| true).messages, 2);
+    assert_eq!(known.bounced_in(&[span(0, 100)], |_| true).messages, 2);
 }
 
 pub(super) fn history_begins_with_the_first_start(b: &mut dyn Backend) {
     save(b, &[], Some(span(-600, 0)));
-    assert_eq!(history(b, span(-600, 0), &[]).begins, None);
+    assert_eq!(history(b, span(-600, 0), &[]).first_seen_at, None);
     assert_eq!(b.first_start_at().expect("read"), None);
     b.server(&shop(), at(0)).expect("started");
     b.server(&shop(), at(3600)).expect("went on");
     b.server(&"blog".into(), at(7200)).expect("started later");
-    assert_eq!(history(b, span(-600, 0), &[]).begins, Some(at(0)));
+    assert_eq!(history(b, span(-600, 0), &[]).first_seen_at, Some(at(0)));
     assert_eq!(b.first_start_at().expect("read"), Some(at(0)));
 }
 
 pub(super) fn history_begins_with_the_oldest_message(b: &mut dyn Backend) {
     b.server(&shop(), at(0)).expect("started");
     save(b, &[mail("m1", at(50))], None);
-    assert_eq!(history(b, span(0, 60), &[]).begins, Some(at(0)));
+    assert_eq!(history(b, span(0, 60), &[]).first_seen_at, Some(at(0)));
     save(b, &[mail("m2", at(-500)), mail("m3", at(-90))], None);
-    assert_eq!(history(b, span(0, 60), &[]).begins, Some(at(-500)));
+    assert_eq!(history(b, span(0, 60), &[]).first_seen_at, Some(at(-500)));
     b.prune(at(-100), at(-7200)).expect("pruned");
-    let begins = history(b, span(0, 60), &[]).begins;
+    let begins = history(b, span(0, 60), &[]).first_seen_at;
     assert_eq!(begins, Some(at(-500)), "pruning does not shorten it");
 }
 
@@ -229,7 +232,7 @@ pub(super) fn pruning_keeps_hours_but_drops_rows(b: &mut dyn Backend) {
     assert_eq!(known.hours.iter().map(|h| h.sent).sum::<u64>(), 3);
     assert_eq!(known.sent.count(span(0, 3600)), 0);
     assert_eq!(known.sent.count(span(3700, 4000)), 1);
-    assert_eq!(known.marks, []);
+    assert_eq!(known.bounce_events, []);
     assert_eq!(known.messages.spans(), [span(0, 4000)]);
 
     b.prune(at(3700), at(3600)).expect("pruned");
@@ -282,7 +285,11 @@ pub(super) fn recent_events_are_told_newest_first(b: &mut dyn Backend) {
     assert_eq!(newest.recipient.as_deref(), Some("gone@example.com"));
     assert_eq!(newest.tag.as_deref(), Some("receipt"));
     let whole = Span::new(T0, at(100));
-    assert_eq!(history(b, whole, &[]).marks.len(), 4, "judging sees all");
+    assert_eq!(
+        history(b, whole, &[]).bounce_events.len(),
+        4,
+        "judging sees all"
+    );
 }
 
 pub(super) fn only_marks_of_the_wanted_classes_count_towards_a_limit(b: &mut dyn Backend) {

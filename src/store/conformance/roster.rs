@@ -41,7 +41,7 @@ pub(super) fn a_server_keeps_what_is_stored_of_it_under_another_name(b: &mut dyn
         at: at(0),
         incident: open.clone(),
         step: Step::Opened,
-        told: true,
+        notified: true,
     };
     let before = b.server(&shop(), at(0)).expect("read");
     let judgement = Judgement {
@@ -126,10 +126,10 @@ pub(super) fn a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell(
     listed(b, &["other"]);
     assert_eq!(b.abandoned(T0).expect("asked"), [shop()]);
     let mut over = resolved(&open, at(60));
-    over.withheld = true;
+    over.notification_deferred = true;
     keep(b, std::slice::from_ref(&over));
     assert_eq!(b.abandoned(T0).expect("asked"), [shop()]);
-    over.withheld = false;
+    over.notification_deferred = false;
     keep(b, &[over]);
     assert_eq!(b.abandoned(T0).expect("asked"), []);
 }

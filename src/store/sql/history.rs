@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    BounceClass, BounceMark, CountedSpan, DAY, FEWEST_OF_TAG, FOLLOWED_OF, Followed, History,
-    HourCount, Kind, MINUTE, ServerName, Span, StreamId, TAGS_OF, Tag, Ticks, Timestamp,
-    merge_hours,
+    BounceClass, BounceEvent, CountedSpan, CumulativeCounts, DAY, History, HourCount, Kind,
+    MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, ServerName, Span, StreamId,
+    TAG_LOOKBACK, Tag, Timestamp, merge_hours,
 };
 use crate::store::{Error, TagRows};
 
@@ -25,14 +25,14 @@ pub(super) fn load(
     };
     let counted = counted_before(s, key, ALL_MAIL, range.until)?;
     Ok(History {
-        begins: begins(s, server, key)?,
-        started: started(s, server)?,
+        first_seen_at: begins(s, server, key)?,
+        installed_at: started(s, server)?,
         messages: coverage::of_key(s, key, Kind::Messages)?,
         bounces: coverage::of_key(s, key, Kind::Bounces)?,
         hours: hours(s, key, ALL_MAIL, range.until, &counted)?,
         sent: ticks(s, key, ALL_MAIL, range, cuts, &counted)?,
         counted,
-        marks: marks(s, key, range)?,
+        bounce_events: marks(s, key, range)?,
         followed: followed(s, key, range)?,
         checks: checks::of_key(s, key)?,
         tags: BTreeMap::new(),
@@ -54,7 +54,7 @@ pub(super) fn tags(
              (SELECT tag, sent FROM hours WHERE stream = ?1 AND tag > 0 AND at >= ?2 AND at < ?3
               UNION ALL SELECT tag, sent FROM counted WHERE stream = ?1 AND tag > 0 AND from_at >= ?2 AND from_at < ?3) h
          JOIN tags t ON t.key = h.tag GROUP BY h.tag, t.name HAVING sum(h.sent) >= ?4",
-        &values![key, range.from - TAGS_OF, range.until, FEWEST_OF_TAG],
+        &values![key, range.from - TAG_LOOKBACK, range.until, MIN_TAG_MESSAGES],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let mut tags = BTreeMap::new();
@@ -131,7 +131,7 @@ fn ticks(
     range: Span,
     cuts: &[Timestamp],
     counted: &[CountedSpan],
-) -> Result<Ticks, Error> {
+) -> Result<CumulativeCounts, Error> {
     let divided: BTreeSet<Timestamp> = [range.from, range.until]
         .iter()
         .chain(cuts)
@@ -169,10 +169,10 @@ fn ticks(
             *ticks.entry(last).or_default() += sent;
         }
     }
-    Ok(Ticks::of(ticks))
+    Ok(CumulativeCounts::of(ticks))
 }
 
-fn marks(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<BounceMark>, Error> {
+fn marks(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<BounceEvent>, Error> {
     s.rows(
         "SELECT at, message, id, sent_at, class, recipient FROM bounces
          WHERE stream = ?1 AND at >= ?2 AND at < ?3 ORDER BY at, id",
@@ -180,7 +180,7 @@ fn marks(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<BounceMark
         |row| {
             let id: i64 = row.get(2)?;
             let message: Option<Vec<u8>> = row.get(1)?;
-            Ok(BounceMark {
+            Ok(BounceEvent {
                 at: row.get(0)?,
                 message: message.map_or_else(|| format!("bounce {id}"), |bytes| text_of(&bytes)),
                 sent_at: row.get(3)?,
@@ -191,13 +191,13 @@ fn marks(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<BounceMark
     )
 }
 
-fn followed(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<Followed>, Error> {
+fn followed(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<SampledMessage>, Error> {
     s.rows(
         "SELECT sent_at, checked_at, delivered_at, bounced_at, queued FROM followed
          WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
-        &values![stream, range.from - FOLLOWED_OF, range.until],
+        &values![stream, range.from - SAMPLE_LOOKBACK, range.until],
         |row| {
-            Ok(Followed {
+            Ok(SampledMessage {
                 sent_at: row.get(0)?,
                 checked_at: row.get(1)?,
                 delivered_at: row.get(2)?,

@@ -38,7 +38,7 @@ pub(super) fn read_transition(row: &dyn Row) -> Result<TransitionRow, Error> {
         at: row.get(0)?,
         incident: read_incident(&row.get::<String>(4)?)?,
         step,
-        told: row.get(2)?,
+        notified: row.get(2)?,
     };
     Ok(TransitionRow {
         transition,
@@ -72,7 +72,7 @@ fn save(s: &mut dyn Session, incident: &Incident) -> Result<(), Error> {
     s.execute(
         "INSERT INTO incidents (id, server, stream, tag, rule, open, withheld, opened_at, body)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE
-         SET open = excluded.open, withheld = excluded.withheld, opened_at = excluded.opened_at, body = excluded.body",
+         SET open = excluded.open, withheld = excluded.notification_deferred, opened_at = excluded.opened_at, body = excluded.body",
         &values![
             &incident.id,
             &incident.server.0,
@@ -80,7 +80,7 @@ fn save(s: &mut dyn Session, incident: &Incident) -> Result<(), Error> {
             incident.tag.as_ref().map_or("", |t| t.0.as_str()),
             incident.rule.name(),
             incident.is_open(),
-            incident.withheld,
+            incident.notification_deferred,
             incident.opened_at,
             &to_json(incident)?,
         ],
@@ -101,7 +101,7 @@ fn record(
             transition.at,
             &transition.incident.id,
             transition.step.name(),
-            transition.told,
+            transition.notified,
             text,
             &to_json(&transition.incident)?,
             at,
@@ -150,10 +150,10 @@ pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
         }
         let past = |at: &mut Timestamp| *at = (*at).min(now);
         past(&mut incident.judged_at);
-        past(&mut incident.reminded_at);
+        past(&mut incident.last_reminder_at);
         past(&mut incident.opened_at);
         // Counted from a wrong instant: rather told early than never.
-        incident.quiet_until.iter_mut().for_each(past);
+        incident.suppressed_until.iter_mut().for_each(past);
         match &mut incident.state {
             IncidentState::Open { within_since } => within_since.iter_mut().for_each(past),
             IncidentState::Resolved { at, .. } => past(at),

@@ -1,28 +1,28 @@
-//! The sampling plan replayed: what a watcher would have known of deliveries at each poll.
+//! Replays the sampling plan: what a live installation would have known of deliveries at each poll.
 
 use std::collections::BTreeMap;
 
 use crate::detect::{is_suspicious, sample};
-use crate::model::{Fate, Followed, Timestamp};
+use crate::model::{MessageOutcome, SampledMessage, Timestamp};
 
-/// A stream's followed mail, poll after poll.
+/// The sample of one stream, poll after poll.
 #[derive(Debug)]
-pub(super) struct Follower<'a> {
-    mail: &'a [Fate],
-    /// Mail that no poll saw yet begins here.
+pub(super) struct SampleReplay<'a> {
+    mail: &'a [MessageOutcome],
+    /// The index of the first mail that no poll has seen.
     next: usize,
-    /// Which mail is followed, beside what is known of it in the history.
+    /// For each sampled message in the history, its index in `mail`.
     indices: Vec<usize>,
 }
 
-/// One followed message: its place among the followed.
-struct Open {
-    place: usize,
+/// One followed message: its index among the followed.
+struct Pending {
+    index: usize,
     sent_at: Timestamp,
     read: bool,
 }
 
-impl sample::Candidate for Open {
+impl sample::Candidate for Pending {
     fn sent_at(&self) -> Timestamp {
         self.sent_at
     }
@@ -32,9 +32,9 @@ impl sample::Candidate for Open {
     }
 }
 
-impl<'a> Follower<'a> {
-    /// Of this mail, which is in order of sending.
-    pub(super) fn new(mail: &'a [Fate]) -> Self {
+impl<'a> SampleReplay<'a> {
+    /// Creates a replay over `mail`, which is ordered by time sent.
+    pub(super) fn new(mail: &'a [MessageOutcome]) -> Self {
         Self {
             mail,
             next: 0,
@@ -42,26 +42,26 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// What a poll at `now` draws and looks at; `followed` is what was known before it, and then what is known after it.
-    pub(super) fn poll(&mut self, followed: &mut Vec<Followed>, now: Timestamp) {
+    /// Replays one poll at `now`: draws from new mail and checks what is pending. Updates `followed`, the sample as known so far.
+    pub(super) fn poll(&mut self, followed: &mut Vec<SampledMessage>, now: Timestamp) {
         let candidates = self.new_mail(now);
         let suspicious = is_suspicious(followed, now);
-        let open = self.open(followed, now);
+        let open = self.pending(followed, now);
         let unread = open.iter().filter(|mail| !mail.read).count();
         let plan = sample::plan(unread, suspicious, usize::MAX);
-        let drawn = self.draw(followed, candidates.into_iter().take(plan.draws).collect());
+        let drawn = self.follow(followed, candidates.into_iter().take(plan.draws).collect());
         let mut queue = sample::queue(open, drawn, plan);
         for _ in 0..plan.details {
             let Some(mail) = queue.pop() else { break };
-            let fate = self.mail[self.indices[mail.place]];
+            let fate = self.mail[self.indices[mail.index]];
             let known = |at: Option<Timestamp>| at.filter(|at| *at <= now);
-            followed[mail.place].checked_at = Some(now);
-            followed[mail.place].delivered_at = known(fate.delivered_at);
-            followed[mail.place].bounced_at = known(fate.bounced_at);
+            followed[mail.index].checked_at = Some(now);
+            followed[mail.index].delivered_at = known(fate.delivered_at);
+            followed[mail.index].bounced_at = known(fate.bounced_at);
         }
     }
 
-    /// New mail since the last poll, of the lowest ranks, in their order.
+    /// Returns the new mail since the last poll with the lowest ranks, by rank.
     fn new_mail(&mut self, now: Timestamp) -> Vec<usize> {
         let from = self.next;
         self.next += self.mail[from..].partition_point(|mail| mail.sent_at < now);
@@ -75,21 +75,21 @@ impl<'a> Follower<'a> {
         lowest.into_values().collect()
     }
 
-    /// What is owed an answer. A bounce is an answer, and needs no look.
-    fn open(&self, followed: &mut [Followed], now: Timestamp) -> Vec<Open> {
+    /// Returns the sampled mail whose fate is still open; a bounce settles it without a request.
+    fn pending(&self, followed: &mut [SampledMessage], now: Timestamp) -> Vec<Pending> {
         let mut open = Vec::new();
-        for (place, mail) in followed.iter_mut().enumerate().rev() {
+        for (index, mail) in followed.iter_mut().enumerate().rev() {
             if mail.sent_at < now - sample::GIVE_UP_AFTER {
                 break;
             }
             if mail.delivered_at.is_some() || mail.bounced_at.is_some() {
                 continue;
             }
-            let fate = self.mail[self.indices[place]];
+            let fate = self.mail[self.indices[index]];
             mail.bounced_at = fate.bounced_at.filter(|at| *at < now);
             if mail.bounced_at.is_none() {
-                open.push(Open {
-                    place,
+                open.push(Pending {
+                    index,
                     sent_at: mail.sent_at,
                     read: mail.checked_at.is_some(),
                 });
@@ -99,19 +99,23 @@ impl<'a> Follower<'a> {
         open
     }
 
-    /// Follows what was drawn.
-    fn draw(&mut self, followed: &mut Vec<Followed>, mut drawn: Vec<usize>) -> Vec<Open> {
+    /// Adds `drawn` to the sample.
+    fn follow(
+        &mut self,
+        followed: &mut Vec<SampledMessage>,
+        mut drawn: Vec<usize>,
+    ) -> Vec<Pending> {
         drawn.sort_unstable();
         let mut fresh = Vec::new();
         for index in drawn {
             let sent_at = self.mail[index].sent_at;
-            fresh.push(Open {
-                place: followed.len(),
+            fresh.push(Pending {
+                index: followed.len(),
                 sent_at,
                 read: false,
             });
             self.indices.push(index);
-            followed.push(Followed {
+            followed.push(SampledMessage {
                 sent_at,
                 checked_at: None,
                 delivered_at: None,

@@ -35,7 +35,7 @@ pub fn latest_period(now: Timestamp, zone: Tz, time: NaiveTime) -> Span {
 }
 
 /// The period before `period`.
-pub fn period_before(period: Span, zone: Tz, time: NaiveTime) -> Span {
+pub fn previous_period(period: Span, zone: Tz, time: NaiveTime) -> Span {
     let until = period.from;
     Span::new(latest_period(until, zone, time).from, until)
 }

@@ -1,0 +1,282 @@
+//! The incident log of one server: the current incident of each key, and what an instant's findings make of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::decide::Policy;
+use crate::decide::transition::{self, StepTaken, Suppression};
+use crate::model::{Finding, Incident, Rule, ServerName, StreamId, Tag, Timestamp, Transition};
+
+/// What identifies an incident on a server: one rule on one tag, on one stream, or on the whole server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IncidentKey {
+    /// The rule.
+    pub rule: Rule,
+    /// The stream; `None` for a rule of the whole server.
+    pub stream: Option<StreamId>,
+    /// The tag of the stream; `None` for all of its mail.
+    pub tag: Option<Tag>,
+}
+
+impl IncidentKey {
+    /// Returns the key that `finding` belongs to.
+    pub fn from_finding(finding: &Finding) -> Self {
+        Self {
+            rule: finding.rule,
+            stream: finding.stream.clone(),
+            tag: finding.tag.clone(),
+        }
+    }
+
+    fn from_incident(incident: &Incident) -> Self {
+        Self {
+            rule: incident.rule,
+            stream: incident.stream.clone(),
+            tag: incident.tag.clone(),
+        }
+    }
+
+    /// Returns whether an open incident of this key inhibits one of `weaker`: by its rule, or because the whole stream
+    /// inhibits each of its tags.
+    fn inhibits(&self, weaker: &Self) -> bool {
+        let same_place = self.rule.is_of_server() || self.stream == weaker.stream;
+        let whole_over_tag = self.rule == weaker.rule && self.tag.is_none() && weaker.tag.is_some();
+        same_place && (self.rule.inhibits(weaker.rule) || whole_over_tag)
+    }
+}
+
+/// The current incident of each key of one server.
+#[derive(Clone, Debug)]
+pub struct IncidentLog {
+    server: ServerName,
+    current: BTreeMap<IncidentKey, Incident>,
+    /// Incidents that a later one of their key superseded since the log was loaded; they still have steps to store.
+    superseded: Vec<Incident>,
+}
+
+/// What the end of a mute releases.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MuteEnd {
+    /// Notifications of incidents that are still open.
+    pub open: Vec<Transition>,
+    /// Incidents that resolved under the mute and whose opening had been notified.
+    pub resolved: Vec<Incident>,
+}
+
+impl IncidentLog {
+    /// Builds the log from the stored incidents of `server`; of each key the one that opened last is current.
+    pub fn new(server: ServerName, incidents: impl IntoIterator<Item = Incident>) -> Self {
+        let mut current: BTreeMap<IncidentKey, Incident> = BTreeMap::new();
+        for incident in incidents {
+            let slot = current
+                .entry(IncidentKey::from_incident(&incident))
+                .or_insert_with(|| incident.clone());
+            if slot.opened_at < incident.opened_at {
+                *slot = incident;
+            }
+        }
+        Self {
+            server,
+            current,
+            superseded: Vec::new(),
+        }
+    }
+
+    /// Returns every incident, the superseded ones first.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.superseded.iter().chain(self.current.values())
+    }
+
+    /// Applies the findings of one instant, those of stronger rules first, and returns the transitions in that order.
+    ///
+    /// A finding at an instant at which its incident was already judged is ignored, so that judging twice is harmless.
+    pub fn apply(
+        &mut self,
+        policy: &Policy,
+        mut findings: Vec<Finding>,
+        at: Timestamp,
+    ) -> Vec<Transition> {
+        findings.sort_by_key(|f| f.rule);
+        let mut transitions = Vec::new();
+        let mut released = Vec::new();
+        for finding in &findings {
+            let key = IncidentKey::from_finding(finding);
+            let suppression = self.suppression(policy, &key, at);
+            let inhibited = self.inhibited_by(&key);
+            if self.apply_one(policy, finding, at, suppression, &mut transitions)
+                && !finding.rule.is_of_server()
+            {
+                released.extend(inhibited);
+            }
+        }
+        let uninhibited = self.uninhibit(policy, &released, &transitions, at);
+        transitions.extend(uninhibited);
+        transitions
+    }
+
+    /// Returns the open incidents that `stronger` inhibits. For server-level rules the caller must call
+    /// [`uninhibit`](Self::uninhibit) after the streams have been evaluated.
+    pub fn inhibited_by(&self, stronger: &IncidentKey) -> Vec<IncidentKey> {
+        let open = self
+            .current
+            .iter()
+            .filter(|(key, incident)| incident.is_open() && stronger.inhibits(key));
+        open.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Notifies of those of `keys` that are still open and no longer inhibited, unless one of `transitions` already does.
+    /// Incidents of a tag are left to their next finding.
+    pub fn uninhibit(
+        &mut self,
+        policy: &Policy,
+        keys: &[IncidentKey],
+        transitions: &[Transition],
+        at: Timestamp,
+    ) -> Vec<Transition> {
+        let mut released = Vec::new();
+        for key in keys.iter().filter(|key| key.tag.is_none()) {
+            let suppression = self.suppression(policy, key, at);
+            let Some(incident) = self.current.get_mut(key) else {
+                continue;
+            };
+            let notified_now = transitions
+                .iter()
+                .any(|t| t.notified && t.incident.id == incident.id);
+            if suppression.inhibited || notified_now || !incident.is_open() {
+                continue;
+            }
+            if let Some(taken) = transition::uninhibit(policy, incident, at, suppression) {
+                released.push(to_transition(incident, taken, at));
+            }
+        }
+        released
+    }
+
+    /// Resolves open incidents whose key is not in `watched` any more (a tag that went out of use, an archived stream), since
+    /// no finding would.
+    pub fn close_unwatched(
+        &mut self,
+        policy: &Policy,
+        watched: &BTreeSet<IncidentKey>,
+        at: Timestamp,
+    ) -> Vec<Transition> {
+        let gone = |key: &IncidentKey, incident: &Incident| {
+            let judged = incident.rule.is_of_server() || watched.contains(key);
+            !judged && at > incident.judged_at
+        };
+        self.close_where(policy, gone, at)
+    }
+
+    /// Resolves every open incident: the server is no longer watched.
+    pub fn close_all(&mut self, policy: &Policy, at: Timestamp) -> Vec<Transition> {
+        self.close_where(policy, |_, _| true, at)
+    }
+
+    /// Releases the notifications that a mute deferred, once nothing mutes them any more: of incidents that are still open,
+    /// and of the end of those whose opening had been notified.
+    pub fn end_mutes(&mut self, policy: &Policy, at: Timestamp) -> MuteEnd {
+        let mut end = MuteEnd::default();
+        let deferred = self.current.iter().filter(|(_, i)| i.notification_deferred);
+        let keys: Vec<IncidentKey> = deferred.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            let suppression = self.suppression(policy, &key, at);
+            let Some(incident) = self.current.get_mut(&key).filter(|_| !suppression.muted) else {
+                continue;
+            };
+            if !incident.is_open() {
+                incident.notification_deferred = false;
+                end.resolved.push(incident.clone());
+            } else if !suppression.inhibited
+                && let Some(taken) = transition::uninhibit(policy, incident, at, suppression)
+            {
+                end.open.push(to_transition(incident, taken, at));
+            }
+        }
+        end
+    }
+
+    fn close_where(
+        &mut self,
+        policy: &Policy,
+        gone: impl Fn(&IncidentKey, &Incident) -> bool,
+        at: Timestamp,
+    ) -> Vec<Transition> {
+        let keys: Vec<IncidentKey> = self
+            .current
+            .iter()
+            .filter(|(key, incident)| incident.is_open() && gone(key, incident))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut transitions = Vec::new();
+        for key in keys {
+            let suppression = self.suppression(policy, &key, at);
+            if let Some(incident) = self.current.get_mut(&key) {
+                let taken = transition::close_unwatched(incident, at, suppression);
+                transitions.push(to_transition(incident, taken, at));
+            }
+        }
+        transitions
+    }
+
+    fn suppression(&self, policy: &Policy, key: &IncidentKey, at: Timestamp) -> Suppression {
+        Suppression {
+            inhibited: self.is_inhibited(policy, key, at),
+            muted: policy.is_muted(&self.server, key.rule, at),
+        }
+    }
+
+    /// Returns whether an open stronger incident inhibits this one. A muted incident inhibits only what is muted with it.
+    fn is_inhibited(&self, policy: &Policy, weaker: &IncidentKey, at: Timestamp) -> bool {
+        let is_muted = |key: &IncidentKey| policy.is_muted(&self.server, key.rule, at);
+        let counts = |stronger: &IncidentKey| !is_muted(stronger) || is_muted(weaker);
+        self.current
+            .iter()
+            .any(|(key, incident)| incident.is_open() && key.inhibits(weaker) && counts(key))
+    }
+
+    /// Applies one finding and returns whether its incident resolved.
+    fn apply_one(
+        &mut self,
+        policy: &Policy,
+        finding: &Finding,
+        at: Timestamp,
+        suppression: Suppression,
+        transitions: &mut Vec<Transition>,
+    ) -> bool {
+        let key = IncidentKey::from_finding(finding);
+        match self.current.get_mut(&key) {
+            Some(incident) if at <= incident.judged_at => false,
+            Some(incident) if incident.is_open() => {
+                for taken in transition::advance(policy, incident, finding, at, suppression) {
+                    transitions.push(to_transition(incident, taken, at));
+                }
+                !incident.is_open()
+            }
+            before => {
+                let opened = transition::open(
+                    policy,
+                    &self.server,
+                    before.as_deref(),
+                    finding,
+                    at,
+                    suppression,
+                );
+                if let Some((incident, taken)) = opened {
+                    transitions.push(to_transition(&incident, taken, at));
+                    let before = self.current.insert(key, incident.clone());
+                    self.superseded
+                        .extend(before.filter(|before| before.id != incident.id));
+                }
+                false
+            }
+        }
+    }
+}
+
+fn to_transition(incident: &Incident, taken: StepTaken, at: Timestamp) -> Transition {
+    Transition {
+        at,
+        incident: incident.clone(),
+        step: taken.step,
+        notified: taken.notified,
+    }
+}

@@ -1,0 +1,306 @@
+//! The transition function of one incident: its state and a finding in, its new state and the steps taken out.
+
+use std::time::Duration;
+
+use crate::decide::Policy;
+use crate::decide::id::incident_id;
+use crate::model::{
+    DAY, Evidence, Finding, HOUR, Incident, IncidentState, Rule, ServerName, Severity, Step,
+    Timestamp, Verdict,
+};
+
+/// An open incident is notified again after this long.
+const REMINDER_INTERVAL: Duration = DAY;
+/// A rate must stay within bounds this long before its incident resolves.
+const RESOLVE_AFTER: Duration = HOUR;
+/// An event incident closes this long after its last event.
+const EVENTS_CLOSE_AFTER: Duration = DAY;
+
+/// What keeps a notification of an incident back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Suppression {
+    /// A stronger incident is open.
+    pub inhibited: bool,
+    /// A person muted it.
+    pub muted: bool,
+}
+
+impl Suppression {
+    const fn allows(self, wanted: bool) -> bool {
+        wanted && !self.inhibited && !self.muted
+    }
+}
+
+/// A step that an incident took, and whether it is notified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StepTaken {
+    pub step: Step,
+    pub notified: bool,
+}
+
+/// Returns the incident that a breach opens: a new one, or the one that resolved a moment ago. `None` where the finding opens
+/// nothing.
+pub(super) fn open(
+    policy: &Policy,
+    server: &ServerName,
+    before: Option<&Incident>,
+    finding: &Finding,
+    at: Timestamp,
+    suppression: Suppression,
+) -> Option<(Incident, StepTaken)> {
+    if finding.verdict != Verdict::Breach {
+        return None;
+    }
+    let newest = events_of(finding).last().copied();
+    // The events of an incident that closed do not open another.
+    if finding.rule.is_of_events() && newest <= before.and_then(|b| b.last_event_at) {
+        return None;
+    }
+    if let Some(mut incident) = before.and_then(|b| reopen(policy, b, finding, at)) {
+        let wanted = incident.suppressed_until.is_none();
+        let taken = notify(&mut incident, Step::Opened, suppression, wanted);
+        return Some((incident, taken));
+    }
+    let wanted = finding.severity == Severity::Wake || !policy.digest_mode;
+    let mut incident = Incident {
+        id: incident_id(server, finding, at),
+        server: server.clone(),
+        stream: finding.stream.clone(),
+        tag: finding.tag.clone(),
+        rule: finding.rule,
+        severity: finding.severity,
+        opened_at: at,
+        state: IncidentState::Open { within_since: None },
+        judged_at: at,
+        notified: false,
+        notification_deferred: false,
+        suppressed_until: None,
+        last_reminder_at: at,
+        last_event_at: newest,
+        events: events_of(finding).len() as u64,
+        evidence: finding.evidence.clone(),
+    };
+    let taken = notify(&mut incident, Step::Opened, suppression, wanted);
+    Some((incident, taken))
+}
+
+/// Returns `before`, opened again, where its readers still take it for the same incident: it returns within the suppression
+/// time, or a mute deferred the notification of its end.
+fn reopen(
+    policy: &Policy,
+    before: &Incident,
+    finding: &Finding,
+    at: Timestamp,
+) -> Option<Incident> {
+    let IncidentState::Resolved {
+        at: resolved_at, ..
+    } = before.state
+    else {
+        return None;
+    };
+    let suppressed_until = resolved_at + policy.suppress(finding.rule);
+    let returns_soon = !policy.suppress(finding.rule).is_zero() && at <= suppressed_until;
+    if !returns_soon && !before.notification_deferred {
+        return None;
+    }
+    let mut incident = Incident {
+        severity: finding.severity,
+        opened_at: at,
+        state: IncidentState::Open { within_since: None },
+        judged_at: at,
+        suppressed_until: returns_soon.then_some(suppressed_until),
+        last_reminder_at: at,
+        evidence: finding.evidence.clone(),
+        ..before.clone()
+    };
+    join_events(&mut incident, finding);
+    Some(incident)
+}
+
+/// Applies `finding` to an open incident and returns the steps that it takes at `at`, in order.
+pub(super) fn advance(
+    policy: &Policy,
+    incident: &mut Incident,
+    finding: &Finding,
+    at: Timestamp,
+    suppression: Suppression,
+) -> Vec<StepTaken> {
+    let mut taken = Vec::new();
+    if finding.verdict != Verdict::Unknown {
+        incident.judged_at = at;
+    }
+    if finding.rule.is_of_events() {
+        join_events(incident, finding);
+    }
+    if should_resolve(incident, finding, at) {
+        if !finding.rule.is_of_events() {
+            incident.evidence = finding.evidence.clone();
+        }
+        return vec![resolve(incident, at, suppression, false)];
+    }
+    if finding.verdict == Verdict::Breach {
+        // While it is open it is described as it was when it was last seen.
+        incident.evidence = finding.evidence.clone();
+    }
+    if finding.verdict == Verdict::Breach && finding.severity > incident.severity {
+        incident.severity = finding.severity;
+        incident.suppressed_until = None;
+        taken.push(notify(incident, Step::Escalated, suppression, true));
+    }
+    if incident.suppressed_until.is_some_and(|until| at >= until) {
+        // It came back within the suppression time, and still stands now that the time is over.
+        incident.suppressed_until = None;
+        incident.last_reminder_at = at;
+        let wanted =
+            incident.notified || !policy.digest_mode || incident.severity == Severity::Wake;
+        taken.push(notify(incident, Step::Reminded, suppression, wanted));
+    } else if was_inhibited_by_stream(policy, incident, finding)
+        && !suppression.inhibited
+        && !suppression.muted
+    {
+        incident.last_reminder_at = at;
+        taken.push(notify(incident, Step::Reminded, suppression, true));
+    } else if !incident.rule.is_of_events()
+        && at.since(incident.last_reminder_at) >= REMINDER_INTERVAL
+    {
+        let days = at.since(incident.last_reminder_at).as_secs() / REMINDER_INTERVAL.as_secs();
+        // Counted from when it opened, so that a late cycle does not shift every later reminder.
+        incident.last_reminder_at =
+            incident.last_reminder_at + REMINDER_INTERVAL * u32::try_from(days).unwrap_or(1);
+        let wanted = incident.notified && incident.suppressed_until.is_none();
+        taken.push(notify(incident, Step::Reminded, suppression, wanted));
+    }
+    taken
+}
+
+/// Resolves an incident that no finding will judge any more.
+pub(super) const fn close_unwatched(
+    incident: &mut Incident,
+    at: Timestamp,
+    suppression: Suppression,
+) -> StepTaken {
+    resolve(incident, at, suppression, true)
+}
+
+const fn resolve(
+    incident: &mut Incident,
+    at: Timestamp,
+    suppression: Suppression,
+    unwatched: bool,
+) -> StepTaken {
+    let wanted =
+        incident.notified && incident.suppressed_until.is_none() && !incident.rule.is_of_events();
+    incident.state = IncidentState::Resolved { at, unwatched };
+    let taken = notify(incident, Step::Resolved, suppression, wanted);
+    // The end of an incident that was never notified is not worth a message.
+    incident.notification_deferred &= incident.notified;
+    taken
+}
+
+/// Returns whether the incident of a tag, inhibited while its whole stream was silent, still holds now that the stream is
+/// back. Most tags come back with their stream, and those are never notified.
+fn was_inhibited_by_stream(policy: &Policy, incident: &Incident, finding: &Finding) -> bool {
+    let wanted = !policy.digest_mode || incident.severity == Severity::Wake;
+    incident.tag.is_some() && !incident.notified && wanted && finding.verdict == Verdict::Breach
+}
+
+/// Returns the reminder that notifies of an incident once nothing inhibits it any more; `None` where it belongs to the
+/// digest alone, or is within its suppression time.
+pub(super) fn uninhibit(
+    policy: &Policy,
+    incident: &mut Incident,
+    at: Timestamp,
+    suppression: Suppression,
+) -> Option<StepTaken> {
+    let is_for_digest =
+        policy.digest_mode && incident.severity == Severity::Warn && !incident.notified;
+    if is_for_digest || incident.suppressed_until.is_some() {
+        return None;
+    }
+    incident.last_reminder_at = at;
+    Some(notify(incident, Step::Reminded, suppression, true))
+}
+
+/// Takes `step` and decides whether it is notified; what only a mute keeps back is deferred to the mute's end.
+const fn notify(
+    incident: &mut Incident,
+    step: Step,
+    suppression: Suppression,
+    wanted: bool,
+) -> StepTaken {
+    let notified = suppression.allows(wanted);
+    let due = wanted && !suppression.inhibited;
+    incident.notification_deferred = !notified && (incident.notification_deferred || due);
+    incident.notified |= notified;
+    StepTaken { step, notified }
+}
+
+/// Returns whether `finding` ends the incident, and records since when it has been within bounds.
+fn should_resolve(incident: &mut Incident, finding: &Finding, at: Timestamp) -> bool {
+    let IncidentState::Open { within_since } = &mut incident.state else {
+        return true;
+    };
+    match finding.verdict {
+        Verdict::Breach => *within_since = None,
+        Verdict::Within => {
+            within_since.get_or_insert(at);
+        }
+        Verdict::Unresolved if finding.rule == Rule::DeliverySilence => *within_since = None,
+        Verdict::Unresolved | Verdict::Unknown => {}
+    }
+    if finding.rule.is_of_events() {
+        let last = incident.last_event_at.unwrap_or(incident.opened_at);
+        return finding.verdict == Verdict::Within && at.since(last) >= EVENTS_CLOSE_AFTER;
+    }
+    let Some(first_within) = *within_since else {
+        return false;
+    };
+    if finding.verdict != Verdict::Within {
+        return false;
+    }
+    match finding.rule {
+        Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
+            at.since(first_within) >= RESOLVE_AFTER
+        }
+        Rule::DeliverySilence => {
+            // Mail sent after it opened was delivered, at this judged instant and at one before.
+            let proven = proven_after(finding, incident.opened_at);
+            if !proven {
+                *within_since = None;
+            }
+            proven && at > first_within
+        }
+        // A limit that rose, as when more series share the budget, is no mail.
+        Rule::SendSilence => last_sent(&finding.evidence) > last_sent(&incident.evidence),
+        _ => true,
+    }
+}
+
+const fn last_sent(evidence: &Evidence) -> Option<Timestamp> {
+    match evidence {
+        Evidence::Silence { last_sent, .. } => *last_sent,
+        _ => None,
+    }
+}
+
+fn proven_after(finding: &Finding, opened_at: Timestamp) -> bool {
+    matches!(&finding.evidence, Evidence::Delivery { last_proven_sent: Some(sent), .. } if *sent > opened_at)
+}
+
+fn join_events(incident: &mut Incident, finding: &Finding) {
+    let fresh = events_of(finding)
+        .iter()
+        .filter(|event| Some(**event) > incident.last_event_at)
+        .count();
+    incident.events += fresh as u64;
+    incident.last_event_at = incident
+        .last_event_at
+        .max(events_of(finding).last().copied());
+}
+
+fn events_of(finding: &Finding) -> &[Timestamp] {
+    match &finding.evidence {
+        Evidence::Events { times, .. } => times,
+        _ => &[],
+    }
+}
