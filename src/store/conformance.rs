@@ -8,6 +8,7 @@ mod clock;
 mod cluster;
 mod counted;
 mod file;
+mod file_identity;
 mod followed;
 mod incidents;
 mod leases;

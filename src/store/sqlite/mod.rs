@@ -1,9 +1,9 @@
 //! The store in one `SQLite` file.
 
 mod error;
+mod file_identity;
 mod lock;
 mod migrate;
-mod place;
 pub(super) mod reserve;
 mod session;
 
@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::store::Error;
 use crate::store::sql::{Engine, Scope, Session};
 
+use file_identity::FileIdentity;
 pub use lock::CycleLock;
 use session::On;
 
@@ -27,8 +28,9 @@ const STATEMENTS: usize = 96;
 
 /// A connection to one `SQLite` file.
 pub struct Sqlite {
-    connection: Connection,
-    file: place::Place,
+    /// Why there is none, where the file was replaced by one that cannot be used.
+    connection: Result<Connection, Error>,
+    file: FileIdentity,
 }
 
 impl Sqlite {
@@ -38,15 +40,14 @@ impl Sqlite {
     /// Where it cannot be opened or written, is damaged, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let doing = || format!("open the database {}", path.display());
-        let connection = Connection::open(path).map_err(|e| Error::from(e).while_doing(doing()))?;
-        let mut sqlite = Self {
-            connection,
-            file: place::Place::of(path),
-        };
-        sqlite.prepare().map_err(|e| e.while_doing(doing()))?;
-        // Only now is it sure that there is a file.
-        sqlite.file = place::Place::of(path);
-        Ok(sqlite)
+        let failed = |e: Error| e.while_doing(doing());
+        let mut connection = Connection::open(path).map_err(|e| failed(Error::from(e)))?;
+        prepare(&mut connection).map_err(failed)?;
+        Ok(Self {
+            connection: Ok(connection),
+            // Only now is it sure that there are a file and its log.
+            file: FileIdentity::read(path),
+        })
     }
 
     /// Opens the file as it stands: makes none, and changes nothing of its schema.
@@ -64,23 +65,26 @@ impl Sqlite {
             .map_err(|e| failed(Error::from(e)))?;
         migrate::refuse_older(&connection).map_err(failed)?;
         Ok(Self {
-            connection,
-            file: place::Place::of(path),
+            connection: Ok(connection),
+            file: FileIdentity::read(path),
         })
     }
 
-    fn prepare(&mut self) -> Result<(), Error> {
-        let connection = &self.connection;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        // Before anything is changed: WAL is written into the file.
-        migrate::refuse_newer(connection)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // An incident that was committed must survive a power cut: it may never be judged again.
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        migrate::migrate(&mut self.connection)
+    fn connection(&mut self) -> Result<&mut Connection, Error> {
+        self.connection.as_mut().map_err(|error| error.clone())
     }
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), Error> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Before anything is changed: WAL is written into the file.
+    migrate::refuse_newer(connection)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // An incident that was committed must survive a power cut: it may never be judged again.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrate::migrate(connection)
 }
 
 impl Engine for Sqlite {
@@ -93,7 +97,7 @@ impl Engine for Sqlite {
         &mut self,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self.connection()?.transaction()?;
         work(&mut On(&transaction))
     }
 
@@ -105,7 +109,7 @@ impl Engine for Sqlite {
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let transaction = self
-            .connection
+            .connection()?
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&mut On(&transaction))?;
         transaction.commit()?;
@@ -113,6 +117,6 @@ impl Engine for Sqlite {
     }
 
     fn mend(&mut self) -> Result<Option<String>, Error> {
-        place::mend(self)
+        file_identity::recover_file(self)
     }
 }
