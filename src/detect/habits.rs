@@ -5,10 +5,11 @@
 //! Neural Computation 14, 2002). There is no one best intensity for all streams: several *views* compete (by hour of the
 //! week, with and without what happened lately, flat, by day of the month). Each gets from the [`Tail`] of its own past
 //! gaps the threshold that keeps the budget of false alarms; the view that would notice a stop of this stream soonest is
-//! taken.
+//! taken. Beside it the [`Bound`] holds, which knows no view: a gap measures the more of both.
 
 use std::time::Duration;
 
+use crate::detect::bound::Bound;
 use crate::detect::dips::{Dip, Dips};
 use crate::detect::hazard::{Hazard, Running};
 use crate::detect::profile::{Profile, Shape};
@@ -71,6 +72,7 @@ pub(super) struct Habits {
     chosen: Vec<(usize, f64)>,
     tail: Tail,
     threshold: f64,
+    bound: Bound,
     dips: Dips,
 }
 
@@ -193,7 +195,9 @@ impl Habits {
             } => Dips::learn(&timeline, profile, running, budget * DROPS),
             _ => unreachable!("a mean by the hour of the week follows growth"),
         };
+        let gaps = timeline.gaps(history, until);
         let mut habits = Self {
+            bound: Bound::learn(&timeline, &gaps, until, budget),
             dips,
             views,
             chosen: vec![(0, 1.0)],
@@ -201,7 +205,7 @@ impl Habits {
             threshold: f64::INFINITY,
             timeline,
         };
-        habits.choose(history, until, budget * SPENT);
+        habits.choose(history, &gaps, until, budget * SPENT);
         habits
     }
 
@@ -233,9 +237,10 @@ impl Habits {
         self.threshold
     }
 
-    /// How many gaps a year surprise more than this.
-    pub(super) fn times_a_year(&self, surprise: f64) -> f64 {
-        self.tail.times_a_year(surprise)
+    /// How many gaps a year surprise more than this and are longer than `gap`.
+    pub(super) fn times_a_year(&self, surprise: f64, gap: Span) -> f64 {
+        let longer = self.bound.times_a_year(gap.length());
+        self.tail.times_a_year(surprise).min(longer)
     }
 
     /// The most surprising gap so far.
@@ -243,20 +248,35 @@ impl Habits {
         self.tail.longest()
     }
 
-    /// How surprising a gap is that has lasted throughout `gap`.
+    /// How surprising a gap is that has lasted throughout `gap`: as surprising as the view that judges holds it for, and at
+    /// its bound no less than the threshold.
     pub(super) fn surprise(&self, history: &History, gap: Span) -> f64 {
         let pace = self.pace(history, gap.from);
-        stretches(gap)
+        let by_view: f64 = stretches(gap)
             .enumerate()
             .map(|(elapsed, stretch)| pace.adds(stretch, elapsed))
-            .sum()
+            .sum();
+        match self.bound.length(history, gap.from) {
+            Some(bound) => {
+                let share = gap.length().as_secs_f64() / bound.as_secs_f64().max(1.0);
+                by_view.max(self.threshold * share)
+            }
+            None => by_view,
+        }
     }
 
     /// How long a stop after mail at `from` would go unnoticed by polls on the full hour; `None` where longer than 45 days.
     pub(super) fn unnoticed(&self, history: &History, from: Timestamp) -> Option<Duration> {
         let pace = self.pace(history, from);
-        let found = noticed(&pace, self.threshold);
+        let bound = self.bound.length(history, from);
+        let found = noticed(&pace, self.threshold, bound);
         found.map(|at| at.since(from))
+    }
+
+    /// How long a gap that begins at `from` may last whatever the views hold it for.
+    #[cfg(test)]
+    pub(super) fn bound(&self, history: &History, from: Timestamp) -> Option<Duration> {
+        self.bound.length(history, from)
     }
 
     fn pace(&self, history: &History, from: Timestamp) -> Pace<'_> {
@@ -279,10 +299,9 @@ impl Habits {
     }
 
     /// Sets the threshold of every combination and takes the one that would notice a stop soonest.
-    fn choose(&mut self, history: &History, until: Timestamp, budget: f64) {
+    fn choose(&mut self, history: &History, gaps: &[Gap], until: Timestamp, budget: f64) {
         let covered = self.timeline.covered();
         let years = covered as f64 / (365.25 * 24.0);
-        let gaps = self.timeline.gaps(history, until);
         let per_year = (sent_lately(&self.timeline) * 365.25 * 24.0).max(4.0);
         let surprises: Vec<Vec<f64>> = self
             .views
@@ -302,6 +321,7 @@ impl Habits {
             })
             .collect();
         let stops = imagined_stops(history, until);
+        let bound = self.bound.length(history, until);
         let mut best = f64::INFINITY;
         for combination in COMBINATIONS {
             let shares: Vec<(usize, f64)> = combination
@@ -326,7 +346,7 @@ impl Habits {
             let tail = Tail::of(mixed.collect(), years, per_year);
             let threshold = tail.exceeded(budget).max(LOWEST);
             let paces = stops.iter().map(|stop| self.imagined(&shares, stop));
-            let found = typical_delay(paces, &stops, threshold, best);
+            let found = typical_delay(paces, &stops, (threshold, bound), best);
             if let Some(delay) = found.filter(|delay| *delay < best) {
                 best = delay;
                 self.threshold = threshold * tail.caution(covered as f64 / 168.0);
@@ -368,13 +388,15 @@ impl Pace<'_> {
     }
 }
 
-/// The first full hour at which the surprise exceeds `threshold`.
-fn noticed(pace: &Pace<'_>, threshold: f64) -> Option<Timestamp> {
+/// The first full hour at which the surprise exceeds `threshold` or the length `bound`.
+fn noticed(pace: &Pace<'_>, threshold: f64, bound: Option<Duration>) -> Option<Timestamp> {
     let mut surprise = 0.0;
     let longest = Span::new(pace.start, pace.start + HOUR * LONGEST);
     for (elapsed, stretch) in stretches(longest).enumerate() {
         surprise += pace.adds(stretch, elapsed);
-        if surprise > threshold && stretch.until.since(pace.start) > super::silence::INDEX_LAG {
+        let length = stretch.until.since(pace.start);
+        let is_silence = surprise > threshold || bound.is_some_and(|bound| length > bound);
+        if is_silence && length > super::silence::INDEX_LAG {
             return Some(stretch.until);
         }
     }
@@ -439,7 +461,7 @@ fn imagined_stops(history: &History, until: Timestamp) -> Vec<Stop> {
 fn typical_delay<'v>(
     paces: impl Iterator<Item = Pace<'v>>,
     stops: &[Stop],
-    threshold: f64,
+    (threshold, bound): (f64, Option<Duration>),
     best: f64,
 ) -> Option<f64> {
     let total: f64 = stops.iter().map(|stop| stop.weight).sum();
@@ -451,7 +473,7 @@ fn typical_delay<'v>(
     let (mut late, mut mean) = (0.0, 0.0);
     let mut delays: Vec<(f64, f64)> = Vec::with_capacity(stops.len());
     for (stop, pace) in stops.iter().zip(paces) {
-        let delay = noticed(&pace, threshold).map_or(f64::from(LONGEST), |at| {
+        let delay = noticed(&pace, threshold, bound).map_or(f64::from(LONGEST), |at| {
             at.since(stop.from).as_secs_f64() / 3600.0
         });
         delays.push((delay, stop.weight));

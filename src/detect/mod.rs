@@ -1,6 +1,7 @@
 //! What is true of a stream at an instant. Pure: history and rules in, findings out; never looks at past incidents.
 
 mod blind;
+mod bound;
 mod delivery;
 mod dips;
 mod drop;

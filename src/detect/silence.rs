@@ -7,7 +7,7 @@ use crate::detect::habits::Habits;
 pub(super) use crate::detect::habits::learned_at;
 use crate::detect::tags;
 use crate::model::{
-    Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, StreamId, Tag, Timestamp,
+    DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, StreamId, Tag, Timestamp,
     UNSETTLED, Verdict,
 };
 
@@ -78,6 +78,28 @@ impl Silence {
         self.habits.unnoticed(history, from)
     }
 
+    /// How long a stop known at `at` goes unnoticed at worst, to the full hour: the one that goes on, and one after any mail
+    /// of the week before. `None` where longer than 45 days, and where there was no mail.
+    pub fn unnoticed(&self, history: &History, at: Timestamp) -> Option<Duration> {
+        let last = history.last_sent(at)?;
+        let first = history
+            .hours
+            .partition_point(|h| h.last_at < last - 7 * DAY);
+        let week = history.hours[first..]
+            .iter()
+            .take_while(|h| h.start <= last);
+        let starts = week.map(|h| h.last_at.min(last)).chain([last]);
+        starts.into_iter().try_fold(Duration::ZERO, |worst, from| {
+            Some(worst.max(self.unnoticed_from(history, from)?))
+        })
+    }
+
+    /// How long a gap that begins at `from` may last whatever was sent before it; `None` before there were gaps.
+    #[cfg(test)]
+    pub(super) fn bound(&self, history: &History, from: Timestamp) -> Option<Duration> {
+        self.habits.bound(history, from)
+    }
+
     /// The time of less mail than expected that goes on at `at`, and from what evidence on it is a drop.
     pub(super) fn dip(&self, history: &History, at: Timestamp) -> (Dip, f64) {
         let dip = self.habits.dip(history, at);
@@ -132,7 +154,7 @@ impl Silence {
                 surprise,
                 threshold,
                 longest_before: self.habits.longest(),
-                times_a_year: self.habits.times_a_year(surprise),
+                times_a_year: self.habits.times_a_year(surprise, gap),
                 false_alarms_per_year: self.false_alarms_per_year,
             },
         }

@@ -6,6 +6,8 @@ use crate::model::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+mod bound;
+
 /// A Monday.
 const START: &str = "2026-01-05T00:00:00Z";
 

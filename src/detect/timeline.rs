@@ -1,6 +1,6 @@
 //! One stream's history, hour by hour of the clock, from its first covered hour on.
 
-use crate::model::{Coverage, HOUR, History, Span, Timestamp};
+use crate::model::{HOUR, History, HourCount, Span, Timestamp};
 
 /// Hours of a week.
 pub(super) const WEEK: usize = 168;
@@ -81,19 +81,42 @@ impl Timeline {
     /// The gaps between mail that end before `until` and were covered throughout, in order.
     pub(super) fn gaps(&self, history: &History, until: Timestamp) -> Vec<Gap> {
         let first = history.hours.partition_point(|h| h.start < self.begins);
-        let covered = |span: Span, coverage: &Coverage| coverage.covers(span);
         history.hours[first..]
             .windows(2)
             .take_while(|pair| pair[1].first_at < until)
-            .map(|pair| Gap {
-                // A poll on the very instant of a message does not see it.
-                span: Span::new(pair[0].last_at, pair[1].first_at.floor(HOUR)),
-                ended: pair[1].first_at,
-                hour: self.hour(pair[0].last_at),
+            .filter_map(|pair| gap(history, pair))
+            .map(|gap| Gap {
+                hour: self.hour(gap.span.from),
+                ..gap
             })
-            .filter(|gap| !gap.span.is_empty() && covered(gap.span, &history.messages))
             .collect()
     }
+}
+
+/// The gaps that end from `from` on and no later than `until`, likewise; counted from no timeline.
+pub(super) fn gaps_between(
+    history: &History,
+    from: Timestamp,
+    until: Timestamp,
+) -> impl Iterator<Item = Gap> {
+    let first = history.hours.partition_point(|h| h.first_at < from);
+    history.hours[first.saturating_sub(1)..]
+        .windows(2)
+        .filter(move |pair| from <= pair[1].first_at)
+        .take_while(move |pair| pair[1].first_at <= until)
+        .filter_map(|pair| gap(history, pair))
+}
+
+/// The gap between two hours with mail, where it was covered throughout.
+fn gap(history: &History, pair: &[HourCount]) -> Option<Gap> {
+    // A poll on the very instant of a message does not see it.
+    let span = Span::new(pair[0].last_at, pair[1].first_at.floor(HOUR));
+    let gap = Gap {
+        span,
+        ended: pair[1].first_at,
+        hour: 0,
+    };
+    (!span.is_empty() && history.messages.covers(span)).then_some(gap)
 }
 
 /// Hour 0 of a week is Monday 00:00 UTC. 1970-01-01 was a Thursday, so Monday lies 72 hours into its week.

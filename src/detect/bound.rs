@@ -1,0 +1,123 @@
+//! How long a gap may last whatever the views hold it for: a bound by the lengths of the stream's own gaps alone.
+//!
+//! A view can be wrong about one gap: quiet hours before it may have been taken for quiet days to come. The order of what
+//! was seen is safer ground: of exchangeable gaps, t years of history see ln((t + 1) / t) longer ones in the year after,
+//! whatever their distribution (A. Rényi, "Théorie des éléments saillants d'une suite d'observations", 1962). Once history
+//! is so long that [`SHARE`] of the budget pays for every one of them, the longest gap is the bound, with [`MARGIN`] on
+//! top. Before that, and where many series share the budget, the bound lies beyond the longest gap: so far that, by the
+//! stream's own [`Tail`], few enough of the longer ones exceed it.
+
+use std::time::Duration;
+
+use crate::detect::tail::Tail;
+use crate::detect::timeline::{Gap, Timeline, gaps_between};
+use crate::model::{HOUR, History, Span, Timestamp};
+
+/// Part of the budget that longer gaps than any before may cost in the first year of a stream.
+const SHARE: f64 = 0.8;
+/// A stop is told by this multiple of the longest gap, [`POLL`] included.
+const MARGIN: f64 = 1.2;
+/// The time between two polls.
+const POLL: Duration = HOUR;
+/// Seconds of a year.
+const YEAR_S: f64 = 365.25 * 86_400.0;
+
+/// What bounds the gaps of one stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Bound {
+    /// Until when gaps were learned from.
+    until: Timestamp,
+    /// The first mail that gaps were learned from.
+    first: Option<Timestamp>,
+    longest: Longest,
+    /// Years of history after which the longest gap needs nothing beyond it.
+    settled: f64,
+    /// Of the lengths of gaps, in means.
+    tail: Tail,
+    mean_s: f64,
+}
+
+/// The longest gap.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Longest {
+    /// As far as polls saw it.
+    seen: Duration,
+    /// From mail to mail.
+    whole: Duration,
+}
+
+impl Longest {
+    fn add(&mut self, gap: &Gap) {
+        self.seen = self.seen.max(gap.span.length());
+        self.whole = self.whole.max(gap.ended.since(gap.span.from));
+    }
+}
+
+impl Bound {
+    /// Learns from `gaps`, those of `timeline` that ended before `until`, for so many accepted false alarms a year.
+    pub(super) fn learn(timeline: &Timeline, gaps: &[Gap], until: Timestamp, budget: f64) -> Self {
+        let mut longest = Longest::default();
+        for gap in gaps {
+            longest.add(gap);
+        }
+        let lengths = || gaps.iter().map(|gap| gap.span.length().as_secs_f64());
+        let count = gaps.len().max(1) as f64;
+        let mean_s = (lengths().sum::<f64>() / count).max(1.0);
+        let years = timeline.covered() as f64 * HOUR.as_secs_f64() / YEAR_S;
+        Self {
+            until,
+            first: gaps.first().map(|gap| gap.span.from),
+            longest,
+            settled: settled_years(SHARE * budget),
+            tail: Tail::of(
+                lengths().map(|length| length / mean_s).collect(),
+                years,
+                count / years.max(1e-6),
+            ),
+            mean_s,
+        }
+    }
+
+    /// How long a gap that begins at `from` may last; `None` where no gap has ended before it.
+    pub(super) fn length(&self, history: &History, from: Timestamp) -> Option<Duration> {
+        let mut longest = self.longest;
+        let mut first = self.first;
+        // What was learned may be a week old: a gap that was longer since then is as good as any.
+        for gap in gaps_between(history, self.until, from) {
+            longest.add(&gap);
+            first = first.or(Some(gap.span.from));
+        }
+        let known = history.messages.parts(Span::new(first?, from));
+        let known: Duration = known.map(Span::length).sum();
+        let part = known.as_secs_f64() / YEAR_S / self.settled;
+        let seen = longest.seen.max(self.beyond(longest.seen, part));
+        Some(seen.max(longest.whole.mul_f64(MARGIN).saturating_sub(POLL)))
+    }
+
+    /// The length that only this part of the gaps longer than `longest` exceeds.
+    fn beyond(&self, longest: Duration, part: f64) -> Duration {
+        if part >= 1.0 {
+            return longest;
+        }
+        let longer = self.tail.times_a_year(longest.as_secs_f64() / self.mean_s);
+        let level = self.tail.exceeded(longer * part.max(1e-9));
+        Duration::from_secs_f64((level * self.mean_s).min(10.0 * YEAR_S))
+    }
+
+    /// How many gaps a year are longer.
+    pub(super) fn times_a_year(&self, length: Duration) -> f64 {
+        self.tail.times_a_year(length.as_secs_f64() / self.mean_s)
+    }
+}
+
+/// The years of history from which on every gap longer than the longest may be told, where so many may be in the first year.
+///
+/// After t years they come at a rate of 1/t; with t/T of them told until T and all of them from then on, the first year
+/// has 1 + ln(1/T) of them, or 1/T where T is longer than a year.
+fn settled_years(told: f64) -> f64 {
+    if told >= 1.0 {
+        (1.0 - told).exp()
+    } else {
+        1.0 / told.max(1e-6)
+    }
+}
