@@ -120,7 +120,7 @@ pub(crate) fn stream_day(
     };
     let silence = Silence::at(history, period.until, rules, series);
     let learning = silence.is_learning(history, period.until);
-    let unnoticed = || silence.unnoticed_from(history, next_monday_at_ten(period.until));
+    let unnoticed = || silence.unnoticed(history, period.until);
     let both = history.messages.intersect(&history.bounces);
     StreamDay {
         stream: Some(stream.clone()),

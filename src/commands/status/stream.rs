@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use crate::cycle::report::{covered_until, stream_json};
-use crate::cycle::stats::{Figures, figures, next_monday_at_ten};
+use crate::cycle::stats::{Figures, figures};
 use crate::detect::Silence;
 use crate::model::{DAY, History, Rules, Span, StreamId, Tag, Timestamp};
 use crate::notify::alert::tag_name;
@@ -19,7 +19,7 @@ pub(crate) struct StreamTold {
     at: Timestamp,
     day: Figures,
     learning: bool,
-    /// How long a stop would go unnoticed, where it would ever be noticed.
+    /// How long a stop would go unnoticed at worst, where it would ever be noticed.
     unnoticed: Option<Duration>,
     tags: Vec<TagTold>,
 }
@@ -42,7 +42,7 @@ impl StreamTold {
     ) -> Self {
         let silence = Silence::at(&history, at, rules, series);
         let learning = silence.is_learning(&history, at);
-        let unnoticed = || silence.unnoticed_from(&history, next_monday_at_ten(at));
+        let unnoticed = || silence.unnoticed(&history, at);
         Self {
             id,
             at,
@@ -109,7 +109,7 @@ fn counted_of(history: &History, day: Span) -> String {
 }
 
 fn stop_is_told(after: &str) -> String {
-    format!("a stop on a Monday at 10:00 UTC would be told after {after}")
+    format!("a stop would be told within {after}")
 }
 
 fn tags_told(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Vec<TagTold> {
@@ -117,7 +117,7 @@ fn tags_told(history: &History, at: Timestamp, rules: &Rules, series: usize) -> 
         let of = &history.tags[&tag];
         TagTold {
             last_sent: of.last_sent(at),
-            unnoticed: silence.unnoticed_from(of, next_monday_at_ten(at)),
+            unnoticed: silence.unnoticed(of, at),
             tag,
         }
     };

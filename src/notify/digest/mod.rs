@@ -49,7 +49,7 @@ pub struct StreamDay {
     pub unknown: Vec<Span>,
     /// Whether silence is still being learned.
     pub learning: bool,
-    /// How long a stop on the next Monday at 10:00 would go unnoticed.
+    /// How long a stop would go unnoticed at worst.
     pub unnoticed: Option<Duration>,
 }
 

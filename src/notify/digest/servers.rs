@@ -60,7 +60,7 @@ pub(crate) fn server_lines(
         .collect();
     if !noticed.is_empty() {
         lines.push(format!(
-            "A stop on a Monday at 10:00 UTC would be told after: {}",
+            "A stop would be told within: {}",
             noticed.join(", ")
         ));
     }
