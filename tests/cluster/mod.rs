@@ -71,6 +71,11 @@ impl Cluster {
         format!("postgres://{user}@/{name}?host={folder}&port={}", self.port)
     }
 
+    /// The socket of the server, by which everybody is let in.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{}", self.port))
+    }
+
     /// The certificate of the server, which signed itself, for `localhost`.
     pub(crate) fn certificate() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/server.crt")

@@ -4,15 +4,32 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database::{Address, Tls};
+use crate::store::sql::schema::{Verdict, behind};
 use crate::store::{Error, Problem};
 
 use super::error::while_connecting;
 use super::session::Open;
 use super::{migrate, tls};
+
+/// Returns the statements that begin a transaction: names mean our schema alone, nothing waits for ever, what is committed
+/// survives, and a process that was frozen in it frees its locks. `SET LOCAL` ends with the transaction, which matters
+/// behind a pooler: it lends the same server connection to the application next. For the same reason nothing is sent
+/// outside of a transaction.
+macro_rules! begin {
+    ($mode:literal) => {
+        concat!(
+            "BEGIN ISOLATION LEVEL ",
+            $mode,
+            "; SET LOCAL search_path = hushwatch; SET LOCAL statement_timeout = '120s';
+            SET LOCAL lock_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '20s';
+            SET LOCAL synchronous_commit = on"
+        )
+    };
+}
 
 /// For the first answer of a host.
 const REACHED: Duration = Duration::from_secs(10);
@@ -23,12 +40,10 @@ const SILENT: Duration = Duration::from_secs(30);
 /// The oldest server whose SQL is known to fit.
 const OLDEST: i64 = 120_000;
 
-/// Settings of every connection: names mean our schema alone, nothing waits for ever, what is committed survives, and a
-/// process that was frozen in a transaction frees its locks.
-const SETTINGS: &str =
-    "SET search_path = hushwatch; SET statement_timeout = '120s'; SET lock_timeout = '30s';
-    SET idle_in_transaction_session_timeout = '20s'; SET synchronous_commit = on;
-    SET default_transaction_read_only = off";
+/// Begins a transaction that changes nothing.
+pub(super) const BEGIN_READ: &str = begin!("REPEATABLE READ READ ONLY");
+/// Begins a transaction that makes changes; what follows a lock must see what its last holder stored.
+pub(super) const BEGIN_WRITE: &str = begin!("READ COMMITTED READ WRITE");
 
 /// Knows the way.
 pub(in crate::store) struct Connector {
@@ -101,26 +116,16 @@ impl Connector {
     }
 
     async fn ready(&self) -> Result<Client, Problem> {
-        let mut client = self.reach().await.map_err(|e| while_connecting(&e))?;
-        let failed = |e: tokio_postgres::Error| while_connecting(&e);
-        client.batch_execute(SETTINGS).await.map_err(failed)?;
-        let sql =
-            "SELECT CAST(current_setting('server_version_num') AS BIGINT), pg_is_in_recovery()";
-        let row = client.query_one(sql, &[]).await.map_err(failed)?;
-        let version: i64 = row.try_get(0).map_err(failed)?;
-        if version < OLDEST {
-            return Err(Problem::Refused(format!(
-                "the server is PostgreSQL {}, the least is {}; use a newer server",
-                version / 10_000,
-                OLDEST / 10_000
-            )));
-        }
-        if row.try_get(1).map_err(failed)? {
-            return Err(Problem::Standby);
-        }
-        match self.migrates {
-            true => migrate::migrate(&mut client).await?,
-            false => migrate::refuse_older(&client).await?,
+        let client = self.reach().await.map_err(|e| while_connecting(&e))?;
+        execute(&client, BEGIN_READ).await?;
+        refuse_unfit_server(&client).await?;
+        let state = migrate::judge_schema(&client).await?;
+        execute(&client, "COMMIT").await?;
+        if let Verdict::Behind(found) = state {
+            match self.migrates {
+                true => migrate::migrate(&client).await?,
+                false => return Err(behind(found)),
+            }
         }
         Ok(client)
     }
@@ -139,4 +144,47 @@ impl Connector {
             }
         }
     }
+}
+
+/// Fails where the server is too old, or takes no changes.
+async fn refuse_unfit_server(client: &Client) -> Result<(), Problem> {
+    let sql = "SELECT current_setting('server_version_num'), pg_is_in_recovery()::int";
+    let found = first_row(client, sql).await?;
+    let version = integer(&found, 0)?.unwrap_or(0);
+    if version < OLDEST {
+        return Err(Problem::Refused(format!(
+            "the server is PostgreSQL {}, the least is {}; use a newer server",
+            version / 10_000,
+            OLDEST / 10_000
+        )));
+    }
+    match integer(&found, 1)? {
+        Some(0) => Ok(()),
+        _ => Err(Problem::Standby),
+    }
+}
+
+/// Runs statements without parameters.
+pub(super) async fn execute(client: &Client, sql: &str) -> Result<(), Problem> {
+    let executed = client.batch_execute(sql).await;
+    executed.map_err(|e| while_connecting(&e))
+}
+
+/// Returns the row of a query that finds exactly one, its values as text. No statement is prepared for it.
+pub(super) async fn first_row(client: &Client, sql: &str) -> Result<SimpleQueryRow, Problem> {
+    let found = client.simple_query(sql).await;
+    let messages = found.map_err(|e| while_connecting(&e))?;
+    let row = messages.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    row.ok_or_else(|| Problem::Unreadable("there is no row".to_owned()))
+}
+
+/// Returns the whole number in a column of `row`; `None` for NULL.
+pub(super) fn integer(row: &SimpleQueryRow, column: usize) -> Result<Option<i64>, Problem> {
+    let unreadable = |_| Problem::Unreadable(format!("column {column} is no whole number"));
+    let text = row.try_get(column).map_err(|e| while_connecting(&e))?;
+    text.map(|text| text.parse().map_err(unreadable))
+        .transpose()
 }

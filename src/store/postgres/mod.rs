@@ -16,6 +16,7 @@ use crate::store::sql::{Engine, Scope, Session};
 use crate::store::{Error, Problem};
 
 pub(super) use connect::Connector;
+use connect::{BEGIN_READ, BEGIN_WRITE};
 use session::Open;
 
 /// A connection that was not used for so long is not trusted: what stands between may have forgotten it.
@@ -102,7 +103,7 @@ impl Engine for Postgres {
         &mut self,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work)
+        self.transaction(BEGIN_READ, work)
     }
 
     fn write<T>(
@@ -110,13 +111,11 @@ impl Engine for Postgres {
         scope: Scope<'_>,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        // What follows a lock must see what its last holder stored.
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
         let begin = match scope {
-            Scope::All => format!("{begin}; SELECT pg_advisory_xact_lock({LOCKS}, 0)"),
-            Scope::Leases => begin.to_owned(),
+            Scope::All => format!("{BEGIN_WRITE}; SELECT pg_advisory_xact_lock({LOCKS}, 0)"),
+            Scope::Leases => BEGIN_WRITE.to_owned(),
             Scope::Server(server) => format!(
-                "{begin}; SELECT pg_advisory_xact_lock_shared({LOCKS}, 0), pg_advisory_xact_lock({LOCKS}, {})",
+                "{BEGIN_WRITE}; SELECT pg_advisory_xact_lock_shared({LOCKS}, 0), pg_advisory_xact_lock({LOCKS}, {})",
                 key(server)
             ),
         };

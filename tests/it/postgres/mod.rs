@@ -3,6 +3,7 @@
 mod cut;
 mod gate;
 mod heroku;
+mod pooler;
 mod workers;
 
 use hushwatch::database::Address;
