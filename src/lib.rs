@@ -27,6 +27,7 @@
 //! | [`secret`] | leaf: a string that is never printed | nothing |
 //! | [`retry`] | leaf: when to try again | nothing |
 //! | [`clock`] | leaf: the machine's time | model |
+//! | `progress` | leaf: a progress bar on a terminal | nothing |
 //! | [`database`] | leaf: where a `PostgreSQL` database is, as a URL says it | secret |
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret |
 //! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, database |
@@ -35,12 +36,12 @@
 //! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
 //! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, database |
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, postmark |
-//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat |
+//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
 //! | [`sim`] | a simulated Postmark and Slack for `demo` and the tests; for the tests the DNS and a mail relay too | model |
 //! | [`telemetry`] | the log | nothing |
 //! | [`cli`] | the arguments | model, postmark, telemetry, config |
-//! | [`commands`] | the verbs: their work, and what they print | model, detect, decide, evaluate, events_file, text, notify, output, secret, clock, postmark, store, slack, dns, smtp, config, cycle, daemon, sim, cli |
+//! | [`commands`] | the verbs: their work, and what they print | model, detect, decide, evaluate, events_file, text, notify, output, secret, clock, progress, postmark, store, slack, dns, smtp, config, cycle, daemon, sim, cli |
 //!
 //! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
 //!
@@ -77,6 +78,7 @@ pub mod text;
 pub mod clock;
 pub mod database;
 pub mod heartbeat;
+mod progress;
 pub mod retry;
 pub mod secret;
 

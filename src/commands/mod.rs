@@ -8,7 +8,6 @@ pub(crate) mod interactive;
 #[cfg(feature = "manual")]
 mod man;
 mod mute;
-mod progress;
 pub mod query;
 pub mod recent;
 pub mod status;

@@ -43,6 +43,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ),
     ("tokio_postgres::", &["store/postgres"]),
     ("tokio_cron_scheduler::", &["daemon.rs"]),
+    ("indicatif::", &["progress.rs"]),
     ("hickory_resolver::", &["dns"]),
     ("Utc::now", &["clock.rs"]),
     ("SystemTime::now", &["clock.rs"]),

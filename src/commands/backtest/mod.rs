@@ -11,10 +11,10 @@ use std::path::Path;
 use crate::cli::{Backtest, Format};
 use crate::clock;
 use crate::commands::backtest::replay::{BacktestError, Past, Range, to_json};
-use crate::commands::progress::Progress;
 use crate::commands::{Ended, INCOMPLETE, USAGE, print};
 use crate::config::Config;
 use crate::notify::alert::Style;
+use crate::progress::Progress;
 
 /// Replays a past and prints what would have fired.
 pub(crate) async fn backtest(config: &Config, args: &Backtest) -> Ended {
@@ -31,13 +31,13 @@ pub(crate) async fn backtest(config: &Config, args: &Backtest) -> Ended {
         zone: config.time_zone,
         mask: config.slack.mask_addresses,
     };
-    let mut judging = Progress::new("judging", past.polls() as u64);
+    let judging = Progress::new("judging", past.polls() as u64);
     let transitions = past.replay(config, None, || judging.advance(1));
     drop(judging);
     match args.format {
         Format::Json => print(&to_json(&transitions, style)),
         Format::Text => {
-            let mut comparing = Progress::new("comparing", past.polls() as u64);
+            let comparing = Progress::new("comparing", past.polls() as u64);
             let text = report(&past, config, &transitions, || comparing.advance(1));
             drop(comparing);
             print(&text)
@@ -52,7 +52,7 @@ fn read(
     args: &Backtest,
 ) -> Result<Past, BacktestError> {
     let size = std::fs::metadata(path).map_or(0, |m| m.len());
-    let mut reading = Progress::new("reading", size);
+    let reading = Progress::new("reading", size);
     let progress = |bytes| reading.advance(bytes as u64);
     Past::of_file(config, path, range, args.proof, progress)
 }

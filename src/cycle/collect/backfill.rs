@@ -1,13 +1,12 @@
 //! Old history, newest first, committed as it goes. What is left goes on in the next cycles.
 
-use std::io::{IsTerminal, Write};
-
 use crate::cycle::Context;
 use crate::cycle::collect::budget::{Allowance, Stop};
 use crate::cycle::collect::lister::{Listed, Lister};
 use crate::cycle::collect::page::Most;
 use crate::cycle::collect::windows::Density;
 use crate::model::{DAY, HOUR, Kind, Span, StreamId, Timestamp};
+use crate::progress::Progress;
 
 /// A step of the backfill, so that progress shows and is kept.
 const STEP_DAYS: u32 = 7;
@@ -31,17 +30,16 @@ impl Context {
         for kind in Kind::ALL {
             let coverage = self.coverage(lister.server, stream, kind).await?;
             for span in coverage.holes(whole).into_iter().rev() {
-                let mut bar = Bar::new(lister.server.0.as_str(), stream, kind, span);
-                let mut listed = Ok(());
-                for step in steps(span) {
-                    listed = read_old(lister, stream, kind, step, allowance).await;
-                    if listed.is_err() {
-                        break;
+                let steps = steps(span);
+                let label = format!("history of {}/{stream} ({})", lister.server, kind.name());
+                let progress =
+                    (steps.len() > 1).then(|| Progress::new(label, span.length().as_secs()));
+                for step in steps {
+                    read_old(lister, stream, kind, step, allowance).await?;
+                    if let Some(progress) = &progress {
+                        progress.advance(step.length().as_secs());
                     }
-                    bar.reached(step.from);
                 }
-                bar.end();
-                listed?;
             }
         }
         Ok(())
@@ -73,7 +71,7 @@ async fn read_old(
 
 /// A quiet stream is read at once, by one request; steps would cost it several. Only a terminal wants them.
 fn steps(span: Span) -> Vec<Span> {
-    if !std::io::stderr().is_terminal() || span.length() <= STEP_DAYS * DAY {
+    if !Progress::is_visible() || span.length() <= STEP_DAYS * DAY {
         return vec![span];
     }
     let mut steps = Vec::new();
@@ -84,45 +82,4 @@ fn steps(span: Span) -> Vec<Span> {
         until = from;
     }
     steps
-}
-
-/// A progress bar on a terminal; nothing elsewhere.
-struct Bar {
-    label: String,
-    span: Span,
-    shown: bool,
-}
-
-impl Bar {
-    fn new(server: &str, stream: &StreamId, kind: Kind, span: Span) -> Self {
-        let shown = std::io::stderr().is_terminal() && span.length() > STEP_DAYS * DAY;
-        Self {
-            label: format!("history of {server}/{stream} ({})", kind.name()),
-            span,
-            shown,
-        }
-    }
-
-    fn reached(&mut self, from: Timestamp) {
-        if !self.shown {
-            return;
-        }
-        let done =
-            self.span.until.since(from).as_secs_f64() / self.span.length().as_secs_f64().max(1.0);
-        let filled = (done * 30.0).round().clamp(0.0, 30.0) as usize;
-        let bar = format!("{}{}", "█".repeat(filled), "░".repeat(30 - filled));
-        let _ = write!(
-            std::io::stderr(),
-            "\r{bar} {:3.0}% {}",
-            done * 100.0,
-            self.label
-        );
-    }
-
-    fn end(&mut self) {
-        if self.shown {
-            let _ = write!(std::io::stderr(), "\r\x1b[2K");
-            self.shown = false;
-        }
-    }
 }
