@@ -165,4 +165,6 @@ impl From<Unchecked> for Message {
 }
 
 #[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
 mod tests;

@@ -1,3 +1,4 @@
+use super::samples::{chapters, mute_lines};
 use super::*;
 use proptest::prelude::*;
 
@@ -45,6 +46,27 @@ fn an_outbox_row_written_by_others_is_cleaned_when_read() {
     let row = r#"{"tone":"wake","headline":"a\u001b[31mb","lines":["c\nd",""],"footer":"\u202ee"}"#;
     let read: Message = serde_json::from_str(row).expect("a message");
     assert_eq!(read.to_text(), "🔴 WAKE: ab\nc d\ne");
+}
+
+/// Pins every message whole, a chapter a file: an alert is the product, and a change of its words is seen in the diff.
+#[test]
+fn every_message_reads_as_it_is_pinned() {
+    for chapter in chapters() {
+        let mut text = String::new();
+        for sample in &chapter.samples {
+            text.push_str(&format!(
+                "--- {}\n{}\n\n",
+                sample.title,
+                sample.message.to_text()
+            ));
+        }
+        insta::assert_snapshot!(chapter.title.replace([' ', '-'], "_"), text);
+    }
+}
+
+#[test]
+fn a_mute_says_of_what_until_when_by_whom_and_why() {
+    insta::assert_snapshot!("mutes", mute_lines().join("\n"));
 }
 
 proptest! {

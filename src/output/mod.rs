@@ -3,3 +3,8 @@
 pub mod backtest;
 pub mod explain;
 pub mod json;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::notify::Tone;
+use crate::notify::samples::named_messages;
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -196,22 +197,40 @@ fn the_plain_form_has_no_blocks_and_metadata_only_with_a_key() {
     }
 }
 
+/// Every message of the catalogue, and those that test the limits, with the incident that its row names.
+fn samples() -> Vec<(String, Message, Option<String>)> {
+    let id = || Some("7k2m".to_owned());
+    let limits = [("hostile", hostile()), ("full", full()), ("bare", bare())];
+    let limits = limits.map(|(name, message)| (name.to_owned(), message, id()));
+    named_messages().into_iter().chain(limits).collect()
+}
+
+#[test]
+fn every_message_of_the_catalogue_is_sound() {
+    for (name, message, incident) in samples() {
+        let payload = payload(&message, incident.as_deref(), KEY);
+        assert_sound(&payload);
+        assert_sound(&plain(&message, incident.as_deref(), Some(KEY)));
+        let id = incident.unwrap_or_default();
+        assert!(
+            payload["text"]
+                .as_str()
+                .is_some_and(|text| text.contains(&id)),
+            "{name}"
+        );
+    }
+}
+
 /// Not a fact but a door: with `HUSHWATCH_DUMP_DIR` set, samples are written there for an independent validator.
 #[test]
 fn samples_are_written_where_they_are_asked_for() {
     let Ok(dir) = std::env::var("HUSHWATCH_DUMP_DIR") else {
         return;
     };
-    let samples = [
-        ("alert", alert()),
-        ("hostile", hostile()),
-        ("full", full()),
-        ("bare", bare()),
-    ];
-    for (name, message) in samples {
+    for (name, message, incident) in samples() {
         for (form, json) in [
-            ("blocks", payload(&message, Some("7k2m"), KEY)),
-            ("plain", plain(&message, Some("7k2m"), Some(KEY))),
+            ("blocks", payload(&message, incident.as_deref(), KEY)),
+            ("plain", plain(&message, incident.as_deref(), Some(KEY))),
         ] {
             let path = Path::new(&dir).join(format!("{name}-{form}.json"));
             std::fs::write(path, json.to_string()).expect("a writable folder");

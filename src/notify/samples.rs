@@ -1,0 +1,267 @@
+//! Realistic incidents, days and mutes with fixed ids and times: one set for the snapshots beside the code, for
+//! `docs/messages.md` and for the check of what Slack accepts.
+
+mod digests;
+mod incidents;
+
+use std::time::Duration;
+
+use crate::model::{DAY, HOUR, Incident, MINUTE, Mute, Rule, Span, Timestamp, Transition};
+use crate::notify::Message;
+use crate::notify::alert::{Style, alert};
+use crate::notify::grouped::together;
+use crate::notify::mute;
+use crate::notify::mute_ended::unmuted;
+use crate::notify::update::{catch_up, course};
+
+pub(crate) use incidents::{Course, courses};
+
+/// How the samples are worded.
+pub(crate) const STYLE: Style = Style {
+    zone: chrono_tz::UTC,
+    mask: true,
+};
+
+/// One message of the catalogue.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    /// What it is, within its chapter.
+    pub title: String,
+    /// When it is sent, in a sentence.
+    pub when: String,
+    /// The message.
+    pub message: Message,
+    /// The incident that its outbox row names.
+    pub incident: Option<String>,
+}
+
+/// Samples that belong together.
+#[derive(Clone, Debug)]
+pub(crate) struct Chapter {
+    /// The name of a rule, or of a kind of message.
+    pub title: String,
+    /// What it is about, in a sentence.
+    pub about: String,
+    /// The samples, in the order in which they would be sent.
+    pub samples: Vec<Sample>,
+}
+
+/// Returns an instant of March 2026, in UTC; the 4th is a Wednesday.
+pub(crate) fn march(day: u32, hour: u32, minute: u32) -> Timestamp {
+    Timestamp::from_secs(1_772_323_200) + DAY * (day - 1) + HOUR * hour + MINUTE * minute
+}
+
+/// Returns every message that hushwatch sends, chapter by chapter.
+pub(crate) fn chapters() -> Vec<Chapter> {
+    let mut chapters: Vec<Chapter> = courses().iter().map(rule_chapter).collect();
+    chapters.push(several_steps());
+    chapters.push(groups());
+    chapters.push(catch_ups());
+    chapters.push(mute_ends());
+    chapters.push(digests::chapter());
+    chapters
+}
+
+fn rule_chapter(course: &Course) -> Chapter {
+    let samples = course.steps.iter().map(|(title, when, transition)| Sample {
+        title: (*title).to_owned(),
+        when: (*when).to_owned(),
+        message: alert(transition, STYLE),
+        incident: Some(transition.incident.id.clone()),
+    });
+    Chapter {
+        title: course.rule.name().to_owned(),
+        about: course.about.to_owned(),
+        samples: samples.collect(),
+    }
+}
+
+fn course_of(rule: Rule) -> Course {
+    let found = courses().into_iter().find(|c| c.rule == rule);
+    found.expect("each rule has a course")
+}
+
+/// Several steps of one incident that were held up together, as by an outage of Slack or of this host.
+fn several_steps() -> Chapter {
+    let silence = course_of(Rule::SendSilence);
+    let steps: Vec<_> = silence.steps.iter().take(2).map(|(_, _, t)| t).collect();
+    let message = course(&steps, STYLE).expect("steps");
+    Chapter {
+        title: "several steps at once".to_owned(),
+        about: "Steps of one incident that one cycle decided, as after a gap.".to_owned(),
+        samples: vec![Sample {
+            title: "opened and escalated".to_owned(),
+            when: "Sent once instead of a message for each step.".to_owned(),
+            message,
+            incident: Some(steps[0].incident.id.clone()),
+        }],
+    }
+}
+
+/// `count` incidents like `incident`, on servers of their own.
+fn copies(incident: &Incident, count: usize) -> Vec<Incident> {
+    let copy = |n: usize| Incident {
+        id: format!("{}{n}", &incident.id[..7]),
+        server: format!("client-{n}").as_str().into(),
+        ..incident.clone()
+    };
+    (1..=count).map(copy).collect()
+}
+
+fn groups() -> Chapter {
+    let group = |rule: Rule, step: usize, title: &str, when: &str| {
+        let (_, _, transition) = &course_of(rule).steps[step];
+        let mut steps = Vec::new();
+        for incident in copies(&transition.incident, 6) {
+            steps.push(Transition {
+                incident,
+                ..transition.clone()
+            });
+        }
+        let steps: Vec<_> = steps.iter().collect();
+        let messages = together(&steps, STYLE).into_iter();
+        messages
+            .map(|message| Sample {
+                title: title.to_owned(),
+                when: when.to_owned(),
+                message,
+                incident: None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let when = "Sent when four or more places take the same step in one cycle.";
+    Chapter {
+        title: "grouped".to_owned(),
+        about: "The same step of the same rule in four or more places is one message.".to_owned(),
+        samples: [
+            group(Rule::SendSilence, 0, "silence on many servers", when),
+            group(Rule::BounceRate, 0, "bounces on many servers", when),
+            group(Rule::BounceRate, 3, "bounces over on many servers", when),
+            group(Rule::Blind, 0, "Postmark is down", when),
+            group(Rule::Blind, 2, "Postmark is still down", when),
+            group(Rule::Blind, 3, "Postmark is back", when),
+        ]
+        .concat(),
+    }
+}
+
+fn catch_ups() -> Chapter {
+    let ended = |rule: Rule| {
+        let course = course_of(rule);
+        let (_, _, first) = &course.steps[0];
+        let (_, _, last) = &course.steps[3];
+        Incident {
+            evidence: first.incident.evidence.clone(),
+            ..last.incident.clone()
+        }
+    };
+    let hidden = [ended(Rule::BounceRate), ended(Rule::SendSilence)];
+    let gap = Span::new(march(3, 9, 0), march(4, 20, 0));
+    let lost = [(
+        "shop/outbound".to_owned(),
+        Span::new(march(3, 9, 0), march(3, 12, 0)),
+    )];
+    let sample = |title: &str, when: &str, message| Sample {
+        title: title.to_owned(),
+        when: when.to_owned(),
+        message,
+        incident: None,
+    };
+    Chapter {
+        title: "catch-up".to_owned(),
+        about: "What began and ended while hushwatch did not run or could not see.".to_owned(),
+        samples: vec![
+            sample(
+                "incidents that are over",
+                "Sent by the first cycle after a gap, of incidents that opened and resolved in it.",
+                catch_up(&hidden, &[], gap, STYLE),
+            ),
+            sample(
+                "with a part that is lost",
+                "Sent when a part of the gap is older than Postmark's retention too.",
+                catch_up(&hidden[..1], &lost, gap, STYLE),
+            ),
+            sample(
+                "a part that is lost",
+                "Sent when nothing happened in the gap that is known, but not all of it can be read any more.",
+                catch_up(&[], &lost, gap, STYLE),
+            ),
+        ],
+    }
+}
+
+fn mute_ends() -> Chapter {
+    let open = |rule: Rule| course_of(rule).steps[0].2.incident.clone();
+    let over = |rule: Rule| course_of(rule).steps[3].2.incident.clone();
+    let now = march(4, 20, 0);
+    let sample = |title: &str, when: &str, message| Sample {
+        title: title.to_owned(),
+        when: when.to_owned(),
+        message,
+        incident: None,
+    };
+    let mut samples = Vec::new();
+    for (title, when, standing, ended) in [
+        (
+            "still open",
+            "Sent when a mute ends and something that it hid still stands.",
+            vec![open(Rule::DeliverySilence), open(Rule::BounceRate)],
+            vec![over(Rule::SendSilence)],
+        ),
+        (
+            "all over",
+            "Sent when a mute ends and what people had heard of before it is over.",
+            vec![],
+            vec![over(Rule::BounceRate)],
+        ),
+    ] {
+        let messages = unmuted(&standing, &ended, now, STYLE);
+        samples.extend(messages.into_iter().map(|m| sample(title, when, m)));
+    }
+    Chapter {
+        title: "end of a mute".to_owned(),
+        about: "What a mute kept back, in one message.".to_owned(),
+        samples,
+    }
+}
+
+/// One mute of each scope.
+pub(crate) fn mutes() -> Vec<Mute> {
+    let mute = |id, server: Option<&str>, rule, reason: &str| Mute {
+        id,
+        server: server.map(Into::into),
+        rule,
+        from: march(4, 10, 0),
+        until: march(4, 14, 0),
+        reason: reason.to_owned(),
+        by: "ops@build-1".to_owned(),
+    };
+    vec![
+        mute(1, None, None, "data center move"),
+        mute(2, Some("shop"), None, "migration"),
+        mute(3, None, Some(Rule::SpamRate), "newsletter test"),
+        mute(4, Some("shop"), Some(Rule::BounceRate), "old list, known"),
+    ]
+}
+
+/// The lines by which mutes are listed.
+pub(crate) fn mute_lines() -> Vec<String> {
+    let line = |mute: &Mute| mute::line(mute, STYLE.zone);
+    mutes().iter().map(line).collect()
+}
+
+/// Returns every message of the catalogue with the name of a file that can hold it.
+pub(crate) fn named_messages() -> Vec<(String, Message, Option<String>)> {
+    let mut named = Vec::new();
+    for chapter in chapters() {
+        for (index, sample) in chapter.samples.into_iter().enumerate() {
+            let name = format!("{}-{}", chapter.title.replace(' ', "-"), index + 1);
+            named.push((name, sample.message, sample.incident));
+        }
+    }
+    named
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}

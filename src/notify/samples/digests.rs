@@ -1,0 +1,307 @@
+//! Days, from a quiet one to a bad one.
+
+use crate::model::{
+    BounceClass, DAY, HOUR, Incident, IncidentState, Rule, Span, Timestamp, Transition,
+};
+use crate::notify::digest::{Day, ServerDay, StreamDay, digest};
+use crate::notify::samples::{Chapter, STYLE, Sample, copies, course_of, march, mutes};
+
+/// The period of most digests: it ends on Tuesday, 3 March, at 09:00.
+fn period() -> Span {
+    Span::before(march(3, 9, 0), DAY)
+}
+
+/// A digest: a title, when it reads so, its data and its period.
+type Case = (&'static str, &'static str, Day, Span);
+
+pub(super) fn stream(name: &str, sent: u64, classes: &[(BounceClass, u64)]) -> StreamDay {
+    let of = |counts: fn(BounceClass) -> bool| {
+        let counted = classes.iter().filter(|(class, _)| counts(*class));
+        counted.map(|(_, n)| n).sum::<u64>()
+    };
+    let bounced = of(BounceClass::counts);
+    StreamDay {
+        stream: Some(name.into()),
+        sent,
+        sent_week_before: Some(sent + 32),
+        delivered: sent - bounced,
+        delivered_exact: true,
+        classes: classes.to_vec(),
+        bounced,
+        bounce_rate: bounced as f64 / sent.max(1) as f64,
+        unnoticed: Some(HOUR),
+        ..StreamDay::default()
+    }
+}
+
+fn server(name: &str, streams: Vec<StreamDay>) -> ServerDay {
+    ServerDay {
+        name: name.to_owned(),
+        streams,
+        ..ServerDay::default()
+    }
+}
+
+fn shop() -> ServerDay {
+    let bounces = [(BounceClass::Hard, 3), (BounceClass::Soft, 2)];
+    let never = StreamDay {
+        stream: Some("broadcast".into()),
+        ..StreamDay::default()
+    };
+    server("shop", vec![stream("outbound", 776, &bounces), never])
+}
+
+fn quiet() -> Day {
+    Day {
+        servers: vec![shop()],
+        ..Day::default()
+    }
+}
+
+fn steps_of(rule: Rule, steps: &[usize], shift: Timestamp) -> Vec<Transition> {
+    let course = course_of(rule);
+    let moved = |t: &Transition| {
+        let by = t.incident.opened_at.since(shift);
+        let mut moved = t.clone();
+        moved.at = moved.at - by;
+        moved.incident.opened_at = shift;
+        moved.incident.judged_at = moved.incident.judged_at - by;
+        if let IncidentState::Resolved { at, .. } = &mut moved.incident.state {
+            *at = *at - by;
+        }
+        moved
+    };
+    steps.iter().map(|s| moved(&course.steps[*s].2)).collect()
+}
+
+fn open(rule: Rule) -> Incident {
+    let mut steps = steps_of(rule, &[0], march(3, 8, 0));
+    steps.remove(0).incident
+}
+
+/// Each form of the digest: a title, when it is sent so, and the day.
+fn days() -> Vec<Case> {
+    let mut all = one_server();
+    all.extend(several_servers());
+    all
+}
+
+fn one_server() -> Vec<Case> {
+    let resolved = Day {
+        transitions: steps_of(Rule::BounceRate, &[0, 3], march(2, 10, 0)),
+        servers: vec![server(
+            "shop",
+            vec![stream("outbound", 776, &[(BounceClass::Hard, 22)])],
+        )],
+        ..quiet()
+    };
+    let opened = Day {
+        open: vec![open(Rule::DeliverySilence), open(Rule::BounceRate)],
+        transitions: [
+            steps_of(Rule::BounceRate, &[0], march(3, 8, 0)),
+            steps_of(Rule::SendSilence, &[0, 3], march(2, 10, 0)),
+        ]
+        .concat(),
+        mutes: mutes(),
+        ..quiet()
+    };
+    let mut recorded = resolved.clone();
+    for transition in &mut recorded.transitions {
+        transition.notified = false;
+        transition.incident.notified = false;
+    }
+    let mixed = [
+        (BounceClass::Hard, 18),
+        (BounceClass::Blocked, 4),
+        (BounceClass::Soft, 3),
+        (BounceClass::Complaint, 1),
+        (BounceClass::Api, 2),
+        (BounceClass::Other, 1),
+    ];
+    let every_class = Day {
+        servers: vec![server("shop", vec![stream("outbound", 776, &mixed)])],
+        ..quiet()
+    };
+    let estimated = StreamDay {
+        delivered_exact: false,
+        sent_week_before: None,
+        learning: true,
+        ..stream("outbound", 776, &[])
+    };
+    let unproven = StreamDay {
+        delivered: 0,
+        unproven: Some(5),
+        ..stream("receipts", 40, &[])
+    };
+    vec![
+        (
+            "a quiet day",
+            "Sent once a day at `digest.at`.",
+            quiet(),
+            period(),
+        ),
+        (
+            "a quiet Monday",
+            "On Mondays it also says what is not watched.",
+            Day {
+                servers: vec![ServerDay {
+                    own_domains_missing: true,
+                    ..shop()
+                }],
+                ..Day::default()
+            },
+            Span::before(march(2, 9, 0), DAY),
+        ),
+        (
+            "a problem that is over",
+            "Sent when an incident was resolved within the day.",
+            resolved,
+            period(),
+        ),
+        (
+            "open incidents, and mutes",
+            "Sent while incidents are open.",
+            opened,
+            period(),
+        ),
+        (
+            "recorded only",
+            "In `mode = \"digest\"` this is the first that is heard of a warning.",
+            recorded,
+            period(),
+        ),
+        (
+            "bounces of every class",
+            "Bounces below the limits of the rules are in the digest only.",
+            every_class,
+            period(),
+        ),
+        (
+            "estimated and not proven deliveries",
+            "Where deliveries are sampled, their number is an estimate.",
+            Day {
+                servers: vec![server("shop", vec![estimated, unproven])],
+                ..quiet()
+            },
+            period(),
+        ),
+        (
+            "not everything was seen",
+            "Sent when a part of the day could not be read.",
+            unseen(),
+            period(),
+        ),
+        (
+            "nothing was sent",
+            "Sent when no stream sent mail, and none was expected to.",
+            Day {
+                servers: vec![server("shop", vec![stream_that_rests()])],
+                ..quiet()
+            },
+            period(),
+        ),
+        (
+            "after missed days, on a new database",
+            "Sent by the first cycle after days without a digest.",
+            Day {
+                missed: vec![march(1, 9, 0), march(2, 9, 0)],
+                installed_at: Some(march(2, 16, 20)),
+                ..quiet()
+            },
+            period(),
+        ),
+    ]
+}
+
+fn stream_that_rests() -> StreamDay {
+    StreamDay {
+        stream: Some("outbound".into()),
+        sent_week_before: Some(0),
+        ..StreamDay::default()
+    }
+}
+
+fn unseen() -> Day {
+    let hole = |from: u32, until: u32| Span::new(march(2, from, 0), march(2, until, 0));
+    let partly = StreamDay {
+        unknown: vec![hole(12, 15), hole(18, 19)],
+        ..stream("outbound", 640, &[])
+    };
+    let unknown = StreamDay {
+        unknown: vec![period()],
+        ..stream_that_rests()
+    };
+    let blind = ServerDay {
+        blind: Some((
+            march(3, 6, 0),
+            "HTTP 503: Postmark API is offline for maintenance.".to_owned(),
+        )),
+        ..server("shop", vec![partly, unknown])
+    };
+    Day {
+        servers: vec![blind, server("new", vec![])],
+        ..Day::default()
+    }
+}
+
+fn several_servers() -> Vec<Case> {
+    let client = |n: usize| {
+        let bounces = [(BounceClass::Hard, n as u64 / 10)];
+        server(
+            &format!("client-{n}"),
+            vec![stream("outbound", 100 + n as u64, &bounces)],
+        )
+    };
+    let few: Vec<ServerDay> = (1..=3).map(client).collect();
+    let mut many: Vec<ServerDay> = (1..=40).map(client).collect();
+    many[6].blind = Some((march(3, 6, 0), "HTTP 503".to_owned()));
+    many.extend((41..=44).map(|n| server(&format!("client-{n}"), vec![stream_that_rests()])));
+    let notes = [("client-9", "is new in the account, and watched from now on")];
+    let outage = copies(&open(Rule::Blind), 8);
+    vec![
+        (
+            "several servers",
+            "Up to five servers are listed one by one.",
+            Day {
+                servers: few,
+                ..Day::default()
+            },
+            period(),
+        ),
+        (
+            "many servers",
+            "Of more servers, those that need a look come first and the others share a line.",
+            Day {
+                servers: many.clone(),
+                notes: notes.map(|(s, t)| (s.to_owned(), t.to_owned())).to_vec(),
+                ..Day::default()
+            },
+            period(),
+        ),
+        (
+            "many servers with many incidents",
+            "Six or more open incidents of one rule share a line.",
+            Day {
+                servers: many,
+                open: outage,
+                ..Day::default()
+            },
+            period(),
+        ),
+    ]
+}
+
+pub(super) fn chapter() -> Chapter {
+    let samples = days().into_iter().map(|(title, when, day, period)| Sample {
+        title: title.to_owned(),
+        when: when.to_owned(),
+        message: digest(&day, period, STYLE),
+        incident: None,
+    });
+    Chapter {
+        title: "daily digest".to_owned(),
+        about: "What the last day came to. It is sent every day, so that its absence is noticed."
+            .to_owned(),
+        samples: samples.collect(),
+    }
+}

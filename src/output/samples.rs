@@ -1,0 +1,223 @@
+//! What `explain` and `backtest` print, from the incidents of the messages.
+
+use std::time::Duration;
+
+use crate::model::{Coverage, HOUR, Kind, MINUTE, Rule, Span, Step, Transition};
+use crate::notify::samples::{STYLE, courses, march, mutes};
+use crate::output::backtest::{self, Fired, Replayed, RuleUse, StopTold};
+use crate::output::explain::{Case, Mark, Poll, Telling, explain};
+
+/// Something that a terminal shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Printout {
+    /// What it is.
+    pub title: String,
+    /// The command that prints it.
+    pub command: String,
+    /// What is printed.
+    pub text: String,
+}
+
+/// Returns what `explain` prints of an open incident of each rule, of one that is over and of a muted one.
+pub(crate) fn explanations() -> Vec<Printout> {
+    let mut all = Vec::new();
+    for course in courses() {
+        let (_, _, opened) = &course.steps[0];
+        all.push(printout(
+            &format!("{}, open", course.rule),
+            &case(&[opened.clone()]),
+        ));
+    }
+    let course = courses().into_iter().find(|c| c.rule == Rule::BounceRate);
+    let steps: Vec<Transition> = course
+        .iter()
+        .flat_map(|c| &c.steps)
+        .map(|s| s.2.clone())
+        .collect();
+    all.push(printout(
+        "resolved",
+        &case(&[steps[0].clone(), steps[3].clone()]),
+    ));
+    let mut muted = case(&steps[..1]);
+    muted.mutes = mutes();
+    muted.steps[0].notified = false;
+    muted.steps[0].incident.notification_deferred = true;
+    muted.incident.notification_deferred = true;
+    muted.tellings.clear();
+    all.push(printout("muted", &muted));
+    let mut long = case(&[steps[0].clone(), steps[2].clone(), steps[3].clone()]);
+    long.polls = (0..30).map(|n| poll(n, None)).collect();
+    long.steps = (0..12)
+        .map(|n| Transition {
+            at: march(3, 10, n),
+            ..steps[2].clone()
+        })
+        .collect();
+    long.more_marks = true;
+    all.push(printout("with more than fits", &long));
+    all
+}
+
+fn printout(title: &str, case: &Case) -> Printout {
+    Printout {
+        title: format!("explain: {title}"),
+        command: format!("hushwatch explain {}", case.incident.id),
+        text: explain(case, STYLE).join("\n") + "\n",
+    }
+}
+
+fn poll(minute: u32, failed: Option<&str>) -> Poll {
+    Poll {
+        at: march(3, 10, minute),
+        requests: 7,
+        failed: failed.map(str::to_owned),
+    }
+}
+
+fn case(steps: &[Transition]) -> Case {
+    let last = &steps[steps.len() - 1];
+    let window = Span::before(steps[0].at, HOUR);
+    let bounce = |minute, kind: &str, recipient: &str, description: &str| Mark {
+        at: march(3, 9, minute),
+        kind: kind.to_owned(),
+        recipient: recipient.to_owned(),
+        tag: Some("welcome".to_owned()),
+        description: description.to_owned(),
+    };
+    let counts_bounces = matches!(
+        last.incident.rule,
+        Rule::BounceRate | Rule::HardBounceWake | Rule::OperatorBounce
+    );
+    let marks = match counts_bounces {
+        true => vec![
+            bounce(
+                52,
+                "HardBounce",
+                "jane@example.com",
+                "550 5.1.1 user unknown",
+            ),
+            bounce(40, "HardBounce", "joe@example.net", "550 no such user"),
+            bounce(
+                31,
+                "Blocked",
+                "kim@example.com",
+                "554 5.7.1 refused by policy",
+            ),
+        ],
+        false => Vec::new(),
+    };
+    let covered = Coverage::of([window]);
+    let partly = Coverage::of([Span::new(window.from, window.until - 10 * MINUTE)]);
+    let telling = |step: &Transition| Telling {
+        headline: format!("first line of the message of {}", step.step.name()),
+        written_at: step.at,
+        accepted: (step.step != Step::Reminded)
+            .then(|| (step.at + MINUTE, Some("C0123456789".to_owned()))),
+        failed: vec![(step.at, "HTTP 503 from Slack".to_owned())],
+    };
+    Case {
+        incident: last.incident.clone(),
+        steps: steps.to_vec(),
+        window,
+        polls: vec![
+            poll(0, Some("failed to list messages: HTTP 503")),
+            poll(30, None),
+        ],
+        coverage: vec![(Kind::Messages, covered), (Kind::Bounces, partly)],
+        marks,
+        more_marks: false,
+        tellings: steps.iter().map(telling).collect(),
+        mutes: Vec::new(),
+    }
+}
+
+/// Returns reports of a replay: of one in which things fired, and of one in which nothing did.
+pub(crate) fn backtests() -> Vec<Printout> {
+    let busy = replay();
+    let quiet = Replayed {
+        fired: Vec::new(),
+        rules: busy
+            .rules
+            .iter()
+            .map(|rule| RuleUse {
+                fired: 0,
+                with_confidence: None,
+                ..*rule
+            })
+            .collect(),
+        ..busy.clone()
+    };
+    let mut many = busy.clone();
+    many.fired = (0..70).map(|_| busy.fired[0].clone()).collect();
+    [
+        ("backtest: incidents", &busy),
+        ("backtest: none", &quiet),
+        ("backtest: more than fit", &many),
+    ]
+    .map(|(title, replayed)| Printout {
+        title: title.to_owned(),
+        command: "hushwatch backtest events.ndjson".to_owned(),
+        text: backtest::text(replayed, STYLE),
+    })
+    .into()
+}
+
+fn replay() -> Replayed {
+    let fired = |rule: Rule, ended: bool, told: bool| {
+        let course = courses()
+            .into_iter()
+            .find(|c| c.rule == rule)
+            .expect("a course");
+        let (_, _, opened) = &course.steps[0];
+        let (_, _, resolved) = &course.steps[3];
+        Fired {
+            incident: opened.incident.clone(),
+            at: opened.at,
+            ended: ended.then_some(resolved.at),
+            told,
+        }
+    };
+    let used = |rule, fired, with_confidence| RuleUse {
+        rule,
+        fired,
+        with_confidence,
+    };
+    let stop = |place: &str, monday: Option<Duration>, learning| StopTold {
+        place: place.to_owned(),
+        learning,
+        monday,
+        sunday: Some(5 * HOUR),
+        last_sent: Some(march(4, 8, 58)),
+    };
+    Replayed {
+        messages: 29_019,
+        servers: 1,
+        streams: 2,
+        first: march(1, 0, 4) - 45 * 24 * HOUR,
+        from: march(1, 0, 0) - 31 * 24 * HOUR,
+        until: march(5, 0, 0),
+        polls: 840,
+        deliveries: "every delivery known",
+        false_alarms_per_year: 4.0,
+        fired: vec![
+            fired(Rule::SendSilence, true, true),
+            fired(Rule::BounceRate, true, false),
+            fired(Rule::DeliverySilence, false, true),
+        ],
+        rules: vec![
+            used(Rule::SendSilence, 1, None),
+            used(Rule::SendDrop, 0, None),
+            used(Rule::DeliverySilence, 1, None),
+            used(Rule::HardBounceWake, 0, None),
+            used(Rule::BounceRate, 12, Some(2)),
+            used(Rule::SpamRate, 1, Some(1)),
+            used(Rule::SpamComplaintExternal, 0, None),
+            used(Rule::OperatorBounce, 0, None),
+        ],
+        stops: vec![
+            stop("shop/outbound", Some(HOUR + 10 * MINUTE), false),
+            stop("shop/broadcast", None, false),
+            stop("shop/outbound tag \"receipt\"", None, true),
+        ],
+    }
+}
