@@ -55,7 +55,7 @@ pub(crate) async fn demo() -> anyhow::Result<u8> {
         for message in slack.take() {
             say(&format!(
                 "── Slack, {} ──\n{}\n",
-                crate::text::format::when(at, chrono_tz::UTC),
+                crate::text::format::format_time(at, chrono_tz::UTC),
                 message.plain
             ));
             first = first.or_else(|| incident_of(&message));

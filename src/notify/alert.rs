@@ -7,7 +7,10 @@ use crate::model::{
 };
 use crate::notify::evidence::{advice, evidence, rate_name, seen};
 use crate::notify::{Message, Tone};
-use crate::text::format::{about, count, counted, percent, span, when, when_or_never, window};
+use crate::text::format::{
+    approx, count, format_duration, format_time, format_time_or_never, format_window, percent,
+    plural,
+};
 use crate::text::sanitize::{clean, mask, truncate};
 
 /// Longest tag that is shown, in characters.
@@ -53,14 +56,14 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
     }
     let since = match transition.step {
         Step::Opened => String::new(),
-        _ => format!(" · since {}", when(incident.opened_at, style.zone)),
+        _ => format!(" · since {}", format_time(incident.opened_at, style.zone)),
     };
     let footer = format!(
         "incident {} · {} {}{since} · judged {} {}{}",
         incident.id,
         incident.rule,
         transition.step.name(),
-        when(transition.at, style.zone),
+        format_time(transition.at, style.zone),
         style.zone.name(),
         // A rule of the server judges the polls themselves.
         if incident.rule.is_of_server() {
@@ -102,7 +105,10 @@ pub fn standing(incident: &Incident, style: Style) -> String {
                 within_since: Some(at),
             },
             _,
-        ) => format!("{was}; within bounds since {}", when(*at, style.zone)),
+        ) => format!(
+            "{was}; within bounds since {}",
+            format_time(*at, style.zone)
+        ),
         (_, Evidence::Silence { gap, .. }) if gap.until < incident.judged_at => {
             format!("{was}; since then some was, not yet as usual")
         }
@@ -123,10 +129,12 @@ pub fn summary(incident: &Incident, style: Style) -> String {
             format!(
                 "{} {rate_text} ({n}/{d}) over {}, limit {limit}",
                 rate_name(incident.rule),
-                window(rate.window)
+                format_window(rate.window)
             )
         }
-        Evidence::Silence { gap, .. } => format!("no mail sent for {}", span(gap.length())),
+        Evidence::Silence { gap, .. } => {
+            format!("no mail sent for {}", format_duration(gap.length()))
+        }
         Evidence::Drop {
             window,
             sent,
@@ -135,9 +143,9 @@ pub fn summary(incident: &Incident, style: Style) -> String {
         } => {
             format!(
                 "only {} sent in {}, about {} expected",
-                counted(*sent, "message"),
-                span(window.length()),
-                about(*expected)
+                plural(*sent, "message"),
+                format_duration(window.length()),
+                approx(*expected)
             )
         }
         Evidence::Delivery {
@@ -162,7 +170,7 @@ pub fn summary(incident: &Incident, style: Style) -> String {
                 Rule::SpamComplaintExternal => {
                     format!(
                         "{} from outside, newest from {}",
-                        counted(times.len() as u64, "spam complaint"),
+                        plural(times.len() as u64, "spam complaint"),
                         shown(recipient)
                     )
                 }
@@ -237,7 +245,7 @@ pub(crate) fn ending(incident: &Incident) -> String {
         return format!("no longer watched: {why}");
     }
     let lasted = match incident.state {
-        IncidentState::Resolved { at, .. } => span(at.since(incident.opened_at)),
+        IncidentState::Resolved { at, .. } => format_duration(at.since(incident.opened_at)),
         IncidentState::Open { .. } => String::new(),
     };
     format!("{}, after {lasted}", good_again(incident.rule))
@@ -263,18 +271,18 @@ pub(crate) const fn good_again(rule: Rule) -> &'static str {
 fn afterwards(incident: &Incident, style: Style) -> String {
     match &incident.evidence {
         Evidence::Silence { last_sent, .. } if incident.is_unwatched() => {
-            format!("Last mail {}", when_or_never(*last_sent, style.zone))
+            format!("Last mail {}", format_time_or_never(*last_sent, style.zone))
         }
         Evidence::Silence { last_sent, .. } => {
             format!(
                 "Mail flows as usual again; last mail {}",
-                when_or_never(*last_sent, style.zone)
+                format_time_or_never(*last_sent, style.zone)
             )
         }
         Evidence::Drop { .. } => "About as much is sent as expected again".to_owned(),
         Evidence::Delivery { last_delivered, .. } => format!(
             "SampledMessage mail sent since it opened was delivered; last delivery {}",
-            when_or_never(*last_delivered, style.zone)
+            format_time_or_never(*last_delivered, style.zone)
         ),
         _ => evidence(incident, style),
     }

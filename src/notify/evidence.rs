@@ -2,7 +2,10 @@
 
 use crate::model::{Evidence, Incident, RateEvidence, Rule, Suppressed, Timestamp};
 use crate::notify::alert::Style;
-use crate::text::format::{about, count, counted, percent, span, when, when_or_never, window};
+use crate::text::format::{
+    approx, count, format_duration, format_time, format_time_or_never, format_window, percent,
+    plural,
+};
 
 pub(crate) const fn rate_name(rule: Rule) -> &'static str {
     match rule {
@@ -15,10 +18,10 @@ pub(crate) const fn rate_name(rule: Rule) -> &'static str {
 /// `about 2.3 times`, `less than once in 10 years`.
 fn how_often(times: f64) -> String {
     if times >= 0.95 {
-        format!("about {} times a year", about(times))
+        format!("about {} times a year", approx(times))
     } else {
         let years = (1.0 / times.max(1e-3)).round();
-        format!("less than once in {}", counted(years as u64, "year"))
+        format!("less than once in {}", plural(years as u64, "year"))
     }
 }
 
@@ -44,10 +47,10 @@ pub(crate) fn evidence(incident: &Incident, style: Style) -> String {
                 "Last mail {}; since then about {} expected. Such a gap is to be expected {} {here}; it measures \
                  {surprise:.1} against a limit of {threshold:.1} (longest before {longest_before:.1}), set for at most {} false \
                  silence alarms a year",
-                when_or_never(*last_sent, style.zone),
-                about(*expected),
+                format_time_or_never(*last_sent, style.zone),
+                approx(*expected),
                 how_often(*times_a_year),
-                about(*false_alarms_per_year),
+                approx(*false_alarms_per_year),
             )
         }
         Evidence::Drop {
@@ -61,12 +64,12 @@ pub(crate) fn evidence(incident: &Incident, style: Style) -> String {
             "{} sent in the {} up to {}, about {} expected ({}). Such a dip is to be expected {} in this stream; the limit is \
              set for at most {} false silence alarms a year",
             count(*sent),
-            span(of.length()),
-            when(of.until, style.zone),
-            about(*expected),
+            format_duration(of.length()),
+            format_time(of.until, style.zone),
+            approx(*expected),
             percent(*sent as f64 / expected.max(1.0)),
             how_often(*times_a_year),
-            about(*false_alarms_per_year),
+            approx(*false_alarms_per_year),
         ),
         Evidence::Delivery {
             unproven,
@@ -78,14 +81,14 @@ pub(crate) fn evidence(incident: &Incident, style: Style) -> String {
             "{unproven} followed messages in a row without delivery or bounce (limit {needed}){}; last delivery {}",
             since.map_or_else(String::new, |at| format!(
                 ", the oldest sent {}",
-                when(at, style.zone)
+                format_time(at, style.zone)
             )),
-            when_or_never(*last_delivered, style.zone),
+            format_time_or_never(*last_delivered, style.zone),
         ),
         Evidence::Events { times, .. } => format!(
             "{} in the last 24h, newest {}",
-            counted(times.len() as u64, "event"),
-            when_or_never(times.last().copied(), style.zone),
+            plural(times.len() as u64, "event"),
+            format_time_or_never(times.last().copied(), style.zone),
         ),
         Evidence::Suppressed {
             addresses,
@@ -100,8 +103,8 @@ pub(crate) fn evidence(incident: &Incident, style: Style) -> String {
             ..
         } => format!(
             "{reason}. {} not read to the end, the first {}. What was read counts; the rest is unknown until a later poll reads it",
-            counted(*cycles, "poll"),
-            when(*since, style.zone),
+            plural(*cycles, "poll"),
+            format_time(*since, style.zone),
         ),
         Evidence::Blind {
             since,
@@ -110,13 +113,13 @@ pub(crate) fn evidence(incident: &Incident, style: Style) -> String {
             ..
         } => format!(
             "{reason}. {} without a complete poll{} {}. Nothing is known of this server's mail since then: this is not silence",
-            counted(*cycles, "cycle"),
+            plural(*cycles, "cycle"),
             if *cycles == 1 {
                 ","
             } else {
                 " in a row, the first"
             },
-            when(*since, style.zone),
+            format_time(*since, style.zone),
         ),
     }
 }
@@ -133,10 +136,12 @@ fn listed(
         .as_ref()
         .map_or("", |stream| stream.0.as_str());
     let asked = asked_at.map_or_else(String::new, |at| {
-        format!(", asked {}", when(at, style.zone))
+        format!(", asked {}", format_time(at, style.zone))
     });
     let oldest = addresses.iter().filter_map(|s| s.since).min();
-    let since = oldest.map_or_else(String::new, |at| format!(" since {}", when(at, style.zone)));
+    let since = oldest.map_or_else(String::new, |at| {
+        format!(" since {}", format_time(at, style.zone))
+    });
     match addresses {
         [] => format!("On no list of suppressions of stream {stream} any more{asked}"),
         _ => format!("On the list of suppressions of stream {stream}{since}{asked}"),
@@ -147,7 +152,7 @@ fn rate_line(rule: Rule, rate: &RateEvidence) -> String {
     let name = rate_name(rule);
     let (low, high) = rate.interval;
     let partly = if rate.covered < rate.window {
-        format!(", of which {} could be seen", span(rate.covered))
+        format!(", of which {} could be seen", format_duration(rate.covered))
     } else {
         String::new()
     };
@@ -155,7 +160,7 @@ fn rate_line(rule: Rule, rate: &RateEvidence) -> String {
         "{}{} over the last {}{partly}: {} ({}/{}), 95% interval {} to {}, limit {}, floor {}",
         name[..1].to_uppercase(),
         &name[1..],
-        window(rate.window),
+        format_window(rate.window),
         percent(rate.rate()),
         count(rate.numerator),
         count(rate.denominator),
@@ -192,8 +197,8 @@ pub(crate) fn seen(evidence: &Evidence, style: Style) -> Vec<String> {
     }
     lines.push(format!(
         "Last mail {}, last delivery {}",
-        when_or_never(rate.last_sent, style.zone),
-        when_or_never(rate.last_delivered, style.zone),
+        format_time_or_never(rate.last_sent, style.zone),
+        format_time_or_never(rate.last_delivered, style.zone),
     ));
     lines
 }

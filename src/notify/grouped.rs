@@ -6,7 +6,7 @@ use crate::model::{Evidence, Rule, Step, Transition};
 use crate::notify::alert::{Style, alert, ending, good_again, place, standing};
 use crate::notify::evidence::rate_name;
 use crate::notify::{MAX_LINE, Message};
-use crate::text::format::{counted, when};
+use crate::text::format::{format_time, plural};
 
 /// Lines with names that one message has room for.
 const LINES: usize = 12;
@@ -30,12 +30,12 @@ pub fn together(steps: &[&Transition], style: Style) -> Vec<Message> {
         .lines()
         .last()
         .filter(|l| l.starts_with("What to do"));
-    let many = counted(steps.len() as u64, noun(steps));
+    let many = plural(steps.len() as u64, noun(steps));
     let footer = format!(
         "{} {} on {many} · judged {} {} · of each: hushwatch explain ID",
         first.incident.rule,
         first.step.name(),
-        when(first.at, style.zone),
+        format_time(first.at, style.zone),
         style.zone.name()
     );
     let headline = format!("{many}: {}", what(first));

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::model::Mute;
-use crate::text::format::when;
+use crate::text::format::format_time;
 use crate::text::sanitize::{clean, truncate};
 
 /// Longest reason that is shown, in characters.
@@ -24,7 +24,7 @@ pub fn line(mute: &Mute, zone: Tz) -> String {
     format!(
         "{} until {} {}, by {}: {}",
         scope(mute),
-        when(mute.until, zone),
+        format_time(mute.until, zone),
         zone.name(),
         truncate(&clean(&mute.by), 60),
         truncate(&clean(&mute.reason), REASON_CHARS)

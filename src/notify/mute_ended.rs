@@ -3,7 +3,7 @@
 use crate::model::{Incident, Severity, Timestamp};
 use crate::notify::alert::{Style, ending, place, standing};
 use crate::notify::{Message, Tone};
-use crate::text::format::{counted, when};
+use crate::text::format::{format_time, plural};
 
 /// Lines that one message has room for.
 const LINES: usize = 18;
@@ -28,12 +28,12 @@ pub fn unmuted(
     ];
     let parts = parts.into_iter().filter(|(many, _)| *many > 0);
     let parts: Vec<String> = parts
-        .map(|(many, what)| format!("{} {what}", counted(many as u64, "incident")))
+        .map(|(many, what)| format!("{} {what}", plural(many as u64, "incident")))
         .collect();
     let headline = format!("no longer muted: {}", parts.join(", "));
     let footer = format!(
         "judged {} {} · of each: hushwatch explain ID",
-        when(now, style.zone),
+        format_time(now, style.zone),
         style.zone.name()
     );
     lines
@@ -49,7 +49,7 @@ fn stands(incident: &Incident, style: Style) -> String {
         standing(incident, style),
         incident.severity.name(),
         incident.id,
-        when(incident.opened_at, style.zone)
+        format_time(incident.opened_at, style.zone)
     )
 }
 

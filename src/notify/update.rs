@@ -3,7 +3,7 @@
 use crate::model::{Incident, IncidentState, Span, Transition};
 use crate::notify::alert::{Style, alert, place, summary};
 use crate::notify::{Message, Tone};
-use crate::text::format::{counted, from_to, span, when};
+use crate::text::format::{format_duration, format_range, format_time, plural};
 
 /// One message for steps of one incident that are told at the same time; the last one leads. `None` of no step.
 pub fn course(transitions: &[&Transition], style: Style) -> Option<Message> {
@@ -14,7 +14,7 @@ pub fn course(transitions: &[&Transition], style: Style) -> Option<Message> {
     }
     let course: Vec<String> = transitions
         .iter()
-        .map(|t| format!("{} {}", t.step.name(), when(t.at, style.zone)))
+        .map(|t| format!("{} {}", t.step.name(), format_time(t.at, style.zone)))
         .collect();
     let lines = message
         .lines()
@@ -45,25 +45,25 @@ pub fn catch_up(
             "{}: {} from {} to {} ({}) · {} · incident {}",
             place(incident),
             incident.rule,
-            when(incident.opened_at, style.zone),
-            when(ended, style.zone),
-            span(ended.since(incident.opened_at)),
+            format_time(incident.opened_at, style.zone),
+            format_time(ended, style.zone),
+            format_duration(ended.since(incident.opened_at)),
             summary(incident, style),
             incident.id,
         )
     });
     let lost = unseen.iter().map(|(place, hole)| {
-        let hole = from_to(*hole, style.zone);
+        let hole = format_range(*hole, style.zone);
         format!("{place}: nothing is known of {hole}: Postmark has no message of it, or no more")
     });
     let headline = match hidden.len() {
         0 => "catch-up: a part of the time while nobody looked cannot be seen any more".to_owned(),
         n => format!(
             "catch-up: {} began and ended while nobody looked",
-            counted(n as u64, "incident")
+            plural(n as u64, "incident")
         ),
     };
-    let gap = from_to(gap, style.zone);
+    let gap = format_range(gap, style.zone);
     let footer = format!("catch-up of {gap} {}", style.zone.name());
     Message::new(Tone::Info, &headline, lines.chain(lost), &footer)
 }

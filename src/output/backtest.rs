@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Incident, Rule, Timestamp};
 use crate::notify::alert::{Style, place, summary};
-use crate::text::format::{about, count, counted, span, when};
+use crate::text::format::{approx, count, format_duration, format_time, plural};
 use crate::text::sanitize::clean_lines;
 
 /// Incidents that are listed one by one.
@@ -106,16 +106,16 @@ fn head(out: &mut String, replayed: &Replayed, style: Style) {
     let _ = writeln!(
         out,
         "{} of {} in {}, from {}; times are {}",
-        counted(replayed.messages, "message"),
-        counted(replayed.streams, "stream"),
-        counted(replayed.servers, "server"),
+        plural(replayed.messages, "message"),
+        plural(replayed.streams, "stream"),
+        plural(replayed.servers, "server"),
         instant(replayed.first, style),
         style.zone.name(),
     );
     let _ = writeln!(
         out,
         "Judged at {} from {} to {}, with {}\n",
-        counted(replayed.polls, "poll"),
+        plural(replayed.polls, "poll"),
         instant(replayed.from, style),
         instant(replayed.until, style),
         replayed.deliveries,
@@ -130,7 +130,7 @@ fn incidents(out: &mut String, replayed: &Replayed, style: Style) {
     let _ = writeln!(out, "What would have fired");
     for fired in replayed.fired.iter().take(LISTED) {
         let ended = match fired.ended {
-            Some(at) => format!("over after {}", span(at.since(fired.at))),
+            Some(at) => format!("over after {}", format_duration(at.since(fired.at))),
             None => "still open at the end".to_owned(),
         };
         let incident = &fired.incident;
@@ -162,16 +162,16 @@ fn how_often(out: &mut String, replayed: &Replayed, years: f64) {
     let _ = writeln!(
         out,
         "  silence of every kind: {} in {years:.2} years, {} a year; false alarms among them are held to {} a year",
-        counted(silence, "incident"),
-        about(silence as f64 / years.max(1e-9)),
-        about(replayed.false_alarms_per_year),
+        plural(silence, "incident"),
+        approx(silence as f64 / years.max(1e-9)),
+        approx(replayed.false_alarms_per_year),
     );
     for used in replayed.rules.iter().filter(|r| !is_silence(r.rule)) {
-        let weekly = |fired: u64| about(fired as f64 / (years.max(1e-9) * 365.25 / 7.0));
+        let weekly = |fired: u64| approx(fired as f64 / (years.max(1e-9) * 365.25 / 7.0));
         let mut line = format!(
             "  {}: {}, {} a week",
             used.rule,
-            counted(used.fired, "incident"),
+            plural(used.fired, "incident"),
             weekly(used.fired)
         );
         if let Some(with) = used.with_confidence {
@@ -203,8 +203,9 @@ fn is_silence(rule: Rule) -> bool {
 fn stops(out: &mut String, replayed: &Replayed, style: Style) {
     let _ = writeln!(out, "\nHow long a total stop would go unnoticed now");
     for stop in &replayed.stops {
-        let told =
-            |after: Option<Duration>| after.map_or_else(|| "more than 45 days".to_owned(), span);
+        let told = |after: Option<Duration>| {
+            after.map_or_else(|| "more than 45 days".to_owned(), format_duration)
+        };
         let text = if stop.learning {
             "silence is still being learned".to_owned()
         } else {
@@ -215,7 +216,7 @@ fn stops(out: &mut String, replayed: &Replayed, style: Style) {
             )
         };
         let last = stop.last_sent.map_or_else(String::new, |at| {
-            format!(" (last mail {})", when(at, style.zone))
+            format!(" (last mail {})", format_time(at, style.zone))
         });
         let _ = writeln!(out, "  {}: {text}{last}", stop.place);
     }

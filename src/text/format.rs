@@ -37,7 +37,7 @@ pub fn count(number: u64) -> String {
 }
 
 /// `3 messages`, `1 message`.
-pub fn counted(number: u64, noun: &str) -> String {
+pub fn plural(number: u64, noun: &str) -> String {
     format!(
         "{} {noun}{}",
         count(number),
@@ -46,7 +46,7 @@ pub fn counted(number: u64, noun: &str) -> String {
 }
 
 /// An expected number, rounded as far as it is meant: `0.4`, `3.2`, `140`.
-pub fn about(number: f64) -> String {
+pub fn approx(number: f64) -> String {
     if number < 10.0 {
         format!("{number:.1}")
     } else {
@@ -55,7 +55,7 @@ pub fn about(number: f64) -> String {
 }
 
 /// A span of time in its two largest units: `45 min`, `3 h 20 min`, `2 d 4 h`.
-pub fn span(length: Duration) -> String {
+pub fn format_duration(length: Duration) -> String {
     let minutes = length.as_secs() / 60;
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
     let two = |a: u64, a_unit: &str, b: u64, b_unit: &str| match b {
@@ -71,7 +71,7 @@ pub fn span(length: Duration) -> String {
 }
 
 /// A window as rules name it: `1h`, `24h`, `90m`.
-pub fn window(length: Duration) -> String {
+pub fn format_window(length: Duration) -> String {
     match length.as_secs() {
         s if s % 3600 == 0 => format!("{}h", s / 3600),
         s if s % 60 == 0 => format!("{}m", s / 60),
@@ -80,15 +80,15 @@ pub fn window(length: Duration) -> String {
 }
 
 /// An instant in `zone`, to the minute: `Mon 2 Mar 10:00`.
-pub fn when(at: Timestamp, zone: Tz) -> String {
+pub fn format_time(at: Timestamp, zone: Tz) -> String {
     at.to_utc()
         .with_timezone(&zone)
         .format("%a %-d %b %H:%M")
         .to_string()
 }
 
-/// `when` with its year: `Mon 2 Mar 2026 10:00`.
-pub fn dated(at: Timestamp, zone: Tz) -> String {
+/// `format_time` with its year: `Mon 2 Mar 2026 10:00`.
+pub fn format_date_time(at: Timestamp, zone: Tz) -> String {
     at.to_utc()
         .with_timezone(&zone)
         .format("%a %-d %b %Y %H:%M")
@@ -96,18 +96,18 @@ pub fn dated(at: Timestamp, zone: Tz) -> String {
 }
 
 /// An instant in `zone`, to the second and with its year: `2026-03-02 10:00:05`.
-pub fn exactly(at: Timestamp, zone: Tz) -> String {
+pub fn format_exact(at: Timestamp, zone: Tz) -> String {
     let local = at.to_utc().with_timezone(&zone);
     local.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// `when`, or `never seen`.
-pub fn when_or_never(at: Option<Timestamp>, zone: Tz) -> String {
-    at.map_or_else(|| "never seen".to_owned(), |at| when(at, zone))
+/// `format_time`, or `never seen`.
+pub fn format_time_or_never(at: Option<Timestamp>, zone: Tz) -> String {
+    at.map_or_else(|| "never seen".to_owned(), |at| format_time(at, zone))
 }
 
 /// A local day and the year: `Mon 2 Mar 2026`.
-pub fn day(at: Timestamp, zone: Tz) -> String {
+pub fn format_day(at: Timestamp, zone: Tz) -> String {
     at.to_utc()
         .with_timezone(&zone)
         .format("%a %-d %b %Y")
@@ -115,8 +115,12 @@ pub fn day(at: Timestamp, zone: Tz) -> String {
 }
 
 /// From when to when, in `zone`.
-pub fn from_to(of: Span, zone: Tz) -> String {
-    format!("{} to {}", when(of.from, zone), when(of.until, zone))
+pub fn format_range(of: Span, zone: Tz) -> String {
+    format!(
+        "{} to {}",
+        format_time(of.from, zone),
+        format_time(of.until, zone)
+    )
 }
 
 #[cfg(test)]
@@ -137,14 +141,14 @@ mod tests {
     #[test]
     fn spans_and_counts_read_well() {
         let shown: Vec<String> = [30, 2700, 12_000, 7200, 187_200]
-            .map(|s| span(Duration::from_secs(s)))
+            .map(|s| format_duration(Duration::from_secs(s)))
             .into();
         assert_eq!(shown, ["30 s", "45 min", "3 h 20 min", "2 h", "2 d 4 h"]);
         assert_eq!(
             [0, 999, 1000, 1_234_567].map(count),
             ["0", "999", "1,000", "1,234,567"]
         );
-        assert_eq!(counted(1, "message"), "1 message");
-        assert_eq!(window(Duration::from_secs(5400)), "90m");
+        assert_eq!(plural(1, "message"), "1 message");
+        assert_eq!(format_window(Duration::from_secs(5400)), "90m");
     }
 }

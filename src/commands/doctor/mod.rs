@@ -38,7 +38,7 @@ use crate::commands::{Ended, INCOMPLETE, USAGE, print};
 use crate::config::{Config, Problem, ServerConfig};
 use crate::cycle::{Context, Outlet, SetupError};
 use crate::model::Timestamp;
-use crate::text::format::{dated, when};
+use crate::text::format::{format_date_time, format_time};
 use crate::text::sanitize::json_line;
 
 /// Looks at everything and prints what was found.
@@ -152,8 +152,8 @@ fn long_ago(at: Timestamp) -> Timestamp {
 fn moment(of: Timestamp, now: Timestamp, zone: Tz) -> String {
     let year = |at: Timestamp| at.to_utc().with_timezone(&zone).year();
     let told = match year(of) == year(now) {
-        true => when(of, zone),
-        false => dated(of, zone),
+        true => format_time(of, zone),
+        false => format_date_time(of, zone),
     };
     format!("{told} {}", zone.name())
 }

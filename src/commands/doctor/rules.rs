@@ -16,7 +16,7 @@ use crate::detect::Silence;
 use crate::detect::reach::{RECOMMENDED, Reach, reaches};
 use crate::model::{DAY, History, Rule, Rules, ServerName, Span, StreamId, Timestamp};
 use crate::store;
-use crate::text::format::{about, count, percent, span, window};
+use crate::text::format::{approx, count, format_duration, format_window, percent};
 
 /// A rule that opens more often in a week in which nothing is wrong is told.
 const TOO_OFTEN: f64 = 0.5;
@@ -106,8 +106,8 @@ impl Judged {
         }
         let silence = Silence::at(history, self.at, &self.rules, self.series);
         if silence.is_learning(history, self.at) {
-            let known = span(history.covered_before(self.at));
-            let needed = span(self.rules.silence.min_history);
+            let known = format_duration(history.covered_before(self.at));
+            let needed = format_duration(self.rules.silence.min_history);
             return Check::look(
                 NAME,
                 format!("Silence is still being learned: {known} of {needed} are known"),
@@ -154,7 +154,7 @@ fn noticed(after: Duration, stop: Timestamp, zone: Tz) -> Check {
     let text = format!(
         "A stop on a {stop} {} would be told after {}",
         zone.name(),
-        span(after)
+        format_duration(after)
     );
     match after > LONG {
         true => Check::look(NAME, text, SPARSE).alike("A stop would be noticed late"),
@@ -165,7 +165,7 @@ fn noticed(after: Duration, stop: Timestamp, zone: Tz) -> Check {
 /// What is wrong with a rule at this volume, if anything.
 fn told(reach: &Reach, days: u64) -> Option<Check> {
     const NAME: &str = "rates";
-    let (rule, window) = (reach.rule, window(reach.window));
+    let (rule, window) = (reach.rule, format_window(reach.window));
     if reach.is_never() {
         let text = format!(
             "`{rule}` can never fire: it needs {} messages in {window}; the busiest {window} of the last {days} days had {}",
@@ -185,13 +185,13 @@ fn told(reach: &Reach, days: u64) -> Option<Check> {
     }
     let text = format!(
         "`{rule}` would fire about {} times in a week in which nothing is wrong ({} by chance over the threshold)",
-        about(reach.false_a_week),
+        approx(reach.false_a_week),
         percent(reach.healthy)
     );
     let remedy = match reach.with_confidence < reach.false_a_week / 2.0 {
         true => format!(
             "set `rules.{rule}.confidence = {RECOMMENDED}`: about {} times",
-            about(reach.with_confidence)
+            approx(reach.with_confidence)
         ),
         false => format!("raise `rules.{rule}.threshold` or `rules.{rule}.min_denominator`"),
     };

@@ -4,7 +4,7 @@ use crate::commands::doctor::check::Check;
 use crate::commands::doctor::moment;
 use crate::cycle::Context;
 use crate::model::{MINUTE, Timestamp};
-use crate::text::format::{counted, span, when};
+use crate::text::format::{format_duration, format_time, plural};
 
 /// A cycle is not missed before it is late by this much: it takes its time, and it may be a timer's.
 const LATE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
@@ -18,7 +18,7 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
         format!(
             "Time zone {}: it is {} there; the digest comes at {}",
             zone.name(),
-            when(at, zone),
+            format_time(at, zone),
             config.digest_at.format("%H:%M")
         ),
     )];
@@ -36,8 +36,8 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
             "schedule",
             format!(
                 "Polls are {} apart, and `bounce_rate` looks at {}: what happens between is never judged",
-                span(after),
-                span(window)
+                format_duration(after),
+                format_duration(window)
             ),
             "poll more often, or widen `rules.bounce_rate.window`",
         ));
@@ -65,7 +65,7 @@ pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
             NAME,
             format!(
                 "Last cycle {told}: {} missed since",
-                counted(missed as u64, "poll")
+                plural(missed as u64, "poll")
             ),
             "start `hushwatch run`, or let cron run `hushwatch check`; what was missed is caught up",
         ),

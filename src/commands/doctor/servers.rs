@@ -16,7 +16,7 @@ use crate::cycle::Context;
 use crate::model::{Span, StreamId, Timestamp};
 use crate::postmark::{About, Server, Stream};
 use crate::secret::Secret;
-use crate::text::format::{counted, span};
+use crate::text::format::{format_duration, plural};
 
 /// Servers that are asked side by side.
 const AT_ONCE: usize = 8;
@@ -92,7 +92,7 @@ async fn account(app: &Context) -> Vec<Check> {
     };
     let check = match app.postmark.account(token.clone()).servers().await {
         Ok(listed) => {
-            let servers = counted(listed.len() as u64, "server");
+            let servers = plural(listed.len() as u64, "server");
             app.hold(listed);
             Check::pass(NAME, format!("Postmark account token valid: {servers}"))
         }
@@ -313,7 +313,10 @@ impl Clock {
             true => (ahead, "ahead of"),
             false => (behind, "behind"),
         };
-        let text = format!("This machine's clock is {} {side} Postmark's", span(off));
+        let text = format!(
+            "This machine's clock is {} {side} Postmark's",
+            format_duration(off)
+        );
         let remedy = "set it by NTP: Postmark is asked for what was sent up to now";
         match off {
             off if off > WRONG => Check::fail(NAME, text, remedy),

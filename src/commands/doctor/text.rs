@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::commands::doctor::check::{Check, Diagnosis, Outcome, line};
-use crate::text::format::{count, counted};
+use crate::text::format::{count, plural};
 
 /// So many lines that are alike are told one by one.
 const APART: usize = 3;
@@ -41,7 +41,7 @@ impl Diagnosis {
         };
         format!(
             "\n{}: {} passed, {} to look at, {} failed\n",
-            counted(self.checks.len() as u64, "check"),
+            plural(self.checks.len() as u64, "check"),
             count(number(Outcome::Pass)),
             count(number(Outcome::Look)),
             count(number(Outcome::Fail)),
@@ -58,7 +58,7 @@ fn kind(check: &Check) -> Kind<'_> {
 fn together(alike: &[&Check]) -> String {
     let first = alike[0];
     let places: Vec<&str> = alike.iter().map(|c| c.place.as_str()).collect();
-    let number = counted(places.len() as u64, "time");
+    let number = plural(places.len() as u64, "time");
     let named = match first.outcome {
         Outcome::Pass => number,
         Outcome::Look if places.len() > NAMED => {

@@ -9,7 +9,7 @@ use crate::model::{StreamId, Timestamp};
 use crate::postmark::{
     self, BounceFilter, BounceRow, CAP, Letter, MessageFilter, Page, Server, Window,
 };
-use crate::text::format::exactly;
+use crate::text::format::format_exact;
 use crate::text::sanitize::{json_line, truncate};
 use crate::text::table::Table;
 
@@ -73,7 +73,7 @@ impl Lookup {
         }
         let mut table = Table::new(&R::HEADINGS);
         for placed in &found.rows {
-            let at = exactly(placed.row.at(), self.zone);
+            let at = format_exact(placed.row.at(), self.zone);
             let place = place(self.has_many(), &placed.server, &placed.stream);
             table.row([at, place].into_iter().chain(placed.row.cells()));
         }

@@ -10,7 +10,7 @@ use crate::commands::query::stats::Range;
 use crate::commands::query::stored_stats::{Marks, Ours, ours, ours_json};
 use crate::model::{History, ServerName, StreamId};
 use crate::postmark::{ByDay, Overview};
-use crate::text::format::{count, percent, span};
+use crate::text::format::{count, format_duration, percent};
 use crate::text::sanitize::clean;
 use crate::text::table::Table;
 
@@ -74,7 +74,11 @@ impl Told {
         let covered = match self.seen {
             Duration::ZERO => return "nothing of it is stored".to_owned(),
             seen if seen >= whole => "all of it is stored".to_owned(),
-            seen => format!("{} of {} are stored", span(seen), span(whole)),
+            seen => format!(
+                "{} of {} are stored",
+                format_duration(seen),
+                format_duration(whole)
+            ),
         };
         let unseen: Vec<String> = self.unseen.iter().map(|s| clean(&s.0)).collect();
         match unseen.as_slice() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::MINUTE;
 use crate::postmark::{self, ErrorKind, Fault};
-use crate::text::format::span;
+use crate::text::format::format_duration;
 
 /// Postmark's code for a stream that it does not know.
 const UNKNOWN_STREAM: i64 = 1226;
@@ -97,6 +97,6 @@ pub(crate) fn told(error: &postmark::Error) -> String {
 fn rest(wait: Duration) -> String {
     match wait.as_secs() {
         seconds @ ..=120 => format!("{seconds} s"),
-        _ => span(wait.saturating_add(MINUTE)),
+        _ => format_duration(wait.saturating_add(MINUTE)),
     }
 }

@@ -7,7 +7,7 @@ use crate::commands::query::error::Trouble;
 use crate::commands::query::{Answer, Asked, Lookup, LookupError};
 use crate::model::{ServerName, Timestamp};
 use crate::postmark::{BounceFilter, BounceRow, ErrorKind, Event, PAGE, Timeline};
-use crate::text::format::{exactly, span};
+use crate::text::format::{format_duration, format_exact};
 use crate::text::sanitize::{clean, json_line};
 use crate::text::table::Table;
 
@@ -110,12 +110,14 @@ impl Known {
         head.row(["Tag", letter.tag.as_deref().unwrap_or_default()]);
         head.row(["Status", &letter.status]);
         let mut course = Table::new(&["TIME", "AFTER", "EVENT", "RECIPIENT", "DETAILS"]);
-        course.row([&exactly(letter.at, zone), "", "sent", "", ""]);
+        course.row([&format_exact(letter.at, zone), "", "sent", "", ""]);
         for event in &self.timeline.events {
             let server = event.server.as_deref().unwrap_or_default();
             let text = event.text.as_deref().unwrap_or_default();
             course.row([
-                event.at.map_or_else(String::new, |at| exactly(at, zone)),
+                event
+                    .at
+                    .map_or_else(String::new, |at| format_exact(at, zone)),
                 after(letter.at, event.at),
                 name(&event.kind).to_owned(),
                 event.recipient.clone(),
@@ -148,7 +150,9 @@ impl Known {
 
 /// How long after it was sent; deliveries are dated to the second, and may lie before it.
 fn after(sent: Timestamp, at: Option<Timestamp>) -> String {
-    at.map_or_else(String::new, |at| format!("+{}", span(at.since(sent))))
+    at.map_or_else(String::new, |at| {
+        format!("+{}", format_duration(at.since(sent)))
+    })
 }
 
 /// Postmark's word for an event, as a word among others.

@@ -1,6 +1,6 @@
 //! How much of what there is a table holds, in words.
 
-use crate::text::format::{count, counted};
+use crate::text::format::{count, plural};
 
 /// How much of what there is a table holds.
 pub(crate) struct Sum {
@@ -21,7 +21,7 @@ impl Sum {
     pub(crate) fn to_words(&self, whole: bool) -> String {
         let shown = self.shown as u64;
         if shown >= self.total {
-            let all = counted(shown, self.one);
+            let all = plural(shown, self.one);
             return match whole {
                 true => all,
                 false => format!("{all} in what could be read"),
@@ -33,7 +33,7 @@ impl Sum {
             (false, false) => ("the ", " that could be read"),
             (false, true) => ("at least ", " that could be read"),
         };
-        let (shown, total) = (count(shown), counted(self.total, self.one));
+        let (shown, total) = (count(shown), plural(self.total, self.one));
         format!("{shown} of {the}{total}{far}; {}", self.more)
     }
 }

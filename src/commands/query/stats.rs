@@ -14,7 +14,7 @@ use crate::cycle::evaluate::history_with_tags;
 use crate::model::{History, ServerName, Span, StreamId, Tag};
 use crate::postmark::{self, Statistics};
 use crate::store::{self, Backend};
-use crate::text::format::exactly;
+use crate::text::format::format_exact;
 use crate::text::sanitize::{clean, json_line};
 
 /// What is told.
@@ -91,8 +91,8 @@ impl Lookup {
         let (first, last) = postmark::days(range.span);
         let mut text = format!(
             "{} to {} {}; Postmark's days {first} to {last}\n",
-            exactly(from, self.zone),
-            exactly(until, self.zone),
+            format_exact(from, self.zone),
+            format_exact(until, self.zone),
             self.zone.name()
         );
         for told in all.iter().filter(|told| !told.is_empty()) {

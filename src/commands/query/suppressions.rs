@@ -8,7 +8,7 @@ use crate::commands::query::streams::{Round, merged};
 use crate::commands::query::{Answer, Lookup, place};
 use crate::model::{ServerName, StreamId, Timestamp, domain_of};
 use crate::postmark::{Suppression, Suppressions};
-use crate::text::format::exactly;
+use crate::text::format::format_exact;
 use crate::text::sanitize::{clean, json_line};
 use crate::text::table::Table;
 
@@ -147,5 +147,5 @@ impl Placed {
 }
 
 pub(crate) fn since(at: Option<Timestamp>, zone: chrono_tz::Tz) -> String {
-    at.map_or_else(|| "unknown".to_owned(), |at| exactly(at, zone))
+    at.map_or_else(|| "unknown".to_owned(), |at| format_exact(at, zone))
 }

@@ -15,7 +15,7 @@ use crate::model::{DAY, Incident, Mute, ServerName, Span, StreamId, Timestamp};
 use crate::notify::alert::{Style, place, standing};
 use crate::notify::mute;
 use crate::store;
-use crate::text::format::when;
+use crate::text::format::format_time;
 use crate::text::sanitize::{clean_lines, json_line};
 
 /// What is stored.
@@ -141,7 +141,7 @@ impl Status {
     fn to_text(&self, place: &str, style: Style) -> String {
         let zone = style.zone;
         let cycle = match self.last_cycle {
-            Some(at) => format!("Last cycle {} {}", when(at, zone), zone.name()),
+            Some(at) => format!("Last cycle {} {}", format_time(at, zone), zone.name()),
             None => "No cycle yet".to_owned(),
         };
         let mut lines = vec![cycle, format!("Data in {place}")];
@@ -190,7 +190,7 @@ fn stands(incident: &Incident, style: Style) -> String {
         incident.id,
         incident.severity.name(),
         place(incident),
-        when(incident.opened_at, style.zone),
+        format_time(incident.opened_at, style.zone),
         standing(incident, style)
     )
 }

@@ -10,7 +10,9 @@ use crate::cycle::stats::{Figures, figures};
 use crate::detect::Silence;
 use crate::model::{DAY, History, Rules, Span, StreamId, Tag, Timestamp};
 use crate::notify::alert::tag_name;
-use crate::text::format::{count, counted, percent, span, when, when_or_never};
+use crate::text::format::{
+    count, format_duration, format_time, format_time_or_never, percent, plural,
+};
 
 /// A stream at the instant of the last cycle.
 pub(crate) struct StreamTold {
@@ -68,12 +70,12 @@ impl StreamTold {
     pub(crate) fn to_lines(&self, zone: Tz) -> Vec<String> {
         let (history, at, day) = (&self.history, self.at, &self.day);
         let seen = match covered_until(history, at) {
-            Some(at) => format!("seen up to {}", when(at, zone)),
+            Some(at) => format!("seen up to {}", format_time(at, zone)),
             None => "nothing seen yet".to_owned(),
         };
         let noticed = match (self.learning, self.unnoticed) {
             (true, _) => "silence still being learned".to_owned(),
-            (false, Some(after)) => stop_is_told(&span(after)),
+            (false, Some(after)) => stop_is_told(&format_duration(after)),
             (false, None) => "too little mail to notice a stop within 45 days".to_owned(),
         };
         let mut lines = vec![
@@ -84,14 +86,14 @@ impl StreamTold {
                 counted_of(history, Span::before(at, DAY)),
                 count(day.bounced),
                 percent(day.bounce_rate()),
-                counted(day.complaints, "complaint"),
+                plural(day.complaints, "complaint"),
                 day.proven,
                 day.sampled,
             ),
             format!(
                 "    {seen}; last mail {}, last delivery {}",
-                when_or_never(history.last_sent(at), zone),
-                when_or_never(history.last_delivered(at), zone),
+                format_time_or_never(history.last_sent(at), zone),
+                format_time_or_never(history.last_delivered(at), zone),
             ),
             format!("    {noticed}"),
         ];
@@ -134,11 +136,11 @@ impl TagTold {
     }
 
     fn to_line(&self, zone: Tz) -> String {
-        let after = self.unnoticed.map(span);
+        let after = self.unnoticed.map(format_duration);
         format!(
             "    {}: last mail {}; {}",
             tag_name(&self.tag),
-            when_or_never(self.last_sent, zone),
+            format_time_or_never(self.last_sent, zone),
             stop_is_told(after.as_deref().unwrap_or("more than 45 days")),
         )
     }

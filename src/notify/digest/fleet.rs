@@ -7,7 +7,7 @@ use crate::model::{BounceClass, Span};
 use crate::notify::alert::Style;
 use crate::notify::digest::servers::server_lines;
 use crate::notify::digest::{Day, ServerDay, has_unknown, named};
-use crate::text::format::{count, counted, percent};
+use crate::text::format::{count, percent, plural};
 
 /// Servers that need a look and are told in full.
 const LOOKED_AT: usize = 6;
@@ -38,7 +38,7 @@ pub(crate) fn grouped(data: &Day, period: Span, style: Style) -> Vec<String> {
     if !idle.is_empty() {
         lines.push(format!(
             "{} sent nothing: {}",
-            counted(idle.len() as u64, "server"),
+            plural(idle.len() as u64, "server"),
             named(idle.iter().map(|s| s.name.clone()))
         ));
     }
@@ -59,11 +59,11 @@ fn usual(mut servers: Vec<&ServerDay>) -> Option<String> {
         .map(|s| format!("{} {}", s.name, count(sent(s))));
     Some(format!(
         "{} as usual: {} sent, {} bounced ({}), {}: {}",
-        counted(servers.len() as u64, "server"),
+        plural(servers.len() as u64, "server"),
         count(all),
         count(bounces),
         percent(bounces as f64 / all.max(1) as f64),
-        counted(complaints, "complaint"),
+        plural(complaints, "complaint"),
         named(each)
     ))
 }
@@ -80,14 +80,14 @@ fn shortcomings(servers: &[ServerDay]) -> Vec<String> {
     if !learning.is_empty() {
         lines.push(format!(
             "Still learning what silence is on {}: {}",
-            counted(learning.len() as u64, "server"),
+            plural(learning.len() as u64, "server"),
             named(learning)
         ));
     }
     if open > 0 {
         lines.push(format!(
             "`own_domains` is empty for {}, so complaints from outside do not wake anybody there",
-            counted(open as u64, "server")
+            plural(open as u64, "server")
         ));
     }
     lines

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Incident, IncidentState, Rule, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, place, standing, summary};
 use crate::notify::digest::{Day, named};
-use crate::text::format::{counted, when};
+use crate::text::format::{format_time, plural};
 
 /// Open incidents of one rule that get a line each; more of them share one.
 const TOLD_ALONE: usize = 5;
@@ -35,7 +35,7 @@ pub(crate) fn open(incidents: &[Incident], style: Style) -> Vec<String> {
 fn line(incident: &Incident, style: Style) -> String {
     format!(
         "Open since {}: {} · {} · incident {}",
-        when(incident.opened_at, style.zone),
+        format_time(incident.opened_at, style.zone),
         place(incident),
         standing(incident, style),
         incident.id
@@ -48,9 +48,9 @@ fn together(all: &[&Incident], style: Style) -> String {
     };
     format!(
         "Open since {}: {} on {}: {}",
-        when(since, style.zone),
+        format_time(since, style.zone),
         first.rule,
-        counted(all.len() as u64, "place"),
+        plural(all.len() as u64, "place"),
         places(all.iter().copied())
     )
 }
@@ -90,9 +90,9 @@ fn ended_together(ends: &[&Transition], style: Style) -> String {
     format!(
         "{} on {}, between {} and {}: {}",
         first.incident.rule,
-        counted(ends.len() as u64, "place"),
-        when(from, style.zone),
-        when(until, style.zone),
+        plural(ends.len() as u64, "place"),
+        format_time(from, style.zone),
+        format_time(until, style.zone),
         places(ends.iter().map(|t| &t.incident))
     )
 }
@@ -111,14 +111,14 @@ fn ended_alone(t: &Transition, data: &Day, style: Style) -> String {
         " (not told before)"
     };
     let ended = match t.incident.state {
-        IncidentState::Resolved { at, .. } => format!(" to {}", when(at, style.zone)),
+        IncidentState::Resolved { at, .. } => format!(" to {}", format_time(at, style.zone)),
         IncidentState::Open { .. } => ", over after this period".to_owned(),
     };
     format!(
         "{}: {} from {}{ended}{stood}{kept} · incident {}",
         place(&t.incident),
         t.incident.rule,
-        when(t.incident.opened_at, style.zone),
+        format_time(t.incident.opened_at, style.zone),
         t.incident.id
     )
 }

@@ -13,7 +13,7 @@ use crate::model::{BounceClass, Incident, Mute, Severity, Span, StreamId, Timest
 use crate::notify::alert::Style;
 use crate::notify::mute::line;
 use crate::notify::{Message, Tone};
-use crate::text::format::{counted, day, from_to, when};
+use crate::text::format::{format_day, format_range, format_time, plural};
 
 use fleet::grouped;
 use incidents::{ended, open};
@@ -100,7 +100,11 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     }
     lines.extend(notes(&data.notes));
     if !data.missed.is_empty() {
-        let days: Vec<String> = data.missed.iter().map(|at| day(*at, style.zone)).collect();
+        let days: Vec<String> = data
+            .missed
+            .iter()
+            .map(|at| format_day(*at, style.zone))
+            .collect();
         lines.push(format!(
             "No digest was sent for the day up to {}",
             days.join(", ")
@@ -109,10 +113,10 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     if let Some(at) = data.installed_at {
         lines.push(format!(
             "This database begins at {}: of the time before, hushwatch knows only what Postmark still had",
-            when(at, style.zone)
+            format_time(at, style.zone)
         ));
     }
-    let footer = format!("{} {}", from_to(period, style.zone), style.zone.name());
+    let footer = format!("{} {}", format_range(period, style.zone), style.zone.name());
     Message::new(tone(data), &headline(data, period, style), lines, &footer)
 }
 
@@ -133,7 +137,7 @@ fn notes(notes: &[(String, String)]) -> Vec<String> {
             };
             format!(
                 "{} ({}{rest}): each {text}",
-                counted(servers.len() as u64, "server"),
+                plural(servers.len() as u64, "server"),
                 named.join(", ")
             )
         }
@@ -180,7 +184,7 @@ fn headline(data: &Day, period: Span, style: Style) -> String {
                 .collect();
             format!(
                 "nothing open, {} ended",
-                counted(ids.len() as u64, "incident")
+                plural(ids.len() as u64, "incident")
             )
         }
         0 if sent == 0 => "all quiet, nothing was sent".to_owned(),
@@ -188,8 +192,8 @@ fn headline(data: &Day, period: Span, style: Style) -> String {
     };
     format!(
         "digest for {}: {verdict}, {} sent",
-        day(period.from, style.zone),
-        counted(sent, "message")
+        format_day(period.from, style.zone),
+        plural(sent, "message")
     )
 }
 

@@ -3,7 +3,7 @@
 use crate::model::{BounceClass, Span};
 use crate::notify::alert::Style;
 use crate::notify::digest::{ServerDay, StreamDay};
-use crate::text::format::{count, counted, from_to, percent, span, when};
+use crate::text::format::{count, format_duration, format_range, format_time, percent, plural};
 
 /// All that is known of one server; at most ten lines for a healthy one.
 pub(crate) fn server_lines(
@@ -20,7 +20,7 @@ pub(crate) fn server_lines(
         lines.push(format!(
             "{}: not seen since {} ({reason})",
             server.name,
-            when(*since, style.zone)
+            format_time(*since, style.zone)
         ));
     }
     for stream in &server.streams {
@@ -40,7 +40,7 @@ pub(crate) fn server_lines(
                 .unknown
                 .iter()
                 .take(3)
-                .map(|s| from_to(*s, style.zone))
+                .map(|s| format_range(*s, style.zone))
                 .collect();
             lines.push(format!("{name}: unknown {}", unknown.join(", ")));
         }
@@ -56,7 +56,13 @@ pub(crate) fn server_lines(
     let noticed: Vec<String> = server
         .streams
         .iter()
-        .filter_map(|s| Some(format!("{} {}", s.stream.as_ref()?, span(s.unnoticed?))))
+        .filter_map(|s| {
+            Some(format!(
+                "{} {}",
+                s.stream.as_ref()?,
+                format_duration(s.unnoticed?)
+            ))
+        })
         .collect();
     if !noticed.is_empty() {
         lines.push(format!(
@@ -112,7 +118,7 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
         week_before(stream),
         count(stream.bounced),
         percent(stream.bounce_rate),
-        counted(complaints, "complaint"),
+        plural(complaints, "complaint"),
     )
 }
 

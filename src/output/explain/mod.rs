@@ -11,7 +11,7 @@ use crate::model::{
 use crate::notify::alert::{Style, ending, place, standing};
 use crate::notify::evidence::{evidence, seen};
 use crate::notify::mute;
-use crate::text::format::{counted, dated, from_to, span, when};
+use crate::text::format::{format_date_time, format_duration, format_range, format_time, plural};
 use crate::text::sanitize::{clean, mask, truncate};
 
 pub use next_steps::{next_steps, resolves_when};
@@ -108,7 +108,10 @@ pub fn explain(case: &Case, style: Style) -> Vec<String> {
     };
     let now = &case.incident;
     if let Some(opened) = case.steps.first() {
-        let title = format!("Why it opened, judged {}", when(opened.at, style.zone));
+        let title = format!(
+            "Why it opened, judged {}",
+            format_time(opened.at, style.zone)
+        );
         section(&title, grounds(&opened.incident, style));
     }
     if case
@@ -140,8 +143,8 @@ fn heading(case: &Case, style: Style) -> Vec<String> {
         IncidentState::Open { .. } => "open".to_owned(),
         IncidentState::Resolved { at, .. } => format!(
             "resolved {} after {}",
-            when(at, style.zone),
-            span(at.since(incident.opened_at))
+            format_time(at, style.zone),
+            format_duration(at.since(incident.opened_at))
         ),
     };
     let mut lines = vec![
@@ -149,7 +152,7 @@ fn heading(case: &Case, style: Style) -> Vec<String> {
         format!(
             "{}, {state}, opened {} {}",
             incident.severity.name(),
-            dated(incident.opened_at, style.zone),
+            format_date_time(incident.opened_at, style.zone),
             style.zone.name()
         ),
     ];
@@ -170,7 +173,7 @@ fn latest(incident: &Incident, style: Style) -> String {
         } if !incident.rule.is_of_events() => {
             format!(
                 "As it ended, judged {}",
-                when(incident.judged_at, style.zone)
+                format_time(incident.judged_at, style.zone)
             )
         }
         _ if is_rate => "As it was when it was last over its limit".to_owned(),
@@ -208,8 +211,11 @@ fn rests_on(case: &Case, style: Style) -> Vec<String> {
             None => "complete".to_owned(),
             Some(why) => format!("not complete: {}", shown(why)),
         };
-        let requests = counted(poll.requests, "request");
-        format!("poll {}: {how}, {requests}", when(poll.at, style.zone))
+        let requests = plural(poll.requests, "request");
+        format!(
+            "poll {}: {how}, {requests}",
+            format_time(poll.at, style.zone)
+        )
     };
     let polls: Vec<String> = case.polls.iter().map(poll).collect();
     lines.extend(few(polls, "polls"));
@@ -218,14 +224,14 @@ fn rests_on(case: &Case, style: Style) -> Vec<String> {
 
 fn covered(kind: Kind, coverage: &Coverage, window: Span, style: Style) -> String {
     let holes = coverage.holes(window);
-    let of = from_to(window, style.zone);
+    let of = format_range(window, style.zone);
     if holes.is_empty() {
         return format!("{} of {of}: all covered", kind.name());
     }
     let holes: Vec<String> = holes
         .iter()
         .take(3)
-        .map(|hole| from_to(*hole, style.zone))
+        .map(|hole| format_range(*hole, style.zone))
         .collect();
     format!("{} of {of}: not covered {}", kind.name(), holes.join(", "))
 }
@@ -250,7 +256,7 @@ fn marks(case: &Case, style: Style) -> Vec<String> {
             .map(|tag| format!(" tag \"{}\"", shown(tag)));
         lines.push(format!(
             "{} {} {}{}: {}",
-            when(mark.at, style.zone),
+            format_time(mark.at, style.zone),
             shown(&mark.kind),
             mask(&mark.recipient),
             tag.unwrap_or_default(),
@@ -286,7 +292,7 @@ fn course(case: &Case, style: Style) -> Vec<String> {
         };
         format!(
             "{} {} ({}), {told}: {what}",
-            when(step.at, style.zone),
+            format_time(step.at, style.zone),
             step.step.name(),
             step.incident.severity.name(),
         )
@@ -299,19 +305,23 @@ fn tellings(case: &Case, style: Style) -> Vec<String> {
     for telling in &case.tellings {
         let end = match &telling.accepted {
             Some((at, Some(channel))) => {
-                format!("accepted {} in {}", when(*at, style.zone), shown(channel))
+                format!(
+                    "accepted {} in {}",
+                    format_time(*at, style.zone),
+                    shown(channel)
+                )
             }
-            Some((at, None)) => format!("accepted {}", when(*at, style.zone)),
+            Some((at, None)) => format!("accepted {}", format_time(*at, style.zone)),
             None => "not yet accepted".to_owned(),
         };
         lines.push(format!(
             "{} \"{}\": {end}",
-            when(telling.written_at, style.zone),
+            format_time(telling.written_at, style.zone),
             shown(&telling.headline)
         ));
         let failed = telling.failed.iter();
         let failed: Vec<String> = failed
-            .map(|(at, why)| format!("  attempt {}: {}", when(*at, style.zone), shown(why)))
+            .map(|(at, why)| format!("  attempt {}: {}", format_time(*at, style.zone), shown(why)))
             .collect();
         lines.extend(few(failed, "  attempts"));
     }

@@ -16,7 +16,7 @@ use crate::commands::doctor::check::Check;
 use crate::config::DoctorSettings;
 use crate::dns::tags::{Key, dkim_key};
 use crate::dns::{Missing, Resolver};
-use crate::text::format::counted;
+use crate::text::format::plural;
 
 /// Where Postmark takes bounces.
 const POSTMARK_BOUNCES: &str = "pm.mtasv.net";
@@ -52,7 +52,7 @@ pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>
     if let Some(why) = common(&checks) {
         let of = match domains.first() {
             Some(only) if domains.len() == 1 => only.clone(),
-            _ => counted(domains.len() as u64, "domain"),
+            _ => plural(domains.len() as u64, "domain"),
         };
         let text = format!("The DNS of {of} is not known: {why}");
         checks = vec![Check::fail("dns", text, REMEDY)];
@@ -60,7 +60,7 @@ pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>
     if domains.len() > MOST {
         let text = format!(
             "Only the first {MOST} of {} were looked at",
-            counted(domains.len() as u64, "domain")
+            plural(domains.len() as u64, "domain")
         );
         checks.push(Check::look("dns", text, "use a token of fewer servers"));
     }

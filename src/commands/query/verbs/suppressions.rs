@@ -9,7 +9,7 @@ use crate::commands::query::{Case, Filter, Lookup, Outcome};
 use crate::commands::{Ended, INCOMPLETE, USAGE, print};
 use crate::config::Config;
 use crate::model::StreamId;
-use crate::text::format::counted;
+use crate::text::format::plural;
 use crate::text::sanitize::clean;
 
 /// Lists who gets no mail, or reactivates one of them.
@@ -98,7 +98,7 @@ fn short_of(address: &str, cases: &[Case], outcomes: &[Outcome]) -> Option<Strin
         true => "; see what is said of each",
         false => "",
     };
-    let streams = counted(cases.len() as u64, "stream");
+    let streams = plural(cases.len() as u64, "stream");
     Some(format!("{head} on {left} of {streams}{complaint}{why}"))
 }
 
@@ -112,7 +112,7 @@ fn confirmed(address: &str, streams: usize, told: &str) -> Result<(), (u8, &'sta
     let _ = write!(
         err,
         "{told}Reactivate {address} on {}? [y/N] ",
-        counted(streams as u64, "stream")
+        plural(streams as u64, "stream")
     )
     .and_then(|()| err.flush());
     let mut line = String::new();
