@@ -14,7 +14,9 @@ use crate::detect::timeline::{Gap, Timeline, gaps_between};
 use crate::model::{HOUR, History, Span, Timestamp};
 
 /// Part of the budget that longer gaps than any before may cost in the first year of a stream.
-const SHARE: f64 = 0.8;
+const SHARE: f64 = 0.6;
+/// How steeply the part of longer gaps that is told grows with history: the first weeks have most of them.
+const STEEPNESS: f64 = 4.0;
 /// A stop is told by this multiple of the longest gap, [`POLL`] included.
 const MARGIN: f64 = 1.2;
 /// The time between two polls.
@@ -30,8 +32,8 @@ pub(super) struct Bound {
     /// The first mail that gaps were learned from.
     first: Option<Timestamp>,
     longest: Longest,
-    /// Years of history after which the longest gap needs nothing beyond it.
-    settled: f64,
+    /// How many longer gaps may be told in the first year.
+    accepted: f64,
     /// Of the lengths of gaps, in means.
     tail: Tail,
     mean_s: f64,
@@ -68,7 +70,7 @@ impl Bound {
             until,
             first: gaps.first().map(|gap| gap.span.from),
             longest,
-            settled: settled_years(SHARE * budget),
+            accepted: SHARE * budget,
             tail: Tail::of(
                 lengths().map(|length| length / mean_s).collect(),
                 years,
@@ -89,7 +91,7 @@ impl Bound {
         }
         let known = history.messages.parts(Span::new(first?, from));
         let known: Duration = known.map(Span::length).sum();
-        let part = known.as_secs_f64() / YEAR_S / self.settled;
+        let part = told_part(known.as_secs_f64() / YEAR_S, self.accepted);
         let seen = longest.seen.max(self.beyond(longest.seen, part));
         Some(seen.max(longest.whole.mul_f64(MARGIN).saturating_sub(POLL)))
     }
@@ -110,14 +112,17 @@ impl Bound {
     }
 }
 
-/// The years of history from which on every gap longer than the longest may be told, where so many may be in the first year.
+/// The part of the gaps longer than any before that may be told after so many years, where so many may be in the first year.
 ///
-/// After t years they come at a rate of 1/t; with t/T of them told until T and all of them from then on, the first year
-/// has 1 + ln(1/T) of them, or 1/T where T is longer than a year.
-fn settled_years(told: f64) -> f64 {
-    if told >= 1.0 {
-        (1.0 - told).exp()
+/// After t years they come at a rate of 1/t. With (t/T)⁴ of them told until T and all of them from then on, the first year
+/// has 1/4 + ln(1/T). Where less than one is accepted, their rate never exceeds it.
+fn told_part(years: f64, accepted: f64) -> f64 {
+    let settled = (1.0 / STEEPNESS - accepted.max(1.0)).exp();
+    let early = (years / settled).powf(STEEPNESS);
+    let shared = if accepted < 1.0 {
+        years * accepted
     } else {
-        1.0 / told.max(1e-6)
-    }
+        1.0
+    };
+    early.min(shared).min(1.0)
 }

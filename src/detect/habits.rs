@@ -265,10 +265,16 @@ impl Habits {
         }
     }
 
-    /// How long a stop after mail at `from` would go unnoticed by polls on the full hour; `None` where longer than 45 days.
-    pub(super) fn unnoticed(&self, history: &History, from: Timestamp) -> Option<Duration> {
+    /// How long a stop after mail at `from` would go unnoticed by polls on the full hour, bounded as a gap that begins at
+    /// `known`; `None` where longer than 45 days.
+    pub(super) fn unnoticed(
+        &self,
+        history: &History,
+        from: Timestamp,
+        known: Timestamp,
+    ) -> Option<Duration> {
         let pace = self.pace(history, from);
-        let bound = self.bound.length(history, from);
+        let bound = self.bound.length(history, known);
         let found = noticed(&pace, self.threshold, bound);
         found.map(|at| at.since(from))
     }

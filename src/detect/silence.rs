@@ -75,7 +75,7 @@ impl Silence {
 
     /// How long a stop beginning at `from` would go unnoticed, to the full hour; `None` where longer than 45 days.
     pub fn unnoticed_from(&self, history: &History, from: Timestamp) -> Option<Duration> {
-        self.habits.unnoticed(history, from)
+        self.habits.unnoticed(history, from, from)
     }
 
     /// How long a stop known at `at` goes unnoticed at worst, to the full hour: the one that goes on, and one after any mail
@@ -90,7 +90,7 @@ impl Silence {
             .take_while(|h| h.start <= last);
         let starts = week.map(|h| h.last_at.min(last)).chain([last]);
         starts.into_iter().try_fold(Duration::ZERO, |worst, from| {
-            Some(worst.max(self.unnoticed_from(history, from)?))
+            Some(worst.max(self.habits.unnoticed(history, from, last)?))
         })
     }
 
