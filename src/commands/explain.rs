@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::output::explain::{Case, Mark, Poll, Telling, explain, next_steps, resolves_when};
 use crate::output::json::evidence::{evidence_json, span_json};
-use crate::store::{self, Backend, TransitionRow};
+use crate::store::{self, Database, TransitionRow};
 use crate::text::sanitize::{clean_lines, json_line, mask};
 
 /// Bounces that are looked at, at most.
@@ -92,7 +92,7 @@ impl Context {
     }
 }
 
-fn find(s: &mut dyn Backend, id: &str, now: Timestamp) -> Result<Option<Found>, store::Error> {
+fn find(s: &mut Database, id: &str, now: Timestamp) -> Result<Option<Found>, store::Error> {
     let Some(incident) = s.incident(id)? else {
         return Ok(None);
     };

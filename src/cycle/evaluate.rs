@@ -12,7 +12,7 @@ use crate::evaluate::{Evaluator, drop_superseded_reminders};
 use crate::model::{
     DAY, HOUR, History, Incident, Mute, Rules, ServerName, Span, StreamId, Timestamp, Transition,
 };
-use crate::store::{self, Backend};
+use crate::store::{self, Database};
 
 /// Instants that a gap is judged at, at most; a longer gap is judged at every so many of them.
 const MOST_INSTANTS: usize = 1_500;
@@ -220,7 +220,7 @@ impl Context {
 
 /// What is known of a stream and of each of its tags.
 pub(crate) fn history_with_tags(
-    store: &mut dyn Backend,
+    store: &mut Database,
     server: &ServerName,
     stream: &StreamId,
     range: Span,

@@ -43,7 +43,7 @@ impl Context {
             by: request.by,
         };
         let new = mute.clone();
-        let store = move |s: &mut dyn store::Backend| {
+        let store = move |s: &mut store::Database| {
             let running = s.mutes(now)?;
             let same = running
                 .iter()
@@ -69,7 +69,7 @@ impl Context {
         let now = self.instant(options).await?;
         let of = server.clone();
         let all = server.is_none() && rule.is_none();
-        let end = move |s: &mut dyn store::Backend| {
+        let end = move |s: &mut store::Database| {
             let mut running = s.mutes(now)?;
             running.retain(|mute| all || mute.is_of(server.as_ref(), rule));
             let ids: Vec<i64> = running.iter().map(|mute| mute.id).collect();

@@ -180,7 +180,7 @@ impl Context {
         now: Timestamp,
     ) -> Result<(Value, bool, Vec<Incident>), store::Error> {
         let of = name.clone();
-        let read = move |s: &mut dyn store::Backend| {
+        let read = move |s: &mut store::Database| {
             Ok((s.server(&of, now)?, s.streams(&of)?, s.incidents(&of)?))
         };
         let (state, ids, mut incidents) = self.store.call(read).await?;

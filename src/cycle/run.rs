@@ -18,7 +18,7 @@ use crate::cycle::poll::all::Polling;
 use crate::cycle::poll::server::Polled;
 use crate::cycle::report::{self, CheckReport};
 use crate::model::{DAY, Incident, MINUTE, Mute, Rule, ServerName, Timestamp};
-use crate::store::{self, Backend, CycleLock};
+use crate::store::{self, CycleLock, Database};
 
 /// Servers that are polled at the same time.
 const AT_ONCE: usize = 48;
@@ -86,7 +86,7 @@ impl Context {
 
     async fn try_cycle(self: &Arc<Self>, options: Options) -> Result<CheckReport, CycleError> {
         let _lock = self.lock().await?;
-        if let Some(mended) = self.store.call(|s| s.mend()).await? {
+        if let Some(mended) = self.store.call(|s| s.recover_file()).await? {
             tracing::error!("{mended}");
         }
         self.store.call(|s| s.check_schema()).await?;
@@ -288,7 +288,7 @@ impl Context {
             if mutes.iter().any(|mute| mute.covers(&name, Rule::Blind)) {
                 continue;
             }
-            let read = move |s: &mut dyn Backend| Ok((s.server(&name, now)?, s.incidents(&name)?));
+            let read = move |s: &mut Database| Ok((s.server(&name, now)?, s.incidents(&name)?));
             let (state, incidents) = self.store.call(read).await?;
             let open: Vec<Incident> = incidents.into_iter().filter(Incident::is_open).collect();
             let unseen = state.incomplete_since.is_some();
@@ -345,7 +345,7 @@ impl Context {
     pub async fn pending(&self, options: Options) -> Result<u64, CycleError> {
         let at = self.instant(options).await?;
         let left =
-            move |s: &mut dyn Backend| Ok(s.pending()?.saturating_sub(s.held(at)?.len() as u64));
+            move |s: &mut Database| Ok(s.pending()?.saturating_sub(s.held(at)?.len() as u64));
         Ok(self.store.call(left).await?)
     }
 }

@@ -5,7 +5,7 @@ use crate::cycle::evaluate::history_with_tags;
 use crate::detect::Silence;
 use crate::model::{BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, Timestamp};
 use crate::notify::digest::StreamDay;
-use crate::store::{self, Backend};
+use crate::store::{self, Database};
 
 /// Days in a week.
 const WEEK: u32 = 7;
@@ -80,7 +80,7 @@ impl Context {
         span: Span,
     ) -> Result<History, store::Error> {
         let (server, stream, (range, cuts)) = (server.clone(), stream.clone(), compared(span));
-        let read = move |s: &mut dyn Backend| s.history(&server, &stream, range, &cuts);
+        let read = move |s: &mut Database| s.history(&server, &stream, range, &cuts);
         self.store.call(read).await
     }
 
@@ -92,7 +92,7 @@ impl Context {
         span: Span,
     ) -> Result<History, store::Error> {
         let (server, stream, (range, cuts)) = (server.clone(), stream.clone(), compared(span));
-        let read = move |s: &mut dyn Backend| history_with_tags(s, &server, &stream, range, &cuts);
+        let read = move |s: &mut Database| history_with_tags(s, &server, &stream, range, &cuts);
         self.store.call(read).await
     }
 }

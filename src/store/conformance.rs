@@ -1,4 +1,4 @@
-//! What every backend must do, as facts over `&mut dyn Backend`, and what only a file can get wrong.
+//! What every backend must do, as facts over `&mut Database`, and what only a file can get wrong.
 
 mod checks;
 mod clock;
@@ -25,7 +25,7 @@ use crate::model::{
 };
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{Connector, Postgres};
-use crate::store::{Backend, NewMessage, PollRow, ServerState, Sqlite};
+use crate::store::{Database, NewMessage, PollRow, ServerState};
 
 /// A full hour in November 2023, from which the facts count their time.
 const T0: Timestamp = Timestamp::from_secs(1_700_002_800);
@@ -162,16 +162,16 @@ facts! {
         rewinding_forgets_when_followed_mail_was_read;
 }
 
-fn on_sqlite(fact: impl FnOnce(&mut dyn Backend)) {
+fn on_sqlite(fact: impl FnOnce(&mut Database)) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut sqlite = Sqlite::open(&folder.path().join("hushwatch.db")).expect("a new database");
+    let mut sqlite = Database::open_sqlite(&folder.path().join("hushwatch.db")).expect("a new database");
     fact(&mut sqlite);
 }
 
 #[cfg(feature = "postgres")]
-fn on_postgres(fact: impl FnOnce(&mut dyn Backend)) {
+fn on_postgres(fact: impl FnOnce(&mut Database)) {
     if let Some(cluster) = cluster::cluster() {
-        fact(&mut new_postgres(&cluster.database()));
+        fact(&mut new_postgres(&cluster.database()).into());
     }
 }
 
@@ -223,25 +223,25 @@ fn bounce(id: i64, kind: &str, message: Option<&str>, at: Timestamp) -> Bounce {
 }
 
 /// Saves to `shop/outbound`; the positions of what was new.
-fn save(b: &mut dyn Backend, mails: &[Mail], covered: Option<Span>) -> Vec<usize> {
+fn save(b: &mut Database, mails: &[Mail], covered: Option<Span>) -> Vec<usize> {
     b.save_messages(&shop(), &outbound(), mails, covered)
         .expect("saved messages")
         .new
 }
 
-fn save_bounces(b: &mut dyn Backend, bounces: &[Bounce]) -> Vec<usize> {
+fn save_bounces(b: &mut Database, bounces: &[Bounce]) -> Vec<usize> {
     b.save_bounces(&shop(), &outbound(), bounces, None)
         .expect("saved bounces")
         .new
 }
 
-fn history(b: &mut dyn Backend, range: Span, cuts: &[Timestamp]) -> History {
+fn history(b: &mut Database, range: Span, cuts: &[Timestamp]) -> History {
     b.history(&shop(), &outbound(), range, cuts)
         .expect("a history")
 }
 
 /// What a history of whole minutes knows to be sent from `from` to `until` minutes after [`T0`].
-fn sent(b: &mut dyn Backend, from: u32, until: u32) -> u64 {
+fn sent(b: &mut Database, from: u32, until: u32) -> u64 {
     let range = Span::new(T0 + from * MINUTE, T0 + until * MINUTE);
     let ticks: CumulativeCounts = history(b, range, &[]).sent;
     ticks.count(range)

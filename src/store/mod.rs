@@ -1,8 +1,8 @@
 //! What was seen, judged and is to be told. The only room that knows SQL; the words of its face are those of the domain.
 
-mod backend;
 #[cfg(test)]
 mod conformance;
+mod database;
 mod error;
 mod pool;
 #[cfg(feature = "postgres")]
@@ -18,14 +18,15 @@ use std::sync::Arc;
 
 use pool::Pool;
 
-pub use backend::Backend;
+pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
     Asked, Attempt, AttemptRow, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, Lease,
     NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, TagRows, Telling, Told,
     TransitionRow, Volume,
 };
-pub use sqlite::{CycleLock, Sqlite};
+pub use sqlite::CycleLock;
+use sqlite::Sqlite;
 
 /// Connections to one `PostgreSQL` database, at most: several servers are polled at the same time.
 #[cfg(feature = "postgres")]
@@ -89,7 +90,7 @@ impl Store {
         let connector = Arc::new(connector);
         let make = move || {
             let made = postgres::Postgres::new(Arc::clone(&connector))?;
-            Ok(Box::new(made) as Box<dyn Backend>)
+            Ok(Database::from(made))
         };
         Self {
             pool: Arc::new(Pool::of(CONNECTIONS, Box::new(make))),
@@ -98,10 +99,10 @@ impl Store {
         }
     }
 
-    /// A store over any backend.
-    pub fn new(backend: impl Backend + 'static) -> Self {
+    /// A store over one connection.
+    pub fn new(database: impl Into<Database>) -> Self {
         Self {
-            pool: Arc::new(Pool::of_one(Box::new(backend))),
+            pool: Arc::new(Pool::of_one(database.into())),
             file: None,
             shared: false,
         }
@@ -128,14 +129,14 @@ impl Store {
         self.file.as_deref().is_some_and(free_reserve)
     }
 
-    /// Runs `work` on the backend. All of one transaction belongs in one call.
+    /// Runs `work` on a connection. All of one transaction belongs in one call.
     ///
     /// # Errors
     /// What `work` returns.
     pub async fn call<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(&mut dyn Backend) -> Result<T, Error> + Send + 'static,
+        F: FnOnce(&mut Database) -> Result<T, Error> + Send + 'static,
     {
         let pool = Arc::clone(&self.pool);
         let turn = pool.turn().await;

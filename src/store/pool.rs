@@ -4,23 +4,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::{Backend, Error};
+use crate::store::{Database, Error};
 
 /// Makes one more connection.
-type Make = Box<dyn Fn() -> Result<Box<dyn Backend>, Error> + Send + Sync>;
+type Make = Box<dyn Fn() -> Result<Database, Error> + Send + Sync>;
 
 /// So many connections at most, made when they are needed.
 pub(super) struct Pool {
-    idle: Mutex<Vec<Box<dyn Backend>>>,
+    idle: Mutex<Vec<Database>>,
     permits: Arc<Semaphore>,
     make: Option<Make>,
 }
 
 impl Pool {
     /// Of this one connection.
-    pub(super) fn of_one(backend: Box<dyn Backend>) -> Self {
+    pub(super) fn of_one(database: Database) -> Self {
         Self {
-            idle: Mutex::new(vec![backend]),
+            idle: Mutex::new(vec![database]),
             permits: Arc::new(Semaphore::new(1)),
             make: None,
         }
@@ -44,28 +44,28 @@ impl Pool {
     /// Runs `work` on a connection, which is one of the idle ones again afterwards, however it ends. Blocks.
     pub(super) fn with<T>(
         &self,
-        work: impl FnOnce(&mut dyn Backend) -> Result<T, Error>,
+        work: impl FnOnce(&mut Database) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut lent = Lent {
             pool: self,
-            backend: Some(self.take()?),
+            database: Some(self.take()?),
         };
-        match lent.backend.as_mut() {
-            Some(backend) => work(backend.as_mut()),
+        match &mut lent.database {
+            Some(database) => work(database),
             None => Err(Error::interrupted()),
         }
     }
 
-    fn take(&self) -> Result<Box<dyn Backend>, Error> {
+    fn take(&self) -> Result<Database, Error> {
         let idle = self.idle().pop();
         match (idle, &self.make) {
-            (Some(backend), _) => Ok(backend),
+            (Some(database), _) => Ok(database),
             (None, Some(make)) => make(),
             (None, None) => Err(Error::interrupted()),
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Box<dyn Backend>>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Database>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,11 +73,11 @@ impl Pool {
 /// Given back on every way out: a panic rolled its transaction back, and the connection is still good.
 struct Lent<'p> {
     pool: &'p Pool,
-    backend: Option<Box<dyn Backend>>,
+    database: Option<Database>,
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.pool.idle().extend(self.backend.take());
+        self.pool.idle().extend(self.database.take());
     }
 }

@@ -21,9 +21,9 @@ fn outbound() -> StreamId {
 }
 
 /// Runs a scenario on each backend there is.
-fn on_each(scenario: impl Fn(&mut dyn Backend)) {
+fn on_each(scenario: impl Fn(&mut Database)) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut sqlite = Sqlite::open(&folder.path().join("test.db")).expect("opened");
+    let mut sqlite = Database::open_sqlite(&folder.path().join("test.db")).expect("opened");
     scenario(&mut sqlite);
 }
 
@@ -237,7 +237,7 @@ fn a_row_is_due_until_it_was_accepted_and_waits_as_it_was_asked_to() {
                 ..Judgement::default()
             })
             .expect("ok");
-        let due = |store: &mut dyn Backend, now| -> Vec<String> {
+        let due = |store: &mut Database, now| -> Vec<String> {
             store
                 .due(now, lease)
                 .expect("loaded")
@@ -318,7 +318,7 @@ fn a_digest_is_written_once_per_period() {
     });
 }
 
-fn poll(store: &mut dyn Backend, at: Timestamp) {
+fn poll(store: &mut Database, at: Timestamp) {
     let state = ServerState {
         last_cycle_at: Some(at),
         last_complete_at: Some(at),
@@ -385,19 +385,19 @@ fn pruning_drops_rows_and_keeps_hours() {
 fn a_newer_database_and_a_file_that_is_none_are_refused_and_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let newer = folder.path().join("newer.db");
-    drop(Sqlite::open(&newer).expect("opened"));
+    drop(Database::open_sqlite(&newer).expect("opened"));
     rusqlite::Connection::open(&newer)
         .expect("opened")
         .execute_batch("UPDATE schema SET least = 999; PRAGMA user_version = 999;")
         .expect("set");
-    let error = Sqlite::open(&newer).err().expect("refused");
+    let error = Database::open_sqlite(&newer).err().expect("refused");
     assert!(error.to_string().contains("newer hushwatch"), "{error}");
     let text = folder.path().join("notes.txt");
     std::fs::write(&text, "these are notes, no database at all ".repeat(100)).expect("written");
     let before = std::fs::read(&text).expect("read");
-    assert!(Sqlite::open(&text).is_err());
+    assert!(Database::open_sqlite(&text).is_err());
     assert_eq!(std::fs::read(&text).expect("read"), before);
-    assert!(Sqlite::open(&folder.path().join("no/such/folder.db")).is_err());
+    assert!(Database::open_sqlite(&folder.path().join("no/such/folder.db")).is_err());
 }
 
 #[test]

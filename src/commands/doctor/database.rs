@@ -78,7 +78,7 @@ async fn present(settings: &StoreSettings) -> (State, Check) {
 /// The database, which was written to and left as it was.
 async fn usable(settings: &StoreSettings) -> Result<Store, store::Error> {
     let store = open(settings)?;
-    store.call(|s| s.probe()).await?;
+    store.call(|s| s.probe_write()).await?;
     Ok(store)
 }
 

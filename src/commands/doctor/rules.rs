@@ -87,7 +87,7 @@ struct Judged {
 }
 
 impl Judged {
-    fn checks(&self, store: &mut dyn store::Backend) -> Result<Vec<Check>, store::Error> {
+    fn checks(&self, store: &mut store::Database) -> Result<Vec<Check>, store::Error> {
         let span = Span::new(long_ago(self.at), self.at);
         let history = history_with_tags(store, &self.name, &self.stream, span, &[])?;
         let place = format!("{}/{}", self.name, self.stream);

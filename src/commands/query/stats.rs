@@ -13,7 +13,7 @@ use crate::cycle::Context;
 use crate::cycle::evaluate::history_with_tags;
 use crate::model::{History, ServerName, Span, StreamId, Tag};
 use crate::postmark::{self, Statistics};
-use crate::store::{self, Backend};
+use crate::store::{self, Database};
 use crate::text::format::format_exact;
 use crate::text::sanitize::{clean, json_line};
 
@@ -146,7 +146,7 @@ impl Context {
         let spans = spans.chain([range.span]);
         let cuts: Vec<_> = spans.flat_map(|s| [s.from, s.until]).collect();
         let (server, span) = (server.clone(), range.span);
-        let read = move |s: &mut dyn Backend| history_with_tags(s, &server, &stream, span, &cuts);
+        let read = move |s: &mut Database| history_with_tags(s, &server, &stream, span, &cuts);
         self.store.call(read).await
     }
 }

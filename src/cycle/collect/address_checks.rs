@@ -7,7 +7,7 @@ use crate::cycle::poll::server::Trouble;
 use crate::detect::{check_of, is_check_due};
 use crate::model::{AddressCheck, DAY, ServerName, StreamId, Suppressed, Timestamp, UNSETTLED};
 use crate::postmark::{Server, Suppressions};
-use crate::store::{self, Backend};
+use crate::store::{self, Database};
 
 impl Context {
     /// Asks for each address that is due on each stream, as far as the budget goes: a request each. What is not asked is
@@ -29,7 +29,7 @@ impl Context {
                 match check(api, stream, &address, now).await {
                     Ok(check) => {
                         let (name, stream) = (server.name.clone(), stream.clone());
-                        let save = move |s: &mut dyn Backend| s.save_check(&name, &stream, &check);
+                        let save = move |s: &mut Database| s.save_check(&name, &stream, &check);
                         self.store.call(save).await?;
                     }
                     Err(stop) => trouble.note_minor(&stop),
@@ -50,13 +50,13 @@ impl Context {
         if addresses.is_empty() {
             return Ok(addresses);
         }
-        let read = move |s: &mut dyn Backend| due(s, &name, &stream, addresses, now);
+        let read = move |s: &mut Database| due(s, &name, &stream, addresses, now);
         self.store.call(read).await
     }
 }
 
 fn due(
-    store: &mut dyn Backend,
+    store: &mut Database,
     server: &ServerName,
     stream: &StreamId,
     mut addresses: Vec<String>,

@@ -100,7 +100,7 @@ impl Lister<'_> {
         span: Span,
     ) -> Result<(Vec<CountedSpan>, Coverage), store::Error> {
         let (server, stream) = (self.server.clone(), stream.clone());
-        let read = move |s: &mut dyn store::Backend| {
+        let read = move |s: &mut store::Database| {
             let covered = s.coverage(&server, &stream, Kind::Messages)?;
             Ok((s.counted(&server, &stream, span)?, covered))
         };
@@ -122,7 +122,7 @@ impl Lister<'_> {
         let listed: Vec<Span> = listed.parts(unread).collect();
         let counted: Vec<CountedSpan> = counted.iter().filter(within).copied().collect();
         let (server, stream) = (self.server.clone(), stream.clone());
-        let give = move |s: &mut dyn store::Backend| {
+        let give = move |s: &mut store::Database| {
             for span in listed {
                 s.save_messages(&server, &stream, &[], Some(span))?;
             }

@@ -250,7 +250,7 @@ impl Lister<'_> {
             (Kind::Bounces, _) => {
                 let (server, stream) = (self.server.clone(), stream.clone());
                 let messages =
-                    move |s: &mut dyn store::Backend| s.coverage(&server, &stream, Kind::Messages);
+                    move |s: &mut store::Database| s.coverage(&server, &stream, Kind::Messages);
                 seen.extend(self.store.call(messages).await?.parts(old));
             }
             (Kind::Messages, Some(oldest)) => {

@@ -14,7 +14,7 @@ use crate::cycle::poll::server::{OVERLAP, Trouble};
 use crate::detect::sample;
 use crate::model::{Coverage, HOUR, Kind, Span, StreamId, Timestamp};
 use crate::postmark::Server;
-use crate::store::{self, Backend, ServerState};
+use crate::store::{self, Database, ServerState};
 
 /// Postmark keeps messages for so long at least, by plan.
 const SHORTEST_RETENTION: Duration = Duration::from_secs(7 * 86_400);
@@ -79,7 +79,7 @@ impl Context {
         since: Timestamp,
     ) -> Result<Need, store::Error> {
         let (server, id, now) = (lister.server.clone(), stream.clone(), lister.now);
-        let read = move |s: &mut dyn Backend| {
+        let read = move |s: &mut Database| {
             let messages = s.coverage(&server, &id, Kind::Messages)?;
             let bounces = s.coverage(&server, &id, Kind::Bounces)?;
             let known = Need::known_before(messages.end().unwrap_or(now));
@@ -113,7 +113,7 @@ impl Context {
         };
         let (name, id) = (server.name.clone(), need.stream.clone());
         let history =
-            move |s: &mut dyn Backend| s.history(&name, &id, Span::before(from, HOUR), &[from]);
+            move |s: &mut Database| s.history(&name, &id, Span::before(from, HOUR), &[from]);
         let Some(last) = self.store.call(history).await?.last_sent(from) else {
             return Ok(sure);
         };

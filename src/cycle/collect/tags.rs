@@ -11,7 +11,7 @@ use crate::detect;
 use crate::detect::sample;
 use crate::model::{CountedSpan, DAY, Span, StreamId, Tag, Timestamp, UNSETTLED};
 use crate::postmark::{self, CAP};
-use crate::store::{self, Backend};
+use crate::store::{self, Database};
 
 /// Requests that are left to the proof of delivery.
 const PROOF: u64 = sample::HEALTHY as u64 + 1;
@@ -36,7 +36,7 @@ impl Context {
                 stream.clone(),
                 Span::before(lister.now, DAY),
             );
-            let read = move |s: &mut dyn Backend| history_with_tags(s, &name, &id, day, &[]);
+            let read = move |s: &mut Database| history_with_tags(s, &name, &id, day, &[]);
             let history = self.store.call(read).await?;
             let settled = Span::new(span.from, (lister.now - UNSETTLED).floor(SECOND));
             for tag in detect::watched_tags(&history, lister.now) {
@@ -92,7 +92,7 @@ async fn count_tag(
                 last_at: count.newest.map(|at| at.clamp(window.from, last)),
             };
             let (server, id, tag) = (lister.server.clone(), stream.clone(), tag.clone());
-            let save = move |s: &mut dyn Backend| {
+            let save = move |s: &mut Database| {
                 s.save_count(&server, &id, Some(&tag), &counted, counted.span)
             };
             lister.store.call(save).await?;

@@ -17,7 +17,7 @@ use crate::cycle::{Context, Outlet};
 use crate::model::{MINUTE, Timestamp};
 use crate::retry::{self, Retryable};
 use crate::slack::{self, Accepted, Class};
-use crate::store::{self, Attempt, Backend, Doubt, OutboxRow, Store};
+use crate::store::{self, Attempt, Database, Doubt, OutboxRow, Store};
 
 /// Attempts within one cycle, at most: so that one destination cannot hold up a cycle.
 const ATTEMPTS: u32 = 3;
@@ -103,7 +103,7 @@ impl Context {
         // Leases and waits are the machine's business: they follow its clock, not the judged instant.
         let now = clock::now();
         // It is our turn: whoever took a row before and did not finish it is dead.
-        let due = move |s: &mut dyn Backend| Ok((s.due(now, Duration::ZERO)?, s.held(at)?));
+        let due = move |s: &mut Database| Ok((s.due(now, Duration::ZERO)?, s.held(at)?));
         let (mut rows, held) = self.store.call(due).await?;
         rows.retain(|row| !held.contains(&row.seq));
         let mut channels: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
@@ -217,7 +217,7 @@ impl Line {
         }
         let (seq, at, began) = (row.seq, self.at, clock::now());
         // Somebody may have muted it while those before it were sent.
-        let claim = move |s: &mut dyn Backend| {
+        let claim = move |s: &mut Database| {
             Ok(!s.held(at)?.contains(&seq) && s.claim(seq, began, Duration::ZERO)?)
         };
         if !self.store.call(claim).await? {
@@ -369,7 +369,7 @@ mod tests {
             until: Instant::now(),
             policy: retry::Policy::ONCE,
         };
-        let due = |s: &mut dyn Backend| s.due(Timestamp::MAX, Duration::ZERO);
+        let due = |s: &mut Database| s.due(Timestamp::MAX, Duration::ZERO);
         for left in [2, 1, 0] {
             let rows = store.call(due).await.expect("rows");
             assert_eq!(line.send_all(rows).await.expect("sent"), 1);

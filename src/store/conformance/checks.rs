@@ -1,7 +1,7 @@
 //! What is known of the operator's own addresses.
 
 use crate::model::{AddressCheck, Suppressed};
-use crate::store::Backend;
+use crate::store::Database;
 
 use super::{at, bounce, history, outbound, save_bounces, shop, span};
 
@@ -17,15 +17,15 @@ fn check(address: &str, seconds: i64, reason: Option<&str>) -> AddressCheck {
     }
 }
 
-fn save(b: &mut dyn Backend, check: &AddressCheck) {
+fn save(b: &mut Database, check: &AddressCheck) {
     b.save_check(&shop(), &outbound(), check).expect("saved");
 }
 
-fn known(b: &mut dyn Backend) -> Vec<AddressCheck> {
+fn known(b: &mut Database) -> Vec<AddressCheck> {
     b.checks(&shop(), &outbound()).expect("read")
 }
 
-pub(super) fn the_latest_answer_of_each_address_is_kept(b: &mut dyn Backend) {
+pub(super) fn the_latest_answer_of_each_address_is_kept(b: &mut Database) {
     assert_eq!(known(b), [], "nothing is known of a new stream");
     let (ops, me) = (
         check("ops@example.com", 10, Some("HardBounce")),
@@ -40,7 +40,7 @@ pub(super) fn the_latest_answer_of_each_address_is_kept(b: &mut dyn Backend) {
     assert_eq!(history(b, span(0, 3600), &[]).checks, [me, later]);
 }
 
-pub(super) fn the_last_bounce_of_an_address_is_found_whatever_its_capitals(b: &mut dyn Backend) {
+pub(super) fn the_last_bounce_of_an_address_is_found_whatever_its_capitals(b: &mut Database) {
     let bounces = [
         bounce(1, "HardBounce", None, at(20)),
         bounce(2, "Blocked", None, at(30)),
@@ -56,14 +56,14 @@ pub(super) fn the_last_bounce_of_an_address_is_found_whatever_its_capitals(b: &m
     assert_eq!(last("other@example.com", 0), None);
 }
 
-pub(super) fn what_a_wrong_clock_asked_is_forgotten(b: &mut dyn Backend) {
+pub(super) fn what_a_wrong_clock_asked_is_forgotten(b: &mut Database) {
     save(b, &check("ops@example.com", 10, None));
     save(b, &check("me@example.com", 500, None));
     b.rewind(at(100)).expect("rewound");
     assert_eq!(known(b), [check("ops@example.com", 10, None)]);
 }
 
-pub(super) fn an_answer_is_pruned_with_the_rows(b: &mut dyn Backend) {
+pub(super) fn an_answer_is_pruned_with_the_rows(b: &mut Database) {
     save(b, &check("ops@example.com", 10, None));
     b.prune(at(10), at(0)).expect("pruned");
     assert_eq!(known(b).len(), 1);

@@ -1,7 +1,7 @@
 //! What is left after cycles that ran on a wrong clock, years ahead.
 
 use crate::model::{Incident, IncidentState, Kind, Proof, Rule, Status, Timestamp};
-use crate::store::{Attempt, Backend, Draw, Judgement, ServerState};
+use crate::store::{Attempt, Database, Draw, Judgement, ServerState};
 
 use super::incidents::{incident, keep, resolved};
 use super::{LEASE, T0, at, mail, message, outbound, poll, save, sent, shop, span};
@@ -10,7 +10,7 @@ use super::{LEASE, T0, at, mail, message, outbound, poll, save, sent, shop, span
 const WRONG: i64 = 10 * 365 * 86_400;
 
 /// A cycle of `shop`; its state after it.
-fn cycle(b: &mut dyn Backend, now: i64, complete: bool) -> ServerState {
+fn cycle(b: &mut Database, now: i64, complete: bool) -> ServerState {
     let before = b.server(&shop(), at(now)).expect("known");
     let polled = poll(&before, at(now), complete);
     let state = polled.1.clone();
@@ -22,7 +22,7 @@ fn cycle(b: &mut dyn Backend, now: i64, complete: bool) -> ServerState {
     state
 }
 
-pub(super) fn rewinding_forgets_coverage_from_after_the_last_good_cycle(b: &mut dyn Backend) {
+pub(super) fn rewinding_forgets_coverage_from_after_the_last_good_cycle(b: &mut Database) {
     cycle(b, 0, true);
     save(b, &[mail("m1", at(-30))], Some(span(-60, 0)));
     cycle(b, 3600, true);
@@ -38,7 +38,7 @@ pub(super) fn rewinding_forgets_coverage_from_after_the_last_good_cycle(b: &mut 
     assert_eq!(sent(b, 0, 120), 1, "messages bear Postmark's time");
 }
 
-pub(super) fn rewinding_brings_back_the_state_of_the_last_good_cycle(b: &mut dyn Backend) {
+pub(super) fn rewinding_brings_back_the_state_of_the_last_good_cycle(b: &mut Database) {
     cycle(b, 0, true);
     cycle(b, 3600, false);
     let good = cycle(b, 7200, false);
@@ -49,7 +49,7 @@ pub(super) fn rewinding_brings_back_the_state_of_the_last_good_cycle(b: &mut dyn
     assert_eq!(b.polls(&shop(), 9).expect("read").len(), 3);
 }
 
-pub(super) fn rewinding_with_no_good_cycle_forgets_them_all(b: &mut dyn Backend) {
+pub(super) fn rewinding_with_no_good_cycle_forgets_them_all(b: &mut Database) {
     cycle(b, WRONG, false);
     save(b, &[], Some(span(-60, WRONG)));
     b.rewind(T0).expect("rewound");
@@ -64,7 +64,7 @@ pub(super) fn rewinding_with_no_good_cycle_forgets_them_all(b: &mut dyn Backend)
     assert_eq!(coverage.expect("read").spans(), [span(-60, 0)]);
 }
 
-pub(super) fn rewinding_a_right_clock_changes_nothing(b: &mut dyn Backend) {
+pub(super) fn rewinding_a_right_clock_changes_nothing(b: &mut Database) {
     cycle(b, 0, true);
     let state = cycle(b, 3600, false);
     save(b, &[], Some(span(-60, 3600)));
@@ -80,7 +80,7 @@ pub(super) fn rewinding_a_right_clock_changes_nothing(b: &mut dyn Backend) {
     assert_eq!(coverage.expect("read").spans(), [span(-60, 3600)]);
 }
 
-pub(super) fn rewinding_frees_what_waits_for_a_wrong_year(b: &mut dyn Backend) {
+pub(super) fn rewinding_frees_what_waits_for_a_wrong_year(b: &mut Database) {
     b.server(&shop(), T0).expect("started");
     let judgement = Judgement {
         messages: vec![message("one"), message("two")],
@@ -111,7 +111,7 @@ pub(super) fn rewinding_frees_what_waits_for_a_wrong_year(b: &mut dyn Backend) {
     assert_eq!(doubt.since, at(60), "no attempt began in the future");
 }
 
-pub(super) fn rewinding_brings_incidents_back_to_now(b: &mut dyn Backend) {
+pub(super) fn rewinding_brings_incidents_back_to_now(b: &mut Database) {
     let wrong = Incident {
         state: IncidentState::Open {
             within_since: Some(at(WRONG)),
@@ -130,7 +130,7 @@ pub(super) fn rewinding_brings_incidents_back_to_now(b: &mut dyn Backend) {
     assert_eq!(back.state, IncidentState::Open { within_since });
 }
 
-pub(super) fn rewinding_brings_closed_incidents_back_too(b: &mut dyn Backend) {
+pub(super) fn rewinding_brings_closed_incidents_back_too(b: &mut Database) {
     let wrong = incident("a", Rule::BounceRate, at(WRONG));
     keep(b, &[resolved(&wrong, at(WRONG + 60))]);
     b.rewind(at(60)).expect("rewound");
@@ -147,7 +147,7 @@ pub(super) fn rewinding_brings_closed_incidents_back_too(b: &mut dyn Backend) {
     assert_eq!(b.incidents(&shop()).expect("read"), [next]);
 }
 
-pub(super) fn rewinding_lets_the_next_digest_be_written(b: &mut dyn Backend) {
+pub(super) fn rewinding_lets_the_next_digest_be_written(b: &mut Database) {
     let mut save = |until| {
         b.save_digest(span(0, until), &message("digest"), false, at(until))
             .expect("saved")
@@ -161,7 +161,7 @@ pub(super) fn rewinding_lets_the_next_digest_be_written(b: &mut dyn Backend) {
     assert!(wrote.expect("saved"));
 }
 
-pub(super) fn rewinding_forgets_when_followed_mail_was_read(b: &mut dyn Backend) {
+pub(super) fn rewinding_forgets_when_followed_mail_was_read(b: &mut Database) {
     let draw = Draw {
         id: "m1".to_owned(),
         sent_at: at(5),
@@ -181,7 +181,7 @@ pub(super) fn rewinding_forgets_when_followed_mail_was_read(b: &mut dyn Backend)
     assert_eq!(open.expect("read")[0].checked_at, None);
 }
 
-pub(super) fn the_clock_is_in_this_century_and_runs_on(b: &mut dyn Backend) {
+pub(super) fn the_clock_is_in_this_century_and_runs_on(b: &mut Database) {
     let first = b.clock().expect("read");
     let then = b.clock().expect("read");
     assert!(Timestamp::parse("2026-01-01T00:00:00Z").expect("valid") < first);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::model::{CountedSpan, DAY, HOUR, Kind, Span, Tag};
-use crate::store::Backend;
+use crate::store::Database;
 
 use super::{at, history, mail, outbound, poll, save, sent, shop, span};
 
@@ -18,23 +18,23 @@ fn counted(from: i64, until: i64, sent: u64) -> CountedSpan {
     }
 }
 
-fn count(b: &mut dyn Backend, from: i64, until: i64, sent: u64) {
+fn count(b: &mut Database, from: i64, until: i64, sent: u64) {
     let counted = counted(from, until, sent);
     b.save_count(&shop(), &outbound(), None, &counted, counted.span)
         .expect("saved");
 }
 
-fn covered(b: &mut dyn Backend) -> Vec<Span> {
+fn covered(b: &mut Database) -> Vec<Span> {
     let coverage = b.coverage(&shop(), &outbound(), Kind::Messages);
     coverage.expect("read").spans().to_vec()
 }
 
-fn counts(b: &mut dyn Backend) -> Vec<CountedSpan> {
+fn counts(b: &mut Database) -> Vec<CountedSpan> {
     let all = span(-1_000_000, 1_000_000_000);
     b.counted(&shop(), &outbound(), all).expect("read")
 }
 
-pub(super) fn a_count_takes_the_place_of_the_rows_in_its_span(b: &mut dyn Backend) {
+pub(super) fn a_count_takes_the_place_of_the_rows_in_its_span(b: &mut Database) {
     let mails = [5, 65, 70, 3700].map(|second| mail(&format!("m{second}"), at(second)));
     save(b, &mails, Some(span(0, 3800)));
     count(b, 60, 68, 20);
@@ -52,14 +52,14 @@ pub(super) fn a_count_takes_the_place_of_the_rows_in_its_span(b: &mut dyn Backen
     assert_eq!(covered(b), [span(0, 3800)]);
 }
 
-pub(super) fn a_message_in_a_counted_span_gets_no_row(b: &mut dyn Backend) {
+pub(super) fn a_message_in_a_counted_span_gets_no_row(b: &mut Database) {
     count(b, 60, 120, 7);
     let mails = [59, 60, 119, 120].map(|second| mail(&format!("m{second}"), at(second)));
     assert_eq!(save(b, &mails, None), [0, 3]);
     assert_eq!(sent(b, 0, 180), 9);
 }
 
-pub(super) fn a_count_anew_leaves_the_rest_of_an_older_one_unknown(b: &mut dyn Backend) {
+pub(super) fn a_count_anew_leaves_the_rest_of_an_older_one_unknown(b: &mut Database) {
     count(b, 0, 60, 5);
     count(b, 60, 120, 6);
     count(b, 120, 180, 7);
@@ -68,7 +68,7 @@ pub(super) fn a_count_anew_leaves_the_rest_of_an_older_one_unknown(b: &mut dyn B
     assert_eq!(covered(b), [span(0, 150)]);
 }
 
-pub(super) fn what_is_to_be_listed_is_not_counted(b: &mut dyn Backend) {
+pub(super) fn what_is_to_be_listed_is_not_counted(b: &mut Database) {
     count(b, 0, 60, 5);
     count(b, 60, 120, 6);
     b.reopen(&shop(), &outbound(), Kind::Messages, span(60, 300))
@@ -86,7 +86,7 @@ pub(super) fn what_is_to_be_listed_is_not_counted(b: &mut dyn Backend) {
     assert_eq!((sent(b, 0, 120), covered(b)), (6, vec![span(0, 120)]));
 }
 
-pub(super) fn a_tag_is_counted_beside_all_mail(b: &mut dyn Backend) {
+pub(super) fn a_tag_is_counted_beside_all_mail(b: &mut Database) {
     count(b, 0, 3600, 500);
     let tag = Tag::from("receipt");
     let some = counted(0, 2700, 30);
@@ -107,7 +107,7 @@ pub(super) fn a_tag_is_counted_beside_all_mail(b: &mut dyn Backend) {
     );
 }
 
-pub(super) fn old_counts_are_kept_by_the_hour(b: &mut dyn Backend) {
+pub(super) fn old_counts_are_kept_by_the_hour(b: &mut Database) {
     let days = 5 * 24 * 3600;
     for from in [0, 1200, 2400, 3600, 4800, days, days + 1200] {
         count(b, from, from + 1200, 10);
@@ -127,7 +127,7 @@ pub(super) fn old_counts_are_kept_by_the_hour(b: &mut dyn Backend) {
     assert_eq!(counts(b), wanted[3..]);
 }
 
-pub(super) fn a_wrong_clock_leaves_no_count(b: &mut dyn Backend) {
+pub(super) fn a_wrong_clock_leaves_no_count(b: &mut Database) {
     let before = b.server(&shop(), at(3600)).expect("known");
     let judgement = crate::store::Judgement {
         servers: vec![poll(&before, at(3600), true)],
@@ -143,7 +143,7 @@ pub(super) fn a_wrong_clock_leaves_no_count(b: &mut dyn Backend) {
     );
 }
 
-pub(super) fn history_begins_where_mail_was_counted(b: &mut dyn Backend) {
+pub(super) fn history_begins_where_mail_was_counted(b: &mut Database) {
     b.server(&shop(), at(7200)).expect("started");
     count(b, 0, 3600, 0);
     count(b, 3600, 5400, 3);
@@ -173,7 +173,7 @@ fn course() -> impl Strategy<Value = Vec<Course>> {
     prop::collection::vec(step, 1..12)
 }
 
-pub(super) fn any_course_of_listing_and_counting_counts_each_message_once(b: &mut dyn Backend) {
+pub(super) fn any_course_of_listing_and_counting_counts_each_message_once(b: &mut Database) {
     let mut runner = TestRunner::new(Config::with_cases(40));
     let stream = std::cell::Cell::new(0);
     let cell = std::cell::RefCell::new(b);

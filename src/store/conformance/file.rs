@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::store::{Backend, CycleLock, Error, Judgement, Problem, Sqlite, TagRows};
+use crate::store::{CycleLock, Database, Error, Judgement, Problem, TagRows};
 
 use super::{T0, at, history, mail, message, outbound, save, sent, shop, span};
 
 fn refused(path: &Path) -> Error {
-    match Sqlite::open(path) {
+    match Database::open_sqlite(path) {
         Ok(_) => panic!("{} must not open", path.display()),
         Err(error) => error,
     }
@@ -26,11 +26,11 @@ fn beside(path: &Path) -> Vec<String> {
 fn what_was_stored_is_there_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("hushwatch.db");
-    let mut first = Sqlite::open(&path).expect("created");
+    let mut first = Database::open_sqlite(&path).expect("created");
     save(&mut first, &[mail("m1", at(5))], None);
     first.server(&shop(), T0).expect("started");
     drop(first);
-    let mut second = Sqlite::open(&path).expect("opened again");
+    let mut second = Database::open_sqlite(&path).expect("opened again");
     assert_eq!(sent(&mut second, 0, 1), 1);
     assert_eq!(second.first_start_at().expect("read"), Some(T0));
 }
@@ -39,8 +39,8 @@ fn what_was_stored_is_there_after_a_restart() {
 fn two_processes_may_work_on_one_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("hushwatch.db");
-    let mut one = Sqlite::open(&path).expect("created");
-    let mut other = Sqlite::open(&path).expect("opened");
+    let mut one = Database::open_sqlite(&path).expect("created");
+    let mut other = Database::open_sqlite(&path).expect("opened");
     save(&mut one, &[mail("m1", at(5))], None);
     assert_eq!(
         save(&mut other, &[mail("m1", at(5)), mail("m2", at(6))], None),
@@ -53,7 +53,7 @@ fn two_processes_may_work_on_one_file() {
 fn a_schema_that_became_newer_takes_no_judgement() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("hushwatch.db");
-    let mut opened = Sqlite::open(&path).expect("created");
+    let mut opened = Database::open_sqlite(&path).expect("created");
     opened.check_schema().expect("it is ours");
     let newer = rusqlite::Connection::open(&path).expect("opened");
     let sql = "UPDATE schema SET least = 99; PRAGMA user_version = 99;";
@@ -91,12 +91,12 @@ fn a_newer_schema_is_refused_and_left_alone() {
 fn a_newer_schema_that_this_version_may_read_is_used_and_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("newer.db");
-    drop(Sqlite::open(&path).expect("created"));
+    drop(Database::open_sqlite(&path).expect("created"));
     let newer = rusqlite::Connection::open(&path).expect("opened");
     newer
         .execute_batch("ALTER TABLE messages ADD COLUMN future INTEGER; PRAGMA user_version = 99;")
         .expect("brought to a newer schema");
-    let mut store = Sqlite::open(&path).expect("opened all the same");
+    let mut store = Database::open_sqlite(&path).expect("opened all the same");
     save(&mut store, &[mail("m1", at(5))], None);
     assert_eq!(sent(&mut store, 0, 1), 1);
     let version: i64 = newer
@@ -121,7 +121,7 @@ fn what_the_first_schema_left_in_the_air_is_in_doubt() {
     ))
     .expect("written");
     drop(old);
-    let mut store = Sqlite::open(&path).expect("brought up to date");
+    let mut store = Database::open_sqlite(&path).expect("brought up to date");
     let rows = store.due(T0, std::time::Duration::ZERO).expect("read");
     let doubts: Vec<_> = rows.iter().map(|r| r.doubt.map(|d| d.since.0)).collect();
     assert_eq!(doubts, [Some(1000), Some(2000), None]);
@@ -150,7 +150,7 @@ fn what_the_first_schema_knew_of_tags_is_counted() {
     ))
     .expect("written");
     drop(old);
-    let mut store = Sqlite::open(&path).expect("brought up to date");
+    let mut store = Database::open_sqlite(&path).expect("brought up to date");
     let range = span(0, 7200);
     let tags = store.tags(&shop(), &outbound(), range, &[]).expect("read");
     let TagRows { hours, sent, .. } = &tags["receipt"];

@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::store::{Backend, Error, Problem, Sqlite};
+use crate::store::{Database, Error, Problem};
 
 use super::{at, mail, save, sent};
 
 /// An open database with one message, a copy of it made at that time, and one message more.
 struct Scene {
     folder: TempDir,
-    open: Sqlite,
+    open: Database,
 }
 
 impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let open = Sqlite::open(&folder.path().join("hushwatch.db")).expect("created");
+        let open = Database::open_sqlite(&folder.path().join("hushwatch.db")).expect("created");
         let mut scene = Self { folder, open };
         scene.save("before");
         scene.copy("backup.db");
@@ -58,8 +58,8 @@ fn integrity(path: &Path) -> String {
     file.query_row(sql, [], |row| row.get(0)).expect("checked")
 }
 
-fn recovered(open: &mut Sqlite) -> String {
-    let recovered = Backend::mend(open).expect("a usable file");
+fn recovered(open: &mut Database) -> String {
+    let recovered = Database::recover_file(open).expect("a usable file");
     recovered.expect("another file")
 }
 
@@ -85,7 +85,7 @@ fn a_replaced_file_is_not_mixed_with_the_log_of_the_previous_one() {
     scene.save("later");
     assert_eq!(sent(&mut scene.open, 0, 1), 2);
     assert_eq!(integrity(&scene.path("hushwatch.db")), "ok");
-    let again = Backend::mend(&mut scene.open).expect("usable");
+    let again = Database::recover_file(&mut scene.open).expect("usable");
     assert_eq!(again, None, "told once");
 }
 
@@ -95,14 +95,14 @@ fn a_file_that_was_moved_aside_keeps_what_its_log_held() {
     scene.rename("hushwatch.db", "aside.db");
     scene.rename("backup.db", "hushwatch.db");
     recovered(&mut scene.open);
-    let mut aside = Sqlite::open(&scene.path("aside.db")).expect("whole");
+    let mut aside = Database::open_sqlite(&scene.path("aside.db")).expect("whole");
     assert_eq!(sent(&mut aside, 0, 1), 51);
 }
 
 #[test]
 fn a_replaced_file_keeps_the_log_that_came_with_it() {
     let mut scene = Scene::new();
-    let mut other = Sqlite::open(&scene.path("backup.db")).expect("opened");
+    let mut other = Database::open_sqlite(&scene.path("backup.db")).expect("opened");
     save(&mut other, &[mail("logged", at(6))], None);
     for suffix in ["", "-wal", "-shm"] {
         let copy = format!("copy.db{suffix}");
@@ -124,7 +124,7 @@ fn a_damaged_file_is_refused_and_left_alone_until_a_whole_one_is_there() {
     scene.rename("backup.db", "hushwatch.db");
     let path = scene.path("hushwatch.db");
     for _ in 0..2 {
-        let refused: Error = Backend::mend(&mut scene.open).expect_err("damaged");
+        let refused: Error = Database::recover_file(&mut scene.open).expect_err("damaged");
         assert!(
             matches!(refused.problem(), Problem::Damaged(_)),
             "{refused}"
@@ -150,7 +150,7 @@ fn a_damaged_file_that_is_moved_away_makes_room_for_a_new_one() {
     let mut scene = Scene::new();
     damage(&scene.path("backup.db"));
     scene.rename("backup.db", "hushwatch.db");
-    Backend::mend(&mut scene.open).expect_err("damaged");
+    Database::recover_file(&mut scene.open).expect_err("damaged");
     scene.rename("hushwatch.db", "aside.db");
     assert!(recovered(&mut scene.open).contains("a new one was created"));
     assert_eq!(sent(&mut scene.open, 0, 1), 0);
@@ -175,7 +175,7 @@ fn a_deleted_file_that_cannot_be_written_back_is_not_given_up() {
     let blocked = scene.path("hushwatch.db-copy");
     fs::create_dir(&blocked).expect("in the way");
     fs::write(blocked.join("file"), "").expect("in the way");
-    Backend::mend(&mut scene.open).expect_err("something is in the way");
+    Database::recover_file(&mut scene.open).expect_err("something is in the way");
     assert_eq!(sent(&mut scene.open, 0, 1), 51, "the open file goes on");
     fs::remove_dir_all(&blocked).expect("removed");
     recovered(&mut scene.open);

@@ -1,11 +1,11 @@
 //! The life of followed mail.
 
 use crate::model::{Proof, SampledMessage, Status, Timestamp};
-use crate::store::{Backend, Draw, FollowedMail};
+use crate::store::{Database, Draw, FollowedMail};
 
 use super::{at, bounce, history, outbound, save_bounces, shop, span};
 
-fn follow(b: &mut dyn Backend, id: &str, sent_at: Timestamp) {
+fn follow(b: &mut Database, id: &str, sent_at: Timestamp) {
     let draw = Draw {
         id: id.to_owned(),
         sent_at,
@@ -15,16 +15,16 @@ fn follow(b: &mut dyn Backend, id: &str, sent_at: Timestamp) {
     b.follow(&shop(), &outbound(), &[draw]).expect("followed");
 }
 
-fn open(b: &mut dyn Backend, give_up_before: Timestamp) -> Vec<FollowedMail> {
+fn open(b: &mut Database, give_up_before: Timestamp) -> Vec<FollowedMail> {
     b.open_followed(&shop(), &outbound(), give_up_before)
         .expect("read")
 }
 
-fn open_ids(b: &mut dyn Backend) -> Vec<String> {
+fn open_ids(b: &mut Database) -> Vec<String> {
     open(b, Timestamp::MIN).into_iter().map(|f| f.id).collect()
 }
 
-fn prove(b: &mut dyn Backend, id: &str, proof: Option<&Proof>, now: Timestamp) {
+fn prove(b: &mut Database, id: &str, proof: Option<&Proof>, now: Timestamp) {
     b.save_proof(&shop(), &outbound(), id, proof, now)
         .expect("saved the proof");
 }
@@ -37,11 +37,11 @@ fn proof(delivered_at: Option<Timestamp>, status: Status) -> Proof {
     }
 }
 
-fn known(b: &mut dyn Backend) -> Vec<SampledMessage> {
+fn known(b: &mut Database) -> Vec<SampledMessage> {
     history(b, span(0, 3600), &[]).followed
 }
 
-pub(super) fn a_draw_is_open_until_it_is_delivered(b: &mut dyn Backend) {
+pub(super) fn a_draw_is_open_until_it_is_delivered(b: &mut Database) {
     let id = "21895802-5d50-442b-b039-27cf5b462c54";
     follow(b, "later", at(9));
     follow(b, id, at(5));
@@ -57,7 +57,7 @@ pub(super) fn a_draw_is_open_until_it_is_delivered(b: &mut dyn Backend) {
     assert_eq!(delivery.at, at(8));
 }
 
-pub(super) fn a_draw_that_is_known_is_left_as_it_is(b: &mut dyn Backend) {
+pub(super) fn a_draw_that_is_known_is_left_as_it_is(b: &mut Database) {
     follow(b, "m1", at(5));
     prove(b, "m1", Some(&proof(Some(at(8)), Status::Sent)), at(60));
     follow(b, "m1", at(5));
@@ -65,7 +65,7 @@ pub(super) fn a_draw_that_is_known_is_left_as_it_is(b: &mut dyn Backend) {
     assert_eq!(known(b).len(), 1);
 }
 
-pub(super) fn a_proof_without_news_leaves_it_open(b: &mut dyn Backend) {
+pub(super) fn a_proof_without_news_leaves_it_open(b: &mut Database) {
     follow(b, "m1", at(5));
     prove(b, "m1", Some(&proof(None, Status::Queued)), at(60));
     assert_eq!(open(b, at(0))[0].checked_at, Some(at(60)));
@@ -75,7 +75,7 @@ pub(super) fn a_proof_without_news_leaves_it_open(b: &mut dyn Backend) {
     assert!(!known(b)[0].queued);
 }
 
-pub(super) fn a_counting_bounce_closes_it(b: &mut dyn Backend) {
+pub(super) fn a_counting_bounce_closes_it(b: &mut Database) {
     follow(b, "m1", at(5));
     follow(b, "m2", at(6));
     let bounces = [
@@ -87,14 +87,14 @@ pub(super) fn a_counting_bounce_closes_it(b: &mut dyn Backend) {
     assert_eq!(known(b)[0].bounced_at, Some(at(20)), "the earliest");
 }
 
-pub(super) fn a_soft_bounce_does_not_close_it(b: &mut dyn Backend) {
+pub(super) fn a_soft_bounce_does_not_close_it(b: &mut Database) {
     follow(b, "m1", at(5));
     save_bounces(b, &[bounce(1, "SoftBounce", Some("m1"), at(20))]);
     assert_eq!(open_ids(b), ["m1"]);
     assert_eq!(known(b)[0].bounced_at, None);
 }
 
-pub(super) fn what_is_too_old_is_given_up(b: &mut dyn Backend) {
+pub(super) fn what_is_too_old_is_given_up(b: &mut Database) {
     follow(b, "old", at(5));
     follow(b, "new", at(10));
     let left = open(b, at(10));
@@ -104,7 +104,7 @@ pub(super) fn what_is_too_old_is_given_up(b: &mut dyn Backend) {
     assert_eq!(known(b).len(), 2, "it still says that nothing came");
 }
 
-pub(super) fn what_cannot_be_read_leaves_the_sample(b: &mut dyn Backend) {
+pub(super) fn what_cannot_be_read_leaves_the_sample(b: &mut Database) {
     follow(b, "m1", at(5));
     prove(b, "m1", None, at(60));
     assert_eq!(open_ids(b), Vec::<String>::new());

@@ -3,7 +3,7 @@
 use crate::model::{
     Evidence, Incident, IncidentState, Rule, Severity, Step, Timestamp, Transition,
 };
-use crate::store::{Backend, Judgement};
+use crate::store::{Database, Judgement};
 
 use super::{T0, at, message, poll, shop, span};
 
@@ -45,7 +45,7 @@ pub(super) fn resolved(incident: &Incident, now: Timestamp) -> Incident {
     }
 }
 
-pub(super) fn keep(b: &mut dyn Backend, incidents: &[Incident]) {
+pub(super) fn keep(b: &mut Database, incidents: &[Incident]) {
     let judgement = Judgement {
         incidents: incidents.to_vec(),
         ..Judgement::default()
@@ -64,7 +64,7 @@ fn step(incident: &Incident, step: Step, now: Timestamp) -> (Transition, String)
 }
 
 /// The first poll of `shop`, at which `incidents` open and are told.
-fn opening(b: &mut dyn Backend, incidents: &[Incident], now: Timestamp) -> Judgement {
+fn opening(b: &mut Database, incidents: &[Incident], now: Timestamp) -> Judgement {
     let before = b.server(&shop(), T0).expect("started");
     Judgement {
         servers: vec![poll(&before, now, true)],
@@ -78,7 +78,7 @@ fn opening(b: &mut dyn Backend, incidents: &[Incident], now: Timestamp) -> Judge
     }
 }
 
-pub(super) fn a_judgement_is_read_back(b: &mut dyn Backend) {
+pub(super) fn a_judgement_is_read_back(b: &mut Database) {
     let opened = incident("abc123", Rule::BounceRate, at(60));
     let judgement = opening(b, std::slice::from_ref(&opened), at(60));
     b.commit(&judgement).expect("committed");
@@ -99,7 +99,7 @@ pub(super) fn a_judgement_is_read_back(b: &mut dyn Backend) {
     assert_eq!(b.last_cycle_at().expect("read"), Some(at(60)));
 }
 
-pub(super) fn a_judgement_is_committed_whole_or_not_at_all(b: &mut dyn Backend) {
+pub(super) fn a_judgement_is_committed_whole_or_not_at_all(b: &mut Database) {
     keep(b, &[incident("first", Rule::BounceRate, at(0))]);
     let start = b.server(&shop(), T0).expect("started");
     let fits = incident("fits", Rule::SpamRate, at(60));
@@ -124,7 +124,7 @@ pub(super) fn a_judgement_is_committed_whole_or_not_at_all(b: &mut dyn Backend) 
     assert_eq!(b.server(&shop(), at(900)).expect("read"), start);
 }
 
-pub(super) fn a_rule_and_stream_have_one_open_incident(b: &mut dyn Backend) {
+pub(super) fn a_rule_and_stream_have_one_open_incident(b: &mut Database) {
     for rule in [Rule::Blind, Rule::BounceRate] {
         let one = incident(&format!("{rule}1"), rule, at(0));
         keep(b, std::slice::from_ref(&one));
@@ -143,7 +143,7 @@ pub(super) fn a_rule_and_stream_have_one_open_incident(b: &mut dyn Backend) {
     assert_eq!(b.incidents(&shop()).expect("read").len(), 3);
 }
 
-pub(super) fn each_tag_of_a_stream_has_an_incident_of_its_own(b: &mut dyn Backend) {
+pub(super) fn each_tag_of_a_stream_has_an_incident_of_its_own(b: &mut Database) {
     let all = incident("all", Rule::SendSilence, at(0));
     let of = |tag: &str| Incident {
         tag: Some(tag.into()),
@@ -156,7 +156,7 @@ pub(super) fn each_tag_of_a_stream_has_an_incident_of_its_own(b: &mut dyn Backen
     assert_eq!(found, kept);
 }
 
-pub(super) fn one_may_close_as_the_next_opens(b: &mut dyn Backend) {
+pub(super) fn one_may_close_as_the_next_opens(b: &mut Database) {
     let first = incident("z-first", Rule::BounceRate, at(0));
     let next = incident("a-next", Rule::BounceRate, at(60));
     keep(b, std::slice::from_ref(&first));
@@ -164,7 +164,7 @@ pub(super) fn one_may_close_as_the_next_opens(b: &mut dyn Backend) {
     assert_eq!(b.incidents(&shop()).expect("read"), [next]);
 }
 
-pub(super) fn the_open_incident_is_the_latest(b: &mut dyn Backend) {
+pub(super) fn the_open_incident_is_the_latest(b: &mut Database) {
     let gone = incident("a", Rule::BounceRate, at(60));
     let stands = incident("b", Rule::BounceRate, at(60));
     let older = incident("c", Rule::SpamRate, at(10));
@@ -176,7 +176,7 @@ pub(super) fn the_open_incident_is_the_latest(b: &mut dyn Backend) {
     assert_eq!(latest, [stands, older]);
 }
 
-pub(super) fn the_latest_of_each_rule_and_stream_is_told(b: &mut dyn Backend) {
+pub(super) fn the_latest_of_each_rule_and_stream_is_told(b: &mut Database) {
     let first = resolved(&incident("a", Rule::BounceRate, at(0)), at(30));
     let last = resolved(&incident("b", Rule::BounceRate, at(60)), at(90));
     let blind = incident("c", Rule::Blind, at(10));
@@ -187,9 +187,7 @@ pub(super) fn the_latest_of_each_rule_and_stream_is_told(b: &mut dyn Backend) {
     assert_eq!(b.incidents(&"blog".into()).expect("read"), []);
 }
 
-pub(super) fn transitions_are_told_by_their_recording_in_order_of_their_instants(
-    b: &mut dyn Backend,
-) {
+pub(super) fn transitions_are_told_by_their_recording_in_order_of_their_instants(b: &mut Database) {
     let before = b.server(&shop(), T0).expect("started");
     let one = incident("a", Rule::BounceRate, at(0));
     keep(b, std::slice::from_ref(&one));
@@ -204,7 +202,7 @@ pub(super) fn transitions_are_told_by_their_recording_in_order_of_their_instants
         ..Judgement::default()
     };
     b.commit(&judgement).expect("committed");
-    let steps = |b: &mut dyn Backend, within| -> Vec<Step> {
+    let steps = |b: &mut Database, within| -> Vec<Step> {
         let rows = b.transitions(within).expect("read");
         rows.iter().map(|row| row.transition.step).collect()
     };
@@ -215,7 +213,7 @@ pub(super) fn transitions_are_told_by_their_recording_in_order_of_their_instants
     assert_eq!(steps(b, span(0, 90)), []);
 }
 
-pub(super) fn polls_are_told_newest_first(b: &mut dyn Backend) {
+pub(super) fn polls_are_told_newest_first(b: &mut Database) {
     let mut state = b.server(&shop(), T0).expect("started");
     for (now, complete) in [(0, true), (60, false), (120, false), (120, false)] {
         let polled = poll(&state, at(now), complete);
@@ -232,7 +230,7 @@ pub(super) fn polls_are_told_newest_first(b: &mut dyn Backend) {
     assert_eq!(b.server(&shop(), at(900)).expect("read"), state);
 }
 
-pub(super) fn pruning_keeps_open_incidents(b: &mut dyn Backend) {
+pub(super) fn pruning_keeps_open_incidents(b: &mut Database) {
     let stands = incident("stands", Rule::BounceRate, at(0));
     let gone = resolved(&incident("gone", Rule::SpamRate, at(0)), at(30));
     let judgement = Judgement {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::model::MINUTE;
-use crate::store::{Asked, Backend, Judgement, Lease, Problem};
+use crate::store::{Asked, Database, Judgement, Lease, Problem};
 
 use super::message;
 
-fn take(b: &mut dyn Backend, holder: &str) -> Option<Lease> {
+fn take(b: &mut Database, holder: &str) -> Option<Lease> {
     match b.lease("shop", holder, MINUTE, false).expect("asked") {
         Asked::Taken(lease) => Some(lease),
         Asked::Held { by, .. } => {
@@ -17,7 +17,7 @@ fn take(b: &mut dyn Backend, holder: &str) -> Option<Lease> {
     }
 }
 
-pub(super) fn a_lease_is_one_holders_at_a_time(b: &mut dyn Backend) {
+pub(super) fn a_lease_is_one_holders_at_a_time(b: &mut Database) {
     let lease = take(b, "a").expect("free");
     assert_eq!(take(b, "b"), None);
     assert_eq!(b.held_by_others("b").expect("leases").len(), 1);
@@ -26,7 +26,7 @@ pub(super) fn a_lease_is_one_holders_at_a_time(b: &mut dyn Backend) {
     assert!(take(b, "b").is_some());
 }
 
-pub(super) fn a_lease_that_ran_out_is_taken_over(b: &mut dyn Backend) {
+pub(super) fn a_lease_that_ran_out_is_taken_over(b: &mut Database) {
     let Asked::Taken(lost) = b.lease("shop", "a", Duration::ZERO, false).expect("asked") else {
         panic!("it is free");
     };
@@ -38,12 +38,12 @@ pub(super) fn a_lease_that_ran_out_is_taken_over(b: &mut dyn Backend) {
     );
 }
 
-pub(super) fn a_lease_that_runs_on_for_ever_is_taken_over(b: &mut dyn Backend) {
+pub(super) fn a_lease_that_runs_on_for_ever_is_taken_over(b: &mut Database) {
     b.lease("shop", "a", 300 * MINUTE, false).expect("asked");
     assert!(take(b, "b").is_some(), "it was written by a wrong clock");
 }
 
-pub(super) fn a_long_lease_is_safe_from_one_who_takes_short_ones(b: &mut dyn Backend) {
+pub(super) fn a_long_lease_is_safe_from_one_who_takes_short_ones(b: &mut Database) {
     for held in [MINUTE, 60 * MINUTE, 80 * MINUTE] {
         b.lease("shop", "a", held, false).expect("asked");
         let asked = b.lease("shop", "b", Duration::from_secs(5), false);
@@ -51,13 +51,13 @@ pub(super) fn a_long_lease_is_safe_from_one_who_takes_short_ones(b: &mut dyn Bac
     }
 }
 
-pub(super) fn one_who_is_alone_takes_the_leases_of_the_dead(b: &mut dyn Backend) {
+pub(super) fn one_who_is_alone_takes_the_leases_of_the_dead(b: &mut Database) {
     take(b, "a").expect("free");
     let asked = b.lease("shop", "b", MINUTE, true).expect("asked");
     assert!(matches!(asked, Asked::Taken(_)));
 }
 
-pub(super) fn a_judgement_without_its_lease_is_not_stored(b: &mut dyn Backend) {
+pub(super) fn a_judgement_without_its_lease_is_not_stored(b: &mut Database) {
     let lost = take(b, "a").expect("free");
     b.lease("shop", "b", MINUTE, true).expect("taken");
     let mut judgement = Judgement {
@@ -73,7 +73,7 @@ pub(super) fn a_judgement_without_its_lease_is_not_stored(b: &mut dyn Backend) {
     assert_eq!(b.pending().expect("rows"), 1);
 }
 
-pub(super) fn a_judgement_gives_its_leases_up(b: &mut dyn Backend) {
+pub(super) fn a_judgement_gives_its_leases_up(b: &mut Database) {
     let lease = take(b, "a").expect("free");
     let judgement = Judgement {
         leases: vec![lease],
@@ -83,9 +83,9 @@ pub(super) fn a_judgement_gives_its_leases_up(b: &mut dyn Backend) {
     assert!(take(b, "b").is_some());
 }
 
-pub(super) fn a_probe_leaves_nothing_behind(store: &mut dyn Backend) {
+pub(super) fn a_probe_leaves_nothing_behind(store: &mut Database) {
     for _ in 0..2 {
-        store.probe().expect("writable");
+        store.probe_write().expect("writable");
     }
     let asked = store.lease("(probe)", "a", MINUTE, false).expect("asked");
     assert!(matches!(asked, Asked::Taken(lease) if lease.fence == 1));

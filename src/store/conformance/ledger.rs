@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::model::{Coverage, Kind, MINUTE, Mail, Span, StreamId, Timestamp};
-use crate::store::Backend;
+use crate::store::Database;
 
 use super::{T0, mail, shop};
 
@@ -34,9 +34,9 @@ fn a_batch() -> impl Strategy<Value = Vec<Mail>> {
 
 /// Gives each case of `strategy` a stream of its own, which is faster than a database of its own.
 fn for_any<S: Strategy>(
-    b: &mut dyn Backend,
+    b: &mut Database,
     strategy: &S,
-    fact: impl Fn(&mut dyn Backend, &StreamId, S::Value) -> Result<(), TestCaseError>,
+    fact: impl Fn(&mut Database, &StreamId, S::Value) -> Result<(), TestCaseError>,
 ) {
     let config = Config {
         cases: 48,
@@ -56,7 +56,7 @@ fn for_any<S: Strategy>(
     }
 }
 
-pub(super) fn any_batches_count_as_a_ledger_does(b: &mut dyn Backend) {
+pub(super) fn any_batches_count_as_a_ledger_does(b: &mut Database) {
     let strategy = (
         prop::collection::vec(a_batch(), 0..5),
         prop::collection::vec(a_span(), 1..6),
@@ -100,7 +100,7 @@ pub(super) fn any_batches_count_as_a_ledger_does(b: &mut dyn Backend) {
     });
 }
 
-pub(super) fn any_claims_are_a_coverage(b: &mut dyn Backend) {
+pub(super) fn any_claims_are_a_coverage(b: &mut Database) {
     let strategy = prop::collection::vec(a_span(), 0..10);
     for_any(b, &strategy, |b, stream, claims| {
         for claim in &claims {

@@ -1,11 +1,11 @@
 //! Messages, bounces and the aggregates over them.
 
 use crate::model::{BounceClass, DAY, Kind, Mail, Span, Timestamp};
-use crate::store::Backend;
+use crate::store::Database;
 
 use super::{T0, at, bounce, history, mail, outbound, save, save_bounces, sent, shop, span};
 
-pub(super) fn a_message_listed_twice_counts_once(b: &mut dyn Backend) {
+pub(super) fn a_message_listed_twice_counts_once(b: &mut Database) {
     let mails = [mail("m1", at(5)), mail("m2", at(70))];
     assert_eq!(save(b, &mails, None), [0, 1]);
     assert_eq!(save(b, &[mails[1].clone(), mail("m3", at(71))], None), [1]);
@@ -15,13 +15,13 @@ pub(super) fn a_message_listed_twice_counts_once(b: &mut dyn Backend) {
     assert_eq!(known.hours.iter().map(|h| h.sent).sum::<u64>(), 3);
 }
 
-pub(super) fn a_message_twice_in_one_batch_counts_once(b: &mut dyn Backend) {
+pub(super) fn a_message_twice_in_one_batch_counts_once(b: &mut Database) {
     let twice = [mail("m1", at(5)), mail("m1", at(5))];
     assert_eq!(save(b, &twice, None), [0]);
     assert_eq!(sent(b, 0, 60), 1);
 }
 
-pub(super) fn a_bounce_listed_twice_counts_once(b: &mut dyn Backend) {
+pub(super) fn a_bounce_listed_twice_counts_once(b: &mut Database) {
     let first = bounce(1 << 54, "HardBounce", Some("m1"), at(5));
     let next = bounce((1 << 54) + 1, "SpamComplaint", Some("m2"), at(6));
     assert_eq!(save_bounces(b, std::slice::from_ref(&first)), [0]);
@@ -34,7 +34,7 @@ pub(super) fn a_bounce_listed_twice_counts_once(b: &mut dyn Backend) {
     );
 }
 
-pub(super) fn streams_and_servers_are_apart(b: &mut dyn Backend) {
+pub(super) fn streams_and_servers_are_apart(b: &mut Database) {
     let mails = [mail("m1", at(5))];
     for (server, stream) in [("shop", "outbound"), ("shop", "news"), ("blog", "outbound")] {
         let new = b
@@ -57,14 +57,14 @@ fn tagged(tag: &str, n: i64, from: i64, every: i64) -> Vec<Mail> {
 }
 
 /// What the tags of `shop/outbound` count in `range`, and how many hours they had mail in.
-fn told_tags(b: &mut dyn Backend, range: Span) -> Vec<(String, u64, usize)> {
+fn told_tags(b: &mut Database, range: Span) -> Vec<(String, u64, usize)> {
     let tags = b.tags(&shop(), &outbound(), range, &[]).expect("read");
     tags.into_iter()
         .map(|(tag, of)| (tag.0, of.sent.count(range), of.hours.len()))
         .collect()
 }
 
-pub(super) fn tags_are_counted_beside_all_mail(b: &mut dyn Backend) {
+pub(super) fn tags_are_counted_beside_all_mail(b: &mut Database) {
     let (a, z) = (tagged("a", 40, 0, 300), tagged("z", 30, 5, 30));
     save(b, &a, None);
     save(b, &[a, z].concat(), None);
@@ -79,7 +79,7 @@ pub(super) fn tags_are_counted_beside_all_mail(b: &mut dyn Backend) {
     assert_eq!(divided, [1, 10]);
 }
 
-pub(super) fn tags_of_a_few_messages_are_not_told(b: &mut dyn Backend) {
+pub(super) fn tags_of_a_few_messages_are_not_told(b: &mut Database) {
     save(b, &tagged("few", 19, 0, 60), None);
     save(b, &tagged("enough", 20, 0, 60), None);
     let told = told_tags(b, span(0, 7200));
@@ -88,7 +88,7 @@ pub(super) fn tags_of_a_few_messages_are_not_told(b: &mut dyn Backend) {
     assert_eq!(told_tags(b, long_after), []);
 }
 
-pub(super) fn pruning_keeps_the_hours_of_tags_in_use(b: &mut dyn Backend) {
+pub(super) fn pruning_keeps_the_hours_of_tags_in_use(b: &mut Database) {
     let days = |tag, n| tagged(tag, n, 0, 86_400);
     save(b, &days("daily", 30), None);
     save(b, &tagged("once", 25, 0, 60), None);
@@ -102,7 +102,7 @@ pub(super) fn pruning_keeps_the_hours_of_tags_in_use(b: &mut dyn Backend) {
     assert_eq!(hours, [("daily", 30)]);
 }
 
-pub(super) fn counts_are_exact_at_cuts_that_divide_a_minute(b: &mut dyn Backend) {
+pub(super) fn counts_are_exact_at_cuts_that_divide_a_minute(b: &mut Database) {
     let seconds = [0, 10, 10, 59, 60, 90, 119, 120];
     let mails: Vec<_> = (0..)
         .zip(seconds)
@@ -127,7 +127,7 @@ pub(super) fn counts_are_exact_at_cuts_that_divide_a_minute(b: &mut dyn Backend)
     }
 }
 
-pub(super) fn hours_know_their_first_and_last_message(b: &mut dyn Backend) {
+pub(super) fn hours_know_their_first_and_last_message(b: &mut Database) {
     save(b, &[mail("m1", at(600)), mail("m2", at(4000))], None);
     save(b, &[mail("m3", at(90)), mail("m4", at(3599))], None);
     let hours = history(b, span(3000, 7200), &[]).hours;
@@ -141,7 +141,7 @@ pub(super) fn hours_know_their_first_and_last_message(b: &mut dyn Backend) {
     );
 }
 
-pub(super) fn coverage_claims_merge_and_are_read_back(b: &mut dyn Backend) {
+pub(super) fn coverage_claims_merge_and_are_read_back(b: &mut Database) {
     for claim in [
         span(0, 10),
         span(10, 20),
@@ -162,7 +162,7 @@ pub(super) fn coverage_claims_merge_and_are_read_back(b: &mut dyn Backend) {
     assert_eq!((known.messages, known.bounces), (messages, bounces));
 }
 
-pub(super) fn a_claim_between_two_joins_them(b: &mut dyn Backend) {
+pub(super) fn a_claim_between_two_joins_them(b: &mut Database) {
     for claim in [span(0, 10), span(20, 30), span(40, 50), span(10, 40)] {
         save(b, &[], Some(claim));
     }
@@ -170,7 +170,7 @@ pub(super) fn a_claim_between_two_joins_them(b: &mut dyn Backend) {
     assert_eq!(coverage.expect("read").spans(), [span(0, 50)]);
 }
 
-pub(super) fn a_bounce_before_its_message_gets_its_send_time(b: &mut dyn Backend) {
+pub(super) fn a_bounce_before_its_message_gets_its_send_time(b: &mut Database) {
     let id = "21895802-5d50-442b-b039-27cf5b462c54";
     save_bounces(b, &[bounce(1, "HardBounce", Some(id), at(70))]);
     save(b, &[mail("another", at(2))], None);
@@ -181,7 +181,7 @@ pub(super) fn a_bounce_before_its_message_gets_its_send_time(b: &mut dyn Backend
     assert_eq!(mark.message, id);
 }
 
-pub(super) fn a_bounce_after_its_message_has_its_send_time(b: &mut dyn Backend) {
+pub(super) fn a_bounce_after_its_message_has_its_send_time(b: &mut Database) {
     save(b, &[mail("m1", at(9))], None);
     save_bounces(b, &[bounce(1, "Blocked", Some("m1"), at(70))]);
     assert_eq!(
@@ -190,14 +190,14 @@ pub(super) fn a_bounce_after_its_message_has_its_send_time(b: &mut dyn Backend) 
     );
 }
 
-pub(super) fn a_bounce_without_a_message_is_a_mark_of_its_own(b: &mut dyn Backend) {
+pub(super) fn a_bounce_without_a_message_is_a_mark_of_its_own(b: &mut Database) {
     let bounces = [1, 2].map(|id| bounce(id, "HardBounce", None, at(id)));
     save_bounces(b, &bounces);
     let known = history(b, span(0, 100), &[]);
     assert_eq!(known.bounced_in(&[span(0, 100)], |_| true).messages, 2);
 }
 
-pub(super) fn history_begins_with_the_first_start(b: &mut dyn Backend) {
+pub(super) fn history_begins_with_the_first_start(b: &mut Database) {
     save(b, &[], Some(span(-600, 0)));
     assert_eq!(history(b, span(-600, 0), &[]).first_seen_at, None);
     assert_eq!(b.first_start_at().expect("read"), None);
@@ -208,7 +208,7 @@ pub(super) fn history_begins_with_the_first_start(b: &mut dyn Backend) {
     assert_eq!(b.first_start_at().expect("read"), Some(at(0)));
 }
 
-pub(super) fn history_begins_with_the_oldest_message(b: &mut dyn Backend) {
+pub(super) fn history_begins_with_the_oldest_message(b: &mut Database) {
     b.server(&shop(), at(0)).expect("started");
     save(b, &[mail("m1", at(50))], None);
     assert_eq!(history(b, span(0, 60), &[]).first_seen_at, Some(at(0)));
@@ -219,7 +219,7 @@ pub(super) fn history_begins_with_the_oldest_message(b: &mut dyn Backend) {
     assert_eq!(begins, Some(at(-500)), "pruning does not shorten it");
 }
 
-pub(super) fn pruning_keeps_hours_but_drops_rows(b: &mut dyn Backend) {
+pub(super) fn pruning_keeps_hours_but_drops_rows(b: &mut Database) {
     let mails = [
         mail("old", at(30)),
         mail("cut", at(3690)),
@@ -243,7 +243,7 @@ pub(super) fn pruning_keeps_hours_but_drops_rows(b: &mut dyn Backend) {
     );
 }
 
-pub(super) fn pruning_a_second_time_changes_nothing(b: &mut dyn Backend) {
+pub(super) fn pruning_a_second_time_changes_nothing(b: &mut Database) {
     let mails = [mail("old", at(30)), mail("new", at(3710))];
     save(b, &mails, Some(span(0, 4000)));
     b.prune(at(3700), at(0)).expect("pruned");
@@ -252,7 +252,7 @@ pub(super) fn pruning_a_second_time_changes_nothing(b: &mut dyn Backend) {
     assert_eq!(history(b, span(0, 4000), &[at(3700)]), once);
 }
 
-pub(super) fn streams_that_vanish_are_no_longer_watched(b: &mut dyn Backend) {
+pub(super) fn streams_that_vanish_are_no_longer_watched(b: &mut Database) {
     let all = ["news", "outbound"].map(Into::into);
     b.save_streams(&shop(), &all).expect("saved");
     assert_eq!(b.streams(&shop()).expect("read"), all);
@@ -265,7 +265,7 @@ pub(super) fn streams_that_vanish_are_no_longer_watched(b: &mut dyn Backend) {
     assert_eq!(b.streams(&"blog".into()).expect("read"), []);
 }
 
-pub(super) fn recent_events_are_told_newest_first(b: &mut dyn Backend) {
+pub(super) fn recent_events_are_told_newest_first(b: &mut Database) {
     let bounces = [
         bounce(7, "HardBounce", Some("m1"), at(10)),
         bounce(8, "SpamComplaint", None, at(30)),
@@ -292,7 +292,7 @@ pub(super) fn recent_events_are_told_newest_first(b: &mut dyn Backend) {
     );
 }
 
-pub(super) fn only_marks_of_the_wanted_classes_count_towards_a_limit(b: &mut dyn Backend) {
+pub(super) fn only_marks_of_the_wanted_classes_count_towards_a_limit(b: &mut Database) {
     let bounces = [
         bounce(1, "SpamComplaint", None, at(10)),
         bounce(2, "Blocked", None, at(20)),

@@ -1,7 +1,7 @@
 //! What is muted, and what waits for the end of it.
 
 use crate::model::{Mute, Rule, ServerName, Timestamp};
-use crate::store::{Backend, Judgement, NewMessage};
+use crate::store::{Database, Judgement, NewMessage};
 
 use super::incidents::{incident, keep};
 use super::{T0, at, message, shop};
@@ -18,7 +18,7 @@ fn mute(server: Option<ServerName>, rule: Option<Rule>, from: Timestamp, until: 
     }
 }
 
-pub(super) fn a_mute_runs_until_it_ends(b: &mut dyn Backend) {
+pub(super) fn a_mute_runs_until_it_ends(b: &mut Database) {
     let mut set = mute(Some(shop()), Some(Rule::BounceRate), T0, at(60));
     set.id = b.mute(&set, &[]).expect("stored");
     assert_eq!(b.mutes(at(59)).expect("read"), [set.clone()]);
@@ -33,7 +33,7 @@ pub(super) fn a_mute_runs_until_it_ends(b: &mut dyn Backend) {
     assert_eq!(b.mutes(at(29)).expect("read"), [ended], "it ended before");
 }
 
-pub(super) fn a_new_mute_ends_those_whose_place_it_takes(b: &mut dyn Backend) {
+pub(super) fn a_new_mute_ends_those_whose_place_it_takes(b: &mut Database) {
     let old = b.mute(&mute(None, None, T0, at(600)), &[]).expect("stored");
     let other = mute(Some(shop()), None, T0, at(600));
     b.mute(&other, &[]).expect("stored");
@@ -48,7 +48,7 @@ pub(super) fn a_new_mute_ends_those_whose_place_it_takes(b: &mut dyn Backend) {
     assert_eq!(ends, [at(600), at(120)]);
 }
 
-pub(super) fn a_muted_message_is_held_and_a_digest_is_not(b: &mut dyn Backend) {
+pub(super) fn a_muted_message_is_held_and_a_digest_is_not(b: &mut Database) {
     keep(b, &[incident("aaaa", Rule::Blind, T0)]);
     let of = |kind: &str, incident: Option<&str>| NewMessage {
         kind: kind.to_owned(),
@@ -94,7 +94,7 @@ pub(super) fn a_muted_message_is_held_and_a_digest_is_not(b: &mut dyn Backend) {
     }
 }
 
-pub(super) fn rewinding_shifts_a_mute_of_a_wrong_clock(b: &mut dyn Backend) {
+pub(super) fn rewinding_shifts_a_mute_of_a_wrong_clock(b: &mut Database) {
     let set = mute(None, None, at(1_000_000), at(1_000_060));
     b.mute(&set, &[]).expect("stored");
     b.rewind(T0).expect("rewound");

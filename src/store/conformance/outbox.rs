@@ -1,14 +1,14 @@
 //! Messages to be told, and which periods a digest told of.
 
 use crate::model::{MINUTE, Timestamp};
-use crate::store::{Attempt, Backend, Doubt, Judgement};
+use crate::store::{Attempt, Database, Doubt, Judgement};
 
 use super::{LEASE, T0, at, message, poll, shop, span};
 
 const NONE: [i64; 0] = [];
 
 /// Puts `texts` in line at [`T0`] and tells their places.
-fn push(b: &mut dyn Backend, texts: &[&str]) -> Vec<i64> {
+fn push(b: &mut Database, texts: &[&str]) -> Vec<i64> {
     let before = b.server(&shop(), T0).expect("started");
     let judgement = Judgement {
         servers: vec![poll(&before, T0, true)],
@@ -19,16 +19,16 @@ fn push(b: &mut dyn Backend, texts: &[&str]) -> Vec<i64> {
     due(b, T0)
 }
 
-fn due(b: &mut dyn Backend, now: Timestamp) -> Vec<i64> {
+fn due(b: &mut Database, now: Timestamp) -> Vec<i64> {
     let rows = b.due(now, LEASE).expect("read");
     rows.iter().map(|row| row.seq).collect()
 }
 
-fn claim(b: &mut dyn Backend, seq: i64, now: Timestamp) -> bool {
+fn claim(b: &mut Database, seq: i64, now: Timestamp) -> bool {
     b.claim(seq, now, LEASE).expect("asked")
 }
 
-fn accept(b: &mut dyn Backend, seq: i64, now: Timestamp) {
+fn accept(b: &mut Database, seq: i64, now: Timestamp) {
     let accepted = Attempt::Accepted {
         channel: Some("C0123".to_owned()),
         ts: Some("1700000000.000100".to_owned()),
@@ -36,7 +36,7 @@ fn accept(b: &mut dyn Backend, seq: i64, now: Timestamp) {
     b.finish(seq, T0, now, &accepted).expect("recorded");
 }
 
-fn fail(b: &mut dyn Backend, seq: i64, now: Timestamp, next_try_at: Option<Timestamp>) {
+fn fail(b: &mut Database, seq: i64, now: Timestamp, next_try_at: Option<Timestamp>) {
     let failed = Attempt::Failed {
         why: "HTTP 503".to_owned(),
         unknown: false,
@@ -45,7 +45,7 @@ fn fail(b: &mut dyn Backend, seq: i64, now: Timestamp, next_try_at: Option<Times
     b.finish(seq, T0, now, &failed).expect("recorded");
 }
 
-pub(super) fn rows_are_due_in_the_order_they_were_written(b: &mut dyn Backend) {
+pub(super) fn rows_are_due_in_the_order_they_were_written(b: &mut Database) {
     push(b, &["one", "two", "three"]);
     let rows = b.due(at(60), LEASE).expect("read");
     let texts: Vec<_> = rows.iter().map(|row| row.message.text.as_str()).collect();
@@ -54,7 +54,7 @@ pub(super) fn rows_are_due_in_the_order_they_were_written(b: &mut dyn Backend) {
     assert_eq!(b.pending().expect("read"), 3);
 }
 
-pub(super) fn a_claimed_row_is_left_alone_within_its_lease(b: &mut dyn Backend) {
+pub(super) fn a_claimed_row_is_left_alone_within_its_lease(b: &mut Database) {
     let seq = push(b, &["one", "two"]);
     assert!(claim(b, seq[0], at(0)));
     assert!(!claim(b, seq[0], at(0)), "taken");
@@ -67,7 +67,7 @@ pub(super) fn a_claimed_row_is_left_alone_within_its_lease(b: &mut dyn Backend) 
     assert!(!claim(b, 999, at(0)), "no such row");
 }
 
-pub(super) fn a_failed_row_stays_pending(b: &mut dyn Backend) {
+pub(super) fn a_failed_row_stays_pending(b: &mut Database) {
     let seq = push(b, &["one"])[0];
     assert!(claim(b, seq, at(0)));
     fail(b, seq, at(1), Some(at(60)));
@@ -82,7 +82,7 @@ pub(super) fn a_failed_row_stays_pending(b: &mut dyn Backend) {
     assert_eq!((row.attempts, row.next_try_at), (2, None));
 }
 
-pub(super) fn an_accepted_row_never_comes_back(b: &mut dyn Backend) {
+pub(super) fn an_accepted_row_never_comes_back(b: &mut Database) {
     let seq = push(b, &["one"])[0];
     assert!(claim(b, seq, at(0)));
     accept(b, seq, at(1));
@@ -92,7 +92,7 @@ pub(super) fn an_accepted_row_never_comes_back(b: &mut dyn Backend) {
     assert_eq!(b.pending().expect("read"), 0);
 }
 
-pub(super) fn a_late_failure_does_not_undo_an_acceptance(b: &mut dyn Backend) {
+pub(super) fn a_late_failure_does_not_undo_an_acceptance(b: &mut Database) {
     let seq = push(b, &["one"])[0];
     assert!(claim(b, seq, at(0)));
     assert!(claim(b, seq, at(300)), "the first taker is late");
@@ -103,11 +103,11 @@ pub(super) fn a_late_failure_does_not_undo_an_acceptance(b: &mut dyn Backend) {
 }
 
 /// The attempts in doubt of the first row that is due.
-fn doubt(b: &mut dyn Backend, now: Timestamp) -> Option<Doubt> {
+fn doubt(b: &mut Database, now: Timestamp) -> Option<Doubt> {
     b.due(now, LEASE).expect("read")[0].doubt
 }
 
-pub(super) fn an_attempt_that_was_begun_and_never_finished_is_in_doubt(b: &mut dyn Backend) {
+pub(super) fn an_attempt_that_was_begun_and_never_finished_is_in_doubt(b: &mut Database) {
     let seq = push(b, &["one"])[0];
     assert_eq!(doubt(b, at(0)), None);
     assert!(claim(b, seq, at(0)));
@@ -116,7 +116,7 @@ pub(super) fn an_attempt_that_was_begun_and_never_finished_is_in_doubt(b: &mut d
     assert_eq!(doubt(b, at(900)), Some(Doubt { since, last }));
 }
 
-pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut dyn Backend) {
+pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut Database) {
     let seq = push(b, &["one"])[0];
     let mut attempt = |began, unknown| {
         assert!(claim(b, seq, began));
@@ -139,7 +139,7 @@ pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut dyn Backend
     );
 }
 
-pub(super) fn every_row_has_a_key_of_its_own(b: &mut dyn Backend) {
+pub(super) fn every_row_has_a_key_of_its_own(b: &mut Database) {
     push(b, &["one", "one"]);
     let mut keys = |now| -> Vec<String> {
         let rows = b.due(now, LEASE).expect("read");
@@ -151,7 +151,7 @@ pub(super) fn every_row_has_a_key_of_its_own(b: &mut dyn Backend) {
     assert_eq!(keys(at(60)), first);
 }
 
-pub(super) fn a_row_knows_where_the_last_message_to_its_destination_landed(b: &mut dyn Backend) {
+pub(super) fn a_row_knows_where_the_last_message_to_its_destination_landed(b: &mut Database) {
     let seq = push(b, &["one", "two"]);
     let mut landed = |now| b.due(now, LEASE).expect("read")[0].landed_in.clone();
     assert_eq!(landed(at(0)), None);
@@ -161,7 +161,7 @@ pub(super) fn a_row_knows_where_the_last_message_to_its_destination_landed(b: &m
     assert_eq!(row.landed_in.as_deref(), Some("C0123"));
 }
 
-pub(super) fn a_digest_is_written_once_a_period(b: &mut dyn Backend) {
+pub(super) fn a_digest_is_written_once_a_period(b: &mut Database) {
     assert_eq!(b.last_digest().expect("read"), None);
     let mut save = |text: &str, until| {
         b.save_digest(span(0, until), &message(text), false, at(until))
@@ -175,7 +175,7 @@ pub(super) fn a_digest_is_written_once_a_period(b: &mut dyn Backend) {
     assert_eq!(due(b, at(120)).len(), 2);
 }
 
-pub(super) fn a_digest_may_be_written_again(b: &mut dyn Backend) {
+pub(super) fn a_digest_may_be_written_again(b: &mut Database) {
     for text in ["monday", "monday again"] {
         let wrote = b.save_digest(span(0, 60), &message(text), true, at(60));
         assert!(wrote.expect("saved"));
@@ -185,7 +185,7 @@ pub(super) fn a_digest_may_be_written_again(b: &mut dyn Backend) {
     assert_eq!(due(b, at(60)).len(), 2);
 }
 
-pub(super) fn an_older_period_is_not_told_after_a_newer_one(b: &mut dyn Backend) {
+pub(super) fn an_older_period_is_not_told_after_a_newer_one(b: &mut Database) {
     let mut save = |until, now| {
         b.save_digest(span(0, until), &message("digest"), false, at(now))
             .expect("saved")
@@ -195,7 +195,7 @@ pub(super) fn an_older_period_is_not_told_after_a_newer_one(b: &mut dyn Backend)
     assert_eq!(b.pending().expect("read"), 1);
 }
 
-pub(super) fn pruning_keeps_what_was_not_accepted(b: &mut dyn Backend) {
+pub(super) fn pruning_keeps_what_was_not_accepted(b: &mut Database) {
     let seq = push(b, &["one", "two"]);
     assert!(claim(b, seq[0], at(0)));
     accept(b, seq[0], at(1));

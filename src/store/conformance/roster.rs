@@ -1,12 +1,12 @@
 //! Which servers the account lists, and what is noted of them.
 
 use crate::model::{MINUTE, Rule, ServerName, Step, Transition};
-use crate::store::{Asked, Backend, Judgement, Lease, Note, Problem, RosterChange};
+use crate::store::{Asked, Database, Judgement, Lease, Note, Problem, RosterChange};
 
 use super::incidents::{incident, keep, resolved};
 use super::{T0, at, poll, shop, span};
 
-fn save(b: &mut dyn Backend, listed: &[(&str, i64)]) -> RosterChange {
+fn save(b: &mut Database, listed: &[(&str, i64)]) -> RosterChange {
     let listed: Vec<_> = listed
         .iter()
         .map(|(n, id)| (ServerName::from(*n), *id))
@@ -14,7 +14,7 @@ fn save(b: &mut dyn Backend, listed: &[(&str, i64)]) -> RosterChange {
     b.save_roster(&listed, at(0)).expect("saved")
 }
 
-fn listed(b: &mut dyn Backend, names: &[&str]) -> (Vec<String>, Vec<String>, bool) {
+fn listed(b: &mut Database, names: &[&str]) -> (Vec<String>, Vec<String>, bool) {
     let id = |name: &str| i64::from(name.as_bytes()[0]);
     let listed: Vec<_> = names.iter().map(|n| (*n, id(n))).collect();
     let change = save(b, &listed);
@@ -22,7 +22,7 @@ fn listed(b: &mut dyn Backend, names: &[&str]) -> (Vec<String>, Vec<String>, boo
     (names(change.joined), names(change.left), change.first)
 }
 
-pub(super) fn a_roster_tells_who_came_and_went(b: &mut dyn Backend) {
+pub(super) fn a_roster_tells_who_came_and_went(b: &mut Database) {
     let all = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
     assert_eq!(listed(b, &["a", "b"]), (all(&["a", "b"]), vec![], true));
     assert_eq!(listed(b, &["b", "c"]), (all(&["c"]), all(&["a"]), false));
@@ -34,7 +34,7 @@ fn pair(old: &str, new: &str) -> (ServerName, ServerName) {
     (old.into(), new.into())
 }
 
-pub(super) fn a_server_keeps_what_is_stored_of_it_under_another_name(b: &mut dyn Backend) {
+pub(super) fn a_server_keeps_what_is_stored_of_it_under_another_name(b: &mut Database) {
     save(b, &[("shop", 1), ("other", 2)]);
     let open = incident("aaaa", Rule::Blind, at(0));
     let transition = Transition {
@@ -86,7 +86,7 @@ pub(super) fn a_server_keeps_what_is_stored_of_it_under_another_name(b: &mut dyn
     assert_eq!(save(b, &[("store", 1), ("other", 2)]).renamed, []);
 }
 
-pub(super) fn servers_may_change_their_names_for_each_others(b: &mut dyn Backend) {
+pub(super) fn servers_may_change_their_names_for_each_others(b: &mut Database) {
     save(b, &[("a", 1), ("b", 2), ("c", 3)]);
     for (name, stream) in [("a", "one"), ("b", "two"), ("c", "three")] {
         b.save_streams(&name.into(), &[stream.into()])
@@ -105,7 +105,7 @@ pub(super) fn servers_may_change_their_names_for_each_others(b: &mut dyn Backend
     assert_eq!(back.renamed, [pair("c (3)", "d")]);
 }
 
-pub(super) fn a_name_that_is_taken_by_something_else_is_left_alone(b: &mut dyn Backend) {
+pub(super) fn a_name_that_is_taken_by_something_else_is_left_alone(b: &mut Database) {
     save(b, &[("a", 1)]);
     b.server(&"b".into(), at(0)).expect("one of the file");
     b.save_streams(&"b".into(), &["own".into()])
@@ -116,9 +116,7 @@ pub(super) fn a_name_that_is_taken_by_something_else_is_left_alone(b: &mut dyn B
     assert_eq!(b.streams(&"b".into()).expect("read"), ["own".into()]);
 }
 
-pub(super) fn a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell(
-    b: &mut dyn Backend,
-) {
+pub(super) fn a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell(b: &mut Database) {
     listed(b, &["shop", "other"]);
     let open = incident("aaaa", Rule::Blind, at(0));
     keep(b, std::slice::from_ref(&open));
@@ -134,7 +132,7 @@ pub(super) fn a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell(
     assert_eq!(b.abandoned(T0).expect("asked"), []);
 }
 
-pub(super) fn notes_are_told_of_their_span(b: &mut dyn Backend) {
+pub(super) fn notes_are_told_of_their_span(b: &mut Database) {
     for second in [0, 10, 20] {
         let note = Note {
             at: at(second),

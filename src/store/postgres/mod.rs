@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use crate::model::ServerName;
-use crate::store::sql::{Engine, Scope, Session};
+use crate::store::sql::{Scope, Session};
 use crate::store::{Error, Problem};
 
 pub(super) use connect::Connector;
@@ -93,20 +93,21 @@ impl Postgres {
     }
 }
 
-impl Engine for Postgres {
+impl Postgres {
     /// The server's, so that several hosts agree.
-    const CLOCK: &'static str =
+    pub(super) const CLOCK_QUERY: &'static str =
         "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
-    const SCHEMA: &'static str = "SELECT coalesce(max(version), 0), max(least) FROM schema";
+    pub(super) const SCHEMA_QUERY: &'static str =
+        "SELECT coalesce(max(version), 0), max(least) FROM schema";
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.transaction(BEGIN_READ, work)
     }
 
-    fn write<T>(
+    pub(super) fn write<T>(
         &mut self,
         scope: Scope<'_>,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,

@@ -3,45 +3,88 @@
 use std::collections::BTreeMap;
 
 use crate::model::{BounceClass, ServerName, Span, StreamId};
-use crate::store::{AttemptRow, Error, EventRow, PollRow, Telling, TransitionRow};
+use crate::store::{AttemptRow, Database, Error, EventRow, PollRow, Telling, TransitionRow};
 
-use super::{Row, Session, incidents, outbox, polls, recent, streams, values};
+use super::{Row, incidents, outbox, polls, recent, streams, values};
 
-pub(super) fn course(s: &mut dyn Session, incident: &str) -> Result<Vec<TransitionRow>, Error> {
-    s.rows(
+impl Database {
+    /// Every step of an incident that is still stored, in the order in which they were recorded.
+    pub fn course(&mut self, incident: &str) -> Result<Vec<TransitionRow>, Error> {
+        self.read(|s| {
+            s.rows(
         "SELECT at, step, told, text, body FROM transitions WHERE incident = ?1 ORDER BY seq",
         &values![incident],
         incidents::read_transition,
     )
-}
-
-/// The messages that name an incident: its own, and those of several. Ids are letters and digits.
-pub(super) fn tellings(s: &mut dyn Session, incident: &str) -> Result<Vec<Telling>, Error> {
-    let mut attempts: BTreeMap<i64, Vec<AttemptRow>> = BTreeMap::new();
-    let found = s.rows(
-        "SELECT a.outbox, a.at, a.outcome, a.unknown FROM attempts a JOIN outbox o ON o.seq = a.outbox
-         WHERE o.incident = ?1 OR o.text LIKE '%' || ?1 || '%' ORDER BY a.at",
-        &values![incident],
-        |row| Ok((row.get::<i64>(0)?, attempt(row)?)),
-    )?;
-    for (message, attempt) in found {
-        attempts.entry(message).or_default().push(attempt);
+        })
     }
-    s.rows(
-        "SELECT kind, incident, channel, text, body, seq, created_at, state, sent_at, sent_channel FROM outbox
-         WHERE incident = ?1 OR text LIKE '%' || ?1 || '%' ORDER BY seq",
-        &values![incident],
-        |row| {
-            Ok(Telling {
-                message: outbox::message(row, 0)?,
-                written_at: row.get(6)?,
-                pending: row.get::<String>(7)? != "sent",
-                accepted_at: row.get(8)?,
-                accepted_by: row.get(9)?,
-                attempts: attempts.remove(&row.get(5)?).unwrap_or_default(),
-            })
-        },
-    )
+
+    /// The messages that name an incident, in the order in which they were written.
+    pub fn tellings(&mut self, incident: &str) -> Result<Vec<Telling>, Error> {
+        self.read(|s| {
+            let mut attempts: BTreeMap<i64, Vec<AttemptRow>> = BTreeMap::new();
+            let found = s.rows(
+                "SELECT a.outbox, a.at, a.outcome, a.unknown FROM attempts a JOIN outbox o ON o.seq = a.outbox
+                 WHERE o.incident = ?1 OR o.text LIKE '%' || ?1 || '%' ORDER BY a.at",
+                &values![incident],
+                |row| Ok((row.get::<i64>(0)?, attempt(row)?)),
+            )?;
+            for (message, attempt) in found {
+                attempts.entry(message).or_default().push(attempt);
+            }
+            s.rows(
+                "SELECT kind, incident, channel, text, body, seq, created_at, state, sent_at, sent_channel FROM outbox
+                 WHERE incident = ?1 OR text LIKE '%' || ?1 || '%' ORDER BY seq",
+                &values![incident],
+                |row| {
+                    Ok(Telling {
+                        message: outbox::message(row, 0)?,
+                        written_at: row.get(6)?,
+                        pending: row.get::<String>(7)? != "sent",
+                        accepted_at: row.get(8)?,
+                        accepted_by: row.get(9)?,
+                        attempts: attempts.remove(&row.get(5)?).unwrap_or_default(),
+                    })
+                },
+            )
+        })
+    }
+
+    /// The polls of a server from the beginning of `span` to its end, both included, in order.
+    pub fn polls_within(&mut self, server: &ServerName, span: Span) -> Result<Vec<PollRow>, Error> {
+        self.read(|s| {
+            s.rows(
+                "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 AND at >= ?2 AND at <= ?3 ORDER BY at",
+                &values![&server.0, span.from, span.until],
+                polls::poll,
+            )
+        })
+    }
+
+    /// The bounces and complaints of a stream in `span` that are of one of `classes`, newest first.
+    pub fn marks(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+        classes: &[BounceClass],
+        limit: u32,
+    ) -> Result<Vec<EventRow>, Error> {
+        self.read(|s| {
+            let Some(key) = streams::known(s, server, stream)? else {
+                return Ok(Vec::new());
+            };
+            let names = classes.iter().map(|class| format!(",{},", class.name()));
+            let names: String = names.collect();
+            s.rows(
+                "SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at FROM bounces b
+                 LEFT JOIN tags t ON t.key = b.tag WHERE b.stream = ?1 AND b.at >= ?2 AND b.at < ?3
+                 AND ?4 LIKE '%,' || b.class || ',%' ORDER BY b.at DESC, b.id DESC LIMIT ?5",
+                &values![key, span.from, span.until, names.as_str(), limit],
+                recent::event,
+            )
+        })
+    }
 }
 
 fn attempt(row: &dyn Row) -> Result<AttemptRow, Error> {
@@ -50,38 +93,4 @@ fn attempt(row: &dyn Row) -> Result<AttemptRow, Error> {
         outcome: row.get(2)?,
         unknown: row.get(3)?,
     })
-}
-
-pub(super) fn polls_within(
-    s: &mut dyn Session,
-    server: &ServerName,
-    span: Span,
-) -> Result<Vec<PollRow>, Error> {
-    s.rows(
-        "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 AND at >= ?2 AND at <= ?3 ORDER BY at",
-        &values![&server.0, span.from, span.until],
-        polls::poll,
-    )
-}
-
-pub(super) fn marks(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    span: Span,
-    classes: &[BounceClass],
-    limit: u32,
-) -> Result<Vec<EventRow>, Error> {
-    let Some(key) = streams::known(s, server, stream)? else {
-        return Ok(Vec::new());
-    };
-    let names = classes.iter().map(|class| format!(",{},", class.name()));
-    let names: String = names.collect();
-    s.rows(
-        "SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at FROM bounces b
-         LEFT JOIN tags t ON t.key = b.tag WHERE b.stream = ?1 AND b.at >= ?2 AND b.at < ?3
-         AND ?4 LIKE '%,' || b.class || ',%' ORDER BY b.at DESC, b.id DESC LIMIT ?5",
-        &values![key, span.from, span.until, names.as_str(), limit],
-        recent::event,
-    )
 }

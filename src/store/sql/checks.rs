@@ -1,18 +1,67 @@
 //! What the lists of suppressions said of the operator's own addresses.
 
 use crate::model::{AddressCheck, ServerName, StreamId, Suppressed, Timestamp};
-use crate::store::Error;
+use crate::store::{Database, Error};
 
-use super::{Session, streams, values};
+use super::{Scope, Session, streams, values};
 
-pub(super) fn of(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-) -> Result<Vec<AddressCheck>, Error> {
-    match streams::known(s, server, stream)? {
-        Some(key) => of_key(s, key),
-        None => Ok(Vec::new()),
+impl Database {
+    /// What the list of suppressions of a stream said of each address that it was asked for.
+    pub fn checks(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+    ) -> Result<Vec<AddressCheck>, Error> {
+        self.read(|s| match streams::known(s, server, stream)? {
+            Some(key) => of_key(s, key),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    /// Stores what it said, in place of what it said of that address before.
+    pub fn save_check(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        check: &AddressCheck,
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            let key = streams::key(s, server, stream)?;
+            let found = check.found.as_ref();
+            s.execute(
+                "INSERT INTO checks (stream, address, at, reason, since) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (stream, address) DO UPDATE SET at = excluded.at, reason = excluded.reason, since = excluded.since",
+                &values![
+                    key,
+                    &check.address,
+                    check.at,
+                    found.map(|found| found.reason.as_str()),
+                    found.and_then(|found| found.since),
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The last bounce of an address that counts, dated `since` or later.
+    pub fn last_bounce_of(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        address: &str,
+        since: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.read(|s| {
+            let Some(key) = streams::known(s, server, stream)? else {
+                return Ok(None);
+            };
+            s.one(
+        "SELECT max(at) FROM bounces WHERE stream = ?1 AND at >= ?2 AND class IN ('hard', 'blocked')
+         AND lower(trim(recipient)) = ?3",
+        &values![key, since, &address.trim().to_ascii_lowercase()],
+        |row| row.get(0),
+    )
+        })
     }
 }
 
@@ -33,46 +82,6 @@ pub(super) fn of_key(s: &mut dyn Session, stream: i64) -> Result<Vec<AddressChec
                 at: row.get(1)?,
             })
         },
-    )
-}
-
-pub(super) fn save(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    check: &AddressCheck,
-) -> Result<(), Error> {
-    let key = streams::key(s, server, stream)?;
-    let found = check.found.as_ref();
-    s.execute(
-        "INSERT INTO checks (stream, address, at, reason, since) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (stream, address) DO UPDATE SET at = excluded.at, reason = excluded.reason, since = excluded.since",
-        &values![
-            key,
-            &check.address,
-            check.at,
-            found.map(|found| found.reason.as_str()),
-            found.and_then(|found| found.since),
-        ],
-    )?;
-    Ok(())
-}
-
-pub(super) fn last_bounce(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    address: &str,
-    since: Timestamp,
-) -> Result<Option<Timestamp>, Error> {
-    let Some(key) = streams::known(s, server, stream)? else {
-        return Ok(None);
-    };
-    s.one(
-        "SELECT max(at) FROM bounces WHERE stream = ?1 AND at >= ?2 AND class IN ('hard', 'blocked')
-         AND lower(trim(recipient)) = ?3",
-        &values![key, since, &address.trim().to_ascii_lowercase()],
-        |row| row.get(0),
     )
 }
 

@@ -5,56 +5,105 @@ use std::time::Duration;
 use crate::model::{
     CountedSpan, Coverage, HOUR, Kind, MINUTE, ServerName, Span, StreamId, Tag, Timestamp,
 };
-use crate::store::{Error, Volume};
+use crate::store::{Database, Error, Volume};
 
 use super::tags::{ALL_MAIL, Tags};
-use super::{Row, Session, coverage, mail, streams, values};
+use super::{Row, Scope, Session, coverage, mail, streams, values};
+
+impl Database {
+    /// Stores how many messages were sent in a span, of one tag or of all mail, in place of all that was known of that:
+    /// rows, and every count that reaches into it, of which the rest is unknown again. For all mail `covered`, which holds
+    /// the span, is claimed in the same transaction.
+    pub fn save_count(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        tag: Option<&Tag>,
+        counted: &CountedSpan,
+        covered: Span,
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            let key = streams::key(s, server, stream)?;
+            let of = match tag {
+                Some(tag) => Tags::of(s, [Some(tag.0.as_str())].into_iter())?.key(Some(&tag.0)),
+                None => None,
+            };
+            let of = of.unwrap_or(ALL_MAIL);
+            forget_of(s, key, of, counted.span)?;
+            if of == ALL_MAIL {
+                drop_listed(s, key, counted.span)?;
+                coverage::claim(s, key, Kind::Messages, covered)?;
+                if counted.sent > 0 {
+                    mail::saw(s, key, counted.span.from)?;
+                }
+            }
+            insert(s, key, of, counted)
+        })
+    }
+
+    /// Forgets that anything of `span` was covered and, of messages, every count of any tag that reaches into it: it is
+    /// to be read anew. Rows stay.
+    pub fn reopen(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        kind: Kind,
+        span: Span,
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            let key = streams::known(s, server, stream)?;
+            let Some(key) = key.filter(|_| !span.is_empty()) else {
+                return Ok(());
+            };
+            if kind == Kind::Messages {
+                forget_all(s, key, span)?;
+            }
+            coverage::unclaim(s, key, kind, &Coverage::of([span]))
+        })
+    }
+
+    /// The counts of all mail that reach into `span`, in order.
+    pub fn counted(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        span: Span,
+    ) -> Result<Vec<CountedSpan>, Error> {
+        self.read(|s| match streams::known(s, server, stream)? {
+            Some(key) => of(s, key, ALL_MAIL, span),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    /// How much there was since the hour of `since` began.
+    pub fn volume(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        since: Timestamp,
+    ) -> Result<Volume, Error> {
+        self.read(|s| {
+            let Some(key) = streams::known(s, server, stream)? else {
+                return Ok(Volume::default());
+            };
+            s.one(
+                "SELECT (SELECT CAST(coalesce(sum(sent), 0) AS BIGINT) FROM hours WHERE stream = ?1 AND tag = 0 AND at >= ?2),
+                 (SELECT CAST(coalesce(sum(sent), 0) AS BIGINT) FROM counted WHERE stream = ?1 AND tag = 0 AND from_at >= ?2),
+                 (SELECT count(*) FROM bounces WHERE stream = ?1 AND at >= ?2)",
+                &values![key, since.floor(HOUR)],
+                |row| {
+                    Ok(Volume {
+                        sent: row.get::<u64>(0)? + row.get::<u64>(1)?,
+                        bounces: row.get(2)?,
+                    })
+                },
+            )
+        })
+    }
+}
 
 /// Before the newest count by so much, counts are kept by the hour: no rule's window ends within one any more.
 const KEPT_BY_WINDOW: Duration = Duration::from_secs(4 * 86_400);
-
-pub(super) fn save(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    tag: Option<&Tag>,
-    counted: &CountedSpan,
-    covered: Span,
-) -> Result<(), Error> {
-    let key = streams::key(s, server, stream)?;
-    let of = match tag {
-        Some(tag) => Tags::of(s, [Some(tag.0.as_str())].into_iter())?.key(Some(&tag.0)),
-        None => None,
-    };
-    let of = of.unwrap_or(ALL_MAIL);
-    forget_of(s, key, of, counted.span)?;
-    if of == ALL_MAIL {
-        drop_listed(s, key, counted.span)?;
-        coverage::claim(s, key, Kind::Messages, covered)?;
-        if counted.sent > 0 {
-            mail::saw(s, key, counted.span.from)?;
-        }
-    }
-    insert(s, key, of, counted)
-}
-
-/// Gives up what was claimed of `span` and, of messages, every count that reaches into it.
-pub(super) fn reopen(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    kind: Kind,
-    span: Span,
-) -> Result<(), Error> {
-    let key = streams::known(s, server, stream)?;
-    let Some(key) = key.filter(|_| !span.is_empty()) else {
-        return Ok(());
-    };
-    if kind == Kind::Messages {
-        forget_all(s, key, span)?;
-    }
-    coverage::unclaim(s, key, kind, &Coverage::of([span]))
-}
 
 /// Forgets every count of a stream that reaches into `span`, and that its span was covered.
 fn forget_all(s: &mut dyn Session, stream: i64, span: Span) -> Result<(), Error> {
@@ -102,41 +151,6 @@ fn counted(row: &dyn Row, first: usize) -> Result<CountedSpan, Error> {
         sent: row.get(first + 2)?,
         last_at: row.get(first + 3)?,
     })
-}
-
-pub(super) fn within(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    span: Span,
-) -> Result<Vec<CountedSpan>, Error> {
-    match streams::known(s, server, stream)? {
-        Some(key) => of(s, key, ALL_MAIL, span),
-        None => Ok(Vec::new()),
-    }
-}
-
-pub(super) fn volume(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    since: Timestamp,
-) -> Result<Volume, Error> {
-    let Some(key) = streams::known(s, server, stream)? else {
-        return Ok(Volume::default());
-    };
-    s.one(
-        "SELECT (SELECT CAST(coalesce(sum(sent), 0) AS BIGINT) FROM hours WHERE stream = ?1 AND tag = 0 AND at >= ?2),
-         (SELECT CAST(coalesce(sum(sent), 0) AS BIGINT) FROM counted WHERE stream = ?1 AND tag = 0 AND from_at >= ?2),
-         (SELECT count(*) FROM bounces WHERE stream = ?1 AND at >= ?2)",
-        &values![key, since.floor(HOUR)],
-        |row| {
-            Ok(Volume {
-                sent: row.get::<u64>(0)? + row.get::<u64>(1)?,
-                bounces: row.get(2)?,
-            })
-        },
-    )
 }
 
 /// Drops counts that ended before `old`, and puts those of an hour together once they are older than any window.

@@ -1,18 +1,23 @@
 //! What was listed completely: disjoint spans of each stream and kind.
 
 use crate::model::{Coverage, Kind, ServerName, Span, StreamId, Timestamp};
-use crate::store::Error;
+use crate::store::{Database, Error};
 
 use super::{Session, streams, values};
 
-pub(super) fn of(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    kind: Kind,
-) -> Result<Coverage, Error> {
-    streams::known(s, server, stream)?
-        .map_or_else(|| Ok(Coverage::none()), |key| of_key(s, key, kind))
+impl Database {
+    /// What was listed completely.
+    pub fn coverage(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        kind: Kind,
+    ) -> Result<Coverage, Error> {
+        self.read(|s| {
+            streams::known(s, server, stream)?
+                .map_or_else(|| Ok(Coverage::none()), |key| of_key(s, key, kind))
+        })
+    }
 }
 
 pub(super) fn of_key(s: &mut dyn Session, stream: i64, kind: Kind) -> Result<Coverage, Error> {

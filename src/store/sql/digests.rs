@@ -1,43 +1,51 @@
 //! Which periods were told in a digest.
 
 use crate::model::{Span, Timestamp};
-use crate::store::{Error, NewMessage, Told};
+use crate::store::{Database, Error, NewMessage, Told};
 
-use super::{Session, outbox, values};
+use super::{Scope, Session, outbox, values};
 
-pub(super) fn last(s: &mut dyn Session) -> Result<Option<Told>, Error> {
-    s.first(
-        "SELECT d.until_at, o.kind, o.incident, o.channel, o.text, o.body
+impl Database {
+    /// The end of the last period for which a digest was written.
+    pub fn last_digest(&mut self) -> Result<Option<Told>, Error> {
+        self.read(|s| {
+            s.first(
+                "SELECT d.until_at, o.kind, o.incident, o.channel, o.text, o.body
          FROM digests d JOIN outbox o ON o.seq = d.outbox ORDER BY d.until_at DESC LIMIT 1",
-        &[],
-        |row| {
-            Ok(Told {
-                until: row.get(0)?,
-                message: outbox::message(row, 1)?,
-            })
-        },
-    )
-}
-
-pub(super) fn save(
-    s: &mut dyn Session,
-    period: Span,
-    message: &NewMessage,
-    again: bool,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let sql = "SELECT count(*) FROM digests WHERE until_at >= ?1";
-    let known: i64 = s.one(sql, &values![period.until], |row| row.get(0))?;
-    if known > 0 && !again {
-        return Ok(false);
+                &[],
+                |row| {
+                    Ok(Told {
+                        until: row.get(0)?,
+                        message: outbox::message(row, 1)?,
+                    })
+                },
+            )
+        })
     }
-    let seq = outbox::push(s, message, now)?;
-    s.execute(
-        "INSERT INTO digests (until_at, from_at, outbox) VALUES (?1, ?2, ?3)
+
+    /// Writes a digest and its outbox row, unless one of the same period exists and `again` is false; whether it wrote.
+    pub fn save_digest(
+        &mut self,
+        period: Span,
+        message: &NewMessage,
+        again: bool,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        self.write(Scope::All, |s| {
+            let sql = "SELECT count(*) FROM digests WHERE until_at >= ?1";
+            let known: i64 = s.one(sql, &values![period.until], |row| row.get(0))?;
+            if known > 0 && !again {
+                return Ok(false);
+            }
+            let seq = outbox::push(s, message, now)?;
+            s.execute(
+                "INSERT INTO digests (until_at, from_at, outbox) VALUES (?1, ?2, ?3)
          ON CONFLICT (until_at) DO UPDATE SET from_at = excluded.from_at, outbox = excluded.outbox",
-        &values![period.until, period.from, seq],
-    )?;
-    Ok(true)
+                &values![period.until, period.from, seq],
+            )?;
+            Ok(true)
+        })
+    }
 }
 
 /// A period that ends after `now` was told by a wrong clock, and would silence every digest until then.

@@ -1,104 +1,115 @@
 //! The sample of mail whose delivery is followed.
 
 use crate::model::{Proof, ServerName, Status, StreamId, Timestamp};
-use crate::store::{Draw, Error, FollowedMail};
+use crate::store::{Database, Draw, Error, FollowedMail};
 
 use super::id::{Id, text_of};
 use super::tags::Tags;
-use super::{Session, streams, values};
+use super::{Scope, Session, streams, values};
 
-pub(super) fn open(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    give_up_before: Timestamp,
-) -> Result<Vec<FollowedMail>, Error> {
-    let key = streams::key(s, server, stream)?;
-    // A bounce is news, and /bounces tells of it without a request for details.
-    s.execute(
-        "UPDATE followed SET open = 0, bounced_at = (SELECT min(b.at) FROM bounces b
-             WHERE b.stream = followed.stream AND b.message = followed.message AND b.class IN ('hard', 'blocked'))
-         WHERE stream = ?1 AND open = 1 AND EXISTS (SELECT 1 FROM bounces b
-             WHERE b.stream = followed.stream AND b.message = followed.message AND b.class IN ('hard', 'blocked'))",
-        &values![key],
-    )?;
-    s.execute(
-        "UPDATE followed SET open = 0 WHERE stream = ?1 AND open = 1 AND sent_at < ?2",
-        &values![key, give_up_before],
-    )?;
-    s.rows(
-        "SELECT message, sent_at, checked_at FROM followed WHERE stream = ?1 AND open = 1 ORDER BY sent_at, message",
-        &values![key],
-        |row| {
-            Ok(FollowedMail {
-                id: text_of(&row.get::<Vec<u8>>(0)?),
-                sent_at: row.get(1)?,
-                checked_at: row.get(2)?,
-            })
-        },
-    )
-}
-
-pub(super) fn follow(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    draws: &[Draw],
-) -> Result<(), Error> {
-    let key = streams::key(s, server, stream)?;
-    let tags = Tags::of(s, draws.iter().map(|draw| draw.tag.as_deref()))?;
-    let ids: Vec<Id> = draws.iter().map(|draw| Id::of(&draw.id)).collect();
-    let rows: Vec<_> = draws
-        .iter()
-        .zip(&ids)
-        .map(|(draw, id)| {
-            values![
-                key,
-                id.as_bytes(),
-                draw.sent_at,
-                &draw.recipient,
-                tags.key(draw.tag.as_deref()),
-            ]
+impl Database {
+    /// SampledMessage mail without news, in order of sending, after closing what bounced or was sent before `give_up_before`.
+    pub fn open_followed(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        give_up_before: Timestamp,
+    ) -> Result<Vec<FollowedMail>, Error> {
+        self.write(Scope::Server(server), |s| {
+            let key = streams::key(s, server, stream)?;
+            // A bounce is news, and /bounces tells of it without a request for details.
+            s.execute(
+                "UPDATE followed SET open = 0, bounced_at = (SELECT min(b.at) FROM bounces b
+                     WHERE b.stream = followed.stream AND b.message = followed.message AND b.class IN ('hard', 'blocked'))
+                 WHERE stream = ?1 AND open = 1 AND EXISTS (SELECT 1 FROM bounces b
+                     WHERE b.stream = followed.stream AND b.message = followed.message AND b.class IN ('hard', 'blocked'))",
+                &values![key],
+            )?;
+            s.execute(
+                "UPDATE followed SET open = 0 WHERE stream = ?1 AND open = 1 AND sent_at < ?2",
+                &values![key, give_up_before],
+            )?;
+            s.rows(
+                "SELECT message, sent_at, checked_at FROM followed WHERE stream = ?1 AND open = 1 ORDER BY sent_at, message",
+                &values![key],
+                |row| {
+                    Ok(FollowedMail {
+                        id: text_of(&row.get::<Vec<u8>>(0)?),
+                        sent_at: row.get(1)?,
+                        checked_at: row.get(2)?,
+                    })
+                },
+            )
         })
-        .collect();
-    s.execute_each(
+    }
+
+    /// Follows these from now on; one that is followed already is left as it is.
+    pub fn follow(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        draws: &[Draw],
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            let key = streams::key(s, server, stream)?;
+            let tags = Tags::of(s, draws.iter().map(|draw| draw.tag.as_deref()))?;
+            let ids: Vec<Id> = draws.iter().map(|draw| Id::of(&draw.id)).collect();
+            let rows: Vec<_> = draws
+                .iter()
+                .zip(&ids)
+                .map(|(draw, id)| {
+                    values![
+                        key,
+                        id.as_bytes(),
+                        draw.sent_at,
+                        &draw.recipient,
+                        tags.key(draw.tag.as_deref()),
+                    ]
+                })
+                .collect();
+            s.execute_each(
         "INSERT INTO followed (stream, message, sent_at, recipient, tag) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (stream, message) DO NOTHING",
         &rows,
     )?;
-    Ok(())
-}
+            Ok(())
+        })
+    }
 
-pub(super) fn save_proof(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    message: &str,
-    proof: Option<&Proof>,
-    at: Timestamp,
-) -> Result<(), Error> {
-    let key = streams::key(s, server, stream)?;
-    let id = Id::of(message);
-    let Some(proof) = proof else {
-        // Dropped from the sample: it says nothing either way.
-        let sql = "DELETE FROM followed WHERE stream = ?1 AND message = ?2";
-        s.execute(sql, &values![key, id.as_bytes()])?;
-        return Ok(());
-    };
-    s.execute(
-        "UPDATE followed SET checked_at = ?3, delivered_at = ?4, bounced_at = ?5, open = ?6, queued = ?7
-         WHERE stream = ?1 AND message = ?2",
-        &values![
-            key,
-            id.as_bytes(),
-            at,
-            proof.delivered_at,
-            proof.bounced_at,
-            proof.delivered_at.is_none() && proof.bounced_at.is_none(),
-            proof.status == Status::Queued,
-        ],
-    )?;
-    Ok(())
+    /// Stores what a message's details told; `None` where they cannot be had.
+    pub fn save_proof(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        message: &str,
+        proof: Option<&Proof>,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            let key = streams::key(s, server, stream)?;
+            let id = Id::of(message);
+            let Some(proof) = proof else {
+                // Dropped from the sample: it says nothing either way.
+                let sql = "DELETE FROM followed WHERE stream = ?1 AND message = ?2";
+                s.execute(sql, &values![key, id.as_bytes()])?;
+                return Ok(());
+            };
+            s.execute(
+                "UPDATE followed SET checked_at = ?3, delivered_at = ?4, bounced_at = ?5, open = ?6, queued = ?7
+                 WHERE stream = ?1 AND message = ?2",
+                &values![
+                    key,
+                    id.as_bytes(),
+                    at,
+                    proof.delivered_at,
+                    proof.bounced_at,
+                    proof.delivered_at.is_none() && proof.bounced_at.is_none(),
+                    proof.status == Status::Queued,
+                ],
+            )?;
+            Ok(())
+        })
+    }
 }
 
 /// When a wrong clock read the details is not known; they are read anew.

@@ -1,33 +1,53 @@
 //! Incidents, their steps, and the one transaction that records what an evaluation decided.
 
 use crate::model::{Incident, IncidentState, ServerName, Span, Step, Timestamp, Transition};
-use crate::store::{Error, Judgement, Problem, TransitionRow};
+use crate::store::{Database, Error, Judgement, Problem, TransitionRow};
 
-use super::{Row, Session, leases, outbox, polls, values};
+use super::{Row, Scope, Session, leases, outbox, polls, values};
 
-pub(super) fn latest(s: &mut dyn Session, server: &ServerName) -> Result<Vec<Incident>, Error> {
-    s.rows(
-        // The open one first: after a wrong clock, one that is over may bear a later time.
-        "SELECT body FROM (SELECT body, row_number() OVER (PARTITION BY stream, tag, rule ORDER BY open DESC, opened_at DESC)
-         AS place FROM incidents WHERE server = ?1) AS ranked WHERE place = 1",
-        &values![&server.0],
-        |row| read_incident(&row.get::<String>(0)?),
-    )
-}
+impl Database {
+    /// The latest incident of each rule, stream and tag of a server.
+    pub fn incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error> {
+        self.read(|s| {
+            s.rows(
+                // The open one first: after a wrong clock, one that is over may bear a later time.
+                "SELECT body FROM (SELECT body, row_number() OVER (PARTITION BY stream, tag, rule ORDER BY open DESC, opened_at DESC)
+                 AS place FROM incidents WHERE server = ?1) AS ranked WHERE place = 1",
+                &values![&server.0],
+                |row| read_incident(&row.get::<String>(0)?),
+            )
+        })
+    }
 
-pub(super) fn one(s: &mut dyn Session, id: &str) -> Result<Option<Incident>, Error> {
-    let sql = "SELECT body FROM incidents WHERE id = ?1";
-    s.first(sql, &values![id], |row| {
-        read_incident(&row.get::<String>(0)?)
-    })
-}
+    /// One incident.
+    pub fn incident(&mut self, id: &str) -> Result<Option<Incident>, Error> {
+        self.read(|s| {
+            let sql = "SELECT body FROM incidents WHERE id = ?1";
+            s.first(sql, &values![id], |row| {
+                read_incident(&row.get::<String>(0)?)
+            })
+        })
+    }
 
-pub(super) fn transitions(s: &mut dyn Session, span: Span) -> Result<Vec<TransitionRow>, Error> {
-    s.rows(
-        "SELECT at, step, told, text, body FROM transitions WHERE recorded_at >= ?1 AND recorded_at < ?2 ORDER BY at, seq",
-        &values![span.from, span.until],
-        read_transition,
-    )
+    /// Steps recorded in `span`, in order of the instants that were judged.
+    pub fn transitions(&mut self, span: Span) -> Result<Vec<TransitionRow>, Error> {
+        self.read(|s| {
+            s.rows(
+                "SELECT at, step, told, text, body FROM transitions WHERE recorded_at >= ?1 AND recorded_at < ?2 ORDER BY at, seq",
+                &values![span.from, span.until],
+                read_transition,
+            )
+        })
+    }
+
+    /// Commits what was decided.
+    pub fn commit(&mut self, judgement: &Judgement) -> Result<(), Error> {
+        let schema_query = self.schema_query();
+        self.write(Scope::All, |s| {
+            super::schema::check(s, schema_query)?;
+            commit(s, judgement)
+        })
+    }
 }
 
 /// A step from the columns at, step, told, text and body.

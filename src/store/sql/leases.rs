@@ -4,15 +4,58 @@ use std::time::Duration;
 
 use crate::database::LONGEST_LEASE;
 use crate::model::Timestamp;
-use crate::store::{Asked, Error, Lease, Problem};
+use crate::store::{Asked, Database, Error, Lease, Problem};
 
-use super::{Session, values};
+use super::{Scope, Session, values};
+
+impl Database {
+    /// Takes the lease of that name for `ttl`, by the store's clock, unless another holder has it. Where `alone` no other
+    /// process can be at work, and whoever has it is dead.
+    pub fn lease(
+        &mut self,
+        name: &str,
+        holder: &str,
+        ttl: Duration,
+        alone: bool,
+    ) -> Result<Asked, Error> {
+        let clock_query = self.clock_query();
+        self.write(Scope::Leases, |s| {
+            let now = s.one(clock_query, &[], |row| row.get(0))?;
+            take(s, name, holder, now, ttl, alone)
+        })
+    }
+
+    /// Keeps leases for another `ttl`; whether each is still held.
+    pub fn renew(&mut self, leases: &[Lease], ttl: Duration) -> Result<Vec<bool>, Error> {
+        let clock_query = self.clock_query();
+        self.write(Scope::Leases, |s| {
+            let now: Timestamp = s.one(clock_query, &[], |row| row.get(0))?;
+            renew(s, leases, now + ttl)
+        })
+    }
+
+    /// Gives leases up; those that were lost stay with their new holders.
+    pub fn release(&mut self, leases: &[Lease]) -> Result<(), Error> {
+        self.write(Scope::Leases, |s| {
+            renew(s, leases, Timestamp(0)).map(|_| ())
+        })
+    }
+
+    /// The leases that others hold, with their ends.
+    pub fn held_by_others(&mut self, holder: &str) -> Result<Vec<(String, Timestamp)>, Error> {
+        let clock_query = self.clock_query();
+        self.read(|s| {
+            let now = s.one(clock_query, &[], |row| row.get(0))?;
+            held_by_others(s, holder, now)
+        })
+    }
+}
 
 /// A lease that runs longer than any process may set was written by a wrong clock. It is no matter of one's own lease, since
 /// others may be set to longer ones; twice, since the turn to deliver lasts two attempts longer.
 const NEVER: Duration = LONGEST_LEASE.saturating_mul(2);
 
-pub(super) fn take(
+pub(in crate::store) fn take(
     s: &mut dyn Session,
     name: &str,
     holder: &str,

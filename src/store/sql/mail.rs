@@ -5,80 +5,89 @@ use std::collections::BTreeMap;
 use crate::model::{
     Bounce, HOUR, Kind, MINUTE, Mail, ServerName, Span, Status, StreamId, Timestamp,
 };
-use crate::store::{Counted, Error};
+use crate::store::{Counted, Database, Error};
 
 use super::id::Id;
 use super::tags::{ALL_MAIL, Tags};
-use super::{Session, Value, counted, coverage, streams, values};
+use super::{Scope, Session, Value, counted, coverage, streams, values};
 
-pub(super) fn save_messages(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    mails: &[Mail],
-    covered: Option<Span>,
-) -> Result<Counted, Error> {
-    let key = streams::key(s, server, stream)?;
-    let tags = Tags::of(s, mails.iter().map(|mail| mail.tag.as_deref()))?;
-    let listed = listed(s, key, mails)?;
-    let counted = insert_messages(s, key, mails, &listed, &tags)?;
-    if !counted.new.is_empty() {
-        count_new(s, key, mails, &counted, &tags)?;
-        // A bounce may have been seen before its message.
-        s.execute(
-            "UPDATE bounces SET sent_at = (SELECT m.sent_at FROM messages m WHERE m.stream = bounces.stream AND m.id = bounces.message)
-             WHERE stream = ?1 AND sent_at IS NULL AND message IS NOT NULL AND at >= ?2",
-            &values![key, first_bounce(mails)],
-        )?;
-    }
-    if let Some(span) = covered {
-        coverage::claim(s, key, Kind::Messages, span)?;
-    }
-    Ok(counted)
-}
-
-pub(super) fn save_bounces(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-    bounces: &[Bounce],
-    covered: Option<Span>,
-) -> Result<Counted, Error> {
-    let key = streams::key(s, server, stream)?;
-    let tags = Tags::of(s, bounces.iter().map(|bounce| bounce.tag.as_deref()))?;
-    let ids: Vec<Option<Id>> = bounces
-        .iter()
-        .map(|bounce| bounce.message.as_deref().map(Id::of))
-        .collect();
-    let rows: Vec<_> = bounces
-        .iter()
-        .zip(&ids)
-        .map(|(bounce, id)| {
-            values![
-                key,
-                bounce.id,
-                id.as_ref().map(Id::as_bytes),
-                &bounce.kind,
-                bounce.class().name(),
-                bounce.at,
-                &bounce.recipient,
-                tags.key(bounce.tag.as_deref()),
-                &bounce.description,
-            ]
+impl Database {
+    /// Stores messages; one that is known changes no count, and one that lies where messages were counted is left out.
+    /// `covered` is claimed in the same transaction.
+    pub fn save_messages(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        mails: &[Mail],
+        covered: Option<Span>,
+    ) -> Result<Counted, Error> {
+        self.write(Scope::Server(server), |s| {
+            let key = streams::key(s, server, stream)?;
+            let tags = Tags::of(s, mails.iter().map(|mail| mail.tag.as_deref()))?;
+            let listed = listed(s, key, mails)?;
+            let counted = insert_messages(s, key, mails, &listed, &tags)?;
+            if !counted.new.is_empty() {
+                count_new(s, key, mails, &counted, &tags)?;
+                // A bounce may have been seen before its message.
+                s.execute(
+                    "UPDATE bounces SET sent_at = (SELECT m.sent_at FROM messages m WHERE m.stream = bounces.stream AND m.id = bounces.message)
+                     WHERE stream = ?1 AND sent_at IS NULL AND message IS NOT NULL AND at >= ?2",
+                    &values![key, first_bounce(mails)],
+                )?;
+            }
+            if let Some(span) = covered {
+                coverage::claim(s, key, Kind::Messages, span)?;
+            }
+            Ok(counted)
         })
-        .collect();
-    let changed = s.execute_each(
-        "INSERT INTO bounces (stream, id, message, type, class, at, sent_at, recipient, tag, description)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT sent_at FROM messages WHERE stream = ?1 AND id = ?3), ?7, ?8, ?9)
-         ON CONFLICT (stream, id) DO NOTHING",
-        &rows,
-    )?;
-    if let Some(span) = covered {
-        coverage::claim(s, key, Kind::Bounces, span)?;
     }
-    Ok(Counted {
-        new: places(&changed, |changed| changed == 1),
-    })
+
+    /// Stores bounces; one that is known changes no count. `covered` is claimed in the same transaction.
+    pub fn save_bounces(
+        &mut self,
+        server: &ServerName,
+        stream: &StreamId,
+        bounces: &[Bounce],
+        covered: Option<Span>,
+    ) -> Result<Counted, Error> {
+        self.write(Scope::Server(server), |s| {
+            let key = streams::key(s, server, stream)?;
+            let tags = Tags::of(s, bounces.iter().map(|bounce| bounce.tag.as_deref()))?;
+            let ids: Vec<Option<Id>> = bounces
+                .iter()
+                .map(|bounce| bounce.message.as_deref().map(Id::of))
+                .collect();
+            let rows: Vec<_> = bounces
+                .iter()
+                .zip(&ids)
+                .map(|(bounce, id)| {
+                    values![
+                        key,
+                        bounce.id,
+                        id.as_ref().map(Id::as_bytes),
+                        &bounce.kind,
+                        bounce.class().name(),
+                        bounce.at,
+                        &bounce.recipient,
+                        tags.key(bounce.tag.as_deref()),
+                        &bounce.description,
+                    ]
+                })
+                .collect();
+            let changed = s.execute_each(
+                "INSERT INTO bounces (stream, id, message, type, class, at, sent_at, recipient, tag, description)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT sent_at FROM messages WHERE stream = ?1 AND id = ?3), ?7, ?8, ?9)
+                 ON CONFLICT (stream, id) DO NOTHING",
+                &rows,
+            )?;
+            if let Some(span) = covered {
+                coverage::claim(s, key, Kind::Bounces, span)?;
+            }
+            Ok(Counted {
+                new: places(&changed, |changed| changed == 1),
+            })
+        })
+    }
 }
 
 /// The places of the messages that may have a row: none of those that were counted.

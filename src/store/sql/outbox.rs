@@ -4,9 +4,109 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::model::Timestamp;
-use crate::store::{Attempt, Doubt, Error, NewMessage, OutboxRow};
+use crate::store::{Attempt, Database, Doubt, Error, NewMessage, OutboxRow};
 
-use super::{Row, Session, values};
+use super::{Row, Scope, Session, values};
+
+impl Database {
+    /// Rows that may be tried at `now`, in order; a row that another process took less than `lease` ago is left to it.
+    pub fn due(&mut self, now: Timestamp, lease: Duration) -> Result<Vec<OutboxRow>, Error> {
+        self.read(|s| {
+            s.rows(
+                "SELECT seq, created_at, attempts, next_try_at, key,
+                     (SELECT min(a.at) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1),
+                     (SELECT max(a.at) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1),
+                     (SELECT s.sent_channel FROM outbox s WHERE s.channel = outbox.channel AND s.sent_channel IS NOT NULL
+                         ORDER BY s.seq DESC LIMIT 1),
+                     kind, incident, channel, text, body
+                 FROM outbox
+                 WHERE (state = 'pending' OR (state = 'sending' AND coalesce(claimed_at, 0) <= ?2))
+                 AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.channel = outbox.channel
+                     AND w.state = 'pending' AND w.next_try_at > ?1)
+                 ORDER BY seq",
+                &values![now, now - lease],
+                |row| {
+                    Ok(OutboxRow {
+                        seq: row.get(0)?,
+                        created_at: row.get(1)?,
+                        attempts: row.get(2)?,
+                        next_try_at: row.get(3)?,
+                        key: row.get(4)?,
+                        doubt: doubt(row.get(5)?, row.get(6)?),
+                        landed_in: row.get(7)?,
+                        message: message(row, 8)?,
+                    })
+                },
+            )
+        })
+    }
+
+    /// Takes a row for one attempt, which begins `now` and is in doubt until it is finished; false where another process
+    /// took it.
+    pub fn claim(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error> {
+        self.write(Scope::All, |s| {
+            let taken = s.execute(
+                "UPDATE outbox SET state = 'sending', claimed_at = ?2, attempts = attempts + 1
+                 WHERE seq = ?1 AND (state = 'pending' OR (state = 'sending' AND coalesce(claimed_at, 0) <= ?3))",
+                &values![seq, now, now - lease],
+            )?;
+            if taken == 1 {
+                s.execute(
+                    "INSERT INTO attempts (outbox, at, outcome, unknown) VALUES (?1, ?2, 'begun', 1)",
+                    &values![seq, now],
+                )?;
+            }
+            Ok(taken == 1)
+        })
+    }
+
+    /// Records how the attempt that was claimed at `began` ended.
+    pub fn finish(
+        &mut self,
+        seq: i64,
+        began: Timestamp,
+        now: Timestamp,
+        attempt: &Attempt,
+    ) -> Result<(), Error> {
+        self.write(Scope::All, |s| {
+            let (outcome, unknown) = match attempt {
+                Attempt::Accepted { channel, ts } => {
+                    s.execute(
+                        "UPDATE outbox SET state = 'sent', sent_at = ?2, sent_channel = ?3, sent_ts = ?4 WHERE seq = ?1",
+                        &values![seq, now, channel.as_deref(), ts.as_deref()],
+                    )?;
+                    ("accepted", false)
+                }
+                Attempt::Failed {
+                    why,
+                    unknown,
+                    next_try_at,
+                } => {
+                    // One whose lease ran out may fail after another was accepted: what was told stays told.
+                    s.execute(
+                        "UPDATE outbox SET state = 'pending', next_try_at = ?2
+                         WHERE seq = ?1 AND state IN ('pending', 'sending')",
+                        &values![seq, *next_try_at],
+                    )?;
+                    (why.as_str(), *unknown)
+                }
+            };
+            s.execute(
+                "UPDATE attempts SET outcome = ?3, unknown = ?4 WHERE outbox = ?1 AND at = ?2",
+                &values![seq, began, outcome, unknown],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Rows not yet accepted.
+    pub fn pending(&mut self) -> Result<u64, Error> {
+        self.read(|s| {
+            let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')";
+            s.one(sql, &[], |row| row.get(0))
+        })
+    }
+}
 
 pub(super) fn push(s: &mut dyn Session, message: &NewMessage, at: Timestamp) -> Result<i64, Error> {
     s.one(
@@ -22,39 +122,6 @@ pub(super) fn push(s: &mut dyn Session, message: &NewMessage, at: Timestamp) -> 
             &new_key(),
         ],
         |row| row.get(0),
-    )
-}
-
-pub(super) fn due(
-    s: &mut dyn Session,
-    now: Timestamp,
-    lease: Duration,
-) -> Result<Vec<OutboxRow>, Error> {
-    s.rows(
-        "SELECT seq, created_at, attempts, next_try_at, key,
-             (SELECT min(a.at) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1),
-             (SELECT max(a.at) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1),
-             (SELECT s.sent_channel FROM outbox s WHERE s.channel = outbox.channel AND s.sent_channel IS NOT NULL
-                 ORDER BY s.seq DESC LIMIT 1),
-             kind, incident, channel, text, body
-         FROM outbox
-         WHERE (state = 'pending' OR (state = 'sending' AND coalesce(claimed_at, 0) <= ?2))
-         AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.channel = outbox.channel
-             AND w.state = 'pending' AND w.next_try_at > ?1)
-         ORDER BY seq",
-        &values![now, now - lease],
-        |row| {
-            Ok(OutboxRow {
-                seq: row.get(0)?,
-                created_at: row.get(1)?,
-                attempts: row.get(2)?,
-                next_try_at: row.get(3)?,
-                key: row.get(4)?,
-                doubt: doubt(row.get(5)?, row.get(6)?),
-                landed_in: row.get(7)?,
-                message: message(row, 8)?,
-            })
-        },
     )
 }
 
@@ -74,67 +141,6 @@ fn doubt(since: Option<Timestamp>, last: Option<Timestamp>) -> Option<Doubt> {
         since: since?,
         last: last?,
     })
-}
-
-pub(super) fn claim(
-    s: &mut dyn Session,
-    seq: i64,
-    now: Timestamp,
-    lease: Duration,
-) -> Result<bool, Error> {
-    let taken = s.execute(
-        "UPDATE outbox SET state = 'sending', claimed_at = ?2, attempts = attempts + 1
-         WHERE seq = ?1 AND (state = 'pending' OR (state = 'sending' AND coalesce(claimed_at, 0) <= ?3))",
-        &values![seq, now, now - lease],
-    )?;
-    if taken == 1 {
-        s.execute(
-            "INSERT INTO attempts (outbox, at, outcome, unknown) VALUES (?1, ?2, 'begun', 1)",
-            &values![seq, now],
-        )?;
-    }
-    Ok(taken == 1)
-}
-
-pub(super) fn finish(
-    s: &mut dyn Session,
-    seq: i64,
-    began: Timestamp,
-    now: Timestamp,
-    attempt: &Attempt,
-) -> Result<(), Error> {
-    let (outcome, unknown) = match attempt {
-        Attempt::Accepted { channel, ts } => {
-            s.execute(
-                "UPDATE outbox SET state = 'sent', sent_at = ?2, sent_channel = ?3, sent_ts = ?4 WHERE seq = ?1",
-                &values![seq, now, channel.as_deref(), ts.as_deref()],
-            )?;
-            ("accepted", false)
-        }
-        Attempt::Failed {
-            why,
-            unknown,
-            next_try_at,
-        } => {
-            // One whose lease ran out may fail after another was accepted: what was told stays told.
-            s.execute(
-                "UPDATE outbox SET state = 'pending', next_try_at = ?2
-                 WHERE seq = ?1 AND state IN ('pending', 'sending')",
-                &values![seq, *next_try_at],
-            )?;
-            (why.as_str(), *unknown)
-        }
-    };
-    s.execute(
-        "UPDATE attempts SET outcome = ?3, unknown = ?4 WHERE outbox = ?1 AND at = ?2",
-        &values![seq, began, outcome, unknown],
-    )?;
-    Ok(())
-}
-
-pub(super) fn pending(s: &mut dyn Session) -> Result<u64, Error> {
-    let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')";
-    s.one(sql, &[], |row| row.get(0))
 }
 
 /// Retries wait on the machine's clock, which was wrong.

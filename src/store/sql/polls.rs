@@ -1,43 +1,59 @@
 //! Servers and their polls.
 
 use crate::model::{ServerName, Timestamp};
-use crate::store::{Error, PollRow, ServerState};
+use crate::store::{Database, Error, PollRow, ServerState};
 
-use super::{Row, Session, values};
+use super::{Row, Scope, Session, values};
 
-pub(super) fn last_cycle_at(s: &mut dyn Session) -> Result<Option<Timestamp>, Error> {
-    s.one("SELECT max(at) FROM polls", &[], |row| row.get(0))
-}
+impl Database {
+    /// The last cycle of any server.
+    pub fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error> {
+        self.read(|s| s.one("SELECT max(at) FROM polls", &[], |row| row.get(0)))
+    }
 
-pub(super) fn first_start_at(s: &mut dyn Session) -> Result<Option<Timestamp>, Error> {
-    let sql = "SELECT min(first_start_at) FROM servers";
-    s.one(sql, &[], |row| row.get(0))
-}
+    /// The state of a server; a server that is new starts at `now`.
+    pub fn server(&mut self, server: &ServerName, now: Timestamp) -> Result<ServerState, Error> {
+        self.write(Scope::Server(server), |s| {
+            s.execute(
+                "INSERT INTO servers (name, first_start_at) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+                &values![&server.0, now],
+            )?;
+            s.one(
+                "SELECT first_start_at, last_cycle_at, last_complete_at, incomplete_since, incomplete_cycles, reason
+                 FROM servers WHERE name = ?1",
+                &values![&server.0],
+                |row| {
+                    Ok(ServerState {
+                        first_start_at: row.get(0)?,
+                        last_cycle_at: row.get(1)?,
+                        last_complete_at: row.get(2)?,
+                        incomplete_since: row.get(3)?,
+                        incomplete_cycles: row.get(4)?,
+                        reason: row.get(5)?,
+                    })
+                },
+            )
+        })
+    }
 
-pub(super) fn server(
-    s: &mut dyn Session,
-    server: &ServerName,
-    now: Timestamp,
-) -> Result<ServerState, Error> {
-    s.execute(
-        "INSERT INTO servers (name, first_start_at) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
-        &values![&server.0, now],
-    )?;
-    s.one(
-        "SELECT first_start_at, last_cycle_at, last_complete_at, incomplete_since, incomplete_cycles, reason
-         FROM servers WHERE name = ?1",
-        &values![&server.0],
-        |row| {
-            Ok(ServerState {
-                first_start_at: row.get(0)?,
-                last_cycle_at: row.get(1)?,
-                last_complete_at: row.get(2)?,
-                incomplete_since: row.get(3)?,
-                incomplete_cycles: row.get(4)?,
-                reason: row.get(5)?,
-            })
-        },
-    )
+    /// The last polls of a server, newest first.
+    pub fn polls(&mut self, server: &ServerName, limit: u32) -> Result<Vec<PollRow>, Error> {
+        self.read(|s| {
+            s.rows(
+                "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 ORDER BY at DESC LIMIT ?2",
+                &values![&server.0, limit],
+                poll,
+            )
+        })
+    }
+
+    /// The first cycle of any server.
+    pub fn first_start_at(&mut self) -> Result<Option<Timestamp>, Error> {
+        self.read(|s| {
+            let sql = "SELECT min(first_start_at) FROM servers";
+            s.one(sql, &[], |row| row.get(0))
+        })
+    }
 }
 
 pub(super) fn save_server(
@@ -71,18 +87,6 @@ pub(super) fn save_server(
         ],
     )?;
     Ok(())
-}
-
-pub(super) fn polls(
-    s: &mut dyn Session,
-    server: &ServerName,
-    limit: u32,
-) -> Result<Vec<PollRow>, Error> {
-    s.rows(
-        "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 ORDER BY at DESC LIMIT ?2",
-        &values![&server.0, limit],
-        poll,
-    )
 }
 
 /// A poll from the columns at, requests, complete and reason.

@@ -1,27 +1,28 @@
 //! The newest events, for `recent`.
 
 use crate::model::{BounceClass, Timestamp};
-use crate::store::{Error, EventRow};
+use crate::store::{Database, Error, EventRow};
 
 use super::id::text_of;
-use super::{Row, Session, values};
+use super::{Row, values};
 
-pub(super) fn recent(
-    s: &mut dyn Session,
-    now: Timestamp,
-    limit: u32,
-) -> Result<Vec<EventRow>, Error> {
-    s.rows(
-        "SELECT * FROM (
-            SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at AS at FROM bounces b
-            LEFT JOIN tags t ON t.key = b.tag WHERE b.at < ?1 AND b.class NOT IN ('ignored', 'other')
-            UNION ALL
-            SELECT NULL, NULL, f.message, f.recipient, t.name, NULL, NULL, f.delivered_at FROM followed f
-            LEFT JOIN tags t ON t.key = f.tag WHERE f.delivered_at < ?1
-         ) AS events ORDER BY at DESC LIMIT ?2",
-        &values![now, limit],
-        event,
-    )
+impl Database {
+    /// The newest events by `now`, newest first.
+    pub fn recent(&mut self, now: Timestamp, limit: u32) -> Result<Vec<EventRow>, Error> {
+        self.read(|s| {
+            s.rows(
+                "SELECT * FROM (
+                    SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at AS at FROM bounces b
+                    LEFT JOIN tags t ON t.key = b.tag WHERE b.at < ?1 AND b.class NOT IN ('ignored', 'other')
+                    UNION ALL
+                    SELECT NULL, NULL, f.message, f.recipient, t.name, NULL, NULL, f.delivered_at FROM followed f
+                    LEFT JOIN tags t ON t.key = f.tag WHERE f.delivered_at < ?1
+                 ) AS events ORDER BY at DESC LIMIT ?2",
+                &values![now, limit],
+                event,
+            )
+        })
+    }
 }
 
 /// An event from the columns id, class, message, recipient, tag, type, description and at.

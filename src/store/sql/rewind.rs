@@ -1,44 +1,47 @@
 //! Back from a clock that ran ahead.
 
 use crate::model::Timestamp;
-use crate::store::Error;
+use crate::store::{Database, Error};
 
 use super::{
-    Session, checks, counted, coverage, digests, followed, incidents, mutes, outbox, values,
+    Scope, Session, checks, counted, coverage, digests, followed, incidents, mutes, outbox, values,
 };
 
-/// A poll dated after `now` ran on a wrong clock, and so did what it claimed: everything back to the last poll with a
-/// right one is unknown again. Its messages stay; they bear Postmark's time.
-pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
-    let servers: Vec<(String, Timestamp)> =
-        s.rows("SELECT name, first_start_at FROM servers", &[], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    for (server, first_start) in servers {
-        let good: Option<Timestamp> = s.one(
-            "SELECT max(at) FROM polls WHERE server = ?1 AND at <= ?2",
-            &values![&server, now],
-            |row| row.get(0),
-        )?;
-        let until = good.unwrap_or(first_start.min(now));
-        coverage::forget_after(s, &server, until)?;
-        counted::forget_after(s, &server, until)?;
-        s.execute(
+impl Database {
+    /// Forgets what was claimed for instants after `now`, back to the last cycle before it: the clock was wrong.
+    pub fn rewind(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.write(Scope::All, |s| {
+            let servers: Vec<(String, Timestamp)> =
+                s.rows("SELECT name, first_start_at FROM servers", &[], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            for (server, first_start) in servers {
+                let good: Option<Timestamp> = s.one(
+                    "SELECT max(at) FROM polls WHERE server = ?1 AND at <= ?2",
+                    &values![&server, now],
+                    |row| row.get(0),
+                )?;
+                let until = good.unwrap_or(first_start.min(now));
+                coverage::forget_after(s, &server, until)?;
+                counted::forget_after(s, &server, until)?;
+                s.execute(
             "UPDATE servers SET first_start_at = ?2 WHERE name = ?1 AND first_start_at > ?2",
             &values![&server, until],
         )?;
-        s.execute(
-            "DELETE FROM polls WHERE server = ?1 AND at > ?2",
-            &values![&server, now],
-        )?;
-        restore(s, &server, now)?;
+                s.execute(
+                    "DELETE FROM polls WHERE server = ?1 AND at > ?2",
+                    &values![&server, now],
+                )?;
+                restore(s, &server, now)?;
+            }
+            outbox::rewind(s, now)?;
+            mutes::rewind(s, now)?;
+            followed::rewind(s, now)?;
+            checks::rewind(s, now)?;
+            digests::rewind(s, now)?;
+            incidents::rewind(s, now)
+        })
     }
-    outbox::rewind(s, now)?;
-    mutes::rewind(s, now)?;
-    followed::rewind(s, now)?;
-    checks::rewind(s, now)?;
-    digests::rewind(s, now)?;
-    incidents::rewind(s, now)
 }
 
 /// Brings a server whose last cycle is dated after `now` back to what the polls that are left say of it.

@@ -3,37 +3,92 @@
 use std::collections::BTreeSet;
 
 use crate::model::{ServerName, Span, Timestamp};
-use crate::store::{Error, Note, RosterChange};
+use crate::store::{Database, Error, Note, RosterChange};
 
-use super::{Session, renamed, values};
+use super::{Scope, Session, renamed, values};
 
-pub(super) fn save(
-    s: &mut dyn Session,
-    listed: &[(ServerName, i64)],
-    now: Timestamp,
-) -> Result<RosterChange, Error> {
-    let renamed = renamed::follow(s, listed)?;
-    let before = watched(s)?;
-    let change = RosterChange {
-        renamed,
-        first: before.is_empty(),
-        joined: added(listed.iter().map(|(name, _)| name), &before),
-        left: added(&before, listed.iter().map(|(name, _)| name)),
-    };
-    let left: Vec<_> = change.left.iter().map(|n| values![&n.0, now]).collect();
-    s.execute_each("UPDATE servers SET left_at = ?2 WHERE name = ?1", &left)?;
-    let left: Vec<_> = change.left.iter().map(|n| values![&n.0]).collect();
-    s.execute_each("UPDATE streams SET watched = 0 WHERE server = ?1", &left)?;
-    let listed: Vec<_> = listed
-        .iter()
-        .map(|(name, id)| values![&name.0, now, *id])
-        .collect();
-    s.execute_each(
-        "INSERT INTO servers (name, first_start_at, account_id) VALUES (?1, ?2, ?3)
+impl Database {
+    /// Stores which servers the account lists now, with Postmark's numbers; streams of those that left are no longer watched.
+    pub fn save_roster(
+        &mut self,
+        listed: &[(ServerName, i64)],
+        now: Timestamp,
+    ) -> Result<RosterChange, Error> {
+        self.write(Scope::All, |s| {
+            let renamed = renamed::follow(s, listed)?;
+            let before = watched(s)?;
+            let change = RosterChange {
+                renamed,
+                first: before.is_empty(),
+                joined: added(listed.iter().map(|(name, _)| name), &before),
+                left: added(&before, listed.iter().map(|(name, _)| name)),
+            };
+            let left: Vec<_> = change.left.iter().map(|n| values![&n.0, now]).collect();
+            s.execute_each("UPDATE servers SET left_at = ?2 WHERE name = ?1", &left)?;
+            let left: Vec<_> = change.left.iter().map(|n| values![&n.0]).collect();
+            s.execute_each("UPDATE streams SET watched = 0 WHERE server = ?1", &left)?;
+            let listed: Vec<_> = listed
+                .iter()
+                .map(|(name, id)| values![&name.0, now, *id])
+                .collect();
+            s.execute_each(
+                "INSERT INTO servers (name, first_start_at, account_id) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET account_id = excluded.account_id, left_at = NULL",
-        &listed,
-    )?;
-    Ok(change)
+                &listed,
+            )?;
+            Ok(change)
+        })
+    }
+
+    /// The servers that the account listed last, by name.
+    pub fn roster(&mut self) -> Result<Vec<ServerName>, Error> {
+        self.read(watched)
+    }
+
+    /// Servers of which an incident is open, or something is owed to people at the end of a mute, and that left the
+    /// account, or that it never listed and nobody polled since `idle`.
+    pub fn abandoned(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
+        self.read(|s| {
+            let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR (account_id IS NULL AND last_cycle_at < ?1))
+                       AND name IN (SELECT server FROM incidents WHERE open = 1 OR withheld = 1) ORDER BY name";
+            s.rows(sql, &values![idle], |row| row.get(0).map(ServerName))
+        })
+    }
+
+    /// Stores a note.
+    pub fn note(&mut self, note: &Note) -> Result<(), Error> {
+        self.write(Scope::Server(&note.server), |s| {
+            s.execute(
+                "INSERT INTO notes (at, server, text) VALUES (?1, ?2, ?3)",
+                &values![note.at, &note.server.0, &note.text],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Notes of `span`, in order.
+    pub fn notes(&mut self, span: Span) -> Result<Vec<Note>, Error> {
+        self.read(|s| {
+            s.rows(
+                "SELECT at, server, text FROM notes WHERE at >= ?1 AND at < ?2 ORDER BY at, seq",
+                &values![span.from, span.until],
+                |row| {
+                    Ok(Note {
+                        at: row.get(0)?,
+                        server: ServerName(row.get(1)?),
+                        text: row.get(2)?,
+                    })
+                },
+            )
+        })
+    }
+}
+
+/// The servers that the account listed last.
+fn watched(s: &mut dyn Session) -> Result<Vec<ServerName>, Error> {
+    let sql =
+        "SELECT name FROM servers WHERE account_id IS NOT NULL AND left_at IS NULL ORDER BY name";
+    s.rows(sql, &[], |row| row.get(0).map(ServerName))
 }
 
 /// Those of `some` that are not among `others`.
@@ -44,38 +99,4 @@ fn added<'n>(
     let others: BTreeSet<&ServerName> = others.into_iter().collect();
     let new = some.into_iter().filter(|name| !others.contains(name));
     new.cloned().collect()
-}
-
-pub(super) fn watched(s: &mut dyn Session) -> Result<Vec<ServerName>, Error> {
-    let sql =
-        "SELECT name FROM servers WHERE account_id IS NOT NULL AND left_at IS NULL ORDER BY name";
-    s.rows(sql, &[], |row| row.get(0).map(ServerName))
-}
-
-pub(super) fn abandoned(s: &mut dyn Session, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
-    let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR (account_id IS NULL AND last_cycle_at < ?1))
-               AND name IN (SELECT server FROM incidents WHERE open = 1 OR withheld = 1) ORDER BY name";
-    s.rows(sql, &values![idle], |row| row.get(0).map(ServerName))
-}
-
-pub(super) fn note(s: &mut dyn Session, note: &Note) -> Result<(), Error> {
-    s.execute(
-        "INSERT INTO notes (at, server, text) VALUES (?1, ?2, ?3)",
-        &values![note.at, &note.server.0, &note.text],
-    )?;
-    Ok(())
-}
-
-pub(super) fn notes(s: &mut dyn Session, span: Span) -> Result<Vec<Note>, Error> {
-    s.rows(
-        "SELECT at, server, text FROM notes WHERE at >= ?1 AND at < ?2 ORDER BY at, seq",
-        &values![span.from, span.until],
-        |row| {
-            Ok(Note {
-                at: row.get(0)?,
-                server: ServerName(row.get(1)?),
-                text: row.get(2)?,
-            })
-        },
-    )
 }

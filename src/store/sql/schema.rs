@@ -1,8 +1,17 @@
 //! The versions of the schema, which every engine counts alike. One that was released is never changed or removed.
 
-use crate::store::{Error, Problem};
+use crate::store::{Database, Error, Problem};
 
 use super::Session;
+
+impl Database {
+    /// Whether this version may still work on the database, which a newer one may have changed since it was opened. Also
+    /// [`Self::commit`] refuses where it may not.
+    pub fn check_schema(&mut self) -> Result<(), Error> {
+        let schema_query = self.schema_query();
+        self.read(|s| check(s, schema_query))
+    }
+}
 
 /// How many versions there are; an empty database is of version 0. Each engine has one migration to each.
 pub(in crate::store) const VERSIONS: usize = 9;

@@ -71,7 +71,7 @@ impl dyn Session + '_ {
     }
 
     /// The row of a query that always finds one, such as an aggregate.
-    pub(super) fn one<T>(
+    pub(in crate::store) fn one<T>(
         &mut self,
         sql: &'static str,
         values: &[Value<'_>],
@@ -92,7 +92,7 @@ pub(in crate::store) trait Row {
 
 impl dyn Row + '_ {
     /// What stands in a column, as what is expected there.
-    pub(super) fn get<T: FromValue>(&self, column: usize) -> Result<T, Error> {
+    pub(in crate::store) fn get<T: FromValue>(&self, column: usize) -> Result<T, Error> {
         T::from_value(self.value(column)?).ok_or_else(|| {
             let problem = Problem::Unreadable(format!("column {column} is of another type"));
             Error::new("read a row", problem)
@@ -174,7 +174,7 @@ impl<'a, T: Into<Self>> From<Option<T>> for Value<'a> {
 }
 
 /// What a stored value can be read as.
-pub(super) trait FromValue: Sized {
+pub(in crate::store) trait FromValue: Sized {
     /// `None` where the value is of another kind.
     fn from_value(value: Value<'_>) -> Option<Self>;
 }

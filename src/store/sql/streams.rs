@@ -1,9 +1,43 @@
 //! Which streams there are, and the keys of their rows.
 
 use crate::model::{ServerName, StreamId};
-use crate::store::Error;
+use crate::store::{Database, Error};
 
-use super::{Session, values};
+use super::{Scope, Session, values};
+
+impl Database {
+    /// Marks `streams` as those which Postmark lists now; others are kept, but no longer watched.
+    pub fn save_streams(&mut self, server: &ServerName, streams: &[StreamId]) -> Result<(), Error> {
+        self.write(Scope::Server(server), |s| {
+            let sql = "UPDATE streams SET watched = 0 WHERE server = ?1";
+            s.execute(sql, &values![&server.0])?;
+            for stream in streams {
+                let key = key(s, server, stream)?;
+                let sql = "UPDATE streams SET watched = 1 WHERE key = ?1";
+                s.execute(sql, &values![key])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The streams that are watched.
+    pub fn streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
+        self.read(|s| {
+            let sql = "SELECT id FROM streams WHERE server = ?1 AND watched = 1 ORDER BY id";
+            s.rows(sql, &values![&server.0], |row| row.get(0).map(StreamId))
+        })
+    }
+
+    /// How many watched streams ever had mail: they share the budget of false silence alarms.
+    pub fn series(&mut self) -> Result<usize, Error> {
+        self.read(|s| {
+            let sql =
+                "SELECT count(*) FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL";
+            let count: u64 = s.one(sql, &[], |row| row.get(0))?;
+            Ok(usize::try_from(count).unwrap_or(usize::MAX))
+        })
+    }
+}
 
 /// The key of a stream's rows; the stream is made known where it is not.
 pub(super) fn key(
@@ -29,32 +63,4 @@ pub(super) fn known(
 ) -> Result<Option<i64>, Error> {
     let sql = "SELECT key FROM streams WHERE server = ?1 AND id = ?2";
     s.first(sql, &values![&server.0, &stream.0], |row| row.get(0))
-}
-
-pub(super) fn save(
-    s: &mut dyn Session,
-    server: &ServerName,
-    streams: &[StreamId],
-) -> Result<(), Error> {
-    let sql = "UPDATE streams SET watched = 0 WHERE server = ?1";
-    s.execute(sql, &values![&server.0])?;
-    for stream in streams {
-        let key = key(s, server, stream)?;
-        let sql = "UPDATE streams SET watched = 1 WHERE key = ?1";
-        s.execute(sql, &values![key])?;
-    }
-    Ok(())
-}
-
-/// The streams of a server that are watched.
-pub(super) fn watched(s: &mut dyn Session, server: &ServerName) -> Result<Vec<StreamId>, Error> {
-    let sql = "SELECT id FROM streams WHERE server = ?1 AND watched = 1 ORDER BY id";
-    s.rows(sql, &values![&server.0], |row| row.get(0).map(StreamId))
-}
-
-/// How many watched streams ever had mail.
-pub(super) fn series(s: &mut dyn Session) -> Result<usize, Error> {
-    let sql = "SELECT count(*) FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL";
-    let count: u64 = s.one(sql, &[], |row| row.get(0))?;
-    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::store::Error;
-use crate::store::sql::{Engine, Scope, Session};
+use crate::store::sql::Session;
 
 use file_identity::FileIdentity;
 pub use lock::CycleLock;
@@ -87,13 +87,14 @@ fn prepare(connection: &mut Connection) -> Result<(), Error> {
     migrate::migrate(connection)
 }
 
-impl Engine for Sqlite {
+impl Sqlite {
     /// Every process on one file is on one machine.
-    const CLOCK: &'static str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-    const SCHEMA: &'static str =
+    pub(super) const CLOCK_QUERY: &'static str =
+        "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+    pub(super) const SCHEMA_QUERY: &'static str =
         "SELECT user_version, (SELECT max(least) FROM schema) FROM pragma_user_version";
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
@@ -101,11 +102,9 @@ impl Engine for Sqlite {
         work(&mut On(&transaction))
     }
 
-    /// The transaction is taken at once: a later upgrade would fail without waiting. There is one writer of a file, so
-    /// the scope is always all of it.
-    fn write<T>(
+    /// The transaction is taken at once: a later upgrade would fail without waiting.
+    pub(super) fn write<T>(
         &mut self,
-        _scope: Scope<'_>,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let transaction = self
@@ -116,7 +115,7 @@ impl Engine for Sqlite {
         Ok(value)
     }
 
-    fn mend(&mut self) -> Result<Option<String>, Error> {
+    pub(super) fn recover_file(&mut self) -> Result<Option<String>, Error> {
         file_identity::recover_file(self)
     }
 }
