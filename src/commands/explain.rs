@@ -20,7 +20,7 @@ const MOST_MARKS: u32 = 1_000;
 struct Found {
     case: Case,
     steps: Vec<TransitionRow>,
-    tellings: Vec<store::Telling>,
+    tellings: Vec<store::Notification>,
 }
 
 impl Context {
@@ -51,7 +51,7 @@ impl Context {
         let mut open = Vec::new();
         for server in self.watched_servers().await? {
             let name = server.name.clone();
-            let incidents = self.store.call(move |s| s.incidents(&name)).await?;
+            let incidents = self.store.call(move |s| s.latest_incidents(&name)).await?;
             open.extend(
                 incidents
                     .into_iter()
@@ -96,7 +96,7 @@ fn find(s: &mut Database, id: &str, now: Timestamp) -> Result<Option<Found>, sto
     let Some(incident) = s.incident(id)? else {
         return Ok(None);
     };
-    let steps = s.course(id)?;
+    let steps = s.incident_transitions(id)?;
     let first = steps.first().map(|row| &row.transition);
     let opened = first.map_or(&incident, |step| &step.incident);
     let window = window(&opened.evidence, incident.rule, opened.opened_at);
@@ -112,12 +112,12 @@ fn find(s: &mut Database, id: &str, now: Timestamp) -> Result<Option<Found>, sto
             ));
         }
         let classes = counted(incident.rule);
-        marks = s.marks(&incident.server, stream, whole, &classes, MOST_MARKS + 1)?;
+        marks = s.bounce_events(&incident.server, stream, whole, &classes, MOST_MARKS + 1)?;
     }
     let more_marks = marks.len() > MOST_MARKS as usize;
     marks.truncate(MOST_MARKS as usize);
     marks.retain(|mark| concerns(&opened.evidence, mark) || concerns(&incident.evidence, mark));
-    let tellings = s.tellings(id)?;
+    let tellings = s.notifications(id)?;
     let mut mutes = s.mutes(now)?;
     mutes.retain(|mute| mute.covers(&incident.server, incident.rule));
     let case = Case {
@@ -202,7 +202,7 @@ fn mark(event: store::EventRow) -> Mark {
     }
 }
 
-fn telling(telling: &store::Telling) -> Telling {
+fn telling(telling: &store::Notification) -> Telling {
     let failed = telling.attempts.iter().filter(|a| a.outcome != "accepted");
     let accepted_at = telling.accepted_at.filter(|_| !telling.pending);
     Telling {
@@ -246,7 +246,7 @@ fn mark_json(mark: &Mark) -> Value {
     })
 }
 
-fn telling_json(telling: &store::Telling) -> Value {
+fn telling_json(telling: &store::Notification) -> Value {
     let attempts = telling
         .attempts
         .iter()

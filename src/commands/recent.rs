@@ -14,7 +14,7 @@ impl Context {
     /// Where the database fails.
     pub async fn recent(&self, limit: u32) -> Result<String, store::Error> {
         let at = self.stored_until().await?;
-        let rows = self.store.call(move |s| s.recent(at, limit)).await?;
+        let rows = self.store.call(move |s| s.recent_events(at, limit)).await?;
         let (mut delivered, mut bounced, mut complaints) = (0, 0, 0);
         for (server, streams) in self.watched().await? {
             for stream in &streams {

@@ -137,10 +137,10 @@ impl Context {
             .collect();
         data.mutes = self.mutes_at(now).await?;
         let watched = self.watched().await?;
-        let series = self.store.call(|s| s.series()).await?;
+        let series = self.store.call(|s| s.count_active_streams()).await?;
         for (server, streams) in watched {
             let name = server.name.clone();
-            let incidents = self.store.call(move |s| s.incidents(&name)).await?;
+            let incidents = self.store.call(move |s| s.latest_incidents(&name)).await?;
             let open: Vec<Incident> = incidents.into_iter().filter(Incident::is_open).collect();
             let rules = self.config.rules_for(&server);
             let mut of = ServerDay {
@@ -170,7 +170,7 @@ impl Context {
         let mut watched = Vec::new();
         for server in self.watched_servers().await? {
             let name = server.name.clone();
-            let streams = self.store.call(move |s| s.streams(&name)).await?;
+            let streams = self.store.call(move |s| s.watched_streams(&name)).await?;
             watched.push((server, streams));
         }
         Ok(watched)
@@ -190,7 +190,7 @@ impl Context {
             return Ok(None);
         }
         let name = server.name.clone();
-        let state = self.store.call(move |s| s.server(&name, now)).await?;
+        let state = self.store.call(move |s| s.server_state(&name, now)).await?;
         Ok(state
             .incomplete_since
             .map(|since| (since, state.reason.unwrap_or_default())))

@@ -58,7 +58,7 @@ impl Context {
         leases: &Leases,
         now: Timestamp,
     ) -> Result<Evaluation, store::Error> {
-        let series = self.store.call(|s| s.series()).await?;
+        let series = self.store.call(|s| s.count_active_streams()).await?;
         let since = polled
             .iter()
             .flat_map(|poll| self.missed_instants(poll, now));
@@ -96,7 +96,7 @@ impl Context {
     ) -> Result<Judged, store::Error> {
         let rules = self.config.rules_for(&poll.server);
         let name = poll.name().clone();
-        let incidents = self.store.call(move |s| s.incidents(&name)).await?;
+        let incidents = self.store.call(move |s| s.latest_incidents(&name)).await?;
         let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
         let missed = self.missed_instants(poll, now);
         let histories = self.histories(poll, &rules, &missed, now).await?;
@@ -134,7 +134,7 @@ impl Context {
         let watched = self.watched_servers().await?;
         let mut left = self
             .store
-            .call(move |s| s.abandoned(now - UNWATCHED_AFTER))
+            .call(move |s| s.unwatched_servers(now - UNWATCHED_AFTER))
             .await?;
         left.retain(|name| watched.iter().all(|server| server.name != *name));
         Ok(left)
@@ -148,7 +148,7 @@ impl Context {
         now: Timestamp,
     ) -> Result<Judged, store::Error> {
         let of = name.clone();
-        let incidents = self.store.call(move |s| s.incidents(&of)).await?;
+        let incidents = self.store.call(move |s| s.latest_incidents(&of)).await?;
         let mut log = IncidentLog::new(name.clone(), incidents);
         let transitions = log.close_all(policy, now);
         let unmuted = log.end_mutes(policy, now);

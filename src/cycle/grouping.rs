@@ -13,7 +13,7 @@ use crate::notify::grouped::together;
 use crate::notify::mute_ended::unmuted;
 use crate::notify::update::{catch_up, course};
 use crate::notify::{Message, Tone};
-use crate::store::{Judgement, NewMessage};
+use crate::store::{CycleCommit, NewMessage};
 
 /// Incidents that one catch-up message has room for.
 const TOLD_TOGETHER: usize = 18;
@@ -44,14 +44,14 @@ impl Context {
         polled: &[Polled],
         judged: Vec<Judged>,
         now: Timestamp,
-    ) -> (Judgement, Evaluation) {
+    ) -> (CycleCommit, Evaluation) {
         let style = self.style();
-        let mut judgement = Judgement {
+        let mut judgement = CycleCommit {
             servers: polled
                 .iter()
                 .map(|p| (p.name().clone(), p.state.clone(), p.row.clone()))
                 .collect(),
-            ..Judgement::default()
+            ..CycleCommit::default()
         };
         let mut evaluation = Evaluation::default();
         let mut hidden = Hidden::default();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::model::{ServerName, Timestamp};
-use crate::store::{self, Asked, Lease, Store};
+use crate::store::{self, Lease, LeaseAttempt, Store};
 
 /// Leases are renewed so many times within their length.
 const RENEWALS: u32 = 4;
@@ -61,18 +61,21 @@ impl Leases {
         )
         .await?;
         Ok(match asked {
-            Asked::Taken(lease) => {
+            LeaseAttempt::Taken(lease) => {
                 self.lock().insert(lease.name.clone(), lease);
                 Ok(())
             }
-            Asked::Held { until, .. } => Err(until),
+            LeaseAttempt::Held { until, .. } => Err(until),
         })
     }
 
     /// The servers that others work on, with the ends of their leases.
     pub(crate) async fn of_others(&self) -> Result<BTreeMap<ServerName, Timestamp>, store::Error> {
         let holder = self.holder.clone();
-        let held = self.store.call(move |s| s.held_by_others(&holder)).await?;
+        let held = self
+            .store
+            .call(move |s| s.leases_held_by_others(&holder))
+            .await?;
         let of_server =
             |(name, until): (String, Timestamp)| Some((Lease::server_of(&name)?, until));
         Ok(held.into_iter().filter_map(of_server).collect())
@@ -82,7 +85,7 @@ impl Leases {
     pub(crate) async fn give_back(&self, server: &ServerName) -> Result<(), store::Error> {
         let lease = self.lock().remove(&Lease::of_server(server));
         let leases: Vec<Lease> = lease.into_iter().collect();
-        self.store.call(move |s| s.release(&leases)).await
+        self.store.call(move |s| s.release_leases(&leases)).await
     }
 
     /// All that are held, for the transaction which gives them up. They are renewed no more.
@@ -107,10 +110,10 @@ async fn ask(
     name: String,
     holder: &str,
     ttl: Duration,
-) -> Result<Asked, store::Error> {
+) -> Result<LeaseAttempt, store::Error> {
     let (holder, alone) = (holder.to_owned(), !store.is_shared());
     store
-        .call(move |s| s.lease(&name, &holder, ttl, alone))
+        .call(move |s| s.acquire_lease(&name, &holder, ttl, alone))
         .await
 }
 
@@ -125,7 +128,7 @@ async fn keep(store: Store, held: Arc<Mutex<BTreeMap<String, Lease>>>, ttl: Dura
         if leases.is_empty() {
             continue;
         }
-        if let Err(error) = store.call(move |s| s.renew(&leases, ttl)).await {
+        if let Err(error) = store.call(move |s| s.renew_leases(&leases, ttl)).await {
             tracing::warn!("cannot keep what this process works on to itself: {error}");
         }
     }
@@ -149,14 +152,14 @@ impl Turn {
     ) -> Result<Option<Self>, store::Error> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            if let Asked::Taken(lease) = ask(store, OUTBOX.to_owned(), holder, ttl).await? {
+            if let LeaseAttempt::Taken(lease) = ask(store, OUTBOX.to_owned(), holder, ttl).await? {
                 return Ok(Some(Self {
                     store: store.clone(),
                     lease,
                     ttl,
                 }));
             }
-            let pending = store.call(|s| s.pending()).await?;
+            let pending = store.call(|s| s.count_pending()).await?;
             if pending == 0 || tokio::time::Instant::now() >= deadline {
                 return Ok(None);
             }
@@ -167,13 +170,16 @@ impl Turn {
     /// Whether it is still ours, from now on for its whole length.
     pub(crate) async fn holds(&self) -> Result<bool, store::Error> {
         let (lease, ttl) = (vec![self.lease.clone()], self.ttl);
-        let kept = self.store.call(move |s| s.renew(&lease, ttl)).await?;
+        let kept = self
+            .store
+            .call(move |s| s.renew_leases(&lease, ttl))
+            .await?;
         Ok(kept == [true])
     }
 
     /// Gives it up.
     pub(crate) async fn end(self) -> Result<(), store::Error> {
         let lease = vec![self.lease];
-        self.store.call(move |s| s.release(&lease)).await
+        self.store.call(move |s| s.release_leases(&lease)).await
     }
 }

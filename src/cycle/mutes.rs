@@ -49,7 +49,7 @@ impl Context {
                 .iter()
                 .filter(|m| m.is_of(new.server.as_ref(), new.rule));
             let same: Vec<i64> = same.map(|m| m.id).collect();
-            s.mute(&new, &same)
+            s.save_mute(&new, &same)
         };
         mute.id = self.store.call(store).await?;
         tracing::debug!(scope = mute::scope(&mute), until = %mute.until, "muted");
@@ -73,7 +73,7 @@ impl Context {
             let mut running = s.mutes(now)?;
             running.retain(|mute| all || mute.is_of(server.as_ref(), rule));
             let ids: Vec<i64> = running.iter().map(|mute| mute.id).collect();
-            s.unmute(&ids, now)?;
+            s.end_mutes(&ids, now)?;
             Ok(running)
         };
         let ended = self.store.call(end).await?;

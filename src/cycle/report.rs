@@ -181,7 +181,11 @@ impl Context {
     ) -> Result<(Value, bool, Vec<Incident>), store::Error> {
         let of = name.clone();
         let read = move |s: &mut store::Database| {
-            Ok((s.server(&of, now)?, s.streams(&of)?, s.incidents(&of)?))
+            Ok((
+                s.server_state(&of, now)?,
+                s.watched_streams(&of)?,
+                s.latest_incidents(&of)?,
+            ))
         };
         let (state, ids, mut incidents) = self.store.call(read).await?;
         incidents.retain(Incident::is_open);

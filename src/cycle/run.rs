@@ -288,7 +288,9 @@ impl Context {
             if mutes.iter().any(|mute| mute.covers(&name, Rule::Blind)) {
                 continue;
             }
-            let read = move |s: &mut Database| Ok((s.server(&name, now)?, s.incidents(&name)?));
+            let read = move |s: &mut Database| {
+                Ok((s.server_state(&name, now)?, s.latest_incidents(&name)?))
+            };
             let (state, incidents) = self.store.call(read).await?;
             let open: Vec<Incident> = incidents.into_iter().filter(Incident::is_open).collect();
             let unseen = state.incomplete_since.is_some();
@@ -344,8 +346,10 @@ impl Context {
     /// As [`Context::cycle`].
     pub async fn pending(&self, options: Options) -> Result<u64, CycleError> {
         let at = self.instant(options).await?;
-        let left =
-            move |s: &mut Database| Ok(s.pending()?.saturating_sub(s.held(at)?.len() as u64));
+        let left = move |s: &mut Database| {
+            Ok(s.count_pending()?
+                .saturating_sub(s.muted_rows(at)?.len() as u64))
+        };
         Ok(self.store.call(left).await?)
     }
 }

@@ -1,22 +1,22 @@
 //! What every backend must do, as facts over `&mut Database`, and what only a file can get wrong.
 
-mod checks;
+mod account_servers;
+mod address_checks;
 mod clock;
 #[cfg(feature = "postgres")]
 #[path = "../../tests/cluster/mod.rs"]
 #[expect(dead_code, reason = "the end-to-end tests use all of it")]
 mod cluster;
-mod counted;
+mod counts;
 mod file;
 mod file_identity;
-mod followed;
 mod incidents;
 mod leases;
 mod ledger;
 mod mail;
 mod mutes;
 mod outbox;
-mod roster;
+mod samples;
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ facts! {
     ledger:
         any_batches_count_as_a_ledger_does
         any_claims_are_a_coverage;
-    counted:
+    counts:
         a_count_takes_the_place_of_the_rows_in_its_span
         a_message_in_a_counted_span_gets_no_row
         a_count_anew_leaves_the_rest_of_an_older_one_unknown
@@ -90,12 +90,12 @@ facts! {
         a_wrong_clock_leaves_no_count
         history_begins_where_mail_was_counted
         any_course_of_listing_and_counting_counts_each_message_once;
-    checks:
+    address_checks:
         the_latest_answer_of_each_address_is_kept
         the_last_bounce_of_an_address_is_found_whatever_its_capitals
         what_a_wrong_clock_asked_is_forgotten
         an_answer_is_pruned_with_the_rows;
-    followed:
+    samples:
         a_draw_is_open_until_it_is_delivered
         a_draw_that_is_known_is_left_as_it_is
         a_proof_without_news_leaves_it_open
@@ -142,7 +142,7 @@ facts! {
         one_who_is_alone_takes_the_leases_of_the_dead
         a_judgement_without_its_lease_is_not_stored
         a_judgement_gives_its_leases_up;
-    roster:
+    account_servers:
         a_roster_tells_who_came_and_went
         a_server_keeps_what_is_stored_of_it_under_another_name
         servers_may_change_their_names_for_each_others
@@ -164,7 +164,8 @@ facts! {
 
 fn on_sqlite(fact: impl FnOnce(&mut Database)) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut sqlite = Database::open_sqlite(&folder.path().join("hushwatch.db")).expect("a new database");
+    let mut sqlite =
+        Database::open_sqlite(&folder.path().join("hushwatch.db")).expect("a new database");
     fact(&mut sqlite);
 }
 

@@ -21,9 +21,9 @@ use pool::Pool;
 pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
-    Asked, Attempt, AttemptRow, Counted, Doubt, Draw, EventRow, FollowedMail, Judgement, Lease,
-    NewMessage, Note, OutboxRow, PollRow, RosterChange, ServerState, TagRows, Telling, Told,
-    TransitionRow, Volume,
+    Attempt, AttemptRow, CycleCommit, EventRow, LastDigest, Lease, LeaseAttempt, NewMessage,
+    NewRows, Note, Notification, OpenSample, OutboxRow, PollRow, SampleCandidate, ServerListChange,
+    ServerState, TagHistory, TransitionRow, UnconfirmedAttempt, Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;
@@ -115,7 +115,10 @@ impl Store {
 
     /// Keeps room on the disk for when it is full, as far as there is room.
     pub fn keep_reserve(&self) {
-        let kept = self.file.as_deref().map_or(Ok(()), sqlite::reserve::keep);
+        let kept = self
+            .file
+            .as_deref()
+            .map_or(Ok(()), sqlite::disk_reserve::keep);
         if let Err(why) = kept {
             tracing::warn!(
                 "no room can be kept for when the disk is full: {}",
@@ -150,7 +153,7 @@ impl Store {
 }
 
 fn free_reserve(path: &Path) -> bool {
-    let freed = sqlite::reserve::free(path);
+    let freed = sqlite::disk_reserve::free(path);
     if freed {
         tracing::error!("the disk is full: going on with the room that was kept for this");
     }

@@ -37,7 +37,7 @@ pub struct PollRow {
 
 /// A message that is followed until it is proven, bounced or given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FollowedMail {
+pub struct OpenSample {
     /// Its Postmark id.
     pub id: String,
     /// When it was sent.
@@ -48,7 +48,7 @@ pub struct FollowedMail {
 
 /// A message that is drawn into the sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draw {
+pub struct SampleCandidate {
     /// Its Postmark id.
     pub id: String,
     /// When it was sent.
@@ -90,14 +90,14 @@ pub struct OutboxRow {
     /// Not to be tried before this.
     pub next_try_at: Option<Timestamp>,
     /// Attempts that may have been accepted, though nobody was told.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<UnconfirmedAttempt>,
     /// The channel that took the latest message to the same destination.
     pub landed_in: Option<String>,
 }
 
 /// Attempts of which nobody knows how they ended: no answer settled it, or the process died before it was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doubt {
+pub struct UnconfirmedAttempt {
     /// When the first of them began.
     pub since: Timestamp,
     /// When the last of them began.
@@ -153,7 +153,7 @@ impl Lease {
 
 /// What became of asking for a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum LeaseAttempt {
     /// It is ours.
     Taken(Lease),
     /// Somebody else has it.
@@ -167,7 +167,7 @@ pub enum Asked {
 
 /// What one evaluation decided: committed together or not at all.
 #[derive(Clone, Debug, Default)]
-pub struct Judgement {
+pub struct CycleCommit {
     /// Polls, with the server's state after them.
     pub servers: Vec<(ServerName, ServerState, PollRow)>,
     /// Incidents as they are now.
@@ -191,7 +191,7 @@ pub struct TransitionRow {
 
 /// A message that names an incident, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telling {
+pub struct Notification {
     /// The message.
     pub message: NewMessage,
     /// When it was written.
@@ -219,7 +219,7 @@ pub struct AttemptRow {
 
 /// What was told of a period, for `digest --print`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct LastDigest {
     /// The end of the period.
     pub until: Timestamp,
     /// Its message.
@@ -260,7 +260,7 @@ pub struct Note {
 
 /// What a new list of the account's servers changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RosterChange {
+pub struct ServerListChange {
     /// Whether none was listed before: then nobody joined, all were found.
     pub first: bool,
     /// Servers that are called otherwise than before: what they were called, and what they are called now.
@@ -273,14 +273,14 @@ pub struct RosterChange {
 
 /// How much a call stored that was not known before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
+pub struct NewRows {
     /// Positions, in what was given, of what was new.
     pub new: Vec<usize>,
 }
 
 /// What is stored of the mail that bears one tag.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct TagRows {
+pub struct TagHistory {
     /// Every hour with such mail, in order.
     pub hours: Vec<HourCount>,
     /// Its messages.

@@ -64,7 +64,7 @@ fn message(text: &str) -> NewMessage {
 #[test]
 fn storing_twice_counts_once() {
     on_each(|store| {
-        store.server(&shop(), start()).expect("made");
+        store.server_state(&shop(), start()).expect("made");
         let mails: Vec<Mail> = (0..10).map(|i| mail(i, start() + MINUTE * i)).collect();
         let span = Span::new(start(), start() + HOUR);
         let first = store
@@ -103,7 +103,7 @@ fn storing_twice_counts_once() {
 #[test]
 fn a_bounce_seen_before_its_message_learns_when_it_was_sent() {
     on_each(|store| {
-        store.server(&shop(), start()).expect("made");
+        store.server_state(&shop(), start()).expect("made");
         store
             .save_bounces(&shop(), &outbound(), &[bounce(1, 5, start() + HOUR)], None)
             .expect("saved");
@@ -130,7 +130,7 @@ fn a_bounce_seen_before_its_message_learns_when_it_was_sent() {
 #[test]
 fn claims_join_and_history_begins_at_the_oldest_message_or_the_first_start() {
     on_each(|store| {
-        store.server(&shop(), start()).expect("made");
+        store.server_state(&shop(), start()).expect("made");
         for (from, until) in [(2, 3), (0, 1), (1, 2), (5, 6)] {
             let span = Span::new(start() + HOUR * from, start() + HOUR * until);
             store
@@ -174,15 +174,15 @@ fn claims_join_and_history_begins_at_the_oldest_message_or_the_first_start() {
 #[test]
 fn followed_mail_is_open_until_it_has_news_or_is_given_up() {
     on_each(|store| {
-        store.server(&shop(), start()).expect("made");
-        let draw = |id: u32| Draw {
+        store.server_state(&shop(), start()).expect("made");
+        let draw = |id: u32| SampleCandidate {
             id: mail(id, start()).id,
             sent_at: start() + MINUTE * id,
             tag: None,
             recipient: String::new(),
         };
         store
-            .follow(&shop(), &outbound(), &[draw(1), draw(2), draw(3), draw(4)])
+            .add_samples(&shop(), &outbound(), &[draw(1), draw(2), draw(3), draw(4)])
             .expect("followed");
         store
             .save_bounces(&shop(), &outbound(), &[bounce(1, 2, start() + HOUR)], None)
@@ -193,7 +193,7 @@ fn followed_mail_is_open_until_it_has_news_or_is_given_up() {
             status: Status::Sent,
         };
         store
-            .save_proof(
+            .save_sample_result(
                 &shop(),
                 &outbound(),
                 &draw(3).id,
@@ -206,7 +206,7 @@ fn followed_mail_is_open_until_it_has_news_or_is_given_up() {
             ..proof
         };
         store
-            .save_proof(
+            .save_sample_result(
                 &shop(),
                 &outbound(),
                 &draw(4).id,
@@ -215,7 +215,7 @@ fn followed_mail_is_open_until_it_has_news_or_is_given_up() {
             )
             .expect("saved");
         let open = store
-            .open_followed(&shop(), &outbound(), start() + MINUTE * 2)
+            .open_samples(&shop(), &outbound(), start() + MINUTE * 2)
             .expect("loaded");
         let ids: Vec<&str> = open.iter().map(|m| m.id.as_str()).collect();
         assert_eq!(
@@ -232,14 +232,14 @@ fn a_row_is_due_until_it_was_accepted_and_waits_as_it_was_asked_to() {
     on_each(|store| {
         let lease = Duration::from_secs(120);
         store
-            .commit(&Judgement {
+            .commit(&CycleCommit {
                 messages: vec![message("one"), message("two")],
-                ..Judgement::default()
+                ..CycleCommit::default()
             })
             .expect("ok");
         let due = |store: &mut Database, now| -> Vec<String> {
             store
-                .due(now, lease)
+                .due_rows(now, lease)
                 .expect("loaded")
                 .into_iter()
                 .map(|r| r.message.text)
@@ -247,10 +247,10 @@ fn a_row_is_due_until_it_was_accepted_and_waits_as_it_was_asked_to() {
         };
         let now = start();
         assert_eq!(due(store, now), ["one", "two"]);
-        let seq = store.due(now, lease).expect("loaded")[0].seq;
-        assert!(store.claim(seq, now, lease).expect("claimed"));
+        let seq = store.due_rows(now, lease).expect("loaded")[0].seq;
+        assert!(store.claim_row(seq, now, lease).expect("claimed"));
         assert!(
-            !store.claim(seq, now, lease).expect("asked"),
+            !store.claim_row(seq, now, lease).expect("asked"),
             "another has it"
         );
         assert_eq!(due(store, now), ["two"]);
@@ -264,15 +264,17 @@ fn a_row_is_due_until_it_was_accepted_and_waits_as_it_was_asked_to() {
             unknown: false,
             next_try_at: Some(now + 2 * HOUR),
         };
-        store.finish(seq, now, now, &later).expect("finished");
+        store
+            .record_attempt(seq, now, now, &later)
+            .expect("finished");
         assert_eq!(
             due(store, now + HOUR),
             Vec::<String>::new(),
             "the whole destination waits"
         );
-        assert_eq!(store.pending().expect("counted"), 2);
+        assert_eq!(store.count_pending().expect("counted"), 2);
         store
-            .finish(
+            .record_attempt(
                 seq,
                 now,
                 now,
@@ -314,7 +316,7 @@ fn a_digest_is_written_once_per_period() {
                 .text,
             "c"
         );
-        assert_eq!(store.pending().expect("counted"), 2);
+        assert_eq!(store.count_pending().expect("counted"), 2);
     });
 }
 
@@ -322,7 +324,7 @@ fn poll(store: &mut Database, at: Timestamp) {
     let state = ServerState {
         last_cycle_at: Some(at),
         last_complete_at: Some(at),
-        ..store.server(&shop(), at).expect("there")
+        ..store.server_state(&shop(), at).expect("there")
     };
     let row = PollRow {
         at,
@@ -331,9 +333,9 @@ fn poll(store: &mut Database, at: Timestamp) {
         reason: None,
     };
     store
-        .commit(&Judgement {
+        .commit(&CycleCommit {
             servers: vec![(shop(), state, row)],
-            ..Judgement::default()
+            ..CycleCommit::default()
         })
         .expect("committed");
 }
@@ -368,7 +370,7 @@ fn a_clock_that_ran_ahead_is_forgotten_back_to_the_last_right_cycle() {
 #[test]
 fn pruning_drops_rows_and_keeps_hours() {
     on_each(|store| {
-        store.server(&shop(), start()).expect("made");
+        store.server_state(&shop(), start()).expect("made");
         store
             .save_messages(&shop(), &outbound(), &[mail(1, start())], None)
             .expect("saved");
@@ -418,7 +420,7 @@ proptest! {
         cuts in prop::collection::vec(0u32..7_200_000, 2..6),
     ) {
         on_each(|store| {
-            store.server(&shop(), start()).expect("made");
+            store.server_state(&shop(), start()).expect("made");
             let mut ledger = std::collections::BTreeMap::new();
             for batch in &batches {
                 let mails: Vec<Mail> = batch.iter().map(|(id, second)| mail(*id, start() + Duration::from_secs(u64::from(*second)))).collect();

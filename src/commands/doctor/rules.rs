@@ -55,11 +55,11 @@ async fn stored(
 ) -> Result<Vec<Check>, store::Error> {
     let last = app.store.call(|s| s.last_cycle_at()).await?;
     let at = last.unwrap_or(now);
-    let series = app.store.call(|s| s.series()).await?.max(1);
+    let series = app.store.call(|s| s.count_active_streams()).await?.max(1);
     let mut checks = Vec::new();
     for server in servers {
         let name = server.name.clone();
-        for stream in app.store.call(move |s| s.streams(&name)).await? {
+        for stream in app.store.call(move |s| s.watched_streams(&name)).await? {
             let judged = Judged {
                 name: server.name.clone(),
                 stream,

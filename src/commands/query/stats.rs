@@ -119,7 +119,7 @@ impl Context {
         theirs: Option<Theirs>,
     ) -> Result<Told, store::Error> {
         let name = server.clone();
-        let mut streams = self.store.call(move |s| s.streams(&name)).await?;
+        let mut streams = self.store.call(move |s| s.watched_streams(&name)).await?;
         streams.retain(|stream| range.stream.as_ref().is_none_or(|wanted| wanted == stream));
         let mut told = Told::new(server.clone(), range, theirs);
         let mut least: Option<Duration> = None;

@@ -59,17 +59,17 @@ impl Context {
     async fn gathered(&self, now: Option<Timestamp>) -> Result<Status, store::Error> {
         let at = self.stored_until().await?;
         let present = self.viewed_at(now).await?;
-        let series = self.store.call(|s| s.series()).await?;
+        let series = self.store.call(|s| s.count_active_streams()).await?;
         let (mut servers, mut open) = (Vec::new(), Vec::new());
         for (server, streams) in self.watched().await? {
             servers.push(self.server_told(&server, &streams, at, series).await?);
             let name = server.name.clone();
-            let incidents = self.store.call(move |s| s.incidents(&name)).await?;
+            let incidents = self.store.call(move |s| s.latest_incidents(&name)).await?;
             open.extend(incidents.into_iter().filter(Incident::is_open));
         }
         let (pending, held) = self
             .store
-            .call(move |s| Ok((s.pending()?, s.held(present)?.len())))
+            .call(move |s| Ok((s.count_pending()?, s.muted_rows(present)?.len())))
             .await?;
         Ok(Status {
             last_cycle: self.store.call(|s| s.last_cycle_at()).await?,

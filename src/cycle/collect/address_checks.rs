@@ -29,7 +29,8 @@ impl Context {
                 match check(api, stream, &address, now).await {
                     Ok(check) => {
                         let (name, stream) = (server.name.clone(), stream.clone());
-                        let save = move |s: &mut Database| s.save_check(&name, &stream, &check);
+                        let save =
+                            move |s: &mut Database| s.save_address_check(&name, &stream, &check);
                         self.store.call(save).await?;
                     }
                     Err(stop) => trouble.note_minor(&stop),
@@ -62,11 +63,11 @@ fn due(
     mut addresses: Vec<String>,
     now: Timestamp,
 ) -> Result<Vec<String>, store::Error> {
-    let checks = store.checks(server, stream)?;
+    let checks = store.address_checks(server, stream)?;
     let recent = now - DAY - UNSETTLED;
     let mut due = Vec::new();
     for address in addresses.drain(..) {
-        let bounce = store.last_bounce_of(server, stream, &address, recent)?;
+        let bounce = store.last_bounce_to(server, stream, &address, recent)?;
         if is_check_due(check_of(&checks, &address), bounce, now) {
             due.push(address);
         }

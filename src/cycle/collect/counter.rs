@@ -102,7 +102,7 @@ impl Lister<'_> {
         let (server, stream) = (self.server.clone(), stream.clone());
         let read = move |s: &mut store::Database| {
             let covered = s.coverage(&server, &stream, Kind::Messages)?;
-            Ok((s.counted(&server, &stream, span)?, covered))
+            Ok((s.counted_spans(&server, &stream, span)?, covered))
         };
         self.store.call(read).await
     }
@@ -141,7 +141,9 @@ impl Lister<'_> {
         span: Span,
     ) -> Result<(Span, bool), store::Error> {
         let (server, id) = (self.server.clone(), stream.clone());
-        let counted = self.store.call(move |s| s.counted(&server, &id, span));
+        let counted = self
+            .store
+            .call(move |s| s.counted_spans(&server, &id, span));
         let counted = counted.await?;
         let (Some(first), Some(last)) = (counted.first(), counted.last()) else {
             return Ok((span, false));

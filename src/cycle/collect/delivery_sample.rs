@@ -8,7 +8,7 @@ use crate::cycle::Context;
 use crate::detect::{is_suspicious, sample};
 use crate::model::{Span, StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
-use crate::store::{self, Draw, FollowedMail};
+use crate::store::{self, OpenSample, SampleCandidate};
 
 /// How far back followed mail says something of the present.
 const LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
@@ -21,7 +21,7 @@ impl Context {
         server: &ServerConfig,
         api: &Server,
         stream: &StreamId,
-        candidates: BTreeMap<u64, Draw>,
+        candidates: BTreeMap<u64, SampleCandidate>,
         left: u64,
         now: Timestamp,
     ) -> Result<Vec<String>, store::Error> {
@@ -29,7 +29,7 @@ impl Context {
         let (open, history) = self
             .store
             .call(move |s| {
-                let open = s.open_followed(&name, &id, now - sample::GIVE_UP_AFTER)?;
+                let open = s.open_samples(&name, &id, now - sample::GIVE_UP_AFTER)?;
                 let history = s.history(&name, &id, Span::before(now, LOOKBACK), &[])?;
                 Ok((open, history))
             })
@@ -41,7 +41,7 @@ impl Context {
             suspicious,
             usize::try_from(left).unwrap_or(usize::MAX),
         );
-        let mut spare: Vec<Draw> = candidates
+        let mut spare: Vec<SampleCandidate> = candidates
             .into_values()
             .filter(|d| d.sent_at < now)
             .collect();
@@ -63,7 +63,7 @@ impl Context {
                         if let Some(draw) = spare_rest.next() {
                             queue.insert(
                                 0,
-                                FollowedMail {
+                                OpenSample {
                                     id: draw.id.clone(),
                                     sent_at: draw.sent_at,
                                     checked_at: None,
@@ -81,7 +81,7 @@ impl Context {
             };
             let (name, stream) = (server.name.clone(), stream.clone());
             self.store
-                .call(move |s| s.save_proof(&name, &stream, &mail.id, proof.as_ref(), now))
+                .call(move |s| s.save_sample_result(&name, &stream, &mail.id, proof.as_ref(), now))
                 .await?;
         }
         Ok(trouble)
@@ -91,14 +91,16 @@ impl Context {
         &self,
         server: &ServerConfig,
         stream: &StreamId,
-        draws: Vec<Draw>,
+        draws: Vec<SampleCandidate>,
     ) -> Result<(), store::Error> {
         let (name, id) = (server.name.clone(), stream.clone());
-        self.store.call(move |s| s.follow(&name, &id, &draws)).await
+        self.store
+            .call(move |s| s.add_samples(&name, &id, &draws))
+            .await
     }
 }
 
-impl sample::Candidate for FollowedMail {
+impl sample::Candidate for OpenSample {
     fn sent_at(&self) -> Timestamp {
         self.sent_at
     }
@@ -109,10 +111,10 @@ impl sample::Candidate for FollowedMail {
 }
 
 /// What was drawn and is not followed yet.
-fn drawn(draws: &[Draw], open: &[FollowedMail]) -> Vec<FollowedMail> {
+fn drawn(draws: &[SampleCandidate], open: &[OpenSample]) -> Vec<OpenSample> {
     let fresh = draws.iter().filter(|d| open.iter().all(|m| m.id != d.id));
     fresh
-        .map(|d| FollowedMail {
+        .map(|d| OpenSample {
             id: d.id.clone(),
             sent_at: d.sent_at,
             checked_at: None,

@@ -10,7 +10,7 @@ use crate::cycle::collect::pagination::Reading;
 use crate::detect::sample;
 use crate::model::{Kind, Mail, ServerName, Span, StreamId, Timestamp};
 use crate::postmark::{self, CAP, PAGE, Server};
-use crate::store::{self, Draw, Store};
+use crate::store::{self, SampleCandidate, Store};
 
 /// Messages that a window is cut to, well below the cap: recent density is only a guess at that of the past.
 const PER_WINDOW: f64 = 5_000.0;
@@ -70,7 +70,7 @@ pub(crate) struct Lister<'a> {
     /// What was counted and is to be listed; reopened with the first page that is stored.
     pub recount: Option<Span>,
     /// The lowest ranks of new mail by stream.
-    pub candidates: BTreeMap<StreamId, BTreeMap<u64, Draw>>,
+    pub candidates: BTreeMap<StreamId, BTreeMap<u64, SampleCandidate>>,
     /// What was read of the messages of each stream.
     pub read: BTreeMap<StreamId, Read>,
     /// What is to be said of the counts, a line each.
@@ -133,7 +133,7 @@ impl Lister<'_> {
     ) -> Result<(), store::Error> {
         let (server, stream) = (self.server.clone(), stream.clone());
         self.store
-            .call(move |s| s.reopen(&server, &stream, kind, span))
+            .call(move |s| s.forget_coverage(&server, &stream, kind, span))
             .await
     }
 
@@ -309,7 +309,7 @@ impl Lister<'_> {
                     .store
                     .call(move |s| {
                         if let Some(span) = recount {
-                            s.reopen(&server, &id, Kind::Messages, span)?;
+                            s.forget_coverage(&server, &id, Kind::Messages, span)?;
                         }
                         let counted = s.save_messages(&server, &id, &mails, covered)?;
                         Ok((mails, counted))
@@ -337,7 +337,7 @@ impl Lister<'_> {
             return;
         }
         let lowest = self.candidates.entry(stream.clone()).or_default();
-        let draw = Draw {
+        let draw = SampleCandidate {
             id: mail.id.clone(),
             sent_at: mail.sent_at,
             tag: mail.tag.clone(),

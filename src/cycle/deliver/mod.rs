@@ -17,7 +17,7 @@ use crate::cycle::{Context, Outlet};
 use crate::model::{MINUTE, Timestamp};
 use crate::retry::{self, Retryable};
 use crate::slack::{self, Accepted, Class};
-use crate::store::{self, Attempt, Database, Doubt, OutboxRow, Store};
+use crate::store::{self, Attempt, Database, OutboxRow, Store, UnconfirmedAttempt};
 
 /// Attempts within one cycle, at most: so that one destination cannot hold up a cycle.
 const ATTEMPTS: u32 = 3;
@@ -86,7 +86,7 @@ impl Context {
         }
         let (pending, held) = self
             .store
-            .call(move |s| Ok((s.pending()?, s.held(at)?.len() as u64)))
+            .call(move |s| Ok((s.count_pending()?, s.muted_rows(at)?.len() as u64)))
             .await?;
         Ok(Notices {
             sent,
@@ -103,7 +103,7 @@ impl Context {
         // Leases and waits are the machine's business: they follow its clock, not the judged instant.
         let now = clock::now();
         // It is our turn: whoever took a row before and did not finish it is dead.
-        let due = move |s: &mut Database| Ok((s.due(now, Duration::ZERO)?, s.held(at)?));
+        let due = move |s: &mut Database| Ok((s.due_rows(now, Duration::ZERO)?, s.muted_rows(at)?));
         let (mut rows, held) = self.store.call(due).await?;
         rows.retain(|row| !held.contains(&row.seq));
         let mut channels: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
@@ -218,7 +218,7 @@ impl Line {
         let (seq, at, began) = (row.seq, self.at, clock::now());
         // Somebody may have muted it while those before it were sent.
         let claim = move |s: &mut Database| {
-            Ok(!s.held(at)?.contains(&seq) && s.claim(seq, began, Duration::ZERO)?)
+            Ok(!s.muted_rows(at)?.contains(&seq) && s.claim_row(seq, began, Duration::ZERO)?)
         };
         if !self.store.call(claim).await? {
             return Ok(Outcome::Skipped);
@@ -255,7 +255,7 @@ impl Line {
     }
 
     /// Whether to send what may have been posted: where answers are lost for long, it would be a message every minute.
-    fn may_repeat(&self, row: &OutboxRow, doubt: Doubt) -> bool {
+    fn may_repeat(&self, row: &OutboxRow, doubt: UnconfirmedAttempt) -> bool {
         self.occasion == Occasion::Cycle || clock::now() >= doubt.last + patience(row.attempts)
     }
 
@@ -274,7 +274,8 @@ impl Line {
         let (seq, at, attempt) = (row.seq, clock::now(), attempt(answer));
         let record = || {
             let attempt = attempt.clone();
-            self.store.call(move |s| s.finish(seq, began, at, &attempt))
+            self.store
+                .call(move |s| s.record_attempt(seq, began, at, &attempt))
         };
         match record().await {
             // What is known may be recorded twice, and is worth a second connection.
@@ -313,7 +314,7 @@ fn attempt(answer: Result<Accepted, slack::Error>) -> Attempt {
 mod tests {
     use super::*;
     use crate::model::Timestamp;
-    use crate::store::{Judgement, NewMessage};
+    use crate::store::{CycleCommit, NewMessage};
     use std::sync::{Arc, Mutex};
 
     #[test]
@@ -349,9 +350,9 @@ mod tests {
     #[tokio::test]
     async fn a_destination_whose_time_is_over_gets_one_message_and_the_others_stay() {
         let store = Store::open_sqlite(":memory:".as_ref()).expect("a database");
-        let judgement = Judgement {
+        let judgement = CycleCommit {
             messages: ["a", "b", "c"].map(message).to_vec(),
-            ..Judgement::default()
+            ..CycleCommit::default()
         };
         store
             .call(move |s| s.commit(&judgement))
@@ -369,11 +370,11 @@ mod tests {
             until: Instant::now(),
             policy: retry::Policy::ONCE,
         };
-        let due = |s: &mut Database| s.due(Timestamp::MAX, Duration::ZERO);
+        let due = |s: &mut Database| s.due_rows(Timestamp::MAX, Duration::ZERO);
         for left in [2, 1, 0] {
             let rows = store.call(due).await.expect("rows");
             assert_eq!(line.send_all(rows).await.expect("sent"), 1);
-            assert_eq!(store.call(|s| s.pending()).await.expect("rows"), left);
+            assert_eq!(store.call(|s| s.count_pending()).await.expect("rows"), left);
         }
     }
 }

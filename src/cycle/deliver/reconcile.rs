@@ -9,7 +9,7 @@ use crate::cycle::deliver::Failed;
 use crate::model::{DAY, MINUTE, Timestamp};
 use crate::retry;
 use crate::slack::{self, Accepted, Class, Trace};
-use crate::store::{Doubt, OutboxRow};
+use crate::store::{OutboxRow, UnconfirmedAttempt};
 
 /// How far our clock may be ahead of the destination's.
 const CLOCK_ERROR: Duration = Duration::from_secs(600);
@@ -37,7 +37,7 @@ pub(crate) async fn look_up(
     policy: &retry::Policy,
     pace: Duration,
     row: &OutboxRow,
-    doubt: Doubt,
+    doubt: UnconfirmedAttempt,
 ) -> Fate {
     tokio::time::sleep(rest(pace, doubt.last, clock::now())).await;
     let since = searched_from(doubt.since, clock::now());

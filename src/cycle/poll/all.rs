@@ -111,7 +111,7 @@ impl Context {
             return Ok(Turn::Held(until));
         }
         let (name, now) = (server.name.clone(), polling.now);
-        let state = self.store.call(move |s| s.server(&name, now)).await?;
+        let state = self.store.call(move |s| s.server_state(&name, now)).await?;
         if skips && state.last_cycle_at.is_some_and(|last| last >= now) {
             polling.leases.give_back(&server.name).await?;
             return Ok(Turn::Done);
@@ -153,7 +153,10 @@ impl Context {
     /// Whether another process is in a cycle.
     pub(crate) async fn others_poll(&self) -> Result<bool, store::Error> {
         let holder = self.holder.clone();
-        let held = self.store.call(move |s| s.held_by_others(&holder)).await?;
+        let held = self
+            .store
+            .call(move |s| s.leases_held_by_others(&holder))
+            .await?;
         Ok(!held.is_empty())
     }
 }

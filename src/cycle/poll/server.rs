@@ -116,7 +116,7 @@ impl Context {
     ) -> Result<Polled, store::Error> {
         let name = server.name.clone();
         let of = name.clone();
-        let before = self.store.call(move |s| s.server(&of, now)).await?;
+        let before = self.store.call(move |s| s.server_state(&of, now)).await?;
         let mut trouble = Trouble::default();
         let mut requests = 0;
         match server.token.read() {
@@ -137,7 +137,7 @@ impl Context {
             }
         }
         let of = name.clone();
-        let streams = self.store.call(move |s| s.streams(&of)).await?;
+        let streams = self.store.call(move |s| s.watched_streams(&of)).await?;
         Ok(polled(
             Arc::clone(server),
             before,

@@ -44,7 +44,7 @@ impl Context {
             None => true,
         };
         // Only now: its last holder may have stored something until a moment ago.
-        let before = self.store.call(move |s| s.server(&name, now)).await?;
+        let before = self.store.call(move |s| s.server_state(&name, now)).await?;
         let mut trouble = Trouble::default();
         let requests = self.ask_account(source, ours, now, &mut trouble).await?;
         let account = || polled(account(), before, now, requests, Vec::new(), trouble);
@@ -93,7 +93,7 @@ impl Context {
         trouble: &mut Trouble,
     ) -> Result<(), store::Error> {
         if listed.is_empty() {
-            match self.store.call(|s| s.roster()).await?.len() {
+            match self.store.call(|s| s.account_servers()).await?.len() {
                 0 => tracing::warn!("Postmark listed no server at all: nothing is watched"),
                 known => {
                     trouble.fatal.push(format!(
@@ -108,7 +108,10 @@ impl Context {
         if !ours {
             return Ok(());
         }
-        let change = self.store.call(move |s| s.save_roster(&ids, now)).await?;
+        let change = self
+            .store
+            .call(move |s| s.save_account_servers(&ids, now))
+            .await?;
         let joined = change.joined.iter().filter(|_| !change.first);
         let joined = joined.map(|name| {
             (
@@ -169,7 +172,7 @@ impl Context {
             server: server.clone(),
             text: text.to_owned(),
         };
-        self.store.call(move |s| s.note(&note)).await
+        self.store.call(move |s| s.save_note(&note)).await
     }
 
     /// The servers of the file, and those of the account as far as this process knows them.
@@ -183,7 +186,7 @@ impl Context {
         let mut servers: Vec<Arc<ServerConfig>> =
             self.config.servers.iter().cloned().map(Arc::new).collect();
         if self.config.account.is_some() {
-            for name in self.store.call(|s| s.roster()).await? {
+            for name in self.store.call(|s| s.account_servers()).await? {
                 if !servers.iter().any(|s| s.name == name) {
                     let server = ServerConfig::new(&name.0, TokenSource::Account(None));
                     servers.push(Arc::new(server));

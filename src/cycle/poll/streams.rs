@@ -83,7 +83,7 @@ impl Context {
         trouble: &mut Trouble,
     ) -> Result<Vec<StreamId>, store::Error> {
         let name = server.name.clone();
-        let known = self.store.call(move |s| s.streams(&name)).await?;
+        let known = self.store.call(move |s| s.watched_streams(&name)).await?;
         match known.len() {
             0 => tracing::warn!(server = %server.name, "Postmark listed no stream at all: nothing is watched"),
             n => trouble.fatal.push(format!(
@@ -105,7 +105,7 @@ impl Context {
         let before = self
             .store
             .call(move |s| {
-                let before = s.streams(&name)?;
+                let before = s.watched_streams(&name)?;
                 s.save_streams(&name, &saved)?;
                 Ok(before)
             })

@@ -1,7 +1,7 @@
 //! What is left after cycles that ran on a wrong clock, years ahead.
 
 use crate::model::{Incident, IncidentState, Kind, Proof, Rule, Status, Timestamp};
-use crate::store::{Attempt, Database, Draw, Judgement, ServerState};
+use crate::store::{Attempt, CycleCommit, Database, SampleCandidate, ServerState};
 
 use super::incidents::{incident, keep, resolved};
 use super::{LEASE, T0, at, mail, message, outbound, poll, save, sent, shop, span};
@@ -11,12 +11,12 @@ const WRONG: i64 = 10 * 365 * 86_400;
 
 /// A cycle of `shop`; its state after it.
 fn cycle(b: &mut Database, now: i64, complete: bool) -> ServerState {
-    let before = b.server(&shop(), at(now)).expect("known");
+    let before = b.server_state(&shop(), at(now)).expect("known");
     let polled = poll(&before, at(now), complete);
     let state = polled.1.clone();
-    let judgement = Judgement {
+    let judgement = CycleCommit {
         servers: vec![polled],
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     b.commit(&judgement).expect("committed");
     state
@@ -44,7 +44,7 @@ pub(super) fn rewinding_brings_back_the_state_of_the_last_good_cycle(b: &mut Dat
     let good = cycle(b, 7200, false);
     cycle(b, WRONG, true);
     b.rewind(at(9000)).expect("rewound");
-    assert_eq!(b.server(&shop(), at(9000)).expect("read"), good);
+    assert_eq!(b.server_state(&shop(), at(9000)).expect("read"), good);
     assert_eq!(b.last_cycle_at().expect("read"), Some(at(7200)));
     assert_eq!(b.polls(&shop(), 9).expect("read").len(), 3);
 }
@@ -57,7 +57,7 @@ pub(super) fn rewinding_with_no_good_cycle_forgets_them_all(b: &mut Database) {
         first_start_at: T0,
         ..ServerState::default()
     };
-    assert_eq!(b.server(&shop(), at(60)).expect("read"), fresh);
+    assert_eq!(b.server_state(&shop(), at(60)).expect("read"), fresh);
     assert_eq!(b.first_start_at().expect("read"), Some(T0));
     assert_eq!(b.last_cycle_at().expect("read"), None);
     let coverage = b.coverage(&shop(), &outbound(), Kind::Messages);
@@ -73,39 +73,39 @@ pub(super) fn rewinding_a_right_clock_changes_nothing(b: &mut Database) {
     b.save_digest(span(0, 3600), &message("digest"), false, at(3600))
         .expect("saved");
     b.rewind(at(3600)).expect("rewound");
-    assert_eq!(b.server(&shop(), at(3600)).expect("read"), state);
-    assert_eq!(b.incidents(&shop()).expect("read"), [stands]);
+    assert_eq!(b.server_state(&shop(), at(3600)).expect("read"), state);
+    assert_eq!(b.latest_incidents(&shop()).expect("read"), [stands]);
     assert!(b.last_digest().expect("read").is_some());
     let coverage = b.coverage(&shop(), &outbound(), Kind::Messages);
     assert_eq!(coverage.expect("read").spans(), [span(-60, 3600)]);
 }
 
 pub(super) fn rewinding_frees_what_waits_for_a_wrong_year(b: &mut Database) {
-    b.server(&shop(), T0).expect("started");
-    let judgement = Judgement {
+    b.server_state(&shop(), T0).expect("started");
+    let judgement = CycleCommit {
         messages: vec![message("one"), message("two")],
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     b.commit(&judgement).expect("committed");
     let seqs: Vec<i64> = b
-        .due(T0, LEASE)
+        .due_rows(T0, LEASE)
         .expect("read")
         .iter()
         .map(|row| row.seq)
         .collect();
     for seq in &seqs {
-        assert!(b.claim(*seq, at(WRONG), LEASE).expect("asked"));
+        assert!(b.claim_row(*seq, at(WRONG), LEASE).expect("asked"));
     }
     let failed = Attempt::Failed {
         why: "HTTP 429".to_owned(),
         unknown: false,
         next_try_at: Some(at(WRONG + 30)),
     };
-    b.finish(seqs[0], at(WRONG), at(WRONG), &failed)
+    b.record_attempt(seqs[0], at(WRONG), at(WRONG), &failed)
         .expect("recorded");
-    assert_eq!(b.due(at(60), LEASE).expect("read"), []);
+    assert_eq!(b.due_rows(at(60), LEASE).expect("read"), []);
     b.rewind(at(60)).expect("rewound");
-    let rows = b.due(at(60), LEASE).expect("read");
+    let rows = b.due_rows(at(60), LEASE).expect("read");
     assert_eq!(rows.len(), 2);
     let doubt = rows[1].doubt.expect("it was begun");
     assert_eq!(doubt.since, at(60), "no attempt began in the future");
@@ -144,7 +144,7 @@ pub(super) fn rewinding_brings_closed_incidents_back_too(b: &mut Database) {
     );
     let next = incident("b", Rule::BounceRate, at(120));
     keep(b, std::slice::from_ref(&next));
-    assert_eq!(b.incidents(&shop()).expect("read"), [next]);
+    assert_eq!(b.latest_incidents(&shop()).expect("read"), [next]);
 }
 
 pub(super) fn rewinding_lets_the_next_digest_be_written(b: &mut Database) {
@@ -162,7 +162,7 @@ pub(super) fn rewinding_lets_the_next_digest_be_written(b: &mut Database) {
 }
 
 pub(super) fn rewinding_forgets_when_followed_mail_was_read(b: &mut Database) {
-    let draw = Draw {
+    let draw = SampleCandidate {
         id: "m1".to_owned(),
         sent_at: at(5),
         tag: None,
@@ -173,11 +173,12 @@ pub(super) fn rewinding_forgets_when_followed_mail_was_read(b: &mut Database) {
         bounced_at: None,
         status: Status::Sent,
     };
-    b.follow(&shop(), &outbound(), &[draw]).expect("followed");
-    b.save_proof(&shop(), &outbound(), "m1", Some(&unproven), at(WRONG))
+    b.add_samples(&shop(), &outbound(), &[draw])
+        .expect("followed");
+    b.save_sample_result(&shop(), &outbound(), "m1", Some(&unproven), at(WRONG))
         .expect("saved");
     b.rewind(at(60)).expect("rewound");
-    let open = b.open_followed(&shop(), &outbound(), Timestamp::MIN);
+    let open = b.open_samples(&shop(), &outbound(), Timestamp::MIN);
     assert_eq!(open.expect("read")[0].checked_at, None);
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::store::{CycleLock, Database, Error, Judgement, Problem, TagRows};
+use crate::store::{CycleCommit, CycleLock, Database, Error, Problem, TagHistory};
 
 use super::{T0, at, history, mail, message, outbound, save, sent, shop, span};
 
@@ -28,7 +28,7 @@ fn what_was_stored_is_there_after_a_restart() {
     let path = folder.path().join("hushwatch.db");
     let mut first = Database::open_sqlite(&path).expect("created");
     save(&mut first, &[mail("m1", at(5))], None);
-    first.server(&shop(), T0).expect("started");
+    first.server_state(&shop(), T0).expect("started");
     drop(first);
     let mut second = Database::open_sqlite(&path).expect("opened again");
     assert_eq!(sent(&mut second, 0, 1), 1);
@@ -58,15 +58,15 @@ fn a_schema_that_became_newer_takes_no_judgement() {
     let newer = rusqlite::Connection::open(&path).expect("opened");
     let sql = "UPDATE schema SET least = 99; PRAGMA user_version = 99;";
     newer.execute_batch(sql).expect("written");
-    let judgement = Judgement {
+    let judgement = CycleCommit {
         messages: vec![message("late")],
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     for refused in [opened.check_schema(), opened.commit(&judgement)] {
         let refused = refused.expect_err("it is newer");
         assert!(refused.is_of_newer_schema(), "{refused}");
     }
-    assert_eq!(opened.pending().expect("rows"), 0);
+    assert_eq!(opened.count_pending().expect("rows"), 0);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn what_the_first_schema_left_in_the_air_is_in_doubt() {
     .expect("written");
     drop(old);
     let mut store = Database::open_sqlite(&path).expect("brought up to date");
-    let rows = store.due(T0, std::time::Duration::ZERO).expect("read");
+    let rows = store.due_rows(T0, std::time::Duration::ZERO).expect("read");
     let doubts: Vec<_> = rows.iter().map(|r| r.doubt.map(|d| d.since.0)).collect();
     assert_eq!(doubts, [Some(1000), Some(2000), None]);
     assert!(rows.iter().all(|row| row.key.len() >= 16), "{rows:?}");
@@ -153,7 +153,7 @@ fn what_the_first_schema_knew_of_tags_is_counted() {
     let mut store = Database::open_sqlite(&path).expect("brought up to date");
     let range = span(0, 7200);
     let tags = store.tags(&shop(), &outbound(), range, &[]).expect("read");
-    let TagRows { hours, sent, .. } = &tags["receipt"];
+    let TagHistory { hours, sent, .. } = &tags["receipt"];
     let by_hour: Vec<_> = hours
         .iter()
         .map(|h| (h.sent, h.first_at, h.last_at))

@@ -136,7 +136,7 @@ fn a_damaged_file_is_refused_and_left_alone_until_a_whole_one_is_there() {
         ] {
             assert!(refused.to_string().contains(part), "{part}: {refused}");
         }
-        let step = scene.open.pending().expect_err("no file is used");
+        let step = scene.open.count_pending().expect_err("no file is used");
         assert_eq!(step, refused);
         assert_eq!(fs::read(&path).expect("read"), bytes);
     }

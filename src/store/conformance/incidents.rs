@@ -3,7 +3,7 @@
 use crate::model::{
     Evidence, Incident, IncidentState, Rule, Severity, Step, Timestamp, Transition,
 };
-use crate::store::{Database, Judgement};
+use crate::store::{CycleCommit, Database};
 
 use super::{T0, at, message, poll, shop, span};
 
@@ -46,9 +46,9 @@ pub(super) fn resolved(incident: &Incident, now: Timestamp) -> Incident {
 }
 
 pub(super) fn keep(b: &mut Database, incidents: &[Incident]) {
-    let judgement = Judgement {
+    let judgement = CycleCommit {
         incidents: incidents.to_vec(),
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     b.commit(&judgement).expect("committed");
 }
@@ -64,9 +64,9 @@ fn step(incident: &Incident, step: Step, now: Timestamp) -> (Transition, String)
 }
 
 /// The first poll of `shop`, at which `incidents` open and are told.
-fn opening(b: &mut Database, incidents: &[Incident], now: Timestamp) -> Judgement {
-    let before = b.server(&shop(), T0).expect("started");
-    Judgement {
+fn opening(b: &mut Database, incidents: &[Incident], now: Timestamp) -> CycleCommit {
+    let before = b.server_state(&shop(), T0).expect("started");
+    CycleCommit {
         servers: vec![poll(&before, now, true)],
         incidents: incidents.to_vec(),
         transitions: incidents
@@ -83,17 +83,20 @@ pub(super) fn a_judgement_is_read_back(b: &mut Database) {
     let judgement = opening(b, std::slice::from_ref(&opened), at(60));
     b.commit(&judgement).expect("committed");
 
-    assert_eq!(b.incidents(&shop()).expect("read"), judgement.incidents);
+    assert_eq!(
+        b.latest_incidents(&shop()).expect("read"),
+        judgement.incidents
+    );
     assert_eq!(b.incident("abc123").expect("read"), Some(opened));
     assert_eq!(b.incident("other").expect("read"), None);
     let rows = b.transitions(span(0, 61)).expect("read");
     assert_eq!(rows[0].transition, judgement.transitions[0].0);
     assert_eq!(rows[0].text, "abc123 opened");
-    let due = b.due(at(60), super::LEASE).expect("read");
+    let due = b.due_rows(at(60), super::LEASE).expect("read");
     assert_eq!(due[0].message, judgement.messages[0]);
     assert_eq!((due[0].created_at, due[0].attempts), (at(60), 0));
     assert_eq!(
-        b.server(&shop(), at(900)).expect("read"),
+        b.server_state(&shop(), at(900)).expect("read"),
         judgement.servers[0].1
     );
     assert_eq!(b.last_cycle_at().expect("read"), Some(at(60)));
@@ -101,7 +104,7 @@ pub(super) fn a_judgement_is_read_back(b: &mut Database) {
 
 pub(super) fn a_judgement_is_committed_whole_or_not_at_all(b: &mut Database) {
     keep(b, &[incident("first", Rule::BounceRate, at(0))]);
-    let start = b.server(&shop(), T0).expect("started");
+    let start = b.server_state(&shop(), T0).expect("started");
     let fits = incident("fits", Rule::SpamRate, at(60));
     let second = incident("second", Rule::BounceRate, at(60));
     let judgement = opening(b, &[fits.clone(), second], at(60));
@@ -115,13 +118,13 @@ pub(super) fn a_judgement_is_committed_whole_or_not_at_all(b: &mut Database) {
         .push(step(&unknown, Step::Opened, at(60)));
     b.commit(&orphan).expect_err("no such incident");
 
-    let ids: Vec<_> = b.incidents(&shop()).expect("read");
+    let ids: Vec<_> = b.latest_incidents(&shop()).expect("read");
     assert_eq!(ids.len(), 1);
     assert_eq!(ids[0].id, "first");
     assert_eq!(b.transitions(span(0, 900)).expect("read"), []);
-    assert_eq!(b.pending().expect("read"), 0);
+    assert_eq!(b.count_pending().expect("read"), 0);
     assert_eq!(b.polls(&shop(), 9).expect("read"), []);
-    assert_eq!(b.server(&shop(), at(900)).expect("read"), start);
+    assert_eq!(b.server_state(&shop(), at(900)).expect("read"), start);
 }
 
 pub(super) fn a_rule_and_stream_have_one_open_incident(b: &mut Database) {
@@ -129,9 +132,9 @@ pub(super) fn a_rule_and_stream_have_one_open_incident(b: &mut Database) {
         let one = incident(&format!("{rule}1"), rule, at(0));
         keep(b, std::slice::from_ref(&one));
         keep(b, &[one]);
-        let two = Judgement {
+        let two = CycleCommit {
             incidents: vec![incident(&format!("{rule}2"), rule, at(9))],
-            ..Judgement::default()
+            ..CycleCommit::default()
         };
         b.commit(&two).expect_err("one is open");
     }
@@ -140,7 +143,7 @@ pub(super) fn a_rule_and_stream_have_one_open_incident(b: &mut Database) {
         ..incident("news", Rule::BounceRate, at(9))
     };
     keep(b, &[elsewhere]);
-    assert_eq!(b.incidents(&shop()).expect("read").len(), 3);
+    assert_eq!(b.latest_incidents(&shop()).expect("read").len(), 3);
 }
 
 pub(super) fn each_tag_of_a_stream_has_an_incident_of_its_own(b: &mut Database) {
@@ -151,7 +154,7 @@ pub(super) fn each_tag_of_a_stream_has_an_incident_of_its_own(b: &mut Database) 
     };
     let kept = [all, of("receipt"), of("reset")];
     keep(b, &kept);
-    let mut found = b.incidents(&shop()).expect("read");
+    let mut found = b.latest_incidents(&shop()).expect("read");
     found.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(found, kept);
 }
@@ -161,7 +164,7 @@ pub(super) fn one_may_close_as_the_next_opens(b: &mut Database) {
     let next = incident("a-next", Rule::BounceRate, at(60));
     keep(b, std::slice::from_ref(&first));
     keep(b, &[next.clone(), resolved(&first, at(60))]);
-    assert_eq!(b.incidents(&shop()).expect("read"), [next]);
+    assert_eq!(b.latest_incidents(&shop()).expect("read"), [next]);
 }
 
 pub(super) fn the_open_incident_is_the_latest(b: &mut Database) {
@@ -171,7 +174,7 @@ pub(super) fn the_open_incident_is_the_latest(b: &mut Database) {
     let newer = incident("d", Rule::SpamRate, at(60));
     keep(b, &[resolved(&gone, at(60)), resolved(&newer, at(90))]);
     keep(b, &[stands.clone(), older.clone()]);
-    let mut latest = b.incidents(&shop()).expect("read");
+    let mut latest = b.latest_incidents(&shop()).expect("read");
     latest.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(latest, [stands, older]);
 }
@@ -181,14 +184,14 @@ pub(super) fn the_latest_of_each_rule_and_stream_is_told(b: &mut Database) {
     let last = resolved(&incident("b", Rule::BounceRate, at(60)), at(90));
     let blind = incident("c", Rule::Blind, at(10));
     keep(b, &[last.clone(), first, blind.clone()]);
-    let mut latest = b.incidents(&shop()).expect("read");
+    let mut latest = b.latest_incidents(&shop()).expect("read");
     latest.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(latest, [last, blind]);
-    assert_eq!(b.incidents(&"blog".into()).expect("read"), []);
+    assert_eq!(b.latest_incidents(&"blog".into()).expect("read"), []);
 }
 
 pub(super) fn transitions_are_told_by_their_recording_in_order_of_their_instants(b: &mut Database) {
-    let before = b.server(&shop(), T0).expect("started");
+    let before = b.server_state(&shop(), T0).expect("started");
     let one = incident("a", Rule::BounceRate, at(0));
     keep(b, std::slice::from_ref(&one));
     let steps = [
@@ -196,10 +199,10 @@ pub(super) fn transitions_are_told_by_their_recording_in_order_of_their_instants
         (at(30), Step::Opened),
         (at(60), Step::Resolved),
     ];
-    let judgement = Judgement {
+    let judgement = CycleCommit {
         servers: vec![poll(&before, at(90), true)],
         transitions: steps.map(|(now, taken)| step(&one, taken, now)).to_vec(),
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     b.commit(&judgement).expect("committed");
     let steps = |b: &mut Database, within| -> Vec<Step> {
@@ -214,32 +217,32 @@ pub(super) fn transitions_are_told_by_their_recording_in_order_of_their_instants
 }
 
 pub(super) fn polls_are_told_newest_first(b: &mut Database) {
-    let mut state = b.server(&shop(), T0).expect("started");
+    let mut state = b.server_state(&shop(), T0).expect("started");
     for (now, complete) in [(0, true), (60, false), (120, false), (120, false)] {
         let polled = poll(&state, at(now), complete);
         state = polled.1.clone();
-        let judgement = Judgement {
+        let judgement = CycleCommit {
             servers: vec![polled],
-            ..Judgement::default()
+            ..CycleCommit::default()
         };
         b.commit(&judgement).expect("committed");
     }
     let polls = b.polls(&shop(), 2).expect("read");
     let told: Vec<_> = polls.iter().map(|p| (p.at, p.complete)).collect();
     assert_eq!(told, [(at(120), false), (at(60), false)]);
-    assert_eq!(b.server(&shop(), at(900)).expect("read"), state);
+    assert_eq!(b.server_state(&shop(), at(900)).expect("read"), state);
 }
 
 pub(super) fn pruning_keeps_open_incidents(b: &mut Database) {
     let stands = incident("stands", Rule::BounceRate, at(0));
     let gone = resolved(&incident("gone", Rule::SpamRate, at(0)), at(30));
-    let judgement = Judgement {
+    let judgement = CycleCommit {
         incidents: vec![stands.clone(), gone.clone()],
         transitions: vec![
             step(&stands, Step::Opened, at(0)),
             step(&gone, Step::Resolved, at(30)),
         ],
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     b.commit(&judgement).expect("committed");
     b.prune(at(90), at(20)).expect("pruned");
@@ -248,6 +251,6 @@ pub(super) fn pruning_keeps_open_incidents(b: &mut Database) {
         "its last step is kept"
     );
     b.prune(at(90), at(90)).expect("pruned");
-    assert_eq!(b.incidents(&shop()).expect("read"), [stands]);
+    assert_eq!(b.latest_incidents(&shop()).expect("read"), [stands]);
     assert_eq!(b.transitions(span(0, 900)).expect("read"), []);
 }

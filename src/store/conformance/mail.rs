@@ -201,15 +201,16 @@ pub(super) fn history_begins_with_the_first_start(b: &mut Database) {
     save(b, &[], Some(span(-600, 0)));
     assert_eq!(history(b, span(-600, 0), &[]).first_seen_at, None);
     assert_eq!(b.first_start_at().expect("read"), None);
-    b.server(&shop(), at(0)).expect("started");
-    b.server(&shop(), at(3600)).expect("went on");
-    b.server(&"blog".into(), at(7200)).expect("started later");
+    b.server_state(&shop(), at(0)).expect("started");
+    b.server_state(&shop(), at(3600)).expect("went on");
+    b.server_state(&"blog".into(), at(7200))
+        .expect("started later");
     assert_eq!(history(b, span(-600, 0), &[]).first_seen_at, Some(at(0)));
     assert_eq!(b.first_start_at().expect("read"), Some(at(0)));
 }
 
 pub(super) fn history_begins_with_the_oldest_message(b: &mut Database) {
-    b.server(&shop(), at(0)).expect("started");
+    b.server_state(&shop(), at(0)).expect("started");
     save(b, &[mail("m1", at(50))], None);
     assert_eq!(history(b, span(0, 60), &[]).first_seen_at, Some(at(0)));
     save(b, &[mail("m2", at(-500)), mail("m3", at(-90))], None);
@@ -255,14 +256,14 @@ pub(super) fn pruning_a_second_time_changes_nothing(b: &mut Database) {
 pub(super) fn streams_that_vanish_are_no_longer_watched(b: &mut Database) {
     let all = ["news", "outbound"].map(Into::into);
     b.save_streams(&shop(), &all).expect("saved");
-    assert_eq!(b.streams(&shop()).expect("read"), all);
+    assert_eq!(b.watched_streams(&shop()).expect("read"), all);
     save(b, &[mail("m1", at(5))], None);
     b.save_streams(&shop(), &all[..1]).expect("saved");
-    assert_eq!(b.streams(&shop()).expect("read"), all[..1]);
+    assert_eq!(b.watched_streams(&shop()).expect("read"), all[..1]);
     assert_eq!(sent(b, 0, 60), 1, "its past is kept");
     b.save_streams(&shop(), &all).expect("saved");
-    assert_eq!(b.streams(&shop()).expect("read"), all);
-    assert_eq!(b.streams(&"blog".into()).expect("read"), []);
+    assert_eq!(b.watched_streams(&shop()).expect("read"), all);
+    assert_eq!(b.watched_streams(&"blog".into()).expect("read"), []);
 }
 
 pub(super) fn recent_events_are_told_newest_first(b: &mut Database) {
@@ -274,13 +275,13 @@ pub(super) fn recent_events_are_told_newest_first(b: &mut Database) {
     ];
     save_bounces(b, &bounces);
     let told: Vec<(i64, Timestamp)> = b
-        .recent(at(60), 10)
+        .recent_events(at(60), 10)
         .expect("read")
         .into_iter()
         .map(|event| (event.id, event.at))
         .collect();
     assert_eq!(told, [(8, at(30)), (7, at(10))]);
-    let newest = &b.recent(at(60), 1).expect("read")[0];
+    let newest = &b.recent_events(at(60), 1).expect("read")[0];
     assert_eq!(newest.class, Some(BounceClass::Complaint));
     assert_eq!(newest.recipient.as_deref(), Some("gone@example.com"));
     assert_eq!(newest.tag.as_deref(), Some("receipt"));
@@ -301,7 +302,7 @@ pub(super) fn only_marks_of_the_wanted_classes_count_towards_a_limit(b: &mut Dat
     ];
     save_bounces(b, &bounces);
     let mut marks = |classes: &[BounceClass], limit| -> Vec<i64> {
-        let rows = b.marks(&shop(), &outbound(), span(0, 60), classes, limit);
+        let rows = b.bounce_events(&shop(), &outbound(), span(0, 60), classes, limit);
         rows.expect("read").iter().map(|row| row.id).collect()
     };
     assert_eq!(marks(&[BounceClass::Complaint], 1), [1]);

@@ -1,7 +1,7 @@
 //! What is muted, and what waits for the end of it.
 
 use crate::model::{Mute, Rule, ServerName, Timestamp};
-use crate::store::{Database, Judgement, NewMessage};
+use crate::store::{CycleCommit, Database, NewMessage};
 
 use super::incidents::{incident, keep};
 use super::{T0, at, message, shop};
@@ -20,12 +20,12 @@ fn mute(server: Option<ServerName>, rule: Option<Rule>, from: Timestamp, until: 
 
 pub(super) fn a_mute_runs_until_it_ends(b: &mut Database) {
     let mut set = mute(Some(shop()), Some(Rule::BounceRate), T0, at(60));
-    set.id = b.mute(&set, &[]).expect("stored");
+    set.id = b.save_mute(&set, &[]).expect("stored");
     assert_eq!(b.mutes(at(59)).expect("read"), [set.clone()]);
     assert_eq!(b.mutes(at(60)).expect("read"), []);
-    b.unmute(&[set.id], at(30)).expect("ended");
+    b.end_mutes(&[set.id], at(30)).expect("ended");
     assert_eq!(b.mutes(at(30)).expect("read"), []);
-    b.unmute(&[set.id], at(50)).expect("asked");
+    b.end_mutes(&[set.id], at(50)).expect("asked");
     let ended = Mute {
         until: at(30),
         ..set
@@ -34,10 +34,12 @@ pub(super) fn a_mute_runs_until_it_ends(b: &mut Database) {
 }
 
 pub(super) fn a_new_mute_ends_those_whose_place_it_takes(b: &mut Database) {
-    let old = b.mute(&mute(None, None, T0, at(600)), &[]).expect("stored");
+    let old = b
+        .save_mute(&mute(None, None, T0, at(600)), &[])
+        .expect("stored");
     let other = mute(Some(shop()), None, T0, at(600));
-    b.mute(&other, &[]).expect("stored");
-    b.mute(&mute(None, None, at(60), at(120)), &[old])
+    b.save_mute(&other, &[]).expect("stored");
+    b.save_mute(&mute(None, None, at(60), at(120)), &[old])
         .expect("stored");
     let ends: Vec<Timestamp> = b
         .mutes(at(60))
@@ -55,27 +57,27 @@ pub(super) fn a_muted_message_is_held_and_a_digest_is_not(b: &mut Database) {
         incident: incident.map(str::to_owned),
         ..message(kind)
     };
-    let judgement = Judgement {
+    let judgement = CycleCommit {
         messages: vec![
             of("alert", Some("aaaa")),
             of("alert", None),
             of("catch_up", None),
             of("digest", None),
         ],
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     b.commit(&judgement).expect("committed");
     let all: Vec<i64> = b
-        .due(T0, super::LEASE)
+        .due_rows(T0, super::LEASE)
         .expect("read")
         .iter()
         .map(|row| row.seq)
         .collect();
     let mut held = |mute: &Mute| {
-        let id = b.mute(mute, &[]).expect("stored");
-        let held = b.held(at(1)).expect("read");
-        assert!(b.held(at(60)).expect("read").is_empty(), "it is over");
-        b.unmute(&[id], at(1)).expect("ended");
+        let id = b.save_mute(mute, &[]).expect("stored");
+        let held = b.muted_rows(at(1)).expect("read");
+        assert!(b.muted_rows(at(60)).expect("read").is_empty(), "it is over");
+        b.end_mutes(&[id], at(1)).expect("ended");
         held
     };
     assert_eq!(held(&mute(None, None, T0, at(60))), all[..3]);
@@ -96,7 +98,7 @@ pub(super) fn a_muted_message_is_held_and_a_digest_is_not(b: &mut Database) {
 
 pub(super) fn rewinding_shifts_a_mute_of_a_wrong_clock(b: &mut Database) {
     let set = mute(None, None, at(1_000_000), at(1_000_060));
-    b.mute(&set, &[]).expect("stored");
+    b.save_mute(&set, &[]).expect("stored");
     b.rewind(T0).expect("rewound");
     assert_eq!(b.mutes(at(59)).expect("read").len(), 1);
     assert_eq!(b.mutes(at(60)).expect("read"), []);

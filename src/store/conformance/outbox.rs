@@ -1,7 +1,7 @@
 //! Messages to be told, and which periods a digest told of.
 
 use crate::model::{MINUTE, Timestamp};
-use crate::store::{Attempt, Database, Doubt, Judgement};
+use crate::store::{Attempt, CycleCommit, Database, UnconfirmedAttempt};
 
 use super::{LEASE, T0, at, message, poll, shop, span};
 
@@ -9,23 +9,23 @@ const NONE: [i64; 0] = [];
 
 /// Puts `texts` in line at [`T0`] and tells their places.
 fn push(b: &mut Database, texts: &[&str]) -> Vec<i64> {
-    let before = b.server(&shop(), T0).expect("started");
-    let judgement = Judgement {
+    let before = b.server_state(&shop(), T0).expect("started");
+    let judgement = CycleCommit {
         servers: vec![poll(&before, T0, true)],
         messages: texts.iter().map(|text| message(text)).collect(),
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     b.commit(&judgement).expect("committed");
     due(b, T0)
 }
 
 fn due(b: &mut Database, now: Timestamp) -> Vec<i64> {
-    let rows = b.due(now, LEASE).expect("read");
+    let rows = b.due_rows(now, LEASE).expect("read");
     rows.iter().map(|row| row.seq).collect()
 }
 
 fn claim(b: &mut Database, seq: i64, now: Timestamp) -> bool {
-    b.claim(seq, now, LEASE).expect("asked")
+    b.claim_row(seq, now, LEASE).expect("asked")
 }
 
 fn accept(b: &mut Database, seq: i64, now: Timestamp) {
@@ -33,7 +33,7 @@ fn accept(b: &mut Database, seq: i64, now: Timestamp) {
         channel: Some("C0123".to_owned()),
         ts: Some("1700000000.000100".to_owned()),
     };
-    b.finish(seq, T0, now, &accepted).expect("recorded");
+    b.record_attempt(seq, T0, now, &accepted).expect("recorded");
 }
 
 fn fail(b: &mut Database, seq: i64, now: Timestamp, next_try_at: Option<Timestamp>) {
@@ -42,16 +42,16 @@ fn fail(b: &mut Database, seq: i64, now: Timestamp, next_try_at: Option<Timestam
         unknown: false,
         next_try_at,
     };
-    b.finish(seq, T0, now, &failed).expect("recorded");
+    b.record_attempt(seq, T0, now, &failed).expect("recorded");
 }
 
 pub(super) fn rows_are_due_in_the_order_they_were_written(b: &mut Database) {
     push(b, &["one", "two", "three"]);
-    let rows = b.due(at(60), LEASE).expect("read");
+    let rows = b.due_rows(at(60), LEASE).expect("read");
     let texts: Vec<_> = rows.iter().map(|row| row.message.text.as_str()).collect();
     assert_eq!(texts, ["one", "two", "three"]);
     assert!(rows.is_sorted_by_key(|row| row.seq));
-    assert_eq!(b.pending().expect("read"), 3);
+    assert_eq!(b.count_pending().expect("read"), 3);
 }
 
 pub(super) fn a_claimed_row_is_left_alone_within_its_lease(b: &mut Database) {
@@ -60,7 +60,7 @@ pub(super) fn a_claimed_row_is_left_alone_within_its_lease(b: &mut Database) {
     assert!(!claim(b, seq[0], at(0)), "taken");
     assert_eq!(due(b, at(119)), [seq[1]]);
     assert!(!claim(b, seq[0], at(119)));
-    assert_eq!(b.pending().expect("read"), 2, "taken is not accepted");
+    assert_eq!(b.count_pending().expect("read"), 2, "taken is not accepted");
     assert_eq!(due(b, at(120)), seq, "its taker is taken for dead");
     assert!(claim(b, seq[0], at(120)));
     assert!(!claim(b, seq[0], at(239)), "a lease of its own");
@@ -71,14 +71,14 @@ pub(super) fn a_failed_row_stays_pending(b: &mut Database) {
     let seq = push(b, &["one"])[0];
     assert!(claim(b, seq, at(0)));
     fail(b, seq, at(1), Some(at(60)));
-    assert_eq!(b.pending().expect("read"), 1);
+    assert_eq!(b.count_pending().expect("read"), 1);
     assert_eq!(due(b, at(59)), NONE);
-    let row = &b.due(at(60), LEASE).expect("read")[0];
+    let row = &b.due_rows(at(60), LEASE).expect("read")[0];
     assert_eq!((row.seq, row.attempts), (seq, 1));
     assert_eq!(row.next_try_at, Some(at(60)));
     assert!(claim(b, seq, at(60)));
     fail(b, seq, at(61), None);
-    let row = &b.due(at(61), LEASE).expect("read")[0];
+    let row = &b.due_rows(at(61), LEASE).expect("read")[0];
     assert_eq!((row.attempts, row.next_try_at), (2, None));
 }
 
@@ -89,7 +89,7 @@ pub(super) fn an_accepted_row_never_comes_back(b: &mut Database) {
     b.rewind(at(0)).expect("rewound");
     assert_eq!(due(b, at(86_400)), NONE);
     assert!(!claim(b, seq, at(86_400)));
-    assert_eq!(b.pending().expect("read"), 0);
+    assert_eq!(b.count_pending().expect("read"), 0);
 }
 
 pub(super) fn a_late_failure_does_not_undo_an_acceptance(b: &mut Database) {
@@ -99,12 +99,12 @@ pub(super) fn a_late_failure_does_not_undo_an_acceptance(b: &mut Database) {
     accept(b, seq, at(301));
     fail(b, seq, at(302), None);
     assert_eq!(due(b, at(86_400)), NONE);
-    assert_eq!(b.pending().expect("read"), 0);
+    assert_eq!(b.count_pending().expect("read"), 0);
 }
 
 /// The attempts in doubt of the first row that is due.
-fn doubt(b: &mut Database, now: Timestamp) -> Option<Doubt> {
-    b.due(now, LEASE).expect("read")[0].doubt
+fn doubt(b: &mut Database, now: Timestamp) -> Option<UnconfirmedAttempt> {
+    b.due_rows(now, LEASE).expect("read")[0].doubt
 }
 
 pub(super) fn an_attempt_that_was_begun_and_never_finished_is_in_doubt(b: &mut Database) {
@@ -113,7 +113,7 @@ pub(super) fn an_attempt_that_was_begun_and_never_finished_is_in_doubt(b: &mut D
     assert!(claim(b, seq, at(0)));
     assert!(claim(b, seq, at(300)));
     let (since, last) = (at(0), at(300));
-    assert_eq!(doubt(b, at(900)), Some(Doubt { since, last }));
+    assert_eq!(doubt(b, at(900)), Some(UnconfirmedAttempt { since, last }));
 }
 
 pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut Database) {
@@ -125,16 +125,20 @@ pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut Database) {
             unknown,
             next_try_at: None,
         };
-        b.finish(seq, began, began, &failed).expect("recorded");
+        b.record_attempt(seq, began, began, &failed)
+            .expect("recorded");
         doubt(b, began)
     };
     assert_eq!(attempt(at(0), false), None);
     let (since, last) = (at(60), at(60));
-    assert_eq!(attempt(at(60), true), Some(Doubt { since, last }));
+    assert_eq!(
+        attempt(at(60), true),
+        Some(UnconfirmedAttempt { since, last })
+    );
     let doubt = attempt(at(120), false);
     assert_eq!(
         doubt,
-        Some(Doubt { since, last }),
+        Some(UnconfirmedAttempt { since, last }),
         "a later one settles nothing"
     );
 }
@@ -142,7 +146,7 @@ pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut Database) {
 pub(super) fn every_row_has_a_key_of_its_own(b: &mut Database) {
     push(b, &["one", "one"]);
     let mut keys = |now| -> Vec<String> {
-        let rows = b.due(now, LEASE).expect("read");
+        let rows = b.due_rows(now, LEASE).expect("read");
         rows.into_iter().map(|row| row.key).collect()
     };
     let first = keys(at(0));
@@ -153,11 +157,11 @@ pub(super) fn every_row_has_a_key_of_its_own(b: &mut Database) {
 
 pub(super) fn a_row_knows_where_the_last_message_to_its_destination_landed(b: &mut Database) {
     let seq = push(b, &["one", "two"]);
-    let mut landed = |now| b.due(now, LEASE).expect("read")[0].landed_in.clone();
+    let mut landed = |now| b.due_rows(now, LEASE).expect("read")[0].landed_in.clone();
     assert_eq!(landed(at(0)), None);
     assert!(claim(b, seq[0], at(0)));
     accept(b, seq[0], at(1));
-    let row = &b.due(at(2), LEASE).expect("read")[0];
+    let row = &b.due_rows(at(2), LEASE).expect("read")[0];
     assert_eq!(row.landed_in.as_deref(), Some("C0123"));
 }
 
@@ -192,7 +196,7 @@ pub(super) fn an_older_period_is_not_told_after_a_newer_one(b: &mut Database) {
     };
     assert!(save(120, 120));
     assert!(!save(60, 121));
-    assert_eq!(b.pending().expect("read"), 1);
+    assert_eq!(b.count_pending().expect("read"), 1);
 }
 
 pub(super) fn pruning_keeps_what_was_not_accepted(b: &mut Database) {

@@ -1,20 +1,20 @@
 //! Which periods were told in a digest.
 
 use crate::model::{Span, Timestamp};
-use crate::store::{Database, Error, NewMessage, Told};
+use crate::store::{Database, Error, LastDigest, NewMessage};
 
 use super::{Scope, Session, outbox, values};
 
 impl Database {
     /// The end of the last period for which a digest was written.
-    pub fn last_digest(&mut self) -> Result<Option<Told>, Error> {
+    pub fn last_digest(&mut self) -> Result<Option<LastDigest>, Error> {
         self.read(|s| {
             s.first(
                 "SELECT d.until_at, o.kind, o.incident, o.channel, o.text, o.body
          FROM digests d JOIN outbox o ON o.seq = d.outbox ORDER BY d.until_at DESC LIMIT 1",
                 &[],
                 |row| {
-                    Ok(Told {
+                    Ok(LastDigest {
                         until: row.get(0)?,
                         message: outbox::message(row, 1)?,
                     })

@@ -7,11 +7,11 @@ use crate::model::{
     MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, ServerName, Span, StreamId,
     TAG_LOOKBACK, Tag, Timestamp, merge_hours,
 };
-use crate::store::{Database, Error, TagRows};
+use crate::store::{Database, Error, TagHistory};
 
 use super::id::text_of;
 use super::tags::ALL_MAIL;
-use super::{Session, checks, counted, coverage, streams, values};
+use super::{Session, address_checks, counts, coverage, streams, values};
 
 impl Database {
     /// What is known of a stream; counts are exact at each of `cuts`, and at every full minute of `range`.
@@ -37,7 +37,7 @@ impl Database {
                 counted,
                 bounce_events: marks(s, key, range)?,
                 followed: followed(s, key, range)?,
-                checks: checks::of_key(s, key)?,
+                checks: address_checks::of_key(s, key)?,
                 tags: BTreeMap::new(),
             })
         })
@@ -51,7 +51,7 @@ impl Database {
         stream: &StreamId,
         range: Span,
         cuts: &[Timestamp],
-    ) -> Result<BTreeMap<Tag, TagRows>, Error> {
+    ) -> Result<BTreeMap<Tag, TagHistory>, Error> {
         self.read(|s| {
             let Some(key) = streams::known(s, server, stream)? else {
                 return Ok(BTreeMap::new());
@@ -69,7 +69,7 @@ impl Database {
                 let counted = counted_before(s, key, tag, range.until)?;
                 let hours = hours(s, key, tag, range.until, &counted)?;
                 let sent = ticks(s, key, tag, range, cuts, &counted)?;
-                let known = TagRows {
+                let known = TagHistory {
                     hours,
                     sent,
                     counted,
@@ -129,7 +129,7 @@ fn counted_before(
     tag: i64,
     until: Timestamp,
 ) -> Result<Vec<CountedSpan>, Error> {
-    counted::of(s, stream, tag, Span::new(until - 400 * DAY, until))
+    counts::of(s, stream, tag, Span::new(until - 400 * DAY, until))
 }
 
 /// Whole minutes and counted spans stand at their last message; a minute that a cut divides is told message by message.

@@ -1,13 +1,13 @@
 //! Incidents, their steps, and the one transaction that records what an evaluation decided.
 
 use crate::model::{Incident, IncidentState, ServerName, Span, Step, Timestamp, Transition};
-use crate::store::{Database, Error, Judgement, Problem, TransitionRow};
+use crate::store::{CycleCommit, Database, Error, Problem, TransitionRow};
 
 use super::{Row, Scope, Session, leases, outbox, polls, values};
 
 impl Database {
     /// The latest incident of each rule, stream and tag of a server.
-    pub fn incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error> {
+    pub fn latest_incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error> {
         self.read(|s| {
             s.rows(
                 // The open one first: after a wrong clock, one that is over may bear a later time.
@@ -41,7 +41,7 @@ impl Database {
     }
 
     /// Commits what was decided.
-    pub fn commit(&mut self, judgement: &Judgement) -> Result<(), Error> {
+    pub fn commit(&mut self, judgement: &CycleCommit) -> Result<(), Error> {
         let schema_query = self.schema_query();
         self.write(Scope::All, |s| {
             super::schema::check(s, schema_query)?;
@@ -66,7 +66,7 @@ pub(super) fn read_transition(row: &dyn Row) -> Result<TransitionRow, Error> {
     })
 }
 
-pub(super) fn commit(s: &mut dyn Session, judgement: &Judgement) -> Result<(), Error> {
+pub(super) fn commit(s: &mut dyn Session, judgement: &CycleCommit) -> Result<(), Error> {
     leases::give_up(s, &judgement.leases)?;
     for (server, state, poll) in &judgement.servers {
         polls::save_server(s, server, state, poll)?;
@@ -172,7 +172,7 @@ pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
         past(&mut incident.judged_at);
         past(&mut incident.last_reminder_at);
         past(&mut incident.opened_at);
-        // Counted from a wrong instant: rather told early than never.
+        // NewRows from a wrong instant: rather told early than never.
         incident.suppressed_until.iter_mut().for_each(past);
         match &mut incident.state {
             IncidentState::Open { within_since } => within_since.iter_mut().for_each(past),

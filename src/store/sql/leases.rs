@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use crate::database::LONGEST_LEASE;
 use crate::model::Timestamp;
-use crate::store::{Asked, Database, Error, Lease, Problem};
+use crate::store::{Database, Error, Lease, LeaseAttempt, Problem};
 
 use super::{Scope, Session, values};
 
 impl Database {
     /// Takes the lease of that name for `ttl`, by the store's clock, unless another holder has it. Where `alone` no other
     /// process can be at work, and whoever has it is dead.
-    pub fn lease(
+    pub fn acquire_lease(
         &mut self,
         name: &str,
         holder: &str,
         ttl: Duration,
         alone: bool,
-    ) -> Result<Asked, Error> {
+    ) -> Result<LeaseAttempt, Error> {
         let clock_query = self.clock_query();
         self.write(Scope::Leases, |s| {
             let now = s.one(clock_query, &[], |row| row.get(0))?;
@@ -26,7 +26,7 @@ impl Database {
     }
 
     /// Keeps leases for another `ttl`; whether each is still held.
-    pub fn renew(&mut self, leases: &[Lease], ttl: Duration) -> Result<Vec<bool>, Error> {
+    pub fn renew_leases(&mut self, leases: &[Lease], ttl: Duration) -> Result<Vec<bool>, Error> {
         let clock_query = self.clock_query();
         self.write(Scope::Leases, |s| {
             let now: Timestamp = s.one(clock_query, &[], |row| row.get(0))?;
@@ -35,14 +35,17 @@ impl Database {
     }
 
     /// Gives leases up; those that were lost stay with their new holders.
-    pub fn release(&mut self, leases: &[Lease]) -> Result<(), Error> {
+    pub fn release_leases(&mut self, leases: &[Lease]) -> Result<(), Error> {
         self.write(Scope::Leases, |s| {
             renew(s, leases, Timestamp(0)).map(|_| ())
         })
     }
 
     /// The leases that others hold, with their ends.
-    pub fn held_by_others(&mut self, holder: &str) -> Result<Vec<(String, Timestamp)>, Error> {
+    pub fn leases_held_by_others(
+        &mut self,
+        holder: &str,
+    ) -> Result<Vec<(String, Timestamp)>, Error> {
         let clock_query = self.clock_query();
         self.read(|s| {
             let now = s.one(clock_query, &[], |row| row.get(0))?;
@@ -62,7 +65,7 @@ pub(in crate::store) fn take(
     now: Timestamp,
     ttl: Duration,
     alone: bool,
-) -> Result<Asked, Error> {
+) -> Result<LeaseAttempt, Error> {
     let taken = s.first(
         "INSERT INTO leases (name, holder, fence, until_at) VALUES (?1, ?2, 1, ?3)
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = leases.fence + 1, until_at = excluded.until_at
@@ -72,7 +75,7 @@ pub(in crate::store) fn take(
         |row| row.get(0),
     )?;
     if let Some(fence) = taken {
-        return Ok(Asked::Taken(Lease {
+        return Ok(LeaseAttempt::Taken(Lease {
             name: name.to_owned(),
             holder: holder.to_owned(),
             fence,
@@ -82,7 +85,7 @@ pub(in crate::store) fn take(
         "SELECT holder, until_at FROM leases WHERE name = ?1",
         &values![name],
         |row| {
-            Ok(Asked::Held {
+            Ok(LeaseAttempt::Held {
                 by: row.get(0)?,
                 until: row.get(1)?,
             })

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use crate::model::{
     Bounce, HOUR, Kind, MINUTE, Mail, ServerName, Span, Status, StreamId, Timestamp,
 };
-use crate::store::{Counted, Database, Error};
+use crate::store::{Database, Error, NewRows};
 
 use super::id::Id;
 use super::tags::{ALL_MAIL, Tags};
-use super::{Scope, Session, Value, counted, coverage, streams, values};
+use super::{Scope, Session, Value, counts, coverage, streams, values};
 
 impl Database {
     /// Stores messages; one that is known changes no count, and one that lies where messages were counted is left out.
@@ -20,7 +20,7 @@ impl Database {
         stream: &StreamId,
         mails: &[Mail],
         covered: Option<Span>,
-    ) -> Result<Counted, Error> {
+    ) -> Result<NewRows, Error> {
         self.write(Scope::Server(server), |s| {
             let key = streams::key(s, server, stream)?;
             let tags = Tags::of(s, mails.iter().map(|mail| mail.tag.as_deref()))?;
@@ -49,7 +49,7 @@ impl Database {
         stream: &StreamId,
         bounces: &[Bounce],
         covered: Option<Span>,
-    ) -> Result<Counted, Error> {
+    ) -> Result<NewRows, Error> {
         self.write(Scope::Server(server), |s| {
             let key = streams::key(s, server, stream)?;
             let tags = Tags::of(s, bounces.iter().map(|bounce| bounce.tag.as_deref()))?;
@@ -83,7 +83,7 @@ impl Database {
             if let Some(span) = covered {
                 coverage::claim(s, key, Kind::Bounces, span)?;
             }
-            Ok(Counted {
+            Ok(NewRows {
                 new: places(&changed, |changed| changed == 1),
             })
         })
@@ -97,7 +97,7 @@ fn listed(s: &mut dyn Session, stream: i64, mails: &[Mail]) -> Result<Vec<usize>
         return Ok(Vec::new());
     };
     let until = Timestamp(last.0.saturating_add(1));
-    let counted = counted::of(s, stream, ALL_MAIL, Span::new(first, until))?;
+    let counted = counts::of(s, stream, ALL_MAIL, Span::new(first, until))?;
     let is_counted = |mail: &Mail| counted.iter().any(|c| c.span.contains(mail.sent_at));
     let all = mails.iter().enumerate();
     let listed = all.filter(|(_, mail)| !is_counted(mail));
@@ -116,7 +116,7 @@ fn insert_messages(
     mails: &[Mail],
     listed: &[usize],
     tags: &Tags<'_>,
-) -> Result<Counted, Error> {
+) -> Result<NewRows, Error> {
     let mails = || listed.iter().map(|place| &mails[*place]);
     let ids: Vec<Id> = mails().map(|mail| Id::of(&mail.id)).collect();
     let rows: Vec<_> = mails()
@@ -147,7 +147,7 @@ fn insert_messages(
         &left_queue,
     )?;
     let new = places(&changed, |changed| changed == 1).into_iter();
-    Ok(Counted {
+    Ok(NewRows {
         new: new.map(|place| listed[place]).collect(),
     })
 }
@@ -166,7 +166,7 @@ fn count_new(
     s: &mut dyn Session,
     stream: i64,
     mails: &[Mail],
-    counted: &Counted,
+    counted: &NewRows,
     tags: &Tags<'_>,
 ) -> Result<(), Error> {
     let mut sent: BTreeMap<i64, Vec<Timestamp>> = BTreeMap::new();

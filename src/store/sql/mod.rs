@@ -1,13 +1,13 @@
 //! One body of SQL for every engine: what a store does, written on sessions.
 
-mod case;
-mod checks;
-mod counted;
+mod account_servers;
+mod address_checks;
+mod counts;
 mod coverage;
 mod digests;
-mod followed;
 mod history;
 mod id;
+mod incident_detail;
 mod incidents;
 pub(in crate::store) mod leases;
 mod mail;
@@ -15,10 +15,10 @@ mod mutes;
 mod outbox;
 mod polls;
 mod prune;
-mod recent;
-mod renamed;
+mod recent_events;
+mod rename_servers;
 mod rewind;
-mod roster;
+mod samples;
 pub(in crate::store) mod schema;
 mod session;
 mod streams;

@@ -7,7 +7,7 @@ use super::{Scope, Session, values};
 
 impl Database {
     /// Stores a mute, and ends those whose place it takes; its number.
-    pub fn mute(&mut self, mute: &Mute, instead_of: &[i64]) -> Result<i64, Error> {
+    pub fn save_mute(&mut self, mute: &Mute, instead_of: &[i64]) -> Result<i64, Error> {
         self.write(Scope::All, |s| {
             end(s, instead_of, mute.from)?;
             add(s, mute)
@@ -15,7 +15,7 @@ impl Database {
     }
 
     /// Ends mutes, unless they ended before.
-    pub fn unmute(&mut self, mutes: &[i64], at: Timestamp) -> Result<(), Error> {
+    pub fn end_mutes(&mut self, mutes: &[i64], at: Timestamp) -> Result<(), Error> {
         self.write(Scope::All, |s| end(s, mutes, at))
     }
 
@@ -45,7 +45,7 @@ impl Database {
     }
 
     /// Messages not yet accepted that a mute holds back at `at`, by their places in line. Digests are never held.
-    pub fn held(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
+    pub fn muted_rows(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
         self.read(|s| {
             s.rows(
                 "SELECT o.seq FROM outbox o LEFT JOIN incidents i ON i.id = o.incident

@@ -4,13 +4,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::model::Timestamp;
-use crate::store::{Attempt, Database, Doubt, Error, NewMessage, OutboxRow};
+use crate::store::{Attempt, Database, Error, NewMessage, OutboxRow, UnconfirmedAttempt};
 
 use super::{Row, Scope, Session, values};
 
 impl Database {
     /// Rows that may be tried at `now`, in order; a row that another process took less than `lease` ago is left to it.
-    pub fn due(&mut self, now: Timestamp, lease: Duration) -> Result<Vec<OutboxRow>, Error> {
+    pub fn due_rows(&mut self, now: Timestamp, lease: Duration) -> Result<Vec<OutboxRow>, Error> {
         self.read(|s| {
             s.rows(
                 "SELECT seq, created_at, attempts, next_try_at, key,
@@ -43,7 +43,7 @@ impl Database {
 
     /// Takes a row for one attempt, which begins `now` and is in doubt until it is finished; false where another process
     /// took it.
-    pub fn claim(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error> {
+    pub fn claim_row(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error> {
         self.write(Scope::All, |s| {
             let taken = s.execute(
                 "UPDATE outbox SET state = 'sending', claimed_at = ?2, attempts = attempts + 1
@@ -61,7 +61,7 @@ impl Database {
     }
 
     /// Records how the attempt that was claimed at `began` ended.
-    pub fn finish(
+    pub fn record_attempt(
         &mut self,
         seq: i64,
         began: Timestamp,
@@ -100,7 +100,7 @@ impl Database {
     }
 
     /// Rows not yet accepted.
-    pub fn pending(&mut self) -> Result<u64, Error> {
+    pub fn count_pending(&mut self) -> Result<u64, Error> {
         self.read(|s| {
             let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')";
             s.one(sql, &[], |row| row.get(0))
@@ -136,8 +136,8 @@ pub(super) fn message(row: &dyn Row, first: usize) -> Result<NewMessage, Error> 
     })
 }
 
-fn doubt(since: Option<Timestamp>, last: Option<Timestamp>) -> Option<Doubt> {
-    Some(Doubt {
+fn doubt(since: Option<Timestamp>, last: Option<Timestamp>) -> Option<UnconfirmedAttempt> {
+    Some(UnconfirmedAttempt {
         since: since?,
         last: last?,
     })

@@ -12,7 +12,11 @@ impl Database {
     }
 
     /// The state of a server; a server that is new starts at `now`.
-    pub fn server(&mut self, server: &ServerName, now: Timestamp) -> Result<ServerState, Error> {
+    pub fn server_state(
+        &mut self,
+        server: &ServerName,
+        now: Timestamp,
+    ) -> Result<ServerState, Error> {
         self.write(Scope::Server(server), |s| {
             s.execute(
                 "INSERT INTO servers (name, first_start_at) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",

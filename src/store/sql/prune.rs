@@ -3,7 +3,7 @@
 use crate::model::Timestamp;
 use crate::store::{Database, Error};
 
-use super::{Scope, counted, values};
+use super::{Scope, counts, values};
 
 impl Database {
     /// Deletes rows of messages, bounces and followed mail older than `rows_before`, and aggregates, incidents and
@@ -40,7 +40,7 @@ impl Database {
             ] {
                 s.execute(sql, &values![aggregates_before])?;
             }
-            counted::prune(s, aggregates_before)
+            counts::prune(s, aggregates_before)
         })
     }
 }

@@ -4,7 +4,8 @@ use crate::model::Timestamp;
 use crate::store::{Database, Error};
 
 use super::{
-    Scope, Session, checks, counted, coverage, digests, followed, incidents, mutes, outbox, values,
+    Scope, Session, address_checks, counts, coverage, digests, incidents, mutes, outbox, samples,
+    values,
 };
 
 impl Database {
@@ -23,7 +24,7 @@ impl Database {
                 )?;
                 let until = good.unwrap_or(first_start.min(now));
                 coverage::forget_after(s, &server, until)?;
-                counted::forget_after(s, &server, until)?;
+                counts::forget_after(s, &server, until)?;
                 s.execute(
             "UPDATE servers SET first_start_at = ?2 WHERE name = ?1 AND first_start_at > ?2",
             &values![&server, until],
@@ -36,8 +37,8 @@ impl Database {
             }
             outbox::rewind(s, now)?;
             mutes::rewind(s, now)?;
-            followed::rewind(s, now)?;
-            checks::rewind(s, now)?;
+            samples::rewind(s, now)?;
+            address_checks::rewind(s, now)?;
             digests::rewind(s, now)?;
             incidents::rewind(s, now)
         })

@@ -21,7 +21,7 @@ impl Database {
     }
 
     /// The streams that are watched.
-    pub fn streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
+    pub fn watched_streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
         self.read(|s| {
             let sql = "SELECT id FROM streams WHERE server = ?1 AND watched = 1 ORDER BY id";
             s.rows(sql, &values![&server.0], |row| row.get(0).map(StreamId))
@@ -29,7 +29,7 @@ impl Database {
     }
 
     /// How many watched streams ever had mail: they share the budget of false silence alarms.
-    pub fn series(&mut self) -> Result<usize, Error> {
+    pub fn count_active_streams(&mut self) -> Result<usize, Error> {
         self.read(|s| {
             let sql =
                 "SELECT count(*) FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL";

@@ -1,10 +1,10 @@
 //! The store in one `SQLite` file.
 
+pub(super) mod disk_reserve;
 mod error;
 mod file_identity;
 mod lock;
 mod migrate;
-pub(super) mod reserve;
 mod session;
 
 use std::path::Path;

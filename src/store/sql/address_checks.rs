@@ -7,7 +7,7 @@ use super::{Scope, Session, streams, values};
 
 impl Database {
     /// What the list of suppressions of a stream said of each address that it was asked for.
-    pub fn checks(
+    pub fn address_checks(
         &mut self,
         server: &ServerName,
         stream: &StreamId,
@@ -19,7 +19,7 @@ impl Database {
     }
 
     /// Stores what it said, in place of what it said of that address before.
-    pub fn save_check(
+    pub fn save_address_check(
         &mut self,
         server: &ServerName,
         stream: &StreamId,
@@ -44,7 +44,7 @@ impl Database {
     }
 
     /// The last bounce of an address that counts, dated `since` or later.
-    pub fn last_bounce_of(
+    pub fn last_bounce_to(
         &mut self,
         server: &ServerName,
         stream: &StreamId,

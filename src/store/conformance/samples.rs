@@ -1,22 +1,23 @@
 //! The life of followed mail.
 
 use crate::model::{Proof, SampledMessage, Status, Timestamp};
-use crate::store::{Database, Draw, FollowedMail};
+use crate::store::{Database, OpenSample, SampleCandidate};
 
 use super::{at, bounce, history, outbound, save_bounces, shop, span};
 
 fn follow(b: &mut Database, id: &str, sent_at: Timestamp) {
-    let draw = Draw {
+    let draw = SampleCandidate {
         id: id.to_owned(),
         sent_at,
         tag: Some("receipt".to_owned()),
         recipient: "someone@example.com".to_owned(),
     };
-    b.follow(&shop(), &outbound(), &[draw]).expect("followed");
+    b.add_samples(&shop(), &outbound(), &[draw])
+        .expect("followed");
 }
 
-fn open(b: &mut Database, give_up_before: Timestamp) -> Vec<FollowedMail> {
-    b.open_followed(&shop(), &outbound(), give_up_before)
+fn open(b: &mut Database, give_up_before: Timestamp) -> Vec<OpenSample> {
+    b.open_samples(&shop(), &outbound(), give_up_before)
         .expect("read")
 }
 
@@ -25,7 +26,7 @@ fn open_ids(b: &mut Database) -> Vec<String> {
 }
 
 fn prove(b: &mut Database, id: &str, proof: Option<&Proof>, now: Timestamp) {
-    b.save_proof(&shop(), &outbound(), id, proof, now)
+    b.save_sample_result(&shop(), &outbound(), id, proof, now)
         .expect("saved the proof");
 }
 
@@ -51,7 +52,7 @@ pub(super) fn a_draw_is_open_until_it_is_delivered(b: &mut Database) {
     let followed = known(b)[0];
     assert_eq!(followed.delivered_at, Some(at(8)));
     assert_eq!(followed.checked_at, Some(at(60)));
-    let delivery = &b.recent(at(100), 5).expect("read")[0];
+    let delivery = &b.recent_events(at(100), 5).expect("read")[0];
     assert_eq!(delivery.class, None);
     assert_eq!(delivery.message.as_deref(), Some(id));
     assert_eq!(delivery.at, at(8));

@@ -1,17 +1,17 @@
 //! Which servers the account lists, and what is noted of them.
 
 use crate::model::{MINUTE, Rule, ServerName, Step, Transition};
-use crate::store::{Asked, Database, Judgement, Lease, Note, Problem, RosterChange};
+use crate::store::{CycleCommit, Database, Lease, LeaseAttempt, Note, Problem, ServerListChange};
 
 use super::incidents::{incident, keep, resolved};
 use super::{T0, at, poll, shop, span};
 
-fn save(b: &mut Database, listed: &[(&str, i64)]) -> RosterChange {
+fn save(b: &mut Database, listed: &[(&str, i64)]) -> ServerListChange {
     let listed: Vec<_> = listed
         .iter()
         .map(|(n, id)| (ServerName::from(*n), *id))
         .collect();
-    b.save_roster(&listed, at(0)).expect("saved")
+    b.save_account_servers(&listed, at(0)).expect("saved")
 }
 
 fn listed(b: &mut Database, names: &[&str]) -> (Vec<String>, Vec<String>, bool) {
@@ -27,7 +27,7 @@ pub(super) fn a_roster_tells_who_came_and_went(b: &mut Database) {
     assert_eq!(listed(b, &["a", "b"]), (all(&["a", "b"]), vec![], true));
     assert_eq!(listed(b, &["b", "c"]), (all(&["c"]), all(&["a"]), false));
     assert_eq!(listed(b, &["a", "b", "c"]), (all(&["a"]), vec![], false));
-    assert_eq!(b.roster().expect("roster").len(), 3);
+    assert_eq!(b.account_servers().expect("roster").len(), 3);
 }
 
 fn pair(old: &str, new: &str) -> (ServerName, ServerName) {
@@ -43,40 +43,43 @@ pub(super) fn a_server_keeps_what_is_stored_of_it_under_another_name(b: &mut Dat
         step: Step::Opened,
         notified: true,
     };
-    let before = b.server(&shop(), at(0)).expect("read");
-    let judgement = Judgement {
+    let before = b.server_state(&shop(), at(0)).expect("read");
+    let judgement = CycleCommit {
         servers: vec![poll(&before, at(0), true)],
         incidents: vec![open],
         transitions: vec![(transition, "text".to_owned())],
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     b.commit(&judgement).expect("stored");
     b.save_streams(&shop(), &["outbound".into()])
         .expect("stored");
     let lease = b
-        .lease(&Lease::of_server(&shop()), "a", MINUTE, false)
+        .acquire_lease(&Lease::of_server(&shop()), "a", MINUTE, false)
         .expect("asked");
     let new = ServerName::from("store");
     let change = save(b, &[("store", 1), ("other", 2)]);
     assert_eq!(change.renamed, [pair("shop", "store")]);
     assert_eq!((change.joined, change.left), (vec![], vec![]));
-    assert_eq!(b.roster().expect("read"), ["other".into(), new.clone()]);
-    assert_eq!(b.streams(&new).expect("read"), ["outbound".into()]);
+    assert_eq!(
+        b.account_servers().expect("read"),
+        ["other".into(), new.clone()]
+    );
+    assert_eq!(b.watched_streams(&new).expect("read"), ["outbound".into()]);
     assert_eq!(b.polls(&new, 9).expect("read").len(), 1);
-    assert_eq!(b.incidents(&shop()).expect("read"), []);
-    let incidents = b.incidents(&new).expect("read");
+    assert_eq!(b.latest_incidents(&shop()).expect("read"), []);
+    let incidents = b.latest_incidents(&new).expect("read");
     assert!(
         incidents.len() == 1 && incidents[0].server == new,
         "{incidents:?}"
     );
-    let steps = b.course("aaaa").expect("read");
+    let steps = b.incident_transitions("aaaa").expect("read");
     assert_eq!(steps[0].transition.incident.server, new);
-    let Asked::Taken(lease) = lease else {
+    let LeaseAttempt::Taken(lease) = lease else {
         panic!("it was free")
     };
-    let late = Judgement {
+    let late = CycleCommit {
         leases: vec![lease],
-        ..Judgement::default()
+        ..CycleCommit::default()
     };
     let refused = b.commit(&late).expect_err("of the old name");
     assert!(
@@ -95,41 +98,53 @@ pub(super) fn servers_may_change_their_names_for_each_others(b: &mut Database) {
     let change = save(b, &[("b", 1), ("a", 2)]);
     assert_eq!(change.renamed, [pair("a", "b"), pair("b", "a")]);
     assert_eq!(change.left, ["c".into()]);
-    assert_eq!(b.streams(&"b".into()).expect("read"), ["one".into()]);
-    assert_eq!(b.streams(&"a".into()).expect("read"), ["two".into()]);
+    assert_eq!(
+        b.watched_streams(&"b".into()).expect("read"),
+        ["one".into()]
+    );
+    assert_eq!(
+        b.watched_streams(&"a".into()).expect("read"),
+        ["two".into()]
+    );
     // The name of one that left is free; what is stored of it is kept beside.
     let change = save(b, &[("c", 1), ("a", 2)]);
     assert_eq!(change.renamed, [pair("b", "c")]);
-    assert_eq!(b.streams(&"c".into()).expect("read"), ["one".into()]);
+    assert_eq!(
+        b.watched_streams(&"c".into()).expect("read"),
+        ["one".into()]
+    );
     let back = save(b, &[("c", 1), ("a", 2), ("d", 3)]);
     assert_eq!(back.renamed, [pair("c (3)", "d")]);
 }
 
 pub(super) fn a_name_that_is_taken_by_something_else_is_left_alone(b: &mut Database) {
     save(b, &[("a", 1)]);
-    b.server(&"b".into(), at(0)).expect("one of the file");
+    b.server_state(&"b".into(), at(0)).expect("one of the file");
     b.save_streams(&"b".into(), &["own".into()])
         .expect("stored");
     let change = save(b, &[("b", 1)]);
     assert_eq!(change.renamed, []);
     assert_eq!(change.left, ["a".into()]);
-    assert_eq!(b.streams(&"b".into()).expect("read"), ["own".into()]);
+    assert_eq!(
+        b.watched_streams(&"b".into()).expect("read"),
+        ["own".into()]
+    );
 }
 
 pub(super) fn a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell(b: &mut Database) {
     listed(b, &["shop", "other"]);
     let open = incident("aaaa", Rule::Blind, at(0));
     keep(b, std::slice::from_ref(&open));
-    assert_eq!(b.abandoned(T0).expect("asked"), [], "it is watched");
+    assert_eq!(b.unwatched_servers(T0).expect("asked"), [], "it is watched");
     listed(b, &["other"]);
-    assert_eq!(b.abandoned(T0).expect("asked"), [shop()]);
+    assert_eq!(b.unwatched_servers(T0).expect("asked"), [shop()]);
     let mut over = resolved(&open, at(60));
     over.notification_deferred = true;
     keep(b, std::slice::from_ref(&over));
-    assert_eq!(b.abandoned(T0).expect("asked"), [shop()]);
+    assert_eq!(b.unwatched_servers(T0).expect("asked"), [shop()]);
     over.notification_deferred = false;
     keep(b, &[over]);
-    assert_eq!(b.abandoned(T0).expect("asked"), []);
+    assert_eq!(b.unwatched_servers(T0).expect("asked"), []);
 }
 
 pub(super) fn notes_are_told_of_their_span(b: &mut Database) {
@@ -139,7 +154,7 @@ pub(super) fn notes_are_told_of_their_span(b: &mut Database) {
             server: "shop".into(),
             text: format!("note {second}"),
         };
-        b.note(&note).expect("stored");
+        b.save_note(&note).expect("stored");
     }
     let told = b.notes(span(0, 20)).expect("notes");
     let texts: Vec<&str> = told.iter().map(|n| n.text.as_str()).collect();

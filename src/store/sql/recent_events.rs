@@ -8,7 +8,7 @@ use super::{Row, values};
 
 impl Database {
     /// The newest events by `now`, newest first.
-    pub fn recent(&mut self, now: Timestamp, limit: u32) -> Result<Vec<EventRow>, Error> {
+    pub fn recent_events(&mut self, now: Timestamp, limit: u32) -> Result<Vec<EventRow>, Error> {
         self.read(|s| {
             s.rows(
                 "SELECT * FROM (

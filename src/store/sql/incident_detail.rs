@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::model::{BounceClass, ServerName, Span, StreamId};
-use crate::store::{AttemptRow, Database, Error, EventRow, PollRow, Telling, TransitionRow};
+use crate::store::{AttemptRow, Database, Error, EventRow, Notification, PollRow, TransitionRow};
 
-use super::{Row, incidents, outbox, polls, recent, streams, values};
+use super::{Row, incidents, outbox, polls, recent_events, streams, values};
 
 impl Database {
     /// Every step of an incident that is still stored, in the order in which they were recorded.
-    pub fn course(&mut self, incident: &str) -> Result<Vec<TransitionRow>, Error> {
+    pub fn incident_transitions(&mut self, incident: &str) -> Result<Vec<TransitionRow>, Error> {
         self.read(|s| {
             s.rows(
         "SELECT at, step, told, text, body FROM transitions WHERE incident = ?1 ORDER BY seq",
@@ -20,7 +20,7 @@ impl Database {
     }
 
     /// The messages that name an incident, in the order in which they were written.
-    pub fn tellings(&mut self, incident: &str) -> Result<Vec<Telling>, Error> {
+    pub fn notifications(&mut self, incident: &str) -> Result<Vec<Notification>, Error> {
         self.read(|s| {
             let mut attempts: BTreeMap<i64, Vec<AttemptRow>> = BTreeMap::new();
             let found = s.rows(
@@ -37,7 +37,7 @@ impl Database {
                  WHERE incident = ?1 OR text LIKE '%' || ?1 || '%' ORDER BY seq",
                 &values![incident],
                 |row| {
-                    Ok(Telling {
+                    Ok(Notification {
                         message: outbox::message(row, 0)?,
                         written_at: row.get(6)?,
                         pending: row.get::<String>(7)? != "sent",
@@ -62,7 +62,7 @@ impl Database {
     }
 
     /// The bounces and complaints of a stream in `span` that are of one of `classes`, newest first.
-    pub fn marks(
+    pub fn bounce_events(
         &mut self,
         server: &ServerName,
         stream: &StreamId,
@@ -81,7 +81,7 @@ impl Database {
                  LEFT JOIN tags t ON t.key = b.tag WHERE b.stream = ?1 AND b.at >= ?2 AND b.at < ?3
                  AND ?4 LIKE '%,' || b.class || ',%' ORDER BY b.at DESC, b.id DESC LIMIT ?5",
                 &values![key, span.from, span.until, names.as_str(), limit],
-                recent::event,
+                recent_events::event,
             )
         })
     }

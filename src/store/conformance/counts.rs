@@ -31,7 +31,7 @@ fn covered(b: &mut Database) -> Vec<Span> {
 
 fn counts(b: &mut Database) -> Vec<CountedSpan> {
     let all = span(-1_000_000, 1_000_000_000);
-    b.counted(&shop(), &outbound(), all).expect("read")
+    b.counted_spans(&shop(), &outbound(), all).expect("read")
 }
 
 pub(super) fn a_count_takes_the_place_of_the_rows_in_its_span(b: &mut Database) {
@@ -71,15 +71,15 @@ pub(super) fn a_count_anew_leaves_the_rest_of_an_older_one_unknown(b: &mut Datab
 pub(super) fn what_is_to_be_listed_is_not_counted(b: &mut Database) {
     count(b, 0, 60, 5);
     count(b, 60, 120, 6);
-    b.reopen(&shop(), &outbound(), Kind::Messages, span(60, 300))
+    b.forget_coverage(&shop(), &outbound(), Kind::Messages, span(60, 300))
         .expect("reopened");
     assert_eq!(
         (counts(b), covered(b)),
         (vec![counted(0, 60, 5)], vec![span(0, 60)])
     );
-    b.reopen(&shop(), &outbound(), Kind::Bounces, span(0, 60))
+    b.forget_coverage(&shop(), &outbound(), Kind::Bounces, span(0, 60))
         .expect("reopened");
-    b.reopen(&shop(), &outbound(), Kind::Messages, span(30, 30))
+    b.forget_coverage(&shop(), &outbound(), Kind::Messages, span(30, 30))
         .expect("reopened");
     assert_eq!(covered(b), [span(0, 60)]);
     save(b, &[mail("m", at(61))], Some(span(60, 120)));
@@ -98,7 +98,7 @@ pub(super) fn a_tag_is_counted_beside_all_mail(b: &mut Database) {
     assert_eq!((of.sent.count(range), of.hours.len()), (30, 1));
     assert_eq!(of.counted, [some]);
     assert_eq!((sent(b, 0, 7200), covered(b)), (500, vec![span(0, 3600)]));
-    b.reopen(&shop(), &outbound(), Kind::Messages, range)
+    b.forget_coverage(&shop(), &outbound(), Kind::Messages, range)
         .expect("reopened");
     assert!(
         b.tags(&shop(), &outbound(), range, &[])
@@ -128,8 +128,8 @@ pub(super) fn old_counts_are_kept_by_the_hour(b: &mut Database) {
 }
 
 pub(super) fn a_wrong_clock_leaves_no_count(b: &mut Database) {
-    let before = b.server(&shop(), at(3600)).expect("known");
-    let judgement = crate::store::Judgement {
+    let before = b.server_state(&shop(), at(3600)).expect("known");
+    let judgement = crate::store::CycleCommit {
         servers: vec![poll(&before, at(3600), true)],
         ..Default::default()
     };
@@ -144,11 +144,11 @@ pub(super) fn a_wrong_clock_leaves_no_count(b: &mut Database) {
 }
 
 pub(super) fn history_begins_where_mail_was_counted(b: &mut Database) {
-    b.server(&shop(), at(7200)).expect("started");
+    b.server_state(&shop(), at(7200)).expect("started");
     count(b, 0, 3600, 0);
     count(b, 3600, 5400, 3);
     assert_eq!(history(b, span(0, 7200), &[]).first_seen_at, Some(at(3600)));
-    assert_eq!(b.series().expect("read"), 1);
+    assert_eq!(b.count_active_streams().expect("read"), 1);
     let since = b.volume(&shop(), &outbound(), at(3600)).expect("read");
     assert_eq!(since.sent, 3);
 }
@@ -203,7 +203,7 @@ pub(super) fn any_course_of_listing_and_counting_counts_each_message_once(b: &mu
                     windows.push((from, until, n));
                 }
                 Course::Forget(from, until) => {
-                    b.reopen(&shop(), &stream, Kind::Messages, span(from, until))
+                    b.forget_coverage(&shop(), &stream, Kind::Messages, span(from, until))
                         .expect("reopened");
                     windows.retain(|w| !touch(w, from, until));
                 }

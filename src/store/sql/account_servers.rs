@@ -3,21 +3,21 @@
 use std::collections::BTreeSet;
 
 use crate::model::{ServerName, Span, Timestamp};
-use crate::store::{Database, Error, Note, RosterChange};
+use crate::store::{Database, Error, Note, ServerListChange};
 
-use super::{Scope, Session, renamed, values};
+use super::{Scope, Session, rename_servers, values};
 
 impl Database {
     /// Stores which servers the account lists now, with Postmark's numbers; streams of those that left are no longer watched.
-    pub fn save_roster(
+    pub fn save_account_servers(
         &mut self,
         listed: &[(ServerName, i64)],
         now: Timestamp,
-    ) -> Result<RosterChange, Error> {
+    ) -> Result<ServerListChange, Error> {
         self.write(Scope::All, |s| {
-            let renamed = renamed::follow(s, listed)?;
+            let renamed = rename_servers::follow(s, listed)?;
             let before = watched(s)?;
-            let change = RosterChange {
+            let change = ServerListChange {
                 renamed,
                 first: before.is_empty(),
                 joined: added(listed.iter().map(|(name, _)| name), &before),
@@ -41,13 +41,13 @@ impl Database {
     }
 
     /// The servers that the account listed last, by name.
-    pub fn roster(&mut self) -> Result<Vec<ServerName>, Error> {
+    pub fn account_servers(&mut self) -> Result<Vec<ServerName>, Error> {
         self.read(watched)
     }
 
     /// Servers of which an incident is open, or something is owed to people at the end of a mute, and that left the
     /// account, or that it never listed and nobody polled since `idle`.
-    pub fn abandoned(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
+    pub fn unwatched_servers(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
         self.read(|s| {
             let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR (account_id IS NULL AND last_cycle_at < ?1))
                        AND name IN (SELECT server FROM incidents WHERE open = 1 OR withheld = 1) ORDER BY name";
@@ -56,7 +56,7 @@ impl Database {
     }
 
     /// Stores a note.
-    pub fn note(&mut self, note: &Note) -> Result<(), Error> {
+    pub fn save_note(&mut self, note: &Note) -> Result<(), Error> {
         self.write(Scope::Server(&note.server), |s| {
             s.execute(
                 "INSERT INTO notes (at, server, text) VALUES (?1, ?2, ?3)",

@@ -1,7 +1,7 @@
 //! The sample of mail whose delivery is followed.
 
 use crate::model::{Proof, ServerName, Status, StreamId, Timestamp};
-use crate::store::{Database, Draw, Error, FollowedMail};
+use crate::store::{Database, Error, OpenSample, SampleCandidate};
 
 use super::id::{Id, text_of};
 use super::tags::Tags;
@@ -9,12 +9,12 @@ use super::{Scope, Session, streams, values};
 
 impl Database {
     /// SampledMessage mail without news, in order of sending, after closing what bounced or was sent before `give_up_before`.
-    pub fn open_followed(
+    pub fn open_samples(
         &mut self,
         server: &ServerName,
         stream: &StreamId,
         give_up_before: Timestamp,
-    ) -> Result<Vec<FollowedMail>, Error> {
+    ) -> Result<Vec<OpenSample>, Error> {
         self.write(Scope::Server(server), |s| {
             let key = streams::key(s, server, stream)?;
             // A bounce is news, and /bounces tells of it without a request for details.
@@ -33,7 +33,7 @@ impl Database {
                 "SELECT message, sent_at, checked_at FROM followed WHERE stream = ?1 AND open = 1 ORDER BY sent_at, message",
                 &values![key],
                 |row| {
-                    Ok(FollowedMail {
+                    Ok(OpenSample {
                         id: text_of(&row.get::<Vec<u8>>(0)?),
                         sent_at: row.get(1)?,
                         checked_at: row.get(2)?,
@@ -44,11 +44,11 @@ impl Database {
     }
 
     /// Follows these from now on; one that is followed already is left as it is.
-    pub fn follow(
+    pub fn add_samples(
         &mut self,
         server: &ServerName,
         stream: &StreamId,
-        draws: &[Draw],
+        draws: &[SampleCandidate],
     ) -> Result<(), Error> {
         self.write(Scope::Server(server), |s| {
             let key = streams::key(s, server, stream)?;
@@ -77,7 +77,7 @@ impl Database {
     }
 
     /// Stores what a message's details told; `None` where they cannot be had.
-    pub fn save_proof(
+    pub fn save_sample_result(
         &mut self,
         server: &ServerName,
         stream: &StreamId,

@@ -43,7 +43,7 @@ impl Database {
 
     /// Forgets that anything of `span` was covered and, of messages, every count of any tag that reaches into it: it is
     /// to be read anew. Rows stay.
-    pub fn reopen(
+    pub fn forget_coverage(
         &mut self,
         server: &ServerName,
         stream: &StreamId,
@@ -63,7 +63,7 @@ impl Database {
     }
 
     /// The counts of all mail that reach into `span`, in order.
-    pub fn counted(
+    pub fn counted_spans(
         &mut self,
         server: &ServerName,
         stream: &StreamId,

@@ -18,11 +18,12 @@ fn check(address: &str, seconds: i64, reason: Option<&str>) -> AddressCheck {
 }
 
 fn save(b: &mut Database, check: &AddressCheck) {
-    b.save_check(&shop(), &outbound(), check).expect("saved");
+    b.save_address_check(&shop(), &outbound(), check)
+        .expect("saved");
 }
 
 fn known(b: &mut Database) -> Vec<AddressCheck> {
-    b.checks(&shop(), &outbound()).expect("read")
+    b.address_checks(&shop(), &outbound()).expect("read")
 }
 
 pub(super) fn the_latest_answer_of_each_address_is_kept(b: &mut Database) {
@@ -48,7 +49,7 @@ pub(super) fn the_last_bounce_of_an_address_is_found_whatever_its_capitals(b: &m
     ];
     save_bounces(b, &bounces);
     let mut last = |address: &str, since| {
-        let found = b.last_bounce_of(&shop(), &outbound(), address, at(since));
+        let found = b.last_bounce_to(&shop(), &outbound(), address, at(since));
         found.expect("read")
     };
     assert_eq!(last(" Gone@Example.com", 0), Some(at(30)));
