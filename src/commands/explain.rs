@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::output::explain::{Case, Mark, Poll, Telling, explain, next_steps, resolves_when};
 use crate::output::json::evidence::{evidence_json, span_json};
-use crate::store::{self, Database, TransitionRow};
+use crate::store::{self, AttemptOutcome, Database, TransitionRow};
 use crate::text::sanitize::{clean_lines, json_line, mask};
 
 /// Bounces that are looked at, at most.
@@ -203,7 +203,10 @@ fn mark(event: store::EventRow) -> Mark {
 }
 
 fn telling(telling: &store::Notification) -> Telling {
-    let failed = telling.attempts.iter().filter(|a| a.outcome != "accepted");
+    let failed = telling
+        .attempts
+        .iter()
+        .filter(|a| a.outcome != AttemptOutcome::Accepted);
     let accepted_at = telling.accepted_at.filter(|_| !telling.pending);
     Telling {
         headline: telling
@@ -220,9 +223,9 @@ fn telling(telling: &store::Notification) -> Telling {
 }
 
 fn ended(attempt: &store::AttemptRow) -> &str {
-    match attempt.outcome.as_str() {
-        "begun" => "broke off; nobody knows whether it was accepted",
-        why => why,
+    match &attempt.outcome {
+        AttemptOutcome::Begun => "broke off; nobody knows whether it was accepted",
+        outcome => outcome.as_str(),
     }
 }
 
@@ -247,12 +250,11 @@ fn mark_json(mark: &Mark) -> Value {
 }
 
 fn telling_json(telling: &store::Notification) -> Value {
-    let attempts = telling
-        .attempts
-        .iter()
-        .map(|a| json!({"at": a.at.to_string(), "outcome": a.outcome, "unknown": a.unknown}));
+    let attempts = telling.attempts.iter().map(
+        |a| json!({"at": a.at.to_string(), "outcome": a.outcome.as_str(), "unknown": a.unknown}),
+    );
     json!({
-        "kind": telling.message.kind, "written_at": telling.written_at.to_string(), "pending": telling.pending,
+        "kind": telling.message.kind.name(), "written_at": telling.written_at.to_string(), "pending": telling.pending,
         "accepted_at": telling.accepted_at.map(|at| at.to_string()), "channel": telling.accepted_by,
         "attempts": attempts.collect::<Vec<_>>(), "text": telling.message.text,
     })

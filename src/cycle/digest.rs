@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::config::ServerConfig;
 use crate::cycle::deliver::Occasion;
-use crate::cycle::grouping::{frozen, new_message};
+use crate::cycle::grouping::{frozen, named_in, new_message};
 use crate::cycle::stats::stream_day;
 use crate::cycle::{Context, CycleError, Options};
 use crate::decide::digest_period;
 use crate::model::{DAY, Incident, Rule, Span, StreamId, Timestamp};
 use crate::notify::Message;
 use crate::notify::digest::{Day, ServerDay, digest};
-use crate::store;
+use crate::store::{self, MessageKind};
 
 /// Days that a digest names as missed, at most.
 const MOST_MISSED: usize = 14;
@@ -36,8 +36,8 @@ impl Context {
         let Some((period, last)) = self.due_digest(now).await? else {
             return Ok(false);
         };
-        let message = self.build_digest(period, Some(last), now).await?;
-        let row = new_message("digest", None, "", &message);
+        let (message, ids) = self.build_digest(period, Some(last), now).await?;
+        let row = new_message(MessageKind::Digest, None, "", &message).naming(ids);
         self.store
             .call(move |s| s.save_digest(period, &row, false, now))
             .await
@@ -72,10 +72,8 @@ impl Context {
         let _lock = self.lock().await?;
         let now = self.present(options).await?;
         if again {
-            let (_, message) = self.latest_digest(now).await?;
-            let period =
-                digest_period::latest_period(now, self.config.time_zone, self.config.digest_at);
-            let row = new_message("digest", None, "", &message);
+            let (period, message, ids) = self.latest_digest(now).await?;
+            let row = new_message(MessageKind::Digest, None, "", &message).naming(ids);
             self.store
                 .call(move |s| s.save_digest(period, &row, true, now))
                 .await?;
@@ -101,22 +99,28 @@ impl Context {
             Some(_) => self.present(options).await?,
             None => crate::clock::now(),
         };
-        Ok(self.latest_digest(now).await?)
+        let (period, message, _) = self.latest_digest(now).await?;
+        Ok((period, message))
     }
 
-    async fn latest_digest(&self, now: Timestamp) -> Result<(Span, Message), store::Error> {
+    async fn latest_digest(
+        &self,
+        now: Timestamp,
+    ) -> Result<(Span, Message, Vec<String>), store::Error> {
         let period =
             digest_period::latest_period(now, self.config.time_zone, self.config.digest_at);
-        Ok((period, self.build_digest(period, None, now).await?))
+        let (message, ids) = self.build_digest(period, None, now).await?;
+        Ok((period, message, ids))
     }
 
-    /// `last` is the end of the last period that was told, or the first start.
+    /// Returns the digest of `period`, and the ids of the incidents that it names. `last` is the end of the last period that
+    /// was told, or the first start.
     async fn build_digest(
         &self,
         period: Span,
         last: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Message, store::Error> {
+    ) -> Result<(Message, Vec<String>), store::Error> {
         let mut data = Day {
             missed: self.missed(period, last),
             ..Day::default()
@@ -161,7 +165,10 @@ impl Context {
             }
         }
         data.open.sort_by_key(|i| std::cmp::Reverse(i.severity));
-        Ok(digest(&data, period, self.style()))
+        let message = digest(&data, period, self.style());
+        let of_steps = data.transitions.iter().map(|step| &step.incident);
+        let ids = named_in(&message, data.open.iter().chain(of_steps));
+        Ok((message, ids))
     }
 
     pub(crate) async fn watched(

@@ -1,7 +1,7 @@
 //! What was judged, gathered: states, steps with their frozen texts, and the messages of what is told.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cycle::Context;
 use crate::cycle::evaluate::{Evaluation, Judged};
@@ -13,7 +13,7 @@ use crate::notify::grouped::together;
 use crate::notify::mute_ended::unmuted;
 use crate::notify::update::{catch_up, course};
 use crate::notify::{Message, Tone};
-use crate::store::{CycleCommit, NewMessage};
+use crate::store::{CycleCommit, MessageKind, NewMessage};
 
 /// Incidents that one catch-up message has room for.
 const TOLD_TOGETHER: usize = 18;
@@ -118,7 +118,8 @@ impl Hidden {
             .map(|_| {
                 let (incidents, unseen) = (incidents.next(), unseen.next());
                 let told = catch_up(incidents.unwrap_or(&[]), unseen.unwrap_or(&[]), gap, style);
-                new_message("catch_up", None, "", &told)
+                let ids = named_in(&told, incidents.unwrap_or(&[]));
+                new_message(MessageKind::CatchUp, None, "", &told).naming(ids)
             })
             .collect()
     }
@@ -159,7 +160,10 @@ fn no_longer_muted(judged: &[Judged], now: Timestamp, style: Style) -> Vec<NewMe
     for (channel, (mut standing, over)) in by_channel {
         standing.sort_by_key(|incident| Reverse(incident.severity));
         let told = unmuted(&standing, &over, now, style);
-        messages.extend(told.iter().map(|m| new_message("alert", None, channel, m)));
+        messages.extend(told.iter().map(|m| {
+            let ids = named_in(m, standing.iter().chain(&over));
+            new_message(MessageKind::Alert, None, channel, m).naming(ids)
+        }));
     }
     messages
 }
@@ -192,11 +196,11 @@ fn messages(told: Vec<Told<'_>>, style: Style) -> Vec<NewMessage> {
         let steps: Vec<&Transition> = group.iter().flat_map(|one| one.steps.clone()).collect();
         let (urgency, channel) = (urgency(steps[0]), group[0].channel);
         let together = together(&steps, style);
-        messages.extend(
-            together
-                .iter()
-                .map(|m| (urgency, new_message("alert", None, channel, m))),
-        );
+        messages.extend(together.iter().map(|m| {
+            let ids = named_in(m, steps.iter().map(|step| &step.incident));
+            let message = new_message(MessageKind::Alert, None, channel, m).naming(ids);
+            (urgency, message)
+        }));
     }
     messages.sort_by_key(|(urgency, _)| *urgency);
     messages.into_iter().map(|(_, message)| message).collect()
@@ -208,7 +212,7 @@ fn by_itself(told: &Told<'_>, style: Style) -> Option<(Urgency, NewMessage)> {
     let incident = Some(last.incident.id.clone());
     Some((
         urgency(last),
-        new_message("alert", incident, told.channel, &message),
+        new_message(MessageKind::Alert, incident, told.channel, &message),
     ))
 }
 
@@ -216,15 +220,27 @@ fn urgency(step: &Transition) -> Urgency {
     (step.step == Step::Resolved, Reverse(step.incident.severity))
 }
 
+/// Returns the ids of those of `incidents` that `message` names.
+pub(crate) fn named_in<'i>(
+    message: &Message,
+    incidents: impl IntoIterator<Item = &'i Incident>,
+) -> Vec<String> {
+    let text = message.to_text();
+    let ids = incidents.into_iter().map(|incident| incident.id.as_str());
+    let named: BTreeSet<&str> = ids.filter(|id| text.contains(id)).collect();
+    named.into_iter().map(str::to_owned).collect()
+}
+
 /// A message as the outbox keeps it.
 pub(crate) fn new_message(
-    kind: &str,
+    kind: MessageKind,
     incident: Option<String>,
     channel: &str,
     message: &Message,
 ) -> NewMessage {
     NewMessage {
-        kind: kind.to_owned(),
+        kind,
+        incidents: incident.iter().cloned().collect(),
         incident,
         channel: channel.to_owned(),
         text: message.to_text(),

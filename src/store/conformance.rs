@@ -17,6 +17,7 @@ mod mail;
 mod mutes;
 mod outbox;
 mod samples;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::model::{
 };
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{Connector, Postgres};
-use crate::store::{Database, NewMessage, PollRow, ServerState};
+use crate::store::{Database, MessageKind, NewMessage, PollRow, ServerState};
 
 /// A full hour in November 2023, from which the facts count their time.
 const T0: Timestamp = Timestamp::from_secs(1_700_002_800);
@@ -124,6 +125,7 @@ facts! {
         only_an_unknown_end_leaves_an_attempt_in_doubt
         every_row_has_a_key_of_its_own
         a_row_knows_where_the_last_message_to_its_destination_landed
+        a_message_is_found_by_every_incident_that_it_names
         a_digest_is_written_once_a_period
         a_digest_may_be_written_again
         an_older_period_is_not_told_after_a_newer_one
@@ -132,6 +134,7 @@ facts! {
         a_mute_runs_until_it_ends
         a_new_mute_ends_those_whose_place_it_takes
         a_muted_message_is_held_and_a_digest_is_not
+        a_message_of_several_incidents_is_held_while_all_of_them_are_muted
         rewinding_shifts_a_mute_of_a_wrong_clock;
     leases:
         a_probe_leaves_nothing_behind
@@ -276,8 +279,9 @@ fn poll(
 
 fn message(text: &str) -> NewMessage {
     NewMessage {
-        kind: "alert".to_owned(),
+        kind: MessageKind::Alert,
         incident: None,
+        incidents: Vec::new(),
         channel: String::new(),
         text: text.to_owned(),
         body: format!(r#"{{"text":"{text}"}}"#),

@@ -21,9 +21,10 @@ use pool::Pool;
 pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
-    Attempt, AttemptRow, CycleCommit, EventRow, LastDigest, Lease, LeaseAttempt, NewMessage,
-    NewRows, Note, Notification, OpenSample, OutboxRow, PollRow, SampleCandidate, ServerListChange,
-    ServerState, TagHistory, TransitionRow, UnconfirmedAttempt, Volume,
+    Attempt, AttemptOutcome, AttemptRow, CycleCommit, EventRow, LastDigest, Lease, LeaseAttempt,
+    MessageKind, NewMessage, NewRows, Note, Notification, OpenSample, OutboxRow, PollRow,
+    SampleCandidate, ServerListChange, ServerState, TagHistory, TransitionRow, UnconfirmedAttempt,
+    Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;

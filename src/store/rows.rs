@@ -59,19 +59,62 @@ pub struct SampleCandidate {
     pub recipient: String,
 }
 
-/// A message to be told, frozen.
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// Steps of incidents, while they happen or once they are no longer muted.
+    Alert,
+    /// Incidents that opened and were resolved while no cycle ran.
+    CatchUp,
+    /// The digest of a period.
+    Digest,
+    /// A fault of hushwatch itself, which is never stored.
+    Notice,
+}
+
+impl MessageKind {
+    const ALL: [Self; 4] = [Self::Alert, Self::CatchUp, Self::Digest, Self::Notice];
+
+    /// Returns the name under which it is stored, and which JSON reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::CatchUp => "catch_up",
+            Self::Digest => "digest",
+            Self::Notice => "notice",
+        }
+    }
+
+    /// Returns the kind of that name. A kind that only a newer version knows is sent like an alert.
+    pub fn from_name(name: &str) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|kind| kind.name() == name).unwrap_or(Self::Alert)
+    }
+}
+
+/// A message to send, with its text as it was when it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMessage {
-    /// `alert`, `catch_up` or `digest`.
-    pub kind: String,
-    /// The incident it is of.
+    /// What it is about.
+    pub kind: MessageKind,
+    /// The incident whose steps it reports, where it reports of no other.
     pub incident: Option<String>,
+    /// Every incident that it names, in the order of their ids.
+    pub incidents: Vec<String>,
     /// Where it goes; empty for the configured channel.
     pub channel: String,
     /// What a person reads.
     pub text: String,
     /// The message itself, as the shell wrote it.
     pub body: String,
+}
+
+impl NewMessage {
+    /// Returns it as one that names `incidents`.
+    #[must_use]
+    pub fn naming(self, incidents: Vec<String>) -> Self {
+        Self { incidents, ..self }
+    }
 }
 
 /// A message not yet known to be accepted.
@@ -206,14 +249,45 @@ pub struct Notification {
     pub attempts: Vec<AttemptRow>,
 }
 
+/// How a stored attempt to send a message ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// It has begun, and no end of it was recorded: the process died in it, or is still at it.
+    Begun,
+    /// The destination accepted the message.
+    Accepted,
+    /// It failed, for this reason.
+    Failed(String),
+}
+
+impl AttemptOutcome {
+    /// Returns the text under which it is stored, and which JSON reports.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Begun => "begun",
+            Self::Accepted => "accepted",
+            Self::Failed(reason) => reason,
+        }
+    }
+
+    /// Returns the outcome that is stored as `text`.
+    pub fn from_text(text: String) -> Self {
+        match text.as_str() {
+            "begun" => Self::Begun,
+            "accepted" => Self::Accepted,
+            _ => Self::Failed(text),
+        }
+    }
+}
+
 /// One attempt to send a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRow {
     /// When it began, by the machine's clock.
     pub at: Timestamp,
-    /// `accepted`, `begun` where the process died in it, or why it failed.
-    pub outcome: String,
-    /// Whether nobody knows if it was accepted.
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// Whether it may have been accepted, though no answer said so.
     pub unknown: bool,
 }
 

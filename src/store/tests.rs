@@ -53,8 +53,9 @@ fn bounce(id: i64, message: u32, at: Timestamp) -> Bounce {
 
 fn message(text: &str) -> NewMessage {
     NewMessage {
-        kind: "alert".to_owned(),
+        kind: MessageKind::Alert,
         incident: None,
+        incidents: Vec::new(),
         channel: String::new(),
         text: text.to_owned(),
         body: "{}".to_owned(),

@@ -11,7 +11,7 @@ use crate::cycle::{Context, Outlet};
 use crate::model::Timestamp;
 use crate::notify::{Message, Tone};
 use crate::slack::{Class, Error, Identity, Slack};
-use crate::store::OutboxRow;
+use crate::store::{MessageKind, OutboxRow};
 
 /// How the configuration's warning begins where Slack is not set up.
 pub(crate) const NO_SLACK: &str = "NO SLACK";
@@ -161,7 +161,7 @@ async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
         seq: 0,
         key: format!("doctor-{at}"),
         created_at: at,
-        message: new_message("test", None, channel, &message),
+        message: new_message(MessageKind::Notice, None, channel, &message),
         attempts: 0,
         next_try_at: None,
         doubt: None,

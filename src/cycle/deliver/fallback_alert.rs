@@ -4,7 +4,7 @@ use crate::clock;
 use crate::cycle::Outlet;
 use crate::cycle::grouping::new_message;
 use crate::notify::{Message, Tone};
-use crate::store::{self, OutboxRow};
+use crate::store::{self, MessageKind, OutboxRow};
 
 /// Tells that nothing can be recorded, once and as it goes: there is nowhere to keep what becomes of it. Its text is fixed
 /// but for the reason, and it speaks of no rule.
@@ -27,7 +27,7 @@ pub async fn cry(outlet: &Outlet, error: &store::Error) {
         seq: 0,
         key: format!("{:032x}", fastrand::u128(..)),
         created_at: clock::now(),
-        message: new_message("notice", None, "", &message),
+        message: new_message(MessageKind::Notice, None, "", &message),
         attempts: 0,
         next_try_at: None,
         doubt: None,

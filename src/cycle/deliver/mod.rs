@@ -5,7 +5,7 @@ pub(crate) mod fallback_alert;
 pub(crate) mod notifier;
 mod reconcile;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -17,7 +17,7 @@ use crate::cycle::{Context, Outlet};
 use crate::model::{MINUTE, Timestamp};
 use crate::retry::{self, Retryable};
 use crate::slack::{self, Accepted, Class};
-use crate::store::{self, Attempt, Database, OutboxRow, Store, UnconfirmedAttempt};
+use crate::store::{self, Attempt, Database, MessageKind, OutboxRow, Store, UnconfirmedAttempt};
 
 /// Attempts within one cycle, at most: so that one destination cannot hold up a cycle.
 const ATTEMPTS: u32 = 3;
@@ -177,11 +177,13 @@ impl Line {
     /// beginning.
     async fn send_all(&self, rows: Vec<OutboxRow>) -> Result<u64, store::Error> {
         let mut sent = 0;
-        let mut held: Vec<&str> = Vec::new();
+        let mut held: BTreeSet<&str> = BTreeSet::new();
         let prints = matches!(self.outlet, Outlet::Print(_));
         for (index, row) in rows.iter().enumerate() {
-            let incident = row.message.incident.as_deref();
-            if incident.is_some_and(|id| held.contains(&id)) {
+            // A digest says how things stand, whichever steps are still to be read.
+            let is_step = row.message.kind != MessageKind::Digest;
+            let incidents = || row.message.incidents.iter().map(String::as_str);
+            if is_step && incidents().any(|id| held.contains(id)) {
                 continue;
             }
             if index > 0 && Instant::now() >= self.until {
@@ -194,7 +196,8 @@ impl Line {
             match self.tell(row).await? {
                 Outcome::Accepted => sent += 1,
                 Outcome::Skipped => {}
-                Outcome::Held => held.extend(incident),
+                Outcome::Held if is_step => held.extend(incidents()),
+                Outcome::Held => {}
                 Outcome::Stuck => break,
             }
         }
@@ -326,8 +329,9 @@ mod tests {
 
     fn message(text: &str) -> NewMessage {
         NewMessage {
-            kind: "alert".to_owned(),
+            kind: MessageKind::Alert,
             incident: None,
+            incidents: Vec::new(),
             channel: String::new(),
             text: text.to_owned(),
             body: String::new(),

@@ -1,7 +1,7 @@
 //! What is muted, and what waits for the end of it.
 
-use crate::model::{Mute, Rule, ServerName, Timestamp};
-use crate::store::{CycleCommit, Database, NewMessage};
+use crate::model::{Incident, Mute, Rule, ServerName, Timestamp};
+use crate::store::{CycleCommit, Database, MessageKind, NewMessage};
 
 use super::incidents::{incident, keep};
 use super::{T0, at, message, shop};
@@ -52,17 +52,17 @@ pub(super) fn a_new_mute_ends_those_whose_place_it_takes(b: &mut Database) {
 
 pub(super) fn a_muted_message_is_held_and_a_digest_is_not(b: &mut Database) {
     keep(b, &[incident("aaaa", Rule::Blind, T0)]);
-    let of = |kind: &str, incident: Option<&str>| NewMessage {
-        kind: kind.to_owned(),
+    let of = |kind: MessageKind, incident: Option<&str>| NewMessage {
+        kind,
         incident: incident.map(str::to_owned),
-        ..message(kind)
+        ..message(kind.name())
     };
     let judgement = CycleCommit {
         messages: vec![
-            of("alert", Some("aaaa")),
-            of("alert", None),
-            of("catch_up", None),
-            of("digest", None),
+            of(MessageKind::Alert, Some("aaaa")),
+            of(MessageKind::Alert, None),
+            of(MessageKind::CatchUp, None),
+            of(MessageKind::Digest, None),
         ],
         ..CycleCommit::default()
     };
@@ -93,6 +93,63 @@ pub(super) fn a_muted_message_is_held_and_a_digest_is_not(b: &mut Database) {
         (Some(shop()), Some(Rule::SpamRate)),
     ] {
         assert!(held(&mute(server, rule, T0, at(60))).is_empty());
+    }
+}
+
+pub(super) fn a_message_of_several_incidents_is_held_while_all_of_them_are_muted(b: &mut Database) {
+    let of_other = Incident {
+        server: ServerName::from("other"),
+        ..incident("bbbb", Rule::Blind, T0)
+    };
+    keep(
+        b,
+        &[
+            incident("aaaa", Rule::Blind, T0),
+            of_other,
+            incident("cccc", Rule::SpamRate, T0),
+        ],
+    );
+    let of = |incidents: &[&str]| NewMessage {
+        incidents: incidents.iter().map(|id| (*id).to_owned()).collect(),
+        ..message("several")
+    };
+    let commit = CycleCommit {
+        messages: vec![
+            of(&["aaaa", "bbbb"]),
+            of(&["aaaa", "cccc"]),
+            of(&["aaaa", "unknown"]),
+        ],
+        ..CycleCommit::default()
+    };
+    b.commit(&commit).expect("committed");
+    let rows = b.due_rows(T0, super::LEASE).expect("read");
+    let rows: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    let (shop, other) = (Some(shop()), Some(ServerName::from("other")));
+    for (mutes, held) in [
+        (vec![(None, None)], vec![0, 1, 2]),
+        (vec![(None, Some(Rule::Blind))], vec![0]),
+        (vec![(shop.clone(), None)], vec![1]),
+        (vec![(other.clone(), None)], vec![]),
+        (
+            vec![(shop.clone(), Some(Rule::Blind)), (other, None)],
+            vec![0],
+        ),
+        (
+            vec![
+                (shop.clone(), Some(Rule::Blind)),
+                (shop, Some(Rule::SpamRate)),
+            ],
+            vec![1],
+        ),
+    ] {
+        let set = mutes.iter().map(|(server, rule)| {
+            let mute = mute(server.clone(), *rule, T0, at(60));
+            b.save_mute(&mute, &[]).expect("stored")
+        });
+        let set: Vec<i64> = set.collect();
+        let held: Vec<i64> = held.into_iter().map(|index: usize| rows[index]).collect();
+        assert_eq!(b.muted_rows(at(1)).expect("read"), held, "{mutes:?}");
+        b.end_mutes(&set, at(1)).expect("ended");
     }
 }
 

@@ -1,7 +1,9 @@
 //! Messages to be told, and which periods a digest told of.
 
 use crate::model::{MINUTE, Timestamp};
-use crate::store::{Attempt, CycleCommit, Database, UnconfirmedAttempt};
+use crate::store::{
+    Attempt, AttemptOutcome, AttemptRow, CycleCommit, Database, NewMessage, UnconfirmedAttempt,
+};
 
 use super::{LEASE, T0, at, message, poll, shop, span};
 
@@ -163,6 +165,50 @@ pub(super) fn a_row_knows_where_the_last_message_to_its_destination_landed(b: &m
     accept(b, seq[0], at(1));
     let row = &b.due_rows(at(2), LEASE).expect("read")[0];
     assert_eq!(row.landed_in.as_deref(), Some("C0123"));
+}
+
+pub(super) fn a_message_is_found_by_every_incident_that_it_names(b: &mut Database) {
+    let of = |text: &str, incident: Option<&str>, incidents: &[&str]| NewMessage {
+        incident: incident.map(str::to_owned),
+        incidents: incidents.iter().map(|id| (*id).to_owned()).collect(),
+        ..message(text)
+    };
+    let commit = CycleCommit {
+        messages: vec![
+            of("one", Some("aaaa"), &[]),
+            of("both", None, &["aaaa", "bbbb"]),
+            of("mentions aaaa and bbbb", None, &[]),
+        ],
+        ..CycleCommit::default()
+    };
+    b.commit(&commit).expect("committed");
+    let rows = b.due_rows(T0, LEASE).expect("read");
+    let named: Vec<_> = rows.iter().map(|r| r.message.incidents.clone()).collect();
+    assert_eq!(named, [vec!["aaaa"], vec!["aaaa", "bbbb"], vec![]]);
+    assert!(claim(b, rows[1].seq, T0));
+    fail(b, rows[1].seq, at(1), None);
+    assert!(claim(b, rows[1].seq, at(2)));
+    for (incident, texts) in [("aaaa", vec!["one", "both"]), ("bbbb", vec!["both"])] {
+        let found = b.notifications(incident).expect("read");
+        let found: Vec<_> = found.iter().map(|n| n.message.text.as_str()).collect();
+        assert_eq!(found, texts, "{incident}");
+    }
+    assert_eq!(b.notifications("cccc").expect("read"), []);
+    let both = b.notifications("bbbb").expect("read").remove(0);
+    assert_eq!(both.message, rows[1].message);
+    let attempt = |at, outcome, unknown| AttemptRow {
+        at,
+        outcome,
+        unknown,
+    };
+    let failed = AttemptOutcome::Failed("HTTP 503".to_owned());
+    assert_eq!(
+        both.attempts,
+        [
+            attempt(T0, failed, false),
+            attempt(at(2), AttemptOutcome::Begun, true)
+        ]
+    );
 }
 
 pub(super) fn a_digest_is_written_once_a_period(b: &mut Database) {

@@ -9,17 +9,21 @@ impl Database {
     /// The end of the last period for which a digest was written.
     pub fn last_digest(&mut self) -> Result<Option<LastDigest>, Error> {
         self.read(|s| {
-            s.first(
-                "SELECT d.until_at, o.kind, o.incident, o.channel, o.text, o.body
-         FROM digests d JOIN outbox o ON o.seq = d.outbox ORDER BY d.until_at DESC LIMIT 1",
+            let found = s.first(
+                "SELECT d.until_at, o.kind, o.incident, o.channel, o.text, o.body, o.seq
+                 FROM digests d JOIN outbox o ON o.seq = d.outbox ORDER BY d.until_at DESC LIMIT 1",
                 &[],
                 |row| {
-                    Ok(LastDigest {
-                        until: row.get(0)?,
-                        message: outbox::message(row, 1)?,
-                    })
+                    let message = outbox::read_message(row, 1)?;
+                    let until = row.get(0)?;
+                    Ok((row.get::<i64>(6)?, LastDigest { until, message }))
                 },
-            )
+            )?;
+            let Some((seq, mut digest)) = found else {
+                return Ok(None);
+            };
+            digest.message.incidents = outbox::load_incidents(s, &[seq])?.concat();
+            Ok(Some(digest))
         })
     }
 

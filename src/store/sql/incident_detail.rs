@@ -1,9 +1,9 @@
 //! Everything that is stored of one incident, for `explain`.
 
-use std::collections::BTreeMap;
-
 use crate::model::{BounceClass, ServerName, Span, StreamId};
-use crate::store::{AttemptRow, Database, Error, EventRow, Notification, PollRow, TransitionRow};
+use crate::store::{
+    AttemptOutcome, AttemptRow, Database, Error, EventRow, Notification, PollRow, TransitionRow,
+};
 
 use super::{Row, incidents, outbox, polls, recent_events, streams, values};
 
@@ -19,34 +19,42 @@ impl Database {
         })
     }
 
-    /// The messages that name an incident, in the order in which they were written.
+    /// Returns the messages that name an incident, in the order in which they were written.
+    ///
+    /// # Errors
+    /// Where the database fails.
     pub fn notifications(&mut self, incident: &str) -> Result<Vec<Notification>, Error> {
         self.read(|s| {
-            let mut attempts: BTreeMap<i64, Vec<AttemptRow>> = BTreeMap::new();
             let found = s.rows(
-                "SELECT a.outbox, a.at, a.outcome, a.unknown FROM attempts a JOIN outbox o ON o.seq = a.outbox
-                 WHERE o.incident = ?1 OR o.text LIKE '%' || ?1 || '%' ORDER BY a.at",
-                &values![incident],
-                |row| Ok((row.get::<i64>(0)?, attempt(row)?)),
-            )?;
-            for (message, attempt) in found {
-                attempts.entry(message).or_default().push(attempt);
-            }
-            s.rows(
                 "SELECT kind, incident, channel, text, body, seq, created_at, state, sent_at, sent_channel FROM outbox
-                 WHERE incident = ?1 OR text LIKE '%' || ?1 || '%' ORDER BY seq",
+                 WHERE seq IN (SELECT seq FROM outbox_incidents WHERE incident = ?1) ORDER BY seq",
                 &values![incident],
                 |row| {
-                    Ok(Notification {
-                        message: outbox::message(row, 0)?,
+                    let notification = Notification {
+                        message: outbox::read_message(row, 0)?,
                         written_at: row.get(6)?,
                         pending: row.get::<String>(7)? != "sent",
                         accepted_at: row.get(8)?,
                         accepted_by: row.get(9)?,
-                        attempts: attempts.remove(&row.get(5)?).unwrap_or_default(),
-                    })
+                        attempts: Vec::new(),
+                    };
+                    Ok((row.get::<i64>(5)?, notification))
                 },
-            )
+            )?;
+            let (rows, mut notifications): (Vec<i64>, Vec<_>) = found.into_iter().unzip();
+            let incidents = outbox::load_incidents(s, &rows)?;
+            for (notification, incidents) in notifications.iter_mut().zip(incidents) {
+                notification.message.incidents = incidents;
+            }
+            s.each_row(
+                "SELECT at, outcome, unknown FROM attempts WHERE outbox = ?1 ORDER BY at",
+                rows.iter().map(|row| values![*row]),
+                |index, row| {
+                    notifications[index].attempts.push(read_attempt(row)?);
+                    Ok(())
+                },
+            )?;
+            Ok(notifications)
         })
     }
 
@@ -87,10 +95,10 @@ impl Database {
     }
 }
 
-fn attempt(row: &dyn Row) -> Result<AttemptRow, Error> {
+fn read_attempt(row: &dyn Row) -> Result<AttemptRow, Error> {
     Ok(AttemptRow {
-        at: row.get(1)?,
-        outcome: row.get(2)?,
-        unknown: row.get(3)?,
+        at: row.get(0)?,
+        outcome: AttemptOutcome::from_text(row.get(1)?),
+        unknown: row.get(2)?,
     })
 }

@@ -48,9 +48,12 @@ impl Database {
     pub fn muted_rows(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
         self.read(|s| {
             s.rows(
-                "SELECT o.seq FROM outbox o LEFT JOIN incidents i ON i.id = o.incident
-                 WHERE o.state IN ('pending', 'sending') AND o.kind <> 'digest' AND EXISTS (SELECT 1 FROM mutes m
-                     WHERE m.until_at > ?1 AND (m.server = '' OR m.server = i.server) AND (m.rule = '' OR m.rule = i.rule))
+                "SELECT o.seq FROM outbox o WHERE o.state IN ('pending', 'sending') AND o.kind <> 'digest' AND (
+                     EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND m.server = '' AND m.rule = '')
+                     OR (EXISTS (SELECT 1 FROM outbox_incidents n WHERE n.seq = o.seq) AND NOT EXISTS (
+                         SELECT 1 FROM outbox_incidents n LEFT JOIN incidents i ON i.id = n.incident
+                         WHERE n.seq = o.seq AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1
+                             AND (m.server = '' OR m.server = i.server) AND (m.rule = '' OR m.rule = i.rule)))))
                  ORDER BY o.seq",
                 &values![at],
                 |row| row.get(0),

@@ -1,10 +1,14 @@
 //! Messages to be told. A row is marked sent only after it was accepted.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::model::Timestamp;
-use crate::store::{Attempt, Database, Error, NewMessage, OutboxRow, UnconfirmedAttempt};
+use crate::store::{
+    Attempt, AttemptOutcome, Database, Error, MessageKind, NewMessage, OutboxRow,
+    UnconfirmedAttempt,
+};
 
 use super::{Row, Scope, Session, values};
 
@@ -12,7 +16,7 @@ impl Database {
     /// Rows that may be tried at `now`, in order; a row that another process took less than `lease` ago is left to it.
     pub fn due_rows(&mut self, now: Timestamp, lease: Duration) -> Result<Vec<OutboxRow>, Error> {
         self.read(|s| {
-            s.rows(
+            let mut rows = s.rows(
                 "SELECT seq, created_at, attempts, next_try_at, key,
                      (SELECT min(a.at) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1),
                      (SELECT max(a.at) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1),
@@ -34,10 +38,15 @@ impl Database {
                         key: row.get(4)?,
                         doubt: doubt(row.get(5)?, row.get(6)?),
                         landed_in: row.get(7)?,
-                        message: message(row, 8)?,
+                        message: read_message(row, 8)?,
                     })
                 },
-            )
+            )?;
+            let places: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+            for (row, incidents) in rows.iter_mut().zip(load_incidents(s, &places)?) {
+                row.message.incidents = incidents;
+            }
+            Ok(rows)
         })
     }
 
@@ -52,8 +61,8 @@ impl Database {
             )?;
             if taken == 1 {
                 s.execute(
-                    "INSERT INTO attempts (outbox, at, outcome, unknown) VALUES (?1, ?2, 'begun', 1)",
-                    &values![seq, now],
+                    "INSERT INTO attempts (outbox, at, outcome, unknown) VALUES (?1, ?2, ?3, 1)",
+                    &values![seq, now, AttemptOutcome::Begun.as_str()],
                 )?;
             }
             Ok(taken == 1)
@@ -75,7 +84,7 @@ impl Database {
                         "UPDATE outbox SET state = 'sent', sent_at = ?2, sent_channel = ?3, sent_ts = ?4 WHERE seq = ?1",
                         &values![seq, now, channel.as_deref(), ts.as_deref()],
                     )?;
-                    ("accepted", false)
+                    (AttemptOutcome::Accepted, false)
                 }
                 Attempt::Failed {
                     why,
@@ -88,12 +97,12 @@ impl Database {
                          WHERE seq = ?1 AND state IN ('pending', 'sending')",
                         &values![seq, *next_try_at],
                     )?;
-                    (why.as_str(), *unknown)
+                    (AttemptOutcome::Failed(why.clone()), *unknown)
                 }
             };
             s.execute(
                 "UPDATE attempts SET outcome = ?3, unknown = ?4 WHERE outbox = ?1 AND at = ?2",
-                &values![seq, began, outcome, unknown],
+                &values![seq, began, outcome.as_str(), unknown],
             )?;
             Ok(())
         })
@@ -109,27 +118,46 @@ impl Database {
 }
 
 pub(super) fn push(s: &mut dyn Session, message: &NewMessage, at: Timestamp) -> Result<i64, Error> {
-    s.one(
+    let seq = s.one(
         "INSERT INTO outbox (created_at, kind, incident, channel, text, body, key)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING seq",
         &values![
             at,
-            &message.kind,
+            message.kind.name(),
             message.incident.as_deref(),
             &message.channel,
             &message.text,
             &message.body,
             &new_key(),
         ],
-        |row| row.get(0),
-    )
+        |row| row.get::<i64>(0),
+    )?;
+    let incidents: BTreeSet<&String> = message.incident.iter().chain(&message.incidents).collect();
+    let rows: Vec<_> = incidents.into_iter().map(|id| values![seq, id]).collect();
+    let sql = "INSERT INTO outbox_incidents (seq, incident) VALUES (?1, ?2)";
+    s.execute_each(sql, &rows)?;
+    Ok(seq)
 }
 
-/// A message from the columns kind, incident, channel, text and body, of which `first` is the first.
-pub(super) fn message(row: &dyn Row, first: usize) -> Result<NewMessage, Error> {
+/// Returns the incidents that each of `rows` names, in the order of their ids.
+pub(super) fn load_incidents(s: &mut dyn Session, rows: &[i64]) -> Result<Vec<Vec<String>>, Error> {
+    let mut incidents = vec![Vec::new(); rows.len()];
+    let sql = "SELECT incident FROM outbox_incidents WHERE seq = ?1 ORDER BY incident";
+    let parameters = rows.iter().map(|seq| values![*seq]);
+    s.each_row(sql, parameters, |index, row| {
+        incidents[index].push(row.get(0)?);
+        Ok(())
+    })?;
+    Ok(incidents)
+}
+
+/// Reads a message from the columns kind, incident, channel, text and body, of which `first` is the first; what it names
+/// is to be read by [`load_incidents`].
+pub(super) fn read_message(row: &dyn Row, first: usize) -> Result<NewMessage, Error> {
     Ok(NewMessage {
-        kind: row.get(first)?,
+        kind: MessageKind::from_name(&row.get::<String>(first)?),
         incident: row.get(first + 1)?,
+        incidents: Vec::new(),
         channel: row.get(first + 2)?,
         text: row.get(first + 3)?,
         body: row.get(first + 4)?,

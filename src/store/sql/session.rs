@@ -45,6 +45,22 @@ impl dyn Session + '_ {
         self.execute_many(sql, &rows)
     }
 
+    /// Runs a query once for each of `parameters`; `read` is given the place of the parameters beside each row that was
+    /// found.
+    pub(super) fn each_row<'v, const N: usize>(
+        &mut self,
+        sql: &'static str,
+        parameters: impl IntoIterator<Item = [Value<'v>; N]>,
+        mut read: impl FnMut(usize, &dyn Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let parameters: Vec<_> = parameters.into_iter().collect();
+        let rows: Vec<&[Value<'_>]> = parameters.iter().map(<[_; N]>::as_slice).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.query_many(sql, &rows, &mut read)
+    }
+
     /// Every row that a query finds.
     pub(super) fn rows<T>(
         &mut self,

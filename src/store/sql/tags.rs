@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::Error;
 
-use super::{Session, Value, values};
+use super::{Session, values};
 
 /// The place of all mail in the aggregates; keys of tags begin at 1.
 pub(super) const ALL_MAIL: i64 = 0;
@@ -42,14 +42,10 @@ impl<'m> Tags<'m> {
 
     fn look_up(&mut self, s: &mut dyn Session, tags: &BTreeSet<&'m str>) -> Result<(), Error> {
         let names: Vec<&'m str> = tags.iter().copied().collect();
-        let rows: Vec<[Value<'_>; 1]> = names.iter().map(|tag| values![*tag]).collect();
-        let rows: Vec<&[Value<'_>]> = rows.iter().map(<[_; 1]>::as_slice).collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
         let sql = "SELECT key FROM tags WHERE name = ?1";
-        s.query_many(sql, &rows, &mut |place, row| {
-            self.0.insert(names[place], row.get(0)?);
+        let parameters = names.iter().map(|tag| values![*tag]);
+        s.each_row(sql, parameters, |index, row| {
+            self.0.insert(names[index], row.get(0)?);
             Ok(())
         })
     }

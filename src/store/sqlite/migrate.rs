@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0007_mutes.sql"),
     include_str!("migrations/0008_checks.sql"),
     include_str!("migrations/0009_withheld.sql"),
+    include_str!("migrations/0010_outbox_incidents.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

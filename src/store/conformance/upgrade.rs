@@ -1,0 +1,65 @@
+//! What the migration to a newer schema makes of the rows that are there.
+
+use crate::model::Rule;
+use crate::store::{CycleCommit, Database, NewMessage};
+
+use super::incidents::{incident, keep};
+use super::{T0, message};
+
+/// Messages as schema 9 kept them: which incidents one names can be read from its text alone, unless it is of one.
+fn fill(b: &mut Database) {
+    keep(
+        b,
+        &[
+            incident("aaaa", Rule::Blind, T0),
+            incident("bbbb", Rule::SpamRate, T0),
+        ],
+    );
+    let own = NewMessage {
+        incident: Some("aaaa".to_owned()),
+        ..message("its own")
+    };
+    let commit = CycleCommit {
+        messages: vec![own, message("aaaa and bbbb"), message("neither")],
+        ..CycleCommit::default()
+    };
+    b.commit(&commit).expect("committed");
+}
+
+fn check(b: &mut Database) {
+    let mut named = |incident: &str| -> Vec<String> {
+        let found = b.notifications(incident).expect("read");
+        found.into_iter().map(|n| n.message.text).collect()
+    };
+    assert_eq!(named("aaaa"), ["its own", "aaaa and bbbb"]);
+    assert_eq!(named("bbbb"), ["aaaa and bbbb"]);
+}
+
+#[test]
+fn messages_of_schema_9_name_the_incidents_that_their_text_names_in_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hushwatch.db");
+    fill(&mut Database::open_sqlite(&path).expect("created"));
+    let old = rusqlite::Connection::open(&path).expect("opened");
+    old.execute_batch("DROP TABLE outbox_incidents; PRAGMA user_version = 9;")
+        .expect("as schema 9");
+    drop(old);
+    check(&mut Database::open_sqlite(&path).expect("brought up to date"));
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn messages_of_schema_9_name_the_incidents_that_their_text_names_on_a_server() {
+    let Some(cluster) = super::cluster::cluster() else {
+        return;
+    };
+    let url = cluster.database();
+    fill(&mut super::new_postgres(&url).into());
+    let (address, _) = crate::database::Address::parse(&url).expect("a valid URL");
+    let name = address.name.expect("a name");
+    cluster.sql(
+        &name,
+        "DROP TABLE hushwatch.outbox_incidents; UPDATE hushwatch.schema SET version = 9",
+    );
+    check(&mut super::new_postgres(&url).into());
+}
