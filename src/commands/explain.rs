@@ -6,7 +6,7 @@ use crate::cycle::Context;
 use crate::cycle::mutes::mute_json;
 use crate::cycle::report::{incident_json, transition_json};
 use crate::model::{
-    BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, Timestamp,
+    BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, StreamKey, Timestamp,
 };
 use crate::output::explain::{Case, Mark, Poll, Telling, explain, next_steps, resolves_when};
 use crate::output::json::evidence::{evidence_json, span_json};
@@ -104,15 +104,15 @@ fn find(s: &mut Database, id: &str, now: Timestamp) -> Result<Option<Found>, sto
     let polls = s.polls_within(&incident.server, whole)?;
     let (mut coverage, mut marks) = (Vec::new(), Vec::new());
     if let Some(stream) = &incident.stream {
+        let key = StreamKey::new(&incident.server, stream);
         for kind in kinds(incident.rule) {
             coverage.push((
                 *kind,
-                s.coverage(&incident.server, stream, *kind)?
-                    .intersect(&Coverage::of([window])),
+                s.coverage(&key, *kind)?.intersect(&Coverage::of([window])),
             ));
         }
         let classes = counted(incident.rule);
-        marks = s.bounce_events(&incident.server, stream, whole, &classes, MOST_MARKS + 1)?;
+        marks = s.bounce_events(&key, whole, &classes, MOST_MARKS + 1)?;
     }
     let more_marks = marks.len() > MOST_MARKS as usize;
     marks.truncate(MOST_MARKS as usize);

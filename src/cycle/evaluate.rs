@@ -10,9 +10,10 @@ use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::PollHealth;
 use crate::evaluate::{Evaluator, drop_superseded_reminders};
 use crate::model::{
-    DAY, HOUR, History, Incident, Mute, Rules, ServerName, Span, StreamId, Timestamp, Transition,
+    DAY, HOUR, History, Incident, Mute, Rules, ServerName, Span, StreamId, StreamKey, Timestamp,
+    Transition,
 };
-use crate::store::{self, Database};
+use crate::store;
 
 /// Instants that a gap is judged at, at most; a longer gap is judged at every so many of them.
 const MOST_INSTANTS: usize = 1_500;
@@ -207,29 +208,13 @@ impl Context {
             .collect();
         let mut histories = BTreeMap::new();
         for stream in &poll.streams {
-            let (name, id, cuts) = (poll.name().clone(), stream.clone(), cuts.clone());
+            let (key, cuts) = (StreamKey::new(&poll.name(), &stream), cuts.clone());
             let history = self
                 .store
-                .call(move |s| history_with_tags(s, &name, &id, range, &cuts))
+                .call(move |s| s.history_with_tags(&key, range, &cuts))
                 .await?;
             histories.insert(stream.clone(), history);
         }
         Ok(histories)
     }
-}
-
-/// What is known of a stream and of each of its tags.
-pub(crate) fn history_with_tags(
-    store: &mut Database,
-    server: &ServerName,
-    stream: &StreamId,
-    range: Span,
-    cuts: &[Timestamp],
-) -> Result<History, store::Error> {
-    let mut history = store.history(server, stream, range, cuts)?;
-    for (tag, known) in store.tags(server, stream, range, cuts)? {
-        let of = history.of_tag(known.hours, known.sent, known.counted);
-        history.tags.insert(tag, of);
-    }
-    Ok(history)
 }

@@ -1,9 +1,10 @@
 //! What a stream did in a span of time, for `check`, `status` and the digest.
 
 use crate::cycle::Context;
-use crate::cycle::evaluate::history_with_tags;
 use crate::detect::Silence;
-use crate::model::{BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, Timestamp};
+use crate::model::{
+    BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, StreamKey, Timestamp,
+};
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Database};
 
@@ -79,8 +80,8 @@ impl Context {
         stream: &StreamId,
         span: Span,
     ) -> Result<History, store::Error> {
-        let (server, stream, (range, cuts)) = (server.clone(), stream.clone(), compared(span));
-        let read = move |s: &mut Database| s.history(&server, &stream, range, &cuts);
+        let (key, (range, cuts)) = (StreamKey::new(&server, &stream), compared(span));
+        let read = move |s: &mut Database| s.history(&key, range, &cuts);
         self.store.call(read).await
     }
 
@@ -91,8 +92,8 @@ impl Context {
         stream: &StreamId,
         span: Span,
     ) -> Result<History, store::Error> {
-        let (server, stream, (range, cuts)) = (server.clone(), stream.clone(), compared(span));
-        let read = move |s: &mut Database| history_with_tags(s, &server, &stream, range, &cuts);
+        let (key, (range, cuts)) = (StreamKey::new(&server, &stream), compared(span));
+        let read = move |s: &mut Database| s.history_with_tags(&key, range, &cuts);
         self.store.call(read).await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,33 @@ impl ServerName {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StreamId(pub String);
+
+/// A stream of a server: what mail is stored under. It is cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamKey(Arc<(ServerName, StreamId)>);
+
+impl StreamKey {
+    /// Returns the key of `stream` on `server`.
+    pub fn new(server: &ServerName, stream: &StreamId) -> Self {
+        Self(Arc::new((server.clone(), stream.clone())))
+    }
+
+    /// Returns the server.
+    pub fn server(&self) -> &ServerName {
+        &self.0.0
+    }
+
+    /// Returns the id of the stream, which is unique on its server only.
+    pub fn stream(&self) -> &StreamId {
+        &self.0.1
+    }
+}
+
+impl fmt::Display for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.server(), self.stream())
+    }
+}
 
 /// A tag, by which a sender tells kinds of mail apart, such as `password-reset`; free text of the sender's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

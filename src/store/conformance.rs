@@ -22,7 +22,8 @@ mod upgrade;
 use std::time::Duration;
 
 use crate::model::{
-    Bounce, CumulativeCounts, History, MINUTE, Mail, ServerName, Span, Status, StreamId, Timestamp,
+    Bounce, CumulativeCounts, History, MINUTE, Mail, ServerName, Span, Status, StreamId, StreamKey,
+    Timestamp,
 };
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{Connector, Postgres};
@@ -198,6 +199,11 @@ fn shop() -> ServerName {
     "shop".into()
 }
 
+/// The stream of which the facts are, unless they say otherwise.
+fn shop_outbound() -> StreamKey {
+    StreamKey::new(&shop(), &outbound())
+}
+
 fn outbound() -> StreamId {
     "outbound".into()
 }
@@ -228,20 +234,19 @@ fn bounce(id: i64, kind: &str, message: Option<&str>, at: Timestamp) -> Bounce {
 
 /// Saves to `shop/outbound`; the positions of what was new.
 fn save(b: &mut Database, mails: &[Mail], covered: Option<Span>) -> Vec<usize> {
-    b.save_messages(&shop(), &outbound(), mails, covered)
+    b.save_messages(&shop_outbound(), mails, covered)
         .expect("saved messages")
         .new
 }
 
 fn save_bounces(b: &mut Database, bounces: &[Bounce]) -> Vec<usize> {
-    b.save_bounces(&shop(), &outbound(), bounces, None)
+    b.save_bounces(&shop_outbound(), bounces, None)
         .expect("saved bounces")
         .new
 }
 
 fn history(b: &mut Database, range: Span, cuts: &[Timestamp]) -> History {
-    b.history(&shop(), &outbound(), range, cuts)
-        .expect("a history")
+    b.history(&shop_outbound(), range, cuts).expect("a history")
 }
 
 /// What a history of whole minutes knows to be sent from `from` to `until` minutes after [`T0`].

@@ -23,8 +23,7 @@ pub use error::{Error, Problem};
 pub use rows::{
     Attempt, AttemptOutcome, AttemptRow, CycleCommit, EventRow, LastDigest, Lease, LeaseAttempt,
     MessageKind, NewMessage, NewRows, Note, Notification, OpenSample, OutboxRow, PollRow,
-    SampleCandidate, ServerListChange, ServerState, TagHistory, TransitionRow, UnconfirmedAttempt,
-    Volume,
+    SampleCandidate, ServerListChange, ServerState, TransitionRow, UnconfirmedAttempt, Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;

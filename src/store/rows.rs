@@ -1,9 +1,6 @@
 //! What the store takes and gives, in domain words.
 
-use crate::model::{
-    BounceClass, CountedSpan, CumulativeCounts, HourCount, Incident, ServerName, Timestamp,
-    Transition,
-};
+use crate::model::{BounceClass, Incident, ServerName, Timestamp, Transition};
 
 /// How the polls of one server went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -350,17 +347,6 @@ pub struct ServerListChange {
 pub struct NewRows {
     /// Positions, in what was given, of what was new.
     pub new: Vec<usize>,
-}
-
-/// What is stored of the mail that bears one tag.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TagHistory {
-    /// Every hour with such mail, in order.
-    pub hours: Vec<HourCount>,
-    /// Its messages.
-    pub sent: CumulativeCounts,
-    /// Where it was counted, in order.
-    pub counted: Vec<CountedSpan>,
 }
 
 /// How much there was of late.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     Bounce, BounceClass, HOUR, Kind, MINUTE, Mail, Proof, ServerName, Span, Status, StreamId,
-    Timestamp,
+    StreamKey, Timestamp,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -14,6 +14,10 @@ fn start() -> Timestamp {
 
 fn shop() -> ServerName {
     ServerName::from("shop")
+}
+
+fn shop_outbound() -> StreamKey {
+    StreamKey::new(&shop(), &outbound())
 }
 
 fn outbound() -> StreamId {
@@ -69,25 +73,22 @@ fn storing_twice_counts_once() {
         let mails: Vec<Mail> = (0..10).map(|i| mail(i, start() + MINUTE * i)).collect();
         let span = Span::new(start(), start() + HOUR);
         let first = store
-            .save_messages(&shop(), &outbound(), &mails, Some(span))
+            .save_messages(&shop_outbound(), &mails, Some(span))
             .expect("saved");
         let again = store
-            .save_messages(&shop(), &outbound(), &mails, Some(span))
+            .save_messages(&shop_outbound(), &mails, Some(span))
             .expect("saved");
         assert_eq!((first.new.len(), again.new.len()), (10, 0));
         for _ in 0..2 {
             store
                 .save_bounces(
-                    &shop(),
-                    &outbound(),
+                    &shop_outbound(),
                     &[bounce(7, 3, start() + MINUTE * 9)],
                     None,
                 )
                 .expect("saved");
         }
-        let history = store
-            .history(&shop(), &outbound(), span, &[])
-            .expect("loaded");
+        let history = store.history(&shop_outbound(), span, &[]).expect("loaded");
         assert_eq!(
             (
                 history.sent.count(span),
@@ -106,22 +107,22 @@ fn a_bounce_seen_before_its_message_learns_when_it_was_sent() {
     on_each(|store| {
         store.server_state(&shop(), start()).expect("made");
         store
-            .save_bounces(&shop(), &outbound(), &[bounce(1, 5, start() + HOUR)], None)
+            .save_bounces(&shop_outbound(), &[bounce(1, 5, start() + HOUR)], None)
             .expect("saved");
         let range = Span::new(start(), start() + 2 * HOUR);
         assert_eq!(
             store
-                .history(&shop(), &outbound(), range, &[])
+                .history(&shop_outbound(), range, &[])
                 .expect("loaded")
                 .bounce_events[0]
                 .sent_at,
             None
         );
         store
-            .save_messages(&shop(), &outbound(), &[mail(5, start() + MINUTE)], None)
+            .save_messages(&shop_outbound(), &[mail(5, start() + MINUTE)], None)
             .expect("saved");
         let marks = store
-            .history(&shop(), &outbound(), range, &[])
+            .history(&shop_outbound(), range, &[])
             .expect("loaded")
             .bounce_events;
         assert_eq!(marks[0].sent_at, Some(start() + MINUTE));
@@ -135,17 +136,17 @@ fn claims_join_and_history_begins_at_the_oldest_message_or_the_first_start() {
         for (from, until) in [(2, 3), (0, 1), (1, 2), (5, 6)] {
             let span = Span::new(start() + HOUR * from, start() + HOUR * until);
             store
-                .save_messages(&shop(), &outbound(), &[], Some(span))
+                .save_messages(&shop_outbound(), &[], Some(span))
                 .expect("saved");
         }
         let coverage = store
-            .coverage(&shop(), &outbound(), Kind::Messages)
+            .coverage(&shop_outbound(), Kind::Messages)
             .expect("loaded");
         assert_eq!(coverage.spans().len(), 2);
         assert!(coverage.covers(Span::new(start(), start() + 3 * HOUR)));
         assert!(
             store
-                .coverage(&shop(), &outbound(), Kind::Bounces)
+                .coverage(&shop_outbound(), Kind::Bounces)
                 .expect("loaded")
                 .spans()
                 .is_empty()
@@ -153,18 +154,18 @@ fn claims_join_and_history_begins_at_the_oldest_message_or_the_first_start() {
         let range = Span::new(start(), start() + HOUR);
         assert_eq!(
             store
-                .history(&shop(), &outbound(), range, &[])
+                .history(&shop_outbound(), range, &[])
                 .expect("loaded")
                 .first_seen_at,
             Some(start())
         );
         let old = start() - 100 * HOUR;
         store
-            .save_messages(&shop(), &outbound(), &[mail(1, old)], None)
+            .save_messages(&shop_outbound(), &[mail(1, old)], None)
             .expect("saved");
         assert_eq!(
             store
-                .history(&shop(), &outbound(), range, &[])
+                .history(&shop_outbound(), range, &[])
                 .expect("loaded")
                 .first_seen_at,
             Some(old)
@@ -183,10 +184,10 @@ fn followed_mail_is_open_until_it_has_news_or_is_given_up() {
             recipient: String::new(),
         };
         store
-            .add_samples(&shop(), &outbound(), &[draw(1), draw(2), draw(3), draw(4)])
+            .add_samples(&shop_outbound(), &[draw(1), draw(2), draw(3), draw(4)])
             .expect("followed");
         store
-            .save_bounces(&shop(), &outbound(), &[bounce(1, 2, start() + HOUR)], None)
+            .save_bounces(&shop_outbound(), &[bounce(1, 2, start() + HOUR)], None)
             .expect("saved");
         let proof = Proof {
             delivered_at: Some(start() + HOUR),
@@ -194,29 +195,17 @@ fn followed_mail_is_open_until_it_has_news_or_is_given_up() {
             status: Status::Sent,
         };
         store
-            .save_sample_result(
-                &shop(),
-                &outbound(),
-                &draw(3).id,
-                Some(&proof),
-                start() + HOUR,
-            )
+            .save_sample_result(&shop_outbound(), &draw(3).id, Some(&proof), start() + HOUR)
             .expect("saved");
         let none = Proof {
             delivered_at: None,
             ..proof
         };
         store
-            .save_sample_result(
-                &shop(),
-                &outbound(),
-                &draw(4).id,
-                Some(&none),
-                start() + HOUR,
-            )
+            .save_sample_result(&shop_outbound(), &draw(4).id, Some(&none), start() + HOUR)
             .expect("saved");
         let open = store
-            .open_samples(&shop(), &outbound(), start() + MINUTE * 2)
+            .open_samples(&shop_outbound(), start() + MINUTE * 2)
             .expect("loaded");
         let ids: Vec<&str> = open.iter().map(|m| m.id.as_str()).collect();
         assert_eq!(
@@ -348,8 +337,7 @@ fn a_clock_that_ran_ahead_is_forgotten_back_to_the_last_right_cycle() {
         let year = 365 * 24 * HOUR;
         store
             .save_messages(
-                &shop(),
-                &outbound(),
+                &shop_outbound(),
                 &[],
                 Some(Span::new(start() - HOUR, start() + year)),
             )
@@ -358,7 +346,7 @@ fn a_clock_that_ran_ahead_is_forgotten_back_to_the_last_right_cycle() {
         store.rewind(start() + HOUR).expect("rewound");
         assert_eq!(store.last_cycle_at().expect("loaded"), Some(start()));
         let coverage = store
-            .coverage(&shop(), &outbound(), Kind::Messages)
+            .coverage(&shop_outbound(), Kind::Messages)
             .expect("loaded");
         assert_eq!(
             coverage.end(),
@@ -373,13 +361,11 @@ fn pruning_drops_rows_and_keeps_hours() {
     on_each(|store| {
         store.server_state(&shop(), start()).expect("made");
         store
-            .save_messages(&shop(), &outbound(), &[mail(1, start())], None)
+            .save_messages(&shop_outbound(), &[mail(1, start())], None)
             .expect("saved");
         store.prune(start() + HOUR, start() - HOUR).expect("pruned");
         let range = Span::new(start(), start() + HOUR);
-        let history = store
-            .history(&shop(), &outbound(), range, &[])
-            .expect("loaded");
+        let history = store.history(&shop_outbound(), range, &[]).expect("loaded");
         assert_eq!((history.sent.count(range), history.hours.len()), (0, 1));
     });
 }
@@ -428,12 +414,12 @@ proptest! {
                 for mail in &mails {
                     ledger.entry(mail.id.clone()).or_insert(mail.sent_at);
                 }
-                store.save_messages(&shop(), &outbound(), &mails, None).expect("saved");
+                store.save_messages(&shop_outbound(), &mails, None).expect("saved");
             }
             let mut at: Vec<Timestamp> = cuts.iter().map(|ms| start() + Duration::from_millis(u64::from(*ms))).collect();
             at.sort();
             let range = Span::new(start(), start() + 2 * HOUR);
-            let history = store.history(&shop(), &outbound(), range, &at).expect("loaded");
+            let history = store.history(&shop_outbound(), range, &at).expect("loaded");
             for pair in at.windows(2) {
                 let span = Span::new(pair[0], pair[1]);
                 let wanted = ledger.values().filter(|t| span.contains(**t)).count() as u64;

@@ -8,9 +8,8 @@ use crate::commands::backtest::replay::{
     BacktestError, Past, Range, check_range, polls, reported_from,
 };
 use crate::config::Config;
-use crate::cycle::evaluate::history_with_tags;
 use crate::cycle::{Context, Outlet, SetupError};
-use crate::model::{DAY, HOUR, History, ServerName, Span, StreamId, Timestamp};
+use crate::model::{DAY, HOUR, History, ServerName, Span, StreamId, StreamKey, Timestamp};
 
 /// Reading all that is retained takes as long as it takes.
 const NO_LIMIT: Duration = Duration::from_secs(7 * 86_400);
@@ -124,10 +123,10 @@ impl Context {
             .iter()
             .flat_map(|at| windows.map(|w| *at - w))
             .collect();
-        let (server, stream) = (server.clone(), stream.clone());
+        let key = StreamKey::new(&server, &stream);
         let mut history = self
             .store
-            .call(move |s| history_with_tags(s, &server, &stream, range, &cuts))
+            .call(move |s| s.history_with_tags(&key, range, &cuts))
             .await?;
         history.followed.clear();
         // What is suppressed now says nothing of then.

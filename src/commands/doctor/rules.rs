@@ -10,11 +10,10 @@ use crate::commands::doctor::check::Check;
 use crate::commands::doctor::long_ago;
 use crate::config::{Schedule, ServerConfig};
 use crate::cycle::Context;
-use crate::cycle::evaluate::history_with_tags;
 use crate::cycle::stats::next_monday_at_ten;
 use crate::detect::Silence;
 use crate::detect::reach::{RECOMMENDED, Reach, reaches};
-use crate::model::{DAY, History, Rule, Rules, ServerName, Span, StreamId, Timestamp};
+use crate::model::{DAY, History, Rule, Rules, ServerName, Span, StreamId, StreamKey, Timestamp};
 use crate::store;
 use crate::text::format::{approx, count, format_duration, format_window, percent};
 
@@ -89,7 +88,8 @@ struct Judged {
 impl Judged {
     fn checks(&self, store: &mut store::Database) -> Result<Vec<Check>, store::Error> {
         let span = Span::new(long_ago(self.at), self.at);
-        let history = history_with_tags(store, &self.name, &self.stream, span, &[])?;
+        let history =
+            store.history_with_tags(&StreamKey::new(&self.name, &self.stream), span, &[])?;
         let place = format!("{}/{}", self.name, self.stream);
         let mut checks = vec![self.silence(&history)];
         checks.extend(self.rates(&history));

@@ -10,8 +10,7 @@ use crate::commands::query::comparison::{Theirs, Told};
 use crate::commands::query::error::{Of, Trouble};
 use crate::commands::query::{Answer, Asked, Lookup};
 use crate::cycle::Context;
-use crate::cycle::evaluate::history_with_tags;
-use crate::model::{History, ServerName, Span, StreamId, Tag};
+use crate::model::{History, ServerName, Span, StreamId, StreamKey, Tag};
 use crate::postmark::{self, Statistics};
 use crate::store::{self, Database};
 use crate::text::format::format_exact;
@@ -145,8 +144,8 @@ impl Context {
         let spans = range.days().into_iter().map(|day| range.part(day));
         let spans = spans.chain([range.span]);
         let cuts: Vec<_> = spans.flat_map(|s| [s.from, s.until]).collect();
-        let (server, span) = (server.clone(), range.span);
-        let read = move |s: &mut Database| history_with_tags(s, &server, &stream, span, &cuts);
+        let (key, span) = (StreamKey::new(server, &stream), range.span);
+        let read = move |s: &mut Database| s.history_with_tags(&key, span, &cuts);
         self.store.call(read).await
     }
 }

@@ -5,7 +5,7 @@ use crate::cycle::Context;
 use crate::cycle::collect::budget::{Budget, Stop};
 use crate::cycle::poll::server::Trouble;
 use crate::detect::{check_of, is_check_due};
-use crate::model::{AddressCheck, DAY, ServerName, StreamId, Suppressed, Timestamp, UNSETTLED};
+use crate::model::{AddressCheck, DAY, StreamId, StreamKey, Suppressed, Timestamp, UNSETTLED};
 use crate::postmark::{Server, Suppressions};
 use crate::store::{self, Database};
 
@@ -28,9 +28,8 @@ impl Context {
                 }
                 match check(api, stream, &address, now).await {
                     Ok(check) => {
-                        let (name, stream) = (server.name.clone(), stream.clone());
-                        let save =
-                            move |s: &mut Database| s.save_address_check(&name, &stream, &check);
+                        let key = StreamKey::new(&server.name, &stream);
+                        let save = move |s: &mut Database| s.save_address_check(&key, &check);
                         self.store.call(save).await?;
                     }
                     Err(stop) => trouble.note_minor(&stop),
@@ -46,28 +45,27 @@ impl Context {
         stream: &StreamId,
         now: Timestamp,
     ) -> Result<Vec<String>, store::Error> {
-        let (name, stream) = (server.name.clone(), stream.clone());
+        let key = StreamKey::new(&server.name, &stream);
         let addresses = server.operator_addresses.clone();
         if addresses.is_empty() {
             return Ok(addresses);
         }
-        let read = move |s: &mut Database| due(s, &name, &stream, addresses, now);
+        let read = move |s: &mut Database| due(s, &key, addresses, now);
         self.store.call(read).await
     }
 }
 
 fn due(
     store: &mut Database,
-    server: &ServerName,
-    stream: &StreamId,
+    stream: &StreamKey,
     mut addresses: Vec<String>,
     now: Timestamp,
 ) -> Result<Vec<String>, store::Error> {
-    let checks = store.address_checks(server, stream)?;
+    let checks = store.address_checks(stream)?;
     let recent = now - DAY - UNSETTLED;
     let mut due = Vec::new();
     for address in addresses.drain(..) {
-        let bounce = store.last_bounce_to(server, stream, &address, recent)?;
+        let bounce = store.last_bounce_to(stream, &address, recent)?;
         if is_check_due(check_of(&checks, &address), bounce, now) {
             due.push(address);
         }

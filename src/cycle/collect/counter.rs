@@ -4,7 +4,9 @@ use crate::cycle::collect::budget::{Allowance, Stop};
 use crate::cycle::collect::lister::Lister;
 use crate::cycle::collect::windows::{Density, Piece, SECOND, pieces};
 use crate::detect::sample;
-use crate::model::{CountedSpan, Coverage, DAY, Kind, Span, StreamId, Timestamp, UNSETTLED};
+use crate::model::{
+    CountedSpan, Coverage, DAY, Kind, Span, StreamId, StreamKey, Timestamp, UNSETTLED,
+};
 use crate::postmark::{self, CAP, Count, PAGE};
 use crate::store;
 
@@ -99,10 +101,10 @@ impl Lister<'_> {
         stream: &StreamId,
         span: Span,
     ) -> Result<(Vec<CountedSpan>, Coverage), store::Error> {
-        let (server, stream) = (self.server.clone(), stream.clone());
+        let key = StreamKey::new(&self.server, &stream);
         let read = move |s: &mut store::Database| {
-            let covered = s.coverage(&server, &stream, Kind::Messages)?;
-            Ok((s.counted_spans(&server, &stream, span)?, covered))
+            let covered = s.coverage(&key, Kind::Messages)?;
+            Ok((s.counted_spans(&key, span)?, covered))
         };
         self.store.call(read).await
     }
@@ -121,13 +123,13 @@ impl Lister<'_> {
             .fold(covered.clone(), |covered, c| covered.without(c.span));
         let listed: Vec<Span> = listed.parts(unread).collect();
         let counted: Vec<CountedSpan> = counted.iter().filter(within).copied().collect();
-        let (server, stream) = (self.server.clone(), stream.clone());
+        let key = StreamKey::new(&self.server, &stream);
         let give = move |s: &mut store::Database| {
             for span in listed {
-                s.save_messages(&server, &stream, &[], Some(span))?;
+                s.save_messages(&key, &[], Some(span))?;
             }
             for c in counted {
-                s.save_count(&server, &stream, None, &c, c.span)?;
+                s.save_count(&key, None, &c, c.span)?;
             }
             Ok(())
         };
@@ -140,10 +142,8 @@ impl Lister<'_> {
         stream: &StreamId,
         span: Span,
     ) -> Result<(Span, bool), store::Error> {
-        let (server, id) = (self.server.clone(), stream.clone());
-        let counted = self
-            .store
-            .call(move |s| s.counted_spans(&server, &id, span));
+        let key = StreamKey::new(&self.server, &stream);
+        let counted = self.store.call(move |s| s.counted_spans(&key, span));
         let counted = counted.await?;
         let (Some(first), Some(last)) = (counted.first(), counted.last()) else {
             return Ok((span, false));
@@ -203,10 +203,10 @@ impl Lister<'_> {
         // Less than a second of the present is taken as seen; the next poll counts it anew.
         let is_newest = window.until == self.now.floor(SECOND);
         let until = if is_newest { self.now } else { window.until };
-        let (server, id) = (self.server.clone(), stream.clone());
+        let key = StreamKey::new(&self.server, &stream);
         let covered = Span::new(window.from, until);
         self.store
-            .call(move |s| s.save_count(&server, &id, None, &counted, covered))
+            .call(move |s| s.save_count(&key, None, &counted, covered))
             .await?;
         self.tell(stream, window, count.total);
         Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::ServerConfig;
 use crate::cycle::Context;
 use crate::detect::{is_suspicious, sample};
-use crate::model::{Span, StreamId, Timestamp};
+use crate::model::{Span, StreamId, StreamKey, Timestamp};
 use crate::postmark::{ErrorKind, Server};
 use crate::store::{self, OpenSample, SampleCandidate};
 
@@ -25,12 +25,12 @@ impl Context {
         left: u64,
         now: Timestamp,
     ) -> Result<Vec<String>, store::Error> {
-        let (name, id) = (server.name.clone(), stream.clone());
+        let key = StreamKey::new(&server.name, &stream);
         let (open, history) = self
             .store
             .call(move |s| {
-                let open = s.open_samples(&name, &id, now - sample::GIVE_UP_AFTER)?;
-                let history = s.history(&name, &id, Span::before(now, LOOKBACK), &[])?;
+                let open = s.open_samples(&key, now - sample::GIVE_UP_AFTER)?;
+                let history = s.history(&key, Span::before(now, LOOKBACK), &[])?;
                 Ok((open, history))
             })
             .await?;
@@ -79,9 +79,9 @@ impl Context {
                     }
                 },
             };
-            let (name, stream) = (server.name.clone(), stream.clone());
+            let key = StreamKey::new(&server.name, &stream);
             self.store
-                .call(move |s| s.save_sample_result(&name, &stream, &mail.id, proof.as_ref(), now))
+                .call(move |s| s.save_sample_result(&key, &mail.id, proof.as_ref(), now))
                 .await?;
         }
         Ok(trouble)
@@ -93,10 +93,8 @@ impl Context {
         stream: &StreamId,
         draws: Vec<SampleCandidate>,
     ) -> Result<(), store::Error> {
-        let (name, id) = (server.name.clone(), stream.clone());
-        self.store
-            .call(move |s| s.add_samples(&name, &id, &draws))
-            .await
+        let key = StreamKey::new(&server.name, &stream);
+        self.store.call(move |s| s.add_samples(&key, &draws)).await
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cycle::collect::counter::Read;
 use crate::cycle::collect::page::{Batch, Most, Page, cut, parts};
 use crate::cycle::collect::pagination::Reading;
 use crate::detect::sample;
-use crate::model::{Kind, Mail, ServerName, Span, StreamId, Timestamp};
+use crate::model::{Kind, Mail, ServerName, Span, StreamId, StreamKey, Timestamp};
 use crate::postmark::{self, CAP, PAGE, Server};
 use crate::store::{self, SampleCandidate, Store};
 
@@ -131,9 +131,9 @@ impl Lister<'_> {
         kind: Kind,
         span: Span,
     ) -> Result<(), store::Error> {
-        let (server, stream) = (self.server.clone(), stream.clone());
+        let key = StreamKey::new(&self.server, &stream);
         self.store
-            .call(move |s| s.forget_coverage(&server, &stream, kind, span))
+            .call(move |s| s.forget_coverage(&key, kind, span))
             .await
     }
 
@@ -248,9 +248,8 @@ impl Lister<'_> {
         match (kind, oldest) {
             // Bounces are kept as long as messages are, and too rare to tell for themselves.
             (Kind::Bounces, _) => {
-                let (server, stream) = (self.server.clone(), stream.clone());
-                let messages =
-                    move |s: &mut store::Database| s.coverage(&server, &stream, Kind::Messages);
+                let key = StreamKey::new(&self.server, &stream);
+                let messages = move |s: &mut store::Database| s.coverage(&key, Kind::Messages);
                 seen.extend(self.store.call(messages).await?.parts(old));
             }
             (Kind::Messages, Some(oldest)) => {
@@ -300,7 +299,7 @@ impl Lister<'_> {
         batch: Batch,
         covered: Option<Span>,
     ) -> Result<(), store::Error> {
-        let (server, id) = (self.server.clone(), stream.clone());
+        let key = StreamKey::new(&self.server, &stream);
         match batch {
             Batch::Messages(mut mails) => {
                 mails.retain(|mail| !mail.is_bounce_test());
@@ -309,9 +308,9 @@ impl Lister<'_> {
                     .store
                     .call(move |s| {
                         if let Some(span) = recount {
-                            s.forget_coverage(&server, &id, Kind::Messages, span)?;
+                            s.forget_coverage(&key, Kind::Messages, span)?;
                         }
-                        let counted = s.save_messages(&server, &id, &mails, covered)?;
+                        let counted = s.save_messages(&key, &mails, covered)?;
                         Ok((mails, counted))
                     })
                     .await?;
@@ -324,7 +323,7 @@ impl Lister<'_> {
             Batch::Bounces(mut bounces) => {
                 bounces.retain(|bounce| !bounce.is_bounce_test());
                 self.store
-                    .call(move |s| s.save_bounces(&server, &id, &bounces, covered))
+                    .call(move |s| s.save_bounces(&key, &bounces, covered))
                     .await?;
             }
         }

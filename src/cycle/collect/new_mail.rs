@@ -12,7 +12,7 @@ use crate::cycle::collect::page::Most;
 use crate::cycle::collect::windows::Density;
 use crate::cycle::poll::server::{OVERLAP, Trouble};
 use crate::detect::sample;
-use crate::model::{Coverage, HOUR, Kind, Span, StreamId, Timestamp};
+use crate::model::{Coverage, HOUR, Kind, Span, StreamId, StreamKey, Timestamp};
 use crate::postmark::Server;
 use crate::store::{self, Database, ServerState};
 
@@ -78,17 +78,23 @@ impl Context {
         stream: &StreamId,
         since: Timestamp,
     ) -> Result<Need, store::Error> {
-        let (server, id, now) = (lister.server.clone(), stream.clone(), lister.now);
+        let (key, now) = (StreamKey::new(&lister.server, &stream), lister.now);
         let read = move |s: &mut Database| {
-            let messages = s.coverage(&server, &id, Kind::Messages)?;
-            let bounces = s.coverage(&server, &id, Kind::Bounces)?;
+            let messages = s.coverage(&key, Kind::Messages)?;
+            let bounces = s.coverage(&key, Kind::Bounces)?;
             let known = Need::known_before(messages.end().unwrap_or(now));
-            let volume = s.volume(&server, &id, known.from)?;
+            let volume = s.volume(&key, known.from)?;
             let (messages, bounces) = (
                 new_spans(&messages, since, now),
                 new_spans(&bounces, since, now),
             );
-            Ok(Need::of(id, messages, bounces, volume, known))
+            Ok(Need::of(
+                key.stream().clone(),
+                messages,
+                bounces,
+                volume,
+                known,
+            ))
         };
         self.store.call(read).await
     }
@@ -111,9 +117,8 @@ impl Context {
         let Some(from) = first.map(|s| s.from).min().filter(|from| *from < sure) else {
             return Ok(sure);
         };
-        let (name, id) = (server.name.clone(), need.stream.clone());
-        let history =
-            move |s: &mut Database| s.history(&name, &id, Span::before(from, HOUR), &[from]);
+        let key = StreamKey::new(&server.name, &need.stream);
+        let history = move |s: &mut Database| s.history(&key, Span::before(from, HOUR), &[from]);
         let Some(last) = self.store.call(history).await?.last_sent(from) else {
             return Ok(sure);
         };

@@ -5,11 +5,10 @@ use crate::cycle::Context;
 use crate::cycle::collect::budget::{Budget, Stop};
 use crate::cycle::collect::lister::Lister;
 use crate::cycle::collect::windows::{Density, SECOND};
-use crate::cycle::evaluate::history_with_tags;
 use crate::cycle::poll::server::Trouble;
 use crate::detect;
 use crate::detect::sample;
-use crate::model::{CountedSpan, DAY, Span, StreamId, Tag, Timestamp, UNSETTLED};
+use crate::model::{CountedSpan, DAY, Span, StreamId, StreamKey, Tag, Timestamp, UNSETTLED};
 use crate::postmark::{self, CAP};
 use crate::store::{self, Database};
 
@@ -31,12 +30,9 @@ impl Context {
             .filter_map(|(stream, read)| Some((stream.clone(), read.span?)))
             .collect();
         for (stream, span) in counted {
-            let (name, id, day) = (
-                server.name.clone(),
-                stream.clone(),
-                Span::before(lister.now, DAY),
-            );
-            let read = move |s: &mut Database| history_with_tags(s, &name, &id, day, &[]);
+            let key = StreamKey::new(&server.name, &stream);
+            let day = Span::before(lister.now, DAY);
+            let read = move |s: &mut Database| s.history_with_tags(&key, day, &[]);
             let history = self.store.call(read).await?;
             let settled = Span::new(span.from, (lister.now - UNSETTLED).floor(SECOND));
             for tag in detect::watched_tags(&history, lister.now) {
@@ -91,10 +87,9 @@ async fn count_tag(
                 sent: count.total,
                 last_at: count.newest.map(|at| at.clamp(window.from, last)),
             };
-            let (server, id, tag) = (lister.server.clone(), stream.clone(), tag.clone());
-            let save = move |s: &mut Database| {
-                s.save_count(&server, &id, Some(&tag), &counted, counted.span)
-            };
+            let (key, tag) = (StreamKey::new(&lister.server, &stream), tag.clone());
+            let save =
+                move |s: &mut Database| s.save_count(&key, Some(&tag), &counted, counted.span);
             lister.store.call(save).await?;
             density.saw(window, count.total);
         }

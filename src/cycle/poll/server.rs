@@ -11,7 +11,9 @@ use crate::cycle::Context;
 use crate::cycle::collect::budget::{Budget, Stop, share};
 use crate::cycle::collect::lister::Lister;
 use crate::detect::{PollHealth, sample};
-use crate::model::{DAY, HOUR, Kind, MINUTE, ServerName, StreamId, Timestamp, UNSETTLED};
+use crate::model::{
+    DAY, HOUR, Kind, MINUTE, ServerName, StreamId, StreamKey, Timestamp, UNSETTLED,
+};
 use crate::postmark::{ErrorKind, Server};
 use crate::store::{self, PollRow, ServerState};
 
@@ -292,10 +294,8 @@ impl Context {
         stream: &StreamId,
         kind: Kind,
     ) -> Result<crate::model::Coverage, store::Error> {
-        let (server, stream) = (server.clone(), stream.clone());
-        self.store
-            .call(move |s| s.coverage(&server, &stream, kind))
-            .await
+        let key = StreamKey::new(&server, &stream);
+        self.store.call(move |s| s.coverage(&key, kind)).await
     }
 
     /// On a first start, which streams could not be read up to the present, and why.

@@ -3,7 +3,7 @@
 use crate::model::{AddressCheck, Suppressed};
 use crate::store::Database;
 
-use super::{at, bounce, history, outbound, save_bounces, shop, span};
+use super::{at, bounce, history, save_bounces, shop_outbound, span};
 
 fn check(address: &str, seconds: i64, reason: Option<&str>) -> AddressCheck {
     AddressCheck {
@@ -18,12 +18,12 @@ fn check(address: &str, seconds: i64, reason: Option<&str>) -> AddressCheck {
 }
 
 fn save(b: &mut Database, check: &AddressCheck) {
-    b.save_address_check(&shop(), &outbound(), check)
+    b.save_address_check(&shop_outbound(), check)
         .expect("saved");
 }
 
 fn known(b: &mut Database) -> Vec<AddressCheck> {
-    b.address_checks(&shop(), &outbound()).expect("read")
+    b.address_checks(&shop_outbound()).expect("read")
 }
 
 pub(super) fn the_latest_answer_of_each_address_is_kept(b: &mut Database) {
@@ -49,7 +49,7 @@ pub(super) fn the_last_bounce_of_an_address_is_found_whatever_its_capitals(b: &m
     ];
     save_bounces(b, &bounces);
     let mut last = |address: &str, since| {
-        let found = b.last_bounce_to(&shop(), &outbound(), address, at(since));
+        let found = b.last_bounce_to(&shop_outbound(), address, at(since));
         found.expect("read")
     };
     assert_eq!(last(" Gone@Example.com", 0), Some(at(30)));

@@ -4,7 +4,7 @@ use crate::model::{Incident, IncidentState, Kind, Proof, Rule, Status, Timestamp
 use crate::store::{Attempt, CycleCommit, Database, SampleCandidate, ServerState};
 
 use super::incidents::{incident, keep, resolved};
-use super::{LEASE, T0, at, mail, message, outbound, poll, save, sent, shop, span};
+use super::{LEASE, T0, at, mail, message, poll, save, sent, shop, shop_outbound, span};
 
 /// Ten years after [`T0`], in seconds.
 const WRONG: i64 = 10 * 365 * 86_400;
@@ -29,10 +29,10 @@ pub(super) fn rewinding_forgets_coverage_from_after_the_last_good_cycle(b: &mut 
     save(b, &[], Some(span(0, 3600)));
     cycle(b, WRONG, true);
     save(b, &[mail("m2", at(3700))], Some(span(2700, WRONG)));
-    b.save_bounces(&shop(), &outbound(), &[], Some(span(3600, WRONG)))
+    b.save_bounces(&shop_outbound(), &[], Some(span(3600, WRONG)))
         .expect("claimed");
     b.rewind(at(7200)).expect("rewound");
-    let mut coverage = |kind| b.coverage(&shop(), &outbound(), kind).expect("read");
+    let mut coverage = |kind| b.coverage(&shop_outbound(), kind).expect("read");
     assert_eq!(coverage(Kind::Messages).spans(), [span(-60, 3600)]);
     assert_eq!(coverage(Kind::Bounces).spans(), []);
     assert_eq!(sent(b, 0, 120), 1, "messages bear Postmark's time");
@@ -60,7 +60,7 @@ pub(super) fn rewinding_with_no_good_cycle_forgets_them_all(b: &mut Database) {
     assert_eq!(b.server_state(&shop(), at(60)).expect("read"), fresh);
     assert_eq!(b.first_start_at().expect("read"), Some(T0));
     assert_eq!(b.last_cycle_at().expect("read"), None);
-    let coverage = b.coverage(&shop(), &outbound(), Kind::Messages);
+    let coverage = b.coverage(&shop_outbound(), Kind::Messages);
     assert_eq!(coverage.expect("read").spans(), [span(-60, 0)]);
 }
 
@@ -76,7 +76,7 @@ pub(super) fn rewinding_a_right_clock_changes_nothing(b: &mut Database) {
     assert_eq!(b.server_state(&shop(), at(3600)).expect("read"), state);
     assert_eq!(b.latest_incidents(&shop()).expect("read"), [stands]);
     assert!(b.last_digest().expect("read").is_some());
-    let coverage = b.coverage(&shop(), &outbound(), Kind::Messages);
+    let coverage = b.coverage(&shop_outbound(), Kind::Messages);
     assert_eq!(coverage.expect("read").spans(), [span(-60, 3600)]);
 }
 
@@ -173,12 +173,11 @@ pub(super) fn rewinding_forgets_when_followed_mail_was_read(b: &mut Database) {
         bounced_at: None,
         status: Status::Sent,
     };
-    b.add_samples(&shop(), &outbound(), &[draw])
-        .expect("followed");
-    b.save_sample_result(&shop(), &outbound(), "m1", Some(&unproven), at(WRONG))
+    b.add_samples(&shop_outbound(), &[draw]).expect("followed");
+    b.save_sample_result(&shop_outbound(), "m1", Some(&unproven), at(WRONG))
         .expect("saved");
     b.rewind(at(60)).expect("rewound");
-    let open = b.open_samples(&shop(), &outbound(), Timestamp::MIN);
+    let open = b.open_samples(&shop_outbound(), Timestamp::MIN);
     assert_eq!(open.expect("read")[0].checked_at, None);
 }
 

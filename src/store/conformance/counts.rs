@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::model::{CountedSpan, DAY, HOUR, Kind, Span, Tag};
+use crate::model::{CountedSpan, DAY, HOUR, Kind, Span, StreamKey, Tag};
 use crate::store::Database;
 
-use super::{at, history, mail, outbound, poll, save, sent, shop, span};
+use super::{at, history, mail, poll, save, sent, shop, shop_outbound, span};
 
 fn counted(from: i64, until: i64, sent: u64) -> CountedSpan {
     CountedSpan {
@@ -20,18 +20,18 @@ fn counted(from: i64, until: i64, sent: u64) -> CountedSpan {
 
 fn count(b: &mut Database, from: i64, until: i64, sent: u64) {
     let counted = counted(from, until, sent);
-    b.save_count(&shop(), &outbound(), None, &counted, counted.span)
+    b.save_count(&shop_outbound(), None, &counted, counted.span)
         .expect("saved");
 }
 
 fn covered(b: &mut Database) -> Vec<Span> {
-    let coverage = b.coverage(&shop(), &outbound(), Kind::Messages);
+    let coverage = b.coverage(&shop_outbound(), Kind::Messages);
     coverage.expect("read").spans().to_vec()
 }
 
 fn counts(b: &mut Database) -> Vec<CountedSpan> {
     let all = span(-1_000_000, 1_000_000_000);
-    b.counted_spans(&shop(), &outbound(), all).expect("read")
+    b.counted_spans(&shop_outbound(), all).expect("read")
 }
 
 pub(super) fn a_count_takes_the_place_of_the_rows_in_its_span(b: &mut Database) {
@@ -71,15 +71,15 @@ pub(super) fn a_count_anew_leaves_the_rest_of_an_older_one_unknown(b: &mut Datab
 pub(super) fn what_is_to_be_listed_is_not_counted(b: &mut Database) {
     count(b, 0, 60, 5);
     count(b, 60, 120, 6);
-    b.forget_coverage(&shop(), &outbound(), Kind::Messages, span(60, 300))
+    b.forget_coverage(&shop_outbound(), Kind::Messages, span(60, 300))
         .expect("reopened");
     assert_eq!(
         (counts(b), covered(b)),
         (vec![counted(0, 60, 5)], vec![span(0, 60)])
     );
-    b.forget_coverage(&shop(), &outbound(), Kind::Bounces, span(0, 60))
+    b.forget_coverage(&shop_outbound(), Kind::Bounces, span(0, 60))
         .expect("reopened");
-    b.forget_coverage(&shop(), &outbound(), Kind::Messages, span(30, 30))
+    b.forget_coverage(&shop_outbound(), Kind::Messages, span(30, 30))
         .expect("reopened");
     assert_eq!(covered(b), [span(0, 60)]);
     save(b, &[mail("m", at(61))], Some(span(60, 120)));
@@ -90,19 +90,23 @@ pub(super) fn a_tag_is_counted_beside_all_mail(b: &mut Database) {
     count(b, 0, 3600, 500);
     let tag = Tag::from("receipt");
     let some = counted(0, 2700, 30);
-    b.save_count(&shop(), &outbound(), Some(&tag), &some, some.span)
+    b.save_count(&shop_outbound(), Some(&tag), &some, some.span)
         .expect("saved");
     let range = span(0, 7200);
-    let tags = b.tags(&shop(), &outbound(), range, &[]).expect("read");
+    let tags = b
+        .history_with_tags(&shop_outbound(), range, &[])
+        .expect("read")
+        .tags;
     let of = &tags[&tag];
     assert_eq!((of.sent.count(range), of.hours.len()), (30, 1));
     assert_eq!(of.counted, [some]);
     assert_eq!((sent(b, 0, 7200), covered(b)), (500, vec![span(0, 3600)]));
-    b.forget_coverage(&shop(), &outbound(), Kind::Messages, range)
+    b.forget_coverage(&shop_outbound(), Kind::Messages, range)
         .expect("reopened");
     assert!(
-        b.tags(&shop(), &outbound(), range, &[])
+        b.history_with_tags(&shop_outbound(), range, &[])
             .expect("read")
+            .tags
             .is_empty()
     );
 }
@@ -149,7 +153,7 @@ pub(super) fn history_begins_where_mail_was_counted(b: &mut Database) {
     count(b, 3600, 5400, 3);
     assert_eq!(history(b, span(0, 7200), &[]).first_seen_at, Some(at(3600)));
     assert_eq!(b.count_active_streams().expect("read"), 1);
-    let since = b.volume(&shop(), &outbound(), at(3600)).expect("read");
+    let since = b.volume(&shop_outbound(), at(3600)).expect("read");
     assert_eq!(since.sent, 3);
 }
 
@@ -189,29 +193,40 @@ pub(super) fn any_course_of_listing_and_counting_counts_each_message_once(b: &mu
                 Course::List(seconds) => {
                     let mails = seconds.iter().map(|s| mail(&format!("m{s}"), at(*s)));
                     let mails: Vec<_> = mails.collect();
-                    b.save_messages(&shop(), &stream, &mails, None)
+                    b.save_messages(&StreamKey::new(&shop(), &stream), &mails, None)
                         .expect("saved");
                     let free = |s: &&i64| windows.iter().all(|w| !touch(w, **s, **s + 1));
                     rows.extend(seconds.iter().filter(free).map(|s| (*s, ())));
                 }
                 Course::Count(from, until, n) => {
                     let counted = counted(from, until, n);
-                    b.save_count(&shop(), &stream, None, &counted, counted.span)
-                        .expect("saved");
+                    b.save_count(
+                        &StreamKey::new(&shop(), &stream),
+                        None,
+                        &counted,
+                        counted.span,
+                    )
+                    .expect("saved");
                     rows.retain(|s, ()| !(from..until).contains(s));
                     windows.retain(|w| !touch(w, from, until));
                     windows.push((from, until, n));
                 }
                 Course::Forget(from, until) => {
-                    b.forget_coverage(&shop(), &stream, Kind::Messages, span(from, until))
-                        .expect("reopened");
+                    b.forget_coverage(
+                        &StreamKey::new(&shop(), &stream),
+                        Kind::Messages,
+                        span(from, until),
+                    )
+                    .expect("reopened");
                     windows.retain(|w| !touch(w, from, until));
                 }
             }
         }
         windows.sort_unstable();
         let range = Span::new(at(0), at(0) + 4 * HOUR);
-        let known = b.history(&shop(), &stream, range, &[]).expect("read");
+        let known = b
+            .history(&StreamKey::new(&shop(), &stream), range, &[])
+            .expect("read");
         let total = rows.len() as u64 + windows.iter().map(|w| w.2).sum::<u64>();
         let spans = windows
             .iter()

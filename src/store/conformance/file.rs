@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use crate::store::{CycleCommit, CycleLock, Database, Error, Problem, TagHistory};
+use crate::model::History;
+use crate::store::{CycleCommit, CycleLock, Database, Error, Problem};
 
-use super::{T0, at, history, mail, message, outbound, save, sent, shop, span};
+use super::{T0, at, history, mail, message, save, sent, shop, shop_outbound, span};
 
 fn refused(path: &Path) -> Error {
     match Database::open_sqlite(path) {
@@ -152,8 +153,11 @@ fn what_the_first_schema_knew_of_tags_is_counted() {
     drop(old);
     let mut store = Database::open_sqlite(&path).expect("brought up to date");
     let range = span(0, 7200);
-    let tags = store.tags(&shop(), &outbound(), range, &[]).expect("read");
-    let TagHistory { hours, sent, .. } = &tags["receipt"];
+    let tags = store
+        .history_with_tags(&shop_outbound(), range, &[])
+        .expect("read")
+        .tags;
+    let History { hours, sent, .. } = &tags["receipt"];
     let by_hour: Vec<_> = hours
         .iter()
         .map(|h| (h.sent, h.first_at, h.last_at))

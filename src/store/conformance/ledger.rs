@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::model::{Coverage, Kind, MINUTE, Mail, Span, StreamId, Timestamp};
+use crate::model::{Coverage, Kind, MINUTE, Mail, Span, StreamId, StreamKey, Timestamp};
 use crate::store::Database;
 
 use super::{T0, mail, shop};
@@ -36,7 +36,7 @@ fn a_batch() -> impl Strategy<Value = Vec<Mail>> {
 fn for_any<S: Strategy>(
     b: &mut Database,
     strategy: &S,
-    fact: impl Fn(&mut Database, &StreamId, S::Value) -> Result<(), TestCaseError>,
+    fact: impl Fn(&mut Database, &StreamKey, S::Value) -> Result<(), TestCaseError>,
 ) {
     let config = Config {
         cases: 48,
@@ -49,6 +49,7 @@ fn for_any<S: Strategy>(
     let checked = TestRunner::new(config).run(strategy, |value| {
         case.set(case.get() + 1);
         let stream = StreamId(format!("case-{}", case.get()));
+        let stream = StreamKey::new(&shop(), &stream);
         fact(&mut **backend.borrow_mut(), &stream, value)
     });
     if let Err(failure) = checked {
@@ -65,9 +66,7 @@ pub(super) fn any_batches_count_as_a_ledger_does(b: &mut Database) {
     for_any(b, &strategy, |b, stream, (batches, spans, range)| {
         let mut ledger: Vec<Mail> = Vec::new();
         for batch in &batches {
-            let saved = b
-                .save_messages(&shop(), stream, batch, None)
-                .expect("saved");
+            let saved = b.save_messages(stream, batch, None).expect("saved");
             let mut new = Vec::new();
             for (index, mail) in batch.iter().enumerate() {
                 if ledger.iter().all(|known| known.id != mail.id) {
@@ -82,7 +81,7 @@ pub(super) fn any_batches_count_as_a_ledger_does(b: &mut Database) {
             inside.count() as u64
         };
         let cuts: Vec<Timestamp> = spans.iter().flat_map(|s| [s.from, s.until]).collect();
-        let known = b.history(&shop(), stream, range, &cuts).expect("read");
+        let known = b.history(stream, range, &cuts).expect("read");
         for span in spans.iter().map(|s| s.intersect(range)).chain([range]) {
             prop_assert_eq!(known.sent.count(span), in_ledger(span), "{}", span);
         }
@@ -104,10 +103,9 @@ pub(super) fn any_claims_are_a_coverage(b: &mut Database) {
     let strategy = prop::collection::vec(a_span(), 0..10);
     for_any(b, &strategy, |b, stream, claims| {
         for claim in &claims {
-            b.save_messages(&shop(), stream, &[], Some(*claim))
-                .expect("claimed");
+            b.save_messages(stream, &[], Some(*claim)).expect("claimed");
         }
-        let stored = b.coverage(&shop(), stream, Kind::Messages).expect("read");
+        let stored = b.coverage(stream, Kind::Messages).expect("read");
         prop_assert_eq!(stored, Coverage::of(claims));
         Ok(())
     });

@@ -1,9 +1,9 @@
 //! Messages, bounces and the aggregates over them.
 
-use crate::model::{BounceClass, DAY, Kind, Mail, Span, Timestamp};
+use crate::model::{BounceClass, DAY, Kind, Mail, Span, StreamKey, Timestamp};
 use crate::store::Database;
 
-use super::{T0, at, bounce, history, mail, outbound, save, save_bounces, sent, shop, span};
+use super::{T0, at, bounce, history, mail, save, save_bounces, sent, shop, shop_outbound, span};
 
 pub(super) fn a_message_listed_twice_counts_once(b: &mut Database) {
     let mails = [mail("m1", at(5)), mail("m2", at(70))];
@@ -38,12 +38,19 @@ pub(super) fn streams_and_servers_are_apart(b: &mut Database) {
     let mails = [mail("m1", at(5))];
     for (server, stream) in [("shop", "outbound"), ("shop", "news"), ("blog", "outbound")] {
         let new = b
-            .save_messages(&server.into(), &stream.into(), &mails, Some(span(0, 60)))
+            .save_messages(
+                &StreamKey::new(&server.into(), &stream.into()),
+                &mails,
+                Some(span(0, 60)),
+            )
             .expect("saved");
         assert_eq!(new.new, [0], "{server}/{stream} has not seen it");
     }
     assert_eq!(sent(b, 0, 60), 1);
-    let other = b.coverage(&"blog".into(), &"news".into(), Kind::Messages);
+    let other = b.coverage(
+        &StreamKey::new(&"blog".into(), &"news".into()),
+        Kind::Messages,
+    );
     assert_eq!(other.expect("read").spans(), []);
 }
 
@@ -58,7 +65,10 @@ fn tagged(tag: &str, n: i64, from: i64, every: i64) -> Vec<Mail> {
 
 /// What the tags of `shop/outbound` count in `range`, and how many hours they had mail in.
 fn told_tags(b: &mut Database, range: Span) -> Vec<(String, u64, usize)> {
-    let tags = b.tags(&shop(), &outbound(), range, &[]).expect("read");
+    let tags = b
+        .history_with_tags(&shop_outbound(), range, &[])
+        .expect("read")
+        .tags;
     tags.into_iter()
         .map(|(tag, of)| (tag.0, of.sent.count(range), of.hours.len()))
         .collect()
@@ -74,7 +84,10 @@ pub(super) fn tags_are_counted_beside_all_mail(b: &mut Database) {
     assert_eq!(history(b, range, &[]).sent.count(range), 70);
     let cut = span(1, 301);
     let cuts = [cut.from, cut.until];
-    let tags = b.tags(&shop(), &outbound(), range, &cuts).expect("read");
+    let tags = b
+        .history_with_tags(&shop_outbound(), range, &cuts)
+        .expect("read")
+        .tags;
     let divided: Vec<_> = tags.values().map(|of| of.sent.count(cut)).collect();
     assert_eq!(divided, [1, 10]);
 }
@@ -94,7 +107,10 @@ pub(super) fn pruning_keeps_the_hours_of_tags_in_use(b: &mut Database) {
     save(b, &tagged("once", 25, 0, 60), None);
     b.prune(at(0) + 20 * DAY, at(0) - DAY).expect("pruned");
     let range = Span::new(at(0), at(0) + 30 * DAY);
-    let hours = b.tags(&shop(), &outbound(), range, &[]).expect("read");
+    let hours = b
+        .history_with_tags(&shop_outbound(), range, &[])
+        .expect("read")
+        .tags;
     let hours: Vec<_> = hours
         .iter()
         .map(|(t, of)| (&*t.0, of.hours.len()))
@@ -151,9 +167,9 @@ pub(super) fn coverage_claims_merge_and_are_read_back(b: &mut Database) {
     ] {
         save(b, &[], Some(claim));
     }
-    b.save_bounces(&shop(), &outbound(), &[], Some(span(0, 100)))
+    b.save_bounces(&shop_outbound(), &[], Some(span(0, 100)))
         .expect("claimed");
-    let mut coverage = |kind| b.coverage(&shop(), &outbound(), kind).expect("read");
+    let mut coverage = |kind| b.coverage(&shop_outbound(), kind).expect("read");
     let messages = coverage(Kind::Messages);
     let bounces = coverage(Kind::Bounces);
     assert_eq!(messages.spans(), [span(0, 30), span(40, 50)]);
@@ -166,7 +182,7 @@ pub(super) fn a_claim_between_two_joins_them(b: &mut Database) {
     for claim in [span(0, 10), span(20, 30), span(40, 50), span(10, 40)] {
         save(b, &[], Some(claim));
     }
-    let coverage = b.coverage(&shop(), &outbound(), Kind::Messages);
+    let coverage = b.coverage(&shop_outbound(), Kind::Messages);
     assert_eq!(coverage.expect("read").spans(), [span(0, 50)]);
 }
 
@@ -302,7 +318,7 @@ pub(super) fn only_marks_of_the_wanted_classes_count_towards_a_limit(b: &mut Dat
     ];
     save_bounces(b, &bounces);
     let mut marks = |classes: &[BounceClass], limit| -> Vec<i64> {
-        let rows = b.bounce_events(&shop(), &outbound(), span(0, 60), classes, limit);
+        let rows = b.bounce_events(&shop_outbound(), span(0, 60), classes, limit);
         rows.expect("read").iter().map(|row| row.id).collect()
     };
     assert_eq!(marks(&[BounceClass::Complaint], 1), [1]);

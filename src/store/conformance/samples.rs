@@ -3,7 +3,7 @@
 use crate::model::{Proof, SampledMessage, Status, Timestamp};
 use crate::store::{Database, OpenSample, SampleCandidate};
 
-use super::{at, bounce, history, outbound, save_bounces, shop, span};
+use super::{at, bounce, history, save_bounces, shop_outbound, span};
 
 fn follow(b: &mut Database, id: &str, sent_at: Timestamp) {
     let draw = SampleCandidate {
@@ -12,12 +12,11 @@ fn follow(b: &mut Database, id: &str, sent_at: Timestamp) {
         tag: Some("receipt".to_owned()),
         recipient: "someone@example.com".to_owned(),
     };
-    b.add_samples(&shop(), &outbound(), &[draw])
-        .expect("followed");
+    b.add_samples(&shop_outbound(), &[draw]).expect("followed");
 }
 
 fn open(b: &mut Database, give_up_before: Timestamp) -> Vec<OpenSample> {
-    b.open_samples(&shop(), &outbound(), give_up_before)
+    b.open_samples(&shop_outbound(), give_up_before)
         .expect("read")
 }
 
@@ -26,7 +25,7 @@ fn open_ids(b: &mut Database) -> Vec<String> {
 }
 
 fn prove(b: &mut Database, id: &str, proof: Option<&Proof>, now: Timestamp) {
-    b.save_sample_result(&shop(), &outbound(), id, proof, now)
+    b.save_sample_result(&shop_outbound(), id, proof, now)
         .expect("saved the proof");
 }
 

@@ -1,18 +1,14 @@
 //! What the lists of suppressions said of the operator's own addresses.
 
-use crate::model::{AddressCheck, ServerName, StreamId, Suppressed, Timestamp};
+use crate::model::{AddressCheck, StreamKey, Suppressed, Timestamp};
 use crate::store::{Database, Error};
 
 use super::{Scope, Session, streams, values};
 
 impl Database {
     /// What the list of suppressions of a stream said of each address that it was asked for.
-    pub fn address_checks(
-        &mut self,
-        server: &ServerName,
-        stream: &StreamId,
-    ) -> Result<Vec<AddressCheck>, Error> {
-        self.read(|s| match streams::known(s, server, stream)? {
+    pub fn address_checks(&mut self, stream: &StreamKey) -> Result<Vec<AddressCheck>, Error> {
+        self.read(|s| match streams::find_key(s, stream)? {
             Some(key) => of_key(s, key),
             None => Ok(Vec::new()),
         })
@@ -21,12 +17,11 @@ impl Database {
     /// Stores what it said, in place of what it said of that address before.
     pub fn save_address_check(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         check: &AddressCheck,
     ) -> Result<(), Error> {
-        self.write(Scope::Server(server), |s| {
-            let key = streams::key(s, server, stream)?;
+        self.write(Scope::Server(stream.server()), |s| {
+            let key = streams::ensure_key(s, stream)?;
             let found = check.found.as_ref();
             s.execute(
                 "INSERT INTO checks (stream, address, at, reason, since) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -46,13 +41,12 @@ impl Database {
     /// The last bounce of an address that counts, dated `since` or later.
     pub fn last_bounce_to(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         address: &str,
         since: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
         self.read(|s| {
-            let Some(key) = streams::known(s, server, stream)? else {
+            let Some(key) = streams::find_key(s, stream)? else {
                 return Ok(None);
             };
             s.one(

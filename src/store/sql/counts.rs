@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{
-    CountedSpan, Coverage, HOUR, Kind, MINUTE, ServerName, Span, StreamId, Tag, Timestamp,
-};
+use crate::model::{CountedSpan, Coverage, HOUR, Kind, MINUTE, Span, StreamKey, Tag, Timestamp};
 use crate::store::{Database, Error, Volume};
 
 use super::tags::{ALL_MAIL, Tags};
@@ -16,14 +14,13 @@ impl Database {
     /// the span, is claimed in the same transaction.
     pub fn save_count(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         tag: Option<&Tag>,
         counted: &CountedSpan,
         covered: Span,
     ) -> Result<(), Error> {
-        self.write(Scope::Server(server), |s| {
-            let key = streams::key(s, server, stream)?;
+        self.write(Scope::Server(stream.server()), |s| {
+            let key = streams::ensure_key(s, stream)?;
             let of = match tag {
                 Some(tag) => Tags::of(s, [Some(tag.0.as_str())].into_iter())?.key(Some(&tag.0)),
                 None => None,
@@ -45,13 +42,12 @@ impl Database {
     /// to be read anew. Rows stay.
     pub fn forget_coverage(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         kind: Kind,
         span: Span,
     ) -> Result<(), Error> {
-        self.write(Scope::Server(server), |s| {
-            let key = streams::known(s, server, stream)?;
+        self.write(Scope::Server(stream.server()), |s| {
+            let key = streams::find_key(s, stream)?;
             let Some(key) = key.filter(|_| !span.is_empty()) else {
                 return Ok(());
             };
@@ -65,25 +61,19 @@ impl Database {
     /// The counts of all mail that reach into `span`, in order.
     pub fn counted_spans(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         span: Span,
     ) -> Result<Vec<CountedSpan>, Error> {
-        self.read(|s| match streams::known(s, server, stream)? {
+        self.read(|s| match streams::find_key(s, stream)? {
             Some(key) => of(s, key, ALL_MAIL, span),
             None => Ok(Vec::new()),
         })
     }
 
     /// How much there was since the hour of `since` began.
-    pub fn volume(
-        &mut self,
-        server: &ServerName,
-        stream: &StreamId,
-        since: Timestamp,
-    ) -> Result<Volume, Error> {
+    pub fn volume(&mut self, stream: &StreamKey, since: Timestamp) -> Result<Volume, Error> {
         self.read(|s| {
-            let Some(key) = streams::known(s, server, stream)? else {
+            let Some(key) = streams::find_key(s, stream)? else {
                 return Ok(Volume::default());
             };
             s.one(

@@ -1,20 +1,15 @@
 //! What was listed completely: disjoint spans of each stream and kind.
 
-use crate::model::{Coverage, Kind, ServerName, Span, StreamId, Timestamp};
+use crate::model::{Coverage, Kind, Span, StreamKey, Timestamp};
 use crate::store::{Database, Error};
 
 use super::{Session, streams, values};
 
 impl Database {
     /// What was listed completely.
-    pub fn coverage(
-        &mut self,
-        server: &ServerName,
-        stream: &StreamId,
-        kind: Kind,
-    ) -> Result<Coverage, Error> {
+    pub fn coverage(&mut self, stream: &StreamKey, kind: Kind) -> Result<Coverage, Error> {
         self.read(|s| {
-            streams::known(s, server, stream)?
+            streams::find_key(s, stream)?
                 .map_or_else(|| Ok(Coverage::none()), |key| of_key(s, key, kind))
         })
     }

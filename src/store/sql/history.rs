@@ -4,81 +4,116 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     BounceClass, BounceEvent, CountedSpan, CumulativeCounts, DAY, History, HourCount, Kind,
-    MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, ServerName, Span, StreamId,
+    MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, ServerName, Span, StreamKey,
     TAG_LOOKBACK, Tag, Timestamp, merge_hours,
 };
-use crate::store::{Database, Error, TagHistory};
+use crate::store::{Database, Error};
 
 use super::id::text_of;
 use super::tags::ALL_MAIL;
 use super::{Session, address_checks, counts, coverage, streams, values};
 
 impl Database {
-    /// What is known of a stream; counts are exact at each of `cuts`, and at every full minute of `range`.
+    /// Returns what is known of a stream, without its tags; counts are exact at each of `cuts`, and at every full minute of
+    /// `range`.
+    ///
+    /// # Errors
+    /// Where the database fails.
     pub fn history(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
+        range: Span,
+        cuts: &[Timestamp],
+    ) -> Result<History, Error> {
+        self.read(|s| load(s, stream, range, cuts))
+    }
+
+    /// Returns the same with the history of each tag that was used of late. Tags of a few messages are left out.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn history_with_tags(
+        &mut self,
+        stream: &StreamKey,
         range: Span,
         cuts: &[Timestamp],
     ) -> Result<History, Error> {
         self.read(|s| {
-            let Some(key) = streams::known(s, server, stream)? else {
-                return Ok(History::default());
-            };
-            let counted = counted_before(s, key, ALL_MAIL, range.until)?;
-            Ok(History {
-                first_seen_at: begins(s, server, key)?,
-                installed_at: started(s, server)?,
-                messages: coverage::of_key(s, key, Kind::Messages)?,
-                bounces: coverage::of_key(s, key, Kind::Bounces)?,
-                hours: hours(s, key, ALL_MAIL, range.until, &counted)?,
-                sent: ticks(s, key, ALL_MAIL, range, cuts, &counted)?,
-                counted,
-                bounce_events: marks(s, key, range)?,
-                followed: followed(s, key, range)?,
-                checks: address_checks::of_key(s, key)?,
-                tags: BTreeMap::new(),
-            })
-        })
-    }
-
-    /// What is known of each tag of a stream that was used of late, with the same precision as [`Self::history`]: every
-    /// hour with its mail, and its messages. Tags of a few messages are left out.
-    pub fn tags(
-        &mut self,
-        server: &ServerName,
-        stream: &StreamId,
-        range: Span,
-        cuts: &[Timestamp],
-    ) -> Result<BTreeMap<Tag, TagHistory>, Error> {
-        self.read(|s| {
-            let Some(key) = streams::known(s, server, stream)? else {
-                return Ok(BTreeMap::new());
-            };
-            let used: Vec<(i64, String)> = s.rows(
-                "SELECT h.tag, t.name FROM
-                     (SELECT tag, sent FROM hours WHERE stream = ?1 AND tag > 0 AND at >= ?2 AND at < ?3
-                      UNION ALL SELECT tag, sent FROM counted WHERE stream = ?1 AND tag > 0 AND from_at >= ?2 AND from_at < ?3) h
-                 JOIN tags t ON t.key = h.tag GROUP BY h.tag, t.name HAVING sum(h.sent) >= ?4",
-                &values![key, range.from - TAG_LOOKBACK, range.until, MIN_TAG_MESSAGES],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?;
-            let mut tags = BTreeMap::new();
-            for (tag, name) in used {
-                let counted = counted_before(s, key, tag, range.until)?;
-                let hours = hours(s, key, tag, range.until, &counted)?;
-                let sent = ticks(s, key, tag, range, cuts, &counted)?;
-                let known = TagHistory {
-                    hours,
-                    sent,
-                    counted,
-                };
-                tags.insert(Tag(name), known);
+            let mut history = load(s, stream, range, cuts)?;
+            for (tag, known) in load_tags(s, stream, range, cuts)? {
+                let of_tag = history.of_tag(known.hours, known.sent, known.counted);
+                history.tags.insert(tag, of_tag);
             }
-            Ok(tags)
+            Ok(history)
         })
     }
+}
+
+/// What is stored of the mail that bears one tag.
+struct TagHistory {
+    /// Every hour with such mail, in order.
+    hours: Vec<HourCount>,
+    /// Its messages.
+    sent: CumulativeCounts,
+    /// Where it was counted, in order.
+    counted: Vec<CountedSpan>,
+}
+
+fn load(
+    s: &mut dyn Session,
+    stream: &StreamKey,
+    range: Span,
+    cuts: &[Timestamp],
+) -> Result<History, Error> {
+    let Some(key) = streams::find_key(s, stream)? else {
+        return Ok(History::default());
+    };
+    let counted = counted_before(s, key, ALL_MAIL, range.until)?;
+    Ok(History {
+        first_seen_at: begins(s, stream.server(), key)?,
+        installed_at: started(s, stream.server())?,
+        messages: coverage::of_key(s, key, Kind::Messages)?,
+        bounces: coverage::of_key(s, key, Kind::Bounces)?,
+        hours: hours(s, key, ALL_MAIL, range.until, &counted)?,
+        sent: ticks(s, key, ALL_MAIL, range, cuts, &counted)?,
+        counted,
+        bounce_events: marks(s, key, range)?,
+        followed: followed(s, key, range)?,
+        checks: address_checks::of_key(s, key)?,
+        tags: BTreeMap::new(),
+    })
+}
+
+fn load_tags(
+    s: &mut dyn Session,
+    stream: &StreamKey,
+    range: Span,
+    cuts: &[Timestamp],
+) -> Result<BTreeMap<Tag, TagHistory>, Error> {
+    let Some(key) = streams::find_key(s, stream)? else {
+        return Ok(BTreeMap::new());
+    };
+    let used: Vec<(i64, String)> = s.rows(
+        "SELECT h.tag, t.name FROM
+             (SELECT tag, sent FROM hours WHERE stream = ?1 AND tag > 0 AND at >= ?2 AND at < ?3
+              UNION ALL SELECT tag, sent FROM counted WHERE stream = ?1 AND tag > 0 AND from_at >= ?2 AND from_at < ?3) h
+         JOIN tags t ON t.key = h.tag GROUP BY h.tag, t.name HAVING sum(h.sent) >= ?4",
+        &values![key, range.from - TAG_LOOKBACK, range.until, MIN_TAG_MESSAGES],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut tags = BTreeMap::new();
+    for (tag, name) in used {
+        let counted = counted_before(s, key, tag, range.until)?;
+        let hours = hours(s, key, tag, range.until, &counted)?;
+        let sent = ticks(s, key, tag, range, cuts, &counted)?;
+        let known = TagHistory {
+            hours,
+            sent,
+            counted,
+        };
+        tags.insert(Tag(name), known);
+    }
+    Ok(tags)
 }
 
 /// The oldest message seen, or the server's first start.

@@ -1,6 +1,6 @@
 //! Everything that is stored of one incident, for `explain`.
 
-use crate::model::{BounceClass, ServerName, Span, StreamId};
+use crate::model::{BounceClass, ServerName, Span, StreamKey};
 use crate::store::{
     AttemptOutcome, AttemptRow, Database, Error, EventRow, Notification, PollRow, TransitionRow,
 };
@@ -72,14 +72,13 @@ impl Database {
     /// The bounces and complaints of a stream in `span` that are of one of `classes`, newest first.
     pub fn bounce_events(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         span: Span,
         classes: &[BounceClass],
         limit: u32,
     ) -> Result<Vec<EventRow>, Error> {
         self.read(|s| {
-            let Some(key) = streams::known(s, server, stream)? else {
+            let Some(key) = streams::find_key(s, stream)? else {
                 return Ok(Vec::new());
             };
             let names = classes.iter().map(|class| format!(",{},", class.name()));

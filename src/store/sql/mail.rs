@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{
-    Bounce, HOUR, Kind, MINUTE, Mail, ServerName, Span, Status, StreamId, Timestamp,
-};
+use crate::model::{Bounce, HOUR, Kind, MINUTE, Mail, Span, Status, StreamKey, Timestamp};
 use crate::store::{Database, Error, NewRows};
 
 use super::id::Id;
@@ -16,13 +14,12 @@ impl Database {
     /// `covered` is claimed in the same transaction.
     pub fn save_messages(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         mails: &[Mail],
         covered: Option<Span>,
     ) -> Result<NewRows, Error> {
-        self.write(Scope::Server(server), |s| {
-            let key = streams::key(s, server, stream)?;
+        self.write(Scope::Server(stream.server()), |s| {
+            let key = streams::ensure_key(s, stream)?;
             let tags = Tags::of(s, mails.iter().map(|mail| mail.tag.as_deref()))?;
             let listed = listed(s, key, mails)?;
             let counted = insert_messages(s, key, mails, &listed, &tags)?;
@@ -45,13 +42,12 @@ impl Database {
     /// Stores bounces; one that is known changes no count. `covered` is claimed in the same transaction.
     pub fn save_bounces(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         bounces: &[Bounce],
         covered: Option<Span>,
     ) -> Result<NewRows, Error> {
-        self.write(Scope::Server(server), |s| {
-            let key = streams::key(s, server, stream)?;
+        self.write(Scope::Server(stream.server()), |s| {
+            let key = streams::ensure_key(s, stream)?;
             let tags = Tags::of(s, bounces.iter().map(|bounce| bounce.tag.as_deref()))?;
             let ids: Vec<Option<Id>> = bounces
                 .iter()

@@ -1,6 +1,6 @@
 //! The sample of mail whose delivery is followed.
 
-use crate::model::{Proof, ServerName, Status, StreamId, Timestamp};
+use crate::model::{Proof, Status, StreamKey, Timestamp};
 use crate::store::{Database, Error, OpenSample, SampleCandidate};
 
 use super::id::{Id, text_of};
@@ -11,12 +11,11 @@ impl Database {
     /// SampledMessage mail without news, in order of sending, after closing what bounced or was sent before `give_up_before`.
     pub fn open_samples(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         give_up_before: Timestamp,
     ) -> Result<Vec<OpenSample>, Error> {
-        self.write(Scope::Server(server), |s| {
-            let key = streams::key(s, server, stream)?;
+        self.write(Scope::Server(stream.server()), |s| {
+            let key = streams::ensure_key(s, stream)?;
             // A bounce is news, and /bounces tells of it without a request for details.
             s.execute(
                 "UPDATE followed SET open = 0, bounced_at = (SELECT min(b.at) FROM bounces b
@@ -46,12 +45,11 @@ impl Database {
     /// Follows these from now on; one that is followed already is left as it is.
     pub fn add_samples(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         draws: &[SampleCandidate],
     ) -> Result<(), Error> {
-        self.write(Scope::Server(server), |s| {
-            let key = streams::key(s, server, stream)?;
+        self.write(Scope::Server(stream.server()), |s| {
+            let key = streams::ensure_key(s, stream)?;
             let tags = Tags::of(s, draws.iter().map(|draw| draw.tag.as_deref()))?;
             let ids: Vec<Id> = draws.iter().map(|draw| Id::of(&draw.id)).collect();
             let rows: Vec<_> = draws
@@ -79,14 +77,13 @@ impl Database {
     /// Stores what a message's details told; `None` where they cannot be had.
     pub fn save_sample_result(
         &mut self,
-        server: &ServerName,
-        stream: &StreamId,
+        stream: &StreamKey,
         message: &str,
         proof: Option<&Proof>,
         at: Timestamp,
     ) -> Result<(), Error> {
-        self.write(Scope::Server(server), |s| {
-            let key = streams::key(s, server, stream)?;
+        self.write(Scope::Server(stream.server()), |s| {
+            let key = streams::ensure_key(s, stream)?;
             let id = Id::of(message);
             let Some(proof) = proof else {
                 // Dropped from the sample: it says nothing either way.

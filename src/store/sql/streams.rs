@@ -1,6 +1,6 @@
 //! Which streams there are, and the keys of their rows.
 
-use crate::model::{ServerName, StreamId};
+use crate::model::{ServerName, StreamId, StreamKey};
 use crate::store::{Database, Error};
 
 use super::{Scope, Session, values};
@@ -12,7 +12,7 @@ impl Database {
             let sql = "UPDATE streams SET watched = 0 WHERE server = ?1";
             s.execute(sql, &values![&server.0])?;
             for stream in streams {
-                let key = key(s, server, stream)?;
+                let key = ensure_key(s, &StreamKey::new(server, stream))?;
                 let sql = "UPDATE streams SET watched = 1 WHERE key = ?1";
                 s.execute(sql, &values![key])?;
             }
@@ -39,28 +39,24 @@ impl Database {
     }
 }
 
-/// The key of a stream's rows; the stream is made known where it is not.
-pub(super) fn key(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-) -> Result<i64, Error> {
-    if let Some(key) = known(s, server, stream)? {
+/// Returns the key of a stream's rows, and stores the stream where it is new.
+pub(super) fn ensure_key(s: &mut dyn Session, stream: &StreamKey) -> Result<i64, Error> {
+    if let Some(key) = find_key(s, stream)? {
         return Ok(key);
     }
     s.one(
         "INSERT INTO streams (server, id, watched) VALUES (?1, ?2, 1) RETURNING key",
-        &values![&server.0, &stream.0],
+        &values![&stream.server().0, &stream.stream().0],
         |row| row.get(0),
     )
 }
 
-/// The key of a stream's rows, where it has any.
-pub(super) fn known(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: &StreamId,
-) -> Result<Option<i64>, Error> {
+/// Returns the key of a stream's rows, where it has any.
+pub(super) fn find_key(s: &mut dyn Session, stream: &StreamKey) -> Result<Option<i64>, Error> {
     let sql = "SELECT key FROM streams WHERE server = ?1 AND id = ?2";
-    s.first(sql, &values![&server.0, &stream.0], |row| row.get(0))
+    s.first(
+        sql,
+        &values![&stream.server().0, &stream.stream().0],
+        |row| row.get(0),
+    )
 }
