@@ -218,6 +218,7 @@ fn telling(telling: &store::Notification) -> Telling {
             .to_owned(),
         written_at: telling.written_at,
         accepted: accepted_at.map(|at| (at, telling.accepted_by.clone())),
+        given_up: telling.given_up,
         failed: failed.map(|a| (a.at, ended(a).to_owned())).collect(),
     }
 }
@@ -254,7 +255,7 @@ fn telling_json(telling: &store::Notification) -> Value {
         |a| json!({"at": a.at.to_string(), "outcome": a.outcome.as_str(), "unknown": a.unknown}),
     );
     json!({
-        "kind": telling.message.kind.name(), "written_at": telling.written_at.to_string(), "pending": telling.pending,
+        "kind": telling.message.kind.name(), "written_at": telling.written_at.to_string(), "pending": telling.pending, "given_up": telling.given_up,
         "accepted_at": telling.accepted_at.map(|at| at.to_string()), "channel": telling.accepted_by,
         "attempts": attempts.collect::<Vec<_>>(), "text": telling.message.text,
     })

@@ -70,6 +70,8 @@ impl Context {
         again: bool,
     ) -> Result<Written, DigestError> {
         let _lock = self.lock().await?;
+        let began = crate::clock::now();
+        let occasion = Occasion::Cycle { began };
         let now = self.present(options).await?;
         if again {
             let (period, message, ids) = self.latest_digest(now).await?;
@@ -77,11 +79,11 @@ impl Context {
             self.store
                 .call(move |s| s.save_digest(period, &row, true, now))
                 .await?;
-            self.deliver(Occasion::Cycle, now).await?;
+            self.deliver(occasion, now).await?;
             return Ok(Written::Sent(period.until, message));
         }
         let written = self.write_due_digest(now).await?;
-        self.deliver(Occasion::Cycle, now).await?;
+        self.deliver(occasion, now).await?;
         let last = self.store.call(|s| s.last_digest()).await?;
         Ok(match last {
             Some(told) if written => Written::Sent(told.until, frozen(&told.message)),

@@ -27,9 +27,9 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// Whether every server was polled completely and nothing is pending.
+    /// Whether every server was polled completely, and no message is pending or was given up.
     pub fn is_complete(&self) -> bool {
-        self.complete && self.notices.pending == 0
+        self.complete && self.notices.pending == 0 && self.notices.given_up == 0
     }
 
     /// Whether an incident is open.
@@ -44,8 +44,12 @@ impl CheckReport {
         } else {
             "not complete"
         };
+        let given_up = match self.notices.given_up {
+            0 => String::new(),
+            n => format!(", {n} given up"),
+        };
         format!(
-            "cycle of {} {state}: {} steps, {} incidents open, {} messages sent, {} pending",
+            "cycle of {} {state}: {} steps, {} incidents open, {} messages sent, {} pending{given_up}",
             self.at,
             self.transitions.len(),
             self.open_incidents.len(),

@@ -62,10 +62,11 @@ impl Context {
     /// # Errors
     /// Where `now` cannot be, the database fails, or another process holds it.
     pub async fn cycle(self: &Arc<Self>, options: Options) -> Result<CheckReport, CycleError> {
-        let ended = match self.try_cycle(options).await {
+        let mut began = None;
+        let ended = match self.try_cycle(options, &mut began).await {
             // What was committed of it stays, and the rest is done again.
             Err(CycleError::Store(error)) if error.is_of_disk() && self.store.free_reserve() => {
-                self.try_cycle(options).await
+                self.try_cycle(options, &mut began).await
             }
             ended => ended,
         };
@@ -84,8 +85,14 @@ impl Context {
         ended
     }
 
-    async fn try_cycle(self: &Arc<Self>, options: Options) -> Result<CheckReport, CycleError> {
+    async fn try_cycle(
+        self: &Arc<Self>,
+        options: Options,
+        began: &mut Option<Timestamp>,
+    ) -> Result<CheckReport, CycleError> {
         let _lock = self.lock().await?;
+        // A second try is the same cycle.
+        let began = *began.get_or_insert_with(clock::now);
         if let Some(mended) = self.store.call(|s| s.recover_file()).await? {
             tracing::error!("{mended}");
         }
@@ -114,12 +121,16 @@ impl Context {
         if polling.leases.of_others().await?.is_empty() {
             self.write_due_digest(now).await?;
         }
-        let notices = self.deliver(Occasion::Cycle, now).await?;
+        let notices = self.deliver(Occasion::Cycle { began }, now).await?;
         let keep = self.config.store.keep;
         self.store
             .call(move |s| s.prune(now - keep, now - KEEP_AGGREGATES.max(DAY)))
             .await?;
-        self.beat(&polled, expected, &evaluation, now).await;
+        if notices.given_up > 0 {
+            tracing::warn!("no heartbeat: a message was given up");
+        } else {
+            self.beat(&polled, expected, &evaluation, now).await;
+        }
         let whole = polled.len() >= expected;
         Ok(report::check(self, now, (&polled, whole), &evaluation, notices).await?)
     }
@@ -151,7 +162,7 @@ impl Context {
             let ahead = if options.scheduled { MINUTE } else { AHEAD };
             machine = self.until_instant(machine, ahead).await?;
         }
-        if !clock::is_believable(machine) {
+        if !clock::is_plausible(machine) {
             return Err(CycleError::Clock(machine));
         }
         if last.is_some_and(|last| machine < last) {

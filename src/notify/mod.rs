@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod digest;
 pub(crate) mod evidence;
+pub mod given_up;
 pub mod grouped;
 mod level;
 pub mod mute;
@@ -101,6 +102,19 @@ impl Message {
             self.tone.word(),
             self.headline
         )
+    }
+
+    /// The message with `line` below its other lines, the last of which make room for it where the message is full.
+    #[must_use]
+    pub fn with_line(&self, line: &str) -> Self {
+        let line = truncate(&clean(line), MAX_LINE);
+        let room = MAX_BODY - line.chars().count();
+        let fitting = count_fitting(&self.lines, MAX_LINES - 1, room);
+        let lines = self.lines.iter().take(fitting).cloned();
+        Self {
+            lines: lines.chain((!line.is_empty()).then_some(line)).collect(),
+            ..self.clone()
+        }
     }
 
     /// The whole message as lines of text.

@@ -90,3 +90,18 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Message>(&row).expect("a message"), message);
     }
 }
+
+#[test]
+fn a_line_can_be_added_even_to_a_full_message() {
+    let message = |count: usize| {
+        let lines = (0..count).map(|n| format!("line {n}"));
+        Message::new(Tone::Info, "headline", lines, "footer")
+    };
+    let added = message(2).with_line("one \u{7}more");
+    assert_eq!(added.lines(), ["line 0", "line 1", "one more"]);
+    assert_eq!((added.headline(), added.footer()), ("headline", "footer"));
+    let full = message(MAX_LINES).with_line("one more");
+    assert_eq!(full.lines().len(), MAX_LINES);
+    assert_eq!(full.lines().last().map(String::as_str), Some("one more"));
+    assert_eq!(message(2).with_line(" \n"), message(2));
+}

@@ -113,6 +113,7 @@ fn case(steps: &[Transition]) -> Case {
         written_at: step.at,
         accepted: (step.step != Step::Reminded)
             .then(|| (step.at + MINUTE, Some("C0123456789".to_owned()))),
+        given_up: false,
         failed: vec![(step.at, "HTTP 503 from Slack".to_owned())],
     };
     Case {

@@ -142,6 +142,19 @@ pub struct UnconfirmedAttempt {
     pub since: Timestamp,
     /// When the last of them began.
     pub last: Timestamp,
+    /// How many of them ended without an answer; the process died in the others.
+    pub unanswered: u64,
+}
+
+/// A message that was set aside: no attempt to post it was ever confirmed, and no further one is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Its place in the outbox.
+    pub seq: i64,
+    /// The incident it is of, where it is of one.
+    pub incident: Option<String>,
+    /// Its first line.
+    pub headline: String,
 }
 
 /// How an attempt to send ended.
@@ -238,6 +251,8 @@ pub struct Notification {
     pub written_at: Timestamp,
     /// Whether it waits to be accepted.
     pub pending: bool,
+    /// Whether it was given up: see [`GivenUp`].
+    pub given_up: bool,
     /// When it was accepted, by the machine's clock.
     pub accepted_at: Option<Timestamp>,
     /// The channel that took it, as the destination names it.

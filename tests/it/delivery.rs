@@ -8,7 +8,7 @@ use hushwatch::secret::Secret;
 use hushwatch::sim::postmark::Mail;
 use hushwatch::sim::slack::{CHANNEL, Fault, Slack};
 use hushwatch::sim::{self, Plan};
-use hushwatch::slack::{self, Sink, Trace};
+use hushwatch::slack::{self, LookupResult, Sink};
 use serde_json::json;
 
 use crate::world::{Cycle, Process, World, at};
@@ -149,6 +149,99 @@ fn a_web_page_in_place_of_a_webhook_is_no_acceptance() {
     assert!(!said.contains("twice"), "it is no doubt: {said}");
 }
 
+fn given_up(cycle: &Cycle) -> u64 {
+    cycle.report["notices"]["given_up"]
+        .as_u64()
+        .expect("a count")
+}
+
+/// An alert through a webhook that takes messages and never answers, and whose next cycle is still to come.
+fn unconfirmed_twice() -> World {
+    let mut world = World::new(Process::New, "");
+    by_webhook(&mut world);
+    world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    world
+        .slack
+        .fail(Plan::next(2, Fault::AcceptThenReset).on("/services"));
+    let cycle = world.cycle(first());
+    assert_eq!((pending(&cycle), given_up(&cycle)), (1, 0));
+    assert_eq!(world.slack.count("/services"), 1, "once in a cycle");
+    world
+}
+
+#[test]
+fn what_is_not_confirmed_twice_is_given_up_and_the_next_message_and_the_digest_name_it() {
+    let mut world = unconfirmed_twice();
+    let pings = world.slack.pings().len();
+    let cycle = world.cycle(first() + HOUR);
+    assert_eq!((cycle.code, pending(&cycle)), (1, 0), "{}", cycle.stderr);
+    assert_eq!(given_up(&cycle), 1, "{}", cycle.report);
+    assert_eq!(world.slack.pings().len(), pings, "no heartbeat");
+    assert!(
+        cycle
+            .stderr
+            .contains("no heartbeat: a message was given up"),
+        "{}",
+        cycle.stderr
+    );
+    let told = world.slack.take();
+    assert_eq!(told.len(), 2, "once, and once more");
+    let incident = cycle.report["open_incidents"][0]["incident"].as_str();
+    let incident = incident.expect("an id");
+    let explained = world.run(&["explain", incident]);
+    let text = explained.report.as_str().unwrap_or_default();
+    assert!(text.contains("given up: never confirmed"), "{text}");
+
+    world.env("POSTMARK_SERVER_TOKEN", &world.shop.token());
+    let cycle = world.cycle(first() + HOUR * 2);
+    assert_eq!((cycle.code, given_up(&cycle)), (0, 0), "{}", cycle.stderr);
+    assert_eq!(world.slack.pings().len(), pings + 1);
+    let resolved = &world.slack.take()[..];
+    assert_eq!(resolved.len(), 1, "{resolved:?}");
+    let named = format!(
+        "Slack never confirmed an earlier message, so it may be missing here: {} (hushwatch explain {incident})",
+        told[0].plain.lines().next().unwrap_or_default()
+    );
+    assert_eq!(resolved[0].plain.matches(&named).count(), 1, "{resolved:?}");
+
+    world.hours("2026-03-03T13:00:00Z", "2026-03-04T09:00:00Z");
+    let digest = world.slack.take();
+    assert_eq!(digest.len(), 1, "{digest:?}");
+    let times = digest[0].plain.matches("Slack never confirmed").count();
+    assert_eq!(times, 1, "{}", digest[0].plain);
+    assert!(digest[0].plain.contains(&named), "{}", digest[0].plain);
+}
+
+#[test]
+fn what_is_given_up_lets_the_next_message_through_in_the_same_cycle() {
+    let mut world = unconfirmed_twice();
+    world.env("POSTMARK_SERVER_TOKEN", &world.shop.token());
+    let cycle = world.cycle(first() + HOUR);
+    assert_eq!((pending(&cycle), given_up(&cycle)), (0, 1));
+    let told = world.slack.take();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[2].plain.contains("can be seen again"), "{told:?}");
+    assert!(told[2].plain.contains("Slack never confirmed"), "{told:?}");
+}
+
+#[test]
+fn where_the_history_can_be_read_nothing_is_given_up() {
+    let mut world = World::new(Process::New, "");
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    world
+        .slack
+        .fail(Plan::always(sim::Fault::Reset).on("chat.postMessage"));
+    for hour in 0..4 {
+        let cycle = world.cycle(first() + HOUR * hour);
+        assert_eq!((pending(&cycle), given_up(&cycle)), (1, 0));
+    }
+    world.slack.clear_faults();
+    let cycle = world.cycle(first() + HOUR * 4);
+    assert_eq!(pending(&cycle), 0, "{}", cycle.stderr);
+    assert_eq!(world.alerts().len(), 1);
+}
+
 #[test]
 fn while_slack_cannot_be_asked_a_fresh_doubt_waits() {
     let mut world = after(Fault::AcceptThenReset, |_| {});
@@ -236,12 +329,18 @@ async fn a_history_is_read_page_by_page_up_to_a_limit() {
     for (noise, pages) in [(0, 1), (99, 1), (100, 2), (250, 3)] {
         let (channel, client) = busy(noise).await;
         let trace = client.find(CHANNEL, "key", since).await;
-        assert!(matches!(trace, Ok(Trace::Found(_))), "{noise}: {trace:?}");
+        assert!(
+            matches!(trace, Ok(LookupResult::Found(_))),
+            "{noise}: {trace:?}"
+        );
         assert_eq!(channel.count("history"), pages);
     }
     let (channel, client) = busy(1_000).await;
     let trace = client.find(CHANNEL, "key", since).await;
-    assert!(matches!(trace, Ok(Trace::Hidden(_))), "{trace:?}");
+    assert!(
+        matches!(trace, Ok(LookupResult::Unreadable(_))),
+        "{trace:?}"
+    );
     assert_eq!(channel.count("history"), 10);
 }
 
@@ -249,10 +348,13 @@ async fn a_history_is_read_page_by_page_up_to_a_limit() {
 async fn what_is_older_than_the_attempt_or_bears_another_key_is_not_it() {
     let (_channel, client) = busy(150).await;
     let (before, after) = (clock::now() - MINUTE, clock::now() + MINUTE);
-    assert_eq!(client.find(CHANNEL, "key", after).await, Ok(Trace::Absent));
+    assert_eq!(
+        client.find(CHANNEL, "key", after).await,
+        Ok(LookupResult::Absent)
+    );
     assert_eq!(
         client.find(CHANNEL, "other", before).await,
-        Ok(Trace::Absent)
+        Ok(LookupResult::Absent)
     );
 }
 
@@ -261,7 +363,7 @@ async fn a_name_or_a_user_has_no_history() {
     let (_channel, client) = busy(0).await;
     for place in ["#operators", "U0OPERATOR", ""] {
         let trace = client.find(place, "key", clock::now()).await;
-        let hidden = matches!(&trace, Ok(Trace::Hidden(why)) if why.contains("channel_not_found"));
+        let hidden = matches!(&trace, Ok(LookupResult::Unreadable(why)) if why.contains("channel_not_found"));
         assert!(hidden, "{trace:?}");
     }
 }

@@ -9,7 +9,7 @@ const EXIT_STATUS: [(&str, &str); 4] = [
     ("0", "It completed. Incidents may be open."),
     (
         "1",
-        "It did not complete: something could not be asked, or a message is still pending. In case of doctor: a check failed.",
+        "It did not complete: something could not be asked, or a message is still pending or was given up. In case of doctor: a check failed.",
     ),
     (
         "2",

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::{SlackSettings, SlackSink};
 use crate::cycle::grouping::frozen;
 use crate::model::Timestamp;
-use crate::notify::Message;
-use crate::slack::{self, Accepted, Class, Sink, Slack, Trace};
-use crate::store::OutboxRow;
+use crate::notify::{Message, given_up};
+use crate::slack::{self, LookupResult, Receipt, RetryClass, Sink, Slack};
+use crate::store::{GivenUp, OutboxRow};
 
 /// A destination of messages.
 #[derive(Clone)]
@@ -50,9 +50,22 @@ impl Outlet {
         })
     }
 
-    /// One attempt to tell `message`, frozen in `row`; a refused payload is sent once more as plain text.
-    pub(crate) async fn send(&self, row: &OutboxRow) -> Result<Accepted, slack::Error> {
-        let message = frozen(&row.message);
+    /// One attempt to tell the message that is frozen in `row`; a refused payload is sent once more as plain text.
+    pub(crate) async fn send(&self, row: &OutboxRow) -> Result<Receipt, slack::Error> {
+        self.send_naming(row, &[]).await
+    }
+
+    /// The same, with a line for each message that was given up.
+    pub(crate) async fn send_naming(
+        &self,
+        row: &OutboxRow,
+        given_up: &[GivenUp],
+    ) -> Result<Receipt, slack::Error> {
+        let mut message = frozen(&row.message);
+        for other in given_up {
+            let line = given_up::line(other.incident.as_deref(), &other.headline);
+            message = message.with_line(&line);
+        }
         let (slack, to) = match self {
             Self::Print(printer) => return print(printer, &message),
             Self::Slack { slack, channel } => (slack, destination(row, channel.as_deref())),
@@ -60,10 +73,12 @@ impl Outlet {
         let incident = row.message.incident.as_deref();
         let payload = slack::payload(&message, incident, &row.key);
         match slack.post(to, &payload).await {
-            Err(error) if error.class == Class::Payload => {
-                tracing::warn!(why = %error, "Slack refused the layout, sending plain text");
+            Err(error) if error.class == RetryClass::BadPayload => {
+                tracing::warn!(why = %error, "Slack rejected the layout, sending plain text");
                 let key = (!error.is_about_metadata()).then_some(row.key.as_str());
-                slack.post(to, &slack::plain(&message, incident, key)).await
+                slack
+                    .post(to, &slack::plain_payload(&message, incident, key))
+                    .await
             }
             answer => answer,
         }
@@ -74,9 +89,11 @@ impl Outlet {
         &self,
         row: &OutboxRow,
         since: Timestamp,
-    ) -> Result<Trace, slack::Error> {
+    ) -> Result<LookupResult, slack::Error> {
         let Self::Slack { slack, channel } = self else {
-            return Ok(Trace::Hidden("a terminal cannot be asked".to_owned()));
+            return Ok(LookupResult::Unreadable(
+                "a terminal cannot be asked".to_owned(),
+            ));
         };
         let to = destination(row, channel.as_deref()).unwrap_or_default();
         // A history has a conversation's id; a user's or a name leads to one only once a message landed there.
@@ -99,14 +116,13 @@ pub(crate) fn is_conversation(channel: &str) -> bool {
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-fn print(printer: &Mutex<dyn Write + Send>, message: &Message) -> Result<Accepted, slack::Error> {
+fn print(printer: &Mutex<dyn Write + Send>, message: &Message) -> Result<Receipt, slack::Error> {
     let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
     match writeln!(printer, "{}\n", message.to_text()).and_then(|()| printer.flush()) {
-        Ok(()) => Ok(Accepted::default()),
-        Err(why) => Err(slack::Error {
-            class: Class::Later,
-            retry_after: None,
-            what: format!("cannot print the message: {}", why.kind()),
-        }),
+        Ok(()) => Ok(Receipt::default()),
+        Err(why) => Err(slack::Error::new(
+            RetryClass::Retry,
+            format!("cannot print the message: {}", why.kind()),
+        )),
     }
 }

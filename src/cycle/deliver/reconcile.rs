@@ -8,7 +8,7 @@ use crate::cycle::Outlet;
 use crate::cycle::deliver::Failed;
 use crate::model::{DAY, MINUTE, Timestamp};
 use crate::retry;
-use crate::slack::{self, Accepted, Class, Trace};
+use crate::slack::{self, LookupResult, Receipt, RetryClass};
 use crate::store::{OutboxRow, UnconfirmedAttempt};
 
 /// How far our clock may be ahead of the destination's.
@@ -21,7 +21,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
 /// What a look at the destination says of an earlier attempt.
 pub(crate) enum Fate {
     /// It was posted.
-    Posted(Accepted),
+    Posted(Receipt),
     /// It was not.
     Absent,
     /// Nobody can say.
@@ -45,23 +45,23 @@ pub(crate) async fn look_up(
         outlet.find(row, since).await.map_err(Failed)
     });
     match found.await {
-        Ok(Trace::Found(accepted)) => {
+        Ok(LookupResult::Found(accepted)) => {
             tracing::info!(incident = ?row.message.incident, "a message of unknown fate had been posted");
             Fate::Posted(accepted)
         }
-        Ok(Trace::Absent) => Fate::Absent,
-        Ok(Trace::Hidden(why)) => {
+        Ok(LookupResult::Absent) => Fate::Absent,
+        Ok(LookupResult::Unreadable(why)) => {
             say_that_it_may_repeat(&why);
             Fate::Unknowable
         }
         Err(Failed(error)) if is_held(doubt.since, clock::now()) => Fate::Open(slack::Error {
-            class: Class::Unknown,
+            class: RetryClass::Unconfirmed,
             // The pause is asked for by the history alone; what can be posted is posted.
             retry_after: None,
             ..error
         }),
         Err(Failed(error)) => {
-            say_that_it_may_repeat(&error.what);
+            say_that_it_may_repeat(&error.message);
             Fate::Unknowable
         }
     }

@@ -120,13 +120,14 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     Message::new(tone(data), &headline(data, period, style), lines, &footer)
 }
 
-/// Who came and who went: a line for each kind of news.
+/// Who came and who went: a line for each kind of news. One without a server is of hushwatch itself.
 fn notes(notes: &[(String, String)]) -> Vec<String> {
     let mut by_text: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (server, text) in notes {
         by_text.entry(text).or_default().push(server);
     }
     let line = |(text, servers): (&str, Vec<&str>)| match servers.as_slice() {
+        [""] => text.to_owned(),
         [server] => format!("{server}: {text}"),
         servers => {
             let named = servers.iter().take(NAMED).copied().collect::<Vec<_>>();

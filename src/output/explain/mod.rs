@@ -92,6 +92,8 @@ pub struct Telling {
     pub written_at: Timestamp,
     /// When and by which channel it was accepted.
     pub accepted: Option<(Timestamp, Option<String>)>,
+    /// Whether it was given up: it may have been accepted, and nothing ever confirmed it.
+    pub given_up: bool,
     /// Attempts before, each with why it failed.
     pub failed: Vec<(Timestamp, String)>,
 }
@@ -312,6 +314,9 @@ fn tellings(case: &Case, style: Style) -> Vec<String> {
                 )
             }
             Some((at, None)) => format!("accepted {}", format_time(*at, style.zone)),
+            None if telling.given_up => {
+                "given up: never confirmed, may have been posted".to_owned()
+            }
             None => "not yet accepted".to_owned(),
         };
         lines.push(format!(

@@ -2,7 +2,8 @@
 
 use crate::model::{MINUTE, Timestamp};
 use crate::store::{
-    Attempt, AttemptOutcome, AttemptRow, CycleCommit, Database, NewMessage, UnconfirmedAttempt,
+    Attempt, AttemptOutcome, AttemptRow, CycleCommit, Database, NewMessage, Note,
+    UnconfirmedAttempt,
 };
 
 use super::{LEASE, T0, at, message, poll, shop, span};
@@ -115,7 +116,15 @@ pub(super) fn an_attempt_that_was_begun_and_never_finished_is_in_doubt(b: &mut D
     assert!(claim(b, seq, at(0)));
     assert!(claim(b, seq, at(300)));
     let (since, last) = (at(0), at(300));
-    assert_eq!(doubt(b, at(900)), Some(UnconfirmedAttempt { since, last }));
+    let unanswered = 0;
+    assert_eq!(
+        doubt(b, at(900)),
+        Some(UnconfirmedAttempt {
+            since,
+            last,
+            unanswered
+        })
+    );
 }
 
 pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut Database) {
@@ -133,16 +142,14 @@ pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut Database) {
     };
     assert_eq!(attempt(at(0), false), None);
     let (since, last) = (at(60), at(60));
-    assert_eq!(
-        attempt(at(60), true),
-        Some(UnconfirmedAttempt { since, last })
-    );
+    let expected = Some(UnconfirmedAttempt {
+        since,
+        last,
+        unanswered: 1,
+    });
+    assert_eq!(attempt(at(60), true), expected);
     let doubt = attempt(at(120), false);
-    assert_eq!(
-        doubt,
-        Some(UnconfirmedAttempt { since, last }),
-        "a later one settles nothing"
-    );
+    assert_eq!(doubt, expected, "a later one settles nothing");
 }
 
 pub(super) fn every_row_has_a_key_of_its_own(b: &mut Database) {
@@ -209,6 +216,40 @@ pub(super) fn a_message_is_found_by_every_incident_that_it_names(b: &mut Databas
             attempt(at(2), AttemptOutcome::Begun, true)
         ]
     );
+}
+
+pub(super) fn a_message_given_up_is_no_longer_due_and_is_named_once(b: &mut Database) {
+    let seq = push(b, &["one\nand more", "two", "three"]);
+    let note = Note {
+        at: at(5),
+        server: shop(),
+        text: "an unconfirmed message".to_owned(),
+    };
+    assert!(claim(b, seq[0], at(0)));
+    assert!(b.give_up_row(seq[0], &note).expect("written"));
+    assert!(!b.give_up_row(seq[0], &note).expect("written"), "once");
+    assert_eq!(b.notes(span(0, 10)).expect("read"), [note.clone()]);
+    assert_eq!(due(b, at(3600)), seq[1..]);
+    assert!(!claim(b, seq[0], at(3600)));
+    assert_eq!(b.count_pending().expect("read"), 2);
+    assert!(claim(b, seq[1], at(0)));
+    accept(b, seq[1], at(1));
+    assert!(!b.give_up_row(seq[1], &note).expect("written"), "accepted");
+
+    let [unnamed] = &b.given_up_rows("").expect("read")[..] else {
+        panic!("one message");
+    };
+    let (headline, incident) = (unnamed.headline.as_str(), &unnamed.incident);
+    assert_eq!((unnamed.seq, headline, incident), (seq[0], "one", &None));
+    assert_eq!(b.given_up_rows("C0OTHER").expect("read"), []);
+    b.mark_named(&[seq[0], seq[1]]).expect("written");
+    assert_eq!(b.given_up_rows("").expect("read"), []);
+    assert_eq!(due(b, at(3600)), [seq[2]], "what was sent stays sent");
+
+    // One whose answer came after all.
+    accept(b, seq[0], at(2));
+    b.prune(at(3600), at(3600)).expect("pruned");
+    assert_eq!(due(b, at(3600)), [seq[2]]);
 }
 
 pub(super) fn a_digest_is_written_once_a_period(b: &mut Database) {

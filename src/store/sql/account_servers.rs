@@ -57,13 +57,7 @@ impl Database {
 
     /// Stores a note.
     pub fn save_note(&mut self, note: &Note) -> Result<(), Error> {
-        self.write(Scope::Server(&note.server), |s| {
-            s.execute(
-                "INSERT INTO notes (at, server, text) VALUES (?1, ?2, ?3)",
-                &values![note.at, &note.server.0, &note.text],
-            )?;
-            Ok(())
-        })
+        self.write(Scope::Server(&note.server), |s| insert_note(s, note))
     }
 
     /// Notes of `span`, in order.
@@ -99,4 +93,12 @@ fn added<'n>(
     let others: BTreeSet<&ServerName> = others.into_iter().collect();
     let new = some.into_iter().filter(|name| !others.contains(name));
     new.cloned().collect()
+}
+
+pub(super) fn insert_note(s: &mut dyn Session, note: &Note) -> Result<(), Error> {
+    s.execute(
+        "INSERT INTO notes (at, server, text) VALUES (?1, ?2, ?3)",
+        &values![note.at, &note.server.0, &note.text],
+    )?;
+    Ok(())
 }

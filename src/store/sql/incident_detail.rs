@@ -33,7 +33,8 @@ impl Database {
                     let notification = Notification {
                         message: outbox::read_message(row, 0)?,
                         written_at: row.get(6)?,
-                        pending: row.get::<String>(7)? != "sent",
+                        pending: matches!(row.get::<String>(7)?.as_str(), "pending" | "sending"),
+                        given_up: row.get::<String>(7)?.starts_with("given_up"),
                         accepted_at: row.get(8)?,
                         accepted_by: row.get(9)?,
                         attempts: Vec::new(),

@@ -1,4 +1,7 @@
 //! Messages to be told. A row is marked sent only after it was accepted.
+//!
+//! The states of a row: `pending`, `sending` (an attempt is running, or its process died), `sent`, `given_up` (no attempt
+//! was ever confirmed) and `given_up_named` (and a later message said so). `replaced` was written by older versions.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -6,11 +9,11 @@ use std::time::Duration;
 
 use crate::model::Timestamp;
 use crate::store::{
-    Attempt, AttemptOutcome, Database, Error, MessageKind, NewMessage, OutboxRow,
+    Attempt, AttemptOutcome, Database, Error, GivenUp, MessageKind, NewMessage, Note, OutboxRow,
     UnconfirmedAttempt,
 };
 
-use super::{Row, Scope, Session, values};
+use super::{Row, Scope, Session, account_servers, values};
 
 impl Database {
     /// Rows that may be tried at `now`, in order; a row that another process took less than `lease` ago is left to it.
@@ -20,6 +23,8 @@ impl Database {
                 "SELECT seq, created_at, attempts, next_try_at, key,
                      (SELECT min(a.at) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1),
                      (SELECT max(a.at) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1),
+                     (SELECT count(*) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1
+                         AND a.outcome <> 'begun'),
                      (SELECT s.sent_channel FROM outbox s WHERE s.channel = outbox.channel AND s.sent_channel IS NOT NULL
                          ORDER BY s.seq DESC LIMIT 1),
                      kind, incident, channel, text, body
@@ -36,9 +41,9 @@ impl Database {
                         attempts: row.get(2)?,
                         next_try_at: row.get(3)?,
                         key: row.get(4)?,
-                        doubt: doubt(row.get(5)?, row.get(6)?),
-                        landed_in: row.get(7)?,
-                        message: read_message(row, 8)?,
+                        doubt: doubt(row.get(5)?, row.get(6)?, row.get(7)?),
+                        landed_in: row.get(8)?,
+                        message: read_message(row, 9)?,
                     })
                 },
             )?;
@@ -108,6 +113,52 @@ impl Database {
         })
     }
 
+    /// Gives up a message that nothing ever confirmed, and writes `note` for the digest; returns false if it was accepted in
+    /// the meantime.
+    pub fn give_up_row(&mut self, seq: i64, note: &Note) -> Result<bool, Error> {
+        self.write(Scope::All, |s| {
+            let given_up = s.execute(
+                "UPDATE outbox SET state = 'given_up' WHERE seq = ?1 AND state IN ('pending', 'sending')",
+                &values![seq],
+            )?;
+            if given_up == 1 {
+                account_servers::insert_note(s, note)?;
+            }
+            Ok(given_up == 1)
+        })
+    }
+
+    /// Returns the messages to `channel` that were given up and that no accepted message has named yet, in order.
+    pub fn given_up_rows(&mut self, channel: &str) -> Result<Vec<GivenUp>, Error> {
+        self.read(|s| {
+            s.rows(
+                "SELECT seq, incident, text FROM outbox WHERE state = 'given_up' AND channel = ?1 ORDER BY seq",
+                &values![channel],
+                |row| {
+                    let text: String = row.get(2)?;
+                    Ok(GivenUp {
+                        seq: row.get(0)?,
+                        incident: row.get(1)?,
+                        headline: text.lines().next().unwrap_or_default().to_owned(),
+                    })
+                },
+            )
+        })
+    }
+
+    /// Records that an accepted message named these messages, which were given up.
+    pub fn mark_named(&mut self, given_up: &[i64]) -> Result<(), Error> {
+        self.write(Scope::All, |s| {
+            for seq in given_up {
+                s.execute(
+                    "UPDATE outbox SET state = 'given_up_named' WHERE seq = ?1 AND state = 'given_up'",
+                    &values![*seq],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
     /// Rows not yet accepted.
     pub fn count_pending(&mut self) -> Result<u64, Error> {
         self.read(|s| {
@@ -164,10 +215,15 @@ pub(super) fn read_message(row: &dyn Row, first: usize) -> Result<NewMessage, Er
     })
 }
 
-fn doubt(since: Option<Timestamp>, last: Option<Timestamp>) -> Option<UnconfirmedAttempt> {
+fn doubt(
+    since: Option<Timestamp>,
+    last: Option<Timestamp>,
+    unanswered: u64,
+) -> Option<UnconfirmedAttempt> {
     Some(UnconfirmedAttempt {
         since: since?,
         last: last?,
+        unanswered,
     })
 }
 

@@ -33,7 +33,7 @@ impl Database {
                 "DELETE FROM transitions WHERE at < ?1",
                 "DELETE FROM notes WHERE at < ?1",
                 "DELETE FROM mutes WHERE until_at < ?1",
-                "DELETE FROM outbox WHERE created_at < ?1 AND state IN ('sent', 'replaced')",
+                "DELETE FROM outbox WHERE created_at < ?1 AND state NOT IN ('pending', 'sending')",
                 "DELETE FROM digests WHERE until_at < ?1",
                 "DELETE FROM incidents WHERE open = 0 AND opened_at < ?1
                  AND id NOT IN (SELECT incident FROM transitions)",

@@ -106,6 +106,8 @@ pub(super) struct Scene {
     wrong: Vec<String>,
     /// Attempts in each struck cycle whose end cannot be known.
     pub(super) attempts_unknown: usize,
+    /// Messages that were given up: each is named in a later one, and in the digest.
+    pub(super) given_up: usize,
 }
 
 impl Scene {
@@ -124,6 +126,7 @@ impl Scene {
             name,
             wrong: Vec::new(),
             attempts_unknown: 0,
+            given_up: 0,
         }
     }
 
@@ -301,11 +304,20 @@ impl Scene {
             };
             // What still stands when a server is seen again is told then.
             let reminders = books::reminders(self.world.folder.path(), &id);
-            let most = most + reminders + self.attempts_unknown * STRUCK.len();
+            let most = most + reminders + self.attempts_unknown * STRUCK.len() + 2 * self.given_up;
+            let least = least.saturating_sub(self.given_up);
             self.must((least..=most).contains(&times), || {
                 format!("{rule} {id} was told {times} times instead of {least} to {most}")
             });
         }
+        let messages = self.world.slack.messages();
+        let names =
+            |m: &slack::Received| m.plain.contains("Slack never confirmed an earlier message");
+        let is_named = messages.iter().any(names);
+        let given_up = self.given_up;
+        self.must(is_named == (given_up > 0), || {
+            format!("{given_up} given up, named: {is_named}")
+        });
         let loud: Vec<String> = self
             .world
             .slack

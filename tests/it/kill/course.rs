@@ -180,7 +180,7 @@ pub(crate) fn left_behind(world: &World) -> Death {
         Some(url) => texts(url, sql),
         None => left_in_file(world, sql),
     };
-    let pending = read("SELECT text FROM outbox WHERE state <> 'sent'");
+    let pending = read("SELECT text FROM outbox WHERE state IN ('pending', 'sending')");
     Death {
         posted: world.slack.messages().len(),
         pending: pending.iter().map(|text| first_line(text)).collect(),

@@ -53,7 +53,7 @@ fn play(world: &World, now: Timestamp) {
     shop.bounce_wave("outbound", hidden, 0.5, "Blocked");
     let standing = Span::new(now - HOUR, now + HOUR * 9);
     shop.bounce_wave("outbound", standing, 0.4, "Blocked");
-    shop.complaints("outbound", now - MINUTE * 40, 1, "example.net");
+    shop.add_complaints("outbound", now - MINUTE * 40, 1, "example.net");
     let sent = now - MINUTE * 30;
     let to_operator = Mail::new("outbound", sent, "ops@example.com");
     shop.push(to_operator.bounced("HardBounce", sent + MINUTE));

@@ -11,6 +11,9 @@ use hushwatch::sim::{self, Plan};
 use crate::kill::stage::log_length;
 use crate::world::World;
 
+/// What the last daemon said, in the world's folder.
+const DAEMON_LOG: &str = "daemon.log";
+
 /// The signal that ends a process which writes beyond the limit of a file's size. As with SIGKILL, none of its code runs.
 const SIGXFSZ: i32 = 25;
 /// Units of `ulimit -f` (POSIX), in bytes.
@@ -83,7 +86,7 @@ pub(crate) fn strike(world: &World, runner: Runner, strike: Strike) -> bool {
             std::thread::sleep(delay);
             break end(process);
         }
-        if runner == Runner::Daemon && world.slack.pings().len() > pings {
+        if runner == Runner::Daemon && is_over(world, pings) {
             end(process);
             break false;
         }
@@ -96,7 +99,7 @@ pub(crate) fn strike(world: &World, runner: Runner, strike: Strike) -> bool {
         std::thread::sleep(Duration::from_micros(300));
     };
     // What the dead one had sent may still be on its way.
-    world.slack.settle().expect("settled");
+    world.slack.finish().expect("settled");
     disarm(world);
     died
 }
@@ -106,12 +109,19 @@ fn instant_of(byte: u64) -> Duration {
     Duration::from_micros(byte / 2)
 }
 
+/// Whether a daemon has ended a cycle since it was started with so many heartbeats: with one that gives a message up there
+/// is no heartbeat, and its log alone says so.
+fn is_over(world: &World, pings: usize) -> bool {
+    let log = std::fs::read_to_string(world.folder.path().join(DAEMON_LOG));
+    world.slack.pings().len() > pings || log.is_ok_and(|log| log.contains("cycle of "))
+}
+
 /// A cycle to its end.
 pub(crate) fn cycle(world: &World, runner: Runner) {
     let pings = world.slack.pings().len();
     let mut process = spawn(world, runner);
     if runner == Runner::Daemon {
-        until("the heartbeat", || world.slack.pings().len() > pings);
+        until("the end of the cycle", || is_over(world, pings));
         let id = process.id().to_string();
         let term = Command::new("kill").args(["-TERM", &id]).status();
         assert!(term.expect("kill runs").success());
@@ -187,7 +197,14 @@ fn spawn_under(world: &World, runner: Runner, strike: Strike) -> Child {
         }
         _ => world.command(args),
     };
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let log = match runner {
+        Runner::Check(_) => Stdio::null(),
+        Runner::Daemon => {
+            let log = std::fs::File::create(world.folder.path().join(DAEMON_LOG));
+            Stdio::from(log.expect("a file"))
+        }
+    };
+    let command = command.stdout(Stdio::null()).stderr(log);
     command.spawn().expect("started")
 }
 

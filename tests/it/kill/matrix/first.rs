@@ -46,7 +46,7 @@ fn stage() -> World {
     shop.generate("outbound", span, &Profile::constant(30.0).without_bounces());
     let wave = Span::new(now - HOUR * 30, now - HOUR * 28);
     shop.bounce_wave("outbound", wave, 0.5, "Blocked");
-    shop.complaints("outbound", now - HOUR * 26, 1, "example.net");
+    shop.add_complaints("outbound", now - HOUR * 26, 1, "example.net");
     let sent = now - HOUR * 3;
     let to_operator = Mail::new("outbound", sent, "ops@example.com");
     shop.push(to_operator.bounced("Blocked", sent + MINUTE));

@@ -44,7 +44,7 @@ fn play((door, service, nth, moment): (Door, Service, u32, Moment)) -> Log {
         std::thread::sleep(delay);
     }
     end(daemon);
-    world.slack.settle().expect("settled");
+    world.slack.finish().expect("settled");
     disarm(&world);
     let deaths = vec![left_behind(&world)];
     for _ in 0..2 {
