@@ -1,29 +1,30 @@
-//! The ping by which somebody else notices that hushwatch itself went silent.
+//! Pings a dead man's switch after every good cycle, so that others notice when hushwatch itself stops.
 
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::tls;
 
-/// A dead man's switch answers at once or not at all.
+/// The time one ping may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Asks for `url` once.
+/// Sends one ping.
 ///
 /// # Errors
-/// Where no answer came or it was no success; the text does not hold the URL, which is a secret.
+/// If there is no answer, or one without a status of success. The text does not contain the URL, which is a secret.
 pub async fn ping(url: &Secret) -> Result<(), String> {
-    crate::postmark::install_tls_provider();
+    tls::install_provider();
     let client = reqwest::Client::builder()
         .timeout(TIMEOUT)
         .redirect(reqwest::redirect::Policy::limited(3))
         // A redirect may lead elsewhere, and the URL is a secret.
         .referer(false)
         .build();
-    let client = client.map_err(|_| "the heartbeat's client cannot be made".to_owned())?;
+    let client = client.map_err(|_| "cannot create the client for the heartbeat".to_owned())?;
     match client.get(url.expose()).send().await {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) => Err(format!(
-            "the heartbeat was answered with {}; check `heartbeat.url`",
+            "the heartbeat was answered with HTTP status {}; check `heartbeat.url`",
             answer.status().as_u16()
         )),
         Err(error) if error.is_timeout() => {
@@ -42,8 +43,8 @@ mod tests {
     use std::net::TcpListener;
     use std::thread::JoinHandle;
 
-    /// Gives one request this answer; what was asked.
-    fn once(answer: String) -> (String, JoinHandle<String>) {
+    /// Serves one request with `answer`; returns its URL, and a handle that yields the request.
+    fn serve_once(answer: String) -> (String, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
         let asked = std::thread::spawn(move || {
@@ -61,8 +62,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_redirect_does_not_carry_the_secret_elsewhere() {
-        let (elsewhere, asked) = once("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned());
-        let (base, _) = once(format!(
+        let (elsewhere, asked) =
+            serve_once("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned());
+        let (base, _) = serve_once(format!(
             "HTTP/1.1 302 Found\r\nLocation: {elsewhere}/there\r\nContent-Length: 0\r\n\r\n"
         ));
         let url = Secret::new(&format!("{base}/canary")).expect("not empty");

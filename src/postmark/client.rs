@@ -13,6 +13,7 @@ use super::error::{Error, ErrorKind};
 use super::server::Server;
 use crate::retry;
 use crate::secret::Secret;
+use crate::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Polls are an hour apart: a connection kept longer is only a stale one.
@@ -41,12 +42,6 @@ pub(super) struct Shared {
     pub(super) large: Semaphore,
     pub(super) base: Url,
     pub(super) retry: retry::Policy,
-}
-
-/// Makes `ring` the process's TLS provider. May be called any number of times; the first provider stays.
-pub fn install_tls_provider() {
-    // An error says that there is one already, which is all that is wanted.
-    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 impl Postmark {
@@ -86,7 +81,7 @@ impl Postmark {
 
 fn client(base: &Url, timeout: Duration) -> reqwest::Result<Client> {
     // Without a provider `build` panics instead of failing.
-    install_tls_provider();
+    tls::install_provider();
     let builder = Client::builder()
         .user_agent(USER_AGENT)
         // A redirect would carry the token's header to whoever is named there.

@@ -36,7 +36,7 @@ mod wire;
 mod tests;
 
 pub use account::{Account, Listed};
-pub use client::{Postmark, Settings, install_tls_provider};
+pub use client::{Postmark, Settings};
 pub use eastern::{day, days, whole};
 pub use error::{Error, ErrorKind, Fault};
 pub use lookup::{

@@ -6,7 +6,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use serde_json::Value;
 
-use super::client::{install_tls_provider, is_loopback};
+use super::client::is_loopback;
 use super::quote;
 
 /// Longest body, in bytes.
@@ -50,7 +50,7 @@ pub struct Notice {
 /// # Errors
 /// Why it is not known, in a few words.
 pub async fn status_page(base: &str, timeout: Duration) -> Result<StatusPage, String> {
-    install_tls_provider();
+    crate::tls::install_provider();
     let mut builder = Client::builder()
         .timeout(timeout)
         .redirect(Policy::limited(3));

@@ -1,7 +1,7 @@
-//! A message as Slack's Block Kit, in the parts that parse nothing.
+//! Lays a message out in Slack's Block Kit, using only the parts that parse nothing.
 //!
-//! Text from outside stands in `plain_text` and in `rich_text` leaves only: neither knows mentions, links or markup, so
-//! nothing has to be escaped there. The top-level `text`, which phones and screen readers use, is parsed and therefore
+//! Text from outside appears only in `plain_text` and in `rich_text` leaves. Neither knows mentions, links or markup, so
+//! nothing needs escaping there. The top-level `text`, which phones and screen readers use, is parsed and is therefore
 //! escaped.
 
 use serde_json::{Value, json};
@@ -9,33 +9,33 @@ use serde_json::{Value, json};
 use crate::notify::Message;
 use crate::text::sanitize::{clean, truncate, truncate_by};
 
-/// Room in a header, in UTF-16 units: Slack does not say what it counts, and this is the most it can be.
-const HEADER_ROOM: usize = 150;
-/// Room in the top-level text, in UTF-16 units after escaping. Longer texts may be split, and are not taken by
-/// `chat.update`.
-const TEXT_ROOM: usize = 4_000;
-/// What our metadata name themselves.
+/// The maximum length of a header, in UTF-16 units: Slack does not say what it counts, and no other count is higher.
+const MAX_HEADER_UNITS: usize = 150;
+/// The maximum length of the top-level text, in UTF-16 units after escaping. Slack may split longer texts, and
+/// `chat.update` rejects them.
+const MAX_TEXT_UNITS: usize = 4_000;
+/// The event type of our metadata.
 pub(super) const EVENT_TYPE: &str = "hushwatch";
-/// Longest incident id that is shown, in characters; ours are far shorter.
-const INCIDENT_CHARS: usize = 64;
+/// The maximum length of an incident id that is shown, in characters; ours are far shorter.
+const MAX_INCIDENT_CHARS: usize = 64;
 
-/// `message` as the JSON to post: a header, the lines, the footer, and all of it as text for notifications.
+/// Returns the JSON to post: `message` as blocks (a header, the lines, the footer), and as text for notifications.
 ///
-/// The incident's id is in the footer of blocks and text, also where the message itself does not name it. `key` is in the
-/// metadata, by which the message can be found again.
+/// The footer of both names the incident, even if the message itself does not. The metadata hold `key`, by which the
+/// message can be looked up.
 pub fn payload(message: &Message, incident: Option<&str>, key: &str) -> Value {
-    let mut payload = plain(message, incident, Some(key));
+    let mut payload = plain_payload(message, incident, Some(key));
     payload["blocks"] = blocks(message, incident).into();
     payload
 }
 
-/// `message` as text alone: what is sent when Slack refuses the blocks, or without `key` when it refuses the metadata.
+/// Returns `message` as text alone, to post when Slack rejects the blocks; without `key`, when it rejects the metadata.
 ///
-/// `mrkdwn` off leaves asterisks and backticks alone, and `parse: none` bare URLs and domains; webhooks are said not to
-/// heed the latter.
-pub fn plain(message: &Message, incident: Option<&str>, key: Option<&str>) -> Value {
+/// With `mrkdwn` off, asterisks and backticks stay as they are; with `parse: none`, so do bare URLs and domains, though
+/// webhooks are said to ignore that.
+pub fn plain_payload(message: &Message, incident: Option<&str>, key: Option<&str>) -> Value {
     let mut plain = json!({
-        "text": fallback(message, incident),
+        "text": fallback_text(message, incident),
         "mrkdwn": false,
         "parse": "none",
         "link_names": false,
@@ -57,10 +57,11 @@ fn metadata(incident: Option<&str>, key: &str) -> Value {
 }
 
 fn blocks(message: &Message, incident: Option<&str>) -> Vec<Value> {
-    let title = truncate_by(&message.title(), HEADER_ROOM, char::len_utf16);
+    let title = truncate_by(&message.title(), MAX_HEADER_UNITS, char::len_utf16);
     let mut blocks = vec![json!({"type": "header", "text": plain_text(&title)})];
     if !message.lines().is_empty() {
-        let section = json!({"type": "rich_text_section", "elements": leaves(message.lines())});
+        let section =
+            json!({"type": "rich_text_section", "elements": text_leaves(message.lines())});
         blocks.push(json!({"type": "rich_text", "elements": [section]}));
     }
     let footer = footer(message, incident);
@@ -70,13 +71,13 @@ fn blocks(message: &Message, incident: Option<&str>) -> Vec<Value> {
     blocks
 }
 
-/// `emoji` off keeps `:skull:` in a subject from becoming a picture. Our own sign is a character and needs no help.
+/// Returns a `plain_text` object. `emoji` off keeps `:skull:` in a subject from becoming a picture. Our own sign is a character and needs no help.
 fn plain_text(text: &str) -> Value {
     json!({"type": "plain_text", "text": text, "emoji": false})
 }
 
-/// A leaf for each line, so that none is long.
-fn leaves(lines: &[String]) -> Vec<Value> {
+/// Returns one leaf per line, so that none is long.
+fn text_leaves(lines: &[String]) -> Vec<Value> {
     let last = lines.len().saturating_sub(1);
     let leaf = |(at, line): (usize, &String)| {
         let end = if at == last { "" } else { "\n" };
@@ -85,8 +86,8 @@ fn leaves(lines: &[String]) -> Vec<Value> {
     lines.iter().enumerate().map(leaf).collect()
 }
 
-/// Title and lines as far as there is room, then the footer, which bears the incident's id and is never cut.
-fn fallback(message: &Message, incident: Option<&str>) -> String {
+/// Returns title and lines, truncated to fit, and the footer, which names the incident and is never truncated.
+fn fallback_text(message: &Message, incident: Option<&str>) -> String {
     let mut body = message.title();
     for line in message.lines() {
         body.push('\n');
@@ -96,15 +97,15 @@ fn fallback(message: &Message, incident: Option<&str>) -> String {
     if !end.is_empty() {
         end.insert(0, '\n');
     }
-    let room = TEXT_ROOM.saturating_sub(end.chars().map(escaped_len).sum());
+    let room = MAX_TEXT_UNITS.saturating_sub(end.chars().map(escaped_len).sum());
     escape(&(truncate_by(&body, room, escaped_len) + &end))
 }
 
-/// The message's footer, which names the incident.
+/// Returns the message's footer, with the incident's id if it does not name it already.
 fn footer(message: &Message, incident: Option<&str>) -> String {
     let footer = message.footer();
     match shown_id(incident) {
-        Some(id) if !names(footer, &id) => {
+        Some(id) if !names_incident(footer, &id) => {
             let between = if footer.is_empty() { "" } else { " · " };
             format!("{footer}{between}incident {id}")
         }
@@ -112,23 +113,23 @@ fn footer(message: &Message, incident: Option<&str>) -> String {
     }
 }
 
-/// Whether `id` is one of the words: a short one may well be a part of a time or a name.
-fn names(footer: &str, id: &str) -> bool {
+/// Returns whether `id` is a whole word of the footer: a short id may be part of a time or a name.
+fn names_incident(footer: &str, id: &str) -> bool {
     let is_between = |c: char| !c.is_alphanumeric() && c != '-' && c != '_';
     footer.split(is_between).any(|word| word == id)
 }
 
 fn shown_id(incident: Option<&str>) -> Option<String> {
-    let id = truncate(&clean(incident?), INCIDENT_CHARS);
+    let id = truncate(&clean(incident?), MAX_INCIDENT_CHARS);
     (!id.is_empty()).then_some(id)
 }
 
-/// Mentions and named links begin with `<`; these three characters are all that can be escaped (docs.slack.dev,
-/// "Formatting message text").
+/// Escapes the three characters that Slack's markup is made of; no others can be escaped (docs.slack.dev, "Formatting
+/// message text").
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        match escape_of(c) {
+        match entity(c) {
             Some(entity) => escaped.push_str(entity),
             None => escaped.push(c),
         }
@@ -136,7 +137,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-fn escape_of(c: char) -> Option<&'static str> {
+fn entity(c: char) -> Option<&'static str> {
     match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),
@@ -145,9 +146,9 @@ fn escape_of(c: char) -> Option<&'static str> {
     }
 }
 
-/// In UTF-16 units, as [`TEXT_ROOM`].
+/// Returns the length of `c` after escaping, in UTF-16 units as [`MAX_TEXT_UNITS`].
 fn escaped_len(c: char) -> usize {
-    escape_of(c).map_or(c.len_utf16(), str::len)
+    entity(c).map_or(c.len_utf16(), str::len)
 }
 
 #[cfg(test)]

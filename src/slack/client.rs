@@ -1,5 +1,5 @@
-//! One attempt to post, or to find what an earlier one came to. Whether there is another is for the outbox to decide,
-//! which knows what was tried before.
+//! The HTTP client: one attempt to post a message, or to look up what became of an earlier one. The outbox, which knows what
+//! was tried before, decides whether there is another attempt.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,69 +15,70 @@ use serde_json::Value;
 use crate::model::Timestamp;
 use crate::retry::parse_retry_after;
 use crate::secret::Secret;
-use crate::slack::answer::{self, Answer, Dialect};
-use crate::slack::error::{Class, Error};
-use crate::slack::history::{self, Page, Trace};
+use crate::slack::error::{Error, RetryClass};
+use crate::slack::history::{self, LookupResult, Page};
+use crate::slack::response::{self, Dialect, HttpResponse};
+use crate::tls;
 
-/// Most that is read of an answer, in bytes after decompression. Slack's are a few thousand.
-pub(super) const LONGEST_ANSWER: usize = 256 * 1024;
-/// Most that is read of a page of a history, in bytes after decompression: other people's messages may be long.
-const LONGEST_PAGE: usize = 4 * 1024 * 1024;
-/// Pages of a history that are read for one message. More was not written in a channel for people meanwhile.
-const PAGES: usize = 10;
+/// The maximum size of an answer, in bytes after decompression. Slack's have a few thousand.
+pub(super) const MAX_ANSWER_BYTES: usize = 256 * 1024;
+/// The maximum size of a page of a history, in bytes after decompression; other people's messages may be long.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// The maximum number of pages that are read to find one message. People do not write more in the meantime.
+const MAX_PAGES: usize = 10;
 
-/// Longest wait for a connection, whatever the timeout: what fails here was certainly not posted.
-const LONGEST_CONNECT: Duration = Duration::from_secs(10);
+/// The maximum time to connect, whatever the timeout. A failure to connect proves that nothing was posted.
+const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What every request of ours names itself.
+/// The content type of every payload.
+pub(super) const JSON: &str = "application/json; charset=utf-8";
+/// The `User-Agent` of every request.
 const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
 
-/// Where messages go.
+/// A destination of messages, with its credential.
 #[derive(Clone, Debug)]
 pub enum Sink {
     /// `chat.postMessage` of a bot.
     Bot {
-        /// The bot's token, `xoxb-…`.
+        /// The bot token, `xoxb-…`.
         token: Secret,
-        /// Where the methods are, `https://slack.com/api`.
+        /// The base URL of the Web API, `https://slack.com/api`.
         base_url: String,
     },
-    /// An incoming webhook. Its channel was chosen when it was made.
+    /// An incoming webhook. Its channel was chosen when it was created.
     Webhook {
-        /// Its URL, which is all it takes to post.
+        /// The URL, which is all it takes to post.
         url: Secret,
     },
 }
 
-/// What Slack said of a message it took. A webhook says neither.
+/// Slack's confirmation that it posted a message. A webhook names neither channel nor timestamp.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Accepted {
-    /// The id of the channel; for a message to a user, that of the conversation (`D…`).
+pub struct Receipt {
+    /// The id of the channel; for a message to a user, of the direct conversation (`D…`).
     pub channel: Option<String>,
-    /// The message's timestamp, which is its id within the channel.
+    /// The timestamp, which is the message's id within the channel.
     pub ts: Option<String>,
 }
 
-/// A destination that can be posted to. Clones share one client.
+/// A client for one destination. Clones share one HTTP client.
 #[derive(Clone)]
 pub struct Slack {
     pub(super) client: Client,
     dialect: Dialect,
-    /// For a webhook, a secret.
+    /// The URL to post to; a secret if it is a webhook's.
     pub(super) url: Url,
-    /// The bot's credential, marked so that no layer below prints it.
+    /// The bot's credential, marked as sensitive so that no layer below prints it.
     pub(super) authorization: Option<HeaderValue>,
 }
 
 impl Slack {
-    /// A client for `sink` that gives up on a request after `timeout`, connecting and the answer included.
-    ///
-    /// Installs `ring` as the process's TLS provider where none is installed yet.
+    /// Creates a client for `sink`. `timeout` covers a whole request, from connecting to the end of the answer.
     ///
     /// # Errors
     ///
-    /// [`Class::Never`] for a URL that is none, or is not https though not on loopback, for a token no header can carry,
-    /// and where the machine has no certificates to trust.
+    /// [`RetryClass::Permanent`] if the URL is invalid, or not https and not on loopback, if the token cannot be sent in a
+    /// header, or if the machine has no root certificates.
     pub fn new(sink: Sink, timeout: Duration) -> Result<Self, Error> {
         let (dialect, address, token) = match sink {
             Sink::Bot { token, base_url } => {
@@ -88,85 +89,96 @@ impl Slack {
         };
         let url = parse_url(dialect, &address)?;
         Ok(Self {
-            client: client(timeout, is_loopback(&url))?,
+            client: build_client(timeout, is_loopback(&url))?,
             dialect,
             url,
-            authorization: token.as_ref().map(bearer).transpose()?,
+            authorization: token.as_ref().map(bearer_header).transpose()?,
         })
     }
 
-    /// Posts `payload` once. `channel` is the id or name of a channel, or a user's id for a direct message; a webhook
-    /// has its own and does not heed it.
+    /// Posts `payload` once. `channel` is the id or name of a channel, or a user's id for a direct message; a webhook has a
+    /// channel of its own and ignores it.
     ///
     /// # Errors
     ///
-    /// Where Slack did not accept it, or may not have; [`Error::class`] says what that means for another attempt.
-    pub async fn post(&self, channel: Option<&str>, payload: &Value) -> Result<Accepted, Error> {
-        let body = self.body(channel, payload)?;
+    /// If Slack did not confirm the message; [`Error::class`] says what that means for the next attempt.
+    pub async fn post(&self, channel: Option<&str>, payload: &Value) -> Result<Receipt, Error> {
+        let body = self.build_body(channel, payload)?;
         let mut request = self
             .client
             .post(self.url.clone())
-            .header(CONTENT_TYPE, "application/json; charset=utf-8")
+            .header(CONTENT_TYPE, JSON)
             .body(body);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        let response = request.send().await.map_err(unsent)?;
-        answer::read(self.dialect, &receive(response, LONGEST_ANSWER).await)
+        let received = request.send().await.map_err(send_error)?;
+        response::read(self.dialect, &receive(received, MAX_ANSWER_BYTES).await)
     }
 
-    /// Looks for the message whose metadata bear `key` among those posted to `channel`, the id of a conversation, after
-    /// `since`. A webhook, a missing scope or a channel too busy hide it.
+    /// Looks for the message whose metadata hold `key` among those posted after `since` to `channel`, the id of a
+    /// conversation. The history is unreadable with a webhook, without the scope, or if the channel is too busy.
     ///
     /// # Errors
     ///
-    /// [`Class::Later`] where Slack cannot say now.
-    pub async fn find(&self, channel: &str, key: &str, since: Timestamp) -> Result<Trace, Error> {
+    /// [`RetryClass::Retry`] if Slack cannot answer at the moment.
+    pub async fn find(
+        &self,
+        channel: &str,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<LookupResult, Error> {
         if self.dialect == Dialect::Webhook {
-            return Ok(Trace::Hidden(
+            return Ok(LookupResult::Unreadable(
                 "an incoming webhook cannot read messages".to_owned(),
             ));
         }
         let mut cursor = Some(String::new());
-        for _ in 0..PAGES {
+        for _ in 0..MAX_PAGES {
             let Some(from) = cursor.take() else {
-                return Ok(Trace::Absent);
+                return Ok(LookupResult::Absent);
             };
-            let answer = self.page(&history::query(channel, since, &from)).await?;
-            match history::read(&answer, channel, key) {
-                Ok(Page::With(accepted)) => return Ok(Trace::Found(accepted)),
-                Ok(Page::Without { next }) => cursor = next,
-                Err(error) if error.class == Class::Never => return Ok(Trace::Hidden(error.what)),
+            let query = history::query(channel, since, &from);
+            let page = self.fetch_page(&query).await?;
+            match history::read(&page, channel, key) {
+                Ok(Page::Found(receipt)) => return Ok(LookupResult::Found(receipt)),
+                Ok(Page::NotFound { next }) => cursor = next,
+                Err(error) if error.class == RetryClass::Permanent => {
+                    return Ok(LookupResult::Unreadable(error.message));
+                }
                 Err(error) => return Err(error),
             }
         }
         Ok(match cursor {
-            None => Trace::Absent,
-            Some(_) => Trace::Hidden("too much was written in the channel meanwhile".to_owned()),
+            None => LookupResult::Absent,
+            Some(_) => LookupResult::Unreadable(
+                "too many messages were written in the channel since".to_owned(),
+            ),
         })
     }
 
-    async fn page(&self, query: &[(&str, String)]) -> Result<Answer, Error> {
+    async fn fetch_page(&self, query: &[(&str, String)]) -> Result<HttpResponse, Error> {
         let url = self.url.join("conversations.history").map_err(|_| {
-            let what = "cannot read the channel's history: slack.base_url takes no method";
-            Error::new(Class::Never, what)
+            let message = "cannot read the channel's history: slack.base_url takes no method";
+            Error::new(RetryClass::Permanent, message)
         })?;
         let mut request = self.client.get(url).query(query);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         let response = request.send().await.map_err(|error| {
-            let what = format!("cannot read the channel's history: {}", causes(error));
-            Error::new(Class::Later, what)
+            let why = error_chain(error);
+            let message = format!("cannot read the channel's history: {why}");
+            Error::new(RetryClass::Retry, message)
         })?;
-        Ok(receive(response, LONGEST_PAGE).await)
+        Ok(receive(response, MAX_PAGE_BYTES).await)
     }
 
-    /// A webhook takes neither a channel nor metadata.
-    fn body(&self, channel: Option<&str>, payload: &Value) -> Result<String, Error> {
+    /// Adds the channel for the Web API; a webhook takes neither a channel nor metadata.
+    fn build_body(&self, channel: Option<&str>, payload: &Value) -> Result<String, Error> {
         let Value::Object(mut fields) = payload.clone() else {
             return Err(Error::new(
-                Class::Payload,
+                RetryClass::BadPayload,
                 "cannot post to Slack: the payload is not an object",
             ));
         };
@@ -175,9 +187,9 @@ impl Slack {
                 fields.insert("channel".to_owned(), channel.into());
             }
             (Dialect::Api, None) => {
-                let what =
-                    "cannot post to Slack: no channel is named; set SLACK_OPERATOR_DM_CHANNEL";
-                return Err(Error::new(Class::Never, what));
+                let message =
+                    "cannot post to Slack: no channel is set; set SLACK_OPERATOR_DM_CHANNEL";
+                return Err(Error::new(RetryClass::Permanent, message));
             }
             (Dialect::Webhook, _) => {
                 fields.remove("metadata");
@@ -195,15 +207,14 @@ impl fmt::Debug for Slack {
     }
 }
 
-/// A connection is used once: messages are rare, and one that the other side had closed meanwhile would leave it
-/// unknown whether the next message was taken. For the same reason nothing is retried down there.
-fn client(timeout: Duration, is_loopback: bool) -> Result<Client, Error> {
-    // An error says that there is one already, which is all we want.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+/// Builds a client that uses each connection once. Messages are rare, and a connection that the server has closed in the
+/// meantime would leave it open whether the next message was posted. For the same reason it does not retry.
+fn build_client(timeout: Duration, is_loopback: bool) -> Result<Client, Error> {
+    tls::install_provider();
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
         .timeout(timeout)
-        .connect_timeout(LONGEST_CONNECT.min(timeout / 2))
+        .connect_timeout(MAX_CONNECT_TIMEOUT.min(timeout / 2))
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .pool_max_idle_per_host(0);
@@ -211,15 +222,15 @@ fn client(timeout: Duration, is_loopback: bool) -> Result<Client, Error> {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| {
-        let what = format!(
-            "cannot prepare to talk to Slack: {}; are ca-certificates installed?",
-            causes(error)
+        let why = error_chain(error);
+        let message = format!(
+            "cannot create the client for Slack: {why}; check that ca-certificates are installed"
         );
-        Error::new(Class::Never, what)
+        Error::new(RetryClass::Permanent, message)
     })
 }
 
-/// The parser's own complaint is not repeated: it might quote the webhook.
+/// Parses the URL to post to. The parser's own error is not repeated, as it may quote the webhook.
 fn parse_url(dialect: Dialect, address: &str) -> Result<Url, Error> {
     let name = match dialect {
         Dialect::Api => "slack.base_url",
@@ -229,8 +240,10 @@ fn parse_url(dialect: Dialect, address: &str) -> Result<Url, Error> {
     let is_safe =
         |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
     url.filter(is_safe).ok_or_else(|| {
-        let what = format!("cannot post to Slack: {name} is not an https URL; copy it from the app's settings again");
-        Error::new(Class::Never, what)
+        let message = format!(
+            "cannot post to Slack: {name} is not an https URL; copy it from the app's settings again"
+        );
+        Error::new(RetryClass::Permanent, message)
     })
 }
 
@@ -243,43 +256,44 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
+fn bearer_header(token: &Secret) -> Result<HeaderValue, Error> {
     let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
     let mut value = value.map_err(|_| {
-        let what = "cannot post to Slack: SLACK_BOT_TOKEN holds characters that no token has; copy it again";
-        Error::new(Class::Never, what)
+        let message =
+            "cannot post to Slack: SLACK_BOT_TOKEN has characters that no token has; copy it again";
+        Error::new(RetryClass::Permanent, message)
     })?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// No answer came. It is sure that nothing was posted where the request did not go out whole.
-pub(super) fn unsent(error: reqwest::Error) -> Error {
-    if error.is_connect() || is_cut_off(&error) {
+/// Returns the error for a request without an answer. Nothing was posted if the request was not sent completely.
+pub(super) fn send_error(error: reqwest::Error) -> Error {
+    if error.is_connect() || is_incomplete_send(&error) {
         let hint =
             "check the network, the proxy if there is one, and that ca-certificates are installed";
         return Error::new(
-            Class::Later,
-            format!("cannot reach Slack: {}; {hint}", causes(error)),
+            RetryClass::Retry,
+            format!("cannot reach Slack: {}; {hint}", error_chain(error)),
         );
     }
     if error.is_builder() {
-        return Error::new(Class::Never, format!("cannot ask Slack: {}", causes(error)));
+        let message = format!("cannot build the request to Slack: {}", error_chain(error));
+        return Error::new(RetryClass::Permanent, message);
     }
-    let reason = if error.is_timeout() {
+    let why = if error.is_timeout() {
         "no answer in time".to_owned()
     } else {
-        causes(error)
+        error_chain(error)
     };
-    let what =
-        format!("do not know whether Slack took the message: {reason}; it may have been posted");
-    Error::new(Class::Unknown, what)
+    let message = format!("Slack may or may not have posted the message: {why}");
+    Error::new(RetryClass::Unconfirmed, message)
 }
 
-/// Whether the request broke off while it was written: then the other side has no whole message to post.
+/// Returns whether the request failed while it was being written, so that the server has no complete message to post.
 ///
-/// hyper tells so in words alone; the kind of the system's error is `BrokenPipe` for writes and for nothing else.
-fn is_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {
+/// hyper says so only in the text of its errors; of the system's errors, `BrokenPipe` is returned for writes alone.
+fn is_incomplete_send(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let io = error.downcast_ref::<std::io::Error>();
@@ -295,8 +309,8 @@ fn is_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// `error` and what is behind it, without the URL.
-fn causes(error: reqwest::Error) -> String {
+/// Returns the text of `error` and of its sources, without the URL.
+fn error_chain(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
@@ -308,18 +322,19 @@ fn causes(error: reqwest::Error) -> String {
     text
 }
 
-pub(super) async fn receive(mut response: Response, longest: usize) -> Answer {
-    Answer {
+/// Reads a response whose body has at most `max_bytes`.
+pub(super) async fn receive(mut response: Response, max_bytes: usize) -> HttpResponse {
+    HttpResponse {
         status: response.status().as_u16(),
         retry_after: retry_after(response.headers()),
-        body: read_body(&mut response, longest).await,
+        body: read_body(&mut response, max_bytes).await,
     }
 }
 
-async fn read_body(response: &mut Response, longest: usize) -> Option<Vec<u8>> {
+async fn read_body(response: &mut Response, max_bytes: usize) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > longest {
+        if body.len() + chunk.len() > max_bytes {
             return None;
         }
         body.extend_from_slice(&chunk);
@@ -327,7 +342,8 @@ async fn read_body(response: &mut Response, longest: usize) -> Option<Vec<u8>> {
     Some(body)
 }
 
-/// A date is taken relative to the answer's own, so that a wrong clock here does no harm.
+/// Returns the wait that `Retry-After` asks for. A date counts from the answer's own `Date`, so that a wrong local clock
+/// does no harm.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let date = text(DATE).and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());

@@ -1,48 +1,54 @@
-//! Why a message was not accepted, and what that says about the next attempt.
+//! Why a message was not accepted, and what that means for the next attempt.
 
 use std::time::Duration;
 
-/// What a failure says about the next attempt.
+use crate::slack::error_code::ErrorCode;
+
+/// What a failure means for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Not posted; the same again may succeed later: a rate limit, a fault of Slack's, no connection.
-    Later,
-    /// Not posted, and not before a person changed something: the credential or the destination.
-    Never,
-    /// Not posted because of what it looks like: send it once more as plain text.
-    Payload,
-    /// It went out and no answer came that settles it: a repeat may be the second in the channel.
-    Unknown,
+pub enum RetryClass {
+    /// Not posted; the same request may succeed later: a rate limit, an outage at Slack, no connection.
+    Retry,
+    /// Not posted, and no attempt will succeed until somebody changes the credential or the destination.
+    Permanent,
+    /// Not posted because Slack rejects the payload: send it once more as plain text.
+    BadPayload,
+    /// The request was sent and no answer settles whether Slack posted it: a repeat may be a duplicate.
+    Unconfirmed,
 }
 
-/// A message that is not known to be accepted. Bears neither the token nor the webhook's URL.
+/// A request that Slack did not confirm. Holds neither the token nor the webhook URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
+#[error("{message}")]
 pub struct Error {
-    /// What it says about the next attempt.
-    pub class: Class,
-    /// How long Slack asked to be left alone.
+    /// What it means for the next attempt.
+    pub class: RetryClass,
+    /// Slack's error code, if the answer named one that is known here.
+    pub code: Option<ErrorCode>,
+    /// How long Slack asks to wait.
     pub retry_after: Option<Duration>,
-    /// What failed, why, and what to do about it.
-    pub what: String,
+    /// What failed, why, and the remedy.
+    pub message: String,
 }
 
 impl Error {
-    /// Whether Slack refused the message for its metadata, without which it may be sent all the same.
-    pub fn is_about_metadata(&self) -> bool {
-        self.class == Class::Payload && self.what.contains("metadata")
-    }
-
-    /// Whether the app lacks a scope for it.
-    pub fn is_missing_scope(&self) -> bool {
-        self.what.contains("`missing_scope`")
-    }
-
-    pub(super) fn new(class: Class, what: impl Into<String>) -> Self {
+    /// Creates an error that no code of Slack's explains.
+    pub fn new(class: RetryClass, message: impl Into<String>) -> Self {
         Self {
             class,
+            code: None,
             retry_after: None,
-            what: what.into(),
+            message: message.into(),
         }
+    }
+
+    /// Returns whether Slack rejected the message's metadata; without them it may still be posted.
+    pub fn is_about_metadata(&self) -> bool {
+        self.code.is_some_and(ErrorCode::is_about_metadata)
+    }
+
+    /// Returns whether the app lacks a scope.
+    pub fn is_missing_scope(&self) -> bool {
+        self.code == Some(ErrorCode::MissingScope)
     }
 }

@@ -1,50 +1,52 @@
-//! What a channel's history says of a message. Pure: answers in, verdict out.
+//! Looks for a message in a channel's history. Pure: answers in, verdict out.
 //!
-//! From `conversations.history` (docs.slack.dev): newest first, in pages, metadata only where they are asked for. It
-//! needs a scope that depends on the kind of conversation, and a bot must be a member.
+//! From `conversations.history` (docs.slack.dev): newest first, in pages, metadata only on request. It needs a scope that
+//! depends on the kind of conversation, and the bot must be a member.
 
 use serde_json::Value;
 
 use crate::model::Timestamp;
-use crate::slack::answer::{Answer, judge_status, word};
 use crate::slack::blocks::EVENT_TYPE;
-use crate::slack::client::Accepted;
-use crate::slack::error::{Class, Error};
-use crate::slack::refusal::judge;
+use crate::slack::client::Receipt;
+use crate::slack::error::{Error, RetryClass};
+use crate::slack::error_code::ErrorCode;
+use crate::slack::response::{HttpResponse, classify, quotable_code, reason};
 
-/// Messages asked for in one request. Slack's own default; apps with a narrower limit get fewer and more pages.
-const PER_PAGE: &str = "100";
+/// The number of messages per page. Slack's own default; apps with a lower limit get smaller pages, and more of them.
+const PAGE_SIZE: &str = "100";
+/// The maximum length of a list of scopes that is quoted, in characters.
+const MAX_SCOPE_CHARS: usize = 120;
 
-/// What became of a message whose fate was unknown.
+/// What a channel's history says of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trace {
+pub enum LookupResult {
     /// It was posted.
-    Found(Accepted),
-    /// It was not.
+    Found(Receipt),
+    /// It was not posted.
     Absent,
-    /// The history cannot be read, and why.
-    Hidden(String),
+    /// The history cannot be read, for this reason.
+    Unreadable(String),
 }
 
-/// One page of a history.
+/// What one page of a history says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    /// The message that was looked for is on it.
-    With(Accepted),
-    /// It is not.
-    Without {
-        /// Where the next page begins, if there is one.
+    /// The message is on it.
+    Found(Receipt),
+    /// The message is not on it.
+    NotFound {
+        /// The cursor of the next page, if there is one.
         next: Option<String>,
     },
 }
 
-/// The arguments that ask for everything after `since`.
+/// Returns the query that asks for one page of everything after `since`.
 pub(super) fn query(channel: &str, since: Timestamp, cursor: &str) -> Vec<(&'static str, String)> {
     let (seconds, millis) = (since.0.div_euclid(1000), since.0.rem_euclid(1000));
     let mut query = vec![
         ("channel", channel.to_owned()),
         ("oldest", format!("{seconds}.{millis:03}000")),
-        ("limit", PER_PAGE.to_owned()),
+        ("limit", PAGE_SIZE.to_owned()),
         ("include_all_metadata", "true".to_owned()),
     ];
     if !cursor.is_empty() {
@@ -53,76 +55,78 @@ pub(super) fn query(channel: &str, since: Timestamp, cursor: &str) -> Vec<(&'sta
     query
 }
 
-/// Looks for `key` in one page of the history of `channel`.
-pub(super) fn read(answer: &Answer, channel: &str, key: &str) -> Result<Page, Error> {
-    let body: Option<Value> = answer
+/// Looks for the message with `key` on one page of the history of `channel`.
+///
+/// # Errors
+/// If the answer is not a page.
+pub(super) fn read(response: &HttpResponse, channel: &str, key: &str) -> Result<Page, Error> {
+    let body: Option<Value> = response
         .body
         .as_deref()
         .and_then(|body| serde_json::from_slice(body).ok());
     let body = match body {
-        Some(body) if answer.status == 200 && body["ok"] == true => body,
-        Some(body) if body["ok"] == false => return Err(refused(answer, &body)),
-        _ => return Err(unreadable(answer)),
+        Some(body) if response.status == 200 && body["ok"] == true => body,
+        Some(body) if body["ok"] == false => return Err(rejection(response, &body)),
+        _ => return Err(unreadable_error(response)),
     };
     let Some(messages) = body["messages"].as_array() else {
-        return Err(unreadable(answer));
+        return Err(unreadable_error(response));
     };
-    if let Some(message) = messages.iter().find(|message| bears(message, key)) {
-        return Ok(Page::With(Accepted {
+    if let Some(message) = messages.iter().find(|message| has_key(message, key)) {
+        return Ok(Page::Found(Receipt {
             channel: Some(channel.to_owned()),
             ts: message["ts"].as_str().map(str::to_owned),
         }));
     }
     let next = body["response_metadata"]["next_cursor"].as_str();
-    Ok(Page::Without {
+    Ok(Page::NotFound {
         next: next.filter(|c| !c.is_empty()).map(str::to_owned),
     })
 }
 
-fn bears(message: &Value, key: &str) -> bool {
+fn has_key(message: &Value, key: &str) -> bool {
     let metadata = &message["metadata"];
     metadata["event_type"] == EVENT_TYPE && metadata["event_payload"]["delivery"] == key
 }
 
-fn refused(answer: &Answer, body: &Value) -> Error {
-    let word = body["error"].as_str().and_then(word);
-    let known = word.and_then(judge).map(|(class, _)| class);
-    let class = match known.unwrap_or_else(|| judge_status(answer.status).0) {
-        Class::Later | Class::Unknown => Class::Later,
-        Class::Never | Class::Payload => Class::Never,
+fn rejection(response: &HttpResponse, body: &Value) -> Error {
+    let code = body["error"].as_str().and_then(quotable_code);
+    let known = code.and_then(ErrorCode::parse);
+    // Reading changes nothing, so it can always be repeated.
+    let class = match classify(known, response.status).0 {
+        RetryClass::Retry | RetryClass::Unconfirmed => RetryClass::Retry,
+        RetryClass::Permanent | RetryClass::BadPayload => RetryClass::Permanent,
     };
-    let reason = word.map_or_else(
-        || format!("HTTP status {}", answer.status),
-        |word| format!("`{word}`"),
-    );
     let scope = body["needed"].as_str().filter(|needed| is_scope(needed));
     let scope = scope.map_or_else(String::new, |needed| format!("; it needs {needed}"));
-    failed(answer, class, &format!("{reason}{scope}"))
-}
-
-fn unreadable(answer: &Answer) -> Error {
-    let why = match answer.status {
-        200 => "the answer is cut off, too long or not Slack's".to_owned(),
-        status => format!("HTTP status {status}"),
-    };
-    let class = match answer.status {
-        200 => Class::Later,
-        status => judge_status(status).0,
-    };
-    failed(answer, class, &why)
-}
-
-fn failed(answer: &Answer, class: Class, why: &str) -> Error {
+    let reason = reason(response.status, code);
     Error {
-        retry_after: answer.retry_after,
+        code: known,
+        ..error(response, class, &format!("{reason}{scope}"))
+    }
+}
+
+fn unreadable_error(response: &HttpResponse) -> Error {
+    match response.status {
+        200 => {
+            let why = "the answer is cut off, too long or not in Slack's format";
+            error(response, RetryClass::Retry, why)
+        }
+        status => error(response, classify(None, status).0, &reason(status, None)),
+    }
+}
+
+fn error(response: &HttpResponse, class: RetryClass, why: &str) -> Error {
+    Error {
+        retry_after: response.retry_after,
         ..Error::new(class, format!("cannot read the channel's history: {why}"))
     }
 }
 
-/// Nothing of an answer is quoted that might repeat what was sent.
-fn is_scope(text: &str) -> bool {
+/// Returns whether `text` has the form of a list of scopes. Nothing else is quoted, as it may echo the request.
+pub(super) fn is_scope(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_lowercase() || matches!(c, ':' | ',' | '.' | '_');
-    text.len() <= 120 && text.chars().all(is_part)
+    !text.is_empty() && text.len() <= MAX_SCOPE_CHARS && text.chars().all(is_part)
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
-//! The only room that knows Slack: how a message is laid out, how it is sent and found again, and what Slack's answers mean.
+//! The only room that knows Slack: how a message is laid out, posted and looked up, and what Slack's answers mean.
 
-mod answer;
 mod blocks;
 mod client;
 mod error;
+mod error_code;
 mod history;
 mod probe;
-mod refusal;
+mod response;
 
-pub use blocks::{payload, plain};
-pub use client::{Accepted, Sink, Slack};
-pub use error::{Class, Error};
-pub use history::Trace;
+pub use blocks::{payload, plain_payload};
+pub use client::{Receipt, Sink, Slack};
+pub use error::{Error, RetryClass};
+pub use error_code::ErrorCode;
+pub use history::LookupResult;
 pub use probe::{Conversation, Identity};

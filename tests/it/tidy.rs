@@ -45,6 +45,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio_cron_scheduler::", &["daemon.rs"]),
     ("indicatif::", &["progress.rs"]),
     ("hickory_resolver::", &["dns"]),
+    ("install_default(", &["tls.rs"]),
     ("Utc::now", &["clock.rs"]),
     ("SystemTime::now", &["clock.rs"]),
     ("Local::now", &["clock.rs"]),

@@ -10,7 +10,7 @@ use crate::cycle::grouping::new_message;
 use crate::cycle::{Context, Outlet};
 use crate::model::Timestamp;
 use crate::notify::{Message, Tone};
-use crate::slack::{Class, Error, Identity, Slack};
+use crate::slack::{Error, Identity, RetryClass, Slack};
 use crate::store::{MessageKind, OutboxRow};
 
 /// How the configuration's warning begins where Slack is not set up.
@@ -52,14 +52,14 @@ fn channels(app: &Context) -> BTreeSet<String> {
 }
 
 async fn webhook(slack: &Slack) -> Check {
-    match slack.webhook_is_alive().await {
+    match slack.check_webhook().await {
         Ok(()) => Check::pass("slack_webhook", "Slack webhook alive (nothing was posted)"),
         Err(error) => failed("slack_webhook", "Slack webhook refused", &error),
     }
 }
 
 async fn bot(slack: &Slack, channels: &BTreeSet<String>) -> Vec<Check> {
-    let identity = match slack.identity().await {
+    let identity = match slack.fetch_identity().await {
         Ok(identity) => identity,
         Err(error) => return vec![failed("slack_token", "Slack bot token refused", &error)],
     };
@@ -112,7 +112,7 @@ async fn channel(slack: &Slack, id: &str) -> Check {
             "`doctor --send-test` shows whether it can be posted to",
         );
     }
-    match slack.conversation(id).await {
+    match slack.fetch_conversation(id).await {
         Ok(of) if of.is_archived => {
             let remedy = "unarchive the channel or choose another";
             Check::fail(NAME, format!("Slack channel {id} is archived"), remedy)
@@ -146,7 +146,7 @@ async fn channel(slack: &Slack, id: &str) -> Check {
 /// The error bears its remedy.
 fn failed(name: &'static str, what: &str, error: &Error) -> Check {
     match error.class {
-        Class::Later => Check::fail(name, format!("Network error — Slack: {error}"), ""),
+        RetryClass::Retry => Check::fail(name, format!("Network error — Slack: {error}"), ""),
         _ => Check::fail(name, format!("{what} — {error}"), ""),
     }
 }

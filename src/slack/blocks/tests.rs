@@ -65,7 +65,7 @@ fn texts(value: &Value) -> Vec<(String, String)> {
 /// What B4 of Slack's limits asks of any payload, and that nothing foreign stands where Slack parses.
 fn assert_sound(payload: &Value) {
     let text = payload["text"].as_str().expect("a text");
-    assert!((1..=TEXT_ROOM).contains(&text.encode_utf16().count()));
+    assert!((1..=MAX_TEXT_UNITS).contains(&text.encode_utf16().count()));
     assert!(!text.contains(['<', '>']), "{text}");
     assert!(
         !text
@@ -84,7 +84,7 @@ fn assert_sound(payload: &Value) {
     assert!((1..=50).contains(&blocks.as_array().expect("a list").len()));
     assert_eq!(blocks[0]["type"], "header");
     let header = blocks[0]["text"]["text"].as_str().expect("a text");
-    assert!((1..=HEADER_ROOM).contains(&header.encode_utf16().count()));
+    assert!((1..=MAX_HEADER_UNITS).contains(&header.encode_utf16().count()));
     let texts = texts(blocks);
     assert!(
         texts
@@ -151,7 +151,7 @@ fn the_incident_is_named_even_where_the_message_does_not() {
     let message = full();
     for payload in [
         payload(&message, Some("7k2m"), KEY),
-        plain(&message, Some("7k2m"), Some(KEY)),
+        plain_payload(&message, Some("7k2m"), Some(KEY)),
     ] {
         assert_sound(&payload);
         assert!(
@@ -190,7 +190,7 @@ fn hostile_text_stays_text() {
 #[test]
 fn the_plain_form_has_no_blocks_and_metadata_only_with_a_key() {
     for key in [Some(KEY), None] {
-        let payload = plain(&alert(), Some("7k2m"), key);
+        let payload = plain_payload(&alert(), Some("7k2m"), key);
         assert_sound(&payload);
         assert_eq!(payload.get("blocks"), None);
         assert_eq!(payload.get("metadata").is_some(), key.is_some());
@@ -210,7 +210,7 @@ fn every_message_of_the_catalogue_is_sound() {
     for (name, message, incident) in samples() {
         let payload = payload(&message, incident.as_deref(), KEY);
         assert_sound(&payload);
-        assert_sound(&plain(&message, incident.as_deref(), Some(KEY)));
+        assert_sound(&plain_payload(&message, incident.as_deref(), Some(KEY)));
         let id = incident.unwrap_or_default();
         assert!(
             payload["text"]
@@ -230,7 +230,10 @@ fn samples_are_written_where_they_are_asked_for() {
     for (name, message, incident) in samples() {
         for (form, json) in [
             ("blocks", payload(&message, incident.as_deref(), KEY)),
-            ("plain", plain(&message, incident.as_deref(), Some(KEY))),
+            (
+                "plain",
+                plain_payload(&message, incident.as_deref(), Some(KEY)),
+            ),
         ] {
             let path = Path::new(&dir).join(format!("{name}-{form}.json"));
             std::fs::write(path, json.to_string()).expect("a writable folder");
@@ -277,6 +280,6 @@ proptest! {
     ) {
         let message = Message::new(tone, &headline, lines, &footer);
         assert_sound(&payload(&message, incident.as_deref(), KEY));
-        assert_sound(&plain(&message, incident.as_deref(), Some(KEY)));
+        assert_sound(&plain_payload(&message, incident.as_deref(), Some(KEY)));
     }
 }

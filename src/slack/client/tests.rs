@@ -92,7 +92,7 @@ async fn a_bot_posts_to_the_channel_with_its_token() {
         .await;
     assert_eq!(
         accepted,
-        Ok(Accepted {
+        Ok(Receipt {
             channel: Some("D012".to_owned()),
             ts: Some("1.2".to_owned())
         })
@@ -120,7 +120,7 @@ async fn a_webhook_posts_without_channel_and_metadata() {
     .await;
     assert_eq!(
         webhook(&address).post(Some("C012"), &message()).await,
-        Ok(Accepted::default())
+        Ok(Receipt::default())
     );
     let request = served.await.expect("served");
     assert!(request.starts_with(&format!("POST {PATH} ")), "{request}");
@@ -138,7 +138,7 @@ async fn a_pause_is_read_as_seconds_or_as_a_date() {
     {
         assert_eq!(
             (error.class, error.retry_after),
-            (Class::Later, Some(Duration::from_secs(30)))
+            (RetryClass::Retry, Some(Duration::from_secs(30)))
         );
     }
     for error in failures(|| {
@@ -151,7 +151,7 @@ async fn a_pause_is_read_as_seconds_or_as_a_date() {
     {
         assert_eq!(
             (error.class, error.retry_after),
-            (Class::Later, Some(Duration::from_secs(60)))
+            (RetryClass::Retry, Some(Duration::from_secs(60)))
         );
     }
 }
@@ -159,8 +159,8 @@ async fn a_pause_is_read_as_seconds_or_as_a_date() {
 #[tokio::test]
 async fn silence_after_the_request_leaves_it_unknown() {
     for error in failures(|| Peer::Hang).await {
-        assert_eq!(error.class, Class::Unknown, "{error}");
-        assert!(error.what.contains("no answer in time"), "{error}");
+        assert_eq!(error.class, RetryClass::Unconfirmed, "{error}");
+        assert!(error.message.contains("no answer in time"), "{error}");
     }
 }
 
@@ -173,20 +173,23 @@ async fn a_cut_answer_leaves_it_unknown() {
         || Peer::Answer("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n"),
     ] {
         for error in failures(peer).await {
-            assert_eq!(error.class, Class::Unknown, "{error}");
+            assert_eq!(error.class, RetryClass::Unconfirmed, "{error}");
         }
     }
 }
 
 #[tokio::test]
 async fn an_endless_answer_is_not_read_to_its_end() {
-    let answer = format!("HTTP/1.1 200 OK\r\n\r\n{}", " ".repeat(LONGEST_ANSWER + 1));
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\n\r\n{}",
+        " ".repeat(MAX_ANSWER_BYTES + 1)
+    );
     let (address, _served) = serve(Peer::Answer(answer.leak())).await;
     let error = webhook(&address)
         .post(None, &message())
         .await
         .expect_err("too long");
-    assert_eq!(error.class, Class::Unknown);
+    assert_eq!(error.class, RetryClass::Unconfirmed);
 }
 
 #[tokio::test]
@@ -198,8 +201,11 @@ async fn a_redirect_is_not_followed() {
     })
     .await
     {
-        assert_eq!(error.class, Class::Never, "{error}");
-        assert!(error.what.contains("redirects are not followed"), "{error}");
+        assert_eq!(error.class, RetryClass::Permanent, "{error}");
+        assert!(
+            error.message.contains("redirects are not followed"),
+            "{error}"
+        );
     }
 }
 
@@ -213,8 +219,8 @@ async fn without_a_connection_nothing_went_out() {
             .post(Some("C012"), &message())
             .await
             .expect_err("nobody there");
-        assert_eq!(error.class, Class::Later, "{error}");
-        assert!(!error.what.contains("not-to-be-seen"), "{error}");
+        assert_eq!(error.class, RetryClass::Retry, "{error}");
+        assert!(!error.message.contains("not-to-be-seen"), "{error}");
     }
 }
 
@@ -242,7 +248,7 @@ fn a_request_that_broke_off_while_it_was_written_was_not_posted() {
         ),
     ] {
         let error = Outer(cause);
-        assert_eq!(is_cut_off(&error), cut_off, "{error:?}");
+        assert_eq!(is_incomplete_send(&error), cut_off, "{error:?}");
     }
 }
 
@@ -263,7 +269,7 @@ async fn a_handshake_that_fails_or_hangs_means_that_nothing_went_out() {
             .post(None, &message())
             .await
             .expect_err("no TLS");
-        assert_eq!(error.class, Class::Later, "{error}");
+        assert_eq!(error.class, RetryClass::Retry, "{error}");
         peer.abort();
     }
 }
@@ -274,8 +280,8 @@ async fn a_bot_without_a_channel_is_told_what_to_set() {
         .post(None, &message())
         .await
         .expect_err("no channel");
-    assert_eq!(error.class, Class::Never);
-    assert!(error.what.contains("SLACK_OPERATOR_DM_CHANNEL"));
+    assert_eq!(error.class, RetryClass::Permanent);
+    assert!(error.message.contains("SLACK_OPERATOR_DM_CHANNEL"));
 }
 
 #[test]
@@ -295,7 +301,7 @@ fn an_unsafe_address_or_a_broken_token_is_refused_without_being_shown() {
         token("xoxb\n-not-to-be-seen"),
     ] {
         let error = Slack::new(sink, TIMEOUT).expect_err("refused");
-        assert_eq!(error.class, Class::Never);
+        assert_eq!(error.class, RetryClass::Permanent);
         assert!(
             !format!("{error:?}").contains("not-to-be-seen"),
             "{error:?}"

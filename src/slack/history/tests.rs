@@ -11,15 +11,15 @@ fn ours(key: &str) -> Value {
     json!({"type": "message", "ts": "1790000000.000200", "text": "x", "metadata": metadata})
 }
 
-fn page(messages: &[Value], next: &str) -> Answer {
+fn page(messages: &[Value], next: &str) -> HttpResponse {
     answer(
         200,
         &json!({"ok": true, "messages": messages, "response_metadata": {"next_cursor": next}}),
     )
 }
 
-fn answer(status: u16, body: &Value) -> Answer {
-    Answer {
+fn answer(status: u16, body: &Value) -> HttpResponse {
+    HttpResponse {
         status,
         retry_after: None,
         body: Some(body.to_string().into_bytes()),
@@ -31,12 +31,12 @@ fn a_message_is_known_by_its_key_alone() {
     let mut of_another_app = ours(KEY);
     of_another_app["metadata"]["event_type"] = "other".into();
     let others = [json!({"text": KEY}), ours("another"), of_another_app];
-    let without = Page::Without { next: None };
+    let without = Page::NotFound { next: None };
     assert_eq!(read(&page(&others, ""), "C012", KEY), Ok(without));
     let with = [others.as_slice(), &[ours(KEY)]].concat();
     assert_eq!(
         read(&page(&with, "more"), "C012", KEY),
-        Ok(Page::With(Accepted {
+        Ok(Page::Found(Receipt {
             channel: Some("C012".to_owned()),
             ts: Some("1790000000.000200".to_owned()),
         }))
@@ -48,27 +48,27 @@ fn a_page_names_the_next() {
     let next = Some("dGVhbTpDMDYx".to_owned());
     assert_eq!(
         read(&page(&[], "dGVhbTpDMDYx"), "C012", KEY),
-        Ok(Page::Without { next })
+        Ok(Page::NotFound { next })
     );
 }
 
 #[test]
 fn what_cannot_be_read_is_for_later_or_for_a_person() {
     let refusal = |word: &str| answer(200, &json!({"ok": false, "error": word}));
-    let cut = Answer {
+    let cut = HttpResponse {
         body: None,
         ..refusal("")
     };
     for (class, answer) in [
-        (Class::Never, refusal("missing_scope")),
-        (Class::Never, refusal("channel_not_found")),
-        (Class::Never, refusal("a_word_of_tomorrow")),
-        (Class::Never, answer(404, &Value::Null)),
-        (Class::Later, refusal("ratelimited")),
-        (Class::Later, refusal("internal_error")),
-        (Class::Later, answer(503, &Value::Null)),
-        (Class::Later, answer(200, &json!({"ok": true}))),
-        (Class::Later, cut),
+        (RetryClass::Permanent, refusal("missing_scope")),
+        (RetryClass::Permanent, refusal("channel_not_found")),
+        (RetryClass::Permanent, refusal("a_word_of_tomorrow")),
+        (RetryClass::Permanent, answer(404, &Value::Null)),
+        (RetryClass::Retry, refusal("ratelimited")),
+        (RetryClass::Retry, refusal("internal_error")),
+        (RetryClass::Retry, answer(503, &Value::Null)),
+        (RetryClass::Retry, answer(200, &json!({"ok": true}))),
+        (RetryClass::Retry, cut),
     ] {
         let error = read(&answer, "C012", KEY).expect_err("no page");
         assert_eq!(error.class, class, "{error}");
@@ -81,12 +81,12 @@ fn a_missing_scope_is_named_and_a_pause_is_kept() {
     let error = read(&answer(200, &body), "C012", KEY).expect_err("refused");
     assert!(
         error
-            .what
+            .message
             .contains("`missing_scope`; it needs channels:history"),
         "{error}"
     );
     let pause = Some(Duration::from_secs(30));
-    let limited = Answer {
+    let limited = HttpResponse {
         retry_after: pause,
         ..answer(429, &json!({"ok": false, "error": "ratelimited"}))
     };
@@ -108,14 +108,14 @@ proptest! {
         status in 100u16..600,
         body in prop::collection::vec(any::<u8>(), 0..300),
     ) {
-        let answer = Answer { status, retry_after: None, body: Some(body) };
-        prop_assert!(!matches!(read(&answer, "C012", KEY), Ok(Page::With(_))));
+        let answer = HttpResponse { status, retry_after: None, body: Some(body) };
+        prop_assert!(!matches!(read(&answer, "C012", KEY), Ok(Page::Found(_))));
     }
 
     #[test]
     fn nothing_that_might_be_private_is_quoted(needed in ".{0,200}") {
         let body = json!({"ok": false, "error": needed, "needed": format!("xoxb-1@{needed}")});
         let error = read(&answer(200, &body), "C012", KEY).expect_err("refused");
-        prop_assert!(!error.what.contains('@'), "{}", error.what);
+        prop_assert!(!error.message.contains('@'), "{}", error.message);
     }
 }

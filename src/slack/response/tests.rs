@@ -1,15 +1,15 @@
 use super::*;
 use proptest::prelude::*;
 
-fn answer(status: u16, body: &str) -> Answer {
-    Answer {
+fn answer(status: u16, body: &str) -> HttpResponse {
+    HttpResponse {
         status,
         retry_after: None,
         body: Some(body.as_bytes().to_vec()),
     }
 }
 
-fn refusal(dialect: Dialect, status: u16, body: &str) -> Error {
+fn read_error(dialect: Dialect, status: u16, body: &str) -> Error {
     read(dialect, &answer(status, body)).expect_err("a refusal")
 }
 
@@ -21,61 +21,65 @@ fn an_accepted_message_has_its_place() {
     assert_eq!(accepted.ts.as_deref(), Some("1503435956.000247"));
     assert_eq!(
         read(Dialect::Webhook, &answer(200, "ok\n")),
-        Ok(Accepted::default())
+        Ok(Receipt::default())
     );
 }
 
 #[test]
 fn the_api_refuses_with_status_200() {
     for (word, class) in [
-        ("invalid_auth", Class::Never),
-        ("not_in_channel", Class::Never),
-        ("a_word_of_tomorrow", Class::Never),
-        ("invalid_blocks", Class::Payload),
-        ("ratelimited", Class::Later),
-        ("message_limit_exceeded", Class::Later),
-        ("fatal_error", Class::Unknown),
+        ("invalid_auth", RetryClass::Permanent),
+        ("not_in_channel", RetryClass::Permanent),
+        ("a_word_of_tomorrow", RetryClass::Permanent),
+        ("invalid_blocks", RetryClass::BadPayload),
+        ("ratelimited", RetryClass::Retry),
+        ("message_limit_exceeded", RetryClass::Retry),
+        ("fatal_error", RetryClass::Unconfirmed),
     ] {
-        let error = refusal(
+        let error = read_error(
             Dialect::Api,
             200,
             &format!(r#"{{"ok":false,"error":"{word}"}}"#),
         );
         assert_eq!(error.class, class, "{word}");
-        assert!(error.what.contains(word), "{}", error.what);
+        assert!(error.message.contains(word), "{}", error.message);
     }
 }
 
 #[test]
 fn a_webhook_refuses_with_a_status_and_a_word() {
     for (status, word, class) in [
-        (400, "invalid_payload", Class::Payload),
-        (400, "invalid_blocks", Class::Payload),
-        (400, "user_not_found", Class::Never),
-        (403, "action_prohibited", Class::Never),
-        (403, "invalid_token", Class::Never),
-        (404, "channel_not_found", Class::Never),
-        (404, "no_service", Class::Never),
-        (410, "channel_is_archived", Class::Never),
-        (410, "", Class::Never),
-        (429, "rate_limited", Class::Later),
-        (500, "rollup_error", Class::Later),
-        (503, "<html>busy</html>", Class::Later),
-        (200, "no_text", Class::Payload),
-        (201, "no_service", Class::Never),
-        (200, r#"{"ok":false,"error":"invalid_token"}"#, Class::Never),
-        (200, r#"{"ok":false}"#, Class::Never),
-        (200, "<html>please log in</html>", Class::Never),
+        (400, "invalid_payload", RetryClass::BadPayload),
+        (400, "invalid_blocks", RetryClass::BadPayload),
+        (400, "user_not_found", RetryClass::Permanent),
+        (403, "action_prohibited", RetryClass::Permanent),
+        (403, "invalid_token", RetryClass::Permanent),
+        (404, "channel_not_found", RetryClass::Permanent),
+        (404, "no_service", RetryClass::Permanent),
+        (410, "channel_is_archived", RetryClass::Permanent),
+        (410, "", RetryClass::Permanent),
+        (429, "rate_limited", RetryClass::Retry),
+        (500, "rollup_error", RetryClass::Retry),
+        (503, "<html>busy</html>", RetryClass::Retry),
+        (200, "no_text", RetryClass::BadPayload),
+        (201, "no_service", RetryClass::Permanent),
+        (
+            200,
+            r#"{"ok":false,"error":"invalid_token"}"#,
+            RetryClass::Permanent,
+        ),
+        (200, r#"{"ok":false}"#, RetryClass::Permanent),
+        (200, "<html>please log in</html>", RetryClass::Permanent),
         (
             200,
             "\u{feff}\r\n<!DOCTYPE html><title>Log in</title>",
-            Class::Never,
+            RetryClass::Permanent,
         ),
-        (204, "<p>blocked</p>", Class::Never),
-        (300, "ok", Class::Never),
+        (204, "<p>blocked</p>", RetryClass::Permanent),
+        (300, "ok", RetryClass::Permanent),
     ] {
         assert_eq!(
-            refusal(Dialect::Webhook, status, word).class,
+            read_error(Dialect::Webhook, status, word).class,
             class,
             "{status} {word}"
         );
@@ -97,64 +101,67 @@ fn a_webhook_accepts_with_any_success_that_names_no_error() {
         (204, ""),
     ] {
         let read = read(Dialect::Webhook, &answer(status, body));
-        assert_eq!(read, Ok(Accepted::default()), "{status} {body}");
+        assert_eq!(read, Ok(Receipt::default()), "{status} {body}");
     }
 }
 
 #[test]
 fn without_a_known_word_the_status_decides() {
     for (status, class) in [
-        (302, Class::Never),
-        (401, Class::Never),
-        (404, Class::Never),
-        (408, Class::Later),
-        (413, Class::Payload),
-        (429, Class::Later),
-        (500, Class::Later),
-        (504, Class::Later),
-        (200, Class::Never),
+        (302, RetryClass::Permanent),
+        (401, RetryClass::Permanent),
+        (404, RetryClass::Permanent),
+        (408, RetryClass::Retry),
+        (413, RetryClass::BadPayload),
+        (429, RetryClass::Retry),
+        (500, RetryClass::Retry),
+        (504, RetryClass::Retry),
+        (200, RetryClass::Permanent),
     ] {
         assert_eq!(
-            refusal(Dialect::Api, status, "<html>").class,
+            read_error(Dialect::Api, status, "<html>").class,
             class,
             "{status}"
         );
     }
-    let tomorrow = refusal(
+    let tomorrow = read_error(
         Dialect::Api,
         500,
         r#"{"ok":false,"error":"a_word_of_tomorrow"}"#,
     );
-    assert_eq!(tomorrow.class, Class::Later);
+    assert_eq!(tomorrow.class, RetryClass::Retry);
 }
 
 #[test]
 fn a_cut_answer_settles_nothing_unless_its_status_does() {
-    let cut = |status| Answer {
+    let cut = |status| HttpResponse {
         body: None,
         ..answer(status, "")
     };
     for dialect in [Dialect::Api, Dialect::Webhook] {
         assert_eq!(
             read(dialect, &cut(200)).expect_err("cut").class,
-            Class::Unknown
+            RetryClass::Unconfirmed
         );
         assert_eq!(
             read(dialect, &cut(503)).expect_err("cut").class,
-            Class::Later
+            RetryClass::Retry
         );
     }
     assert_eq!(
-        refusal(Dialect::Api, 200, r#"{"ok":tr"#).class,
-        Class::Unknown
+        read_error(Dialect::Api, 200, r#"{"ok":tr"#).class,
+        RetryClass::Unconfirmed
     );
-    assert_eq!(refusal(Dialect::Api, 200, "{}").class, Class::Unknown);
+    assert_eq!(
+        read_error(Dialect::Api, 200, "{}").class,
+        RetryClass::Unconfirmed
+    );
 }
 
 #[test]
 fn the_pause_slack_asks_for_is_handed_on() {
     let pause = Some(Duration::from_secs(30));
-    let asked = Answer {
+    let asked = HttpResponse {
         retry_after: pause,
         ..answer(429, r#"{"ok":false,"error":"ratelimited"}"#)
     };
@@ -166,7 +173,7 @@ fn the_pause_slack_asks_for_is_handed_on() {
 
 #[test]
 fn a_refusal_says_what_to_do() {
-    let invite = refusal(
+    let invite = read_error(
         Dialect::Api,
         200,
         r#"{"ok":false,"error":"not_in_channel"}"#,
@@ -175,41 +182,41 @@ fn a_refusal_says_what_to_do() {
         invite.to_string(),
         "cannot post to Slack: `not_in_channel`; invite the app to the channel with /invite @bot"
     );
-    let scope = refusal(
+    let scope = read_error(
         Dialect::Api,
         200,
         r#"{"ok":false,"error":"missing_scope","needed":"chat:write"}"#,
     );
-    assert!(scope.what.contains("(chat:write)"), "{}", scope.what);
+    assert!(scope.message.contains("(chat:write)"), "{}", scope.message);
     let blocks = r#"{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["[ERROR] too long\n [json-pointer:/blocks/0]",7]}}"#;
-    let blocks = refusal(Dialect::Api, 200, blocks);
+    let blocks = read_error(Dialect::Api, 200, blocks);
     assert!(
         blocks
-            .what
+            .message
             .contains("([ERROR] too long [json-pointer:/blocks/0])"),
         "{}",
-        blocks.what
+        blocks.message
     );
 }
 
 #[test]
 fn nothing_that_was_sent_is_repeated_in_an_error() {
     let body = r#"{"ok":false,"error":"bad xoxb-1","needed":"xoxb-1","response_metadata":{"messages":["jane@example.com"]}}"#;
-    let echo = refusal(Dialect::Api, 200, body);
+    let echo = read_error(Dialect::Api, 200, body);
     assert!(
-        !echo.what.contains("xoxb") && !echo.what.contains("jane"),
+        !echo.message.contains("xoxb") && !echo.message.contains("jane"),
         "{}",
-        echo.what
+        echo.message
     );
-    let echo = refusal(Dialect::Webhook, 404, "no such path: /services/T0/B0/key");
-    assert!(!echo.what.contains("services"), "{}", echo.what);
+    let echo = read_error(Dialect::Webhook, 404, "no such path: /services/T0/B0/key");
+    assert!(!echo.message.contains("services"), "{}", echo.message);
 }
 
 proptest! {
     #[test]
     fn any_answer_is_read_without_a_panic(status in 100u16..600, body in prop::collection::vec(any::<u8>(), 0..300)) {
         for dialect in [Dialect::Api, Dialect::Webhook] {
-            let read = read(dialect, &Answer { status, retry_after: None, body: Some(body.clone()) });
+            let read = read(dialect, &HttpResponse { status, retry_after: None, body: Some(body.clone()) });
             let may_accept = match dialect {
                 Dialect::Api => status == 200,
                 Dialect::Webhook => (200..300).contains(&status),

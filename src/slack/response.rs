@@ -1,0 +1,230 @@
+//! What Slack's answer to a post means. Pure: status, header and body in, verdict out.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::slack::client::Receipt;
+use crate::slack::error::{Error, RetryClass};
+use crate::slack::error_code::ErrorCode;
+use crate::text::sanitize::{clean, truncate};
+
+/// The maximum length of an error code that is quoted, in characters.
+const MAX_CODE_CHARS: usize = 60;
+/// The maximum length of Slack's explanation of an error that is quoted, in characters.
+const MAX_EXPLANATION_CHARS: usize = 300;
+
+/// The interface a message is posted to; the two answer in different formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// The Web API: JSON, mostly with status 200, for errors too.
+    Api,
+    /// An incoming webhook: one word of text, with a matching status.
+    Webhook,
+}
+
+/// An HTTP response as it was received.
+#[derive(Clone, Debug)]
+pub(super) struct HttpResponse {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The wait that `Retry-After` asks for.
+    pub(super) retry_after: Option<Duration>,
+    /// The body; `None` if it was cut off or exceeds the size limit.
+    pub(super) body: Option<Vec<u8>>,
+}
+
+/// The fields of a Web API answer. Each is any JSON, so that one of the wrong type does not hide the others.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ApiBody {
+    ok: Option<bool>,
+    error: serde_json::Value,
+    channel: serde_json::Value,
+    ts: serde_json::Value,
+    needed: serde_json::Value,
+    response_metadata: serde_json::Value,
+}
+
+impl ApiBody {
+    fn to_error(&self, status: u16) -> Error {
+        let code = self.error.as_str().and_then(quotable_code);
+        rejection(status, code, &explanation(self))
+    }
+}
+
+/// Reads the answer to a post.
+///
+/// # Errors
+/// If Slack rejected the message, or does not say whether it posted it.
+pub(super) fn read(dialect: Dialect, response: &HttpResponse) -> Result<Receipt, Error> {
+    let result = match dialect {
+        Dialect::Api => read_api(response),
+        Dialect::Webhook => read_webhook(response),
+    };
+    result.map_err(|error| Error {
+        retry_after: response.retry_after,
+        ..error
+    })
+}
+
+fn read_api(response: &HttpResponse) -> Result<Receipt, Error> {
+    let body = response.body.as_deref().unwrap_or_default();
+    let parsed: Option<ApiBody> = serde_json::from_slice(body).ok();
+    match parsed {
+        Some(body) if response.status == 200 && body.ok == Some(true) => Ok(Receipt {
+            channel: body.channel.as_str().map(str::to_owned),
+            ts: body.ts.as_str().map(str::to_owned),
+        }),
+        Some(body) if body.ok == Some(false) => Err(body.to_error(response.status)),
+        _ if response.status == 200 && is_web_page(&trim_body(body)) => Err(web_page_error()),
+        _ if response.status == 200 => Err(unreadable_error(response)),
+        _ => Err(rejection(response.status, None, "")),
+    }
+}
+
+/// Accepts any 2xx without a known error: services that stand in for Slack (Mattermost, relays, bridges) answer 201, 204,
+/// `{"ok":true}` or nothing where Slack answers `ok`.
+fn read_webhook(response: &HttpResponse) -> Result<Receipt, Error> {
+    let status = response.status;
+    let text = response.body.as_deref().map(trim_body);
+    if !(200..300).contains(&status) {
+        let text = text.unwrap_or_default();
+        return Err(rejection(status, quotable_code(&text), ""));
+    }
+    let Some(text) = text else {
+        return Err(unreadable_error(response));
+    };
+    if is_web_page(&text) {
+        return Err(web_page_error());
+    }
+    match serde_json::from_str::<ApiBody>(&text) {
+        Ok(body) if body.ok == Some(false) => Err(body.to_error(status)),
+        _ => {
+            let known = |code: &&str| ErrorCode::parse(code).is_some();
+            match quotable_code(&text).filter(known) {
+                Some(code) => Err(rejection(status, Some(code), "")),
+                None => Ok(Receipt::default()),
+            }
+        }
+    }
+}
+
+/// Returns the text of `body` without white space and a byte order mark around it.
+fn trim_body(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    text.trim_start_matches('\u{feff}').trim().to_owned()
+}
+
+fn is_web_page(text: &str) -> bool {
+    text.starts_with('<')
+}
+
+/// The error for a web page with a status of success. It comes from a proxy or a login page, which passed nothing on.
+fn web_page_error() -> Error {
+    Error::new(
+        RetryClass::Permanent,
+        "cannot post to Slack: a web page answered instead of Slack; check the address, and the proxy if there is one",
+    )
+}
+
+/// Builds the error for an answer that says no. A known code decides the class, otherwise the status does.
+fn rejection(status: u16, code: Option<&str>, explanation: &str) -> Error {
+    let known = code.and_then(ErrorCode::parse);
+    let (class, remedy) = classify(known, status);
+    let reason = reason(status, code);
+    let explanation = if explanation.is_empty() {
+        String::new()
+    } else {
+        format!(" ({explanation})")
+    };
+    Error {
+        code: known,
+        ..Error::new(
+            class,
+            format!("cannot post to Slack: {reason}{explanation}; {remedy}"),
+        )
+    }
+}
+
+/// Returns the class and the remedy of an error code, or of the status if the code is not known.
+pub(super) fn classify(code: Option<ErrorCode>, status: u16) -> (RetryClass, &'static str) {
+    code.map_or_else(
+        || classify_status(status),
+        |code| (code.class(), code.remedy()),
+    )
+}
+
+/// Returns the error code in backticks, or the status if there is none.
+pub(super) fn reason(status: u16, code: Option<&str>) -> String {
+    code.map_or_else(
+        || format!("HTTP status {status}"),
+        |code| format!("`{code}`"),
+    )
+}
+
+fn classify_status(status: u16) -> (RetryClass, &'static str) {
+    match status {
+        429 => (RetryClass::Retry, "Slack asks to wait"),
+        408 | 425 | 500..=599 => (RetryClass::Retry, "Slack has a temporary fault"),
+        300..=399 => (
+            RetryClass::Permanent,
+            "redirects are not followed: check the address of Slack, and the proxy if there is one",
+        ),
+        401 | 407 => (
+            RetryClass::Permanent,
+            "check the credential, and the proxy if there is one",
+        ),
+        404 | 410 => (
+            RetryClass::Permanent,
+            "there is nothing at this address: check slack.base_url, or create the webhook again",
+        ),
+        413 => (
+            RetryClass::BadPayload,
+            "the message is too large for the proxy before Slack",
+        ),
+        _ => (
+            RetryClass::Permanent,
+            "look the error up in Slack's documentation, and check Slack's status page",
+        ),
+    }
+}
+
+/// The error for a status of success whose body says neither yes nor no.
+fn unreadable_error(response: &HttpResponse) -> Error {
+    let why = match response.body {
+        None => "the answer was cut off",
+        Some(_) => {
+            "the answer is not in Slack's format; check slack.base_url, and the proxy if there is one"
+        }
+    };
+    Error::new(
+        RetryClass::Unconfirmed,
+        format!("Slack may or may not have posted the message: {why}"),
+    )
+}
+
+/// Returns `text` if it has the form of an error code. Nothing else of an answer is quoted, as it may echo the request.
+pub(super) fn quotable_code(text: &str) -> Option<&str> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    (!text.is_empty() && text.len() <= MAX_CODE_CHARS && text.chars().all(is_part)).then_some(text)
+}
+
+/// Returns Slack's details on an error: the missing scope, or the invalid part of the blocks.
+fn explanation(body: &ApiBody) -> String {
+    let messages = body.response_metadata["messages"].as_array();
+    let texts = messages.into_iter().flatten().chain([&body.needed]);
+    let quotable = texts
+        .filter_map(serde_json::Value::as_str)
+        .filter(|text| !may_be_private(text));
+    let joined = quotable.map(clean).collect::<Vec<_>>().join(", ");
+    truncate(&joined, MAX_EXPLANATION_CHARS)
+}
+
+/// Returns whether `text` may hold an address, a URL or a token.
+fn may_be_private(text: &str) -> bool {
+    ["@", "://", "xox"].iter().any(|sign| text.contains(sign))
+}
+
+#[cfg(test)]
+mod tests;
