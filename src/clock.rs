@@ -1,17 +1,17 @@
-//! The machine's time. The only file that asks for it.
+//! The system clock. No other file reads it.
 
 use crate::model::Timestamp;
 
-/// The present, by the machine's clock.
+/// Returns the current time by the system clock.
 pub fn now() -> Timestamp {
     Timestamp(chrono::Utc::now().timestamp_millis())
 }
 
-/// Whether a machine's clock was set: this program is younger than any earlier instant.
-pub fn is_believable(at: Timestamp) -> bool {
+/// Returns whether `at` may be the current time: a clock that was never set shows a time before this program was written.
+pub fn is_plausible(at: Timestamp) -> bool {
     /// 2026-01-01T00:00:00Z.
-    const BEGINS: Timestamp = Timestamp::from_secs(1_767_225_600);
-    at >= BEGINS
+    const MIN_PLAUSIBLE: Timestamp = Timestamp::from_secs(1_767_225_600);
+    at >= MIN_PLAUSIBLE
 }
 
 #[cfg(test)]
@@ -20,10 +20,10 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_never_set_is_not_believed() {
-        assert!(is_believable(now()));
+        assert!(is_plausible(now()));
         for text in ["1970-01-01T00:00:09Z", "2000-01-01T00:00:00Z"] {
             let at = Timestamp::parse(text).expect("valid");
-            assert!(!is_believable(at), "{text}");
+            assert!(!is_plausible(at), "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The daemon: a bell on `schedule`, a look every minute, and a clean end.
+//! The daemon: a cycle on `schedule`, housekeeping every minute, and a clean shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use crate::clock;
 use crate::cycle::{Context, CycleError, Options};
 use crate::model::MINUTE;
 
-/// How long a cycle in hand may go on after the end was asked for; every transaction is whole or not at all.
-const FINISH_WITHIN: Duration = Duration::from_secs(15);
+/// The time a running cycle gets to finish after a shutdown was requested. Cutting it off is safe: transactions are atomic.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(15);
 
-/// Runs cycles until `shutdown`; the first one at once.
+/// Runs cycles until `shutdown`, the first one at once.
 ///
 /// # Errors
-/// Where the bell cannot be set up, and where a newer version takes over the database.
+/// If the scheduler cannot be started, or a newer version has migrated the database.
 pub async fn run(app: Arc<Context>, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let bell = Arc::new(Notify::new());
-    let scheduler = ring(&app, &bell).await?;
-    let watchdog = tokio::spawn(watchdog());
+    let tick = Arc::new(Notify::new());
+    let scheduler = start_scheduler(&app, &tick).await?;
+    let watchdog = tokio::spawn(run_watchdog());
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    bell.notify_one();
-    // A cycle comes at once, so the first look is due a minute later.
+    tick.notify_one();
+    // A cycle runs at once, so the first housekeeping is due a minute later.
     let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
     minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut first = true;
@@ -32,12 +32,12 @@ pub async fn run(app: Arc<Context>, shutdown: CancellationToken) -> anyhow::Resu
         let scheduled = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            () = bell.notified() => !std::mem::take(&mut first),
-            // The bell may be late or dead: what is due is read from the store.
+            () = tick.notified() => !std::mem::take(&mut first),
+            // The scheduler may be late or dead: what is due is read from the store.
             _ = minute.tick() => {
-                let due = app.minute().await.unwrap_or_else(|error| {
+                let due = app.run_housekeeping().await.unwrap_or_else(|error| {
                     tracing::error!("{error}");
-                    // The cycle tells people, and ends the daemon.
+                    // The cycle notifies people and ends the daemon.
                     is_outdated(&error)
                 });
                 if !due { continue }
@@ -51,14 +51,14 @@ pub async fn run(app: Arc<Context>, shutdown: CancellationToken) -> anyhow::Resu
         tokio::pin!(cycle);
         let ended = tokio::select! {
             ended = &mut cycle => Some(ended),
-            () = shutdown.cancelled() => tokio::time::timeout(FINISH_WITHIN, cycle).await.ok(),
+            () = shutdown.cancelled() => tokio::time::timeout(SHUTDOWN_GRACE, cycle).await.ok(),
         };
         match ended {
             Some(Ok(report)) => tracing::info!("{}", report.to_line()),
             Some(Err(error)) if is_outdated(&error) => return Err(error.into()),
             Some(Err(error)) => tracing::error!("{error}"),
             None => {
-                tracing::warn!("the cycle in hand was broken off; the next start goes on with it")
+                tracing::warn!("the running cycle was cut off; the next start resumes it")
             }
         }
     }
@@ -69,26 +69,27 @@ pub async fn run(app: Arc<Context>, shutdown: CancellationToken) -> anyhow::Resu
     Ok(())
 }
 
-/// Whether only a newer version can go on: whoever starts this one again may start that.
+/// Returns whether a newer version has migrated the database, so that this one cannot go on.
 fn is_outdated(error: &CycleError) -> bool {
     matches!(error, CycleError::Store(error) if error.is_of_newer_schema())
 }
 
-/// The scheduler only rings: it starts overlapping jobs and forgets what it missed, so no work is done in its jobs.
-async fn ring(app: &Context, bell: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
+/// Starts the scheduler, which only sends ticks: it starts overlapping jobs and forgets missed ones, so the work is not
+/// done in its jobs.
+async fn start_scheduler(app: &Context, tick: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await?;
-    let bell = Arc::clone(bell);
+    let tick = Arc::clone(tick);
     let job = Job::new_async(app.config().schedule.expression(), move |_, _| {
-        let bell = Arc::clone(&bell);
-        Box::pin(async move { bell.notify_one() })
+        let tick = Arc::clone(&tick);
+        Box::pin(async move { tick.notify_one() })
     })?;
     scheduler.add(job).await?;
     scheduler.start().await?;
     Ok(scheduler)
 }
 
-/// Tells systemd that the runtime still turns.
-async fn watchdog() {
+/// Tells systemd regularly that the runtime is alive.
+async fn run_watchdog() {
     let Some(every) = sd_notify::watchdog_enabled() else {
         return;
     };
@@ -98,30 +99,30 @@ async fn watchdog() {
     }
 }
 
-/// Idles while the monitor is switched off.
+/// Waits for `shutdown` while monitoring is switched off.
 pub async fn idle(shutdown: CancellationToken) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let watchdog = tokio::spawn(watchdog());
+    let watchdog = tokio::spawn(run_watchdog());
     shutdown.cancelled().await;
     watchdog.abort();
 }
 
 impl Context {
-    /// Between cycles: messages that may be tried again, a digest that became due. Whether a cycle is wanted.
-    async fn minute(self: &Arc<Self>) -> Result<bool, CycleError> {
+    /// Retries messages and writes a digest that became due, between cycles. Returns whether a cycle is due.
+    async fn run_housekeeping(self: &Arc<Self>) -> Result<bool, CycleError> {
         if self.between_cycles().await? {
-            tracing::info!("a digest is due: polling first, so that it knows its whole day");
+            tracing::info!("a digest is due; polling first, so that it covers its whole period");
             return Ok(true);
         }
         let last = self.last_cycle_at().await?;
         let Some(last) = last else {
-            // The first one failed before anything was stored.
+            // The first cycle failed before anything was stored.
             return Ok(true);
         };
         let due = self.config().schedule.next(last);
         let overdue = due.is_some_and(|due| due + 2 * MINUTE < clock::now());
         if overdue {
-            tracing::warn!("the bell did not ring: a cycle was due");
+            tracing::warn!("the scheduler missed a cycle; running it now");
         }
         Ok(overdue)
     }

@@ -39,7 +39,7 @@ pub(crate) fn mutated(documents: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>>
     let document = prop::sample::select(documents);
     let mutations = prop::collection::vec(mutation(), 1..5);
     (document, mutations).prop_map(|(mut document, mutations)| {
-        mutations.iter().for_each(|m| m.apply(&mut document));
+        mutations.iter().for_each(|m| m.mutate(&mut document));
         document
     })
 }
@@ -56,7 +56,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
 }
 
 impl Mutation {
-    fn apply(&self, document: &mut Vec<u8>) {
+    fn mutate(&self, document: &mut Vec<u8>) {
         let (Self::Flip(at, _)
         | Self::Cut(at)
         | Self::Remove(at, _)

@@ -1,5 +1,5 @@
-//! How to try again. The only file that names `backoff`, which is unmaintained (RUSTSEC-2025-0012): swapping it is a
-//! change to this file.
+//! Retries with exponential backoff. The only file that names `backoff`, which is unmaintained (RUSTSEC-2025-0012), so that
+//! replacing it is a change to this file.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use std::time::Duration;
 use backoff::backoff::Backoff;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
-/// How often and how patiently to try.
+/// The number of attempts and the waits between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// Attempts in all, at least 1.
+    /// The maximum number of attempts, at least 1.
     pub attempts: u32,
-    /// Wait before the second attempt; doubles from there, give or take half (jitter).
+    /// The wait before the second attempt. It doubles for each further one, with a jitter of ±50%.
     pub initial: Duration,
-    /// Longest wait between attempts. A peer that asks for more is not tried again in this call.
+    /// The maximum wait between attempts. If the server asks for a longer one, there is no further attempt in this call.
     pub longest: Duration,
 }
 
 impl Policy {
-    /// One attempt, no wait.
+    /// One attempt.
     pub const ONCE: Self = Self {
         attempts: 1,
         initial: Duration::ZERO,
@@ -27,52 +27,56 @@ impl Policy {
     };
 }
 
-/// What a failed attempt says about the next.
+/// An error that says whether and when to retry.
 pub trait Retryable {
-    /// Whether another attempt may succeed.
+    /// Returns whether another attempt may succeed.
     fn is_transient(&self) -> bool;
-    /// How long the peer asked to be left alone.
+    /// Returns how long the server asks to wait.
     fn retry_after(&self) -> Option<Duration>;
 }
 
-/// Runs `attempt` until it succeeds, fails for good, or `policy` is used up; the last error is returned as it is.
+/// Runs `attempt` until it succeeds, fails permanently, or exhausts `policy`; returns the last error as it is.
 ///
-/// `backoff`'s own `retry` follows a `Retry-After` past every limit, so the loop is here and only its intervals are used.
+/// The loop is written here because `backoff`'s own follows a `Retry-After` beyond every limit; only its intervals are used.
 pub async fn retry<T, E, A, F>(policy: &Policy, mut attempt: A) -> Result<T, E>
 where
     E: Retryable,
     A: FnMut() -> F,
     F: Future<Output = Result<T, E>>,
 {
-    let mut intervals = intervals(policy);
-    let mut left = policy.attempts.max(1);
+    let mut intervals = backoff_intervals(policy);
+    let mut attempts_left = policy.attempts.max(1);
     loop {
-        left -= 1;
+        attempts_left -= 1;
         let error = match attempt().await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        if left == 0 || !error.is_transient() {
+        if attempts_left == 0 || !error.is_transient() {
             return Err(error);
         }
-        let Some(wait) = wait(policy, intervals.next_backoff(), error.retry_after()) else {
+        let Some(wait) = next_wait(policy, intervals.next_backoff(), error.retry_after()) else {
             return Err(error);
         };
         tokio::time::sleep(wait).await;
     }
 }
 
-/// The next wait, never under what the peer asked for; `None` where it asked for more than `policy` allows.
-fn wait(policy: &Policy, interval: Option<Duration>, asked: Option<Duration>) -> Option<Duration> {
+/// Returns the next wait, at least what the server asks for; `None` if that is more than `policy` allows.
+fn next_wait(
+    policy: &Policy,
+    interval: Option<Duration>,
+    requested: Option<Duration>,
+) -> Option<Duration> {
     let own = interval.unwrap_or(policy.longest).min(policy.longest);
-    match asked {
+    match requested {
         None => Some(own),
-        Some(asked) if asked <= policy.longest => Some(own.max(asked)),
+        Some(requested) if requested <= policy.longest => Some(own.max(requested)),
         Some(_) => None,
     }
 }
 
-fn intervals(policy: &Policy) -> ExponentialBackoff {
+fn backoff_intervals(policy: &Policy) -> ExponentialBackoff {
     ExponentialBackoffBuilder::new()
         .with_initial_interval(policy.initial)
         .with_multiplier(2.0)
@@ -82,8 +86,8 @@ fn intervals(policy: &Policy) -> ExponentialBackoff {
         .build()
 }
 
-/// Reads a `Retry-After` value: seconds, or an HTTP date relative to `now_secs` (seconds since 1970).
-/// Nonsense is `None`; a date in the past is zero.
+/// Parses a `Retry-After` value: seconds, or an HTTP date, which counts from `now_secs` (seconds since 1970).
+/// Returns `None` for anything else, and zero for a date in the past.
 pub fn parse_retry_after(value: &str, now_secs: i64) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<u64>() {
@@ -126,7 +130,7 @@ mod tests {
         longest: Duration::from_secs(30),
     };
 
-    async fn attempts_until(failure: impl Fn() -> Failure) -> u32 {
+    async fn count_attempts(failure: impl Fn() -> Failure) -> u32 {
         let count = Cell::new(0);
         let result: Result<(), Failure> = retry(&POLICY, || {
             count.set(count.get() + 1);
@@ -141,7 +145,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_passing_fault_is_tried_as_often_as_allowed_and_a_refusal_once() {
         assert_eq!(
-            attempts_until(|| Failure {
+            count_attempts(|| Failure {
                 transient: true,
                 asked: None
             })
@@ -149,7 +153,7 @@ mod tests {
             4
         );
         assert_eq!(
-            attempts_until(|| Failure {
+            count_attempts(|| Failure {
                 transient: false,
                 asked: None
             })
@@ -162,7 +166,7 @@ mod tests {
     async fn an_absurd_retry_after_ends_the_attempts_instead_of_hanging() {
         let asked = Some(Duration::from_secs(86_400 * 365));
         assert_eq!(
-            attempts_until(|| Failure {
+            count_attempts(|| Failure {
                 transient: true,
                 asked
             })
@@ -176,7 +180,7 @@ mod tests {
         let before = tokio::time::Instant::now();
         let asked = Some(Duration::from_secs(7));
         assert_eq!(
-            attempts_until(|| Failure {
+            count_attempts(|| Failure {
                 transient: true,
                 asked
             })
@@ -214,7 +218,7 @@ mod tests {
         #[test]
         fn a_wait_is_within_bounds_and_never_under_what_was_asked(own in 0u64..100_000, asked in prop::option::of(0u64..200_000)) {
             let asked = asked.map(Duration::from_millis);
-            match wait(&POLICY, Some(Duration::from_millis(own)), asked) {
+            match next_wait(&POLICY, Some(Duration::from_millis(own)), asked) {
                 Some(wait) => prop_assert!(wait <= POLICY.longest && asked.is_none_or(|a| wait >= a)),
                 None => prop_assert!(asked.expect("asked") > POLICY.longest),
             }

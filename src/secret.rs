@@ -1,24 +1,24 @@
-//! A value that cannot be printed.
+//! A string that is never printed.
 
 use std::fmt;
 
-/// A token, a webhook URL or a password. `Debug` and `Display` show `***`.
+/// A token, a webhook URL or a password. `Debug` and `Display` write `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `value`, without white space around it; `None` where nothing is left.
+    /// Creates a secret from `value` without surrounding white space; `None` if nothing is left.
     pub fn new(value: &str) -> Option<Self> {
         let trimmed = value.trim();
         (!trimmed.is_empty()).then(|| Self(trimmed.to_owned()))
     }
 
-    /// Keeps `value` as it is, white space and all: a part of a URL that was escaped on purpose.
+    /// Creates a secret from `value` as it is, white space included, such as a decoded part of a URL.
     pub const fn verbatim(value: String) -> Self {
         Self(value)
     }
 
-    /// The value itself, for the one place that sends it.
+    /// Returns the value, for the code that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The log, on standard error.
+//! Sets up the log, which goes to standard error.
 
 use std::io::IsTerminal;
 use std::str::FromStr;
@@ -9,22 +9,23 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Starts the log. `wanted` is `RUST_LOG`, such as `debug` or `hushwatch::cycle=trace`; nonsense is `info`, and is said.
-pub fn init(format: LogFormat, wanted: Option<&str>) {
-    let targets = targets(wanted);
+/// Starts the log. `filter` is the value of `RUST_LOG`, such as `debug` or `hushwatch::cycle=trace`; an invalid one is
+/// reported, and counts as `info`.
+pub fn init(format: LogFormat, filter: Option<&str>) {
+    let targets = build_targets(filter);
     let text = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     let registry = tracing_subscriber::registry();
-    // A second start, as in a test, is no fault.
+    // A second start, as in a test, is not an error.
     let _ = match format {
         LogFormat::Json => registry
             .with(
@@ -34,7 +35,7 @@ pub fn init(format: LogFormat, wanted: Option<&str>) {
                     .with_filter(targets),
             )
             .try_init(),
-        // The journal has its own clock.
+        // The journal adds the time itself.
         LogFormat::Text if under_systemd => registry
             .with(text.without_time().with_ansi(false).with_filter(targets))
             .try_init(),
@@ -45,16 +46,16 @@ pub fn init(format: LogFormat, wanted: Option<&str>) {
                 .try_init()
         }
     };
-    if wanted.is_some_and(|text| Targets::from_str(text).is_err()) {
+    if filter.is_some_and(|text| Targets::from_str(text).is_err()) {
         tracing::warn!(
-            "RUST_LOG is not understood (it may be `debug` or `hushwatch::cycle=trace`), logging at info"
+            "RUST_LOG is not valid (it may be `debug` or `hushwatch::cycle=trace`); logging at info"
         );
     }
 }
 
-/// What is logged. Other crates are kept at warnings, since their traces show headers, and with them tokens.
-fn targets(wanted: Option<&str>) -> Targets {
-    let parsed = wanted
+/// Returns the level of each target. Other crates never log more than warnings: their traces show headers, and so tokens.
+fn build_targets(filter: Option<&str>) -> Targets {
+    let parsed = filter
         .and_then(|text| Targets::from_str(text).ok())
         .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let level = parsed.default_level().unwrap_or(LevelFilter::INFO);
@@ -76,22 +77,22 @@ mod tests {
 
     #[test]
     fn other_crates_never_log_more_than_warnings() {
-        for wanted in [
+        for filter in [
             None,
             Some("trace"),
             Some("hyper=trace,debug"),
             Some("reqwest=trace"),
             Some("=,=nonsense"),
         ] {
-            let targets = targets(wanted);
-            assert!(!targets.would_enable("hyper", &Level::INFO), "{wanted:?}");
+            let targets = build_targets(filter);
+            assert!(!targets.would_enable("hyper", &Level::INFO), "{filter:?}");
             assert!(
                 !targets.would_enable("reqwest::connect", &Level::DEBUG),
-                "{wanted:?}"
+                "{filter:?}"
             );
         }
-        assert!(targets(Some("trace")).would_enable("hushwatch::cycle", &Level::TRACE));
-        assert!(targets(None).would_enable("hushwatch::cycle", &Level::INFO));
-        assert!(!targets(Some("error")).would_enable("hushwatch::cycle", &Level::WARN));
+        assert!(build_targets(Some("trace")).would_enable("hushwatch::cycle", &Level::TRACE));
+        assert!(build_targets(None).would_enable("hushwatch::cycle", &Level::INFO));
+        assert!(!build_targets(Some("error")).would_enable("hushwatch::cycle", &Level::WARN));
     }
 }

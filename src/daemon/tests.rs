@@ -51,7 +51,7 @@ impl Blind {
 
     async fn minutes(&self, minutes: usize) {
         for _ in 0..minutes {
-            self.app.minute().await.expect("a look");
+            self.app.run_housekeeping().await.expect("housekeeping");
         }
     }
 }
