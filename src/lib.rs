@@ -26,19 +26,20 @@
 //! | [`output`] | pure: what a terminal or a script reads | model, text, notify |
 //! | [`secret`] | leaf: a string that is never printed | nothing |
 //! | [`retry`] | leaf: when to try again | nothing |
+//! | [`tls`] | leaf: the TLS implementation of every client | nothing |
 //! | [`clock`] | leaf: the machine's time | model |
 //! | `progress` | leaf: a progress bar on a terminal | nothing |
 //! | [`database`] | leaf: where a `PostgreSQL` database is, as a URL says it | secret |
-//! | [`postmark`] | the only room that knows Postmark | model, retry, secret |
+//! | [`postmark`] | the only room that knows Postmark | model, retry, secret, tls |
 //! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, database |
-//! | [`slack`] | the only room that knows Slack | model, text, notify, retry, secret |
+//! | [`slack`] | the only room that knows Slack | model, text, notify, retry, secret, tls |
 //! | `dns` | leaf (feature `doctor`): the only room that knows the DNS | nothing |
 //! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
 //! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, database |
-//! | [`heartbeat`] | the ping by which others notice our own silence | secret, postmark |
+//! | [`heartbeat`] | the ping by which others notice our own silence | secret, tls |
 //! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
-//! | [`sim`] | a simulated Postmark and Slack for `demo` and the tests; for the tests the DNS and a mail relay too | model |
+//! | `sim` | (feature `demo`) a simulated Postmark and Slack for `demo` and the tests; for the tests (feature `sim`) the DNS and a mail relay too | model |
 //! | [`telemetry`] | the log | nothing |
 //! | [`cli`] | the arguments | model, postmark, telemetry, config |
 //! | [`commands`] | the verbs: their work, and what they print | model, detect, decide, evaluate, events_file, text, notify, output, secret, clock, progress, postmark, store, slack, dns, smtp, config, cycle, daemon, sim, cli |
@@ -56,7 +57,8 @@
 //!
 //! 1. `detect` and `decide` do no I/O, read no clock, draw no random number, and cannot fail.
 //! 2. An incident's new state and its outbox row are committed together or not at all.
-//! 3. An outbox row is marked sent only after the destination accepted it: a crash may repeat a message, never lose one.
+//! 3. An outbox row is marked sent only after the destination accepted it: a crash may repeat a message, never lose one. A
+//!    message that nothing ever confirms is repeated once, then given up, and the next accepted one names it.
 //! 4. Findings are logged before delivery is tried.
 //! 5. A failed poll is never stored as zeros. What was not covered is unknown.
 //! 6. What is due is computed from the store, never from the memory of the process.
@@ -81,6 +83,7 @@ pub mod heartbeat;
 mod progress;
 pub mod retry;
 pub mod secret;
+pub mod tls;
 
 #[cfg(feature = "doctor")]
 pub mod dns;
@@ -93,6 +96,7 @@ pub mod slack;
 pub mod store;
 
 pub mod cycle;
+#[cfg(any(test, feature = "demo"))]
 pub mod sim;
 
 pub mod cli;

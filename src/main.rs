@@ -4,17 +4,24 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use hushwatch::cli::{Cli, Command};
+use hushwatch::cli::Cli;
 use hushwatch::{commands, telemetry};
+
+/// Returns the log filter to use without `RUST_LOG`. The demo shows what Slack shows, and a log would clutter it.
+#[cfg(feature = "demo")]
+fn default_filter(cli: &Cli) -> Option<&'static str> {
+    matches!(cli.command, hushwatch::cli::Command::Demo).then_some("error")
+}
+
+#[cfg(not(feature = "demo"))]
+const fn default_filter(_: &Cli) -> Option<&'static str> {
+    None
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // The demo shows what Slack shows; its log would stand between.
-    let quiet = matches!(cli.command, Command::Demo).then(|| "error".to_owned());
-    telemetry::init(
-        cli.log_format,
-        std::env::var("RUST_LOG").ok().or(quiet).as_deref(),
-    );
+    let filter = std::env::var("RUST_LOG").ok();
+    telemetry::init(cli.log_format, filter.as_deref().or(default_filter(&cli)));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -166,6 +166,7 @@ pub enum Command {
     #[command(after_help = "Example: hushwatch man > /usr/share/man/man1/hushwatch.1")]
     Man,
     /// The whole thing on a simulated Postmark and Slack: no account and no network needed
+    #[cfg(feature = "demo")]
     #[command(after_help = "Example: hushwatch demo | less")]
     Demo,
 }

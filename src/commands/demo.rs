@@ -19,8 +19,8 @@ const START: &str = "2026-03-02T00:00:00Z";
 /// Accelerated days.
 const DAYS: u32 = 4;
 
-/// Runs the demo; its exit code.
-pub(crate) async fn demo() -> anyhow::Result<u8> {
+/// Runs the demo; returns the exit code.
+pub(crate) async fn run_demo() -> anyhow::Result<u8> {
     let start = Timestamp::parse(START).context("the demo's start")?;
     let end = start + DAYS * DAY + 12 * HOUR;
     let (postmark, slack) = (Postmark::start()?, Slack::start()?);

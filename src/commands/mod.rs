@@ -1,6 +1,7 @@
 //! Carries out one command and says how it ended.
 
 pub mod backtest;
+#[cfg(feature = "demo")]
 mod demo;
 pub mod doctor;
 pub mod explain;
@@ -37,8 +38,9 @@ const OPEN_INCIDENT: u8 = 10;
 
 /// Carries out `cli`.
 pub async fn execute(cli: Cli) -> Ended {
+    #[cfg(feature = "demo")]
     if matches!(cli.command, Command::Demo) {
-        return demo::demo()
+        return demo::run_demo()
             .await
             .map_err(|error| (INCOMPLETE, format!("the demo failed: {error:#}")));
     }
@@ -85,6 +87,7 @@ pub async fn execute(cli: Cli) -> Ended {
         Command::Mute(args) => mute::mute(config, args).await,
         Command::Unmute(args) => mute::unmute(config, args).await,
         Command::Migrate => migrate(config).await,
+        #[cfg(feature = "demo")]
         Command::Demo => Ok(0),
         #[cfg(feature = "manual")]
         Command::Completions { .. } | Command::Man => Ok(0),

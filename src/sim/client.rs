@@ -1,4 +1,4 @@
-//! A bare client for the tests of this room; it sees what is on the wire.
+//! A minimal HTTP client for the tests of this room, which sees the raw bytes.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The wait for the next byte; long, because the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// The wait for a byte that is not expected.
-const IMPATIENCE: Duration = Duration::from_millis(200);
+/// The maximum wait for the next byte; long, because the machine may be busy.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// The wait for an answer that is not expected.
+const NO_ANSWER_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) head: String,
     pub(super) body: Vec<u8>,
-    /// What `Content-Length` promised.
+    /// The value of `Content-Length`.
     pub(super) promised: Option<usize>,
 }
 
@@ -31,19 +31,19 @@ impl Answer {
     }
 }
 
-/// `GET`, with these header lines.
+/// Sends a `GET` with these header lines.
 pub(super) fn get(url: &str, headers: &[String]) -> io::Result<Answer> {
-    ask("GET", url, headers, "", PATIENCE)
+    ask("GET", url, headers, "", READ_TIMEOUT)
 }
 
-/// `POST`, with these header lines and this body.
+/// Sends a `POST` with these header lines and this body.
 pub(super) fn post(url: &str, headers: &[String], body: &str) -> io::Result<Answer> {
-    ask("POST", url, headers, body, PATIENCE)
+    ask("POST", url, headers, body, READ_TIMEOUT)
 }
 
-/// `POST`, of which no answer is expected.
-pub(super) fn post_in_vain(url: &str, headers: &[String], body: &str) -> io::Result<Answer> {
-    ask("POST", url, headers, body, IMPATIENCE)
+/// Sends a `POST` to which no answer is expected.
+pub(super) fn post_without_answer(url: &str, headers: &[String], body: &str) -> io::Result<Answer> {
+    ask("POST", url, headers, body, NO_ANSWER_TIMEOUT)
 }
 
 fn ask(
@@ -66,7 +66,7 @@ fn ask(
     read(&mut socket)
 }
 
-/// Reads one answer, up to 4 MiB of it.
+/// Reads one answer of at most 4 MiB.
 pub(super) fn read(socket: &mut TcpStream) -> io::Result<Answer> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {

@@ -1,6 +1,6 @@
-//! A simulated DNS resolver: a zone as data, over UDP.
+//! A simulated DNS resolver over UDP, with one zone.
 //!
-//! A name that is not in the zone does not exist; one that is has the records it was given, and no others (RFC 1035).
+//! A name that is not in the zone does not exist; one that is has exactly the records it was given (RFC 1035).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,19 +10,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// The kinds of records that are known.
+// The supported record types.
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const SOA: u16 = 6;
 const MX: u16 = 15;
 const TXT: u16 = 16;
-/// How long one wait for a question lasts, before it is seen whether to end.
-const TICK: Duration = Duration::from_millis(20);
+/// The interval at which the thread checks whether to stop.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Something that goes wrong at a name.
+/// A fault at a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The resolver says that it cannot tell.
+    /// The resolver answers SERVFAIL.
     ServFail,
     /// No answer.
     Silent,
@@ -48,13 +48,13 @@ pub struct Dns {
 }
 
 impl Dns {
-    /// Starts one with an empty zone on a free port of loopback.
+    /// Starts a resolver with an empty zone on a free port of loopback.
     ///
     /// # Errors
-    /// If no port or no thread is to be had.
+    /// If no port or no thread is available.
     pub fn start() -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.set_read_timeout(Some(TICK))?;
+        socket.set_read_timeout(Some(STOP_CHECK_INTERVAL))?;
         let address = socket.local_addr()?;
         let (zone, ended) = (Zone::default(), Arc::new(AtomicBool::new(false)));
         let (known, end) = (Arc::clone(&zone), Arc::clone(&ended));
@@ -69,37 +69,37 @@ impl Dns {
         })
     }
 
-    /// Where it is, as host and port.
+    /// Returns the address, as host and port.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// Adds a text to a name.
-    pub fn text(&self, name: &str, text: &str) {
+    /// Adds a TXT record to a name.
+    pub fn add_txt(&self, name: &str, text: &str) {
         self.with(name, |entry| entry.texts.push(text.to_owned()));
     }
 
-    /// Makes a name another name for `alias`.
-    pub fn alias(&self, name: &str, alias: &str) {
+    /// Sets the CNAME of a name.
+    pub fn set_cname(&self, name: &str, alias: &str) {
         self.with(name, |entry| entry.alias = Some(alias.to_owned()));
     }
 
-    /// Makes a name a host with an address.
-    pub fn host(&self, name: &str, address: [u8; 4]) {
+    /// Adds an A record to a name.
+    pub fn add_a(&self, name: &str, address: [u8; 4]) {
         self.with(name, |entry| entry.address = Some(address));
     }
 
-    /// Has the mail for a name be taken by `exchange`.
-    pub fn exchange(&self, name: &str, exchange: &str) {
+    /// Adds an MX record to a name.
+    pub fn add_mx(&self, name: &str, exchange: &str) {
         self.with(name, |entry| entry.exchange = Some(exchange.to_owned()));
     }
 
-    /// Has every question for a name go wrong.
+    /// Applies a fault to every query for a name.
     pub fn fail(&self, name: &str, fault: Fault) {
         self.with(name, |entry| entry.fault = Some(fault));
     }
 
-    /// Takes a name away, with what goes wrong there.
+    /// Removes a name with its records and faults.
     pub fn remove(&self, name: &str) {
         let mut zone = self.zone.lock().unwrap_or_else(PoisonError::into_inner);
         zone.remove(name);
@@ -133,12 +133,12 @@ fn serve(socket: &UdpSocket, zone: &Zone, ended: &AtomicBool) {
     }
 }
 
-/// What is asked.
+/// A query.
 struct Question<'a> {
     id: &'a [u8],
-    /// Name, kind and class, as they stand in the message.
+    /// Name, type and class, as in the message.
     raw: &'a [u8],
-    /// In small letters.
+    /// The name in lower case.
     name: String,
     kind: u16,
 }
@@ -166,7 +166,7 @@ fn question(message: &[u8]) -> Option<Question<'_>> {
     })
 }
 
-/// The reply; `None` where there is none.
+/// Returns the reply; `None` if there is none.
 fn answer(zone: &BTreeMap<String, Entry>, question: &Question<'_>) -> Option<Vec<u8>> {
     const NO_ERROR: u8 = 0;
     const SERVFAIL: u8 = 2;
@@ -206,7 +206,7 @@ fn answer(zone: &BTreeMap<String, Entry>, question: &Question<'_>) -> Option<Vec
     Some(reply)
 }
 
-/// A record of the name that was asked for, which is pointed to.
+/// Appends a record of the queried name, as a compressed pointer.
 fn record(reply: &mut Vec<u8>, kind: u16, data: &[u8]) {
     reply.extend([0xc0, 12]);
     reply.extend(kind.to_be_bytes());
@@ -232,7 +232,7 @@ fn records(entry: &Entry, kind: u16) -> Vec<Vec<u8>> {
     }
 }
 
-/// A text in parts of at most 255 bytes.
+/// Splits a text into strings of at most 255 bytes.
 fn strings(text: &str) -> Vec<u8> {
     let parts = text.as_bytes().chunks(255);
     parts

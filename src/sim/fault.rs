@@ -1,18 +1,19 @@
-//! What goes wrong, when, and how often.
+//! Faults: what goes wrong, when, and how often.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::bomb;
+#[cfg(any(test, feature = "sim"))]
+use super::gzip_bomb;
 use super::http::{Reply, Wire};
 
-/// Something that goes wrong between a service and its client.
+/// A fault between a service and its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This HTTP status, with a body in the service's own form.
+    /// This HTTP status, with a body in the service's format.
     Status(u16),
-    /// This HTTP status with this code and text in the service's own form.
+    /// This HTTP status with this code and text, in the service's format.
     StatusBody {
         /// The HTTP status.
         code: u16,
@@ -21,9 +22,9 @@ pub enum Fault {
         /// Postmark's `Message`, or Slack's `error`.
         message: String,
     },
-    /// 429, with this `Retry-After` as it stands.
+    /// 429 with this `Retry-After`, verbatim.
     TooMany {
-        /// Seconds, a date, or nonsense.
+        /// Seconds, a date, or anything else.
         retry_after: Option<String>,
     },
     /// This HTTP status with a web page, as a proxy answers.
@@ -34,36 +35,37 @@ pub enum Fault {
     Malformed,
     /// 200 with JSON whose fields have the wrong types.
     WrongType,
-    /// The honest answer, whose connection ends after so many bytes of the body.
+    /// The regular answer, cut off after this many bytes of the body.
     Cut(usize),
     /// The connection is reset before any answer.
     Reset,
     /// No answer, and the connection stays open.
     Hang,
-    /// The honest answer, with this wait before every byte of its body.
+    /// The regular answer, with this wait before every byte of its body.
     Drip(Duration),
-    /// A body that begins like JSON and never ends.
+    /// A body that starts like JSON and never ends.
     Endless,
-    /// A small body that gzip blows up to 64 MiB of blanks.
-    Bomb,
-    /// 200 with lists of so many empty items each: three bytes on the wire, a hundred in memory.
+    /// A small body that decompresses to 64 MiB of spaces.
+    #[cfg(any(test, feature = "sim"))]
+    GzipBomb,
+    /// 200 with lists of this many empty items each: three bytes on the wire, a hundred in memory.
     Flood(usize),
-    /// The honest answer, whose `TotalCount` is this.
+    /// The regular answer with this `TotalCount`.
     Miscount(u64),
-    /// The honest answer, of which every list is empty and `TotalCount` 0.
+    /// The regular answer with empty lists and `TotalCount` 0.
     Nothing,
     /// 302 to this address.
     Redirect(String),
-    /// What a wrong token gets.
+    /// The answer to a wrong token.
     WrongToken,
 }
 
-/// How a service words a refusal: HTTP status, and its own code and text where a test wants certain ones.
-pub(super) type Refuse = fn(u16, Option<(i64, &str)>) -> Reply;
+/// Writes an error in a service's format, from the HTTP status, and from code and text if a test sets them.
+pub(super) type ErrorFormat = fn(u16, Option<(i64, &str)>) -> Reply;
 
 impl Fault {
-    /// The answer which this fault makes of the honest one; that is only computed where it is needed.
-    pub(super) fn reply(&self, refuse: Refuse, honest: impl FnOnce() -> Reply) -> Reply {
+    /// Applies the fault to the regular answer, which is computed only if it is needed.
+    pub(super) fn reply(&self, refuse: ErrorFormat, honest: impl FnOnce() -> Reply) -> Reply {
         match self {
             Self::Status(code) => refuse(*code, None),
             Self::StatusBody {
@@ -72,7 +74,7 @@ impl Fault {
                 message,
             } => refuse(*code, Some((*error_code, message))),
             Self::TooMany { retry_after } => too_many(refuse, retry_after.as_deref()),
-            Self::Html(code) => Reply::of(*code, "text/html", PAGE),
+            Self::Html(code) => Reply::new(*code, "text/html", PAGE),
             Self::Empty => Reply::json(200, ""),
             Self::Malformed => Reply::json(200, r#"{"TotalCount":2,"ok":tru"#),
             Self::WrongType => Reply::json(200, WRONG_TYPES),
@@ -81,11 +83,12 @@ impl Fault {
             Self::Hang => Reply::default().on_wire(Wire::Hang),
             Self::Drip(pause) => honest().on_wire(Wire::Drip(*pause)),
             Self::Endless => Reply::json(200, r#"{"TotalCount":1,"#).on_wire(Wire::Endless),
-            Self::Bomb => bomb::reply(64 << 20),
+            #[cfg(any(test, feature = "sim"))]
+            Self::GzipBomb => gzip_bomb::reply(64 << 20),
             Self::Flood(items) => Reply::json(200, flood(*items)),
-            Self::Miscount(total) => miscounted(honest(), *total),
-            Self::Nothing => emptied(miscounted(honest(), 0)),
-            Self::Redirect(to) => Reply::of(302, "text/html", PAGE).with_header("Location", to),
+            Self::Miscount(total) => with_total_count(honest(), *total),
+            Self::Nothing => with_empty_lists(with_total_count(honest(), 0)),
+            Self::Redirect(to) => Reply::new(302, "text/html", PAGE).with_header("Location", to),
             Self::WrongToken => refuse(401, None),
         }
     }
@@ -95,7 +98,7 @@ const PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body><cent
 
 const WRONG_TYPES: &str = r#"{"TotalCount":"a few","Messages":{"0":null},"Bounces":7,"MessageStreams":"none","MessageEvents":true,"ok":"yes","ts":1}"#;
 
-fn miscounted(mut reply: Reply, total: u64) -> Reply {
+fn with_total_count(mut reply: Reply, total: u64) -> Reply {
     if let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body)
         && let Some(count) = body.get_mut("TotalCount")
     {
@@ -105,7 +108,7 @@ fn miscounted(mut reply: Reply, total: u64) -> Reply {
     reply
 }
 
-fn emptied(mut reply: Reply) -> Reply {
+fn with_empty_lists(mut reply: Reply) -> Reply {
     if let Ok(Value::Object(mut body)) = serde_json::from_slice(&reply.body) {
         let lists = body.values_mut().filter_map(Value::as_array_mut);
         lists.for_each(Vec::clear);
@@ -114,7 +117,7 @@ fn emptied(mut reply: Reply) -> Reply {
     reply
 }
 
-/// Lists under every name that a client may look for.
+/// Returns lists of this many items under every name that a client may read.
 fn flood(items: usize) -> String {
     let list = format!("[{}{{}}]", "{},".repeat(items.saturating_sub(1)));
     let lists = ["Messages", "Bounces", "MessageStreams", "MessageEvents"];
@@ -122,7 +125,7 @@ fn flood(items: usize) -> String {
     format!(r#"{{"TotalCount":1,"MessageID":"flood",{lists}}}"#)
 }
 
-fn too_many(refuse: Refuse, retry_after: Option<&str>) -> Reply {
+fn too_many(refuse: ErrorFormat, retry_after: Option<&str>) -> Reply {
     let reply = refuse(429, None);
     match retry_after {
         Some(value) => reply.with_header("Retry-After", value),
@@ -130,7 +133,7 @@ fn too_many(refuse: Refuse, retry_after: Option<&str>) -> Reply {
     }
 }
 
-/// A fault with its occasions: which requests it strikes, and how many of them.
+/// A fault, and which requests it applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan<F> {
     fault: F,
@@ -140,7 +143,7 @@ pub struct Plan<F> {
 }
 
 impl<F> Plan<F> {
-    /// Strikes the next `times` requests.
+    /// Applies `fault` to the next `times` requests.
     pub fn next(times: u32, fault: impl Into<F>) -> Self {
         Self {
             fault: fault.into(),
@@ -150,7 +153,7 @@ impl<F> Plan<F> {
         }
     }
 
-    /// Strikes every request until it is cleared.
+    /// Applies `fault` to every request until it is removed.
     pub fn always(fault: impl Into<F>) -> Self {
         Self {
             left: None,
@@ -158,14 +161,14 @@ impl<F> Plan<F> {
         }
     }
 
-    /// Strikes only requests whose `path?name=value&…`, percent-decoded, contains `part`.
+    /// Limits the fault to requests whose `path?name=value&…`, percent-decoded, contains `part`.
     #[must_use]
     pub fn on(mut self, part: &str) -> Self {
         part.clone_into(&mut self.on);
         self
     }
 
-    /// Lets the first `spared` matching requests pass.
+    /// Skips the first `spared` matching requests.
     #[must_use]
     pub fn after(mut self, spared: u32) -> Self {
         self.skip = spared;
@@ -173,7 +176,7 @@ impl<F> Plan<F> {
     }
 }
 
-/// The plans of one service or server. Counted plans go before standing ones, older before newer.
+/// The plans of one service or server. Plans with a count take precedence over those without, older ones over newer ones.
 #[derive(Debug)]
 pub(super) struct Faults<F>(Vec<Plan<F>>);
 
@@ -198,8 +201,8 @@ impl<F: Clone> Faults<F> {
         self.0.clear();
     }
 
-    /// The fault that strikes this request, if any.
-    pub(super) fn strike(&mut self, target: &str) -> Option<F> {
+    /// Returns the fault for this request, if any, and counts it.
+    pub(super) fn next_for(&mut self, target: &str) -> Option<F> {
         let mut struck = None;
         for plan in self.0.iter_mut().filter(|p| target.contains(&p.on)) {
             if plan.skip > 0 {
@@ -230,7 +233,7 @@ mod tests {
             "/a?offset=1000",
             "/a?offset=1000",
         ]
-        .map(|target| faults.strike(target))
+        .map(|target| faults.next_for(target))
         .into_iter()
         .flatten()
         .collect();
@@ -245,6 +248,6 @@ mod tests {
             ]
         );
         faults.clear();
-        assert_eq!(faults.strike("/a"), None);
+        assert_eq!(faults.next_for("/a"), None);
     }
 }

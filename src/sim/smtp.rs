@@ -1,4 +1,4 @@
-//! A simulated mail relay: a greeting, `EHLO`, `STARTTLS` with a given certificate, `QUIT`. It takes no mail.
+//! A simulated mail relay: greeting, `EHLO`, `STARTTLS` with a given certificate, `QUIT`. It accepts no mail.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-/// Something that is wrong with the relay.
+/// A fault of the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It offers no `STARTTLS`.
@@ -24,13 +24,13 @@ pub enum Fault {
     Refuses,
     /// It greets with 421.
     Busy,
-    /// It hangs up at once.
+    /// It closes the connection at once.
     HangsUp,
-    /// It turns to something that is not TLS.
+    /// It answers the TLS handshake with something else.
     NoHandshake,
-    /// It takes the connection and says nothing.
+    /// It accepts the connection and sends nothing.
     Silent,
-    /// It answers as a web server does.
+    /// It answers like a web server.
     Http,
 }
 
@@ -41,7 +41,7 @@ struct State {
     heard: Mutex<Vec<String>>,
 }
 
-/// A running simulated relay; dropping it ends every connection and frees the port.
+/// A running simulated relay; dropping it closes every connection and frees the port.
 pub struct Relay {
     address: SocketAddr,
     state: Arc<State>,
@@ -50,10 +50,10 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts one on a free port of loopback with this certificate and key, both PEM.
+    /// Starts a relay on a free port of loopback with this certificate and key, both PEM.
     ///
     /// # Errors
-    /// If no port or no thread is to be had, or the certificate cannot be used.
+    /// If no port or no thread is available, or the certificate cannot be used.
     pub fn start(certificate: &[u8], key: &[u8]) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -83,12 +83,12 @@ impl Relay {
         })
     }
 
-    /// Its port on loopback.
+    /// Returns the port on loopback.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Has something be wrong with it, or nothing.
+    /// Sets the fault, or removes it.
     pub fn set_fault(&self, fault: Option<Fault>) {
         *self
             .state
@@ -97,8 +97,8 @@ impl Relay {
             .unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
-    /// Every line that clients sent so far, in order.
-    pub fn heard(&self) -> Vec<String> {
+    /// Returns every line that clients sent so far, in order.
+    pub fn received_lines(&self) -> Vec<String> {
         self.state
             .heard
             .lock()
@@ -135,12 +135,12 @@ async fn accept(listener: std::net::TcpListener, state: Arc<State>) -> io::Resul
         let state = Arc::clone(&state);
         tokio::spawn(async move {
             // A client that has enough goes.
-            let _ = converse(socket, &state).await;
+            let _ = handle_connection(socket, &state).await;
         });
     }
 }
 
-async fn converse(socket: TcpStream, state: &State) -> io::Result<()> {
+async fn handle_connection(socket: TcpStream, state: &State) -> io::Result<()> {
     let fault = *state.fault.lock().unwrap_or_else(PoisonError::into_inner);
     let mut plain = BufReader::new(socket);
     match fault {
@@ -167,7 +167,7 @@ async fn converse(socket: TcpStream, state: &State) -> io::Result<()> {
     Ok(())
 }
 
-/// Answers line by line until the end, or until TLS is to begin, which is then true.
+/// Answers line by line; returns whether TLS starts next.
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut BufReader<S>,
     state: &State,

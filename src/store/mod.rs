@@ -21,9 +21,10 @@ use pool::Pool;
 pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
-    Attempt, AttemptOutcome, AttemptRow, CycleCommit, EventRow, GivenUp, LastDigest, Lease, LeaseAttempt,
-    MessageKind, NewMessage, NewRows, Note, Notification, OpenSample, OutboxRow, PollRow,
-    SampleCandidate, ServerListChange, ServerState, TransitionRow, UnconfirmedAttempt, Volume,
+    Attempt, AttemptOutcome, AttemptRow, CycleCommit, EventRow, GivenUp, LastDigest, Lease,
+    LeaseAttempt, MessageKind, NewMessage, NewRows, Note, Notification, OpenSample, OutboxRow,
+    PollRow, SampleCandidate, ServerListChange, ServerState, TransitionRow, UnconfirmedAttempt,
+    Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;

@@ -55,7 +55,7 @@ fn an_outage_of_the_api_is_blindness_and_what_it_hid_is_told_in_one_catch_up() {
         let figures = back.stream("outbound");
         let day = Span::new(at("2026-03-02T16:00:00Z"), at("2026-03-03T15:45:00Z"));
         assert!(
-            figures["sent"].as_u64() >= Some(world.shop.truth("outbound", day).sent),
+            figures["sent"].as_u64() >= Some(world.shop.expected("outbound", day).sent),
             "{figures}"
         );
     }

@@ -92,7 +92,7 @@ fn a_poll_ends_at_its_requests_and_the_next_cycle_reads_on() {
     let next = world.cycle(at("2026-03-03T12:40:00Z"));
     assert_eq!(next.code, 0, "{}", errors(&next.report));
     for stream in &streams {
-        let truth = world.shop.truth(stream, busy).sent;
+        let truth = world.shop.expected(stream, busy).sent;
         assert_eq!(next.stream(stream)["sent"], truth, "{stream}");
     }
 }
@@ -133,7 +133,7 @@ fn a_total_that_is_a_lie_is_asked_after_no_longer_than_the_limits_allow() {
         world.shop.clear_faults();
         let next = world.cycle(at("2026-03-03T12:30:00Z"));
         assert_eq!(next.code, 0, "{total} {}", errors(&next.report));
-        let truth = world.shop.truth("outbound", hour).sent;
+        let truth = world.shop.expected("outbound", hour).sent;
         assert_eq!(next.stream("outbound")["sent"], truth, "{total}");
     }
 }
@@ -185,7 +185,7 @@ const MEMORY: u32 = 192 * 1024;
 #[test]
 #[cfg(target_os = "linux")]
 fn sixteen_servers_that_answer_with_bombs_fit_in_little_memory() {
-    for bomb in [Fault::Bomb, Fault::Endless, Fault::Flood(500_000)] {
+    for bomb in [Fault::GzipBomb, Fault::Endless, Fault::Flood(500_000)] {
         let world = World::new(Process::New, "");
         let mut file = std::fs::read_to_string(world.folder.path().join("monitor.toml"))
             .expect("written before");

@@ -37,7 +37,10 @@ fn a_clock_that_was_ahead_and_jumps_back_costs_nothing() {
         let until = back.stream("outbound")["covered_until"].clone();
         let until = at(until.as_str().expect("covered"));
         assert!(until >= now && until < now + HOUR, "{until}");
-        let truth = world.shop.truth("outbound", Span::before(until, DAY)).sent;
+        let truth = world
+            .shop
+            .expected("outbound", Span::before(until, DAY))
+            .sent;
         assert_eq!(back.stream("outbound")["sent"], truth, "{ahead:?}");
         assert_eq!(world.alerts(), Vec::<String>::new(), "{ahead:?}");
         let again = check(&world);
@@ -140,7 +143,9 @@ fn tape(random: &mut fastrand::Rng) -> World {
         let wave = Span::new(from, from + 3 * HOUR);
         world.shop.bounce_wave("outbound", wave, share, "Blocked");
     }
-    world.shop.complaints("outbound", some(0), 2, "example.net");
+    world
+        .shop
+        .add_complaints("outbound", some(0), 2, "example.net");
     let stop = some(0);
     world
         .shop

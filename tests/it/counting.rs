@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
-use hushwatch::sim::{Asked, Fault, Plan};
+use hushwatch::sim::{Fault, Plan, ReceivedRequest};
 use serde_json::Value;
 
 use crate::world::{Cycle, Process, World, at};
@@ -27,7 +27,7 @@ fn started(requests: usize) -> World {
 }
 
 /// What a cycle asked.
-fn asked(world: &mut World, now: Timestamp) -> (Cycle, Vec<Asked>) {
+fn asked(world: &mut World, now: Timestamp) -> (Cycle, Vec<ReceivedRequest>) {
     world.postmark.take_requests();
     let cycle = world.cycle(now);
     (cycle, world.postmark.take_requests())
@@ -47,8 +47,8 @@ fn hourly(world: &mut World, requests: usize, from: Timestamp, until: Timestamp)
     }
 }
 
-fn counts(asked: &[Asked]) -> usize {
-    let one = |asked: &&Asked| asked.query("count") == Some("1");
+fn counts(asked: &[ReceivedRequest]) -> usize {
+    let one = |asked: &&ReceivedRequest| asked.query("count") == Some("1");
     asked.iter().filter(one).count()
 }
 
@@ -76,11 +76,11 @@ fn counts_are_those_of_the_ledger_at_any_density_whether_totals_are_capped_or_no
             let rate = rates[rng.usize(0..rates.len())];
             world
                 .shop
-                .flow("outbound", Span::new(from, from + 10 * MINUTE), rate, &[]);
+                .add_traffic("outbound", Span::new(from, from + 10 * MINUTE), rate, &[]);
         }
         hourly(&mut world, 120, clock("09:00"), clock("11:00"));
         let last = hourly(&mut world, 120, clock("11:20"), clock("12:20"));
-        let truth = world.shop.truth("outbound", span("08:00", "12:00")).sent;
+        let truth = world.shop.expected("outbound", span("08:00", "12:00")).sent;
         assert_eq!(last.stream("outbound")["sent"], truth, "{seed}");
     }
 }
@@ -93,10 +93,10 @@ fn a_stream_is_listed_then_counted_then_listed_and_no_message_is_lost_or_counted
         (span("10:00", "12:00"), 120_000),
         (span("12:00", "15:00"), 1_000),
     ] {
-        world.shop.flow("outbound", hours, rate, &["a", "b"]);
+        world.shop.add_traffic("outbound", hours, rate, &["a", "b"]);
         world
             .shop
-            .flow_bounces("outbound", hours, 0.004, "HardBounce");
+            .bounce_traffic("outbound", hours, 0.004, "HardBounce");
     }
     for (now, is_counted) in [
         ("09:00", false),
@@ -114,7 +114,7 @@ fn a_stream_is_listed_then_counted_then_listed_and_no_message_is_lost_or_counted
         assert_eq!(counts(&asked) > 0, is_counted, "{now}");
     }
     let last = world.cycle(clock("16:20"));
-    let truth = world.shop.truth("outbound", span("08:00", "16:00"));
+    let truth = world.shop.expected("outbound", span("08:00", "16:00"));
     let stream = last.stream("outbound");
     assert_eq!(
         (&stream["sent"], &stream["bounced"]),
@@ -135,7 +135,7 @@ fn a_stream_is_listed_then_counted_then_listed_and_no_message_is_lost_or_counted
 fn large(until: &str) -> World {
     let mut world = World::new(Process::One, "[postmark]\nrequests_per_poll = 12\n");
     let sending = Span::new(clock("08:00") - 40 * DAY, clock(until));
-    world.shop.flow("outbound", sending, 2_500, &[]);
+    world.shop.add_traffic("outbound", sending, 2_500, &[]);
     let (first, asked) = asked(&mut world, clock("08:00"));
     assert_eq!(first.code, 0, "{}", first.report["errors"]);
     let hours = 40 * 24 + 5 * 24;
@@ -166,7 +166,7 @@ fn a_drop_of_a_large_sender_is_told() {
     let mut world = large("10:00");
     world
         .shop
-        .flow("outbound", span("10:00", "16:00"), 180, &[]);
+        .add_traffic("outbound", span("10:00", "16:00"), 180, &[]);
     let steps = world.cycle(clock("11:00")).steps();
     assert_eq!(steps, ["send_drop opened"]);
 }
@@ -175,13 +175,13 @@ fn a_drop_of_a_large_sender_is_told() {
 fn a_wave_of_bounces_at_three_hundred_thousand_an_hour_is_told_by_its_newest() {
     let mut world = started(60);
     let all = span("08:00", "11:00");
-    world.shop.flow("outbound", all, 300_000, &[]);
+    world.shop.add_traffic("outbound", all, 300_000, &[]);
     world
         .shop
-        .flow_bounces("outbound", all, 0.002, "HardBounce");
+        .bounce_traffic("outbound", all, 0.002, "HardBounce");
     world
         .shop
-        .flow_bounces("outbound", span("10:00", "11:00"), 0.08, "HardBounce");
+        .bounce_traffic("outbound", span("10:00", "11:00"), 0.08, "HardBounce");
     hourly(&mut world, 60, clock("09:00"), clock("10:00"));
     let (wave, asked) = asked(&mut world, clock("11:00"));
     assert!(asked.len() <= 60, "{}", asked.len());
@@ -202,13 +202,13 @@ fn a_poll_that_fails_at_any_count_leaves_holes_which_the_next_ones_fill() {
     for nth in [0, 1, 7, 30] {
         let mut world = started(100);
         let all = span("08:00", "10:00");
-        world.shop.flow("outbound", all, 200_000, &[]);
+        world.shop.add_traffic("outbound", all, 200_000, &[]);
         hourly(&mut world, 100, clock("09:00"), clock("09:00"));
         let break_off = Plan::next(2, Fault::Reset).on("count=1&").after(nth);
         world.shop.fail(break_off);
         assert_eq!(world.cycle(clock("10:00")).code, 1, "{nth}");
         let last = hourly(&mut world, 100, clock("10:30"), clock("10:30"));
-        let truth = world.shop.truth("outbound", all).sent;
+        let truth = world.shop.expected("outbound", all).sent;
         assert_eq!(last.stream("outbound")["sent"], truth, "{nth}");
     }
 }
@@ -218,7 +218,7 @@ fn retries_are_of_the_requests_of_a_poll() {
     let mut world = started(20);
     world
         .shop
-        .flow("outbound", span("08:00", "09:00"), 2_000, &[]);
+        .add_traffic("outbound", span("08:00", "09:00"), 2_000, &[]);
     world
         .shop
         .fail(Plan::next(30, Fault::Status(500)).on("count="));
@@ -232,7 +232,7 @@ fn a_process_killed_while_it_counts_loses_nothing_and_counts_nothing_twice() {
     let mut world = World::new(Process::New, "");
     world.cycle(clock("08:00"));
     let all = span("08:00", "10:00");
-    world.shop.flow("outbound", all, 200_000, &[]);
+    world.shop.add_traffic("outbound", all, 200_000, &[]);
     world.cycle(clock("09:00"));
     world
         .shop
@@ -251,7 +251,7 @@ fn a_process_killed_while_it_counts_loses_nothing_and_counts_nothing_twice() {
     check.wait().expect("ended");
     assert_eq!(world.cycle(clock("10:20")).code, 0);
     let last = world.cycle(clock("10:40"));
-    let truth = world.shop.truth("outbound", all).sent;
+    let truth = world.shop.expected("outbound", all).sent;
     assert_eq!(last.stream("outbound")["sent"], truth, "{}", last.report);
 }
 
@@ -259,13 +259,13 @@ fn a_process_killed_while_it_counts_loses_nothing_and_counts_nothing_twice() {
 fn five_hours_of_outage_are_caught_up_within_the_requests_of_one_poll() {
     let mut world = started(60);
     let all = span("08:00", "14:00");
-    world.shop.flow("outbound", all, 50_000, &[]);
+    world.shop.add_traffic("outbound", all, 50_000, &[]);
     world
         .shop
-        .flow_bounces("outbound", all, 0.002, "HardBounce");
+        .bounce_traffic("outbound", all, 0.002, "HardBounce");
     world
         .shop
-        .flow_bounces("outbound", span("10:00", "11:00"), 0.04, "HardBounce");
+        .bounce_traffic("outbound", span("10:00", "11:00"), 0.04, "HardBounce");
     hourly(&mut world, 60, clock("09:00"), clock("09:00"));
     hourly(&mut world, 60, clock("14:00"), clock("14:00"));
     let alerts = world.alerts();
@@ -276,7 +276,7 @@ fn five_hours_of_outage_are_caught_up_within_the_requests_of_one_poll() {
         "{alerts:?}"
     );
     let last = hourly(&mut world, 60, clock("15:00"), clock("15:00"));
-    let truth = world.shop.truth("outbound", span("08:00", "15:00"));
+    let truth = world.shop.expected("outbound", span("08:00", "15:00"));
     assert_eq!(last.stream("outbound")["sent"], truth.sent);
     assert_eq!(last.stream("outbound")["bounced"], truth.bounced);
 }
@@ -286,9 +286,9 @@ fn the_hour_that_autumn_repeats_is_counted_as_one_with_the_first() {
     let mut world = World::new(Process::One, "[postmark]\nrequests_per_poll = 10\n");
     let night = Span::new(at("2026-11-01T03:00:00Z"), at("2026-11-01T09:00:00Z"));
     world.cycle(night.from);
-    world.shop.flow("outbound", night, 3_000, &[]);
+    world.shop.add_traffic("outbound", night, 3_000, &[]);
     let last = hourly(&mut world, 10, night.from + HOUR, night.until + HOUR);
-    let truth = world.shop.truth("outbound", night).sent;
+    let truth = world.shop.expected("outbound", night).sent;
     assert_eq!(last.stream("outbound")["sent"], truth);
 }
 
@@ -319,13 +319,13 @@ fn started_with_tags(requests: usize) -> World {
     let mut world = World::new(Process::One, &file);
     let before = Span::new(clock("08:00") - 36 * DAY, clock("08:00"));
     let tags = ["receipt", "news", "report"];
-    world.shop.flow("outbound", before, 60, &tags);
+    world.shop.add_traffic("outbound", before, 60, &tags);
     world
         .shop
-        .flow("outbound", span("08:00", "14:00"), 20_000, &tags);
+        .add_traffic("outbound", span("08:00", "14:00"), 20_000, &tags);
     world
         .shop
-        .flow("outbound", span("14:00", "23:00"), 20_000, &tags[1..]);
+        .add_traffic("outbound", span("14:00", "23:00"), 20_000, &tags[1..]);
     assert_eq!(world.cycle(clock("08:00")).code, 0);
     world
 }
@@ -335,7 +335,7 @@ fn what_a_sender_over_the_limit_had_counted_stays_known() {
     let mut world = started(20);
     world
         .shop
-        .flow("outbound", span("08:00", "14:00"), 500_000, &[]);
+        .add_traffic("outbound", span("08:00", "14:00"), 500_000, &[]);
     let mut known = 0;
     for hour in 0..4 {
         let cycle = world.cycle(clock("09:00") + HOUR * hour);
@@ -357,11 +357,11 @@ fn what_a_sender_over_the_limit_had_counted_stays_known() {
 fn a_count_that_a_day_cuts_is_in_no_figure_of_the_day() {
     let mut world = started(60);
     let all = Span::new(clock("08:00"), clock("08:00") + DAY + 3 * HOUR);
-    world.shop.flow("outbound", all, 50_000, &[]);
+    world.shop.add_traffic("outbound", all, 50_000, &[]);
     hourly(&mut world, 60, clock("09:00"), clock("08:00") + DAY);
     let now = clock("10:00") + DAY + 37 * MINUTE;
     let day = world.cycle(now).stream("outbound");
-    let truth = world.shop.truth("outbound", Span::before(now, DAY)).sent;
+    let truth = world.shop.expected("outbound", Span::before(now, DAY)).sent;
     let sent = day["sent"].as_u64().expect("a count");
     assert!(
         sent <= truth && sent * 100 > truth * 98,

@@ -44,7 +44,10 @@ fn a_failed_page_leaves_a_hole_which_the_next_poll_repairs(process: Process) {
     let later = world.cycle(at("2026-03-03T13:00:00Z"));
     let day = Span::new(at("2026-03-02T13:00:00Z"), at("2026-03-03T12:00:00Z"));
     let known = later.stream("outbound")["sent"].as_u64().expect("a number");
-    assert!(known >= world.shop.truth("outbound", day).sent, "{known}");
+    assert!(
+        known >= world.shop.expected("outbound", day).sent,
+        "{known}"
+    );
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn a_total_that_is_too_low_hides_no_page() {
             .fail(Plan::always(Fault::Miscount(total)).on("count="));
         let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
         assert_eq!(cycle.code, 0, "{}", cycle.report);
-        let truth = world.shop.truth("outbound", busy).sent;
+        let truth = world.shop.expected("outbound", busy).sent;
         assert!(truth > 1_000, "three pages");
         assert_eq!(cycle.stream("outbound")["sent"], truth, "{total}");
     }
@@ -82,7 +85,7 @@ fn twenty_five_thousand_in_one_hour_are_counted_exactly(process: Process) {
     world.cycle(at("2026-03-03T11:00:00Z"));
     let cycle = world.cycle(at("2026-03-03T11:20:00Z"));
     assert_eq!(cycle.code, 0, "{}", cycle.report);
-    let truth = world.shop.truth("outbound", busy).sent;
+    let truth = world.shop.expected("outbound", busy).sent;
     assert!(truth > 24_000);
     assert_eq!(cycle.stream("outbound")["sent"], truth);
 }
@@ -100,7 +103,7 @@ fn both_dst_nights_of_postmark_are_counted_exactly(process: Process) {
             now = now + HOUR;
         }
         let cycle = world.cycle(span.until + HOUR + 15 * MINUTE);
-        let truth = world.shop.truth("outbound", span);
+        let truth = world.shop.expected("outbound", span);
         assert_eq!(cycle.stream("outbound")["sent"], truth.sent, "{night}");
     }
 }

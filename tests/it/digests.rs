@@ -43,7 +43,7 @@ fn its_numbers_are_those_of_the_ledger() {
     world.hours("2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z");
     let printed = world.run(&["digest", "--print", "--now", "2026-03-03T10:00:00Z"]);
     let text = printed.report.as_str().expect("text").to_owned();
-    let truth = world.shop.truth(
+    let truth = world.shop.expected(
         "outbound",
         Span::new(at("2026-03-02T09:00:00Z"), at("2026-03-03T09:00:00Z")),
     );
@@ -55,7 +55,7 @@ fn its_numbers_are_those_of_the_ledger() {
     assert!(
         text.contains(&format!(
             "{} bounced",
-            world.shop.truth("outbound", hard).bounced
+            world.shop.expected("outbound", hard).bounced
         )),
         "{text} {truth:?}"
     );

@@ -312,7 +312,7 @@ fn a_full_disk_costs_its_reserve_first_and_then_speaks_for_itself() {
     );
     assert_eq!(disk.run("test -s disk/hushwatch.db-reserve"), 0);
     let span = Span::before(at("2026-03-03T13:00:00Z"), HOUR * 4);
-    assert!(world.shop.truth("outbound", span).sent > 0);
+    assert!(world.shop.expected("outbound", span).sent > 0);
 }
 
 #[test]

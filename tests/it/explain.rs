@@ -101,7 +101,7 @@ fn each_rate_shows_what_it_counts_and_when_it_was_over() {
     world.shop.bounce_wave("outbound", wave, 0.2, "SoftBounce");
     world
         .shop
-        .complaints("outbound", noon() - HOUR / 2, 2, "example.org");
+        .add_complaints("outbound", noon() - HOUR / 2, 2, "example.org");
     world.hours("2026-03-03T09:00:00Z", "2026-03-03T14:00:00Z");
     let explained = |rule: &str| {
         let open = world.run(&["status", "--json"]).report["open_incidents"].clone();

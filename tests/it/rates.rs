@@ -157,7 +157,7 @@ fn complaints_over_a_tenth_of_a_percent_in_a_day_are_told_once(process: Process)
     let mut world = world(process, "", 20.0);
     world
         .shop
-        .complaints("outbound", at("2026-03-03T10:20:00Z"), 2, "example.com");
+        .add_complaints("outbound", at("2026-03-03T10:20:00Z"), 2, "example.com");
     world.hours("2026-03-03T09:00:00Z", "2026-03-03T10:00:00Z");
     let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
     assert_eq!(cycle.steps(), ["spam_rate opened"], "{}", cycle.report);
@@ -187,7 +187,7 @@ fn every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait(process: Process
         alerts.len() == 1 && alerts[0].contains("WAKE") && alerts[0].contains("hard bounce rate"),
         "{alerts:?}"
     );
-    world.shop.complaints(
+    world.shop.add_complaints(
         "outbound",
         at("2026-03-03T12:10:00Z"),
         1,

@@ -1,7 +1,7 @@
 //! What a poll costs, from no mail at all to three hundred thousand messages an hour, which are counted instead of listed.
 
 use hushwatch::model::Span;
-use hushwatch::sim::postmark::Truth;
+use hushwatch::sim::postmark::ExpectedStats;
 
 use crate::world::{Cycle, Process, World, at};
 
@@ -27,7 +27,7 @@ fn cost(world: &mut World, now: &str) -> (Cycle, Cost) {
     let cycle = world.cycle(at(now));
     let asked = world.postmark.take_requests();
     let of = |path: &str| asked.iter().filter(|a| a.path == path).count();
-    let one = |asked: &&hushwatch::sim::Asked| {
+    let one = |asked: &&hushwatch::sim::ReceivedRequest| {
         asked.path == "/messages/outbound" && asked.query("count") == Some("1")
     };
     let counts = asked.iter().filter(one).count();
@@ -54,7 +54,7 @@ struct Cost {
     details: usize,
 }
 
-fn assert_told(cycle: &Cycle, truth: Truth) {
+fn assert_told(cycle: &Cycle, truth: ExpectedStats) {
     assert_eq!(cycle.code, 0, "{}", cycle.report["errors"]);
     let stream = cycle.stream("outbound");
     assert_eq!(stream["sent"], truth.sent, "{stream}");
@@ -79,7 +79,7 @@ fn no_mail_costs_one_request_for_the_streams_and_two_for_each() {
 fn three_mails_cost_the_proof_of_each_besides() {
     let mut world = started(Process::One);
     let hour = hours("08:05", "08:08");
-    world.shop.flow("outbound", hour, 60, &[]);
+    world.shop.add_traffic("outbound", hour, 60, &[]);
     let (_, cost) = cost(&mut world, "2026-03-03T09:00:00Z");
     let least = Cost {
         all: 8,
@@ -95,7 +95,7 @@ fn three_mails_cost_the_proof_of_each_besides() {
 fn two_thousand_mails_cost_a_request_for_each_page() {
     let mut world = started(Process::One);
     let all = hours("08:00", "11:00");
-    world.shop.flow("outbound", all, 2_000, &[]);
+    world.shop.add_traffic("outbound", all, 2_000, &[]);
     world.cycle(at("2026-03-03T09:00:00Z"));
     let (_, cost) = cost(&mut world, "2026-03-03T10:00:00Z");
     let least = Cost {
@@ -112,8 +112,10 @@ fn two_thousand_mails_cost_a_request_for_each_page() {
 fn three_hundred_thousand_with_their_bounces_fit_into_sixty() {
     let mut world = started(Process::One);
     let all = hours("08:00", "11:00");
-    world.shop.flow("outbound", all, 300_000, &[]);
-    world.shop.flow_bounces("outbound", all, 0.01, "HardBounce");
+    world.shop.add_traffic("outbound", all, 300_000, &[]);
+    world
+        .shop
+        .bounce_traffic("outbound", all, 0.01, "HardBounce");
     for now in [
         "2026-03-03T09:00:00Z",
         "2026-03-03T10:00:00Z",
@@ -128,7 +130,7 @@ fn three_hundred_thousand_with_their_bounces_fit_into_sixty() {
     }
     let (last, cost) = cost(&mut world, "2026-03-03T12:00:00Z");
     assert!(cost.all <= MOST, "{cost:?}");
-    let truth = world.shop.truth("outbound", hours("08:00", "12:00"));
+    let truth = world.shop.expected("outbound", hours("08:00", "12:00"));
     assert_eq!(truth.sent, 900_000);
     assert_told(&last, truth);
 }

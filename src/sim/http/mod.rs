@@ -16,31 +16,31 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 pub(super) use reply::{Reply, Wire};
-pub use request::Asked;
+pub use request::ReceivedRequest;
 pub(super) use request::{Request, parse_query};
 
-/// What answers a request; it must not block for long, because it answers for all connections.
-type Answer = dyn Fn(&Request) -> Reply + Send + Sync;
+/// Handles a request. It must not block for long, as one thread serves all connections.
+type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 
-/// How long [`Server::settle`] waits for clients that stay.
-const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+/// The time [`Server::finish`] waits for clients that stay connected.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running server; dropping it closes every connection and frees the port.
 pub(super) struct Server {
     address: SocketAddr,
-    /// Connections that were taken and have not ended.
+    /// The number of open connections.
     open: Arc<AtomicUsize>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Listens on a free port of loopback and answers every request with `answer`.
+    /// Listens on a free port of loopback and handles every request with `answer`.
     pub(super) fn start(
         answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        // Bound without the runtime's help: the caller may be inside one of its own.
+        // Bound outside the runtime, as the caller may be inside one of its own.
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -68,18 +68,18 @@ impl Server {
         })
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns `http://127.0.0.1:PORT`, without a trailing slash.
     pub(super) fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Waits until no connection is open: whatever a client that has gone had sent is answered then.
-    pub(super) fn settle(&self) -> io::Result<()> {
-        // Connections are taken in their order: once this one ended, every earlier one was at least taken.
+    /// Waits until no connection is open, so that every request of a client that is gone has been answered.
+    pub(super) fn finish(&self) -> io::Result<()> {
+        // Connections are accepted in order: once this one has ended, every earlier one was at least accepted.
         let mut probe = std::net::TcpStream::connect(self.address)?;
         probe.shutdown(Shutdown::Write)?;
         let _ = probe.read(&mut [0])?;
-        let deadline = Instant::now() + SETTLE_WITHIN;
+        let deadline = Instant::now() + FINISH_TIMEOUT;
         while self.open.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
         }
@@ -91,13 +91,13 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A server that panicked has already told so on stderr.
+            // A panic of the thread was printed to stderr already.
             let _ = thread.join();
         }
     }
 }
 
-/// Serves until the sender of `stopped` is gone; the runtime, dropped after that, takes every connection with it.
+/// Serves until the sender of `stopped` is gone; dropping the runtime then closes every connection.
 fn serve(
     runtime: &Runtime,
     accept: impl Future<Output = ()> + Send + 'static,
@@ -107,22 +107,22 @@ fn serve(
     let _ = runtime.block_on(stopped);
 }
 
-async fn accept(listener: TcpListener, answer: Arc<Answer>, open: Arc<AtomicUsize>) {
+async fn accept(listener: TcpListener, answer: Arc<Handler>, open: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     while let Ok((socket, _)) = listener.accept().await {
         open.fetch_add(1, Ordering::SeqCst);
         let (answer, open) = (Arc::clone(&answer), Arc::clone(&open));
         connections.spawn(async move {
-            converse(socket, answer).await;
+            handle_connection(socket, answer).await;
             open.fetch_sub(1, Ordering::SeqCst);
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// Answers the requests of one connection in their order, until either side has enough.
-async fn converse(mut socket: TcpStream, answer: Arc<Answer>) {
-    // Without it the second half of a small answer waits for the peer's delayed acknowledgement.
+/// Handles the requests of one connection in order, until either side closes it.
+async fn handle_connection(mut socket: TcpStream, answer: Arc<Handler>) {
+    // Otherwise the second half of a small answer waits for the client's delayed acknowledgement.
     let _ = socket.set_nodelay(true);
     let mut unread = Vec::new();
     while let Ok(Some(request)) = request::read(&mut socket, &mut unread).await {

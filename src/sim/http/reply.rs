@@ -1,4 +1,4 @@
-//! Sending an answer, whole or with something wrong on the wire.
+//! Sends an answer, correctly or with a fault on the wire.
 
 use std::io;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What happens to an answer on its way.
+/// What happens to an answer on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Wire {
     /// Nothing.
     #[default]
     Whole,
-    /// The connection ends after so many bytes of the body.
+    /// The connection ends after this many bytes of the body.
     Cut(usize),
-    /// So long a wait before every byte of the body.
+    /// This wait precedes every byte of the body.
     Drip(Duration),
-    /// After the body comes filling without end.
+    /// Spaces follow the body without end.
     Endless,
     /// No byte is sent, and the connection stays open.
     Hang,
@@ -34,13 +34,13 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// An answer in JSON.
+    /// Creates a JSON answer.
     pub(crate) fn json(status: u16, body: impl Into<String>) -> Self {
-        Self::of(status, "application/json; charset=utf-8", body)
+        Self::new(status, "application/json; charset=utf-8", body)
     }
 
-    /// An answer of any type.
-    pub(crate) fn of(status: u16, content_type: &str, body: impl Into<String>) -> Self {
+    /// Creates an answer with this content type.
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<String>) -> Self {
         Self {
             status,
             headers: vec![("Content-Type", content_type.to_owned())],
@@ -49,19 +49,19 @@ impl Reply {
         }
     }
 
-    /// With one more header.
+    /// Adds a header.
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// With this happening on its way.
+    /// Sets what happens on the wire.
     pub(crate) fn on_wire(mut self, wire: Wire) -> Self {
         self.wire = wire;
         self
     }
 
-    /// Sends it; `true` where the connection may serve another request.
+    /// Sends the answer; returns whether the connection can serve another request.
     pub(crate) async fn send(&self, socket: &mut TcpStream) -> io::Result<bool> {
         match self.wire {
             Wire::Whole => {
@@ -79,7 +79,7 @@ impl Reply {
             Wire::Drip(pause) => {
                 socket.write_all(&self.head()).await?;
                 for byte in &self.body {
-                    // Even a wait of nothing would last until the timer's next tick.
+                    // Even a wait of zero would last until the next tick of the timer.
                     if !pause.is_zero() {
                         tokio::time::sleep(pause).await;
                     }
@@ -94,7 +94,7 @@ impl Reply {
         Ok(false)
     }
 
-    /// Status line and headers. An endless body has no length: it would end with the connection.
+    /// Returns status line and headers. An endless body has no length.
     fn head(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
@@ -109,7 +109,7 @@ impl Reply {
         head.into_bytes()
     }
 
-    /// Fills with blanks, which JSON allows anywhere, until the client hangs up.
+    /// Sends spaces, which JSON allows anywhere, until the client closes the connection.
     async fn send_without_end(&self, socket: &mut TcpStream) -> io::Result<()> {
         socket.write_all(&self.head()).await?;
         socket.write_all(&self.body).await?;
@@ -120,7 +120,7 @@ impl Reply {
     }
 }
 
-/// Waits until the client hangs up.
+/// Waits until the client closes the connection.
 async fn wait_for_end(socket: &mut TcpStream) -> io::Result<()> {
     let mut ignored = [0; 1024];
     while socket.read(&mut ignored).await? > 0 {}

@@ -1,37 +1,37 @@
-//! Reading a request.
+//! Reads requests.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// No client of ours sends a longer head.
+/// The maximum size of a request head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// Nor a longer body: Slack's largest payload is far below.
+/// The maximum size of a request body; Slack's largest payload is far smaller.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// A request as a simulated service saw it.
+/// A request as a simulated service received it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// Its number among all requests of the service, from 0.
+pub struct ReceivedRequest {
+    /// The number among all requests of the service, from 0.
     pub order: u64,
-    /// The server whose token it bore, if any.
+    /// The server whose token it had, if any.
     pub server: Option<String>,
-    /// The method, in capitals.
+    /// The method, in upper case.
     pub method: String,
     /// The path, percent-decoded.
     pub path: String,
-    /// The names and values of the query, percent-decoded, in their order.
+    /// The names and values of the query, percent-decoded, in order.
     pub query: Vec<(String, String)>,
 }
 
-impl Asked {
-    /// The value of the first query parameter of this name.
+impl ReceivedRequest {
+    /// Returns the value of the first query parameter of this name.
     pub fn query(&self, name: &str) -> Option<&str> {
         let mut pairs = self.query.iter();
         pairs.find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// `path?name=value&name=value`, percent-decoded: what a fault's `on` looks at.
+    /// Returns `path?name=value&name=value`, percent-decoded, which [`Plan::on`](crate::sim::Plan::on) matches.
     pub fn target(&self) -> String {
         let pairs: Vec<String> = self.query.iter().map(|(n, v)| format!("{n}={v}")).collect();
         if pairs.is_empty() {
@@ -41,32 +41,32 @@ impl Asked {
     }
 }
 
-/// A request with everything that came with it.
+/// A request with its headers and body.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
-    pub(crate) asked: Asked,
+    pub(crate) received: ReceivedRequest,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    /// The value of the first header of this name, given in lower case.
+    /// Returns the value of the first header of this name, given in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// Whether the client asked for the end of the connection.
+    /// Returns whether the client asks to close the connection.
     pub(crate) fn wants_close(&self) -> bool {
         self.header("connection")
             .is_some_and(|v| v.eq_ignore_ascii_case("close"))
     }
 }
 
-/// Reads the next request; `None` where the client has gone. `unread` keeps what came early.
+/// Reads the next request; `None` if the client is gone. `unread` keeps bytes of the request after it.
 ///
 /// # Errors
-/// If the connection breaks, or what comes is not a request that a client of ours would send.
+/// If the connection breaks, or the bytes are not a request that one of our clients would send.
 pub(crate) async fn read<R: AsyncRead + Unpin>(
     socket: &mut R,
     unread: &mut Vec<u8>,
@@ -106,11 +106,11 @@ fn parse_head(head: &str) -> Option<Request> {
         .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
     Some(Request {
-        asked: Asked {
+        received: ReceivedRequest {
             method: method.to_owned(),
             path: percent_decode(path, false),
             query: parse_query(query),
-            ..Asked::default()
+            ..ReceivedRequest::default()
         },
         headers,
         body: Vec::new(),
@@ -128,7 +128,7 @@ fn body_length(request: &Request) -> io::Result<usize> {
     Ok(length)
 }
 
-/// The names and values of a query or of a form.
+/// Parses the names and values of a query or a form.
 pub(crate) fn parse_query(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
@@ -140,25 +140,25 @@ pub(crate) fn parse_query(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Decodes `%41`; what is no such escape stays as it is. In a query a plus sign is a blank.
-fn percent_decode(text: &str, plus_is_blank: bool) -> String {
+/// Decodes escapes such as `%41` and leaves anything else as it is. In a query a plus sign is a space.
+fn percent_decode(text: &str, plus_is_space: bool) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
         rest = tail;
-        match (first, escaped(tail)) {
+        match (first, decode_escape(tail)) {
             (b'%', Some(byte)) => {
                 bytes.push(byte);
                 rest = &tail[2..];
             }
-            (b'+', _) if plus_is_blank => bytes.push(b' '),
+            (b'+', _) if plus_is_space => bytes.push(b' '),
             _ => bytes.push(first),
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn escaped(tail: &[u8]) -> Option<u8> {
+fn decode_escape(tail: &[u8]) -> Option<u8> {
     let digit = |at: usize| (*tail.get(at)? as char).to_digit(16);
     u8::try_from(digit(0)? * 16 + digit(1)?).ok()
 }
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parsed(mut bytes: &[u8]) -> Vec<Request> {
+    fn parse_all(mut bytes: &[u8]) -> Vec<Request> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .expect("a runtime");
@@ -187,20 +187,20 @@ mod tests {
     #[test]
     fn a_pipelined_second_request_is_kept_for_later() {
         let requests =
-            parsed(b"POST /a?b=c%20d+e&f HTTP/1.1\r\nContent-Length: 2\r\n\r\nhiGET /%41+ HTTP/1.1\r\nX-Y: z\r\n\r\n");
+            parse_all(b"POST /a?b=c%20d+e&f HTTP/1.1\r\nContent-Length: 2\r\n\r\nhiGET /%41+ HTTP/1.1\r\nX-Y: z\r\n\r\n");
         assert_eq!(requests.len(), 2);
         assert_eq!(requests[0].body, b"hi");
-        assert_eq!(requests[0].asked.target(), "/a?b=c d e&f=");
-        assert_eq!(requests[0].asked.query("b"), Some("c d e"));
-        assert_eq!(requests[1].asked.path, "/A+");
+        assert_eq!(requests[0].received.target(), "/a?b=c d e&f=");
+        assert_eq!(requests[0].received.query("b"), Some("c d e"));
+        assert_eq!(requests[1].received.path, "/A+");
         assert_eq!(requests[1].header("x-y"), Some("z"));
     }
 
     #[test]
     fn nonsense_is_refused() {
-        assert!(parsed(b"hello\r\n\r\n").is_empty());
-        assert!(parsed(b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n").is_empty());
-        assert!(parsed(b"GET / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n").is_empty());
+        assert!(parse_all(b"hello\r\n\r\n").is_empty());
+        assert!(parse_all(b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n").is_empty());
+        assert!(parse_all(b"GET / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n").is_empty());
     }
 
     proptest! {
@@ -208,7 +208,7 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut bytes = bytes;
             bytes.extend_from_slice(b"\r\n\r\n");
-            parsed(&bytes);
+            parse_all(&bytes);
         }
 
         #[test]

@@ -1,20 +1,20 @@
-//! `GET /servers`, which only the token of the account may ask.
+//! `GET /servers`, which requires the account token.
 
 use serde_json::{Value, json};
 
-use crate::sim::http::{Asked, Reply, Request};
+use crate::sim::http::{ReceivedRequest, Reply, Request};
 
-use super::face::refusal;
+use super::http::refusal;
 use super::streams::server;
 use super::world::World;
 
 pub(super) const PATH: &str = "/servers";
 const PARAMETERS: [&str; 3] = ["count", "offset", "name"];
 
-/// Servers that one page may hold.
-const PAGE: usize = 500;
+/// The maximum number of servers per page.
+const MAX_PAGE: usize = 500;
 
-pub(super) fn answer(world: &mut World, request: &Request, asked: &Asked) -> Reply {
+pub(super) fn answer(world: &mut World, request: &Request, received: &ReceivedRequest) -> Reply {
     let token = request.header("x-postmark-account-token");
     if token.is_none() || token != world.account.as_deref() {
         let text = match request.header("x-postmark-server-token") {
@@ -23,14 +23,14 @@ pub(super) fn answer(world: &mut World, request: &Request, asked: &Asked) -> Rep
         };
         return refusal(401, 10, text);
     }
-    let unknown = asked
+    let unknown = received
         .query
         .iter()
         .filter(|(name, _)| !PARAMETERS.contains(&name.as_str()));
     world
         .unexpected
         .extend(unknown.map(|(name, _)| format!("GET {PATH}?{name}")));
-    let number = |name: &str| asked.query(name).and_then(|v| v.parse::<usize>().ok());
+    let number = |name: &str| received.query(name).and_then(|v| v.parse::<usize>().ok());
     let (Some(count), Some(offset)) = (number("count"), number("offset")) else {
         return refusal(
             422,
@@ -38,7 +38,7 @@ pub(super) fn answer(world: &mut World, request: &Request, asked: &Asked) -> Rep
             "The 'count' and 'offset' parameters are required.",
         );
     };
-    if count > PAGE {
+    if count > MAX_PAGE {
         return refusal(422, 600, "A maximum of 500 servers can be listed at once.");
     }
     let page = world.servers.iter().skip(offset).take(count);

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::sim::http::Asked;
+use crate::sim::http::ReceivedRequest;
 
 use super::derive;
 use super::eastern;
-use super::face::{Refusal, View};
+use super::http::{Refusal, View};
 use super::ledger::{Listed, Stream};
 use super::mail::Bounce;
 use super::{messages, query, suppressions};
@@ -27,12 +27,12 @@ pub(super) const PARAMETERS: &[&str] = &[
     "messagestream",
 ];
 
-/// Postmark's code of an invalid query for bounces.
+/// Postmark's error code for an invalid query of bounces.
 const INVALID: i64 = 1000;
 
 pub(super) const COMPLAINT: &str = "SpamComplaint";
 
-/// Postmark's documented types: `Type`, `TypeCode`, `Name`.
+/// Postmark's documented bounce types: `Type`, `TypeCode`, `Name`.
 const TYPES: [(&str, i64, &str); 22] = [
     ("HardBounce", 1, "Hard bounce"),
     ("Transient", 2, "Message delayed"),
@@ -66,18 +66,18 @@ const TYPES: [(&str, i64, &str); 22] = [
     ),
 ];
 
-pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
-    let page = query::page(view, asked, INVALID)?;
-    let span = query::window(view, asked, INVALID)?;
-    let kind = kind(asked)?;
-    let inactive = flag(asked, "inactive")?;
+pub(super) fn list(view: &View<'_>, received: &ReceivedRequest) -> Result<String, Refusal> {
+    let page = query::page(view, received, INVALID)?;
+    let span = query::window(view, received, INVALID)?;
+    let kind = kind(received)?;
+    let inactive = flag(received, "inactive")?;
     let mut found: Vec<(&Stream, Listed<'_>)> = Vec::new();
-    for stream in query::streams(view, asked, false)? {
+    for stream in query::streams(view, received, false)? {
         let listed = stream.bounces(span).filter(|listed| {
             is_found(view, &listed.bounce)
                 && kind.is_none_or(|kind| listed.bounce.kind == kind)
                 && inactive.is_none_or(|i| is_now_inactive(view, stream, &listed.bounce) == i)
-                && fits(asked, listed)
+                && fits(received, listed)
         });
         found.extend(listed.map(|listed| (stream, listed)));
     }
@@ -86,7 +86,7 @@ pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
     let rows: Vec<String> = query::rows(view, found, page)
         .map(|(stream, listed)| item(view, stream, &listed).to_string())
         .collect();
-    Ok(query::listing(view, asked, "Bounces", total, &rows))
+    Ok(query::listing(view, received, "Bounces", total, &rows))
 }
 
 fn is_found(view: &View<'_>, bounce: &Bounce) -> bool {
@@ -96,8 +96,8 @@ fn is_found(view: &View<'_>, bounce: &Bounce) -> bool {
         && (!view.quirks.late_index || bounce.at + lag <= view.now)
 }
 
-fn kind(asked: &Asked) -> Result<Option<&str>, Refusal> {
-    match asked.query("type") {
+fn kind(received: &ReceivedRequest) -> Result<Option<&str>, Refusal> {
+    match received.query("type") {
         Some(kind) if !TYPES.iter().any(|(known, ..)| *known == kind) => {
             let text = "Parameter 'type' has invalid value";
             Err(Refusal::invalid(INVALID, text))
@@ -106,8 +106,8 @@ fn kind(asked: &Asked) -> Result<Option<&str>, Refusal> {
     }
 }
 
-fn flag(asked: &Asked, name: &str) -> Result<Option<bool>, Refusal> {
-    match asked.query(name).map(str::to_ascii_lowercase).as_deref() {
+fn flag(received: &ReceivedRequest, name: &str) -> Result<Option<bool>, Refusal> {
+    match received.query(name).map(str::to_ascii_lowercase).as_deref() {
         None => Ok(None),
         Some("true") => Ok(Some(true)),
         Some("false") => Ok(Some(false)),
@@ -118,26 +118,26 @@ fn flag(asked: &Asked, name: &str) -> Result<Option<bool>, Refusal> {
     }
 }
 
-fn fits(asked: &Asked, listed: &Listed<'_>) -> bool {
+fn fits(received: &ReceivedRequest, listed: &Listed<'_>) -> bool {
     let mail = listed.mail();
     let tag = mail.and_then(|mail| mail.tag.as_deref());
     let id = mail.map_or(String::new(), |mail| mail.id.clone());
-    asked.query("tag").is_none_or(|t| tag == Some(t))
-        && asked
+    received.query("tag").is_none_or(|t| tag == Some(t))
+        && received
             .query("messageID")
             .is_none_or(|m| m.eq_ignore_ascii_case(&id))
-        && asked
+        && received
             .query("emailFilter")
             .is_none_or(|e| listed.bounce.recipient.contains(e))
 }
 
-/// A row. One in eight looks as those recorded in 2016, without the newer fields.
+/// Returns a row. One in eight lacks the newer fields, like those recorded in 2016.
 fn item(view: &View<'_>, stream: &Stream, listed: &Listed<'_>) -> Value {
     let bounce = listed.bounce.as_ref();
     let seed = derive::mix(bounce.id.cast_unsigned());
     let known = TYPES.iter().find(|(kind, ..)| *kind == bounce.kind);
     let (code, name) = known.map_or((0, bounce.kind.as_str()), |(_, code, name)| (*code, *name));
-    // An API error names a message that cannot be found.
+    // An API error names a message that cannot be looked up.
     let id = listed
         .mail()
         .map_or_else(|| derive::id(bounce.at, seed), |mail| mail.id.clone());
@@ -171,7 +171,7 @@ fn item(view: &View<'_>, stream: &Stream, listed: &Listed<'_>) -> Value {
     item
 }
 
-/// The first text is recorded.
+/// Returns the description; the first one was recorded.
 fn description<'a>(kind: &str, name: &'a str) -> &'a str {
     match kind {
         "HardBounce" => {
@@ -186,8 +186,8 @@ fn is_now_inactive(view: &View<'_>, stream: &Stream, bounce: &Bounce) -> bool {
     is_inactive(&bounce.kind) && !lifted()
 }
 
-/// The bounce of this id, as it is and as it is shown, with its stream.
-pub(super) fn one(view: &View<'_>, id: &str) -> Option<(String, Bounce, Value)> {
+/// Returns the stream of the bounce with this id, the bounce, and its row.
+pub(super) fn find(view: &View<'_>, id: &str) -> Option<(String, Bounce, Value)> {
     let id: i64 = id.parse().ok()?;
     view.server.streams.iter().find_map(|stream| {
         let mut listed = stream.bounces(messages::ALWAYS);
@@ -198,13 +198,13 @@ pub(super) fn one(view: &View<'_>, id: &str) -> Option<(String, Bounce, Value)> 
     })
 }
 
-/// Whether such a bounce keeps its address from getting more mail.
+/// Returns whether a bounce of this type suppresses its address.
 pub(super) fn is_inactive(kind: &str) -> bool {
     matches!(kind, "HardBounce" | COMPLAINT | "ManuallyDeactivated")
 }
 
-/// `GET /deliverystats`: every bounce ever, by type.
-pub(super) fn summary(view: &View<'_>, _: &Asked) -> Result<String, Refusal> {
+/// Answers `GET /deliverystats`: the number of all bounces, by type.
+pub(super) fn summary(view: &View<'_>, _: &ReceivedRequest) -> Result<String, Refusal> {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for stream in &view.server.streams {
         for listed in stream.bounces(messages::ALWAYS) {

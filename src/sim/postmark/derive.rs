@@ -1,10 +1,10 @@
-//! What is derived from a mail's seed: id, recipient, subject.
+//! Derives id, recipient and subject of a mail from its seed.
 
 use crate::model::{Status, Timestamp};
 
 use super::mail::{Delivery, Mail};
 
-/// The 48 bits which an instant takes in an id; enough until the year 10,889.
+/// The 48 bits of an id that hold the instant, which lasts until the year 10,889.
 const TIME_BITS: u64 = (1 << 48) - 1;
 
 const DOMAINS: [&str; 5] = [
@@ -15,7 +15,7 @@ const DOMAINS: [&str; 5] = [
     "post.example.org",
 ];
 
-/// The last one is what a hostile sender might try on those who read alerts.
+/// The subjects; the last one is what a hostile sender might try on the readers of alerts.
 const SUBJECTS: [&str; 6] = [
     "Your order has been shipped",
     "Reset your password",
@@ -25,7 +25,7 @@ const SUBJECTS: [&str; 6] = [
     "<!channel> *You won* & <https://example.com|click> `here`",
 ];
 
-/// A mail to one recipient without bounces.
+/// Returns a mail to one recipient without bounces.
 pub(super) fn mail(
     stream: &str,
     sent_at: Timestamp,
@@ -51,7 +51,7 @@ pub(super) fn mail(
     }
 }
 
-/// An id in the form of a version 4 UUID, which holds the instant, so that a mail is found by its id without an index.
+/// Returns an id in the form of a version 4 UUID. It contains the instant, so that a mail is found by id without an index.
 pub(super) fn id(sent_at: Timestamp, seed: u64) -> String {
     let mixed = mix(seed);
     let time = (sent_at.0.cast_unsigned() ^ mixed) & TIME_BITS;
@@ -64,7 +64,7 @@ pub(super) fn id(sent_at: Timestamp, seed: u64) -> String {
     )
 }
 
-/// The instant in an id, if it is one of ours.
+/// Returns the instant in an id, if it is one of ours.
 pub(super) fn time_of_id(id: &str) -> Option<Timestamp> {
     let field = |from, until| u64::from_str_radix(id.get(from..until)?, 16).ok();
     let low = field(9, 13)? << 16 | field(15, 18)? << 4 | field(20, 21)?;
@@ -73,13 +73,13 @@ pub(super) fn time_of_id(id: &str) -> Option<Timestamp> {
     Some(Timestamp(time.cast_signed()))
 }
 
-/// The nth recipient of a mail.
+/// Returns the nth recipient of a mail.
 pub(super) fn recipient(seed: u64, nth: u64) -> String {
     let mixed = mix(seed.wrapping_add(nth));
     format!("user{}@{}", mixed % 100_000, pick(&DOMAINS, mixed >> 40))
 }
 
-/// How late a bounce is found, in milliseconds: from 2 s to 10 minutes, mostly within one.
+/// Returns the delay of the index in milliseconds: from 2 s to 10 minutes, mostly within one.
 pub(super) fn index_lag_ms(seed: u64) -> u32 {
     let mixed = mix(seed);
     let share = u32::try_from((mixed >> 32) % 1000).unwrap_or(0);
@@ -91,7 +91,7 @@ pub(super) fn index_lag_ms(seed: u64) -> u32 {
     }
 }
 
-/// Scatters the bits of a number (the finaliser of `SplitMix64`), one to one.
+/// Mixes the bits of a number bijectively (the finaliser of `SplitMix64`).
 pub(super) const fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -6,15 +6,15 @@ use crate::model::{MINUTE, Timestamp};
 
 use super::derive;
 use super::eastern;
-use super::face::{Refusal, View};
+use super::http::{Refusal, View};
 use super::ledger::Entry;
 use super::mail::{Bounce, Delivery, Mail};
 use super::messages;
 
-/// Over the 2 MiB which a reader may want to accept.
+/// The size of a big body: more than the 2 MiB that a client may accept.
 const BIG_BODY_BYTES: usize = 2 * 1024 * 1024 + 4096;
 
-/// The id in the path of a message's details.
+/// Returns the id in the path of a message's details.
 pub(super) fn id_in(path: &str) -> Option<&str> {
     let id = path
         .strip_prefix("/messages/outbound/")?
@@ -22,10 +22,10 @@ pub(super) fn id_in(path: &str) -> Option<&str> {
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
-pub(super) fn one(view: &View<'_>, id: &str) -> Result<String, Refusal> {
+pub(super) fn answer(view: &View<'_>, id: &str) -> Result<String, Refusal> {
     let streams = view.server.streams.iter();
     let found = streams
-        .filter_map(|stream| Some((stream, messages::kept(view, stream, id)?)))
+        .filter_map(|stream| Some((stream, messages::find_kept(view, stream, id)?)))
         .next();
     let Some((stream, entry)) = found else {
         return Err(not_found(view));
@@ -53,21 +53,21 @@ fn not_found(view: &View<'_>) -> Refusal {
     }
 }
 
-/// The events so far, in no particular order.
+/// Returns the events up to now, in no particular order.
 fn events(view: &View<'_>, entry: &Entry, mail: &Mail) -> Vec<Value> {
     let mut events = Vec::new();
     for delivery in mail.deliveries.iter().filter(|d| d.at <= view.now) {
-        events.push(delivered(view, entry.seed, delivery));
+        events.push(delivery_event(view, entry.seed, delivery));
     }
     for bounce in mail.bounces.iter().filter(|b| b.at <= view.now) {
-        // No event is known for a complaint.
+        // Postmark documents no event for a complaint.
         if bounce.kind != "SpamComplaint" {
-            events.push(bounced(view, entry.seed, bounce));
+            events.push(bounce_event(view, entry.seed, bounce));
         }
     }
     for delivery in &mail.deliveries {
-        events.extend(attempted(view, entry.seed, mail.sent_at, delivery));
-        events.extend(opened(view, entry.seed, delivery));
+        events.extend(attempt_event(view, entry.seed, mail.sent_at, delivery));
+        events.extend(open_event(view, entry.seed, delivery));
     }
     let turns = usize::try_from(entry.seed >> 32).unwrap_or(0);
     let turns = turns.checked_rem(events.len()).unwrap_or(0);
@@ -75,7 +75,7 @@ fn events(view: &View<'_>, entry: &Entry, mail: &Mail) -> Vec<Value> {
     events
 }
 
-fn delivered(view: &View<'_>, seed: u64, delivery: &Delivery) -> Value {
+fn delivery_event(view: &View<'_>, seed: u64, delivery: &Delivery) -> Value {
     json!({
         "Recipient": delivery.recipient,
         "Type": "Delivered",
@@ -88,7 +88,7 @@ fn delivered(view: &View<'_>, seed: u64, delivery: &Delivery) -> Value {
     })
 }
 
-fn bounced(view: &View<'_>, seed: u64, bounce: &Bounce) -> Value {
+fn bounce_event(view: &View<'_>, seed: u64, bounce: &Bounce) -> Value {
     let id = if view.quirks.bounce_id_is_text {
         json!(bounce.id.to_string())
     } else {
@@ -102,8 +102,8 @@ fn bounced(view: &View<'_>, seed: u64, bounce: &Bounce) -> Value {
     })
 }
 
-/// The first attempt of a delivery that took long.
-fn attempted(view: &View<'_>, seed: u64, sent_at: Timestamp, to: &Delivery) -> Option<Value> {
+/// Returns the event for the first attempt of a slow delivery.
+fn attempt_event(view: &View<'_>, seed: u64, sent_at: Timestamp, to: &Delivery) -> Option<Value> {
     let at = sent_at + MINUTE / 20;
     (to.at.since(sent_at) >= 5 * MINUTE && at <= view.now).then(|| {
         json!({
@@ -119,8 +119,8 @@ fn attempted(view: &View<'_>, seed: u64, sent_at: Timestamp, to: &Delivery) -> O
     })
 }
 
-/// A quarter of the delivered mail is opened five minutes later; such times are in UTC.
-fn opened(view: &View<'_>, seed: u64, delivery: &Delivery) -> Option<Value> {
+/// Returns the event for an open: a quarter of the delivered mail is opened five minutes later. Its time is in UTC.
+fn open_event(view: &View<'_>, seed: u64, delivery: &Delivery) -> Option<Value> {
     let at = delivery.at + 5 * MINUTE;
     (seed % 4 == 3 && at <= view.now).then(|| {
         json!({
@@ -132,7 +132,7 @@ fn opened(view: &View<'_>, seed: u64, delivery: &Delivery) -> Option<Value> {
     })
 }
 
-/// The whole source of the mail; of the drawn ones far too much of it.
+/// Returns the source of the mail, which is oversized for a drawn share.
 fn body(view: &View<'_>, seed: u64, mail: &Mail) -> String {
     let head = format!("Message-ID: <{}@mtasv.net>\r\n\r\n", mail.id);
     let draw = (derive::mix(seed) % 10_000) as f64 / 10_000.0;

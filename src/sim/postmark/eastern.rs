@@ -1,4 +1,4 @@
-//! Eastern wall times, as Postmark reads and writes them.
+//! Reads and writes Eastern wall times as Postmark does.
 
 use chrono::{
     DateTime, Duration, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone,
@@ -9,25 +9,25 @@ use crate::model::Timestamp;
 
 use super::quirks::Quirks;
 
-/// Which end of a window a bound is.
+/// The end of a window that a bound is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edge {
     From,
     To,
 }
 
-/// What a bound says.
+/// A parsed bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bound {
-    /// The first instant inside, or the first one after.
+    /// The first instant inside the window, or the first one after it.
     At(Timestamp),
-    /// Nothing lies inside.
+    /// The window is empty.
     Never,
-    /// It is refused.
+    /// The bound is rejected.
     Invalid,
 }
 
-/// Reads a bound: `2026-01-31`, or `2026-01-31T12:00:00`, which may have a fraction that is not looked at.
+/// Parses a bound: `2026-01-31`, or `2026-01-31T12:00:00` with a fraction that is ignored.
 pub(super) fn bound(text: &str, edge: Edge, quirks: Quirks) -> Bound {
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return of_wall(whole_day(date, edge), quirks, Duration::zero());
@@ -39,7 +39,7 @@ pub(super) fn bound(text: &str, edge: Edge, quirks: Quirks) -> Bound {
     if let Ok(wall) = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f") {
         return of_wall(Some(wall), quirks, second);
     }
-    // An unescaped plus sign arrives as a blank.
+    // An unescaped plus sign arrives as a space.
     match DateTime::parse_from_rfc3339(&text.replace(' ', "+")) {
         Ok(_) if quirks.offset_finds_nothing => Bound::Never,
         Ok(at) => Bound::At(whole_second(at.timestamp(), second)),
@@ -47,7 +47,7 @@ pub(super) fn bound(text: &str, edge: Edge, quirks: Quirks) -> Bound {
     }
 }
 
-/// Midnight at the begin of the day, or at its end.
+/// Returns midnight at the start of the day, or at its end.
 fn whole_day(date: NaiveDate, edge: Edge) -> Option<NaiveDateTime> {
     let date = match edge {
         Edge::From => date,
@@ -78,16 +78,16 @@ fn whole_second(seconds: i64, more: Duration) -> Timestamp {
     Timestamp::from_secs(seconds + more.num_seconds())
 }
 
-/// The Eastern day of an instant.
+/// Returns the Eastern day of an instant.
 pub(super) fn day(at: Timestamp) -> NaiveDate {
     at.to_utc().with_timezone(&New_York).date_naive()
 }
 
-/// Writes an instant in one of the recorded forms, drawn by `seed`; they differ in digits and offset, not in the instant, but for
-/// those that leave out its fraction.
+/// Formats an instant in one of the recorded forms, chosen by `seed`. They differ in digits and offset but not in the instant,
+/// except for those without a fraction.
 pub(super) fn stamp(at: Timestamp, seed: u64, quirks: Quirks) -> String {
     let eastern = at.to_utc().with_timezone(&New_York).fixed_offset();
-    // What is finer than a millisecond is made up.
+    // Digits below a millisecond are made up.
     let fine = seed / 16 % 1000;
     let millis = at.0.rem_euclid(1000);
     let form = if quirks.timestamp_forms { seed % 16 } else { 0 };
@@ -105,7 +105,7 @@ pub(super) fn stamp(at: Timestamp, seed: u64, quirks: Quirks) -> String {
     }
 }
 
-/// The form of `Delivered` events: seven zeros.
+/// Formats the time of a `Delivered` event: seven zeros.
 pub(super) fn delivery_stamp(at: Timestamp, seed: u64, quirks: Quirks) -> String {
     if !quirks.whole_second_deliveries {
         return stamp(at, seed, quirks);

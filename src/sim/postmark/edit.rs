@@ -1,4 +1,4 @@
-//! What an operator's nightmares do to a ledger.
+//! Edits a ledger to simulate outages, bounce waves and complaints.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::model::{Span, Status, Timestamp};
 use super::generate::log_normal;
 use super::server::Server;
 
-/// Mails sent in `span` stay, their deliveries and bounces never come; with `queued`, they have not even left.
+/// Removes the deliveries and bounces of the mails sent in `span`; with `queued`, the mails have not left Postmark's queue.
 pub(super) fn stop_delivery(server: &mut Server, stream: &str, span: Span, queued: bool) {
     for mail in server.stream_mut(stream).mails_mut(span, |_| true) {
         mail.deliveries.clear();
@@ -18,9 +18,9 @@ pub(super) fn stop_delivery(server: &mut Server, stream: &str, span: Span, queue
     }
 }
 
-/// A drawn share of the mails sent in `span` bounces, seconds after sending and `later` on top. How many do.
+/// Makes a random share of the mails sent in `span` bounce, seconds after sending plus `later`; returns how many.
 ///
-/// Mails that already have bounces keep these and are not drawn.
+/// Mails that have bounced already keep their bounces and are not drawn.
 pub(super) fn bounce_wave(
     server: &mut Server,
     stream: &str,
@@ -28,7 +28,7 @@ pub(super) fn bounce_wave(
     (share, kind): (f64, &str),
     later: Duration,
 ) -> usize {
-    server.settle();
+    server.sort();
     let entries = server.stream_mut(stream).entries(span);
     let fit = entries.iter().filter(|e| !e.has_bounces()).count();
     let wanted = (entries.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
@@ -37,7 +37,7 @@ pub(super) fn bounce_wave(
     let strikes: Vec<(i64, Duration)> = (0..wanted.min(fit))
         .map(|_| {
             (
-                server.bounce_id(),
+                server.next_bounce_id(),
                 later + log_normal(Duration::from_secs(4), &mut server.rng),
             )
         })
@@ -52,7 +52,8 @@ pub(super) fn bounce_wave(
         .count()
 }
 
-/// The last `n` mails delivered before `at` and without bounces are complained of at `at`, by recipients at `domain`. How many were.
+/// Adds complaints at `at`, by recipients at `domain`, about the last `n` mails delivered before without bounces; returns how
+/// many.
 pub(super) fn complaints(
     server: &mut Server,
     stream: &str,
@@ -60,7 +61,7 @@ pub(super) fn complaints(
     n: usize,
     domain: &str,
 ) -> usize {
-    let ids: Vec<i64> = (0..n).map(|_| server.bounce_id()).collect();
+    let ids: Vec<i64> = (0..n).map(|_| server.next_bounce_id()).collect();
     let before = Span::new(Timestamp::MIN, at);
     let mails = server.stream_mut(stream).mails_mut(before, |entry| {
         !entry.has_bounces() && entry.delivered_at().is_some_and(|d| d <= at)

@@ -1,4 +1,4 @@
-//! Filling a ledger from a profile.
+//! Fills a ledger from a profile.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::mail::{Delivery, Mail};
 use super::profile::{Profile, arrivals, normal};
 use super::server::Server;
 
-/// Adds to a stream the mails of `span` as `profile` has them.
+/// Adds mails sent in `span` to a stream, generated from `profile`.
 pub(super) fn generate(server: &mut Server, stream: &str, span: Span, profile: &Profile) {
     let tags: Vec<u16> = profile
         .tags
@@ -28,7 +28,7 @@ pub(super) fn generate(server: &mut Server, stream: &str, span: Span, profile: &
     server.stream_mut(stream).extend(entries);
 }
 
-/// One mail and its fate.
+/// Generates one mail with its deliveries and bounces.
 fn draw(
     server: &mut Server,
     stream: &str,
@@ -71,16 +71,16 @@ fn draw(
     deliver(&mut mail, profile, &mut server.rng);
     if let Some(kind) = bounce {
         let delay = bounce_delay(kind, &mut server.rng);
-        mail.bounce_last(server.bounce_id(), kind, at + delay);
+        mail.bounce_last(server.next_bounce_id(), kind, at + delay);
     } else if complained {
         let delay = MINUTE + (2 * DAY).mul_f64(server.rng.f64());
         let delivered_at = mail.deliveries.first().map_or(at, |d| d.at);
-        mail.complain(server.bounce_id(), delivered_at + delay, None);
+        mail.complain(server.next_bounce_id(), delivered_at + delay, None);
     }
-    Entry::of(mail, seed, lag_ms)
+    Entry::from_mail(mail, seed, lag_ms)
 }
 
-/// Delivers to each recipient in its own time, or not.
+/// Adds the deliveries, each with a delay of its own.
 fn deliver(mail: &mut Mail, profile: &Profile, rng: &mut fastrand::Rng) {
     for recipient in &mail.recipients {
         if let Some(ms) = draw_delivery_ms(profile, rng) {
@@ -103,7 +103,7 @@ fn draw_bounce<'a>(profile: &'a Profile, rng: &mut fastrand::Rng) -> Option<&'a 
     None
 }
 
-/// Nine of ten hard bounces are refused at once; a tenth comes back within six hours. Soft ones were tried for up to two days.
+/// Returns the delay of a bounce: nine of ten hard bounces come at once, the tenth within six hours; soft ones within two days.
 fn bounce_delay(kind: &str, rng: &mut fastrand::Rng) -> Duration {
     let late = rng.f64() < 0.1;
     match (kind, late) {
@@ -125,7 +125,7 @@ fn draw_delivery_ms(profile: &Profile, rng: &mut fastrand::Rng) -> Option<u32> {
     u32::try_from(delay.as_millis()).ok()
 }
 
-/// A log-normal delay with this median, at most two days.
+/// Returns a log-normal delay with this median, at most two days.
 pub(super) fn log_normal(median: Duration, rng: &mut fastrand::Rng) -> Duration {
     median.mul_f64(normal(rng).exp()).min(2 * DAY)
 }

@@ -1,4 +1,4 @@
-//! The mails of one stream, in order of time, stored small: a million of them must fit and be made in seconds.
+//! The mails of one stream in order of time, stored compactly: a million must fit in memory and be generated in seconds.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,53 +6,53 @@ use std::time::Duration;
 use crate::model::{Span, Status, Timestamp};
 
 use super::derive;
-use super::flow::Flow;
 use super::mail::{Bounce, Mail};
+use super::traffic::Traffic;
 
-/// A mail as it is stored. Nearly all have one recipient and no bounce, and are derived from their seed.
+/// A stored mail. Nearly all have one recipient and no bounce, and are derived from their seed.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) sent_at: Timestamp,
     pub(super) seed: u64,
-    /// How long after `sent_at` it is found.
+    /// The time from `sent_at` until the index finds it, in milliseconds.
     pub(super) lag_ms: u32,
     pub(super) form: Form,
 }
 
-/// What else is known of a mail.
+/// The rest of a mail, derived or stored.
 #[derive(Clone, Debug)]
 pub(super) enum Form {
-    /// One recipient; the place of its tag in [`Stream::tags`], and the delay of its delivery, if it is delivered.
+    /// A mail to one recipient: the index of its tag in [`Stream::tags`], and its delivery delay if it is delivered.
     Plain {
         tag: Option<u16>,
         delivery_ms: Option<u32>,
     },
-    /// Everything else.
+    /// Any other mail.
     Full(Box<Mail>),
 }
 
-/// Where a bounce is: whose it is, and its place there.
+/// A reference to a bounce: its mail, and its index there.
 #[derive(Clone, Copy, Debug)]
 struct BounceRef {
     at: Timestamp,
-    /// The place of its mail, or none for a bounce without a mail.
+    /// The index of its mail; `None` for a bounce without a mail.
     entry: Option<u32>,
     nth: u32,
 }
 
-/// What kind of stream it is.
+/// The type of a message stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamType {
-    /// One mail for one event.
+    /// Mail triggered by single events.
     Transactional,
     /// Newsletters.
     Broadcasts,
-    /// Receives mail; it sends none.
+    /// Receives mail and sends none.
     Inbound,
 }
 
 impl StreamType {
-    /// Postmark's word.
+    /// Returns Postmark's name of the type.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Transactional => "Transactional",
@@ -62,7 +62,7 @@ impl StreamType {
     }
 }
 
-/// A message stream and its ledger. Edits leave it unsettled; [`Stream::settle`] goes before reading.
+/// A message stream and its ledger. Edits leave it unsorted; call [`Stream::sort`] before reading.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) id: String,
@@ -70,10 +70,10 @@ pub(super) struct Stream {
     pub(super) archived: Option<Timestamp>,
     pub(super) tags: Vec<String>,
     entries: Vec<Entry>,
-    flows: Vec<Flow>,
+    traffic: Vec<Traffic>,
     orphans: Vec<Bounce>,
     bounces: Vec<BounceRef>,
-    settled: bool,
+    is_sorted: bool,
 }
 
 impl Stream {
@@ -84,49 +84,49 @@ impl Stream {
             archived: None,
             tags: Vec::new(),
             entries: Vec::new(),
-            flows: Vec::new(),
+            traffic: Vec::new(),
             orphans: Vec::new(),
             bounces: Vec::new(),
-            settled: true,
+            is_sorted: true,
         }
     }
 
     /// Adds mails, in any order.
     pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
         self.entries.extend(entries);
-        self.settled = false;
+        self.is_sorted = false;
     }
 
     /// Adds a bounce that belongs to no listed mail.
     pub(super) fn push_orphan(&mut self, bounce: Bounce) {
         self.orphans.push(bounce);
-        self.settled = false;
+        self.is_sorted = false;
     }
 
-    /// Adds a flow of so many mails an hour, two of three with one of these tags.
-    pub(super) fn flow(&mut self, span: Span, per_hour: u32, tags: &[&str]) {
+    /// Adds traffic of this many mails an hour; two of three have one of these tags.
+    pub(super) fn add_traffic(&mut self, span: Span, per_hour: u32, tags: &[&str]) {
         let tags = tags.iter().filter_map(|tag| self.tag_place(tag)).collect();
-        let nth = u32::try_from(self.flows.len()).unwrap_or(u32::MAX);
-        self.flows.push(Flow::new(span, per_hour, nth, tags));
+        let nth = u32::try_from(self.traffic.len()).unwrap_or(u32::MAX);
+        self.traffic.push(Traffic::new(span, per_hour, nth, tags));
     }
 
-    /// The flows, to be edited.
-    pub(super) fn flows_mut(&mut self) -> &mut [Flow] {
-        &mut self.flows
+    /// Returns the traffic, for editing.
+    pub(super) fn traffic_mut(&mut self) -> &mut [Traffic] {
+        &mut self.traffic
     }
 
-    /// Takes out the mails sent in `span`, with all that became of them.
+    /// Removes the mails sent in `span`, with their deliveries and bounces.
     pub(super) fn remove(&mut self, span: Span) {
-        self.flows = self
-            .flows
+        self.traffic = self
+            .traffic
             .iter()
-            .flat_map(|flow| flow.without(span))
+            .flat_map(|traffic| traffic.without(span))
             .collect();
         self.entries.retain(|entry| !span.contains(entry.sent_at));
-        self.settled = false;
+        self.is_sorted = false;
     }
 
-    /// The place of a tag, which is added where it is new.
+    /// Returns the index of a tag, which is added if it is new.
     pub(super) fn tag_place(&mut self, tag: &str) -> Option<u16> {
         let known = self.tags.iter().position(|t| t == tag);
         let place = known.unwrap_or_else(|| {
@@ -136,9 +136,9 @@ impl Stream {
         u16::try_from(place).ok()
     }
 
-    /// Brings mails and bounces into order.
-    pub(super) fn settle(&mut self) {
-        if self.settled {
+    /// Sorts mails and bounces by time, if they are not.
+    pub(super) fn sort(&mut self) {
+        if self.is_sorted {
             return;
         }
         self.entries.sort_by_key(|entry| entry.sent_at);
@@ -160,32 +160,32 @@ impl Stream {
             nth,
         }));
         self.bounces.sort_by_key(|bounce| bounce.at);
-        self.settled = true;
+        self.is_sorted = true;
     }
 
-    /// The mails sent in `span`: the stored ones, then those of the flows, each oldest first.
+    /// Returns the mails sent in `span`: the stored ones, then those of the traffic, each oldest first.
     pub(super) fn sent(&self, span: Span) -> impl Iterator<Item = Cow<'_, Entry>> {
-        let flowing = self.flows.iter();
-        let flowing = flowing.flat_map(move |flow| flow.entries(span, &self.id, &self.tags));
+        let traffic = self.traffic.iter();
+        let computed = traffic.flat_map(move |t| t.entries(span, &self.id, &self.tags));
         let stored = self.entries(span).iter().map(Cow::Borrowed);
-        stored.chain(flowing.map(Cow::Owned))
+        stored.chain(computed.map(Cow::Owned))
     }
 
-    /// The stored mails sent in `span`, oldest first.
+    /// Returns the stored mails sent in `span`, oldest first.
     pub(super) fn entries(&self, span: Span) -> &[Entry] {
         let start = self.entries.partition_point(|e| e.sent_at < span.from);
         let end = self.entries.partition_point(|e| e.sent_at < span.until);
         self.entries.get(start..end).unwrap_or_default()
     }
 
-    /// The mails sent in `span` that are `fit`, oldest first, whole and to be edited.
+    /// Returns the stored mails sent in `span` that are `fit`, oldest first, expanded for editing.
     pub(super) fn mails_mut(
         &mut self,
         span: Span,
         mut fit: impl FnMut(&Entry) -> bool,
     ) -> impl DoubleEndedIterator<Item = &mut Mail> {
-        self.settle();
-        self.settled = false;
+        self.sort();
+        self.is_sorted = false;
         let start = self.entries.partition_point(|e| e.sent_at < span.from);
         let end = self.entries.partition_point(|e| e.sent_at < span.until);
         let (id, tags) = (&self.id, &self.tags);
@@ -196,9 +196,9 @@ impl Stream {
             .map(move |entry| entry.mail_mut(id, tags))
     }
 
-    /// Puts off until `until` the finding of the mails of `span`.
+    /// Delays the index, so that the mails of `span` are not found before `until`.
     pub(super) fn hide(&mut self, span: Span, until: Timestamp) {
-        self.settle();
+        self.sort();
         for entry in &mut self.entries {
             if span.contains(entry.sent_at) {
                 let lag = until.since(entry.sent_at).as_millis();
@@ -207,11 +207,11 @@ impl Stream {
         }
     }
 
-    /// The bounces that happened in `span`: those of stored mails, then those of the flows, each oldest first.
+    /// Returns the bounces dated in `span`: those of stored mails, then those of the traffic, each oldest first.
     pub(super) fn bounces(&self, span: Span) -> impl Iterator<Item = Listed<'_>> {
-        let flowing = self.flows.iter();
-        let flowing = flowing.flat_map(move |flow| flow.bounced(span, &self.id, &self.tags));
-        let flowing = flowing.filter_map(move |(place, mail)| {
+        let traffic = self.traffic.iter();
+        let computed = traffic.flat_map(move |t| t.bounced(span, &self.id, &self.tags));
+        let computed = computed.filter_map(move |(place, mail)| {
             let bounce = mail
                 .bounces
                 .first()
@@ -222,7 +222,7 @@ impl Stream {
                 of: Some((place, Cow::Owned(mail))),
             })
         });
-        self.stored_bounces(span).chain(flowing)
+        self.stored_bounces(span).chain(computed)
     }
 
     fn stored_bounces(&self, span: Span) -> impl Iterator<Item = Listed<'_>> {
@@ -246,7 +246,7 @@ impl Stream {
         })
     }
 
-    /// The mail with this id.
+    /// Returns the mail with this id.
     pub(super) fn find(&self, id: &str) -> Option<Cow<'_, Entry>> {
         if let Some(at) = derive::time_of_id(id) {
             let mut found = self.sent(Span::new(at, Timestamp(at.0.saturating_add(1))));
@@ -263,7 +263,7 @@ impl Stream {
             .map(Cow::Borrowed)
     }
 
-    /// The tag of an entry.
+    /// Returns the tag of an entry.
     pub(super) fn tag_of<'a>(&'a self, entry: &'a Entry) -> Option<&'a str> {
         match &entry.form {
             Form::Plain { tag, .. } => self.tags.get(usize::from((*tag)?)).map(String::as_str),
@@ -271,28 +271,28 @@ impl Stream {
         }
     }
 
-    /// The whole mail of an entry.
+    /// Returns the full mail of an entry.
     pub(super) fn mail<'a>(&self, entry: &'a Entry) -> Cow<'a, Mail> {
         entry.mail(&self.id, &self.tags)
     }
 }
 
-/// A bounce, with the place of its mail and the mail, if there is one.
+/// A bounce, with its mail and that mail's index if there is one.
 pub(super) struct Listed<'a> {
     pub(super) bounce: Cow<'a, Bounce>,
     pub(super) of: Option<(u64, Cow<'a, Mail>)>,
 }
 
 impl Listed<'_> {
-    /// The mail it belongs to.
+    /// Returns the mail of the bounce.
     pub(super) fn mail(&self) -> Option<&Mail> {
         self.of.as_ref().map(|(_, mail)| mail.as_ref())
     }
 }
 
 impl Entry {
-    /// The entry of a whole mail.
-    pub(super) fn of(mail: Mail, seed: u64, lag_ms: u32) -> Self {
+    /// Creates the entry of a full mail.
+    pub(super) fn from_mail(mail: Mail, seed: u64, lag_ms: u32) -> Self {
         Self {
             sent_at: mail.sent_at,
             seed,
@@ -301,22 +301,22 @@ impl Entry {
         }
     }
 
-    /// When it is found, where the index lags.
+    /// Returns when the index finds the mail.
     pub(super) fn found_at(&self) -> Timestamp {
         self.sent_at + Duration::from_millis(u64::from(self.lag_ms))
     }
 
-    /// Whether it is left out of every count.
+    /// Returns whether this is a bounce test, which no count includes.
     pub(super) fn is_bounce_test(&self) -> bool {
         matches!(&self.form, Form::Full(mail) if mail.is_bounce_test())
     }
 
-    /// Whether it bounced or was complained of, ever.
+    /// Returns whether the mail has a bounce or complaint, at any time.
     pub(super) fn has_bounces(&self) -> bool {
         matches!(&self.form, Form::Full(mail) if !mail.bounces.is_empty())
     }
 
-    /// How many recipients it has.
+    /// Returns the number of recipients.
     pub(super) fn recipients(&self) -> usize {
         match &self.form {
             Form::Plain { .. } => 1,
@@ -324,12 +324,12 @@ impl Entry {
         }
     }
 
-    /// Whether it is still queued.
+    /// Returns whether the mail is still queued.
     pub(super) fn is_queued(&self) -> bool {
         matches!(&self.form, Form::Full(mail) if mail.status == Status::Queued)
     }
 
-    /// When it was first delivered to anybody.
+    /// Returns the time of the first delivery to any recipient.
     pub(super) fn delivered_at(&self) -> Option<Timestamp> {
         match &self.form {
             Form::Plain { delivery_ms, .. } => {

@@ -1,56 +1,56 @@
-//! A mail with everything that became of it.
+//! A mail with its deliveries and bounces.
 
 use std::time::Duration;
 
 use crate::model::{BOUNCE_TESTING_DOMAIN, BounceClass, Status, Timestamp, domain_of};
 
-/// A mail in the ledger, with its future: what happens later than the simulated instant is not shown yet.
+/// A mail in the ledger, including its future: what happens after the simulated instant is not shown yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// `MessageID`; the ledger gives one to a pushed mail whose id is empty.
+    /// The `MessageID`. If it is empty, the ledger assigns one.
     pub id: String,
-    /// The stream's id.
+    /// The id of the stream.
     pub stream: String,
-    /// When Postmark received it.
+    /// The instant Postmark received it.
     pub sent_at: Timestamp,
-    /// Every recipient.
+    /// The recipients.
     pub recipients: Vec<String>,
-    /// Its tag, if any.
+    /// The tag, if any.
     pub tag: Option<String>,
-    /// Its subject, which may be hostile.
+    /// The subject, which may be hostile.
     pub subject: String,
-    /// Queued mail is neither delivered nor bounced.
+    /// The status; queued mail is neither delivered nor bounced.
     pub status: Status,
-    /// One for each recipient it was delivered to.
+    /// One per recipient it was delivered to.
     pub deliveries: Vec<Delivery>,
-    /// Bounces and complaints.
+    /// The bounces and complaints.
     pub bounces: Vec<Bounce>,
 }
 
 /// The delivery to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// To whom.
+    /// The recipient.
     pub recipient: String,
-    /// When.
+    /// The instant of delivery.
     pub at: Timestamp,
 }
 
 /// A bounce or complaint of one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounce {
-    /// Postmark's id; the ledger gives one to a pushed bounce whose id is 0.
+    /// Postmark's id. If it is 0, the ledger assigns one.
     pub id: i64,
-    /// Postmark's `Type`, of any value.
+    /// Postmark's `Type`; any text is allowed.
     pub kind: String,
-    /// When it happened.
+    /// The instant of the bounce.
     pub at: Timestamp,
-    /// Whose.
+    /// The recipient.
     pub recipient: String,
 }
 
 impl Mail {
-    /// A mail without news, to be pushed.
+    /// Creates a mail without deliveries and bounces.
     pub fn new(stream: &str, sent_at: Timestamp, recipient: &str) -> Self {
         Self {
             id: String::new(),
@@ -65,35 +65,35 @@ impl Mail {
         }
     }
 
-    /// With this tag.
+    /// Sets the tag.
     #[must_use]
     pub fn tag(mut self, tag: &str) -> Self {
         self.tag = Some(tag.to_owned());
         self
     }
 
-    /// With this subject.
+    /// Sets the subject.
     #[must_use]
     pub fn subject(mut self, subject: &str) -> Self {
         subject.clone_into(&mut self.subject);
         self
     }
 
-    /// To one more recipient.
+    /// Adds a recipient.
     #[must_use]
     pub fn to(mut self, recipient: &str) -> Self {
         self.recipients.push(recipient.to_owned());
         self
     }
 
-    /// Still queued at Postmark.
+    /// Leaves the mail queued at Postmark.
     #[must_use]
     pub fn queued(mut self) -> Self {
         self.status = Status::Queued;
         self
     }
 
-    /// Delivered to every recipient so long after it was sent.
+    /// Adds a delivery to every recipient, `delay` after sending.
     #[must_use]
     pub fn delivered_after(mut self, delay: Duration) -> Self {
         let at = self.sent_at + delay;
@@ -105,7 +105,7 @@ impl Mail {
         self
     }
 
-    /// With a bounce or complaint of its last recipient at this instant.
+    /// Adds a bounce or complaint of the last recipient at this instant.
     #[must_use]
     pub fn bounced(mut self, kind: &str, at: Timestamp) -> Self {
         self.bounces.push(Bounce {
@@ -117,7 +117,7 @@ impl Mail {
         self
     }
 
-    /// Bounces the last recipient, who then was not delivered to.
+    /// Adds a bounce of the last recipient and removes the delivery to them.
     pub(super) fn bounce_last(&mut self, id: i64, kind: &str, at: Timestamp) {
         if let Some(recipient) = self.recipients.last() {
             self.deliveries.retain(|d| d.recipient != *recipient);
@@ -130,7 +130,7 @@ impl Mail {
         }
     }
 
-    /// Has the first recipient who was delivered to complain, under an address at `domain` where one is given.
+    /// Adds a complaint by the first recipient with a delivery, whose address moves to `domain` if one is given.
     pub(super) fn complain(&mut self, id: i64, at: Timestamp, domain: Option<&str>) {
         let Some(delivery) = self.deliveries.first_mut() else {
             return;
@@ -153,14 +153,14 @@ impl Mail {
         });
     }
 
-    /// Whether it is left out of every count.
+    /// Returns whether this is a bounce test, which no count includes.
     pub(super) fn is_bounce_test(&self) -> bool {
         !self.recipients.is_empty() && self.recipients.iter().all(|r| is_bounce_testing(r))
     }
 }
 
 impl Bounce {
-    /// Its class, or none where it is left out of every count.
+    /// Returns the class; `None` for a bounce that no count includes.
     pub(super) fn counted_class(&self) -> Option<BounceClass> {
         (!is_bounce_testing(&self.recipient)).then(|| BounceClass::of(&self.kind))
     }

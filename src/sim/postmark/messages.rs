@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use crate::model::{MINUTE, Span, Status, Timestamp};
-use crate::sim::http::Asked;
+use crate::sim::http::ReceivedRequest;
 
 use super::eastern;
-use super::face::{Refusal, View};
+use super::http::{Refusal, View};
 use super::ledger::{Entry, Stream};
 use super::mail::Mail;
 use super::query;
@@ -26,30 +26,30 @@ pub(super) const PARAMETERS: &[&str] = &[
     "messagestream",
 ];
 
-/// Postmark's code of an invalid query for messages.
+/// Postmark's error code for an invalid query of messages.
 const INVALID: i64 = 700;
 
-/// Who sends simulated mail, unless another is set.
+/// The default sender of simulated mail.
 pub(super) const SENDER: &str = "sender@example.com";
 
-pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
-    let page = query::page(view, asked, INVALID)?;
-    let span = query::window(view, asked, INVALID)?;
-    let status = status(asked)?;
-    let streams = query::streams(view, asked, false)?;
+pub(super) fn list(view: &View<'_>, received: &ReceivedRequest) -> Result<String, Refusal> {
+    let page = query::page(view, received, INVALID)?;
+    let span = query::window(view, received, INVALID)?;
+    let status = status(received)?;
+    let streams = query::streams(view, received, false)?;
     let found = |span: Span| {
         streams.iter().flat_map(move |stream| {
             let fits = move |entry: &Cow<'_, Entry>| {
                 is_found(view, entry)
                     && status.is_none_or(|s| (s == Status::Queued) == entry.is_queued())
-                    && fits(view, asked, stream, entry)
+                    && fits(view, received, stream, entry)
             };
             let entries = stream.sent(span).filter(fits);
             entries.map(move |entry| (*stream, entry))
         })
     };
     let total = found(span).count();
-    // Of millions, only those that may be on the page are put in order.
+    // Of millions of mails, only those that may be on the page are sorted.
     let near = if view.quirks.newest_first {
         newest(span, page.offset.saturating_add(page.count), |part| {
             found(part).count()
@@ -62,10 +62,10 @@ pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
     let rows: Vec<String> = query::rows(view, shown, page)
         .map(|(stream, entry)| item(view, &entry, &stream.mail(&entry)).to_string())
         .collect();
-    Ok(query::listing(view, asked, "Messages", total, &rows))
+    Ok(query::listing(view, received, "Messages", total, &rows))
 }
 
-/// The newest part of `span` that holds so many, or all of it.
+/// Returns the newest part of `span` that contains at least `wanted` mails, or all of it.
 fn newest(span: Span, wanted: usize, count: impl Fn(Span) -> usize) -> Span {
     let mut length = MINUTE;
     loop {
@@ -77,20 +77,20 @@ fn newest(span: Span, wanted: usize, count: impl Fn(Span) -> usize) -> Span {
     }
 }
 
-/// Whether the index has caught up with it.
+/// Returns whether the index has caught up with the mail.
 pub(super) fn is_found(view: &View<'_>, entry: &Entry) -> bool {
     !view.quirks.late_index || entry.found_at() <= view.now
 }
 
-/// Whether it is still kept and has happened.
+/// Returns whether the mail was sent by now and is within the retention.
 pub(super) fn is_kept(view: &View<'_>, entry: &Entry) -> bool {
     let from = view.now - view.server.retention;
     let kept = entry.sent_at >= from || !view.quirks.retention;
     kept && entry.sent_at <= view.now
 }
 
-fn status(asked: &Asked) -> Result<Option<Status>, Refusal> {
-    match asked
+fn status(received: &ReceivedRequest) -> Result<Option<Status>, Refusal> {
+    match received
         .query("status")
         .map(str::to_ascii_lowercase)
         .as_deref()
@@ -105,12 +105,15 @@ fn status(asked: &Asked) -> Result<Option<Status>, Refusal> {
     }
 }
 
-/// The filters that need the whole mail; without any of them it is not made.
-fn fits(view: &View<'_>, asked: &Asked, stream: &Stream, entry: &Entry) -> bool {
-    let filters = ["recipient", "tag", "subject", "fromemail"].map(|name| asked.query(name));
-    let has_metadata = asked.query.iter().any(|(n, _)| n.starts_with("metadata_"));
+/// Applies the filters that need the full mail, which is computed only if there are any.
+fn fits(view: &View<'_>, received: &ReceivedRequest, stream: &Stream, entry: &Entry) -> bool {
+    let filters = ["recipient", "tag", "subject", "fromemail"].map(|name| received.query(name));
+    let has_metadata = received
+        .query
+        .iter()
+        .any(|(n, _)| n.starts_with("metadata_"));
     if has_metadata {
-        // No simulated mail has any.
+        // No simulated mail has metadata.
         return false;
     }
     let [recipient, tag, subject, from] = filters;
@@ -126,7 +129,7 @@ fn fits(view: &View<'_>, asked: &Asked, stream: &Stream, entry: &Entry) -> bool 
         && from.is_none_or(|f| f.eq_ignore_ascii_case(&view.server.sender))
 }
 
-/// A row. One in eight looks as those recorded in 2017, without the newer fields; one in sixteen has a field nobody knows.
+/// Returns a row. One in eight lacks the newer fields, like those recorded in 2017; one in sixteen has an unknown field.
 pub(super) fn item(view: &View<'_>, entry: &Entry, mail: &Mail) -> Value {
     let to = mail.recipients.iter();
     let to: Vec<Value> = to.map(|r| json!({ "Email": r, "Name": "" })).collect();
@@ -160,7 +163,7 @@ pub(super) fn item(view: &View<'_>, entry: &Entry, mail: &Mail) -> Value {
     item
 }
 
-/// Both forms were recorded.
+/// Returns the sender, in one of the two recorded forms.
 fn from(seed: u64, sender: &str) -> String {
     match seed % 2 {
         0 => format!("Example <{sender}>"),
@@ -176,8 +179,12 @@ const fn status_word(status: Status, seed: u64) -> &'static str {
     }
 }
 
-/// The mails of a stream that can be looked up.
-pub(super) fn kept<'a>(view: &View<'_>, stream: &'a Stream, id: &str) -> Option<Cow<'a, Entry>> {
+/// Returns the mail with this id, if it can be looked up.
+pub(super) fn find_kept<'a>(
+    view: &View<'_>,
+    stream: &'a Stream,
+    id: &str,
+) -> Option<Cow<'a, Entry>> {
     let entry = stream.find(id)?;
     (is_kept(view, &entry) && is_found(view, &entry)).then_some(entry)
 }

@@ -1,11 +1,11 @@
 //! A simulated Postmark: a ledger of mails, and the endpoints that answer from it.
 //!
-//! The simulated instant is set by hand; nothing that happens later is shown, whatever a request asks for.
+//! The simulated instant is set explicitly; nothing that happens later is shown, whatever a request asks for.
 //!
 //! ```text
 //! Profile --generate--> Server: Stream: Mail ... --edit--> (silence, waves, complaints)
 //!                          |                 \
-//!                        face (HTTP)        Truth
+//!                        http               ExpectedStats
 //! ```
 
 mod account;
@@ -14,10 +14,11 @@ mod derive;
 mod details;
 mod eastern;
 mod edit;
-mod face;
-mod flow;
+#[cfg(any(test, feature = "sim"))]
+mod expected;
 mod generate;
 mod handle;
+mod http;
 mod ledger;
 mod mail;
 mod messages;
@@ -29,7 +30,7 @@ mod stats;
 mod status_page;
 mod streams;
 mod suppressions;
-mod truth;
+mod traffic;
 mod world;
 
 #[cfg(test)]
@@ -40,81 +41,84 @@ use std::sync::Arc;
 
 use crate::model::Timestamp;
 use crate::sim::fault::{Fault, Plan};
-use crate::sim::http::{self, Asked};
+use crate::sim::http::{ReceivedRequest, Server};
 
+#[cfg(any(test, feature = "sim"))]
+pub use expected::ExpectedStats;
 pub use handle::ServerHandle;
 pub use ledger::StreamType;
 pub use mail::{Bounce, Delivery, Mail};
 pub use profile::{Arrivals, Profile};
 pub use quirks::Quirks;
-pub use truth::Truth;
 
 use world::Shared;
 
-/// A running simulated Postmark; the last clone that is dropped ends it.
+/// A running simulated Postmark; dropping the last clone stops it.
 #[derive(Clone)]
 pub struct Postmark {
-    http: Arc<http::Server>,
+    http: Arc<Server>,
     world: Shared,
 }
 
 impl Postmark {
-    /// Starts one without servers on a free port of loopback.
+    /// Starts a simulation without servers on a free port of loopback.
     ///
     /// # Errors
-    /// If no port or no thread is to be had.
+    /// If no port or no thread is available.
     pub fn start() -> io::Result<Self> {
         Self::start_seeded(1)
     }
 
-    /// As [`Postmark::start`], with other draws of everything that is drawn.
+    /// As [`Postmark::start`], with this seed of the random numbers.
     ///
     /// # Errors
-    /// If no port or no thread is to be had.
+    /// If no port or no thread is available.
     pub fn start_seeded(seed: u64) -> io::Result<Self> {
         let world = Shared::new(seed);
-        let asked = world.clone();
-        let http = http::Server::start(move |request| face::answer(&asked, request))?;
+        let received = world.clone();
+        let http = Server::start(move |request| http::answer(&received, request))?;
         Ok(Self {
             http: Arc::new(http),
             world,
         })
     }
 
-    /// What stands in place of `https://api.postmarkapp.com`, without a slash at the end.
+    /// Returns the URL to use instead of `https://api.postmarkapp.com`, without a trailing slash.
     pub fn base_url(&self) -> String {
         self.http.base_url()
     }
 
-    /// The server of this name, which is made where there is none: live, with the streams `outbound`, `broadcast` and `inbound`.
+    /// Returns the server of this name, after creating it if there is none: live, with the streams `outbound`, `broadcast` and
+    /// `inbound`.
     pub fn server(&self, name: &str) -> ServerHandle {
-        self.world.lock().place_of(name);
+        self.world.lock().server_index(name);
         ServerHandle::new(self.world.clone(), name)
     }
 
-    /// Gives the account a token, by which all servers are listed; the old one is refused from now on.
+    /// Sets the account token, which lists all servers; the old one is rejected from now on.
     pub fn set_account_token(&self, token: &str) {
         self.world.lock().account = Some(token.to_owned());
     }
 
-    /// Dates every answer from now on, as a service does; before the first time none bears a date.
+    /// Sets the `Date` of every answer. Before the first call, answers have none.
     pub fn set_date(&self, at: Timestamp) {
         self.world.lock().date = Some(at);
     }
 
-    /// What stands in place of `https://status.postmarkapp.com`, without a slash at the end: all is well there.
+    /// Returns the URL to use instead of `https://status.postmarkapp.com`, without a trailing slash. By default it reports no
+    /// problem.
     pub fn status_url(&self) -> String {
         format!("{}/status-page", self.base_url())
     }
 
-    /// Has the status page say this word, such as `degraded`, and tell of something that goes on.
+    /// Sets the state on the status page, such as `degraded`, and its current notice.
     pub fn set_status(&self, state: &str, notice: Option<&str>) {
         let mut world = self.world.lock();
         state.clone_into(&mut world.page.state);
         world.page.notice = notice.map(str::to_owned);
     }
 
-    /// Calls a server otherwise; its id, token and mail stay.
+    /// Renames a server; its id, token and mail stay.
     pub fn rename_server(&self, old: &str, new: &str) {
         let mut world = self.world.lock();
         for server in world.servers.iter_mut().filter(|s| s.name == old) {
@@ -127,17 +131,17 @@ impl Postmark {
         self.world.lock().servers.retain(|s| s.name != name);
     }
 
-    /// Sets the simulated instant. Before the first time it is 1970, and nothing is shown.
+    /// Sets the simulated instant. Before the first call it is 1970, and nothing is shown.
     pub fn set_now(&self, now: Timestamp) {
         self.world.lock().now = now;
     }
 
-    /// The simulated instant.
+    /// Returns the simulated instant.
     pub fn now(&self) -> Timestamp {
         self.world.lock().now
     }
 
-    /// Changes the quirks; those that concern generating only work on what is generated afterwards.
+    /// Sets the quirks; those that concern generating affect only mail generated afterwards.
     pub fn set_quirks(&self, quirks: Quirks) {
         let mut world = self.world.lock();
         world.quirks = quirks;
@@ -146,49 +150,49 @@ impl Postmark {
         }
     }
 
-    /// The quirks as they are.
+    /// Returns the quirks.
     pub fn quirks(&self) -> Quirks {
         self.world.lock().quirks
     }
 
-    /// Every request so far, also those that failed, in the order of their arrival.
-    pub fn requests(&self) -> Vec<Asked> {
+    /// Returns every request so far, including failed ones, in order of arrival.
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.world.lock().requests.clone()
     }
 
-    /// As [`Postmark::requests`], and forgets them.
-    pub fn take_requests(&self) -> Vec<Asked> {
+    /// As [`Postmark::requests`], and clears the list.
+    pub fn take_requests(&self) -> Vec<ReceivedRequest> {
         std::mem::take(&mut self.world.lock().requests)
     }
 
-    /// How many requests so far had `part` in their `path?query`.
+    /// Returns the number of requests so far whose `path?query` contains `part`.
     pub fn count(&self, part: &str) -> usize {
         let world = self.world.lock();
         let matching = world.requests.iter().filter(|r| r.target().contains(part));
         matching.count()
     }
 
-    /// What no client should ask: unknown paths, methods and parameters. A test expects it to be empty.
+    /// Returns what no client should request: unknown paths, methods and parameters. Tests expect it to be empty.
     pub fn unexpected(&self) -> Vec<String> {
         self.world.lock().unexpected.clone()
     }
 
-    /// Adds a fault for requests of any server, or of none.
+    /// Adds a fault for all requests.
     pub fn fail(&self, plan: Plan<Fault>) {
         self.world.lock().faults.add(plan);
     }
 
-    /// The next `times` requests, of any server, get this fault.
+    /// Applies `fault` to the next `times` requests of any server.
     pub fn next(&self, times: u32, fault: Fault) {
         self.fail(Plan::next(times, fault));
     }
 
-    /// Every request gets this fault until [`Postmark::clear_faults`].
+    /// Applies `fault` to every request until [`Postmark::clear_faults`].
     pub fn always(&self, fault: Fault) {
         self.fail(Plan::always(fault));
     }
 
-    /// Ends all faults that were added here; those of single servers stay.
+    /// Removes all faults that were added here; those of single servers stay.
     pub fn clear_faults(&self) {
         self.world.lock().faults.clear();
     }

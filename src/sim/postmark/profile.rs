@@ -1,27 +1,27 @@
-//! How much mail a stream sends, and what becomes of it.
+//! The volume of a stream's mail, and the rates of its bounces and delays.
 
 use std::time::Duration;
 
 use crate::model::{MINUTE, Span, Timestamp};
 
-/// Hours of a week, from Monday 00:00 UTC.
+/// The hours of a week, from Monday 00:00 UTC.
 const WEEK_HOURS: usize = 168;
 
-/// How the mails of an hour spread over it.
+/// The distribution of an hour's mails within the hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrivals {
-    /// Independent of each other; an hour's number varies.
+    /// A Poisson process; the number per hour varies.
     Poisson,
-    /// Nearly equal gaps; an hour's number is the rate.
+    /// Nearly equal gaps; the number per hour is the rate.
     Even,
-    /// All within two minutes of the full hour, as a cron job sends; their number is the rate.
+    /// All within two minutes after the full hour, like a cron job; the number per hour is the rate.
     Burst,
 }
 
-/// What a healthy stream is like, to begin with; every part of it can be changed.
+/// The behaviour of a stream; by default, of a healthy one.
 ///
 /// Defaults: 0.5% hard bounces, 0.2% soft bounces, no complaints; delivery after a log-normal delay with a median of 5 s, 2% of the
-/// mails after 5 to 90 minutes (greylisting), 0.5% without any news; 5% with several recipients; no tags.
+/// mails after 5 to 90 minutes (greylisting), 0.5% never delivered or bounced; 5% with several recipients; no tags.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     rates: [f64; WEEK_HOURS],
@@ -36,7 +36,8 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// So many mails an hour, on average, as a function of the hour of the week (0 to 167, from Monday 00:00 UTC).
+    /// Creates a profile from the mean number of mails per hour, a function of the hour of the week (0 to 167, from Monday
+    /// 00:00 UTC).
     pub fn weekly(per_hour: impl Fn(usize) -> f64) -> Self {
         Self {
             rates: std::array::from_fn(|hour| per_hour(hour).max(0.0)),
@@ -54,12 +55,12 @@ impl Profile {
         }
     }
 
-    /// The same at every hour.
+    /// Creates a profile with the same rate at every hour.
     pub fn constant(per_hour: f64) -> Self {
         Self::weekly(|_| per_hour)
     }
 
-    /// So many an hour from 08:00 to 18:00 UTC on weekdays, nothing else.
+    /// Creates a profile that sends from 08:00 to 18:00 UTC on weekdays only.
     pub fn office_hours(per_hour: f64) -> Self {
         Self::weekly(|hour| {
             let works = hour / 24 < 5 && (8..18).contains(&(hour % 24));
@@ -67,7 +68,7 @@ impl Profile {
         })
     }
 
-    /// So many mails at once every day at this full hour, UTC.
+    /// Creates a profile that sends all its mails of a day at this full hour, UTC.
     pub fn cron_daily(hour: usize, mails: u32) -> Self {
         let profile = Self::weekly(|h| {
             if h % 24 == hour {
@@ -79,14 +80,14 @@ impl Profile {
         profile.arriving(Arrivals::Burst)
     }
 
-    /// With mails spread this way.
+    /// Sets the distribution within the hour.
     #[must_use]
     pub fn arriving(mut self, arrivals: Arrivals) -> Self {
         self.arrivals = arrivals;
         self
     }
 
-    /// With this share of mails (0 to 1) bouncing with this type, in place of the type's share so far.
+    /// Sets the share of mails (0 to 1) that bounce with this type.
     #[must_use]
     pub fn bouncing(mut self, kind: &str, share: f64) -> Self {
         self.bounces.retain(|(k, _)| k != kind);
@@ -94,35 +95,36 @@ impl Profile {
         self
     }
 
-    /// Without any bounce.
+    /// Removes all bounces.
     #[must_use]
     pub fn without_bounces(mut self) -> Self {
         self.bounces.clear();
         self
     }
 
-    /// With this share of mails (0 to 1) complained of.
+    /// Sets the share of mails (0 to 1) that are complained about.
     #[must_use]
     pub fn complaints(mut self, share: f64) -> Self {
         self.complaints = share;
         self
     }
 
-    /// With this share of mails (0 to 1) going to two to four recipients.
+    /// Sets the share of mails (0 to 1) that have two to four recipients.
     #[must_use]
     pub fn several_recipients(mut self, share: f64) -> Self {
         self.several_recipients = share;
         self
     }
 
-    /// With two thirds of the mails bearing one of these tags.
+    /// Sets the tags; two thirds of the mails have one of them.
     #[must_use]
     pub fn tags(mut self, tags: &[&str]) -> Self {
         self.tags = tags.iter().map(|&tag| tag.to_owned()).collect();
         self
     }
 
-    /// With this median delay of delivery, this share of mails (0 to 1) greylisted and this share without news.
+    /// Sets the median delivery delay, the share of mails (0 to 1) that is greylisted, and the share that is never delivered
+    /// or bounced.
     #[must_use]
     pub fn delivery(mut self, median: Duration, greylisted: f64, without_news: f64) -> Self {
         self.median_delay = median;
@@ -131,7 +133,7 @@ impl Profile {
         self
     }
 
-    /// Mails of an hour that begins at `hour`, on average.
+    /// Returns the mean number of mails in the hour that begins at `hour`.
     pub(super) fn rate_at(&self, hour: Timestamp) -> f64 {
         let hours = hour.0.div_euclid(3_600_000);
         // 1970 began on a Thursday, 72 hours into its week.
@@ -140,7 +142,7 @@ impl Profile {
     }
 }
 
-/// The instants at which mails of one hour are sent, in order, where `span` holds them.
+/// Returns the instants in `span` at which the mails of one hour are sent, in order.
 pub(super) fn arrivals(
     profile: &Profile,
     hour: Timestamp,
@@ -149,33 +151,33 @@ pub(super) fn arrivals(
 ) -> Vec<Timestamp> {
     let rate = profile.rate_at(hour);
     let mut at: Vec<Timestamp> = match profile.arrivals {
-        Arrivals::Poisson => scattered(poisson(rate, rng), hour, 60 * MINUTE, rng),
-        Arrivals::Burst => scattered(whole(rate, rng), hour, 2 * MINUTE, rng),
-        Arrivals::Even => spaced(whole(rate, rng), hour, rng),
+        Arrivals::Poisson => scatter(poisson(rate, rng), hour, 60 * MINUTE, rng),
+        Arrivals::Burst => scatter(whole(rate, rng), hour, 2 * MINUTE, rng),
+        Arrivals::Even => space_evenly(whole(rate, rng), hour, rng),
     };
     at.retain(|at| span.contains(*at));
     at.sort_unstable();
     at
 }
 
-fn scattered(n: u32, from: Timestamp, over: Duration, rng: &mut fastrand::Rng) -> Vec<Timestamp> {
+fn scatter(n: u32, from: Timestamp, over: Duration, rng: &mut fastrand::Rng) -> Vec<Timestamp> {
     let draw = |_| from + over.mul_f64(rng.f64());
     (0..n).map(draw).collect()
 }
 
-fn spaced(n: u32, hour: Timestamp, rng: &mut fastrand::Rng) -> Vec<Timestamp> {
+fn space_evenly(n: u32, hour: Timestamp, rng: &mut fastrand::Rng) -> Vec<Timestamp> {
     let gap = 60 * MINUTE / n.max(1);
     let draw = |i| hour + gap * i + gap.mul_f64(0.1 + 0.8 * rng.f64());
     (0..n).map(draw).collect()
 }
 
-/// The whole number whose mean is `rate`.
+/// Draws a whole number whose mean is `rate`.
 fn whole(rate: f64, rng: &mut fastrand::Rng) -> u32 {
     let up = u32::from(rng.f64() < rate.fract());
     (rate as u32).saturating_add(up)
 }
 
-/// A Poisson variate: by the product of uniforms where the mean is small (Knuth), else by the normal approximation.
+/// Draws a Poisson variate: by the product of uniforms if the mean is small (Knuth), else by the normal approximation.
 fn poisson(mean: f64, rng: &mut fastrand::Rng) -> u32 {
     if mean > 30.0 {
         return (mean + mean.sqrt() * normal(rng)).round().max(0.0) as u32;
@@ -190,7 +192,7 @@ fn poisson(mean: f64, rng: &mut fastrand::Rng) -> u32 {
     n
 }
 
-/// A standard normal variate (Box and Muller 1958).
+/// Draws a standard normal variate (Box and Muller 1958).
 pub(super) fn normal(rng: &mut fastrand::Rng) -> f64 {
     let radius = (-2.0 * (1.0 - rng.f64()).ln()).sqrt();
     radius * (std::f64::consts::TAU * rng.f64()).cos()

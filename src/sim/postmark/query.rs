@@ -1,28 +1,32 @@
-//! What the parameters of a list mean.
+//! Parses the parameters of lists, and writes their answers.
 
 use crate::model::{Span, Timestamp};
-use crate::sim::http::Asked;
+use crate::sim::http::ReceivedRequest;
 
 use super::eastern::{self, Bound, Edge};
-use super::face::{Refusal, View};
+use super::http::{Refusal, View};
 use super::ledger::{Stream, StreamType};
 
-/// Postmark lists no more than this many rows of one search.
+/// The maximum number of rows that Postmark lists of one search.
 const MAX_REACH: u64 = 10_000;
-/// The largest page.
+/// The maximum number of rows per page.
 const MAX_COUNT: u64 = 500;
 
-/// Which rows of a search are shown.
+/// The rows of a search that are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Page {
     pub(super) count: usize,
     pub(super) offset: usize,
 }
 
-/// The page asked for; `code` is the endpoint's code of an invalid query.
-pub(super) fn page(view: &View<'_>, asked: &Asked, code: i64) -> Result<Page, Refusal> {
+/// Returns the requested page; `code` is the endpoint's error code for an invalid query.
+pub(super) fn page(
+    view: &View<'_>,
+    received: &ReceivedRequest,
+    code: i64,
+) -> Result<Page, Refusal> {
     let number = |name: &str| {
-        let text = asked
+        let text = received
             .query(name)
             .ok_or_else(|| Refusal::invalid(code, format!("Parameter '{name}' is required.")))?;
         text.parse::<u64>()
@@ -45,14 +49,18 @@ pub(super) fn page(view: &View<'_>, asked: &Asked, code: i64) -> Result<Page, Re
     })
 }
 
-/// The instants asked for, as far as they have happened and are still kept.
-pub(super) fn window(view: &View<'_>, asked: &Asked, code: i64) -> Result<Span, Refusal> {
+/// Returns the requested window, limited to the retention and the simulated instant.
+pub(super) fn window(
+    view: &View<'_>,
+    received: &ReceivedRequest,
+    code: i64,
+) -> Result<Span, Refusal> {
     let mut span = Span::new(Timestamp::MIN, Timestamp(view.now.0.saturating_add(1)));
     if view.quirks.retention {
         span.from = view.now - view.server.retention;
     }
     for (name, edge) in [("fromdate", Edge::From), ("todate", Edge::To)] {
-        let Some(text) = asked.query(name) else {
+        let Some(text) = received.query(name) else {
             continue;
         };
         match (eastern::bound(text, edge, view.quirks), edge) {
@@ -68,13 +76,13 @@ pub(super) fn window(view: &View<'_>, asked: &Asked, code: i64) -> Result<Span, 
     Ok(span)
 }
 
-/// The streams asked for. Without a name: `outbound`, unless `all` or the quirk is off.
+/// Returns the requested streams. Without a name that is `outbound`, or every stream if the quirk is off; `all` is every stream.
 pub(super) fn streams<'a>(
     view: &View<'a>,
-    asked: &Asked,
+    received: &ReceivedRequest,
     all: bool,
 ) -> Result<Vec<&'a Stream>, Refusal> {
-    let name = match asked.query("messagestream") {
+    let name = match received.query("messagestream") {
         Some(name) => name,
         None if all || !view.quirks.default_stream => {
             let sending = |s: &&Stream| s.kind != StreamType::Inbound;
@@ -92,7 +100,7 @@ pub(super) fn streams<'a>(
     }
 }
 
-/// The rows of a page, of rows that come oldest first.
+/// Returns the rows of a page from all rows, oldest first.
 pub(super) fn rows<T>(view: &View<'_>, mut found: Vec<T>, page: Page) -> impl Iterator<Item = T> {
     if view.quirks.newest_first {
         found.reverse();
@@ -100,10 +108,10 @@ pub(super) fn rows<T>(view: &View<'_>, mut found: Vec<T>, page: Page) -> impl It
     found.into_iter().skip(page.offset).take(page.count)
 }
 
-/// A list answer: `{"TotalCount":…,"NAME":[…]}`, or the other way round.
+/// Returns a list answer: `{"TotalCount":…,"NAME":[…]}`, or with the two fields swapped.
 pub(super) fn listing(
     view: &View<'_>,
-    asked: &Asked,
+    received: &ReceivedRequest,
     name: &str,
     total: usize,
     rows: &[String],
@@ -115,8 +123,8 @@ pub(super) fn listing(
         total
     };
     let rows = rows.join(",");
-    // Drawn from the query, so that the same request has the same answer.
-    let sum = asked.target().bytes().fold(0u8, u8::wrapping_add);
+    // Derived from the query, so that the same request gets the same answer.
+    let sum = received.target().bytes().fold(0u8, u8::wrapping_add);
     if view.quirks.wandering_total && sum % 2 == 0 {
         format!(r#"{{"{name}":[{rows}],"TotalCount":{total}}}"#)
     } else {

@@ -1,6 +1,6 @@
-//! What Postmark does that a reader of its reference would not expect.
+//! Behaviour of Postmark that its reference does not document.
 
-/// Each on by default, as in the real service; off, the model does what one might naively expect.
+/// The quirks of the API. Each is on by default, as in the real service; with one off, the model does what one would expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quirks {
     /// `fromdate` and `todate` are Eastern wall times; off: UTC.
@@ -9,7 +9,7 @@ pub struct Quirks {
     pub daylight_saving: bool,
     /// `todate` includes its whole second; off: it is excluded.
     pub inclusive_bounds: bool,
-    /// A `Z` or an offset in a bound gives 200 and no row; off: it is understood.
+    /// A `Z` or an offset in a bound gives 200 and no rows; off: it is understood.
     pub offset_finds_nothing: bool,
     /// `count` must be 1 to 500, and `count` + `offset` at most 10,000; off: any page.
     pub page_limits: bool,
@@ -23,7 +23,7 @@ pub struct Quirks {
     pub late_index: bool,
     /// A share of the generated mails has several recipients; off: one each. Set before generating.
     pub several_recipients: bool,
-    /// What is older than the retention is gone; off: kept for ever.
+    /// Mail older than the retention is gone; off: it is kept forever.
     pub retention: bool,
     /// Times come in every recorded form; off: seven digits and an offset.
     pub timestamp_forms: bool,
@@ -41,7 +41,7 @@ pub struct Quirks {
     pub bounce_id_is_text: bool,
     /// Complaints are listed among the bounces; off: nowhere.
     pub complaints_are_bounces: bool,
-    /// Complaints have no `From`; off: they have.
+    /// Complaints have no `From`; off: they have one.
     pub complaints_without_from: bool,
     /// 401 with code 10 for a missing or wrong token; off: 403 with code 0.
     pub refused_token_is_401: bool,
@@ -49,7 +49,7 @@ pub struct Quirks {
     pub error_code_header: bool,
     /// Half of the bounce ids exceed 2⁵³; off: none does. Set before generating.
     pub huge_bounce_ids: bool,
-    /// An address that was taken off a list of suppressions stands there the next time it is asked for; off: it is gone.
+    /// An address removed from a suppression list still appears in the next answer; off: it is gone at once.
     pub late_suppressions: bool,
 }
 

@@ -11,9 +11,10 @@ use super::mail::Mail;
 use super::messages::SENDER;
 use super::suppressions::{Lifted, Suppressed};
 
-/// Where bounce ids begin; as in the recorded answers.
+/// The first bounce id, as in the recorded answers.
 const FIRST_BOUNCE_ID: i64 = 723_626_745;
-/// Every other bounce id is so much higher, beyond what a 64-bit float can tell apart (2⁵³); the documentation's example is of this size.
+/// The first huge bounce id, beyond what a 64-bit float can represent (2⁵³); the documentation's example is of this size. Every
+/// other id is huge.
 const HUGE_BOUNCE_ID: i64 = 4_323_372_036_000_000_000;
 
 #[derive(Debug)]
@@ -32,14 +33,14 @@ pub(super) struct Server {
     pub(super) faults: Faults<Fault>,
     pub(super) rng: fastrand::Rng,
     pub(super) huge_bounce_ids: bool,
-    /// Addresses that were put on a list by hand.
+    /// The addresses that were suppressed by hand.
     pub(super) suppressed: Vec<Suppressed>,
     pub(super) lifted: Vec<Lifted>,
     next_bounce: i64,
 }
 
 impl Server {
-    /// A server with the three streams that every server has.
+    /// Creates a server with the three streams that every server has.
     pub(super) fn new(name: &str, id: u32, seed: u64) -> Self {
         Self {
             name: name.to_owned(),
@@ -69,7 +70,7 @@ impl Server {
         self.streams.iter().find(|stream| stream.id == id)
     }
 
-    /// The stream with this id; a transactional one is added where there is none.
+    /// Returns the stream with this id, after adding it as a transactional one if there is none.
     pub(super) fn stream_mut(&mut self, id: &str) -> &mut Stream {
         let known = self.streams.iter().position(|stream| stream.id == id);
         let place = known.unwrap_or_else(|| {
@@ -80,12 +81,12 @@ impl Server {
         &mut self.streams[place]
     }
 
-    pub(super) fn settle(&mut self) {
-        self.streams.iter_mut().for_each(Stream::settle);
+    pub(super) fn sort(&mut self) {
+        self.streams.iter_mut().for_each(Stream::sort);
     }
 
-    /// A bounce id that was not given before.
-    pub(super) fn bounce_id(&mut self) -> i64 {
+    /// Returns an unused bounce id.
+    pub(super) fn next_bounce_id(&mut self) -> i64 {
         self.next_bounce += 1;
         let huge = self.huge_bounce_ids && self.next_bounce % 2 == 0;
         let first = if huge {
@@ -96,7 +97,7 @@ impl Server {
         first + self.next_bounce
     }
 
-    /// Adds a mail, with the ids it lacks; its id.
+    /// Adds a mail, filling in missing ids; returns its id.
     pub(super) fn push(&mut self, mut mail: Mail) -> String {
         let seed = self.rng.u64(..);
         if mail.id.is_empty() {
@@ -104,12 +105,12 @@ impl Server {
         }
         for place in 0..mail.bounces.len() {
             if mail.bounces[place].id == 0 {
-                mail.bounces[place].id = self.bounce_id();
+                mail.bounces[place].id = self.next_bounce_id();
             }
         }
         let id = mail.id.clone();
         let stream = self.stream_mut(&mail.stream);
-        stream.extend([Entry::of(mail, seed, derive::index_lag_ms(seed))]);
+        stream.extend([Entry::from_mail(mail, seed, derive::index_lag_ms(seed))]);
         id
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /stats/outbound` and what is below it: whole Eastern days, per recipient, kept for ever.
+//! `GET /stats/outbound` and the paths below it: whole Eastern days, per recipient, kept forever.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
 use crate::model::{Span, Timestamp};
-use crate::sim::http::Asked;
+use crate::sim::http::ReceivedRequest;
 
 use super::eastern;
-use super::face::{Refusal, View};
+use super::http::{Refusal, View};
 use super::messages;
 use super::query;
 
@@ -18,12 +18,12 @@ pub(super) const PARAMETERS: &[&str] = &["tag", "fromdate", "todate", "messagest
 const API_ERROR: &str = "SMTPApiError";
 const COMPLAINT: &str = "SpamComplaint";
 
-/// For each day that has any: `Sent`, or a bounce's type, and how many.
+/// The counts of each day that has any, by `Sent` or by bounce type.
 type Days = BTreeMap<NaiveDate, BTreeMap<String, u64>>;
 
-pub(super) fn overview(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
-    let sent = total(&sent_days(view, asked)?, |_| true);
-    let days = bounce_days(view, asked)?;
+pub(super) fn overview(view: &View<'_>, received: &ReceivedRequest) -> Result<String, Refusal> {
+    let sent = total(&sent_days(view, received)?, |_| true);
+    let days = bounce_days(view, received)?;
     let bounced = total(&days, |kind| kind != API_ERROR && kind != COMPLAINT);
     let complaints = total(&days, |kind| kind == COMPLAINT);
     let answer = json!({
@@ -42,28 +42,28 @@ pub(super) fn overview(view: &View<'_>, asked: &Asked) -> Result<String, Refusal
     Ok(answer.to_string())
 }
 
-pub(super) fn sends(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
-    Ok(by_day(&sent_days(view, asked)?))
+pub(super) fn sends(view: &View<'_>, received: &ReceivedRequest) -> Result<String, Refusal> {
+    Ok(by_day(&sent_days(view, received)?))
 }
 
-pub(super) fn bounces(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
-    let mut days = bounce_days(view, asked)?;
+pub(super) fn bounces(view: &View<'_>, received: &ReceivedRequest) -> Result<String, Refusal> {
+    let mut days = bounce_days(view, received)?;
     keep(&mut days, |kind| kind != COMPLAINT);
     Ok(by_day(&days))
 }
 
-pub(super) fn spam(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
-    let mut days = bounce_days(view, asked)?;
+pub(super) fn spam(view: &View<'_>, received: &ReceivedRequest) -> Result<String, Refusal> {
+    let mut days = bounce_days(view, received)?;
     keep(&mut days, |kind| kind == COMPLAINT);
     Ok(by_day(&days))
 }
 
-fn sent_days(view: &View<'_>, asked: &Asked) -> Result<Days, Refusal> {
-    let span = window(view, asked)?;
+fn sent_days(view: &View<'_>, received: &ReceivedRequest) -> Result<Days, Refusal> {
+    let span = window(view, received)?;
     let mut days = Days::new();
-    for stream in query::streams(view, asked, true)? {
+    for stream in query::streams(view, received, true)? {
         for entry in stream.sent(span) {
-            let tag = asked.query("tag");
+            let tag = received.query("tag");
             if tag.is_none_or(|tag| stream.mail(&entry).tag.as_deref() == Some(tag)) {
                 let day = days.entry(eastern::day(entry.sent_at)).or_default();
                 *day.entry("Sent".to_owned()).or_default() += entry.recipients() as u64;
@@ -73,13 +73,16 @@ fn sent_days(view: &View<'_>, asked: &Asked) -> Result<Days, Refusal> {
     Ok(days)
 }
 
-fn bounce_days(view: &View<'_>, asked: &Asked) -> Result<Days, Refusal> {
-    let span = window(view, asked)?;
+fn bounce_days(view: &View<'_>, received: &ReceivedRequest) -> Result<Days, Refusal> {
+    let span = window(view, received)?;
     let mut days = Days::new();
-    for stream in query::streams(view, asked, true)? {
+    for stream in query::streams(view, received, true)? {
         for listed in stream.bounces(span) {
             let tag = listed.mail().and_then(|mail| mail.tag.as_deref());
-            if asked.query("tag").is_none_or(|asked| tag == Some(asked)) {
+            if received
+                .query("tag")
+                .is_none_or(|received| tag == Some(received))
+            {
                 let day = days.entry(eastern::day(listed.bounce.at)).or_default();
                 *day.entry(listed.bounce.kind.clone()).or_default() += 1;
             }
@@ -88,14 +91,14 @@ fn bounce_days(view: &View<'_>, asked: &Asked) -> Result<Days, Refusal> {
     Ok(days)
 }
 
-/// The days asked for, both included, up to now.
-fn window(view: &View<'_>, asked: &Asked) -> Result<Span, Refusal> {
+/// Returns the requested days, both included, up to now.
+fn window(view: &View<'_>, received: &ReceivedRequest) -> Result<Span, Refusal> {
     let mut span = messages::ALWAYS;
     for (name, edge) in [
         ("fromdate", eastern::Edge::From),
         ("todate", eastern::Edge::To),
     ] {
-        let Some(text) = asked.query(name) else {
+        let Some(text) = received.query(name) else {
             continue;
         };
         let is_date = NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok();
@@ -131,7 +134,7 @@ fn total(days: &Days, wanted: impl Fn(&str) -> bool) -> u64 {
         .sum()
 }
 
-/// `{"Days":[{"Date":…,KIND:n},…],KIND:n}`; without days there are no totals either, as recorded.
+/// Returns `{"Days":[{"Date":…,KIND:n},…],KIND:n}`; without days there are no totals either, as recorded.
 fn by_day(days: &Days) -> String {
     let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
     let mut rows = Vec::new();
@@ -149,7 +152,7 @@ fn by_day(days: &Days) -> String {
     answer.to_string()
 }
 
-/// Percent, to three decimals.
+/// Returns a percentage to three decimals.
 fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         return 0.0;

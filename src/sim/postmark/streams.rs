@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::model::DAY;
-use crate::sim::http::Asked;
+use crate::sim::http::ReceivedRequest;
 
 use super::eastern;
-use super::face::{Refusal, View};
+use super::http::{Refusal, View};
 use super::ledger::{Stream, StreamType};
 use super::server::Server;
 
 pub(super) const PARAMETERS: &[&str] = &["MessageStreamType", "IncludeArchivedStreams"];
 
-pub(super) fn list(view: &View<'_>, asked: &Asked) -> Result<String, Refusal> {
-    let kind = asked.query("MessageStreamType").unwrap_or("All");
-    let archived = asked.query("IncludeArchivedStreams");
+pub(super) fn list(view: &View<'_>, received: &ReceivedRequest) -> Result<String, Refusal> {
+    let kind = received.query("MessageStreamType").unwrap_or("All");
+    let archived = received.query("IncludeArchivedStreams");
     let archived = archived.is_some_and(|v| v.eq_ignore_ascii_case("true"));
     let wanted = |stream: &&Stream| {
         (kind.eq_ignore_ascii_case("all") || kind.eq_ignore_ascii_case(stream.kind.name()))
@@ -52,8 +52,8 @@ fn item(view: &View<'_>, stream: &Stream) -> Value {
     })
 }
 
-/// `GET /server`, which shows the live token, as the real one does.
-pub(super) fn own_server(view: &View<'_>, _: &Asked) -> Result<String, Refusal> {
+/// Answers `GET /server`, which contains the live token, as the real one does.
+pub(super) fn own_server(view: &View<'_>, _: &ReceivedRequest) -> Result<String, Refusal> {
     Ok(server(view.server).to_string())
 }
 

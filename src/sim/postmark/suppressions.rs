@@ -1,13 +1,13 @@
-//! `/message-streams/{id}/suppressions/…` and `PUT /bounces/{id}/activate`: who gets no mail any more.
+//! `/message-streams/{id}/suppressions/…` and `PUT /bounces/{id}/activate`: the suppressed addresses.
 
 use serde_json::{Value, json};
 
 use crate::model::Timestamp;
-use crate::sim::http::Asked;
+use crate::sim::http::ReceivedRequest;
 
 use super::bounces;
 use super::eastern;
-use super::face::{Refusal, View};
+use super::http::{Refusal, View};
 use super::quirks::Quirks;
 use super::server::Server;
 
@@ -19,10 +19,10 @@ pub(super) const PARAMETERS: &[&str] = &[
     "EmailAddress",
 ];
 
-/// Addresses that one request may take off a list.
-const MOST_DELETED: usize = 50;
+/// The maximum number of addresses that one request can reactivate.
+const MAX_DELETED: usize = 50;
 
-/// An address on the list of a stream.
+/// An address on the suppression list of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Suppressed {
     pub(super) stream: String,
@@ -32,47 +32,47 @@ pub(super) struct Suppressed {
     pub(super) at: Timestamp,
 }
 
-/// Addresses that were taken off a list.
+/// An address that was reactivated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lifted {
     stream: String,
     address: String,
     at: Timestamp,
-    /// Whether a list was shown since: the first one does not know of it yet.
+    /// Whether the list was shown since; the first answer still contains the address.
     shown: bool,
 }
 
-/// The stream and the last part of a path below a list of suppressions.
+/// Returns the stream and the last part of a path below a suppression list.
 pub(super) fn parts_of(path: &str) -> Option<(&str, &str)> {
     let rest = path.strip_prefix("/message-streams/")?;
     rest.split_once("/suppressions/")
 }
 
-/// The id in a path that activates a bounce.
+/// Returns the id in the path that activates a bounce.
 pub(super) fn bounce_in(path: &str) -> Option<&str> {
     path.strip_prefix("/bounces/")?.strip_suffix("/activate")
 }
 
-/// Whether the address of this bounce is off the list again since it happened.
+/// Returns whether the address was reactivated after `since`.
 pub(super) fn is_lifted(server: &Server, stream: &str, address: &str, since: Timestamp) -> bool {
     let same = |l: &&Lifted| l.stream == stream && l.address.eq_ignore_ascii_case(address);
     server.lifted.iter().any(|l| same(&l) && since <= l.at)
 }
 
-/// The whole list, which is not paged.
+/// Answers with the whole list, which is not paged.
 pub(super) fn dump(
     server: &mut Server,
     (quirks, now): (Quirks, Timestamp),
     stream: &str,
-    asked: &Asked,
+    received: &ReceivedRequest,
 ) -> Result<String, Refusal> {
     let lags = quirks.late_suppressions;
     let list = list(server, stream, now, lags)?;
     let fits = |s: &&Suppressed| {
-        let is = |name: &str, value: &str| asked.query(name).is_none_or(|v| v == value);
+        let is = |name: &str, value: &str| received.query(name).is_none_or(|v| v == value);
         is("SuppressionReason", &s.reason)
             && is("Origin", &s.origin)
-            && asked
+            && received
                 .query("EmailAddress")
                 .is_none_or(|a| s.address.eq_ignore_ascii_case(a))
     };
@@ -93,7 +93,7 @@ pub(super) fn dump(
     Ok(json!({ "Suppressions": rows }).to_string())
 }
 
-/// Takes addresses off the list, each with an answer of its own.
+/// Reactivates addresses; each gets an answer of its own.
 pub(super) fn delete(
     server: &mut Server,
     now: Timestamp,
@@ -102,7 +102,7 @@ pub(super) fn delete(
 ) -> Result<String, Refusal> {
     let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let wanted = body["Suppressions"].as_array().cloned().unwrap_or_default();
-    if wanted.is_empty() || wanted.len() > MOST_DELETED {
+    if wanted.is_empty() || wanted.len() > MAX_DELETED {
         let text = "Between 1 and 50 suppressions must be given.";
         return Err(Refusal::invalid(1402, text));
     }
@@ -114,7 +114,7 @@ pub(super) fn delete(
     Ok(json!({ "Suppressions": answers }).to_string())
 }
 
-/// Activates the address of a bounce.
+/// Reactivates the address of a bounce.
 pub(super) fn activate(
     server: &mut Server,
     (quirks, now): (Quirks, Timestamp),
@@ -125,7 +125,7 @@ pub(super) fn activate(
         quirks,
         now,
     };
-    let Some((stream, bounce, item)) = bounces::one(&view, id) else {
+    let Some((stream, bounce, item)) = bounces::find(&view, id) else {
         return Err(Refusal::invalid(1001, "The bounce was not found."));
     };
     if bounce.kind == bounces::COMPLAINT {
@@ -138,7 +138,7 @@ pub(super) fn activate(
     Ok(json!({ "Message": "OK", "Bounce": item }).to_string())
 }
 
-/// What is on the list of a stream: what was put there, and whom hard bounces and complaints brought there.
+/// Returns the suppression list of a stream: addresses added by hand, and those with hard bounces and complaints.
 fn list(server: &Server, id: &str, now: Timestamp, lags: bool) -> Result<Vec<Suppressed>, Refusal> {
     let Some(stream) = server.stream(id) else {
         let text = "The message stream for the provided 'ID' was not found.";

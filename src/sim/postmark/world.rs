@@ -1,17 +1,17 @@
-//! Everything a simulated Postmark holds, behind one lock.
+//! The state of a simulated Postmark, behind one lock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::Timestamp;
 use crate::sim::fault::{Fault, Faults};
-use crate::sim::http::Asked;
+use crate::sim::http::ReceivedRequest;
 
 use super::derive;
 use super::quirks::Quirks;
 use super::server::Server;
 use super::status_page::StatusPage;
 
-/// The lock is held for moments only, never while waiting for anything.
+/// The shared state. The lock is held briefly, never while waiting for anything.
 #[derive(Clone)]
 pub(super) struct Shared(Arc<Mutex<World>>);
 
@@ -23,7 +23,7 @@ impl Shared {
         })))
     }
 
-    /// A test that panicked while it held the lock has failed already; the others go on.
+    /// Locks the state. A test that panicked while holding the lock has failed already; the others go on.
     pub(super) fn lock(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -34,25 +34,25 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) quirks: Quirks,
     pub(super) servers: Vec<Server>,
-    /// The token of the account, where it has one.
+    /// The account token, if there is one.
     pub(super) account: Option<String>,
-    /// What every answer bears as its date.
+    /// The `Date` of every answer.
     pub(super) date: Option<Timestamp>,
     pub(super) page: StatusPage,
     pub(super) faults: Faults<Fault>,
-    pub(super) requests: Vec<Asked>,
+    pub(super) requests: Vec<ReceivedRequest>,
     pub(super) unexpected: Vec<String>,
-    /// Requests ever made; `requests` may have been taken.
-    pub(super) asked: u64,
+    /// The number of all requests, including those taken from `requests`.
+    pub(super) request_count: u64,
     seed: u64,
 }
 
-/// As in the recorded answers.
+/// The id of the first server, as in the recorded answers.
 const FIRST_SERVER_ID: u32 = 9_708_911;
 
 impl World {
-    /// The place of the server with this name, which is added where there is none.
-    pub(super) fn place_of(&mut self, name: &str) -> usize {
+    /// Returns the index of the server with this name, after adding it if there is none.
+    pub(super) fn server_index(&mut self, name: &str) -> usize {
         if let Some(place) = self.servers.iter().position(|s| s.name == name) {
             return place;
         }
@@ -65,8 +65,8 @@ impl World {
         self.servers.len() - 1
     }
 
-    /// The place of the server with this token.
-    pub(super) fn place_of_token(&self, token: &str) -> Option<usize> {
+    /// Returns the index of the server with this token.
+    pub(super) fn server_index_by_token(&self, token: &str) -> Option<usize> {
         self.servers.iter().position(|s| s.token == token)
     }
 }

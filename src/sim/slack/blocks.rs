@@ -1,28 +1,28 @@
-//! What Slack refuses in a payload. The limits are those of its reference for Block Kit, and two that users measured.
+//! Checks payloads against Slack's limits: those of the Block Kit reference, and two that users measured.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-/// Blocks of one message.
+/// The maximum number of blocks per message.
 const MAX_BLOCKS: usize = 50;
-/// Characters over all blocks; undocumented, 9,597 passed and 11,341 were refused.
+/// The maximum number of characters in all blocks; undocumented, 9,597 passed and 11,341 were rejected.
 const MAX_CHARS: usize = 10_000;
-/// Characters of `text`, above which it is cut.
+/// The maximum number of characters of `text`; Slack truncates longer ones.
 const MAX_TEXT_CHARS: usize = 40_000;
-/// Characters of a text object.
+/// The maximum number of characters of a text object.
 const MAX_OBJECT_CHARS: usize = 3_000;
-/// Characters over all Markdown blocks.
+/// The maximum number of characters in all Markdown blocks.
 const MAX_MARKDOWN_CHARS: usize = 12_000;
 
-/// Slack's error and what it says of it.
-pub(super) type Refused = (&'static str, String);
+/// An error code of Slack's, and its explanation.
+pub(super) type Rejection = (&'static str, String);
 
 /// Checks a payload.
 ///
 /// # Errors
-/// With the error that Slack would answer.
-pub(super) fn check(payload: &Value) -> Result<(), Refused> {
+/// The error that Slack would answer with.
+pub(super) fn check(payload: &Value) -> Result<(), Rejection> {
     let text = payload["text"].as_str().unwrap_or_default();
     let blocks = match &payload["blocks"] {
         Value::Null => &[][..],
@@ -52,7 +52,7 @@ pub(super) fn check(payload: &Value) -> Result<(), Refused> {
     Ok(())
 }
 
-fn metadata(metadata: &Value) -> Result<(), Refused> {
+fn metadata(metadata: &Value) -> Result<(), Rejection> {
     let well_formed = metadata.is_null()
         || metadata["event_type"]
             .as_str()
@@ -66,23 +66,24 @@ fn metadata(metadata: &Value) -> Result<(), Refused> {
     }
 }
 
-fn all(blocks: &[Value]) -> Result<(), Refused> {
+fn all(blocks: &[Value]) -> Result<(), Rejection> {
     let invalid = |why: String| ("invalid_blocks", why);
     if blocks.len() > MAX_BLOCKS {
         return Err(invalid(format!("more than {MAX_BLOCKS} blocks")));
     }
     for (place, block) in blocks.iter().enumerate() {
-        one(block).map_err(|why| invalid(format!("{why} [json-pointer:/blocks/{place}]")))?;
+        check_block(block)
+            .map_err(|why| invalid(format!("{why} [json-pointer:/blocks/{place}]")))?;
     }
     let mut ids = HashSet::new();
-    unique_ids(&Value::Array(blocks.to_vec()), &mut ids).map_err(invalid)?;
+    check_ids(&Value::Array(blocks.to_vec()), &mut ids).map_err(invalid)?;
     let tables = blocks.iter().filter(|b| b["type"] == "table").count();
     if tables > 1 {
         return Err(invalid("more than one table".to_owned()));
     }
     let markdown = blocks.iter().filter(|b| b["type"] == "markdown");
-    let markdown: usize = markdown.map(chars).sum();
-    let rest: usize = blocks.iter().map(chars).sum::<usize>() - markdown;
+    let markdown: usize = markdown.map(count_chars).sum();
+    let rest: usize = blocks.iter().map(count_chars).sum::<usize>() - markdown;
     if markdown > MAX_MARKDOWN_CHARS || rest > MAX_CHARS {
         return Err(("msg_blocks_too_long", format!("{rest} characters")));
     }
@@ -90,14 +91,14 @@ fn all(blocks: &[Value]) -> Result<(), Refused> {
 }
 
 /// Checks one block.
-fn one(block: &Value) -> Result<(), String> {
+fn check_block(block: &Value) -> Result<(), String> {
     let kind = block["type"].as_str().unwrap_or_default();
     match kind {
-        "header" => text(&block["text"], 150, Some("plain_text")),
+        "header" => check_text(&block["text"], 150, Some("plain_text")),
         "section" => section(block),
         "context" => elements(block, 10, |e| match e["type"].as_str() {
             Some("image") => image(e),
-            _ => text(e, MAX_OBJECT_CHARS, None),
+            _ => check_text(e, MAX_OBJECT_CHARS, None),
         }),
         "actions" => elements(block, 25, button),
         "rich_text" => elements(block, usize::MAX, rich),
@@ -120,15 +121,15 @@ fn section(block: &Value) -> Result<(), String> {
     if fields > 10 {
         return Err("more than 10 fields".to_owned());
     }
-    items(&block["fields"]).try_for_each(|field| text(field, 2_000, None))?;
+    items(&block["fields"]).try_for_each(|field| check_text(field, 2_000, None))?;
     match &block["text"] {
         Value::Null => Ok(()),
-        object => text(object, MAX_OBJECT_CHARS, None),
+        object => check_text(object, MAX_OBJECT_CHARS, None),
     }
 }
 
-/// A text object of 1 to `most` characters, of this type where one is asked for.
-fn text(object: &Value, most: usize, kind: Option<&str>) -> Result<(), String> {
+/// Checks a text object: 1 to `max` characters, and this type if one is given.
+fn check_text(object: &Value, max: usize, kind: Option<&str>) -> Result<(), String> {
     let given = object["type"].as_str().unwrap_or_default();
     if !matches!(given, "plain_text" | "mrkdwn") || kind.is_some_and(|kind| kind != given) {
         return Err(format!("text of the wrong type: {given}"));
@@ -139,25 +140,25 @@ fn text(object: &Value, most: usize, kind: Option<&str>) -> Result<(), String> {
     if given == "mrkdwn" && !object["emoji"].is_null() {
         return Err("mrkdwn has no emoji".to_owned());
     }
-    within(object["text"].as_str().unwrap_or_default(), 1, most)
+    within(object["text"].as_str().unwrap_or_default(), 1, max)
 }
 
-fn within(text: &str, least: usize, most: usize) -> Result<(), String> {
+fn within(text: &str, least: usize, max: usize) -> Result<(), String> {
     let chars = text.chars().count();
-    if (least..=most).contains(&chars) {
+    if (least..=max).contains(&chars) {
         Ok(())
     } else {
-        Err(format!("text of {chars} characters, not {least} to {most}"))
+        Err(format!("text of {chars} characters, not {least} to {max}"))
     }
 }
 
 fn elements(
     block: &Value,
-    most: usize,
+    max: usize,
     check: impl Fn(&Value) -> Result<(), String>,
 ) -> Result<(), String> {
     let number = items(&block["elements"]).count();
-    if number == 0 || number > most {
+    if number == 0 || number > max {
         return Err(format!("{number} elements"));
     }
     items(&block["elements"]).try_for_each(check)
@@ -167,7 +168,7 @@ fn button(element: &Value) -> Result<(), String> {
     if element["type"] != "button" {
         return Err("only buttons are expected here".to_owned());
     }
-    text(&element["text"], 75, Some("plain_text"))?;
+    check_text(&element["text"], 75, Some("plain_text"))?;
     within(element["url"].as_str().unwrap_or_default(), 0, 3_000)?;
     within(element["value"].as_str().unwrap_or_default(), 0, 2_000)
 }
@@ -200,7 +201,7 @@ fn table(block: &Value) -> Result<(), String> {
     let rows = items(&block["rows"]).count();
     let wide = items(&block["rows"]).any(|row| items(row).count() > 20);
     if rows == 0 || rows > 100 || wide {
-        return Err("a table has 1 to 100 rows of at most 20 cells".to_owned());
+        return Err("a table has 1 to 100 rows of at max 20 cells".to_owned());
     }
     let mut cells = items(&block["rows"]).flat_map(items);
     let known = |cell: &Value| {
@@ -214,10 +215,10 @@ fn table(block: &Value) -> Result<(), String> {
     }
 }
 
-/// `block_id` and `action_id` are at most 255 characters and occur once.
-fn unique_ids(value: &Value, seen: &mut HashSet<String>) -> Result<(), String> {
+/// Checks that `block_id` and `action_id` have at max 255 characters and are unique.
+fn check_ids(value: &Value, seen: &mut HashSet<String>) -> Result<(), String> {
     if let Some(list) = value.as_array() {
-        return list.iter().try_for_each(|v| unique_ids(v, seen));
+        return list.iter().try_for_each(|v| check_ids(v, seen));
     }
     for name in ["block_id", "action_id"] {
         if let Some(id) = value[name].as_str() {
@@ -231,18 +232,18 @@ fn unique_ids(value: &Value, seen: &mut HashSet<String>) -> Result<(), String> {
 }
 
 fn unique_elements(value: &Value, seen: &mut HashSet<String>) -> Result<(), String> {
-    items(&value["elements"]).try_for_each(|element| unique_ids(element, seen))
+    items(&value["elements"]).try_for_each(|element| check_ids(element, seen))
 }
 
-/// Characters of all texts within.
-fn chars(value: &Value) -> usize {
+/// Returns the number of characters in all texts of `value`.
+fn count_chars(value: &Value) -> usize {
     match value {
-        Value::Array(list) => list.iter().map(chars).sum(),
+        Value::Array(list) => list.iter().map(count_chars).sum(),
         Value::Object(fields) => fields
             .iter()
             .map(|(name, value)| match value.as_str() {
                 Some(text) if matches!(name.as_str(), "text" | "alt_text") => text.chars().count(),
-                _ => chars(value),
+                _ => count_chars(value),
             })
             .sum(),
         _ => 0,

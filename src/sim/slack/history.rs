@@ -1,17 +1,17 @@
-//! `conversations.history`: newest first, in pages, metadata only where they are asked for.
+//! `conversations.history`: newest first, in pages, metadata only on request.
 
 use serde_json::{Value, json};
 
-use super::blocks::Refused;
-use super::face::State;
+use super::blocks::Rejection;
+use super::http::State;
 use super::received::Received;
 
-/// What a page holds where nothing else is asked for, and at most.
-const PER_PAGE: usize = 100;
+/// The default and maximum number of messages per page.
+const MAX_PAGE: usize = 100;
 const MOST_PER_PAGE: usize = 999;
 
-/// Answers from the messages of one conversation.
-pub(super) fn answer(state: &State, arguments: &Value) -> Result<Value, Refused> {
+/// Answers with the messages of one conversation.
+pub(super) fn answer(state: &State, arguments: &Value) -> Result<Value, Rejection> {
     if !state.shows_history {
         return Err(("missing_scope", "channels:history".to_owned()));
     }
@@ -27,7 +27,7 @@ pub(super) fn answer(state: &State, arguments: &Value) -> Result<Value, Refused>
     let found: Vec<&Received> = newest_first
         .filter(|m| m.channel == channel && m.ts.parse().is_ok_and(|ts: f64| ts > oldest))
         .collect();
-    let limit = number("limit").map_or(PER_PAGE, |limit| (limit as usize).clamp(1, MOST_PER_PAGE));
+    let limit = number("limit").map_or(MAX_PAGE, |limit| (limit as usize).clamp(1, MOST_PER_PAGE));
     let from = cursor(arguments)?;
     let shown = found.iter().skip(from).take(limit);
     let shown: Vec<Value> = shown.map(|m| item(m, wants_metadata(arguments))).collect();
@@ -39,7 +39,7 @@ pub(super) fn answer(state: &State, arguments: &Value) -> Result<Value, Refused>
     Ok(body)
 }
 
-/// The channel as messages name it. Messages to a user are in the direct conversation, and nowhere else.
+/// Returns the channel that messages name. Messages to a user are in the direct conversation only.
 fn conversation(state: &State, id: &str) -> Option<String> {
     let name = match id.strip_prefix('D') {
         Some(user) if !state.channels.contains(id) => format!("U{user}"),
@@ -49,7 +49,7 @@ fn conversation(state: &State, id: &str) -> Option<String> {
     state.channels.contains(&name).then_some(name)
 }
 
-fn cursor(arguments: &Value) -> Result<usize, Refused> {
+fn cursor(arguments: &Value) -> Result<usize, Rejection> {
     let Some(cursor) = arguments["cursor"].as_str().filter(|c| !c.is_empty()) else {
         return Ok(0);
     };

@@ -1,10 +1,10 @@
-//! A simulated Slack: a bot token, channels, an incoming webhook, and a sink for heartbeats.
+//! A simulated Slack: a bot token, channels, an incoming webhook, and an endpoint for heartbeats.
 //!
-//! It takes only payloads that Slack would take, and remembers them as a person would see them.
+//! It accepts only payloads that Slack would accept, and records them as a person would see them.
 
 mod blocks;
-mod face;
 mod history;
+mod http;
 mod received;
 mod visible;
 
@@ -17,21 +17,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::model::Timestamp;
 use crate::sim::fault;
 use crate::sim::fault::Plan;
-use crate::sim::http::{self, Asked};
+use crate::sim::http::{ReceivedRequest, Server};
 
-use face::State;
+use http::State;
 
 pub use received::{Received, Via};
 
-/// The channel that is known from the start.
+/// The channel that exists from the start.
 pub const CHANNEL: &str = "C0OPERATORS";
 
-/// Something that goes wrong between Slack and its client.
+/// A fault between Slack and its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// What can go wrong with every service.
+    /// A fault that any service can have.
     Wire(fault::Fault),
-    /// A refusal in Slack's own words: 200 with `ok: false` for a bot, the fitting status for a webhook.
+    /// An error code of Slack's: 200 with `ok: false` for a bot, the matching status for a webhook.
     SlackError(String),
     /// The message is posted, and no answer comes.
     AcceptThenHang,
@@ -40,7 +40,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A refusal in Slack's own words, such as `not_in_channel`.
+    /// Creates a fault with an error code of Slack's, such as `not_in_channel`.
     pub fn slack_error(error: &str) -> Self {
         Self::SlackError(error.to_owned())
     }
@@ -52,109 +52,109 @@ impl From<fault::Fault> for Fault {
     }
 }
 
-/// A running simulated Slack; the last clone that is dropped ends it.
+/// A running simulated Slack; dropping the last clone stops it.
 #[derive(Clone)]
 pub struct Slack {
-    http: Arc<http::Server>,
+    http: Arc<Server>,
     state: Arc<Mutex<State>>,
 }
 
-/// Where it is, and what it knows.
+/// Addresses and settings.
 impl Slack {
-    /// Starts one that knows [`CHANNEL`] on a free port of loopback.
+    /// Starts a simulation with [`CHANNEL`] on a free port of loopback.
     ///
     /// # Errors
-    /// If no port or no thread is to be had.
+    /// If no port or no thread is available.
     pub fn start() -> io::Result<Self> {
         let state = Arc::new(Mutex::new(State::default()));
-        let asked = Arc::clone(&state);
-        let http = http::Server::start(move |request| face::answer(&mut lock(&asked), request))?;
+        let received = Arc::clone(&state);
+        let http = Server::start(move |request| http::answer(&mut lock(&received), request))?;
         Ok(Self {
             http: Arc::new(http),
             state,
         })
     }
 
-    /// What stands in place of `https://slack.com/api`, without a slash at the end.
+    /// Returns the URL to use instead of `https://slack.com/api`, without a trailing slash.
     pub fn base_url(&self) -> String {
         format!("{}/api", self.http.base_url())
     }
 
-    /// An incoming webhook, which posts to [`CHANNEL`].
+    /// Returns the URL of an incoming webhook, which posts to [`CHANNEL`].
     pub fn webhook_url(&self) -> String {
-        format!("{}{}", self.http.base_url(), face::WEBHOOK_PATH)
+        format!("{}{}", self.http.base_url(), http::WEBHOOK_PATH)
     }
 
-    /// Where heartbeats may go; anything below it is taken too.
+    /// Returns a URL for heartbeats; paths below it are accepted too.
     pub fn heartbeat_url(&self) -> String {
         format!("{}/ping/hushwatch", self.http.base_url())
     }
 
-    /// The bot's token.
+    /// Returns the bot token.
     pub fn bot_token(&self) -> String {
         self.lock().token.clone()
     }
 
-    /// Makes another token the valid one.
+    /// Replaces the bot token.
     pub fn set_bot_token(&self, token: &str) {
         token.clone_into(&mut self.lock().token);
     }
 
-    /// Adds a channel (`C…`), a direct one (`D…`) or a user (`U…`, answered with the id of the direct one).
+    /// Adds a channel (`C…`), a direct conversation (`D…`) or a user (`U…`; answers name the direct conversation).
     pub fn add_channel(&self, id: &str) {
         self.lock().channels.insert(id.to_owned());
     }
 
-    /// Takes a channel away.
+    /// Removes a channel.
     pub fn remove_channel(&self, id: &str) {
         self.lock().channels.remove(id);
     }
 
-    /// Whether the bot may read histories, as it may from the start.
+    /// Sets whether the bot has the scopes to read histories; by default it has.
     pub fn show_history(&self, shows: bool) {
         self.lock().shows_history = shows;
     }
 
-    /// Whether the bot may look conversations up, as it may from the start.
+    /// Sets whether the bot has the scopes to look up conversations; by default it has.
     pub fn show_channels(&self, shows: bool) {
         self.lock().shows_channels = shows;
     }
 
-    /// Whether the bot may post, as it may from the start.
+    /// Sets whether the bot has the scope to post; by default it has.
     pub fn allow_posts(&self, may: bool) {
         self.lock().may_post = may;
     }
 
-    /// Sets what the webhook answers to a message it takes, from now on. Slack itself answers 200 `ok`; services that stand
-    /// in for it answer otherwise.
+    /// Sets the webhook's answer to an accepted message. Slack answers 200 `ok`; services that stand in for it may answer
+    /// otherwise.
     pub fn set_webhook_answer(&self, status: u16, body: &str) {
         self.lock().webhook_answer = (status, body.to_owned());
     }
 
-    /// Archives a channel, as far as looking it up tells.
+    /// Makes lookups show a channel as archived.
     pub fn archive_channel(&self, id: &str) {
         self.lock().archived.insert(id.to_owned());
     }
 
-    /// Takes the bot out of a channel, as far as looking it up tells.
+    /// Makes lookups show that the bot is not a member of a channel.
     pub fn leave_channel(&self, id: &str) {
         self.lock().outside.insert(id.to_owned());
     }
 
-    /// Dates messages from now on. Before the first time they are dated by their number alone, and `oldest` is not looked at.
+    /// Sets the time of new messages. Before the first call their timestamps hold only their number, and `oldest` is ignored.
     pub fn set_now(&self, now: Timestamp) {
         self.lock().now = Some(now);
     }
 }
 
-/// What it got.
+/// Received messages and requests.
 impl Slack {
-    /// Every message so far, in order.
+    /// Returns every message so far, in order.
     pub fn messages(&self) -> Vec<Received> {
         self.lock().messages.clone()
     }
 
-    /// The messages that were not taken before.
+    /// Returns the messages since the last call.
     pub fn take(&self) -> Vec<Received> {
         let mut state = self.lock();
         let new = state
@@ -166,50 +166,50 @@ impl Slack {
         new
     }
 
-    /// Waits until whatever a client that has gone had sent is taken.
+    /// Waits until every request of a client that is gone has been handled.
     ///
     /// # Errors
-    /// If it cannot be connected to.
-    pub fn settle(&self) -> io::Result<()> {
-        self.http.settle()
+    /// If the server cannot be connected to.
+    pub fn finish(&self) -> io::Result<()> {
+        self.http.finish()
     }
 
-    /// The paths of the heartbeats so far.
+    /// Returns the paths of the heartbeats so far.
     pub fn pings(&self) -> Vec<String> {
         self.lock().pings.clone()
     }
 
-    /// Every request so far, also those that failed; heartbeats too.
-    pub fn requests(&self) -> Vec<Asked> {
+    /// Returns every request so far, including failed ones and heartbeats.
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.lock().requests.clone()
     }
 
-    /// How many requests so far had `part` in their `path?query`.
+    /// Returns the number of requests so far whose `path?query` contains `part`.
     pub fn count(&self, part: &str) -> usize {
         let state = self.lock();
         let matching = state.requests.iter().filter(|r| r.target().contains(part));
         matching.count()
     }
 
-    /// What no client should ask or send: unknown methods, payloads that Slack refuses. A test expects it to be empty.
+    /// Returns what no client should send: unknown methods, and payloads that Slack rejects. Tests expect it to be empty.
     pub fn unexpected(&self) -> Vec<String> {
         self.lock().unexpected.clone()
     }
 }
 
-/// Faults. They strike the API and the webhook; heartbeats have their own.
+/// Faults. They apply to the API and the webhook; heartbeats have their own.
 impl Slack {
     /// Adds a fault.
     pub fn fail(&self, plan: Plan<Fault>) {
         self.lock().faults.add(plan);
     }
 
-    /// The next `times` requests get this fault.
+    /// Applies `fault` to the next `times` requests.
     pub fn next(&self, times: u32, fault: impl Into<Fault>) {
         self.fail(Plan::next(times, fault));
     }
 
-    /// Every request gets this fault until [`Slack::clear_faults`].
+    /// Applies `fault` to every request until [`Slack::clear_faults`].
     pub fn always(&self, fault: impl Into<Fault>) {
         self.fail(Plan::always(fault));
     }
@@ -219,7 +219,7 @@ impl Slack {
         self.lock().ping_faults.add(plan);
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         let mut state = self.lock();
         state.faults.clear();
@@ -231,7 +231,7 @@ impl Slack {
     }
 }
 
-/// A test that panicked while it held the lock has failed already; the others go on.
+/// Locks the state. A test that panicked while holding the lock has failed already; the others go on.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,10 @@
-//! A message as Slack keeps it.
+//! A message as Slack stores it.
 
 use serde_json::Value;
 
 use super::visible;
 
-/// By which door a message came.
+/// The interface a message was posted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
     /// `chat.postMessage`.
@@ -16,34 +16,40 @@ pub enum Via {
 /// A message that was accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Received {
-    /// Its number among all messages, from 0.
+    /// The number among all messages, from 0.
     pub order: u64,
-    /// The channel it was sent to, as it was asked for.
+    /// The channel, as the request named it.
     pub channel: String,
     /// Slack's id of the message in its channel.
     pub ts: String,
     /// The message to whose thread it belongs, if any.
     pub thread_ts: Option<String>,
-    /// The fallback text, as it came.
+    /// The fallback text, as received.
     pub text: String,
-    /// The blocks, as they came.
+    /// The blocks, as received.
     pub blocks: Vec<Value>,
-    /// What a person sees, a line each: the blocks, or the text where there is none.
+    /// What a person sees, as lines: the blocks, or the text if there are none.
     pub plain: String,
-    /// Every mention, link and command that Slack would make of it, in blocks and text, such as `<!channel>`.
+    /// Every mention, link and command that Slack would act on, in blocks and text, such as `<!channel>`.
     pub markup: Vec<String>,
     /// The metadata, if any.
     pub metadata: Option<Value>,
-    /// By which door it came.
+    /// The interface it was posted to.
     pub via: Via,
 }
 
 impl Received {
-    /// The message of a payload that was checked.
-    pub(super) fn of(payload: &Value, channel: &str, order: u64, ts: String, via: Via) -> Self {
+    /// Creates the message of a checked payload.
+    pub(super) fn from_payload(
+        payload: &Value,
+        channel: &str,
+        order: u64,
+        ts: String,
+        via: Via,
+    ) -> Self {
         let string = |name: &str| payload[name].as_str().map(str::to_owned);
         let blocks = payload["blocks"].as_array().cloned().unwrap_or_default();
-        let seen = visible::of(payload);
+        let seen = visible::render(payload);
         Self {
             order,
             channel: channel.to_owned(),

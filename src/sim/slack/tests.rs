@@ -189,11 +189,11 @@ fn an_accepted_message_may_go_without_an_answer() {
     slack.next(1, Fault::AcceptThenHang);
     slack.next(1, Fault::AcceptThenReset);
     for _ in 0..2 {
-        call(&slack, client::post_in_vain, &hello()).expect_err("no answer");
+        call(&slack, client::post_without_answer, &hello()).expect_err("no answer");
     }
     assert_eq!(slack.messages().len(), 2);
     slack.next(1, fault::Fault::Hang);
-    call(&slack, client::post_in_vain, &hello()).expect_err("no answer");
+    call(&slack, client::post_without_answer, &hello()).expect_err("no answer");
     assert_eq!(slack.messages().len(), 2);
 }
 

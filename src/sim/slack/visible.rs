@@ -1,4 +1,4 @@
-//! What a person sees of a payload, and what Slack would make clickable or loud in it.
+//! Renders a payload as a person sees it, and collects the markup that Slack would act on.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ pub(super) struct Seen {
     pub(super) markup: Vec<String>,
 }
 
-/// The lines of a payload: of its blocks and attachments, or of its text where it has neither.
-pub(super) fn of(payload: &Value) -> Seen {
+/// Renders a payload: its blocks and attachments, or its text if it has neither.
+pub(super) fn render(payload: &Value) -> Seen {
     let mut seen = Seen::default();
     let text = payload["text"].as_str().map(|t| seen.mrkdwn(t));
     seen.blocks(&payload["blocks"]);
@@ -67,7 +67,7 @@ impl Seen {
         self.push(&cells.lines.join(" | "));
     }
 
-    /// A text object: `plain_text`, or `mrkdwn`.
+    /// Renders a text object: `plain_text` or `mrkdwn`.
     fn object(&mut self, object: &Value) {
         if let Some(text) = object["text"].as_str() {
             let line = match object["type"].as_str() {
@@ -78,21 +78,21 @@ impl Seen {
         }
     }
 
-    /// A section of rich text is a line; a list is one for each of its sections.
+    /// Renders rich text: a section is one line, a list is one per section.
     fn rich(&mut self, element: &Value) {
         let mut line = String::new();
         for leaf in items(&element["elements"]) {
             match leaf["type"].as_str().unwrap_or_default() {
                 "text" => line.push_str(leaf["text"].as_str().unwrap_or_default()),
                 "rich_text_section" => self.rich(leaf),
-                kind => line.push_str(&self.loud(kind, leaf)),
+                kind => line.push_str(&self.special_leaf(kind, leaf)),
             }
         }
         self.push(&line);
     }
 
-    /// A leaf that is more than text: a link, a mention, an emoji.
-    fn loud(&mut self, kind: &str, leaf: &Value) -> String {
+    /// Renders a leaf other than text: a link, a mention, an emoji.
+    fn special_leaf(&mut self, kind: &str, leaf: &Value) -> String {
         let name = ["text", "url", "user_id", "channel_id", "range", "name"]
             .iter()
             .find_map(|name| leaf[name].as_str())
@@ -103,7 +103,7 @@ impl Seen {
         name.to_owned()
     }
 
-    /// Shows `<target|label>` as its label, remembers it, and undoes the three escapes.
+    /// Renders `<target|label>` as its label, collects it, and decodes the three escapes.
     fn mrkdwn(&mut self, text: &str) -> String {
         let mut shown = String::new();
         let mut rest = text;

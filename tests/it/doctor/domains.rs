@@ -17,14 +17,14 @@ fn sending(file: &str) -> (World, Dns) {
         .shop
         .generate("outbound", Span::new(now - 24 * HOUR, now), &profile);
     let dns = Dns::start().expect("a resolver");
-    dns.text("example.com", "v=spf1 include:_spf.example.com ~all");
-    dns.text("example.com", "another-service=verified");
-    dns.text("_spf.example.com", "v=spf1 a include:spf.mtasv.net -all");
-    dns.text("spf.mtasv.net", "v=spf1 ip4:192.0.2.0/24 ~all");
-    dns.host("_spf.example.com", [192, 0, 2, 1]);
-    dns.text("pm._domainkey.example.com", "k=rsa; p=MIGfMA0");
-    dns.alias("pm-bounces.example.com", "pm.mtasv.net");
-    dns.text("_dmarc.example.com", "v=DMARC1; p=quarantine");
+    dns.add_txt("example.com", "v=spf1 include:_spf.example.com ~all");
+    dns.add_txt("example.com", "another-service=verified");
+    dns.add_txt("_spf.example.com", "v=spf1 a include:spf.mtasv.net -all");
+    dns.add_txt("spf.mtasv.net", "v=spf1 ip4:192.0.2.0/24 ~all");
+    dns.add_a("_spf.example.com", [192, 0, 2, 1]);
+    dns.add_txt("pm._domainkey.example.com", "k=rsa; p=MIGfMA0");
+    dns.set_cname("pm-bounces.example.com", "pm.mtasv.net");
+    dns.add_txt("_dmarc.example.com", "v=DMARC1; p=quarantine");
     world.env("HUSHWATCH_DOCTOR__RESOLVER", &dns.address());
     (world, dns)
 }
@@ -38,7 +38,7 @@ fn failed(world: &World) -> Said {
 #[test]
 fn a_domain_that_is_set_up_passes_and_no_address_is_shown() {
     let (world, dns) = sending("dkim_selectors = [\"google\"]");
-    dns.text("google._domainkey.example.com", "v=DKIM1; k=rsa; p=MIGfMA0");
+    dns.add_txt("google._domainkey.example.com", "v=DKIM1; k=rsa; p=MIGfMA0");
     let said = doctor(&world, &[]);
     said.passed();
     said.has("✓ example.com: SPF includes spf.mtasv.net", &[]);
@@ -59,19 +59,19 @@ fn a_domain_that_is_set_up_passes_and_no_address_is_shown() {
 fn spf_without_postmark_fails_in_each_way() {
     let (world, dns) = sending("");
     dns.remove("_spf.example.com");
-    dns.text("_spf.example.com", "v=spf1 a -all");
+    dns.add_txt("_spf.example.com", "v=spf1 a -all");
     failed(&world).has(
         "✗ example.com: SPF does not include",
         &["add include:spf.mtasv.net"],
     );
-    dns.text("example.com", "v=spf1 -all");
+    dns.add_txt("example.com", "v=spf1 -all");
     failed(&world).has("✗ example.com: SPF has several records", &["into one"]);
     dns.remove("example.com");
     failed(&world).has(
         "✗ example.com: no SPF record",
         &["v=spf1 include:spf.mtasv.net"],
     );
-    dns.text("example.com", "v=spf1 include: spf.mtasv.net ~all");
+    dns.add_txt("example.com", "v=spf1 include: spf.mtasv.net ~all");
     failed(&world).has(
         "✗ example.com: SPF has `include:`, which is no term",
         &["correct it"],
@@ -82,7 +82,7 @@ fn spf_without_postmark_fails_in_each_way() {
 fn an_include_that_leads_nowhere_fails_before_postmark_and_deserves_a_look_behind_it() {
     let (world, dns) = sending("");
     dns.remove("example.com");
-    dns.text(
+    dns.add_txt(
         "example.com",
         "v=spf1 include:gone.example.com include:spf.mtasv.net ~all",
     );
@@ -93,7 +93,7 @@ fn an_include_that_leads_nowhere_fails_before_postmark_and_deserves_a_look_behin
     );
     said.lacks("✓ example.com: SPF");
     dns.remove("example.com");
-    dns.text(
+    dns.add_txt(
         "example.com",
         "v=spf1 include:spf.mtasv.net include:gone.example.com ~all",
     );
@@ -109,7 +109,7 @@ fn an_include_that_leads_nowhere_fails_before_postmark_and_deserves_a_look_behin
         &["SERVFAIL", "doctor.resolver"],
     );
     dns.remove("example.com");
-    dns.text("example.com", "v=spf1 redirect=gone.example.com");
+    dns.add_txt("example.com", "v=spf1 redirect=gone.example.com");
     failed(&world).has(
         "✗ example.com: SPF is not known (gone.example.com)",
         &["SERVFAIL"],
@@ -125,8 +125,8 @@ fn what_receivers_do_not_count_to_is_told() {
     let (world, dns) = sending("");
     dns.remove("example.com");
     let many = "a ".repeat(11);
-    dns.host("example.com", [192, 0, 2, 1]);
-    dns.text(
+    dns.add_a("example.com", [192, 0, 2, 1]);
+    dns.add_txt(
         "example.com",
         &format!("v=spf1 {many}include:spf.mtasv.net -all"),
     );
@@ -136,7 +136,7 @@ fn what_receivers_do_not_count_to_is_told() {
     );
     dns.remove("example.com");
     let void = "a:a.example.com a:b.example.com a:c.example.com";
-    dns.text(
+    dns.add_txt(
         "example.com",
         &format!("v=spf1 {void} include:spf.mtasv.net -all"),
     );
@@ -153,19 +153,19 @@ fn dkim_keys_are_looked_for_at_every_selector() {
         "✗ example.com: no DKIM key at selector google",
         &["doctor.dkim_selectors"],
     );
-    dns.text("google._domainkey.example.com", "v=DKIM1; p=");
+    dns.add_txt("google._domainkey.example.com", "v=DKIM1; p=");
     failed(&world).has(
         "✗ example.com: the DKIM key at selector google was revoked",
         &[],
     );
     dns.remove("google._domainkey.example.com");
-    dns.text("google._domainkey.example.com", "hello");
+    dns.add_txt("google._domainkey.example.com", "hello");
     failed(&world).has(
         "✗ example.com: what stands at google._domainkey.example.com",
         &["no DKIM key"],
     );
     dns.remove("google._domainkey.example.com");
-    dns.text("google._domainkey.example.com", "v=DKIM1; p=MIGfMA0");
+    dns.add_txt("google._domainkey.example.com", "v=DKIM1; p=MIGfMA0");
     dns.remove("pm._domainkey.example.com");
     let said = doctor(&world, &[]);
     said.passed();
@@ -178,7 +178,7 @@ fn dkim_keys_are_looked_for_at_every_selector() {
 #[test]
 fn the_return_path_must_lead_to_postmark() {
     let (mut world, dns) = sending("");
-    dns.alias("pm-bounces.example.com", "bounces.example.org");
+    dns.set_cname("pm-bounces.example.com", "bounces.example.org");
     failed(&world).has(
         "✗ example.com: Return-Path pm-bounces.example.com leads to bounces.example.org",
         &[],
@@ -191,7 +191,7 @@ fn the_return_path_must_lead_to_postmark() {
         &["pm.mtasv.net"],
     );
     world.env("HUSHWATCH_DOCTOR__RETURN_PATH", "bounce");
-    dns.alias("bounce.example.com", "PM.mtasv.net");
+    dns.set_cname("bounce.example.com", "PM.mtasv.net");
     doctor(&world, &[]).has("✓ example.com: Return-Path bounce.example.com", &[]);
 }
 
@@ -200,27 +200,27 @@ fn dmarc_is_told_with_its_policy_also_where_it_is_the_parents() {
     let (world, dns) = sending("");
     dns.remove("_dmarc.example.com");
     failed(&world).has("✗ example.com: no DMARC policy", &["v=DMARC1; p=none"]);
-    dns.text("_dmarc.example.com", "v=DMARC1; p=none");
+    dns.add_txt("_dmarc.example.com", "v=DMARC1; p=none");
     let said = doctor(&world, &[]);
     said.passed();
     said.has("! example.com: DMARC p=none", &["p=quarantine"]);
     world.shop.set_sender("shop@mail.example.com");
-    dns.text("mail.example.com", "v=spf1 include:spf.mtasv.net -all");
+    dns.add_txt("mail.example.com", "v=spf1 include:spf.mtasv.net -all");
     dns.remove("_dmarc.example.com");
-    dns.text("_dmarc.example.com", "v=DMARC1; p=reject");
+    dns.add_txt("_dmarc.example.com", "v=DMARC1; p=reject");
     let said = doctor(&world, &[]);
     said.passed();
     said.has(
         "✓ mail.example.com: DMARC p=reject, inherited from _dmarc.example.com, which has no sp",
         &[],
     );
-    dns.text("_dmarc.example.com", "v=DMARC1; p=none");
+    dns.add_txt("_dmarc.example.com", "v=DMARC1; p=none");
     failed(&world).has(
         "✗ mail.example.com: several DMARC records at _dmarc.example.com",
         &["keep one"],
     );
     dns.remove("_dmarc.example.com");
-    dns.text("_dmarc.example.com", "v=DMARC1; p=maybe");
+    dns.add_txt("_dmarc.example.com", "v=DMARC1; p=maybe");
     failed(&world).has(
         "✗ mail.example.com: the DMARC record at _dmarc.example.com has no policy",
         &["reject"],
@@ -231,11 +231,11 @@ fn dmarc_is_told_with_its_policy_also_where_it_is_the_parents() {
 fn what_is_inherited_is_the_policy_of_subdomains_of_the_highest_domain() {
     let (world, dns) = sending("");
     world.shop.set_sender("shop@eu.mail.example.com");
-    dns.text("eu.mail.example.com", "v=spf1 include:spf.mtasv.net -all");
+    dns.add_txt("eu.mail.example.com", "v=spf1 include:spf.mtasv.net -all");
     dns.remove("_dmarc.example.com");
-    dns.text("_dmarc.example.com", "v=DMARC1; p=reject; sp=none");
+    dns.add_txt("_dmarc.example.com", "v=DMARC1; p=reject; sp=none");
     // Nobody asks those between.
-    dns.text("_dmarc.mail.example.com", "v=DMARC1; p=reject; sp=reject");
+    dns.add_txt("_dmarc.mail.example.com", "v=DMARC1; p=reject; sp=reject");
     let said = doctor(&world, &[]);
     said.passed();
     said.has(
@@ -243,18 +243,18 @@ fn what_is_inherited_is_the_policy_of_subdomains_of_the_highest_domain() {
         &["sp=quarantine"],
     );
     dns.remove("_dmarc.example.com");
-    dns.text("_dmarc.example.com", "v=DMARC1; p=none; sp=reject");
+    dns.add_txt("_dmarc.example.com", "v=DMARC1; p=none; sp=reject");
     doctor(&world, &[]).has(
         "✓ eu.mail.example.com: DMARC sp=reject, inherited from _dmarc.example.com",
         &[],
     );
     dns.remove("_dmarc.example.com");
-    dns.text("_dmarc.example.com", "v=DMARC1; p=none; psd=y");
+    dns.add_txt("_dmarc.example.com", "v=DMARC1; p=none; psd=y");
     doctor(&world, &[]).has(
         "✓ eu.mail.example.com: DMARC sp=reject, inherited from _dmarc.mail.example.com",
         &[],
     );
-    dns.text(
+    dns.add_txt(
         "_dmarc.eu.mail.example.com",
         "v=DMARC1; p=quarantine; sp=none",
     );
@@ -263,7 +263,7 @@ fn what_is_inherited_is_the_policy_of_subdomains_of_the_highest_domain() {
         &[],
     );
     dns.remove("_dmarc.eu.mail.example.com");
-    dns.text("_dmarc.eu.mail.example.com", "v=DMARC1; p=reject; sp=all");
+    dns.add_txt("_dmarc.eu.mail.example.com", "v=DMARC1; p=reject; sp=all");
     failed(&world).has(
         "✗ eu.mail.example.com: the DMARC record at _dmarc.eu.mail.example.com has no policy",
         &["sp"],

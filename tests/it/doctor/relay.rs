@@ -36,7 +36,7 @@ fn a_relay_is_tried_up_to_auth_and_nothing_is_sent() {
         &["STARTTLS, certificate verified, AUTH PLAIN, LOGIN, CRAM-MD5"],
     );
     let hello = "EHLO hushwatch.invalid";
-    assert_eq!(relay.heard(), [hello, "STARTTLS", hello, "QUIT"]);
+    assert_eq!(relay.received_lines(), [hello, "STARTTLS", hello, "QUIT"]);
 }
 
 #[test]

@@ -15,13 +15,13 @@ async fn found(texts: &[(&str, &str)], hosts: &[&str]) -> Spf {
 
 async fn walked(texts: &[(&str, &str)], hosts: &[&str], silent: Option<&str>) -> Spf {
     let zone = Dns::start().expect("a resolver");
-    zone.text(WANTED, "v=spf1 ip4:192.0.2.0/24 ~all");
+    zone.add_txt(WANTED, "v=spf1 ip4:192.0.2.0/24 ~all");
     for (name, text) in texts {
-        zone.text(name, text);
+        zone.add_txt(name, text);
     }
     for host in hosts {
-        zone.host(host, [192, 0, 2, 1]);
-        zone.exchange(host, host);
+        zone.add_a(host, [192, 0, 2, 1]);
+        zone.add_mx(host, host);
     }
     if let Some(name) = silent {
         zone.fail(name, dns::Fault::ServFail);

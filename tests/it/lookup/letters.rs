@@ -205,7 +205,7 @@ fn no_page_is_asked_for_that_the_limit_does_not_need() {
 fn more_than_postmark_shows_is_said() {
     let world = world();
     let span = Span::new(at("2026-03-01T00:00:00Z"), at("2026-03-03T00:00:00Z"));
-    world.shop.flow("outbound", span, 400, &["a"]);
+    world.shop.add_traffic("outbound", span, 400, &["a"]);
     let list = text(&world, &["messages", "--limit", "1"]);
     assert!(
         list.contains("1 of at least 19,200 messages; --limit shows more (up to 10,000);"),

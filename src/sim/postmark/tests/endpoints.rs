@@ -80,7 +80,10 @@ fn pages_hold_every_message_once() {
     }
     let mails = world.shop.mails("outbound", hours);
     assert_eq!(ids, mails.iter().map(|m| m.id.clone()).collect());
-    assert_eq!(world.shop.truth("outbound", hours).sent, mails.len() as u64);
+    assert_eq!(
+        world.shop.expected("outbound", hours).sent,
+        mails.len() as u64
+    );
 }
 
 #[test]
@@ -189,7 +192,7 @@ fn statistics_agree_with_the_lists() {
         .bouncing("HardBounce", 0.05);
     world.shop.generate("outbound", days, &profile);
     let sends = world.json("/stats/outbound/sends?fromdate=2026-10-20&todate=2026-10-21");
-    let sent = world.shop.truth("outbound", days).sent;
+    let sent = world.shop.expected("outbound", days).sent;
     assert_eq!(sends["Sent"].as_u64(), Some(sent));
     let overview = world.json("/stats/outbound");
     let bounces = world.json("/bounces?count=1&offset=0")["TotalCount"].clone();

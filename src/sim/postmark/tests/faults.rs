@@ -92,7 +92,7 @@ fn a_hanging_answer_never_comes() {
     let world = World::new();
     world.postmark.next(1, Fault::Hang);
     let url = format!("{}{STREAMS}", world.postmark.base_url());
-    let error = client::post_in_vain(&url, &[], "").expect_err("no answer");
+    let error = client::post_without_answer(&url, &[], "").expect_err("no answer");
     assert!(matches!(
         error.kind(),
         ErrorKind::WouldBlock | ErrorKind::TimedOut

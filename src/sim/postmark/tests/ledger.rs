@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::model::{DAY, HOUR, MINUTE, Span, Status};
 
 use super::{World, at, span};
-use crate::sim::postmark::{Arrivals, Mail, Profile, Quirks, Truth};
+use crate::sim::postmark::{Arrivals, ExpectedStats, Mail, Profile, Quirks};
 
 fn hour(of: u32) -> Span {
     let from = at("2026-11-02T00:00:00Z") + of * HOUR;
@@ -19,7 +19,7 @@ fn a_healthy_stream_is_healthy() {
     world
         .shop
         .generate("outbound", month, &Profile::constant(100.0));
-    let truth = world.shop.truth("outbound", month);
+    let truth = world.shop.expected("outbound", month);
     let share = |part: u64| part as f64 / truth.sent as f64;
     assert!(
         (0.98..1.02).contains(&(truth.sent as f64 / 72_000.0)),
@@ -40,7 +40,7 @@ fn office_hours_and_cron_jobs_keep_their_hours() {
     world
         .shop
         .generate("broadcast", week, &Profile::cron_daily(6, 50));
-    let sent = |stream: &str, span| world.shop.truth(stream, span).sent;
+    let sent = |stream: &str, span| world.shop.expected(stream, span).sent;
     let saturday = at("2026-10-24T00:00:00Z");
     assert_eq!(sent("outbound", Span::new(saturday, saturday + 2 * DAY)), 0);
     assert!((800..1_200).contains(&sent("outbound", week)));
@@ -89,8 +89,8 @@ fn stops_take_away_what_they_say() {
         .generate("outbound", day, &Profile::constant(50.0));
     world.shop.stop_sending("outbound", hour(1));
     world.shop.stop_delivery("outbound", hour(2));
-    world.shop.queued("outbound", hour(3));
-    let truth = |of| world.shop.truth("outbound", hour(of));
+    world.shop.keep_queued("outbound", hour(3));
+    let truth = |of| world.shop.expected("outbound", hour(of));
     assert_eq!(truth(1).sent, 0);
     assert!(truth(2).sent > 0 && truth(2).delivered == 0 && truth(2).queued == 0);
     assert!(truth(3).sent > 0 && truth(3).queued == truth(3).sent);
@@ -119,11 +119,11 @@ fn a_wave_strikes_exactly_its_share() {
         10
     );
     let day = Span::new(hour(0).from, hour(0).from + DAY);
-    let truth = world.shop.truth("outbound", day);
+    let truth = world.shop.expected("outbound", day);
     assert_eq!((truth.hard, truth.blocked, truth.bounced), (20, 10, 30));
     let later = world
         .shop
-        .truth("outbound", Span::new(hour(7).from, hour(9).from));
+        .expected("outbound", Span::new(hour(7).from, hour(9).from));
     assert_eq!(
         (later.sent, later.bounced, later.sent_or_bounced),
         (0, 10, 10)
@@ -140,10 +140,12 @@ fn complaints_come_from_the_domain_they_should() {
     assert_eq!(
         world
             .shop
-            .complaints("outbound", time, 3, "customer.example.com"),
+            .add_complaints("outbound", time, 3, "customer.example.com"),
         3
     );
-    let truth = world.shop.truth("outbound", Span::new(time, time + HOUR));
+    let truth = world
+        .shop
+        .expected("outbound", Span::new(time, time + HOUR));
     assert_eq!((truth.complaints, truth.sent_or_complained), (3, 3));
     let rows = world.json("/bounces?count=500&offset=0&type=SpamComplaint");
     let addresses = rows["Bounces"].as_array().cloned().unwrap_or_default();
@@ -174,8 +176,8 @@ fn the_truth_counts_messages_and_leaves_bounce_tests_out() {
         "HardBounce@bounce-testing.postmarkapp.com",
     );
     world.shop.push(test.bounced("HardBounce", time));
-    let truth = world.shop.truth("outbound", hour(5));
-    let expected = Truth {
+    let truth = world.shop.expected("outbound", hour(5));
+    let expected = ExpectedStats {
         sent: 1,
         delivered: 1,
         bounced: 1,
@@ -183,7 +185,7 @@ fn the_truth_counts_messages_and_leaves_bounce_tests_out() {
         blocked: 1,
         sent_or_bounced: 1,
         sent_or_complained: 1,
-        ..Truth::default()
+        ..ExpectedStats::default()
     };
     assert_eq!(truth, expected);
 }
@@ -196,11 +198,14 @@ fn hidden_mail_is_found_later() {
         .generate("outbound", hour(2), &Profile::constant(100.0));
     world
         .shop
-        .hide("outbound", hour(2), at("2026-11-02T06:00:00Z"));
+        .delay_index("outbound", hour(2), at("2026-11-02T06:00:00Z"));
     world.postmark.set_now(at("2026-11-02T05:59:59Z"));
     assert_eq!(world.total(""), 0);
     world.postmark.set_now(at("2026-11-02T06:00:00Z"));
-    assert_eq!(world.total(""), world.shop.truth("outbound", hour(2)).sent);
+    assert_eq!(
+        world.total(""),
+        world.shop.expected("outbound", hour(2)).sent
+    );
 }
 
 #[test]
@@ -230,13 +235,17 @@ fn a_flow_of_seven_million_a_day_is_searched_without_being_stored() {
         ..Quirks::default()
     });
     let day = span("2026-11-01T12:00:00Z", "2026-11-02T12:00:00Z");
-    world.shop.flow("outbound", day, 300_000, &["receipt"]);
-    world.shop.flow_bounces("outbound", day, 0.01, "HardBounce");
+    world
+        .shop
+        .add_traffic("outbound", day, 300_000, &["receipt"]);
+    world
+        .shop
+        .bounce_traffic("outbound", day, 0.01, "HardBounce");
     let hour = "&fromdate=2026-11-02T05:00:00&todate=2026-11-02T05:59:59";
     assert_eq!(world.total(hour), 300_000);
     assert_eq!(world.total(&format!("{hour}&tag=receipt")), 200_000);
     let page = world.json(&format!("/bounces?count=500&offset=0{hour}"));
-    let truth = world.shop.truth(
+    let truth = world.shop.expected(
         "outbound",
         span("2026-11-02T10:00:00Z", "2026-11-02T11:00:00Z"),
     );

@@ -249,7 +249,8 @@ fn most_new_mail_is_found_within_a_minute() {
     fill(&world, &Profile::constant(600.0));
     let now = at("2026-11-02T09:00:00Z");
     world.postmark.set_now(now);
-    let sent = |from: Timestamp, until| world.shop.truth("outbound", Span::new(from, until)).sent;
+    let sent =
+        |from: Timestamp, until| world.shop.expected("outbound", Span::new(from, until)).sent;
     let found = world.total("&fromdate=2026-11-02T03:00:00");
     let all = sent(now - HOUR, now);
     let lost = all - found;

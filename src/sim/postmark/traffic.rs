@@ -1,4 +1,4 @@
-//! Mail by the million: a steady flow whose every mail is computed from its number, so that none is stored.
+//! Mail by the million: steady traffic whose every mail is computed from its number, so that none is stored.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -9,33 +9,33 @@ use super::derive;
 use super::ledger::{Entry, Form};
 use super::mail::Mail;
 
-/// Longest time from the sending to the bounce of a mail of a flow.
-const LATEST_BOUNCE: Duration = Duration::from_secs(6);
-/// Where the ids of its bounces begin: beyond those of stored mail, below 2⁵³.
+/// The maximum time from sending a mail to its bounce.
+const MAX_BOUNCE_DELAY: Duration = Duration::from_secs(6);
+/// The first bounce id: above those of stored mail, below 2⁵³.
 const FIRST_BOUNCE_ID: i64 = 1 << 50;
-/// Bits of a mail's number within its flow.
+/// The bits of a mail's number within its traffic.
 const NUMBER_BITS: u32 = 34;
 /// The scale of shares.
-const WHOLE: u64 = 100_000;
+const SHARE_SCALE: u64 = 100_000;
 
-/// So many mails an hour at nearly equal gaps, delivered after some seconds.
+/// A number of mails per hour at nearly equal gaps, delivered after some seconds.
 #[derive(Clone, Debug)]
-pub(super) struct Flow {
-    /// When it flows. Cutting it does not change the mails that are left.
+pub(super) struct Traffic {
+    /// The span of sending. Cutting it does not change the remaining mails.
     pub(super) span: Span,
-    /// The instant from which its mails are numbered.
+    /// The instant from which the mails are numbered.
     origin: Timestamp,
     per_hour: u64,
     seed: u64,
-    /// Which flow of its stream it is.
+    /// The index within the stream.
     nth: u32,
-    /// Every third mail of these has none of them.
+    /// The tags; every third mail has none.
     tags: Vec<u16>,
-    /// When which share bounces, and how; the last that fits counts.
+    /// The spans with a share that bounces, and the bounce type; the last matching one counts.
     bounces: Vec<(Span, u64, String)>,
 }
 
-impl Flow {
+impl Traffic {
     pub(super) fn new(span: Span, per_hour: u32, nth: u32, tags: Vec<u16>) -> Self {
         Self {
             span,
@@ -48,13 +48,13 @@ impl Flow {
         }
     }
 
-    /// A share (0 to 1) of what it sends in `span` bounces with this type.
+    /// Makes a share (0 to 1) of the mails sent in `span` bounce with this type.
     pub(super) fn bounce(&mut self, span: Span, share: f64, kind: &str) {
-        let share = (share.clamp(0.0, 1.0) * WHOLE as f64) as u64;
+        let share = (share.clamp(0.0, 1.0) * SHARE_SCALE as f64) as u64;
         self.bounces.push((span, share, kind.to_owned()));
     }
 
-    /// What is left of it outside `span`.
+    /// Returns the parts of the traffic outside `span`.
     pub(super) fn without(&self, span: Span) -> impl Iterator<Item = Self> + '_ {
         let before = Span::new(self.span.from, self.span.until.min(span.from));
         let after = Span::new(self.span.from.max(span.until), self.span.until);
@@ -65,7 +65,7 @@ impl Flow {
         })
     }
 
-    /// The mails sent in `span`, oldest first.
+    /// Returns the mails sent in `span`, oldest first.
     pub(super) fn entries<'a>(
         &'a self,
         span: Span,
@@ -76,16 +76,16 @@ impl Flow {
             .map(move |number| self.entry(number, stream, tags))
     }
 
-    /// The mails that may have bounced in `span`, oldest first, each with its place among all mails of the stream.
+    /// Returns the mails that may have bounced in `span`, oldest first, each with its index among all mails of the stream.
     pub(super) fn bounced<'a>(
         &'a self,
         span: Span,
         stream: &'a str,
         tags: &'a [String],
     ) -> impl Iterator<Item = (u64, Mail)> + 'a {
-        let sent = Span::new(span.from - LATEST_BOUNCE, span.until);
+        let sent = Span::new(span.from - MAX_BOUNCE_DELAY, span.until);
         self.numbers(sent).filter_map(move |number| {
-            self.kind(number)?;
+            self.bounce_kind(number)?;
             let place = u64::from(self.nth + 1) << NUMBER_BITS | number;
             match self.entry(number, stream, tags).form {
                 Form::Full(mail) => Some((place, *mail)),
@@ -94,13 +94,13 @@ impl Flow {
         })
     }
 
-    /// The numbers of the mails sent in `span`, as far as it flows then.
+    /// Returns the numbers of the mails sent in `span`.
     fn numbers(&self, span: Span) -> Range<u64> {
         let span = span.intersect(self.span);
         self.first(span.from)..self.first(span.until)
     }
 
-    /// The number of the first mail sent at `at` or later.
+    /// Returns the number of the first mail sent at `at` or later.
     fn first(&self, at: Timestamp) -> u64 {
         let since = u128::try_from(at.0.saturating_sub(self.origin.0)).unwrap_or(0);
         let about = since * u128::from(self.per_hour) / HOUR.as_millis();
@@ -108,7 +108,7 @@ impl Flow {
         number + u64::from(self.sent_at(number) < at)
     }
 
-    /// One in each gap, somewhere in it.
+    /// Returns when a mail is sent: at a random time within its own gap.
     fn sent_at(&self, number: u64) -> Timestamp {
         let hour = HOUR.as_millis();
         let within = u128::from(self.draw(number)) % hour;
@@ -120,14 +120,14 @@ impl Flow {
         derive::mix(self.seed ^ number)
     }
 
-    /// With which type it bounces, if it does.
-    fn kind(&self, number: u64) -> Option<&str> {
+    /// Returns the bounce type of a mail, if it bounces.
+    fn bounce_kind(&self, number: u64) -> Option<&str> {
         if self.bounces.is_empty() {
             return None;
         }
         let at = self.sent_at(number);
         let (_, share, kind) = self.bounces.iter().rev().find(|b| b.0.contains(at))?;
-        (derive::mix(self.draw(number)) % WHOLE < *share).then_some(kind)
+        (derive::mix(self.draw(number)) % SHARE_SCALE < *share).then_some(kind)
     }
 
     fn entry(&self, number: u64, stream: &str, tags: &[String]) -> Entry {
@@ -138,7 +138,7 @@ impl Flow {
             .flatten()
             .and_then(|place| self.tags.get(place).copied());
         let delay = 1_000 + seed % 5_000;
-        let form = match self.kind(number) {
+        let form = match self.bounce_kind(number) {
             None => Form::Plain {
                 tag,
                 delivery_ms: u32::try_from(delay).ok(),
@@ -172,10 +172,10 @@ mod tests {
             per_hour in 1u32..2_000, from in 0i64..7_200_000, length in 0i64..7_200_000, cut in 0i64..14_400_000,
         ) {
             let whole = Span::new(Timestamp(1_000_000), Timestamp(1_000_000 + 14_400_000));
-            let mut flow = Flow::new(whole, per_hour, 0, Vec::new());
+            let mut flow = Traffic::new(whole, per_hour, 0, Vec::new());
             flow.bounce(whole, 0.1, "HardBounce");
             let part = Span::new(whole.from + Duration::from_millis(from.unsigned_abs()), Timestamp(1_000_000 + from + length));
-            let sent = |flow: &Flow, span| flow.entries(span, "s", &[]).map(|e| (e.sent_at, e.seed)).collect::<Vec<_>>();
+            let sent = |flow: &Traffic, span| flow.entries(span, "s", &[]).map(|e| (e.sent_at, e.seed)).collect::<Vec<_>>();
             let all = sent(&flow, whole);
             prop_assert_eq!(all.len() as u64, u64::from(per_hour) * 4);
             prop_assert!(all.is_sorted() && all.iter().all(|(at, _)| whole.contains(*at)));

@@ -1,42 +1,42 @@
-//! The HTTP face: bot API, webhook, heartbeats.
+//! The HTTP interface: Web API, webhook and heartbeats.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 use crate::model::Timestamp;
-use crate::sim::fault::{Faults, Refuse};
-use crate::sim::http::{Asked, Reply, Request, Wire, parse_query};
+use crate::sim::fault::{ErrorFormat, Faults};
+use crate::sim::http::{ReceivedRequest, Reply, Request, Wire, parse_query};
 
 use super::received::{Received, Via};
 use super::{CHANNEL, Fault, blocks, history};
 
-/// In the form of a real one; it is a secret there.
+/// The path of the webhook, in the format of a real one, where it is a secret.
 pub(super) const WEBHOOK_PATH: &str = "/services/T0EXAMPLE/B0EXAMPLE/simulated-secret";
 
-/// Everything a simulated Slack holds.
+/// The state of a simulated Slack.
 pub(super) struct State {
     pub(super) token: String,
     pub(super) channels: BTreeSet<String>,
-    /// Whether the token has the scopes for histories.
+    /// Whether the token has the scopes to read histories.
     pub(super) shows_history: bool,
-    /// Whether it has those for looking up conversations.
+    /// Whether the token has the scopes to look up conversations.
     pub(super) shows_channels: bool,
-    /// Whether it may post.
+    /// Whether the token has the scope to post.
     pub(super) may_post: bool,
-    /// What the webhook answers to a message it takes: status and body.
+    /// The webhook's answer to an accepted message: status and body.
     pub(super) webhook_answer: (u16, String),
-    /// Channels that were archived, and those that the bot is not in.
+    /// The archived channels, and those the bot is not a member of.
     pub(super) archived: BTreeSet<String>,
     pub(super) outside: BTreeSet<String>,
     pub(super) now: Option<Timestamp>,
     pub(super) messages: Vec<Received>,
-    /// So many of the messages were taken.
+    /// The number of messages that were taken.
     pub(super) taken: usize,
     pub(super) pings: Vec<String>,
     pub(super) faults: Faults<Fault>,
     pub(super) ping_faults: Faults<Fault>,
-    pub(super) requests: Vec<Asked>,
+    pub(super) requests: Vec<ReceivedRequest>,
     pub(super) unexpected: Vec<String>,
 }
 
@@ -65,20 +65,20 @@ impl Default for State {
 
 /// Answers one request.
 pub(super) fn answer(state: &mut State, request: &Request) -> Reply {
-    let asked = Asked {
+    let received = ReceivedRequest {
         order: state.requests.len() as u64,
-        ..request.asked.clone()
+        ..request.received.clone()
     };
-    state.requests.push(asked.clone());
-    let path = asked.path.as_str();
-    let (faults, refuse): (_, Refuse) = if path.starts_with("/ping") {
-        (&mut state.ping_faults, refuse_as_text)
+    state.requests.push(received.clone());
+    let path = received.path.as_str();
+    let (faults, refuse): (_, ErrorFormat) = if path.starts_with("/ping") {
+        (&mut state.ping_faults, text_error)
     } else if path.starts_with("/services") {
-        (&mut state.faults, refuse_as_text)
+        (&mut state.faults, text_error)
     } else {
-        (&mut state.faults, refuse_as_api)
+        (&mut state.faults, api_error)
     };
-    let fault = faults.strike(&asked.target());
+    let fault = faults.next_for(&received.target());
     let mut honest = || serve(state, request, path);
     match fault {
         None => honest(),
@@ -92,25 +92,25 @@ pub(super) fn answer(state: &mut State, request: &Request) -> Reply {
 fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
     if path.starts_with("/ping/") {
         state.pings.push(path.to_owned());
-        return Reply::of(200, "text/plain", "OK");
+        return Reply::new(200, "text/plain", "OK");
     }
     if path.starts_with("/services/") {
         return webhook(state, request, path);
     }
     let result = match path {
-        "/api/chat.postMessage" => authorised(state, request).and_then(|()| post(state, request)),
+        "/api/chat.postMessage" => authorise(state, request).and_then(|()| post(state, request)),
         "/api/conversations.history" => {
-            authorised(state, request).and_then(|()| history::answer(state, &arguments(request)))
+            authorise(state, request).and_then(|()| history::answer(state, &arguments(request)))
         }
-        "/api/auth.test" => authorised(state, request).map(|()| {
+        "/api/auth.test" => authorise(state, request).map(|()| {
             json!({ "ok": true, "team": "Example", "team_id": "T0EXAMPLE", "user": "hushwatch", "user_id": "U0EXAMPLE", "bot_id": "B0EXAMPLE" })
         }),
         "/api/conversations.info" => {
-            authorised(state, request).and_then(|()| conversation(state, &arguments(request)))
+            authorise(state, request).and_then(|()| conversation(state, &arguments(request)))
         }
         _ => {
-            let asked = &request.asked;
-            state.unexpected.push(format!("{} {}", asked.method, asked.path));
+            let received = &request.received;
+            state.unexpected.push(format!("{} {}", received.method, received.path));
             Err(("unknown_method", String::new()))
         }
     };
@@ -123,7 +123,7 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
     Reply::json(200, body.to_string()).with_header("X-OAuth-Scopes", scopes(state))
 }
 
-/// The scopes of the token, which every answer of the API tells.
+/// Returns the scopes of the token, which every answer of the Web API names.
 fn scopes(state: &State) -> String {
     let all = [
         (state.may_post, "chat:write"),
@@ -134,8 +134,8 @@ fn scopes(state: &State) -> String {
     held.collect::<Vec<_>>().join(",")
 }
 
-/// `conversations.info`.
-fn conversation(state: &State, arguments: &Value) -> Result<Value, blocks::Refused> {
+/// Answers `conversations.info`.
+fn conversation(state: &State, arguments: &Value) -> Result<Value, blocks::Rejection> {
     if !state.shows_channels {
         return Err(("missing_scope", "channels:read".to_owned()));
     }
@@ -147,7 +147,7 @@ fn conversation(state: &State, arguments: &Value) -> Result<Value, blocks::Refus
     Ok(json!({ "ok": true, "channel": channel }))
 }
 
-fn authorised(state: &State, request: &Request) -> Result<(), blocks::Refused> {
+fn authorise(state: &State, request: &Request) -> Result<(), blocks::Rejection> {
     let header = request.header("authorization").unwrap_or_default();
     match header.strip_prefix("Bearer ") {
         None => Err(("not_authed", String::new())),
@@ -156,19 +156,19 @@ fn authorised(state: &State, request: &Request) -> Result<(), blocks::Refused> {
     }
 }
 
-/// The arguments: of a JSON body, of a form, or of the query.
+/// Returns the arguments, from a JSON body, a form or the query.
 fn arguments(request: &Request) -> Value {
     if let Ok(json) = serde_json::from_slice(&request.body) {
         return json;
     }
     let form = parse_query(&String::from_utf8_lossy(&request.body));
-    let pairs = form.iter().chain(&request.asked.query);
+    let pairs = form.iter().chain(&request.received.query);
     let pairs = pairs.map(|(name, value)| (name.clone(), json!(value)));
     Value::Object(pairs.collect::<Map<String, Value>>())
 }
 
-/// `chat.postMessage`.
-fn post(state: &mut State, request: &Request) -> Result<Value, blocks::Refused> {
+/// Answers `chat.postMessage`.
+fn post(state: &mut State, request: &Request) -> Result<Value, blocks::Rejection> {
     if !state.may_post {
         return Err(("missing_scope", "chat:write".to_owned()));
     }
@@ -177,9 +177,9 @@ fn post(state: &mut State, request: &Request) -> Result<Value, blocks::Refused> 
         ("invalid_json", e.to_string())
     })?;
     let channel = known_channel(state, &payload)?;
-    checked(state, &payload)?;
-    let ts = keep(state, &payload, &channel, Via::Bot);
-    // A user is answered with the direct channel.
+    check_payload(state, &payload)?;
+    let ts = record(state, &payload, &channel, Via::Bot);
+    // For a user, the answer names the direct conversation.
     let channel = match channel.strip_prefix('U') {
         Some(user) => format!("D{user}"),
         None => channel,
@@ -187,7 +187,7 @@ fn post(state: &mut State, request: &Request) -> Result<Value, blocks::Refused> 
     Ok(json!({ "ok": true, "channel": channel, "ts": ts, "message": { "text": payload["text"] } }))
 }
 
-fn known_channel(state: &State, arguments: &Value) -> Result<String, blocks::Refused> {
+fn known_channel(state: &State, arguments: &Value) -> Result<String, blocks::Rejection> {
     let channel = arguments["channel"].as_str().unwrap_or_default();
     if state.channels.contains(channel) {
         return Ok(channel.to_owned());
@@ -195,18 +195,18 @@ fn known_channel(state: &State, arguments: &Value) -> Result<String, blocks::Ref
     Err(("channel_not_found", String::new()))
 }
 
-fn checked(state: &mut State, payload: &Value) -> Result<(), blocks::Refused> {
+fn check_payload(state: &mut State, payload: &Value) -> Result<(), blocks::Rejection> {
     blocks::check(payload).inspect_err(|(error, why)| {
         state.unexpected.push(format!("{error}: {why}"));
     })
 }
 
-/// Remembers a message; its `ts`.
-fn keep(state: &mut State, payload: &Value, channel: &str, via: Via) -> String {
+/// Records a message; returns its `ts`.
+fn record(state: &mut State, payload: &Value, channel: &str, via: Via) -> String {
     let order = state.messages.len() as u64;
     let seconds = state.now.map_or(0, |now| now.0.div_euclid(1000));
     let ts = format!("{seconds}.{:06}", order + 1);
-    let message = Received::of(payload, channel, order, ts.clone(), via);
+    let message = Received::from_payload(payload, channel, order, ts.clone(), via);
     state.messages.push(message);
     ts
 }
@@ -215,7 +215,7 @@ fn webhook(state: &mut State, request: &Request, path: &str) -> Reply {
     if path != WEBHOOK_PATH {
         return slack_error(path, "no_service");
     }
-    // So one asks whether it is alive.
+    // An empty message, which checks whether the webhook works.
     if request.body == b"{}" {
         return slack_error(path, "no_text");
     }
@@ -223,15 +223,15 @@ fn webhook(state: &mut State, request: &Request, path: &str) -> Reply {
         state.unexpected.push("webhook: not JSON".to_owned());
         return slack_error(path, "invalid_payload");
     };
-    if let Err((error, _)) = checked(state, &payload) {
+    if let Err((error, _)) = check_payload(state, &payload) {
         return slack_error(path, error);
     }
-    keep(state, &payload, CHANNEL, Via::Webhook);
+    record(state, &payload, CHANNEL, Via::Webhook);
     let (status, body) = &state.webhook_answer;
-    Reply::of(*status, "text/html", body)
+    Reply::new(*status, "text/html", body)
 }
 
-/// A refusal in Slack's own words, by either door.
+/// Returns an error code in the format of the Web API or of a webhook.
 fn slack_error(path: &str, error: &str) -> Reply {
     if !path.starts_with("/services/") {
         let body = json!({ "ok": false, "error": error });
@@ -244,11 +244,11 @@ fn slack_error(path: &str, error: &str) -> Reply {
         "rollup_error" => 500,
         _ => 400,
     };
-    Reply::of(status, "text/plain", error)
+    Reply::new(status, "text/plain", error)
 }
 
-/// A wrong token is 200 with an error, as all errors but 429 and the server's own are.
-fn refuse_as_api(status: u16, words: Option<(i64, &str)>) -> Reply {
+/// Returns an error of the Web API, which has status 200 unless it is a 429 or a server error.
+fn api_error(status: u16, words: Option<(i64, &str)>) -> Reply {
     let (status, error) = match (status, words) {
         (_, Some((_, text))) => (status, text),
         (401, None) => (200, "invalid_auth"),
@@ -260,12 +260,12 @@ fn refuse_as_api(status: u16, words: Option<(i64, &str)>) -> Reply {
     Reply::json(status, body.to_string())
 }
 
-fn refuse_as_text(status: u16, words: Option<(i64, &str)>) -> Reply {
+fn text_error(status: u16, words: Option<(i64, &str)>) -> Reply {
     let (status, text) = match (status, words) {
         (_, Some((_, text))) => (status, text),
         (401, None) => (403, "invalid_token"),
         (429, None) => (429, "rate_limited"),
         (_, None) => (status, "server_error"),
     };
-    Reply::of(status, "text/plain", text)
+    Reply::new(status, "text/plain", text)
 }

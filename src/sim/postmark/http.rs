@@ -1,24 +1,24 @@
-//! The HTTP face: who asks, what goes wrong, and which endpoint answers.
+//! The HTTP interface: authenticates a request, applies faults, and dispatches to an endpoint.
 
 use serde_json::json;
 
 use crate::model::Timestamp;
 use crate::sim::fault::Fault;
-use crate::sim::http::{Asked, Reply, Request};
+use crate::sim::http::{ReceivedRequest, Reply, Request};
 
 use super::quirks::Quirks;
 use super::server::Server;
 use super::world::{Shared, World};
 use super::{account, bounces, details, messages, stats, status_page, streams, suppressions};
 
-/// What an endpoint looks at.
+/// The data that an endpoint reads.
 pub(super) struct View<'a> {
     pub(super) server: &'a Server,
     pub(super) quirks: Quirks,
     pub(super) now: Timestamp,
 }
 
-/// An answer that is not 200, in Postmark's form.
+/// An error answer in Postmark's format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
@@ -27,7 +27,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// 422 with this code and text.
+    /// Creates an answer with status 422, this code and this text.
     pub(super) fn invalid(code: i64, message: impl Into<String>) -> Self {
         Self {
             status: 422,
@@ -41,18 +41,18 @@ impl Refusal {
 pub(super) fn answer(world: &Shared, request: &Request) -> Reply {
     let world = &mut *world.lock();
     let token = request.header("x-postmark-server-token");
-    let place = token.and_then(|token| world.place_of_token(token));
-    let asked = log(world, &request.asked, place);
-    let fault = strike(world, place, &asked.target());
+    let place = token.and_then(|token| world.server_index_by_token(token));
+    let received = log(world, &request.received, place);
+    let fault = strike(world, place, &received.target());
     let (quirks, date) = (world.quirks, world.date);
     let mut honest = || match place {
-        _ if asked.path.starts_with(status_page::PATH) => status_page::answer(world, &asked),
-        _ if asked.path == account::PATH => account::answer(world, request, &asked),
-        Some(place) => serve(world, place, &asked, &request.body),
-        None => refuse_token(request, quirks),
+        _ if received.path.starts_with(status_page::PATH) => status_page::answer(world, &received),
+        _ if received.path == account::PATH => account::answer(world, request, &received),
+        Some(place) => serve(world, place, &received, &request.body),
+        None => reject_token(request, quirks),
     };
     let mut reply = match fault {
-        Some(fault) => fault.reply(faulty, honest),
+        Some(fault) => fault.reply(fault_answer, honest),
         None => honest(),
     };
     if let Some(date) = date {
@@ -64,34 +64,34 @@ pub(super) fn answer(world: &Shared, request: &Request) -> Reply {
     reply
 }
 
-/// As HTTP writes it (RFC 9110, 5.6.7).
+/// Formats an HTTP date (RFC 9110, 5.6.7).
 fn http_date(at: Timestamp) -> String {
     at.to_utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 const ERROR_CODE_HEADER: &str = "X-PM-ApiErrorCode";
 
-fn log(world: &mut World, asked: &Asked, place: Option<usize>) -> Asked {
-    let asked = Asked {
-        order: world.asked,
+fn log(world: &mut World, received: &ReceivedRequest, place: Option<usize>) -> ReceivedRequest {
+    let received = ReceivedRequest {
+        order: world.request_count,
         server: place.and_then(|place| Some(world.servers.get(place)?.name.clone())),
-        ..asked.clone()
+        ..received.clone()
     };
-    world.asked += 1;
-    world.requests.push(asked.clone());
-    asked
+    world.request_count += 1;
+    world.requests.push(received.clone());
+    received
 }
 
 fn strike(world: &mut World, place: Option<usize>, target: &str) -> Option<Fault> {
-    let of_all = world.faults.strike(target);
-    of_all.or_else(|| world.servers.get_mut(place?)?.faults.strike(target))
+    let of_all = world.faults.next_for(target);
+    of_all.or_else(|| world.servers.get_mut(place?)?.faults.next_for(target))
 }
 
-/// An endpoint: its path, the parameters it knows, and what answers.
+/// An endpoint: its path, its parameters, and its handler.
 type Endpoint = (
     &'static str,
     &'static [&'static str],
-    fn(&View<'_>, &Asked) -> Result<String, Refusal>,
+    fn(&View<'_>, &ReceivedRequest) -> Result<String, Refusal>,
 );
 
 const ENDPOINTS: [Endpoint; 9] = [
@@ -106,45 +106,45 @@ const ENDPOINTS: [Endpoint; 9] = [
     ("/stats/outbound/spam", stats::PARAMETERS, stats::spam),
 ];
 
-fn serve(world: &mut World, place: usize, asked: &Asked, body: &[u8]) -> Reply {
+fn serve(world: &mut World, place: usize, received: &ReceivedRequest, body: &[u8]) -> Reply {
     let server = &mut world.servers[place];
-    server.settle();
+    server.sort();
     let (quirks, now) = (world.quirks, world.now);
-    let (parameters, result) = match special(server, (quirks, now), asked, body) {
+    let (parameters, result) = match answer_mutable(server, (quirks, now), received, body) {
         Some((parameters, result)) => (Some(parameters), result),
-        None if asked.method != "GET" => (None, Err(unknown_path())),
-        None => read(
+        None if received.method != "GET" => (None, Err(unknown_path())),
+        None => answer_readonly(
             &View {
                 server,
                 quirks,
                 now,
             },
-            asked,
+            received,
         ),
     };
-    world.unexpected.extend(strange(asked, parameters));
+    world.unexpected.extend(undocumented(received, parameters));
     match result {
         Ok(body) => Reply::json(200, body),
         Err(r) => refusal(r.status, r.code, &r.message),
     }
 }
 
-/// The parameters that an endpoint knows, and its answer.
+/// The parameters of an endpoint, and its answer.
 type Answered = (&'static [&'static str], Result<String, Refusal>);
 
-/// What is changed, and what remembers that it was asked.
-fn special(
+/// Answers a request that changes the server.
+fn answer_mutable(
     server: &mut Server,
     (quirks, now): (Quirks, Timestamp),
-    asked: &Asked,
+    received: &ReceivedRequest,
     body: &[u8],
 ) -> Option<Answered> {
-    let path = asked.path.as_str();
+    let path = received.path.as_str();
     let (list, bounce) = (suppressions::parts_of(path), suppressions::bounce_in(path));
-    Some(match (asked.method.as_str(), list, bounce) {
+    Some(match (received.method.as_str(), list, bounce) {
         ("GET", Some((stream, "dump")), _) => (
             suppressions::PARAMETERS,
-            suppressions::dump(server, (quirks, now), stream, asked),
+            suppressions::dump(server, (quirks, now), stream, received),
         ),
         ("POST", Some((stream, "delete")), _) => {
             (&[], suppressions::delete(server, now, stream, body))
@@ -154,30 +154,30 @@ fn special(
     })
 }
 
-/// What is only read.
-fn read(
+/// Answers a request that only reads.
+fn answer_readonly(
     view: &View<'_>,
-    asked: &Asked,
+    received: &ReceivedRequest,
 ) -> (Option<&'static [&'static str]>, Result<String, Refusal>) {
-    let path = asked.path.as_str();
+    let path = received.path.as_str();
     match ENDPOINTS.iter().find(|(known, ..)| *known == path) {
-        Some((_, parameters, answer)) => (Some(*parameters), answer(view, asked)),
+        Some((_, parameters, answer)) => (Some(*parameters), answer(view, received)),
         None => match details::id_in(path) {
-            Some(id) => (Some(&[]), details::one(view, id)),
+            Some(id) => (Some(&[]), details::answer(view, id)),
             None => (None, Err(unknown_path())),
         },
     }
 }
 
-/// What the client should not have asked; its path, or parameters that the endpoint does not know.
-fn strange(asked: &Asked, parameters: Option<&[&str]>) -> Vec<String> {
+/// Returns what the client should not have requested: an unknown path, or unknown parameters.
+fn undocumented(received: &ReceivedRequest, parameters: Option<&[&str]>) -> Vec<String> {
     let Some(parameters) = parameters else {
-        return vec![format!("{} {}", asked.method, asked.target())];
+        return vec![format!("{} {}", received.method, received.target())];
     };
     let known = |name: &str| parameters.contains(&name) || name.starts_with("metadata_");
-    let unknown = asked.query.iter().filter(|(name, _)| !known(name));
+    let unknown = received.query.iter().filter(|(name, _)| !known(name));
     unknown
-        .map(|(name, _)| format!("{} {}?{name}", asked.method, asked.path))
+        .map(|(name, _)| format!("{} {}?{name}", received.method, received.path))
         .collect()
 }
 
@@ -189,8 +189,8 @@ fn unknown_path() -> Refusal {
     }
 }
 
-/// The texts are recorded ones.
-fn refuse_token(request: &Request, quirks: Quirks) -> Reply {
+/// Rejects a missing or wrong token; the texts were recorded.
+fn reject_token(request: &Request, quirks: Quirks) -> Reply {
     let text = if request.header("x-postmark-server-token").is_some() {
         "Request does not contain a valid Server token."
     } else if request.header("x-postmark-account-token").is_some() {
@@ -205,8 +205,8 @@ fn refuse_token(request: &Request, quirks: Quirks) -> Reply {
     }
 }
 
-/// The refusal of a fault. The 429 text is the documented one, shortened.
-fn faulty(status: u16, words: Option<(i64, &str)>) -> Reply {
+/// Returns the answer of a fault. The text for 429 is the documented one, shortened.
+fn fault_answer(status: u16, words: Option<(i64, &str)>) -> Reply {
     let (code, text) = words.unwrap_or(match status {
         401 => (10, "Request does not contain a valid Server token."),
         429 => (
@@ -220,7 +220,7 @@ fn faulty(status: u16, words: Option<(i64, &str)>) -> Reply {
     refusal(status, code, text)
 }
 
-/// An error in Postmark's form.
+/// Returns an error in Postmark's format.
 pub(super) fn refusal(status: u16, code: i64, message: &str) -> Reply {
     let body = json!({ "ErrorCode": code, "Message": message });
     Reply::json(status, body.to_string()).with_header(ERROR_CODE_HEADER, code.to_string())
