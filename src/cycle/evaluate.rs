@@ -208,7 +208,7 @@ impl Context {
             .collect();
         let mut histories = BTreeMap::new();
         for stream in &poll.streams {
-            let (key, cuts) = (StreamKey::new(&poll.name(), &stream), cuts.clone());
+            let (key, cuts) = (StreamKey::new(poll.name(), stream), cuts.clone());
             let history = self
                 .store
                 .call(move |s| s.history_with_tags(&key, range, &cuts))

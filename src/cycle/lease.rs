@@ -55,7 +55,7 @@ impl Leases {
     ) -> Result<Result<(), Timestamp>, store::Error> {
         let asked = ask(
             &self.store,
-            Lease::of_server(server),
+            Lease::name_for_server(server),
             &self.holder,
             self.ttl,
         )
@@ -77,13 +77,13 @@ impl Leases {
             .call(move |s| s.leases_held_by_others(&holder))
             .await?;
         let of_server =
-            |(name, until): (String, Timestamp)| Some((Lease::server_of(&name)?, until));
+            |(name, until): (String, Timestamp)| Some((Lease::server_from_name(&name)?, until));
         Ok(held.into_iter().filter_map(of_server).collect())
     }
 
     /// Gives one up that turned out not to be needed.
     pub(crate) async fn give_back(&self, server: &ServerName) -> Result<(), store::Error> {
-        let lease = self.lock().remove(&Lease::of_server(server));
+        let lease = self.lock().remove(&Lease::name_for_server(server));
         let leases: Vec<Lease> = lease.into_iter().collect();
         self.store.call(move |s| s.release_leases(&leases)).await
     }

@@ -80,7 +80,7 @@ impl Context {
         stream: &StreamId,
         span: Span,
     ) -> Result<History, store::Error> {
-        let (key, (range, cuts)) = (StreamKey::new(&server, &stream), compared(span));
+        let (key, (range, cuts)) = (StreamKey::new(server, stream), compared(span));
         let read = move |s: &mut Database| s.history(&key, range, &cuts);
         self.store.call(read).await
     }
@@ -92,7 +92,7 @@ impl Context {
         stream: &StreamId,
         span: Span,
     ) -> Result<History, store::Error> {
-        let (key, (range, cuts)) = (StreamKey::new(&server, &stream), compared(span));
+        let (key, (range, cuts)) = (StreamKey::new(server, stream), compared(span));
         let read = move |s: &mut Database| s.history_with_tags(&key, range, &cuts);
         self.store.call(read).await
     }

@@ -31,7 +31,7 @@ use sqlite::Sqlite;
 
 /// Connections to one `PostgreSQL` database, at most: several servers are polled at the same time.
 #[cfg(feature = "postgres")]
-const CONNECTIONS: usize = 4;
+const MAX_CONNECTIONS: usize = 4;
 
 /// A handle on the store, cheap to clone. SQL blocks, so every call runs on a thread made for that.
 #[derive(Clone)]
@@ -94,7 +94,7 @@ impl Store {
             Ok(Database::from(made))
         };
         Self {
-            pool: Arc::new(Pool::of(CONNECTIONS, Box::new(make))),
+            pool: Arc::new(Pool::with_limit(MAX_CONNECTIONS, Box::new(make))),
             file: None,
             shared: true,
         }
@@ -103,7 +103,7 @@ impl Store {
     /// A store over one connection.
     pub fn new(database: impl Into<Database>) -> Self {
         Self {
-            pool: Arc::new(Pool::of_one(database.into())),
+            pool: Arc::new(Pool::single(database.into())),
             file: None,
             shared: false,
         }
@@ -114,21 +114,18 @@ impl Store {
         self.shared
     }
 
-    /// Keeps room on the disk for when it is full, as far as there is room.
+    /// Creates a reserve on the disk for when it is full, as far as there is room.
     pub fn keep_reserve(&self) {
         let kept = self
             .file
             .as_deref()
-            .map_or(Ok(()), sqlite::disk_reserve::keep);
+            .map_or(Ok(()), sqlite::disk_reserve::create);
         if let Err(why) = kept {
-            tracing::warn!(
-                "no room can be kept for when the disk is full: {}",
-                why.kind()
-            );
+            tracing::warn!("failed to create the disk reserve: {}", why.kind());
         }
     }
 
-    /// Gives up the room that was kept; whether there was any.
+    /// Releases the reserve, and returns whether there was one.
     pub fn free_reserve(&self) -> bool {
         self.file.as_deref().is_some_and(free_reserve)
     }
@@ -154,7 +151,7 @@ impl Store {
 }
 
 fn free_reserve(path: &Path) -> bool {
-    let freed = sqlite::disk_reserve::free(path);
+    let freed = sqlite::disk_reserve::release(path);
     if freed {
         tracing::error!("the disk is full: going on with the room that was kept for this");
     }

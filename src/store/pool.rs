@@ -9,7 +9,7 @@ use crate::store::{Database, Error};
 /// Makes one more connection.
 type Make = Box<dyn Fn() -> Result<Database, Error> + Send + Sync>;
 
-/// So many connections at most, made when they are needed.
+/// A limited number of connections, made when they are needed.
 pub(super) struct Pool {
     idle: Mutex<Vec<Database>>,
     permits: Arc<Semaphore>,
@@ -17,8 +17,8 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Of this one connection.
-    pub(super) fn of_one(database: Database) -> Self {
+    /// Returns a pool of this one connection.
+    pub(super) fn single(database: Database) -> Self {
         Self {
             idle: Mutex::new(vec![database]),
             permits: Arc::new(Semaphore::new(1)),
@@ -26,17 +26,17 @@ impl Pool {
         }
     }
 
-    /// Of `most` connections.
+    /// Returns a pool of up to `limit` connections.
     #[cfg(feature = "postgres")]
-    pub(super) fn of(most: usize, make: Make) -> Self {
+    pub(super) fn with_limit(limit: usize, make: Make) -> Self {
         Self {
             idle: Mutex::default(),
-            permits: Arc::new(Semaphore::new(most)),
+            permits: Arc::new(Semaphore::new(limit)),
             make: Some(make),
         }
     }
 
-    /// The right to one connection, waiting for its turn.
+    /// Waits for a connection to be free, and returns the right to use it.
     pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }

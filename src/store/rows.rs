@@ -2,7 +2,7 @@
 
 use crate::model::{BounceClass, Incident, ServerName, Timestamp, Transition};
 
-/// How the polls of one server went.
+/// The state of the polls of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerState {
     /// The first cycle ever, whether it succeeded or not.
@@ -13,16 +13,16 @@ pub struct ServerState {
     pub last_complete_at: Option<Timestamp>,
     /// The first cycle in a row that was not complete.
     pub incomplete_since: Option<Timestamp>,
-    /// How many in a row were not complete.
+    /// The number of cycles in a row that were not complete.
     pub incomplete_cycles: u64,
-    /// Why the last one was not.
+    /// Why the last one was not complete.
     pub reason: Option<String>,
 }
 
 /// One poll of one server, for `explain` and `status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollRow {
-    /// The instant it took for the present.
+    /// The instant of its cycle.
     pub at: Timestamp,
     /// Requests made, retries included.
     pub requests: u64,
@@ -32,7 +32,7 @@ pub struct PollRow {
     pub reason: Option<String>,
 }
 
-/// A message that is followed until it is proven, bounced or given up.
+/// A sampled message whose outcome is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSample {
     /// Its Postmark id.
@@ -43,7 +43,7 @@ pub struct OpenSample {
     pub checked_at: Option<Timestamp>,
 }
 
-/// A message that is drawn into the sample.
+/// A message to add to the sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleCandidate {
     /// Its Postmark id.
@@ -98,11 +98,11 @@ pub struct NewMessage {
     pub incident: Option<String>,
     /// Every incident that it names, in the order of their ids.
     pub incidents: Vec<String>,
-    /// Where it goes; empty for the configured channel.
+    /// The channel it goes to; empty for the configured one.
     pub channel: String,
-    /// What a person reads.
+    /// Its text without markup.
     pub text: String,
-    /// The message itself, as the shell wrote it.
+    /// The message as JSON.
     pub body: String,
 }
 
@@ -119,7 +119,7 @@ impl NewMessage {
 pub struct OutboxRow {
     /// Its place in line.
     pub seq: i64,
-    /// What it is known by where it is sent; no other message of any database has the same.
+    /// Its id at the destination, unique across all databases.
     pub key: String,
     /// When it was written.
     pub created_at: Timestamp,
@@ -129,13 +129,13 @@ pub struct OutboxRow {
     pub attempts: u64,
     /// Not to be tried before this.
     pub next_try_at: Option<Timestamp>,
-    /// Attempts that may have been accepted, though nobody was told.
+    /// Attempts that may have been accepted, though no answer confirmed it.
     pub doubt: Option<UnconfirmedAttempt>,
     /// The channel that took the latest message to the same destination.
     pub landed_in: Option<String>,
 }
 
-/// Attempts of which nobody knows how they ended: no answer settled it, or the process died before it was recorded.
+/// Attempts whose outcome is unknown: no answer settled it, or the process died before it was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnconfirmedAttempt {
     /// When the first of them began.
@@ -167,7 +167,7 @@ pub enum Attempt {
         /// Its id there.
         ts: Option<String>,
     },
-    /// It was not, or nobody knows.
+    /// It failed, or its outcome is unknown.
     Failed {
         /// Why, in one line.
         why: String,
@@ -178,14 +178,14 @@ pub enum Attempt {
     },
 }
 
-/// The right to work on one thing, for a while.
+/// The exclusive right to work on one thing, for a limited time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lease {
-    /// What it is of.
+    /// The name of that thing.
     pub name: String,
-    /// Who has it.
+    /// The id of the worker that holds it.
     pub holder: String,
-    /// Grows each time it is taken: one who lost it without noticing has a smaller one.
+    /// The fencing token, which grows each time the lease changes hands.
     pub fence: i64,
 }
 
@@ -193,43 +193,43 @@ impl Lease {
     /// Before the names of servers.
     const SERVER: &str = "server ";
 
-    /// What a lease of a server is called.
-    pub fn of_server(server: &ServerName) -> String {
+    /// Returns the name of the lease of a server.
+    pub fn name_for_server(server: &ServerName) -> String {
         format!("{}{server}", Self::SERVER)
     }
 
-    /// Which server a lease of that name is of.
-    pub fn server_of(name: &str) -> Option<ServerName> {
+    /// Returns the server that a lease of that name is of.
+    pub fn server_from_name(name: &str) -> Option<ServerName> {
         name.strip_prefix(Self::SERVER).map(ServerName::from)
     }
 }
 
-/// What became of asking for a lease.
+/// The result of an attempt to take a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseAttempt {
-    /// It is ours.
+    /// This worker holds it now.
     Taken(Lease),
-    /// Somebody else has it.
+    /// Another worker holds it.
     Held {
-        /// Who.
+        /// The id of that worker.
         by: String,
         /// Until when, by the store's clock, unless it is renewed.
         until: Timestamp,
     },
 }
 
-/// What one evaluation decided: committed together or not at all.
+/// What a cycle decided: committed together or not at all.
 #[derive(Clone, Debug, Default)]
 pub struct CycleCommit {
     /// Polls, with the server's state after them.
     pub servers: Vec<(ServerName, ServerState, PollRow)>,
     /// Incidents as they are now.
     pub incidents: Vec<Incident>,
-    /// Steps, each with its frozen text.
+    /// Transitions, each with its text.
     pub transitions: Vec<(Transition, String)>,
-    /// Messages to be told.
+    /// Messages to send.
     pub messages: Vec<NewMessage>,
-    /// The leases of what was judged, which are given up with it; where one was lost, nothing is stored.
+    /// The leases of what was evaluated, which are released with it; where one was lost, nothing is stored.
     pub leases: Vec<Lease>,
 }
 
@@ -242,7 +242,7 @@ pub struct TransitionRow {
     pub text: String,
 }
 
-/// A message that names an incident, and what became of it.
+/// A message that names an incident, and its delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
     /// The message.
@@ -303,7 +303,7 @@ pub struct AttemptRow {
     pub unknown: bool,
 }
 
-/// What was told of a period, for `digest --print`.
+/// The last digest that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastDigest {
     /// The end of the period.
@@ -344,7 +344,7 @@ pub struct Note {
     pub text: String,
 }
 
-/// What a new list of the account's servers changed.
+/// How a new list of the account's servers differs from the last one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerListChange {
     /// Whether none was listed before: then nobody joined, all were found.
@@ -357,14 +357,14 @@ pub struct ServerListChange {
     pub left: Vec<ServerName>,
 }
 
-/// How much a call stored that was not known before.
+/// Which of the rows of a call were new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewRows {
     /// Positions, in what was given, of what was new.
     pub new: Vec<usize>,
 }
 
-/// How much there was of late.
+/// The number of messages and bounces of a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
     /// Messages.

@@ -123,7 +123,7 @@ impl Context {
             .iter()
             .flat_map(|at| windows.map(|w| *at - w))
             .collect();
-        let key = StreamKey::new(&server, &stream);
+        let key = StreamKey::new(server, stream);
         let mut history = self
             .store
             .call(move |s| s.history_with_tags(&key, range, &cuts))

@@ -28,7 +28,7 @@ impl Context {
                 }
                 match check(api, stream, &address, now).await {
                     Ok(check) => {
-                        let key = StreamKey::new(&server.name, &stream);
+                        let key = StreamKey::new(&server.name, stream);
                         let save = move |s: &mut Database| s.save_address_check(&key, &check);
                         self.store.call(save).await?;
                     }
@@ -45,7 +45,7 @@ impl Context {
         stream: &StreamId,
         now: Timestamp,
     ) -> Result<Vec<String>, store::Error> {
-        let key = StreamKey::new(&server.name, &stream);
+        let key = StreamKey::new(&server.name, stream);
         let addresses = server.operator_addresses.clone();
         if addresses.is_empty() {
             return Ok(addresses);

@@ -101,7 +101,7 @@ impl Lister<'_> {
         stream: &StreamId,
         span: Span,
     ) -> Result<(Vec<CountedSpan>, Coverage), store::Error> {
-        let key = StreamKey::new(&self.server, &stream);
+        let key = StreamKey::new(self.server, stream);
         let read = move |s: &mut store::Database| {
             let covered = s.coverage(&key, Kind::Messages)?;
             Ok((s.counted_spans(&key, span)?, covered))
@@ -123,7 +123,7 @@ impl Lister<'_> {
             .fold(covered.clone(), |covered, c| covered.without(c.span));
         let listed: Vec<Span> = listed.parts(unread).collect();
         let counted: Vec<CountedSpan> = counted.iter().filter(within).copied().collect();
-        let key = StreamKey::new(&self.server, &stream);
+        let key = StreamKey::new(self.server, stream);
         let give = move |s: &mut store::Database| {
             for span in listed {
                 s.save_messages(&key, &[], Some(span))?;
@@ -142,7 +142,7 @@ impl Lister<'_> {
         stream: &StreamId,
         span: Span,
     ) -> Result<(Span, bool), store::Error> {
-        let key = StreamKey::new(&self.server, &stream);
+        let key = StreamKey::new(self.server, stream);
         let counted = self.store.call(move |s| s.counted_spans(&key, span));
         let counted = counted.await?;
         let (Some(first), Some(last)) = (counted.first(), counted.last()) else {
@@ -203,7 +203,7 @@ impl Lister<'_> {
         // Less than a second of the present is taken as seen; the next poll counts it anew.
         let is_newest = window.until == self.now.floor(SECOND);
         let until = if is_newest { self.now } else { window.until };
-        let key = StreamKey::new(&self.server, &stream);
+        let key = StreamKey::new(self.server, stream);
         let covered = Span::new(window.from, until);
         self.store
             .call(move |s| s.save_count(&key, None, &counted, covered))

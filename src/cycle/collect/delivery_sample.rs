@@ -25,7 +25,7 @@ impl Context {
         left: u64,
         now: Timestamp,
     ) -> Result<Vec<String>, store::Error> {
-        let key = StreamKey::new(&server.name, &stream);
+        let key = StreamKey::new(&server.name, stream);
         let (open, history) = self
             .store
             .call(move |s| {
@@ -79,7 +79,7 @@ impl Context {
                     }
                 },
             };
-            let key = StreamKey::new(&server.name, &stream);
+            let key = StreamKey::new(&server.name, stream);
             self.store
                 .call(move |s| s.save_sample_result(&key, &mail.id, proof.as_ref(), now))
                 .await?;
@@ -93,7 +93,7 @@ impl Context {
         stream: &StreamId,
         draws: Vec<SampleCandidate>,
     ) -> Result<(), store::Error> {
-        let key = StreamKey::new(&server.name, &stream);
+        let key = StreamKey::new(&server.name, stream);
         self.store.call(move |s| s.add_samples(&key, &draws)).await
     }
 }

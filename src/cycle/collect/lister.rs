@@ -131,7 +131,7 @@ impl Lister<'_> {
         kind: Kind,
         span: Span,
     ) -> Result<(), store::Error> {
-        let key = StreamKey::new(&self.server, &stream);
+        let key = StreamKey::new(self.server, stream);
         self.store
             .call(move |s| s.forget_coverage(&key, kind, span))
             .await
@@ -248,7 +248,7 @@ impl Lister<'_> {
         match (kind, oldest) {
             // Bounces are kept as long as messages are, and too rare to tell for themselves.
             (Kind::Bounces, _) => {
-                let key = StreamKey::new(&self.server, &stream);
+                let key = StreamKey::new(self.server, stream);
                 let messages = move |s: &mut store::Database| s.coverage(&key, Kind::Messages);
                 seen.extend(self.store.call(messages).await?.parts(old));
             }
@@ -299,7 +299,7 @@ impl Lister<'_> {
         batch: Batch,
         covered: Option<Span>,
     ) -> Result<(), store::Error> {
-        let key = StreamKey::new(&self.server, &stream);
+        let key = StreamKey::new(self.server, stream);
         match batch {
             Batch::Messages(mut mails) => {
                 mails.retain(|mail| !mail.is_bounce_test());

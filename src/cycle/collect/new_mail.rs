@@ -78,7 +78,7 @@ impl Context {
         stream: &StreamId,
         since: Timestamp,
     ) -> Result<Need, store::Error> {
-        let (key, now) = (StreamKey::new(&lister.server, &stream), lister.now);
+        let (key, now) = (StreamKey::new(lister.server, stream), lister.now);
         let read = move |s: &mut Database| {
             let messages = s.coverage(&key, Kind::Messages)?;
             let bounces = s.coverage(&key, Kind::Bounces)?;

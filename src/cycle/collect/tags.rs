@@ -87,7 +87,7 @@ async fn count_tag(
                 sent: count.total,
                 last_at: count.newest.map(|at| at.clamp(window.from, last)),
             };
-            let (key, tag) = (StreamKey::new(&lister.server, &stream), tag.clone());
+            let (key, tag) = (StreamKey::new(lister.server, stream), tag.clone());
             let save =
                 move |s: &mut Database| s.save_count(&key, Some(&tag), &counted, counted.span);
             lister.store.call(save).await?;

@@ -294,7 +294,7 @@ impl Context {
         stream: &StreamId,
         kind: Kind,
     ) -> Result<crate::model::Coverage, store::Error> {
-        let key = StreamKey::new(&server, &stream);
+        let key = StreamKey::new(server, stream);
         self.store.call(move |s| s.coverage(&key, kind)).await
     }
 

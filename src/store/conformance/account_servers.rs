@@ -54,7 +54,7 @@ pub(super) fn a_server_keeps_what_is_stored_of_it_under_another_name(b: &mut Dat
     b.save_streams(&shop(), &["outbound".into()])
         .expect("stored");
     let lease = b
-        .acquire_lease(&Lease::of_server(&shop()), "a", MINUTE, false)
+        .acquire_lease(&Lease::name_for_server(&shop()), "a", MINUTE, false)
         .expect("asked");
     let new = ServerName::from("store");
     let change = save(b, &[("store", 1), ("other", 2)]);

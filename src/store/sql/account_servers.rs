@@ -8,7 +8,8 @@ use crate::store::{Database, Error, Note, ServerListChange};
 use super::{Scope, Session, rename_servers, values};
 
 impl Database {
-    /// Stores which servers the account lists now, with Postmark's numbers; streams of those that left are no longer watched.
+    /// Stores the servers that the account lists now, with Postmark's ids, and returns what changed. Streams of servers
+    /// that left are no longer watched.
     pub fn save_account_servers(
         &mut self,
         listed: &[(ServerName, i64)],
@@ -40,13 +41,13 @@ impl Database {
         })
     }
 
-    /// The servers that the account listed last, by name.
+    /// Returns the servers that the account listed last, by name.
     pub fn account_servers(&mut self) -> Result<Vec<ServerName>, Error> {
         self.read(watched)
     }
 
-    /// Servers of which an incident is open, or something is owed to people at the end of a mute, and that left the
-    /// account, or that it never listed and nobody polled since `idle`.
+    /// Returns the servers that are no longer watched and still have an open incident or a deferred notification: those
+    /// that left the account, and those that the account never listed and that no cycle polled since `idle`.
     pub fn unwatched_servers(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
         self.read(|s| {
             let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR (account_id IS NULL AND last_cycle_at < ?1))
@@ -55,12 +56,12 @@ impl Database {
         })
     }
 
-    /// Stores a note.
+    /// Stores a note for the digest.
     pub fn save_note(&mut self, note: &Note) -> Result<(), Error> {
         self.write(Scope::Server(&note.server), |s| insert_note(s, note))
     }
 
-    /// Notes of `span`, in order.
+    /// Returns the notes of `span`, in order.
     pub fn notes(&mut self, span: Span) -> Result<Vec<Note>, Error> {
         self.read(|s| {
             s.rows(

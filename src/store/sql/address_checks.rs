@@ -6,15 +6,15 @@ use crate::store::{Database, Error};
 use super::{Scope, Session, streams, values};
 
 impl Database {
-    /// What the list of suppressions of a stream said of each address that it was asked for.
+    /// Returns the latest answer of the suppression list for each address that was checked.
     pub fn address_checks(&mut self, stream: &StreamKey) -> Result<Vec<AddressCheck>, Error> {
         self.read(|s| match streams::find_key(s, stream)? {
-            Some(key) => of_key(s, key),
+            Some(key) => load(s, key),
             None => Ok(Vec::new()),
         })
     }
 
-    /// Stores what it said, in place of what it said of that address before.
+    /// Stores an answer of the suppression list, which replaces the previous one for that address.
     pub fn save_address_check(
         &mut self,
         stream: &StreamKey,
@@ -38,7 +38,7 @@ impl Database {
         })
     }
 
-    /// The last bounce of an address that counts, dated `since` or later.
+    /// Returns the latest bounce of an address that means it cannot be reached, at or after `since`.
     pub fn last_bounce_to(
         &mut self,
         stream: &StreamKey,
@@ -59,7 +59,7 @@ impl Database {
     }
 }
 
-pub(super) fn of_key(s: &mut dyn Session, stream: i64) -> Result<Vec<AddressCheck>, Error> {
+pub(super) fn load(s: &mut dyn Session, stream: i64) -> Result<Vec<AddressCheck>, Error> {
     s.rows(
         "SELECT address, at, reason, since FROM checks WHERE stream = ?1 ORDER BY address",
         &values![stream],

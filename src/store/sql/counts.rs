@@ -9,9 +9,9 @@ use super::tags::{ALL_MAIL, Tags};
 use super::{Row, Scope, Session, coverage, mail, streams, values};
 
 impl Database {
-    /// Stores how many messages were sent in a span, of one tag or of all mail, in place of all that was known of that:
-    /// rows, and every count that reaches into it, of which the rest is unknown again. For all mail `covered`, which holds
-    /// the span, is claimed in the same transaction.
+    /// Stores the number of messages sent in a span, with one tag or of all mail. It replaces all that was known of that
+    /// span: rows, and every count that overlaps it, whose remainder is unknown again. For all mail, `covered`, which
+    /// contains the span, is claimed in the same transaction.
     pub fn save_count(
         &mut self,
         stream: &StreamKey,
@@ -22,7 +22,9 @@ impl Database {
         self.write(Scope::Server(stream.server()), |s| {
             let key = streams::ensure_key(s, stream)?;
             let of = match tag {
-                Some(tag) => Tags::of(s, [Some(tag.0.as_str())].into_iter())?.key(Some(&tag.0)),
+                Some(tag) => {
+                    Tags::resolve(s, [Some(tag.0.as_str())].into_iter())?.key(Some(&tag.0))
+                }
                 None => None,
             };
             let of = of.unwrap_or(ALL_MAIL);
@@ -38,8 +40,8 @@ impl Database {
         })
     }
 
-    /// Forgets that anything of `span` was covered and, of messages, every count of any tag that reaches into it: it is
-    /// to be read anew. Rows stay.
+    /// Drops the coverage of `span` and, for messages, every count that overlaps it, so that it is read again. Rows
+    /// stay.
     pub fn forget_coverage(
         &mut self,
         stream: &StreamKey,
@@ -58,19 +60,19 @@ impl Database {
         })
     }
 
-    /// The counts of all mail that reach into `span`, in order.
+    /// Returns the counts of all mail that overlap `span`, in order.
     pub fn counted_spans(
         &mut self,
         stream: &StreamKey,
         span: Span,
     ) -> Result<Vec<CountedSpan>, Error> {
         self.read(|s| match streams::find_key(s, stream)? {
-            Some(key) => of(s, key, ALL_MAIL, span),
+            Some(key) => load(s, key, ALL_MAIL, span),
             None => Ok(Vec::new()),
         })
     }
 
-    /// How much there was since the hour of `since` began.
+    /// Returns the number of messages and bounces since the hour of `since` began.
     pub fn volume(&mut self, stream: &StreamKey, since: Timestamp) -> Result<Volume, Error> {
         self.read(|s| {
             let Some(key) = streams::find_key(s, stream)? else {
@@ -120,7 +122,7 @@ pub(super) fn forget_after(
 }
 
 /// The counts of one tag, or of all mail, that reach into `span`, in order.
-pub(super) fn of(
+pub(super) fn load(
     s: &mut dyn Session,
     stream: i64,
     tag: i64,
@@ -184,7 +186,7 @@ fn delete(s: &mut dyn Session, stream: i64, tag: i64, span: Span) -> Result<(), 
 
 /// What one tag, or all mail, was counted to in windows that reach into `span` is unknown again.
 fn forget_of(s: &mut dyn Session, stream: i64, tag: i64, span: Span) -> Result<(), Error> {
-    let gone = of(s, stream, tag, span)?;
+    let gone = load(s, stream, tag, span)?;
     if gone.is_empty() {
         return Ok(());
     }

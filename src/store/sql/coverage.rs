@@ -6,16 +6,16 @@ use crate::store::{Database, Error};
 use super::{Session, streams, values};
 
 impl Database {
-    /// What was listed completely.
+    /// Returns the spans that were read completely.
     pub fn coverage(&mut self, stream: &StreamKey, kind: Kind) -> Result<Coverage, Error> {
         self.read(|s| {
             streams::find_key(s, stream)?
-                .map_or_else(|| Ok(Coverage::none()), |key| of_key(s, key, kind))
+                .map_or_else(|| Ok(Coverage::none()), |key| load(s, key, kind))
         })
     }
 }
 
-pub(super) fn of_key(s: &mut dyn Session, stream: i64, kind: Kind) -> Result<Coverage, Error> {
+pub(super) fn load(s: &mut dyn Session, stream: i64, kind: Kind) -> Result<Coverage, Error> {
     let sql =
         "SELECT from_at, until_at FROM coverage WHERE stream = ?1 AND kind = ?2 ORDER BY from_at";
     let spans = s.rows(sql, &values![stream, kind.name()], |row| {
@@ -56,7 +56,7 @@ pub(super) fn unclaim(
     kind: Kind,
     gone: &Coverage,
 ) -> Result<(), Error> {
-    let left = of_key(s, stream, kind)?.minus(gone);
+    let left = load(s, stream, kind)?.minus(gone);
     s.execute(
         "DELETE FROM coverage WHERE stream = ?1 AND kind = ?2",
         &values![stream, kind.name()],

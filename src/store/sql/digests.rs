@@ -6,7 +6,7 @@ use crate::store::{Database, Error, LastDigest, NewMessage};
 use super::{Scope, Session, outbox, values};
 
 impl Database {
-    /// The end of the last period for which a digest was written.
+    /// Returns the last digest that was written.
     pub fn last_digest(&mut self) -> Result<Option<LastDigest>, Error> {
         self.read(|s| {
             let found = s.first(
@@ -27,7 +27,8 @@ impl Database {
         })
     }
 
-    /// Writes a digest and its outbox row, unless one of the same period exists and `again` is false; whether it wrote.
+    /// Stores a digest and its outbox row, unless one of the same or a later period exists and `again` is false. Returns
+    /// whether it stored it.
     pub fn save_digest(
         &mut self,
         period: Span,

@@ -68,18 +68,18 @@ fn load(
     let Some(key) = streams::find_key(s, stream)? else {
         return Ok(History::default());
     };
-    let counted = counted_before(s, key, ALL_MAIL, range.until)?;
+    let counted = load_counted(s, key, ALL_MAIL, range.until)?;
     Ok(History {
-        first_seen_at: begins(s, stream.server(), key)?,
-        installed_at: started(s, stream.server())?,
-        messages: coverage::of_key(s, key, Kind::Messages)?,
-        bounces: coverage::of_key(s, key, Kind::Bounces)?,
-        hours: hours(s, key, ALL_MAIL, range.until, &counted)?,
-        sent: ticks(s, key, ALL_MAIL, range, cuts, &counted)?,
+        first_seen_at: load_first_seen(s, stream.server(), key)?,
+        installed_at: load_installed(s, stream.server())?,
+        messages: coverage::load(s, key, Kind::Messages)?,
+        bounces: coverage::load(s, key, Kind::Bounces)?,
+        hours: load_hours(s, key, ALL_MAIL, range.until, &counted)?,
+        sent: load_counts(s, key, ALL_MAIL, range, cuts, &counted)?,
         counted,
-        bounce_events: marks(s, key, range)?,
-        followed: followed(s, key, range)?,
-        checks: address_checks::of_key(s, key)?,
+        bounce_events: load_bounce_events(s, key, range)?,
+        followed: load_samples(s, key, range)?,
+        checks: address_checks::load(s, key)?,
         tags: BTreeMap::new(),
     })
 }
@@ -103,9 +103,9 @@ fn load_tags(
     )?;
     let mut tags = BTreeMap::new();
     for (tag, name) in used {
-        let counted = counted_before(s, key, tag, range.until)?;
-        let hours = hours(s, key, tag, range.until, &counted)?;
-        let sent = ticks(s, key, tag, range, cuts, &counted)?;
+        let counted = load_counted(s, key, tag, range.until)?;
+        let hours = load_hours(s, key, tag, range.until, &counted)?;
+        let sent = load_counts(s, key, tag, range, cuts, &counted)?;
         let known = TagHistory {
             hours,
             sent,
@@ -117,7 +117,7 @@ fn load_tags(
 }
 
 /// The oldest message seen, or the server's first start.
-fn begins(
+fn load_first_seen(
     s: &mut dyn Session,
     server: &ServerName,
     stream: i64,
@@ -130,12 +130,12 @@ fn begins(
     )
 }
 
-fn started(s: &mut dyn Session, server: &ServerName) -> Result<Option<Timestamp>, Error> {
+fn load_installed(s: &mut dyn Session, server: &ServerName) -> Result<Option<Timestamp>, Error> {
     let sql = "SELECT first_start_at FROM servers WHERE name = ?1";
     s.first(sql, &values![&server.0], |row| row.get(0))
 }
 
-fn hours(
+fn load_hours(
     s: &mut dyn Session,
     stream: i64,
     tag: i64,
@@ -158,17 +158,17 @@ fn hours(
 }
 
 /// What was counted in the time that hours are told of.
-fn counted_before(
+fn load_counted(
     s: &mut dyn Session,
     stream: i64,
     tag: i64,
     until: Timestamp,
 ) -> Result<Vec<CountedSpan>, Error> {
-    counts::of(s, stream, tag, Span::new(until - 400 * DAY, until))
+    counts::load(s, stream, tag, Span::new(until - 400 * DAY, until))
 }
 
 /// Whole minutes and counted spans stand at their last message; a minute that a cut divides is told message by message.
-fn ticks(
+fn load_counts(
     s: &mut dyn Session,
     stream: i64,
     tag: i64,
@@ -193,7 +193,7 @@ fn ticks(
             ))
         },
     )?;
-    let mut ticks: BTreeMap<Timestamp, u64> = whole
+    let mut counts: BTreeMap<Timestamp, u64> = whole
         .into_iter()
         .filter(|(at, _, _)| !divided.contains(at))
         .map(|(_, last, sent)| (last, sent))
@@ -204,19 +204,23 @@ fn ticks(
             &values![stream, minute, minute + MINUTE, tag],
             |row| row.get::<Timestamp>(0),
         )? {
-            *ticks.entry(at).or_default() += 1;
+            *counts.entry(at).or_default() += 1;
         }
     }
     let range = Span::new(range.from.floor(MINUTE), range.until);
     for (last, sent) in counted.iter().filter_map(|c| Some((c.last_at?, c.sent))) {
         if range.contains(last) {
-            *ticks.entry(last).or_default() += sent;
+            *counts.entry(last).or_default() += sent;
         }
     }
-    Ok(CumulativeCounts::of(ticks))
+    Ok(CumulativeCounts::of(counts))
 }
 
-fn marks(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<BounceEvent>, Error> {
+fn load_bounce_events(
+    s: &mut dyn Session,
+    stream: i64,
+    range: Span,
+) -> Result<Vec<BounceEvent>, Error> {
     s.rows(
         "SELECT at, message, id, sent_at, class, recipient FROM bounces
          WHERE stream = ?1 AND at >= ?2 AND at < ?3 ORDER BY at, id",
@@ -235,7 +239,11 @@ fn marks(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<BounceEven
     )
 }
 
-fn followed(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<SampledMessage>, Error> {
+fn load_samples(
+    s: &mut dyn Session,
+    stream: i64,
+    range: Span,
+) -> Result<Vec<SampledMessage>, Error> {
     s.rows(
         "SELECT sent_at, checked_at, delivered_at, bounced_at, queued FROM followed
          WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",

@@ -9,7 +9,7 @@ pub(super) enum Id {
 }
 
 impl Id {
-    pub(super) fn of(id: &str) -> Self {
+    pub(super) fn from_text(id: &str) -> Self {
         match uuid(id) {
             Some(bytes) => Self::Uuid(bytes),
             // A filler, so that no other id is 16 bytes long.
@@ -86,14 +86,14 @@ mod tests {
             "\0fifteen bytes!",
             "fifteen bytes!!",
         ] {
-            assert_eq!(text_of(Id::of(id).as_bytes()), id);
+            assert_eq!(text_of(Id::from_text(id).as_bytes()), id);
         }
     }
 
     #[test]
     fn a_uuid_takes_sixteen_bytes_and_no_other_id_does() {
-        let uuid = Id::of("21895802-5d50-442b-b039-27cf5b462c54");
+        let uuid = Id::from_text("21895802-5d50-442b-b039-27cf5b462c54");
         assert_eq!(uuid.as_bytes().len(), 16);
-        assert_ne!(Id::of("fifteen bytes!!").as_bytes().len(), 16);
+        assert_ne!(Id::from_text("fifteen bytes!!").as_bytes().len(), 16);
     }
 }

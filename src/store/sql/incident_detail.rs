@@ -8,7 +8,7 @@ use crate::store::{
 use super::{Row, incidents, outbox, polls, recent_events, streams, values};
 
 impl Database {
-    /// Every step of an incident that is still stored, in the order in which they were recorded.
+    /// Returns every transition of an incident that is still stored, in the order in which they were recorded.
     pub fn incident_transitions(&mut self, incident: &str) -> Result<Vec<TransitionRow>, Error> {
         self.read(|s| {
             s.rows(
@@ -59,7 +59,7 @@ impl Database {
         })
     }
 
-    /// The polls of a server from the beginning of `span` to its end, both included, in order.
+    /// Returns the polls of a server from the beginning of `span` to its end, both included, in order.
     pub fn polls_within(&mut self, server: &ServerName, span: Span) -> Result<Vec<PollRow>, Error> {
         self.read(|s| {
             s.rows(
@@ -70,7 +70,7 @@ impl Database {
         })
     }
 
-    /// The bounces and complaints of a stream in `span` that are of one of `classes`, newest first.
+    /// Returns the bounces and complaints of a stream in `span` that are of one of `classes`, newest first.
     pub fn bounce_events(
         &mut self,
         stream: &StreamKey,

@@ -6,7 +6,7 @@ use crate::store::{CycleCommit, Database, Error, Problem, TransitionRow};
 use super::{Row, Scope, Session, leases, outbox, polls, values};
 
 impl Database {
-    /// The latest incident of each rule, stream and tag of a server.
+    /// Returns the latest incident of each rule, stream and tag of a server.
     pub fn latest_incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error> {
         self.read(|s| {
             s.rows(
@@ -19,7 +19,7 @@ impl Database {
         })
     }
 
-    /// One incident.
+    /// Returns one incident.
     pub fn incident(&mut self, id: &str) -> Result<Option<Incident>, Error> {
         self.read(|s| {
             let sql = "SELECT body FROM incidents WHERE id = ?1";
@@ -29,7 +29,7 @@ impl Database {
         })
     }
 
-    /// Steps recorded in `span`, in order of the instants that were judged.
+    /// Returns the transitions recorded in `span`, in order of the instants that were evaluated.
     pub fn transitions(&mut self, span: Span) -> Result<Vec<TransitionRow>, Error> {
         self.read(|s| {
             s.rows(
@@ -40,12 +40,12 @@ impl Database {
         })
     }
 
-    /// Commits what was decided.
-    pub fn commit(&mut self, judgement: &CycleCommit) -> Result<(), Error> {
+    /// Commits what a cycle decided, all of it or nothing. Fails where the schema became too new, or a lease was lost.
+    pub fn commit(&mut self, commit: &CycleCommit) -> Result<(), Error> {
         let schema_query = self.schema_query();
         self.write(Scope::All, |s| {
             super::schema::check(s, schema_query)?;
-            commit(s, judgement)
+            record_commit(s, commit)
         })
     }
 }
@@ -66,23 +66,23 @@ pub(super) fn read_transition(row: &dyn Row) -> Result<TransitionRow, Error> {
     })
 }
 
-pub(super) fn commit(s: &mut dyn Session, judgement: &CycleCommit) -> Result<(), Error> {
-    leases::give_up(s, &judgement.leases)?;
-    for (server, state, poll) in &judgement.servers {
+pub(super) fn record_commit(s: &mut dyn Session, commit: &CycleCommit) -> Result<(), Error> {
+    leases::give_up(s, &commit.leases)?;
+    for (server, state, poll) in &commit.servers {
         polls::save_server(s, server, state, poll)?;
     }
     // What closes first makes room for what opens: one open incident of a rule and stream.
-    let (open, closed): (Vec<_>, Vec<_>) = judgement.incidents.iter().partition(|i| i.is_open());
+    let (open, closed): (Vec<_>, Vec<_>) = commit.incidents.iter().partition(|i| i.is_open());
     for incident in closed.into_iter().chain(open) {
         save(s, incident)?;
     }
-    let judged = judgement.transitions.iter().map(|(t, _)| t.at);
-    let polled = judgement.servers.iter().map(|(_, _, poll)| poll.at);
-    let at = polled.chain(judged).max().unwrap_or_default();
-    for (transition, text) in &judgement.transitions {
+    let evaluated = commit.transitions.iter().map(|(t, _)| t.at);
+    let polled = commit.servers.iter().map(|(_, _, poll)| poll.at);
+    let at = polled.chain(evaluated).max().unwrap_or_default();
+    for (transition, text) in &commit.transitions {
         record(s, transition, text, at)?;
     }
-    for message in &judgement.messages {
+    for message in &commit.messages {
         outbox::push(s, message, at)?;
     }
     Ok(())

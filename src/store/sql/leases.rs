@@ -9,8 +9,8 @@ use crate::store::{Database, Error, Lease, LeaseAttempt, Problem};
 use super::{Scope, Session, values};
 
 impl Database {
-    /// Takes the lease of that name for `ttl`, by the store's clock, unless another holder has it. Where `alone` no other
-    /// process can be at work, and whoever has it is dead.
+    /// Takes the lease of that name for `ttl`, by the store's clock, unless another holder has it. With `alone`, no
+    /// other process can be running, so the lease of any other holder is stale.
     pub fn acquire_lease(
         &mut self,
         name: &str,
@@ -25,7 +25,7 @@ impl Database {
         })
     }
 
-    /// Keeps leases for another `ttl`; whether each is still held.
+    /// Extends leases by `ttl` from now, and returns whether each is still held.
     pub fn renew_leases(&mut self, leases: &[Lease], ttl: Duration) -> Result<Vec<bool>, Error> {
         let clock_query = self.clock_query();
         self.write(Scope::Leases, |s| {
@@ -34,14 +34,14 @@ impl Database {
         })
     }
 
-    /// Gives leases up; those that were lost stay with their new holders.
+    /// Releases leases. Those that were lost stay with their new holders.
     pub fn release_leases(&mut self, leases: &[Lease]) -> Result<(), Error> {
         self.write(Scope::Leases, |s| {
             renew(s, leases, Timestamp(0)).map(|_| ())
         })
     }
 
-    /// The leases that others hold, with their ends.
+    /// Returns the leases that other holders have, with their ends.
     pub fn leases_held_by_others(
         &mut self,
         holder: &str,

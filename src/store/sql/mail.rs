@@ -10,8 +10,8 @@ use super::tags::{ALL_MAIL, Tags};
 use super::{Scope, Session, Value, counts, coverage, streams, values};
 
 impl Database {
-    /// Stores messages; one that is known changes no count, and one that lies where messages were counted is left out.
-    /// `covered` is claimed in the same transaction.
+    /// Stores messages, and returns which were new. A known message changes no count; one in a span that was counted is
+    /// left out. `covered` is claimed in the same transaction.
     pub fn save_messages(
         &mut self,
         stream: &StreamKey,
@@ -20,7 +20,7 @@ impl Database {
     ) -> Result<NewRows, Error> {
         self.write(Scope::Server(stream.server()), |s| {
             let key = streams::ensure_key(s, stream)?;
-            let tags = Tags::of(s, mails.iter().map(|mail| mail.tag.as_deref()))?;
+            let tags = Tags::resolve(s, mails.iter().map(|mail| mail.tag.as_deref()))?;
             let listed = listed(s, key, mails)?;
             let counted = insert_messages(s, key, mails, &listed, &tags)?;
             if !counted.new.is_empty() {
@@ -39,7 +39,8 @@ impl Database {
         })
     }
 
-    /// Stores bounces; one that is known changes no count. `covered` is claimed in the same transaction.
+    /// Stores bounces, and returns which were new. A known bounce changes no count. `covered` is claimed in the same
+    /// transaction.
     pub fn save_bounces(
         &mut self,
         stream: &StreamKey,
@@ -48,10 +49,10 @@ impl Database {
     ) -> Result<NewRows, Error> {
         self.write(Scope::Server(stream.server()), |s| {
             let key = streams::ensure_key(s, stream)?;
-            let tags = Tags::of(s, bounces.iter().map(|bounce| bounce.tag.as_deref()))?;
+            let tags = Tags::resolve(s, bounces.iter().map(|bounce| bounce.tag.as_deref()))?;
             let ids: Vec<Option<Id>> = bounces
                 .iter()
-                .map(|bounce| bounce.message.as_deref().map(Id::of))
+                .map(|bounce| bounce.message.as_deref().map(Id::from_text))
                 .collect();
             let rows: Vec<_> = bounces
                 .iter()
@@ -93,7 +94,7 @@ fn listed(s: &mut dyn Session, stream: i64, mails: &[Mail]) -> Result<Vec<usize>
         return Ok(Vec::new());
     };
     let until = Timestamp(last.0.saturating_add(1));
-    let counted = counts::of(s, stream, ALL_MAIL, Span::new(first, until))?;
+    let counted = counts::load(s, stream, ALL_MAIL, Span::new(first, until))?;
     let is_counted = |mail: &Mail| counted.iter().any(|c| c.span.contains(mail.sent_at));
     let all = mails.iter().enumerate();
     let listed = all.filter(|(_, mail)| !is_counted(mail));
@@ -114,7 +115,7 @@ fn insert_messages(
     tags: &Tags<'_>,
 ) -> Result<NewRows, Error> {
     let mails = || listed.iter().map(|place| &mails[*place]);
-    let ids: Vec<Id> = mails().map(|mail| Id::of(&mail.id)).collect();
+    let ids: Vec<Id> = mails().map(|mail| Id::from_text(&mail.id)).collect();
     let rows: Vec<_> = mails()
         .zip(&ids)
         .map(|(mail, id)| {

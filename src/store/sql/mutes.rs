@@ -6,7 +6,7 @@ use crate::store::{Database, Error};
 use super::{Scope, Session, values};
 
 impl Database {
-    /// Stores a mute, and ends those whose place it takes; its number.
+    /// Stores a mute, ends those that it replaces, and returns its id.
     pub fn save_mute(&mut self, mute: &Mute, instead_of: &[i64]) -> Result<i64, Error> {
         self.write(Scope::All, |s| {
             end(s, instead_of, mute.from)?;
@@ -19,7 +19,7 @@ impl Database {
         self.write(Scope::All, |s| end(s, mutes, at))
     }
 
-    /// The mutes that end after `after`, in the order in which they were set.
+    /// Returns the mutes that end after `after`, in the order in which they were set.
     pub fn mutes(&mut self, after: Timestamp) -> Result<Vec<Mute>, Error> {
         self.read(|s| {
             let found = s.rows(
@@ -44,7 +44,8 @@ impl Database {
         })
     }
 
-    /// Messages not yet accepted that a mute holds back at `at`, by their places in line. Digests are never held.
+    /// Returns the outbox rows not yet accepted that mutes hold back at `at`: every incident that the message names is
+    /// muted. Digests are never held.
     pub fn muted_rows(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
         self.read(|s| {
             s.rows(

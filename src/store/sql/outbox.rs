@@ -16,7 +16,8 @@ use crate::store::{
 use super::{Row, Scope, Session, account_servers, values};
 
 impl Database {
-    /// Rows that may be tried at `now`, in order; a row that another process took less than `lease` ago is left to it.
+    /// Returns the rows that may be sent at `now`, in order. A row that another process claimed less than `lease` ago is
+    /// left to it.
     pub fn due_rows(&mut self, now: Timestamp, lease: Duration) -> Result<Vec<OutboxRow>, Error> {
         self.read(|s| {
             let mut rows = s.rows(
@@ -55,8 +56,8 @@ impl Database {
         })
     }
 
-    /// Takes a row for one attempt, which begins `now` and is in doubt until it is finished; false where another process
-    /// took it.
+    /// Claims a row for one attempt, which begins at `now` and is unconfirmed until it is recorded. Returns false where
+    /// another process has the row.
     pub fn claim_row(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error> {
         self.write(Scope::All, |s| {
             let taken = s.execute(
@@ -159,7 +160,7 @@ impl Database {
         })
     }
 
-    /// Rows not yet accepted.
+    /// Returns the number of rows not yet accepted.
     pub fn count_pending(&mut self) -> Result<u64, Error> {
         self.read(|s| {
             let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')";

@@ -6,12 +6,12 @@ use crate::store::{Database, Error, PollRow, ServerState};
 use super::{Row, Scope, Session, values};
 
 impl Database {
-    /// The last cycle of any server.
+    /// Returns the instant of the last cycle of any server.
     pub fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error> {
         self.read(|s| s.one("SELECT max(at) FROM polls", &[], |row| row.get(0)))
     }
 
-    /// The state of a server; a server that is new starts at `now`.
+    /// Returns the state of a server. A new server is stored, with `now` as its first start.
     pub fn server_state(
         &mut self,
         server: &ServerName,
@@ -40,7 +40,7 @@ impl Database {
         })
     }
 
-    /// The last polls of a server, newest first.
+    /// Returns the last polls of a server, newest first.
     pub fn polls(&mut self, server: &ServerName, limit: u32) -> Result<Vec<PollRow>, Error> {
         self.read(|s| {
             s.rows(
@@ -51,7 +51,7 @@ impl Database {
         })
     }
 
-    /// The first cycle of any server.
+    /// Returns the instant of the first cycle of any server.
     pub fn first_start_at(&mut self) -> Result<Option<Timestamp>, Error> {
         self.read(|s| {
             let sql = "SELECT min(first_start_at) FROM servers";

@@ -6,8 +6,8 @@ use crate::store::{Database, Error};
 use super::{Scope, counts, values};
 
 impl Database {
-    /// Deletes rows of messages, bounces and followed mail older than `rows_before`, and aggregates, incidents and
-    /// messages told older than `aggregates_before`.
+    /// Deletes rows of messages, bounces and samples older than `rows_before`, and aggregates, incidents and sent
+    /// messages older than `aggregates_before`.
     pub fn prune(
         &mut self,
         rows_before: Timestamp,

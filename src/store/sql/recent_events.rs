@@ -7,7 +7,7 @@ use super::id::text_of;
 use super::{Row, values};
 
 impl Database {
-    /// The newest events by `now`, newest first.
+    /// Returns the newest events before `now`, newest first.
     pub fn recent_events(&mut self, now: Timestamp, limit: u32) -> Result<Vec<EventRow>, Error> {
         self.read(|s| {
             s.rows(

@@ -133,7 +133,7 @@ fn rename(s: &mut dyn Session, old: &str, new: &str) -> Result<(), Error> {
         s.execute(sql, &values![old, new])?;
     }
     // Whoever polls it under its old name finds that it is not his any more, and polls it anew.
-    let lease = Lease::of_server(&ServerName(old.to_owned()));
+    let lease = Lease::name_for_server(&ServerName(old.to_owned()));
     s.execute("DELETE FROM leases WHERE name = ?1", &values![&lease])?;
     incidents::rename(s, &ServerName(new.to_owned()))
 }

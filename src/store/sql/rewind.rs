@@ -9,7 +9,7 @@ use super::{
 };
 
 impl Database {
-    /// Forgets what was claimed for instants after `now`, back to the last cycle before it: the clock was wrong.
+    /// Drops what was recorded for instants after `now`, back to the last cycle before it: the clock was wrong.
     pub fn rewind(&mut self, now: Timestamp) -> Result<(), Error> {
         self.write(Scope::All, |s| {
             let servers: Vec<(String, Timestamp)> =

@@ -8,7 +8,8 @@ use super::tags::Tags;
 use super::{Scope, Session, streams, values};
 
 impl Database {
-    /// SampledMessage mail without news, in order of sending, after closing what bounced or was sent before `give_up_before`.
+    /// Returns the sampled messages whose outcome is unknown, in order of sending, after closing those that bounced or
+    /// were sent before `give_up_before`.
     pub fn open_samples(
         &mut self,
         stream: &StreamKey,
@@ -42,7 +43,7 @@ impl Database {
         })
     }
 
-    /// Follows these from now on; one that is followed already is left as it is.
+    /// Adds messages to the sample. One that is in it already is left as it is.
     pub fn add_samples(
         &mut self,
         stream: &StreamKey,
@@ -50,8 +51,8 @@ impl Database {
     ) -> Result<(), Error> {
         self.write(Scope::Server(stream.server()), |s| {
             let key = streams::ensure_key(s, stream)?;
-            let tags = Tags::of(s, draws.iter().map(|draw| draw.tag.as_deref()))?;
-            let ids: Vec<Id> = draws.iter().map(|draw| Id::of(&draw.id)).collect();
+            let tags = Tags::resolve(s, draws.iter().map(|draw| draw.tag.as_deref()))?;
+            let ids: Vec<Id> = draws.iter().map(|draw| Id::from_text(&draw.id)).collect();
             let rows: Vec<_> = draws
                 .iter()
                 .zip(&ids)
@@ -74,7 +75,7 @@ impl Database {
         })
     }
 
-    /// Stores what a message's details told; `None` where they cannot be had.
+    /// Stores what the details of a sampled message report. `None`, where they cannot be read, drops it from the sample.
     pub fn save_sample_result(
         &mut self,
         stream: &StreamKey,
@@ -84,7 +85,7 @@ impl Database {
     ) -> Result<(), Error> {
         self.write(Scope::Server(stream.server()), |s| {
             let key = streams::ensure_key(s, stream)?;
-            let id = Id::of(message);
+            let id = Id::from_text(message);
             let Some(proof) = proof else {
                 // Dropped from the sample: it says nothing either way.
                 let sql = "DELETE FROM followed WHERE stream = ?1 AND message = ?2";

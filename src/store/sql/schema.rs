@@ -5,8 +5,8 @@ use crate::store::{Database, Error, Problem};
 use super::Session;
 
 impl Database {
-    /// Whether this version may still work on the database, which a newer one may have changed since it was opened. Also
-    /// [`Self::commit`] refuses where it may not.
+    /// Fails where a newer version changed the schema since the database was opened, so that this version may no longer
+    /// work on it.
     pub fn check_schema(&mut self) -> Result<(), Error> {
         let schema_query = self.schema_query();
         self.read(|s| check(s, schema_query))

@@ -6,7 +6,7 @@ use crate::store::{Database, Error};
 use super::{Scope, Session, values};
 
 impl Database {
-    /// Marks `streams` as those which Postmark lists now; others are kept, but no longer watched.
+    /// Marks `streams` as those that Postmark lists now. Others are kept, but no longer watched.
     pub fn save_streams(&mut self, server: &ServerName, streams: &[StreamId]) -> Result<(), Error> {
         self.write(Scope::Server(server), |s| {
             let sql = "UPDATE streams SET watched = 0 WHERE server = ?1";
@@ -20,7 +20,7 @@ impl Database {
         })
     }
 
-    /// The streams that are watched.
+    /// Returns the streams of a server that are watched.
     pub fn watched_streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
         self.read(|s| {
             let sql = "SELECT id FROM streams WHERE server = ?1 AND watched = 1 ORDER BY id";
@@ -28,7 +28,7 @@ impl Database {
         })
     }
 
-    /// How many watched streams ever had mail: they share the budget of false silence alarms.
+    /// Returns the number of watched streams that ever had mail: they share the budget of false silence alarms.
     pub fn count_active_streams(&mut self) -> Result<usize, Error> {
         self.read(|s| {
             let sql =

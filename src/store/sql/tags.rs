@@ -14,7 +14,7 @@ pub(super) struct Tags<'m>(BTreeMap<&'m str, i64>);
 
 impl<'m> Tags<'m> {
     /// Looks these up, and makes known which are not.
-    pub(super) fn of(
+    pub(super) fn resolve(
         s: &mut dyn Session,
         tags: impl Iterator<Item = Option<&'m str>>,
     ) -> Result<Self, Error> {

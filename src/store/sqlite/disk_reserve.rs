@@ -1,19 +1,19 @@
-//! Room kept on the disk for the hour in which it is full: given up so that what matters can still be recorded.
+//! A reserve on the disk, released when the disk is full so that a cycle can still be recorded.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes of the reserve: several cycles of a small installation, one of a large one.
-const SIZE: usize = 4 << 20;
+const RESERVE_BYTES: usize = 4 << 20;
 
-/// Keeps a reserve beside the database at `path`, where there is none and room for twice as much.
+/// Creates a reserve beside the database at `path`, where there is none and room for twice as much.
 ///
 /// # Errors
 /// Where it cannot be written; nothing of it is left then.
-pub(in crate::store) fn keep(path: &Path) -> io::Result<()> {
-    let reserve = beside(path);
-    if fs::metadata(&reserve).is_ok_and(|file| file.len() >= SIZE as u64) {
+pub(in crate::store) fn create(path: &Path) -> io::Result<()> {
+    let reserve = reserve_path(path);
+    if fs::metadata(&reserve).is_ok_and(|file| file.len() >= RESERVE_BYTES as u64) {
         return Ok(());
     }
     let written = write(&reserve);
@@ -23,9 +23,9 @@ pub(in crate::store) fn keep(path: &Path) -> io::Result<()> {
     written
 }
 
-/// Frees the reserve of the database at `path`; whether there was any.
-pub(in crate::store) fn free(path: &Path) -> bool {
-    fs::remove_file(beside(path)).is_ok()
+/// Releases the reserve of the database at `path`, and returns whether there was one.
+pub(in crate::store) fn release(path: &Path) -> bool {
+    fs::remove_file(reserve_path(path)).is_ok()
 }
 
 fn write(reserve: &Path) -> io::Result<()> {
@@ -33,14 +33,14 @@ fn write(reserve: &Path) -> io::Result<()> {
     // Random, since a file system may keep zeros for nothing.
     let mut random = fastrand::Rng::with_seed(1);
     let chunk: Vec<u8> = (0..1 << 16).map(|_| random.u8(..)).collect();
-    for _ in 0..2 * SIZE / chunk.len() {
+    for _ in 0..2 * RESERVE_BYTES / chunk.len() {
         file.write_all(&chunk)?;
     }
     file.sync_all()?;
-    file.set_len(SIZE as u64)
+    file.set_len(RESERVE_BYTES as u64)
 }
 
-fn beside(path: &Path) -> PathBuf {
+fn reserve_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-reserve");
     PathBuf::from(name)
@@ -54,18 +54,18 @@ mod tests {
     fn it_is_kept_once_and_freed_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("hushwatch.db");
-        assert!(!free(&path));
-        keep(&path).expect("kept");
-        keep(&path).expect("kept");
-        let file = fs::metadata(beside(&path)).expect("there");
-        assert_eq!(file.len(), SIZE as u64);
-        assert!(free(&path));
-        assert!(!free(&path));
+        assert!(!release(&path));
+        create(&path).expect("kept");
+        create(&path).expect("kept");
+        let file = fs::metadata(reserve_path(&path)).expect("there");
+        assert_eq!(file.len(), RESERVE_BYTES as u64);
+        assert!(release(&path));
+        assert!(!release(&path));
     }
 
     #[test]
     fn what_cannot_be_kept_leaves_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(keep(&folder.path().join("missing").join("hushwatch.db")).is_err());
+        assert!(create(&folder.path().join("missing").join("hushwatch.db")).is_err());
     }
 }
