@@ -85,7 +85,7 @@ fn a_write_ahead_log_that_was_cut_costs_at_most_what_it_held() {
     for keep in [0, 24, 31, 4000, 4152, 9000, 30_000] {
         let mut world = world(Process::New);
         world.cycle(at("2026-03-03T09:00:00Z"));
-        crate::kill::stage::leave_a_log_behind(&mut world, at("2026-03-03T11:00:00Z"));
+        crate::kill::scenario::leave_wal_behind(&mut world, at("2026-03-03T11:00:00Z"));
         let log = world.folder.path().join("hushwatch.db-wal");
         let file = fs::OpenOptions::new().write(true).open(&log);
         file.and_then(|f| f.set_len(keep)).expect("cut");

@@ -61,7 +61,7 @@ fn a_daemon_ends_where_a_newer_version_takes_over() {
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
-    crate::kill::strike::until("the heartbeat", || !world.slack.pings().is_empty());
+    crate::kill::crash_point::wait_until("the heartbeat", || !world.slack.pings().is_empty());
     set_schema(&world, NEWER, NEWER);
     let status = daemon.wait().expect("ended");
     assert_eq!(status.code(), Some(2), "{status}");

@@ -1,8 +1,8 @@
-//! Every place to die at, with every door and outage; and outboxes broken on purpose, which the judge must find out.
+//! Every crash point with every kind of access and outage; and outboxes broken on purpose, which the invariants must detect.
 
-mod first;
-mod later;
-mod twins;
+mod first_start;
+mod later_cycle;
+mod two_processes;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,19 +10,23 @@ use std::time::Duration;
 
 use hushwatch::model::Timestamp;
 
-use crate::kill::course::{After, Course, Door, Log, Outage, play};
-use crate::kill::judge::judge;
-use crate::kill::stage::{EVENTS, stage};
-use crate::kill::strike::{FRAME, Moment, Runner, Service, Strike};
+use crate::kill::crash_plan::{CrashPlan, Outage, Restart, RunLog, SlackAccess, run_plan};
+use crate::kill::crash_point::{CrashPoint, Moment, Runner, Service, WAL_FRAME_BYTES};
+use crate::kill::invariants::check_invariants;
+use crate::kill::scenario::{EXPECTED_MESSAGES, scenario};
 use crate::store::on_server;
 use crate::world::{World, at};
 
-/// Longest wait between an answer and a death, in microseconds: a step between two requests takes less.
-const LONGEST_DELAY: u64 = 12_000;
-/// Pages beyond which no cycle of the tape writes, so that each place to write is reached and some are not.
-const PAGES: u64 = 110;
+/// Longest wait between an answer and a crash, in microseconds: a step between two requests takes less.
+const MAX_DELAY_US: u64 = 12_000;
+/// Pages beyond which no cycle of the scenario writes, so that each place to write is reached and some are not.
+const MAX_PAGES: u64 = 110;
 
-const DOORS: [Door; 3] = [Door::Bot, Door::BotWithoutHistory, Door::Webhook];
+const ACCESSES: [SlackAccess; 3] = [
+    SlackAccess::Bot,
+    SlackAccess::BotWithoutHistory,
+    SlackAccess::Webhook,
+];
 const OUTAGES: [Outage; 4] = [
     Outage::None,
     Outage::Refuses,
@@ -32,59 +36,59 @@ const OUTAGES: [Outage; 4] = [
 
 #[test]
 fn check_that_is_killed_at_any_request_tells_everything_and_repeats_only_the_unknowable() {
-    requests(check(), 50).play("check, requests");
+    requests(check(), 50).run_and_report("check, requests");
 }
 
 #[test]
 fn check_that_is_killed_at_any_write_tells_everything_and_repeats_only_the_unknowable() {
-    let tally = writes(check(), 30).play("check, writes");
+    let tally = writes(check(), 30).run_and_report("check, writes");
     let (first, last) = (tally.commits.first(), tally.commits.last());
     let every = (first.copied().unwrap_or(0)..=last.copied().unwrap_or(0)).collect();
     assert!(
         !is_full() || on_server() || tally.commits == every,
-        "a death follows every transaction: {:?}",
+        "a crash follows every transaction: {:?}",
         tally.commits
     );
 }
 
 #[test]
 fn a_daemon_that_is_killed_at_any_request_tells_everything_and_repeats_only_the_unknowable() {
-    requests(Runner::Daemon, 30).play("run, requests");
+    requests(Runner::Daemon, 30).run_and_report("run, requests");
 }
 
 #[test]
 fn a_daemon_that_is_killed_at_any_write_tells_everything_and_repeats_only_the_unknowable() {
-    writes(Runner::Daemon, 20).play("run, writes");
+    writes(Runner::Daemon, 20).run_and_report("run, writes");
 }
 
 #[test]
 fn deaths_in_a_row_tell_everything_and_repeat_only_the_unknowable() {
-    in_a_row(check(), 15).play("check, up to four in a row");
-    in_a_row(Runner::Daemon, 5).play("run, up to four in a row");
+    in_a_row(check(), 15).run_and_report("check, up to four in a row");
+    in_a_row(Runner::Daemon, 5).run_and_report("run, up to four in a row");
 }
 
 #[test]
 fn deaths_change_no_incident_that_is_judged_at_the_same_instants() {
     let (mut matrix, mut random) = (in_a_row(check(), 12), seed());
-    matrix.courses.iter_mut().for_each(|course| {
-        course.after = After::AtOnce;
-        course.outage = Outage::None;
-        course.strikes.truncate(random.usize(1..=4));
+    matrix.plans.iter_mut().for_each(|plan| {
+        plan.after = Restart::AtOnce;
+        plan.outage = Outage::None;
+        plan.crash_points.truncate(random.usize(1..=4));
     });
-    let unharmed = reference(&matrix.stage, check()).end.steps;
-    assert_eq!(unharmed.len(), 7, "{unharmed:?}");
-    for course in &matrix.courses {
-        let log = play(&matrix.stage, course, "");
-        assert_eq!(log.end.steps, unharmed, "{course:?}");
+    let baseline_steps = baseline(&matrix.scenario, check()).end.steps;
+    assert_eq!(baseline_steps.len(), 7, "{baseline_steps:?}");
+    for plan in &matrix.plans {
+        let log = run_plan(&matrix.scenario, plan, "");
+        assert_eq!(log.end.steps, baseline_steps, "{plan:?}");
         assert_eq!(
-            judge(&log, &EVENTS).faults,
+            check_invariants(&log, &EXPECTED_MESSAGES).violations,
             Vec::<String>::new(),
-            "{course:?}"
+            "{plan:?}"
         );
     }
 }
 
-/// Triggers make the outbox of the unchanged binary a broken one; the same judge has to see it.
+/// Triggers break the outbox of the unchanged binary; the same invariants have to detect it.
 #[test]
 fn a_broken_outbox_is_found_out() {
     if crate::store::needs_a_file("triggers in the words of SQLite") {
@@ -111,86 +115,87 @@ fn a_broken_outbox_is_found_out() {
         ),
     ] {
         let matrix = requests(check(), 0);
-        let at_slack = |c: &&Course| {
-            (c.door, c.outage) == (Door::Bot, Outage::None)
-                && matches!(c.strikes[0], Strike::Request(Service::Slack, ..))
+        let at_slack = |c: &&CrashPlan| {
+            (c.access, c.outage) == (SlackAccess::Bot, Outage::None)
+                && matches!(c.crash_points[0], CrashPoint::Request(Service::Slack, ..))
         };
-        let mut courses = matrix.courses.iter().filter(at_slack);
-        let found_out = courses.any(|course| {
-            let verdict = judge(&play(&matrix.stage, course, sql), &EVENTS);
-            verdict.faults.iter().any(|f| f.starts_with(fault))
+        let mut plans = matrix.plans.iter().filter(at_slack);
+        let found_out = plans.any(|plan| {
+            let found =
+                check_invariants(&run_plan(&matrix.scenario, plan, sql), &EXPECTED_MESSAGES);
+            found.violations.iter().any(|f| f.starts_with(fault))
         });
         assert!(found_out, "an outbox that {broken} passed for a sound one");
     }
 }
 
-/// Courses on one stage.
+/// Courses on one scenario.
 struct Matrix {
-    stage: World,
-    courses: Vec<Course>,
+    scenario: World,
+    plans: Vec<CrashPlan>,
 }
 
 /// What they came to.
 #[derive(Default)]
-struct Tally {
+struct Totals {
     points: usize,
-    deaths: usize,
+    crashes: usize,
     told: usize,
     repeats: usize,
     lookups: usize,
     /// After how many transactions processes died.
     commits: BTreeSet<usize>,
-    faults: Vec<String>,
+    violations: Vec<String>,
 }
 
 impl Matrix {
-    fn play(&self, name: &str) -> Tally {
+    fn run_and_report(&self, name: &str) -> Totals {
         let tally = self.tally();
         let line = format!(
-            "kill matrix, {name}: {} courses, {} deaths after {} numbers of transactions, {} messages, {} unknowable repeats, {} lookups, {} lost or repeated for no reason\n",
+            "kill matrix, {name}: {} plans, {} crashes after {} numbers of transactions, {} messages, {} unknowable repeats, {} lookups, {} lost or repeated for no reason\n",
             tally.points,
-            tally.deaths,
+            tally.crashes,
             tally.commits.len(),
             tally.told,
             tally.repeats,
             tally.lookups,
-            tally.faults.len()
+            tally.violations.len()
         );
         // Past the harness, which would keep it back: the counts are wanted of a run that passed, too.
         std::io::stderr()
             .write_all(line.as_bytes())
             .expect("written");
-        assert_eq!(tally.faults, Vec::<String>::new());
-        assert!(tally.deaths > 0, "nobody died");
+        assert_eq!(tally.violations, Vec::<String>::new());
+        assert!(tally.crashes > 0, "nobody died");
         tally
     }
 
-    fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
-        for course in &self.courses {
-            let log = play(&self.stage, course, "");
-            let verdict = judge(&log, &EVENTS);
+    fn tally(&self) -> Totals {
+        let mut tally = Totals::default();
+        for plan in &self.plans {
+            let log = run_plan(&self.scenario, plan, "");
+            let found = check_invariants(&log, &EXPECTED_MESSAGES);
             tally.points += 1;
-            tally.deaths += log.deaths.len();
+            tally.crashes += log.crashes.len();
             tally.told += log.posted.len();
-            tally.repeats += verdict.repeats;
+            tally.repeats += found.repeats;
             tally.lookups += log.lookups;
-            tally.commits.extend(log.deaths.iter().map(|d| d.commits));
-            let faults = verdict.faults.iter();
+            tally.commits.extend(log.crashes.iter().map(|d| d.commits));
+            let violations = found.violations.iter();
             tally
-                .faults
-                .extend(faults.map(|fault| format!("{fault} ({course:?})")));
+                .violations
+                .extend(violations.map(|fault| format!("{fault} ({plan:?})")));
         }
         tally
     }
 }
 
-/// A death at each request of a cycle: before the answer, after Slack took the message, and soon after the answer.
+/// A crash at each request of a cycle: before the answer, after Slack took the message, and soon after the answer.
 fn requests(runner: Runner, sample: usize) -> Matrix {
-    let stage = set(runner);
+    let scenario = set(runner);
     let mut random = seed();
-    let [postmark, slack, heartbeat] = reference(&stage, runner).requests;
-    let mut courses = Vec::new();
+    let [postmark, slack, heartbeat] = baseline(&scenario, runner).requests;
+    let mut plans = Vec::new();
     for (service, count) in [
         (Service::Postmark, postmark),
         (Service::Slack, slack),
@@ -205,127 +210,127 @@ fn requests(runner: Runner, sample: usize) -> Matrix {
             if service == Service::Slack {
                 moments.push(Moment::Taken);
             }
-            let strikes = moments.into_iter();
-            let strikes = strikes.map(|moment| Strike::Request(service, nth, moment));
-            courses.extend(strikes.flat_map(|s| everywhere(runner, vec![s])));
+            let crash_points = moments.into_iter();
+            let crash_points = crash_points.map(|moment| CrashPoint::Request(service, nth, moment));
+            plans.extend(crash_points.flat_map(|s| everywhere(runner, vec![s])));
         }
     }
     // An outage ends a cycle's attempts with the first message, and to be limited is to be refused.
-    courses.retain(|c: &Course| {
-        let later = |s: &Strike| matches!(s, Strike::Request(Service::Slack, 2.., _));
-        let alike = c.outage == Outage::Limits || c.strikes.iter().any(later);
+    plans.retain(|c: &CrashPlan| {
+        let later = |s: &CrashPoint| matches!(s, CrashPoint::Request(Service::Slack, 2.., _));
+        let alike = c.outage == Outage::Limits || c.crash_points.iter().any(later);
         c.outage == Outage::None || !alike
     });
     Matrix {
-        stage,
-        courses: drawn(courses, sample, &mut random),
+        scenario,
+        plans: drawn(plans, sample, &mut random),
     }
 }
 
-/// A death within each page that a cycle writes to the database: before, in and after every commit.
+/// A crash within each page that a cycle writes to the database: before, in and after every commit.
 fn writes(runner: Runner, sample: usize) -> Matrix {
     let mut random = seed();
-    let mut courses = Vec::new();
-    for page in 0..PAGES {
-        let strike = Strike::Write(page * FRAME + random.u64(..FRAME));
-        courses.extend(everywhere(runner, vec![strike]));
+    let mut plans = Vec::new();
+    for page in 0..MAX_PAGES {
+        let strike = CrashPoint::Write(page * WAL_FRAME_BYTES + random.u64(..WAL_FRAME_BYTES));
+        plans.extend(everywhere(runner, vec![strike]));
     }
-    // What the doors and outages differ in is tried out at every request.
-    courses.retain(|c: &Course| match c.door {
-        Door::Bot => matches!(c.outage, Outage::None | Outage::TakesAndResets),
-        Door::BotWithoutHistory => false,
-        Door::Webhook => c.outage == Outage::None,
+    // What the accesses and outages differ in is tried out at every request.
+    plans.retain(|c: &CrashPlan| match c.access {
+        SlackAccess::Bot => matches!(c.outage, Outage::None | Outage::TakesAndResets),
+        SlackAccess::BotWithoutHistory => false,
+        SlackAccess::Webhook => c.outage == Outage::None,
     });
     Matrix {
-        stage: set(runner),
-        courses: drawn(courses, sample, &mut random),
+        scenario: set(runner),
+        plans: drawn(plans, sample, &mut random),
     }
 }
 
-/// Two to four deaths, in the cycle and in those that were to make up for it.
+/// Two to four crashes, in the cycle and in those that were to make up for it.
 fn in_a_row(runner: Runner, sample: usize) -> Matrix {
     let mut random = seed();
-    let mut courses = Vec::new();
+    let mut plans = Vec::new();
     for _ in 0..if is_full() { 15 * sample } else { sample } {
-        let strikes = (0..random.usize(2..=4)).map(|_| any_strike(&mut random));
-        courses.push(Course {
+        let crash_points = (0..random.usize(2..=4)).map(|_| any_strike(&mut random));
+        plans.push(CrashPlan {
             runner,
-            strikes: strikes.collect(),
-            door: DOORS[random.usize(..DOORS.len())],
+            crash_points: crash_points.collect(),
+            access: ACCESSES[random.usize(..ACCESSES.len())],
             outage: OUTAGES[random.usize(..OUTAGES.len())],
-            after: After::AnHour,
+            after: Restart::AnHourLater,
         });
     }
     Matrix {
-        stage: set(runner),
-        courses,
+        scenario: set(runner),
+        plans,
     }
 }
 
-fn any_strike(random: &mut fastrand::Rng) -> Strike {
+fn any_strike(random: &mut fastrand::Rng) -> CrashPoint {
     let moment = match random.u32(..3) {
         0 => Moment::Received,
         1 => Moment::Taken,
         _ => answered(random),
     };
     match random.u32(..4) {
-        0 => Strike::Write(random.u64(..PAGES * FRAME)),
+        0 => CrashPoint::Write(random.u64(..MAX_PAGES * WAL_FRAME_BYTES)),
         1 if moment != Moment::Taken => {
-            Strike::Request(Service::Postmark, random.u32(..10), moment)
+            CrashPoint::Request(Service::Postmark, random.u32(..10), moment)
         }
-        _ => Strike::Request(Service::Slack, random.u32(..8), moment),
+        _ => CrashPoint::Request(Service::Slack, random.u32(..8), moment),
     }
 }
 
-fn everywhere(runner: Runner, strikes: Vec<Strike>) -> impl Iterator<Item = Course> {
-    DOORS.into_iter().flat_map(move |door| {
-        let strikes = strikes.clone();
-        OUTAGES.into_iter().map(move |outage| Course {
+fn everywhere(runner: Runner, crash_points: Vec<CrashPoint>) -> impl Iterator<Item = CrashPlan> {
+    ACCESSES.into_iter().flat_map(move |access| {
+        let crash_points = crash_points.clone();
+        OUTAGES.into_iter().map(move |outage| CrashPlan {
             runner,
-            door,
+            access,
             outage,
-            strikes: strikes.clone(),
-            after: After::AnHour,
+            crash_points: crash_points.clone(),
+            after: Restart::AnHourLater,
         })
     })
 }
 
-/// All of `courses`, or `sample` of them in their order where the run is not to be full; none means all.
-fn drawn(courses: Vec<Course>, sample: usize, random: &mut fastrand::Rng) -> Vec<Course> {
-    // On a server, each course waits for the leases of its dead.
+/// All of `plans`, or `sample` of them in their order where the run is not to be full; none means all.
+fn drawn(plans: Vec<CrashPlan>, sample: usize, random: &mut fastrand::Rng) -> Vec<CrashPlan> {
+    // On a server, each plan waits for the leases of its dead.
     let sample = if on_server() {
         sample.div_ceil(3)
     } else {
         sample
     };
     if is_full() || sample == 0 {
-        return courses;
+        return plans;
     }
-    let mut places: Vec<usize> = (0..courses.len()).collect();
+    let mut places: Vec<usize> = (0..plans.len()).collect();
     random.shuffle(&mut places);
     places.truncate(sample);
     places.sort_unstable();
-    let kept = places.into_iter().map(|place| courses[place].clone());
+    let kept = places.into_iter().map(|place| plans[place].clone());
     kept.collect()
 }
 
-/// A course without a death, which must be faultless.
-fn reference(stage: &World, runner: Runner) -> Log {
-    let course = Course {
+/// A plan without a crash, which must be faultless.
+fn baseline(scenario: &World, runner: Runner) -> RunLog {
+    let plan = CrashPlan {
         runner,
-        door: Door::Bot,
+        access: SlackAccess::Bot,
         outage: Outage::None,
-        strikes: Vec::new(),
-        after: After::AtOnce,
+        crash_points: Vec::new(),
+        after: Restart::AtOnce,
     };
-    let log = play(stage, &course, "");
-    let verdict = judge(&log, &EVENTS);
-    assert_eq!((verdict.repeats, verdict.faults), (0, Vec::new()));
+    let log = run_plan(scenario, &plan, "");
+    let found = check_invariants(&log, &EXPECTED_MESSAGES);
+    assert_eq!((found.repeats, found.violations), (0, Vec::new()));
     log
 }
 
 fn answered(random: &mut fastrand::Rng) -> Moment {
-    Moment::Answered(Duration::from_micros(random.u64(..LONGEST_DELAY)))
+    Moment::Answered(Duration::from_micros(random.u64(..MAX_DELAY_US)))
 }
 
 /// Whether every point is wanted.
@@ -350,7 +355,7 @@ pub(crate) fn instant() -> Timestamp {
 
 fn set(runner: Runner) -> World {
     match runner {
-        Runner::Check(now) => stage(now),
-        Runner::Daemon => stage(hushwatch::clock::now()),
+        Runner::Check(now) => scenario(now),
+        Runner::Daemon => scenario(hushwatch::clock::now()),
     }
 }

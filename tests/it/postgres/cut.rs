@@ -3,10 +3,10 @@
 use hushwatch::model::HOUR;
 
 use crate::cluster::cluster;
-use crate::kill::course::{Door, Log, left_behind, open};
-use crate::kill::judge::judge;
+use crate::kill::crash_plan::{RunLog, SlackAccess, open, stored_state};
+use crate::kill::invariants::check_invariants;
 use crate::kill::matrix::{instant, is_full};
-use crate::kill::stage::{EVENTS, file, staged};
+use crate::kill::scenario::{EXPECTED_MESSAGES, build_scenario, file};
 use crate::postgres::gate::{Cut, Gate};
 use crate::postgres::{URL, name, over_tcp};
 use crate::world::{Process, World};
@@ -19,7 +19,7 @@ fn matrix_a_server_that_goes_away_at_any_transaction_costs_nothing_once_it_is_ba
     let Some(cluster) = cluster() else { return };
     let mut stage = World::new(Process::New, &file(instant()));
     stage.env(URL, &cluster.database());
-    let stage = staged(stage, instant());
+    let stage = build_scenario(stage, instant());
     let gate = Gate::to(cluster.port);
     let step = if is_full() { 1 } else { 6 };
     let mut closed = 0;
@@ -27,8 +27,8 @@ fn matrix_a_server_that_goes_away_at_any_transaction_costs_nothing_once_it_is_ba
         for cut in [Cut::Before(nth), Cut::After(nth)] {
             let world = stage.fork();
             let (log, was_closed) = play(world, &gate, cut);
-            let verdict = judge(&log, &EVENTS);
-            assert_eq!(verdict.faults, Vec::<String>::new(), "{cut:?}");
+            let verdict = check_invariants(&log, &EXPECTED_MESSAGES);
+            assert_eq!(verdict.violations, Vec::<String>::new(), "{cut:?}");
             assert_eq!(
                 verdict.repeats, 0,
                 "{cut:?}: every message could be looked up"
@@ -39,8 +39,8 @@ fn matrix_a_server_that_goes_away_at_any_transaction_costs_nothing_once_it_is_ba
     assert!(closed >= TRANSACTIONS / step, "{closed} were cut");
 }
 
-fn play(mut world: World, gate: &Gate, cut: Cut) -> (Log, bool) {
-    open(&mut world, Door::Bot);
+fn play(mut world: World, gate: &Gate, cut: Cut) -> (RunLog, bool) {
+    open(&mut world, SlackAccess::Bot);
     let direct = world.database().expect("on a server").to_owned();
     let cluster = cluster().expect("it runs");
     let through = over_tcp(cluster, &name(&direct), "sslmode=disable");
@@ -56,7 +56,7 @@ fn play(mut world: World, gate: &Gate, cut: Cut) -> (Log, bool) {
         .filter(|l| l.starts_with("hushwatch: "));
     assert_eq!(said.count(), usize::from(closed), "{}", ended.stderr);
     gate.open(None);
-    let deaths = vec![left_behind(&world)];
+    let crashes = vec![stored_state(&world)];
     for later in [HOUR, HOUR * 2] {
         let cycle = world.cycle(instant() + later);
         assert_eq!(cycle.code, 0, "{cut:?}: {}", cycle.stderr);
@@ -64,12 +64,12 @@ fn play(mut world: World, gate: &Gate, cut: Cut) -> (Log, bool) {
     // That it cannot be used is told apart from everything that is told of.
     let mut posted = world.slack.messages();
     posted.retain(|message| !message.plain.contains("cannot use its database"));
-    let log = Log {
-        door: Door::Bot,
+    let log = RunLog {
+        access: SlackAccess::Bot,
         posted,
         unanswered: 0,
-        deaths,
-        end: left_behind(&world),
+        crashes,
+        end: stored_state(&world),
         requests: [0; 3],
         lookups: world.slack.count("history"),
     };

@@ -8,7 +8,7 @@ use hushwatch::sim::postmark::Profile;
 use hushwatch::sim::slack::Slack;
 
 use crate::cluster::cluster;
-use crate::kill::strike::until;
+use crate::kill::crash_point::wait_until;
 use crate::postgres::over_tcp;
 use crate::world::{Process, World};
 
@@ -88,7 +88,7 @@ fn a_worker_dyno_keeps_everything_in_its_database() {
         let worker = dyno("worker", folder.path(), &vars)
             .spawn()
             .expect("started");
-        until("a cycle", || cycles(&world.slack) >= nth);
+        wait_until("a cycle", || cycles(&world.slack) >= nth);
         stop(worker);
         let left: Vec<_> = std::fs::read_dir(folder.path()).expect("read").collect();
         assert!(left.is_empty(), "{left:?}");
@@ -110,7 +110,7 @@ fn a_dyno_without_a_database_says_what_it_will_lose() {
     let worker = dyno("worker", folder.path(), &vars)
         .spawn()
         .expect("started");
-    until("a cycle", || cycles(&world.slack) > 0);
+    wait_until("a cycle", || cycles(&world.slack) > 0);
     let said = stop(worker);
     assert!(said.contains("THE DATA WILL BE LOST"), "{said}");
 }

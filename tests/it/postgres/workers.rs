@@ -10,7 +10,7 @@ use hushwatch::sim::{Fault, Plan};
 use serde_json::Value;
 
 use crate::cluster::cluster;
-use crate::kill::strike::{Moment, Service, arm, seen, until};
+use crate::kill::crash_point::{Moment, Service, hold_answer, request_count, wait_until};
 use crate::postgres::URL;
 use crate::world::{Process, World, at};
 
@@ -65,7 +65,7 @@ fn worker(world: &World, now: Timestamp) -> Child {
         .expect("started")
 }
 
-/// What a worker said at its end, with its exit code.
+/// What a worker said at its kill_process, with its exit code.
 fn ended(worker: Child) -> (i32, Value, String) {
     let output = worker.wait_with_output().expect("ended");
     let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
@@ -134,7 +134,9 @@ fn what_a_killed_worker_had_is_taken_over() {
     for answered in [1, 40, 150] {
         let Some(world) = world() else { return };
         let mut dies = worker(&world, noon());
-        until("its polls", || seen(&world, Service::Postmark) >= answered);
+        wait_until("its polls", || {
+            request_count(&world, Service::Postmark) >= answered
+        });
         dies.kill().expect("killed");
         dies.wait().expect("ended");
         let (code, report, stderr) = ended(worker(&world, noon()));
@@ -148,7 +150,9 @@ fn what_a_killed_worker_had_is_taken_over() {
 fn a_worker_that_froze_over_its_polls_stores_and_tells_nothing_when_it_thaws() {
     let Some(world) = world() else { return };
     let freezes = worker(&world, noon());
-    until("its polls", || seen(&world, Service::Postmark) >= 100);
+    wait_until("its polls", || {
+        request_count(&world, Service::Postmark) >= 100
+    });
     signal(&freezes, "-STOP");
     let (code, report, stderr) = ended(worker(&world, noon()));
     assert_eq!((code, polled(&report)), (0, SERVERS), "{stderr}");
@@ -166,10 +170,10 @@ fn a_worker_that_froze_over_its_messages_repeats_none_when_it_thaws() {
     for nth in [0, 2] {
         let Some(world) = world() else { return };
         world.slack.set_now(hushwatch::clock::now());
-        arm(&world, Service::Slack, nth, Moment::Received);
+        hold_answer(&world, Service::Slack, nth, Moment::Received);
         let freezes = worker(&world, noon());
-        until("its message", || {
-            seen(&world, Service::Slack) > nth as usize
+        wait_until("its message", || {
+            request_count(&world, Service::Slack) > nth as usize
         });
         signal(&freezes, "-STOP");
         let (code, report, stderr) = ended(worker(&world, noon() + HOUR));
@@ -193,7 +197,7 @@ fn what_the_account_answers_is_judged_and_told_by_one_alone() {
     let now = noon() - HOUR / 2;
     world.postmark.set_now(now);
     let first = worker(&world, now);
-    until("its polls", || polls(&world).len() == 1);
+    wait_until("its polls", || polls(&world).len() == 1);
     let (_, report, stderr) = ended(worker(&world, now));
     assert_eq!(report["transitions"], serde_json::json!([]), "{stderr}");
     assert_eq!(world.alerts(), [""; 0], "the first one has the account");
@@ -219,7 +223,7 @@ fn the_heartbeat_of_one_waits_for_the_account_that_another_could_not_list() {
     world.postmark.set_now(noon());
     world.postmark.take_requests();
     let mut hangs = worker(&world, noon());
-    until("its polls", || polls(&world).len() == SERVERS);
+    wait_until("its polls", || polls(&world).len() == SERVERS);
     let (_, _, stderr) = ended(worker(&world, noon()));
     assert!(stderr.contains("no heartbeat"), "{stderr}");
     assert_eq!(world.slack.pings().len(), 0);
@@ -269,7 +273,7 @@ fn the_heartbeat_of_one_speaks_for_what_the_others_see() {
     world.postmark.set_now(noon());
     world.postmark.take_requests();
     let mut hangs = worker(&world, noon());
-    until("its polls", || polls(&world).len() == SERVERS);
+    wait_until("its polls", || polls(&world).len() == SERVERS);
     let (code, _, stderr) = ended(worker(&world, noon()));
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("no heartbeat"), "{stderr}");

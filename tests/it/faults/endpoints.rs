@@ -12,7 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// Who stands at the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum BadEndpoint {
     /// Nobody: the connection is refused.
     Refused,
     /// The name is not resolved.
@@ -23,7 +23,7 @@ pub(super) enum Place {
     SelfSigned,
 }
 
-impl Place {
+impl BadEndpoint {
     pub(super) const ALL: [Self; 4] = [Self::Refused, Self::NoName, Self::NoTls, Self::SelfSigned];
 
     /// The address.
@@ -48,7 +48,7 @@ pub(super) fn elsewhere() -> String {
 }
 
 /// Nobody followed a redirect, and nobody spoke to a stranger.
-pub(super) fn nothing_was_heard() {
+pub(super) fn assert_nothing_was_sent() {
     let elsewhere = ELSEWHERE.get().map(Postmark::take_requests);
     assert_eq!(elsewhere.unwrap_or_default(), [], "a redirect was followed");
     assert_eq!(HEARD.load(Ordering::SeqCst), 0, "bytes for a stranger");

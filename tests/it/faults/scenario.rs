@@ -1,4 +1,4 @@
-//! One run with faults beside one without: two healthy cycles, two struck ones, then healthy ones to the end.
+//! One run with faults beside one without: two healthy cycles, two cycle_during_fault ones, then healthy ones to the end.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,60 +8,64 @@ use hushwatch::model::{Span, Timestamp};
 use hushwatch::sim::postmark::Profile;
 use hushwatch::sim::{Fault, Plan, slack};
 
-use super::books::{self, Books};
-use super::table::{Fate, Meaning, Strike};
+use super::cases::{ExpectedAlert, ExpectedDelivery, Timing};
+use super::stored_state::{self, StoredState};
 use crate::world::{Cycle, Process, World, at};
 
-/// The cycles that are struck: the first of them opens an incident of its own where it can see.
-pub(super) const STRUCK: [&str; 2] = ["2025-06-04T12:00:00Z", "2025-06-04T13:00:00Z"];
+/// The cycles that are cycle_during_fault: the first of them opens an incident of its own where it can see.
+pub(super) const FAULTY_HOURS: [&str; 2] = ["2025-06-04T12:00:00Z", "2025-06-04T13:00:00Z"];
 /// The cycles after them.
-pub(super) const HEALTHY: [&str; 4] = [
+pub(super) const HEALTHY_HOURS: [&str; 4] = [
     "2025-06-04T14:00:00Z",
     "2025-06-04T15:00:00Z",
     "2025-06-04T16:00:00Z",
     "2025-06-04T17:00:00Z",
 ];
 /// The first cycles of all.
-pub(super) const FIRST: [&str; 2] = ["2025-06-04T10:00:00Z", "2025-06-04T11:00:00Z"];
+pub(super) const FIRST_HOURS: [&str; 2] = ["2025-06-04T10:00:00Z", "2025-06-04T11:00:00Z"];
 
 /// A run without faults.
-pub(super) struct Control {
-    /// Holds the database as it was before the struck cycles.
+pub(super) struct Baseline {
+    /// Holds the database as it was before the cycle_during_fault cycles.
     start: PathBuf,
     _folder: tempfile::TempDir,
-    books: BTreeMap<Timestamp, Books>,
+    stored: BTreeMap<Timestamp, StoredState>,
     steps: BTreeMap<Timestamp, Vec<String>>,
     /// Messages by incident.
     told: BTreeMap<String, usize>,
 }
 
 /// Computed once for all tests.
-pub(super) fn control() -> &'static Control {
-    static CONTROL: OnceLock<Control> = OnceLock::new();
+pub(super) fn baseline() -> &'static Baseline {
+    static CONTROL: OnceLock<Baseline> = OnceLock::new();
     CONTROL.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");
         let mut world = world(Process::One);
         let (mut all, mut steps) = (BTreeMap::new(), BTreeMap::new());
-        for instant in FIRST.iter().chain(&STRUCK).chain(&HEALTHY) {
-            if *instant == STRUCK[0] {
-                books::copy(world.folder.path(), folder.path());
+        for instant in FIRST_HOURS
+            .iter()
+            .chain(&FAULTY_HOURS)
+            .chain(&HEALTHY_HOURS)
+        {
+            if *instant == FAULTY_HOURS[0] {
+                stored_state::copy(world.folder.path(), folder.path());
             }
             let cycle = world.cycle(at(instant));
             assert_eq!(cycle.code, 0, "{}", cycle.report);
-            all.insert(at(instant), Books::of(world.folder.path()));
+            all.insert(at(instant), StoredState::of(world.folder.path()));
             steps.insert(at(instant), cycle.steps());
         }
         let told = told(&world);
         assert_eq!(
-            steps[&at(STRUCK[0])],
+            steps[&at(FAULTY_HOURS[0])],
             ["bounce_rate opened"],
             "the control has something to tell"
         );
         assert_eq!(told.values().sum::<usize>(), 2, "and it ends: {told:?}");
-        Control {
+        Baseline {
             start: folder.path().to_owned(),
             _folder: folder,
-            books: all,
+            stored: all,
             steps,
             told,
         }
@@ -93,30 +97,30 @@ fn told(world: &World) -> BTreeMap<String, usize> {
             .filter(|m| m.plain.contains(id.as_str()))
             .count()
     };
-    let all = books::incidents(world.folder.path());
+    let all = stored_state::incidents(world.folder.path());
     all.into_iter()
         .map(|(id, _)| (id.clone(), count(&id)))
         .collect()
 }
 
 /// A run, and every fact that did not hold in it.
-pub(super) struct Scene {
+pub(super) struct FaultScenario {
     pub(super) world: World,
     name: String,
     wrong: Vec<String>,
-    /// Attempts in each struck cycle whose end cannot be known.
+    /// Attempts in each cycle_during_fault cycle whose end cannot be known.
     pub(super) attempts_unknown: usize,
     /// Messages that were given up: each is named in a later one, and in the digest.
     pub(super) given_up: usize,
 }
 
-impl Scene {
+impl FaultScenario {
     /// One that has been at work for two cycles.
     pub(super) fn new(name: String, process: Process) -> Self {
-        let scene = Self::fresh(name, process);
-        let start = control().start.join("hushwatch.db");
-        std::fs::copy(start, scene.world.folder.path().join("hushwatch.db")).expect("copied");
-        scene
+        let scenario = Self::fresh(name, process);
+        let start = baseline().start.join("hushwatch.db");
+        std::fs::copy(start, scenario.world.folder.path().join("hushwatch.db")).expect("copied");
+        scenario
     }
 
     /// One without a database.
@@ -130,47 +134,42 @@ impl Scene {
         }
     }
 
-    pub(super) fn must(&mut self, holds: bool, fact: impl FnOnce() -> String) {
+    pub(super) fn expect_that(&mut self, holds: bool, fact: impl FnOnce() -> String) {
         if !holds {
             self.wrong.push(format!("{}: {}", self.name, fact()));
         }
     }
 
     /// Lets `strike` hit what Postmark is asked under `part` of its paths, everything where that is empty.
-    pub(super) fn strike_postmark(
-        &mut self,
-        strike: &Strike<Fault>,
-        part: &str,
-        times: Option<u32>,
-    ) {
+    pub(super) fn fail_postmark(&mut self, strike: &Timing<Fault>, part: &str, times: Option<u32>) {
         match strike {
-            Strike::Fault(fault) => {
+            Timing::Fault(fault) => {
                 let plan = match times {
                     Some(times) => Plan::next(times, fault.clone()),
                     None => Plan::always(fault.clone()),
                 };
                 self.world.shop.fail(plan.on(part));
             }
-            Strike::Place(place) => self
+            Timing::BadEndpoint(place) => self
                 .world
                 .env("HUSHWATCH_POSTMARK__BASE_URL", &place.base_url()),
         }
     }
 
-    pub(super) fn strike_slack(
+    pub(super) fn fail_slack(
         &mut self,
-        strike: &Strike<slack::Fault>,
-        fate: Fate,
+        strike: &Timing<slack::Fault>,
+        fate: ExpectedDelivery,
         is_webhook: bool,
     ) {
-        self.attempts_unknown = usize::from(fate == Fate::Unknowable);
+        self.attempts_unknown = usize::from(fate == ExpectedDelivery::Unknowable);
         match strike {
-            Strike::Fault(fault) => self.world.slack.always(fault.clone()),
-            Strike::Place(place) if is_webhook => {
+            Timing::Fault(fault) => self.world.slack.always(fault.clone()),
+            Timing::BadEndpoint(place) if is_webhook => {
                 let url = format!("{}/services/T0/B0/secret", place.base_url());
                 self.world.env("SLACK_WEBHOOK_URL", &url);
             }
-            Strike::Place(place) => self
+            Timing::BadEndpoint(place) => self
                 .world
                 .env("HUSHWATCH_SLACK__BASE_URL", &place.base_url()),
         }
@@ -184,7 +183,7 @@ impl Scene {
     }
 
     /// Everything is as it should be again; what Slack asked to wait for is waited for.
-    pub(super) fn heal(&mut self, is_webhook: bool) {
+    pub(super) fn end_fault(&mut self, is_webhook: bool) {
         self.world.shop.clear_faults();
         self.world.slack.clear_faults();
         let (postmark, slack) = (self.world.postmark.base_url(), self.world.slack.base_url());
@@ -193,13 +192,13 @@ impl Scene {
         if is_webhook {
             self.use_webhook();
         }
-        books::end_waits(self.world.folder.path());
+        stored_state::end_waits(self.world.folder.path());
     }
 
-    /// A cycle that is struck, and ends with `code`.
-    pub(super) fn struck(&mut self, instant: &str, code: i32) -> Cycle {
-        let cycle = self.observed(instant);
-        self.must(cycle.code == code, || {
+    /// A cycle that is cycle_during_fault, and ends with `code`.
+    pub(super) fn cycle_during_fault(&mut self, instant: &str, code: i32) -> Cycle {
+        let cycle = self.checked_cycle(instant);
+        self.expect_that(cycle.code == code, || {
             format!(
                 "exit {} instead of {code} at {instant}: {}",
                 cycle.code, cycle.report["errors"]
@@ -208,53 +207,55 @@ impl Scene {
         cycle
     }
 
-    /// A cycle that is struck. Whatever the fault: nothing is made up, nothing is told that is not so.
-    pub(super) fn observed(&mut self, instant: &str) -> Cycle {
+    /// A cycle that is cycle_during_fault. Whatever the fault: nothing is made up, nothing is told that is not so.
+    pub(super) fn checked_cycle(&mut self, instant: &str) -> Cycle {
         let cycle = self.world.cycle(at(instant));
-        self.must(!cycle.stderr.contains("panicked"), || cycle.stderr.clone());
-        let made_up = self.books().made_up(&control().books[&at(instant)]);
-        made_up
+        self.expect_that(!cycle.stderr.contains("panicked"), || cycle.stderr.clone());
+        let invented_rows = self
+            .stored_state()
+            .invented_rows(&baseline().stored[&at(instant)]);
+        invented_rows
             .into_iter()
-            .for_each(|what| self.must(false, || format!("at {instant} {what}")));
+            .for_each(|what| self.expect_that(false, || format!("at {instant} {what}")));
         let own = cycle.steps();
         // What an earlier cycle could not see is judged in this one.
-        let so: Vec<&String> = control()
+        let so: Vec<&String> = baseline()
             .steps
             .range(..=at(instant))
             .flat_map(|(_, steps)| steps)
             .collect();
         for step in own
             .iter()
-            .filter(|step| !is_of_sight(step) && !so.contains(step))
+            .filter(|step| !is_sight_rule(step) && !so.contains(step))
         {
-            self.must(false, || format!("`{step}` at {instant} is not so"));
+            self.expect_that(false, || format!("`{step}` at {instant} is not so"));
         }
         let (said, token) = (cycle.report.to_string(), self.world.shop.token());
         let is_told =
             said.contains(&token) || said.contains("ops@example.com") || said.contains("xoxb");
-        self.must(!is_told, || {
+        self.expect_that(!is_told, || {
             format!("a secret or an address is told: {said}")
         });
         cycle
     }
 
-    /// The steps of a struck cycle, as a fault of this meaning has them.
-    pub(super) fn told_as(&mut self, meaning: Meaning, cycle: &Cycle, instant: &str) {
+    /// The steps of a cycle_during_fault cycle, as a fault of this meaning has them.
+    pub(super) fn expect_alert(&mut self, meaning: ExpectedAlert, cycle: &Cycle, instant: &str) {
         let own: Vec<String> = cycle
             .steps()
             .into_iter()
-            .filter(|s| is_of_sight(s))
+            .filter(|s| is_sight_rule(s))
             .collect();
-        let first = instant == STRUCK[0] || instant == FIRST[0];
+        let first = instant == FAULTY_HOURS[0] || instant == FIRST_HOURS[0];
         let expected: &[&str] = match meaning {
-            Meaning::Token if first => &["blind opened"],
-            Meaning::Account if first => &["account_inactive opened"],
-            Meaning::Trouble if !first => &["blind opened"],
+            ExpectedAlert::Token if first => &["blind opened"],
+            ExpectedAlert::Account if first => &["account_inactive opened"],
+            ExpectedAlert::Trouble if !first => &["blind opened"],
             // The weaker one is recorded when its own time has come.
-            Meaning::Account => &["blind opened"],
+            ExpectedAlert::Account => &["blind opened"],
             _ => &[],
         };
-        self.must(own == expected, || {
+        self.expect_that(own == expected, || {
             format!("{own:?} instead of {expected:?} at {instant}")
         });
         let severities = cycle.report["open_incidents"]
@@ -262,51 +263,55 @@ impl Scene {
             .cloned()
             .unwrap_or_default();
         let wakes = severities.iter().any(|i| i["severity"] == "wake");
-        let should_wake = matches!(meaning, Meaning::Token | Meaning::Account);
-        self.must(wakes == should_wake, || {
+        let should_wake = matches!(meaning, ExpectedAlert::Token | ExpectedAlert::Account);
+        self.expect_that(wakes == should_wake, || {
             format!("wake: {wakes} at {instant}")
         });
     }
 
     /// The healthy cycles after it: all is as if nothing had been, but for what was told of the blindness itself.
-    pub(super) fn recovers(&mut self) {
-        self.recovers_from(&HEALTHY);
+    pub(super) fn expect_recovery(&mut self) {
+        self.expect_recovery_over(&HEALTHY_HOURS);
     }
 
     /// The same, with these healthy cycles.
-    pub(super) fn recovers_from(&mut self, healthy: &[&str]) {
+    pub(super) fn expect_recovery_over(&mut self, healthy: &[&str]) {
         for instant in healthy {
             let cycle = self.world.cycle(at(instant));
-            self.must(cycle.code == 0, || {
+            self.expect_that(cycle.code == 0, || {
                 format!("exit {} at {instant}: {}", cycle.code, cycle.report)
             });
-            let (own, whole) = (self.books(), &control().books[&at(instant)]);
-            self.must(own == *whole, || {
-                format!("at {instant} the books differ: {}", difference(&own, whole))
+            let (own, whole) = (self.stored_state(), &baseline().stored[&at(instant)]);
+            self.expect_that(own == *whole, || {
+                format!(
+                    "at {instant} the stored differ: {}",
+                    difference(&own, whole)
+                )
             });
         }
-        let pending = books::pending(self.world.folder.path());
-        self.must(pending == 0, || {
+        let pending = stored_state::pending(self.world.folder.path());
+        self.expect_that(pending == 0, || {
             format!("{pending} messages are still pending")
         });
-        self.each_was_told();
+        self.expect_every_incident_notified();
     }
 
     /// Every incident as often as without the fault; more only for attempts whose end was unknowable.
-    fn each_was_told(&mut self) {
+    fn expect_every_incident_notified(&mut self) {
         let told = told(&self.world);
-        for (id, rule) in books::incidents(self.world.folder.path()) {
+        for (id, rule) in stored_state::incidents(self.world.folder.path()) {
             let times = told.get(&id).copied().unwrap_or(0);
-            let (least, most) = match control().told.get(&id) {
+            let (least, most) = match baseline().told.get(&id) {
                 Some(times) => (*times, *times),
                 // Opened and resolved: one message or two. What a stronger one covered is told once, or not at all.
                 None => (usize::from(!self.is_covered(&rule)), 2),
             };
             // What still stands when a server is seen again is told then.
-            let reminders = books::reminders(self.world.folder.path(), &id);
-            let most = most + reminders + self.attempts_unknown * STRUCK.len() + 2 * self.given_up;
+            let reminders = stored_state::reminders(self.world.folder.path(), &id);
+            let most =
+                most + reminders + self.attempts_unknown * FAULTY_HOURS.len() + 2 * self.given_up;
             let least = least.saturating_sub(self.given_up);
-            self.must((least..=most).contains(&times), || {
+            self.expect_that((least..=most).contains(&times), || {
                 format!("{rule} {id} was told {times} times instead of {least} to {most}")
             });
         }
@@ -315,7 +320,7 @@ impl Scene {
             |m: &slack::Received| m.plain.contains("Slack never confirmed an earlier message");
         let is_named = messages.iter().any(names);
         let given_up = self.given_up;
-        self.must(is_named == (given_up > 0), || {
+        self.expect_that(is_named == (given_up > 0), || {
             format!("{given_up} given up, named: {is_named}")
         });
         let loud: Vec<String> = self
@@ -325,7 +330,7 @@ impl Scene {
             .iter()
             .flat_map(|m| m.markup.clone())
             .collect();
-        self.must(
+        self.expect_that(
             !loud
                 .iter()
                 .any(|m| m.starts_with("<!") || m.starts_with("<@")),
@@ -334,14 +339,14 @@ impl Scene {
     }
 
     fn is_covered(&self, rule: &str) -> bool {
-        let all = books::incidents(self.world.folder.path());
+        let all = stored_state::incidents(self.world.folder.path());
         rule == "blind" && all.iter().any(|(_, other)| other == "account_inactive")
     }
 
     /// The length in bytes of Postmark's honest answer.
     pub(super) fn length_of(&self, path: &str) -> usize {
         use std::io::{Read, Write};
-        self.world.postmark.set_now(at(STRUCK[0]));
+        self.world.postmark.set_now(at(FAULTY_HOURS[0]));
         let base = self.world.postmark.base_url();
         let host = base
             .strip_prefix("http://")
@@ -361,8 +366,8 @@ impl Scene {
             .len()
     }
 
-    pub(super) fn books(&self) -> Books {
-        Books::of(self.world.folder.path())
+    pub(super) fn stored_state(&self) -> StoredState {
+        StoredState::of(self.world.folder.path())
     }
 
     /// What did not hold.
@@ -371,26 +376,26 @@ impl Scene {
     }
 }
 
-/// The struck hours as nobody may claim them: the end of what was claimed before.
+/// The cycle_during_fault hours as nobody may claim them: the end of what was covered_ms before.
 pub(super) fn before() -> i64 {
-    at(FIRST[1]).0
+    at(FIRST_HOURS[1]).0
 }
 
-fn is_of_sight(step: &str) -> bool {
+fn is_sight_rule(step: &str) -> bool {
     step.starts_with("blind") || step.starts_with("account_inactive")
 }
 
-fn difference(own: &Books, whole: &Books) -> String {
-    let sets = |books: &Books| {
-        let [minutes, hours] = books.counts.clone();
+fn difference(own: &StoredState, whole: &StoredState) -> String {
+    let sets = |stored: &StoredState| {
+        let [minutes, hours] = stored.counts.clone();
         [
-            ("coverage", books.coverage.clone()),
-            ("messages", books.messages.clone()),
-            ("bounces", books.bounces.clone()),
+            ("coverage", stored.coverage.clone()),
+            ("messages", stored.messages.clone()),
+            ("bounces", stored.bounces.clone()),
             ("minutes", minutes),
             ("hours", hours),
-            ("incidents", books.incidents.clone()),
-            ("steps", books.steps.clone()),
+            ("incidents", stored.incidents.clone()),
+            ("steps", stored.steps.clone()),
         ]
     };
     let pairs = sets(own).into_iter().zip(sets(whole));

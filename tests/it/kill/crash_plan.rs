@@ -1,4 +1,4 @@
-//! One course of deaths and cycles, and all that can be seen of it from outside.
+//! A crash plan, and the run log of all that can be observed from outside.
 
 use std::path::Path;
 
@@ -7,13 +7,15 @@ use hushwatch::sim::slack::{Fault, Received};
 use hushwatch::sim::{self, Plan};
 use rusqlite::Connection;
 
-use crate::kill::strike::{FRAME, Runner, Service, Strike, cycle, seen, strike};
+use crate::kill::crash_point::{
+    CrashPoint, Runner, Service, WAL_FRAME_BYTES, cycle, request_count, run_until_crash,
+};
 use crate::store::texts;
 use crate::world::World;
 
-/// By which door messages go.
+/// How Slack is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
+pub(crate) enum SlackAccess {
     /// A bot that may read the channel.
     Bot,
     /// A bot that may only post.
@@ -22,7 +24,7 @@ pub(crate) enum Door {
     Webhook,
 }
 
-/// What is wrong with Slack until the deaths are over, and one cycle longer.
+/// How Slack fails during the crashes and for one cycle after them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outage {
     None,
@@ -34,28 +36,28 @@ pub(crate) enum Outage {
     TakesAndResets,
 }
 
-/// When `check` comes again after a death.
+/// The instant of the first `check` after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum After {
-    /// For the same instant.
+pub(crate) enum Restart {
+    /// The same instant.
     AtOnce,
     /// An hour later, as from cron.
-    AnHour,
+    AnHourLater,
 }
 
-/// What happens.
+/// Where and how a run crashes.
 #[derive(Clone, Debug)]
-pub(crate) struct Course {
+pub(crate) struct CrashPlan {
     pub(crate) runner: Runner,
-    pub(crate) door: Door,
+    pub(crate) access: SlackAccess,
     pub(crate) outage: Outage,
-    pub(crate) strikes: Vec<Strike>,
-    pub(crate) after: After,
+    pub(crate) crash_points: Vec<CrashPoint>,
+    pub(crate) after: Restart,
 }
 
-/// What a process left behind when it died.
+/// What was stored and posted when a process crashed or ended.
 #[derive(Debug)]
-pub(crate) struct Death {
+pub(crate) struct StoredState {
     /// Messages that Slack had posted by then.
     pub(crate) posted: usize,
     /// First lines of the messages that were written and not yet known to be accepted.
@@ -64,81 +66,81 @@ pub(crate) struct Death {
     pub(crate) incidents: Vec<String>,
     /// Transactions that it left in the write-ahead log.
     pub(crate) commits: usize,
-    /// Their steps, each with its instant and whether it is told, in the order of judging.
+    /// Their transitions, each with its instant and whether it was notified, in order.
     pub(crate) steps: Vec<String>,
 }
 
-/// What came of a course.
+/// The result of a crash plan.
 #[derive(Debug)]
-pub(crate) struct Log {
-    pub(crate) door: Door,
+pub(crate) struct RunLog {
+    pub(crate) access: SlackAccess,
     /// Everything Slack posted, in order.
     pub(crate) posted: Vec<Received>,
-    /// So many of them, from the first on, were posted while no answer went out.
+    /// The number of them, from the first on, that were posted while no answer went out.
     pub(crate) unanswered: usize,
-    pub(crate) deaths: Vec<Death>,
-    /// As a death, at the end of the last cycle.
-    pub(crate) end: Death,
-    /// Requests to Postmark, Slack and the heartbeat, up to the end of the first cycle after the deaths.
+    pub(crate) crashes: Vec<StoredState>,
+    /// The same at the end of the last cycle.
+    pub(crate) end: StoredState,
+    /// Requests to Postmark, Slack and the heartbeat, up to the end of the first cycle after the crashes.
     pub(crate) requests: [usize; 3],
     /// How often a history was read.
     pub(crate) lookups: usize,
 }
 
-/// Plays `course` on a copy of `stage`, whose database `sabotage` may have changed.
-pub(crate) fn play(stage: &World, course: &Course, sabotage: &str) -> Log {
-    let mut world = stage.fork();
-    open(&mut world, course.door);
-    sabotage_store(&world, sabotage);
+/// Plays `plan` on a copy of `stage`, whose database `broken_by` may have changed.
+pub(crate) fn run_plan(scenario: &World, plan: &CrashPlan, broken_by: &str) -> RunLog {
+    let mut world = scenario.fork();
+    open(&mut world, plan.access);
+    break_outbox(&world, broken_by);
     world.postmark.take_requests();
-    let mut deaths = Vec::new();
-    let mut runner = course.runner;
-    for one in &course.strikes {
-        begin(&world, course.outage);
-        if strike(&world, runner, *one) {
-            deaths.push(left_behind(&world));
+    let mut crashes = Vec::new();
+    let mut runner = plan.runner;
+    for one in &plan.crash_points {
+        start_outage(&world, plan.outage);
+        if run_until_crash(&world, runner, *one) {
+            crashes.push(stored_state(&world));
         }
-        if course.after == After::AnHour {
-            runner = later(runner);
+        if plan.after == Restart::AnHourLater {
+            runner = next_hour(runner);
         }
     }
-    if course.outage != Outage::None {
-        begin(&world, course.outage);
+    if plan.outage != Outage::None {
+        start_outage(&world, plan.outage);
         cycle(&world, runner);
-        runner = later(runner);
+        runner = next_hour(runner);
         world.slack.clear_faults();
     }
-    let unanswered = match course.outage {
+    let unanswered = match plan.outage {
         Outage::TakesAndResets => world.slack.messages().len(),
         _ => 0,
     };
     cycle(&world, runner);
     let requests = [Service::Postmark, Service::Slack, Service::Heartbeat];
-    let requests = requests.map(|service| seen(&world, service));
-    cycle(&world, later(runner));
-    Log {
-        door: course.door,
+    let requests = requests.map(|service| request_count(&world, service));
+    cycle(&world, next_hour(runner));
+    RunLog {
+        access: plan.access,
         posted: world.slack.messages(),
         unanswered,
-        deaths,
-        end: left_behind(&world),
+        crashes,
+        end: stored_state(&world),
         requests,
         lookups: world.slack.count("history"),
     }
 }
 
-/// Sets the world up for `door`.
-pub(crate) fn open(world: &mut World, door: Door) {
+/// Sets the world up for `access`.
+pub(crate) fn open(world: &mut World, access: SlackAccess) {
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
-    world.slack.show_history(door == Door::Bot);
-    if door == Door::Webhook {
+    world.slack.show_history(access == SlackAccess::Bot);
+    if access == SlackAccess::Webhook {
         world.env("SLACK_BOT_TOKEN", "");
         world.env("SLACK_OPERATOR_DM_CHANNEL", "");
         world.env("SLACK_WEBHOOK_URL", &world.slack.webhook_url());
     }
 }
 
-fn begin(world: &World, outage: Outage) {
+fn start_outage(world: &World, outage: Outage) {
     match outage {
         Outage::None => {}
         Outage::Refuses => world.slack.always(sim::Fault::Status(500)),
@@ -146,10 +148,10 @@ fn begin(world: &World, outage: Outage) {
             .slack
             .always(sim::Fault::TooMany { retry_after: None }),
         Outage::TakesAndResets => {
-            for door in ["chat.postMessage", "/services"] {
+            for access in ["chat.postMessage", "/services"] {
                 world
                     .slack
-                    .fail(Plan::always(Fault::AcceptThenReset).on(door));
+                    .fail(Plan::always(Fault::AcceptThenReset).on(access));
             }
             world
                 .slack
@@ -159,14 +161,14 @@ fn begin(world: &World, outage: Outage) {
 }
 
 /// `check` comes from cron: every hour.
-fn later(runner: Runner) -> Runner {
+fn next_hour(runner: Runner) -> Runner {
     match runner {
         Runner::Check(at) => Runner::Check(at + HOUR),
         Runner::Daemon => Runner::Daemon,
     }
 }
 
-fn sabotage_store(world: &World, sql: &str) {
+fn break_outbox(world: &World, sql: &str) {
     if !sql.is_empty() {
         let path = world.folder.path().join("hushwatch.db");
         let store = Connection::open(path).expect("a database");
@@ -174,14 +176,14 @@ fn sabotage_store(world: &World, sql: &str) {
     }
 }
 
-/// What a process that died, or ended, left in the database.
-pub(crate) fn left_behind(world: &World) -> Death {
+/// Returns what a process that crashed or ended left in the database.
+pub(crate) fn stored_state(world: &World) -> StoredState {
     let read = |sql: &str| match world.database() {
         Some(url) => texts(url, sql),
-        None => left_in_file(world, sql),
+        None => rows_in_file(world, sql),
     };
     let pending = read("SELECT text FROM outbox WHERE state IN ('pending', 'sending')");
-    Death {
+    StoredState {
         posted: world.slack.messages().len(),
         pending: pending.iter().map(|text| first_line(text)).collect(),
         incidents: read("SELECT id FROM incidents"),
@@ -193,7 +195,7 @@ pub(crate) fn left_behind(world: &World) -> Death {
 }
 
 /// Read from a copy: the next process must find the files as the dead one left them.
-fn left_in_file(world: &World, sql: &str) -> Vec<String> {
+fn rows_in_file(world: &World, sql: &str) -> Vec<String> {
     let copy = tempfile::tempdir().expect("a folder");
     for name in ["hushwatch.db", "hushwatch.db-wal"] {
         let from = world.folder.path().join(name);
@@ -214,12 +216,12 @@ fn commits(log: &Path) -> usize {
     let Some((head, frames)) = log.split_at_checked(32) else {
         return 0;
     };
-    let frames = frames.chunks_exact(FRAME as usize);
+    let frames = frames.chunks_exact(WAL_FRAME_BYTES as usize);
     let current = frames.take_while(|frame| frame[8..16] == head[16..24]);
     current.filter(|frame| frame[4..8] != [0; 4]).count()
 }
 
-/// By which a message is known.
+/// Returns the line that identifies a message.
 pub(crate) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }

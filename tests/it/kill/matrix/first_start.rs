@@ -5,32 +5,37 @@ use hushwatch::sim::postmark::{Mail, Profile};
 use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::kill::crash_point::{
+    CrashPoint, Moment, Runner, Service, WAL_FRAME_BYTES, run_until_crash,
+};
 use crate::kill::matrix::{is_full, seed};
-use crate::kill::stage::be_patient;
-use crate::kill::strike::{FRAME, Moment, Runner, Service, Strike, strike};
+use crate::kill::scenario::with_long_timeouts;
 use crate::store::texts;
 use crate::world::{Process, World, at};
 
 /// Pages that a first start writes, and some more.
-const PAGES: u64 = 260;
+const MAX_PAGES: u64 = 260;
 /// Deaths of one first start.
 const DEATHS: usize = 3;
 
 #[test]
 fn a_first_start_that_dies_anywhere_reads_everything_once_and_tells_nothing_old() {
-    let stage = stage();
+    let scenario = scenario();
     let mut random = seed();
-    let unharmed = play(&stage, &[]).1;
-    assert!(unharmed[0] > 1_000, "messages were read: {unharmed:?}");
-    let courses = if is_full() { 150 } else { 12 };
-    let mut deaths = 0;
-    for _ in 0..courses {
-        let strikes = [(); DEATHS].map(|()| any_strike(&mut random));
-        let (died, left) = play(&stage, &strikes);
-        assert_eq!(left, unharmed, "{strikes:?}");
-        deaths += died;
+    let baseline_steps = run_plan(&scenario, &[]).1;
+    assert!(
+        baseline_steps[0] > 1_000,
+        "messages were read: {baseline_steps:?}"
+    );
+    let plans = if is_full() { 150 } else { 12 };
+    let mut crashes = 0;
+    for _ in 0..plans {
+        let crash_points = [(); DEATHS].map(|()| any_strike(&mut random));
+        let (died, left) = run_plan(&scenario, &crash_points);
+        assert_eq!(left, baseline_steps, "{crash_points:?}");
+        crashes += died;
     }
-    assert!(deaths >= courses, "{deaths} deaths in {courses} courses");
+    assert!(crashes >= plans, "{crashes} crashes in {plans} plans");
 }
 
 fn now() -> Timestamp {
@@ -38,9 +43,9 @@ fn now() -> Timestamp {
 }
 
 /// Three days of history with a wave, a complaint and a bounce that are old news, and no database.
-fn stage() -> World {
+fn scenario() -> World {
     let mut world = World::new(Process::New, "");
-    be_patient(&mut world);
+    with_long_timeouts(&mut world);
     let (shop, now) = (&world.shop, now());
     let span = Span::new(now - DAY * 3, now + HOUR * 3);
     shop.generate("outbound", span, &Profile::constant(30.0).without_bounces());
@@ -54,18 +59,20 @@ fn stage() -> World {
 }
 
 /// Deaths, then a cycle at the same instant and one an hour later; how many died, and what is stored in the end.
-fn play(stage: &World, strikes: &[Strike]) -> (usize, Vec<i64>) {
-    let mut world = stage.fork();
+fn run_plan(scenario: &World, crash_points: &[CrashPoint]) -> (usize, Vec<i64>) {
+    let mut world = scenario.fork();
     world.postmark.take_requests();
     let runner = Runner::Check(now());
-    let died = strikes.iter().filter(|s| strike(&world, runner, **s));
+    let died = crash_points
+        .iter()
+        .filter(|s| run_until_crash(&world, runner, **s));
     let died = died.count();
     for later in [0, 1] {
         let cycle = world.cycle(now() + HOUR * later);
-        assert_eq!(cycle.code, 0, "{strikes:?} {}", cycle.stderr);
+        assert_eq!(cycle.code, 0, "{crash_points:?} {}", cycle.stderr);
         assert_eq!(cycle.report["errors"], Value::Array(vec![]));
     }
-    assert_eq!(world.slack.messages(), [], "{strikes:?}");
+    assert_eq!(world.slack.messages(), [], "{crash_points:?}");
     (died, stored(&world))
 }
 
@@ -97,9 +104,9 @@ fn number(world: &World, sql: &str) -> i64 {
     value.unwrap_or_else(|why| panic!("{sql}: {why}"))
 }
 
-fn any_strike(random: &mut fastrand::Rng) -> Strike {
+fn any_strike(random: &mut fastrand::Rng) -> CrashPoint {
     match random.bool() {
-        true => Strike::Write(random.u64(..PAGES * FRAME)),
-        false => Strike::Request(Service::Postmark, random.u32(..12), Moment::Received),
+        true => CrashPoint::Write(random.u64(..MAX_PAGES * WAL_FRAME_BYTES)),
+        false => CrashPoint::Request(Service::Postmark, random.u32(..12), Moment::Received),
     }
 }

@@ -10,7 +10,7 @@ type Rows = BTreeSet<Vec<String>>;
 
 /// Everything that a fault must not change in the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Books {
+pub(super) struct StoredState {
     /// stream, kind, from (May 2025 at the earliest, for the past that is asked for moves with the cycle), until
     pub(super) coverage: Rows,
     /// stream, id, sent at
@@ -25,9 +25,9 @@ pub(super) struct Books {
     pub(super) steps: Rows,
 }
 
-const SIGHT: &str = "('blind', 'account_inactive')";
+const SIGHT_RULES: &str = "('blind', 'account_inactive')";
 
-impl Books {
+impl StoredState {
     /// Reads the database in `folder`.
     pub(super) fn of(folder: &Path) -> Self {
         let db = open(folder);
@@ -49,16 +49,16 @@ impl Books {
             ),
             counts: [counts("minutes"), counts("hours")],
             incidents: rows(&format!(
-                "SELECT id, stream, rule, open, opened_at FROM incidents WHERE rule NOT IN {SIGHT}"
+                "SELECT id, stream, rule, open, opened_at FROM incidents WHERE rule NOT IN {SIGHT_RULES}"
             )),
             steps: rows(&format!(
-                "SELECT at, incident, step FROM transitions t JOIN incidents i ON i.id = t.incident WHERE rule NOT IN {SIGHT} AND step <> 'reminded'"
+                "SELECT at, incident, step FROM transitions t JOIN incidents i ON i.id = t.incident WHERE rule NOT IN {SIGHT_RULES} AND step <> 'reminded'"
             )),
         }
     }
 
     /// What of this is not as in `whole`, which saw everything; empty where nothing was made up and nothing lost.
-    pub(super) fn made_up(&self, whole: &Self) -> Vec<String> {
+    pub(super) fn invented_rows(&self, whole: &Self) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut beyond = |what: &str, own: &Rows, all: &Rows| {
             wrong.extend(
@@ -77,7 +77,7 @@ impl Books {
                 let lost = all.difference(own).filter(|row| lies_in(row, span)).count();
                 if lost > 0 {
                     wrong.push(format!(
-                        "{lost} {kind} are missing in {span:?}, which is claimed"
+                        "{lost} {kind} are missing in {span:?}, which is covered_ms"
                     ));
                 }
             }
@@ -90,8 +90,8 @@ impl Books {
         wrong
     }
 
-    /// The end of what is claimed of `stream` and `kind`, in milliseconds since 1970.
-    pub(super) fn claimed(&self, stream: &str, kind: &str) -> i64 {
+    /// The end of what is covered_ms of `stream` and `kind`, in milliseconds since 1970.
+    pub(super) fn covered_ms(&self, stream: &str, kind: &str) -> i64 {
         let spans = self
             .coverage
             .iter()
@@ -100,13 +100,13 @@ impl Books {
     }
 }
 
-/// What Postmark's index had not yet found when it was asked: the end of what is claimed is asked again.
-const LAG: i64 = 15 * 60_000;
+/// What Postmark's index had not yet found when it was asked: the end of what is covered_ms is asked again.
+const INDEX_LAG_MS: i64 = 15 * 60_000;
 
 /// Whether the row of a message or bounce, its instant last, lies in a row of coverage.
 fn lies_in(row: &[String], span: &[String]) -> bool {
     let at = number(row.last().expect("rows have columns"));
-    row[0] == span[0] && (number(&span[2])..number(&span[3]) - LAG).contains(&at)
+    row[0] == span[0] && (number(&span[2])..number(&span[3]) - INDEX_LAG_MS).contains(&at)
 }
 
 fn number(text: &str) -> i64 {

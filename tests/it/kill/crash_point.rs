@@ -1,4 +1,4 @@
-//! How a process dies: at a request that a service saw, or at a write to the database.
+//! Where a process crashes: at a request that a service received, or at a write to the database.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use hushwatch::model::Timestamp;
 use hushwatch::sim::slack::Fault;
 use hushwatch::sim::{self, Plan};
 
-use crate::kill::stage::log_length;
+use crate::kill::scenario::wal_length;
 use crate::world::World;
 
 /// What the last daemon said, in the world's folder.
@@ -17,9 +17,9 @@ const DAEMON_LOG: &str = "daemon.log";
 /// The signal that ends a process which writes beyond the limit of a file's size. As with SIGKILL, none of its code runs.
 const SIGXFSZ: i32 = 25;
 /// Units of `ulimit -f` (POSIX), in bytes.
-const LIMIT_UNIT: u64 = 512;
+const ULIMIT_UNIT_BYTES: u64 = 512;
 /// What a page takes in `SQLite`'s write-ahead log.
-pub(crate) const FRAME: u64 = 24 + 4096;
+pub(crate) const WAL_FRAME_BYTES: u64 = 24 + 4096;
 
 /// Whose request it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(crate) enum Moment {
 
 /// Where a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Strike {
+pub(crate) enum CrashPoint {
     /// SIGKILL at a request, counted from 0 for each service.
     Request(Service, u32, Moment),
     /// At the first byte that makes the write-ahead log so much longer than it was: within a page, so that each limit falls
@@ -59,20 +59,20 @@ pub(crate) enum Runner {
     Daemon,
 }
 
-/// Starts a process, lets `strike` kill it; whether it did. A process that ends its cycle first has survived.
-pub(crate) fn strike(world: &World, runner: Runner, strike: Strike) -> bool {
-    let before = |service| seen(world, service);
+/// Starts a process that is to crash at a point, and returns whether it did. A process that ends its cycle first survived.
+pub(crate) fn run_until_crash(world: &World, runner: Runner, strike: CrashPoint) -> bool {
+    let before = |service| request_count(world, service);
     let (struck_at, delay) = match strike {
-        Strike::Request(service, nth, moment) => {
+        CrashPoint::Request(service, nth, moment) => {
             let first = before(service);
-            arm(world, service, nth, moment);
+            hold_answer(world, service, nth, moment);
             let delay = match moment {
                 Moment::Answered(delay) => delay,
                 _ => Duration::ZERO,
             };
             (Some((service, first + nth as usize)), delay)
         }
-        Strike::Write(_) => (None, Duration::ZERO),
+        CrashPoint::Write(_) => (None, Duration::ZERO),
     };
     let pings = world.slack.pings().len();
     let mut process = spawn_under(world, runner, strike);
@@ -82,25 +82,25 @@ pub(crate) fn strike(world: &World, runner: Runner, strike: Strike) -> bool {
         if let Some(status) = process.try_wait().expect("a child") {
             break status.signal() == Some(SIGXFSZ);
         }
-        if struck_at.is_some_and(|(service, nth)| seen(world, service) > nth) {
+        if struck_at.is_some_and(|(service, nth)| request_count(world, service) > nth) {
             std::thread::sleep(delay);
-            break end(process);
+            break kill_process(process);
         }
         if runner == Runner::Daemon && is_over(world, pings) {
-            end(process);
+            kill_process(process);
             break false;
         }
         if world.database().is_some()
-            && matches!(strike, Strike::Write(at) if began.elapsed() >= instant_of(at))
+            && matches!(strike, CrashPoint::Write(at) if began.elapsed() >= instant_of(at))
         {
-            break end(process);
+            break kill_process(process);
         }
         assert!(Instant::now() < deadline, "{strike:?} did not come");
         std::thread::sleep(Duration::from_micros(300));
     };
     // What the dead one had sent may still be on its way.
     world.slack.finish().expect("settled");
-    disarm(world);
+    release_answers(world);
     died
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn cycle(world: &World, runner: Runner) {
     let pings = world.slack.pings().len();
     let mut process = spawn(world, runner);
     if runner == Runner::Daemon {
-        until("the end of the cycle", || is_over(world, pings));
+        wait_until("the end of the cycle", || is_over(world, pings));
         let id = process.id().to_string();
         let term = Command::new("kill").args(["-TERM", &id]).status();
         assert!(term.expect("kill runs").success());
@@ -131,7 +131,7 @@ pub(crate) fn cycle(world: &World, runner: Runner) {
 }
 
 /// Waits, up to a minute.
-pub(crate) fn until(what: &str, done: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !done() {
         assert!(Instant::now() < deadline, "{what} did not come");
@@ -140,7 +140,7 @@ pub(crate) fn until(what: &str, done: impl Fn() -> bool) {
 }
 
 /// How many requests a service saw.
-pub(crate) fn seen(world: &World, service: Service) -> usize {
+pub(crate) fn request_count(world: &World, service: Service) -> usize {
     match service {
         Service::Postmark => world.postmark.count(""),
         Service::Slack => world.slack.count("/api/") + world.slack.count("/services/"),
@@ -149,7 +149,7 @@ pub(crate) fn seen(world: &World, service: Service) -> usize {
 }
 
 /// Makes the service keep what `moment` does not let out, at its request `nth` from now on.
-pub(crate) fn arm(world: &World, service: Service, nth: u32, moment: Moment) {
+pub(crate) fn hold_answer(world: &World, service: Service, nth: u32, moment: Moment) {
     let fault = match moment {
         Moment::Received => Fault::Wire(sim::Fault::Hang),
         Moment::Taken => Fault::AcceptThenHang,
@@ -167,17 +167,17 @@ pub(crate) fn arm(world: &World, service: Service, nth: u32, moment: Moment) {
 }
 
 /// Ends what `arm` began; an outage that was there before is put back by who made it.
-pub(crate) fn disarm(world: &World) {
+pub(crate) fn release_answers(world: &World) {
     world.postmark.clear_faults();
     world.slack.clear_faults();
 }
 
 /// Starts a process that nothing kills.
 pub(crate) fn spawn(world: &World, runner: Runner) -> Child {
-    spawn_under(world, runner, Strike::Write(u64::MAX))
+    spawn_under(world, runner, CrashPoint::Write(u64::MAX))
 }
 
-fn spawn_under(world: &World, runner: Runner, strike: Strike) -> Child {
+fn spawn_under(world: &World, runner: Runner, strike: CrashPoint) -> Child {
     let now;
     let args: &[&str] = match runner {
         Runner::Check(at) => {
@@ -192,7 +192,7 @@ fn spawn_under(world: &World, runner: Runner, strike: Strike) -> Child {
     };
     world.slack.set_now(hushwatch::clock::now());
     let mut command = match strike {
-        Strike::Write(beyond) if beyond < u64::MAX && world.database().is_none() => {
+        CrashPoint::Write(beyond) if beyond < u64::MAX && world.database().is_none() => {
             limited(world, args, beyond)
         }
         _ => world.command(args),
@@ -211,7 +211,7 @@ fn spawn_under(world: &World, runner: Runner, strike: Strike) -> Child {
 /// The command under a shell's limit on the size of files, and without core dumps.
 fn limited(world: &World, args: &[&str], beyond: u64) -> Command {
     let bare = world.command(args);
-    let limit = (log_length(world) + beyond) / LIMIT_UNIT;
+    let limit = (wal_length(world) + beyond) / ULIMIT_UNIT_BYTES;
     let mut command = Command::new("/bin/sh");
     command
         .arg("-c")
@@ -227,7 +227,7 @@ fn limited(world: &World, args: &[&str], beyond: u64) -> Command {
 }
 
 /// SIGKILL.
-pub(crate) fn end(mut process: Child) -> bool {
+pub(crate) fn kill_process(mut process: Child) -> bool {
     process.kill().expect("killed");
     process.wait().expect("ended");
     true

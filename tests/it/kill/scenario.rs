@@ -1,4 +1,4 @@
-//! A tape of events with one alert of each kind, and a database that has seen none of them yet.
+//! A scenario of events with one alert of each kind, and a database that has seen none of them yet.
 
 use std::process::Stdio;
 
@@ -6,11 +6,11 @@ use hushwatch::model::{HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::postmark::{Mail, Profile};
 use hushwatch::sim::{Fault, Plan};
 
-use crate::kill::strike::until;
+use crate::kill::crash_point::wait_until;
 use crate::world::{Process, World};
 
-/// What the tape holds, by a part of the line that tells of it.
-pub(crate) const EVENTS: [&str; 6] = [
+/// What the scenario holds, by a part of the line that tells of it.
+pub(crate) const EXPECTED_MESSAGES: [&str; 6] = [
     "catch-up: 1 incident began and ended",
     "shop/outbound: spam complaint rate",
     "shop/outbound: bounce rate",
@@ -20,8 +20,8 @@ pub(crate) const EVENTS: [&str; 6] = [
 ];
 
 /// A world whose last cycle was eight hours before `now`, and whose database was left by a process that was killed.
-pub(crate) fn stage(now: Timestamp) -> World {
-    staged(World::new(Process::New, &file(now)), now)
+pub(crate) fn scenario(now: Timestamp) -> World {
+    build_scenario(World::new(Process::New, &file(now)), now)
 }
 
 /// What a world's configuration must say for it.
@@ -31,17 +31,17 @@ pub(crate) fn file(now: Timestamp) -> String {
 }
 
 /// The same, of a world that is new and has that configuration.
-pub(crate) fn staged(mut world: World, now: Timestamp) -> World {
-    be_patient(&mut world);
-    play(&world, now);
+pub(crate) fn build_scenario(mut world: World, now: Timestamp) -> World {
+    with_long_timeouts(&mut world);
+    run_plan(&world, now);
     let first = world.cycle(now - HOUR * 8);
     assert_eq!(first.code, 0, "{}", first.stderr);
-    leave_a_log_behind(&mut world, now - HOUR * 8 + MINUTE * 5);
+    leave_wal_behind(&mut world, now - HOUR * 8 + MINUTE * 5);
     assert_eq!(world.slack.messages(), [], "nothing happened yet");
     world
 }
 
-fn play(world: &World, now: Timestamp) {
+fn run_plan(world: &World, now: Timestamp) {
     let shop = &world.shop;
     let quiet = Profile::constant(30.0).without_bounces();
     shop.generate(
@@ -60,7 +60,7 @@ fn play(world: &World, now: Timestamp) {
 }
 
 /// Who is to be killed while it waits must not give up before.
-pub(crate) fn be_patient(world: &mut World) {
+pub(crate) fn with_long_timeouts(world: &mut World) {
     world.env("HUSHWATCH_POSTMARK__TIMEOUT", "30s");
     world.env("HUSHWATCH_SLACK__TIMEOUT", "30s");
     if world.database().is_some() {
@@ -71,7 +71,7 @@ pub(crate) fn be_patient(world: &mut World) {
 }
 
 /// A cycle that is killed at its very end: what it wrote is in the write-ahead log alone, to which later ones append.
-pub(crate) fn leave_a_log_behind(world: &mut World, now: Timestamp) {
+pub(crate) fn leave_wal_behind(world: &mut World, now: Timestamp) {
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
     world.slack.fail_pings(Plan::always(Fault::Hang));
     world.postmark.set_now(now);
@@ -81,17 +81,17 @@ pub(crate) fn leave_a_log_behind(world: &mut World, now: Timestamp) {
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
-    until("the heartbeat", || world.slack.count("/ping") > 0);
+    wait_until("the heartbeat", || world.slack.count("/ping") > 0);
     check.kill().expect("killed");
     check.wait().expect("ended");
     assert!(
-        world.database().is_some() || log_length(world) > 0,
+        world.database().is_some() || wal_length(world) > 0,
         "the log is left"
     );
 }
 
 /// Bytes in the write-ahead log.
-pub(crate) fn log_length(world: &World) -> u64 {
+pub(crate) fn wal_length(world: &World) -> u64 {
     let log = world.folder.path().join("hushwatch.db-wal");
     std::fs::metadata(log).map_or(0, |log| log.len())
 }

@@ -5,20 +5,20 @@ use std::time::Duration;
 use hushwatch::sim::Fault;
 use hushwatch::sim::slack;
 
-use super::peers::{self, Place};
+use super::endpoints::{self, BadEndpoint};
 
 /// Something that goes wrong on the way to a service.
 #[derive(Clone, Debug)]
-pub(super) enum Strike<F> {
+pub(super) enum Timing<F> {
     /// With an answer.
     Fault(F),
     /// Somebody else stands at the address, or nobody.
-    Place(Place),
+    BadEndpoint(BadEndpoint),
 }
 
 /// What two cycles of a Postmark fault come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum ExpectedAlert {
     /// Nothing: the answers are whole.
     Harmless,
     /// Both cycles are incomplete; at the second one the server is blind.
@@ -33,8 +33,8 @@ pub(super) enum Meaning {
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) name: String,
-    pub(super) strike: Strike<Fault>,
-    pub(super) meaning: Meaning,
+    pub(super) strike: Timing<Fault>,
+    pub(super) meaning: ExpectedAlert,
     /// Whether a second attempt in the same cycle is made.
     pub(super) passing: bool,
     /// Whether it costs time-outs.
@@ -45,8 +45,8 @@ pub(super) struct Case {
 #[derive(Clone, Debug)]
 pub(super) struct SlackCase {
     pub(super) name: String,
-    pub(super) strike: Strike<slack::Fault>,
-    pub(super) fate: Fate,
+    pub(super) strike: Timing<slack::Fault>,
+    pub(super) fate: ExpectedDelivery,
     pub(super) slow: bool,
 }
 
@@ -54,7 +54,7 @@ impl SlackCase {
     /// Whether no answer settles what became of the message: where no history can be read, it is given up in the second cycle.
     pub(super) fn is_unconfirmed(&self) -> bool {
         let refused = ["hang", "reset", "endless", "gzip bomb", "fatal_error"];
-        self.fate == Fate::Unknowable || refused.contains(&self.name.as_str())
+        self.fate == ExpectedDelivery::Unknowable || refused.contains(&self.name.as_str())
     }
 
     /// Whether a webhook is told that it was posted, though it was not: any success without a known error says so.
@@ -65,7 +65,7 @@ impl SlackCase {
 
 /// What becomes of a message during a fault of Slack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum ExpectedDelivery {
     /// It is accepted, and that is known.
     Accepted,
     /// It is not accepted; it stays pending.
@@ -76,23 +76,23 @@ pub(super) enum Fate {
 
 impl Case {
     /// What it comes to where it strikes this part alone.
-    pub(super) fn meaning_on(&self, part: &str) -> Meaning {
+    pub(super) fn expected_on(&self, part: &str) -> ExpectedAlert {
         match (&self.strike, part) {
             // Proof of delivery is a sample; what of it cannot be read is drawn again.
-            (_, "/details") => Meaning::Harmless,
+            (_, "/details") => ExpectedAlert::Harmless,
             // A total that falls from one page to the next tells that the pages do not fit together.
-            (Strike::Fault(Fault::Miscount(_)), "offset=500") => Meaning::Trouble,
+            (Timing::Fault(Fault::Miscount(_)), "offset=500") => ExpectedAlert::Trouble,
             _ => self.meaning,
         }
     }
 }
 
-fn case(name: &str, fault: Fault, meaning: Meaning, passing: bool) -> Case {
+fn case(name: &str, fault: Fault, meaning: ExpectedAlert, passing: bool) -> Case {
     Case {
         name: name.to_owned(),
         slow: matches!(&fault, Fault::Hang)
             || matches!(&fault, Fault::Drip(pause) if pause.as_millis() > 1),
-        strike: Strike::Fault(fault),
+        strike: Timing::Fault(fault),
         meaning,
         passing,
     }
@@ -113,9 +113,9 @@ fn too_many(retry_after: &str) -> Fault {
 }
 
 /// Values of `Retry-After` that ask for more than a cycle waits.
-const LONG_WAITS: [&str; 4] = ["7", "99999999999", "18446744073709551615", "86400.5"];
+const LONG_RETRY_AFTERS: [&str; 4] = ["7", "99999999999", "18446744073709551615", "86400.5"];
 /// Values that ask for nothing, or for nothing sensible: two attempts are made.
-const NO_WAITS: [&str; 8] = [
+const INVALID_RETRY_AFTERS: [&str; 8] = [
     "0",
     "0.001",
     "-5",
@@ -128,12 +128,12 @@ const NO_WAITS: [&str; 8] = [
 
 /// Every fault of Postmark.
 pub(super) fn postmark() -> Vec<Case> {
-    use Meaning::{Account, Harmless, Token, Trouble};
+    use ExpectedAlert::{Account, Harmless, Token, Trouble};
     let mut all = vec![
         // The first is always run.
         case(
             "redirect",
-            Fault::Redirect(peers::elsewhere()),
+            Fault::Redirect(endpoints::elsewhere()),
             Trouble,
             false,
         ),
@@ -183,17 +183,17 @@ pub(super) fn postmark() -> Vec<Case> {
     all.push(case("200 code 412", coded(200, 412), Account, false));
     all.push(case("200 code 700", coded(200, 700), Trouble, true));
     all.push(case("204", coded(204, 0), Trouble, true));
-    for wait in LONG_WAITS {
+    for wait in LONG_RETRY_AFTERS {
         let name = format!("429 for {wait}");
         all.push(case(&name, too_many(wait), Trouble, false));
     }
-    for wait in NO_WAITS {
+    for wait in INVALID_RETRY_AFTERS {
         let name = format!("429 for {wait}");
         all.push(case(&name, too_many(wait), Trouble, true));
     }
-    all.extend(Place::ALL.map(|place| Case {
+    all.extend(BadEndpoint::ALL.map(|place| Case {
         name: format!("{place:?}"),
-        strike: Strike::Place(place),
+        strike: Timing::BadEndpoint(place),
         meaning: Trouble,
         passing: true,
         slow: false,
@@ -201,10 +201,10 @@ pub(super) fn postmark() -> Vec<Case> {
     all
 }
 
-fn slack_case(name: &str, fault: impl Into<slack::Fault>, fate: Fate) -> SlackCase {
+fn slack_case(name: &str, fault: impl Into<slack::Fault>, fate: ExpectedDelivery) -> SlackCase {
     SlackCase {
         name: name.to_owned(),
-        strike: Strike::Fault(fault.into()),
+        strike: Timing::Fault(fault.into()),
         fate,
         slow: name.contains("hang") || name == "drip",
     }
@@ -212,9 +212,9 @@ fn slack_case(name: &str, fault: impl Into<slack::Fault>, fate: Fate) -> SlackCa
 
 /// Every fault of Slack.
 pub(super) fn slack() -> Vec<SlackCase> {
-    use Fate::{Accepted, Refused, Unknowable};
+    use ExpectedDelivery::{Accepted, Refused, Unknowable};
     let mut all = vec![
-        slack_case("redirect", Fault::Redirect(peers::elsewhere()), Refused),
+        slack_case("redirect", Fault::Redirect(endpoints::elsewhere()), Refused),
         slack_case("dripping", Fault::Drip(Duration::ZERO), Accepted),
         slack_case("drip", Fault::Drip(Duration::from_millis(600)), Unknowable),
         slack_case("hang", Fault::Hang, Refused),
@@ -249,7 +249,7 @@ pub(super) fn slack() -> Vec<SlackCase> {
             Refused,
         ));
     }
-    for wait in LONG_WAITS.iter().chain(&NO_WAITS) {
+    for wait in LONG_RETRY_AFTERS.iter().chain(&INVALID_RETRY_AFTERS) {
         all.push(slack_case(
             &format!("429 for {wait}"),
             too_many(wait),
@@ -272,9 +272,9 @@ pub(super) fn slack() -> Vec<SlackCase> {
     ] {
         all.push(slack_case(word, slack::Fault::slack_error(word), Refused));
     }
-    all.extend(Place::ALL.map(|place| SlackCase {
+    all.extend(BadEndpoint::ALL.map(|place| SlackCase {
         name: format!("{place:?}"),
-        strike: Strike::Place(place),
+        strike: Timing::BadEndpoint(place),
         fate: Refused,
         slow: false,
     }));

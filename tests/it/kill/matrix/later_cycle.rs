@@ -6,56 +6,64 @@ use hushwatch::clock;
 use hushwatch::model::{HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::postmark::{Mail, Profile};
 
-use crate::kill::course::{Door, Log, left_behind, open};
-use crate::kill::judge::judge;
-use crate::kill::stage::{EVENTS, be_patient};
-use crate::kill::strike::{Moment, Runner, Service, arm, cycle, disarm, end, seen, spawn, until};
+use crate::kill::crash_plan::{RunLog, SlackAccess, open, stored_state};
+use crate::kill::crash_point::{
+    Moment, Runner, Service, cycle, hold_answer, kill_process, release_answers, request_count,
+    spawn, wait_until,
+};
+use crate::kill::invariants::check_invariants;
+use crate::kill::scenario::{EXPECTED_MESSAGES, with_long_timeouts};
 use crate::world::{Process, World};
 
 #[test]
 fn a_daemon_that_is_killed_in_a_later_cycle_tells_everything_and_repeats_only_the_unknowable() {
     let soon = Moment::Answered(Duration::from_millis(2));
-    let courses = [
-        (Door::Bot, Service::Postmark, 3, Moment::Received),
-        (Door::Bot, Service::Slack, 0, Moment::Received),
-        (Door::Bot, Service::Slack, 1, Moment::Taken),
-        (Door::BotWithoutHistory, Service::Slack, 1, Moment::Taken),
-        (Door::Webhook, Service::Slack, 0, soon),
+    let plans = [
+        (SlackAccess::Bot, Service::Postmark, 3, Moment::Received),
+        (SlackAccess::Bot, Service::Slack, 0, Moment::Received),
+        (SlackAccess::Bot, Service::Slack, 1, Moment::Taken),
+        (
+            SlackAccess::BotWithoutHistory,
+            Service::Slack,
+            1,
+            Moment::Taken,
+        ),
+        (SlackAccess::Webhook, Service::Slack, 0, soon),
     ];
-    let courses = courses.map(|course| std::thread::spawn(move || (play(course), course)));
-    for (log, course) in courses.map(|c| c.join().expect("played")) {
-        let verdict = judge(&log, &EVENTS[1..5]);
-        assert_eq!(verdict.faults, Vec::<String>::new(), "{course:?}");
+    let plans = plans.map(|plan| std::thread::spawn(move || (run_plan(plan), plan)));
+    for (log, plan) in plans.map(|c| c.join().expect("played")) {
+        let found = check_invariants(&log, &EXPECTED_MESSAGES[1..5]);
+        assert_eq!(found.violations, Vec::<String>::new(), "{plan:?}");
     }
 }
 
-fn play((door, service, nth, moment): (Door, Service, u32, Moment)) -> Log {
+fn run_plan((access, service, nth, moment): (SlackAccess, Service, u32, Moment)) -> RunLog {
     let mut world = quiet(clock::now());
-    open(&mut world, door);
+    open(&mut world, access);
     let daemon = spawn(&world, Runner::Daemon);
-    until("the end of a cycle", || world.slack.pings().len() > 1);
-    let first = seen(&world, service);
-    arm(&world, service, nth, moment);
+    wait_until("the end of a cycle", || world.slack.pings().len() > 1);
+    let first = request_count(&world, service);
+    hold_answer(&world, service, nth, moment);
     reveal(&world, clock::now());
-    until("the request", || {
-        seen(&world, service) > first + nth as usize
+    wait_until("the request", || {
+        request_count(&world, service) > first + nth as usize
     });
     if let Moment::Answered(delay) = moment {
         std::thread::sleep(delay);
     }
-    end(daemon);
+    kill_process(daemon);
     world.slack.finish().expect("settled");
-    disarm(&world);
-    let deaths = vec![left_behind(&world)];
+    release_answers(&world);
+    let crashes = vec![stored_state(&world)];
     for _ in 0..2 {
         cycle(&world, Runner::Daemon);
     }
-    Log {
-        door,
+    RunLog {
+        access,
         posted: world.slack.messages(),
         unanswered: 0,
-        deaths,
-        end: left_behind(&world),
+        crashes,
+        end: stored_state(&world),
         requests: [0; 3],
         lookups: world.slack.count("history"),
     }
@@ -70,7 +78,7 @@ fn quiet(now: Timestamp) -> World {
         &digest_at[11..16]
     );
     let mut world = World::new(Process::New, &file);
-    be_patient(&mut world);
+    with_long_timeouts(&mut world);
     let span = Span::new(now - HOUR * 20, now + HOUR);
     let mail = Profile::constant(30.0).without_bounces();
     world.shop.generate("outbound", span, &mail);
