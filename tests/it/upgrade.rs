@@ -1,6 +1,11 @@
-//! A newer version that changes the database while this one runs.
+//! A newer version that changes the database while this one runs, and a database of an older one.
 
 use std::process::Stdio;
+
+use hushwatch::model::{HOUR, Span};
+use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::{Fault, Plan};
+use serde_json::Value;
 
 use crate::store::{schema, set_schema};
 use crate::world::{Process, World, at};
@@ -70,4 +75,87 @@ fn a_daemon_ends_where_a_newer_version_takes_over() {
         .iter()
         .filter(|a| a.contains("cannot use its database"));
     assert_eq!(cried.count(), 1, "{told:#?}");
+}
+
+/// The database of version 0.1.0 at commit 0347048 after the scene of [`first_release`]: a dump that `sqlite3` reads.
+const FIRST_RELEASE: &str = include_str!("../data/upgrade/0347048.sql");
+/// The `monitor.toml` that it shipped.
+const FIRST_RELEASE_FILE: &str = include_str!("../data/upgrade/monitor.toml");
+/// The alert that the first release had written when Slack was down, to the letter.
+const PENDING: &str = include_str!("../data/upgrade/pending.txt");
+
+/// The mail of the scene: two streams at sixty an hour, with a wave of hard bounces on `outbound` from 11:00 and on
+/// `broadcast` from 12:00.
+fn first_release() -> World {
+    let world = World::new(Process::New, FIRST_RELEASE_FILE);
+    let span = Span::new(at("2026-03-03T04:00:00Z"), at("2026-03-04T00:00:00Z"));
+    let profile = Profile::constant(60.0).without_bounces();
+    for (stream, hours) in [("outbound", 11), ("broadcast", 12)] {
+        world.shop.generate(stream, span, &profile);
+        let from = at("2026-03-03T00:00:00Z") + HOUR * hours;
+        let wave = Span::new(from, span.until);
+        world.shop.bounce_wave(stream, wave, 0.04, "HardBounce");
+    }
+    world
+}
+
+/// What the first release did: cycles from 09:00, an alert at 12:00, a mute, and at 13:00 an alert that Slack did not take.
+fn play_first_release(world: &mut World) {
+    world.hours("2026-03-03T09:00:00Z", "2026-03-03T12:00:00Z");
+    let scope = ["mute", "--server", "shop", "--rule", "spam_rate"];
+    let rest = ["--for", "7d", "--reason", "a known list", "--by", "ops"];
+    let now = ["--now", "2026-03-03T12:30:00Z"];
+    assert_eq!(world.run(&[&scope[..], &rest, &now].concat()).code, 0);
+    world.slack.take();
+    world
+        .slack
+        .fail(Plan::always(Fault::Status(503)).on("chat.postMessage"));
+    let cycle = world.cycle(at("2026-03-03T13:00:00Z"));
+    assert_eq!(cycle.code, 1, "{}", cycle.stderr);
+    world.slack.clear_faults();
+}
+
+#[test]
+fn the_first_cycle_on_a_database_of_the_first_release_repeats_nothing_and_loses_nothing() {
+    if crate::store::needs_a_file("a database of the first release is a file") {
+        return;
+    }
+    let mut world = first_release();
+    let file = rusqlite::Connection::open(world.folder.path().join("hushwatch.db"));
+    file.expect("opened")
+        .execute_batch(FIRST_RELEASE)
+        .expect("the dump is read");
+    let cycle = world.cycle(at("2026-03-03T14:00:00Z"));
+    assert_eq!(cycle.code, 0, "{}", cycle.stderr);
+    assert_eq!(cycle.steps(), Vec::<String>::new(), "nothing is new");
+    let open: Vec<&Value> = cycle.report["open_incidents"]
+        .as_array()
+        .expect("incidents")
+        .iter()
+        .map(|incident| &incident["stream"])
+        .collect();
+    assert_eq!(open, ["broadcast", "outbound"]);
+    assert_eq!(cycle.report["mutes"][0]["reason"], "a known list");
+    let sent: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+    assert_eq!(
+        sent,
+        [PENDING.trim_end()],
+        "the pending alert, as it was frozen"
+    );
+}
+
+#[test]
+fn the_scene_of_the_first_release_still_opens_the_same_incidents() {
+    let mut world = first_release();
+    play_first_release(&mut world);
+    let status = world.run(&["status", "--json"]).report;
+    let mut ids: Vec<&str> = status["open_incidents"]
+        .as_array()
+        .expect("incidents")
+        .iter()
+        .filter_map(|incident| incident["incident"].as_str())
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["59gq43tt", "jbeqp4ec"]);
+    assert!(FIRST_RELEASE.contains(ids[0]) && FIRST_RELEASE.contains(ids[1]));
 }
