@@ -4,13 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use hushwatch::cli::Cli;
+use hushwatch::commands::cli::Cli;
 use hushwatch::{commands, telemetry};
 
 /// Returns the log filter to use without `RUST_LOG`. The demo shows what Slack shows, and a log would clutter it.
 #[cfg(feature = "demo")]
 fn default_filter(cli: &Cli) -> Option<&'static str> {
-    matches!(cli.command, hushwatch::cli::Command::Demo).then_some("error")
+    matches!(cli.command, hushwatch::commands::cli::Command::Demo).then_some("error")
 }
 
 #[cfg(not(feature = "demo"))]

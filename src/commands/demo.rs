@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use crate::commands::explain::{details_text, load_details};
+use crate::commands::status::{collect_status, status_text};
+use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::{self, Sources};
 use crate::cycle::{Context, Options, Outlet};
 use crate::model::{DAY, HOUR, Span, Timestamp};
@@ -19,8 +22,15 @@ const START: &str = "2026-03-02T00:00:00Z";
 /// Accelerated days.
 const DAYS: u32 = 4;
 
-/// Runs the demo; returns the exit code.
-pub(crate) async fn run_demo() -> anyhow::Result<u8> {
+/// Runs the demo.
+pub(super) async fn demo() -> CommandResult {
+    match play().await {
+        Ok(()) => Ok(0),
+        Err(error) => Err((INCOMPLETE, format!("the demo failed: {error:#}"))),
+    }
+}
+
+async fn play() -> anyhow::Result<()> {
     let start = Timestamp::parse(START).context("the demo's start")?;
     let end = start + DAYS * DAY + 12 * HOUR;
     let (postmark, slack) = (Postmark::start()?, Slack::start()?);
@@ -64,12 +74,11 @@ pub(crate) async fn run_demo() -> anyhow::Result<u8> {
     }
     let first = first.context("an incident")?;
     say(&format!("── hushwatch explain {first} ──"));
-    say(&app
-        .explain(&first, false, None)
-        .await?
-        .context("it is stored")?);
+    let details = load_details(&app, &first, None).await?;
+    say(&details_text(&details.context("it is stored")?, &app));
     say("── hushwatch status ──");
-    say(&app.status(false, None).await?);
+    let status = collect_status(&app, None).await?;
+    say(&status_text(&status, &app));
     anyhow::ensure!(
         slack.unexpected().is_empty(),
         "Slack refused: {:?}",
@@ -80,7 +89,7 @@ pub(crate) async fn run_demo() -> anyhow::Result<u8> {
         "Postmark did not know: {:?}",
         postmark.unexpected()
     );
-    Ok(0)
+    Ok(())
 }
 
 /// The incident that a message is of, if it is of one.

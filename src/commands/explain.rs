@@ -1,122 +1,162 @@
-//! `explain`: gathers what is stored of one incident.
+//! `explain`: everything known about one incident.
 
+use clap::Args;
 use serde_json::{Value, json};
 
+use crate::commands::cli::ViewArgs;
+use crate::commands::open::{open_readonly, store_error};
+use crate::commands::status::view_instant;
+use crate::commands::stdout::print;
+use crate::commands::{CommandResult, INCOMPLETE};
+use crate::config::Config;
 use crate::cycle::Context;
-use crate::cycle::mutes::mute_json;
-use crate::cycle::report::{incident_json, transition_json};
 use crate::model::{
     BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, StreamKey, Timestamp,
 };
-use crate::output::explain::{Case, Mark, Poll, Telling, explain, next_steps, resolves_when};
+use crate::output;
+use crate::output::explain::{Case, Mark, Poll, Telling, next_steps, resolves_when};
 use crate::output::json::evidence::{evidence_json, span_json};
+use crate::output::json::{IncidentView, MuteView, TransitionView};
 use crate::store::{self, AttemptOutcome, Database, TransitionRow};
-use crate::text::sanitize::{clean_lines, json_line, mask};
+use crate::text::sanitize::{clean, clean_lines, json_line, mask};
 
-/// Bounces that are looked at, at most.
-const MOST_MARKS: u32 = 1_000;
+/// The maximum number of bounces that are read of one incident.
+const MAX_BOUNCES: u32 = 1_000;
 
-/// What is stored of an incident, and the texts that were frozen with it.
-struct Found {
+/// What is stored of an incident, with the texts that were sent of it.
+pub(super) struct IncidentDetails {
     case: Case,
     steps: Vec<TransitionRow>,
     tellings: Vec<store::Notification>,
 }
 
-impl Context {
-    /// Everything known about one incident, for a person or as JSON, and what mutes it `now` or by the clock; `None` where there is none of this id.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn explain(
-        &self,
-        id: &str,
-        as_json: bool,
-        now: Option<Timestamp>,
-    ) -> Result<Option<String>, store::Error> {
-        let now = self.viewed_at(now).await?;
-        let of = id.to_owned();
-        let found = self.store.call(move |s| find(s, &of, now)).await?;
-        Ok(found.map(|found| match as_json {
-            true => json_line(&self.case_json(&found)),
-            false => clean_lines(&(explain(&found.case, self.style()).join("\n") + "\n")),
-        }))
-    }
-
-    /// The ids of the incidents that are open, so that one can be named.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn open_incidents(&self) -> Result<Vec<String>, store::Error> {
-        let mut open = Vec::new();
-        for server in self.watched_servers().await? {
-            let name = server.name.clone();
-            let incidents = self.store.call(move |s| s.latest_incidents(&name)).await?;
-            open.extend(
-                incidents
-                    .into_iter()
-                    .filter(Incident::is_open)
-                    .map(|i| i.id),
-            );
-        }
-        Ok(open)
-    }
-
-    fn case_json(&self, found: &Found) -> Value {
-        let case = &found.case;
-        let mut incident = incident_json(&case.incident, self);
-        incident["open"] = json!(case.incident.is_open());
-        incident["evidence"] = masked(evidence_json(&case.incident.evidence));
-        incident["judged_at"] = json!(case.incident.judged_at.to_string());
-        let coverage = case.coverage.iter().map(|(kind, coverage)| {
-            json!({"kind": kind.name(), "spans": coverage.spans().iter().map(span_json).collect::<Vec<_>>()})
-        });
-        json!({
-            "incident": incident,
-            "window": span_json(&case.window),
-            "polls": case.polls.iter().map(|p| json!({
-                "at": p.at.to_string(), "requests": p.requests, "complete": p.failed.is_none(), "reason": p.failed,
-            })).collect::<Vec<_>>(),
-            "coverage": coverage.collect::<Vec<_>>(),
-            "bounces": case.marks.iter().map(mark_json).collect::<Vec<_>>(),
-            "transitions": found.steps.iter().map(|row| {
-                let mut json = transition_json(&row.transition, &row.text);
-                json["evidence"] = masked(evidence_json(&row.transition.incident.evidence));
-                json
-            }).collect::<Vec<_>>(),
-            "messages": found.tellings.iter().map(telling_json).collect::<Vec<_>>(),
-            "mutes": case.mutes.iter().map(mute_json).collect::<Vec<_>>(),
-            "ends_when": resolves_when(&case.incident),
-            "next": next_steps(case.as_it_stood(), &case.marks),
-        })
-    }
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Id of the incident
+    pub incident: String,
+    #[doc(hidden)]
+    #[command(flatten)]
+    pub view: ViewArgs,
 }
 
-fn find(s: &mut Database, id: &str, now: Timestamp) -> Result<Option<Found>, store::Error> {
+/// Prints everything known about one incident.
+pub(super) async fn explain(config: Config, args: &ExplainArgs) -> CommandResult {
+    let context = open_readonly(config)?;
+    // Ids are in lower case; one that was read out may come back in any.
+    let id = args.incident.to_ascii_lowercase();
+    let details = load_details(&context, &id, args.view.now).await;
+    if let Some(details) = details.map_err(store_error)? {
+        return print(&match args.view.json {
+            true => json_line(&details_json(&details, &context)),
+            false => details_text(&details, &context),
+        });
+    }
+    let open = open_incident_ids(&context).await.map_err(store_error)?;
+    let open = match open.as_slice() {
+        [] => "no incident is open".to_owned(),
+        open => format!("open incidents: {}", open.join(", ")),
+    };
+    let id = clean(&args.incident);
+    Err((
+        INCOMPLETE,
+        format!(
+            "no incident has the id `{id}`; {open}; `hushwatch digest --print` lists those that ended"
+        ),
+    ))
+}
+
+/// Loads what is stored of one incident, and what mutes it at `now` or by the clock; `None` where no incident has this id.
+pub(super) async fn load_details(
+    context: &Context,
+    id: &str,
+    now: Option<Timestamp>,
+) -> Result<Option<IncidentDetails>, store::Error> {
+    let now = view_instant(context, now).await?;
+    let id = id.to_owned();
+    context.store.call(move |s| load(s, &id, now)).await
+}
+
+/// Returns the details as a person reads them.
+pub(super) fn details_text(details: &IncidentDetails, context: &Context) -> String {
+    clean_lines(&(output::explain::explain(&details.case, context.style()).join("\n") + "\n"))
+}
+
+/// Returns the ids of the incidents that are open on the watched servers.
+async fn open_incident_ids(context: &Context) -> Result<Vec<String>, store::Error> {
+    let mut open = Vec::new();
+    for server in context.watched_servers().await? {
+        let name = server.name.clone();
+        let incidents = context
+            .store
+            .call(move |s| s.latest_incidents(&name))
+            .await?;
+        let ids = incidents
+            .into_iter()
+            .filter(Incident::is_open)
+            .map(|i| i.id);
+        open.extend(ids);
+    }
+    Ok(open)
+}
+
+fn details_json(details: &IncidentDetails, context: &Context) -> Value {
+    let case = &details.case;
+    let mut incident = json!(IncidentView::new(&case.incident, context.style()));
+    incident["open"] = json!(case.incident.is_open());
+    incident["evidence"] = masked(evidence_json(&case.incident.evidence));
+    incident["judged_at"] = json!(case.incident.judged_at.to_string());
+    let coverage = case.coverage.iter().map(|(kind, coverage)| {
+        json!({"kind": kind.name(), "spans": coverage.spans().iter().map(span_json).collect::<Vec<_>>()})
+    });
+    json!({
+        "incident": incident,
+        "window": span_json(&case.window),
+        "polls": case.polls.iter().map(|p| json!({
+            "at": p.at.to_string(), "requests": p.requests, "complete": p.failed.is_none(), "reason": p.failed,
+        })).collect::<Vec<_>>(),
+        "coverage": coverage.collect::<Vec<_>>(),
+        "bounces": case.marks.iter().map(bounce_json).collect::<Vec<_>>(),
+        "transitions": details.steps.iter().map(|row| {
+            let mut json = json!(TransitionView::new(&row.transition, &row.text));
+            json["evidence"] = masked(evidence_json(&row.transition.incident.evidence));
+            json
+        }).collect::<Vec<_>>(),
+        "messages": details.tellings.iter().map(notification_json).collect::<Vec<_>>(),
+        "mutes": case.mutes.iter().map(MuteView::new).collect::<Vec<_>>(),
+        "ends_when": resolves_when(&case.incident),
+        "next": next_steps(case.as_it_stood(), &case.marks),
+    })
+}
+fn load(
+    s: &mut Database,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<IncidentDetails>, store::Error> {
     let Some(incident) = s.incident(id)? else {
         return Ok(None);
     };
     let steps = s.incident_transitions(id)?;
     let first = steps.first().map(|row| &row.transition);
     let opened = first.map_or(&incident, |step| &step.incident);
-    let window = window(&opened.evidence, incident.rule, opened.opened_at);
+    let window = judged_window(&opened.evidence, incident.rule, opened.opened_at);
     let whole = Span::new(window.from, incident.judged_at.max(window.until));
     let polls = s.polls_within(&incident.server, whole)?;
     let (mut coverage, mut marks) = (Vec::new(), Vec::new());
     if let Some(stream) = &incident.stream {
         let key = StreamKey::new(&incident.server, stream);
-        for kind in kinds(incident.rule) {
+        for kind in evidence_kinds(incident.rule) {
             coverage.push((
                 *kind,
                 s.coverage(&key, *kind)?.intersect(&Coverage::of([window])),
             ));
         }
-        let classes = counted(incident.rule);
-        marks = s.bounce_events(&key, whole, &classes, MOST_MARKS + 1)?;
+        let classes = counted_classes(incident.rule);
+        marks = s.bounce_events(&key, whole, &classes, MAX_BOUNCES + 1)?;
     }
-    let more_marks = marks.len() > MOST_MARKS as usize;
-    marks.truncate(MOST_MARKS as usize);
-    marks.retain(|mark| concerns(&opened.evidence, mark) || concerns(&incident.evidence, mark));
+    let more_marks = marks.len() > MAX_BOUNCES as usize;
+    marks.truncate(MAX_BOUNCES as usize);
+    marks.retain(|mark| affects(&opened.evidence, mark) || affects(&incident.evidence, mark));
     let tellings = s.notifications(id)?;
     let mut mutes = s.mutes(now)?;
     mutes.retain(|mute| mute.covers(&incident.server, incident.rule));
@@ -125,21 +165,21 @@ fn find(s: &mut Database, id: &str, now: Timestamp) -> Result<Option<Found>, sto
         window,
         polls: polls.into_iter().map(poll).collect(),
         coverage,
-        marks: marks.into_iter().map(mark).collect(),
+        marks: marks.into_iter().map(bounce_event).collect(),
         more_marks,
-        tellings: tellings.iter().map(telling).collect(),
+        tellings: tellings.iter().map(notification).collect(),
         mutes,
         incident,
     };
-    Ok(Some(Found {
+    Ok(Some(IncidentDetails {
         case,
         steps,
         tellings,
     }))
 }
 
-/// The time that a rule judged at `at`, as its evidence says.
-fn window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
+/// Returns the time that a rule judged at `at`, as its evidence says.
+fn judged_window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
     match evidence {
         Evidence::Rate(rate) => Span::before(at, rate.window),
         Evidence::Silence { gap, .. } => *gap,
@@ -151,7 +191,7 @@ fn window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
     }
 }
 
-const fn kinds(rule: Rule) -> &'static [Kind] {
+const fn evidence_kinds(rule: Rule) -> &'static [Kind] {
     match rule {
         Rule::SendSilence | Rule::SendDrop | Rule::DeliverySilence => &[Kind::Messages],
         Rule::SpamComplaintExternal | Rule::OperatorBounce => &[Kind::Bounces],
@@ -162,8 +202,8 @@ const fn kinds(rule: Rule) -> &'static [Kind] {
     }
 }
 
-/// The classes of bounces that it counts, or all that tell of a failure where it counts mail.
-fn counted(rule: Rule) -> Vec<BounceClass> {
+/// Returns the classes of bounces that `rule` counts; for a rule that counts mail, all that mean a failure.
+fn counted_classes(rule: Rule) -> Vec<BounceClass> {
     let counts = |class: &BounceClass| match rule {
         Rule::SpamRate | Rule::SpamComplaintExternal => *class == BounceClass::Complaint,
         Rule::BounceRate | Rule::OperatorBounce => class.counts(),
@@ -173,8 +213,8 @@ fn counted(rule: Rule) -> Vec<BounceClass> {
     BounceClass::ALL.into_iter().filter(counts).collect()
 }
 
-/// Whether a bounce is of those whom the incident names, where it names some.
-fn concerns(evidence: &Evidence, mark: &store::EventRow) -> bool {
+/// Whether a bounce is of a recipient that the incident names, where it names any.
+fn affects(evidence: &Evidence, mark: &store::EventRow) -> bool {
     let recipient = mark.recipient.as_deref().unwrap_or_default();
     let is = |address: &String| address.eq_ignore_ascii_case(recipient);
     match evidence {
@@ -192,7 +232,7 @@ fn poll(row: store::PollRow) -> Poll {
     }
 }
 
-fn mark(event: store::EventRow) -> Mark {
+fn bounce_event(event: store::EventRow) -> Mark {
     Mark {
         at: event.at,
         kind: event.kind.unwrap_or_default(),
@@ -202,7 +242,7 @@ fn mark(event: store::EventRow) -> Mark {
     }
 }
 
-fn telling(telling: &store::Notification) -> Telling {
+fn notification(telling: &store::Notification) -> Telling {
     let failed = telling
         .attempts
         .iter()
@@ -219,18 +259,18 @@ fn telling(telling: &store::Notification) -> Telling {
         written_at: telling.written_at,
         accepted: accepted_at.map(|at| (at, telling.accepted_by.clone())),
         given_up: telling.given_up,
-        failed: failed.map(|a| (a.at, ended(a).to_owned())).collect(),
+        failed: failed.map(|a| (a.at, outcome_text(a).to_owned())).collect(),
     }
 }
 
-fn ended(attempt: &store::AttemptRow) -> &str {
+fn outcome_text(attempt: &store::AttemptRow) -> &str {
     match &attempt.outcome {
-        AttemptOutcome::Begun => "broke off; nobody knows whether it was accepted",
+        AttemptOutcome::Begun => "broke off; it is unknown whether it was accepted",
         outcome => outcome.as_str(),
     }
 }
 
-/// With every address in it masked, as in every example.
+/// Returns the value with every address in it masked.
 fn masked(value: Value) -> Value {
     match value {
         Value::String(text) if text.contains('@') => json!(mask(&text)),
@@ -243,14 +283,14 @@ fn masked(value: Value) -> Value {
     }
 }
 
-fn mark_json(mark: &Mark) -> Value {
+fn bounce_json(mark: &Mark) -> Value {
     json!({
         "at": mark.at.to_string(), "bounce_type": mark.kind, "recipient": mask(&mark.recipient), "tag": mark.tag,
         "bounce_description": mark.description,
     })
 }
 
-fn telling_json(telling: &store::Notification) -> Value {
+fn notification_json(telling: &store::Notification) -> Value {
     let attempts = telling.attempts.iter().map(
         |a| json!({"at": a.at.to_string(), "outcome": a.outcome.as_str(), "unknown": a.unknown}),
     );

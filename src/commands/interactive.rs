@@ -1,21 +1,21 @@
-//! How long is waited where a person waits as well.
+//! Timeouts of the verbs for which a person waits.
 
 use std::time::Duration;
 
 use crate::config::Config;
 
-/// Longest wait for one answer of a peer, whatever is configured for a cycle.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// Longest pause before a request is tried once more.
-const PAUSE: Duration = Duration::from_secs(2);
+/// The longest wait for one answer, whatever is configured for a cycle.
+pub(crate) const INTERACTIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest pause before a request is tried again.
+const INTERACTIVE_RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// The same configuration, by which no peer is waited for as long as a cycle would: a request is tried twice.
-pub(crate) fn impatient(mut config: Config) -> Config {
-    config.postmark.timeout = config.postmark.timeout.min(PATIENCE);
-    config.slack.timeout = config.slack.timeout.min(PATIENCE);
+/// Returns the configuration with timeouts that a person can wait for, and two attempts at most.
+pub(crate) fn with_interactive_timeouts(mut config: Config) -> Config {
+    config.postmark.timeout = config.postmark.timeout.min(INTERACTIVE_TIMEOUT);
+    config.slack.timeout = config.slack.timeout.min(INTERACTIVE_TIMEOUT);
     config.retry.attempts = config.retry.attempts.min(2);
-    config.retry.initial = config.retry.initial.min(PAUSE);
-    config.retry.longest = config.retry.longest.min(PAUSE);
+    config.retry.initial = config.retry.initial.min(INTERACTIVE_RETRY_DELAY);
+    config.retry.longest = config.retry.longest.min(INTERACTIVE_RETRY_DELAY);
     config
 }
 
@@ -38,11 +38,15 @@ mod tests {
             file: None,
             env: env.into(),
         };
-        let config = impatient(config::load(&sources).expect("a valid configuration"));
-        assert_eq!(config.postmark.timeout, PATIENCE);
+        let config =
+            with_interactive_timeouts(config::load(&sources).expect("a valid configuration"));
+        assert_eq!(config.postmark.timeout, INTERACTIVE_TIMEOUT);
         assert_eq!(config.slack.timeout, Duration::from_secs(1));
         let retry = &config.retry;
-        assert_eq!((retry.attempts, retry.longest), (2, PAUSE));
+        assert_eq!(
+            (retry.attempts, retry.longest),
+            (2, INTERACTIVE_RETRY_DELAY)
+        );
         assert_eq!(retry.initial, Duration::from_millis(1));
     }
 }

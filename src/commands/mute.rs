@@ -1,54 +1,134 @@
 //! `mute` and `unmute`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::cli::mute::{Mute as Args, Unmute};
+use crate::commands::cli::parse_instant;
+use crate::commands::open::{cycle_error, open_context};
+use crate::commands::stdout::print;
+use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::Config;
-use crate::cycle::mutes::{Request, mutes_json};
+use crate::cycle::mutes::Request;
 use crate::cycle::{Context, Options};
-use crate::model::{Mute, ServerName};
+use crate::model::{MINUTE, Mute, Rule, ServerName, Timestamp, parse_duration_within};
 use crate::notify::mute;
+use crate::output::json::mutes_line;
 
-use crate::commands::{Ended, INCOMPLETE, USAGE, app, failed, print};
+/// The longest mute: one that never ends would be forgotten.
+const MAX_MUTE: Duration = Duration::from_secs(90 * 86_400);
 
-pub(crate) async fn mute(config: Config, args: Args) -> Ended {
+/// Arguments of `mute`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["duration", "list"]))]
+pub struct MuteArgs {
+    /// Mute only this server [default: every server]
+    #[arg(long, value_name = "SERVER", conflicts_with = "list")]
+    pub server: Option<String>,
+    /// Mute only this rule, such as `bounce_rate` [default: every rule]
+    #[arg(long, value_name = "RULE", value_parser = rule_parser(), conflicts_with = "list")]
+    pub rule: Option<Rule>,
+    /// How long, such as 30m, 1h30m or 3d (1m to 90d)
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, requires = "reason")]
+    pub duration: Option<Duration>,
+    /// Reason, shown in the digest and in `hushwatch status`
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason, conflicts_with = "list")]
+    pub reason: Option<String>,
+    /// Name of whoever mutes [default: $USER, else unknown]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USER",
+        hide_env = true,
+        default_value = "unknown",
+        hide_default_value = true
+    )]
+    pub by: String,
+    /// List running mutes and mute nothing
+    #[arg(long)]
+    pub list: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Take this instant as the present (RFC 3339) [default: the clock]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
+/// Arguments of `unmute`.
+#[derive(Debug, Args)]
+pub struct UnmuteArgs {
+    /// End the mute of this server [default: every mute]
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
+    /// End the mute of this rule [default: every mute]
+    #[arg(long, value_name = "RULE", value_parser = rule_parser())]
+    pub rule: Option<Rule>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Take this instant as the present (RFC 3339) [default: the clock]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
+/// Parses the name of a rule; help, completion and errors list the names.
+fn rule_parser() -> impl TypedValueParser<Value = Rule> {
+    let names = PossibleValuesParser::new(Rule::ALL.map(Rule::name));
+    names.try_map(|name| Rule::from_name(&name).ok_or("no such rule"))
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    parse_duration_within(text, MINUTE, MAX_MUTE)
+}
+
+fn parse_reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("must not be empty".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+/// Sets a mute, or lists those that are running.
+pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     let zone = config.time_zone;
-    let app = opened(config)?;
-    let options = at(args.now);
-    let (Some(lasts), Some(reason)) = (args.lasts, args.reason) else {
-        let mutes = app.muted(options).await.map_err(failed)?;
-        return print(&told(&mutes, args.json, zone, "", "nothing is muted"));
+    let context = open_existing(config)?;
+    let options = options_at(args.now);
+    let (Some(duration), Some(reason)) = (args.duration, args.reason) else {
+        let mutes = context.muted(options).await.map_err(cycle_error)?;
+        return print(&mutes_text(&mutes, args.json, zone, "", "nothing is muted"));
     };
     let request = Request {
         server: args.server.map(ServerName),
         rule: args.rule,
-        lasts,
+        lasts: duration,
         reason,
         by: args.by,
     };
-    let mute = app.mute(request, options).await.map_err(failed)?;
-    let text = told(&[mute], args.json, zone, "muted: ", "");
+    let mute = context.mute(request, options).await.map_err(cycle_error)?;
+    let text = mutes_text(&[mute], args.json, zone, "muted: ", "");
     print(&match args.json {
         true => text,
-        false => format!("{text}what happens meanwhile is recorded; `hushwatch unmute` ends it\n"),
+        false => format!("{text}incidents are still recorded; `hushwatch unmute` ends the mute\n"),
     })
 }
 
-pub(crate) async fn unmute(config: Config, args: Unmute) -> Ended {
+/// Ends mutes.
+pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     let zone = config.time_zone;
-    let app = opened(config)?;
+    let context = open_existing(config)?;
     let everything = args.server.is_none() && args.rule.is_none();
-    let ended = app
-        .unmute(args.server.map(ServerName), args.rule, at(args.now))
+    let ended = context
+        .unmute(args.server.map(ServerName), args.rule, options_at(args.now))
         .await
-        .map_err(failed)?;
+        .map_err(cycle_error)?;
     if ended.is_empty() && !everything {
-        let why = "nothing of that is muted; `hushwatch mute --list` says what is";
+        let why = "no such mute is running; `hushwatch mute --list` shows those that are";
         return Err((INCOMPLETE, why.to_owned()));
     }
-    let text = told(
+    let text = mutes_text(
         &ended,
         args.json,
         zone,
@@ -57,32 +137,34 @@ pub(crate) async fn unmute(config: Config, args: Unmute) -> Ended {
     );
     print(&match args.json || ended.is_empty() {
         true => text,
-        false => format!("{text}what still stands is told with the next cycle\n"),
+        false => {
+            format!("{text}incidents that are still open will be reported in the next cycle\n")
+        }
     })
 }
 
-/// Muting makes no database where there is none: the next cycle would look for it elsewhere.
-fn opened(config: Config) -> Result<Arc<Context>, (u8, String)> {
+/// Opens the database, which must exist: a mute in a new one might be in a place where no cycle looks for it.
+fn open_existing(config: Config) -> Result<Arc<Context>, (u8, String)> {
     if config.store.database.is_none() && !config.store.path.exists() {
         let why = format!(
-            "there is no database {}; the first `hushwatch check` or `hushwatch run` makes it",
+            "there is no database {} yet; `hushwatch check` or `hushwatch run` creates it",
             config.store.path.display()
         );
         return Err((USAGE, why));
     }
-    app(config, std::io::sink())
+    open_context(config, std::io::sink())
 }
 
-const fn at(now: Option<crate::model::Timestamp>) -> Options {
+const fn options_at(now: Option<Timestamp>) -> Options {
     Options {
         now,
         scheduled: false,
     }
 }
 
-fn told(mutes: &[Mute], json: bool, zone: Tz, before: &str, nothing: &str) -> String {
+fn mutes_text(mutes: &[Mute], json: bool, zone: Tz, before: &str, nothing: &str) -> String {
     if json {
-        return mutes_json(mutes);
+        return mutes_line(mutes);
     }
     if mutes.is_empty() {
         return format!("{nothing}\n");

@@ -200,8 +200,7 @@ impl Reader {
                 database: self.database(sources),
                 keep: self.duration("store.keep", 8 * DAY),
                 lease: self.read("store.lease", SHORTEST_LEASE, |v| {
-                    let wrong =
-                        |_| "must be a span of time from 5s to 1h such as \"60s\"".to_owned();
+                    let wrong = |_| "must be a duration from 5s to 1h, such as \"60s\"".to_owned();
                     values::duration(v, SHORTEST_LEASE, LONGEST_LEASE).map_err(wrong)
                 }),
             },

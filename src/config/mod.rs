@@ -29,7 +29,7 @@ pub use load::{Sources, load};
 pub use schedule::Schedule;
 pub use show::show;
 pub use token::{TokenProblem, TokenSource};
-pub use values::{is_loopback, parse_span};
+pub use values::is_loopback;
 
 /// What waits for the digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

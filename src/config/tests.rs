@@ -85,7 +85,7 @@ fn each_wrong_value_is_named_with_its_remedy() {
         (
             "[rules.spam_rate]\nwindow = \"soon\"",
             "rules.spam_rate.window",
-            "24h",
+            "is not a duration; write a duration such as 90s, 1h30m or 45d",
         ),
         ("[digest]\nat = \"9 o'clock\"", "digest.at", "09:00"),
         (

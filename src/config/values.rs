@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use figment::value::{Num, Value};
 
+use crate::model::parse_duration_within;
+
 /// A text; numbers and truth values are taken as they are written, since environment variables have no types.
 pub(super) fn text(value: &Value) -> Result<String, String> {
     match value {
@@ -47,49 +49,12 @@ pub(super) fn whole(value: &Value, least: u64, most: u64) -> Result<u64, String>
     whole.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
 }
 
-/// Longest span of time, where nothing shorter is sensible: ten years.
+/// The longest duration where nothing shorter is sensible: ten years.
 pub(super) const TEN_YEARS: Duration = Duration::from_secs(3653 * 86_400);
 
-/// A span of time such as `1100ms`, `90s`, `60m`, `24h` or `45d`.
+/// A duration as [`parse_duration_within`] reads it.
 pub(super) fn duration(value: &Value, least: Duration, most: Duration) -> Result<Duration, String> {
-    parse_span(&text(value)?, least, most)
-}
-
-/// A span of time as a person writes it: `1100ms`, `90s`, `60m`, `24h` or `45d`.
-///
-/// # Errors
-/// Where it is none, or shorter than `least` or longer than `most`; says what it must be.
-pub fn parse_span(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
-    let wrong = || "must be a span of time such as \"90s\", \"60m\", \"24h\" or \"45d\"".to_owned();
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let number: u64 = text[..split].parse().map_err(|_| wrong())?;
-    let unit_ms = match text[split..].trim() {
-        "ms" => 1,
-        "s" => 1000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    let ms = number.checked_mul(unit_ms).ok_or_else(wrong)?;
-    let found = Duration::from_millis(ms);
-    if found < least {
-        Err(format!("must be at least {}", shortest(least)))
-    } else if found > most {
-        Err(format!("must be at most {}", shortest(most)))
-    } else {
-        Ok(found)
-    }
-}
-
-/// A span of time as one would write it.
-fn shortest(length: Duration) -> String {
-    match length.as_millis() {
-        ms if ms % 86_400_000 == 0 => format!("{}d", ms / 86_400_000),
-        ms if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
-        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
-        ms => format!("{ms}ms"),
-    }
+    parse_duration_within(&text(value)?, least, most)
 }
 
 /// An address of a service: https, or anything on loopback.

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use crate::cycle::{Context, CycleError, Options};
 use crate::model::{Mute, Rule, ServerName, Timestamp};
 use crate::notify::mute;
 use crate::store;
-use crate::text::sanitize::json_line;
 
 /// What a person wants muted.
 #[derive(Clone, Debug)]
@@ -109,18 +106,4 @@ impl Context {
             names.join(", ")
         )))
     }
-}
-
-/// One mute as scripts read it.
-pub(crate) fn mute_json(mute: &Mute) -> Value {
-    json!({
-        "server": mute.server, "rule": mute.rule, "from": mute.from.to_string(), "until": mute.until.to_string(),
-        "reason": mute.reason, "by": mute.by,
-    })
-}
-
-/// Mutes as JSON, in one line.
-pub fn mutes_json(mutes: &[Mute]) -> String {
-    let mutes: Vec<Value> = mutes.iter().map(mute_json).collect();
-    json_line(&json!({ "mutes": mutes }))
 }

@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 use crate::cycle::Context;
 use crate::cycle::deliver::Notices;
 use crate::cycle::evaluate::Evaluation;
-use crate::cycle::mutes::mute_json;
 use crate::cycle::poll::server::Polled;
 use crate::cycle::stats::{Figures, figures};
-use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, Timestamp, Transition};
-use crate::notify::alert::standing;
+use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, Timestamp};
+use crate::output::json::{IncidentView, MuteView, StreamView, TransitionView};
 use crate::store::{self};
 
 /// What a cycle saw and did.
@@ -72,7 +71,7 @@ pub(crate) async fn check(
         let mut streams = Vec::new();
         for stream in &poll.streams {
             let (history, day) = app.last_day(poll.name(), stream, now).await?;
-            streams.push(stream_json(stream, &history, &day, now));
+            streams.push(stream_view(stream, &history, &day, now));
         }
         servers.push(json!({
             "name": poll.name(), "reachable": poll.reachable, "complete": poll.row.complete,
@@ -94,47 +93,24 @@ pub(crate) async fn check(
         transitions: evaluation
             .transitions
             .iter()
-            .map(|(t, text)| transition_json(t, text))
+            .map(|(t, text)| json!(TransitionView::new(t, text)))
             .collect(),
-        open_incidents: open.iter().map(|i| incident_json(i, app)).collect(),
-        mutes: evaluation.mutes.iter().map(mute_json).collect(),
+        open_incidents: open
+            .iter()
+            .map(|i| json!(IncidentView::new(i, app.style())))
+            .collect(),
+        mutes: evaluation
+            .mutes
+            .iter()
+            .map(|mute| json!(MuteView::new(mute)))
+            .collect(),
         notices,
         errors: polled.iter().flat_map(|p| p.errors.clone()).collect(),
     })
 }
 
-/// One step as scripts read it.
-pub fn transition_json(transition: &Transition, text: &str) -> Value {
-    let incident = &transition.incident;
-    let (numerator, denominator) = incident.evidence.fraction().unzip();
-    json!({
-        "at": transition.at.to_string(), "incident": incident.id, "transition": transition.step,
-        "rule": incident.rule, "severity": incident.severity, "server": incident.server, "stream": incident.stream,
-        "tag": incident.tag, "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
-        "told": transition.notified, "text": text,
-    })
-}
-
-fn rate(numerator: Option<u64>, denominator: Option<u64>) -> Option<f64> {
-    match (numerator, denominator) {
-        (Some(n), Some(d)) if d > 0 => Some(n as f64 / d as f64),
-        (Some(_), Some(_)) => Some(0.0),
-        _ => None,
-    }
-}
-
-pub(crate) fn incident_json(incident: &Incident, app: &Context) -> Value {
-    let (numerator, denominator) = incident.evidence.fraction().unzip();
-    json!({
-        "incident": incident.id, "rule": incident.rule, "severity": incident.severity, "server": incident.server,
-        "stream": incident.stream, "tag": incident.tag, "opened_at": incident.opened_at.to_string(), "told": incident.notified,
-        "numerator": numerator, "denominator": denominator, "rate": rate(numerator, denominator),
-        "summary": standing(incident, app.style()),
-    })
-}
-
 /// Up to where both kinds are covered without a hole.
-pub(crate) fn covered_until(history: &History, now: Timestamp) -> Option<Timestamp> {
+fn covered_until(history: &History, now: Timestamp) -> Option<Timestamp> {
     let both = history.messages.intersect(&history.bounces);
     // Older holes say nothing of the figures, which are of a day.
     let start = (now - DAY).max(history.first_seen_at?);
@@ -148,19 +124,25 @@ pub(crate) fn covered_until(history: &History, now: Timestamp) -> Option<Timesta
     Some(known.until.min(now))
 }
 
-pub(crate) fn stream_json(
+pub(crate) fn stream_view(
     stream: &StreamId,
     history: &History,
     day: &Figures,
     now: Timestamp,
-) -> Value {
+) -> StreamView {
     let counted = history.counted_in(Span::before(now, DAY)).min(day.sent);
-    json!({
-        "id": stream, "covered_until": covered_until(history, now).map(|at| at.to_string()),
-        "sent": day.sent, "bounced": day.bounced, "spam_complaint": day.complaints,
-        "delivered": day.delivered, "sampled": day.sampled, "proven": day.proven,
-        "listed": day.sent - counted, "counted": counted,
-    })
+    StreamView {
+        id: stream.clone(),
+        covered_until: covered_until(history, now),
+        sent: day.sent,
+        bounced: day.bounced,
+        spam_complaint: day.complaints,
+        delivered: day.delivered,
+        sampled: day.sampled,
+        proven: day.proven,
+        listed: day.sent - counted,
+        counted,
+    }
 }
 
 impl Context {
@@ -196,7 +178,7 @@ impl Context {
         let mut streams = Vec::new();
         for stream in &ids {
             let (history, day) = self.last_day(name, stream, now).await?;
-            streams.push(stream_json(stream, &history, &day, now));
+            streams.push(stream_view(stream, &history, &day, now));
         }
         let complete = state.last_complete_at.is_some() && state.incomplete_since.is_none();
         let told = json!({

@@ -3,6 +3,7 @@
 mod bounce;
 mod counted;
 mod coverage;
+mod duration;
 mod finding;
 mod history;
 mod incident;
@@ -16,6 +17,7 @@ mod time;
 pub use bounce::{Bounce, BounceClass};
 pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
+pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use finding::{Evidence, Finding, RateEvidence, Verdict};
 pub use history::{
     BounceEvent, CumulativeCounts, History, HourCount, MIN_TAG_MESSAGES, Marked, MessageOutcome,

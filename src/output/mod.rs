@@ -3,6 +3,8 @@
 pub mod backtest;
 pub mod explain;
 pub mod json;
+pub mod stats;
+pub mod status;
 
 #[cfg(test)]
 mod samples;

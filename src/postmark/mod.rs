@@ -11,7 +11,7 @@
 //!     stamp     the times in answers
 //!     sender    the domain of a sender
 //!   eastern   the times in questions
-//! lookup    what an operator looks up, and the one thing that is changed: suppressions
+//! search    what an operator looks up, and the one thing that is changed: suppressions
 //! status_page  what Postmark says of itself to everybody
 //! error     what went wrong and what to do
 //!   quote     text of a peer, made fit for an error
@@ -24,8 +24,8 @@ mod convert;
 mod eastern;
 mod error;
 mod exchange;
-mod lookup;
 mod quote;
+mod search;
 mod sender;
 mod server;
 mod stamp;
@@ -39,8 +39,8 @@ pub use account::{Account, Listed};
 pub use client::{Postmark, Settings};
 pub use eastern::{day, days, whole};
 pub use error::{Error, ErrorKind, Fault};
-pub use lookup::{
-    BounceFilter, BounceRow, ByDay, Event, KINDS, Letter, MessageFilter, Overview, Removal,
+pub use search::{
+    BounceFilter, BounceRow, ByDay, Event, KINDS, MessageFilter, MessageSummary, Overview, Removal,
     Statistics, Suppression, Suppressions, Timeline, Window,
 };
 pub use server::{About, Count, Details, Page, Server, Stream, is_message_id};

@@ -196,7 +196,7 @@ fn an_account_that_cannot_be_listed_stays_in_sight(process: Process) {
     );
     let text = world.run(&["status"]).report.to_string();
     assert!(text.contains("Open incidents: 1"), "{text}");
-    assert!(text.contains("(account): NOT SEEN"), "{text}");
+    assert!(text.contains("(account): LAST POLL NOT COMPLETE"), "{text}");
     world.slack.take();
     let digest = next_digest(&mut world);
     assert!(digest.contains("1 thing needs a look"), "{digest}");

@@ -187,7 +187,7 @@ fn what_postmark_retains_is_replayed_without_a_trace() {
         text.contains("send_silence") && text.contains("shop/outbound: from Monday 10:00"),
         "{text}"
     );
-    assert!(text.contains("delivery_silence is not judged"), "{text}");
+    assert!(text.contains("delivery_silence is not evaluated"), "{text}");
     assert!(
         !world.folder.path().join("hushwatch.db").exists(),
         "no database is written"

@@ -158,7 +158,7 @@ fn recent_status_and_config_answer_after_a_cycle() {
     assert!(
         status
             .as_str()
-            .is_some_and(|s| s.contains("outbound: last 24h")),
+            .is_some_and(|s| s.contains(" sent in the last 24 h, ")),
         "{status}"
     );
     assert!(world.run(&["status", "--json"]).report["servers"][0]["streams"].is_array());
@@ -266,54 +266,77 @@ fn no_file_is_needed_and_a_webhook_will_do() {
     );
 }
 
+/// What `hushwatch ARGS` prints, without any environment.
+#[cfg(feature = "manual")]
+fn printed(args: &[&str]) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_hushwatch"))
+        .args(args)
+        .env_clear()
+        .output();
+    let output = output.expect("the binary runs");
+    assert!(output.status.success(), "{args:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
 #[cfg(feature = "manual")]
 #[test]
-fn completions_and_the_man_page_name_every_verb_with_its_examples() {
-    let run = |args: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_hushwatch"))
-            .args(args)
-            .env_clear()
-            .output();
-        let output = output.expect("the binary runs");
-        assert!(output.status.success(), "{args:?}");
-        String::from_utf8(output.stdout).expect("text")
-    };
-    let page = run(&["man"]);
+fn completions_name_every_verb() {
     for shell in ["bash", "zsh", "fish"] {
-        let script = run(&["completions", shell]);
+        let script = printed(&["completions", shell]);
         for verb in ["explain", "mute", "unmute", "check", "digest", "doctor"] {
             assert!(script.contains(verb), "{shell}: {verb}");
         }
     }
-    assert!(page.starts_with(".TH \"HUSHWATCH\" \"1\""), "{page:.80}");
-    for verb in [
-        "mute",
-        "explain",
-        "bounces",
-        "config",
-        "config check",
-        "config show",
+}
+
+#[cfg(feature = "manual")]
+#[test]
+fn every_verb_has_a_man_page_with_its_examples() {
+    let page = printed(&["man"]);
+    assert!(page.contains("\n.TH hushwatch 1"), "{page:.200}");
+    for section in [
+        "NAME",
+        "SYNOPSIS",
+        "GLOBAL OPTIONS",
+        "SUBCOMMANDS",
+        "EXIT STATUS",
+        "EXAMPLES",
     ] {
-        assert!(
-            page.contains(&format!("\n.SS hushwatch {verb}\n")),
-            "{verb}"
-        );
+        let heading = format!("\n.SH {section}\n").replace("GLOBAL OPTIONS", "\"GLOBAL OPTIONS\"");
+        let heading = heading.replace("EXIT STATUS", "\"EXIT STATUS\"");
+        assert!(page.contains(&heading), "{section}: {page}");
     }
-    let (before, after) = page
-        .split_once("hushwatch mute \\-\\-for 2h")
-        .expect("the example of mute");
-    let begins = |text: &str, what: &str| text.rfind(what).unwrap_or(0);
+    let mute = printed(&["man", "mute"]);
+    let examples = mute
+        .split_once("\n.SH EXAMPLES\n.EX\n")
+        .map(|(_, after)| after);
+    let examples: Vec<&str> = examples.unwrap_or_default().lines().collect();
+    assert_eq!(examples.len(), 4, "an example keeps its line: {mute}");
     assert!(
-        begins(before, "\n.EX\n") > begins(before, "\n.EE\n") && after.contains("\n.EE\n"),
-        "an example keeps its lines"
+        examples[0].ends_with("everything: the emergency stop"),
+        "{mute}"
     );
-    assert!(
-        after.contains("the emergency stop\nhushwatch mute "),
-        "{after:.300}"
+    assert_eq!(examples[3], ".EE");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("text");
+    assert_eq!(printed(&["man", "--out", path]), "");
+    let written = |name: &str| {
+        let page = std::fs::read_to_string(folder.path().join(name));
+        page.unwrap_or_else(|error| format!("{name}: {error}"))
+    };
+    assert_eq!(written("hushwatch.1"), page);
+    assert_eq!(written("hushwatch-mute.1"), mute);
+    assert_eq!(
+        written("hushwatch-config-show.1"),
+        printed(&["man", "config", "show"])
     );
-    for alien in ["(1)", "SEE ALSO", "hushwatch\\-"] {
-        assert!(!page.contains(alien), "{alien}: there is but this one page");
+    for verb in page.lines().filter(|line| line.starts_with("hushwatch\\-")) {
+        let name = verb.replace("\\-", "-").replace("(1)", ".1");
+        assert!(written(&name).contains("\n.SH NAME\n"), "{name}");
     }
+    let world = World::new(Process::New, "");
+    let ended = world.run(&["man", "chekc"]);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
 }
 
 #[test]

@@ -185,7 +185,8 @@ fn an_id_that_is_none_is_one_clear_line() {
         assert_eq!(ended.code, 1, "{id:?}: {}", ended.stderr);
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
         assert!(
-            ended.stderr.contains("there is no incident") && ended.stderr.contains("none is open")
+            ended.stderr.contains("no incident has the id")
+                && ended.stderr.contains("no incident is open")
         );
         assert!(!ended.stderr.contains('\u{1b}'), "{:?}", ended.stderr);
     }

@@ -1,20 +1,20 @@
-//! The past that Postmark still retains.
+//! Reads the mail that Postmark still retains.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::cli::Proof;
+use crate::commands::backtest::DeliveryKnowledge;
 use crate::commands::backtest::replay::{
-    BacktestError, Past, Range, check_range, polls, reported_from,
+    BacktestError, ReplayInput, ReplayRange, Servers, WARM_UP, check_range, polls, reported_from,
 };
 use crate::config::Config;
 use crate::cycle::{Context, Outlet, SetupError};
 use crate::model::{DAY, HOUR, History, ServerName, Span, StreamId, StreamKey, Timestamp};
 
-/// Reading all that is retained takes as long as it takes.
+/// A time limit that is none: reading everything takes as long as it takes.
 const NO_LIMIT: Duration = Duration::from_secs(7 * 86_400);
 
-impl Past {
+impl ReplayInput {
     /// Asks Postmark for the last `days` days of every server, by the reading that a first start does, into a store in
     /// memory.
     ///
@@ -23,7 +23,7 @@ impl Past {
     pub async fn of_postmark(
         config: &Config,
         days: u32,
-        range: Range,
+        range: ReplayRange,
         now: Timestamp,
     ) -> Result<Self, BacktestError> {
         let mut config = config.clone();
@@ -31,23 +31,24 @@ impl Past {
         config.store.keep = DAY * days;
         config.postmark.backfill_time = NO_LIMIT;
         let outlet = Outlet::new(&config.slack, std::io::sink()).map_err(SetupError::from)?;
-        let app = Context::new(config, outlet)?;
+        let context = Context::new(config, outlet)?;
         let mut servers = BTreeMap::new();
-        let roster = app.roster(now, None).await?;
+        let roster = context.roster(now, None).await?;
         if let Some(why) = roster.account.iter().find_map(|a| a.errors.first()) {
             let (server, why) = (ServerName::from(ServerName::ACCOUNT), why.clone());
             return Err(BacktestError::Postmark { server, why });
         }
         for server in &roster.servers {
             let deadline = tokio::time::Instant::now() + NO_LIMIT;
-            let polled = app.poll(server, now, deadline).await?;
+            let polled = context.poll(server, now, deadline).await?;
             if let Some(why) = polled.errors.first() {
                 let (server, why) = (server.name.clone(), why.clone());
                 return Err(BacktestError::Postmark { server, why });
             }
             let mut streams = BTreeMap::new();
             for stream in polled.streams {
-                let history = app.retained(&server.name, &stream, DAY * days, now).await?;
+                let history =
+                    load_retained(&context, &server.name, &stream, DAY * days, now).await?;
                 if !history.hours.is_empty() {
                     streams.insert(stream, (history, Vec::new()));
                 }
@@ -56,13 +57,13 @@ impl Past {
                 servers.insert(server.name.clone(), streams);
             }
         }
-        Self::of_histories(&app.config, servers, range, now)
+        Self::of_histories(&context.config, servers, range, now)
     }
 
     fn of_histories(
         config: &Config,
-        servers: crate::commands::backtest::replay::Servers,
-        range: Range,
+        servers: Servers,
+        range: ReplayRange,
         now: Timestamp,
     ) -> Result<Self, BacktestError> {
         let histories = || {
@@ -77,7 +78,7 @@ impl Past {
             .min()
         else {
             return Err(BacktestError::Range(
-                "Postmark has no message of these days".to_owned(),
+                "Postmark has no messages of these days".to_owned(),
             ));
         };
         let until = range.until.unwrap_or(now).min(now);
@@ -86,12 +87,8 @@ impl Past {
         let sent = |history: &History| history.hours.iter().map(|h| h.sent).sum::<u64>();
         Ok(Self {
             messages: histories().map(sent).sum(),
-            polls: polls(
-                &config.schedule,
-                first.max(from - crate::commands::backtest::replay::RUN_UP),
-                until,
-            ),
-            proof: Proof::Unknown,
+            polls: polls(&config.schedule, first.max(from - WARM_UP), until),
+            proof: DeliveryKnowledge::Unknown,
             servers,
             from,
             until,
@@ -100,39 +97,37 @@ impl Past {
     }
 }
 
-impl Context {
-    /// Everything that is known of a stream but for deliveries, exact at every instant of the schedule.
-    async fn retained(
-        &self,
-        server: &crate::model::ServerName,
-        stream: &StreamId,
-        back: Duration,
-        now: Timestamp,
-    ) -> Result<History, BacktestError> {
-        let range = Span::before(now, back + DAY);
-        let rules = &self.config.rules;
-        let windows = [
-            rules.bounce_rate.window,
-            rules.spam_rate.window,
-            DAY,
-            HOUR,
-            Duration::ZERO,
-        ];
-        let polls = polls(&self.config.schedule, range.from, now);
-        let cuts: Vec<Timestamp> = polls
-            .iter()
-            .flat_map(|at| windows.map(|w| *at - w))
-            .collect();
-        let key = StreamKey::new(server, stream);
-        let mut history = self
-            .store
-            .call(move |s| s.history_with_tags(&key, range, &cuts))
-            .await?;
-        history.followed.clear();
-        // What is suppressed now says nothing of then.
-        history.checks.clear();
-        // What happened before this first start is what is replayed.
-        history.installed_at = history.first_seen_at;
-        Ok(history)
-    }
+/// Everything that is known of a stream but for deliveries, exact at every instant of the schedule.
+async fn load_retained(
+    context: &Context,
+    server: &ServerName,
+    stream: &StreamId,
+    back: Duration,
+    now: Timestamp,
+) -> Result<History, BacktestError> {
+    let range = Span::before(now, back + DAY);
+    let rules = &context.config.rules;
+    let windows = [
+        rules.bounce_rate.window,
+        rules.spam_rate.window,
+        DAY,
+        HOUR,
+        Duration::ZERO,
+    ];
+    let polls = polls(&context.config.schedule, range.from, now);
+    let cuts: Vec<Timestamp> = polls
+        .iter()
+        .flat_map(|at| windows.map(|w| *at - w))
+        .collect();
+    let key = StreamKey::new(server, stream);
+    let mut history = context
+        .store
+        .call(move |s| s.history_with_tags(&key, range, &cuts))
+        .await?;
+    history.followed.clear();
+    // What is suppressed now says nothing of then.
+    history.checks.clear();
+    // What happened before this first start is what is replayed.
+    history.installed_at = history.first_seen_at;
+    Ok(history)
 }

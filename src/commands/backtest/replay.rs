@@ -1,13 +1,14 @@
-//! `backtest`: a past through the very judging of the live path.
+//! Replays past mail through the evaluator of the live path.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use crate::cli::Proof;
+use crate::commands::backtest::DeliveryKnowledge;
+use serde_json::json;
+
 use crate::config::{Config, Mode, Schedule};
-use crate::cycle::report::transition_json;
 use crate::decide::Policy;
 use crate::evaluate::Replay;
 use crate::events_file::{Tape, TapeError};
@@ -15,13 +16,14 @@ use crate::model::{
     DAY, History, MessageOutcome, Rules, ServerName, StreamId, Timestamp, Transition,
 };
 use crate::notify::alert::{Style, alert};
+use crate::output::json::TransitionView;
 
-/// Before the first reported poll the replay begins so much earlier, so that what already stood is not told as new.
-pub(crate) const RUN_UP: std::time::Duration = std::time::Duration::from_secs(8 * 86_400);
+/// How long before the first reported poll the replay begins, so that what was already open is not reported as new.
+pub(crate) const WARM_UP: std::time::Duration = std::time::Duration::from_secs(8 * 86_400);
 
 /// What is to be replayed.
 #[derive(Clone, Copy, Debug)]
-pub struct Range {
+pub struct ReplayRange {
     /// The first poll that is reported.
     pub from: Option<Timestamp>,
     /// The last one.
@@ -69,10 +71,10 @@ pub enum BacktestError {
 /// The streams of each server: what is known of them, and for the sample what became of all their mail.
 pub(crate) type Servers = BTreeMap<ServerName, BTreeMap<StreamId, (History, Vec<MessageOutcome>)>>;
 
-/// A past, ready to be replayed.
-pub struct Past {
+/// Past mail, ready to be replayed.
+pub struct ReplayInput {
     pub(crate) servers: Servers,
-    pub(crate) proof: Proof,
+    pub(crate) proof: DeliveryKnowledge,
     pub(crate) polls: Vec<Timestamp>,
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
@@ -80,16 +82,16 @@ pub struct Past {
     pub(crate) messages: u64,
 }
 
-impl Past {
-    /// Reads an events file whole; `progress` hears of bytes read.
+impl ReplayInput {
+    /// Reads an events file; `progress` is called with the number of bytes read.
     ///
     /// # Errors
     /// Where the file cannot be read, or `range` holds nothing.
     pub fn of_file(
         config: &Config,
         path: &Path,
-        range: Range,
-        proof: Proof,
+        range: ReplayRange,
+        proof: DeliveryKnowledge,
         progress: impl FnMut(usize),
     ) -> Result<Self, BacktestError> {
         let name = || path.display().to_string();
@@ -106,12 +108,12 @@ impl Past {
         let until = range.until.unwrap_or_else(|| last + DAY / 24);
         let from = reported_from(config, range, first);
         check_range(first, from, until)?;
-        let polls = polls(&config.schedule, first.max(from - RUN_UP), until);
+        let polls = polls(&config.schedule, first.max(from - WARM_UP), until);
         let end = polls.last().copied().unwrap_or(until).max(until);
         let messages = tape.messages;
         let streams = |streams: BTreeMap<StreamId, crate::events_file::StreamTape>| {
             let ready = |(id, tape): (StreamId, crate::events_file::StreamTape)| {
-                let history = tape.history(end, proof == Proof::Full);
+                let history = tape.history(end, proof == DeliveryKnowledge::Full);
                 (id, (history, tape.into_mail()))
             };
             streams.into_iter().map(ready).collect()
@@ -133,13 +135,15 @@ impl Past {
 
     pub(crate) fn deliveries(&self) -> &'static str {
         match self.proof {
-            Proof::Unknown => "deliveries not known, so that delivery_silence is not judged",
-            Proof::Full => "every delivery known as it happened",
-            Proof::Sample => "deliveries known as far as the live sample would have followed them",
+            DeliveryKnowledge::Unknown => {
+                "deliveries are not known, so delivery_silence is not evaluated"
+            }
+            DeliveryKnowledge::Full => "every delivery is known, as it happened",
+            DeliveryKnowledge::Sample => "only the deliveries of the live sample are known",
         }
     }
 
-    /// How many polls the replay makes for all servers together.
+    /// Returns the number of polls of all servers together.
     pub fn polls(&self) -> usize {
         self.polls.len() * self.servers.len()
     }
@@ -156,8 +160,8 @@ impl Past {
         for (name, streams) in &self.servers {
             let rules = rules(config, name, confidence);
             let sampled = match self.proof {
-                Proof::Full | Proof::Unknown => BTreeMap::new(),
-                Proof::Sample => streams
+                DeliveryKnowledge::Full | DeliveryKnowledge::Unknown => BTreeMap::new(),
+                DeliveryKnowledge::Sample => streams
                     .iter()
                     .map(|(id, (_, mail))| (id.clone(), mail.as_slice()))
                     .collect(),
@@ -181,13 +185,16 @@ impl Past {
     }
 }
 
-/// The steps as scripts read them, one a line.
+/// Returns the transitions as JSON, one per line.
 pub fn to_json(transitions: &[Transition], style: Style) -> String {
-    let line = |t: &Transition| format!("{}\n", transition_json(t, &alert(t, style).to_text()));
+    let line = |t: &Transition| {
+        let text = alert(t, style).to_text();
+        format!("{}\n", json!(TransitionView::new(t, &text)))
+    };
     transitions.iter().map(line).collect()
 }
 
-/// The rules of a server: its own where the configuration names it.
+/// Returns the rules of a server: its own where the configuration names it.
 fn rules(config: &Config, name: &ServerName, confidence: Option<f64>) -> Rules {
     let server = config.servers.iter().find(|s| s.name == *name);
     let mut rules = server.map_or_else(|| config.rules.clone(), |s| config.rules_for(s));
@@ -198,8 +205,8 @@ fn rules(config: &Config, name: &ServerName, confidence: Option<f64>) -> Rules {
     rules
 }
 
-/// The first instant that is reported; nothing is known of the time before the first message.
-pub(crate) fn reported_from(config: &Config, range: Range, first: Timestamp) -> Timestamp {
+/// Returns the first instant that is reported; nothing is known of the time before the first message.
+pub(crate) fn reported_from(config: &Config, range: ReplayRange, first: Timestamp) -> Timestamp {
     let learned = first + config.rules.silence.min_history;
     range.from.map_or(learned, |from| from.max(first))
 }
@@ -223,7 +230,7 @@ pub(crate) fn check_range(
     Ok(())
 }
 
-/// The instants of `schedule` after `after`, up to `until`.
+/// Returns the instants of `schedule` after `after`, up to `until`.
 pub(crate) fn polls(schedule: &Schedule, after: Timestamp, until: Timestamp) -> Vec<Timestamp> {
     std::iter::successors(schedule.next(after), |at| schedule.next(*at))
         .take_while(|at| *at <= until)

@@ -1,9 +1,9 @@
-//! The replay, as far as a person wants to know of it.
+//! Summarizes a replay for a person.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::commands::backtest::replay::Past;
+use crate::commands::backtest::replay::ReplayInput;
 use crate::config::Config;
 use crate::detect::Silence;
 use crate::model::{DAY, HOUR, History, Rule, Step, Timestamp, Transition};
@@ -13,9 +13,9 @@ use crate::output::backtest::{Fired, Replayed, RuleUse, StopTold, text};
 /// The level that is tried where `confidence` is off.
 const CONFIDENCE: f64 = 0.95;
 
-/// What would have fired, how often each rule, and how long a stop would go unnoticed, as text.
+/// Returns what would have fired, how often each rule, and how long a stop would go unnoticed.
 pub fn report(
-    past: &Past,
+    input: &ReplayInput,
     config: &Config,
     transitions: &[Transition],
     progress: impl FnMut(),
@@ -24,35 +24,35 @@ pub fn report(
     let with_confidence = rates
         .iter()
         .any(|rule| rule.confidence.is_none())
-        .then(|| past.replay(config, Some(CONFIDENCE), progress));
+        .then(|| input.replay(config, Some(CONFIDENCE), progress));
     let rules = Rule::ALL
         .iter()
         .filter(|rule| !rule.is_of_server())
-        // Nobody knows who was suppressed in the past.
+        // Which addresses were suppressed in the past is not known.
         .filter(|rule| **rule != Rule::SuppressedAddress)
         .map(|rule| RuleUse {
             rule: *rule,
-            fired: openings(transitions, *rule),
+            fired: opened_count(transitions, *rule),
             with_confidence: match rule {
                 Rule::BounceRate | Rule::SpamRate => {
-                    with_confidence.as_deref().map(|of| openings(of, *rule))
+                    with_confidence.as_deref().map(|of| opened_count(of, *rule))
                 }
                 _ => None,
             },
         });
     let replayed = Replayed {
-        messages: past.messages,
-        servers: past.servers.len() as u64,
-        streams: past.servers.values().map(|s| s.len() as u64).sum(),
-        first: past.first,
-        from: past.from,
-        until: past.until,
-        polls: past.polls.iter().filter(|at| **at >= past.from).count() as u64,
-        deliveries: past.deliveries(),
+        messages: input.messages,
+        servers: input.servers.len() as u64,
+        streams: input.servers.values().map(|s| s.len() as u64).sum(),
+        first: input.first,
+        from: input.from,
+        until: input.until,
+        polls: input.polls.iter().filter(|at| **at >= input.from).count() as u64,
+        deliveries: input.deliveries(),
         false_alarms_per_year: config.rules.silence.false_alarms_per_year,
-        fired: fired(transitions),
+        fired: incidents(transitions),
         rules: rules.collect(),
-        stops: stops(past, config),
+        stops: detection_delays(input, config),
     };
     text(
         &replayed,
@@ -63,15 +63,15 @@ pub fn report(
     )
 }
 
-fn openings(transitions: &[Transition], rule: Rule) -> u64 {
+fn opened_count(transitions: &[Transition], rule: Rule) -> u64 {
     let opened = |t: &&Transition| {
         t.incident.rule == rule && t.step == Step::Opened && t.incident.suppressed_until.is_none()
     };
     transitions.iter().filter(opened).count() as u64
 }
 
-/// Each incident once: as it opened, with the severity that it reached, and when it ended.
-fn fired(transitions: &[Transition]) -> Vec<Fired> {
+/// Returns each incident once: as it opened, with its highest severity, and when it ended.
+fn incidents(transitions: &[Transition]) -> Vec<Fired> {
     let mut fired: BTreeMap<&str, Fired> = BTreeMap::new();
     for transition in transitions {
         let incident = &transition.incident;
@@ -90,25 +90,37 @@ fn fired(transitions: &[Transition]) -> Vec<Fired> {
     fired
 }
 
-fn stops(past: &Past, config: &Config) -> Vec<StopTold> {
-    let series = past.servers.values().map(BTreeMap::len).sum();
+fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<StopTold> {
+    let series = input.servers.values().map(BTreeMap::len).sum();
     let mut stops = Vec::new();
-    for (server, streams) in &past.servers {
+    for (server, streams) in &input.servers {
         for (stream, (history, _)) in streams {
             let place = format!("{server}/{stream}");
-            let silence = Silence::at(history, past.until, &config.rules, series);
-            stops.push(stop(past, config, place.clone(), history, &silence));
-            for (tag, silence) in Silence::of_tags(history, past.until, &config.rules, series) {
+            let silence = Silence::at(history, input.until, &config.rules, series);
+            stops.push(detection_delay(
+                input,
+                config,
+                place.clone(),
+                history,
+                &silence,
+            ));
+            for (tag, silence) in Silence::of_tags(history, input.until, &config.rules, series) {
                 let place = format!("{place} {}", tag_name(&tag));
-                stops.push(stop(past, config, place, &history.tags[&tag], &silence));
+                stops.push(detection_delay(
+                    input,
+                    config,
+                    place,
+                    &history.tags[&tag],
+                    &silence,
+                ));
             }
         }
     }
     stops
 }
 
-fn stop(
-    past: &Past,
+fn detection_delay(
+    input: &ReplayInput,
     config: &Config,
     place: String,
     history: &History,
@@ -117,10 +129,10 @@ fn stop(
     let told = |from| silence.unnoticed_from(history, from);
     StopTold {
         place,
-        learning: silence.is_learning(history, past.until),
-        monday: told(next(past.until, config, 0, 10)),
-        sunday: told(next(past.until, config, 6, 4)),
-        last_sent: last_sent(history, past.until),
+        learning: silence.is_learning(history, input.until),
+        monday: told(next_local_hour(input.until, config, 0, 10)),
+        sunday: told(next_local_hour(input.until, config, 6, 4)),
+        last_sent: last_sent(history, input.until),
     }
 }
 
@@ -128,8 +140,8 @@ fn last_sent(history: &History, at: Timestamp) -> Option<Timestamp> {
     history.last_sent(at + Duration::from_millis(1))
 }
 
-/// The first such hour of such a day of the week (0 is Monday) after `at`, in the readers' zone.
-fn next(at: Timestamp, config: &Config, weekday: u32, hour: u32) -> Timestamp {
+/// Returns the first such hour of such a weekday (0 is Monday) after `at`, in `time_zone`.
+fn next_local_hour(at: Timestamp, config: &Config, weekday: u32, hour: u32) -> Timestamp {
     use chrono::{Datelike, Timelike};
     let is_it = |at: &Timestamp| {
         let local = at.to_utc().with_timezone(&config.time_zone);

@@ -4,6 +4,7 @@
 //! One file per family; families that do not need each other are asked side by side, each for so long at most, and told
 //! in a fixed order.
 
+pub(super) mod args;
 mod check;
 mod database;
 mod disk;
@@ -22,6 +23,7 @@ mod status_page;
 mod text;
 mod token;
 
+pub use args::DoctorArgs;
 pub use check::{Check, Diagnosis, Outcome};
 
 use std::collections::BTreeSet;
@@ -31,10 +33,10 @@ use std::sync::Arc;
 use chrono::Datelike;
 use chrono_tz::Tz;
 
-use crate::cli::doctor::Doctor;
 use crate::clock;
-use crate::commands::interactive::{PATIENCE, impatient};
-use crate::commands::{Ended, INCOMPLETE, USAGE, print};
+use crate::commands::interactive::{INTERACTIVE_TIMEOUT, with_interactive_timeouts};
+use crate::commands::stdout::print;
+use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, Problem, ServerConfig};
 use crate::cycle::{Context, Outlet, SetupError};
 use crate::model::Timestamp;
@@ -42,7 +44,7 @@ use crate::text::format::{format_date_time, format_time};
 use crate::text::sanitize::json_line;
 
 /// Looks at everything and prints what was found.
-pub(crate) async fn doctor(config: Config, args: &Doctor) -> Ended {
+pub(crate) async fn doctor(config: Config, args: &DoctorArgs) -> CommandResult {
     let found = match args.json {
         true => diagnose(config, args.send_test, std::io::stderr()).await,
         false => diagnose(config, args.send_test, std::io::stdout()).await,
@@ -51,11 +53,11 @@ pub(crate) async fn doctor(config: Config, args: &Doctor) -> Ended {
 }
 
 /// Prints what is wrong with a configuration that cannot be understood, as with everything else.
-pub(crate) fn misconfigured(problems: &[Problem], args: &Doctor) -> Ended {
+pub(crate) fn misconfigured(problems: &[Problem], args: &DoctorArgs) -> CommandResult {
     told(&misconfigured_diagnosis(problems), args)
 }
 
-fn told(found: &Diagnosis, args: &Doctor) -> Ended {
+fn told(found: &Diagnosis, args: &DoctorArgs) -> CommandResult {
     print(&match args.json {
         true => json_line(&found.to_json()),
         false => found.to_text(),
@@ -73,14 +75,14 @@ pub async fn diagnose(
     printer: impl Write + Send + 'static,
 ) -> Result<Diagnosis, SetupError> {
     let at = clock::now();
-    let config = impatient(config);
+    let config = with_interactive_timeouts(config);
     let outlet = Outlet::new(&config.slack, printer)?;
     let database = database::look(config, outlet).await?;
     let app = Arc::new(database.app);
     let (servers, slack, status) = tokio::join!(
         servers::checks(&app, at),
         slack::checks(&app, send_test, at),
-        status_page::checks(&app.config.doctor.status_url, PATIENCE),
+        status_page::checks(&app.config.doctor.status_url, INTERACTIVE_TIMEOUT),
     );
     let (dns, relay) = tokio::join!(
         domain_checks(&app.config, &servers.domains),

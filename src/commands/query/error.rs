@@ -1,4 +1,4 @@
-//! Why something could not be looked up, and which command helps on.
+//! BlockReason something could not be looked up, and which command helps on.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,62 +12,62 @@ const UNKNOWN_STREAM: i64 = 1226;
 /// Postmark's code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
 
-/// Why a server gave no answer.
+/// BlockReason a server gave no answer.
 #[derive(Debug)]
-pub(crate) struct Trouble {
+pub(crate) struct LookupError {
     why: String,
-    pub(crate) of: Of,
+    pub(crate) scope: Scope,
 }
 
-/// What the trouble is of.
+/// What the error is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Of {
+pub(crate) enum Scope {
     /// The server has no stream of that name, which another may have.
-    NoStream,
-    /// Whatever else is asked of that server will be refused as well.
+    StreamMissing,
+    /// The server refuses every other request as well.
     Server,
-    /// Nobody answered, and perhaps nobody will.
-    Silence,
-    /// What was asked for.
-    Question,
+    /// There was no answer; another request may have none either.
+    Unanswered,
+    /// This one request.
+    Query,
 }
 
-impl Trouble {
-    /// Without a token there is no asking.
+impl LookupError {
+    /// Returns the error of a server whose token cannot be read.
     pub(crate) fn without_token(why: &str) -> Self {
         Self {
             why: why.to_owned(),
-            of: Of::Server,
+            scope: Scope::Server,
         }
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
     }
 }
 
-impl From<postmark::Error> for Trouble {
+impl From<postmark::Error> for LookupError {
     fn from(error: postmark::Error) -> Self {
-        let of = match error.kind() {
+        let scope = match error.kind() {
             ErrorKind::Refused {
                 code: Some(UNKNOWN_STREAM),
                 ..
-            } => Of::NoStream,
+            } => Scope::StreamMissing,
             ErrorKind::TokenRefused | ErrorKind::AccountInactive(_) | ErrorKind::TooMany => {
-                Of::Server
+                Scope::Server
             }
-            ErrorKind::Unreachable(_) => Of::Silence,
-            _ => Of::Question,
+            ErrorKind::Unreachable(_) => Scope::Unanswered,
+            _ => Scope::Query,
         };
-        let why = told(&error);
-        Self { why, of }
+        let why = message_with_hint(&error);
+        Self { why, scope }
     }
 }
 
-/// What went wrong, and what helps on a person who asked by hand.
-pub(crate) fn told(error: &postmark::Error) -> String {
+/// Returns what went wrong and what helps.
+pub(crate) fn message_with_hint(error: &postmark::Error) -> String {
     let what = error.what();
     match error.kind() {
         ErrorKind::Refused {
@@ -75,26 +75,26 @@ pub(crate) fn told(error: &postmark::Error) -> String {
             ..
         } => format!("{what}; this token may not list streams: name one with --stream"),
         ErrorKind::Refused { status: 422, .. } => {
-            format!("{what}; change what is asked for, `--help` shows what can be")
+            format!("{what}; change the filters; `--help` lists them")
         }
-        ErrorKind::TooLarge => format!("{what}; narrow what is asked for"),
+        ErrorKind::TooLarge => format!("{what}; narrow the search"),
         ErrorKind::NotFound | ErrorKind::Setup(_) => error.to_string(),
         ErrorKind::TooMany => match error.retry_after() {
             Some(wait) => format!(
-                "{what}; Postmark asked to wait {}: try again then",
-                rest(wait)
+                "{what}; Postmark asked to wait {}; try again then",
+                wait_text(wait)
             ),
             None => format!("{what}; try again in a minute"),
         },
         ErrorKind::Unreachable(Fault::TimedOut) => {
-            format!("{what}; try again in a minute; `hushwatch doctor` looks closer")
+            format!("{what}; try again in a minute; `hushwatch doctor` shows more")
         }
-        _ => format!("{error}; `hushwatch doctor` looks closer"),
+        _ => format!("{error}; `hushwatch doctor` shows more"),
     }
 }
 
-/// A wait in words, never shorter than it is.
-fn rest(wait: Duration) -> String {
+/// Returns a wait in words, rounded up.
+fn wait_text(wait: Duration) -> String {
     match wait.as_secs() {
         seconds @ ..=120 => format!("{seconds} s"),
         _ => format_duration(wait.saturating_add(MINUTE)),

@@ -4,18 +4,18 @@ use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::commands::query::error::Trouble;
-use crate::commands::query::streams::{Read, Round, merged};
-use crate::commands::query::{Asked, Lookup};
+use crate::commands::query::error::LookupError;
+use crate::commands::query::streams::{StreamIter, StreamResults, flatten};
+use crate::commands::query::{PostmarkQuery, Target};
 use crate::model::{ServerName, StreamId, Timestamp};
 use crate::postmark::{self, CAP, PAGE, Page, Server, Window};
 
 /// A search that each stream answers in pages, newest first.
-pub(crate) trait Search: Send + Sync + 'static {
-    /// What is found.
-    type Row: Row;
+pub(crate) trait PagedQuery: Send + Sync + 'static {
+    /// The rows it returns.
+    type Row: Dated;
 
-    /// `count` rows, skipping the newest `offset`.
+    /// Fetches `count` rows, skipping the newest `offset`.
     fn page(
         &self,
         api: &Server,
@@ -24,143 +24,148 @@ pub(crate) trait Search: Send + Sync + 'static {
         offset: u32,
     ) -> impl Future<Output = Result<Page<Self::Row>, postmark::Error>> + Send;
 
-    /// What of the answers was meant: Postmark's bounds are wider.
+    /// Returns the range that was asked for: Postmark's answers may hold rows outside it.
     fn window(&self) -> Window;
 }
 
-/// What can be merged by when it happened.
-pub(crate) trait Row: Send + 'static {
-    /// When it happened.
+/// A row that can be merged by its time.
+pub(crate) trait Dated: Send + 'static {
+    /// Returns when it happened.
     fn at(&self) -> Timestamp;
-    /// What tells it from every other of its stream.
+    /// Returns an id that no other row of its stream has.
     fn id(&self) -> String;
 }
 
-/// A row with its place.
-pub(crate) struct Placed<R> {
+/// A row with its server and stream.
+pub(crate) struct Located<R> {
     pub(crate) server: ServerName,
     pub(crate) stream: StreamId,
     pub(crate) row: R,
 }
 
-/// What was found.
-pub(crate) struct Newest<R> {
-    /// Newest first.
-    pub(crate) rows: Vec<Placed<R>>,
-    /// How many there are in all, as far as Postmark tells.
+/// The merged rows.
+pub(crate) struct Merged<R> {
+    /// The rows, newest first.
+    pub(crate) rows: Vec<Located<R>>,
+    /// The number of rows in all, as far as Postmark says.
     pub(crate) total: u64,
-    /// Whether a list holds more than Postmark tells of.
-    pub(crate) at_least: bool,
-    /// What could not be asked, a line each.
+    /// Whether there may be more than `total`: Postmark counts to 10,000 per list.
+    pub(crate) total_is_lower_bound: bool,
+    /// One line for each server or stream that gave no answer.
     pub(crate) errors: Vec<String>,
 }
 
-/// One list, as far as it was read.
-struct Tap<R> {
-    server: Arc<Asked>,
+/// A position in the list of one stream.
+struct Cursor<R> {
+    server: Arc<Target>,
     stream: StreamId,
-    waiting: VecDeque<R>,
-    seen: HashSet<String>,
+    buffer: VecDeque<R>,
+    seen_ids: HashSet<String>,
     offset: u32,
     total: u64,
     /// Whether there is no further page.
     ended: bool,
 }
 
-impl Lookup {
-    /// At most `limit` rows of all streams, or of `stream`.
-    pub(crate) async fn newest<S: Search>(
+impl PostmarkQuery {
+    /// Returns at most `limit` of the newest rows of all streams, or of `stream`. Asks for a page only when the merge cannot
+    /// go on without it.
+    pub(crate) async fn merge_newest<S: PagedQuery>(
         &self,
         search: S,
         stream: Option<&StreamId>,
         limit: u32,
-    ) -> Newest<S::Row> {
+    ) -> Merged<S::Row> {
         let search = Arc::new(search);
-        let opened =
-            self.each(|server| opened(server, Arc::clone(&search), stream.cloned(), limit));
-        let (mut taps, mut errors) = merged(opened.await);
+        let opened = self
+            .query_all(|server| open_cursors(server, Arc::clone(&search), stream.cloned(), limit));
+        let (mut cursors, mut errors) = flatten(opened.await);
         let mut rows = Vec::new();
         while rows.len() < limit as usize {
             let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(limit));
-            for tap in taps.iter_mut().filter(|tap| tap.is_dry()) {
-                if let Err(trouble) = tap.refill(&*search, left).await {
-                    tap.ended = true;
-                    errors.push(tap.server.line(&trouble));
+            for cursor in cursors.iter_mut().filter(|cursor| cursor.needs_page()) {
+                if let Err(error) = cursor.fetch_page(&*search, left).await {
+                    cursor.ended = true;
+                    errors.push(cursor.server.error_line(&error));
                 }
             }
-            let Some(tap) = taps.iter_mut().max_by_key(|tap| tap.newest()) else {
+            let Some(cursor) = cursors.iter_mut().max_by_key(|cursor| cursor.next_at()) else {
                 break;
             };
-            let Some(row) = tap.waiting.pop_front() else {
+            let Some(row) = cursor.buffer.pop_front() else {
                 break;
             };
-            rows.push(Placed {
-                server: tap.server.name.clone(),
-                stream: tap.stream.clone(),
+            rows.push(Located {
+                server: cursor.server.name.clone(),
+                stream: cursor.stream.clone(),
                 row,
             });
         }
-        let all_read = taps
+        let all_read = cursors
             .iter()
-            .all(|tap| tap.is_at_end() && tap.waiting.is_empty());
-        Newest {
+            .all(|cursor| cursor.is_at_end() && cursor.buffer.is_empty());
+        Merged {
             total: match all_read {
                 true => rows.len() as u64,
-                false => taps.iter().map(|tap| tap.total).sum(),
+                false => cursors.iter().map(|cursor| cursor.total).sum(),
             },
-            at_least: taps.iter().any(|tap| tap.total >= CAP),
+            total_is_lower_bound: cursors.iter().any(|cursor| cursor.total >= CAP),
             rows,
             errors,
         }
     }
 }
 
-/// The lists of one server, each with its first page.
-async fn opened<S: Search>(
-    server: Arc<Asked>,
+/// Opens a cursor with its first page for each stream of a server.
+async fn open_cursors<S: PagedQuery>(
+    server: Arc<Target>,
     search: Arc<S>,
     stream: Option<StreamId>,
     limit: u32,
-) -> Result<Read<Tap<S::Row>>, Trouble> {
-    let mut round = Round::new(&server, stream.as_ref()).await?;
-    while let Some(stream) = round.next() {
-        let mut tap = Tap::new(Arc::clone(&server), stream);
-        let filled = tap.refill(&*search, limit).await;
-        round.take(filled.map(|()| tap))?;
+) -> Result<StreamResults<Cursor<S::Row>>, LookupError> {
+    let mut streams = StreamIter::new(&server, stream.as_ref()).await?;
+    while let Some(stream) = streams.next() {
+        let mut cursor = Cursor::new(Arc::clone(&server), stream);
+        let filled = cursor.fetch_page(&*search, limit).await;
+        streams.take(filled.map(|()| cursor))?;
     }
-    Ok(round.end())
+    Ok(streams.finish())
 }
 
-impl<R: Row> Tap<R> {
-    fn new(server: Arc<Asked>, stream: StreamId) -> Self {
+impl<R: Dated> Cursor<R> {
+    fn new(server: Arc<Target>, stream: StreamId) -> Self {
         Self {
             server,
             stream,
-            waiting: VecDeque::new(),
-            seen: HashSet::new(),
+            buffer: VecDeque::new(),
+            seen_ids: HashSet::new(),
             offset: 0,
             total: 0,
             ended: false,
         }
     }
 
-    fn is_dry(&self) -> bool {
-        self.waiting.is_empty() && !self.ended
+    fn needs_page(&self) -> bool {
+        self.buffer.is_empty() && !self.ended
     }
 
-    /// Whether all that there is was read.
+    /// Whether every row of the list was read.
     fn is_at_end(&self) -> bool {
         u64::from(self.offset) >= self.total
     }
 
-    fn newest(&self) -> Option<Timestamp> {
-        self.waiting.front().map(R::at)
+    fn next_at(&self) -> Option<Timestamp> {
+        self.buffer.front().map(R::at)
     }
 
-    /// Reads on until a row is waiting, or there is none.
-    async fn refill<S: Search<Row = R>>(&mut self, search: &S, wanted: u32) -> Result<(), Trouble> {
+    /// Reads pages until a row is buffered, or there is none.
+    async fn fetch_page<S: PagedQuery<Row = R>>(
+        &mut self,
+        search: &S,
+        wanted: u32,
+    ) -> Result<(), LookupError> {
         let cap = u32::try_from(CAP).unwrap_or(u32::MAX);
-        while self.is_dry() {
+        while self.needs_page() {
             let count = wanted.min(PAGE).min(cap.saturating_sub(self.offset));
             if count == 0 {
                 self.ended = true;
@@ -171,14 +176,14 @@ impl<R: Row> Tap<R> {
             let read = u32::try_from(page.items.len()).unwrap_or(u32::MAX);
             self.offset = self.offset.saturating_add(read);
             self.total = page.total;
-            let before = self.seen.len();
+            let before = self.seen_ids.len();
             let mut rows: Vec<R> = page.items;
-            // While it is read the list grows at its beginning, and a page repeats rows of the one before.
+            // The list grows at its start while it is read, so that a page may repeat rows of the one before.
             let window = search.window();
-            rows.retain(|row| self.seen.insert(row.id()) && window.holds(row.at()));
+            rows.retain(|row| self.seen_ids.insert(row.id()) && window.holds(row.at()));
             rows.sort_by_key(|row| std::cmp::Reverse(row.at()));
-            self.waiting.extend(rows);
-            self.ended = self.is_at_end() || self.seen.len() == before;
+            self.buffer.extend(rows);
+            self.ended = self.is_at_end() || self.seen_ids.len() == before;
         }
         Ok(())
     }

@@ -1,35 +1,39 @@
-//! What an operator asks by hand, at Postmark itself: it needs no database but for `stats`, and one thing alone is changed.
+//! Questions that a person asks, answered by Postmark itself: no database is needed but for `stats`, and only
+//! `suppressions --reactivate` changes anything.
 //!
 //! ```text
-//! Lookup --each--> servers, side by side; what one of them cannot answer is an error beside the answers of the others
-//!   streams       the streams of one server, one after another, in the same way
-//!   trouble       why one of them gave no answer
-//!   suppressions  who gets no mail
-//!   reactivate    ... and gets it again: an outcome for each stream
-//!   newest        lists from many streams, merged, no page more than needed
-//!     letters       messages and bounces
-//!   timeline      one message
-//!   stats         what is stored, beside Postmark's statistics: told for each server
+//! messages, bounces    list: rows of many streams merged (merge), no page more than needed
+//! message              what became of one message
+//! stats                what is stored, beside Postmark's statistics
+//! suppressions         who gets no mail, and (reactivate) gets it again
+//!   PostmarkQuery      asks every server side by side; what one cannot answer is an error beside the answers of the others
+//!   streams            the streams of one server, one after another, likewise
+//!   error              why there is no answer
+//!   args, time_arg, validate  what was asked for, checked before anything is sent
 //! ```
 
-mod activity;
-mod comparison;
+mod args;
+pub mod bounces;
 mod error;
+mod list;
 mod merge;
-mod message;
+pub mod message;
+pub mod messages;
 mod reactivate;
 mod reactivation;
 mod row_count;
-mod stats;
-mod stored_stats;
+pub mod stats;
 mod streams;
-mod suppressions;
-pub(super) mod verbs;
+pub mod suppressions;
+mod time_arg;
+mod validate;
 
-pub use reactivate::Case;
-pub use reactivation::Outcome;
-pub use stats::Range;
-pub use suppressions::Filter;
+pub use args::{ListArgs, PlaceArgs, ScopeArgs, WindowArgs};
+pub use bounces::BouncesArgs;
+pub use message::MessageArgs;
+pub use messages::MessagesArgs;
+pub use stats::StatsArgs;
+pub use suppressions::SuppressionsArgs;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -37,9 +41,11 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use tokio::task::JoinSet;
 
-use crate::commands::interactive::impatient;
-use crate::commands::query::error::{Of, Trouble, told};
-use crate::commands::query::row_count::Sum;
+use crate::commands::interactive::with_interactive_timeouts;
+use crate::commands::query::error::{LookupError, Scope, message_with_hint};
+use crate::commands::query::row_count::RowCount;
+use crate::commands::stdout::print;
+use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, ServerConfig, TokenSource};
 use crate::cycle::poll::servers::with_listed;
 use crate::model::{ServerName, StreamId};
@@ -47,89 +53,96 @@ use crate::postmark::{self, Postmark, Server};
 use crate::text::sanitize::clean;
 use crate::text::table::Table;
 
-/// What was found, as it is printed.
+/// What a query found, as it is printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// For standard output.
-    pub text: String,
-    /// What could not be asked, a line each.
-    pub errors: Vec<String>,
+struct Answer {
+    /// The text for standard output.
+    text: String,
+    /// One line for each server or stream that gave no answer.
+    errors: Vec<String>,
 }
 
-/// Why nothing could be asked, in a line.
+/// Why there is no answer at all, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LookupError {
-    /// What was asked for cannot be.
+enum QueryError {
+    /// The question is wrong.
     #[error("{0}")]
     Usage(String),
-    /// It could not be answered.
+    /// Nobody could answer it.
     #[error("{0}")]
     Failed(String),
 }
 
-/// The servers that are asked.
-pub struct Lookup {
+/// The servers that a query asks.
+struct PostmarkQuery {
     zone: Tz,
-    servers: Vec<Arc<Asked>>,
+    servers: Vec<Arc<Target>>,
 }
 
-/// One server that is asked.
-pub struct Asked {
+/// One server that a query asks.
+struct Target {
     name: ServerName,
-    /// The way to ask it, or why there is none.
+    /// The client, or why there is none.
     api: Result<Server, String>,
 }
 
-impl Lookup {
-    /// Every server that is watched, or the one named `only`. One request to the account, where its servers are watched.
+impl PostmarkQuery {
+    /// Returns a query of every watched server, or of the one called `only`. Costs one request where the servers are
+    /// those of an account.
     ///
     /// # Errors
-    /// `Usage` where no server is called `only`; `Failed` where the account cannot be asked.
-    pub async fn new(config: &Config, only: Option<&str>) -> Result<Self, LookupError> {
-        let hasty = impatient(config.clone());
+    /// The exit code and the text, where `only` cannot be a name or no server bears it, or where the account gives no
+    /// answer.
+    async fn open(config: &Config, only: Option<&str>) -> Result<Self, (u8, String)> {
+        let only = validate::server(only)?;
+        Self::new(config, only).await.map_err(command_error)
+    }
+
+    async fn new(config: &Config, only: Option<&str>) -> Result<Self, QueryError> {
+        let quick = with_interactive_timeouts(config.clone());
         let settings = postmark::Settings {
-            base_url: hasty.postmark.base_url,
-            timeout: hasty.postmark.timeout,
-            retry: hasty.retry,
+            base_url: quick.postmark.base_url,
+            timeout: quick.postmark.timeout,
+            retry: quick.retry,
         };
-        let failed = |e: postmark::Error| LookupError::Failed(told(&e));
+        let failed = |e: postmark::Error| QueryError::Failed(message_with_hint(&e));
         let postmark = Postmark::new(&settings).map_err(failed)?;
         let mut servers = servers(config, only, &postmark).await?;
         if let Some(only) = only {
             let names: Vec<String> = servers.iter().map(|s| clean(&s.name.0)).collect();
             servers.retain(|server| server.name.0 == only);
             if servers.is_empty() {
-                return Err(LookupError::Usage(format!(
-                    "no server is called `{}`; there is {}; `hushwatch doctor` looks at each",
+                return Err(QueryError::Usage(format!(
+                    "no server is called `{}`; the servers are: {}; `hushwatch doctor` checks each",
                     clean(only),
                     names.join(", ")
                 )));
             }
         }
-        let asked = |server: &Arc<ServerConfig>| {
+        let target = |server: &Arc<ServerConfig>| {
             let token = server
                 .token
                 .read()
                 .map_err(|problem| format!("{problem}; `hushwatch doctor` checks every token"));
-            Arc::new(Asked {
+            Arc::new(Target {
                 name: server.name.clone(),
                 api: token.map(|token| postmark.server(token)),
             })
         };
         Ok(Self {
             zone: config.time_zone,
-            servers: servers.iter().map(asked).collect(),
+            servers: servers.iter().map(target).collect(),
         })
     }
 
-    /// Asks every server, side by side; the answers in the order of the servers.
+    /// Asks every server side by side and returns the answers in the order of the servers, and the errors.
     ///
-    /// Those that have no stream of the wanted name are passed over, as long as one has it.
-    async fn each<T, F, A>(&self, ask: F) -> (Vec<T>, Vec<String>)
+    /// A server without a stream of the wanted name is passed over, as long as another has it.
+    async fn query_all<T, F, A>(&self, ask: F) -> (Vec<T>, Vec<String>)
     where
         T: Send + 'static,
-        F: Fn(Arc<Asked>) -> A,
-        A: Future<Output = Result<T, Trouble>> + Send + 'static,
+        F: Fn(Arc<Target>) -> A,
+        A: Future<Output = Result<T, LookupError>> + Send + 'static,
     {
         let mut tasks = JoinSet::new();
         for (place, server) in self.servers.iter().enumerate() {
@@ -138,24 +151,24 @@ impl Lookup {
         }
         let mut all = tasks.join_all().await;
         all.sort_by_key(|(place, _)| *place);
-        let (mut answers, mut errors, mut lacking) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut answers, mut errors, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for (place, answer) in all {
             let server = &*self.servers[place];
             match answer {
                 Ok(answer) => answers.push(answer),
-                Err(trouble) if trouble.of == Of::NoStream => lacking.push(server),
-                Err(trouble) => errors.push(server.line(&trouble)),
+                Err(error) if error.scope == Scope::StreamMissing => missing.push(server),
+                Err(error) => errors.push(server.error_line(&error)),
             }
         }
         if answers.is_empty() {
-            errors.extend(self.no_stream(&lacking).await);
+            errors.extend(self.stream_missing_text(&missing).await);
         }
         (answers, errors)
     }
 
-    /// A table, and below it how much it holds.
-    fn ended(&self, table: &Table, sum: &Sum, errors: &[String]) -> String {
-        let sum = sum.to_words(errors.is_empty());
+    /// Returns the table, and below it how many rows there are.
+    fn table_with_footer(&self, table: &Table, sum: &RowCount, errors: &[String]) -> String {
+        let sum = sum.footer(errors.is_empty());
         let zone = self.zone.name();
         format!("{}{sum}; times in {zone}\n", table.to_text())
     }
@@ -165,9 +178,11 @@ impl Lookup {
     }
 }
 
-impl Asked {
-    fn api(&self) -> Result<&Server, Trouble> {
-        self.api.as_ref().map_err(|why| Trouble::without_token(why))
+impl Target {
+    fn api(&self) -> Result<&Server, LookupError> {
+        self.api
+            .as_ref()
+            .map_err(|why| LookupError::without_token(why))
     }
 }
 
@@ -175,7 +190,7 @@ async fn servers(
     config: &Config,
     only: Option<&str>,
     postmark: &Postmark,
-) -> Result<Vec<Arc<ServerConfig>>, LookupError> {
+) -> Result<Vec<Arc<ServerConfig>>, QueryError> {
     let own = |server: &&ServerConfig| !matches!(server.token, TokenSource::Account(_));
     let known = config.servers.iter().filter(own);
     let known: Vec<_> = known.map(|server| Arc::new(server.clone())).collect();
@@ -185,16 +200,42 @@ async fn servers(
     };
     let token = account
         .read()
-        .map_err(|problem| LookupError::Failed(problem.to_string()))?;
+        .map_err(|problem| QueryError::Failed(problem.to_string()))?;
     let listed = postmark.account(token).servers().await;
-    let listed = listed.map_err(|error| LookupError::Failed(told(&error)))?;
+    let listed = listed.map_err(|error| QueryError::Failed(message_with_hint(&error)))?;
     Ok(with_listed(config, listed))
 }
 
-/// Where something is, as it is shown: with the server only where there are several.
+/// Returns `stream`, or `server/stream` where there are several servers.
 fn place(many: bool, server: &ServerName, stream: &StreamId) -> String {
     match many {
         true => format!("{server}/{stream}"),
         false => stream.to_string(),
     }
+}
+
+/// Returns the exit code and the text of a query without an answer.
+fn command_error(error: QueryError) -> (u8, String) {
+    match error {
+        QueryError::Usage(why) => (USAGE, why),
+        QueryError::Failed(why) => (INCOMPLETE, why),
+    }
+}
+
+/// Prints what was found; an error beside it makes the command incomplete.
+fn print_answer(answer: &Answer) -> CommandResult {
+    print(&answer.text)?;
+    finish(&answer.errors)
+}
+
+fn finish(errors: &[String]) -> CommandResult {
+    match errors {
+        [] => Ok(0),
+        errors => Err((INCOMPLETE, join_errors(errors))),
+    }
+}
+
+/// Joins errors so that each has a line, and each line the prefix that `main` gives the first.
+fn join_errors(errors: &[String]) -> String {
+    errors.join("\nhushwatch: ")
 }

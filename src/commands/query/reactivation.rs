@@ -1,26 +1,26 @@
-//! What came of taking an address off a list.
+//! The outcome of reactivating an address.
 
 use serde_json::{Value, json};
 
 use crate::model::StreamId;
 use crate::text::sanitize::{clean_lines, json_line};
 
-/// What came of the wish to reactivate an address on one stream.
+/// The outcome of reactivating an address on one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub(super) struct Reactivation {
     pub(crate) place: String,
     pub(crate) server: String,
     pub(crate) stream: StreamId,
-    pub(crate) came: Came,
+    pub(crate) status: ReactivationStatus,
     /// What Postmark answered, or why it could not be asked.
     pub(crate) answer: String,
     /// Whether the list still named it when it was read right afterwards.
     pub(crate) still_listed: Option<bool>,
 }
 
-/// What came of a wish.
+/// How Postmark answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Came {
+pub(crate) enum ReactivationStatus {
     /// Postmark accepted it.
     Accepted,
     /// Postmark would not.
@@ -29,28 +29,28 @@ pub(crate) enum Came {
     Failed,
 }
 
-impl Outcome {
+impl Reactivation {
     /// Whether Postmark accepted it.
-    pub fn is_accepted(&self) -> bool {
-        self.came == Came::Accepted
+    pub(super) fn is_accepted(&self) -> bool {
+        self.status == ReactivationStatus::Accepted
     }
 
-    /// A line for a person.
-    pub fn to_line(&self) -> String {
+    /// Returns a line for a person.
+    pub(super) fn to_line(&self) -> String {
         let (place, answer) = (&self.place, &self.answer);
         let then = match self.still_listed {
             Some(false) => "it is off the list",
             Some(true) => "Postmark accepted it, the list may take a moment",
             None => "Postmark accepted it, the list could not be read afterwards",
         };
-        clean_lines(&match self.came {
-            Came::Accepted => format!("{place}: Postmark answered {answer}; {then}\n"),
-            Came::Refused => {
-                format!(
-                    "{place}: not reactivated: Postmark answered {answer}; its support can help\n"
-                )
+        clean_lines(&match self.status {
+            ReactivationStatus::Accepted => {
+                format!("{place}: Postmark answered {answer}; {then}\n")
             }
-            Came::Failed => format!("{place}: not reactivated: {answer}\n"),
+            ReactivationStatus::Refused => {
+                format!("{place}: not reactivated: Postmark answered {answer}; ask its support\n")
+            }
+            ReactivationStatus::Failed => format!("{place}: not reactivated: {answer}\n"),
         })
     }
 
@@ -61,8 +61,8 @@ impl Outcome {
         })
     }
 
-    /// All of them as one object.
-    pub fn all_to_json(address: &str, outcomes: &[Self], errors: &[String]) -> String {
+    /// Returns all outcomes as one object.
+    pub(super) fn all_to_json(address: &str, outcomes: &[Self], errors: &[String]) -> String {
         let all: Vec<Value> = outcomes.iter().map(Self::to_json).collect();
         json_line(&json!({ "address": address, "outcomes": all, "errors": errors }))
     }

@@ -1,24 +1,24 @@
-//! How much of what there is a table holds, in words.
+//! The footer of a table: how many rows it shows of how many.
 
 use crate::text::format::{count, plural};
 
-/// How much of what there is a table holds.
-pub(crate) struct Sum {
-    /// What one of them is called.
+/// How many rows a table shows of how many.
+pub(crate) struct RowCount {
+    /// What one row is called.
     pub(crate) one: &'static str,
     /// Rows in the table.
     pub(crate) shown: usize,
-    /// How many there are.
+    /// The number of rows there are.
     pub(crate) total: u64,
     /// Whether there may be more than `total`.
-    pub(crate) at_least: bool,
-    /// How the rest can be seen.
+    pub(crate) total_is_lower_bound: bool,
+    /// How to see the rest.
     pub(crate) more: &'static str,
 }
 
-impl Sum {
-    /// `2 of 26 bounces; …`; where not `whole`, it is of what could be read.
-    pub(crate) fn to_words(&self, whole: bool) -> String {
+impl RowCount {
+    /// Returns `2 of 26 bounces; …`; where not `whole`, only a part could be read.
+    pub(crate) fn footer(&self, whole: bool) -> String {
         let shown = self.shown as u64;
         if shown >= self.total {
             let all = plural(shown, self.one);
@@ -27,7 +27,7 @@ impl Sum {
                 false => format!("{all} in what could be read"),
             };
         }
-        let (the, far) = match (whole, self.at_least) {
+        let (the, far) = match (whole, self.total_is_lower_bound) {
             (true, false) => ("", ""),
             (true, true) => ("at least ", ""),
             (false, false) => ("the ", " that could be read"),
@@ -44,15 +44,15 @@ mod tests {
 
     #[test]
     fn it_says_how_much_of_what_it_is() {
-        let sum = |shown, at_least, whole| {
-            let sum = Sum {
+        let sum = |shown, total_is_lower_bound, whole| {
+            let sum = RowCount {
                 one: "bounce",
                 shown,
                 total: 1_026,
-                at_least,
+                total_is_lower_bound,
                 more: "--limit shows more",
             };
-            sum.to_words(whole)
+            sum.footer(whole)
         };
         assert_eq!(sum(1_026, false, true), "1,026 bounces");
         assert_eq!(

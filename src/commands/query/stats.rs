@@ -1,158 +1,246 @@
-//! What is stored of a range of time, beside what Postmark's own statistics say of its days.
+//! `stats`: what is stored of a range of time, beside what Postmark's own statistics say of its days.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use serde_json::json;
+use clap::Args;
 
-use crate::commands::query::comparison::{Theirs, Told};
-use crate::commands::query::error::{Of, Trouble};
-use crate::commands::query::{Answer, Asked, Lookup};
+use crate::clock;
+use crate::commands::CommandResult;
+use crate::commands::open::{open_readonly, store_error};
+use crate::commands::query::args::ScopeArgs;
+use crate::commands::query::error::{LookupError, Scope};
+use crate::commands::query::validate::{self, checked, usage};
+use crate::commands::query::{Answer, PostmarkQuery, Target, print_answer, time_arg};
+use crate::config::Config;
 use crate::cycle::Context;
-use crate::model::{History, ServerName, Span, StreamId, StreamKey, Tag};
-use crate::postmark::{self, Statistics};
+use crate::cycle::stats::figures;
+use crate::model::{DAY, History, ServerName, Span, StreamId, StreamKey, Tag};
+use crate::output::stats::{
+    BounceStats, DayStats, PostmarkStats, ServerStats, StatsReport, StoredStats,
+};
+use crate::postmark::{self, Overview, Statistics};
 use crate::store::{self, Database};
-use crate::text::format::format_exact;
-use crate::text::sanitize::{clean, json_line};
+use crate::text::sanitize::json_line;
 
-/// What is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// From when to when.
-    pub span: Span,
-    /// Of this stream alone.
-    pub stream: Option<StreamId>,
-    /// Of messages with this tag.
-    pub tag: Option<Tag>,
-    /// Whether each of Postmark's days is told apart.
+/// The range where `--since` is not given, in days.
+const DEFAULT_DAYS: u32 = 7;
+/// The maximum number of days of `--by-day`: Postmark has a year of them.
+const MAX_DAYS: u32 = 366;
+
+/// Arguments of `stats`.
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    #[doc(hidden)]
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Break down by day (Postmark's days, US Eastern time)
+    #[arg(long)]
     pub by_day: bool,
 }
 
-/// Where both tell of the same and mean something else.
-const MEANINGS: [&str; 3] = [
-    "stored: messages, by the second; bounced are messages with a hard or blocked bounce in that time",
-    "Postmark: recipients, so that a message to three counts three times; bounced includes soft and transient ones",
-    "Postmark counts whole days of its own, in Eastern time, and today's so far",
-];
+/// What is counted.
+#[derive(Clone, Debug)]
+struct StatsQuery {
+    span: Span,
+    stream: Option<StreamId>,
+    tag: Option<Tag>,
+    by_day: bool,
+}
 
-impl Lookup {
-    /// Counts and rates of a range. One request for each server, three where days are told apart.
-    ///
-    /// # Errors
-    /// Where the database fails. What Postmark does not answer is an error beside what is stored.
-    pub async fn stats(
-        &self,
-        app: &Context,
-        range: &Range,
-        as_json: bool,
-    ) -> Result<Answer, store::Error> {
-        let (answers, mut errors) = self
-            .each(|server| {
-                let range = range.clone();
-                async move { Ok((Arc::clone(&server), theirs(&server, &range).await)) }
-            })
-            .await;
-        let one_has_it = answers.iter().any(|(_, theirs)| theirs.is_ok());
-        let (mut all, mut lacking) = (Vec::new(), Vec::new());
-        for (server, theirs) in &answers {
-            let lacks = matches!(theirs, Err(trouble) if trouble.of == Of::NoStream);
-            match theirs {
-                Err(_) if lacks => lacking.push(&**server),
-                Err(trouble) => errors.push(server.line(trouble)),
-                Ok(_) => {}
-            }
-            let theirs = theirs.as_ref().ok().cloned();
-            let told = app.stored(&server.name, range, theirs).await?;
-            // A stream that Postmark no longer has may still be stored.
-            if !(lacks && one_has_it && told.is_empty()) {
-                all.push(told);
-            }
-        }
-        if !one_has_it {
-            errors.extend(self.no_stream(&lacking).await);
-        }
-        let text = match as_json {
-            true => json_line(&json!({
-                "since": range.span.from.to_string(), "until": range.span.until.to_string(),
-                "stream": range.stream, "tag": range.tag,
-                "servers": all.iter().map(|told| told.to_json(range)).collect::<Vec<_>>(), "errors": errors,
-            })),
-            // What could not be read is not empty.
-            false if all.iter().all(Told::is_empty) => String::new(),
-            false => self.stats_text(&all, range),
-        };
-        Ok(Answer { text, errors })
+/// Postmark's statistics of a range.
+enum PostmarkAnswer {
+    Sums(Overview),
+    Days(postmark::ByDay),
+}
+
+/// Prints counts and rates of a range.
+pub(in crate::commands) async fn stats(config: &Config, args: &StatsArgs) -> CommandResult {
+    let range = read_range(config, args)?;
+    let context = open_readonly(config.clone())?;
+    let query = PostmarkQuery::open(config, args.scope.place.server.as_deref()).await?;
+    let (report, errors) = collect(&query, &context, &range)
+        .await
+        .map_err(store_error)?;
+    let text = match args.scope.json {
+        true => json_line(&report.to_json(&errors)),
+        false => report.to_text(query.zone),
+    };
+    print_answer(&Answer { text, errors })
+}
+
+fn read_range(config: &Config, args: &StatsArgs) -> Result<StatsQuery, (u8, String)> {
+    let now = clock::now();
+    let window = time_arg::window(&args.scope.window, config.time_zone, now)?;
+    let until = window.until.unwrap_or(now).min(now);
+    let since = window.since.unwrap_or(until - DEFAULT_DAYS * DAY);
+    let span = Span::new(since, until);
+    if span.is_empty() {
+        return Err(usage("--since is in the future"));
     }
+    if args.by_day && span.length() > MAX_DAYS * DAY {
+        let why = format!("--by-day shows at most {MAX_DAYS} days; use a later --since");
+        return Err(usage(&why));
+    }
+    Ok(StatsQuery {
+        span,
+        stream: validate::stream(args.scope.place.stream.as_deref())?,
+        tag: checked("--tag", args.scope.tag.as_deref())?.map(Tag),
+        by_day: args.by_day,
+    })
+}
 
-    fn stats_text(&self, all: &[Told], range: &Range) -> String {
-        let (from, until) = (range.span.from, range.span.until);
-        let (first, last) = postmark::days(range.span);
-        let mut text = format!(
-            "{} to {} {}; Postmark's days {first} to {last}\n",
-            format_exact(from, self.zone),
-            format_exact(until, self.zone),
-            self.zone.name()
-        );
-        for told in all.iter().filter(|told| !told.is_empty()) {
-            let covered = told.covered(range.span.length());
-            text.push_str(&format!("\n{}: {covered}\n", clean(&told.server.0)));
-            text.push_str(&told.table().to_text());
+/// Asks Postmark and reads the store. One request for each server, three where days are told apart.
+async fn collect(
+    query: &PostmarkQuery,
+    context: &Context,
+    range: &StatsQuery,
+) -> Result<(StatsReport, Vec<String>), store::Error> {
+    let (answers, mut errors) = query
+        .query_all(|server| {
+            let range = range.clone();
+            async move { Ok((Arc::clone(&server), fetch_postmark(&server, &range).await)) }
+        })
+        .await;
+    let one_has_it = answers.iter().any(|(_, answer)| answer.is_ok());
+    let (mut servers, mut missing) = (Vec::new(), Vec::new());
+    for (server, answer) in &answers {
+        let lacks = matches!(answer, Err(error) if error.scope == Scope::StreamMissing);
+        match answer {
+            Err(_) if lacks => missing.push(&**server),
+            Err(error) => errors.push(server.error_line(error)),
+            Ok(_) => {}
         }
-        text.push('\n');
-        let meanings = MEANINGS.iter().map(|meaning| format!("{meaning}\n"));
-        text.extend(meanings);
-        if range.tag.is_some() {
-            text.push_str("stored by tag: messages only, of tags with mail enough to be watched; bounces are not kept by tag\n");
+        let mut stats = server_stats(&server.name, range, answer.as_ref().ok());
+        add_stored(context, &mut stats, range).await?;
+        // A stream that Postmark no longer has may still be stored.
+        if !(lacks && one_has_it && stats.is_empty()) {
+            servers.push(stats);
         }
-        text
+    }
+    if !one_has_it {
+        errors.extend(query.stream_missing_text(&missing).await);
+    }
+    let report = StatsReport {
+        span: range.span,
+        postmark_days: postmark::days(range.span),
+        stream: range.stream.clone(),
+        tag: range.tag.clone(),
+        servers,
+    };
+    Ok((report, errors))
+}
+
+/// Returns what Postmark says of a server, without what is stored of it.
+fn server_stats(
+    server: &ServerName,
+    range: &StatsQuery,
+    answer: Option<&PostmarkAnswer>,
+) -> ServerStats {
+    let of_day = |day: NaiveDate| DayStats {
+        day,
+        stored: None,
+        postmark: match answer {
+            Some(PostmarkAnswer::Days(days)) => {
+                Some(days.get(&day).map(day_counts).unwrap_or_default())
+            }
+            _ => None,
+        },
+    };
+    ServerStats {
+        name: server.clone(),
+        stored: None,
+        postmark: match answer {
+            Some(PostmarkAnswer::Sums(sums)) => Some(PostmarkStats {
+                sent: sums.sent,
+                bounced: sums.bounced,
+                complaints: sums.complaints,
+                api_errors: sums.api_errors,
+            }),
+            _ => None,
+        },
+        by_day: range.by_day,
+        days: range.days().into_iter().map(of_day).collect(),
+        covered: Duration::ZERO,
+        unseen_streams: Vec::new(),
     }
 }
 
-impl Context {
-    /// Adds what is stored of a server to what Postmark says of it.
-    async fn stored(
-        &self,
-        server: &ServerName,
-        range: &Range,
-        theirs: Option<Theirs>,
-    ) -> Result<Told, store::Error> {
-        let name = server.clone();
-        let mut streams = self.store.call(move |s| s.watched_streams(&name)).await?;
-        streams.retain(|stream| range.stream.as_ref().is_none_or(|wanted| wanted == stream));
-        let mut told = Told::new(server.clone(), range, theirs);
-        let mut least: Option<Duration> = None;
-        for stream in streams {
-            let history = self.of_range(&told.server, stream.clone(), range).await?;
-            told.add(&history, range);
-            let seen: Duration = history.seen(range.span).into_iter().map(Span::length).sum();
-            match seen.is_zero() {
-                true => told.unseen.push(stream),
-                false => least = Some(least.map_or(seen, |least| least.min(seen))),
-            }
+/// Adds what is stored of a server.
+async fn add_stored(
+    context: &Context,
+    stats: &mut ServerStats,
+    range: &StatsQuery,
+) -> Result<(), store::Error> {
+    let name = stats.name.clone();
+    let mut streams = context
+        .store
+        .call(move |s| s.watched_streams(&name))
+        .await?;
+    streams.retain(|stream| range.stream.as_ref().is_none_or(|wanted| wanted == stream));
+    let tag = range.tag.as_ref();
+    let mut least: Option<Duration> = None;
+    for stream in streams {
+        let history = load_history(context, &stats.name, stream.clone(), range).await?;
+        StoredStats::add(&mut stats.stored, stored_stats(&history, tag, range.span));
+        for day in &mut stats.days {
+            StoredStats::add(
+                &mut day.stored,
+                stored_stats(&history, tag, range.day_within(day.day)),
+            );
         }
-        told.seen = least.unwrap_or_default();
-        Ok(told)
+        let covered: Duration = history.seen(range.span).into_iter().map(Span::length).sum();
+        match covered.is_zero() {
+            true => stats.unseen_streams.push(stream),
+            false => least = Some(least.map_or(covered, |least| least.min(covered))),
+        }
     }
-
-    async fn of_range(
-        &self,
-        server: &ServerName,
-        stream: StreamId,
-        range: &Range,
-    ) -> Result<History, store::Error> {
-        let spans = range.days().into_iter().map(|day| range.part(day));
-        let spans = spans.chain([range.span]);
-        let cuts: Vec<_> = spans.flat_map(|s| [s.from, s.until]).collect();
-        let (key, span) = (StreamKey::new(server, &stream), range.span);
-        let read = move |s: &mut Database| s.history_with_tags(&key, span, &cuts);
-        self.store.call(read).await
-    }
+    stats.covered = least.unwrap_or_default();
+    Ok(())
 }
 
-impl Range {
+/// Reads what is known of a stream, exact at the ends of the range and of each of its days.
+async fn load_history(
+    context: &Context,
+    server: &ServerName,
+    stream: StreamId,
+    range: &StatsQuery,
+) -> Result<History, store::Error> {
+    let days = range.days().into_iter().map(|day| range.day_within(day));
+    let spans = days.chain([range.span]);
+    let cuts: Vec<_> = spans.flat_map(|s| [s.from, s.until]).collect();
+    let (key, span) = (StreamKey::new(server, &stream), range.span);
+    let read = move |s: &mut Database| s.history_with_tags(&key, span, &cuts);
+    context.store.call(read).await
+}
+
+/// Returns what a history tells of a span; `None` where nothing of it was seen.
+fn stored_stats(history: &History, tag: Option<&Tag>, span: Span) -> Option<StoredStats> {
+    if history.seen(span).is_empty() {
+        return None;
+    }
+    if let Some(tag) = tag {
+        return history.tags.get(tag).map(|of_tag| StoredStats {
+            sent: of_tag.sent.count(span),
+            bounces: None,
+        });
+    }
+    let figures = figures(history, span);
+    Some(StoredStats {
+        sent: figures.sent,
+        bounces: Some(BounceStats {
+            bounced: figures.bounced,
+            bounced_late: figures.bounced_late,
+            complaints: figures.complaints,
+        }),
+    })
+}
+
+impl StatsQuery {
     /// Postmark's days, where they are told apart.
-    pub(crate) fn days(&self) -> Vec<NaiveDate> {
+    fn days(&self) -> Vec<NaiveDate> {
         if !self.by_day {
             return Vec::new();
         }
@@ -160,15 +248,18 @@ impl Range {
         first.iter_days().take_while(|day| *day <= last).collect()
     }
 
-    /// What of the range lies on a day of Postmark's.
-    pub(crate) fn part(&self, day: NaiveDate) -> Span {
+    /// The part of the range that lies on one of Postmark's days.
+    fn day_within(&self, day: NaiveDate) -> Span {
         postmark::day(day).intersect(self.span)
     }
 }
 
-async fn theirs(server: &Asked, range: &Range) -> Result<Theirs, Trouble> {
+async fn fetch_postmark(
+    server: &Target,
+    range: &StatsQuery,
+) -> Result<PostmarkAnswer, LookupError> {
     let (from, to) = postmark::days(range.span);
-    let of = Statistics {
+    let wanted = Statistics {
         from,
         to,
         stream: range.stream.clone(),
@@ -176,7 +267,23 @@ async fn theirs(server: &Asked, range: &Range) -> Result<Theirs, Trouble> {
     };
     let api = server.api()?;
     Ok(match range.by_day {
-        true => Theirs::Days(api.by_day(&of).await?),
-        false => Theirs::Sums(api.overview(&of).await?),
+        true => PostmarkAnswer::Days(api.by_day(&wanted).await?),
+        false => PostmarkAnswer::Sums(api.overview(&wanted).await?),
     })
+}
+
+/// Returns Postmark's counts of one day, which it names by their kind; every kind that is no other is a bounce.
+fn day_counts(counts: &BTreeMap<String, u64>) -> PostmarkStats {
+    let count = |name: &str| counts.get(name).copied().unwrap_or(0);
+    let (sent, api_errors, complaints) =
+        (count("Sent"), count("SMTPApiError"), count("SpamComplaint"));
+    let all = counts
+        .values()
+        .fold(0u64, |sum, count| sum.saturating_add(*count));
+    PostmarkStats {
+        sent,
+        bounced: all.saturating_sub(sent.saturating_add(api_errors).saturating_add(complaints)),
+        api_errors,
+        complaints,
+    }
 }

@@ -1,39 +1,39 @@
-//! The streams of one server, one after another: a stream that fails hides no other.
+//! Asks the streams of one server one after another; one that fails does not hide the others.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::commands::query::error::{Of, Trouble};
-use crate::commands::query::{Asked, Lookup};
+use crate::commands::query::error::{LookupError, Scope};
+use crate::commands::query::{PostmarkQuery, Target};
 use crate::model::StreamId;
 use crate::text::sanitize::clean;
 
-/// So many streams without an answer are enough: the rest would be waited for in vain.
-const MOST_SILENT: usize = 2;
+/// The number of streams without an answer after which the rest of a server is not asked.
+const MAX_UNANSWERED: usize = 2;
 
-/// What was read of one server.
-pub(crate) struct Read<T> {
+/// The results of one server.
+pub(crate) struct StreamResults<T> {
     pub(crate) found: Vec<T>,
-    /// A line for each stream that could not be read.
+    /// One line for each stream that gave no answer.
     pub(crate) errors: Vec<String>,
 }
 
-/// A walk through the streams of one server. It goes on where one fails, as long as that may be of this one alone.
-pub(crate) struct Round<T> {
-    server: Arc<Asked>,
+/// Iterates over the streams of one server, and goes on after a failure that may concern one stream only.
+pub(crate) struct StreamIter<T> {
+    server: Arc<Target>,
     left: VecDeque<StreamId>,
-    /// Whether the one was named by who asks: that a server lacks it is no fault.
+    /// Whether the stream was named on the command line: then its failure is that of the server.
     by_name: bool,
-    silent: usize,
-    read: Read<T>,
+    unanswered: usize,
+    read: StreamResults<T>,
 }
 
-impl<T> Round<T> {
-    /// Through the one stream that is wanted, without a request, else through all that send.
+impl<T> StreamIter<T> {
+    /// Iterates over `wanted`, or over all outbound streams, which costs a request.
     pub(crate) async fn new(
-        server: &Arc<Asked>,
+        server: &Arc<Target>,
         wanted: Option<&StreamId>,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, LookupError> {
         let streams = match wanted {
             Some(stream) => vec![stream.clone()],
             None => server.streams().await?,
@@ -41,50 +41,53 @@ impl<T> Round<T> {
         Ok(Self::through(server, streams, wanted.is_some()))
     }
 
-    /// Through these streams.
-    pub(crate) fn through(server: &Arc<Asked>, streams: Vec<StreamId>, by_name: bool) -> Self {
+    /// Iterates over these streams.
+    pub(crate) fn through(server: &Arc<Target>, streams: Vec<StreamId>, by_name: bool) -> Self {
         Self {
             server: Arc::clone(server),
             left: streams.into(),
             by_name,
-            silent: 0,
-            read: Read {
+            unanswered: 0,
+            read: StreamResults {
                 found: Vec::new(),
                 errors: Vec::new(),
             },
         }
     }
 
-    /// The stream to ask next.
+    /// Returns the stream to ask next.
     pub(crate) fn next(&mut self) -> Option<StreamId> {
         self.left.pop_front()
     }
 
-    /// Takes what the stream answered. That the one which was wanted cannot be read is an error of the whole.
-    pub(crate) fn take(&mut self, answer: Result<T, Trouble>) -> Result<(), Trouble> {
-        let trouble = match answer {
+    /// Takes the answer of the stream.
+    ///
+    /// # Errors
+    /// Where the one stream that was asked for gave no answer.
+    pub(crate) fn take(&mut self, answer: Result<T, LookupError>) -> Result<(), LookupError> {
+        let error = match answer {
             Ok(found) => {
                 self.read.found.push(found);
                 return Ok(());
             }
-            Err(trouble) if self.by_name => return Err(trouble),
-            Err(trouble) => trouble,
+            Err(error) if self.by_name => return Err(error),
+            Err(error) => error,
         };
-        self.read.errors.push(self.server.line(&trouble));
-        self.silent += usize::from(trouble.of == Of::Silence);
-        if trouble.of == Of::Server || self.silent == MOST_SILENT {
-            self.leave();
+        self.read.errors.push(self.server.error_line(&error));
+        self.unanswered += usize::from(error.scope == Scope::Unanswered);
+        if error.scope == Scope::Server || self.unanswered == MAX_UNANSWERED {
+            self.skip_rest();
         }
         Ok(())
     }
 
-    /// All that was read.
-    pub(crate) fn end(self) -> Read<T> {
+    /// Returns all results.
+    pub(crate) fn finish(self) -> StreamResults<T> {
         self.read
     }
 
-    /// Asks no further, and says so.
-    fn leave(&mut self) {
+    /// Skips the streams that are left, and says so.
+    fn skip_rest(&mut self) {
         let left = names(self.left.make_contiguous());
         if !self.left.is_empty() {
             let name = clean(&self.server.name.0);
@@ -95,51 +98,47 @@ impl<T> Round<T> {
     }
 }
 
-impl Asked {
-    /// What went wrong, as a line.
-    pub(crate) fn line(&self, trouble: &Trouble) -> String {
-        format!("{}: {trouble}", clean(&self.name.0))
+impl Target {
+    /// Returns an error of this server as a line.
+    pub(crate) fn error_line(&self, error: &LookupError) -> String {
+        format!("{}: {error}", clean(&self.name.0))
     }
 
-    async fn streams(&self) -> Result<Vec<StreamId>, Trouble> {
+    async fn streams(&self) -> Result<Vec<StreamId>, LookupError> {
         let streams = self.api()?.streams().await?;
         Ok(streams.into_iter().map(|stream| stream.id).collect())
     }
 }
 
-impl Lookup {
-    /// What is said where `lacking` have no stream of the wanted name, and no other has it. One request, where there is one
-    /// such server.
-    pub(crate) async fn no_stream(&self, lacking: &[&Asked]) -> Option<String> {
-        let [one] = lacking else {
-            let names: Vec<String> = lacking.iter().map(|s| clean(&s.name.0)).collect();
-            return (!lacking.is_empty()).then(|| {
+impl PostmarkQuery {
+    /// Returns the error that no server has the wanted stream; `missing` are those without it. One request where there is
+    /// one such server.
+    pub(crate) async fn stream_missing_text(&self, missing: &[&Target]) -> Option<String> {
+        let [one] = missing else {
+            let names: Vec<String> = missing.iter().map(|s| clean(&s.name.0)).collect();
+            return (!missing.is_empty()).then(|| {
                 let names = names.join(", ");
-                format!("{names}: there is no such stream; `hushwatch doctor` names those which they have")
+                format!("{names}: no such stream; `hushwatch doctor` shows the streams of each")
             });
         };
         let has = match one.streams().await {
-            Ok(streams) => format!(
-                "it has {}; `hushwatch doctor` looks closer",
-                names(&streams)
-            ),
-            Err(_) => "`hushwatch doctor` names those which it has".to_owned(),
+            Ok(streams) => format!("it has {}; `hushwatch doctor` shows more", names(&streams)),
+            Err(_) => "`hushwatch doctor` shows those it has".to_owned(),
         };
-        Some(format!(
-            "{}: there is no such stream; {has}",
-            clean(&one.name.0)
-        ))
+        Some(format!("{}: no such stream; {has}", clean(&one.name.0)))
     }
 }
 
-/// What all servers told, as one.
-pub(crate) fn merged<T>((all, errors): (Vec<Read<T>>, Vec<String>)) -> (Vec<T>, Vec<String>) {
-    let mut merged = (Vec::new(), errors);
-    for read in all {
-        merged.0.extend(read.found);
-        merged.1.extend(read.errors);
+/// Joins the results of all servers, and their errors after those of the servers that gave no answer.
+pub(crate) fn flatten<T>(
+    (results, mut errors): (Vec<StreamResults<T>>, Vec<String>),
+) -> (Vec<T>, Vec<String>) {
+    let mut found = Vec::new();
+    for result in results {
+        found.extend(result.found);
+        errors.extend(result.errors);
     }
-    merged
+    (found, errors)
 }
 
 fn names(streams: &[StreamId]) -> String {

@@ -1,3 +1,169 @@
-//! What a script reads.
+//! What a script reads: one view per object of the JSON output.
 
 pub mod evidence;
+
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use crate::model::{
+    Incident, Mute, Rule, ServerName, Severity, Step, StreamId, Tag, Timestamp, Transition,
+};
+use crate::notify::alert::{Style, standing};
+use crate::text::sanitize::json_line;
+
+/// A stream in `check --json` and `status --json`: its counts of the last 24 hours, in messages.
+#[derive(Clone, Debug, Serialize)]
+pub struct StreamView {
+    /// Its id.
+    pub id: StreamId,
+    /// The instant up to which messages and bounces are covered without a hole.
+    #[serde(serialize_with = "instant")]
+    pub covered_until: Option<Timestamp>,
+    /// Messages sent.
+    pub sent: u64,
+    /// Messages with a hard or blocked bounce.
+    pub bounced: u64,
+    /// Messages with a spam complaint.
+    pub spam_complaint: u64,
+    /// Messages delivered: exact where `sampled` equals `sent`, else estimated.
+    pub delivered: u64,
+    /// Messages whose delivery is followed.
+    pub sampled: u64,
+    /// Sampled messages that were delivered.
+    pub proven: u64,
+    /// Messages that were listed one by one.
+    pub listed: u64,
+    /// Messages that are known as a number only.
+    pub counted: u64,
+}
+
+/// One step of an incident in `check --json`, `backtest --format json` and `explain --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct TransitionView<'a> {
+    at: String,
+    incident: &'a str,
+    transition: Step,
+    rule: Rule,
+    severity: Severity,
+    server: &'a ServerName,
+    stream: Option<&'a StreamId>,
+    tag: Option<&'a Tag>,
+    #[serde(flatten)]
+    fraction: Fraction,
+    told: bool,
+    text: &'a str,
+}
+
+impl<'a> TransitionView<'a> {
+    /// Returns the view of a transition with the text of its message.
+    pub fn new(transition: &'a Transition, text: &'a str) -> Self {
+        let incident = &transition.incident;
+        Self {
+            at: transition.at.to_string(),
+            incident: &incident.id,
+            transition: transition.step,
+            rule: incident.rule,
+            severity: incident.severity,
+            server: &incident.server,
+            stream: incident.stream.as_ref(),
+            tag: incident.tag.as_ref(),
+            fraction: Fraction::new(incident),
+            told: transition.notified,
+            text,
+        }
+    }
+}
+
+/// An incident in `check --json`, `status --json` and `explain --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct IncidentView<'a> {
+    incident: &'a str,
+    rule: Rule,
+    severity: Severity,
+    server: &'a ServerName,
+    stream: Option<&'a StreamId>,
+    tag: Option<&'a Tag>,
+    opened_at: String,
+    told: bool,
+    #[serde(flatten)]
+    fraction: Fraction,
+    summary: String,
+}
+
+impl<'a> IncidentView<'a> {
+    /// Returns the view of an incident, with its summary in `style`.
+    pub fn new(incident: &'a Incident, style: Style) -> Self {
+        Self {
+            incident: &incident.id,
+            rule: incident.rule,
+            severity: incident.severity,
+            server: &incident.server,
+            stream: incident.stream.as_ref(),
+            tag: incident.tag.as_ref(),
+            opened_at: incident.opened_at.to_string(),
+            told: incident.notified,
+            fraction: Fraction::new(incident),
+            summary: standing(incident, style),
+        }
+    }
+}
+
+/// What a rule counted; `null` where it counts nothing.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Fraction {
+    numerator: Option<u64>,
+    denominator: Option<u64>,
+    rate: Option<f64>,
+}
+
+impl Fraction {
+    fn new(incident: &Incident) -> Self {
+        let (numerator, denominator) = incident.evidence.fraction().unzip();
+        let rate = match (numerator, denominator) {
+            (Some(n), Some(d)) if d > 0 => Some(n as f64 / d as f64),
+            (Some(_), Some(_)) => Some(0.0),
+            _ => None,
+        };
+        Self {
+            numerator,
+            denominator,
+            rate,
+        }
+    }
+}
+
+/// A mute in `mute --json`, `check --json`, `status --json` and `explain --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct MuteView<'a> {
+    server: Option<&'a ServerName>,
+    rule: Option<Rule>,
+    from: String,
+    until: String,
+    reason: &'a str,
+    by: &'a str,
+}
+
+impl<'a> MuteView<'a> {
+    /// Returns the view of a mute.
+    pub fn new(mute: &'a Mute) -> Self {
+        Self {
+            server: mute.server.as_ref(),
+            rule: mute.rule,
+            from: mute.from.to_string(),
+            until: mute.until.to_string(),
+            reason: &mute.reason,
+            by: &mute.by,
+        }
+    }
+}
+
+/// Returns the output of `mute --json`, in one line.
+pub fn mutes_line(mutes: &[Mute]) -> String {
+    let mutes: Vec<MuteView> = mutes.iter().map(MuteView::new).collect();
+    json_line(&json!({ "mutes": mutes }))
+}
+
+/// Serializes an instant as RFC 3339, or `null`.
+pub(crate) fn instant<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+    at.map(|at| at.to_string()).serialize(to)
+}

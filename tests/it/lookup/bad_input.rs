@@ -137,10 +137,10 @@ fn an_unknown_server_or_stream_is_named() {
             &world,
             &args,
             2,
-            "no server is called `shpo`; there is shop; `hushwatch doctor`",
+            "no server is called `shpo`; the servers are: shop; `hushwatch doctor`",
         );
         let args = [verb, &["--stream", "nonsense"]].concat();
-        let known = "shop: there is no such stream; it has outbound, broadcast; `hushwatch doctor`";
+        let known = "shop: no such stream; it has outbound, broadcast; `hushwatch doctor`";
         assert_one_line(&world, &args, 1, known);
         assert_eq!(world.run(&args).report, "", "{verb:?}");
         for wrong in ["..", ".", "a/b", "a b", "a\u{200b}"] {
@@ -178,7 +178,7 @@ fn a_stream_that_no_server_has_is_one_line() {
     world.postmark.server("blog");
     for verb in VERBS {
         let args = [verb, &["--stream", "nonsense"]].concat();
-        let line = "shop, blog: there is no such stream; `hushwatch doctor`";
+        let line = "shop, blog: no such stream; `hushwatch doctor`";
         assert_one_line(&world, &args, 1, line);
     }
 }
@@ -215,7 +215,7 @@ fn a_time_that_cannot_be_read_is_named_before_anything_is_asked() {
             "soon",
             "",
             "2026-02-30",
-            "3 weeks",
+            "3 fortnights",
             "\u{1b}[31m",
             "2026-03-29 02:30",
         ] {

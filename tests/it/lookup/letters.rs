@@ -116,7 +116,7 @@ fn every_filter_of_messages_narrows() {
     );
     assert_eq!(messages(&["--until", "2026-03-01"]).len(), 0);
     let none = text(&world, &["messages", "--tag", "none"]);
-    assert_eq!(none, "no message was found\n");
+    assert_eq!(none, "no message found\n");
 }
 
 #[test]

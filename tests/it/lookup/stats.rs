@@ -166,7 +166,7 @@ fn where_nobody_tells_anything_there_is_no_table() {
 fn what_is_not_stored_is_no_zero() {
     let world = watched();
     let told = text(&world, &["stats", "--stream", "broadcast", "--tag", "none"]);
-    assert!(told.contains("bounces are not kept by tag"), "{told}");
+    assert!(told.contains("By tag only messages are stored"), "{told}");
     let json = world.run(&["stats", "--tag", "none", "--json"]).report;
     assert_eq!(json["servers"][0]["stored"]["sent"], json!(null), "{json}");
     let fresh = World::new(Process::New, "");

@@ -104,7 +104,7 @@ fn every_filter_narrows() {
         2
     );
     let nobody = text(&world, &["suppressions", "--address", "nobody@example.com"]);
-    assert_eq!(nobody, "no suppression of nobody@example.com was found\n");
+    assert_eq!(nobody, "no suppression of nobody@example.com found\n");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn several_servers_are_listed_together_and_one_that_fails_hides_no_other() {
     assert_eq!(ended.report["total"], 1, "{}", ended.report);
     let line = error(&ended.stderr);
     assert!(
-        line.starts_with("shop: ") && line.ends_with("`hushwatch doctor` looks closer"),
+        line.starts_with("shop: ") && line.ends_with("`hushwatch doctor` shows more"),
         "{line}"
     );
 }
@@ -263,7 +263,7 @@ fn a_refused_activation_tells_what_postmark_said_and_who_can_help() {
     assert_eq!(ended.code, 1);
     let told = ended.report.as_str().unwrap_or_default();
     let line = "outbound: not reactivated: Postmark answered Failed: You do not have the required authority to change this \
-                suppression; by its bounce: This bounce cannot be activated; its support can help\n";
+                suppression; by its bounce: This bounce cannot be activated; ask its support\n";
     assert!(told.ends_with(line), "{told}");
     assert_eq!(
         error(&ended.stderr),

@@ -138,7 +138,7 @@ fn without_a_terminal_what_could_not_be_read_is_told_beside_the_refusal() {
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     for said in [
         "hushwatch: shop: failed to list the suppressions of stream `broadcast`",
-        "hushwatch: nothing was changed: without a terminal to ask, add --yes",
+        "hushwatch: nothing was changed: there is no terminal to ask; add --yes",
     ] {
         assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
     }

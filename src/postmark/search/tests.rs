@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::mutation::mutated;
-use crate::postmark::lookup::{search, stats, suppressions, timeline};
+use crate::postmark::search::{lists, stats, suppressions, timeline};
 
 const DUMP: &str = r#"{"Suppressions":[{"EmailAddress":"jane@example.com","SuppressionReason":"HardBounce",
     "Origin":"Recipient","CreatedAt":"2026-03-02T05:00:00-05:00"},{"EmailAddress":"x@example.com","CreatedAt":"soon"}]}"#;
@@ -37,7 +37,7 @@ fn what_is_missing_is_no_empty_list() {
     assert!(suppressions::list(b"{}").is_err());
     assert!(suppressions::list(br#"{"Suppressions":[{}]}"#).is_err());
     assert!(suppressions::removal(br#"{"Suppressions":[]}"#).is_err());
-    assert!(search::bounces(br#"{"TotalCount":3}"#).is_err());
+    assert!(lists::bounces(br#"{"TotalCount":3}"#).is_err());
     assert!(stats::overview(b"{}").is_err());
     assert!(stats::by_day(b"{}").is_err());
     assert_eq!(stats::by_day(br#"{"Days":[]}"#), Ok(stats::ByDay::new()));
@@ -50,7 +50,7 @@ fn a_bounce_keeps_its_number_however_large() {
         .events;
     assert_eq!(events[0].bounce, Some(4_323_372_036_854_775_807));
     assert_eq!((events[1].at, events[1].text.as_deref()), (None, None));
-    let page = search::bounces(BOUNCES.as_bytes()).expect("a page");
+    let page = lists::bounces(BOUNCES.as_bytes()).expect("a page");
     assert!(page.items[0].inactive && page.items[0].can_activate);
 }
 
@@ -70,7 +70,7 @@ proptest! {
         [DUMP, REMOVAL, DETAILS, BOUNCES, DAYS].map(|text| text.as_bytes().to_vec()).to_vec(),
     )) {
         let _ = (suppressions::list(&body), suppressions::removal(&body), suppressions::activated(&body));
-        let _ = (search::messages(&body), search::bounces(&body), timeline::timeline(&body));
+        let _ = (lists::messages(&body), lists::bounces(&body), timeline::timeline(&body));
         let _ = (stats::overview(&body), stats::by_day(&body));
     }
 }

@@ -8,7 +8,7 @@ use crate::postmark::wire;
 
 /// A message without its body. All text is from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct MessageSummary {
     /// Postmark's `MessageID`.
     pub id: String,
     /// Its stream, where Postmark tells it.
@@ -46,11 +46,11 @@ pub(super) struct Message {
     recipients: Vec<String>,
 }
 
-pub(super) fn letter(item: Message) -> Result<Letter, Flaw> {
+pub(super) fn summary(item: Message) -> Result<MessageSummary, Flaw> {
     let id = convert::given(item.id.as_deref()).ok_or("a message without MessageID")?;
     let at = item.received_at.as_deref();
     let stream = convert::optional(item.message_stream.as_deref());
-    Ok(Letter {
+    Ok(MessageSummary {
         id: convert::fitting(id, "a message whose MessageID is too long")?.to_owned(),
         stream: stream.map(StreamId),
         at: convert::time(at, "a message without a readable ReceivedAt")?,

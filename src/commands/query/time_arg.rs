@@ -1,13 +1,11 @@
-//! Instants as a person writes them: exactly, by the local calendar, or so long ago.
-
-use std::time::Duration;
+//! Instants as a person writes them: exactly, by the local calendar, or as an age.
 
 use chrono::{LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
-use crate::cli::Window;
-use crate::commands::query::verbs::validate::usage;
-use crate::model::{DAY, HOUR, MINUTE, Timestamp};
+use crate::commands::query::args::WindowArgs;
+use crate::commands::query::validate::usage;
+use crate::model::{Timestamp, parse_duration};
 use crate::postmark;
 use crate::text::sanitize::clean;
 
@@ -18,9 +16,9 @@ enum Edge {
     Until,
 }
 
-/// Both ends of a window, where they are given.
+/// Returns the range of `--since` and `--until`.
 pub(crate) fn window(
-    window: &Window,
+    window: &WindowArgs,
     zone: Tz,
     now: Timestamp,
 ) -> Result<postmark::Window, (u8, String)> {
@@ -41,7 +39,7 @@ pub(crate) fn window(
 
 fn instant(text: &str, edge: Edge, zone: Tz, now: Timestamp) -> Result<Timestamp, String> {
     let text = text.trim();
-    let exact = Timestamp::parse(text).or_else(|| ago(text).map(|ago| now - ago));
+    let exact = Timestamp::parse(text).or_else(|| parse_duration(text).ok().map(|age| now - age));
     if let Some(at) = exact {
         return Ok(at);
     }
@@ -59,20 +57,20 @@ fn instant(text: &str, edge: Edge, zone: Tz, now: Timestamp) -> Result<Timestamp
     };
     let Some(wall) = wall else {
         return Err(format!(
-            "must be a time such as 2026-03-02T10:00:00Z, 2026-03-02, '2026-03-02 10:00' (in {}), 2h or 3d; `{}` is none",
+            "must be a time such as 2026-03-02T10:00:00Z, 2026-03-02, '2026-03-02 10:00' (in {}), 2h or 3d; got `{}`",
             zone.name(),
             clean(text)
         ));
     };
     let at = match (zone.from_local_datetime(&wall), edge) {
         (LocalResult::Single(at), _) => at,
-        // In the hour that comes twice the wider window is meant.
+        // In the hour that comes twice, the wider range is meant.
         (LocalResult::Ambiguous(first, _), Edge::Since) => first,
         (LocalResult::Ambiguous(_, last), Edge::Until) => last,
-        // Clocks that go forward at midnight leave out the first instant of that day.
+        // Where clocks go forward at midnight, the day has no first instant of that name.
         (LocalResult::None, _) if day.is_some() => match after_gap(wall, zone) {
             Some(at) => return Ok(at),
-            None => return Err("is beyond the calendar".to_owned()),
+            None => return Err("is outside the calendar".to_owned()),
         },
         (LocalResult::None, _) => {
             return Err(format!(
@@ -84,7 +82,7 @@ fn instant(text: &str, edge: Edge, zone: Tz, now: Timestamp) -> Result<Timestamp
     Ok(Timestamp(at.timestamp_millis()).clamp(Timestamp::MIN, Timestamp::MAX))
 }
 
-/// The first instant after the time that is left out around `wall`; no zone leaves out more than a day.
+/// Returns the first instant after the gap around `wall`; no zone skips more than a day.
 fn after_gap(wall: NaiveDateTime, zone: Tz) -> Option<Timestamp> {
     let mut minutes = (1..=24 * 60).map(TimeDelta::minutes);
     let at = minutes.find_map(|later| {
@@ -104,21 +102,6 @@ fn time(text: &str) -> Option<NaiveDateTime> {
     ];
     let mut read = formats.iter();
     read.find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-}
-
-/// `90s`, `15m`, `2h`, `3d` or `1w`.
-fn ago(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit())?;
-    let number: u32 = text.get(..split)?.parse().ok()?;
-    let unit = match text.get(split..)?.trim() {
-        "s" => Duration::from_secs(1),
-        "m" | "min" => MINUTE,
-        "h" => HOUR,
-        "d" => DAY,
-        "w" => 7 * DAY,
-        _ => return None,
-    };
-    Some(unit.saturating_mul(number))
 }
 
 #[cfg(test)]
@@ -155,6 +138,8 @@ mod tests {
             ),
             ("2h", "2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z"),
             ("3d", "2026-11-18T12:00:00Z", "2026-11-18T12:00:00Z"),
+            ("1h30m", "2026-11-21T10:30:00Z", "2026-11-21T10:30:00Z"),
+            ("1 week", "2026-11-14T12:00:00Z", "2026-11-14T12:00:00Z"),
             ("now", NOW, NOW),
             ("today", "2026-11-20T23:00:00Z", "2026-11-21T23:00:00Z"),
             ("yesterday", "2026-11-19T23:00:00Z", "2026-11-20T23:00:00Z"),
@@ -189,7 +174,7 @@ mod tests {
             "2h ago",
             "2026-02-30",
             "-3d",
-            "3 weeks",
+            "3 fortnights",
             "1e9d",
             "é",
             "2026-03-02T25:00",

@@ -10,7 +10,7 @@ use crate::model::{StreamId, Timestamp};
 use crate::postmark::convert::{self, Flaw};
 use crate::postmark::error::{Error, ErrorKind};
 use crate::postmark::exchange::{Ask, Change};
-use crate::postmark::lookup::shown;
+use crate::postmark::search::shown;
 use crate::postmark::server::{LIST_LIMIT, SMALL_LIMIT, Server};
 use crate::postmark::{quote, wire};
 

@@ -7,7 +7,7 @@ use crate::model::{StreamId, Timestamp};
 use crate::postmark::convert::{self, Flaw};
 use crate::postmark::error::Error;
 use crate::postmark::exchange::Ask;
-use crate::postmark::lookup::letter::{self, Letter, Message};
+use crate::postmark::search::summary::{self, Message, MessageSummary};
 use crate::postmark::server::{LIST_LIMIT, Page, Server};
 use crate::postmark::{eastern, quote, wire};
 
@@ -123,7 +123,7 @@ impl Server {
         filter: &MessageFilter,
         count: u32,
         offset: u32,
-    ) -> Result<Page<Letter>, Error> {
+    ) -> Result<Page<MessageSummary>, Error> {
         let narrowed = [
             ("recipient", filter.recipient.clone()),
             ("fromemail", filter.from.clone()),
@@ -240,9 +240,9 @@ struct Bounce {
     can_activate: bool,
 }
 
-pub(super) fn messages(body: &[u8]) -> Result<Page<Letter>, Flaw> {
+pub(super) fn messages(body: &[u8]) -> Result<Page<MessageSummary>, Flaw> {
     let answer: Messages = convert::json(body)?;
-    convert::page(answer.total_count, answer.messages, letter::letter)
+    convert::page(answer.total_count, answer.messages, summary::summary)
 }
 
 pub(super) fn bounces(body: &[u8]) -> Result<Page<BounceRow>, Flaw> {

@@ -1,62 +1,62 @@
-//! What was given, checked before anything is asked.
+//! Checks of what was asked for, before anything is sent.
 
 use crate::commands::USAGE;
 use crate::model::StreamId;
 use crate::postmark;
 use crate::text::sanitize::clean;
 
-/// The longest address there is (RFC 5321, 4.5.3.1), in bytes.
-const LONGEST_ADDRESS: usize = 320;
-/// The longest name of a domain, and of a part of one (RFC 1035, 2.3.4), in bytes.
-const LONGEST_DOMAIN: usize = 253;
-const LONGEST_LABEL: usize = 63;
-/// Characters that a refusal shows of what was given.
-const LONGEST_SHOWN: usize = 60;
+/// The maximum length of an address (RFC 5321, 4.5.3.1), in bytes.
+const MAX_ADDRESS_BYTES: usize = 320;
+/// The maximum length of a domain, and of a label (RFC 1035, 2.3.4), in bytes.
+const MAX_DOMAIN_BYTES: usize = 253;
+const MAX_LABEL_BYTES: usize = 63;
+/// The maximum number of characters that an error shows of a value.
+const MAX_SHOWN_CHARS: usize = 60;
 
-/// What follows `option`, if it may be sent to Postmark.
+/// Returns the value of `option`, trimmed, if it may be sent to Postmark.
 pub(crate) fn checked(option: &str, text: Option<&str>) -> Result<Option<String>, (u8, String)> {
     let Some(text) = text.map(str::trim) else {
         return Ok(None);
     };
-    if text.is_empty() || text.len() > LONGEST_ADDRESS || text.chars().any(char::is_control) {
+    if text.is_empty() || text.len() > MAX_ADDRESS_BYTES || text.chars().any(char::is_control) {
         return Err(usage(&format!(
-            "{option} must be 1 to {LONGEST_ADDRESS} bytes long and hold no control character"
+            "{option} must be 1 to {MAX_ADDRESS_BYTES} bytes long, without control characters"
         )));
     }
     Ok(Some(text.to_owned()))
 }
 
-/// What follows `option`, if it is the address of one mailbox.
+/// Returns the value of `option`, if it is the address of one mailbox.
 pub(crate) fn address(option: &str, text: Option<&str>) -> Result<Option<String>, (u8, String)> {
     let like = "one address such as jane@example.com, without a name or brackets around it";
-    such(option, text, like, is_address)
+    check_value(option, text, like, is_address)
 }
 
-/// What follows `option`, if it may be an address or a part of one.
+/// Returns the value of `option`, if it may be an address or a part of one.
 pub(crate) fn part(option: &str, text: Option<&str>) -> Result<Option<String>, (u8, String)> {
     let like = "an address such as jane@example.com, without a name or brackets around it";
     let bare = |text: &str| !text.is_empty() && !text.contains(['<', '>']);
-    such(option, text, like, bare)
+    check_value(option, text, like, bare)
 }
 
-/// What follows `option`, if it is the name of a domain, with or without an `@` before it.
+/// Returns the value of `option`, if it is a domain, with or without an `@` before it.
 pub(crate) fn domain(option: &str, text: Option<&str>) -> Result<Option<String>, (u8, String)> {
-    let like = "a domain such as example.com; those below it are meant as well";
+    let like = "a domain such as example.com; its subdomains are included";
     let bare = |text: &str| is_domain(text.strip_prefix('@').unwrap_or(text));
-    such(option, text, like, bare)
+    check_value(option, text, like, bare)
 }
 
-/// What follows `--stream`, if a stream can have such an id.
+/// Returns the value of `--stream`, if a stream can have such an id.
 pub(crate) fn stream(text: Option<&str>) -> Result<Option<StreamId>, (u8, String)> {
     let like = "the id of a stream such as outbound";
     let is_id = |text: &str| {
         // It stands in paths, where these would lead elsewhere.
         !matches!(text, "" | "." | "..") && text.chars().all(|c| !c.is_whitespace() && c != '/')
     };
-    Ok(such("--stream", text, like, is_id)?.map(StreamId))
+    Ok(check_value("--stream", text, like, is_id)?.map(StreamId))
 }
 
-/// What follows `--server`, if a server can be called so: nothing at all is a variable that was not set.
+/// Returns the value of `--server`, if it is not empty: an empty one is a shell variable that was not set.
 pub(crate) fn server(text: Option<&str>) -> Result<Option<&str>, (u8, String)> {
     match text {
         Some(text) if text.trim().is_empty() => Err(usage(
@@ -66,18 +66,18 @@ pub(crate) fn server(text: Option<&str>) -> Result<Option<&str>, (u8, String)> {
     }
 }
 
-/// What stands for `option`, if a message can have such an id.
+/// Returns the value of `option`, if a message can have such an id.
 pub(crate) fn message(option: &str, text: Option<&str>) -> Result<Option<String>, (u8, String)> {
     let like = "the id of a message such as 21895802-5d50-442b-b039-27cf5b462c54, as `hushwatch messages` shows it";
-    such(option, text, like, postmark::is_message_id)
+    check_value(option, text, like, postmark::is_message_id)
 }
 
-/// The end of a command that was used wrongly.
+/// Returns the exit code and text of wrong usage.
 pub(crate) fn usage(why: &str) -> (u8, String) {
     (USAGE, format!("{why}; nothing was asked or changed"))
 }
 
-fn such(
+fn check_value(
     option: &str,
     text: Option<&str>,
     like: &str,
@@ -86,13 +86,11 @@ fn such(
     let Some(text) = text.map(str::trim) else {
         return Ok(None);
     };
-    if text.len() <= LONGEST_ADDRESS && text.chars().all(is_visible) && is_such(text) {
+    if text.len() <= MAX_ADDRESS_BYTES && text.chars().all(is_visible) && is_such(text) {
         return Ok(Some(text.to_owned()));
     }
-    let shown: String = clean(text).chars().take(LONGEST_SHOWN).collect();
-    Err(usage(&format!(
-        "{option} must be {like}; `{shown}` is none"
-    )))
+    let shown: String = clean(text).chars().take(MAX_SHOWN_CHARS).collect();
+    Err(usage(&format!("{option} must be {like}; got `{shown}`")))
 }
 
 fn is_visible(c: char) -> bool {
@@ -133,14 +131,14 @@ fn is_quoted(inside: &str) -> bool {
 /// Whether it is a name of the DNS, in any script, of two parts or more.
 fn is_domain(name: &str) -> bool {
     let is_label = |label: &str| {
-        (1..=LONGEST_LABEL).contains(&label.len())
+        (1..=MAX_LABEL_BYTES).contains(&label.len())
             && label
                 .chars()
                 .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    name.len() <= LONGEST_DOMAIN && name.contains('.') && name.split('.').all(is_label)
+    name.len() <= MAX_DOMAIN_BYTES && name.contains('.') && name.split('.').all(is_label)
 }
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
 //! What an operator looks up by hand. Answers go to a person or a script, not into the store.
 
-mod letter;
-mod search;
+mod lists;
 mod stats;
+mod summary;
 mod suppressions;
 mod timeline;
 
 #[cfg(test)]
 mod tests;
 
-pub use letter::Letter;
-pub use search::{BounceFilter, BounceRow, KINDS, MessageFilter, Window};
+pub use lists::{BounceFilter, BounceRow, KINDS, MessageFilter, Window};
 pub use stats::{ByDay, Overview, Statistics};
+pub use summary::MessageSummary;
 pub use suppressions::{Removal, Suppression, Suppressions};
 pub use timeline::{Event, Timeline};
 

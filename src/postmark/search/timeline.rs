@@ -6,8 +6,8 @@ use crate::model::Timestamp;
 use crate::postmark::convert::{self, Flaw};
 use crate::postmark::error::{Error, ErrorKind};
 use crate::postmark::exchange::Ask;
-use crate::postmark::lookup::letter::{self, Letter};
-use crate::postmark::lookup::shown;
+use crate::postmark::search::shown;
+use crate::postmark::search::summary::{self, MessageSummary};
 use crate::postmark::server::{LIST_LIMIT, Server, is_message_id};
 use crate::postmark::wire;
 
@@ -15,7 +15,7 @@ use crate::postmark::wire;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline {
     /// The message itself.
-    pub letter: Letter,
+    pub message: MessageSummary,
     /// What became of it, in no particular order.
     pub events: Vec<Event>,
 }
@@ -93,10 +93,10 @@ struct About {
 
 /// Reads the answer twice, so that no list has room for the events that details alone have.
 pub(super) fn timeline(body: &[u8]) -> Result<Timeline, Flaw> {
-    let letter = letter::letter(convert::json(body)?)?;
+    let message = summary::summary(convert::json(body)?)?;
     let course: Course = convert::json(body)?;
     let events = course.message_events.into_iter().map(event).collect();
-    Ok(Timeline { letter, events })
+    Ok(Timeline { message, events })
 }
 
 fn event(happening: Happening) -> Event {

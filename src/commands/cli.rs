@@ -1,0 +1,185 @@
+//! The command line: the global options and the verbs. The arguments of a verb stand beside its work.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::backtest::BacktestArgs;
+use crate::commands::check::CheckArgs;
+use crate::commands::config::ConfigCommand;
+use crate::commands::digest::DigestArgs;
+use crate::commands::doctor::{self, DoctorArgs};
+use crate::commands::explain::ExplainArgs;
+#[cfg(feature = "manual")]
+use crate::commands::man::ManArgs;
+use crate::commands::mute::{MuteArgs, UnmuteArgs};
+use crate::commands::query::{BouncesArgs, MessageArgs, MessagesArgs, StatsArgs, SuppressionsArgs};
+use crate::commands::recent::RecentArgs;
+use crate::model::Timestamp;
+use crate::telemetry::LogFormat;
+
+/// The heading of the options that every verb takes.
+const GLOBAL: &str = "Global options";
+
+/// Watch the mail you send through Postmark, and alert Slack when it stops or bounces
+#[derive(Debug, Parser)]
+#[command(
+    name = "hushwatch",
+    version,
+    after_help = "Example: hushwatch demo        # without an account"
+)]
+pub struct Cli {
+    /// Configuration file [default: monitor.toml in the current folder, if it exists]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub config: Option<PathBuf>,
+    /// Format of the log on standard error: text or json
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_possible_values = true,
+        help_heading = GLOBAL
+    )]
+    pub log_format: LogFormat,
+    /// The verb
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: one cycle at once, then on `schedule`
+    #[command(after_help = "Example: POSTMARK_SERVER_TOKEN=… SLACK_WEBHOOK_URL=… hushwatch run")]
+    Run,
+    /// Run one cycle (poll, evaluate, deliver) and exit, for cron
+    #[command(
+        after_help = "Exit code: 0 completed; 1 a server could not be polled or a message is still pending;\n2 wrong usage or configuration; with --exit-code: 10 completed, and an incident is open.\n\nExample: hushwatch check --json | jq .open_incidents"
+    )]
+    Check(CheckArgs),
+    /// Send the digest of the latest ended period, unless it was already sent
+    #[command(after_help = "Example: hushwatch digest --print")]
+    Digest(DigestArgs),
+    /// Show coverage, last mail, rates, open incidents and pending messages
+    #[command(after_help = "Example: hushwatch status --json")]
+    Status(ViewArgs),
+    /// Print the newest deliveries, bounces and complaints as JSON
+    #[command(after_help = "Example: hushwatch recent | jq .counts_24h")]
+    Recent(RecentArgs),
+    /// Replay past mail through the rules and report what would have fired
+    #[command(
+        after_help = "Each line of EVENTS is one message; lines are ordered by sent_at:\n  \
+                            {\"id\",\"server\",\"stream\",\"sent_at\",\"delivered_at\",\"bounced_at\",\"bounce_type\",\"complained_at\"}\n\
+                            Times are RFC 3339; the last four may be null. A file needs no token, Slack or database.\n\n\
+                            Examples: hushwatch backtest --days 45\n          \
+                            hushwatch backtest events.ndjson --from 2026-02-01T00:00:00Z --format json"
+    )]
+    Backtest(BacktestArgs),
+    /// Explain one incident: why it opened, its evidence, its messages, and what to do next
+    #[command(
+        after_help = "Every alert, the digest and `hushwatch status` show the id.\n\n\
+                            Examples: hushwatch explain jbeqp4ec\n          hushwatch explain jbeqp4ec --json | jq .messages"
+    )]
+    Explain(ExplainArgs),
+    /// List the newest messages of every stream
+    #[command(
+        after_help = "Asks Postmark, not the database. Times are read and shown in `time_zone`.\n\n\
+                            Examples: hushwatch messages --recipient jane@example.com --since 3d\n          \
+                            hushwatch messages --tag password-reset --since 2026-03-02 --until '2026-03-02 12:00'\n          \
+                            hushwatch messages --status queued --json | jq '.messages[].id'"
+    )]
+    Messages(MessagesArgs),
+    /// Show what became of one message
+    #[command(after_help = "Example: hushwatch message 21895802-5d50-442b-b039-27cf5b462c54")]
+    Message(MessageArgs),
+    /// List the newest bounces and complaints of every stream
+    #[command(
+        after_help = "Asks Postmark, not the database. Times are read and shown in `time_zone`.\n\n\
+                            Examples: hushwatch bounces --type HardBounce --since 24h\n          \
+                            hushwatch bounces --recipient @example.com --inactive --json"
+    )]
+    Bounces(BouncesArgs),
+    /// Show counts and rates of a range, as stored and as Postmark counts them
+    #[command(
+        after_help = "Without --since: the last 7 days. The output says why the two differ.\n\n\
+                            Examples: hushwatch stats --since 30d --by-day\n          \
+                            hushwatch stats --since 2026-03-01 --until 2026-03-07 --stream outbound --json"
+    )]
+    Stats(StatsArgs),
+    /// List the addresses that get no mail any more, or reactivate one
+    #[command(
+        after_help = "Asks Postmark, not the database. Complaints cannot be reactivated.\n\n\
+                            Examples: hushwatch suppressions --address ops@example.com\n          \
+                            hushwatch suppressions --domain example.com --reason hard-bounce --json\n          \
+                            hushwatch suppressions --reactivate ops@example.com --yes"
+    )]
+    Suppressions(SuppressionsArgs),
+    /// Check token, streams, Slack, database, clock, rules, DNS and SMTP relay; change nothing
+    #[command(after_help = doctor::args::EXAMPLES)]
+    Doctor(DoctorArgs),
+    /// Mute alerts for a while: of one server, of one rule, or all of them
+    #[command(
+        after_help = "Incidents are still recorded; those that are open when the mute ends are reported in one message.\n\
+                      A new mute of the same server and rule replaces the old one.\n\n\
+                      Examples: hushwatch mute --for 2h --reason \"migration\"               # everything: the emergency stop\n          \
+                      hushwatch mute --server shop --rule bounce_rate --for 1d --reason \"known list\"\n          \
+                      hushwatch mute --list"
+    )]
+    Mute(MuteArgs),
+    /// End one mute, or all of them
+    #[command(
+        after_help = "Examples: hushwatch unmute\n          hushwatch unmute --server shop --rule bounce_rate"
+    )]
+    Unmute(UnmuteArgs),
+    /// Check or show the configuration
+    #[command(after_help = "Example: hushwatch config check && hushwatch config show")]
+    Config {
+        /// The action
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+    /// Bring the database schema up to date and exit, for a release phase; `run` and `check` do it too
+    #[command(after_help = "Example: hushwatch migrate")]
+    Migrate,
+    /// Print a script that completes commands and options in your shell
+    #[cfg(feature = "manual")]
+    #[command(
+        after_help = "Examples: hushwatch completions bash > /usr/share/bash-completion/completions/hushwatch\n          \
+                            hushwatch completions zsh > ~/.zfunc/_hushwatch"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print a man page, or write the pages of all verbs
+    #[cfg(feature = "manual")]
+    #[command(
+        after_help = "Examples: hushwatch man config show | man -l -\n          hushwatch man --out /usr/share/man/man1"
+    )]
+    Man(ManArgs),
+    /// Run everything on a simulated Postmark and Slack, without account or network
+    #[cfg(feature = "demo")]
+    #[command(after_help = "Example: hushwatch demo | less")]
+    Demo,
+}
+
+/// Arguments of the verbs that show what is stored.
+#[derive(Debug, Args)]
+pub struct ViewArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Show mutes as of this instant (RFC 3339) [default: the clock]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
+pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .ok_or_else(|| "must be RFC 3339, such as 2026-03-02T10:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! `config check` and `config show`.
+
+use clap::Subcommand;
+
+use crate::commands::CommandResult;
+use crate::commands::stdout::print;
+use crate::config::{self, Config, Sources};
+
+/// Actions of `config`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Report every problem, and exit with 2 if there is one
+    #[command(after_help = "Example: hushwatch config check --config /etc/hushwatch/monitor.toml")]
+    Check,
+    /// Show every effective value and its source, secrets as ***
+    #[command(after_help = "Example: hushwatch config show | grep -v '(built-in)'")]
+    Show,
+}
+
+/// Checks or shows the configuration.
+pub(super) fn config(what: ConfigCommand, config: &Config, sources: &Sources) -> CommandResult {
+    match what {
+        ConfigCommand::Show => print(&config::show(config, sources)),
+        ConfigCommand::Check => {
+            let warnings: String = config
+                .warnings
+                .iter()
+                .map(|w| format!("note: {w}\n"))
+                .collect();
+            let off = match config.enabled {
+                true => "",
+                false => "note: FLAG_POSTMARK_DELIVERY_MONITOR disables everything\n",
+            };
+            let names: Vec<&str> = config.servers.iter().map(|s| s.name.0.as_str()).collect();
+            print(&format!(
+                "{warnings}{off}the configuration is valid; servers: {}; data: {}\n",
+                names.join(", "),
+                config.store
+            ))
+        }
+    }
+}

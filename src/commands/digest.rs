@@ -1,0 +1,82 @@
+//! `digest`: builds and sends the digest of the latest ended period.
+
+use clap::Args;
+
+use crate::commands::cli::parse_instant;
+use crate::commands::open::{cycle_error, log_warnings, open_context, open_readonly};
+use crate::commands::stdout::{print, print_disabled};
+use crate::commands::{CommandResult, INCOMPLETE};
+use crate::config::Config;
+use crate::cycle::{Options, Written};
+use crate::model::Timestamp;
+use crate::notify::Message;
+use crate::text::sanitize::json_line;
+
+/// Arguments of `digest`.
+#[derive(Debug, Args)]
+pub struct DigestArgs {
+    /// Send it even if it was already sent
+    #[arg(long)]
+    pub force: bool,
+    /// Print it and send nothing
+    #[arg(long)]
+    pub print: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Take this instant as the present (RFC 3339) [default: the clock]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
+/// Builds the digest, and sends or prints it.
+pub(super) async fn digest(config: Config, args: DigestArgs) -> CommandResult {
+    log_warnings(&config);
+    if !config.enabled {
+        return print_disabled("no digest was written", args.json);
+    }
+    let options = Options {
+        now: args.now,
+        scheduled: false,
+    };
+    if args.print {
+        let context = open_readonly(config)?;
+        let (period, message) = context.print_digest(options).await.map_err(cycle_error)?;
+        return print(&digest_text(&message, args.json, period.until));
+    }
+    let context = if args.json {
+        open_context(config, std::io::stderr())?
+    } else {
+        open_context(config, std::io::stdout())?
+    };
+    match context
+        .send_digest(options, args.force)
+        .await
+        .map_err(cycle_error)?
+    {
+        Written::Sent(until, message) => {
+            let pending = context.pending(options).await.map_err(cycle_error)?;
+            if args.json {
+                print(&digest_text(&message, true, until))?;
+            }
+            Ok(if pending > 0 { INCOMPLETE } else { 0 })
+        }
+        Written::Before(until, message) if args.json => print(&digest_text(&message, true, until)),
+        Written::Before(..) => {
+            print("the digest of the latest period was already sent; --force sends it again\n")
+        }
+        Written::NotYet => print(
+            "no digest yet: the first is due at the first `digest.at` after the first start\n",
+        ),
+    }
+}
+
+fn digest_text(message: &Message, json: bool, until: Timestamp) -> String {
+    if json {
+        let value = serde_json::json!({
+            "until": until.to_string(), "text": message.to_text(), "headline": message.headline(), "lines": message.lines(),
+        });
+        return json_line(&value);
+    }
+    format!("{}\n", message.to_text())
+}

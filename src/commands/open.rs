@@ -1,0 +1,93 @@
+//! Opens what a verb works on, and says by which code a failure ends it.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::commands::{INCOMPLETE, USAGE};
+use crate::config::Config;
+use crate::cycle::{Context, CycleError, Outlet, SetupError, cry};
+use crate::store;
+
+/// Opens a context that sends nothing and creates no database where there is none.
+pub(crate) fn open_readonly(mut config: Config) -> Result<Arc<Context>, (u8, String)> {
+    if config.store.database.is_none() && !config.store.path.exists() {
+        tracing::warn!(
+            "there is no database {} yet; `hushwatch check` or `hushwatch run` creates it",
+            config.store.path.display()
+        );
+        config.store = config.store.in_place_of_file();
+    }
+    open_context(config, std::io::sink())
+}
+
+/// Opens a context whose messages go to `printer` where Slack is not set up.
+pub(crate) fn open_context(
+    config: Config,
+    printer: impl Write + Send + 'static,
+) -> Result<Arc<Context>, (u8, String)> {
+    let outlet = Outlet::new(&config.slack, printer)
+        .map_err(|e| (USAGE, SetupError::from(e).to_string()))?;
+    Context::new(config, outlet)
+        .map(Arc::new)
+        .map_err(setup_error)
+}
+
+/// Opens a context for cycles, and sends an alert where its database cannot be opened.
+pub(crate) async fn open_for_cycle(
+    config: Config,
+    printer: impl Write + Send + 'static,
+) -> Result<Arc<Context>, (u8, String)> {
+    let outlet = Outlet::new(&config.slack, printer)
+        .map_err(|e| (USAGE, SetupError::from(e).to_string()))?;
+    tracing::info!("the data is in {}", config.store);
+    let context = Context::new(config, outlet.clone());
+    if let Err(SetupError::Store(error)) = &context
+        && !error.is_refused()
+    {
+        cry(&outlet, error).await;
+    }
+    let context = context.map(Arc::new).map_err(setup_error)?;
+    // The cycle reports what may pass; what needs another configuration ends it here, before anything is sent.
+    match context.reach().await {
+        Err(error) if error.is_of_configuration() => Err((USAGE, error.to_string())),
+        _ => Ok(context),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn setup_error(error: SetupError) -> (u8, String) {
+    let code = match &error {
+        SetupError::Store(error) if error.is_of_configuration() => USAGE,
+        _ => INCOMPLETE,
+    };
+    (code, error.to_string())
+}
+
+/// Logs the warnings of the configuration.
+pub(crate) fn log_warnings(config: &Config) {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Returns the exit code and the text of a failed cycle.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+pub(crate) fn cycle_error(error: CycleError) -> (u8, String) {
+    let code = match &error {
+        CycleError::Usage(_) => USAGE,
+        CycleError::Store(error) if error.is_of_configuration() => USAGE,
+        _ => INCOMPLETE,
+    };
+    (code, error.to_string())
+}
+
+/// Returns the exit code and the text of a failed access to the store.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+pub(crate) fn store_error(error: store::Error) -> (u8, String) {
+    let code = if error.is_of_configuration() {
+        USAGE
+    } else {
+        INCOMPLETE
+    };
+    (code, error.to_string())
+}

@@ -1,0 +1,146 @@
+//! `status`: what is stored, as of the last cycle.
+
+use std::sync::Arc;
+
+use crate::clock;
+use crate::commands::CommandResult;
+use crate::commands::cli::ViewArgs;
+use crate::commands::open::{open_readonly, store_error};
+use crate::commands::stdout::print;
+use crate::config::{Config, ServerConfig};
+use crate::cycle::Context;
+use crate::cycle::report::stream_view;
+use crate::cycle::stats::figures;
+use crate::detect::Silence;
+use crate::model::{DAY, History, Incident, Rules, Span, StreamId, Tag, Timestamp};
+use crate::output::status::{ServerStatus, StatusReport, StreamStatus, TagStatus};
+use crate::store;
+use crate::text::sanitize::{clean_lines, json_line};
+
+/// Prints what is stored; mutes as they are at `--now`, or by the clock.
+pub(super) async fn status(config: Config, args: &ViewArgs) -> CommandResult {
+    let context = open_readonly(config)?;
+    let status = collect_status(&context, args.now).await;
+    let status = status.map_err(store_error)?;
+    print(&match args.json {
+        true => json_line(&status.to_json(context.style())),
+        false => status_text(&status, &context),
+    })
+}
+
+/// Returns the status as a person reads it.
+pub(super) fn status_text(status: &StatusReport, context: &Context) -> String {
+    let store = context.config.store.to_string();
+    clean_lines(&status.to_text(&store, context.style()))
+}
+
+/// Reads what is stored of every watched server.
+pub(super) async fn collect_status(
+    context: &Context,
+    now: Option<Timestamp>,
+) -> Result<StatusReport, store::Error> {
+    let at = last_cycle_or_now(context).await?;
+    let present = view_instant(context, now).await?;
+    let series = context.store.call(|s| s.count_active_streams()).await?;
+    let (mut servers, mut open) = (Vec::new(), Vec::new());
+    for (server, streams) in context.watched().await? {
+        servers.push(server_status(context, &server, &streams, at, series).await?);
+        let name = server.name.clone();
+        let incidents = context
+            .store
+            .call(move |s| s.latest_incidents(&name))
+            .await?;
+        open.extend(incidents.into_iter().filter(Incident::is_open));
+    }
+    let waiting =
+        move |s: &mut store::Database| Ok((s.count_pending()?, s.muted_rows(present)?.len()));
+    let (pending, held) = context.store.call(waiting).await?;
+    Ok(StatusReport {
+        last_cycle_at: context.store.call(|s| s.last_cycle_at()).await?,
+        servers,
+        open,
+        mutes: context.mutes_at(present).await?,
+        pending,
+        held,
+    })
+}
+
+async fn server_status(
+    context: &Context,
+    server: &Arc<ServerConfig>,
+    streams: &[StreamId],
+    at: Timestamp,
+    series: usize,
+) -> Result<ServerStatus, store::Error> {
+    let rules = context.config.rules_for(server);
+    let mut statuses = Vec::new();
+    for stream in streams {
+        let last_day = Span::before(at, DAY);
+        let history = context
+            .tagged_history(&server.name, stream, last_day)
+            .await?;
+        statuses.push(stream_status(stream, &history, at, &rules, series));
+    }
+    let name = server.name.clone();
+    let polls = context.store.call(move |s| s.polls(&name, 1)).await?;
+    let last = polls.first();
+    Ok(ServerStatus {
+        name: server.name.clone(),
+        polled: last.is_some(),
+        complete: last.is_some_and(|poll| poll.complete),
+        reason: last.and_then(|poll| poll.reason.clone()),
+        streams: statuses,
+    })
+}
+
+/// Returns the status of a stream at `at`; `series` share the budget of false alarms.
+fn stream_status(
+    id: &StreamId,
+    history: &History,
+    at: Timestamp,
+    rules: &Rules,
+    series: usize,
+) -> StreamStatus {
+    let silence = Silence::at(history, at, rules, series);
+    let learning = silence.is_learning(history, at);
+    let delay = || silence.unnoticed(history, at);
+    let day = figures(history, Span::before(at, DAY));
+    StreamStatus {
+        counts: stream_view(id, history, &day, at),
+        bounce_rate: day.bounce_rate(),
+        last_sent: history.last_sent(at),
+        last_delivered: history.last_delivered(at),
+        learning,
+        detection_delay: (!learning).then(delay).flatten(),
+        tags: tag_statuses(history, at, rules, series),
+    }
+}
+
+fn tag_statuses(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Vec<TagStatus> {
+    let status = |(tag, silence): (Tag, Silence)| {
+        let of_tag = &history.tags[&tag];
+        TagStatus {
+            last_sent: of_tag.last_sent(at),
+            detection_delay: silence.unnoticed(of_tag, at),
+            tag,
+        }
+    };
+    let silences = Silence::of_tags(history, at, rules, series);
+    silences.into_iter().map(status).collect()
+}
+
+/// Returns `named` or the time of the machine's clock, but never an instant before the last cycle: mutes may end between
+/// two cycles.
+pub(super) async fn view_instant(
+    context: &Context,
+    named: Option<Timestamp>,
+) -> Result<Timestamp, store::Error> {
+    let present = named.unwrap_or_else(clock::now);
+    Ok(last_cycle_or_now(context).await?.max(present))
+}
+
+/// Returns the instant of the last cycle, or the time of the machine's clock before the first.
+pub(super) async fn last_cycle_or_now(context: &Context) -> Result<Timestamp, store::Error> {
+    let last = context.store.call(|s| s.last_cycle_at()).await?;
+    Ok(last.unwrap_or_else(clock::now))
+}

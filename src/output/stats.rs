@@ -1,0 +1,301 @@
+//! `stats`: what is stored of a range of time beside Postmark's own statistics, for a person and for scripts.
+
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::model::{ServerName, Span, StreamId, Tag};
+use crate::text::format::{count, format_duration, format_exact, percent};
+use crate::text::sanitize::clean;
+use crate::text::table::Table;
+
+/// Why the two columns differ.
+const DIFFERENCES: [&str; 3] = [
+    "STORED counts messages, to the second; bounced are messages with a hard or blocked bounce in that time.",
+    "POSTMARK counts recipients (a message to three counts three times); bounced includes soft and transient bounces.",
+    "Postmark's days are whole days in US Eastern time, and today's counts so far.",
+];
+
+/// What is known of a range of time.
+#[derive(Clone, Debug)]
+pub struct StatsReport {
+    /// The range.
+    pub span: Span,
+    /// The first and the last of Postmark's days that the range touches.
+    pub postmark_days: (NaiveDate, NaiveDate),
+    /// The stream that is counted; `None` for all.
+    pub stream: Option<StreamId>,
+    /// The tag that is counted; `None` for all.
+    pub tag: Option<Tag>,
+    /// Every server.
+    pub servers: Vec<ServerStats>,
+}
+
+/// What is known of one server.
+#[derive(Clone, Debug)]
+pub struct ServerStats {
+    /// Its name.
+    pub name: ServerName,
+    /// What is stored of the range; `None` where nothing is.
+    pub stored: Option<StoredStats>,
+    /// What Postmark says of the range; `None` where it did not answer, or days are told apart.
+    pub postmark: Option<PostmarkStats>,
+    /// Whether days are told apart.
+    pub by_day: bool,
+    /// Each of Postmark's days, where they are told apart.
+    pub days: Vec<DayStats>,
+    /// How much of the range is covered, of the stream that is covered least of those that are.
+    pub covered: Duration,
+    /// The streams of which nothing is covered.
+    pub unseen_streams: Vec<StreamId>,
+}
+
+/// What is known of one of Postmark's days.
+#[derive(Clone, Copy, Debug)]
+pub struct DayStats {
+    /// The day, in Eastern time.
+    pub day: NaiveDate,
+    /// What is stored of it.
+    pub stored: Option<StoredStats>,
+    /// What Postmark says of it.
+    pub postmark: Option<PostmarkStats>,
+}
+
+/// What is stored of a span, in messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoredStats {
+    /// Messages sent.
+    pub sent: u64,
+    /// What became of them; `None` for a tag, of which only messages are kept.
+    pub bounces: Option<BounceStats>,
+}
+
+/// Bounces and complaints of a span, in messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BounceStats {
+    /// Messages with a hard or blocked bounce in the span.
+    pub bounced: u64,
+    /// Those of them that were sent before it.
+    pub bounced_late: u64,
+    /// Messages with a complaint in the span.
+    pub complaints: u64,
+}
+
+/// Postmark's statistics, in recipients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PostmarkStats {
+    /// Recipients sent to.
+    pub sent: u64,
+    /// Bounces of every kind, soft and transient ones among them.
+    pub bounced: u64,
+    /// Spam complaints.
+    #[serde(rename = "spam_complaint")]
+    pub complaints: u64,
+    /// Mail that Postmark refused before sending.
+    pub api_errors: u64,
+}
+
+/// [`StoredStats`] as scripts read them.
+#[derive(Serialize)]
+struct StoredView {
+    sent: Option<u64>,
+    bounced: Option<u64>,
+    spam_complaint: Option<u64>,
+    bounce_rate: Option<f64>,
+    spam_rate: Option<f64>,
+}
+
+impl StatsReport {
+    /// Returns the object for scripts.
+    pub fn to_json(&self, errors: &[String]) -> Value {
+        let servers = self.servers.iter().map(|server| server.to_json(self.span));
+        json!({
+            "since": self.span.from.to_string(), "until": self.span.until.to_string(),
+            "stream": self.stream, "tag": self.tag, "servers": servers.collect::<Vec<_>>(), "errors": errors,
+        })
+    }
+
+    /// Returns the text for a person; empty where nothing is known of any server.
+    pub fn to_text(&self, zone: Tz) -> String {
+        if self.servers.iter().all(ServerStats::is_empty) {
+            return String::new();
+        }
+        let (first, last) = self.postmark_days;
+        let mut text = format!(
+            "{} to {} {}; Postmark's days {first} to {last}\n",
+            format_exact(self.span.from, zone),
+            format_exact(self.span.until, zone),
+            zone.name()
+        );
+        for server in self.servers.iter().filter(|server| !server.is_empty()) {
+            let coverage = server.coverage_text(self.span.length());
+            text.push_str(&format!("\n{}: {coverage}\n", clean(&server.name.0)));
+            text.push_str(&server.table().to_text());
+        }
+        text.push('\n');
+        text.extend(DIFFERENCES.iter().map(|line| format!("{line}\n")));
+        if self.tag.is_some() {
+            text.push_str("By tag only messages are stored, of tags with enough mail to be watched; bounces are not.\n");
+        }
+        text
+    }
+}
+
+impl ServerStats {
+    /// Whether neither the store nor Postmark has anything.
+    pub fn is_empty(&self) -> bool {
+        let nothing = |day: &DayStats| day.postmark.is_none();
+        self.stored.is_none() && self.postmark.is_none() && self.days.iter().all(nothing)
+    }
+
+    fn coverage_text(&self, whole: Duration) -> String {
+        let covered = match self.covered {
+            Duration::ZERO => return "nothing of it is stored".to_owned(),
+            covered if covered >= whole => "all of it is stored".to_owned(),
+            covered => format!(
+                "{} of {} are stored",
+                format_duration(covered),
+                format_duration(whole)
+            ),
+        };
+        let unseen: Vec<String> = self.unseen_streams.iter().map(|s| clean(&s.0)).collect();
+        match unseen.as_slice() {
+            [] => covered,
+            unseen => format!("{covered}, nothing of {}", unseen.join(", ")),
+        }
+    }
+
+    fn table(&self) -> Table {
+        match self.by_day {
+            true => self.day_table(),
+            false => self.sum_table(),
+        }
+    }
+
+    fn sum_table(&self) -> Table {
+        let mut table = Table::new(&["FIGURE", "STORED", "POSTMARK"]).numbers([1, 2]);
+        let bounces = self.stored.and_then(|stored| stored.bounces);
+        let sent = self.stored.map_or(0, |stored| stored.sent);
+        let at_postmark = |read: fn(&PostmarkStats) -> u64| cell(self.postmark.as_ref().map(read));
+        let rate_at_postmark = |read: fn(&PostmarkStats) -> u64| {
+            let rate = self
+                .postmark
+                .map(|p| read(&p) as f64 / p.sent.max(1) as f64);
+            rate.map_or_else(String::new, percent)
+        };
+        let rate = |read: fn(BounceStats, u64) -> f64| {
+            bounces.map_or_else(String::new, |bounces| percent(read(bounces, sent)))
+        };
+        let stored_sent = cell(self.stored.map(|stored| stored.sent));
+        table.row(["sent", &stored_sent, &at_postmark(|p| p.sent)]);
+        let bounced = cell(bounces.map(|b| b.bounced));
+        table.row(["bounced", &bounced, &at_postmark(|p| p.bounced)]);
+        let bounce_rate = rate(BounceStats::bounce_rate);
+        table.row([
+            "bounce rate",
+            &bounce_rate,
+            &rate_at_postmark(|p| p.bounced),
+        ]);
+        let complaints = cell(bounces.map(|b| b.complaints));
+        table.row(["complaints", &complaints, &at_postmark(|p| p.complaints)]);
+        let complaint_rate = rate(BounceStats::complaint_rate);
+        table.row([
+            "complaint rate",
+            &complaint_rate,
+            &rate_at_postmark(|p| p.complaints),
+        ]);
+        table.row(["refused before sending", "", &at_postmark(|p| p.api_errors)]);
+        table
+    }
+
+    fn day_table(&self) -> Table {
+        let columns = [
+            "DAY",
+            "SENT",
+            "BOUNCED",
+            "COMPLAINTS",
+            "AT POSTMARK: SENT",
+            "BOUNCED",
+            "COMPLAINTS",
+        ];
+        let mut table = Table::new(&columns).numbers(1..7);
+        for day in &self.days {
+            let bounces = day.stored.and_then(|stored| stored.bounces);
+            table.row([
+                day.day.to_string(),
+                cell(day.stored.map(|stored| stored.sent)),
+                cell(bounces.map(|b| b.bounced)),
+                cell(bounces.map(|b| b.complaints)),
+                cell(day.postmark.map(|p| p.sent)),
+                cell(day.postmark.map(|p| p.bounced)),
+                cell(day.postmark.map(|p| p.complaints)),
+            ]);
+        }
+        table
+    }
+
+    fn to_json(&self, range: Span) -> Value {
+        // A range is never empty, and no more of it is covered than there is.
+        let coverage = self.covered.as_secs_f64() / range.length().as_secs_f64();
+        let days = self.days.iter().map(|day| {
+            json!({ "day": day.day.to_string(), "stored": StoredView::new(day.stored), "postmark": day.postmark })
+        });
+        json!({
+            "name": self.name, "coverage": coverage, "unseen_streams": self.unseen_streams,
+            "stored": StoredView::new(self.stored), "postmark": self.postmark, "days": days.collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl StoredStats {
+    /// Adds what is stored of another stream; a tag's messages leave the bounces unknown.
+    pub fn add(sum: &mut Option<Self>, more: Option<Self>) {
+        *sum = match (*sum, more) {
+            (Some(a), Some(b)) => Some(Self {
+                sent: a.sent + b.sent,
+                bounces: a.bounces.zip(b.bounces).map(|(a, b)| a.plus(b)),
+            }),
+            (sum, more) => sum.or(more),
+        };
+    }
+}
+
+impl BounceStats {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            bounced: self.bounced + other.bounced,
+            bounced_late: self.bounced_late + other.bounced_late,
+            complaints: self.complaints + other.complaints,
+        }
+    }
+
+    fn bounce_rate(self, sent: u64) -> f64 {
+        self.bounced as f64 / (sent + self.bounced_late).max(1) as f64
+    }
+
+    fn complaint_rate(self, sent: u64) -> f64 {
+        self.complaints as f64 / sent.max(self.complaints).max(1) as f64
+    }
+}
+
+impl StoredView {
+    fn new(stored: Option<StoredStats>) -> Self {
+        let sent = stored.map_or(0, |stored| stored.sent);
+        let bounces = stored.and_then(|stored| stored.bounces);
+        Self {
+            sent: stored.map(|stored| stored.sent),
+            bounced: bounces.map(|b| b.bounced),
+            spam_complaint: bounces.map(|b| b.complaints),
+            bounce_rate: bounces.map(|b| b.bounce_rate(sent)),
+            spam_rate: bounces.map(|b| b.complaint_rate(sent)),
+        }
+    }
+}
+
+/// A number, or an empty cell.
+fn cell(number: Option<u64>) -> String {
+    number.map_or_else(String::new, count)
+}

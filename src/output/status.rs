@@ -1,0 +1,350 @@
+//! `status`: what is stored, for a person and for scripts.
+
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::model::{Incident, Mute, ServerName, Tag, Timestamp};
+use crate::notify::alert::{Style, place, standing, tag_name};
+use crate::notify::mute;
+use crate::output::json::{IncidentView, MuteView, StreamView, instant};
+use crate::text::format::{
+    count, format_duration, format_time, format_time_or_never, percent, plural,
+};
+
+/// What is stored of every watched server. Serialized, it lacks `open_incidents` and `mutes`.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatusReport {
+    /// When the last cycle was; `None` before the first.
+    #[serde(serialize_with = "instant")]
+    pub last_cycle_at: Option<Timestamp>,
+    /// Every watched server.
+    pub servers: Vec<ServerStatus>,
+    /// The incidents that are open.
+    #[serde(skip)]
+    pub open: Vec<Incident>,
+    /// The mutes that are running.
+    #[serde(skip)]
+    pub mutes: Vec<Mute>,
+    /// The number of messages that Slack has not accepted yet.
+    pub pending: u64,
+    /// How many of them wait for the end of a mute.
+    pub held: usize,
+}
+
+/// A server and its last poll.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServerStatus {
+    /// Its name.
+    pub name: ServerName,
+    /// Whether it was ever polled.
+    #[serde(skip)]
+    pub polled: bool,
+    /// Whether the last poll was complete.
+    pub complete: bool,
+    /// Why the last poll was not complete.
+    pub reason: Option<String>,
+    /// Its streams.
+    pub streams: Vec<StreamStatus>,
+}
+
+/// A stream at the instant of the last cycle.
+#[derive(Clone, Debug, Serialize)]
+pub struct StreamStatus {
+    /// The counts of the last 24 hours.
+    #[serde(flatten)]
+    pub counts: StreamView,
+    /// The share of messages that bounced in the last 24 hours.
+    #[serde(skip)]
+    pub bounce_rate: f64,
+    /// When the last message was sent.
+    #[serde(serialize_with = "instant")]
+    pub last_sent: Option<Timestamp>,
+    /// When the last delivery was confirmed.
+    #[serde(serialize_with = "instant")]
+    pub last_delivered: Option<Timestamp>,
+    /// Whether its history is still too short to evaluate silence.
+    pub learning: bool,
+    /// How long a stop would go unnoticed at worst; `None` where it would not be noticed within 45 days.
+    #[serde(rename = "stop_noticed_after_s", serialize_with = "seconds")]
+    pub detection_delay: Option<Duration>,
+    /// The tags that are watched on their own.
+    pub tags: Vec<TagStatus>,
+}
+
+/// A tag that is watched on its own.
+#[derive(Clone, Debug, Serialize)]
+pub struct TagStatus {
+    /// The tag.
+    pub tag: Tag,
+    /// When the last message with it was sent.
+    #[serde(serialize_with = "instant")]
+    pub last_sent: Option<Timestamp>,
+    /// As of a stream.
+    #[serde(rename = "stop_noticed_after_s", serialize_with = "seconds")]
+    pub detection_delay: Option<Duration>,
+}
+
+impl StatusReport {
+    /// Returns the object for scripts, with the incidents' summaries in `style`.
+    pub fn to_json(&self, style: Style) -> Value {
+        let incidents = self.open.iter().map(|i| json!(IncidentView::new(i, style)));
+        let mutes = self.mutes.iter().map(|mute| json!(MuteView::new(mute)));
+        let mut json = json!(self);
+        json["open_incidents"] = incidents.collect();
+        json["mutes"] = mutes.collect();
+        json
+    }
+
+    /// Returns the text for a person; `store` says where the data is.
+    pub fn to_text(&self, store: &str, style: Style) -> String {
+        let zone = style.zone;
+        let cycle = match self.last_cycle_at {
+            Some(at) => format!("Last cycle {} {}", format_time(at, zone), zone.name()),
+            None => "No cycle yet".to_owned(),
+        };
+        let mut lines = vec![cycle, format!("Data in {store}")];
+        for server in &self.servers {
+            lines.extend([String::new(), server.to_line()]);
+            lines.extend(server.streams.iter().flat_map(|s| s.to_lines(zone)));
+        }
+        lines.push(String::new());
+        lines.push(match self.open.len() {
+            0 => "No open incidents".to_owned(),
+            open => format!("Open incidents: {open}"),
+        });
+        lines.extend(self.open.iter().map(|i| incident_line(i, style)));
+        let mutes = self.mutes.iter().map(|mute| mute::line(mute, zone));
+        lines.extend(mutes.map(|mute| format!("Muted: {mute}")));
+        let held = match self.held {
+            0 => String::new(),
+            held => format!(" ({held} held by a mute)"),
+        };
+        lines.push(format!("Pending messages: {}{held}", self.pending));
+        lines.join("\n") + "\n"
+    }
+}
+
+impl ServerStatus {
+    fn to_line(&self) -> String {
+        let poll = match (self.polled, &self.reason) {
+            (false, _) => "not polled yet".to_owned(),
+            (true, None) => "last poll complete".to_owned(),
+            (true, Some(reason)) => format!("LAST POLL NOT COMPLETE: {reason}"),
+        };
+        format!("{}: {poll}", self.name)
+    }
+}
+
+impl StreamStatus {
+    fn to_lines(&self, zone: Tz) -> Vec<String> {
+        let day = &self.counts;
+        let covered = match day.covered_until {
+            Some(at) => format!("covered up to {}", format_time(at, zone)),
+            None => "nothing covered yet".to_owned(),
+        };
+        let counted_only = match day.counted {
+            0 => String::new(),
+            counted => format!(" ({} of them counted, not listed)", count(counted)),
+        };
+        let sampled = match day.sampled {
+            0 => "no delivery sampled".to_owned(),
+            sampled => format!(
+                "{} of {} sampled delivered",
+                count(day.proven),
+                count(sampled)
+            ),
+        };
+        let stop = match self.learning {
+            true => "still learning when it sends; a stop would not be noticed yet".to_owned(),
+            false => detection_delay_text(self.detection_delay),
+        };
+        let mut lines = vec![
+            format!(
+                "  {}: {} sent in the last 24 h{counted_only}, {} bounced ({}), {}, {sampled}",
+                day.id,
+                count(day.sent),
+                count(day.bounced),
+                percent(self.bounce_rate),
+                plural(day.spam_complaint, "complaint"),
+            ),
+            format!(
+                "    {covered}; last mail {}, last delivery {}",
+                format_time_or_never(self.last_sent, zone),
+                format_time_or_never(self.last_delivered, zone),
+            ),
+            format!("    {stop}"),
+        ];
+        lines.extend(self.tags.iter().map(|tag| tag.to_line(zone)));
+        lines
+    }
+}
+
+impl TagStatus {
+    fn to_line(&self, zone: Tz) -> String {
+        format!(
+            "    {}: last mail {}; {}",
+            tag_name(&self.tag),
+            format_time_or_never(self.last_sent, zone),
+            detection_delay_text(self.detection_delay),
+        )
+    }
+}
+
+fn detection_delay_text(delay: Option<Duration>) -> String {
+    match delay {
+        Some(delay) => format!(
+            "if mail stopped, the alert would come within {}",
+            format_duration(delay)
+        ),
+        None => "too little mail to notice a stop within 45 days".to_owned(),
+    }
+}
+
+fn incident_line(incident: &Incident, style: Style) -> String {
+    format!(
+        "  {} {} {} since {}: {}",
+        incident.id,
+        incident.severity.name(),
+        place(incident),
+        format_time(incident.opened_at, style.zone),
+        standing(incident, style)
+    )
+}
+
+fn seconds<S: Serializer>(length: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    length.map(|length| length.as_secs()).serialize(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HOUR, StreamId};
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("an instant")
+    }
+
+    fn stream(id: &str, sampled: u64) -> StreamStatus {
+        StreamStatus {
+            counts: StreamView {
+                id: StreamId(id.to_owned()),
+                covered_until: Some(at("2026-03-03T10:00:00Z")),
+                sent: 1_776,
+                bounced: 22,
+                spam_complaint: 1,
+                delivered: 1_754,
+                sampled,
+                proven: sampled,
+                listed: 1_700,
+                counted: 76,
+            },
+            bounce_rate: 22.0 / 1_776.0,
+            last_sent: Some(at("2026-03-03T09:57:00Z")),
+            last_delivered: None,
+            learning: false,
+            detection_delay: Some(3 * HOUR),
+            tags: vec![TagStatus {
+                tag: Tag("password-reset".to_owned()),
+                last_sent: Some(at("2026-03-03T09:50:00Z")),
+                detection_delay: None,
+            }],
+        }
+    }
+
+    fn report() -> StatusReport {
+        let learning = StreamStatus {
+            learning: true,
+            detection_delay: None,
+            tags: Vec::new(),
+            ..stream("broadcast", 0)
+        };
+        let server = |name: &str, polled, reason: Option<&str>, streams| ServerStatus {
+            name: ServerName(name.to_owned()),
+            polled,
+            complete: polled && reason.is_none(),
+            reason: reason.map(str::to_owned),
+            streams,
+        };
+        StatusReport {
+            last_cycle_at: Some(at("2026-03-03T10:00:00Z")),
+            servers: vec![
+                server("shop", true, None, vec![stream("outbound", 47), learning]),
+                server("blog", true, Some("HTTP 503"), Vec::new()),
+                server("news", false, None, Vec::new()),
+            ],
+            open: Vec::new(),
+            mutes: Vec::new(),
+            pending: 3,
+            held: 2,
+        }
+    }
+
+    fn style() -> Style {
+        Style {
+            zone: Tz::UTC,
+            mask: true,
+        }
+    }
+
+    #[test]
+    fn a_person_reads_one_paragraph_per_server() {
+        insta::assert_snapshot!(report().to_text("hushwatch.db", style()), @r#"
+        Last cycle Tue 3 Mar 10:00 UTC
+        Data in hushwatch.db
+
+        shop: last poll complete
+          outbound: 1,776 sent in the last 24 h (76 of them counted, not listed), 22 bounced (1.24%), 1 complaint, 47 of 47 sampled delivered
+            covered up to Tue 3 Mar 10:00; last mail Tue 3 Mar 09:57, last delivery never seen
+            if mail stopped, the alert would come within 3 h
+            tag "password-reset": last mail Tue 3 Mar 09:50; too little mail to notice a stop within 45 days
+          broadcast: 1,776 sent in the last 24 h (76 of them counted, not listed), 22 bounced (1.24%), 1 complaint, no delivery sampled
+            covered up to Tue 3 Mar 10:00; last mail Tue 3 Mar 09:57, last delivery never seen
+            still learning when it sends; a stop would not be noticed yet
+
+        blog: LAST POLL NOT COMPLETE: HTTP 503
+
+        news: not polled yet
+
+        No open incidents
+        Pending messages: 3 (2 held by a mute)
+        "#);
+    }
+
+    #[test]
+    fn a_script_reads_these_keys() {
+        let json = report().to_json(style());
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json["servers"][0]["streams"][0]).expect("JSON"), @r#"
+        {
+          "bounced": 22,
+          "counted": 76,
+          "covered_until": "2026-03-03T10:00:00Z",
+          "delivered": 1754,
+          "id": "outbound",
+          "last_delivered": null,
+          "last_sent": "2026-03-03T09:57:00Z",
+          "learning": false,
+          "listed": 1700,
+          "proven": 47,
+          "sampled": 47,
+          "sent": 1776,
+          "spam_complaint": 1,
+          "stop_noticed_after_s": 10800,
+          "tags": [
+            {
+              "last_sent": "2026-03-03T09:50:00Z",
+              "stop_noticed_after_s": null,
+              "tag": "password-reset"
+            }
+          ]
+        }
+        "#);
+        assert_eq!(
+            (&json["last_cycle_at"], &json["pending"], &json["held"]),
+            (&json!("2026-03-03T10:00:00Z"), &json!(3), &json!(2))
+        );
+        assert_eq!(json["servers"][1]["reason"], "HTTP 503");
+    }
+}
