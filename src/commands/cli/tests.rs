@@ -24,6 +24,5 @@ fn every_verb_has_this_help() {
     cli.build();
     let mut all = Vec::new();
     helps(&mut cli, &mut all);
-    // The user's name is a default that no snapshot may hold.
     insta::assert_snapshot!("help", all.join("\n\n"));
 }

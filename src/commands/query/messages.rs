@@ -17,10 +17,10 @@ use crate::postmark::{self, MessageFilter, MessageSummary, Page, Server, Window}
 /// Arguments of `messages`.
 #[derive(Debug, Args)]
 pub struct MessagesArgs {
-    /// To this address
+    /// Only messages to this address
     #[arg(long, value_name = "ADDRESS")]
     pub recipient: Option<String>,
-    /// From this address
+    /// Only messages from this address
     #[arg(long, value_name = "ADDRESS")]
     pub from: Option<String>,
     /// Only this processing status at Postmark (not delivery status)
