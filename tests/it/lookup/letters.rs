@@ -214,7 +214,7 @@ fn more_than_postmark_shows_is_said() {
     let list = text(&world, &["messages", "--limit", "10000"]);
     assert!(
         list.contains("10,000 of at least 19,200 messages; Postmark shows no more than 10,000")
-            && list.contains("narrow it by --since"),
+            && list.contains("narrow it with --since"),
         "it ends otherwise: {:?}",
         list.lines().last()
     );
@@ -313,7 +313,7 @@ fn an_unknown_message_is_one_line() {
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     let line = error(&ended.stderr);
     assert!(
-        line.contains("knows no message") && line.contains("hushwatch messages"),
+        line.contains("has no message") && line.contains("hushwatch messages"),
         "{line}"
     );
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);

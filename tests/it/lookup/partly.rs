@@ -129,7 +129,7 @@ fn how_long_postmark_asks_to_wait_is_said_and_not_slept_through() {
     let ended = world.run(&["messages"]);
     let line = error(&ended.stderr);
     assert!(
-        line.contains("status 429") && line.ends_with("asked to wait 90 s: try again then"),
+        line.contains("status 429") && line.ends_with("asked to wait 90 s; try again then"),
         "{line}"
     );
     assert_eq!(world.postmark.take_requests().len(), 1);

@@ -267,7 +267,7 @@ fn a_refused_activation_tells_what_postmark_said_and_who_can_help() {
     assert!(told.ends_with(line), "{told}");
     assert_eq!(
         error(&ended.stderr),
-        "ops@example.com was not reactivated; see what is said of its stream"
+        "ops@example.com was not reactivated; see the line of its stream"
     );
 }
 
