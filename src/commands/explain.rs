@@ -10,6 +10,7 @@ use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
 use crate::cycle::Context;
+use crate::cycle::poll::servers::watched_servers;
 use crate::model::{
     BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, StreamKey, Timestamp,
 };
@@ -85,7 +86,7 @@ pub(super) fn details_text(details: &IncidentDetails, context: &Context) -> Stri
 /// Returns the ids of the incidents that are open on the watched servers.
 async fn open_incident_ids(context: &Context) -> Result<Vec<String>, store::Error> {
     let mut open = Vec::new();
-    for server in context.watched_servers().await? {
+    for server in watched_servers(&context.config, &context.store).await? {
         let name = server.name.clone();
         let incidents = context
             .store

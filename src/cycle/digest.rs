@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::ServerConfig;
 use crate::cycle::deliver::Occasion;
 use crate::cycle::grouping::{frozen, named_in, new_message};
+use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::stats::stream_day;
 use crate::cycle::{Context, CycleError, Options};
 use crate::decide::digest_period;
@@ -177,7 +178,7 @@ impl Context {
         &self,
     ) -> Result<Vec<(Arc<ServerConfig>, Vec<StreamId>)>, store::Error> {
         let mut watched = Vec::new();
-        for server in self.watched_servers().await? {
+        for server in watched_servers(&self.config, &self.store).await? {
             let name = server.name.clone();
             let streams = self.store.call(move |s| s.watched_streams(&name)).await?;
             watched.push((server, streams));

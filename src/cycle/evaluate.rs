@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::cycle::Context;
 use crate::cycle::lease::Leases;
-use crate::cycle::poll::server::Polled;
+use crate::cycle::poll::outcome::PollOutcome;
+use crate::cycle::poll::servers::watched_servers;
 use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::PollHealth;
 use crate::evaluate::{Evaluator, drop_superseded_reminders};
@@ -55,7 +56,7 @@ impl Context {
     /// Judges every polled server and commits what came of it.
     pub(crate) async fn evaluate(
         &self,
-        polled: &[Polled],
+        polled: &[PollOutcome],
         leases: &Leases,
         now: Timestamp,
     ) -> Result<Evaluation, store::Error> {
@@ -90,7 +91,7 @@ impl Context {
 
     async fn walk(
         &self,
-        poll: &Polled,
+        poll: &PollOutcome,
         policy: Policy,
         series: usize,
         now: Timestamp,
@@ -103,16 +104,16 @@ impl Context {
         let histories = self.histories(poll, &rules, &missed, now).await?;
         let mut evaluator = Evaluator::new(policy, rules, series);
         let mut transitions =
-            evaluator.evaluate_cycle(&mut log, &poll.sight, &histories, &missed, now);
+            evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &missed, now);
         let unmuted = evaluator.end_mutes(&mut log, now);
         transitions.extend(unmuted.open.iter().cloned());
         drop_superseded_reminders(&mut transitions, &incidents);
         let seen_until = poll
-            .before
+            .previous_state
             .last_complete_at
-            .unwrap_or(poll.before.first_start_at);
+            .unwrap_or(poll.previous_state.first_start_at);
         let mut unseen = Vec::new();
-        if matches!(poll.sight, PollHealth::Complete) {
+        if matches!(poll.health, PollHealth::Complete) {
             for (stream, history) in histories.iter().filter(|(_, h)| !h.hours.is_empty()) {
                 let gap = history.since_beginning(Span::new(seen_until, now));
                 let holes = history.messages.holes(gap);
@@ -132,7 +133,7 @@ impl Context {
 
     /// Servers with something to end or to tell that nobody watches: neither this process nor, for a while, another one.
     async fn abandoned(&self, now: Timestamp) -> Result<Vec<ServerName>, store::Error> {
-        let watched = self.watched_servers().await?;
+        let watched = watched_servers(&self.config, &self.store).await?;
         let mut left = self
             .store
             .call(move |s| s.unwatched_servers(now - UNWATCHED_AFTER))
@@ -164,14 +165,14 @@ impl Context {
     }
 
     /// The instants to judge before now: those of the schedule since the last complete cycle, once this one is complete.
-    fn missed_instants(&self, poll: &Polled, now: Timestamp) -> Vec<Timestamp> {
-        let missed = match (&poll.sight, poll.before.last_complete_at) {
+    fn missed_instants(&self, poll: &PollOutcome, now: Timestamp) -> Vec<Timestamp> {
+        let missed = match (&poll.health, poll.previous_state.last_complete_at) {
             (PollHealth::Complete, Some(last)) => self.config.schedule.instants(last, now),
             // A first complete cycle after a start that saw nothing catches up with that start.
             (PollHealth::Complete, None) => self
                 .config
                 .schedule
-                .instants(poll.before.first_start_at, now),
+                .instants(poll.previous_state.first_start_at, now),
             _ => Vec::new(),
         };
         let every = missed.len() / MOST_INSTANTS + 1;
@@ -180,7 +181,7 @@ impl Context {
 
     async fn histories(
         &self,
-        poll: &Polled,
+        poll: &PollOutcome,
         rules: &Rules,
         missed: &[Timestamp],
         now: Timestamp,

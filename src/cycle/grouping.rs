@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cycle::Context;
 use crate::cycle::evaluate::{Evaluation, Judged};
-use crate::cycle::poll::server::Polled;
+use crate::cycle::poll::outcome::PollOutcome;
 use crate::evaluate::opened_and_resolved;
 use crate::model::{Incident, Rule, Severity, Span, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, alert};
@@ -41,7 +41,7 @@ impl Context {
     /// Gathers what is committed together.
     pub(crate) fn judgement(
         &self,
-        polled: &[Polled],
+        polled: &[PollOutcome],
         judged: Vec<Judged>,
         now: Timestamp,
     ) -> (CycleCommit, Evaluation) {
@@ -49,7 +49,7 @@ impl Context {
         let mut judgement = CycleCommit {
             servers: polled
                 .iter()
-                .map(|p| (p.name().clone(), p.state.clone(), p.row.clone()))
+                .map(|p| (p.name().clone(), p.state.clone(), p.record.clone()))
                 .collect(),
             ..CycleCommit::default()
         };

@@ -17,15 +17,14 @@ pub use deliver::notifier::Outlet;
 pub use digest::{DigestError, Written};
 pub use run::{CycleError, Options};
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use crate::config::{Config, Mode, StoreSettings};
+use crate::cycle::poll::servers::AccountServers;
 use crate::decide::Policy;
 use crate::model::Mute;
 use crate::notify::alert::Style;
-use crate::postmark::{self, Listed, Postmark};
+use crate::postmark::{self, Postmark};
 use crate::store::{self, Store};
 
 /// Everything a cycle needs.
@@ -34,8 +33,8 @@ pub struct Context {
     pub(crate) store: Store,
     pub(crate) postmark: Postmark,
     pub(crate) outlet: Outlet,
-    /// The servers of the account by name, as it listed them last.
-    pub(crate) listed: Mutex<Option<BTreeMap<String, Listed>>>,
+    /// The servers of the account, as it listed them last.
+    pub(crate) account_servers: AccountServers,
     /// What this process is called where several share a database.
     pub(crate) holder: String,
     /// Whether this process told already that its database cannot be used.
@@ -78,7 +77,7 @@ impl Context {
             store,
             postmark,
             outlet,
-            listed: Mutex::new(None),
+            account_servers: AccountServers::default(),
             holder: lease::new_holder(),
             cried: AtomicBool::new(false),
         })

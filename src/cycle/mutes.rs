@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::{Context, CycleError, Options};
 use crate::model::{Mute, Rule, ServerName, Timestamp};
 use crate::notify::mute;
@@ -96,7 +97,7 @@ impl Context {
 
     async fn must_know(&self, server: Option<&ServerName>) -> Result<(), CycleError> {
         let Some(server) = server else { return Ok(()) };
-        let known = self.watched_servers().await?;
+        let known = watched_servers(&self.config, &self.store).await?;
         if known.iter().any(|known| known.name == *server) {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cycle::Context;
 use crate::cycle::deliver::Notices;
 use crate::cycle::evaluate::Evaluation;
-use crate::cycle::poll::server::Polled;
+use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::stats::{Figures, figures};
 use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, Timestamp};
 use crate::output::json::{IncidentView, MuteView, StreamView, TransitionView};
@@ -62,7 +62,7 @@ impl CheckReport {
 pub(crate) async fn check(
     app: &Context,
     now: Timestamp,
-    (polled, whole): (&[Polled], bool),
+    (polled, whole): (&[PollOutcome], bool),
     evaluation: &Evaluation,
     notices: Notices,
 ) -> Result<CheckReport, store::Error> {
@@ -74,12 +74,12 @@ pub(crate) async fn check(
             streams.push(stream_view(stream, &history, &day, now));
         }
         servers.push(json!({
-            "name": poll.name(), "reachable": poll.reachable, "complete": poll.row.complete,
-            "requests": poll.row.requests, "streams": streams,
+            "name": poll.name(), "reachable": poll.reachable, "complete": poll.record.complete,
+            "requests": poll.record.requests, "streams": streams,
         }));
     }
     let mut open = evaluation.open.clone();
-    let mut complete = whole && polled.iter().all(|p| p.row.complete);
+    let mut complete = whole && polled.iter().all(|p| p.record.complete);
     for server in app.left_to_others(polled).await? {
         let (told, seen, incidents) = app.of_another(&server.name, now).await?;
         complete &= seen;

@@ -14,8 +14,10 @@ use crate::cycle::deliver::Occasion;
 use crate::cycle::deliver::fallback_alert::cry;
 use crate::cycle::evaluate::Evaluation;
 use crate::cycle::lease::Leases;
-use crate::cycle::poll::all::Polling;
-use crate::cycle::poll::server::Polled;
+use crate::cycle::poll::all::{PollContext, others_are_polling, poll_all};
+use crate::cycle::poll::outcome::PollOutcome;
+use crate::cycle::poll::server::ServerPoller;
+use crate::cycle::poll::servers::{Discovery, watched_servers};
 use crate::cycle::report::{self, CheckReport};
 use crate::model::{DAY, Incident, MINUTE, Mute, Rule, ServerName, Timestamp};
 use crate::store::{self, CycleLock, Database};
@@ -99,17 +101,23 @@ impl Context {
         self.store.call(|s| s.check_schema()).await?;
         let now = self.present(options).await?;
         let leases = Leases::new(&self.store, &self.holder, self.config.store.lease);
-        let roster = self.roster(now, Some(&leases)).await?;
-        let polling = Polling {
-            now,
+        let discovery = Discovery {
+            config: &self.config,
+            store: &self.store,
+            postmark: &self.postmark,
+            account_servers: &self.account_servers,
+        };
+        let servers = discovery.discover_servers(now, Some(&leases)).await?;
+        let polling = PollContext {
+            poller: ServerPoller::new(&self.config, &self.store, &self.postmark, now),
             // Two cron lines on one database are one instant, like two daemons.
-            skips: options.scheduled || self.store.is_shared(),
+            skip_if_polled: options.scheduled || self.store.is_shared(),
             deadline: Instant::now() + self.config.postmark.longest_poll(),
-            permits: Semaphore::new(AT_ONCE),
+            concurrency: Semaphore::new(AT_ONCE),
             leases,
         };
         let polling = Arc::new(polling);
-        let (polled, expected) = self.poll_all(roster, &polling).await?;
+        let (polled, expected) = poll_all(servers, &polling).await?;
         for (server, error) in polled
             .iter()
             .flat_map(|p| p.errors.iter().map(move |e| (p.name(), e)))
@@ -243,7 +251,7 @@ impl Context {
     /// Pings the heartbeat unless a server cannot be seen and nobody was told of it yet.
     async fn beat(
         &self,
-        polled: &[Polled],
+        polled: &[PollOutcome],
         expected: usize,
         evaluation: &Evaluation,
         now: Timestamp,
@@ -251,14 +259,15 @@ impl Context {
         let Some(url) = &self.config.heartbeat else {
             return;
         };
-        let is_known = |poll: &Polled| {
+        let is_known = |poll: &PollOutcome| {
             self.tells_of_blindness(&evaluation.open, poll.name(), now)
                 || evaluation
                     .mutes
                     .iter()
                     .any(|mute| mute.covers(poll.name(), Rule::Blind))
         };
-        let sees = polled.len() >= expected && polled.iter().all(|p| p.row.complete || is_known(p));
+        let sees =
+            polled.len() >= expected && polled.iter().all(|p| p.record.complete || is_known(p));
         let others_see = self
             .others_see(polled, &evaluation.mutes, now)
             .await
@@ -290,7 +299,7 @@ impl Context {
     /// Whether the servers that other processes poll were seen when they were last polled, or somebody was told.
     async fn others_see(
         &self,
-        polled: &[Polled],
+        polled: &[PollOutcome],
         mutes: &[Mute],
         now: Timestamp,
     ) -> Result<bool, store::Error> {
@@ -315,9 +324,9 @@ impl Context {
     /// Every server that is watched and was not polled here.
     pub(crate) async fn left_to_others(
         &self,
-        polled: &[Polled],
+        polled: &[PollOutcome],
     ) -> Result<Vec<Arc<ServerConfig>>, store::Error> {
-        let mut servers = self.watched_servers().await?;
+        let mut servers = watched_servers(&self.config, &self.store).await?;
         servers.retain(|server| !polled.iter().any(|p| p.name() == &server.name));
         Ok(servers)
     }
@@ -342,7 +351,7 @@ impl Context {
         let due = self.due_digest(now).await?;
         let seen = self.last_cycle_at().await?;
         let waits = due.is_some_and(|(period, _)| seen < Some(period.until));
-        if !waits && !self.others_poll().await? {
+        if !waits && !others_are_polling(&self.store, &self.holder).await? {
             self.write_due_digest(now).await?;
         }
         self.deliver(Occasion::Between, now).await?;

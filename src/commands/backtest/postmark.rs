@@ -8,6 +8,8 @@ use crate::commands::backtest::replay::{
     BacktestError, ReplayInput, ReplayRange, Servers, WARM_UP, check_range, polls, reported_from,
 };
 use crate::config::Config;
+use crate::cycle::poll::server::ServerPoller;
+use crate::cycle::poll::servers::Discovery;
 use crate::cycle::{Context, Outlet, SetupError};
 use crate::model::{DAY, HOUR, History, ServerName, Span, StreamId, StreamKey, Timestamp};
 
@@ -33,20 +35,27 @@ impl ReplayInput {
         let outlet = Outlet::new(&config.slack, std::io::sink()).map_err(SetupError::from)?;
         let context = Context::new(config, outlet)?;
         let mut servers = BTreeMap::new();
-        let roster = context.roster(now, None).await?;
-        if let Some(why) = roster.account.iter().find_map(|a| a.errors.first()) {
+        let discovery = Discovery {
+            config: &context.config,
+            store: &context.store,
+            postmark: &context.postmark,
+            account_servers: &context.account_servers,
+        };
+        let list = discovery.discover_servers(now, None).await?;
+        let poller = ServerPoller::new(&context.config, &context.store, &context.postmark, now);
+        if let Some(why) = list.account.iter().find_map(|a| a.errors.first()) {
             let (server, why) = (ServerName::from(ServerName::ACCOUNT), why.clone());
             return Err(BacktestError::Postmark { server, why });
         }
-        for server in &roster.servers {
+        for server in &list.servers {
             let deadline = tokio::time::Instant::now() + NO_LIMIT;
-            let polled = context.poll(server, now, deadline).await?;
-            if let Some(why) = polled.errors.first() {
+            let outcome = poller.poll_server(server, deadline).await?;
+            if let Some(why) = outcome.errors.first() {
                 let (server, why) = (server.name.clone(), why.clone());
                 return Err(BacktestError::Postmark { server, why });
             }
             let mut streams = BTreeMap::new();
-            for stream in polled.streams {
+            for stream in outcome.streams {
                 let history =
                     load_retained(&context, &server.name, &stream, DAY * days, now).await?;
                 if !history.hours.is_empty() {

@@ -61,7 +61,7 @@ struct Clock {
 pub(crate) async fn checks(app: &Arc<Context>, at: Timestamp) -> Servers {
     let mut found = Servers {
         checks: account(app).await,
-        watched: app.known(),
+        watched: app.account_servers.configured_and_listed(&app.config),
         ..Servers::default()
     };
     let (mut clock, mut ids) = (None, Vec::new());
@@ -93,7 +93,7 @@ async fn account(app: &Context) -> Vec<Check> {
     let check = match app.postmark.account(token.clone()).servers().await {
         Ok(listed) => {
             let servers = plural(listed.len() as u64, "server");
-            app.hold(listed);
+            app.account_servers.cache_listing(&app.config, listed);
             Check::pass(NAME, format!("Postmark account token valid: {servers}"))
         }
         Err(error) => token::refused(app, NAME, "", token, &error).await,

@@ -47,7 +47,7 @@ use crate::commands::query::row_count::RowCount;
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, ServerConfig, TokenSource};
-use crate::cycle::poll::servers::with_listed;
+use crate::cycle::poll::servers::merge_with_listing;
 use crate::model::{ServerName, StreamId};
 use crate::postmark::{self, Postmark, Server};
 use crate::text::sanitize::clean;
@@ -203,7 +203,7 @@ async fn servers(
         .map_err(|problem| QueryError::Failed(problem.to_string()))?;
     let listed = postmark.account(token).servers().await;
     let listed = listed.map_err(|error| QueryError::Failed(message_with_hint(&error)))?;
-    Ok(with_listed(config, listed))
+    Ok(merge_with_listing(config, listed))
 }
 
 /// Returns `stream`, or `server/stream` where there are several servers.

@@ -1,70 +1,47 @@
-//! Whether the operator's own addresses are on a list of suppressions: what the rule `suppressed_address` rests on.
+//! Whether Postmark suppresses the operator's own addresses: what the rule `suppressed_address` evaluates.
 
-use crate::config::ServerConfig;
-use crate::cycle::Context;
-use crate::cycle::collect::budget::{Budget, Stop};
-use crate::cycle::poll::server::Trouble;
+use crate::cycle::collect::errors::ReadError;
+use crate::cycle::collect::reader::ServerReader;
 use crate::detect::{check_of, is_check_due};
 use crate::model::{AddressCheck, DAY, StreamId, StreamKey, Suppressed, Timestamp, UNSETTLED};
 use crate::postmark::{Server, Suppressions};
 use crate::store::{self, Database};
 
-impl Context {
-    /// Asks for each address that is due on each stream, as far as the budget goes: a request each. What is not asked is
-    /// unknown.
-    pub(crate) async fn check_addresses(
-        &self,
-        server: &ServerConfig,
-        api: &Server,
-        streams: &[StreamId],
-        budget: &Budget<'_>,
-        now: Timestamp,
-        trouble: &mut Trouble,
-    ) -> Result<(), store::Error> {
-        for stream in streams {
-            for address in self.due_addresses(server, stream, now).await? {
-                if trouble.is_over() || budget.left() == 0 {
-                    return Ok(());
-                }
-                match check(api, stream, &address, now).await {
-                    Ok(check) => {
-                        let key = StreamKey::new(&server.name, stream);
-                        let save = move |s: &mut Database| s.save_address_check(&key, &check);
-                        self.store.call(save).await?;
-                    }
-                    Err(stop) => trouble.note_minor(&stop),
-                }
+/// Asks for each of `addresses` whose check is due on each stream, one request each, as far as the budget goes. What is not
+/// asked is unknown.
+pub(crate) async fn check_addresses(
+    reader: &mut ServerReader<'_>,
+    streams: &[StreamId],
+    addresses: &[String],
+) -> Result<(), store::Error> {
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    for stream in streams {
+        let key = StreamKey::new(reader.server, stream);
+        let (all, now) = (addresses.to_vec(), reader.now);
+        let load = move |s: &mut Database| due_addresses(s, &key, all, now);
+        for address in reader.store.call(load).await? {
+            if reader.errors.should_stop() || reader.budget.left() == 0 {
+                return Ok(());
             }
+            let checked = check_address(reader, stream, &address).await;
+            reader.errors.record_warning(checked)?;
         }
-        Ok(())
     }
-
-    async fn due_addresses(
-        &self,
-        server: &ServerConfig,
-        stream: &StreamId,
-        now: Timestamp,
-    ) -> Result<Vec<String>, store::Error> {
-        let key = StreamKey::new(&server.name, stream);
-        let addresses = server.operator_addresses.clone();
-        if addresses.is_empty() {
-            return Ok(addresses);
-        }
-        let read = move |s: &mut Database| due(s, &key, addresses, now);
-        self.store.call(read).await
-    }
+    Ok(())
 }
 
-fn due(
+fn due_addresses(
     store: &mut Database,
     stream: &StreamKey,
-    mut addresses: Vec<String>,
+    addresses: Vec<String>,
     now: Timestamp,
 ) -> Result<Vec<String>, store::Error> {
     let checks = store.address_checks(stream)?;
     let recent = now - DAY - UNSETTLED;
     let mut due = Vec::new();
-    for address in addresses.drain(..) {
+    for address in addresses {
         let bounce = store.last_bounce_to(stream, &address, recent)?;
         if is_check_due(check_of(&checks, &address), bounce, now) {
             due.push(address);
@@ -73,12 +50,30 @@ fn due(
     Ok(due)
 }
 
-async fn check(
+async fn check_address(
+    reader: &ServerReader<'_>,
+    stream: &StreamId,
+    address: &str,
+) -> Result<(), ReadError> {
+    let check = AddressCheck {
+        address: address.to_owned(),
+        at: reader.now,
+        found: fetch_suppression(reader.api, stream, address).await?,
+    };
+    let key = StreamKey::new(reader.server, stream);
+    reader
+        .store
+        .call(move |s| s.save_address_check(&key, &check))
+        .await?;
+    Ok(())
+}
+
+/// Returns the suppression of an address on a stream, if there is one.
+async fn fetch_suppression(
     api: &Server,
     stream: &StreamId,
     address: &str,
-    now: Timestamp,
-) -> Result<AddressCheck, Stop> {
+) -> Result<Option<Suppressed>, ReadError> {
     let wanted = Suppressions {
         address: Some(address.trim().to_owned()),
         reason: None,
@@ -86,13 +81,9 @@ async fn check(
     let list = api.suppressions(stream, &wanted).await?;
     let mut list = list.into_iter();
     let found = list.find(|s| s.address.eq_ignore_ascii_case(address.trim()));
-    Ok(AddressCheck {
+    Ok(found.map(|s| Suppressed {
         address: address.to_owned(),
-        at: now,
-        found: found.map(|s| Suppressed {
-            address: address.to_owned(),
-            reason: s.reason,
-            since: s.since,
-        }),
-    })
+        reason: s.reason,
+        since: s.since,
+    }))
 }

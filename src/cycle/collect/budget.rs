@@ -1,99 +1,87 @@
-//! What the requests of one server and cycle may be spent on.
+//! How many requests the poll of one server may take, and how streams share them.
 
 use tokio::time::Instant;
 
-use crate::postmark::{self, Server};
-use crate::store;
+use crate::cycle::collect::errors::ReadError;
+use crate::detect::sample;
+use crate::postmark::Server;
 
-/// Why a reading ended before everything was read.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum Stop {
-    /// Postmark.
-    #[error(transparent)]
-    Postmark(#[from] postmark::Error),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The limit of requests or time.
-    #[error("{0}")]
-    Limit(String),
-    /// The answers contradict each other.
-    #[error("failed to list {0}")]
-    Drift(String),
-}
+/// Requests that listing and counting leave for the delivery sample: the details of a healthy stream's sample, and one page
+/// to draw it from.
+pub(crate) const RESERVED_FOR_SAMPLE: u64 = sample::HEALTHY as u64 + 1;
 
-/// The requests of one server and cycle.
+/// The requests of one server in one poll, retries included.
 pub(crate) struct Budget<'a> {
     api: &'a Server,
-    most: u64,
+    limit: u64,
 }
 
 impl<'a> Budget<'a> {
-    /// So many in all, retries included.
+    /// Sets the limit of `api` to `requests_per_poll`.
     pub(crate) fn new(api: &'a Server, requests_per_poll: u32) -> Self {
-        let budget = Self {
-            api,
-            most: u64::from(requests_per_poll),
-        };
-        api.allow(budget.most);
-        budget
+        let limit = u64::from(requests_per_poll);
+        api.allow(limit);
+        Self { api, limit }
     }
 
-    /// Nothing can be seen with fewer than one for the streams, and for each stream one for its messages and one for its
-    /// bounces.
-    pub(crate) fn serve(&mut self, streams: usize) {
-        self.most = self.most.max(1 + 2 * streams as u64);
-        self.api.allow(self.most);
+    /// Raises the limit to what the least useful poll takes: a request for the list of streams, and for each stream one for
+    /// its messages and one for its bounces.
+    pub(crate) fn ensure_minimum(&mut self, streams: usize) {
+        self.limit = self.limit.max(1 + 2 * streams as u64);
+        self.api.allow(self.limit);
     }
 
-    /// How many are left.
+    /// Returns how many requests are left.
     pub(crate) fn left(&self) -> u64 {
-        self.most.saturating_sub(self.api.requests())
+        self.limit.saturating_sub(self.api.requests())
     }
 
-    /// Leave to make `requests` of those that are left.
-    pub(crate) fn allowance(&self, requests: u64) -> Allowance {
-        Allowance {
-            until: self.api.requests().saturating_add(requests).min(self.most),
+    /// Returns a quota of the next `requests` requests, or of all that are left if those are fewer.
+    pub(crate) fn quota(&self, requests: u64) -> RequestQuota {
+        RequestQuota {
+            max_request: self.api.requests().saturating_add(requests).min(self.limit),
             deadline: None,
         }
     }
 
-    /// Leave to make any number until `deadline`, besides the budget; ends with [`Self::close`].
-    pub(crate) fn open(&self, deadline: Instant) -> Allowance {
+    /// Lets any number of requests be made until `deadline`, outside the budget. Ends with [`Self::resume_metering`].
+    pub(crate) fn pause_metering(&self, deadline: Instant) -> RequestQuota {
         self.api.allow(u64::MAX);
-        Allowance {
-            until: u64::MAX,
+        RequestQuota {
+            max_request: u64::MAX,
             deadline: Some(deadline),
         }
     }
 
-    /// What was made since `before` was not of the budget.
-    pub(crate) fn close(&mut self, before: u64) {
-        self.most += self.api.requests().saturating_sub(before);
-        self.api.allow(self.most);
+    /// Applies the budget again, without the requests made since `requests_before`.
+    pub(crate) fn resume_metering(&mut self, requests_before: u64) {
+        self.limit += self.api.requests().saturating_sub(requests_before);
+        self.api.allow(self.limit);
     }
 }
 
-/// What may be spent on one reading.
+/// What one reading may cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowance {
-    /// Up to which number of the server's requests in this cycle.
-    until: u64,
-    /// Until when, by the machine's monotonic clock.
+pub(crate) struct RequestQuota {
+    /// The number of the server's last request in this poll that the reading may make.
+    max_request: u64,
+    /// When the reading must end, by the monotonic clock.
     deadline: Option<Instant>,
 }
 
-impl Allowance {
-    /// Leave for one more request.
-    pub(crate) fn take(&self, api: &Server, what: &str) -> Result<(), Stop> {
-        if api.requests() >= self.until {
-            return Err(Stop::Limit(format!(
+impl RequestQuota {
+    /// Checks that one more request may be made; `what` names the reading in the error.
+    ///
+    /// # Errors
+    /// [`ReadError::BudgetExhausted`] where the requests or the time are used up.
+    pub(crate) fn check(&self, api: &Server, what: &str) -> Result<(), ReadError> {
+        if api.requests() >= self.max_request {
+            return Err(ReadError::BudgetExhausted(format!(
                 "{what}: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`"
             )));
         }
         if self.deadline.is_some_and(|end| Instant::now() >= end) {
-            return Err(Stop::Limit(format!(
+            return Err(ReadError::BudgetExhausted(format!(
                 "{what}: this cycle's time is over; the next cycles go on"
             )));
         }
@@ -101,9 +89,9 @@ impl Allowance {
     }
 }
 
-/// What one of several may take of `left`: what the others do not need or, where there is not enough for all, its part by
-/// need; at least one.
-pub(crate) fn share(left: u64, need: u64, others: u64) -> u64 {
+/// Returns how much of `left` one stream may take that needs `need`, while the streams after it need `others`: what those
+/// leave or, where there is not enough for all, its part by need. Never less than one.
+pub(crate) fn proportional_share(left: u64, need: u64, others: u64) -> u64 {
     let rest = left.saturating_sub(others);
     let part = u128::from(left) * u128::from(need) / u128::from(need.saturating_add(others).max(1));
     rest.max(u64::try_from(part).unwrap_or(u64::MAX)).max(1)
@@ -115,10 +103,10 @@ mod tests {
 
     #[test]
     fn a_share_is_what_others_do_not_need_or_a_part_by_need() {
-        assert_eq!(share(50, 10, 20), 30);
-        assert_eq!(share(50, 90, 10), 45);
-        assert_eq!(share(50, 10, 90), 5);
-        assert_eq!(share(0, 10, 90), 1);
-        assert_eq!(share(u64::MAX, u64::MAX, u64::MAX), u64::MAX);
+        assert_eq!(proportional_share(50, 10, 20), 30);
+        assert_eq!(proportional_share(50, 90, 10), 45);
+        assert_eq!(proportional_share(50, 10, 90), 5);
+        assert_eq!(proportional_share(0, 10, 90), 1);
+        assert_eq!(proportional_share(u64::MAX, u64::MAX, u64::MAX), u64::MAX);
     }
 }

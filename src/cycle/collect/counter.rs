@@ -1,130 +1,150 @@
-//! Counts the messages of one stream over a span of time, window by window, where they are too many to be listed.
+//! Counts the messages of one stream over a span, window by window, where they are too many to be listed.
 
-use crate::cycle::collect::budget::{Allowance, Stop};
-use crate::cycle::collect::lister::Lister;
-use crate::cycle::collect::windows::{Density, Piece, SECOND, pieces};
+use crate::cycle::collect::errors::ReadError;
+use crate::cycle::collect::reader::{ServerReader, StreamRead};
+use crate::cycle::collect::windows::{RateEstimate, SECOND, Segment, split_at_boundaries};
 use crate::detect::sample;
-use crate::model::{
-    CountedSpan, Coverage, DAY, Kind, Span, StreamId, StreamKey, Timestamp, UNSETTLED,
-};
+use crate::model::{CountedSpan, Coverage, DAY, Kind, Span, StreamKey, Timestamp, UNSETTLED};
 use crate::postmark::{self, CAP, Count, PAGE};
 use crate::store;
 
-/// More in the two hours that autumn makes one is no count, but a lie.
-const MOST_CREDIBLE: u64 = 100_000_000;
-/// Messages that are read to draw from: as many as a suspicious stream follows.
-const DRAWN: u32 = 10;
-/// Listing is gone back to only where it would fit with so much to spare.
+/// The maximum number of messages in the repeated hour of autumn that is believed: such a window cannot be split, so that
+/// nothing else checks a total above the cap.
+const MAX_PLAUSIBLE_COUNT: u64 = 100_000_000;
+/// How much room the rest of a span must leave in its pages before counting goes back to listing, so that the two do not
+/// alternate.
 const MARGIN: f64 = 1.5;
 
-/// What a poll read of one stream's messages.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Read {
-    /// Messages listed that were not known before.
-    pub listed: u64,
-    /// Messages counted.
-    pub counted: u64,
-    /// In so many windows.
-    pub windows: u64,
-    /// Where the first of these windows begins, and the last one ends.
-    pub span: Option<Span>,
-    /// A window of them, each message being as likely to lie in it, and how many it holds.
-    pub drawn: Option<(Span, u64)>,
+/// How a count ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CountOutcome {
+    /// Everything was counted.
+    Complete,
+    /// Mail became so rare that this older rest of the span fits into its pages, and is to be listed.
+    ListRest(Span),
 }
 
-impl Lister<'_> {
-    /// Counts `span`, newest window first, each committed as it was counted. Returns what is left of it where mail became
-    /// so rare that it fits into `pages` and is to be listed.
+/// What the store knows of a span before it is counted anew.
+struct KnownBefore {
+    counted: Vec<CountedSpan>,
+    covered: Coverage,
+}
+
+/// One count.
+pub(crate) struct Counter<'l, 'a> {
+    reader: &'l mut ServerReader<'a>,
+    read: StreamRead<'l>,
+    /// What is counted, for errors and the log.
+    what: String,
+}
+
+impl<'l, 'a> Counter<'l, 'a> {
+    pub(crate) fn new(reader: &'l mut ServerReader<'a>, read: StreamRead<'l>) -> Self {
+        let what = format!("messages of {}/{}", reader.server, read.stream);
+        Self { reader, read, what }
+    }
+
+    /// Counts `span`, newest window first, each stored as soon as it is counted. Ends early where the rest is expected to fit
+    /// into `max_rest_pages`; with 0, everything is counted.
     pub(crate) async fn count(
-        &mut self,
-        stream: &StreamId,
+        mut self,
         span: Span,
-        mut density: Density,
-        pages: u64,
-        allowance: Allowance,
-    ) -> Result<Option<Span>, Stop> {
-        let what = format!("messages of {}/{stream}", self.server);
-        let end = self.now.floor(SECOND);
+        mut rate: RateEstimate,
+        max_rest_pages: u64,
+    ) -> Result<CountOutcome, ReadError> {
+        let stream = self.read.stream;
+        let end = self.reader.now.floor(SECOND);
         let span = Span::new(span.from.floor(SECOND), span.until.ceil(SECOND).min(end));
-        let mut cuts = self.instants.clone();
-        cuts.push(end - UNSETTLED);
-        let mut left = pieces(span, &cuts, end, postmark::whole);
-        let mut is_open = false;
-        let before = self.known(stream, span).await?;
-        while let Some(Piece {
-            span: part,
-            is_whole,
-        }) = left.pop()
-        {
-            let mut rest = part;
+        let mut boundaries = self.reader.boundaries.clone();
+        boundaries.push(end - UNSETTLED);
+        let mut segments = split_at_boundaries(span, &boundaries, end, postmark::whole);
+        let known_before = self.known_before(span).await?;
+        let mut is_reopened = false;
+        while let Some(segment) = segments.pop() {
+            let mut rest = segment.span;
             while !rest.is_empty() {
-                let window = if is_whole { rest } else { density.newest(rest) };
-                if let Err(stop) = allowance.take(self.api, &what) {
-                    if is_open {
-                        let unread = Span::new(span.from, rest.until);
-                        self.give_back(stream, &before, unread).await?;
-                    }
-                    return Err(stop);
-                }
-                let count = self.api.count(stream, None, window).await?;
-                if !std::mem::replace(&mut is_open, true) {
-                    self.reopen(stream, Kind::Messages, span).await?;
-                }
-                if count.total < CAP {
-                    self.keep(stream, window, count).await?;
-                    density.saw(window, count.total);
-                } else if is_whole {
-                    self.keep_whole(stream, window, count, &what).await?;
-                } else if window.length() > SECOND {
-                    density.overflowed(window, count.total);
-                    continue;
+                let window = if segment.indivisible {
+                    rest
                 } else {
-                    return Err(Stop::Drift(format!(
-                        "{what}: more than {CAP} in one second"
-                    )));
+                    rate.next_window(rest)
+                };
+                if let Err(error) = self.read.quota.check(self.reader.api, &self.what) {
+                    if is_reopened {
+                        let unread = Span::new(span.from, rest.until);
+                        self.restore_coverage(known_before, unread).await?;
+                    }
+                    return Err(error);
+                }
+                let count = self.reader.api.count(stream, None, window).await?;
+                if !is_reopened {
+                    self.reader.reopen(stream, Kind::Messages, span).await?;
+                    is_reopened = true;
+                }
+                if !self.take_count(segment, window, count, &mut rate).await? {
+                    continue;
                 }
                 rest.until = window.from;
                 let older = Span::new(span.from, window.from);
-                if density.expect(span) * MARGIN < (pages * u64::from(PAGE)) as f64
-                    && !older.is_empty()
-                {
-                    return Ok(Some(older));
+                let max_rest_items = (max_rest_pages * u64::from(PAGE)) as f64;
+                if rate.expected_count(span) * MARGIN < max_rest_items && !older.is_empty() {
+                    return Ok(CountOutcome::ListRest(older));
                 }
             }
         }
-        Ok(None)
+        Ok(CountOutcome::Complete)
     }
 
-    /// What is known of `span`: what was counted, and what was covered.
-    async fn known(
-        &self,
-        stream: &StreamId,
-        span: Span,
-    ) -> Result<(Vec<CountedSpan>, Coverage), store::Error> {
-        let key = StreamKey::new(self.server, stream);
-        let read = move |s: &mut store::Database| {
-            let covered = s.coverage(&key, Kind::Messages)?;
-            Ok((s.counted_spans(&key, span)?, covered))
+    /// Stores the count of a window and learns from it. Returns whether the window is done; otherwise it held too much, and a
+    /// shorter one is to be counted.
+    async fn take_count(
+        &mut self,
+        segment: Segment,
+        window: Span,
+        count: Count,
+        rate: &mut RateEstimate,
+    ) -> Result<bool, ReadError> {
+        if count.total < CAP {
+            self.store_count(window, count).await?;
+            rate.observe(window, count.total);
+        } else if segment.indivisible {
+            self.store_dst_hour(window, count).await?;
+        } else if window.length() > SECOND {
+            rate.observe_overflow(window, count.total);
+            return Ok(false);
+        } else {
+            let what = &self.what;
+            let text = format!("{what}: more than {CAP} in one second");
+            return Err(ReadError::InconsistentPages(text));
+        }
+        Ok(true)
+    }
+
+    async fn known_before(&self, span: Span) -> Result<KnownBefore, store::Error> {
+        let key = StreamKey::new(self.reader.server, self.read.stream);
+        let load = move |s: &mut store::Database| {
+            Ok(KnownBefore {
+                covered: s.coverage(&key, Kind::Messages)?,
+                counted: s.counted_spans(&key, span)?,
+            })
         };
-        self.store.call(read).await
+        self.reader.store.call(load).await
     }
 
-    /// Knows again what was known `before` of what the requests of this cycle did not suffice to read anew: it was read
-    /// completely once, and of a sender who always has more than a poll can read nothing would ever stay known.
-    async fn give_back(
+    /// Restores what was known of `unread`, which the quota did not suffice to read again. Otherwise a stream that always
+    /// exceeds its quota would never have any coverage.
+    async fn restore_coverage(
         &self,
-        stream: &StreamId,
-        (counted, covered): &(Vec<CountedSpan>, Coverage),
+        KnownBefore { counted, covered }: KnownBefore,
         unread: Span,
     ) -> Result<(), store::Error> {
-        let within = |c: &&CountedSpan| unread.from <= c.span.from && c.span.until <= unread.until;
         let listed = counted
             .iter()
-            .fold(covered.clone(), |covered, c| covered.without(c.span));
+            .fold(covered, |covered, c| covered.without(c.span));
         let listed: Vec<Span> = listed.parts(unread).collect();
-        let counted: Vec<CountedSpan> = counted.iter().filter(within).copied().collect();
-        let key = StreamKey::new(self.server, stream);
-        let give = move |s: &mut store::Database| {
+        let within = |c: &CountedSpan| unread.from <= c.span.from && c.span.until <= unread.until;
+        let counted: Vec<CountedSpan> = counted.into_iter().filter(within).collect();
+        let key = StreamKey::new(self.reader.server, self.read.stream);
+        let restore = move |s: &mut store::Database| {
             for span in listed {
                 s.save_messages(&key, &[], Some(span))?;
             }
@@ -133,122 +153,88 @@ impl Lister<'_> {
             }
             Ok(())
         };
-        self.store.call(give).await
+        self.reader.store.call(restore).await
     }
 
-    /// `span` as far as it can be read anew: counts that it cuts are read with it. Whether any of it was counted.
-    pub(crate) async fn aligned(
-        &self,
-        stream: &StreamId,
-        span: Span,
-    ) -> Result<(Span, bool), store::Error> {
-        let key = StreamKey::new(self.server, stream);
-        let counted = self.store.call(move |s| s.counted_spans(&key, span));
-        let counted = counted.await?;
-        let (Some(first), Some(last)) = (counted.first(), counted.last()) else {
-            return Ok((span, false));
-        };
-        let from = span.from.min(first.span.from);
-        let until = span.until.max(last.span.until).min(self.now);
-        Ok((Span::new(from, until), true))
-    }
-
-    /// Says of each stream what was counted, and what is special about it.
-    pub(crate) fn say_what_was_counted(&self) {
-        for note in &self.notes {
-            tracing::warn!(server = %self.server, "{note}");
-        }
-        for (stream, read) in self.read.iter().filter(|(_, read)| read.windows > 0) {
-            tracing::info!(
-                server = %self.server, %stream, listed = read.listed, counted = read.counted, requests = read.windows,
-                "counted messages instead of listing them: there were too many"
-            );
-        }
-    }
-
-    /// Draws from what was counted: some messages that follow one another, anywhere in it. One request.
-    pub(crate) async fn draw(&mut self, stream: &StreamId) -> Result<(), Stop> {
-        let drawn = self.read.get(stream).and_then(|read| read.drawn);
-        let Some((window, sent)) = drawn else {
-            return Ok(());
-        };
-        let rank = sample::rank(&self.server.0, &stream.0, &format!("{window}"));
-        let reach = sent
-            .saturating_sub(u64::from(DRAWN))
-            .min(CAP - u64::from(DRAWN));
-        let offset = u32::try_from(rank % (reach + 1)).unwrap_or(0);
-        let mails = self.api.some(stream, window, offset, DRAWN).await?;
-        for mail in mails.iter().filter(|mail| !mail.is_bounce_test()) {
-            self.consider(stream, mail);
-        }
-        Ok(())
-    }
-
-    async fn keep(
-        &mut self,
-        stream: &StreamId,
-        window: Span,
-        count: Count,
-    ) -> Result<(), store::Error> {
-        // Postmark may have forgotten what was there.
-        if count.total == 0 && window.from < self.sure_from {
+    async fn store_count(&mut self, window: Span, count: Count) -> Result<(), store::Error> {
+        // Postmark may have deleted what was there.
+        if count.total == 0 && window.from < self.read.retained_since {
             return Ok(());
         }
+        let now = self.reader.now;
         let last = Timestamp(window.until.0 - 1);
         let counted = CountedSpan {
             span: window,
             sent: count.total,
             last_at: count.newest.map(|at| at.clamp(window.from, last)),
         };
-        // Less than a second of the present is taken as seen; the next poll counts it anew.
-        let is_newest = window.until == self.now.floor(SECOND);
-        let until = if is_newest { self.now } else { window.until };
-        let key = StreamKey::new(self.server, stream);
+        // Postmark takes whole seconds: the second that `now` lies in counts as seen, and the next poll counts it anew.
+        let is_newest = window.until == now.floor(SECOND);
+        let until = if is_newest { now } else { window.until };
         let covered = Span::new(window.from, until);
-        self.store
+        let key = StreamKey::new(self.reader.server, self.read.stream);
+        self.reader
+            .store
             .call(move |s| s.save_count(&key, None, &counted, covered))
             .await?;
-        self.tell(stream, window, count.total);
+        self.record_stats(window, count.total);
         Ok(())
     }
 
-    /// The two hours that autumn makes one: a count above the cap, which cannot be cut, is believed unless it is the cap
-    /// itself.
-    async fn keep_whole(
-        &mut self,
-        stream: &StreamId,
-        window: Span,
-        count: Count,
-        what: &str,
-    ) -> Result<(), store::Error> {
-        if (CAP + 1..=MOST_CREDIBLE).contains(&count.total) {
-            self.notes.push(format!(
-                "{what}: the hour that autumn repeats is counted as one with the first, {window}, by Postmark's word alone"
+    /// Stores a count above the cap of the two hours that autumn makes one. They cannot be split, so the total is believed,
+    /// unless it is the cap itself, which says nothing.
+    async fn store_dst_hour(&mut self, window: Span, count: Count) -> Result<(), store::Error> {
+        let what = &self.what;
+        if (CAP + 1..=MAX_PLAUSIBLE_COUNT).contains(&count.total) {
+            self.reader.log_lines.push(format!(
+                "{what}: the hour repeated at the end of daylight saving time, {window}, is counted as one with the first; Postmark's total cannot be checked"
             ));
-            return self.keep(stream, window, count).await;
+            return self.store_count(window, count).await;
         }
-        if window.until > self.now - DAY {
-            self.notes.push(format!(
-                "{what}: more than {CAP} in the hour that autumn repeats, {window}, which cannot be counted: it stays unknown"
+        if window.until > self.reader.now - DAY {
+            self.reader.log_lines.push(format!(
+                "{what}: more than {CAP} in the hour repeated at the end of daylight saving time, {window}; it cannot be counted and stays unknown"
             ));
         }
         Ok(())
     }
 
-    fn tell(&mut self, stream: &StreamId, window: Span, total: u64) {
-        let rank = sample::rank(&self.server.0, &stream.0, &window.from.to_string());
-        let read = self.read.entry(stream.clone()).or_default();
-        read.counted += total;
-        read.windows += 1;
-        let known = read.span.unwrap_or(window);
-        read.span = Some(Span::new(
+    fn record_stats(&mut self, window: Span, total: u64) {
+        let stream = self.read.stream;
+        let (server, begin) = (&self.reader.server.0, window.from.to_string());
+        let rank = sample::rank(server, &stream.0, &begin);
+        let is_new = window.until > self.reader.candidates.since;
+        let stats = self.reader.stats.entry(stream.clone()).or_default();
+        stats.counted += total;
+        stats.windows += 1;
+        let known = stats.span.unwrap_or(window);
+        stats.span = Some(Span::new(
             known.from.min(window.from),
             known.until.max(window.until),
         ));
-        let is_new = window.until > self.draw_from;
-        // Each in its turn with the chance of its part of all so far.
-        if is_new && total > 0 && rank % read.counted < total {
-            read.drawn = Some((window, total));
+        // Reservoir sampling: each window replaces the one drawn before with the probability of its share of all so far.
+        if is_new && total > 0 && rank % stats.counted < total {
+            stats.sample_window = Some((window, total));
         }
     }
+}
+
+/// Returns `span`, extended to the bounds of the counts that it cuts, since a count is read again whole or not at all; and
+/// whether any of it was counted.
+pub(crate) async fn expand_to_counted_spans(
+    reader: &ServerReader<'_>,
+    read: StreamRead<'_>,
+    span: Span,
+) -> Result<(Span, bool), store::Error> {
+    let key = StreamKey::new(reader.server, read.stream);
+    let counted = reader
+        .store
+        .call(move |s| s.counted_spans(&key, span))
+        .await?;
+    let (Some(first), Some(last)) = (counted.first(), counted.last()) else {
+        return Ok((span, false));
+    };
+    let from = span.from.min(first.span.from);
+    let until = span.until.max(last.span.until).min(reader.now);
+    Ok((Span::new(from, until), true))
 }

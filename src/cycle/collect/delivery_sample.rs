@@ -1,100 +1,145 @@
-//! Proof of delivery for the sample.
+//! The delivery sample: some messages of each stream whose delivery is looked up, one request each.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::ServerConfig;
-use crate::cycle::Context;
+use crate::cycle::collect::budget::proportional_share;
+use crate::cycle::collect::errors::ReadError;
+use crate::cycle::collect::reader::ServerReader;
 use crate::detect::{is_suspicious, sample};
 use crate::model::{Span, StreamId, StreamKey, Timestamp};
-use crate::postmark::{ErrorKind, Server};
+use crate::postmark::{CAP, ErrorKind};
 use crate::store::{self, OpenSample, SampleCandidate};
 
-/// How far back followed mail says something of the present.
+/// How far back the sample shows whether deliveries are suspicious now.
 const LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
+/// The number of requests that the sample of a healthy stream takes at most.
+const REQUESTS_WHEN_HEALTHY: u64 = sample::HEALTHY as u64;
+/// Messages that are read to draw from, where messages were counted: as many as a suspicious stream adds to its sample.
+const PAGE_OF_COUNTED: u32 = 10;
 
-impl Context {
-    /// Draws from the new mail of one stream and looks for proof with at most `left` requests; returns what could not be
-    /// read, a line each.
-    pub(crate) async fn prove(
-        &self,
-        server: &ServerConfig,
-        api: &Server,
-        stream: &StreamId,
-        candidates: BTreeMap<u64, SampleCandidate>,
-        left: u64,
-        now: Timestamp,
-    ) -> Result<Vec<String>, store::Error> {
-        let key = StreamKey::new(&server.name, stream);
-        let (open, history) = self
-            .store
-            .call(move |s| {
-                let open = s.open_samples(&key, now - sample::GIVE_UP_AFTER)?;
-                let history = s.history(&key, Span::before(now, LOOKBACK), &[])?;
-                Ok((open, history))
-            })
-            .await?;
-        let suspicious = is_suspicious(&history.followed, now);
-        let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
-        let plan = sample::plan(
-            unread,
-            suspicious,
-            usize::try_from(left).unwrap_or(usize::MAX),
-        );
-        let mut spare: Vec<SampleCandidate> = candidates
-            .into_values()
-            .filter(|d| d.sent_at < now)
-            .collect();
-        let rest = spare.split_off(plan.draws.min(spare.len()));
-        let mut spare_rest = rest.into_iter();
-        self.follow(server, stream, spare.clone()).await?;
-        let drawn = drawn(&spare, &open);
-        let mut queue = sample::queue(open, drawn, plan);
-        let mut trouble = Vec::new();
-        let mut asked = 0;
-        while let Some(mail) = (asked < plan.details).then(|| queue.pop()).flatten() {
-            asked += 1;
-            let proof = match api.details(&mail.id).await {
-                Ok(details) => Some(details.proof),
-                Err(error) => match error.kind() {
-                    ErrorKind::NotFound => continue,
-                    // Too large to read: it is dropped from the sample, and another is drawn.
-                    ErrorKind::TooLarge => {
-                        if let Some(draw) = spare_rest.next() {
-                            queue.insert(
-                                0,
-                                OpenSample {
-                                    id: draw.id.clone(),
-                                    sent_at: draw.sent_at,
-                                    checked_at: None,
-                                },
-                            );
-                            self.follow(server, stream, vec![draw]).await?;
-                        }
-                        None
-                    }
-                    _ => {
-                        trouble.push(error.to_string());
-                        break;
-                    }
-                },
-            };
-            let key = StreamKey::new(&server.name, stream);
-            self.store
-                .call(move |s| s.save_sample_result(&key, &mail.id, proof.as_ref(), now))
-                .await?;
+/// Looks up deliveries with what is left of the budget, stream by stream.
+pub(crate) async fn sample_deliveries(
+    reader: &mut ServerReader<'_>,
+    streams: &[StreamId],
+) -> Result<(), store::Error> {
+    for (index, stream) in streams.iter().enumerate() {
+        let left = reader.budget.left();
+        if reader.errors.should_stop() || left == 0 {
+            break;
         }
-        Ok(trouble)
+        let others = REQUESTS_WHEN_HEALTHY * (streams.len() - index - 1) as u64;
+        let share = proportional_share(left, REQUESTS_WHEN_HEALTHY, others).min(left);
+        if share > 1 {
+            let drawn = sample_counted_mail(reader, stream).await;
+            reader.errors.record_warning(drawn)?;
+        }
+        let requests = share.min(reader.budget.left());
+        let warnings = check_sample(reader, stream, requests).await?;
+        reader.errors.warnings.extend(warnings);
     }
+    Ok(())
+}
 
-    async fn follow(
-        &self,
-        server: &ServerConfig,
-        stream: &StreamId,
-        draws: Vec<SampleCandidate>,
-    ) -> Result<(), store::Error> {
-        let key = StreamKey::new(&server.name, stream);
-        self.store.call(move |s| s.add_samples(&key, &draws)).await
+/// Offers some messages of what was only counted as candidates: consecutive ones, anywhere in it. Takes one request.
+async fn sample_counted_mail(
+    reader: &mut ServerReader<'_>,
+    stream: &StreamId,
+) -> Result<(), ReadError> {
+    let window = reader.stats.get(stream).and_then(|s| s.sample_window);
+    let Some((window, sent)) = window else {
+        return Ok(());
+    };
+    let rank = sample::rank(&reader.server.0, &stream.0, &format!("{window}"));
+    let wanted = u64::from(PAGE_OF_COUNTED);
+    let max_offset = sent.saturating_sub(wanted).min(CAP - wanted);
+    let offset = u32::try_from(rank % (max_offset + 1)).unwrap_or(0);
+    let page = reader
+        .api
+        .some(stream, window, offset, PAGE_OF_COUNTED)
+        .await?;
+    for mail in page.iter().filter(|mail| !mail.is_bounce_test()) {
+        reader.candidates.offer(stream, mail);
+    }
+    Ok(())
+}
+
+/// Adds candidates of one stream to its sample and looks up deliveries with at most `requests` requests. Returns what could
+/// not be read, a line each.
+async fn check_sample(
+    reader: &mut ServerReader<'_>,
+    stream: &StreamId,
+    requests: u64,
+) -> Result<Vec<String>, store::Error> {
+    let now = reader.now;
+    let key = StreamKey::new(reader.server, stream);
+    let (open, history) = reader
+        .store
+        .call(move |s| {
+            let open = s.open_samples(&key, now - sample::GIVE_UP_AFTER)?;
+            let history = s.history(&key, Span::before(now, LOOKBACK), &[])?;
+            Ok((open, history))
+        })
+        .await?;
+    let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
+    let requests = usize::try_from(requests).unwrap_or(usize::MAX);
+    let plan = sample::plan(unread, is_suspicious(&history.followed, now), requests);
+    let mut draws = reader.candidates.take(stream);
+    draws.retain(|draw| draw.sent_at < now);
+    let mut spares = draws.split_off(plan.draws.min(draws.len())).into_iter();
+    add_to_sample(reader, stream, draws.clone()).await?;
+    let drawn = not_yet_sampled(&draws, &open);
+    let mut queue = sample::queue(open, drawn, plan);
+    for _ in 0..plan.details {
+        let Some(mail) = queue.pop() else {
+            break;
+        };
+        let proof = match reader.api.details(&mail.id).await {
+            Ok(details) => Some(details.proof),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound => continue,
+                // Too large to read: it leaves the sample, and another takes its place.
+                ErrorKind::TooLarge => {
+                    if let Some(spare) = spares.next() {
+                        queue.insert(0, to_sampled(&spare));
+                        add_to_sample(reader, stream, vec![spare]).await?;
+                    }
+                    None
+                }
+                _ => return Ok(vec![error.to_string()]),
+            },
+        };
+        let key = StreamKey::new(reader.server, stream);
+        reader
+            .store
+            .call(move |s| s.save_sample_result(&key, &mail.id, proof.as_ref(), now))
+            .await?;
+    }
+    Ok(Vec::new())
+}
+
+async fn add_to_sample(
+    reader: &ServerReader<'_>,
+    stream: &StreamId,
+    draws: Vec<SampleCandidate>,
+) -> Result<(), store::Error> {
+    let key = StreamKey::new(reader.server, stream);
+    reader
+        .store
+        .call(move |s| s.add_samples(&key, &draws))
+        .await
+}
+
+/// Returns those of `draws` that are not in the sample already.
+fn not_yet_sampled(draws: &[SampleCandidate], open: &[OpenSample]) -> Vec<OpenSample> {
+    let new = draws.iter().filter(|d| open.iter().all(|m| m.id != d.id));
+    new.map(to_sampled).collect()
+}
+
+fn to_sampled(draw: &SampleCandidate) -> OpenSample {
+    OpenSample {
+        id: draw.id.clone(),
+        sent_at: draw.sent_at,
+        checked_at: None,
     }
 }
 
@@ -106,16 +151,4 @@ impl sample::Candidate for OpenSample {
     fn was_read(&self) -> bool {
         self.checked_at.is_some()
     }
-}
-
-/// What was drawn and is not followed yet.
-fn drawn(draws: &[SampleCandidate], open: &[OpenSample]) -> Vec<OpenSample> {
-    let fresh = draws.iter().filter(|d| open.iter().all(|m| m.id != d.id));
-    fresh
-        .map(|d| OpenSample {
-            id: d.id.clone(),
-            sent_at: d.sent_at,
-            checked_at: None,
-        })
-        .collect()
 }

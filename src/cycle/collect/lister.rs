@@ -1,279 +1,242 @@
-//! Lists one stream and kind over a span of time, page by page, and claims as covered what was read completely.
+//! Lists one kind of one stream over a span, page by page, and marks as covered what was read to its end.
+//!
+//! A lister is used once. Its state is what earlier windows of the same listing left open: gaps that an older message may
+//! still prove empty, and the counts that the first stored page is to replace.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::cycle::collect::budget::{Allowance, Stop};
-use crate::cycle::collect::counter::Read;
-use crate::cycle::collect::page::{Batch, Most, Page, cut, parts};
-use crate::cycle::collect::pagination::Reading;
-use crate::detect::sample;
-use crate::model::{Kind, Mail, ServerName, Span, StreamId, StreamKey, Timestamp};
-use crate::postmark::{self, CAP, PAGE, Server};
-use crate::store::{self, SampleCandidate, Store};
+use crate::cycle::collect::errors::ReadError;
+use crate::cycle::collect::page::{Batch, Page, PageLimit, split_by_density, split_evenly};
+use crate::cycle::collect::pagination::PageCursor;
+use crate::cycle::collect::reader::{ServerReader, StreamRead};
+use crate::model::{Kind, Span, StreamKey, Timestamp};
+use crate::postmark::{self, CAP, PAGE};
+use crate::store;
 
-/// Messages that a window is cut to, well below the cap: recent density is only a guess at that of the past.
-const PER_WINDOW: f64 = 5_000.0;
-/// Items of a window where not all of a span can be read, so that something of it is: four pages.
-const PER_PART: f64 = 2_000.0;
-
-/// Items that are stored at a time: more cost memory, and fewer write the same leaves of an index again and again.
-const HELD: usize = 4 * PAGE as usize;
+/// Items that a window of a listing aims at: half of what Postmark lists at most, since the rate of the newest page is only a
+/// guess at that of older ones.
+const TARGET_WINDOW_ITEMS: f64 = 5_000.0;
+/// Items that a window aims at where the quota does not suffice for all of a span: four pages, so that some windows are read
+/// to their end.
+const TARGET_PART_ITEMS: f64 = 2_000.0;
+/// Items that are stored in one transaction: more take memory, fewer write the same leaves of an index again and again.
+const WRITE_BATCH: usize = 4 * PAGE as usize;
 
 /// How a listing ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Listed {
+pub(crate) enum ListOutcome {
     /// Everything was read.
-    All,
-    /// It has more pages than it may have; about so many items a second.
+    Complete,
+    /// It has more pages than allowed, of which only the first was read.
     TooMany {
-        /// By the first page.
+        /// The rate of its items, by the first page.
         per_second: f64,
     },
 }
 
-/// How a window was read.
-enum End {
-    /// To its end.
-    Read,
-    /// Not: it must be cut into these, the newest last.
-    Cut(Vec<Span>),
-    /// Not: it has more pages than it may, and so many items a second.
-    TooMany(f64),
+/// How the reading of one window ended.
+enum WindowOutcome {
+    /// It was read to its end.
+    Complete,
+    /// It holds too much for one listing, and is to be read in these windows, the newest last.
+    Split(Vec<Span>),
+    /// It has more pages than allowed.
+    TooMany { per_second: f64 },
 }
 
-/// How far a window may reach.
+/// What one window may hold.
 #[derive(Clone, Copy)]
-struct Reach {
-    /// What it may take.
-    most: Most,
-    /// Items of the windows that it is cut into.
-    per_window: f64,
+struct WindowLimits {
+    max_pages: PageLimit,
+    /// Items of the windows that it is split into.
+    split_items: f64,
 }
 
-/// Lists for one server.
-pub(crate) struct Lister<'a> {
-    pub store: &'a Store,
-    pub api: &'a Server,
-    pub server: &'a ServerName,
-    /// The instant of the cycle.
-    pub now: Timestamp,
-    /// Instants that are judged, and none of which may lie within a count.
-    pub instants: Vec<Timestamp>,
-    /// Mail sent from here on may be drawn into the sample.
-    pub draw_from: Timestamp,
-    /// Postmark may have forgotten what is older than this: there, only what lies after a message that it still has was
-    /// seen, and emptiness before it says nothing.
-    pub sure_from: Timestamp,
-    /// Windows that were empty and older than that, in a listing that has not met an older message yet.
-    pub unsure: Vec<Span>,
-    /// What was counted and is to be listed; reopened with the first page that is stored.
-    pub recount: Option<Span>,
-    /// The lowest ranks of new mail by stream.
-    pub candidates: BTreeMap<StreamId, BTreeMap<u64, SampleCandidate>>,
-    /// What was read of the messages of each stream.
-    pub read: BTreeMap<StreamId, Read>,
-    /// What is to be said of the counts, a line each.
-    pub notes: Vec<String>,
+/// One listing.
+pub(crate) struct Lister<'l, 'a> {
+    reader: &'l mut ServerReader<'a>,
+    read: StreamRead<'l>,
+    kind: Kind,
+    /// A span that was counted before; its counts go with the first page that is stored.
+    recount_span: Option<Span>,
+    /// Windows that are older than what Postmark surely retains, and were empty: covered once an older message is found.
+    ambiguous_gaps: Vec<Span>,
 }
 
-impl Lister<'_> {
-    /// Lists `span`, newest windows first, each claimed as covered when it was read to its end, as far as that was sure to
-    /// be seen; reads one page and no more where it takes more than `most`.
-    pub(crate) async fn list(
-        &mut self,
-        stream: &StreamId,
+impl<'l, 'a> Lister<'l, 'a> {
+    pub(crate) const fn new(
+        reader: &'l mut ServerReader<'a>,
+        read: StreamRead<'l>,
         kind: Kind,
+    ) -> Self {
+        Self {
+            reader,
+            read,
+            kind,
+            recount_span: None,
+            ambiguous_gaps: Vec::new(),
+        }
+    }
+
+    /// Replaces the counts of `span` by what is listed.
+    pub(crate) const fn replacing_counts(mut self, span: Option<Span>) -> Self {
+        self.recount_span = span;
+        self
+    }
+
+    /// Lists `span`, newest windows first. Where it takes more than `max_pages`, only its first page is read.
+    pub(crate) async fn list(
+        mut self,
         span: Span,
-        most: Most,
-        allowance: Allowance,
-    ) -> Result<Listed, Stop> {
-        self.unsure.clear();
-        let reach = Reach {
-            most,
-            per_window: PER_WINDOW,
+        max_pages: PageLimit,
+    ) -> Result<ListOutcome, ReadError> {
+        let limits = WindowLimits {
+            max_pages,
+            split_items: TARGET_WINDOW_ITEMS,
         };
-        match self.window(stream, kind, span, reach, allowance).await? {
-            End::Read => Ok(Listed::All),
-            End::TooMany(per_second) => Ok(Listed::TooMany { per_second }),
-            End::Cut(windows) => {
-                self.reopen(stream, kind, span).await?;
-                self.windows(stream, kind, windows, PER_WINDOW, allowance)
-                    .await?;
-                Ok(Listed::All)
+        match self.read_and_store_window(span, limits).await? {
+            WindowOutcome::Complete => Ok(ListOutcome::Complete),
+            WindowOutcome::TooMany { per_second } => Ok(ListOutcome::TooMany { per_second }),
+            WindowOutcome::Split(windows) => {
+                self.reopen(span).await?;
+                self.read_windows(windows, TARGET_WINDOW_ITEMS).await?;
+                Ok(ListOutcome::Complete)
             }
         }
     }
 
-    /// Lists as much of `span` as may be read, in small windows, newest first: what was read of it is whole.
+    /// Lists as much of `span` as the quota allows, in small windows, newest first; `per_second` is the rate of its items.
     pub(crate) async fn list_newest(
-        &mut self,
-        stream: &StreamId,
-        kind: Kind,
+        mut self,
         span: Span,
         per_second: f64,
-        allowance: Allowance,
-    ) -> Result<(), Stop> {
-        self.unsure.clear();
-        let windows = parts(
-            span,
-            Duration::from_secs_f64(PER_PART / per_second.max(1e-6)),
-        );
-        self.reopen(stream, kind, span).await?;
-        self.windows(stream, kind, windows, PER_PART, allowance)
+    ) -> Result<(), ReadError> {
+        let length = Duration::from_secs_f64(TARGET_PART_ITEMS / per_second.max(1e-6));
+        self.reopen(span).await?;
+        self.read_windows(split_evenly(span, length), TARGET_PART_ITEMS)
             .await
     }
 
-    /// Before a span is read in parts: what is not read anew must not be taken for settled.
-    pub(crate) async fn reopen(
-        &self,
-        stream: &StreamId,
-        kind: Kind,
-        span: Span,
-    ) -> Result<(), store::Error> {
-        let key = StreamKey::new(self.server, stream);
-        self.store
-            .call(move |s| s.forget_coverage(&key, kind, span))
-            .await
+    async fn reopen(&self, span: Span) -> Result<(), store::Error> {
+        self.reader.reopen(self.read.stream, self.kind, span).await
     }
 
-    async fn windows(
+    async fn read_windows(
         &mut self,
-        stream: &StreamId,
-        kind: Kind,
         mut windows: Vec<Span>,
-        per_window: f64,
-        allowance: Allowance,
-    ) -> Result<(), Stop> {
-        let reach = Reach {
-            most: Most::All,
-            per_window,
+        split_items: f64,
+    ) -> Result<(), ReadError> {
+        let limits = WindowLimits {
+            max_pages: PageLimit::Unlimited,
+            split_items,
         };
         while let Some(window) = windows.pop() {
-            let end = self.window(stream, kind, window, reach, allowance).await?;
-            if let End::Cut(cut) = end {
-                windows.extend(cut);
+            let outcome = self.read_and_store_window(window, limits).await?;
+            if let WindowOutcome::Split(parts) = outcome {
+                windows.extend(parts);
             }
         }
         Ok(())
     }
 
-    /// Reads one window to its end, unless it must be cut, or has more pages than it may.
-    async fn window(
+    /// Reads one window. Whatever was read of it is stored; it is covered only if it was read to its end.
+    async fn read_and_store_window(
         &mut self,
-        stream: &StreamId,
-        kind: Kind,
         window: Span,
-        reach: Reach,
-        allowance: Allowance,
-    ) -> Result<End, Stop> {
-        let mut held = Batch::none(kind);
-        let end = self
-            .read_window(stream, kind, window, (reach, allowance), &mut held)
-            .await;
-        // Of a window that broke off nothing is claimed, and what was seen is kept all the same.
-        if held.len() > 0 {
-            let kept = self.save(stream, held, None).await;
-            return end.and_then(|end| Ok(kept.map(|()| end)?));
+        limits: WindowLimits,
+    ) -> Result<WindowOutcome, ReadError> {
+        let mut unstored = Batch::empty(self.kind);
+        let outcome = self.page_through(window, limits, &mut unstored).await;
+        if unstored.len() > 0 {
+            let stored = self.store_batch(unstored, None).await;
+            return outcome.and_then(|outcome| Ok(stored.map(|()| outcome)?));
         }
-        end
+        outcome
     }
 
-    async fn read_window(
+    /// Reads the pages of one window, leaving in `unstored` what is not stored yet.
+    async fn page_through(
         &mut self,
-        stream: &StreamId,
-        kind: Kind,
         window: Span,
-        (reach, allowance): (Reach, Allowance),
-        held: &mut Batch,
-    ) -> Result<End, Stop> {
-        let mut reading = Reading::new(format!("{} of {}/{stream}", kind.name(), self.server));
+        limits: WindowLimits,
+        unstored: &mut Batch,
+    ) -> Result<WindowOutcome, ReadError> {
+        let what = format!(
+            "{} of {}/{}",
+            self.kind.name(),
+            self.reader.server,
+            self.read.stream
+        );
+        let mut cursor = PageCursor::new(what);
         loop {
-            allowance.take(self.api, &reading.what)?;
-            let offset = u32::try_from(reading.read).unwrap_or(u32::MAX);
-            let mut page = self.page(stream, kind, window, offset).await?;
-            if reading.read == 0 && page.exceeds(window, reach.most) {
-                return Ok(End::TooMany(page.per_second(window)));
+            self.read.quota.check(self.reader.api, &cursor.what)?;
+            let offset = u32::try_from(cursor.read).unwrap_or(u32::MAX);
+            let mut page = self.fetch_page(window, offset).await?;
+            if cursor.read == 0 && page.exceeds(window, limits.max_pages) {
+                return Ok(WindowOutcome::TooMany {
+                    per_second: page.per_second(window),
+                });
             }
-            if reading.read == 0 && page.total >= CAP {
-                let cut = cut(window, &page, reach.per_window);
-                held.append(page.batch);
-                let what = reading.what;
-                return cut
-                    .map(End::Cut)
-                    .ok_or_else(|| Stop::Drift(format!("{what}: more than {CAP} in one second")));
+            if cursor.read == 0 && page.total >= CAP {
+                let parts = split_by_density(window, &page, limits.split_items);
+                unstored.append(page.batch);
+                return parts.map(WindowOutcome::Split).ok_or_else(|| {
+                    let what = cursor.what;
+                    ReadError::InconsistentPages(format!("{what}: more than {CAP} in one second"))
+                });
             }
-            let done = reading.turn(&mut page)?;
-            held.append(page.batch);
-            if done {
-                let seen = self.seen(stream, kind, window, reading.oldest).await?;
-                self.save_seen(stream, held.take(), seen).await?;
-                return Ok(End::Read);
+            let is_last = cursor.accept(&mut page)?;
+            unstored.append(page.batch);
+            if is_last {
+                let covered = self.covered_spans(window, cursor.oldest).await?;
+                self.store_covered(unstored.take(), covered).await?;
+                return Ok(WindowOutcome::Complete);
             }
-            if held.len() >= HELD {
-                self.save(stream, held.take(), None).await?;
+            if unstored.len() >= WRITE_BATCH {
+                self.store_batch(unstored.take(), None).await?;
             }
         }
     }
 
-    /// Stores the rest of a window that was read to its end, and claims what was seen by it.
-    async fn save_seen(
+    /// Returns what a window covers that was read to its end, and whose oldest item is `oldest`.
+    ///
+    /// Of time that Postmark may have deleted, only what lies after a message which it still has was seen.
+    async fn covered_spans(
         &mut self,
-        stream: &StreamId,
-        batch: Batch,
-        seen: Vec<Span>,
-    ) -> Result<(), store::Error> {
-        let kind = batch.kind();
-        self.save(stream, batch, seen.first().copied()).await?;
-        for span in seen.into_iter().skip(1) {
-            self.save(stream, Batch::none(kind), Some(span)).await?;
-        }
-        Ok(())
-    }
-
-    /// What was seen by a window that was read to its end, and whose oldest item is `oldest`.
-    async fn seen(
-        &mut self,
-        stream: &StreamId,
-        kind: Kind,
         window: Span,
         oldest: Option<Timestamp>,
     ) -> Result<Vec<Span>, store::Error> {
-        if window.from >= self.sure_from {
+        let retained_since = self.read.retained_since;
+        if window.from >= retained_since {
             return Ok(vec![window]);
         }
-        let sure = Span::new(self.sure_from.max(window.from), window.until);
-        let old = Span::new(window.from, self.sure_from.min(window.until));
-        let mut seen = Vec::new();
-        match (kind, oldest) {
-            // Bounces are kept as long as messages are, and too rare to tell for themselves.
+        let retained = Span::new(retained_since.max(window.from), window.until);
+        let older = Span::new(window.from, retained_since.min(window.until));
+        let mut covered = Vec::new();
+        match (self.kind, oldest) {
+            // Bounces are retained as long as messages are, and too rare to show it by themselves.
             (Kind::Bounces, _) => {
-                let key = StreamKey::new(self.server, stream);
-                let messages = move |s: &mut store::Database| s.coverage(&key, Kind::Messages);
-                seen.extend(self.store.call(messages).await?.parts(old));
+                let messages = self.reader.coverage(self.read.stream, Kind::Messages);
+                covered.extend(messages.await?.parts(older));
             }
             (Kind::Messages, Some(oldest)) => {
-                seen.push(Span::new(oldest.max(old.from), old.until));
-                seen.append(&mut self.unsure);
-                self.unsure.push(Span::new(old.from, oldest.min(old.until)));
+                covered.push(Span::new(oldest.max(older.from), older.until));
+                covered.append(&mut self.ambiguous_gaps);
+                let gap = Span::new(older.from, oldest.min(older.until));
+                self.ambiguous_gaps.push(gap);
             }
-            (Kind::Messages, None) => self.unsure.push(old),
+            (Kind::Messages, None) => self.ambiguous_gaps.push(older),
         }
-        seen.push(sure);
-        seen.retain(|span| !span.is_empty());
-        Ok(seen)
+        covered.push(retained);
+        covered.retain(|span| !span.is_empty());
+        Ok(covered)
     }
 
-    async fn page(
-        &self,
-        stream: &StreamId,
-        kind: Kind,
-        window: Span,
-        offset: u32,
-    ) -> Result<Page, postmark::Error> {
-        Ok(match kind {
+    async fn fetch_page(&self, window: Span, offset: u32) -> Result<Page, postmark::Error> {
+        let (api, stream) = (self.reader.api, self.read.stream);
+        Ok(match self.kind {
             Kind::Messages => {
-                let page = self.api.messages(stream, window, offset).await?;
+                let page = api.messages(stream, window, offset).await?;
                 Page {
                     ids: page.items.iter().map(|m| m.id.clone()).collect(),
                     oldest: page.items.iter().map(|m| m.sent_at).min(),
@@ -282,7 +245,7 @@ impl Lister<'_> {
                 }
             }
             Kind::Bounces => {
-                let page = self.api.bounces(stream, window, offset).await?;
+                let page = api.bounces(stream, window, offset).await?;
                 Page {
                     ids: page.items.iter().map(|b| b.id.to_string()).collect(),
                     oldest: page.items.iter().map(|b| b.at).min(),
@@ -293,58 +256,52 @@ impl Lister<'_> {
         })
     }
 
-    async fn save(
+    /// Stores the rest of a window that was read to its end, and marks these spans as covered.
+    async fn store_covered(
         &mut self,
-        stream: &StreamId,
         batch: Batch,
-        covered: Option<Span>,
+        covered: Vec<Span>,
     ) -> Result<(), store::Error> {
-        let key = StreamKey::new(self.server, stream);
-        match batch {
-            Batch::Messages(mut mails) => {
-                mails.retain(|mail| !mail.is_bounce_test());
-                let recount = self.recount.take();
-                let (mails, counted) = self
-                    .store
-                    .call(move |s| {
-                        if let Some(span) = recount {
-                            s.forget_coverage(&key, Kind::Messages, span)?;
-                        }
-                        let counted = s.save_messages(&key, &mails, covered)?;
-                        Ok((mails, counted))
-                    })
-                    .await?;
-                let read = self.read.entry(stream.clone()).or_default();
-                read.listed += counted.new.len() as u64;
-                for index in counted.new {
-                    self.consider(stream, &mails[index]);
-                }
-            }
-            Batch::Bounces(mut bounces) => {
-                bounces.retain(|bounce| !bounce.is_bounce_test());
-                self.store
-                    .call(move |s| s.save_bounces(&key, &bounces, covered))
-                    .await?;
-            }
+        self.store_batch(batch, covered.first().copied()).await?;
+        for span in covered.into_iter().skip(1) {
+            self.store_batch(Batch::empty(self.kind), Some(span))
+                .await?;
         }
         Ok(())
     }
 
-    /// Keeps a new message in mind for the sample, if its rank is among the lowest.
-    pub(crate) fn consider(&mut self, stream: &StreamId, mail: &Mail) {
-        if mail.sent_at < self.draw_from {
-            return;
-        }
-        let lowest = self.candidates.entry(stream.clone()).or_default();
-        let draw = SampleCandidate {
-            id: mail.id.clone(),
-            sent_at: mail.sent_at,
-            tag: mail.tag.clone(),
-            recipient: mail.recipients.first().cloned().unwrap_or_default(),
-        };
-        lowest.insert(sample::rank(&self.server.0, &stream.0, &mail.id), draw);
-        if lowest.len() > sample::CANDIDATES {
-            lowest.pop_last();
+    async fn store_batch(
+        &mut self,
+        batch: Batch,
+        covered: Option<Span>,
+    ) -> Result<(), store::Error> {
+        let stream = self.read.stream;
+        let key = StreamKey::new(self.reader.server, stream);
+        match batch {
+            Batch::Messages(mut mails) => {
+                mails.retain(|mail| !mail.is_bounce_test());
+                let recount = self.recount_span.take();
+                let save = move |s: &mut store::Database| {
+                    if let Some(span) = recount {
+                        s.forget_coverage(&key, Kind::Messages, span)?;
+                    }
+                    let saved = s.save_messages(&key, &mails, covered)?;
+                    Ok((mails, saved))
+                };
+                let (mails, saved) = self.reader.store.call(save).await?;
+                let stats = self.reader.stats.entry(stream.clone()).or_default();
+                stats.listed += saved.new.len() as u64;
+                for index in saved.new {
+                    self.reader.candidates.offer(stream, &mails[index]);
+                }
+                Ok(())
+            }
+            Batch::Bounces(mut bounces) => {
+                bounces.retain(|bounce| !bounce.is_bounce_test());
+                let save = move |s: &mut store::Database| s.save_bounces(&key, &bounces, covered);
+                self.reader.store.call(save).await?;
+                Ok(())
+            }
         }
     }
 }

@@ -1,214 +1,244 @@
-//! What is new: messages and bounces since the first start that were not covered yet.
+//! New mail: messages and bounces since the first start that are not covered yet.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::ServerConfig;
-use crate::cycle::Context;
-use crate::cycle::collect::backlog::Need;
-use crate::cycle::collect::budget::{Budget, Stop, share};
-use crate::cycle::collect::lister::{Listed, Lister};
-use crate::cycle::collect::page::Most;
-use crate::cycle::collect::windows::Density;
-use crate::cycle::poll::server::{OVERLAP, Trouble};
-use crate::detect::sample;
+use crate::cycle::collect::backlog::StreamBacklog;
+use crate::cycle::collect::budget::{RESERVED_FOR_SAMPLE, proportional_share};
+use crate::cycle::collect::counter::{CountOutcome, Counter, expand_to_counted_spans};
+use crate::cycle::collect::errors::ReadError;
+use crate::cycle::collect::lister::{ListOutcome, Lister};
+use crate::cycle::collect::page::PageLimit;
+use crate::cycle::collect::reader::{OVERLAP, ServerReader, StreamRead};
+use crate::cycle::collect::windows::{RateEstimate, SECOND};
 use crate::model::{Coverage, HOUR, Kind, Span, StreamId, StreamKey, Timestamp};
-use crate::postmark::Server;
-use crate::store::{self, Database, ServerState};
+use crate::store::{self, Database};
 
-/// Postmark keeps messages for so long at least, by plan.
-const SHORTEST_RETENTION: Duration = Duration::from_secs(7 * 86_400);
-/// What Postmark's bounds are told in.
-const SECOND: Duration = Duration::from_secs(1);
-/// Requests that listing leaves for the proof of delivery of what it lists.
-const PROOF: u64 = sample::HEALTHY as u64 + 1;
-/// Pages that cost no more than counts would.
-const FEW: u64 = 4;
+/// The shortest time that Postmark keeps messages, by its plans.
+const MIN_RETENTION: Duration = Duration::from_secs(7 * 86_400);
+/// Pages that are listed even if nothing is left for the sample then: they cost no more than counts would.
+const CHEAP_PAGES: u64 = 4;
 
-impl Context {
-    /// Reads what is new of every stream: messages first, then bounces.
-    pub(crate) async fn read_new(
-        &self,
-        server: &ServerConfig,
-        lister: &mut Lister<'_>,
-        streams: &[StreamId],
-        before: &ServerState,
-        budget: &Budget<'_>,
-        trouble: &mut Trouble,
-    ) -> Result<(), store::Error> {
-        let since = before
-            .first_start_at
-            .max(lister.now - self.config.store.keep);
-        let mut needs = Vec::new();
-        for stream in streams {
-            needs.push(self.need(lister, stream, since).await?);
+/// Reads what is new since `since` of every stream: messages first, then bounces.
+pub(crate) async fn read_new_mail(
+    reader: &mut ServerReader<'_>,
+    streams: &[StreamId],
+    since: Timestamp,
+) -> Result<(), store::Error> {
+    let mut backlogs = Vec::new();
+    for stream in streams {
+        backlogs.push(estimate_backlog(reader, stream, since).await?);
+    }
+    let mut retained: Vec<Option<Timestamp>> = vec![None; backlogs.len()];
+    for kind in Kind::ALL {
+        for (index, retained_since) in retained.iter_mut().enumerate() {
+            if reader.errors.should_stop() {
+                return Ok(());
+            }
+            let result = read_stream(reader, kind, &backlogs, index, retained_since).await;
+            reader.errors.record(result)?;
         }
-        let mut sure: BTreeMap<StreamId, Timestamp> = BTreeMap::new();
-        for kind in Kind::ALL {
-            for (place, need) in needs.iter().enumerate() {
-                if trouble.is_over() {
-                    break;
-                }
-                let known = sure.get(&need.stream).copied();
-                let read = async {
-                    lister.sure_from = match known {
-                        Some(known) => known,
-                        None => self.sure_from(server, lister.api, need, lister.now).await?,
-                    };
-                    sure.insert(need.stream.clone(), lister.sure_from);
-                    match kind {
-                        Kind::Messages => read_messages(lister, &needs, place, budget).await,
-                        Kind::Bounces => read_bounces(lister, &needs, place, budget).await,
-                    }
-                };
-                match read.await {
-                    Ok(()) => {}
-                    Err(Stop::Store(error)) => return Err(error),
-                    Err(stop) => trouble.note(&stop),
+    }
+    Ok(())
+}
+
+/// Returns what is unread of a stream since `since`, and how much that may be.
+async fn estimate_backlog(
+    reader: &ServerReader<'_>,
+    stream: &StreamId,
+    since: Timestamp,
+) -> Result<StreamBacklog, store::Error> {
+    let (key, now) = (StreamKey::new(reader.server, stream), reader.now);
+    let load = move |s: &mut Database| {
+        let messages = s.coverage(&key, Kind::Messages)?;
+        let bounces = s.coverage(&key, Kind::Bounces)?;
+        let reference = StreamBacklog::reference_hours(messages.end().unwrap_or(now));
+        let volume = s.volume(&key, reference.from)?;
+        let messages = unread_spans(&messages, since, now);
+        let bounces = unread_spans(&bounces, since, now);
+        Ok(StreamBacklog::from_volume(
+            key.stream().clone(),
+            messages,
+            bounces,
+            volume,
+            reference,
+        ))
+    };
+    reader.store.call(load).await
+}
+
+/// Returns what is to be read of the time since `since`: what is not covered, and once more the end of what is.
+fn unread_spans(coverage: &Coverage, since: Timestamp, now: Timestamp) -> Vec<Span> {
+    let mut unread = Coverage::of(coverage.holes(Span::new(since, now)));
+    if let Some(end) = coverage.end().filter(|end| *end < now) {
+        unread.insert(Span::new(end - OVERLAP, now));
+    }
+    unread.spans().to_vec()
+}
+
+/// Reads one kind of the stream at `index`. `known` keeps since when Postmark retains its mail, once that was asked.
+async fn read_stream(
+    reader: &mut ServerReader<'_>,
+    kind: Kind,
+    backlogs: &[StreamBacklog],
+    index: usize,
+    known: &mut Option<Timestamp>,
+) -> Result<(), ReadError> {
+    let retained_since = match *known {
+        Some(known) => known,
+        None => retained_since(reader, &backlogs[index]).await?,
+    };
+    *known = Some(retained_since);
+    match kind {
+        Kind::Messages => read_messages(reader, backlogs, index, retained_since).await,
+        Kind::Bounces => read_bounces(reader, backlogs, index, retained_since).await,
+    }
+}
+
+/// Returns since when Postmark surely has everything that was sent: for [`MIN_RETENTION`], or always where it still has the
+/// last message from before the backlog. An empty answer about older time may only mean that it was deleted.
+async fn retained_since(
+    reader: &ServerReader<'_>,
+    backlog: &StreamBacklog,
+) -> Result<Timestamp, ReadError> {
+    let sure = reader.now - MIN_RETENTION;
+    let firsts = backlog.messages.first().into_iter();
+    let firsts = firsts.chain(backlog.bounces.first());
+    let Some(from) = firsts.map(|s| s.from).min().filter(|from| *from < sure) else {
+        return Ok(sure);
+    };
+    let key = StreamKey::new(reader.server, &backlog.stream);
+    let load = move |s: &mut Database| s.history(&key, Span::before(from, HOUR), &[from]);
+    let Some(last) = reader.store.call(load).await?.last_sent(from) else {
+        return Ok(sure);
+    };
+    let second = last.floor(SECOND);
+    let page = reader
+        .api
+        .messages(&backlog.stream, Span::new(second, second + SECOND), 0)
+        .await?;
+    Ok(if page.total > 0 { Timestamp::MIN } else { sure })
+}
+
+/// Reads the unread messages of one stream, newest span first.
+async fn read_messages(
+    reader: &mut ServerReader<'_>,
+    backlogs: &[StreamBacklog],
+    index: usize,
+    retained_since: Timestamp,
+) -> Result<(), ReadError> {
+    let backlog = &backlogs[index];
+    for span in backlog.messages.iter().rev() {
+        let left = reader.budget.left();
+        let bounces: u64 = backlogs.iter().map(StreamBacklog::bounce_pages).sum();
+        let for_bounces = bounces.min((left / 2).max(backlogs.len() as u64));
+        let others = &backlogs[index + 1..];
+        let requests = proportional_share(
+            left.saturating_sub(for_bounces),
+            backlog.message_requests(),
+            others.iter().map(StreamBacklog::message_requests).sum(),
+        );
+        let read = StreamRead {
+            stream: &backlog.stream,
+            retained_since,
+            quota: reader.budget.quota(requests),
+        };
+        list_or_count(reader, read, backlog, *span, requests).await?;
+    }
+    Ok(())
+}
+
+/// How the rest of a span of messages is to be read.
+enum NextStep {
+    List(Span),
+    Count {
+        span: Span,
+        per_second: f64,
+        /// Pages that an older rest may take to be listed again; 0 once a listing was too long.
+        max_rest_pages: u64,
+    },
+    Done,
+}
+
+/// Reads `span` with `requests` requests: lists its messages where the pages fit into them, and counts the others.
+async fn list_or_count(
+    reader: &mut ServerReader<'_>,
+    read: StreamRead<'_>,
+    backlog: &StreamBacklog,
+    span: Span,
+    requests: u64,
+) -> Result<(), ReadError> {
+    let (span, is_counted) = expand_to_counted_spans(reader, read, span).await?;
+    let usual = backlog.messages_per_second;
+    let max_pages = requests
+        .saturating_sub(RESERVED_FOR_SAMPLE)
+        .max(requests.min(CHEAP_PAGES));
+    let mut next = if backlog.message_pages(span) > max_pages {
+        NextStep::Count {
+            span,
+            per_second: usual,
+            max_rest_pages: max_pages,
+        }
+    } else {
+        NextStep::List(span)
+    };
+    loop {
+        next = match next {
+            NextStep::Done => return Ok(()),
+            NextStep::List(span) => {
+                let lister = Lister::new(reader, read, Kind::Messages)
+                    .replacing_counts(is_counted.then_some(span));
+                match lister.list(span, PageLimit::Exactly(max_pages)).await? {
+                    ListOutcome::Complete => NextStep::Done,
+                    ListOutcome::TooMany { per_second } => NextStep::Count {
+                        span,
+                        per_second: per_second.max(usual),
+                        max_rest_pages: 0,
+                    },
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// What is missing of a stream since `since`, and how much that may be.
-    async fn need(
-        &self,
-        lister: &Lister<'_>,
-        stream: &StreamId,
-        since: Timestamp,
-    ) -> Result<Need, store::Error> {
-        let (key, now) = (StreamKey::new(lister.server, stream), lister.now);
-        let read = move |s: &mut Database| {
-            let messages = s.coverage(&key, Kind::Messages)?;
-            let bounces = s.coverage(&key, Kind::Bounces)?;
-            let known = Need::known_before(messages.end().unwrap_or(now));
-            let volume = s.volume(&key, known.from)?;
-            let (messages, bounces) = (
-                new_spans(&messages, since, now),
-                new_spans(&bounces, since, now),
-            );
-            Ok(Need::of(
-                key.stream().clone(),
-                messages,
-                bounces,
-                volume,
-                known,
-            ))
+            NextStep::Count {
+                span,
+                per_second,
+                max_rest_pages,
+            } => {
+                let rate = RateEstimate::new(per_second, span, requests);
+                let counter = Counter::new(reader, read);
+                match counter.count(span, rate, max_rest_pages).await? {
+                    CountOutcome::Complete => NextStep::Done,
+                    CountOutcome::ListRest(older) => NextStep::List(older),
+                }
+            }
         };
-        self.store.call(read).await
-    }
-
-    /// From when on Postmark is sure to have all there was: an empty answer about older time may mean that it forgot, unless
-    /// it still has the last message from before.
-    async fn sure_from(
-        &self,
-        server: &ServerConfig,
-        api: &Server,
-        need: &Need,
-        now: Timestamp,
-    ) -> Result<Timestamp, Stop> {
-        let sure = now - SHORTEST_RETENTION;
-        let first = need
-            .messages
-            .first()
-            .into_iter()
-            .chain(need.bounces.first());
-        let Some(from) = first.map(|s| s.from).min().filter(|from| *from < sure) else {
-            return Ok(sure);
-        };
-        let key = StreamKey::new(&server.name, &need.stream);
-        let history = move |s: &mut Database| s.history(&key, Span::before(from, HOUR), &[from]);
-        let Some(last) = self.store.call(history).await?.last_sent(from) else {
-            return Ok(sure);
-        };
-        let second = last.floor(SECOND);
-        let page = api
-            .messages(&need.stream, Span::new(second, second + SECOND), 0)
-            .await?;
-        Ok(if page.total > 0 { Timestamp::MIN } else { sure })
     }
 }
 
-/// Lists the new messages of one stream or, where its share of the budget is too small for that, counts them.
-async fn read_messages(
-    lister: &mut Lister<'_>,
-    needs: &[Need],
-    place: usize,
-    budget: &Budget<'_>,
-) -> Result<(), Stop> {
-    let need = &needs[place];
-    for span in need.messages.iter().rev() {
-        let left = budget.left();
-        let bounces: u64 = needs.iter().map(Need::bounce_pages).sum();
-        let bounces = bounces.min((left / 2).max(needs.len() as u64));
-        let others: u64 = needs[place + 1..].iter().map(Need::message_requests).sum();
-        let mine = share(
-            left.saturating_sub(bounces),
-            need.message_requests(),
-            others,
-        );
-        let allowance = budget.allowance(mine);
-        let (span, is_counted) = lister.aligned(&need.stream, *span).await?;
-        let pages = mine.saturating_sub(PROOF).max(mine.min(FEW));
-        let mut rest = Some((span, pages, need.messages_a_second));
-        if need.pages(span) > pages {
-            let density = Density::expected(need.messages_a_second, span, mine);
-            let counted = lister
-                .count(&need.stream, span, density, pages, allowance)
-                .await?;
-            rest = counted.map(|older| (older, pages, need.messages_a_second));
-        }
-        let Some((span, pages, usual)) = rest else {
-            continue;
-        };
-        lister.recount = is_counted.then_some(span);
-        let listed = lister.list(
-            &need.stream,
-            Kind::Messages,
-            span,
-            Most::Pages(pages),
-            allowance,
-        );
-        if let Listed::TooMany { per_second } = listed.await? {
-            lister.recount = None;
-            let density = Density::expected(per_second.max(usual), span, mine);
-            lister
-                .count(&need.stream, span, density, 0, allowance)
-                .await?;
-        }
-    }
-    Ok(())
-}
-
-/// Lists the new bounces of one stream: all, or the newest.
+/// Reads the unread bounces of one stream, newest span first: all of a span or, where its share of the budget is too small,
+/// the newest.
 async fn read_bounces(
-    lister: &mut Lister<'_>,
-    needs: &[Need],
-    place: usize,
-    budget: &Budget<'_>,
-) -> Result<(), Stop> {
-    let (need, kind) = (&needs[place], Kind::Bounces);
-    for span in need.bounces.iter().rev() {
-        let others: u64 = needs[place + 1..].iter().map(Need::bounce_pages).sum();
-        let mine = share(budget.left(), need.bounce_pages(), others);
-        let allowance = budget.allowance(mine);
-        let listed = lister.list(&need.stream, kind, *span, Most::Pages(mine), allowance);
-        if let Listed::TooMany { per_second } = listed.await? {
-            lister
-                .list_newest(&need.stream, kind, *span, per_second, allowance)
-                .await?;
+    reader: &mut ServerReader<'_>,
+    backlogs: &[StreamBacklog],
+    index: usize,
+    retained_since: Timestamp,
+) -> Result<(), ReadError> {
+    let backlog = &backlogs[index];
+    for span in backlog.bounces.iter().rev() {
+        let others = &backlogs[index + 1..];
+        let requests = proportional_share(
+            reader.budget.left(),
+            backlog.bounce_pages(),
+            others.iter().map(StreamBacklog::bounce_pages).sum(),
+        );
+        let read = StreamRead {
+            stream: &backlog.stream,
+            retained_since,
+            quota: reader.budget.quota(requests),
+        };
+        let lister = Lister::new(reader, read, Kind::Bounces);
+        let outcome = lister.list(*span, PageLimit::Exactly(requests)).await?;
+        if let ListOutcome::TooMany { per_second } = outcome {
+            let lister = Lister::new(reader, read, Kind::Bounces);
+            lister.list_newest(*span, per_second).await?;
         }
     }
     Ok(())
-}
-
-/// What is to be read of the time from `since` on: what was not covered, and the end of what was.
-fn new_spans(coverage: &Coverage, since: Timestamp, now: Timestamp) -> Vec<Span> {
-    let since = Span::new(since, now);
-    let mut wanted = Coverage::of(coverage.holes(since));
-    if let Some(end) = coverage.end().filter(|end| *end < now) {
-        wanted.insert(Span::new(end - OVERLAP, now));
-    }
-    wanted.spans().to_vec()
 }

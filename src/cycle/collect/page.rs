@@ -1,4 +1,4 @@
-//! One page of a listing, and what it tells of the rest of its window.
+//! One page of a listing, and what it says of the rest of its window.
 
 use std::time::Duration;
 
@@ -6,29 +6,29 @@ use crate::cycle::collect::windows::SECOND;
 use crate::model::{Bounce, Kind, Mail, Span, Timestamp};
 use crate::postmark::{CAP, PAGE};
 
-/// Windows that one cut makes, at most; the last takes what is left and is cut again.
-const MOST_WINDOWS: usize = 64;
+/// The maximum number of windows that one split makes. The oldest takes the rest, and is split again when it is read.
+const MAX_PARTS: usize = 64;
 
-/// How many pages a listing may take.
+/// The maximum number of pages of a listing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Most {
-    /// As many as there are.
-    All,
-    /// So many; where the answer does not know how many there are, there are too many.
-    Pages(u64),
-    /// About so many, where the answer does not know.
-    Roughly(u64),
+pub(crate) enum PageLimit {
+    /// No maximum.
+    Unlimited,
+    /// This many; a total at Postmark's cap, which may stand for any number, exceeds it.
+    Exactly(u64),
+    /// This many; where the total is at Postmark's cap, as many as the rate of the first page suggests.
+    About(u64),
 }
 
-/// One page of either kind.
+/// Items of one kind.
 pub(crate) enum Batch {
     Messages(Vec<Mail>),
     Bounces(Vec<Bounce>),
 }
 
 impl Batch {
-    /// Nothing of a kind.
-    pub(crate) const fn none(kind: Kind) -> Self {
+    /// Returns a batch without items.
+    pub(crate) const fn empty(kind: Kind) -> Self {
         match kind {
             Kind::Messages => Self::Messages(Vec::new()),
             Kind::Bounces => Self::Bounces(Vec::new()),
@@ -49,7 +49,7 @@ impl Batch {
         }
     }
 
-    /// Adds what is of the same kind.
+    /// Moves the items of `other`, of the same kind, to the end of this batch.
     pub(crate) fn append(&mut self, other: Self) {
         match (self, other) {
             (Self::Messages(all), Self::Messages(mut more)) => all.append(&mut more),
@@ -58,33 +58,35 @@ impl Batch {
         }
     }
 
-    /// All of it, leaving nothing.
+    /// Removes all items and returns them.
     pub(crate) const fn take(&mut self) -> Self {
         let kind = self.kind();
-        std::mem::replace(self, Self::none(kind))
+        std::mem::replace(self, Self::empty(kind))
     }
 }
 
-/// A page, as far as it does not matter of what.
+/// One page of a listing of either kind.
 pub(crate) struct Page {
     pub batch: Batch,
     pub ids: Vec<String>,
+    /// When its oldest item was sent or bounced.
     pub oldest: Option<Timestamp>,
+    /// The number of items in the whole window, by Postmark's word: at most [`CAP`], which may stand for more.
     pub total: u64,
 }
 
 impl Page {
-    /// Whether reading the window takes more than `most`.
-    pub(crate) fn exceeds(&self, window: Span, most: Most) -> bool {
-        match most {
-            Most::All => false,
-            Most::Pages(pages) => self.total == CAP || self.pages(window) > pages,
-            Most::Roughly(pages) => self.pages(window) > pages,
+    /// Returns whether reading the window takes more than `limit`.
+    pub(crate) fn exceeds(&self, window: Span, limit: PageLimit) -> bool {
+        match limit {
+            PageLimit::Unlimited => false,
+            PageLimit::Exactly(pages) => self.total == CAP || self.pages(window) > pages,
+            PageLimit::About(pages) => self.pages(window) > pages,
         }
     }
 
-    /// How many items the window holds: as the answer says or, where it may not know, as dense as this page is.
-    fn expected(&self, window: Span) -> u64 {
+    /// Returns the number of items in the window: the total or, where that is at the cap, what the rate of this page suggests.
+    fn expected_items(&self, window: Span) -> u64 {
         if self.total == CAP {
             (self.density(window) * window.length().as_secs_f64()).max(CAP as f64) as u64
         } else {
@@ -92,9 +94,10 @@ impl Page {
         }
     }
 
-    /// How many pages it takes to read the window; twice as many where it must be cut, at the right places only by luck.
+    /// Returns the number of pages that it takes to read the window. Twice as many where it must be split: the parts are
+    /// guesses, most of them end with a page that is not full, and some must be split again.
     fn pages(&self, window: Span) -> u64 {
-        let pages = self.expected(window).div_ceil(u64::from(PAGE));
+        let pages = self.expected_items(window).div_ceil(u64::from(PAGE));
         if self.total >= CAP {
             pages.saturating_mul(2)
         } else {
@@ -102,12 +105,12 @@ impl Page {
         }
     }
 
-    /// Items a second in the window.
+    /// Returns the number of items per second in the window.
     pub(crate) fn per_second(&self, window: Span) -> f64 {
-        self.expected(window) as f64 / window.length().as_secs_f64().max(1.0)
+        self.expected_items(window) as f64 / window.length().as_secs_f64().max(1.0)
     }
 
-    /// Items a second in the newest part of the window, which this page is.
+    /// Returns the number of items per second in the time that this page reaches back, the newest of the window.
     fn density(&self, window: Span) -> f64 {
         let newest = self
             .oldest
@@ -117,24 +120,25 @@ impl Page {
     }
 }
 
-/// Cuts a window that holds too much by the density of its newest page, oldest part first; `None` where it cannot be cut.
-pub(crate) fn cut(window: Span, page: &Page, per_window: f64) -> Option<Vec<Span>> {
+/// Splits a window into parts of about `target_items` items each, at the rate of its newest page. Oldest part first; `None`
+/// where the window is too short to be split.
+pub(crate) fn split_by_density(window: Span, page: &Page, target_items: f64) -> Option<Vec<Span>> {
     if window.length() < 2 * SECOND {
         return None;
     }
-    let seconds = per_window / page.density(window);
-    let longest = (window.length() / 2).as_secs_f64();
-    let length = Duration::from_secs_f64(seconds.clamp(1.0, longest.max(1.0)));
-    Some(parts(window, length))
+    let seconds = target_items / page.density(window);
+    let max_seconds = (window.length() / 2).as_secs_f64();
+    let length = Duration::from_secs_f64(seconds.clamp(1.0, max_seconds.max(1.0)));
+    Some(split_evenly(window, length))
 }
 
-/// Cuts a window into parts of this length, oldest first; the oldest takes what is left over after so many.
-pub(crate) fn parts(window: Span, length: Duration) -> Vec<Span> {
+/// Splits a window into parts of this length, at most [`MAX_PARTS`]. Oldest first; the oldest takes what is left over.
+pub(crate) fn split_evenly(window: Span, length: Duration) -> Vec<Span> {
     let length = Duration::from_secs(length.as_secs().max(1));
     let mut windows = Vec::new();
     let mut until = window.until;
-    while until > window.from && windows.len() < MOST_WINDOWS {
-        let last = windows.len() + 1 == MOST_WINDOWS;
+    while until > window.from && windows.len() < MAX_PARTS {
+        let last = windows.len() + 1 == MAX_PARTS;
         let from = if last {
             window.from
         } else {
@@ -154,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cut_window_is_whole_in_parts(from in 0i64..1_000_000_000, length in 2_000i64..4_000_000_000, newest in 1i64..4_000_000_000) {
+        fn the_parts_of_a_window_are_the_window(from in 0i64..1_000_000_000, length in 2_000i64..4_000_000_000, newest in 1i64..4_000_000_000) {
             let window = Span::new(Timestamp(from), Timestamp(from + length));
             let page = Page {
                 batch: Batch::Bounces(Vec::new()),
@@ -162,8 +166,8 @@ mod tests {
                 oldest: Some(Timestamp((from + length - newest).max(from))),
                 total: 20_000,
             };
-            let parts = cut(window, &page, 5_000.0).expect("can be cut");
-            prop_assert!(parts.len() > 1 && parts.len() <= MOST_WINDOWS);
+            let parts = split_by_density(window, &page, 5_000.0).expect("can be split");
+            prop_assert!(parts.len() > 1 && parts.len() <= MAX_PARTS);
             prop_assert_eq!(parts[0].from, window.from);
             prop_assert_eq!(parts[parts.len() - 1].until, window.until);
             prop_assert!(parts.windows(2).all(|w| w[0].until == w[1].from && !w[0].is_empty()));

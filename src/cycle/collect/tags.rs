@@ -1,83 +1,65 @@
-//! Counts the mail of the tags that are watched on their own, where the messages of their stream were counted.
+//! Counts the messages of the tags that are watched on their own, where the messages of their stream were counted.
 
-use crate::config::ServerConfig;
-use crate::cycle::Context;
-use crate::cycle::collect::budget::{Budget, Stop};
-use crate::cycle::collect::lister::Lister;
-use crate::cycle::collect::windows::{Density, SECOND};
-use crate::cycle::poll::server::Trouble;
+use crate::cycle::collect::budget::RESERVED_FOR_SAMPLE;
+use crate::cycle::collect::errors::ReadError;
+use crate::cycle::collect::reader::ServerReader;
+use crate::cycle::collect::windows::{RateEstimate, SECOND};
 use crate::detect;
-use crate::detect::sample;
 use crate::model::{CountedSpan, DAY, Span, StreamId, StreamKey, Tag, Timestamp, UNSETTLED};
 use crate::postmark::{self, CAP};
 use crate::store::{self, Database};
 
-/// Requests that are left to the proof of delivery.
-const PROOF: u64 = sample::HEALTHY as u64 + 1;
-
-impl Context {
-    /// Counts each watched tag of the streams that this poll counted, the largest first, as far as the budget goes: where a
-    /// tag was not counted, nothing is known of it.
-    pub(crate) async fn count_tags(
-        &self,
-        server: &ServerConfig,
-        lister: &mut Lister<'_>,
-        budget: &Budget<'_>,
-        trouble: &mut Trouble,
-    ) -> Result<(), store::Error> {
-        let counted = lister.read.iter();
-        let counted: Vec<(StreamId, Span)> = counted
-            .filter_map(|(stream, read)| Some((stream.clone(), read.span?)))
-            .collect();
-        for (stream, span) in counted {
-            let key = StreamKey::new(&server.name, &stream);
-            let day = Span::before(lister.now, DAY);
-            let read = move |s: &mut Database| s.history_with_tags(&key, day, &[]);
-            let history = self.store.call(read).await?;
-            let settled = Span::new(span.from, (lister.now - UNSETTLED).floor(SECOND));
-            for tag in detect::watched_tags(&history, lister.now) {
-                let of = &history.tags[&tag];
-                for hole in of.messages.holes(settled).into_iter().rev() {
-                    if trouble.is_over() || budget.left() <= PROOF {
-                        return Ok(());
-                    }
-                    match count_tag(lister, &stream, &tag, hole, budget).await {
-                        Ok(()) => {}
-                        Err(Stop::Store(error)) => return Err(error),
-                        // It stays uncovered, which is no fault of the cycle.
-                        Err(stop) => trouble.note_minor(&stop),
-                    }
+/// Counts each watched tag of the streams that this poll counted, the largest tag first, as far as the budget goes. Of a tag
+/// that is not counted nothing is known.
+pub(crate) async fn count_tags(reader: &mut ServerReader<'_>) -> Result<(), store::Error> {
+    let counted = reader.stats.iter();
+    let counted: Vec<(StreamId, Span)> = counted
+        .filter_map(|(stream, stats)| Some((stream.clone(), stats.span?)))
+        .collect();
+    for (stream, span) in counted {
+        let key = StreamKey::new(reader.server, &stream);
+        let day = Span::before(reader.now, DAY);
+        let load = move |s: &mut Database| s.history_with_tags(&key, day, &[]);
+        let history = reader.store.call(load).await?;
+        let settled = Span::new(span.from, (reader.now - UNSETTLED).floor(SECOND));
+        for tag in detect::watched_tags(&history, reader.now) {
+            let counted = &history.tags[&tag].messages;
+            for hole in counted.holes(settled).into_iter().rev() {
+                if reader.errors.should_stop() || reader.budget.left() <= RESERVED_FOR_SAMPLE {
+                    return Ok(());
                 }
+                // An uncounted tag leaves the poll complete.
+                let result = count_tag(reader, &stream, &tag, hole).await;
+                reader.errors.record_warning(result)?;
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
-/// Counts one tag, in one request unless there are too many.
+/// Counts one tag over a span, newest window first: in one request, unless there are too many.
 async fn count_tag(
-    lister: &mut Lister<'_>,
+    reader: &ServerReader<'_>,
     stream: &StreamId,
     tag: &Tag,
-    hole: Span,
-    budget: &Budget<'_>,
-) -> Result<(), Stop> {
-    let mut rest = Span::new(hole.from.floor(SECOND), hole.until.floor(SECOND));
-    let mut density = Density::expected(0.0, rest, budget.left());
-    // What can only be asked for as a whole would reach out of what is settled.
-    let is_asked_for = |span: Span| {
+    span: Span,
+) -> Result<(), ReadError> {
+    let mut rest = Span::new(span.from.floor(SECOND), span.until.floor(SECOND));
+    let mut rate = RateEstimate::new(0.0, rest, reader.budget.left());
+    // A span that Postmark can only count as a whole would reach out of what is settled.
+    let is_countable = |span: Span| {
         [span.from, span.until]
             .iter()
             .all(|at| postmark::whole(*at).is_none())
     };
     while !rest.is_empty() {
-        let window = density.newest(rest);
-        if budget.left() <= PROOF || !is_asked_for(window) {
+        let window = rate.next_window(rest);
+        if reader.budget.left() <= RESERVED_FOR_SAMPLE || !is_countable(window) {
             return Ok(());
         }
-        let count = lister.api.count(stream, Some(tag), window).await?;
+        let count = reader.api.count(stream, Some(tag), window).await?;
         if count.total >= CAP && window.length() > SECOND {
-            density.overflowed(window, count.total);
+            rate.observe_overflow(window, count.total);
             continue;
         }
         if count.total < CAP {
@@ -87,11 +69,11 @@ async fn count_tag(
                 sent: count.total,
                 last_at: count.newest.map(|at| at.clamp(window.from, last)),
             };
-            let (key, tag) = (StreamKey::new(lister.server, stream), tag.clone());
+            let (key, tag) = (StreamKey::new(reader.server, stream), tag.clone());
             let save =
                 move |s: &mut Database| s.save_count(&key, Some(&tag), &counted, counted.span);
-            lister.store.call(save).await?;
-            density.saw(window, count.total);
+            reader.store.call(save).await?;
+            rate.observe(window, count.total);
         }
         rest.until = window.from;
     }

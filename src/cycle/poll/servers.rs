@@ -1,327 +1,228 @@
-//! Which servers are watched: those of the file, and those of the account.
+//! Which servers are watched: those of the configuration, and those of the account.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Config, ServerConfig, TokenSource};
-use crate::cycle::Context;
-use crate::cycle::collect::budget::Stop;
+use crate::cycle::collect::errors::{PollErrors, ReadError};
 use crate::cycle::lease::Leases;
-use crate::cycle::poll::server::{Polled, Trouble, polled};
+use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, without_ignored};
+use crate::cycle::poll::note_change;
+use crate::cycle::poll::outcome::PollOutcome;
 use crate::model::{ServerName, Timestamp};
-use crate::postmark::{ErrorKind, Listed};
-use crate::secret::Secret;
-use crate::store::{self, Note};
+use crate::postmark::{ErrorKind, Listed, Postmark};
+use crate::store::{self, Store};
 
 /// The servers of one cycle.
-pub(crate) struct Roster {
+pub(crate) struct ServerList {
     /// Those that are to be polled.
     pub servers: Vec<Arc<ServerConfig>>,
-    /// How the account answered, where it is this process's to judge that.
-    pub account: Option<Polled>,
+    /// How the account answered, where this process has its lease.
+    pub account: Option<PollOutcome>,
 }
 
-impl Context {
-    /// Asks the account for its servers, where there is one, and notes who came and went.
+/// The servers of the account as it listed them last, with their tokens, which are in memory only. Empty until it was asked.
+#[derive(Default)]
+pub(crate) struct AccountServers(Mutex<Option<Listing>>);
+
+impl AccountServers {
+    /// Keeps what the account lists. Returns the servers under the names that they have here, with their ids.
+    pub(crate) fn cache_listing(
+        &self,
+        config: &Config,
+        listed: Vec<Listed>,
+    ) -> Vec<(ServerName, i64)> {
+        let listing = without_ignored(config, listed);
+        let renamed = renamed_in_config(&config.servers, &listing);
+        let local_name = |name: &String| match renamed.get(name) {
+            Some(configured) => (*configured).clone(),
+            None => ServerName(name.clone()),
+        };
+        let ids = listing
+            .iter()
+            .map(|(name, server)| (local_name(name), server.id))
+            .collect();
+        *self.lock() = Some(listing);
+        ids
+    }
+
+    /// Returns the servers of the configuration, and those of the account as far as this process knows them.
+    pub(crate) fn configured_and_listed(&self, config: &Config) -> Vec<Arc<ServerConfig>> {
+        merge(config, self.lock().as_ref())
+    }
+
+    /// Returns the servers that the configuration calls otherwise than the account, by their name in the account.
+    fn renamed_in_config<'c>(&self, config: &'c Config) -> BTreeMap<String, &'c ServerName> {
+        let listing = self.lock();
+        let listing = listing.as_ref();
+        listing.map_or_else(BTreeMap::new, |l| renamed_in_config(&config.servers, l))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Listing>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What finding the servers takes.
+pub(crate) struct Discovery<'a> {
+    pub config: &'a Config,
+    pub store: &'a Store,
+    pub postmark: &'a Postmark,
+    pub account_servers: &'a AccountServers,
+}
+
+impl Discovery<'_> {
+    /// Returns the servers to poll. Where the configuration has a token of the account, asks it for its servers, and notes which
+    /// are new and which are gone; where that fails, the servers are those known from before.
     ///
-    /// Where the list cannot be read, the servers that this process knows from before are polled all the same. Every process
-    /// asks, since no token is stored; what came of it is judged by the one that has the lease of the account.
-    pub(crate) async fn roster(
+    /// Every process asks, since tokens are not stored. Only the one that has the account's lease stores and evaluates the answer.
+    pub(crate) async fn discover_servers(
         &self,
         now: Timestamp,
         leases: Option<&Leases>,
-    ) -> Result<Roster, store::Error> {
-        let Some(source) = &self.config.account else {
-            let servers = self.config.servers.iter().cloned().map(Arc::new).collect();
-            return Ok(Roster {
-                servers,
+    ) -> Result<ServerList, store::Error> {
+        let Some(token) = &self.config.account else {
+            let servers = self.config.servers.iter().cloned();
+            return Ok(ServerList {
+                servers: servers.map(Arc::new).collect(),
                 account: None,
             });
         };
         let name = ServerName::from(ServerName::ACCOUNT);
-        let ours = match leases {
+        let is_lease_holder = match leases {
             Some(leases) => leases.take(&name).await?.is_ok(),
             None => true,
         };
-        // Only now: its last holder may have stored something until a moment ago.
-        let before = self.store.call(move |s| s.server_state(&name, now)).await?;
-        let mut trouble = Trouble::default();
-        let requests = self.ask_account(source, ours, now, &mut trouble).await?;
-        let account = || polled(account(), before, now, requests, Vec::new(), trouble);
-        Ok(Roster {
-            servers: self.known(),
-            account: ours.then(account),
+        // Read after the lease is taken: its last holder may have stored something until a moment ago.
+        let read_state = move |s: &mut store::Database| s.server_state(&name, now);
+        let previous_state = self.store.call(read_state).await?;
+        let (requests, errors) = self
+            .fetch_account_servers(token, is_lease_holder, now)
+            .await?;
+        let account = is_lease_holder.then(|| {
+            let server = account_server();
+            PollOutcome::new(server, previous_state, now, requests, Vec::new(), errors)
+        });
+        Ok(ServerList {
+            servers: self.account_servers.configured_and_listed(self.config),
+            account,
         })
     }
 
-    /// Asks for the list; the requests that it took.
-    async fn ask_account(
+    /// Asks the account for its servers. Returns how many requests that took, and what went wrong.
+    async fn fetch_account_servers(
         &self,
-        source: &TokenSource,
-        ours: bool,
+        token: &TokenSource,
+        is_lease_holder: bool,
         now: Timestamp,
-        trouble: &mut Trouble,
-    ) -> Result<u64, store::Error> {
-        let token = match source.read() {
+    ) -> Result<(u64, PollErrors), store::Error> {
+        let token = match token.read() {
             Ok(token) => token,
-            Err(problem) => {
-                trouble.token = true;
-                trouble.fatal.push(problem.to_string());
-                return Ok(0);
-            }
+            Err(problem) => return Ok((0, PollErrors::unreadable_token(problem.to_string()))),
         };
         let api = self.postmark.account(token);
+        let mut errors = PollErrors::default();
         match api.servers().await {
             Ok(listed) => {
-                trouble.reachable = true;
-                self.learn(listed, ours, now, trouble).await?;
+                errors.reachable = true;
+                let problem = self.apply_listing(listed, is_lease_holder, now).await?;
+                errors.blocking.extend(problem);
             }
             Err(error) => {
-                trouble.token = error.kind() == ErrorKind::AccountTokenRefused;
-                trouble.note(&Stop::Postmark(error));
+                errors.token_rejected = error.kind() == ErrorKind::AccountTokenRefused;
+                errors.record(Err(ReadError::Postmark(error)))?;
             }
         }
-        Ok(api.requests())
+        Ok((api.requests(), errors))
     }
 
-    /// Keeps the list, with its tokens in memory alone. An empty one is no news that all are gone, where some were known.
-    async fn learn(
+    /// Keeps what the account lists and notes what changed. Returns what is wrong with an empty list where servers were known: it
+    /// is not believed.
+    async fn apply_listing(
         &self,
         listed: Vec<Listed>,
-        ours: bool,
+        is_lease_holder: bool,
         now: Timestamp,
-        trouble: &mut Trouble,
-    ) -> Result<(), store::Error> {
+    ) -> Result<Option<String>, store::Error> {
         if listed.is_empty() {
             match self.store.call(|s| s.account_servers()).await?.len() {
                 0 => tracing::warn!("Postmark listed no server at all: nothing is watched"),
                 known => {
-                    trouble.fatal.push(format!(
+                    return Ok(Some(format!(
                         "Postmark listed no server at all, though {known} were known; if they were all deleted, unset the account's token"
-                    ));
-                    return Ok(());
+                    )));
                 }
             }
         }
-        let ids = self.hold(listed);
-        let renamed = self.renamed();
-        if !ours {
-            return Ok(());
+        let ids = self.account_servers.cache_listing(self.config, listed);
+        if is_lease_holder {
+            self.store_listing(ids, now).await?;
         }
+        Ok(None)
+    }
+
+    /// Stores which servers the account has, and notes which are new, gone or renamed.
+    async fn store_listing(
+        &self,
+        ids: Vec<(ServerName, i64)>,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
         let change = self
             .store
             .call(move |s| s.save_account_servers(&ids, now))
             .await?;
-        let joined = change.joined.iter().filter(|_| !change.first);
-        let joined = joined.map(|name| {
-            (
-                name,
-                "is new in the account, and watched from now on".to_owned(),
-            )
-        });
-        let left = change.left.iter().map(|name| {
-            let why = match renamed.get(&name.0) {
-                Some(own) => format!("is watched as {own} from now on, since the file says so"),
-                None => "is no longer in the account, and not watched any more".to_owned(),
-            };
-            (name, why)
-        });
+        let renamed = self.account_servers.renamed_in_config(self.config);
         let called = change.renamed.iter().map(|(old, new)| {
             let what = format!("was called {old} before; what is known of it goes on");
             (new, what)
         });
+        let joined = change.joined.iter().filter(|_| !change.first);
+        let joined = joined.map(|name| {
+            let what = "is new in the account, and watched from now on".to_owned();
+            (name, what)
+        });
+        let left = change.left.iter().map(|name| {
+            let why = match renamed.get(&name.0) {
+                Some(configured) => {
+                    format!("is watched as {configured} from now on, since the file says so")
+                }
+                None => "is no longer in the account, and not watched any more".to_owned(),
+            };
+            (name, why)
+        });
         for (server, text) in called.chain(joined).chain(left) {
-            self.note(server, &text, now).await?;
+            note_change(self.store, server, text, now).await?;
         }
         Ok(())
     }
+}
 
-    /// Keeps the list in memory, with its tokens; what the servers are called here, and their numbers.
-    pub(crate) fn hold(&self, listed: Vec<Listed>) -> Vec<(ServerName, i64)> {
-        let found = watched(&self.config, listed);
-        let renamed = renamed(&self.config.servers, &found);
-        let here = |name: &String| match renamed.get(name) {
-            Some(own) => (*own).clone(),
-            None => ServerName(name.clone()),
-        };
-        let ids = found
-            .iter()
-            .map(|(name, server)| (here(name), server.id))
-            .collect();
-        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
-        ids
-    }
-
-    /// The names in the account of servers which the file calls otherwise, with these.
-    fn renamed(&self) -> BTreeMap<String, &ServerName> {
-        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        let listed = listed.as_ref();
-        listed.map_or_else(BTreeMap::new, |found| renamed(&self.config.servers, found))
-    }
-
-    /// A line for the log and the next digest.
-    pub(crate) async fn note(
-        &self,
-        server: &ServerName,
-        text: &str,
-        now: Timestamp,
-    ) -> Result<(), store::Error> {
-        tracing::info!(%server, "{text}");
-        let note = Note {
-            at: now,
-            server: server.clone(),
-            text: text.to_owned(),
-        };
-        self.store.call(move |s| s.save_note(&note)).await
-    }
-
-    /// The servers of the file, and those of the account as far as this process knows them.
-    pub(crate) fn known(&self) -> Vec<Arc<ServerConfig>> {
-        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        known(&self.config, listed.as_ref())
-    }
-
-    /// Every server that is watched by what is stored, and the account: without asking anybody, and without the tokens.
-    pub(crate) async fn watched_servers(&self) -> Result<Vec<Arc<ServerConfig>>, store::Error> {
-        let mut servers: Vec<Arc<ServerConfig>> =
-            self.config.servers.iter().cloned().map(Arc::new).collect();
-        if self.config.account.is_some() {
-            for name in self.store.call(|s| s.account_servers()).await? {
-                if !servers.iter().any(|s| s.name == name) {
-                    let server = ServerConfig::new(&name.0, TokenSource::Account(None));
-                    servers.push(Arc::new(server));
-                }
+/// Returns every server that is watched by what is stored, and the account, without asking Postmark and without tokens.
+pub(crate) async fn watched_servers(
+    config: &Config,
+    store: &Store,
+) -> Result<Vec<Arc<ServerConfig>>, store::Error> {
+    let mut servers: Vec<Arc<ServerConfig>> =
+        config.servers.iter().cloned().map(Arc::new).collect();
+    if config.account.is_some() {
+        for name in store.call(|s| s.account_servers()).await? {
+            if !servers.iter().any(|s| s.name == name) {
+                let server = ServerConfig::new(&name.0, TokenSource::Account(None));
+                servers.push(Arc::new(server));
             }
-            servers.push(account());
         }
-        Ok(servers)
+        servers.push(account_server());
     }
+    Ok(servers)
 }
 
-/// The servers of the file, and those which the account lists now.
-pub(crate) fn with_listed(config: &Config, listed: Vec<Listed>) -> Vec<Arc<ServerConfig>> {
-    known(config, Some(&watched(config, listed)))
+/// Returns the servers of the configuration, and those that the account just listed.
+pub(crate) fn merge_with_listing(config: &Config, listed: Vec<Listed>) -> Vec<Arc<ServerConfig>> {
+    merge(config, Some(&without_ignored(config, listed)))
 }
 
-/// The servers of the file, and those of the account where it was asked.
-fn known(config: &Config, listed: Option<&BTreeMap<String, Listed>>) -> Vec<Arc<ServerConfig>> {
-    let nobody = BTreeMap::new();
-    let found = listed.unwrap_or(&nobody);
-    let mut servers = Vec::new();
-    let mut taken = BTreeSet::new();
-    for server in &config.servers {
-        let own = own(server, found);
-        taken.extend(own.map(|(name, _)| name.as_str()));
-        let token = match (&server.token, own) {
-            // Nothing is known of it as long as the account says nothing.
-            (TokenSource::Account(_), _) if listed.is_none() => continue,
-            (TokenSource::Account(_), own) => {
-                TokenSource::Account(own.and_then(|(_, l)| l.tokens.first().cloned()))
-            }
-            (token, _) => token.clone(),
-        };
-        servers.push(Arc::new(ServerConfig {
-            token,
-            ..server.clone()
-        }));
-    }
-    let others = found
-        .iter()
-        .filter(|(name, _)| !taken.contains(name.as_str()));
-    servers.extend(others.map(|(name, listed)| {
-        let token = TokenSource::Account(listed.tokens.first().cloned());
-        Arc::new(ServerConfig::new(name, token))
-    }));
-    servers
-}
-
-/// The account, as a server without streams.
-fn account() -> Arc<ServerConfig> {
-    let source = TokenSource::Account(None);
-    Arc::new(ServerConfig::new(ServerName::ACCOUNT, source))
-}
-
-/// What the account lists of a server of the file: by its name, else by its token.
-fn own<'f>(
-    server: &ServerConfig,
-    found: &'f BTreeMap<String, Listed>,
-) -> Option<(&'f String, &'f Listed)> {
-    let named = found.get_key_value(server.name.0.as_str());
-    named.or_else(|| found.iter().find(|(_, l)| has_token(l, &server.token)))
-}
-
-/// The names in the account that stand for servers which the file calls otherwise.
-fn renamed<'c>(
-    servers: &'c [ServerConfig],
-    found: &BTreeMap<String, Listed>,
-) -> BTreeMap<String, &'c ServerName> {
-    let of = servers.iter().filter_map(|server| {
-        let (name, _) = own(server, found)?;
-        Some((name.clone(), &server.name))
-    });
-    of.filter(|(name, own)| *name != own.0).collect()
-}
-
-fn has_token(listed: &Listed, source: &TokenSource) -> bool {
-    let own = match source {
-        TokenSource::Account(_) => return false,
-        source => source.read().ok(),
-    };
-    own.is_some_and(|own: Secret| listed.tokens.contains(&own))
-}
-
-/// The servers that are not ignored, unless the file names them itself.
-fn watched(config: &Config, listed: Vec<Listed>) -> BTreeMap<String, Listed> {
-    let mut found = named(listed);
-    let of_file = config.servers.iter().filter_map(|s| own(s, &found));
-    let of_file: BTreeSet<String> = of_file.map(|(name, _)| name.clone()).collect();
-    found.retain(|name, server| of_file.contains(name) || !config.ignored.contains(&server.name));
-    found
-}
-
-/// All of them under names that are theirs alone: of several of one name, the oldest has it.
-fn named(mut listed: Vec<Listed>) -> BTreeMap<String, Listed> {
-    let mut found: BTreeMap<String, Listed> = BTreeMap::new();
-    listed.sort_by_key(|server| server.id);
-    for server in listed {
-        let name: String = server
-            .name
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        let alone = name != ServerName::ACCOUNT && !found.contains_key(&name);
-        let name = match alone {
-            true => name,
-            false => format!("{name} ({})", server.id),
-        };
-        found.insert(name, server);
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn listed(id: i64, name: &str) -> Listed {
-        Listed {
-            id,
-            name: name.to_owned(),
-            tokens: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn every_server_has_a_name_of_its_own() {
-        let all = [
-            listed(2, "shop"),
-            listed(1, "shop"),
-            listed(3, ServerName::ACCOUNT),
-            listed(5, "a\nb"),
-        ];
-        let found = named(all.to_vec());
-        let names: Vec<&str> = found.keys().map(String::as_str).collect();
-        assert_eq!(names, ["(account) (3)", "a b", "shop", "shop (2)"]);
-        assert_eq!(found["shop"].id, 1);
-    }
+/// Returns the account as a server without streams, whose poll is the list of its servers.
+fn account_server() -> Arc<ServerConfig> {
+    let token = TokenSource::Account(None);
+    Arc::new(ServerConfig::new(ServerName::ACCOUNT, token))
 }

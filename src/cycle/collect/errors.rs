@@ -1,0 +1,180 @@
+//! What goes wrong while one server is polled, and when to stop asking.
+
+use crate::postmark::{self, ErrorKind};
+use crate::store;
+
+/// Readings without any answer, each already retried, after which a server is not asked for anything more in this poll.
+const MAX_UNANSWERED: u32 = 2;
+
+/// Why a reading ended before everything was read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// Postmark refused, failed or did not answer.
+    #[error(transparent)]
+    Postmark(#[from] postmark::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The requests or the time of this poll are used up.
+    #[error("{0}")]
+    BudgetExhausted(String),
+    /// Pages of one listing contradict each other.
+    #[error("failed to list {0}")]
+    InconsistentPages(String),
+}
+
+/// What went wrong in the poll of one server.
+#[derive(Debug, Default)]
+pub(crate) struct PollErrors {
+    /// What makes the poll incomplete, a line each.
+    pub blocking: Vec<String>,
+    /// What does not, a line each.
+    pub warnings: Vec<String>,
+    /// Whether the token is missing, or Postmark refused it.
+    pub token_rejected: bool,
+    /// Whether the poll is incomplete for any other reason than its budget.
+    pub has_failure: bool,
+    /// Postmark's error code where it deactivated the account.
+    pub account_error: Option<i64>,
+    /// Whether Postmark gave any answer to this token.
+    pub reachable: bool,
+    /// Readings that Postmark did not answer.
+    unanswered: u32,
+}
+
+impl PollErrors {
+    /// Returns the errors of a server whose token cannot be read.
+    pub(crate) fn unreadable_token(problem: String) -> Self {
+        Self {
+            token_rejected: true,
+            blocking: vec![problem],
+            ..Self::default()
+        }
+    }
+
+    /// Records why something that every poll must read was not read: the poll is incomplete.
+    ///
+    /// # Errors
+    /// Hands back an error of the database, which ends the whole cycle.
+    pub(crate) fn record(&mut self, result: Result<(), ReadError>) -> Result<(), store::Error> {
+        if let Some(error) = self.classify(result)? {
+            self.has_failure |= !matches!(error, ReadError::BudgetExhausted(_));
+            self.blocking.push(error.to_string());
+        }
+        Ok(())
+    }
+
+    /// Records why something optional was not read.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub(crate) fn record_warning(
+        &mut self,
+        result: Result<(), ReadError>,
+    ) -> Result<(), store::Error> {
+        if let Some(error) = self.classify(result)? {
+            self.warnings.push(error.to_string());
+        }
+        Ok(())
+    }
+
+    /// Records why history from before the first start was not read: a later poll reads it.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub(crate) fn record_backfill(
+        &mut self,
+        result: Result<(), ReadError>,
+    ) -> Result<(), store::Error> {
+        if let Some(error) = self.classify(result)? {
+            self.warnings
+                .push(format!("history before the first start: {error}"));
+        }
+        Ok(())
+    }
+
+    /// Adds what went wrong in one step of the same poll.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.blocking.extend(other.blocking);
+        self.warnings.extend(other.warnings);
+        self.token_rejected |= other.token_rejected;
+        self.has_failure |= other.has_failure;
+        self.account_error = self.account_error.or(other.account_error);
+        self.reachable |= other.reachable;
+        self.unanswered += other.unanswered;
+    }
+
+    /// Returns whether further requests are useless: the token or the account is refused, or nobody answers.
+    pub(crate) const fn should_stop(&self) -> bool {
+        self.token_rejected || self.account_error.is_some() || self.unanswered >= MAX_UNANSWERED
+    }
+
+    /// Takes note of what an error says about the server as a whole.
+    fn classify(
+        &mut self,
+        result: Result<(), ReadError>,
+    ) -> Result<Option<ReadError>, store::Error> {
+        match result {
+            Ok(()) => Ok(None),
+            Err(ReadError::Store(error)) => Err(error),
+            Err(error) => {
+                if let ReadError::Postmark(error) = &error {
+                    match error.kind() {
+                        ErrorKind::TokenRefused => self.token_rejected = true,
+                        ErrorKind::AccountInactive(code) => self.account_error = Some(code),
+                        ErrorKind::TooMany => self.unanswered = MAX_UNANSWERED,
+                        ErrorKind::Unreachable(_) => self.unanswered += 1,
+                        _ => {}
+                    }
+                }
+                Ok(Some(error))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exhausted() -> Result<(), ReadError> {
+        Err(ReadError::BudgetExhausted("too much".to_owned()))
+    }
+
+    #[test]
+    fn an_exhausted_budget_is_incomplete_but_no_failure() {
+        let mut errors = PollErrors::default();
+        errors.record(exhausted()).expect("no store error");
+        assert_eq!(errors.blocking, ["too much"]);
+        assert!(!errors.has_failure && !errors.should_stop());
+
+        let drift = ReadError::InconsistentPages("messages".to_owned());
+        errors.record(Err(drift)).expect("no store error");
+        assert_eq!(errors.blocking, ["too much", "failed to list messages"]);
+        assert!(errors.has_failure && !errors.should_stop());
+    }
+
+    #[test]
+    fn what_is_optional_leaves_the_poll_complete() {
+        let mut errors = PollErrors::default();
+        errors.record_warning(exhausted()).expect("no store error");
+        errors.record_backfill(exhausted()).expect("no store error");
+        assert!(errors.blocking.is_empty());
+        let backfill = "history before the first start: too much";
+        assert_eq!(errors.warnings, ["too much", backfill]);
+    }
+
+    #[test]
+    fn a_merge_keeps_the_reasons_to_stop() {
+        let mut errors = PollErrors {
+            unanswered: 1,
+            ..PollErrors::default()
+        };
+        errors.merge(PollErrors {
+            unanswered: 1,
+            reachable: true,
+            ..PollErrors::default()
+        });
+        assert!(errors.should_stop() && errors.reachable && !errors.token_rejected);
+    }
+}

@@ -1,0 +1,124 @@
+//! What the steps of reading one server share: where to read from, where to write to, what it may cost, what was read.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::cycle::collect::budget::{Budget, RequestQuota};
+use crate::cycle::collect::candidates::CandidatePool;
+use crate::cycle::collect::errors::PollErrors;
+use crate::model::{
+    Coverage, HOUR, Kind, ServerName, Span, StreamId, StreamKey, Timestamp, UNSETTLED,
+};
+use crate::postmark::Server;
+use crate::store::{self, ServerState, Store};
+
+/// The end of what was covered that is read again: Postmark's index may not have had all of it yet.
+pub(crate) const OVERLAP: Duration = UNSETTLED;
+
+/// One server while it is read in one poll.
+pub(crate) struct ServerReader<'a> {
+    pub store: &'a Store,
+    pub api: &'a Server,
+    pub server: &'a ServerName,
+    /// The instant of the cycle; nothing later is read.
+    pub now: Timestamp,
+    /// Instants at which a rule's window begins or ends, so that no count may lie across one.
+    pub boundaries: Vec<Timestamp>,
+    pub budget: Budget<'a>,
+    /// What went wrong so far. It outlives a reading that is cut off by the end of the poll's time.
+    pub errors: PollErrors,
+    pub candidates: CandidatePool<'a>,
+    /// What was read of the messages of each stream.
+    pub stats: BTreeMap<StreamId, StreamReadStats>,
+    /// What is special about the counts, a line each.
+    pub log_lines: Vec<String>,
+}
+
+/// What a poll read of one stream's messages.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StreamReadStats {
+    /// The number of messages that were listed and not known before.
+    pub listed: u64,
+    /// The number of messages that were counted.
+    pub counted: u64,
+    /// The number of windows they were counted in.
+    pub windows: u64,
+    /// From the beginning of the first of these windows to the end of the last.
+    pub span: Option<Span>,
+    /// One of them and its count, drawn so that each counted message is equally likely to lie in it.
+    pub sample_window: Option<(Span, u64)>,
+}
+
+/// One reading of one stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamRead<'s> {
+    pub stream: &'s StreamId,
+    /// What is older, Postmark may have deleted: there, an empty answer says nothing.
+    pub retained_since: Timestamp,
+    pub quota: RequestQuota,
+}
+
+impl<'a> ServerReader<'a> {
+    /// Returns a reader that has read nothing yet.
+    pub(crate) fn new(
+        store: &'a Store,
+        api: &'a Server,
+        server: &'a ServerName,
+        requests_per_poll: u32,
+        previous_state: &ServerState,
+        boundaries: Vec<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        let sample_since = previous_state
+            .last_cycle_at
+            .map_or(now - HOUR, |last| last - OVERLAP);
+        Self {
+            store,
+            api,
+            server,
+            now,
+            boundaries,
+            budget: Budget::new(api, requests_per_poll),
+            errors: PollErrors::default(),
+            candidates: CandidatePool::new(server, sample_since),
+            stats: BTreeMap::new(),
+            log_lines: Vec::new(),
+        }
+    }
+
+    /// Returns what the store covers of a stream.
+    pub(crate) async fn coverage(
+        &self,
+        stream: &StreamId,
+        kind: Kind,
+    ) -> Result<Coverage, store::Error> {
+        let key = StreamKey::new(self.server, stream);
+        self.store.call(move |s| s.coverage(&key, kind)).await
+    }
+
+    /// Marks `span` as not covered, before it is read in parts: a part that is not reached must not pass for read.
+    pub(crate) async fn reopen(
+        &self,
+        stream: &StreamId,
+        kind: Kind,
+        span: Span,
+    ) -> Result<(), store::Error> {
+        let key = StreamKey::new(self.server, stream);
+        self.store
+            .call(move |s| s.forget_coverage(&key, kind, span))
+            .await
+    }
+
+    /// Logs of each stream what was counted, and what is special about it.
+    pub(crate) fn log_counts(&self) {
+        for line in &self.log_lines {
+            tracing::warn!(server = %self.server, "{line}");
+        }
+        for (stream, stats) in self.stats.iter().filter(|(_, stats)| stats.windows > 0) {
+            tracing::info!(
+                server = %self.server, %stream, listed = stats.listed, counted = stats.counted, requests = stats.windows,
+                "counted messages instead of listing them: there were too many"
+            );
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! How the poll of one server went.
+
+use std::sync::Arc;
+
+use crate::config::ServerConfig;
+use crate::cycle::collect::errors::PollErrors;
+use crate::detect::PollHealth;
+use crate::model::{MINUTE, ServerName, StreamId, Timestamp};
+use crate::store::{PollRow, ServerState};
+
+/// How the poll of one server went.
+#[derive(Clone, Debug)]
+pub(crate) struct PollOutcome {
+    /// The server as it is configured.
+    pub server: Arc<ServerConfig>,
+    /// Its state after this poll.
+    pub state: ServerState,
+    /// Its state before.
+    pub previous_state: ServerState,
+    /// Whether hushwatch can see it.
+    pub health: PollHealth,
+    /// The poll as it is logged in the store.
+    pub record: PollRow,
+    /// Whether Postmark gave any answer to its token.
+    pub reachable: bool,
+    /// The streams that are watched.
+    pub streams: Vec<StreamId>,
+    /// Everything that went wrong, a line each.
+    pub errors: Vec<String>,
+}
+
+impl PollOutcome {
+    /// Returns what a poll at `now` came to, after `requests` requests.
+    pub(crate) fn new(
+        server: Arc<ServerConfig>,
+        previous_state: ServerState,
+        now: Timestamp,
+        requests: u64,
+        streams: Vec<StreamId>,
+        errors: PollErrors,
+    ) -> Self {
+        let complete = errors.blocking.is_empty();
+        let reason = errors.blocking.first().cloned();
+        let mut state = ServerState {
+            last_cycle_at: Some(now),
+            ..previous_state.clone()
+        };
+        let health = if complete {
+            state.last_complete_at = Some(now);
+            state.incomplete_since = None;
+            state.incomplete_cycles = 0;
+            state.reason = None;
+            PollHealth::Complete
+        } else {
+            let since = previous_state.incomplete_since.unwrap_or(now);
+            // A second poll within a minute is the same cycle: somebody tries by hand, or two processes run.
+            let last = previous_state.last_cycle_at;
+            let is_same_cycle = last.is_some_and(|last| now < last + MINUTE)
+                && previous_state.incomplete_cycles > 0;
+            state.incomplete_since = Some(since);
+            state.incomplete_cycles = previous_state.incomplete_cycles + u64::from(!is_same_cycle);
+            state.reason.clone_from(&reason);
+            PollHealth::Incomplete {
+                since,
+                cycles: state.incomplete_cycles,
+                reason: reason.clone().unwrap_or_default(),
+                token: errors.token_rejected,
+                limited: errors.reachable && !errors.has_failure,
+                account: errors.account_error,
+            }
+        };
+        Self {
+            server,
+            state,
+            previous_state,
+            health,
+            record: PollRow {
+                at: now,
+                requests,
+                complete,
+                reason,
+            },
+            reachable: errors.reachable,
+            streams,
+            errors: errors.blocking.into_iter().chain(errors.warnings).collect(),
+        }
+    }
+
+    /// Returns the server's name.
+    pub(crate) fn name(&self) -> &ServerName {
+        &self.server.name
+    }
+}
