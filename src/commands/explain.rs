@@ -15,7 +15,9 @@ use crate::model::{
     BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, StreamKey, Timestamp,
 };
 use crate::output;
-use crate::output::explain::{Case, Mark, Poll, Telling, next_steps, resolves_when};
+use crate::output::explain::{
+    BounceEvent, IncidentReport, Notification, Poll, next_steps, resolves_when,
+};
 use crate::output::json::evidence::{evidence_json, span_json};
 use crate::output::json::{IncidentView, MuteView, TransitionView};
 use crate::store::{self, AttemptOutcome, Database, TransitionRow};
@@ -26,7 +28,7 @@ const MAX_BOUNCES: u32 = 1_000;
 
 /// What is stored of an incident, with the texts that were sent of it.
 pub(super) struct IncidentDetails {
-    case: Case,
+    case: IncidentReport,
     steps: Vec<TransitionRow>,
     tellings: Vec<store::Notification>,
 }
@@ -117,7 +119,7 @@ fn details_json(details: &IncidentDetails, context: &Context) -> Value {
             "at": p.at.to_string(), "requests": p.requests, "complete": p.failed.is_none(), "reason": p.failed,
         })).collect::<Vec<_>>(),
         "coverage": coverage.collect::<Vec<_>>(),
-        "bounces": case.marks.iter().map(bounce_json).collect::<Vec<_>>(),
+        "bounces": case.bounces.iter().map(bounce_json).collect::<Vec<_>>(),
         "transitions": details.steps.iter().map(|row| {
             let mut json = json!(TransitionView::new(&row.transition, &row.text));
             json["evidence"] = masked(evidence_json(&row.transition.incident.evidence));
@@ -126,7 +128,7 @@ fn details_json(details: &IncidentDetails, context: &Context) -> Value {
         "messages": details.tellings.iter().map(notification_json).collect::<Vec<_>>(),
         "mutes": case.mutes.iter().map(MuteView::new).collect::<Vec<_>>(),
         "ends_when": resolves_when(&case.incident),
-        "next": next_steps(case.as_it_stood(), &case.marks),
+        "next": next_steps(case.as_it_stood(), &case.bounces),
     })
 }
 fn load(
@@ -161,14 +163,14 @@ fn load(
     let tellings = s.notifications(id)?;
     let mut mutes = s.mutes(now)?;
     mutes.retain(|mute| mute.covers(&incident.server, incident.rule));
-    let case = Case {
+    let case = IncidentReport {
         steps: steps.iter().map(|row| row.transition.clone()).collect(),
         window,
         polls: polls.into_iter().map(poll).collect(),
         coverage,
-        marks: marks.into_iter().map(bounce_event).collect(),
-        more_marks,
-        tellings: tellings.iter().map(notification).collect(),
+        bounces: marks.into_iter().map(bounce_event).collect(),
+        has_more_bounces: more_marks,
+        notifications: tellings.iter().map(notification).collect(),
         mutes,
         incident,
     };
@@ -233,8 +235,8 @@ fn poll(row: store::PollRow) -> Poll {
     }
 }
 
-fn bounce_event(event: store::EventRow) -> Mark {
-    Mark {
+fn bounce_event(event: store::EventRow) -> BounceEvent {
+    BounceEvent {
         at: event.at,
         kind: event.kind.unwrap_or_default(),
         recipient: event.recipient.unwrap_or_default(),
@@ -243,13 +245,13 @@ fn bounce_event(event: store::EventRow) -> Mark {
     }
 }
 
-fn notification(telling: &store::Notification) -> Telling {
+fn notification(telling: &store::Notification) -> Notification {
     let failed = telling
         .attempts
         .iter()
         .filter(|a| a.outcome != AttemptOutcome::Accepted);
     let accepted_at = telling.accepted_at.filter(|_| !telling.pending);
-    Telling {
+    Notification {
         headline: telling
             .message
             .text
@@ -284,7 +286,7 @@ fn masked(value: Value) -> Value {
     }
 }
 
-fn bounce_json(mark: &Mark) -> Value {
+fn bounce_json(mark: &BounceEvent) -> Value {
     json!({
         "at": mark.at.to_string(), "bounce_type": mark.kind, "recipient": mask(&mark.recipient), "tag": mark.tag,
         "bounce_description": mark.description,

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::cycle::mutes::Request;
 use crate::cycle::{Context, Options};
 use crate::model::{MINUTE, Mute, Rule, ServerName, Timestamp, parse_duration_within};
-use crate::notify::mute;
+use crate::notify::mute::mute_line;
 use crate::output::json::mutes_line;
 
 /// The longest mute: one that never ends would be forgotten.
@@ -171,6 +171,6 @@ fn mutes_text(mutes: &[Mute], json: bool, zone: Tz, before: &str, nothing: &str)
     }
     let lines = mutes
         .iter()
-        .map(|mute| format!("{before}{}\n", mute::line(mute, zone)));
+        .map(|mute| format!("{before}{}\n", mute_line(mute, zone)));
     lines.collect()
 }

@@ -9,10 +9,11 @@ use crate::cycle::poll::outcome::PollOutcome;
 use crate::evaluate::opened_and_resolved;
 use crate::model::{Incident, Rule, Severity, Span, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, alert};
-use crate::notify::grouped::together;
-use crate::notify::mute_ended::unmuted;
-use crate::notify::update::{catch_up, course};
-use crate::notify::{Message, Tone};
+use crate::notify::catch_up::catch_up;
+use crate::notify::grouped::grouped_messages;
+use crate::notify::mute_ended::mute_ended_messages;
+use crate::notify::update::incident_update;
+use crate::notify::{Level, Message};
 use crate::store::{CycleCommit, MessageKind, NewMessage};
 
 /// Incidents that one catch-up message has room for.
@@ -159,7 +160,7 @@ fn no_longer_muted(judged: &[Judged], now: Timestamp, style: Style) -> Vec<NewMe
     let mut messages = Vec::new();
     for (channel, (mut standing, over)) in by_channel {
         standing.sort_by_key(|incident| Reverse(incident.severity));
-        let told = unmuted(&standing, &over, now, style);
+        let told = mute_ended_messages(&standing, &over, now, style);
         messages.extend(told.iter().map(|m| {
             let ids = named_in(m, standing.iter().chain(&over));
             new_message(MessageKind::Alert, None, channel, m).naming(ids)
@@ -195,7 +196,7 @@ fn messages(told: Vec<Told<'_>>, style: Style) -> Vec<NewMessage> {
         }
         let steps: Vec<&Transition> = group.iter().flat_map(|one| one.steps.clone()).collect();
         let (urgency, channel) = (urgency(steps[0]), group[0].channel);
-        let together = together(&steps, style);
+        let together = grouped_messages(&steps, style);
         messages.extend(together.iter().map(|m| {
             let ids = named_in(m, steps.iter().map(|step| &step.incident));
             let message = new_message(MessageKind::Alert, None, channel, m).naming(ids);
@@ -208,7 +209,7 @@ fn messages(told: Vec<Told<'_>>, style: Style) -> Vec<NewMessage> {
 
 fn by_itself(told: &Told<'_>, style: Style) -> Option<(Urgency, NewMessage)> {
     let last = told.steps.last()?;
-    let message = course(&told.steps, style)?;
+    let message = incident_update(&told.steps, style)?;
     let incident = Some(last.incident.id.clone());
     Some((
         urgency(last),
@@ -253,6 +254,6 @@ pub(crate) fn frozen(message: &NewMessage) -> Message {
     serde_json::from_str(&message.body).unwrap_or_else(|_| {
         let mut lines = message.text.lines().map(str::to_owned);
         let headline = lines.next().unwrap_or_default();
-        Message::new(Tone::Info, &headline, lines, "")
+        Message::new(Level::Info, &headline, lines, "")
     })
 }

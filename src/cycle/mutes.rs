@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::{Context, CycleError, Options};
 use crate::model::{Mute, Rule, ServerName, Timestamp};
-use crate::notify::mute;
+use crate::notify::mute::mute_scope;
 use crate::store;
 
 /// What a person wants muted.
@@ -50,7 +50,7 @@ impl Context {
             s.save_mute(&new, &same)
         };
         mute.id = self.store.call(store).await?;
-        tracing::debug!(scope = mute::scope(&mute), until = %mute.until, "muted");
+        tracing::debug!(scope = mute_scope(&mute), until = %mute.until, "muted");
         Ok(mute)
     }
 

@@ -127,6 +127,36 @@ fn a_breach_is_told_once_and_ends_an_hour_after_it_was_first_within_bounds() {
 }
 
 #[test]
+fn an_incident_keeps_its_worst_evidence_and_when_it_recovered() {
+    let mut told = Told::new(false);
+    let bounced = |n: u64, verdict| {
+        let mut finding = finding(Rule::BounceRate, verdict);
+        if let Evidence::Rate(rate) = &mut finding.evidence {
+            rate.numerator = n;
+        }
+        vec![finding]
+    };
+    let worst = |told: &Told| {
+        let incident = told.book.incidents().last().expect("an incident");
+        let worst = incident.worst.as_ref().and_then(Evidence::fraction);
+        (worst, incident.recovered_at)
+    };
+    told.at(at(0), bounced(2, Verdict::Breach));
+    told.at(at(1), bounced(7, Verdict::Breach));
+    told.at(at(2), bounced(3, Verdict::Breach));
+    assert_eq!(worst(&told), (Some((7, 10)), None));
+    told.at(at(3), bounced(0, Verdict::Within));
+    told.at(at(4), bounced(0, Verdict::Within));
+    assert_eq!(worst(&told), (Some((7, 10)), Some(at(3))));
+    told.at(at(5), bounced(4, Verdict::Breach));
+    assert_eq!(
+        worst(&told),
+        (Some((7, 10)), None),
+        "it is the same incident"
+    );
+}
+
+#[test]
 fn it_is_reminded_every_day_while_it_stands() {
     let mut told = Told::new(false);
     told.bounce(0, Verdict::Breach);

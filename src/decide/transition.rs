@@ -79,6 +79,8 @@ pub(super) fn open(
         last_event_at: newest,
         events: events_of(finding).len() as u64,
         evidence: finding.evidence.clone(),
+        worst: Some(finding.evidence.clone()),
+        recovered_at: None,
     };
     let taken = notify(&mut incident, Step::Opened, suppression, wanted);
     Some((incident, taken))
@@ -111,8 +113,10 @@ fn reopen(
         suppressed_until: returns_soon.then_some(suppressed_until),
         last_reminder_at: at,
         evidence: finding.evidence.clone(),
+        recovered_at: None,
         ..before.clone()
     };
+    record_worst(&mut incident, &finding.evidence);
     join_events(&mut incident, finding);
     Some(incident)
 }
@@ -141,6 +145,7 @@ pub(super) fn advance(
     if finding.verdict == Verdict::Breach {
         // While it is open it is described as it was when it was last seen.
         incident.evidence = finding.evidence.clone();
+        record_worst(incident, &finding.evidence);
     }
     if finding.verdict == Verdict::Breach && finding.severity > incident.severity {
         incident.severity = finding.severity;
@@ -173,6 +178,17 @@ pub(super) fn advance(
     taken
 }
 
+/// Keeps `evidence` of a breach as the worst of the incident where it is.
+fn record_worst(incident: &mut Incident, evidence: &Evidence) {
+    if incident
+        .worst
+        .as_ref()
+        .is_none_or(|worst| evidence.is_worse_than(worst))
+    {
+        incident.worst = Some(evidence.clone());
+    }
+}
+
 /// Resolves an incident that no finding will judge any more.
 pub(super) const fn close_unwatched(
     incident: &mut Incident,
@@ -190,6 +206,9 @@ const fn resolve(
 ) -> StepTaken {
     let wanted =
         incident.notified && incident.suppressed_until.is_none() && !incident.rule.is_of_events();
+    if let IncidentState::Open { within_since } = incident.state {
+        incident.recovered_at = within_since;
+    }
     incident.state = IncidentState::Resolved { at, unwatched };
     let taken = notify(incident, Step::Resolved, suppression, wanted);
     // The end of an incident that was never notified is not worth a message.

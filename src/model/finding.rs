@@ -173,6 +173,31 @@ impl RateEvidence {
 }
 
 impl Evidence {
+    /// Returns whether it shows a worse state than `other` of the same rule; of kinds without a measure the later is worse.
+    pub fn is_worse_than(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rate(rate), Self::Rate(other)) => rate.rate() > other.rate(),
+            (Self::Silence { gap, .. }, Self::Silence { gap: other, .. }) => {
+                gap.length() > other.length()
+            }
+            (
+                Self::Drop { sent, expected, .. },
+                Self::Drop {
+                    sent: other_sent,
+                    expected: other_expected,
+                    ..
+                },
+            ) => expected - *sent as f64 > other_expected - *other_sent as f64,
+            (
+                Self::Delivery { unproven, .. },
+                Self::Delivery {
+                    unproven: other, ..
+                },
+            ) => unproven > other,
+            _ => true,
+        }
+    }
+
     /// Numerator and denominator, where the rule has them.
     pub fn fraction(&self) -> Option<(u64, u64)> {
         match self {

@@ -89,6 +89,12 @@ pub struct Incident {
     pub events: u64,
     /// What the last verdict that broke the rule rests on, or the one that ended it; `judged_at` may be later.
     pub evidence: Evidence,
+    /// The evidence of its worst breach; `None` where an older version opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst: Option<Evidence>,
+    /// The first instant within bounds before it resolved, which is later where a rule waits to be sure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered_at: Option<Timestamp>,
 }
 
 impl Incident {

@@ -3,52 +3,67 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Evidence, Rule, Step, Transition};
-use crate::notify::alert::{Style, alert, ending, good_again, place, standing};
-use crate::notify::evidence::rate_name;
-use crate::notify::{MAX_LINE, Message};
-use crate::text::format::{format_time, plural};
+use crate::notify::alert::{Style, step_prefix};
+use crate::notify::context::split_remedy;
+use crate::notify::describe::{describe_open, describe_resolved, group_phrase, recovery_phrase};
+use crate::notify::location::location;
+use crate::notify::runbook::advice;
+use crate::notify::{Level, MAX_LINE, Message};
+use crate::text::format::{format_duration, format_time, plural};
 
-/// Lines with names that one message has room for.
-const LINES: usize = 12;
-/// Different reasons that are told apart.
-const REASONS: usize = 4;
+/// The maximum number of lines with names in one message.
+const MAX_NAMED_LINES: usize = 12;
+/// The maximum number of different reasons that are told apart.
+const MAX_REASONS: usize = 4;
 
-/// Messages that name the place and the incident of every one of `steps`, which are of one rule and kind; mostly one.
-pub fn together(steps: &[&Transition], style: Style) -> Vec<Message> {
+/// Returns messages that name the place and the incident of every one of `steps`, which are of one rule and kind; mostly
+/// one.
+pub fn grouped_messages(steps: &[&Transition], style: Style) -> Vec<Message> {
     let Some(first) = steps.first() else {
         return Vec::new();
     };
-    let single = alert(first, style);
-    let named: Vec<String> = match first.incident.rule.is_of_server() {
-        true => by_reason(steps)
+    let incident = &first.incident;
+    let places: Vec<String> = if incident.rule.is_of_server() {
+        by_reason(steps)
             .iter()
-            .flat_map(|(reason, names)| lines(reason, names))
-            .collect(),
-        false => steps.iter().map(|step| line(step, style)).collect(),
+            .flat_map(|(reason, names)| name_lines(reason, names))
+            .collect()
+    } else {
+        steps.iter().map(|step| place_line(step, style)).collect()
     };
-    let advice = single
-        .lines()
-        .last()
-        .filter(|l| l.starts_with("What to do"));
-    let many = plural(steps.len() as u64, noun(steps));
-    let footer = format!(
-        "{} {} on {many} · judged {} {} · of each: hushwatch explain ID",
-        first.incident.rule,
-        first.step.name(),
-        format_time(first.at, style.zone),
-        style.zone.name()
+    let is_over = first.step == Step::Resolved;
+    let next = (!is_over).then(|| format!("→ {}.", group_advice(first)));
+    let level = if is_over {
+        Level::Resolved
+    } else {
+        Level::from(incident.severity)
+    };
+    let headline = format!(
+        "{}{}: {}",
+        step_prefix(first.step),
+        plural(steps.len() as u64, noun(steps)),
+        headline_phrase(first, steps)
     );
-    let headline = format!("{many}: {}", what(first));
-    named
-        .chunks(LINES)
-        .map(|lines| {
-            let lines = lines.iter().chain(advice).cloned();
-            Message::new(single.tone(), &headline, lines, &footer)
+    let footer = |lines: &[String]| {
+        let is_named = |step: &&&Transition| lines.iter().any(|l| l.contains(&step.incident.id));
+        let named = steps.iter().find(is_named).unwrap_or(first);
+        format!(
+            "hushwatch explain {} · {} {}",
+            named.incident.id,
+            format_time(first.at, style.zone),
+            style.zone.name()
+        )
+    };
+    places
+        .chunks(MAX_NAMED_LINES)
+        .map(|places| {
+            let lines = places.iter().chain(&next).cloned();
+            Message::new(level, &headline, lines, &footer(places))
         })
         .collect()
 }
 
-/// What the places are.
+/// Returns what the places are: servers, streams or tags.
 fn noun(steps: &[&Transition]) -> &'static str {
     let of_tags = steps.iter().filter(|step| step.incident.tag.is_some());
     match of_tags.count() {
@@ -59,61 +74,75 @@ fn noun(steps: &[&Transition]) -> &'static str {
     }
 }
 
-fn what(step: &Transition) -> String {
-    let still = match step.step {
-        Step::Resolved if step.incident.is_unwatched() => return "no longer watched".to_owned(),
-        Step::Resolved => return good_again(step.incident.rule).to_owned(),
-        Step::Reminded => "still ",
-        Step::Opened | Step::Escalated => "",
-    };
-    let wrong = match step.incident.rule {
-        Rule::Blind => "cannot be seen",
-        Rule::AccountInactive => "Postmark refuses for a reason of the account",
-        Rule::SendSilence => "no mail sent",
-        Rule::SendDrop => "less mail sent than expected",
-        Rule::DeliverySilence => "mail is not delivered",
-        Rule::SpamComplaintExternal => "spam complaints from outside",
-        Rule::OperatorBounce => "mail to the operator bounced",
-        Rule::SuppressedAddress => "the operator is suppressed",
-        rule => return format!("{still}{} over its limit", rate_name(rule)),
-    };
-    format!("{still}{wrong}")
+fn headline_phrase(first: &Transition, steps: &[&Transition]) -> String {
+    let rule = first.incident.rule;
+    if first.step == Step::Resolved {
+        return match (first.incident.is_unwatched(), &first.incident.evidence) {
+            (true, _) => "no longer watched".to_owned(),
+            (false, Evidence::Rate(_)) => format!("{} to normal", recovery_phrase(rule)),
+            _ if rule == Rule::Blind => "hushwatch can read their mail again".to_owned(),
+            (false, _) => recovery_phrase(rule).to_owned(),
+        };
+    }
+    let gaps = steps
+        .iter()
+        .filter_map(|step| match &step.incident.evidence {
+            Evidence::Silence { gap, .. } => Some(gap.length()),
+            _ => None,
+        });
+    match gaps.min() {
+        Some(gap) => format!(
+            "{} for {} or longer",
+            group_phrase(rule),
+            format_duration(gap)
+        ),
+        None => group_phrase(rule).to_owned(),
+    }
 }
 
-/// One place in a line.
-fn line(step: &Transition, style: Style) -> String {
+fn group_advice(first: &Transition) -> String {
+    match first.incident.rule {
+        Rule::SendSilence | Rule::SendDrop => {
+            "They stopped together: look at what they share (a queue, a deploy, a token), then send one test mail".to_owned()
+        }
+        _ => advice(&first.incident),
+    }
+}
+
+/// Returns one place in a line.
+fn place_line(step: &Transition, style: Style) -> String {
     let incident = &step.incident;
     let what = match step.step {
-        Step::Resolved => ending(incident),
-        _ => standing(incident, style),
+        Step::Resolved => describe_resolved(incident),
+        _ => describe_open(incident, style),
     };
-    format!("{}: {what} · {}", place(incident), incident.id)
+    format!("{}: {what} · {}", location(incident), incident.id)
 }
 
-/// The servers by what is said of them; where that differs too much, what is said of one stands for all.
+/// Returns the servers by the reason of each; where too many reasons differ, one stands for all.
 fn by_reason(steps: &[&Transition]) -> BTreeMap<String, Vec<String>> {
     let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let name = |step: &Transition| format!("{} ({})", step.incident.server, step.incident.id);
+    let name = |step: &Transition| format!("{} ({})", location(&step.incident), step.incident.id);
     for step in steps {
         by_reason.entry(reason(step)).or_default().push(name(step));
     }
-    if by_reason.len() <= REASONS {
+    if by_reason.len() <= MAX_REASONS {
         return by_reason;
     }
     let example = by_reason.keys().next().cloned().unwrap_or_default();
     let names = steps.iter().map(|step| name(step)).collect();
-    BTreeMap::from([(format!("for example: {example}"), names)])
+    BTreeMap::from([(format!("For example: {example}"), names)])
 }
 
 fn reason(step: &Transition) -> String {
     match &step.incident.evidence {
-        Evidence::Blind { reason, .. } if step.step != Step::Resolved => reason.clone(),
+        Evidence::Blind { reason, .. } if step.step != Step::Resolved => split_remedy(reason).0,
         _ => String::new(),
     }
 }
 
-/// The names, as many in a line as have room in it.
-fn lines(reason: &str, names: &[String]) -> Vec<String> {
+/// Returns the names, as many in a line as fit, after the reason that they share.
+fn name_lines(reason: &str, names: &[String]) -> Vec<String> {
     let prefix = match reason {
         "" => String::new(),
         reason => format!("{reason}: "),
@@ -121,14 +150,12 @@ fn lines(reason: &str, names: &[String]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for name in names {
         match lines.last_mut() {
+            None => lines.push(format!("{prefix}{name}")),
             Some(line) if line.chars().count() + name.chars().count() + 2 <= MAX_LINE => {
                 line.push_str(", ");
                 line.push_str(name);
             }
-            _ => lines.push(match lines.is_empty() {
-                true => format!("{prefix}{name}"),
-                false => name.clone(),
-            }),
+            Some(_) => lines.push(name.clone()),
         }
     }
     lines

@@ -2,38 +2,39 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a message looks at a glance.
+/// How urgent a message is. The serialized names are those of stored outbox rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Tone {
-    /// A person is wanted now.
+pub enum Level {
+    /// Wakes a person now.
     Wake,
     /// Wants a look.
     Warn,
-    /// Over, or all well.
-    Good,
-    /// For information.
+    /// A problem is over.
+    #[serde(rename = "good")]
+    Resolved,
+    /// No alert: the headline bears its own sign, such as that of the digest.
     Info,
 }
 
-impl Tone {
-    /// A sign that is read beside the words, never instead of them.
+impl Level {
+    /// Returns its sign alone, for lists in messages that are no alerts.
     pub const fn sign(self) -> &'static str {
         match self {
             Self::Wake => "🔴",
             Self::Warn => "🟠",
-            Self::Good => "🟢",
-            Self::Info => "🔵",
+            Self::Resolved => "✅",
+            Self::Info => "📋",
         }
     }
 
-    /// The word for those who do not see the sign; severities are called as in `monitor.toml`.
-    pub const fn word(self) -> &'static str {
+    /// Returns what stands before the headline: a sign, and the same as a word for those who do not see the sign.
+    pub const fn label(self) -> &'static str {
         match self {
-            Self::Wake => "WAKE",
-            Self::Warn => "WARN",
-            Self::Good => "OK",
-            Self::Info => "INFO",
+            Self::Wake => "🔴 WAKE ",
+            Self::Warn => "🟠 WARN ",
+            Self::Resolved => "✅ RESOLVED ",
+            Self::Info => "",
         }
     }
 }

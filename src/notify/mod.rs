@@ -1,37 +1,46 @@
-//! What a person reads: text in lines, without markup. Slack and the terminal each show it in their own way.
+//! What people are told: messages as lines of text without markup, which Slack and the terminal each show in their own way.
+//!
+//! The words of a rule are in three places, each a match with an arm per rule: `describe` (what is wrong, what is back to
+//! normal), `runbook` (what to do) and, where its evidence is of a new kind, `context` and `evidence` (the numbers in an
+//! alert and in `explain`). `samples` shows each rule in `docs/messages.md`.
 
 pub mod alert;
+pub mod catch_up;
+pub(crate) mod context;
+pub mod describe;
 pub mod digest;
 pub(crate) mod evidence;
 pub mod given_up;
 pub mod grouped;
 mod level;
+pub mod location;
 pub mod mute;
 pub mod mute_ended;
+pub mod runbook;
 pub mod update;
 
 use serde::{Deserialize, Serialize};
 
 use crate::text::sanitize::{clean, truncate};
 
-pub use level::Tone;
+pub use level::Level;
 
-/// Most characters in a headline: what Slack shows in a header.
+/// The maximum number of characters in a headline: what Slack shows in a header.
 pub const MAX_HEADLINE: usize = 150;
-/// Most characters in a line.
+/// The maximum number of characters in a line.
 pub const MAX_LINE: usize = 500;
-/// Most lines in a message.
+/// The maximum number of lines in a message.
 pub const MAX_LINES: usize = 40;
-/// Most characters in the footer.
+/// The maximum number of characters in the footer.
 pub const MAX_FOOTER: usize = 300;
-/// Most characters in all lines together, so that one message can carry the whole of it (Slack takes about 9,000 in
+/// The maximum number of characters in all lines together, so that one message can carry the whole of it (Slack takes about 9,000 in
 /// all its blocks, headline and footer included).
 pub const MAX_BODY: usize = 8_000;
 
 /// Room kept for "… and 12 more", in characters: any count has room in it.
 const ROOM_FOR_REST: usize = 40;
 
-/// What the headline says where nothing is left of it.
+/// The headline of a message whose own is empty.
 const NO_HEADLINE: &str = "hushwatch has news";
 
 /// A message as it is frozen in the outbox. Every string may hold text that came from outside; none holds markup, a
@@ -40,30 +49,29 @@ const NO_HEADLINE: &str = "hushwatch has news";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Unchecked")]
 pub struct Message {
-    /// How it looks at a glance.
-    tone: Tone,
+    #[serde(rename = "tone")]
+    level: Level,
     /// The one line that a notification shows.
     headline: String,
-    /// What explains it, a line each.
     lines: Vec<String>,
-    /// Small print: the incident's id, the period, the time zone.
+    /// Small print: a command, the time, the time zone.
     footer: String,
 }
 
 impl Message {
-    /// A message with these texts, cleaned and cut to the limits of this room.
+    /// Returns a message of these texts, cleaned and cut to the limits of this room.
     ///
-    /// `headline` says what and where and leaves the severity to `tone`: [`Message::title`] puts it in front. Empty
-    /// lines are left out; too many end in "… and 12 more".
+    /// `headline` says where and what; [`Message::title`] puts the severity in front of it. Empty lines are left out; too
+    /// many end in "… and 12 more".
     pub fn new(
-        tone: Tone,
+        level: Level,
         headline: &str,
         lines: impl IntoIterator<Item = String>,
         footer: &str,
     ) -> Self {
         let headline = truncate(&clean(headline), MAX_HEADLINE);
         Self {
-            tone,
+            level,
             headline: if headline.is_empty() {
                 NO_HEADLINE.to_owned()
             } else {
@@ -74,34 +82,29 @@ impl Message {
         }
     }
 
-    /// How it looks at a glance.
-    pub fn tone(&self) -> Tone {
-        self.tone
+    /// Returns how urgent it is.
+    pub const fn level(&self) -> Level {
+        self.level
     }
 
-    /// What and where, never empty.
+    /// Returns the headline, which is never empty.
     pub fn headline(&self) -> &str {
         &self.headline
     }
 
-    /// What explains it, none of them empty.
+    /// Returns the lines below the headline, none of them empty.
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
 
-    /// Small print; may be empty.
+    /// Returns the small print, which may be empty.
     pub fn footer(&self) -> &str {
         &self.footer
     }
 
-    /// The line a notification shows: the severity as a sign and as a word, then the headline.
+    /// Returns the line that a notification shows: the severity as a sign and as a word, then the headline.
     pub fn title(&self) -> String {
-        format!(
-            "{} {}: {}",
-            self.tone.sign(),
-            self.tone.word(),
-            self.headline
-        )
+        format!("{}{}", self.level.label(), self.headline)
     }
 
     /// The message with `line` below its other lines, the last of which make room for it where the message is full.
@@ -118,6 +121,7 @@ impl Message {
     }
 
     /// The whole message as lines of text.
+    /// Returns the whole message as lines of text.
     pub fn to_text(&self) -> String {
         let mut text = self.title();
         let footer = (!self.footer.is_empty()).then_some(&self.footer);
@@ -129,7 +133,7 @@ impl Message {
     }
 }
 
-/// The lines that have room, and how many had none.
+/// Returns the lines that fit, and a line that counts the others.
 fn fit_lines(lines: impl IntoIterator<Item = String>) -> Vec<String> {
     let cleaned = lines
         .into_iter()
@@ -145,7 +149,7 @@ fn fit_lines(lines: impl IntoIterator<Item = String>) -> Vec<String> {
     lines
 }
 
-/// How many of `lines`, from the first on, have room together.
+/// Returns how many of `lines`, from the first on, fit together.
 fn count_fitting(lines: &[String], max_lines: usize, max_chars: usize) -> usize {
     let mut used = 0usize;
     lines
@@ -158,10 +162,10 @@ fn count_fitting(lines: &[String], max_lines: usize, max_chars: usize) -> usize 
         .count()
 }
 
-/// A message as it stands in the outbox, where anybody may have written.
+/// A message as it is stored in the outbox, before it is checked.
 #[derive(Deserialize)]
 struct Unchecked {
-    tone: Tone,
+    tone: Level,
     headline: String,
     lines: Vec<String>,
     footer: String,
@@ -169,12 +173,13 @@ struct Unchecked {
 
 impl From<Unchecked> for Message {
     fn from(message: Unchecked) -> Self {
-        Self::new(
-            message.tone,
-            &message.headline,
-            message.lines,
-            &message.footer,
-        )
+        // Version 0.1.0 wrote quiet digests with the level of an end.
+        let is_old_digest = message.headline.starts_with("digest for ");
+        let level = match message.tone {
+            Level::Resolved if is_old_digest => Level::Info,
+            level => level,
+        };
+        Self::new(level, &message.headline, message.lines, &message.footer)
     }
 }
 

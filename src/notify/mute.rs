@@ -1,4 +1,4 @@
-//! How a mute is told of.
+//! How a mute is described.
 
 use chrono_tz::Tz;
 
@@ -6,11 +6,13 @@ use crate::model::Mute;
 use crate::text::format::format_time;
 use crate::text::sanitize::{clean, truncate};
 
-/// Longest reason that is shown, in characters.
-const REASON_CHARS: usize = 200;
+/// The maximum number of characters of a reason that are shown.
+const MAX_REASON_CHARS: usize = 200;
+/// The maximum number of characters of an author that are shown.
+const MAX_AUTHOR_CHARS: usize = 60;
 
-/// What it is of: `everything`, `everything on shop`, `bounce_rate on every server`, `bounce_rate on shop`.
-pub fn scope(mute: &Mute) -> String {
+/// Returns what is muted: `everything`, `everything on shop`, `bounce_rate on every server`, `bounce_rate on shop`.
+pub fn mute_scope(mute: &Mute) -> String {
     match (&mute.rule, &mute.server) {
         (None, None) => "everything".to_owned(),
         (None, Some(server)) => format!("everything on {server}"),
@@ -19,14 +21,14 @@ pub fn scope(mute: &Mute) -> String {
     }
 }
 
-/// In a line: of what, until when, by whom and why.
-pub fn line(mute: &Mute, zone: Tz) -> String {
+/// Returns a line: what is muted, until when, by whom and why.
+pub fn mute_line(mute: &Mute, zone: Tz) -> String {
     format!(
         "{} until {} {}, by {}: {}",
-        scope(mute),
+        mute_scope(mute),
         format_time(mute.until, zone),
         zone.name(),
-        truncate(&clean(&mute.by), 60),
-        truncate(&clean(&mute.reason), REASON_CHARS)
+        truncate(&clean(&mute.by), MAX_AUTHOR_CHARS),
+        truncate(&clean(&mute.reason), MAX_REASON_CHARS)
     )
 }

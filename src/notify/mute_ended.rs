@@ -1,63 +1,69 @@
-//! What the end of a mute has to tell, in one message.
+//! What a mute kept back, in one message at its end.
 
-use crate::model::{Incident, Severity, Timestamp};
-use crate::notify::alert::{Style, ending, place, standing};
-use crate::notify::{Message, Tone};
-use crate::text::format::{format_time, plural};
+use crate::model::{Incident, Timestamp};
+use crate::notify::alert::Style;
+use crate::notify::describe::{describe_open, describe_resolved};
+use crate::notify::location::location;
+use crate::notify::{Level, Message};
+use crate::text::format::{format_time, plural, short_time};
 
-/// Lines that one message has room for.
-const LINES: usize = 18;
+/// The maximum number of incidents in one message.
+const MAX_LINES: usize = 18;
 
-/// Messages that name every incident which stands and every one which is over; mostly one.
-pub fn unmuted(
-    standing: &[Incident],
-    over: &[Incident],
+/// Returns messages that name every incident that is still open and every one that resolved under the mute; mostly one.
+pub fn mute_ended_messages(
+    open: &[Incident],
+    resolved: &[Incident],
     now: Timestamp,
     style: Style,
 ) -> Vec<Message> {
-    let still = standing.iter().map(|incident| stands(incident, style));
-    let lines: Vec<String> = still.chain(over.iter().map(ended)).collect();
-    let tone = match standing.iter().map(|i| i.severity).max() {
-        Some(Severity::Wake) => Tone::Wake,
-        Some(Severity::Warn) => Tone::Warn,
-        None => Tone::Good,
+    let still = open.iter().map(|incident| open_line(incident, now, style));
+    let lines: Vec<String> = still.chain(resolved.iter().map(resolved_line)).collect();
+    let severity = open.iter().map(|i| i.severity).max();
+    let level = severity.map_or(Level::Resolved, Level::from);
+    let verdict = match (open.len() as u64, resolved.len() as u64) {
+        (open, 0) => format!("{} still open", plural(open, "incident")),
+        (0, resolved) => format!("{} resolved meanwhile", plural(resolved, "incident")),
+        (open, resolved) => {
+            format!(
+                "{} still open, {resolved} resolved meanwhile",
+                plural(open, "incident")
+            )
+        }
     };
-    let parts = [
-        (standing.len(), "still open"),
-        (over.len(), "over meanwhile"),
-    ];
-    let parts = parts.into_iter().filter(|(many, _)| *many > 0);
-    let parts: Vec<String> = parts
-        .map(|(many, what)| format!("{} {what}", plural(many as u64, "incident")))
-        .collect();
-    let headline = format!("no longer muted: {}", parts.join(", "));
-    let footer = format!(
-        "judged {} {} · of each: hushwatch explain ID",
-        format_time(now, style.zone),
-        style.zone.name()
-    );
+    let headline = format!("mute ended: {verdict}");
+    let incidents: Vec<&Incident> = open.iter().chain(resolved).collect();
+    let time = format!("{} {}", format_time(now, style.zone), style.zone.name());
     lines
-        .chunks(LINES)
-        .map(|lines| Message::new(tone, &headline, lines.iter().cloned(), &footer))
+        .chunks(MAX_LINES)
+        .zip(incidents.chunks(MAX_LINES))
+        .map(|(lines, incidents)| {
+            let first = incidents
+                .first()
+                .map_or("", |incident| incident.id.as_str());
+            let footer = format!("hushwatch explain {first} · {time}");
+            Message::new(level, &headline, lines.iter().cloned(), &footer)
+        })
         .collect()
 }
 
-fn stands(incident: &Incident, style: Style) -> String {
+fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
     format!(
-        "{}: {} · {} {} · since {}",
-        place(incident),
-        standing(incident, style),
-        incident.severity.name(),
+        "{}{}: {} · since {} · {}",
+        Level::from(incident.severity).label(),
+        location(incident),
+        describe_open(incident, style),
+        short_time(incident.opened_at, now, style.zone),
         incident.id,
-        format_time(incident.opened_at, style.zone)
     )
 }
 
-fn ended(incident: &Incident) -> String {
+fn resolved_line(incident: &Incident) -> String {
     format!(
-        "{}: {} · {}",
-        place(incident),
-        ending(incident),
+        "{}{}: {} · {}",
+        Level::Resolved.label(),
+        location(incident),
+        describe_resolved(incident),
         incident.id
     )
 }

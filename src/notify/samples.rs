@@ -1,6 +1,7 @@
 //! Realistic incidents, days and mutes with fixed ids and times: one set for the snapshots beside the code, for
 //! `docs/messages.md` and for the check of what Slack accepts.
 
+mod bounces;
 mod digests;
 mod incidents;
 
@@ -9,10 +10,11 @@ use std::time::Duration;
 use crate::model::{DAY, HOUR, Incident, MINUTE, Mute, Rule, Span, Timestamp, Transition};
 use crate::notify::Message;
 use crate::notify::alert::{Style, alert};
-use crate::notify::grouped::together;
-use crate::notify::mute;
-use crate::notify::mute_ended::unmuted;
-use crate::notify::update::{catch_up, course};
+use crate::notify::catch_up::catch_up;
+use crate::notify::grouped::grouped_messages;
+use crate::notify::mute::mute_line;
+use crate::notify::mute_ended::mute_ended_messages;
+use crate::notify::update::incident_update;
 
 pub(crate) use incidents::{Course, courses};
 
@@ -62,7 +64,7 @@ pub(crate) fn chapters() -> Vec<Chapter> {
     chapters
 }
 
-fn rule_chapter(course: &Course) -> Chapter {
+pub(crate) fn rule_chapter(course: &Course) -> Chapter {
     let samples = course.steps.iter().map(|(title, when, transition)| Sample {
         title: (*title).to_owned(),
         when: (*when).to_owned(),
@@ -85,7 +87,7 @@ fn course_of(rule: Rule) -> Course {
 fn several_steps() -> Chapter {
     let silence = course_of(Rule::SendSilence);
     let steps: Vec<_> = silence.steps.iter().take(2).map(|(_, _, t)| t).collect();
-    let message = course(&steps, STYLE).expect("steps");
+    let message = incident_update(&steps, STYLE).expect("steps");
     Chapter {
         title: "several steps at once".to_owned(),
         about: "Steps of one incident that one cycle decided, as after a gap.".to_owned(),
@@ -109,8 +111,9 @@ fn copies(incident: &Incident, count: usize) -> Vec<Incident> {
 }
 
 fn groups() -> Chapter {
-    let group = |rule: Rule, step: usize, title: &str, when: &str| {
-        let (_, _, transition) = &course_of(rule).steps[step];
+    let group = |rule: Rule, step: &str, title: &str, when: &str| {
+        let course = course_of(rule);
+        let transition = course.step(step);
         let mut steps = Vec::new();
         for incident in copies(&transition.incident, 6) {
             steps.push(Transition {
@@ -119,7 +122,7 @@ fn groups() -> Chapter {
             });
         }
         let steps: Vec<_> = steps.iter().collect();
-        let messages = together(&steps, STYLE).into_iter();
+        let messages = grouped_messages(&steps, STYLE).into_iter();
         messages
             .map(|message| Sample {
                 title: title.to_owned(),
@@ -134,12 +137,17 @@ fn groups() -> Chapter {
         title: "grouped".to_owned(),
         about: "The same step of the same rule in four or more places is one message.".to_owned(),
         samples: [
-            group(Rule::SendSilence, 0, "silence on many servers", when),
-            group(Rule::BounceRate, 0, "bounces on many servers", when),
-            group(Rule::BounceRate, 3, "bounces over on many servers", when),
-            group(Rule::Blind, 0, "Postmark is down", when),
-            group(Rule::Blind, 2, "Postmark is still down", when),
-            group(Rule::Blind, 3, "Postmark is back", when),
+            group(Rule::SendSilence, "opened", "silence on many servers", when),
+            group(Rule::BounceRate, "opened", "bounces on many servers", when),
+            group(
+                Rule::BounceRate,
+                "resolved",
+                "bounces over on many servers",
+                when,
+            ),
+            group(Rule::Blind, "opened", "Postmark is down", when),
+            group(Rule::Blind, "reminded", "Postmark is still down", when),
+            group(Rule::Blind, "resolved", "Postmark is back", when),
         ]
         .concat(),
     }
@@ -148,8 +156,7 @@ fn groups() -> Chapter {
 fn catch_ups() -> Chapter {
     let ended = |rule: Rule| {
         let course = course_of(rule);
-        let (_, _, first) = &course.steps[0];
-        let (_, _, last) = &course.steps[3];
+        let (first, last) = (course.step("opened"), course.step("resolved"));
         Incident {
             evidence: first.incident.evidence.clone(),
             ..last.incident.clone()
@@ -191,8 +198,8 @@ fn catch_ups() -> Chapter {
 }
 
 fn mute_ends() -> Chapter {
-    let open = |rule: Rule| course_of(rule).steps[0].2.incident.clone();
-    let over = |rule: Rule| course_of(rule).steps[3].2.incident.clone();
+    let open = |rule: Rule| course_of(rule).step("opened").incident.clone();
+    let over = |rule: Rule| course_of(rule).step("resolved").incident.clone();
     let now = march(4, 20, 0);
     let sample = |title: &str, when: &str, message| Sample {
         title: title.to_owned(),
@@ -215,7 +222,7 @@ fn mute_ends() -> Chapter {
             vec![over(Rule::BounceRate)],
         ),
     ] {
-        let messages = unmuted(&standing, &ended, now, STYLE);
+        let messages = mute_ended_messages(&standing, &ended, now, STYLE);
         samples.extend(messages.into_iter().map(|m| sample(title, when, m)));
     }
     Chapter {
@@ -246,7 +253,7 @@ pub(crate) fn mutes() -> Vec<Mute> {
 
 /// The lines by which mutes are listed.
 pub(crate) fn mute_lines() -> Vec<String> {
-    let line = |mute: &Mute| mute::line(mute, STYLE.zone);
+    let line = |mute: &Mute| mute_line(mute, STYLE.zone);
     mutes().iter().map(line).collect()
 }
 

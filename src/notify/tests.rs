@@ -1,14 +1,19 @@
-use super::samples::{chapters, mute_lines};
+use super::samples::{chapters, courses, mute_lines, rule_chapter};
 use super::*;
 use proptest::prelude::*;
 
 fn message(lines: Vec<String>) -> Message {
-    Message::new(Tone::Warn, "shop/outbound: bounces", lines, "incident 7k2m")
+    Message::new(
+        Level::Warn,
+        "shop/outbound: bounces",
+        lines,
+        "incident 7k2m",
+    )
 }
 
 #[test]
 fn the_title_says_the_severity_in_a_word_too() {
-    assert_eq!(message(vec![]).title(), "🟠 WARN: shop/outbound: bounces");
+    assert_eq!(message(vec![]).title(), "🟠 WARN shop/outbound: bounces");
 }
 
 #[test]
@@ -16,13 +21,13 @@ fn as_text_it_is_title_lines_and_footer() {
     let text = message(vec!["6 of 98".to_owned(), "\n".to_owned()]).to_text();
     assert_eq!(
         text,
-        "🟠 WARN: shop/outbound: bounces\n6 of 98\nincident 7k2m"
+        "🟠 WARN shop/outbound: bounces\n6 of 98\nincident 7k2m"
     );
 }
 
 #[test]
 fn a_headline_is_never_empty() {
-    let message = Message::new(Tone::Info, "\u{200b}\n", [], "");
+    let message = Message::new(Level::Info, "\u{200b}\n", [], "");
     assert_eq!(message.headline(), NO_HEADLINE);
     assert_eq!(message.footer(), "");
 }
@@ -45,7 +50,7 @@ fn what_has_no_room_is_counted() {
 fn an_outbox_row_written_by_others_is_cleaned_when_read() {
     let row = r#"{"tone":"wake","headline":"a\u001b[31mb","lines":["c\nd",""],"footer":"\u202ee"}"#;
     let read: Message = serde_json::from_str(row).expect("a message");
-    assert_eq!(read.to_text(), "🔴 WAKE: ab\nc d\ne");
+    assert_eq!(read.to_text(), "🔴 WAKE ab\nc d\ne");
 }
 
 /// Pins every message whole, a chapter a file: an alert is the product, and a change of its words is seen in the diff.
@@ -65,8 +70,48 @@ fn every_message_reads_as_it_is_pinned() {
 }
 
 #[test]
+fn an_alert_has_at_most_six_lines_and_names_its_incident() {
+    for sample in courses().iter().map(rule_chapter).flat_map(|c| c.samples) {
+        let text = sample.message.to_text();
+        assert!(text.lines().count() <= 6, "{text}");
+        let id = sample.incident.expect("an alert has an incident");
+        assert!(text.contains(&format!("hushwatch explain {id}")), "{text}");
+        let words = ["🔴 WAKE ", "🟠 WARN ", "✅ RESOLVED "];
+        assert!(words.iter().any(|word| text.starts_with(word)), "{text}");
+        let is_over = sample.message.level() == Level::Resolved;
+        assert_eq!(text.contains("\n→ "), !is_over, "{text}");
+    }
+}
+
+#[test]
 fn a_mute_says_of_what_until_when_by_whom_and_why() {
     insta::assert_snapshot!("mutes", mute_lines().join("\n"));
+}
+
+#[test]
+fn an_outbox_row_of_an_older_version_is_still_told() {
+    let old = |tone: &str, headline: &str| {
+        let row = format!(
+            r#"{{"tone":"{tone}","headline":"{headline}","lines":["a line"],"footer":"incident 7k2m"}}"#
+        );
+        let read: Message = serde_json::from_str(&row).expect("a message");
+        read.to_text()
+    };
+    assert_eq!(
+        old(
+            "good",
+            "shop/outbound: bounce rate back within bounds, after 4 h"
+        ),
+        "✅ RESOLVED shop/outbound: bounce rate back within bounds, after 4 h\na line\nincident 7k2m"
+    );
+    assert_eq!(
+        old(
+            "good",
+            "digest for Mon 2 Mar 2026: all normal, 776 messages sent"
+        ),
+        "digest for Mon 2 Mar 2026: all normal, 776 messages sent\na line\nincident 7k2m"
+    );
+    assert!(old("info", "catch-up").starts_with("catch-up\n"));
 }
 
 proptest! {
@@ -77,7 +122,7 @@ proptest! {
         footer in any::<String>(),
     ) {
         let lines = lines.into_iter().map(|(piece, times)| piece.repeat(times));
-        let message = Message::new(Tone::Good, &headline, lines, &footer);
+        let message = Message::new(Level::Resolved, &headline, lines, &footer);
         let all = || message.lines().iter().map(String::as_str).chain([message.headline(), message.footer()]);
         prop_assert!(all().all(|text| clean(text) == text));
         prop_assert!((1..=MAX_HEADLINE).contains(&message.headline().chars().count()));
@@ -95,7 +140,7 @@ proptest! {
 fn a_line_can_be_added_even_to_a_full_message() {
     let message = |count: usize| {
         let lines = (0..count).map(|n| format!("line {n}"));
-        Message::new(Tone::Info, "headline", lines, "footer")
+        Message::new(Level::Info, "headline", lines, "footer")
     };
     let added = message(2).with_line("one \u{7}more");
     assert_eq!(added.lines(), ["line 0", "line 1", "one more"]);

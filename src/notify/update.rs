@@ -1,69 +1,30 @@
-//! Several steps told as one: the whole course of an incident, or what a gap hid.
+//! Several steps of one incident in one message.
 
-use crate::model::{Incident, IncidentState, Span, Transition};
-use crate::notify::alert::{Style, alert, place, summary};
-use crate::notify::{Message, Tone};
-use crate::text::format::{format_duration, format_range, format_time, plural};
+use crate::model::Transition;
+use crate::notify::Message;
+use crate::notify::alert::{Style, alert};
+use crate::text::format::short_time;
 
-/// One message for steps of one incident that are told at the same time; the last one leads. `None` of no step.
-pub fn course(transitions: &[&Transition], style: Style) -> Option<Message> {
+/// Returns one message for steps of one incident that are told at the same time; the last one leads. `None` of no step.
+pub fn incident_update(transitions: &[&Transition], style: Style) -> Option<Message> {
     let (last, before) = transitions.split_last()?;
     let message = alert(last, style);
     if before.is_empty() {
         return Some(message);
     }
-    let course: Vec<String> = transitions
+    let steps: Vec<String> = transitions
         .iter()
-        .map(|t| format!("{} {}", t.step.name(), format_time(t.at, style.zone)))
+        .map(|t| {
+            let at = short_time(t.at, last.at, style.zone);
+            format!("{} {at}", t.step.name())
+        })
         .collect();
-    let lines = message
-        .lines()
-        .iter()
-        .cloned()
-        .chain([format!("Course: {}", course.join(", "))]);
+    let timeline = format!("Timeline: {}.", steps.join(", "));
+    let lines = message.lines().iter().cloned();
     Some(Message::new(
-        message.tone(),
+        message.level(),
         message.headline(),
-        lines,
+        std::iter::once(timeline).chain(lines),
         message.footer(),
     ))
-}
-
-/// What began and ended while nobody looked, and what of that time cannot be seen any more, by its place; in one message.
-pub fn catch_up(
-    hidden: &[Incident],
-    unseen: &[(String, Span)],
-    gap: Span,
-    style: Style,
-) -> Message {
-    let lines = hidden.iter().map(|incident| {
-        let ended = match incident.state {
-            IncidentState::Resolved { at, .. } => at,
-            IncidentState::Open { .. } => gap.until,
-        };
-        format!(
-            "{}: {} from {} to {} ({}) · {} · incident {}",
-            place(incident),
-            incident.rule,
-            format_time(incident.opened_at, style.zone),
-            format_time(ended, style.zone),
-            format_duration(ended.since(incident.opened_at)),
-            summary(incident, style),
-            incident.id,
-        )
-    });
-    let lost = unseen.iter().map(|(place, hole)| {
-        let hole = format_range(*hole, style.zone);
-        format!("{place}: nothing is known of {hole}: Postmark has no message of it, or no more")
-    });
-    let headline = match hidden.len() {
-        0 => "catch-up: a part of the time while nobody looked cannot be seen any more".to_owned(),
-        n => format!(
-            "catch-up: {} began and ended while nobody looked",
-            plural(n as u64, "incident")
-        ),
-    };
-    let gap = format_range(gap, style.zone);
-    let footer = format!("catch-up of {gap} {}", style.zone.name());
-    Message::new(Tone::Info, &headline, lines.chain(lost), &footer)
 }

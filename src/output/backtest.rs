@@ -1,24 +1,26 @@
-//! What a replay of the past comes to, for a person at a terminal.
+//! The report of a backtest, for a person at a terminal.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use crate::model::{Incident, Rule, Timestamp};
-use crate::notify::alert::{Style, place, summary};
+use crate::notify::alert::Style;
+use crate::notify::describe::describe;
+use crate::notify::location::location;
 use crate::text::format::{approx, count, format_duration, format_time, plural};
 use crate::text::sanitize::clean_lines;
 
-/// Incidents that are listed one by one.
-const LISTED: usize = 60;
-/// Fewer incidents annoy nobody.
-const WORTH: u64 = 5;
-/// Fewer than this share of what fired without it: `confidence` is worth recommending.
-const MUCH_LESS: f64 = 0.5;
+/// The maximum number of incidents that are listed one by one.
+const MAX_LISTED: usize = 60;
+/// The minimum number of incidents that makes `confidence` worth recommending.
+const MIN_INCIDENTS: u64 = 5;
+/// `confidence` is recommended where it leaves less than this share of the incidents.
+const MAX_REMAINING_SHARE: f64 = 0.5;
 
-/// A replay.
+/// The result of a backtest.
 #[derive(Clone, Debug)]
-pub struct Replayed {
-    /// Messages in it.
+pub struct BacktestSummary {
+    /// Messages in the history.
     pub messages: u64,
     /// Servers.
     pub servers: u64,
@@ -28,73 +30,73 @@ pub struct Replayed {
     pub first: Timestamp,
     /// The first reported poll.
     pub from: Timestamp,
-    /// The last one.
+    /// The last reported poll.
     pub until: Timestamp,
     /// How many polls were reported.
     pub polls: u64,
-    /// What is known of deliveries, in a word or two.
+    /// What is known of deliveries, in a few words.
     pub deliveries: &'static str,
-    /// The budget.
+    /// The false silence alarms per year that the thresholds allow.
     pub false_alarms_per_year: f64,
-    /// What fired, in order.
+    /// The incidents, in order.
     pub fired: Vec<Fired>,
     /// How often each rule fired.
-    pub rules: Vec<RuleUse>,
-    /// How long a stop would go unnoticed.
-    pub stops: Vec<StopTold>,
+    pub rules: Vec<RuleCount>,
+    /// How long a total stop of each stream would go unnoticed.
+    pub stops: Vec<DetectionDelay>,
 }
 
 /// One incident.
 #[derive(Clone, Debug)]
 pub struct Fired {
-    /// As it opened.
+    /// The incident as it opened.
     pub incident: Incident,
-    /// When.
+    /// When it opened.
     pub at: Timestamp,
     /// When it resolved, if it did.
     pub ended: Option<Timestamp>,
-    /// Whether anybody would have been told: not of what a stronger incident explains, and in digest mode of no warning.
-    pub told: bool,
+    /// Whether a message would have been sent: not for what a stronger incident inhibits, and in digest mode for no warning.
+    pub notified: bool,
 }
 
 /// How often one rule fired.
 #[derive(Clone, Copy, Debug)]
-pub struct RuleUse {
-    /// Which.
+pub struct RuleCount {
+    /// The rule.
     pub rule: Rule,
-    /// Incidents.
+    /// Its incidents.
     pub fired: u64,
-    /// Incidents that it would have opened with `confidence = 0.95`.
+    /// The incidents that it would have opened with `confidence = 0.95`.
     pub with_confidence: Option<u64>,
 }
 
-/// How long a stop of one stream would go unnoticed.
+/// How long a total stop of one stream would go unnoticed.
 #[derive(Clone, Debug)]
-pub struct StopTold {
-    /// Which stream, or which tag of one.
+pub struct DetectionDelay {
+    /// The stream, or a tag of one.
     pub place: String,
     /// Whether history is too short to say.
     pub learning: bool,
-    /// From Monday 10:00; `None` for longer than 45 days.
+    /// The delay from Monday 10:00; `None` for more than 45 days.
     pub monday: Option<Duration>,
-    /// From Sunday 04:00.
+    /// The delay from Sunday 04:00.
     pub sunday: Option<Duration>,
     /// The last message.
     pub last_sent: Option<Timestamp>,
 }
 
-/// The whole of it.
-pub fn text(replayed: &Replayed, style: Style) -> String {
+/// Returns the report as text.
+pub fn text(summary: &BacktestSummary, style: Style) -> String {
     let mut out = String::new();
-    let years = replayed.until.since(replayed.from).as_secs_f64() / (365.25 * 86_400.0);
-    head(&mut out, replayed, style);
-    incidents(&mut out, replayed, style);
-    how_often(&mut out, replayed, years);
-    stops(&mut out, replayed, style);
+    let years = summary.until.since(summary.from).as_secs_f64() / (365.25 * 86_400.0);
+    heading(&mut out, summary, style);
+    incidents(&mut out, summary, style);
+    frequencies(&mut out, summary, years);
+    delays(&mut out, summary, style);
     clean_lines(&out)
 }
 
-/// An instant with its year: a replay may span several.
+/// Returns an instant with its year: a backtest may span several.
 fn instant(at: Timestamp, style: Style) -> String {
     at.to_utc()
         .with_timezone(&style.zone)
@@ -102,121 +104,128 @@ fn instant(at: Timestamp, style: Style) -> String {
         .to_string()
 }
 
-fn head(out: &mut String, replayed: &Replayed, style: Style) {
+fn heading(out: &mut String, summary: &BacktestSummary, style: Style) {
     let _ = writeln!(
         out,
-        "{} of {} in {}, from {}; times are {}",
-        plural(replayed.messages, "message"),
-        plural(replayed.streams, "stream"),
-        plural(replayed.servers, "server"),
-        instant(replayed.first, style),
+        "History: {} in {} on {}, from {} {}",
+        plural(summary.messages, "message"),
+        plural(summary.streams, "stream"),
+        plural(summary.servers, "server"),
+        instant(summary.first, style),
         style.zone.name(),
     );
     let _ = writeln!(
         out,
-        "Judged at {} from {} to {}, with {}\n",
-        plural(replayed.polls, "poll"),
-        instant(replayed.from, style),
-        instant(replayed.until, style),
-        replayed.deliveries,
+        "Replayed: {} from {} to {}, {}\n",
+        plural(summary.polls, "poll"),
+        instant(summary.from, style),
+        instant(summary.until, style),
+        summary.deliveries,
     );
 }
 
-fn incidents(out: &mut String, replayed: &Replayed, style: Style) {
-    if replayed.fired.is_empty() {
-        out.push_str("Nothing would have fired.\n");
+fn incidents(out: &mut String, summary: &BacktestSummary, style: Style) {
+    if summary.fired.is_empty() {
+        out.push_str("No incident would have opened.\n");
         return;
     }
-    let _ = writeln!(out, "What would have fired");
-    for fired in replayed.fired.iter().take(LISTED) {
+    let _ = writeln!(out, "Incidents that would have opened");
+    for fired in summary.fired.iter().take(MAX_LISTED) {
         let ended = match fired.ended {
-            Some(at) => format!("over after {}", format_duration(at.since(fired.at))),
+            Some(at) => format!("resolved after {}", format_duration(at.since(fired.at))),
             None => "still open at the end".to_owned(),
         };
         let incident = &fired.incident;
         let line = format!(
-            "  {}  {:<4} {:<16} {}: {}, {ended}{}",
+            "  {}  {:<4} {:<16} {}: {}; {ended}{}",
             instant(fired.at, style),
             incident.severity.name(),
             incident.rule.name(),
-            place(incident),
-            summary(incident, style),
-            if fired.told { "" } else { " (recorded only)" },
+            location(incident),
+            describe(incident, style),
+            if fired.notified {
+                ""
+            } else {
+                " (recorded only)"
+            },
         );
         let _ = writeln!(out, "{line}");
     }
-    if replayed.fired.len() > LISTED {
-        let rest = count((replayed.fired.len() - LISTED) as u64);
-        let _ = writeln!(out, "  … and {rest} more: --format json lists every step");
+    if summary.fired.len() > MAX_LISTED {
+        let rest = count((summary.fired.len() - MAX_LISTED) as u64);
+        let _ = writeln!(out, "  … and {rest} more; --format json lists every step");
     }
 }
 
-fn how_often(out: &mut String, replayed: &Replayed, years: f64) {
+fn frequencies(out: &mut String, summary: &BacktestSummary, years: f64) {
     let _ = writeln!(out, "\nHow often");
-    let silence: u64 = replayed
-        .rules
-        .iter()
-        .filter(|r| is_silence(r.rule))
-        .map(|r| r.fired)
-        .sum();
+    let silence = summary.rules.iter().filter(|r| is_silence(r.rule));
+    let silence: u64 = silence.map(|r| r.fired).sum();
     let _ = writeln!(
         out,
-        "  silence of every kind: {} in {years:.2} years, {} a year; false alarms among them are held to {} a year",
+        "  silence of every kind: {} in {years:.2} years, {} per year; the thresholds allow {} false alarms per year",
         plural(silence, "incident"),
         approx(silence as f64 / years.max(1e-9)),
-        approx(replayed.false_alarms_per_year),
+        approx(summary.false_alarms_per_year),
     );
-    for used in replayed.rules.iter().filter(|r| !is_silence(r.rule)) {
-        let weekly = |fired: u64| approx(fired as f64 / (years.max(1e-9) * 365.25 / 7.0));
-        let mut line = format!(
-            "  {}: {}, {} a week",
-            used.rule,
-            plural(used.fired, "incident"),
-            weekly(used.fired)
-        );
-        if let Some(with) = used.with_confidence {
-            let _ = write!(
-                line,
-                "; with `confidence = 0.95` {}, {} a week",
-                count(with),
-                weekly(with)
-            );
-            if used.fired >= WORTH && (with as f64) < MUCH_LESS * used.fired as f64 {
-                let _ = write!(
-                    line,
-                    ": recommended (set `confidence = 0.95` under [rules.{}])",
-                    used.rule
-                );
-            }
-        }
-        let _ = writeln!(out, "{line}");
+    for rule in summary.rules.iter().filter(|r| !is_silence(r.rule)) {
+        let _ = writeln!(out, "{}", rule_line(*rule, years));
     }
 }
 
-fn is_silence(rule: Rule) -> bool {
+fn rule_line(rule: RuleCount, years: f64) -> String {
+    let weekly = |fired: u64| approx(fired as f64 / (years.max(1e-9) * 365.25 / 7.0));
+    let mut line = format!(
+        "  {}: {}, {} per week",
+        rule.rule,
+        plural(rule.fired, "incident"),
+        weekly(rule.fired)
+    );
+    if let Some(with) = rule.with_confidence {
+        let _ = write!(
+            line,
+            "; with `confidence = 0.95` {}, {} per week",
+            count(with),
+            weekly(with)
+        );
+        let is_worth_it =
+            rule.fired >= MIN_INCIDENTS && (with as f64) < MAX_REMAINING_SHARE * rule.fired as f64;
+        if is_worth_it {
+            let _ = write!(
+                line,
+                " (recommended: set `confidence = 0.95` under [rules.{}])",
+                rule.rule
+            );
+        }
+    }
+    line
+}
+
+const fn is_silence(rule: Rule) -> bool {
     matches!(
         rule,
         Rule::SendSilence | Rule::SendDrop | Rule::DeliverySilence
     )
 }
 
-fn stops(out: &mut String, replayed: &Replayed, style: Style) {
-    let _ = writeln!(out, "\nHow long a total stop would go unnoticed now");
-    for stop in &replayed.stops {
-        let told = |after: Option<Duration>| {
-            after.map_or_else(|| "more than 45 days".to_owned(), format_duration)
+fn delays(out: &mut String, summary: &BacktestSummary, style: Style) {
+    let _ = writeln!(out, "\nIf mail stopped now, the alert would come");
+    for stop in &summary.stops {
+        let after = |delay: Option<Duration>| match delay {
+            Some(delay) => format!("after {}", format_duration(delay)),
+            None => "after more than 45 days".to_owned(),
         };
         let text = if stop.learning {
-            "silence is still being learned".to_owned()
+            "not yet: still learning what is normal".to_owned()
         } else {
             format!(
-                "from Monday 10:00 {}, from Sunday 04:00 {}",
-                told(stop.monday),
-                told(stop.sunday)
+                "{} on a Monday at 10:00, {} on a Sunday at 04:00",
+                after(stop.monday),
+                after(stop.sunday)
             )
         };
         let last = stop.last_sent.map_or_else(String::new, |at| {
-            format!(" (last mail {})", format_time(at, style.zone))
+            format!(" (last message {})", format_time(at, style.zone))
         });
         let _ = writeln!(out, "  {}: {text}{last}", stop.place);
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::{Coverage, HOUR, Kind, MINUTE, Rule, Span, Step, Transition};
 use crate::notify::samples::{STYLE, courses, march, mutes};
-use crate::output::backtest::{self, Fired, Replayed, RuleUse, StopTold};
-use crate::output::explain::{Case, Mark, Poll, Telling, explain};
+use crate::output::backtest::{self, BacktestSummary, DetectionDelay, Fired, RuleCount};
+use crate::output::explain::{BounceEvent, IncidentReport, Notification, Poll, explain};
 
 /// Something that a terminal shows.
 #[derive(Clone, Debug)]
@@ -16,53 +16,56 @@ pub(crate) struct Printout {
     pub command: String,
     /// What is printed.
     pub text: String,
+    /// Whether it shows how a long one is cut, and is no reading for the catalogue.
+    pub is_long: bool,
 }
 
 /// Returns what `explain` prints of an open incident of each rule, of one that is over and of a muted one.
 pub(crate) fn explanations() -> Vec<Printout> {
     let mut all = Vec::new();
     for course in courses() {
-        let (_, _, opened) = &course.steps[0];
+        let opened = course.step("opened");
         all.push(printout(
             &format!("{}, open", course.rule),
             &case(&[opened.clone()]),
         ));
     }
     let course = courses().into_iter().find(|c| c.rule == Rule::BounceRate);
-    let steps: Vec<Transition> = course
-        .iter()
-        .flat_map(|c| &c.steps)
-        .map(|s| s.2.clone())
-        .collect();
+    let course = course.expect("a course");
+    let (opened, resolved) = (
+        course.step("opened").clone(),
+        course.step("resolved").clone(),
+    );
     all.push(printout(
         "resolved",
-        &case(&[steps[0].clone(), steps[3].clone()]),
+        &case(&[opened.clone(), resolved.clone()]),
     ));
-    let mut muted = case(&steps[..1]);
+    let mut muted = case(std::slice::from_ref(&opened));
     muted.mutes = mutes();
     muted.steps[0].notified = false;
     muted.steps[0].incident.notification_deferred = true;
     muted.incident.notification_deferred = true;
-    muted.tellings.clear();
+    muted.notifications.clear();
     all.push(printout("muted", &muted));
-    let mut long = case(&[steps[0].clone(), steps[2].clone(), steps[3].clone()]);
+    let mut long = case(&[opened.clone(), resolved]);
     long.polls = (0..30).map(|n| poll(n, None)).collect();
     long.steps = (0..12)
         .map(|n| Transition {
             at: march(3, 10, n),
-            ..steps[2].clone()
+            ..opened.clone()
         })
         .collect();
-    long.more_marks = true;
+    long.has_more_bounces = true;
     all.push(printout("with more than fits", &long));
     all
 }
 
-fn printout(title: &str, case: &Case) -> Printout {
+fn printout(title: &str, case: &IncidentReport) -> Printout {
     Printout {
         title: format!("explain: {title}"),
         command: format!("hushwatch explain {}", case.incident.id),
         text: explain(case, STYLE).join("\n") + "\n",
+        is_long: title.contains("more"),
     }
 }
 
@@ -74,10 +77,10 @@ fn poll(minute: u32, failed: Option<&str>) -> Poll {
     }
 }
 
-fn case(steps: &[Transition]) -> Case {
+fn case(steps: &[Transition]) -> IncidentReport {
     let last = &steps[steps.len() - 1];
     let window = Span::before(steps[0].at, HOUR);
-    let bounce = |minute, kind: &str, recipient: &str, description: &str| Mark {
+    let bounce = |minute, kind: &str, recipient: &str, description: &str| BounceEvent {
         at: march(3, 9, minute),
         kind: kind.to_owned(),
         recipient: recipient.to_owned(),
@@ -88,8 +91,8 @@ fn case(steps: &[Transition]) -> Case {
         last.incident.rule,
         Rule::BounceRate | Rule::HardBounceWake | Rule::OperatorBounce
     );
-    let marks = match counts_bounces {
-        true => vec![
+    let bounces = if counts_bounces {
+        vec![
             bounce(
                 52,
                 "HardBounce",
@@ -103,12 +106,13 @@ fn case(steps: &[Transition]) -> Case {
                 "kim@example.com",
                 "554 5.7.1 refused by policy",
             ),
-        ],
-        false => Vec::new(),
+        ]
+    } else {
+        Vec::new()
     };
     let covered = Coverage::of([window]);
     let partly = Coverage::of([Span::new(window.from, window.until - 10 * MINUTE)]);
-    let telling = |step: &Transition| Telling {
+    let notification = |step: &Transition| Notification {
         headline: format!("first line of the message of {}", step.step.name()),
         written_at: step.at,
         accepted: (step.step != Step::Reminded)
@@ -116,7 +120,7 @@ fn case(steps: &[Transition]) -> Case {
         given_up: false,
         failed: vec![(step.at, "HTTP 503 from Slack".to_owned())],
     };
-    Case {
+    IncidentReport {
         incident: last.incident.clone(),
         steps: steps.to_vec(),
         window,
@@ -125,9 +129,9 @@ fn case(steps: &[Transition]) -> Case {
             poll(30, None),
         ],
         coverage: vec![(Kind::Messages, covered), (Kind::Bounces, partly)],
-        marks,
-        more_marks: false,
-        tellings: steps.iter().map(telling).collect(),
+        bounces,
+        has_more_bounces: false,
+        notifications: steps.iter().map(notification).collect(),
         mutes: Vec::new(),
     }
 }
@@ -135,12 +139,12 @@ fn case(steps: &[Transition]) -> Case {
 /// Returns reports of a replay: of one in which things fired, and of one in which nothing did.
 pub(crate) fn backtests() -> Vec<Printout> {
     let busy = replay();
-    let quiet = Replayed {
+    let quiet = BacktestSummary {
         fired: Vec::new(),
         rules: busy
             .rules
             .iter()
-            .map(|rule| RuleUse {
+            .map(|rule| RuleCount {
                 fired: 0,
                 with_confidence: None,
                 ..*rule
@@ -158,39 +162,39 @@ pub(crate) fn backtests() -> Vec<Printout> {
     .map(|(title, replayed)| Printout {
         title: title.to_owned(),
         command: "hushwatch backtest events.ndjson".to_owned(),
+        is_long: title.contains("more"),
         text: backtest::text(replayed, STYLE),
     })
     .into()
 }
 
-fn replay() -> Replayed {
-    let fired = |rule: Rule, ended: bool, told: bool| {
+fn replay() -> BacktestSummary {
+    let fired = |rule: Rule, ended: bool, notified: bool| {
         let course = courses()
             .into_iter()
             .find(|c| c.rule == rule)
             .expect("a course");
-        let (_, _, opened) = &course.steps[0];
-        let (_, _, resolved) = &course.steps[3];
+        let (opened, resolved) = (course.step("opened"), course.step("resolved"));
         Fired {
             incident: opened.incident.clone(),
             at: opened.at,
             ended: ended.then_some(resolved.at),
-            told,
+            notified,
         }
     };
-    let used = |rule, fired, with_confidence| RuleUse {
+    let used = |rule, fired, with_confidence| RuleCount {
         rule,
         fired,
         with_confidence,
     };
-    let stop = |place: &str, monday: Option<Duration>, learning| StopTold {
+    let stop = |place: &str, monday: Option<Duration>, learning| DetectionDelay {
         place: place.to_owned(),
         learning,
         monday,
         sunday: Some(5 * HOUR),
         last_sent: Some(march(4, 8, 58)),
     };
-    Replayed {
+    BacktestSummary {
         messages: 29_019,
         servers: 1,
         streams: 2,

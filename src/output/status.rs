@@ -7,8 +7,10 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::model::{Incident, Mute, ServerName, Tag, Timestamp};
-use crate::notify::alert::{Style, place, standing, tag_name};
-use crate::notify::mute;
+use crate::notify::alert::Style;
+use crate::notify::describe::describe_open;
+use crate::notify::location::{location, tag_label};
+use crate::notify::mute::mute_line;
 use crate::output::json::{IncidentView, MuteView, StreamView, instant};
 use crate::text::format::{
     count, format_duration, format_time, format_time_or_never, percent, plural,
@@ -116,7 +118,7 @@ impl StatusReport {
             open => format!("Open incidents: {open}"),
         });
         lines.extend(self.open.iter().map(|i| incident_line(i, style)));
-        let mutes = self.mutes.iter().map(|mute| mute::line(mute, zone));
+        let mutes = self.mutes.iter().map(|mute| mute_line(mute, zone));
         lines.extend(mutes.map(|mute| format!("Muted: {mute}")));
         let held = match self.held {
             0 => String::new(),
@@ -186,7 +188,7 @@ impl TagStatus {
     fn to_line(&self, zone: Tz) -> String {
         format!(
             "    {}: last mail {}; {}",
-            tag_name(&self.tag),
+            tag_label(&self.tag),
             format_time_or_never(self.last_sent, zone),
             detection_delay_text(self.detection_delay),
         )
@@ -208,9 +210,9 @@ fn incident_line(incident: &Incident, style: Style) -> String {
         "  {} {} {} since {}: {}",
         incident.id,
         incident.severity.name(),
-        place(incident),
+        location(incident),
         format_time(incident.opened_at, style.zone),
-        standing(incident, style)
+        describe_open(incident, style)
     )
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::samples::{Printout, backtests, explanations};
+use crate::model::Rule;
 use crate::notify::samples::{chapters, mute_lines};
 
 /// With this set, the test writes the catalogue instead of comparing it.
@@ -68,17 +69,19 @@ fn catalogue() -> String {
     );
     text.push_str(&block(&mute_lines().join("\n")));
     text.push_str("\n## On a terminal\n");
-    for printout in explanations().iter().chain(&backtests()) {
+    let printouts = explanations().into_iter().chain(backtests());
+    for printout in printouts.filter(|printout| !printout.is_long) {
         let Printout {
             title,
             command,
             text: shown,
+            ..
         } = printout;
         let _ = write!(
             text,
             "\n### {}\n\n`{command}`\n\n{}",
-            heading(title),
-            block(shown)
+            heading(&title),
+            block(&shown)
         );
     }
     text
@@ -86,7 +89,7 @@ fn catalogue() -> String {
 
 /// With a capital, unless it is the name of a rule.
 fn heading(title: &str) -> String {
-    if title.contains('_') {
+    if Rule::from_name(title).is_some() {
         return format!("`{title}`");
     }
     let (first, rest) = title.split_at(1);

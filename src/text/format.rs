@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::Datelike;
 use chrono_tz::Tz;
 
 use crate::model::{Span, Timestamp};
 
-/// A share as a percentage with as many digits as it needs: `9%`, `0.12%`, `0.001%`.
+/// Returns a share as a percentage with as many digits as it needs: `9%`, `0.12%`, `0.001%`.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
     let digits = match percent {
@@ -23,7 +24,24 @@ pub fn percent(share: f64) -> String {
     format!("{text}%")
 }
 
-/// A number with thousands set apart: `12,345`.
+/// Returns a share as people say it: `38%`, `8.5%`, `0.37%`.
+pub fn approx_percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let digits = match percent {
+        p if p >= 9.95 => 0,
+        p if p >= 0.995 => 1,
+        p if p >= 0.0995 => 2,
+        _ => 3,
+    };
+    let text = format!("{percent:.digits$}");
+    if text.contains('.') {
+        format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+    } else {
+        format!("{text}%")
+    }
+}
+
+/// Returns a number with thousands set apart: `12,345`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -36,7 +54,7 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// `3 messages`, `1 message`.
+/// Returns a number and its noun: `3 messages`, `1 message`.
 pub fn plural(number: u64, noun: &str) -> String {
     format!(
         "{} {noun}{}",
@@ -45,7 +63,7 @@ pub fn plural(number: u64, noun: &str) -> String {
     )
 }
 
-/// An expected number, rounded as far as it is meant: `0.4`, `3.2`, `140`.
+/// Returns an expected number, rounded to its useful digits: `0.4`, `3.2`, `140`.
 pub fn approx(number: f64) -> String {
     if number < 10.0 {
         format!("{number:.1}")
@@ -54,10 +72,13 @@ pub fn approx(number: f64) -> String {
     }
 }
 
-/// A span of time in its two largest units: `45 min`, `3 h 20 min`, `2 d 4 h`.
+/// Returns a length of time in its two largest units: `45 min`, `3 h 20 min`, `26 h`, and in days from two days on: `2 d 4 h`.
 pub fn format_duration(length: Duration) -> String {
     let minutes = length.as_secs() / 60;
-    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let (days, hours, minutes) = match minutes / 1440 {
+        0 | 1 => (0, minutes / 60, minutes % 60),
+        days => (days, minutes / 60 % 24, minutes % 60),
+    };
     let two = |a: u64, a_unit: &str, b: u64, b_unit: &str| match b {
         0 => format!("{a} {a_unit}"),
         _ => format!("{a} {a_unit} {b} {b_unit}"),
@@ -70,7 +91,7 @@ pub fn format_duration(length: Duration) -> String {
     }
 }
 
-/// A window as rules name it: `1h`, `24h`, `90m`.
+/// Returns a window as the configuration writes it: `1h`, `24h`, `90m`.
 pub fn format_window(length: Duration) -> String {
     match length.as_secs() {
         s if s % 3600 == 0 => format!("{}h", s / 3600),
@@ -79,7 +100,7 @@ pub fn format_window(length: Duration) -> String {
     }
 }
 
-/// An instant in `zone`, to the minute: `Mon 2 Mar 10:00`.
+/// Returns an instant in `zone`, to the minute: `Mon 2 Mar 10:00`.
 pub fn format_time(at: Timestamp, zone: Tz) -> String {
     at.to_utc()
         .with_timezone(&zone)
@@ -87,7 +108,7 @@ pub fn format_time(at: Timestamp, zone: Tz) -> String {
         .to_string()
 }
 
-/// `format_time` with its year: `Mon 2 Mar 2026 10:00`.
+/// Returns an instant as [`format_time`] does, with its year: `Mon 2 Mar 2026 10:00`.
 pub fn format_date_time(at: Timestamp, zone: Tz) -> String {
     at.to_utc()
         .with_timezone(&zone)
@@ -95,18 +116,18 @@ pub fn format_date_time(at: Timestamp, zone: Tz) -> String {
         .to_string()
 }
 
-/// An instant in `zone`, to the second and with its year: `2026-03-02 10:00:05`.
+/// Returns an instant in `zone`, to the second and with its year: `2026-03-02 10:00:05`.
 pub fn format_exact(at: Timestamp, zone: Tz) -> String {
     let local = at.to_utc().with_timezone(&zone);
     local.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// `format_time`, or `never seen`.
+/// Returns an instant as [`format_time`] does, or `never seen`.
 pub fn format_time_or_never(at: Option<Timestamp>, zone: Tz) -> String {
     at.map_or_else(|| "never seen".to_owned(), |at| format_time(at, zone))
 }
 
-/// A local day and the year: `Mon 2 Mar 2026`.
+/// Returns the local day with its year: `Mon 2 Mar 2026`.
 pub fn format_day(at: Timestamp, zone: Tz) -> String {
     at.to_utc()
         .with_timezone(&zone)
@@ -114,7 +135,40 @@ pub fn format_day(at: Timestamp, zone: Tz) -> String {
         .to_string()
 }
 
-/// From when to when, in `zone`.
+/// Returns an instant as it is read at `reference`: `10:00` on the same local day, `Mon 2 Mar 10:00` in the same year, else
+/// with the year.
+pub fn short_time(at: Timestamp, reference: Timestamp, zone: Tz) -> String {
+    let (local, now) = (
+        at.to_utc().with_timezone(&zone),
+        reference.to_utc().with_timezone(&zone),
+    );
+    if local.date_naive() == now.date_naive() {
+        local.format("%H:%M").to_string()
+    } else if local.year() == now.year() {
+        format_time(at, zone)
+    } else {
+        format_date_time(at, zone)
+    }
+}
+
+/// Returns a span as it is read at `reference`: `10:00–14:00`, `Mon 2 Mar 10:00–14:00`, or with the days of both ends.
+pub fn short_range(span: Span, reference: Timestamp, zone: Tz) -> String {
+    let local = |at: Timestamp| at.to_utc().with_timezone(&zone);
+    if local(span.from).date_naive() == local(span.until).date_naive() {
+        let from = short_time(span.from, reference, zone);
+        return format!("{from}–{}", local(span.until).format("%H:%M"));
+    }
+    let end = |at: Timestamp| {
+        if local(at).year() == local(reference).year() {
+            format_time(at, zone)
+        } else {
+            format_date_time(at, zone)
+        }
+    };
+    format!("{} – {}", end(span.from), end(span.until))
+}
+
+/// Returns both ends of a span in `zone`: `Mon 2 Mar 10:00 to Mon 2 Mar 14:00`.
 pub fn format_range(of: Span, zone: Tz) -> String {
     format!(
         "{} to {}",
@@ -139,11 +193,36 @@ mod tests {
     }
 
     #[test]
+    fn a_share_is_rounded_as_people_round_it() {
+        let shown: Vec<String> = [0.383, 0.0851, 0.0996, 0.00369, 0.0002, 0.0, 1.0]
+            .map(approx_percent)
+            .into();
+        assert_eq!(
+            shown,
+            ["38%", "8.5%", "10%", "0.37%", "0.02%", "0%", "100%"]
+        );
+    }
+
+    #[test]
+    fn a_time_bears_its_day_and_year_only_where_they_differ() {
+        let (zone, now) = (chrono_tz::UTC, Timestamp::from_secs(1_772_622_000));
+        let ago = |hours: u64| now - Duration::from_secs(3600 * hours);
+        let shown = [1, 12, 24 * 90].map(|hours| short_time(ago(hours), now, zone));
+        assert_eq!(shown, ["10:00", "Tue 3 Mar 23:00", "Thu 4 Dec 2025 11:00"]);
+        let range = |from, until| short_range(Span::new(ago(from), ago(until)), now, zone);
+        assert_eq!(range(2, 1), "09:00–10:00");
+        assert_eq!(range(26, 25), "Tue 3 Mar 09:00–10:00");
+        assert_eq!(range(26, 1), "Tue 3 Mar 09:00 – Wed 4 Mar 10:00");
+    }
+
+    #[test]
     fn spans_and_counts_read_well() {
         let shown: Vec<String> = [30, 2700, 12_000, 7200, 187_200]
             .map(|s| format_duration(Duration::from_secs(s)))
             .into();
         assert_eq!(shown, ["30 s", "45 min", "3 h 20 min", "2 h", "2 d 4 h"]);
+        let days = [25 * 3600, 47 * 3600 + 120].map(|s| format_duration(Duration::from_secs(s)));
+        assert_eq!(days, ["25 h", "47 h 2 min"]);
         assert_eq!(
             [0, 999, 1000, 1_234_567].map(count),
             ["0", "999", "1,000", "1,234,567"]

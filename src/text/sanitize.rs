@@ -5,16 +5,16 @@ use std::str::Chars;
 
 use serde_json::Value;
 
-/// What stands where text was cut off.
+/// The end of a text that was cut.
 const ELLIPSIS: char = '…';
 
-/// What stands for an address, or a part of one, that is not shown.
+/// The replacement of an address, or of the part of one, that is hidden.
 const MASK: &str = "***";
 
-/// The longest domain name there is (RFC 1035, 2.3.4), in bytes.
-const LONGEST_DOMAIN: usize = 253;
+/// The maximum length of a domain name (RFC 1035, 2.3.4), in bytes.
+const MAX_DOMAIN_BYTES: usize = 253;
 
-/// `text` as one visible line.
+/// Returns `text` as one visible line.
 ///
 /// Terminal escape sequences, control characters, bidirectional overrides, zero-widths and other invisible characters
 /// are removed; line breaks and runs of white space become one space; the ends are trimmed. Cleaning twice changes
@@ -39,7 +39,7 @@ pub fn clean(text: &str) -> String {
     line
 }
 
-/// A text of several lines, each [cleaned](clean) but for its indent: for a terminal.
+/// Returns `text` with each line [cleaned](clean) except for its indent, for a terminal.
 pub fn clean_lines(text: &str) -> String {
     let line = |line: &str| {
         let rest = line.trim_start_matches(' ');
@@ -48,7 +48,7 @@ pub fn clean_lines(text: &str) -> String {
     text.split_terminator('\n').map(line).collect()
 }
 
-/// `value` as one line of JSON for a terminal or a script: nothing in it moves a cursor, or is there unseen.
+/// Returns `value` as one line of JSON in which every invisible or cursor-moving character is escaped.
 pub fn json_line(value: &Value) -> String {
     format!("{}\n", visible_json(&value.to_string()))
 }
@@ -68,7 +68,7 @@ fn visible_json(json: &str) -> String {
     visible
 }
 
-/// `text` in at most `max_chars` characters; where something was cut off, the last of them is `…`.
+/// Returns `text` in at most `max_chars` characters; a cut text ends in `…`.
 pub fn truncate(text: &str, max_chars: usize) -> String {
     truncate_by(text, max_chars, |_| 1)
 }
@@ -92,7 +92,7 @@ pub fn truncate_by(text: &str, room: usize, cost: impl Fn(char) -> usize) -> Str
     text.to_owned()
 }
 
-/// `address` with all but the first letter of its local part hidden: `j***@example.com`.
+/// Returns `address` with all but the first letter of its local part hidden: `j***@example.com`.
 ///
 /// Where that letter would be the whole local part, it is hidden too; what does not look like an ordinary address is
 /// hidden altogether. A name around the address is dropped.
@@ -118,7 +118,7 @@ fn with_ellipsis(kept: &str, has_room: bool) -> String {
     text
 }
 
-/// The letter that may be shown: none where it would be all there is.
+/// Returns the first letter, unless it is the whole local part.
 fn shown_letter(local: &str) -> String {
     let mut chars = local.chars();
     let first = chars.next().filter(|c| c.is_alphanumeric());
@@ -143,7 +143,7 @@ fn is_domain(domain: &str) -> bool {
                 .chars()
                 .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
     };
-    domain.len() <= LONGEST_DOMAIN && domain.contains('.') && domain.split('.').all(is_label)
+    domain.len() <= MAX_DOMAIN_BYTES && domain.contains('.') && domain.split('.').all(is_label)
 }
 
 /// ESC, or the one-character forms of `ESC [` and `ESC ]`.

@@ -4,10 +4,10 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::text::sanitize::clean;
 
-/// What stands between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 
-/// A table. Whatever is put into it becomes visible text of one line.
+/// A table whose cells are cleaned to visible text of one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -15,14 +15,14 @@ pub struct Table {
 }
 
 impl Table {
-    /// With these headings.
+    /// Returns a table with these headings.
     pub fn new(headings: &[&str]) -> Self {
         let mut table = Self::default();
         table.row(headings.iter().copied());
         table
     }
 
-    /// Has these columns stand at the right.
+    /// Aligns these columns to the right.
     #[must_use]
     pub fn numbers(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
         self.numbers.extend(columns);
@@ -38,7 +38,7 @@ impl Table {
         self.rows.push(cells.into_iter().map(cell).collect());
     }
 
-    /// Its lines, each with an end, none with blanks before it.
+    /// Returns the table as lines without trailing blanks, each with a line end.
     pub fn to_text(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
@@ -58,9 +58,10 @@ impl Table {
 
     fn padded(&self, column: usize, cell: &str, width: usize) -> String {
         let blanks = " ".repeat(width.saturating_sub(cell.width()));
-        match self.numbers.contains(&column) {
-            true => format!("{blanks}{cell}"),
-            false => format!("{cell}{blanks}"),
+        if self.numbers.contains(&column) {
+            format!("{blanks}{cell}")
+        } else {
+            format!("{cell}{blanks}")
         }
     }
 }

@@ -36,7 +36,9 @@ pub(crate) fn next_digest(world: &mut World) -> String {
     world.slack.take();
     world.cycle(at("2026-03-04T10:00:00Z"));
     let told = world.slack.take();
-    let digest = told.into_iter().find(|m| m.plain.contains("digest for"));
+    let digest = told
+        .into_iter()
+        .find(|m| m.plain.contains("Daily digest, "));
     digest.expect("a digest").plain
 }
 
@@ -119,7 +121,7 @@ fn an_incident_of_a_server_that_left_while_muted_ends_with_the_mute(process: Pro
     world.cycle(at("2026-03-03T15:00:00Z"));
     assert_eq!(
         world.alerts(),
-        ["🟢 OK: no longer muted: 1 incident over meanwhile"]
+        ["✅ RESOLVED mute ended: 1 incident resolved meanwhile"]
     );
     world.cycle(at("2026-03-03T16:00:00Z"));
     assert_eq!(world.alerts(), [""; 0], "once");
@@ -199,12 +201,12 @@ fn an_account_that_cannot_be_listed_stays_in_sight(process: Process) {
     assert!(text.contains("(account): LAST POLL NOT COMPLETE"), "{text}");
     world.slack.take();
     let digest = next_digest(&mut world);
-    assert!(digest.contains("1 thing needs a look"), "{digest}");
+    assert!(digest.contains("1 problem open"), "{digest}");
     assert!(
-        digest.contains("(account): not seen since Tue 3 Mar 11:00"),
+        digest.contains("Postmark account: could not be read since Tue 3 Mar 11:00"),
         "{digest}"
     );
-    assert!(!digest.contains("(account): nothing is known"), "{digest}");
+    assert!(!digest.contains("account: nothing is known"), "{digest}");
 }
 
 fn an_account_that_can_be_listed_is_no_line_of_the_digest(process: Process) {

@@ -208,12 +208,12 @@ fn a_person_reads_what_fired_how_often_and_how_long_a_stop_goes_unnoticed() {
     assert_eq!(told.code, 0, "{}", told.stderr);
     let text = told.report.as_str().expect("text");
     for part in [
-        "What would have fired",
+        "Incidents that would have opened",
         "bounce_rate: ",
         "with `confidence = 0.95`",
         "recommended",
-        "from Sunday 04:00",
-        "held to 4.0 a year",
+        "on a Sunday at 04:00",
+        "allow 4.0 false alarms per year",
     ] {
         assert!(text.contains(part), "{part:?} is missing in\n{text}");
     }

@@ -32,7 +32,10 @@ fn an_outage_of_the_api_is_blindness_and_what_it_hid_is_told_in_one_catch_up() {
         assert_eq!(down.code, 1);
         let alerts = world.alerts();
         assert_eq!(alerts.len(), 1, "{alerts:?}");
-        assert!(alerts[0].contains("cannot see this server"), "{alerts:?}");
+        assert!(
+            alerts[0].contains("cannot read this server's mail"),
+            "{alerts:?}"
+        );
         world.shop.clear_faults();
         let back = world.cycle(at("2026-03-03T16:00:00Z"));
         assert_eq!(back.code, 0, "{}", back.stderr);

@@ -272,7 +272,7 @@ fn five_hours_of_outage_are_caught_up_within_the_requests_of_one_poll() {
     assert!(
         alerts
             .iter()
-            .any(|a| a.contains("1 incident began and ended")),
+            .any(|a| a.contains("1 incident opened and resolved")),
         "{alerts:?}"
     );
     let last = hourly(&mut world, 60, clock("15:00"), clock("15:00"));

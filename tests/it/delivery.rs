@@ -100,7 +100,11 @@ fn where_it_cannot_be_looked_up_it_is_sent_again_under_its_incident_and_the_reme
         let told = world.slack.take();
         assert_eq!(told.len(), 2);
         assert_eq!(told[0].plain, told[1].plain);
-        assert!(told[0].plain.contains("incident "), "{}", told[0].plain);
+        assert!(
+            told[0].plain.contains("hushwatch explain "),
+            "{}",
+            told[0].plain
+        );
         assert_eq!(said.matches("may be told twice").count(), 1, "{said}");
         assert!(said.contains("scope channels:history"), "{said}");
     }

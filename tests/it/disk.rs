@@ -94,7 +94,7 @@ fn a_write_ahead_log_that_was_cut_costs_at_most_what_it_held() {
         assert_eq!(cycle.code, 0, "{keep}: {}", cycle.stderr);
         let alerts = world.alerts();
         assert!(
-            !about(&alerts, "bounce rate").is_empty(),
+            !about(&alerts, "messages bounced in the last").is_empty(),
             "{keep}: {alerts:?}"
         );
         assert_eq!(about(&alerts, NOTICE).len(), 0, "{keep}: {alerts:?}");
@@ -116,7 +116,10 @@ fn two_processes_on_one_file_tell_once() {
     for mut check in running {
         assert!(check.wait().expect("ended").success());
     }
-    assert_eq!(about(&world.alerts(), "bounce rate").len(), 1);
+    assert_eq!(
+        about(&world.alerts(), "messages bounced in the last").len(),
+        1
+    );
 }
 
 #[test]
@@ -127,7 +130,10 @@ fn a_database_that_is_deleted_under_the_daemon_is_written_back() {
     let mut world = world(Process::One);
     world.cycle(at("2026-03-03T09:00:00Z"));
     world.cycle(at("2026-03-03T11:00:00Z"));
-    assert_eq!(about(&world.alerts(), "bounce rate").len(), 1);
+    assert_eq!(
+        about(&world.alerts(), "messages bounced in the last").len(),
+        1
+    );
     for suffix in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(world.folder.path().join(format!("hushwatch.db{suffix}")));
     }
@@ -191,7 +197,7 @@ fn a_disk_that_takes_nothing_is_told_by_one_notice_and_no_rule_speaks() {
     world.cycle(at("2026-03-03T12:00:00Z"));
     let alerts = world.alerts();
     assert_eq!(
-        about(&alerts, "bounce rate").len(),
+        about(&alerts, "messages bounced in the last").len(),
         1,
         "told once it can be: {alerts:?}"
     );
@@ -284,7 +290,11 @@ fn a_full_disk_costs_its_reserve_first_and_then_speaks_for_itself() {
     disk.fill("filler");
     assert_eq!(disk.check(&world, "2026-03-03T11:00:00Z"), 0, "the reserve");
     let alerts = world.alerts();
-    assert_eq!(about(&alerts, "bounce rate").len(), 1, "{alerts:?}");
+    assert_eq!(
+        about(&alerts, "messages bounced in the last").len(),
+        1,
+        "{alerts:?}"
+    );
     assert_eq!(about(&alerts, NOTICE).len(), 0, "{alerts:?}");
     assert_ne!(
         disk.run("test -e disk/hushwatch.db-reserve"),
@@ -306,7 +316,7 @@ fn a_full_disk_costs_its_reserve_first_and_then_speaks_for_itself() {
     let alerts = world.alerts();
     assert_eq!(about(&alerts, "operator address").len(), 1, "{alerts:?}");
     assert_eq!(
-        about(&alerts, "bounce rate").len(),
+        about(&alerts, "messages bounced in the last").len(),
         0,
         "not again: {alerts:?}"
     );
@@ -333,5 +343,8 @@ fn a_disk_that_is_read_only_is_told() {
     assert!(alerts[0].contains(NOTICE), "{alerts:?}");
     assert_eq!(disk.run("mount -o remount,rw disk"), 0);
     assert_eq!(disk.check(&world, "2026-03-03T12:00:00Z"), 0);
-    assert_eq!(about(&world.alerts(), "bounce rate").len(), 1);
+    assert_eq!(
+        about(&world.alerts(), "messages bounced in the last").len(),
+        1
+    );
 }

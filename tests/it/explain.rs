@@ -42,24 +42,24 @@ fn an_incident_is_explained_from_what_was_stored() {
     for expected in [
         "bounce_rate on shop/outbound",
         "warn, resolved Tue 3 Mar 16:00 after 4 h, opened Tue 3 Mar 2026 12:00 UTC",
-        "Why it opened, judged Tue 3 Mar 12:00",
-        "limit 1%, floor 10",
-        "95% interval",
-        "messages of Tue 3 Mar 11:00 to Tue 3 Mar 12:00: all covered",
+        "Why it opened (Tue 3 Mar 12:00)",
+        "threshold 1%, minimum 10 messages",
+        "95% confidence interval",
+        "messages Tue 3 Mar 11:00 to Tue 3 Mar 12:00: all read",
         "poll Tue 3 Mar 12:00: complete",
         "HardBounce at example.com",
-        "opened (warn), told",
-        "As it ended, judged Tue 3 Mar 16:00",
-        "Bounces meanwhile: ",
-        "resolved (warn), told: bounce rate back within bounds, after 4 h",
-        "What to do if it comes back",
-        "accepted",
+        "opened (warn, sent): ",
+        "As it resolved (Tue 3 Mar 16:00)",
+        "Bounces (",
+        "resolved (warn, sent): bounce rate is back to 0% (0 of ",
+        "If it comes back",
+        "delivered",
         "`service_unavailable`",
         "hushwatch bounces --server shop --stream outbound",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
-    assert!(!text.contains("What ends it"), "it is over: {text}");
+    assert!(!text.contains("Ends with"), "it is over: {text}");
     let addresses: Vec<&str> = text
         .split_whitespace()
         .filter(|w| w.contains('@'))
@@ -113,20 +113,20 @@ fn each_rate_shows_what_it_counts_and_when_it_was_over() {
         (text.as_str().expect("text").to_owned(), json)
     };
     let (text, json) = explained("spam_rate");
-    assert!(text.contains("Complaints meanwhile: 2\n"), "{text}");
+    assert!(text.contains("Spam complaints (2)\n"), "{text}");
     assert!(text.contains("2 SpamComplaint at example.org"), "{text}");
     assert_eq!(json["bounces"].as_array().map(Vec::len), Some(2), "{json}");
     let (text, json) = explained("bounce_rate");
-    let title = format!("\nBounces meanwhile: {hard}\n");
+    let title = format!("\nBounces ({hard})\n");
     assert!(text.contains(&title) && hard > 20, "{hard}: {text}");
     let bounces = json["bounces"].as_array().expect("bounces");
     assert_eq!(bounces.len(), hard, "{json}");
     assert!(bounces.iter().all(|b| b["bounce_type"] == "HardBounce"));
     // Judged at 14:00, when it was within bounds, it tells of 13:00.
     assert_eq!(json["incident"]["judged_at"], "2026-03-03T14:00:00Z");
-    let title = "As it was when it was last over its limit\n";
+    let title = "When it was last above its threshold\n";
     assert!(
-        text.contains(title) && !text.contains("judged Tue 3 Mar 14:00"),
+        text.contains(title) && !text.contains("(Tue 3 Mar 14:00)"),
         "{text}"
     );
 }
@@ -154,9 +154,9 @@ fn an_open_incident_says_what_ends_it_and_what_mutes_it() {
         "wake, open, opened Tue 3 Mar 2026 13:00 UTC",
         "Muted: everything until Tue 3 Mar 15:00 UTC, by ops: rotation",
         "not complete: failed to list the message streams",
-        "What ends it",
-        "the first complete poll",
-        "put the server's token where hushwatch reads it",
+        "Ends with",
+        "The first complete poll",
+        "Put a valid server token where hushwatch reads it",
         "hushwatch doctor",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
@@ -169,8 +169,8 @@ fn an_open_incident_says_what_ends_it_and_what_mutes_it() {
     let text = world.run(&["explain", &id]).report;
     let text = text.as_str().expect("text");
     for expected in [
-        "resolved (wake), kept back by a mute: can be seen again",
-        "What to do if it comes back\n  put the server's token where hushwatch reads it",
+        "resolved (wake, held back by a mute): hushwatch can read its mail again",
+        "If it comes back\n  Put a valid server token where hushwatch reads it",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }

@@ -34,7 +34,7 @@ fn a_standing_breach_is_one_message_and_one_when_it_ends() {
         assert_eq!(
             alerts
                 .iter()
-                .filter(|a| a.contains("shop/outbound: bounce rate"))
+                .filter(|a| a.contains("messages bounced in the last"))
                 .count(),
             1,
             "{alerts:?}"
@@ -43,7 +43,7 @@ fn a_standing_breach_is_one_message_and_one_when_it_ends() {
         let ends = world.alerts();
         assert_eq!(
             ends.iter()
-                .filter(|a| a.contains("bounce rate back within bounds"))
+                .filter(|a| a.contains("bounce rate is back to"))
                 .count(),
             1,
             "{ends:?}"
@@ -184,7 +184,9 @@ fn every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait(process: Process
     world.cycle(at("2026-03-03T12:00:00Z"));
     let alerts = world.alerts();
     assert!(
-        alerts.len() == 1 && alerts[0].contains("WAKE") && alerts[0].contains("hard bounce rate"),
+        alerts.len() == 1
+            && alerts[0].contains("WAKE")
+            && alerts[0].contains("hard-bounced in the last"),
         "{alerts:?}"
     );
     world.shop.add_complaints(
@@ -202,7 +204,7 @@ fn every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait(process: Process
     assert!(
         alerts
             .iter()
-            .any(|a| a.contains("WAKE") && a.contains("complaint")),
+            .any(|a| a.contains("WAKE") && a.contains("reported a message as spam")),
         "{alerts:?}"
     );
     assert!(
@@ -243,7 +245,9 @@ fn a_breach_that_stands_for_days_is_told_every_day_by_a_bell_that_rings_a_moment
     world.shop.bounce_wave("outbound", wave, 0.04, "Blocked");
     world.hours("2026-03-02T09:00:00.300Z", "2026-03-04T20:00:00.300Z");
     let alerts = world.alerts();
-    let still = |alert: &&String| alert.contains("still bounce rate");
+    let still = |alert: &&String| {
+        alert.contains("still shop/outbound: ") && alert.contains(" bounced in the last ")
+    };
     assert_eq!(alerts.iter().filter(still).count(), 2, "{alerts:?}");
 }
 
@@ -259,8 +263,8 @@ fn what_a_gap_hid_from_the_digest_mode_is_in_the_next_digest() {
     world.slack.take();
     world.hours("2026-03-03T10:00:00Z", "2026-03-04T09:00:00Z");
     let told: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
-    let digests = told.iter().filter(|t| t.contains("digest for"));
-    let with_it = digests.filter(|t| t.contains("bounce_rate from Tue 3 Mar 0"));
+    let digests = told.iter().filter(|t| t.contains("Daily digest, "));
+    let with_it = digests.filter(|t| t.contains("high bounce rate Tue 3 Mar 0"));
     assert_eq!(with_it.count(), 1, "{told:#?}");
 }
 

@@ -109,7 +109,10 @@ fn a_bounce_is_told_by_its_own_rule_and_what_stays_suppressed_is_told_after_it(p
     world.cycle(at(START) + DAY + HOUR);
     let told = world.alerts();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("still the operator address"), "{told:?}");
+    assert!(
+        told[0].contains("still shop/outbound: Postmark no longer sends to"),
+        "{told:?}"
+    );
 }
 
 fn an_answer_that_fails_is_unknown_and_makes_no_cycle_incomplete(process: Process) {

@@ -7,8 +7,9 @@ use crate::commands::backtest::replay::ReplayInput;
 use crate::config::Config;
 use crate::detect::Silence;
 use crate::model::{DAY, HOUR, History, Rule, Step, Timestamp, Transition};
-use crate::notify::alert::{Style, tag_name};
-use crate::output::backtest::{Fired, Replayed, RuleUse, StopTold, text};
+use crate::notify::alert::Style;
+use crate::notify::location::tag_label;
+use crate::output::backtest::{BacktestSummary, DetectionDelay, Fired, RuleCount, text};
 
 /// The level that is tried where `confidence` is off.
 const CONFIDENCE: f64 = 0.95;
@@ -30,7 +31,7 @@ pub fn report(
         .filter(|rule| !rule.is_of_server())
         // Which addresses were suppressed in the past is not known.
         .filter(|rule| **rule != Rule::SuppressedAddress)
-        .map(|rule| RuleUse {
+        .map(|rule| RuleCount {
             rule: *rule,
             fired: opened_count(transitions, *rule),
             with_confidence: match rule {
@@ -40,7 +41,7 @@ pub fn report(
                 _ => None,
             },
         });
-    let replayed = Replayed {
+    let replayed = BacktestSummary {
         messages: input.messages,
         servers: input.servers.len() as u64,
         streams: input.servers.values().map(|s| s.len() as u64).sum(),
@@ -79,10 +80,10 @@ fn incidents(transitions: &[Transition]) -> Vec<Fired> {
             incident: incident.clone(),
             at: transition.at,
             ended: None,
-            told: false,
+            notified: false,
         });
         known.incident.severity = known.incident.severity.max(incident.severity);
-        known.told |= transition.notified;
+        known.notified |= transition.notified;
         known.ended = (transition.step == Step::Resolved).then_some(transition.at);
     }
     let mut fired: Vec<Fired> = fired.into_values().collect();
@@ -90,7 +91,7 @@ fn incidents(transitions: &[Transition]) -> Vec<Fired> {
     fired
 }
 
-fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<StopTold> {
+fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<DetectionDelay> {
     let series = input.servers.values().map(BTreeMap::len).sum();
     let mut stops = Vec::new();
     for (server, streams) in &input.servers {
@@ -105,7 +106,7 @@ fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<StopTold> {
                 &silence,
             ));
             for (tag, silence) in Silence::of_tags(history, input.until, &config.rules, series) {
-                let place = format!("{place} {}", tag_name(&tag));
+                let place = format!("{place} {}", tag_label(&tag));
                 stops.push(detection_delay(
                     input,
                     config,
@@ -125,9 +126,9 @@ fn detection_delay(
     place: String,
     history: &History,
     silence: &Silence,
-) -> StopTold {
+) -> DetectionDelay {
     let told = |from| silence.unnoticed_from(history, from);
-    StopTold {
+    DetectionDelay {
         place,
         learning: silence.is_learning(history, input.until),
         monday: told(next_local_hour(input.until, config, 0, 10)),

@@ -9,7 +9,7 @@ use crate::cycle::deliver::notifier::is_conversation;
 use crate::cycle::grouping::new_message;
 use crate::cycle::{Context, Outlet};
 use crate::model::Timestamp;
-use crate::notify::{Message, Tone};
+use crate::notify::{Level, Message};
 use crate::slack::{Error, Identity, RetryClass, Slack};
 use crate::store::{MessageKind, OutboxRow};
 
@@ -156,7 +156,7 @@ async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
     let headline = "hushwatch doctor: a test message";
     let line = "What you read here is where alerts and digests will come.".to_owned();
     let sent = format!("sent {}", moment(at, at, app.config.time_zone));
-    let message = Message::new(Tone::Info, headline, [line], &sent);
+    let message = Message::new(Level::Info, headline, [line], &sent);
     let row = OutboxRow {
         seq: 0,
         key: format!("doctor-{at}"),

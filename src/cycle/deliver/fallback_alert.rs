@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::cycle::Outlet;
 use crate::cycle::grouping::new_message;
-use crate::notify::{Message, Tone};
+use crate::notify::{Level, Message};
 use crate::store::{self, MessageKind, OutboxRow};
 
 /// Tells that nothing can be recorded, once and as it goes: there is nowhere to keep what becomes of it. Its text is fixed
@@ -18,7 +18,7 @@ pub async fn cry(outlet: &Outlet, error: &store::Error) {
     ];
     let headline = "hushwatch cannot use its database, and is blind and mute";
     let message = Message::new(
-        Tone::Wake,
+        Level::Wake,
         headline,
         lines,
         "told once, until it works again",

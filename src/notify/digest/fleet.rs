@@ -1,4 +1,4 @@
-//! Many servers: what needs a look in lines of its own, the quiet ones together.
+//! Many servers: those that need a look in lines of their own, the quiet ones together.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -6,48 +6,43 @@ use std::collections::BTreeSet;
 use crate::model::{BounceClass, Span};
 use crate::notify::alert::Style;
 use crate::notify::digest::servers::server_lines;
-use crate::notify::digest::{Day, ServerDay, has_unknown, named};
-use crate::text::format::{count, percent, plural};
+use crate::notify::digest::{Day, MAX_NAMES, ServerDay, has_unknown};
+use crate::text::elide::elide;
+use crate::text::format::{approx_percent, count, plural};
 
-/// Servers that need a look and are told in full.
-const LOOKED_AT: usize = 6;
-/// The servers with news in full, the others in a line for those that sent, and one for those that did not.
-pub(crate) fn grouped(data: &Day, period: Span, style: Style) -> Vec<String> {
-    let open = data.open.iter().map(|i| i.server.0.as_str());
-    let places: BTreeSet<&str> = open.collect();
-    let (loud, quiet): (Vec<&ServerDay>, Vec<&ServerDay>) = data
+/// The maximum number of servers that need a look and get lines of their own.
+const MAX_NOISY: usize = 6;
+
+/// Returns the servers that need a look in full, then a line for those that sent and one for those that did not.
+pub(crate) fn fleet_lines(data: &Day, period: Span, style: Style) -> Vec<String> {
+    let open: BTreeSet<&str> = data.open.iter().map(|i| i.server.0.as_str()).collect();
+    let (noisy, quiet): (Vec<&ServerDay>, Vec<&ServerDay>) = data
         .servers
         .iter()
-        .partition(|s| places.contains(s.name.as_str()) || has_unknown(s));
+        .partition(|s| open.contains(s.name.as_str()) || has_unknown(s));
     let mut lines = Vec::new();
-    for server in loud.iter().take(LOOKED_AT) {
-        // What each server lacks is told once, below.
-        let told = ServerDay {
-            own_domains_missing: false,
-            ..(*server).clone()
-        };
-        lines.extend(server_lines(&told, period, true, style));
+    for server in noisy.iter().take(MAX_NOISY) {
+        lines.extend(server_lines(server, period, true, style));
     }
-    if loud.len() > LOOKED_AT {
-        let others = named(loud[LOOKED_AT..].iter().map(|s| s.name.clone()));
-        lines.push(format!("Need a look as well: {others}"));
+    if noisy.len() > MAX_NOISY {
+        let others = noisy[MAX_NOISY..].iter().map(|s| s.name.clone());
+        lines.push(format!("Also worth a look: {}", elide(others, MAX_NAMES)));
     }
     let (idle, busy): (Vec<&ServerDay>, Vec<&ServerDay>) =
         quiet.into_iter().partition(|s| sent(s) == 0);
-    lines.extend(usual(busy));
+    lines.extend(quiet_line(busy));
     if !idle.is_empty() {
         lines.push(format!(
             "{} sent nothing: {}",
             plural(idle.len() as u64, "server"),
-            named(idle.iter().map(|s| s.name.clone()))
+            elide(idle.iter().map(|s| s.name.clone()), MAX_NAMES)
         ));
     }
-    lines.extend(shortcomings(&data.servers));
     lines
 }
 
-/// The servers that sent and have no news.
-fn usual(mut servers: Vec<&ServerDay>) -> Option<String> {
+/// Returns one line for the servers that sent mail and have no news.
+fn quiet_line(mut servers: Vec<&ServerDay>) -> Option<String> {
     if servers.is_empty() {
         return None;
     }
@@ -58,36 +53,36 @@ fn usual(mut servers: Vec<&ServerDay>) -> Option<String> {
         .iter()
         .map(|s| format!("{} {}", s.name, count(sent(s))));
     Some(format!(
-        "{} as usual: {} sent, {} bounced ({}), {}: {}",
+        "{} as usual: {} sent · {} ({}) · {}: {}",
         plural(servers.len() as u64, "server"),
         count(all),
-        count(bounces),
-        percent(bounces as f64 / all.max(1) as f64),
+        plural(bounces, "bounce"),
+        approx_percent(bounces as f64 / all.max(1) as f64),
         plural(complaints, "complaint"),
-        named(each)
+        elide(each, MAX_NAMES)
     ))
 }
 
-/// What is not watched, and on how many servers.
-fn shortcomings(servers: &[ServerDay]) -> Vec<String> {
+/// Returns what is not watched, and on how many servers.
+pub(crate) fn hint_lines(servers: &[ServerDay]) -> Vec<String> {
     let learning: Vec<String> = servers
         .iter()
         .filter(|s| s.streams.iter().any(|stream| stream.learning))
         .map(|s| s.name.clone())
         .collect();
-    let open = servers.iter().filter(|s| s.own_domains_missing).count();
+    let unprotected = servers.iter().filter(|s| s.own_domains_missing).count();
     let mut lines = Vec::new();
     if !learning.is_empty() {
         lines.push(format!(
-            "Still learning what silence is on {}: {}",
+            "{}: still learning what is normal, silence is not reported there yet: {}",
             plural(learning.len() as u64, "server"),
-            named(learning)
+            elide(learning, MAX_NAMES)
         ));
     }
-    if open > 0 {
+    if unprotected > 0 {
         lines.push(format!(
-            "`own_domains` is empty for {}, so complaints from outside do not wake anybody there",
-            plural(open as u64, "server")
+            "{}: `own_domains` is empty, so spam complaints from outside are not reported at once",
+            plural(unprotected as u64, "server")
         ));
     }
     lines

@@ -1,17 +1,22 @@
-//! What needs a look, and what ended.
+//! What is open, and what was resolved.
 
 use std::collections::BTreeMap;
 
-use crate::model::{Incident, IncidentState, Rule, Step, Timestamp, Transition};
-use crate::notify::alert::{Style, place, standing, summary};
-use crate::notify::digest::{Day, named};
-use crate::text::format::{format_time, plural};
+use crate::model::{Incident, IncidentState, Rule, Span, Timestamp, Transition};
+use crate::notify::Level;
+use crate::notify::alert::Style;
+use crate::notify::context::{problem_span, worst_phrase};
+use crate::notify::describe::{describe_open, problem_name};
+use crate::notify::digest::{Day, MAX_NAMES};
+use crate::notify::location::location;
+use crate::text::elide::elide;
+use crate::text::format::{plural, short_range, short_time};
 
-/// Open incidents of one rule that get a line each; more of them share one.
-const TOLD_ALONE: usize = 5;
+/// The maximum number of incidents of one rule that get a line each; more of them share one.
+const MAX_SINGLE_LINES: usize = 5;
 
-/// What is open: a line each, or one for many of one rule.
-pub(crate) fn open(incidents: &[Incident], style: Style) -> Vec<String> {
+/// Returns a line for each open incident, or one for many of one rule. `now` is the end of the digest's period.
+pub(crate) fn open_lines(incidents: &[Incident], now: Timestamp, style: Style) -> Vec<String> {
     let mut by_rule: BTreeMap<Rule, Vec<&Incident>> = BTreeMap::new();
     for incident in incidents {
         by_rule.entry(incident.rule).or_default().push(incident);
@@ -20,11 +25,13 @@ pub(crate) fn open(incidents: &[Incident], style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     for incident in incidents {
         match by_rule.get(&incident.rule) {
-            Some(all) if all.len() <= TOLD_ALONE => lines.push(line(incident, style)),
+            Some(all) if all.len() <= MAX_SINGLE_LINES => {
+                lines.push(open_line(incident, now, style));
+            }
             _ => lines.extend(
                 by_rule
                     .remove(&incident.rule)
-                    .map(|all| together(&all, style)),
+                    .map(|all| open_group_line(&all, now, style)),
             ),
         }
     }
@@ -32,94 +39,114 @@ pub(crate) fn open(incidents: &[Incident], style: Style) -> Vec<String> {
     lines
 }
 
-fn line(incident: &Incident, style: Style) -> String {
+fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
     format!(
-        "Open since {}: {} · {} · incident {}",
-        format_time(incident.opened_at, style.zone),
-        place(incident),
-        standing(incident, style),
+        "{} {}: {} · since {} · {}",
+        Level::from(incident.severity).sign(),
+        location(incident),
+        describe_open(incident, style),
+        short_time(incident.opened_at, now, style.zone),
         incident.id
     )
 }
 
-fn together(all: &[&Incident], style: Style) -> String {
-    let (Some(first), Some(since)) = (all.first(), all.iter().map(|i| i.opened_at).min()) else {
+fn open_group_line(all: &[&Incident], now: Timestamp, style: Style) -> String {
+    let severity = all.iter().map(|i| i.severity).max();
+    let since = all.iter().map(|i| i.opened_at).min();
+    let (Some(first), Some(severity), Some(since)) = (all.first(), severity, since) else {
         return String::new();
     };
     format!(
-        "Open since {}: {} on {}: {}",
-        format_time(since, style.zone),
-        first.rule,
-        plural(all.len() as u64, "place"),
+        "{} {}, {} · since {}: {}",
+        Level::from(severity).sign(),
+        plural(all.len() as u64, noun(first.rule)),
+        problem_name(first.rule),
+        short_time(since, now, style.zone),
         places(all.iter().copied())
     )
 }
 
-/// Where they are, with their ids, as many as a line has room for.
-fn places<'i>(incidents: impl Iterator<Item = &'i Incident>) -> String {
-    named(incidents.map(|i| format!("{} ({})", place(i), i.id)))
+const fn noun(rule: Rule) -> &'static str {
+    if rule.is_of_server() {
+        "server"
+    } else {
+        "stream"
+    }
 }
 
-/// Incidents that had a step in the period and are not open, a line each: how they were when they stood.
-pub(crate) fn ended(data: &Day, style: Style) -> Vec<String> {
+/// Returns where they are, with their ids, as many as a line names.
+fn places<'i>(incidents: impl Iterator<Item = &'i Incident>) -> String {
+    elide(
+        incidents.map(|i| format!("{} ({})", location(i), i.id)),
+        MAX_NAMES,
+    )
+}
+
+/// Returns the last step of each incident that had one in the period and is not open any more.
+pub(crate) fn ended(data: &Day) -> Vec<&Transition> {
     let mut last: Vec<&Transition> = Vec::new();
     for transition in &data.transitions {
         last.retain(|t| t.incident.id != transition.incident.id);
         last.push(transition);
     }
     last.retain(|t| !data.open.iter().any(|open| open.id == t.incident.id));
-    let mut by_rule: BTreeMap<Rule, Vec<&Transition>> = BTreeMap::new();
-    for end in last {
-        by_rule.entry(end.incident.rule).or_default().push(end);
-    }
-    by_rule
-        .into_values()
-        .flat_map(|ends| match ends.len() <= TOLD_ALONE {
-            true => ends.iter().map(|t| ended_alone(t, data, style)).collect(),
-            false => vec![ended_together(&ends, style)],
-        })
-        .collect()
+    last
 }
 
-fn ended_together(ends: &[&Transition], style: Style) -> String {
+/// Returns a line for each incident that ended, or one for many of one rule.
+pub(crate) fn ended_lines(data: &Day, now: Timestamp, style: Style) -> Vec<String> {
+    let mut by_rule: BTreeMap<Rule, Vec<&Transition>> = BTreeMap::new();
+    for end in ended(data) {
+        by_rule.entry(end.incident.rule).or_default().push(end);
+    }
+    let lines = by_rule.into_values().flat_map(|ends| {
+        if ends.len() <= MAX_SINGLE_LINES {
+            ends.iter().map(|t| ended_line(t, now, style)).collect()
+        } else {
+            vec![ended_group_line(&ends, now, style)]
+        }
+    });
+    lines.collect()
+}
+
+fn ended_line(end: &Transition, now: Timestamp, style: Style) -> String {
+    let incident = &end.incident;
+    let when = match incident.state {
+        IncidentState::Resolved { .. } => short_range(problem_span(incident), now, style.zone),
+        IncidentState::Open { .. } => {
+            let since = short_time(incident.opened_at, now, style.zone);
+            format!("since {since}, resolved after this period")
+        }
+    };
+    let worst = worst_phrase(incident).map_or_else(String::new, |phrase| format!(", {phrase}"));
+    let unseen = if incident.notified {
+        ""
+    } else {
+        " (not reported before)"
+    };
+    format!(
+        "{} {}: {} {when}{worst}{unseen} · {}",
+        Level::Resolved.sign(),
+        location(incident),
+        problem_name(incident.rule),
+        incident.id
+    )
+}
+
+fn ended_group_line(ends: &[&Transition], now: Timestamp, style: Style) -> String {
     let from = ends.iter().map(|t| t.incident.opened_at).min();
     let until = ends.iter().map(|t| ended_at(t)).max();
     let (Some(from), Some(until), Some(first)) = (from, until, ends.first()) else {
         return String::new();
     };
+    let rule = first.incident.rule;
     format!(
-        "{} on {}, between {} and {}: {}",
-        first.incident.rule,
-        plural(ends.len() as u64, "place"),
-        format_time(from, style.zone),
-        format_time(until, style.zone),
+        "{} {}, {} {}: {}",
+        Level::Resolved.sign(),
+        plural(ends.len() as u64, noun(rule)),
+        problem_name(rule),
+        short_range(Span::new(from, until), now, style.zone),
         places(ends.iter().map(|t| &t.incident))
-    )
-}
-
-fn ended_alone(t: &Transition, data: &Day, style: Style) -> String {
-    let mut of_it = data
-        .transitions
-        .iter()
-        .filter(|o| o.incident.id == t.incident.id && o.step != Step::Resolved);
-    let stood = of_it.next_back().map_or_else(String::new, |o| {
-        format!(" · {}", summary(&o.incident, style))
-    });
-    let kept = if t.incident.notified {
-        ""
-    } else {
-        " (not told before)"
-    };
-    let ended = match t.incident.state {
-        IncidentState::Resolved { at, .. } => format!(" to {}", format_time(at, style.zone)),
-        IncidentState::Open { .. } => ", over after this period".to_owned(),
-    };
-    format!(
-        "{}: {} from {}{ended}{stood}{kept} · incident {}",
-        place(&t.incident),
-        t.incident.rule,
-        format_time(t.incident.opened_at, style.zone),
-        t.incident.id
     )
 }
 

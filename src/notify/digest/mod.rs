@@ -6,23 +6,26 @@ mod servers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{BounceClass, Incident, Mute, Severity, Span, StreamId, Timestamp, Transition};
+use chrono::{Datelike, Weekday};
+
+use crate::model::{BounceClass, Incident, Mute, Span, StreamId, Timestamp, Transition};
 use crate::notify::alert::Style;
-use crate::notify::mute::line;
-use crate::notify::{Message, Tone};
-use crate::text::format::{format_day, format_range, format_time, plural};
+use crate::notify::mute::mute_line;
+use crate::notify::{Level, Message};
+use crate::text::elide::elide;
+use crate::text::format::{count, format_day, format_range, plural, short_time};
 
-use fleet::grouped;
-use incidents::{ended, open};
-use servers::server_lines;
+use fleet::fleet_lines;
+use incidents::{ended, ended_lines, open_lines};
+use servers::{hint_lines, server_lines};
 
-/// So many servers are told each in lines of its own; of more, those only that need a look.
-const TOLD_IN_FULL: usize = 5;
-/// Names in a line that stands for many.
-const NAMED: usize = 8;
+/// The maximum number of servers that get lines of their own; of more, only those that need a look do.
+const MAX_LISTED_SERVERS: usize = 5;
+/// The maximum number of names in a line that stands for many.
+const MAX_NAMES: usize = 8;
 
 /// What one stream did in a period.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,7 +69,7 @@ pub struct ServerDay {
     pub own_domains_missing: bool,
 }
 
-/// What a digest tells.
+/// The data of a digest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Day {
     /// Each server.
@@ -77,51 +80,82 @@ pub struct Day {
     pub open: Vec<Incident>,
     /// Ends of periods for which no digest was written.
     pub missed: Vec<Timestamp>,
-    /// Who came and who went: a server, and what is worth a line of it.
+    /// Changes of the watched servers and streams: a server, and a line about it.
     pub notes: Vec<(String, String)>,
-    /// What is muted now.
+    /// The mutes that run now.
     pub mutes: Vec<Mute>,
-    /// The first start, where it lies in the period: history began anew then.
+    /// The first start, where it lies in the period: history begins then.
     pub installed_at: Option<Timestamp>,
 }
 
-/// The digest of `period`.
+/// Returns the digest of `period`: the verdict, then what needs a look or changed, then a line per stream.
 pub fn digest(data: &Day, period: Span, style: Style) -> Message {
-    let mut lines = Vec::new();
-    lines.extend(open(&data.open, style));
-    lines.extend(ended(data, style));
-    lines.extend(mutes(&data.mutes, style));
-    if data.servers.len() <= TOLD_IN_FULL {
+    let now = period.until;
+    let mut lines = open_lines(&data.open, now, style);
+    lines.extend(ended_lines(data, now, style));
+    lines.extend(mute_lines(&data.mutes, style));
+    if data.servers.len() <= MAX_LISTED_SERVERS {
+        let several = data.servers.len() > 1;
         for server in &data.servers {
-            lines.extend(server_lines(server, period, data.servers.len() > 1, style));
+            lines.extend(server_lines(server, period, several, style));
         }
     } else {
-        lines.extend(grouped(data, period, style));
+        lines.extend(fleet_lines(data, period, style));
     }
-    lines.extend(notes(&data.notes));
+    lines.extend(note_lines(&data.notes));
+    if shows_hints(data, now, style) {
+        lines.extend(hints(&data.servers));
+    }
     if !data.missed.is_empty() {
-        let days: Vec<String> = data
-            .missed
-            .iter()
-            .map(|at| format_day(*at, style.zone))
-            .collect();
-        lines.push(format!(
-            "No digest was sent for the day up to {}",
-            days.join(", ")
-        ));
+        let days: Vec<String> = data.missed.iter().map(|at| day(*at, style)).collect();
+        lines.push(format!("No digest was sent on {}.", days.join(", ")));
     }
     if let Some(at) = data.installed_at {
+        let at = short_time(at, now, style.zone);
         lines.push(format!(
-            "This database begins at {}: of the time before, hushwatch knows only what Postmark still had",
-            format_time(at, style.zone)
+            "This database begins {at}: of the time before, hushwatch knows only what Postmark still had."
         ));
     }
-    let footer = format!("{} {}", format_range(period, style.zone), style.zone.name());
-    Message::new(tone(data), &headline(data, period, style), lines, &footer)
+    let covered = if data.servers.iter().any(has_unknown) {
+        ""
+    } else {
+        "covered 100% · "
+    };
+    let footer = format!(
+        "{covered}{} {}",
+        format_range(period, style.zone),
+        style.zone.name()
+    );
+    let headline = format!("📋 Daily digest, {}: {}", day(now, style), verdict(data));
+    Message::new(Level::Info, &headline, lines, &footer)
 }
 
-/// Who came and who went: a line for each kind of news. One without a server is of hushwatch itself.
-fn notes(notes: &[(String, String)]) -> Vec<String> {
+/// Returns the local day that a period ends on; one that ends at midnight is that of the day before.
+fn day(end: Timestamp, style: Style) -> String {
+    let day = format_day(end - Duration::from_secs(1), style.zone);
+    // The year goes without saying: a digest is read on its day.
+    day.rsplit_once(' ')
+        .map_or(day.clone(), |(day, _)| day.to_owned())
+}
+
+/// Returns whether this digest repeats what is not watched: the first one does, and that of each Monday.
+fn shows_hints(data: &Day, now: Timestamp, style: Style) -> bool {
+    let local = (now - Duration::from_secs(1))
+        .to_utc()
+        .with_timezone(&style.zone);
+    data.installed_at.is_some() || local.weekday() == Weekday::Mon
+}
+
+fn hints(servers: &[ServerDay]) -> Vec<String> {
+    if servers.len() <= MAX_LISTED_SERVERS {
+        servers.iter().flat_map(hint_lines).collect()
+    } else {
+        fleet::hint_lines(servers)
+    }
+}
+
+/// Returns changes of the watched servers, a line for each kind. One without a server is of hushwatch itself.
+fn note_lines(notes: &[(String, String)]) -> Vec<String> {
     let mut by_text: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (server, text) in notes {
         by_text.entry(text).or_default().push(server);
@@ -129,86 +163,52 @@ fn notes(notes: &[(String, String)]) -> Vec<String> {
     let line = |(text, servers): (&str, Vec<&str>)| match servers.as_slice() {
         [""] => text.to_owned(),
         [server] => format!("{server}: {text}"),
-        servers => {
-            let named = servers.iter().take(NAMED).copied().collect::<Vec<_>>();
-            let more = servers.len() - named.len();
-            let rest = match more {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!(
-                "{} ({}{rest}): each {text}",
-                plural(servers.len() as u64, "server"),
-                named.join(", ")
-            )
-        }
+        servers => format!(
+            "{} ({}): each {text}",
+            plural(servers.len() as u64, "server"),
+            elide(servers.iter().map(|s| (*s).to_owned()), MAX_NAMES)
+        ),
     };
     by_text.into_iter().map(line).collect()
 }
 
-/// What nobody is told of for now; of many, the first.
-fn mutes(mutes: &[Mute], style: Style) -> impl Iterator<Item = String> {
-    let told = mutes.iter().take(NAMED);
-    let lines = told.map(move |mute| format!("Muted: {}", line(mute, style.zone)));
-    let more = mutes.len().saturating_sub(NAMED);
-    let rest = (more > 0).then(|| format!("Muted: {more} more, see `hushwatch mute --list`"));
+/// Returns a line for each mute; of many, the first ones.
+fn mute_lines(mutes: &[Mute], style: Style) -> impl Iterator<Item = String> {
+    let first = mutes.iter().take(MAX_NAMES);
+    let lines = first.map(move |mute| format!("🔕 Muted: {}", mute_line(mute, style.zone)));
+    let rest = mutes.len().saturating_sub(MAX_NAMES);
+    let rest = (rest > 0).then(|| format!("🔕 Muted: {rest} more: hushwatch mute --list"));
     lines.chain(rest)
 }
 
-fn tone(data: &Day) -> Tone {
-    match data.open.iter().map(|i| i.severity).max() {
-        Some(Severity::Wake) => Tone::Wake,
-        Some(Severity::Warn) => Tone::Warn,
-        None if data.servers.iter().any(has_unknown) => Tone::Info,
-        None => Tone::Good,
-    }
-}
-
-fn headline(data: &Day, period: Span, style: Style) -> String {
-    let sent: u64 = data
-        .servers
-        .iter()
-        .flat_map(|s| &s.streams)
-        .map(|s| s.sent)
-        .sum();
-    let verdict = match data.open.len() {
-        1 => "1 thing needs a look".to_owned(),
-        2.. => format!("{} things need a look", data.open.len()),
-        0 if data.servers.iter().any(has_unknown) => {
-            "nothing found, but not everything was seen".to_owned()
-        }
-        0 if !data.transitions.is_empty() => {
-            let ids: BTreeSet<&str> = data
-                .transitions
-                .iter()
-                .map(|t| t.incident.id.as_str())
-                .collect();
-            format!(
-                "nothing open, {} ended",
-                plural(ids.len() as u64, "incident")
-            )
-        }
-        0 if sent == 0 => "all quiet, nothing was sent".to_owned(),
-        0 => "all normal".to_owned(),
+/// Returns the verdict: what is open, what was resolved, and else how the day was.
+fn verdict(data: &Day) -> String {
+    let problems = |n: usize| match n {
+        1 => "1 problem".to_owned(),
+        n => format!("{} problems", count(n as u64)),
     };
-    format!(
-        "digest for {}: {verdict}, {} sent",
-        format_day(period.from, style.zone),
-        plural(sent, "message")
-    )
+    let (open, resolved) = (data.open.len(), ended(data).len());
+    let unread = data.servers.iter().any(has_unknown);
+    let streams = data.servers.iter().flat_map(|s| &s.streams);
+    let sent: u64 = streams.map(|s| s.sent).sum();
+    let verdict = match (open, resolved) {
+        (0, 0) if unread => {
+            return "nothing found, but not everything could be read".to_owned();
+        }
+        (0, 0) if sent == 0 => return "all quiet, nothing was sent".to_owned(),
+        (0, 0) => return format!("all normal, {} sent", plural(sent, "message")),
+        (0, resolved) => format!("nothing open, {} resolved", problems(resolved)),
+        (open, 0) => format!("{} open", problems(open)),
+        (open, resolved) => format!("{} open, {resolved} resolved", problems(open)),
+    };
+    if unread {
+        format!("{verdict}, not everything could be read")
+    } else {
+        verdict
+    }
 }
 
 fn has_unknown(server: &ServerDay) -> bool {
     let streams = &server.streams;
     server.blind.is_some() || streams.is_empty() || streams.iter().any(|s| !s.unknown.is_empty())
-}
-
-/// The first few, and how many there are besides.
-fn named(names: impl IntoIterator<Item = String>) -> String {
-    let names: Vec<String> = names.into_iter().collect();
-    let first = names.iter().take(NAMED).cloned().collect::<Vec<_>>();
-    match names.len().saturating_sub(NAMED) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
-    }
 }

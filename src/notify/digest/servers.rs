@@ -1,11 +1,17 @@
-//! What each server did, in the lines of its own.
+//! What each server did, in lines of its own.
 
-use crate::model::{BounceClass, Span};
+use crate::model::{BounceClass, ServerName, Span};
 use crate::notify::alert::Style;
+use crate::notify::context::split_remedy;
 use crate::notify::digest::{ServerDay, StreamDay};
-use crate::text::format::{count, format_duration, format_range, format_time, percent, plural};
+use crate::text::format::{
+    approx_percent, count, format_duration, plural, short_range, short_time,
+};
 
-/// All that is known of one server; at most ten lines for a healthy one.
+/// The maximum number of unread spans that are named.
+const MAX_HOLES: usize = 3;
+
+/// Returns the lines of one server: what could not be read, then a line per stream that sent or was expected to.
 pub(crate) fn server_lines(
     server: &ServerDay,
     period: Span,
@@ -13,118 +19,169 @@ pub(crate) fn server_lines(
     style: Style,
 ) -> Vec<String> {
     let mut lines = Vec::new();
+    let server_name = match server.name.as_str() {
+        ServerName::ACCOUNT => "Postmark account",
+        name => name,
+    };
     if server.streams.is_empty() && server.blind.is_none() {
-        lines.push(format!("{}: nothing is known of it yet", server.name));
+        lines.push(format!("{server_name}: nothing is known of it yet"));
     }
     if let Some((since, reason)) = &server.blind {
         lines.push(format!(
-            "{}: not seen since {} ({reason})",
-            server.name,
-            format_time(*since, style.zone)
+            "{server_name}: could not be read since {} ({})",
+            short_time(*since, period.until, style.zone),
+            split_remedy(reason).0
         ));
     }
-    for stream in &server.streams {
+    let streams = server.streams.iter().filter(|stream| !is_idle(stream));
+    for stream in streams {
         let id = stream.stream.as_ref().map_or("", |s| s.0.as_str());
         let name = if several {
             format!("{}/{id}", server.name)
         } else {
             id.to_owned()
         };
-        if stream.unknown == [period] {
-            lines.push(format!("{name}: unknown, nothing of this day was seen"));
-            continue;
-        }
-        lines.push(stream_line(&name, stream));
-        if !stream.unknown.is_empty() {
-            let unknown: Vec<String> = stream
-                .unknown
-                .iter()
-                .take(3)
-                .map(|s| format_range(*s, style.zone))
-                .collect();
-            lines.push(format!("{name}: unknown {}", unknown.join(", ")));
-        }
+        lines.extend(stream_lines(&name, stream, period, style));
     }
-    let learning: Vec<&StreamDay> = server.streams.iter().filter(|s| s.learning).collect();
-    if !learning.is_empty() {
+    if !server.streams.is_empty() && server.streams.iter().all(is_idle) {
+        lines.push(format!("{}: nothing sent", server.name));
+    }
+    lines
+}
+
+/// Returns whether the stream neither sent nor was expected to: it is worth no line.
+fn is_idle(stream: &StreamDay) -> bool {
+    let sent_before = stream.sent_week_before.is_some_and(|sent| sent > 0);
+    stream.sent == 0 && stream.classes.is_empty() && stream.unknown.is_empty() && !sent_before
+}
+
+fn stream_lines(name: &str, stream: &StreamDay, period: Span, style: Style) -> Vec<String> {
+    if stream.unknown == [period] {
+        return vec![format!(
+            "{name}: unknown, nothing of this day could be read"
+        )];
+    }
+    let mut lines = vec![stream_line(name, stream)];
+    if !stream.unknown.is_empty() {
+        let holes = stream.unknown.iter();
+        let holes = holes.map(|hole| short_range(*hole, period.until, style.zone));
         lines.push(format!(
-            "{}: still learning what silence is on {}",
-            server.name,
-            names(&learning)
+            "{name}: not read: {}",
+            crate::text::elide::elide(holes, MAX_HOLES)
         ));
     }
-    let noticed: Vec<String> = server
+    lines
+}
+
+/// Returns what is not watched on a server, and how fast a stop is noticed: hints that do not change from day to day.
+pub(crate) fn hint_lines(server: &ServerDay) -> Vec<String> {
+    let mut lines = Vec::new();
+    let learning: Vec<&str> = server
+        .streams
+        .iter()
+        .filter(|s| s.learning)
+        .filter_map(|s| Some(s.stream.as_ref()?.0.as_str()))
+        .collect();
+    if !learning.is_empty() {
+        lines.push(format!(
+            "{}: still learning what is normal for {}, so it does not report silence there yet",
+            server.name,
+            learning.join(", ")
+        ));
+    }
+    let delays: Vec<String> = server
         .streams
         .iter()
         .filter_map(|s| {
-            Some(format!(
-                "{} {}",
-                s.stream.as_ref()?,
-                format_duration(s.unnoticed?)
-            ))
+            let stream = s.stream.as_ref()?;
+            Some(format!("{stream} within {}", format_duration(s.unnoticed?)))
         })
         .collect();
-    if !noticed.is_empty() {
+    if !delays.is_empty() {
         lines.push(format!(
-            "A stop would be told within: {}",
-            noticed.join(", ")
+            "{}: if mail stopped, you would hear of {}",
+            server.name,
+            delays.join(", ")
         ));
     }
     if server.own_domains_missing {
         lines.push(format!(
-            "{}: `own_domains` is empty, so complaints from outside do not wake anybody",
+            "{}: `own_domains` is empty, so spam complaints from outside are not reported at once",
             server.name
         ));
     }
     lines
 }
 
-fn names(streams: &[&StreamDay]) -> String {
-    let names: Vec<&str> = streams
-        .iter()
-        .filter_map(|s| Some(s.stream.as_ref()?.0.as_str()))
-        .collect();
-    names.join(", ")
-}
-
 fn stream_line(name: &str, stream: &StreamDay) -> String {
+    let week_before = match stream.sent_week_before {
+        Some(before) => format!(" ({} a week ago)", count(before)),
+        None => String::new(),
+    };
     if stream.sent == 0 && stream.classes.is_empty() {
-        return format!("{name}: nothing sent{}", week_before(stream));
+        return format!("{name}: nothing sent{week_before}");
     }
     let delivered = match (stream.unproven, stream.delivered_exact) {
-        (Some(followed), _) => format!("none of {followed} followed proven delivered"),
+        (Some(sampled), _) => {
+            format!("none of {} delivered", plural(sampled, "sampled message"))
+        }
         (None, true) => format!("{} delivered", count(stream.delivered)),
         (None, false) => format!("about {} delivered", count(stream.delivered)),
     };
-    let classes: Vec<String> = stream
-        .classes
-        .iter()
-        .filter(|(class, _)| !matches!(class, BounceClass::Complaint | BounceClass::Ignored))
-        .map(|(class, n)| format!("{} {}", class.name(), count(*n)))
-        .collect();
-    let complaints = stream
-        .classes
-        .iter()
-        .find(|(class, _)| *class == BounceClass::Complaint)
-        .map_or(0, |(_, n)| *n);
-    let by_class = if classes.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", classes.join(", "))
-    };
-    format!(
-        "{name}: {} sent{}, {delivered}, {} bounced ({}{by_class}), {}",
-        count(stream.sent),
-        week_before(stream),
-        count(stream.bounced),
-        percent(stream.bounce_rate),
-        plural(complaints, "complaint"),
-    )
+    let mut parts = vec![
+        format!("{name}: {} sent{week_before}", count(stream.sent)),
+        delivered,
+        bounces(stream),
+    ];
+    parts.extend(other_failures(stream));
+    let complaints = count_of(stream, BounceClass::Complaint);
+    parts.push(plural(complaints, "complaint"));
+    parts.join(" · ")
 }
 
-fn week_before(stream: &StreamDay) -> String {
-    match stream.sent_week_before {
-        Some(before) => format!(" ({} a week before)", count(before)),
-        None => String::new(),
+/// Returns the bounces that count: `22 hard bounces (2.8%)`, `22 bounces (2.8%): 18 hard, 4 blocked`, `0 bounces`.
+fn bounces(stream: &StreamDay) -> String {
+    let share = approx_percent(stream.bounce_rate);
+    let counting: Vec<(&str, u64)> = stream
+        .classes
+        .iter()
+        .filter(|(class, _)| class.counts())
+        .map(|(class, n)| (class.name(), *n))
+        .collect();
+    match counting.as_slice() {
+        [] if stream.bounced == 0 => "0 bounces".to_owned(),
+        [(class, n)] if *n == stream.bounced => {
+            format!("{} ({share})", plural(*n, &format!("{class} bounce")))
+        }
+        _ => {
+            let classes = counting
+                .iter()
+                .map(|(class, n)| format!("{} {class}", count(*n)));
+            let classes: Vec<String> = classes.collect();
+            let bounced = plural(stream.bounced, "bounce");
+            format!("{bounced} ({share}): {}", classes.join(", "))
+        }
     }
+}
+
+/// Returns the failures that are no bounces: temporary ones, refused requests and types that this version does not know.
+fn other_failures(stream: &StreamDay) -> Vec<String> {
+    [
+        (BounceClass::Soft, "temporary bounce"),
+        (BounceClass::Api, "failed API request"),
+        (BounceClass::Other, "bounce of unknown type"),
+    ]
+    .iter()
+    .filter_map(|(class, noun)| match count_of(stream, *class) {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        n if *class == BounceClass::Other => Some(format!("{} bounces of unknown type", count(n))),
+        n => Some(plural(n, noun)),
+    })
+    .collect()
+}
+
+fn count_of(stream: &StreamDay, class: BounceClass) -> u64 {
+    let found = stream.classes.iter().find(|(c, _)| *c == class);
+    found.map_or(0, |(_, n)| *n)
 }

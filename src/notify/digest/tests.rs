@@ -1,7 +1,7 @@
 //! What a digest of many servers looks like.
 
 use super::*;
-use crate::model::{DAY, Evidence, IncidentState, MINUTE, Rule, Step};
+use crate::model::{DAY, Evidence, IncidentState, MINUTE, Rule, Severity, Step};
 
 fn server(name: &str, sent: u64) -> ServerDay {
     ServerDay {
@@ -36,10 +36,9 @@ fn a_thousand_quiet_servers_are_one_line_each_kind() {
     assert_eq!(
         lines_of(&data),
         [
-            "998 servers as usual: 249,500 sent, 0 bounced (0%), 0 complaints: client-998 499, client-999 499, \
+            "998 servers as usual: 249,500 sent · 0 bounces (0%) · 0 complaints: client-998 499, client-999 499, \
              client-996 498, client-997 498, client-994 497, client-995 497, client-992 496, client-993 496 and 990 more",
             "2 servers sent nothing: client-0, client-1",
-            "`own_domains` is empty for 1,000 servers, so complaints from outside do not wake anybody there",
         ]
     );
 }
@@ -56,7 +55,7 @@ fn a_server_that_was_not_seen_stands_before_the_quiet_ones() {
     };
     let lines = lines_of(&data);
     assert!(
-        lines[0].starts_with("client-7: not seen since"),
+        lines[0].starts_with("client-7: could not be read since"),
         "{lines:?}"
     );
     assert!(
@@ -109,6 +108,8 @@ fn blind(server: usize, state: IncidentState) -> Incident {
             token: false,
             limited: false,
         },
+        worst: None,
+        recovered_at: None,
     }
 }
 
@@ -140,14 +141,12 @@ fn many_incidents_of_one_rule_share_a_line() {
     let lines = lines_of(&data);
     assert!(
         lines[0].starts_with(
-            "Open since Tue 14 Nov 22:13: blind on 20 places: client-0 (id0), client-1 (id1)"
+            "🟠 20 servers, not visible · since 22:13: client-0 (id0), client-1 (id1)"
         ),
         "{lines:#?}"
     );
     assert!(
-        lines[1].starts_with(
-            "blind on 30 places, between Tue 14 Nov 22:13 and Tue 14 Nov 22:13: client-20 (id20)"
-        ),
+        lines[1].starts_with("✅ 30 servers, not visible 22:13–22:13: client-20 (id20)"),
         "{lines:#?}"
     );
     assert!(lines.len() < 15, "{lines:#?}");
@@ -163,7 +162,7 @@ fn a_few_servers_are_told_in_full() {
     assert!(
         lines
             .iter()
-            .any(|l| l.starts_with("client-4/outbound: 10 sent")),
+            .any(|l| l.starts_with("client-4/outbound: 10 sent · ")),
         "{lines:?}"
     );
 }
@@ -181,6 +180,6 @@ fn an_incident_that_outlived_the_period_does_not_end_where_it_began() {
         ..Day::default()
     };
     let lines = lines_of(&data);
-    let expected = "client-1: blind from Tue 14 Nov 22:13, over after this period · cannot see this server · incident id1";
+    let expected = "✅ client-1: not visible since 22:13, resolved after this period · id1";
     assert_eq!(lines, [expected]);
 }

@@ -1,7 +1,7 @@
 //! Days, from a quiet one to a bad one.
 
 use crate::model::{
-    BounceClass, DAY, HOUR, Incident, IncidentState, Rule, Span, Timestamp, Transition,
+    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, Rule, Span, Timestamp, Transition,
 };
 use crate::notify::digest::{Day, ServerDay, StreamDay, digest};
 use crate::notify::samples::{Chapter, STYLE, Sample, copies, course_of, march, mutes};
@@ -26,7 +26,7 @@ pub(super) fn stream(name: &str, sent: u64, classes: &[(BounceClass, u64)]) -> S
         sent_week_before: Some(sent + 32),
         delivered: sent - bounced,
         delivered_exact: true,
-        classes: classes.to_vec(),
+        classes: classes.iter().filter(|(_, n)| *n > 0).copied().collect(),
         bounced,
         bounce_rate: bounced as f64 / sent.max(1) as f64,
         unnoticed: Some(HOUR),
@@ -58,7 +58,7 @@ fn quiet() -> Day {
     }
 }
 
-fn steps_of(rule: Rule, steps: &[usize], shift: Timestamp) -> Vec<Transition> {
+fn steps_of(rule: Rule, steps: &[&str], shift: Timestamp) -> Vec<Transition> {
     let course = course_of(rule);
     let moved = |t: &Transition| {
         let by = t.incident.opened_at.since(shift);
@@ -69,13 +69,17 @@ fn steps_of(rule: Rule, steps: &[usize], shift: Timestamp) -> Vec<Transition> {
         if let IncidentState::Resolved { at, .. } = &mut moved.incident.state {
             *at = *at - by;
         }
+        moved.incident.recovered_at = moved.incident.recovered_at.map(|at| at - by);
+        if let Some(Evidence::Silence { gap, .. }) = &mut moved.incident.worst {
+            *gap = Span::new(gap.from - by, gap.until - by);
+        }
         moved
     };
-    steps.iter().map(|s| moved(&course.steps[*s].2)).collect()
+    steps.iter().map(|s| moved(course.step(s))).collect()
 }
 
 fn open(rule: Rule) -> Incident {
-    let mut steps = steps_of(rule, &[0], march(3, 8, 0));
+    let mut steps = steps_of(rule, &["opened"], march(3, 8, 0));
     steps.remove(0).incident
 }
 
@@ -88,7 +92,7 @@ fn days() -> Vec<Case> {
 
 fn one_server() -> Vec<Case> {
     let resolved = Day {
-        transitions: steps_of(Rule::BounceRate, &[0, 3], march(2, 10, 0)),
+        transitions: steps_of(Rule::BounceRate, &["opened", "resolved"], march(2, 10, 0)),
         servers: vec![server(
             "shop",
             vec![stream("outbound", 776, &[(BounceClass::Hard, 22)])],
@@ -98,8 +102,8 @@ fn one_server() -> Vec<Case> {
     let opened = Day {
         open: vec![open(Rule::DeliverySilence), open(Rule::BounceRate)],
         transitions: [
-            steps_of(Rule::BounceRate, &[0], march(3, 8, 0)),
-            steps_of(Rule::SendSilence, &[0, 3], march(2, 10, 0)),
+            steps_of(Rule::BounceRate, &["opened"], march(3, 8, 0)),
+            steps_of(Rule::SendSilence, &["opened", "resolved"], march(2, 10, 0)),
         ]
         .concat(),
         mutes: mutes(),

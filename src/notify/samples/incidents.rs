@@ -1,10 +1,10 @@
-//! The course of one incident of each rule, and of its variants.
+//! The course of one incident of each rule, and of its variants; those of bounces are in `bounces`.
 
 use crate::model::{
-    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, RateEvidence, Rule, ServerName,
-    Severity, Span, Step, Suppressed, Timestamp, Transition,
+    DAY, Evidence, HOUR, Incident, IncidentState, Rule, ServerName, Severity, Span, Step,
+    Timestamp, Transition,
 };
-use crate::notify::samples::{march, minutes};
+use crate::notify::samples::{bounces, march, minutes};
 
 /// What happens to one rule: for each step a title, when it is sent, and the step.
 #[derive(Clone, Debug)]
@@ -21,18 +21,22 @@ const OPENED: &str = "Sent when the rule is broken.";
 const ESCALATED: &str = "Sent when a warning becomes urgent.";
 const REMINDED: &str = "Sent every 24 hours while the incident is open.";
 const RESOLVED: &str = "Sent when it is over.";
+const NOT_SENT: &str = "Recorded only: events are not told a second time.";
 
 /// What differs from rule to rule.
-struct Plan<'p> {
-    rule: Rule,
-    about: &'static str,
-    id: &'p str,
-    stream: Option<&'p str>,
-    severity: Severity,
-    opened_at: Timestamp,
+pub(super) struct Plan<'p> {
+    pub(super) rule: Rule,
+    pub(super) about: &'static str,
+    pub(super) id: &'p str,
+    pub(super) stream: Option<&'p str>,
+    pub(super) severity: Severity,
+    pub(super) opened_at: Timestamp,
+    /// When it escalates, and its evidence then; `None` where it opens as a wake.
+    pub(super) escalated: Option<(u32, Evidence)>,
     /// Evidence as it opened, a day later, and as it ended.
-    evidence: [Evidence; 3],
-    over_at: Timestamp,
+    pub(super) evidence: [Evidence; 3],
+    /// When it is back within bounds, and when it resolves.
+    pub(super) over_at: [Timestamp; 2],
 }
 
 /// Returns the course of every rule, in the order of [`Rule::ALL`].
@@ -43,12 +47,12 @@ pub(crate) fn courses() -> Vec<Course> {
         send_silence(),
         send_drop(),
         delivery_silence(),
-        hard_bounce_wake(),
-        bounce_rate(),
-        spam_rate(),
-        spam_complaint_external(),
-        operator_bounce(),
-        suppressed_address(),
+        bounces::hard_bounce_wake(),
+        bounces::bounce_rate(),
+        bounces::spam_rate(),
+        bounces::spam_complaint_external(),
+        bounces::operator_bounce(),
+        bounces::suppressed_address(),
     ]
 }
 
@@ -69,42 +73,58 @@ impl Plan<'_> {
             suppressed_until: None,
             last_reminder_at: self.opened_at,
             last_event_at: None,
-            events: 0,
+            events: match &self.evidence[0] {
+                Evidence::Events { times, .. } => times.len() as u64,
+                _ => 0,
+            },
             evidence: self.evidence[0].clone(),
+            worst: Some(self.evidence[0].clone()),
+            recovered_at: None,
         }
     }
 
-    fn course(&self) -> Course {
+    pub(super) fn course(&self) -> Course {
         let opened = self.incident();
-        let later = |hours: u32, severity| Incident {
-            severity,
-            judged_at: self.opened_at + HOUR * hours,
-            evidence: self.evidence[1].clone(),
-            ..opened.clone()
-        };
+        let mut steps = vec![("opened", OPENED, taken(Step::Opened, &opened))];
+        let mut severity = self.severity;
+        if let Some((hours, evidence)) = &self.escalated {
+            severity = Severity::Wake;
+            let escalated = Incident {
+                severity,
+                judged_at: self.opened_at + HOUR * *hours,
+                evidence: evidence.clone(),
+                ..opened.clone()
+            };
+            steps.push(("escalated", ESCALATED, taken(Step::Escalated, &escalated)));
+        }
+        let [recovered_at, over_at] = self.over_at;
+        if !self.rule.is_of_events() && over_at.since(self.opened_at) > DAY {
+            let reminded = Incident {
+                severity,
+                judged_at: self.opened_at + DAY,
+                evidence: self.evidence[1].clone(),
+                ..opened.clone()
+            };
+            steps.push(("reminded", REMINDED, taken(Step::Reminded, &reminded)));
+        }
         let resolved = Incident {
+            severity,
             state: IncidentState::Resolved {
-                at: self.over_at,
+                at: over_at,
                 unwatched: false,
             },
-            judged_at: self.over_at,
+            judged_at: over_at,
             evidence: self.evidence[2].clone(),
-            ..opened.clone()
+            worst: Some(self.evidence[1].clone()),
+            recovered_at: Some(recovered_at),
+            ..opened
         };
-        let steps = vec![
-            ("opened", OPENED, taken(Step::Opened, &opened)),
-            (
-                "escalated",
-                ESCALATED,
-                taken(Step::Escalated, &later(6, Severity::Wake)),
-            ),
-            (
-                "reminded",
-                REMINDED,
-                taken(Step::Reminded, &later(24, self.severity)),
-            ),
-            ("resolved", RESOLVED, taken(Step::Resolved, &resolved)),
-        ];
+        let when = if self.rule.is_of_events() {
+            NOT_SENT
+        } else {
+            RESOLVED
+        };
+        steps.push(("resolved", when, taken(Step::Resolved, &resolved)));
         Course {
             rule: self.rule,
             about: self.about,
@@ -114,8 +134,16 @@ impl Plan<'_> {
 }
 
 impl Course {
+    /// Returns the step of this title.
+    pub(crate) fn step(&self, title: &str) -> &Transition {
+        let found = self.steps.iter().find(|(name, ..)| *name == title);
+        found
+            .map(|(_, _, step)| step)
+            .expect("a step of this title")
+    }
+
     /// Adds the opening of the same incident with other evidence.
-    fn variant(
+    pub(super) fn variant(
         mut self,
         title: &'static str,
         when: &'static str,
@@ -162,12 +190,13 @@ fn account_inactive() -> Course {
         stream: None,
         severity: Severity::Wake,
         opened_at: march(4, 11, 0),
+        escalated: None,
         evidence: [
             evidence(2),
             evidence(25),
             sight(march(5, 14, 0), 0, "", false, false),
         ],
-        over_at: march(5, 14, 0),
+        over_at: [march(5, 14, 0), march(5, 14, 0)],
     }
     .course()
 }
@@ -183,12 +212,13 @@ fn blind() -> Course {
         stream: None,
         severity: Severity::Warn,
         opened_at,
+        escalated: Some((5, evidence(7))),
         evidence: [
             evidence(2),
             evidence(26),
             sight(march(5, 21, 0), 0, "", false, false),
         ],
-        over_at: march(5, 21, 0),
+        over_at: [march(5, 21, 0), march(5, 21, 0)],
     }
     .course()
     .variant(
@@ -263,6 +293,7 @@ fn send_silence() -> Course {
         stream: Some("outbound"),
         severity: Severity::Warn,
         opened_at: march(4, 11, 0),
+        escalated: Some((1, silence(last, march(4, 12, 0), 118.0, 28.1))),
         evidence: [
             silence(last, march(4, 11, 0), 59.3, 15.2),
             silence(last, march(5, 11, 0), 1423.0, 38.3),
@@ -277,7 +308,7 @@ fn send_silence() -> Course {
                 false_alarms_per_year: 4.0,
             },
         ],
-        over_at: march(5, 17, 0),
+        over_at: [march(5, 17, 0), march(5, 17, 0)],
     }
     .course()
     .variant(
@@ -321,12 +352,13 @@ fn send_drop() -> Course {
         stream: Some("outbound"),
         severity: Severity::Warn,
         opened_at: march(4, 11, 0),
+        escalated: None,
         evidence: [
             drop(Span::new(march(4, 6, 0), march(4, 11, 0)), 38, 301.0),
             drop(Span::new(march(4, 6, 0), march(5, 11, 0)), 124, 1560.4),
             drop(Span::new(march(5, 16, 0), march(5, 18, 0)), 118, 121.7),
         ],
-        over_at: march(5, 18, 0),
+        over_at: [march(5, 18, 0), march(5, 18, 0)],
     }
     .course()
 }
@@ -351,252 +383,18 @@ fn delivery_silence() -> Course {
         stream: Some("outbound"),
         severity: Severity::Wake,
         opened_at: march(4, 9, 0),
+        escalated: None,
         evidence: [
             delivery(4, 0, since, Some(march(4, 7, 36))),
             delivery(97, 0, since, Some(march(4, 7, 36))),
             delivery(0, 0, since, Some(march(5, 11, 52))),
         ],
-        over_at: march(5, 12, 0),
+        over_at: [march(5, 11, 0), march(5, 12, 0)],
     }
     .course()
     .variant(
         "stays in Postmark's queue",
         "Sent when Postmark accepts mail and does not send it on.",
         move |i| i.evidence = delivery(4, 4, since, Some(march(4, 7, 36))),
-    )
-}
-
-fn rate(
-    (numerator, denominator): (u64, u64),
-    hours: u32,
-    threshold: f64,
-    interval: (f64, f64),
-    classes: &[(BounceClass, u64)],
-) -> RateEvidence {
-    let domains: &[(&str, u64)] = match numerator {
-        0 => &[],
-        1..6 => &[("example.com", 2), ("example.net", 2)],
-        _ => &[("example.com", 9), ("example.net", 5), ("example.org", 1)],
-    };
-    RateEvidence {
-        window: HOUR * hours,
-        covered: HOUR * hours,
-        numerator,
-        denominator,
-        floor: 10,
-        threshold,
-        interval,
-        classes: classes.to_vec(),
-        domains: domains.iter().map(|(d, n)| ((*d).to_owned(), *n)).collect(),
-        last_sent: Some(march(3, 9, 58)),
-        last_delivered: Some(march(3, 9, 56)),
-    }
-}
-
-fn hard_bounce_wake() -> Course {
-    let hard = |n, d, interval| {
-        let classes: &[_] = match n {
-            0 => &[],
-            n => &[(BounceClass::Hard, n)],
-        };
-        Evidence::Rate(rate((n, d), 24, 0.05, interval, classes))
-    };
-    Plan {
-        rule: Rule::HardBounceWake,
-        about: "So many addresses do not exist that Postmark may suspend the sender.",
-        id: "h3wp9s4d",
-        stream: Some("broadcast"),
-        severity: Severity::Wake,
-        opened_at: march(3, 10, 0),
-        evidence: [
-            hard(19, 212, (0.055, 0.136)),
-            hard(71, 640, (0.088, 0.138)),
-            hard(2, 590, (0.0004, 0.012)),
-        ],
-        over_at: march(4, 15, 0),
-    }
-    .course()
-}
-
-fn bounce_rate() -> Course {
-    let four = [(BounceClass::Hard, 4)];
-    let many = [(BounceClass::Hard, 15), (BounceClass::Blocked, 3)];
-    Plan {
-        rule: Rule::BounceRate,
-        about: "More mail bounces than `rules.bounce_rate.threshold` allows.",
-        id: "fp8xrr3b",
-        stream: Some("outbound"),
-        severity: Severity::Warn,
-        opened_at: march(3, 10, 0),
-        evidence: [
-            Evidence::Rate(rate((4, 47), 1, 0.01, (0.024, 0.204), &four)),
-            Evidence::Rate(rate((18, 47), 1, 0.01, (0.245, 0.536), &many)),
-            Evidence::Rate(rate((0, 56), 1, 0.01, (0.0, 0.064), &[])),
-        ],
-        over_at: march(3, 14, 0),
-    }
-    .course()
-    .variant(
-        "refused by the receivers",
-        "Sent when most of the bounces are refusals.",
-        |i| {
-            let classes = [(BounceClass::Blocked, 6)];
-            let mut rate = rate((6, 47), 1, 0.01, (0.048, 0.257), &classes);
-            rate.domains = vec![("example.com".to_owned(), 6)];
-            i.evidence = Evidence::Rate(rate);
-        },
-    )
-    .variant(
-        "partly read",
-        "Sent when the rule is broken on the part of its window that could be read.",
-        |i| {
-            if let Evidence::Rate(rate) = &mut i.evidence {
-                rate.covered = minutes(40);
-            }
-        },
-    )
-    .variant(
-        "back within bounds",
-        "How an open incident reads before an hour within bounds has passed.",
-        |i| {
-            i.judged_at = march(3, 13, 0);
-            i.state = IncidentState::Open {
-                within_since: Some(march(3, 13, 0)),
-            };
-        },
-    )
-}
-
-fn spam_rate() -> Course {
-    let spam = |n: u64, d, interval| {
-        let mut rate = rate((n, d), 24, 0.001, interval, &[]);
-        rate.domains = vec![];
-        Evidence::Rate(rate)
-    };
-    Plan {
-        rule: Rule::SpamRate,
-        about: "More recipients report spam than `rules.spam_rate.threshold` allows.",
-        id: "s2kc7m1x",
-        stream: Some("broadcast"),
-        severity: Severity::Warn,
-        opened_at: march(3, 10, 0),
-        evidence: [
-            spam(3, 812, (0.0008, 0.0108)),
-            spam(9, 1034, (0.004, 0.0165)),
-            spam(0, 798, (0.0, 0.0046)),
-        ],
-        over_at: march(5, 10, 0),
-    }
-    .course()
-}
-
-fn events(times: &[Timestamp], recipients: &[&str], class: BounceClass) -> Evidence {
-    Evidence::Events {
-        times: times.to_vec(),
-        recipient: recipients.first().copied().unwrap_or_default().to_owned(),
-        recipients: recipients.iter().map(|r| (*r).to_owned()).collect(),
-        class,
-    }
-}
-
-fn spam_complaint_external() -> Course {
-    let one = events(
-        &[march(3, 9, 42)],
-        &["jane@example.org"],
-        BounceClass::Complaint,
-    );
-    Plan {
-        rule: Rule::SpamComplaintExternal,
-        about: "Somebody outside `own_domains` reported a message as spam.",
-        id: "c9tz4b6r",
-        stream: Some("broadcast"),
-        severity: Severity::Wake,
-        opened_at: march(3, 10, 0),
-        evidence: [one.clone(), one.clone(), one],
-        over_at: march(4, 10, 0),
-    }
-    .course()
-    .variant("several", "Sent when a poll finds several.", |i| {
-        i.evidence = events(
-            &[march(3, 9, 12), march(3, 9, 30), march(3, 9, 42)],
-            &["jane@example.org", "kim@example.net"],
-            BounceClass::Complaint,
-        );
-    })
-}
-
-fn operator_bounce() -> Course {
-    let one = events(&[march(3, 9, 42)], &["ops@example.com"], BounceClass::Hard);
-    Plan {
-        rule: Rule::OperatorBounce,
-        about: "Mail to one of `operator_addresses` bounced.",
-        id: "o4yh8e5w",
-        stream: Some("outbound"),
-        severity: Severity::Wake,
-        opened_at: march(3, 10, 0),
-        evidence: [one.clone(), one.clone(), one],
-        over_at: march(4, 10, 0),
-    }
-    .course()
-    .variant(
-        "several addresses",
-        "Sent when several of them bounced.",
-        |i| {
-            let recipients = ["ops@example.com", "dev@example.com", "office@example.com"];
-            let times = [march(3, 9, 12), march(3, 9, 30), march(3, 9, 42)];
-            i.evidence = events(&times, &recipients, BounceClass::Blocked);
-        },
-    )
-    .variant(
-        "a temporary bounce",
-        "Sent when the receiver refused for now.",
-        |i| {
-            i.evidence = events(&[march(3, 9, 42)], &["ops@example.com"], BounceClass::Soft);
-        },
-    )
-}
-
-fn listed(addresses: &[(&str, &str)], asked_at: Timestamp) -> Evidence {
-    let suppressed = |(address, reason): &(&str, &str)| Suppressed {
-        address: (*address).to_owned(),
-        reason: (*reason).to_owned(),
-        since: Some(march(2, 9, 14)),
-    };
-    Evidence::Suppressed {
-        addresses: addresses.iter().map(suppressed).collect(),
-        asked_at: Some(asked_at),
-    }
-}
-
-fn suppressed_address() -> Course {
-    let hard = ("ops@example.com", "HardBounce");
-    Plan {
-        rule: Rule::SuppressedAddress,
-        about: "Postmark no longer sends to one of `operator_addresses`.",
-        id: "p6jn3v8q",
-        stream: Some("outbound"),
-        severity: Severity::Warn,
-        opened_at: march(3, 10, 0),
-        evidence: [
-            listed(&[hard], march(3, 10, 0)),
-            listed(&[hard], march(4, 10, 0)),
-            listed(&[], march(4, 16, 0)),
-        ],
-        over_at: march(4, 16, 0),
-    }
-    .course()
-    .variant(
-        "after a complaint",
-        "Sent when the owner of the address reported spam.",
-        |i| i.evidence = listed(&[("ops@example.com", "SpamComplaint")], march(3, 10, 0)),
-    )
-    .variant(
-        "several addresses",
-        "Sent when several of them are suppressed.",
-        |i| {
-            let dev = ("dev@example.com", "ManualSuppression");
-            i.evidence = listed(&[("ops@example.com", "HardBounce"), dev], march(3, 10, 0));
-            i.judged_at = i.opened_at + DAY / 24;
-        },
     )
 }

@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::model::{
     Incident, Mute, Rule, ServerName, Severity, Step, StreamId, Tag, Timestamp, Transition,
 };
-use crate::notify::alert::{Style, standing};
+use crate::notify::alert::Style;
+use crate::notify::describe::describe_open;
 use crate::text::sanitize::json_line;
 
 /// A stream in `check --json` and `status --json`: its counts of the last 24 hours, in messages.
@@ -103,7 +104,7 @@ impl<'a> IncidentView<'a> {
             opened_at: incident.opened_at.to_string(),
             told: incident.notified,
             fraction: Fraction::new(incident),
-            summary: standing(incident, style),
+            summary: describe_open(incident, style),
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::notify::Tone;
+use crate::notify::Level;
 use crate::notify::samples::named_messages;
 use proptest::prelude::*;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn alert() -> Message {
     ];
     let lines = lines.map(str::to_owned);
     Message::new(
-        Tone::Warn,
+        Level::Warn,
         "shop/outbound: bounce_rate 6.1 %",
         lines,
         "7k2m · Europe/Vienna",
@@ -31,16 +31,16 @@ fn hostile() -> Message {
             .to_owned(),
         "&<>".repeat(200),
     ];
-    Message::new(Tone::Wake, &"<!everyone> & ".repeat(30), lines, "<@U012>")
+    Message::new(Level::Wake, &"<!everyone> & ".repeat(30), lines, "<@U012>")
 }
 
 fn full() -> Message {
     let lines = vec!["&😀".repeat(300); 60];
-    Message::new(Tone::Good, &"😀".repeat(200), lines, &"&".repeat(400))
+    Message::new(Level::Resolved, &"😀".repeat(200), lines, &"&".repeat(400))
 }
 
 fn bare() -> Message {
-    Message::new(Tone::Info, "digest of 12 March: all quiet", [], "")
+    Message::new(Level::Info, "digest of 12 March: all quiet", [], "")
 }
 
 /// Every object with a `text` string: its `type`, and the text.
@@ -112,7 +112,7 @@ fn an_alert_is_a_header_its_lines_and_small_print() {
     let blocks = &payload["blocks"];
     assert_eq!(
         blocks[0]["text"]["text"],
-        "🟠 WARN: shop/outbound: bounce_rate 6.1 %"
+        "🟠 WARN shop/outbound: bounce_rate 6.1 %"
     );
     assert_eq!(
         blocks[1]["elements"][0]["elements"]
@@ -131,7 +131,7 @@ fn an_alert_is_a_header_its_lines_and_small_print() {
 fn a_notification_begins_with_severity_what_and_where() {
     let payload = payload(&alert(), None, KEY);
     let text = payload["text"].as_str().expect("a text");
-    assert!(text.starts_with("🟠 WARN: shop/outbound: bounce_rate 6.1 %\n6 of 98"));
+    assert!(text.starts_with("🟠 WARN shop/outbound: bounce_rate 6.1 %\n6 of 98"));
 }
 
 #[test]
@@ -272,13 +272,13 @@ fn foreign() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_message_is_within_slacks_limits_and_cannot_mention_or_link(
-        tone in prop::sample::select(vec![Tone::Wake, Tone::Warn, Tone::Good, Tone::Info]),
+        level in prop::sample::select(vec![Level::Wake, Level::Warn, Level::Resolved, Level::Info]),
         headline in foreign(),
         lines in prop::collection::vec(foreign(), 0..60),
         footer in foreign(),
         incident in prop::option::of(foreign()),
     ) {
-        let message = Message::new(tone, &headline, lines, &footer);
+        let message = Message::new(level, &headline, lines, &footer);
         assert_sound(&payload(&message, incident.as_deref(), KEY));
         assert_sound(&plain_payload(&message, incident.as_deref(), Some(KEY)));
     }

@@ -31,6 +31,8 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
             token: false,
             limited: false,
         },
+        worst: None,
+        recovered_at: None,
     }
 }
 

@@ -1,0 +1,246 @@
+//! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
+
+use std::time::Duration;
+
+use crate::model::{
+    BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Suppressed,
+};
+use crate::notify::alert::Style;
+use crate::text::format::{approx, approx_percent, count, format_duration, plural, short_time};
+use crate::text::sanitize::{clean, mask, truncate};
+
+/// The maximum number of characters of a suppression's reason that are shown.
+const MAX_REASON_CHARS: usize = 30;
+/// The maximum number of addresses that a line names.
+const MAX_ADDRESSES: usize = 3;
+
+/// Returns what is wrong, as it was last seen, and what has changed since.
+pub fn describe_open(incident: &Incident, style: Style) -> String {
+    let problem = describe(incident, style);
+    match (&incident.state, &incident.evidence) {
+        (
+            IncidentState::Open {
+                within_since: Some(at),
+            },
+            _,
+        ) => {
+            let since = short_time(*at, incident.judged_at, style.zone);
+            format!("{problem}; back to normal since {since}, to be confirmed")
+        }
+        (_, Evidence::Silence { gap, .. }) if gap.until < incident.judged_at => {
+            format!("{problem}; some since then, still below normal")
+        }
+        _ => problem,
+    }
+}
+
+/// Returns what is wrong: `no mail sent for 1 h 3 min`.
+pub fn describe(incident: &Incident, style: Style) -> String {
+    match &incident.evidence {
+        Evidence::Rate(rate) => describe_rate(incident.rule, rate),
+        Evidence::Silence { gap, .. } => {
+            format!("no mail sent for {}", format_duration(gap.length()))
+        }
+        Evidence::Drop {
+            window,
+            sent,
+            expected,
+            ..
+        } => format!(
+            "{} sent in {}, about {} would be normal",
+            plural(*sent, "message"),
+            format_duration(window.length()),
+            approx(*expected)
+        ),
+        Evidence::Delivery {
+            unproven, queued, ..
+        } if queued == unproven => "mail stays in Postmark's queue".to_owned(),
+        Evidence::Delivery { .. } => "mail leaves Postmark's queue but is not delivered".to_owned(),
+        Evidence::Events { .. } => describe_events(incident, style),
+        Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses, style),
+        Evidence::Blind { token, limited, .. } => describe_blind(incident, *token, *limited),
+    }
+}
+
+/// Returns `4 of 47 messages bounced in the last hour (8.5%)`.
+fn describe_rate(rule: Rule, rate: &RateEvidence) -> String {
+    format!(
+        "{} in the last {} ({})",
+        rate_counts(rule, rate),
+        window_length(rate.window),
+        approx_percent(rate.rate())
+    )
+}
+
+/// Returns `4 of 47 messages bounced`.
+pub(crate) fn rate_counts(rule: Rule, rate: &RateEvidence) -> String {
+    let happened = match rule {
+        Rule::SpamRate => "were reported as spam",
+        Rule::HardBounceWake => "hard-bounced",
+        _ => "bounced",
+    };
+    format!(
+        "{} of {} {happened}",
+        count(rate.numerator),
+        plural(rate.denominator, "message")
+    )
+}
+
+fn window_length(window: Duration) -> String {
+    match window.as_secs() {
+        3600 => "hour".to_owned(),
+        _ => format_duration(window),
+    }
+}
+
+fn describe_events(incident: &Incident, style: Style) -> String {
+    let Evidence::Events {
+        recipient,
+        recipients,
+        class,
+        times,
+    } = &incident.evidence
+    else {
+        return String::new();
+    };
+    match (incident.rule, times.len()) {
+        (Rule::SpamComplaintExternal, 0 | 1) => {
+            format!("{} reported a message as spam", shown(recipient, style))
+        }
+        (Rule::SpamComplaintExternal, reports) => format!(
+            "{} from outside, the newest by {}",
+            plural(reports as u64, "spam complaint"),
+            shown(recipient, style)
+        ),
+        _ if recipients.len() > 1 => format!(
+            "mail to {} operator addresses bounced: {}",
+            recipients.len(),
+            first_addresses(recipients.iter().map(|address| shown(address, style)))
+        ),
+        _ => format!(
+            "mail to the operator address {} bounced ({})",
+            shown(recipient, style),
+            match class {
+                BounceClass::Soft => "temporary",
+                class => class.name(),
+            }
+        ),
+    }
+}
+
+fn describe_suppressed(addresses: &[Suppressed], style: Style) -> String {
+    let with_reason = |s: &Suppressed| {
+        let reason = truncate(&clean(&s.reason), MAX_REASON_CHARS);
+        format!("{} ({reason})", shown(&s.address, style))
+    };
+    match addresses {
+        [one] => format!("Postmark no longer sends to {}", with_reason(one)),
+        many => format!(
+            "Postmark no longer sends to {} operator addresses: {}",
+            many.len(),
+            first_addresses(many.iter().map(with_reason))
+        ),
+    }
+}
+
+fn describe_blind(incident: &Incident, token: bool, limited: bool) -> String {
+    let is_account = incident.server.is_account();
+    let problem = match (incident.rule, is_account) {
+        (Rule::AccountInactive, _) => "Postmark refuses requests: the account is not active",
+        (_, true) if token => {
+            "the account token is missing or refused, its servers cannot be listed"
+        }
+        (_, true) => "hushwatch cannot list its servers",
+        _ if token => {
+            "the API token is missing or refused, hushwatch cannot see this server's mail"
+        }
+        _ if limited => "more mail than one poll can read",
+        _ => "hushwatch cannot read this server's mail from Postmark",
+    };
+    problem.to_owned()
+}
+
+fn first_addresses(addresses: impl Iterator<Item = String>) -> String {
+    crate::text::elide::elide(addresses, MAX_ADDRESSES)
+}
+
+pub(crate) fn shown(address: &str, style: Style) -> String {
+    if style.mask {
+        mask(address)
+    } else {
+        clean(address)
+    }
+}
+
+/// Returns how it ended: what is back to normal, or why nobody watches it any more.
+pub fn describe_resolved(incident: &Incident) -> String {
+    if incident.is_unwatched() {
+        let why = match (&incident.stream, &incident.tag) {
+            (_, Some(_)) => "the tag was unused for four weeks or its stream is gone",
+            (Some(_), None) => "the stream or its server is gone",
+            (None, None) => "the server is gone",
+        };
+        return format!("no longer watched, {why}");
+    }
+    let phrase = recovery_phrase(incident.rule);
+    match &incident.evidence {
+        Evidence::Rate(rate) => format!(
+            "{phrase} to {} ({} of {})",
+            approx_percent(rate.rate()),
+            count(rate.numerator),
+            count(rate.denominator)
+        ),
+        _ => phrase.to_owned(),
+    }
+}
+
+/// Returns what is back to normal once the rule holds again; for a rate the new rate follows after "to".
+pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Blind => "hushwatch can read its mail again",
+        Rule::AccountInactive => "Postmark serves the account again",
+        Rule::SendSilence => "mail is being sent again",
+        Rule::SendDrop => "sending is back to normal",
+        Rule::DeliverySilence => "mail is being delivered again",
+        Rule::SpamComplaintExternal => "no further complaint for a day",
+        Rule::OperatorBounce => "no further bounce for a day",
+        Rule::SuppressedAddress => "Postmark sends to the operator's addresses again",
+        Rule::BounceRate => "bounce rate is back",
+        Rule::SpamRate => "spam complaint rate is back",
+        Rule::HardBounceWake => "hard bounce rate is back",
+    }
+}
+
+/// Returns the problem that a rule watches for, as a noun.
+pub(crate) const fn problem_name(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Blind => "not visible",
+        Rule::AccountInactive => "account not active",
+        Rule::SendSilence => "no mail sent",
+        Rule::SendDrop => "too little mail sent",
+        Rule::DeliverySilence => "mail not delivered",
+        Rule::SpamComplaintExternal => "spam complaint",
+        Rule::OperatorBounce => "bounced operator address",
+        Rule::SuppressedAddress => "suppressed operator address",
+        Rule::BounceRate => "high bounce rate",
+        Rule::SpamRate => "high spam complaint rate",
+        Rule::HardBounceWake => "high hard bounce rate",
+    }
+}
+
+/// Returns the problem of several places at once, after their number: `6 streams: no mail sent`.
+pub(crate) const fn group_phrase(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Blind => "hushwatch cannot read their mail from Postmark",
+        Rule::AccountInactive => "Postmark refuses requests, the account is not active",
+        Rule::SendSilence => "no mail sent",
+        Rule::SendDrop => "much less mail sent than normal",
+        Rule::DeliverySilence => "mail is not delivered",
+        Rule::SpamComplaintExternal => "spam complaints from outside",
+        Rule::OperatorBounce => "mail to operator addresses bounced",
+        Rule::SuppressedAddress => "Postmark no longer sends to operator addresses",
+        Rule::BounceRate => "bounce rate is high",
+        Rule::SpamRate => "spam complaint rate is high",
+        Rule::HardBounceWake => "hard bounce rate is high",
+    }
+}

@@ -1,0 +1,220 @@
+//! What to do about an incident: the likeliest next step, the commands that show more, and what ends it. One match per
+//! question, with an arm for each rule.
+
+use crate::model::{BounceClass, Evidence, Incident, Rule, Suppressed};
+use crate::notify::alert::Style;
+use crate::notify::context::{capitalized, split_remedy};
+
+/// Returns the next step for the likeliest cause, with the command that shows more, as one sentence.
+pub fn next_step(incident: &Incident, style: Style) -> String {
+    let step = advice(incident);
+    match inline_command(incident, style) {
+        Some(command) => format!("{step}: {command}"),
+        None => format!("{step}."),
+    }
+}
+
+/// Returns the next step for the likeliest cause, without its command and its full stop.
+pub fn advice(incident: &Incident) -> String {
+    let fixed = match incident.rule {
+        Rule::AccountInactive => {
+            "Open the account in Postmark: nothing is sent until its support or billing lifts the block"
+        }
+        Rule::Blind => return blind_advice(incident),
+        Rule::SendSilence if incident.tag.is_some() => {
+            "Check whether the app still sends this kind of mail under this tag; a tag unused for four weeks is no longer watched"
+        }
+        Rule::SendSilence => {
+            "Send a test mail from the app; check its queue, its Postmark token, and its log for 406 and 422"
+        }
+        Rule::SendDrop => {
+            "Find the kind of mail that is missing, such as a job that no longer runs"
+        }
+        Rule::DeliverySilence => "Check status.postmarkapp.com, then look at the newest messages",
+        Rule::HardBounceWake => {
+            "Stop the list that is being sent now (Postmark suspends senders at such rates), then look at its bounces"
+        }
+        Rule::BounceRate => match main_class(&incident.evidence) {
+            Some(BounceClass::Blocked) => {
+                "Check SPF, DKIM and DMARC of the From domain, and read why receivers refuse this mail"
+            }
+            _ => {
+                "Find the list or form that these dead addresses came from; Postmark has suppressed them already"
+            }
+        },
+        Rule::SpamRate => {
+            "Find the mail that was reported and stop it (complaints at Gmail are not among these)"
+        }
+        Rule::SpamComplaintExternal => "Find the mail that was reported",
+        Rule::OperatorBounce => "Fix the mailbox, then reactivate the address",
+        Rule::SuppressedAddress if is_complaint(&incident.evidence) => {
+            "Use another address: its owner reported spam, and only Postmark's support can lift that"
+        }
+        Rule::SuppressedAddress => "Check that the mailbox takes mail, then reactivate the address",
+    };
+    fixed.to_owned()
+}
+
+fn blind_advice(incident: &Incident) -> String {
+    let Evidence::Blind {
+        reason,
+        token,
+        limited,
+        ..
+    } = &incident.evidence
+    else {
+        return String::new();
+    };
+    if *limited {
+        return "Raise postmark.requests_per_poll in monitor.toml, or poll more often".to_owned();
+    }
+    if *token && incident.server.is_account() {
+        return "Set POSTMARK_ACCOUNT_TOKEN to a valid account token; servers known from before are watched until a restart"
+            .to_owned();
+    }
+    if *token {
+        return "Put a valid server token where hushwatch reads it, then check it".to_owned();
+    }
+    match split_remedy(reason) {
+        (_, Some(remedy)) => capitalized(&remedy),
+        _ => "Check status.postmarkapp.com and the network of this host".to_owned(),
+    }
+}
+
+/// Returns the class that most of the counted bounces have.
+fn main_class(evidence: &Evidence) -> Option<BounceClass> {
+    let Evidence::Rate(rate) = evidence else {
+        return None;
+    };
+    let most = rate.classes.iter().max_by_key(|(_, n)| *n);
+    most.map(|(class, _)| *class)
+}
+
+/// Returns the command that belongs to the next step itself.
+fn inline_command(incident: &Incident, style: Style) -> Option<String> {
+    let place = place_args(incident);
+    let server = quoted(&incident.server.0);
+    Some(match incident.rule {
+        Rule::SendDrop => format!("hushwatch stats {place} --since 2d"),
+        Rule::DeliverySilence => format!("hushwatch messages {place} --limit 10"),
+        Rule::HardBounceWake | Rule::BounceRate => format!("hushwatch bounces {place} --since 24h"),
+        Rule::SpamRate | Rule::SpamComplaintExternal => {
+            format!("hushwatch bounces {place} --type SpamComplaint --since 48h")
+        }
+        Rule::SuppressedAddress if is_complaint(&incident.evidence) => return None,
+        Rule::OperatorBounce | Rule::SuppressedAddress => match reactivation(incident, style) {
+            Some(address) => {
+                format!("hushwatch suppressions --server {server} --reactivate {address}")
+            }
+            None => format!("hushwatch suppressions --server {server}"),
+        },
+        Rule::Blind if is_token(incident) && !incident.server.is_account() => {
+            "hushwatch doctor".to_owned()
+        }
+        Rule::Blind | Rule::AccountInactive | Rule::SendSilence => return None,
+    })
+}
+
+/// Returns the one address to reactivate, where it may be shown.
+fn reactivation(incident: &Incident, style: Style) -> Option<String> {
+    let address = match &incident.evidence {
+        Evidence::Events { recipients, .. } => match recipients.as_slice() {
+            [address] => address,
+            _ => return None,
+        },
+        Evidence::Suppressed { addresses, .. } => match addresses.as_slice() {
+            [one] if !one.is_complaint() => &one.address,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    (!style.mask).then(|| quoted(address))
+}
+
+/// Returns whether every address is suppressed after a complaint of its owner.
+fn is_complaint(evidence: &Evidence) -> bool {
+    matches!(evidence, Evidence::Suppressed { addresses, .. }
+        if !addresses.is_empty() && addresses.iter().all(Suppressed::is_complaint))
+}
+
+fn is_token(incident: &Incident) -> bool {
+    matches!(incident.evidence, Evidence::Blind { token: true, .. })
+}
+
+/// Returns the commands that show more, with their arguments.
+pub fn commands(incident: &Incident) -> Vec<String> {
+    let place = place_args(incident);
+    let server = quoted(&incident.server.0);
+    let doctor = || "hushwatch doctor".to_owned();
+    match incident.rule {
+        Rule::BounceRate | Rule::HardBounceWake => {
+            vec![format!("hushwatch bounces {place} --since 24h"), doctor()]
+        }
+        Rule::SpamRate | Rule::SpamComplaintExternal => {
+            vec![format!(
+                "hushwatch bounces {place} --type SpamComplaint --since 48h"
+            )]
+        }
+        Rule::SendDrop => vec![format!("hushwatch stats {place} --since 2d"), doctor()],
+        Rule::SendSilence | Rule::DeliverySilence => {
+            vec![format!("hushwatch messages {place} --limit 10"), doctor()]
+        }
+        Rule::OperatorBounce | Rule::SuppressedAddress => {
+            vec![format!("hushwatch suppressions --server {server}")]
+        }
+        Rule::Blind | Rule::AccountInactive => vec![doctor()],
+    }
+}
+
+fn place_args(incident: &Incident) -> String {
+    let server = quoted(&incident.server.0);
+    match &incident.stream {
+        Some(stream) => format!("--server {server} --stream {}", quoted(&stream.0)),
+        None => format!("--server {server}"),
+    }
+}
+
+/// Returns what ends an incident of its rule.
+pub const fn resolves_when(incident: &Incident) -> &'static str {
+    match incident.rule {
+        Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
+            "The rate is at or below its threshold for one hour. Too little mail to judge counts as below, time that could not \
+             be read does not count."
+        }
+        Rule::SendSilence => {
+            "Two to three hours of normal volume; where less than one message is expected in that time, the first message."
+        }
+        Rule::SendDrop => "Two to three hours of normal volume.",
+        Rule::DeliverySilence => {
+            "Sampled messages that were sent after it opened are delivered, in two polls in a row."
+        }
+        Rule::SuppressedAddress => "The address is no longer on the stream's suppression list.",
+        Rule::Blind | Rule::AccountInactive => "The first complete poll.",
+        Rule::SpamComplaintExternal | Rule::OperatorBounce => {
+            "24 hours without another one; it then closes without a message."
+        }
+    }
+}
+
+/// Returns `name` as a shell takes it.
+fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
+    if !name.is_empty() && name.chars().all(plain) {
+        return name.to_owned();
+    }
+    format!("'{}'", name.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_quoted_as_a_shell_takes_it() {
+        assert_eq!(quoted("shop-2.eu"), "shop-2.eu");
+        assert_eq!(quoted("ops@example.com"), "ops@example.com");
+        assert_eq!(quoted("Shop $(rm)"), "'Shop $(rm)'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,249 @@
+//! The courses of the rules that count bounces, complaints and suppressions.
+
+use crate::model::{
+    BounceClass, DAY, Evidence, HOUR, IncidentState, RateEvidence, Rule, Severity, Suppressed,
+    Timestamp,
+};
+use crate::notify::samples::incidents::{Course, Plan};
+use crate::notify::samples::{march, minutes};
+
+fn rate(
+    (numerator, denominator): (u64, u64),
+    hours: u32,
+    threshold: f64,
+    interval: (f64, f64),
+    classes: &[(BounceClass, u64)],
+) -> RateEvidence {
+    let domains: &[(&str, u64)] = match numerator {
+        0 => &[],
+        1..6 => &[("example.com", 2), ("example.net", 2)],
+        _ => &[("example.com", 9), ("example.net", 5), ("example.org", 1)],
+    };
+    RateEvidence {
+        window: HOUR * hours,
+        covered: HOUR * hours,
+        numerator,
+        denominator,
+        floor: 10,
+        threshold,
+        interval,
+        classes: classes.to_vec(),
+        domains: domains.iter().map(|(d, n)| ((*d).to_owned(), *n)).collect(),
+        last_sent: Some(march(3, 9, 58)),
+        last_delivered: Some(march(3, 9, 56)),
+    }
+}
+
+pub(super) fn hard_bounce_wake() -> Course {
+    let hard = |n, d, interval| {
+        let classes: &[_] = match n {
+            0 => &[],
+            n => &[(BounceClass::Hard, n)],
+        };
+        Evidence::Rate(rate((n, d), 24, 0.05, interval, classes))
+    };
+    Plan {
+        rule: Rule::HardBounceWake,
+        about: "So many addresses do not exist that Postmark may suspend the sender.",
+        id: "h3wp9s4d",
+        stream: Some("broadcast"),
+        severity: Severity::Wake,
+        opened_at: march(3, 10, 0),
+        escalated: None,
+        evidence: [
+            hard(19, 212, (0.055, 0.136)),
+            hard(71, 640, (0.088, 0.138)),
+            hard(2, 590, (0.0004, 0.012)),
+        ],
+        over_at: [march(4, 14, 0), march(4, 15, 0)],
+    }
+    .course()
+}
+
+pub(super) fn bounce_rate() -> Course {
+    let four = [(BounceClass::Hard, 4)];
+    let many = [(BounceClass::Hard, 15), (BounceClass::Blocked, 3)];
+    Plan {
+        rule: Rule::BounceRate,
+        about: "More mail bounces than `rules.bounce_rate.threshold` allows.",
+        id: "fp8xrr3b",
+        stream: Some("outbound"),
+        severity: Severity::Warn,
+        opened_at: march(3, 10, 0),
+        escalated: None,
+        evidence: [
+            Evidence::Rate(rate((4, 47), 1, 0.01, (0.024, 0.204), &four)),
+            Evidence::Rate(rate((18, 47), 1, 0.01, (0.245, 0.536), &many)),
+            Evidence::Rate(rate((0, 56), 1, 0.01, (0.0, 0.064), &[])),
+        ],
+        over_at: [march(3, 13, 0), march(3, 14, 0)],
+    }
+    .course()
+    .variant(
+        "refused by the receivers",
+        "Sent when most of the bounces are refusals.",
+        |i| {
+            let classes = [(BounceClass::Blocked, 6)];
+            let mut rate = rate((6, 47), 1, 0.01, (0.048, 0.257), &classes);
+            rate.domains = vec![("example.com".to_owned(), 6)];
+            i.evidence = Evidence::Rate(rate);
+        },
+    )
+    .variant(
+        "partly read",
+        "Sent when the rule is broken on the part of its window that could be read.",
+        |i| {
+            if let Evidence::Rate(rate) = &mut i.evidence {
+                rate.covered = minutes(40);
+            }
+        },
+    )
+    .variant(
+        "back within bounds",
+        "How an open incident reads before an hour within bounds has passed.",
+        |i| {
+            i.judged_at = march(3, 13, 0);
+            i.state = IncidentState::Open {
+                within_since: Some(march(3, 13, 0)),
+            };
+        },
+    )
+}
+
+pub(super) fn spam_rate() -> Course {
+    let spam = |n: u64, d, interval| {
+        let mut rate = rate((n, d), 24, 0.001, interval, &[]);
+        rate.domains = vec![];
+        Evidence::Rate(rate)
+    };
+    Plan {
+        rule: Rule::SpamRate,
+        about: "More recipients report spam than `rules.spam_rate.threshold` allows.",
+        id: "s2kc7m1x",
+        stream: Some("broadcast"),
+        severity: Severity::Warn,
+        opened_at: march(3, 10, 0),
+        escalated: None,
+        evidence: [
+            spam(3, 812, (0.0008, 0.0108)),
+            spam(9, 1034, (0.004, 0.0165)),
+            spam(0, 798, (0.0, 0.0046)),
+        ],
+        over_at: [march(5, 9, 0), march(5, 10, 0)],
+    }
+    .course()
+}
+
+fn events(times: &[Timestamp], recipients: &[&str], class: BounceClass) -> Evidence {
+    Evidence::Events {
+        times: times.to_vec(),
+        recipient: recipients.first().copied().unwrap_or_default().to_owned(),
+        recipients: recipients.iter().map(|r| (*r).to_owned()).collect(),
+        class,
+    }
+}
+
+pub(super) fn spam_complaint_external() -> Course {
+    let one = events(
+        &[march(3, 9, 42)],
+        &["jane@example.org"],
+        BounceClass::Complaint,
+    );
+    Plan {
+        rule: Rule::SpamComplaintExternal,
+        about: "Somebody outside `own_domains` reported a message as spam.",
+        id: "c9tz4b6r",
+        stream: Some("broadcast"),
+        severity: Severity::Wake,
+        opened_at: march(3, 10, 0),
+        escalated: None,
+        evidence: [one.clone(), one.clone(), one],
+        over_at: [march(4, 10, 0), march(4, 10, 0)],
+    }
+    .course()
+    .variant("several", "Sent when a poll finds several.", |i| {
+        i.evidence = events(
+            &[march(3, 9, 12), march(3, 9, 30), march(3, 9, 42)],
+            &["jane@example.org", "kim@example.net"],
+            BounceClass::Complaint,
+        );
+    })
+}
+
+pub(super) fn operator_bounce() -> Course {
+    let one = events(&[march(3, 9, 42)], &["ops@example.com"], BounceClass::Hard);
+    Plan {
+        rule: Rule::OperatorBounce,
+        about: "Mail to one of `operator_addresses` bounced.",
+        id: "o4yh8e5w",
+        stream: Some("outbound"),
+        severity: Severity::Wake,
+        opened_at: march(3, 10, 0),
+        escalated: None,
+        evidence: [one.clone(), one.clone(), one],
+        over_at: [march(4, 10, 0), march(4, 10, 0)],
+    }
+    .course()
+    .variant(
+        "several addresses",
+        "Sent when several of them bounced.",
+        |i| {
+            let recipients = ["ops@example.com", "dev@example.com", "office@example.com"];
+            let times = [march(3, 9, 12), march(3, 9, 30), march(3, 9, 42)];
+            i.evidence = events(&times, &recipients, BounceClass::Blocked);
+        },
+    )
+    .variant(
+        "a temporary bounce",
+        "Sent when the receiver refused for now.",
+        |i| {
+            i.evidence = events(&[march(3, 9, 42)], &["ops@example.com"], BounceClass::Soft);
+        },
+    )
+}
+
+fn listed(addresses: &[(&str, &str)], asked_at: Timestamp) -> Evidence {
+    let suppressed = |(address, reason): &(&str, &str)| Suppressed {
+        address: (*address).to_owned(),
+        reason: (*reason).to_owned(),
+        since: Some(march(2, 9, 14)),
+    };
+    Evidence::Suppressed {
+        addresses: addresses.iter().map(suppressed).collect(),
+        asked_at: Some(asked_at),
+    }
+}
+
+pub(super) fn suppressed_address() -> Course {
+    let hard = ("ops@example.com", "HardBounce");
+    Plan {
+        rule: Rule::SuppressedAddress,
+        about: "Postmark no longer sends to one of `operator_addresses`.",
+        id: "p6jn3v8q",
+        stream: Some("outbound"),
+        severity: Severity::Warn,
+        opened_at: march(3, 10, 0),
+        escalated: None,
+        evidence: [
+            listed(&[hard], march(3, 10, 0)),
+            listed(&[hard], march(4, 10, 0)),
+            listed(&[], march(4, 16, 0)),
+        ],
+        over_at: [march(4, 16, 0), march(4, 16, 0)],
+    }
+    .course()
+    .variant(
+        "after a complaint",
+        "Sent when the owner of the address reported spam.",
+        |i| i.evidence = listed(&[("ops@example.com", "SpamComplaint")], march(3, 10, 0)),
+    )
+    .variant(
+        "several addresses",
+        "Sent when several of them are suppressed.",
+        |i| {
+            let dev = ("dev@example.com", "ManualSuppression");
+            i.evidence = listed(&[("ops@example.com", "HardBounce"), dev], march(3, 10, 0));
+            i.judged_at = i.opened_at + DAY / 24;
+        },
+    )
+}
