@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `resolver` | one question, and the four ways in which it has no answer |
-//! | [`spf`] | whether an SPF record includes another, through `include` and `redirect`, and whether receivers get so far (RFC 7208) |
+//! | [`spf`] | which texts are SPF records, and what they include (RFC 7208) |
 //! | [`tags`] | the `tag=value` lists of DKIM keys (RFC 6376) and DMARC policies (RFC 7489) |
 
 mod resolver;

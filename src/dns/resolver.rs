@@ -109,24 +109,6 @@ impl Resolver {
         Ok(first.trim_end_matches('.').to_ascii_lowercase())
     }
 
-    /// Whether a host has an address of IPv4.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn address(&self, name: &str) -> Result<(), Missing> {
-        let of = |data: &RData| matches!(data, RData::A(_)).then_some(());
-        self.ask(name, RecordType::A, of).await.map(drop)
-    }
-
-    /// Whether a domain has a mail exchanger.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn exchange(&self, name: &str) -> Result<(), Missing> {
-        let of = |data: &RData| matches!(data, RData::MX(_)).then_some(());
-        self.ask(name, RecordType::MX, of).await.map(drop)
-    }
-
     async fn ask<T>(
         &self,
         name: &str,

@@ -11,10 +11,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 // The supported record types.
-const A: u16 = 1;
 const CNAME: u16 = 5;
 const SOA: u16 = 6;
-const MX: u16 = 15;
 const TXT: u16 = 16;
 /// The interval at which the thread checks whether to stop.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -32,8 +30,6 @@ pub enum Fault {
 struct Entry {
     texts: Vec<String>,
     alias: Option<String>,
-    address: Option<[u8; 4]>,
-    exchange: Option<String>,
     fault: Option<Fault>,
 }
 
@@ -82,16 +78,6 @@ impl Dns {
     /// Sets the CNAME of a name.
     pub fn set_cname(&self, name: &str, alias: &str) {
         self.with(name, |entry| entry.alias = Some(alias.to_owned()));
-    }
-
-    /// Adds an A record to a name.
-    pub fn add_a(&self, name: &str, address: [u8; 4]) {
-        self.with(name, |entry| entry.address = Some(address));
-    }
-
-    /// Adds an MX record to a name.
-    pub fn add_mx(&self, name: &str, exchange: &str) {
-        self.with(name, |entry| entry.exchange = Some(exchange.to_owned()));
     }
 
     /// Applies a fault to every query for a name.
@@ -219,15 +205,6 @@ fn records(entry: &Entry, kind: u16) -> Vec<Vec<u8>> {
     match kind {
         TXT => entry.texts.iter().map(|text| strings(text)).collect(),
         CNAME => entry.alias.iter().map(|alias| labels(alias)).collect(),
-        A => entry
-            .address
-            .iter()
-            .map(|address| address.to_vec())
-            .collect(),
-        MX => {
-            let preferred = |name: &String| [vec![0, 10], labels(name)].concat();
-            entry.exchange.iter().map(preferred).collect()
-        }
         _ => Vec::new(),
     }
 }

@@ -10,8 +10,6 @@ mod rules;
 #[cfg(feature = "postgres")]
 mod server;
 mod slack;
-#[cfg(feature = "doctor")]
-mod spf;
 mod tokens;
 
 use hushwatch::clock;

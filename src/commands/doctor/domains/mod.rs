@@ -114,7 +114,7 @@ impl Domain {
     async fn checks(&self) -> Vec<Check> {
         let (spf, dkim, return_path, dmarc) =
             tokio::join!(self.spf(), self.dkim(), self.return_path(), self.dmarc());
-        let mut checks = spf;
+        let mut checks = vec![spf];
         checks.extend(dkim);
         checks.push(return_path);
         checks.push(dmarc);

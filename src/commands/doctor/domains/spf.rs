@@ -1,111 +1,100 @@
-//! Whether the SPF record of a domain that sends lets Postmark send, and whether receivers get so far.
+//! The SPF records of a domain that sends.
+//!
+//! Receivers check the SPF of Postmark's mail at the domain of its Return-Path (RFC 7208, 2.4), so nothing in the From
+//! domain's own record can stop that mail; only several records are a fault, of all mail that is checked there.
 
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::domains::{Domain, REMEDY};
-use crate::dns::spf::{Fault, Flaw, MOST_LOOKUPS, MOST_VOID, Spf, includes};
+use crate::dns::Missing;
+use crate::dns::spf::{includes, is_record};
 
 const NAME: &str = "spf";
-/// What an SPF record includes so that Postmark may send.
-const POSTMARK: &str = "spf.mtasv.net";
+/// The record of Postmark's own addresses, which its instructions once asked for.
+const POSTMARK_SPF: &str = "spf.mtasv.net";
 
 impl Domain {
-    pub(crate) async fn spf(&self) -> Vec<Check> {
-        let domain = &self.name;
-        let (is_included, flaws) = match includes(&self.resolver, domain, POSTMARK).await {
-            Spf::Absent => {
-                let remedy = format!("add TXT \"v=spf1 include:{POSTMARK} ~all\"");
-                return vec![Check::fail(
-                    NAME,
-                    format!("{domain}: no SPF record"),
-                    remedy,
-                )];
-            }
-            Spf::Found { is_included, flaws } => (is_included, flaws),
-        };
-        if is_included && flaws.is_empty() {
-            let text = format!("{domain}: SPF includes {POSTMARK}");
-            return vec![Check::pass(NAME, text)];
-        }
-        let told = flaws.iter().map(|flaw| self.flaw(flaw));
-        let mut checks: Vec<Check> = told.collect();
-        if !is_included && !flaws.iter().any(|flaw| hides(&flaw.fault)) {
-            checks.push(Check::fail(
-                NAME,
-                format!("{domain}: SPF does not include {POSTMARK}"),
-                format!(
-                    "add include:{POSTMARK} to the TXT that begins with v=spf1, before its `all`"
-                ),
-            ));
-        }
-        checks
-    }
-
-    /// A receiver may stop at Postmark, and come to nothing that stands behind it; many read all of it.
-    fn flaw(&self, Flaw { fault, is_behind }: &Flaw) -> Check {
-        let domain = &self.name;
-        if let Fault::Unknown(name, why) = fault {
-            let unknown = self.unknown(NAME, "SPF", name, *why);
-            return match is_behind {
-                true => Check::look(
-                    NAME,
-                    format!(
-                        "{domain}: SPF includes {POSTMARK}, but what follows is not known ({name}): {why}"
-                    ),
-                    unknown.remedy.unwrap_or_default(),
-                ),
-                false => unknown,
-            };
-        }
-        let (wrong, remedy) = (self.wrong(fault), remedy(fault));
-        match is_behind {
-            true => Check::look(
-                NAME,
-                format!(
-                    "{domain}: SPF includes {POSTMARK}, but {wrong}, so that receivers that read all of it give up"
-                ),
-                remedy,
-            ),
-            false => Check::fail(
-                NAME,
-                format!("{domain}: SPF {wrong}, so that receivers give up (permerror)"),
-                remedy,
-            ),
-        }
-    }
-
-    fn wrong(&self, fault: &Fault) -> String {
-        match fault {
-            Fault::Several(name) if *name == self.name => "has several records".to_owned(),
-            Fault::Several(name) => format!("refers to {name}, which has several records"),
-            Fault::NoTerm(name, term) if *name == self.name => {
-                format!("has `{term}`, which is no term of it")
-            }
-            Fault::NoTerm(name, term) => {
-                format!("refers to {name}, which has `{term}`, which is no term of it")
-            }
-            Fault::Dead(term) => format!("has `{term}`, where there is no SPF record"),
-            Fault::TooDeep => format!("needs more than {MOST_LOOKUPS} lookups"),
-            Fault::Void(names) => format!(
-                "asks for more than {MOST_VOID} names that have no answer ({})",
-                names.join(", ")
-            ),
-            Fault::Unknown(name, why) => format!("is not known ({name}): {why}"),
+    pub(super) async fn spf(&self) -> Check {
+        match self.resolver.texts(&self.name).await {
+            Ok(texts) => spf_check(&self.name, &texts),
+            Err(why) if why.is_certain() => spf_check(&self.name, &[]),
+            Err(why) => unknown_check(&self.name, why),
         }
     }
 }
 
-/// Whether an include may stand where it was not seen.
-fn hides(fault: &Fault) -> bool {
-    !matches!(fault, Fault::Dead(_) | Fault::Void(_))
+/// Returns what the texts at `domain` say of SPF: a failure only where there are several records.
+fn spf_check(domain: &str, texts: &[String]) -> Check {
+    let records: Vec<&String> = texts.iter().filter(|text| is_record(text)).collect();
+    match records.as_slice() {
+        [] => Check::pass(
+            NAME,
+            format!(
+                "{domain}: no SPF record; Postmark's mail needs none here, it is checked at the Return-Path"
+            ),
+        ),
+        [record] if includes(record, POSTMARK_SPF) => Check::pass(
+            NAME,
+            format!("{domain}: one SPF record, it includes {POSTMARK_SPF}"),
+        ),
+        [_] => Check::pass(
+            NAME,
+            format!(
+                "{domain}: one SPF record; it does not include {POSTMARK_SPF}, and need not: Postmark's mail is checked at the Return-Path"
+            ),
+        ),
+        several => Check::fail(
+            NAME,
+            format!(
+                "{domain}: {} SPF records, so receivers treat the domain's SPF as broken (permerror)",
+                several.len()
+            ),
+            "merge them into one TXT record that starts with v=spf1",
+        ),
+    }
 }
 
-fn remedy(fault: &Fault) -> &'static str {
-    match fault {
-        Fault::Several(_) => "put them into one, which begins with v=spf1 once",
-        Fault::NoTerm(..) => "correct it, or take it out",
-        Fault::Dead(_) => "take it out, or have its owner publish one",
-        Fault::TooDeep => "take out what no longer sends",
-        Fault::Void(_) => "take out what is not there any more",
-        Fault::Unknown(..) => REMEDY,
+fn unknown_check(domain: &str, why: Missing) -> Check {
+    let text = format!("{domain}: cannot look up SPF: {why}");
+    Check::look(NAME, text, REMEDY).alike(why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(texts: &[&str]) -> String {
+        let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+        spf_check("example.com", &texts).to_line()
+    }
+
+    #[test]
+    fn only_several_records_fail() {
+        assert_eq!(
+            line(&["v=spf1 include:spf.mtasv.net ~all", "other=verified"]),
+            "✓ example.com: one SPF record, it includes spf.mtasv.net"
+        );
+        assert_eq!(
+            line(&["v=spf1 include:%{d}.hosted.example.com ~all"]),
+            "✓ example.com: one SPF record; it does not include spf.mtasv.net, and need not: Postmark's mail is checked at the \
+             Return-Path"
+        );
+        assert_eq!(
+            line(&["other=verified"]),
+            "✓ example.com: no SPF record; Postmark's mail needs none here, it is checked at the Return-Path"
+        );
+        assert_eq!(
+            line(&["v=spf1 include:spf.mtasv.net ~all", "v=spf1 -all"]),
+            "✗ example.com: 2 SPF records, so receivers treat the domain's SPF as broken (permerror); merge them into one TXT \
+             record that starts with v=spf1"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_looked_up_is_no_failure() {
+        assert_eq!(
+            unknown_check("example.com", Missing::TimedOut).to_line(),
+            "! example.com: cannot look up SPF: the resolver does not answer in time; check the network and the resolver, or set \
+             `doctor.resolver`"
+        );
     }
 }
