@@ -12,8 +12,8 @@ use crate::text::sanitize::clean;
 pub enum Outcome {
     /// As it should be.
     Pass,
-    /// It works, but deserves a look.
-    Look,
+    /// It works, but somebody should look at it.
+    Warn,
     /// It does not work.
     Fail,
 }
@@ -23,7 +23,7 @@ impl Outcome {
     pub const fn sign(self) -> char {
         match self {
             Self::Pass => '✓',
-            Self::Look => '!',
+            Self::Warn => '!',
             Self::Fail => '✗',
         }
     }
@@ -54,13 +54,13 @@ impl Check {
         Self::new(name, Outcome::Pass, text.into(), None)
     }
 
-    /// It works, but deserves a look.
-    pub(crate) fn look(
+    /// It works, but somebody should look at it.
+    pub(crate) fn warn(
         name: &'static str,
         text: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::new(name, Outcome::Look, text.into(), Some(remedy.into()))
+        Self::new(name, Outcome::Warn, text.into(), Some(remedy.into()))
     }
 
     /// It does not work.

@@ -49,7 +49,7 @@ pub(crate) async fn look(config: Config, outlet: Outlet) -> Result<Found, SetupE
 
 /// What is said in place of everything that rests on a database that cannot be used.
 pub(crate) fn not_looked_at() -> Check {
-    Check::look(
+    Check::warn(
         "stored",
         "What rests on the database was not looked at: the last cycle, mutes, what was learned of silence, and what the rules \
          come to at your volume",
@@ -115,11 +115,11 @@ fn unusable(error: &store::Error, shown: &str) -> (State, Check) {
         Problem::Behind { found: 0, .. } => {
             let text = format!("No schema yet in {shown}");
             let remedy = "`hushwatch migrate` makes it, and so does the first check";
-            (State::Empty, Check::look(NAME, text, remedy))
+            (State::Empty, Check::warn(NAME, text, remedy))
         }
         // Its text bears the remedy.
         Problem::Behind { .. } => {
-            let check = Check::look(NAME, format!("Database of an older version — {error}"), "");
+            let check = Check::warn(NAME, format!("Database of an older version — {error}"), "");
             (State::Unusable, check)
         }
         Problem::Busy => {

@@ -21,7 +21,7 @@ pub(crate) async fn checks(path: PathBuf, is_kept: bool) -> Option<Check> {
         let text = "The disk is a dyno's, which is emptied at least once a day, and with it history, incidents and pending messages";
         let remedy =
             "attach Heroku Postgres, whose DATABASE_URL a build with `--features full` uses";
-        return Some(Check::look(NAME, text, remedy));
+        return Some(Check::warn(NAME, text, remedy));
     }
     let folder = folder(&path);
     if path.exists()
@@ -59,19 +59,19 @@ fn write_whole(path: &Path) -> io::Result<()> {
 
 fn kept(filesystem: &str) -> Check {
     match filesystem {
-        "tmpfs" | "ramfs" => Check::look(
+        "tmpfs" | "ramfs" => Check::warn(
             NAME,
             format!(
                 "The disk is memory ({filesystem}): it is empty after a restart of the machine"
             ),
             "set `store.path` to a disk that is kept",
         ),
-        "overlay" | "aufs" => Check::look(
+        "overlay" | "aufs" => Check::warn(
             NAME,
             format!("The disk is a container's own ({filesystem}): it goes with the container"),
             "set `store.path` to a volume",
         ),
-        "nfs" | "nfs4" | "cifs" | "smb3" | "9p" | "fuse.sshfs" => Check::look(
+        "nfs" | "nfs4" | "cifs" | "smb3" | "9p" | "fuse.sshfs" => Check::warn(
             NAME,
             format!("The disk is on the network ({filesystem}), where SQLite's locks may not hold"),
             "set `store.path` to a local disk, or use PostgreSQL",
@@ -123,9 +123,9 @@ a line of tomorrow";
     fn a_disk_that_forgets_deserves_a_look() {
         for (kind, outcome) in [
             ("ext4", Outcome::Pass),
-            ("tmpfs", Outcome::Look),
-            ("overlay", Outcome::Look),
-            ("nfs4", Outcome::Look),
+            ("tmpfs", Outcome::Warn),
+            ("overlay", Outcome::Warn),
+            ("nfs4", Outcome::Warn),
         ] {
             assert_eq!(kept(kind).outcome, outcome, "{kind}");
         }

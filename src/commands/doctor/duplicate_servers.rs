@@ -31,7 +31,7 @@ fn told(id: i64, of: &[&ServerConfig]) -> Check {
     );
     let remedy =
         "take out all [[server]] but one, or check whether one of them was to have another token";
-    Check::look(NAME, text, remedy)
+    Check::warn(NAME, text, remedy)
 }
 
 /// Whether both watch a stream in common.

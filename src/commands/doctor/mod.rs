@@ -131,7 +131,7 @@ async fn relay_checks(config: &Config) -> Vec<Check> {
 #[cfg(not(feature = "doctor"))]
 #[expect(clippy::unused_async, reason = "as the build that asks has it")]
 async fn domain_checks(_: &Config, _: &BTreeSet<String>) -> Vec<Check> {
-    let left_out = Check::look(
+    let left_out = Check::warn(
         "dns",
         "DNS and the SMTP relay were not looked at: this build leaves them out",
         "build with `--features full`",

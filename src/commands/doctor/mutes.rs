@@ -45,7 +45,7 @@ fn told(mute: &Mute, until: &str) -> Check {
         short(&mute.by),
         short(&mute.reason)
     );
-    Check::look(NAME, text, format!("`{}` ends it", command(mute)))
+    Check::warn(NAME, text, format!("`{}` ends it", command(mute)))
 }
 
 /// What ends it, as a shell takes it.

@@ -33,7 +33,7 @@ pub(crate) async fn checks(
     now: Timestamp,
 ) -> Vec<Check> {
     match stored(app, servers, now).await {
-        Ok(checks) if checks.is_empty() => vec![Check::look(
+        Ok(checks) if checks.is_empty() => vec![Check::warn(
             "history",
             "Nothing is stored yet: what the rules come to at your volume is not known",
             "run `hushwatch check`, then `hushwatch doctor` again; or `hushwatch backtest --days 45`",
@@ -108,7 +108,7 @@ impl Judged {
         if silence.is_learning(history, self.at) {
             let known = format_duration(history.covered_before(self.at));
             let needed = format_duration(self.rules.silence.min_history);
-            return Check::look(
+            return Check::warn(
                 NAME,
                 format!("Silence is still being learned: {known} of {needed} are known"),
                 "nothing to do but wait",
@@ -118,7 +118,7 @@ impl Judged {
         let stop = next_monday_at_ten(self.at);
         match silence.unnoticed_from(history, stop) {
             Some(after) => noticed(after, stop, self.zone),
-            None => Check::look(
+            None => Check::warn(
                 NAME,
                 "Too little mail to notice a stop within 45 days",
                 SPARSE,
@@ -157,7 +157,7 @@ fn noticed(after: Duration, stop: Timestamp, zone: Tz) -> Check {
         format_duration(after)
     );
     match after > LONG {
-        true => Check::look(NAME, text, SPARSE).alike("A stop would be noticed late"),
+        true => Check::warn(NAME, text, SPARSE).alike("A stop would be noticed late"),
         false => Check::pass(NAME, text).alike("A stop would be noticed"),
     }
 }
@@ -178,7 +178,7 @@ fn told(reach: &Reach, days: u64) -> Option<Check> {
             }
             rule => format!("lower `rules.{rule}.min_denominator`, or widen `rules.{rule}.window`"),
         };
-        return Some(Check::look(NAME, text, remedy).alike(format!("`{rule}` can never fire")));
+        return Some(Check::warn(NAME, text, remedy).alike(format!("`{rule}` can never fire")));
     }
     if reach.false_a_week < TOO_OFTEN {
         return None;
@@ -196,5 +196,5 @@ fn told(reach: &Reach, days: u64) -> Option<Check> {
         false => format!("raise `rules.{rule}.threshold` or `rules.{rule}.min_denominator`"),
     };
     let kind = format!("`{rule}` would fire in weeks in which nothing is wrong");
-    Some(Check::look(NAME, text, remedy).alike(kind))
+    Some(Check::warn(NAME, text, remedy).alike(kind))
 }

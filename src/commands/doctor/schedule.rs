@@ -32,7 +32,7 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     checks.push(Check::pass("schedule", text));
     let window = config.rules.bounce_rate.window;
     if let Some(after) = after.filter(|after| *after > window + MINUTE) {
-        checks.push(Check::look(
+        checks.push(Check::warn(
             "schedule",
             format!(
                 "Polls are {} apart, and `bounce_rate` looks at {}: what happens between is never judged",
@@ -61,7 +61,7 @@ pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
     let due = app.config.schedule.instants(last, at - LATE);
     match due.len() {
         0 => Check::pass(NAME, format!("Last cycle {told}")),
-        missed => Check::look(
+        missed => Check::warn(
             NAME,
             format!(
                 "Last cycle {told}: {} missed since",

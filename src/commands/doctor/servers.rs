@@ -198,12 +198,12 @@ fn subject(server: &ServerConfig) -> String {
 fn kind(about: &About) -> Check {
     match about.delivery.as_deref() {
         Some("Live") => Check::pass("server_type", "Live server"),
-        Some("Sandbox") => Check::look(
+        Some("Sandbox") => Check::warn(
             "server_type",
             "Sandbox server: nothing that it sends is delivered",
             "use the token of a live server, unless this is a test",
         ),
-        _ => Check::look(
+        _ => Check::warn(
             "server_type",
             "Postmark does not say whether the server is live",
             "look at its settings: a sandbox server delivers nothing",
@@ -261,7 +261,7 @@ async fn senders(
                 let text = format!("Who sends is not known: {}", error.kind());
                 let remedy = "the DNS of its domains was not looked at; try again";
                 let place = format!("{}/{}", server.name, stream.id);
-                let unknown = Check::look("senders", text, remedy);
+                let unknown = Check::warn("senders", text, remedy);
                 found.checks.push(unknown.at(&server.name, &place));
             }
         }
@@ -271,7 +271,7 @@ async fn senders(
 fn addresses(server: &ServerConfig) -> Vec<Check> {
     let mut checks = Vec::new();
     checks.push(match server.own_domains.len() {
-        0 => Check::look(
+        0 => Check::warn(
             "own_domains",
             "`own_domains` is empty, so that `spam_complaint_external` is off",
             "name your own domains in its [[server]]",
@@ -282,7 +282,7 @@ fn addresses(server: &ServerConfig) -> Vec<Check> {
         ),
     });
     checks.push(match server.operator_addresses.len() {
-        0 => Check::look(
+        0 => Check::warn(
             "operator_addresses",
             "`operator_addresses` is empty, so that `operator_bounce` is off",
             "name the addresses that must get their mail in its [[server]]",
@@ -304,7 +304,7 @@ impl Clock {
         const NAME: &str = "clock";
         let Some(dated) = self.dated else {
             let text = "Postmark's answers bear no date, so that the clock cannot be compared";
-            return Check::look(NAME, text, "check what stands before Postmark: a proxy?");
+            return Check::warn(NAME, text, "check what stands before Postmark: a proxy?");
         };
         // A date is cut to the second.
         let ahead = self.asked.since(dated + Duration::from_secs(1));
@@ -320,7 +320,7 @@ impl Clock {
         let remedy = "set it by NTP: Postmark is asked for what was sent up to now";
         match off {
             off if off > WRONG => Check::fail(NAME, text, remedy),
-            off if off > SKEWED => Check::look(NAME, text, remedy),
+            off if off > SKEWED => Check::warn(NAME, text, remedy),
             _ => Check::pass(NAME, "The clock agrees with Postmark's"),
         }
     }
@@ -347,10 +347,10 @@ mod tests {
         assert_eq!(outcome(Some(at(-20))), Outcome::Pass);
         assert_eq!(outcome(Some(at(20))), Outcome::Pass);
         assert_eq!(outcome(Some(at(60))), Outcome::Pass);
-        assert_eq!(outcome(Some(at(-40))), Outcome::Look);
-        assert_eq!(outcome(Some(at(80))), Outcome::Look);
+        assert_eq!(outcome(Some(at(-40))), Outcome::Warn);
+        assert_eq!(outcome(Some(at(80))), Outcome::Warn);
         assert_eq!(outcome(Some(at(-2 * 300))), Outcome::Fail);
         assert_eq!(outcome(Some(at(2 * 300))), Outcome::Fail);
-        assert_eq!(outcome(None), Outcome::Look);
+        assert_eq!(outcome(None), Outcome::Warn);
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn problems(found: &[Problem]) -> Vec<Check> {
             .unwrap_or((&problem, "correct it, then run `hushwatch doctor` again"));
         Check::fail("configuration", format!("Configuration: {why}"), remedy)
     });
-    let rest = Check::look(
+    let rest = Check::warn(
         "configuration",
         "Nothing else was looked at, since the configuration does not say what to look at",
         "correct it first",
@@ -30,7 +30,7 @@ pub(crate) fn problems(found: &[Problem]) -> Vec<Check> {
 pub(crate) fn checks(config: &Config) -> Vec<Check> {
     let mut checks = Vec::new();
     if !config.enabled {
-        checks.push(Check::look(
+        checks.push(Check::warn(
             "switch",
             "Switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled",
             "unset it, or set it to true",
@@ -38,7 +38,7 @@ pub(crate) fn checks(config: &Config) -> Vec<Check> {
     }
     let own = config.warnings.iter();
     let own = own.filter(|w| !OF_OTHERS.iter().any(|other| w.starts_with(other)));
-    checks.extend(own.map(|warning| Check::look("configuration", warning, "")));
+    checks.extend(own.map(|warning| Check::warn("configuration", warning, "")));
     if checks.is_empty() {
         checks.push(Check::pass("configuration", "Configuration valid"));
     }
@@ -47,7 +47,7 @@ pub(crate) fn checks(config: &Config) -> Vec<Check> {
             "heartbeat",
             "Heartbeat set up: others notice our own silence",
         ),
-        None => Check::look(
+        None => Check::warn(
             "heartbeat",
             "No heartbeat: nobody would notice that hushwatch itself stopped",
             "set HUSHWATCH_HEARTBEAT__URL to the URL of a dead man's switch",

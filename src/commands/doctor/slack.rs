@@ -23,7 +23,7 @@ const HISTORY: [&str; 3] = ["channels:history", "groups:history", "im:history"];
 pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec<Check> {
     let channels = channels(app);
     let mut checks = match &app.outlet {
-        Outlet::Print(_) => vec![Check::look(
+        Outlet::Print(_) => vec![Check::warn(
             "slack",
             "No Slack: messages are printed only",
             "set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL",
@@ -78,7 +78,7 @@ fn scopes(identity: &Identity) -> Check {
     const NAME: &str = "slack_scopes";
     let Some(scopes) = &identity.scopes else {
         let text = "Slack does not say which scopes the bot has";
-        return Check::look(NAME, text, "`doctor --send-test` shows whether it may post");
+        return Check::warn(NAME, text, "`doctor --send-test` shows whether it may post");
     };
     let has = |scope: &str| scopes.iter().any(|s| s == scope);
     if !has("chat:write") {
@@ -90,7 +90,7 @@ fn scopes(identity: &Identity) -> Check {
         );
     }
     if !HISTORY.into_iter().any(has) {
-        return Check::look(
+        return Check::warn(
             NAME,
             "The Slack app may post, but not look up whether a message arrived, which may be repeated then",
             format!(
@@ -106,7 +106,7 @@ async fn channel(slack: &Slack, id: &str) -> Check {
     const NAME: &str = "slack_channel";
     if !is_conversation(id) {
         let text = format!("Slack channel {id} is a name or a person, which cannot be looked up");
-        return Check::look(
+        return Check::warn(
             NAME,
             text,
             "`doctor --send-test` shows whether it can be posted to",
@@ -133,7 +133,7 @@ async fn channel(slack: &Slack, id: &str) -> Check {
         }
         Err(error) if error.is_missing_scope() => {
             let text = format!("Slack channel {id} cannot be looked up: {error}");
-            Check::look(
+            Check::warn(
                 NAME,
                 text,
                 "`doctor --send-test` shows whether it can be posted to",

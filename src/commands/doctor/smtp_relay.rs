@@ -42,7 +42,7 @@ fn told(of: &RelaySettings, found: Result<Relay, Failure>) -> Check {
         true => Check::fail(NAME, text, remedy),
         false => {
             let unused = "set `doctor.smtp = \"\"` where only the API is used";
-            Check::look(NAME, text, format!("{remedy}; {unused}"))
+            Check::warn(NAME, text, format!("{remedy}; {unused}"))
         }
     }
 }
@@ -174,7 +174,7 @@ mod tests {
             let named = of(true, found.clone());
             assert_eq!(named.outcome, Outcome::Fail);
             let unnamed = of(false, found);
-            assert_eq!(unnamed.outcome, Outcome::Look);
+            assert_eq!(unnamed.outcome, Outcome::Warn);
             let remedy = unnamed.remedy.expect("a remedy");
             assert!(
                 remedy.ends_with("`doctor.smtp = \"\"` where only the API is used"),

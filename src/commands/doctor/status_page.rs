@@ -13,15 +13,15 @@ pub(crate) async fn checks(base: &str, within: Duration) -> Vec<Check> {
         Ok(page) => page,
         Err(why) => {
             let text = format!("Postmark's status page was not read: {why}");
-            return vec![Check::look(NAME, text, format!("open {base} in a browser"))];
+            return vec![Check::warn(NAME, text, format!("open {base} in a browser"))];
         }
     };
     let mut checks = vec![state(&page, base)];
     for notice in &page.notices {
         let text = format!("Postmark tells of: {}", notice.subject);
         checks.push(match notice.is_planned {
-            true => Check::look(NAME, text, format!("planned maintenance, see {base}")),
-            false => Check::look(NAME, text, format!("an incident of Postmark's, see {base}")),
+            true => Check::warn(NAME, text, format!("planned maintenance, see {base}")),
+            false => Check::warn(NAME, text, format!("an incident of Postmark's, see {base}")),
         });
     }
     checks
@@ -31,7 +31,7 @@ fn state(page: &StatusPage, base: &str) -> Check {
     let text = format!("Postmark's status page says: {}", page.word);
     match page.state {
         State::Operational => Check::pass(NAME, text),
-        State::Maintenance => Check::look(NAME, text, format!("wait for its end, see {base}")),
+        State::Maintenance => Check::warn(NAME, text, format!("wait for its end, see {base}")),
         State::Troubled => Check::fail(NAME, text, format!("the fault is Postmark's, see {base}")),
     }
 }

@@ -40,10 +40,10 @@ impl Diagnosis {
             of.count() as u64
         };
         format!(
-            "\n{}: {} passed, {} to look at, {} failed\n",
+            "\n{}: {} passed, {}, {} failed\n",
             plural(self.checks.len() as u64, "check"),
             count(number(Outcome::Pass)),
-            count(number(Outcome::Look)),
+            plural(number(Outcome::Warn), "warning"),
             count(number(Outcome::Fail)),
         )
     }
@@ -61,11 +61,11 @@ fn together(alike: &[&Check]) -> String {
     let number = plural(places.len() as u64, "time");
     let named = match first.outcome {
         Outcome::Pass => number,
-        Outcome::Look if places.len() > NAMED => {
+        Outcome::Warn if places.len() > NAMED => {
             let rest = count((places.len() - NAMED) as u64);
             format!("{number}: {} and {rest} more", places[..NAMED].join(", "))
         }
-        Outcome::Look | Outcome::Fail => format!("{number}: {}", places.join(", ")),
+        Outcome::Warn | Outcome::Fail => format!("{number}: {}", places.join(", ")),
     };
     let text = format!("{} ({named})", first.kind);
     line(first.outcome, &text, first.remedy.as_deref())
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_thousand_that_are_alike_are_one_line_and_each_that_fails_is_named() {
         let look = |n| {
-            let empty = Check::look("own_domains", "`own_domains` is empty", "name them");
+            let empty = Check::warn("own_domains", "`own_domains` is empty", "name them");
             empty.at(&server(n), &server(n).0)
         };
         let fail = |n| {
@@ -121,7 +121,7 @@ mod tests {
              ✗ missing (10 times: server-990, server-991, server-992, server-993, server-994, server-995, server-996, \
              server-997, server-998, server-999); set it\n\
              ! `own_domains` is empty (1,000 times: server-0, server-1, server-2, server-3, server-4 and 995 more); name them\n\n\
-             2,000 checks: 990 passed, 1,000 to look at, 10 failed\n"
+             2,000 checks: 990 passed, 1,000 warnings, 10 failed\n"
         );
     }
 

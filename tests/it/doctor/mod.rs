@@ -146,6 +146,8 @@ fn a_script_reads_every_check_in_one_object() {
         .find(|c| c["outcome"] == "pass")
         .expect("a pass");
     assert!(passes["remedy"].is_null(), "{passes}");
+    let heartbeat = checks.iter().find(|c| c["name"] == "heartbeat");
+    assert_eq!(heartbeat.expect("the heartbeat")["outcome"], "warn");
 }
 
 #[test]

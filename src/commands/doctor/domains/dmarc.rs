@@ -87,7 +87,7 @@ impl Domain {
         };
         let text = format!("{domain}: DMARC {tag}={}, {from}", policy.name());
         match policy {
-            Policy::None => Check::look(
+            Policy::None => Check::warn(
                 NAME,
                 format!("{text}: mail that fails is delivered all the same"),
                 format!(

@@ -38,7 +38,7 @@ const MOST: usize = 200;
 pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>) -> Vec<Check> {
     if domains.is_empty() {
         let text = "No domain is known to send, so that no DNS was looked at";
-        return vec![Check::look(
+        return vec![Check::warn(
             "dns",
             text,
             "run `doctor` again once mail was sent",
@@ -62,7 +62,7 @@ pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>
             "Only the first {MOST} of {} were looked at",
             plural(domains.len() as u64, "domain")
         );
-        checks.push(Check::look("dns", text, "use a token of fewer servers"));
+        checks.push(Check::warn("dns", text, "use a token of fewer servers"));
     }
     checks
 }
@@ -161,7 +161,7 @@ impl Domain {
             return Check::fail(NAME, text, "copy the record again from whoever signs");
         }
         if selector == POSTMARK_SELECTOR {
-            return Check::look(
+            return Check::warn(
                 NAME,
                 format!(
                     "{domain}: no DKIM key at selector {selector}; Postmark's newer keys have a date in theirs"
@@ -191,7 +191,7 @@ impl Domain {
                 format!("{domain}: Return-Path {name} leads to {alias}, not to {POSTMARK_BOUNCES}"),
                 format!("make it a CNAME of {POSTMARK_BOUNCES}"),
             ),
-            Err(why) if why.is_certain() => Check::look(
+            Err(why) if why.is_certain() => Check::warn(
                 NAME,
                 format!(
                     "{domain}: no Return-Path of its own at {name}, so that SPF does not align"
