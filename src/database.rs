@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 
-/// How short a lease may be set: an attempt to send must end well within one, and a machine that lives may pause.
+/// The minimum lease: an attempt to send must end well within one, and a machine that lives may pause.
 pub const SHORTEST_LEASE: Duration = Duration::from_secs(5);
-/// How long one may be set. All processes on a database reckon with it, since each may be set otherwise.
+/// The maximum lease. All processes on a database assume it of each other, since each has its own setting.
 pub const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);
 
 /// Where a database is and how it is reached. User and password are never shown.
@@ -57,7 +57,26 @@ impl Tls {
     }
 }
 
-/// Whether `url` is of the kind that is meant here, well-formed or not.
+/// What somebody between this machine and the database could do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsWeakness {
+    /// Pose as the server, and so read and change everything.
+    Unverified,
+    /// Read everything, the password too.
+    Unencrypted,
+}
+
+/// Why a URL cannot be used, without any part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}; {remedy}")]
+pub struct AddressError {
+    /// What is wrong, as the end of a sentence about the URL.
+    pub why: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+
+/// Returns whether `url` is of the kind that is meant here, well-formed or not.
 pub fn is_postgres(url: &str) -> bool {
     after_scheme(url).is_some()
 }
@@ -69,9 +88,9 @@ impl Address {
     /// Reads `postgres://user:password@host:port/name?sslmode=…`; what it does not understand of the options comes beside.
     ///
     /// # Errors
-    /// What is wrong and what to do, without any part of the URL.
-    pub fn parse(url: &str) -> Result<(Self, Unknown), String> {
-        let rest = after_scheme(url).ok_or("must begin with postgres:// or postgresql://")?;
+    /// Why the URL cannot be used.
+    pub fn parse(url: &str) -> Result<(Self, Unknown), AddressError> {
+        let rest = after_scheme(url).ok_or(OTHER_SCHEME)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at(end);
         let (login, place) = match authority.split_once('@') {
@@ -79,7 +98,7 @@ impl Address {
             None => (None, authority),
         };
         if place.contains('@') || tail.contains(['@', '#']) {
-            return Err(UNESCAPED.to_owned());
+            return Err(UNESCAPED);
         }
         let (path, options) = tail.split_once('?').unwrap_or((tail, ""));
         let (host, port) = host_and_port(place)?;
@@ -111,17 +130,13 @@ impl Address {
         }
     }
 
-    /// What is to be said loudly at each start.
-    pub fn warning(&self) -> Option<String> {
+    /// Returns what somebody in between could do to the connection, if anything.
+    pub fn weakness(&self) -> Option<TlsWeakness> {
         match self.security() {
             Tls::VerifyFull => None,
             Tls::Disable if self.is_local() => None,
-            Tls::Require => Some(format!(
-                "THE DATABASE IS NOT VERIFIED: the connection to {self} is encrypted, but its certificate is not checked; whoever stands between can read and change everything"
-            )),
-            Tls::Disable => Some(format!(
-                "THE DATABASE IS NOT ENCRYPTED: everything that goes to {self}, the password too, can be read on the way"
-            )),
+            Tls::Require => Some(TlsWeakness::Unverified),
+            Tls::Disable => Some(TlsWeakness::Unencrypted),
         }
     }
 
@@ -135,7 +150,7 @@ impl Address {
         self.is_socket() || self.host == "localhost" || ip.is_some_and(|ip| ip.is_loopback())
     }
 
-    fn read_options(&mut self, options: &str) -> Result<Unknown, String> {
+    fn read_options(&mut self, options: &str) -> Result<Unknown, AddressError> {
         let mut unknown = Vec::new();
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (key, value) = option.split_once('=').unwrap_or((option, ""));
@@ -154,22 +169,31 @@ impl Address {
         Ok(unknown)
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), AddressError> {
         if self.host.is_empty() {
-            return Err("names no host; add one, or ?host=/run/postgresql for a socket".to_owned());
+            return Err(AddressError {
+                why: "names no host",
+                remedy: "add one, or ?host=/run/postgresql for a socket",
+            });
         }
         if self.host.contains(',') {
-            return Err("names several hosts; name one".to_owned());
+            return Err(AddressError {
+                why: "names several hosts",
+                remedy: "name one",
+            });
         }
         let shown = [Some(&self.host), self.name.as_ref()];
-        match shown
+        if shown
             .into_iter()
             .flatten()
             .any(|s| s.contains(char::is_control))
         {
-            true => Err("contains a control character; remove it".to_owned()),
-            false => Ok(()),
+            return Err(AddressError {
+                why: "contains a control character",
+                remedy: "remove it",
+            });
         }
+        Ok(())
     }
 }
 
@@ -179,22 +203,41 @@ impl fmt::Display for Address {
             Some(name) => write!(f, "the PostgreSQL database {name} at ")?,
             None => f.write_str("PostgreSQL at ")?,
         }
-        match self.is_socket() {
-            true => f.write_str(&self.host),
-            false if self.host.contains(':') => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
+        if self.is_socket() {
+            f.write_str(&self.host)
+        } else if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
         }
     }
 }
 
-const UNESCAPED: &str = "is not understood; in user and password, write @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A";
+const ESCAPES: &str =
+    "in the user and the password, write @ as %40, / as %2F, ? as %3F, # as %23 and : as %3A";
+const UNESCAPED: AddressError = AddressError {
+    why: "is not a valid URL",
+    remedy: ESCAPES,
+};
+const OTHER_SCHEME: AddressError = AddressError {
+    why: "is not a PostgreSQL URL",
+    remedy: "begin it with postgres:// or postgresql://",
+};
+const INVALID_PORT: AddressError = AddressError {
+    why: "has an invalid port",
+    remedy: ESCAPES,
+};
+const INVALID_ESCAPE: AddressError = AddressError {
+    why: "has a % without two hexadecimal digits after it",
+    remedy: "write % itself as %25",
+};
 
 fn after_scheme(url: &str) -> Option<&str> {
     let schemes = ["postgres://", "postgresql://"];
     schemes.iter().find_map(|scheme| url.strip_prefix(scheme))
 }
 
-fn host_and_port(place: &str) -> Result<(String, u16), String> {
+fn host_and_port(place: &str) -> Result<(String, u16), AddressError> {
     let (host, number) = match place.strip_prefix('[') {
         Some(rest) => rest.split_once(']').ok_or(UNESCAPED)?,
         None => place.split_at(place.find(':').unwrap_or(place.len())),
@@ -207,29 +250,29 @@ fn host_and_port(place: &str) -> Result<(String, u16), String> {
     Ok((decoded(host)?, port))
 }
 
-fn port(number: &str) -> Result<u16, String> {
-    let wrong = || format!("has a port that is none; {UNESCAPED}");
-    number.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)
+fn port(number: &str) -> Result<u16, AddressError> {
+    let number = number.parse().ok().filter(|n| *n > 0);
+    number.ok_or(INVALID_PORT)
 }
 
-fn sslmode(name: &str) -> Result<Tls, String> {
+fn sslmode(name: &str) -> Result<Tls, AddressError> {
     match name {
         // Weaker than it seems: what these would do is done with verification, or not at all.
         "prefer" | "allow" | "verify-ca" => Ok(Tls::VerifyFull),
-        name => Tls::from_name(name).ok_or_else(|| {
-            "has an sslmode that is none; use disable, require or verify-full".to_owned()
+        name => Tls::from_name(name).ok_or(AddressError {
+            why: "has an invalid sslmode",
+            remedy: "use disable, require or verify-full",
         }),
     }
 }
 
-fn secret(text: &str) -> Result<Option<Secret>, String> {
+fn secret(text: &str) -> Result<Option<Secret>, AddressError> {
     let text = decoded(text)?;
     Ok((!text.is_empty()).then(|| Secret::verbatim(text)))
 }
 
 /// `text` with every `%41` read as what it stands for.
-fn decoded(text: &str) -> Result<String, String> {
-    let wrong = || "has a % that begins no %41; write % itself as %25".to_owned();
+fn decoded(text: &str) -> Result<String, AddressError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -242,7 +285,7 @@ fn decoded(text: &str) -> Result<String, String> {
         let byte = high
             .zip(low)
             .and_then(|(h, l)| u8::try_from(h * 16 + l).ok());
-        bytes.push(byte.ok_or_else(wrong)?);
+        bytes.push(byte.ok_or(INVALID_ESCAPE)?);
     }
-    String::from_utf8(bytes).map_err(|_| wrong())
+    String::from_utf8(bytes).map_err(|_| INVALID_ESCAPE)
 }

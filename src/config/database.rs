@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use crate::config::load::Reader;
-use crate::config::{Problem, Sources, values};
-use crate::database::{Address, Tls, is_postgres};
+use crate::config::problem::{ConfigProblem, ConfigWarning, Invalid};
+use crate::config::{Sources, values};
+use crate::database::{Address, Tls, TlsWeakness, is_postgres};
 
 /// Ours alone: what is wrong with it is an error.
 const OWN: &str = "HUSHWATCH_DATABASE_URL";
@@ -21,8 +22,8 @@ impl Reader {
                 .ok_or_else(|| "must be \"disable\", \"require\" or \"verify-full\"".to_owned()),
         });
         let ca_file = self.read("store.ca_file", String::new(), values::text);
-        let of = |name| sources.var(name).map(|url| (name, url));
-        let Some((variable, url)) = of(OWN).or_else(|| of(COMMON)) else {
+        let variable = |name: &'static str| sources.var(name).map(|url| (name, url));
+        let Some((variable, url)) = variable(OWN).or_else(|| variable(COMMON)) else {
             self.ephemeral(sources);
             return None;
         };
@@ -37,11 +38,14 @@ impl Reader {
                 if !ca_file.is_empty() {
                     address.ca_file = Some(PathBuf::from(ca_file));
                 }
-                self.remark(variable, &address, &unknown);
+                self.remark(variable, &address, unknown);
                 Some(address)
             }
-            Err(why) => {
-                self.problems.push(Problem(format!("{variable}: {why}")));
+            Err(error) => {
+                let invalid = Invalid::from(error);
+                let subject = format!("{variable}:");
+                self.problems
+                    .push(ConfigProblem::invalid(&subject, &invalid));
                 None
             }
         }
@@ -50,43 +54,41 @@ impl Reader {
     /// Heroku empties a dyno's disk whenever it restarts, which is once a day at least, and a one-off dyno's when it ends.
     fn ephemeral(&mut self, sources: &Sources) {
         if sources.var("DYNO").is_some() {
-            self.warnings.push(
-                "THE DATA WILL BE LOST: a dyno's disk is emptied at least once a day, a one-off dyno's at its end, and with it history, \
-                 open incidents and messages not yet sent; attach Heroku Postgres, whose DATABASE_URL a build with `--features full` uses"
-                    .to_owned(),
-            );
+            self.warnings.push(ConfigWarning::EphemeralDisk);
         }
     }
 
-    fn unused(&mut self, variable: &str, why: &str) {
+    fn unused(&mut self, variable: &'static str, why: &'static str) {
         if variable == OWN {
-            let remedy = "unset it to use the file `store.path`";
-            self.problems
-                .push(Problem(format!("{variable}: {why}; {remedy}")));
+            self.problems.push(ConfigProblem::new(
+                format!("{variable}: {why}"),
+                "unset it to use the file `store.path`",
+            ));
             return;
         }
         let path = self.read("store.path", String::new(), values::text);
+        let path = PathBuf::from(path);
         self.warnings
-            .push(format!("{variable} is not used: {why}; the file is {path}"));
+            .push(ConfigWarning::UnusedDatabase { why, path });
     }
 
-    fn remark(&mut self, variable: &str, address: &Address, unknown: &[String]) {
-        self.warnings.extend(address.warning());
-        for option in unknown {
-            // Another program's, or a misspelt one; its value is nobody's business.
-            let shown: String = option.chars().filter(|c| !c.is_control()).collect();
-            self.warnings.push(format!(
-                "{variable}: its option `{shown}` means nothing here"
-            ));
-        }
+    /// `unknown` are options of another program, or misspelt ones.
+    fn remark(&mut self, variable: &'static str, address: &Address, unknown: Vec<String>) {
+        let weakness = address.weakness().map(|weakness| match weakness {
+            TlsWeakness::Unverified => ConfigWarning::UnverifiedDatabase(address.clone()),
+            TlsWeakness::Unencrypted => ConfigWarning::UnencryptedDatabase(address.clone()),
+        });
+        self.warnings.extend(weakness);
+        let ignored = |option| ConfigWarning::UnknownDatabaseOption { variable, option };
+        self.warnings.extend(unknown.into_iter().map(ignored));
     }
 }
 
 /// Why a URL cannot be used by this build, whatever else it says.
 fn unusable(url: &str) -> Option<&'static str> {
     if !is_postgres(url) {
-        return Some("it is not of PostgreSQL (postgres://…)");
+        return Some("it is not a PostgreSQL URL (postgres://…)");
     }
-    let without = "this build keeps its data in SQLite only, build it with `--features full`";
+    let without = "this build has no PostgreSQL support (build it with `--features full`)";
     (!cfg!(feature = "postgres")).then_some(without)
 }

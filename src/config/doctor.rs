@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::load::Reader;
 use crate::config::{DoctorSettings, RelaySettings, values};
 
-/// Longest name in the DNS, in bytes.
-const LONGEST: usize = 253;
+/// The maximum length of a name in the DNS, in bytes.
+const MAX_NAME_BYTES: usize = 253;
 /// The port of the DNS.
 const DNS_PORT: u16 = 53;
 /// The relay of the built-in file, and the variable that sets another.
@@ -22,10 +22,8 @@ impl Reader {
             dkim_selectors: self.read("doctor.dkim_selectors", Vec::new(), |v| {
                 let selectors = values::texts(v)?;
                 let wrong = "must be a list of selectors such as [\"google\"]".to_owned();
-                match selectors.iter().all(|s| is_name(s)) {
-                    true => Ok(selectors),
-                    false => Err(wrong),
-                }
+                let are_names = selectors.iter().all(|s| is_name(s));
+                are_names.then_some(selectors).ok_or(wrong)
             }),
             return_path: self.read("doctor.return_path", String::new(), |v| {
                 let name = values::text(v)?;
@@ -49,13 +47,15 @@ impl Reader {
             relay if relay.is_empty() => Ok(None),
             relay => {
                 let wrong = "must be host and port such as \"smtp.postmarkapp.com:587\"";
-                let (host, port) = host_and_port(&relay).ok_or_else(|| wrong.to_owned())?;
-                let is_built_in = (host.as_str(), port) == POSTMARK_RELAY;
-                Ok(Some(RelaySettings {
-                    host,
-                    port,
-                    is_named: by_variable || !is_built_in,
-                }))
+                let relay = host_and_port(&relay).map(|(host, port)| {
+                    let is_built_in = (host.as_str(), port) == POSTMARK_RELAY;
+                    Some(RelaySettings {
+                        host,
+                        port,
+                        is_named: by_variable || !is_built_in,
+                    })
+                });
+                relay.ok_or_else(|| wrong.to_owned())
             }
         })
     }
@@ -65,7 +65,7 @@ impl Reader {
 fn is_name(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let is_label = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(is_part);
-    text.len() <= LONGEST && text.split('.').all(is_label)
+    text.len() <= MAX_NAME_BYTES && text.split('.').all(is_label)
 }
 
 fn host_and_port(text: &str) -> Option<(String, u16)> {

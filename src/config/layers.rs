@@ -8,13 +8,14 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider};
 
-use crate::config::keys::{KEYS, SPECIAL, nearest};
-use crate::config::{Problem, Sources};
+use crate::config::keys::{KEYS, SPECIAL, known_mistake, nearest};
+use crate::config::problem::io_reason;
+use crate::config::{ConfigProblem, Sources};
 
 /// The documented defaults, the lowest layer: documentation cannot drift from them.
 const BUILT_IN: &str = include_str!("../../monitor.toml");
-/// Longest file, in bytes: a thousand servers.
-const LONGEST: u64 = 256 << 10;
+/// The maximum size of a file: a thousand servers.
+const MAX_FILE_BYTES: u64 = 256 << 10;
 /// Read from the current folder where no other file is named.
 pub(super) const FILE: &str = "monitor.toml";
 const PREFIX: &str = "HUSHWATCH_";
@@ -26,7 +27,7 @@ pub(super) struct Layers {
     pub(super) origin: BTreeMap<String, String>,
 }
 
-pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
+pub(super) fn layers(sources: &Sources) -> Result<Layers, ConfigProblem> {
     let mut figment = Figment::from(Toml::string(BUILT_IN));
     let mut origin: BTreeMap<String, String> = KEYS
         .iter()
@@ -39,16 +40,16 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
     if let Some(path) = file {
         let shown = path.display().to_string();
         let text = read(&path).map_err(|e| {
-            Problem(format!(
-                "{shown}: cannot be read ({}); check `--config`",
-                e.kind()
-            ))
+            ConfigProblem::new(
+                format!("{shown}: cannot be read: {}", io_reason(e.kind())),
+                "correct `--config`",
+            )
         })?;
         let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {
-            Problem(format!(
-                "{shown}: is not valid TOML{}; compare with the README",
-                wrong_at(&text)
-            ))
+            ConfigProblem::new(
+                format!("{shown}: is not valid TOML{}", wrong_at(&text)),
+                "correct that line; docs/configuration.md shows a whole file",
+            )
         })?;
         origin.extend(leaves(&own, "").into_iter().map(|key| (key, shown.clone())));
         figment = figment.merge(Toml::string(&text));
@@ -62,11 +63,18 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
         };
         let key = rest.to_ascii_lowercase().replace("__", ".");
         if !KEYS.contains(&key.as_str()) {
-            let near = nearest(&key, KEYS);
-            let variable = format!("{PREFIX}{}", near.to_ascii_uppercase().replace('.', "__"));
-            return Err(Problem(format!(
-                "{name}: is no key of hushwatch; did you mean {variable}?"
-            )));
+            let variable = |key: &str| {
+                let name = key.to_ascii_uppercase().replace('.', "__");
+                format!("did you mean {PREFIX}{name}?")
+            };
+            let remedy = known_mistake(&key).map(str::to_owned);
+            let remedy = remedy.or_else(|| nearest(&key, KEYS).map(variable));
+            return Err(ConfigProblem::new(
+                format!("{name}: unknown variable"),
+                remedy.unwrap_or_else(|| {
+                    "unset it; docs/configuration.md lists every key".to_owned()
+                }),
+            ));
         }
         figment = figment.merge(Serialized::global(&key, value.as_str()));
         origin.insert(key, name.clone());
@@ -87,7 +95,10 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
         }
     }
     let merged = dict(&figment).map_err(|()| {
-        Problem("monitor.toml: its values do not fit together; compare with the README".to_owned())
+        ConfigProblem::new(
+            format!("{FILE}: its values contradict each other"),
+            "compare it with docs/configuration.md",
+        )
     })?;
     Ok(Layers { merged, origin })
 }
@@ -96,8 +107,8 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Problem> {
 fn read(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     let file = std::fs::File::open(path)?;
-    file.take(LONGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST {
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
         return Err(ErrorKind::FileTooLarge.into());
     }
     Ok(text)

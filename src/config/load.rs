@@ -7,11 +7,12 @@ use std::time::Duration;
 use chrono::NaiveTime;
 use figment::value::Value;
 
-use crate::config::keys::{KEYS, nearest};
+use crate::config::keys::{KEYS, unknown_key_remedy};
 use crate::config::layers::{FILE, Layers, find, layers, leaves};
+use crate::config::problem::{ConfigProblem, ConfigWarning, Invalid};
 use crate::config::server::{ACCOUNT_TOKEN, default_server, env_token, read_server};
 use crate::config::{
-    Config, Mode, PostmarkSettings, Problem, Schedule, ServerConfig, SlackSettings, SlackSink,
+    Config, Mode, PostmarkSettings, Schedule, ServerConfig, SlackSettings, SlackSink,
     StoreSettings, values,
 };
 use crate::database::{LONGEST_LEASE, SHORTEST_LEASE};
@@ -19,12 +20,12 @@ use crate::model::{DAY, HOUR, MINUTE, RateRule, Rules, Severity, SilenceRule};
 use crate::retry;
 use crate::secret::Secret;
 
-/// Shortest wait for an answer.
-const A_MOMENT: Duration = Duration::from_millis(10);
-/// Longest wait for one answer, and between two attempts: beyond it, a cycle would hang on one request.
-const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
-/// Servers, at most: each is judged in memory, and all must be polled within one cycle.
-const MOST_SERVERS: usize = 2_000;
+/// The minimum time limit for an answer.
+const MIN_TIMEOUT: Duration = Duration::from_millis(10);
+/// The maximum wait for one answer, and between two attempts: beyond it, a cycle would hang on one request.
+const MAX_WAIT: Duration = Duration::from_secs(10 * 60);
+/// The maximum number of servers: each is evaluated in memory, and all must be polled within one cycle.
+const MAX_SERVERS: usize = 2_000;
 
 /// Where values come from, for tests as for the process.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +60,7 @@ impl Sources {
 ///
 /// # Errors
 /// Every problem, each in one line that names the key and the remedy.
-pub fn load(sources: &Sources) -> Result<Config, Vec<Problem>> {
+pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigProblem>> {
     let layers = layers(sources).map_err(|problem| vec![problem])?;
     let mut reader = Reader {
         layers,
@@ -68,19 +69,19 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<Problem>> {
     };
     reader.unknown_keys();
     let config = reader.config(sources);
-    match reader.problems.is_empty() {
-        true => Ok(Config {
-            warnings: reader.warnings,
-            ..config
-        }),
-        false => Err(reader.problems),
+    if !reader.problems.is_empty() {
+        return Err(reader.problems);
     }
+    Ok(Config {
+        warnings: reader.warnings,
+        ..config
+    })
 }
 
 pub(super) struct Reader {
     layers: Layers,
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<String>,
+    pub(super) problems: Vec<ConfigProblem>,
+    pub(super) warnings: Vec<ConfigWarning>,
 }
 
 impl Reader {
@@ -90,10 +91,10 @@ impl Reader {
                 continue;
             }
             let from = self.origin(&key);
-            let near = nearest(&key, KEYS);
-            self.problems.push(Problem(format!(
-                "{from}: unknown key `{key}`; did you mean `{near}`?"
-            )));
+            self.problems.push(ConfigProblem::new(
+                format!("{from}: unknown key `{key}`"),
+                unknown_key_remedy(&key, KEYS),
+            ));
         }
     }
 
@@ -106,21 +107,21 @@ impl Reader {
     }
 
     /// The value of `key`; where it is wrong, that is noted and `instead` goes on.
-    pub(super) fn read<T>(
+    pub(super) fn read<T, E: Into<Invalid>>(
         &mut self,
         key: &str,
         instead: T,
-        read: impl FnOnce(&Value) -> Result<T, String>,
+        read: impl FnOnce(&Value) -> Result<T, E>,
     ) -> T {
         let value = find(&self.layers.merged, key)
             .cloned()
             .unwrap_or_else(|| Value::from(""));
         match read(&value) {
             Ok(value) => value,
-            Err(why) => {
-                let from = self.origin(key);
+            Err(invalid) => {
+                let subject = format!("{}: `{key}`", self.origin(key));
                 self.problems
-                    .push(Problem(format!("{from}: `{key}` {why}")));
+                    .push(ConfigProblem::invalid(&subject, &invalid.into()));
                 instead
             }
         }
@@ -157,26 +158,29 @@ impl Reader {
                 "digest" => Ok(Mode::Digest),
                 _ => Err("must be \"alert\" or \"digest\"".to_owned()),
             }),
-            schedule: self.read("schedule", hourly, |v| values::text(v)?.parse()),
-            time_zone: self.read("time_zone", chrono_tz::UTC, |v| {
-                let wrong = "must be a time zone such as \"UTC\" or \"Europe/Berlin\"".to_owned();
-                values::text(v)?.parse().map_err(|_| wrong)
+            schedule: self.read("schedule", hourly, |v| {
+                values::text(v).map_err(Invalid::from)?.parse::<Schedule>()
             }),
+            time_zone: self.read("time_zone", chrono_tz::UTC, values::time_zone),
             postmark: PostmarkSettings {
                 base_url: self.read("postmark.base_url", String::new(), values::base_url),
-                requests_per_poll: self.read("postmark.requests_per_poll", 60, |v| {
-                    Ok(u32::try_from(values::whole(v, 5, 10_000)?).unwrap_or(60))
-                }),
-                timeout: self.wait("postmark.timeout", A_MOMENT, LONGEST_WAIT),
-                poll_time: self.wait("postmark.poll_time", A_MOMENT, DAY),
+                requests_per_poll: self.read(
+                    "postmark.requests_per_poll",
+                    60,
+                    |v| -> Result<u32, String> {
+                        Ok(u32::try_from(values::whole(v, 5, 10_000)?).unwrap_or(60))
+                    },
+                ),
+                timeout: self.wait("postmark.timeout", MIN_TIMEOUT, MAX_WAIT),
+                poll_time: self.wait("postmark.poll_time", MIN_TIMEOUT, DAY),
                 backfill_time: self.wait("postmark.backfill_time", Duration::ZERO, DAY),
             },
             retry: retry::Policy {
-                attempts: self.read("retry.attempts", 4, |v| {
+                attempts: self.read("retry.attempts", 4, |v| -> Result<u32, String> {
                     Ok(u32::try_from(values::whole(v, 1, 20)?).unwrap_or(4))
                 }),
-                initial: self.wait("retry.initial", Duration::ZERO, LONGEST_WAIT),
-                longest: self.wait("retry.longest", Duration::ZERO, LONGEST_WAIT),
+                initial: self.wait("retry.initial", Duration::ZERO, MAX_WAIT),
+                longest: self.wait("retry.longest", Duration::ZERO, MAX_WAIT),
             },
             servers: self.servers(sources),
             account: sources
@@ -224,15 +228,7 @@ impl Reader {
     fn rate(&mut self, rule: &str) -> RateRule {
         let key = |name: &str| format!("rules.{rule}.{name}");
         RateRule {
-            threshold: self.read(&key("threshold"), 0.01, |v| {
-                let share = values::number(v)?;
-                let wrong = "must be a share above 0 and below 1, such as 0.01 for 1%".to_owned();
-                if share > 0.0 && share < 1.0 {
-                    Ok(share)
-                } else {
-                    Err(wrong)
-                }
-            }),
+            threshold: self.read(&key("threshold"), 0.01, values::share),
             window: self.read(&key("window"), HOUR, |v| {
                 values::duration(v, MINUTE, 30 * DAY)
             }),
@@ -274,24 +270,21 @@ impl Reader {
                 channel: channel.to_owned(),
             },
             (Some(_), None, _) => {
-                self.problems.push(Problem(
-                    "SLACK_BOT_TOKEN: is set without SLACK_OPERATOR_DM_CHANNEL; set the channel or user id to post to"
-                        .to_owned(),
+                self.problems.push(ConfigProblem::new(
+                    "SLACK_BOT_TOKEN: is set without SLACK_OPERATOR_DM_CHANNEL",
+                    "set that to the id of the channel or person to post to",
                 ));
                 SlackSink::Print
             }
             (None, _, Some(url)) => {
-                if let Err(why) = values::incoming_webhook(&Value::from(url.expose())) {
-                    self.problems
-                        .push(Problem(format!("SLACK_WEBHOOK_URL: {why}")));
+                if let Err(invalid) = values::incoming_webhook(&Value::from(url.expose())) {
+                    let problem = ConfigProblem::invalid("SLACK_WEBHOOK_URL:", &invalid);
+                    self.problems.push(problem);
                 }
                 SlackSink::Webhook(url)
             }
             (None, _, None) => {
-                self.warnings.push(
-                    "NO SLACK: neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, messages are printed here only"
-                        .to_owned(),
-                );
+                self.warnings.push(ConfigWarning::NoSlack);
                 SlackSink::Print
             }
         };
@@ -299,7 +292,7 @@ impl Reader {
             base_url: self.read("slack.base_url", String::new(), values::base_url),
             mask_addresses: self.read("slack.mask_addresses", true, values::truth),
             pace: self.wait("slack.pace", Duration::ZERO, MINUTE),
-            timeout: self.wait("slack.timeout", A_MOMENT, LONGEST_WAIT),
+            timeout: self.wait("slack.timeout", MIN_TIMEOUT, MAX_WAIT),
             sink,
         }
     }
@@ -309,26 +302,25 @@ impl Reader {
             None => Vec::new(),
             Some(Value::Array(_, servers)) => servers,
             Some(_) => {
-                let from = self.origin("server");
-                self.problems.push(Problem(format!(
-                    "{from}: `server` must be written as [[server]]"
-                )));
+                self.server_is_no_table();
                 Vec::new()
             }
         };
         if listed.is_empty() {
             let discovers = sources.var(ACCOUNT_TOKEN).is_some();
             let named = sources.var("POSTMARK_SERVER_TOKEN").is_some();
-            return match discovers && !named {
-                true => Vec::new(),
-                false => vec![default_server(sources)],
+            return if discovers && !named {
+                Vec::new()
+            } else {
+                vec![default_server(sources)]
             };
         }
-        if listed.len() > MOST_SERVERS {
+        if listed.len() > MAX_SERVERS {
             let from = self.origin("server");
-            self.problems.push(Problem(format!(
-                "{from}: more than {MOST_SERVERS} [[server]]; divide them between several processes, each with its own `store.path`"
-            )));
+            self.problems.push(ConfigProblem::new(
+                format!("{from}: more than {MAX_SERVERS} [[server]]"),
+                "divide them between several processes, each with its own `store.path`",
+            ));
             return Vec::new();
         }
         let only = listed.len() == 1;
@@ -336,27 +328,33 @@ impl Reader {
         for (index, value) in listed.iter().enumerate() {
             let from = self.origin("server");
             let Value::Dict(_, table) = value else {
-                self.problems.push(Problem(format!(
-                    "{from}: `server` must be written as [[server]]"
-                )));
+                self.server_is_no_table();
                 continue;
             };
             match read_server(table, only, sources) {
                 Ok(server) if servers.iter().any(|s| s.name == server.name) => {
-                    self.problems.push(Problem(format!(
-                        "{from}: two [[server]] are called `{}`; give each its own `name`",
-                        server.name
-                    )))
+                    self.problems.push(ConfigProblem::new(
+                        format!("{from}: two [[server]] are called `{}`", server.name),
+                        "give each its own `name`",
+                    ));
                 }
                 Ok(server) => servers.push(server),
-                Err(problems) => self.problems.extend(
-                    problems
-                        .into_iter()
-                        .map(|p| Problem(format!("{from}: [[server]] number {}: {p}", index + 1))),
-                ),
+                Err(problems) => {
+                    let subject = format!("{from}: [[server]] number {}", index + 1);
+                    let problem = |invalid| ConfigProblem::invalid(&subject, invalid);
+                    self.problems.extend(problems.iter().map(problem));
+                }
             }
         }
         servers
+    }
+
+    fn server_is_no_table(&mut self) {
+        let from = self.origin("server");
+        self.problems.push(ConfigProblem::new(
+            format!("{from}: `server` is not a list of tables"),
+            "write each server as its own [[server]] table",
+        ));
     }
 }
 

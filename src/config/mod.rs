@@ -5,6 +5,7 @@ mod doctor;
 mod keys;
 mod layers;
 mod load;
+mod problem;
 mod schedule;
 mod server;
 mod show;
@@ -26,6 +27,7 @@ use crate::retry;
 use crate::secret::Secret;
 
 pub use load::{Sources, load};
+pub use problem::{ConfigProblem, ConfigWarning, Invalid};
 pub use schedule::Schedule;
 pub use show::show;
 pub use token::{TokenProblem, TokenSource};
@@ -222,7 +224,7 @@ pub struct Config {
     /// `FLAG_POSTMARK_DELIVERY_MONITOR`.
     pub enabled: bool,
     /// What is not wrong, but should be known.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<ConfigWarning>,
 }
 
 impl Config {
@@ -233,18 +235,5 @@ impl Config {
             operator_addresses: server.operator_addresses.clone(),
             ..self.rules.clone()
         }
-    }
-}
-
-/// One thing that is wrong: the key, where it stands, and the remedy, in one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem(pub String);
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A key may hold anything, and a problem is one line on a terminal.
-        self.0
-            .chars()
-            .try_for_each(|c| fmt::Write::write_char(f, if c.is_control() { ' ' } else { c }))
     }
 }

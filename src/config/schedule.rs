@@ -6,10 +6,11 @@ use std::time::Duration;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
+use crate::config::problem::Invalid;
 use crate::model::{DAY, Timestamp};
 
-/// Most instants that are ever looked at together.
-const MOST: usize = 20_000;
+/// The maximum number of instants returned at once.
+const MAX_INSTANTS: usize = 20_000;
 
 /// A cron expression with seconds, in UTC.
 #[derive(Clone, Debug)]
@@ -25,10 +26,10 @@ impl PartialEq for Schedule {
 }
 
 impl FromStr for Schedule {
-    type Err = String;
+    type Err = Invalid;
 
     /// Six fields; five are read as beginning at the full minute. An expression that never comes is refused.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         let fields = text.split_whitespace().count();
         let expression = if fields == 5 {
             format!("0 {text}")
@@ -36,19 +37,22 @@ impl FromStr for Schedule {
             text.to_owned()
         };
         let parser = CronParser::builder().seconds(Seconds::Required).build();
-        let wrong =
-            "must be a cron expression with seconds such as \"0 0 * * * *\" (every full hour, UTC)";
-        let cron = parser.parse(&expression).map_err(|_| wrong.to_owned())?;
+        let cron = parser.parse(&expression).map_err(|_| {
+            Invalid::new(
+                "is not a cron expression with seconds",
+                "use one such as \"0 0 * * * *\" (every full hour, UTC)",
+            )
+        })?;
         let schedule = Self { expression, cron };
         let start = Timestamp::from_secs(1_767_225_600);
         if schedule
             .next(start)
             .is_none_or(|next| next.since(start) > 366 * DAY)
         {
-            return Err(
-                "names a date that does not come every year; use such as \"0 0 * * * *\""
-                    .to_owned(),
-            );
+            return Err(Invalid::new(
+                "names a date that does not come every year",
+                "use one such as \"0 0 * * * *\" (every full hour, UTC)",
+            ));
         }
         Ok(schedule)
     }
@@ -77,10 +81,10 @@ impl Schedule {
         while let Some(next) = self.next(at).filter(|next| *next < until) {
             instants.push(next);
             at = next;
-            if instants.len() == 2 * MOST {
-                instants.drain(..MOST);
+            if instants.len() == 2 * MAX_INSTANTS {
+                instants.drain(..MAX_INSTANTS);
             }
         }
-        instants.split_off(instants.len().saturating_sub(MOST))
+        instants.split_off(instants.len().saturating_sub(MAX_INSTANTS))
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use figment::value::Dict;
 
 use crate::config::keys::{SERVER_KEYS, nearest};
+use crate::config::problem::Invalid;
 use crate::config::{ServerConfig, Sources, TokenSource, values};
 use crate::model::{ServerName, StreamId};
 use crate::secret::Secret;
@@ -47,25 +48,27 @@ pub(super) fn read_server(
     table: &Dict,
     only: bool,
     sources: &Sources,
-) -> Result<ServerConfig, Vec<String>> {
+) -> Result<ServerConfig, Vec<Invalid>> {
     let mut problems = Vec::new();
     for key in table
         .keys()
         .filter(|key| !SERVER_KEYS.contains(&key.as_str()))
     {
-        problems.push(format!(
-            "unknown key `{key}`; did you mean `{}`?",
-            nearest(key, SERVER_KEYS)
-        ));
+        let remedy = match nearest(key, SERVER_KEYS) {
+            Some(key) => format!("did you mean `{key}`?"),
+            None => "remove it; docs/configuration.md lists every key".to_owned(),
+        };
+        problems.push(Invalid::new(format!("has an unknown key `{key}`"), remedy));
     }
     let mut read = |key: &str| match table.get(key).map(values::text) {
         Some(Ok(text)) if text.is_empty() => {
-            problems.push(format!("`{key}` is empty"));
+            let remedy = format!("give `{key}` a value, or remove it");
+            problems.push(Invalid::new(format!("has an empty `{key}`"), remedy));
             None
         }
         Some(Ok(text)) => Some(text),
         Some(Err(why)) => {
-            problems.push(format!("`{key}` {why}"));
+            problems.push(invalid_key(key, &why));
             None
         }
         None => None,
@@ -79,7 +82,7 @@ pub(super) fn read_server(
     let mut list = |key: &str| match table.get(key).map(values::texts) {
         Some(Ok(texts)) => Some(texts),
         Some(Err(why)) => {
-            problems.push(format!("`{key}` {why}"));
+            problems.push(invalid_key(key, &why));
             None
         }
         None => None,
@@ -90,10 +93,10 @@ pub(super) fn read_server(
         list("streams"),
     );
     if streams.as_ref().is_some_and(Vec::is_empty) {
-        problems.push(
-            "`streams` is empty, so that nothing would be watched; leave it out for all streams"
-                .to_owned(),
-        );
+        problems.push(Invalid::new(
+            "has an empty `streams`, so nothing would be watched",
+            "remove `streams` to watch all of them, or name some",
+        ));
     }
     let own_domains: Vec<String> = own_domains.unwrap_or_default();
     let own_domains = own_domains
@@ -101,27 +104,32 @@ pub(super) fn read_server(
         .map(|domain| domain.trim_start_matches('@').to_owned())
         .collect();
     for address in operators.iter().flatten().filter(|a| !a.contains('@')) {
-        problems.push(format!(
-            "`operator_addresses` must hold whole addresses such as ops@example.com; {address:?} is none"
+        problems.push(Invalid::new(
+            format!("has {address:?} in `operator_addresses`, which is not an address"),
+            "write whole addresses such as ops@example.com",
         ));
     }
     let token = match (env, file) {
-        (Some(_), Some(_)) => Err("has both `token_env` and `token_file`; keep one".to_owned()),
+        (Some(_), Some(_)) => Err(Invalid::new(
+            "has both `token_env` and `token_file`",
+            "keep one of them",
+        )),
         (Some(name), None) if is_variable_name(&name) => Ok(env_token(sources, &name)),
         // Its value is not repeated: it may be the token itself.
-        (Some(_), None) => Err(
-            "`token_env` must be the name of an environment variable such as POSTMARK_TOKEN_SHOP"
-                .to_owned(),
-        ),
+        (Some(_), None) => Err(Invalid::new(
+            "has a `token_env` that is not the name of an environment variable",
+            "put the token into a variable such as POSTMARK_TOKEN_SHOP, and its name here",
+        )),
         (None, Some(path)) => Ok(TokenSource::File(token_path(sources, &path))),
         (None, None) if sources.var(ACCOUNT_TOKEN).is_some() => Ok(TokenSource::Account(None)),
         (None, None) if only => Ok(env_token(sources, "POSTMARK_SERVER_TOKEN")),
-        (None, None) => Err(
-            "names no token; set `token_env` or `token_file`, or POSTMARK_ACCOUNT_TOKEN for all"
-                .to_owned(),
-        ),
+        (None, None) => Err(Invalid::new(
+            "names no token",
+            "add `token_env` or `token_file`, or set POSTMARK_ACCOUNT_TOKEN for all servers",
+        )),
     };
-    let name = name.ok_or_else(|| "has no `name`".to_owned());
+    let name =
+        name.ok_or_else(|| Invalid::new("has no `name`", "add one, such as name = \"shop\""));
     match (name, token) {
         (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
             own_domains,
@@ -136,6 +144,13 @@ pub(super) fn read_server(
             Err(problems)
         }
     }
+}
+
+fn invalid_key(key: &str, requirement: &str) -> Invalid {
+    Invalid::new(
+        format!("has a `{key}` that is not valid"),
+        format!("it {requirement}"),
+    )
 }
 
 /// A relative file is a systemd credential where there is one of that name.

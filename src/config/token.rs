@@ -4,10 +4,11 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::config::problem::io_reason;
 use crate::secret::Secret;
 
-/// No token is longer.
-const LONGEST: u64 = 64 * 1024;
+/// The maximum size of a token file that is read.
+const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 
 /// Where a token is read from.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +60,10 @@ impl TokenSource {
 fn read_file(path: &Path) -> Result<Secret, TokenProblem> {
     let shown = path.display();
     let unreadable = |why: std::io::Error| {
-        TokenProblem(format!("token file {shown} cannot be read: {}", why.kind()))
+        TokenProblem(format!(
+            "token file {shown} cannot be read: {}",
+            io_reason(why.kind())
+        ))
     };
     let mut text = String::new();
     // A pipe or a device might never end.
@@ -69,7 +73,7 @@ fn read_file(path: &Path) -> Result<Secret, TokenProblem> {
         )));
     }
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(LONGEST)
+    file.take(MAX_TOKEN_BYTES)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
     Secret::new(&text)

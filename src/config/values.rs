@@ -4,8 +4,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use figment::value::{Num, Value};
 
+use crate::config::problem::Invalid;
 use crate::model::parse_duration_within;
 
 /// A text; numbers and truth values are taken as they are written, since environment variables have no types.
@@ -39,6 +41,43 @@ pub(super) fn truth(value: &Value) -> Result<bool, String> {
 pub(super) fn number(value: &Value) -> Result<f64, String> {
     let number = text(value)?.parse::<f64>().ok().filter(|n| n.is_finite());
     number.ok_or_else(|| "must be a number".to_owned())
+}
+
+/// A part of all mail, such as 0.01.
+pub(super) fn share(value: &Value) -> Result<f64, Invalid> {
+    let text = text(value)?;
+    if text.ends_with('%') {
+        return Err(Invalid::new(
+            "is written as a percentage",
+            "write a share instead, such as 0.01 for 1%",
+        ));
+    }
+    let share = text.parse::<f64>().ok();
+    share
+        .filter(|share| *share > 0.0 && *share < 1.0)
+        .ok_or_else(|| {
+            "must be a share above 0 and below 1, such as 0.01 for 1%"
+                .to_owned()
+                .into()
+        })
+}
+
+/// A time zone by its name in the IANA database.
+pub(super) fn time_zone(value: &Value) -> Result<Tz, Invalid> {
+    let text = text(value)?;
+    let example = "such as \"UTC\" or \"Europe/Berlin\"";
+    let is_abbreviation =
+        (2..=5).contains(&text.len()) && text.chars().all(|c| c.is_ascii_uppercase());
+    text.parse().map_err(|_| {
+        if is_abbreviation {
+            Invalid::new(
+                "is an abbreviation, which several zones share",
+                format!("name the zone by its city, {example}"),
+            )
+        } else {
+            format!("must be a time zone, {example}").into()
+        }
+    })
 }
 
 pub(super) fn whole(value: &Value, least: u64, most: u64) -> Result<u64, String> {
@@ -77,7 +116,7 @@ pub(super) fn base_url(value: &Value) -> Result<String, String> {
 }
 
 /// Refuses the URL of a Slack workflow, which looks like an incoming webhook and is none.
-pub(super) fn incoming_webhook(value: &Value) -> Result<String, String> {
+pub(super) fn incoming_webhook(value: &Value) -> Result<String, Invalid> {
     let text = base_url(value)?;
     let url = reqwest::Url::parse(&text).ok();
     let is_slack = |url: &reqwest::Url| {
@@ -89,8 +128,11 @@ pub(super) fn incoming_webhook(value: &Value) -> Result<String, String> {
         .filter(|url| is_slack(url))
         .and_then(|url| url.path_segments()?.next());
     match first {
-        Some(kind @ ("triggers" | "workflows")) => Err(format!(
-            "starts a workflow (hooks.slack.com/{kind}/…), which takes only the variables it declares and answers alike whether it posts or not; create an incoming webhook (hooks.slack.com/services/…) and set its URL"
+        Some(kind @ ("triggers" | "workflows")) => Err(Invalid::new(
+            format!(
+                "starts a workflow (hooks.slack.com/{kind}/…), which answers alike whether it posts or not"
+            ),
+            "create an incoming webhook (hooks.slack.com/services/…) and set its URL",
         )),
         _ => Ok(text),
     }

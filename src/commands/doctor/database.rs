@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::disk;
-use crate::config::{Config, StoreSettings};
+use crate::config::{Config, ConfigWarning, StoreSettings};
 use crate::cycle::{Context, Outlet, SetupError};
 use crate::store::{self, Problem, Store};
 
@@ -21,10 +21,7 @@ pub(crate) struct Found {
 
 /// Sets up the shell over what there is.
 pub(crate) async fn look(config: Config, outlet: Outlet) -> Result<Found, SetupError> {
-    let is_kept = !config
-        .warnings
-        .iter()
-        .any(|w| w.starts_with(disk::NOT_KEPT));
+    let is_kept = !config.warnings.contains(&ConfigWarning::EphemeralDisk);
     let in_file = config.store.database.is_none();
     let path = config.store.path.clone();
     let (state, check) = match in_file && !path.exists() {

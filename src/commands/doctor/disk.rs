@@ -9,9 +9,6 @@ use crate::commands::doctor::database::folder;
 
 const NAME: &str = "disk";
 
-/// How the configuration's warning begins where the disk is a dyno's.
-pub(crate) const NOT_KEPT: &str = "THE DATA WILL BE LOST";
-
 /// What is written to try it: more than fits beside a file's name.
 static SAMPLE: [u8; 64 << 10] = [0; 64 << 10];
 

@@ -37,7 +37,7 @@ use crate::clock;
 use crate::commands::interactive::{INTERACTIVE_TIMEOUT, with_interactive_timeouts};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
-use crate::config::{Config, Problem, ServerConfig};
+use crate::config::{Config, ConfigProblem, ServerConfig};
 use crate::cycle::{Context, Outlet, SetupError};
 use crate::model::Timestamp;
 use crate::text::format::{format_date_time, format_time};
@@ -53,7 +53,7 @@ pub(crate) async fn doctor(config: Config, args: &DoctorArgs) -> CommandResult {
 }
 
 /// Prints what is wrong with a configuration that cannot be understood, as with everything else.
-pub(crate) fn misconfigured(problems: &[Problem], args: &DoctorArgs) -> CommandResult {
+pub(crate) fn misconfigured(problems: &[ConfigProblem], args: &DoctorArgs) -> CommandResult {
     told(&misconfigured_diagnosis(problems), args)
 }
 
@@ -104,7 +104,7 @@ pub async fn diagnose(
 }
 
 /// What is said where the configuration cannot be understood: each problem, and that nothing else was looked at.
-fn misconfigured_diagnosis(problems: &[Problem]) -> Diagnosis {
+fn misconfigured_diagnosis(problems: &[ConfigProblem]) -> Diagnosis {
     let checks = settings::problems(problems);
     let at = clock::now();
     Diagnosis { at, checks }

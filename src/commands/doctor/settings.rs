@@ -1,32 +1,31 @@
-//! What is set, and deserves a word.
+//! The configuration: its problems, its warnings, the switch and the heartbeat.
 
 use crate::commands::doctor::check::Check;
-use crate::config::{Config, Problem};
+use crate::config::{Config, ConfigProblem, ConfigWarning};
 
-/// How a warning begins that another family tells.
-const OF_OTHERS: [&str; 2] = [
-    crate::commands::doctor::slack::NO_SLACK,
-    crate::commands::doctor::disk::NOT_KEPT,
-];
-
-/// What is said of a configuration that cannot be understood. A problem may bear its remedy behind its last semicolon.
-pub(crate) fn problems(found: &[Problem]) -> Vec<Check> {
-    let told = found.iter().map(|problem| {
-        let problem = problem.to_string();
-        let (why, remedy) = problem
-            .rsplit_once("; ")
-            .unwrap_or((&problem, "correct it, then run `hushwatch doctor` again"));
-        Check::fail("configuration", format!("Configuration: {why}"), remedy)
+/// Returns a failure for each problem of a configuration that cannot be used.
+pub(crate) fn problems(problems: &[ConfigProblem]) -> Vec<Check> {
+    let failures = problems.iter().map(|problem| {
+        let text = format!("Configuration: {}", problem.what);
+        Check::fail("configuration", text, &problem.remedy)
     });
     let rest = Check::warn(
         "configuration",
-        "Nothing else was looked at, since the configuration does not say what to look at",
-        "correct it first",
+        "Nothing else was checked, since the configuration does not say what to check",
+        "correct it, then run `hushwatch doctor` again",
     );
-    told.chain([rest]).collect()
+    failures.chain([rest]).collect()
 }
 
-/// The switch, the warnings of the configuration, the heartbeat.
+/// Returns whether the checks of Slack or of the disk report a warning themselves.
+const fn is_checked_elsewhere(warning: &ConfigWarning) -> bool {
+    matches!(
+        warning,
+        ConfigWarning::NoSlack | ConfigWarning::EphemeralDisk
+    )
+}
+
+/// Checks the switch, the warnings of the configuration, and the heartbeat.
 pub(crate) fn checks(config: &Config) -> Vec<Check> {
     let mut checks = Vec::new();
     if !config.enabled {
@@ -36,20 +35,19 @@ pub(crate) fn checks(config: &Config) -> Vec<Check> {
             "unset it, or set it to true",
         ));
     }
-    let own = config.warnings.iter();
-    let own = own.filter(|w| !OF_OTHERS.iter().any(|other| w.starts_with(other)));
-    checks.extend(own.map(|warning| Check::warn("configuration", warning, "")));
+    let own = config.warnings.iter().filter(|w| !is_checked_elsewhere(w));
+    checks.extend(own.map(|w| Check::warn("configuration", w.what(), w.remedy())));
     if checks.is_empty() {
         checks.push(Check::pass("configuration", "Configuration valid"));
     }
     checks.push(match &config.heartbeat {
         Some(_) => Check::pass(
             "heartbeat",
-            "Heartbeat set up: others notice our own silence",
+            "Heartbeat set up: somebody notices if hushwatch itself stops",
         ),
         None => Check::warn(
             "heartbeat",
-            "No heartbeat: nobody would notice that hushwatch itself stopped",
+            "No heartbeat: nobody would notice if hushwatch itself stopped",
             "set HUSHWATCH_HEARTBEAT__URL to the URL of a dead man's switch",
         ),
     });

@@ -13,9 +13,6 @@ use crate::notify::{Level, Message};
 use crate::slack::{Error, Identity, RetryClass, Slack};
 use crate::store::{MessageKind, OutboxRow};
 
-/// How the configuration's warning begins where Slack is not set up.
-pub(crate) const NO_SLACK: &str = "NO SLACK";
-
 /// Scopes by which a message whose fate is unknown is looked up, of each kind of conversation.
 const HISTORY: [&str; 3] = ["channels:history", "groups:history", "im:history"];
 

@@ -38,7 +38,10 @@ fn a_domain_that_is_set_up_passes_and_no_address_is_shown() {
     dns.add_txt("google._domainkey.example.com", "v=DKIM1; k=rsa; p=MIGfMA0");
     let said = doctor(&world, &[]);
     said.passed();
-    said.has("✓ example.com: one SPF record, it includes spf.mtasv.net", &[]);
+    said.has(
+        "✓ example.com: one SPF record, it includes spf.mtasv.net",
+        &[],
+    );
     said.has("✓ example.com: DKIM key at selector pm", &[]);
     said.has("✓ example.com: DKIM key at selector google", &[]);
     said.has(
@@ -57,7 +60,10 @@ fn spf_of_the_from_domain_fails_only_where_it_has_two_records() {
     let (world, dns) = sending("");
     // Mail of others: a mailbox provider's record, as most domains have one.
     dns.remove("example.com");
-    dns.add_txt("example.com", "v=spf1 a:192.0.2.10 include:gone.example.com -all");
+    dns.add_txt(
+        "example.com",
+        "v=spf1 a:192.0.2.10 include:gone.example.com -all",
+    );
     let said = doctor(&world, &[]);
     said.passed();
     said.has(

@@ -233,7 +233,7 @@ fn a_configuration_that_is_not_understood_is_told_line_by_line() {
         let said = doctor(&world, &[]);
         assert_eq!((said.code, said.stderr.as_str()), (1, ""), "{file}");
         said.has("✗ Configuration: ", &[key]);
-        said.has("! Nothing else was looked at", &["correct it"]);
+        said.has("! Nothing else was checked", &["correct it"]);
         assert!(world.postmark.requests().is_empty());
     }
     let broken = "schedule = \"0 0 0 30 2 *\"\ntime_zone = \"Europe/Atlantis\"";
