@@ -14,10 +14,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-pub use failure::{Distrust, Failure, Step};
+pub use failure::{CertificateError, Failure, Step};
 
-/// Longest reply, in bytes; a line has at most 512 (RFC 5321, 4.5.3.1.5), and there are some thirty extensions.
-const LONGEST: usize = 32 << 10;
+/// The maximum length of a reply; a line has at most 512 (RFC 5321, 4.5.3.1.5), and there are some thirty extensions.
+const MAX_REPLY_BYTES: usize = 32 << 10;
 /// How we name ourselves; a name that is nobody's (RFC 2606).
 const EHLO: &str = "EHLO hushwatch.invalid\r\n";
 
@@ -110,10 +110,10 @@ async fn expect(
 ) -> Result<Vec<String>, Failure> {
     let reply = limited(step, within, read(stream)).await?;
     let (found, texts) = parse(&reply).ok_or(Failure::NotSmtp)?;
-    match found == code {
-        true => Ok(texts),
-        false => Err(Failure::Code(step, found)),
+    if found != code {
+        return Err(Failure::Code(step, found));
     }
+    Ok(texts)
 }
 
 async fn limited<T>(
@@ -140,7 +140,7 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
         if is_whole(&reply) {
             return Ok(reply);
         }
-        if reply.len() > LONGEST {
+        if reply.len() > MAX_REPLY_BYTES {
             return Err(io::ErrorKind::InvalidData.into());
         }
     }

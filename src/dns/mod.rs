@@ -2,7 +2,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `resolver` | one question, and the four ways in which it has no answer |
+//! | `resolver` | one query, and the ways in which it has no answer |
 //! | [`spf`] | which texts are SPF records, and what they include (RFC 7208) |
 //! | [`tags`] | the `tag=value` lists of DKIM keys (RFC 6376) and DMARC policies (RFC 7489) |
 

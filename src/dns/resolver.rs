@@ -1,4 +1,4 @@
-//! One question, and the four ways in which it has no answer.
+//! One DNS query, and the ways in which it has no answer.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-/// A question is asked so often.
+/// The number of attempts at one query.
 const ATTEMPTS: usize = 2;
 
 /// Why a question has no answer.
@@ -29,7 +29,7 @@ pub enum Missing {
     TimedOut,
     /// The resolver cannot be reached.
     Unreachable,
-    /// It cannot be asked for: no name of the DNS.
+    /// It is not a valid DNS name.
     NotAName,
 }
 
@@ -43,12 +43,12 @@ impl Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoName => "there is no such name (NXDOMAIN)",
-            Self::NoRecord => "there is no such record",
-            Self::Broken => "the resolver cannot tell (SERVFAIL or the like)",
+            Self::NoName => "no such name (NXDOMAIN)",
+            Self::NoRecord => "no such record",
+            Self::Broken => "the resolver reports a failure (SERVFAIL or similar)",
             Self::TimedOut => "the resolver does not answer in time",
             Self::Unreachable => "the resolver cannot be reached",
-            Self::NotAName => "it is no name of the DNS",
+            Self::NotAName => "this is not a valid DNS name",
         })
     }
 }
@@ -123,10 +123,10 @@ impl Resolver {
             .iter()
             .filter_map(|r| of(&r.data))
             .collect();
-        match found.is_empty() {
-            true => Err(Missing::NoRecord),
-            false => Ok(found),
+        if found.is_empty() {
+            return Err(Missing::NoRecord);
         }
+        Ok(found)
     }
 }
 

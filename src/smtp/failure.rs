@@ -1,9 +1,9 @@
-//! Why a relay is of no use, and how far one came with it.
+//! Why a relay cannot be used, and at which step that was seen.
 
 use std::fmt;
 use std::io;
 
-/// Why a relay is of no use.
+/// Why a relay cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// There is no such name, or it has no address.
@@ -26,9 +26,9 @@ pub enum Failure {
     NotSmtp,
     /// It offers no `STARTTLS`: a password would go in the clear.
     NoTls,
-    /// Its certificate is not to be trusted.
-    Certificate(Distrust),
-    /// No common TLS came about.
+    /// Its certificate cannot be trusted.
+    Certificate(CertificateError),
+    /// The TLS handshake failed.
     Tls,
     /// This machine trusts no certificate at all.
     NoRoots,
@@ -49,19 +49,19 @@ pub enum Step {
     Starttls,
 }
 
-/// Why a certificate is not to be trusted.
+/// Why a certificate cannot be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Distrust {
-    /// Its time is over.
+pub enum CertificateError {
+    /// It expired.
     Expired,
-    /// Its time has not come.
-    Early,
-    /// Whoever signed it took that back.
+    /// It is not valid yet.
+    NotYetValid,
+    /// Its issuer revoked it.
     Revoked,
-    /// Nobody whom this machine trusts signed it.
-    Unvouched,
-    /// It is another host's.
-    OtherName,
+    /// No authority that this machine trusts signed it.
+    UnknownIssuer,
+    /// It belongs to another host.
+    WrongHost,
     /// Anything else.
     Invalid,
 }
@@ -75,7 +75,7 @@ impl Failure {
             .and_then(|e| e.downcast_ref::<rustls::Error>());
         match (tls, error.kind()) {
             (Some(rustls::Error::InvalidCertificate(why)), _) => {
-                Self::Certificate(Distrust::of(why))
+                Self::Certificate(CertificateError::of(why))
             }
             (Some(_), _) => Self::Tls,
             (None, Kind::TimedOut) => Self::TimedOut(step),
@@ -96,27 +96,28 @@ impl Failure {
 
     /// The system tells these apart by its text alone: of glibc, and of musl.
     fn of_lookup(text: &str) -> Self {
-        match text.contains("Temporary failure") || text.contains("Try again") {
-            true => Self::NoResolver,
-            false => Self::NoAddress,
+        if text.contains("Temporary failure") || text.contains("Try again") {
+            Self::NoResolver
+        } else {
+            Self::NoAddress
         }
     }
 }
 
-impl Distrust {
+impl CertificateError {
     /// What rustls says; its own text may quote the certificate.
     fn of(why: &rustls::CertificateError) -> Self {
         use rustls::CertificateError as Why;
         match why {
             Why::Expired | Why::ExpiredContext { .. } => Self::Expired,
-            Why::NotValidYet | Why::NotValidYetContext { .. } => Self::Early,
+            Why::NotValidYet | Why::NotValidYetContext { .. } => Self::NotYetValid,
             Why::Revoked => Self::Revoked,
             // A trusted certificate of the same name, whose key did not sign it, is nobody's word either.
             Why::UnknownIssuer
             | Why::BadSignature
             | Why::UnsupportedSignatureAlgorithmContext { .. }
-            | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Self::Unvouched,
-            Why::NotValidForName | Why::NotValidForNameContext { .. } => Self::OtherName,
+            | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Self::UnknownIssuer,
+            Why::NotValidForName | Why::NotValidForNameContext { .. } => Self::WrongHost,
             _ => Self::Invalid,
         }
     }
@@ -125,19 +126,19 @@ impl Distrust {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAddress => f.write_str("there is no such name, or it has no address"),
-            Self::NoResolver => f.write_str("this machine's resolver does not say where it is"),
+            Self::NoAddress => f.write_str("no such name, or it has no address"),
+            Self::NoResolver => f.write_str("this machine's resolver cannot look it up"),
             Self::Refused => f.write_str("the connection was refused"),
-            Self::Unreachable => f.write_str("no way leads there from this machine"),
+            Self::Unreachable => f.write_str("this machine has no route to it"),
             Self::Forbidden => f.write_str("this machine does not let hushwatch connect to it"),
             Self::TimedOut(step) => write!(f, "it took too long at {step}"),
             Self::Broken(step) => write!(f, "the connection broke at {step}"),
             Self::Code(step, code) => write!(f, "it answered {code} at {step}"),
-            Self::NotSmtp => f.write_str("what answers there does not speak SMTP"),
+            Self::NotSmtp => f.write_str("what answers there is not an SMTP server"),
             Self::NoTls => f.write_str("it offers no STARTTLS"),
-            Self::Certificate(why) => write!(f, "its certificate is not to be trusted: {why}"),
-            Self::Tls => f.write_str("no common TLS came about"),
-            Self::NoRoots => f.write_str("this machine trusts no certificate"),
+            Self::Certificate(why) => write!(f, "its certificate cannot be trusted: {why}"),
+            Self::Tls => f.write_str("the TLS handshake failed"),
+            Self::NoRoots => f.write_str("this machine has no trusted root certificates"),
         }
     }
 }
@@ -154,14 +155,14 @@ impl fmt::Display for Step {
     }
 }
 
-impl fmt::Display for Distrust {
+impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Expired => "it expired",
-            Self::Early => "it is not valid yet",
+            Self::NotYetValid => "it is not valid yet",
             Self::Revoked => "it was revoked",
-            Self::Unvouched => "nobody whom this machine trusts signed it",
-            Self::OtherName => "it is another host's",
+            Self::UnknownIssuer => "no authority that this machine trusts signed it",
+            Self::WrongHost => "it belongs to another host",
             Self::Invalid => "it is not valid",
         })
     }
@@ -218,12 +219,12 @@ mod tests {
     fn what_a_certificate_lacks_is_told_apart() {
         use rustls::CertificateError as Why;
         for (why, expected) in [
-            (Why::Expired, Distrust::Expired),
-            (Why::NotValidYet, Distrust::Early),
-            (Why::Revoked, Distrust::Revoked),
-            (Why::UnknownIssuer, Distrust::Unvouched),
-            (Why::NotValidForName, Distrust::OtherName),
-            (Why::BadEncoding, Distrust::Invalid),
+            (Why::Expired, CertificateError::Expired),
+            (Why::NotValidYet, CertificateError::NotYetValid),
+            (Why::Revoked, CertificateError::Revoked),
+            (Why::UnknownIssuer, CertificateError::UnknownIssuer),
+            (Why::NotValidForName, CertificateError::WrongHost),
+            (Why::BadEncoding, CertificateError::Invalid),
         ] {
             let error = io::Error::other(rustls::Error::InvalidCertificate(why));
             let expected = Failure::Certificate(expected);

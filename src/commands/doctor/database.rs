@@ -45,12 +45,11 @@ pub(crate) async fn look(config: Config, outlet: Outlet) -> Result<Found, SetupE
 }
 
 /// What is said in place of everything that rests on a database that cannot be used.
-pub(crate) fn not_looked_at() -> Check {
+pub(crate) fn skipped() -> Check {
     Check::warn(
         "stored",
-        "What rests on the database was not looked at: the last cycle, mutes, what was learned of silence, and what the rules \
-         come to at your volume",
-        "see to the database, then run `hushwatch doctor` again",
+        "Not checked without the database: the last cycle, mutes, silence detection, and the rules at your volume",
+        "repair the database first, then run `hushwatch doctor` again",
     )
 }
 
@@ -91,17 +90,16 @@ async fn absent(path: &Path) -> (State, Check) {
     let shown = path.display().to_string();
     let folder = folder(path);
     let place = folder.display().to_string();
-    match disk::write(folder).await {
+    match disk::probe_write(folder).await {
         Ok(()) => {
             let text = format!(
-                "No database {shown} yet: the first check makes it, and its folder is writable"
+                "No database {shown} yet: the first check creates it, and its folder is writable"
             );
             (State::Empty, Check::pass(NAME, text))
         }
         Err(why) => {
-            let text = format!("No database {shown}, and none can be made in {place}: {why}");
-            let remedy =
-                "make the folder, give it to the user that runs hushwatch, or set `store.path`";
+            let text = format!("No database {shown}, and none can be created in {place}: {why}");
+            let remedy = "create the folder, give it to the user that runs hushwatch, or change `store.path`";
             (State::Unusable, Check::fail(NAME, text, remedy))
         }
     }
@@ -111,7 +109,7 @@ fn unusable(error: &store::Error, shown: &str) -> (State, Check) {
     match error.problem() {
         Problem::Behind { found: 0, .. } => {
             let text = format!("No schema yet in {shown}");
-            let remedy = "`hushwatch migrate` makes it, and so does the first check";
+            let remedy = "run `hushwatch migrate`, or let the first check create it";
             (State::Empty, Check::warn(NAME, text, remedy))
         }
         // Its text bears the remedy.

@@ -10,32 +10,31 @@ use crate::commands::doctor::database::folder;
 const NAME: &str = "disk";
 
 /// What is written to try it: more than fits beside a file's name.
-static SAMPLE: [u8; 64 << 10] = [0; 64 << 10];
+static PROBE_BYTES: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Whether what stands at `path` is kept.
 pub(crate) async fn checks(path: PathBuf, is_kept: bool) -> Option<Check> {
     if !is_kept {
-        let text = "The disk is a dyno's, which is emptied at least once a day, and with it history, incidents and pending messages";
-        let remedy =
-            "attach Heroku Postgres, whose DATABASE_URL a build with `--features full` uses";
+        let text = "The disk is a dyno's: it is emptied at least once a day, and with it the history, incidents and unsent messages";
+        let remedy = "attach Heroku Postgres and use a build with `--features full`, which reads its DATABASE_URL";
         return Some(Check::warn(NAME, text, remedy));
     }
     let folder = folder(&path);
     if path.exists()
-        && let Err(why) = write(folder.clone()).await
+        && let Err(why) = probe_write(folder.clone()).await
     {
-        let text = format!("The disk of {} takes no file: {why}", path.display());
-        let remedy = "free some space, and check who may write to the folder: SQLite makes files beside its own";
+        let text = format!("Cannot write to the folder of {}: {why}", path.display());
+        let remedy = "free some space, and let the user that runs hushwatch write there: SQLite creates files beside the database";
         return Some(Check::fail(NAME, text, remedy));
     }
     // Where there is no such list, nothing can be said.
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let folder = folder.canonicalize().ok().filter(|f| f.is_dir())?;
-    Some(kept(filesystem(&mounts, &folder)?))
+    Some(check_filesystem(filesystem(&mounts, &folder)?))
 }
 
 /// Writes a file into `folder`, down to the disk, and removes it.
-pub(crate) async fn write(folder: PathBuf) -> Result<(), String> {
+pub(crate) async fn probe_write(folder: PathBuf) -> Result<(), String> {
     let written = tokio::task::spawn_blocking(move || {
         let probe = folder.join(format!(".hushwatch-doctor-{}", std::process::id()));
         let written = write_whole(&probe);
@@ -45,16 +44,19 @@ pub(crate) async fn write(folder: PathBuf) -> Result<(), String> {
     let written = written
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
-    written.map_err(|error| error.kind().to_string())
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "no such folder".to_owned(),
+        kind => kind.to_string(),
+    })
 }
 
 fn write_whole(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(&SAMPLE)?;
+    file.write_all(&PROBE_BYTES)?;
     file.sync_all()
 }
 
-fn kept(filesystem: &str) -> Check {
+fn check_filesystem(filesystem: &str) -> Check {
     match filesystem {
         "tmpfs" | "ramfs" => Check::warn(
             NAME,
@@ -117,23 +119,23 @@ a line of tomorrow";
     }
 
     #[test]
-    fn a_disk_that_forgets_deserves_a_look() {
+    fn a_disk_that_forgets_warns() {
         for (kind, outcome) in [
             ("ext4", Outcome::Pass),
             ("tmpfs", Outcome::Warn),
             ("overlay", Outcome::Warn),
             ("nfs4", Outcome::Warn),
         ] {
-            assert_eq!(kept(kind).outcome, outcome, "{kind}");
+            assert_eq!(check_filesystem(kind).outcome, outcome, "{kind}");
         }
     }
 
     #[tokio::test]
     async fn what_is_written_to_try_it_is_gone_afterwards() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(write(folder.path().to_owned()).await, Ok(()));
+        assert_eq!(probe_write(folder.path().to_owned()).await, Ok(()));
         assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 0);
         let missing = folder.path().join("missing");
-        assert!(write(missing).await.is_err());
+        assert!(probe_write(missing).await.is_err());
     }
 }

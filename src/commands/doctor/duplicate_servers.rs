@@ -1,4 +1,4 @@
-//! One server of Postmark under several names here: it is polled so often, and told of so often.
+//! One Postmark server under several names here, which is polled and reported once for each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,33 +8,38 @@ use crate::config::ServerConfig;
 
 const NAME: &str = "same_server";
 
-/// Names each of Postmark's numbers that several watched servers share. Those that watch no stream in common may be meant so:
-/// two teams, each with its streams and its channel.
+/// Returns a warning for each Postmark server that several configured ones share, unless they have no stream in common: two
+/// teams may each watch their streams and have their channel.
 pub(crate) fn checks(watched: &[(i64, Arc<ServerConfig>)]) -> Vec<Check> {
     let mut by_id: BTreeMap<i64, Vec<&ServerConfig>> = BTreeMap::new();
     for (id, server) in watched {
         by_id.entry(*id).or_default().push(server);
     }
     let shared = by_id.into_iter().filter(|(_, of)| {
-        let mut each = of.iter().enumerate();
-        each.any(|(place, a)| of[..place].iter().any(|b| overlap(a, b)))
+        let mut pairs = of.iter().enumerate();
+        pairs.any(|(index, a)| of[..index].iter().any(|b| overlap(a, b)))
     });
-    shared.map(|(id, of)| told(id, &of)).collect()
+    shared
+        .map(|(id, servers)| duplicate_check(id, &servers))
+        .collect()
 }
 
-fn told(id: i64, of: &[&ServerConfig]) -> Check {
-    let names: Vec<&str> = of.iter().map(|server| server.name.0.as_str()).collect();
+fn duplicate_check(id: i64, servers: &[&ServerConfig]) -> Check {
+    let names: Vec<&str> = servers.iter().map(|s| s.name.0.as_str()).collect();
+    let (last, first) = names.split_last().unwrap_or((&"", &[][..]));
+    let times = match names.len() {
+        2 => "twice".to_owned(),
+        times => format!("{times} times"),
+    };
     let text = format!(
-        "{} are one server of Postmark (id {id}): it is polled {} times, and so often is told what is wrong there",
-        names.join(", "),
-        of.len()
+        "{} and {last} are the same Postmark server (id {id}): it is polled {times} and alerts are duplicated",
+        first.join(", ")
     );
-    let remedy =
-        "take out all [[server]] but one, or check whether one of them was to have another token";
+    let remedy = "keep one of these [[server]], or correct the token of the others";
     Check::warn(NAME, text, remedy)
 }
 
-/// Whether both watch a stream in common.
+/// Returns whether both watch a stream in common.
 fn overlap(a: &ServerConfig, b: &ServerConfig) -> bool {
     match (&a.streams, &b.streams) {
         (Some(a), Some(b)) => a.iter().any(|id| b.contains(id)),
@@ -60,18 +65,20 @@ mod tests {
     }
 
     #[test]
-    fn one_server_under_two_names_is_told_unless_each_has_its_own_streams() {
+    fn one_server_under_two_names_warns_unless_each_has_its_own_streams() {
         let shop = server(1, "shop", &[]);
         assert_eq!(lines(&[shop.clone(), server(2, "blog", &[])]), [""; 0]);
-        let told = lines(&[
+        let found = lines(&[
             shop,
             server(2, "blog", &[]),
             server(1, "store", &["outbound"]),
         ]);
-        assert_eq!(told.len(), 1);
-        assert!(
-            told[0].starts_with("! shop, store are one server of Postmark (id 1)"),
-            "{told:?}"
+        assert_eq!(
+            found,
+            [
+                "! shop and store are the same Postmark server (id 1): it is polled twice and alerts are duplicated; keep one of these \
+                 [[server]], or correct the token of the others"
+            ]
         );
         let apart = [server(1, "a", &["outbound"]), server(1, "b", &["receipts"])];
         assert_eq!(lines(&apart), [""; 0]);

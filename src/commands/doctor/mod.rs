@@ -95,7 +95,7 @@ pub async fn diagnose(
     checks.extend(schedule::checks(&app, at));
     match database.is_readable {
         true => checks.extend(stored(&app, &servers.watched, at).await),
-        false => checks.push(database::not_looked_at()),
+        false => checks.push(database::skipped()),
     }
     checks.extend(dns);
     checks.extend(relay);
@@ -133,7 +133,7 @@ async fn relay_checks(config: &Config) -> Vec<Check> {
 async fn domain_checks(_: &Config, _: &BTreeSet<String>) -> Vec<Check> {
     let left_out = Check::warn(
         "dns",
-        "DNS and the SMTP relay were not looked at: this build leaves them out",
+        "DNS and the SMTP relay were not checked: this build leaves them out",
         "build with `--features full`",
     );
     vec![left_out]
@@ -146,12 +146,12 @@ async fn relay_checks(_: &Config) -> Vec<Check> {
 }
 
 /// An instant far enough back to hold everything that rules look at.
-fn long_ago(at: Timestamp) -> Timestamp {
+fn lookback_start(at: Timestamp) -> Timestamp {
     at - 45 * crate::model::DAY
 }
 
 /// An instant as every line names it: in `zone`, and with its year where that is not the one of `now`.
-fn moment(of: Timestamp, now: Timestamp, zone: Tz) -> String {
+fn format_instant(of: Timestamp, now: Timestamp, zone: Tz) -> String {
     let year = |at: Timestamp| at.to_utc().with_timezone(&zone).year();
     let told = match year(of) == year(now) {
         true => format_time(of, zone),
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn an_instant_bears_its_zone_and_the_year_that_is_not_this_one() {
         let at = |text| Timestamp::parse(text).expect("an instant");
-        let told = |of, now| moment(at(of), at(now), Tz::Europe__Berlin);
+        let told = |of, now| format_instant(at(of), at(now), Tz::Europe__Berlin);
         let now = "2026-03-02T10:00:00Z";
         assert_eq!(
             told("2026-07-01T08:00:00Z", now),

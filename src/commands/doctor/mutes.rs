@@ -1,7 +1,7 @@
 //! What nobody is told of at present, because somebody said so.
 
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::moment;
+use crate::commands::doctor::format_instant;
 use crate::cycle::Context;
 use crate::model::{Mute, Timestamp};
 use crate::text::sanitize::{clean, truncate};
@@ -18,12 +18,12 @@ pub(crate) async fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
             let zone = app.config.time_zone;
             let told = mutes
                 .iter()
-                .map(|mute| told(mute, &moment(mute.until, at, zone)));
+                .map(|mute| told(mute, &format_instant(mute.until, at, zone)));
             told.collect()
         }
         Err(error) => vec![Check::fail(
             NAME,
-            format!("Whether anything is muted is not known — {error}"),
+            format!("Cannot read the mutes — {error}"),
             "",
         )],
     }

@@ -1,5 +1,5 @@
-//! What the rules come to at the volume of each stream, on what is stored: which can never fire, which would fire in
-//! healthy weeks, and how long a stop would go unnoticed.
+//! Checks whether each rule can fire, how often it would by chance, and how soon an alert would come if mail stopped, at
+//! each stream's stored volume.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::long_ago;
+use crate::commands::doctor::lookback_start;
 use crate::config::{Schedule, ServerConfig};
 use crate::cycle::Context;
 use crate::cycle::stats::next_monday_at_ten;
@@ -17,16 +17,16 @@ use crate::model::{DAY, History, Rule, Rules, ServerName, Span, StreamId, Stream
 use crate::store;
 use crate::text::format::{approx, count, format_duration, format_window, percent};
 
-/// A rule that opens more often in a week in which nothing is wrong is told.
-const TOO_OFTEN: f64 = 0.5;
+/// A rule that opens more often than this in a week in which nothing is wrong is a warning.
+const MAX_FALSE_ALARMS_PER_WEEK: f64 = 0.5;
 
-/// A stop that goes unnoticed for longer deserves a look.
-const LONG: Duration = Duration::from_secs(3 * 86_400);
+/// An alert that comes later after mail stopped is a warning.
+const LATE_ALERT: Duration = Duration::from_secs(3 * 86_400);
 /// What helps where mail is sparse.
 const SPARSE: &str =
     "raise `silence.false_alarms_per_year`, or have something send at regular times";
 
-/// Judges every stream of `servers` that is stored.
+/// Checks every stored stream of `servers`.
 pub(crate) async fn checks(
     app: &Context,
     servers: &[Arc<ServerConfig>],
@@ -35,7 +35,7 @@ pub(crate) async fn checks(
     match stored(app, servers, now).await {
         Ok(checks) if checks.is_empty() => vec![Check::warn(
             "history",
-            "Nothing is stored yet: what the rules come to at your volume is not known",
+            "Nothing is stored yet, so the rules cannot be checked at your volume",
             "run `hushwatch check`, then `hushwatch doctor` again; or `hushwatch backtest --days 45`",
         )],
         Ok(checks) => checks,
@@ -59,7 +59,7 @@ async fn stored(
     for server in servers {
         let name = server.name.clone();
         for stream in app.store.call(move |s| s.watched_streams(&name)).await? {
-            let judged = Judged {
+            let check = StreamRuleCheck {
                 name: server.name.clone(),
                 stream,
                 rules: app.config.rules_for(server),
@@ -69,13 +69,13 @@ async fn stored(
                 zone: app.config.time_zone,
             };
             // Learning takes its time: not here, where others wait.
-            checks.extend(app.store.call(move |s| judged.checks(s)).await?);
+            checks.extend(app.store.call(move |s| check.checks(s)).await?);
         }
     }
     Ok(checks)
 }
 
-struct Judged {
+struct StreamRuleCheck {
     name: ServerName,
     stream: StreamId,
     rules: Rules,
@@ -85,9 +85,9 @@ struct Judged {
     zone: Tz,
 }
 
-impl Judged {
+impl StreamRuleCheck {
     fn checks(&self, store: &mut store::Database) -> Result<Vec<Check>, store::Error> {
-        let span = Span::new(long_ago(self.at), self.at);
+        let span = Span::new(lookback_start(self.at), self.at);
         let history =
             store.history_with_tags(&StreamKey::new(&self.name, &self.stream), span, &[])?;
         let place = format!("{}/{}", self.name, self.stream);
@@ -102,7 +102,7 @@ impl Judged {
     fn silence(&self, history: &History) -> Check {
         const NAME: &str = "silence";
         if history.hours.is_empty() {
-            return Check::pass(NAME, "No mail so far: there is no silence to notice");
+            return Check::pass(NAME, "No mail so far, so there is nothing that could stop");
         }
         let silence = Silence::at(history, self.at, &self.rules, self.series);
         if silence.is_learning(history, self.at) {
@@ -110,24 +110,26 @@ impl Judged {
             let needed = format_duration(self.rules.silence.min_history);
             return Check::warn(
                 NAME,
-                format!("Silence is still being learned: {known} of {needed} are known"),
-                "nothing to do but wait",
+                format!(
+                    "Silence detection is still learning: it has {known} of {needed} of history"
+                ),
+                "wait: it starts by itself",
             )
-            .alike("Silence is still being learned");
+            .alike("Silence detection is still learning");
         }
         let stop = next_monday_at_ten(self.at);
         match silence.unnoticed_from(history, stop) {
-            Some(after) => noticed(after, stop, self.zone),
+            Some(after) => detection_check(after, stop, self.zone),
             None => Check::warn(
                 NAME,
-                "Too little mail to notice a stop within 45 days",
+                "Too little mail: if it stopped, no alert would come within 45 days",
                 SPARSE,
             ),
         }
     }
 
     fn rates(&self, history: &History) -> Vec<Check> {
-        let known = history.since_beginning(Span::new(long_ago(self.at), self.at));
+        let known = history.since_beginning(Span::new(lookback_start(self.at), self.at));
         // A window is judged once all of it is known.
         let polls = self.schedule.instants(known.from + DAY, self.at);
         if history.hours.is_empty() || polls.is_empty() {
@@ -135,7 +137,10 @@ impl Judged {
         }
         let days = known.length().as_secs() / 86_400;
         let reaches = reaches(history, &self.rules, &polls);
-        let mut checks: Vec<Check> = reaches.iter().filter_map(|r| told(r, days)).collect();
+        let mut checks: Vec<Check> = reaches
+            .iter()
+            .filter_map(|r| rate_rule_check(r, days))
+            .collect();
         if checks.is_empty() {
             checks.push(Check::pass(
                 "rates",
@@ -146,24 +151,25 @@ impl Judged {
     }
 }
 
-/// How soon a stop is noticed.
-fn noticed(after: Duration, stop: Timestamp, zone: Tz) -> Check {
+/// Returns how soon an alert would come if mail stopped.
+fn detection_check(after: Duration, stop: Timestamp, zone: Tz) -> Check {
     const NAME: &str = "silence";
     // Ten o'clock UTC is another hour elsewhere, and at the far side of the world another day.
-    let stop = stop.to_utc().with_timezone(&zone).format("%A at %H:%M");
+    let stop = stop.to_utc().with_timezone(&zone).format("%A %H:%M");
     let text = format!(
-        "A stop on a {stop} {} would be told after {}",
+        "If mail stopped on {stop} {}, the alert would come after {}",
         zone.name(),
         format_duration(after)
     );
-    match after > LONG {
-        true => Check::warn(NAME, text, SPARSE).alike("A stop would be noticed late"),
-        false => Check::pass(NAME, text).alike("A stop would be noticed"),
+    if after > LATE_ALERT {
+        Check::warn(NAME, text, SPARSE).alike("If mail stopped, the alert would come late")
+    } else {
+        Check::pass(NAME, text).alike("If mail stopped, an alert would come")
     }
 }
 
-/// What is wrong with a rule at this volume, if anything.
-fn told(reach: &Reach, days: u64) -> Option<Check> {
+/// Returns a warning if the rule can never fire at this volume, or would fire while nothing is wrong.
+fn rate_rule_check(reach: &Reach, days: u64) -> Option<Check> {
     const NAME: &str = "rates";
     let (rule, window) = (reach.rule, format_window(reach.window));
     if reach.is_never() {
@@ -180,11 +186,11 @@ fn told(reach: &Reach, days: u64) -> Option<Check> {
         };
         return Some(Check::warn(NAME, text, remedy).alike(format!("`{rule}` can never fire")));
     }
-    if reach.false_a_week < TOO_OFTEN {
+    if reach.false_a_week < MAX_FALSE_ALARMS_PER_WEEK {
         return None;
     }
     let text = format!(
-        "`{rule}` would fire about {} times in a week in which nothing is wrong ({} by chance over the threshold)",
+        "`{rule}` would fire about {} times a week while nothing is wrong (a healthy rate of {} exceeds the threshold by chance)",
         approx(reach.false_a_week),
         percent(reach.healthy)
     );
@@ -195,6 +201,6 @@ fn told(reach: &Reach, days: u64) -> Option<Check> {
         ),
         false => format!("raise `rules.{rule}.threshold` or `rules.{rule}.min_denominator`"),
     };
-    let kind = format!("`{rule}` would fire in weeks in which nothing is wrong");
+    let kind = format!("`{rule}` would fire while nothing is wrong");
     Some(Check::warn(NAME, text, remedy).alike(kind))
 }

@@ -1,7 +1,7 @@
 //! When: the time zone, the schedule, and whether it was kept.
 
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::moment;
+use crate::commands::doctor::format_instant;
 use crate::cycle::Context;
 use crate::model::{MINUTE, Timestamp};
 use crate::text::format::{format_duration, format_time, plural};
@@ -24,7 +24,7 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     )];
     let next = config.schedule.next(at);
     let after = next.and_then(|next| Some(config.schedule.next(next)?.since(next)));
-    let told = next.map_or_else(|| "never".to_owned(), |next| moment(next, at, zone));
+    let told = next.map_or_else(|| "never".to_owned(), |next| format_instant(next, at, zone));
     let text = format!(
         "Schedule \"{}\": next poll {told}",
         config.schedule.expression()
@@ -35,7 +35,7 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
         checks.push(Check::warn(
             "schedule",
             format!(
-                "Polls are {} apart, and `bounce_rate` looks at {}: what happens between is never judged",
+                "Polls are {} apart, and `bounce_rate` looks at {}: mail sent in between is never checked",
                 format_duration(after),
                 format_duration(window)
             ),
@@ -51,13 +51,13 @@ pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
     let last = match app.store.call(|s| s.last_cycle_at()).await {
         Ok(last) => last,
         Err(error) => {
-            return Check::fail(NAME, format!("The last cycle is not known — {error}"), "");
+            return Check::fail(NAME, format!("Cannot read the last cycle — {error}"), "");
         }
     };
     let Some(last) = last else {
         return Check::pass(NAME, "No cycle yet");
     };
-    let told = moment(last, at, app.config.time_zone);
+    let told = format_instant(last, at, app.config.time_zone);
     let due = app.config.schedule.instants(last, at - LATE);
     match due.len() {
         0 => Check::pass(NAME, format!("Last cycle {told}")),
@@ -67,7 +67,7 @@ pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
                 "Last cycle {told}: {} missed since",
                 plural(missed as u64, "poll")
             ),
-            "start `hushwatch run`, or let cron run `hushwatch check`; what was missed is caught up",
+            "start `hushwatch run`, or let cron run `hushwatch check`: it catches up",
         ),
     }
 }

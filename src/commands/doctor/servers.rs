@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::{duplicate_servers, long_ago, token};
+use crate::commands::doctor::{duplicate_servers, lookback_start, token};
 use crate::config::ServerConfig;
 use crate::cycle::Context;
 use crate::model::{Span, StreamId, Timestamp};
@@ -19,15 +19,15 @@ use crate::secret::Secret;
 use crate::text::format::{format_duration, plural};
 
 /// Servers that are asked side by side.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_SERVERS: usize = 8;
 /// Longest time for all of them.
-const ALL_WITHIN: Duration = Duration::from_secs(10 * 60);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// So many of a stream's newest messages say who sends.
-const LOOKED_AT: u32 = 50;
+const SENDER_SAMPLE: u32 = 50;
 /// A clock that is off by more is looked at...
-const SKEWED: Duration = Duration::from_secs(30);
+const SKEW_WARN: Duration = Duration::from_secs(30);
 /// ...and fails: Postmark is asked up to our own present.
-const WRONG: Duration = Duration::from_secs(5 * 60);
+const SKEW_FAIL: Duration = Duration::from_secs(5 * 60);
 
 /// What was found.
 #[derive(Default)]
@@ -102,8 +102,8 @@ async fn account(app: &Context) -> Vec<Check> {
 }
 
 async fn each(app: &Arc<Context>, servers: &[Arc<ServerConfig>], at: Timestamp) -> Vec<Found> {
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
-    let deadline = Instant::now() + ALL_WITHIN;
+    let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_SERVERS));
+    let deadline = Instant::now() + TOTAL_TIMEOUT;
     let mut tasks = JoinSet::new();
     for (place, server) in servers.iter().cloned().enumerate() {
         let (app, turns) = (Arc::clone(app), Arc::clone(&turns));
@@ -183,7 +183,7 @@ async fn ask(
             }
         }
         Err(error) => {
-            let text = format!("The streams cannot be listed: {}", error.kind());
+            let text = format!("Cannot list the streams: {}", error.kind());
             let remedy = error.kind().remedy().unwrap_or("try again");
             let failed = Check::fail("streams", text, remedy);
             found.checks.push(failed.at(&server.name, &server.name.0));
@@ -200,7 +200,7 @@ fn kind(about: &About) -> Check {
         Some("Live") => Check::pass("server_type", "Live server"),
         Some("Sandbox") => Check::warn(
             "server_type",
-            "Sandbox server: nothing that it sends is delivered",
+            "Sandbox server: Postmark delivers nothing of what it sends",
             "use the token of a live server, unless this is a test",
         ),
         _ => Check::warn(
@@ -254,12 +254,12 @@ async fn senders(
 ) {
     let watched = |id: &StreamId| server.streams.as_ref().is_none_or(|of| of.contains(id));
     for stream in streams.iter().filter(|s| watched(&s.id)) {
-        let span = Span::new(long_ago(at), at);
-        match api.senders(&stream.id, span, LOOKED_AT).await {
+        let span = Span::new(lookback_start(at), at);
+        match api.senders(&stream.id, span, SENDER_SAMPLE).await {
             Ok(domains) => found.domains.extend(domains),
             Err(error) => {
-                let text = format!("Who sends is not known: {}", error.kind());
-                let remedy = "the DNS of its domains was not looked at; try again";
+                let text = format!("Cannot read who sends: {}", error.kind());
+                let remedy = "try again; the DNS of its domains was not checked";
                 let place = format!("{}/{}", server.name, stream.id);
                 let unknown = Check::warn("senders", text, remedy);
                 found.checks.push(unknown.at(&server.name, &place));
@@ -273,8 +273,8 @@ fn addresses(server: &ServerConfig) -> Vec<Check> {
     checks.push(match server.own_domains.len() {
         0 => Check::warn(
             "own_domains",
-            "`own_domains` is empty, so that `spam_complaint_external` is off",
-            "name your own domains in its [[server]]",
+            "`own_domains` is empty, so `spam_complaint_external` is off",
+            "list your own domains in its [[server]]",
         ),
         n => Check::pass(
             "own_domains",
@@ -284,8 +284,8 @@ fn addresses(server: &ServerConfig) -> Vec<Check> {
     checks.push(match server.operator_addresses.len() {
         0 => Check::warn(
             "operator_addresses",
-            "`operator_addresses` is empty, so that `operator_bounce` is off",
-            "name the addresses that must get their mail in its [[server]]",
+            "`operator_addresses` is empty, so `operator_bounce` is off",
+            "list the addresses that must get their mail in its [[server]]",
         ),
         n => Check::pass(
             "operator_addresses",
@@ -303,8 +303,8 @@ impl Clock {
     fn check(self) -> Check {
         const NAME: &str = "clock";
         let Some(dated) = self.dated else {
-            let text = "Postmark's answers bear no date, so that the clock cannot be compared";
-            return Check::warn(NAME, text, "check what stands before Postmark: a proxy?");
+            let text = "Postmark's responses have no Date header, so the clock cannot be compared";
+            return Check::warn(NAME, text, "check whether a proxy in between removes it");
         };
         // A date is cut to the second.
         let ahead = self.asked.since(dated + Duration::from_secs(1));
@@ -317,10 +317,11 @@ impl Clock {
             "This machine's clock is {} {side} Postmark's",
             format_duration(off)
         );
-        let remedy = "set it by NTP: Postmark is asked for what was sent up to now";
+        let remedy =
+            "synchronise it by NTP: hushwatch asks Postmark for the mail up to its own time";
         match off {
-            off if off > WRONG => Check::fail(NAME, text, remedy),
-            off if off > SKEWED => Check::warn(NAME, text, remedy),
+            off if off > SKEW_FAIL => Check::fail(NAME, text, remedy),
+            off if off > SKEW_WARN => Check::warn(NAME, text, remedy),
             _ => Check::pass(NAME, "The clock agrees with Postmark's"),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::moment;
+use crate::commands::doctor::format_instant;
 use crate::config::SlackSink;
 use crate::cycle::deliver::notifier::is_conversation;
 use crate::cycle::grouping::new_message;
@@ -89,7 +89,7 @@ fn scopes(identity: &Identity) -> Check {
     if !HISTORY.into_iter().any(has) {
         return Check::warn(
             NAME,
-            "The Slack app may post, but not look up whether a message arrived, which may be repeated then",
+            "The Slack app may post, but not look up whether a message arrived, so a message may be sent twice",
             format!(
                 "give it the scope that fits the channel: {}",
                 HISTORY.join(", ")
@@ -102,7 +102,8 @@ fn scopes(identity: &Identity) -> Check {
 async fn channel(slack: &Slack, id: &str) -> Check {
     const NAME: &str = "slack_channel";
     if !is_conversation(id) {
-        let text = format!("Slack channel {id} is a name or a person, which cannot be looked up");
+        let text =
+            format!("Slack channel {id} is a name or a person, which hushwatch cannot look up");
         return Check::warn(
             NAME,
             text,
@@ -151,8 +152,8 @@ fn failed(name: &'static str, what: &str, error: &Error) -> Check {
 async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
     const NAME: &str = "slack_test";
     let headline = "hushwatch doctor: a test message";
-    let line = "What you read here is where alerts and digests will come.".to_owned();
-    let sent = format!("sent {}", moment(at, at, app.config.time_zone));
+    let line = "Alerts and digests will arrive here.".to_owned();
+    let sent = format!("sent {}", format_instant(at, at, app.config.time_zone));
     let message = Message::new(Level::Info, headline, [line], &sent);
     let row = OutboxRow {
         seq: 0,

@@ -4,31 +4,31 @@ use std::time::Duration;
 
 use crate::commands::doctor::check::Check;
 use crate::config::{DoctorSettings, RelaySettings};
-use crate::smtp::{self, Distrust, Failure, Relay, Step};
+use crate::smtp::{self, CertificateError, Failure, Relay, Step};
 
 const NAME: &str = "smtp";
-/// For each step of the conversation.
-const WITHIN: Duration = Duration::from_secs(8);
+/// The time limit of each step of the conversation.
+const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 /// The port where TLS begins before anything is said (RFC 8314, 3.3).
-const TLS_AT_ONCE: u16 = 465;
+const IMPLICIT_TLS_PORT: u16 = 465;
 
 /// Looks at the relay, where one is set.
 pub(crate) async fn checks(settings: &DoctorSettings) -> Vec<Check> {
     let Some(relay) = &settings.smtp else {
         return Vec::new();
     };
-    vec![told(
+    vec![relay_check(
         relay,
-        smtp::look(&relay.host, relay.port, WITHIN).await,
+        smtp::look(&relay.host, relay.port, STEP_TIMEOUT).await,
     )]
 }
 
-/// A relay that nobody named may be one that nobody uses: it deserves a look.
-fn told(of: &RelaySettings, found: Result<Relay, Failure>) -> Check {
+/// Returns a failure only for a relay that the user named: the built-in one may be one that nobody uses.
+fn relay_check(of: &RelaySettings, found: Result<Relay, Failure>) -> Check {
     let relay = format!("SMTP relay {}:{}", of.host, of.port);
     let (text, remedy) = match found {
         Ok(found) if found.auth.is_empty() => (
-            format!("{relay} offers no AUTH after STARTTLS: nobody can log in"),
+            format!("{relay} offers no AUTH after STARTTLS, so nobody can log in"),
             "check `doctor.smtp`: is it the relay that the application uses?",
         ),
         Ok(found) => {
@@ -38,13 +38,11 @@ fn told(of: &RelaySettings, found: Result<Relay, Failure>) -> Check {
         }
         Err(failure) => (format!("{relay}: {failure}"), remedy(of, failure)),
     };
-    match of.is_named {
-        true => Check::fail(NAME, text, remedy),
-        false => {
-            let unused = "set `doctor.smtp = \"\"` where only the API is used";
-            Check::warn(NAME, text, format!("{remedy}; {unused}"))
-        }
+    if of.is_named {
+        return Check::fail(NAME, text, remedy);
     }
+    let unused = "set `doctor.smtp = \"\"` if only the API is used";
+    Check::warn(NAME, text, format!("{remedy}; {unused}"))
 }
 
 fn remedy(of: &RelaySettings, failure: Failure) -> &'static str {
@@ -58,44 +56,42 @@ fn remedy(of: &RelaySettings, failure: Failure) -> &'static str {
             "check host and port in `doctor.smtp`; Postmark listens on 25, 587 and 2525"
         }
         Failure::Refused => {
-            "check host and port in `doctor.smtp`, or ask whoever runs it where it listens"
+            "check host and port in `doctor.smtp`, or ask its operator where it listens"
         }
         Failure::Unreachable => "check this machine's network and its routes",
         Failure::Forbidden => {
-            "let the user that runs hushwatch connect to that port: a rule of this machine forbids it"
+            "allow the user that runs hushwatch to connect to that port: a rule on this machine forbids it"
         }
         Failure::TimedOut(Step::Connect) if is_postmarks => {
             "check the firewall: many hosts block ports of mail; Postmark listens on 2525 too"
         }
         Failure::TimedOut(Step::Connect) => {
-            "check the firewall: many hosts block ports of mail; ask whoever runs it for another port"
+            "check the firewall: many hosts block ports of mail; ask its operator for another port"
         }
         // There the relay waits for us to begin.
-        Failure::TimedOut(Step::Greeting) if of.port == TLS_AT_ONCE => {
+        Failure::TimedOut(Step::Greeting) if of.port == IMPLICIT_TLS_PORT => {
             "set `doctor.smtp` to a port with STARTTLS such as 587: port 465 speaks TLS at once and cannot be looked at"
         }
         Failure::TimedOut(_) if is_postmarks => {
-            "try again; if it stays so, see https://status.postmarkapp.com"
+            "try again; if that does not help, see https://status.postmarkapp.com"
         }
-        Failure::TimedOut(_) => "try again; if it stays so, ask whoever runs it",
+        Failure::TimedOut(_) => "try again; if that does not help, ask its operator",
         Failure::Broken(_) => {
-            "check what stands between this machine and the relay, such as a firewall, then try again"
+            "check the firewall and any proxy between this machine and the relay, then try again"
         }
         Failure::Code(_, 400..500) if is_postmarks => {
-            "try again later; if it stays so, see https://status.postmarkapp.com"
+            "try again later; if that does not help, see https://status.postmarkapp.com"
         }
-        Failure::Code(_, 400..500) => "try again later; if it stays so, ask whoever runs it",
-        Failure::Code(..) => "ask whoever runs the relay why it refuses this machine",
+        Failure::Code(_, 400..500) => "try again later; if that does not help, ask its operator",
+        Failure::Code(..) => "ask its operator why it refuses this machine",
         Failure::NotSmtp => {
             "check host and port in `doctor.smtp`; port 465 speaks TLS at once and cannot be looked at"
         }
         Failure::NoTls => {
-            "use a relay or a port with STARTTLS: without it the password goes in the clear"
+            "use a relay or a port with STARTTLS: without it the password is sent in clear text"
         }
         Failure::Certificate(why) => trust(why),
-        Failure::Tls => {
-            "check what stands between: the relay and this machine share no TLS version or cipher"
-        }
+        Failure::Tls => "check the TLS versions and ciphers of the relay, and any proxy in between",
         Failure::NoRoots => "install ca-certificates, or set SSL_CERT_FILE",
     }
 }
@@ -107,20 +103,20 @@ fn is_postmarks(host: &str) -> bool {
     host == "postmarkapp.com" || host.ends_with(".postmarkapp.com")
 }
 
-const fn trust(why: Distrust) -> &'static str {
+const fn trust(why: CertificateError) -> &'static str {
     match why {
-        Distrust::Expired => "have whoever runs the relay renew it; is this machine's clock right?",
-        Distrust::Early => {
+        CertificateError::Expired => "have its operator renew it; check this machine's clock too",
+        CertificateError::NotYetValid => {
             "set this machine's clock; if it is right, wait or have the certificate replaced"
         }
-        Distrust::Revoked => "send nothing there until whoever runs the relay has replaced it",
-        Distrust::Unvouched => {
-            "check this machine's root certificates (SSL_CERT_FILE), and what stands between: something may pose as the relay"
+        CertificateError::Revoked => "send nothing there until its operator has replaced it",
+        CertificateError::UnknownIssuer => {
+            "check this machine's root certificates (SSL_CERT_FILE), and whether a proxy in between poses as the relay"
         }
-        Distrust::OtherName => {
+        CertificateError::WrongHost => {
             "set `doctor.smtp` to the name in the certificate, and check where that name leads"
         }
-        Distrust::Invalid => "have whoever runs the relay replace it",
+        CertificateError::Invalid => "have its operator replace it",
     }
 }
 
@@ -146,12 +142,12 @@ mod tests {
         Failure::NoTls,
         Failure::Tls,
         Failure::NoRoots,
-        Failure::Certificate(Distrust::Expired),
-        Failure::Certificate(Distrust::Early),
-        Failure::Certificate(Distrust::Revoked),
-        Failure::Certificate(Distrust::Unvouched),
-        Failure::Certificate(Distrust::OtherName),
-        Failure::Certificate(Distrust::Invalid),
+        Failure::Certificate(CertificateError::Expired),
+        Failure::Certificate(CertificateError::NotYetValid),
+        Failure::Certificate(CertificateError::Revoked),
+        Failure::Certificate(CertificateError::UnknownIssuer),
+        Failure::Certificate(CertificateError::WrongHost),
+        Failure::Certificate(CertificateError::Invalid),
     ];
 
     fn at(host: &str, port: u16, is_named: bool, found: Result<Relay, Failure>) -> Check {
@@ -160,7 +156,7 @@ mod tests {
             port,
             is_named,
         };
-        told(&relay, found)
+        relay_check(&relay, found)
     }
 
     fn of(is_named: bool, found: Result<Relay, Failure>) -> Check {
@@ -177,7 +173,7 @@ mod tests {
             assert_eq!(unnamed.outcome, Outcome::Warn);
             let remedy = unnamed.remedy.expect("a remedy");
             assert!(
-                remedy.ends_with("`doctor.smtp = \"\"` where only the API is used"),
+                remedy.ends_with("`doctor.smtp = \"\"` if only the API is used"),
                 "{remedy}"
             );
         }

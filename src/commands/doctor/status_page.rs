@@ -18,7 +18,7 @@ pub(crate) async fn checks(base: &str, within: Duration) -> Vec<Check> {
     };
     let mut checks = vec![state(&page, base)];
     for notice in &page.notices {
-        let text = format!("Postmark tells of: {}", notice.subject);
+        let text = format!("Postmark reports: {}", notice.subject);
         checks.push(match notice.is_planned {
             true => Check::warn(NAME, text, format!("planned maintenance, see {base}")),
             false => Check::warn(NAME, text, format!("an incident of Postmark's, see {base}")),

@@ -29,20 +29,20 @@ fn bytes(world: &World) -> Vec<u8> {
 #[test]
 fn before_the_first_check_only_the_folder_is_tried() {
     let mut world = on_file();
-    doctor(&world, &[]).has("✓ No database", &["the first check makes it"]);
+    doctor(&world, &[]).has("✓ No database", &["the first check creates it"]);
     let missing = world.folder.path().join("missing/hushwatch.db");
     world.env("HUSHWATCH_STORE__PATH", &missing.display().to_string());
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has("✗ No database", &["none can be made in", "`store.path`"]);
+    said.has("✗ No database", &["none can be created in", "`store.path`"]);
     nothing_rests_on_it(&said);
 }
 
 /// Nothing is told that would have to be read from the database, and that is said once.
 fn nothing_rests_on_it(said: &Said) {
     said.has(
-        "! What rests on the database was not looked at",
-        &["see to the database"],
+        "! Not checked without the database: the last cycle, mutes",
+        &["repair the database first"],
     );
     for start in [
         "✓ No cycle yet",
@@ -125,7 +125,10 @@ fn a_folder_that_takes_no_file_is_told() {
     world.env("HUSHWATCH_STORE__PATH", &below_a_file.display().to_string());
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has("✗ No database", &["none can be made in", "make the folder"]);
+    said.has(
+        "✗ No database",
+        &["none can be created in", "create the folder"],
+    );
     said.lacks("✓ The disk");
     nothing_rests_on_it(&said);
     // Nobody can make a file there, be it the administrator.
@@ -134,7 +137,7 @@ fn a_folder_that_takes_no_file_is_told() {
         let said = doctor(&world, &[]);
         assert_eq!(said.code, 1);
         said.has(
-            "✗ The disk of /proc/self/status takes no file",
+            "✗ Cannot write to the folder of /proc/self/status",
             &["free some space"],
         );
     }

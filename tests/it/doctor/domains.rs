@@ -99,8 +99,8 @@ fn dkim_keys_are_looked_for_at_every_selector() {
     dns.remove("google._domainkey.example.com");
     dns.add_txt("google._domainkey.example.com", "hello");
     failed(&world).has(
-        "✗ example.com: what stands at google._domainkey.example.com",
-        &["no DKIM key"],
+        "✗ example.com: the TXT record at google._domainkey.example.com is not a DKIM key",
+        &["copy the record again"],
     );
     dns.remove("google._domainkey.example.com");
     dns.add_txt("google._domainkey.example.com", "v=DKIM1; p=MIGfMA0");
@@ -154,7 +154,7 @@ fn dmarc_is_told_with_its_policy_also_where_it_is_the_parents() {
     dns.add_txt("_dmarc.example.com", "v=DMARC1; p=none");
     failed(&world).has(
         "✗ mail.example.com: several DMARC records at _dmarc.example.com",
-        &["keep one"],
+        &["keep one of them"],
     );
     dns.remove("_dmarc.example.com");
     dns.add_txt("_dmarc.example.com", "v=DMARC1; p=maybe");
@@ -212,16 +212,19 @@ fn a_resolver_that_does_not_say_is_told_apart_from_one_that_says_no() {
     dns.fail("_dmarc.example.com", Fault::ServFail);
     dns.fail("pm-bounces.example.com", Fault::Silent);
     let said = failed(&world);
-    said.has("✗ example.com: DMARC is not known", &["SERVFAIL"]);
     said.has(
-        "✗ example.com: Return-Path is not known",
+        "✗ example.com: cannot look up DMARC at _dmarc.example.com",
+        &["SERVFAIL"],
+    );
+    said.has(
+        "✗ example.com: cannot look up Return-Path at pm-bounces.example.com",
         &["does not answer in time"],
     );
     said.has("✓ example.com: one SPF record", &[]);
     world.env("HUSHWATCH_DOCTOR__RESOLVER", "127.0.0.1:1");
     let said = failed(&world);
     said.has(
-        "✗ The DNS of example.com is not known: ",
+        "✗ Cannot look up the DNS of example.com: ",
         &["does not answer in time", "doctor.resolver"],
     );
     said.lacks("✗ example.com: ");
@@ -232,5 +235,5 @@ fn where_nobody_sends_no_domain_is_looked_at() {
     let world = world("");
     let said = doctor(&world, &[]);
     said.passed();
-    said.has("! No domain is known to send", &[]);
+    said.has("! No sending domain is known yet", &[]);
 }

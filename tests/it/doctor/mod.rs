@@ -107,7 +107,7 @@ fn a_build_that_leaves_out_dns_and_the_relay_says_so() {
     let world = world("");
     let said = doctor(&world, &[]);
     said.has(
-        "! DNS and the SMTP relay were not looked at",
+        "! DNS and the SMTP relay were not checked",
         &["--features full"],
     );
     said.passed();
@@ -174,7 +174,7 @@ fn a_fault_of_postmarks_is_told_by_its_status_page() {
         "✗ Postmark's status page says: degraded",
         &["the fault is Postmark's"],
     );
-    said.has("! Postmark tells of: Delayed webhooks", &[]);
+    said.has("! Postmark reports: Delayed webhooks", &[]);
     world.postmark.set_status("under_maintenance", None);
     doctor(&world, &[]).has("! Postmark's status page says", &["maintenance"]);
     world.env("HUSHWATCH_DOCTOR__STATUS_URL", "http://127.0.0.1:1");
@@ -195,7 +195,7 @@ fn what_is_switched_off_or_sparse_is_told() {
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
     let said = doctor(&world, &[]);
     said.has("! Switched off by FLAG_POSTMARK_DELIVERY_MONITOR", &[]);
-    said.has("! Polls are 6 h apart", &["never judged"]);
+    said.has("! Polls are 6 h apart", &["never checked"]);
     said.has("✓ Time zone Europe/Berlin", &[]);
     said.has("✓ Schedule", &["next poll ", ":00 Europe/Berlin"]);
     said.has("✓ Heartbeat", &[]);

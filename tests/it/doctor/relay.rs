@@ -46,14 +46,17 @@ fn a_certificate_that_is_not_to_be_trusted_is_told_with_why() {
     assert_eq!(said.code, 1);
     said.has(
         "✗ SMTP relay localhost:",
-        &["nobody whom this machine trusts signed it", "SSL_CERT_FILE"],
+        &[
+            "no authority that this machine trusts signed it",
+            "SSL_CERT_FILE",
+        ],
     );
     world.env("SSL_CERT_FILE", &format!("{FOLDER}/server.crt"));
     let by_number = format!("127.0.0.1:{}", relay.port());
     world.env("HUSHWATCH_DOCTOR__SMTP", &by_number);
     doctor(&world, &[]).has(
         "✗ SMTP relay 127.0.0.1:",
-        &["it is another host's", "the name in the certificate"],
+        &["it belongs to another host", "the name in the certificate"],
     );
     let (world, _relay) = with("expired.crt", true);
     doctor(&world, &[]).has("✗ SMTP relay localhost:", &["it expired", "renew it"]);
@@ -71,7 +74,7 @@ fn each_way_in_which_a_relay_is_of_no_use_is_told() {
         (
             Fault::NoStarttls,
             "it offers no STARTTLS",
-            "goes in the clear",
+            "sent in clear text",
         ),
         (
             Fault::NoAuth,
@@ -88,16 +91,16 @@ fn each_way_in_which_a_relay_is_of_no_use_is_told() {
             "it answered 421 at its greeting",
             "try again later",
         ),
-        (Fault::Http, "does not speak SMTP", "port 465"),
+        (Fault::Http, "is not an SMTP server", "port 465"),
         (
             Fault::HangsUp,
             "the connection broke at its greeting",
-            "what stands between",
+            "any proxy between",
         ),
         (
             Fault::NoHandshake,
-            "no common TLS came about",
-            "TLS version or cipher",
+            "the TLS handshake failed",
+            "TLS versions and ciphers",
         ),
         (
             Fault::Silent,
@@ -113,6 +116,6 @@ fn each_way_in_which_a_relay_is_of_no_use_is_told() {
     world.env("HUSHWATCH_DOCTOR__SMTP", "127.0.0.1:1");
     doctor(&world, &[]).has(
         "✗ SMTP relay 127.0.0.1:1",
-        &["the connection was refused", "ask whoever runs it"],
+        &["the connection was refused", "ask its operator"],
     );
 }

@@ -52,7 +52,7 @@ fn rules_that_fire_in_healthy_weeks_are_told_with_what_confidence_makes_of_it() 
     said.has(
         "! shop/outbound: `bounce_rate` would fire about",
         &[
-            "in which nothing is wrong",
+            "a week while nothing is wrong",
             "rules.bounce_rate.confidence = 0.95",
             "about 0.",
         ],
@@ -70,25 +70,28 @@ fn rules_that_fire_in_healthy_weeks_are_told_with_what_confidence_makes_of_it() 
 fn silence_is_told_while_it_is_learned_and_how_soon_a_stop_is_noticed_afterwards() {
     let said = of(&sending(20.0, 4, ""));
     said.has(
-        "! shop/outbound: Silence is still being learned",
-        &["of 7 d are known"],
+        "! shop/outbound: Silence detection is still learning",
+        &["of 7 d of history"],
     );
     let mut world = sending(20.0, 30, "");
     of(&world).has(
-        "✓ shop/outbound: A stop on a Monday at 10:00 UTC would be told after",
+        "✓ shop/outbound: If mail stopped on Monday 10:00 UTC, the alert would come after",
         &["h"],
     );
     world.env("HUSHWATCH_TIME_ZONE", "Asia/Tokyo");
     of(&world).has(
-        "✓ shop/outbound: A stop on a Monday at 19:00 Asia/Tokyo would be told",
+        "✓ shop/outbound: If mail stopped on Monday 19:00 Asia/Tokyo, the alert would come after",
         &[],
     );
     let said = of(&sending(0.01, 40, ""));
     said.has(
-        "! shop/outbound: A stop on a Monday at 10:00 UTC would be told after",
+        "! shop/outbound: If mail stopped on Monday 10:00 UTC, the alert would come after",
         &[" d", "silence.false_alarms_per_year"],
     );
     let strict = "[silence]\nfalse_alarms_per_year = 0.01\n";
     let said = of(&sending(0.01, 40, strict));
-    said.has("! shop/outbound: Too little mail to notice a stop", &[]);
+    said.has(
+        "! shop/outbound: Too little mail: if it stopped, no alert would come",
+        &[],
+    );
 }

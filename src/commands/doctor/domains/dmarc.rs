@@ -6,8 +6,8 @@ use crate::dns::Missing;
 use crate::dns::tags::{Dmarc, Policy, dmarc};
 
 const NAME: &str = "dmarc";
-/// Names with more labels are not asked for on the way up, as receivers do not either.
-const MOST_LABELS: usize = 7;
+/// The maximum number of labels of a name above the domain that is looked up, as receivers do (RFC 9989, 4.10).
+const MAX_LABELS: usize = 7;
 
 /// The records at a name.
 struct Found<'d> {
@@ -23,7 +23,7 @@ impl Domain {
             Ok(None) => Check::fail(
                 NAME,
                 format!("{}: no DMARC policy", self.name),
-                "add TXT \"v=DMARC1; p=none; rua=mailto:…\" at _dmarc, to begin with",
+                "start with the TXT record \"v=DMARC1; p=none; rua=mailto:…\" at _dmarc",
             ),
             Err((name, why)) => self.unknown(NAME, "DMARC", &name, why),
         }
@@ -61,14 +61,15 @@ impl Domain {
             let (_, above) = name.split_once('.')?;
             above.contains('.').then_some(above)
         });
-        above.filter(|name| *name == self.name || name.split('.').count() <= MOST_LABELS)
+        above.filter(|name| *name == self.name || name.split('.').count() <= MAX_LABELS)
     }
 
     fn judged(&self, found: &Found<'_>) -> Check {
         let (domain, place) = (&self.name, format!("_dmarc.{}", found.at));
         let [record] = found.records.as_slice() else {
-            let text = format!("{domain}: several DMARC records at {place}, which count as none");
-            return Check::fail(NAME, text, "keep one");
+            let text =
+                format!("{domain}: several DMARC records at {place}, so receivers ignore them all");
+            return Check::fail(NAME, text, "keep one of them");
         };
         // With a word that nobody knows in either place, receivers take the record for none.
         let known = record
@@ -89,9 +90,9 @@ impl Domain {
         match policy {
             Policy::None => Check::warn(
                 NAME,
-                format!("{text}: mail that fails is delivered all the same"),
+                format!("{text}: mail that fails the check is delivered anyway"),
                 format!(
-                    "move on to {tag}=quarantine once its reports show that all your mail passes"
+                    "change it to {tag}=quarantine once the reports show that all your mail passes"
                 ),
             ),
             Policy::Quarantine | Policy::Reject => Check::pass(NAME, text),

@@ -26,40 +26,41 @@ const POSTMARK_SELECTOR: &str = "pm";
 /// What to do where the DNS does not say.
 const REMEDY: &str = "check the network and the resolver, or set `doctor.resolver`";
 
-/// For one attempt at one question.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// For all domains together.
-const ALL_WITHIN: Duration = Duration::from_secs(60);
-/// Domains that are looked at side by side, and at most.
-const AT_ONCE: usize = 8;
-const MOST: usize = 200;
+/// The time limit of one attempt at one query.
+const DNS_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time limit for all domains together.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
+/// The maximum number of domains that are checked at the same time.
+const MAX_CONCURRENT_DOMAINS: usize = 8;
+/// The maximum number of domains that are checked.
+const MAX_DOMAINS: usize = 200;
 
-/// Looks at every domain, in order.
+/// Checks every domain, in order.
 pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>) -> Vec<Check> {
     if domains.is_empty() {
-        let text = "No domain is known to send, so that no DNS was looked at";
+        let text = "No sending domain is known yet, so no DNS was checked";
         return vec![Check::warn(
             "dns",
             text,
-            "run `doctor` again once mail was sent",
+            "run `hushwatch doctor` again after some mail was sent",
         )];
     }
-    let resolver = match Resolver::new(settings.resolver, PATIENCE) {
+    let resolver = match Resolver::new(settings.resolver, DNS_TIMEOUT) {
         Ok(resolver) => resolver,
         Err(why) => return vec![Check::fail("dns", why, "set `doctor.resolver`")],
     };
-    let mut checks = each(settings, &resolver, domains).await;
-    if let Some(why) = common(&checks) {
+    let mut checks = check_all(settings, &resolver, domains).await;
+    if let Some(why) = shared_failure(&checks) {
         let of = match domains.first() {
             Some(only) if domains.len() == 1 => only.clone(),
             _ => plural(domains.len() as u64, "domain"),
         };
-        let text = format!("The DNS of {of} is not known: {why}");
+        let text = format!("Cannot look up the DNS of {of}: {why}");
         checks = vec![Check::fail("dns", text, REMEDY)];
     }
-    if domains.len() > MOST {
+    if domains.len() > MAX_DOMAINS {
         let text = format!(
-            "Only the first {MOST} of {} were looked at",
+            "Only the first {MAX_DOMAINS} of {} were checked",
             plural(domains.len() as u64, "domain")
         );
         checks.push(Check::warn("dns", text, "use a token of fewer servers"));
@@ -67,22 +68,22 @@ pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>
     checks
 }
 
-/// Why nothing at all is known, where that is the resolver's one answer to every question.
-fn common(checks: &[Check]) -> Option<&str> {
+/// Returns why every lookup failed, if all failed for the same reason.
+fn shared_failure(checks: &[Check]) -> Option<&str> {
     let (first, others) = checks.split_first()?;
     let is_common = !others.is_empty() && others.iter().all(|check| check.kind == first.kind);
     is_common.then_some(first.kind.as_str())
 }
 
-async fn each(
+async fn check_all(
     settings: &DoctorSettings,
     resolver: &Resolver,
     domains: &BTreeSet<String>,
 ) -> Vec<Check> {
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
-    let deadline = Instant::now() + ALL_WITHIN;
+    let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_DOMAINS));
+    let deadline = Instant::now() + TOTAL_TIMEOUT;
     let mut tasks = JoinSet::new();
-    for (place, domain) in domains.iter().take(MOST).enumerate() {
+    for (place, domain) in domains.iter().take(MAX_DOMAINS).enumerate() {
         let domain = Domain {
             name: domain.clone(),
             resolver: resolver.clone(),
@@ -122,7 +123,7 @@ impl Domain {
     }
 
     fn out_of_time(&self) -> Check {
-        let text = format!("{}: its DNS was not looked at in time", self.name);
+        let text = format!("{}: its DNS was not checked in time", self.name);
         Check::fail("dns", text, "check the resolver, or set `doctor.resolver`")
     }
 
@@ -157,8 +158,12 @@ impl Domain {
             );
         }
         if !keys.is_empty() {
-            let text = format!("{domain}: what stands at {name} is no DKIM key");
-            return Check::fail(NAME, text, "copy the record again from whoever signs");
+            let text = format!("{domain}: the TXT record at {name} is not a DKIM key");
+            return Check::fail(
+                NAME,
+                text,
+                "copy the record again from the service that signs",
+            );
         }
         if selector == POSTMARK_SELECTOR {
             return Check::warn(
@@ -166,14 +171,14 @@ impl Domain {
                 format!(
                     "{domain}: no DKIM key at selector {selector}; Postmark's newer keys have a date in theirs"
                 ),
-                "name it in `doctor.dkim_selectors`, as Sender Signatures shows it (<date>pm)",
+                "add yours to `doctor.dkim_selectors`; Postmark shows it under Sender Signatures (<date>pm)",
             );
         }
         let text = format!("{domain}: no DKIM key at selector {selector}");
         Check::fail(
             NAME,
             text,
-            "publish it, or take the selector out of `doctor.dkim_selectors`",
+            "publish it, or remove the selector from `doctor.dkim_selectors`",
         )
     }
 
@@ -189,12 +194,12 @@ impl Domain {
             Ok(alias) => Check::fail(
                 NAME,
                 format!("{domain}: Return-Path {name} leads to {alias}, not to {POSTMARK_BOUNCES}"),
-                format!("make it a CNAME of {POSTMARK_BOUNCES}"),
+                format!("change the CNAME to {POSTMARK_BOUNCES}"),
             ),
             Err(why) if why.is_certain() => Check::warn(
                 NAME,
                 format!(
-                    "{domain}: no Return-Path of its own at {name}, so that SPF does not align"
+                    "{domain}: no Return-Path of its own at {name}, so SPF does not align with the From domain"
                 ),
                 format!("add a CNAME to {POSTMARK_BOUNCES}, or set `doctor.return_path`"),
             ),
@@ -204,7 +209,7 @@ impl Domain {
 
     /// The DNS did not say.
     fn unknown(&self, check: &'static str, what: &str, name: &str, why: Missing) -> Check {
-        let text = format!("{}: {what} is not known ({name}): {why}", self.name);
+        let text = format!("{}: cannot look up {what} at {name}: {why}", self.name);
         Check::fail(check, text, REMEDY).alike(why.to_string())
     }
 }

@@ -54,7 +54,7 @@ fn spf_check(domain: &str, texts: &[String]) -> Check {
 }
 
 fn unknown_check(domain: &str, why: Missing) -> Check {
-    let text = format!("{domain}: cannot look up SPF: {why}");
+    let text = format!("{domain}: cannot look up SPF at {domain}: {why}");
     Check::warn(NAME, text, REMEDY).alike(why.to_string())
 }
 
@@ -93,7 +93,7 @@ mod tests {
     fn what_cannot_be_looked_up_is_no_failure() {
         assert_eq!(
             unknown_check("example.com", Missing::TimedOut).to_line(),
-            "! example.com: cannot look up SPF: the resolver does not answer in time; check the network and the resolver, or set \
+            "! example.com: cannot look up SPF at example.com: the resolver does not answer in time; check the network and the resolver, or set \
              `doctor.resolver`"
         );
     }
