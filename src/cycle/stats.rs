@@ -1,7 +1,7 @@
 //! What a stream did in a span of time, for `check`, `status` and the digest.
 
 use crate::cycle::Context;
-use crate::detect::Silence;
+use crate::detect::{Silence, undelivered};
 use crate::model::{
     BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, StreamKey, Timestamp,
 };
@@ -18,6 +18,8 @@ pub(crate) struct Figures {
     pub bounced: u64,
     /// Messages that bounced in the span and were sent before it.
     pub bounced_late: u64,
+    /// Messages sent in the span that bounced in it, in whatever class.
+    pub failed: u64,
     pub complaints: u64,
     pub delivered: u64,
     pub sampled: u64,
@@ -39,6 +41,7 @@ pub(crate) fn figures(history: &History, span: Span) -> Figures {
     let sent = history.sent.count(history.whole_counts_within(span));
     let marked = history.bounced_in(&whole, |m| m.class.counts());
     let bounced = marked.messages;
+    let failed = history.bounced_in(&whole, |m| m.class.is_failure());
     let followed: Vec<_> = history
         .followed
         .iter()
@@ -56,6 +59,7 @@ pub(crate) fn figures(history: &History, span: Span) -> Figures {
         sent,
         bounced,
         bounced_late: marked.sent_outside,
+        failed: failed.messages - failed.sent_outside,
         complaints: class(BounceClass::Complaint).1,
         delivered: if sampled == sent {
             proven
@@ -132,6 +136,8 @@ pub(crate) fn stream_day(
         unproven: (figures.sampled > 0 && figures.proven == 0).then_some(figures.sampled),
         classes: figures.classes,
         bounced: figures.bounced,
+        failed: figures.failed,
+        undelivered: undelivered(&history.followed, period),
         bounce_rate,
         unknown: both.holes(history.since_beginning(period)),
         // A stream that never had mail has no silence to learn.

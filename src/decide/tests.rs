@@ -345,6 +345,8 @@ fn delivery_silence_ends_when_mail_sent_after_it_opened_is_delivered_at_two_inst
     let proof = |sent: Option<Timestamp>, verdict| Finding {
         evidence: Evidence::Delivery {
             unproven: 0,
+            bounced: 0,
+            reasons: Vec::new(),
             needed: 3,
             queued: 0,
             since: None,

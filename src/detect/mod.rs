@@ -24,7 +24,7 @@ mod timeline;
 
 pub use blind::{PollHealth, evaluate_server};
 use delivery::Delivery;
-pub use delivery::is_suspicious;
+pub use delivery::{is_suspicious, undelivered};
 pub use silence::Silence;
 pub use suppressed::{is_check_due, of as check_of};
 pub use tags::by_volume as watched_tags;

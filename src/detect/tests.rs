@@ -278,6 +278,7 @@ fn followed(sent_at: Timestamp, checked_at: Timestamp, delivered: bool) -> Sampl
         checked_at: Some(checked_at),
         delivered_at,
         bounced_at: None,
+        bounce: None,
         queued: false,
     }
 }

@@ -58,6 +58,7 @@ impl<'a> SampleReplay<'a> {
             followed[mail.index].checked_at = Some(now);
             followed[mail.index].delivered_at = known(fate.delivered_at);
             followed[mail.index].bounced_at = known(fate.bounced_at);
+            followed[mail.index].bounce = known(fate.bounced_at).and(fate.bounce);
         }
     }
 
@@ -75,7 +76,7 @@ impl<'a> SampleReplay<'a> {
         lowest.into_values().collect()
     }
 
-    /// Returns the sampled mail whose fate is still open; a bounce settles it without a request.
+    /// Returns the sampled mail whose fate is still open; a bounce for good settles it without a request.
     fn pending(&self, followed: &mut [SampledMessage], now: Timestamp) -> Vec<Pending> {
         let mut open = Vec::new();
         for (index, mail) in followed.iter_mut().enumerate().rev() {
@@ -86,7 +87,9 @@ impl<'a> SampleReplay<'a> {
                 continue;
             }
             let fate = self.mail[self.indices[index]];
-            mail.bounced_at = fate.bounced_at.filter(|at| *at < now);
+            let counts = fate.bounce.is_some_and(|of| of.class().counts());
+            mail.bounced_at = fate.bounced_at.filter(|at| counts && *at < now);
+            mail.bounce = mail.bounced_at.and(fate.bounce);
             if mail.bounced_at.is_none() {
                 open.push(Pending {
                     index,
@@ -120,6 +123,7 @@ impl<'a> SampleReplay<'a> {
                 checked_at: None,
                 delivered_at: None,
                 bounced_at: None,
+                bounce: None,
                 queued: false,
             });
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::events_file::EXAMPLE;
-use crate::model::{BounceClass, Timestamp};
+use crate::model::{BounceType, Timestamp};
 
 /// Longest quotation of a value, in characters: a line may be a megabyte.
 const LONGEST_QUOTE: usize = 100;
@@ -44,7 +44,7 @@ pub(crate) struct Event<'a> {
     pub stream: Cow<'a, str>,
     pub sent_at: Timestamp,
     pub delivered_at: Option<Timestamp>,
-    pub bounce: Option<(Timestamp, BounceClass)>,
+    pub bounce: Option<(Timestamp, Option<BounceType>)>,
     pub complained_at: Option<Timestamp>,
     pub tag: Option<Cow<'a, str>>,
     pub recipient: Option<Cow<'a, str>>,
@@ -79,7 +79,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Event<'_>, String> {
         },
     };
     let bounce = match (later("bounced_at", &wire.bounced_at)?, &wire.bounce_type) {
-        (Some(at), Some(kind)) => Some((at, BounceClass::of(kind))),
+        (Some(at), Some(kind)) => Some((at, BounceType::from_name(kind))),
         (None, None) => None,
         (Some(_), None) => {
             return Err(

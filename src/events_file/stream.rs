@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::events_file::line::Event;
 use crate::model::{
-    BounceClass, BounceEvent, Coverage, CumulativeCounts, HOUR, History, HourCount,
+    BounceClass, BounceEvent, BounceType, Coverage, CumulativeCounts, HOUR, History, HourCount,
     MIN_TAG_MESSAGES, MessageOutcome, SampledMessage, Span, Tag, Timestamp,
 };
 
@@ -28,8 +28,9 @@ impl StreamTape {
                 recipient: event.recipient.as_deref().unwrap_or_default().to_owned(),
             });
         };
-        if let Some((at, class)) = event.bounce {
-            mark(at, class);
+        let class = |kind: Option<BounceType>| kind.map_or(BounceClass::Other, BounceType::class);
+        if let Some((at, kind)) = event.bounce {
+            mark(at, class(kind));
         }
         if let Some(at) = event.complained_at {
             mark(at, BounceClass::Complaint);
@@ -43,13 +44,12 @@ impl StreamTape {
                 }
             }
         }
+        let failure = event.bounce.filter(|(_, kind)| class(*kind).is_failure());
         self.mail.push(MessageOutcome {
             sent_at: event.sent_at,
             delivered_at: event.delivered_at,
-            bounced_at: event
-                .bounce
-                .filter(|(_, class)| class.counts())
-                .map(|(at, _)| at),
+            bounced_at: failure.map(|(at, _)| at),
+            bounce: failure.and_then(|(_, kind)| kind),
             rank: crate::detect::sample::rank(&event.server, &event.stream, &event.id),
         });
     }
@@ -119,6 +119,7 @@ fn known(mail: &MessageOutcome, checked_at: Timestamp) -> SampledMessage {
         checked_at: Some(checked_at),
         delivered_at: mail.delivered_at,
         bounced_at: mail.bounced_at,
+        bounce: mail.bounce,
         queued: false,
     }
 }

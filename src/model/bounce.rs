@@ -39,23 +39,12 @@ impl BounceClass {
 
     /// The class of Postmark's bounce `Type`. `TypeCode` is not used: documented answers contradict each other on it.
     pub fn of(kind: &str) -> Self {
-        match kind {
-            "HardBounce" | "BadEmailAddress" => Self::Hard,
-            "Blocked" | "DMARCPolicy" | "SpamNotification" | "VirusNotification" => Self::Blocked,
-            "SoftBounce" | "DnsError" | "Transient" | "Unknown" => Self::Soft,
-            "SpamComplaint" => Self::Complaint,
-            "SMTPApiError" | "TemplateRenderingFailed" => Self::Api,
-            "ManuallyDeactivated"
-            | "ChallengeVerification"
-            | "AutoResponder"
-            | "AddressChange"
-            | "Subscribe"
-            | "Unsubscribe"
-            | "OpenRelayTest"
-            | "Unconfirmed"
-            | "InboundError" => Self::Ignored,
-            _ => Self::Other,
-        }
+        BounceType::from_name(kind).map_or(Self::Other, BounceType::class)
+    }
+
+    /// Whether the message did not reach its recipient, for now or for good.
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Complaint | Self::Ignored)
     }
 
     /// Whether it counts towards the bounce rate.
@@ -82,6 +71,54 @@ impl BounceClass {
             .into_iter()
             .find(|c| c.name() == name)
             .unwrap_or(Self::Other)
+    }
+}
+
+/// Postmark's bounce `Type`s that this version knows, and what each means.
+const TYPES: [(&str, BounceClass); 22] = [
+    ("HardBounce", BounceClass::Hard),
+    ("BadEmailAddress", BounceClass::Hard),
+    ("Blocked", BounceClass::Blocked),
+    ("DMARCPolicy", BounceClass::Blocked),
+    ("SpamNotification", BounceClass::Blocked),
+    ("VirusNotification", BounceClass::Blocked),
+    ("SoftBounce", BounceClass::Soft),
+    ("DnsError", BounceClass::Soft),
+    ("Transient", BounceClass::Soft),
+    ("Unknown", BounceClass::Soft),
+    ("SpamComplaint", BounceClass::Complaint),
+    ("SMTPApiError", BounceClass::Api),
+    ("TemplateRenderingFailed", BounceClass::Api),
+    ("ManuallyDeactivated", BounceClass::Ignored),
+    ("ChallengeVerification", BounceClass::Ignored),
+    ("AutoResponder", BounceClass::Ignored),
+    ("AddressChange", BounceClass::Ignored),
+    ("Subscribe", BounceClass::Ignored),
+    ("Unsubscribe", BounceClass::Ignored),
+    ("OpenRelayTest", BounceClass::Ignored),
+    ("Unconfirmed", BounceClass::Ignored),
+    ("InboundError", BounceClass::Ignored),
+];
+
+/// A bounce `Type` of Postmark's that this version knows: its place among [`TYPES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BounceType(u8);
+
+impl BounceType {
+    /// The type that Postmark calls `name`; `None` where this version does not know it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let place = TYPES.iter().position(|(known, _)| *known == name)?;
+        u8::try_from(place).ok().map(Self)
+    }
+
+    /// Postmark's word.
+    pub const fn name(self) -> &'static str {
+        TYPES[self.0 as usize].0
+    }
+
+    /// What it means for the watcher.
+    pub const fn class(self) -> BounceClass {
+        TYPES[self.0 as usize].1
     }
 }
 

@@ -85,8 +85,14 @@ pub enum Evidence {
     },
     /// SampledMessage mail without proof of delivery.
     Delivery {
-        /// Messages in a row without news, newest first, each old enough to have some.
+        /// Messages in a row that are not delivered, newest first, each bounced or old enough to have news.
         unproven: u64,
+        /// Those of them that bounced.
+        #[serde(default)]
+        bounced: u64,
+        /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
+        #[serde(default)]
+        reasons: Vec<(String, u64)>,
         /// How many in a row are needed.
         needed: u64,
         /// Those of them which Postmark still has in its queue.

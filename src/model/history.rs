@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use super::{AddressCheck, BounceClass, CountedSpan, Coverage, DAY, HOUR, Span, Tag, Timestamp};
+use super::{
+    AddressCheck, BounceClass, BounceType, CountedSpan, Coverage, DAY, HOUR, Span, Tag, Timestamp,
+};
 
 /// Counts at instants, ordered by time, with running sums.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,6 +86,8 @@ pub struct SampledMessage {
     pub delivered_at: Option<Timestamp>,
     /// When it bounced, if it is known to have.
     pub bounced_at: Option<Timestamp>,
+    /// What Postmark calls that bounce, where it is known.
+    pub bounce: Option<BounceType>,
     /// Whether Postmark still has it in its queue.
     pub queued: bool,
 }
@@ -95,8 +99,10 @@ pub struct MessageOutcome {
     pub sent_at: Timestamp,
     /// When it was delivered, if ever.
     pub delivered_at: Option<Timestamp>,
-    /// When a bounce of it was filed that counts, if ever.
+    /// When a bounce of it was filed by which it did not arrive, if ever.
     pub bounced_at: Option<Timestamp>,
+    /// What Postmark calls that bounce, where this version knows it.
+    pub bounce: Option<BounceType>,
     /// Its place in the draw of the sample.
     pub rank: u64,
 }

@@ -14,7 +14,7 @@ mod rule;
 mod suppression;
 mod time;
 
-pub use bounce::{Bounce, BounceClass};
+pub use bounce::{Bounce, BounceClass, BounceType};
 pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
 pub use duration::{DurationError, parse_duration, parse_duration_within};

@@ -108,6 +108,8 @@ impl Rule {
         match self {
             Self::AccountInactive => !matches!(weaker, Self::AccountInactive),
             Self::Blind => !matches!(weaker, Self::AccountInactive | Self::Blind),
+            // Where nothing arrives, all of it may have bounced.
+            Self::DeliverySilence => matches!(weaker, Self::HardBounceWake | Self::BounceRate),
             Self::HardBounceWake => matches!(weaker, Self::BounceRate),
             // The bounce that suppressed it was told, and what to do about it.
             Self::OperatorBounce => matches!(weaker, Self::SuppressedAddress),

@@ -5,7 +5,7 @@ use crate::model::{
     BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Span, Timestamp,
 };
 use crate::notify::alert::Style;
-use crate::notify::describe::rate_counts;
+use crate::notify::describe::{list_types, rate_counts};
 use crate::text::format::{
     approx, approx_percent, count, format_duration, plural, short_range, short_time,
 };
@@ -159,6 +159,8 @@ pub(crate) const fn class_phrase(class: BounceClass) -> &'static str {
 fn delivery_context(evidence: &Evidence, at: Timestamp, style: Style) -> String {
     let Evidence::Delivery {
         unproven,
+        bounced,
+        reasons,
         queued,
         since,
         last_delivered,
@@ -170,8 +172,14 @@ fn delivery_context(evidence: &Evidence, at: Timestamp, style: Style) -> String 
     let sampled = format!("of the last {} sampled messages", count(*unproven));
     let problem = if queued == unproven {
         format!("All {sampled} are still queued")
-    } else {
+    } else if *bounced == 0 {
         format!("None {sampled} was delivered or bounced")
+    } else {
+        format!(
+            "None {sampled} was delivered: {} bounced{}",
+            count(*bounced),
+            list_types(reasons).replacen(": ", " as ", 1)
+        )
     };
     let oldest = since.map_or_else(String::new, |sent| {
         format!(

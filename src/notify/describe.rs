@@ -55,10 +55,36 @@ pub fn describe(incident: &Incident, style: Style) -> String {
         Evidence::Delivery {
             unproven, queued, ..
         } if queued == unproven => "mail stays in Postmark's queue".to_owned(),
+        Evidence::Delivery {
+            unproven,
+            bounced,
+            reasons,
+            ..
+        } if bounced == unproven => {
+            format!(
+                "all {unproven} sampled messages bounced{}",
+                list_types(reasons)
+            )
+        }
         Evidence::Delivery { .. } => "mail leaves Postmark's queue but is not delivered".to_owned(),
         Evidence::Events { .. } => describe_events(incident, style),
         Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses, style),
         Evidence::Blind { token, limited, .. } => describe_blind(incident, *token, *limited),
+    }
+}
+
+/// Returns `: DMARCPolicy`, or `: DMARCPolicy 4, SoftBounce 1`; nothing where no type is known.
+pub(crate) fn list_types(reasons: &[(String, u64)]) -> String {
+    match reasons {
+        [] => String::new(),
+        [(only, _)] => format!(": {only}"),
+        several => {
+            let shown = several.iter().take(3);
+            let shown: Vec<String> = shown
+                .map(|(name, n)| format!("{name} {}", count(*n)))
+                .collect();
+            format!(": {}", shown.join(", "))
+        }
     }
 }
 

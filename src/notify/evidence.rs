@@ -3,6 +3,7 @@
 use crate::model::{Evidence, Incident, RateEvidence, Rule, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::context::{class_phrase, split_remedy};
+use crate::notify::describe::list_types;
 use crate::text::format::{
     approx, count, format_duration, format_range, format_time, format_time_or_never, percent,
     plural,
@@ -69,6 +70,8 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
         ],
         Evidence::Delivery {
             unproven,
+            bounced,
+            reasons,
             needed,
             queued,
             since,
@@ -76,8 +79,9 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
             last_delivered,
         } => vec![
             format!(
-                "{} in a row without delivery or bounce (threshold {needed}), {queued} of them still queued{}",
+                "{} in a row not delivered (threshold {needed}), {bounced} of them bounced{}, {queued} still queued{}",
                 plural(*unproven, "sampled message"),
+                list_types(reasons),
                 since.map_or_else(String::new, |at| format!("; the oldest sent {}", time(at)))
             ),
             format!(

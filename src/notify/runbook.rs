@@ -30,7 +30,15 @@ pub fn advice(incident: &Incident) -> String {
         Rule::SendDrop => {
             "Find the kind of mail that is missing, such as a job that no longer runs"
         }
-        Rule::DeliverySilence => "Check status.postmarkapp.com, then look at the newest messages",
+        Rule::DeliverySilence => match main_bounce(&incident.evidence) {
+            Some(BounceClass::Hard) => {
+                "These addresses do not exist: find the list or form they came from; Postmark has suppressed them already"
+            }
+            Some(BounceClass::Blocked) => {
+                "Check SPF, DKIM and DMARC of the From domain, and read why receivers refuse this mail"
+            }
+            _ => "Check status.postmarkapp.com, then look at the newest messages",
+        },
         Rule::HardBounceWake => {
             "Stop the list that is being sent now (Postmark suspends senders at such rates), then look at its bounces"
         }
@@ -90,12 +98,28 @@ fn main_class(evidence: &Evidence) -> Option<BounceClass> {
     most.map(|(class, _)| *class)
 }
 
+/// Returns the class of most bounces, where most of the mail that was not delivered bounced.
+fn main_bounce(evidence: &Evidence) -> Option<BounceClass> {
+    match evidence {
+        Evidence::Delivery {
+            unproven,
+            bounced,
+            reasons,
+            ..
+        } if 2 * bounced > *unproven => reasons.first().map(|(name, _)| BounceClass::of(name)),
+        _ => None,
+    }
+}
+
 /// Returns the command that belongs to the next step itself.
 fn inline_command(incident: &Incident, style: Style) -> Option<String> {
     let place = place_args(incident);
     let server = quoted(&incident.server.0);
     Some(match incident.rule {
         Rule::SendDrop => format!("hushwatch stats {place} --since 2d"),
+        Rule::DeliverySilence if main_bounce(&incident.evidence).is_some() => {
+            format!("hushwatch bounces {place} --since 24h")
+        }
         Rule::DeliverySilence => format!("hushwatch messages {place} --limit 10"),
         Rule::HardBounceWake | Rule::BounceRate => format!("hushwatch bounces {place} --since 24h"),
         Rule::SpamRate | Rule::SpamComplaintExternal => {

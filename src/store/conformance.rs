@@ -103,6 +103,7 @@ facts! {
         a_proof_without_news_leaves_it_open
         a_counting_bounce_closes_it
         a_soft_bounce_does_not_close_it
+        the_type_of_its_bounce_is_that_of_the_list
         what_is_too_old_is_given_up
         what_cannot_be_read_leaves_the_sample;
     incidents:

@@ -3,6 +3,7 @@
 mod account;
 mod backtest;
 mod blindness;
+mod bounced;
 mod bounds;
 mod cli;
 mod clock;

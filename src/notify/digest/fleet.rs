@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::model::{BounceClass, Span};
 use crate::notify::alert::Style;
 use crate::notify::digest::servers::server_lines;
+use crate::notify::digest::unusual::unusual;
 use crate::notify::digest::{Day, MAX_NAMES, ServerDay, has_unknown};
 use crate::text::elide::elide;
 use crate::text::format::{approx_percent, count, plural};
@@ -15,11 +16,13 @@ const MAX_NOISY: usize = 6;
 
 /// Returns the servers that need a look in full, then a line for those that sent and one for those that did not.
 pub(crate) fn fleet_lines(data: &Day, period: Span, style: Style) -> Vec<String> {
-    let open: BTreeSet<&str> = data.open.iter().map(|i| i.server.0.as_str()).collect();
+    let open = data.open.iter().map(|i| i.server.0.as_str());
+    let unusual = unusual(data).map(|(server, _)| server.name.as_str());
+    let noted: BTreeSet<&str> = open.chain(unusual).collect();
     let (noisy, quiet): (Vec<&ServerDay>, Vec<&ServerDay>) = data
         .servers
         .iter()
-        .partition(|s| open.contains(s.name.as_str()) || has_unknown(s));
+        .partition(|s| noted.contains(s.name.as_str()) || has_unknown(s));
     let mut lines = Vec::new();
     for server in noisy.iter().take(MAX_NOISY) {
         lines.extend(server_lines(server, period, true, style));

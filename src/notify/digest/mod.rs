@@ -5,6 +5,7 @@ mod incidents;
 mod servers;
 #[cfg(test)]
 mod tests;
+mod unusual;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::text::format::{count, format_day, format_range, plural, short_time};
 use fleet::fleet_lines;
 use incidents::{ended, ended_lines, open_lines};
 use servers::{hint_lines, server_lines};
+use unusual::{unusual, unusual_line};
 
 /// The maximum number of servers that get lines of their own; of more, only those that need a look do.
 const MAX_LISTED_SERVERS: usize = 5;
@@ -46,6 +48,10 @@ pub struct StreamDay {
     pub classes: Vec<(BounceClass, u64)>,
     /// Messages with a counting bounce.
     pub bounced: u64,
+    /// Messages sent in the period that bounced in it, in whatever class.
+    pub failed: u64,
+    /// Sampled messages that should have been delivered by its end, where none of them was.
+    pub undelivered: Option<u64>,
     /// Their share of the messages sent or bounced.
     pub bounce_rate: f64,
     /// What of the period was not covered.
@@ -92,6 +98,7 @@ pub struct Day {
 pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     let now = period.until;
     let mut lines = open_lines(&data.open, now, style);
+    lines.extend(unusual(data).map(|(server, stream)| unusual_line(server, stream)));
     lines.extend(ended_lines(data, now, style));
     lines.extend(mute_lines(&data.mutes, style));
     if data.servers.len() <= MAX_LISTED_SERVERS {
@@ -188,10 +195,16 @@ fn verdict(data: &Day) -> String {
         n => format!("{} problems", count(n as u64)),
     };
     let (open, resolved) = (data.open.len(), ended(data).len());
+    let needs_a_look = match unusual(data).count() {
+        0 => String::new(),
+        1 => "1 stream needs a look".to_owned(),
+        several => format!("{several} streams need a look"),
+    };
     let unread = data.servers.iter().any(has_unknown);
     let streams = data.servers.iter().flat_map(|s| &s.streams);
     let sent: u64 = streams.map(|s| s.sent).sum();
     let verdict = match (open, resolved) {
+        (0, 0) if !needs_a_look.is_empty() => needs_a_look.clone(),
         (0, 0) if unread => {
             return "nothing found, but not everything could be read".to_owned();
         }
@@ -200,6 +213,11 @@ fn verdict(data: &Day) -> String {
         (0, resolved) => format!("nothing open, {} resolved", problems(resolved)),
         (open, 0) => format!("{} open", problems(open)),
         (open, resolved) => format!("{} open, {resolved} resolved", problems(open)),
+    };
+    let verdict = if open + resolved > 0 && !needs_a_look.is_empty() {
+        format!("{verdict}, {needs_a_look}")
+    } else {
+        verdict
     };
     if unread {
         format!("{verdict}, not everything could be read")

@@ -366,6 +366,8 @@ fn send_drop() -> Course {
 fn delivery(unproven: u64, queued: u64, since: Timestamp, proven: Option<Timestamp>) -> Evidence {
     Evidence::Delivery {
         unproven,
+        bounced: 0,
+        reasons: Vec::new(),
         needed: 4,
         queued,
         since: Some(since),

@@ -11,13 +11,15 @@ pub(crate) fn evidence_json(evidence: &Evidence) -> Value {
         Evidence::Silence { .. } | Evidence::Drop { .. } => quiet_json(evidence),
         Evidence::Delivery {
             unproven,
+            bounced,
+            reasons,
             needed,
             queued,
             since,
             last_proven_sent,
             last_delivered,
         } => json!({"delivery": {
-            "unproven": unproven, "needed": needed, "queued": queued, "since": at(*since),
+            "unproven": unproven, "bounced": bounced, "reasons": reasons, "needed": needed, "queued": queued, "since": at(*since),
             "last_proven_sent": at(*last_proven_sent), "last_delivered": at(*last_delivered),
         }}),
         Evidence::Events {

@@ -1,6 +1,6 @@
 //! The life of followed mail.
 
-use crate::model::{Proof, SampledMessage, Status, Timestamp};
+use crate::model::{BounceType, Proof, SampledMessage, Status, Timestamp};
 use crate::store::{Database, OpenSample, SampleCandidate};
 
 use super::{at, bounce, history, save_bounces, shop_outbound, span};
@@ -92,6 +92,27 @@ pub(super) fn a_soft_bounce_does_not_close_it(b: &mut Database) {
     save_bounces(b, &[bounce(1, "SoftBounce", Some("m1"), at(20))]);
     assert_eq!(open_ids(b), ["m1"]);
     assert_eq!(known(b)[0].bounced_at, None);
+}
+
+pub(super) fn the_type_of_its_bounce_is_that_of_the_list(b: &mut Database) {
+    let bounced = Proof {
+        bounced_at: Some(at(20)),
+        ..proof(None, Status::Sent)
+    };
+    for (id, sent_at) in [("m1", at(5)), ("m2", at(6)), ("m3", at(7))] {
+        follow(b, id, sent_at);
+        prove(b, id, Some(&bounced), at(60));
+    }
+    let bounces = [
+        bounce(1, "AutoResponder", Some("m1"), at(19)),
+        bounce(2, "SoftBounce", Some("m1"), at(21)),
+        bounce(3, "HardBounce", Some("m1"), at(22)),
+        bounce(4, "Unheard", Some("m2"), at(20)),
+        bounce(5, "HardBounce", Some("m3"), at(3000)),
+    ];
+    save_bounces(b, &bounces);
+    let types: Vec<_> = known(b).iter().map(|mail| mail.bounce).collect();
+    assert_eq!(types, [BounceType::from_name("SoftBounce"), None, None]);
 }
 
 pub(super) fn what_is_too_old_is_given_up(b: &mut Database) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    BounceClass, BounceEvent, CountedSpan, CumulativeCounts, DAY, History, HourCount, Kind,
-    MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, ServerName, Span, StreamKey,
+    BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, DAY, History, HourCount,
+    Kind, MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, ServerName, Span, StreamKey,
     TAG_LOOKBACK, Tag, Timestamp, merge_hours,
 };
 use crate::store::{Database, Error};
@@ -12,6 +12,9 @@ use crate::store::{Database, Error};
 use super::id::text_of;
 use super::tags::ALL_MAIL;
 use super::{Session, address_checks, counts, coverage, streams, values};
+
+/// How far the details of a message and the list of bounces may differ on when a bounce happened, in milliseconds.
+const SAME_BOUNCE_WITHIN_MS: i64 = 10 * 60 * 1000;
 
 impl Database {
     /// Returns what is known of a stream, without its tags; counts are exact at each of `cuts`, and at every full minute of
@@ -244,10 +247,15 @@ fn load_samples(
     stream: i64,
     range: Span,
 ) -> Result<Vec<SampledMessage>, Error> {
+    // Details date a bounce on their own, and do not tell its type.
     s.rows(
-        "SELECT sent_at, checked_at, delivered_at, bounced_at, queued FROM followed
-         WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
-        &values![stream, range.from - SAMPLE_LOOKBACK, range.until],
+        "SELECT sent_at, checked_at, delivered_at, bounced_at, queued,
+             CASE WHEN delivered_at IS NULL AND bounced_at IS NOT NULL THEN (SELECT b.type FROM bounces b
+                 WHERE b.stream = followed.stream AND b.at >= followed.bounced_at - ?4 AND b.at <= followed.bounced_at + ?4
+                     AND b.message = followed.message AND b.class NOT IN ('complaint', 'ignored')
+                 ORDER BY b.at, b.id LIMIT 1) END
+         FROM followed WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
+        &values![stream, range.from - SAMPLE_LOOKBACK, range.until, SAME_BOUNCE_WITHIN_MS],
         |row| {
             Ok(SampledMessage {
                 sent_at: row.get(0)?,
@@ -255,6 +263,9 @@ fn load_samples(
                 delivered_at: row.get(2)?,
                 bounced_at: row.get(3)?,
                 queued: row.get(4)?,
+                bounce: row
+                    .get::<Option<String>>(5)?
+                    .and_then(|name| BounceType::from_name(&name)),
             })
         },
     )

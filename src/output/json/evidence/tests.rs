@@ -46,6 +46,8 @@ fn all() -> Vec<Evidence> {
         },
         Evidence::Delivery {
             unproven: 5,
+            bounced: 3,
+            reasons: vec![("DMARCPolicy".to_owned(), 3)],
             needed: 3,
             queued: 1,
             since: Some(T),

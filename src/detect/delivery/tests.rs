@@ -1,0 +1,172 @@
+use super::*;
+
+const START: Timestamp = Timestamp::from_secs(1_767_571_200);
+
+/// Mail every 20 minutes, each looked at a minute after it was sent and again now; what became of each.
+fn mail(fates: impl IntoIterator<Item = Option<&'static str>>) -> Vec<SampledMessage> {
+    let place = |n: usize| u32::try_from(n).expect("few");
+    let fates = fates.into_iter().enumerate();
+    fates
+        .map(|(n, bounce)| {
+            let sent_at = START + 20 * MINUTE * place(n);
+            let settled = sent_at + MINUTE / 2;
+            SampledMessage {
+                sent_at,
+                checked_at: Some(sent_at + MINUTE),
+                delivered_at: bounce.is_none().then_some(settled),
+                bounced_at: bounce.map(|_| settled),
+                bounce: bounce.and_then(BounceType::from_name),
+                queued: false,
+            }
+        })
+        .collect()
+}
+
+/// The finding right after the last of this mail.
+fn judged(followed: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
+    let at = followed
+        .last()
+        .map_or(START, |mail| mail.sent_at + 2 * MINUTE);
+    let history = History {
+        followed,
+        ..History::default()
+    };
+    let delivery = Delivery::learn(&history, at, &Rules::default(), 1);
+    let finding = delivery.judge(&history, &"outbound".into(), at);
+    let Evidence::Delivery {
+        bounced, reasons, ..
+    } = finding.evidence
+    else {
+        unreachable!("of delivery")
+    };
+    (finding.verdict, bounced, reasons)
+}
+
+fn verdict(followed: Vec<SampledMessage>) -> Verdict {
+    judged(followed).0
+}
+
+const DELIVERED: Option<&str> = None;
+const REFUSED: Option<&str> = Some("DMARCPolicy");
+
+fn week() -> impl Iterator<Item = Option<&'static str>> {
+    std::iter::repeat_n(DELIVERED, 7 * 72)
+}
+
+#[test]
+fn mail_that_all_bounced_is_not_delivered_whatever_the_reason_and_the_reason_is_named() {
+    for kind in [
+        "HardBounce",
+        "DMARCPolicy",
+        "SoftBounce",
+        "DnsError",
+        "Unknown",
+    ] {
+        let bounced = |n| judged(mail(week().chain(std::iter::repeat_n(Some(kind), n))));
+        assert_eq!(
+            bounced(2),
+            (Verdict::Unresolved, 2, vec![(kind.to_owned(), 2)])
+        );
+        assert_eq!(bounced(3), (Verdict::Breach, 3, vec![(kind.to_owned(), 3)]));
+    }
+    let mixed = [REFUSED, Some("SoftBounce"), REFUSED, Some("Strange")];
+    let reasons = [("DMARCPolicy".to_owned(), 2), ("SoftBounce".to_owned(), 1)];
+    assert_eq!(
+        judged(mail(week().chain(mixed))),
+        (Verdict::Breach, 4, reasons.to_vec())
+    );
+}
+
+#[test]
+fn of_a_new_stream_three_are_judged_and_fewer_are_not() {
+    let bounced = |n| verdict(mail(std::iter::repeat_n(REFUSED, n)));
+    assert_eq!(bounced(0), Verdict::Unknown);
+    assert_eq!(
+        (bounced(1), bounced(2)),
+        (Verdict::Unresolved, Verdict::Unresolved)
+    );
+    assert_eq!(
+        (bounced(3), bounced(12)),
+        (Verdict::Breach, Verdict::Breach)
+    );
+    assert_eq!(
+        verdict(mail([REFUSED, REFUSED, REFUSED, REFUSED, DELIVERED])),
+        Verdict::Within
+    );
+}
+
+#[test]
+fn a_usual_share_of_bounces_takes_a_longer_row() {
+    let rows = |usual: usize, n| {
+        let often = (0..10_000).map(move |at| {
+            if at % usual == usual - 1 {
+                REFUSED
+            } else {
+                DELIVERED
+            }
+        });
+        verdict(mail(
+            often
+                .chain([DELIVERED])
+                .chain(std::iter::repeat_n(REFUSED, n)),
+        ))
+    };
+    let needed = |usual| (1..30).find(|n| rows(usual, *n) == Verdict::Breach);
+    assert_eq!(needed(1000), Some(3));
+    assert_eq!(needed(20), Some(5), "5% bounce");
+    assert_eq!(needed(4), Some(10), "25% bounce");
+}
+
+#[test]
+fn a_breakdown_in_the_past_does_not_hide_the_next() {
+    let breakdown = || std::iter::repeat_n(REFUSED, 3 * 72);
+    let past: Vec<_> = week().chain(breakdown()).chain(week()).collect();
+    let row = |n| {
+        verdict(mail(
+            past.iter().copied().chain(std::iter::repeat_n(REFUSED, n)),
+        ))
+    };
+    assert_eq!(row(3), Verdict::Unresolved);
+    assert_eq!(row(18), Verdict::Breach, "within six hours");
+}
+
+#[test]
+fn a_bounce_of_mail_that_nobody_looked_at_tells_nothing_of_its_other_recipients() {
+    let mut mail = mail(week().chain([REFUSED; 12]));
+    for unread in &mut mail[7 * 72..] {
+        unread.checked_at = None;
+    }
+    assert_eq!(judged(mail), (Verdict::Within, 0, vec![]));
+}
+
+#[test]
+fn mail_with_and_without_bounces_is_one_row() {
+    let mut mail = mail(week().chain([REFUSED; 4]));
+    let last = mail.len() - 1;
+    for late in &mut mail[last - 3..last - 1] {
+        late.checked_at = Some(late.sent_at + 2 * HOUR);
+        late.bounced_at = None;
+    }
+    assert_eq!(
+        judged(mail),
+        (Verdict::Breach, 2, vec![("DMARCPolicy".to_owned(), 2)])
+    );
+}
+
+#[test]
+fn what_should_have_been_delivered_and_was_not_is_counted() {
+    let span = Span::new(START, START + DAY);
+    let refused = mail([REFUSED, REFUSED]);
+    assert_eq!(undelivered(&refused, span), Some(2));
+    assert_eq!(undelivered(&mail([REFUSED, DELIVERED]), span), None);
+    assert_eq!(undelivered(&[], span), None);
+    let young = SampledMessage {
+        bounced_at: None,
+        ..refused[0]
+    };
+    assert_eq!(
+        undelivered(&[young], span),
+        None,
+        "it was looked at too early"
+    );
+}
