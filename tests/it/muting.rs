@@ -227,7 +227,7 @@ fn what_cannot_be_muted_is_said_in_a_line() {
         (
             vec!["mute", "--for", "2h", "--reason", " "],
             2,
-            "say something",
+            "must not be empty",
         ),
         (
             vec!["mute", "--for", "2h", "--reason", "x", "--rule", "bounce"],
