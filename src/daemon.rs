@@ -8,7 +8,7 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::cycle::{Context, CycleError, Options};
+use crate::cycle::{Context, CycleError, CycleOptions, between_cycles, run_cycle};
 use crate::model::MINUTE;
 
 /// The time a running cycle gets to finish after a shutdown was requested. Cutting it off is safe: transactions are atomic.
@@ -18,9 +18,9 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// If the scheduler cannot be started, or a newer version has migrated the database.
-pub async fn run(app: Arc<Context>, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(context: Arc<Context>, shutdown: CancellationToken) -> anyhow::Result<()> {
     let tick = Arc::new(Notify::new());
-    let scheduler = start_scheduler(&app, &tick).await?;
+    let scheduler = start_scheduler(&context, &tick).await?;
     let watchdog = tokio::spawn(run_watchdog());
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     tick.notify_one();
@@ -35,7 +35,7 @@ pub async fn run(app: Arc<Context>, shutdown: CancellationToken) -> anyhow::Resu
             () = tick.notified() => !std::mem::take(&mut first),
             // The scheduler may be late or dead: what is due is read from the store.
             _ = minute.tick() => {
-                let due = app.run_housekeeping().await.unwrap_or_else(|error| {
+                let due = run_housekeeping(&context).await.unwrap_or_else(|error| {
                     tracing::error!("{error}");
                     // The cycle notifies people and ends the daemon.
                     is_outdated(&error)
@@ -44,10 +44,11 @@ pub async fn run(app: Arc<Context>, shutdown: CancellationToken) -> anyhow::Resu
                 false
             }
         };
-        let cycle = app.cycle(Options {
+        let options = CycleOptions {
             now: None,
             scheduled,
-        });
+        };
+        let cycle = run_cycle(&context, options);
         tokio::pin!(cycle);
         let ended = tokio::select! {
             ended = &mut cycle => Some(ended),
@@ -76,10 +77,10 @@ fn is_outdated(error: &CycleError) -> bool {
 
 /// Starts the scheduler, which only sends ticks: it starts overlapping jobs and forgets missed ones, so the work is not
 /// done in its jobs.
-async fn start_scheduler(app: &Context, tick: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
+async fn start_scheduler(context: &Context, tick: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await?;
     let tick = Arc::clone(tick);
-    let job = Job::new_async(app.config().schedule.expression(), move |_, _| {
+    let job = Job::new_async(context.config().schedule.expression(), move |_, _| {
         let tick = Arc::clone(&tick);
         Box::pin(async move { tick.notify_one() })
     })?;
@@ -107,25 +108,22 @@ pub async fn idle(shutdown: CancellationToken) {
     watchdog.abort();
 }
 
-impl Context {
-    /// Retries messages and writes a digest that became due, between cycles. Returns whether a cycle is due.
-    async fn run_housekeeping(self: &Arc<Self>) -> Result<bool, CycleError> {
-        if self.between_cycles().await? {
-            tracing::info!("a digest is due; polling first, so that it covers its whole period");
-            return Ok(true);
-        }
-        let last = self.last_cycle_at().await?;
-        let Some(last) = last else {
-            // The first cycle failed before anything was stored.
-            return Ok(true);
-        };
-        let due = self.config().schedule.next(last);
-        let overdue = due.is_some_and(|due| due + 2 * MINUTE < clock::now());
-        if overdue {
-            tracing::warn!("the scheduler missed a cycle; running it now");
-        }
-        Ok(overdue)
+/// Retries messages and writes a digest that became due, between cycles. Returns whether a cycle is due.
+async fn run_housekeeping(context: &Context) -> Result<bool, CycleError> {
+    if between_cycles(context).await? {
+        tracing::info!("a digest is due; polling first, so that it covers its whole period");
+        return Ok(true);
     }
+    let Some(last) = context.store.call(|s| s.last_cycle_at()).await? else {
+        // The first cycle failed before anything was stored.
+        return Ok(true);
+    };
+    let due = context.config().schedule.next(last);
+    let is_overdue = due.is_some_and(|due| due + 2 * MINUTE < clock::now());
+    if is_overdue {
+        tracing::warn!("the scheduler missed a cycle; running it now");
+    }
+    Ok(is_overdue)
 }
 
 #[cfg(test)]

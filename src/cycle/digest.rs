@@ -1,222 +1,236 @@
-//! The digest: when it is due, what goes into it.
+//! The digest: when it is due, and the data that goes into it.
 
-use std::sync::Arc;
-
-use crate::config::ServerConfig;
-use crate::cycle::deliver::Occasion;
-use crate::cycle::grouping::{frozen, named_in, new_message};
-use crate::cycle::poll::servers::watched_servers;
-use crate::cycle::stats::stream_day;
-use crate::cycle::{Context, CycleError, Options};
+use crate::config::{Config, ServerConfig};
+use crate::cycle::clock::cycle_instant;
+use crate::cycle::deliver::{Trigger, deliver};
+use crate::cycle::stats::{stream_day, watched_streams};
+use crate::cycle::stored_message::{from_row, to_row};
+use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
-use crate::model::{DAY, Incident, Rule, Span, StreamId, Timestamp};
+use crate::model::{DAY, Incident, Rule, Span, Timestamp};
 use crate::notify::Message;
 use crate::notify::digest::{Day, ServerDay, digest};
-use crate::store::{self, MessageKind};
+use crate::notify::grouping::named_incidents;
+use crate::store::{self, MessageKind, NewMessage, Store};
 
-/// Days that a digest names as missed, at most.
-const MOST_MISSED: usize = 14;
+/// The maximum number of missed periods that a digest names.
+const MAX_MISSED_PERIODS: usize = 14;
 
-/// What became of a digest, with the end of its period.
+/// What happened to a digest, with the end of its period.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Written {
-    /// It was written and sent, or waits in the outbox.
+    /// It was written, and sent or left in the outbox.
     Sent(Timestamp, Message),
-    /// One of the same period was written before.
+    /// The digest of this period was written before.
     Before(Timestamp, Message),
     /// No period has ended since the first start.
     NotYet,
 }
 
-/// Why there was no digest.
-pub type DigestError = CycleError;
+/// A digest with the ids of the incidents that it names.
+struct BuiltDigest {
+    message: Message,
+    incidents: Vec<String>,
+}
 
-impl Context {
-    /// Writes the digest that is due at `now`, if any.
-    pub(crate) async fn write_due_digest(&self, now: Timestamp) -> Result<bool, store::Error> {
-        let Some((period, last)) = self.due_digest(now).await? else {
-            return Ok(false);
-        };
-        let (message, ids) = self.build_digest(period, Some(last), now).await?;
-        let row = new_message(MessageKind::Digest, None, "", &message).naming(ids);
-        self.store
-            .call(move |s| s.save_digest(period, &row, false, now))
-            .await
+impl BuiltDigest {
+    fn to_row(&self) -> NewMessage {
+        NewMessage {
+            incidents: self.incidents.clone(),
+            ..to_row(MessageKind::Digest, &self.message)
+        }
     }
+}
 
-    /// The period of the digest that is due at `now`, and the end of what was told before or the first start.
-    pub(crate) async fn due_digest(
-        &self,
-        now: Timestamp,
-    ) -> Result<Option<(Span, Timestamp)>, store::Error> {
-        let (first, last) = self
-            .store
-            .call(|s| Ok((s.first_start_at()?, s.last_digest()?)))
+/// Writes the digest that is due at `now`, if any. Returns whether it did.
+pub(crate) async fn write_due_digest(
+    context: &Context,
+    now: Timestamp,
+) -> Result<bool, store::Error> {
+    let due = due_digest(&context.config, &context.store, now).await?;
+    let Some((period, last)) = due else {
+        return Ok(false);
+    };
+    let row = build_digest(context, period, Some(last), now)
+        .await?
+        .to_row();
+    context
+        .store
+        .call(move |s| s.save_digest(period, &row, false, now))
+        .await
+}
+
+/// Returns the period of the digest that is due at `now`, and the end of the last period that was reported, or the first start.
+pub(crate) async fn due_digest(
+    config: &Config,
+    store: &Store,
+    now: Timestamp,
+) -> Result<Option<(Span, Timestamp)>, store::Error> {
+    let (first, last) = store
+        .call(|s| Ok((s.first_start_at()?, s.last_digest()?)))
+        .await?;
+    let last = last.map(|digest| digest.until);
+    Ok(first.and_then(|first| {
+        let period = digest_period::due(now, config.time_zone, config.digest_at, first, last)?;
+        Some((period, last.unwrap_or(first)))
+    }))
+}
+
+/// Sends the digest of the latest ended period, if it was not sent yet, or `again`.
+///
+/// # Errors
+/// As [`run_cycle`](crate::cycle::run_cycle).
+pub async fn send_digest(
+    context: &Context,
+    options: CycleOptions,
+    again: bool,
+) -> Result<Written, CycleError> {
+    let (config, store) = (&context.config, &context.store);
+    let trigger = Trigger::Cycle {
+        began: crate::clock::now(),
+    };
+    let _lock = lock_database(store, &config.store).await?;
+    let now = cycle_instant(config, store, options).await?;
+    if again {
+        let (period, digest) = build_latest(context, now).await?;
+        let row = digest.to_row();
+        store
+            .call(move |s| s.save_digest(period, &row, true, now))
             .await?;
-        let (zone, time) = (self.config.time_zone, self.config.digest_at);
-        let last = last.map(|told| told.until);
-        Ok(first.and_then(|first| {
-            let period = digest_period::due(now, zone, time, first, last)?;
-            Some((period, last.unwrap_or(first)))
-        }))
+        deliver(context, trigger, now).await?;
+        return Ok(Written::Sent(period.until, digest.message));
     }
+    let is_new = write_due_digest(context, now).await?;
+    deliver(context, trigger, now).await?;
+    let last = store.call(|s| s.last_digest()).await?;
+    Ok(match last {
+        Some(digest) if is_new => Written::Sent(digest.until, from_row(&digest.message)),
+        Some(digest) => Written::Before(digest.until, from_row(&digest.message)),
+        None => Written::NotYet,
+    })
+}
 
-    /// The digest of the latest ended period: sent if it was not, or `again`.
-    ///
-    /// # Errors
-    /// As [`Context::cycle`].
-    pub async fn send_digest(
-        self: &Arc<Self>,
-        options: Options,
-        again: bool,
-    ) -> Result<Written, DigestError> {
-        let _lock = self.lock().await?;
-        let began = crate::clock::now();
-        let occasion = Occasion::Cycle { began };
-        let now = self.present(options).await?;
-        if again {
-            let (period, message, ids) = self.latest_digest(now).await?;
-            let row = new_message(MessageKind::Digest, None, "", &message).naming(ids);
-            self.store
-                .call(move |s| s.save_digest(period, &row, true, now))
-                .await?;
-            self.deliver(occasion, now).await?;
-            return Ok(Written::Sent(period.until, message));
-        }
-        let written = self.write_due_digest(now).await?;
-        self.deliver(occasion, now).await?;
-        let last = self.store.call(|s| s.last_digest()).await?;
-        Ok(match last {
-            Some(told) if written => Written::Sent(told.until, frozen(&told.message)),
-            Some(told) => Written::Before(told.until, frozen(&told.message)),
-            None => Written::NotYet,
-        })
-    }
+/// Returns the digest of the latest ended period, as it would read now. Stores and sends nothing.
+///
+/// # Errors
+/// As [`run_cycle`](crate::cycle::run_cycle).
+pub async fn preview_digest(
+    context: &Context,
+    options: CycleOptions,
+) -> Result<(Span, Message), CycleError> {
+    let now = match options.now {
+        Some(_) => cycle_instant(&context.config, &context.store, options).await?,
+        None => crate::clock::now(),
+    };
+    let (period, digest) = build_latest(context, now).await?;
+    Ok((period, digest.message))
+}
 
-    /// The digest of the latest ended period, as it would read now; marks and sends nothing.
-    ///
-    /// # Errors
-    /// As [`Context::cycle`].
-    pub async fn print_digest(&self, options: Options) -> Result<(Span, Message), DigestError> {
-        let now = match options.now {
-            Some(_) => self.present(options).await?,
-            None => crate::clock::now(),
-        };
-        let (period, message, _) = self.latest_digest(now).await?;
-        Ok((period, message))
-    }
+async fn build_latest(
+    context: &Context,
+    now: Timestamp,
+) -> Result<(Span, BuiltDigest), store::Error> {
+    let config = &context.config;
+    let period = digest_period::latest_period(now, config.time_zone, config.digest_at);
+    Ok((period, build_digest(context, period, None, now).await?))
+}
 
-    async fn latest_digest(
-        &self,
-        now: Timestamp,
-    ) -> Result<(Span, Message, Vec<String>), store::Error> {
-        let period =
-            digest_period::latest_period(now, self.config.time_zone, self.config.digest_at);
-        let (message, ids) = self.build_digest(period, None, now).await?;
-        Ok((period, message, ids))
-    }
-
-    /// Returns the digest of `period`, and the ids of the incidents that it names. `last` is the end of the last period that
-    /// was told, or the first start.
-    async fn build_digest(
-        &self,
-        period: Span,
-        last: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<(Message, Vec<String>), store::Error> {
-        let mut data = Day {
-            missed: self.missed(period, last),
-            ..Day::default()
-        };
-        let first = self.store.call(|s| s.first_start_at()).await?;
-        data.installed_at = first.filter(|at| period.contains(*at));
-        // What was recorded since the last digest, were its periods named or missed.
-        let since = last.map_or(period.from, |last| last.min(period.from));
-        let news = Span::new(since, period.until);
-        let rows = self.store.call(move |s| s.transitions(news)).await?;
-        data.transitions = rows.into_iter().map(|row| row.transition).collect();
-        data.notes = self
-            .store
-            .call(move |s| s.notes(news))
-            .await?
-            .into_iter()
-            .map(|note| (note.server.to_string(), note.text))
-            .collect();
-        data.mutes = self.mutes_at(now).await?;
-        let watched = self.watched().await?;
-        let series = self.store.call(|s| s.count_active_streams()).await?;
-        for (server, streams) in watched {
-            let name = server.name.clone();
-            let incidents = self.store.call(move |s| s.latest_incidents(&name)).await?;
-            let open: Vec<Incident> = incidents.into_iter().filter(Incident::is_open).collect();
-            let rules = self.config.rules_for(&server);
-            let mut of = ServerDay {
-                name: server.name.to_string(),
-                blind: self.blind(&server, &open, now).await?,
-                own_domains_missing: server.own_domains.is_empty() && !server.name.is_account(),
-                ..ServerDay::default()
-            };
-            for stream in &streams {
-                let history = self.tagged_history(&server.name, stream, period).await?;
-                of.streams
-                    .push(stream_day(&history, stream, period, &rules, series));
-            }
-            data.open.extend(open);
-            // The account has no mail: it is worth a line only where it cannot be seen.
-            if !server.name.is_account() || of.blind.is_some() {
-                data.servers.push(of);
-            }
-        }
-        data.open.sort_by_key(|i| std::cmp::Reverse(i.severity));
-        let message = digest(&data, period, self.style());
-        let of_steps = data.transitions.iter().map(|step| &step.incident);
-        let ids = named_in(&message, data.open.iter().chain(of_steps));
-        Ok((message, ids))
-    }
-
-    pub(crate) async fn watched(
-        &self,
-    ) -> Result<Vec<(Arc<ServerConfig>, Vec<StreamId>)>, store::Error> {
-        let mut watched = Vec::new();
-        for server in watched_servers(&self.config, &self.store).await? {
-            let name = server.name.clone();
-            let streams = self.store.call(move |s| s.watched_streams(&name)).await?;
-            watched.push((server, streams));
-        }
-        Ok(watched)
-    }
-
-    /// Since when a server cannot be seen, and why.
-    async fn blind(
-        &self,
-        server: &ServerConfig,
-        open: &[Incident],
-        now: Timestamp,
-    ) -> Result<Option<(Timestamp, String)>, store::Error> {
-        if !open
-            .iter()
-            .any(|i| matches!(i.rule, Rule::Blind | Rule::AccountInactive))
-        {
-            return Ok(None);
-        }
+/// Builds the digest of `period`. `last` is the end of the last period that was reported, or the first start.
+async fn build_digest(
+    context: &Context,
+    period: Span,
+    last: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<BuiltDigest, store::Error> {
+    let (config, store) = (&context.config, &context.store);
+    let mut data = Day {
+        missed: missed_periods(config, period, last),
+        mutes: context.mutes_at(now).await?,
+        ..Day::default()
+    };
+    // Everything recorded since the last digest, whether or not its periods are named as missed.
+    let since = last.map_or(period.from, |last| last.min(period.from));
+    add_news(store, &mut data, period, Span::new(since, period.until)).await?;
+    let series = store.call(|s| s.count_active_streams()).await?;
+    for (server, streams) in watched_streams(context).await? {
         let name = server.name.clone();
-        let state = self.store.call(move |s| s.server_state(&name, now)).await?;
-        Ok(state
-            .incomplete_since
-            .map(|since| (since, state.reason.unwrap_or_default())))
-    }
-
-    /// The ends of the periods between `last` and `period` that nothing told of.
-    fn missed(&self, period: Span, last: Option<Timestamp>) -> Vec<Timestamp> {
-        let (zone, time) = (self.config.time_zone, self.config.digest_at);
-        let mut missed = Vec::new();
-        let mut before = digest_period::previous_period(period, zone, time);
-        while last.is_some_and(|last| before.until > last + DAY / 48) && missed.len() < MOST_MISSED
-        {
-            missed.push(before.until);
-            before = digest_period::previous_period(before, zone, time);
+        let incidents = store.call(move |s| s.latest_incidents(&name)).await?;
+        let open: Vec<Incident> = incidents.into_iter().filter(Incident::is_open).collect();
+        let rules = config.rules_for(&server);
+        let mut entry = ServerDay {
+            name: server.name.to_string(),
+            blind: blind_since(store, &server, &open, now).await?,
+            own_domains_missing: server.own_domains.is_empty() && !server.name.is_account(),
+            ..ServerDay::default()
+        };
+        for stream in &streams {
+            let history = context.tagged_history(&server.name, stream, period).await?;
+            entry
+                .streams
+                .push(stream_day(&history, stream, period, &rules, series));
         }
-        missed.reverse();
-        missed
+        data.open.extend(open);
+        // The account has no mail: it is worth a line only where it cannot be seen.
+        if !server.name.is_account() || entry.blind.is_some() {
+            data.servers.push(entry);
+        }
     }
+    data.open.sort_by_key(|i| std::cmp::Reverse(i.severity));
+    let message = digest(&data, period, context.style());
+    let reported = data.transitions.iter().map(|t| &t.incident);
+    let incidents = named_incidents(&message, data.open.iter().chain(reported));
+    Ok(BuiltDigest { message, incidents })
+}
+
+/// Adds what was recorded within `news`: transitions, notes, and the first start if it lies in `period`.
+async fn add_news(
+    store: &Store,
+    data: &mut Day,
+    period: Span,
+    news: Span,
+) -> Result<(), store::Error> {
+    let first = store.call(|s| s.first_start_at()).await?;
+    data.installed_at = first.filter(|at| period.contains(*at));
+    let rows = store.call(move |s| s.transitions(news)).await?;
+    data.transitions = rows.into_iter().map(|row| row.transition).collect();
+    let notes = store.call(move |s| s.notes(news)).await?.into_iter();
+    data.notes = notes
+        .map(|note| (note.server.to_string(), note.text))
+        .collect();
+    Ok(())
+}
+
+/// Returns since when a server cannot be seen, and why.
+async fn blind_since(
+    store: &Store,
+    server: &ServerConfig,
+    open: &[Incident],
+    now: Timestamp,
+) -> Result<Option<(Timestamp, String)>, store::Error> {
+    if !open
+        .iter()
+        .any(|i| matches!(i.rule, Rule::Blind | Rule::AccountInactive))
+    {
+        return Ok(None);
+    }
+    let name = server.name.clone();
+    let state = store.call(move |s| s.server_state(&name, now)).await?;
+    Ok(state
+        .incomplete_since
+        .map(|since| (since, state.reason.unwrap_or_default())))
+}
+
+/// Returns the ends of the periods between `last` and `period` that no digest reported, oldest first.
+fn missed_periods(config: &Config, period: Span, last: Option<Timestamp>) -> Vec<Timestamp> {
+    let (zone, time) = (config.time_zone, config.digest_at);
+    let mut missed = Vec::new();
+    let mut before = digest_period::previous_period(period, zone, time);
+    while last.is_some_and(|last| before.until > last + DAY / 48)
+        && missed.len() < MAX_MISSED_PERIODS
+    {
+        missed.push(before.until);
+        before = digest_period::previous_period(before, zone, time);
+    }
+    missed.reverse();
+    missed
 }

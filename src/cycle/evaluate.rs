@@ -1,221 +1,273 @@
-//! Store to incidents: every instant that is to be judged, in order, and one transaction with what came of it.
+//! Evaluates every polled server at each instant that is due, and commits the result in one transaction.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::config::Schedule;
 use crate::cycle::Context;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::poll::servers::watched_servers;
+use crate::cycle::stored_message::channel_row;
+use crate::cycle::unwatched::unwatched_servers;
 use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::PollHealth;
-use crate::evaluate::{Evaluator, drop_superseded_reminders};
+use crate::evaluate::{Evaluator, drop_superseded_reminders, opened_and_resolved};
 use crate::model::{
     DAY, HOUR, History, Incident, Mute, Rules, ServerName, Span, StreamId, StreamKey, Timestamp,
     Transition,
 };
-use crate::store;
+use crate::notify::alert::{Style, alert};
+use crate::notify::grouping::{ServerUpdates, group_messages};
+use crate::store::{self, CycleCommit, MessageKind, Store};
 
-/// Instants that a gap is judged at, at most; a longer gap is judged at every so many of them.
-const MOST_INSTANTS: usize = 1_500;
+/// The maximum number of instants at which a gap is evaluated; of a longer gap, every second or third of them and so on.
+const MAX_INSTANTS: usize = 1_500;
 
-/// A server that the file no longer names may be another process's: it is given up when nobody polled it for so long.
-const UNWATCHED_AFTER: Duration = DAY;
-
-/// What the judging of one server came to.
+/// The result of evaluating one server.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Judged {
-    /// Which server.
+pub(crate) struct ServerEvaluation {
+    /// The server's name.
     pub name: String,
-    /// Incidents as they are now.
+    /// Its incidents as they are now.
     pub incidents: Vec<Incident>,
-    /// Steps, in order of their instants.
+    /// Their transitions, in order of their instants.
     pub transitions: Vec<Transition>,
-    /// Where its messages go.
+    /// Where its messages go; empty for the configured channel.
     pub channel: String,
     /// Up to when it was seen before this cycle.
     pub seen_until: Timestamp,
-    /// What of the time since then Postmark has no more.
+    /// The spans since then of which Postmark no longer has the messages.
     pub unseen: Vec<(StreamId, Span)>,
-    /// What the end of a mute tells of it.
-    pub unmuted: MuteEnd,
+    /// What the end of a mute reports of it.
+    pub mute_end: MuteEnd,
 }
 
-/// What the evaluation of a whole cycle came to.
+/// The result of evaluating all servers in one cycle.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Evaluation {
-    /// Steps with their texts.
+pub(crate) struct CycleEvaluation {
+    /// The transitions with their texts.
     pub transitions: Vec<(Transition, String)>,
-    /// Open incidents.
+    /// The open incidents.
     pub open: Vec<Incident>,
-    /// What is muted.
+    /// The mutes that run.
     pub mutes: Vec<Mute>,
 }
 
-impl Context {
-    /// Judges every polled server and commits what came of it.
-    pub(crate) async fn evaluate(
-        &self,
-        polled: &[PollOutcome],
-        leases: &Leases,
-        now: Timestamp,
-    ) -> Result<Evaluation, store::Error> {
-        let series = self.store.call(|s| s.count_active_streams()).await?;
-        let since = polled
-            .iter()
-            .flat_map(|poll| self.missed_instants(poll, now));
-        let mutes = self.mutes_at(since.min().unwrap_or(now)).await?;
-        let policy = self.policy(mutes.clone());
-        let mut judged = Vec::new();
-        for poll in polled {
-            judged.push(self.walk(poll, policy.clone(), series, now).await?);
+/// Evaluates every polled server, closes what nobody watches, and commits the result.
+pub(crate) async fn evaluate(
+    context: &Context,
+    polls: &[PollOutcome],
+    leases: &Leases,
+    now: Timestamp,
+) -> Result<CycleEvaluation, store::Error> {
+    let store = &context.store;
+    let series = store.call(|s| s.count_active_streams()).await?;
+    let schedule = &context.config.schedule;
+    let instants = polls
+        .iter()
+        .flat_map(|poll| instants_to_evaluate(schedule, poll, now));
+    let mutes = context.mutes_at(instants.min().unwrap_or(now)).await?;
+    let policy = context.policy(mutes.clone());
+    let mut servers = Vec::new();
+    for poll in polls {
+        servers.push(evaluate_polled_server(context, poll, policy.clone(), series, now).await?);
+    }
+    for name in unwatched_servers(context, now).await? {
+        if leases.take(&name).await?.is_ok() {
+            servers.push(close_unwatched(store, name, &policy, now).await?);
         }
-        for name in self.abandoned(now).await? {
-            if leases.take(&name).await?.is_ok() {
-                judged.push(self.abandon(name, &policy, now).await?);
-            }
+    }
+    let mut evaluation = CycleEvaluation::new(&servers, mutes, context.style());
+    evaluation.log();
+    let mut commit = build_commit(polls, servers, &evaluation, now, context.style());
+    commit.leases = leases.take_for_commit();
+    store.call(move |s| s.commit(&commit)).await?;
+    evaluation.mutes.retain(|mute| mute.runs_at(now));
+    Ok(evaluation)
+}
+
+impl CycleEvaluation {
+    fn new(servers: &[ServerEvaluation], mutes: Vec<Mute>, style: Style) -> Self {
+        let incidents = servers.iter().flat_map(|server| &server.incidents);
+        let transitions = servers.iter().flat_map(|server| &server.transitions);
+        Self {
+            transitions: transitions
+                .map(|t| (t.clone(), alert(t, style).to_text()))
+                .collect(),
+            open: incidents.filter(|i| i.is_open()).cloned().collect(),
+            mutes,
         }
-        let (mut judgement, mut evaluation) = self.judgement(polled, judged, now);
-        for (transition, _) in &evaluation.transitions {
+    }
+
+    /// Logs every transition, before any message of it is sent.
+    fn log(&self) {
+        for (transition, _) in &self.transitions {
+            let incident = &transition.incident;
             tracing::info!(
-                rule = %transition.incident.rule, server = %transition.incident.server, step = transition.step.name(),
-                incident = transition.incident.id, told = transition.notified, at = %transition.at, "incident"
+                incident = incident.id, rule = %incident.rule, severity = incident.severity.name(),
+                server = %incident.server, notified = transition.notified, at = %transition.at,
+                "incident {}", transition.step.name()
             );
         }
-        evaluation.mutes = mutes;
-        evaluation.mutes.retain(|mute| mute.runs_at(now));
-        judgement.leases = leases.to_commit();
-        self.store.call(move |s| s.commit(&judgement)).await?;
-        Ok(evaluation)
     }
+}
 
-    async fn walk(
-        &self,
-        poll: &PollOutcome,
-        policy: Policy,
-        series: usize,
-        now: Timestamp,
-    ) -> Result<Judged, store::Error> {
-        let rules = self.config.rules_for(&poll.server);
-        let name = poll.name().clone();
-        let incidents = self.store.call(move |s| s.latest_incidents(&name)).await?;
-        let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
-        let missed = self.missed_instants(poll, now);
-        let histories = self.histories(poll, &rules, &missed, now).await?;
-        let mut evaluator = Evaluator::new(policy, rules, series);
-        let mut transitions =
-            evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &missed, now);
-        let unmuted = evaluator.end_mutes(&mut log, now);
-        transitions.extend(unmuted.open.iter().cloned());
-        drop_superseded_reminders(&mut transitions, &incidents);
-        let seen_until = poll
-            .previous_state
-            .last_complete_at
-            .unwrap_or(poll.previous_state.first_start_at);
-        let mut unseen = Vec::new();
-        if matches!(poll.health, PollHealth::Complete) {
-            for (stream, history) in histories.iter().filter(|(_, h)| !h.hours.is_empty()) {
-                let gap = history.since_beginning(Span::new(seen_until, now));
-                let holes = history.messages.holes(gap);
-                unseen.extend(holes.into_iter().map(|hole| (stream.clone(), hole)));
-            }
-        }
-        Ok(Judged {
-            name: poll.name().to_string(),
-            incidents: log.incidents().cloned().collect(),
-            transitions,
-            channel: poll.server.channel.clone().unwrap_or_default(),
-            seen_until,
-            unseen,
-            unmuted,
-        })
-    }
-
-    /// Servers with something to end or to tell that nobody watches: neither this process nor, for a while, another one.
-    async fn abandoned(&self, now: Timestamp) -> Result<Vec<ServerName>, store::Error> {
-        let watched = watched_servers(&self.config, &self.store).await?;
-        let mut left = self
-            .store
-            .call(move |s| s.unwatched_servers(now - UNWATCHED_AFTER))
-            .await?;
-        left.retain(|name| watched.iter().all(|server| server.name != *name));
-        Ok(left)
-    }
-
-    /// Ends what is open on a server that is not watched any more, and tells what a mute kept back of it.
-    async fn abandon(
-        &self,
-        name: ServerName,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Result<Judged, store::Error> {
-        let of = name.clone();
-        let incidents = self.store.call(move |s| s.latest_incidents(&of)).await?;
-        let mut log = IncidentLog::new(name.clone(), incidents);
-        let transitions = log.close_all(policy, now);
-        let unmuted = log.end_mutes(policy, now);
-        Ok(Judged {
-            name: name.to_string(),
-            incidents: log.incidents().cloned().collect(),
-            transitions,
-            seen_until: now,
-            unmuted,
-            ..Judged::default()
-        })
-    }
-
-    /// The instants to judge before now: those of the schedule since the last complete cycle, once this one is complete.
-    fn missed_instants(&self, poll: &PollOutcome, now: Timestamp) -> Vec<Timestamp> {
-        let missed = match (&poll.health, poll.previous_state.last_complete_at) {
-            (PollHealth::Complete, Some(last)) => self.config.schedule.instants(last, now),
-            // A first complete cycle after a start that saw nothing catches up with that start.
-            (PollHealth::Complete, None) => self
-                .config
-                .schedule
-                .instants(poll.previous_state.first_start_at, now),
-            _ => Vec::new(),
-        };
-        let every = missed.len() / MOST_INSTANTS + 1;
-        missed.into_iter().step_by(every).collect()
-    }
-
-    async fn histories(
-        &self,
-        poll: &PollOutcome,
-        rules: &Rules,
-        missed: &[Timestamp],
-        now: Timestamp,
-    ) -> Result<BTreeMap<StreamId, History>, store::Error> {
-        let windows = [
-            rules.bounce_rate.window,
-            rules.spam_rate.window,
-            DAY,
-            3 * HOUR,
-            2 * HOUR,
-            HOUR,
-        ];
-        let longest = windows.iter().max().copied().unwrap_or(DAY);
-        let first = missed.first().copied().unwrap_or(now);
-        let range = Span::new(first - longest, now);
-        let cuts: Vec<Timestamp> = missed
+/// Returns everything that the cycle stores together: states, incidents, transitions and the messages that report them.
+fn build_commit(
+    polls: &[PollOutcome],
+    servers: Vec<ServerEvaluation>,
+    evaluation: &CycleEvaluation,
+    now: Timestamp,
+    style: Style,
+) -> CycleCommit {
+    let updates: Vec<ServerUpdates<'_>> = servers.iter().map(|s| s.updates(now)).collect();
+    let messages = group_messages(&updates, now, style);
+    let alerts = messages.alerts.into_iter();
+    let catch_ups = messages.catch_ups.into_iter();
+    CycleCommit {
+        servers: polls
             .iter()
-            .chain([&now])
-            .flat_map(|at| {
-                windows
-                    .iter()
-                    .chain([&Duration::ZERO])
-                    .map(move |w| *at - *w)
-            })
-            .collect();
-        let mut histories = BTreeMap::new();
-        for stream in &poll.streams {
-            let (key, cuts) = (StreamKey::new(poll.name(), stream), cuts.clone());
-            let history = self
-                .store
-                .call(move |s| s.history_with_tags(&key, range, &cuts))
-                .await?;
-            histories.insert(stream.clone(), history);
-        }
-        Ok(histories)
+            .map(|poll| (poll.name().clone(), poll.state.clone(), poll.record.clone()))
+            .collect(),
+        transitions: evaluation.transitions.clone(),
+        messages: alerts
+            .map(|m| channel_row(MessageKind::Alert, m))
+            .chain(catch_ups.map(|m| channel_row(MessageKind::CatchUp, m)))
+            .collect(),
+        incidents: servers.into_iter().flat_map(|s| s.incidents).collect(),
+        ..CycleCommit::default()
     }
+}
+
+impl ServerEvaluation {
+    fn updates(&self, now: Timestamp) -> ServerUpdates<'_> {
+        ServerUpdates {
+            server: &self.name,
+            channel: &self.channel,
+            transitions: &self.transitions,
+            missed: opened_and_resolved(&self.transitions, &self.incidents, now),
+            seen_until: self.seen_until,
+            unseen: &self.unseen,
+            unmuted_open: &self.mute_end.open,
+            unmuted_resolved: &self.mute_end.resolved,
+        }
+    }
+}
+
+async fn evaluate_polled_server(
+    context: &Context,
+    poll: &PollOutcome,
+    policy: Policy,
+    series: usize,
+    now: Timestamp,
+) -> Result<ServerEvaluation, store::Error> {
+    let rules = context.config.rules_for(&poll.server);
+    let name = poll.name().clone();
+    let incidents = context
+        .store
+        .call(move |s| s.latest_incidents(&name))
+        .await?;
+    let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
+    let instants = instants_to_evaluate(&context.config.schedule, poll, now);
+    let histories = load_histories(&context.store, poll, &rules, &instants, now).await?;
+    let mut evaluator = Evaluator::new(policy, rules, series);
+    let mut transitions =
+        evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
+    let mute_end = evaluator.end_mutes(&mut log, now);
+    transitions.extend(mute_end.open.iter().cloned());
+    drop_superseded_reminders(&mut transitions, &incidents);
+    let previous = &poll.previous_state;
+    let seen_until = previous.last_complete_at.unwrap_or(previous.first_start_at);
+    let mut unseen = Vec::new();
+    if matches!(poll.health, PollHealth::Complete) {
+        for (stream, history) in histories.iter().filter(|(_, h)| !h.hours.is_empty()) {
+            let gap = history.since_beginning(Span::new(seen_until, now));
+            let holes = history.messages.holes(gap);
+            unseen.extend(holes.into_iter().map(|hole| (stream.clone(), hole)));
+        }
+    }
+    Ok(ServerEvaluation {
+        name: poll.name().to_string(),
+        incidents: log.incidents().cloned().collect(),
+        transitions,
+        channel: poll.server.channel.clone().unwrap_or_default(),
+        seen_until,
+        unseen,
+        mute_end,
+    })
+}
+
+/// Resolves what is open on a server that is not watched any more, and returns that with what a mute had held back.
+async fn close_unwatched(
+    store: &Store,
+    name: ServerName,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<ServerEvaluation, store::Error> {
+    let server = name.clone();
+    let incidents = store.call(move |s| s.latest_incidents(&server)).await?;
+    let mut log = IncidentLog::new(name.clone(), incidents);
+    let transitions = log.close_all(policy, now);
+    let mute_end = log.end_mutes(policy, now);
+    Ok(ServerEvaluation {
+        name: name.to_string(),
+        incidents: log.incidents().cloned().collect(),
+        transitions,
+        seen_until: now,
+        mute_end,
+        ..ServerEvaluation::default()
+    })
+}
+
+/// Returns the instants before `now` that are still to be evaluated: those of the schedule since the last complete cycle, once
+/// this one is complete.
+fn instants_to_evaluate(schedule: &Schedule, poll: &PollOutcome, now: Timestamp) -> Vec<Timestamp> {
+    let instants = match (&poll.health, poll.previous_state.last_complete_at) {
+        (PollHealth::Complete, Some(last)) => schedule.instants(last, now),
+        // A first complete cycle after a start that saw nothing catches up with that start.
+        (PollHealth::Complete, None) => schedule.instants(poll.previous_state.first_start_at, now),
+        _ => Vec::new(),
+    };
+    let every = instants.len() / MAX_INSTANTS + 1;
+    instants.into_iter().step_by(every).collect()
+}
+
+/// Returns the history of each stream, exact at the bounds of every window that a rule evaluates at `instants` or `now`.
+async fn load_histories(
+    store: &Store,
+    poll: &PollOutcome,
+    rules: &Rules,
+    instants: &[Timestamp],
+    now: Timestamp,
+) -> Result<BTreeMap<StreamId, History>, store::Error> {
+    let windows = [
+        rules.bounce_rate.window,
+        rules.spam_rate.window,
+        DAY,
+        3 * HOUR,
+        2 * HOUR,
+        HOUR,
+    ];
+    let longest = windows.iter().max().copied().unwrap_or(DAY);
+    let first = instants.first().copied().unwrap_or(now);
+    let range = Span::new(first - longest, now);
+    let cuts: Vec<Timestamp> = instants
+        .iter()
+        .chain([&now])
+        .flat_map(|at| {
+            windows
+                .iter()
+                .chain([&Duration::ZERO])
+                .map(move |window| *at - *window)
+        })
+        .collect();
+    let mut histories = BTreeMap::new();
+    for stream in &poll.streams {
+        let (key, cuts) = (StreamKey::new(poll.name(), stream), cuts.clone());
+        let history = store
+            .call(move |s| s.history_with_tags(&key, range, &cuts))
+            .await?;
+        histories.insert(stream.clone(), history);
+    }
+    Ok(histories)
 }

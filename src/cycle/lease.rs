@@ -1,4 +1,4 @@
-//! What this process may work on: on a database that several share, each server is one process's at a time.
+//! Leases: on a database that several processes share, each server is polled by one of them at a time.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -10,57 +10,59 @@ use tokio::task::JoinHandle;
 use crate::model::{ServerName, Timestamp};
 use crate::store::{self, Lease, LeaseAttempt, Store};
 
-/// Leases are renewed so many times within their length.
-const RENEWALS: u32 = 4;
-/// The lease of all deliveries: messages go out in order, at Slack's pace.
+/// How often leases are renewed within their lifetime.
+const RENEWALS_PER_TTL: u32 = 4;
+/// How often the delivery lease is tried within the wait for it.
+const LEASE_CHECKS_PER_WAIT: u32 = 50;
+/// The name of the lease for delivery: messages go out in order, at Slack's pace.
 const OUTBOX: &str = "outbox";
 
-/// A name for this process that no other has.
-pub(crate) fn new_holder() -> String {
+/// Returns a name for this process that no other process has.
+pub(crate) fn new_worker_id() -> String {
     let draw = RandomState::new().hash_one(std::process::id());
     format!("process {} ({draw:016x})", std::process::id())
 }
 
-/// The leases that one cycle holds, kept alive until it ends.
+/// The leases that one cycle holds, renewed until it ends.
 pub(crate) struct Leases {
     store: Store,
-    holder: String,
+    worker_id: String,
     ttl: Duration,
     held: Arc<Mutex<BTreeMap<String, Lease>>>,
     renewal: JoinHandle<()>,
 }
 
 impl Leases {
-    /// None yet.
-    pub(crate) fn new(store: &Store, holder: &str, ttl: Duration) -> Self {
+    /// Returns an empty set, and begins to renew what is added to it.
+    pub(crate) fn new(store: &Store, worker_id: &str, ttl: Duration) -> Self {
         let held = Arc::new(Mutex::new(BTreeMap::new()));
         Self {
             store: store.clone(),
-            holder: holder.to_owned(),
+            worker_id: worker_id.to_owned(),
             ttl,
-            renewal: tokio::spawn(keep(store.clone(), Arc::clone(&held), ttl)),
+            renewal: tokio::spawn(renew_loop(store.clone(), Arc::clone(&held), ttl)),
             held,
         }
     }
 
-    /// How long one lasts unless it is renewed.
+    /// Returns how long a lease lasts unless it is renewed.
     pub(crate) const fn ttl(&self) -> Duration {
         self.ttl
     }
 
-    /// Takes the lease of a server; otherwise, until when somebody else has it.
+    /// Takes the lease of a server. Returns `Err` with its end where another process holds it.
     pub(crate) async fn take(
         &self,
         server: &ServerName,
     ) -> Result<Result<(), Timestamp>, store::Error> {
-        let asked = ask(
+        let attempt = acquire(
             &self.store,
             Lease::name_for_server(server),
-            &self.holder,
+            &self.worker_id,
             self.ttl,
         )
         .await?;
-        Ok(match asked {
+        Ok(match attempt {
             LeaseAttempt::Taken(lease) => {
                 self.lock().insert(lease.name.clone(), lease);
                 Ok(())
@@ -69,27 +71,27 @@ impl Leases {
         })
     }
 
-    /// The servers that others work on, with the ends of their leases.
+    /// Returns the servers that other processes poll, with the ends of their leases.
     pub(crate) async fn of_others(&self) -> Result<BTreeMap<ServerName, Timestamp>, store::Error> {
-        let holder = self.holder.clone();
+        let worker_id = self.worker_id.clone();
         let held = self
             .store
-            .call(move |s| s.leases_held_by_others(&holder))
+            .call(move |s| s.leases_held_by_others(&worker_id))
             .await?;
-        let of_server =
+        let server_lease =
             |(name, until): (String, Timestamp)| Some((Lease::server_from_name(&name)?, until));
-        Ok(held.into_iter().filter_map(of_server).collect())
+        Ok(held.into_iter().filter_map(server_lease).collect())
     }
 
-    /// Gives one up that turned out not to be needed.
+    /// Releases the lease of a server that needs no poll.
     pub(crate) async fn give_back(&self, server: &ServerName) -> Result<(), store::Error> {
         let lease = self.lock().remove(&Lease::name_for_server(server));
         let leases: Vec<Lease> = lease.into_iter().collect();
         self.store.call(move |s| s.release_leases(&leases)).await
     }
 
-    /// All that are held, for the transaction which gives them up. They are renewed no more.
-    pub(crate) fn to_commit(&self) -> Vec<Lease> {
+    /// Takes all leases out, for the transaction that releases them, and stops renewing them.
+    pub(crate) fn take_for_commit(&self) -> Vec<Lease> {
         self.renewal.abort();
         std::mem::take(&mut *self.lock()).into_values().collect()
     }
@@ -105,22 +107,22 @@ impl Drop for Leases {
     }
 }
 
-async fn ask(
+async fn acquire(
     store: &Store,
     name: String,
-    holder: &str,
+    worker_id: &str,
     ttl: Duration,
 ) -> Result<LeaseAttempt, store::Error> {
-    let (holder, alone) = (holder.to_owned(), !store.is_shared());
+    let (worker_id, alone) = (worker_id.to_owned(), !store.is_shared());
     store
-        .call(move |s| s.acquire_lease(&name, &holder, ttl, alone))
+        .call(move |s| s.acquire_lease(&name, &worker_id, ttl, alone))
         .await
 }
 
-/// Renews what is held until it is aborted. What was lost is found out when it is to be committed.
-async fn keep(store: Store, held: Arc<Mutex<BTreeMap<String, Lease>>>, ttl: Duration) {
+/// Renews all held leases until the task is aborted. The commit finds out which were lost.
+async fn renew_loop(store: Store, held: Arc<Mutex<BTreeMap<String, Lease>>>, ttl: Duration) {
     loop {
-        tokio::time::sleep(ttl / RENEWALS).await;
+        tokio::time::sleep(ttl / RENEWALS_PER_TTL).await;
         let leases: Vec<Lease> = {
             let held = held.lock().unwrap_or_else(PoisonError::into_inner);
             held.values().cloned().collect()
@@ -129,30 +131,33 @@ async fn keep(store: Store, held: Arc<Mutex<BTreeMap<String, Lease>>>, ttl: Dura
             continue;
         }
         if let Err(error) = store.call(move |s| s.renew_leases(&leases, ttl)).await {
-            tracing::warn!("cannot keep what this process works on to itself: {error}");
+            tracing::warn!(%error, "failed to renew leases");
         }
     }
 }
 
-/// The right to deliver, renewed before each message.
+/// The lease for delivery, renewed before each message.
 #[derive(Clone)]
-pub(crate) struct Turn {
+pub(crate) struct DeliveryLease {
     store: Store,
     lease: Lease,
     ttl: Duration,
 }
 
-impl Turn {
-    /// Takes the turn, or waits for it: a holder that lives gives it up in time, or goes on; `None` where it goes on.
-    pub(crate) async fn take(
+impl DeliveryLease {
+    /// Takes the lease, waiting up to `max_wait` for another process to release it. Returns `None` where that goes on delivering,
+    /// or nothing is pending.
+    pub(crate) async fn acquire(
         store: &Store,
-        holder: &str,
+        worker_id: &str,
         ttl: Duration,
-        patience: Duration,
+        max_wait: Duration,
     ) -> Result<Option<Self>, store::Error> {
-        let deadline = tokio::time::Instant::now() + patience;
+        let deadline = tokio::time::Instant::now() + max_wait;
         loop {
-            if let LeaseAttempt::Taken(lease) = ask(store, OUTBOX.to_owned(), holder, ttl).await? {
+            if let LeaseAttempt::Taken(lease) =
+                acquire(store, OUTBOX.to_owned(), worker_id, ttl).await?
+            {
                 return Ok(Some(Self {
                     store: store.clone(),
                     lease,
@@ -163,22 +168,22 @@ impl Turn {
             if pending == 0 || tokio::time::Instant::now() >= deadline {
                 return Ok(None);
             }
-            tokio::time::sleep(patience / 50).await;
+            tokio::time::sleep(max_wait / LEASE_CHECKS_PER_WAIT).await;
         }
     }
 
-    /// Whether it is still ours, from now on for its whole length.
-    pub(crate) async fn holds(&self) -> Result<bool, store::Error> {
+    /// Renews the lease. Returns whether this process still held it.
+    pub(crate) async fn renew(&self) -> Result<bool, store::Error> {
         let (lease, ttl) = (vec![self.lease.clone()], self.ttl);
-        let kept = self
+        let renewed = self
             .store
             .call(move |s| s.renew_leases(&lease, ttl))
             .await?;
-        Ok(kept == [true])
+        Ok(renewed == [true])
     }
 
-    /// Gives it up.
-    pub(crate) async fn end(self) -> Result<(), store::Error> {
+    /// Releases the lease.
+    pub(crate) async fn release(self) -> Result<(), store::Error> {
         let lease = vec![self.lease];
         self.store.call(move |s| s.release_leases(&lease)).await
     }

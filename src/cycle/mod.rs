@@ -1,124 +1,258 @@
-//! One cycle: poll, collect, evaluate, digest, deliver.
+//! One cycle: poll, evaluate, digest, deliver. [`run_cycle`] is the whole of it; each step is a file or a folder of its own.
 
+mod clock;
 pub mod collect;
+mod context;
 pub mod deliver;
-mod digest;
+pub mod digest;
 pub(crate) mod evaluate;
-pub(crate) mod grouping;
+mod health;
 pub(crate) mod lease;
 pub mod mutes;
 pub(crate) mod poll;
 pub mod report;
-mod run;
 pub(crate) mod stats;
+pub(crate) mod stored_message;
+mod unwatched;
 
-pub use deliver::fallback_alert::cry;
-pub use deliver::notifier::Outlet;
-pub use digest::{DigestError, Written};
-pub use run::{CycleError, Options};
+pub use CycleOptions as Options;
+pub use context::{Context, SetupError};
+pub use deliver::fallback_alert::{send_database_alert, send_database_alert as cry};
+pub use deliver::notifier::{Notifier, Notifier as Outlet};
+pub use digest::Written;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use crate::config::{Config, Mode, StoreSettings};
-use crate::cycle::poll::servers::AccountServers;
-use crate::decide::Policy;
-use crate::model::Mute;
-use crate::notify::alert::Style;
-use crate::postmark::{self, Postmark};
-use crate::store::{self, Store};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-/// Everything a cycle needs.
-pub struct Context {
-    pub(crate) config: Config,
-    pub(crate) store: Store,
-    pub(crate) postmark: Postmark,
-    pub(crate) outlet: Outlet,
-    /// The servers of the account, as it listed them last.
-    pub(crate) account_servers: AccountServers,
-    /// What this process is called where several share a database.
-    pub(crate) holder: String,
-    /// Whether this process told already that its database cannot be used.
-    pub(crate) cried: AtomicBool,
+use crate::config::StoreSettings;
+use crate::cycle::clock::{cycle_instant, shared_clock};
+use crate::cycle::deliver::{Trigger, deliver};
+use crate::cycle::digest::{due_digest, write_due_digest};
+use crate::cycle::evaluate::evaluate;
+use crate::cycle::health::send_heartbeat;
+use crate::cycle::lease::Leases;
+use crate::cycle::poll::all::{PollContext, others_are_polling, poll_all};
+use crate::cycle::poll::outcome::PollOutcome;
+use crate::cycle::poll::server::ServerPoller;
+use crate::cycle::poll::servers::{Discovery, ServerList};
+use crate::cycle::report::CheckReport;
+use crate::model::{DAY, Timestamp};
+use crate::store::{self, CycleLock, Store};
+
+/// The maximum number of servers that are polled at the same time.
+const MAX_CONCURRENT_POLLS: usize = 48;
+/// How long a cycle waits for another one on the same database.
+const LOCK_WAIT: Duration = Duration::from_secs(30);
+/// How long a cycle pauses between two attempts to lock the database.
+const LOCK_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// How long hourly counts, incidents and messages are kept.
+const KEEP_AGGREGATES: Duration = Duration::from_secs(400 * 86_400);
+
+/// How a cycle runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CycleOptions {
+    /// The instant that is taken for the present; `None` for the machine's.
+    pub now: Option<Timestamp>,
+    /// Whether the schedule started it. Then, as always on a database that several processes share, servers are skipped that
+    /// were already polled at this instant.
+    pub scheduled: bool,
 }
 
-/// Why the shell could not be set up.
+/// Why there was no cycle.
 #[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The database.
+pub enum CycleError {
+    /// An argument is not possible: the instant of `--now`, or a server that does not exist.
+    #[error("{0}")]
+    Usage(String),
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The client of Postmark.
-    #[error(transparent)]
-    Postmark(#[from] postmark::Error),
-    /// The client of Slack.
-    #[error("cannot set up Slack: {0}")]
-    Slack(#[from] crate::slack::Error),
+    /// The machine's clock was never set. Going on would date everything wrongly, and forget what is known.
+    #[error("the clock of this machine says {0}; set it (NTP), nothing is polled before")]
+    Clock(Timestamp),
+    /// Another process is in a cycle.
+    #[error("another hushwatch is at work on {0}; try again when it is done")]
+    Locked(String),
 }
 
-impl Context {
-    /// Opens the store and sets up both clients.
-    ///
-    /// # Errors
-    /// Where the database cannot be opened or a client cannot be made.
-    pub fn new(config: Config, outlet: Outlet) -> Result<Self, SetupError> {
-        let store = open(&config.store)?;
-        Self::over(config, outlet, store)
-    }
-
-    /// The same over a store that is open.
-    pub(crate) fn over(config: Config, outlet: Outlet, store: Store) -> Result<Self, SetupError> {
-        let postmark = Postmark::new(&postmark::Settings {
-            base_url: config.postmark.base_url.clone(),
-            timeout: config.postmark.timeout,
-            retry: config.retry.clone(),
-        })?;
-        Ok(Self {
-            config,
-            store,
-            postmark,
-            outlet,
-            account_servers: AccountServers::default(),
-            holder: lease::new_holder(),
-            cried: AtomicBool::new(false),
-        })
-    }
-
-    /// Whether the database can be used, before anything else is done. One in a file was opened already.
-    ///
-    /// # Errors
-    /// Why it cannot.
-    pub async fn reach(&self) -> Result<(), store::Error> {
-        match self.config.store.database {
-            Some(_) => self.store.call(|s| s.clock()).await.map(|_| ()),
-            None => Ok(()),
+/// Runs one cycle. Where the disk is full, releases the reserve and runs it once more; where the database cannot be used at all,
+/// alerts once per outage.
+///
+/// # Errors
+/// Where `now` is not possible, the database fails, or another process has it locked.
+pub async fn run_cycle(
+    context: &Arc<Context>,
+    options: CycleOptions,
+) -> Result<CheckReport, CycleError> {
+    let mut began = None;
+    let result = match run_steps(context, options, &mut began).await {
+        // What was committed of it stays, and the rest is done again.
+        Err(CycleError::Store(error)) if error.is_of_disk() && context.store.free_reserve() => {
+            run_steps(context, options, &mut began).await
         }
-    }
-
-    /// What it was set up with.
-    pub const fn config(&self) -> &Config {
-        &self.config
-    }
-
-    pub(crate) fn style(&self) -> Style {
-        Style {
-            zone: self.config.time_zone,
-            mask: self.config.slack.mask_addresses,
+        result => result,
+    };
+    match &result {
+        Ok(_) => {
+            context.store.keep_reserve();
+            context.database_alert_sent.store(false, Ordering::Relaxed);
         }
-    }
-
-    pub(crate) fn policy(&self, mutes: Vec<Mute>) -> Policy {
-        let digest_mode = self.config.mode == Mode::Digest;
-        Policy {
-            mutes,
-            ..Policy::new(digest_mode, &self.config.rules)
+        Err(CycleError::Store(error))
+            if !error.is_passing()
+                && !context.database_alert_sent.swap(true, Ordering::Relaxed) =>
+        {
+            send_database_alert(&context.notifier, error).await;
         }
+        Err(_) => {}
+    }
+    result
+}
+
+/// One cycle, step by step. `began` is when its first try began, by the machine's clock: a second try is the same cycle.
+async fn run_steps(
+    context: &Arc<Context>,
+    options: CycleOptions,
+    began: &mut Option<Timestamp>,
+) -> Result<CheckReport, CycleError> {
+    let (config, store) = (&context.config, &context.store);
+    let _lock = lock_database(store, &config.store).await?;
+    let began = *began.get_or_insert_with(crate::clock::now);
+    check_file(store).await?;
+    let now = cycle_instant(config, store, options).await?;
+    let leases = Arc::new(Leases::new(store, &context.worker_id, config.store.lease));
+    let servers = discover_servers(context, &leases, now).await?;
+    let polls = poll_servers(context, servers, &leases, options, now).await?;
+    let evaluation = evaluate(context, &polls.outcomes, &leases, now).await?;
+    write_digest_if_last(context, &leases, now).await?;
+    let deliveries = deliver(context, Trigger::Cycle { began }, now).await?;
+    prune(store, config.store.keep, now).await?;
+    send_heartbeat(context, &polls, &evaluation, deliveries, now).await;
+    Ok(report::check(context, now, &polls, &evaluation, deliveries).await?)
+}
+
+/// The polls of one cycle.
+pub(crate) struct PollResults {
+    /// How each server was found.
+    pub outcomes: Vec<PollOutcome>,
+    /// How many there should be; fewer outcomes mean that a poll broke.
+    pub expected: usize,
+}
+
+impl PollResults {
+    /// Whether no poll broke.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.outcomes.len() >= self.expected
     }
 }
 
-fn open(settings: &StoreSettings) -> Result<Store, store::Error> {
-    match &settings.database {
-        #[cfg(feature = "postgres")]
-        Some(address) => Store::postgres(address),
-        _ => Store::open_sqlite(&settings.path),
+/// Locks the database, waiting a while for another cycle to end. A database that several processes share needs no lock.
+async fn lock_database(
+    store: &Store,
+    settings: &StoreSettings,
+) -> Result<Option<CycleLock>, CycleError> {
+    let deadline = Instant::now() + LOCK_WAIT;
+    while !store.is_shared() {
+        if let Some(lock) = CycleLock::try_take(&settings.path)? {
+            return Ok(Some(lock));
+        }
+        if Instant::now() >= deadline {
+            return Err(CycleError::Locked(settings.to_string()));
+        }
+        tokio::time::sleep(LOCK_RETRY_DELAY).await;
     }
+    Ok(None)
+}
+
+/// Recovers a database file that was replaced or deleted, and checks that this version may work on its schema.
+async fn check_file(store: &Store) -> Result<(), store::Error> {
+    if let Some(recovered) = store.call(|s| s.recover_file()).await? {
+        tracing::error!("{recovered}");
+    }
+    store.call(|s| s.check_schema()).await
+}
+
+async fn discover_servers(
+    context: &Context,
+    leases: &Leases,
+    now: Timestamp,
+) -> Result<ServerList, store::Error> {
+    let discovery = Discovery {
+        config: &context.config,
+        store: &context.store,
+        postmark: &context.postmark,
+        account_servers: &context.account_servers,
+    };
+    discovery.discover_servers(now, Some(leases)).await
+}
+
+/// Polls every server that no other process polls, and logs what went wrong.
+async fn poll_servers(
+    context: &Context,
+    servers: ServerList,
+    leases: &Arc<Leases>,
+    options: CycleOptions,
+    now: Timestamp,
+) -> Result<PollResults, store::Error> {
+    let polling = PollContext {
+        poller: ServerPoller::new(&context.config, &context.store, &context.postmark, now),
+        // Two cron lines on one database are one instant, like two daemons.
+        skip_if_polled: options.scheduled || context.store.is_shared(),
+        deadline: Instant::now() + context.config.postmark.longest_poll(),
+        concurrency: Semaphore::new(MAX_CONCURRENT_POLLS),
+        leases: Arc::clone(leases),
+    };
+    let (outcomes, expected) = poll_all(servers, &Arc::new(polling)).await?;
+    for poll in &outcomes {
+        for error in &poll.errors {
+            tracing::warn!(server = %poll.name(), "{error}");
+        }
+    }
+    Ok(PollResults { outcomes, expected })
+}
+
+/// Writes the digest that is due, if no other process is still polling: whichever of them is last knows the whole day.
+async fn write_digest_if_last(
+    context: &Context,
+    leases: &Leases,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    if leases.of_others().await?.is_empty() {
+        write_due_digest(context, now).await?;
+    }
+    Ok(())
+}
+
+/// Deletes single messages that are older than `keep`, and counts and incidents that are older than 400 days.
+async fn prune(store: &Store, keep: Duration, now: Timestamp) -> Result<(), store::Error> {
+    store
+        .call(move |s| s.prune(now - keep, now - KEEP_AGGREGATES.max(DAY)))
+        .await
+}
+
+/// Sends the messages that may be retried and writes a digest that became due, unless a cycle is running elsewhere. Returns
+/// whether a digest waits for a cycle, since no poll has seen its period to the end.
+pub(crate) async fn between_cycles(context: &Context) -> Result<bool, CycleError> {
+    let (config, store) = (&context.config, &context.store);
+    let _lock = if store.is_shared() {
+        None
+    } else {
+        match CycleLock::try_take(&config.store.path)? {
+            Some(lock) => Some(lock),
+            None => return Ok(false),
+        }
+    };
+    store.call(|s| s.check_schema()).await?;
+    let now = shared_clock(store).await?;
+    let due = due_digest(config, store, now).await?;
+    let last = store.call(|s| s.last_cycle_at()).await?;
+    let waits = due.is_some_and(|(period, _)| last < Some(period.until));
+    if !waits && !others_are_polling(store, &context.worker_id).await? {
+        write_due_digest(context, now).await?;
+    }
+    deliver(context, Trigger::BetweenCycles, now).await?;
+    Ok(waits)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cycle::clock::current_instant;
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::{Context, CycleError, Options};
 use crate::model::{Mute, Rule, ServerName, Timestamp};
@@ -27,10 +28,10 @@ impl Context {
     /// Sets a mute in place of those of the same scope.
     ///
     /// # Errors
-    /// As [`Context::cycle`], and where there is no such server.
+    /// As [`run_cycle`](crate::cycle::run_cycle), and where there is no such server.
     pub async fn mute(&self, request: Request, options: Options) -> Result<Mute, CycleError> {
         self.must_know(request.server.as_ref()).await?;
-        let now = self.instant(options).await?;
+        let now = current_instant(&self.config, &self.store, options).await?;
         let mut mute = Mute {
             id: 0,
             from: now,
@@ -64,7 +65,7 @@ impl Context {
         rule: Option<Rule>,
         options: Options,
     ) -> Result<Vec<Mute>, CycleError> {
-        let now = self.instant(options).await?;
+        let now = current_instant(&self.config, &self.store, options).await?;
         let of = server.clone();
         let all = server.is_none() && rule.is_none();
         let end = move |s: &mut store::Database| {
@@ -85,9 +86,9 @@ impl Context {
     /// What is muted now.
     ///
     /// # Errors
-    /// As [`Context::cycle`].
+    /// As [`run_cycle`](crate::cycle::run_cycle).
     pub async fn muted(&self, options: Options) -> Result<Vec<Mute>, CycleError> {
-        let now = self.instant(options).await?;
+        let now = current_instant(&self.config, &self.store, options).await?;
         Ok(self.mutes_at(now).await?)
     }
 

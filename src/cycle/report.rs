@@ -3,11 +3,11 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cycle::Context;
-use crate::cycle::deliver::Notices;
-use crate::cycle::evaluate::Evaluation;
-use crate::cycle::poll::outcome::PollOutcome;
+use crate::cycle::deliver::DeliveryCounts;
+use crate::cycle::evaluate::CycleEvaluation;
+use crate::cycle::health::polled_elsewhere;
 use crate::cycle::stats::{Figures, figures};
+use crate::cycle::{Context, PollResults};
 use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, Timestamp};
 use crate::output::json::{IncidentView, MuteView, StreamView, TransitionView};
 use crate::store::{self};
@@ -21,7 +21,7 @@ pub struct CheckReport {
     transitions: Vec<Value>,
     open_incidents: Vec<Value>,
     mutes: Vec<Value>,
-    notices: Notices,
+    notices: DeliveryCounts,
     errors: Vec<String>,
 }
 
@@ -62,10 +62,11 @@ impl CheckReport {
 pub(crate) async fn check(
     app: &Context,
     now: Timestamp,
-    (polled, whole): (&[PollOutcome], bool),
-    evaluation: &Evaluation,
-    notices: Notices,
+    polls: &PollResults,
+    evaluation: &CycleEvaluation,
+    notices: DeliveryCounts,
 ) -> Result<CheckReport, store::Error> {
+    let polled = &polls.outcomes;
     let mut servers = Vec::new();
     for poll in polled {
         let mut streams = Vec::new();
@@ -79,8 +80,8 @@ pub(crate) async fn check(
         }));
     }
     let mut open = evaluation.open.clone();
-    let mut complete = whole && polled.iter().all(|p| p.record.complete);
-    for server in app.left_to_others(polled).await? {
+    let mut complete = polls.is_whole() && polled.iter().all(|p| p.record.complete);
+    for server in polled_elsewhere(app, polled).await? {
         let (told, seen, incidents) = app.of_another(&server.name, now).await?;
         complete &= seen;
         servers.push(told);

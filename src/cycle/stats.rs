@@ -1,6 +1,10 @@
 //! What a stream did in a span of time, for `check`, `status` and the digest.
 
+use std::sync::Arc;
+
+use crate::config::ServerConfig;
 use crate::cycle::Context;
+use crate::cycle::poll::servers::watched_servers;
 use crate::detect::{Silence, undelivered};
 use crate::model::{
     BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, StreamKey, Timestamp,
@@ -100,6 +104,22 @@ impl Context {
         let read = move |s: &mut Database| s.history_with_tags(&key, range, &cuts);
         self.store.call(read).await
     }
+}
+
+/// Returns the watched servers, each with its watched streams.
+pub(crate) async fn watched_streams(
+    context: &Context,
+) -> Result<Vec<(Arc<ServerConfig>, Vec<StreamId>)>, store::Error> {
+    let mut watched = Vec::new();
+    for server in watched_servers(&context.config, &context.store).await? {
+        let name = server.name.clone();
+        let streams = context
+            .store
+            .call(move |s| s.watched_streams(&name))
+            .await?;
+        watched.push((server, streams));
+    }
+    Ok(watched)
 }
 
 /// The range that holds `span` and the same a week before, and their bounds.

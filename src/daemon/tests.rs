@@ -2,14 +2,14 @@ use super::*;
 use std::collections::BTreeMap;
 
 use crate::config::{self, Sources};
-use crate::cycle::Outlet;
+use crate::cycle::Notifier;
 use crate::sim;
 use crate::sim::postmark::Postmark;
 use crate::sim::slack::{Fault, Slack};
 
 /// A server without a token, which is told through a webhook at the first cycle.
 struct Blind {
-    app: Arc<Context>,
+    context: Arc<Context>,
     slack: Slack,
     _postmark: Postmark,
     _folder: tempfile::TempDir,
@@ -37,12 +37,14 @@ impl Blind {
             env,
         };
         let config = config::load(&sources).expect("a valid configuration");
-        let outlet = Outlet::new(&config.slack, std::io::sink()).expect("an outlet");
-        let app = Arc::new(Context::new(config, outlet).expect("an app"));
-        let report = app.cycle(Options::default()).await.expect("a cycle");
+        let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
+        let context = Arc::new(Context::new(config, notifier).expect("a context"));
+        let report = run_cycle(&context, CycleOptions::default())
+            .await
+            .expect("a cycle");
         assert!(!report.is_complete(), "the message is pending");
         Self {
-            app,
+            context,
             slack,
             _postmark: postmark,
             _folder: folder,
@@ -51,7 +53,7 @@ impl Blind {
 
     async fn minutes(&self, minutes: usize) {
         for _ in 0..minutes {
-            self.app.run_housekeeping().await.expect("housekeeping");
+            run_housekeeping(&self.context).await.expect("housekeeping");
         }
     }
 }
@@ -61,7 +63,7 @@ async fn what_may_have_been_posted_is_not_sent_again_at_every_look() {
     let blind = Blind::after_a_cycle(Fault::AcceptThenReset).await;
     blind.minutes(3).await;
     assert_eq!(blind.slack.messages().len(), 1);
-    let again = blind.app.cycle(Options::default()).await;
+    let again = run_cycle(&blind.context, CycleOptions::default()).await;
     assert!(
         again.is_ok() && blind.slack.messages().len() == 2,
         "a cycle tries it"

@@ -12,6 +12,7 @@ pub mod digest;
 pub(crate) mod evidence;
 pub mod given_up;
 pub mod grouped;
+pub mod grouping;
 mod level;
 pub mod location;
 pub mod mute;

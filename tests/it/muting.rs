@@ -106,7 +106,10 @@ fn the_emergency_stop_holds_what_was_waiting_already(process: Process) {
     let (code, _) = said(&world, &["mute", "--for", "1d", "--reason", "stop"], noon());
     assert_eq!(code, 0);
     let cycle = world.cycle(noon() + HOUR);
-    assert_eq!(cycle.report["notices"], json!({"sent": 0, "pending": 0}));
+    assert_eq!(
+        cycle.report["notices"],
+        json!({"sent": 0, "pending": 0, "given_up": 0})
+    );
     assert_eq!(world.alerts(), Vec::<String>::new());
     let status = |now: Timestamp| {
         let told = world.run(&["status", "--now", &now.to_string()]).report;

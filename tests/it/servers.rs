@@ -47,7 +47,7 @@ fn a_server_that_fails_and_a_channel_that_is_gone_stop_nobody_else() {
         assert_eq!(reachable, [json!(false), json!(true)]);
         assert_eq!(
             cycle.report["notices"],
-            json!({"sent": 1, "pending": 1}),
+            json!({"sent": 1, "pending": 1, "given_up": 0}),
             "the other channel is not there"
         );
         let alerts = world.alerts();

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::format_instant;
 use crate::config::SlackSink;
-use crate::cycle::deliver::notifier::is_conversation;
-use crate::cycle::grouping::new_message;
-use crate::cycle::{Context, Outlet};
+use crate::cycle::deliver::notifier::is_conversation_id;
+use crate::cycle::stored_message::to_row;
+use crate::cycle::{Context, Notifier};
 use crate::model::Timestamp;
 use crate::notify::{Level, Message};
 use crate::slack::{Error, Identity, RetryClass, Slack};
-use crate::store::{MessageKind, OutboxRow};
+use crate::store::{MessageKind, NewMessage, OutboxRow};
 
 /// Scopes by which a message whose fate is unknown is looked up, of each kind of conversation.
 const HISTORY: [&str; 3] = ["channels:history", "groups:history", "im:history"];
@@ -19,17 +19,17 @@ const HISTORY: [&str; 3] = ["channels:history", "groups:history", "im:history"];
 /// Asks Slack; with `send_test`, posts one message to each destination.
 pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec<Check> {
     let channels = channels(app);
-    let mut checks = match &app.outlet {
-        Outlet::Print(_) => vec![Check::warn(
+    let mut checks = match &app.notifier {
+        Notifier::Writer(_) => vec![Check::warn(
             "slack",
             "No Slack: messages are printed only",
             "set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL",
         )],
-        Outlet::Slack {
+        Notifier::Slack {
             slack,
             channel: None,
         } => vec![webhook(slack).await],
-        Outlet::Slack { slack, .. } => bot(slack, &channels).await,
+        Notifier::Slack { slack, .. } => bot(slack, &channels).await,
     };
     if send_test {
         for channel in &channels {
@@ -101,7 +101,7 @@ fn scopes(identity: &Identity) -> Check {
 
 async fn channel(slack: &Slack, id: &str) -> Check {
     const NAME: &str = "slack_channel";
-    if !is_conversation(id) {
+    if !is_conversation_id(id) {
         let text =
             format!("Slack channel {id} is a name or a person, which hushwatch cannot look up");
         return Check::warn(
@@ -159,7 +159,10 @@ async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
         seq: 0,
         key: format!("doctor-{at}"),
         created_at: at,
-        message: new_message(MessageKind::Notice, None, channel, &message),
+        message: NewMessage {
+            channel: channel.to_owned(),
+            ..to_row(MessageKind::Notice, &message)
+        },
         attempts: 0,
         next_try_at: None,
         doubt: None,
@@ -169,7 +172,7 @@ async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
         "" => String::new(),
         channel => format!(" to {channel}"),
     };
-    match app.outlet.send(&row).await {
+    match app.notifier.send(&row).await {
         Ok(_) => Check::pass(NAME, format!("Test message sent{to}")),
         Err(error) => Check::fail(NAME, format!("Test message not sent{to} — {error}"), ""),
     }

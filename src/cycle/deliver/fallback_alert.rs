@@ -1,39 +1,39 @@
-//! The one message that does not go through the outbox: the outbox cannot be written.
+//! The database alert: the one message that does not go through the outbox, because the outbox cannot be written.
 
 use crate::clock;
-use crate::cycle::Outlet;
-use crate::cycle::grouping::new_message;
+use crate::cycle::Notifier;
+use crate::cycle::stored_message::to_row;
 use crate::notify::{Level, Message};
 use crate::store::{self, MessageKind, OutboxRow};
 
-/// Tells that nothing can be recorded, once and as it goes: there is nowhere to keep what becomes of it. Its text is fixed
-/// but for the reason, and it speaks of no rule.
-pub async fn cry(outlet: &Outlet, error: &store::Error) {
+/// Alerts that nothing can be recorded, without a retry: there is nowhere to keep what becomes of it. An error that passes by
+/// itself is no alert.
+pub async fn send_database_alert(notifier: &Notifier, error: &store::Error) {
     if error.is_passing() {
         return;
     }
     let lines = [
         error.to_string(),
-        "Nothing is recorded and no incident is told until this is repaired; what was recorded before is told then".to_owned(),
+        "Nothing is recorded and no incident is reported until this is repaired. What was recorded before is reported then.".to_owned(),
     ];
-    let headline = "hushwatch cannot use its database, and is blind and mute";
+    let headline = "hushwatch cannot use its database: monitoring and alerting are stopped";
     let message = Message::new(
         Level::Wake,
         headline,
         lines,
-        "told once, until it works again",
+        "This alert is sent once per outage.",
     );
     let row = OutboxRow {
         seq: 0,
         key: format!("{:032x}", fastrand::u128(..)),
         created_at: clock::now(),
-        message: new_message(MessageKind::Notice, None, "", &message),
+        message: to_row(MessageKind::Notice, &message),
         attempts: 0,
         next_try_at: None,
         doubt: None,
         landed_in: None,
     };
-    if let Err(why) = outlet.send(&row).await {
-        tracing::error!("nobody could be told that the database cannot be used: {why}");
+    if let Err(why) = notifier.send(&row).await {
+        tracing::error!(error = %why, "failed to send the database alert");
     }
 }

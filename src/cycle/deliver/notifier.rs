@@ -2,17 +2,19 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::config::{SlackSettings, SlackSink};
-use crate::cycle::grouping::frozen;
+use crate::cycle::stored_message::from_row;
 use crate::model::Timestamp;
 use crate::notify::{Message, given_up};
+use crate::retry::Retryable;
 use crate::slack::{self, LookupResult, Receipt, RetryClass, Sink, Slack};
 use crate::store::{GivenUp, OutboxRow};
 
-/// A destination of messages.
+/// Sends messages to Slack, or prints them.
 #[derive(Clone)]
-pub enum Outlet {
+pub enum Notifier {
     /// Slack, with the common channel of a bot.
     Slack {
         /// The client.
@@ -20,12 +22,12 @@ pub enum Outlet {
         /// `None` for a webhook, which has its own.
         channel: Option<String>,
     },
-    /// Lines of text.
-    Print(Arc<Mutex<dyn Write + Send>>),
+    /// A terminal or a file, as lines of text.
+    Writer(Arc<Mutex<dyn Write + Send>>),
 }
 
-impl Outlet {
-    /// As configured; `printer` takes the messages where Slack is not set up.
+impl Notifier {
+    /// Returns the configured notifier; `printer` takes the messages where Slack is not set up.
     ///
     /// # Errors
     /// Where the client cannot be made.
@@ -34,7 +36,7 @@ impl Outlet {
         printer: impl Write + Send + 'static,
     ) -> Result<Self, slack::Error> {
         let (sink, channel) = match &settings.sink {
-            SlackSink::Print => return Ok(Self::Print(Arc::new(Mutex::new(printer)))),
+            SlackSink::Print => return Ok(Self::Writer(Arc::new(Mutex::new(printer)))),
             SlackSink::Webhook(url) => (Sink::Webhook { url: url.clone() }, None),
             SlackSink::Bot { token, channel } => (
                 Sink::Bot {
@@ -50,31 +52,31 @@ impl Outlet {
         })
     }
 
-    /// One attempt to tell the message that is frozen in `row`; a refused payload is sent once more as plain text.
+    /// Makes one attempt to send the message of `row`. A refused layout is sent once more as plain text.
     pub(crate) async fn send(&self, row: &OutboxRow) -> Result<Receipt, slack::Error> {
         self.send_naming(row, &[]).await
     }
 
-    /// The same, with a line for each message that was given up.
+    /// Does the same, with a line for each message that was given up.
     pub(crate) async fn send_naming(
         &self,
         row: &OutboxRow,
         given_up: &[GivenUp],
     ) -> Result<Receipt, slack::Error> {
-        let mut message = frozen(&row.message);
+        let mut message = from_row(&row.message);
         for other in given_up {
             let line = given_up::line(other.incident.as_deref(), &other.headline);
             message = message.with_line(&line);
         }
         let (slack, to) = match self {
-            Self::Print(printer) => return print(printer, &message),
+            Self::Writer(printer) => return print(printer, &message),
             Self::Slack { slack, channel } => (slack, destination(row, channel.as_deref())),
         };
         let incident = row.message.incident.as_deref();
         let payload = slack::payload(&message, incident, &row.key);
         match slack.post(to, &payload).await {
             Err(error) if error.class == RetryClass::BadPayload => {
-                tracing::warn!(why = %error, "Slack rejected the layout, sending plain text");
+                tracing::warn!(why = %error, "Slack rejected the layout; sending plain text");
                 let key = (!error.is_about_metadata()).then_some(row.key.as_str());
                 slack
                     .post(to, &slack::plain_payload(&message, incident, key))
@@ -84,8 +86,8 @@ impl Outlet {
         }
     }
 
-    /// Looks for an earlier attempt at `row`, begun after `since`, where it would have come to.
-    pub(crate) async fn find(
+    /// Searches the channel for an earlier attempt at `row` that began after `since`.
+    pub(crate) async fn find_delivered(
         &self,
         row: &OutboxRow,
         since: Timestamp,
@@ -96,20 +98,24 @@ impl Outlet {
             ));
         };
         let to = destination(row, channel.as_deref()).unwrap_or_default();
-        // A history has a conversation's id; a user's or a name leads to one only once a message landed there.
-        let landed = row.landed_in.as_deref().filter(|_| !is_conversation(to));
+        // Only a conversation's id has a history. A user's id or a name leads to one once a message was posted there.
+        let landed = row.landed_in.as_deref().filter(|_| !is_conversation_id(to));
         slack.find(landed.unwrap_or(to), &row.key, since).await
     }
 }
 
-/// The channel of `row`, or else the `common` one.
+/// Returns the channel of `row`, or else the `common` one.
 fn destination<'a>(row: &'a OutboxRow, common: Option<&'a str>) -> Option<&'a str> {
-    let own = row.message.channel.as_str();
-    if own.is_empty() { common } else { Some(own) }
+    let channel = row.message.channel.as_str();
+    if channel.is_empty() {
+        common
+    } else {
+        Some(channel)
+    }
 }
 
 /// Whether `channel` is the id of a channel (`C…`), a private one (`G…`) or a direct message (`D…`).
-pub(crate) fn is_conversation(channel: &str) -> bool {
+pub(crate) fn is_conversation_id(channel: &str) -> bool {
     channel.starts_with(['C', 'G', 'D'])
         && channel
             .bytes()
@@ -124,5 +130,23 @@ fn print(printer: &Mutex<dyn Write + Send>, message: &Message) -> Result<Receipt
             RetryClass::Retry,
             format!("cannot print the message: {}", why.kind()),
         )),
+    }
+}
+
+/// A failed attempt, as [`retry`](crate::retry) reads it.
+pub(super) struct SendError(pub(super) slack::Error);
+
+impl SendError {
+    pub(super) fn new(class: RetryClass, message: String) -> Self {
+        Self(slack::Error::new(class, message))
+    }
+}
+
+impl Retryable for SendError {
+    fn is_transient(&self) -> bool {
+        self.0.class == RetryClass::Retry
+    }
+    fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 }

@@ -1,97 +1,100 @@
-//! Whether a message was taken although nobody was told: the process died, or no answer settled it.
+//! Reconciliation: whether an earlier attempt was delivered although nothing confirmed it, because the process died or no answer
+//! came.
 
 use std::sync::Once;
 use std::time::Duration;
 
 use crate::clock;
-use crate::cycle::Outlet;
-use crate::cycle::deliver::Failed;
+use crate::cycle::Notifier;
+use crate::cycle::deliver::notifier::SendError;
 use crate::model::{DAY, MINUTE, Timestamp};
 use crate::retry;
 use crate::slack::{self, LookupResult, Receipt, RetryClass};
 use crate::store::{OutboxRow, UnconfirmedAttempt};
 
-/// How far our clock may be ahead of the destination's.
-const CLOCK_ERROR: Duration = Duration::from_secs(600);
-/// How far it may have been where it has jumped back since.
-const CLOCK_JUMP: Duration = DAY;
-/// A message waits so long for a destination that cannot be asked. After that a repeat does less harm than silence.
-const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
+/// The maximum by which our clock may be ahead of Slack's.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(600);
+/// The maximum by which it may have been ahead where it has moved backwards since.
+const MAX_CLOCK_JUMP: Duration = DAY;
+/// The maximum time that a message waits for a history that cannot be read now. After that a repeat does less harm than silence.
+const MAX_HOLD: Duration = Duration::from_secs(30 * 60);
 
-/// What a look at the destination says of an earlier attempt.
-pub(crate) enum Fate {
-    /// It was posted.
-    Posted(Receipt),
-    /// It was not.
-    Absent,
-    /// Nobody can say.
-    Unknowable,
-    /// It cannot be known now, but soon: the message waits.
-    Open(slack::Error),
+/// What Slack's history says of an earlier attempt.
+pub(super) enum Reconciled {
+    /// The message was posted.
+    Delivered(Receipt),
+    /// It was not posted.
+    NotDelivered,
+    /// Nothing can say.
+    Unknown,
+    /// The history cannot be read now, but perhaps soon: the message waits.
+    Pending(slack::Error),
 }
 
-/// Asks the destination of `row` what became of the attempts in `doubt`, not before `pace` after the last of them: it may
-/// still be at work on it.
-pub(crate) async fn look_up(
-    outlet: &Outlet,
+/// Looks up whether the unconfirmed attempts at `row` were delivered, not before `pace` after the last of them: Slack may still
+/// be working on it.
+pub(super) async fn reconcile(
+    notifier: &Notifier,
     policy: &retry::Policy,
     pace: Duration,
     row: &OutboxRow,
-    doubt: UnconfirmedAttempt,
-) -> Fate {
-    tokio::time::sleep(rest(pace, doubt.last, clock::now())).await;
-    let since = searched_from(doubt.since, clock::now());
+    earlier: UnconfirmedAttempt,
+) -> Reconciled {
+    tokio::time::sleep(remaining_pace(pace, earlier.last, clock::now())).await;
+    let since = search_since(earlier.since, clock::now());
     let found = retry::retry(policy, || async {
-        outlet.find(row, since).await.map_err(Failed)
+        notifier.find_delivered(row, since).await.map_err(SendError)
     });
     match found.await {
-        Ok(LookupResult::Found(accepted)) => {
-            tracing::info!(incident = ?row.message.incident, "a message of unknown fate had been posted");
-            Fate::Posted(accepted)
+        Ok(LookupResult::Found(receipt)) => {
+            tracing::info!(incident = ?row.message.incident, "found an unconfirmed message in Slack; not sending it again");
+            Reconciled::Delivered(receipt)
         }
-        Ok(LookupResult::Absent) => Fate::Absent,
+        Ok(LookupResult::Absent) => Reconciled::NotDelivered,
         Ok(LookupResult::Unreadable(why)) => {
-            say_that_it_may_repeat(&why);
-            Fate::Unknowable
+            warn_possible_duplicate(&why);
+            Reconciled::Unknown
         }
-        Err(Failed(error)) if is_held(doubt.since, clock::now()) => Fate::Open(slack::Error {
-            class: RetryClass::Unconfirmed,
-            // The pause is asked for by the history alone; what can be posted is posted.
-            retry_after: None,
-            ..error
-        }),
-        Err(Failed(error)) => {
-            say_that_it_may_repeat(&error.message);
-            Fate::Unknowable
+        Err(SendError(error)) if still_waiting(earlier.since, clock::now()) => {
+            Reconciled::Pending(slack::Error {
+                class: RetryClass::Unconfirmed,
+                // Only reading the history was asked to pause; what can be posted is posted.
+                retry_after: None,
+                ..error
+            })
+        }
+        Err(SendError(error)) => {
+            warn_possible_duplicate(&error.message);
+            Reconciled::Unknown
         }
     }
 }
 
-/// What is left of `pace` after `last`; all of it where the clock jumped back.
-fn rest(pace: Duration, last: Timestamp, now: Timestamp) -> Duration {
+/// Returns what is left of `pace` after `last`; all of it where the clock moved backwards.
+fn remaining_pace(pace: Duration, last: Timestamp, now: Timestamp) -> Duration {
     let elapsed = u64::try_from(now.0.saturating_sub(last.0)).unwrap_or(0);
     pace.saturating_sub(Duration::from_millis(elapsed))
 }
 
-/// From when on a message may have been posted, of which the first attempt began at `since` by our clock.
-fn searched_from(since: Timestamp, now: Timestamp) -> Timestamp {
+/// Returns the earliest time at which a message may have been posted whose first attempt began at `since` by our clock.
+fn search_since(since: Timestamp, now: Timestamp) -> Timestamp {
     if since > now {
-        now - CLOCK_JUMP
+        now - MAX_CLOCK_JUMP
     } else {
-        since - CLOCK_ERROR
+        since - MAX_CLOCK_SKEW
     }
 }
 
-fn is_held(since: Timestamp, now: Timestamp) -> bool {
-    since <= now + MINUTE && now < since + LONGEST_HOLD
+fn still_waiting(since: Timestamp, now: Timestamp) -> bool {
+    since <= now + MINUTE && now < since + MAX_HOLD
 }
 
-/// Once per process: an outage would repeat it every cycle.
-fn say_that_it_may_repeat(why: &str) {
-    static SAID: Once = Once::new();
-    SAID.call_once(|| {
+/// Warns once per process: an outage would repeat it every cycle.
+fn warn_possible_duplicate(why: &str) {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
         tracing::warn!(
-            "a message may be told twice, under the same incident: nobody can say whether an earlier attempt was taken ({why}). A bot token with the scope channels:history (groups:history, im:history) avoids that"
+            "cannot confirm whether a previous attempt was delivered; the message may appear twice ({why}). A bot token with the scope channels:history (groups:history, im:history) avoids that"
         );
     });
 }
@@ -111,7 +114,7 @@ mod tests {
             (9_000, 1100),
         ] {
             assert_eq!(
-                rest(pace, last, Timestamp(now)),
+                remaining_pace(pace, last, Timestamp(now)),
                 Duration::from_millis(left)
             );
         }
@@ -120,18 +123,18 @@ mod tests {
     #[test]
     fn what_was_posted_by_a_clock_that_was_wrong_is_searched_for() {
         let since = Timestamp(100_000_000);
-        assert_eq!(searched_from(since, since + MINUTE), since - MINUTE * 10);
+        assert_eq!(search_since(since, since + MINUTE), since - MINUTE * 10);
         let now = since - MINUTE * 300;
-        assert_eq!(searched_from(since, now), now - DAY);
+        assert_eq!(search_since(since, now), now - DAY);
     }
 
     #[test]
     fn a_message_is_held_for_half_an_hour_whatever_the_clock_does() {
         let since = Timestamp(10_000_000);
-        assert!(is_held(since, since) && is_held(since, since + MINUTE * 29));
-        assert!(!is_held(since, since + MINUTE * 30));
+        assert!(still_waiting(since, since) && still_waiting(since, since + MINUTE * 29));
+        assert!(!still_waiting(since, since + MINUTE * 30));
         assert!(
-            !is_held(since, since - MINUTE * 90),
+            !still_waiting(since, since - MINUTE * 90),
             "the clock jumped back"
         );
     }

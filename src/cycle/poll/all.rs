@@ -29,7 +29,7 @@ pub(crate) struct PollContext {
     /// Limits how many servers are polled at the same time.
     pub concurrency: Semaphore,
     /// The servers that this process works on.
-    pub leases: Leases,
+    pub leases: Arc<Leases>,
 }
 
 /// What happened when it was one server's turn.

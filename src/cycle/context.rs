@@ -1,0 +1,163 @@
+//! What every step of a cycle works with: the configuration, the store, and the clients of Postmark and Slack.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::config::{Config, Mode, ServerConfig, StoreSettings};
+use crate::cycle::lease::new_worker_id;
+use crate::cycle::poll::servers::AccountServers;
+use crate::cycle::report::CheckReport;
+use crate::cycle::{
+    CycleError, CycleOptions, Notifier, Written, deliver, digest, run_cycle, stats,
+};
+use crate::decide::Policy;
+use crate::model::{Mute, Span, StreamId};
+use crate::notify::Message;
+use crate::notify::alert::Style;
+use crate::postmark::{self, Postmark};
+use crate::store::{self, Store};
+
+/// The configuration, the store and the clients of one process.
+pub struct Context {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) postmark: Postmark,
+    pub(crate) notifier: Notifier,
+    /// The servers of the account, as it listed them last.
+    pub(crate) account_servers: AccountServers,
+    /// The name of this process where several share a database.
+    pub(crate) worker_id: String,
+    /// Whether the database alert was already sent in this outage.
+    pub(crate) database_alert_sent: AtomicBool,
+}
+
+/// Why a [`Context`] could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The client of Postmark cannot be made.
+    #[error(transparent)]
+    Postmark(#[from] postmark::Error),
+    /// The client of Slack cannot be made.
+    #[error("cannot set up Slack: {0}")]
+    Slack(#[from] crate::slack::Error),
+}
+
+impl Context {
+    /// Opens the store and sets up both clients.
+    ///
+    /// # Errors
+    /// Where the database cannot be opened or a client cannot be made.
+    pub fn new(config: Config, notifier: Notifier) -> Result<Self, SetupError> {
+        let store = open_store(&config.store)?;
+        Self::over(config, notifier, store)
+    }
+
+    /// Sets up the clients around a store that is open.
+    pub(crate) fn over(
+        config: Config,
+        notifier: Notifier,
+        store: Store,
+    ) -> Result<Self, SetupError> {
+        let postmark = Postmark::new(&postmark::Settings {
+            base_url: config.postmark.base_url.clone(),
+            timeout: config.postmark.timeout,
+            retry: config.retry.clone(),
+        })?;
+        Ok(Self {
+            config,
+            store,
+            postmark,
+            notifier,
+            account_servers: AccountServers::default(),
+            worker_id: new_worker_id(),
+            database_alert_sent: AtomicBool::new(false),
+        })
+    }
+
+    /// Checks that the database can be used. A database in a file was checked when it was opened.
+    ///
+    /// # Errors
+    /// Where it cannot be reached or used.
+    pub async fn reach(&self) -> Result<(), store::Error> {
+        match self.config.store.database {
+            Some(_) => self.store.call(|s| s.clock()).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the configuration.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Runs one cycle: see [`run_cycle`].
+    ///
+    /// # Errors
+    /// As [`run_cycle`].
+    pub async fn cycle(self: &Arc<Self>, options: CycleOptions) -> Result<CheckReport, CycleError> {
+        run_cycle(self, options).await
+    }
+
+    /// Sends the digest of the latest ended period: see [`digest::send_digest`].
+    ///
+    /// # Errors
+    /// As [`run_cycle`].
+    pub async fn send_digest(
+        self: &Arc<Self>,
+        options: CycleOptions,
+        again: bool,
+    ) -> Result<Written, CycleError> {
+        digest::send_digest(self, options, again).await
+    }
+
+    /// Returns the digest of the latest ended period: see [`digest::preview_digest`].
+    ///
+    /// # Errors
+    /// As [`run_cycle`].
+    pub async fn print_digest(&self, options: CycleOptions) -> Result<(Span, Message), CycleError> {
+        digest::preview_digest(self, options).await
+    }
+
+    /// Returns how many messages are pending: see [`deliver::pending_messages`].
+    ///
+    /// # Errors
+    /// As [`run_cycle`].
+    pub async fn pending(&self, options: CycleOptions) -> Result<u64, CycleError> {
+        deliver::pending_messages(self, options).await
+    }
+
+    /// Returns the watched servers, each with its watched streams.
+    pub(crate) async fn watched(
+        &self,
+    ) -> Result<Vec<(Arc<ServerConfig>, Vec<StreamId>)>, store::Error> {
+        stats::watched_streams(self).await
+    }
+
+    /// Returns how texts are written: their time zone, and whether addresses are masked.
+    pub(crate) fn style(&self) -> Style {
+        Style {
+            zone: self.config.time_zone,
+            mask: self.config.slack.mask_addresses,
+        }
+    }
+
+    /// Returns what decides whether people are notified, given the mutes that run.
+    pub(crate) fn policy(&self, mutes: Vec<Mute>) -> Policy {
+        let digest_mode = self.config.mode == Mode::Digest;
+        Policy {
+            mutes,
+            ..Policy::new(digest_mode, &self.config.rules)
+        }
+    }
+}
+
+fn open_store(settings: &StoreSettings) -> Result<Store, store::Error> {
+    match &settings.database {
+        #[cfg(feature = "postgres")]
+        Some(address) => Store::postgres(address),
+        _ => Store::open_sqlite(&settings.path),
+    }
+}
