@@ -122,9 +122,12 @@ fn the_first_cycle_on_a_database_of_the_first_release_repeats_nothing_and_loses_
     }
     let mut world = first_release();
     let file = rusqlite::Connection::open(world.folder.path().join("hushwatch.db"));
-    file.expect("opened")
-        .execute_batch(FIRST_RELEASE)
-        .expect("the dump is read");
+    let file = file.expect("opened");
+    // The dump is in the order of the tables' names, so that rows come before those they refer to.
+    file.pragma_update(None, "foreign_keys", false)
+        .expect("set");
+    file.execute_batch(FIRST_RELEASE).expect("the dump is read");
+    drop(file);
     let cycle = world.cycle(at("2026-03-03T14:00:00Z"));
     assert_eq!(cycle.code, 0, "{}", cycle.stderr);
     assert_eq!(cycle.steps(), Vec::<String>::new(), "nothing is new");
