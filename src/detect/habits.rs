@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::detect::bound::Bound;
 use crate::detect::dips::{Dip, Dips};
 use crate::detect::hazard::{Hazard, Running};
+use crate::detect::outages::{SimulatedOutage, expected_detection_delay, simulated_outages};
 use crate::detect::profile::{Profile, Shape};
 use crate::detect::rhythm::Rhythm;
 use crate::detect::tail::Tail;
@@ -56,10 +57,8 @@ const COMBINATIONS: [&[usize]; 11] = [
 const SPENT: f64 = 1.3;
 /// No threshold is below this.
 const LOWEST: f64 = 0.5;
-/// A stop is imagined at so many moments, weighted by their mail, of the last four weeks.
-const IMAGINED: usize = 60;
 /// A stop is followed for so many hours.
-const LONGEST: u32 = 45 * 24;
+pub(super) const LONGEST: u32 = 45 * 24;
 /// A stream of less than this many weeks learns daily, an older one weekly.
 const YOUNG: Duration = Duration::from_secs(5 * 7 * 86_400);
 
@@ -326,7 +325,7 @@ impl Habits {
                     .max(LOWEST)
             })
             .collect();
-        let stops = imagined_stops(history, until);
+        let stops = simulated_outages(history, until);
         let bound = self.bound.length(history, until);
         let mut best = f64::INFINITY;
         for combination in COMBINATIONS {
@@ -352,7 +351,7 @@ impl Habits {
             let tail = Tail::of(mixed.collect(), years, per_year);
             let threshold = tail.exceeded(budget).max(LOWEST);
             let paces = stops.iter().map(|stop| self.imagined(&shares, stop));
-            let found = typical_delay(paces, &stops, (threshold, bound), best);
+            let found = expected_detection_delay(paces, &stops, (threshold, bound), best);
             if let Some(delay) = found.filter(|delay| *delay < best) {
                 best = delay;
                 self.threshold = threshold * tail.caution(covered as f64 / 168.0);
@@ -365,7 +364,7 @@ impl Habits {
 
 impl Habits {
     /// How a combination of views measures an imagined stop.
-    fn imagined(&self, shares: &[(usize, f64)], stop: &Stop) -> Pace<'_> {
+    fn imagined(&self, shares: &[(usize, f64)], stop: &SimulatedOutage) -> Pace<'_> {
         let parts = shares.iter().map(|(index, share)| {
             let view = &self.views[*index];
             let hour = self.timeline.hour(stop.from) + 1;
@@ -379,7 +378,7 @@ impl Habits {
 }
 
 /// The measures of one gap, hour by hour.
-struct Pace<'a> {
+pub(super) struct Pace<'a> {
     parts: Vec<(&'a View, f64)>,
     start: Timestamp,
 }
@@ -395,7 +394,11 @@ impl Pace<'_> {
 }
 
 /// The first full hour at which the surprise exceeds `threshold` or the length `bound`.
-fn noticed(pace: &Pace<'_>, threshold: f64, bound: Option<Duration>) -> Option<Timestamp> {
+pub(super) fn noticed(
+    pace: &Pace<'_>,
+    threshold: f64,
+    bound: Option<Duration>,
+) -> Option<Timestamp> {
     let mut surprise = 0.0;
     let longest = Span::new(pace.start, pace.start + HOUR * LONGEST);
     for (elapsed, stretch) in stretches(longest).enumerate() {
@@ -438,68 +441,4 @@ fn sent_lately(timeline: &Timeline) -> f64 {
     let lately = &timeline.sent[timeline.len().saturating_sub(60 * 24)..];
     let hours = lately.iter().flatten().count().max(1);
     lately.iter().flatten().sum::<u64>() as f64 / hours as f64
-}
-
-/// A stop after the last mail of an hour, and the weight of that hour.
-struct Stop {
-    from: Timestamp,
-    weight: f64,
-}
-
-/// Moments at which a stop is imagined: hours of the last four weeks, more where they hold few, at most [`IMAGINED`].
-fn imagined_stops(history: &History, until: Timestamp) -> Vec<Stop> {
-    let end = history.hours.partition_point(|h| h.start + HOUR <= until);
-    let recent = history
-        .hours
-        .partition_point(|h| h.start < until - 28 * DAY);
-    let from = recent.min(end.saturating_sub(IMAGINED));
-    let hours = &history.hours[from..end.max(from)];
-    let every = hours.len().div_ceil(IMAGINED).max(1);
-    let stop = |chunk: &[crate::model::HourCount]| Stop {
-        from: chunk[chunk.len() / 2].last_at,
-        weight: chunk.iter().map(|h| h.sent as f64).sum(),
-    };
-    hours.chunks(every).map(stop).collect()
-}
-
-/// What it takes to notice a stop, in hours: the median by mail, and a quarter of the mean so that bad cases count too.
-/// `None` as soon as it is sure to be more than `best`: following stops that nothing notices is most of what learning costs.
-fn typical_delay<'v>(
-    paces: impl Iterator<Item = Pace<'v>>,
-    stops: &[Stop],
-    (threshold, bound): (f64, Option<Duration>),
-    best: f64,
-) -> Option<f64> {
-    let total: f64 = stops.iter().map(|stop| stop.weight).sum();
-    if total <= 0.0 {
-        return Some(threshold);
-    }
-    // A little more, since these sums are made in another order than the result.
-    let enough = best * (1.0 + 1e-9);
-    let (mut late, mut mean) = (0.0, 0.0);
-    let mut delays: Vec<(f64, f64)> = Vec::with_capacity(stops.len());
-    for (stop, pace) in stops.iter().zip(paces) {
-        let delay = noticed(&pace, threshold, bound).map_or(f64::from(LONGEST), |at| {
-            at.since(stop.from).as_secs_f64() / 3600.0
-        });
-        delays.push((delay, stop.weight));
-        mean += delay * stop.weight / total;
-        if delay > enough {
-            late += stop.weight;
-        }
-        if 0.25 * mean > enough || late > 0.5 * (1.0 + 1e-9) * total {
-            return None;
-        }
-    }
-    delays.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut sum = 0.0;
-    let median = delays.iter().find(|(_, weight)| {
-        sum += weight;
-        sum >= total / 2.0
-    });
-    let mean: f64 = delays
-        .iter()
-        .map(|(delay, weight)| delay * weight / total)
-        .sum();
-    Some(median.map_or(mean, |(delay, _)| delay + 0.25 * mean))
 }

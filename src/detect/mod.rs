@@ -9,6 +9,7 @@ mod events;
 mod habits;
 mod hazard;
 pub mod interval;
+mod outages;
 mod profile;
 mod rate;
 pub mod reach;

@@ -18,7 +18,7 @@ const AGAIN: usize = 2;
 
 /// Candidates that are remembered from one poll's new mail: those of the lowest rank.
 pub const CANDIDATES: usize = 40;
-/// SampledMessage mail without news for so long is given up: greylisting lasts minutes, at worst some hours.
+/// Sampled mail without news for so long is given up: greylisting lasts minutes, at worst some hours.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(12 * 3600);
 
 /// The place of a message in the draw: the lowest are drawn. A fixed hash, so that every process and a replay of the

@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn a_refusal_says_why_and_gives_an_example() {
         let minute = Duration::from_secs(60);
-        let parse = |text| parse_duration_within(text, minute, 1440 * minute).unwrap_err();
+        let parse =
+            |text| parse_duration_within(text, minute, 1440 * minute).expect_err("it is refused");
         assert_eq!(
             parse("90"),
             "has no unit; write a duration such as 90s, 1h30m or 45d"

@@ -83,7 +83,7 @@ pub enum Evidence {
         /// The accepted false silence alarms a year, of the installation.
         false_alarms_per_year: f64,
     },
-    /// SampledMessage mail without proof of delivery.
+    /// Sampled mail without proof of delivery.
     Delivery {
         /// Messages in a row that are not delivered, newest first, each bounced or old enough to have news.
         unproven: u64,

@@ -118,7 +118,7 @@ pub const SAMPLE_LOOKBACK: Duration = Duration::from_secs(90 * 86_400);
 /// What is known of one stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Where history first_seen_at: the oldest message seen, or the first start. `None` before the first start.
+    /// When history begins: the oldest message seen, or the first start. `None` before the first start.
     pub first_seen_at: Option<Timestamp>,
     /// The first start: older events are nobody's news.
     pub installed_at: Option<Timestamp>,
@@ -135,7 +135,7 @@ pub struct History {
     pub sent: CumulativeCounts,
     /// Bounces and complaints in the range that was loaded, in order of time.
     pub bounce_events: Vec<BounceEvent>,
-    /// SampledMessage mail in the range that was loaded and [`SAMPLE_LOOKBACK`] before it, in order of sending.
+    /// Sampled mail in the range that was loaded and [`SAMPLE_LOOKBACK`] before it, in order of sending.
     pub followed: Vec<SampledMessage>,
     /// What the list of suppressions said of the operator's own addresses.
     pub checks: Vec<AddressCheck>,

@@ -27,7 +27,7 @@ pub(crate) fn explanations() -> Vec<Printout> {
         let opened = course.step("opened");
         all.push(printout(
             &format!("{}, open", course.rule),
-            &case(&[opened.clone()]),
+            &case(std::slice::from_ref(opened)),
         ));
     }
     let course = courses().into_iter().find(|c| c.rule == Rule::BounceRate);

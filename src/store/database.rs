@@ -116,6 +116,10 @@ impl Database {
     /// # Errors
     /// What `work` returns; what the engine reports. Where the connection was lost during the commit, the changes may
     /// have been stored.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "a file has one writer, whatever the scope")
+    )]
     pub(in crate::store) fn write<T>(
         &mut self,
         scope: Scope<'_>,

@@ -56,7 +56,7 @@ const CALLED_IN: &[(&str, &str)] = &[
     ("detect::Judge", "evaluate"),
     ("Judge::new", "evaluate"),
     ("evaluate_server(", "evaluate"),
-    (".apply(", "evaluate"),
+    ("log.apply(", "evaluate"),
     ("Evaluator::new", "evaluate"),
     ("IncidentLog::new", "evaluate"),
 ];
@@ -101,7 +101,8 @@ fn map() -> Vec<(String, Vec<String>)> {
             return None;
         };
         let room = room.trim_matches(['[', ']', '`']);
-        let knows = knows.split(", ").filter(|name| *name != "nothing");
+        let knows = knows.split(", ").map(|name| name.trim_matches('`'));
+        let knows = knows.filter(|name| *name != "nothing");
         (room != "room").then(|| (room.to_owned(), knows.map(str::to_owned).collect()))
     })
     .collect()
@@ -168,7 +169,9 @@ fn rooms_leave_the_crates_of_others_alone() {
     for (room, banned) in FORBIDDEN_CRATES {
         let folder = source().join(room);
         assert!(folder.is_dir(), "there is no room {room}");
-        for file in files(&folder) {
+        // A test may write the catalogue that it keeps.
+        let files = files(&folder).into_iter();
+        for file in files.filter(|file| !file.ends_with("tests.rs")) {
             let code = code(&file);
             let named = banned.iter().filter(|name| code.contains(**name));
             found.extend(named.map(|name| format!("{} names {name}", file.display())));

@@ -1,4 +1,4 @@
-//! BlockReason something could not be looked up, and which command helps on.
+//! Why something could not be looked up, and which command helps.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ const UNKNOWN_STREAM: i64 = 1226;
 /// Postmark's code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
 
-/// BlockReason a server gave no answer.
+/// Why a server gave no answer.
 #[derive(Debug)]
 pub(crate) struct LookupError {
     why: String,

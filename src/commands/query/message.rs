@@ -21,7 +21,7 @@ use crate::text::table::Table;
 /// Arguments of `message`.
 #[derive(Debug, Args)]
 pub struct MessageArgs {
-    /// MessageID, as Postmark gave it
+    /// The message's id, as Postmark gave it
     pub id: String,
     /// Only this server
     #[arg(long, value_name = "NAME")]

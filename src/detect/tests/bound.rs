@@ -6,7 +6,7 @@ use super::*;
 
 const HISTORY: u32 = 45;
 
-/// Uniform numbers in (0, 1), the same ones for the same seed (SplitMix64).
+/// Uniform numbers in (0, 1), the same ones for the same seed (`SplitMix64`).
 struct Uniform(u64);
 
 impl Uniform {

@@ -50,7 +50,7 @@ fn for_any<S: Strategy>(
         case.set(case.get() + 1);
         let stream = StreamId(format!("case-{}", case.get()));
         let stream = StreamKey::new(&shop(), &stream);
-        fact(&mut **backend.borrow_mut(), &stream, value)
+        fact(&mut backend.borrow_mut(), &stream, value)
     });
     if let Err(failure) = checked {
         panic!("{failure}");

@@ -228,7 +228,10 @@ pub(super) fn a_message_given_up_is_no_longer_due_and_is_named_once(b: &mut Data
     assert!(claim(b, seq[0], at(0)));
     assert!(b.give_up_row(seq[0], &note).expect("written"));
     assert!(!b.give_up_row(seq[0], &note).expect("written"), "once");
-    assert_eq!(b.notes(span(0, 10)).expect("read"), [note.clone()]);
+    assert_eq!(
+        b.notes(span(0, 10)).expect("read"),
+        std::slice::from_ref(&note)
+    );
     assert_eq!(due(b, at(3600)), seq[1..]);
     assert!(!claim(b, seq[0], at(3600)));
     assert_eq!(b.count_pending().expect("read"), 2);

@@ -1,4 +1,4 @@
-//! One run with faults beside one without: two healthy cycles, two cycle_during_fault ones, then healthy ones to the end.
+//! One run with faults beside one without: two healthy cycles, two during the fault, then healthy ones to the end.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::cases::{ExpectedAlert, ExpectedDelivery, Timing};
 use super::stored_state::{self, StoredState};
 use crate::world::{Cycle, Process, World, at};
 
-/// The cycles that are cycle_during_fault: the first of them opens an incident of its own where it can see.
+/// The cycles during the fault: the first of them opens an incident of its own where it can see.
 pub(super) const FAULTY_HOURS: [&str; 2] = ["2025-06-04T12:00:00Z", "2025-06-04T13:00:00Z"];
 /// The cycles after them.
 pub(super) const HEALTHY_HOURS: [&str; 4] = [
@@ -26,7 +26,7 @@ pub(super) const FIRST_HOURS: [&str; 2] = ["2025-06-04T10:00:00Z", "2025-06-04T1
 
 /// A run without faults.
 pub(super) struct Baseline {
-    /// Holds the database as it was before the cycle_during_fault cycles.
+    /// Holds the database as it was before the cycles during the fault.
     start: PathBuf,
     _folder: tempfile::TempDir,
     stored: BTreeMap<Timestamp, StoredState>,
@@ -108,7 +108,7 @@ pub(super) struct FaultScenario {
     pub(super) world: World,
     name: String,
     wrong: Vec<String>,
-    /// Attempts in each cycle_during_fault cycle whose end cannot be known.
+    /// Attempts in each cycle during the fault whose end cannot be known.
     pub(super) attempts_unknown: usize,
     /// Messages that were given up: each is named in a later one, and in the digest.
     pub(super) given_up: usize,
@@ -195,7 +195,7 @@ impl FaultScenario {
         stored_state::end_waits(self.world.folder.path());
     }
 
-    /// A cycle that is cycle_during_fault, and ends with `code`.
+    /// Runs a cycle during the fault, which ends with `code`.
     pub(super) fn cycle_during_fault(&mut self, instant: &str, code: i32) -> Cycle {
         let cycle = self.checked_cycle(instant);
         self.expect_that(cycle.code == code, || {
@@ -207,7 +207,7 @@ impl FaultScenario {
         cycle
     }
 
-    /// A cycle that is cycle_during_fault. Whatever the fault: nothing is made up, nothing is told that is not so.
+    /// Runs a cycle during the fault. Whatever the fault, nothing is invented and no alert is false.
     pub(super) fn checked_cycle(&mut self, instant: &str) -> Cycle {
         let cycle = self.world.cycle(at(instant));
         self.expect_that(!cycle.stderr.contains("panicked"), || cycle.stderr.clone());
@@ -239,7 +239,7 @@ impl FaultScenario {
         cycle
     }
 
-    /// The steps of a cycle_during_fault cycle, as a fault of this meaning has them.
+    /// Expects the transitions that a fault with this expected alert causes.
     pub(super) fn expect_alert(&mut self, meaning: ExpectedAlert, cycle: &Cycle, instant: &str) {
         let own: Vec<String> = cycle
             .steps()
@@ -376,7 +376,7 @@ impl FaultScenario {
     }
 }
 
-/// The cycle_during_fault hours as nobody may claim them: the end of what was covered_ms before.
+/// Returns the end of the coverage before the faulty hours, which no cycle may claim.
 pub(super) fn before() -> i64 {
     at(FIRST_HOURS[1]).0
 }

@@ -90,7 +90,7 @@ impl StoredState {
         wrong
     }
 
-    /// The end of what is covered_ms of `stream` and `kind`, in milliseconds since 1970.
+    /// Returns the end of the coverage of `stream` and `kind`, in milliseconds since 1970.
     pub(super) fn covered_ms(&self, stream: &str, kind: &str) -> i64 {
         let spans = self
             .coverage
@@ -100,7 +100,7 @@ impl StoredState {
     }
 }
 
-/// What Postmark's index had not yet found when it was asked: the end of what is covered_ms is asked again.
+/// What Postmark's index had not yet found when it was asked: the end of the coverage is asked again.
 const INDEX_LAG_MS: i64 = 15 * 60_000;
 
 /// Whether the row of a message or bounce, its instant last, lies in a row of coverage.

@@ -65,7 +65,7 @@ fn worker(world: &World, now: Timestamp) -> Child {
         .expect("started")
 }
 
-/// What a worker said at its kill_process, with its exit code.
+/// What a worker said at its end, with its exit code.
 fn ended(worker: Child) -> (i32, Value, String) {
     let output = worker.wait_with_output().expect("ended");
     let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
