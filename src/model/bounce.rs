@@ -100,7 +100,7 @@ const TYPES: [(&str, BounceClass); 22] = [
     ("InboundError", BounceClass::Ignored),
 ];
 
-/// A bounce `Type` of Postmark's that this version knows: its place among [`TYPES`].
+/// A bounce `Type` of Postmark's that this version knows: its place among `TYPES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BounceType(u8);
 
