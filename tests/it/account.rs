@@ -171,7 +171,7 @@ fn an_account_that_does_not_answer_is_one_incident_and_blinds_no_server(process:
     );
     let alerts = world.alerts();
     assert!(
-        alerts[0].contains("cannot list the account's servers: its token"),
+        alerts[0].contains("the account token is missing or refused, its servers cannot be listed"),
         "{alerts:?}"
     );
     world.env("POSTMARK_ACCOUNT_TOKEN", TOKEN);

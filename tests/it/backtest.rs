@@ -184,7 +184,8 @@ fn what_postmark_retains_is_replayed_without_a_trace() {
     let text = told.report.as_str().expect("text");
     assert_eq!(told.code, 0, "{}", told.stderr);
     assert!(
-        text.contains("send_silence") && text.contains("shop/outbound: from Monday 10:00"),
+        text.contains("send_silence")
+            && text.contains("shop/outbound: after 2 h on a Monday at 10:00"),
         "{text}"
     );
     assert!(text.contains("delivery_silence is not evaluated"), "{text}");

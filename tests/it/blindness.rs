@@ -41,7 +41,9 @@ fn an_outage_of_the_api_is_blindness_and_what_it_hid_is_told_in_one_catch_up() {
         assert_eq!(back.code, 0, "{}", back.stderr);
         let alerts = world.alerts();
         assert!(
-            alerts.iter().any(|a| a.contains("can be seen again")),
+            alerts
+                .iter()
+                .any(|a| a.contains("hushwatch can read its mail again")),
             "{alerts:?}"
         );
         assert_eq!(

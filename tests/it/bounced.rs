@@ -64,7 +64,9 @@ fn mail_that_all_bounces_is_told_once_with_its_reason_and_the_digest_says_so() {
             );
         }
         assert!(
-            reminders.iter().all(|text| text.contains("still all")),
+            reminders
+                .iter()
+                .all(|text| text.contains("WAKE still shop/outbound: all ")),
             "{reminders:?}"
         );
         hours(&mut world, at(NOON) + HOUR * (lasts + 1), 12);
@@ -99,7 +101,7 @@ fn what_bounced_and_was_too_little_to_judge_is_in_the_digest() {
         assert_eq!(world.alerts(), Vec::<String>::new());
         let text = digest(&world, "2026-03-04T09:00:00Z");
         assert!(text.contains("1 stream needs a look"), "{text}");
-        let line = format!("⚠️ shop/outbound: 2 of 2 messages bounced ({class})");
+        let line = format!("⚠ shop/outbound: 2 of 2 messages bounced ({class})");
         assert!(text.contains(&line), "{text}");
     }
 }

@@ -348,7 +348,7 @@ fn what_a_sender_over_the_limit_had_counted_stays_known() {
     }
     let alerts = world.alerts();
     assert!(
-        alerts.len() == 1 && alerts[0].contains("more mail than the requests of a poll can read"),
+        alerts.len() == 1 && alerts[0].contains("more mail than one poll can read"),
         "{alerts:?}"
     );
 }

@@ -134,7 +134,10 @@ fn a_webhook_that_accepts_in_other_words_than_slacks_is_told_each_message_once()
         assert_eq!((cycle.code, pending(&cycle)), (0, 0), "{}", cycle.stderr);
         let told = world.alerts();
         assert_eq!(told.len(), 2, "{status} {body}: {told:?}");
-        assert!(told[1].contains("can be seen again"), "{told:?}");
+        assert!(
+            told[1].contains("hushwatch can read its mail again"),
+            "{told:?}"
+        );
     }
 }
 
@@ -229,7 +232,10 @@ fn what_is_given_up_lets_the_next_message_through_in_the_same_cycle() {
     assert_eq!((pending(&cycle), given_up(&cycle)), (0, 1));
     let told = world.slack.take();
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[2].plain.contains("can be seen again"), "{told:?}");
+    assert!(
+        told[2].plain.contains("hushwatch can read its mail again"),
+        "{told:?}"
+    );
     assert!(told[2].plain.contains("Slack never confirmed"), "{told:?}");
 }
 
@@ -287,7 +293,7 @@ fn what_waits_for_an_answer_holds_back_its_own_incident_and_no_other() {
     );
     let told = world.alerts();
     assert!(
-        told.len() == 1 && told[0].contains("spam complaint from outside"),
+        told.len() == 1 && told[0].contains("reported a message as spam"),
         "{told:?}"
     );
     world.slack.clear_faults();
@@ -295,7 +301,7 @@ fn what_waits_for_an_answer_holds_back_its_own_incident_and_no_other() {
     assert_eq!(pending(&cycle), 0, "{}", cycle.stderr);
     let told = world.alerts();
     assert!(
-        told.len() == 1 && told[0].contains("can be seen again"),
+        told.len() == 1 && told[0].contains("hushwatch can read its mail again"),
         "{told:?}"
     );
 }

@@ -53,7 +53,9 @@ fn its_numbers_are_those_of_the_ledger() {
     );
     let hard = Span::new(at("2026-03-02T09:00:00Z"), at("2026-03-03T09:00:00Z"));
     let bounced = world.shop.expected("outbound", hard).bounced;
-    let line = text.split(" · ").find(|part| part.contains(" bounce"));
+    let line = text
+        .split(" · ")
+        .find(|part| part.contains(" hard bounces"));
     let told = line.and_then(|part| part.split(' ').next());
     assert_eq!(told, Some(count(bounced).as_str()), "{text} {truth:?}");
 }

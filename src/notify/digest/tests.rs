@@ -200,8 +200,8 @@ fn a_stream_whose_mail_did_not_arrive_is_named_among_many() {
     assert_eq!(
         lines[..2],
         [
-            "⚠️ client-3/outbound: 6 of 10 messages bounced (soft 6)",
-            "⚠️ client-5/outbound: of 4 sampled messages none was delivered",
+            "⚠ client-3/outbound: 6 of 10 messages bounced (soft 6)",
+            "⚠ client-5/outbound: of 4 sampled messages none was delivered",
         ]
     );
 }

@@ -49,5 +49,5 @@ pub(crate) fn unusual_line(server: &ServerDay, stream: &StreamDay) -> String {
             plural(stream.undelivered.unwrap_or(0), "sampled message")
         )
     };
-    format!("⚠️ {}/{id}: {what}", server.name)
+    format!("⚠ {}/{id}: {what}", server.name)
 }

@@ -84,7 +84,7 @@ fn world(process: Process) -> World {
         .shop
         .generate("news", news, &Profile::constant(1_060.0).without_bounces());
     let wave = Span::new(at("2025-06-04T11:05:00Z"), at("2025-06-04T14:40:00Z"));
-    world.shop.bounce_wave("outbound", wave, 0.4, "Blocked");
+    world.shop.bounce_wave("outbound", wave, 0.15, "Blocked");
     world
 }
 

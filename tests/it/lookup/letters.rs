@@ -213,8 +213,9 @@ fn more_than_postmark_shows_is_said() {
     );
     let list = text(&world, &["messages", "--limit", "10000"]);
     assert!(
-        list.contains("10,000 of at least 19,200 messages; Postmark shows no more than 10,000")
-            && list.contains("narrow it with --since"),
+        list.contains(
+            "10,000 of at least 19,200 messages; Postmark shows at most 10,000 per search"
+        ) && list.contains("narrow it with --since"),
         "it ends otherwise: {:?}",
         list.lines().last()
     );

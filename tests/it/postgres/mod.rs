@@ -111,7 +111,7 @@ fn what_a_server_refuses_is_one_line_with_its_remedy() {
         (
             right.replace("postgres://", "mysql://"),
             2,
-            "it is not of PostgreSQL",
+            "it is not a PostgreSQL URL",
         ),
         (closed, 1, "check that it runs"),
     ] {

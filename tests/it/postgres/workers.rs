@@ -46,7 +46,7 @@ fn world() -> Option<World> {
         server.generate("outbound", span, &Profile::constant(40.0).without_bounces());
         if n < WAVES {
             let wave = Span::new(noon() - HOUR, span.until);
-            server.bounce_wave("outbound", wave, 0.5, "Blocked");
+            server.bounce_wave("outbound", wave, 0.15, "Blocked");
         }
     }
     let first = world.cycle(noon() - HOUR);
