@@ -83,9 +83,18 @@ fn the_alert_bears_its_numbers_and_its_incident() {
     );
     let message = &world.slack.take()[0];
     assert!(
-        message.plain.contains("10% (10/100)") && message.plain.contains("floor 10"),
+        message
+            .plain
+            .contains("10 of 100 messages bounced in the last hour (10%)"),
         "{}",
         message.plain
+    );
+    let id = step["incident"].as_str().expect("an id");
+    let explained = world.run(&["explain", id]).report;
+    let explained = explained.as_str().expect("text");
+    assert!(
+        explained.contains("threshold 1%, minimum 10 messages; 95% confidence interval"),
+        "{explained}"
     );
     assert!(
         message

@@ -41,7 +41,9 @@ fn many_servers_that_cannot_be_seen_are_one_message_that_names_each() {
         told.iter().map(|m| &m.plain).collect::<Vec<_>>()
     );
     assert!(
-        told[0].plain.contains("41 servers: cannot be seen"),
+        told[0]
+            .plain
+            .contains("41 servers: hushwatch cannot read their mail from Postmark"),
         "{}",
         told[0].plain
     );
