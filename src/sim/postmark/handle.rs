@@ -9,7 +9,7 @@ use super::edit;
 #[cfg(any(test, feature = "sim"))]
 use super::expected::{self, ExpectedStats};
 use super::generate;
-use super::ledger::{Stream, StreamType};
+use super::ledger::StreamType;
 use super::mail::{Bounce, Mail};
 use super::profile::Profile;
 use super::server::Server;
@@ -213,7 +213,7 @@ impl ServerHandle {
     pub fn expected(&self, stream: &str, span: Span) -> ExpectedStats {
         self.read_sorted(|server, now| {
             let stream = server.stream(stream);
-            stream.map_or_else(ExpectedStats::default, |s: &Stream| {
+            stream.map_or_else(ExpectedStats::default, |s: &super::ledger::Stream| {
                 expected::compute(s, span, now)
             })
         })

@@ -307,6 +307,7 @@ impl Entry {
     }
 
     /// Returns whether this is a bounce test, which no count includes.
+    #[cfg(any(test, feature = "sim"))]
     pub(super) fn is_bounce_test(&self) -> bool {
         matches!(&self.form, Form::Full(mail) if mail.is_bounce_test())
     }

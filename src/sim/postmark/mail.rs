@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{BOUNCE_TESTING_DOMAIN, BounceClass, Status, Timestamp, domain_of};
+#[cfg(any(test, feature = "sim"))]
+use crate::model::{BOUNCE_TESTING_DOMAIN, BounceClass, domain_of};
+use crate::model::{Status, Timestamp};
 
 /// A mail in the ledger, including its future: what happens after the simulated instant is not shown yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,11 +156,13 @@ impl Mail {
     }
 
     /// Returns whether this is a bounce test, which no count includes.
+    #[cfg(any(test, feature = "sim"))]
     pub(super) fn is_bounce_test(&self) -> bool {
         !self.recipients.is_empty() && self.recipients.iter().all(|r| is_bounce_testing(r))
     }
 }
 
+#[cfg(any(test, feature = "sim"))]
 impl Bounce {
     /// Returns the class; `None` for a bounce that no count includes.
     pub(super) fn counted_class(&self) -> Option<BounceClass> {
@@ -166,6 +170,7 @@ impl Bounce {
     }
 }
 
+#[cfg(any(test, feature = "sim"))]
 fn is_bounce_testing(address: &str) -> bool {
     domain_of(address) == BOUNCE_TESTING_DOMAIN
 }
