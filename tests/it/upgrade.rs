@@ -81,7 +81,8 @@ fn a_daemon_ends_where_a_newer_version_takes_over() {
 const FIRST_RELEASE: &str = include_str!("../data/upgrade/0347048.sql");
 /// The `monitor.toml` that it shipped.
 const FIRST_RELEASE_FILE: &str = include_str!("../data/upgrade/monitor.toml");
-/// The alert that the first release had written when Slack was down, to the letter.
+/// The alert that the first release had written when Slack was down: its lines to the letter, the severity before them as it
+/// is written today.
 const PENDING: &str = include_str!("../data/upgrade/pending.txt");
 
 /// The mail of the scene: two streams at sixty an hour, with a wave of hard bounces on `outbound` from 11:00 and on
