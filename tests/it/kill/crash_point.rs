@@ -18,6 +18,8 @@ const DAEMON_LOG: &str = "daemon.log";
 const SIGXFSZ: i32 = 25;
 /// Units of `ulimit -f` (POSIX), in bytes.
 const ULIMIT_UNIT_BYTES: u64 = 512;
+/// A crash may come so many bytes before the one that was named: the head of the log, and what `ulimit` rounds away.
+pub(crate) const LIMIT_ROUNDING_BYTES: u64 = 32 + ULIMIT_UNIT_BYTES;
 /// What a page takes in `SQLite`'s write-ahead log.
 pub(crate) const WAL_FRAME_BYTES: u64 = 24 + 4096;
 

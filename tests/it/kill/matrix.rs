@@ -11,7 +11,9 @@ use std::time::Duration;
 use hushwatch::model::Timestamp;
 
 use crate::kill::crash_plan::{CrashPlan, Outage, Restart, RunLog, SlackAccess, run_plan};
-use crate::kill::crash_point::{CrashPoint, Moment, Runner, Service, WAL_FRAME_BYTES};
+use crate::kill::crash_point::{
+    CrashPoint, LIMIT_ROUNDING_BYTES, Moment, Runner, Service, WAL_FRAME_BYTES,
+};
 use crate::kill::invariants::check_invariants;
 use crate::kill::scenario::{EXPECTED_MESSAGES, scenario};
 use crate::store::on_server;
@@ -232,7 +234,9 @@ fn writes(runner: Runner, sample: usize) -> Matrix {
     let mut random = seed();
     let mut plans = Vec::new();
     for page in 0..MAX_PAGES {
-        let strike = CrashPoint::Write(page * WAL_FRAME_BYTES + random.u64(..WAL_FRAME_BYTES));
+        // A limit is rounded down to whole units: a byte before that would leave the page, and its commit, without a crash.
+        let byte = random.u64(LIMIT_ROUNDING_BYTES..WAL_FRAME_BYTES);
+        let strike = CrashPoint::Write(page * WAL_FRAME_BYTES + byte);
         plans.extend(everywhere(runner, vec![strike]));
     }
     // What the accesses and outages differ in is tried out at every request.
