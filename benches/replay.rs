@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::Command;
 use std::time::Instant;
 
-use hushwatch::events_file::Tape;
+use hushwatch::internals::Tape;
 use hushwatch::model::{MINUTE, Timestamp};
 
 const MESSAGES: u64 = 1_000_000;

@@ -67,40 +67,57 @@
 
 pub mod model;
 
-pub mod decide;
-pub mod detect;
-pub mod evaluate;
-pub mod events_file;
+mod decide;
+mod detect;
+mod evaluate;
+mod events_file;
 
-pub mod notify;
-pub mod output;
-pub mod text;
+mod notify;
+mod output;
+mod text;
 
 pub mod clock;
-pub mod database;
-pub mod heartbeat;
+mod database;
+mod heartbeat;
 mod progress;
-pub mod retry;
-pub mod secret;
-pub mod tls;
+mod retry;
+mod secret;
+mod tls;
 
 #[cfg(feature = "doctor")]
-pub mod dns;
+mod dns;
 #[cfg(feature = "doctor")]
-pub mod smtp;
+mod smtp;
 
-pub mod config;
-pub mod postmark;
-pub mod slack;
-pub mod store;
+mod config;
+mod postmark;
+mod slack;
+mod store;
 
-pub mod cycle;
+mod cycle;
 #[cfg(any(test, feature = "demo"))]
 pub mod sim;
 
 pub mod commands;
-pub mod daemon;
+mod daemon;
 pub mod telemetry;
+
+/// What the integration tests and the benchmarks take from the rooms; no interface for anyone else.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::config::{Sources, load as load_config};
+    pub use crate::cycle::report::CheckReport;
+    pub use crate::cycle::{Context, CycleError, Options, Outlet};
+    pub use crate::database::Address;
+    pub use crate::detect::Judge;
+    pub use crate::events_file::Tape;
+    pub use crate::postmark::KINDS;
+    pub use crate::secret::Secret;
+    pub use crate::slack::{LookupResult, Sink, Slack};
+    pub use crate::store::CycleLock;
+    pub use crate::text::format::count;
+    pub use crate::tls::install_provider;
+}
 
 #[cfg(test)]
 mod mutation;

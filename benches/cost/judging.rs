@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use hushwatch::detect::Judge;
+use hushwatch::internals::Judge;
 use hushwatch::model::{
     Coverage, CumulativeCounts, DAY, HOUR, History, HourCount, MINUTE, Rules, Span, StreamId,
     Timestamp,

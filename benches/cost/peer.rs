@@ -169,7 +169,7 @@ fn proxy(to: &str, tls: bool, delay: Duration) -> String {
 }
 
 fn acceptor() -> TlsAcceptor {
-    hushwatch::tls::install_provider();
+    hushwatch::internals::install_provider();
     let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).expect("PEM");
     let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).expect("PEM");
     let config = ServerConfig::builder()

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushwatch::config::{self, Sources};
-use hushwatch::cycle::{Context, Options, Outlet};
+use hushwatch::internals::{Context, Options, Outlet, Sources, load_config};
 use hushwatch::model::{HOUR, Timestamp};
 
 use crate::peer::{Peer, Wish};
@@ -38,7 +37,7 @@ pub(crate) fn store() {
         file: None,
         env: env.map(|(k, v)| (k.to_owned(), v)).into(),
     };
-    let config = config::load(&sources).expect("a valid configuration");
+    let config = load_config(&sources).expect("a valid configuration");
     let outlet = Outlet::new(&config.slack, std::io::sink()).expect("an outlet");
     let app = Arc::new(Context::new(config, outlet).expect("an app"));
     let cycle = |at: Timestamp| {

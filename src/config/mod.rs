@@ -27,7 +27,7 @@ use crate::retry;
 use crate::secret::Secret;
 
 pub use load::{Sources, load};
-pub use problem::{ConfigProblem, ConfigWarning, Invalid};
+pub use problem::{ConfigProblem, ConfigWarning};
 pub use schedule::Schedule;
 pub use show::show;
 pub use token::{TokenProblem, TokenSource};

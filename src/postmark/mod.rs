@@ -35,16 +35,16 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, Listed};
+pub use account::Listed;
 pub use client::{Postmark, Settings};
 pub use eastern::{day, days, whole};
 pub use error::{Error, ErrorKind, Fault};
 pub use search::{
-    BounceFilter, BounceRow, ByDay, Event, KINDS, MessageFilter, MessageSummary, Overview, Removal,
+    BounceFilter, BounceRow, ByDay, Event, KINDS, MessageFilter, MessageSummary, Overview,
     Statistics, Suppression, Suppressions, Timeline, Window,
 };
-pub use server::{About, Count, Details, Page, Server, Stream, is_message_id};
-pub use status_page::{Notice, State, StatusPage, status_page};
+pub use server::{About, Count, Page, Server, Stream, is_message_id};
+pub use status_page::{State, StatusPage, status_page};
 
 /// Items asked for in one page; the most Postmark gives.
 pub const PAGE: u32 = 500;

@@ -10,10 +10,6 @@ use serde::de::value::{Error as DecodeError, StrDeserializer};
 use crate::slack::error::RetryClass;
 
 /// An error code of the Web API or of an incoming webhook; variants are named after the codes.
-#[expect(
-    missing_docs,
-    reason = "the code is the documentation; Slack describes each"
-)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

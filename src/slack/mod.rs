@@ -11,6 +11,5 @@ mod response;
 pub use blocks::{payload, plain_payload};
 pub use client::{Receipt, Sink, Slack};
 pub use error::{Error, RetryClass};
-pub use error_code::ErrorCode;
 pub use history::LookupResult;
-pub use probe::{Conversation, Identity};
+pub use probe::Identity;

@@ -1,6 +1,7 @@
 //! A connection to the database, and its transactions. What can be done with it is in [`super::sql`], next to the
 //! statements that do it.
 
+#[cfg(test)]
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ impl Database {
     ///
     /// # Errors
     /// Where it cannot be opened or written, is damaged, or was written by a newer version.
+    #[cfg(test)]
     pub fn open_sqlite(path: &Path) -> Result<Self, Error> {
         Sqlite::open(path).map(Self::from)
     }

@@ -106,14 +106,6 @@ pub struct NewMessage {
     pub body: String,
 }
 
-impl NewMessage {
-    /// Returns it as one that names `incidents`.
-    #[must_use]
-    pub fn naming(self, incidents: Vec<String>) -> Self {
-        Self { incidents, ..self }
-    }
-}
-
 /// A message not yet known to be accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {

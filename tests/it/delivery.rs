@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use hushwatch::clock;
+use hushwatch::internals::{self, LookupResult, Secret, Sink};
 use hushwatch::model::{HOUR, MINUTE, Timestamp};
-use hushwatch::secret::Secret;
 use hushwatch::sim::postmark::Mail;
 use hushwatch::sim::slack::{CHANNEL, Fault, Slack};
 use hushwatch::sim::{self, Plan};
-use hushwatch::slack::{self, LookupResult, Sink};
 use serde_json::json;
 
 use crate::world::{Cycle, Process, World, at};
@@ -320,14 +319,14 @@ fn metadata_that_slack_refuses_do_not_keep_a_message_back() {
 }
 
 /// A bot's client, in a channel where `noise` messages of others came after ours.
-async fn busy(noise: usize) -> (Slack, slack::Slack) {
+async fn busy(noise: usize) -> (Slack, internals::Slack) {
     let channel = Slack::start().expect("slack");
     channel.set_now(clock::now());
     let sink = Sink::Bot {
         token: Secret::new(&channel.bot_token()).expect("not empty"),
         base_url: channel.base_url(),
     };
-    let client = slack::Slack::new(sink, Duration::from_secs(5)).expect("a client");
+    let client = internals::Slack::new(sink, Duration::from_secs(5)).expect("a client");
     let ours = json!({"text": "ours", "metadata": {"event_type": "hushwatch", "event_payload": {"delivery": "key"}}});
     let others = json!({"text": "key"});
     for payload in std::iter::once(&ours).chain(std::iter::repeat_n(&others, noise)) {

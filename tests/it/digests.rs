@@ -61,7 +61,7 @@ fn its_numbers_are_those_of_the_ledger() {
 }
 
 fn count(number: u64) -> String {
-    hushwatch::text::format::count(number)
+    hushwatch::internals::count(number)
 }
 
 fn missed_days_are_one_digest_that_names_them(process: Process) {

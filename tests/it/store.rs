@@ -104,7 +104,7 @@ mod server {
     }
 
     fn name(url: &str) -> String {
-        let (address, _) = hushwatch::database::Address::parse(url).expect("a valid URL");
+        let (address, _) = hushwatch::internals::Address::parse(url).expect("a valid URL");
         address.name.expect("a name")
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 
-use hushwatch::config::{self, Sources};
-use hushwatch::cycle::report::CheckReport;
-use hushwatch::cycle::{Context, CycleError, Options, Outlet};
+use hushwatch::internals::{
+    CheckReport, Context, CycleError, Options, Outlet, Sources, load_config,
+};
 use hushwatch::model::{HOUR, Timestamp};
 use hushwatch::sim::postmark::{Postmark, ServerHandle};
 use hushwatch::sim::slack::{CHANNEL, Received, Slack};
@@ -198,7 +198,7 @@ impl World {
     ) -> Result<CheckReport, CycleError> {
         if self.app.is_none() {
             let file = Some(self.folder.path().join("monitor.toml"));
-            let config = config::load(&Sources {
+            let config = load_config(&Sources {
                 file,
                 env: self.env.clone(),
             })

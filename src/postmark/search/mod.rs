@@ -12,7 +12,7 @@ mod tests;
 pub use lists::{BounceFilter, BounceRow, KINDS, MessageFilter, Window};
 pub use stats::{ByDay, Overview, Statistics};
 pub use summary::MessageSummary;
-pub use suppressions::{Removal, Suppression, Suppressions};
+pub use suppressions::{Suppression, Suppressions};
 pub use timeline::{Event, Timeline};
 
 use crate::model::Timestamp;

@@ -1,9 +1,9 @@
 //! The database and its disk.
 
 use hushwatch::clock;
+use hushwatch::internals::CycleLock;
 use hushwatch::model::{DAY, HOUR, Span};
 use hushwatch::sim::postmark::Profile;
-use hushwatch::store::CycleLock;
 
 use super::{Said, doctor, world};
 use crate::world::World;

@@ -74,7 +74,7 @@ fn no_tls() -> u16 {
 fn self_signed() -> u16 {
     static PORT: OnceLock<u16> = OnceLock::new();
     *PORT.get_or_init(|| {
-        hushwatch::tls::install_provider();
+        hushwatch::internals::install_provider();
         let certificate = include_bytes!("../../data/tls/self_signed.der").to_vec();
         let key = include_bytes!("../../data/tls/self_signed.key.der").to_vec();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key));

@@ -353,7 +353,7 @@ fn a_type_of_bounces_that_is_unknown_is_refused_with_those_that_are_known() {
     let world = some();
     let ended = world.run(&["bounces", "--type", "HardBonce"]);
     assert_eq!(ended.code, 2);
-    for kind in hushwatch::postmark::KINDS {
+    for kind in hushwatch::internals::KINDS {
         assert!(ended.stderr.contains(kind), "{kind}: {}", ended.stderr);
     }
     let help = text(&world, &["bounces", "--help"]);

@@ -6,7 +6,7 @@ mod heroku;
 mod pooler;
 mod workers;
 
-use hushwatch::database::Address;
+use hushwatch::internals::Address;
 use hushwatch::model::Span;
 use hushwatch::sim::postmark::Profile;
 
