@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Rule, ServerName, Severity, StreamId, Tag, Timestamp};
+use super::{Evidence, Rule, ServerName, Severity, StreamId, Subject, Tag, Timestamp};
 
 /// A step in an incident's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +98,11 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// Returns what it concerns.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject::new(&self.server, self.stream.as_ref(), self.tag.as_ref())
+    }
+
     /// Whether it stands.
     pub const fn is_open(&self) -> bool {
         matches!(self.state, IncidentState::Open { .. })

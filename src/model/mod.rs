@@ -26,7 +26,7 @@ pub use history::{
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
 pub use mute::Mute;
-pub use names::{ServerName, StreamId, StreamKey, Tag};
+pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
 pub use suppression::{AddressCheck, Suppressed};
 pub use time::{DAY, HOUR, MINUTE, Span, Timestamp};

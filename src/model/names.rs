@@ -53,6 +53,28 @@ impl fmt::Display for StreamKey {
     }
 }
 
+/// What something is said of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// The Postmark account as a whole, which is stored under a server name of its own.
+    Account,
+    Server(&'a ServerName),
+    Stream(&'a ServerName, &'a StreamId),
+    Tag(&'a ServerName, &'a StreamId, &'a Tag),
+}
+
+impl<'a> Subject<'a> {
+    /// Returns the subject that is stored as these; a tag is one of a stream.
+    pub fn new(server: &'a ServerName, stream: Option<&'a StreamId>, tag: Option<&'a Tag>) -> Self {
+        match (stream, tag) {
+            (Some(stream), Some(tag)) => Self::Tag(server, stream, tag),
+            (Some(stream), None) => Self::Stream(server, stream),
+            (None, _) if server.is_account() => Self::Account,
+            (None, _) => Self::Server(server),
+        }
+    }
+}
+
 /// A tag, by which a sender tells kinds of mail apart, such as `password-reset`; free text of the sender's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{
-    BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Suppressed,
+    BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Subject, Suppressed,
 };
 use crate::notify::alert::Style;
 use crate::text::format::{approx, approx_percent, count, format_duration, plural, short_time};
@@ -170,13 +170,12 @@ fn describe_suppressed(addresses: &[Suppressed], style: Style) -> String {
 }
 
 fn describe_blind(incident: &Incident, token: bool, limited: bool) -> String {
-    let is_account = incident.server.is_account();
-    let problem = match (incident.rule, is_account) {
+    let problem = match (incident.rule, incident.subject()) {
         (Rule::AccountInactive, _) => "Postmark refuses requests: the account is not active",
-        (_, true) if token => {
+        (_, Subject::Account) if token => {
             "the account token is missing or refused, its servers cannot be listed"
         }
-        (_, true) => "hushwatch cannot list its servers",
+        (_, Subject::Account) => "hushwatch cannot list its servers",
         _ if token => {
             "the API token is missing or refused, hushwatch cannot see this server's mail"
         }

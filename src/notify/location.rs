@@ -1,6 +1,6 @@
 //! Where an incident happens, in words.
 
-use crate::model::{Incident, Tag};
+use crate::model::{Incident, Subject, Tag};
 use crate::text::sanitize::{clean, truncate};
 
 /// The maximum number of characters of a tag that are shown.
@@ -8,15 +8,11 @@ const MAX_TAG_CHARS: usize = 60;
 
 /// Returns where `incident` happens: `shop/outbound`, `shop/outbound tag "receipt"`, `shop`, or the account.
 pub fn location(incident: &Incident) -> String {
-    let server = if incident.server.is_account() {
-        "Postmark account"
-    } else {
-        incident.server.0.as_str()
-    };
-    match (&incident.stream, &incident.tag) {
-        (Some(stream), Some(tag)) => format!("{server}/{stream} {}", tag_label(tag)),
-        (Some(stream), None) => format!("{server}/{stream}"),
-        (None, _) => server.to_owned(),
+    match incident.subject() {
+        Subject::Account => "Postmark account".to_owned(),
+        Subject::Server(server) => server.to_string(),
+        Subject::Stream(server, stream) => format!("{server}/{stream}"),
+        Subject::Tag(server, stream, tag) => format!("{server}/{stream} {}", tag_label(tag)),
     }
 }
 

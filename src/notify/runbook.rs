@@ -1,7 +1,7 @@
 //! What to do about an incident: the likeliest next step, the commands that show more, and what ends it. One match per
 //! question, with an arm for each rule.
 
-use crate::model::{BounceClass, Evidence, Incident, Rule, Suppressed};
+use crate::model::{BounceClass, Evidence, Incident, Rule, Subject, Suppressed};
 use crate::notify::alert::Style;
 use crate::notify::context::{capitalized, split_remedy};
 
@@ -76,7 +76,7 @@ fn blind_advice(incident: &Incident) -> String {
     if *limited {
         return "Raise postmark.requests_per_poll in monitor.toml, or poll more often".to_owned();
     }
-    if *token && incident.server.is_account() {
+    if *token && incident.subject() == Subject::Account {
         return "Set POSTMARK_ACCOUNT_TOKEN to a valid account token; servers known from before are watched until a restart"
             .to_owned();
     }
@@ -132,7 +132,7 @@ fn inline_command(incident: &Incident, style: Style) -> Option<String> {
             }
             None => format!("hushwatch suppressions --server {server}"),
         },
-        Rule::Blind if is_token(incident) && !incident.server.is_account() => {
+        Rule::Blind if is_token(incident) && incident.subject() != Subject::Account => {
             "hushwatch doctor".to_owned()
         }
         Rule::Blind | Rule::AccountInactive | Rule::SendSilence => return None,
