@@ -58,8 +58,11 @@ impl fmt::Display for StreamKey {
 pub enum Subject<'a> {
     /// The Postmark account as a whole, which is stored under a server name of its own.
     Account,
+    /// A server as a whole.
     Server(&'a ServerName),
+    /// A stream, on its server.
     Stream(&'a ServerName, &'a StreamId),
+    /// The mail of a stream that bears a tag.
     Tag(&'a ServerName, &'a StreamId, &'a Tag),
 }
 
