@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::Command;
 use std::time::Instant;
 
-use hushwatch::internals::Tape;
+use hushwatch::internals::EventsFile;
 use hushwatch::model::{MINUTE, Timestamp};
 
 const MESSAGES: u64 = 1_000_000;
@@ -26,14 +26,14 @@ fn main() {
     let floor_s = reading.elapsed().as_secs_f64();
     drop(text);
     let parsing = Instant::now();
-    let tape = Tape::read(
+    let events = EventsFile::read(
         std::io::BufReader::new(std::fs::File::open(&path).expect("open")),
         |_| (),
     )
     .expect("valid");
     let parse_s = parsing.elapsed().as_secs_f64();
-    let messages = tape.messages;
-    drop(tape);
+    let messages = events.messages;
+    drop(events);
     for proof in ["full", "sample"] {
         let replaying = Instant::now();
         let output = Command::new(env!("CARGO_BIN_EXE_hushwatch"))
@@ -65,7 +65,10 @@ fn main() {
         );
     }
     show(
-        &format!("Tape::read of {messages} messages, {} MB", size / 1_000_000),
+        &format!(
+            "EventsFile::read of {messages} messages, {} MB",
+            size / 1_000_000
+        ),
         parse_s,
         parse_s,
     );

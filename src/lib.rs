@@ -109,8 +109,8 @@ pub mod internals {
     pub use crate::cycle::report::CheckReport;
     pub use crate::cycle::{Context, CycleError, Options, Outlet};
     pub use crate::database::Address;
-    pub use crate::detect::Judge;
-    pub use crate::events_file::Tape;
+    pub use crate::detect::Detector;
+    pub use crate::events_file::EventsFile;
     pub use crate::postmark::KINDS;
     pub use crate::secret::Secret;
     pub use crate::slack::{LookupResult, Sink, Slack};

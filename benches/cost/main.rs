@@ -1,13 +1,13 @@
 //! What hushwatch costs: CPU, memory, disk, time. Figures are ratios within this run wherever there is something to
 //! compare with; the others are of this machine.
 //!
-//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store judge start memory servers size` for some of them.
+//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store detect start memory servers size` for some of them.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
+mod detection;
 mod floor;
 mod footprint;
-mod judging;
 mod peer;
 mod servers;
 mod storing;
@@ -26,7 +26,7 @@ fn main() {
     let parts: [(&str, fn()); 6] = [
         ("size", footprint::size),
         ("start", footprint::start),
-        ("judge", judging::judge),
+        ("detect", detection::detect),
         ("store", storing::store),
         ("memory", footprint::memory),
         ("servers", servers::thousand),

@@ -64,7 +64,7 @@ pub(crate) fn store() {
     let size = std::fs::metadata(&path).expect("a database").len();
     let floor = floor::measure(&runtime, &peer, now);
     line(
-        &format!("CPU of polling, storing and judging {sent} messages"),
+        &format!("CPU of polling, storing and evaluating {sent} messages"),
         &format!("{:.2} s", ours.as_secs_f64()),
     );
     line(

@@ -151,7 +151,8 @@ fn load(
         for kind in evidence_kinds(incident.rule) {
             coverage.push((
                 *kind,
-                s.coverage(&key, *kind)?.intersect(&Coverage::of([window])),
+                s.coverage(&key, *kind)?
+                    .intersect(&Coverage::from_spans([window])),
             ));
         }
         let classes = counted_classes(incident.rule);

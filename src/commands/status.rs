@@ -101,9 +101,9 @@ fn stream_status(
     rules: &Rules,
     series: usize,
 ) -> StreamStatus {
-    let silence = Silence::at(history, at, rules, series);
+    let silence = Silence::for_stream(history, at, rules, series);
     let learning = silence.is_learning(history, at);
-    let delay = || silence.unnoticed(history, at);
+    let delay = || silence.worst_detection_delay(history, at);
     let day = figures(history, Span::before(at, DAY));
     StreamStatus {
         counts: stream_view(id, history, &day, at),
@@ -121,11 +121,11 @@ fn tag_statuses(history: &History, at: Timestamp, rules: &Rules, series: usize) 
         let of_tag = &history.tags[&tag];
         TagStatus {
             last_sent: of_tag.last_sent(at),
-            detection_delay: silence.unnoticed(of_tag, at),
+            detection_delay: silence.worst_detection_delay(of_tag, at),
             tag,
         }
     };
-    let silences = Silence::of_tags(history, at, rules, series);
+    let silences = Silence::for_tags(history, at, rules, series);
     silences.into_iter().map(status).collect()
 }
 

@@ -143,9 +143,9 @@ pub(crate) fn stream_day(
     let is_seen = |span: Span| {
         history.first_seen_at.is_some_and(|b| b <= span.from) && history.messages.covers(span)
     };
-    let silence = Silence::at(history, period.until, rules, series);
+    let silence = Silence::for_stream(history, period.until, rules, series);
     let learning = silence.is_learning(history, period.until);
-    let unnoticed = || silence.unnoticed(history, period.until);
+    let unnoticed = || silence.worst_detection_delay(history, period.until);
     let both = history.messages.intersect(&history.bounces);
     StreamDay {
         stream: Some(stream.clone()),

@@ -16,175 +16,180 @@ use crate::model::{
     SampledMessage, Severity, Span, StreamId, Timestamp, Verdict,
 };
 
-/// Part of the budget of false silence alarms that goes to silence of delivery.
-const SHARE: f64 = 0.025;
+/// The share of the false-alarm budget that goes to silence of delivery.
+const BUDGET_SHARE: f64 = 0.025;
 /// Younger mail may still be on its way.
-const SETTLED: Duration = Duration::from_secs(2 * 3600);
-/// The newest mail tells enough.
-const LEARNED_MAIL: usize = 20_000;
-/// So many messages of mail in general are believed in before anything is known of this stream.
-const PRIOR: f64 = 20.0;
-/// And so many undelivered that follow one another, at the rate of chance.
-const PRIOR_ROWS: f64 = 5.0;
+const SETTLED_AFTER: Duration = Duration::from_secs(2 * 3600);
+/// Only the newest followed messages are learned from.
+const MAX_TRAINING_MESSAGES: usize = 20_000;
+/// The weight of [`PRIOR_SURVIVAL`], in messages.
+const PRIOR_MESSAGES: f64 = 20.0;
+/// The weight of the prior on consecutive undelivered messages, at the rate of chance.
+const PRIOR_RUNS: f64 = 5.0;
 /// The maximum number of undelivered messages in a row that teach: more of them are a breakdown, not the stream's habit.
-const MAX_LEARNED_ROW: usize = 6;
+const MAX_TRAINING_RUN: usize = 6;
 /// Mail in general: the share not delivered once a message is so old; 97% of it arrives. Of young mail nothing much is
 /// believed, since where greylisting is the rule many messages in a row have no news.
-const IN_GENERAL: [(Duration, f64); 4] = [
+const PRIOR_SURVIVAL: [(Duration, f64); 4] = [
     (Duration::from_secs(3600), 0.03),
     (Duration::from_secs(300), 0.35),
     (Duration::from_secs(60), 0.5),
     (Duration::ZERO, 0.9),
 ];
-/// At this age it is looked at whether undelivered messages follow one another more often than by chance, and how many
-/// there are.
-const TELLING: Duration = HOUR;
-/// Postmark may be that late to tell of a delivery.
+/// The age at which it is measured whether undelivered messages follow one another more often than by chance.
+const CLUSTERING_AGE: Duration = HOUR;
+/// Postmark may report a delivery this late.
 const EVENT_LAG: Duration = Duration::from_secs(60);
-/// A row needs this many.
-const FEWEST: usize = 3;
+/// The minimum number of undelivered messages in a row that is a breach.
+const MIN_RUN: usize = 3;
 /// A message this old has usually been delivered, greylisting included.
 const DUE_AFTER: Duration = Duration::from_secs(45 * 60);
-/// So many overdue or bounced are worth a closer look.
-const SUSPICIOUS: usize = 3;
-/// Older mail says nothing of the present.
+/// The minimum number of overdue or bounced messages that is worth a closer look.
+const MIN_SUSPICIOUS: usize = 3;
+/// Older mail says nothing about the present.
 const LOOKBACK: Duration = Duration::from_secs(30 * 86_400);
 /// What is suspicious is younger.
 const SUSPICIOUS_LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 
 /// How fast and how surely a stream delivers.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Delivery {
+pub(super) struct DeliveryModel {
     /// Delays of delivered mail, ascending.
     delays: Vec<Duration>,
     /// Ages up to which mail without news was known to have none, ascending; of what bounced, all ages.
-    without: Vec<Duration>,
+    open_ages: Vec<Duration>,
     /// How much likelier than by chance one that is late or bounced follows another.
-    clustered: f64,
+    autocorrelation: f64,
     threshold: f64,
 }
 
 /// What is known of one followed message at an instant.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum News {
+enum DeliveryState {
     Delivered,
     Bounced,
-    /// None up to this age.
-    None(Duration),
+    /// No news up to this age.
+    Pending(Duration),
     /// One recipient's bounce was listed before anybody looked whether others have it.
-    Unread,
+    Unchecked,
 }
 
-impl Delivery {
+impl DeliveryModel {
     /// Learns from the mail that had settled by `until`; `series` share the budget.
     pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
-        let settled = Span::new(until - SAMPLE_LOOKBACK, until - SETTLED);
+        let settled = Span::new(until - SAMPLE_LOOKBACK, until - SETTLED_AFTER);
         let mail = within(&history.followed, settled);
-        let mail = &mail[mail.len().saturating_sub(LEARNED_MAIL)..];
+        let mail = &mail[mail.len().saturating_sub(MAX_TRAINING_MESSAGES)..];
         let span = mail
             .first()
             .map_or(DAY, |m| until.since(m.sent_at))
             .max(DAY);
         let per_year = (mail.len() as f64 / span.as_secs_f64() * 365.25 * 86_400.0).max(52.0);
-        // Undelivered mail at the end may be the silence that is to be judged: it teaches nothing.
-        let proven = mail.iter().rposition(|m| news(m, until) == News::Delivered);
+        // Undelivered mail at the end may be the silence in question: it teaches nothing.
+        let proven = mail
+            .iter()
+            .rposition(|m| state_at(m, until) == DeliveryState::Delivered);
         let mail = &mail[..proven.map_or(0, |last| last + 1)];
-        let (mut delays, mut without) = (Vec::new(), Vec::new());
-        let (mut late, mut pairs, mut before, mut row) = (0u32, 0u32, false, 0usize);
+        let (mut delays, mut open_ages) = (Vec::new(), Vec::new());
+        let (mut late, mut pairs, mut before, mut run) = (0u32, 0u32, false, 0usize);
         for message in mail {
-            let news = news(message, until);
-            let age = match news {
-                News::Unread => continue,
-                News::Bounced => Duration::MAX,
-                News::Delivered => message
+            let state = state_at(message, until);
+            let age = match state {
+                DeliveryState::Unchecked => continue,
+                DeliveryState::Bounced => Duration::MAX,
+                DeliveryState::Delivered => message
                     .delivered_at
                     .map_or(Duration::ZERO, |at| at.since(message.sent_at)),
-                News::None(age) => age,
+                DeliveryState::Pending(age) => age,
             };
-            if news == News::Delivered {
+            if state == DeliveryState::Delivered {
                 delays.push(age);
-                row = 0;
-            } else if row == MAX_LEARNED_ROW {
+                run = 0;
+            } else if run == MAX_TRAINING_RUN {
                 continue;
             } else {
-                without.push(age);
-                row += 1;
+                open_ages.push(age);
+                run += 1;
             }
-            let is_late = age > TELLING;
+            let is_late = age > CLUSTERING_AGE;
             late += u32::from(is_late);
             pairs += u32::from(is_late && before);
             before = is_late;
         }
         delays.sort_unstable();
-        without.sort_unstable();
-        let budget = rules.silence.false_alarms_per_year * SHARE / series.max(1) as f64;
+        open_ages.sort_unstable();
+        let budget = rules.silence.false_alarms_per_year * BUDGET_SHARE / series.max(1) as f64;
         let mut learned = Self {
             delays,
-            without,
-            clustered: 1.0,
+            open_ages,
+            autocorrelation: 1.0,
             threshold: (per_year / budget).max(2.0).ln(),
         };
-        let by_chance = learned.share_without(TELLING);
-        let followed = (f64::from(pairs) + PRIOR_ROWS * by_chance) / (f64::from(late) + PRIOR_ROWS);
-        learned.clustered = (followed / by_chance).max(1.0);
+        let by_chance = learned.survival(CLUSTERING_AGE);
+        let followed = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
+        learned.autocorrelation = (followed / by_chance).max(1.0);
         learned
     }
 
-    /// The share of this stream's mail that is not delivered at this age.
-    fn share_without(&self, age: Duration) -> f64 {
+    /// Returns the share of this stream's mail that is not delivered at this age.
+    fn survival(&self, age: Duration) -> f64 {
         let later = self.delays.len() - self.delays.partition_point(|delay| *delay <= age);
-        let never = self.without.len() - self.without.partition_point(|known| *known < age);
-        let in_general = IN_GENERAL
+        let never = self.open_ages.len() - self.open_ages.partition_point(|known| *known < age);
+        let prior = PRIOR_SURVIVAL
             .iter()
             .find(|(from, _)| age >= *from)
             .map_or(0.9, |(_, share)| *share);
         let seen = (self.delays.len() + never) as f64;
-        ((later + never) as f64 + PRIOR * in_general) / (seen + PRIOR)
+        ((later + never) as f64 + PRIOR_MESSAGES * prior) / (seen + PRIOR_MESSAGES)
     }
 
-    /// How unlikely a row of undelivered messages is, newest first or oldest first alike.
-    fn weight(&self, row: impl Iterator<Item = News>) -> f64 {
-        row.enumerate()
-            .map(|(place, news)| {
-                let share = match news {
-                    News::None(age) => self.share_without(age.saturating_sub(EVENT_LAG)),
-                    _ => self.share_without(TELLING),
+    /// Returns −log of the chance of a run of undelivered messages, newest first or oldest first alike.
+    fn log_evidence(&self, run: impl Iterator<Item = DeliveryState>) -> f64 {
+        run.enumerate()
+            .map(|(place, state)| {
+                let share = match state {
+                    DeliveryState::Pending(age) => self.survival(age.saturating_sub(EVENT_LAG)),
+                    _ => self.survival(CLUSTERING_AGE),
                 };
                 let share = if place == 0 {
                     share
                 } else {
-                    share * self.clustered
+                    share * self.autocorrelation
                 };
                 -share.min(1.0).ln()
             })
             .sum()
     }
 
-    /// How many in a row are needed once they are old.
-    fn needed(&self) -> u64 {
-        let many = std::iter::repeat_n(News::None(12 * HOUR), 100);
-        let enough = (FEWEST..100).find(|n| self.weight(many.clone().take(*n)) > self.threshold);
+    /// Returns how many in a row are a breach once they are old.
+    fn min_run_length(&self) -> u64 {
+        let many = std::iter::repeat_n(DeliveryState::Pending(12 * HOUR), 100);
+        let enough =
+            (MIN_RUN..100).find(|n| self.log_evidence(many.clone().take(*n)) > self.threshold);
         enough.unwrap_or(100) as u64
     }
 
     /// The finding of `delivery_silence` at `at`.
-    pub(super) fn judge(&self, history: &History, stream: &StreamId, at: Timestamp) -> Finding {
+    pub(super) fn evaluate(&self, history: &History, stream: &StreamId, at: Timestamp) -> Finding {
         let recent = within(&history.followed, Span::before(at, LOOKBACK));
-        let known = || recent.iter().rev().map(|mail| (mail, news(mail, at)));
-        let row: Vec<(&SampledMessage, News)> = known()
-            .take_while(|(_, news)| *news != News::Delivered)
-            .filter(|(_, news)| match news {
-                News::None(age) => *age > EVENT_LAG,
-                news => *news == News::Bounced,
+        let known = || recent.iter().rev().map(|mail| (mail, state_at(mail, at)));
+        let run: Vec<(&SampledMessage, DeliveryState)> = known()
+            .take_while(|(_, state)| *state != DeliveryState::Delivered)
+            .filter(|(_, state)| match state {
+                DeliveryState::Pending(age) => *age > EVENT_LAG,
+                state => *state == DeliveryState::Bounced,
             })
             .collect();
         let proven = known()
-            .find(|(_, news)| *news == News::Delivered)
+            .find(|(_, state)| *state == DeliveryState::Delivered)
             .map(|(mail, _)| mail.sent_at);
-        let weight = self.weight(row.iter().map(|(_, news)| *news));
-        let overdue = row.iter().any(|(_, news)| is_overdue(*news));
-        let bounced = || row.iter().filter(|(_, news)| *news == News::Bounced);
-        let verdict = if row.len() >= FEWEST && weight > self.threshold {
+        let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state));
+        let overdue = run.iter().any(|(_, state)| is_overdue(*state));
+        let bounced = || {
+            run.iter()
+                .filter(|(_, state)| *state == DeliveryState::Bounced)
+        };
+        let verdict = if run.len() >= MIN_RUN && log_evidence > self.threshold {
             Verdict::Breach
         } else if overdue {
             Verdict::Unresolved
@@ -200,12 +205,12 @@ impl Delivery {
             verdict,
             severity: Severity::Wake,
             evidence: Evidence::Delivery {
-                unproven: row.len() as u64,
+                unproven: run.len() as u64,
                 bounced: bounced().count() as u64,
                 reasons: reasons(bounced().map(|(mail, _)| *mail)),
-                needed: self.needed(),
-                queued: row.iter().filter(|(mail, _)| mail.queued).count() as u64,
-                since: row.last().map(|(mail, _)| mail.sent_at),
+                needed: self.min_run_length(),
+                queued: run.iter().filter(|(mail, _)| mail.queued).count() as u64,
+                since: run.last().map(|(mail, _)| mail.sent_at),
                 last_proven_sent: proven,
                 last_delivered: history.last_delivered(at + MINUTE),
             },
@@ -213,14 +218,14 @@ impl Delivery {
     }
 }
 
-/// The followed mail sent in `span`.
+/// Returns the followed mail sent in `span`.
 fn within(followed: &[SampledMessage], span: Span) -> &[SampledMessage] {
     let from = followed.partition_point(|mail| mail.sent_at < span.from);
     let until = followed.partition_point(|mail| mail.sent_at < span.until);
     &followed[from..until.max(from)]
 }
 
-/// Postmark's types of these bounces with their numbers, the most frequent first.
+/// Returns Postmark's types of these bounces with their numbers, the most frequent first.
 fn reasons<'f>(bounced: impl Iterator<Item = &'f SampledMessage>) -> Vec<(String, u64)> {
     let mut types: BTreeMap<BounceType, u64> = BTreeMap::new();
     for kind in bounced.filter_map(|mail| mail.bounce) {
@@ -232,52 +237,52 @@ fn reasons<'f>(bounced: impl Iterator<Item = &'f SampledMessage>) -> Vec<(String
     types.into_iter().map(named).collect()
 }
 
-/// Whether it should have been delivered by now.
-fn is_overdue(news: News) -> bool {
-    match news {
-        News::Bounced => true,
-        News::None(age) => age >= DUE_AFTER,
-        News::Delivered | News::Unread => false,
+/// Returns whether it should have been delivered by now.
+fn is_overdue(state: DeliveryState) -> bool {
+    match state {
+        DeliveryState::Bounced => true,
+        DeliveryState::Pending(age) => age >= DUE_AFTER,
+        DeliveryState::Delivered | DeliveryState::Unchecked => false,
     }
 }
 
-fn news(mail: &SampledMessage, at: Timestamp) -> News {
+fn state_at(mail: &SampledMessage, at: Timestamp) -> DeliveryState {
     let by_then = |when: Option<Timestamp>| when.is_some_and(|when| when <= at);
     if by_then(mail.delivered_at) {
-        News::Delivered
+        DeliveryState::Delivered
     } else if by_then(mail.bounced_at) {
         match mail.checked_at {
-            Some(_) => News::Bounced,
-            None => News::Unread,
+            Some(_) => DeliveryState::Bounced,
+            None => DeliveryState::Unchecked,
         }
     } else if mail.delivered_at.is_some() {
         // Known to have come later than `at`: it had been looked at, in hindsight, at every instant before.
-        News::None(at.since(mail.sent_at))
+        DeliveryState::Pending(at.since(mail.sent_at))
     } else {
         let known_until = mail.checked_at.unwrap_or(mail.sent_at).min(at);
-        News::None(known_until.since(mail.sent_at))
+        DeliveryState::Pending(known_until.since(mail.sent_at))
     }
 }
 
-/// Whether so much is overdue that the rest of a cycle's requests should go into looking closer.
+/// Returns whether so much is overdue that the rest of a cycle's requests should go into looking closer.
 pub fn is_suspicious(followed: &[SampledMessage], at: Timestamp) -> bool {
     let recent = within(followed, Span::before(at, SUSPICIOUS_LOOKBACK));
     let overdue = recent
         .iter()
         .rev()
-        .map(|mail| news(mail, at))
-        .take_while(|news| *news != News::Delivered)
-        .filter(|news| matches!(news, News::None(_) | News::Bounced))
+        .map(|mail| state_at(mail, at))
+        .take_while(|state| *state != DeliveryState::Delivered)
+        .filter(|state| matches!(state, DeliveryState::Pending(_) | DeliveryState::Bounced))
         .count();
-    overdue >= SUSPICIOUS
+    overdue >= MIN_SUSPICIOUS
 }
 
-/// How many of the followed messages sent in `span` should have been delivered by its end, where none of them was.
+/// Returns how many of the followed messages sent in `span` should have been delivered by its end, where none of them was.
 pub fn undelivered(followed: &[SampledMessage], span: Span) -> Option<u64> {
     let mail = within(followed, span).iter();
-    let known: Vec<News> = mail.map(|mail| news(mail, span.until)).collect();
-    let overdue = known.iter().filter(|news| is_overdue(**news)).count() as u64;
-    (overdue > 0 && !known.contains(&News::Delivered)).then_some(overdue)
+    let known: Vec<DeliveryState> = mail.map(|mail| state_at(mail, span.until)).collect();
+    let overdue = known.iter().filter(|state| is_overdue(**state)).count() as u64;
+    (overdue > 0 && !known.contains(&DeliveryState::Delivered)).then_some(overdue)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::model::{
 };
 
 /// The findings of `spam_complaint_external` and `operator_bounce` at `at`; none for a rule that is off.
-pub(super) fn judge(
+pub(super) fn evaluate(
     history: &History,
     stream: &StreamId,
     at: Timestamp,

@@ -6,8 +6,8 @@
 //! times (R. L. Prentice and L. A. Gloeckler, "Regression analysis of grouped survival data", Biometrics 34, 1978), fitted
 //! by Newton's method with a normal prior, which is what mail in general does.
 
+use crate::detect::hourly_series::{HourlySeries, WEEK};
 use crate::detect::profile::Profile;
-use crate::detect::timeline::{Timeline, WEEK};
 
 /// Windows of the levels, in hours, each with how many expected hours' worth of belief that nothing changed.
 const LEVELS: [(usize, f64); 4] = [(672, 10.0), (168, 5.0), (24, 3.0), (6, 2.0)];
@@ -16,14 +16,13 @@ const TERMS: usize = 7;
 /// What mail in general does: the profile counts nearly in full, a day's level by a third of its change, and after a
 /// gap of nine hours an hour is little more than half as likely to have mail.
 const PRIOR: [f64; TERMS] = [0.0, 0.9, 0.2, 0.2, 0.35, 0.1, -0.25];
-/// How firmly that is believed: the inverse variance.
-const FIRMNESS: [f64; TERMS] = [2.0, 20.0, 20.0, 20.0, 20.0, 20.0, 20.0];
+/// The inverse variance of the prior.
+const PRIOR_PRECISION: [f64; TERMS] = [2.0, 20.0, 20.0, 20.0, 20.0, 20.0, 20.0];
 /// After this many hours an observation weighs half.
 const HALF_LIFE: f64 = 120.0 * 24.0;
 /// Bounds of the effect of the levels, as a logarithm.
-const MOST_EFFECT: f64 = 3.0;
-/// Newton's steps, at most.
-const STEPS: usize = 12;
+const MAX_LOG_EFFECT: f64 = 3.0;
+const MAX_NEWTON_STEPS: usize = 12;
 
 /// How mail at one time depends on mail before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +31,7 @@ pub(super) struct Hazard {
 }
 
 /// The logarithms of the levels at one instant: what was sent over what the profile expected.
-pub(super) type Levels = [f64; LEVELS.len()];
+pub(super) type RecentLevels = [f64; LEVELS.len()];
 
 impl Hazard {
     /// The profile, at the level of the last four weeks.
@@ -40,11 +39,11 @@ impl Hazard {
         terms: [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0],
     };
 
-    /// Fits to the hours of `timeline`.
-    pub(super) fn fit(timeline: &Timeline, profile: &Profile, running: &Running) -> Self {
-        let rows = rows(timeline, profile, running);
+    /// Fits to the hours of `series`.
+    pub(super) fn fit(series: &HourlySeries, profile: &Profile, sums: &RunningSums) -> Self {
+        let rows = rows(series, profile, sums);
         let mut terms = PRIOR;
-        for _ in 0..STEPS {
+        for _ in 0..MAX_NEWTON_STEPS {
             let step = newton_step(&rows, &terms);
             let mut largest = 0.0f64;
             for (term, step) in terms.iter_mut().zip(step) {
@@ -58,14 +57,16 @@ impl Hazard {
         Self { terms }
     }
 
-    /// By how much the levels multiply the intensity, throughout a gap that begins with them.
-    pub(super) fn effect(&self, levels: &Levels) -> f64 {
+    /// Returns the factor of the levels on the intensity, throughout a gap that begins with them.
+    pub(super) fn level_multiplier(&self, levels: &RecentLevels) -> f64 {
         let sum: f64 = self.terms[2..6]
             .iter()
             .zip(levels)
             .map(|(b, f)| b * f)
             .sum();
-        (self.terms[0] + sum).clamp(-MOST_EFFECT, MOST_EFFECT).exp()
+        (self.terms[0] + sum)
+            .clamp(-MAX_LOG_EFFECT, MAX_LOG_EFFECT)
+            .exp()
     }
 
     /// The intensity of an hour of this profile, `elapsed` clock hours after that of the last mail.
@@ -79,29 +80,28 @@ impl Hazard {
 
 /// Running sums of what was sent and what was expected, for levels at any hour.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Running {
+pub(super) struct RunningSums {
     sums: Vec<(f64, f64)>,
 }
 
-impl Running {
-    /// Over the timeline.
-    pub(super) fn new(timeline: &Timeline, profile: &Profile) -> Self {
-        let mut sums = Vec::with_capacity(timeline.len() + 1);
+impl RunningSums {
+    pub(super) fn new(series: &HourlySeries, profile: &Profile) -> Self {
+        let mut sums = Vec::with_capacity(series.len() + 1);
         let mut sum = (0.0, 0.0);
         sums.push(sum);
-        for (sent, intensity) in timeline.sent.iter().zip(&profile.before) {
+        for (sent, intensity) in series.sent.iter().zip(&profile.before) {
             if let Some(sent) = sent {
-                sum.0 += profile.shape.observed(*sent);
-                sum.1 += profile.shape.expected(*intensity);
+                sum.0 += profile.calendar.observed(*sent);
+                sum.1 += profile.calendar.expected(*intensity);
             }
             sums.push(sum);
         }
         Self { sums }
     }
 
-    /// The levels when the first `hours` hours had passed; `later` is what the hours after the timeline counted and were
-    /// expected to.
-    pub(super) fn levels(&self, hours: usize, later: &[(f64, f64)]) -> Levels {
+    /// Returns the levels when the first `hours` hours had passed; `later` is observed and expected counts of the hours after
+    /// the series.
+    pub(super) fn levels(&self, hours: usize, later: &[(f64, f64)]) -> RecentLevels {
         let until = hours.min(self.sums.len() - 1);
         let after = &later[..(hours - until).min(later.len())];
         LEVELS.map(|(window, belief)| {
@@ -124,11 +124,11 @@ struct Row {
 }
 
 /// One row for each covered hour that has mail somewhere before it, but for the first week's, whose profile is its own.
-fn rows(timeline: &Timeline, profile: &Profile, running: &Running) -> Vec<Row> {
-    let first = WEEK.min(timeline.len() / 2);
-    let mut last: Option<(usize, Levels)> = None;
-    let mut rows = Vec::with_capacity(timeline.len());
-    for (hour, sent) in timeline.sent.iter().enumerate() {
+fn rows(series: &HourlySeries, profile: &Profile, sums: &RunningSums) -> Vec<Row> {
+    let first = WEEK.min(series.len() / 2);
+    let mut last: Option<(usize, RecentLevels)> = None;
+    let mut rows = Vec::with_capacity(series.len());
+    for (hour, sent) in series.sent.iter().enumerate() {
         let Some(sent) = sent else {
             // After a hole nobody knows when mail was last sent.
             last = None;
@@ -142,11 +142,11 @@ fn rows(timeline: &Timeline, profile: &Profile, running: &Running) -> Vec<Row> {
             rows.push(Row {
                 features,
                 occupied: *sent > 0,
-                weight: (-((timeline.len() - 1 - hour) as f64) / HALF_LIFE).exp2(),
+                weight: (-((series.len() - 1 - hour) as f64) / HALF_LIFE).exp2(),
             });
         }
         if *sent > 0 {
-            last = Some((hour, running.levels(hour + 1, &[])));
+            last = Some((hour, sums.levels(hour + 1, &[])));
         }
     }
     rows
@@ -171,8 +171,8 @@ fn newton_step(rows: &[Row], terms: &[f64; TERMS]) -> [f64; TERMS] {
         }
     }
     for i in 0..TERMS {
-        gradient[i] -= FIRMNESS[i] * (terms[i] - PRIOR[i]);
-        curvature[i][i] += FIRMNESS[i];
+        gradient[i] -= PRIOR_PRECISION[i] * (terms[i] - PRIOR[i]);
+        curvature[i][i] += PRIOR_PRECISION[i];
     }
     solve(&curvature, gradient)
 }

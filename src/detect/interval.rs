@@ -8,7 +8,7 @@ use statrs::function::beta::beta_reg;
 
 /// Above this many successes *and* failures the incomplete beta function loses its digits, and the Wilson interval
 /// (E. B. Wilson, 1927) differs from the exact one by less than what is shown.
-const LARGE: u64 = 50_000;
+const MAX_EXACT_COUNT: u64 = 50_000;
 
 /// Halvings of [0, 1]; the ends are exact to 2⁻⁶⁰.
 const BISECTIONS: u32 = 60;
@@ -19,7 +19,7 @@ pub fn clopper_pearson(part: u64, whole: u64, confidence: f64) -> (f64, f64) {
     if whole == 0 {
         return (0.0, 1.0);
     }
-    if part.min(whole - part) > LARGE {
+    if part.min(whole - part) > MAX_EXACT_COUNT {
         return wilson(part, whole, confidence);
     }
     let tail = (1.0 - confidence) / 2.0;

@@ -1,44 +1,44 @@
 //! What is true of a stream at an instant. Pure: history and rules in, findings out; never looks at past incidents.
 
-mod blind;
-mod bound;
+mod address_check;
+mod baseline;
+mod cusum;
 mod delivery;
-mod dips;
 mod drop;
 mod events;
-mod habits;
+mod exceedance;
+mod gap_bound;
+mod gap_length;
 mod hazard;
+mod hourly_series;
 pub mod interval;
 mod outages;
+mod poll_health;
 mod profile;
 mod rate;
-pub mod reach;
-mod rhythm;
+pub mod rate_power;
 pub mod sample;
 mod silence;
-mod suppressed;
 mod tags;
-mod tail;
 #[cfg(test)]
 mod tests;
-mod timeline;
 
-pub use blind::{PollHealth, evaluate_server};
-use delivery::Delivery;
+pub use address_check::{is_check_due, latest_check};
+use delivery::DeliveryModel;
 pub use delivery::{is_suspicious, undelivered};
+pub use poll_health::{PollHealth, evaluate_server};
 pub use silence::Silence;
-pub use suppressed::{is_check_due, of as check_of};
-pub use tags::by_volume as watched_tags;
+pub use tags::watched_tags;
 
 use std::collections::BTreeMap;
 
 use crate::model::{DAY, Finding, History, Rules, StreamId, Tag, Timestamp};
 
-/// What was learned, until there is something new to learn: made for an instant, and for so many that share the budget.
+/// What was learned, by the instant and the number of series that it was learned for.
 #[derive(Debug)]
-struct Memo<K, V>(BTreeMap<K, (Timestamp, usize, V)>);
+struct Cache<K, V>(BTreeMap<K, (Timestamp, usize, V)>);
 
-impl<K: Ord + Clone, V> Memo<K, V> {
+impl<K: Ord + Clone, V> Cache<K, V> {
     const fn new() -> Self {
         Self(BTreeMap::new())
     }
@@ -52,62 +52,62 @@ impl<K: Ord + Clone, V> Memo<K, V> {
     }
 }
 
-/// Judges the streams of one server, and keeps what it learned of each until there is something new to learn.
+/// Evaluates the rules on the streams of one server, and caches what it learned of each until there is more to learn.
 #[derive(Debug)]
-pub struct Judge {
+pub struct Detector {
     rules: Rules,
     series: usize,
-    tags: Memo<StreamId, Vec<Tag>>,
-    silence: Memo<(StreamId, Option<Tag>), Silence>,
-    delivery: Memo<StreamId, Delivery>,
+    tags: Cache<StreamId, Vec<Tag>>,
+    silence: Cache<(StreamId, Option<Tag>), Silence>,
+    delivery: Cache<StreamId, DeliveryModel>,
 }
 
-impl Judge {
-    /// `series` is how many streams share the budget of false silence alarms, at least 1.
+impl Detector {
+    /// `series` is the number of streams that share the budget of false silence alarms, at least 1.
     pub const fn new(rules: Rules, series: usize) -> Self {
         Self {
             rules,
             series,
-            tags: Memo::new(),
-            silence: Memo::new(),
-            delivery: Memo::new(),
+            tags: Cache::new(),
+            silence: Cache::new(),
+            delivery: Cache::new(),
         }
     }
 
-    /// Judges every rule of one stream at the instant `at`, on what had happened strictly before it.
+    /// Returns the findings of every rule on one stream at the instant `at`, from what had happened strictly before it.
     ///
-    /// What was kept from earlier calls never changes the result. The order of the findings is that of
+    /// Earlier calls never change the result. The order of the findings is that of
     /// [`crate::model::Rule::ALL`], those of its tags after those of the stream.
-    pub fn judge(&mut self, history: &History, stream: &StreamId, at: Timestamp) -> Vec<Finding> {
+    pub fn detect(&mut self, history: &History, stream: &StreamId, at: Timestamp) -> Vec<Finding> {
         let (rules, series) = (&self.rules, self.series);
         let day = at.floor(DAY);
         let tags = self
             .tags
-            .get(stream, day, 0, || tags::watched(history, day));
-        let (share, tag_share) = tags::shares(series, tags.len());
-        let due = silence::learned_at(history, at);
+            .get(stream, day, 0, || tags::sorted_watched_tags(history, day));
+        let (share, tag_share) = tags::budget_shares(series, tags.len());
+        let due = silence::training_cutoff(history, at);
         let silence = self.silence.get(&(stream.clone(), None), due, share, || {
             Silence::learn(history, due, rules, share)
         });
         let delivery = self.delivery.get(stream, due, series, || {
-            Delivery::learn(history, due, rules, series)
+            DeliveryModel::learn(history, due, rules, series)
         });
         let mut findings = vec![
-            silence.judge(history, stream, None, at),
-            drop::judge(history, stream, at, rules, silence),
-            delivery.judge(history, stream, at),
+            silence.evaluate(history, stream, None, at),
+            drop::evaluate(history, stream, at, rules, silence),
+            delivery.evaluate(history, stream, at),
         ];
-        findings.extend(rate::judge(history, stream, at, rules));
-        findings.extend(events::judge(history, stream, at, rules));
-        findings.extend(suppressed::judge(history, stream, at, rules));
+        findings.extend(rate::evaluate(history, stream, at, rules));
+        findings.extend(events::evaluate(history, stream, at, rules));
+        findings.extend(address_check::evaluate(history, stream, at, rules));
         for tag in tags {
             let of = &history.tags[tag];
-            let due = silence::learned_at(of, at);
+            let due = silence::training_cutoff(of, at);
             let key = (stream.clone(), Some(tag.clone()));
             let silence = self.silence.get(&key, due, tag_share, || {
                 Silence::learn(of, due, rules, tag_share)
             });
-            findings.push(silence.judge(of, stream, Some(tag), at));
+            findings.push(silence.evaluate(of, stream, Some(tag), at));
         }
         findings
     }

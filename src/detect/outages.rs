@@ -1,8 +1,8 @@
-//! Simulated stops of a stream: when they begin, and what a model of it takes to notice one.
+//! Simulated outages of a stream: when they begin, and how long a model takes to detect them.
 
 use std::time::Duration;
 
-use crate::detect::habits::{LONGEST, Pace, noticed};
+use crate::detect::baseline::{GapScorer, MAX_OUTAGE_HOURS, detection_instant};
 use crate::model::{DAY, HOUR, History, HourCount, Timestamp};
 
 /// The maximum number of stops that are simulated.
@@ -34,7 +34,7 @@ pub(super) fn simulated_outages(history: &History, until: Timestamp) -> Vec<Simu
 /// cases count too. `None` as soon as it is certain to exceed `best`: following stops that nothing notices is most of what
 /// learning costs.
 pub(super) fn expected_detection_delay<'v>(
-    paces: impl Iterator<Item = Pace<'v>>,
+    scorers: impl Iterator<Item = GapScorer<'v>>,
     outages: &[SimulatedOutage],
     (threshold, bound): (f64, Option<Duration>),
     best: f64,
@@ -47,10 +47,11 @@ pub(super) fn expected_detection_delay<'v>(
     let enough = best * (1.0 + 1e-9);
     let (mut late, mut mean) = (0.0, 0.0);
     let mut delays: Vec<(f64, f64)> = Vec::with_capacity(outages.len());
-    for (outage, pace) in outages.iter().zip(paces) {
-        let delay = noticed(&pace, threshold, bound).map_or(f64::from(LONGEST), |at| {
-            at.since(outage.from).as_secs_f64() / 3600.0
-        });
+    for (outage, scorer) in outages.iter().zip(scorers) {
+        let delay = detection_instant(&scorer, threshold, bound)
+            .map_or(f64::from(MAX_OUTAGE_HOURS), |at| {
+                at.since(outage.from).as_secs_f64() / 3600.0
+            });
         delays.push((delay, outage.weight));
         mean += delay * outage.weight / total;
         if delay > enough {

@@ -4,7 +4,7 @@
 //! raise. Recent weeks weigh more; hours of the week borrow from the same hour of other work days (or weekend days) and
 //! from their neighbours, so that a few weeks suffice.
 
-use crate::detect::timeline::{MONTH, Timeline, WEEK, hour_of_month, hour_of_week};
+use crate::detect::hourly_series::{HourlySeries, MONTH, WEEK, hour_of_month, hour_of_week};
 use crate::model::{HOUR, Span, Timestamp};
 
 /// After this many hours an observation weighs half (six weeks): a change of habit is learned within a season.
@@ -14,13 +14,13 @@ const SHRINK_TO_DAY: f64 = 3.0;
 /// How many hours' worth of belief the overall level brings to each hour of the day type, or of the month.
 const SHRINK_TO_LEVEL: f64 = 2.0;
 /// No hour is held to have mail with more certainty than this, however long it always had some.
-const CERTAIN: f64 = 1.0 - 1e-4;
+const MAX_OCCUPANCY: f64 = 1.0 - 1e-4;
 /// No hour is held to have less than this share of the level: what was never seen is still possible.
-const LEAST: f64 = 0.01;
+const MIN_SHARE_OF_LEVEL: f64 = 0.01;
 
-/// What is counted in an hour, and by which calendar.
+/// What is counted in an hour, and by which slots.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Shape {
+pub(super) enum Calendar {
     /// Occupancy by the hour of the week, mixed with this share of the flat level.
     Occupied { flat: f64 },
     /// Mean number of messages by the hour of the week, mixed with this share of the flat level.
@@ -29,7 +29,7 @@ pub(super) enum Shape {
     Monthly,
 }
 
-impl Shape {
+impl Calendar {
     /// What one hour with so many messages counts for.
     pub(super) fn observed(self, sent: u64) -> f64 {
         match self {
@@ -49,12 +49,12 @@ impl Shape {
 
 /// The intensity of every hour of the week or month, each above zero.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Table {
+pub(super) struct IntensityTable {
     per_hour: Vec<f64>,
     monthly: bool,
 }
 
-impl Table {
+impl IntensityTable {
     /// The intensity of the hour that holds `at`.
     pub(super) fn at(&self, at: Timestamp) -> f64 {
         let slot = if self.monthly {
@@ -83,71 +83,75 @@ impl Table {
     }
 }
 
-/// The tables of one shape: for each week of the timeline the one learned from what lay before it (the first week from
+/// The tables of one calendar: for each week of the series the one learned from what lay before it (the first week from
 /// itself), and the one learned from everything.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Profile {
-    pub shape: Shape,
-    /// The intensity of each hour of the timeline, by the table of its week.
+    pub calendar: Calendar,
+    /// The intensity of each hour of the series, by the table of its week.
     pub before: Vec<f64>,
     /// The table for what comes.
-    pub now: Table,
+    pub now: IntensityTable,
 }
 
 impl Profile {
-    /// Learns from `timeline`; without any covered hour it expects nothing much.
-    pub(super) fn learn(timeline: &Timeline, shape: Shape) -> Self {
-        let mut tally = Tally::new(shape);
-        let mut before = Vec::with_capacity(timeline.len());
-        let slot = |hour: usize| tally_slot(shape, timeline.start(hour));
-        let slots: Vec<usize> = (0..timeline.len()).map(slot).collect();
-        for week in 0..timeline.len().div_ceil(WEEK) {
-            let hours = week * WEEK..((week + 1) * WEEK).min(timeline.len());
-            let earlier = (week > 0).then(|| tally.table());
+    /// Learns from `series`; without any covered hour it expects nothing much.
+    pub(super) fn learn(series: &HourlySeries, calendar: Calendar) -> Self {
+        let mut counts = WeightedCounts::new(calendar);
+        let mut before = Vec::with_capacity(series.len());
+        let slot = |hour: usize| slot_of(calendar, series.start(hour));
+        let slots: Vec<usize> = (0..series.len()).map(slot).collect();
+        for week in 0..series.len().div_ceil(WEEK) {
+            let hours = week * WEEK..((week + 1) * WEEK).min(series.len());
+            let earlier = (week > 0).then(|| counts.intensities());
             for hour in hours.clone() {
-                if let Some(sent) = timeline.sent[hour] {
-                    tally.add(slots[hour], shape.observed(sent), hour);
+                if let Some(sent) = series.sent[hour] {
+                    counts.add(slots[hour], calendar.observed(sent), hour);
                 }
             }
-            let table = earlier.unwrap_or_else(|| tally.table());
+            let table = earlier.unwrap_or_else(|| counts.intensities());
             before.extend(hours.map(|hour| table.per_hour[slots[hour]]));
         }
         Self {
-            shape,
+            calendar,
             before,
-            now: tally.table(),
+            now: counts.intensities(),
         }
     }
 
-    /// The intensity of an hour, by the table of its week, or by the latest beyond the timeline.
-    pub(super) fn intensity(&self, timeline: &Timeline, hour: usize) -> f64 {
+    /// The intensity of an hour, by the table of its week, or by the latest beyond the series.
+    pub(super) fn intensity(&self, series: &HourlySeries, hour: usize) -> f64 {
         match self.before.get(hour) {
             Some(known) => *known,
-            None => self.now.at(timeline.start(hour)),
+            None => self.now.at(series.start(hour)),
         }
     }
 }
 
-fn tally_slot(shape: Shape, at: Timestamp) -> usize {
-    match shape {
-        Shape::Monthly => hour_of_month(at),
+fn slot_of(calendar: Calendar, at: Timestamp) -> usize {
+    match calendar {
+        Calendar::Monthly => hour_of_month(at),
         _ => hour_of_week(at),
     }
 }
 
 /// Weighted counts by slot. Weights grow with time instead of shrinking with age, which keeps them in one pass.
-struct Tally {
-    shape: Shape,
+struct WeightedCounts {
+    calendar: Calendar,
     counted: Vec<f64>,
     weight: Vec<f64>,
     latest: usize,
 }
 
-impl Tally {
-    fn new(shape: Shape) -> Self {
-        let slots = if shape == Shape::Monthly { MONTH } else { WEEK };
+impl WeightedCounts {
+    fn new(calendar: Calendar) -> Self {
+        let slots = if calendar == Calendar::Monthly {
+            MONTH
+        } else {
+            WEEK
+        };
         Self {
-            shape,
+            calendar,
             counted: vec![0.0; slots],
             weight: vec![0.0; slots],
             latest: 0,
@@ -156,7 +160,7 @@ impl Tally {
 
     fn add(&mut self, slot: usize, observed: f64, hour: usize) {
         // What comes once a month is not forgotten within a season.
-        let weight = if self.shape == Shape::Monthly {
+        let weight = if self.calendar == Calendar::Monthly {
             1.0
         } else {
             (hour as f64 / HALF_LIFE).exp2()
@@ -166,36 +170,36 @@ impl Tally {
         self.latest = hour;
     }
 
-    fn table(&self) -> Table {
-        let scale = match self.shape {
-            Shape::Monthly => 1.0,
+    fn intensities(&self) -> IntensityTable {
+        let scale = match self.calendar {
+            Calendar::Monthly => 1.0,
             _ => (-(self.latest as f64) / HALF_LIFE).exp2(),
         };
         let counted: Vec<f64> = self.counted.iter().map(|c| c * scale).collect();
         let weight: Vec<f64> = self.weight.iter().map(|w| w * scale).collect();
-        let per_hour = match self.shape {
-            Shape::Occupied { flat } => {
+        let per_hour = match self.calendar {
+            Calendar::Occupied { flat } => {
                 mix(weekly(&counted, &weight, true), flat, occupancy_of_chance)
             }
-            Shape::Mean { flat } => mix(weekly(&counted, &weight, false), flat, |mean| mean),
-            Shape::Monthly => monthly(&counted, &weight),
+            Calendar::Mean { flat } => mix(weekly(&counted, &weight, false), flat, |mean| mean),
+            Calendar::Monthly => monthly(&counted, &weight),
         };
-        Table {
+        IntensityTable {
             per_hour,
-            monthly: self.shape == Shape::Monthly,
+            monthly: self.calendar == Calendar::Monthly,
         }
     }
 }
 
 /// −log of the chance of an empty hour.
 fn occupancy_of_chance(chance: f64) -> f64 {
-    -(-chance.clamp(1e-6, CERTAIN)).ln_1p()
+    -(-chance.clamp(1e-6, MAX_OCCUPANCY)).ln_1p()
 }
 
 fn mix((own, level): (Vec<f64>, f64), flat: f64, intensity: impl Fn(f64) -> f64) -> Vec<f64> {
     let level = intensity(level);
     own.into_iter()
-        .map(|own| (1.0 - flat) * intensity(own).max(LEAST * level) + flat * level)
+        .map(|own| (1.0 - flat) * intensity(own).max(MIN_SHARE_OF_LEVEL * level) + flat * level)
         .collect()
 }
 
@@ -241,12 +245,12 @@ mod tests {
     use super::*;
     use crate::model::DAY;
 
-    const MEAN: Shape = Shape::Mean { flat: 0.1 };
-    const OCCUPIED: Shape = Shape::Occupied { flat: 0.1 };
+    const MEAN: Calendar = Calendar::Mean { flat: 0.1 };
+    const OCCUPIED: Calendar = Calendar::Occupied { flat: 0.1 };
 
-    /// A timeline from a Monday on, with so many messages in each hour; `None` where nothing was covered.
-    fn timeline(hours: usize, sent: impl Fn(usize) -> Option<u64>) -> Timeline {
-        Timeline {
+    /// A series from a Monday on, with so many messages in each hour; `None` where nothing was covered.
+    fn series(hours: usize, sent: impl Fn(usize) -> Option<u64>) -> HourlySeries {
+        HourlySeries {
             begins: monday(),
             sent: (0..hours).map(sent).collect(),
         }
@@ -267,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_steady_stream_expects_its_rate_in_any_span() {
-        let profile = Profile::learn(&timeline(28 * 24, |_| Some(20)), MEAN);
+        let profile = Profile::learn(&series(28 * 24, |_| Some(20)), MEAN);
         let at = monday() + 60 * DAY;
         assert!((profile.now.over(Span::new(at, at + 7 * DAY)) - 20.0 * 168.0).abs() < 2.0);
         assert!((profile.now.over(Span::new(at, at + HOUR / 2)) - 10.0).abs() < 0.1);
@@ -282,7 +286,7 @@ mod tests {
                 0
             })
         };
-        let profile = Profile::learn(&timeline(42 * 24, office), OCCUPIED);
+        let profile = Profile::learn(&series(42 * 24, office), OCCUPIED);
         let saturday = monday() + 47 * DAY;
         assert!(profile.now.over(Span::new(saturday, saturday + 2 * DAY)) < 4.0);
         assert!(profile.now.at(saturday + 2 * DAY + 10 * HOUR) > 2.0);
@@ -292,25 +296,22 @@ mod tests {
     fn one_burst_raises_the_mean_and_not_the_occupancy() {
         let steady = |h: usize| u64::from(h % 24 == 6);
         let burst = |h: usize| Some(if h == 1000 { 100_000 } else { steady(h) });
-        let (steady, burst) = (
-            timeline(56 * 24, |h| Some(steady(h))),
-            timeline(56 * 24, burst),
-        );
+        let (steady, burst) = (series(56 * 24, |h| Some(steady(h))), series(56 * 24, burst));
         let at = monday() + HOUR * (56 * 24 + 1000 % 168);
-        let by = |timeline: &Timeline, shape| Profile::learn(timeline, shape).now.at(at);
+        let by = |series: &HourlySeries, calendar| Profile::learn(series, calendar).now.at(at);
         assert!(by(&burst, MEAN) > 1000.0 * by(&steady, MEAN));
         assert!(by(&burst, OCCUPIED) < by(&steady, OCCUPIED) + 0.5);
     }
 
     #[test]
     fn hours_that_were_not_covered_teach_nothing() {
-        let profile = Profile::learn(&timeline(28 * 24, |h| (h < 14 * 24).then_some(5)), MEAN);
+        let profile = Profile::learn(&series(28 * 24, |h| (h < 14 * 24).then_some(5)), MEAN);
         assert!((profile.now.at(monday() + 28 * DAY) - 5.0).abs() < 0.1);
     }
 
     #[test]
     fn the_past_is_measured_by_what_lay_before_it() {
-        let grown = timeline(4 * WEEK, |h| Some(if h < 2 * WEEK { 1 } else { 100 }));
+        let grown = series(4 * WEEK, |h| Some(if h < 2 * WEEK { 1 } else { 100 }));
         let profile = Profile::learn(&grown, MEAN);
         assert!(profile.before[2 * WEEK] < 2.0, "nobody knew yet");
         assert!(profile.before[3 * WEEK] > 20.0 && profile.now.at(monday()) > 40.0);
@@ -323,7 +324,7 @@ mod tests {
             u64::from(hour_of_month(begins + HOUR * u32::try_from(h).expect("few")) == 6)
         };
         let sent = (0..300 * 24).map(|h| Some(monthly(h))).collect();
-        let profile = Profile::learn(&Timeline { begins, sent }, Shape::Monthly);
+        let profile = Profile::learn(&HourlySeries { begins, sent }, Calendar::Monthly);
         let first = Timestamp::parse("2026-02-01T06:00:00Z").expect("valid");
         assert!(profile.now.at(first) > 1.5 && profile.now.at(first + DAY) < 0.01);
     }

@@ -10,32 +10,32 @@ use crate::model::{
 };
 
 /// The level of the interval which every alert states.
-const STATED: f64 = 0.95;
+const STATED_CONFIDENCE: f64 = 0.95;
 
 /// `hard_bounce_wake` fires above this share of hard bounces...
-pub(super) const HARD_SHARE: f64 = 0.05;
+pub(super) const HARD_BOUNCE_THRESHOLD: f64 = 0.05;
 /// ...of at least this many messages ("more than 100").
-pub(super) const HARD_FLOOR: u64 = 101;
+pub(super) const HARD_BOUNCE_MIN_DENOMINATOR: u64 = 101;
 
 /// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`.
-pub(super) fn judge(
+pub(super) fn evaluate(
     history: &History,
     stream: &StreamId,
     at: Timestamp,
     rules: &Rules,
 ) -> Vec<Finding> {
-    let measure = |rule: &RateRule, counts: fn(BounceClass) -> bool| {
-        measure(history, at, rule, |mark| counts(mark.class))
+    let evaluate_rule = |rule: &RateRule, counts: fn(BounceClass) -> bool| {
+        evaluate_rule(history, at, rule, |mark| counts(mark.class))
     };
     let hard = |window| {
         let rule = RateRule {
-            threshold: HARD_SHARE,
+            threshold: HARD_BOUNCE_THRESHOLD,
             window,
-            min_denominator: HARD_FLOOR,
+            min_denominator: HARD_BOUNCE_MIN_DENOMINATOR,
             confidence: None,
             ..rules.bounce_rate.clone()
         };
-        measure(&rule, |class| class == BounceClass::Hard)
+        evaluate_rule(&rule, |class| class == BounceClass::Hard)
     };
     let finding = |rule, severity, (verdict, evidence)| Finding {
         rule,
@@ -49,23 +49,23 @@ pub(super) fn judge(
         finding(
             Rule::HardBounceWake,
             Severity::Wake,
-            stronger(hard(rules.bounce_rate.window), hard(DAY)),
+            worse_of(hard(rules.bounce_rate.window), hard(DAY)),
         ),
         finding(
             Rule::BounceRate,
             rules.bounce_rate.severity,
-            measure(&rules.bounce_rate, BounceClass::counts),
+            evaluate_rule(&rules.bounce_rate, BounceClass::counts),
         ),
         finding(
             Rule::SpamRate,
             rules.spam_rate.severity,
-            measure(&rules.spam_rate, |class| class == BounceClass::Complaint),
+            evaluate_rule(&rules.spam_rate, |class| class == BounceClass::Complaint),
         ),
     ]
 }
 
 /// Of two windows of one rule, the one that breaks it; else the one that cannot tell.
-fn stronger(
+fn worse_of(
     short: (Verdict, RateEvidence),
     long: (Verdict, RateEvidence),
 ) -> (Verdict, RateEvidence) {
@@ -77,7 +77,7 @@ fn stronger(
     }
 }
 
-fn measure(
+fn evaluate_rule(
     history: &History,
     at: Timestamp,
     rule: &RateRule,
@@ -91,20 +91,20 @@ fn measure(
         .map(|p| history.whole_counts_within(*p))
         .collect();
     parts.retain(|part| !part.is_empty());
-    let marked = history.bounced_in(&parts, &counts);
+    let bounced = history.bounced_in(&parts, &counts);
     let covered: Duration = parts.iter().map(|p| p.length()).sum();
     // No rate passes 100%, whatever the answers say of each other.
-    let denominator = (history.sent_in(&parts) + marked.sent_outside).max(marked.messages);
+    let denominator = (history.sent_in(&parts) + bounced.sent_outside).max(bounced.messages);
     let evidence = RateEvidence {
         window: rule.window,
         covered,
-        numerator: marked.messages,
+        numerator: bounced.messages,
         denominator,
         floor: rule.min_denominator,
         threshold: rule.threshold,
-        interval: clopper_pearson(marked.messages, denominator, STATED),
-        classes: by_class(history, &parts, &counts),
-        domains: by_domain(history, &parts, &counts),
+        interval: clopper_pearson(bounced.messages, denominator, STATED_CONFIDENCE),
+        classes: count_by_class(history, &parts, &counts),
+        domains: top_domains(history, &parts, &counts),
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),
     };
@@ -127,7 +127,7 @@ fn is_breach(rule: &RateRule, evidence: &RateEvidence) -> bool {
     evidence.denominator >= rule.min_denominator && evidence.rate() > rule.threshold && certain
 }
 
-fn by_class(
+fn count_by_class(
     history: &History,
     parts: &[Span],
     counts: impl Fn(&BounceEvent) -> bool,
@@ -146,7 +146,7 @@ fn by_class(
         .collect()
 }
 
-fn by_domain(
+fn top_domains(
     history: &History,
     parts: &[Span],
     counts: impl Fn(&BounceEvent) -> bool,
@@ -184,7 +184,7 @@ mod tests {
     /// Two days of counts, each of so many minutes with a hundred messages a minute, and bounces of unknown sending.
     fn counted(minutes: u32, bounces: impl Iterator<Item = u32>) -> History {
         let from = at(0) - DAY;
-        let covered = Coverage::of([Span::new(from, at(1440))]);
+        let covered = Coverage::from_spans([Span::new(from, at(1440))]);
         let windows = (0..2880 / minutes).map(|n| {
             let begins = from + MINUTE * (n * minutes);
             CountedSpan {
@@ -207,7 +207,7 @@ mod tests {
             installed_at: Some(from),
             messages: covered.clone(),
             bounces: covered,
-            sent: CumulativeCounts::of(ticks),
+            sent: CumulativeCounts::from_counts(ticks),
             counted: counted.clone(),
             bounce_events: bounces.map(mark).collect(),
             ..History::default()
@@ -216,7 +216,7 @@ mod tests {
 
     fn measured(history: &History, minute: u32) -> (Verdict, RateEvidence) {
         let rule = Rules::default().bounce_rate;
-        measure(history, at(minute), &rule, |mark| mark.class.counts())
+        evaluate_rule(history, at(minute), &rule, |mark| mark.class.counts())
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
             .counted
             .iter()
             .filter_map(|c| Some((c.last_at?, c.sent)));
-        history.sent = CumulativeCounts::of(before.chain(listed));
+        history.sent = CumulativeCounts::from_counts(before.chain(listed));
         let parts = [history.whole_counts_within(span(590, 650))];
         assert_eq!(parts, [span(600, 650)]);
         assert_eq!(history.sent_in(&parts), 50);

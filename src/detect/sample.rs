@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use crate::model::Timestamp;
 
-/// Details that a healthy stream costs in a poll, at most.
-pub const HEALTHY: usize = 5;
-/// Drawn mail that was not looked at yet, at most: more than that is not drawn.
-const BACKLOG: usize = 10;
-/// Fresh mail drawn from a suspicious stream.
-const SUSPICIOUS: usize = 10;
-/// Details that a suspicious stream costs in a poll, at most.
-const SUSPICIOUS_DETAILS: usize = 25;
-/// Mail looked at again in a poll of a healthy stream.
-const AGAIN: usize = 2;
+/// The maximum number of details requested for a healthy stream in a poll.
+pub const HEALTHY_REQUESTS: usize = 5;
+/// The maximum number of drawn messages that were not checked yet; no more are drawn.
+const MAX_BACKLOG: usize = 10;
+/// New messages drawn from a suspicious stream.
+const SUSPICIOUS_DRAWS: usize = 10;
+/// The maximum number of details requested for a suspicious stream in a poll.
+const MAX_SUSPICIOUS_REQUESTS: usize = 25;
+/// The maximum number of rechecks in a poll of a healthy stream.
+const MAX_RECHECKS: usize = 2;
 
-/// Candidates that are remembered from one poll's new mail: those of the lowest rank.
-pub const CANDIDATES: usize = 40;
+/// The maximum number of candidates kept from the new mail of one poll: those of the lowest rank.
+pub const MAX_CANDIDATES: usize = 40;
 /// Sampled mail without news for so long is given up: greylisting lasts minutes, at worst some hours.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(12 * 3600);
 
@@ -36,52 +36,52 @@ pub fn rank(server: &str, stream: &str, id: &str) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// What one poll may do for one stream.
+/// What one poll may request for one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// New messages to draw.
-    pub draws: usize,
+    pub new: usize,
     /// Requests for details.
-    pub details: usize,
-    /// Of these, for messages that were looked at before.
-    pub again: usize,
+    pub requests: usize,
+    /// Of these, for messages that were checked before.
+    pub rechecks: usize,
 }
 
-/// The plan of one poll, given how many drawn messages were not looked at yet and how many requests are left.
+/// The plan of one poll, given how many drawn messages were not checked yet and how many requests are left.
 pub fn plan(backlog: usize, suspicious: bool, requests_left: usize) -> Plan {
     if suspicious {
-        let details = requests_left.min(SUSPICIOUS_DETAILS);
+        let requests = requests_left.min(MAX_SUSPICIOUS_REQUESTS);
         // Fresh mail is what shows the end of a silence: the old may never have news.
         Plan {
-            draws: SUSPICIOUS,
-            details,
-            again: details.saturating_sub(SUSPICIOUS),
+            new: SUSPICIOUS_DRAWS,
+            requests,
+            rechecks: requests.saturating_sub(SUSPICIOUS_DRAWS),
         }
     } else {
         Plan {
-            draws: HEALTHY
-                .min(BACKLOG.saturating_sub(backlog))
+            new: HEALTHY_REQUESTS
+                .min(MAX_BACKLOG.saturating_sub(backlog))
                 .min(requests_left),
-            details: HEALTHY.min(requests_left),
-            again: AGAIN,
+            requests: HEALTHY_REQUESTS.min(requests_left),
+            rechecks: MAX_RECHECKS,
         }
     }
 }
 
-/// Mail that may be looked at.
+/// A message that may be checked.
 pub trait Candidate {
     /// When it was sent.
     fn sent_at(&self) -> Timestamp;
-    /// Whether it was looked at before.
-    fn was_read(&self) -> bool;
+    /// Whether it was checked before.
+    fn was_checked(&self) -> bool;
 }
 
-/// What to look at, the next one last: first the newest of what was looked at before and is owed an answer, as far as the
-/// plan goes, then what was never looked at, oldest first.
-pub fn queue<M: Candidate>(open: Vec<M>, drawn: Vec<M>, plan: Plan) -> Vec<M> {
-    let (mut again, mut first): (Vec<M>, Vec<M>) = open.into_iter().partition(M::was_read);
+/// Returns what to check, the next one last: first the newest of what was checked before and is owed an answer, as far as
+/// the plan goes, then what was never checked, oldest first.
+pub fn prioritize<M: Candidate>(open: Vec<M>, drawn: Vec<M>, plan: Plan) -> Vec<M> {
+    let (mut again, mut first): (Vec<M>, Vec<M>) = open.into_iter().partition(M::was_checked);
     again.sort_by_key(|mail| std::cmp::Reverse(mail.sent_at()));
-    again.truncate(plan.again);
+    again.truncate(plan.rechecks);
     first.extend(drawn);
     first.sort_by_key(M::sent_at);
     again.extend(first);

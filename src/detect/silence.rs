@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::detect::dips::Dip;
-use crate::detect::habits::Habits;
-pub(super) use crate::detect::habits::learned_at;
+use crate::detect::baseline::Baseline;
+pub(super) use crate::detect::baseline::training_cutoff;
+use crate::detect::cusum::CusumState;
 use crate::detect::tags;
 use crate::model::{
     DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, StreamId, Tag, Timestamp,
@@ -14,40 +14,40 @@ use crate::model::{
 /// Postmark's index may lag this far: no silence opens on less.
 pub(super) const INDEX_LAG: Duration = UNSETTLED;
 /// A wake, not a warning, from this many times the threshold on.
-const WAKE: f64 = 2.0;
+const WAKE_FACTOR: f64 = 2.0;
 /// Hours of normal volume that end a silence.
 const RECOVERY_HOURS: u32 = 2;
 /// Share of the expected volume that is normal.
 const NORMAL_SHARE: f64 = 0.5;
 
-/// Judges silence by a stream's habits.
+/// Detects silence of a stream, or of a tag, against its own baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Silence {
-    habits: Habits,
+    baseline: Baseline,
     min_history: Duration,
     false_alarms_per_year: f64,
 }
 
 impl Silence {
-    /// What is known of a stream for a judgement at `at`, where `series` streams share the budget.
-    pub fn at(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Self {
-        let tags = tags::watched(history, at).len();
-        let share = tags::shares(series, tags).0;
-        Self::learn(history, learned_at(history, at), rules, share)
+    /// Learns what is normal for a stream, for an evaluation at `at`; `series` streams share the budget.
+    pub fn for_stream(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Self {
+        let tags = tags::sorted_watched_tags(history, at).len();
+        let share = tags::budget_shares(series, tags).0;
+        Self::learn(history, training_cutoff(history, at), rules, share)
     }
 
-    /// The same of each tag that is watched on its own.
-    pub fn of_tags(
+    /// Learns the same for each tag that is watched on its own.
+    pub fn for_tags(
         history: &History,
         at: Timestamp,
         rules: &Rules,
         series: usize,
     ) -> Vec<(Tag, Self)> {
-        let watched = tags::watched(history, at);
-        let share = tags::shares(series, watched.len()).1;
+        let watched = tags::sorted_watched_tags(history, at);
+        let share = tags::budget_shares(series, watched.len()).1;
         let learn = |tag: Tag| {
             let of = &history.tags[&tag];
-            let silence = Self::learn(of, learned_at(of, at), rules, share);
+            let silence = Self::learn(of, training_cutoff(of, at), rules, share);
             (tag, silence)
         };
         watched.into_iter().map(learn).collect()
@@ -57,30 +57,30 @@ impl Silence {
     pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
         let budget = rules.silence.false_alarms_per_year / series.max(1) as f64;
         Self {
-            habits: Habits::learn(history, until, budget),
+            baseline: Baseline::learn(history, until, budget),
             min_history: rules.silence.min_history,
             false_alarms_per_year: rules.silence.false_alarms_per_year,
         }
     }
 
-    /// Messages expected in `span`.
+    /// Returns the messages expected in `span`.
     pub fn expected(&self, span: Span) -> f64 {
-        self.habits.expected(span)
+        self.baseline.expected(span)
     }
 
-    /// Whether history is too short at `at` to speak of silence.
+    /// Returns whether history is too short at `at` to speak of silence.
     pub fn is_learning(&self, history: &History, at: Timestamp) -> bool {
         history.covered_before(at) < self.min_history
     }
 
-    /// How long a stop beginning at `from` would go unnoticed, to the full hour; `None` where longer than 45 days.
-    pub fn unnoticed_from(&self, history: &History, from: Timestamp) -> Option<Duration> {
-        self.habits.unnoticed(history, from, from)
+    /// Returns how long a stop from `from` on would go unnoticed, to the full hour; `None` for more than 45 days.
+    pub fn detection_delay(&self, history: &History, from: Timestamp) -> Option<Duration> {
+        self.baseline.detection_delay(history, from, from)
     }
 
-    /// How long a stop known at `at` goes unnoticed at worst, to the full hour: the one that goes on, and one after any mail
-    /// of the week before. `None` where longer than 45 days, and where there was no mail.
-    pub fn unnoticed(&self, history: &History, at: Timestamp) -> Option<Duration> {
+    /// Returns how long a stop known at `at` goes unnoticed at worst, to the full hour: the one that goes on, and one after
+    /// any mail of the week before. `None` for more than 45 days, and where there was no mail.
+    pub fn worst_detection_delay(&self, history: &History, at: Timestamp) -> Option<Duration> {
         let last = history.last_sent(at)?;
         let first = history
             .hours
@@ -90,34 +90,36 @@ impl Silence {
             .take_while(|h| h.start <= last);
         let starts = week.map(|h| h.last_at.min(last)).chain([last]);
         starts.into_iter().try_fold(Duration::ZERO, |worst, from| {
-            Some(worst.max(self.habits.unnoticed(history, from, last)?))
+            Some(worst.max(self.baseline.detection_delay(history, from, last)?))
         })
     }
 
-    /// How long a gap that begins at `from` may last whatever was sent before it; `None` before there were gaps.
     #[cfg(test)]
     pub(super) fn bound(&self, history: &History, from: Timestamp) -> Option<Duration> {
-        self.habits.bound(history, from)
+        self.baseline.bound(history, from)
     }
 
-    /// The time of less mail than expected that goes on at `at`, and from what evidence on it is a drop.
-    pub(super) fn dip(&self, history: &History, at: Timestamp) -> (Dip, f64) {
-        let dip = self.habits.dip(history, at);
-        (dip.unwrap_or(Dip::none(at)), self.habits.dips().limit())
+    /// Returns the cumulative sum at `at`, and the evidence above which it is a drop.
+    pub(super) fn cusum_state(&self, history: &History, at: Timestamp) -> (CusumState, f64) {
+        let state = self.baseline.cusum_state(history, at);
+        (
+            state.unwrap_or(CusumState::zero(at)),
+            self.baseline.cusum().limit(),
+        )
     }
 
-    /// How many dips a year reach as far.
-    pub(super) fn dips_a_year(&self, evidence: f64) -> f64 {
-        self.habits.dips().times_a_year(evidence)
+    /// Returns how many drops per year exceed `evidence`.
+    pub(super) fn drops_per_year(&self, evidence: f64) -> f64 {
+        self.baseline.cusum().annual_rate(evidence)
     }
 
-    /// The time that [`Self::recovery`] looks at.
+    /// Returns the time that [`Self::recovery`] looks at.
     pub(super) fn recovery_time(&self) -> Duration {
         HOUR * (RECOVERY_HOURS + 1)
     }
 
     /// The finding of `send_silence` at `at`; `history` is that of `tag`, where there is one.
-    pub(super) fn judge(
+    pub(super) fn evaluate(
         &self,
         history: &History,
         stream: &StreamId,
@@ -125,8 +127,8 @@ impl Silence {
         at: Timestamp,
     ) -> Finding {
         let gap = gap(history, at, tag.map_or(Duration::ZERO, |_| UNSETTLED));
-        let surprise = gap.map_or(0.0, |gap| self.habits.surprise(history, gap));
-        let threshold = self.habits.threshold();
+        let surprise = gap.map_or(0.0, |gap| self.baseline.surprise(history, gap));
+        let threshold = self.baseline.threshold();
         let verdict = match gap {
             _ if self.is_learning(history, at) => Verdict::Unknown,
             // Who never sent is not silent.
@@ -135,7 +137,7 @@ impl Silence {
             Some(gap) if surprise > threshold && gap.length() > INDEX_LAG => Verdict::Breach,
             Some(_) => self.recovery(history, at),
         };
-        let severity = if surprise > WAKE * threshold {
+        let severity = if surprise > WAKE_FACTOR * threshold {
             Severity::Wake
         } else {
             Severity::Warn
@@ -153,8 +155,8 @@ impl Silence {
                 expected: self.expected(gap),
                 surprise,
                 threshold,
-                longest_before: self.habits.longest(),
-                times_a_year: self.habits.times_a_year(surprise, gap),
+                longest_before: self.baseline.max_surprise(),
+                times_a_year: self.baseline.annual_rate(surprise, gap),
                 false_alarms_per_year: self.false_alarms_per_year,
             },
         }

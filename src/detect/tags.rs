@@ -9,38 +9,38 @@ use std::time::Duration;
 use crate::model::{DAY, History, HourCount, MIN_TAG_MESSAGES, Span, TAG_LOOKBACK, Tag, Timestamp};
 
 /// Counts are of so long before the tag's last mail: its silence does not make it less of a tag.
-const WINDOW: Duration = TAG_LOOKBACK.saturating_sub(FOUR_WEEKS);
+const VOLUME_WINDOW: Duration = TAG_LOOKBACK.saturating_sub(FOUR_WEEKS);
 /// A tag is watched once it is so old, and no longer once it stayed away for so long.
 const FOUR_WEEKS: Duration = Duration::from_secs(28 * 86_400);
-/// Fewest days of the window with mail: a campaign is over after some.
-const FEWEST_DAYS: usize = 8;
+/// The minimum number of days with mail in the window: a campaign is over sooner.
+const MIN_DAYS_WITH_MAIL: usize = 8;
 /// A tag that is more of its stream than this is the stream, which is watched anyway.
-const MOST_OF_STREAM: f64 = 0.9;
-/// Most tags of one stream, the largest first: each takes from the budget of the others.
-const MOST: usize = 10;
+const MAX_SHARE_OF_STREAM: f64 = 0.9;
+/// The maximum number of tags per stream, the largest first: each takes from the budget of the others.
+const MAX_TAGS: usize = 10;
 
-/// The tags that are watched on the day of `at`, by what was sent before that day; in their order.
-pub(super) fn watched(history: &History, at: Timestamp) -> Vec<Tag> {
-    let mut tags = by_volume(history, at);
+/// Returns [`watched_tags`] in order of their names.
+pub(super) fn sorted_watched_tags(history: &History, at: Timestamp) -> Vec<Tag> {
+    let mut tags = watched_tags(history, at);
     tags.sort();
     tags
 }
 
-/// The same, the largest first.
-pub fn by_volume(history: &History, at: Timestamp) -> Vec<Tag> {
+/// Returns the tags that are watched on the day of `at`, by what was sent before that day; the largest first.
+pub fn watched_tags(history: &History, at: Timestamp) -> Vec<Tag> {
     let at = at.floor(DAY);
     let volumes = history.tags.iter();
     let mut volumes: Vec<(u64, &Tag)> = volumes
         .filter_map(|(tag, of)| Some((volume(history, of, at)?, tag)))
         .collect();
     volumes.sort_by(|(a, a_tag), (b, b_tag)| b.cmp(a).then(a_tag.cmp(b_tag)));
-    volumes.truncate(MOST);
+    volumes.truncate(MAX_TAGS);
     volumes.into_iter().map(|(_, tag)| tag.clone()).collect()
 }
 
 /// How many series share the budget with a stream that has so many watched tags, and with each of the tags, where
 /// `series` streams share it. The tags take half of what their stream had, so that they cost no other stream anything.
-pub(super) const fn shares(series: usize, tags: usize) -> (usize, usize) {
+pub(super) const fn budget_shares(series: usize, tags: usize) -> (usize, usize) {
     match tags {
         0 => (series, series),
         _ => (2 * series, 2 * series * tags),
@@ -54,15 +54,15 @@ fn volume(stream: &History, tag: &History, at: Timestamp) -> Option<u64> {
     if at.since(last) > FOUR_WEEKS || last.since(first) < FOUR_WEEKS {
         return None;
     }
-    let window = Span::before(last, WINDOW);
-    let lately = since(sent, window.from);
-    let messages = total(lately);
+    let window = Span::before(last, VOLUME_WINDOW);
+    let recent = since(sent, window.from);
+    let messages = total(recent);
     let of_stream = total(since(before(&stream.hours, last), window.from));
-    let mut days: Vec<Timestamp> = lately.iter().map(|h| h.start.floor(DAY)).collect();
+    let mut days: Vec<Timestamp> = recent.iter().map(|h| h.start.floor(DAY)).collect();
     days.dedup();
     let is_own = messages >= MIN_TAG_MESSAGES
-        && days.len() >= FEWEST_DAYS
-        && messages as f64 <= MOST_OF_STREAM * of_stream as f64;
+        && days.len() >= MIN_DAYS_WITH_MAIL
+        && messages as f64 <= MAX_SHARE_OF_STREAM * of_stream as f64;
     is_own.then_some(messages)
 }
 

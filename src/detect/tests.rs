@@ -6,7 +6,7 @@ use crate::model::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-mod bound;
+mod gap_bound;
 
 /// A Monday.
 const START: &str = "2026-01-05T00:00:00Z";
@@ -21,7 +21,7 @@ fn outbound() -> StreamId {
 
 /// Everything covered from `start()` to `until`, with mail at these instants.
 fn history(sent: impl IntoIterator<Item = Timestamp>, until: Timestamp) -> History {
-    let covered = Coverage::of([Span::new(start(), until)]);
+    let covered = Coverage::from_spans([Span::new(start(), until)]);
     let mut at: Vec<Timestamp> = sent.into_iter().collect();
     at.sort();
     let mut hours: BTreeMap<Timestamp, HourCount> = BTreeMap::new();
@@ -41,7 +41,7 @@ fn history(sent: impl IntoIterator<Item = Timestamp>, until: Timestamp) -> Histo
         messages: covered.clone(),
         bounces: covered,
         hours: hours.into_values().collect(),
-        sent: CumulativeCounts::of(at.into_iter().map(|at| (at, 1))),
+        sent: CumulativeCounts::from_counts(at.into_iter().map(|at| (at, 1))),
         ..History::default()
     }
 }
@@ -78,12 +78,12 @@ fn mark(
     }
 }
 
-fn judge(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Vec<Finding> {
-    Judge::new(rules.clone(), series).judge(history, &outbound(), at)
+fn evaluate(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Vec<Finding> {
+    Detector::new(rules.clone(), series).detect(history, &outbound(), at)
 }
 
 fn find(history: &History, at: Timestamp, rules: &Rules, rule: Rule) -> Finding {
-    let findings = judge(history, at, rules, 1);
+    let findings = evaluate(history, at, rules, 1);
     findings
         .into_iter()
         .find(|f| f.rule == rule)
@@ -169,7 +169,7 @@ fn a_message_that_bounces_twice_counts_once_and_a_late_bounce_joins_the_denomina
 fn a_partly_covered_window_may_fire_and_is_never_within_bounds() {
     let at = start() + 30 * DAY;
     let hole = |history: History| History {
-        bounces: Coverage::of([
+        bounces: Coverage::from_spans([
             Span::new(start(), at - HOUR),
             Span::new(at - MINUTE * 30, at),
         ]),
@@ -247,7 +247,7 @@ fn nothing_is_said_of_silence_before_a_week_nor_of_time_that_was_not_covered() {
         Verdict::Breach
     );
     let unseen = History {
-        messages: Coverage::of([Span::new(start(), at - 2 * DAY)]),
+        messages: Coverage::from_spans([Span::new(start(), at - 2 * DAY)]),
         ..stopped
     };
     assert_eq!(
@@ -356,7 +356,7 @@ fn complaints_from_outside_wake_and_own_ones_and_those_before_the_start_do_not()
         verdict("a@elsewhere.example.org", start() - HOUR),
         Verdict::Within
     );
-    let off = judge(&history([], at), at, &Rules::default(), 1);
+    let off = evaluate(&history([], at), at, &Rules::default(), 1);
     assert!(
         off.iter().all(|f| f.rule != Rule::SpamComplaintExternal),
         "off while own_domains is empty"
@@ -409,7 +409,7 @@ proptest! {
     fn any_mail_is_judged_at_any_instant_without_a_panic_or_nonsense(minutes in prop::collection::vec(0u32..90_000, 0..60), at in 0u32..100_000) {
         let at = start() + MINUTE * at;
         let sent: Vec<Timestamp> = minutes.into_iter().map(|m| start() + MINUTE * m).collect();
-        for finding in judge(&history(sent, at), at, &Rules::default(), 3) {
+        for finding in evaluate(&history(sent, at), at, &Rules::default(), 3) {
             if let Evidence::Silence { expected, surprise, threshold, .. } = finding.evidence {
                 prop_assert!(expected.is_finite() && surprise.is_finite() && threshold.is_finite());
             }
@@ -439,14 +439,14 @@ fn what_was_kept_from_earlier_judgements_changes_nothing() {
     let until = start() + 7 * 7 * DAY;
     let stop = until - 2 * DAY;
     let history = history(office(stop), until);
-    let mut judge = Judge::new(Rules::default(), 1);
+    let mut detector = Detector::new(Rules::default(), 1);
     for hour in 0..48 * 8 {
         let at = until - HOUR * (48 * 8 - hour);
-        let kept = judge.judge(&history, &outbound(), at);
+        let kept = detector.detect(&history, &outbound(), at);
         if hour % 13 == 0 {
             assert_eq!(
                 kept,
-                self::judge(&history, at, &Rules::default(), 1),
+                self::evaluate(&history, at, &Rules::default(), 1),
                 "{at}"
             );
         }
@@ -458,8 +458,8 @@ fn what_comes_after_an_instant_does_not_change_its_judgement() {
     let until = start() + 7 * 7 * DAY;
     let at = until - 3 * DAY;
     let known = office(at);
-    let before = judge(&history(known, at), at, &Rules::default(), 1);
-    let after = judge(&history(office(until), until), at, &Rules::default(), 1);
+    let before = evaluate(&history(known, at), at, &Rules::default(), 1);
+    let after = evaluate(&history(office(until), until), at, &Rules::default(), 1);
     assert_eq!(before, after);
 }
 
@@ -467,7 +467,7 @@ fn what_comes_after_an_instant_does_not_change_its_judgement() {
 fn more_series_share_one_budget() {
     let at = start() + 8 * 7 * DAY;
     let limit = |series| {
-        let found = judge(&history(office(at), at), at, &Rules::default(), series);
+        let found = evaluate(&history(office(at), at), at, &Rules::default(), series);
         match found[0].evidence {
             Evidence::Silence { threshold, .. } => threshold,
             _ => panic!("silence comes first"),
@@ -485,7 +485,7 @@ fn a_job_of_the_first_of_the_month_is_missed_that_morning() {
     let sent: Vec<Timestamp> = months.iter().map(|m| first(m)).collect();
     let missed = first("2026-09");
     let verdict = |at| {
-        let found = judge(
+        let found = evaluate(
             &History {
                 first_seen_at: Some(sent[0]),
                 ..history(sent.clone(), at)
@@ -511,10 +511,10 @@ fn a_third_of_the_volume_is_learned_and_not_alarmed_for_ever() {
         .map(|(_, at)| at)
         .collect();
     let history = history(sent, until);
-    let mut judge = Judge::new(Rules::default(), 1);
+    let mut detector = Detector::new(Rules::default(), 1);
     let mut breaches = |from: Timestamp, hours: u32| {
         (0..hours)
-            .flat_map(|h| judge.judge(&history, &outbound(), from + HOUR * h))
+            .flat_map(|h| detector.detect(&history, &outbound(), from + HOUR * h))
             .filter(|f| f.verdict == Verdict::Breach)
             .count()
     };

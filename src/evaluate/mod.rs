@@ -12,14 +12,14 @@ pub use replay::Replay;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::{IncidentKey, IncidentLog, MuteEnd, Policy};
-use crate::detect::{self, Judge, PollHealth};
+use crate::detect::{self, Detector, PollHealth};
 use crate::model::{Finding, History, Rules, Step, StreamId, Timestamp, Transition};
 
 /// Evaluates one server from instant to instant.
 #[derive(Debug)]
 pub struct Evaluator {
     policy: Policy,
-    judge: Judge,
+    detector: Detector,
 }
 
 impl Evaluator {
@@ -28,7 +28,7 @@ impl Evaluator {
     pub fn new(policy: Policy, rules: Rules, series: usize) -> Self {
         Self {
             policy,
-            judge: Judge::new(rules, series),
+            detector: Detector::new(rules, series),
         }
     }
 
@@ -41,7 +41,7 @@ impl Evaluator {
     ) -> Vec<Transition> {
         let findings: Vec<Finding> = histories
             .iter()
-            .flat_map(|(stream, history)| self.judge.judge(history, stream, at))
+            .flat_map(|(stream, history)| self.detector.detect(history, stream, at))
             .collect();
         let watched: BTreeSet<IncidentKey> =
             findings.iter().map(IncidentKey::from_finding).collect();

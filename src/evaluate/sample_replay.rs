@@ -27,7 +27,7 @@ impl sample::Candidate for Pending {
         self.sent_at
     }
 
-    fn was_read(&self) -> bool {
+    fn was_checked(&self) -> bool {
         self.read
     }
 }
@@ -49,9 +49,9 @@ impl<'a> SampleReplay<'a> {
         let open = self.pending(followed, now);
         let unread = open.iter().filter(|mail| !mail.read).count();
         let plan = sample::plan(unread, suspicious, usize::MAX);
-        let drawn = self.follow(followed, candidates.into_iter().take(plan.draws).collect());
-        let mut queue = sample::queue(open, drawn, plan);
-        for _ in 0..plan.details {
+        let drawn = self.follow(followed, candidates.into_iter().take(plan.new).collect());
+        let mut queue = sample::prioritize(open, drawn, plan);
+        for _ in 0..plan.requests {
             let Some(mail) = queue.pop() else { break };
             let fate = self.mail[self.indices[mail.index]];
             let known = |at: Option<Timestamp>| at.filter(|at| *at <= now);
@@ -69,7 +69,7 @@ impl<'a> SampleReplay<'a> {
         let mut lowest = BTreeMap::new();
         for index in from..self.next {
             lowest.insert(self.mail[index].rank, index);
-            if lowest.len() > sample::CANDIDATES {
+            if lowest.len() > sample::MAX_CANDIDATES {
                 lowest.pop_last();
             }
         }

@@ -8,9 +8,9 @@ use crate::events_file::EXAMPLE;
 use crate::model::{BounceType, Timestamp};
 
 /// Longest quotation of a value, in characters: a line may be a megabyte.
-const LONGEST_QUOTE: usize = 100;
+const MAX_QUOTE_CHARS: usize = 100;
 /// No message was sent before or after: a value beyond is a mistake of units.
-const YEARS: (&str, &str) = ("1990-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
+const POSSIBLE_INSTANTS: (&str, &str) = ("1990-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
@@ -108,10 +108,10 @@ fn instant(key: &str, text: &str) -> Result<Timestamp, String> {
         format!("`{key}` {text} is no RFC 3339 time, such as 2026-03-02T10:00:00Z")
     })?;
     let possible = |bound: &str| Timestamp::parse(bound).unwrap_or_default();
-    if at < possible(YEARS.0) || at >= possible(YEARS.1) {
+    if at < possible(POSSIBLE_INSTANTS.0) || at >= possible(POSSIBLE_INSTANTS.1) {
         return Err(format!(
             "`{key}` {at} cannot be; Postmark's mail lies between {} and {}",
-            YEARS.0, YEARS.1
+            POSSIBLE_INSTANTS.0, POSSIBLE_INSTANTS.1
         ));
     }
     Ok(at)
@@ -123,7 +123,7 @@ pub(crate) fn quoted(value: &str) -> String {
 }
 
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_QUOTE) {
+    match text.char_indices().nth(MAX_QUOTE_CHARS) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }

@@ -5,7 +5,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use stream::StreamTape;
+pub use stream::StreamEvents;
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,7 +14,7 @@ use std::io::BufRead;
 use crate::model::{ServerName, StreamId, Timestamp};
 
 /// Longer lines are no events.
-const LONGEST_LINE: usize = 1 << 20;
+const MAX_LINE_BYTES: usize = 1 << 20;
 /// What some editors put before the first line.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 /// What a line should look like.
@@ -22,16 +22,16 @@ const EXAMPLE: &str = r#"{"id":"m1","server":"default","stream":"outbound","sent
 
 /// Every event of a file, by server and stream.
 #[derive(Debug, Default)]
-pub struct Tape {
+pub struct EventsFile {
     /// The streams of each server, each with at least one message.
-    pub servers: BTreeMap<ServerName, BTreeMap<StreamId, StreamTape>>,
+    pub servers: BTreeMap<ServerName, BTreeMap<StreamId, StreamEvents>>,
     /// How many messages.
     pub messages: u64,
 }
 
 /// What is wrong with a file of events.
 #[derive(Debug, thiserror::Error)]
-pub enum TapeError {
+pub enum EventsFileError {
     /// A line.
     #[error("line {line}: {what}")]
     Line {
@@ -53,7 +53,7 @@ pub enum TapeError {
     },
 }
 
-impl Tape {
+impl EventsFile {
     /// Reads every line; `progress` hears of each line's length in bytes. Empty lines are passed over.
     ///
     /// # Errors
@@ -61,18 +61,18 @@ impl Tape {
     pub fn read(
         mut from: impl BufRead,
         mut progress: impl FnMut(usize),
-    ) -> Result<Self, TapeError> {
-        let mut tape = Self::default();
+    ) -> Result<Self, EventsFileError> {
+        let mut events = Self::default();
         let mut ids = HashSet::new();
         let mut last: Option<Timestamp> = None;
         let mut buffer = Vec::new();
         for line in 1.. {
             buffer.clear();
-            let mut limited = std::io::Read::take(&mut from, LONGEST_LINE as u64 + 1);
+            let mut limited = std::io::Read::take(&mut from, MAX_LINE_BYTES as u64 + 1);
             let read =
                 limited
                     .read_until(b'\n', &mut buffer)
-                    .map_err(|source| TapeError::Read {
+                    .map_err(|source| EventsFileError::Read {
                         line: line - 1,
                         source,
                     })?;
@@ -80,9 +80,9 @@ impl Tape {
                 break;
             }
             progress(read);
-            let wrong = |what: String| TapeError::Line { line, what };
-            if read > LONGEST_LINE {
-                return Err(wrong(format!("longer than {LONGEST_LINE} bytes")));
+            let wrong = |what: String| EventsFileError::Line { line, what };
+            if read > MAX_LINE_BYTES {
+                return Err(wrong(format!("longer than {MAX_LINE_BYTES} bytes")));
             }
             let text = buffer.strip_prefix(BOM).unwrap_or(&buffer).trim_ascii();
             if text.is_empty() {
@@ -104,12 +104,12 @@ impl Tape {
                     line::quoted(&event.id)
                 )));
             }
-            tape.push(&event);
+            events.push(&event);
         }
-        if tape.messages == 0 {
-            return Err(TapeError::Empty);
+        if events.messages == 0 {
+            return Err(EventsFileError::Empty);
         }
-        Ok(tape)
+        Ok(events)
     }
 
     fn push(&mut self, event: &line::Event<'_>) {
@@ -137,7 +137,7 @@ impl Tape {
             self.servers
                 .values()
                 .flat_map(|s| s.values())
-                .filter_map(StreamTape::range)
+                .filter_map(StreamEvents::range)
         };
         Some((ranges().map(|r| r.0).min()?, ranges().map(|r| r.1).max()?))
     }

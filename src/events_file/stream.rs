@@ -10,14 +10,14 @@ use crate::model::{
 
 /// The events of one stream, in order of sending.
 #[derive(Debug, Default)]
-pub struct StreamTape {
+pub struct StreamEvents {
     mail: Vec<MessageOutcome>,
     bounce_events: Vec<BounceEvent>,
     /// When the mail of each tag was sent.
     tags: BTreeMap<Tag, Vec<Timestamp>>,
 }
 
-impl StreamTape {
+impl StreamEvents {
     pub(crate) fn push(&mut self, event: &Event<'_>) {
         let mut mark = |at: Timestamp, class: BounceClass| {
             self.bounce_events.push(BounceEvent {
@@ -68,7 +68,7 @@ impl StreamTape {
     /// delivery is known as soon as it happened.
     pub fn history(&self, until: Timestamp, followed: bool) -> History {
         let begins = self.range().map_or(until, |(first, _)| first);
-        let covered = Coverage::of([Span::new(begins, until)]);
+        let covered = Coverage::from_spans([Span::new(begins, until)]);
         let mut bounce_events = self.bounce_events.clone();
         bounce_events.sort_by_key(|mark| mark.at);
         let sent: Vec<Timestamp> = self.mail.iter().map(|mail| mail.sent_at).collect();
@@ -79,10 +79,13 @@ impl StreamTape {
             bounces: covered,
             counted: Vec::new(),
             hours: hours(&sent),
-            sent: ticks(&sent),
+            sent: cumulative(&sent),
             bounce_events,
             followed: if followed {
-                self.mail.iter().map(|mail| known(mail, until)).collect()
+                self.mail
+                    .iter()
+                    .map(|mail| full_knowledge(mail, until))
+                    .collect()
             } else {
                 Vec::new()
             },
@@ -91,15 +94,15 @@ impl StreamTape {
         };
         let own = |sent: &[Timestamp]| sent.len() as u64 >= MIN_TAG_MESSAGES;
         for (tag, sent) in self.tags.iter().filter(|(_, sent)| own(sent)) {
-            let of = history.of_tag(hours(sent), ticks(sent), Vec::new());
+            let of = history.for_tag(hours(sent), cumulative(sent), Vec::new());
             history.tags.insert(tag.clone(), of);
         }
         history
     }
 }
 
-fn ticks(sent: &[Timestamp]) -> CumulativeCounts {
-    CumulativeCounts::of(sent.iter().map(|at| (*at, 1)))
+fn cumulative(sent: &[Timestamp]) -> CumulativeCounts {
+    CumulativeCounts::from_counts(sent.iter().map(|at| (*at, 1)))
 }
 
 fn hours(sent: &[Timestamp]) -> Vec<HourCount> {
@@ -113,7 +116,7 @@ fn hours(sent: &[Timestamp]) -> Vec<HourCount> {
     sent.chunk_by(same).map(hour).collect()
 }
 
-fn known(mail: &MessageOutcome, checked_at: Timestamp) -> SampledMessage {
+fn full_knowledge(mail: &MessageOutcome, checked_at: Timestamp) -> SampledMessage {
     SampledMessage {
         sent_at: mail.sent_at,
         checked_at: Some(checked_at),

@@ -7,8 +7,8 @@ use super::*;
 use crate::model::{DAY, HOUR};
 use crate::mutation::mutated;
 
-fn read(text: &[u8]) -> Result<Tape, TapeError> {
-    Tape::read(text, |_| {})
+fn read(text: &[u8]) -> Result<EventsFile, EventsFileError> {
+    EventsFile::read(text, |_| {})
 }
 
 fn sample() -> Vec<u8> {
@@ -47,7 +47,7 @@ fn a_value_is_quoted_only_as_far_as_a_person_reads() {
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused_at_a_line(text in prop::collection::vec(any::<u8>(), 0..400)) {
-        if let Err(TapeError::Line { line, .. }) = read(&text) {
+        if let Err(EventsFileError::Line { line, .. }) = read(&text) {
             prop_assert!(line >= 1 && line as usize <= text.split(|b| *b == b'\n').count());
         }
     }
@@ -55,18 +55,18 @@ proptest! {
     #[test]
     fn a_mutated_file_is_read_or_refused_at_a_line(text in mutated(vec![sample()])) {
         match read(&text) {
-            Err(TapeError::Line { line, what }) => {
+            Err(EventsFileError::Line { line, what }) => {
                 prop_assert!(line >= 1 && line as usize <= text.split(|b| *b == b'\n').count());
                 prop_assert!(!what.is_empty() && !what.chars().any(char::is_control));
             }
-            Err(TapeError::Empty) => prop_assert!(text.trim_ascii().is_empty()),
-            Err(TapeError::Read { .. }) => prop_assert!(false, "bytes can always be read"),
-            Ok(tape) => {
-                let (first, last) = tape.range().expect("there is a message");
-                prop_assert!(first <= last && tape.messages <= 7);
-                for stream in tape.servers.values().flat_map(BTreeMap::values) {
+            Err(EventsFileError::Empty) => prop_assert!(text.trim_ascii().is_empty()),
+            Err(EventsFileError::Read { .. }) => prop_assert!(false, "bytes can always be read"),
+            Ok(events) => {
+                let (first, last) = events.range().expect("there is a message");
+                prop_assert!(first <= last && events.messages <= 7);
+                for stream in events.servers.values().flat_map(BTreeMap::values) {
                     let history = stream.history(last + DAY, true);
-                    prop_assert!(history.hours.iter().map(|h| h.sent).sum::<u64>() <= tape.messages);
+                    prop_assert!(history.hours.iter().map(|h| h.sent).sum::<u64>() <= events.messages);
                 }
             }
         }
@@ -86,10 +86,10 @@ proptest! {
             text.push('\n');
             sent[*stream] += 1;
         }
-        let tape = read(text.as_bytes()).expect("valid");
-        prop_assert_eq!(tape.messages, messages.len() as u64);
-        prop_assert_eq!(tape.range().map(|(_, last)| last), Some(at));
-        for (id, stream) in tape.servers.values().flatten() {
+        let events = read(text.as_bytes()).expect("valid");
+        prop_assert_eq!(events.messages, messages.len() as u64);
+        prop_assert_eq!(events.range().map(|(_, last)| last), Some(at));
+        for (id, stream) in events.servers.values().flatten() {
             let history = stream.history(at + HOUR, false);
             let index: usize = id.0.parse().expect("as written");
             prop_assert_eq!(history.hours.iter().map(|h| h.sent).sum::<u64>(), sent[index]);

@@ -38,7 +38,7 @@ impl BounceClass {
     ];
 
     /// The class of Postmark's bounce `Type`. `TypeCode` is not used: documented answers contradict each other on it.
-    pub fn of(kind: &str) -> Self {
+    pub fn from_type(kind: &str) -> Self {
         BounceType::from_name(kind).map_or(Self::Other, BounceType::class)
     }
 
@@ -146,7 +146,7 @@ pub struct Bounce {
 impl Bounce {
     /// What it means for the watcher.
     pub fn class(&self) -> BounceClass {
-        BounceClass::of(&self.kind)
+        BounceClass::from_type(&self.kind)
     }
 
     /// Whether it came from Postmark's bounce testing, and is left out of every count.

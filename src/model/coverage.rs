@@ -38,7 +38,7 @@ impl Coverage {
     }
 
     /// The union of `spans`, in any order.
-    pub fn of(spans: impl IntoIterator<Item = Span>) -> Self {
+    pub fn from_spans(spans: impl IntoIterator<Item = Span>) -> Self {
         let mut coverage = Self::none();
         for span in spans {
             coverage.insert(span);
@@ -100,19 +100,19 @@ impl Coverage {
     pub fn without(&self, span: Span) -> Self {
         let before = Span::new(Timestamp::MIN, span.from);
         let after = Span::new(span.until, Timestamp::MAX);
-        Self::of(self.parts(before).chain(self.parts(after)))
+        Self::from_spans(self.parts(before).chain(self.parts(after)))
     }
 
     /// What it covers and `other` does not.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {
-        Self::of(self.0.iter().flat_map(|span| other.holes(*span)))
+        Self::from_spans(self.0.iter().flat_map(|span| other.holes(*span)))
     }
 
     /// What both cover.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
-        Self::of(self.0.iter().flat_map(|span| other.parts(*span)))
+        Self::from_spans(self.0.iter().flat_map(|span| other.parts(*span)))
     }
 
     /// The end of the last span, if any.
@@ -140,13 +140,14 @@ mod tests {
 
     #[test]
     fn touching_spans_become_one() {
-        let coverage = Coverage::of([span(0, 10), span(20, 30), span(10, 20), span(40, 40)]);
+        let coverage =
+            Coverage::from_spans([span(0, 10), span(20, 30), span(10, 20), span(40, 40)]);
         assert_eq!(coverage.spans(), [span(0, 30)]);
     }
 
     #[test]
     fn holes_are_what_is_missing() {
-        let coverage = Coverage::of([span(10, 20), span(30, 40)]);
+        let coverage = Coverage::from_spans([span(10, 20), span(30, 40)]);
         assert_eq!(
             coverage.holes(span(0, 50)),
             [span(0, 10), span(20, 30), span(40, 50)]
@@ -160,7 +161,7 @@ mod tests {
         #[test]
         fn a_coverage_is_the_set_of_its_instants(spans in prop::collection::vec((0i64..60, 0i64..20), 0..12), within in (0i64..60, 0i64..40)) {
             let spans: Vec<Span> = spans.into_iter().map(|(from, length)| span(from, from + length)).collect();
-            let coverage = Coverage::of(spans.iter().copied());
+            let coverage = Coverage::from_spans(spans.iter().copied());
             let within = span(within.0, within.0 + within.1);
             let holes = coverage.holes(within);
             for at in (0..120).map(Timestamp) {
@@ -168,7 +169,7 @@ mod tests {
                 prop_assert_eq!(coverage.spans().iter().any(|s| s.contains(at)), covered);
                 prop_assert_eq!(holes.iter().any(|s| s.contains(at)), within.contains(at) && !covered);
                 prop_assert_eq!(coverage.parts(within).any(|s| s.contains(at)), within.contains(at) && covered);
-                let other = Coverage::of([within]);
+                let other = Coverage::from_spans([within]);
                 prop_assert_eq!(coverage.minus(&other).spans().iter().any(|s| s.contains(at)), covered && !within.contains(at));
                 prop_assert_eq!(coverage.without(within).spans().iter().any(|s| s.contains(at)), covered && !within.contains(at));
             }

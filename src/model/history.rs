@@ -16,10 +16,10 @@ pub struct CumulativeCounts {
 
 impl CumulativeCounts {
     /// From `(instant, count)` in order of time.
-    pub fn of(ticks: impl IntoIterator<Item = (Timestamp, u64)>) -> Self {
+    pub fn from_counts(counts: impl IntoIterator<Item = (Timestamp, u64)>) -> Self {
         let mut all = Self::default();
         let mut sum = 0;
-        for (at, count) in ticks {
+        for (at, count) in counts {
             sum += count;
             all.at.push(at);
             all.running.push(sum);
@@ -139,7 +139,7 @@ pub struct History {
     pub followed: Vec<SampledMessage>,
     /// What the list of suppressions said of the operator's own addresses.
     pub checks: Vec<AddressCheck>,
-    /// The mail of each tag, [as if it were a stream of its own](Self::of_tag), where it was loaded.
+    /// The mail of each tag, [as if it were a stream of its own](Self::for_tag), where it was loaded.
     pub tags: BTreeMap<Tag, History>,
 }
 
@@ -176,13 +176,13 @@ impl History {
     /// What is known of the mail that bears one tag, without bounces and deliveries. It begins with its first message, and
     /// was seen where this stream's was listed, or where `counted` says how much there was of it.
     #[must_use]
-    pub fn of_tag(
+    pub fn for_tag(
         &self,
         hours: Vec<HourCount>,
         sent: CumulativeCounts,
         counted: Vec<CountedSpan>,
     ) -> Self {
-        let spans = |counted: &[CountedSpan]| Coverage::of(counted.iter().map(|c| c.span));
+        let spans = |counted: &[CountedSpan]| Coverage::from_spans(counted.iter().map(|c| c.span));
         let mut messages = self.messages.minus(&spans(&self.counted));
         for span in spans(&counted).spans() {
             messages.insert(*span);
@@ -212,24 +212,28 @@ impl History {
 
     /// Distinct messages with a mark in `parts` for which `counts` holds, and how many of them were sent outside `parts`.
     /// One whose sending is not known was sent inside where messages of `parts` were counted: it is one of those.
-    pub fn bounced_in(&self, parts: &[Span], counts: impl Fn(&BounceEvent) -> bool) -> Marked {
+    pub fn bounced_in(
+        &self,
+        parts: &[Span],
+        counts: impl Fn(&BounceEvent) -> bool,
+    ) -> BouncedMessages {
         let mut seen = HashSet::new();
-        let mut marked = Marked::default();
+        let mut bounced = BouncedMessages::default();
         let counted = parts.iter().any(|part| self.is_counted_in(*part));
-        for mark in parts
+        for event in parts
             .iter()
             .flat_map(|part| self.bounce_events_in(*part))
             .filter(|m| counts(m))
         {
-            if seen.insert(mark.message.as_str()) {
-                let inside = mark
+            if seen.insert(event.message.as_str()) {
+                let inside = event
                     .sent_at
                     .map_or(counted, |at| parts.iter().any(|part| part.contains(at)));
-                marked.messages += 1;
-                marked.sent_outside += u64::from(!inside);
+                bounced.messages += 1;
+                bounced.sent_outside += u64::from(!inside);
             }
         }
-        marked
+        bounced
     }
 
     /// How many of the messages sent in `span` were counted, as far as `span` cuts no count.
@@ -276,7 +280,7 @@ impl History {
 
 /// How many messages have a mark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marked {
+pub struct BouncedMessages {
     /// Distinct messages with a mark in the window.
     pub messages: u64,
     /// Those of them that were not sent in the window.

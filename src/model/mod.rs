@@ -20,8 +20,8 @@ pub use coverage::{Coverage, Kind};
 pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use finding::{Evidence, Finding, RateEvidence, Verdict};
 pub use history::{
-    BounceEvent, CumulativeCounts, History, HourCount, MIN_TAG_MESSAGES, Marked, MessageOutcome,
-    SAMPLE_LOOKBACK, SampledMessage, TAG_LOOKBACK,
+    BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, MIN_TAG_MESSAGES,
+    MessageOutcome, SAMPLE_LOOKBACK, SampledMessage, TAG_LOOKBACK,
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};

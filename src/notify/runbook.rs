@@ -106,7 +106,9 @@ fn main_bounce(evidence: &Evidence) -> Option<BounceClass> {
             bounced,
             reasons,
             ..
-        } if 2 * bounced > *unproven => reasons.first().map(|(name, _)| BounceClass::of(name)),
+        } if 2 * bounced > *unproven => reasons
+            .first()
+            .map(|(name, _)| BounceClass::from_type(name)),
         _ => None,
     }
 }

@@ -348,7 +348,9 @@ fn cause_advice(incident: &Incident, bounces: &[BounceEvent]) -> Option<&'static
     }
     let mut causes: BTreeMap<BounceClass, usize> = BTreeMap::new();
     for bounce in bounces {
-        *causes.entry(BounceClass::of(&bounce.kind)).or_default() += 1;
+        *causes
+            .entry(BounceClass::from_type(&bounce.kind))
+            .or_default() += 1;
     }
     let (most, _) = causes.into_iter().max_by_key(|(_, number)| *number)?;
     match most {

@@ -110,8 +110,8 @@ fn case(steps: &[Transition]) -> IncidentReport {
     } else {
         Vec::new()
     };
-    let covered = Coverage::of([window]);
-    let partly = Coverage::of([Span::new(window.from, window.until - 10 * MINUTE)]);
+    let covered = Coverage::from_spans([window]);
+    let partly = Coverage::from_spans([Span::new(window.from, window.until - 10 * MINUTE)]);
     let notification = |step: &Transition| Notification {
         headline: format!("first line of the message of {}", step.step.name()),
         written_at: step.at,

@@ -336,7 +336,7 @@ fn a_file_or_range_without_history_says_so() {
 
 #[test]
 fn a_type_of_bounce_that_nobody_knows_is_no_error() {
-    assert_eq!(BounceClass::of("Unheard"), BounceClass::Other);
+    assert_eq!(BounceClass::from_type("Unheard"), BounceClass::Other);
     let world = World::new(Process::New, "");
     let last = "{\"id\":\"x\",\"server\":\"shop\",\"stream\":\"outbound\",\"sent_at\":\"2026-03-02T12:00:00Z\",\"bounced_at\":\"2026-03-02T12:10:00Z\",\"bounce_type\":\"Unheard\",\"more\":1}\n";
     let path = file(&world, 3, last);

@@ -53,8 +53,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 
 /// What one room alone may call: there is one path from history to transitions, and no caller has its own.
 const CALLED_IN: &[(&str, &str)] = &[
-    ("detect::Judge", "evaluate"),
-    ("Judge::new", "evaluate"),
+    ("detect::Detector", "evaluate"),
+    ("Detector::new", "evaluate"),
     ("evaluate_server(", "evaluate"),
     ("log.apply(", "evaluate"),
     ("Evaluator::new", "evaluate"),

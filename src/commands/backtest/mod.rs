@@ -73,7 +73,7 @@ pub(crate) async fn backtest(config: &Config, args: &BacktestArgs) -> CommandRes
     let input = match (&args.events, args.days) {
         (Some(path), _) => read(config, path, range, args),
         (None, days) => {
-            ReplayInput::of_postmark(config, days.unwrap_or(45), range, clock::now()).await
+            ReplayInput::from_postmark(config, days.unwrap_or(45), range, clock::now()).await
         }
     };
     let input = input.map_err(|error| (code(&error), error.to_string()))?;
@@ -104,12 +104,14 @@ fn read(
     let size = std::fs::metadata(path).map_or(0, |m| m.len());
     let reading = Progress::new("reading", size);
     let progress = |bytes| reading.advance(bytes as u64);
-    ReplayInput::of_file(config, path, range, args.proof, progress)
+    ReplayInput::from_file(config, path, range, args.proof, progress)
 }
 
 const fn code(error: &BacktestError) -> u8 {
     match error {
-        BacktestError::Open { .. } | BacktestError::Tape { .. } | BacktestError::Range(_) => USAGE,
+        BacktestError::Open { .. } | BacktestError::Events { .. } | BacktestError::Range(_) => {
+            USAGE
+        }
         _ => INCOMPLETE,
     }
 }

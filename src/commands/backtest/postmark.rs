@@ -22,7 +22,7 @@ impl ReplayInput {
     ///
     /// # Errors
     /// Where not everything could be read, or nothing was sent.
-    pub async fn of_postmark(
+    pub async fn from_postmark(
         config: &Config,
         days: u32,
         range: ReplayRange,
@@ -66,10 +66,10 @@ impl ReplayInput {
                 servers.insert(server.name.clone(), streams);
             }
         }
-        Self::of_histories(&context.config, servers, range, now)
+        Self::from_histories(&context.config, servers, range, now)
     }
 
-    fn of_histories(
+    fn from_histories(
         config: &Config,
         servers: Servers,
         range: ReplayRange,

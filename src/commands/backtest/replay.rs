@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::config::{Config, Mode, Schedule};
 use crate::decide::Policy;
 use crate::evaluate::Replay;
-use crate::events_file::{Tape, TapeError};
+use crate::events_file::{EventsFile, EventsFileError};
 use crate::model::{
     DAY, History, MessageOutcome, Rules, ServerName, StreamId, Timestamp, Transition,
 };
@@ -43,11 +43,11 @@ pub enum BacktestError {
     },
     /// The file says something that cannot be.
     #[error("the events file {path}: {source}")]
-    Tape {
+    Events {
         /// Which file.
         path: String,
         /// What is wrong.
-        source: TapeError,
+        source: EventsFileError,
     },
     /// Postmark did not answer everything.
     #[error("cannot replay {server}: {why}")]
@@ -87,7 +87,7 @@ impl ReplayInput {
     ///
     /// # Errors
     /// Where the file cannot be read, or `range` holds nothing.
-    pub fn of_file(
+    pub fn from_file(
         config: &Config,
         path: &Path,
         range: ReplayRange,
@@ -100,26 +100,27 @@ impl ReplayInput {
             source,
         })?;
         let reader = BufReader::with_capacity(1 << 18, file);
-        let tape = Tape::read(reader, progress).map_err(|source| BacktestError::Tape {
-            path: name(),
-            source,
-        })?;
-        let (first, last) = tape.range().unwrap_or_default();
+        let events =
+            EventsFile::read(reader, progress).map_err(|source| BacktestError::Events {
+                path: name(),
+                source,
+            })?;
+        let (first, last) = events.range().unwrap_or_default();
         let until = range.until.unwrap_or_else(|| last + DAY / 24);
         let from = reported_from(config, range, first);
         check_range(first, from, until)?;
         let polls = polls(&config.schedule, first.max(from - WARM_UP), until);
         let end = polls.last().copied().unwrap_or(until).max(until);
-        let messages = tape.messages;
-        let streams = |streams: BTreeMap<StreamId, crate::events_file::StreamTape>| {
-            let ready = |(id, tape): (StreamId, crate::events_file::StreamTape)| {
-                let history = tape.history(end, proof == DeliveryKnowledge::Full);
-                (id, (history, tape.into_mail()))
+        let messages = events.messages;
+        let streams = |streams: BTreeMap<StreamId, crate::events_file::StreamEvents>| {
+            let ready = |(id, events): (StreamId, crate::events_file::StreamEvents)| {
+                let history = events.history(end, proof == DeliveryKnowledge::Full);
+                (id, (history, events.into_mail()))
             };
             streams.into_iter().map(ready).collect()
         };
         Ok(Self {
-            servers: tape
+            servers: events
                 .servers
                 .into_iter()
                 .map(|(name, of)| (name, streams(of)))

@@ -97,7 +97,7 @@ fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<DetectionDelay>
     for (server, streams) in &input.servers {
         for (stream, (history, _)) in streams {
             let place = format!("{server}/{stream}");
-            let silence = Silence::at(history, input.until, &config.rules, series);
+            let silence = Silence::for_stream(history, input.until, &config.rules, series);
             stops.push(detection_delay(
                 input,
                 config,
@@ -105,7 +105,7 @@ fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<DetectionDelay>
                 history,
                 &silence,
             ));
-            for (tag, silence) in Silence::of_tags(history, input.until, &config.rules, series) {
+            for (tag, silence) in Silence::for_tags(history, input.until, &config.rules, series) {
                 let place = format!("{place} {}", tag_label(&tag));
                 stops.push(detection_delay(
                     input,
@@ -127,7 +127,7 @@ fn detection_delay(
     history: &History,
     silence: &Silence,
 ) -> DetectionDelay {
-    let told = |from| silence.unnoticed_from(history, from);
+    let told = |from| silence.detection_delay(history, from);
     DetectionDelay {
         place,
         learning: silence.is_learning(history, input.until),

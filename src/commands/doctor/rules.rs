@@ -12,7 +12,7 @@ use crate::config::{Schedule, ServerConfig};
 use crate::cycle::Context;
 use crate::cycle::stats::next_monday_at_ten;
 use crate::detect::Silence;
-use crate::detect::reach::{RECOMMENDED, Reach, reaches};
+use crate::detect::rate_power::{RECOMMENDED_CONFIDENCE, RatePower, analyse};
 use crate::model::{DAY, History, Rule, Rules, ServerName, Span, StreamId, StreamKey, Timestamp};
 use crate::store;
 use crate::text::format::{approx, count, format_duration, format_window, percent};
@@ -104,7 +104,7 @@ impl StreamRuleCheck {
         if history.hours.is_empty() {
             return Check::pass(NAME, "No mail so far, so there is nothing that could stop");
         }
-        let silence = Silence::at(history, self.at, &self.rules, self.series);
+        let silence = Silence::for_stream(history, self.at, &self.rules, self.series);
         if silence.is_learning(history, self.at) {
             let known = format_duration(history.covered_before(self.at));
             let needed = format_duration(self.rules.silence.min_history);
@@ -118,7 +118,7 @@ impl StreamRuleCheck {
             .alike("Silence detection is still learning");
         }
         let stop = next_monday_at_ten(self.at);
-        match silence.unnoticed_from(history, stop) {
+        match silence.detection_delay(history, stop) {
             Some(after) => detection_check(after, stop, self.zone),
             None => Check::warn(
                 NAME,
@@ -136,8 +136,8 @@ impl StreamRuleCheck {
             return Vec::new();
         }
         let days = known.length().as_secs() / 86_400;
-        let reaches = reaches(history, &self.rules, &polls);
-        let mut checks: Vec<Check> = reaches
+        let powers = analyse(history, &self.rules, &polls);
+        let mut checks: Vec<Check> = powers
             .iter()
             .filter_map(|r| rate_rule_check(r, days))
             .collect();
@@ -169,14 +169,14 @@ fn detection_check(after: Duration, stop: Timestamp, zone: Tz) -> Check {
 }
 
 /// Returns a warning if the rule can never fire at this volume, or would fire while nothing is wrong.
-fn rate_rule_check(reach: &Reach, days: u64) -> Option<Check> {
+fn rate_rule_check(power: &RatePower, days: u64) -> Option<Check> {
     const NAME: &str = "rates";
-    let (rule, window) = (reach.rule, format_window(reach.window));
-    if reach.is_never() {
+    let (rule, window) = (power.rule, format_window(power.window));
+    if power.can_never_fire() {
         let text = format!(
             "`{rule}` can never fire: it needs {} messages in {window}; the busiest {window} of the last {days} days had {}",
-            count(reach.floor),
-            count(reach.busiest)
+            count(power.floor),
+            count(power.max_window_count)
         );
         let remedy = match rule {
             Rule::HardBounceWake => {
@@ -186,18 +186,18 @@ fn rate_rule_check(reach: &Reach, days: u64) -> Option<Check> {
         };
         return Some(Check::warn(NAME, text, remedy).alike(format!("`{rule}` can never fire")));
     }
-    if reach.false_a_week < MAX_FALSE_ALARMS_PER_WEEK {
+    if power.false_alarms_per_week < MAX_FALSE_ALARMS_PER_WEEK {
         return None;
     }
     let text = format!(
         "`{rule}` would fire about {} times a week while nothing is wrong (a healthy rate of {} exceeds the threshold by chance)",
-        approx(reach.false_a_week),
-        percent(reach.healthy)
+        approx(power.false_alarms_per_week),
+        percent(power.healthy)
     );
-    let remedy = match reach.with_confidence < reach.false_a_week / 2.0 {
+    let remedy = match power.with_confidence < power.false_alarms_per_week / 2.0 {
         true => format!(
-            "set `rules.{rule}.confidence = {RECOMMENDED}`: about {} times",
-            approx(reach.with_confidence)
+            "set `rules.{rule}.confidence = {RECOMMENDED_CONFIDENCE}`: about {} times",
+            approx(power.with_confidence)
         ),
         false => format!("raise `rules.{rule}.threshold` or `rules.{rule}.min_denominator`"),
     };

@@ -2,7 +2,7 @@
 
 use crate::cycle::collect::errors::ReadError;
 use crate::cycle::collect::reader::ServerReader;
-use crate::detect::{check_of, is_check_due};
+use crate::detect::{is_check_due, latest_check};
 use crate::model::{AddressCheck, DAY, StreamId, StreamKey, Suppressed, Timestamp, UNSETTLED};
 use crate::postmark::{Server, Suppressions};
 use crate::store::{self, Database};
@@ -43,7 +43,7 @@ fn due_addresses(
     let mut due = Vec::new();
     for address in addresses {
         let bounce = store.last_bounce_to(stream, &address, recent)?;
-        if is_check_due(check_of(&checks, &address), bounce, now) {
+        if is_check_due(latest_check(&checks, &address), bounce, now) {
             due.push(address);
         }
     }

@@ -8,7 +8,7 @@ use crate::postmark::Server;
 
 /// Requests that listing and counting leave for the delivery sample: the details of a healthy stream's sample, and one page
 /// to draw it from.
-pub(crate) const RESERVED_FOR_SAMPLE: u64 = sample::HEALTHY as u64 + 1;
+pub(crate) const RESERVED_FOR_SAMPLE: u64 = sample::HEALTHY_REQUESTS as u64 + 1;
 
 /// The requests of one server in one poll, retries included.
 pub(crate) struct Budget<'a> {

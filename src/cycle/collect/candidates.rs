@@ -6,7 +6,7 @@ use crate::detect::sample;
 use crate::model::{Mail, ServerName, StreamId, Timestamp};
 use crate::store::SampleCandidate;
 
-/// The candidates of one poll by stream: the messages of the lowest ranks, at most [`sample::CANDIDATES`] of each stream.
+/// The candidates of one poll by stream: the messages of the lowest ranks, at most [`sample::MAX_CANDIDATES`] of each stream.
 pub(crate) struct CandidatePool<'a> {
     server: &'a ServerName,
     /// Mail sent before this was already offered to an earlier poll.
@@ -37,7 +37,7 @@ impl<'a> CandidatePool<'a> {
             recipient: mail.recipients.first().cloned().unwrap_or_default(),
         };
         lowest.insert(sample::rank(&self.server.0, &stream.0, &mail.id), draw);
-        if lowest.len() > sample::CANDIDATES {
+        if lowest.len() > sample::MAX_CANDIDATES {
             lowest.pop_last();
         }
     }

@@ -13,7 +13,7 @@ use crate::store::{self, OpenSample, SampleCandidate};
 /// How far back the sample shows whether deliveries are suspicious now.
 const LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 /// The number of requests that the sample of a healthy stream takes at most.
-const REQUESTS_WHEN_HEALTHY: u64 = sample::HEALTHY as u64;
+const REQUESTS_WHEN_HEALTHY: u64 = sample::HEALTHY_REQUESTS as u64;
 /// Messages that are read to draw from, where messages were counted: as many as a suspicious stream adds to its sample.
 const PAGE_OF_COUNTED: u32 = 10;
 
@@ -85,11 +85,11 @@ async fn check_sample(
     let plan = sample::plan(unread, is_suspicious(&history.followed, now), requests);
     let mut draws = reader.candidates.take(stream);
     draws.retain(|draw| draw.sent_at < now);
-    let mut spares = draws.split_off(plan.draws.min(draws.len())).into_iter();
+    let mut spares = draws.split_off(plan.new.min(draws.len())).into_iter();
     add_to_sample(reader, stream, draws.clone()).await?;
     let drawn = not_yet_sampled(&draws, &open);
-    let mut queue = sample::queue(open, drawn, plan);
-    for _ in 0..plan.details {
+    let mut queue = sample::prioritize(open, drawn, plan);
+    for _ in 0..plan.requests {
         let Some(mail) = queue.pop() else {
             break;
         };
@@ -148,7 +148,7 @@ impl sample::Candidate for OpenSample {
         self.sent_at
     }
 
-    fn was_read(&self) -> bool {
+    fn was_checked(&self) -> bool {
         self.checked_at.is_some()
     }
 }

@@ -68,7 +68,7 @@ async fn estimate_backlog(
 
 /// Returns what is to be read of the time since `since`: what is not covered, and once more the end of what is.
 fn unread_spans(coverage: &Coverage, since: Timestamp, now: Timestamp) -> Vec<Span> {
-    let mut unread = Coverage::of(coverage.holes(Span::new(since, now)));
+    let mut unread = Coverage::from_spans(coverage.holes(Span::new(since, now)));
     if let Some(end) = coverage.end().filter(|end| *end < now) {
         unread.insert(Span::new(end - OVERLAP, now));
     }

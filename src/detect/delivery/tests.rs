@@ -31,8 +31,8 @@ fn judged(followed: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
         followed,
         ..History::default()
     };
-    let delivery = Delivery::learn(&history, at, &Rules::default(), 1);
-    let finding = delivery.judge(&history, &"outbound".into(), at);
+    let delivery = DeliveryModel::learn(&history, at, &Rules::default(), 1);
+    let finding = delivery.evaluate(&history, &"outbound".into(), at);
     let Evidence::Delivery {
         bounced, reasons, ..
     } = finding.evidence

@@ -1,5 +1,5 @@
 use super::*;
-use crate::detect::Judge;
+use crate::detect::Detector;
 use crate::model::{
     Coverage, CumulativeCounts, Evidence, Finding, HOUR, MINUTE, Rule, Rules, StreamId, Timestamp,
     Verdict,
@@ -32,7 +32,7 @@ fn hours(sent: &[Timestamp]) -> Vec<HourCount> {
 }
 
 fn ticks(sent: &[Timestamp]) -> CumulativeCounts {
-    CumulativeCounts::of(sent.iter().map(|at| (*at, 1)))
+    CumulativeCounts::from_counts(sent.iter().map(|at| (*at, 1)))
 }
 
 /// A stream seen for `days` days, with a mail every 20 minutes and those of the tags.
@@ -41,7 +41,7 @@ fn stream(days: u32, tags: &[(&str, Vec<Timestamp>)]) -> History {
     let mut sent: Vec<Timestamp> = (0..days * 72).map(|n| start() + 20 * MINUTE * n).collect();
     sent.extend(tags.iter().flat_map(|(_, sent)| sent));
     sent.sort();
-    let covered = Coverage::of([Span::new(start(), until)]);
+    let covered = Coverage::from_spans([Span::new(start(), until)]);
     let mut history = History {
         first_seen_at: Some(start()),
         installed_at: Some(start()),
@@ -52,7 +52,7 @@ fn stream(days: u32, tags: &[(&str, Vec<Timestamp>)]) -> History {
         ..History::default()
     };
     for (tag, sent) in tags {
-        let of = history.of_tag(hours(sent), ticks(sent), Vec::new());
+        let of = history.for_tag(hours(sent), ticks(sent), Vec::new());
         history.tags.insert(Tag::from(*tag), of);
     }
     history
@@ -67,7 +67,7 @@ fn daily(per_day: u32, first: u32, last: u32) -> Vec<Timestamp> {
 }
 
 fn watched_after(days: u32, tags: &[(&str, Vec<Timestamp>)]) -> Vec<String> {
-    let tags = watched(&stream(days, tags), start() + DAY * days);
+    let tags = sorted_watched_tags(&stream(days, tags), start() + DAY * days);
     tags.into_iter().map(|tag| tag.0).collect()
 }
 
@@ -112,17 +112,17 @@ fn the_ten_largest_tags_are_watched() {
 
 #[test]
 fn tags_take_from_the_budget_of_their_stream_alone() {
-    assert_eq!(shares(3, 0), (3, 3));
-    for tags in 1..=MOST {
-        let (stream, tag) = shares(3, tags);
+    assert_eq!(budget_shares(3, 0), (3, 3));
+    for tags in 1..=MAX_TAGS {
+        let (stream, tag) = budget_shares(3, tags);
         let spent = 1.0 / stream as f64 + tags as f64 / tag as f64;
         assert!((spent - 1.0 / 3.0).abs() < 1e-12, "{tags} tags");
     }
 }
 
 fn silences(history: &History, at: Timestamp) -> Vec<Finding> {
-    let mut judge = Judge::new(Rules::default(), 1);
-    let findings = judge.judge(history, &StreamId::from("outbound"), at);
+    let mut detector = Detector::new(Rules::default(), 1);
+    let findings = detector.detect(history, &StreamId::from("outbound"), at);
     let of = findings.into_iter();
     of.filter(|f| f.rule == Rule::SendSilence).collect()
 }

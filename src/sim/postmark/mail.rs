@@ -166,7 +166,7 @@ impl Mail {
 impl Bounce {
     /// Returns the class; `None` for a bounce that no count includes.
     pub(super) fn counted_class(&self) -> Option<BounceClass> {
-        (!is_bounce_testing(&self.recipient)).then(|| BounceClass::of(&self.kind))
+        (!is_bounce_testing(&self.recipient)).then(|| BounceClass::from_type(&self.kind))
     }
 }
 

@@ -235,7 +235,7 @@ pub(super) fn any_course_of_listing_and_counting_counts_each_message_once(b: &mu
         prop_assert_eq!(&known.counted, &spans);
         prop_assert_eq!(known.sent.count(range), total);
         prop_assert_eq!(known.hours.iter().map(|h| h.sent).sum::<u64>(), total);
-        let claimed = crate::model::Coverage::of(spans.iter().map(|c| c.span));
+        let claimed = crate::model::Coverage::from_spans(spans.iter().map(|c| c.span));
         prop_assert_eq!(known.messages, claimed);
         Ok(())
     });

@@ -106,7 +106,7 @@ pub(super) fn any_claims_are_a_coverage(b: &mut Database) {
             b.save_messages(stream, &[], Some(*claim)).expect("claimed");
         }
         let stored = b.coverage(stream, Kind::Messages).expect("read");
-        prop_assert_eq!(stored, Coverage::of(claims));
+        prop_assert_eq!(stored, Coverage::from_spans(claims));
         Ok(())
     });
 }

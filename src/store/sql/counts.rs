@@ -56,7 +56,7 @@ impl Database {
             if kind == Kind::Messages {
                 forget_all(s, key, span)?;
             }
-            coverage::unclaim(s, key, kind, &Coverage::of([span]))
+            coverage::unclaim(s, key, kind, &Coverage::from_spans([span]))
         })
     }
 
@@ -192,7 +192,7 @@ fn forget_of(s: &mut dyn Session, stream: i64, tag: i64, span: Span) -> Result<(
     }
     delete(s, stream, tag, span)?;
     if tag == ALL_MAIL {
-        let gone = Coverage::of(gone.iter().map(|counted| counted.span));
+        let gone = Coverage::from_spans(gone.iter().map(|counted| counted.span));
         coverage::unclaim(s, stream, Kind::Messages, &gone)?;
     }
     Ok(())

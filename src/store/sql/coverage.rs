@@ -21,7 +21,7 @@ pub(super) fn load(s: &mut dyn Session, stream: i64, kind: Kind) -> Result<Cover
     let spans = s.rows(sql, &values![stream, kind.name()], |row| {
         Ok(Span::new(row.get(0)?, row.get(1)?))
     })?;
-    Ok(Coverage::of(spans))
+    Ok(Coverage::from_spans(spans))
 }
 
 /// Claims a span, joined with the spans it touches.

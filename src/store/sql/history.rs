@@ -44,7 +44,7 @@ impl Database {
         self.read(|s| {
             let mut history = load(s, stream, range, cuts)?;
             for (tag, known) in load_tags(s, stream, range, cuts)? {
-                let of_tag = history.of_tag(known.hours, known.sent, known.counted);
+                let of_tag = history.for_tag(known.hours, known.sent, known.counted);
                 history.tags.insert(tag, of_tag);
             }
             Ok(history)
@@ -216,7 +216,7 @@ fn load_counts(
             *counts.entry(last).or_default() += sent;
         }
     }
-    Ok(CumulativeCounts::of(counts))
+    Ok(CumulativeCounts::from_counts(counts))
 }
 
 fn load_bounce_events(

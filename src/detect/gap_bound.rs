@@ -1,23 +1,23 @@
-//! How long a gap may last whatever the views hold it for: a bound by the lengths of the stream's own gaps alone.
+//! How long a gap may last whatever its intensity model says: a bound by the lengths of the stream's own gaps alone.
 //!
-//! A view can be wrong about one gap: quiet hours before it may have been taken for quiet days to come. The order of what
+//! A model can be wrong about one gap: quiet hours before it may have been taken for quiet days to come. The order of what
 //! was seen is safer ground: of exchangeable gaps, t years of history see ln((t + 1) / t) longer ones in the year after,
 //! whatever their distribution (A. Rényi, "Théorie des éléments saillants d'une suite d'observations", 1962). Once history
-//! is so long that [`SHARE`] of the budget pays for every one of them, the longest gap is the bound, with [`MARGIN`] on
+//! is so long that [`BUDGET_SHARE`] of the budget pays for every one of them, the longest gap is the bound, with [`MARGIN`] on
 //! top. Before that, and where many series share the budget, the bound lies beyond the longest gap: so far that, by the
-//! stream's own [`Tail`], few enough of the longer ones exceed it.
+//! stream's own [`ExceedanceModel`], few enough of the longer ones exceed it.
 
 use std::time::Duration;
 
-use crate::detect::tail::Tail;
-use crate::detect::timeline::{Gap, Timeline, gaps_between};
+use crate::detect::exceedance::ExceedanceModel;
+use crate::detect::hourly_series::{Gap, HourlySeries, gaps_between};
 use crate::model::{HOUR, History, Span, Timestamp};
 
 /// Part of the budget that longer gaps than any before may cost in the first year of a stream.
-const SHARE: f64 = 0.6;
-/// How steeply the part of longer gaps that is told grows with history: the first weeks have most of them.
+const BUDGET_SHARE: f64 = 0.6;
+/// How steeply the accepted share of longer gaps grows with history: the first weeks have most of them.
 const STEEPNESS: f64 = 4.0;
-/// A stop is told by this multiple of the longest gap, [`POLL`] included.
+/// A stop is detected by this multiple of the longest gap, [`POLL`] included.
 const MARGIN: f64 = 1.2;
 /// The time between two polls.
 const POLL: Duration = HOUR;
@@ -26,16 +26,16 @@ const YEAR_S: f64 = 365.25 * 86_400.0;
 
 /// What bounds the gaps of one stream.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Bound {
+pub(super) struct GapBound {
     /// Until when gaps were learned from.
     until: Timestamp,
     /// The first mail that gaps were learned from.
     first: Option<Timestamp>,
     longest: Longest,
-    /// How many longer gaps may be told in the first year.
+    /// How many alarms of longer gaps are accepted in the first year.
     accepted: f64,
     /// Of the lengths of gaps, in means.
-    tail: Tail,
+    tail: ExceedanceModel,
     mean_s: f64,
 }
 
@@ -55,9 +55,15 @@ impl Longest {
     }
 }
 
-impl Bound {
-    /// Learns from `gaps`, those of `timeline` that ended before `until`, for so many accepted false alarms a year.
-    pub(super) fn learn(timeline: &Timeline, gaps: &[Gap], until: Timestamp, budget: f64) -> Self {
+impl GapBound {
+    /// Learns from `gaps`, those of `series` that ended before `until`; `budget` is the accepted
+    /// number of false alarms per year.
+    pub(super) fn learn(
+        series: &HourlySeries,
+        gaps: &[Gap],
+        until: Timestamp,
+        budget: f64,
+    ) -> Self {
         let mut longest = Longest::default();
         for gap in gaps {
             longest.add(gap);
@@ -65,13 +71,13 @@ impl Bound {
         let lengths = || gaps.iter().map(|gap| gap.span.length().as_secs_f64());
         let count = gaps.len().max(1) as f64;
         let mean_s = (lengths().sum::<f64>() / count).max(1.0);
-        let years = timeline.covered() as f64 * HOUR.as_secs_f64() / YEAR_S;
+        let years = series.covered() as f64 * HOUR.as_secs_f64() / YEAR_S;
         Self {
             until,
             first: gaps.first().map(|gap| gap.span.from),
             longest,
-            accepted: SHARE * budget,
-            tail: Tail::of(
+            accepted: BUDGET_SHARE * budget,
+            tail: ExceedanceModel::fit(
                 lengths().map(|length| length / mean_s).collect(),
                 years,
                 count / years.max(1e-6),
@@ -80,7 +86,7 @@ impl Bound {
         }
     }
 
-    /// How long a gap that begins at `from` may last; `None` where no gap has ended before it.
+    /// Returns how long a gap that begins at `from` may last; `None` where no gap has ended before it.
     pub(super) fn length(&self, history: &History, from: Timestamp) -> Option<Duration> {
         let mut longest = self.longest;
         let mut first = self.first;
@@ -91,32 +97,32 @@ impl Bound {
         }
         let known = history.messages.parts(Span::new(first?, from));
         let known: Duration = known.map(Span::length).sum();
-        let part = told_part(known.as_secs_f64() / YEAR_S, self.accepted);
+        let part = accepted_share(known.as_secs_f64() / YEAR_S, self.accepted);
         let seen = longest.seen.max(self.beyond(longest.seen, part));
         Some(seen.max(longest.whole.mul_f64(MARGIN).saturating_sub(POLL)))
     }
 
-    /// The length that only this part of the gaps longer than `longest` exceeds.
+    /// Returns the length that only this part of the gaps longer than `longest` exceeds.
     fn beyond(&self, longest: Duration, part: f64) -> Duration {
         if part >= 1.0 {
             return longest;
         }
-        let longer = self.tail.times_a_year(longest.as_secs_f64() / self.mean_s);
-        let level = self.tail.exceeded(longer * part.max(1e-9));
+        let longer = self.tail.annual_rate(longest.as_secs_f64() / self.mean_s);
+        let level = self.tail.return_level(longer * part.max(1e-9));
         Duration::from_secs_f64((level * self.mean_s).min(10.0 * YEAR_S))
     }
 
-    /// How many gaps a year are longer.
-    pub(super) fn times_a_year(&self, length: Duration) -> f64 {
-        self.tail.times_a_year(length.as_secs_f64() / self.mean_s)
+    /// Returns how many gaps per year are longer.
+    pub(super) fn annual_rate(&self, length: Duration) -> f64 {
+        self.tail.annual_rate(length.as_secs_f64() / self.mean_s)
     }
 }
 
-/// The part of the gaps longer than any before that may be told after so many years, where so many may be in the first year.
+/// Returns the share of the gaps longer than any before that may alert after `years`, where `accepted` may in the first year.
 ///
-/// After t years they come at a rate of 1/t. With (t/T)⁴ of them told until T and all of them from then on, the first year
+/// After t years they come at a rate of 1/t. With (t/T)⁴ of them alerted until T and all of them from then on, the first year
 /// has 1/4 + ln(1/T). Where less than one is accepted, their rate never exceeds it.
-fn told_part(years: f64, accepted: f64) -> f64 {
+fn accepted_share(years: f64, accepted: f64) -> f64 {
     let settled = (1.0 / STEEPNESS - accepted.max(1.0)).exp();
     let early = (years / settled).powf(STEEPNESS);
     let shared = if accepted < 1.0 {

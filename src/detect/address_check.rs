@@ -7,13 +7,13 @@ use crate::model::{
     Timestamp, UNSETTLED, Verdict,
 };
 
-/// An address is asked for this often while nothing is wrong.
-const ASK_EVERY: Duration = DAY;
-/// An answer tells of the present no longer than this.
-const FRESH_FOR: Duration = Duration::from_secs(2 * 86_400);
+/// How often an address is looked up while nothing is wrong.
+const CHECK_INTERVAL: Duration = DAY;
+/// An older answer does not count.
+const MAX_CHECK_AGE: Duration = Duration::from_secs(2 * 86_400);
 
 /// The finding of `suppressed_address` at `at`; none where the rule is off.
-pub(super) fn judge(
+pub(super) fn evaluate(
     history: &History,
     stream: &StreamId,
     at: Timestamp,
@@ -23,8 +23,8 @@ pub(super) fn judge(
     if addresses.is_empty() {
         return None;
     }
-    let checks = addresses.iter().map(|a| of(&history.checks, a));
-    let fresh = checks.map(|check| check.filter(|c| c.at <= at && at.since(c.at) <= FRESH_FOR));
+    let checks = addresses.iter().map(|a| latest_check(&history.checks, a));
+    let fresh = checks.map(|check| check.filter(|c| c.at <= at && at.since(c.at) <= MAX_CHECK_AGE));
     let fresh: Vec<Option<&AddressCheck>> = fresh.collect();
     let known: Vec<&AddressCheck> = fresh.iter().copied().flatten().collect();
     let found = known.iter().filter_map(|check| check.found.clone());
@@ -56,13 +56,13 @@ pub fn is_check_due(
     check.is_none_or(|check| {
         let unknown_from = check.at - UNSETTLED;
         check.found.is_some()
-            || at.since(check.at) >= ASK_EVERY
+            || at.since(check.at) >= CHECK_INTERVAL
             || last_bounce.is_some_and(|bounce| bounce >= unknown_from)
     })
 }
 
-/// The check of this address, whatever its capitals.
-pub fn of<'c>(checks: &'c [AddressCheck], address: &str) -> Option<&'c AddressCheck> {
+/// Returns the check of `address`, whatever its case.
+pub fn latest_check<'c>(checks: &'c [AddressCheck], address: &str) -> Option<&'c AddressCheck> {
     let address = address.trim();
     checks
         .iter()
@@ -97,7 +97,7 @@ mod tests {
             operator_addresses: vec!["ops@example.com".to_owned(), "Me@example.com ".to_owned()],
             ..Rules::default()
         };
-        judge(&history, &StreamId::from("outbound"), at, &rules).map(|finding| finding.verdict)
+        evaluate(&history, &StreamId::from("outbound"), at, &rules).map(|finding| finding.verdict)
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
     fn without_addresses_the_rule_is_off() {
         let (history, rules) = (History::default(), Rules::default());
         assert_eq!(
-            judge(&history, &StreamId::from("outbound"), T, &rules),
+            evaluate(&history, &StreamId::from("outbound"), T, &rules),
             None
         );
     }

@@ -7,11 +7,11 @@ pub(super) const WEEK: usize = 168;
 /// Hours that the longest month has.
 pub(super) const MONTH: usize = 31 * 24;
 /// Oldest history that is looked at, in hours (400 days, as long as hourly counts are kept).
-const LOOKBACK: u32 = 400 * 24;
+const MAX_HOURS: u32 = 400 * 24;
 
 /// Counts by hour, with what was not covered left out.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Timeline {
+pub(super) struct HourlySeries {
     /// The first hour.
     pub begins: Timestamp,
     /// Messages in each hour; `None` where it was not covered.
@@ -25,17 +25,17 @@ pub(super) struct Gap {
     pub span: Span,
     /// When the next mail was sent.
     pub ended: Timestamp,
-    /// How many hours into the timeline it begins.
+    /// How many hours into the series it begins.
     pub hour: usize,
 }
 
-impl Timeline {
-    /// The hours of `history` that end by `until`.
-    pub(super) fn of(history: &History, until: Timestamp) -> Self {
+impl HourlySeries {
+    /// Counts the hours of `history` that end by `until`.
+    pub(super) fn from_history(history: &History, until: Timestamp) -> Self {
         let oldest = history
             .first_seen_at
             .unwrap_or(until)
-            .max(until - HOUR * LOOKBACK);
+            .max(until - HOUR * MAX_HOURS);
         let begins = oldest.ceil(HOUR);
         let length = until.floor(HOUR).since(begins).as_secs() / 3600;
         let mut sent = vec![None; usize::try_from(length).unwrap_or(0)];
@@ -93,7 +93,7 @@ impl Timeline {
     }
 }
 
-/// The gaps that end from `from` on and no later than `until`, likewise; counted from no timeline.
+/// The gaps that end from `from` on and no later than `until`, likewise; counted from no series.
 pub(super) fn gaps_between(
     history: &History,
     from: Timestamp,

@@ -5,39 +5,35 @@
 //! posterior, so that few gaps give a wider tail than many (predictive exceedance as in S. G. Coles and J. A. Tawn, "A
 //! Bayesian analysis of extreme rainfall data", Applied Statistics 45, 1996).
 
-/// Share of the values that make the tail, and how many at least and at most.
-const SHARE: f64 = 0.15;
-const FEWEST: usize = 8;
-const MOST: usize = 120;
+/// The share of the values that make the tail.
+const TAIL_SHARE: f64 = 0.15;
+const MIN_TAIL_VALUES: usize = 8;
+const MAX_TAIL_VALUES: usize = 120;
 /// The shape before anything was seen: a little heavier than exponential, as gaps in real mail are.
-const SHAPE: f64 = 0.1;
+const PRIOR_SHAPE: f64 = 0.1;
 /// Its standard deviation.
-const SHAPE_DEVIATION: f64 = 0.1;
+const PRIOR_SHAPE_DEVIATION: f64 = 0.1;
 /// The threshold is widened by this many weeks over the length of history.
-const CAUTION: f64 = 1.1;
+const CAUTION_WEEKS: f64 = 1.1;
 /// Candidates of the shape, and of the scale as a logarithm.
-const SHAPES: usize = 12;
-const SCALES: usize = 25;
+const SHAPE_GRID: usize = 12;
+const SCALE_GRID: usize = 25;
 /// Excesses, in means of the tail, at which the posterior's exceedance is tabulated.
-const EXCESSES: usize = 48;
+const TABULATED_EXCESSES: usize = 48;
 
-/// The tail of one kind of value.
+/// The tail of one kind of value, such as the surprise of gaps.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tail {
+pub(super) struct ExceedanceModel {
     years: f64,
-    form: Form,
+    fit: Fit,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Form {
-    /// Too few values: exponential, of a rate that is as uncertain as so few make it.
-    Few {
-        per_year: f64,
-        seen: f64,
-        longest: f64,
-    },
+enum Fit {
+    /// Too few values: exponential, of a rate that is as uncertain as so few make it. `max` is the largest of the `seen`.
+    Exponential { per_year: f64, seen: f64, max: f64 },
     /// Beyond `from` there were `count` values; −log of the chance that an excess is larger, at each of the tabulated.
-    Many {
+    Pareto {
         sorted: Vec<f64>,
         from: f64,
         count: f64,
@@ -45,47 +41,47 @@ enum Form {
     },
 }
 
-impl Tail {
-    /// From values seen in so many years, in a stream with so many gaps to come in a year.
-    pub(super) fn of(mut values: Vec<f64>, years: f64, per_year: f64) -> Self {
+impl ExceedanceModel {
+    /// Fits the tail of `values` seen in `years`, where `per_year` more are to come in a year.
+    pub(super) fn fit(mut values: Vec<f64>, years: f64, per_year: f64) -> Self {
         let years = years.max(1e-6);
         values.sort_by(f64::total_cmp);
-        let form = if values.len() < FEWEST {
-            Form::Few {
+        let fit = if values.len() < MIN_TAIL_VALUES {
+            Fit::Exponential {
                 per_year,
                 seen: values.len() as f64,
-                longest: values.last().copied().unwrap_or(0.0),
+                max: values.last().copied().unwrap_or(0.0),
             }
         } else {
-            many(values)
+            fit_pareto(values)
         };
-        Self { years, form }
+        Self { years, fit }
     }
 
-    /// The value that is exceeded so many times a year.
-    pub(super) fn exceeded(&self, times_a_year: f64) -> f64 {
-        match &self.form {
-            Form::Few {
+    /// Returns the value that is exceeded `annual_rate` times per year.
+    pub(super) fn return_level(&self, annual_rate: f64) -> f64 {
+        match &self.fit {
+            Fit::Exponential {
                 per_year,
                 seen,
-                longest,
+                max,
             } => {
-                let surprise = (per_year / times_a_year).max(1.5).ln();
+                let surprise = (per_year / annual_rate).max(1.5).ln();
                 let belief = seen + 1.0;
-                (belief * (surprise / belief).exp_m1()).max(longest * 1.25)
+                (belief * (surprise / belief).exp_m1()).max(max * 1.25)
             }
-            Form::Many {
+            Fit::Pareto {
                 sorted,
                 from,
                 count,
                 table,
             } => {
-                let wanted = times_a_year * self.years / (count + 0.5);
+                let wanted = annual_rate * self.years / (count + 0.5);
                 if wanted >= 1.0 {
-                    let rank = (times_a_year * self.years) as usize + 1;
+                    let rank = (annual_rate * self.years) as usize + 1;
                     return sorted[sorted.len() - rank.min(sorted.len())];
                 }
-                let beyond = between(table, -wanted.ln(), |(excess, surprise)| {
+                let beyond = interpolate(table, -wanted.ln(), |(excess, surprise)| {
                     (*surprise, *excess)
                 });
                 // Where all values are in the tail, it begins below the least of them.
@@ -94,14 +90,14 @@ impl Tail {
         }
     }
 
-    /// How many times a year `value` is exceeded.
-    pub(super) fn times_a_year(&self, value: f64) -> f64 {
-        match &self.form {
-            Form::Few { per_year, seen, .. } => {
+    /// Returns how many times per year `value` is exceeded.
+    pub(super) fn annual_rate(&self, value: f64) -> f64 {
+        match &self.fit {
+            Fit::Exponential { per_year, seen, .. } => {
                 let belief = seen + 1.0;
                 per_year * (-belief * (value.max(0.0) / belief).ln_1p()).exp()
             }
-            Form::Many {
+            Fit::Pareto {
                 sorted,
                 from,
                 count,
@@ -111,7 +107,7 @@ impl Tail {
                     let above = sorted.len() - sorted.partition_point(|v| *v <= value);
                     return above as f64 / self.years;
                 }
-                let surprise = between(table, value - from, |(excess, surprise)| {
+                let surprise = interpolate(table, value - from, |(excess, surprise)| {
                     (*excess, *surprise)
                 });
                 (count + 0.5) / self.years * (-surprise).exp()
@@ -119,26 +115,27 @@ impl Tail {
         }
     }
 
-    /// By how much to widen a threshold after so many weeks: the first holiday, the first long weekend are yet to come. So
+    /// Returns the factor that widens a threshold after so many weeks: the first holiday, the first long weekend are yet to come. So
     /// few gaps that their rate is uncertain have widened it already.
-    pub(super) fn caution(&self, weeks: f64) -> f64 {
-        match self.form {
-            Form::Few { .. } => 1.0,
-            Form::Many { .. } => 1.0 + CAUTION / weeks.max(0.1),
+    pub(super) fn short_history_factor(&self, weeks: f64) -> f64 {
+        match self.fit {
+            Fit::Exponential { .. } => 1.0,
+            Fit::Pareto { .. } => 1.0 + CAUTION_WEEKS / weeks.max(0.1),
         }
     }
 
-    /// The longest that was seen.
-    pub(super) fn longest(&self) -> f64 {
-        match &self.form {
-            Form::Few { longest, .. } => *longest,
-            Form::Many { sorted, .. } => sorted.last().copied().unwrap_or(0.0),
+    /// Returns the largest value seen.
+    pub(super) fn max(&self) -> f64 {
+        match &self.fit {
+            Fit::Exponential { max, .. } => *max,
+            Fit::Pareto { sorted, .. } => sorted.last().copied().unwrap_or(0.0),
         }
     }
 }
 
-fn many(sorted: Vec<f64>) -> Form {
-    let count = ((sorted.len() as f64 * SHARE) as usize).clamp(FEWEST, MOST);
+fn fit_pareto(sorted: Vec<f64>) -> Fit {
+    let count =
+        ((sorted.len() as f64 * TAIL_SHARE) as usize).clamp(MIN_TAIL_VALUES, MAX_TAIL_VALUES);
     let count = count.min(sorted.len());
     let from = match sorted.len().checked_sub(count + 1) {
         Some(before) => sorted[before],
@@ -152,7 +149,8 @@ fn many(sorted: Vec<f64>) -> Form {
     let candidates = posterior(&excesses, mean);
     let table = std::iter::once(0.0)
         .chain(
-            (0..EXCESSES).map(|i| 0.02 * (500.0f64 / 0.02).powf(i as f64 / (EXCESSES - 1) as f64)),
+            (0..TABULATED_EXCESSES)
+                .map(|i| 0.02 * (500.0f64 / 0.02).powf(i as f64 / (TABULATED_EXCESSES - 1) as f64)),
         )
         .map(|excess| {
             let excess = mean * excess;
@@ -170,7 +168,7 @@ fn many(sorted: Vec<f64>) -> Form {
             (excess, -chance.max(1e-300).ln())
         })
         .collect();
-    Form::Many {
+    Fit::Pareto {
         sorted,
         from,
         count: count as f64,
@@ -180,12 +178,12 @@ fn many(sorted: Vec<f64>) -> Form {
 
 /// Weight, shape and scale of every candidate that is worth its time.
 fn posterior(excesses: &[f64], mean: f64) -> Vec<(f64, f64, f64)> {
-    let mut candidates = Vec::with_capacity(SHAPES * SCALES);
-    for i in 0..SHAPES {
+    let mut candidates = Vec::with_capacity(SHAPE_GRID * SCALE_GRID);
+    for i in 0..SHAPE_GRID {
         // The shape is never exactly zero, where the formula has a hole.
-        let shape = -0.2 + 1.1 * i as f64 / (SHAPES - 1) as f64 + 1e-3;
-        for j in 0..SCALES {
-            let log_scale = -1.6 + 3.2 * j as f64 / (SCALES - 1) as f64;
+        let shape = -0.2 + 1.1 * i as f64 / (SHAPE_GRID - 1) as f64 + 1e-3;
+        for j in 0..SCALE_GRID {
+            let log_scale = -1.6 + 3.2 * j as f64 / (SCALE_GRID - 1) as f64;
             let scale = mean * log_scale.exp() * (1.0 - shape.min(0.5));
             let fits = excesses.iter().try_fold(0.0, |sum, x| {
                 let base = 1.0 + shape * x / scale;
@@ -193,7 +191,7 @@ fn posterior(excesses: &[f64], mean: f64) -> Vec<(f64, f64, f64)> {
             });
             if let Some(sum) = fits {
                 let likelihood = -(excesses.len() as f64) * scale.ln() - (1.0 + 1.0 / shape) * sum;
-                let prior = -0.5 * ((shape - SHAPE) / SHAPE_DEVIATION).powi(2);
+                let prior = -0.5 * ((shape - PRIOR_SHAPE) / PRIOR_SHAPE_DEVIATION).powi(2);
                 candidates.push((likelihood + prior, shape, scale));
             }
         }
@@ -211,7 +209,7 @@ fn posterior(excesses: &[f64], mean: f64) -> Vec<(f64, f64, f64)> {
 }
 
 /// Linear between the points of a rising table, and at its ends beyond them.
-fn between(table: &[(f64, f64)], x: f64, read: impl Fn(&(f64, f64)) -> (f64, f64)) -> f64 {
+fn interpolate(table: &[(f64, f64)], x: f64, read: impl Fn(&(f64, f64)) -> (f64, f64)) -> f64 {
     let after = table.partition_point(|point| read(point).0 < x);
     let (Some(left), Some(right)) = (
         after.checked_sub(1).map(|i| read(&table[i])),
@@ -242,14 +240,14 @@ mod tests {
 
     #[test]
     fn the_tail_of_random_gaps_is_nearly_exponential() {
-        let tail = Tail::of(exponential(1000), 1.0, 1000.0);
-        let limit = tail.exceeded(4.0);
+        let tail = ExceedanceModel::fit(exponential(1000), 1.0, 1000.0);
+        let limit = tail.return_level(4.0);
         let by_chance = (1000.0f64 / 4.0).ln();
         assert!(
             (0.9..1.4).contains(&(limit / by_chance)),
             "{limit} against {by_chance}"
         );
-        let rarer = tail.exceeded(0.4);
+        let rarer = tail.return_level(0.4);
         assert!((0.9..1.6).contains(&(rarer / 2500.0f64.ln())), "{rarer}");
     }
 
@@ -257,35 +255,38 @@ mod tests {
     fn heavier_tails_and_shorter_histories_get_higher_limits() {
         let heavy: Vec<f64> = exponential(1000).iter().map(|x| x.powf(1.7)).collect();
         assert!(
-            Tail::of(heavy, 1.0, 1000.0).exceeded(1.0)
-                > 2.0 * Tail::of(exponential(1000), 1.0, 1000.0).exceeded(1.0)
+            ExceedanceModel::fit(heavy, 1.0, 1000.0).return_level(1.0)
+                > 2.0 * ExceedanceModel::fit(exponential(1000), 1.0, 1000.0).return_level(1.0)
         );
-        let young = Tail::of(exponential(20), 0.02, 1000.0).exceeded(4.0);
+        let young = ExceedanceModel::fit(exponential(20), 0.02, 1000.0).return_level(4.0);
         assert!(
-            young > Tail::of(exponential(1000), 1.0, 1000.0).exceeded(4.0),
+            young > ExceedanceModel::fit(exponential(1000), 1.0, 1000.0).return_level(4.0),
             "{young}"
         );
-        assert!(Tail::of(exponential(3), 0.02, 150.0).exceeded(4.0) > (150.0f64 / 4.0).ln());
+        assert!(
+            ExceedanceModel::fit(exponential(3), 0.02, 150.0).return_level(4.0)
+                > (150.0f64 / 4.0).ln()
+        );
     }
 
     #[test]
     fn equal_gaps_have_a_limit_above_them() {
-        let tail = Tail::of(vec![3.0; 200], 1.0, 200.0);
+        let tail = ExceedanceModel::fit(vec![3.0; 200], 1.0, 200.0);
         assert!(
-            (3.0..4.0).contains(&tail.exceeded(4.0)),
+            (3.0..4.0).contains(&tail.return_level(4.0)),
             "{}",
-            tail.exceeded(4.0)
+            tail.return_level(4.0)
         );
     }
 
     proptest! {
         #[test]
         fn rarer_is_higher_and_both_readings_agree(values in prop::collection::vec(0.0f64..50.0, 0..200), rate in 0.01f64..50.0) {
-            let tail = Tail::of(values, 0.7, 300.0);
-            let limit = tail.exceeded(rate);
+            let tail = ExceedanceModel::fit(values, 0.7, 300.0);
+            let limit = tail.return_level(rate);
             prop_assert!(limit.is_finite() && limit >= 0.0);
-            prop_assert!(tail.exceeded(rate / 2.0) >= limit);
-            prop_assert!(tail.times_a_year(limit + 1e-6) <= rate * 1.5 + 2.0 / 0.7);
+            prop_assert!(tail.return_level(rate / 2.0) >= limit);
+            prop_assert!(tail.annual_rate(limit + 1e-6) <= rate * 1.5 + 2.0 / 0.7);
         }
     }
 }

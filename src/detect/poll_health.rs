@@ -32,7 +32,7 @@ pub enum PollHealth {
 }
 
 /// The findings of `account_inactive` and `blind` at the instant of a cycle.
-pub fn evaluate_server(sight: &PollHealth, at: Timestamp) -> Vec<Finding> {
+pub fn evaluate_server(health: &PollHealth, at: Timestamp) -> Vec<Finding> {
     let PollHealth::Incomplete {
         since,
         cycles,
@@ -40,7 +40,7 @@ pub fn evaluate_server(sight: &PollHealth, at: Timestamp) -> Vec<Finding> {
         token,
         limited,
         account,
-    } = sight
+    } = health
     else {
         let fine = Evidence::Blind {
             since: at,

@@ -1,4 +1,4 @@
-//! No stop is told later than the stream's own longest gap allows, whatever the views make of it.
+//! No stop is told later than the longest gap of the stream allows, whatever the intensity models make of it.
 
 use std::time::Duration;
 
@@ -48,10 +48,10 @@ fn longest_gap(sent: &[Timestamp]) -> Duration {
 fn told_after(sent: &[Timestamp], series: usize) -> Option<Duration> {
     let last = *sent.last().expect("some mail");
     let history = history(sent.iter().copied(), last + 31 * DAY);
-    let mut judge = Judge::new(Rules::default(), series);
+    let mut detector = Detector::new(Rules::default(), series);
     let polls = (1..=30 * 24).map(|hour| last.floor(HOUR) + HOUR * hour);
     let is_told = |at: &Timestamp| {
-        let found = judge.judge(&history, &outbound(), *at);
+        let found = detector.detect(&history, &outbound(), *at);
         found[0].rule == Rule::SendSilence && found[0].verdict == Verdict::Breach
     };
     Some(polls.into_iter().find(is_told)?.since(last))
@@ -101,7 +101,7 @@ fn the_bound_of_many_series_and_of_a_short_history_lies_beyond_the_longest_gap()
         let sent = sent(days);
         let until = *sent.last().expect("some mail");
         let history = history(sent.clone(), until + DAY);
-        let bound = Silence::at(&history, until + DAY, &Rules::default(), series)
+        let bound = Silence::for_stream(&history, until + DAY, &Rules::default(), series)
             .bound(&history, until)
             .expect("there were gaps");
         bound.as_secs_f64() / longest_gap(&sent).as_secs_f64()
@@ -119,7 +119,7 @@ fn a_longer_gap_since_the_last_learning_lifts_the_bound_at_once() {
     let quiet = Span::new(start() + 61 * DAY, start() + 61 * DAY + 20 * HOUR);
     let hourly = (0..63 * 24).map(|hour| start() + HOUR * hour);
     let history = history(hourly.filter(|at| !quiet.contains(*at)), at);
-    let silence = Silence::at(&history, at, &Rules::default(), 1);
+    let silence = Silence::for_stream(&history, at, &Rules::default(), 1);
     let bound = |at| silence.bound(&history, at).expect("there were gaps");
     assert!(bound(quiet.from) < 3 * HOUR);
     assert!(bound(quiet.until) >= 20 * HOUR);
@@ -131,8 +131,10 @@ fn the_stop_that_goes_unnoticed_longest_is_the_one_that_is_named() {
     let last = *sent.last().expect("some mail");
     let history = history(sent.iter().copied(), last + 10 * DAY);
     let at = last + 10 * DAY;
-    let silence = Silence::at(&history, at, &Rules::default(), 1);
-    let worst = silence.unnoticed(&history, at).expect("noticed");
+    let silence = Silence::for_stream(&history, at, &Rules::default(), 1);
+    let worst = silence
+        .worst_detection_delay(&history, at)
+        .expect("noticed");
     let told = told_after(&sent, 1).expect("told");
     assert!(worst >= told, "{worst:?} is less than {told:?}");
     assert!(worst <= longest_gap(&sent).mul_f64(1.2) + HOUR);
@@ -152,7 +154,7 @@ proptest! {
         let last = *sent.last().expect("some mail");
         let longest = longest_gap(&sent);
         let poll = (last + longest.mul_f64(1.2) + HOUR).floor(HOUR);
-        let found = judge(&history(sent, poll), poll, &Rules::default(), 1);
+        let found = evaluate(&history(sent, poll), poll, &Rules::default(), 1);
         prop_assert_eq!(found[0].rule, Rule::SendSilence);
         prop_assert_eq!(found[0].verdict, Verdict::Breach, "{} after {:?}", last, longest);
     }

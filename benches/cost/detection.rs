@@ -1,15 +1,15 @@
-//! Judging as history grows.
+//! Detection as history grows.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use hushwatch::internals::Judge;
+use hushwatch::internals::Detector;
 use hushwatch::model::{
     Coverage, CumulativeCounts, DAY, HOUR, History, HourCount, MINUTE, Rules, Span, StreamId,
     Timestamp,
 };
 
-pub(crate) fn judge() {
+pub(crate) fn detect() {
     let now = Timestamp::from_secs(1_772_532_000);
     let of = |days: u32, messages: u64| {
         let history = history(now, days, messages / u64::from(days));
@@ -17,8 +17,8 @@ pub(crate) fn judge() {
         (0..9)
             .map(|_| {
                 let started = Instant::now();
-                let mut judge = Judge::new(Rules::default(), 1);
-                black_box(judge.judge(&history, &stream, now));
+                let mut detector = Detector::new(Rules::default(), 1);
+                black_box(detector.detect(&history, &stream, now));
                 started.elapsed()
             })
             .min()
@@ -26,7 +26,7 @@ pub(crate) fn judge() {
     };
     let (day, small, large) = (of(1, 220_000), of(45, 10_000), of(45, 10_000_000));
     for (what, took) in [
-        ("judging one stream, one day of history", day),
+        ("evaluating one stream, one day of history", day),
         ("  45 days, 10,000 messages", small),
         ("  45 days, 10,000,000 messages", large),
         ("  400 days, 90,000,000 messages", of(400, 90_000_000)),
@@ -55,10 +55,10 @@ fn history(now: Timestamp, days: u32, per_day: u64) -> History {
     History {
         first_seen_at: Some(from),
         installed_at: Some(from),
-        messages: Coverage::of([Span::new(from, now)]),
-        bounces: Coverage::of([Span::new(from, now)]),
+        messages: Coverage::from_spans([Span::new(from, now)]),
+        bounces: Coverage::from_spans([Span::new(from, now)]),
         hours: hours.collect(),
-        sent: CumulativeCounts::of(ticks),
+        sent: CumulativeCounts::from_counts(ticks),
         ..History::default()
     }
 }

@@ -1,86 +1,86 @@
-//! What the rate rules come to at the volume of a stream: whether they can fire at all, and how often they would in weeks
-//! in which nothing is wrong.
+//! The statistical power of the rate rules at the volume of a stream: whether they can fire at all, and how often they
+//! would in weeks in which nothing is wrong.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use statrs::function::beta::beta_reg;
 
-use crate::detect::rate::{HARD_FLOOR, HARD_SHARE};
+use crate::detect::rate::{HARD_BOUNCE_MIN_DENOMINATOR, HARD_BOUNCE_THRESHOLD};
 use crate::model::{DAY, History, RateRule, Rule, Rules, Span, Timestamp};
 
 /// Seconds of a week.
 const WEEK_S: f64 = 7.0 * 86_400.0;
 /// A healthy sender's share of bounces, unless that is over half the threshold.
-const HEALTHY_BOUNCES: f64 = 0.005;
+const HEALTHY_BOUNCE_RATE: f64 = 0.005;
 /// A healthy sender's share of complaints, likewise: half of what Postmark warns at.
-const HEALTHY_COMPLAINTS: f64 = 0.0002;
+const HEALTHY_COMPLAINT_RATE: f64 = 0.0002;
 /// The level that is recommended where a rule fires too often.
-pub const RECOMMENDED: f64 = 0.95;
+pub const RECOMMENDED_CONFIDENCE: f64 = 0.95;
 
-/// What one rule comes to on one stream.
+/// The power of one rule on one stream.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reach {
+pub struct RatePower {
     /// The rule.
     pub rule: Rule,
     /// Its window.
     pub window: Duration,
-    /// How many messages it needs.
+    /// The minimum number of messages of a rate.
     pub floor: u64,
-    /// Most messages that a judged window had.
-    pub busiest: u64,
+    /// The maximum number of messages in an evaluated window.
+    pub max_window_count: u64,
     /// The share that is taken for healthy.
     pub healthy: f64,
-    /// How often it would open in a week at that share.
-    pub false_a_week: f64,
-    /// The same with [`RECOMMENDED`] as `confidence`.
+    /// How often it would open per week at that share.
+    pub false_alarms_per_week: f64,
+    /// The same with [`RECOMMENDED_CONFIDENCE`] as `confidence`.
     pub with_confidence: f64,
 }
 
-impl Reach {
-    /// Whether no window that was judged had enough messages.
-    pub const fn is_never(&self) -> bool {
-        self.busiest < self.floor
+impl RatePower {
+    /// Returns whether no evaluated window had enough messages.
+    pub const fn can_never_fire(&self) -> bool {
+        self.max_window_count < self.floor
     }
 }
 
-/// What each rate rule comes to, judged at `polls` (in order) on what `history` has of the time before each.
-pub fn reaches(history: &History, rules: &Rules, polls: &[Timestamp]) -> Vec<Reach> {
+/// Returns the power of each rate rule, evaluated at `polls` (in order) on what `history` has of the time before each.
+pub fn analyse(history: &History, rules: &Rules, polls: &[Timestamp]) -> Vec<RatePower> {
     let hard = RateRule {
-        threshold: HARD_SHARE,
+        threshold: HARD_BOUNCE_THRESHOLD,
         // The longer of its two windows, which holds the shorter.
         window: rules.bounce_rate.window.max(DAY),
-        min_denominator: HARD_FLOOR,
+        min_denominator: HARD_BOUNCE_MIN_DENOMINATOR,
         confidence: None,
         ..rules.bounce_rate.clone()
     };
     [
-        (Rule::HardBounceWake, &hard, HEALTHY_BOUNCES),
-        (Rule::BounceRate, &rules.bounce_rate, HEALTHY_BOUNCES),
-        (Rule::SpamRate, &rules.spam_rate, HEALTHY_COMPLAINTS),
+        (Rule::HardBounceWake, &hard, HEALTHY_BOUNCE_RATE),
+        (Rule::BounceRate, &rules.bounce_rate, HEALTHY_BOUNCE_RATE),
+        (Rule::SpamRate, &rules.spam_rate, HEALTHY_COMPLAINT_RATE),
     ]
-    .map(|(rule, settings, healthy)| reach(history, rule, settings, healthy, polls))
+    .map(|(rule, settings, healthy)| power(history, rule, settings, healthy, polls))
     .into()
 }
 
-fn reach(
+fn power(
     history: &History,
     rule: Rule,
     settings: &RateRule,
     healthy: f64,
     polls: &[Timestamp],
-) -> Reach {
+) -> RatePower {
     let healthy = healthy.min(settings.threshold / 2.0);
     let careful = RateRule {
-        confidence: Some(RECOMMENDED),
+        confidence: Some(RECOMMENDED_CONFIDENCE),
         ..settings.clone()
     };
     let mut windows: HashMap<u64, f64> = HashMap::new();
-    let mut busiest = 0;
+    let mut max_window_count = 0;
     let mut before = polls.first().map(|first| *first - settings.window);
     for at in polls {
         let sent = history.sent.count(Span::before(*at, settings.window));
-        busiest = busiest.max(sent);
+        max_window_count = max_window_count.max(sent);
         // Windows that overlap see the same bounces: together they count as one.
         let new = before.map_or(Duration::ZERO, |before| at.since(before));
         let weight = new.as_secs_f64() / settings.window.as_secs_f64().max(1.0);
@@ -94,49 +94,49 @@ fn reach(
     let a_week = |rule: &RateRule| {
         let expected = windows
             .iter()
-            .map(|(n, weight)| weight * fires(rule, *n, healthy));
+            .map(|(n, weight)| weight * breach_probability(rule, *n, healthy));
         expected.sum::<f64>() / weeks.max(1e-9)
     };
-    Reach {
-        busiest,
-        false_a_week: a_week(settings),
+    RatePower {
+        max_window_count,
+        false_alarms_per_week: a_week(settings),
         with_confidence: a_week(&careful),
         ..none(rule, settings, healthy)
     }
 }
 
-const fn none(rule: Rule, settings: &RateRule, healthy: f64) -> Reach {
-    Reach {
+const fn none(rule: Rule, settings: &RateRule, healthy: f64) -> RatePower {
+    RatePower {
         rule,
         window: settings.window,
         floor: settings.min_denominator,
-        busiest: 0,
+        max_window_count: 0,
         healthy,
-        false_a_week: 0.0,
+        false_alarms_per_week: 0.0,
         with_confidence: 0.0,
     }
 }
 
 /// The probability that `rule` is broken by `whole` messages, each bad with probability `healthy`.
-fn fires(rule: &RateRule, whole: u64, healthy: f64) -> f64 {
+fn breach_probability(rule: &RateRule, whole: u64, healthy: f64) -> f64 {
     if whole < rule.min_denominator || whole == 0 {
         return 0.0;
     }
     let exceeds = |part: u64| part as f64 / whole as f64 > rule.threshold;
     // Between the two lies the least number that breaks it.
-    let least = least(whole, |part| {
+    let smallest = smallest(whole, |part| {
         exceeds(part)
             && rule.confidence.is_none_or(|level| {
                 // The lower end of the Clopper-Pearson interval exceeds the threshold exactly where so many are this
                 // improbable at the threshold.
-                at_least(part, whole, rule.threshold) < (1.0 - level) / 2.0
+                upper_tail(part, whole, rule.threshold) < (1.0 - level) / 2.0
             })
     });
-    least.map_or(0.0, |part| at_least(part, whole, healthy))
+    smallest.map_or(0.0, |part| upper_tail(part, whole, healthy))
 }
 
 /// The least of `1..=whole` for which the growing `holds` does.
-fn least(whole: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
+fn smallest(whole: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
     if !holds(whole) {
         return None;
     }
@@ -153,7 +153,7 @@ fn least(whole: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
 
 /// The probability of `part` or more of `whole`, each with probability `p` in (0, 1): a regularised incomplete beta
 /// function.
-fn at_least(part: u64, whole: u64, p: f64) -> f64 {
+fn upper_tail(part: u64, whole: u64, p: f64) -> f64 {
     match part {
         0 => 1.0,
         part => beta_reg(part as f64, (whole - part) as f64 + 1.0, p),
@@ -176,74 +176,77 @@ mod tests {
         let ticks = (0..28 * 24).map(|hour| (at(hour) + 30 * MINUTE, sent));
         let history = History {
             first_seen_at: Some(at(0)),
-            sent: CumulativeCounts::of(ticks),
+            sent: CumulativeCounts::from_counts(ticks),
             ..History::default()
         };
         (history, (24..=28 * 24).map(at).collect())
     }
 
-    fn of(sent: u64, rule: Rule) -> Reach {
+    fn power_at(sent: u64, rule: Rule) -> RatePower {
         let (history, polls) = hourly(sent);
-        let mut all = reaches(&history, &Rules::default(), &polls);
-        all.retain(|reach| reach.rule == rule);
+        let mut all = analyse(&history, &Rules::default(), &polls);
+        all.retain(|power| power.rule == rule);
         all.remove(0)
     }
 
     #[test]
     fn a_rule_above_the_volume_never_fires() {
-        let few = of(4, Rule::BounceRate);
-        assert_eq!((few.busiest, few.floor, few.is_never()), (4, 10, true));
-        assert!(few.false_a_week.abs() < f64::EPSILON);
-        let spam = of(4, Rule::SpamRate);
-        assert_eq!((spam.busiest, spam.is_never()), (96, false));
-        assert!(of(4, Rule::HardBounceWake).is_never());
-        assert!(!of(5, Rule::HardBounceWake).is_never());
+        let few = power_at(4, Rule::BounceRate);
+        assert_eq!(
+            (few.max_window_count, few.floor, few.can_never_fire()),
+            (4, 10, true)
+        );
+        assert!(few.false_alarms_per_week.abs() < f64::EPSILON);
+        let spam = power_at(4, Rule::SpamRate);
+        assert_eq!((spam.max_window_count, spam.can_never_fire()), (96, false));
+        assert!(power_at(4, Rule::HardBounceWake).can_never_fire());
+        assert!(!power_at(5, Rule::HardBounceWake).can_never_fire());
     }
 
     #[test]
     fn fifty_healthy_mails_an_hour_break_one_percent_several_times_a_day() {
         // P(X >= 1) of 50 at 0.5% is 22.2%, in each of 168 hours.
-        let reach = of(50, Rule::BounceRate);
+        let power = power_at(50, Rule::BounceRate);
         assert!(
-            (reach.false_a_week - 168.0 * 0.2217).abs() < 0.2,
-            "{reach:?}"
+            (power.false_alarms_per_week - 168.0 * 0.2217).abs() < 0.2,
+            "{power:?}"
         );
         // With confidence, 3 of 50 are needed: P(X >= 3) is 0.2%.
         assert!(
-            (reach.with_confidence - 168.0 * 0.0021).abs() < 0.05,
-            "{reach:?}"
+            (power.with_confidence - 168.0 * 0.0021).abs() < 0.05,
+            "{power:?}"
         );
     }
 
     #[test]
     fn windows_that_overlap_are_counted_once() {
         // 2,400 messages a day: P(X >= 3) at 0.02% is 1.3%, seven days a week.
-        let reach = of(100, Rule::SpamRate);
-        assert_eq!(reach.busiest, 2_400);
+        let power = power_at(100, Rule::SpamRate);
+        assert_eq!(power.max_window_count, 2_400);
         assert!(
-            (reach.false_a_week - 7.0 * 0.0129).abs() < 0.01,
-            "{reach:?}"
+            (power.false_alarms_per_week - 7.0 * 0.0129).abs() < 0.01,
+            "{power:?}"
         );
     }
 
     #[test]
     fn without_polls_nothing_is_known() {
         let (history, _) = hourly(50);
-        let all = reaches(&history, &Rules::default(), &[]);
-        assert!(all.iter().all(Reach::is_never));
+        let all = analyse(&history, &Rules::default(), &[]);
+        assert!(all.iter().all(RatePower::can_never_fire));
     }
 
     proptest! {
         #[test]
-        fn what_breaks_it_is_what_the_judge_takes_for_a_breach(whole in 10u64..400, confidence in prop::option::of(0.6f64..0.999)) {
+        fn what_breaks_it_is_what_the_rule_takes_for_a_breach(whole in 10u64..400, confidence in prop::option::of(0.6f64..0.999)) {
             let rule = RateRule { confidence, ..Rules::default().bounce_rate };
             let judged = |part: u64| {
                 let certain = confidence.is_none_or(|level| clopper_pearson(part, whole, level).0 > rule.threshold);
                 part as f64 / whole as f64 > rule.threshold && certain
             };
             let first = (1..=whole).find(|part| judged(*part));
-            let expected = first.map_or(0.0, |part| at_least(part, whole, 0.005));
-            prop_assert!((fires(&rule, whole, 0.005) - expected).abs() < 1e-9);
+            let expected = first.map_or(0.0, |part| upper_tail(part, whole, 0.005));
+            prop_assert!((breach_probability(&rule, whole, 0.005) - expected).abs() < 1e-9);
         }
     }
 }
