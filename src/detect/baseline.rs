@@ -9,13 +9,13 @@
 
 use std::time::Duration;
 
-use crate::detect::cusum::{Cusum, CusumState};
+use crate::detect::cusum::Cusum;
 use crate::detect::exceedance::ExceedanceModel;
 use crate::detect::gap_bound::GapBound;
 use crate::detect::gap_length::GapLengthModel;
 use crate::detect::hazard::{Hazard, RunningSums};
-use crate::detect::hourly_series::{Gap, HourlySeries};
-use crate::detect::outages::{SimulatedOutage, expected_detection_delay, simulated_outages};
+use crate::detect::hourly_series::{Gap, HourlySeries, split_by_hour};
+use crate::detect::outages::{expected_detection_delay, simulated_outages};
 use crate::detect::profile::{Calendar, Profile};
 use crate::model::{DAY, HOUR, History, Span, Timestamp};
 
@@ -68,10 +68,12 @@ pub(super) struct Baseline {
     models: Vec<IntensityModel>,
     /// The index of each chosen model, with the share of its surprise.
     chosen: Vec<(usize, f64)>,
-    tail: ExceedanceModel,
-    threshold: f64,
-    bound: GapBound,
-    cusum: Cusum,
+    /// Of the surprise of past gaps.
+    pub tail: ExceedanceModel,
+    /// The surprise above which a gap is silence.
+    pub threshold: f64,
+    pub bound: GapBound,
+    pub cusum: Cusum,
 }
 
 /// One way to measure a gap.
@@ -80,8 +82,8 @@ enum IntensityModel {
     /// The integral of an intensity, hour by hour.
     Hourly {
         profile: Profile,
-        /// `None` by the day of the month, where there is too little mail for levels.
-        recent: Option<(Hazard, RunningSums)>,
+        hazard: Hazard,
+        sums: RunningSums,
     },
     /// The length alone, for mail at regular intervals.
     GapLength(GapLengthModel),
@@ -90,26 +92,35 @@ enum IntensityModel {
 impl IntensityModel {
     fn hourly(series: &HourlySeries, calendar: Calendar, conditional: bool) -> Self {
         let profile = Profile::learn(series, calendar);
-        let recent = (calendar != Calendar::Monthly).then(|| {
-            let sums = RunningSums::new(series, &profile);
-            let hazard = if conditional {
-                Hazard::fit(series, &profile, &sums)
-            } else {
-                Hazard::GROWTH
-            };
-            (hazard, sums)
-        });
-        Self::Hourly { profile, recent }
+        let sums = RunningSums::new(series, &profile);
+        let hazard = if conditional {
+            Hazard::fit(series, &profile, &sums)
+        } else if calendar == Calendar::Monthly {
+            // By the day of the month there is too little mail for levels.
+            Hazard::NONE
+        } else {
+            Hazard::GROWTH
+        };
+        Self::Hourly {
+            profile,
+            hazard,
+            sums,
+        }
     }
 
-    /// Returns the factor on the intensity of a gap that begins in `hour`, from the levels before it.
-    fn level_multiplier(&self, hour: usize, later: &[(f64, f64)]) -> f64 {
+    /// Returns the factor on the intensity of a gap that begins before `hour`, from the levels until then: those of the
+    /// series, and of the hours of `later` that follow it.
+    fn level_multiplier(&self, series: &HourlySeries, hour: usize, later: Option<&History>) -> f64 {
         match self {
             Self::Hourly {
-                recent: Some((hazard, sums)),
-                ..
-            } => hazard.level_multiplier(&sums.levels(hour, later)),
-            _ => 1.0,
+                profile,
+                hazard,
+                sums,
+            } => {
+                let later = later.map(|history| hours_after(series, profile, history, hour));
+                hazard.level_multiplier(&sums.levels(hour, &later.unwrap_or_default()))
+            }
+            Self::GapLength(_) => 1.0,
         }
     }
 
@@ -117,9 +128,9 @@ impl IntensityModel {
     /// the `elapsed`-th after that in which the gap began.
     fn score(&self, start: Timestamp, part: Span, elapsed: usize) -> f64 {
         match self {
-            Self::Hourly { profile, recent } => {
-                intensity(recent, profile.now.at(part.from), elapsed) * hours(part)
-            }
+            Self::Hourly {
+                profile, hazard, ..
+            } => hazard.intensity(profile.now.at(part.from), elapsed) * hours(part),
             Self::GapLength(lengths) => {
                 lengths.surprise(part.until.since(start)) - lengths.surprise(part.from.since(start))
             }
@@ -128,45 +139,31 @@ impl IntensityModel {
 
     /// Returns the surprise of a past gap: the worse of what it was by the intensity of its time and by today's.
     fn surprise(&self, series: &HourlySeries, gap: &Gap) -> f64 {
-        let Self::Hourly { profile, recent } = self else {
+        let Self::Hourly {
+            profile, hazard, ..
+        } = self
+        else {
             return self.score(gap.span.from, gap.span, 0);
         };
         let measure = |span: Span| {
             let (mut then, mut today) = (0.0, 0.0);
             for (elapsed, part) in split_by_hour(span).enumerate() {
                 let known = profile.intensity(series, series.hour(part.from));
-                then += intensity(recent, known, elapsed) * hours(part);
-                today += intensity(recent, profile.now.at(part.from), elapsed) * hours(part);
+                then += hazard.intensity(known, elapsed) * hours(part);
+                today += hazard.intensity(profile.now.at(part.from), elapsed) * hours(part);
             }
-            self.level_multiplier(gap.hour + 1, &[]) * f64::max(then, today)
+            self.level_multiplier(series, gap.hour + 1, None) * f64::max(then, today)
         };
         // Polls saw the gap up to the full hour. In a stream that has shrunk since, they would see more of it.
-        let unseen_today = 0.5 * profile.now.mean() * self.level_multiplier(series.len(), &[]);
+        let level = self.level_multiplier(series, series.len(), None);
+        let unseen_today = 0.5 * profile.now.mean() * level;
         let whole = measure(Span::new(gap.span.from, gap.ended)) - unseen_today;
         measure(gap.span).max(whole)
     }
 }
 
-fn intensity(recent: &Option<(Hazard, RunningSums)>, profile: f64, elapsed: usize) -> f64 {
-    match recent {
-        Some((hazard, _)) => hazard.intensity(profile, elapsed),
-        None => profile,
-    }
-}
-
 fn hours(span: Span) -> f64 {
     span.length().as_secs_f64() / 3600.0
-}
-
-/// Splits `span` at every full hour.
-fn split_by_hour(span: Span) -> impl Iterator<Item = Span> {
-    let mut from = span.from;
-    std::iter::from_fn(move || {
-        let until = (from.floor(HOUR) + HOUR).min(span.until);
-        let part = Span::new(from, until);
-        from = until;
-        (!part.is_empty()).then_some(part)
-    })
 }
 
 /// Returns until when to learn for an evaluation at `at`: never from the silence in question, and not at every poll anew.
@@ -180,22 +177,18 @@ impl Baseline {
     /// Learns from what had happened by `until`; `budget` is the accepted number of false alarms per year.
     pub(super) fn learn(history: &History, until: Timestamp, budget: f64) -> Self {
         let series = HourlySeries::from_history(history, until);
-        let calendar = CALENDARS.iter().map(|(calendar, conditional)| {
+        let hourly = CALENDARS.iter().map(|(calendar, conditional)| {
             IntensityModel::hourly(&series, *calendar, *conditional)
         });
         let gap_length = IntensityModel::GapLength(GapLengthModel::learn(history, until));
-        let models: Vec<IntensityModel> = calendar.chain([gap_length]).collect();
-        let cusum = match &models[MEAN] {
-            IntensityModel::Hourly {
-                profile,
-                recent: Some((_, sums)),
-            } => Cusum::learn(&series, profile, sums, budget * DROP_BUDGET_SHARE),
-            _ => unreachable!("a mean by the hour of the week follows growth"),
+        let models: Vec<IntensityModel> = hourly.chain([gap_length]).collect();
+        let IntensityModel::Hourly { profile, sums, .. } = &models[MEAN] else {
+            unreachable!("the mean is by the hour of the week");
         };
         let gaps = series.gaps(history, until);
         let mut baseline = Self {
             bound: GapBound::learn(&series, &gaps, until, budget),
-            cusum,
+            cusum: Cusum::learn(&series, profile, sums, budget * DROP_BUDGET_SHARE),
             models,
             chosen: vec![(0, 1.0)],
             tail: ExceedanceModel::fit(Vec::new(), 1.0, 1.0),
@@ -206,48 +199,16 @@ impl Baseline {
         baseline
     }
 
-    /// Returns the messages expected in `span`, by the hour of the week.
-    pub(super) fn expected(&self, span: Span) -> f64 {
-        self.mean().map_or(0.0, |mean| mean.now.over(span))
-    }
-
-    fn mean(&self) -> Option<&Profile> {
-        match &self.models[MEAN] {
-            IntensityModel::Hourly { profile, .. } => Some(profile),
-            IntensityModel::GapLength(_) => None,
-        }
-    }
-
-    pub(super) fn cusum(&self) -> &Cusum {
-        &self.cusum
-    }
-
-    /// Returns the state of the cumulative sum at `at`.
-    pub(super) fn cusum_state(&self, history: &History, at: Timestamp) -> Option<CusumState> {
-        let mean = self.mean()?;
-        Some(self.cusum.state_at(&self.series, mean, history, at))
-    }
-
-    /// Returns the surprise above which a gap is silence.
-    pub(super) fn threshold(&self) -> f64 {
-        self.threshold
-    }
-
     /// Returns how many gaps per year surprise more than this and are longer than `gap`.
     pub(super) fn annual_rate(&self, surprise: f64, gap: Span) -> f64 {
         let longer = self.bound.annual_rate(gap.length());
         self.tail.annual_rate(surprise).min(longer)
     }
 
-    /// Returns the surprise of the most surprising gap so far.
-    pub(super) fn max_surprise(&self) -> f64 {
-        self.tail.max()
-    }
-
     /// Returns the surprise of a gap that has lasted throughout `gap`: that of the chosen model, and at the bound of its
     /// length no less than the threshold.
     pub(super) fn surprise(&self, history: &History, gap: Span) -> f64 {
-        let scorer = self.scorer(history, gap.from);
+        let scorer = self.scorer(&self.chosen, gap.from, Some(history));
         let by_model: f64 = split_by_hour(gap)
             .enumerate()
             .map(|(elapsed, part)| scorer.score(part, elapsed))
@@ -269,29 +230,23 @@ impl Baseline {
         from: Timestamp,
         known: Timestamp,
     ) -> Option<Duration> {
-        let scorer = self.scorer(history, from);
-        let bound = self.bound.length(history, known);
-        let found = detection_instant(&scorer, self.threshold, bound);
-        found.map(|at| at.since(from))
+        let scorer = self.scorer(&self.chosen, from, Some(history));
+        scorer.detection_delay(self.threshold, self.bound.length(history, known))
     }
 
-    #[cfg(test)]
-    pub(super) fn bound(&self, history: &History, from: Timestamp) -> Option<Duration> {
-        self.bound.length(history, from)
-    }
-
-    fn scorer(&self, history: &History, from: Timestamp) -> GapScorer<'_> {
+    /// Returns the scorer of a gap from `from` on, by models with their shares; `later` has the hours after the series, if
+    /// they are to count.
+    fn scorer(
+        &self,
+        shares: &[(usize, f64)],
+        from: Timestamp,
+        later: Option<&History>,
+    ) -> GapScorer<'_> {
         let hour = self.series.hour(from) + 1;
-        let weighted = self.chosen.iter().map(|(index, share)| {
+        let weighted = shares.iter().map(|(index, share)| {
             let model = &self.models[*index];
-            let later = match model {
-                IntensityModel::Hourly {
-                    profile,
-                    recent: Some(_),
-                } => hours_after(&self.series, profile, history, hour),
-                _ => Vec::new(),
-            };
-            (model, share * model.level_multiplier(hour, &later))
+            let level = model.level_multiplier(&self.series, hour, later);
+            (model, share * level)
         });
         GapScorer {
             weighted: weighted.collect(),
@@ -304,51 +259,34 @@ impl Baseline {
         let covered = self.series.covered();
         let years = covered as f64 / (365.25 * 24.0);
         let per_year = (recent_rate(&self.series) * 365.25 * 24.0).max(4.0);
-        let surprises: Vec<Vec<f64>> = self
-            .models
-            .iter()
-            .map(|model| {
-                gaps.iter()
-                    .map(|gap| model.surprise(&self.series, gap))
-                    .collect()
-            })
-            .collect();
-        let thresholds: Vec<f64> = surprises
-            .iter()
-            .map(|s| {
-                ExceedanceModel::fit(s.clone(), years, per_year)
-                    .return_level(budget)
-                    .max(MIN_THRESHOLD)
-            })
-            .collect();
+        let fit = |surprises: Vec<f64>| {
+            let tail = ExceedanceModel::fit(surprises, years, per_year);
+            let threshold = tail.return_level(budget).max(MIN_THRESHOLD);
+            (tail, threshold)
+        };
+        let by_model = |model: &IntensityModel| -> Vec<f64> {
+            let surprises = gaps.iter().map(|gap| model.surprise(&self.series, gap));
+            surprises.collect()
+        };
+        let surprises: Vec<Vec<f64>> = self.models.iter().map(by_model).collect();
+        let thresholds: Vec<f64> = surprises.iter().map(|s| fit(s.clone()).1).collect();
         let stops = simulated_outages(history, until);
         let bound = self.bound.length(history, until);
         let mut best = f64::INFINITY;
         for combination in COMBINATIONS {
-            let shares: Vec<(usize, f64)> = combination
-                .iter()
-                .map(|model| {
-                    (
-                        *model,
-                        if combination.len() == 1 {
-                            1.0
-                        } else {
-                            5.0 / thresholds[*model] / combination.len() as f64
-                        },
-                    )
-                })
-                .collect();
+            let share = |model: usize| match combination.len() {
+                1 => 1.0,
+                models => 5.0 / thresholds[model] / models as f64,
+            };
+            let shares: Vec<(usize, f64)> = combination.iter().map(|m| (*m, share(*m))).collect();
             let mixed = (0..gaps.len()).map(|gap| {
                 shares
                     .iter()
                     .map(|(model, share)| share * surprises[*model][gap])
                     .sum()
             });
-            let tail = ExceedanceModel::fit(mixed.collect(), years, per_year);
-            let threshold = tail.return_level(budget).max(MIN_THRESHOLD);
-            let scorers = stops
-                .iter()
-                .map(|stop| self.simulated_scorer(&shares, stop));
+            let (tail, threshold) = fit(mixed.collect());
+            let scorers = stops.iter().map(|s| self.scorer(&shares, s.from, None));
             let found = expected_detection_delay(scorers, &stops, (threshold, bound), best);
             if let Some(delay) = found.filter(|delay| *delay < best) {
                 best = delay;
@@ -356,20 +294,6 @@ impl Baseline {
                 self.chosen = shares;
                 self.tail = tail;
             }
-        }
-    }
-}
-
-impl Baseline {
-    fn simulated_scorer(&self, shares: &[(usize, f64)], stop: &SimulatedOutage) -> GapScorer<'_> {
-        let weighted = shares.iter().map(|(index, share)| {
-            let model = &self.models[*index];
-            let hour = self.series.hour(stop.from) + 1;
-            (model, share * model.level_multiplier(hour, &[]))
-        });
-        GapScorer {
-            weighted: weighted.collect(),
-            start: stop.from,
         }
     }
 }
@@ -387,25 +311,25 @@ impl GapScorer<'_> {
             .map(|(model, share)| share * model.score(self.start, part, elapsed))
             .sum()
     }
-}
 
-/// Returns the first full hour at which the surprise exceeds `threshold` or the length `bound`.
-pub(super) fn detection_instant(
-    scorer: &GapScorer<'_>,
-    threshold: f64,
-    bound: Option<Duration>,
-) -> Option<Timestamp> {
-    let mut surprise = 0.0;
-    let longest = Span::new(scorer.start, scorer.start + HOUR * MAX_OUTAGE_HOURS);
-    for (elapsed, part) in split_by_hour(longest).enumerate() {
-        surprise += scorer.score(part, elapsed);
-        let length = part.until.since(scorer.start);
-        let is_silence = surprise > threshold || bound.is_some_and(|bound| length > bound);
-        if is_silence && length > super::silence::INDEX_LAG {
-            return Some(part.until);
+    /// Returns the time to the first full hour at which the surprise exceeds `threshold` or the length `bound`.
+    pub(super) fn detection_delay(
+        &self,
+        threshold: f64,
+        bound: Option<Duration>,
+    ) -> Option<Duration> {
+        let mut surprise = 0.0;
+        let longest = Span::new(self.start, self.start + HOUR * MAX_OUTAGE_HOURS);
+        for (elapsed, part) in split_by_hour(longest).enumerate() {
+            surprise += self.score(part, elapsed);
+            let length = part.until.since(self.start);
+            let is_silence = surprise > threshold || bound.is_some_and(|bound| length > bound);
+            if is_silence && length > super::silence::INDEX_LAG {
+                return Some(length);
+            }
         }
+        None
     }
-    None
 }
 
 /// Returns observed and expected counts of the hours after `series` and before `hour`.
@@ -424,12 +348,11 @@ fn hours_after(
         let count = sent.next_if(|h| h.start <= start).map_or(0, |h| h.sent);
         let covered = history.messages.covers(Span::new(start, start + HOUR));
         let calendar = profile.calendar;
-        match covered || count > 0 {
-            true => (
-                calendar.observed(count),
-                calendar.expected(profile.now.at(start)),
-            ),
-            false => (0.0, 0.0),
+        if covered || count > 0 {
+            let expected = calendar.expected(profile.now.at(start));
+            (calendar.observed(count), expected)
+        } else {
+            (0.0, 0.0)
         }
     };
     (series.len()..hour).map(each).collect()

@@ -8,7 +8,7 @@
 use crate::detect::exceedance::ExceedanceModel;
 use crate::detect::hazard::{Hazard, RunningSums};
 use crate::detect::hourly_series::{HourlySeries, WEEK};
-use crate::detect::profile::Profile;
+use crate::detect::profile::{IntensityTable, Profile};
 use crate::model::{HOUR, History, Span, Timestamp};
 
 /// The share of normal volume that is looked for.
@@ -29,13 +29,19 @@ const DISPERSION_BOUNDS: (f64, f64) = (0.1, 1e4);
 /// The cumulative sum of one stream, and the limit that its own past sets.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cusum {
+    /// Messages expected by the hour of the week.
+    pub mean: IntensityTable,
     dispersion: f64,
-    /// The volume relative to the profile, at the end of the series.
+    /// The end of the series that was learned from.
+    end: Timestamp,
+    /// The volume relative to the profile, at that end.
     level: f64,
-    /// The state at the end of the series.
+    /// The state at that end.
     last: CusumState,
-    tail: ExceedanceModel,
-    limit: f64,
+    /// Of the peaks of the sum.
+    pub tail: ExceedanceModel,
+    /// The evidence above which it is a drop.
+    pub limit: f64,
 }
 
 /// The sum since it last was zero: a time of less mail than expected.
@@ -64,19 +70,12 @@ impl CusumState {
         }
     }
 
-    /// Adds one hour; `sent` is `None` where it was not covered.
-    fn add(
-        &mut self,
-        hour: Timestamp,
-        sent: Option<u64>,
-        expected: f64,
-        dispersion: f64,
-        max: f64,
-    ) {
+    /// Adds one hour, in which `mean` messages were expected; `sent` is `None` where it was not covered.
+    fn add(&mut self, hour: Timestamp, sent: Option<u64>, mean: f64, dispersion: f64, max: f64) {
         let Some(sent) = sent else { return };
         self.sent += sent;
-        self.expected += expected;
-        self.evidence += evidence(sent, expected, dispersion);
+        self.expected += mean;
+        self.evidence += evidence(sent, mean, dispersion);
         let recovered =
             self.expected > MIN_EXPECTED && self.sent as f64 > RECOVERY_SHARE * self.expected;
         if self.evidence <= 0.0 || recovered {
@@ -108,13 +107,11 @@ impl Cusum {
         let levels: Vec<f64> = (0..=series.len() / WEEK)
             .map(|week| level_at(week * WEEK))
             .collect();
-        let by = |mean: &dyn Fn(usize) -> f64| -> Vec<f64> {
-            (0..series.len())
-                .map(|hour| mean(hour) * levels[hour / WEEK])
-                .collect()
-        };
-        let then = by(&|hour| mean.before[hour]);
-        let today = by(&|hour| mean.now.at(series.start(hour)));
+        let hours = || (0..series.len()).map(|hour| (hour, levels[hour / WEEK]));
+        let then = hours().map(|(hour, level)| mean.before[hour] * level);
+        let then: Vec<f64> = then.collect();
+        let today = hours().map(|(hour, level)| mean.now.at(series.start(hour)) * level);
+        let today: Vec<f64> = today.collect();
         let dispersion = dispersion(series, &then);
         let (state, mut peaks) = peaks(series, &then, dispersion);
         let (_, by_today) = self::peaks(series, &today, dispersion);
@@ -135,7 +132,9 @@ impl Cusum {
                 * tail.short_history_factor(covered / WEEK as f64)
         };
         Self {
+            mean: mean.now.clone(),
             dispersion,
+            end: series.start(series.len()),
             level: level_at(series.len()),
             last: state,
             tail,
@@ -143,41 +142,21 @@ impl Cusum {
         }
     }
 
-    /// Returns the evidence above which it is a drop.
-    pub(super) fn limit(&self) -> f64 {
-        self.limit
-    }
-
-    /// Returns how many peaks per year exceed `evidence`.
-    pub(super) fn annual_rate(&self, evidence: f64) -> f64 {
-        self.tail.annual_rate(evidence)
-    }
-
     /// Returns the state after the last full hour before `at`.
-    pub(super) fn state_at(
-        &self,
-        series: &HourlySeries,
-        mean: &Profile,
-        history: &History,
-        at: Timestamp,
-    ) -> CusumState {
+    pub(super) fn state_at(&self, history: &History, at: Timestamp) -> CusumState {
+        let max = MAX_SUM_IN_LIMITS * self.limit;
         let mut state = self.last;
-        state.evidence = state.evidence.min(MAX_SUM_IN_LIMITS * self.limit);
-        let mut hour = series.start(series.len());
+        state.evidence = state.evidence.min(max);
+        let mut hour = self.end;
         let mut counts = history.hours[history.hours.partition_point(|h| h.start < hour)..]
             .iter()
             .peekable();
         while hour + HOUR <= at {
             let covered = history.messages.covers(Span::new(hour, hour + HOUR));
             let sent = counts.next_if(|h| h.start == hour).map_or(0, |h| h.sent);
-            let expected = mean.now.at(hour) * self.level;
-            state.add(
-                hour,
-                covered.then_some(sent),
-                expected,
-                self.dispersion,
-                MAX_SUM_IN_LIMITS * self.limit,
-            );
+            let sent = covered.then_some(sent);
+            let expected = self.mean.at(hour) * self.level;
+            state.add(hour, sent, expected, self.dispersion, max);
             hour = hour + HOUR;
         }
         state
@@ -189,13 +168,8 @@ fn peaks(series: &HourlySeries, expected: &[f64], dispersion: f64) -> (CusumStat
     let mut state = CusumState::zero(series.begins);
     let (mut peaks, mut peak) = (Vec::new(), 0.0f64);
     for (hour, sent) in series.sent.iter().enumerate() {
-        state.add(
-            series.start(hour),
-            *sent,
-            expected[hour],
-            dispersion,
-            f64::INFINITY,
-        );
+        let (start, max) = (series.start(hour), f64::INFINITY);
+        state.add(start, *sent, expected[hour], dispersion, max);
         if state.evidence > 0.0 {
             peak = peak.max(state.evidence);
         } else if peak > 0.0 {

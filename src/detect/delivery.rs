@@ -74,39 +74,38 @@ enum DeliveryState {
     Unchecked,
 }
 
+use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
+
 impl DeliveryModel {
     /// Learns from the mail that had settled by `until`; `series` share the budget.
     pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
         let settled = Span::new(until - SAMPLE_LOOKBACK, until - SETTLED_AFTER);
         let mail = within(&history.followed, settled);
         let mail = &mail[mail.len().saturating_sub(MAX_TRAINING_MESSAGES)..];
-        let span = mail
-            .first()
-            .map_or(DAY, |m| until.since(m.sent_at))
-            .max(DAY);
+        let span = mail.first().map_or(DAY, |m| until.since(m.sent_at));
+        let span = span.max(DAY);
         let per_year = (mail.len() as f64 / span.as_secs_f64() * 365.25 * 86_400.0).max(52.0);
         // Undelivered mail at the end may be the silence in question: it teaches nothing.
-        let proven = mail
-            .iter()
-            .rposition(|m| state_at(m, until) == DeliveryState::Delivered);
+        let proven = mail.iter().rposition(|m| state_at(m, until) == Delivered);
         let mail = &mail[..proven.map_or(0, |last| last + 1)];
         let (mut delays, mut open_ages) = (Vec::new(), Vec::new());
         let (mut late, mut pairs, mut before, mut run) = (0u32, 0u32, false, 0usize);
         for message in mail {
             let state = state_at(message, until);
+            if state == Unchecked || (state != Delivered && run == MAX_TRAINING_RUN) {
+                continue;
+            }
             let age = match state {
-                DeliveryState::Unchecked => continue,
-                DeliveryState::Bounced => Duration::MAX,
-                DeliveryState::Delivered => message
-                    .delivered_at
-                    .map_or(Duration::ZERO, |at| at.since(message.sent_at)),
-                DeliveryState::Pending(age) => age,
+                Pending(age) => age,
+                Bounced | Unchecked => Duration::MAX,
+                Delivered => {
+                    let delivered_at = message.delivered_at.unwrap_or(message.sent_at);
+                    delivered_at.since(message.sent_at)
+                }
             };
-            if state == DeliveryState::Delivered {
+            if state == Delivered {
                 delays.push(age);
                 run = 0;
-            } else if run == MAX_TRAINING_RUN {
-                continue;
             } else {
                 open_ages.push(age);
                 run += 1;
@@ -135,10 +134,8 @@ impl DeliveryModel {
     fn survival(&self, age: Duration) -> f64 {
         let later = self.delays.len() - self.delays.partition_point(|delay| *delay <= age);
         let never = self.open_ages.len() - self.open_ages.partition_point(|known| *known < age);
-        let prior = PRIOR_SURVIVAL
-            .iter()
-            .find(|(from, _)| age >= *from)
-            .map_or(0.9, |(_, share)| *share);
+        let prior = PRIOR_SURVIVAL.iter().find(|(from, _)| age >= *from);
+        let prior = prior.map_or(0.9, |(_, share)| *share);
         let seen = (self.delays.len() + never) as f64;
         ((later + never) as f64 + PRIOR_MESSAGES * prior) / (seen + PRIOR_MESSAGES)
     }
@@ -148,22 +145,22 @@ impl DeliveryModel {
         run.enumerate()
             .map(|(place, state)| {
                 let share = match state {
-                    DeliveryState::Pending(age) => self.survival(age.saturating_sub(EVENT_LAG)),
+                    Pending(age) => self.survival(age.saturating_sub(EVENT_LAG)),
                     _ => self.survival(CLUSTERING_AGE),
                 };
-                let share = if place == 0 {
-                    share
+                let factor = if place == 0 {
+                    1.0
                 } else {
-                    share * self.autocorrelation
+                    self.autocorrelation
                 };
-                -share.min(1.0).ln()
+                -(share * factor).min(1.0).ln()
             })
             .sum()
     }
 
     /// Returns how many in a row are a breach once they are old.
     fn min_run_length(&self) -> u64 {
-        let many = std::iter::repeat_n(DeliveryState::Pending(12 * HOUR), 100);
+        let many = std::iter::repeat_n(Pending(12 * HOUR), 100);
         let enough =
             (MIN_RUN..100).find(|n| self.log_evidence(many.clone().take(*n)) > self.threshold);
         enough.unwrap_or(100) as u64
@@ -174,21 +171,18 @@ impl DeliveryModel {
         let recent = within(&history.followed, Span::before(at, LOOKBACK));
         let known = || recent.iter().rev().map(|mail| (mail, state_at(mail, at)));
         let run: Vec<(&SampledMessage, DeliveryState)> = known()
-            .take_while(|(_, state)| *state != DeliveryState::Delivered)
+            .take_while(|(_, state)| *state != Delivered)
             .filter(|(_, state)| match state {
-                DeliveryState::Pending(age) => *age > EVENT_LAG,
-                state => *state == DeliveryState::Bounced,
+                Pending(age) => *age > EVENT_LAG,
+                state => *state == Bounced,
             })
             .collect();
         let proven = known()
-            .find(|(_, state)| *state == DeliveryState::Delivered)
+            .find(|(_, state)| *state == Delivered)
             .map(|(mail, _)| mail.sent_at);
         let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state));
         let overdue = run.iter().any(|(_, state)| is_overdue(*state));
-        let bounced = || {
-            run.iter()
-                .filter(|(_, state)| *state == DeliveryState::Bounced)
-        };
+        let bounced = || run.iter().filter(|(_, state)| *state == Bounced);
         let verdict = if run.len() >= MIN_RUN && log_evidence > self.threshold {
             Verdict::Breach
         } else if overdue {
@@ -240,27 +234,27 @@ fn reasons<'f>(bounced: impl Iterator<Item = &'f SampledMessage>) -> Vec<(String
 /// Returns whether it should have been delivered by now.
 fn is_overdue(state: DeliveryState) -> bool {
     match state {
-        DeliveryState::Bounced => true,
-        DeliveryState::Pending(age) => age >= DUE_AFTER,
-        DeliveryState::Delivered | DeliveryState::Unchecked => false,
+        Bounced => true,
+        Pending(age) => age >= DUE_AFTER,
+        Delivered | Unchecked => false,
     }
 }
 
 fn state_at(mail: &SampledMessage, at: Timestamp) -> DeliveryState {
     let by_then = |when: Option<Timestamp>| when.is_some_and(|when| when <= at);
     if by_then(mail.delivered_at) {
-        DeliveryState::Delivered
+        Delivered
     } else if by_then(mail.bounced_at) {
         match mail.checked_at {
-            Some(_) => DeliveryState::Bounced,
-            None => DeliveryState::Unchecked,
+            Some(_) => Bounced,
+            None => Unchecked,
         }
     } else if mail.delivered_at.is_some() {
         // Known to have come later than `at`: it had been looked at, in hindsight, at every instant before.
-        DeliveryState::Pending(at.since(mail.sent_at))
+        Pending(at.since(mail.sent_at))
     } else {
         let known_until = mail.checked_at.unwrap_or(mail.sent_at).min(at);
-        DeliveryState::Pending(known_until.since(mail.sent_at))
+        Pending(known_until.since(mail.sent_at))
     }
 }
 
@@ -271,8 +265,8 @@ pub fn is_suspicious(followed: &[SampledMessage], at: Timestamp) -> bool {
         .iter()
         .rev()
         .map(|mail| state_at(mail, at))
-        .take_while(|state| *state != DeliveryState::Delivered)
-        .filter(|state| matches!(state, DeliveryState::Pending(_) | DeliveryState::Bounced))
+        .take_while(|state| *state != Delivered)
+        .filter(|state| matches!(state, Pending(_) | Bounced))
         .count();
     overdue >= MIN_SUSPICIOUS
 }
@@ -282,7 +276,7 @@ pub fn undelivered(followed: &[SampledMessage], span: Span) -> Option<u64> {
     let mail = within(followed, span).iter();
     let known: Vec<DeliveryState> = mail.map(|mail| state_at(mail, span.until)).collect();
     let overdue = known.iter().filter(|state| is_overdue(**state)).count() as u64;
-    (overdue > 0 && !known.contains(&DeliveryState::Delivered)).then_some(overdue)
+    (overdue > 0 && !known.contains(&Delivered)).then_some(overdue)
 }
 
 #[cfg(test)]

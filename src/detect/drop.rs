@@ -1,6 +1,6 @@
 //! Far less was sent than own history expects.
 
-use crate::detect::silence::Silence;
+use crate::detect::silence::{RECOVERY_TIME, Silence};
 use crate::model::{
     Evidence, Finding, History, Rule, Rules, Severity, Span, StreamId, Timestamp, Verdict,
 };
@@ -16,11 +16,10 @@ pub(super) fn evaluate(
     rules: &Rules,
     silence: &Silence,
 ) -> Finding {
-    let (state, limit) = silence.cusum_state(history, at);
+    let cusum = &silence.baseline.cusum;
+    let (state, limit) = (cusum.state_at(history, at), cusum.limit);
     let window = Span::new(state.from, at);
-    let covered = history
-        .messages
-        .covers(Span::before(at, silence.recovery_time()));
+    let covered = history.messages.covers(Span::before(at, RECOVERY_TIME));
     let verdict = if silence.is_learning(history, at) || !covered {
         Verdict::Unknown
     } else if state.evidence <= limit {
@@ -42,7 +41,7 @@ pub(super) fn evaluate(
             expected: state.expected,
             evidence: state.evidence,
             limit,
-            times_a_year: silence.drops_per_year(state.evidence),
+            times_a_year: cusum.tail.annual_rate(state.evidence),
             false_alarms_per_year: rules.silence.false_alarms_per_year,
         },
     }

@@ -24,155 +24,110 @@ const TABULATED_EXCESSES: usize = 48;
 /// The tail of one kind of value, such as the surprise of gaps.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ExceedanceModel {
+    sorted: Vec<f64>,
     years: f64,
-    fit: Fit,
+    per_year: f64,
+    /// `None` for too few values: they are taken as exponential, of a rate that is as uncertain as so few make it.
+    pareto: Option<ParetoTail>,
 }
 
+/// Beyond `from` there were `count` values; `table` has −log of the chance that an excess is larger, by excess.
 #[derive(Clone, Debug, PartialEq)]
-enum Fit {
-    /// Too few values: exponential, of a rate that is as uncertain as so few make it. `max` is the largest of the `seen`.
-    Exponential { per_year: f64, seen: f64, max: f64 },
-    /// Beyond `from` there were `count` values; −log of the chance that an excess is larger, at each of the tabulated.
-    Pareto {
-        sorted: Vec<f64>,
-        from: f64,
-        count: f64,
-        table: Vec<(f64, f64)>,
-    },
+struct ParetoTail {
+    from: f64,
+    count: f64,
+    table: Vec<(f64, f64)>,
 }
 
 impl ExceedanceModel {
     /// Fits the tail of `values` seen in `years`, where `per_year` more are to come in a year.
     pub(super) fn fit(mut values: Vec<f64>, years: f64, per_year: f64) -> Self {
-        let years = years.max(1e-6);
         values.sort_by(f64::total_cmp);
-        let fit = if values.len() < MIN_TAIL_VALUES {
-            Fit::Exponential {
-                per_year,
-                seen: values.len() as f64,
-                max: values.last().copied().unwrap_or(0.0),
-            }
-        } else {
-            fit_pareto(values)
-        };
-        Self { years, fit }
+        Self {
+            pareto: (values.len() >= MIN_TAIL_VALUES).then(|| ParetoTail::fit(&values)),
+            sorted: values,
+            years: years.max(1e-6),
+            per_year,
+        }
     }
 
     /// Returns the value that is exceeded `annual_rate` times per year.
     pub(super) fn return_level(&self, annual_rate: f64) -> f64 {
-        match &self.fit {
-            Fit::Exponential {
-                per_year,
-                seen,
-                max,
-            } => {
-                let surprise = (per_year / annual_rate).max(1.5).ln();
-                let belief = seen + 1.0;
-                (belief * (surprise / belief).exp_m1()).max(max * 1.25)
-            }
-            Fit::Pareto {
-                sorted,
-                from,
-                count,
-                table,
-            } => {
-                let wanted = annual_rate * self.years / (count + 0.5);
-                if wanted >= 1.0 {
-                    let rank = (annual_rate * self.years) as usize + 1;
-                    return sorted[sorted.len() - rank.min(sorted.len())];
-                }
-                let beyond = interpolate(table, -wanted.ln(), |(excess, surprise)| {
-                    (*surprise, *excess)
-                });
-                // Where all values are in the tail, it begins below the least of them.
-                (from + beyond).max(sorted[0])
-            }
+        let Some(tail) = &self.pareto else {
+            let surprise = (self.per_year / annual_rate).max(1.5).ln();
+            let belief = self.sorted.len() as f64 + 1.0;
+            return (belief * (surprise / belief).exp_m1()).max(self.max() * 1.25);
+        };
+        let wanted = annual_rate * self.years / (tail.count + 0.5);
+        if wanted >= 1.0 {
+            let rank = (annual_rate * self.years) as usize + 1;
+            return self.sorted[self.sorted.len() - rank.min(self.sorted.len())];
         }
+        let beyond = interpolate(&tail.table, -wanted.ln(), |(excess, surprise)| {
+            (*surprise, *excess)
+        });
+        // Where all values are in the tail, it begins below the least of them.
+        (tail.from + beyond).max(self.sorted[0])
     }
 
     /// Returns how many times per year `value` is exceeded.
     pub(super) fn annual_rate(&self, value: f64) -> f64 {
-        match &self.fit {
-            Fit::Exponential { per_year, seen, .. } => {
-                let belief = seen + 1.0;
-                per_year * (-belief * (value.max(0.0) / belief).ln_1p()).exp()
-            }
-            Fit::Pareto {
-                sorted,
-                from,
-                count,
-                table,
-            } => {
-                if value <= *from {
-                    let above = sorted.len() - sorted.partition_point(|v| *v <= value);
-                    return above as f64 / self.years;
-                }
-                let surprise = interpolate(table, value - from, |(excess, surprise)| {
-                    (*excess, *surprise)
-                });
-                (count + 0.5) / self.years * (-surprise).exp()
-            }
+        let Some(tail) = &self.pareto else {
+            let belief = self.sorted.len() as f64 + 1.0;
+            return self.per_year * (-belief * (value.max(0.0) / belief).ln_1p()).exp();
+        };
+        if value <= tail.from {
+            let above = self.sorted.len() - self.sorted.partition_point(|v| *v <= value);
+            return above as f64 / self.years;
         }
+        let surprise = interpolate(&tail.table, value - tail.from, |point| *point);
+        (tail.count + 0.5) / self.years * (-surprise).exp()
     }
 
-    /// Returns the factor that widens a threshold after so many weeks: the first holiday, the first long weekend are yet to come. So
-    /// few gaps that their rate is uncertain have widened it already.
+    /// Returns the factor that widens a threshold after so many weeks: the first holiday, the first long weekend are yet to
+    /// come. So few gaps that their rate is uncertain have widened it already.
     pub(super) fn short_history_factor(&self, weeks: f64) -> f64 {
-        match self.fit {
-            Fit::Exponential { .. } => 1.0,
-            Fit::Pareto { .. } => 1.0 + CAUTION_WEEKS / weeks.max(0.1),
+        match self.pareto {
+            None => 1.0,
+            Some(_) => 1.0 + CAUTION_WEEKS / weeks.max(0.1),
         }
     }
 
     /// Returns the largest value seen.
     pub(super) fn max(&self) -> f64 {
-        match &self.fit {
-            Fit::Exponential { max, .. } => *max,
-            Fit::Pareto { sorted, .. } => sorted.last().copied().unwrap_or(0.0),
-        }
+        self.sorted.last().copied().unwrap_or(0.0)
     }
 }
 
-fn fit_pareto(sorted: Vec<f64>) -> Fit {
-    let count =
-        ((sorted.len() as f64 * TAIL_SHARE) as usize).clamp(MIN_TAIL_VALUES, MAX_TAIL_VALUES);
-    let count = count.min(sorted.len());
-    let from = match sorted.len().checked_sub(count + 1) {
-        Some(before) => sorted[before],
-        None => 0.0,
-    };
-    let excesses: Vec<f64> = sorted[sorted.len() - count..]
-        .iter()
-        .map(|v| v - from)
-        .collect();
-    let mean = excesses.iter().sum::<f64>() / count as f64 + 1e-9;
-    let candidates = posterior(&excesses, mean);
-    let table = std::iter::once(0.0)
-        .chain(
-            (0..TABULATED_EXCESSES)
-                .map(|i| 0.02 * (500.0f64 / 0.02).powf(i as f64 / (TABULATED_EXCESSES - 1) as f64)),
-        )
-        .map(|excess| {
+impl ParetoTail {
+    /// Fits the largest of `sorted`, of which there are at least [`MIN_TAIL_VALUES`].
+    fn fit(sorted: &[f64]) -> Self {
+        let count = (sorted.len() as f64 * TAIL_SHARE) as usize;
+        let count = count.clamp(MIN_TAIL_VALUES, MAX_TAIL_VALUES);
+        let first = sorted.len() - count;
+        let from = first.checked_sub(1).map_or(0.0, |before| sorted[before]);
+        let excesses: Vec<f64> = sorted[first..].iter().map(|v| v - from).collect();
+        let mean = excesses.iter().sum::<f64>() / count as f64 + 1e-9;
+        let candidates = posterior(&excesses, mean);
+        let last = (TABULATED_EXCESSES - 1) as f64;
+        let grid = (0..TABULATED_EXCESSES).map(|i| 0.02 * (500.0f64 / 0.02).powf(i as f64 / last));
+        let exceedance = |excess: f64| {
             let excess = mean * excess;
-            let chance: f64 = candidates
-                .iter()
-                .map(|(weight, shape, scale)| {
-                    let base = 1.0 + shape * excess / scale;
-                    if base > 0.0 {
-                        weight * base.powf(-1.0 / shape)
-                    } else {
-                        0.0
-                    }
-                })
-                .sum();
-            (excess, -chance.max(1e-300).ln())
-        })
-        .collect();
-    Fit::Pareto {
-        sorted,
-        from,
-        count: count as f64,
-        table,
+            let chance = candidates.iter().map(|(weight, shape, scale)| {
+                let base = 1.0 + shape * excess / scale;
+                if base > 0.0 {
+                    weight * base.powf(-1.0 / shape)
+                } else {
+                    0.0
+                }
+            });
+            (excess, -chance.sum::<f64>().max(1e-300).ln())
+        };
+        Self {
+            from,
+            count: count as f64,
+            table: std::iter::once(0.0).chain(grid).map(exceedance).collect(),
+        }
     }
 }
 
@@ -196,10 +151,8 @@ fn posterior(excesses: &[f64], mean: f64) -> Vec<(f64, f64, f64)> {
             }
         }
     }
-    let best = candidates
-        .iter()
-        .map(|c| c.0)
-        .fold(f64::NEG_INFINITY, f64::max);
+    let logs = candidates.iter().map(|c| c.0);
+    let best = logs.fold(f64::NEG_INFINITY, f64::max);
     candidates.retain(|c| c.0 > best - 20.0);
     let total: f64 = candidates.iter().map(|c| (c.0 - best).exp()).sum();
     for candidate in &mut candidates {
@@ -208,21 +161,12 @@ fn posterior(excesses: &[f64], mean: f64) -> Vec<(f64, f64, f64)> {
     candidates
 }
 
-/// Linear between the points of a rising table, and at its ends beyond them.
+/// Interpolates linearly between the points of a rising table; beyond its ends it is constant.
 fn interpolate(table: &[(f64, f64)], x: f64, read: impl Fn(&(f64, f64)) -> (f64, f64)) -> f64 {
     let after = table.partition_point(|point| read(point).0 < x);
-    let (Some(left), Some(right)) = (
-        after.checked_sub(1).map(|i| read(&table[i])),
-        table.get(after).map(&read),
-    ) else {
-        let end = if after == 0 {
-            table.first()
-        } else {
-            table.last()
-        };
-        return end.map_or(0.0, |point| read(point).1);
-    };
-    let share = (x - left.0) / (right.0 - left.0).max(1e-300);
+    let left = read(&table[after.saturating_sub(1)]);
+    let right = read(&table[after.min(table.len() - 1)]);
+    let share = ((x - left.0) / (right.0 - left.0).max(1e-300)).clamp(0.0, 1.0);
     left.1 + share * (right.1 - left.1)
 }
 

@@ -39,6 +39,11 @@ impl Hazard {
         terms: [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0],
     };
 
+    /// The profile alone.
+    pub(super) const NONE: Self = Self {
+        terms: [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    };
+
     /// Fits to the hours of `series`.
     pub(super) fn fit(series: &HourlySeries, profile: &Profile, sums: &RunningSums) -> Self {
         let rows = rows(series, profile, sums);
@@ -71,7 +76,7 @@ impl Hazard {
 
     /// The intensity of an hour of this profile, `elapsed` clock hours after that of the last mail.
     pub(super) fn intensity(&self, profile: f64, elapsed: usize) -> f64 {
-        if *self == Self::GROWTH {
+        if [Self::GROWTH, Self::NONE].contains(self) {
             return profile;
         }
         profile.powf(self.terms[1]) * (1.0 + elapsed as f64).powf(self.terms[6])

@@ -9,7 +9,7 @@ pub(super) const MONTH: usize = 31 * 24;
 /// Oldest history that is looked at, in hours (400 days, as long as hourly counts are kept).
 const MAX_HOURS: u32 = 400 * 24;
 
-/// Counts by hour, with what was not covered left out.
+/// Counts by hour.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct HourlySeries {
     /// The first hour.
@@ -37,12 +37,11 @@ impl HourlySeries {
             .unwrap_or(until)
             .max(until - HOUR * MAX_HOURS);
         let begins = oldest.ceil(HOUR);
-        let length = until.floor(HOUR).since(begins).as_secs() / 3600;
-        let mut sent = vec![None; usize::try_from(length).unwrap_or(0)];
+        let mut sent = vec![None; index(begins, until.floor(HOUR))];
         for part in history.messages.parts(Span::new(begins, until)) {
             let mut hour = part.from.ceil(HOUR);
             while hour + HOUR <= part.until {
-                if let Some(slot) = index(begins, hour).and_then(|i| sent.get_mut(i)) {
+                if let Some(slot) = sent.get_mut(index(begins, hour)) {
                     *slot = Some(0);
                 }
                 hour = hour + HOUR;
@@ -50,30 +49,27 @@ impl HourlySeries {
         }
         let first = history.hours.partition_point(|h| h.start < begins);
         for hour in &history.hours[first..] {
-            let slot = index(begins, hour.start).and_then(|i| sent.get_mut(i));
-            if let Some(Some(count)) = slot {
+            if let Some(Some(count)) = sent.get_mut(index(begins, hour.start)) {
                 *count = hour.sent;
             }
         }
         Self { begins, sent }
     }
 
-    /// How many hours it holds.
     pub(super) fn len(&self) -> usize {
         self.sent.len()
     }
 
-    /// How many of them were covered.
+    /// Returns the number of covered hours.
     pub(super) fn covered(&self) -> usize {
         self.sent.iter().flatten().count()
     }
 
-    /// The hour that holds `at`, counted from the beginning; it may lie beyond the end.
+    /// Returns the index of the hour that holds `at`, counted from the beginning; it may lie beyond the end.
     pub(super) fn hour(&self, at: Timestamp) -> usize {
-        index(self.begins, at).unwrap_or(0)
+        index(self.begins, at)
     }
 
-    /// The start of an hour.
     pub(super) fn start(&self, hour: usize) -> Timestamp {
         self.begins + HOUR * u32::try_from(hour).unwrap_or(u32::MAX)
     }
@@ -119,6 +115,17 @@ fn gap(history: &History, pair: &[HourCount]) -> Option<Gap> {
     (!span.is_empty() && history.messages.covers(span)).then_some(gap)
 }
 
+/// Splits `span` at every full hour.
+pub(super) fn split_by_hour(span: Span) -> impl Iterator<Item = Span> {
+    let mut from = span.from;
+    std::iter::from_fn(move || {
+        let until = (from.floor(HOUR) + HOUR).min(span.until);
+        let part = Span::new(from, until);
+        from = until;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
 /// Hour 0 of a week is Monday 00:00 UTC. 1970-01-01 was a Thursday, so Monday lies 72 hours into its week.
 pub(super) fn hour_of_week(at: Timestamp) -> usize {
     let hours = at.floor(HOUR).0.div_euclid(3_600_000) + 72;
@@ -132,8 +139,6 @@ pub(super) fn hour_of_month(at: Timestamp) -> usize {
     (at.day0() * 24 + at.hour()) as usize
 }
 
-fn index(begins: Timestamp, at: Timestamp) -> Option<usize> {
-    (begins <= at)
-        .then(|| usize::try_from(at.since(begins).as_secs() / 3600).ok())
-        .flatten()
+fn index(begins: Timestamp, at: Timestamp) -> usize {
+    (at.since(begins).as_secs() / 3600) as usize
 }

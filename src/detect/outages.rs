@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::detect::baseline::{GapScorer, MAX_OUTAGE_HOURS, detection_instant};
+use crate::detect::baseline::{GapScorer, MAX_OUTAGE_HOURS};
 use crate::model::{DAY, HOUR, History, HourCount, Timestamp};
 
 /// The maximum number of stops that are simulated.
@@ -48,10 +48,10 @@ pub(super) fn expected_detection_delay<'v>(
     let (mut late, mut mean) = (0.0, 0.0);
     let mut delays: Vec<(f64, f64)> = Vec::with_capacity(outages.len());
     for (outage, scorer) in outages.iter().zip(scorers) {
-        let delay = detection_instant(&scorer, threshold, bound)
-            .map_or(f64::from(MAX_OUTAGE_HOURS), |at| {
-                at.since(outage.from).as_secs_f64() / 3600.0
-            });
+        let delay = scorer.detection_delay(threshold, bound);
+        let delay = delay.map_or(f64::from(MAX_OUTAGE_HOURS), |delay| {
+            delay.as_secs_f64() / 3600.0
+        });
         delays.push((delay, outage.weight));
         mean += delay * outage.weight / total;
         if delay > enough {

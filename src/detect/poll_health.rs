@@ -33,6 +33,14 @@ pub enum PollHealth {
 
 /// The findings of `account_inactive` and `blind` at the instant of a cycle.
 pub fn evaluate_server(health: &PollHealth, at: Timestamp) -> Vec<Finding> {
+    let finding = |rule, verdict, severity, evidence: &Evidence| Finding {
+        rule,
+        stream: None,
+        tag: None,
+        verdict,
+        severity,
+        evidence: evidence.clone(),
+    };
     let PollHealth::Incomplete {
         since,
         cycles,
@@ -42,16 +50,15 @@ pub fn evaluate_server(health: &PollHealth, at: Timestamp) -> Vec<Finding> {
         account,
     } = health
     else {
-        let fine = Evidence::Blind {
+        let evidence = Evidence::Blind {
             since: at,
             cycles: 0,
             reason: String::new(),
             token: false,
             limited: false,
         };
-        return [Rule::AccountInactive, Rule::Blind]
-            .map(|rule| finding(rule, Verdict::Within, Severity::Warn, fine.clone()))
-            .into();
+        let within = |rule| finding(rule, Verdict::Within, Severity::Warn, &evidence);
+        return vec![within(Rule::AccountInactive), within(Rule::Blind)];
     };
     let evidence = Evidence::Blind {
         since: *since,
@@ -60,12 +67,6 @@ pub fn evaluate_server(health: &PollHealth, at: Timestamp) -> Vec<Finding> {
         token: *token,
         limited: *limited,
     };
-    let is_blind = *token || *cycles >= BLIND_CYCLES;
-    let severity = if *token || at.since(*since) >= WAKE_AFTER {
-        Severity::Wake
-    } else {
-        Severity::Warn
-    };
     let verdict = |breach| {
         if breach {
             Verdict::Breach
@@ -73,24 +74,15 @@ pub fn evaluate_server(health: &PollHealth, at: Timestamp) -> Vec<Finding> {
             Verdict::Unresolved
         }
     };
+    let inactive = verdict(account.is_some());
+    let blind = verdict(*token || *cycles >= BLIND_CYCLES);
+    let severity = if *token || at.since(*since) >= WAKE_AFTER {
+        Severity::Wake
+    } else {
+        Severity::Warn
+    };
     vec![
-        finding(
-            Rule::AccountInactive,
-            verdict(account.is_some()),
-            Severity::Wake,
-            evidence.clone(),
-        ),
-        finding(Rule::Blind, verdict(is_blind), severity, evidence),
+        finding(Rule::AccountInactive, inactive, Severity::Wake, &evidence),
+        finding(Rule::Blind, blind, severity, &evidence),
     ]
-}
-
-const fn finding(rule: Rule, verdict: Verdict, severity: Severity, evidence: Evidence) -> Finding {
-    Finding {
-        rule,
-        stream: None,
-        tag: None,
-        verdict,
-        severity,
-        evidence,
-    }
 }

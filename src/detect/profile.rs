@@ -4,8 +4,10 @@
 //! raise. Recent weeks weigh more; hours of the week borrow from the same hour of other work days (or weekend days) and
 //! from their neighbours, so that a few weeks suffice.
 
-use crate::detect::hourly_series::{HourlySeries, MONTH, WEEK, hour_of_month, hour_of_week};
-use crate::model::{HOUR, Span, Timestamp};
+use crate::detect::hourly_series::{
+    HourlySeries, MONTH, WEEK, hour_of_month, hour_of_week, split_by_hour,
+};
+use crate::model::{Span, Timestamp};
 
 /// After this many hours an observation weighs half (six weeks): a change of habit is learned within a season.
 const HALF_LIFE: f64 = 42.0 * 24.0;
@@ -30,6 +32,13 @@ pub(super) enum Calendar {
 }
 
 impl Calendar {
+    fn slot(self, at: Timestamp) -> usize {
+        match self {
+            Self::Monthly => hour_of_month(at),
+            _ => hour_of_week(at),
+        }
+    }
+
     /// What one hour with so many messages counts for.
     pub(super) fn observed(self, sent: u64) -> f64 {
         match self {
@@ -50,19 +59,14 @@ impl Calendar {
 /// The intensity of every hour of the week or month, each above zero.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct IntensityTable {
+    calendar: Calendar,
     per_hour: Vec<f64>,
-    monthly: bool,
 }
 
 impl IntensityTable {
     /// The intensity of the hour that holds `at`.
     pub(super) fn at(&self, at: Timestamp) -> f64 {
-        let slot = if self.monthly {
-            hour_of_month(at)
-        } else {
-            hour_of_week(at)
-        };
-        self.per_hour[slot]
+        self.per_hour[self.calendar.slot(at)]
     }
 
     /// The intensity of an hour on average.
@@ -72,14 +76,9 @@ impl IntensityTable {
 
     /// The sum over `span`, hours in part for their part.
     pub(super) fn over(&self, span: Span) -> f64 {
-        let mut from = span.from;
-        let mut sum = 0.0;
-        while from < span.until {
-            let until = (from.floor(HOUR) + HOUR).min(span.until);
-            sum += self.at(from) * until.since(from).as_secs_f64() / 3600.0;
-            from = until;
-        }
-        sum
+        split_by_hour(span).fold(0.0, |sum, part| {
+            sum + self.at(part.from) * part.length().as_secs_f64() / 3600.0
+        })
     }
 }
 
@@ -99,7 +98,7 @@ impl Profile {
     pub(super) fn learn(series: &HourlySeries, calendar: Calendar) -> Self {
         let mut counts = WeightedCounts::new(calendar);
         let mut before = Vec::with_capacity(series.len());
-        let slot = |hour: usize| slot_of(calendar, series.start(hour));
+        let slot = |hour: usize| calendar.slot(series.start(hour));
         let slots: Vec<usize> = (0..series.len()).map(slot).collect();
         for week in 0..series.len().div_ceil(WEEK) {
             let hours = week * WEEK..((week + 1) * WEEK).min(series.len());
@@ -125,13 +124,6 @@ impl Profile {
             Some(known) => *known,
             None => self.now.at(series.start(hour)),
         }
-    }
-}
-
-fn slot_of(calendar: Calendar, at: Timestamp) -> usize {
-    match calendar {
-        Calendar::Monthly => hour_of_month(at),
-        _ => hour_of_week(at),
     }
 }
 
@@ -185,8 +177,8 @@ impl WeightedCounts {
             Calendar::Monthly => monthly(&counted, &weight),
         };
         IntensityTable {
+            calendar: self.calendar,
             per_hour,
-            monthly: self.calendar == Calendar::Monthly,
         }
     }
 }
@@ -243,7 +235,7 @@ const fn day_type(slot: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::DAY;
+    use crate::model::{DAY, HOUR};
 
     const MEAN: Calendar = Calendar::Mean { flat: 0.1 };
     const OCCUPIED: Calendar = Calendar::Occupied { flat: 0.1 };

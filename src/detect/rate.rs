@@ -24,9 +24,6 @@ pub(super) fn evaluate(
     at: Timestamp,
     rules: &Rules,
 ) -> Vec<Finding> {
-    let evaluate_rule = |rule: &RateRule, counts: fn(BounceClass) -> bool| {
-        evaluate_rule(history, at, rule, |mark| counts(mark.class))
-    };
     let hard = |window| {
         let rule = RateRule {
             threshold: HARD_BOUNCE_THRESHOLD,
@@ -35,7 +32,7 @@ pub(super) fn evaluate(
             confidence: None,
             ..rules.bounce_rate.clone()
         };
-        evaluate_rule(&rule, |class| class == BounceClass::Hard)
+        evaluate_rule(history, at, &rule, |class| class == BounceClass::Hard)
     };
     let finding = |rule, severity, (verdict, evidence)| Finding {
         rule,
@@ -45,22 +42,14 @@ pub(super) fn evaluate(
         severity,
         evidence: Evidence::Rate(evidence),
     };
+    let (bounces, spam) = (&rules.bounce_rate, &rules.spam_rate);
+    let hard = worse_of(hard(bounces.window), hard(DAY));
+    let bounced = evaluate_rule(history, at, bounces, BounceClass::counts);
+    let complained = evaluate_rule(history, at, spam, |class| class == BounceClass::Complaint);
     vec![
-        finding(
-            Rule::HardBounceWake,
-            Severity::Wake,
-            worse_of(hard(rules.bounce_rate.window), hard(DAY)),
-        ),
-        finding(
-            Rule::BounceRate,
-            rules.bounce_rate.severity,
-            evaluate_rule(&rules.bounce_rate, BounceClass::counts),
-        ),
-        finding(
-            Rule::SpamRate,
-            rules.spam_rate.severity,
-            evaluate_rule(&rules.spam_rate, |class| class == BounceClass::Complaint),
-        ),
+        finding(Rule::HardBounceWake, Severity::Wake, hard),
+        finding(Rule::BounceRate, bounces.severity, bounced),
+        finding(Rule::SpamRate, spam.severity, complained),
     ]
 }
 
@@ -81,20 +70,22 @@ fn evaluate_rule(
     history: &History,
     at: Timestamp,
     rule: &RateRule,
-    counts: impl Fn(&BounceEvent) -> bool,
+    counts: fn(BounceClass) -> bool,
 ) -> (Verdict, RateEvidence) {
+    let counts = |event: &BounceEvent| counts(event.class);
     let window = history.since_beginning(Span::before(at, rule.window));
     let seen = history.seen(window);
     let watched: Duration = seen.iter().map(|p| p.length()).sum();
-    let mut parts: Vec<Span> = seen
-        .iter()
-        .map(|p| history.whole_counts_within(*p))
-        .collect();
-    parts.retain(|part| !part.is_empty());
+    let whole = seen.iter().map(|part| history.whole_counts_within(*part));
+    let parts: Vec<Span> = whole.filter(|part| !part.is_empty()).collect();
     let bounced = history.bounced_in(&parts, &counts);
     let covered: Duration = parts.iter().map(|p| p.length()).sum();
     // No rate passes 100%, whatever the answers say of each other.
     let denominator = (history.sent_in(&parts) + bounced.sent_outside).max(bounced.messages);
+    let by_class = BounceClass::ALL.into_iter().map(|class| {
+        let bounced = history.bounced_in(&parts, |event| event.class == class && counts(event));
+        (class, bounced.messages)
+    });
     let evidence = RateEvidence {
         window: rule.window,
         covered,
@@ -103,7 +94,7 @@ fn evaluate_rule(
         floor: rule.min_denominator,
         threshold: rule.threshold,
         interval: clopper_pearson(bounced.messages, denominator, STATED_CONFIDENCE),
-        classes: count_by_class(history, &parts, &counts),
+        classes: by_class.filter(|(_, messages)| *messages > 0).collect(),
         domains: top_domains(history, &parts, &counts),
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),
@@ -127,37 +118,17 @@ fn is_breach(rule: &RateRule, evidence: &RateEvidence) -> bool {
     evidence.denominator >= rule.min_denominator && evidence.rate() > rule.threshold && certain
 }
 
-fn count_by_class(
-    history: &History,
-    parts: &[Span],
-    counts: impl Fn(&BounceEvent) -> bool,
-) -> Vec<(BounceClass, u64)> {
-    BounceClass::ALL
-        .into_iter()
-        .map(|class| {
-            (
-                class,
-                history
-                    .bounced_in(parts, |m| m.class == class && counts(m))
-                    .messages,
-            )
-        })
-        .filter(|(_, messages)| *messages > 0)
-        .collect()
-}
-
 fn top_domains(
     history: &History,
     parts: &[Span],
     counts: impl Fn(&BounceEvent) -> bool,
 ) -> Vec<(String, u64)> {
     let mut domains = BTreeMap::new();
-    for mark in parts
+    let events = parts
         .iter()
-        .flat_map(|p| history.bounce_events_in(*p))
-        .filter(|m| counts(m))
-    {
-        let domain = domain_of(&mark.recipient);
+        .flat_map(|part| history.bounce_events_in(*part));
+    for event in events.filter(|event| counts(event)) {
+        let domain = domain_of(&event.recipient);
         if !domain.is_empty() {
             *domains.entry(domain).or_insert(0u64) += 1;
         }
@@ -216,7 +187,7 @@ mod tests {
 
     fn measured(history: &History, minute: u32) -> (Verdict, RateEvidence) {
         let rule = Rules::default().bounce_rate;
-        evaluate_rule(history, at(minute), &rule, |mark| mark.class.counts())
+        evaluate_rule(history, at(minute), &rule, BounceClass::counts)
     }
 
     #[test]

@@ -76,44 +76,32 @@ fn power(
         ..settings.clone()
     };
     let mut windows: HashMap<u64, f64> = HashMap::new();
-    let mut max_window_count = 0;
-    let mut before = polls.first().map(|first| *first - settings.window);
+    let begin = polls.first().map(|first| *first - settings.window);
+    let mut before = begin;
     for at in polls {
         let sent = history.sent.count(Span::before(*at, settings.window));
-        max_window_count = max_window_count.max(sent);
         // Windows that overlap see the same bounces: together they count as one.
         let new = before.map_or(Duration::ZERO, |before| at.since(before));
         let weight = new.as_secs_f64() / settings.window.as_secs_f64().max(1.0);
         *windows.entry(sent).or_default() += weight.min(1.0);
         before = Some(*at);
     }
-    let weeks = match (polls.first(), polls.last()) {
-        (Some(first), Some(last)) => last.since(*first - settings.window).as_secs_f64() / WEEK_S,
-        _ => return none(rule, settings, healthy),
-    };
-    let a_week = |rule: &RateRule| {
+    let whole = before.zip(begin).map(|(last, begin)| last.since(begin));
+    let weeks = whole.unwrap_or_default().as_secs_f64() / WEEK_S;
+    let per_week = |rule: &RateRule| {
         let expected = windows
             .iter()
             .map(|(n, weight)| weight * breach_probability(rule, *n, healthy));
         expected.sum::<f64>() / weeks.max(1e-9)
     };
     RatePower {
-        max_window_count,
-        false_alarms_per_week: a_week(settings),
-        with_confidence: a_week(&careful),
-        ..none(rule, settings, healthy)
-    }
-}
-
-const fn none(rule: Rule, settings: &RateRule, healthy: f64) -> RatePower {
-    RatePower {
         rule,
         window: settings.window,
         floor: settings.min_denominator,
-        max_window_count: 0,
+        max_window_count: windows.keys().copied().max().unwrap_or(0),
         healthy,
-        false_alarms_per_week: 0.0,
-        with_confidence: 0.0,
+        false_alarms_per_week: per_week(settings),
+        with_confidence: per_week(&careful),
     }
 }
 
@@ -122,15 +110,12 @@ fn breach_probability(rule: &RateRule, whole: u64, healthy: f64) -> f64 {
     if whole < rule.min_denominator || whole == 0 {
         return 0.0;
     }
-    let exceeds = |part: u64| part as f64 / whole as f64 > rule.threshold;
-    // Between the two lies the least number that breaks it.
     let smallest = smallest(whole, |part| {
-        exceeds(part)
-            && rule.confidence.is_none_or(|level| {
-                // The lower end of the Clopper-Pearson interval exceeds the threshold exactly where so many are this
-                // improbable at the threshold.
-                upper_tail(part, whole, rule.threshold) < (1.0 - level) / 2.0
-            })
+        let exceeds = part as f64 / whole as f64 > rule.threshold;
+        // The lower end of the Clopper-Pearson interval exceeds the threshold exactly where so many are this improbable at
+        // the threshold.
+        let is_certain = |level| upper_tail(part, whole, rule.threshold) < (1.0 - level) / 2.0;
+        exceeds && rule.confidence.is_none_or(is_certain)
     });
     smallest.map_or(0.0, |part| upper_tail(part, whole, healthy))
 }
@@ -143,21 +128,19 @@ fn smallest(whole: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
     let (mut low, mut high) = (1, whole);
     while low < high {
         let middle = low + (high - low) / 2;
-        match holds(middle) {
-            true => high = middle,
-            false => low = middle + 1,
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
         }
     }
     Some(low)
 }
 
-/// The probability of `part` or more of `whole`, each with probability `p` in (0, 1): a regularised incomplete beta
+/// The probability of `part` (at least 1) or more of `whole`, each with probability `p` in (0, 1): a regularised incomplete beta
 /// function.
 fn upper_tail(part: u64, whole: u64, p: f64) -> f64 {
-    match part {
-        0 => 1.0,
-        part => beta_reg(part as f64, (whole - part) as f64 + 1.0, p),
-    }
+    beta_reg(part as f64, (whole - part) as f64 + 1.0, p)
 }
 
 #[cfg(test)]

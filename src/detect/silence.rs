@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::detect::baseline::Baseline;
 pub(super) use crate::detect::baseline::training_cutoff;
-use crate::detect::cusum::CusumState;
 use crate::detect::tags;
 use crate::model::{
     DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, StreamId, Tag, Timestamp,
@@ -17,13 +16,15 @@ pub(super) const INDEX_LAG: Duration = UNSETTLED;
 const WAKE_FACTOR: f64 = 2.0;
 /// Hours of normal volume that end a silence.
 const RECOVERY_HOURS: u32 = 2;
+/// The time that [`Silence::recovery`] looks at.
+pub(super) const RECOVERY_TIME: Duration = HOUR.saturating_mul(RECOVERY_HOURS + 1);
 /// Share of the expected volume that is normal.
 const NORMAL_SHARE: f64 = 0.5;
 
 /// Detects silence of a stream, or of a tag, against its own baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Silence {
-    baseline: Baseline,
+    pub(super) baseline: Baseline,
     min_history: Duration,
     false_alarms_per_year: f64,
 }
@@ -65,7 +66,7 @@ impl Silence {
 
     /// Returns the messages expected in `span`.
     pub fn expected(&self, span: Span) -> f64 {
-        self.baseline.expected(span)
+        self.baseline.cusum.mean.over(span)
     }
 
     /// Returns whether history is too short at `at` to speak of silence.
@@ -94,30 +95,6 @@ impl Silence {
         })
     }
 
-    #[cfg(test)]
-    pub(super) fn bound(&self, history: &History, from: Timestamp) -> Option<Duration> {
-        self.baseline.bound(history, from)
-    }
-
-    /// Returns the cumulative sum at `at`, and the evidence above which it is a drop.
-    pub(super) fn cusum_state(&self, history: &History, at: Timestamp) -> (CusumState, f64) {
-        let state = self.baseline.cusum_state(history, at);
-        (
-            state.unwrap_or(CusumState::zero(at)),
-            self.baseline.cusum().limit(),
-        )
-    }
-
-    /// Returns how many drops per year exceed `evidence`.
-    pub(super) fn drops_per_year(&self, evidence: f64) -> f64 {
-        self.baseline.cusum().annual_rate(evidence)
-    }
-
-    /// Returns the time that [`Self::recovery`] looks at.
-    pub(super) fn recovery_time(&self) -> Duration {
-        HOUR * (RECOVERY_HOURS + 1)
-    }
-
     /// The finding of `send_silence` at `at`; `history` is that of `tag`, where there is one.
     pub(super) fn evaluate(
         &self,
@@ -128,7 +105,7 @@ impl Silence {
     ) -> Finding {
         let gap = gap(history, at, tag.map_or(Duration::ZERO, |_| UNSETTLED));
         let surprise = gap.map_or(0.0, |gap| self.baseline.surprise(history, gap));
-        let threshold = self.baseline.threshold();
+        let threshold = self.baseline.threshold;
         let verdict = match gap {
             _ if self.is_learning(history, at) => Verdict::Unknown,
             // Who never sent is not silent.
@@ -155,7 +132,7 @@ impl Silence {
                 expected: self.expected(gap),
                 surprise,
                 threshold,
-                longest_before: self.baseline.max_surprise(),
+                longest_before: self.baseline.tail.max(),
                 times_a_year: self.baseline.annual_rate(surprise, gap),
                 false_alarms_per_year: self.false_alarms_per_year,
             },
@@ -165,9 +142,8 @@ impl Silence {
     /// `Within` once normal volume has flowed for [`RECOVERY_HOURS`]; where less than one message is expected in the
     /// next longer time, with the first message.
     pub(super) fn recovery(&self, history: &History, at: Timestamp) -> Verdict {
-        let span = |hours: u32| Span::before(at, HOUR * hours);
         let sent = |span| history.sent_in(&[span]);
-        if self.expected(span(RECOVERY_HOURS + 1)) < 1.0 {
+        if self.expected(Span::before(at, RECOVERY_TIME)) < 1.0 {
             return Verdict::Within;
         }
         let normal = (0..RECOVERY_HOURS).all(|back| {
@@ -175,8 +151,8 @@ impl Silence {
             let expected = self.expected(hour);
             expected < 1.0 || sent(hour) as f64 >= NORMAL_SHARE * expected
         });
-        let some = sent(span(RECOVERY_HOURS)) as f64
-            >= NORMAL_SHARE * self.expected(span(RECOVERY_HOURS)).max(1.0);
+        let whole = Span::before(at, HOUR * RECOVERY_HOURS);
+        let some = sent(whole) as f64 >= NORMAL_SHARE * self.expected(whole).max(1.0);
         if normal && some {
             Verdict::Within
         } else {

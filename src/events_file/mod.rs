@@ -25,14 +25,13 @@ const EXAMPLE: &str = r#"{"id":"m1","server":"default","stream":"outbound","sent
 pub struct EventsFile {
     /// The streams of each server, each with at least one message.
     pub servers: BTreeMap<ServerName, BTreeMap<StreamId, StreamEvents>>,
-    /// How many messages.
+    /// The number of messages.
     pub messages: u64,
 }
 
 /// What is wrong with a file of events.
 #[derive(Debug, thiserror::Error)]
 pub enum EventsFileError {
-    /// A line.
     #[error("line {line}: {what}")]
     Line {
         /// Counted from 1.
@@ -40,24 +39,19 @@ pub enum EventsFileError {
         /// What is wrong with it, and what would be right.
         what: String,
     },
-    /// There is not one message in it.
     #[error("it holds no message; each line is one message, such as {EXAMPLE}")]
     Empty,
-    /// It cannot be read.
     #[error("cannot read on after line {line}: {source}")]
     Read {
         /// The last line that was read.
         line: u64,
-        /// Why.
         source: std::io::Error,
     },
 }
 
 impl EventsFile {
-    /// Reads every line; `progress` hears of each line's length in bytes. Empty lines are passed over.
-    ///
-    /// # Errors
-    /// At the first line that is not a message, or is out of order, or says something impossible.
+    /// Reads every line up to the first that is no message, is out of order, or says something impossible; empty lines are
+    /// skipped. Calls `progress` with the length of each line in bytes.
     pub fn read(
         mut from: impl BufRead,
         mut progress: impl FnMut(usize),
@@ -69,13 +63,11 @@ impl EventsFile {
         for line in 1.. {
             buffer.clear();
             let mut limited = std::io::Read::take(&mut from, MAX_LINE_BYTES as u64 + 1);
-            let read =
-                limited
-                    .read_until(b'\n', &mut buffer)
-                    .map_err(|source| EventsFileError::Read {
-                        line: line - 1,
-                        source,
-                    })?;
+            let read = limited.read_until(b'\n', &mut buffer);
+            let read = read.map_err(|source| EventsFileError::Read {
+                line: line - 1,
+                source,
+            })?;
             if read == 0 {
                 break;
             }
@@ -114,31 +106,16 @@ impl EventsFile {
 
     fn push(&mut self, event: &line::Event<'_>) {
         self.messages += 1;
-        let known = self.servers.get_mut(event.server.as_ref());
-        let streams = match known {
-            Some(streams) => streams,
-            None => self
-                .servers
-                .entry(ServerName::from(event.server.as_ref()))
-                .or_default(),
-        };
-        match streams.get_mut(event.stream.as_ref()) {
-            Some(stream) => stream.push(event),
-            None => streams
-                .entry(StreamId::from(event.stream.as_ref()))
-                .or_default()
-                .push(event),
-        }
+        let server = ServerName::from(event.server.as_ref());
+        let streams = self.servers.entry(server).or_default();
+        let stream = StreamId::from(event.stream.as_ref());
+        streams.entry(stream).or_default().push(event);
     }
 
-    /// When the first message was sent, and when the last.
+    /// Returns when the first message was sent, and when the last.
     pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
-        let ranges = || {
-            self.servers
-                .values()
-                .flat_map(|s| s.values())
-                .filter_map(StreamEvents::range)
-        };
+        let streams = || self.servers.values().flat_map(BTreeMap::values);
+        let ranges = || streams().filter_map(StreamEvents::range);
         Some((ranges().map(|r| r.0).min()?, ranges().map(|r| r.1).max()?))
     }
 }

@@ -36,13 +36,8 @@ impl StreamEvents {
             mark(at, BounceClass::Complaint);
         }
         if let Some(tag) = &event.tag {
-            match self.tags.get_mut(tag.as_ref()) {
-                Some(sent) => sent.push(event.sent_at),
-                None => {
-                    self.tags
-                        .insert(Tag::from(tag.as_ref()), vec![event.sent_at]);
-                }
-            }
+            let sent = self.tags.entry(Tag::from(tag.as_ref())).or_default();
+            sent.push(event.sent_at);
         }
         let failure = event.bounce.filter(|(_, kind)| class(*kind).is_failure());
         self.mail.push(MessageOutcome {
@@ -54,18 +49,16 @@ impl StreamEvents {
         });
     }
 
-    /// Every message, in order of sending.
     pub fn into_mail(self) -> Vec<MessageOutcome> {
         self.mail
     }
 
-    /// When the first message was sent, and when the last.
     pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
         Some((self.mail.first()?.sent_at, self.mail.last()?.sent_at))
     }
 
-    /// The history of a stream that was watched from its first message until `until`. With `followed`, every message's
-    /// delivery is known as soon as it happened.
+    /// Returns the history of a stream that was watched from its first message until `until`. With `followed`, every
+    /// message's delivery is known as soon as it happened.
     pub fn history(&self, until: Timestamp, followed: bool) -> History {
         let begins = self.range().map_or(until, |(first, _)| first);
         let covered = Coverage::from_spans([Span::new(begins, until)]);
@@ -77,21 +70,15 @@ impl StreamEvents {
             installed_at: Some(begins),
             messages: covered.clone(),
             bounces: covered,
-            counted: Vec::new(),
             hours: hours(&sent),
             sent: cumulative(&sent),
             bounce_events,
-            followed: if followed {
-                self.mail
-                    .iter()
-                    .map(|mail| full_knowledge(mail, until))
-                    .collect()
-            } else {
-                Vec::new()
-            },
-            tags: BTreeMap::new(),
-            checks: Vec::new(),
+            ..History::default()
         };
+        if followed {
+            let mail = self.mail.iter().map(|mail| full_knowledge(mail, until));
+            history.followed = mail.collect();
+        }
         let own = |sent: &[Timestamp]| sent.len() as u64 >= MIN_TAG_MESSAGES;
         for (tag, sent) in self.tags.iter().filter(|(_, sent)| own(sent)) {
             let of = history.for_tag(hours(sent), cumulative(sent), Vec::new());

@@ -20,9 +20,7 @@ const MAX_REMAINING_SHARE: f64 = 0.5;
 /// The result of a backtest.
 #[derive(Clone, Debug)]
 pub struct BacktestSummary {
-    /// Messages in the history.
     pub messages: u64,
-    /// Servers.
     pub servers: u64,
     /// Streams of all servers.
     pub streams: u64,
@@ -38,17 +36,15 @@ pub struct BacktestSummary {
     pub deliveries: &'static str,
     /// The false silence alarms per year that the thresholds allow.
     pub false_alarms_per_year: f64,
-    /// The incidents, in order.
-    pub fired: Vec<Fired>,
-    /// How often each rule fired.
+    /// In order of their opening.
+    pub incidents: Vec<ReplayedIncident>,
     pub rules: Vec<RuleCount>,
-    /// How long a total stop of each stream would go unnoticed.
-    pub stops: Vec<DetectionDelay>,
+    pub delays: Vec<DetectionDelay>,
 }
 
-/// One incident.
+/// One incident that would have opened.
 #[derive(Clone, Debug)]
-pub struct Fired {
+pub struct ReplayedIncident {
     /// The incident as it opened.
     pub incident: Incident,
     /// When it opened.
@@ -59,14 +55,12 @@ pub struct Fired {
     pub notified: bool,
 }
 
-/// How often one rule fired.
+/// How many incidents one rule would have opened.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleCount {
-    /// The rule.
     pub rule: Rule,
-    /// Its incidents.
     pub fired: u64,
-    /// The incidents that it would have opened with `confidence = 0.95`.
+    /// The same with `confidence = 0.95`.
     pub with_confidence: Option<u64>,
 }
 
@@ -125,34 +119,34 @@ fn heading(out: &mut String, summary: &BacktestSummary, style: Style) {
 }
 
 fn incidents(out: &mut String, summary: &BacktestSummary, style: Style) {
-    if summary.fired.is_empty() {
+    if summary.incidents.is_empty() {
         out.push_str("No incident would have opened.\n");
         return;
     }
     let _ = writeln!(out, "Incidents that would have opened");
-    for fired in summary.fired.iter().take(MAX_LISTED) {
-        let ended = match fired.ended {
-            Some(at) => format!("resolved after {}", format_duration(at.since(fired.at))),
+    for replayed in summary.incidents.iter().take(MAX_LISTED) {
+        let ended = match replayed.ended {
+            Some(at) => format!("resolved after {}", format_duration(at.since(replayed.at))),
             None => "still open at the end".to_owned(),
         };
-        let incident = &fired.incident;
-        let line = format!(
-            "  {}  {:<4} {:<16} {}: {}; {ended}{}",
-            instant(fired.at, style),
+        let recorded_only = if replayed.notified {
+            ""
+        } else {
+            " (recorded only)"
+        };
+        let incident = &replayed.incident;
+        let _ = writeln!(
+            out,
+            "  {}  {:<4} {:<16} {}: {}; {ended}{recorded_only}",
+            instant(replayed.at, style),
             incident.severity.name(),
             incident.rule.name(),
             location(incident),
             describe(incident, style),
-            if fired.notified {
-                ""
-            } else {
-                " (recorded only)"
-            },
         );
-        let _ = writeln!(out, "{line}");
     }
-    if summary.fired.len() > MAX_LISTED {
-        let rest = count((summary.fired.len() - MAX_LISTED) as u64);
+    if summary.incidents.len() > MAX_LISTED {
+        let rest = count((summary.incidents.len() - MAX_LISTED) as u64);
         let _ = writeln!(out, "  … and {rest} more; --format json lists every step");
     }
 }
@@ -210,7 +204,7 @@ const fn is_silence(rule: Rule) -> bool {
 
 fn delays(out: &mut String, summary: &BacktestSummary, style: Style) {
     let _ = writeln!(out, "\nIf mail stopped now, the alert would come");
-    for stop in &summary.stops {
+    for stop in &summary.delays {
         let after = |delay: Option<Duration>| match delay {
             Some(delay) => format!("after {}", format_duration(delay)),
             None => "after more than 45 days".to_owned(),

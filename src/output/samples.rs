@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::{Coverage, HOUR, Kind, MINUTE, Rule, Span, Step, Transition};
 use crate::notify::samples::{STYLE, courses, march, mutes};
-use crate::output::backtest::{self, BacktestSummary, DetectionDelay, Fired, RuleCount};
+use crate::output::backtest::{self, BacktestSummary, DetectionDelay, ReplayedIncident, RuleCount};
 use crate::output::explain::{BounceEvent, IncidentReport, Notification, Poll, explain};
 
 /// Something that a terminal shows.
@@ -140,7 +140,7 @@ fn case(steps: &[Transition]) -> IncidentReport {
 pub(crate) fn backtests() -> Vec<Printout> {
     let busy = replay();
     let quiet = BacktestSummary {
-        fired: Vec::new(),
+        incidents: Vec::new(),
         rules: busy
             .rules
             .iter()
@@ -153,7 +153,7 @@ pub(crate) fn backtests() -> Vec<Printout> {
         ..busy.clone()
     };
     let mut many = busy.clone();
-    many.fired = (0..70).map(|_| busy.fired[0].clone()).collect();
+    many.incidents = (0..70).map(|_| busy.incidents[0].clone()).collect();
     [
         ("backtest: incidents", &busy),
         ("backtest: none", &quiet),
@@ -175,7 +175,7 @@ fn replay() -> BacktestSummary {
             .find(|c| c.rule == rule)
             .expect("a course");
         let (opened, resolved) = (course.step("opened"), course.step("resolved"));
-        Fired {
+        ReplayedIncident {
             incident: opened.incident.clone(),
             at: opened.at,
             ended: ended.then_some(resolved.at),
@@ -204,7 +204,7 @@ fn replay() -> BacktestSummary {
         polls: 840,
         deliveries: "every delivery known",
         false_alarms_per_year: 4.0,
-        fired: vec![
+        incidents: vec![
             fired(Rule::SendSilence, true, true),
             fired(Rule::BounceRate, true, false),
             fired(Rule::DeliverySilence, false, true),
@@ -219,7 +219,7 @@ fn replay() -> BacktestSummary {
             used(Rule::SpamComplaintExternal, 0, None),
             used(Rule::OperatorBounce, 0, None),
         ],
-        stops: vec![
+        delays: vec![
             stop("shop/outbound", Some(HOUR + 10 * MINUTE), false),
             stop("shop/broadcast", None, false),
             stop("shop/outbound tag \"receipt\"", None, true),

@@ -1,17 +1,16 @@
 //! `backtest`.
 
 mod postmark;
-pub mod replay;
+mod replay;
 mod report;
 
-pub use report::report;
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::clock;
 use crate::commands::backtest::replay::{BacktestError, ReplayInput, ReplayRange, to_json};
+use crate::commands::backtest::report::report;
 use crate::commands::cli::parse_instant;
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
@@ -71,7 +70,12 @@ pub(crate) async fn backtest(config: &Config, args: &BacktestArgs) -> CommandRes
         until: args.until,
     };
     let input = match (&args.events, args.days) {
-        (Some(path), _) => read(config, path, range, args),
+        (Some(path), _) => {
+            let size = std::fs::metadata(path).map_or(0, |m| m.len());
+            let reading = Progress::new("reading", size);
+            let progress = |bytes| reading.advance(bytes as u64);
+            ReplayInput::from_file(config, path, range, args.proof, progress)
+        }
         (None, days) => {
             ReplayInput::from_postmark(config, days.unwrap_or(45), range, clock::now()).await
         }
@@ -88,23 +92,11 @@ pub(crate) async fn backtest(config: &Config, args: &BacktestArgs) -> CommandRes
         Format::Json => print(&to_json(&transitions, style)),
         Format::Text => {
             let comparing = Progress::new("comparing", input.polls() as u64);
-            let text = report(&input, config, &transitions, || comparing.advance(1));
+            let text = report(&input, config, style, &transitions, || comparing.advance(1));
             drop(comparing);
             print(&text)
         }
     }
-}
-
-fn read(
-    config: &Config,
-    path: &Path,
-    range: ReplayRange,
-    args: &BacktestArgs,
-) -> Result<ReplayInput, BacktestError> {
-    let size = std::fs::metadata(path).map_or(0, |m| m.len());
-    let reading = Progress::new("reading", size);
-    let progress = |bytes| reading.advance(bytes as u64);
-    ReplayInput::from_file(config, path, range, args.proof, progress)
 }
 
 const fn code(error: &BacktestError) -> u8 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::commands::backtest::DeliveryKnowledge;
 use crate::commands::backtest::replay::{
-    BacktestError, ReplayInput, ReplayRange, Servers, WARM_UP, check_range, polls, reported_from,
+    BacktestError, ReplayInput, ReplayPeriod, ReplayRange, Servers, polls,
 };
 use crate::config::Config;
 use crate::cycle::poll::server::ServerPoller;
@@ -19,10 +19,7 @@ const NO_LIMIT: Duration = Duration::from_secs(7 * 86_400);
 impl ReplayInput {
     /// Asks Postmark for the last `days` days of every server, by the reading that a first start does, into a store in
     /// memory.
-    ///
-    /// # Errors
-    /// Where not everything could be read, or nothing was sent.
-    pub async fn from_postmark(
+    pub(super) async fn from_postmark(
         config: &Config,
         days: u32,
         range: ReplayRange,
@@ -75,33 +72,24 @@ impl ReplayInput {
         range: ReplayRange,
         now: Timestamp,
     ) -> Result<Self, BacktestError> {
-        let histories = || {
-            servers
-                .values()
-                .flat_map(|s| s.values())
-                .map(|(history, _)| history)
+        let hours = || {
+            let streams = servers.values().flat_map(BTreeMap::values);
+            streams.flat_map(|(history, _)| &history.hours)
         };
-        let Some(first) = histories()
-            .filter_map(|h| h.hours.first())
-            .map(|h| h.first_at)
-            .min()
-        else {
+        let Some(first) = hours().map(|hour| hour.first_at).min() else {
             return Err(BacktestError::Range(
                 "Postmark has no messages of these days".to_owned(),
             ));
         };
-        let until = range.until.unwrap_or(now).min(now);
-        let from = reported_from(config, range, first);
-        check_range(first, from, until)?;
-        let sent = |history: &History| history.hours.iter().map(|h| h.sent).sum::<u64>();
+        let range = ReplayRange {
+            until: range.until.map(|until| until.min(now)),
+            ..range
+        };
         Ok(Self {
-            messages: histories().map(sent).sum(),
-            polls: polls(&config.schedule, first.max(from - WARM_UP), until),
+            messages: hours().map(|hour| hour.sent).sum(),
+            period: ReplayPeriod::plan(config, range, first, now)?,
             proof: DeliveryKnowledge::Unknown,
             servers,
-            from,
-            until,
-            first,
         })
     }
 }
@@ -116,18 +104,11 @@ async fn load_retained(
 ) -> Result<History, BacktestError> {
     let range = Span::before(now, back + DAY);
     let rules = &context.config.rules;
-    let windows = [
-        rules.bounce_rate.window,
-        rules.spam_rate.window,
-        DAY,
-        HOUR,
-        Duration::ZERO,
-    ];
+    let (bounces, spam) = (rules.bounce_rate.window, rules.spam_rate.window);
+    let windows = [bounces, spam, DAY, HOUR, Duration::ZERO];
     let polls = polls(&context.config.schedule, range.from, now);
-    let cuts: Vec<Timestamp> = polls
-        .iter()
-        .flat_map(|at| windows.map(|w| *at - w))
-        .collect();
+    let cuts = polls.iter().flat_map(|at| windows.map(|w| *at - w));
+    let cuts: Vec<Timestamp> = cuts.collect();
     let key = StreamKey::new(server, stream);
     let mut history = context
         .store

@@ -4,26 +4,27 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::time::Duration;
 
-use crate::commands::backtest::DeliveryKnowledge;
 use serde_json::json;
 
+use crate::commands::backtest::DeliveryKnowledge;
 use crate::config::{Config, Mode, Schedule};
 use crate::decide::Policy;
 use crate::evaluate::Replay;
-use crate::events_file::{EventsFile, EventsFileError};
+use crate::events_file::{EventsFile, EventsFileError, StreamEvents};
 use crate::model::{
-    DAY, History, MessageOutcome, Rules, ServerName, StreamId, Timestamp, Transition,
+    HOUR, History, MessageOutcome, Rules, ServerName, StreamId, Timestamp, Transition,
 };
 use crate::notify::alert::{Style, alert};
 use crate::output::json::TransitionView;
 
 /// How long before the first reported poll the replay begins, so that what was already open is not reported as new.
-pub(crate) const WARM_UP: std::time::Duration = std::time::Duration::from_secs(8 * 86_400);
+const WARM_UP: Duration = Duration::from_secs(8 * 86_400);
 
-/// What is to be replayed.
+/// The polls that the user asks for.
 #[derive(Clone, Copy, Debug)]
-pub struct ReplayRange {
+pub(super) struct ReplayRange {
     /// The first poll that is reported.
     pub from: Option<Timestamp>,
     /// The last one.
@@ -32,35 +33,23 @@ pub struct ReplayRange {
 
 /// Why there was no replay.
 #[derive(Debug, thiserror::Error)]
-pub enum BacktestError {
-    /// The file cannot be opened.
+pub(super) enum BacktestError {
     #[error("cannot read the events file {path}: {source}")]
     Open {
-        /// Which file.
         path: String,
-        /// Why.
         source: std::io::Error,
     },
-    /// The file says something that cannot be.
     #[error("the events file {path}: {source}")]
     Events {
-        /// Which file.
         path: String,
-        /// What is wrong.
         source: EventsFileError,
     },
     /// Postmark did not answer everything.
     #[error("cannot replay {server}: {why}")]
-    Postmark {
-        /// Which server.
-        server: ServerName,
-        /// What could not be read.
-        why: String,
-    },
-    /// The store in memory.
+    Postmark { server: ServerName, why: String },
     #[error(transparent)]
     Setup(#[from] crate::cycle::SetupError),
-    /// The store in memory.
+    /// The store in memory failed.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
     /// Nothing lies in the range.
@@ -68,26 +57,63 @@ pub enum BacktestError {
     Range(String),
 }
 
+/// The polls of a replay.
+pub(super) struct ReplayPeriod {
+    /// The first message.
+    pub first: Timestamp,
+    /// The first instant that is reported.
+    pub from: Timestamp,
+    pub until: Timestamp,
+    /// Every poll, those of the warm-up included.
+    pub polls: Vec<Timestamp>,
+}
+
+impl ReplayPeriod {
+    /// Plans the polls of `range` over a history that begins at `first`. By default they are reported from when history
+    /// suffices to evaluate silence, until `latest`.
+    pub(super) fn plan(
+        config: &Config,
+        range: ReplayRange,
+        first: Timestamp,
+        latest: Timestamp,
+    ) -> Result<Self, BacktestError> {
+        let until = range.until.unwrap_or(latest);
+        let learned = first + config.rules.silence.min_history;
+        let from = range.from.map_or(learned, |from| from.max(first));
+        if until <= first {
+            return Err(BacktestError::Range(format!(
+                "there is no history before {until}: the first message was sent at {first}"
+            )));
+        }
+        if until < from {
+            return Err(BacktestError::Range(format!(
+                "the range from {from} until {until} holds no poll; history begins at {first}, and without --from its first \
+                 `silence.min_history` is only learned from"
+            )));
+        }
+        Ok(Self {
+            first,
+            from,
+            until,
+            polls: polls(&config.schedule, first.max(from - WARM_UP), until),
+        })
+    }
+}
+
 /// The streams of each server: what is known of them, and for the sample what became of all their mail.
-pub(crate) type Servers = BTreeMap<ServerName, BTreeMap<StreamId, (History, Vec<MessageOutcome>)>>;
+pub(super) type Servers = BTreeMap<ServerName, BTreeMap<StreamId, (History, Vec<MessageOutcome>)>>;
 
 /// Past mail, ready to be replayed.
-pub struct ReplayInput {
-    pub(crate) servers: Servers,
-    pub(crate) proof: DeliveryKnowledge,
-    pub(crate) polls: Vec<Timestamp>,
-    pub(crate) from: Timestamp,
-    pub(crate) until: Timestamp,
-    pub(crate) first: Timestamp,
-    pub(crate) messages: u64,
+pub(super) struct ReplayInput {
+    pub servers: Servers,
+    pub proof: DeliveryKnowledge,
+    pub messages: u64,
+    pub period: ReplayPeriod,
 }
 
 impl ReplayInput {
     /// Reads an events file; `progress` is called with the number of bytes read.
-    ///
-    /// # Errors
-    /// Where the file cannot be read, or `range` holds nothing.
-    pub fn from_file(
+    pub(super) fn from_file(
         config: &Config,
         path: &Path,
         range: ReplayRange,
@@ -106,35 +132,25 @@ impl ReplayInput {
                 source,
             })?;
         let (first, last) = events.range().unwrap_or_default();
-        let until = range.until.unwrap_or_else(|| last + DAY / 24);
-        let from = reported_from(config, range, first);
-        check_range(first, from, until)?;
-        let polls = polls(&config.schedule, first.max(from - WARM_UP), until);
-        let end = polls.last().copied().unwrap_or(until).max(until);
-        let messages = events.messages;
-        let streams = |streams: BTreeMap<StreamId, crate::events_file::StreamEvents>| {
-            let ready = |(id, events): (StreamId, crate::events_file::StreamEvents)| {
-                let history = events.history(end, proof == DeliveryKnowledge::Full);
-                (id, (history, events.into_mail()))
-            };
-            streams.into_iter().map(ready).collect()
+        let period = ReplayPeriod::plan(config, range, first, last + HOUR)?;
+        let end = period.polls.last().map_or(period.until, |at| *at);
+        let end = end.max(period.until);
+        let stream = |(id, events): (StreamId, StreamEvents)| {
+            let history = events.history(end, proof == DeliveryKnowledge::Full);
+            (id, (history, events.into_mail()))
         };
+        let servers = events.servers.into_iter();
         Ok(Self {
-            servers: events
-                .servers
-                .into_iter()
-                .map(|(name, of)| (name, streams(of)))
+            servers: servers
+                .map(|(name, streams)| (name, streams.into_iter().map(stream).collect()))
                 .collect(),
             proof,
-            polls,
-            from,
-            until,
-            first,
-            messages,
+            messages: events.messages,
+            period,
         })
     }
 
-    pub(crate) fn deliveries(&self) -> &'static str {
+    pub(super) fn deliveries(&self) -> &'static str {
         match self.proof {
             DeliveryKnowledge::Unknown => {
                 "deliveries are not known, so delivery_silence is not evaluated"
@@ -145,49 +161,51 @@ impl ReplayInput {
     }
 
     /// Returns the number of polls of all servers together.
-    pub fn polls(&self) -> usize {
-        self.polls.len() * self.servers.len()
+    pub(super) fn polls(&self) -> usize {
+        self.period.polls.len() * self.servers.len()
+    }
+
+    /// Returns the number of streams of all servers together.
+    pub(super) fn streams(&self) -> usize {
+        self.servers.values().map(BTreeMap::len).sum()
     }
 
     /// Replays every server and returns the steps from the first reported poll on, in order.
-    pub fn replay(
+    pub(super) fn replay(
         &self,
         config: &Config,
         confidence: Option<f64>,
         mut progress: impl FnMut(),
     ) -> Vec<Transition> {
-        let series = self.servers.values().map(BTreeMap::len).sum();
         let mut transitions = Vec::new();
         for (name, streams) in &self.servers {
             let rules = rules(config, name, confidence);
+            let histories = streams.iter().map(|(id, (h, _))| (id.clone(), h.clone()));
+            let mail = streams
+                .iter()
+                .map(|(id, (_, m))| (id.clone(), m.as_slice()));
             let sampled = match self.proof {
                 DeliveryKnowledge::Full | DeliveryKnowledge::Unknown => BTreeMap::new(),
-                DeliveryKnowledge::Sample => streams
-                    .iter()
-                    .map(|(id, (_, mail))| (id.clone(), mail.as_slice()))
-                    .collect(),
+                DeliveryKnowledge::Sample => mail.collect(),
             };
             let replay = Replay {
                 server: name.clone(),
                 policy: Policy::new(config.mode == Mode::Digest, &rules),
                 rules,
-                series,
-                histories: streams
-                    .iter()
-                    .map(|(id, (history, _))| (id.clone(), history.clone()))
-                    .collect(),
+                series: self.streams(),
+                histories: histories.collect(),
                 sampled,
             };
-            transitions.extend(replay.run(&self.polls, &mut progress));
+            transitions.extend(replay.run(&self.period.polls, &mut progress));
         }
-        transitions.retain(|t| t.at >= self.from);
+        transitions.retain(|t| t.at >= self.period.from);
         transitions.sort_by_key(|t| t.at);
         transitions
     }
 }
 
 /// Returns the transitions as JSON, one per line.
-pub fn to_json(transitions: &[Transition], style: Style) -> String {
+pub(super) fn to_json(transitions: &[Transition], style: Style) -> String {
     let line = |t: &Transition| {
         let text = alert(t, style).to_text();
         format!("{}\n", json!(TransitionView::new(t, &text)))
@@ -206,33 +224,8 @@ fn rules(config: &Config, name: &ServerName, confidence: Option<f64>) -> Rules {
     rules
 }
 
-/// Returns the first instant that is reported; nothing is known of the time before the first message.
-pub(crate) fn reported_from(config: &Config, range: ReplayRange, first: Timestamp) -> Timestamp {
-    let learned = first + config.rules.silence.min_history;
-    range.from.map_or(learned, |from| from.max(first))
-}
-
-pub(crate) fn check_range(
-    first: Timestamp,
-    from: Timestamp,
-    until: Timestamp,
-) -> Result<(), BacktestError> {
-    if until <= first {
-        return Err(BacktestError::Range(format!(
-            "there is no history before {until}: the first message was sent at {first}"
-        )));
-    }
-    if until < from {
-        return Err(BacktestError::Range(format!(
-            "the range from {from} until {until} holds no poll; history begins at {first}, and without --from its first \
-             `silence.min_history` is only learned from"
-        )));
-    }
-    Ok(())
-}
-
 /// Returns the instants of `schedule` after `after`, up to `until`.
-pub(crate) fn polls(schedule: &Schedule, after: Timestamp, until: Timestamp) -> Vec<Timestamp> {
+pub(super) fn polls(schedule: &Schedule, after: Timestamp, until: Timestamp) -> Vec<Timestamp> {
     std::iter::successors(schedule.next(after), |at| schedule.next(*at))
         .take_while(|at| *at <= until)
         .collect()

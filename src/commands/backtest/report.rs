@@ -9,15 +9,16 @@ use crate::detect::Silence;
 use crate::model::{DAY, HOUR, History, Rule, Step, Timestamp, Transition};
 use crate::notify::alert::Style;
 use crate::notify::location::tag_label;
-use crate::output::backtest::{BacktestSummary, DetectionDelay, Fired, RuleCount, text};
+use crate::output::backtest::{BacktestSummary, DetectionDelay, ReplayedIncident, RuleCount, text};
 
 /// The level that is tried where `confidence` is off.
 const CONFIDENCE: f64 = 0.95;
 
 /// Returns what would have fired, how often each rule, and how long a stop would go unnoticed.
-pub fn report(
+pub(super) fn report(
     input: &ReplayInput,
     config: &Config,
+    style: Style,
     transitions: &[Transition],
     progress: impl FnMut(),
 ) -> String {
@@ -41,27 +42,22 @@ pub fn report(
                 _ => None,
             },
         });
+    let period = &input.period;
     let replayed = BacktestSummary {
         messages: input.messages,
         servers: input.servers.len() as u64,
-        streams: input.servers.values().map(|s| s.len() as u64).sum(),
-        first: input.first,
-        from: input.from,
-        until: input.until,
-        polls: input.polls.iter().filter(|at| **at >= input.from).count() as u64,
+        streams: input.streams() as u64,
+        first: period.first,
+        from: period.from,
+        until: period.until,
+        polls: period.polls.iter().filter(|at| **at >= period.from).count() as u64,
         deliveries: input.deliveries(),
         false_alarms_per_year: config.rules.silence.false_alarms_per_year,
-        fired: incidents(transitions),
+        incidents: incidents(transitions),
         rules: rules.collect(),
-        stops: detection_delays(input, config),
+        delays: detection_delays(input, config),
     };
-    text(
-        &replayed,
-        Style {
-            zone: config.time_zone,
-            mask: config.slack.mask_addresses,
-        },
-    )
+    text(&replayed, style)
 }
 
 fn opened_count(transitions: &[Transition], rule: Rule) -> u64 {
@@ -72,73 +68,51 @@ fn opened_count(transitions: &[Transition], rule: Rule) -> u64 {
 }
 
 /// Returns each incident once: as it opened, with its highest severity, and when it ended.
-fn incidents(transitions: &[Transition]) -> Vec<Fired> {
-    let mut fired: BTreeMap<&str, Fired> = BTreeMap::new();
+fn incidents(transitions: &[Transition]) -> Vec<ReplayedIncident> {
+    let mut fired: BTreeMap<&str, ReplayedIncident> = BTreeMap::new();
     for transition in transitions {
         let incident = &transition.incident;
-        let known = fired.entry(&incident.id).or_insert_with(|| Fired {
-            incident: incident.clone(),
-            at: transition.at,
-            ended: None,
-            notified: false,
-        });
+        let known = fired
+            .entry(&incident.id)
+            .or_insert_with(|| ReplayedIncident {
+                incident: incident.clone(),
+                at: transition.at,
+                ended: None,
+                notified: false,
+            });
         known.incident.severity = known.incident.severity.max(incident.severity);
         known.notified |= transition.notified;
         known.ended = (transition.step == Step::Resolved).then_some(transition.at);
     }
-    let mut fired: Vec<Fired> = fired.into_values().collect();
+    let mut fired: Vec<ReplayedIncident> = fired.into_values().collect();
     fired.sort_by_key(|f| f.at);
     fired
 }
 
 fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<DetectionDelay> {
-    let series = input.servers.values().map(BTreeMap::len).sum();
-    let mut stops = Vec::new();
+    let (until, rules, series) = (input.period.until, &config.rules, input.streams());
+    let monday = next_local_hour(until, config, 0, 10);
+    let sunday = next_local_hour(until, config, 6, 4);
+    let delay = |place: String, history: &History, silence: &Silence| DetectionDelay {
+        place,
+        learning: silence.is_learning(history, until),
+        monday: silence.detection_delay(history, monday),
+        sunday: silence.detection_delay(history, sunday),
+        last_sent: history.last_sent(until + Duration::from_millis(1)),
+    };
+    let mut delays = Vec::new();
     for (server, streams) in &input.servers {
         for (stream, (history, _)) in streams {
             let place = format!("{server}/{stream}");
-            let silence = Silence::for_stream(history, input.until, &config.rules, series);
-            stops.push(detection_delay(
-                input,
-                config,
-                place.clone(),
-                history,
-                &silence,
-            ));
-            for (tag, silence) in Silence::for_tags(history, input.until, &config.rules, series) {
+            let silence = Silence::for_stream(history, until, rules, series);
+            delays.push(delay(place.clone(), history, &silence));
+            for (tag, silence) in Silence::for_tags(history, until, rules, series) {
                 let place = format!("{place} {}", tag_label(&tag));
-                stops.push(detection_delay(
-                    input,
-                    config,
-                    place,
-                    &history.tags[&tag],
-                    &silence,
-                ));
+                delays.push(delay(place, &history.tags[&tag], &silence));
             }
         }
     }
-    stops
-}
-
-fn detection_delay(
-    input: &ReplayInput,
-    config: &Config,
-    place: String,
-    history: &History,
-    silence: &Silence,
-) -> DetectionDelay {
-    let told = |from| silence.detection_delay(history, from);
-    DetectionDelay {
-        place,
-        learning: silence.is_learning(history, input.until),
-        monday: told(next_local_hour(input.until, config, 0, 10)),
-        sunday: told(next_local_hour(input.until, config, 6, 4)),
-        last_sent: last_sent(history, input.until),
-    }
-}
-
-fn last_sent(history: &History, at: Timestamp) -> Option<Timestamp> {
-    history.last_sent(at + Duration::from_millis(1))
+    delays
 }
 
 /// Returns the first such hour of such a weekday (0 is Monday) after `at`, in `time_zone`.

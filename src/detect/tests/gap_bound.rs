@@ -102,7 +102,9 @@ fn the_bound_of_many_series_and_of_a_short_history_lies_beyond_the_longest_gap()
         let until = *sent.last().expect("some mail");
         let history = history(sent.clone(), until + DAY);
         let bound = Silence::for_stream(&history, until + DAY, &Rules::default(), series)
-            .bound(&history, until)
+            .baseline
+            .bound
+            .length(&history, until)
             .expect("there were gaps");
         bound.as_secs_f64() / longest_gap(&sent).as_secs_f64()
     };
@@ -120,7 +122,13 @@ fn a_longer_gap_since_the_last_learning_lifts_the_bound_at_once() {
     let hourly = (0..63 * 24).map(|hour| start() + HOUR * hour);
     let history = history(hourly.filter(|at| !quiet.contains(*at)), at);
     let silence = Silence::for_stream(&history, at, &Rules::default(), 1);
-    let bound = |at| silence.bound(&history, at).expect("there were gaps");
+    let bound = |at| {
+        silence
+            .baseline
+            .bound
+            .length(&history, at)
+            .expect("there were gaps")
+    };
     assert!(bound(quiet.from) < 3 * HOUR);
     assert!(bound(quiet.until) >= 20 * HOUR);
 }
