@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::commands::cli::ViewArgs;
-use crate::commands::open::{open_readonly, store_error};
+use crate::commands::open::{open_existing, store_error};
 use crate::commands::status::view_instant;
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
@@ -45,7 +45,7 @@ pub struct ExplainArgs {
 
 /// Prints everything known about one incident.
 pub(super) async fn explain(config: Config, args: &ExplainArgs) -> CommandResult {
-    let context = open_readonly(config)?;
+    let context = open_existing(config)?;
     // Ids are in lower case; one that was read out may come back in any.
     let id = args.incident.to_ascii_lowercase();
     let details = load_details(&context, &id, args.view.now).await;

@@ -1,6 +1,5 @@
 //! `mute` and `unmute`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -8,12 +7,12 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::commands::cli::parse_instant;
-use crate::commands::open::{cycle_error, open_context};
+use crate::commands::open::{cycle_error, open_existing};
 use crate::commands::stdout::print;
-use crate::commands::{CommandResult, INCOMPLETE, USAGE};
+use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
+use crate::cycle::Options;
 use crate::cycle::mutes::Request;
-use crate::cycle::{Context, Options};
 use crate::model::{MINUTE, Mute, Rule, ServerName, Timestamp, parse_duration_within};
 use crate::notify::mute::mute_line;
 use crate::output::json::mutes_line;
@@ -34,7 +33,7 @@ pub struct MuteArgs {
     /// How long, such as 30m, 1h30m or 3d (1m to 90d)
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, requires = "reason")]
     pub duration: Option<Duration>,
-    /// Reason, shown in the digest and in `hushwatch status`
+    /// Reason (required with --for), shown in the digest and in `hushwatch status`
     #[arg(long, value_name = "TEXT", value_parser = parse_reason, conflicts_with = "list")]
     pub reason: Option<String>,
     /// Name of whoever mutes [default: $USER, else unknown]
@@ -138,21 +137,9 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     print(&match args.json || ended.is_empty() {
         true => text,
         false => {
-            format!("{text}incidents that are still open will be reported in the next cycle\n")
+            format!("{text}what was held back and is still open is reported in the next cycle\n")
         }
     })
-}
-
-/// Opens the database, which must exist: a mute in a new one might be in a place where no cycle looks for it.
-fn open_existing(config: Config) -> Result<Arc<Context>, (u8, String)> {
-    if config.store.database.is_none() && !config.store.path.exists() {
-        let why = format!(
-            "there is no database {} yet; `hushwatch check` or `hushwatch run` creates it",
-            config.store.path.display()
-        );
-        return Err((USAGE, why));
-    }
-    open_context(config, std::io::sink())
 }
 
 const fn options_at(now: Option<Timestamp>) -> Options {

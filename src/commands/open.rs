@@ -10,14 +10,31 @@ use crate::store;
 
 /// Opens a context that sends nothing and creates no database where there is none.
 pub(crate) fn open_readonly(mut config: Config) -> Result<Arc<Context>, (u8, String)> {
-    if config.store.database.is_none() && !config.store.path.exists() {
-        tracing::warn!(
-            "there is no database {} yet; `hushwatch check` or `hushwatch run` creates it",
-            config.store.path.display()
-        );
+    if let Some(missing) = missing_database(&config) {
+        tracing::warn!("{missing}");
         config.store = config.store.in_place_of_file();
     }
     open_context(config, std::io::sink())
+}
+
+/// Opens the database, which must exist: what is asked of it or written to it would be lost in another place.
+pub(crate) fn open_existing(config: Config) -> Result<Arc<Context>, (u8, String)> {
+    match missing_database(&config) {
+        Some(missing) => Err((USAGE, missing)),
+        None => open_context(config, std::io::sink()),
+    }
+}
+
+/// Returns what to do about a database file that does not exist.
+fn missing_database(config: &Config) -> Option<String> {
+    let path = &config.store.path;
+    (config.store.database.is_none() && !path.exists()).then(|| {
+        format!(
+            "there is no database {} yet: `hushwatch check` or `run` creates it; if they keep their data elsewhere, run this \
+             in their folder or set HUSHWATCH_STORE__PATH",
+            path.display()
+        )
+    })
 }
 
 /// Opens a context whose messages go to `printer` where Slack is not set up.

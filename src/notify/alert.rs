@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use crate::model::{DAY, Severity, Step, Transition};
-use crate::notify::context::{context_lines, resolved_lines};
+use crate::notify::context::{context_lines, problem_span, resolved_lines};
 use crate::notify::describe::{describe_open, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::runbook::next_step;
@@ -51,7 +51,7 @@ pub(crate) const fn step_prefix(step: Step) -> &'static str {
 }
 
 /// Returns `, day 2` for a reminder a day or more after the incident opened.
-fn day_suffix(transition: &Transition) -> String {
+pub(crate) fn day_suffix(transition: &Transition) -> String {
     let open_for = transition.at.since(transition.incident.opened_at);
     let days = open_for.as_secs() / DAY.as_secs();
     match (transition.step, days) {
@@ -66,7 +66,7 @@ fn footer(transition: &Transition, style: Style) -> String {
         Step::Escalated | Step::Reminded => {
             format!(
                 " · since {}",
-                short_time(incident.opened_at, transition.at, style.zone)
+                short_time(problem_span(incident).from, transition.at, style.zone)
             )
         }
         Step::Opened | Step::Resolved => String::new(),

@@ -1,8 +1,8 @@
 //! What opened and resolved while hushwatch did not run or could not see.
 
-use crate::model::{Incident, IncidentState, Span};
+use crate::model::{Incident, Span};
 use crate::notify::alert::Style;
-use crate::notify::context::worst_phrase;
+use crate::notify::context::{problem_span, worst_phrase};
 use crate::notify::describe::problem_name;
 use crate::notify::location::location;
 use crate::notify::{Level, Message};
@@ -18,19 +18,15 @@ pub fn catch_up(
 ) -> Message {
     let range = |span: Span| short_range(span, gap.until, style.zone);
     let incidents = hidden.iter().map(|incident| {
-        let ended_at = match incident.state {
-            IncidentState::Resolved { at, .. } => at,
-            IncidentState::Open { .. } => gap.until,
-        };
-        let open = Span::new(incident.opened_at, ended_at);
+        let problem = problem_span(incident);
         let worst = worst_phrase(incident).map_or_else(String::new, |phrase| format!(", {phrase}"));
         format!(
             "{} {}: {} {} ({}){worst} · {}",
             Level::Resolved.sign(),
             location(incident),
             problem_name(incident.rule),
-            range(open),
-            format_duration(open.length()),
+            range(problem),
+            format_duration(problem.length()),
             incident.id,
         )
     });

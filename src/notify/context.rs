@@ -17,6 +17,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
     match &incident.evidence {
         Evidence::Rate(rate) => rate_context(incident.rule, rate),
         Evidence::Silence {
+            gap,
             last_sent,
             expected,
             ..
@@ -27,9 +28,12 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                 None => format!("No message{with_tag} is known."),
             };
             let expected = approx(*expected);
-            vec![format!(
-                "{last} About {expected} would normally have gone out since."
-            )]
+            vec![if gap.until < incident.judged_at {
+                let range = short_range(*gap, at, style.zone);
+                format!("{last} About {expected} would normally have gone out {range}.")
+            } else {
+                format!("{last} About {expected} would normally have gone out since.")
+            }]
         }
         Evidence::Drop {
             window,
@@ -60,12 +64,16 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
             cycles,
             reason,
             limited,
+            token,
             ..
         } => {
             let (why, _) = split_remedy(reason);
             let polls = plural(*cycles, "poll");
             let effect = match (incident.rule, limited) {
                 (Rule::AccountInactive, _) => None,
+                _ if *token => Some(
+                    "Mail may be fine if the app sends with another token; the missed hours are read once this one works.",
+                ),
                 (_, true) => {
                     Some("What was read counts; the rest is unknown until a later poll reads it.")
                 }
@@ -224,9 +232,9 @@ fn events_context(
 /// Returns how long the problem lasted and how bad it was, for an incident that is over.
 pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<String> {
     if incident.is_unwatched() {
-        return last_mail(&incident.evidence, at, style)
-            .into_iter()
-            .collect();
+        let unknown = "Whether the problem ended is not known.".to_owned();
+        let last = last_mail(&incident.evidence, at, style);
+        return std::iter::once(unknown).chain(last).collect();
     }
     let problem = problem_span(incident);
     let lasted = format_duration(problem.length());

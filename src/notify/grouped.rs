@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Evidence, Rule, Step, Transition};
-use crate::notify::alert::{Style, step_prefix};
-use crate::notify::context::split_remedy;
+use crate::notify::alert::{Style, day_suffix, step_prefix};
+use crate::notify::context::{problem_span, split_remedy};
 use crate::notify::describe::{describe_open, describe_resolved, group_phrase, recovery_phrase};
 use crate::notify::location::location;
 use crate::notify::runbook::advice;
 use crate::notify::{Level, MAX_LINE, Message};
-use crate::text::format::{format_duration, format_time, plural};
+use crate::text::format::{format_duration, format_time, plural, short_time};
 
 /// The maximum number of lines with names in one message.
 const MAX_NAMED_LINES: usize = 12;
@@ -39,17 +39,19 @@ pub fn grouped_messages(steps: &[&Transition], style: Style) -> Vec<Message> {
         Level::from(incident.severity)
     };
     let headline = format!(
-        "{}{}: {}",
+        "{}{}: {}{}",
         step_prefix(first.step),
         plural(steps.len() as u64, noun(steps)),
-        headline_phrase(first, steps)
+        headline_phrase(first, steps),
+        day_suffix(first)
     );
     let footer = |lines: &[String]| {
         let is_named = |step: &&&Transition| lines.iter().any(|l| l.contains(&step.incident.id));
         let named = steps.iter().find(is_named).unwrap_or(first);
         format!(
-            "hushwatch explain {} · {} {}",
+            "hushwatch explain {}{} · {} {}",
             named.incident.id,
+            since(steps, style),
             format_time(first.at, style.zone),
             style.zone.name()
         )
@@ -61,6 +63,19 @@ pub fn grouped_messages(steps: &[&Transition], style: Style) -> Vec<Message> {
             Message::new(level, &headline, lines, &footer(places))
         })
         .collect()
+}
+
+/// Returns when the first of the problems began: ` · since 09:57`.
+fn since(steps: &[&Transition], style: Style) -> String {
+    let from = steps
+        .iter()
+        .map(|step| problem_span(&step.incident).from)
+        .min();
+    let at = steps.iter().map(|step| step.at).max();
+    match from.zip(at) {
+        Some((from, at)) if from < at => format!(" · since {}", short_time(from, at, style.zone)),
+        _ => String::new(),
+    }
 }
 
 /// Returns what the places are: servers, streams or tags.

@@ -37,7 +37,9 @@ pub fn advice(incident: &Incident) -> String {
             Some(BounceClass::Blocked) => {
                 "Check SPF, DKIM and DMARC of the From domain, and read why receivers refuse this mail"
             }
-            _ => "Check status.postmarkapp.com, then look at the newest messages",
+            _ => {
+                "Check status.postmarkapp.com, then follow one of the newest messages with `hushwatch message ID`"
+            }
         },
         Rule::HardBounceWake => {
             "Stop the list that is being sent now (Postmark suspends senders at such rates), then look at its bounces"
@@ -54,6 +56,9 @@ pub fn advice(incident: &Incident) -> String {
             "Find the mail that was reported and stop it (complaints at Gmail are not among these)"
         }
         Rule::SpamComplaintExternal => "Find the mail that was reported",
+        Rule::OperatorBounce if is_temporary(&incident.evidence) => {
+            "Check that the mailbox takes mail; Postmark goes on sending to it"
+        }
         Rule::OperatorBounce => "Fix the mailbox, then reactivate the address",
         Rule::SuppressedAddress if is_complaint(&incident.evidence) => {
             "Use another address: its owner reported spam, and only Postmark's support can lift that"
@@ -81,7 +86,7 @@ fn blind_advice(incident: &Incident) -> String {
             .to_owned();
     }
     if *token {
-        return "Put a valid server token where hushwatch reads it, then check it".to_owned();
+        return "Put a valid token of this server into POSTMARK_SERVER_TOKEN, or where its [[server]] says, and restart hushwatch".to_owned();
     }
     match split_remedy(reason) {
         (_, Some(remedy)) => capitalized(&remedy),
@@ -128,11 +133,12 @@ fn inline_command(incident: &Incident, style: Style) -> Option<String> {
             format!("hushwatch bounces {place} --type SpamComplaint --since 48h")
         }
         Rule::SuppressedAddress if is_complaint(&incident.evidence) => return None,
+        Rule::OperatorBounce if is_temporary(&incident.evidence) => return None,
         Rule::OperatorBounce | Rule::SuppressedAddress => match reactivation(incident, style) {
             Some(address) => {
                 format!("hushwatch suppressions --server {server} --reactivate {address}")
             }
-            None => format!("hushwatch suppressions --server {server}"),
+            None => format!("hushwatch suppressions --server {server} --reactivate ADDRESS"),
         },
         Rule::Blind if is_token(incident) && incident.subject() != Subject::Account => {
             "hushwatch doctor".to_owned()
@@ -161,6 +167,16 @@ fn reactivation(incident: &Incident, style: Style) -> Option<String> {
 fn is_complaint(evidence: &Evidence) -> bool {
     matches!(evidence, Evidence::Suppressed { addresses, .. }
         if !addresses.is_empty() && addresses.iter().all(Suppressed::is_complaint))
+}
+
+fn is_temporary(evidence: &Evidence) -> bool {
+    matches!(
+        evidence,
+        Evidence::Events {
+            class: BounceClass::Soft,
+            ..
+        }
+    )
 }
 
 fn is_token(incident: &Incident) -> bool {
@@ -204,20 +220,22 @@ fn place_args(incident: &Incident) -> String {
 pub const fn resolves_when(incident: &Incident) -> &'static str {
     match incident.rule {
         Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
-            "The rate is at or below its threshold for one hour. Too little mail to judge counts as below, time that could not \
-             be read does not count."
+            "Once the rate was at or below its threshold for one hour. Too little mail to judge counts as below, time that could \
+             not be read does not count."
         }
         Rule::SendSilence => {
-            "Two to three hours of normal volume; where less than one message is expected in that time, the first message."
+            "After two to three hours of normal volume; where less than one message is expected in that time, with the first message."
         }
-        Rule::SendDrop => "Two to three hours of normal volume.",
+        Rule::SendDrop => "After two to three hours of normal volume.",
         Rule::DeliverySilence => {
-            "Sampled messages that were sent after it opened are delivered, in two polls in a row."
+            "Once sampled messages that were sent after it opened are delivered, in two polls in a row."
         }
-        Rule::SuppressedAddress => "The address is no longer on the stream's suppression list.",
-        Rule::Blind | Rule::AccountInactive => "The first complete poll.",
+        Rule::SuppressedAddress => {
+            "Once the address is no longer on the stream's suppression list."
+        }
+        Rule::Blind | Rule::AccountInactive => "With the first complete poll.",
         Rule::SpamComplaintExternal | Rule::OperatorBounce => {
-            "24 hours without another one; it then closes without a message."
+            "After 24 hours without another one; it then closes without a message."
         }
     }
 }

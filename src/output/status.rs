@@ -6,8 +6,9 @@ use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::model::{Incident, Mute, ServerName, Tag, Timestamp};
+use crate::model::{Incident, Mute, Rule, ServerName, Subject, Tag, Timestamp};
 use crate::notify::alert::Style;
+use crate::notify::context::problem_span;
 use crate::notify::describe::describe_open;
 use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
@@ -110,7 +111,13 @@ impl StatusReport {
         let mut lines = vec![cycle, format!("Data in {store}")];
         for server in &self.servers {
             lines.extend([String::new(), server.to_line()]);
-            lines.extend(server.streams.iter().flat_map(|s| s.to_lines(zone)));
+            for stream in &server.streams {
+                let silence = self.open.iter().find(|i| {
+                    i.rule == Rule::SendSilence
+                        && i.subject() == Subject::Stream(&server.name, &stream.counts.id)
+                });
+                lines.extend(stream.to_lines(silence, zone));
+            }
         }
         lines.push(String::new());
         lines.push(match self.open.len() {
@@ -141,7 +148,8 @@ impl ServerStatus {
 }
 
 impl StreamStatus {
-    fn to_lines(&self, zone: Tz) -> Vec<String> {
+    /// `silence` is the open incident of mail that stopped.
+    fn to_lines(&self, silence: Option<&Incident>, zone: Tz) -> Vec<String> {
         let day = &self.counts;
         let covered = match day.covered_until {
             Some(at) => format!("covered up to {}", format_time(at, zone)),
@@ -154,14 +162,18 @@ impl StreamStatus {
         let sampled = match day.sampled {
             0 => "no delivery sampled".to_owned(),
             sampled => format!(
-                "{} of {} sampled delivered",
+                "{} of {} sampled messages delivered{}",
                 count(day.proven),
-                count(sampled)
+                count(sampled),
+                if day.proven < sampled { " so far" } else { "" }
             ),
         };
-        let stop = match self.learning {
-            true => "still learning when it sends; a stop would not be noticed yet".to_owned(),
-            false => detection_delay_text(self.detection_delay),
+        let stop = match silence {
+            Some(incident) => format!("mail has stopped: {}", incident.id),
+            None if self.learning => {
+                "still learning when it sends; a stop would not be noticed yet".to_owned()
+            }
+            None => detection_delay_text(self.detection_delay),
         };
         let mut lines = vec![
             format!(
@@ -211,7 +223,7 @@ fn incident_line(incident: &Incident, style: Style) -> String {
         incident.id,
         incident.severity.name(),
         location(incident),
-        format_time(incident.opened_at, style.zone),
+        format_time(problem_span(incident).from, style.zone),
         describe_open(incident, style)
     )
 }
@@ -298,7 +310,7 @@ mod tests {
         Data in hushwatch.db
 
         shop: last poll complete
-          outbound: 1,776 sent in the last 24 h (76 of them counted, not listed), 22 bounced (1.24%), 1 complaint, 47 of 47 sampled delivered
+          outbound: 1,776 sent in the last 24 h (76 of them counted, not listed), 22 bounced (1.24%), 1 complaint, 47 of 47 sampled messages delivered
             covered up to Tue 3 Mar 10:00; last mail Tue 3 Mar 09:57, last delivery never seen
             if mail stopped, the alert would come within 3 h
             tag "password-reset": last mail Tue 3 Mar 09:50; too little mail to notice a stop within 45 days
@@ -313,6 +325,29 @@ mod tests {
         No open incidents
         Pending messages: 3 (2 held by a mute)
         "#);
+    }
+
+    #[test]
+    fn a_stream_whose_mail_stopped_promises_no_alert_to_come() {
+        let courses = crate::notify::samples::courses();
+        let silence = courses.iter().find(|c| c.rule == Rule::SendSilence);
+        let opened = silence.expect("a course").step("opened").incident.clone();
+        let id = opened.id.clone();
+        let stop = |report: &StatusReport| {
+            let text = report.to_text("hushwatch.db", style());
+            text.lines()
+                .nth(6)
+                .expect("the line of a stop")
+                .trim()
+                .to_owned()
+        };
+        let mut report = report();
+        assert_eq!(
+            stop(&report),
+            "if mail stopped, the alert would come within 3 h"
+        );
+        report.open = vec![opened];
+        assert_eq!(stop(&report), format!("mail has stopped: {id}"));
     }
 
     #[test]

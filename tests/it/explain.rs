@@ -155,8 +155,8 @@ fn an_open_incident_says_what_ends_it_and_what_mutes_it() {
         "Muted: everything until Tue 3 Mar 15:00 UTC, by ops: rotation",
         "not complete: failed to list the message streams",
         "Ends with",
-        "The first complete poll",
-        "Put a valid server token where hushwatch reads it",
+        "With the first complete poll",
+        "Put a valid token of this server into POSTMARK_SERVER_TOKEN",
         "hushwatch doctor",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
@@ -170,7 +170,7 @@ fn an_open_incident_says_what_ends_it_and_what_mutes_it() {
     let text = text.as_str().expect("text");
     for expected in [
         "resolved (wake, held back by a mute): hushwatch can read its mail again",
-        "If it comes back\n  Put a valid server token where hushwatch reads it",
+        "If it comes back\n  Put a valid token of this server into POSTMARK_SERVER_TOKEN",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }

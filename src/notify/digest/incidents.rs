@@ -45,14 +45,14 @@ fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
         Level::from(incident.severity).sign(),
         location(incident),
         describe_open(incident, style),
-        short_time(incident.opened_at, now, style.zone),
+        short_time(problem_span(incident).from, now, style.zone),
         incident.id
     )
 }
 
 fn open_group_line(all: &[&Incident], now: Timestamp, style: Style) -> String {
     let severity = all.iter().map(|i| i.severity).max();
-    let since = all.iter().map(|i| i.opened_at).min();
+    let since = all.iter().map(|i| problem_span(i).from).min();
     let (Some(first), Some(severity), Some(since)) = (all.first(), severity, since) else {
         return String::new();
     };
@@ -114,7 +114,7 @@ fn ended_line(end: &Transition, now: Timestamp, style: Style) -> String {
     let when = match incident.state {
         IncidentState::Resolved { .. } => short_range(problem_span(incident), now, style.zone),
         IncidentState::Open { .. } => {
-            let since = short_time(incident.opened_at, now, style.zone);
+            let since = short_time(problem_span(incident).from, now, style.zone);
             format!("since {since}, resolved after this period")
         }
     };
@@ -134,8 +134,8 @@ fn ended_line(end: &Transition, now: Timestamp, style: Style) -> String {
 }
 
 fn ended_group_line(ends: &[&Transition], now: Timestamp, style: Style) -> String {
-    let from = ends.iter().map(|t| t.incident.opened_at).min();
-    let until = ends.iter().map(|t| ended_at(t)).max();
+    let from = ends.iter().map(|t| problem_span(&t.incident).from).min();
+    let until = ends.iter().map(|t| problem_span(&t.incident).until).max();
     let (Some(from), Some(until), Some(first)) = (from, until, ends.first()) else {
         return String::new();
     };
@@ -148,11 +148,4 @@ fn ended_group_line(ends: &[&Transition], now: Timestamp, style: Style) -> Strin
         short_range(Span::new(from, until), now, style.zone),
         places(ends.iter().map(|t| &t.incident))
     )
-}
-
-fn ended_at(last: &Transition) -> Timestamp {
-    match last.incident.state {
-        IncidentState::Resolved { at, .. } => at,
-        IncidentState::Open { .. } => last.at,
-    }
 }

@@ -111,7 +111,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     }
     lines.extend(note_lines(&data.notes));
     if shows_hints(data, now, style) {
-        lines.extend(hints(&data.servers));
+        lines.extend(hints(data));
     }
     if !data.missed.is_empty() {
         let days: Vec<String> = data.missed.iter().map(|at| day(*at, style)).collect();
@@ -153,9 +153,11 @@ fn shows_hints(data: &Day, now: Timestamp, style: Style) -> bool {
     data.installed_at.is_some() || local.weekday() == Weekday::Mon
 }
 
-fn hints(servers: &[ServerDay]) -> Vec<String> {
+fn hints(data: &Day) -> Vec<String> {
+    let servers = &data.servers;
     if servers.len() <= MAX_LISTED_SERVERS {
-        servers.iter().flat_map(hint_lines).collect()
+        let hints = servers.iter().flat_map(|s| hint_lines(s, &data.open));
+        hints.collect()
     } else {
         fleet::hint_lines(servers)
     }

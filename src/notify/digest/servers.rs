@@ -1,6 +1,6 @@
 //! What each server did, in lines of its own.
 
-use crate::model::{BounceClass, ServerName, Span};
+use crate::model::{BounceClass, Incident, Rule, ServerName, Span};
 use crate::notify::alert::Style;
 use crate::notify::context::split_remedy;
 use crate::notify::digest::{ServerDay, StreamDay};
@@ -74,7 +74,8 @@ fn stream_lines(name: &str, stream: &StreamDay, period: Span, style: Style) -> V
 }
 
 /// Returns what is not watched on a server, and how fast a stop is noticed: hints that do not change from day to day.
-pub(crate) fn hint_lines(server: &ServerDay) -> Vec<String> {
+/// A stream whose mail has stopped, as one of the incidents in `open` says, is left out.
+pub(crate) fn hint_lines(server: &ServerDay, open: &[Incident]) -> Vec<String> {
     let mut lines = Vec::new();
     let learning: Vec<&str> = server
         .streams
@@ -94,6 +95,13 @@ pub(crate) fn hint_lines(server: &ServerDay) -> Vec<String> {
         .iter()
         .filter_map(|s| {
             let stream = s.stream.as_ref()?;
+            let has_stopped = |i: &Incident| {
+                let here = (i.server.0 == server.name) && i.stream.as_ref() == Some(stream);
+                here && i.rule == Rule::SendSilence && i.tag.is_none()
+            };
+            if open.iter().any(has_stopped) {
+                return None;
+            }
             Some(format!("{stream} within {}", format_duration(s.unnoticed?)))
         })
         .collect();
