@@ -20,6 +20,7 @@ mod doctor;
 mod explain;
 mod faults;
 mod hostile;
+mod json_shapes;
 mod kill;
 mod lookup;
 mod muting;
