@@ -11,9 +11,9 @@ use std::time::Duration;
 use crate::secret::Secret;
 
 /// The minimum lease: an attempt to send must end well within one, and a machine that lives may pause.
-pub const SHORTEST_LEASE: Duration = Duration::from_secs(5);
+pub const MIN_LEASE: Duration = Duration::from_secs(5);
 /// The maximum lease. All processes on a database assume it of each other, since each has its own setting.
-pub const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);
+pub const MAX_LEASE: Duration = Duration::from_secs(60 * 60);
 
 /// Where a database is and how it is reached. User and password are never shown.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
 /// The number of attempts and the waits between them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
+pub struct RetryPolicy {
     /// The maximum number of attempts, at least 1.
     pub attempts: u32,
     /// The wait before the second attempt. It doubles for each further one, with a jitter of ±50%.
@@ -18,7 +18,7 @@ pub struct Policy {
     pub longest: Duration,
 }
 
-impl Policy {
+impl RetryPolicy {
     /// One attempt.
     pub const ONCE: Self = Self {
         attempts: 1,
@@ -38,7 +38,7 @@ pub trait Retryable {
 /// Runs `attempt` until it succeeds, fails permanently, or exhausts `policy`; returns the last error as it is.
 ///
 /// The loop is written here because `backoff`'s own follows a `Retry-After` beyond every limit; only its intervals are used.
-pub async fn retry<T, E, A, F>(policy: &Policy, mut attempt: A) -> Result<T, E>
+pub async fn retry<T, E, A, F>(policy: &RetryPolicy, mut attempt: A) -> Result<T, E>
 where
     E: Retryable,
     A: FnMut() -> F,
@@ -64,7 +64,7 @@ where
 
 /// Returns the next wait, at least what the server asks for; `None` if that is more than `policy` allows.
 fn next_wait(
-    policy: &Policy,
+    policy: &RetryPolicy,
     interval: Option<Duration>,
     requested: Option<Duration>,
 ) -> Option<Duration> {
@@ -76,7 +76,7 @@ fn next_wait(
     }
 }
 
-fn backoff_intervals(policy: &Policy) -> ExponentialBackoff {
+fn backoff_intervals(policy: &RetryPolicy) -> ExponentialBackoff {
     ExponentialBackoffBuilder::new()
         .with_initial_interval(policy.initial)
         .with_multiplier(2.0)
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    const POLICY: Policy = Policy {
+    const POLICY: RetryPolicy = RetryPolicy {
         attempts: 4,
         initial: Duration::from_millis(500),
         longest: Duration::from_secs(30),

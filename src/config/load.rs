@@ -15,7 +15,7 @@ use crate::config::{
     Config, Mode, PostmarkSettings, Schedule, ServerConfig, SlackSettings, SlackSink,
     StoreSettings, values,
 };
-use crate::database::{LONGEST_LEASE, SHORTEST_LEASE};
+use crate::database::{MAX_LEASE, MIN_LEASE};
 use crate::model::{DAY, HOUR, MINUTE, RateRule, Rules, Severity, SilenceRule};
 use crate::retry;
 use crate::secret::Secret;
@@ -175,7 +175,7 @@ impl Reader {
                 poll_time: self.wait("postmark.poll_time", MIN_TIMEOUT, DAY),
                 backfill_time: self.wait("postmark.backfill_time", Duration::ZERO, DAY),
             },
-            retry: retry::Policy {
+            retry: retry::RetryPolicy {
                 attempts: self.read("retry.attempts", 4, |v| -> Result<u32, String> {
                     Ok(u32::try_from(values::whole(v, 1, 20)?).unwrap_or(4))
                 }),
@@ -203,9 +203,9 @@ impl Reader {
                 not_made: None,
                 database: self.database(sources),
                 keep: self.duration("store.keep", 8 * DAY),
-                lease: self.read("store.lease", SHORTEST_LEASE, |v| {
+                lease: self.read("store.lease", MIN_LEASE, |v| {
                     let wrong = |_| "must be a duration from 5s to 1h, such as \"60s\"".to_owned();
-                    values::duration(v, SHORTEST_LEASE, LONGEST_LEASE).map_err(wrong)
+                    values::duration(v, MIN_LEASE, MAX_LEASE).map_err(wrong)
                 }),
             },
             heartbeat: self.read("heartbeat.url", None, |v| match values::text(v)? {

@@ -202,7 +202,7 @@ pub struct Config {
     /// How Postmark is asked.
     pub postmark: PostmarkSettings,
     /// How often a request is tried.
-    pub retry: retry::Policy,
+    pub retry: retry::RetryPolicy,
     /// Those of the file; at least one, unless the account's are watched.
     pub servers: Vec<ServerConfig>,
     /// Where the token of the account is read from, all of whose servers are watched.

@@ -24,7 +24,7 @@ pub fn dkim_key(text: &str) -> Key {
 
 /// What a DMARC policy asks receivers to do with mail that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
+pub enum DmarcPolicy {
     /// Nothing.
     None,
     /// To put it aside.
@@ -33,7 +33,7 @@ pub enum Policy {
     Reject,
 }
 
-impl Policy {
+impl DmarcPolicy {
     /// The word in the record.
     pub const fn name(self) -> &'static str {
         match self {
@@ -48,9 +48,9 @@ impl Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dmarc {
     /// `p`: of mail of the domain itself, and of its subdomains where nothing else is said of them.
-    pub policy: Option<Policy>,
+    pub policy: Option<DmarcPolicy>,
     /// `sp`, where it is there: of mail of subdomains that have no record of their own.
-    pub of_subdomains: Option<Option<Policy>>,
+    pub of_subdomains: Option<Option<DmarcPolicy>>,
     /// `psd=y`: the domain is one below which anybody may have a name, such as that of a country.
     pub is_public: bool,
 }
@@ -70,8 +70,12 @@ pub fn dmarc(text: &str) -> Option<Dmarc> {
     })
 }
 
-fn policy(word: &str) -> Option<Policy> {
-    let all = [Policy::None, Policy::Quarantine, Policy::Reject];
+fn policy(word: &str) -> Option<DmarcPolicy> {
+    let all = [
+        DmarcPolicy::None,
+        DmarcPolicy::Quarantine,
+        DmarcPolicy::Reject,
+    ];
     all.into_iter()
         .find(|policy| policy.name().eq_ignore_ascii_case(word))
 }
@@ -103,11 +107,14 @@ mod tests {
         let of = |text| dmarc(text).map(|of| (of.policy, of.of_subdomains));
         assert_eq!(
             of("v=DMARC1; p=none; rua=mailto:a@example.com"),
-            Some((Some(Policy::None), None))
+            Some((Some(DmarcPolicy::None), None))
         );
         assert_eq!(
             of(" v = DMARC1 ;sp=quarantine; p=Reject"),
-            Some((Some(Policy::Reject), Some(Some(Policy::Quarantine))))
+            Some((
+                Some(DmarcPolicy::Reject),
+                Some(Some(DmarcPolicy::Quarantine))
+            ))
         );
         assert_eq!(of("v=DMARC1"), Some((None, None)));
         assert_eq!(of("v=DMARC1; p=maybe; sp="), Some((None, Some(None))));

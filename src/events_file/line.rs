@@ -38,7 +38,7 @@ struct Wire<'a> {
 }
 
 /// One message and what became of it.
-pub(crate) struct Event<'a> {
+pub(crate) struct EventLine<'a> {
     pub id: Cow<'a, str>,
     pub server: Cow<'a, str>,
     pub stream: Cow<'a, str>,
@@ -51,7 +51,7 @@ pub(crate) struct Event<'a> {
 }
 
 /// Reads a line; says what is wrong with it.
-pub(crate) fn parse(text: &[u8]) -> Result<Event<'_>, String> {
+pub(crate) fn parse(text: &[u8]) -> Result<EventLine<'_>, String> {
     let wire: Wire<'_> = serde_json::from_slice(text).map_err(|error| {
         // serde_json counts lines too, but it was handed one.
         let what = error.to_string();
@@ -89,7 +89,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Event<'_>, String> {
         }
         (None, Some(_)) => return Err("`bounce_type` without `bounced_at`".to_owned()),
     };
-    Ok(Event {
+    Ok(EventLine {
         sent_at,
         delivered_at: later("delivered_at", &wire.delivered_at)?,
         bounce,

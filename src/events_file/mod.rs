@@ -104,7 +104,7 @@ impl EventsFile {
         Ok(events)
     }
 
-    fn push(&mut self, event: &line::Event<'_>) {
+    fn push(&mut self, event: &line::EventLine<'_>) {
         self.messages += 1;
         let server = ServerName::from(event.server.as_ref());
         let streams = self.servers.entry(server).or_default();

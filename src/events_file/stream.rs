@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::events_file::line::Event;
+use crate::events_file::line::EventLine;
 use crate::model::{
     BounceClass, BounceEvent, BounceType, Coverage, CumulativeCounts, HOUR, History, HourCount,
     MIN_TAG_MESSAGES, MessageOutcome, SampledMessage, Span, Tag, Timestamp,
@@ -18,7 +18,7 @@ pub struct StreamEvents {
 }
 
 impl StreamEvents {
-    pub(crate) fn push(&mut self, event: &Event<'_>) {
+    pub(crate) fn push(&mut self, event: &EventLine<'_>) {
         let mut mark = |at: Timestamp, class: BounceClass| {
             self.bounce_events.push(BounceEvent {
                 at,

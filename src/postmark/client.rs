@@ -28,7 +28,7 @@ pub struct Settings {
     /// Longest time for one attempt, from connecting to the last byte of the body.
     pub timeout: Duration,
     /// How to try again, for each request.
-    pub retry: retry::Policy,
+    pub retry: retry::RetryPolicy,
 }
 
 /// The way to Postmark, one for the process: its servers share connections.
@@ -41,7 +41,7 @@ pub(super) struct Shared {
     /// The turn to hold a large answer.
     pub(super) large: Semaphore,
     pub(super) base: Url,
-    pub(super) retry: retry::Policy,
+    pub(super) retry: retry::RetryPolicy,
 }
 
 impl Postmark {

@@ -6,7 +6,7 @@ use hushwatch::sim::postmark::ExpectedStats;
 use crate::world::{Cycle, Process, World, at};
 
 /// The `requests_per_poll` that is built in.
-const MOST: usize = 60;
+const MAX_REQUESTS: usize = 60;
 
 /// A world whose first start was at 08:00, before any mail.
 fn started(process: Process) -> World {
@@ -123,13 +123,13 @@ fn three_hundred_thousand_with_their_bounces_fit_into_sixty() {
     ] {
         let (cycle, cost) = cost(&mut world, now);
         assert!(
-            cost.all <= MOST && cycle.code == 0,
+            cost.all <= MAX_REQUESTS && cycle.code == 0,
             "{cost:?} {}",
             cycle.report["errors"]
         );
     }
     let (last, cost) = cost(&mut world, "2026-03-03T12:00:00Z");
-    assert!(cost.all <= MOST, "{cost:?}");
+    assert!(cost.all <= MAX_REQUESTS, "{cost:?}");
     let truth = world.shop.expected("outbound", hours("08:00", "12:00"));
     assert_eq!(truth.sent, 900_000);
     assert_told(&last, truth);

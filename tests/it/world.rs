@@ -34,7 +34,7 @@ pub(crate) struct Cycle {
 
 impl Cycle {
     /// One in this process.
-    fn of(report: &CheckReport) -> Self {
+    fn from_report(report: &CheckReport) -> Self {
         Self {
             code: i32::from(!report.is_complete()),
             report: serde_json::to_value(report).expect("JSON"),
@@ -172,7 +172,9 @@ impl World {
         // Slack has a clock of its own, which `--now` does not move.
         self.slack.set_now(hushwatch::clock::now());
         match self.process {
-            Process::One => Cycle::of(&self.cycle_with(Some(now), false).expect("a cycle")),
+            Process::One => {
+                Cycle::from_report(&self.cycle_with(Some(now), false).expect("a cycle"))
+            }
             Process::New => self.run(&["check", "--json", "--now", &now.to_string()]),
         }
     }
@@ -188,7 +190,7 @@ impl World {
     #[cfg(feature = "postgres")]
     pub(crate) fn at_the_bell(&mut self) -> Cycle {
         self.slack.set_now(hushwatch::clock::now());
-        Cycle::of(&self.cycle_with(None, true).expect("a cycle"))
+        Cycle::from_report(&self.cycle_with(None, true).expect("a cycle"))
     }
 
     fn cycle_with(

@@ -25,7 +25,7 @@ pub struct MessagesArgs {
     pub from: Option<String>,
     /// Only this processing status at Postmark (not delivery status)
     #[arg(long, value_enum)]
-    pub status: Option<Status>,
+    pub status: Option<StatusFilter>,
     #[doc(hidden)]
     #[command(flatten)]
     pub list: ListArgs,
@@ -33,7 +33,7 @@ pub struct MessagesArgs {
 
 /// Postmark's processing status of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Status {
+pub enum StatusFilter {
     /// Accepted, not sent yet
     Queued,
     /// Sent
@@ -42,7 +42,7 @@ pub enum Status {
     Processed,
 }
 
-impl Status {
+impl StatusFilter {
     /// Returns Postmark's word.
     pub const fn name(self) -> &'static str {
         match self {

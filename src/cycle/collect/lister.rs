@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::cycle::collect::errors::ReadError;
-use crate::cycle::collect::page::{Batch, Page, PageLimit, split_by_density, split_evenly};
+use crate::cycle::collect::page::{Batch, BatchPage, PageLimit, split_by_density, split_evenly};
 use crate::cycle::collect::pagination::PageCursor;
 use crate::cycle::collect::reader::{ServerReader, StreamRead};
 use crate::model::{Kind, Span, StreamKey, Timestamp};
@@ -232,12 +232,12 @@ impl<'l, 'a> Lister<'l, 'a> {
         Ok(covered)
     }
 
-    async fn fetch_page(&self, window: Span, offset: u32) -> Result<Page, postmark::Error> {
+    async fn fetch_page(&self, window: Span, offset: u32) -> Result<BatchPage, postmark::Error> {
         let (api, stream) = (self.reader.api, self.read.stream);
         Ok(match self.kind {
             Kind::Messages => {
                 let page = api.messages(stream, window, offset).await?;
-                Page {
+                BatchPage {
                     ids: page.items.iter().map(|m| m.id.clone()).collect(),
                     oldest: page.items.iter().map(|m| m.sent_at).min(),
                     total: page.total,
@@ -246,7 +246,7 @@ impl<'l, 'a> Lister<'l, 'a> {
             }
             Kind::Bounces => {
                 let page = api.bounces(stream, window, offset).await?;
-                Page {
+                BatchPage {
                     ids: page.items.iter().map(|b| b.id.to_string()).collect(),
                     oldest: page.items.iter().map(|b| b.at).min(),
                     total: page.total,

@@ -66,7 +66,7 @@ impl Batch {
 }
 
 /// One page of a listing of either kind.
-pub(crate) struct Page {
+pub(crate) struct BatchPage {
     pub batch: Batch,
     pub ids: Vec<String>,
     /// When its oldest item was sent or bounced.
@@ -75,7 +75,7 @@ pub(crate) struct Page {
     pub total: u64,
 }
 
-impl Page {
+impl BatchPage {
     /// Returns whether reading the window takes more than `limit`.
     pub(crate) fn exceeds(&self, window: Span, limit: PageLimit) -> bool {
         match limit {
@@ -122,7 +122,11 @@ impl Page {
 
 /// Splits a window into parts of about `target_items` items each, at the rate of its newest page. Oldest part first; `None`
 /// where the window is too short to be split.
-pub(crate) fn split_by_density(window: Span, page: &Page, target_items: f64) -> Option<Vec<Span>> {
+pub(crate) fn split_by_density(
+    window: Span,
+    page: &BatchPage,
+    target_items: f64,
+) -> Option<Vec<Span>> {
     if window.length() < 2 * SECOND {
         return None;
     }
@@ -160,7 +164,7 @@ mod tests {
         #[test]
         fn the_parts_of_a_window_are_the_window(from in 0i64..1_000_000_000, length in 2_000i64..4_000_000_000, newest in 1i64..4_000_000_000) {
             let window = Span::new(Timestamp(from), Timestamp(from + length));
-            let page = Page {
+            let page = BatchPage {
                 batch: Batch::Bounces(Vec::new()),
                 ids: vec![String::new(); 500],
                 oldest: Some(Timestamp((from + length - newest).max(from))),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::cycle::collect::errors::ReadError;
-use crate::cycle::collect::page::Page;
+use crate::cycle::collect::page::BatchPage;
 use crate::model::Timestamp;
 use crate::postmark::{CAP, PAGE};
 
@@ -34,7 +34,7 @@ impl PageCursor {
     ///
     /// # Errors
     /// [`ReadError::InconsistentPages`] where the results changed while they were read, so that some may have been skipped.
-    pub(crate) fn accept(&mut self, page: &mut Page) -> Result<bool, ReadError> {
+    pub(crate) fn accept(&mut self, page: &mut BatchPage) -> Result<bool, ReadError> {
         let inconsistent = |what: &str, why: String| {
             Err(ReadError::InconsistentPages(format!(
                 "{what}: {why}; the next cycle reads anew"

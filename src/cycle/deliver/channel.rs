@@ -43,7 +43,7 @@ pub(super) struct ChannelWorker {
     pub pace: Duration,
     /// No further message is begun after this.
     pub deadline: Instant,
-    pub retry: retry::Policy,
+    pub retry: retry::RetryPolicy,
 }
 
 /// How it went with one message.
@@ -305,7 +305,7 @@ mod tests {
             cycle_at: Timestamp(0),
             pace: Duration::ZERO,
             deadline: Instant::now(),
-            retry: retry::Policy::ONCE,
+            retry: retry::RetryPolicy::ONCE,
         }
     }
 

@@ -150,7 +150,7 @@ fn channel_worker(
         cycle_at: at,
         pace: slack.pace,
         deadline: Instant::now() + MAX_DELIVERY_TIME,
-        retry: retry::Policy {
+        retry: retry::RetryPolicy {
             attempts: retry.attempts.min(MAX_ATTEMPTS_PER_CYCLE),
             longest: retry.longest.min(MAX_RETRY_DELAY),
             ..retry.clone()

@@ -35,7 +35,7 @@ pub(super) enum Reconciled {
 /// be working on it.
 pub(super) async fn reconcile(
     notifier: &Notifier,
-    policy: &retry::Policy,
+    policy: &retry::RetryPolicy,
     pace: Duration,
     row: &OutboxRow,
     earlier: UnconfirmedAttempt,

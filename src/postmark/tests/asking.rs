@@ -4,7 +4,7 @@ use super::recorded;
 use super::responder::{Responder, TOKEN, answer, server};
 use crate::model::{HOUR, Span, StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Postmark, Settings};
-use crate::retry::Policy;
+use crate::retry::RetryPolicy;
 use crate::secret::Secret;
 
 fn summer() -> Span {
@@ -93,7 +93,7 @@ async fn what_cannot_be_an_id_or_a_token_is_not_sent() {
     let settings = Settings {
         base_url: peer.base_url.clone(),
         timeout: HOUR,
-        retry: Policy::ONCE,
+        retry: RetryPolicy::ONCE,
     };
     let postmark = Postmark::new(&settings).expect("valid settings");
     let server = postmark.server(Secret::new("to\nken").expect("not empty"));
@@ -114,7 +114,7 @@ fn a_base_url_that_is_none_is_told_at_once() {
         let settings = Settings {
             base_url: base_url.to_owned(),
             timeout: HOUR,
-            retry: Policy::ONCE,
+            retry: RetryPolicy::ONCE,
         };
         let error = Postmark::new(&settings).err().expect("no URL");
         assert!(matches!(error.kind(), ErrorKind::Setup(_)), "{base_url}");

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::postmark::{Postmark, Server, Settings};
-use crate::retry::Policy;
+use crate::retry::RetryPolicy;
 use crate::secret::Secret;
 
 /// The token that every test sends.
@@ -64,7 +64,7 @@ pub(super) fn server_within(timeout: Duration, base_url: &str, attempts: u32) ->
     let settings = Settings {
         base_url: base_url.to_owned(),
         timeout,
-        retry: Policy {
+        retry: RetryPolicy {
             attempts,
             initial: Duration::from_millis(1),
             longest: Duration::from_secs(2),

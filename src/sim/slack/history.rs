@@ -8,7 +8,7 @@ use super::received::Received;
 
 /// The default and maximum number of messages per page.
 const MAX_PAGE: usize = 100;
-const MOST_PER_PAGE: usize = 999;
+const MAX_MESSAGES_PER_PAGE: usize = 999;
 
 /// Answers with the messages of one conversation.
 pub(super) fn answer(state: &State, arguments: &Value) -> Result<Value, Rejection> {
@@ -27,7 +27,9 @@ pub(super) fn answer(state: &State, arguments: &Value) -> Result<Value, Rejectio
     let found: Vec<&Received> = newest_first
         .filter(|m| m.channel == channel && m.ts.parse().is_ok_and(|ts: f64| ts > oldest))
         .collect();
-    let limit = number("limit").map_or(MAX_PAGE, |limit| (limit as usize).clamp(1, MOST_PER_PAGE));
+    let limit = number("limit").map_or(MAX_PAGE, |limit| {
+        (limit as usize).clamp(1, MAX_MESSAGES_PER_PAGE)
+    });
     let from = cursor(arguments)?;
     let shown = found.iter().skip(from).take(limit);
     let shown: Vec<Value> = shown.map(|m| item(m, wants_metadata(arguments))).collect();

@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use crate::store::Problem;
-use crate::store::sql::schema::{LEAST, NEWEST, VERSIONS, Verdict, judge};
+use crate::store::sql::schema::{MIN_KNOWN_VERSION, NEWEST, VERSIONS, Verdict, judge};
 
 use super::LOCKS;
 use super::connect::{BEGIN_WRITE, execute, first_row, integer};
@@ -36,7 +36,7 @@ pub(super) async fn migrate(client: &Client) -> Result<(), Problem> {
         sql.extend(MIGRATIONS[found..].iter().copied());
         sql.push_str(&format!(
             "CREATE TABLE IF NOT EXISTS schema (version BIGINT NOT NULL, least BIGINT NOT NULL);
-             DELETE FROM schema; INSERT INTO schema VALUES ({NEWEST}, {LEAST})"
+             DELETE FROM schema; INSERT INTO schema VALUES ({NEWEST}, {MIN_KNOWN_VERSION})"
         ));
         execute(client, &sql).await?;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::database::LONGEST_LEASE;
+use crate::database::MAX_LEASE;
 use crate::model::Timestamp;
 use crate::store::{Database, Error, Lease, LeaseAttempt, Problem};
 
@@ -56,7 +56,7 @@ impl Database {
 
 /// A lease that runs longer than any process may set was written by a wrong clock. It is no matter of one's own lease, since
 /// others may be set to longer ones; twice, since the turn to deliver lasts two attempts longer.
-const NEVER: Duration = LONGEST_LEASE.saturating_mul(2);
+const NEVER: Duration = MAX_LEASE.saturating_mul(2);
 
 pub(in crate::store) fn take(
     s: &mut dyn Session,

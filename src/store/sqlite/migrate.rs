@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::Error;
-use crate::store::sql::schema::{LEAST, NEWEST, VERSIONS, Verdict, behind, judge};
+use crate::store::sql::schema::{MIN_KNOWN_VERSION, NEWEST, VERSIONS, Verdict, behind, judge};
 
 /// In order; the first brings an empty file to schema 1, and so on.
 const MIGRATIONS: [&str; VERSIONS] = [
@@ -46,7 +46,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
         transaction.execute_batch(
             "CREATE TABLE IF NOT EXISTS schema (least INTEGER NOT NULL); DELETE FROM schema;",
         )?;
-        transaction.execute("INSERT INTO schema (least) VALUES (?1)", [LEAST])?;
+        transaction.execute(
+            "INSERT INTO schema (least) VALUES (?1)",
+            [MIN_KNOWN_VERSION],
+        )?;
         transaction.pragma_update(None, "user_version", NEWEST)?;
     }
     Ok(transaction.commit()?)

@@ -22,7 +22,7 @@ fn sending(per_hour: f64, days: u32, file: &str) -> World {
     world
 }
 
-fn of(world: &World) -> Said {
+fn diagnose(world: &World) -> Said {
     let said = doctor(world, &[]);
     said.passed();
     said
@@ -31,7 +31,7 @@ fn of(world: &World) -> Said {
 #[test]
 fn rules_that_can_never_fire_are_told_with_the_busiest_hour() {
     let world = sending(1.0, 20, "");
-    let said = of(&world);
+    let said = diagnose(&world);
     said.has(
         "! shop/outbound: `bounce_rate` can never fire",
         &[
@@ -48,7 +48,7 @@ fn rules_that_can_never_fire_are_told_with_the_busiest_hour() {
 
 #[test]
 fn rules_that_fire_in_healthy_weeks_are_told_with_what_confidence_makes_of_it() {
-    let said = of(&sending(50.0, 20, ""));
+    let said = diagnose(&sending(50.0, 20, ""));
     said.has(
         "! shop/outbound: `bounce_rate` would fire about",
         &[
@@ -57,7 +57,7 @@ fn rules_that_fire_in_healthy_weeks_are_told_with_what_confidence_makes_of_it() 
             "about 0.",
         ],
     );
-    let said = of(&sending(
+    let said = diagnose(&sending(
         50.0,
         20,
         "[rules.bounce_rate]\nconfidence = 0.95\n[rules.spam_rate]\nconfidence = 0.95\n",
@@ -68,28 +68,28 @@ fn rules_that_fire_in_healthy_weeks_are_told_with_what_confidence_makes_of_it() 
 
 #[test]
 fn silence_is_told_while_it_is_learned_and_how_soon_a_stop_is_noticed_afterwards() {
-    let said = of(&sending(20.0, 4, ""));
+    let said = diagnose(&sending(20.0, 4, ""));
     said.has(
         "! shop/outbound: Silence detection is still learning",
         &["of 7 d of history"],
     );
     let mut world = sending(20.0, 30, "");
-    of(&world).has(
+    diagnose(&world).has(
         "✓ shop/outbound: If mail stopped on Monday 10:00 UTC, the alert would come after",
         &["h"],
     );
     world.env("HUSHWATCH_TIME_ZONE", "Asia/Tokyo");
-    of(&world).has(
+    diagnose(&world).has(
         "✓ shop/outbound: If mail stopped on Monday 19:00 Asia/Tokyo, the alert would come after",
         &[],
     );
-    let said = of(&sending(0.01, 40, ""));
+    let said = diagnose(&sending(0.01, 40, ""));
     said.has(
         "! shop/outbound: If mail stopped on Monday 10:00 UTC, the alert would come after",
         &[" d", "silence.false_alarms_per_year"],
     );
     let strict = "[silence]\nfalse_alarms_per_year = 0.01\n";
-    let said = of(&sending(0.01, 40, strict));
+    let said = diagnose(&sending(0.01, 40, strict));
     said.has(
         "! shop/outbound: Too little mail: if it stopped, no alert would come",
         &[],

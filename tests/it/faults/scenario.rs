@@ -52,7 +52,7 @@ pub(super) fn baseline() -> &'static Baseline {
             }
             let cycle = world.cycle(at(instant));
             assert_eq!(cycle.code, 0, "{}", cycle.report);
-            all.insert(at(instant), StoredState::of(world.folder.path()));
+            all.insert(at(instant), StoredState::read(world.folder.path()));
             steps.insert(at(instant), cycle.steps());
         }
         let told = told(&world);
@@ -367,7 +367,7 @@ impl FaultScenario {
     }
 
     pub(super) fn stored_state(&self) -> StoredState {
-        StoredState::of(self.world.folder.path())
+        StoredState::read(self.world.folder.path())
     }
 
     /// What did not hold.

@@ -29,7 +29,7 @@ const SIGHT_RULES: &str = "('blind', 'account_inactive')";
 
 impl StoredState {
     /// Reads the database in `folder`.
-    pub(super) fn of(folder: &Path) -> Self {
+    pub(super) fn read(folder: &Path) -> Self {
         let db = open(folder);
         let rows = |sql: &str| rows(&db, sql);
         let counts = |table: &str| {

@@ -3,7 +3,7 @@
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::domains::Domain;
 use crate::dns::Missing;
-use crate::dns::tags::{Dmarc, Policy, dmarc};
+use crate::dns::tags::{Dmarc, DmarcPolicy, dmarc};
 
 const NAME: &str = "dmarc";
 /// The maximum number of labels of a name above the domain that is looked up, as receivers do (RFC 9989, 4.10).
@@ -88,14 +88,14 @@ impl Domain {
         };
         let text = format!("{domain}: DMARC {tag}={}, {from}", policy.name());
         match policy {
-            Policy::None => Check::warn(
+            DmarcPolicy::None => Check::warn(
                 NAME,
                 format!("{text}: mail that fails the check is delivered anyway"),
                 format!(
                     "change it to {tag}=quarantine once the reports show that all your mail passes"
                 ),
             ),
-            Policy::Quarantine | Policy::Reject => Check::pass(NAME, text),
+            DmarcPolicy::Quarantine | DmarcPolicy::Reject => Check::pass(NAME, text),
         }
     }
 }
