@@ -9,16 +9,14 @@ use crate::model::{Finding, Incident, Rule, ServerName, StreamId, Tag, Timestamp
 /// What identifies an incident on a server: one rule on one tag, on one stream, or on the whole server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IncidentKey {
-    /// The rule.
     pub rule: Rule,
-    /// The stream; `None` for a rule of the whole server.
+    /// `None` for a rule of the whole server.
     pub stream: Option<StreamId>,
-    /// The tag of the stream; `None` for all of its mail.
+    /// `None` for all mail of the stream.
     pub tag: Option<Tag>,
 }
 
 impl IncidentKey {
-    /// Returns the key that `finding` belongs to.
     pub fn from_finding(finding: &Finding) -> Self {
         Self {
             rule: finding.rule,
@@ -200,17 +198,14 @@ impl IncidentLog {
         gone: impl Fn(&IncidentKey, &Incident) -> bool,
         at: Timestamp,
     ) -> Vec<Transition> {
-        let keys: Vec<IncidentKey> = self
-            .current
-            .iter()
-            .filter(|(key, incident)| incident.is_open() && gone(key, incident))
-            .map(|(key, _)| key.clone())
-            .collect();
+        let open = self.current.iter().filter(|(_, i)| i.is_open());
+        let open = open.filter(|(key, incident)| gone(key, incident));
+        let keys: Vec<IncidentKey> = open.map(|(key, _)| key.clone()).collect();
         let mut transitions = Vec::new();
         for key in keys {
             let suppression = self.suppression(policy, &key, at);
             if let Some(incident) = self.current.get_mut(&key) {
-                let taken = transition::close_unwatched(incident, at, suppression);
+                let taken = transition::resolve(incident, at, suppression, true);
                 transitions.push(to_transition(incident, taken, at));
             }
         }
@@ -252,14 +247,8 @@ impl IncidentLog {
                 !incident.is_open()
             }
             before => {
-                let opened = transition::open(
-                    policy,
-                    &self.server,
-                    before.as_deref(),
-                    finding,
-                    at,
-                    suppression,
-                );
+                let (server, before) = (&self.server, before.as_deref());
+                let opened = transition::open(policy, server, before, finding, at, suppression);
                 if let Some((incident, taken)) = opened {
                     transitions.push(to_transition(&incident, taken, at));
                     let before = self.current.insert(key, incident.clone());

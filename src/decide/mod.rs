@@ -27,7 +27,6 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The policy of these settings.
     pub const fn new(digest_mode: bool, rules: &Rules) -> Self {
         Self {
             digest_mode,

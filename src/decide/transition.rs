@@ -159,10 +159,7 @@ pub(super) fn advance(
         let wanted =
             incident.notified || !policy.digest_mode || incident.severity == Severity::Wake;
         taken.push(notify(incident, Step::Reminded, suppression, wanted));
-    } else if was_inhibited_by_stream(policy, incident, finding)
-        && !suppression.inhibited
-        && !suppression.muted
-    {
+    } else if suppression.allows(was_inhibited_by_stream(policy, incident, finding)) {
         incident.last_reminder_at = at;
         taken.push(notify(incident, Step::Reminded, suppression, true));
     } else if !incident.rule.is_of_events()
@@ -180,25 +177,14 @@ pub(super) fn advance(
 
 /// Keeps `evidence` of a breach as the worst of the incident where it is.
 fn record_worst(incident: &mut Incident, evidence: &Evidence) {
-    if incident
-        .worst
-        .as_ref()
-        .is_none_or(|worst| evidence.is_worse_than(worst))
-    {
+    let worst = incident.worst.as_ref();
+    if worst.is_none_or(|worst| evidence.is_worse_than(worst)) {
         incident.worst = Some(evidence.clone());
     }
 }
 
-/// Resolves an incident that no finding will judge any more.
-pub(super) const fn close_unwatched(
-    incident: &mut Incident,
-    at: Timestamp,
-    suppression: Suppression,
-) -> StepTaken {
-    resolve(incident, at, suppression, true)
-}
-
-const fn resolve(
+/// Resolves an incident; `unwatched` where no finding will be about it any more.
+pub(super) const fn resolve(
     incident: &mut Incident,
     at: Timestamp,
     suppression: Suppression,
@@ -307,14 +293,9 @@ fn proven_after(finding: &Finding, opened_at: Timestamp) -> bool {
 }
 
 fn join_events(incident: &mut Incident, finding: &Finding) {
-    let fresh = events_of(finding)
-        .iter()
-        .filter(|event| Some(**event) > incident.last_event_at)
-        .count();
-    incident.events += fresh as u64;
-    incident.last_event_at = incident
-        .last_event_at
-        .max(events_of(finding).last().copied());
+    let (events, last) = (events_of(finding), incident.last_event_at);
+    incident.events += events.iter().filter(|at| Some(**at) > last).count() as u64;
+    incident.last_event_at = last.max(events.last().copied());
 }
 
 fn events_of(finding: &Finding) -> &[Timestamp] {

@@ -10,11 +10,8 @@ use crate::model::{History, MessageOutcome, Rules, ServerName, StreamId, Timesta
 /// The past of one server, and how to evaluate it.
 #[derive(Debug)]
 pub struct Replay<'a> {
-    /// The server.
     pub server: ServerName,
-    /// Which transitions are notified.
     pub policy: Policy,
-    /// Its rules.
     pub rules: Rules,
     /// The number of streams in the installation that share the budget of false silence alarms.
     pub series: usize,

@@ -33,7 +33,7 @@ impl sample::Candidate for Pending {
 }
 
 impl<'a> SampleReplay<'a> {
-    /// Creates a replay over `mail`, which is ordered by time sent.
+    /// `mail` is ordered by time sent.
     pub(super) fn new(mail: &'a [MessageOutcome]) -> Self {
         Self {
             mail,
@@ -55,10 +55,11 @@ impl<'a> SampleReplay<'a> {
             let Some(mail) = queue.pop() else { break };
             let fate = self.mail[self.indices[mail.index]];
             let known = |at: Option<Timestamp>| at.filter(|at| *at <= now);
-            followed[mail.index].checked_at = Some(now);
-            followed[mail.index].delivered_at = known(fate.delivered_at);
-            followed[mail.index].bounced_at = known(fate.bounced_at);
-            followed[mail.index].bounce = known(fate.bounced_at).and(fate.bounce);
+            let sampled = &mut followed[mail.index];
+            sampled.checked_at = Some(now);
+            sampled.delivered_at = known(fate.delivered_at);
+            sampled.bounced_at = known(fate.bounced_at);
+            sampled.bounce = sampled.bounced_at.and(fate.bounce);
         }
     }
 
@@ -109,24 +110,19 @@ impl<'a> SampleReplay<'a> {
         mut drawn: Vec<usize>,
     ) -> Vec<Pending> {
         drawn.sort_unstable();
-        let mut fresh = Vec::new();
-        for index in drawn {
+        let add = |index: usize| {
             let sent_at = self.mail[index].sent_at;
-            fresh.push(Pending {
-                index: followed.len(),
-                sent_at,
-                read: false,
-            });
             self.indices.push(index);
             followed.push(SampledMessage {
                 sent_at,
-                checked_at: None,
-                delivered_at: None,
-                bounced_at: None,
-                bounce: None,
-                queued: false,
+                ..SampledMessage::default()
             });
-        }
-        fresh
+            Pending {
+                index: followed.len() - 1,
+                sent_at,
+                read: false,
+            }
+        };
+        drawn.into_iter().map(add).collect()
     }
 }

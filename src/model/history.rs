@@ -76,7 +76,7 @@ pub struct BounceEvent {
 }
 
 /// A message whose delivery is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SampledMessage {
     /// When it was sent.
     pub sent_at: Timestamp,
@@ -154,11 +154,8 @@ impl History {
 
     /// Where both kinds are covered, within `span` and since the beginning of history.
     pub fn seen(&self, span: Span) -> Vec<Span> {
-        let span = self.since_beginning(span);
-        self.messages
-            .parts(span)
-            .flat_map(|part| self.bounces.parts(part))
-            .collect()
+        let parts = self.messages.parts(self.since_beginning(span));
+        parts.flat_map(|part| self.bounces.parts(part)).collect()
     }
 
     /// What of `part` can be told from the rest by number: without the counted spans that its bounds cut.
@@ -220,11 +217,8 @@ impl History {
         let mut seen = HashSet::new();
         let mut bounced = BouncedMessages::default();
         let counted = parts.iter().any(|part| self.is_counted_in(*part));
-        for event in parts
-            .iter()
-            .flat_map(|part| self.bounce_events_in(*part))
-            .filter(|m| counts(m))
-        {
+        let events = parts.iter().flat_map(|part| self.bounce_events_in(*part));
+        for event in events.filter(|event| counts(event)) {
             if seen.insert(event.message.as_str()) {
                 let inside = event
                     .sent_at
