@@ -29,4 +29,4 @@ pub use mute::Mute;
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
 pub use suppression::{AddressCheck, Suppressed};
-pub use time::{DAY, HOUR, MINUTE, Span, Timestamp};
+pub use time::{DAY, HOUR, MINUTE, Span, Timestamp, rfc3339};

@@ -5,7 +5,7 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Sixty seconds.
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -62,6 +62,18 @@ impl Timestamp {
         let floor = self.floor(every);
         if floor == self { self } else { floor + every }
     }
+}
+
+/// Serializes an instant, or none, as scripts read it: [`Timestamp`] itself is stored as a number.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn rfc3339<S: Serializer>(
+    at: &(impl Copy + Into<Option<Timestamp>>),
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let at: Option<Timestamp> = (*at).into();
+    at.map(|at| at.to_string()).serialize(to)
 }
 
 impl Add<Duration> for Timestamp {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::model::{ServerName, Span, StreamId, Tag};
@@ -19,55 +19,53 @@ const DIFFERENCES: [&str; 3] = [
     "Postmark's days are whole days in US Eastern time, and today's counts so far.",
 ];
 
-/// What is known of a range of time.
-#[derive(Clone, Debug)]
+/// What is known of a range of time. Serialized, it lacks `since`, `until` and `errors`.
+#[derive(Clone, Debug, Serialize)]
 pub struct StatsReport {
-    /// The range.
+    #[serde(skip)]
     pub span: Span,
     /// The first and the last of Postmark's days that the range touches.
+    #[serde(skip)]
     pub postmark_days: (NaiveDate, NaiveDate),
     /// The stream that is counted; `None` for all.
     pub stream: Option<StreamId>,
     /// The tag that is counted; `None` for all.
     pub tag: Option<Tag>,
-    /// Every server.
     pub servers: Vec<ServerStats>,
 }
 
-/// What is known of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ServerStats {
-    /// Its name.
     pub name: ServerName,
     /// What is stored of the range; `None` where nothing is.
+    #[serde(serialize_with = "stored_view")]
     pub stored: Option<StoredStats>,
     /// What Postmark says of the range; `None` where it did not answer, or days are told apart.
     pub postmark: Option<PostmarkStats>,
-    /// Whether days are told apart.
-    pub by_day: bool,
     /// Each of Postmark's days, where they are told apart.
     pub days: Vec<DayStats>,
     /// How much of the range is covered, of the stream that is covered least of those that are.
+    #[serde(skip)]
     pub covered: Duration,
+    /// The share of the range that this is.
+    pub coverage: f64,
     /// The streams of which nothing is covered.
     pub unseen_streams: Vec<StreamId>,
 }
 
-/// What is known of one of Postmark's days.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct DayStats {
-    /// The day, in Eastern time.
+    /// In Eastern time.
+    #[serde(serialize_with = "date")]
     pub day: NaiveDate,
-    /// What is stored of it.
+    #[serde(serialize_with = "stored_view")]
     pub stored: Option<StoredStats>,
-    /// What Postmark says of it.
     pub postmark: Option<PostmarkStats>,
 }
 
 /// What is stored of a span, in messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoredStats {
-    /// Messages sent.
     pub sent: u64,
     /// What became of them; `None` for a tag, of which only messages are kept.
     pub bounces: Option<BounceStats>,
@@ -80,18 +78,15 @@ pub struct BounceStats {
     pub bounced: u64,
     /// Those of them that were sent before it.
     pub bounced_late: u64,
-    /// Messages with a complaint in the span.
     pub complaints: u64,
 }
 
 /// Postmark's statistics, in recipients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PostmarkStats {
-    /// Recipients sent to.
     pub sent: u64,
     /// Bounces of every kind, soft and transient ones among them.
     pub bounced: u64,
-    /// Spam complaints.
     #[serde(rename = "spam_complaint")]
     pub complaints: u64,
     /// Mail that Postmark refused before sending.
@@ -109,13 +104,12 @@ struct StoredView {
 }
 
 impl StatsReport {
-    /// Returns the object for scripts.
     pub fn to_json(&self, errors: &[String]) -> Value {
-        let servers = self.servers.iter().map(|server| server.to_json(self.span));
-        json!({
-            "since": self.span.from.to_string(), "until": self.span.until.to_string(),
-            "stream": self.stream, "tag": self.tag, "servers": servers.collect::<Vec<_>>(), "errors": errors,
-        })
+        let mut json = json!(self);
+        json["since"] = json!(self.span.from.to_string());
+        json["until"] = json!(self.span.until.to_string());
+        json["errors"] = json!(errors);
+        json
     }
 
     /// Returns the text for a person; empty where nothing is known of any server.
@@ -169,45 +163,52 @@ impl ServerStats {
     }
 
     fn table(&self) -> Table {
-        match self.by_day {
-            true => self.day_table(),
-            false => self.sum_table(),
+        if self.days.is_empty() {
+            self.sum_table()
+        } else {
+            self.day_table()
         }
     }
 
     fn sum_table(&self) -> Table {
-        let mut table = Table::new(&["FIGURE", "STORED", "POSTMARK"]).numbers([1, 2]);
+        let sent = self.stored.map(|stored| stored.sent);
         let bounces = self.stored.and_then(|stored| stored.bounces);
-        let sent = self.stored.map_or(0, |stored| stored.sent);
-        let at_postmark = |read: fn(&PostmarkStats) -> u64| cell(self.postmark.as_ref().map(read));
-        let rate_at_postmark = |read: fn(&PostmarkStats) -> u64| {
-            let rate = self
-                .postmark
-                .map(|p| read(&p) as f64 / p.sent.max(1) as f64);
-            rate.map_or_else(String::new, percent)
+        let postmark = |read: fn(&PostmarkStats) -> u64| cell(self.postmark.as_ref().map(read));
+        let rate = |rate: Option<f64>| rate.map_or_else(String::new, percent);
+        let stored_rate = |of: fn(BounceStats, u64) -> f64| {
+            let both = bounces.zip(sent);
+            rate(both.map(|(bounces, sent)| of(bounces, sent)))
         };
-        let rate = |read: fn(BounceStats, u64) -> f64| {
-            bounces.map_or_else(String::new, |bounces| percent(read(bounces, sent)))
+        let postmark_rate = |read: fn(&PostmarkStats) -> u64| {
+            let of = |p: &PostmarkStats| read(p) as f64 / p.sent.max(1) as f64;
+            rate(self.postmark.as_ref().map(of))
         };
-        let stored_sent = cell(self.stored.map(|stored| stored.sent));
-        table.row(["sent", &stored_sent, &at_postmark(|p| p.sent)]);
-        let bounced = cell(bounces.map(|b| b.bounced));
-        table.row(["bounced", &bounced, &at_postmark(|p| p.bounced)]);
-        let bounce_rate = rate(BounceStats::bounce_rate);
-        table.row([
-            "bounce rate",
-            &bounce_rate,
-            &rate_at_postmark(|p| p.bounced),
-        ]);
-        let complaints = cell(bounces.map(|b| b.complaints));
-        table.row(["complaints", &complaints, &at_postmark(|p| p.complaints)]);
-        let complaint_rate = rate(BounceStats::complaint_rate);
-        table.row([
-            "complaint rate",
-            &complaint_rate,
-            &rate_at_postmark(|p| p.complaints),
-        ]);
-        table.row(["refused before sending", "", &at_postmark(|p| p.api_errors)]);
+        let (bounced, complaints) = bounces.map(|b| (b.bounced, b.complaints)).unzip();
+        let (bounce_rate, complaint_rate) = (BounceStats::bounce_rate, BounceStats::complaint_rate);
+        let rows = [
+            ("sent", cell(sent), postmark(|p| p.sent)),
+            ("bounced", cell(bounced), postmark(|p| p.bounced)),
+            (
+                "bounce rate",
+                stored_rate(bounce_rate),
+                postmark_rate(|p| p.bounced),
+            ),
+            ("complaints", cell(complaints), postmark(|p| p.complaints)),
+            (
+                "complaint rate",
+                stored_rate(complaint_rate),
+                postmark_rate(|p| p.complaints),
+            ),
+            (
+                "refused before sending",
+                String::new(),
+                postmark(|p| p.api_errors),
+            ),
+        ];
+        let mut table = Table::new(&["FIGURE", "STORED", "POSTMARK"]).numbers([1, 2]);
+        for (name, stored, postmark) in &rows {
+            table.row([name, stored.as_str(), postmark]);
+        }
         table
     }
 
@@ -235,18 +236,6 @@ impl ServerStats {
             ]);
         }
         table
-    }
-
-    fn to_json(&self, range: Span) -> Value {
-        // A range is never empty, and no more of it is covered than there is.
-        let coverage = self.covered.as_secs_f64() / range.length().as_secs_f64();
-        let days = self.days.iter().map(|day| {
-            json!({ "day": day.day.to_string(), "stored": StoredView::new(day.stored), "postmark": day.postmark })
-        });
-        json!({
-            "name": self.name, "coverage": coverage, "unseen_streams": self.unseen_streams,
-            "stored": StoredView::new(self.stored), "postmark": self.postmark, "days": days.collect::<Vec<_>>(),
-        })
     }
 }
 
@@ -281,21 +270,24 @@ impl BounceStats {
     }
 }
 
-impl StoredView {
-    fn new(stored: Option<StoredStats>) -> Self {
-        let sent = stored.map_or(0, |stored| stored.sent);
-        let bounces = stored.and_then(|stored| stored.bounces);
-        Self {
-            sent: stored.map(|stored| stored.sent),
-            bounced: bounces.map(|b| b.bounced),
-            spam_complaint: bounces.map(|b| b.complaints),
-            bounce_rate: bounces.map(|b| b.bounce_rate(sent)),
-            spam_rate: bounces.map(|b| b.complaint_rate(sent)),
-        }
-    }
+fn stored_view<S: Serializer>(stored: &Option<StoredStats>, to: S) -> Result<S::Ok, S::Error> {
+    let sent = stored.map(|stored| stored.sent);
+    let bounces = stored.and_then(|stored| stored.bounces);
+    let rate = |read: fn(BounceStats, u64) -> f64| Some(read(bounces?, sent?));
+    let view = StoredView {
+        sent,
+        bounced: bounces.map(|b| b.bounced),
+        spam_complaint: bounces.map(|b| b.complaints),
+        bounce_rate: rate(BounceStats::bounce_rate),
+        spam_rate: rate(BounceStats::complaint_rate),
+    };
+    view.serialize(to)
 }
 
-/// A number, or an empty cell.
+fn date<S: Serializer>(day: &NaiveDate, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(day)
+}
+
 fn cell(number: Option<u64>) -> String {
     number.map_or_else(String::new, count)
 }

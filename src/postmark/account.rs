@@ -4,23 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::PAGE;
-use super::caller::{Caller, TokenOf};
+use super::caller::{Caller, TokenKind};
 use super::client::Shared;
 use super::convert;
 use super::error::{Error, ErrorKind};
-use super::exchange::Ask;
-use super::server::SMALL_LIMIT;
 use crate::secret::Secret;
 
-/// Servers of one account, at most; beyond it the answer makes no sense.
-const MOST_SERVERS: usize = 10_000;
+/// The maximum number of servers of one account; beyond it the answer makes no sense.
+const MAX_SERVERS: usize = 10_000;
 
-/// One Postmark account, seen through its token.
 pub struct Account(Caller);
 
-/// One server of an account.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
+pub struct AccountServer {
     /// Postmark's number of it, which outlasts its name.
     pub id: i64,
     /// What its owner calls it; text from outside.
@@ -31,31 +27,22 @@ pub struct Listed {
 
 impl Account {
     pub(super) fn new(shared: Arc<Shared>, token: Secret) -> Self {
-        Self(Caller::new(shared, TokenOf::Account, token))
+        Self(Caller::new(shared, TokenKind::Account, token))
     }
 
-    /// Every server of the account, each once. One request for 500 of them.
+    /// Returns every server of the account, each once. One request for 500 of them.
     ///
     /// # Errors
     /// `AccountTokenRefused`; else any [`ErrorKind`]. A list that is not whole is an error: nobody may be missed by mistake.
-    pub async fn servers(&self) -> Result<Vec<Listed>, Error> {
+    pub async fn servers(&self) -> Result<Vec<AccountServer>, Error> {
         const DOING: &str = "list the servers of the account";
-        let mut servers: Vec<Listed> = Vec::new();
+        let mut servers: Vec<AccountServer> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut total = None;
         loop {
-            let query = [
-                ("count", &*PAGE.to_string()),
-                ("offset", &*servers.len().to_string()),
-            ];
-            let ask = Ask {
-                doing: DOING.to_owned(),
-                path: "/servers",
-                stream: None,
-                url: self.0.url(&["servers"], &query),
-                limit: SMALL_LIMIT,
-            };
-            let page = self.0.fetch(&ask, convert::servers).await?;
+            let request = self.0.request(DOING, "/servers", "");
+            let request = request.query("count", PAGE).query("offset", servers.len());
+            let page = self.0.fetch(&request, convert::servers).await?;
             let malformed = |flaw| Err(Error::new(DOING, ErrorKind::Malformed(flaw)));
             // Pages that shift while they are read hide a server, which would be taken for a deleted one.
             if *total.get_or_insert(page.total) != page.total {
@@ -67,13 +54,13 @@ impl Account {
             if found as u64 >= page.total {
                 return Ok(servers);
             }
-            if found == before || found > MOST_SERVERS {
+            if found == before || found > MAX_SERVERS {
                 return malformed("it ends before all servers are told");
             }
         }
     }
 
-    /// Requests sent so far, every attempt counted.
+    /// Returns the number of requests sent so far, every attempt counted.
     pub fn requests(&self) -> u64 {
         self.0.requests()
     }

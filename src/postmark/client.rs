@@ -20,14 +20,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
 
-/// How to reach Postmark.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// `https://api.postmarkapp.com`, or where a stand-in listens. A path is kept, a trailing slash does not matter.
     pub base_url: String,
-    /// Longest time for one attempt, from connecting to the last byte of the body.
+    /// The maximum time of one attempt, from connecting to the last byte of the body.
     pub timeout: Duration,
-    /// How to try again, for each request.
     pub retry: retry::RetryPolicy,
 }
 
@@ -35,7 +33,6 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Postmark(Arc<Shared>);
 
-/// What the servers share.
 pub(super) struct Shared {
     pub(super) client: Client,
     /// The turn to hold a large answer.
@@ -68,12 +65,10 @@ impl Postmark {
         })))
     }
 
-    /// The server that `token` belongs to. Sends nothing.
     pub fn server(&self, token: Secret) -> Server {
         Server::new(Arc::clone(&self.0), token)
     }
 
-    /// The account that `token` belongs to. Sends nothing.
     pub fn account(&self, token: Secret) -> Account {
         Account::new(Arc::clone(&self.0), token)
     }

@@ -3,16 +3,16 @@
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use super::account::Listed;
-use super::server::{About, Count, Details, Page, Stream};
+use super::account::AccountServer;
+use super::server::{Count, Details, Page, ServerInfo, Stream};
 use super::{stamp, wire};
 use crate::model::{Bounce, Mail, Proof, Status, StreamId, Timestamp};
 use crate::secret::Secret;
 
-/// Longest id, in bytes: Postmark's are UUIDs, and names of streams of at most 30.
-const LONGEST_ID: usize = 200;
-/// Longest text of a peer that is kept, in characters; Postmark's own limit of a tag.
-const LONGEST_TEXT: usize = 1_000;
+/// The maximum length of an id in bytes: Postmark's are UUIDs, and names of streams of at most 30.
+const MAX_ID_BYTES: usize = 200;
+/// The maximum length of a text of a peer that is kept, in characters; Postmark's own limit of a tag.
+const MAX_TEXT_CHARS: usize = 1_000;
 
 /// What is wrong with a body, without quoting it.
 pub(super) type Flaw = &'static str;
@@ -32,43 +32,41 @@ pub(super) fn streams(body: &[u8]) -> Result<Vec<Stream>, Flaw> {
 }
 
 /// `/server`.
-pub(super) fn about(body: &[u8]) -> Result<About, Flaw> {
+pub(super) fn info(body: &[u8]) -> Result<ServerInfo, Flaw> {
     let answer: wire::OwnServer = json(body)?;
-    let id = answer.id.and_then(|id| id.wrapped());
-    let name = given(answer.name.as_deref().map(str::trim)).ok_or("a server without Name")?;
-    Ok(About {
-        id: id.ok_or("a server without ID")?,
-        name: fitting(name, "a server whose Name is too long")?.to_owned(),
-        delivery: optional(answer.delivery_type.as_deref()),
-    })
+    let (id, name) = server_name(answer.id.as_ref(), answer.name.as_deref())?;
+    let delivery = optional(answer.delivery_type.as_deref());
+    Ok(ServerInfo { id, name, delivery })
 }
 
 /// A page of `/servers`.
-pub(super) fn servers(body: &[u8]) -> Result<Page<Listed>, Flaw> {
-    let answer: wire::Servers = json(body)?;
-    page(answer.total_count, answer.servers, |item| {
-        let name = given(item.name.as_deref().map(str::trim)).ok_or("a server without Name")?;
-        Ok(Listed {
-            id: item
-                .id
-                .and_then(|id| id.wrapped())
-                .ok_or("a server without ID")?,
-            name: fitting(name, "a server whose Name is too long")?.to_owned(),
-            tokens: item
-                .api_tokens
-                .iter()
-                .filter_map(|token| Secret::new(token))
-                .collect(),
-        })
-    })
+pub(super) fn servers(body: &[u8]) -> Result<Page<AccountServer>, Flaw> {
+    page(
+        body,
+        |list| list.servers,
+        |item: wire::AccountServer| {
+            let (id, name) = server_name(item.id.as_ref(), item.name.as_deref())?;
+            let tokens = item.api_tokens.iter();
+            let tokens = tokens.filter_map(|token| Secret::new(token)).collect();
+            Ok(AccountServer { id, name, tokens })
+        },
+    )
+}
+
+fn server_name(id: Option<&wire::Integer>, name: Option<&str>) -> Result<(i64, String), Flaw> {
+    let name = non_empty(name.map(str::trim)).ok_or("a server without Name")?;
+    let id = id
+        .and_then(wire::Integer::wrapped)
+        .ok_or("a server without ID")?;
+    Ok((
+        id,
+        checked_id(name, "a server whose Name is too long")?.to_owned(),
+    ))
 }
 
 /// A page of `/messages/outbound`.
 pub(super) fn messages(body: &[u8], stream: &StreamId) -> Result<Page<Mail>, Flaw> {
-    let answer: wire::Messages = json(body)?;
-    page(answer.total_count, answer.messages, |item| {
-        mail(item, stream)
-    })
+    page(body, |list| list.messages, |item| mail(item, stream))
 }
 
 /// The count of `/messages/outbound`, asked for with one item.
@@ -86,16 +84,13 @@ pub(super) fn count(body: &[u8], stream: &StreamId) -> Result<Count, Flaw> {
 
 /// A page of `/bounces`.
 pub(super) fn bounces(body: &[u8], stream: &StreamId) -> Result<Page<Bounce>, Flaw> {
-    let answer: wire::Bounces = json(body)?;
-    page(answer.total_count, answer.bounces, |item| {
-        bounce(item, stream)
-    })
+    page(body, |list| list.bounces, |item| bounce(item, stream))
 }
 
 /// `/messages/outbound/{id}/details`.
 pub(super) fn details(body: &[u8]) -> Result<Details, Flaw> {
     let answer: wire::Message = json(body)?;
-    given(answer.id.as_deref()).ok_or("details without MessageID")?;
+    non_empty(answer.id.as_deref()).ok_or("details without MessageID")?;
     let first = |kind| first(&answer.message_events, kind);
     Ok(Details {
         proof: Proof {
@@ -118,15 +113,15 @@ pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Flaw> {
     })
 }
 
-pub(super) fn page<W, T>(
-    total: Option<wire::Integer>,
-    items: Option<Vec<W>>,
+pub(super) fn page<W: DeserializeOwned, T>(
+    body: &[u8],
+    items: impl Fn(wire::List<W>) -> Option<Vec<W>>,
     convert: impl Fn(W) -> Result<T, Flaw>,
 ) -> Result<Page<T>, Flaw> {
-    let total = total
-        .and_then(|t| t.count())
-        .ok_or("a list without TotalCount")?;
-    let items = match items {
+    let list: wire::List<W> = json(body)?;
+    let total = list.total_count.as_ref().and_then(wire::Integer::count);
+    let total = total.ok_or("a list without TotalCount")?;
+    let items = match items(list) {
         Some(items) => items,
         None if total == 0 => Vec::new(),
         None => return Err("a list without items"),
@@ -136,18 +131,17 @@ pub(super) fn page<W, T>(
 }
 
 fn stream(item: wire::Stream) -> Result<Stream, Flaw> {
-    let id = given(item.id.as_deref()).ok_or("a stream without ID")?;
-    let id = fitting(id, "a stream whose ID is too long")?;
+    let id = non_empty(item.id.as_deref()).ok_or("a stream without ID")?;
+    let id = checked_id(id, "a stream whose ID is too long")?;
     Ok(Stream {
         id: StreamId::from(id),
-        name: item.name,
         kind: item.message_stream_type,
     })
 }
 
 fn mail(item: wire::Message, stream: &StreamId) -> Result<Mail, Flaw> {
-    let id = given(item.id.as_deref()).ok_or("a message without MessageID")?;
-    let id = fitting(id, "a message whose MessageID is too long")?;
+    let id = non_empty(item.id.as_deref()).ok_or("a message without MessageID")?;
+    let id = checked_id(id, "a message whose MessageID is too long")?;
     Ok(Mail {
         id: id.to_owned(),
         stream: stream.clone(),
@@ -163,21 +157,21 @@ fn mail(item: wire::Message, stream: &StreamId) -> Result<Mail, Flaw> {
 
 fn bounce(item: wire::Bounce, stream: &StreamId) -> Result<Bounce, Flaw> {
     let id = item.id.and_then(|id| id.wrapped());
-    let kind = given(item.kind.as_deref()).ok_or("a bounce without Type")?;
-    let message = given(item.message_id.as_deref());
-    let message = message.map(|id| fitting(id, "a bounce whose MessageID is too long"));
+    let kind = non_empty(item.kind.as_deref()).ok_or("a bounce without Type")?;
+    let message = non_empty(item.message_id.as_deref());
+    let message = message.map(|id| checked_id(id, "a bounce whose MessageID is too long"));
     Ok(Bounce {
         id: id.ok_or("a bounce without ID")?,
         stream: stream.clone(),
         message: message.transpose()?.map(str::to_owned),
-        kind: fitting(kind, "a bounce whose Type is too long")?.to_owned(),
+        kind: checked_id(kind, "a bounce whose Type is too long")?.to_owned(),
         at: time(
             item.bounced_at.as_deref(),
             "a bounce without a readable BouncedAt",
         )?,
-        recipient: cut(item.email),
+        recipient: truncate(item.email),
         tag: optional(item.tag.as_deref()),
-        description: cut(item.description),
+        description: truncate(item.description),
     })
 }
 
@@ -210,7 +204,7 @@ pub(super) fn recipients(item: wire::Message) -> Vec<String> {
         let named = item.to.into_iter().chain(item.cc).chain(item.bcc);
         recipients.extend(named.map(|address| address.email));
     }
-    let mut recipients: Vec<String> = recipients.into_iter().map(cut).collect();
+    let mut recipients: Vec<String> = recipients.into_iter().map(truncate).collect();
     recipients.retain(|recipient| !recipient.trim().is_empty());
     recipients
 }
@@ -220,24 +214,23 @@ pub(super) fn time(text: Option<&str>, flaw: Flaw) -> Result<Timestamp, Flaw> {
 }
 
 pub(super) fn optional(text: Option<&str>) -> Option<String> {
-    given(text).map(|text| cut(text.to_owned()))
+    non_empty(text).map(|text| truncate(text.to_owned()))
 }
 
 /// An id is no longer itself where it is cut: one that is too long spoils the page.
-pub(super) fn fitting(id: &str, flaw: Flaw) -> Result<&str, Flaw> {
-    (id.len() <= LONGEST_ID).then_some(id).ok_or(flaw)
+pub(super) fn checked_id(id: &str, flaw: Flaw) -> Result<&str, Flaw> {
+    (id.len() <= MAX_ID_BYTES).then_some(id).ok_or(flaw)
 }
 
 /// What a person may read, up to its limit.
-pub(super) fn cut(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+pub(super) fn truncate(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
         text.truncate(end);
         text.shrink_to_fit();
     }
     text
 }
 
-/// An empty text is as good as none.
-pub(super) fn given(text: Option<&str>) -> Option<&str> {
+pub(super) fn non_empty(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

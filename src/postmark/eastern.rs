@@ -6,40 +6,48 @@ use chrono_tz::{America, Tz};
 
 use crate::model::{Span, Timestamp};
 
-/// Postmark's wall clock.
 pub(super) const ZONE: Tz = America::New_York;
 
-/// `fromdate` and `todate` that hold at least `span`.
+/// The parameters of a question, each with its value.
+type Dates = [(&'static str, Option<String>); 2];
+
+/// Returns `fromdate` and `todate` that hold at least `span`.
 ///
 /// The hour that autumn repeats is asked for as a whole, as there is no way to name one of the two.
-pub(super) fn bounds(span: Span) -> (String, String) {
-    (write(earliest(span.from)), write(latest(span.until)))
+pub(super) fn bounds(span: Span) -> Dates {
+    dates(Some(earliest(span.from)), Some(latest(span.until)))
 }
 
-/// `fromdate` and `todate` that hold `span` and nothing else, to the second, where both its bounds are full seconds, and
+/// Returns `fromdate` and `todate` that hold `span` and nothing else, to the second, where both its bounds are full seconds, and
 /// neither lies inside a time that is [asked for as a whole](whole), unless that is the present.
-pub(super) fn exact(span: Span) -> (String, String) {
-    let last = Timestamp(span.until.0.saturating_sub(1));
-    (write(earliest(span.from)), write(latest(last)))
+pub(super) fn exact(span: Span) -> Dates {
+    dates(Some(earliest(span.from)), Some(latest(before(span.until))))
 }
 
-/// The `fromdate` that leaves out nothing from `at` on.
-pub(super) fn from(at: Timestamp) -> String {
-    write(earliest(at))
+/// Returns `fromdate` and `todate` that leave out nothing from `since` on and nothing before `until`, where they are given.
+pub(super) fn window(since: Option<Timestamp>, until: Option<Timestamp>) -> Dates {
+    dates(
+        since.map(earliest),
+        until.map(|until| latest(before(until))),
+    )
 }
 
-/// The `todate` that leaves out nothing before `at`.
-pub(super) fn to(at: Timestamp) -> String {
-    write(latest(Timestamp(at.0.saturating_sub(1))))
+fn dates(from: Option<NaiveDateTime>, to: Option<NaiveDateTime>) -> Dates {
+    let write = |wall: NaiveDateTime| wall.format("%Y-%m-%dT%H:%M:%S").to_string();
+    [("fromdate", from.map(write)), ("todate", to.map(write))]
 }
 
-/// The days of Postmark's statistics that hold `span`, the first and the last.
+const fn before(until: Timestamp) -> Timestamp {
+    Timestamp(until.0.saturating_sub(1))
+}
+
+/// Returns the days of Postmark's statistics that hold `span`, the first and the last.
 pub fn days(span: Span) -> (NaiveDate, NaiveDate) {
-    let last = Timestamp(span.until.0.saturating_sub(1)).max(span.from);
+    let last = before(span.until).max(span.from);
     (wall(span.from).date(), wall(last).date())
 }
 
-/// The time that a day of Postmark's statistics is.
+/// Returns the time that a day of Postmark's statistics is.
 pub fn day(date: NaiveDate) -> Span {
     let midnight = |date: NaiveDate| {
         // New York changes its clock in the small hours, never at midnight.
@@ -50,7 +58,7 @@ pub fn day(date: NaiveDate) -> Span {
     Span::new(midnight(date), midnight(date.succ_opt().unwrap_or(date)))
 }
 
-/// The time around `at` that can only be asked for as a whole: the two hours of which autumn makes one, with a second on
+/// Returns the time around `at` that can only be asked for as a whole: the two hours of which autumn makes one, with a second on
 /// either side, since no wall time names one of them. Most instants lie in none.
 pub fn whole(at: Timestamp) -> Option<Span> {
     let second = TimeDelta::seconds(1);
@@ -64,7 +72,7 @@ pub fn whole(at: Timestamp) -> Option<Span> {
     Some(Span::new(from, until)).filter(|span| span.contains(at))
 }
 
-/// The last second before the repeated hour, where `at` lies in either of the two; else its own second.
+/// Returns the last second before the repeated hour, where `at` lies in either of the two; else its own second.
 fn earliest(at: Timestamp) -> NaiveDateTime {
     let wall = wall(at);
     if is_repeated(wall) {
@@ -74,7 +82,7 @@ fn earliest(at: Timestamp) -> NaiveDateTime {
     }
 }
 
-/// The first second after the repeated hour, where `at` lies in either of the two; else its own second.
+/// Returns the first second after the repeated hour, where `at` lies in either of the two; else its own second.
 fn latest(at: Timestamp) -> NaiveDateTime {
     let wall = wall(at);
     if is_repeated(wall) {
@@ -104,10 +112,6 @@ fn hour(wall: NaiveDateTime) -> NaiveDateTime {
         .unwrap_or(wall)
 }
 
-fn write(wall: NaiveDateTime) -> String {
-    wall.format("%Y-%m-%dT%H:%M:%S").to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +119,10 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).expect("valid")
+    }
+
+    fn values([(_, from), (_, to)]: Dates) -> (String, String) {
+        (from.expect("a fromdate"), to.expect("a todate"))
     }
 
     #[test]
@@ -184,7 +192,7 @@ mod tests {
                 "2026-11-01T02:00:00",
             ),
         ] {
-            let asked = bounds(Span::new(at(instant), at(instant)));
+            let asked = values(bounds(Span::new(at(instant), at(instant))));
             assert_eq!(asked, (from.to_owned(), until.to_owned()), "{instant}");
         }
     }
@@ -192,7 +200,7 @@ mod tests {
     #[test]
     fn an_hour_is_asked_for_exactly_but_for_the_one_that_comes_twice() {
         let span = |from, until| Span::new(at(from), at(until));
-        let asked = |from, until| exact(span(from, until));
+        let asked = |from, until| values(exact(span(from, until)));
         assert_eq!(
             asked("2026-07-15T12:00:00Z", "2026-07-15T13:00:00Z"),
             (
@@ -218,10 +226,10 @@ mod tests {
             "2026-11-01T00:59:59".to_owned(),
             "2026-11-01T02:00:00".to_owned(),
         );
-        assert_eq!(exact(autumn), both);
+        assert_eq!(values(exact(autumn)), both);
         // The present is the only end it may have before its own.
         assert_eq!(
-            exact(Span::new(autumn.from, at("2026-11-01T06:00:00Z"))),
+            values(exact(Span::new(autumn.from, at("2026-11-01T06:00:00Z")))),
             both
         );
     }
@@ -273,7 +281,7 @@ mod tests {
             from in prop_oneof![0i64..4_102_444_800_000, 1_793_500_000_000i64..1_793_530_000_000, 1_772_940_000_000i64..1_772_970_000_000],
             length in 0i64..100_000_000,
         ) {
-            let (first, last) = bounds(Span::new(Timestamp(from), Timestamp(from + length)));
+            let (first, last) = values(bounds(Span::new(Timestamp(from), Timestamp(from + length))));
             let (first, last) = (instant(&first), instant(&last));
             prop_assert!(first <= from && last + 1000 > from + length);
             prop_assert!(from - first <= 7_201_000 && last - (from + length) <= 7_200_000);

@@ -8,62 +8,73 @@ use crate::retry::Retryable;
 /// A call that failed, after every attempt. Holds no token, no address of a person, no URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    doing: String,
-    kind: ErrorKind,
-    said: Option<String>,
-    retry_after: Option<Duration>,
+    pub(super) doing: String,
+    pub(super) kind: ErrorKind,
+    /// What Postmark said, which must have gone through [`super::quote`].
+    pub(super) said: Option<String>,
+    pub(super) retry_after: Option<Duration>,
     /// The HTTP status of the answer, where there was one.
-    status: Option<u16>,
-    /// Whether it is not to be tried again in this cycle, whatever it is.
-    for_good: bool,
+    pub(super) status: Option<u16>,
+    /// Whether no requests are left to try it again, whatever it is.
+    pub(super) is_last: bool,
 }
 
 /// Why a call failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
     /// The client cannot be built: the settings make no sense, or the machine has no root certificates.
+    #[error("{0}")]
     Setup(&'static str),
     /// The token is not one of a server, or cannot be sent at all.
+    #[error("Postmark refused the server token")]
     TokenRefused,
     /// The token is not one of an account, or cannot be sent at all.
+    #[error("Postmark refused the account token")]
     AccountTokenRefused,
     /// Postmark refuses for a reason of the account; holds its `ErrorCode` (405, 412, 413 or 422).
+    #[error("Postmark refuses the account or server (code {0})")]
     AccountInactive(i64),
     /// Unknown to Postmark, or beyond its retention (`ErrorCode` 701).
+    #[error("Postmark does not know it, or no longer")]
     NotFound,
     /// The body was longer than we are willing to hold; it was not read to its end.
+    #[error("the answer is larger than we hold in memory")]
     TooLarge,
     /// Refused for good.
+    #[error("Postmark refused with status {status}{}", .code.map(|code| format!(", code {code}")).unwrap_or_default())]
     Refused {
         /// The HTTP status, 3xx or 4xx.
         status: u16,
         /// Postmark's `ErrorCode`, where it gave one. Its published table is incomplete: any value may come.
         code: Option<i64>,
     },
-    /// Too many requests (status 429).
+    #[error("Postmark gets too many requests from us (status 429)")]
     TooMany,
     /// Postmark is in trouble or in maintenance; holds the HTTP status (408 or 5xx).
+    #[error("Postmark is in trouble (status {0})")]
     Server(u16),
-    /// No answer.
+    #[error("Postmark is not reachable: {0}")]
     Unreachable(Fault),
     /// An answer that cannot be what Postmark meant to say; holds what is wrong with it.
+    #[error("the answer makes no sense: {0}")]
     Malformed(&'static str),
 }
 
 /// Why there was no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Nobody listens there.
+    #[error("the connection was refused")]
     Refused,
-    /// The connection broke.
+    #[error("the connection broke")]
     Reset,
-    /// Not done in time.
+    #[error("it took too long")]
     TimedOut,
-    /// The host's name was not resolved.
+    #[error("its name was not resolved")]
     Dns,
     /// No trust, or no common protocol.
+    #[error("no trusted connection came about")]
     Tls,
-    /// Anything else between here and there.
+    #[error("the connection failed")]
     Other,
 }
 
@@ -76,57 +87,27 @@ impl Error {
             said: None,
             retry_after: None,
             status: None,
-            for_good: false,
+            is_last: false,
         }
     }
 
-    /// Not to be tried again at once: there are no requests left for that.
-    pub(super) fn for_good(self) -> Self {
-        Self {
-            for_good: true,
-            ..self
-        }
-    }
-
-    /// Adds what Postmark said, which must have gone through [`super::quote`].
-    pub(super) fn quoting(self, said: Option<String>) -> Self {
-        Self { said, ..self }
-    }
-
-    /// Adds the HTTP status of the answer.
-    pub(super) fn answered(self, status: u16) -> Self {
-        Self {
-            status: Some(status),
-            ..self
-        }
-    }
-
-    /// Adds how long Postmark asked to be left alone.
-    pub(super) fn after(self, retry_after: Option<Duration>) -> Self {
-        Self {
-            retry_after,
-            ..self
-        }
-    }
-
-    /// Why it failed.
     pub const fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// What failed and why, without what to do about it.
+    /// Returns what failed and why, without what to do about it.
     pub fn what(&self) -> String {
         let said = self.said.as_ref().map(|said| format!(" (\"{said}\")"));
         let said = said.unwrap_or_default();
         format!("failed to {}: {}{said}", self.doing, self.kind)
     }
 
-    /// What Postmark itself said: cleaned, without addresses, at most 200 characters. Still text from outside.
+    /// Returns what Postmark itself said: cleaned, without addresses, at most 200 characters. Still text from outside.
     pub fn said(&self) -> Option<&str> {
         self.said.as_deref()
     }
 
-    /// The HTTP status of the answer; `None` where there was none.
+    /// Returns the HTTP status of the answer; `None` where there was none.
     pub const fn status(&self) -> Option<u16> {
         self.status
     }
@@ -142,7 +123,7 @@ impl Error {
         )
     }
 
-    /// How long Postmark asked to be left alone.
+    /// Returns how long Postmark asked to be left alone.
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -150,7 +131,7 @@ impl Error {
 
 impl Retryable for Error {
     fn is_transient(&self) -> bool {
-        !self.for_good && Self::is_transient(self)
+        !self.is_last && Self::is_transient(self)
     }
 
     fn retry_after(&self) -> Option<Duration> {
@@ -167,32 +148,6 @@ impl fmt::Display for Error {
         match self.kind.remedy() {
             Some(remedy) => write!(f, "; {remedy}"),
             None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Setup(what) => f.write_str(what),
-            Self::TokenRefused => f.write_str("Postmark refused the server token"),
-            Self::AccountTokenRefused => f.write_str("Postmark refused the account token"),
-            Self::AccountInactive(code) => {
-                write!(f, "Postmark refuses the account or server (code {code})")
-            }
-            Self::NotFound => f.write_str("Postmark does not know it, or no longer"),
-            Self::TooLarge => f.write_str("the answer is larger than we hold in memory"),
-            Self::Refused { status, code: None } => {
-                write!(f, "Postmark refused with status {status}")
-            }
-            Self::Refused {
-                status,
-                code: Some(code),
-            } => write!(f, "Postmark refused with status {status}, code {code}"),
-            Self::TooMany => f.write_str("Postmark gets too many requests from us (status 429)"),
-            Self::Server(status) => write!(f, "Postmark is in trouble (status {status})"),
-            Self::Unreachable(fault) => write!(f, "Postmark is not reachable: {fault}"),
-            Self::Malformed(what) => write!(f, "the answer makes no sense: {what}"),
         }
     }
 }
@@ -221,19 +176,6 @@ impl ErrorKind {
                 "check the machine's clock and root certificates (package ca-certificates, or SSL_CERT_FILE)"
             }
             _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "the connection was refused",
-            Self::Reset => "the connection broke",
-            Self::TimedOut => "it took too long",
-            Self::Dns => "its name was not resolved",
-            Self::Tls => "no trusted connection came about",
-            Self::Other => "the connection failed",
         })
     }
 }

@@ -2,153 +2,185 @@
 
 use std::error::Error as Cause;
 use std::io;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{
-    ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
-};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::caller::TokenOf;
+use super::caller::Caller;
 use super::convert::Flaw;
 use super::error::{Error, ErrorKind, Fault};
 use super::{quote, wire};
 use crate::model::StreamId;
 use crate::retry;
-use crate::secret::Secret;
 
 /// An error is a sentence; what is longer is somebody's web page.
-const ERROR_LIMIT: usize = 64 << 10;
+const MAX_ERROR_BYTES: usize = 64 << 10;
 /// What is longer is held in memory by one request at a time: servers are asked side by side, and each may answer at length.
-const LARGE: usize = 1 << 20;
+const LARGE_BYTES: usize = 1 << 20;
+/// For answers that are small by nature.
+const MAX_SMALL_BYTES: usize = 4 << 20;
 
-/// What is asked.
-pub(super) struct Ask<'a> {
+/// A request, without the token.
+pub(super) struct Request<'a> {
     /// The object of "failed to …"; holds no address and no control character.
-    pub(super) doing: String,
+    doing: String,
     /// The path's template, for the log.
-    pub(super) path: &'static str,
+    path: &'static str,
     /// The stream, for the log.
-    pub(super) stream: Option<&'a StreamId>,
-    /// Where.
-    pub(super) url: Url,
-    /// Longest body in bytes, after decompression.
-    pub(super) limit: usize,
-}
-
-/// What is to be changed there.
-pub(super) struct Change {
-    pub(super) method: Method,
+    stream: Option<&'a StreamId>,
+    url: Url,
+    method: Method,
     /// JSON, or empty.
-    pub(super) body: String,
+    body: String,
+    /// The maximum length of the answer's body in bytes, after decompression.
+    max_bytes: usize,
 }
 
-/// What an attempt needs.
-pub(super) struct Exchange<'a> {
-    pub(super) client: &'a Client,
-    pub(super) large: &'a Semaphore,
-    pub(super) of: TokenOf,
-    pub(super) token: &'a Secret,
-    pub(super) header: (HeaderName, &'a HeaderValue),
-    /// Takes the date of each answer, in seconds since 1970.
-    pub(super) dated: &'a AtomicI64,
-    pub(super) ask: &'a Ask<'a>,
-    /// `None` for a question.
-    pub(super) change: Option<&'a Change>,
+impl<'a> Request<'a> {
+    pub(super) const fn new(doing: String, path: &'static str, url: Url) -> Self {
+        Self {
+            doing,
+            path,
+            stream: None,
+            url,
+            method: Method::GET,
+            body: String::new(),
+            max_bytes: MAX_SMALL_BYTES,
+        }
+    }
+
+    pub(super) fn query(mut self, name: &str, value: impl ToString) -> Self {
+        let value = value.to_string();
+        self.url.query_pairs_mut().append_pair(name, &value);
+        self
+    }
+
+    pub(super) fn query_if_some(self, name: &str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.query(name, value),
+            None => self,
+        }
+    }
+
+    pub(super) const fn stream(mut self, stream: Option<&'a StreamId>) -> Self {
+        self.stream = stream;
+        self
+    }
+
+    pub(super) fn change(mut self, method: Method, body: String) -> Self {
+        (self.method, self.body) = (method, body);
+        self
+    }
+
+    pub(super) const fn max_bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
 }
 
-impl Exchange<'_> {
+impl Caller {
     /// Asks once and reads the answer with `decode`.
-    pub(super) async fn run<T>(
+    pub(super) async fn attempt<T>(
         &self,
+        token: &HeaderValue,
+        request: &Request<'_>,
         decode: impl Fn(&[u8]) -> Result<T, Flaw>,
     ) -> Result<T, Error> {
         let started = Instant::now();
-        let response = self.send().await;
+        let response = self.send(token, request).await;
         let status = response.as_ref().ok().map(|r| r.status().as_u16());
         if let Some(date) = response.as_ref().ok().and_then(|r| date(r.headers())) {
-            self.dated.store(date, Ordering::Relaxed);
+            self.last_date.store(date, Ordering::Relaxed);
         }
         let result = match response {
-            Ok(response) => self.read(response, decode).await,
+            Ok(response) => self.read(request, response, decode).await,
             Err(error) => Err(error),
         };
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (path, stream) = (self.ask.path, self.ask.stream.map(|s| s.0.as_str()));
+        let (path, stream) = (request.path, request.stream.map(|s| s.0.as_str()));
         tracing::debug!(path, stream, status, duration_ms, "asked Postmark");
         result
     }
 
-    async fn send(&self) -> Result<Response, Error> {
+    async fn send(&self, token: &HeaderValue, request: &Request<'_>) -> Result<Response, Error> {
         let json = HeaderValue::from_static("application/json");
-        let url = self.ask.url.clone();
-        let request = match self.change {
-            None => self.client.get(url),
-            Some(change) => self
-                .client
-                .request(change.method.clone(), url)
-                .header(CONTENT_TYPE, json.clone())
-                .body(change.body.clone()),
-        };
-        request
-            .header(self.header.0.clone(), self.header.1)
-            .header(ACCEPT, json)
-            .send()
-            .await
-            .map_err(|error| self.error(ErrorKind::Unreachable(fault(&error))))
+        let (method, client) = (request.method.clone(), &self.shared.client);
+        let mut builder = client
+            .request(method, request.url.clone())
+            .header(self.token_kind.header(), token)
+            .header(ACCEPT, json.clone());
+        if request.method != Method::GET {
+            builder = builder
+                .header(CONTENT_TYPE, json)
+                .body(request.body.clone());
+        }
+        let sent = builder.send().await;
+        sent.map_err(|error| self.error(request, ErrorKind::Unreachable(fault(&error))))
     }
 
     async fn read<T>(
         &self,
+        request: &Request<'_>,
         response: Response,
         decode: impl Fn(&[u8]) -> Result<T, Flaw>,
     ) -> Result<T, Error> {
         let status = response.status();
         if status != StatusCode::OK {
-            return Err(self.refusal(response).await);
+            return Err(self.refusal(request, response).await);
         }
-        let body = Body::read(response, self.ask.limit, self.large)
+        let body = Body::read(response, request.max_bytes, &self.shared.large)
             .await
-            .map_err(|kind| self.error(kind))?;
+            .map_err(|kind| self.error(request, kind))?;
         let body = body.bytes.as_slice();
         decode(body).map_err(|flaw| {
             let envelope = wire::envelope(body);
-            self.quoting(kind(status, envelope.as_ref(), flaw), envelope)
+            self.quoting(request, kind(status, envelope.as_ref(), flaw), envelope)
         })
     }
 
-    async fn refusal(&self, response: Response) -> Error {
+    async fn refusal(&self, request: &Request<'_>, response: Response) -> Error {
         let status = response.status();
         let retry_after = retry_after(response.headers());
         // A body that cannot be read takes nothing from what the status says.
-        let body = Body::read(response, ERROR_LIMIT, self.large).await.ok();
-        let envelope = body.and_then(|body| wire::envelope(&body.bytes));
+        let body = Body::read(response, MAX_ERROR_BYTES, &self.shared.large);
+        let envelope = body.await.ok().and_then(|b| wire::envelope(&b.bytes));
         let kind = kind(status, envelope.as_ref(), "an unexpected status");
-        self.quoting(kind, envelope)
-            .answered(status.as_u16())
-            .after(retry_after)
+        Error {
+            status: Some(status.as_u16()),
+            retry_after,
+            ..self.quoting(request, kind, envelope)
+        }
     }
 
-    fn error(&self, kind: ErrorKind) -> Error {
+    pub(super) fn error(&self, request: &Request<'_>, kind: ErrorKind) -> Error {
         let kind = match kind {
-            ErrorKind::TokenRefused => self.of.refused(),
+            ErrorKind::TokenRefused => self.token_kind.rejection(),
             kind => kind,
         };
-        Error::new(&self.ask.doing, kind)
+        Error::new(&request.doing, kind)
     }
 
-    fn quoting(&self, kind: ErrorKind, envelope: Option<wire::Envelope>) -> Error {
+    fn quoting(
+        &self,
+        request: &Request<'_>,
+        kind: ErrorKind,
+        envelope: Option<wire::Envelope>,
+    ) -> Error {
         let said = envelope
             .and_then(|e| e.message)
-            .map(|message| quote::said(&message, self.token))
+            .map(|message| quote::quote(&message, &self.token))
             .filter(|said| !said.is_empty());
-        self.error(kind).quoting(said)
+        Error {
+            said,
+            ..self.error(request, kind)
+        }
     }
 }
 
-/// What an answer without a usable body means; `flaw` is what is wrong with a 2xx.
+/// Returns what an answer without a usable body means; `flaw` is what is wrong with a 2xx.
 ///
 /// The account's codes are looked for in every answer: where they come with a read is not documented.
 pub(super) fn kind(status: StatusCode, envelope: Option<&wire::Envelope>, flaw: Flaw) -> ErrorKind {
@@ -192,7 +224,7 @@ impl<'a> Body<'a> {
             if length > limit {
                 return Err(ErrorKind::TooLarge);
             }
-            if length > LARGE && body.turn.is_none() {
+            if length > LARGE_BYTES && body.turn.is_none() {
                 // Never closed; and without a permit it would still be read.
                 body.turn = large.acquire().await.ok();
             }
@@ -210,7 +242,7 @@ fn broken(error: &reqwest::Error) -> ErrorKind {
     }
 }
 
-/// `Retry-After`; a date is read against the answer's own `Date`, so that our clock does not matter.
+/// Returns `Retry-After`; a date is read against the answer's own `Date`, so that our clock does not matter.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let asked = headers.get(RETRY_AFTER)?.to_str().ok()?;
     match date(headers) {
@@ -222,21 +254,21 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
-/// The answer's own `Date`, in seconds since 1970.
+/// Returns the answer's own `Date`, in seconds since 1970.
 fn date(headers: &HeaderMap) -> Option<i64> {
     let text = headers.get(DATE)?.to_str().ok()?;
     let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
     Some(date.timestamp())
 }
 
-/// Why a connection failed. `reqwest` says it only in the chain of causes, and its own text names the URL.
+/// Returns why a connection failed. `reqwest` says it only in the chain of causes, and its own text names the URL.
 fn fault(error: &reqwest::Error) -> Fault {
     if error.is_timeout() {
         return Fault::TimedOut;
     }
     let mut cause = error.source();
     while let Some(this) = cause {
-        if let Some(fault) = known(this) {
+        if let Some(fault) = fault_of_cause(this) {
             return fault;
         }
         // An I/O error shows what it wraps only here: its `source` is that of the wrapped one.
@@ -248,8 +280,8 @@ fn fault(error: &reqwest::Error) -> Fault {
     Fault::Other
 }
 
-/// What one cause of a chain tells by itself.
-fn known(cause: &(dyn Cause + 'static)) -> Option<Fault> {
+/// Returns what one cause of a chain says by itself.
+fn fault_of_cause(cause: &(dyn Cause + 'static)) -> Option<Fault> {
     if cause.is::<rustls::Error>() {
         return Some(Fault::Tls);
     }

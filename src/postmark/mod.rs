@@ -35,15 +35,15 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use account::Listed;
+pub use account::AccountServer;
 pub use client::{Postmark, Settings};
 pub use eastern::{day, days, whole};
 pub use error::{Error, ErrorKind, Fault};
 pub use search::{
-    BounceFilter, BounceRow, ByDay, Event, KINDS, MessageFilter, MessageSummary, Overview,
-    Statistics, Suppression, Suppressions, Timeline, Window,
+    BounceFilter, BounceRow, Event, KINDS, MessageFilter, MessageSummary, Overview, Statistics,
+    Suppression, SuppressionFilter, Timeline, Window,
 };
-pub use server::{About, Count, Page, Server, Stream, is_message_id};
+pub use server::{Count, Page, Server, ServerInfo, Stream, is_message_id};
 pub use status_page::{State, StatusPage, status_page};
 
 /// Items asked for in one page; the most Postmark gives.

@@ -2,22 +2,22 @@
 
 use crate::secret::Secret;
 
-/// Longest quotation, in characters.
-const LONGEST: usize = 200;
+/// The maximum length of a quotation.
+const MAX_QUOTE_CHARS: usize = 200;
 
-/// What a peer said, without `token`, words that look like an address, or anything that moves the cursor.
-pub(super) fn said(text: &str, token: &Secret) -> String {
+/// Returns what a peer said without `token`, words that look like an address, or anything that moves the cursor.
+pub(super) fn quote(text: &str, token: &Secret) -> String {
     let text = without(&printable(text), token.expose());
     let words: Vec<&str> = text
         .split_whitespace()
         .map(|word| if word.contains('@') { "***" } else { word })
         .collect();
-    cut(&words.join(" "))
+    truncate(&words.join(" "))
 }
 
-/// A name of a peer's making, without anything that moves the cursor.
+/// Returns a name of a peer's making without anything that moves the cursor.
 pub(super) fn clean(name: &str) -> String {
-    cut(&printable(name))
+    truncate(&printable(name))
 }
 
 fn printable(text: &str) -> String {
@@ -32,7 +32,7 @@ fn moves_the_cursor(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// `text` with every occurrence of `secret` replaced, whatever its case.
+/// Returns `text` with every occurrence of `secret` replaced, whatever its case.
 fn without(text: &str, secret: &str) -> String {
     // Only ASCII changes, so that both texts keep the same byte positions.
     let (haystack, needle) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
@@ -47,10 +47,14 @@ fn without(text: &str, secret: &str) -> String {
     kept
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+fn truncate(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTE_CHARS) {
         None => text.to_owned(),
-        Some(_) => text.chars().take(LONGEST - 1).chain(['…']).collect(),
+        Some(_) => text
+            .chars()
+            .take(MAX_QUOTE_CHARS - 1)
+            .chain(['…'])
+            .collect(),
     }
 }
 
@@ -66,15 +70,15 @@ mod tests {
     #[test]
     fn a_quotation_holds_no_token_no_address_and_no_control_character() {
         let text = "bad\r\n\u{1b}[31mtoken abc-123/ABC-123\u{202e} of <jane@example.com>, sorry";
-        assert_eq!(said(text, &token()), "bad [31mtoken ***/*** of *** sorry");
+        assert_eq!(quote(text, &token()), "bad [31mtoken ***/*** of *** sorry");
     }
 
     #[test]
     fn a_quotation_has_an_end() {
-        let long = said(&"ü".repeat(5000), &token());
-        assert_eq!(long.chars().count(), LONGEST);
+        let long = quote(&"ü".repeat(5000), &token());
+        assert_eq!(long.chars().count(), MAX_QUOTE_CHARS);
         assert!(long.ends_with('…'));
-        assert_eq!(said(&"ü".repeat(200), &token()), "ü".repeat(200));
+        assert_eq!(quote(&"ü".repeat(200), &token()), "ü".repeat(200));
     }
 
     proptest! {
@@ -83,8 +87,8 @@ mod tests {
             let mut hidden: String = text.chars().take(at).collect();
             hidden.push_str("aBc-123");
             hidden.extend(text.chars().skip(at));
-            let quoted = said(&hidden, &token());
-            prop_assert!(quoted.chars().count() <= LONGEST);
+            let quoted = quote(&hidden, &token());
+            prop_assert!(quoted.chars().count() <= MAX_QUOTE_CHARS);
             prop_assert!(!quoted.chars().any(char::is_control));
             prop_assert!(!quoted.to_ascii_lowercase().contains("abc-123"));
             prop_assert!(!quoted.contains('@'));

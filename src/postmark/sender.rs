@@ -8,17 +8,17 @@ use reqwest::Url;
 use super::convert::{Flaw, json};
 use super::wire;
 
-/// Longest name in the DNS (RFC 1035, 2.3.4), in bytes.
-const LONGEST: usize = 253;
+/// The maximum length of a name in the DNS (RFC 1035, 2.3.4).
+const MAX_DOMAIN_BYTES: usize = 253;
 
-/// The domains of a page of `/messages/outbound`, each once; a sender without one is left out.
+/// Returns the domains of a page of `/messages/outbound`, each once; a sender without one is left out.
 pub(super) fn domains(body: &[u8]) -> Result<BTreeSet<String>, Flaw> {
-    let answer: wire::Senders = json(body)?;
+    let answer: wire::List<wire::Sender> = json(body)?;
     let messages = answer.messages.unwrap_or_default();
     Ok(messages.iter().filter_map(|m| domain(&m.from)).collect())
 }
 
-/// The domain of a sender, as the DNS knows it.
+/// Returns the domain of a sender, as the DNS knows it.
 fn domain(from: &str) -> Option<String> {
     let address = match (from.rfind('<'), from.rfind('>')) {
         (Some(open), Some(close)) => from.get(open + 1..close)?,
@@ -33,7 +33,7 @@ fn domain(from: &str) -> Option<String> {
     // Its parser turns other scripts into what the DNS knows; numbers alone become an address, which has no domain.
     let url = Url::parse(&format!("https://{domain}/")).ok()?;
     let host = url.domain()?;
-    (host.contains('.') && host.len() <= LONGEST).then(|| host.to_owned())
+    (host.contains('.') && host.len() <= MAX_DOMAIN_BYTES).then(|| host.to_owned())
 }
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ mod tests {
         fn any_sender_is_read_without_a_panic(from in "\\PC{0,80}", local in "[<>@.\"a ]{0,20}") {
             for text in [from.clone(), format!("{local}{from}@{local}")] {
                 let found = domain(&text);
-                prop_assert!(found.is_none_or(|d| d.is_ascii() && d.len() <= LONGEST && !d.contains('@')));
+                prop_assert!(found.is_none_or(|d| d.is_ascii() && d.len() <= MAX_DOMAIN_BYTES && !d.contains('@')));
             }
         }
     }

@@ -9,43 +9,34 @@ use serde_json::Value;
 use super::client::is_loopback;
 use super::quote;
 
-/// Longest body, in bytes.
-const LONGEST: usize = 256 << 10;
-/// Notices that are told, at most.
-const MOST_NOTICES: usize = 5;
+const MAX_BODY_BYTES: usize = 256 << 10;
+const MAX_NOTICES: usize = 5;
 
-/// What the page says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusPage {
-    /// How Postmark is.
     pub state: State,
     /// The page's own word for it, such as `operational`.
     pub word: String,
-    /// What goes on now.
     pub notices: Vec<Notice>,
 }
 
-/// How Postmark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// All works.
     Operational,
     /// Something is under maintenance, as announced.
     Maintenance,
-    /// Something does not work.
     Troubled,
 }
 
 /// Something that goes on now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Whether it was announced.
     pub is_planned: bool,
     /// What it is about; text from outside, cleaned.
     pub subject: String,
 }
 
-/// Asks the status page at `base` (without a slash at the end): how Postmark is, and what goes on. Two requests.
+/// Reads the status page at `base` (without a slash at the end). Two requests.
 ///
 /// # Errors
 /// Why it is not known, in a few words.
@@ -89,7 +80,7 @@ async fn read(mut response: Response) -> Result<Value, String> {
     let mut body = Vec::new();
     let broken = |_| "its answer breaks off".to_owned();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        if body.len() + chunk.len() > LONGEST {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
             return Err("its answer is too long".to_owned());
         }
         body.extend_from_slice(&chunk);
@@ -118,7 +109,7 @@ fn read_notices(answer: &Value) -> Vec<Notice> {
                 subject: quote::clean(notice["subject"].as_str()?),
             })
         })
-        .take(MOST_NOTICES)
+        .take(MAX_NOTICES)
         .collect()
 }
 

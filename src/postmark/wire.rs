@@ -7,11 +7,11 @@ use std::marker::PhantomData;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Items of a list, at most: what was asked for. An empty item is three bytes on the wire and a hundred times that here, so
+/// The maximum number of items of a list: what was asked for. An empty item is three bytes on the wire and a hundred times that here, so
 /// the limit of bytes alone would let a small lie fill the memory.
-const MOST_ITEMS: usize = super::PAGE as usize;
-/// Entries of a list within an item, at most; Postmark allows 50 recipients in all.
-const MOST_ENTRIES: usize = 1_000;
+const MAX_ITEMS: usize = super::PAGE as usize;
+/// The maximum number of entries of a list within an item; Postmark allows 50 recipients in all.
+const MAX_ENTRIES: usize = 1_000;
 
 /// An answer that is not what was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct Envelope {
     pub(super) message: Option<String>,
 }
 
-/// The envelope that `body` is, if it is one that tells of an error.
+/// Returns the envelope that `body` is, if it is one of an error.
 pub(super) fn envelope(body: &[u8]) -> Option<Envelope> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -36,6 +36,19 @@ pub(super) fn envelope(body: &[u8]) -> Option<Envelope> {
         code,
         message: raw.message,
     })
+}
+
+/// A page of `/messages/outbound`, `/bounces` or `/servers`. The last holds live tokens: it has no `Debug`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", bound = "T: Deserialize<'de>")]
+pub(super) struct List<T> {
+    pub(super) total_count: Option<Integer>,
+    #[serde(default, deserialize_with = "list")]
+    pub(super) messages: Option<Vec<T>>,
+    #[serde(default, deserialize_with = "list")]
+    pub(super) bounces: Option<Vec<T>>,
+    #[serde(default, deserialize_with = "list")]
+    pub(super) servers: Option<Vec<T>>,
 }
 
 /// `/message-streams`.
@@ -52,8 +65,6 @@ pub(super) struct Stream {
     #[serde(rename = "ID")]
     pub(super) id: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
-    pub(super) name: String,
-    #[serde(default, deserialize_with = "or_default")]
     pub(super) message_stream_type: String,
     pub(super) archived_at: Option<String>,
 }
@@ -68,40 +79,14 @@ pub(super) struct OwnServer {
     pub(super) delivery_type: Option<String>,
 }
 
-/// `/servers`. Holds live tokens: it has no `Debug`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Servers {
-    pub(super) total_count: Option<Integer>,
-    #[serde(default, deserialize_with = "list")]
-    pub(super) servers: Option<Vec<ListedServer>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListedServer {
+pub(super) struct AccountServer {
     #[serde(rename = "ID")]
     pub(super) id: Option<Integer>,
     pub(super) name: Option<String>,
     #[serde(default, deserialize_with = "entries")]
     pub(super) api_tokens: Vec<String>,
-}
-
-/// `/messages/outbound`.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Messages {
-    pub(super) total_count: Option<Integer>,
-    #[serde(default, deserialize_with = "list")]
-    pub(super) messages: Option<Vec<Message>>,
-}
-
-/// `/messages/outbound`, as far as it says who sends.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Senders {
-    #[serde(default, deserialize_with = "list")]
-    pub(super) messages: Option<Vec<Sender>>,
 }
 
 #[derive(Deserialize)]
@@ -148,15 +133,6 @@ pub(super) struct Event {
     pub(super) received_at: Option<String>,
 }
 
-/// `/bounces`.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Bounces {
-    pub(super) total_count: Option<Integer>,
-    #[serde(default, deserialize_with = "list")]
-    pub(super) bounces: Option<Vec<Bounce>>,
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Bounce {
@@ -184,7 +160,6 @@ pub(super) enum Integer {
 }
 
 impl Integer {
-    /// As a count.
     pub(super) fn count(&self) -> Option<u64> {
         match self {
             Self::Signed(n) => u64::try_from(*n).ok(),
@@ -222,7 +197,7 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    deserializer.deserialize_option(AtMost(MOST_ITEMS, PhantomData))
+    deserializer.deserialize_option(AtMost(MAX_ITEMS, PhantomData))
 }
 
 /// A list within an item; `null` is as good as empty.
@@ -231,7 +206,7 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let entries = deserializer.deserialize_option(AtMost(MOST_ENTRIES, PhantomData))?;
+    let entries = deserializer.deserialize_option(AtMost(MAX_ENTRIES, PhantomData))?;
     Ok(entries.unwrap_or_default())
 }
 

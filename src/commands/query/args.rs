@@ -2,7 +2,11 @@
 
 use clap::Args;
 
-/// Which server and stream are asked.
+use crate::clock;
+use crate::commands::query::time_arg;
+use crate::config::Config;
+use crate::postmark::Window;
+
 #[derive(Debug, Args)]
 pub struct PlaceArgs {
     /// Only this server, by its name in the configuration or the account
@@ -13,7 +17,6 @@ pub struct PlaceArgs {
     pub stream: Option<String>,
 }
 
-/// A range of time, as a person writes it.
 #[derive(Debug, Args)]
 pub struct WindowArgs {
     /// Start: RFC 3339, a date or time in `time_zone`, or an age such as 2h or 3d
@@ -24,13 +27,10 @@ pub struct WindowArgs {
     pub until: Option<String>,
 }
 
-/// What is asked for, and how it is printed.
 #[derive(Debug, Args)]
 pub struct ScopeArgs {
-    #[doc(hidden)]
     #[command(flatten)]
     pub window: WindowArgs,
-    #[doc(hidden)]
     #[command(flatten)]
     pub place: PlaceArgs,
     /// Only this tag
@@ -41,13 +41,17 @@ pub struct ScopeArgs {
     pub json: bool,
 }
 
-/// Arguments of every list of Postmark's activity.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    #[doc(hidden)]
     #[command(flatten)]
     pub scope: ScopeArgs,
     /// Maximum number of rows, newest first
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
+}
+
+impl ScopeArgs {
+    pub(super) fn window(&self, config: &Config) -> Result<Window, (u8, String)> {
+        time_arg::window(&self.window, config.time_zone, clock::now())
+    }
 }

@@ -1,21 +1,19 @@
 //! `bounces`: the newest bounces and complaints, from every stream.
 
+use chrono_tz::Tz;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use serde_json::{Value, json};
 
-use crate::clock;
 use crate::commands::CommandResult;
 use crate::commands::query::args::ListArgs;
-use crate::commands::query::list::{TableRow, short};
-use crate::commands::query::merge::{Dated, PagedQuery};
-use crate::commands::query::validate::{self, checked};
-use crate::commands::query::{PostmarkQuery, print_answer, time_arg};
+use crate::commands::query::list::{self, Row, short};
+use crate::commands::query::merge::Dated;
+use crate::commands::query::validate::{checked, message, part};
 use crate::config::Config;
 use crate::model::{StreamId, Timestamp};
-use crate::postmark::{self, BounceFilter, BounceRow, KINDS, Page, Server, Window};
+use crate::postmark::{BounceFilter, BounceRow, KINDS, Server};
+use crate::text::format::format_exact;
 
-/// Arguments of `bounces`.
 #[derive(Debug, Args)]
 pub struct BouncesArgs {
     /// Only addresses that contain this text
@@ -30,27 +28,24 @@ pub struct BouncesArgs {
     /// Only bounces that deactivated their address
     #[arg(long)]
     pub inactive: bool,
-    #[doc(hidden)]
     #[command(flatten)]
     pub list: ListArgs,
 }
 
-/// Prints the newest bounces and complaints.
 pub(in crate::commands) async fn bounces(config: &Config, args: &BouncesArgs) -> CommandResult {
-    let scope = &args.list.scope;
-    let window = time_arg::window(&scope.window, config.time_zone, clock::now())?;
     let filter = BounceFilter {
-        recipient: validate::part("--recipient", args.recipient.as_deref())?,
-        tag: checked("--tag", scope.tag.as_deref())?,
+        window: args.list.scope.window(config)?,
+        recipient: part("--recipient", args.recipient.as_deref())?,
+        tag: checked("--tag", args.list.scope.tag.as_deref())?,
         kind: args.kind.as_deref().map(documented_kind),
-        message: validate::message("--message", args.message.as_deref())?,
+        message: message("--message", args.message.as_deref())?,
         inactive: args.inactive.then_some(true),
-        window,
     };
-    let stream = validate::stream(scope.place.stream.as_deref())?;
-    let query = PostmarkQuery::open(config, scope.place.server.as_deref()).await?;
-    let found = query.list(&filter, stream.as_ref(), args.list.limit, scope.json);
-    print_answer(&found.await)
+    let fetch = async |api: &Server, stream: &StreamId, count, offset| {
+        api.search_bounces(Some(stream), &filter, count, offset)
+            .await
+    };
+    list::list(config, &args.list, filter.window, fetch).await
 }
 
 /// Returns a type of bounces as Postmark writes it, however it was capitalised.
@@ -69,10 +64,10 @@ impl Dated for BounceRow {
     }
 }
 
-impl TableRow for BounceRow {
+impl Row for BounceRow {
     const SINGULAR: &str = "bounce";
     const PLURAL: &str = "bounces";
-    const COLUMNS: [&str; 7] = [
+    const COLUMNS: &[&str] = &[
         "BOUNCED",
         "STREAM",
         "TYPE",
@@ -82,43 +77,19 @@ impl TableRow for BounceRow {
         "MESSAGE",
     ];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, place: String, zone: Tz) -> Vec<String> {
         let said = match self.details.trim() {
             "" => &self.description,
             _ => &self.details,
         };
         vec![
+            format_exact(self.at, zone),
+            place,
             self.kind.clone(),
             self.recipient.clone(),
             short(self.tag.as_deref().unwrap_or_default()),
             short(said),
             self.message.clone().unwrap_or_default(),
         ]
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "id": self.id, "at": self.at.to_string(), "type": self.kind, "recipient": self.recipient,
-            "message": self.message, "tag": self.tag, "description": self.description, "details": self.details,
-            "inactive": self.inactive, "can_activate": self.can_activate,
-        })
-    }
-}
-
-impl PagedQuery for BounceFilter {
-    type Row = BounceRow;
-
-    async fn page(
-        &self,
-        api: &Server,
-        stream: &StreamId,
-        count: u32,
-        offset: u32,
-    ) -> Result<Page<BounceRow>, postmark::Error> {
-        api.search_bounces(Some(stream), self, count, offset).await
-    }
-
-    fn window(&self) -> Window {
-        self.window
     }
 }

@@ -1,6 +1,5 @@
 //! Why something could not be looked up, and which command helps.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::model::MINUTE;
@@ -13,7 +12,8 @@ const UNKNOWN_STREAM: i64 = 1226;
 const NO_STREAMS_PERMISSION: i64 = 1220;
 
 /// Why a server gave no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
 pub(crate) struct LookupError {
     why: String,
     pub(crate) scope: Scope,
@@ -42,12 +42,6 @@ impl LookupError {
     }
 }
 
-impl fmt::Display for LookupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
 impl From<postmark::Error> for LookupError {
     fn from(error: postmark::Error) -> Self {
         let scope = match error.kind() {
@@ -66,7 +60,6 @@ impl From<postmark::Error> for LookupError {
     }
 }
 
-/// Returns what went wrong and what helps.
 pub(crate) fn message_with_hint(error: &postmark::Error) -> String {
     let what = error.what();
     match error.kind() {

@@ -1,24 +1,21 @@
 //! `message`: what became of one message.
 
-use std::sync::Arc;
-
 use chrono_tz::Tz;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
-use crate::commands::CommandResult;
 use crate::commands::query::error::LookupError;
-use crate::commands::query::{
-    Answer, PostmarkQuery, QueryError, Target, command_error, print_answer, validate,
-};
+use crate::commands::query::{PostmarkQuery, Target, join_errors, names, validate};
+use crate::commands::stdout::print;
+use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
 use crate::model::{ServerName, Timestamp};
 use crate::postmark::{BounceFilter, BounceRow, ErrorKind, Event, PAGE, Timeline};
 use crate::text::format::{format_duration, format_exact};
-use crate::text::sanitize::{clean, json_line};
+use crate::text::sanitize::json_line;
 use crate::text::table::Table;
 
-/// Arguments of `message`.
 #[derive(Debug, Args)]
 pub struct MessageArgs {
     /// The message's id, as Postmark gave it
@@ -31,65 +28,48 @@ pub struct MessageArgs {
     pub json: bool,
 }
 
-/// Prints what became of one message.
+/// Prints what became of one message. Two requests at the server that has it, one at every other.
 pub(in crate::commands) async fn message(config: &Config, args: &MessageArgs) -> CommandResult {
     let id = validate::message("ID", Some(&args.id))?.unwrap_or_default();
     let query = PostmarkQuery::open(config, args.server.as_deref()).await?;
-    let found = query.message(&id, args.json).await;
-    print_answer(&found.map_err(command_error)?)
+    let (found, mut errors) = query
+        .query_all(async |server| find_message(server, &id).await)
+        .await;
+    // Errors of other servers do not matter once it is found.
+    if let Some(known) = found.into_iter().flatten().next() {
+        return print(&match args.json {
+            true => json_line(&json!(known)),
+            false => known.to_text(query.zone),
+        });
+    }
+    if errors.is_empty() {
+        let names = names(query.servers.iter().map(|server| &server.name.0));
+        errors.push(format!(
+            "Postmark has no message `{id}` at {names}, or no longer; `hushwatch messages` lists those it has"
+        ));
+    }
+    Err((INCOMPLETE, join_errors(&errors)))
 }
 
-/// A message and the server that has it.
-struct FoundMessage {
-    server: ServerName,
+#[derive(Serialize)]
+struct FoundMessage<'q> {
+    server: &'q ServerName,
+    #[serde(flatten)]
     timeline: Timeline,
 }
 
-impl PostmarkQuery {
-    /// Returns what became of the message with this id. Two requests at the server that has it, one at every other.
-    ///
-    /// # Errors
-    /// `Failed` where no server knows it.
-    async fn message(&self, id: &str, as_json: bool) -> Result<Answer, QueryError> {
-        let (found, errors) = self
-            .query_all(|server| find_message(server, id.to_owned()))
-            .await;
-        let Some(known) = found.into_iter().flatten().next() else {
-            let mut errors = errors;
-            if errors.is_empty() {
-                let names: Vec<String> = self.servers.iter().map(|s| clean(&s.name.0)).collect();
-                errors.push(format!(
-                    "Postmark has no message `{}` at {}, or no longer; `hushwatch messages` lists those it has",
-                    clean(id),
-                    names.join(", ")
-                ));
-            }
-            return Err(QueryError::Failed(errors.join("\nhushwatch: ")));
-        };
-        let text = match as_json {
-            true => json_line(&known.to_json()),
-            false => known.to_text(self.zone),
-        };
-        // Errors of other servers do not matter once it is found.
-        Ok(Answer {
-            text,
-            errors: Vec::new(),
-        })
-    }
-}
-
-async fn find_message(
-    server: Arc<Target>,
-    id: String,
-) -> Result<Option<FoundMessage>, LookupError> {
+async fn find_message<'q>(
+    server: &'q Target,
+    id: &str,
+) -> Result<Option<FoundMessage<'q>>, LookupError> {
     let api = server.api()?;
-    let mut timeline = match api.timeline(&id).await {
+    let mut timeline = match api.timeline(id).await {
         Ok(timeline) => timeline,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let filter = BounceFilter {
-        message: Some(id),
+        message: Some(id.to_owned()),
         ..BounceFilter::default()
     };
     // Only the list of bounces has complaints and the details of a bounce.
@@ -100,7 +80,7 @@ async fn find_message(
     attach_bounces(&mut timeline.events, bounces.items);
     timeline.events.sort_by_key(|event| event.at);
     Ok(Some(FoundMessage {
-        server: server.name.clone(),
+        server: &server.name,
         timeline,
     }))
 }
@@ -126,7 +106,7 @@ fn attach_bounces(events: &mut Vec<Event>, bounces: Vec<BounceRow>) {
     }
 }
 
-impl FoundMessage {
+impl FoundMessage<'_> {
     fn to_text(&self, zone: Tz) -> String {
         let message = &self.timeline.message;
         let stream = message
@@ -164,21 +144,6 @@ impl FoundMessage {
         let (head, course) = (head.to_text(), course.to_text());
         format!("{head}\n{course}{nothing}times in {}\n", zone.name())
     }
-
-    fn to_json(&self) -> Value {
-        let message = &self.timeline.message;
-        let event = |event: &Event| {
-            json!({
-                "at": event.at.map(|at| at.to_string()), "type": event.kind, "recipient": event.recipient,
-                "destination": event.server, "details": event.text, "bounce": event.bounce,
-            })
-        };
-        json!({
-            "id": message.id, "server": self.server, "stream": message.stream, "at": message.at.to_string(),
-            "status": message.status, "from": message.from, "recipients": message.recipients, "tag": message.tag,
-            "subject": message.subject, "events": self.timeline.events.iter().map(event).collect::<Vec<_>>(),
-        })
-    }
 }
 
 /// Returns how long after sending an event was. Deliveries are dated to the second, so it may be before.
@@ -188,13 +153,12 @@ fn after(sent: Timestamp, at: Option<Timestamp>) -> String {
     })
 }
 
-/// Returns the plain word for one of Postmark's events.
 fn event_name(kind: &str) -> &str {
     match kind {
         "Delivered" => "delivered",
         "Transient" => "delayed",
         "Bounced" => "bounced",
-        "Opened" => "open_cursors",
+        "Opened" => "opened",
         "LinkClicked" => "clicked",
         "SubscriptionChanged" => "subscription changed",
         "SpamComplaint" => "complained",

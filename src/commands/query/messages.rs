@@ -1,20 +1,18 @@
 //! `messages`: the newest messages, from every stream.
 
+use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
 
-use crate::clock;
 use crate::commands::CommandResult;
 use crate::commands::query::args::ListArgs;
-use crate::commands::query::list::{TableRow, short};
-use crate::commands::query::merge::{Dated, PagedQuery};
-use crate::commands::query::validate::{self, checked};
-use crate::commands::query::{PostmarkQuery, print_answer, time_arg};
+use crate::commands::query::list::{self, Row, short};
+use crate::commands::query::merge::Dated;
+use crate::commands::query::validate::{checked, part};
 use crate::config::Config;
 use crate::model::{StreamId, Timestamp};
-use crate::postmark::{self, MessageFilter, MessageSummary, Page, Server, Window};
+use crate::postmark::{MessageFilter, MessageSummary, Server};
+use crate::text::format::format_exact;
 
-/// Arguments of `messages`.
 #[derive(Debug, Args)]
 pub struct MessagesArgs {
     /// Only messages to this address
@@ -26,12 +24,10 @@ pub struct MessagesArgs {
     /// Only this processing status at Postmark (not delivery status)
     #[arg(long, value_enum)]
     pub status: Option<StatusFilter>,
-    #[doc(hidden)]
     #[command(flatten)]
     pub list: ListArgs,
 }
 
-/// Postmark's processing status of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StatusFilter {
     /// Accepted, not sent yet
@@ -43,7 +39,6 @@ pub enum StatusFilter {
 }
 
 impl StatusFilter {
-    /// Returns Postmark's word.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -53,21 +48,18 @@ impl StatusFilter {
     }
 }
 
-/// Prints the newest messages.
 pub(in crate::commands) async fn messages(config: &Config, args: &MessagesArgs) -> CommandResult {
-    let scope = &args.list.scope;
-    let window = time_arg::window(&scope.window, config.time_zone, clock::now())?;
     let filter = MessageFilter {
-        recipient: validate::part("--recipient", args.recipient.as_deref())?,
-        from: validate::part("--from", args.from.as_deref())?,
-        tag: checked("--tag", scope.tag.as_deref())?,
+        window: args.list.scope.window(config)?,
+        recipient: part("--recipient", args.recipient.as_deref())?,
+        from: part("--from", args.from.as_deref())?,
+        tag: checked("--tag", args.list.scope.tag.as_deref())?,
         status: args.status.map(|status| status.name().to_owned()),
-        window,
     };
-    let stream = validate::stream(scope.place.stream.as_deref())?;
-    let query = PostmarkQuery::open(config, scope.place.server.as_deref()).await?;
-    let found = query.list(&filter, stream.as_ref(), args.list.limit, scope.json);
-    print_answer(&found.await)
+    let fetch = async |api: &Server, stream: &StreamId, count, offset| {
+        api.search_messages(stream, &filter, count, offset).await
+    };
+    list::list(config, &args.list, filter.window, fetch).await
 }
 
 impl Dated for MessageSummary {
@@ -80,52 +72,27 @@ impl Dated for MessageSummary {
     }
 }
 
-impl TableRow for MessageSummary {
+impl Row for MessageSummary {
     const SINGULAR: &str = "message";
     const PLURAL: &str = "messages";
-    const COLUMNS: [&str; 7] = [
+    const COLUMNS: &[&str] = &[
         "SENT", "STREAM", "STATUS", "TO", "TAG", "SUBJECT", "MESSAGE",
     ];
 
-    fn cells(&self) -> Vec<String> {
-        let more = self.recipients.len().saturating_sub(1);
+    fn cells(&self, place: String, zone: Tz) -> Vec<String> {
         let first = self.recipients.first().map_or("", String::as_str);
-        let to = match more {
-            0 => first.to_owned(),
-            more => format!("{first} and {more} more"),
+        let to = match self.recipients.len() {
+            0 | 1 => first.to_owned(),
+            recipients => format!("{first} and {} more", recipients - 1),
         };
-        let tag = short(self.tag.as_deref().unwrap_or_default());
         vec![
+            format_exact(self.at, zone),
+            place,
             self.status.clone(),
             to,
-            tag,
+            short(self.tag.as_deref().unwrap_or_default()),
             short(&self.subject),
             self.id.clone(),
         ]
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "id": self.id, "at": self.at.to_string(), "status": self.status, "from": self.from,
-            "recipients": self.recipients, "tag": self.tag, "subject": self.subject,
-        })
-    }
-}
-
-impl PagedQuery for MessageFilter {
-    type Row = MessageSummary;
-
-    async fn page(
-        &self,
-        api: &Server,
-        stream: &StreamId,
-        count: u32,
-        offset: u32,
-    ) -> Result<Page<MessageSummary>, postmark::Error> {
-        api.search_messages(stream, self, count, offset).await
-    }
-
-    fn window(&self) -> Window {
-        self.window
     }
 }

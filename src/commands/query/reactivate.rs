@@ -1,21 +1,25 @@
 //! `suppressions --reactivate`: takes an address off the lists of suppressions, by the two ways that Postmark has.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::json;
 
 use crate::commands::query::error::LookupError;
-use crate::commands::query::reactivation::{Reactivation, ReactivationStatus};
-use crate::commands::query::streams::{StreamIter, StreamResults, flatten};
+use crate::commands::query::streams::{StreamResults, flatten};
 use crate::commands::query::suppressions::{SuppressionsArgs, since};
-use crate::commands::query::{PostmarkQuery, Target, finish, join_errors, place};
+use crate::commands::query::{PostmarkQuery, Target, join_errors, print_answer};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
-use crate::model::StreamId;
+use crate::model::{ServerName, StreamId, Timestamp};
 use crate::postmark::{
-    BounceFilter, BounceRow, ErrorKind, PAGE, Server, Suppression, Suppressions,
+    BounceFilter, BounceRow, ErrorKind, PAGE, Server, Suppression, SuppressionFilter,
 };
 use crate::text::format::plural;
-use crate::text::sanitize::{clean, clean_lines};
+use crate::text::sanitize::{clean, clean_lines, json_line};
+
+/// What Postmark calls a complaint, as the reason of a suppression and as the type of a bounce.
+const COMPLAINT: &str = "SpamComplaint";
 
 /// Reactivates one address after asking, and prints the outcome.
 pub(super) async fn reactivate(
@@ -25,50 +29,50 @@ pub(super) async fn reactivate(
     args: &SuppressionsArgs,
 ) -> CommandResult {
     let shown = clean(address);
-    let (blocks, mut errors) = query.find_blocks(address, stream).await;
+    // Where no list of a server names it, bounces that made it inactive count.
+    let all = query.query_all(async |server| blocks_of_server(server, address, stream).await);
+    let (blocks, mut errors) = flatten(all.await);
     let can = blocks.iter().filter(|block| block.can_reactivate()).count();
-    let told = query.describe(&blocks);
+    let description = query.describe(&blocks);
     if !args.json {
-        print(&told)?;
+        print(&description)?;
     }
     // The question shows what it is about, also where standard output gets only JSON.
-    let told = if args.json { told.as_str() } else { "" };
+    let question = if args.json { description.as_str() } else { "" };
     if can > 0
         && !args.yes
-        && let Err((code, why)) = confirm(&shown, can, told)
+        && let Err((code, why)) = confirm(&shown, can, question)
     {
         errors.push(why.to_owned());
         if args.json {
-            print(&Reactivation::all_to_json(address, &[], &errors))?;
+            print(&to_json(address, &[], &errors))?;
         }
         return Err((code, join_errors(&errors)));
     }
     let outcomes = query.reactivate(address, &blocks).await;
-    if let Some(why) = remaining_text(&shown, &blocks, &outcomes) {
-        errors.push(why);
-    }
-    if args.json {
-        print(&Reactivation::all_to_json(address, &outcomes, &errors))?;
+    errors.extend(remaining_text(&shown, &blocks, &outcomes));
+    let text = if args.json {
+        to_json(address, &outcomes, &errors)
     } else if blocks.is_empty() && errors.is_empty() {
-        print(&format!(
-            "{shown} is not suppressed on any stream: there is nothing to reactivate\n"
-        ))?;
+        format!("{shown} is not suppressed on any stream: there is nothing to reactivate\n")
     } else {
-        print(
-            &outcomes
-                .iter()
-                .map(Reactivation::to_line)
-                .collect::<String>(),
-        )?;
-    }
-    finish(&errors)
+        outcomes
+            .iter()
+            .map(|outcome| outcome.line.as_str())
+            .collect()
+    };
+    print_answer(&text, &errors)
 }
 
 /// Returns why `address` still gets no mail from some stream.
-fn remaining_text(address: &str, blocks: &[Block], outcomes: &[Reactivation]) -> Option<String> {
-    let is_complaint = |block: &&Block| !block.can_reactivate() && block.is_complaint();
+fn remaining_text(
+    address: &str,
+    blocks: &[Block<'_>],
+    outcomes: &[Reactivation<'_>],
+) -> Option<String> {
+    let is_complaint = |block: &&Block<'_>| !block.can_reactivate() && block.is_complaint();
     let complaints = blocks.iter().filter(is_complaint).count();
-    let done = outcomes.iter().filter(|o| o.is_accepted()).count();
+    let done = outcomes.iter().filter(|o| o.accepted).count();
     let left = blocks.len().saturating_sub(done);
     if left == 0 {
         return None;
@@ -94,7 +98,7 @@ fn remaining_text(address: &str, blocks: &[Block], outcomes: &[Reactivation]) ->
 }
 
 /// Asks the person at the terminal; where there is none, only `--yes` will do.
-fn confirm(address: &str, streams: usize, told: &str) -> Result<(), (u8, &'static str)> {
+fn confirm(address: &str, streams: usize, question: &str) -> Result<(), (u8, &'static str)> {
     if !std::io::stdin().is_terminal() {
         let why = "nothing was changed: there is no terminal to ask; add --yes";
         return Err((USAGE, why));
@@ -102,7 +106,7 @@ fn confirm(address: &str, streams: usize, told: &str) -> Result<(), (u8, &'stati
     let mut err = std::io::stderr().lock();
     let _ = write!(
         err,
-        "{told}Reactivate {address} on {}? [y/N] ",
+        "{question}Reactivate {address} on {}? [y/N] ",
         plural(streams as u64, "stream")
     )
     .and_then(|()| err.flush());
@@ -115,40 +119,37 @@ fn confirm(address: &str, streams: usize, told: &str) -> Result<(), (u8, &'stati
 }
 
 /// A stream that sends nothing to the address.
-pub(super) struct Block {
-    server: Arc<Target>,
+struct Block<'q> {
+    server: &'q Target,
     stream: StreamId,
-    why: BlockReason,
+    /// The reason of the suppression, or the type of the bounce.
+    reason: String,
+    since: Option<Timestamp>,
+    /// The bounce that made the address inactive, where no list names it.
+    bounce: Option<BounceRow>,
 }
 
-/// Why it sends nothing.
-enum BlockReason {
-    Suppressed(Suppression),
-    /// No list names it, but a bounce made it inactive.
-    Inactive(BounceRow),
+/// The outcome of reactivating an address on one stream.
+#[derive(Serialize)]
+struct Reactivation<'q> {
+    server: &'q ServerName,
+    stream: &'q StreamId,
+    accepted: bool,
+    /// What Postmark answered, or why it could not be asked.
+    answer: String,
+    /// Whether the list still named it when it was read right afterwards.
+    still_listed: Option<bool>,
+    #[serde(skip)]
+    line: String,
 }
+
+/// Whether Postmark accepted it, and what it said.
+type Answer = (bool, String);
 
 impl PostmarkQuery {
-    /// Returns the streams that send nothing to `address`, and errors. Where no list of a server names it, bounces that made
-    /// it inactive count.
-    pub(super) async fn find_blocks(
-        &self,
-        address: &str,
-        stream: Option<&StreamId>,
-    ) -> (Vec<Block>, Vec<String>) {
-        let all =
-            self.query_all(|server| blocks_of_server(server, address.to_owned(), stream.cloned()));
-        flatten(all.await)
-    }
-
-    /// Returns a line for each block.
-    fn describe(&self, blocks: &[Block]) -> String {
-        let line = |block: &Block| {
-            let place = place(self.has_many(), &block.server.name, &block.stream);
-            let (why, at) = match &block.why {
-                BlockReason::Suppressed(s) => (&s.reason, s.since),
-                BlockReason::Inactive(bounce) => (&bounce.kind, Some(bounce.at)),
-            };
+    fn describe(&self, blocks: &[Block<'_>]) -> String {
+        let line = |block: &Block<'_>| {
+            let place = self.place(&block.server.name, &block.stream);
             let note = match (block.can_reactivate(), block.is_complaint()) {
                 (true, _) => "",
                 (false, false) => {
@@ -158,139 +159,150 @@ impl PostmarkQuery {
                     ": a complaint; only the recipient can lift it, through Postmark's support"
                 }
             };
-            let (since, zone) = (since(at, self.zone), self.zone.name());
-            format!("{place}: {why} since {since} {zone}{note}\n")
+            let (since, zone) = (since(block.since, self.zone), self.zone.name());
+            format!("{place}: {} since {since} {zone}{note}\n", block.reason)
         };
         clean_lines(&blocks.iter().map(line).collect::<String>())
     }
 
     /// Reactivates `address` in every block where that is possible, and reads each list once afterwards.
-    pub(super) async fn reactivate(&self, address: &str, blocks: &[Block]) -> Vec<Reactivation> {
+    async fn reactivate<'q>(
+        &self,
+        address: &str,
+        blocks: &'q [Block<'q>],
+    ) -> Vec<Reactivation<'q>> {
         let mut outcomes = Vec::new();
         for block in blocks.iter().filter(|block| block.can_reactivate()) {
-            let (status, answer) = match block.reactivate(address).await {
-                Ok(answer) => answer,
-                Err(error) => (ReactivationStatus::Failed, error.to_string()),
+            let place = self.place(&block.server.name, &block.stream);
+            let answer = block.reactivate(address).await;
+            let still_listed = match answer {
+                Ok((true, _)) => block.is_listed(address).await,
+                _ => None,
             };
-            let still_listed = match status {
-                ReactivationStatus::Accepted => block.is_listed(address).await,
-                ReactivationStatus::Refused | ReactivationStatus::Failed => None,
+            let line = match &answer {
+                Ok((true, answer)) => {
+                    let then = match still_listed {
+                        Some(false) => "it is off the list",
+                        Some(true) => "Postmark accepted it, the list may take a moment",
+                        None => "Postmark accepted it, the list could not be read afterwards",
+                    };
+                    format!("{place}: Postmark answered {answer}; {then}\n")
+                }
+                Ok((false, answer)) => format!(
+                    "{place}: not reactivated: Postmark answered {answer}; ask its support\n"
+                ),
+                Err(error) => format!("{place}: not reactivated: {error}\n"),
             };
+            let (accepted, answer) = answer.unwrap_or_else(|error| (false, error.to_string()));
             outcomes.push(Reactivation {
-                place: place(self.has_many(), &block.server.name, &block.stream),
-                server: block.server.name.to_string(),
-                stream: block.stream.clone(),
-                status,
+                server: &block.server.name,
+                stream: &block.stream,
+                accepted,
                 answer,
                 still_listed,
+                line: clean_lines(&line),
             });
         }
         outcomes
     }
 }
 
-impl Block {
+fn to_json(address: &str, outcomes: &[Reactivation<'_>], errors: &[String]) -> String {
+    json_line(&json!({ "address": address, "outcomes": outcomes, "errors": errors }))
+}
+
+impl Block<'_> {
     /// Whether Postmark lets anybody but the recipient lift it.
-    pub(super) fn can_reactivate(&self) -> bool {
-        match &self.why {
-            BlockReason::Suppressed(suppression) => !suppression.is_complaint(),
-            BlockReason::Inactive(bounce) => bounce.can_activate,
-        }
+    fn can_reactivate(&self) -> bool {
+        let bounce = self.bounce.as_ref();
+        bounce.map_or_else(|| !self.is_complaint(), |bounce| bounce.can_activate)
     }
 
-    /// Whether the recipient complained about spam.
-    pub(super) fn is_complaint(&self) -> bool {
-        match &self.why {
-            BlockReason::Suppressed(suppression) => suppression.is_complaint(),
-            BlockReason::Inactive(bounce) => bounce.kind == "SpamComplaint",
-        }
+    fn is_complaint(&self) -> bool {
+        self.reason == COMPLAINT
     }
 
-    /// Takes the address off the list; where Postmark refuses, activates the bounce that put it there. Returns the status
-    /// and what Postmark said.
-    async fn reactivate(&self, address: &str) -> Result<(ReactivationStatus, String), LookupError> {
+    /// Takes the address off the list; where Postmark refuses, activates the bounce that put it there.
+    async fn reactivate(&self, address: &str) -> Result<Answer, LookupError> {
         let api = self.server.api()?;
-        let suppression = match &self.why {
-            BlockReason::Inactive(bounce) => return activate(api, bounce).await,
-            BlockReason::Suppressed(suppression) => suppression,
-        };
+        if let Some(bounce) = &self.bounce {
+            return activate(api, bounce).await;
+        }
         let removal = api.unsuppress(&self.stream, address).await?;
         if removal.is_done() {
-            return Ok((ReactivationStatus::Accepted, removal.status));
+            return Ok((true, removal.status));
         }
         let said = removal
             .message
             .map(|text| format!(": {}", without_final_period(&text)));
         let answer = format!("{}{}", removal.status, said.unwrap_or_default());
-        if suppression.reason != "HardBounce" {
-            return Ok((ReactivationStatus::Refused, answer));
+        if self.reason != "HardBounce" {
+            return Ok((false, answer));
         }
-        match inactive(&self.server, &self.stream, address).await? {
+        match inactive(self.server, &self.stream, address).await? {
             Some(bounce) if bounce.can_activate => {
-                let (status, said) = activate(api, &bounce).await?;
-                Ok((status, format!("{answer}; by its bounce: {said}")))
+                let (accepted, said) = activate(api, &bounce).await?;
+                Ok((accepted, format!("{answer}; by its bounce: {said}")))
             }
-            _ => Ok((ReactivationStatus::Refused, answer)),
+            _ => Ok((false, answer)),
         }
     }
 
     /// Returns whether the list names the address; `None` where it cannot be read.
     async fn is_listed(&self, address: &str) -> Option<bool> {
-        let list = list(&self.server, &self.stream, address).await.ok()?;
+        let list = list(self.server, &self.stream, address).await.ok()?;
         Some(!list.is_empty())
     }
 }
 
-async fn blocks_of_server(
-    server: Arc<Target>,
-    address: String,
-    stream: Option<StreamId>,
-) -> Result<StreamResults<Block>, LookupError> {
-    let block = |stream: &StreamId, why| Block {
-        server: Arc::clone(&server),
-        stream: stream.clone(),
-        why,
-    };
-    let mut lists = StreamIter::new(&server, stream.as_ref()).await?;
-    while let Some(stream) = lists.next() {
-        let list = list(&server, &stream, &address).await;
-        lists.take(list.map(|list| (stream, list)))?;
-    }
-    let lists = lists.finish();
-    let listed = lists.found.iter().flat_map(|(stream, list)| {
-        let list = list.iter().cloned();
-        list.map(|suppression| block(stream, BlockReason::Suppressed(suppression)))
+/// Returns the streams of a server that send nothing to `address`.
+async fn blocks_of_server<'q>(
+    server: &'q Target,
+    address: &str,
+    stream: Option<&StreamId>,
+) -> Result<StreamResults<Block<'q>>, LookupError> {
+    let lists = server.query_streams(stream, async |stream| {
+        Ok((stream.clone(), list(server, stream, address).await?))
     });
-    let mut found: Vec<Block> = listed.collect();
-    let mut errors = lists.errors;
-    if found.is_empty() {
-        // Without the list it is unknown what activating a bounce would change.
-        let read = lists.found.into_iter().map(|(stream, _)| stream).collect();
-        let mut bounces = StreamIter::through(&server, read, stream.is_some());
-        while let Some(stream) = bounces.next() {
-            let bounce = inactive(&server, &stream, &address).await;
-            let inactive = |bounce| block(&stream, BlockReason::Inactive(bounce));
-            bounces.take(bounce.map(|bounce| bounce.map(inactive)))?;
-        }
-        let bounces = bounces.finish();
-        found.extend(bounces.found.into_iter().flatten());
-        errors.extend(bounces.errors);
+    let (lists, mut errors) = lists.await?;
+    let listed = lists.iter().flat_map(|(stream, list)| {
+        list.iter().map(|suppression| Block {
+            server,
+            stream: stream.clone(),
+            reason: suppression.reason.clone(),
+            since: suppression.since,
+            bounce: None,
+        })
+    });
+    let listed: Vec<_> = listed.collect();
+    if !listed.is_empty() {
+        return Ok((listed, errors));
     }
-    Ok(StreamResults { found, errors })
+    // Without the list it is unknown what activating a bounce would change.
+    let read: Vec<_> = lists.into_iter().map(|(stream, _)| stream).collect();
+    let bounces = server.query_each(&read, stream.is_some(), async |stream| {
+        let bounce = inactive(server, stream, address).await?;
+        Ok(bounce.map(|bounce| Block {
+            server,
+            stream: stream.clone(),
+            reason: bounce.kind.clone(),
+            since: Some(bounce.at),
+            bounce: Some(bounce),
+        }))
+    });
+    let (bounces, more) = bounces.await?;
+    errors.extend(more);
+    Ok((bounces.into_iter().flatten().collect(), errors))
 }
 
 /// Activates the address of a bounce; a refusal is an answer, not an error.
-async fn activate(
-    api: &Server,
-    bounce: &BounceRow,
-) -> Result<(ReactivationStatus, String), LookupError> {
+async fn activate(api: &Server, bounce: &BounceRow) -> Result<Answer, LookupError> {
     match api.activate(bounce.id).await {
-        Ok(said) => Ok((ReactivationStatus::Accepted, said)),
+        Ok(said) => Ok((true, said)),
         Err(error) => match (error.kind(), error.said()) {
-            (ErrorKind::Refused { .. }, Some(said)) => Ok((
-                ReactivationStatus::Refused,
-                without_final_period(said).to_owned(),
-            )),
+            (ErrorKind::Refused { .. }, Some(said)) => {
+                Ok((false, without_final_period(said).to_owned()))
+            }
             _ => Err(error.into()),
         },
     }
@@ -307,11 +319,11 @@ async fn list(
     stream: &StreamId,
     address: &str,
 ) -> Result<Vec<Suppression>, LookupError> {
-    let wanted = Suppressions {
+    let filter = SuppressionFilter {
         address: Some(address.to_owned()),
         reason: None,
     };
-    let mut list = server.api()?.suppressions(stream, &wanted).await?;
+    let mut list = server.api()?.suppressions(stream, &filter).await?;
     list.retain(|s| s.address.eq_ignore_ascii_case(address));
     Ok(list)
 }
@@ -327,8 +339,8 @@ async fn inactive(
         inactive: Some(true),
         ..BounceFilter::default()
     };
-    let page = server.api()?;
-    let page = page.search_bounces(Some(stream), &filter, PAGE, 0).await?;
+    let api = server.api()?;
+    let page = api.search_bounces(Some(stream), &filter, PAGE, 0).await?;
     let mine = |bounce: &BounceRow| bounce.recipient.eq_ignore_ascii_case(address);
     Ok(page.items.into_iter().find(|b| b.inactive && mine(b)))
 }

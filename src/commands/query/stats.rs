@@ -1,7 +1,6 @@
 //! `stats`: what is stored of a range of time, beside what Postmark's own statistics say of its days.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -13,7 +12,7 @@ use crate::commands::open::{open_readonly, store_error};
 use crate::commands::query::args::ScopeArgs;
 use crate::commands::query::error::{LookupError, Scope};
 use crate::commands::query::validate::{self, checked, usage};
-use crate::commands::query::{Answer, PostmarkQuery, Target, print_answer, time_arg};
+use crate::commands::query::{PostmarkQuery, Target, print_answer};
 use crate::config::Config;
 use crate::cycle::Context;
 use crate::cycle::stats::figures;
@@ -30,10 +29,8 @@ const DEFAULT_DAYS: u32 = 7;
 /// The maximum number of days of `--by-day`: Postmark has a year of them.
 const MAX_DAYS: u32 = 366;
 
-/// Arguments of `stats`.
 #[derive(Debug, Args)]
 pub struct StatsArgs {
-    #[doc(hidden)]
     #[command(flatten)]
     pub scope: ScopeArgs,
     /// Break down by day (Postmark's days, US Eastern time)
@@ -41,7 +38,6 @@ pub struct StatsArgs {
     pub by_day: bool,
 }
 
-/// What is counted.
 #[derive(Clone, Debug)]
 struct StatsQuery {
     span: Span,
@@ -53,10 +49,9 @@ struct StatsQuery {
 /// Postmark's statistics of a range.
 enum PostmarkAnswer {
     Sums(Overview),
-    Days(postmark::ByDay),
+    Days(BTreeMap<NaiveDate, Overview>),
 }
 
-/// Prints counts and rates of a range.
 pub(in crate::commands) async fn stats(config: &Config, args: &StatsArgs) -> CommandResult {
     let range = read_range(config, args)?;
     let context = open_readonly(config.clone())?;
@@ -68,12 +63,12 @@ pub(in crate::commands) async fn stats(config: &Config, args: &StatsArgs) -> Com
         true => json_line(&report.to_json(&errors)),
         false => report.to_text(query.zone),
     };
-    print_answer(&Answer { text, errors })
+    print_answer(&text, &errors)
 }
 
 fn read_range(config: &Config, args: &StatsArgs) -> Result<StatsQuery, (u8, String)> {
     let now = clock::now();
-    let window = time_arg::window(&args.scope.window, config.time_zone, now)?;
+    let window = args.scope.window(config)?;
     let until = window.until.unwrap_or(now).min(now);
     let since = window.since.unwrap_or(until - DEFAULT_DAYS * DAY);
     let span = Span::new(since, until);
@@ -99,17 +94,14 @@ async fn collect(
     range: &StatsQuery,
 ) -> Result<(StatsReport, Vec<String>), store::Error> {
     let (answers, mut errors) = query
-        .query_all(|server| {
-            let range = range.clone();
-            async move { Ok((Arc::clone(&server), fetch_postmark(&server, &range).await)) }
-        })
+        .query_all(async |server| Ok((server, fetch_postmark(server, range).await)))
         .await;
     let one_has_it = answers.iter().any(|(_, answer)| answer.is_ok());
     let (mut servers, mut missing) = (Vec::new(), Vec::new());
     for (server, answer) in &answers {
         let lacks = matches!(answer, Err(error) if error.scope == Scope::StreamMissing);
         match answer {
-            Err(_) if lacks => missing.push(&**server),
+            Err(_) if lacks => missing.push(*server),
             Err(error) => errors.push(server.error_line(error)),
             Ok(_) => {}
         }
@@ -139,36 +131,36 @@ fn server_stats(
     range: &StatsQuery,
     answer: Option<&PostmarkAnswer>,
 ) -> ServerStats {
-    let of_day = |day: NaiveDate| DayStats {
+    let (sums, days) = match answer {
+        Some(PostmarkAnswer::Sums(sums)) => (Some(postmark_stats(sums)), None),
+        Some(PostmarkAnswer::Days(days)) => (None, Some(days)),
+        None => (None, None),
+    };
+    let day_stats = |day: NaiveDate| DayStats {
         day,
         stored: None,
-        postmark: match answer {
-            Some(PostmarkAnswer::Days(days)) => {
-                Some(days.get(&day).map(day_counts).unwrap_or_default())
-            }
-            _ => None,
-        },
+        postmark: days.map(|days| days.get(&day).map(postmark_stats).unwrap_or_default()),
     };
     ServerStats {
         name: server.clone(),
         stored: None,
-        postmark: match answer {
-            Some(PostmarkAnswer::Sums(sums)) => Some(PostmarkStats {
-                sent: sums.sent,
-                bounced: sums.bounced,
-                complaints: sums.complaints,
-                api_errors: sums.api_errors,
-            }),
-            _ => None,
-        },
-        by_day: range.by_day,
-        days: range.days().into_iter().map(of_day).collect(),
+        postmark: sums,
+        days: range.days().into_iter().map(day_stats).collect(),
         covered: Duration::ZERO,
+        coverage: 0.0,
         unseen_streams: Vec::new(),
     }
 }
 
-/// Adds what is stored of a server.
+const fn postmark_stats(counts: &Overview) -> PostmarkStats {
+    PostmarkStats {
+        sent: counts.sent,
+        bounced: counts.bounced,
+        complaints: counts.complaints,
+        api_errors: counts.api_errors,
+    }
+}
+
 async fn add_stored(
     context: &Context,
     stats: &mut ServerStats,
@@ -198,6 +190,8 @@ async fn add_stored(
         }
     }
     stats.covered = least.unwrap_or_default();
+    // A range is never empty, and no more of it is covered than there is.
+    stats.coverage = stats.covered.as_secs_f64() / range.span.length().as_secs_f64();
     Ok(())
 }
 
@@ -239,7 +233,7 @@ fn stored_stats(history: &History, tag: Option<&Tag>, span: Span) -> Option<Stor
 }
 
 impl StatsQuery {
-    /// Postmark's days, where they are told apart.
+    /// Returns Postmark's days, where they are told apart.
     fn days(&self) -> Vec<NaiveDate> {
         if !self.by_day {
             return Vec::new();
@@ -248,7 +242,7 @@ impl StatsQuery {
         first.iter_days().take_while(|day| *day <= last).collect()
     }
 
-    /// The part of the range that lies on one of Postmark's days.
+    /// Returns the part of the range that lies on one of Postmark's days.
     fn day_within(&self, day: NaiveDate) -> Span {
         postmark::day(day).intersect(self.span)
     }
@@ -270,20 +264,4 @@ async fn fetch_postmark(
         true => PostmarkAnswer::Days(api.by_day(&wanted).await?),
         false => PostmarkAnswer::Sums(api.overview(&wanted).await?),
     })
-}
-
-/// Returns Postmark's counts of one day, which it names by their kind; every kind that is no other is a bounce.
-fn day_counts(counts: &BTreeMap<String, u64>) -> PostmarkStats {
-    let count = |name: &str| counts.get(name).copied().unwrap_or(0);
-    let (sent, api_errors, complaints) =
-        (count("Sent"), count("SMTPApiError"), count("SpamComplaint"));
-    let all = counts
-        .values()
-        .fold(0u64, |sum, count| sum.saturating_add(*count));
-    PostmarkStats {
-        sent,
-        bounced: all.saturating_sub(sent.saturating_add(api_errors).saturating_add(complaints)),
-        api_errors,
-        complaints,
-    }
 }

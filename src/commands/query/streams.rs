@@ -1,105 +1,65 @@
 //! Asks the streams of one server one after another; one that fails does not hide the others.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
 use crate::commands::query::error::{LookupError, Scope};
-use crate::commands::query::{PostmarkQuery, Target};
+use crate::commands::query::{PostmarkQuery, Target, names};
 use crate::model::StreamId;
 use crate::text::sanitize::clean;
 
 /// The number of streams without an answer after which the rest of a server is not asked.
 const MAX_UNANSWERED: usize = 2;
 
-/// The results of one server.
-pub(crate) struct StreamResults<T> {
-    pub(crate) found: Vec<T>,
-    /// One line for each stream that gave no answer.
-    pub(crate) errors: Vec<String>,
-}
-
-/// Iterates over the streams of one server, and goes on after a failure that may concern one stream only.
-pub(crate) struct StreamIter<T> {
-    server: Arc<Target>,
-    left: VecDeque<StreamId>,
-    /// Whether the stream was named on the command line: then its failure is that of the server.
-    by_name: bool,
-    unanswered: usize,
-    read: StreamResults<T>,
-}
-
-impl<T> StreamIter<T> {
-    /// Iterates over `wanted`, or over all outbound streams, which costs a request.
-    pub(crate) async fn new(
-        server: &Arc<Target>,
-        wanted: Option<&StreamId>,
-    ) -> Result<Self, LookupError> {
-        let streams = match wanted {
-            Some(stream) => vec![stream.clone()],
-            None => server.streams().await?,
-        };
-        Ok(Self::through(server, streams, wanted.is_some()))
-    }
-
-    /// Iterates over these streams.
-    pub(crate) fn through(server: &Arc<Target>, streams: Vec<StreamId>, by_name: bool) -> Self {
-        Self {
-            server: Arc::clone(server),
-            left: streams.into(),
-            by_name,
-            unanswered: 0,
-            read: StreamResults {
-                found: Vec::new(),
-                errors: Vec::new(),
-            },
-        }
-    }
-
-    /// Returns the stream to ask next.
-    pub(crate) fn next(&mut self) -> Option<StreamId> {
-        self.left.pop_front()
-    }
-
-    /// Takes the answer of the stream.
-    ///
-    /// # Errors
-    /// Where the one stream that was asked for gave no answer.
-    pub(crate) fn take(&mut self, answer: Result<T, LookupError>) -> Result<(), LookupError> {
-        let error = match answer {
-            Ok(found) => {
-                self.read.found.push(found);
-                return Ok(());
-            }
-            Err(error) if self.by_name => return Err(error),
-            Err(error) => error,
-        };
-        self.read.errors.push(self.server.error_line(&error));
-        self.unanswered += usize::from(error.scope == Scope::Unanswered);
-        if error.scope == Scope::Server || self.unanswered == MAX_UNANSWERED {
-            self.skip_rest();
-        }
-        Ok(())
-    }
-
-    /// Returns all results.
-    pub(crate) fn finish(self) -> StreamResults<T> {
-        self.read
-    }
-
-    /// Skips the streams that are left, and says so.
-    fn skip_rest(&mut self) {
-        let left = names(self.left.make_contiguous());
-        if !self.left.is_empty() {
-            let name = clean(&self.server.name.0);
-            let errors = &mut self.read.errors;
-            errors.push(format!("{name}: not asked after that: {left}"));
-        }
-        self.left.clear();
-    }
-}
+/// What streams answered, and one line for each that gave no answer.
+pub(crate) type StreamResults<T> = (Vec<T>, Vec<String>);
 
 impl Target {
-    /// Returns an error of this server as a line.
+    /// Asks `wanted`, or all outbound streams, of which the list costs a request.
+    ///
+    /// # Errors
+    /// Where `wanted` gave no answer, or there is no list.
+    pub(crate) async fn query_streams<T>(
+        &self,
+        wanted: Option<&StreamId>,
+        ask: impl AsyncFn(&StreamId) -> Result<T, LookupError>,
+    ) -> Result<StreamResults<T>, LookupError> {
+        let streams = match wanted {
+            Some(stream) => vec![stream.clone()],
+            None => self.streams().await?,
+        };
+        self.query_each(&streams, wanted.is_some(), ask).await
+    }
+
+    /// Asks `streams` one after another, and goes on after a failure that may concern one stream only. The failure of a
+    /// stream that was named on the command line is that of the server.
+    pub(crate) async fn query_each<T>(
+        &self,
+        streams: &[StreamId],
+        by_name: bool,
+        ask: impl AsyncFn(&StreamId) -> Result<T, LookupError>,
+    ) -> Result<StreamResults<T>, LookupError> {
+        let (mut found, mut errors, mut unanswered) = (Vec::new(), Vec::new(), 0);
+        for (index, stream) in streams.iter().enumerate() {
+            let error = match ask(stream).await {
+                Ok(answer) => {
+                    found.push(answer);
+                    continue;
+                }
+                Err(error) if by_name => return Err(error),
+                Err(error) => error,
+            };
+            errors.push(self.error_line(&error));
+            unanswered += usize::from(error.scope == Scope::Unanswered);
+            if error.scope == Scope::Server || unanswered == MAX_UNANSWERED {
+                let rest = names(streams[index + 1..].iter().map(|stream| &stream.0));
+                if !rest.is_empty() {
+                    let name = clean(&self.name.0);
+                    errors.push(format!("{name}: not asked after that: {rest}"));
+                }
+                break;
+            }
+        }
+        Ok((found, errors))
+    }
+
     pub(crate) fn error_line(&self, error: &LookupError) -> String {
         format!("{}: {error}", clean(&self.name.0))
     }
@@ -111,18 +71,34 @@ impl Target {
 }
 
 impl PostmarkQuery {
+    /// Asks `wanted`, or every stream, of every server. The errors of streams follow those of the servers that gave no
+    /// answer.
+    pub(crate) async fn query_streams<'q, T>(
+        &'q self,
+        wanted: Option<&StreamId>,
+        ask: impl AsyncFn(&'q Target, &StreamId) -> Result<T, LookupError>,
+    ) -> StreamResults<T> {
+        let all = self.query_all(async |server| {
+            let ask = async |stream: &StreamId| ask(server, stream).await;
+            server.query_streams(wanted, ask).await
+        });
+        flatten(all.await)
+    }
+
     /// Returns the error that no server has the wanted stream; `missing` are those without it. One request where there is
     /// one such server.
     pub(crate) async fn stream_missing_text(&self, missing: &[&Target]) -> Option<String> {
         let [one] = missing else {
-            let names: Vec<String> = missing.iter().map(|s| clean(&s.name.0)).collect();
             return (!missing.is_empty()).then(|| {
-                let names = names.join(", ");
+                let names = names(missing.iter().map(|server| &server.name.0));
                 format!("{names}: no such stream; `hushwatch doctor` shows the streams of each")
             });
         };
         let has = match one.streams().await {
-            Ok(streams) => format!("it has {}; `hushwatch doctor` shows more", names(&streams)),
+            Ok(streams) => format!(
+                "it has {}; `hushwatch doctor` shows more",
+                names(streams.iter().map(|s| &s.0))
+            ),
             Err(_) => "`hushwatch doctor` shows those it has".to_owned(),
         };
         Some(format!("{}: no such stream; {has}", clean(&one.name.0)))
@@ -132,16 +108,8 @@ impl PostmarkQuery {
 /// Joins the results of all servers, and their errors after those of the servers that gave no answer.
 pub(crate) fn flatten<T>(
     (results, mut errors): (Vec<StreamResults<T>>, Vec<String>),
-) -> (Vec<T>, Vec<String>) {
-    let mut found = Vec::new();
-    for result in results {
-        found.extend(result.found);
-        errors.extend(result.errors);
-    }
-    (found, errors)
-}
-
-fn names(streams: &[StreamId]) -> String {
-    let names: Vec<String> = streams.iter().map(|stream| clean(&stream.0)).collect();
-    names.join(", ")
+) -> StreamResults<T> {
+    let (found, more): (Vec<Vec<T>>, Vec<Vec<String>>) = results.into_iter().unzip();
+    errors.extend(more.into_iter().flatten());
+    (found.into_iter().flatten().collect(), errors)
 }

@@ -1,26 +1,23 @@
 //! `suppressions`: who gets no mail, on every stream of every server.
 
+use std::cmp::Reverse;
+
+use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
 
 use crate::commands::CommandResult;
 use crate::commands::query::args::PlaceArgs;
-use crate::commands::query::error::LookupError;
-use crate::commands::query::row_count::RowCount;
-use crate::commands::query::streams::{StreamIter, flatten};
+use crate::commands::query::list::{Found, Located, Row};
 use crate::commands::query::validate::{self, address, domain};
-use crate::commands::query::{Answer, PostmarkQuery, place, print_answer, reactivate};
+use crate::commands::query::{PostmarkQuery, reactivate};
 use crate::config::Config;
-use crate::model::{ServerName, StreamId, Timestamp, domain_of};
-use crate::postmark::{Suppression, Suppressions};
+use crate::model::{Timestamp, domain_of};
+use crate::postmark::{Suppression, SuppressionFilter};
 use crate::text::format::format_exact;
-use crate::text::sanitize::{clean, json_line};
-use crate::text::table::Table;
+use crate::text::sanitize::clean;
 
-/// Arguments of `suppressions`.
 #[derive(Debug, Args)]
 pub struct SuppressionsArgs {
-    #[doc(hidden)]
     #[command(flatten)]
     pub place: PlaceArgs,
     /// Only this address
@@ -46,7 +43,6 @@ pub struct SuppressionsArgs {
     pub json: bool,
 }
 
-/// Why an address is suppressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Reason {
     /// A message to it bounced permanently
@@ -65,7 +61,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Returns Postmark's word.
     pub const fn name(self) -> &'static str {
         match self {
             Self::HardBounce => "HardBounce",
@@ -75,169 +70,80 @@ impl Reason {
     }
 }
 
-/// Prints the addresses that get no mail, or reactivates one.
+/// Prints the addresses that get no mail, or reactivates one. One request for each stream, and one for the streams of each
+/// server.
 pub(in crate::commands) async fn suppressions(
     config: &Config,
     args: &SuppressionsArgs,
 ) -> CommandResult {
     let stream = validate::stream(args.place.stream.as_deref())?;
     let wanted = address("--reactivate", args.reactivate.as_deref())?;
-    let filter = Filter {
-        stream: stream.clone(),
+    let filter = SuppressionFilter {
         address: address("--address", args.address.as_deref())?,
-        domain: domain("--domain", args.domain.as_deref())?,
         reason: args.reason.map(|reason| reason.name().to_owned()),
     };
+    let domain = domain("--domain", args.domain.as_deref())?;
     let query = PostmarkQuery::open(config, args.place.server.as_deref()).await?;
-    match wanted {
-        Some(address) => reactivate::reactivate(&query, &address, stream.as_ref(), args).await,
-        None => {
-            let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-            print_answer(&query.suppressions(&filter, limit, args.json).await)
-        }
+    if let Some(address) = wanted {
+        return reactivate::reactivate(&query, &address, stream.as_ref(), args).await;
     }
-}
-
-/// Which suppressions are listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Scope this stream alone.
-    pub stream: Option<StreamId>,
-    /// Scope this address alone.
-    pub address: Option<String>,
-    /// Scope addresses at this domain, or below it.
-    pub domain: Option<String>,
-    /// Only this reason, in Postmark's words.
-    pub reason: Option<String>,
-}
-
-/// A suppression with its server and stream.
-struct Located {
-    server: ServerName,
-    stream: StreamId,
-    suppression: Suppression,
-}
-
-impl PostmarkQuery {
-    /// Lists at most `limit` suppressions, the newest first. One request for each stream, and one for the streams of each
-    /// server.
-    async fn suppressions(&self, filter: &Filter, limit: usize, as_json: bool) -> Answer {
-        let (mut found, errors) = self.find_suppressions(filter).await;
-        found.sort_by_key(|placed| {
-            let address = placed.suppression.address.clone();
-            (std::cmp::Reverse(placed.suppression.since), address)
+    let lists = query.query_streams(stream.as_ref(), async |server, stream| {
+        let mut list = server.api()?.suppressions(stream, &filter).await?;
+        list.retain(|suppression| fits(suppression, &filter, domain.as_deref()));
+        let located = list.into_iter().map(|row| Located {
+            row,
+            server: &server.name,
+            stream: stream.clone(),
         });
-        let total = found.len();
-        found.truncate(limit);
-        let text = match as_json {
-            true => json_line(&json!({
-                "suppressions": found.iter().map(Located::to_json).collect::<Vec<_>>(),
-                "total": total, "errors": errors,
-            })),
-            // What could not be read is not empty.
-            false if found.is_empty() && !errors.is_empty() => String::new(),
-            false => self.suppressions_table(&found, total, filter, &errors),
-        };
-        Answer { text, errors }
-    }
+        Ok(located.collect::<Vec<_>>())
+    });
+    let (lists, errors) = lists.await;
+    let mut rows: Vec<_> = lists.into_iter().flatten().collect();
+    rows.sort_by_key(|of| (Reverse(of.row.since), of.row.address.clone()));
+    let total = rows.len() as u64;
+    rows.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
+    let found = Found {
+        rows,
+        total,
+        at_least: None,
+        errors,
+    };
+    let of = filter.address.or(domain);
+    let of = of.map_or_else(String::new, |of| format!(" of {}", clean(&of)));
+    let nothing = format!("no suppression{of} found");
+    query.print_rows(&found, &nothing, "--limit shows more", args.json)
+}
 
-    /// Returns the matching entries of every list, and errors.
-    async fn find_suppressions(&self, filter: &Filter) -> (Vec<Located>, Vec<String>) {
-        let all = self.query_all(|server| {
-            let filter = filter.clone();
-            async move {
-                let wanted = Suppressions {
-                    address: filter.address.clone(),
-                    reason: filter.reason.clone(),
-                };
-                let mut streams = StreamIter::new(&server, filter.stream.as_ref()).await?;
-                while let Some(stream) = streams.next() {
-                    let list = server.api()?.suppressions(&stream, &wanted).await;
-                    let place = |suppression| Located {
-                        server: server.name.clone(),
-                        stream: stream.clone(),
-                        suppression,
-                    };
-                    let fitting = |list: Vec<Suppression>| {
-                        let list = list.into_iter().filter(|s| filter.fits(s));
-                        list.map(place).collect::<Vec<_>>()
-                    };
-                    streams.take(list.map(fitting).map_err(LookupError::from))?;
-                }
-                Ok(streams.finish())
-            }
-        });
-        let (found, errors) = flatten(all.await);
-        (found.into_iter().flatten().collect(), errors)
-    }
+/// Whether a suppression matches. Postmark filters too, but is not relied upon.
+fn fits(of: &Suppression, filter: &SuppressionFilter, domain: Option<&str>) -> bool {
+    let is_at = |wanted: &str| {
+        let wanted = wanted.trim_start_matches('@').to_ascii_lowercase();
+        let domain = domain_of(&of.address);
+        let above = domain.strip_suffix(&wanted);
+        above.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let is_of = |wanted: &String| of.address.eq_ignore_ascii_case(wanted);
+    filter.address.as_ref().is_none_or(is_of)
+        && domain.is_none_or(is_at)
+        && filter.reason.as_ref().is_none_or(|r| of.reason == *r)
+}
 
-    fn suppressions_table(
-        &self,
-        found: &[Located],
-        total: usize,
-        filter: &Filter,
-        errors: &[String],
-    ) -> String {
-        if found.is_empty() {
-            return format!("{}\n", filter.nothing());
-        }
-        let mut table = Table::new(&["ADDRESS", "STREAM", "REASON", "ORIGIN", "SINCE"]);
-        for placed in found {
-            let s = &placed.suppression;
-            table.row([
-                s.address.clone(),
-                place(self.has_many(), &placed.server, &placed.stream),
-                s.reason.clone(),
-                s.origin.clone(),
-                since(s.since, self.zone),
-            ]);
-        }
-        let sum = RowCount {
-            one: "suppression",
-            shown: found.len(),
-            total: total as u64,
-            total_is_lower_bound: false,
-            more: "--limit shows more",
-        };
-        self.table_with_footer(&table, &sum, errors)
+impl Row for Suppression {
+    const SINGULAR: &str = "suppression";
+    const PLURAL: &str = "suppressions";
+    const COLUMNS: &[&str] = &["ADDRESS", "STREAM", "REASON", "ORIGIN", "SINCE"];
+
+    fn cells(&self, place: String, zone: Tz) -> Vec<String> {
+        vec![
+            self.address.clone(),
+            place,
+            self.reason.clone(),
+            self.origin.clone(),
+            since(self.since, zone),
+        ]
     }
 }
 
-impl Filter {
-    /// Whether a suppression matches. Postmark filters too, but is not relied upon.
-    fn fits(&self, suppression: &Suppression) -> bool {
-        let domain = domain_of(&suppression.address);
-        let is_at = |wanted: &String| {
-            let wanted = wanted.trim_start_matches('@').to_ascii_lowercase();
-            let above = domain.strip_suffix(&wanted);
-            above.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        };
-        let is_of = |wanted: &String| suppression.address.eq_ignore_ascii_case(wanted);
-        self.address.as_ref().is_none_or(is_of)
-            && self.domain.as_ref().is_none_or(is_at)
-            && self
-                .reason
-                .as_ref()
-                .is_none_or(|r| suppression.reason == *r)
-    }
-
-    fn nothing(&self) -> String {
-        let of = self.address.as_ref().or(self.domain.as_ref());
-        let of = of.map_or_else(String::new, |of| format!(" of {}", clean(of)));
-        format!("no suppression{of} found")
-    }
-}
-
-impl Located {
-    fn to_json(&self) -> Value {
-        let s = &self.suppression;
-        json!({
-            "server": self.server, "stream": self.stream, "address": s.address, "reason": s.reason,
-            "origin": s.origin, "since": s.since.map(|at| at.to_string()),
-        })
-    }
-}
-
-pub(crate) fn since(at: Option<Timestamp>, zone: chrono_tz::Tz) -> String {
+pub(crate) fn since(at: Option<Timestamp>, zone: Tz) -> String {
     at.map_or_else(|| "unknown".to_owned(), |at| format_exact(at, zone))
 }

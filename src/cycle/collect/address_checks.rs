@@ -4,7 +4,7 @@ use crate::cycle::collect::errors::ReadError;
 use crate::cycle::collect::reader::ServerReader;
 use crate::detect::{is_check_due, latest_check};
 use crate::model::{AddressCheck, DAY, StreamId, StreamKey, Suppressed, Timestamp, UNSETTLED};
-use crate::postmark::{Server, Suppressions};
+use crate::postmark::{Server, SuppressionFilter};
 use crate::store::{self, Database};
 
 /// Asks for each of `addresses` whose check is due on each stream, one request each, as far as the budget goes. What is not
@@ -74,7 +74,7 @@ async fn fetch_suppression(
     stream: &StreamId,
     address: &str,
 ) -> Result<Option<Suppressed>, ReadError> {
-    let wanted = Suppressions {
+    let wanted = SuppressionFilter {
         address: Some(address.trim().to_owned()),
         reason: None,
     };

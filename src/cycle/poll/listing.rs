@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::config::{Config, ServerConfig, TokenSource};
 use crate::model::ServerName;
-use crate::postmark::Listed;
+use crate::postmark::AccountServer;
 use crate::secret::Secret;
 
 /// The servers of the account that are watched, each under a name of its own.
-pub(super) type Listing = BTreeMap<String, Listed>;
+pub(super) type Listing = BTreeMap<String, AccountServer>;
 
 /// Returns the servers of the configuration and those of the account; `listing` is `None` until the account was asked.
 pub(super) fn merge(config: &Config, listing: Option<&Listing>) -> Vec<Arc<ServerConfig>> {
@@ -44,7 +44,7 @@ pub(super) fn merge(config: &Config, listing: Option<&Listing>) -> Vec<Arc<Serve
 }
 
 /// Returns the listed servers without the ignored ones, unless the configuration names these itself.
-pub(super) fn without_ignored(config: &Config, listed: Vec<Listed>) -> Listing {
+pub(super) fn without_ignored(config: &Config, listed: Vec<AccountServer>) -> Listing {
     let mut listing = with_unique_names(listed);
     let configured = config.servers.iter();
     let configured: BTreeSet<String> = configured
@@ -75,12 +75,12 @@ pub(super) fn renamed_in_config<'c>(
 fn find_listing<'l>(
     server: &ServerConfig,
     listing: &'l Listing,
-) -> Option<(&'l String, &'l Listed)> {
+) -> Option<(&'l String, &'l AccountServer)> {
     let by_name = listing.get_key_value(server.name.0.as_str());
     by_name.or_else(|| listing.iter().find(|(_, l)| has_token(l, &server.token)))
 }
 
-fn has_token(listed: &Listed, source: &TokenSource) -> bool {
+fn has_token(listed: &AccountServer, source: &TokenSource) -> bool {
     let token = match source {
         TokenSource::Account(_) => return false,
         source => source.read().ok(),
@@ -89,7 +89,7 @@ fn has_token(listed: &Listed, source: &TokenSource) -> bool {
 }
 
 /// Returns all servers by name. Of several with one name, the oldest has it, and the others have their id behind it.
-fn with_unique_names(mut listed: Vec<Listed>) -> Listing {
+fn with_unique_names(mut listed: Vec<AccountServer>) -> Listing {
     let mut listing = Listing::new();
     listed.sort_by_key(|server| server.id);
     for server in listed {
@@ -109,8 +109,8 @@ fn with_unique_names(mut listed: Vec<Listed>) -> Listing {
 mod tests {
     use super::*;
 
-    fn listed(id: i64, name: &str) -> Listed {
-        Listed {
+    fn listed(id: i64, name: &str) -> AccountServer {
+        AccountServer {
             id,
             name: name.to_owned(),
             tokens: Vec::new(),

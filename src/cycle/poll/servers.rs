@@ -10,7 +10,7 @@ use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, without_ign
 use crate::cycle::poll::note_change;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::model::{ServerName, Timestamp};
-use crate::postmark::{ErrorKind, Listed, Postmark};
+use crate::postmark::{AccountServer, ErrorKind, Postmark};
 use crate::store::{self, Store};
 
 /// The servers of one cycle.
@@ -30,7 +30,7 @@ impl AccountServers {
     pub(crate) fn cache_listing(
         &self,
         config: &Config,
-        listed: Vec<Listed>,
+        listed: Vec<AccountServer>,
     ) -> Vec<(ServerName, i64)> {
         let listing = without_ignored(config, listed);
         let renamed = renamed_in_config(&config.servers, &listing);
@@ -140,7 +140,7 @@ impl Discovery<'_> {
     /// is not believed.
     async fn apply_listing(
         &self,
-        listed: Vec<Listed>,
+        listed: Vec<AccountServer>,
         is_lease_holder: bool,
         now: Timestamp,
     ) -> Result<Option<String>, store::Error> {
@@ -217,7 +217,10 @@ pub(crate) async fn watched_servers(
 }
 
 /// Returns the servers of the configuration, and those that the account just listed.
-pub(crate) fn merge_with_listing(config: &Config, listed: Vec<Listed>) -> Vec<Arc<ServerConfig>> {
+pub(crate) fn merge_with_listing(
+    config: &Config,
+    listed: Vec<AccountServer>,
+) -> Vec<Arc<ServerConfig>> {
     merge(config, Some(&without_ignored(config, listed)))
 }
 

@@ -1,15 +1,13 @@
 //! Lists of messages and bounces by what an operator knows of them.
 
-use reqwest::Url;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::{StreamId, Timestamp};
+use crate::model::{StreamId, Timestamp, rfc3339};
 use crate::postmark::convert::{self, Flaw};
 use crate::postmark::error::Error;
-use crate::postmark::exchange::Ask;
-use crate::postmark::search::summary::{self, Message, MessageSummary};
-use crate::postmark::server::{LIST_LIMIT, Page, Server};
-use crate::postmark::{eastern, quote, wire};
+use crate::postmark::search::summary::{self, MessageSummary};
+use crate::postmark::server::{Page, Server};
+use crate::postmark::{eastern, wire};
 
 /// The types of bounces that Postmark documents.
 pub const KINDS: [&str; 22] = [
@@ -40,24 +38,19 @@ pub const KINDS: [&str; 22] = [
 /// From when to when, open where an end is `None`. Postmark's bounds are wider: its answer may hold a little more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
-    /// Then or later.
     pub since: Option<Timestamp>,
-    /// Before then.
+    /// Exclusive.
     pub until: Option<Timestamp>,
 }
 
 /// Which messages are asked for; each field that is `Some` narrows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MessageFilter {
-    /// To this address.
     pub recipient: Option<String>,
-    /// From this address.
     pub from: Option<String>,
-    /// With this tag.
     pub tag: Option<String>,
     /// `queued`, `sent` or `processed`, of which the last two mean the same.
     pub status: Option<String>,
-    /// When they were sent.
     pub window: Window,
 }
 
@@ -66,32 +59,28 @@ pub struct MessageFilter {
 pub struct BounceFilter {
     /// Of addresses that hold this text.
     pub recipient: Option<String>,
-    /// Of messages with this tag.
     pub tag: Option<String>,
     /// Of this type, one of [`KINDS`].
     pub kind: Option<String>,
-    /// Of this message.
+    /// Of the message with this id.
     pub message: Option<String>,
     /// Whether the address was made inactive by it and still is.
     pub inactive: Option<bool>,
-    /// When they happened.
     pub window: Window,
 }
 
-/// A bounce as a list tells it. All text is from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A bounce as a list shows it, and as scripts read it. All text is from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BounceRow {
     /// Postmark's id of it; wrapped into the negative above `i64::MAX`.
     pub id: i64,
-    /// When it happened.
+    #[serde(serialize_with = "rfc3339")]
     pub at: Timestamp,
-    /// Postmark's `Type`.
+    #[serde(rename = "type")]
     pub kind: String,
-    /// Whose.
     pub recipient: String,
-    /// Of which message, where Postmark names it.
+    /// The id of its message, where Postmark names it.
     pub message: Option<String>,
-    /// That message's tag, if it has one.
     pub tag: Option<String>,
     /// What the type means.
     pub description: String,
@@ -111,7 +100,7 @@ impl Window {
 }
 
 impl Server {
-    /// `count` messages of `stream` that fit, skipping the newest `offset`; newest first. One request.
+    /// Returns `count` messages of `stream` that fit, skipping the newest `offset`; newest first. One request.
     ///
     /// `count` is at most [`crate::postmark::PAGE`]; `offset` + `count` above [`crate::postmark::CAP`] is refused.
     ///
@@ -124,26 +113,21 @@ impl Server {
         count: u32,
         offset: u32,
     ) -> Result<Page<MessageSummary>, Error> {
-        let narrowed = [
+        let [from_date, to_date] = eastern::window(filter.window.since, filter.window.until);
+        let filters = [
             ("recipient", filter.recipient.clone()),
             ("fromemail", filter.from.clone()),
             ("tag", filter.tag.clone()),
             ("status", filter.status.clone()),
-            ("fromdate", filter.window.since.map(eastern::from)),
-            ("todate", filter.window.until.map(eastern::to)),
+            from_date,
+            to_date,
         ];
-        let path = ["messages", "outbound"];
-        let ask = Ask {
-            doing: format!("list the messages of stream `{}`", quote::clean(&stream.0)),
-            path: "/messages/outbound",
-            stream: Some(stream),
-            url: self.search_url(&path, Some(stream), &narrowed, (count, offset)),
-            limit: LIST_LIMIT,
-        };
-        self.caller().fetch(&ask, messages).await
+        let what = ("list the messages", "/messages/outbound");
+        let request = self.list(what, Some(stream), (count, offset), &filters);
+        self.0.fetch(&request, messages).await
     }
 
-    /// `count` bounces and complaints of `stream` that fit, skipping the newest `offset`; newest first. One request.
+    /// Returns `count` bounces and complaints of `stream` that fit, skipping the newest `offset`; newest first. One request.
     /// Without a stream those of `outbound`.
     ///
     /// # Errors
@@ -155,7 +139,8 @@ impl Server {
         count: u32,
         offset: u32,
     ) -> Result<Page<BounceRow>, Error> {
-        let narrowed = [
+        let [from_date, to_date] = eastern::window(filter.window.since, filter.window.until);
+        let filters = [
             ("emailFilter", filter.recipient.clone()),
             ("tag", filter.tag.clone()),
             ("type", filter.kind.clone()),
@@ -164,57 +149,13 @@ impl Server {
                 "inactive",
                 filter.inactive.map(|inactive| inactive.to_string()),
             ),
-            ("fromdate", filter.window.since.map(eastern::from)),
-            ("todate", filter.window.until.map(eastern::to)),
+            from_date,
+            to_date,
         ];
-        let of = stream.map_or_else(String::new, |s| {
-            format!(" of stream `{}`", quote::clean(&s.0))
-        });
-        let ask = Ask {
-            doing: format!("list the bounces{of}"),
-            path: "/bounces",
-            stream,
-            url: self.search_url(&["bounces"], stream, &narrowed, (count, offset)),
-            limit: LIST_LIMIT,
-        };
-        self.caller().fetch(&ask, bounces).await
+        let what = ("list the bounces", "/bounces");
+        let request = self.list(what, stream, (count, offset), &filters);
+        self.0.fetch(&request, bounces).await
     }
-
-    fn search_url<const N: usize>(
-        &self,
-        path: &[&str],
-        stream: Option<&StreamId>,
-        narrowed: &[(&str, Option<String>); N],
-        (count, offset): (u32, u32),
-    ) -> Url {
-        let (count, offset) = (count.to_string(), offset.to_string());
-        let mut url = self
-            .caller()
-            .url(path, &[("count", &count), ("offset", &offset)]);
-        let stream = stream.map(|stream| ("messagestream", stream.0.as_str()));
-        let narrowed = narrowed
-            .iter()
-            .filter_map(|(k, v)| Some((*k, v.as_deref()?)));
-        url.query_pairs_mut()
-            .extend_pairs(stream.into_iter().chain(narrowed));
-        url
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Messages {
-    total_count: Option<wire::Integer>,
-    #[serde(default, deserialize_with = "wire::list")]
-    messages: Option<Vec<Message>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Bounces {
-    total_count: Option<wire::Integer>,
-    #[serde(default, deserialize_with = "wire::list")]
-    bounces: Option<Vec<Bounce>>,
 }
 
 #[derive(Deserialize)]
@@ -241,17 +182,15 @@ struct Bounce {
 }
 
 pub(super) fn messages(body: &[u8]) -> Result<Page<MessageSummary>, Flaw> {
-    let answer: Messages = convert::json(body)?;
-    convert::page(answer.total_count, answer.messages, summary::summary)
+    convert::page(body, |list| list.messages, summary::summary)
 }
 
 pub(super) fn bounces(body: &[u8]) -> Result<Page<BounceRow>, Flaw> {
-    let answer: Bounces = convert::json(body)?;
-    convert::page(answer.total_count, answer.bounces, bounce)
+    convert::page(body, |list| list.bounces, bounce)
 }
 
 fn bounce(item: Bounce) -> Result<BounceRow, Flaw> {
-    let kind = convert::given(item.kind.as_deref()).ok_or("a bounce without Type")?;
+    let kind = convert::non_empty(item.kind.as_deref()).ok_or("a bounce without Type")?;
     let at = item.bounced_at.as_deref();
     Ok(BounceRow {
         id: item
@@ -259,12 +198,12 @@ fn bounce(item: Bounce) -> Result<BounceRow, Flaw> {
             .and_then(|id| id.wrapped())
             .ok_or("a bounce without ID")?,
         at: convert::time(at, "a bounce without a readable BouncedAt")?,
-        kind: convert::cut(kind.to_owned()),
-        recipient: convert::cut(item.email),
+        kind: convert::truncate(kind.to_owned()),
+        recipient: convert::truncate(item.email),
         message: convert::optional(item.message_id.as_deref()),
         tag: convert::optional(item.tag.as_deref()),
-        description: convert::cut(item.description),
-        details: convert::cut(item.details),
+        description: convert::truncate(item.description),
+        details: convert::truncate(item.details),
         inactive: item.inactive,
         can_activate: item.can_activate,
     })

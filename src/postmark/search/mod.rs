@@ -10,15 +10,15 @@ mod timeline;
 mod tests;
 
 pub use lists::{BounceFilter, BounceRow, KINDS, MessageFilter, Window};
-pub use stats::{ByDay, Overview, Statistics};
+pub use stats::{Overview, Statistics};
 pub use summary::MessageSummary;
-pub use suppressions::{Suppression, Suppressions};
+pub use suppressions::{Suppression, SuppressionFilter};
 pub use timeline::{Event, Timeline};
 
 use crate::model::Timestamp;
 use crate::postmark::stamp;
 
-/// A time that is shown and decides nothing: one that cannot be read is none.
-fn shown(text: Option<&str>) -> Option<Timestamp> {
+/// Returns a time that is shown and decides nothing: one that cannot be read is none.
+fn readable_time(text: Option<&str>) -> Option<Timestamp> {
     text.and_then(stamp::parse)
 }

@@ -9,82 +9,93 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use crate::model::StreamId;
 use crate::postmark::convert::{self, Flaw};
 use crate::postmark::error::Error;
-use crate::postmark::exchange::Ask;
-use crate::postmark::server::{SMALL_LIMIT, Server};
+use crate::postmark::exchange::Request;
+use crate::postmark::server::Server;
 use crate::postmark::wire;
 
-/// What is counted.
+/// What is counted: whole days, as [`crate::postmark::days`] has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statistics {
-    /// The first day, as [`crate::postmark::days`] tells it.
     pub from: NaiveDate,
-    /// The last day.
+    /// The last day, which is counted too.
     pub to: NaiveDate,
-    /// Of this stream; `None` for all.
+    /// `None` for all.
     pub stream: Option<StreamId>,
-    /// Of messages with this tag.
     pub tag: Option<String>,
 }
 
-/// Sums over all days, per recipient.
+/// Sums over one or more days, per recipient.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Overview {
-    /// Recipients that were sent to.
     pub sent: u64,
     /// Bounces of every kind, soft and transient ones among them.
     pub bounced: u64,
     /// What was refused before it was stored; not among `bounced`.
     pub api_errors: u64,
-    /// Complaints.
     pub complaints: u64,
 }
 
 /// Counts by day and what is counted: `Sent`, `HardBounce`, `SpamComplaint` and so on. What is missing is zero.
-pub type ByDay = BTreeMap<NaiveDate, BTreeMap<String, u64>>;
+pub(super) type CountsByDay = BTreeMap<NaiveDate, BTreeMap<String, u64>>;
+
+impl Overview {
+    /// Returns the counts of one day, which Postmark names by their kind; every kind that is no other is a bounce.
+    fn of_day(counts: &BTreeMap<String, u64>) -> Self {
+        let count = |name: &str| counts.get(name).copied().unwrap_or(0);
+        let (sent, api_errors) = (count("Sent"), count("SMTPApiError"));
+        let complaints = count("SpamComplaint");
+        let all = counts
+            .values()
+            .fold(0u64, |sum, count| sum.saturating_add(*count));
+        let others = sent.saturating_add(api_errors).saturating_add(complaints);
+        Self {
+            sent,
+            bounced: all.saturating_sub(others),
+            api_errors,
+            complaints,
+        }
+    }
+}
 
 impl Server {
-    /// The sums over all days. One request.
+    /// Returns the sums over all days. One request.
     ///
     /// # Errors
     /// `Refused` where the plan has no statistics (code 614) or the days are too old (1500); else any
     /// [`crate::postmark::ErrorKind`].
     pub async fn overview(&self, of: &Statistics) -> Result<Overview, Error> {
-        let ask = self.statistics(of, "/stats/outbound", &[]);
-        self.caller().fetch(&ask, overview).await
+        let request = self.statistics(of, "/stats/outbound");
+        self.0.fetch(&request, overview).await
     }
 
-    /// What was sent, bounced and complained of on each day. Three requests.
+    /// Returns the sums of each day; a day without any is left out. Three requests.
     ///
     /// # Errors
     /// Those of [`Server::overview`].
-    pub async fn by_day(&self, of: &Statistics) -> Result<ByDay, Error> {
-        let mut all = ByDay::new();
-        for part in ["sends", "bounces", "spam"] {
-            let ask = self.statistics(of, "/stats/outbound/…", &[part]);
-            for (day, counts) in self.caller().fetch(&ask, by_day).await? {
+    pub async fn by_day(&self, of: &Statistics) -> Result<BTreeMap<NaiveDate, Overview>, Error> {
+        let mut all = CountsByDay::new();
+        for path in [
+            "/stats/outbound/sends",
+            "/stats/outbound/bounces",
+            "/stats/outbound/spam",
+        ] {
+            let request = self.statistics(of, path);
+            for (day, counts) in self.0.fetch(&request, by_day).await? {
                 all.entry(day).or_default().extend(counts);
             }
         }
-        Ok(all)
+        let overview = |(day, counts)| (day, Overview::of_day(&counts));
+        Ok(all.into_iter().map(overview).collect())
     }
 
-    fn statistics<'a>(&self, of: &'a Statistics, path: &'static str, part: &[&str]) -> Ask<'a> {
-        let (from, to) = (of.from.to_string(), of.to.to_string());
-        let segments: Vec<&str> = ["stats", "outbound"].iter().chain(part).copied().collect();
-        let mut url = self
-            .caller()
-            .url(&segments, &[("fromdate", &from), ("todate", &to)]);
-        let stream = of.stream.as_ref().map(|s| ("messagestream", s.0.as_str()));
-        let tag = of.tag.as_ref().map(|tag| ("tag", tag.as_str()));
-        url.query_pairs_mut()
-            .extend_pairs(stream.into_iter().chain(tag));
-        Ask {
-            doing: "read Postmark's statistics".to_owned(),
-            path,
-            stream: of.stream.as_ref(),
-            url,
-            limit: SMALL_LIMIT,
-        }
+    fn statistics<'a>(&self, of: &'a Statistics, path: &'static str) -> Request<'a> {
+        let stream = of.stream.as_ref();
+        let request = self.0.request("read Postmark's statistics", path, "");
+        let request = request.query("fromdate", of.from).query("todate", of.to);
+        let request = request
+            .query_if_some("messagestream", stream)
+            .stream(stream);
+        request.query_if_some("tag", of.tag.as_ref())
     }
 }
 
@@ -133,8 +144,8 @@ impl<'de> Deserialize<'de> for Day {
 
 struct DayVisitor;
 
-/// Postmark counts some twenty things.
-const MOST_COUNTS: usize = 100;
+/// The maximum number of things that are counted; Postmark counts some twenty.
+const MAX_COUNTS: usize = 100;
 
 impl<'de> Visitor<'de> for DayVisitor {
     type Value = Day;
@@ -149,7 +160,7 @@ impl<'de> Visitor<'de> for DayVisitor {
             if name == "Date" {
                 let text: String = map.next_value()?;
                 day.date = text.get(..10).and_then(|date| date.parse().ok());
-            } else if day.counts.len() < MOST_COUNTS {
+            } else if day.counts.len() < MAX_COUNTS {
                 let count = map.next_value::<wire::Integer>()?.count();
                 day.counts.insert(name, count.unwrap_or(0));
             } else {
@@ -160,7 +171,7 @@ impl<'de> Visitor<'de> for DayVisitor {
     }
 }
 
-pub(super) fn by_day(body: &[u8]) -> Result<ByDay, Flaw> {
+pub(super) fn by_day(body: &[u8]) -> Result<CountsByDay, Flaw> {
     let answer: Days = convert::json(body)?;
     let days = answer.days.ok_or("statistics without Days")?;
     let dated = |day: Day| Ok((day.date.ok_or("a day without Date")?, day.counts));

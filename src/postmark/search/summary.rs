@@ -1,29 +1,26 @@
 //! A message without its body, as lists and details tell it alike.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::{StreamId, Timestamp};
+use crate::model::{StreamId, Timestamp, rfc3339};
 use crate::postmark::convert::{self, Flaw};
 use crate::postmark::wire;
 
-/// A message without its body. All text is from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A message without its body, as scripts read it. All text is from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageSummary {
-    /// Postmark's `MessageID`.
     pub id: String,
-    /// Its stream, where Postmark tells it.
+    /// Its stream, where Postmark names it.
     pub stream: Option<StreamId>,
     /// When Postmark received it.
+    #[serde(serialize_with = "rfc3339")]
     pub at: Timestamp,
-    /// Postmark's `Status`, which tells nothing of its delivery.
+    /// Postmark's `Status`, which says nothing of its delivery.
     pub status: String,
     /// The sender, as the mail names it.
     pub from: String,
-    /// Every recipient.
     pub recipients: Vec<String>,
-    /// Its tag, if it has one.
     pub tag: Option<String>,
-    /// What it is about.
     pub subject: String,
 }
 
@@ -47,17 +44,17 @@ pub(super) struct Message {
 }
 
 pub(super) fn summary(item: Message) -> Result<MessageSummary, Flaw> {
-    let id = convert::given(item.id.as_deref()).ok_or("a message without MessageID")?;
+    let id = convert::non_empty(item.id.as_deref()).ok_or("a message without MessageID")?;
     let at = item.received_at.as_deref();
     let stream = convert::optional(item.message_stream.as_deref());
     Ok(MessageSummary {
-        id: convert::fitting(id, "a message whose MessageID is too long")?.to_owned(),
+        id: convert::checked_id(id, "a message whose MessageID is too long")?.to_owned(),
         stream: stream.map(StreamId),
         at: convert::time(at, "a message without a readable ReceivedAt")?,
-        status: convert::cut(item.status),
-        from: convert::cut(item.from),
-        recipients: item.recipients.into_iter().map(convert::cut).collect(),
+        status: convert::truncate(item.status),
+        from: convert::truncate(item.from),
+        recipients: item.recipients.into_iter().map(convert::truncate).collect(),
         tag: convert::optional(item.tag.as_deref()),
-        subject: convert::cut(item.subject),
+        subject: convert::truncate(item.subject),
     })
 }

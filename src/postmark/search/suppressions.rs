@@ -3,84 +3,71 @@
 use std::marker::PhantomData;
 
 use reqwest::Method;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::model::{StreamId, Timestamp};
+use crate::model::{StreamId, Timestamp, rfc3339};
 use crate::postmark::convert::{self, Flaw};
 use crate::postmark::error::{Error, ErrorKind};
-use crate::postmark::exchange::{Ask, Change};
-use crate::postmark::search::shown;
-use crate::postmark::server::{LIST_LIMIT, SMALL_LIMIT, Server};
+use crate::postmark::exchange::Request;
+use crate::postmark::search::readable_time;
+use crate::postmark::server::{MAX_LIST_BYTES, Server};
 use crate::postmark::{quote, wire};
 
-/// Entries of one list at most: it is not paged, and more would not fit into memory beside it.
-const MOST: usize = 250_000;
+/// The maximum number of entries of one list: it is not paged, and more would not fit into memory beside it.
+const MAX_SUPPRESSIONS: usize = 250_000;
 
-/// Which suppressions are asked for.
+/// Which suppressions are asked for; each field that is `Some` narrows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Suppressions {
-    /// Of this address alone.
+pub struct SuppressionFilter {
     pub address: Option<String>,
-    /// For this reason alone: `HardBounce`, `SpamComplaint` or `ManualSuppression`.
+    /// `HardBounce`, `SpamComplaint` or `ManualSuppression`.
     pub reason: Option<String>,
 }
 
-/// An address to which a stream sends nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An address to which a stream sends nothing, as scripts read it. All text is from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Suppression {
-    /// Which address; text from outside, as all of it.
     pub address: String,
     /// `HardBounce`, `SpamComplaint`, `ManualSuppression`, or what Postmark may add.
     pub reason: String,
     /// Who caused it: `Recipient`, `Customer` or `Admin`.
     pub origin: String,
-    /// Since when.
+    #[serde(serialize_with = "rfc3339")]
     pub since: Option<Timestamp>,
 }
 
 /// What Postmark answered to the wish to take an address off a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
-    /// Its `Status`: `Deleted` or `Failed`.
+    /// `Deleted` or `Failed`.
     pub status: String,
     /// Why not, in Postmark's words.
     pub message: Option<String>,
 }
 
-impl Suppression {
-    /// Whether its recipient complained, which nobody but Postmark can lift.
-    pub fn is_complaint(&self) -> bool {
-        self.reason == "SpamComplaint"
-    }
-}
-
 impl Removal {
-    /// Whether it was done.
     pub fn is_done(&self) -> bool {
         self.status == "Deleted"
     }
 }
 
 impl Server {
-    /// The addresses to which `stream` sends nothing, in Postmark's order. One request; the whole list comes at once.
+    /// Returns the addresses to which `stream` sends nothing, in Postmark's order. One request; the whole list comes at once.
     ///
     /// # Errors
     /// `NotFound` without a request where `stream` cannot be one; `TooLarge` above 32 MiB; else any [`ErrorKind`].
     pub async fn suppressions(
         &self,
         stream: &StreamId,
-        wanted: &Suppressions,
+        filter: &SuppressionFilter,
     ) -> Result<Vec<Suppression>, Error> {
-        let mut query = Vec::new();
-        if let Some(reason) = &wanted.reason {
-            query.push(("SuppressionReason", reason.as_str()));
-        }
-        if let Some(address) = &wanted.address {
-            query.push(("EmailAddress", address.as_str()));
-        }
-        let ask = self.of_stream(stream, "list the suppressions", "dump", &query)?;
-        self.caller().fetch(&ask, list).await
+        let path = "/message-streams/{id}/suppressions/dump";
+        let request = self
+            .stream_request(stream, "list the suppressions", path)?
+            .query_if_some("SuppressionReason", filter.reason.as_ref())
+            .query_if_some("EmailAddress", filter.address.as_ref());
+        self.0.fetch(&request, list).await
     }
 
     /// Takes `address` off the list of `stream`. One request.
@@ -88,55 +75,40 @@ impl Server {
     /// # Errors
     /// As [`Server::suppressions`]. That Postmark will not take it off is no error, but [`Removal`].
     pub async fn unsuppress(&self, stream: &StreamId, address: &str) -> Result<Removal, Error> {
-        let ask = self.of_stream(stream, "take an address off the list", "delete", &[])?;
-        let change = Change {
-            method: Method::POST,
-            body: json!({ "Suppressions": [{ "EmailAddress": address }] }).to_string(),
-        };
-        self.caller().change(&ask, change, removal).await
+        let path = "/message-streams/{id}/suppressions/delete";
+        let body = json!({ "Suppressions": [{ "EmailAddress": address }] }).to_string();
+        let request = self
+            .stream_request(stream, "take an address off the list", path)?
+            .change(Method::POST, body);
+        self.0.fetch(&request, removal).await
     }
 
-    /// Activates the address that a bounce made inactive; what Postmark answered. One request.
+    /// Activates the address that a bounce made inactive, and returns what Postmark answered. One request.
     ///
     /// # Errors
     /// `Refused` with code 1003 where that is not possible; else any [`ErrorKind`].
     pub async fn activate(&self, bounce: i64) -> Result<String, Error> {
         // An id above `i64::MAX` was wrapped when it was read.
         let id = bounce.cast_unsigned().to_string();
-        let ask = Ask {
-            doing: "activate the address of a bounce".to_owned(),
-            path: "/bounces/{id}/activate",
-            stream: None,
-            url: self.caller().url(&["bounces", &id, "activate"], &[]),
-            limit: SMALL_LIMIT,
-        };
-        let change = Change {
-            method: Method::PUT,
-            body: String::new(),
-        };
-        self.caller().change(&ask, change, activated).await
+        let doing = "activate the address of a bounce";
+        let request = self.0.request(doing, "/bounces/{id}/activate", &id);
+        let request = request.change(Method::PUT, String::new());
+        self.0.fetch(&request, activated).await
     }
 
-    fn of_stream<'a>(
+    fn stream_request<'a>(
         &self,
         stream: &'a StreamId,
         doing: &str,
-        what: &str,
-        query: &[(&str, &str)],
-    ) -> Result<Ask<'a>, Error> {
+        path: &'static str,
+    ) -> Result<Request<'a>, Error> {
         let doing = format!("{doing} of stream `{}`", quote::clean(&stream.0));
         // Such a part of a path leads elsewhere.
         if matches!(stream.0.as_str(), "" | "." | "..") {
             return Err(Error::new(&doing, ErrorKind::NotFound));
         }
-        let path = ["message-streams", &stream.0, "suppressions", what];
-        Ok(Ask {
-            doing,
-            path: "/message-streams/{id}/suppressions",
-            stream: Some(stream),
-            url: self.caller().url(&path, query),
-            limit: LIST_LIMIT,
-        })
+        let request = self.0.request(doing, path, &stream.0);
+        Ok(request.stream(Some(stream)).max_bytes(MAX_LIST_BYTES))
     }
 }
 
@@ -165,7 +137,7 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    deserializer.deserialize_option(wire::AtMost(MOST, PhantomData))
+    deserializer.deserialize_option(wire::AtMost(MAX_SUPPRESSIONS, PhantomData))
 }
 
 /// A list without its entries is no empty list.
@@ -173,16 +145,16 @@ pub(super) fn list(body: &[u8]) -> Result<Vec<Suppression>, Flaw> {
     let answer: Dump = convert::json(body)?;
     let entries = answer.suppressions.ok_or("a list without Suppressions")?;
     let suppression = |entry: Entry| {
-        let address = convert::given(entry.email_address.as_deref());
+        let address = convert::non_empty(entry.email_address.as_deref());
         Ok(Suppression {
-            address: convert::cut(
+            address: convert::truncate(
                 address
                     .ok_or("a suppression without EmailAddress")?
                     .to_owned(),
             ),
-            reason: convert::cut(entry.suppression_reason),
-            origin: convert::cut(entry.origin),
-            since: shown(entry.created_at.as_deref()),
+            reason: convert::truncate(entry.suppression_reason),
+            origin: convert::truncate(entry.origin),
+            since: readable_time(entry.created_at.as_deref()),
         })
     };
     entries.into_iter().map(suppression).collect()
@@ -193,15 +165,16 @@ pub(super) fn removal(body: &[u8]) -> Result<Removal, Flaw> {
     let answer: Dump = convert::json(body)?;
     let entry = answer.suppressions.and_then(|all| all.into_iter().next());
     let entry = entry.ok_or("no answer to what was asked")?;
-    let status = convert::given(entry.status.as_deref()).ok_or("an answer without Status")?;
+    let status = convert::non_empty(entry.status.as_deref()).ok_or("an answer without Status")?;
     Ok(Removal {
-        status: convert::cut(status.to_owned()),
+        status: convert::truncate(status.to_owned()),
         message: convert::optional(entry.message.as_deref()),
     })
 }
 
 pub(super) fn activated(body: &[u8]) -> Result<String, Flaw> {
     let answer: Entry = convert::json(body)?;
-    let message = convert::given(answer.message.as_deref()).ok_or("an answer without Message")?;
-    Ok(convert::cut(message.to_owned()))
+    let message =
+        convert::non_empty(answer.message.as_deref()).ok_or("an answer without Message")?;
+    Ok(convert::truncate(message.to_owned()))
 }

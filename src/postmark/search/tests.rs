@@ -40,7 +40,10 @@ fn what_is_missing_is_no_empty_list() {
     assert!(lists::bounces(br#"{"TotalCount":3}"#).is_err());
     assert!(stats::overview(b"{}").is_err());
     assert!(stats::by_day(b"{}").is_err());
-    assert_eq!(stats::by_day(br#"{"Days":[]}"#), Ok(stats::ByDay::new()));
+    assert_eq!(
+        stats::by_day(br#"{"Days":[]}"#),
+        Ok(stats::CountsByDay::new())
+    );
 }
 
 #[test]

@@ -115,13 +115,11 @@ fn what_may_pass_is_tried_again_and_what_may_not_is_not() {
 
 #[test]
 fn an_error_says_what_why_and_what_to_do() {
-    let error = Error::new(
-        "list the bounces of stream `outbound`",
-        ErrorKind::TokenRefused,
-    )
-    .quoting(Some(
-        "Request does not contain a valid Server token.".to_owned(),
-    ));
+    let doing = "list the bounces of stream `outbound`";
+    let error = Error {
+        said: Some("Request does not contain a valid Server token.".to_owned()),
+        ..Error::new(doing, ErrorKind::TokenRefused)
+    };
     assert_eq!(
         error.to_string(),
         "failed to list the bounces of stream `outbound`: Postmark refused the server token \
