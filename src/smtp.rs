@@ -28,12 +28,12 @@ pub struct Relay {
     pub auth: Vec<String>,
 }
 
-/// Looks at the relay of that name and port; each step has so much time.
+/// Connects to a relay, verifies its TLS and asks what it offers; each step has so much time.
 ///
 /// # Errors
 /// How far it got, and what was wrong.
-pub async fn look(host: &str, port: u16, within: Duration) -> Result<Relay, Failure> {
-    let tls = Arc::new(trusting()?);
+pub async fn probe(host: &str, port: u16, within: Duration) -> Result<Relay, Failure> {
+    let tls = Arc::new(tls_config()?);
     let found = tokio::net::lookup_host((host, port));
     let found: Vec<SocketAddr> = limited(Step::Lookup, within, found).await?.collect();
     let connected = TcpStream::connect(found.as_slice());
@@ -62,7 +62,7 @@ async fn quit(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<
     stream.shutdown().await
 }
 
-/// The ways to log in of an `AUTH` line.
+/// Returns the ways to log in of an `AUTH` line.
 fn auth(offer: &str) -> Option<Vec<String>> {
     let mut words = offer.split([' ', '=']);
     let is_auth = words.next()?.eq_ignore_ascii_case("AUTH");
@@ -73,7 +73,7 @@ fn auth(offer: &str) -> Option<Vec<String>> {
     is_auth.then(|| words.filter(is_word).map(str::to_owned).collect())
 }
 
-fn trusting() -> Result<ClientConfig, Failure> {
+fn tls_config() -> Result<ClientConfig, Failure> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
@@ -101,7 +101,7 @@ async fn ask(
     expect(stream, step, code, within).await
 }
 
-/// The texts of a reply with that code.
+/// Returns the texts of a reply with that code.
 async fn expect(
     stream: &mut (impl AsyncRead + Unpin),
     step: Step,
@@ -122,12 +122,12 @@ async fn limited<T>(
     work: impl Future<Output = io::Result<T>>,
 ) -> Result<T, Failure> {
     match tokio::time::timeout(within, work).await {
-        Ok(done) => done.map_err(|error| Failure::of(step, &error)),
+        Ok(done) => done.map_err(|error| Failure::new(step, &error)),
         Err(_) => Err(Failure::TimedOut(step)),
     }
 }
 
-/// The bytes of one reply, up to its last line.
+/// Returns the bytes of one reply, up to its last line.
 async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut reply = Vec::new();
     let mut chunk = [0; 1024];
@@ -155,7 +155,7 @@ fn is_whole(reply: &[u8]) -> bool {
     last.get(3) != Some(&b'-')
 }
 
-/// Code and texts of a reply; `None` where it is none (RFC 5321, 4.2).
+/// Returns code and texts of a reply; `None` where it is none (RFC 5321, 4.2).
 fn parse(reply: &[u8]) -> Option<(u16, Vec<String>)> {
     let text = String::from_utf8_lossy(reply);
     let mut found = None;

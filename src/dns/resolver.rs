@@ -1,13 +1,10 @@
 //! One DNS query, and the ways in which it has no answer.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
@@ -17,19 +14,20 @@ use hickory_resolver::proto::rr::{RData, RecordType};
 const ATTEMPTS: usize = 2;
 
 /// Why a question has no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
-    /// There is no such name.
+    #[error("no such name (NXDOMAIN)")]
     NoName,
-    /// The name has no record of this kind.
+    #[error("no such record")]
     NoRecord,
     /// The resolver answers that it cannot tell.
+    #[error("the resolver reports a failure (SERVFAIL or similar)")]
     Broken,
-    /// The resolver does not answer in time.
+    #[error("the resolver does not answer in time")]
     TimedOut,
-    /// The resolver cannot be reached.
+    #[error("the resolver cannot be reached")]
     Unreachable,
-    /// It is not a valid DNS name.
+    #[error("this is not a valid DNS name")]
     NotAName,
 }
 
@@ -40,80 +38,63 @@ impl Missing {
     }
 }
 
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoName => "no such name (NXDOMAIN)",
-            Self::NoRecord => "no such record",
-            Self::Broken => "the resolver reports a failure (SERVFAIL or similar)",
-            Self::TimedOut => "the resolver does not answer in time",
-            Self::Unreachable => "the resolver cannot be reached",
-            Self::NotAName => "this is not a valid DNS name",
-        })
-    }
-}
-
 /// A resolver, cheap to clone; answers are kept for as long as they say.
 #[derive(Clone)]
 pub struct Resolver(TokioResolver);
 
 impl Resolver {
-    /// The one at `address`, else the system's. `patience` is for one attempt, of which there are two.
+    /// Returns the resolver at `address`, else the system's. `timeout` is for one attempt, of which there are two.
     ///
     /// # Errors
     /// Where the system has none that can be read.
-    pub fn new(address: Option<SocketAddr>, patience: Duration) -> Result<Self, String> {
+    pub fn new(address: Option<SocketAddr>, timeout: Duration) -> Result<Self, String> {
         let unset = |_| "the system's resolver (/etc/resolv.conf) cannot be read".to_owned();
         let mut builder = match address {
             Some(address) => {
                 let provider = TokioRuntimeProvider::default();
-                TokioResolver::builder_with_config(at(address), provider)
+                TokioResolver::builder_with_config(resolver_config(address), provider)
             }
             None => TokioResolver::builder_tokio().map_err(unset)?,
         };
-        set(builder.options_mut(), patience);
+        let options = builder.options_mut();
+        options.timeout = timeout;
+        options.attempts = ATTEMPTS;
+        // A file of this machine says nothing of what receivers of mail see.
+        options.use_hosts_file = ResolveHosts::Never;
         builder.build().map(Self).map_err(unset)
     }
 
-    /// The texts at `name`, each with its parts put together.
+    /// Returns the texts at `name`, each with its parts put together.
     ///
     /// # Errors
     /// Why there is none.
     pub async fn texts(&self, name: &str) -> Result<Vec<String>, Missing> {
-        let of = |data: &RData| match data {
-            RData::TXT(txt) => Some(
-                txt.txt_data
-                    .iter()
-                    .flat_map(|part| part.iter())
-                    .copied()
-                    .collect(),
-            ),
+        let text = |data: &RData| match data {
+            RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
             _ => None,
         };
-        let found: Vec<Vec<u8>> = self.ask(name, RecordType::TXT, of).await?;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok(found.into_iter().map(text).collect())
+        self.lookup(name, RecordType::TXT, text).await
     }
 
-    /// What `name` is another name for, in small letters and without a dot at the end.
+    /// Returns what `name` is another name for, in small letters and without a dot at the end.
     ///
     /// # Errors
     /// Why there is none.
     pub async fn alias(&self, name: &str) -> Result<String, Missing> {
-        let of = |data: &RData| match data {
+        let alias = |data: &RData| match data {
             RData::CNAME(alias) => Some(alias.0.to_utf8()),
             _ => None,
         };
-        let found = self.ask(name, RecordType::CNAME, of).await?;
+        let found = self.lookup(name, RecordType::CNAME, alias).await?;
         let first = found.into_iter().next().ok_or(Missing::NoRecord)?;
         Ok(first.trim_end_matches('.').to_ascii_lowercase())
     }
 
-    async fn ask<T>(
+    async fn lookup<T>(
         &self,
         name: &str,
         kind: RecordType,
-        of: impl Fn(&RData) -> Option<T>,
+        read: impl Fn(&RData) -> Option<T>,
     ) -> Result<Vec<T>, Missing> {
         // With a dot at the end it is whole: no search domain is tried.
         let whole = format!("{}.", name.trim_end_matches('.'));
@@ -121,7 +102,7 @@ impl Resolver {
         let found: Vec<T> = answer
             .answers()
             .iter()
-            .filter_map(|r| of(&r.data))
+            .filter_map(|r| read(&r.data))
             .collect();
         if found.is_empty() {
             return Err(Missing::NoRecord);
@@ -130,20 +111,13 @@ impl Resolver {
     }
 }
 
-fn at(address: SocketAddr) -> ResolverConfig {
+fn resolver_config(address: SocketAddr) -> ResolverConfig {
     let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
         connection.port = address.port();
         connection
     });
     let server = NameServerConfig::new(address.ip(), true, connections.into());
     ResolverConfig::from_name_servers(vec![server])
-}
-
-fn set(options: &mut ResolverOpts, patience: Duration) {
-    options.timeout = patience;
-    options.attempts = ATTEMPTS;
-    // A file of this machine says nothing of what receivers of mail see.
-    options.use_hosts_file = ResolveHosts::Never;
 }
 
 fn missing(error: &NetError) -> Missing {

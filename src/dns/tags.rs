@@ -3,11 +3,9 @@
 /// What a DKIM record says of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// It is there.
     Present,
-    /// It was revoked: it is empty.
+    /// It is empty.
     Revoked,
-    /// The text is no DKIM key.
     Nonsense,
 }
 
@@ -25,16 +23,12 @@ pub fn dkim_key(text: &str) -> Key {
 /// What a DMARC policy asks receivers to do with mail that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DmarcPolicy {
-    /// Nothing.
     None,
-    /// To put it aside.
     Quarantine,
-    /// To refuse it.
     Reject,
 }
 
 impl DmarcPolicy {
-    /// The word in the record.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -80,7 +74,7 @@ fn policy(word: &str) -> Option<DmarcPolicy> {
         .find(|policy| policy.name().eq_ignore_ascii_case(word))
 }
 
-/// The value of a tag, the first where there are several.
+/// Returns the value of a tag, the first where there are several.
 fn value<'t>(text: &'t str, wanted: &str) -> Option<&'t str> {
     text.split(';').find_map(|part| {
         let (tag, value) = part.split_once('=')?;

@@ -121,7 +121,7 @@ fn main_bounce(evidence: &Evidence) -> Option<BounceClass> {
 /// Returns the command that belongs to the next step itself.
 fn inline_command(incident: &Incident, style: Style) -> Option<String> {
     let place = place_args(incident);
-    let server = quoted(&incident.server.0);
+    let server = shell_quoted(&incident.server.0);
     Some(match incident.rule {
         Rule::SendDrop => format!("hushwatch stats {place} --since 2d"),
         Rule::DeliverySilence if main_bounce(&incident.evidence).is_some() => {
@@ -160,7 +160,7 @@ fn reactivation(incident: &Incident, style: Style) -> Option<String> {
         },
         _ => return None,
     };
-    (!style.mask).then(|| quoted(address))
+    (!style.mask).then(|| shell_quoted(address))
 }
 
 /// Returns whether every address is suppressed after a complaint of its owner.
@@ -186,7 +186,7 @@ fn is_token(incident: &Incident) -> bool {
 /// Returns the commands that show more, with their arguments.
 pub fn commands(incident: &Incident) -> Vec<String> {
     let place = place_args(incident);
-    let server = quoted(&incident.server.0);
+    let server = shell_quoted(&incident.server.0);
     let doctor = || "hushwatch doctor".to_owned();
     match incident.rule {
         Rule::BounceRate | Rule::HardBounceWake => {
@@ -209,9 +209,9 @@ pub fn commands(incident: &Incident) -> Vec<String> {
 }
 
 fn place_args(incident: &Incident) -> String {
-    let server = quoted(&incident.server.0);
+    let server = shell_quoted(&incident.server.0);
     match &incident.stream {
-        Some(stream) => format!("--server {server} --stream {}", quoted(&stream.0)),
+        Some(stream) => format!("--server {server} --stream {}", shell_quoted(&stream.0)),
         None => format!("--server {server}"),
     }
 }
@@ -241,7 +241,7 @@ pub const fn resolves_when(incident: &Incident) -> &'static str {
 }
 
 /// Returns `name` as a shell takes it.
-fn quoted(name: &str) -> String {
+pub fn shell_quoted(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
     if !name.is_empty() && name.chars().all(plain) {
         return name.to_owned();
@@ -255,10 +255,10 @@ mod tests {
 
     #[test]
     fn a_name_is_quoted_as_a_shell_takes_it() {
-        assert_eq!(quoted("shop-2.eu"), "shop-2.eu");
-        assert_eq!(quoted("ops@example.com"), "ops@example.com");
-        assert_eq!(quoted("Shop $(rm)"), "'Shop $(rm)'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted(""), "''");
+        assert_eq!(shell_quoted("shop-2.eu"), "shop-2.eu");
+        assert_eq!(shell_quoted("ops@example.com"), "ops@example.com");
+        assert_eq!(shell_quoted("Shop $(rm)"), "'Shop $(rm)'");
+        assert_eq!(shell_quoted("it's"), "'it'\\''s'");
+        assert_eq!(shell_quoted(""), "''");
     }
 }

@@ -1,117 +1,87 @@
 //! Why a relay cannot be used, and at which step that was seen.
 
-use std::fmt;
 use std::io;
 
 /// Why a relay cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// There is no such name, or it has no address.
+    #[error("its name has no address, or cannot be looked up")]
     NoAddress,
-    /// The resolver did not say.
-    NoResolver,
-    /// Nobody listens there.
+    #[error("the connection was refused")]
     Refused,
-    /// No way leads there from this machine.
-    Unreachable,
-    /// This machine lets nobody connect to it.
-    Forbidden,
-    /// It did not get so far in time.
+    #[error("it took too long at {0}")]
     TimedOut(Step),
-    /// The connection broke.
-    Broken(Step),
-    /// It answered with this code.
+    #[error("the connection failed at {0}: {1}")]
+    Broken(Step, io::ErrorKind),
+    #[error("it answered {1} at {0}")]
     Code(Step, u16),
-    /// It does not speak SMTP.
+    #[error("what answers there is not an SMTP server")]
     NotSmtp,
-    /// It offers no `STARTTLS`: a password would go in the clear.
+    /// A password would go in the clear.
+    #[error("it offers no STARTTLS")]
     NoTls,
-    /// Its certificate cannot be trusted.
+    #[error("its certificate cannot be trusted: {0}")]
     Certificate(CertificateError),
-    /// The TLS handshake failed.
+    #[error("the TLS handshake failed")]
     Tls,
-    /// This machine trusts no certificate at all.
+    #[error("this machine has no trusted root certificates")]
     NoRoots,
 }
 
 /// How far the conversation got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Step {
-    /// Asking for its address.
+    #[error("finding its address")]
     Lookup,
-    /// Connecting.
+    #[error("connecting")]
     Connect,
-    /// Its greeting.
+    #[error("its greeting")]
     Greeting,
-    /// What it offers.
+    #[error("EHLO")]
     Ehlo,
-    /// Turning to TLS.
+    #[error("STARTTLS")]
     Starttls,
 }
 
-/// Why a certificate cannot be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a certificate cannot be trusted. The text of rustls may quote the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    /// It expired.
+    #[error("it expired")]
     Expired,
-    /// It is not valid yet.
+    #[error("it is not valid yet")]
     NotYetValid,
-    /// Its issuer revoked it.
-    Revoked,
-    /// No authority that this machine trusts signed it.
+    #[error("no authority that this machine trusts signed it")]
     UnknownIssuer,
-    /// It belongs to another host.
+    #[error("it belongs to another host")]
     WrongHost,
-    /// Anything else.
+    #[error("it is not valid")]
     Invalid,
 }
 
 impl Failure {
-    /// What went wrong at `step`.
-    pub(super) fn of(step: Step, error: &io::Error) -> Self {
-        use io::ErrorKind as Kind;
+    /// Returns what went wrong at `step`.
+    pub(super) fn new(step: Step, error: &io::Error) -> Self {
         let tls = error
             .get_ref()
             .and_then(|e| e.downcast_ref::<rustls::Error>());
         match (tls, error.kind()) {
-            (Some(rustls::Error::InvalidCertificate(why)), _) => {
-                Self::Certificate(CertificateError::of(why))
-            }
+            (Some(rustls::Error::InvalidCertificate(why)), _) => Self::Certificate(why.into()),
             (Some(_), _) => Self::Tls,
-            (None, Kind::TimedOut) => Self::TimedOut(step),
-            (None, _) if step == Step::Lookup => Self::of_lookup(&error.to_string()),
-            (None, Kind::ConnectionRefused) => Self::Refused,
-            (
-                None,
-                Kind::HostUnreachable
-                | Kind::NetworkUnreachable
-                | Kind::NetworkDown
-                | Kind::AddrNotAvailable,
-            ) => Self::Unreachable,
-            (None, Kind::PermissionDenied) => Self::Forbidden,
-            (None, Kind::InvalidData) => Self::NotSmtp,
-            (None, _) => Self::Broken(step),
-        }
-    }
-
-    /// The system tells these apart by its text alone: of glibc, and of musl.
-    fn of_lookup(text: &str) -> Self {
-        if text.contains("Temporary failure") || text.contains("Try again") {
-            Self::NoResolver
-        } else {
-            Self::NoAddress
+            (None, io::ErrorKind::TimedOut) => Self::TimedOut(step),
+            (None, _) if step == Step::Lookup => Self::NoAddress,
+            (None, io::ErrorKind::ConnectionRefused) => Self::Refused,
+            (None, io::ErrorKind::InvalidData) => Self::NotSmtp,
+            (None, kind) => Self::Broken(step, kind),
         }
     }
 }
 
-impl CertificateError {
-    /// What rustls says; its own text may quote the certificate.
-    fn of(why: &rustls::CertificateError) -> Self {
+impl From<&rustls::CertificateError> for CertificateError {
+    fn from(why: &rustls::CertificateError) -> Self {
         use rustls::CertificateError as Why;
         match why {
             Why::Expired | Why::ExpiredContext { .. } => Self::Expired,
             Why::NotValidYet | Why::NotValidYetContext { .. } => Self::NotYetValid,
-            Why::Revoked => Self::Revoked,
             // A trusted certificate of the same name, whose key did not sign it, is nobody's word either.
             Why::UnknownIssuer
             | Why::BadSignature
@@ -123,114 +93,57 @@ impl CertificateError {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoAddress => f.write_str("no such name, or it has no address"),
-            Self::NoResolver => f.write_str("this machine's resolver cannot look it up"),
-            Self::Refused => f.write_str("the connection was refused"),
-            Self::Unreachable => f.write_str("this machine has no route to it"),
-            Self::Forbidden => f.write_str("this machine does not let hushwatch connect to it"),
-            Self::TimedOut(step) => write!(f, "it took too long at {step}"),
-            Self::Broken(step) => write!(f, "the connection broke at {step}"),
-            Self::Code(step, code) => write!(f, "it answered {code} at {step}"),
-            Self::NotSmtp => f.write_str("what answers there is not an SMTP server"),
-            Self::NoTls => f.write_str("it offers no STARTTLS"),
-            Self::Certificate(why) => write!(f, "its certificate cannot be trusted: {why}"),
-            Self::Tls => f.write_str("the TLS handshake failed"),
-            Self::NoRoots => f.write_str("this machine has no trusted root certificates"),
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Lookup => "finding its address",
-            Self::Connect => "connecting",
-            Self::Greeting => "its greeting",
-            Self::Ehlo => "EHLO",
-            Self::Starttls => "STARTTLS",
-        })
-    }
-}
-
-impl fmt::Display for CertificateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Expired => "it expired",
-            Self::NotYetValid => "it is not valid yet",
-            Self::Revoked => "it was revoked",
-            Self::UnknownIssuer => "no authority that this machine trusts signed it",
-            Self::WrongHost => "it belongs to another host",
-            Self::Invalid => "it is not valid",
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
 
     #[test]
-    fn what_the_system_says_is_told_apart() {
-        use io::ErrorKind as Kind;
+    fn each_error_of_the_system_has_its_failure() {
+        let broken = |kind| Failure::Broken(Step::Connect, kind);
         for (step, kind, expected) in [
-            (Step::Connect, Kind::ConnectionRefused, Failure::Refused),
-            (Step::Connect, Kind::HostUnreachable, Failure::Unreachable),
+            (Step::Lookup, ErrorKind::Other, Failure::NoAddress),
             (
-                Step::Connect,
-                Kind::NetworkUnreachable,
-                Failure::Unreachable,
+                Step::Lookup,
+                ErrorKind::TimedOut,
+                Failure::TimedOut(Step::Lookup),
             ),
             (
                 Step::Connect,
-                Kind::TimedOut,
+                ErrorKind::ConnectionRefused,
+                Failure::Refused,
+            ),
+            (
+                Step::Connect,
+                ErrorKind::TimedOut,
                 Failure::TimedOut(Step::Connect),
             ),
-            (Step::Connect, Kind::PermissionDenied, Failure::Forbidden),
-            (Step::Connect, Kind::Other, Failure::Broken(Step::Connect)),
             (
-                Step::Ehlo,
-                Kind::ConnectionReset,
-                Failure::Broken(Step::Ehlo),
+                Step::Connect,
+                ErrorKind::HostUnreachable,
+                broken(ErrorKind::HostUnreachable),
             ),
             (
-                Step::Greeting,
-                Kind::UnexpectedEof,
-                Failure::Broken(Step::Greeting),
+                Step::Connect,
+                ErrorKind::PermissionDenied,
+                broken(ErrorKind::PermissionDenied),
             ),
-            (Step::Greeting, Kind::InvalidData, Failure::NotSmtp),
+            (Step::Greeting, ErrorKind::InvalidData, Failure::NotSmtp),
         ] {
-            assert_eq!(Failure::of(step, &kind.into()), expected, "{kind}");
+            assert_eq!(Failure::new(step, &kind.into()), expected, "{kind}");
         }
-        for (text, expected) in [
-            ("Name or service not known", Failure::NoAddress),
-            ("Name does not resolve", Failure::NoAddress),
-            ("Temporary failure in name resolution", Failure::NoResolver),
-            ("Try again", Failure::NoResolver),
-        ] {
-            let error = io::Error::other(format!("failed to lookup address information: {text}"));
-            assert_eq!(Failure::of(Step::Lookup, &error), expected, "{text}");
-        }
+        let tls = |why| io::Error::other(rustls::Error::from(why));
+        let wrong = tls(rustls::CertificateError::NotValidForName);
+        let expected = Failure::Certificate(CertificateError::WrongHost);
+        assert_eq!(Failure::new(Step::Starttls, &wrong), expected);
     }
 
     #[test]
-    fn what_a_certificate_lacks_is_told_apart() {
-        use rustls::CertificateError as Why;
-        for (why, expected) in [
-            (Why::Expired, CertificateError::Expired),
-            (Why::NotValidYet, CertificateError::NotYetValid),
-            (Why::Revoked, CertificateError::Revoked),
-            (Why::UnknownIssuer, CertificateError::UnknownIssuer),
-            (Why::NotValidForName, CertificateError::WrongHost),
-            (Why::BadEncoding, CertificateError::Invalid),
-        ] {
-            let error = io::Error::other(rustls::Error::InvalidCertificate(why));
-            let expected = Failure::Certificate(expected);
-            assert_eq!(Failure::of(Step::Starttls, &error), expected);
-        }
-        let error = io::Error::other(rustls::Error::HandshakeNotComplete);
-        assert_eq!(Failure::of(Step::Starttls, &error), Failure::Tls);
+    fn a_broken_connection_says_where_and_why() {
+        let text = Failure::Broken(Step::Connect, ErrorKind::HostUnreachable).to_string();
+        assert_eq!(
+            text,
+            "the connection failed at connecting: host unreachable"
+        );
     }
 }

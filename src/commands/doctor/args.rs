@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-/// The text below the help.
 pub(in crate::commands) const EXAMPLES: &str = "✓ as it should be   ! works, but needs a look   ✗ does not work, and what to do
 Exit code: 0 nothing failed; 1 a check failed, or the configuration is wrong; 2 wrong usage.
 Sends nothing without --send-test.
@@ -11,7 +10,6 @@ Examples: hushwatch doctor
           hushwatch doctor --json | jq '.checks[] | select(.outcome == \"fail\")'
           heroku run ./target/release/hushwatch doctor        # whether a config var took effect, without showing it";
 
-/// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// Print JSON

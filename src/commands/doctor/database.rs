@@ -10,8 +10,8 @@ use crate::store::{self, Problem, Store};
 
 const NAME: &str = "database";
 
-/// What was found.
-pub(crate) struct Found {
+/// The checks of the database, and what other checks need of it.
+pub(crate) struct DatabaseChecks {
     /// The shell over the database, or over an empty one in memory where there is none that can be used.
     pub(crate) app: Context,
     pub(crate) checks: Vec<Check>,
@@ -19,8 +19,8 @@ pub(crate) struct Found {
     pub(crate) is_readable: bool,
 }
 
-/// Sets up the shell over what there is.
-pub(crate) async fn look(config: Config, outlet: Outlet) -> Result<Found, SetupError> {
+/// Checks the database and sets up the shell over what there is.
+pub(crate) async fn check(config: Config, outlet: Outlet) -> Result<DatabaseChecks, SetupError> {
     let is_kept = !config.warnings.contains(&ConfigWarning::EphemeralDisk);
     let in_file = config.store.database.is_none();
     let path = config.store.path.clone();
@@ -37,14 +37,14 @@ pub(crate) async fn look(config: Config, outlet: Outlet) -> Result<Found, SetupE
         State::Usable(store) => store,
         State::Empty | State::Unusable => Store::open_sqlite(Path::new(":memory:"))?,
     };
-    Ok(Found {
+    Ok(DatabaseChecks {
         app: Context::over(config, outlet, store)?,
         checks,
         is_readable,
     })
 }
 
-/// What is said in place of everything that rests on a database that cannot be used.
+/// Returns the check in place of everything that rests on a database that cannot be used.
 pub(crate) fn skipped() -> Check {
     Check::warn(
         "stored",
@@ -71,19 +71,15 @@ async fn present(settings: &StoreSettings) -> (State, Check) {
     }
 }
 
-/// The database, which was written to and left as it was.
+/// Opens the database, writes to it and leaves it as it was.
 async fn usable(settings: &StoreSettings) -> Result<Store, store::Error> {
-    let store = open(settings)?;
+    let store = match &settings.database {
+        #[cfg(feature = "postgres")]
+        Some(address) => Store::look_at_postgres(address)?,
+        _ => Store::look_at_sqlite(&settings.path)?,
+    };
     store.call(|s| s.probe_write()).await?;
     Ok(store)
-}
-
-fn open(settings: &StoreSettings) -> Result<Store, store::Error> {
-    match &settings.database {
-        #[cfg(feature = "postgres")]
-        Some(address) => Store::look_at_postgres(address),
-        _ => Store::look_at_sqlite(&settings.path),
-    }
 }
 
 async fn absent(path: &Path) -> (State, Check) {
@@ -106,30 +102,26 @@ async fn absent(path: &Path) -> (State, Check) {
 }
 
 fn unusable(error: &store::Error, shown: &str) -> (State, Check) {
-    match error.problem() {
+    let check = match error.problem() {
         Problem::Behind { found: 0, .. } => {
             let text = format!("No schema yet in {shown}");
             let remedy = "run `hushwatch migrate`, or let the first check create it";
-            (State::Empty, Check::warn(NAME, text, remedy))
+            return (State::Empty, Check::warn(NAME, text, remedy));
         }
         // Its text bears the remedy.
         Problem::Behind { .. } => {
-            let check = Check::warn(NAME, format!("Database of an older version — {error}"), "");
-            (State::Unusable, check)
+            Check::warn(NAME, format!("Database of an older version — {error}"), "")
         }
         Problem::Busy => {
             let text = format!("Database in use: another process holds {shown}");
-            let check = Check::fail(NAME, text, "try again when it is done");
-            (State::Unusable, check)
+            Check::fail(NAME, text, "try again when it is done")
         }
-        _ => {
-            let check = Check::fail(NAME, format!("Database not usable — {error}"), "");
-            (State::Unusable, check)
-        }
-    }
+        _ => Check::fail(NAME, format!("Database not usable — {error}"), ""),
+    };
+    (State::Unusable, check)
 }
 
-/// Where a file is, or would be.
+/// Returns where a file is, or would be.
 pub(crate) fn folder(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),

@@ -39,7 +39,6 @@ fn duplicate_check(id: i64, servers: &[&ServerConfig]) -> Check {
     Check::warn(NAME, text, remedy)
 }
 
-/// Returns whether both watch a stream in common.
 fn overlap(a: &ServerConfig, b: &ServerConfig) -> bool {
     match (&a.streams, &b.streams) {
         (Some(a), Some(b)) => a.iter().any(|id| b.contains(id)),

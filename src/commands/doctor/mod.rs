@@ -24,18 +24,24 @@ mod text;
 mod token;
 
 pub use args::DoctorArgs;
-pub use check::{Check, Diagnosis, Outcome};
+#[cfg(test)]
+use check::Outcome;
+use check::{Check, Diagnosis};
 
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Datelike;
 use chrono_tz::Tz;
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use crate::clock;
 use crate::commands::interactive::{INTERACTIVE_TIMEOUT, with_interactive_timeouts};
-use crate::commands::stdout::print;
+use crate::commands::stdout::{message_writer, print};
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, ConfigProblem, ServerConfig};
 use crate::cycle::{Context, Outlet, SetupError};
@@ -43,33 +49,38 @@ use crate::model::Timestamp;
 use crate::text::format::{format_date_time, format_time};
 use crate::text::sanitize::json_line;
 
-/// Looks at everything and prints what was found.
+/// The maximum number of servers, or of domains, that are checked at the same time.
+const MAX_CONCURRENT_CHECKS: usize = 8;
+
+/// Checks everything and prints the outcome.
 pub(crate) async fn doctor(config: Config, args: &DoctorArgs) -> CommandResult {
-    let found = match args.json {
-        true => diagnose(config, args.send_test, std::io::stderr()).await,
-        false => diagnose(config, args.send_test, std::io::stdout()).await,
-    };
-    told(&found.map_err(|error| (USAGE, error.to_string()))?, args)
+    let diagnosis = diagnose(config, args.send_test, message_writer(args.json)).await;
+    let diagnosis = diagnosis.map_err(|error| (USAGE, error.to_string()))?;
+    print_diagnosis(&diagnosis, args)
 }
 
-/// Prints what is wrong with a configuration that cannot be understood, as with everything else.
+/// Prints what is wrong with a configuration that cannot be understood, and that nothing else was checked.
 pub(crate) fn misconfigured(problems: &[ConfigProblem], args: &DoctorArgs) -> CommandResult {
-    told(&misconfigured_diagnosis(problems), args)
+    let diagnosis = Diagnosis {
+        at: clock::now(),
+        checks: settings::problems(problems),
+    };
+    print_diagnosis(&diagnosis, args)
 }
 
-fn told(found: &Diagnosis, args: &DoctorArgs) -> CommandResult {
+fn print_diagnosis(diagnosis: &Diagnosis, args: &DoctorArgs) -> CommandResult {
     print(&match args.json {
-        true => json_line(&found.to_json()),
-        false => found.to_text(),
+        true => json_line(&diagnosis.to_json()),
+        false => diagnosis.to_text(),
     })?;
-    Ok(if found.is_ok() { 0 } else { INCOMPLETE })
+    Ok(if diagnosis.is_ok() { 0 } else { INCOMPLETE })
 }
 
-/// Looks at everything. `printer` takes the test message where Slack is not set up.
+/// Checks everything. `printer` takes the test message where Slack is not set up.
 ///
 /// # Errors
 /// Where a client cannot be made at all.
-pub async fn diagnose(
+async fn diagnose(
     config: Config,
     send_test: bool,
     printer: impl Write + Send + 'static,
@@ -77,8 +88,8 @@ pub async fn diagnose(
     let at = clock::now();
     let config = with_interactive_timeouts(config);
     let outlet = Outlet::new(&config.slack, printer)?;
-    let database = database::look(config, outlet).await?;
-    let app = Arc::new(database.app);
+    let database = database::check(config, outlet).await?;
+    let app = database.app;
     let (servers, slack, status) = tokio::join!(
         servers::checks(&app, at),
         slack::checks(&app, send_test, at),
@@ -103,14 +114,7 @@ pub async fn diagnose(
     Ok(Diagnosis { at, checks })
 }
 
-/// What is said where the configuration cannot be understood: each problem, and that nothing else was looked at.
-fn misconfigured_diagnosis(problems: &[ConfigProblem]) -> Diagnosis {
-    let checks = settings::problems(problems);
-    let at = clock::now();
-    Diagnosis { at, checks }
-}
-
-/// What rests on the database.
+/// Checks what rests on the database.
 async fn stored(app: &Context, watched: &[Arc<ServerConfig>], at: Timestamp) -> Vec<Check> {
     let mut checks = vec![schedule::last_cycle(app, at).await];
     checks.extend(mutes::checks(app, at).await);
@@ -145,19 +149,41 @@ async fn relay_checks(_: &Config) -> Vec<Check> {
     Vec::new()
 }
 
-/// An instant far enough back to hold everything that rules look at.
+/// Checks `items` side by side, each as soon as there is room, and returns the outcomes in their order. What is not done
+/// within `limit` is `late`.
+async fn check_side_by_side<I, T>(
+    items: impl IntoIterator<Item = I>,
+    limit: Duration,
+    check: impl AsyncFn(&I) -> T,
+    late: impl Fn(&I) -> T,
+) -> Vec<T> {
+    let room = Semaphore::new(MAX_CONCURRENT_CHECKS);
+    let deadline = Instant::now() + limit;
+    let outcome = async |item: I| {
+        let checked = async {
+            let _permit = room.acquire().await;
+            check(&item).await
+        };
+        timeout_at(deadline, checked)
+            .await
+            .unwrap_or_else(|_| late(&item))
+    };
+    join_all(items.into_iter().map(|item| outcome(item))).await
+}
+
+/// Returns an instant far enough back to hold everything that rules look at.
 fn lookback_start(at: Timestamp) -> Timestamp {
     at - 45 * crate::model::DAY
 }
 
-/// An instant as every line names it: in `zone`, and with its year where that is not the one of `now`.
+/// Returns an instant as every line names it: in `zone`, and with its year where that is not the one of `now`.
 fn format_instant(of: Timestamp, now: Timestamp, zone: Tz) -> String {
     let year = |at: Timestamp| at.to_utc().with_timezone(&zone).year();
-    let told = match year(of) == year(now) {
+    let text = match year(of) == year(now) {
         true => format_time(of, zone),
         false => format_date_time(of, zone),
     };
-    format!("{told} {}", zone.name())
+    format!("{text} {}", zone.name())
 }
 
 #[cfg(test)]
@@ -167,19 +193,19 @@ mod tests {
     #[test]
     fn an_instant_bears_its_zone_and_the_year_that_is_not_this_one() {
         let at = |text| Timestamp::parse(text).expect("an instant");
-        let told = |of, now| format_instant(at(of), at(now), Tz::Europe__Berlin);
+        let formatted = |of, now| format_instant(at(of), at(now), Tz::Europe__Berlin);
         let now = "2026-03-02T10:00:00Z";
         assert_eq!(
-            told("2026-07-01T08:00:00Z", now),
+            formatted("2026-07-01T08:00:00Z", now),
             "Wed 1 Jul 10:00 Europe/Berlin"
         );
         assert_eq!(
-            told("2025-12-31T22:59:00Z", now),
+            formatted("2025-12-31T22:59:00Z", now),
             "Wed 31 Dec 2025 23:59 Europe/Berlin"
         );
         // The year is the zone's own.
         assert_eq!(
-            told("2025-12-31T23:30:00Z", now),
+            formatted("2025-12-31T23:30:00Z", now),
             "Thu 1 Jan 00:30 Europe/Berlin"
         );
     }

@@ -4,22 +4,20 @@ use crate::commands::doctor::check::Check;
 use crate::commands::doctor::format_instant;
 use crate::cycle::Context;
 use crate::model::{Mute, Timestamp};
+use crate::notify::runbook::shell_quoted;
 use crate::text::sanitize::{clean, truncate};
 
 const NAME: &str = "mute";
-/// Longest name or reason that is shown, in characters.
-const CHARS: usize = 200;
+const MAX_TEXT_CHARS: usize = 200;
 
-/// Each mute that runs, with how to end it.
+/// Returns each mute that runs, with how to end it.
 pub(crate) async fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     match app.mutes_at(at).await {
         Ok(mutes) if mutes.is_empty() => vec![Check::pass(NAME, "Nothing is muted")],
         Ok(mutes) => {
-            let zone = app.config.time_zone;
-            let told = mutes
-                .iter()
-                .map(|mute| told(mute, &format_instant(mute.until, at, zone)));
-            told.collect()
+            let until = |mute: &Mute| format_instant(mute.until, at, app.config.time_zone);
+            let checks = mutes.iter().map(|mute| mute_check(mute, &until(mute)));
+            checks.collect()
         }
         Err(error) => vec![Check::fail(
             NAME,
@@ -29,7 +27,7 @@ pub(crate) async fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     }
 }
 
-fn told(mute: &Mute, until: &str) -> Check {
+fn mute_check(mute: &Mute, until: &str) -> Check {
     let what = match mute.rule {
         Some(rule) => format!("`{rule}`"),
         None => "Everything".to_owned(),
@@ -39,7 +37,7 @@ fn told(mute: &Mute, until: &str) -> Check {
         (None, Some(_)) => " on every server".to_owned(),
         (None, None) => String::new(),
     };
-    let short = |text: &str| truncate(&clean(text), CHARS);
+    let short = |text: &str| truncate(&clean(text), MAX_TEXT_CHARS);
     let text = format!(
         "{what}{place} is muted until {until} by {} ({})",
         short(&mute.by),
@@ -48,22 +46,15 @@ fn told(mute: &Mute, until: &str) -> Check {
     Check::warn(NAME, text, format!("`{}` ends it", command(mute)))
 }
 
-/// What ends it, as a shell takes it.
 fn command(mute: &Mute) -> String {
     let server = mute.server.as_ref();
-    let server = server.map_or_else(String::new, |of| format!(" --server {}", quoted(&of.0)));
+    let server = server.map_or_else(String::new, |of| {
+        format!(" --server {}", shell_quoted(&of.0))
+    });
     let rule = mute
         .rule
         .map_or_else(String::new, |rule| format!(" --rule {rule}"));
     format!("hushwatch unmute{server}{rule}")
-}
-
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    match text.chars().all(is_plain) && !text.is_empty() {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
 }
 
 #[cfg(test)]
@@ -81,7 +72,7 @@ mod tests {
             reason: "new relay".to_owned(),
             by: "ops".to_owned(),
         };
-        told(&mute, "noon").to_line()
+        mute_check(&mute, "noon").to_line()
     }
 
     #[test]

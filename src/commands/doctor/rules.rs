@@ -21,8 +21,7 @@ use crate::text::format::{approx, count, format_duration, format_window, percent
 const MAX_FALSE_ALARMS_PER_WEEK: f64 = 0.5;
 
 /// An alert that comes later after mail stopped is a warning.
-const LATE_ALERT: Duration = Duration::from_secs(3 * 86_400);
-/// What helps where mail is sparse.
+const MAX_ALERT_DELAY: Duration = Duration::from_secs(3 * 86_400);
 const SPARSE: &str =
     "raise `silence.false_alarms_per_year`, or have something send at regular times";
 
@@ -95,7 +94,7 @@ impl StreamRuleCheck {
         checks.extend(self.rates(&history));
         Ok(checks
             .into_iter()
-            .map(|c| c.at(&self.name, &place))
+            .map(|c| c.at_place(&self.name, &place))
             .collect())
     }
 
@@ -161,7 +160,7 @@ fn detection_check(after: Duration, stop: Timestamp, zone: Tz) -> Check {
         zone.name(),
         format_duration(after)
     );
-    if after > LATE_ALERT {
+    if after > MAX_ALERT_DELAY {
         Check::warn(NAME, text, SPARSE).alike("If mail stopped, the alert would come late")
     } else {
         Check::pass(NAME, text).alike("If mail stopped, an alert would come")

@@ -7,9 +7,9 @@ use crate::model::{MINUTE, Timestamp};
 use crate::text::format::{format_duration, format_time, plural};
 
 /// A cycle is not missed before it is late by this much: it takes its time, and it may be a timer's.
-const LATE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+const MAX_DELAY: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
-/// The time zone with its present; the schedule and its next poll.
+/// Returns the time zone with its present; the schedule and its next poll.
 pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     let config = &app.config;
     let zone = config.time_zone;
@@ -24,9 +24,9 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     )];
     let next = config.schedule.next(at);
     let after = next.and_then(|next| Some(config.schedule.next(next)?.since(next)));
-    let told = next.map_or_else(|| "never".to_owned(), |next| format_instant(next, at, zone));
+    let next = next.map_or_else(|| "never".to_owned(), |next| format_instant(next, at, zone));
     let text = format!(
-        "Schedule \"{}\": next poll {told}",
+        "Schedule \"{}\": next poll {next}",
         config.schedule.expression()
     );
     checks.push(Check::pass("schedule", text));
@@ -45,7 +45,7 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     checks
 }
 
-/// The last cycle, and what was missed since.
+/// Returns the last cycle, and what was missed since.
 pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
     const NAME: &str = "last_cycle";
     let last = match app.store.call(|s| s.last_cycle_at()).await {
@@ -57,14 +57,14 @@ pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
     let Some(last) = last else {
         return Check::pass(NAME, "No cycle yet");
     };
-    let told = format_instant(last, at, app.config.time_zone);
-    let due = app.config.schedule.instants(last, at - LATE);
+    let last_at = format_instant(last, at, app.config.time_zone);
+    let due = app.config.schedule.instants(last, at - MAX_DELAY);
     match due.len() {
-        0 => Check::pass(NAME, format!("Last cycle {told}")),
+        0 => Check::pass(NAME, format!("Last cycle {last_at}")),
         missed => Check::warn(
             NAME,
             format!(
-                "Last cycle {told}: {} missed since",
+                "Last cycle {last_at}: {} missed since",
                 plural(missed as u64, "poll")
             ),
             "start `hushwatch run`, or let cron run `hushwatch check`: it catches up",

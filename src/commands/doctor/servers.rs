@@ -4,44 +4,36 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::Instant;
-
 use crate::clock;
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::{duplicate_servers, lookback_start, token};
+use crate::commands::doctor::{check_side_by_side, duplicate_servers, lookback_start, token};
 use crate::config::ServerConfig;
 use crate::cycle::Context;
 use crate::model::{Span, StreamId, Timestamp};
-use crate::postmark::{About, Server, Stream};
+use crate::postmark::{Server, ServerInfo, Stream};
 use crate::secret::Secret;
 use crate::text::format::{format_duration, plural};
 
-/// Servers that are asked side by side.
-const MAX_CONCURRENT_SERVERS: usize = 8;
-/// Longest time for all of them.
+/// The time limit for all servers together.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
-/// So many of a stream's newest messages say who sends.
+/// The number of a stream's newest messages that say who sends.
 const SENDER_SAMPLE: u32 = 50;
 /// A clock that is off by more is looked at...
 const SKEW_WARN: Duration = Duration::from_secs(30);
 /// ...and fails: Postmark is asked up to our own present.
 const SKEW_FAIL: Duration = Duration::from_secs(5 * 60);
 
-/// What was found.
+/// The checks of every server, and what other checks need of them.
 #[derive(Default)]
 pub(crate) struct Servers {
     pub(crate) checks: Vec<Check>,
     /// Every server that is watched, as far as that is known.
     pub(crate) watched: Vec<Arc<ServerConfig>>,
-    /// The domains that send.
     pub(crate) domains: BTreeSet<String>,
 }
 
-/// What was found on one server.
 #[derive(Default)]
-struct Found {
+struct ServerChecks {
     checks: Vec<Check>,
     domains: BTreeSet<String>,
     clock: Option<Clock>,
@@ -57,30 +49,31 @@ struct Clock {
     answered: Timestamp,
 }
 
-/// Asks every server of the file, and of the account.
-pub(crate) async fn checks(app: &Arc<Context>, at: Timestamp) -> Servers {
-    let mut found = Servers {
-        checks: account(app).await,
-        watched: app.account_servers.configured_and_listed(&app.config),
+/// Checks every server of the file, and of the account.
+pub(crate) async fn checks(app: &Context, at: Timestamp) -> Servers {
+    let account = account(app).await;
+    let watched = app.account_servers.configured_and_listed(&app.config);
+    let check = async |server: &&Arc<ServerConfig>| check_server(app, server, at).await;
+    let late = |server: &&Arc<ServerConfig>| out_of_time(server);
+    let results = check_side_by_side(&watched, TOTAL_TIMEOUT, check, late).await;
+    let mut all = Servers {
+        checks: account,
         ..Servers::default()
     };
     let (mut clock, mut ids) = (None, Vec::new());
-    for (server, of) in found
-        .watched
-        .iter()
-        .zip(each(app, &found.watched, at).await)
-    {
-        ids.extend(of.id.map(|id| (id, Arc::clone(server))));
-        found.checks.extend(of.checks);
-        found.domains.extend(of.domains);
-        clock = clock.or(of.clock);
+    for (server, result) in watched.iter().zip(results) {
+        ids.extend(result.id.map(|id| (id, Arc::clone(server))));
+        all.checks.extend(result.checks);
+        all.domains.extend(result.domains);
+        clock = clock.or(result.clock);
     }
-    found.checks.extend(duplicate_servers::checks(&ids));
-    found.checks.extend(clock.map(Clock::check));
-    found
+    all.checks.extend(duplicate_servers::checks(&ids));
+    all.checks.extend(clock.map(Clock::check));
+    all.watched = watched;
+    all
 }
 
-/// The account's token; its servers are known from then on.
+/// Checks the account's token; its servers are known from then on.
 async fn account(app: &Context) -> Vec<Check> {
     const NAME: &str = "postmark_account_token";
     let Some(source) = &app.config.account else {
@@ -101,102 +94,83 @@ async fn account(app: &Context) -> Vec<Check> {
     vec![check]
 }
 
-async fn each(app: &Arc<Context>, servers: &[Arc<ServerConfig>], at: Timestamp) -> Vec<Found> {
-    let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_SERVERS));
-    let deadline = Instant::now() + TOTAL_TIMEOUT;
-    let mut tasks = JoinSet::new();
-    for (place, server) in servers.iter().cloned().enumerate() {
-        let (app, turns) = (Arc::clone(app), Arc::clone(&turns));
-        tasks.spawn(async move {
-            let examined = async {
-                let _turn = turns.acquire().await;
-                examine(&app, &server, at).await
-            };
-            let found = tokio::time::timeout_at(deadline, examined).await;
-            (place, found.unwrap_or_else(|_| out_of_time(&server)))
-        });
-    }
-    let mut found = tasks.join_all().await;
-    found.sort_by_key(|(place, _)| *place);
-    found.into_iter().map(|(_, found)| found).collect()
-}
-
-fn out_of_time(server: &ServerConfig) -> Found {
+fn out_of_time(server: &ServerConfig) -> ServerChecks {
     let text = "Postmark took too long over the servers before this one";
     let late = Check::fail("postmark_token", text, "try again");
-    Found {
-        checks: vec![late.at(&server.name, &server.name.0)],
-        ..Found::default()
+    ServerChecks {
+        checks: vec![late.at_server(&server.name)],
+        ..ServerChecks::default()
     }
 }
 
-async fn examine(app: &Context, server: &ServerConfig, at: Timestamp) -> Found {
-    let mut found = Found::default();
-    match server.token.read() {
-        Ok(token) => ask(app, server, token, at, &mut found).await,
+async fn check_server(app: &Context, server: &ServerConfig, at: Timestamp) -> ServerChecks {
+    let mut result = match server.token.read() {
+        Ok(token) => query_server(app, server, token, at).await,
         Err(problem) => {
             let missing = token::missing("postmark_token", &subject(server), &problem);
-            found.checks.push(missing.of(&server.name));
+            ServerChecks {
+                checks: vec![missing.on_server(&server.name)],
+                ..ServerChecks::default()
+            }
         }
-    }
-    found.checks.extend(addresses(server));
-    found
+    };
+    result.checks.extend(list_checks(server));
+    result
 }
 
-async fn ask(
+async fn query_server(
     app: &Context,
     server: &ServerConfig,
     token: Secret,
     at: Timestamp,
-    found: &mut Found,
-) {
+) -> ServerChecks {
+    let mut result = ServerChecks::default();
     let api = app.postmark.server(token.clone());
     let asked = clock::now();
-    let about = api.about().await;
+    let info = api.info().await;
     let answered = clock::now();
-    let about = match about {
-        Ok(about) => about,
+    let info = match info {
+        Ok(info) => info,
         Err(error) => {
             let subject = subject(server);
             let refused = token::refused(app, "postmark_token", &subject, token, &error).await;
-            found.checks.push(refused.of(&server.name));
-            return;
+            result.checks.push(refused.on_server(&server.name));
+            return result;
         }
     };
-    found.clock = Some(Clock {
-        dated: api.dated(),
+    result.clock = Some(Clock {
+        dated: api.last_date(),
         asked,
         answered,
     });
-    found.id = Some(about.id);
-    let valid = token::of_server(&about, &server.name);
-    found.checks.push(valid.of(&server.name));
-    found
+    result.id = Some(info.id);
+    let valid = token::valid(&info, &server.name);
+    result.checks.push(valid.on_server(&server.name));
+    result
         .checks
-        .push(kind(&about).at(&server.name, &server.name.0));
-    match api.streams().await {
-        Ok(streams) => {
-            let check = self::streams(&streams, server.streams.as_deref());
-            found.checks.push(check.at(&server.name, &server.name.0));
-            if cfg!(feature = "doctor") {
-                senders(&api, server, &streams, at, found).await;
-            }
-        }
+        .push(server_type(&info).at_server(&server.name));
+    let streams = api.streams().await;
+    let check = match &streams {
+        Ok(streams) => self::streams(streams, server.streams.as_deref()),
         Err(error) => {
             let text = format!("Cannot list the streams: {}", error.kind());
             let remedy = error.kind().remedy().unwrap_or("try again");
-            let failed = Check::fail("streams", text, remedy);
-            found.checks.push(failed.at(&server.name, &server.name.0));
+            Check::fail("streams", text, remedy)
         }
+    };
+    result.checks.push(check.at_server(&server.name));
+    if cfg!(feature = "doctor") {
+        senders(&api, server, &streams.unwrap_or_default(), at, &mut result).await;
     }
+    result
 }
 
 fn subject(server: &ServerConfig) -> String {
     format!(" server={}", server.name)
 }
 
-fn kind(about: &About) -> Check {
-    match about.delivery.as_deref() {
+fn server_type(info: &ServerInfo) -> Check {
+    match info.delivery.as_deref() {
         Some("Live") => Check::pass("server_type", "Live server"),
         Some("Sandbox") => Check::warn(
             "server_type",
@@ -211,14 +185,14 @@ fn kind(about: &About) -> Check {
     }
 }
 
-/// What Postmark lists, and what of it is to be watched.
+/// Compares what Postmark lists with what is to be watched.
 fn streams(listed: &[Stream], wanted: Option<&[StreamId]>) -> Check {
     const NAME: &str = "streams";
-    let told = |s: &Stream| match s.kind.as_str() {
+    let with_kind = |s: &Stream| match s.kind.as_str() {
         "" => s.id.0.clone(),
         kind => format!("{} ({kind})", s.id),
     };
-    let all: Vec<String> = listed.iter().map(told).collect();
+    let all: Vec<String> = listed.iter().map(with_kind).collect();
     let is_listed = |id: &&StreamId| listed.iter().any(|s| s.id == **id);
     let wanted = wanted.unwrap_or_default().iter();
     let lost: Vec<&str> = wanted
@@ -244,59 +218,58 @@ fn streams(listed: &[Stream], wanted: Option<&[StreamId]>) -> Check {
     Check::pass(NAME, format!("Streams found: {}", all.join(", ")))
 }
 
-/// Who sends: their domains alone.
 async fn senders(
     api: &Server,
     server: &ServerConfig,
     streams: &[Stream],
     at: Timestamp,
-    found: &mut Found,
+    result: &mut ServerChecks,
 ) {
     let watched = |id: &StreamId| server.streams.as_ref().is_none_or(|of| of.contains(id));
     for stream in streams.iter().filter(|s| watched(&s.id)) {
         let span = Span::new(lookback_start(at), at);
         match api.senders(&stream.id, span, SENDER_SAMPLE).await {
-            Ok(domains) => found.domains.extend(domains),
+            Ok(domains) => result.domains.extend(domains),
             Err(error) => {
                 let text = format!("Cannot read who sends: {}", error.kind());
                 let remedy = "try again; the DNS of its domains was not checked";
                 let place = format!("{}/{}", server.name, stream.id);
                 let unknown = Check::warn("senders", text, remedy);
-                found.checks.push(unknown.at(&server.name, &place));
+                result.checks.push(unknown.at_place(&server.name, &place));
             }
         }
     }
 }
 
-fn addresses(server: &ServerConfig) -> Vec<Check> {
-    let mut checks = Vec::new();
-    checks.push(match server.own_domains.len() {
-        0 => Check::warn(
+/// Checks the two lists that a rule needs.
+fn list_checks(server: &ServerConfig) -> [Check; 2] {
+    let check = |name: &'static str, entries: usize, rule: &str, what: &str, wakes: &str| {
+        let check = match entries {
+            0 => Check::warn(
+                name,
+                format!("`{name}` is empty, so `{rule}` is off"),
+                format!("list {what} in its [[server]]"),
+            ),
+            n => Check::pass(name, format!("{wakes} ({n} named)")),
+        };
+        check.at_server(&server.name)
+    };
+    [
+        check(
             "own_domains",
-            "`own_domains` is empty, so `spam_complaint_external` is off",
-            "list your own domains in its [[server]]",
+            server.own_domains.len(),
+            "spam_complaint_external",
+            "your own domains",
+            "Complaints from outside the own domains wake",
         ),
-        n => Check::pass(
-            "own_domains",
-            format!("Complaints from outside the own domains wake ({n} named)"),
-        ),
-    });
-    checks.push(match server.operator_addresses.len() {
-        0 => Check::warn(
+        check(
             "operator_addresses",
-            "`operator_addresses` is empty, so `operator_bounce` is off",
-            "list the addresses that must get their mail in its [[server]]",
+            server.operator_addresses.len(),
+            "operator_bounce",
+            "the addresses that must get their mail",
+            "A bounce at an operator's own address wakes",
         ),
-        n => Check::pass(
-            "operator_addresses",
-            format!("A bounce at an operator's own address wakes ({n} named)"),
-        ),
-    });
-    let place = &server.name.0;
-    checks
-        .into_iter()
-        .map(|c| c.at(&server.name, place))
-        .collect()
+    ]
 }
 
 impl Clock {

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use crate::commands::doctor::check::{Check, Diagnosis, Outcome, line};
 use crate::text::format::{count, plural};
 
-/// So many lines that are alike are told one by one.
-const APART: usize = 3;
-/// So many places are named where something deserves a look; where it fails, each is.
-const NAMED: usize = 5;
+/// The maximum number of lines that are alike and yet shown one by one.
+const MAX_ALIKE: usize = 3;
+/// The maximum number of places that a warning names; a failure names each.
+const MAX_PLACES: usize = 5;
 
 /// What makes checks alike.
 type Kind<'c> = (&'static str, char, &'c str, Option<&'c str>);
 
 impl Diagnosis {
-    /// A line for each check, and one for those that are alike on many servers; then the sum.
-    pub fn to_text(&self) -> String {
+    /// Returns a line for each check, and one for those that are alike on many servers; then the sum.
+    pub(crate) fn to_text(&self) -> String {
         let mut groups: BTreeMap<Kind<'_>, Vec<&Check>> = BTreeMap::new();
         for check in &self.checks {
             groups.entry(kind(check)).or_default().push(check);
@@ -23,7 +23,7 @@ impl Diagnosis {
         let mut text = String::new();
         for check in &self.checks {
             let alike = &groups[&kind(check)];
-            if alike.len() <= APART || check.server.is_none() {
+            if alike.len() <= MAX_ALIKE || check.server.is_none() {
                 text.push_str(&check.to_line());
                 text.push('\n');
             } else if std::ptr::eq(alike[0], check) {
@@ -54,16 +54,18 @@ fn kind(check: &Check) -> Kind<'_> {
     (check.name, sign, &check.kind, check.remedy.as_deref())
 }
 
-/// The line of checks that are alike.
 fn together(alike: &[&Check]) -> String {
     let first = alike[0];
     let places: Vec<&str> = alike.iter().map(|c| c.place.as_str()).collect();
     let number = plural(places.len() as u64, "time");
     let named = match first.outcome {
         Outcome::Pass => number,
-        Outcome::Warn if places.len() > NAMED => {
-            let rest = count((places.len() - NAMED) as u64);
-            format!("{number}: {} and {rest} more", places[..NAMED].join(", "))
+        Outcome::Warn if places.len() > MAX_PLACES => {
+            let rest = count((places.len() - MAX_PLACES) as u64);
+            format!(
+                "{number}: {} and {rest} more",
+                places[..MAX_PLACES].join(", ")
+            )
         }
         Outcome::Warn | Outcome::Fail => format!("{number}: {}", places.join(", ")),
     };
@@ -90,7 +92,7 @@ mod tests {
         let text = format!("Postmark token valid server=server-{n} id={n}");
         Check::pass("postmark_token", text)
             .alike("Postmark token valid")
-            .of(&server(n))
+            .on_server(&server(n))
     }
 
     #[test]
@@ -107,11 +109,11 @@ mod tests {
     fn a_thousand_that_are_alike_are_one_line_and_each_that_fails_is_named() {
         let look = |n| {
             let empty = Check::warn("own_domains", "`own_domains` is empty", "name them");
-            empty.at(&server(n), &server(n).0)
+            empty.at_place(&server(n), &server(n).0)
         };
         let fail = |n| {
             let missing = Check::fail("postmark_token", format!("missing server={n}"), "set it");
-            missing.alike("missing").of(&server(n))
+            missing.alike("missing").on_server(&server(n))
         };
         let all = (0..990).map(token).chain((990..1000).map(fail));
         let text = of(all.chain((0..1000).map(look)));

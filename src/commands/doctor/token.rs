@@ -4,23 +4,23 @@ use crate::commands::doctor::check::Check;
 use crate::config::TokenProblem;
 use crate::cycle::Context;
 use crate::model::ServerName;
-use crate::postmark::{About, Error, ErrorKind};
+use crate::postmark::{Error, ErrorKind, ServerInfo};
 use crate::secret::Secret;
 
-/// A token that belongs to a server, which may have another name here.
-pub(crate) fn of_server(about: &About, here: &ServerName) -> Check {
-    let here = match about.name == here.0 {
+/// Returns the check of a valid token; its server may have another name here.
+pub(crate) fn valid(info: &ServerInfo, here: &ServerName) -> Check {
+    let here = match info.name == here.0 {
         true => String::new(),
         false => format!(", called `{here}` here"),
     };
     let text = format!(
         "Postmark token valid server={} id={}{here}",
-        about.name, about.id
+        info.name, info.id
     );
     Check::pass("postmark_token", text).alike("Postmark token valid")
 }
 
-/// A token that cannot be read.
+/// Returns the check of a token that cannot be read.
 pub(crate) fn missing(name: &'static str, subject: &str, problem: &TokenProblem) -> Check {
     let problem = problem.to_string();
     let why = problem.strip_prefix("token missing: ");
@@ -30,7 +30,7 @@ pub(crate) fn missing(name: &'static str, subject: &str, problem: &TokenProblem)
         .alike(format!("{what} missing"))
 }
 
-/// What went wrong with a token that could be read.
+/// Returns what went wrong with a token that could be read.
 pub(crate) async fn refused(
     app: &Context,
     name: &'static str,
@@ -56,7 +56,7 @@ pub(crate) async fn refused(
                 }
             };
             let kind = format!("{} rejected — {}", what(name), status(error));
-            Check::fail(name, format!("{kind}{subject}{}", said(error)), remedy).alike(kind)
+            Check::fail(name, format!("{kind}{subject}{}", quotation(error)), remedy).alike(kind)
         }
         ErrorKind::Unreachable(_) | ErrorKind::Setup(_) => {
             let kind = format!("Network error — {}", error.kind());
@@ -68,7 +68,7 @@ pub(crate) async fn refused(
             let remedy = other
                 .remedy()
                 .unwrap_or("see https://status.postmarkapp.com, then try again");
-            Check::fail(name, format!("{kind}{subject}{}", said(error)), remedy).alike(kind)
+            Check::fail(name, format!("{kind}{subject}{}", quotation(error)), remedy).alike(kind)
         }
     }
 }
@@ -84,7 +84,7 @@ fn what(name: &str) -> &'static str {
 async fn other_kind(app: &Context, is_of_server: bool, token: Secret) -> bool {
     match is_of_server {
         true => app.postmark.account(token).servers().await.is_ok(),
-        false => app.postmark.server(token).about().await.is_ok(),
+        false => app.postmark.server(token).info().await.is_ok(),
     }
 }
 
@@ -95,7 +95,7 @@ fn status(error: &Error) -> String {
     }
 }
 
-fn said(error: &Error) -> String {
+fn quotation(error: &Error) -> String {
     let said = error.said().map(|said| format!(" (\"{said}\")"));
     said.unwrap_or_default()
 }

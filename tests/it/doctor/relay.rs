@@ -59,7 +59,10 @@ fn a_certificate_that_is_not_to_be_trusted_is_told_with_why() {
         &["it belongs to another host", "the name in the certificate"],
     );
     let (world, _relay) = with("expired.crt", true);
-    doctor(&world, &[]).has("✗ SMTP relay localhost:", &["it expired", "renew it"]);
+    doctor(&world, &[]).has(
+        "✗ SMTP relay localhost:",
+        &["it expired", "have its operator renew it"],
+    );
     let (world, _relay) = with("early.crt", true);
     doctor(&world, &[]).has(
         "✗ SMTP relay localhost:",
@@ -94,8 +97,8 @@ fn each_way_in_which_a_relay_is_of_no_use_is_told() {
         (Fault::Http, "is not an SMTP server", "port 465"),
         (
             Fault::HangsUp,
-            "the connection broke at its greeting",
-            "any proxy between",
+            "the connection failed at its greeting: unexpected end of file",
+            "ask its operator",
         ),
         (
             Fault::NoHandshake,

@@ -9,8 +9,7 @@ const NAME: &str = "dmarc";
 /// The maximum number of labels of a name above the domain that is looked up, as receivers do (RFC 9989, 4.10).
 const MAX_LABELS: usize = 7;
 
-/// The records at a name.
-struct Found<'d> {
+struct DmarcRecords<'d> {
     /// The domain, without `_dmarc`.
     at: &'d str,
     records: Vec<Dmarc>,
@@ -18,8 +17,8 @@ struct Found<'d> {
 
 impl Domain {
     pub(crate) async fn dmarc(&self) -> Check {
-        match self.discovered().await {
-            Ok(Some(found)) => self.judged(&found),
+        match self.find_records().await {
+            Ok(Some(found)) => self.check_policy(&found),
             Ok(None) => Check::fail(
                 NAME,
                 format!("{}: no DMARC policy", self.name),
@@ -29,11 +28,11 @@ impl Domain {
         }
     }
 
-    /// Its own records, else those of the organization, which is the highest domain above it that has any (RFC 7489, 6.6.3;
+    /// Returns its own records, else those of the organization, which is the highest domain above it that has any (RFC 7489, 6.6.3;
     /// where names are registered is not known here, but nobody's policy stands there, or it says what it is).
-    async fn discovered(&self) -> Result<Option<Found<'_>>, (String, Missing)> {
-        let mut found: Option<Found<'_>> = None;
-        for at in self.and_above() {
+    async fn find_records(&self) -> Result<Option<DmarcRecords<'_>>, (String, Missing)> {
+        let mut found: Option<DmarcRecords<'_>> = None;
+        for at in self.names_to_check() {
             let name = format!("_dmarc.{at}");
             let texts = match self.resolver.texts(&name).await {
                 Ok(texts) => texts,
@@ -46,7 +45,7 @@ impl Domain {
             }
             let is_public = records.iter().any(|record| record.is_public);
             if found.is_none() || !is_public {
-                found = Some(Found { at, records });
+                found = Some(DmarcRecords { at, records });
             }
             if at == self.name || is_public {
                 break;
@@ -55,8 +54,8 @@ impl Domain {
         Ok(found)
     }
 
-    /// The domain, and those above it of two labels and more.
-    fn and_above(&self) -> impl Iterator<Item = &str> {
+    /// Returns the domain, and those above it of two labels and more.
+    fn names_to_check(&self) -> impl Iterator<Item = &str> {
         let above = std::iter::successors(Some(self.name.as_str()), |name| {
             let (_, above) = name.split_once('.')?;
             above.contains('.').then_some(above)
@@ -64,7 +63,7 @@ impl Domain {
         above.filter(|name| *name == self.name || name.split('.').count() <= MAX_LABELS)
     }
 
-    fn judged(&self, found: &Found<'_>) -> Check {
+    fn check_policy(&self, found: &DmarcRecords<'_>) -> Check {
         let (domain, place) = (&self.name, format!("_dmarc.{}", found.at));
         let [record] = found.records.as_slice() else {
             let text =

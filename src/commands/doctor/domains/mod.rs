@@ -5,14 +5,10 @@ mod dmarc;
 mod spf;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::Instant;
-
 use crate::commands::doctor::check::Check;
+use crate::commands::doctor::check_side_by_side;
 use crate::config::DoctorSettings;
 use crate::dns::tags::{Key, dkim_key};
 use crate::dns::{Missing, Resolver};
@@ -23,19 +19,14 @@ const POSTMARK_BOUNCES: &str = "pm.mtasv.net";
 /// Postmark's selector without a date. Keys of today bear one, `<yyyymmddhhmmss>pm`, which is not told by its API.
 const POSTMARK_SELECTOR: &str = "pm";
 
-/// What to do where the DNS does not say.
 const REMEDY: &str = "check the network and the resolver, or set `doctor.resolver`";
 
 /// The time limit of one attempt at one query.
 const DNS_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time limit for all domains together.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
-/// The maximum number of domains that are checked at the same time.
-const MAX_CONCURRENT_DOMAINS: usize = 8;
-/// The maximum number of domains that are checked.
 const MAX_DOMAINS: usize = 200;
 
-/// Checks every domain, in order.
 pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>) -> Vec<Check> {
     if domains.is_empty() {
         let text = "No sending domain is known yet, so no DNS was checked";
@@ -49,7 +40,16 @@ pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>
         Ok(resolver) => resolver,
         Err(why) => return vec![Check::fail("dns", why, "set `doctor.resolver`")],
     };
-    let mut checks = check_all(settings, &resolver, domains).await;
+    let domain = |name: &String| Domain {
+        name: name.clone(),
+        resolver: resolver.clone(),
+        settings: settings.clone(),
+    };
+    let to_check = domains.iter().take(MAX_DOMAINS).map(domain);
+    let check = async |domain: &Domain| domain.checks().await;
+    let late = |domain: &Domain| vec![domain.out_of_time()];
+    let all = check_side_by_side(to_check, TOTAL_TIMEOUT, check, late).await;
+    let mut checks: Vec<Check> = all.into_iter().flatten().collect();
     if let Some(why) = shared_failure(&checks) {
         let of = match domains.first() {
             Some(only) if domains.len() == 1 => only.clone(),
@@ -75,36 +75,6 @@ fn shared_failure(checks: &[Check]) -> Option<&str> {
     is_common.then_some(first.kind.as_str())
 }
 
-async fn check_all(
-    settings: &DoctorSettings,
-    resolver: &Resolver,
-    domains: &BTreeSet<String>,
-) -> Vec<Check> {
-    let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_DOMAINS));
-    let deadline = Instant::now() + TOTAL_TIMEOUT;
-    let mut tasks = JoinSet::new();
-    for (place, domain) in domains.iter().take(MAX_DOMAINS).enumerate() {
-        let domain = Domain {
-            name: domain.clone(),
-            resolver: resolver.clone(),
-            settings: settings.clone(),
-        };
-        let turns = Arc::clone(&turns);
-        tasks.spawn(async move {
-            let looked = async {
-                let _turn = turns.acquire().await;
-                domain.checks().await
-            };
-            let looked = tokio::time::timeout_at(deadline, looked).await;
-            (place, looked.unwrap_or_else(|_| vec![domain.out_of_time()]))
-        });
-    }
-    let mut found = tasks.join_all().await;
-    found.sort_by_key(|(place, _)| *place);
-    found.into_iter().flat_map(|(_, checks)| checks).collect()
-}
-
-/// A domain that sends.
 struct Domain {
     name: String,
     resolver: Resolver,
@@ -207,7 +177,6 @@ impl Domain {
         }
     }
 
-    /// The DNS did not say.
     fn unknown(&self, check: &'static str, what: &str, name: &str, why: Missing) -> Check {
         let text = format!("{}: cannot look up {what} at {name}: {why}", self.name);
         Check::fail(check, text, REMEDY).alike(why.to_string())
