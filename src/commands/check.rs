@@ -3,15 +3,13 @@
 use clap::Args;
 
 use crate::commands::cli::parse_instant;
-use crate::commands::open::{cycle_error, log_warnings, open_for_cycle};
-use crate::commands::stdout::{print, print_disabled};
+use crate::commands::open::{cycle_error, log_warnings, open_for_cycle, options_at};
+use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::{CommandResult, INCOMPLETE, OPEN_INCIDENT};
 use crate::config::Config;
-use crate::cycle::Options;
 use crate::model::Timestamp;
 use crate::text::sanitize::json_line;
 
-/// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// Print JSON
@@ -25,24 +23,14 @@ pub struct CheckArgs {
     pub now: Option<Timestamp>,
 }
 
-/// Runs one cycle and prints what it saw and did.
 pub(super) async fn check(config: Config, args: CheckArgs) -> CommandResult {
     log_warnings(&config);
     if !config.enabled {
         return print_disabled("nothing was polled", args.json);
     }
-    let context = if args.json {
-        open_for_cycle(config, std::io::stderr()).await?
-    } else {
-        open_for_cycle(config, std::io::stdout()).await?
-    };
-    let report = context
-        .cycle(Options {
-            now: args.now,
-            scheduled: false,
-        })
-        .await
-        .map_err(cycle_error)?;
+    let context = open_for_cycle(config, message_writer(args.json)).await?;
+    let report = context.cycle(options_at(args.now)).await;
+    let report = report.map_err(cycle_error)?;
     if args.json {
         print(&json_line(&serde_json::json!(report)))?;
     } else {

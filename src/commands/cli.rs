@@ -18,7 +18,6 @@ use crate::commands::recent::RecentArgs;
 use crate::model::Timestamp;
 use crate::telemetry::LogFormat;
 
-/// The heading of the options that every verb takes.
 const GLOBAL: &str = "Global options";
 
 /// Watch the mail you send through Postmark, and alert Slack when it stops or bounces

@@ -6,7 +6,6 @@ use crate::commands::CommandResult;
 use crate::commands::stdout::print;
 use crate::config::{self, Config, Sources};
 
-/// Actions of `config`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ConfigCommand {
     /// Report every problem, and exit with 2 if there is one
@@ -17,7 +16,6 @@ pub enum ConfigCommand {
     Show,
 }
 
-/// Checks or shows the configuration.
 pub(super) fn config(what: ConfigCommand, config: &Config, sources: &Sources) -> CommandResult {
     match what {
         ConfigCommand::Show => print(&config::show(config, sources)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::commands::explain::{details_text, load_details};
+use crate::commands::explain::{load_report, report_text};
 use crate::commands::status::{collect_status, status_text};
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::{self, Sources};
@@ -19,10 +19,8 @@ use crate::sim::slack::{CHANNEL, Received, Slack};
 
 /// A Monday, so that the days that follow are work days.
 const START: &str = "2026-03-02T00:00:00Z";
-/// Accelerated days.
 const DAYS: u32 = 4;
 
-/// Runs the demo.
 pub(super) async fn demo() -> CommandResult {
     match play().await {
         Ok(()) => Ok(0),
@@ -74,8 +72,8 @@ async fn play() -> anyhow::Result<()> {
     }
     let first = first.context("an incident")?;
     say(&format!("── hushwatch explain {first} ──"));
-    let details = load_details(&app, &first, None).await?;
-    say(&details_text(&details.context("it is stored")?, &app));
+    let report = load_report(&app, &first, None).await?;
+    say(&report_text(&report.context("it is stored")?, &app));
     say("── hushwatch status ──");
     let status = collect_status(&app, None).await?;
     say(&status_text(&status, &app));
@@ -92,7 +90,6 @@ async fn play() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The incident that a message is of, if it is of one.
 fn incident_of(message: &Received) -> Option<String> {
     let metadata = message.metadata.as_ref()?;
     let id = metadata.pointer("/event_payload/incident")?.as_str()?;

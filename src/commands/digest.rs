@@ -3,16 +3,15 @@
 use clap::Args;
 
 use crate::commands::cli::parse_instant;
-use crate::commands::open::{cycle_error, log_warnings, open_context, open_readonly};
-use crate::commands::stdout::{print, print_disabled};
+use crate::commands::open::{cycle_error, log_warnings, open_context, open_readonly, options_at};
+use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
-use crate::cycle::{Options, Written};
+use crate::cycle::Written;
 use crate::model::Timestamp;
 use crate::notify::Message;
 use crate::text::sanitize::json_line;
 
-/// Arguments of `digest`.
 #[derive(Debug, Args)]
 pub struct DigestArgs {
     /// Send it even if it was already sent
@@ -35,25 +34,15 @@ pub(super) async fn digest(config: Config, args: DigestArgs) -> CommandResult {
     if !config.enabled {
         return print_disabled("no digest was written", args.json);
     }
-    let options = Options {
-        now: args.now,
-        scheduled: false,
-    };
+    let options = options_at(args.now);
     if args.print {
         let context = open_readonly(config)?;
         let (period, message) = context.print_digest(options).await.map_err(cycle_error)?;
         return print(&digest_text(&message, args.json, period.until));
     }
-    let context = if args.json {
-        open_context(config, std::io::stderr())?
-    } else {
-        open_context(config, std::io::stdout())?
-    };
-    match context
-        .send_digest(options, args.force)
-        .await
-        .map_err(cycle_error)?
-    {
+    let context = open_context(config, message_writer(args.json))?;
+    let written = context.send_digest(options, args.force).await;
+    match written.map_err(cycle_error)? {
         Written::Sent(until, message) => {
             let pending = context.pending(options).await.map_err(cycle_error)?;
             if args.json {

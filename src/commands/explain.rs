@@ -1,7 +1,6 @@
 //! `explain`: everything known about one incident.
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use crate::commands::cli::ViewArgs;
 use crate::commands::open::{open_existing, store_error};
@@ -15,44 +14,30 @@ use crate::model::{
     BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, StreamKey, Timestamp,
 };
 use crate::output;
-use crate::output::explain::{
-    BounceEvent, IncidentReport, Notification, Poll, next_steps, resolves_when,
-};
-use crate::output::json::evidence::{evidence_json, span_json};
-use crate::output::json::{IncidentView, MuteView, TransitionView};
-use crate::store::{self, AttemptOutcome, Database, TransitionRow};
-use crate::text::sanitize::{clean, clean_lines, json_line, mask};
+use crate::output::explain::{Attempt, BounceEvent, IncidentReport, Notification, Poll};
+use crate::store::{self, Database};
+use crate::text::sanitize::{clean, clean_lines, json_line};
 
 /// The maximum number of bounces that are read of one incident.
 const MAX_BOUNCES: u32 = 1_000;
 
-/// What is stored of an incident, with the texts that were sent of it.
-pub(super) struct IncidentDetails {
-    case: IncidentReport,
-    steps: Vec<TransitionRow>,
-    tellings: Vec<store::Notification>,
-}
-
-/// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// Id of the incident
     pub incident: String,
-    #[doc(hidden)]
     #[command(flatten)]
     pub view: ViewArgs,
 }
 
-/// Prints everything known about one incident.
 pub(super) async fn explain(config: Config, args: &ExplainArgs) -> CommandResult {
     let context = open_existing(config)?;
     // Ids are in lower case; one that was read out may come back in any.
     let id = args.incident.to_ascii_lowercase();
-    let details = load_details(&context, &id, args.view.now).await;
-    if let Some(details) = details.map_err(store_error)? {
+    let report = load_report(&context, &id, args.view.now).await;
+    if let Some(report) = report.map_err(store_error)? {
         return print(&match args.view.json {
-            true => json_line(&details_json(&details, &context)),
-            false => details_text(&details, &context),
+            true => json_line(&report.to_json(context.style())),
+            false => report_text(&report, &context),
         });
     }
     let open = open_incident_ids(&context).await.map_err(store_error)?;
@@ -70,19 +55,18 @@ pub(super) async fn explain(config: Config, args: &ExplainArgs) -> CommandResult
 }
 
 /// Loads what is stored of one incident, and what mutes it at `now` or by the clock; `None` where no incident has this id.
-pub(super) async fn load_details(
+pub(super) async fn load_report(
     context: &Context,
     id: &str,
     now: Option<Timestamp>,
-) -> Result<Option<IncidentDetails>, store::Error> {
+) -> Result<Option<IncidentReport>, store::Error> {
     let now = view_instant(context, now).await?;
     let id = id.to_owned();
     context.store.call(move |s| load(s, &id, now)).await
 }
 
-/// Returns the details as a person reads them.
-pub(super) fn details_text(details: &IncidentDetails, context: &Context) -> String {
-    clean_lines(&(output::explain::explain(&details.case, context.style()).join("\n") + "\n"))
+pub(super) fn report_text(report: &IncidentReport, context: &Context) -> String {
+    clean_lines(&(output::explain::explain(report, context.style()).join("\n") + "\n"))
 }
 
 /// Returns the ids of the incidents that are open on the watched servers.
@@ -103,39 +87,11 @@ async fn open_incident_ids(context: &Context) -> Result<Vec<String>, store::Erro
     Ok(open)
 }
 
-fn details_json(details: &IncidentDetails, context: &Context) -> Value {
-    let case = &details.case;
-    let mut incident = json!(IncidentView::new(&case.incident, context.style()));
-    incident["open"] = json!(case.incident.is_open());
-    incident["evidence"] = masked(evidence_json(&case.incident.evidence));
-    incident["judged_at"] = json!(case.incident.judged_at.to_string());
-    let coverage = case.coverage.iter().map(|(kind, coverage)| {
-        json!({"kind": kind.name(), "spans": coverage.spans().iter().map(span_json).collect::<Vec<_>>()})
-    });
-    json!({
-        "incident": incident,
-        "window": span_json(&case.window),
-        "polls": case.polls.iter().map(|p| json!({
-            "at": p.at.to_string(), "requests": p.requests, "complete": p.failed.is_none(), "reason": p.failed,
-        })).collect::<Vec<_>>(),
-        "coverage": coverage.collect::<Vec<_>>(),
-        "bounces": case.bounces.iter().map(bounce_json).collect::<Vec<_>>(),
-        "transitions": details.steps.iter().map(|row| {
-            let mut json = json!(TransitionView::new(&row.transition, &row.text));
-            json["evidence"] = masked(evidence_json(&row.transition.incident.evidence));
-            json
-        }).collect::<Vec<_>>(),
-        "messages": details.tellings.iter().map(notification_json).collect::<Vec<_>>(),
-        "mutes": case.mutes.iter().map(MuteView::new).collect::<Vec<_>>(),
-        "ends_when": resolves_when(&case.incident),
-        "next": next_steps(case.as_it_stood(), &case.bounces),
-    })
-}
 fn load(
     s: &mut Database,
     id: &str,
     now: Timestamp,
-) -> Result<Option<IncidentDetails>, store::Error> {
+) -> Result<Option<IncidentReport>, store::Error> {
     let Some(incident) = s.incident(id)? else {
         return Ok(None);
     };
@@ -161,24 +117,22 @@ fn load(
     let more_marks = marks.len() > MAX_BOUNCES as usize;
     marks.truncate(MAX_BOUNCES as usize);
     marks.retain(|mark| affects(&opened.evidence, mark) || affects(&incident.evidence, mark));
-    let tellings = s.notifications(id)?;
+    let notifications = s.notifications(id)?;
     let mut mutes = s.mutes(now)?;
     mutes.retain(|mute| mute.covers(&incident.server, incident.rule));
-    let case = IncidentReport {
-        steps: steps.iter().map(|row| row.transition.clone()).collect(),
+    Ok(Some(IncidentReport {
+        steps: steps
+            .into_iter()
+            .map(|row| (row.transition, row.text))
+            .collect(),
         window,
         polls: polls.into_iter().map(poll).collect(),
         coverage,
         bounces: marks.into_iter().map(bounce_event).collect(),
         has_more_bounces: more_marks,
-        notifications: tellings.iter().map(notification).collect(),
+        notifications: notifications.into_iter().map(notification).collect(),
         mutes,
         incident,
-    };
-    Ok(Some(IncidentDetails {
-        case,
-        steps,
-        tellings,
     }))
 }
 
@@ -232,7 +186,8 @@ fn poll(row: store::PollRow) -> Poll {
     Poll {
         at: row.at,
         requests: row.requests,
-        failed: (!row.complete).then(|| row.reason.unwrap_or_default()),
+        complete: row.complete,
+        reason: (!row.complete).then(|| row.reason.unwrap_or_default()),
     }
 }
 
@@ -246,61 +201,20 @@ fn bounce_event(event: store::EventRow) -> BounceEvent {
     }
 }
 
-fn notification(telling: &store::Notification) -> Notification {
-    let failed = telling
-        .attempts
-        .iter()
-        .filter(|a| a.outcome != AttemptOutcome::Accepted);
-    let accepted_at = telling.accepted_at.filter(|_| !telling.pending);
+fn notification(row: store::Notification) -> Notification {
+    let attempt = |attempt: store::AttemptRow| Attempt {
+        at: attempt.at,
+        outcome: attempt.outcome.as_str().to_owned(),
+        unknown: attempt.unknown,
+    };
     Notification {
-        headline: telling
-            .message
-            .text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
-        written_at: telling.written_at,
-        accepted: accepted_at.map(|at| (at, telling.accepted_by.clone())),
-        given_up: telling.given_up,
-        failed: failed.map(|a| (a.at, outcome_text(a).to_owned())).collect(),
+        kind: row.message.kind.name(),
+        text: row.message.text,
+        written_at: row.written_at,
+        pending: row.pending,
+        given_up: row.given_up,
+        accepted_at: row.accepted_at,
+        channel: row.accepted_by,
+        attempts: row.attempts.into_iter().map(attempt).collect(),
     }
-}
-
-fn outcome_text(attempt: &store::AttemptRow) -> &str {
-    match &attempt.outcome {
-        AttemptOutcome::Begun => "broke off; it is unknown whether it was accepted",
-        outcome => outcome.as_str(),
-    }
-}
-
-/// Returns the value with every address in it masked.
-fn masked(value: Value) -> Value {
-    match value {
-        Value::String(text) if text.contains('@') => json!(mask(&text)),
-        Value::Array(values) => values.into_iter().map(masked).collect(),
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(key, value)| (key, masked(value)))
-            .collect(),
-        other => other,
-    }
-}
-
-fn bounce_json(mark: &BounceEvent) -> Value {
-    json!({
-        "at": mark.at.to_string(), "bounce_type": mark.kind, "recipient": mask(&mark.recipient), "tag": mark.tag,
-        "bounce_description": mark.description,
-    })
-}
-
-fn notification_json(telling: &store::Notification) -> Value {
-    let attempts = telling.attempts.iter().map(
-        |a| json!({"at": a.at.to_string(), "outcome": a.outcome.as_str(), "unknown": a.unknown}),
-    );
-    json!({
-        "kind": telling.message.kind.name(), "written_at": telling.written_at.to_string(), "pending": telling.pending, "given_up": telling.given_up,
-        "accepted_at": telling.accepted_at.map(|at| at.to_string()), "channel": telling.accepted_by,
-        "attempts": attempts.collect::<Vec<_>>(), "text": telling.message.text,
-    })
 }

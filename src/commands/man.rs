@@ -31,7 +31,6 @@ const EXIT_STATUS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Arguments of `man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// Verb whose page is printed [default: the page of hushwatch itself]
@@ -42,7 +41,6 @@ pub struct ManArgs {
     pub out: Option<PathBuf>,
 }
 
-/// Prints a script for `shell`.
 pub(super) fn completions(shell: Shell) -> CommandResult {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "hushwatch", &mut script);
@@ -122,7 +120,6 @@ fn after_help(roff: &mut Roff, text: &str) {
     }
 }
 
-/// Adds lines that stay as they are.
 fn lines<'a>(roff: &mut Roff, lines: impl Iterator<Item = &'a str>) {
     roff.control("EX", []);
     for line in lines {

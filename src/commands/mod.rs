@@ -1,24 +1,24 @@
 //! The verbs: one file or folder each, with its arguments, its work and what it prints. Here they are dispatched.
 
-pub mod backtest;
-pub mod check;
+mod backtest;
+mod check;
 pub mod cli;
-pub mod config;
+mod config;
 #[cfg(feature = "demo")]
 mod demo;
-pub mod digest;
-pub mod doctor;
-pub mod explain;
-pub(crate) mod interactive;
+mod digest;
+mod doctor;
+mod explain;
+mod interactive;
 #[cfg(feature = "manual")]
-pub mod man;
+mod man;
 mod migrate;
-pub mod mute;
+mod mute;
 mod open;
-pub mod query;
-pub mod recent;
+mod query;
+mod recent;
 mod run;
-pub mod status;
+mod status;
 mod stdout;
 
 use crate::commands::cli::{Cli, Command};

@@ -7,11 +7,10 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::commands::cli::parse_instant;
-use crate::commands::open::{cycle_error, open_existing};
+use crate::commands::open::{cycle_error, open_existing, options_at};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
-use crate::cycle::Options;
 use crate::cycle::mutes::Request;
 use crate::model::{MINUTE, Mute, Rule, ServerName, Timestamp, parse_duration_within};
 use crate::notify::mute::mute_line;
@@ -20,7 +19,6 @@ use crate::output::json::mutes_line;
 /// The longest mute: one that never ends would be forgotten.
 const MAX_MUTE: Duration = Duration::from_secs(90 * 86_400);
 
-/// Arguments of `mute`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["duration", "list"]))]
 pub struct MuteArgs {
@@ -57,7 +55,6 @@ pub struct MuteArgs {
     pub now: Option<Timestamp>,
 }
 
-/// Arguments of `unmute`.
 #[derive(Debug, Args)]
 pub struct UnmuteArgs {
     /// End the mute of this server [default: every mute]
@@ -114,7 +111,6 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     })
 }
 
-/// Ends mutes.
 pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     let zone = config.time_zone;
     let context = open_existing(config)?;
@@ -140,13 +136,6 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
             format!("{text}what was held back and is still open is reported in the next cycle\n")
         }
     })
-}
-
-const fn options_at(now: Option<Timestamp>) -> Options {
-    Options {
-        now,
-        scheduled: false,
-    }
 }
 
 fn mutes_text(mutes: &[Mute], json: bool, zone: Tz, before: &str, nothing: &str) -> String {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::commands::{INCOMPLETE, USAGE};
 use crate::config::Config;
-use crate::cycle::{Context, CycleError, Outlet, SetupError, cry};
+use crate::cycle::{Context, CycleError, Options, Outlet, SetupError, cry};
+use crate::model::Timestamp;
 use crate::store;
 
 /// Opens a context that sends nothing and creates no database where there is none.
@@ -37,16 +38,26 @@ fn missing_database(config: &Config) -> Option<String> {
     })
 }
 
+pub(crate) const fn options_at(now: Option<Timestamp>) -> Options {
+    Options {
+        now,
+        scheduled: false,
+    }
+}
+
 /// Opens a context whose messages go to `printer` where Slack is not set up.
 pub(crate) fn open_context(
     config: Config,
     printer: impl Write + Send + 'static,
 ) -> Result<Arc<Context>, (u8, String)> {
-    let outlet = Outlet::new(&config.slack, printer)
-        .map_err(|e| (USAGE, SetupError::from(e).to_string()))?;
+    let outlet = outlet(&config, printer)?;
     Context::new(config, outlet)
         .map(Arc::new)
         .map_err(setup_error)
+}
+
+fn outlet(config: &Config, printer: impl Write + Send + 'static) -> Result<Outlet, (u8, String)> {
+    Outlet::new(&config.slack, printer).map_err(|e| (USAGE, SetupError::from(e).to_string()))
 }
 
 /// Opens a context for cycles, and sends an alert where its database cannot be opened.
@@ -54,8 +65,7 @@ pub(crate) async fn open_for_cycle(
     config: Config,
     printer: impl Write + Send + 'static,
 ) -> Result<Arc<Context>, (u8, String)> {
-    let outlet = Outlet::new(&config.slack, printer)
-        .map_err(|e| (USAGE, SetupError::from(e).to_string()))?;
+    let outlet = outlet(&config, printer)?;
     tracing::info!("the data is in {}", config.store);
     let context = Context::new(config, outlet.clone());
     if let Err(SetupError::Store(error)) = &context
@@ -80,7 +90,6 @@ fn setup_error(error: SetupError) -> (u8, String) {
     (code, error.to_string())
 }
 
-/// Logs the warnings of the configuration.
 pub(crate) fn log_warnings(config: &Config) {
     for warning in &config.warnings {
         tracing::warn!("{warning}");

@@ -1,6 +1,7 @@
 //! `recent`: the newest events as JSON.
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::commands::CommandResult;
@@ -9,11 +10,10 @@ use crate::commands::status::last_cycle_or_now;
 use crate::commands::stdout::print;
 use crate::config::Config;
 use crate::cycle::Context;
-use crate::model::BounceClass;
+use crate::model::{BounceClass, Timestamp, rfc3339};
 use crate::store::{self, EventRow};
 use crate::text::sanitize::json_line;
 
-/// Arguments of `recent`.
 #[derive(Debug, Args)]
 pub struct RecentArgs {
     /// Maximum number of events (1 to 100)
@@ -21,7 +21,6 @@ pub struct RecentArgs {
     pub limit: u32,
 }
 
-/// Prints the newest events.
 pub(super) async fn recent(config: Config, args: &RecentArgs) -> CommandResult {
     let context = open_readonly(config)?;
     let events = recent_json(&context, args.limit).await;
@@ -45,21 +44,41 @@ async fn recent_json(context: &Context, limit: u32) -> Result<Value, store::Erro
         }
     }
     Ok(json!({
-        "events": rows.iter().map(event_json).collect::<Vec<_>>(),
+        "events": rows.into_iter().map(EventView::from).collect::<Vec<_>>(),
         "counts_24h": {"delivered": delivered, "bounced": bounced, "spam_complaint": complaints},
         "total_24h": delivered + bounced + complaints,
     }))
 }
 
-fn event_json(event: &EventRow) -> Value {
-    let kind = match event.class {
-        None => "Delivery",
-        Some(BounceClass::Complaint) => "SpamComplaint",
-        Some(_) => "Bounce",
-    };
-    json!({
-        "id": event.id, "event_type": kind, "message_id": event.message, "recipient": event.recipient,
-        "tag": event.tag, "bounce_type": event.kind, "bounce_description": event.description,
-        "recorded_at": event.at.to_string(),
-    })
+/// An event as scripts read it.
+#[derive(Serialize)]
+struct EventView {
+    id: i64,
+    event_type: &'static str,
+    message_id: Option<String>,
+    recipient: Option<String>,
+    tag: Option<String>,
+    bounce_type: Option<String>,
+    bounce_description: Option<String>,
+    #[serde(serialize_with = "rfc3339")]
+    recorded_at: Timestamp,
+}
+
+impl From<EventRow> for EventView {
+    fn from(row: EventRow) -> Self {
+        Self {
+            id: row.id,
+            event_type: match row.class {
+                None => "Delivery",
+                Some(BounceClass::Complaint) => "SpamComplaint",
+                Some(_) => "Bounce",
+            },
+            message_id: row.message,
+            recipient: row.recipient,
+            tag: row.tag,
+            bounce_type: row.kind,
+            bounce_description: row.description,
+            recorded_at: row.at,
+        }
+    }
 }

@@ -19,9 +19,17 @@ pub(crate) fn print(text: &str) -> CommandResult {
     write(text.as_bytes())
 }
 
-/// The same for bytes.
 pub(crate) fn write(bytes: &[u8]) -> CommandResult {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(bytes).and_then(|()| out.flush());
     Ok(0)
+}
+
+/// Returns where messages go without Slack: to standard output, unless JSON goes there.
+pub(crate) fn message_writer(as_json: bool) -> Box<dyn Write + Send> {
+    if as_json {
+        Box::new(std::io::stderr())
+    } else {
+        Box::new(std::io::stdout())
+    }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
 use crate::model::{
     BounceClass, Coverage, Evidence, Incident, IncidentState, Kind, Mute, Rule, Span, Step,
-    Timestamp, Transition, domain_of,
+    Timestamp, Transition, domain_of, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_open, describe_resolved};
@@ -12,6 +15,8 @@ use crate::notify::evidence::evidence_lines;
 use crate::notify::location::location;
 use crate::notify::mute::mute_line;
 use crate::notify::runbook::{advice, commands};
+use crate::output::json::evidence::{evidence_json, span_json};
+use crate::output::json::{IncidentView, MuteView, TransitionView};
 use crate::text::elide::{elide, elide_middle};
 use crate::text::format::{format_date_time, format_duration, format_range, format_time, plural};
 use crate::text::sanitize::{clean, mask, truncate};
@@ -20,9 +25,7 @@ pub use crate::notify::runbook::resolves_when;
 
 /// The maximum number of polls, steps and messages that get a line each; of more, the first and the last.
 const MAX_LINES: usize = 8;
-/// The maximum number of example bounces.
 const MAX_EXAMPLES: usize = 5;
-/// The maximum number of unread spans that are named.
 const MAX_HOLES: usize = 3;
 /// The maximum number of characters of a text from outside.
 const MAX_TEXT_CHARS: usize = 160;
@@ -30,10 +33,9 @@ const MAX_TEXT_CHARS: usize = 160;
 /// Everything that is stored about one incident.
 #[derive(Clone, Debug)]
 pub struct IncidentReport {
-    /// The incident as it is now.
     pub incident: Incident,
-    /// Its steps, in the order in which they were recorded.
-    pub steps: Vec<Transition>,
+    /// Its steps, in the order in which they were recorded, each with its frozen text.
+    pub steps: Vec<(Transition, String)>,
     /// The time that its opening rests on.
     pub window: Span,
     /// The polls from then to its last evaluation, in order.
@@ -42,11 +44,9 @@ pub struct IncidentReport {
     pub coverage: Vec<(Kind, Coverage)>,
     /// Bounces and complaints that its rule counts, from then to its last evaluation, newest first.
     pub bounces: Vec<BounceEvent>,
-    /// Whether there are more than those.
     pub has_more_bounces: bool,
     /// The messages that name it, in order.
     pub notifications: Vec<Notification>,
-    /// What mutes it now.
     pub mutes: Vec<Mute>,
 }
 
@@ -56,50 +56,105 @@ impl IncidentReport {
         if self.incident.is_open() {
             return &self.incident;
         }
-        let before = self.steps.iter().rev().find(|s| s.step != Step::Resolved);
-        before.map_or(&self.incident, |step| &step.incident)
+        let steps = self.steps.iter().rev().map(|(step, _)| step);
+        let mut before = steps.filter(|step| step.step != Step::Resolved);
+        before.next().map_or(&self.incident, |step| &step.incident)
+    }
+
+    /// Returns the object for scripts, with the summary in `style`. Every address is masked.
+    pub fn to_json(&self, style: Style) -> Value {
+        let incident = &self.incident;
+        let mut summary = json!(IncidentView::new(incident, style));
+        summary["open"] = json!(incident.is_open());
+        summary["evidence"] = masked(evidence_json(&incident.evidence));
+        summary["judged_at"] = json!(incident.judged_at.to_string());
+        let coverage = self.coverage.iter().map(|(kind, coverage)| {
+            let spans: Vec<Value> = coverage.spans().iter().map(span_json).collect();
+            json!({ "kind": kind.name(), "spans": spans })
+        });
+        let transitions = self.steps.iter().map(|(step, text)| {
+            let mut json = json!(TransitionView::new(step, text));
+            json["evidence"] = masked(evidence_json(&step.incident.evidence));
+            json
+        });
+        json!({
+            "incident": summary,
+            "window": span_json(&self.window),
+            "polls": self.polls,
+            "coverage": coverage.collect::<Vec<_>>(),
+            "bounces": self.bounces,
+            "transitions": transitions.collect::<Vec<_>>(),
+            "messages": self.notifications,
+            "mutes": self.mutes.iter().map(MuteView::new).collect::<Vec<_>>(),
+            "ends_when": resolves_when(incident),
+            "next": next_steps(self.as_it_stood(), &self.bounces),
+        })
     }
 }
 
-/// One poll.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Poll {
     /// The instant it took for the present.
+    #[serde(serialize_with = "rfc3339")]
     pub at: Timestamp,
-    /// Requests made.
     pub requests: u64,
+    pub complete: bool,
     /// Why it was not complete.
-    pub failed: Option<String>,
+    pub reason: Option<String>,
 }
 
-/// One bounce or complaint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct BounceEvent {
-    /// When it was filed.
+    #[serde(serialize_with = "rfc3339")]
     pub at: Timestamp,
-    /// Postmark's type.
+    #[serde(rename = "bounce_type")]
     pub kind: String,
-    /// The recipient, which is shown masked.
+    #[serde(serialize_with = "masked_address")]
     pub recipient: String,
-    /// The message's tag.
     pub tag: Option<String>,
     /// What the receiver said.
+    #[serde(rename = "bounce_description")]
     pub description: String,
 }
 
 /// A message about the incident, and its delivery.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Notification {
-    /// Its first line.
-    pub headline: String,
-    /// When it was written.
+    pub kind: &'static str,
+    pub text: String,
+    #[serde(serialize_with = "rfc3339")]
     pub written_at: Timestamp,
-    /// When and by which channel it was accepted.
-    pub accepted: Option<(Timestamp, Option<String>)>,
+    /// Whether it waits to be accepted.
+    pub pending: bool,
     /// Whether it was given up: it may have been accepted, and nothing ever confirmed it.
     pub given_up: bool,
-    /// Attempts before, each with why it failed.
-    pub failed: Vec<(Timestamp, String)>,
+    #[serde(serialize_with = "rfc3339")]
+    pub accepted_at: Option<Timestamp>,
+    /// The channel that took it.
+    pub channel: Option<String>,
+    pub attempts: Vec<Attempt>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Attempt {
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Timestamp,
+    /// `begun`, [`ACCEPTED`](Attempt::ACCEPTED), or why it failed.
+    pub outcome: String,
+    /// Whether it may have been accepted, though no answer said so.
+    pub unknown: bool,
+}
+
+impl Attempt {
+    pub const ACCEPTED: &str = "accepted";
+
+    fn failure(&self) -> Option<&str> {
+        match self.outcome.as_str() {
+            Self::ACCEPTED => None,
+            "begun" => Some("broke off; it is unknown whether it was accepted"),
+            reason => Some(reason),
+        }
+    }
 }
 
 /// Returns the report as lines of text.
@@ -113,7 +168,7 @@ pub fn explain(report: &IncidentReport, style: Style) -> Vec<String> {
         }
     };
     let now = &report.incident;
-    let first = report.steps.first();
+    let first = report.steps.first().map(|(step, _)| step);
     if let Some(opened) = first {
         let title = format!("Why it opened ({})", format_time(opened.at, style.zone));
         section(&title, evidence_lines(&opened.incident, style));
@@ -216,7 +271,7 @@ fn data_lines(report: &IncidentReport, style: Style) -> Vec<String> {
         .map(|(kind, coverage)| coverage_line(*kind, coverage, report.window, style))
         .collect();
     let poll = |poll: &Poll| {
-        let result = match &poll.failed {
+        let result = match &poll.reason {
             None => "complete".to_owned(),
             Some(why) => format!("not complete: {}", shown(why)),
         };
@@ -282,7 +337,7 @@ fn causes(bounces: &[BounceEvent]) -> Vec<((String, String), usize)> {
 }
 
 fn timeline(report: &IncidentReport, style: Style) -> Vec<String> {
-    let line = |step: &Transition| {
+    let line = |(step, _): &(Transition, String)| {
         let notified = match (step.notified, step.incident.notification_deferred) {
             (true, _) => "sent",
             (false, true) => "held back by a mute",
@@ -305,29 +360,29 @@ fn timeline(report: &IncidentReport, style: Style) -> Vec<String> {
 fn notification_lines(report: &IncidentReport, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     for notification in &report.notifications {
-        let outcome = match &notification.accepted {
-            Some((at, Some(channel))) => {
-                let at = format_time(*at, style.zone);
+        let accepted_at = notification.accepted_at.filter(|_| !notification.pending);
+        let outcome = match (accepted_at, &notification.channel) {
+            (Some(at), Some(channel)) => {
+                let at = format_time(at, style.zone);
                 format!("delivered {at} to {}", shown(channel))
             }
-            Some((at, None)) => format!("delivered {}", format_time(*at, style.zone)),
-            None if notification.given_up => {
+            (Some(at), None) => format!("delivered {}", format_time(at, style.zone)),
+            (None, _) if notification.given_up => {
                 "given up: never confirmed, it may have been posted".to_owned()
             }
-            None => "not delivered yet".to_owned(),
+            (None, _) => "not delivered yet".to_owned(),
         };
         lines.push(format!(
             "{} \"{}\": {outcome}",
             format_time(notification.written_at, style.zone),
-            shown(&notification.headline)
+            shown(notification.text.lines().next().unwrap_or_default())
         ));
-        let failed = notification.failed.iter();
-        let failed: Vec<String> = failed
-            .map(|(at, why)| {
-                let at = format_time(*at, style.zone);
-                format!("  failed attempt {at}: {}", shown(why))
-            })
-            .collect();
+        let failed = notification.attempts.iter().filter_map(|attempt| {
+            let at = format_time(attempt.at, style.zone);
+            let why = shown(attempt.failure()?);
+            Some(format!("  failed attempt {at}: {why}"))
+        });
+        let failed: Vec<String> = failed.collect();
         lines.extend(elide_middle(failed, MAX_LINES, "attempts"));
     }
     elide_middle(lines, MAX_LINES, "lines")
@@ -367,4 +422,21 @@ fn cause_advice(incident: &Incident, bounces: &[BounceEvent]) -> Option<&'static
 
 fn shown(text: &str) -> String {
     truncate(&clean(text), MAX_TEXT_CHARS)
+}
+
+/// Returns the value with every address in it masked.
+fn masked(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.contains('@') => json!(mask(&text)),
+        Value::Array(values) => values.into_iter().map(masked).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, masked(value)))
+            .collect(),
+        other => other,
+    }
+}
+
+fn masked_address<S: Serializer>(address: &str, to: S) -> Result<S::Ok, S::Error> {
+    mask(address).serialize(to)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::{Coverage, HOUR, Kind, MINUTE, Rule, Span, Step, Transition};
 use crate::notify::samples::{STYLE, courses, march, mutes};
 use crate::output::backtest::{self, BacktestSummary, DetectionDelay, ReplayedIncident, RuleCount};
-use crate::output::explain::{BounceEvent, IncidentReport, Notification, Poll, explain};
+use crate::output::explain::{Attempt, BounceEvent, IncidentReport, Notification, Poll, explain};
 
 /// Something that a terminal shows.
 #[derive(Clone, Debug)]
@@ -42,8 +42,8 @@ pub(crate) fn explanations() -> Vec<Printout> {
     ));
     let mut muted = case(std::slice::from_ref(&opened));
     muted.mutes = mutes();
-    muted.steps[0].notified = false;
-    muted.steps[0].incident.notification_deferred = true;
+    muted.steps[0].0.notified = false;
+    muted.steps[0].0.incident.notification_deferred = true;
     muted.incident.notification_deferred = true;
     muted.notifications.clear();
     all.push(printout("muted", &muted));
@@ -54,6 +54,7 @@ pub(crate) fn explanations() -> Vec<Printout> {
             at: march(3, 10, n),
             ..opened.clone()
         })
+        .map(|step| (step, String::new()))
         .collect();
     long.has_more_bounces = true;
     all.push(printout("with more than fits", &long));
@@ -73,7 +74,8 @@ fn poll(minute: u32, failed: Option<&str>) -> Poll {
     Poll {
         at: march(3, 10, minute),
         requests: 7,
-        failed: failed.map(str::to_owned),
+        complete: failed.is_none(),
+        reason: failed.map(str::to_owned),
     }
 }
 
@@ -113,16 +115,25 @@ fn case(steps: &[Transition]) -> IncidentReport {
     let covered = Coverage::from_spans([window]);
     let partly = Coverage::from_spans([Span::new(window.from, window.until - 10 * MINUTE)]);
     let notification = |step: &Transition| Notification {
-        headline: format!("first line of the message of {}", step.step.name()),
+        kind: "notice",
+        text: format!("first line of the message of {}", step.step.name()),
         written_at: step.at,
-        accepted: (step.step != Step::Reminded)
-            .then(|| (step.at + MINUTE, Some("C0123456789".to_owned()))),
+        pending: step.step == Step::Reminded,
         given_up: false,
-        failed: vec![(step.at, "HTTP 503 from Slack".to_owned())],
+        accepted_at: (step.step != Step::Reminded).then(|| step.at + MINUTE),
+        channel: Some("C0123456789".to_owned()),
+        attempts: vec![Attempt {
+            at: step.at,
+            outcome: "HTTP 503 from Slack".to_owned(),
+            unknown: false,
+        }],
     };
     IncidentReport {
         incident: last.incident.clone(),
-        steps: steps.to_vec(),
+        steps: steps
+            .iter()
+            .map(|step| (step.clone(), String::new()))
+            .collect(),
         window,
         polls: vec![
             poll(0, Some("failed to list messages: HTTP 503")),

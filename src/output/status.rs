@@ -6,13 +6,13 @@ use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::model::{Incident, Mute, Rule, ServerName, Subject, Tag, Timestamp};
+use crate::model::{Incident, Mute, Rule, ServerName, Subject, Tag, Timestamp, rfc3339};
 use crate::notify::alert::Style;
 use crate::notify::context::problem_span;
 use crate::notify::describe::describe_open;
 use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
-use crate::output::json::{IncidentView, MuteView, StreamView, instant};
+use crate::output::json::{IncidentView, MuteView, StreamView};
 use crate::text::format::{
     count, format_duration, format_time, format_time_or_never, percent, plural,
 };
@@ -21,14 +21,11 @@ use crate::text::format::{
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusReport {
     /// When the last cycle was; `None` before the first.
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "rfc3339")]
     pub last_cycle_at: Option<Timestamp>,
-    /// Every watched server.
     pub servers: Vec<ServerStatus>,
-    /// The incidents that are open.
     #[serde(skip)]
     pub open: Vec<Incident>,
-    /// The mutes that are running.
     #[serde(skip)]
     pub mutes: Vec<Mute>,
     /// The number of messages that Slack has not accepted yet.
@@ -37,19 +34,14 @@ pub struct StatusReport {
     pub held: usize,
 }
 
-/// A server and its last poll.
 #[derive(Clone, Debug, Serialize)]
 pub struct ServerStatus {
-    /// Its name.
     pub name: ServerName,
-    /// Whether it was ever polled.
     #[serde(skip)]
     pub polled: bool,
-    /// Whether the last poll was complete.
     pub complete: bool,
     /// Why the last poll was not complete.
     pub reason: Option<String>,
-    /// Its streams.
     pub streams: Vec<StreamStatus>,
 }
 
@@ -59,14 +51,11 @@ pub struct StreamStatus {
     /// The counts of the last 24 hours.
     #[serde(flatten)]
     pub counts: StreamView,
-    /// The share of messages that bounced in the last 24 hours.
     #[serde(skip)]
     pub bounce_rate: f64,
-    /// When the last message was sent.
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "rfc3339")]
     pub last_sent: Option<Timestamp>,
-    /// When the last delivery was confirmed.
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "rfc3339")]
     pub last_delivered: Option<Timestamp>,
     /// Whether its history is still too short to evaluate silence.
     pub learning: bool,
@@ -77,15 +66,11 @@ pub struct StreamStatus {
     pub tags: Vec<TagStatus>,
 }
 
-/// A tag that is watched on its own.
 #[derive(Clone, Debug, Serialize)]
 pub struct TagStatus {
-    /// The tag.
     pub tag: Tag,
-    /// When the last message with it was sent.
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "rfc3339")]
     pub last_sent: Option<Timestamp>,
-    /// As of a stream.
     #[serde(rename = "stop_noticed_after_s", serialize_with = "seconds")]
     pub detection_delay: Option<Duration>,
 }

@@ -19,8 +19,8 @@ pub(crate) fn evidence_json(evidence: &Evidence) -> Value {
             last_proven_sent,
             last_delivered,
         } => json!({"delivery": {
-            "unproven": unproven, "bounced": bounced, "reasons": reasons, "needed": needed, "queued": queued, "since": at(*since),
-            "last_proven_sent": at(*last_proven_sent), "last_delivered": at(*last_delivered),
+            "unproven": unproven, "bounced": bounced, "reasons": reasons, "needed": needed, "queued": queued, "since": rfc3339(*since),
+            "last_proven_sent": rfc3339(*last_proven_sent), "last_delivered": rfc3339(*last_delivered),
         }}),
         Evidence::Events {
             times,
@@ -35,7 +35,7 @@ pub(crate) fn evidence_json(evidence: &Evidence) -> Value {
             addresses,
             asked_at,
         } => json!({"suppressed": {
-            "addresses": addresses.iter().map(suppressed_json).collect::<Vec<_>>(), "asked_at": at(*asked_at),
+            "addresses": addresses.iter().map(suppressed_json).collect::<Vec<_>>(), "asked_at": rfc3339(*asked_at),
         }}),
         Evidence::Blind {
             since,
@@ -59,7 +59,7 @@ fn rate_json(rate: &RateEvidence) -> Value {
         "window_s": rate.window.as_secs(), "covered_s": rate.covered.as_secs(),
         "numerator": rate.numerator, "denominator": rate.denominator, "floor": rate.floor,
         "threshold": rate.threshold, "interval": rate.interval, "classes": rate.classes, "domains": rate.domains,
-        "last_sent": at(rate.last_sent), "last_delivered": at(rate.last_delivered),
+        "last_sent": rfc3339(rate.last_sent), "last_delivered": rfc3339(rate.last_delivered),
     })
 }
 
@@ -75,7 +75,7 @@ fn quiet_json(evidence: &Evidence) -> Value {
             times_a_year,
             false_alarms_per_year,
         } => json!({"silence": {
-            "last_sent": at(*last_sent), "gap": span_json(gap), "expected": expected, "surprise": surprise,
+            "last_sent": rfc3339(*last_sent), "gap": span_json(gap), "expected": expected, "surprise": surprise,
             "threshold": threshold, "longest_before": longest_before, "times_a_year": times_a_year,
             "false_alarms_per_year": false_alarms_per_year,
         }}),
@@ -96,10 +96,10 @@ fn quiet_json(evidence: &Evidence) -> Value {
 }
 
 fn suppressed_json(of: &Suppressed) -> Value {
-    json!({"address": of.address, "reason": of.reason, "since": at(of.since)})
+    json!({"address": of.address, "reason": of.reason, "since": rfc3339(of.since)})
 }
 
-fn at(at: Option<Timestamp>) -> Option<String> {
+fn rfc3339(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
 }
 

@@ -2,11 +2,11 @@
 
 pub mod evidence;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::model::{
-    Incident, Mute, Rule, ServerName, Severity, Step, StreamId, Tag, Timestamp, Transition,
+    Incident, Mute, Rule, ServerName, Severity, Step, StreamId, Tag, Timestamp, Transition, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::describe_open;
@@ -15,16 +15,13 @@ use crate::text::sanitize::json_line;
 /// A stream in `check --json` and `status --json`: its counts of the last 24 hours, in messages.
 #[derive(Clone, Debug, Serialize)]
 pub struct StreamView {
-    /// Its id.
     pub id: StreamId,
     /// The instant up to which messages and bounces are covered without a hole.
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "rfc3339")]
     pub covered_until: Option<Timestamp>,
-    /// Messages sent.
     pub sent: u64,
     /// Messages with a hard or blocked bounce.
     pub bounced: u64,
-    /// Messages with a spam complaint.
     pub spam_complaint: u64,
     /// Messages delivered: exact where `sampled` equals `sent`, else estimated.
     pub delivered: u64,
@@ -56,7 +53,6 @@ pub struct TransitionView<'a> {
 }
 
 impl<'a> TransitionView<'a> {
-    /// Returns the view of a transition with the text of its message.
     pub fn new(transition: &'a Transition, text: &'a str) -> Self {
         let incident = &transition.incident;
         Self {
@@ -145,7 +141,6 @@ pub struct MuteView<'a> {
 }
 
 impl<'a> MuteView<'a> {
-    /// Returns the view of a mute.
     pub fn new(mute: &'a Mute) -> Self {
         Self {
             server: mute.server.as_ref(),
@@ -162,9 +157,4 @@ impl<'a> MuteView<'a> {
 pub fn mutes_line(mutes: &[Mute]) -> String {
     let mutes: Vec<MuteView> = mutes.iter().map(MuteView::new).collect();
     json_line(&json!({ "mutes": mutes }))
-}
-
-/// Serializes an instant as RFC 3339, or `null`.
-pub(crate) fn instant<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
-    at.map(|at| at.to_string()).serialize(to)
 }
