@@ -1,68 +1,36 @@
 //! The times in answers. Seen so far: up to seven fraction digits, trailing zeros trimmed, none at all; offsets of both
 //! seasons, `Z`, and no offset.
 
-use chrono::{FixedOffset, NaiveDateTime, TimeZone};
+use chrono::{DateTime, NaiveDateTime, TimeZone};
 
 use super::eastern::ZONE;
 use crate::model::Timestamp;
 
-/// `YYYY-MM-DDTHH:MM:SS`, up to nine fraction digits, then `Z`, `±hh:mm` or nothing, which is read as Eastern (the earlier
-/// of two). Cut to milliseconds. `None` for anything else, and for what lies outside [`Timestamp::MIN`] to [`Timestamp::MAX`].
+/// The maximum number of digits of a fraction: chrono reads nanoseconds and leaves out the rest.
+const MAX_FRACTION_DIGITS: usize = 9;
+
+/// Reads `YYYY-MM-DDTHH:MM:SS`, a fraction, then `Z`, `±hh:mm` or nothing, which is read as Eastern (the earlier of two). Cut
+/// to milliseconds. `None` for anything else, and for what lies outside [`Timestamp::MIN`] to [`Timestamp::MAX`].
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
-    let (wall, rest) = text.trim().split_at_checked(19)?;
-    let wall = has_shape(wall, "0000-00-00T00:00:00")
-        .then(|| NaiveDateTime::parse_from_str(wall, "%Y-%m-%dT%H:%M:%S").ok())??;
-    let (millis, offset) = fraction(rest)?;
-    let whole = match offset {
-        "" => ZONE
-            .from_local_datetime(&wall)
+    let text = text.trim();
+    let (wall, rest) = text.split_at_checked(19)?;
+    let is_digit = |c: &char| c.is_ascii_digit();
+    let fraction_digits = rest.chars().skip(1).take_while(is_digit).count();
+    if !has_shape(wall, "0000-00-00T00:00:00") || fraction_digits > MAX_FRACTION_DIGITS {
+        return None;
+    }
+    let millis = if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        at.timestamp_millis()
+    } else {
+        let wall = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+        ZONE.from_local_datetime(&wall)
             .earliest()?
-            .timestamp_millis(),
-        "Z" => wall.and_utc().timestamp_millis(),
-        offset => {
-            let offset = east(offset)?;
-            offset
-                .from_local_datetime(&wall)
-                .single()?
-                .timestamp_millis()
-        }
+            .timestamp_millis()
     };
-    let at = Timestamp(whole + millis);
+    let at = Timestamp(millis);
     (Timestamp::MIN..=Timestamp::MAX)
         .contains(&at)
         .then_some(at)
-}
-
-/// Milliseconds of a fraction, if there is one, and what follows it.
-fn fraction(text: &str) -> Option<(i64, &str)> {
-    let Some(digits) = text.strip_prefix('.') else {
-        return Some((0, text));
-    };
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(digits.len());
-    let (digits, rest) = digits.split_at(end);
-    if !(1..=9).contains(&digits.len()) {
-        return None;
-    }
-    let millis = format!("{digits:0<3}").get(..3)?.parse().ok()?;
-    Some((millis, rest))
-}
-
-/// `±hh:mm`, below 24 hours.
-fn east(text: &str) -> Option<FixedOffset> {
-    let (sign, clock) = text.split_at_checked(1)?;
-    if !has_shape(clock, "00:00") {
-        return None;
-    }
-    let (hours, minutes) = clock.split_once(':')?;
-    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
-    let seconds = (minutes < 60).then_some(hours * 3600 + minutes * 60)?;
-    match sign {
-        "+" => FixedOffset::east_opt(seconds),
-        "-" => FixedOffset::west_opt(seconds),
-        _ => None,
-    }
 }
 
 /// Whether `text` has digits exactly where `shape` has, and else the same characters.
@@ -78,7 +46,7 @@ fn has_shape(text: &str, shape: &str) -> bool {
 mod tests {
     use super::*;
     use crate::mutation::mutated;
-    use chrono::{SecondsFormat, Utc};
+    use chrono::{FixedOffset, SecondsFormat, Utc};
     use proptest::prelude::*;
 
     #[test]

@@ -38,39 +38,39 @@ pub(crate) async fn refused(
     token: Secret,
     error: &Error,
 ) -> Check {
-    let is_of_server = error.kind() == ErrorKind::TokenRefused;
-    match error.kind() {
+    let of_server = error.kind() == ErrorKind::TokenRefused;
+    let (kind, remedy) = match error.kind() {
         ErrorKind::TokenRefused | ErrorKind::AccountTokenRefused => {
-            let remedy = match other_kind(app, is_of_server, token).await {
-                true if is_of_server => {
-                    "it is the token of an account: set it as POSTMARK_ACCOUNT_TOKEN, or copy the server's own (Server > API Tokens)"
-                }
-                true => {
-                    "it is the token of a server: set it as POSTMARK_SERVER_TOKEN, or copy the account's own (Account > API Tokens)"
-                }
-                false if is_of_server => {
-                    "copy the server's token again (Server > API Tokens), without anything around it"
-                }
-                false => {
-                    "copy the account's token again (Account > API Tokens), without anything around it"
-                }
+            let (owner, menu, other, variable) = match of_server {
+                true => ("server", "Server", "an account", "POSTMARK_ACCOUNT_TOKEN"),
+                false => ("account", "Account", "a server", "POSTMARK_SERVER_TOKEN"),
+            };
+            let remedy = match other_kind(app, of_server, token).await {
+                true => format!(
+                    "it is the token of {other}: set it as {variable}, or copy the {owner}'s own ({menu} > API Tokens)"
+                ),
+                false => format!(
+                    "copy the {owner}'s token again ({menu} > API Tokens), without anything around it"
+                ),
             };
             let kind = format!("{} rejected — {}", what(name), status(error));
-            Check::fail(name, format!("{kind}{subject}{}", quotation(error)), remedy).alike(kind)
+            (kind, remedy)
         }
-        ErrorKind::Unreachable(_) | ErrorKind::Setup(_) => {
-            let kind = format!("Network error — {}", error.kind());
-            let remedy = error.kind().remedy().unwrap_or("check the network");
-            Check::fail(name, format!("{kind}{subject}"), remedy).alike(kind)
+        kind @ (ErrorKind::Unreachable(_) | ErrorKind::Setup(_)) => {
+            let remedy = kind.remedy().unwrap_or("check the network");
+            (format!("Network error — {kind}"), remedy.to_owned())
         }
-        other => {
-            let kind = format!("Postmark does not answer as it should — {other}");
-            let remedy = other
+        kind => {
+            let remedy = kind
                 .remedy()
                 .unwrap_or("see https://status.postmarkapp.com, then try again");
-            Check::fail(name, format!("{kind}{subject}{}", quotation(error)), remedy).alike(kind)
+            let kind = format!("Postmark does not answer as it should — {kind}");
+            (kind, remedy.to_owned())
         }
-    }
+    };
+    let said = error.said().map(|said| format!(" (\"{said}\")"));
+    let text = format!("{kind}{subject}{}", said.unwrap_or_default());
+    Check::fail(name, text, remedy).alike(kind)
 }
 
 fn what(name: &str) -> &'static str {
@@ -81,8 +81,8 @@ fn what(name: &str) -> &'static str {
 }
 
 /// Whether a refused token is one of the other kind. It is shown to nobody but Postmark, who knows it.
-async fn other_kind(app: &Context, is_of_server: bool, token: Secret) -> bool {
-    match is_of_server {
+async fn other_kind(app: &Context, of_server: bool, token: Secret) -> bool {
+    match of_server {
         true => app.postmark.account(token).servers().await.is_ok(),
         false => app.postmark.server(token).info().await.is_ok(),
     }
@@ -93,9 +93,4 @@ fn status(error: &Error) -> String {
         Some(status) => format!("HTTP {status}"),
         None => "it holds what no token can".to_owned(),
     }
-}
-
-fn quotation(error: &Error) -> String {
-    let said = error.said().map(|said| format!(" (\"{said}\")"));
-    said.unwrap_or_default()
 }

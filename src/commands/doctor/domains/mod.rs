@@ -118,38 +118,30 @@ impl Domain {
         if has(Key::Present) {
             return Check::pass(NAME, format!("{domain}: DKIM key at selector {selector}"));
         }
-        if has(Key::Revoked) {
-            let text =
-                format!("{domain}: the DKIM key at selector {selector} was revoked (p= is empty)");
-            return Check::fail(
-                NAME,
-                text,
+        if keys.is_empty() && selector == POSTMARK_SELECTOR {
+            let text = format!(
+                "{domain}: no DKIM key at selector {selector}; Postmark's newer keys have a date in theirs"
+            );
+            let remedy = "add yours to `doctor.dkim_selectors`; Postmark shows it under Sender Signatures (<date>pm)";
+            return Check::warn(NAME, text, remedy);
+        }
+        let (text, remedy) = if has(Key::Revoked) {
+            (
+                format!("the DKIM key at selector {selector} was revoked (p= is empty)"),
                 "publish the key again, and check which one signs",
-            );
-        }
-        if !keys.is_empty() {
-            let text = format!("{domain}: the TXT record at {name} is not a DKIM key");
-            return Check::fail(
-                NAME,
-                text,
+            )
+        } else if keys.is_empty() {
+            (
+                format!("no DKIM key at selector {selector}"),
+                "publish it, or remove the selector from `doctor.dkim_selectors`",
+            )
+        } else {
+            (
+                format!("the TXT record at {name} is not a DKIM key"),
                 "copy the record again from the service that signs",
-            );
-        }
-        if selector == POSTMARK_SELECTOR {
-            return Check::warn(
-                NAME,
-                format!(
-                    "{domain}: no DKIM key at selector {selector}; Postmark's newer keys have a date in theirs"
-                ),
-                "add yours to `doctor.dkim_selectors`; Postmark shows it under Sender Signatures (<date>pm)",
-            );
-        }
-        let text = format!("{domain}: no DKIM key at selector {selector}");
-        Check::fail(
-            NAME,
-            text,
-            "publish it, or remove the selector from `doctor.dkim_selectors`",
-        )
+            )
+        };
+        Check::fail(NAME, format!("{domain}: {text}"), remedy)
     }
 
     async fn return_path(&self) -> Check {
