@@ -50,4 +50,4 @@ pub use status_page::{State, StatusPage, status_page};
 pub const PAGE: u32 = 500;
 
 /// Postmark refuses pages where count + offset exceeds this. A [`Page::total`] this high reads "at least": split the span.
-pub const CAP: u64 = 10_000;
+pub const MAX_RESULTS: u64 = 10_000;

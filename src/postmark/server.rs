@@ -32,14 +32,14 @@ pub struct Stream {
 pub struct Page<T> {
     /// In the order of the answer, newest first. May hold items a little outside the asked span, and items of the page before.
     pub items: Vec<T>,
-    /// How many there are in all, on every page; from [`super::CAP`] on: at least so many.
+    /// How many there are in all, on every page; from [`super::MAX_RESULTS`] on: at least so many.
     pub total: u64,
 }
 
 /// How many messages a span holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// From [`super::CAP`] on: at least so many.
+    /// From [`super::MAX_RESULTS`] on: at least so many.
     pub total: u64,
     /// When the newest of them was sent; `None` where there is none.
     pub newest: Option<Timestamp>,
@@ -116,7 +116,7 @@ impl Server {
     /// Returns one page of the messages which `stream` received in `span`, skipping the newest `offset`. One request.
     ///
     /// Asks a little more than `span`: whole seconds, and the whole of the hour that autumn repeats in `America/New_York`.
-    /// `offset` + [`PAGE`] above [`super::CAP`] is refused by Postmark.
+    /// `offset` + [`PAGE`] above [`super::MAX_RESULTS`] is refused by Postmark.
     ///
     /// # Errors
     /// Any [`ErrorKind`] but `NotFound`; an unknown stream is `Refused` with code 1226.
@@ -156,7 +156,7 @@ impl Server {
 
     /// Returns `number` messages which `stream` received in `span`, skipping the newest `offset`. One request.
     ///
-    /// The bounds are those of [`Server::count`]; `offset` + `number` must not exceed [`super::CAP`].
+    /// The bounds are those of [`Server::count`]; `offset` + `number` must not exceed [`super::MAX_RESULTS`].
     ///
     /// # Errors
     /// Those of [`Server::messages`].

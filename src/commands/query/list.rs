@@ -10,7 +10,7 @@ use crate::commands::query::merge::Dated;
 use crate::commands::query::{PostmarkQuery, print_answer, validate};
 use crate::config::Config;
 use crate::model::{ServerName, StreamId};
-use crate::postmark::{self, CAP, Page, Server, Window};
+use crate::postmark::{self, MAX_RESULTS, Page, Server, Window};
 use crate::text::format::{count, plural};
 use crate::text::sanitize::{clean, json_line, truncate};
 use crate::text::table::Table;
@@ -61,7 +61,7 @@ pub(super) async fn list<R: Dated>(
     let found = query.merge_newest(stream.as_ref(), args.limit, window, &fetch);
     let found = found.await;
     let more = match found.at_least {
-        Some(true) if found.rows.len() as u64 >= CAP => {
+        Some(true) if found.rows.len() as u64 >= MAX_RESULTS => {
             "Postmark shows at most 10,000 per search: narrow it with --since and --until"
         }
         Some(true) => "--limit shows more (up to 10,000)",

@@ -6,7 +6,7 @@ use crate::commands::query::error::LookupError;
 use crate::commands::query::list::{Found, Located, Row};
 use crate::commands::query::{PostmarkQuery, Target};
 use crate::model::{StreamId, Timestamp};
-use crate::postmark::{self, CAP, PAGE, Page, Server, Window};
+use crate::postmark::{self, MAX_RESULTS, PAGE, Page, Server, Window};
 
 /// A row that can be merged by its time.
 pub(super) trait Dated: Row {
@@ -72,7 +72,7 @@ impl PostmarkQuery {
                 false => cursors.iter().map(|cursor| cursor.total).sum(),
             },
             // Postmark counts to 10,000 per list.
-            at_least: Some(cursors.iter().any(|cursor| cursor.total >= CAP)),
+            at_least: Some(cursors.iter().any(|cursor| cursor.total >= MAX_RESULTS)),
             rows,
             errors,
         }
@@ -111,7 +111,7 @@ impl<'q, R: Dated> Cursor<'q, R> {
         window: Window,
         fetch: &impl AsyncFn(&Server, &StreamId, u32, u32) -> Result<Page<R>, postmark::Error>,
     ) -> Result<(), LookupError> {
-        let cap = u32::try_from(CAP).unwrap_or(u32::MAX);
+        let cap = u32::try_from(MAX_RESULTS).unwrap_or(u32::MAX);
         while self.needs_page() {
             let count = wanted.min(PAGE).min(cap.saturating_sub(self.offset));
             if count == 0 {

@@ -5,7 +5,7 @@ use crate::cycle::collect::reader::{ServerReader, StreamRead};
 use crate::cycle::collect::windows::{RateEstimate, SECOND, Segment, split_at_boundaries};
 use crate::detect::sample;
 use crate::model::{CountedSpan, Coverage, DAY, Kind, Span, StreamKey, Timestamp, UNSETTLED};
-use crate::postmark::{self, CAP, Count, PAGE};
+use crate::postmark::{self, Count, MAX_RESULTS, PAGE};
 use crate::store;
 
 /// The maximum number of messages in the repeated hour of autumn that is believed: such a window cannot be split, so that
@@ -103,7 +103,7 @@ impl<'l, 'a> Counter<'l, 'a> {
         count: Count,
         rate: &mut RateEstimate,
     ) -> Result<bool, ReadError> {
-        if count.total < CAP {
+        if count.total < MAX_RESULTS {
             self.store_count(window, count).await?;
             rate.observe(window, count.total);
         } else if segment.indivisible {
@@ -113,7 +113,7 @@ impl<'l, 'a> Counter<'l, 'a> {
             return Ok(false);
         } else {
             let what = &self.what;
-            let text = format!("{what}: more than {CAP} in one second");
+            let text = format!("{what}: more than {MAX_RESULTS} in one second");
             return Err(ReadError::InconsistentPages(text));
         }
         Ok(true)
@@ -185,7 +185,7 @@ impl<'l, 'a> Counter<'l, 'a> {
     /// unless it is the cap itself, which says nothing.
     async fn store_dst_hour(&mut self, window: Span, count: Count) -> Result<(), store::Error> {
         let what = &self.what;
-        if (CAP + 1..=MAX_PLAUSIBLE_COUNT).contains(&count.total) {
+        if (MAX_RESULTS + 1..=MAX_PLAUSIBLE_COUNT).contains(&count.total) {
             self.reader.log_lines.push(format!(
                 "{what}: the hour repeated at the end of daylight saving time, {window}, is counted as one with the first; Postmark's total cannot be checked"
             ));
@@ -193,7 +193,7 @@ impl<'l, 'a> Counter<'l, 'a> {
         }
         if window.until > self.reader.now - DAY {
             self.reader.log_lines.push(format!(
-                "{what}: more than {CAP} in the hour repeated at the end of daylight saving time, {window}; it cannot be counted and stays unknown"
+                "{what}: more than {MAX_RESULTS} in the hour repeated at the end of daylight saving time, {window}; it cannot be counted and stays unknown"
             ));
         }
         Ok(())

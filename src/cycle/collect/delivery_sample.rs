@@ -7,7 +7,7 @@ use crate::cycle::collect::errors::ReadError;
 use crate::cycle::collect::reader::ServerReader;
 use crate::detect::{is_suspicious, sample};
 use crate::model::{Span, StreamId, StreamKey, Timestamp};
-use crate::postmark::{CAP, ErrorKind};
+use crate::postmark::{ErrorKind, MAX_RESULTS};
 use crate::store::{self, OpenSample, SampleCandidate};
 
 /// How far back the sample shows whether deliveries are suspicious now.
@@ -51,7 +51,7 @@ async fn sample_counted_mail(
     };
     let rank = sample::rank(&reader.server.0, &stream.0, &format!("{window}"));
     let wanted = u64::from(PAGE_OF_COUNTED);
-    let max_offset = sent.saturating_sub(wanted).min(CAP - wanted);
+    let max_offset = sent.saturating_sub(wanted).min(MAX_RESULTS - wanted);
     let offset = u32::try_from(rank % (max_offset + 1)).unwrap_or(0);
     let page = reader
         .api

@@ -10,7 +10,7 @@ use crate::cycle::collect::page::{Batch, BatchPage, PageLimit, split_by_density,
 use crate::cycle::collect::pagination::PageCursor;
 use crate::cycle::collect::reader::{ServerReader, StreamRead};
 use crate::model::{Kind, Span, StreamKey, Timestamp};
-use crate::postmark::{self, CAP, PAGE};
+use crate::postmark::{self, MAX_RESULTS, PAGE};
 use crate::store;
 
 /// Items that a window of a listing aims at: half of what Postmark lists at most, since the rate of the newest page is only a
@@ -177,12 +177,14 @@ impl<'l, 'a> Lister<'l, 'a> {
                     per_second: page.per_second(window),
                 });
             }
-            if cursor.read == 0 && page.total >= CAP {
+            if cursor.read == 0 && page.total >= MAX_RESULTS {
                 let parts = split_by_density(window, &page, limits.split_items);
                 unstored.append(page.batch);
                 return parts.map(WindowOutcome::Split).ok_or_else(|| {
                     let what = cursor.what;
-                    ReadError::InconsistentPages(format!("{what}: more than {CAP} in one second"))
+                    ReadError::InconsistentPages(format!(
+                        "{what}: more than {MAX_RESULTS} in one second"
+                    ))
                 });
             }
             let is_last = cursor.accept(&mut page)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cycle::collect::windows::SECOND;
 use crate::model::{Bounce, Kind, Mail, Span, Timestamp};
-use crate::postmark::{CAP, PAGE};
+use crate::postmark::{MAX_RESULTS, PAGE};
 
 /// The maximum number of windows that one split makes. The oldest takes the rest, and is split again when it is read.
 const MAX_PARTS: usize = 64;
@@ -71,7 +71,7 @@ pub(crate) struct BatchPage {
     pub ids: Vec<String>,
     /// When its oldest item was sent or bounced.
     pub oldest: Option<Timestamp>,
-    /// The number of items in the whole window, by Postmark's word: at most [`CAP`], which may stand for more.
+    /// The number of items in the whole window, by Postmark's word: at most [`MAX_RESULTS`], which may stand for more.
     pub total: u64,
 }
 
@@ -80,15 +80,15 @@ impl BatchPage {
     pub(crate) fn exceeds(&self, window: Span, limit: PageLimit) -> bool {
         match limit {
             PageLimit::Unlimited => false,
-            PageLimit::Exactly(pages) => self.total == CAP || self.pages(window) > pages,
+            PageLimit::Exactly(pages) => self.total == MAX_RESULTS || self.pages(window) > pages,
             PageLimit::About(pages) => self.pages(window) > pages,
         }
     }
 
     /// Returns the number of items in the window: the total or, where that is at the cap, what the rate of this page suggests.
     fn expected_items(&self, window: Span) -> u64 {
-        if self.total == CAP {
-            (self.density(window) * window.length().as_secs_f64()).max(CAP as f64) as u64
+        if self.total == MAX_RESULTS {
+            (self.density(window) * window.length().as_secs_f64()).max(MAX_RESULTS as f64) as u64
         } else {
             self.total
         }
@@ -98,7 +98,7 @@ impl BatchPage {
     /// guesses, most of them end with a page that is not full, and some must be split again.
     fn pages(&self, window: Span) -> u64 {
         let pages = self.expected_items(window).div_ceil(u64::from(PAGE));
-        if self.total >= CAP {
+        if self.total >= MAX_RESULTS {
             pages.saturating_mul(2)
         } else {
             pages

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::cycle::collect::errors::ReadError;
 use crate::cycle::collect::page::BatchPage;
 use crate::model::Timestamp;
-use crate::postmark::{CAP, PAGE};
+use crate::postmark::{MAX_RESULTS, PAGE};
 
 /// How far the pages of one window were read.
 pub(crate) struct PageCursor {
@@ -65,8 +65,8 @@ impl PageCursor {
             let why = format!("the answer {found} at {} of {}", self.read, self.total);
             return inconsistent(&self.what, why);
         }
-        if self.read + u64::from(PAGE) > CAP {
-            let why = format!("grew past {CAP} while it was read");
+        if self.read + u64::from(PAGE) > MAX_RESULTS {
+            let why = format!("grew past {MAX_RESULTS} while it was read");
             return inconsistent(&self.what, why);
         }
         Ok(false)

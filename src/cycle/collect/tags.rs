@@ -6,7 +6,7 @@ use crate::cycle::collect::reader::ServerReader;
 use crate::cycle::collect::windows::{RateEstimate, SECOND};
 use crate::detect;
 use crate::model::{CountedSpan, DAY, Span, StreamId, StreamKey, Tag, Timestamp, UNSETTLED};
-use crate::postmark::{self, CAP};
+use crate::postmark::{self, MAX_RESULTS};
 use crate::store::{self, Database};
 
 /// Counts each watched tag of the streams that this poll counted, the largest tag first, as far as the budget goes. Of a tag
@@ -58,11 +58,11 @@ async fn count_tag(
             return Ok(());
         }
         let count = reader.api.count(stream, Some(tag), window).await?;
-        if count.total >= CAP && window.length() > SECOND {
+        if count.total >= MAX_RESULTS && window.length() > SECOND {
             rate.observe_overflow(window, count.total);
             continue;
         }
-        if count.total < CAP {
+        if count.total < MAX_RESULTS {
             let last = Timestamp(window.until.0 - 1);
             let counted = CountedSpan {
                 span: window,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::{HOUR, Span, Timestamp};
-use crate::postmark::CAP;
+use crate::postmark::MAX_RESULTS;
 
 /// Postmark takes the bounds of a window in whole seconds.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
-/// Messages that a window aims at. Postmark counts up to [`CAP`], 10,000, and the rate of newer mail is only a guess at that of
+/// Messages that a window aims at. Postmark counts up to [`MAX_RESULTS`], 10,000, and the rate of newer mail is only a guess at that of
 /// older mail: at 70%, few windows overflow and cost a request for nothing.
 const TARGET: f64 = 7_000.0;
 /// The same where requests are scarce: five standard deviations of a Poisson count below the cap, so that windows of a steady
@@ -120,10 +120,10 @@ impl RateEstimate {
 
     /// Corrects the estimate by a window that held too much: `total` messages, or an unknown number where that is the cap.
     pub(crate) fn observe_overflow(&mut self, window: Span, total: u64) {
-        let at_least = if total > CAP {
+        let at_least = if total > MAX_RESULTS {
             total as f64
         } else {
-            CAP as f64 * CAP_FACTOR
+            MAX_RESULTS as f64 * CAP_FACTOR
         };
         let seen = at_least / window.length().as_secs_f64().max(1.0);
         self.per_second = seen.max(self.per_second);
@@ -220,8 +220,8 @@ mod tests {
                     let window = rate.next_window(left);
                     prop_assert!(!window.is_empty() && window.until == left.until && window.from >= left.from);
                     let total = truth(window);
-                    if total >= CAP {
-                        rate.observe_overflow(window, if capped { CAP } else { total });
+                    if total >= MAX_RESULTS {
+                        rate.observe_overflow(window, if capped { MAX_RESULTS } else { total });
                         wasted += 1;
                         continue;
                     }

@@ -102,7 +102,7 @@ impl Window {
 impl Server {
     /// Returns `count` messages of `stream` that fit, skipping the newest `offset`; newest first. One request.
     ///
-    /// `count` is at most [`crate::postmark::PAGE`]; `offset` + `count` above [`crate::postmark::CAP`] is refused.
+    /// `count` is at most [`crate::postmark::PAGE`]; `offset` + `count` above [`crate::postmark::MAX_RESULTS`] is refused.
     ///
     /// # Errors
     /// `Refused` where Postmark does not understand a filter; else any [`crate::postmark::ErrorKind`].
