@@ -47,7 +47,6 @@ pub(super) fn completions(shell: Shell) -> CommandResult {
     write(&script)
 }
 
-/// Prints one page, or writes all of them to a folder.
 pub(super) fn man(args: &ManArgs) -> CommandResult {
     let mut cli = Cli::command().disable_help_subcommand(true);
     cli.build();

@@ -28,7 +28,6 @@ pub struct StatusReport {
     pub open: Vec<Incident>,
     #[serde(skip)]
     pub mutes: Vec<Mute>,
-    /// The number of messages that Slack has not accepted yet.
     pub pending: u64,
     /// How many of them wait for the end of a mute.
     pub held: usize,

@@ -60,7 +60,6 @@ impl Account {
         }
     }
 
-    /// Returns the number of requests sent so far, every attempt counted.
     pub fn requests(&self) -> u64 {
         self.0.requests()
     }

@@ -13,13 +13,11 @@ pub struct Error {
     /// What Postmark said, which must have gone through [`super::quote`].
     pub(super) said: Option<String>,
     pub(super) retry_after: Option<Duration>,
-    /// The HTTP status of the answer, where there was one.
     pub(super) status: Option<u16>,
     /// Whether no requests are left to try it again, whatever it is.
     pub(super) is_last: bool,
 }
 
-/// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
     /// The client cannot be built: the settings make no sense, or the machine has no root certificates.
@@ -60,7 +58,6 @@ pub enum ErrorKind {
     Malformed(&'static str),
 }
 
-/// Why there was no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("the connection was refused")]
@@ -79,7 +76,6 @@ pub enum Fault {
 }
 
 impl Error {
-    /// `doing` is the object of "failed to …".
     pub(super) fn new(doing: &str, kind: ErrorKind) -> Self {
         Self {
             doing: doing.to_owned(),
@@ -107,7 +103,6 @@ impl Error {
         self.said.as_deref()
     }
 
-    /// Returns the HTTP status of the answer; `None` where there was none.
     pub const fn status(&self) -> Option<u16> {
         self.status
     }
@@ -123,7 +118,6 @@ impl Error {
         )
     }
 
-    /// Returns how long Postmark asked to be left alone.
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }

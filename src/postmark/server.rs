@@ -16,10 +16,8 @@ pub(super) const MAX_LIST_BYTES: usize = 32 << 20;
 /// Details hold the whole source of a message, of which nothing is used; larger ones are dropped.
 const MAX_DETAILS_BYTES: usize = 2 << 20;
 
-/// One Postmark server, seen through its token.
 pub struct Server(pub(super) Caller);
 
-/// An outbound message stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
     pub id: StreamId,
@@ -27,7 +25,6 @@ pub struct Stream {
     pub kind: String,
 }
 
-/// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     /// In the order of the answer, newest first. May hold items a little outside the asked span, and items of the page before.
@@ -45,7 +42,6 @@ pub struct Count {
     pub newest: Option<Timestamp>,
 }
 
-/// What the details of a message say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {
     pub proof: Proof,
@@ -53,7 +49,6 @@ pub struct Details {
     pub tag: Option<String>,
 }
 
-/// What a server says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerInfo {
     pub id: i64,
@@ -80,9 +75,6 @@ impl Server {
 
     /// Returns the domains from which the newest `number` messages of `stream` in `span` were sent, each once, in the form
     /// of the DNS. One request; `number` is at most [`PAGE`].
-    ///
-    /// # Errors
-    /// Those of [`Server::messages`].
     pub async fn senders(
         &self,
         stream: &StreamId,
@@ -157,9 +149,6 @@ impl Server {
     /// Returns `number` messages which `stream` received in `span`, skipping the newest `offset`. One request.
     ///
     /// The bounds are those of [`Server::count`]; `offset` + `number` must not exceed [`super::MAX_RESULTS`].
-    ///
-    /// # Errors
-    /// Those of [`Server::messages`].
     pub async fn some(
         &self,
         stream: &StreamId,
@@ -178,9 +167,6 @@ impl Server {
     /// Returns one page of the bounces and complaints of `stream` dated in `span`, skipping the newest `offset`. One request.
     ///
     /// The bounds are those of [`Server::messages`].
-    ///
-    /// # Errors
-    /// Those of [`Server::messages`].
     pub async fn bounces(
         &self,
         stream: &StreamId,
@@ -212,7 +198,6 @@ impl Server {
         Ok(self.0.request(DOING, "/messages/outbound/{id}/details", id))
     }
 
-    /// Returns the number of requests sent so far, every attempt counted.
     pub fn requests(&self) -> u64 {
         self.0.requests()
     }

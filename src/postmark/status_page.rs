@@ -28,7 +28,6 @@ pub enum State {
     Troubled,
 }
 
-/// Something that goes on now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     pub is_planned: bool,

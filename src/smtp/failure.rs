@@ -2,7 +2,6 @@
 
 use std::io;
 
-/// Why a relay cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("its name has no address, or cannot be looked up")]

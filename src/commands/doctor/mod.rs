@@ -52,7 +52,6 @@ use crate::text::sanitize::json_line;
 /// The maximum number of servers, or of domains, that are checked at the same time.
 const MAX_CONCURRENT_CHECKS: usize = 8;
 
-/// Checks everything and prints the outcome.
 pub(crate) async fn doctor(config: Config, args: &DoctorArgs) -> CommandResult {
     let diagnosis = diagnose(config, args.send_test, message_writer(args.json)).await;
     let diagnosis = diagnosis.map_err(|error| (USAGE, error.to_string()))?;

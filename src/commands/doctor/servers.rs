@@ -14,7 +14,6 @@ use crate::postmark::{Server, ServerInfo, Stream};
 use crate::secret::Secret;
 use crate::text::format::{format_duration, plural};
 
-/// The time limit for all servers together.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// The number of a stream's newest messages that say who sends.
 const SENDER_SAMPLE: u32 = 50;

@@ -7,7 +7,6 @@ use crate::config::{DoctorSettings, RelaySettings};
 use crate::smtp::{self, CertificateError, Failure, Relay, Step};
 
 const NAME: &str = "smtp";
-/// The time limit of each step of the conversation.
 const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 /// The port where TLS begins before anything is said (RFC 8314, 3.3).
 const IMPLICIT_TLS_PORT: u16 = 465;

@@ -21,7 +21,6 @@ use crate::text::sanitize::{clean, clean_lines, json_line};
 /// What Postmark calls a complaint, as the reason of a suppression and as the type of a bounce.
 const COMPLAINT: &str = "SpamComplaint";
 
-/// Reactivates one address after asking, and prints the outcome.
 pub(super) async fn reactivate(
     query: &PostmarkQuery,
     address: &str,

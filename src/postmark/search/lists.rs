@@ -93,7 +93,6 @@ pub struct BounceRow {
 }
 
 impl Window {
-    /// Whether `at` lies in it.
     pub fn holds(self, at: Timestamp) -> bool {
         self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until)
     }
@@ -129,9 +128,6 @@ impl Server {
 
     /// Returns `count` bounces and complaints of `stream` that fit, skipping the newest `offset`; newest first. One request.
     /// Without a stream those of `outbound`.
-    ///
-    /// # Errors
-    /// Those of [`Server::search_messages`].
     pub async fn search_bounces(
         &self,
         stream: Option<&StreamId>,

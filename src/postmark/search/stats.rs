@@ -69,9 +69,6 @@ impl Server {
     }
 
     /// Returns the sums of each day; a day without any is left out. Three requests.
-    ///
-    /// # Errors
-    /// Those of [`Server::overview`].
     pub async fn by_day(&self, of: &Statistics) -> Result<BTreeMap<NaiveDate, Overview>, Error> {
         let mut all = CountsByDay::new();
         for path in [

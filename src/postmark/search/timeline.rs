@@ -19,7 +19,6 @@ pub struct Timeline {
     pub events: Vec<Event>,
 }
 
-/// Something that became of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// `None` where Postmark's time cannot be read.

@@ -21,9 +21,7 @@ const POSTMARK_SELECTOR: &str = "pm";
 
 const REMEDY: &str = "check the network and the resolver, or set `doctor.resolver`";
 
-/// The time limit of one attempt at one query.
 const DNS_TIMEOUT: Duration = Duration::from_secs(3);
-/// The time limit for all domains together.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_DOMAINS: usize = 200;
 
