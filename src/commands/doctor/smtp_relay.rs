@@ -146,7 +146,20 @@ mod tests {
     #[test]
     fn each_failure_reads_as_one_line_with_its_remedy() {
         let lines = FAILURES.map(|failure| of(true, Err(failure)).to_line());
-        insta::assert_snapshot!(lines.join("\n"));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        ✗ SMTP relay smtp.example.com:587: its name has no address, or cannot be looked up; check the name in `doctor.smtp`, the network and this machine's resolver
+        ✗ SMTP relay smtp.example.com:587: the connection was refused; check `doctor.smtp` and the firewall: many hosts block ports of mail; ask its operator where it listens
+        ✗ SMTP relay smtp.example.com:587: it took too long at connecting; check `doctor.smtp` and the firewall: many hosts block ports of mail; ask its operator where it listens
+        ✗ SMTP relay smtp.example.com:587: it took too long at its greeting; try again later; if that does not help, ask its operator
+        ✗ SMTP relay smtp.example.com:587: the connection failed at EHLO: unexpected end of file; try again later; if that does not help, ask its operator
+        ✗ SMTP relay smtp.example.com:587: it answered 421 at its greeting; try again later; if that does not help, ask its operator
+        ✗ SMTP relay smtp.example.com:587: it answered 554 at its greeting; ask its operator why it refuses this machine
+        ✗ SMTP relay smtp.example.com:587: what answers there is not an SMTP server; set `doctor.smtp` to a port with STARTTLS such as 587: port 465 speaks TLS at once and cannot be checked
+        ✗ SMTP relay smtp.example.com:587: it offers no STARTTLS; use a relay or a port with STARTTLS: without it the password is sent in clear text
+        ✗ SMTP relay smtp.example.com:587: the TLS handshake failed; check the TLS versions and ciphers of the relay, and any proxy in between
+        ✗ SMTP relay smtp.example.com:587: this machine has no trusted root certificates; install ca-certificates, or set SSL_CERT_FILE
+        ✗ SMTP relay smtp.example.com:587: its certificate cannot be trusted: it expired; check this machine's clock; if it is right, have its operator renew it
+        ");
     }
 
     #[test]
