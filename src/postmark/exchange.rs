@@ -1,6 +1,7 @@
 //! One attempt: send, read within a limit, judge the status.
 
 use std::error::Error as Cause;
+use std::fmt::Display;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -52,13 +53,13 @@ impl<'a> Request<'a> {
         }
     }
 
-    pub(super) fn query(mut self, name: &str, value: impl ToString) -> Self {
+    pub(super) fn query(mut self, name: &str, value: impl Display) -> Self {
         let value = value.to_string();
         self.url.query_pairs_mut().append_pair(name, &value);
         self
     }
 
-    pub(super) fn query_if_some(self, name: &str, value: Option<impl ToString>) -> Self {
+    pub(super) fn query_if_some(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.query(name, value),
             None => self,

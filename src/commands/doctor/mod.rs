@@ -156,18 +156,18 @@ async fn check_side_by_side<I, T>(
     check: impl AsyncFn(&I) -> T,
     late: impl Fn(&I) -> T,
 ) -> Vec<T> {
-    let room = Semaphore::new(MAX_CONCURRENT_CHECKS);
+    let room = &Semaphore::new(MAX_CONCURRENT_CHECKS);
+    let (check, late) = (&check, &late);
     let deadline = Instant::now() + limit;
-    let outcome = async |item: I| {
+    let outcomes = items.into_iter().map(|item| async move {
         let checked = async {
             let _permit = room.acquire().await;
             check(&item).await
         };
-        timeout_at(deadline, checked)
-            .await
-            .unwrap_or_else(|_| late(&item))
-    };
-    join_all(items.into_iter().map(|item| outcome(item))).await
+        let checked = timeout_at(deadline, checked).await;
+        checked.unwrap_or_else(|_| late(&item))
+    });
+    join_all(outcomes).await
 }
 
 /// Returns an instant far enough back to hold everything that rules look at.
