@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-pub use failure::{CertificateError, Failure, Step};
+pub use failure::{CertificateError, Failure, SmtpStep};
 
 /// The maximum length of a reply; a line has at most 512 (RFC 5321, 4.5.3.1.5), and there are some thirty extensions.
 const MAX_REPLY_BYTES: usize = 32 << 10;
@@ -35,20 +35,20 @@ pub struct Relay {
 pub async fn probe(host: &str, port: u16, within: Duration) -> Result<Relay, Failure> {
     let tls = Arc::new(tls_config()?);
     let found = tokio::net::lookup_host((host, port));
-    let found: Vec<SocketAddr> = limited(Step::Lookup, within, found).await?.collect();
+    let found: Vec<SocketAddr> = limited(SmtpStep::Lookup, within, found).await?.collect();
     let connected = TcpStream::connect(found.as_slice());
-    let mut plain = limited(Step::Connect, within, connected).await?;
-    expect(&mut plain, Step::Greeting, 220, within).await?;
-    let offers = ask(&mut plain, EHLO, Step::Ehlo, 250, within).await?;
+    let mut plain = limited(SmtpStep::Connect, within, connected).await?;
+    expect(&mut plain, SmtpStep::Greeting, 220, within).await?;
+    let offers = ask(&mut plain, EHLO, SmtpStep::Ehlo, 250, within).await?;
     if !offers.iter().any(|o| o.eq_ignore_ascii_case("STARTTLS")) {
         let _ = plain.write_all(b"QUIT\r\n").await;
         return Err(Failure::NoTls);
     }
-    ask(&mut plain, "STARTTLS\r\n", Step::Starttls, 220, within).await?;
+    ask(&mut plain, "STARTTLS\r\n", SmtpStep::Starttls, 220, within).await?;
     let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::NoAddress)?;
     let handshake = TlsConnector::from(tls).connect(name, plain);
-    let mut secured = limited(Step::Starttls, within, handshake).await?;
-    let offers = ask(&mut secured, EHLO, Step::Ehlo, 250, within).await?;
+    let mut secured = limited(SmtpStep::Starttls, within, handshake).await?;
+    let offers = ask(&mut secured, EHLO, SmtpStep::Ehlo, 250, within).await?;
     // What it says to that changes nothing any more.
     let _ = tokio::time::timeout(within, quit(&mut secured)).await;
     Ok(Relay {
@@ -89,7 +89,7 @@ fn tls_config() -> Result<ClientConfig, Failure> {
 async fn ask(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     command: &str,
-    step: Step,
+    step: SmtpStep,
     code: u16,
     within: Duration,
 ) -> Result<Vec<String>, Failure> {
@@ -104,7 +104,7 @@ async fn ask(
 /// Returns the texts of a reply with that code.
 async fn expect(
     stream: &mut (impl AsyncRead + Unpin),
-    step: Step,
+    step: SmtpStep,
     code: u16,
     within: Duration,
 ) -> Result<Vec<String>, Failure> {
@@ -117,7 +117,7 @@ async fn expect(
 }
 
 async fn limited<T>(
-    step: Step,
+    step: SmtpStep,
     within: Duration,
     work: impl Future<Output = io::Result<T>>,
 ) -> Result<T, Failure> {

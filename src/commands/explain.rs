@@ -14,7 +14,7 @@ use crate::model::{
     BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, StreamKey, Timestamp,
 };
 use crate::output;
-use crate::output::explain::{Attempt, BounceEvent, IncidentReport, Notification, Poll};
+use crate::output::explain::{Attempt, BounceLine, IncidentReport, Notification, Poll};
 use crate::store::{self, Database};
 use crate::text::sanitize::{clean, clean_lines, json_line};
 
@@ -191,8 +191,8 @@ fn poll(row: store::PollRow) -> Poll {
     }
 }
 
-fn bounce_event(event: store::EventRow) -> BounceEvent {
-    BounceEvent {
+fn bounce_event(event: store::EventRow) -> BounceLine {
+    BounceLine {
         at: event.at,
         kind: event.kind.unwrap_or_default(),
         recipient: event.recipient.unwrap_or_default(),
@@ -201,7 +201,7 @@ fn bounce_event(event: store::EventRow) -> BounceEvent {
     }
 }
 
-fn notification(row: store::Notification) -> Notification {
+fn notification(row: store::NotificationRow) -> Notification {
     let attempt = |attempt: store::AttemptRow| Attempt {
         at: attempt.at,
         outcome: attempt.outcome.as_str().to_owned(),

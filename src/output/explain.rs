@@ -43,7 +43,7 @@ pub struct IncidentReport {
     /// What of the window is covered now, for each kind that it rests on.
     pub coverage: Vec<(Kind, Coverage)>,
     /// Bounces and complaints that its rule counts, from then to its last evaluation, newest first.
-    pub bounces: Vec<BounceEvent>,
+    pub bounces: Vec<BounceLine>,
     pub has_more_bounces: bool,
     /// The messages that name it, in order.
     pub notifications: Vec<Notification>,
@@ -104,7 +104,7 @@ pub struct Poll {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub struct BounceEvent {
+pub struct BounceLine {
     #[serde(serialize_with = "rfc3339")]
     pub at: Timestamp,
     #[serde(rename = "bounce_type")]
@@ -324,7 +324,7 @@ fn bounce_lines(report: &IncidentReport, style: Style) -> Vec<String> {
 }
 
 /// Returns how many there are of each type and recipient's domain, the most frequent first.
-fn causes(bounces: &[BounceEvent]) -> Vec<((String, String), usize)> {
+fn causes(bounces: &[BounceLine]) -> Vec<((String, String), usize)> {
     let mut causes: BTreeMap<(String, String), usize> = BTreeMap::new();
     for bounce in bounces {
         let domain = domain_of(&bounce.recipient);
@@ -389,7 +389,7 @@ fn notification_lines(report: &IncidentReport, style: Style) -> Vec<String> {
 }
 
 /// Returns what to do, the most urgent first, with the commands to run at the end.
-pub fn next_steps(incident: &Incident, bounces: &[BounceEvent]) -> Vec<String> {
+pub fn next_steps(incident: &Incident, bounces: &[BounceLine]) -> Vec<String> {
     let mut steps = vec![format!("{}.", advice(incident))];
     steps.extend(cause_advice(incident, bounces).map(str::to_owned));
     steps.extend(commands(incident));
@@ -397,7 +397,7 @@ pub fn next_steps(incident: &Incident, bounces: &[BounceEvent]) -> Vec<String> {
 }
 
 /// Returns what the most frequent cause of bounces suggests.
-fn cause_advice(incident: &Incident, bounces: &[BounceEvent]) -> Option<&'static str> {
+fn cause_advice(incident: &Incident, bounces: &[BounceLine]) -> Option<&'static str> {
     if !matches!(incident.rule, Rule::BounceRate | Rule::HardBounceWake) {
         return None;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::{Coverage, HOUR, Kind, MINUTE, Rule, Span, Step, Transition};
 use crate::notify::samples::{STYLE, courses, march, mutes};
 use crate::output::backtest::{self, BacktestSummary, DetectionDelay, ReplayedIncident, RuleCount};
-use crate::output::explain::{Attempt, BounceEvent, IncidentReport, Notification, Poll, explain};
+use crate::output::explain::{Attempt, BounceLine, IncidentReport, Notification, Poll, explain};
 
 /// Something that a terminal shows.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ fn poll(minute: u32, failed: Option<&str>) -> Poll {
 fn case(steps: &[Transition]) -> IncidentReport {
     let last = &steps[steps.len() - 1];
     let window = Span::before(steps[0].at, HOUR);
-    let bounce = |minute, kind: &str, recipient: &str, description: &str| BounceEvent {
+    let bounce = |minute, kind: &str, recipient: &str, description: &str| BounceLine {
         at: march(3, 9, minute),
         kind: kind.to_owned(),
         recipient: recipient.to_owned(),

@@ -9,11 +9,11 @@ pub enum Failure {
     #[error("the connection was refused")]
     Refused,
     #[error("it took too long at {0}")]
-    TimedOut(Step),
+    TimedOut(SmtpStep),
     #[error("the connection failed at {0}: {1}")]
-    Broken(Step, io::ErrorKind),
+    Broken(SmtpStep, io::ErrorKind),
     #[error("it answered {1} at {0}")]
-    Code(Step, u16),
+    Code(SmtpStep, u16),
     #[error("what answers there is not an SMTP server")]
     NotSmtp,
     /// A password would go in the clear.
@@ -29,7 +29,7 @@ pub enum Failure {
 
 /// How far the conversation got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Step {
+pub enum SmtpStep {
     #[error("finding its address")]
     Lookup,
     #[error("connecting")]
@@ -59,7 +59,7 @@ pub enum CertificateError {
 
 impl Failure {
     /// Returns what went wrong at `step`.
-    pub(super) fn new(step: Step, error: &io::Error) -> Self {
+    pub(super) fn new(step: SmtpStep, error: &io::Error) -> Self {
         let tls = error
             .get_ref()
             .and_then(|e| e.downcast_ref::<rustls::Error>());
@@ -67,7 +67,7 @@ impl Failure {
             (Some(rustls::Error::InvalidCertificate(why)), _) => Self::Certificate(why.into()),
             (Some(_), _) => Self::Tls,
             (None, io::ErrorKind::TimedOut) => Self::TimedOut(step),
-            (None, _) if step == Step::Lookup => Self::NoAddress,
+            (None, _) if step == SmtpStep::Lookup => Self::NoAddress,
             (None, io::ErrorKind::ConnectionRefused) => Self::Refused,
             (None, io::ErrorKind::InvalidData) => Self::NotSmtp,
             (None, kind) => Self::Broken(step, kind),
@@ -99,47 +99,47 @@ mod tests {
 
     #[test]
     fn each_error_of_the_system_has_its_failure() {
-        let broken = |kind| Failure::Broken(Step::Connect, kind);
+        let broken = |kind| Failure::Broken(SmtpStep::Connect, kind);
         for (step, kind, expected) in [
-            (Step::Lookup, ErrorKind::Other, Failure::NoAddress),
+            (SmtpStep::Lookup, ErrorKind::Other, Failure::NoAddress),
             (
-                Step::Lookup,
+                SmtpStep::Lookup,
                 ErrorKind::TimedOut,
-                Failure::TimedOut(Step::Lookup),
+                Failure::TimedOut(SmtpStep::Lookup),
             ),
             (
-                Step::Connect,
+                SmtpStep::Connect,
                 ErrorKind::ConnectionRefused,
                 Failure::Refused,
             ),
             (
-                Step::Connect,
+                SmtpStep::Connect,
                 ErrorKind::TimedOut,
-                Failure::TimedOut(Step::Connect),
+                Failure::TimedOut(SmtpStep::Connect),
             ),
             (
-                Step::Connect,
+                SmtpStep::Connect,
                 ErrorKind::HostUnreachable,
                 broken(ErrorKind::HostUnreachable),
             ),
             (
-                Step::Connect,
+                SmtpStep::Connect,
                 ErrorKind::PermissionDenied,
                 broken(ErrorKind::PermissionDenied),
             ),
-            (Step::Greeting, ErrorKind::InvalidData, Failure::NotSmtp),
+            (SmtpStep::Greeting, ErrorKind::InvalidData, Failure::NotSmtp),
         ] {
             assert_eq!(Failure::new(step, &kind.into()), expected, "{kind}");
         }
         let tls = |why| io::Error::other(rustls::Error::from(why));
         let wrong = tls(rustls::CertificateError::NotValidForName);
         let expected = Failure::Certificate(CertificateError::WrongHost);
-        assert_eq!(Failure::new(Step::Starttls, &wrong), expected);
+        assert_eq!(Failure::new(SmtpStep::Starttls, &wrong), expected);
     }
 
     #[test]
     fn a_broken_connection_says_where_and_why() {
-        let text = Failure::Broken(Step::Connect, ErrorKind::HostUnreachable).to_string();
+        let text = Failure::Broken(SmtpStep::Connect, ErrorKind::HostUnreachable).to_string();
         assert_eq!(
             text,
             "the connection failed at connecting: host unreachable"

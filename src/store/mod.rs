@@ -21,8 +21,8 @@ use pool::Pool;
 pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
-    Attempt, AttemptOutcome, AttemptRow, CycleCommit, EventRow, GivenUp, LastDigest, Lease,
-    LeaseAttempt, MessageKind, NewMessage, NewRows, Note, Notification, OpenSample, OutboxRow,
+    AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, EventRow, GivenUp, LastDigest, Lease,
+    LeaseAttempt, MessageKind, NewMessage, NewRows, Note, NotificationRow, OpenSample, OutboxRow,
     PollRow, SampleCandidate, ServerListChange, ServerState, TransitionRow, UnconfirmedAttempt,
     Volume,
 };

@@ -151,7 +151,7 @@ pub struct GivenUp {
 
 /// How an attempt to send ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attempt {
+pub enum AttemptResult {
     /// It was accepted.
     Accepted {
         /// The channel that took it.
@@ -236,7 +236,7 @@ pub struct TransitionRow {
 
 /// A message that names an incident, and its delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notification {
+pub struct NotificationRow {
     /// The message.
     pub message: NewMessage,
     /// When it was written.

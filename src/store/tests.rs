@@ -249,7 +249,7 @@ fn a_row_is_due_until_it_was_accepted_and_waits_as_it_was_asked_to() {
             ["one", "two"],
             "whoever had it is dead"
         );
-        let later = Attempt::Failed {
+        let later = AttemptResult::Failed {
             why: "busy".to_owned(),
             unknown: false,
             next_try_at: Some(now + 2 * HOUR),
@@ -268,7 +268,7 @@ fn a_row_is_due_until_it_was_accepted_and_waits_as_it_was_asked_to() {
                 seq,
                 now,
                 now,
-                &Attempt::Accepted {
+                &AttemptResult::Accepted {
                     channel: None,
                     ts: None,
                 },

@@ -21,7 +21,7 @@ struct Shape {
 }
 
 impl Shape {
-    fn of<'a>(documents: impl IntoIterator<Item = &'a Value>) -> String {
+    fn render_all<'a>(documents: impl IntoIterator<Item = &'a Value>) -> String {
         let mut shape = Self::default();
         for document in documents {
             shape.add("", document);
@@ -148,20 +148,20 @@ fn the_keys_of_what_was_watched_and_stored() {
         rules.join(" "),
         "blind bounce_rate delivery_silence operator_bounce send_silence spam_complaint_external spam_rate suppressed_address"
     );
-    insta::assert_snapshot!("check", Shape::of(&checks));
+    insta::assert_snapshot!("check", Shape::render_all(&checks));
     let now = ["--now", "2026-03-05T12:00:00Z"];
     let status = read(&world, &["status", "--json", now[0], now[1]]);
-    insta::assert_snapshot!("status", Shape::of([&status]));
+    insta::assert_snapshot!("status", Shape::render_all([&status]));
     let explained: Vec<Value> = ids
         .iter()
         .map(|id| read(&world, &["explain", id, "--json"]))
         .collect();
-    insta::assert_snapshot!("explain", Shape::of(&explained));
-    insta::assert_snapshot!("recent", Shape::of([&read(&world, &["recent"])]));
+    insta::assert_snapshot!("explain", Shape::render_all(&explained));
+    insta::assert_snapshot!("recent", Shape::render_all([&read(&world, &["recent"])]));
     let mutes = read(&world, &["mute", "--list", "--json", now[0], now[1]]);
-    insta::assert_snapshot!("mutes", Shape::of([&mutes]));
+    insta::assert_snapshot!("mutes", Shape::render_all([&mutes]));
     let digest = read(&world, &["digest", "--print", "--json", now[0], now[1]]);
-    insta::assert_snapshot!("digest", Shape::of([&digest]));
+    insta::assert_snapshot!("digest", Shape::render_all([&digest]));
     world.slack.take();
 }
 
@@ -203,13 +203,13 @@ fn the_keys_of_what_is_asked_at_postmark() {
         read(&world, &["stats", "--since", "6d", "--by-day", "--json"]),
         read(&world, &["stats", "--json"]),
     ];
-    insta::assert_snapshot!("stats", Shape::of(&stats));
+    insta::assert_snapshot!("stats", Shape::render_all(&stats));
     for verb in ["messages", "bounces", "suppressions"] {
-        insta::assert_snapshot!(verb, Shape::of([&read(&world, &[verb, "--json"])]));
+        insta::assert_snapshot!(verb, Shape::render_all([&read(&world, &[verb, "--json"])]));
     }
     insta::assert_snapshot!(
         "message",
-        Shape::of([&read(&world, &["message", &id, "--json"])])
+        Shape::render_all([&read(&world, &["message", &id, "--json"])])
     );
     let reactivate = [
         "suppressions",
@@ -218,17 +218,20 @@ fn the_keys_of_what_is_asked_at_postmark() {
         "--yes",
         "--json",
     ];
-    insta::assert_snapshot!("reactivation", Shape::of([&read(&world, &reactivate)]));
+    insta::assert_snapshot!(
+        "reactivation",
+        Shape::render_all([&read(&world, &reactivate)])
+    );
     let doctor = read(&world, &["doctor", "--json"]);
     world.env("POSTMARK_SERVER_TOKEN", "wrong");
     let rejected = read(&world, &["doctor", "--json"]);
-    insta::assert_snapshot!("doctor", Shape::of([&doctor, &rejected]));
+    insta::assert_snapshot!("doctor", Shape::render_all([&doctor, &rejected]));
     world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
     let disabled = [
         read(&world, &["check", "--json"]),
         read(&world, &["digest", "--json"]),
     ];
-    insta::assert_snapshot!("disabled", Shape::of(&disabled));
+    insta::assert_snapshot!("disabled", Shape::render_all(&disabled));
 }
 
 #[test]
@@ -259,5 +262,5 @@ fn the_keys_of_a_replay() {
         one => vec![one],
     };
     assert!(!steps.is_empty());
-    insta::assert_snapshot!("backtest", Shape::of(&steps));
+    insta::assert_snapshot!("backtest", Shape::render_all(&steps));
 }

@@ -1,5 +1,6 @@
 //! Rules of the house, kept by a test: who may know whom.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +61,11 @@ const CALLED_IN: &[(&str, &str)] = &[
     ("Evaluator::new", "evaluate"),
     ("IncidentLog::new", "evaluate"),
 ];
+/// Starts of names that bounds do not have: theirs start with `MAX_` or `MIN_`.
+const SUPERLATIVES: &[&str] = &["MOST", "FEWEST", "LONGEST", "LARGEST", "LEAST", "SMALLEST"];
+
+/// Types of which every room may have one, since they are always written with their room, as in `store::Error`.
+const WRITTEN_WITH_ROOM: &[&str] = &["Error"];
 /// x: the cycle.
 const CYCLE: &str = "cycle/evaluate.rs";
 
@@ -192,6 +198,8 @@ fn one_evaluator_serves_every_caller() {
             let home = inside.starts_with(room)
                 || inside.starts_with("detect")
                 || inside.starts_with("decide")
+                // It hands the detector to the benchmarks.
+                || inside == Path::new("lib.rs")
                 || (inside == Path::new(CYCLE) && starts_an_evaluation(name));
             if code.contains(name) && !home {
                 found.push(format!("{} has {name}", inside.display()));
@@ -233,4 +241,60 @@ fn no_file_is_two_rooms() {
         .map(|(file, lines)| format!("{}: {lines} lines", file.display()))
         .collect();
     assert_eq!(long, Vec::<String>::new());
+}
+
+/// Each word of the code with the one after it.
+fn pairs_of_words(code: &str) -> Vec<(String, String)> {
+    let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let pairs = words.windows(2);
+    pairs.map(|w| (w[0].to_owned(), w[1].to_owned())).collect()
+}
+
+#[test]
+fn names_are_terms() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for file in ["src", "tests", "benches"]
+        .iter()
+        .flat_map(|folder| files(&root.join(folder)))
+    {
+        for (keyword, name) in pairs_of_words(&code(&file)) {
+            let is_preposition = keyword == "fn" && name == "of";
+            let is_constant = keyword == "const" || keyword == "static";
+            let is_superlative = SUPERLATIVES.iter().any(|start| name.starts_with(start));
+            if is_preposition || (is_constant && is_superlative) {
+                found.push(format!("{} names something {name}", file.display()));
+            }
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn no_two_public_types_share_a_name() {
+    let mut homes: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let source = source();
+    let product = files(&source).into_iter();
+    for file in product.filter(|file| !file.starts_with(source.join("sim"))) {
+        for line in code(&file).lines() {
+            let line = line.trim_start();
+            let public = line
+                .strip_prefix("pub ")
+                .or(line.strip_prefix("pub(crate) "));
+            let words = public.map(pairs_of_words).unwrap_or_default();
+            if let Some((keyword, name)) = words.into_iter().next()
+                && ["struct", "enum", "trait", "type"].contains(&keyword.as_str())
+                && !WRITTEN_WITH_ROOM.contains(&name.as_str())
+            {
+                homes.entry(name).or_default().push(file.clone());
+            }
+        }
+    }
+    assert!(
+        homes.contains_key("Finding") && homes.len() > 200,
+        "the types are found"
+    );
+    homes.retain(|_, files| files.len() > 1);
+    assert_eq!(homes, BTreeMap::new());
 }

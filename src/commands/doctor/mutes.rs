@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::model::{Rule, ServerName};
 
-    fn of(server: Option<&str>, rule: Option<Rule>) -> String {
+    fn lifting_command(server: Option<&str>, rule: Option<Rule>) -> String {
         let mute = Mute {
             id: 1,
             server: server.map(ServerName::from),
@@ -78,21 +78,21 @@ mod tests {
     #[test]
     fn a_mute_is_told_with_the_command_that_ends_it() {
         assert_eq!(
-            of(None, None),
+            lifting_command(None, None),
             "! Everything is muted until noon by ops (new relay); `hushwatch unmute` ends it"
         );
         assert_eq!(
-            of(Some("it's a shop"), None),
+            lifting_command(Some("it's a shop"), None),
             "! Everything on it's a shop is muted until noon by ops (new relay); \
              `hushwatch unmute --server 'it'\\''s a shop'` ends it"
         );
         assert_eq!(
-            of(None, Some(Rule::BounceRate)),
+            lifting_command(None, Some(Rule::BounceRate)),
             "! `bounce_rate` on every server is muted until noon by ops (new relay); \
              `hushwatch unmute --rule bounce_rate` ends it"
         );
         assert_eq!(
-            of(Some("shop"), Some(Rule::SendSilence)),
+            lifting_command(Some("shop"), Some(Rule::SendSilence)),
             "! `send_silence` on shop is muted until noon by ops (new relay); \
              `hushwatch unmute --server shop --rule send_silence` ends it"
         );

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::commands::doctor::check::Check;
 use crate::config::{DoctorSettings, RelaySettings};
-use crate::smtp::{self, CertificateError, Failure, Relay, Step};
+use crate::smtp::{self, CertificateError, Failure, Relay, SmtpStep};
 
 const NAME: &str = "smtp";
 const STEP_TIMEOUT: Duration = Duration::from_secs(8);
@@ -44,19 +44,23 @@ fn relay_check(of: &RelaySettings, found: Result<Relay, Failure>) -> Check {
 
 fn remedy(of: &RelaySettings, failure: Failure) -> &'static str {
     match failure {
-        Failure::NoAddress | Failure::TimedOut(Step::Lookup) => {
+        Failure::NoAddress | Failure::TimedOut(SmtpStep::Lookup) => {
             "check the name in `doctor.smtp`, the network and this machine's resolver"
         }
-        Failure::Refused | Failure::TimedOut(Step::Connect) | Failure::Broken(Step::Connect, _)
+        Failure::Refused
+        | Failure::TimedOut(SmtpStep::Connect)
+        | Failure::Broken(SmtpStep::Connect, _)
             if is_postmarks(&of.host) =>
         {
             "check `doctor.smtp` and the firewall: many hosts block ports of mail; Postmark listens on 25, 587 and 2525"
         }
-        Failure::Refused | Failure::TimedOut(Step::Connect) | Failure::Broken(Step::Connect, _) => {
+        Failure::Refused
+        | Failure::TimedOut(SmtpStep::Connect)
+        | Failure::Broken(SmtpStep::Connect, _) => {
             "check `doctor.smtp` and the firewall: many hosts block ports of mail; ask its operator where it listens"
         }
         // There the relay waits for us to begin.
-        Failure::TimedOut(Step::Greeting) if of.port == IMPLICIT_TLS_PORT => WRONG_PORT,
+        Failure::TimedOut(SmtpStep::Greeting) if of.port == IMPLICIT_TLS_PORT => WRONG_PORT,
         Failure::NotSmtp => WRONG_PORT,
         Failure::TimedOut(_) | Failure::Broken(..) | Failure::Code(_, 400..500)
             if is_postmarks(&of.host) =>
@@ -100,11 +104,11 @@ mod tests {
     const FAILURES: [Failure; 12] = [
         Failure::NoAddress,
         Failure::Refused,
-        Failure::TimedOut(Step::Connect),
-        Failure::TimedOut(Step::Greeting),
-        Failure::Broken(Step::Ehlo, ErrorKind::UnexpectedEof),
-        Failure::Code(Step::Greeting, 421),
-        Failure::Code(Step::Greeting, 554),
+        Failure::TimedOut(SmtpStep::Connect),
+        Failure::TimedOut(SmtpStep::Greeting),
+        Failure::Broken(SmtpStep::Ehlo, ErrorKind::UnexpectedEof),
+        Failure::Code(SmtpStep::Greeting, 421),
+        Failure::Code(SmtpStep::Greeting, 554),
         Failure::NotSmtp,
         Failure::NoTls,
         Failure::Tls,
@@ -121,7 +125,7 @@ mod tests {
         relay_check(&relay, found)
     }
 
-    fn of(is_named: bool, found: Result<Relay, Failure>) -> Check {
+    fn check_result(is_named: bool, found: Result<Relay, Failure>) -> Check {
         at("smtp.example.com", 587, is_named, found)
     }
 
@@ -129,9 +133,9 @@ mod tests {
     fn a_relay_that_nobody_named_deserves_a_look_where_a_named_one_fails() {
         let deaf = || Ok(Relay { auth: Vec::new() });
         for found in [Err(Failure::Refused), deaf()] {
-            let named = of(true, found.clone());
+            let named = check_result(true, found.clone());
             assert_eq!(named.outcome, Outcome::Fail);
-            let unnamed = of(false, found);
+            let unnamed = check_result(false, found);
             assert_eq!(unnamed.outcome, Outcome::Warn);
             let remedy = unnamed.remedy.expect("a remedy");
             assert!(
@@ -140,12 +144,15 @@ mod tests {
             );
         }
         let auth = vec!["PLAIN".to_owned()];
-        assert_eq!(of(false, Ok(Relay { auth })).outcome, Outcome::Pass);
+        assert_eq!(
+            check_result(false, Ok(Relay { auth })).outcome,
+            Outcome::Pass
+        );
     }
 
     #[test]
     fn each_failure_reads_as_one_line_with_its_remedy() {
-        let lines = FAILURES.map(|failure| of(true, Err(failure)).to_line());
+        let lines = FAILURES.map(|failure| check_result(true, Err(failure)).to_line());
         insta::assert_snapshot!(lines.join("\n"), @r"
         ✗ SMTP relay smtp.example.com:587: its name has no address, or cannot be looked up; check the name in `doctor.smtp`, the network and this machine's resolver
         ✗ SMTP relay smtp.example.com:587: the connection was refused; check `doctor.smtp` and the firewall: many hosts block ports of mail; ask its operator where it listens
@@ -182,7 +189,7 @@ mod tests {
     #[test]
     fn a_port_that_waits_for_tls_is_named_as_one() {
         let waits = |port| {
-            let silent = Failure::TimedOut(Step::Greeting);
+            let silent = Failure::TimedOut(SmtpStep::Greeting);
             let remedy = at("smtp.example.com", port, true, Err(silent)).remedy;
             remedy.is_some_and(|r| r.contains("port 465 speaks TLS at once"))
         };

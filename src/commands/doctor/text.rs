@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::model::{ServerName, Timestamp};
 
-    fn of(checks: impl IntoIterator<Item = Check>) -> String {
+    fn text_of(checks: impl IntoIterator<Item = Check>) -> String {
         let checks = checks.into_iter().collect();
         let at = Timestamp(0);
         Diagnosis { at, checks }.to_text()
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_few_are_told_one_by_one() {
-        let text = of((0..3).map(token));
+        let text = text_of((0..3).map(token));
         assert!(
             text.starts_with("✓ Postmark token valid server=server-0 id=0\n"),
             "{text}"
@@ -116,7 +116,7 @@ mod tests {
             missing.alike("missing").on_server(&server(n))
         };
         let all = (0..990).map(token).chain((990..1000).map(fail));
-        let text = of(all.chain((0..1000).map(look)));
+        let text = text_of(all.chain((0..1000).map(look)));
         assert_eq!(
             text,
             "✓ Postmark token valid (990 times)\n\
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn text_from_outside_moves_no_cursor() {
-        let text = of([Check::fail("x", "a\u{1b}[2Jb\nc", "d\re")]);
+        let text = text_of([Check::fail("x", "a\u{1b}[2Jb\nc", "d\re")]);
         assert!(text.starts_with("✗ ab c; d e\n"), "{text:?}");
     }
 }

@@ -16,7 +16,7 @@ use crate::notify::given_up;
 use crate::retry;
 use crate::slack::{self, Receipt, RetryClass};
 use crate::store::{
-    self, Attempt, Database, GivenUp, MessageKind, Note, OutboxRow, Store, UnconfirmedAttempt,
+    self, AttemptResult, Database, GivenUp, MessageKind, Note, OutboxRow, Store, UnconfirmedAttempt,
 };
 
 /// The maximum delay between two attempts within one cycle.
@@ -240,16 +240,16 @@ fn retry_delay(attempts: u64) -> Duration {
 }
 
 /// Returns the attempt as the store records it, and logs a failure.
-fn to_attempt(result: Result<Receipt, slack::Error>) -> Attempt {
+fn to_attempt(result: Result<Receipt, slack::Error>) -> AttemptResult {
     match result {
-        Ok(accepted) => Attempt::Accepted {
+        Ok(accepted) => AttemptResult::Accepted {
             channel: accepted.channel,
             ts: accepted.ts,
         },
         Err(error) => {
             tracing::warn!(class = ?error.class, %error, "message not delivered; it stays pending");
             let wait = error.retry_after.map(|wait| wait.min(MAX_RETRY_AFTER));
-            Attempt::Failed {
+            AttemptResult::Failed {
                 why: error.to_string(),
                 unknown: error.class == RetryClass::Unconfirmed,
                 next_try_at: wait.map(|wait| clock::now() + wait),
@@ -288,7 +288,7 @@ mod tests {
             retry_after: Some(Duration::MAX),
             ..slack::Error::new(RetryClass::Retry, "a pause")
         };
-        let Attempt::Failed { next_try_at, .. } = to_attempt(Err(asked)) else {
+        let AttemptResult::Failed { next_try_at, .. } = to_attempt(Err(asked)) else {
             panic!("it was not accepted");
         };
         assert!(next_try_at.is_some_and(|at| at <= clock::now() + MAX_RETRY_AFTER));

@@ -1,7 +1,7 @@
 //! What is left after cycles that ran on a wrong clock, years ahead.
 
 use crate::model::{Incident, IncidentState, Kind, Proof, Rule, Status, Timestamp};
-use crate::store::{Attempt, CycleCommit, Database, SampleCandidate, ServerState};
+use crate::store::{AttemptResult, CycleCommit, Database, SampleCandidate, ServerState};
 
 use super::incidents::{incident, keep, resolved};
 use super::{LEASE, T0, at, mail, message, poll, save, sent, shop, shop_outbound, span};
@@ -96,7 +96,7 @@ pub(super) fn rewinding_frees_what_waits_for_a_wrong_year(b: &mut Database) {
     for seq in &seqs {
         assert!(b.claim_row(*seq, at(WRONG), LEASE).expect("asked"));
     }
-    let failed = Attempt::Failed {
+    let failed = AttemptResult::Failed {
         why: "HTTP 429".to_owned(),
         unknown: false,
         next_try_at: Some(at(WRONG + 30)),

@@ -2,7 +2,7 @@
 
 use crate::model::{MINUTE, Timestamp};
 use crate::store::{
-    Attempt, AttemptOutcome, AttemptRow, CycleCommit, Database, NewMessage, Note,
+    AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, Database, NewMessage, Note,
     UnconfirmedAttempt,
 };
 
@@ -32,7 +32,7 @@ fn claim(b: &mut Database, seq: i64, now: Timestamp) -> bool {
 }
 
 fn accept(b: &mut Database, seq: i64, now: Timestamp) {
-    let accepted = Attempt::Accepted {
+    let accepted = AttemptResult::Accepted {
         channel: Some("C0123".to_owned()),
         ts: Some("1700000000.000100".to_owned()),
     };
@@ -40,7 +40,7 @@ fn accept(b: &mut Database, seq: i64, now: Timestamp) {
 }
 
 fn fail(b: &mut Database, seq: i64, now: Timestamp, next_try_at: Option<Timestamp>) {
-    let failed = Attempt::Failed {
+    let failed = AttemptResult::Failed {
         why: "HTTP 503".to_owned(),
         unknown: false,
         next_try_at,
@@ -131,7 +131,7 @@ pub(super) fn only_an_unknown_end_leaves_an_attempt_in_doubt(b: &mut Database) {
     let seq = push(b, &["one"])[0];
     let mut attempt = |began, unknown| {
         assert!(claim(b, seq, began));
-        let failed = Attempt::Failed {
+        let failed = AttemptResult::Failed {
             why: "an end".to_owned(),
             unknown,
             next_try_at: None,

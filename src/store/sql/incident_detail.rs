@@ -2,7 +2,7 @@
 
 use crate::model::{BounceClass, ServerName, Span, StreamKey};
 use crate::store::{
-    AttemptOutcome, AttemptRow, Database, Error, EventRow, Notification, PollRow, TransitionRow,
+    AttemptOutcome, AttemptRow, Database, Error, EventRow, NotificationRow, PollRow, TransitionRow,
 };
 
 use super::{Row, incidents, outbox, polls, recent_events, streams, values};
@@ -23,14 +23,14 @@ impl Database {
     ///
     /// # Errors
     /// Where the database fails.
-    pub fn notifications(&mut self, incident: &str) -> Result<Vec<Notification>, Error> {
+    pub fn notifications(&mut self, incident: &str) -> Result<Vec<NotificationRow>, Error> {
         self.read(|s| {
             let found = s.rows(
                 "SELECT kind, incident, channel, text, body, seq, created_at, state, sent_at, sent_channel FROM outbox
                  WHERE seq IN (SELECT seq FROM outbox_incidents WHERE incident = ?1) ORDER BY seq",
                 &values![incident],
                 |row| {
-                    let notification = Notification {
+                    let notification = NotificationRow {
                         message: outbox::read_message(row, 0)?,
                         written_at: row.get(6)?,
                         pending: matches!(row.get::<String>(7)?.as_str(), "pending" | "sending"),

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::model::Timestamp;
 use crate::store::{
-    Attempt, AttemptOutcome, Database, Error, GivenUp, MessageKind, NewMessage, Note, OutboxRow,
-    UnconfirmedAttempt,
+    AttemptOutcome, AttemptResult, Database, Error, GivenUp, MessageKind, NewMessage, Note,
+    OutboxRow, UnconfirmedAttempt,
 };
 
 use super::{Row, Scope, Session, account_servers, values};
@@ -81,18 +81,18 @@ impl Database {
         seq: i64,
         began: Timestamp,
         now: Timestamp,
-        attempt: &Attempt,
+        attempt: &AttemptResult,
     ) -> Result<(), Error> {
         self.write(Scope::All, |s| {
             let (outcome, unknown) = match attempt {
-                Attempt::Accepted { channel, ts } => {
+                AttemptResult::Accepted { channel, ts } => {
                     s.execute(
                         "UPDATE outbox SET state = 'sent', sent_at = ?2, sent_channel = ?3, sent_ts = ?4 WHERE seq = ?1",
                         &values![seq, now, channel.as_deref(), ts.as_deref()],
                     )?;
                     (AttemptOutcome::Accepted, false)
                 }
-                Attempt::Failed {
+                AttemptResult::Failed {
                     why,
                     unknown,
                     next_try_at,
