@@ -78,7 +78,7 @@ fn evaluate_rule(
     let watched: Duration = seen.iter().map(|p| p.length()).sum();
     let whole = seen.iter().map(|part| history.whole_counts_within(*part));
     let parts: Vec<Span> = whole.filter(|part| !part.is_empty()).collect();
-    let bounced = history.bounced_in(&parts, &counts);
+    let bounced = history.bounced_in(&parts, counts);
     let covered: Duration = parts.iter().map(|p| p.length()).sum();
     // No rate passes 100%, whatever the answers say of each other.
     let denominator = (history.sent_in(&parts) + bounced.sent_outside).max(bounced.messages);
@@ -95,7 +95,7 @@ fn evaluate_rule(
         threshold: rule.threshold,
         interval: clopper_pearson(bounced.messages, denominator, STATED_CONFIDENCE),
         classes: by_class.filter(|(_, messages)| *messages > 0).collect(),
-        domains: top_domains(history, &parts, &counts),
+        domains: top_domains(history, &parts, counts),
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),
     };
