@@ -178,14 +178,15 @@ fn on_sqlite(fact: impl FnOnce(&mut Database)) {
 #[cfg(feature = "postgres")]
 fn on_postgres(fact: impl FnOnce(&mut Database)) {
     if let Some(cluster) = cluster::cluster() {
-        fact(&mut new_postgres(&cluster.database()).into());
+        fact(&mut new_postgres(&cluster.database()));
     }
 }
 
 #[cfg(feature = "postgres")]
-fn new_postgres(url: &str) -> Postgres {
+fn new_postgres(url: &str) -> Database {
     let (address, _) = crate::database::Address::parse(url).expect("a valid URL");
-    Postgres::new(Connector::new(&address).expect("no certificates").into()).expect("a runtime")
+    let connector = Connector::new(&address).expect("no certificates");
+    Database::Postgres(Postgres::new(connector.into()).expect("a runtime"))
 }
 
 /// So many seconds after [`T0`].
@@ -238,13 +239,11 @@ fn bounce(id: i64, kind: &str, message: Option<&str>, at: Timestamp) -> Bounce {
 fn save(b: &mut Database, mails: &[Mail], covered: Option<Span>) -> Vec<usize> {
     b.save_messages(&shop_outbound(), mails, covered)
         .expect("saved messages")
-        .new
 }
 
 fn save_bounces(b: &mut Database, bounces: &[Bounce]) -> Vec<usize> {
     b.save_bounces(&shop_outbound(), bounces, None)
         .expect("saved bounces")
-        .new
 }
 
 fn history(b: &mut Database, range: Span, cuts: &[Timestamp]) -> History {

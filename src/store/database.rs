@@ -16,41 +16,16 @@ use crate::store::sqlite::Sqlite;
 const PROBE_LEASE: &str = "(probe)";
 
 /// A connection to the database, of whichever engine. Every method is one transaction.
-pub struct Database {
-    engine: Engine,
-}
-
-enum Engine {
+pub enum Database {
     Sqlite(Sqlite),
     #[cfg(feature = "postgres")]
     Postgres(Postgres),
 }
 
-impl From<Sqlite> for Database {
-    fn from(sqlite: Sqlite) -> Self {
-        Self {
-            engine: Engine::Sqlite(sqlite),
-        }
-    }
-}
-
-#[cfg(feature = "postgres")]
-impl From<Postgres> for Database {
-    fn from(postgres: Postgres) -> Self {
-        Self {
-            engine: Engine::Postgres(postgres),
-        }
-    }
-}
-
 impl Database {
-    /// Opens or creates the `SQLite` file at `path` and brings its schema up to date.
-    ///
-    /// # Errors
-    /// Where it cannot be opened or written, is damaged, or was written by a newer version.
     #[cfg(test)]
     pub fn open_sqlite(path: &Path) -> Result<Self, Error> {
-        Sqlite::open(path).map(Self::from)
+        Sqlite::open(path).map(Self::Sqlite)
     }
 
     /// Recovers if the database file was deleted or replaced while it was open. Returns what was done, in a sentence;
@@ -59,17 +34,14 @@ impl Database {
     /// # Errors
     /// Where the file at the path cannot be used.
     pub fn recover_file(&mut self) -> Result<Option<String>, Error> {
-        match &mut self.engine {
-            Engine::Sqlite(sqlite) => sqlite.recover_file(),
+        match self {
+            Self::Sqlite(sqlite) => sqlite.recover_file(),
             #[cfg(feature = "postgres")]
-            Engine::Postgres(_) => Ok(None),
+            Self::Postgres(_) => Ok(None),
         }
     }
 
     /// Checks that a cycle could write now, with a write that is rolled back.
-    ///
-    /// # Errors
-    /// Why it could not.
     pub fn probe_write(&mut self) -> Result<(), Error> {
         let mut written = false;
         let rolled_back = self.write(Scope::Leases, |s| {
@@ -89,26 +61,20 @@ impl Database {
     }
 
     /// Returns the present by the clock that all processes on this database share.
-    ///
-    /// # Errors
-    /// Where the database fails.
     pub fn clock(&mut self) -> Result<Timestamp, Error> {
         let sql = self.clock_query();
         self.read(|s| s.one(sql, &[], |row| row.get(0)))
     }
 
     /// Runs `work` in one transaction that sees one state of the database and changes nothing.
-    ///
-    /// # Errors
-    /// What `work` returns; what the engine reports.
     pub(in crate::store) fn read<T>(
         &mut self,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        match &mut self.engine {
-            Engine::Sqlite(sqlite) => sqlite.read(work),
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(work),
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.read(work),
+            Self::Postgres(postgres) => postgres.read(work),
         }
     }
 
@@ -127,29 +93,29 @@ impl Database {
         scope: Scope<'_>,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        match &mut self.engine {
+        match self {
             // A file has one writer, so the scope is always all of it.
-            Engine::Sqlite(sqlite) => sqlite.write(work),
+            Self::Sqlite(sqlite) => sqlite.write(work),
             #[cfg(feature = "postgres")]
-            Engine::Postgres(postgres) => postgres.write(scope, work),
+            Self::Postgres(postgres) => postgres.write(scope, work),
         }
     }
 
     /// Returns a query for the present by the shared clock, in milliseconds since 1970.
     pub(in crate::store) const fn clock_query(&self) -> &'static str {
-        match &self.engine {
-            Engine::Sqlite(_) => Sqlite::CLOCK_QUERY,
+        match self {
+            Self::Sqlite(_) => Sqlite::CLOCK_QUERY,
             #[cfg(feature = "postgres")]
-            Engine::Postgres(_) => Postgres::CLOCK_QUERY,
+            Self::Postgres(_) => Postgres::CLOCK_QUERY,
         }
     }
 
     /// Returns a query for the version of the schema, and for the oldest version that may work on it.
     pub(in crate::store) const fn schema_query(&self) -> &'static str {
-        match &self.engine {
-            Engine::Sqlite(_) => Sqlite::SCHEMA_QUERY,
+        match self {
+            Self::Sqlite(_) => Sqlite::SCHEMA_QUERY,
             #[cfg(feature = "postgres")]
-            Engine::Postgres(_) => Postgres::SCHEMA_QUERY,
+            Self::Postgres(_) => Postgres::SCHEMA_QUERY,
         }
     }
 }

@@ -22,7 +22,7 @@ pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
     AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, EventRow, GivenUp, LastDigest, Lease,
-    LeaseAttempt, MessageKind, NewMessage, NewRows, Note, NotificationRow, OpenSample, OutboxRow,
+    LeaseAttempt, MessageKind, NewMessage, Note, NotificationRow, OpenSample, OutboxRow,
     PollRow, SampleCandidate, ServerListChange, ServerState, TransitionRow, UnconfirmedAttempt,
     Volume,
 };
@@ -55,7 +55,7 @@ impl Store {
         let in_memory = path.as_os_str() == ":memory:";
         Ok(Self {
             file: (!in_memory).then(|| path.to_owned()),
-            ..Self::new(opened?)
+            ..Self::single(opened?)
         })
     }
 
@@ -64,7 +64,7 @@ impl Store {
     /// # Errors
     /// Those of [`Self::open_sqlite`], and [`Problem::Behind`].
     pub fn look_at_sqlite(path: &Path) -> Result<Self, Error> {
-        Ok(Self::new(Sqlite::open_as_it_is(path)?))
+        Sqlite::open_as_it_is(path).map(Self::single)
     }
 
     /// The schema `hushwatch` of the `PostgreSQL` database at `address`, to which the first call connects.
@@ -91,7 +91,7 @@ impl Store {
         let connector = Arc::new(connector);
         let make = move || {
             let made = postgres::Postgres::new(Arc::clone(&connector))?;
-            Ok(Database::from(made))
+            Ok(Database::Postgres(made))
         };
         Self {
             pool: Arc::new(Pool::with_limit(MAX_CONNECTIONS, Box::new(make))),
@@ -100,10 +100,9 @@ impl Store {
         }
     }
 
-    /// A store over one connection.
-    pub fn new(database: impl Into<Database>) -> Self {
+    fn single(sqlite: Sqlite) -> Self {
         Self {
-            pool: Arc::new(Pool::single(database.into())),
+            pool: Arc::new(Pool::single(Database::Sqlite(sqlite))),
             file: None,
             shared: false,
         }

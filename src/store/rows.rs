@@ -122,7 +122,7 @@ pub struct OutboxRow {
     /// Not to be tried before this.
     pub next_try_at: Option<Timestamp>,
     /// Attempts that may have been accepted, though no answer confirmed it.
-    pub doubt: Option<UnconfirmedAttempt>,
+    pub unconfirmed: Option<UnconfirmedAttempt>,
     /// The channel that took the latest message to the same destination.
     pub landed_in: Option<String>,
 }
@@ -347,13 +347,6 @@ pub struct ServerListChange {
     pub joined: Vec<ServerName>,
     /// Servers that are listed no more.
     pub left: Vec<ServerName>,
-}
-
-/// Which of the rows of a call were new.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NewRows {
-    /// Positions, in what was given, of what was new.
-    pub new: Vec<usize>,
 }
 
 /// The number of messages and bounces of a period.

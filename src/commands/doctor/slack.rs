@@ -165,7 +165,7 @@ async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
         },
         attempts: 0,
         next_try_at: None,
-        doubt: None,
+        unconfirmed: None,
         landed_in: None,
     };
     let to = match channel {

@@ -287,13 +287,13 @@ impl<'l, 'a> Lister<'l, 'a> {
                     if let Some(span) = recount {
                         s.forget_coverage(&key, Kind::Messages, span)?;
                     }
-                    let saved = s.save_messages(&key, &mails, covered)?;
-                    Ok((mails, saved))
+                    let new = s.save_messages(&key, &mails, covered)?;
+                    Ok((mails, new))
                 };
-                let (mails, saved) = self.reader.store.call(save).await?;
+                let (mails, new) = self.reader.store.call(save).await?;
                 let stats = self.reader.stats.entry(stream.clone()).or_default();
-                stats.listed += saved.new.len() as u64;
-                for index in saved.new {
+                stats.listed += new.len() as u64;
+                for index in new {
                     self.reader.candidates.offer(stream, &mails[index]);
                 }
                 Ok(())

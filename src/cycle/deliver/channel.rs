@@ -97,7 +97,7 @@ impl ChannelWorker {
 
     async fn deliver_row(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
         let mut is_last = false;
-        if let Some(earlier) = row.doubt {
+        if let Some(earlier) = row.unconfirmed {
             match reconcile(&self.notifier, &self.retry, self.pace, row, earlier).await {
                 Reconciled::Delivered(accepted) => {
                     return self.record(row, earlier.last, Ok(accepted), &[]).await;

@@ -30,7 +30,7 @@ pub async fn send_database_alert(notifier: &Notifier, error: &store::Error) {
         message: to_row(MessageKind::Notice, &message),
         attempts: 0,
         next_try_at: None,
-        doubt: None,
+        unconfirmed: None,
         landed_in: None,
     };
     if let Err(why) = notifier.send(&row).await {

@@ -107,7 +107,7 @@ pub(super) fn rewinding_frees_what_waits_for_a_wrong_year(b: &mut Database) {
     b.rewind(at(60)).expect("rewound");
     let rows = b.due_rows(at(60), LEASE).expect("read");
     assert_eq!(rows.len(), 2);
-    let doubt = rows[1].doubt.expect("it was begun");
+    let doubt = rows[1].unconfirmed.expect("it was begun");
     assert_eq!(doubt.since, at(60), "no attempt began in the future");
 }
 

@@ -124,7 +124,10 @@ fn what_the_first_schema_left_in_the_air_is_in_doubt() {
     drop(old);
     let mut store = Database::open_sqlite(&path).expect("brought up to date");
     let rows = store.due_rows(T0, std::time::Duration::ZERO).expect("read");
-    let doubts: Vec<_> = rows.iter().map(|r| r.doubt.map(|d| d.since.0)).collect();
+    let doubts: Vec<_> = rows
+        .iter()
+        .map(|r| r.unconfirmed.map(|d| d.since.0))
+        .collect();
     assert_eq!(doubts, [Some(1000), Some(2000), None]);
     assert!(rows.iter().all(|row| row.key.len() >= 16), "{rows:?}");
     assert_ne!(rows[0].key, rows[1].key);

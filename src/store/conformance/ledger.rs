@@ -74,7 +74,7 @@ pub(super) fn any_batches_count_as_a_ledger_does(b: &mut Database) {
                     new.push(index);
                 }
             }
-            prop_assert_eq!(saved.new, new);
+            prop_assert_eq!(saved, new);
         }
         let in_ledger = |span: Span| {
             let inside = ledger.iter().filter(|m| span.contains(m.sent_at));

@@ -44,7 +44,7 @@ pub(super) fn streams_and_servers_are_apart(b: &mut Database) {
                 Some(span(0, 60)),
             )
             .expect("saved");
-        assert_eq!(new.new, [0], "{server}/{stream} has not seen it");
+        assert_eq!(new, [0], "{server}/{stream} has not seen it");
     }
     assert_eq!(sent(b, 0, 60), 1);
     let other = b.coverage(

@@ -107,7 +107,7 @@ pub(super) fn a_late_failure_does_not_undo_an_acceptance(b: &mut Database) {
 
 /// The attempts in doubt of the first row that is due.
 fn doubt(b: &mut Database, now: Timestamp) -> Option<UnconfirmedAttempt> {
-    b.due_rows(now, LEASE).expect("read")[0].doubt
+    b.due_rows(now, LEASE).expect("read")[0].unconfirmed
 }
 
 pub(super) fn an_attempt_that_was_begun_and_never_finished_is_in_doubt(b: &mut Database) {

@@ -54,12 +54,12 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_on_a_server() {
         return;
     };
     let url = cluster.database();
-    fill(&mut super::new_postgres(&url).into());
+    fill(&mut super::new_postgres(&url));
     let (address, _) = crate::database::Address::parse(&url).expect("a valid URL");
     let name = address.name.expect("a name");
     cluster.sql(
         &name,
         "DROP TABLE hushwatch.outbox_incidents; UPDATE hushwatch.schema SET version = 9",
     );
-    check(&mut super::new_postgres(&url).into());
+    check(&mut super::new_postgres(&url));
 }

@@ -25,7 +25,7 @@ const TRUSTED: Duration = Duration::from_secs(60);
 const LOCKS: i32 = 0x6875_7368;
 
 /// A connection to one database, made when it is needed and made anew when it was lost.
-pub(super) struct Postgres {
+pub struct Postgres {
     connector: Arc<Connector>,
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,

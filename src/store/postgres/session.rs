@@ -19,7 +19,7 @@ use super::error::in_use;
 /// Longer than the server lets any statement run.
 const ANSWER: Duration = Duration::from_secs(150);
 /// Rows that are on their way at once.
-const AT_ONCE: usize = 1000;
+const MAX_ROWS_IN_FLIGHT: usize = 1000;
 
 /// An open connection and the statements that were made ready on it.
 pub(super) struct Open {
@@ -50,8 +50,8 @@ impl Open {
     }
 
     /// The transaction that has begun on it.
-    pub(super) const fn on<'c>(&'c mut self, runtime: &'c Runtime) -> On<'c> {
-        On {
+    pub(super) const fn on<'c>(&'c mut self, runtime: &'c Runtime) -> Transaction<'c> {
+        Transaction {
             runtime,
             open: self,
         }
@@ -59,12 +59,12 @@ impl Open {
 }
 
 /// A connection within a transaction.
-pub(super) struct On<'c> {
+pub(super) struct Transaction<'c> {
     runtime: &'c Runtime,
     open: &'c mut Open,
 }
 
-impl On<'_> {
+impl Transaction<'_> {
     /// The statement, made ready on this connection.
     fn ready(&mut self, sql: &'static str, rows: &[&[Value<'_>]]) -> Result<Statement, Error> {
         if let Some(statement) = self.open.statements.get(sql) {
@@ -80,7 +80,7 @@ impl On<'_> {
     }
 }
 
-impl Session for On<'_> {
+impl Session for Transaction<'_> {
     fn execute_many(
         &mut self,
         sql: &'static str,
@@ -89,7 +89,7 @@ impl Session for On<'_> {
         let statement = self.ready(sql, rows)?;
         let client = &self.open.client;
         let mut changed = Vec::with_capacity(rows.len());
-        for rows in rows.chunks(AT_ONCE) {
+        for rows in rows.chunks(MAX_ROWS_IN_FLIGHT) {
             let runs = rows
                 .iter()
                 .map(|values| client.execute_raw(&statement, values.iter()));
@@ -108,7 +108,7 @@ impl Session for On<'_> {
     ) -> Result<(), Error> {
         let statement = self.ready(sql, rows)?;
         let client = &self.open.client;
-        for (chunk, rows) in rows.chunks(AT_ONCE).enumerate() {
+        for (chunk, rows) in rows.chunks(MAX_ROWS_IN_FLIGHT).enumerate() {
             let parameters: Vec<Vec<&(dyn ToSql + Sync)>> = rows
                 .iter()
                 .map(|values| values.iter().map(|v| v as _).collect())
@@ -120,7 +120,7 @@ impl Session for On<'_> {
             let found: Vec<Vec<tokio_postgres::Row>> = answer(self.runtime, all)?;
             for (place, found) in found.iter().enumerate() {
                 for row in found {
-                    read(chunk * AT_ONCE + place, &Found(row))?;
+                    read(chunk * MAX_ROWS_IN_FLIGHT + place, &Found(row))?;
                 }
             }
         }

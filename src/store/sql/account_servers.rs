@@ -100,6 +100,5 @@ pub(super) fn insert_note(s: &mut dyn Session, note: &Note) -> Result<(), Error>
     s.execute(
         "INSERT INTO notes (at, server, text) VALUES (?1, ?2, ?3)",
         &values![note.at, &note.server.0, &note.text],
-    )?;
-    Ok(())
+    )
 }

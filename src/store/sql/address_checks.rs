@@ -3,15 +3,12 @@
 use crate::model::{AddressCheck, StreamKey, Suppressed, Timestamp};
 use crate::store::{Database, Error};
 
-use super::{Scope, Session, streams, values};
+use super::{Session, values};
 
 impl Database {
     /// Returns the latest answer of the suppression list for each address that was checked.
     pub fn address_checks(&mut self, stream: &StreamKey) -> Result<Vec<AddressCheck>, Error> {
-        self.read(|s| match streams::find_key(s, stream)? {
-            Some(key) => load(s, key),
-            None => Ok(Vec::new()),
-        })
+        self.read_stream(stream, load)
     }
 
     /// Stores an answer of the suppression list, which replaces the previous one for that address.
@@ -20,8 +17,7 @@ impl Database {
         stream: &StreamKey,
         check: &AddressCheck,
     ) -> Result<(), Error> {
-        self.write(Scope::Server(stream.server()), |s| {
-            let key = streams::ensure_key(s, stream)?;
+        self.write_stream(stream, |s, key| {
             let found = check.found.as_ref();
             s.execute(
                 "INSERT INTO checks (stream, address, at, reason, since) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -33,8 +29,7 @@ impl Database {
                     found.map(|found| found.reason.as_str()),
                     found.and_then(|found| found.since),
                 ],
-            )?;
-            Ok(())
+            )
         })
     }
 
@@ -45,16 +40,13 @@ impl Database {
         address: &str,
         since: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
-        self.read(|s| {
-            let Some(key) = streams::find_key(s, stream)? else {
-                return Ok(None);
-            };
+        self.read_stream(stream, |s, key| {
             s.one(
-        "SELECT max(at) FROM bounces WHERE stream = ?1 AND at >= ?2 AND class IN ('hard', 'blocked')
-         AND lower(trim(recipient)) = ?3",
-        &values![key, since, &address.trim().to_ascii_lowercase()],
-        |row| row.get(0),
-    )
+                "SELECT max(at) FROM bounces WHERE stream = ?1 AND at >= ?2 AND class IN ('hard', 'blocked')
+                 AND lower(trim(recipient)) = ?3",
+                &values![key, since, &address.trim().to_ascii_lowercase()],
+                |row| row.get(0),
+            )
         })
     }
 }
@@ -81,6 +73,5 @@ pub(super) fn load(s: &mut dyn Session, stream: i64) -> Result<Vec<AddressCheck>
 
 /// What a wrong clock asked is asked again.
 pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
-    s.execute("DELETE FROM checks WHERE at > ?1", &values![now])?;
-    Ok(())
+    s.execute("DELETE FROM checks WHERE at > ?1", &values![now])
 }

@@ -19,24 +19,19 @@ impl Database {
         counted: &CountedSpan,
         covered: Span,
     ) -> Result<(), Error> {
-        self.write(Scope::Server(stream.server()), |s| {
-            let key = streams::ensure_key(s, stream)?;
-            let of = match tag {
-                Some(tag) => {
-                    Tags::resolve(s, [Some(tag.0.as_str())].into_iter())?.key(Some(&tag.0))
-                }
-                None => None,
-            };
-            let of = of.unwrap_or(ALL_MAIL);
-            forget_of(s, key, of, counted.span)?;
-            if of == ALL_MAIL {
+        self.write_stream(stream, |s, key| {
+            let tag = tag.map(|tag| tag.0.as_str());
+            let tags = Tags::resolve(s, std::iter::once(tag))?;
+            let tag = tags.key(tag).unwrap_or(ALL_MAIL);
+            forget_counts(s, key, tag, counted.span)?;
+            if tag == ALL_MAIL {
                 drop_listed(s, key, counted.span)?;
                 coverage::claim(s, key, Kind::Messages, covered)?;
                 if counted.sent > 0 {
                     mail::saw(s, key, counted.span.from)?;
                 }
             }
-            insert(s, key, of, counted)
+            insert(s, key, tag, counted)
         })
     }
 
@@ -66,18 +61,12 @@ impl Database {
         stream: &StreamKey,
         span: Span,
     ) -> Result<Vec<CountedSpan>, Error> {
-        self.read(|s| match streams::find_key(s, stream)? {
-            Some(key) => load(s, key, ALL_MAIL, span),
-            None => Ok(Vec::new()),
-        })
+        self.read_stream(stream, |s, key| load(s, key, ALL_MAIL, span))
     }
 
     /// Returns the number of messages and bounces since the hour of `since` began.
     pub fn volume(&mut self, stream: &StreamKey, since: Timestamp) -> Result<Volume, Error> {
-        self.read(|s| {
-            let Some(key) = streams::find_key(s, stream)? else {
-                return Ok(Volume::default());
-            };
+        self.read_stream(stream, |s, key| {
             s.one(
                 "SELECT (SELECT CAST(coalesce(sum(sent), 0) AS BIGINT) FROM hours WHERE stream = ?1 AND tag = 0 AND at >= ?2),
                  (SELECT CAST(coalesce(sum(sent), 0) AS BIGINT) FROM counted WHERE stream = ?1 AND tag = 0 AND from_at >= ?2),
@@ -99,12 +88,11 @@ const KEPT_BY_WINDOW: Duration = Duration::from_secs(4 * 86_400);
 
 /// Forgets every count of a stream that reaches into `span`, and that its span was covered.
 fn forget_all(s: &mut dyn Session, stream: i64, span: Span) -> Result<(), Error> {
-    forget_of(s, stream, ALL_MAIL, span)?;
+    forget_counts(s, stream, ALL_MAIL, span)?;
     s.execute(
         "DELETE FROM counted WHERE stream = ?1 AND from_at < ?3 AND until_at > ?2",
         &values![stream, span.from, span.until],
-    )?;
-    Ok(())
+    )
 }
 
 /// Forgets what was counted in spans that reach beyond `until` on any stream of a server.
@@ -172,20 +160,18 @@ fn insert(s: &mut dyn Session, stream: i64, tag: i64, counted: &CountedSpan) -> 
     s.execute(
         "INSERT INTO counted (stream, tag, from_at, until_at, sent, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         &values![stream, tag, span.from, span.until, counted.sent, counted.last_at],
-    )?;
-    Ok(())
+    )
 }
 
 fn delete(s: &mut dyn Session, stream: i64, tag: i64, span: Span) -> Result<(), Error> {
     s.execute(
         "DELETE FROM counted WHERE stream = ?1 AND tag = ?2 AND from_at < ?4 AND until_at > ?3",
         &values![stream, tag, span.from, span.until],
-    )?;
-    Ok(())
+    )
 }
 
 /// What one tag, or all mail, was counted to in windows that reach into `span` is unknown again.
-fn forget_of(s: &mut dyn Session, stream: i64, tag: i64, span: Span) -> Result<(), Error> {
+fn forget_counts(s: &mut dyn Session, stream: i64, tag: i64, span: Span) -> Result<(), Error> {
     let gone = load(s, stream, tag, span)?;
     if gone.is_empty() {
         return Ok(());
@@ -200,7 +186,7 @@ fn forget_of(s: &mut dyn Session, stream: i64, tag: i64, span: Span) -> Result<(
 
 /// Drops the rows of the messages sent in `span`, and what they added to the aggregates.
 fn drop_listed(s: &mut dyn Session, stream: i64, span: Span) -> Result<(), Error> {
-    let dropped = s.execute(
+    let dropped = s.count_changed(
         "DELETE FROM messages WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3",
         &values![stream, span.from, span.until],
     )?;

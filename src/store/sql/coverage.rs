@@ -3,15 +3,12 @@
 use crate::model::{Coverage, Kind, Span, StreamKey, Timestamp};
 use crate::store::{Database, Error};
 
-use super::{Session, streams, values};
+use super::{Session, values};
 
 impl Database {
     /// Returns the spans that were read completely.
     pub fn coverage(&mut self, stream: &StreamKey, kind: Kind) -> Result<Coverage, Error> {
-        self.read(|s| {
-            streams::find_key(s, stream)?
-                .map_or_else(|| Ok(Coverage::none()), |key| load(s, key, kind))
-        })
+        self.read_stream(stream, |s, key| load(s, key, kind))
     }
 }
 
@@ -45,8 +42,7 @@ pub(super) fn claim(s: &mut dyn Session, stream: i64, kind: Kind, span: Span) ->
     s.execute(
         "INSERT INTO coverage (stream, kind, from_at, until_at) VALUES (?1, ?2, ?3, ?4)",
         &values![stream, kind.name(), from, until],
-    )?;
-    Ok(())
+    )
 }
 
 /// Gives up what was claimed of `gone`.
@@ -87,6 +83,5 @@ pub(super) fn forget_after(
         "UPDATE coverage SET until_at = ?2
          WHERE until_at > ?2 AND stream IN (SELECT key FROM streams WHERE server = ?1)",
         &values,
-    )?;
-    Ok(())
+    )
 }

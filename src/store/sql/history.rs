@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, DAY, History, HourCount,
-    Kind, MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, ServerName, Span, StreamKey,
-    TAG_LOOKBACK, Tag, Timestamp, merge_hours,
+    Kind, MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, Span, StreamKey, TAG_LOOKBACK,
+    Tag, Timestamp, merge_hours,
 };
 use crate::store::{Database, Error};
 
 use super::id::text_of;
 use super::tags::ALL_MAIL;
-use super::{Session, address_checks, counts, coverage, streams, values};
+use super::{Session, address_checks, counts, coverage, values};
 
 /// How far the details of a message and the list of bounces may differ on when a bounce happened, in milliseconds.
 const SAME_BOUNCE_WITHIN_MS: i64 = 10 * 60 * 1000;
@@ -19,62 +19,55 @@ const SAME_BOUNCE_WITHIN_MS: i64 = 10 * 60 * 1000;
 impl Database {
     /// Returns what is known of a stream, without its tags; counts are exact at each of `cuts`, and at every full minute of
     /// `range`.
-    ///
-    /// # Errors
-    /// Where the database fails.
     pub fn history(
         &mut self,
         stream: &StreamKey,
         range: Span,
         cuts: &[Timestamp],
     ) -> Result<History, Error> {
-        self.read(|s| load(s, stream, range, cuts))
+        self.read_stream(stream, |s, key| load(s, stream, key, range, cuts))
     }
 
     /// Returns the same with the history of each tag that was used of late. Tags of a few messages are left out.
-    ///
-    /// # Errors
-    /// Where the database fails.
     pub fn history_with_tags(
         &mut self,
         stream: &StreamKey,
         range: Span,
         cuts: &[Timestamp],
     ) -> Result<History, Error> {
-        self.read(|s| {
-            let mut history = load(s, stream, range, cuts)?;
-            for (tag, known) in load_tags(s, stream, range, cuts)? {
-                let of_tag = history.for_tag(known.hours, known.sent, known.counted);
-                history.tags.insert(tag, of_tag);
+        self.read_stream(stream, |s, key| {
+            let mut history = load(s, stream, key, range, cuts)?;
+            for (tag, name) in used_tags(s, key, range)? {
+                let counted = load_counted(s, key, tag, range.until)?;
+                let hours = load_hours(s, key, tag, range.until, &counted)?;
+                let sent = load_counts(s, key, tag, range, cuts, &counted)?;
+                let of_tag = history.for_tag(hours, sent, counted);
+                history.tags.insert(Tag(name), of_tag);
             }
             Ok(history)
         })
     }
 }
 
-/// What is stored of the mail that bears one tag.
-struct TagHistory {
-    /// Every hour with such mail, in order.
-    hours: Vec<HourCount>,
-    /// Its messages.
-    sent: CumulativeCounts,
-    /// Where it was counted, in order.
-    counted: Vec<CountedSpan>,
-}
-
 fn load(
     s: &mut dyn Session,
     stream: &StreamKey,
+    key: i64,
     range: Span,
     cuts: &[Timestamp],
 ) -> Result<History, Error> {
-    let Some(key) = streams::find_key(s, stream)? else {
-        return Ok(History::default());
-    };
     let counted = load_counted(s, key, ALL_MAIL, range.until)?;
+    // The oldest message seen, or the server's first start.
+    let first_seen = s.first(
+        "SELECT CASE WHEN t.oldest_sent_at < s.first_start_at THEN t.oldest_sent_at ELSE s.first_start_at END,
+             s.first_start_at FROM servers s, streams t WHERE s.name = ?1 AND t.key = ?2",
+        &values![&stream.server().0, key],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let (first_seen_at, installed_at) = first_seen.unzip();
     Ok(History {
-        first_seen_at: load_first_seen(s, stream.server(), key)?,
-        installed_at: load_installed(s, stream.server())?,
+        first_seen_at,
+        installed_at,
         messages: coverage::load(s, key, Kind::Messages)?,
         bounces: coverage::load(s, key, Kind::Bounces)?,
         hours: load_hours(s, key, ALL_MAIL, range.until, &counted)?,
@@ -87,55 +80,16 @@ fn load(
     })
 }
 
-fn load_tags(
-    s: &mut dyn Session,
-    stream: &StreamKey,
-    range: Span,
-    cuts: &[Timestamp],
-) -> Result<BTreeMap<Tag, TagHistory>, Error> {
-    let Some(key) = streams::find_key(s, stream)? else {
-        return Ok(BTreeMap::new());
-    };
-    let used: Vec<(i64, String)> = s.rows(
+/// Returns the keys and names of the tags that were used of late, without those of a few messages.
+fn used_tags(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<(i64, String)>, Error> {
+    s.rows(
         "SELECT h.tag, t.name FROM
              (SELECT tag, sent FROM hours WHERE stream = ?1 AND tag > 0 AND at >= ?2 AND at < ?3
               UNION ALL SELECT tag, sent FROM counted WHERE stream = ?1 AND tag > 0 AND from_at >= ?2 AND from_at < ?3) h
          JOIN tags t ON t.key = h.tag GROUP BY h.tag, t.name HAVING sum(h.sent) >= ?4",
-        &values![key, range.from - TAG_LOOKBACK, range.until, MIN_TAG_MESSAGES],
+        &values![stream, range.from - TAG_LOOKBACK, range.until, MIN_TAG_MESSAGES],
         |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    let mut tags = BTreeMap::new();
-    for (tag, name) in used {
-        let counted = load_counted(s, key, tag, range.until)?;
-        let hours = load_hours(s, key, tag, range.until, &counted)?;
-        let sent = load_counts(s, key, tag, range, cuts, &counted)?;
-        let known = TagHistory {
-            hours,
-            sent,
-            counted,
-        };
-        tags.insert(Tag(name), known);
-    }
-    Ok(tags)
-}
-
-/// The oldest message seen, or the server's first start.
-fn load_first_seen(
-    s: &mut dyn Session,
-    server: &ServerName,
-    stream: i64,
-) -> Result<Option<Timestamp>, Error> {
-    s.first(
-        "SELECT CASE WHEN t.oldest_sent_at < s.first_start_at THEN t.oldest_sent_at ELSE s.first_start_at END
-         FROM servers s, streams t WHERE s.name = ?1 AND t.key = ?2",
-        &values![&server.0, stream],
-        |row| row.get(0),
     )
-}
-
-fn load_installed(s: &mut dyn Session, server: &ServerName) -> Result<Option<Timestamp>, Error> {
-    let sql = "SELECT first_start_at FROM servers WHERE name = ?1";
-    s.first(sql, &values![&server.0], |row| row.get(0))
 }
 
 fn load_hours(
@@ -185,16 +139,10 @@ fn load_counts(
         .filter(|cut| cut.floor(MINUTE) != **cut)
         .map(|cut| cut.floor(MINUTE))
         .collect();
-    let whole = s.rows(
+    let whole: Vec<(Timestamp, Timestamp, u64)> = s.rows(
         "SELECT at, last_at, sent FROM minutes WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
         &values![stream, tag, range.from.floor(MINUTE), range.until],
-        |row| {
-            Ok((
-                row.get::<Timestamp>(0)?,
-                row.get::<Timestamp>(1)?,
-                row.get::<u64>(2)?,
-            ))
-        },
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
     let mut counts: BTreeMap<Timestamp, u64> = whole
         .into_iter()

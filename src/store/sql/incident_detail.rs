@@ -5,24 +5,18 @@ use crate::store::{
     AttemptOutcome, AttemptRow, Database, Error, EventRow, NotificationRow, PollRow, TransitionRow,
 };
 
-use super::{Row, incidents, outbox, polls, recent_events, streams, values};
+use super::{Row, incidents, outbox, polls, recent_events, values};
 
 impl Database {
     /// Returns every transition of an incident that is still stored, in the order in which they were recorded.
     pub fn incident_transitions(&mut self, incident: &str) -> Result<Vec<TransitionRow>, Error> {
         self.read(|s| {
-            s.rows(
-        "SELECT at, step, told, text, body FROM transitions WHERE incident = ?1 ORDER BY seq",
-        &values![incident],
-        incidents::read_transition,
-    )
+            let sql = "SELECT at, step, told, text, body FROM transitions WHERE incident = ?1 ORDER BY seq";
+            s.rows(sql, &values![incident], incidents::read_transition)
         })
     }
 
     /// Returns the messages that name an incident, in the order in which they were written.
-    ///
-    /// # Errors
-    /// Where the database fails.
     pub fn notifications(&mut self, incident: &str) -> Result<Vec<NotificationRow>, Error> {
         self.read(|s| {
             let found = s.rows(
@@ -78,10 +72,7 @@ impl Database {
         classes: &[BounceClass],
         limit: u32,
     ) -> Result<Vec<EventRow>, Error> {
-        self.read(|s| {
-            let Some(key) = streams::find_key(s, stream)? else {
-                return Ok(Vec::new());
-            };
+        self.read_stream(stream, |s, key| {
             let names = classes.iter().map(|class| format!(",{},", class.name()));
             let names: String = names.collect();
             s.rows(

@@ -104,8 +104,7 @@ fn save(s: &mut dyn Session, incident: &Incident) -> Result<(), Error> {
             incident.opened_at,
             &to_json(incident)?,
         ],
-    )?;
-    Ok(())
+    )
 }
 
 fn record(
@@ -126,8 +125,7 @@ fn record(
             &to_json(&transition.incident)?,
             at,
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// What is stored in each incident of `server`, and in its steps, bears its name of today.
@@ -172,7 +170,7 @@ pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
         past(&mut incident.judged_at);
         past(&mut incident.last_reminder_at);
         past(&mut incident.opened_at);
-        // NewRows from a wrong instant: rather told early than never.
+        // News from a wrong instant: rather told early than never.
         incident.suppressed_until.iter_mut().for_each(past);
         match &mut incident.state {
             IncidentState::Open { within_since } => within_since.iter_mut().for_each(past),

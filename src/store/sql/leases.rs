@@ -48,15 +48,19 @@ impl Database {
     ) -> Result<Vec<(String, Timestamp)>, Error> {
         let clock_query = self.clock_query();
         self.read(|s| {
-            let now = s.one(clock_query, &[], |row| row.get(0))?;
-            held_by_others(s, holder, now)
+            let now: Timestamp = s.one(clock_query, &[], |row| row.get(0))?;
+            s.rows(
+                "SELECT name, until_at FROM leases WHERE holder <> ?1 AND until_at > ?2 ORDER BY name",
+                &values![holder, now],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
         })
     }
 }
 
 /// A lease that runs longer than any process may set was written by a wrong clock. It is no matter of one's own lease, since
 /// others may be set to longer ones; twice, since the turn to deliver lasts two attempts longer.
-const NEVER: Duration = MAX_LEASE.saturating_mul(2);
+const MAX_RUNNING: Duration = MAX_LEASE.saturating_mul(2);
 
 pub(in crate::store) fn take(
     s: &mut dyn Session,
@@ -71,7 +75,7 @@ pub(in crate::store) fn take(
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = leases.fence + 1, until_at = excluded.until_at
          WHERE leases.holder = excluded.holder OR leases.until_at <= ?4 OR leases.until_at > ?5 OR ?6 = 1
          RETURNING fence",
-        &values![name, holder, now + ttl, now, now + NEVER, alone],
+        &values![name, holder, now + ttl, now, now + MAX_RUNNING, alone],
         |row| row.get(0),
     )?;
     if let Some(fence) = taken {
@@ -126,16 +130,4 @@ pub(super) fn give_up(s: &mut dyn Session, leases: &[Lease]) -> Result<(), Error
             Problem::TakenOver(lost.name.clone()),
         )),
     }
-}
-
-pub(super) fn held_by_others(
-    s: &mut dyn Session,
-    holder: &str,
-    now: Timestamp,
-) -> Result<Vec<(String, Timestamp)>, Error> {
-    s.rows(
-        "SELECT name, until_at FROM leases WHERE holder <> ?1 AND until_at > ?2 ORDER BY name",
-        &values![holder, now],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )
 }

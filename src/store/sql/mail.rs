@@ -3,27 +3,26 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Bounce, HOUR, Kind, MINUTE, Mail, Span, Status, StreamKey, Timestamp};
-use crate::store::{Database, Error, NewRows};
+use crate::store::{Database, Error};
 
 use super::id::Id;
 use super::tags::{ALL_MAIL, Tags};
-use super::{Scope, Session, Value, counts, coverage, streams, values};
+use super::{Session, Value, counts, coverage, values};
 
 impl Database {
-    /// Stores messages, and returns which were new. A known message changes no count; one in a span that was counted is
+    /// Stores messages, and returns the positions of those that were new. A known message changes no count; one in a span that was counted is
     /// left out. `covered` is claimed in the same transaction.
     pub fn save_messages(
         &mut self,
         stream: &StreamKey,
         mails: &[Mail],
         covered: Option<Span>,
-    ) -> Result<NewRows, Error> {
-        self.write(Scope::Server(stream.server()), |s| {
-            let key = streams::ensure_key(s, stream)?;
+    ) -> Result<Vec<usize>, Error> {
+        self.write_stream(stream, |s, key| {
             let tags = Tags::resolve(s, mails.iter().map(|mail| mail.tag.as_deref()))?;
             let listed = listed(s, key, mails)?;
             let counted = insert_messages(s, key, mails, &listed, &tags)?;
-            if !counted.new.is_empty() {
+            if !counted.is_empty() {
                 count_new(s, key, mails, &counted, &tags)?;
                 // A bounce may have been seen before its message.
                 s.execute(
@@ -39,16 +38,15 @@ impl Database {
         })
     }
 
-    /// Stores bounces, and returns which were new. A known bounce changes no count. `covered` is claimed in the same
+    /// Stores bounces, and returns the positions of those that were new. A known bounce changes no count. `covered` is claimed in the same
     /// transaction.
     pub fn save_bounces(
         &mut self,
         stream: &StreamKey,
         bounces: &[Bounce],
         covered: Option<Span>,
-    ) -> Result<NewRows, Error> {
-        self.write(Scope::Server(stream.server()), |s| {
-            let key = streams::ensure_key(s, stream)?;
+    ) -> Result<Vec<usize>, Error> {
+        self.write_stream(stream, |s, key| {
             let tags = Tags::resolve(s, bounces.iter().map(|bounce| bounce.tag.as_deref()))?;
             let ids: Vec<Option<Id>> = bounces
                 .iter()
@@ -80,9 +78,7 @@ impl Database {
             if let Some(span) = covered {
                 coverage::claim(s, key, Kind::Bounces, span)?;
             }
-            Ok(NewRows {
-                new: places(&changed, |changed| changed == 1),
-            })
+            Ok(inserted(&changed).collect())
         })
     }
 }
@@ -113,7 +109,7 @@ fn insert_messages(
     mails: &[Mail],
     listed: &[usize],
     tags: &Tags<'_>,
-) -> Result<NewRows, Error> {
+) -> Result<Vec<usize>, Error> {
     let mails = || listed.iter().map(|place| &mails[*place]);
     let ids: Vec<Id> = mails().map(|mail| Id::from_text(&mail.id)).collect();
     let rows: Vec<_> = mails()
@@ -143,19 +139,14 @@ fn insert_messages(
         "UPDATE messages SET queued = 0 WHERE stream = ?1 AND id = ?2 AND queued = 1",
         &left_queue,
     )?;
-    let new = places(&changed, |changed| changed == 1).into_iter();
-    Ok(NewRows {
-        new: new.map(|place| listed[place]).collect(),
-    })
+    Ok(inserted(&changed).map(|place| listed[place]).collect())
 }
 
-/// The places at which what was changed is as wanted.
-fn places(changed: &[u64], wanted: impl Fn(u64) -> bool) -> Vec<usize> {
-    let counted = changed.iter().enumerate();
-    counted
-        .filter(|(_, changed)| wanted(**changed))
+/// Returns the positions of the runs of an insertion that added their row.
+fn inserted(changed: &[u64]) -> impl Iterator<Item = usize> {
+    let runs = changed.iter().enumerate();
+    runs.filter(|(_, changed)| **changed == 1)
         .map(|(place, _)| place)
-        .collect()
 }
 
 /// Adds newly stored messages to the aggregates, of all mail and of each tag.
@@ -163,11 +154,11 @@ fn count_new(
     s: &mut dyn Session,
     stream: i64,
     mails: &[Mail],
-    counted: &NewRows,
+    new: &[usize],
     tags: &Tags<'_>,
 ) -> Result<(), Error> {
     let mut sent: BTreeMap<i64, Vec<Timestamp>> = BTreeMap::new();
-    for mail in counted.new.iter().map(|place| &mails[*place]) {
+    for mail in new.iter().map(|place| &mails[*place]) {
         sent.entry(ALL_MAIL).or_default().push(mail.sent_at);
         if let Some(tag) = tags.key(mail.tag.as_deref()) {
             sent.entry(tag).or_default().push(mail.sent_at);
@@ -185,8 +176,7 @@ pub(super) fn saw(s: &mut dyn Session, stream: i64, oldest: Timestamp) -> Result
     s.execute(
         "UPDATE streams SET oldest_sent_at = ?2 WHERE key = ?1 AND (oldest_sent_at IS NULL OR oldest_sent_at > ?2)",
         &values![stream, oldest],
-    )?;
-    Ok(())
+    )
 }
 
 /// How many messages there were in a minute or an hour, the first and the last of them.

@@ -42,7 +42,7 @@ impl Database {
                         attempts: row.get(2)?,
                         next_try_at: row.get(3)?,
                         key: row.get(4)?,
-                        doubt: doubt(row.get(5)?, row.get(6)?, row.get(7)?),
+                        unconfirmed: unconfirmed_attempt(row.get(5)?, row.get(6)?, row.get(7)?),
                         landed_in: row.get(8)?,
                         message: read_message(row, 9)?,
                     })
@@ -60,7 +60,7 @@ impl Database {
     /// another process has the row.
     pub fn claim_row(&mut self, seq: i64, now: Timestamp, lease: Duration) -> Result<bool, Error> {
         self.write(Scope::All, |s| {
-            let taken = s.execute(
+            let taken = s.count_changed(
                 "UPDATE outbox SET state = 'sending', claimed_at = ?2, attempts = attempts + 1
                  WHERE seq = ?1 AND (state = 'pending' OR (state = 'sending' AND coalesce(claimed_at, 0) <= ?3))",
                 &values![seq, now, now - lease],
@@ -109,8 +109,7 @@ impl Database {
             s.execute(
                 "UPDATE attempts SET outcome = ?3, unknown = ?4 WHERE outbox = ?1 AND at = ?2",
                 &values![seq, began, outcome.as_str(), unknown],
-            )?;
-            Ok(())
+            )
         })
     }
 
@@ -118,7 +117,7 @@ impl Database {
     /// the meantime.
     pub fn give_up_row(&mut self, seq: i64, note: &Note) -> Result<bool, Error> {
         self.write(Scope::All, |s| {
-            let given_up = s.execute(
+            let given_up = s.count_changed(
                 "UPDATE outbox SET state = 'given_up' WHERE seq = ?1 AND state IN ('pending', 'sending')",
                 &values![seq],
             )?;
@@ -216,7 +215,7 @@ pub(super) fn read_message(row: &dyn Row, first: usize) -> Result<NewMessage, Er
     })
 }
 
-fn doubt(
+fn unconfirmed_attempt(
     since: Option<Timestamp>,
     last: Option<Timestamp>,
     unanswered: u64,
@@ -234,8 +233,7 @@ pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
         "UPDATE outbox SET next_try_at = NULL, claimed_at = NULL WHERE state IN ('pending', 'sending')",
         &[],
     )?;
-    s.execute("UPDATE attempts SET at = ?1 WHERE at > ?1", &values![now])?;
-    Ok(())
+    s.execute("UPDATE attempts SET at = ?1 WHERE at > ?1", &values![now])
 }
 
 /// 128 random bits: each hasher's key is drawn from the machine's randomness, so that no two databases ever share one.

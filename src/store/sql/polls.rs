@@ -89,8 +89,7 @@ pub(super) fn save_server(
             poll.complete,
             poll.reason.as_deref(),
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// A poll from the columns at, requests, complete and reason.

@@ -17,14 +17,7 @@ const OF_SERVER: [&str; 6] = [
     "UPDATE servers SET name = ?2 WHERE name = ?1",
 ];
 
-/// A row of the account's servers.
-struct Known {
-    name: String,
-    id: i64,
-}
-
 /// One that is called otherwise now.
-#[derive(Clone, Debug, PartialEq, Eq)]
 struct Renamed {
     old: String,
     new: String,
@@ -39,20 +32,15 @@ pub(super) fn follow(
     listed: &[(ServerName, i64)],
 ) -> Result<Vec<(ServerName, ServerName)>, Error> {
     // A number may be stored under several names: the last one that was seen comes first.
-    let known = s.rows(
+    let known: Vec<(String, i64)> = s.rows(
         "SELECT name, account_id FROM servers WHERE account_id IS NOT NULL
          ORDER BY CASE WHEN left_at IS NULL THEN 0 ELSE 1 END, left_at DESC, name",
         &[],
-        |row| {
-            Ok(Known {
-                name: row.get(0)?,
-                id: row.get(1)?,
-            })
-        },
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let mut renamed: Vec<Renamed> = listed
         .iter()
-        .filter_map(|(name, id)| otherwise(&known, name, *id))
+        .filter_map(|(name, id)| find_renamed(&known, &name.0, *id))
         .collect();
     if renamed.is_empty() {
         return Ok(Vec::new());
@@ -73,14 +61,16 @@ pub(super) fn follow(
     Ok(renamed.into_iter().map(names).collect())
 }
 
-/// What it was called last, where it never was called `name`.
-fn otherwise(known: &[Known], name: &ServerName, id: i64) -> Option<Renamed> {
-    let mut same = known.iter().filter(|known| known.id == id);
-    let last = same.next()?;
-    let before = last.name != name.0 && same.all(|known| known.name != name.0);
-    before.then(|| Renamed {
-        old: last.name.clone(),
-        new: name.0.clone(),
+/// Returns what a server was called last, where it never was called `name`.
+fn find_renamed(known: &[(String, i64)], name: &str, id: i64) -> Option<Renamed> {
+    let mut names = known
+        .iter()
+        .filter(|known| known.1 == id)
+        .map(|known| &known.0);
+    let last = names.next()?;
+    (last != name && names.all(|known| known != name)).then(|| Renamed {
+        old: last.clone(),
+        new: name.to_owned(),
         id,
     })
 }
@@ -89,12 +79,12 @@ fn otherwise(known: &[Known], name: &ServerName, id: i64) -> Option<Renamed> {
 /// servers of other numbers, which are told by them from then on.
 fn make_room(
     renamed: &mut Vec<Renamed>,
-    known: &[Known],
+    known: &[(String, i64)],
     taken: &BTreeSet<String>,
 ) -> Vec<(String, String)> {
     let steps_aside = |name: &str| {
-        let who = known.iter().find(|known| known.name == name)?;
-        let aside = format!("{name} ({})", who.id);
+        let (_, id) = known.iter().find(|known| known.0 == name)?;
+        let aside = format!("{name} ({id})");
         (!taken.contains(&aside)).then_some(aside)
     };
     loop {

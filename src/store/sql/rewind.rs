@@ -59,6 +59,5 @@ fn restore(s: &mut dyn Session, server: &str, now: Timestamp) -> Result<(), Erro
                  AND p.at > coalesce((SELECT max(c.at) FROM polls c WHERE c.server = ?1 AND c.complete = 1), ?3))
          WHERE name = ?1 AND last_cycle_at > ?2",
         &values![server, now, Timestamp::MIN],
-    )?;
-    Ok(())
+    )
 }

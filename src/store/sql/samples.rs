@@ -5,7 +5,7 @@ use crate::store::{Database, Error, OpenSample, SampleCandidate};
 
 use super::id::{Id, text_of};
 use super::tags::Tags;
-use super::{Scope, Session, streams, values};
+use super::{Session, values};
 
 impl Database {
     /// Returns the sampled messages whose outcome is unknown, in order of sending, after closing those that bounced or
@@ -15,8 +15,7 @@ impl Database {
         stream: &StreamKey,
         give_up_before: Timestamp,
     ) -> Result<Vec<OpenSample>, Error> {
-        self.write(Scope::Server(stream.server()), |s| {
-            let key = streams::ensure_key(s, stream)?;
+        self.write_stream(stream, |s, key| {
             // A bounce is news, and /bounces tells of it without a request for details.
             s.execute(
                 "UPDATE followed SET open = 0, bounced_at = (SELECT min(b.at) FROM bounces b
@@ -49,8 +48,7 @@ impl Database {
         stream: &StreamKey,
         draws: &[SampleCandidate],
     ) -> Result<(), Error> {
-        self.write(Scope::Server(stream.server()), |s| {
-            let key = streams::ensure_key(s, stream)?;
+        self.write_stream(stream, |s, key| {
             let tags = Tags::resolve(s, draws.iter().map(|draw| draw.tag.as_deref()))?;
             let ids: Vec<Id> = draws.iter().map(|draw| Id::from_text(&draw.id)).collect();
             let rows: Vec<_> = draws
@@ -66,12 +64,9 @@ impl Database {
                     ]
                 })
                 .collect();
-            s.execute_each(
-        "INSERT INTO followed (stream, message, sent_at, recipient, tag) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (stream, message) DO NOTHING",
-        &rows,
-    )?;
-            Ok(())
+            let sql = "INSERT INTO followed (stream, message, sent_at, recipient, tag) VALUES (?1, ?2, ?3, ?4, ?5)
+                       ON CONFLICT (stream, message) DO NOTHING";
+            s.execute_each(sql, &rows).map(drop)
         })
     }
 
@@ -83,14 +78,12 @@ impl Database {
         proof: Option<&Proof>,
         at: Timestamp,
     ) -> Result<(), Error> {
-        self.write(Scope::Server(stream.server()), |s| {
-            let key = streams::ensure_key(s, stream)?;
+        self.write_stream(stream, |s, key| {
             let id = Id::from_text(message);
             let Some(proof) = proof else {
                 // Dropped from the sample: it says nothing either way.
                 let sql = "DELETE FROM followed WHERE stream = ?1 AND message = ?2";
-                s.execute(sql, &values![key, id.as_bytes()])?;
-                return Ok(());
+                return s.execute(sql, &values![key, id.as_bytes()]);
             };
             s.execute(
                 "UPDATE followed SET checked_at = ?3, delivered_at = ?4, bounced_at = ?5, open = ?6, queued = ?7
@@ -104,8 +97,7 @@ impl Database {
                     proof.delivered_at.is_none() && proof.bounced_at.is_none(),
                     proof.status == Status::Queued,
                 ],
-            )?;
-            Ok(())
+            )
         })
     }
 }
@@ -113,6 +105,5 @@ impl Database {
 /// When a wrong clock read the details is not known; they are read anew.
 pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE followed SET checked_at = NULL WHERE checked_at > ?1";
-    s.execute(sql, &values![now])?;
-    Ok(())
+    s.execute(sql, &values![now])
 }

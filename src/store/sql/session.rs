@@ -22,8 +22,12 @@ pub(in crate::store) trait Session {
 }
 
 impl dyn Session + '_ {
-    /// Runs a statement; how many rows it changed.
-    pub(super) fn execute(
+    pub(super) fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<(), Error> {
+        self.execute_many(sql, &[values]).map(drop)
+    }
+
+    /// Runs a statement, and returns how many rows it changed.
+    pub(super) fn count_changed(
         &mut self,
         sql: &'static str,
         values: &[Value<'_>],
@@ -61,7 +65,7 @@ impl dyn Session + '_ {
         self.query_many(sql, &rows, &mut read)
     }
 
-    /// Every row that a query finds.
+    /// Returns every row that a query finds.
     pub(super) fn rows<T>(
         &mut self,
         sql: &'static str,
@@ -119,13 +123,10 @@ impl dyn Row + '_ {
 /// A value as it is stored: every engine keeps these four kinds alike. A truth is 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Value<'a> {
-    /// Nothing.
     Null,
     /// A number, a truth, or an instant in milliseconds.
     Int(i64),
-    /// Text.
     Text(&'a str),
-    /// Bytes.
     Blob(&'a [u8]),
 }
 

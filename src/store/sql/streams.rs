@@ -39,8 +39,34 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Runs `work` on what is stored of a stream, by the key of its rows. Returns the default where nothing is.
+    pub(super) fn read_stream<T: Default>(
+        &mut self,
+        stream: &StreamKey,
+        work: impl FnOnce(&mut dyn Session, i64) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.read(|s| match find_key(s, stream)? {
+            Some(key) => work(s, key),
+            None => Ok(T::default()),
+        })
+    }
+
+    /// Runs `work` on what is stored of a stream, by the key of its rows. A new stream is stored.
+    pub(super) fn write_stream<T>(
+        &mut self,
+        stream: &StreamKey,
+        work: impl FnOnce(&mut dyn Session, i64) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.write(Scope::Server(stream.server()), |s| {
+            let key = ensure_key(s, stream)?;
+            work(s, key)
+        })
+    }
+}
+
 /// Returns the key of a stream's rows, and stores the stream where it is new.
-pub(super) fn ensure_key(s: &mut dyn Session, stream: &StreamKey) -> Result<i64, Error> {
+fn ensure_key(s: &mut dyn Session, stream: &StreamKey) -> Result<i64, Error> {
     if let Some(key) = find_key(s, stream)? {
         return Ok(key);
     }

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::with_suffix;
+
 /// Bytes of the reserve: several cycles of a small installation, one of a large one.
 const RESERVE_BYTES: usize = 4 << 20;
 
@@ -41,9 +43,7 @@ fn write(reserve: &Path) -> io::Result<()> {
 }
 
 fn reserve_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-reserve");
-    PathBuf::from(name)
+    with_suffix(path, "-reserve")
 }
 
 #[cfg(test)]

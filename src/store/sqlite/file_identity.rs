@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::{Error, Problem};
 
-use super::{BUSY_TIMEOUT, Sqlite};
+use super::{BUSY_TIMEOUT, Sqlite, with_suffix};
 
 /// What `SQLite` keeps beside a database while it is open: the write-ahead log and its index.
 const LOG_SUFFIXES: [&str; 2] = ["-wal", "-shm"];
@@ -49,46 +49,47 @@ impl FileIdentity {
     }
 }
 
-/// Goes on with the right file where the open one is no longer at its path: writes one that was deleted back, and opens
-/// one that was put in its place. Returns what was done; `None` where nothing had to be.
-///
-/// # Errors
-/// Where that file cannot be used, or is damaged. No step uses any file then, until a later call succeeds.
-pub(super) fn recover_file(sqlite: &mut Sqlite) -> Result<Option<String>, Error> {
-    let opened = sqlite.file.database;
-    let path = sqlite.file.path.clone();
-    let found = inode(&path);
-    let shown = path.display();
-    match (&sqlite.connection, found) {
-        (Ok(_), _) if opened.is_none() || opened == found => Ok(None),
-        (Ok(_), None) => {
-            write_back(sqlite, &path).map_err(|e| e.while_doing(format!("write {shown} back")))?;
-            Ok(Some(format!(
-                "the database {shown} was deleted while it was in use; it was written back whole"
-            )))
-        }
-        (_, Some(_)) => {
-            sqlite.release_file();
-            let checked = check_integrity(&path).map_err(|e| {
-                e.while_doing(format!(
-                    "use the file that was put in place of the database {shown}"
-                ))
-            });
-            sqlite.reopen(checked.and_then(|()| Sqlite::open(&path)))?;
-            Ok(Some(format!(
-                "another file was put in place of the database {shown}, and is used from now on"
-            )))
-        }
-        (Err(_), None) => {
-            sqlite.reopen(Sqlite::open(&path))?;
-            Ok(Some(format!(
-                "the database {shown} could not be used and was moved away; a new one was created"
-            )))
+impl Sqlite {
+    /// Goes on with the right file where the open one is no longer at its path: writes one that was deleted back, and opens
+    /// one that was put in its place. Returns what was done; `None` where nothing had to be.
+    ///
+    /// # Errors
+    /// Where that file cannot be used, or is damaged. No step uses any file then, until a later call succeeds.
+    pub(in crate::store) fn recover_file(&mut self) -> Result<Option<String>, Error> {
+        let opened = self.file.database;
+        let path = self.file.path.clone();
+        let found = inode(&path);
+        let shown = path.display();
+        match (&self.connection, found) {
+            (Ok(_), _) if opened.is_none() || opened == found => Ok(None),
+            (Ok(_), None) => {
+                write_back(self, &path)
+                    .map_err(|e| e.while_doing(format!("write {shown} back")))?;
+                Ok(Some(format!(
+                    "the database {shown} was deleted while it was in use; it was written back whole"
+                )))
+            }
+            (_, Some(_)) => {
+                self.release_file();
+                let checked = check_integrity(&path).map_err(|e| {
+                    e.while_doing(format!(
+                        "use the file that was put in place of the database {shown}"
+                    ))
+                });
+                self.reopen(checked.and_then(|()| Self::open(&path)))?;
+                Ok(Some(format!(
+                    "another file was put in place of the database {shown}, and is used from now on"
+                )))
+            }
+            (Err(_), None) => {
+                self.reopen(Self::open(&path))?;
+                Ok(Some(format!(
+                    "the database {shown} could not be used and was moved away; a new one was created"
+                )))
+            }
         }
     }
-}
 
-impl Sqlite {
     /// Closes the connection to a file that is no longer at its path, with everything that was written in that file, and
     /// takes its log away.
     fn release_file(&mut self) {
@@ -151,10 +152,4 @@ fn write_back(sqlite: &mut Sqlite, path: &Path) -> Result<(), Error> {
 fn inode(path: &Path) -> Option<Inode> {
     let file = fs::metadata(path).ok()?;
     Some((file.dev(), file.ino()))
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }

@@ -1,9 +1,11 @@
 //! One cycle at a time on one file: the kernel frees the lock when its process dies, however it dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::store::{Error, Problem};
+
+use super::with_suffix;
 
 /// Held while a cycle works on the database.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ impl CycleLock {
     /// # Errors
     /// Where the lock file cannot be opened.
     pub fn try_take(path: &Path) -> Result<Option<Self>, Error> {
-        let beside = lock_path(path);
+        let beside = with_suffix(path, "-lock");
         let failed = |e: std::io::Error| {
             Error::new(
                 format!("lock {}", beside.display()),
@@ -36,10 +38,4 @@ impl CycleLock {
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
-}
-
-fn lock_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
-    PathBuf::from(name)
 }

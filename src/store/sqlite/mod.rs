@@ -7,7 +7,7 @@ mod lock;
 mod migrate;
 mod session;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -39,14 +39,10 @@ impl Sqlite {
     /// # Errors
     /// Where it cannot be opened or written, is damaged, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let doing = || format!("open the database {}", path.display());
-        let failed = |e: Error| e.while_doing(doing());
-        let mut connection = Connection::open(path).map_err(|e| failed(Error::from(e)))?;
-        prepare(&mut connection).map_err(failed)?;
-        Ok(Self {
-            connection: Ok(connection),
-            // Only now is it sure that there are a file and its log.
-            file: FileIdentity::read(path),
+        Self::open_with(path, || {
+            let mut connection = Connection::open(path)?;
+            prepare(&mut connection)?;
+            Ok(connection)
         })
     }
 
@@ -55,17 +51,24 @@ impl Sqlite {
     /// # Errors
     /// Those of [`Self::open`], and where the schema is to be brought up to date first.
     pub fn open_as_it_is(path: &Path) -> Result<Self, Error> {
+        Self::open_with(path, || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(path, flags)?;
+            connection.busy_timeout(LOOK_TIMEOUT)?;
+            migrate::refuse_older(&connection)?;
+            Ok(connection)
+        })
+    }
+
+    fn open_with(
+        path: &Path,
+        connect: impl FnOnce() -> Result<Connection, Error>,
+    ) -> Result<Self, Error> {
         let doing = || format!("open the database {}", path.display());
-        let failed = |e: Error| e.while_doing(doing());
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(path, flags).map_err(|e| failed(Error::from(e)))?;
-        connection
-            .busy_timeout(LOOK_TIMEOUT)
-            .map_err(|e| failed(Error::from(e)))?;
-        migrate::refuse_older(&connection).map_err(failed)?;
+        let connection = connect().map_err(|error| error.while_doing(doing()))?;
         Ok(Self {
             connection: Ok(connection),
+            // Only now is it sure that there are a file and its log.
             file: FileIdentity::read(path),
         })
     }
@@ -114,8 +117,10 @@ impl Sqlite {
         transaction.commit()?;
         Ok(value)
     }
+}
 
-    pub(super) fn recover_file(&mut self) -> Result<Option<String>, Error> {
-        file_identity::recover_file(self)
-    }
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
