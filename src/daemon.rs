@@ -80,7 +80,7 @@ fn is_outdated(error: &CycleError) -> bool {
 async fn start_scheduler(context: &Context, tick: &Arc<Notify>) -> anyhow::Result<JobScheduler> {
     let scheduler = JobScheduler::new().await?;
     let tick = Arc::clone(tick);
-    let job = Job::new_async(context.config().schedule.expression(), move |_, _| {
+    let job = Job::new_async(context.config.schedule.expression(), move |_, _| {
         let tick = Arc::clone(&tick);
         Box::pin(async move { tick.notify_one() })
     })?;
@@ -118,7 +118,7 @@ async fn run_housekeeping(context: &Context) -> Result<bool, CycleError> {
         // The first cycle failed before anything was stored.
         return Ok(true);
     };
-    let due = context.config().schedule.next(last);
+    let due = context.config.schedule.next(last);
     let is_overdue = due.is_some_and(|due| due + 2 * MINUTE < clock::now());
     if is_overdue {
         tracing::warn!("the scheduler missed a cycle; running it now");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushwatch::internals::{Context, Options, Outlet, Sources, load_config};
+use hushwatch::internals::{Context, CycleOptions, Notifier, Sources, load_config, run_cycle};
 use hushwatch::model::{HOUR, Timestamp};
 
 use crate::peer::{Peer, Wish};
@@ -38,14 +38,14 @@ pub(crate) fn store() {
         env: env.map(|(k, v)| (k.to_owned(), v)).into(),
     };
     let config = load_config(&sources).expect("a valid configuration");
-    let outlet = Outlet::new(&config.slack, std::io::sink()).expect("an outlet");
-    let app = Arc::new(Context::new(config, outlet).expect("an app"));
+    let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
+    let app = Arc::new(Context::open(config, notifier).expect("an app"));
     let cycle = |at: Timestamp| {
-        let options = Options {
+        let options = CycleOptions {
             now: Some(at),
             scheduled: false,
         };
-        let report = runtime.block_on(app.cycle(options)).expect("a cycle");
+        let report = runtime.block_on(run_cycle(&app, options)).expect("a cycle");
         serde_json::to_value(&report).expect("JSON")
     };
     peer.set_now(now - HOUR);

@@ -7,6 +7,7 @@ use crate::commands::open::{cycle_error, log_warnings, open_for_cycle, options_a
 use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::{CommandResult, INCOMPLETE, OPEN_INCIDENT};
 use crate::config::Config;
+use crate::cycle::run_cycle;
 use crate::model::Timestamp;
 use crate::text::sanitize::json_line;
 
@@ -29,7 +30,7 @@ pub(super) async fn check(config: Config, args: CheckArgs) -> CommandResult {
         return print_disabled("nothing was polled", args.json);
     }
     let context = open_for_cycle(config, message_writer(args.json)).await?;
-    let report = context.cycle(options_at(args.now)).await;
+    let report = run_cycle(&context, options_at(args.now)).await;
     let report = report.map_err(cycle_error)?;
     if args.json {
         print(&json_line(&serde_json::json!(report)))?;

@@ -11,7 +11,7 @@ use crate::commands::explain::{load_report, report_text};
 use crate::commands::status::{collect_status, status_text};
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::{self, Sources};
-use crate::cycle::{Context, Options, Outlet};
+use crate::cycle::{Context, CycleOptions, Notifier, run_cycle};
 use crate::model::{DAY, HOUR, Span, Timestamp};
 use crate::sim::Fault;
 use crate::sim::postmark::{Postmark, Profile, ServerHandle};
@@ -54,12 +54,11 @@ async fn play() -> anyhow::Result<()> {
         announce(at.since(start));
         postmark.set_now(at);
         slack.set_now(at);
-        app.cycle(Options {
+        let options = CycleOptions {
             now: Some(at),
             scheduled: false,
-        })
-        .await
-        .context("a cycle")?;
+        };
+        run_cycle(&app, options).await.context("a cycle")?;
         for message in slack.take() {
             say(&format!(
                 "── Slack, {} ──\n{}\n",
@@ -162,8 +161,8 @@ fn app(
         env,
     })
     .map_err(|problems| anyhow::anyhow!("the demo's configuration: {problems:?}"))?;
-    let outlet = Outlet::new(&config.slack, std::io::stdout())?;
-    Ok(Arc::new(Context::new(config, outlet)?))
+    let notifier = Notifier::new(&config.slack, std::io::stdout())?;
+    Ok(Arc::new(Context::open(config, notifier)?))
 }
 
 /// A folder of its own, removed at the end.

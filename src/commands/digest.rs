@@ -7,7 +7,8 @@ use crate::commands::open::{cycle_error, log_warnings, open_context, open_readon
 use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
-use crate::cycle::Written;
+use crate::cycle::deliver::pending_messages;
+use crate::cycle::digest::{DigestOutcome, preview_digest, send_digest};
 use crate::model::Timestamp;
 use crate::notify::Message;
 use crate::text::sanitize::json_line;
@@ -37,24 +38,28 @@ pub(super) async fn digest(config: Config, args: DigestArgs) -> CommandResult {
     let options = options_at(args.now);
     if args.print {
         let context = open_readonly(config)?;
-        let (period, message) = context.print_digest(options).await.map_err(cycle_error)?;
+        let (period, message) = preview_digest(&context, options)
+            .await
+            .map_err(cycle_error)?;
         return print(&digest_text(&message, args.json, period.until));
     }
     let context = open_context(config, message_writer(args.json))?;
-    let written = context.send_digest(options, args.force).await;
-    match written.map_err(cycle_error)? {
-        Written::Sent(until, message) => {
-            let pending = context.pending(options).await.map_err(cycle_error)?;
+    let sent = send_digest(&context, options, args.force).await;
+    match sent.map_err(cycle_error)? {
+        DigestOutcome::Sent(until, message) => {
+            let pending = pending_messages(&context, options).await.map_err(cycle_error)?;
             if args.json {
                 print(&digest_text(&message, true, until))?;
             }
             Ok(if pending > 0 { INCOMPLETE } else { 0 })
         }
-        Written::Before(until, message) if args.json => print(&digest_text(&message, true, until)),
-        Written::Before(..) => {
+        DigestOutcome::AlreadySent(until, message) if args.json => {
+            print(&digest_text(&message, true, until))
+        }
+        DigestOutcome::AlreadySent(..) => {
             print("the digest of the latest period was already sent; --force sends it again\n")
         }
-        Written::NotYet => print(
+        DigestOutcome::NotDue => print(
             "no digest yet: the first is due at the first `digest.at` after the first start\n",
         ),
     }

@@ -10,6 +10,6 @@ pub(super) async fn migrate(config: Config) -> CommandResult {
     log_warnings(&config);
     let place = config.store.to_string();
     let context = open_context(config, std::io::sink())?;
-    context.reach().await.map_err(store_error)?;
+    context.check_database().await.map_err(store_error)?;
     print(&format!("the schema is up to date in {place}\n"))
 }

@@ -11,7 +11,7 @@ use crate::commands::open::{cycle_error, open_existing, options_at};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
-use crate::cycle::mutes::Request;
+use crate::cycle::mutes::{MuteRequest, end_mutes, running_mutes, set_mute};
 use crate::model::{MINUTE, Mute, Rule, ServerName, Timestamp, parse_duration_within};
 use crate::notify::mute::mute_line;
 use crate::output::json::mutes_line;
@@ -93,17 +93,19 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     let context = open_existing(config)?;
     let options = options_at(args.now);
     let (Some(duration), Some(reason)) = (args.duration, args.reason) else {
-        let mutes = context.muted(options).await.map_err(cycle_error)?;
+        let mutes = running_mutes(&context, options).await;
+        let mutes = mutes.map_err(cycle_error)?;
         return print(&mutes_text(&mutes, args.json, zone, "", "nothing is muted"));
     };
-    let request = Request {
+    let request = MuteRequest {
         server: args.server.map(ServerName),
         rule: args.rule,
-        lasts: duration,
+        duration,
         reason,
         by: args.by,
     };
-    let mute = context.mute(request, options).await.map_err(cycle_error)?;
+    let mute = set_mute(&context, request, options).await;
+    let mute = mute.map_err(cycle_error)?;
     let text = mutes_text(&[mute], args.json, zone, "muted: ", "");
     print(&match args.json {
         true => text,
@@ -115,10 +117,9 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     let zone = config.time_zone;
     let context = open_existing(config)?;
     let everything = args.server.is_none() && args.rule.is_none();
-    let ended = context
-        .unmute(args.server.map(ServerName), args.rule, options_at(args.now))
-        .await
-        .map_err(cycle_error)?;
+    let server = args.server.map(ServerName);
+    let ended = end_mutes(&context, server, args.rule, options_at(args.now)).await;
+    let ended = ended.map_err(cycle_error)?;
     if ended.is_empty() && !everything {
         let why = "no such mute is running; `hushwatch mute --list` shows those that are";
         return Err((INCOMPLETE, why.to_owned()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::commands::{INCOMPLETE, USAGE};
 use crate::config::Config;
-use crate::cycle::{Context, CycleError, Options, Outlet, SetupError, cry};
+use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, send_database_alert};
 use crate::model::Timestamp;
 use crate::store;
 
@@ -38,8 +38,8 @@ fn missing_database(config: &Config) -> Option<String> {
     })
 }
 
-pub(crate) const fn options_at(now: Option<Timestamp>) -> Options {
-    Options {
+pub(crate) const fn options_at(now: Option<Timestamp>) -> CycleOptions {
+    CycleOptions {
         now,
         scheduled: false,
     }
@@ -50,14 +50,17 @@ pub(crate) fn open_context(
     config: Config,
     printer: impl Write + Send + 'static,
 ) -> Result<Arc<Context>, (u8, String)> {
-    let outlet = outlet(&config, printer)?;
-    Context::new(config, outlet)
+    let notifier = new_notifier(&config, printer)?;
+    Context::open(config, notifier)
         .map(Arc::new)
         .map_err(setup_error)
 }
 
-fn outlet(config: &Config, printer: impl Write + Send + 'static) -> Result<Outlet, (u8, String)> {
-    Outlet::new(&config.slack, printer).map_err(|e| (USAGE, SetupError::from(e).to_string()))
+fn new_notifier(
+    config: &Config,
+    printer: impl Write + Send + 'static,
+) -> Result<Notifier, (u8, String)> {
+    Notifier::new(&config.slack, printer).map_err(|e| (USAGE, SetupError::from(e).to_string()))
 }
 
 /// Opens a context for cycles, and sends an alert where its database cannot be opened.
@@ -65,17 +68,17 @@ pub(crate) async fn open_for_cycle(
     config: Config,
     printer: impl Write + Send + 'static,
 ) -> Result<Arc<Context>, (u8, String)> {
-    let outlet = outlet(&config, printer)?;
+    let notifier = new_notifier(&config, printer)?;
     tracing::info!("the data is in {}", config.store);
-    let context = Context::new(config, outlet.clone());
+    let context = Context::open(config, notifier.clone());
     if let Err(SetupError::Store(error)) = &context
         && !error.is_refused()
     {
-        cry(&outlet, error).await;
+        send_database_alert(&notifier, error).await;
     }
     let context = context.map(Arc::new).map_err(setup_error)?;
     // The cycle reports what may pass; what needs another configuration ends it here, before anything is sent.
-    match context.reach().await {
+    match context.check_database().await {
         Err(error) if error.is_of_configuration() => Err((USAGE, error.to_string())),
         _ => Ok(context),
     }

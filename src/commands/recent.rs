@@ -10,6 +10,8 @@ use crate::commands::status::last_cycle_or_now;
 use crate::commands::stdout::print;
 use crate::config::Config;
 use crate::cycle::Context;
+use crate::cycle::report::last_day;
+use crate::cycle::stats::watched_streams;
 use crate::model::{BounceClass, Timestamp, rfc3339};
 use crate::store::{self, EventRow};
 use crate::text::sanitize::json_line;
@@ -35,9 +37,9 @@ async fn recent_json(context: &Context, limit: u32) -> Result<Value, store::Erro
         .call(move |s| s.recent_events(at, limit))
         .await?;
     let (mut delivered, mut bounced, mut complaints) = (0, 0, 0);
-    for (server, streams) in context.watched().await? {
+    for (server, streams) in watched_streams(context).await? {
         for stream in &streams {
-            let (_, day) = context.last_day(&server.name, stream, at).await?;
+            let (_, day) = last_day(context, &server.name, stream, at).await?;
             delivered += day.delivered;
             bounced += day.bounced;
             complaints += day.complaints;

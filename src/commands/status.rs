@@ -10,7 +10,7 @@ use crate::commands::stdout::print;
 use crate::config::{Config, ServerConfig};
 use crate::cycle::Context;
 use crate::cycle::report::stream_view;
-use crate::cycle::stats::figures;
+use crate::cycle::stats::{StreamStats, load_with_week_before, watched_streams};
 use crate::detect::Silence;
 use crate::model::{DAY, History, Incident, Rules, Span, StreamId, Tag, Timestamp};
 use crate::output::status::{ServerStatus, StatusReport, StreamStatus, TagStatus};
@@ -43,7 +43,7 @@ pub(super) async fn collect_status(
     let present = view_instant(context, now).await?;
     let series = context.store.call(|s| s.count_active_streams()).await?;
     let (mut servers, mut open) = (Vec::new(), Vec::new());
-    for (server, streams) in context.watched().await? {
+    for (server, streams) in watched_streams(context).await? {
         servers.push(server_status(context, &server, &streams, at, series).await?);
         let name = server.name.clone();
         let incidents = context
@@ -59,7 +59,7 @@ pub(super) async fn collect_status(
         last_cycle_at: context.store.call(|s| s.last_cycle_at()).await?,
         servers,
         open,
-        mutes: context.mutes_at(present).await?,
+        mutes: context.store.call(move |s| s.mutes(present)).await?,
         pending,
         held,
     })
@@ -76,9 +76,7 @@ async fn server_status(
     let mut statuses = Vec::new();
     for stream in streams {
         let last_day = Span::before(at, DAY);
-        let history = context
-            .tagged_history(&server.name, stream, last_day)
-            .await?;
+        let history = load_with_week_before(&context.store, &server.name, stream, last_day).await?;
         statuses.push(stream_status(stream, &history, at, &rules, series));
     }
     let name = server.name.clone();
@@ -104,7 +102,7 @@ fn stream_status(
     let silence = Silence::for_stream(history, at, rules, series);
     let learning = silence.is_learning(history, at);
     let delay = || silence.worst_detection_delay(history, at);
-    let day = figures(history, Span::before(at, DAY));
+    let day = StreamStats::from_history(history, Span::before(at, DAY));
     StreamStatus {
         counts: stream_view(id, history, &day, at),
         bounce_rate: day.bounce_rate(),

@@ -1,18 +1,13 @@
 //! What every step of a cycle works with: the configuration, the store, and the clients of Postmark and Slack.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::config::{Config, Mode, ServerConfig, StoreSettings};
+use crate::config::{Config, Mode, StoreSettings};
+use crate::cycle::Notifier;
 use crate::cycle::lease::new_worker_id;
 use crate::cycle::poll::servers::AccountServers;
-use crate::cycle::report::CheckReport;
-use crate::cycle::{
-    CycleError, CycleOptions, Notifier, Written, deliver, digest, run_cycle, stats,
-};
 use crate::decide::Policy;
-use crate::model::{Mute, Span, StreamId};
-use crate::notify::Message;
+use crate::model::Mute;
 use crate::notify::alert::Style;
 use crate::postmark::{self, Postmark};
 use crate::store::{self, Store};
@@ -50,13 +45,13 @@ impl Context {
     ///
     /// # Errors
     /// Where the database cannot be opened or a client cannot be made.
-    pub fn new(config: Config, notifier: Notifier) -> Result<Self, SetupError> {
+    pub fn open(config: Config, notifier: Notifier) -> Result<Self, SetupError> {
         let store = open_store(&config.store)?;
-        Self::over(config, notifier, store)
+        Self::with_store(config, notifier, store)
     }
 
     /// Sets up the clients around a store that is open.
-    pub(crate) fn over(
+    pub(crate) fn with_store(
         config: Config,
         notifier: Notifier,
         store: Store,
@@ -78,62 +73,11 @@ impl Context {
     }
 
     /// Checks that the database can be used. A database in a file was checked when it was opened.
-    ///
-    /// # Errors
-    /// Where it cannot be reached or used.
-    pub async fn reach(&self) -> Result<(), store::Error> {
-        match self.config.store.database {
-            Some(_) => self.store.call(|s| s.clock()).await.map(|_| ()),
-            None => Ok(()),
+    pub(crate) async fn check_database(&self) -> Result<(), store::Error> {
+        if self.config.store.database.is_some() {
+            self.store.call(|s| s.clock()).await?;
         }
-    }
-
-    /// Returns the configuration.
-    pub const fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// Runs one cycle: see [`run_cycle`].
-    ///
-    /// # Errors
-    /// As [`run_cycle`].
-    pub async fn cycle(self: &Arc<Self>, options: CycleOptions) -> Result<CheckReport, CycleError> {
-        run_cycle(self, options).await
-    }
-
-    /// Sends the digest of the latest ended period: see [`digest::send_digest`].
-    ///
-    /// # Errors
-    /// As [`run_cycle`].
-    pub async fn send_digest(
-        self: &Arc<Self>,
-        options: CycleOptions,
-        again: bool,
-    ) -> Result<Written, CycleError> {
-        digest::send_digest(self, options, again).await
-    }
-
-    /// Returns the digest of the latest ended period: see [`digest::preview_digest`].
-    ///
-    /// # Errors
-    /// As [`run_cycle`].
-    pub async fn print_digest(&self, options: CycleOptions) -> Result<(Span, Message), CycleError> {
-        digest::preview_digest(self, options).await
-    }
-
-    /// Returns how many messages are pending: see [`deliver::pending_messages`].
-    ///
-    /// # Errors
-    /// As [`run_cycle`].
-    pub async fn pending(&self, options: CycleOptions) -> Result<u64, CycleError> {
-        deliver::pending_messages(self, options).await
-    }
-
-    /// Returns the watched servers, each with its watched streams.
-    pub(crate) async fn watched(
-        &self,
-    ) -> Result<Vec<(Arc<ServerConfig>, Vec<StreamId>)>, store::Error> {
-        stats::watched_streams(self).await
+        Ok(())
     }
 
     /// Returns how texts are written: their time zone, and whether addresses are masked.

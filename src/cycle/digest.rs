@@ -3,7 +3,7 @@
 use crate::config::{Config, ServerConfig};
 use crate::cycle::clock::cycle_instant;
 use crate::cycle::deliver::{Trigger, deliver};
-use crate::cycle::stats::{stream_day, watched_streams};
+use crate::cycle::stats::{digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
@@ -18,28 +18,13 @@ const MAX_MISSED_PERIODS: usize = 14;
 
 /// What happened to a digest, with the end of its period.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Written {
+pub(crate) enum DigestOutcome {
     /// It was written, and sent or left in the outbox.
     Sent(Timestamp, Message),
     /// The digest of this period was written before.
-    Before(Timestamp, Message),
+    AlreadySent(Timestamp, Message),
     /// No period has ended since the first start.
-    NotYet,
-}
-
-/// A digest with the ids of the incidents that it names.
-struct BuiltDigest {
-    message: Message,
-    incidents: Vec<String>,
-}
-
-impl BuiltDigest {
-    fn to_row(&self) -> NewMessage {
-        NewMessage {
-            incidents: self.incidents.clone(),
-            ..to_row(MessageKind::Digest, &self.message)
-        }
-    }
+    NotDue,
 }
 
 /// Writes the digest that is due at `now`, if any. Returns whether it did.
@@ -51,9 +36,7 @@ pub(crate) async fn write_due_digest(
     let Some((period, last)) = due else {
         return Ok(false);
     };
-    let row = build_digest(context, period, Some(last), now)
-        .await?
-        .to_row();
+    let (_, row) = build_digest(context, period, Some(last), now).await?;
     context
         .store
         .call(move |s| s.save_digest(period, &row, false, now))
@@ -80,11 +63,11 @@ pub(crate) async fn due_digest(
 ///
 /// # Errors
 /// As [`run_cycle`](crate::cycle::run_cycle).
-pub async fn send_digest(
+pub(crate) async fn send_digest(
     context: &Context,
     options: CycleOptions,
     again: bool,
-) -> Result<Written, CycleError> {
+) -> Result<DigestOutcome, CycleError> {
     let (config, store) = (&context.config, &context.store);
     let trigger = Trigger::Cycle {
         began: crate::clock::now(),
@@ -92,21 +75,21 @@ pub async fn send_digest(
     let _lock = lock_database(store, &config.store).await?;
     let now = cycle_instant(config, store, options).await?;
     if again {
-        let (period, digest) = build_latest(context, now).await?;
-        let row = digest.to_row();
+        let period = latest_period(config, now);
+        let (message, row) = build_digest(context, period, None, now).await?;
         store
             .call(move |s| s.save_digest(period, &row, true, now))
             .await?;
         deliver(context, trigger, now).await?;
-        return Ok(Written::Sent(period.until, digest.message));
+        return Ok(DigestOutcome::Sent(period.until, message));
     }
     let is_new = write_due_digest(context, now).await?;
     deliver(context, trigger, now).await?;
     let last = store.call(|s| s.last_digest()).await?;
     Ok(match last {
-        Some(digest) if is_new => Written::Sent(digest.until, from_row(&digest.message)),
-        Some(digest) => Written::Before(digest.until, from_row(&digest.message)),
-        None => Written::NotYet,
+        Some(digest) if is_new => DigestOutcome::Sent(digest.until, from_row(&digest.message)),
+        Some(digest) => DigestOutcome::AlreadySent(digest.until, from_row(&digest.message)),
+        None => DigestOutcome::NotDue,
     })
 }
 
@@ -114,7 +97,7 @@ pub async fn send_digest(
 ///
 /// # Errors
 /// As [`run_cycle`](crate::cycle::run_cycle).
-pub async fn preview_digest(
+pub(crate) async fn preview_digest(
     context: &Context,
     options: CycleOptions,
 ) -> Result<(Span, Message), CycleError> {
@@ -122,30 +105,26 @@ pub async fn preview_digest(
         Some(_) => cycle_instant(&context.config, &context.store, options).await?,
         None => crate::clock::now(),
     };
-    let (period, digest) = build_latest(context, now).await?;
-    Ok((period, digest.message))
+    let period = latest_period(&context.config, now);
+    let (message, _) = build_digest(context, period, None, now).await?;
+    Ok((period, message))
 }
 
-async fn build_latest(
-    context: &Context,
-    now: Timestamp,
-) -> Result<(Span, BuiltDigest), store::Error> {
-    let config = &context.config;
-    let period = digest_period::latest_period(now, config.time_zone, config.digest_at);
-    Ok((period, build_digest(context, period, None, now).await?))
+fn latest_period(config: &Config, now: Timestamp) -> Span {
+    digest_period::latest_period(now, config.time_zone, config.digest_at)
 }
 
-/// Builds the digest of `period`. `last` is the end of the last period that was reported, or the first start.
+/// Builds the digest of `period`, and its row, which names its incidents. `last` is the end of the last period that was reported, or the first start.
 async fn build_digest(
     context: &Context,
     period: Span,
     last: Option<Timestamp>,
     now: Timestamp,
-) -> Result<BuiltDigest, store::Error> {
+) -> Result<(Message, NewMessage), store::Error> {
     let (config, store) = (&context.config, &context.store);
     let mut data = Day {
         missed: missed_periods(config, period, last),
-        mutes: context.mutes_at(now).await?,
+        mutes: store.call(move |s| s.mutes(now)).await?,
         ..Day::default()
     };
     // Everything recorded since the last digest, whether or not its periods are named as missed.
@@ -164,10 +143,10 @@ async fn build_digest(
             ..ServerDay::default()
         };
         for stream in &streams {
-            let history = context.tagged_history(&server.name, stream, period).await?;
+            let history = load_with_week_before(store, &server.name, stream, period).await?;
             entry
                 .streams
-                .push(stream_day(&history, stream, period, &rules, series));
+                .push(digest_entry(&history, stream, period, &rules, series));
         }
         data.open.extend(open);
         // The account has no mail: it is worth a line only where it cannot be seen.
@@ -178,8 +157,11 @@ async fn build_digest(
     data.open.sort_by_key(|i| std::cmp::Reverse(i.severity));
     let message = digest(&data, period, context.style());
     let reported = data.transitions.iter().map(|t| &t.incident);
-    let incidents = named_incidents(&message, data.open.iter().chain(reported));
-    Ok(BuiltDigest { message, incidents })
+    let row = NewMessage {
+        incidents: named_incidents(&message, data.open.iter().chain(reported)),
+        ..to_row(MessageKind::Digest, &message)
+    };
+    Ok((message, row))
 }
 
 /// Adds what was recorded within `news`: transitions, notes, and the first start if it lies in `period`.

@@ -66,7 +66,8 @@ pub(crate) async fn evaluate(
     let instants = polls
         .iter()
         .flat_map(|poll| instants_to_evaluate(schedule, poll, now));
-    let mutes = context.mutes_at(instants.min().unwrap_or(now)).await?;
+    let first = instants.min().unwrap_or(now);
+    let mutes = store.call(move |s| s.mutes(first)).await?;
     let policy = context.policy(mutes.clone());
     let mut servers = Vec::new();
     for poll in polls {

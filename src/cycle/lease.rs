@@ -27,7 +27,8 @@ pub(crate) fn new_worker_id() -> String {
 pub(crate) struct Leases {
     store: Store,
     worker_id: String,
-    ttl: Duration,
+    /// How long a lease lasts unless it is renewed.
+    pub ttl: Duration,
     held: Arc<Mutex<BTreeMap<String, Lease>>>,
     renewal: JoinHandle<()>,
 }
@@ -43,11 +44,6 @@ impl Leases {
             renewal: tokio::spawn(renew_loop(store.clone(), Arc::clone(&held), ttl)),
             held,
         }
-    }
-
-    /// Returns how long a lease lasts unless it is renewed.
-    pub(crate) const fn ttl(&self) -> Duration {
-        self.ttl
     }
 
     /// Takes the lease of a server. Returns `Err` with its end where another process holds it.
@@ -72,7 +68,9 @@ impl Leases {
     }
 
     /// Returns the servers that other processes poll, with the ends of their leases.
-    pub(crate) async fn of_others(&self) -> Result<BTreeMap<ServerName, Timestamp>, store::Error> {
+    pub(crate) async fn held_by_others(
+        &self,
+    ) -> Result<BTreeMap<ServerName, Timestamp>, store::Error> {
         let worker_id = self.worker_id.clone();
         let held = self
             .store
@@ -84,7 +82,7 @@ impl Leases {
     }
 
     /// Releases the lease of a server that needs no poll.
-    pub(crate) async fn give_back(&self, server: &ServerName) -> Result<(), store::Error> {
+    pub(crate) async fn release(&self, server: &ServerName) -> Result<(), store::Error> {
         let lease = self.lock().remove(&Lease::name_for_server(server));
         let leases: Vec<Lease> = lease.into_iter().collect();
         self.store.call(move |s| s.release_leases(&leases)).await

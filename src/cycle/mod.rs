@@ -15,11 +15,9 @@ pub(crate) mod stats;
 pub(crate) mod stored_message;
 mod unwatched;
 
-pub use CycleOptions as Options;
 pub use context::{Context, SetupError};
-pub use deliver::fallback_alert::{send_database_alert, send_database_alert as cry};
-pub use deliver::notifier::{Notifier, Notifier as Outlet};
-pub use digest::Written;
+pub(crate) use deliver::fallback_alert::send_database_alert;
+pub use deliver::notifier::Notifier;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -35,13 +33,12 @@ use crate::cycle::digest::{due_digest, write_due_digest};
 use crate::cycle::evaluate::evaluate;
 use crate::cycle::health::send_heartbeat;
 use crate::cycle::lease::Leases;
-use crate::cycle::poll::all::{PollContext, others_are_polling, poll_all};
+use crate::cycle::poll::all::{PollContext, poll_all};
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::poll::server::ServerPoller;
-use crate::cycle::poll::servers::{Discovery, ServerList};
+use crate::cycle::poll::servers::{ServerList, discover_servers};
 use crate::cycle::report::CheckReport;
 use crate::model::{DAY, Timestamp};
-use crate::store::{self, CycleLock, Store};
+use crate::store::{self, CycleLock, Database, Store};
 
 /// The maximum number of servers that are polled at the same time.
 const MAX_CONCURRENT_POLLS: usize = 48;
@@ -124,7 +121,7 @@ async fn run_steps(
     check_file(store).await?;
     let now = cycle_instant(config, store, options).await?;
     let leases = Arc::new(Leases::new(store, &context.worker_id, config.store.lease));
-    let servers = discover_servers(context, &leases, now).await?;
+    let servers = discover_servers(context, now, Some(&*leases)).await?;
     let polls = poll_servers(context, servers, &leases, options, now).await?;
     let evaluation = evaluate(context, &polls.outcomes, &leases, now).await?;
     write_digest_if_last(context, &leases, now).await?;
@@ -175,30 +172,17 @@ async fn check_file(store: &Store) -> Result<(), store::Error> {
     store.call(|s| s.check_schema()).await
 }
 
-async fn discover_servers(
-    context: &Context,
-    leases: &Leases,
-    now: Timestamp,
-) -> Result<ServerList, store::Error> {
-    let discovery = Discovery {
-        config: &context.config,
-        store: &context.store,
-        postmark: &context.postmark,
-        account_servers: &context.account_servers,
-    };
-    discovery.discover_servers(now, Some(leases)).await
-}
-
 /// Polls every server that no other process polls, and logs what went wrong.
 async fn poll_servers(
-    context: &Context,
+    context: &Arc<Context>,
     servers: ServerList,
     leases: &Arc<Leases>,
     options: CycleOptions,
     now: Timestamp,
 ) -> Result<PollResults, store::Error> {
     let polling = PollContext {
-        poller: ServerPoller::new(&context.config, &context.store, &context.postmark, now),
+        context: Arc::clone(context),
+        now,
         // Two cron lines on one database are one instant, like two daemons.
         skip_if_polled: options.scheduled || context.store.is_shared(),
         deadline: Instant::now() + context.config.postmark.longest_poll(),
@@ -220,7 +204,7 @@ async fn write_digest_if_last(
     leases: &Leases,
     now: Timestamp,
 ) -> Result<(), store::Error> {
-    if leases.of_others().await?.is_empty() {
+    if leases.held_by_others().await?.is_empty() {
         write_due_digest(context, now).await?;
     }
     Ok(())
@@ -250,7 +234,9 @@ pub(crate) async fn between_cycles(context: &Context) -> Result<bool, CycleError
     let due = due_digest(config, store, now).await?;
     let last = store.call(|s| s.last_cycle_at()).await?;
     let waits = due.is_some_and(|(period, _)| last < Some(period.until));
-    if !waits && !others_are_polling(store, &context.worker_id).await? {
+    let worker_id = context.worker_id.clone();
+    let held_by_others = move |s: &mut Database| s.leases_held_by_others(&worker_id);
+    if !waits && store.call(held_by_others).await?.is_empty() {
         write_due_digest(context, now).await?;
     }
     deliver(context, Trigger::BetweenCycles, now).await?;

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::cycle::deliver::DeliveryCounts;
 use crate::cycle::evaluate::CycleEvaluation;
 use crate::cycle::health::polled_elsewhere;
-use crate::cycle::stats::{Figures, figures};
+use crate::cycle::stats::StreamStats;
 use crate::cycle::{Context, PollResults};
-use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, Timestamp};
+use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp};
 use crate::output::json::{IncidentView, MuteView, StreamView, TransitionView};
-use crate::store::{self};
+use crate::store;
 
 /// What a cycle saw and did.
 #[derive(Clone, Debug, Serialize)]
@@ -60,7 +60,7 @@ impl CheckReport {
 
 /// The report of a cycle.
 pub(crate) async fn check(
-    app: &Context,
+    context: &Context,
     now: Timestamp,
     polls: &PollResults,
     evaluation: &CycleEvaluation,
@@ -69,11 +69,7 @@ pub(crate) async fn check(
     let polled = &polls.outcomes;
     let mut servers = Vec::new();
     for poll in polled {
-        let mut streams = Vec::new();
-        for stream in &poll.streams {
-            let (history, day) = app.last_day(poll.name(), stream, now).await?;
-            streams.push(stream_view(stream, &history, &day, now));
-        }
+        let streams = stream_views(context, poll.name(), &poll.streams, now).await?;
         servers.push(json!({
             "name": poll.name(), "reachable": poll.reachable, "complete": poll.record.complete,
             "requests": poll.record.requests, "streams": streams,
@@ -81,10 +77,10 @@ pub(crate) async fn check(
     }
     let mut open = evaluation.open.clone();
     let mut complete = polls.is_whole() && polled.iter().all(|p| p.record.complete);
-    for server in polled_elsewhere(app, polled).await? {
-        let (told, seen, incidents) = app.of_another(&server.name, now).await?;
+    for server in polled_elsewhere(context, polled).await? {
+        let (view, seen, incidents) = unpolled_server(context, &server.name, now).await?;
         complete &= seen;
-        servers.push(told);
+        servers.push(view);
         open.extend(incidents);
     }
     Ok(CheckReport {
@@ -98,7 +94,7 @@ pub(crate) async fn check(
             .collect(),
         open_incidents: open
             .iter()
-            .map(|i| json!(IncidentView::new(i, app.style())))
+            .map(|i| json!(IncidentView::new(i, context.style())))
             .collect(),
         mutes: evaluation
             .mutes
@@ -128,7 +124,7 @@ fn covered_until(history: &History, now: Timestamp) -> Option<Timestamp> {
 pub(crate) fn stream_view(
     stream: &StreamId,
     history: &History,
-    day: &Figures,
+    day: &StreamStats,
     now: Timestamp,
 ) -> StreamView {
     let counted = history.counted_in(Span::before(now, DAY)).min(day.sent);
@@ -146,46 +142,59 @@ pub(crate) fn stream_view(
     }
 }
 
-impl Context {
-    pub(crate) async fn last_day(
-        &self,
-        server: &ServerName,
-        stream: &StreamId,
-        now: Timestamp,
-    ) -> Result<(History, Figures), store::Error> {
-        let day = Span::before(now, DAY);
-        let history = self.history(server, stream, day).await?;
-        let figures = figures(&history, day);
-        Ok((history, figures))
-    }
+/// Returns what is known of a stream, exact in the 24 hours before `now`, and the counts of these.
+pub(crate) async fn last_day(
+    context: &Context,
+    server: &ServerName,
+    stream: &StreamId,
+    now: Timestamp,
+) -> Result<(History, StreamStats), store::Error> {
+    let key = StreamKey::new(server, stream);
+    let day = Span::before(now, DAY);
+    let history = context
+        .store
+        .call(move |s| s.history(&key, day, &[]))
+        .await?;
+    let stats = StreamStats::from_history(&history, day);
+    Ok((history, stats))
+}
 
-    /// What is stored of a server which another process polls, whether it was seen if it was polled at `now`, and what is
-    /// open on it.
-    async fn of_another(
-        &self,
-        name: &ServerName,
-        now: Timestamp,
-    ) -> Result<(Value, bool, Vec<Incident>), store::Error> {
-        let of = name.clone();
-        let read = move |s: &mut store::Database| {
-            Ok((
-                s.server_state(&of, now)?,
-                s.watched_streams(&of)?,
-                s.latest_incidents(&of)?,
-            ))
-        };
-        let (state, ids, mut incidents) = self.store.call(read).await?;
-        incidents.retain(Incident::is_open);
-        let mut streams = Vec::new();
-        for stream in &ids {
-            let (history, day) = self.last_day(name, stream, now).await?;
-            streams.push(stream_view(stream, &history, &day, now));
-        }
-        let complete = state.last_complete_at.is_some() && state.incomplete_since.is_none();
-        let told = json!({
-            "name": name, "reachable": complete, "complete": complete, "requests": 0, "streams": streams,
-        });
-        let seen = complete || state.last_cycle_at < Some(now);
-        Ok((told, seen, incidents))
+async fn stream_views(
+    context: &Context,
+    server: &ServerName,
+    streams: &[StreamId],
+    now: Timestamp,
+) -> Result<Vec<StreamView>, store::Error> {
+    let mut views = Vec::new();
+    for stream in streams {
+        let (history, day) = last_day(context, server, stream, now).await?;
+        views.push(stream_view(stream, &history, &day, now));
     }
+    Ok(views)
+}
+
+/// Returns what is stored of a server which another process polls, whether it was seen if it was polled at `now`, and what is
+/// open on it.
+async fn unpolled_server(
+    context: &Context,
+    name: &ServerName,
+    now: Timestamp,
+) -> Result<(Value, bool, Vec<Incident>), store::Error> {
+    let server = name.clone();
+    let read = move |s: &mut store::Database| {
+        Ok((
+            s.server_state(&server, now)?,
+            s.watched_streams(&server)?,
+            s.latest_incidents(&server)?,
+        ))
+    };
+    let (state, streams, mut incidents) = context.store.call(read).await?;
+    incidents.retain(Incident::is_open);
+    let streams = stream_views(context, name, &streams, now).await?;
+    let complete = state.last_complete_at.is_some() && state.incomplete_since.is_none();
+    let view = json!({
+        "name": name, "reachable": complete, "complete": complete, "requests": 0, "streams": streams,
+    });
+    let seen = complete || state.last_cycle_at < Some(now);
+    Ok((view, seen, incidents))
 }

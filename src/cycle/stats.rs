@@ -10,14 +10,13 @@ use crate::model::{
     BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, StreamKey, Timestamp,
 };
 use crate::notify::digest::StreamDay;
-use crate::store::{self, Database};
+use crate::store::{self, Store};
 
-/// Days in a week.
-const WEEK: u32 = 7;
+const DAYS_PER_WEEK: u32 = 7;
 
 /// Counts of one span, in messages.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Figures {
+pub(crate) struct StreamStats {
     pub sent: u64,
     pub bounced: u64,
     /// Messages that bounced in the span and were sent before it.
@@ -31,79 +30,76 @@ pub(crate) struct Figures {
     pub classes: Vec<(BounceClass, u64)>,
 }
 
-impl Figures {
+impl StreamStats {
+    /// Returns the counts of `span`.
+    pub(crate) fn from_history(history: &History, span: Span) -> Self {
+        let whole = [span];
+        // A count that the span cuts has no part in it: how much of it lies within is not known.
+        let sent = history.sent.count(history.whole_counts_within(span));
+        let marked = history.bounced_in(&whole, |m| m.class.counts());
+        let bounced = marked.messages;
+        let failed = history.bounced_in(&whole, |m| m.class.is_failure());
+        let followed: Vec<_> = history
+            .followed
+            .iter()
+            .filter(|f| span.contains(f.sent_at))
+            .collect();
+        let sampled = followed.len() as u64;
+        let proven = followed.iter().filter(|f| f.delivered_at.is_some()).count() as u64;
+        let class = |class| {
+            (
+                class,
+                history.bounced_in(&whole, |m| m.class == class).messages,
+            )
+        };
+        Self {
+            sent,
+            bounced,
+            bounced_late: marked.sent_outside,
+            failed: failed.messages - failed.sent_outside,
+            complaints: class(BounceClass::Complaint).1,
+            delivered: if sampled == sent {
+                proven
+            } else {
+                sent.saturating_sub(bounced)
+            },
+            sampled,
+            proven,
+            classes: BounceClass::ALL
+                .into_iter()
+                .map(class)
+                .filter(|(_, n)| *n > 0)
+                .collect(),
+        }
+    }
+
     /// The share of messages sent or bounced in the span that bounced in it.
     pub(crate) fn bounce_rate(&self) -> f64 {
         self.bounced as f64 / (self.sent + self.bounced_late).max(1) as f64
     }
 }
 
-/// The counts of `span`, on what is known by `now`.
-pub(crate) fn figures(history: &History, span: Span) -> Figures {
-    let whole = [span];
-    // A count that the span cuts has no part in it: how much of it lies within is not known.
-    let sent = history.sent.count(history.whole_counts_within(span));
-    let marked = history.bounced_in(&whole, |m| m.class.counts());
-    let bounced = marked.messages;
-    let failed = history.bounced_in(&whole, |m| m.class.is_failure());
-    let followed: Vec<_> = history
-        .followed
-        .iter()
-        .filter(|f| span.contains(f.sent_at))
-        .collect();
-    let sampled = followed.len() as u64;
-    let proven = followed.iter().filter(|f| f.delivered_at.is_some()).count() as u64;
-    let class = |class| {
-        (
-            class,
-            history.bounced_in(&whole, |m| m.class == class).messages,
-        )
-    };
-    Figures {
-        sent,
-        bounced,
-        bounced_late: marked.sent_outside,
-        failed: failed.messages - failed.sent_outside,
-        complaints: class(BounceClass::Complaint).1,
-        delivered: if sampled == sent {
-            proven
-        } else {
-            sent.saturating_sub(bounced)
-        },
-        sampled,
-        proven,
-        classes: BounceClass::ALL
-            .into_iter()
-            .map(class)
-            .filter(|(_, n)| *n > 0)
-            .collect(),
-    }
+/// Returns what is known of one stream and its tags, exact in `span` and in the same span a week before.
+pub(crate) async fn load_with_week_before(
+    store: &Store,
+    server: &ServerName,
+    stream: &StreamId,
+    span: Span,
+) -> Result<History, store::Error> {
+    let key = StreamKey::new(server, stream);
+    let before = week_before(span);
+    let range = Span::new(before.from, span.until);
+    let cuts = [span.from, span.until, before.from, before.until];
+    store
+        .call(move |s| s.history_with_tags(&key, range, &cuts))
+        .await
 }
 
-impl Context {
-    /// What is known of one stream, exact in `span` and in the same span a week before.
-    pub(crate) async fn history(
-        &self,
-        server: &ServerName,
-        stream: &StreamId,
-        span: Span,
-    ) -> Result<History, store::Error> {
-        let (key, (range, cuts)) = (StreamKey::new(server, stream), compared(span));
-        let read = move |s: &mut Database| s.history(&key, range, &cuts);
-        self.store.call(read).await
-    }
-
-    /// The same with its tags, for judging silence.
-    pub(crate) async fn tagged_history(
-        &self,
-        server: &ServerName,
-        stream: &StreamId,
-        span: Span,
-    ) -> Result<History, store::Error> {
-        let (key, (range, cuts)) = (StreamKey::new(server, stream), compared(span));
-        let read = move |s: &mut Database| s.history_with_tags(&key, range, &cuts);
-        self.store.call(read).await
-    }
+fn week_before(span: Span) -> Span {
+    Span::new(
+        span.from - DAYS_PER_WEEK * DAY,
+        span.until - DAYS_PER_WEEK * DAY,
+    )
 }
 
 /// Returns the watched servers, each with its watched streams.
@@ -122,24 +118,17 @@ pub(crate) async fn watched_streams(
     Ok(watched)
 }
 
-/// The range that holds `span` and the same a week before, and their bounds.
-fn compared(span: Span) -> (Span, [Timestamp; 4]) {
-    let before = Span::new(span.from - WEEK * DAY, span.until - WEEK * DAY);
-    let range = Span::new(before.from, span.until);
-    (range, [span.from, span.until, before.from, before.until])
-}
-
-/// A stream's part of the digest of `period`.
-pub(crate) fn stream_day(
+/// Returns a stream's part of the digest of `period`.
+pub(crate) fn digest_entry(
     history: &History,
     stream: &StreamId,
     period: Span,
     rules: &Rules,
     series: usize,
 ) -> StreamDay {
-    let figures = figures(history, period);
-    let bounce_rate = figures.bounce_rate();
-    let before = Span::new(period.from - WEEK * DAY, period.until - WEEK * DAY);
+    let stats = StreamStats::from_history(history, period);
+    let bounce_rate = stats.bounce_rate();
+    let before = week_before(period);
     let is_seen = |span: Span| {
         history.first_seen_at.is_some_and(|b| b <= span.from) && history.messages.covers(span)
     };
@@ -149,14 +138,14 @@ pub(crate) fn stream_day(
     let both = history.messages.intersect(&history.bounces);
     StreamDay {
         stream: Some(stream.clone()),
-        sent: figures.sent,
+        sent: stats.sent,
         sent_week_before: is_seen(before).then(|| history.sent.count(before)),
-        delivered: figures.delivered,
-        delivered_exact: figures.sampled == figures.sent,
-        unproven: (figures.sampled > 0 && figures.proven == 0).then_some(figures.sampled),
-        classes: figures.classes,
-        bounced: figures.bounced,
-        failed: figures.failed,
+        delivered: stats.delivered,
+        delivered_exact: stats.sampled == stats.sent,
+        unproven: (stats.sampled > 0 && stats.proven == 0).then_some(stats.sampled),
+        classes: stats.classes,
+        bounced: stats.bounced,
+        failed: stats.failed,
         undelivered: undelivered(&history.followed, period),
         bounce_rate,
         unknown: both.holes(history.since_beginning(period)),

@@ -38,7 +38,7 @@ impl Blind {
         };
         let config = config::load(&sources).expect("a valid configuration");
         let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
-        let context = Arc::new(Context::new(config, notifier).expect("a context"));
+        let context = Arc::new(Context::open(config, notifier).expect("a context"));
         let report = run_cycle(&context, CycleOptions::default())
             .await
             .expect("a cycle");

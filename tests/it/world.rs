@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use hushwatch::internals::{
-    CheckReport, Context, CycleError, Options, Outlet, Sources, load_config,
+    CheckReport, Context, CycleError, CycleOptions, Notifier, Sources, load_config, run_cycle,
 };
 use hushwatch::model::{HOUR, Timestamp};
 use hushwatch::sim::postmark::{Postmark, ServerHandle};
@@ -205,8 +205,8 @@ impl World {
                 env: self.env.clone(),
             })
             .expect("a valid configuration");
-            let outlet = Outlet::new(&config.slack, std::io::sink()).expect("an outlet");
-            let app = Arc::new(Context::new(config, outlet).expect("an app"));
+            let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
+            let app = Arc::new(Context::open(config, notifier).expect("an app"));
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -214,7 +214,7 @@ impl World {
             self.app = Some((runtime, app));
         }
         let (runtime, app) = self.app.as_ref().expect("just made");
-        runtime.block_on(app.cycle(Options { now, scheduled }))
+        runtime.block_on(run_cycle(app, CycleOptions { now, scheduled }))
     }
 
     /// The built binary with these arguments, not yet started.

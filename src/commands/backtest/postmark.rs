@@ -8,9 +8,9 @@ use crate::commands::backtest::replay::{
     BacktestError, ReplayInput, ReplayPeriod, ReplayRange, Servers, polls,
 };
 use crate::config::Config;
-use crate::cycle::poll::server::ServerPoller;
-use crate::cycle::poll::servers::Discovery;
-use crate::cycle::{Context, Outlet, SetupError};
+use crate::cycle::poll::server::poll_server;
+use crate::cycle::poll::servers::discover_servers;
+use crate::cycle::{Context, Notifier, SetupError};
 use crate::model::{DAY, HOUR, History, ServerName, Span, StreamId, StreamKey, Timestamp};
 
 /// A time limit that is none: reading everything takes as long as it takes.
@@ -29,24 +29,17 @@ impl ReplayInput {
         config.store = config.store.in_memory();
         config.store.keep = DAY * days;
         config.postmark.backfill_time = NO_LIMIT;
-        let outlet = Outlet::new(&config.slack, std::io::sink()).map_err(SetupError::from)?;
-        let context = Context::new(config, outlet)?;
+        let notifier = Notifier::new(&config.slack, std::io::sink()).map_err(SetupError::from)?;
+        let context = Context::open(config, notifier)?;
         let mut servers = BTreeMap::new();
-        let discovery = Discovery {
-            config: &context.config,
-            store: &context.store,
-            postmark: &context.postmark,
-            account_servers: &context.account_servers,
-        };
-        let list = discovery.discover_servers(now, None).await?;
-        let poller = ServerPoller::new(&context.config, &context.store, &context.postmark, now);
+        let list = discover_servers(&context, now, None).await?;
         if let Some(why) = list.account.iter().find_map(|a| a.errors.first()) {
             let (server, why) = (ServerName::from(ServerName::ACCOUNT), why.clone());
             return Err(BacktestError::Postmark { server, why });
         }
         for server in &list.servers {
             let deadline = tokio::time::Instant::now() + NO_LIMIT;
-            let outcome = poller.poll_server(server, deadline).await?;
+            let outcome = poll_server(&context, server, now, deadline).await?;
             if let Some(why) = outcome.errors.first() {
                 let (server, why) = (server.name.clone(), why.clone());
                 return Err(BacktestError::Postmark { server, why });

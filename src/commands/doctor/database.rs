@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::disk;
 use crate::config::{Config, ConfigWarning, StoreSettings};
-use crate::cycle::{Context, Outlet, SetupError};
+use crate::cycle::{Context, Notifier, SetupError};
 use crate::store::{self, Problem, Store};
 
 const NAME: &str = "database";
@@ -20,7 +20,7 @@ pub(crate) struct DatabaseChecks {
 }
 
 /// Checks the database and sets up the shell over what there is.
-pub(crate) async fn check(config: Config, outlet: Outlet) -> Result<DatabaseChecks, SetupError> {
+pub(crate) async fn check(config: Config, notifier: Notifier) -> Result<DatabaseChecks, SetupError> {
     let is_kept = !config.warnings.contains(&ConfigWarning::EphemeralDisk);
     let in_file = config.store.database.is_none();
     let path = config.store.path.clone();
@@ -38,7 +38,7 @@ pub(crate) async fn check(config: Config, outlet: Outlet) -> Result<DatabaseChec
         State::Empty | State::Unusable => Store::open_sqlite(Path::new(":memory:"))?,
     };
     Ok(DatabaseChecks {
-        app: Context::over(config, outlet, store)?,
+        app: Context::with_store(config, notifier, store)?,
         checks,
         is_readable,
     })

@@ -44,7 +44,7 @@ use crate::commands::interactive::{INTERACTIVE_TIMEOUT, with_interactive_timeout
 use crate::commands::stdout::{message_writer, print};
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, ConfigProblem, ServerConfig};
-use crate::cycle::{Context, Outlet, SetupError};
+use crate::cycle::{Context, Notifier, SetupError};
 use crate::model::Timestamp;
 use crate::text::format::{format_date_time, format_time};
 use crate::text::sanitize::json_line;
@@ -86,8 +86,8 @@ async fn diagnose(
 ) -> Result<Diagnosis, SetupError> {
     let at = clock::now();
     let config = with_interactive_timeouts(config);
-    let outlet = Outlet::new(&config.slack, printer)?;
-    let database = database::check(config, outlet).await?;
+    let notifier = Notifier::new(&config.slack, printer)?;
+    let database = database::check(config, notifier).await?;
     let app = database.app;
     let (servers, slack, status) = tokio::join!(
         servers::checks(&app, at),

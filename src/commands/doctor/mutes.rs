@@ -12,7 +12,7 @@ const MAX_TEXT_CHARS: usize = 200;
 
 /// Returns each mute that runs, with how to end it.
 pub(crate) async fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
-    match app.mutes_at(at).await {
+    match app.store.call(move |s| s.mutes(at)).await {
         Ok(mutes) if mutes.is_empty() => vec![Check::pass(NAME, "Nothing is muted")],
         Ok(mutes) => {
             let until = |mute: &Mute| format_instant(mute.until, at, app.config.time_zone);

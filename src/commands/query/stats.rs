@@ -15,7 +15,7 @@ use crate::commands::query::validate::{self, checked, usage};
 use crate::commands::query::{PostmarkQuery, Target, print_answer};
 use crate::config::Config;
 use crate::cycle::Context;
-use crate::cycle::stats::figures;
+use crate::cycle::stats::StreamStats;
 use crate::model::{DAY, History, ServerName, Span, StreamId, StreamKey, Tag};
 use crate::output::stats::{
     BounceStats, DayStats, PostmarkStats, ServerStats, StatsReport, StoredStats,
@@ -221,13 +221,13 @@ fn stored_stats(history: &History, tag: Option<&Tag>, span: Span) -> Option<Stor
             bounces: None,
         });
     }
-    let figures = figures(history, span);
+    let stats = StreamStats::from_history(history, span);
     Some(StoredStats {
-        sent: figures.sent,
+        sent: stats.sent,
         bounces: Some(BounceStats {
-            bounced: figures.bounced,
-            bounced_late: figures.bounced_late,
-            complaints: figures.complaints,
+            bounced: stats.bounced,
+            bounced_late: stats.bounced_late,
+            complaints: stats.complaints,
         }),
     })
 }

@@ -8,7 +8,7 @@ use crate::store::{self, MessageKind, OutboxRow};
 
 /// Alerts that nothing can be recorded, without a retry: there is nowhere to keep what becomes of it. An error that passes by
 /// itself is no alert.
-pub async fn send_database_alert(notifier: &Notifier, error: &store::Error) {
+pub(crate) async fn send_database_alert(notifier: &Notifier, error: &store::Error) {
     if error.is_passing() {
         return;
     }

@@ -78,7 +78,10 @@ pub(crate) async fn deliver(
 ///
 /// # Errors
 /// As [`run_cycle`](crate::cycle::run_cycle).
-pub async fn pending_messages(context: &Context, options: CycleOptions) -> Result<u64, CycleError> {
+pub(crate) async fn pending_messages(
+    context: &Context,
+    options: CycleOptions,
+) -> Result<u64, CycleError> {
     let at = current_instant(&context.config, &context.store, options).await?;
     Ok(count_pending(&context.store, at).await?)
 }

@@ -9,19 +9,22 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::config::ServerConfig;
+use crate::cycle::Context;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::poll::server::ServerPoller;
+use crate::cycle::poll::server::{load_state, poll_server};
 use crate::cycle::poll::servers::ServerList;
 use crate::model::Timestamp;
-use crate::store::{self, Store};
+use crate::store;
 
 /// How often the leases of other processes are checked within the lifetime of one.
 const LEASE_CHECKS_PER_TTL: u32 = 20;
 
 /// What the polls of one cycle share.
 pub(crate) struct PollContext {
-    pub poller: ServerPoller,
+    pub context: Arc<Context>,
+    /// The instant of the cycle.
+    pub now: Timestamp,
     /// Whether a server is skipped that another process polled at this instant.
     pub skip_if_polled: bool,
     /// When all polls must be done.
@@ -48,7 +51,7 @@ type Remaining = Vec<(usize, Arc<ServerConfig>)>;
 /// a poll broke.
 pub(crate) async fn poll_all(
     list: ServerList,
-    context: &Arc<PollContext>,
+    polling: &Arc<PollContext>,
 ) -> Result<(Vec<PollOutcome>, usize), store::Error> {
     let mut remaining: Remaining = list.servers.into_iter().enumerate().collect();
     let all = remaining.len() + usize::from(list.account.is_some());
@@ -59,10 +62,10 @@ pub(crate) async fn poll_all(
     while !remaining.is_empty() {
         let mut tasks = JoinSet::new();
         for (index, server) in remaining.clone() {
-            let context = Arc::clone(context);
-            let skip_if_polled = context.skip_if_polled || has_waited;
+            let polling = Arc::clone(polling);
+            let skip_if_polled = polling.skip_if_polled || has_waited;
             tasks.spawn(async move {
-                let turn = poll_if_leased(&server, &context, skip_if_polled).await;
+                let turn = poll_if_leased(&server, &polling, skip_if_polled).await;
                 (index, turn)
             });
         }
@@ -93,7 +96,7 @@ pub(crate) async fn poll_all(
         }
         remaining.retain(|(index, _)| waiting.contains_key(index));
         if !remaining.is_empty() {
-            expected -= wait_for_leases(&mut remaining, &waiting, &context.leases).await?;
+            expected -= wait_for_leases(&mut remaining, &waiting, &polling.leases).await?;
             has_waited = true;
         }
     }
@@ -107,20 +110,20 @@ pub(crate) async fn poll_all(
 /// Polls one server if this process gets its lease.
 async fn poll_if_leased(
     server: &Arc<ServerConfig>,
-    context: &PollContext,
+    polling: &PollContext,
     skip_if_polled: bool,
 ) -> Result<ServerTurn, store::Error> {
-    let _permit = context.concurrency.acquire().await;
-    if let Err(until) = context.leases.take(&server.name).await? {
+    let (context, now) = (&polling.context, polling.now);
+    let _permit = polling.concurrency.acquire().await;
+    if let Err(until) = polling.leases.take(&server.name).await? {
         return Ok(ServerTurn::LeasedElsewhere(until));
     }
-    let state = context.poller.load_state(server).await?;
-    let now = context.poller.now;
+    let state = load_state(&context.store, server, now).await?;
     if skip_if_polled && state.last_cycle_at.is_some_and(|last| last >= now) {
-        context.leases.give_back(&server.name).await?;
+        polling.leases.release(&server.name).await?;
         return Ok(ServerTurn::AlreadyPolled);
     }
-    let outcome = context.poller.poll_server(server, context.deadline).await?;
+    let outcome = poll_server(context, server, now, polling.deadline).await?;
     Ok(ServerTurn::Polled(Box::new(outcome)))
 }
 
@@ -133,8 +136,8 @@ async fn wait_for_leases(
 ) -> Result<usize, store::Error> {
     let mut renewed = 0;
     loop {
-        tokio::time::sleep(leases.ttl() / LEASE_CHECKS_PER_TTL).await;
-        let others = leases.of_others().await?;
+        tokio::time::sleep(leases.ttl / LEASE_CHECKS_PER_TTL).await;
+        let others = leases.held_by_others().await?;
         let is_renewed = |index: &usize, server: &ServerConfig| {
             let until = others.get(&server.name);
             until.is_some_and(|until| until > &leased_until[index])
@@ -147,16 +150,4 @@ async fn wait_for_leases(
             return Ok(renewed);
         }
     }
-}
-
-/// Returns whether another process is in a cycle.
-pub(crate) async fn others_are_polling(
-    store: &Store,
-    worker_id: &str,
-) -> Result<bool, store::Error> {
-    let worker_id = worker_id.to_owned();
-    let held = store
-        .call(move |s| s.leases_held_by_others(&worker_id))
-        .await?;
-    Ok(!held.is_empty())
 }

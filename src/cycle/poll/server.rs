@@ -1,11 +1,11 @@
 //! Polls one server: its streams, new mail, old history, the delivery sample. A failing stream stops no other.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::{Config, PostmarkSettings, Schedule, ServerConfig};
+use crate::config::{Schedule, ServerConfig};
+use crate::cycle::Context;
 use crate::cycle::collect::address_checks::check_addresses;
 use crate::cycle::collect::backfill::backfill_streams;
 use crate::cycle::collect::delivery_sample::sample_deliveries;
@@ -16,135 +16,117 @@ use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::streams::list_streams;
 use crate::model::{DAY, HOUR, Kind, Span, StreamId, Timestamp};
-use crate::postmark::Postmark;
 use crate::store::{self, ServerState, Store};
 
 /// The maximum number of scheduled instants in an hour at which counts are cut, since each cut costs a request.
 const MAX_BOUNDARIES_PER_HOUR: u64 = 2;
 
-/// What polling takes, whichever the server.
-pub(crate) struct ServerPoller {
-    store: Store,
-    postmark: Postmark,
-    schedule: Schedule,
-    settings: PostmarkSettings,
-    /// How long messages are kept.
-    keep: Duration,
-    /// The instant of the cycle.
-    pub now: Timestamp,
+/// Returns what the store knows of a server's polls.
+pub(crate) async fn load_state(
+    store: &Store,
+    server: &ServerConfig,
+    now: Timestamp,
+) -> Result<ServerState, store::Error> {
+    let name = server.name.clone();
+    store.call(move |s| s.server_state(&name, now)).await
 }
 
-impl ServerPoller {
-    pub(crate) fn new(config: &Config, store: &Store, postmark: &Postmark, now: Timestamp) -> Self {
-        Self {
-            store: store.clone(),
-            postmark: postmark.clone(),
-            schedule: config.schedule.clone(),
-            settings: config.postmark.clone(),
-            keep: config.store.keep,
-            now,
-        }
-    }
-
-    /// Returns what the store knows of a server's polls.
-    pub(crate) async fn load_state(
-        &self,
-        server: &ServerConfig,
-    ) -> Result<ServerState, store::Error> {
-        let (name, now) = (server.name.clone(), self.now);
-        self.store.call(move |s| s.server_state(&name, now)).await
-    }
-
-    /// Polls one server, until `deadline` at the latest. What is stored by then stays.
-    pub(crate) async fn poll_server(
-        &self,
-        server: &Arc<ServerConfig>,
-        deadline: Instant,
-    ) -> Result<PollOutcome, store::Error> {
-        let previous_state = self.load_state(server).await?;
-        let (requests, errors) = match server.token.read() {
-            Err(problem) => (0, PollErrors::unreadable_token(problem.to_string())),
-            Ok(token) => {
-                let api = self.postmark.server(token);
-                let mut reader = ServerReader::new(
-                    &self.store,
-                    &api,
-                    &server.name,
-                    self.settings.requests_per_poll,
-                    &previous_state,
-                    self.count_boundaries(&previous_state),
-                    self.now,
-                );
-                let read = self.read_server(server, &mut reader, &previous_state);
-                match timeout_at(deadline, read).await {
-                    Ok(read) => read?,
-                    Err(_) => reader.errors.blocking.push(format!(
-                        "{}: this cycle's time is over, the next cycles go on; look why Postmark is slow, or raise `postmark.poll_time`",
-                        server.name
-                    )),
-                }
-                (api.requests(), reader.errors)
+/// Polls one server, until `deadline` at the latest. What is stored by then stays.
+pub(crate) async fn poll_server(
+    context: &Context,
+    server: &Arc<ServerConfig>,
+    now: Timestamp,
+    deadline: Instant,
+) -> Result<PollOutcome, store::Error> {
+    let previous_state = load_state(&context.store, server, now).await?;
+    let (requests, errors) = match server.token.read() {
+        Err(problem) => (0, PollErrors::unreadable_token(problem.to_string())),
+        Ok(token) => {
+            let api = context.postmark.server(token);
+            let mut reader = ServerReader::new(
+                &context.store,
+                &api,
+                &server.name,
+                context.config.postmark.requests_per_poll,
+                &previous_state,
+                count_boundaries(&context.config.schedule, &previous_state, now),
+                now,
+            );
+            let read = read_server(context, server, &mut reader, &previous_state);
+            match timeout_at(deadline, read).await {
+                Ok(read) => read?,
+                Err(_) => reader.errors.blocking.push(format!(
+                    "{}: this cycle's time is over, the next cycles go on; look why Postmark is slow, or raise `postmark.poll_time`",
+                    server.name
+                )),
             }
-        };
-        let name = server.name.clone();
-        let streams = self.store.call(move |s| s.watched_streams(&name)).await?;
-        Ok(PollOutcome::new(
-            Arc::clone(server),
-            previous_state,
-            self.now,
-            requests,
-            streams,
-            errors,
-        ))
-    }
-
-    /// Reads everything of one server that its budget and its errors allow.
-    async fn read_server(
-        &self,
-        server: &ServerConfig,
-        reader: &mut ServerReader<'_>,
-        previous_state: &ServerState,
-    ) -> Result<(), store::Error> {
-        let streams = match list_streams(&self.store, server, reader.api, self.now).await {
-            Ok((streams, errors)) => {
-                reader.errors.merge(errors);
-                streams
-            }
-            Err(error) => return reader.errors.record(Err(error)),
-        };
-        reader.errors.reachable = true;
-        reader.budget.ensure_minimum(streams.len());
-        let first_start = previous_state.first_start_at;
-        let oldest_kept = self.now - self.keep;
-        read_new_mail(reader, &streams, first_start.max(oldest_kept)).await?;
-        count_tags(reader).await?;
-        let history = Span::new((oldest_kept + HOUR).ceil(HOUR), first_start);
-        let backfill_deadline = Instant::now() + self.settings.backfill_time;
-        backfill_streams(reader, &streams, history, backfill_deadline).await?;
-        // On a first start, the newest hours are part of the history: the poll is complete only if they were read.
-        if first_start == self.now && reader.errors.blocking.is_empty() {
-            let uncovered = uncovered_reasons(reader, &streams).await?;
-            reader.errors.blocking.extend(uncovered);
+            (api.requests(), reader.errors)
         }
-        sample_deliveries(reader, &streams).await?;
-        check_addresses(reader, &streams, &server.operator_addresses).await?;
-        reader.log_counts();
-        Ok(())
-    }
+    };
+    let name = server.name.clone();
+    let streams = context
+        .store
+        .call(move |s| s.watched_streams(&name))
+        .await?;
+    Ok(PollOutcome::new(
+        Arc::clone(server),
+        previous_state,
+        now,
+        requests,
+        streams,
+        errors,
+    ))
+}
 
-    /// Returns the scheduled instants since the last complete poll: a rule's window begins or ends there. None where they are
-    /// many; then only full hours are told apart.
-    fn count_boundaries(&self, previous_state: &ServerState) -> Vec<Timestamp> {
-        let now = self.now;
-        let since = previous_state.last_complete_at.unwrap_or(now);
-        let since = since.max(now - DAY);
-        let instants = self.schedule.instants(since - HOUR, now);
-        let hours = now.since(since).as_secs() / 3600 + 2;
-        if instants.len() as u64 > MAX_BOUNDARIES_PER_HOUR * hours {
-            return Vec::new();
+/// Reads everything of one server that its budget and its errors allow.
+async fn read_server(
+    context: &Context,
+    server: &ServerConfig,
+    reader: &mut ServerReader<'_>,
+    previous_state: &ServerState,
+) -> Result<(), store::Error> {
+    let streams = match list_streams(&context.store, server, reader.api, reader.now).await {
+        Ok((streams, errors)) => {
+            reader.errors.merge(errors);
+            streams
         }
-        instants
+        Err(error) => return reader.errors.record(Err(error)),
+    };
+    reader.errors.reachable = true;
+    reader.budget.ensure_minimum(streams.len());
+    let first_start = previous_state.first_start_at;
+    let oldest_kept = reader.now - context.config.store.keep;
+    read_new_mail(reader, &streams, first_start.max(oldest_kept)).await?;
+    count_tags(reader).await?;
+    let history = Span::new((oldest_kept + HOUR).ceil(HOUR), first_start);
+    let backfill_deadline = Instant::now() + context.config.postmark.backfill_time;
+    backfill_streams(reader, &streams, history, backfill_deadline).await?;
+    // On a first start, the newest hours are part of the history: the poll is complete only if they were read.
+    if first_start == reader.now && reader.errors.blocking.is_empty() {
+        let uncovered = uncovered_reasons(reader, &streams).await?;
+        reader.errors.blocking.extend(uncovered);
     }
+    sample_deliveries(reader, &streams).await?;
+    check_addresses(reader, &streams, &server.operator_addresses).await?;
+    reader.log_counts();
+    Ok(())
+}
+
+/// Returns the scheduled instants since the last complete poll: a rule's window begins or ends there. None where they are
+/// many; then only full hours are told apart.
+fn count_boundaries(
+    schedule: &Schedule,
+    previous_state: &ServerState,
+    now: Timestamp,
+) -> Vec<Timestamp> {
+    let since = previous_state.last_complete_at.unwrap_or(now);
+    let since = since.max(now - DAY);
+    let instants = schedule.instants(since - HOUR, now);
+    let hours = now.since(since).as_secs() / 3600 + 2;
+    if instants.len() as u64 > MAX_BOUNDARIES_PER_HOUR * hours {
+        return Vec::new();
+    }
+    instants
 }
 
 /// Returns why streams are not covered up to the present, a line each; nothing where they are.

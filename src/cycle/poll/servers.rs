@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Config, ServerConfig, TokenSource};
+use crate::cycle::Context;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, without_ignored};
 use crate::cycle::poll::note_change;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::model::{ServerName, Timestamp};
-use crate::postmark::{AccountServer, ErrorKind, Postmark};
+use crate::postmark::{AccountServer, ErrorKind};
 use crate::store::{self, Store};
 
 /// The servers of one cycle.
@@ -63,138 +64,130 @@ impl AccountServers {
     }
 }
 
-/// What finding the servers takes.
-pub(crate) struct Discovery<'a> {
-    pub config: &'a Config,
-    pub store: &'a Store,
-    pub postmark: &'a Postmark,
-    pub account_servers: &'a AccountServers,
+/// Returns the servers to poll. Where the configuration has a token of the account, asks it for its servers, and notes which
+/// are new and which are gone; where that fails, the servers are those known from before.
+///
+/// Every process asks, since tokens are not stored. Only the one that has the account's lease stores and evaluates the answer.
+pub(crate) async fn discover_servers(
+    context: &Context,
+    now: Timestamp,
+    leases: Option<&Leases>,
+) -> Result<ServerList, store::Error> {
+    let Some(token) = &context.config.account else {
+        let servers = context.config.servers.iter().cloned();
+        return Ok(ServerList {
+            servers: servers.map(Arc::new).collect(),
+            account: None,
+        });
+    };
+    let name = ServerName::from(ServerName::ACCOUNT);
+    let is_lease_holder = match leases {
+        Some(leases) => leases.take(&name).await?.is_ok(),
+        None => true,
+    };
+    // Read after the lease is taken: its last holder may have stored something until a moment ago.
+    let read_state = move |s: &mut store::Database| s.server_state(&name, now);
+    let previous_state = context.store.call(read_state).await?;
+    let (requests, errors) = fetch_account_servers(context, token, is_lease_holder, now).await?;
+    let account = is_lease_holder.then(|| {
+        let server = account_server();
+        PollOutcome::new(server, previous_state, now, requests, Vec::new(), errors)
+    });
+    Ok(ServerList {
+        servers: context
+            .account_servers
+            .configured_and_listed(&context.config),
+        account,
+    })
 }
 
-impl Discovery<'_> {
-    /// Returns the servers to poll. Where the configuration has a token of the account, asks it for its servers, and notes which
-    /// are new and which are gone; where that fails, the servers are those known from before.
-    ///
-    /// Every process asks, since tokens are not stored. Only the one that has the account's lease stores and evaluates the answer.
-    pub(crate) async fn discover_servers(
-        &self,
-        now: Timestamp,
-        leases: Option<&Leases>,
-    ) -> Result<ServerList, store::Error> {
-        let Some(token) = &self.config.account else {
-            let servers = self.config.servers.iter().cloned();
-            return Ok(ServerList {
-                servers: servers.map(Arc::new).collect(),
-                account: None,
-            });
-        };
-        let name = ServerName::from(ServerName::ACCOUNT);
-        let is_lease_holder = match leases {
-            Some(leases) => leases.take(&name).await?.is_ok(),
-            None => true,
-        };
-        // Read after the lease is taken: its last holder may have stored something until a moment ago.
-        let read_state = move |s: &mut store::Database| s.server_state(&name, now);
-        let previous_state = self.store.call(read_state).await?;
-        let (requests, errors) = self
-            .fetch_account_servers(token, is_lease_holder, now)
-            .await?;
-        let account = is_lease_holder.then(|| {
-            let server = account_server();
-            PollOutcome::new(server, previous_state, now, requests, Vec::new(), errors)
-        });
-        Ok(ServerList {
-            servers: self.account_servers.configured_and_listed(self.config),
-            account,
-        })
+/// Asks the account for its servers. Returns how many requests that took, and what went wrong.
+async fn fetch_account_servers(
+    context: &Context,
+    token: &TokenSource,
+    is_lease_holder: bool,
+    now: Timestamp,
+) -> Result<(u64, PollErrors), store::Error> {
+    let token = match token.read() {
+        Ok(token) => token,
+        Err(problem) => return Ok((0, PollErrors::unreadable_token(problem.to_string()))),
+    };
+    let api = context.postmark.account(token);
+    let mut errors = PollErrors::default();
+    match api.servers().await {
+        Ok(listed) => {
+            errors.reachable = true;
+            let problem = apply_listing(context, listed, is_lease_holder, now).await?;
+            errors.blocking.extend(problem);
+        }
+        Err(error) => {
+            errors.token_rejected = error.kind() == ErrorKind::AccountTokenRefused;
+            errors.record(Err(ReadError::Postmark(error)))?;
+        }
     }
+    Ok((api.requests(), errors))
+}
 
-    /// Asks the account for its servers. Returns how many requests that took, and what went wrong.
-    async fn fetch_account_servers(
-        &self,
-        token: &TokenSource,
-        is_lease_holder: bool,
-        now: Timestamp,
-    ) -> Result<(u64, PollErrors), store::Error> {
-        let token = match token.read() {
-            Ok(token) => token,
-            Err(problem) => return Ok((0, PollErrors::unreadable_token(problem.to_string()))),
-        };
-        let api = self.postmark.account(token);
-        let mut errors = PollErrors::default();
-        match api.servers().await {
-            Ok(listed) => {
-                errors.reachable = true;
-                let problem = self.apply_listing(listed, is_lease_holder, now).await?;
-                errors.blocking.extend(problem);
-            }
-            Err(error) => {
-                errors.token_rejected = error.kind() == ErrorKind::AccountTokenRefused;
-                errors.record(Err(ReadError::Postmark(error)))?;
+/// Keeps what the account lists and notes what changed. Returns what is wrong with an empty list where servers were known: it
+/// is not believed.
+async fn apply_listing(
+    context: &Context,
+    listed: Vec<AccountServer>,
+    is_lease_holder: bool,
+    now: Timestamp,
+) -> Result<Option<String>, store::Error> {
+    if listed.is_empty() {
+        match context.store.call(|s| s.account_servers()).await?.len() {
+            0 => tracing::warn!("Postmark listed no server at all: nothing is watched"),
+            known => {
+                return Ok(Some(format!(
+                    "Postmark listed no server at all, though {known} were known; if they were all deleted, unset the account's token"
+                )));
             }
         }
-        Ok((api.requests(), errors))
     }
+    let ids = context
+        .account_servers
+        .cache_listing(&context.config, listed);
+    if is_lease_holder {
+        store_listing(context, ids, now).await?;
+    }
+    Ok(None)
+}
 
-    /// Keeps what the account lists and notes what changed. Returns what is wrong with an empty list where servers were known: it
-    /// is not believed.
-    async fn apply_listing(
-        &self,
-        listed: Vec<AccountServer>,
-        is_lease_holder: bool,
-        now: Timestamp,
-    ) -> Result<Option<String>, store::Error> {
-        if listed.is_empty() {
-            match self.store.call(|s| s.account_servers()).await?.len() {
-                0 => tracing::warn!("Postmark listed no server at all: nothing is watched"),
-                known => {
-                    return Ok(Some(format!(
-                        "Postmark listed no server at all, though {known} were known; if they were all deleted, unset the account's token"
-                    )));
-                }
+/// Stores which servers the account has, and notes which are new, gone or renamed.
+async fn store_listing(
+    context: &Context,
+    ids: Vec<(ServerName, i64)>,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let change = context
+        .store
+        .call(move |s| s.save_account_servers(&ids, now))
+        .await?;
+    let renamed = context.account_servers.renamed_in_config(&context.config);
+    let called = change.renamed.iter().map(|(old, new)| {
+        let what = format!("was called {old} before; what is known of it goes on");
+        (new, what)
+    });
+    let joined = change.joined.iter().filter(|_| !change.first);
+    let joined = joined.map(|name| {
+        let what = "is new in the account, and watched from now on".to_owned();
+        (name, what)
+    });
+    let left = change.left.iter().map(|name| {
+        let why = match renamed.get(&name.0) {
+            Some(configured) => {
+                format!("is watched as {configured} from now on, since the file says so")
             }
-        }
-        let ids = self.account_servers.cache_listing(self.config, listed);
-        if is_lease_holder {
-            self.store_listing(ids, now).await?;
-        }
-        Ok(None)
+            None => "is no longer in the account, and not watched any more".to_owned(),
+        };
+        (name, why)
+    });
+    for (server, text) in called.chain(joined).chain(left) {
+        note_change(&context.store, server, text, now).await?;
     }
-
-    /// Stores which servers the account has, and notes which are new, gone or renamed.
-    async fn store_listing(
-        &self,
-        ids: Vec<(ServerName, i64)>,
-        now: Timestamp,
-    ) -> Result<(), store::Error> {
-        let change = self
-            .store
-            .call(move |s| s.save_account_servers(&ids, now))
-            .await?;
-        let renamed = self.account_servers.renamed_in_config(self.config);
-        let called = change.renamed.iter().map(|(old, new)| {
-            let what = format!("was called {old} before; what is known of it goes on");
-            (new, what)
-        });
-        let joined = change.joined.iter().filter(|_| !change.first);
-        let joined = joined.map(|name| {
-            let what = "is new in the account, and watched from now on".to_owned();
-            (name, what)
-        });
-        let left = change.left.iter().map(|name| {
-            let why = match renamed.get(&name.0) {
-                Some(configured) => {
-                    format!("is watched as {configured} from now on, since the file says so")
-                }
-                None => "is no longer in the account, and not watched any more".to_owned(),
-            };
-            (name, why)
-        });
-        for (server, text) in called.chain(joined).chain(left) {
-            note_change(self.store, server, text, now).await?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Returns every server that is watched by what is stored, and the account, without asking Postmark and without tokens.
@@ -217,10 +210,7 @@ pub(crate) async fn watched_servers(
 }
 
 /// Returns the servers of the configuration, and those that the account just listed.
-pub(crate) fn merge_with_listing(
-    config: &Config,
-    listed: Vec<AccountServer>,
-) -> Vec<Arc<ServerConfig>> {
+pub(crate) fn merge_with_listing(config: &Config, listed: Vec<AccountServer>) -> Vec<Arc<ServerConfig>> {
     merge(config, Some(&without_ignored(config, listed)))
 }
 
