@@ -16,31 +16,21 @@ pub enum Problem {
     /// The file or its folder cannot be opened or created.
     #[error("{0}; check `store.path` and who may write there")]
     Unopenable(String),
-    /// No space is left.
     #[error("the disk is full; free some space, nothing was lost")]
     Full,
-    /// The disk refuses.
     #[error("the disk cannot be read or written ({0}); check it, and how much room is on it")]
     Disk(String),
-    /// The file cannot be written.
     #[error("the database is read-only; check who may write to `store.path` and its folder")]
     ReadOnly,
-    /// Another process holds it.
     #[error("another process is using the database; try again when it is done")]
     Busy,
     /// The file is not a healthy database.
     #[error("the database is damaged ({0}); move it aside and start anew, or restore a copy")]
     Damaged(String),
-    /// The file was written by a newer version.
     #[error(
         "the database has schema {found}, this version knows up to {known}; use the newer hushwatch"
     )]
-    Newer {
-        /// Its schema.
-        found: i64,
-        /// Ours.
-        known: i64,
-    },
+    Newer { found: i64, known: i64 },
     /// The schema is older than this version works on, or there is none yet, and it was not to be changed.
     #[error(
         "the database has schema {found}, this version works on {known}; the next check, run or migrate brings it up to date"
@@ -48,10 +38,8 @@ pub enum Problem {
     Behind {
         /// Its schema; 0 where there is none.
         found: usize,
-        /// Ours.
         known: i64,
     },
-    /// A lease was lost.
     #[error(
         "another hushwatch took over {0} in the meantime, and does its work; nothing of ours was stored"
     )]
@@ -64,13 +52,11 @@ pub enum Problem {
     /// The server was reached and refuses for a reason that will not pass; with the remedy.
     #[error("{0}")]
     Refused(String),
-    /// The server takes no writes.
     #[error("the server is a read-only standby; name the primary in the database URL")]
     Standby,
     /// The connection went away under this step. If that was to be made last, it may have been.
     #[error("the connection to the server was lost; the next step makes a new one")]
     Lost,
-    /// A stored value makes no sense.
     #[error("a stored value cannot be read ({0})")]
     Unreadable(String),
     /// The step was interrupted; its transaction was rolled back.
@@ -90,7 +76,6 @@ impl Error {
         }
     }
 
-    /// What went wrong.
     pub const fn problem(&self) -> &Problem {
         &self.problem
     }
@@ -108,7 +93,6 @@ impl Error {
         )
     }
 
-    /// Whether the connection went away under it.
     pub const fn is_lost(&self) -> bool {
         matches!(self.problem, Problem::Lost)
     }

@@ -68,18 +68,12 @@ impl Store {
     }
 
     /// The schema `hushwatch` of the `PostgreSQL` database at `address`, to which the first call connects.
-    ///
-    /// # Errors
-    /// Where the certificates to trust cannot be read.
     #[cfg(feature = "postgres")]
     pub fn postgres(address: &crate::database::Address) -> Result<Self, Error> {
         Ok(Self::on(postgres::Connector::new(address)?))
     }
 
     /// The same as it stands: every call fails with [`Problem::Behind`] where the schema is to be brought up to date.
-    ///
-    /// # Errors
-    /// Where the certificates to trust cannot be read.
     #[cfg(feature = "postgres")]
     pub fn look_at_postgres(address: &crate::database::Address) -> Result<Self, Error> {
         let connector = postgres::Connector::new(address)?;
@@ -130,9 +124,6 @@ impl Store {
     }
 
     /// Runs `work` on a connection. All of one transaction belongs in one call.
-    ///
-    /// # Errors
-    /// What `work` returns.
     pub async fn call<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,

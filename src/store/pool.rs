@@ -13,7 +13,7 @@ type Make = Box<dyn Fn() -> Result<Database, Error> + Send + Sync>;
 pub(super) struct Pool {
     idle: Mutex<Vec<Database>>,
     permits: Arc<Semaphore>,
-    make: Option<Make>,
+    make: Make,
 }
 
 impl Pool {
@@ -22,7 +22,7 @@ impl Pool {
         Self {
             idle: Mutex::new(vec![database]),
             permits: Arc::new(Semaphore::new(1)),
-            make: None,
+            make: Box::new(|| Err(Error::interrupted())),
         }
     }
 
@@ -32,7 +32,7 @@ impl Pool {
         Self {
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(limit)),
-            make: Some(make),
+            make,
         }
     }
 
@@ -58,11 +58,7 @@ impl Pool {
 
     fn take(&self) -> Result<Database, Error> {
         let idle = self.idle().pop();
-        match (idle, &self.make) {
-            (Some(database), _) => Ok(database),
-            (None, Some(make)) => make(),
-            (None, None) => Err(Error::interrupted()),
-        }
+        idle.map_or_else(&self.make, Ok)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Database>> {

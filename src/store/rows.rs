@@ -7,13 +7,10 @@ use crate::model::{BounceClass, Incident, ServerName, Timestamp, Transition};
 pub struct ServerState {
     /// The first cycle ever, whether it succeeded or not.
     pub first_start_at: Timestamp,
-    /// The last cycle.
     pub last_cycle_at: Option<Timestamp>,
-    /// The last complete one.
     pub last_complete_at: Option<Timestamp>,
     /// The first cycle in a row that was not complete.
     pub incomplete_since: Option<Timestamp>,
-    /// The number of cycles in a row that were not complete.
     pub incomplete_cycles: u64,
     /// Why the last one was not complete.
     pub reason: Option<String>,
@@ -22,35 +19,27 @@ pub struct ServerState {
 /// One poll of one server, for `explain` and `status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollRow {
-    /// The instant of its cycle.
     pub at: Timestamp,
     /// Requests made, retries included.
     pub requests: u64,
     /// Whether everything of the period was read.
     pub complete: bool,
-    /// Why not.
     pub reason: Option<String>,
 }
 
 /// A sampled message whose outcome is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSample {
-    /// Its Postmark id.
     pub id: String,
-    /// When it was sent.
     pub sent_at: Timestamp,
-    /// When its details were last read.
     pub checked_at: Option<Timestamp>,
 }
 
 /// A message to add to the sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleCandidate {
-    /// Its Postmark id.
     pub id: String,
-    /// When it was sent.
     pub sent_at: Timestamp,
-    /// Its tag.
     pub tag: Option<String>,
     /// Its first recipient, which `recent` shows.
     pub recipient: String,
@@ -100,26 +89,19 @@ pub struct NewMessage {
     pub incidents: Vec<String>,
     /// The channel it goes to; empty for the configured one.
     pub channel: String,
-    /// Its text without markup.
     pub text: String,
-    /// The message as JSON.
     pub body: String,
 }
 
 /// A message not yet known to be accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// Its place in line.
     pub seq: i64,
     /// Its id at the destination, unique across all databases.
     pub key: String,
-    /// When it was written.
     pub created_at: Timestamp,
-    /// The message.
     pub message: NewMessage,
-    /// Attempts so far.
     pub attempts: u64,
-    /// Not to be tried before this.
     pub next_try_at: Option<Timestamp>,
     /// Attempts that may have been accepted, though no answer confirmed it.
     pub unconfirmed: Option<UnconfirmedAttempt>,
@@ -130,9 +112,7 @@ pub struct OutboxRow {
 /// Attempts whose outcome is unknown: no answer settled it, or the process died before it was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnconfirmedAttempt {
-    /// When the first of them began.
     pub since: Timestamp,
-    /// When the last of them began.
     pub last: Timestamp,
     /// How many of them ended without an answer; the process died in the others.
     pub unanswered: u64,
@@ -141,22 +121,17 @@ pub struct UnconfirmedAttempt {
 /// A message that was set aside: no attempt to post it was ever confirmed, and no further one is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenUp {
-    /// Its place in the outbox.
     pub seq: i64,
-    /// The incident it is of, where it is of one.
     pub incident: Option<String>,
-    /// Its first line.
     pub headline: String,
 }
 
 /// How an attempt to send ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptResult {
-    /// It was accepted.
     Accepted {
         /// The channel that took it.
         channel: Option<String>,
-        /// Its id there.
         ts: Option<String>,
     },
     /// It failed, or its outcome is unknown.
@@ -173,9 +148,7 @@ pub enum AttemptResult {
 /// The exclusive right to work on one thing, for a limited time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lease {
-    /// The name of that thing.
     pub name: String,
-    /// The id of the worker that holds it.
     pub holder: String,
     /// The fencing token, which grows each time the lease changes hands.
     pub fence: i64,
@@ -199,11 +172,8 @@ impl Lease {
 /// The result of an attempt to take a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseAttempt {
-    /// This worker holds it now.
     Taken(Lease),
-    /// Another worker holds it.
     Held {
-        /// The id of that worker.
         by: String,
         /// Until when, by the store's clock, unless it is renewed.
         until: Timestamp,
@@ -219,7 +189,6 @@ pub struct CycleCommit {
     pub incidents: Vec<Incident>,
     /// Transitions, each with its text.
     pub transitions: Vec<(Transition, String)>,
-    /// Messages to send.
     pub messages: Vec<NewMessage>,
     /// The leases of what was evaluated, which are released with it; where one was lost, nothing is stored.
     pub leases: Vec<Lease>,
@@ -228,20 +197,15 @@ pub struct CycleCommit {
 /// A stored step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransitionRow {
-    /// The step, with its incident as it was after it.
     pub transition: Transition,
-    /// Its frozen text.
     pub text: String,
 }
 
 /// A message that names an incident, and its delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotificationRow {
-    /// The message.
     pub message: NewMessage,
-    /// When it was written.
     pub written_at: Timestamp,
-    /// Whether it waits to be accepted.
     pub pending: bool,
     /// Whether it was given up: see [`GivenUp`].
     pub given_up: bool,
@@ -249,7 +213,6 @@ pub struct NotificationRow {
     pub accepted_at: Option<Timestamp>,
     /// The channel that took it, as the destination names it.
     pub accepted_by: Option<String>,
-    /// Every attempt, in order.
     pub attempts: Vec<AttemptRow>,
 }
 
@@ -258,7 +221,6 @@ pub struct NotificationRow {
 pub enum AttemptOutcome {
     /// It has begun, and no end of it was recorded: the process died in it, or is still at it.
     Begun,
-    /// The destination accepted the message.
     Accepted,
     /// It failed, for this reason.
     Failed(String),
@@ -289,7 +251,6 @@ impl AttemptOutcome {
 pub struct AttemptRow {
     /// When it began, by the machine's clock.
     pub at: Timestamp,
-    /// How it ended.
     pub outcome: AttemptOutcome,
     /// Whether it may have been accepted, though no answer said so.
     pub unknown: bool,
@@ -298,9 +259,7 @@ pub struct AttemptRow {
 /// The last digest that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastDigest {
-    /// The end of the period.
     pub until: Timestamp,
-    /// Its message.
     pub message: NewMessage,
 }
 
@@ -311,26 +270,20 @@ pub struct EventRow {
     pub id: i64,
     /// `None` for a delivery.
     pub class: Option<BounceClass>,
-    /// The message.
     pub message: Option<String>,
-    /// The recipient, where it is stored.
     pub recipient: Option<String>,
-    /// The message's tag.
     pub tag: Option<String>,
     /// Postmark's bounce type.
     pub kind: Option<String>,
     /// Postmark's description of it.
     pub description: Option<String>,
-    /// When it happened.
     pub at: Timestamp,
 }
 
 /// Something worth a line in the digest, and no alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// When it was noticed.
     pub at: Timestamp,
-    /// On which server.
     pub server: ServerName,
     /// What a person reads, after the server's name.
     pub text: String,
@@ -352,7 +305,6 @@ pub struct ServerListChange {
 /// The number of messages and bounces of a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
-    /// Messages.
     pub sent: u64,
     /// Bounces and complaints of every class.
     pub bounces: u64,

@@ -57,9 +57,6 @@ pub(in crate::store) struct Connector {
 
 impl Connector {
     /// Of one address.
-    ///
-    /// # Errors
-    /// Where the certificates to trust cannot be read.
     pub(in crate::store) fn new(address: &Address) -> Result<Self, Error> {
         let mut config = Config::new();
         config

@@ -34,9 +34,6 @@ pub struct Postgres {
 
 impl Postgres {
     /// Sets up everything but the connection itself.
-    ///
-    /// # Errors
-    /// Where the process has no room for it.
     pub(super) fn new(connector: Arc<Connector>) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

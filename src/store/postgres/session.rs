@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::types::{IsNull, ToSql, Type};
 use tokio_postgres::{Client, Statement};
 
-use crate::store::sql::{Row, Session, Value};
+use crate::store::sql::{Row, Session, Value, wrong_type};
 use crate::store::{Error, Problem};
 
 use super::error::in_use;
@@ -200,29 +200,14 @@ struct Found<'r>(&'r tokio_postgres::Row);
 impl Row for Found<'_> {
     fn value(&self, column: usize) -> Result<Value<'_>, Error> {
         let kind = self.0.columns().get(column).map(|c| c.type_().clone());
+        let row = self.0;
         let value = match kind {
-            Some(Type::INT8) => self
-                .0
-                .try_get::<_, Option<i64>>(column)
-                .map(|v| v.map(Value::Int)),
-            Some(Type::TEXT) => self
-                .0
-                .try_get::<_, Option<&str>>(column)
-                .map(|v| v.map(Value::Text)),
-            Some(Type::BYTEA) => self
-                .0
-                .try_get::<_, Option<&[u8]>>(column)
-                .map(|v| v.map(Value::Blob)),
-            _ => return Err(unreadable(column)),
+            Some(Type::INT8) => row.try_get(column).map(|v: Option<_>| v.map(Value::Int)),
+            Some(Type::TEXT) => row.try_get(column).map(|v: Option<_>| v.map(Value::Text)),
+            Some(Type::BYTEA) => row.try_get(column).map(|v: Option<_>| v.map(Value::Blob)),
+            _ => return Err(wrong_type(column)),
         };
-        match value {
-            Ok(value) => Ok(value.unwrap_or(Value::Null)),
-            Err(_) => Err(unreadable(column)),
-        }
+        let value = value.map_err(|_| wrong_type(column))?;
+        Ok(value.unwrap_or(Value::Null))
     }
-}
-
-fn unreadable(column: usize) -> Error {
-    let problem = Problem::Unreadable(format!("column {column} is of another type"));
-    Error::new("read a row", problem)
 }

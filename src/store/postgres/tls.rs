@@ -13,9 +13,6 @@ use crate::database::Tls;
 use crate::store::{Error, Problem};
 
 /// The client's side of it; `None` for a connection in the clear.
-///
-/// # Errors
-/// Where there are no certificates to trust.
 pub(super) fn client(tls: Tls, ca_file: Option<&Path>) -> Result<Option<ClientConfig>, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
@@ -43,7 +40,8 @@ fn trusted(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
     let from = match ca_file {
         Some(path) => {
             let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-            let certificates: Vec<CertificateDer<'_>> = read.map_err(|e| none(path, &e))?;
+            let unreadable = |e| unverifiable(&format!("{} cannot be read: {e}", path.display()));
+            let certificates: Vec<CertificateDer<'_>> = read.map_err(unreadable)?;
             roots.add_parsable_certificates(certificates);
             format!("{} holds no certificate", path.display())
         }
@@ -57,10 +55,6 @@ fn trusted(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
         true => Err(unverifiable(&from)),
         false => Ok(roots),
     }
-}
-
-fn none(path: &Path, error: &rustls::pki_types::pem::Error) -> Error {
-    unverifiable(&format!("{} cannot be read: {error}", path.display()))
 }
 
 fn unverifiable(why: &str) -> Error {

@@ -56,7 +56,6 @@ impl Database {
         })
     }
 
-    /// Stores a note for the digest.
     pub fn save_note(&mut self, note: &Note) -> Result<(), Error> {
         self.write(Scope::Server(&note.server), |s| insert_note(s, note))
     }
@@ -79,7 +78,6 @@ impl Database {
     }
 }
 
-/// The servers that the account listed last.
 fn watched(s: &mut dyn Session) -> Result<Vec<ServerName>, Error> {
     let sql =
         "SELECT name FROM servers WHERE account_id IS NOT NULL AND left_at IS NULL ORDER BY name";

@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::store::{Database, Error};
 
-use super::id::text_of;
+use super::id::id_from_bytes;
 use super::tags::ALL_MAIL;
 use super::{Session, address_checks, counts, coverage, values};
 
@@ -181,7 +181,8 @@ fn load_bounce_events(
             let message: Option<Vec<u8>> = row.get(1)?;
             Ok(BounceEvent {
                 at: row.get(0)?,
-                message: message.map_or_else(|| format!("bounce {id}"), |bytes| text_of(&bytes)),
+                message: message
+                    .map_or_else(|| format!("bounce {id}"), |bytes| id_from_bytes(&bytes)),
                 sent_at: row.get(3)?,
                 class: BounceClass::from_name(&row.get::<String>(4)?),
                 recipient: row.get(5)?,

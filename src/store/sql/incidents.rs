@@ -19,7 +19,6 @@ impl Database {
         })
     }
 
-    /// Returns one incident.
     pub fn incident(&mut self, id: &str) -> Result<Option<Incident>, Error> {
         self.read(|s| {
             let sql = "SELECT body FROM incidents WHERE id = ?1";

@@ -27,6 +27,8 @@ mod tags;
 use crate::model::ServerName;
 
 use session::values;
+#[cfg(feature = "postgres")]
+pub(in crate::store) use session::wrong_type;
 pub(in crate::store) use session::{Row, Session, Value};
 
 /// What a transaction may change; two of the same scope, or one of them [`Scope::All`], never run side by side.

@@ -3,7 +3,7 @@
 use crate::model::{BounceClass, Timestamp};
 use crate::store::{Database, Error, EventRow};
 
-use super::id::text_of;
+use super::id::id_from_bytes;
 use super::{Row, values};
 
 impl Database {
@@ -33,7 +33,7 @@ pub(super) fn event(row: &dyn Row) -> Result<EventRow, Error> {
     Ok(EventRow {
         id: row.get::<Option<i64>>(0)?.unwrap_or_else(number),
         class: class.map(|name| BounceClass::from_name(&name)),
-        message: message.as_deref().map(text_of),
+        message: message.as_deref().map(id_from_bytes),
         recipient: row.get::<Option<String>>(3)?.filter(|r| !r.is_empty()),
         tag: row.get(4)?,
         kind: row.get(5)?,

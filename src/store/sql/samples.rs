@@ -3,7 +3,7 @@
 use crate::model::{Proof, Status, StreamKey, Timestamp};
 use crate::store::{Database, Error, OpenSample, SampleCandidate};
 
-use super::id::{Id, text_of};
+use super::id::{Id, id_from_bytes};
 use super::tags::Tags;
 use super::{Session, values};
 
@@ -33,7 +33,7 @@ impl Database {
                 &values![key],
                 |row| {
                     Ok(OpenSample {
-                        id: text_of(&row.get::<Vec<u8>>(0)?),
+                        id: id_from_bytes(&row.get::<Vec<u8>>(0)?),
                         sent_at: row.get(1)?,
                         checked_at: row.get(2)?,
                     })

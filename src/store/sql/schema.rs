@@ -62,9 +62,6 @@ pub(in crate::store) const fn behind(found: usize) -> Problem {
 
 /// Whether the database still is of a version that this hushwatch may work on: a newer one may have come by while it ran.
 /// `query` finds the version and the least that may work on it.
-///
-/// # Errors
-/// Where it became too new.
 pub(super) fn check(s: &mut dyn Session, query: &'static str) -> Result<(), Error> {
     let (found, least) = s.one(query, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
     judge(found, least).map(|_| ())

@@ -113,11 +113,13 @@ pub(in crate::store) trait Row {
 impl dyn Row + '_ {
     /// What stands in a column, as what is expected there.
     pub(in crate::store) fn get<T: FromValue>(&self, column: usize) -> Result<T, Error> {
-        T::from_value(self.value(column)?).ok_or_else(|| {
-            let problem = Problem::Unreadable(format!("column {column} is of another type"));
-            Error::new("read a row", problem)
-        })
+        T::from_value(self.value(column)?).ok_or_else(|| wrong_type(column))
     }
+}
+
+pub(in crate::store) fn wrong_type(column: usize) -> Error {
+    let problem = Problem::Unreadable(format!("column {column} is of another type"));
+    Error::new("read a row", problem)
 }
 
 /// A value as it is stored: every engine keeps these four kinds alike. A truth is 0 or 1.

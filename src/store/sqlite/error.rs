@@ -12,21 +12,18 @@ impl From<rusqlite::Error> for Problem {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         match &error {
-            rusqlite::Error::SqliteFailure(failure, message) => match failure.code {
-                Code::DiskFull => Self::Full,
-                Code::ReadOnly => Self::ReadOnly,
-                Code::DatabaseBusy | Code::DatabaseLocked => Self::Busy,
-                Code::SystemIoFailure => {
-                    Self::Disk(message.clone().unwrap_or_else(|| failure.to_string()))
+            rusqlite::Error::SqliteFailure(failure, message) => {
+                let text = || message.clone().unwrap_or_else(|| failure.to_string());
+                match failure.code {
+                    Code::DiskFull => Self::Full,
+                    Code::ReadOnly => Self::ReadOnly,
+                    Code::DatabaseBusy | Code::DatabaseLocked => Self::Busy,
+                    Code::SystemIoFailure => Self::Disk(text()),
+                    Code::DatabaseCorrupt | Code::NotADatabase => Self::Damaged(text()),
+                    Code::CannotOpen | Code::PermissionDenied => Self::Unopenable(text()),
+                    _ => Self::Other(text()),
                 }
-                Code::DatabaseCorrupt | Code::NotADatabase => {
-                    Self::Damaged(message.clone().unwrap_or_else(|| failure.to_string()))
-                }
-                Code::CannotOpen | Code::PermissionDenied => {
-                    Self::Unopenable(message.clone().unwrap_or_else(|| failure.to_string()))
-                }
-                _ => Self::Other(message.clone().unwrap_or_else(|| failure.to_string())),
-            },
+            }
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..) => Self::Unreadable(error.to_string()),
             _ => Self::Other(error.to_string()),

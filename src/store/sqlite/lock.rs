@@ -15,9 +15,6 @@ pub struct CycleLock {
 
 impl CycleLock {
     /// Takes the lock beside the database at `path`; `None` while another process holds it.
-    ///
-    /// # Errors
-    /// Where the lock file cannot be opened.
     pub fn try_take(path: &Path) -> Result<Option<Self>, Error> {
         let beside = with_suffix(path, "-lock");
         let failed = |e: std::io::Error| {

@@ -26,7 +26,6 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Statements kept ready; there are about sixty.
 const STATEMENTS: usize = 96;
 
-/// A connection to one `SQLite` file.
 pub struct Sqlite {
     /// Why there is none, where the file was replaced by one that cannot be used.
     connection: Result<Connection, Error>,
