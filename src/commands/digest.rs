@@ -47,7 +47,9 @@ pub(super) async fn digest(config: Config, args: DigestArgs) -> CommandResult {
     let sent = send_digest(&context, options, args.force).await;
     match sent.map_err(cycle_error)? {
         DigestOutcome::Sent(until, message) => {
-            let pending = pending_messages(&context, options).await.map_err(cycle_error)?;
+            let pending = pending_messages(&context, options)
+                .await
+                .map_err(cycle_error)?;
             if args.json {
                 print(&digest_text(&message, true, until))?;
             }

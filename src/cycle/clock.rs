@@ -49,9 +49,6 @@ pub(crate) async fn cycle_instant(
 }
 
 /// Returns the present for what is no cycle.
-///
-/// # Errors
-/// Where `--now` is not possible, or the database fails.
 pub(crate) async fn current_instant(
     config: &Config,
     store: &Store,

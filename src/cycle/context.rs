@@ -42,9 +42,6 @@ pub enum SetupError {
 
 impl Context {
     /// Opens the store and sets up both clients.
-    ///
-    /// # Errors
-    /// Where the database cannot be opened or a client cannot be made.
     pub fn open(config: Config, notifier: Notifier) -> Result<Self, SetupError> {
         let store = open_store(&config.store)?;
         Self::with_store(config, notifier, store)

@@ -60,9 +60,6 @@ pub(crate) async fn due_digest(
 }
 
 /// Sends the digest of the latest ended period, if it was not sent yet, or `again`.
-///
-/// # Errors
-/// As [`run_cycle`](crate::cycle::run_cycle).
 pub(crate) async fn send_digest(
     context: &Context,
     options: CycleOptions,
@@ -94,9 +91,6 @@ pub(crate) async fn send_digest(
 }
 
 /// Returns the digest of the latest ended period, as it would read now. Stores and sends nothing.
-///
-/// # Errors
-/// As [`run_cycle`](crate::cycle::run_cycle).
 pub(crate) async fn preview_digest(
     context: &Context,
     options: CycleOptions,

@@ -7,8 +7,8 @@ use crate::config::Schedule;
 use crate::cycle::Context;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
+use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::stored_message::channel_row;
-use crate::cycle::unwatched::unwatched_servers;
 use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::PollHealth;
 use crate::evaluate::{Evaluator, drop_superseded_reminders, opened_and_resolved};
@@ -22,13 +22,13 @@ use crate::store::{self, CycleCommit, MessageKind, Store};
 
 /// The maximum number of instants at which a gap is evaluated; of a longer gap, every second or third of them and so on.
 const MAX_INSTANTS: usize = 1_500;
+/// A server that is not configured here may be watched by another process. It is unwatched when nobody polled it for this long.
+const UNWATCHED_AFTER: Duration = DAY;
 
 /// The result of evaluating one server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServerEvaluation {
-    /// The server's name.
     pub name: String,
-    /// Its incidents as they are now.
     pub incidents: Vec<Incident>,
     /// Their transitions, in order of their instants.
     pub transitions: Vec<Transition>,
@@ -47,9 +47,7 @@ pub(crate) struct ServerEvaluation {
 pub(crate) struct CycleEvaluation {
     /// The transitions with their texts.
     pub transitions: Vec<(Transition, String)>,
-    /// The open incidents.
     pub open: Vec<Incident>,
-    /// The mutes that run.
     pub mutes: Vec<Mute>,
 }
 
@@ -196,6 +194,20 @@ async fn evaluate_polled_server(
         unseen,
         mute_end,
     })
+}
+
+/// Returns the servers with open or muted incidents that neither this process nor, for a day, another one watches.
+async fn unwatched_servers(
+    context: &Context,
+    now: Timestamp,
+) -> Result<Vec<ServerName>, store::Error> {
+    let watched = watched_servers(&context.config, &context.store).await?;
+    let mut unwatched = context
+        .store
+        .call(move |s| s.unwatched_servers(now - UNWATCHED_AFTER))
+        .await?;
+    unwatched.retain(|name| watched.iter().all(|server| server.name != *name));
+    Ok(unwatched)
 }
 
 /// Resolves what is open on a server that is not watched any more, and returns that with what a mute had held back.

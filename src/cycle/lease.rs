@@ -170,7 +170,7 @@ impl DeliveryLease {
         }
     }
 
-    /// Renews the lease. Returns whether this process still held it.
+    /// Renews the lease, and returns whether this process still held it.
     pub(crate) async fn renew(&self) -> Result<bool, store::Error> {
         let (lease, ttl) = (vec![self.lease.clone()], self.ttl);
         let renewed = self
@@ -180,7 +180,6 @@ impl DeliveryLease {
         Ok(renewed == [true])
     }
 
-    /// Releases the lease.
     pub(crate) async fn release(self) -> Result<(), store::Error> {
         let lease = vec![self.lease];
         self.store.call(move |s| s.release_leases(&lease)).await

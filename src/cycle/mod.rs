@@ -13,7 +13,6 @@ pub(crate) mod poll;
 pub mod report;
 pub(crate) mod stats;
 pub(crate) mod stored_message;
-mod unwatched;
 
 pub use context::{Context, SetupError};
 pub(crate) use deliver::fallback_alert::send_database_alert;
@@ -189,13 +188,13 @@ async fn poll_servers(
         concurrency: Semaphore::new(MAX_CONCURRENT_POLLS),
         leases: Arc::clone(leases),
     };
-    let (outcomes, expected) = poll_all(servers, &Arc::new(polling)).await?;
-    for poll in &outcomes {
+    let results = poll_all(servers, &Arc::new(polling)).await?;
+    for poll in &results.outcomes {
         for error in &poll.errors {
             tracing::warn!(server = %poll.name(), "{error}");
         }
     }
-    Ok(PollResults { outcomes, expected })
+    Ok(results)
 }
 
 /// Writes the digest that is due, if no other process is still polling: whichever of them is last knows the whole day.

@@ -56,9 +56,6 @@ pub(crate) async fn set_mute(
 }
 
 /// Ends the mutes of this very scope, or all, and returns those that it ended.
-///
-/// # Errors
-/// As [`set_mute`].
 pub(crate) async fn end_mutes(
     context: &Context,
     server: Option<ServerName>,
@@ -84,9 +81,6 @@ pub(crate) async fn end_mutes(
 }
 
 /// Returns the mutes that run now.
-///
-/// # Errors
-/// As [`run_cycle`](crate::cycle::run_cycle).
 pub(crate) async fn running_mutes(
     context: &Context,
     options: CycleOptions,

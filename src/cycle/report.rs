@@ -58,7 +58,6 @@ impl CheckReport {
     }
 }
 
-/// The report of a cycle.
 pub(crate) async fn check(
     context: &Context,
     now: Timestamp,

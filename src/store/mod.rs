@@ -22,9 +22,8 @@ pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
     AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, EventRow, GivenUp, LastDigest, Lease,
-    LeaseAttempt, MessageKind, NewMessage, Note, NotificationRow, OpenSample, OutboxRow,
-    PollRow, SampleCandidate, ServerListChange, ServerState, TransitionRow, UnconfirmedAttempt,
-    Volume,
+    LeaseAttempt, MessageKind, NewMessage, Note, NotificationRow, OpenSample, OutboxRow, PollRow,
+    SampleCandidate, ServerListChange, ServerState, TransitionRow, UnconfirmedAttempt, Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;

@@ -20,7 +20,10 @@ pub(crate) struct DatabaseChecks {
 }
 
 /// Checks the database and sets up the shell over what there is.
-pub(crate) async fn check(config: Config, notifier: Notifier) -> Result<DatabaseChecks, SetupError> {
+pub(crate) async fn check(
+    config: Config,
+    notifier: Notifier,
+) -> Result<DatabaseChecks, SetupError> {
     let is_kept = !config.warnings.contains(&ConfigWarning::EphemeralDisk);
     let in_file = config.store.database.is_none();
     let path = config.store.path.clone();

@@ -172,7 +172,7 @@ async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
         "" => String::new(),
         channel => format!(" to {channel}"),
     };
-    match app.notifier.send(&row).await {
+    match app.notifier.send(&row, &[]).await {
         Ok(_) => Check::pass(NAME, format!("Test message sent{to}")),
         Err(error) => Check::fail(NAME, format!("Test message not sent{to} — {error}"), ""),
     }

@@ -18,10 +18,9 @@ pub(crate) async fn check_addresses(
         return Ok(());
     }
     for stream in streams {
-        let key = StreamKey::new(reader.server, stream);
         let (all, now) = (addresses.to_vec(), reader.now);
-        let load = move |s: &mut Database| due_addresses(s, &key, all, now);
-        for address in reader.store.call(load).await? {
+        let due = reader.call(stream, move |s, key| due_addresses(s, key, all, now));
+        for address in due.await? {
             if reader.errors.should_stop() || reader.budget.left() == 0 {
                 return Ok(());
             }
@@ -60,12 +59,8 @@ async fn check_address(
         at: reader.now,
         found: fetch_suppression(reader.api, stream, address).await?,
     };
-    let key = StreamKey::new(reader.server, stream);
-    reader
-        .store
-        .call(move |s| s.save_address_check(&key, &check))
-        .await?;
-    Ok(())
+    let save = reader.call(stream, move |s, key| s.save_address_check(key, &check));
+    Ok(save.await?)
 }
 
 /// Returns the suppression of an address on a stream, if there is one.

@@ -24,7 +24,6 @@ pub(crate) struct StreamBacklog {
     pub messages: Vec<Span>,
     /// Spans whose bounces are to be read, in order of time.
     pub bounces: Vec<Span>,
-    /// Messages per second in the reference hours.
     pub messages_per_second: f64,
     bounces_per_second: f64,
 }
@@ -68,7 +67,6 @@ impl StreamBacklog {
         self.messages.iter().map(requests).sum()
     }
 
-    /// Returns the number of pages that the bounces are expected to fill.
     pub(crate) fn bounce_pages(&self) -> u64 {
         let spans = self.bounces.iter();
         let pages = spans.map(|span| pages(BOUNCE_MARGIN * self.bounces_per_second, *span));

@@ -31,7 +31,6 @@ impl<'a> Budget<'a> {
         self.api.allow(self.limit);
     }
 
-    /// Returns how many requests are left.
     pub(crate) fn left(&self) -> u64 {
         self.limit.saturating_sub(self.api.requests())
     }

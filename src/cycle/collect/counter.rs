@@ -6,7 +6,7 @@ use crate::cycle::collect::windows::{RateEstimate, SECOND, Segment, split_at_bou
 use crate::detect::sample;
 use crate::model::{CountedSpan, Coverage, DAY, Kind, Span, StreamKey, Timestamp, UNSETTLED};
 use crate::postmark::{self, Count, MAX_RESULTS, PAGE};
-use crate::store;
+use crate::store::{self, Database};
 
 /// The maximum number of messages in the repeated hour of autumn that is believed: such a window cannot be split, so that
 /// nothing else checks a total above the cap.
@@ -18,19 +18,11 @@ const MARGIN: f64 = 1.5;
 /// How a count ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CountOutcome {
-    /// Everything was counted.
     Complete,
     /// Mail became so rare that this older rest of the span fits into its pages, and is to be listed.
     ListRest(Span),
 }
 
-/// What the store knows of a span before it is counted anew.
-struct KnownBefore {
-    counted: Vec<CountedSpan>,
-    covered: Coverage,
-}
-
-/// One count.
 pub(crate) struct Counter<'l, 'a> {
     reader: &'l mut ServerReader<'a>,
     read: StreamRead<'l>,
@@ -58,7 +50,13 @@ impl<'l, 'a> Counter<'l, 'a> {
         let mut boundaries = self.reader.boundaries.clone();
         boundaries.push(end - UNSETTLED);
         let mut segments = split_at_boundaries(span, &boundaries, end, postmark::whole);
-        let known_before = self.known_before(span).await?;
+        let load = move |s: &mut Database, key: &StreamKey| {
+            Ok((
+                s.coverage(key, Kind::Messages)?,
+                s.counted_spans(key, span)?,
+            ))
+        };
+        let (covered, counted) = self.reader.call(stream, load).await?;
         let mut is_reopened = false;
         while let Some(segment) = segments.pop() {
             let mut rest = segment.span;
@@ -71,7 +69,7 @@ impl<'l, 'a> Counter<'l, 'a> {
                 if let Err(error) = self.read.quota.check(self.reader.api, &self.what) {
                     if is_reopened {
                         let unread = Span::new(span.from, rest.until);
-                        self.restore_coverage(known_before, unread).await?;
+                        self.restore_coverage(covered, counted, unread).await?;
                     }
                     return Err(error);
                 }
@@ -119,22 +117,12 @@ impl<'l, 'a> Counter<'l, 'a> {
         Ok(true)
     }
 
-    async fn known_before(&self, span: Span) -> Result<KnownBefore, store::Error> {
-        let key = StreamKey::new(self.reader.server, self.read.stream);
-        let load = move |s: &mut store::Database| {
-            Ok(KnownBefore {
-                covered: s.coverage(&key, Kind::Messages)?,
-                counted: s.counted_spans(&key, span)?,
-            })
-        };
-        self.reader.store.call(load).await
-    }
-
     /// Restores what was known of `unread`, which the quota did not suffice to read again. Otherwise a stream that always
     /// exceeds its quota would never have any coverage.
     async fn restore_coverage(
         &self,
-        KnownBefore { counted, covered }: KnownBefore,
+        covered: Coverage,
+        counted: Vec<CountedSpan>,
         unread: Span,
     ) -> Result<(), store::Error> {
         let listed = counted
@@ -143,17 +131,16 @@ impl<'l, 'a> Counter<'l, 'a> {
         let listed: Vec<Span> = listed.parts(unread).collect();
         let within = |c: &CountedSpan| unread.from <= c.span.from && c.span.until <= unread.until;
         let counted: Vec<CountedSpan> = counted.into_iter().filter(within).collect();
-        let key = StreamKey::new(self.reader.server, self.read.stream);
-        let restore = move |s: &mut store::Database| {
+        let restore = move |s: &mut Database, key: &StreamKey| {
             for span in listed {
-                s.save_messages(&key, &[], Some(span))?;
+                s.save_messages(key, &[], Some(span))?;
             }
             for c in counted {
-                s.save_count(&key, None, &c, c.span)?;
+                s.save_count(key, None, &c, c.span)?;
             }
             Ok(())
         };
-        self.reader.store.call(restore).await
+        self.reader.call(self.read.stream, restore).await
     }
 
     async fn store_count(&mut self, window: Span, count: Count) -> Result<(), store::Error> {
@@ -162,21 +149,14 @@ impl<'l, 'a> Counter<'l, 'a> {
             return Ok(());
         }
         let now = self.reader.now;
-        let last = Timestamp(window.until.0 - 1);
-        let counted = CountedSpan {
-            span: window,
-            sent: count.total,
-            last_at: count.newest.map(|at| at.clamp(window.from, last)),
-        };
+        let counted = to_counted_span(window, &count);
         // Postmark takes whole seconds: the second that `now` lies in counts as seen, and the next poll counts it anew.
         let is_newest = window.until == now.floor(SECOND);
         let until = if is_newest { now } else { window.until };
         let covered = Span::new(window.from, until);
-        let key = StreamKey::new(self.reader.server, self.read.stream);
-        self.reader
-            .store
-            .call(move |s| s.save_count(&key, None, &counted, covered))
-            .await?;
+        let save =
+            move |s: &mut Database, key: &StreamKey| s.save_count(key, None, &counted, covered);
+        self.reader.call(self.read.stream, save).await?;
         self.record_stats(window, count.total);
         Ok(())
     }
@@ -219,6 +199,16 @@ impl<'l, 'a> Counter<'l, 'a> {
     }
 }
 
+/// Returns the count of a window as it is stored.
+pub(crate) fn to_counted_span(window: Span, count: &Count) -> CountedSpan {
+    let last = Timestamp(window.until.0 - 1);
+    CountedSpan {
+        span: window,
+        sent: count.total,
+        last_at: count.newest.map(|at| at.clamp(window.from, last)),
+    }
+}
+
 /// Returns `span`, extended to the bounds of the counts that it cuts, since a count is read again whole or not at all; and
 /// whether any of it was counted.
 pub(crate) async fn expand_to_counted_spans(
@@ -226,11 +216,8 @@ pub(crate) async fn expand_to_counted_spans(
     read: StreamRead<'_>,
     span: Span,
 ) -> Result<(Span, bool), store::Error> {
-    let key = StreamKey::new(reader.server, read.stream);
-    let counted = reader
-        .store
-        .call(move |s| s.counted_spans(&key, span))
-        .await?;
+    let counted = reader.call(read.stream, move |s, key| s.counted_spans(key, span));
+    let counted = counted.await?;
     let (Some(first), Some(last)) = (counted.first(), counted.last()) else {
         return Ok((span, false));
     };

@@ -8,7 +8,7 @@ use crate::cycle::collect::reader::ServerReader;
 use crate::detect::{is_suspicious, sample};
 use crate::model::{Span, StreamId, StreamKey, Timestamp};
 use crate::postmark::{ErrorKind, MAX_RESULTS};
-use crate::store::{self, OpenSample, SampleCandidate};
+use crate::store::{self, Database, OpenSample, SampleCandidate};
 
 /// How far back the sample shows whether deliveries are suspicious now.
 const LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
@@ -71,15 +71,12 @@ async fn check_sample(
     requests: u64,
 ) -> Result<Vec<String>, store::Error> {
     let now = reader.now;
-    let key = StreamKey::new(reader.server, stream);
-    let (open, history) = reader
-        .store
-        .call(move |s| {
-            let open = s.open_samples(&key, now - sample::GIVE_UP_AFTER)?;
-            let history = s.history(&key, Span::before(now, LOOKBACK), &[])?;
-            Ok((open, history))
-        })
-        .await?;
+    let load = move |s: &mut Database, key: &StreamKey| {
+        let open = s.open_samples(key, now - sample::GIVE_UP_AFTER)?;
+        let history = s.history(key, Span::before(now, LOOKBACK), &[])?;
+        Ok((open, history))
+    };
+    let (open, history) = reader.call(stream, load).await?;
     let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
     let requests = usize::try_from(requests).unwrap_or(usize::MAX);
     let plan = sample::plan(unread, is_suspicious(&history.followed, now), requests);
@@ -108,11 +105,10 @@ async fn check_sample(
                 _ => return Ok(vec![error.to_string()]),
             },
         };
-        let key = StreamKey::new(reader.server, stream);
-        reader
-            .store
-            .call(move |s| s.save_sample_result(&key, &mail.id, proof.as_ref(), now))
-            .await?;
+        let save = move |s: &mut Database, key: &StreamKey| {
+            s.save_sample_result(key, &mail.id, proof.as_ref(), now)
+        };
+        reader.call(stream, save).await?;
     }
     Ok(Vec::new())
 }
@@ -122,10 +118,8 @@ async fn add_to_sample(
     stream: &StreamId,
     draws: Vec<SampleCandidate>,
 ) -> Result<(), store::Error> {
-    let key = StreamKey::new(reader.server, stream);
     reader
-        .store
-        .call(move |s| s.add_samples(&key, &draws))
+        .call(stream, move |s, key| s.add_samples(key, &draws))
         .await
 }
 

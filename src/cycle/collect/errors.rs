@@ -12,7 +12,6 @@ pub(crate) enum ReadError {
     /// Postmark refused, failed or did not answer.
     #[error(transparent)]
     Postmark(#[from] postmark::Error),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The requests or the time of this poll are used up.
@@ -65,9 +64,6 @@ impl PollErrors {
     }
 
     /// Records why something optional was not read.
-    ///
-    /// # Errors
-    /// As [`Self::record`].
     pub(crate) fn record_warning(
         &mut self,
         result: Result<(), ReadError>,
@@ -79,9 +75,6 @@ impl PollErrors {
     }
 
     /// Records why history from before the first start was not read: a later poll reads it.
-    ///
-    /// # Errors
-    /// As [`Self::record`].
     pub(crate) fn record_backfill(
         &mut self,
         result: Result<(), ReadError>,

@@ -11,7 +11,7 @@ use crate::cycle::collect::pagination::PageCursor;
 use crate::cycle::collect::reader::{ServerReader, StreamRead};
 use crate::model::{Kind, Span, StreamKey, Timestamp};
 use crate::postmark::{self, MAX_RESULTS, PAGE};
-use crate::store;
+use crate::store::{self, Database};
 
 /// Items that a window of a listing aims at: half of what Postmark lists at most, since the rate of the newest page is only a
 /// guess at that of older ones.
@@ -25,7 +25,6 @@ const WRITE_BATCH: usize = 4 * PAGE as usize;
 /// How a listing ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ListOutcome {
-    /// Everything was read.
     Complete,
     /// It has more pages than allowed, of which only the first was read.
     TooMany {
@@ -44,15 +43,6 @@ enum WindowOutcome {
     TooMany { per_second: f64 },
 }
 
-/// What one window may hold.
-#[derive(Clone, Copy)]
-struct WindowLimits {
-    max_pages: PageLimit,
-    /// Items of the windows that it is split into.
-    split_items: f64,
-}
-
-/// One listing.
 pub(crate) struct Lister<'l, 'a> {
     reader: &'l mut ServerReader<'a>,
     read: StreamRead<'l>,
@@ -90,15 +80,14 @@ impl<'l, 'a> Lister<'l, 'a> {
         span: Span,
         max_pages: PageLimit,
     ) -> Result<ListOutcome, ReadError> {
-        let limits = WindowLimits {
-            max_pages,
-            split_items: TARGET_WINDOW_ITEMS,
-        };
-        match self.read_and_store_window(span, limits).await? {
+        let read = self.read_and_store_window(span, max_pages, TARGET_WINDOW_ITEMS);
+        match read.await? {
             WindowOutcome::Complete => Ok(ListOutcome::Complete),
             WindowOutcome::TooMany { per_second } => Ok(ListOutcome::TooMany { per_second }),
             WindowOutcome::Split(windows) => {
-                self.reopen(span).await?;
+                self.reader
+                    .reopen(self.read.stream, self.kind, span)
+                    .await?;
                 self.read_windows(windows, TARGET_WINDOW_ITEMS).await?;
                 Ok(ListOutcome::Complete)
             }
@@ -112,13 +101,11 @@ impl<'l, 'a> Lister<'l, 'a> {
         per_second: f64,
     ) -> Result<(), ReadError> {
         let length = Duration::from_secs_f64(TARGET_PART_ITEMS / per_second.max(1e-6));
-        self.reopen(span).await?;
+        self.reader
+            .reopen(self.read.stream, self.kind, span)
+            .await?;
         self.read_windows(split_evenly(span, length), TARGET_PART_ITEMS)
             .await
-    }
-
-    async fn reopen(&self, span: Span) -> Result<(), store::Error> {
-        self.reader.reopen(self.read.stream, self.kind, span).await
     }
 
     async fn read_windows(
@@ -126,27 +113,26 @@ impl<'l, 'a> Lister<'l, 'a> {
         mut windows: Vec<Span>,
         split_items: f64,
     ) -> Result<(), ReadError> {
-        let limits = WindowLimits {
-            max_pages: PageLimit::Unlimited,
-            split_items,
-        };
         while let Some(window) = windows.pop() {
-            let outcome = self.read_and_store_window(window, limits).await?;
-            if let WindowOutcome::Split(parts) = outcome {
+            let read = self.read_and_store_window(window, PageLimit::Unlimited, split_items);
+            if let WindowOutcome::Split(parts) = read.await? {
                 windows.extend(parts);
             }
         }
         Ok(())
     }
 
-    /// Reads one window. Whatever was read of it is stored; it is covered only if it was read to its end.
+    /// Reads one window, to be split into windows of about `split_items`. Whatever was read of it is stored; it is covered only
+    /// if it was read to its end.
     async fn read_and_store_window(
         &mut self,
         window: Span,
-        limits: WindowLimits,
+        max_pages: PageLimit,
+        split_items: f64,
     ) -> Result<WindowOutcome, ReadError> {
         let mut unstored = Batch::empty(self.kind);
-        let outcome = self.page_through(window, limits, &mut unstored).await;
+        let read = self.page_through(window, max_pages, split_items, &mut unstored);
+        let outcome = read.await;
         if unstored.len() > 0 {
             let stored = self.store_batch(unstored, None).await;
             return outcome.and_then(|outcome| Ok(stored.map(|()| outcome)?));
@@ -158,7 +144,8 @@ impl<'l, 'a> Lister<'l, 'a> {
     async fn page_through(
         &mut self,
         window: Span,
-        limits: WindowLimits,
+        max_pages: PageLimit,
+        split_items: f64,
         unstored: &mut Batch,
     ) -> Result<WindowOutcome, ReadError> {
         let what = format!(
@@ -172,13 +159,13 @@ impl<'l, 'a> Lister<'l, 'a> {
             self.read.quota.check(self.reader.api, &cursor.what)?;
             let offset = u32::try_from(cursor.read).unwrap_or(u32::MAX);
             let mut page = self.fetch_page(window, offset).await?;
-            if cursor.read == 0 && page.exceeds(window, limits.max_pages) {
+            if cursor.read == 0 && page.exceeds(window, max_pages) {
                 return Ok(WindowOutcome::TooMany {
                     per_second: page.per_second(window),
                 });
             }
             if cursor.read == 0 && page.total >= MAX_RESULTS {
-                let parts = split_by_density(window, &page, limits.split_items);
+                let parts = split_by_density(window, &page, split_items);
                 unstored.append(page.batch);
                 return parts.map(WindowOutcome::Split).ok_or_else(|| {
                     let what = cursor.what;
@@ -278,32 +265,31 @@ impl<'l, 'a> Lister<'l, 'a> {
         covered: Option<Span>,
     ) -> Result<(), store::Error> {
         let stream = self.read.stream;
-        let key = StreamKey::new(self.reader.server, stream);
         match batch {
             Batch::Messages(mut mails) => {
                 mails.retain(|mail| !mail.is_bounce_test());
                 let recount = self.recount_span.take();
-                let save = move |s: &mut store::Database| {
+                let save = move |s: &mut Database, key: &StreamKey| {
                     if let Some(span) = recount {
-                        s.forget_coverage(&key, Kind::Messages, span)?;
+                        s.forget_coverage(key, Kind::Messages, span)?;
                     }
-                    let new = s.save_messages(&key, &mails, covered)?;
+                    let new = s.save_messages(key, &mails, covered)?;
                     Ok((mails, new))
                 };
-                let (mails, new) = self.reader.store.call(save).await?;
+                let (mails, new) = self.reader.call(stream, save).await?;
                 let stats = self.reader.stats.entry(stream.clone()).or_default();
                 stats.listed += new.len() as u64;
                 for index in new {
                     self.reader.candidates.offer(stream, &mails[index]);
                 }
-                Ok(())
             }
             Batch::Bounces(mut bounces) => {
                 bounces.retain(|bounce| !bounce.is_bounce_test());
-                let save = move |s: &mut store::Database| s.save_bounces(&key, &bounces, covered);
-                self.reader.store.call(save).await?;
-                Ok(())
+                let save =
+                    move |s: &mut Database, key: &StreamKey| s.save_bounces(key, &bounces, covered);
+                self.reader.call(stream, save).await?;
             }
         }
+        Ok(())
     }
 }

@@ -47,12 +47,12 @@ async fn estimate_backlog(
     stream: &StreamId,
     since: Timestamp,
 ) -> Result<StreamBacklog, store::Error> {
-    let (key, now) = (StreamKey::new(reader.server, stream), reader.now);
-    let load = move |s: &mut Database| {
-        let messages = s.coverage(&key, Kind::Messages)?;
-        let bounces = s.coverage(&key, Kind::Bounces)?;
+    let now = reader.now;
+    let load = move |s: &mut Database, key: &StreamKey| {
+        let messages = s.coverage(key, Kind::Messages)?;
+        let bounces = s.coverage(key, Kind::Bounces)?;
         let reference = StreamBacklog::reference_hours(messages.end().unwrap_or(now));
-        let volume = s.volume(&key, reference.from)?;
+        let volume = s.volume(key, reference.from)?;
         let messages = unread_spans(&messages, since, now);
         let bounces = unread_spans(&bounces, since, now);
         Ok(StreamBacklog::from_volume(
@@ -63,7 +63,7 @@ async fn estimate_backlog(
             reference,
         ))
     };
-    reader.store.call(load).await
+    reader.call(stream, load).await
 }
 
 /// Returns what is to be read of the time since `since`: what is not covered, and once more the end of what is.
@@ -75,7 +75,8 @@ fn unread_spans(coverage: &Coverage, since: Timestamp, now: Timestamp) -> Vec<Sp
     unread.spans().to_vec()
 }
 
-/// Reads one kind of the stream at `index`. `known` keeps since when Postmark retains its mail, once that was asked.
+/// Reads what is unread of one kind of the stream at `index`, newest span first. `known` keeps since when Postmark retains its
+/// mail, once that was asked.
 async fn read_stream(
     reader: &mut ServerReader<'_>,
     kind: Kind,
@@ -83,15 +84,35 @@ async fn read_stream(
     index: usize,
     known: &mut Option<Timestamp>,
 ) -> Result<(), ReadError> {
+    let backlog = &backlogs[index];
     let retained_since = match *known {
         Some(known) => known,
-        None => retained_since(reader, &backlogs[index]).await?,
+        None => retained_since(reader, backlog).await?,
     };
     *known = Some(retained_since);
-    match kind {
-        Kind::Messages => read_messages(reader, backlogs, index, retained_since).await,
-        Kind::Bounces => read_bounces(reader, backlogs, index, retained_since).await,
+    let (spans, need): (_, fn(&StreamBacklog) -> u64) = match kind {
+        Kind::Messages => (&backlog.messages, StreamBacklog::message_requests),
+        Kind::Bounces => (&backlog.bounces, StreamBacklog::bounce_pages),
+    };
+    for span in spans.iter().rev() {
+        let mut left = reader.budget.left();
+        if kind == Kind::Messages {
+            let bounces: u64 = backlogs.iter().map(StreamBacklog::bounce_pages).sum();
+            left = left.saturating_sub(bounces.min((left / 2).max(backlogs.len() as u64)));
+        }
+        let others = backlogs[index + 1..].iter().map(need).sum();
+        let requests = proportional_share(left, need(backlog), others);
+        let read = StreamRead {
+            stream: &backlog.stream,
+            retained_since,
+            quota: reader.budget.quota(requests),
+        };
+        match kind {
+            Kind::Messages => list_or_count(reader, read, backlog, *span, requests).await?,
+            Kind::Bounces => list_bounces(reader, read, *span, requests).await?,
+        }
     }
+    Ok(())
 }
 
 /// Returns since when Postmark surely has everything that was sent: for [`MIN_RETENTION`], or always where it still has the
@@ -106,9 +127,9 @@ async fn retained_since(
     let Some(from) = firsts.map(|s| s.from).min().filter(|from| *from < sure) else {
         return Ok(sure);
     };
-    let key = StreamKey::new(reader.server, &backlog.stream);
-    let load = move |s: &mut Database| s.history(&key, Span::before(from, HOUR), &[from]);
-    let Some(last) = reader.store.call(load).await?.last_sent(from) else {
+    let hour = Span::before(from, HOUR);
+    let history = reader.call(&backlog.stream, move |s, key| s.history(key, hour, &[from]));
+    let Some(last) = history.await?.last_sent(from) else {
         return Ok(sure);
     };
     let second = last.floor(SECOND);
@@ -117,34 +138,6 @@ async fn retained_since(
         .messages(&backlog.stream, Span::new(second, second + SECOND), 0)
         .await?;
     Ok(if page.total > 0 { Timestamp::MIN } else { sure })
-}
-
-/// Reads the unread messages of one stream, newest span first.
-async fn read_messages(
-    reader: &mut ServerReader<'_>,
-    backlogs: &[StreamBacklog],
-    index: usize,
-    retained_since: Timestamp,
-) -> Result<(), ReadError> {
-    let backlog = &backlogs[index];
-    for span in backlog.messages.iter().rev() {
-        let left = reader.budget.left();
-        let bounces: u64 = backlogs.iter().map(StreamBacklog::bounce_pages).sum();
-        let for_bounces = bounces.min((left / 2).max(backlogs.len() as u64));
-        let others = &backlogs[index + 1..];
-        let requests = proportional_share(
-            left.saturating_sub(for_bounces),
-            backlog.message_requests(),
-            others.iter().map(StreamBacklog::message_requests).sum(),
-        );
-        let read = StreamRead {
-            stream: &backlog.stream,
-            retained_since,
-            quota: reader.budget.quota(requests),
-        };
-        list_or_count(reader, read, backlog, *span, requests).await?;
-    }
-    Ok(())
 }
 
 /// How the rest of a span of messages is to be read.
@@ -212,33 +205,18 @@ async fn list_or_count(
     }
 }
 
-/// Reads the unread bounces of one stream, newest span first: all of a span or, where its share of the budget is too small,
-/// the newest.
-async fn read_bounces(
+/// Lists all bounces of `span` or, where `requests` requests do not suffice, the newest.
+async fn list_bounces(
     reader: &mut ServerReader<'_>,
-    backlogs: &[StreamBacklog],
-    index: usize,
-    retained_since: Timestamp,
+    read: StreamRead<'_>,
+    span: Span,
+    requests: u64,
 ) -> Result<(), ReadError> {
-    let backlog = &backlogs[index];
-    for span in backlog.bounces.iter().rev() {
-        let others = &backlogs[index + 1..];
-        let requests = proportional_share(
-            reader.budget.left(),
-            backlog.bounce_pages(),
-            others.iter().map(StreamBacklog::bounce_pages).sum(),
-        );
-        let read = StreamRead {
-            stream: &backlog.stream,
-            retained_since,
-            quota: reader.budget.quota(requests),
-        };
+    let lister = Lister::new(reader, read, Kind::Bounces);
+    let outcome = lister.list(span, PageLimit::Exactly(requests)).await?;
+    if let ListOutcome::TooMany { per_second } = outcome {
         let lister = Lister::new(reader, read, Kind::Bounces);
-        let outcome = lister.list(*span, PageLimit::Exactly(requests)).await?;
-        if let ListOutcome::TooMany { per_second } = outcome {
-            let lister = Lister::new(reader, read, Kind::Bounces);
-            lister.list_newest(*span, per_second).await?;
-        }
+        lister.list_newest(span, per_second).await?;
     }
     Ok(())
 }

@@ -27,18 +27,10 @@ pub(crate) enum Batch {
 }
 
 impl Batch {
-    /// Returns a batch without items.
     pub(crate) const fn empty(kind: Kind) -> Self {
         match kind {
             Kind::Messages => Self::Messages(Vec::new()),
             Kind::Bounces => Self::Bounces(Vec::new()),
-        }
-    }
-
-    pub(crate) const fn kind(&self) -> Kind {
-        match self {
-            Self::Messages(_) => Kind::Messages,
-            Self::Bounces(_) => Kind::Bounces,
         }
     }
 
@@ -58,10 +50,11 @@ impl Batch {
         }
     }
 
-    /// Removes all items and returns them.
-    pub(crate) const fn take(&mut self) -> Self {
-        let kind = self.kind();
-        std::mem::replace(self, Self::empty(kind))
+    pub(crate) fn take(&mut self) -> Self {
+        match self {
+            Self::Messages(mails) => Self::Messages(std::mem::take(mails)),
+            Self::Bounces(bounces) => Self::Bounces(std::mem::take(bounces)),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::{
     Coverage, HOUR, Kind, ServerName, Span, StreamId, StreamKey, Timestamp, UNSETTLED,
 };
 use crate::postmark::Server;
-use crate::store::{self, ServerState, Store};
+use crate::store::{self, Database, ServerState, Store};
 
 /// The end of what was covered that is read again: Postmark's index may not have had all of it yet.
 pub(crate) const OVERLAP: Duration = UNSETTLED;
@@ -39,9 +39,7 @@ pub(crate) struct ServerReader<'a> {
 pub(crate) struct StreamReadStats {
     /// The number of messages that were listed and not known before.
     pub listed: u64,
-    /// The number of messages that were counted.
     pub counted: u64,
-    /// The number of windows they were counted in.
     pub windows: u64,
     /// From the beginning of the first of these windows to the end of the last.
     pub span: Option<Span>,
@@ -86,14 +84,23 @@ impl<'a> ServerReader<'a> {
         }
     }
 
+    /// Runs `work` on the store, for a stream of this server.
+    pub(crate) async fn call<T, F>(&self, stream: &StreamId, work: F) -> Result<T, store::Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Database, &StreamKey) -> Result<T, store::Error> + Send + 'static,
+    {
+        let key = StreamKey::new(self.server, stream);
+        self.store.call(move |s| work(s, &key)).await
+    }
+
     /// Returns what the store covers of a stream.
     pub(crate) async fn coverage(
         &self,
         stream: &StreamId,
         kind: Kind,
     ) -> Result<Coverage, store::Error> {
-        let key = StreamKey::new(self.server, stream);
-        self.store.call(move |s| s.coverage(&key, kind)).await
+        self.call(stream, move |s, key| s.coverage(key, kind)).await
     }
 
     /// Marks `span` as not covered, before it is read in parts: a part that is not reached must not pass for read.
@@ -103,9 +110,7 @@ impl<'a> ServerReader<'a> {
         kind: Kind,
         span: Span,
     ) -> Result<(), store::Error> {
-        let key = StreamKey::new(self.server, stream);
-        self.store
-            .call(move |s| s.forget_coverage(&key, kind, span))
+        self.call(stream, move |s, key| s.forget_coverage(key, kind, span))
             .await
     }
 

@@ -1,11 +1,12 @@
 //! Counts the messages of the tags that are watched on their own, where the messages of their stream were counted.
 
 use crate::cycle::collect::budget::RESERVED_FOR_SAMPLE;
+use crate::cycle::collect::counter::to_counted_span;
 use crate::cycle::collect::errors::ReadError;
 use crate::cycle::collect::reader::ServerReader;
 use crate::cycle::collect::windows::{RateEstimate, SECOND};
 use crate::detect;
-use crate::model::{CountedSpan, DAY, Span, StreamId, StreamKey, Tag, Timestamp, UNSETTLED};
+use crate::model::{DAY, Span, StreamId, StreamKey, Tag, UNSETTLED};
 use crate::postmark::{self, MAX_RESULTS};
 use crate::store::{self, Database};
 
@@ -17,10 +18,9 @@ pub(crate) async fn count_tags(reader: &mut ServerReader<'_>) -> Result<(), stor
         .filter_map(|(stream, stats)| Some((stream.clone(), stats.span?)))
         .collect();
     for (stream, span) in counted {
-        let key = StreamKey::new(reader.server, &stream);
         let day = Span::before(reader.now, DAY);
-        let load = move |s: &mut Database| s.history_with_tags(&key, day, &[]);
-        let history = reader.store.call(load).await?;
+        let history = reader.call(&stream, move |s, key| s.history_with_tags(key, day, &[]));
+        let history = history.await?;
         let settled = Span::new(span.from, (reader.now - UNSETTLED).floor(SECOND));
         for tag in detect::watched_tags(&history, reader.now) {
             let counted = &history.tags[&tag].messages;
@@ -63,16 +63,11 @@ async fn count_tag(
             continue;
         }
         if count.total < MAX_RESULTS {
-            let last = Timestamp(window.until.0 - 1);
-            let counted = CountedSpan {
-                span: window,
-                sent: count.total,
-                last_at: count.newest.map(|at| at.clamp(window.from, last)),
+            let (tag, counted) = (tag.clone(), to_counted_span(window, &count));
+            let save = move |s: &mut Database, key: &StreamKey| {
+                s.save_count(key, Some(&tag), &counted, window)
             };
-            let (key, tag) = (StreamKey::new(reader.server, stream), tag.clone());
-            let save =
-                move |s: &mut Database| s.save_count(&key, Some(&tag), &counted, counted.span);
-            reader.store.call(save).await?;
+            reader.call(stream, save).await?;
             rate.observe(window, count.total);
         }
         rest.until = window.from;

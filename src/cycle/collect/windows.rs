@@ -74,7 +74,6 @@ pub(crate) fn split_at_boundaries(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RateEstimate {
     per_second: f64,
-    /// Messages that a window aims at.
     target: f64,
 }
 

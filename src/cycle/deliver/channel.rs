@@ -7,7 +7,6 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock;
 use crate::cycle::Notifier;
-use crate::cycle::deliver::notifier::SendError;
 use crate::cycle::deliver::reconcile::{Reconciled, reconcile};
 use crate::cycle::deliver::{DeliveryCounts, Trigger};
 use crate::cycle::lease::DeliveryLease;
@@ -121,7 +120,6 @@ impl ChannelWorker {
             return Ok(Outcome::Skipped);
         };
         let result = retry::retry(&self.retry, || self.send(row, &given_up)).await;
-        let result = result.map_err(|failed| failed.0);
         let is_unconfirmed =
             matches!(&result, Err(error) if error.class == RetryClass::Unconfirmed);
         let outcome = self.record(row, began, result, &given_up).await?;
@@ -172,23 +170,22 @@ impl ChannelWorker {
 
     /// Makes one attempt, if this process still holds the lease: one that was frozen may find that another process sent this
     /// message long ago.
-    async fn send(&self, row: &OutboxRow, given_up: &[GivenUp]) -> Result<Receipt, SendError> {
+    async fn send(&self, row: &OutboxRow, given_up: &[GivenUp]) -> Result<Receipt, slack::Error> {
         match self.lease.renew().await {
             Ok(true) => {}
             Ok(false) => {
-                let what = "another hushwatch delivers now".to_owned();
-                return Err(SendError::new(RetryClass::Permanent, what));
+                let what = "another hushwatch delivers now";
+                return Err(slack::Error::new(RetryClass::Permanent, what));
             }
-            Err(error) => return Err(SendError::new(RetryClass::Permanent, error.to_string())),
+            Err(error) => return Err(slack::Error::new(RetryClass::Permanent, error.to_string())),
         }
-        let attempt = self.notifier.send_naming(row, given_up);
-        match timeout(self.attempt_timeout, attempt).await {
-            Ok(result) => result.map_err(SendError),
-            Err(_) => Err(SendError::new(
-                RetryClass::Unconfirmed,
-                "Slack did not answer in time".to_owned(),
-            )),
-        }
+        let attempt = self.notifier.send(row, given_up);
+        timeout(self.attempt_timeout, attempt)
+            .await
+            .unwrap_or_else(|_| {
+                let what = "Slack did not answer in time";
+                Err(slack::Error::new(RetryClass::Unconfirmed, what))
+            })
     }
 
     /// Whether to repeat a message that may have been posted: not in the cycle that sent it first, and not at once after it.

@@ -33,7 +33,7 @@ pub(crate) async fn send_database_alert(notifier: &Notifier, error: &store::Erro
         unconfirmed: None,
         landed_in: None,
     };
-    if let Err(why) = notifier.send(&row).await {
+    if let Err(why) = notifier.send(&row, &[]).await {
         tracing::error!(error = %why, "failed to send the database alert");
     }
 }

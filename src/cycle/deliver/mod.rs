@@ -31,9 +31,7 @@ const MAX_DELIVERY_TIME: Duration = Duration::from_secs(300);
 /// How many messages a delivery sent, and how many are left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct DeliveryCounts {
-    /// Messages accepted.
     pub sent: u64,
-    /// Messages not yet accepted.
     pub pending: u64,
     /// Messages set aside, since nothing confirmed them and they were repeated once.
     pub given_up: u64,
@@ -75,9 +73,6 @@ pub(crate) async fn deliver(
 }
 
 /// Returns how many messages are not yet accepted, without those that wait for the end of a mute.
-///
-/// # Errors
-/// As [`run_cycle`](crate::cycle::run_cycle).
 pub(crate) async fn pending_messages(
     context: &Context,
     options: CycleOptions,

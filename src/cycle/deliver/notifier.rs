@@ -28,9 +28,6 @@ pub enum Notifier {
 
 impl Notifier {
     /// Returns the configured notifier; `printer` takes the messages where Slack is not set up.
-    ///
-    /// # Errors
-    /// Where the client cannot be made.
     pub fn new(
         settings: &SlackSettings,
         printer: impl Write + Send + 'static,
@@ -52,13 +49,9 @@ impl Notifier {
         })
     }
 
-    /// Makes one attempt to send the message of `row`. A refused layout is sent once more as plain text.
-    pub(crate) async fn send(&self, row: &OutboxRow) -> Result<Receipt, slack::Error> {
-        self.send_naming(row, &[]).await
-    }
-
-    /// Does the same, with a line for each message that was given up.
-    pub(crate) async fn send_naming(
+    /// Makes one attempt to send the message of `row`, with a line for each of `given_up`. A refused layout is sent once more as
+    /// plain text.
+    pub(crate) async fn send(
         &self,
         row: &OutboxRow,
         given_up: &[GivenUp],
@@ -133,20 +126,11 @@ fn print(printer: &Mutex<dyn Write + Send>, message: &Message) -> Result<Receipt
     }
 }
 
-/// A failed attempt, as [`retry`](crate::retry) reads it.
-pub(super) struct SendError(pub(super) slack::Error);
-
-impl SendError {
-    pub(super) fn new(class: RetryClass, message: String) -> Self {
-        Self(slack::Error::new(class, message))
-    }
-}
-
-impl Retryable for SendError {
+impl Retryable for slack::Error {
     fn is_transient(&self) -> bool {
-        self.0.class == RetryClass::Retry
+        self.class == RetryClass::Retry
     }
     fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after
+        self.retry_after
     }
 }

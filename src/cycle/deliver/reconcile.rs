@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::cycle::Notifier;
-use crate::cycle::deliver::notifier::SendError;
 use crate::model::{DAY, MINUTE, Timestamp};
 use crate::retry;
 use crate::slack::{self, LookupResult, Receipt, RetryClass};
@@ -21,11 +20,8 @@ const MAX_HOLD: Duration = Duration::from_secs(30 * 60);
 
 /// What Slack's history says of an earlier attempt.
 pub(super) enum Reconciled {
-    /// The message was posted.
     Delivered(Receipt),
-    /// It was not posted.
     NotDelivered,
-    /// Nothing can say.
     Unknown,
     /// The history cannot be read now, but perhaps soon: the message waits.
     Pending(slack::Error),
@@ -42,9 +38,7 @@ pub(super) async fn reconcile(
 ) -> Reconciled {
     tokio::time::sleep(remaining_pace(pace, earlier.last, clock::now())).await;
     let since = search_since(earlier.since, clock::now());
-    let found = retry::retry(policy, || async {
-        notifier.find_delivered(row, since).await.map_err(SendError)
-    });
+    let found = retry::retry(policy, || notifier.find_delivered(row, since));
     match found.await {
         Ok(LookupResult::Found(receipt)) => {
             tracing::info!(incident = ?row.message.incident, "found an unconfirmed message in Slack; not sending it again");
@@ -55,7 +49,7 @@ pub(super) async fn reconcile(
             warn_possible_duplicate(&why);
             Reconciled::Unknown
         }
-        Err(SendError(error)) if still_waiting(earlier.since, clock::now()) => {
+        Err(error) if still_waiting(earlier.since, clock::now()) => {
             Reconciled::Pending(slack::Error {
                 class: RetryClass::Unconfirmed,
                 // Only reading the history was asked to pause; what can be posted is posted.
@@ -63,7 +57,7 @@ pub(super) async fn reconcile(
                 ..error
             })
         }
-        Err(SendError(error)) => {
+        Err(error) => {
             warn_possible_duplicate(&error.message);
             Reconciled::Unknown
         }

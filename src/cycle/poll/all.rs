@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::config::ServerConfig;
-use crate::cycle::Context;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::server::{load_state, poll_server};
 use crate::cycle::poll::servers::ServerList;
+use crate::cycle::{Context, PollResults};
 use crate::model::Timestamp;
 use crate::store;
 
@@ -23,7 +23,6 @@ const LEASE_CHECKS_PER_TTL: u32 = 20;
 /// What the polls of one cycle share.
 pub(crate) struct PollContext {
     pub context: Arc<Context>,
-    /// The instant of the cycle.
     pub now: Timestamp,
     /// Whether a server is skipped that another process polled at this instant.
     pub skip_if_polled: bool,
@@ -47,12 +46,11 @@ enum ServerTurn {
 /// A server that is still to be polled, by its place in the list.
 type Remaining = Vec<(usize, Arc<ServerConfig>)>;
 
-/// Polls every server that no other process polls. Returns the outcomes, and how many there should be: fewer outcomes mean that
-/// a poll broke.
+/// Polls every server that no other process polls.
 pub(crate) async fn poll_all(
     list: ServerList,
     polling: &Arc<PollContext>,
-) -> Result<(Vec<PollOutcome>, usize), store::Error> {
+) -> Result<PollResults, store::Error> {
     let mut remaining: Remaining = list.servers.into_iter().enumerate().collect();
     let all = remaining.len() + usize::from(list.account.is_some());
     let mut expected = all;
@@ -103,8 +101,8 @@ pub(crate) async fn poll_all(
     if expected < all {
         tracing::info!("{} servers are polled by other processes", all - expected);
     }
-    let outcomes = outcomes.into_values().chain(list.account);
-    Ok((outcomes.collect(), expected))
+    let outcomes = outcomes.into_values().chain(list.account).collect();
+    Ok(PollResults { outcomes, expected })
 }
 
 /// Polls one server if this process gets its lease.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::config::{Config, ServerConfig, TokenSource};
 use crate::model::ServerName;
 use crate::postmark::AccountServer;
-use crate::secret::Secret;
 
 /// The servers of the account that are watched, each under a name of its own.
 pub(super) type Listing = BTreeMap<String, AccountServer>;
@@ -81,11 +80,11 @@ fn find_listing<'l>(
 }
 
 fn has_token(listed: &AccountServer, source: &TokenSource) -> bool {
-    let token = match source {
-        TokenSource::Account(_) => return false,
-        source => source.read().ok(),
-    };
-    token.is_some_and(|token: Secret| listed.tokens.contains(&token))
+    let is_of_account = matches!(source, TokenSource::Account(_));
+    !is_of_account
+        && source
+            .read()
+            .is_ok_and(|token| listed.tokens.contains(&token))
 }
 
 /// Returns all servers by name. Of several with one name, the oldest has it, and the others have their id behind it.

@@ -11,11 +11,8 @@ use crate::store::{PollRow, ServerState};
 /// How the poll of one server went.
 #[derive(Clone, Debug)]
 pub(crate) struct PollOutcome {
-    /// The server as it is configured.
     pub server: Arc<ServerConfig>,
-    /// Its state after this poll.
     pub state: ServerState,
-    /// Its state before.
     pub previous_state: ServerState,
     /// Whether hushwatch can see it.
     pub health: PollHealth,
@@ -23,7 +20,6 @@ pub(crate) struct PollOutcome {
     pub record: PollRow,
     /// Whether Postmark gave any answer to its token.
     pub reachable: bool,
-    /// The streams that are watched.
     pub streams: Vec<StreamId>,
     /// Everything that went wrong, a line each.
     pub errors: Vec<String>,
@@ -86,7 +82,6 @@ impl PollOutcome {
         }
     }
 
-    /// Returns the server's name.
     pub(crate) fn name(&self) -> &ServerName {
         &self.server.name
     }

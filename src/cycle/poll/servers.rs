@@ -210,7 +210,10 @@ pub(crate) async fn watched_servers(
 }
 
 /// Returns the servers of the configuration, and those that the account just listed.
-pub(crate) fn merge_with_listing(config: &Config, listed: Vec<AccountServer>) -> Vec<Arc<ServerConfig>> {
+pub(crate) fn merge_with_listing(
+    config: &Config,
+    listed: Vec<AccountServer>,
+) -> Vec<Arc<ServerConfig>> {
     merge(config, Some(&without_ignored(config, listed)))
 }
 
