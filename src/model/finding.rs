@@ -147,9 +147,9 @@ pub struct RateEvidence {
     pub window: Duration,
     /// How much of it was covered.
     pub covered: Duration,
-    /// Messages with a mark dated in the window.
+    /// Messages with a bounce or complaint dated in the window.
     pub numerator: u64,
-    /// Messages sent, or marked, in the window.
+    /// Messages sent in the window, or of which a bounce or complaint is dated in it.
     pub denominator: u64,
     /// Fewest messages that make a rate.
     pub floor: u64,
@@ -159,7 +159,7 @@ pub struct RateEvidence {
     pub interval: (f64, f64),
     /// Messages by class, where the numerator mixes classes.
     pub classes: Vec<(BounceClass, u64)>,
-    /// The recipients' domains with most marks, most first, at most three.
+    /// The recipients' domains with most of them, most first, at most three.
     pub domains: Vec<(String, u64)>,
     /// The last message known to be sent.
     pub last_sent: Option<Timestamp>,

@@ -207,7 +207,7 @@ impl History {
         &self.bounce_events[from..until.max(from)]
     }
 
-    /// Distinct messages with a mark in `parts` for which `counts` holds, and how many of them were sent outside `parts`.
+    /// Distinct messages with a bounce or complaint in `parts` for which `counts` holds, and how many of them were sent outside `parts`.
     /// One whose sending is not known was sent inside where messages of `parts` were counted: it is one of those.
     pub fn bounced_in(
         &self,
@@ -272,10 +272,10 @@ impl History {
     }
 }
 
-/// How many messages have a mark.
+/// How many messages bounced or were complained about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BouncedMessages {
-    /// Distinct messages with a mark in the window.
+    /// Distinct messages with a bounce or complaint in the window.
     pub messages: u64,
     /// Those of them that were not sent in the window.
     pub sent_outside: u64,

@@ -188,3 +188,31 @@ impl Default for Rules {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_rules_is_whole_and_has_the_stronger_first() {
+        // What the derived parser expects instead of a name that is none: every variant there is.
+        let unknown: Result<Rule, _> = serde_json::from_str(r#""none of them""#);
+        let expected = unknown.expect_err("no rule").to_string();
+        for (place, rule) in Rule::ALL.into_iter().enumerate() {
+            assert_eq!(rule as usize, place, "{rule}");
+            assert_eq!(Rule::from_name(rule.name()), Some(rule));
+            assert!(expected.contains(&format!("`{rule}`")), "{expected}");
+        }
+        assert_eq!(
+            expected.matches('`').count() / 2,
+            1 + Rule::ALL.len(),
+            "{expected}"
+        );
+        for (stronger, weaker) in Rule::ALL.iter().flat_map(|a| Rule::ALL.map(|b| (*a, b))) {
+            assert!(
+                !stronger.inhibits(weaker) || stronger < weaker,
+                "{stronger}, {weaker}"
+            );
+        }
+    }
+}

@@ -66,7 +66,7 @@ const SUPERLATIVES: &[&str] = &["MOST", "FEWEST", "LONGEST", "LARGEST", "LEAST",
 
 /// Types of which every room may have one, since they are always written with their room, as in `store::Error`.
 const WRITTEN_WITH_ROOM: &[&str] = &["Error"];
-/// x: the cycle.
+/// Where the live evaluator is called.
 const CYCLE: &str = "cycle/evaluate.rs";
 
 fn files(folder: &Path) -> Vec<PathBuf> {
