@@ -3,10 +3,13 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
 
 use crate::secret::Secret;
 
@@ -245,7 +248,7 @@ fn host_and_port(place: &str) -> Result<(String, u16), AddressError> {
     let port = match number.strip_prefix(':') {
         Some(number) => port(number)?,
         None if number.is_empty() => 5432,
-        None => return Err(UNESCAPED.to_owned()),
+        None => return Err(UNESCAPED),
     };
     Ok((decoded(host)?, port))
 }
@@ -271,21 +274,15 @@ fn secret(text: &str) -> Result<Option<Secret>, AddressError> {
     Ok((!text.is_empty()).then(|| Secret::verbatim(text)))
 }
 
-/// `text` with every `%41` read as what it stands for.
+/// `text` with every `%41` read as what it stands for; a `+` stays one, unlike in a form.
 fn decoded(text: &str) -> Result<String, AddressError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|b| char::from(b).to_digit(16));
-        let (high, low) = (digit(), digit());
-        let byte = high
-            .zip(low)
-            .and_then(|(h, l)| u8::try_from(h * 16 + l).ok());
-        bytes.push(byte.ok_or(INVALID_ESCAPE)?);
+    let is_escape = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err(INVALID_ESCAPE);
     }
-    String::from_utf8(bytes).map_err(|_| INVALID_ESCAPE)
+    let text = percent_decode_str(text).decode_utf8();
+    text.map(Cow::into_owned).map_err(|_| INVALID_ESCAPE)
 }

@@ -1,6 +1,6 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
-use crate::model::{Evidence, Incident, RateEvidence, Rule, Timestamp};
+use crate::model::{Evidence, Incident, RateEvidence, Rule};
 use crate::notify::alert::Style;
 use crate::notify::context::{class_phrase, split_remedy};
 use crate::notify::describe::list_types;
@@ -12,9 +12,53 @@ use crate::text::sanitize::clean;
 
 /// Returns what the incident rests on, a sentence a line.
 pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
-    let time = |at: Timestamp| format_time(at, style.zone);
     match &incident.evidence {
         Evidence::Rate(rate) => rate_lines(incident.rule, rate, style),
+        Evidence::Silence { .. } | Evidence::Drop { .. } => volume_lines(&incident.evidence, style),
+        Evidence::Delivery { .. } => delivery_lines(&incident.evidence, style),
+        Evidence::Events { times, class, .. } => vec![format!(
+            "{} in 24 h ({}), the newest {}",
+            plural(times.len() as u64, "event"),
+            class.name(),
+            format_time_or_never(times.last().copied(), style.zone)
+        )],
+        Evidence::Suppressed {
+            addresses,
+            asked_at,
+        } => {
+            let stream = incident.stream.as_ref().map_or("", |s| s.0.as_str());
+            let since = addresses.iter().filter_map(|s| s.since).min();
+            let since = since.map_or_else(String::new, |at| {
+                format!(", since {}", format_time(at, style.zone))
+            });
+            let checked = format_time_or_never(*asked_at, style.zone);
+            let number = match addresses.len() {
+                1 => "1 operator address".to_owned(),
+                number => format!("{} operator addresses", count(number as u64)),
+            };
+            vec![format!(
+                "{number} on the suppression list of {stream}{since}; checked {checked}"
+            )]
+        }
+        Evidence::Blind { cycles: 0, .. } => vec!["The last poll was complete".to_owned()],
+        Evidence::Blind {
+            since,
+            cycles,
+            reason,
+            ..
+        } => {
+            let (why, remedy) = split_remedy(reason);
+            let polls = plural(*cycles, "poll");
+            let since = format_time(*since, style.zone);
+            let read = format!("{polls} without a complete read, the first {since}");
+            [read, why].into_iter().chain(remedy).collect()
+        }
+    }
+}
+
+/// The lines of mail that stopped or became less.
+fn volume_lines(evidence: &Evidence, style: Style) -> Vec<String> {
+    match evidence {
         Evidence::Silence {
             last_sent,
             gap,
@@ -38,11 +82,7 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
             format!(
                 "Score {surprise:.1}, threshold {threshold:.1}, highest score before {longest_before:.1}"
             ),
-            format!(
-                "A gap with this score is expected {} here; the threshold allows {} false alarms per year in all",
-                frequency(*times_a_year),
-                approx(*false_alarms_per_year)
-            ),
+            frequency_line("gap", *times_a_year, *false_alarms_per_year),
         ],
         Evidence::Drop {
             window,
@@ -62,74 +102,49 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
                 percent(*sent as f64 / expected.max(1.0))
             ),
             format!("Score {evidence:.1}, threshold {limit:.1}"),
-            format!(
-                "A drop with this score is expected {} here; the threshold allows {} false alarms per year in all",
-                frequency(*times_a_year),
-                approx(*false_alarms_per_year)
-            ),
+            frequency_line("drop", *times_a_year, *false_alarms_per_year),
         ],
-        Evidence::Delivery {
-            unproven,
-            bounced,
-            reasons,
-            needed,
-            queued,
-            since,
-            last_proven_sent,
-            last_delivered,
-        } => vec![
-            format!(
-                "{} in a row not delivered (threshold {needed}), {bounced} of them bounced{}, {queued} still queued{}",
-                plural(*unproven, "sampled message"),
-                list_types(reasons),
-                since.map_or_else(String::new, |at| format!("; the oldest sent {}", time(at)))
-            ),
-            format!(
-                "Newest sampled message that was delivered: sent {}; last delivery {}",
-                format_time_or_never(*last_proven_sent, style.zone),
-                format_time_or_never(*last_delivered, style.zone)
-            ),
-        ],
-        Evidence::Events { times, class, .. } => vec![format!(
-            "{} in 24 h ({}), the newest {}",
-            plural(times.len() as u64, "event"),
-            class.name(),
-            format_time_or_never(times.last().copied(), style.zone)
-        )],
-        Evidence::Suppressed {
-            addresses,
-            asked_at,
-        } => {
-            let stream = incident.stream.as_ref().map_or("", |s| s.0.as_str());
-            let since = addresses.iter().filter_map(|s| s.since).min();
-            let since = since.map_or_else(String::new, |at| format!(", since {}", time(at)));
-            let checked = format_time_or_never(*asked_at, style.zone);
-            let number = plural(addresses.len() as u64, "operator address");
-            let number = number.replace("addresss", "addresses");
-            vec![format!(
-                "{number} on the suppression list of {stream}{since}; checked {checked}"
-            )]
-        }
-        Evidence::Blind { cycles: 0, .. } => vec!["The last poll was complete".to_owned()],
-        Evidence::Blind {
-            since,
-            cycles,
-            reason,
-            ..
-        } => {
-            let (why, remedy) = split_remedy(reason);
-            let mut lines = vec![
-                format!(
-                    "{} without a complete read, the first {}",
-                    plural(*cycles, "poll"),
-                    time(*since)
-                ),
-                why,
-            ];
-            lines.extend(remedy);
-            lines
-        }
+        _ => Vec::new(),
     }
+}
+
+fn frequency_line(what: &str, times_a_year: f64, false_alarms_per_year: f64) -> String {
+    format!(
+        "A {what} with this score is expected {} here; the threshold allows {} false alarms per year in all",
+        frequency(times_a_year),
+        approx(false_alarms_per_year)
+    )
+}
+
+fn delivery_lines(evidence: &Evidence, style: Style) -> Vec<String> {
+    let Evidence::Delivery {
+        unproven,
+        bounced,
+        reasons,
+        needed,
+        queued,
+        since,
+        last_proven_sent,
+        last_delivered,
+    } = evidence
+    else {
+        return Vec::new();
+    };
+    let oldest = since.map_or_else(String::new, |at| {
+        format!("; the oldest sent {}", format_time(at, style.zone))
+    });
+    vec![
+        format!(
+            "{} in a row not delivered (threshold {needed}), {bounced} of them bounced{}, {queued} still queued{oldest}",
+            plural(*unproven, "sampled message"),
+            list_types(reasons),
+        ),
+        format!(
+            "Newest sampled message that was delivered: sent {}; last delivery {}",
+            format_time_or_never(*last_proven_sent, style.zone),
+            format_time_or_never(*last_delivered, style.zone)
+        ),
+    ]
 }
 
 /// Returns `about 2.3 times per year`, or `less than once in 42 years`.

@@ -17,6 +17,7 @@ mod level;
 pub mod location;
 pub mod mute;
 pub mod mute_ended;
+pub mod notice;
 pub mod runbook;
 pub mod update;
 

@@ -14,6 +14,7 @@ use crate::notify::catch_up::catch_up;
 use crate::notify::grouped::grouped_messages;
 use crate::notify::mute::mute_line;
 use crate::notify::mute_ended::mute_ended_messages;
+use crate::notify::notice::{database_alert, test_message};
 use crate::notify::update::incident_update;
 
 pub(crate) use incidents::{Course, courses};
@@ -61,6 +62,7 @@ pub(crate) fn chapters() -> Vec<Chapter> {
     chapters.push(catch_ups());
     chapters.push(mute_ends());
     chapters.push(digests::chapter());
+    chapters.push(notices());
     chapters
 }
 
@@ -229,6 +231,32 @@ fn mute_ends() -> Chapter {
         title: "end of a mute".to_owned(),
         about: "What a mute kept back, in one message.".to_owned(),
         samples,
+    }
+}
+
+fn notices() -> Chapter {
+    let error = "failed to open the database: the disk is full; free some space, nothing was lost";
+    let sample = |title: &str, when: &str, message| Sample {
+        title: title.to_owned(),
+        when: when.to_owned(),
+        message,
+        incident: None,
+    };
+    Chapter {
+        title: "hushwatch itself".to_owned(),
+        about: "What hushwatch says of itself.".to_owned(),
+        samples: vec![
+            sample(
+                "the database cannot be used",
+                "Sent once per outage of the database, past the queue that is kept in it.",
+                database_alert(error),
+            ),
+            sample(
+                "a test message",
+                "Sent by `hushwatch doctor --send-test` to each destination.",
+                test_message("Wed 4 Mar 2026 09:00 UTC"),
+            ),
+        ],
     }
 }
 

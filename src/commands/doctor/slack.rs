@@ -9,7 +9,7 @@ use crate::cycle::deliver::notifier::is_conversation_id;
 use crate::cycle::stored_message::to_row;
 use crate::cycle::{Context, Notifier};
 use crate::model::Timestamp;
-use crate::notify::{Level, Message};
+use crate::notify::notice::test_message;
 use crate::slack::{Error, Identity, RetryClass, Slack};
 use crate::store::{MessageKind, NewMessage, OutboxRow};
 
@@ -151,10 +151,7 @@ fn failed(name: &'static str, what: &str, error: &Error) -> Check {
 
 async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
     const NAME: &str = "slack_test";
-    let headline = "hushwatch doctor: a test message";
-    let line = "Alerts and digests will arrive here.".to_owned();
-    let sent = format!("sent {}", format_instant(at, at, app.config.time_zone));
-    let message = Message::new(Level::Info, headline, [line], &sent);
+    let message = test_message(&format_instant(at, at, app.config.time_zone));
     let row = OutboxRow {
         seq: 0,
         key: format!("doctor-{at}"),

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::cycle::Notifier;
 use crate::cycle::stored_message::to_row;
-use crate::notify::{Level, Message};
+use crate::notify::notice::database_alert;
 use crate::store::{self, MessageKind, OutboxRow};
 
 /// Alerts that nothing can be recorded, without a retry: there is nowhere to keep what becomes of it. An error that passes by
@@ -12,17 +12,7 @@ pub(crate) async fn send_database_alert(notifier: &Notifier, error: &store::Erro
     if error.is_passing() {
         return;
     }
-    let lines = [
-        error.to_string(),
-        "Nothing is recorded and no incident is reported until this is repaired. What was recorded before is reported then.".to_owned(),
-    ];
-    let headline = "hushwatch cannot use its database: monitoring and alerting are stopped";
-    let message = Message::new(
-        Level::Wake,
-        headline,
-        lines,
-        "This alert is sent once per outage.",
-    );
+    let message = database_alert(&error.to_string());
     let row = OutboxRow {
         seq: 0,
         key: format!("{:032x}", fastrand::u128(..)),

@@ -399,4 +399,19 @@ fn delivery_silence() -> Course {
         "Sent when Postmark accepts mail and does not send it on.",
         move |i| i.evidence = delivery(4, 4, since, Some(march(4, 7, 36))),
     )
+    .variant(
+        "bounces whole",
+        "Sent when every sampled message comes back.",
+        move |i| {
+            let mut evidence = delivery(4, 0, since, Some(march(4, 7, 36)));
+            if let Evidence::Delivery {
+                bounced, reasons, ..
+            } = &mut evidence
+            {
+                *bounced = 4;
+                *reasons = vec![("DMARCPolicy".to_owned(), 3), ("Blocked".to_owned(), 1)];
+            }
+            i.evidence = evidence;
+        },
+    )
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{BounceClass, HOUR};
+use crate::model::{BounceClass, HOUR, RateEvidence, Suppressed};
 
 const T: Timestamp = Timestamp(1_772_532_000_000);
 
