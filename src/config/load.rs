@@ -16,7 +16,7 @@ use crate::config::{
     StoreSettings, values,
 };
 use crate::database::{MAX_LEASE, MIN_LEASE};
-use crate::model::{DAY, HOUR, MINUTE, RateRule, Rules, Severity, SilenceRule};
+use crate::model::{DAY, MINUTE, RateRule, Rules, Severity, SilenceRule};
 use crate::retry;
 use crate::secret::Secret;
 
@@ -127,12 +127,7 @@ impl Reader {
         }
     }
 
-    fn duration(&mut self, key: &str, least: Duration) -> Duration {
-        self.wait(key, least, values::TEN_YEARS)
-    }
-
-    /// A span of time that somebody waits for.
-    fn wait(&mut self, key: &str, least: Duration, most: Duration) -> Duration {
+    fn duration(&mut self, key: &str, least: Duration, most: Duration) -> Duration {
         self.read(key, least, |v| values::duration(v, least, most))
     }
 
@@ -143,9 +138,9 @@ impl Reader {
         let rules = Rules {
             silence: SilenceRule {
                 false_alarms_per_year: self.read("silence.false_alarms_per_year", 4.0, |v| {
-                    within(values::number(v)?, 0.01, 1000.0)
+                    values::number(v, 0.01, 1000.0)
                 }),
-                min_history: self.duration("silence.min_history", DAY),
+                min_history: self.duration("silence.min_history", DAY, values::TEN_YEARS),
             },
             bounce_rate: self.rate("bounce_rate"),
             spam_rate: self.rate("spam_rate"),
@@ -153,10 +148,8 @@ impl Reader {
         };
         let slack = self.slack(sources);
         Config {
-            mode: self.read("mode", Mode::Alert, |v| match values::text(v)?.as_str() {
-                "alert" => Ok(Mode::Alert),
-                "digest" => Ok(Mode::Digest),
-                _ => Err("must be \"alert\" or \"digest\"".to_owned()),
+            mode: self.read("mode", Mode::Alert, |v| {
+                values::choice(v, [("alert", Mode::Alert), ("digest", Mode::Digest)])
             }),
             schedule: self.read("schedule", hourly, |v| {
                 values::text(v).map_err(Invalid::from)?.parse::<Schedule>()
@@ -164,23 +157,17 @@ impl Reader {
             time_zone: self.read("time_zone", chrono_tz::UTC, values::time_zone),
             postmark: PostmarkSettings {
                 base_url: self.read("postmark.base_url", String::new(), values::base_url),
-                requests_per_poll: self.read(
-                    "postmark.requests_per_poll",
-                    60,
-                    |v| -> Result<u32, String> {
-                        Ok(u32::try_from(values::whole(v, 5, 10_000)?).unwrap_or(60))
-                    },
-                ),
-                timeout: self.wait("postmark.timeout", MIN_TIMEOUT, MAX_WAIT),
-                poll_time: self.wait("postmark.poll_time", MIN_TIMEOUT, DAY),
-                backfill_time: self.wait("postmark.backfill_time", Duration::ZERO, DAY),
+                requests_per_poll: self.read("postmark.requests_per_poll", 60, |v| {
+                    values::whole(v, 5, 10_000)
+                }),
+                timeout: self.duration("postmark.timeout", MIN_TIMEOUT, MAX_WAIT),
+                poll_time: self.duration("postmark.poll_time", MIN_TIMEOUT, DAY),
+                backfill_time: self.duration("postmark.backfill_time", Duration::ZERO, DAY),
             },
             retry: retry::RetryPolicy {
-                attempts: self.read("retry.attempts", 4, |v| -> Result<u32, String> {
-                    Ok(u32::try_from(values::whole(v, 1, 20)?).unwrap_or(4))
-                }),
-                initial: self.wait("retry.initial", Duration::ZERO, MAX_WAIT),
-                longest: self.wait("retry.longest", Duration::ZERO, MAX_WAIT),
+                attempts: self.read("retry.attempts", 4, |v| values::whole(v, 1, 20)),
+                initial: self.duration("retry.initial", Duration::ZERO, MAX_WAIT),
+                longest: self.duration("retry.longest", Duration::ZERO, MAX_WAIT),
             },
             servers: self.servers(sources),
             account: sources
@@ -202,7 +189,7 @@ impl Reader {
                 }),
                 not_made: None,
                 database: self.database(sources),
-                keep: self.duration("store.keep", 8 * DAY),
+                keep: self.duration("store.keep", 8 * DAY, values::TEN_YEARS),
                 lease: self.read("store.lease", MIN_LEASE, |v| {
                     let wrong = |_| "must be a duration from 5s to 1h, such as \"60s\"".to_owned();
                     values::duration(v, MIN_LEASE, MAX_LEASE).map_err(wrong)
@@ -229,30 +216,25 @@ impl Reader {
         let key = |name: &str| format!("rules.{rule}.{name}");
         RateRule {
             threshold: self.read(&key("threshold"), 0.01, values::share),
-            window: self.read(&key("window"), HOUR, |v| {
-                values::duration(v, MINUTE, 30 * DAY)
-            }),
+            window: self.duration(&key("window"), MINUTE, 30 * DAY),
             min_denominator: self.read(&key("min_denominator"), 10, |v| {
                 values::whole(v, 1, 1_000_000_000)
             }),
-            suppress: self.duration(&key("suppress"), Duration::ZERO),
+            suppress: self.duration(&key("suppress"), Duration::ZERO, values::TEN_YEARS),
             confidence: self.read(&key("confidence"), None, |v| {
-                let wrong =
-                    "must be \"off\" or a level above 0.5 and below 1, such as 0.95".to_owned();
                 match values::text(v)?.as_str() {
                     "off" | "false" => Ok(None),
                     level => match level.parse::<f64>() {
                         Ok(level) if level > 0.5 && level < 1.0 => Ok(Some(level)),
-                        _ => Err(wrong),
+                        _ => Err(
+                            "must be \"off\" or a level above 0.5 and below 1, such as 0.95"
+                                .to_owned(),
+                        ),
                     },
                 }
             }),
             severity: self.read(&key("severity"), Severity::Warn, |v| {
-                match values::text(v)?.as_str() {
-                    "warn" => Ok(Severity::Warn),
-                    "wake" => Ok(Severity::Wake),
-                    _ => Err("must be \"warn\" or \"wake\"".to_owned()),
-                }
+                values::choice(v, [("warn", Severity::Warn), ("wake", Severity::Wake)])
             }),
         }
     }
@@ -291,8 +273,8 @@ impl Reader {
         SlackSettings {
             base_url: self.read("slack.base_url", String::new(), values::base_url),
             mask_addresses: self.read("slack.mask_addresses", true, values::truth),
-            pace: self.wait("slack.pace", Duration::ZERO, MINUTE),
-            timeout: self.wait("slack.timeout", MIN_TIMEOUT, MAX_WAIT),
+            pace: self.duration("slack.pace", Duration::ZERO, MINUTE),
+            timeout: self.duration("slack.timeout", MIN_TIMEOUT, MAX_WAIT),
             sink,
         }
     }
@@ -355,13 +337,5 @@ impl Reader {
             format!("{from}: `server` is not a list of tables"),
             "write each server as its own [[server]] table",
         ));
-    }
-}
-
-fn within(number: f64, least: f64, most: f64) -> Result<f64, String> {
-    if (least..=most).contains(&number) {
-        Ok(number)
-    } else {
-        Err(format!("must be from {least} to {most}"))
     }
 }

@@ -30,7 +30,11 @@ pub fn show(config: &Config, sources: &Sources) -> String {
     let _ = writeln!(text, "data: {}", config.store);
     for server in &config.servers {
         let token = match &server.token {
-            TokenSource::Env { name, value } => format!("{} from {name}", set(value.is_some())),
+            TokenSource::Env {
+                name,
+                value: Some(_),
+            } => format!("*** from {name}"),
+            TokenSource::Env { name, value: None } => format!("(not set) from {name}"),
             TokenSource::File(path) => format!("*** from file {}", path.display()),
             TokenSource::Account(_) => "*** from the account".to_owned(),
         };
@@ -70,8 +74,4 @@ pub fn show(config: &Config, sources: &Sources) -> String {
     };
     let _ = writeln!(text, "slack: {slack}");
     text
-}
-
-const fn set(is_set: bool) -> &'static str {
-    if is_set { "***" } else { "(not set)" }
 }

@@ -51,6 +51,43 @@ fn the_built_in_file_says_what_the_code_means_by_default() {
     assert_eq!(config.warnings, [ConfigWarning::NoSlack]);
 }
 
+/// Of the file that is compiled in, and of `docs/configuration.md`, where a cell names the keys of a section.
+#[test]
+fn every_key_has_its_default_and_its_row_in_the_documentation() {
+    let (_folder, none) = sources("", &[]);
+    let built_in = layers::layers(&none).expect("valid").merged;
+    let defaults: Vec<String> = layers::leaves(&built_in, "");
+    let mut valid = keys::KEYS.to_vec();
+    valid.sort_unstable();
+    assert_eq!(defaults, valid);
+    let table = include_str!("../../docs/configuration.md");
+    let mut documented = Vec::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let mut sections = vec![String::new()];
+        let cell = row.split(" | ").next().unwrap_or_default();
+        for word in cell.split('`').skip(1).step_by(2) {
+            let (section, key) = match word.rsplit_once(']') {
+                Some((section, key)) => (Some(section), key.trim()),
+                None => (None, word),
+            };
+            if let Some(section) = section {
+                let section = format!("{}.", section.trim_matches(['[', ']']));
+                sections.retain(|known| !known.is_empty());
+                sections.push(section);
+            }
+            if !key.is_empty() {
+                documented.extend(sections.iter().map(|section| format!("{section}{key}")));
+            }
+        }
+    }
+    let of_servers = keys::SERVER_KEYS.iter().map(|key| format!("server.{key}"));
+    let mut wanted: Vec<String> = valid.iter().map(|key| (*key).to_owned()).collect();
+    wanted.extend(of_servers);
+    wanted.sort();
+    documented.sort();
+    assert_eq!(documented, wanted);
+}
+
 #[test]
 fn the_environment_wins_over_the_file_and_the_file_over_the_built_in() {
     let file = "mode = \"digest\"\n[rules.bounce_rate]\nthreshold = 0.02\nmin_denominator = 20\n";

@@ -1,7 +1,9 @@
 //! One value of a key: from what figment found to what it means. No error repeats a value: it may be a secret that went
 //! into the wrong variable.
 
+use std::fmt::Display;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -38,9 +40,22 @@ pub(super) fn truth(value: &Value) -> Result<bool, String> {
     }
 }
 
-pub(super) fn number(value: &Value) -> Result<f64, String> {
-    let number = text(value)?.parse::<f64>().ok().filter(|n| n.is_finite());
-    number.ok_or_else(|| "must be a number".to_owned())
+pub(super) fn number(value: &Value, least: f64, most: f64) -> Result<f64, String> {
+    match text(value)?.parse::<f64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        Ok(number) if number.is_finite() => Err(format!("must be from {least} to {most}")),
+        _ => Err("must be a number".to_owned()),
+    }
+}
+
+/// The one of `choices` that is named.
+pub(super) fn choice<T: Copy>(value: &Value, choices: [(&str, T); 2]) -> Result<T, String> {
+    let text = text(value)?;
+    let found = choices.iter().find(|(name, _)| *name == text);
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let [(first, _), (second, _)] = choices;
+        format!("must be \"{first}\" or \"{second}\"")
+    })
 }
 
 /// A part of all mail, such as 0.01.
@@ -80,11 +95,12 @@ pub(super) fn time_zone(value: &Value) -> Result<Tz, Invalid> {
     })
 }
 
-pub(super) fn whole(value: &Value, least: u64, most: u64) -> Result<u64, String> {
-    let whole = text(value)?
-        .parse::<u64>()
-        .ok()
-        .filter(|n| (least..=most).contains(n));
+pub(super) fn whole<N>(value: &Value, least: N, most: N) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    let whole = text(value)?.parse().ok();
+    let whole = whole.filter(|n| (&least..=&most).contains(&n));
     whole.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
 }
 
