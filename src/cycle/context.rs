@@ -29,13 +29,10 @@ pub struct Context {
 /// Why a [`Context`] could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The client of Postmark cannot be made.
     #[error(transparent)]
     Postmark(#[from] postmark::Error),
-    /// The client of Slack cannot be made.
     #[error("cannot set up Slack: {0}")]
     Slack(#[from] crate::slack::Error),
 }

@@ -13,7 +13,6 @@ use crate::notify::digest::{Day, ServerDay, digest};
 use crate::notify::grouping::named_incidents;
 use crate::store::{self, MessageKind, NewMessage, Store};
 
-/// The maximum number of missed periods that a digest names.
 const MAX_MISSED_PERIODS: usize = 14;
 
 /// What happened to a digest, with the end of its period.

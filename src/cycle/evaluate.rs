@@ -25,7 +25,6 @@ const MAX_INSTANTS: usize = 1_500;
 /// A server that is not configured here may be watched by another process. It is unwatched when nobody polled it for this long.
 const UNWATCHED_AFTER: Duration = DAY;
 
-/// The result of evaluating one server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServerEvaluation {
     pub name: String,
@@ -42,10 +41,8 @@ pub(crate) struct ServerEvaluation {
     pub mute_end: MuteEnd,
 }
 
-/// The result of evaluating all servers in one cycle.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CycleEvaluation {
-    /// The transitions with their texts.
     pub transitions: Vec<(Transition, String)>,
     pub open: Vec<Incident>,
     pub mutes: Vec<Mute>,

@@ -39,11 +39,8 @@ use crate::cycle::report::CheckReport;
 use crate::model::{DAY, Timestamp};
 use crate::store::{self, CycleLock, Database, Store};
 
-/// The maximum number of servers that are polled at the same time.
 const MAX_CONCURRENT_POLLS: usize = 48;
-/// How long a cycle waits for another one on the same database.
 const LOCK_WAIT: Duration = Duration::from_secs(30);
-/// How long a cycle pauses between two attempts to lock the database.
 const LOCK_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// How long hourly counts, incidents and messages are kept.
 const KEEP_AGGREGATES: Duration = Duration::from_secs(400 * 86_400);
@@ -130,16 +127,13 @@ async fn run_steps(
     Ok(report::check(context, now, &polls, &evaluation, deliveries).await?)
 }
 
-/// The polls of one cycle.
 pub(crate) struct PollResults {
-    /// How each server was found.
     pub outcomes: Vec<PollOutcome>,
     /// How many there should be; fewer outcomes mean that a poll broke.
     pub expected: usize,
 }
 
 impl PollResults {
-    /// Whether no poll broke.
     pub(crate) const fn is_whole(&self) -> bool {
         self.outcomes.len() >= self.expected
     }

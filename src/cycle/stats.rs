@@ -31,7 +31,6 @@ pub(crate) struct StreamStats {
 }
 
 impl StreamStats {
-    /// Returns the counts of `span`.
     pub(crate) fn from_history(history: &History, span: Span) -> Self {
         let whole = [span];
         // A count that the span cuts has no part in it: how much of it lies within is not known.

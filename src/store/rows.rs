@@ -12,7 +12,6 @@ pub struct ServerState {
     /// The first cycle in a row that was not complete.
     pub incomplete_since: Option<Timestamp>,
     pub incomplete_cycles: u64,
-    /// Why the last one was not complete.
     pub reason: Option<String>,
 }
 
@@ -52,7 +51,6 @@ pub enum MessageKind {
     Alert,
     /// Incidents that opened and were resolved while no cycle ran.
     CatchUp,
-    /// The digest of a period.
     Digest,
     /// A fault of hushwatch itself, which is never stored.
     Notice,
@@ -81,7 +79,6 @@ impl MessageKind {
 /// A message to send, with its text as it was when it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMessage {
-    /// What it is about.
     pub kind: MessageKind,
     /// The incident whose steps it reports, where it reports of no other.
     pub incident: Option<String>,
@@ -112,7 +109,9 @@ pub struct OutboxRow {
 /// Attempts whose outcome is unknown: no answer settled it, or the process died before it was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnconfirmedAttempt {
+    /// When the first of them began.
     pub since: Timestamp,
+    /// When the last of them began.
     pub last: Timestamp,
     /// How many of them ended without an answer; the process died in the others.
     pub unanswered: u64,
@@ -140,7 +139,6 @@ pub enum AttemptResult {
         why: String,
         /// Whether it may have been accepted all the same.
         unknown: bool,
-        /// Not to be tried before this.
         next_try_at: Option<Timestamp>,
     },
 }
@@ -155,21 +153,17 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Before the names of servers.
     const SERVER: &str = "server ";
 
-    /// Returns the name of the lease of a server.
     pub fn name_for_server(server: &ServerName) -> String {
         format!("{}{server}", Self::SERVER)
     }
 
-    /// Returns the server that a lease of that name is of.
     pub fn server_from_name(name: &str) -> Option<ServerName> {
         name.strip_prefix(Self::SERVER).map(ServerName::from)
     }
 }
 
-/// The result of an attempt to take a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseAttempt {
     Taken(Lease),
@@ -185,16 +179,13 @@ pub enum LeaseAttempt {
 pub struct CycleCommit {
     /// Polls, with the server's state after them.
     pub servers: Vec<(ServerName, ServerState, PollRow)>,
-    /// Incidents as they are now.
     pub incidents: Vec<Incident>,
-    /// Transitions, each with its text.
     pub transitions: Vec<(Transition, String)>,
     pub messages: Vec<NewMessage>,
     /// The leases of what was evaluated, which are released with it; where one was lost, nothing is stored.
     pub leases: Vec<Lease>,
 }
 
-/// A stored step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransitionRow {
     pub transition: Transition,
@@ -222,7 +213,6 @@ pub enum AttemptOutcome {
     /// It has begun, and no end of it was recorded: the process died in it, or is still at it.
     Begun,
     Accepted,
-    /// It failed, for this reason.
     Failed(String),
 }
 
@@ -256,7 +246,6 @@ pub struct AttemptRow {
     pub unknown: bool,
 }
 
-/// The last digest that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastDigest {
     pub until: Timestamp,
@@ -275,7 +264,6 @@ pub struct EventRow {
     pub tag: Option<String>,
     /// Postmark's bounce type.
     pub kind: Option<String>,
-    /// Postmark's description of it.
     pub description: Option<String>,
     pub at: Timestamp,
 }
@@ -296,9 +284,7 @@ pub struct ServerListChange {
     pub first: bool,
     /// Servers that are called otherwise than before: what they were called, and what they are called now.
     pub renamed: Vec<(ServerName, ServerName)>,
-    /// Servers that were not listed before.
     pub joined: Vec<ServerName>,
-    /// Servers that are listed no more.
     pub left: Vec<ServerName>,
 }
 

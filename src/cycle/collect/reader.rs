@@ -28,7 +28,6 @@ pub(crate) struct ServerReader<'a> {
     /// What went wrong so far. It outlives a reading that is cut off by the end of the poll's time.
     pub errors: PollErrors,
     pub candidates: CandidatePool<'a>,
-    /// What was read of the messages of each stream.
     pub stats: BTreeMap<StreamId, StreamReadStats>,
     /// What is special about the counts, a line each.
     pub log_lines: Vec<String>,
@@ -47,7 +46,6 @@ pub(crate) struct StreamReadStats {
     pub sample_window: Option<(Span, u64)>,
 }
 
-/// One reading of one stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamRead<'s> {
     pub stream: &'s StreamId,
@@ -57,7 +55,6 @@ pub(crate) struct StreamRead<'s> {
 }
 
 impl<'a> ServerReader<'a> {
-    /// Returns a reader that has read nothing yet.
     pub(crate) fn new(
         store: &'a Store,
         api: &'a Server,
@@ -94,7 +91,6 @@ impl<'a> ServerReader<'a> {
         self.store.call(move |s| work(s, &key)).await
     }
 
-    /// Returns what the store covers of a stream.
     pub(crate) async fn coverage(
         &self,
         stream: &StreamId,

@@ -26,7 +26,6 @@ pub(crate) struct PollContext {
     pub now: Timestamp,
     /// Whether a server is skipped that another process polled at this instant.
     pub skip_if_polled: bool,
-    /// When all polls must be done.
     pub deadline: Instant,
     /// Limits how many servers are polled at the same time.
     pub concurrency: Semaphore,
@@ -34,7 +33,6 @@ pub(crate) struct PollContext {
     pub leases: Arc<Leases>,
 }
 
-/// What happened when it was one server's turn.
 enum ServerTurn {
     Polled(Box<PollOutcome>),
     /// Another process polled it at this instant.

@@ -14,9 +14,7 @@ pub(crate) struct PollOutcome {
     pub server: Arc<ServerConfig>,
     pub state: ServerState,
     pub previous_state: ServerState,
-    /// Whether hushwatch can see it.
     pub health: PollHealth,
-    /// The poll as it is logged in the store.
     pub record: PollRow,
     /// Whether Postmark gave any answer to its token.
     pub reachable: bool,

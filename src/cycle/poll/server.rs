@@ -21,7 +21,6 @@ use crate::store::{self, ServerState, Store};
 /// The maximum number of scheduled instants in an hour at which counts are cut, since each cut costs a request.
 const MAX_BOUNDARIES_PER_HOUR: u64 = 2;
 
-/// Returns what the store knows of a server's polls.
 pub(crate) async fn load_state(
     store: &Store,
     server: &ServerConfig,

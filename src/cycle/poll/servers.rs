@@ -14,9 +14,7 @@ use crate::model::{ServerName, Timestamp};
 use crate::postmark::{AccountServer, ErrorKind};
 use crate::store::{self, Store};
 
-/// The servers of one cycle.
 pub(crate) struct ServerList {
-    /// Those that are to be polled.
     pub servers: Vec<Arc<ServerConfig>>,
     /// How the account answered, where this process has its lease.
     pub account: Option<PollOutcome>,

@@ -161,7 +161,6 @@ async fn refuse_unfit_server(client: &Client) -> Result<(), Problem> {
     }
 }
 
-/// Runs statements without parameters.
 pub(super) async fn execute(client: &Client, sql: &str) -> Result<(), Problem> {
     let executed = client.batch_execute(sql).await;
     executed.map_err(|e| while_connecting(&e))

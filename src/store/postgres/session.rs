@@ -37,19 +37,16 @@ impl Open {
         }
     }
 
-    /// How long it was not used.
     pub(super) fn unused(&self) -> Duration {
         self.used.elapsed()
     }
 
-    /// Runs statements without parameters.
     pub(super) fn batch(&mut self, runtime: &Runtime, sql: &str) -> Result<(), Error> {
         answer(runtime, self.client.batch_execute(sql))?;
         self.used = Instant::now();
         Ok(())
     }
 
-    /// The transaction that has begun on it.
     pub(super) const fn on<'c>(&'c mut self, runtime: &'c Runtime) -> Transaction<'c> {
         Transaction {
             runtime,
@@ -58,7 +55,6 @@ impl Open {
     }
 }
 
-/// A connection within a transaction.
 pub(super) struct Transaction<'c> {
     runtime: &'c Runtime,
     open: &'c mut Open,

@@ -6,7 +6,6 @@ use crate::store::{Database, Error, LastDigest, NewMessage};
 use super::{Scope, Session, outbox, values};
 
 impl Database {
-    /// Returns the last digest that was written.
     pub fn last_digest(&mut self) -> Result<Option<LastDigest>, Error> {
         self.read(|s| {
             let found = s.first(

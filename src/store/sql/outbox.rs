@@ -159,7 +159,6 @@ impl Database {
         })
     }
 
-    /// Returns the number of rows not yet accepted.
     pub fn count_pending(&mut self) -> Result<u64, Error> {
         self.read(|s| {
             let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')";

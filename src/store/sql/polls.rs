@@ -6,7 +6,6 @@ use crate::store::{Database, Error, PollRow, ServerState};
 use super::{Row, Scope, Session, values};
 
 impl Database {
-    /// Returns the instant of the last cycle of any server.
     pub fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error> {
         self.read(|s| s.one("SELECT max(at) FROM polls", &[], |row| row.get(0)))
     }
@@ -51,7 +50,6 @@ impl Database {
         })
     }
 
-    /// Returns the instant of the first cycle of any server.
     pub fn first_start_at(&mut self) -> Result<Option<Timestamp>, Error> {
         self.read(|s| {
             let sql = "SELECT min(first_start_at) FROM servers";

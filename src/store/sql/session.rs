@@ -104,7 +104,6 @@ impl dyn Session + '_ {
     }
 }
 
-/// A row that was found.
 pub(in crate::store) trait Row {
     /// What stands in a column, counted from 0.
     fn value(&self, column: usize) -> Result<Value<'_>, Error>;

@@ -20,7 +20,6 @@ impl Database {
         })
     }
 
-    /// Returns the streams of a server that are watched.
     pub fn watched_streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
         self.read(|s| {
             let sql = "SELECT id FROM streams WHERE server = ?1 AND watched = 1 ORDER BY id";

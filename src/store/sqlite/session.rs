@@ -6,7 +6,6 @@ use rusqlite::{Connection, ToSql, params_from_iter};
 use crate::store::sql::{Row, Session, Value};
 use crate::store::{Error, Problem};
 
-/// A connection within a transaction.
 pub(super) struct On<'t>(pub(super) &'t Connection);
 
 impl Session for On<'_> {
