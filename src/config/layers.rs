@@ -76,7 +76,7 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, ConfigProblem> {
                 }),
             ));
         }
-        figment = figment.merge(Serialized::global(&key, value.as_str()));
+        figment = figment.merge(Serialized::default(&key, value.as_str()));
         origin.insert(key, name.clone());
     }
     for (name, key) in [
@@ -90,7 +90,7 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, ConfigProblem> {
         ),
     ] {
         if let Some(value) = sources.var(name) {
-            figment = figment.merge(Serialized::global(key, value));
+            figment = figment.merge(Serialized::default(key, value));
             origin.insert(key.to_owned(), name.to_owned());
         }
     }
@@ -117,29 +117,7 @@ fn read(path: &Path) -> std::io::Result<String> {
 fn dict(figment: &Figment) -> Result<Dict, ()> {
     // figment's own errors print values, which may be secrets.
     let mut data = figment.data().map_err(|_| ())?;
-    Ok(data
-        .remove(&Profile::Default)
-        .unwrap_or_default()
-        .into_iter()
-        .chain(data.remove(&Profile::Global).unwrap_or_default())
-        .fold(Dict::new(), |mut all, (key, value)| {
-            merge(&mut all, key, value);
-            all
-        }))
-}
-
-/// The global profile holds the environment and wins over the default one, key by key.
-fn merge(into: &mut Dict, key: String, value: Value) {
-    match (into.get_mut(&key), value) {
-        (Some(Value::Dict(_, old)), Value::Dict(_, new)) => {
-            for (key, value) in new {
-                merge(old, key, value);
-            }
-        }
-        (_, value) => {
-            into.insert(key, value);
-        }
-    }
+    Ok(data.remove(&Profile::Default).unwrap_or_default())
 }
 
 /// Where and why TOML makes no sense, without the text itself: it may hold a token.

@@ -86,7 +86,6 @@ impl PostmarkSettings {
 pub enum SlackSink {
     /// `chat.postMessage`.
     Bot {
-        /// Its token.
         token: Secret,
         /// The common channel.
         channel: String,
@@ -167,9 +166,7 @@ impl fmt::Display for StoreSettings {
 /// Where an SMTP relay is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelaySettings {
-    /// Its name.
     pub host: String,
-    /// Its port.
     pub port: u16,
     /// Whether the user named it; else it may be that nobody sends by it.
     pub is_named: bool,

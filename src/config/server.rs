@@ -79,13 +79,10 @@ pub(super) fn read_server(
         read("token_file"),
         read("channel"),
     );
-    let mut list = |key: &str| match table.get(key).map(values::texts) {
-        Some(Ok(texts)) => Some(texts),
-        Some(Err(why)) => {
-            problems.push(invalid_key(key, &why));
-            None
-        }
-        None => None,
+    let mut list = |key: &str| {
+        let texts = table.get(key).map(values::texts)?;
+        let invalid = |why: String| problems.push(invalid_key(key, &why));
+        texts.map_err(invalid).ok()
     };
     let (own_domains, operators, streams) = (
         list("own_domains"),

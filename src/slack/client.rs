@@ -26,13 +26,11 @@ pub(super) const MAX_ANSWER_BYTES: usize = 256 * 1024;
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// The maximum number of pages that are read to find one message. People do not write more in the meantime.
 const MAX_PAGES: usize = 10;
-
 /// The maximum time to connect, whatever the timeout. A failure to connect proves that nothing was posted.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The content type of every payload.
 pub(super) const JSON: &str = "application/json; charset=utf-8";
-/// The `User-Agent` of every request.
 const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
 
 /// A destination of messages, with its credential.
@@ -40,7 +38,7 @@ const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
 pub enum Sink {
     /// `chat.postMessage` of a bot.
     Bot {
-        /// The bot token, `xoxb-…`.
+        /// `xoxb-…`.
         token: Secret,
         /// The base URL of the Web API, `https://slack.com/api`.
         base_url: String,
@@ -68,8 +66,6 @@ pub struct Slack {
     dialect: Dialect,
     /// The URL to post to; a secret if it is a webhook's.
     pub(super) url: Url,
-    /// The bot's credential, marked as sensitive so that no layer below prints it.
-    pub(super) authorization: Option<HeaderValue>,
 }
 
 impl Slack {
@@ -88,11 +84,14 @@ impl Slack {
             Sink::Webhook { url } => (Dialect::Webhook, url.expose().to_owned(), None),
         };
         let url = parse_url(dialect, &address)?;
+        let mut headers = HeaderMap::new();
+        if let Some(token) = &token {
+            headers.insert(AUTHORIZATION, bearer_header(token)?);
+        }
         Ok(Self {
-            client: build_client(timeout, is_loopback(&url))?,
+            client: build_client(timeout, headers, is_loopback(&url))?,
             dialect,
             url,
-            authorization: token.as_ref().map(bearer_header).transpose()?,
         })
     }
 
@@ -104,14 +103,8 @@ impl Slack {
     /// If Slack did not confirm the message; [`Error::class`] says what that means for the next attempt.
     pub async fn post(&self, channel: Option<&str>, payload: &Value) -> Result<Receipt, Error> {
         let body = self.build_body(channel, payload)?;
-        let mut request = self
-            .client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, JSON)
-            .body(body);
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization.clone());
-        }
+        let request = self.client.post(self.url.clone());
+        let request = request.header(CONTENT_TYPE, JSON).body(body);
         let received = request.send().await.map_err(send_error)?;
         response::read(self.dialect, &receive(received, MAX_ANSWER_BYTES).await)
     }
@@ -162,10 +155,7 @@ impl Slack {
             let message = "cannot read the channel's history: slack.base_url takes no method";
             Error::new(RetryClass::Permanent, message)
         })?;
-        let mut request = self.client.get(url).query(query);
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization.clone());
-        }
+        let request = self.client.get(url).query(query);
         let response = request.send().await.map_err(|error| {
             let why = error_chain(error);
             let message = format!("cannot read the channel's history: {why}");
@@ -209,10 +199,11 @@ impl fmt::Debug for Slack {
 
 /// Builds a client that uses each connection once. Messages are rare, and a connection that the server has closed in the
 /// meantime would leave it open whether the next message was posted. For the same reason it does not retry.
-fn build_client(timeout: Duration, is_loopback: bool) -> Result<Client, Error> {
+fn build_client(timeout: Duration, headers: HeaderMap, is_loopback: bool) -> Result<Client, Error> {
     tls::install_provider();
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
+        .default_headers(headers)
         .timeout(timeout)
         .connect_timeout(MAX_CONNECT_TIMEOUT.min(timeout / 2))
         .redirect(Policy::none())
@@ -256,6 +247,7 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// Returns the bot's credential, marked as sensitive so that no layer below prints it.
 fn bearer_header(token: &Secret) -> Result<HeaderValue, Error> {
     let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
     let mut value = value.map_err(|_| {

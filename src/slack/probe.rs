@@ -4,7 +4,7 @@
 //! header. A webhook can only be posted to: an empty message is rejected with `no_text` if the webhook works.
 
 use reqwest::Response;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::slack::client::{JSON, MAX_ANSWER_BYTES, Slack, receive, send_error};
@@ -99,10 +99,7 @@ impl Slack {
             let message = "slack.base_url takes no method; check it";
             Error::new(RetryClass::Permanent, message)
         })?;
-        let mut request = self.client.get(url).query(query);
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization.clone());
-        }
+        let request = self.client.get(url).query(query);
         let received = request.send().await.map_err(read_error)?;
         let scopes = scopes(&received);
         let answer = receive(received, MAX_ANSWER_BYTES).await;
