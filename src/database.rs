@@ -75,7 +75,6 @@ pub enum TlsWeakness {
 pub struct AddressError {
     /// What is wrong, as the end of a sentence about the URL.
     pub why: &'static str,
-    /// What to do about it.
     pub remedy: &'static str,
 }
 
@@ -89,9 +88,6 @@ pub type Unknown = Vec<String>;
 
 impl Address {
     /// Reads `postgres://user:password@host:port/name?sslmode=…`; what it does not understand of the options comes beside.
-    ///
-    /// # Errors
-    /// Why the URL cannot be used.
     pub fn parse(url: &str) -> Result<(Self, Unknown), AddressError> {
         let rest = after_scheme(url).ok_or(OTHER_SCHEME)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

@@ -32,7 +32,7 @@ const MAX_SERVERS: usize = 2_000;
 pub struct Sources {
     /// `--config`, which must exist; else `monitor.toml` in the current folder, if it does.
     pub file: Option<PathBuf>,
-    /// The environment.
+    /// The environment, by variable.
     pub env: BTreeMap<String, String>,
 }
 

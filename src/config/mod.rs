@@ -45,7 +45,6 @@ pub enum Mode {
 /// One watched server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerConfig {
-    /// Its name here.
     pub name: ServerName,
     /// Where its token is read from, each cycle.
     pub token: TokenSource,
@@ -70,7 +69,6 @@ pub struct PostmarkSettings {
     pub timeout: Duration,
     /// For everything but old history, in one cycle of all servers.
     pub poll_time: Duration,
-    /// For old history, in one cycle.
     pub backfill_time: Duration,
 }
 
@@ -85,11 +83,7 @@ impl PostmarkSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SlackSink {
     /// `chat.postMessage`.
-    Bot {
-        token: Secret,
-        /// The common channel.
-        channel: String,
-    },
+    Bot { token: Secret, channel: String },
     /// An incoming webhook.
     Webhook(Secret),
     /// Nowhere but the terminal.
@@ -103,11 +97,9 @@ pub struct SlackSettings {
     pub base_url: String,
     /// Whether recipients are masked.
     pub mask_addresses: bool,
-    /// Between two messages to one channel.
     pub pace: Duration,
     /// For one answer.
     pub timeout: Duration,
-    /// Where messages go.
     pub sink: SlackSink,
 }
 
@@ -177,7 +169,6 @@ pub struct RelaySettings {
 pub struct DoctorSettings {
     /// Selectors of DKIM keys beside Postmark's own.
     pub dkim_selectors: Vec<String>,
-    /// The label of the Return-Path's domain.
     pub return_path: String,
     /// The SMTP relay; `None` where nobody sends by it.
     pub smtp: Option<RelaySettings>,
@@ -192,13 +183,10 @@ pub struct DoctorSettings {
 pub struct Config {
     /// What waits for the digest.
     pub mode: Mode,
-    /// When to poll.
     pub schedule: Schedule,
     /// For the digest, and for what people read.
     pub time_zone: chrono_tz::Tz,
-    /// How Postmark is asked.
     pub postmark: PostmarkSettings,
-    /// How often a request is tried.
     pub retry: retry::RetryPolicy,
     /// Those of the file; at least one, unless the account's are watched.
     pub servers: Vec<ServerConfig>,
@@ -206,13 +194,11 @@ pub struct Config {
     pub account: Option<TokenSource>,
     /// Servers of the account that are not watched, by name.
     pub ignored: Vec<String>,
-    /// How Slack is told.
     pub slack: SlackSettings,
     /// Common to all servers; see [`Config::rules_for`].
     pub rules: Rules,
     /// Local time of the digest.
     pub digest_at: NaiveTime,
-    /// Where what was seen is kept.
     pub store: StoreSettings,
     /// Pinged after every cycle that could see.
     pub heartbeat: Option<Secret>,

@@ -13,7 +13,6 @@ use crate::database::{Address, AddressError};
 pub struct ConfigProblem {
     /// Where it is, which key, and why: `monitor.toml: `mode` is not valid`.
     pub what: String,
-    /// What to do about it.
     pub remedy: String,
 }
 
@@ -84,17 +83,10 @@ pub enum ConfigWarning {
     /// The connection to the database is not encrypted.
     UnencryptedDatabase(Address),
     /// `DATABASE_URL` names a database that this build cannot use.
-    UnusedDatabase {
-        /// Why it cannot be used.
-        why: &'static str,
-        /// The file that is used instead.
-        path: PathBuf,
-    },
+    UnusedDatabase { why: &'static str, path: PathBuf },
     /// The URL of the database has an option that is not known here.
     UnknownDatabaseOption {
-        /// The variable that holds the URL.
         variable: &'static str,
-        /// The name of the option.
         option: String,
     },
 }

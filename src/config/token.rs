@@ -14,12 +14,7 @@ const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub enum TokenSource {
     /// An environment variable, as it was at the start.
-    Env {
-        /// Its name.
-        name: String,
-        /// What it held, if anything.
-        value: Option<Secret>,
-    },
+    Env { name: String, value: Option<Secret> },
     /// A file.
     File(PathBuf),
     /// The account's list of servers, by the server's name; `None` until that is read, or where it shows none.

@@ -19,9 +19,7 @@ const EVENTS_CLOSE_AFTER: Duration = DAY;
 /// What keeps a notification of an incident back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suppression {
-    /// A stronger incident is open.
     pub inhibited: bool,
-    /// A person muted it.
     pub muted: bool,
 }
 

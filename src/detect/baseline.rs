@@ -68,7 +68,6 @@ pub(super) struct Baseline {
     models: Vec<IntensityModel>,
     /// The index of each chosen model, with the share of its surprise.
     chosen: Vec<(usize, f64)>,
-    /// Of the surprise of past gaps.
     pub tail: ExceedanceModel,
     /// The surprise above which a gap is silence.
     pub threshold: f64,

@@ -36,9 +36,7 @@ pub(super) struct Cusum {
     end: Timestamp,
     /// The volume relative to the profile, at that end.
     level: f64,
-    /// The state at that end.
     last: CusumState,
-    /// Of the peaks of the sum.
     pub tail: ExceedanceModel,
     /// The evidence above which it is a drop.
     pub limit: f64,
@@ -47,9 +45,7 @@ pub(super) struct Cusum {
 /// The sum since it last was zero: a time of less mail than expected.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct CusumState {
-    /// Since when.
     pub from: Timestamp,
-    /// The sum of evidence.
     pub evidence: f64,
     /// The sum in the last hour with mail.
     pub at_last_mail: f64,

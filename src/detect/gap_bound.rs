@@ -27,7 +27,6 @@ const YEAR_S: f64 = 365.25 * 86_400.0;
 /// What bounds the gaps of one stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct GapBound {
-    /// Until when gaps were learned from.
     until: Timestamp,
     /// The first mail that gaps were learned from.
     first: Option<Timestamp>,
@@ -42,9 +41,7 @@ pub(super) struct GapBound {
 /// The longest gap.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Longest {
-    /// As far as polls saw it.
     seen: Duration,
-    /// From mail to mail.
     whole: Duration,
 }
 

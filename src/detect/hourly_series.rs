@@ -12,7 +12,6 @@ const MAX_HOURS: u32 = 400 * 24;
 /// Counts by hour.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct HourlySeries {
-    /// The first hour.
     pub begins: Timestamp,
     /// Messages in each hour; `None` where it was not covered.
     pub sent: Vec<Option<u64>>,
@@ -23,7 +22,6 @@ pub(super) struct HourlySeries {
 pub(super) struct Gap {
     /// From the last mail before it to the last full hour before the next.
     pub span: Span,
-    /// When the next mail was sent.
     pub ended: Timestamp,
     /// How many hours into the series it begins.
     pub hour: usize,

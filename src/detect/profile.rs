@@ -89,7 +89,6 @@ pub(super) struct Profile {
     pub calendar: Calendar,
     /// The intensity of each hour of the series, by the table of its week.
     pub before: Vec<f64>,
-    /// The table for what comes.
     pub now: IntensityTable,
 }
 

@@ -21,9 +21,7 @@ pub const RECOMMENDED_CONFIDENCE: f64 = 0.95;
 /// The power of one rule on one stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RatePower {
-    /// The rule.
     pub rule: Rule,
-    /// Its window.
     pub window: Duration,
     /// The minimum number of messages of a rate.
     pub floor: u64,

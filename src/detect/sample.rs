@@ -41,7 +41,6 @@ pub fn rank(server: &str, stream: &str, id: &str) -> u64 {
 pub struct Plan {
     /// New messages to draw.
     pub new: usize,
-    /// Requests for details.
     pub requests: usize,
     /// Of these, for messages that were checked before.
     pub rechecks: usize,

@@ -44,9 +44,6 @@ pub struct Resolver(TokioResolver);
 
 impl Resolver {
     /// Returns the resolver at `address`, else the system's. `timeout` is for one attempt, of which there are two.
-    ///
-    /// # Errors
-    /// Where the system has none that can be read.
     pub fn new(address: Option<SocketAddr>, timeout: Duration) -> Result<Self, String> {
         let unset = |_| "the system's resolver (/etc/resolv.conf) cannot be read".to_owned();
         let mut builder = match address {
@@ -65,9 +62,6 @@ impl Resolver {
     }
 
     /// Returns the texts at `name`, each with its parts put together.
-    ///
-    /// # Errors
-    /// Why there is none.
     pub async fn texts(&self, name: &str) -> Result<Vec<String>, Missing> {
         let text = |data: &RData| match data {
             RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
@@ -77,9 +71,6 @@ impl Resolver {
     }
 
     /// Returns what `name` is another name for, in small letters and without a dot at the end.
-    ///
-    /// # Errors
-    /// Why there is none.
     pub async fn alias(&self, name: &str) -> Result<String, Missing> {
         let alias = |data: &RData| match data {
             RData::CNAME(alias) => Some(alias.0.to_utf8()),

@@ -25,7 +25,7 @@ const EXAMPLE: &str = r#"{"id":"m1","server":"default","stream":"outbound","sent
 pub struct EventsFile {
     /// The streams of each server, each with at least one message.
     pub servers: BTreeMap<ServerName, BTreeMap<StreamId, StreamEvents>>,
-    /// The number of messages.
+    /// How many messages it has.
     pub messages: u64,
 }
 
@@ -42,11 +42,7 @@ pub enum EventsFileError {
     #[error("it holds no message; each line is one message, such as {EXAMPLE}")]
     Empty,
     #[error("cannot read on after line {line}: {source}")]
-    Read {
-        /// The last line that was read.
-        line: u64,
-        source: std::io::Error,
-    },
+    Read { line: u64, source: std::io::Error },
 }
 
 impl EventsFile {

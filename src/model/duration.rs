@@ -35,9 +35,6 @@ impl fmt::Display for DurationError {
 
 /// Parses a duration such as `1100ms`, `90 min`, `1h30m`, `2 hours` or `1w`: whole numbers with a unit from milliseconds to
 /// weeks each, which are added.
-///
-/// # Errors
-/// Why the text is not a duration.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -60,9 +57,6 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// Parses a duration from `min` to `max`.
-///
-/// # Errors
-/// What it must be.
 pub fn parse_duration_within(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
     let duration = match parse_duration(text) {
         Err(DurationError::TooLong) => Duration::MAX,

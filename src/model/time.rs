@@ -65,9 +65,6 @@ impl Timestamp {
 }
 
 /// Serializes an instant, or none, as scripts read it: [`Timestamp`] itself is stored as a number.
-///
-/// # Errors
-/// Those of the serializer.
 pub fn rfc3339<S: Serializer>(
     at: &(impl Copy + Into<Option<Timestamp>>),
     to: S,

@@ -19,7 +19,6 @@ const GROUP_THRESHOLD: usize = 4;
 /// What one cycle has to report of one server.
 #[derive(Clone, Debug)]
 pub struct ServerUpdates<'a> {
-    /// The server's name.
     pub server: &'a str,
     /// Where its messages go; empty for the configured channel.
     pub channel: &'a str,
@@ -46,7 +45,6 @@ pub struct ChannelMessage {
     pub incident: Option<String>,
     /// The ids of all incidents that it names, in order.
     pub incidents: Vec<String>,
-    /// The message.
     pub message: Message,
 }
 

@@ -22,15 +22,10 @@ const MAX_REMAINING_SHARE: f64 = 0.5;
 pub struct BacktestSummary {
     pub messages: u64,
     pub servers: u64,
-    /// Streams of all servers.
     pub streams: u64,
-    /// The first message.
     pub first: Timestamp,
-    /// The first reported poll.
     pub from: Timestamp,
-    /// The last reported poll.
     pub until: Timestamp,
-    /// How many polls were reported.
     pub polls: u64,
     /// What is known of deliveries, in a few words.
     pub deliveries: &'static str,
@@ -45,11 +40,8 @@ pub struct BacktestSummary {
 /// One incident that would have opened.
 #[derive(Clone, Debug)]
 pub struct ReplayedIncident {
-    /// The incident as it opened.
     pub incident: Incident,
-    /// When it opened.
     pub at: Timestamp,
-    /// When it resolved, if it did.
     pub ended: Option<Timestamp>,
     /// Whether a message would have been sent: not for what a stronger incident inhibits, and in digest mode for no warning.
     pub notified: bool,
@@ -73,9 +65,7 @@ pub struct DetectionDelay {
     pub learning: bool,
     /// The delay from Monday 10:00; `None` for more than 45 days.
     pub monday: Option<Duration>,
-    /// The delay from Sunday 04:00.
     pub sunday: Option<Duration>,
-    /// The last message.
     pub last_sent: Option<Timestamp>,
 }
 

@@ -99,7 +99,6 @@ pub struct Poll {
     pub at: Timestamp,
     pub requests: u64,
     pub complete: bool,
-    /// Why it was not complete.
     pub reason: Option<String>,
 }
 
@@ -112,7 +111,6 @@ pub struct BounceLine {
     #[serde(serialize_with = "masked_address")]
     pub recipient: String,
     pub tag: Option<String>,
-    /// What the receiver said.
     #[serde(rename = "bounce_description")]
     pub description: String,
 }
@@ -124,13 +122,11 @@ pub struct Notification {
     pub text: String,
     #[serde(serialize_with = "rfc3339")]
     pub written_at: Timestamp,
-    /// Whether it waits to be accepted.
     pub pending: bool,
     /// Whether it was given up: it may have been accepted, and nothing ever confirmed it.
     pub given_up: bool,
     #[serde(serialize_with = "rfc3339")]
     pub accepted_at: Option<Timestamp>,
-    /// The channel that took it.
     pub channel: Option<String>,
     pub attempts: Vec<Attempt>,
 }

@@ -38,7 +38,6 @@ pub enum ErrorKind {
     /// The body was longer than we are willing to hold; it was not read to its end.
     #[error("the answer is larger than we hold in memory")]
     TooLarge,
-    /// Refused for good.
     #[error("Postmark refused with status {status}{}", .code.map(|code| format!(", code {code}")).unwrap_or_default())]
     Refused {
         /// The HTTP status, 3xx or 4xx.
@@ -68,7 +67,6 @@ pub enum Fault {
     TimedOut,
     #[error("its name was not resolved")]
     Dns,
-    /// No trust, or no common protocol.
     #[error("no trusted connection came about")]
     Tls,
     #[error("the connection failed")]

@@ -34,7 +34,6 @@ pub(super) struct Request<'a> {
     stream: Option<&'a StreamId>,
     url: Url,
     method: Method,
-    /// JSON, or empty.
     body: String,
     /// The maximum length of the answer's body in bytes, after decompression.
     max_bytes: usize,

@@ -36,9 +36,6 @@ pub struct Notice {
 }
 
 /// Reads the status page at `base` (without a slash at the end). Two requests.
-///
-/// # Errors
-/// Why it is not known, in a few words.
 pub async fn status_page(base: &str, timeout: Duration) -> Result<StatusPage, String> {
     crate::tls::install_provider();
     let mut builder = Client::builder()

@@ -25,9 +25,7 @@ pub struct Error {
     pub class: RetryClass,
     /// Slack's error code, if the answer named one that is known here.
     pub code: Option<ErrorCode>,
-    /// How long Slack asks to wait.
     pub retry_after: Option<Duration>,
-    /// What failed, why, and the remedy.
     pub message: String,
 }
 

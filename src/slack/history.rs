@@ -56,9 +56,6 @@ pub(super) fn query(channel: &str, since: Timestamp, cursor: &str) -> Vec<(&'sta
 }
 
 /// Looks for the message with `key` on one page of the history of `channel`.
-///
-/// # Errors
-/// If the answer is not a page.
 pub(super) fn read(response: &HttpResponse, channel: &str, key: &str) -> Result<Page, Error> {
     let body: Option<Value> = response
         .body

@@ -30,9 +30,6 @@ impl Database {
 
     /// Recovers if the database file was deleted or replaced while it was open. Returns what was done, in a sentence;
     /// `None` where nothing had to be.
-    ///
-    /// # Errors
-    /// Where the file at the path cannot be used.
     pub fn recover_file(&mut self) -> Result<Option<String>, Error> {
         match self {
             Self::Sqlite(sqlite) => sqlite.recover_file(),

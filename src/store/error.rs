@@ -62,7 +62,6 @@ pub enum Problem {
     /// The step was interrupted; its transaction was rolled back.
     #[error("it was interrupted")]
     Interrupted,
-    /// Anything else the database says.
     #[error("{0}")]
     Other(String),
 }

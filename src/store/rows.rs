@@ -109,9 +109,7 @@ pub struct OutboxRow {
 /// Attempts whose outcome is unknown: no answer settled it, or the process died before it was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnconfirmedAttempt {
-    /// When the first of them began.
     pub since: Timestamp,
-    /// When the last of them began.
     pub last: Timestamp,
     /// How many of them ended without an answer; the process died in the others.
     pub unanswered: u64,
@@ -129,7 +127,6 @@ pub struct GivenUp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptResult {
     Accepted {
-        /// The channel that took it.
         channel: Option<String>,
         ts: Option<String>,
     },
@@ -292,6 +289,5 @@ pub struct ServerListChange {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
     pub sent: u64,
-    /// Bounces and complaints of every class.
     pub bounces: u64,
 }

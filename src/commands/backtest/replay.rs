@@ -25,9 +25,7 @@ const WARM_UP: Duration = Duration::from_secs(8 * 86_400);
 /// The polls that the user asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReplayRange {
-    /// The first poll that is reported.
     pub from: Option<Timestamp>,
-    /// The last one.
     pub until: Option<Timestamp>,
 }
 
@@ -44,24 +42,19 @@ pub(super) enum BacktestError {
         path: String,
         source: EventsFileError,
     },
-    /// Postmark did not answer everything.
     #[error("cannot replay {server}: {why}")]
     Postmark { server: ServerName, why: String },
     #[error(transparent)]
     Setup(#[from] crate::cycle::SetupError),
-    /// The store in memory failed.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
-    /// Nothing lies in the range.
     #[error("{0}")]
     Range(String),
 }
 
 /// The polls of a replay.
 pub(super) struct ReplayPeriod {
-    /// The first message.
     pub first: Timestamp,
-    /// The first instant that is reported.
     pub from: Timestamp,
     pub until: Timestamp,
     /// Every poll, those of the warm-up included.

@@ -76,9 +76,6 @@ fn print_diagnosis(diagnosis: &Diagnosis, args: &DoctorArgs) -> CommandResult {
 }
 
 /// Checks everything. `printer` takes the test message where Slack is not set up.
-///
-/// # Errors
-/// Where a client cannot be made at all.
 async fn diagnose(
     config: Config,
     send_test: bool,

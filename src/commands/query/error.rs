@@ -11,7 +11,6 @@ const UNKNOWN_STREAM: i64 = 1226;
 /// Postmark's code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
 
-/// Why a server gave no answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{why}")]
 pub(crate) struct LookupError {

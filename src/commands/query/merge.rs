@@ -23,7 +23,6 @@ struct Cursor<'q, R> {
     seen_ids: HashSet<String>,
     offset: u32,
     total: u64,
-    /// Whether there is no further page.
     ended: bool,
 }
 

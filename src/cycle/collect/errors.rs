@@ -27,7 +27,6 @@ pub(crate) enum ReadError {
 pub(crate) struct PollErrors {
     /// What makes the poll incomplete, a line each.
     pub blocking: Vec<String>,
-    /// What does not, a line each.
     pub warnings: Vec<String>,
     /// Whether the token is missing, or Postmark refused it.
     pub token_rejected: bool,
@@ -37,7 +36,6 @@ pub(crate) struct PollErrors {
     pub account_error: Option<i64>,
     /// Whether Postmark gave any answer to this token.
     pub reachable: bool,
-    /// Readings that Postmark did not answer.
     unanswered: u32,
 }
 

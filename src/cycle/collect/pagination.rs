@@ -9,7 +9,6 @@ use crate::postmark::{MAX_RESULTS, PAGE};
 
 /// How far the pages of one window were read.
 pub(crate) struct PageCursor {
-    /// What is read, for errors.
     pub what: String,
     /// The number of items so far, duplicates among them: the offset of the next page.
     pub read: u64,

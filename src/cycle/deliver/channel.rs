@@ -38,7 +38,6 @@ pub(super) struct ChannelWorker {
     pub trigger: Trigger,
     /// The instant of the cycle: what is muted then waits.
     pub cycle_at: Timestamp,
-    /// The pause between two messages.
     pub pace: Duration,
     /// No further message is begun after this.
     pub deadline: Instant,

@@ -17,7 +17,7 @@ use crate::store::{GivenUp, OutboxRow};
 pub enum Notifier {
     /// Slack, with the common channel of a bot.
     Slack {
-        /// The client.
+        /// The client, with its connections.
         slack: Slack,
         /// `None` for a webhook, which has its own.
         channel: Option<String>,

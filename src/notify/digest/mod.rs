@@ -32,9 +32,7 @@ const MAX_NAMES: usize = 8;
 /// What one stream did in a period.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StreamDay {
-    /// Which stream.
     pub stream: Option<StreamId>,
-    /// Messages sent.
     pub sent: u64,
     /// Messages sent in the same period a week before; `None` where that was not covered.
     pub sent_week_before: Option<u64>,
@@ -56,7 +54,6 @@ pub struct StreamDay {
     pub bounce_rate: f64,
     /// What of the period was not covered.
     pub unknown: Vec<Span>,
-    /// Whether silence is still being learned.
     pub learning: bool,
     /// How long a stop would go unnoticed at worst.
     pub unnoticed: Option<Duration>,
@@ -65,9 +62,7 @@ pub struct StreamDay {
 /// What one server did in a period.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerDay {
-    /// Which server.
     pub name: String,
-    /// Its streams.
     pub streams: Vec<StreamDay>,
     /// Since when it cannot be seen, and why.
     pub blind: Option<(Timestamp, String)>,
@@ -78,17 +73,14 @@ pub struct ServerDay {
 /// The data of a digest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Day {
-    /// Each server.
     pub servers: Vec<ServerDay>,
     /// Steps judged in the period.
     pub transitions: Vec<Transition>,
-    /// Incidents open now.
     pub open: Vec<Incident>,
     /// Ends of periods for which no digest was written.
     pub missed: Vec<Timestamp>,
     /// Changes of the watched servers and streams: a server, and a line about it.
     pub notes: Vec<(String, String)>,
-    /// The mutes that run now.
     pub mutes: Vec<Mute>,
     /// The first start, where it lies in the period: history begins then.
     pub installed_at: Option<Timestamp>,

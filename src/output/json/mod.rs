@@ -27,7 +27,6 @@ pub struct StreamView {
     pub delivered: u64,
     /// Messages whose delivery is followed.
     pub sampled: u64,
-    /// Sampled messages that were delivered.
     pub proven: u64,
     /// Messages that were listed one by one.
     pub listed: u64,

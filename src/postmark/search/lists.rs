@@ -39,7 +39,6 @@ pub const KINDS: [&str; 22] = [
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     pub since: Option<Timestamp>,
-    /// Exclusive.
     pub until: Option<Timestamp>,
 }
 
@@ -57,12 +56,10 @@ pub struct MessageFilter {
 /// Which bounces are asked for; each field that is `Some` narrows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BounceFilter {
-    /// Of addresses that hold this text.
     pub recipient: Option<String>,
     pub tag: Option<String>,
     /// Of this type, one of [`KINDS`].
     pub kind: Option<String>,
-    /// Of the message with this id.
     pub message: Option<String>,
     /// Whether the address was made inactive by it and still is.
     pub inactive: Option<bool>,
@@ -82,11 +79,8 @@ pub struct BounceRow {
     /// The id of its message, where Postmark names it.
     pub message: Option<String>,
     pub tag: Option<String>,
-    /// What the type means.
     pub description: String,
-    /// What the receiver said.
     pub details: String,
-    /// Whether the address is inactive since.
     pub inactive: bool,
     /// Whether it can be activated again.
     pub can_activate: bool,

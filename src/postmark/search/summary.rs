@@ -10,9 +10,7 @@ use crate::postmark::wire;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MessageSummary {
     pub id: String,
-    /// Its stream, where Postmark names it.
     pub stream: Option<StreamId>,
-    /// When Postmark received it.
     #[serde(serialize_with = "rfc3339")]
     pub at: Timestamp,
     /// Postmark's `Status`, which says nothing of its delivery.

@@ -34,9 +34,6 @@ pub(in crate::store) enum Verdict {
 }
 
 /// Judges a database of version `found`, on which a hushwatch that knows `least` may work.
-///
-/// # Errors
-/// Where it is too new.
 pub(in crate::store) fn judge(found: i64, least: Option<i64>) -> Result<Verdict, Error> {
     if (0..NEWEST).contains(&found) {
         return Ok(Verdict::Behind(usize::try_from(found).unwrap_or(0)));
