@@ -97,10 +97,10 @@ pub(super) fn time_zone(value: &Value) -> Result<Tz, Invalid> {
 
 pub(super) fn whole<N>(value: &Value, least: N, most: N) -> Result<N, String>
 where
-    N: FromStr + PartialOrd + Display,
+    N: FromStr + PartialOrd + Display + Copy,
 {
     let whole = text(value)?.parse().ok();
-    let whole = whole.filter(|n| (&least..=&most).contains(&n));
+    let whole = whole.filter(|n| (least..=most).contains(n));
     whole.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
 }
 
