@@ -125,7 +125,7 @@ fn a_week_through_check_and_through_the_replay_gives_the_same_transitions() {
             "{rule} was to fire: {live:#?}"
         );
     }
-    world.slack.take();
+    world.set_aside("the steps are compared");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_silent_tag_is_told_live_as_in_the_replay() {
     let replayed: Vec<String> = lines(&replayed.report).iter().map(step).collect();
     assert_eq!(replayed, live);
     assert!(live.iter().any(|t| t.contains("reset")), "{live:#?}");
-    world.slack.take();
+    world.set_aside("the steps are compared");
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn an_outage_of_the_api_is_blindness_and_what_it_hid_is_told_in_one_catch_up() {
         let hidden = Span::new(at("2026-03-03T11:00:00Z"), at("2026-03-03T12:00:00Z"));
         world.shop.bounce_wave("outbound", hidden, 0.3, "Blocked");
         world.hours("2026-03-03T06:00:00Z", "2026-03-03T10:00:00Z");
-        world.slack.take();
+        world.set_aside("before what is tested");
         world.shop.always(Fault::Status(503));
         let down = world.hours("2026-03-03T11:00:00Z", "2026-03-03T15:00:00Z");
         assert_eq!(down.code, 1);

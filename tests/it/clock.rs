@@ -64,7 +64,7 @@ fn a_missed_week_is_one_catch_up_and_what_stands() {
     let stands = Span::new(at("2026-03-10T05:00:00Z"), span.until);
     world.shop.bounce_wave("outbound", stands, 0.04, "Blocked");
     world.cycle(at("2026-03-03T10:00:00Z"));
-    world.slack.take();
+    world.set_aside("before what is tested");
     let cycle = world.cycle(at("2026-03-10T10:00:00Z"));
     assert_eq!(cycle.code, 0, "{}", cycle.report);
     let alerts = world.alerts();
@@ -84,7 +84,7 @@ fn a_gap_past_the_retention_says_what_cannot_be_seen() {
     let profile = Profile::constant(3.0).without_bounces();
     world.shop.generate("outbound", span, &profile);
     world.cycle(at("2026-02-20T10:00:00Z"));
-    world.slack.take();
+    world.set_aside("before what is tested");
     let cycle = world.cycle(at("2026-06-01T10:00:00Z"));
     assert_eq!(cycle.code, 0, "{}", cycle.report);
     let told: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
@@ -178,8 +178,8 @@ fn the_same_instants_give_the_same_incidents_whoever_attended_them() {
             }
         }
         assert_eq!(judged(&cycles), whole, "seed {seed}");
-        attended.slack.take();
-        missed.slack.take();
+        attended.set_aside("before what is tested");
+        missed.set_aside("before what is tested");
     }
 }
 

@@ -145,7 +145,7 @@ fn large(until: &str) -> World {
         counts(&asked)
     );
     hourly(&mut world, 12, clock("09:00"), clock("10:00"));
-    world.alerts();
+    world.set_aside("before what is tested");
     world
 }
 

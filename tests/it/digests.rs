@@ -71,7 +71,7 @@ fn missed_days_are_one_digest_that_names_them(process: Process) {
         .shop
         .generate("outbound", span, &Profile::constant(20.0).without_bounces());
     world.hours("2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z");
-    world.slack.take();
+    world.set_aside("before what is tested");
     world.cycle(at("2026-03-06T10:00:00Z") + HOUR);
     let digests: Vec<String> = world
         .slack

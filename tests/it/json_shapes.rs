@@ -162,7 +162,7 @@ fn the_keys_of_what_was_watched_and_stored() {
     insta::assert_snapshot!("mutes", Shape::render_all([&mutes]));
     let digest = read(&world, &["digest", "--print", "--json", now[0], now[1]]);
     insta::assert_snapshot!("digest", Shape::render_all([&digest]));
-    world.slack.take();
+    world.set_aside("the texts have tests of their own");
 }
 
 /// Six mails of the last days, with each kind of end, seen by a cycle.
@@ -189,7 +189,7 @@ fn recent_mail() -> (World, String) {
         .shop
         .suppress("outbound", "gone@example.com", why, sent);
     world.cycle(now);
-    world.slack.take();
+    world.set_aside("the texts have tests of their own");
     world.postmark.set_date(clock::now());
     world.env("HUSHWATCH_DOCTOR__STATUS_URL", &world.postmark.status_url());
     world.env("HUSHWATCH_DOCTOR__RESOLVER", "127.0.0.1:1");

@@ -79,7 +79,7 @@ fn what_ended_within_its_mute_is_told_only_if_its_beginning_was(process: Process
     world.hours("2026-03-03T12:00:00Z", "2026-03-03T23:00:00Z");
     world.hours("2026-03-04T00:00:00Z", "2026-03-04T02:00:00Z");
     let alerts = world.alerts();
-    assert!(!alerts.iter().any(|a| a.contains("bounce")), "{alerts:?}");
+    assert_eq!(alerts, Vec::<String>::new());
     let mut world = wave(process);
     world.cycle(noon());
     assert_eq!(world.alerts().len(), 1);

@@ -112,7 +112,7 @@ fn no_verb_and_no_failure_says_a_token() {
         });
         fault.into_iter().for_each(|f| world.shop.always(f));
         assert_hidden(&everything(&world), &secrets, &case);
-        world.slack.take();
+        world.set_aside("before what is tested");
     }
     assert_ne!(token, bot);
 }
@@ -146,7 +146,7 @@ fn no_failure_of_slack_says_the_webhook_or_the_bot_token() {
                 &format!("{fault:?} {webhook}"),
             );
             world.slack.clear_faults();
-            world.slack.take();
+            world.set_aside("before what is tested");
         }
     }
 }
@@ -187,7 +187,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
         world.env(name, value);
         let all = everything(&world);
         assert_hidden(&all, &[secret.to_owned()], name);
-        world.slack.take();
+        world.set_aside("before what is tested");
     }
 }
 
@@ -223,7 +223,7 @@ fn tokens_of_a_file_and_of_a_credential_are_read_anew_and_never_said() {
         let all = everything(&world);
         assert!(all.contains("\"complete\":true"), "{all}");
         assert_hidden(&all, &secrets, "a file");
-        world.slack.take();
+        world.set_aside("before what is tested");
         crate::store::lose(&mut world);
     }
 }

@@ -207,7 +207,7 @@ fn the_address_is_told_without_user_and_password() {
         let secrets = [PASSWORD, "canary-that-is-wrong", ROLE].map(str::to_owned);
         assert_hidden(&all, &secrets, "a database");
         assert!(all.contains(&place), "it is named: {all}");
-        world.slack.take();
+        world.set_aside("before what is tested");
     }
     let shown = world.run(&["config", "show"]);
     let shown = shown.report.as_str().unwrap_or_default().to_owned();
