@@ -2,7 +2,7 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Span, Timestamp,
+    BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, rate_counts};
@@ -71,7 +71,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
             let polls = plural(*cycles, "poll");
             let effect = match (incident.rule, limited) {
                 (Rule::AccountInactive, _) => None,
-                _ if *token => Some(
+                _ if *token && incident.subject() != Subject::Account => Some(
                     "Mail may be fine if the app sends with another token; the missed hours are read once this one works.",
                 ),
                 (_, true) => {
@@ -182,6 +182,9 @@ fn delivery_context(evidence: &Evidence, at: Timestamp, style: Style) -> String 
         format!("All {sampled} are still queued")
     } else if *bounced == 0 {
         format!("None {sampled} was delivered or bounced")
+    } else if bounced == unproven {
+        // The first line has their number and their types.
+        "None of them was delivered".to_owned()
     } else {
         format!(
             "None {sampled} was delivered: {} bounced{}",
