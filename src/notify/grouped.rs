@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Evidence, Rule, Step, Transition};
+use crate::model::{Evidence, Rule, Span, Step, Transition};
 use crate::notify::alert::{Style, day_suffix, step_prefix};
 use crate::notify::context::{problem_span, split_remedy};
 use crate::notify::describe::{describe_open, describe_resolved, group_phrase, recovery_phrase};
 use crate::notify::location::location;
 use crate::notify::runbook::advice;
 use crate::notify::{Level, MAX_LINE, Message};
-use crate::text::format::{format_duration, format_time, plural, short_time};
+use crate::text::format::{format_duration, format_time, plural, short_range, short_time};
 
 /// The maximum number of lines with names in one message.
 const MAX_NAMED_LINES: usize = 12;
@@ -65,16 +65,20 @@ pub fn grouped_messages(steps: &[&Transition], style: Style) -> Vec<Message> {
         .collect()
 }
 
-/// Returns when the first of the problems began: ` · since 09:57`.
+/// Returns when the first of the problems began, ` · since 09:57`, or from when to when they lasted.
 fn since(steps: &[&Transition], style: Style) -> String {
-    let from = steps
-        .iter()
-        .map(|step| problem_span(&step.incident).from)
-        .min();
-    let at = steps.iter().map(|step| step.at).max();
-    match from.zip(at) {
-        Some((from, at)) if from < at => format!(" · since {}", short_time(from, at, style.zone)),
-        _ => String::new(),
+    let spans = || steps.iter().map(|step| problem_span(&step.incident));
+    let ends = spans().map(|span| span.from).min();
+    let Some((from, until)) = ends.zip(spans().map(|span| span.until).max()) else {
+        return String::new();
+    };
+    let at = steps[0].at;
+    if steps[0].step == Step::Resolved {
+        format!(" · {}", short_range(Span::new(from, until), at, style.zone))
+    } else if from < at {
+        format!(" · since {}", short_time(from, at, style.zone))
+    } else {
+        String::new()
     }
 }
 
