@@ -103,6 +103,12 @@ impl Incident {
         Subject::new(&self.server, self.stream.as_ref(), self.tag.as_ref())
     }
 
+    /// Whether it is that all mail of `stream` on `server` stopped.
+    pub fn is_stop_of(&self, server: &str, stream: &StreamId) -> bool {
+        let is_there = self.server.0 == server && self.stream.as_ref() == Some(stream);
+        is_there && self.tag.is_none() && self.rule == Rule::SendSilence
+    }
+
     /// Whether it stands.
     pub const fn is_open(&self) -> bool {
         matches!(self.state, IncidentState::Open { .. })

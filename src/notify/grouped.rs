@@ -68,17 +68,20 @@ pub fn grouped_messages(steps: &[&Transition], style: Style) -> Vec<Message> {
 /// Returns when the first of the problems began, ` · since 09:57`, or from when to when they lasted.
 fn since(steps: &[&Transition], style: Style) -> String {
     let spans = || steps.iter().map(|step| problem_span(&step.incident));
-    let ends = spans().map(|span| span.from).min();
-    let Some((from, until)) = ends.zip(spans().map(|span| span.until).max()) else {
+    let (from, until) = (
+        spans().map(|s| s.from).min(),
+        spans().map(|s| s.until).max(),
+    );
+    let (Some(first), Some(from), Some(until)) = (steps.first(), from, until) else {
         return String::new();
     };
-    let at = steps[0].at;
-    if steps[0].step == Step::Resolved {
-        format!(" · {}", short_range(Span::new(from, until), at, style.zone))
-    } else if from < at {
-        format!(" · since {}", short_time(from, at, style.zone))
-    } else {
-        String::new()
+    match first.step {
+        Step::Resolved => {
+            let range = short_range(Span::new(from, until), first.at, style.zone);
+            format!(" · {range}")
+        }
+        _ if from < first.at => format!(" · since {}", short_time(from, first.at, style.zone)),
+        _ => String::new(),
     }
 }
 

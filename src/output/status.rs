@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::model::{Incident, Mute, Rule, ServerName, Subject, Tag, Timestamp, rfc3339};
+use crate::model::{Incident, Mute, ServerName, Tag, Timestamp, rfc3339};
 use crate::notify::alert::Style;
 use crate::notify::context::problem_span;
 use crate::notify::describe::describe_open;
@@ -96,10 +96,8 @@ impl StatusReport {
         for server in &self.servers {
             lines.extend([String::new(), server.to_line()]);
             for stream in &server.streams {
-                let silence = self.open.iter().find(|i| {
-                    i.rule == Rule::SendSilence
-                        && i.subject() == Subject::Stream(&server.name, &stream.counts.id)
-                });
+                let is_stop = |i: &&Incident| i.is_stop_of(&server.name.0, &stream.counts.id);
+                let silence = self.open.iter().find(is_stop);
                 lines.extend(stream.to_lines(silence, zone));
             }
         }
@@ -314,7 +312,9 @@ mod tests {
     #[test]
     fn a_stream_whose_mail_stopped_promises_no_alert_to_come() {
         let courses = crate::notify::samples::courses();
-        let silence = courses.iter().find(|c| c.rule == Rule::SendSilence);
+        let silence = courses
+            .iter()
+            .find(|c| c.rule == crate::model::Rule::SendSilence);
         let opened = silence.expect("a course").step("opened").incident.clone();
         let id = opened.id.clone();
         let stop = |report: &StatusReport| {

@@ -16,7 +16,7 @@ const HEAD: &str = "\
 Everything that hushwatch says in Slack, and what `explain` and `backtest` print, from one set of invented incidents.
 A message is shown as Slack shows it: its first line is the header and the notification, its last line is the small print.
 
-This file is written by a test from `src/notify/samples.rs`:
+This file is written by a test from `src/notify/samples.rs` and `src/output/samples.rs`:
 `HUSHWATCH_UPDATE_DOCS=1 cargo test --lib docs_messages`.
 ";
 

@@ -1,6 +1,6 @@
 //! What each server did, in lines of its own.
 
-use crate::model::{BounceClass, Incident, Rule, ServerName, Span};
+use crate::model::{BounceClass, Incident, ServerName, Span};
 use crate::notify::alert::Style;
 use crate::notify::context::split_remedy;
 use crate::notify::digest::{ServerDay, StreamDay};
@@ -95,11 +95,7 @@ pub(crate) fn hint_lines(server: &ServerDay, open: &[Incident]) -> Vec<String> {
         .iter()
         .filter_map(|s| {
             let stream = s.stream.as_ref()?;
-            let has_stopped = |i: &Incident| {
-                let here = (i.server.0 == server.name) && i.stream.as_ref() == Some(stream);
-                here && i.rule == Rule::SendSilence && i.tag.is_none()
-            };
-            if open.iter().any(has_stopped) {
+            if open.iter().any(|i| i.is_stop_of(&server.name, stream)) {
                 return None;
             }
             Some(format!("{stream} within {}", format_duration(s.unnoticed?)))
