@@ -169,10 +169,11 @@ fn an_account_that_does_not_answer_is_one_incident_and_blinds_no_server(process:
         "{}",
         refused.report
     );
-    let alerts = world.alerts();
-    assert!(
-        alerts[0].contains("the account token is missing or refused, its servers cannot be listed"),
-        "{alerts:?}"
+    assert_eq!(
+        world.alerts(),
+        [
+            "🔴 WAKE Postmark account: the account token is missing or refused, its servers cannot be listed"
+        ]
     );
     world.env("POSTMARK_ACCOUNT_TOKEN", TOKEN);
     let back = world.cycle(at("2026-03-03T12:00:00Z"));
@@ -181,6 +182,10 @@ fn an_account_that_does_not_answer_is_one_incident_and_blinds_no_server(process:
         (0, vec!["blind resolved".to_owned()]),
         "{}",
         back.report
+    );
+    assert_eq!(
+        world.posted(),
+        ["✅ RESOLVED Postmark account: hushwatch can read its mail again",]
     );
 }
 

@@ -95,6 +95,13 @@ fn a_poll_ends_at_its_requests_and_the_next_cycle_reads_on() {
         let truth = world.shop.expected(stream, busy).sent;
         assert_eq!(next.stream(stream)["sent"], truth, "{stream}");
     }
+    assert_eq!(
+        world.posted(),
+        [
+            "🟠 WARN shop: more mail than one poll can read",
+            "✅ RESOLVED shop: hushwatch can read its mail again",
+        ]
+    );
 }
 
 #[test]
@@ -176,6 +183,10 @@ fn a_request_is_tried_as_often_as_set_and_the_cycle_asks_nothing_more_of_nobody(
     assert!(
         lists <= 2 * 3,
         "two listings without an answer are enough: {lists} requests"
+    );
+    assert_eq!(
+        world.posted(),
+        ["🟠 WARN shop: hushwatch cannot read this server's mail from Postmark",]
     );
 }
 

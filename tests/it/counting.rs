@@ -82,6 +82,7 @@ fn counts_are_those_of_the_ledger_at_any_density_whether_totals_are_capped_or_no
         let last = hourly(&mut world, 120, clock("11:20"), clock("12:20"));
         let truth = world.shop.expected("outbound", span("08:00", "12:00")).sent;
         assert_eq!(last.stream("outbound")["sent"], truth, "{seed}");
+        world.assert_all_normal(&["Tue 3 Mar"]);
     }
 }
 
@@ -128,6 +129,7 @@ fn a_stream_is_listed_then_counted_then_listed_and_no_message_is_lost_or_counted
     );
     let status = world.run(&["status"]).report.to_string();
     assert!(status.contains("of them counted, not listed"), "{status}");
+    world.assert_all_normal(&["Tue 3 Mar"]);
 }
 
 /// A world whose stream sent 2,500 an hour for forty days before its first start at 08:00, more than it may list, and goes
@@ -159,6 +161,13 @@ fn silence_of_a_large_sender_is_told_with_its_last_send() {
     let status = world.run(&["status", "--json"]).report;
     let last = status["servers"][0]["streams"].to_string();
     assert!(last.contains("2026-03-03T10:19:5"), "{last}");
+    assert_eq!(
+        world.posted(),
+        [
+            "🔴 WAKE shop/outbound: no mail sent for 40 min",
+            "🟠 WARN shop/outbound: 833 messages sent in 1 h, about 2,502 would be normal",
+        ]
+    );
 }
 
 #[test]
@@ -169,6 +178,10 @@ fn a_drop_of_a_large_sender_is_told() {
         .add_traffic("outbound", span("10:00", "16:00"), 180, &[]);
     let steps = world.cycle(clock("11:00")).steps();
     assert_eq!(steps, ["send_drop opened"]);
+    assert_eq!(
+        world.posted(),
+        ["🟠 WARN shop/outbound: 178 messages sent in 1 h, about 2,502 would be normal",]
+    );
 }
 
 #[test]
@@ -195,6 +208,13 @@ fn a_wave_of_bounces_at_three_hundred_thousand_an_hour_is_told_by_its_newest() {
         wave.code == 1 && errors.contains("`postmark.requests_per_poll`"),
         "{errors}"
     );
+    assert_eq!(
+        world.posted(),
+        [
+            "📋 Daily digest, Tue 3 Mar: all normal, 295,859 messages sent",
+            "🔴 WAKE shop/outbound: 7,097 of 89,505 messages hard-bounced in the last hour (7.9%)",
+        ]
+    );
 }
 
 #[test]
@@ -210,6 +230,7 @@ fn a_poll_that_fails_at_any_count_leaves_holes_which_the_next_ones_fill() {
         let last = hourly(&mut world, 100, clock("10:30"), clock("10:30"));
         let truth = world.shop.expected("outbound", all).sent;
         assert_eq!(last.stream("outbound")["sent"], truth, "{nth}");
+        world.assert_all_normal(&["Tue 3 Mar"]);
     }
 }
 
@@ -225,6 +246,10 @@ fn retries_are_of_the_requests_of_a_poll() {
     let (cycle, asked) = asked(&mut world, clock("09:00"));
     assert_eq!(cycle.code, 1);
     assert!(asked.len() <= 20, "{}", asked.len());
+    assert_eq!(
+        world.posted(),
+        ["📋 Daily digest, Tue 3 Mar: nothing found, but not everything could be read",]
+    );
 }
 
 #[test]
@@ -253,6 +278,7 @@ fn a_process_killed_while_it_counts_loses_nothing_and_counts_nothing_twice() {
     let last = world.cycle(clock("10:40"));
     let truth = world.shop.expected("outbound", all).sent;
     assert_eq!(last.stream("outbound")["sent"], truth, "{}", last.report);
+    world.assert_all_normal(&["Tue 3 Mar"]);
 }
 
 #[test]
@@ -290,6 +316,7 @@ fn the_hour_that_autumn_repeats_is_counted_as_one_with_the_first() {
     let last = hourly(&mut world, 10, night.from + HOUR, night.until + HOUR);
     let truth = world.shop.expected("outbound", night).sent;
     assert_eq!(last.stream("outbound")["sent"], truth);
+    world.assert_all_normal(&["Sun 1 Nov"]);
 }
 
 #[test]
@@ -309,6 +336,9 @@ fn watched_tags_of_counted_mail_are_counted_and_those_that_are_not_are_unknown()
         let wanted = ("send_silence opened".to_owned(), "receipt".to_owned());
         let wanted = told.then_some(wanted);
         assert_eq!(opened, wanted.into_iter().collect::<Vec<_>>());
+        let alert = "🔴 WAKE shop/outbound tag \"receipt\": no mail sent for 45 min; some since then, still below normal";
+        let wanted = told.then_some(alert);
+        assert_eq!(world.alerts(), wanted.into_iter().collect::<Vec<_>>());
     }
 }
 
@@ -368,4 +398,5 @@ fn a_count_that_a_day_cuts_is_in_no_figure_of_the_day() {
         "{sent} of {truth}"
     );
     assert_eq!(day["listed"], 0, "{day}");
+    world.assert_all_normal(&["Tue 3 Mar", "Wed 4 Mar"]);
 }

@@ -91,7 +91,10 @@ fn twenty_five_thousand_in_one_hour_are_counted_exactly(process: Process) {
 }
 
 fn both_dst_nights_of_postmark_are_counted_exactly(process: Process) {
-    for night in ["2026-03-08T00:00:00Z", "2026-11-01T00:00:00Z"] {
+    for (night, day) in [
+        ("2026-03-08T00:00:00Z", "Sun 8 Mar"),
+        ("2026-11-01T00:00:00Z", "Sun 1 Nov"),
+    ] {
         let mut world = World::new(process, "");
         let span = Span::new(at(night), at(night) + 14 * HOUR);
         world
@@ -105,6 +108,7 @@ fn both_dst_nights_of_postmark_are_counted_exactly(process: Process) {
         let cycle = world.cycle(span.until + HOUR + 15 * MINUTE);
         let truth = world.shop.expected("outbound", span);
         assert_eq!(cycle.stream("outbound")["sent"], truth.sent, "{night}");
+        world.assert_all_normal(&[day]);
     }
 }
 
@@ -130,6 +134,7 @@ fn a_healthy_small_server_costs_three_requests_and_the_proof_of_its_new_mail(pro
         5,
         "streams, and messages and bounces of two streams: {paths:?}"
     );
+    world.assert_all_normal(&["Tue 3 Mar"]);
 }
 
 crate::world::both! {

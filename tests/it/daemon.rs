@@ -76,4 +76,10 @@ fn a_heartbeat_is_withheld_while_a_server_is_not_seen_and_nobody_was_told() {
         1,
         "told in an earlier cycle: one dead token does not silence the heartbeat"
     );
+    assert_eq!(
+        world.posted(),
+        [
+            "🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail",
+        ]
+    );
 }

@@ -58,6 +58,16 @@ fn its_numbers_are_those_of_the_ledger() {
         .find(|part| part.contains(" hard bounces"));
     let told = line.and_then(|part| part.split(' ').next());
     assert_eq!(told, Some(count(bounced).as_str()), "{text} {truth:?}");
+    assert_eq!(
+        world.posted(),
+        [
+            "🟠 WARN shop/outbound: 1 of 55 messages bounced in the last hour (1.8%)",
+            "✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of 52)",
+            "🟠 WARN shop/outbound: 1 of 50 messages bounced in the last hour (2%)",
+            "✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of 40)",
+            "📋 Daily digest, Tue 3 Mar: nothing open, 2 problems resolved",
+        ]
+    );
 }
 
 fn count(number: u64) -> String {

@@ -169,6 +169,10 @@ fn a_database_that_is_replaced_under_the_daemon_is_used() {
     assert_eq!(cycle.code, 0);
     let status = world.run(&["status", "--json"]);
     assert_eq!(status.report["last_cycle_at"], "2026-03-03T12:00:00Z");
+    assert_eq!(
+        world.posted(),
+        ["🟠 WARN shop/outbound: 4 of 59 messages bounced in the last hour (6.8%)",]
+    );
 }
 
 #[test]

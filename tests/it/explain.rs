@@ -25,6 +25,13 @@ fn a_wave_that_is_over() -> (World, String) {
     let opened = world.cycle(noon());
     world.slack.clear_faults();
     world.hours("2026-03-03T13:00:00Z", "2026-03-03T17:00:00Z");
+    assert_eq!(
+        world.posted(),
+        [
+            "🟠 WARN shop/outbound: 3 of 59 messages bounced in the last hour (5.1%)",
+            "✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of 61)",
+        ]
+    );
     let id = opened.report["transitions"][0]["incident"]
         .as_str()
         .expect("an id");
@@ -129,6 +136,14 @@ fn each_rate_shows_what_it_counts_and_when_it_was_over() {
         text.contains(title) && !text.contains("(Tue 3 Mar 14:00)"),
         "{text}"
     );
+    assert_eq!(
+        world.posted(),
+        [
+            "🔴 WAKE shop/outbound: 2 spam complaints from outside, the newest by u***@example.org",
+            "🟠 WARN shop/outbound: 12 of 59 messages bounced in the last hour (20%)",
+            "🟠 WARN shop/outbound: 2 of 1,482 messages were reported as spam in the last 24 h (0.13%)",
+        ]
+    );
 }
 
 #[test]
@@ -174,6 +189,12 @@ fn an_open_incident_says_what_ends_it_and_what_mutes_it() {
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
+    assert_eq!(
+        world.posted(),
+        [
+            "🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail",
+        ]
+    );
 }
 
 #[test]

@@ -156,6 +156,10 @@ fn a_late_wave_is_seen_and_no_rate_passes_one(process: Process) {
     assert_eq!(cycle.steps(), ["bounce_rate opened"]);
     assert_eq!(cycle.report["transitions"][0]["rate"], 1.0);
     assert_eq!(cycle.report["transitions"][0]["denominator"], 20);
+    assert_eq!(
+        world.posted(),
+        ["🔴 WAKE shop/outbound: mail leaves Postmark's queue but is not delivered",]
+    );
 }
 
 fn complaints_over_a_tenth_of_a_percent_in_a_day_are_told_once(process: Process) {

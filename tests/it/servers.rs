@@ -97,6 +97,13 @@ fn a_token_file_is_read_anew_each_cycle() {
         "{}",
         there.report
     );
+    assert_eq!(
+        world.posted(),
+        [
+            "🔴 WAKE other: the API token is missing or refused, hushwatch cannot see this server's mail",
+            "✅ RESOLVED other: hushwatch can read its mail again",
+        ]
+    );
 }
 
 #[test]

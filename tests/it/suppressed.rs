@@ -90,6 +90,13 @@ fn it_is_asked_once_a_day_and_each_hour_while_it_is_suppressed(process: Process)
     assert_eq!(asked(&world), ["outbound", "broadcast"]);
     world.cycle(hour(25));
     assert_eq!(asked(&world), ["outbound"], "where it stands");
+    assert_eq!(
+        world.posted(),
+        [
+            "📋 Daily digest, Wed 4 Mar: all quiet, nothing was sent",
+            "🟠 WARN shop/outbound: Postmark no longer sends to o***@example.com (HardBounce)",
+        ]
+    );
 }
 
 fn a_bounce_is_told_by_its_own_rule_and_what_stays_suppressed_is_told_after_it(process: Process) {
@@ -132,6 +139,10 @@ fn an_answer_that_fails_is_unknown_and_makes_no_cycle_incomplete(process: Proces
     );
     world.shop.clear_faults();
     assert_eq!(world.cycle(hour(1)).steps(), ["suppressed_address opened"]);
+    assert_eq!(
+        world.posted(),
+        ["🟠 WARN shop/outbound: Postmark no longer sends to o***@example.com (HardBounce)",]
+    );
 }
 
 #[test]
@@ -166,4 +177,8 @@ fn what_is_suppressed_stands_in_status_and_digest() {
     world.cycle(at(now));
     let digest = world.run(&["digest", "--print", "--now", now]).report;
     assert!(of(&digest), "{digest}");
+    assert_eq!(
+        world.posted(),
+        ["📋 Daily digest, Wed 4 Mar: 1 problem open",]
+    );
 }

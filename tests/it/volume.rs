@@ -73,6 +73,10 @@ fn no_mail_costs_one_request_for_the_streams_and_two_for_each() {
         details: 0,
     };
     assert_eq!(cost, least);
+    assert_eq!(
+        world.posted(),
+        ["📋 Daily digest, Tue 3 Mar: all quiet, nothing was sent",]
+    );
 }
 
 #[test]
@@ -89,6 +93,7 @@ fn three_mails_cost_the_proof_of_each_besides() {
         details: 3,
     };
     assert_eq!(cost, least);
+    world.assert_all_normal(&["Tue 3 Mar"]);
 }
 
 #[test]
@@ -106,6 +111,7 @@ fn two_thousand_mails_cost_a_request_for_each_page() {
         details: 5,
     };
     assert_eq!(cost, least);
+    world.assert_all_normal(&["Tue 3 Mar"]);
 }
 
 #[test]
@@ -133,4 +139,11 @@ fn three_hundred_thousand_with_their_bounces_fit_into_sixty() {
     let truth = world.shop.expected("outbound", hours("08:00", "12:00"));
     assert_eq!(truth.sent, 900_000);
     assert_told(&last, truth);
+    assert_eq!(
+        world.posted(),
+        [
+            "📋 Daily digest, Tue 3 Mar: all normal, 295,859 messages sent",
+            "🟠 WARN shop/outbound: 3,037 of 295,838 messages bounced in the last hour (1%)",
+        ]
+    );
 }

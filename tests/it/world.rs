@@ -256,20 +256,35 @@ impl World {
     /// Messages in Slack since the last call that are no digest, by their first line.
     #[must_use = "what was posted is to be asserted, or set aside with a reason"]
     pub(crate) fn alerts(&self) -> Vec<String> {
-        let first =
-            |message: &Received| message.plain.lines().next().unwrap_or_default().to_owned();
-        self.slack
-            .take()
-            .iter()
-            .map(first)
-            .filter(|line| !line.contains("digest"))
-            .collect()
+        let mut posted = self.posted();
+        posted.retain(|line| !line.contains("digest"));
+        posted
+    }
+
+    /// Messages in Slack since the last call, digests too, by their first line.
+    #[must_use = "what was posted is to be asserted, or set aside with a reason"]
+    pub(crate) fn posted(&self) -> Vec<String> {
+        self.slack.take().iter().map(first_line).collect()
+    }
+
+    /// Asserts that digests alone were posted since the last call, one for each of `days`, and that each says "all normal".
+    pub(crate) fn assert_all_normal(&self, days: &[&str]) {
+        let posted = self.posted();
+        let of_day = |(line, day): (&String, &&str)| {
+            line.starts_with(&format!("📋 Daily digest, {day}: all normal, "))
+        };
+        let all = posted.iter().zip(days).all(of_day);
+        assert!(all && posted.len() == days.len(), "{days:?} {posted:#?}");
     }
 
     /// Counts what was posted so far as read.
     pub(crate) fn set_aside(&self, _reason: &str) {
         drop(self.slack.take());
     }
+}
+
+fn first_line(message: &Received) -> String {
+    message.plain.lines().next().unwrap_or_default().to_owned()
 }
 
 impl Drop for World {
@@ -285,6 +300,9 @@ impl Drop for World {
                 Vec::<String>::new(),
                 "payloads Slack refuses"
             );
+            let unread = self.slack.unread();
+            let unread: Vec<String> = unread.iter().map(first_line).collect();
+            assert_eq!(unread, Vec::<String>::new(), "messages nobody looked at");
         }
     }
 }

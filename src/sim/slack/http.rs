@@ -31,8 +31,9 @@ pub(super) struct State {
     pub(super) outside: BTreeSet<String>,
     pub(super) now: Option<Timestamp>,
     pub(super) messages: Vec<Received>,
-    /// The number of messages that were taken.
+    /// The number of messages that were taken, and of those that were read in any way.
     pub(super) taken: usize,
+    pub(super) read: usize,
     pub(super) pings: Vec<String>,
     pub(super) faults: Faults<Fault>,
     pub(super) ping_faults: Faults<Fault>,
@@ -54,6 +55,7 @@ impl Default for State {
             now: None,
             messages: Vec::new(),
             taken: 0,
+            read: 0,
             pings: Vec::new(),
             faults: Faults::default(),
             ping_faults: Faults::default(),

@@ -149,9 +149,22 @@ impl Slack {
 
 /// Received messages and requests.
 impl Slack {
-    /// Returns every message so far, in order.
+    /// Returns every message so far, in order; they count as read.
     pub fn messages(&self) -> Vec<Received> {
-        self.lock().messages.clone()
+        let mut state = self.lock();
+        state.read = state.messages.len();
+        state.messages.clone()
+    }
+
+    /// Returns the messages that neither [`messages`](Self::messages) nor [`take`](Self::take) has returned. Tests expect
+    /// none at their end: what was posted and not looked at is not tested.
+    pub fn unread(&self) -> Vec<Received> {
+        let state = self.lock();
+        state
+            .messages
+            .get(state.read..)
+            .unwrap_or_default()
+            .to_vec()
     }
 
     /// Returns the messages since the last call.
@@ -163,6 +176,7 @@ impl Slack {
             .unwrap_or_default()
             .to_vec();
         state.taken = state.messages.len();
+        state.read = state.taken;
         new
     }
 

@@ -241,6 +241,14 @@ fn a_server_that_could_not_be_seen_is_asked_once_at_one_instant() {
     let again = world.cycle(noon());
     assert_eq!(polls(&world).len(), 0, "{}", again.stderr);
     assert_eq!(again.code, 1, "it was not seen at this instant");
+    assert_eq!(
+        world.posted(),
+        [
+            "🟠 WARN client-0/outbound: 6 of 55 messages bounced in the last hour (11%)",
+            "🟠 WARN client-1/outbound: 10 of 47 messages bounced in the last hour (21%)",
+            "🟠 WARN client-2/outbound: 5 of 49 messages bounced in the last hour (10%)",
+        ]
+    );
 }
 
 #[test]
@@ -284,4 +292,12 @@ fn the_heartbeat_of_one_speaks_for_what_the_others_see() {
     let (code, _, stderr) = ended(worker(&world, noon() + HOUR));
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(world.slack.pings().len(), 1);
+    assert_eq!(
+        world.posted(),
+        [
+            "🟠 WARN client-0/outbound: 4 of 49 messages bounced in the last hour (8.2%)",
+            "🟠 WARN client-1/outbound: 5 of 47 messages bounced in the last hour (11%)",
+            "🟠 WARN client-2/outbound: 2 of 41 messages bounced in the last hour (4.9%)",
+        ]
+    );
 }
