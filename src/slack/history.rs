@@ -9,11 +9,12 @@ use crate::model::Timestamp;
 use crate::slack::blocks::EVENT_TYPE;
 use crate::slack::client::Receipt;
 use crate::slack::error::{Error, RetryClass};
-use crate::slack::error_code::ErrorCode;
-use crate::slack::response::{HttpResponse, classify, quotable_code, reason};
+use crate::slack::response::{HttpResponse, quotable_code, rejection};
 
 /// The number of messages per page. Slack's own default; apps with a lower limit get smaller pages, and more of them.
 const PAGE_SIZE: &str = "100";
+/// How every error here begins.
+const UNREADABLE: &str = "cannot read the channel's history";
 /// The maximum length of a list of scopes that is quoted, in characters.
 const MAX_SCOPE_CHARS: usize = 120;
 
@@ -57,17 +58,24 @@ pub(super) fn query(channel: &str, since: Timestamp, cursor: &str) -> Vec<(&'sta
 
 /// Looks for the message with `key` on one page of the history of `channel`.
 pub(super) fn read(response: &HttpResponse, channel: &str, key: &str) -> Result<Page, Error> {
+    read_page(response, channel, key).map_err(|error| Error {
+        retry_after: response.retry_after,
+        ..error
+    })
+}
+
+fn read_page(response: &HttpResponse, channel: &str, key: &str) -> Result<Page, Error> {
     let body: Option<Value> = response
         .body
         .as_deref()
         .and_then(|body| serde_json::from_slice(body).ok());
     let body = match body {
         Some(body) if response.status == 200 && body["ok"] == true => body,
-        Some(body) if body["ok"] == false => return Err(rejection(response, &body)),
-        _ => return Err(unreadable_error(response)),
+        Some(body) if body["ok"] == false => return Err(history_rejection(response.status, &body)),
+        _ => return Err(unreadable_error(response.status)),
     };
     let Some(messages) = body["messages"].as_array() else {
-        return Err(unreadable_error(response));
+        return Err(unreadable_error(response.status));
     };
     if let Some(message) = messages.iter().find(|message| has_key(message, key)) {
         return Ok(Page::Found(Receipt {
@@ -86,37 +94,28 @@ fn has_key(message: &Value, key: &str) -> bool {
     metadata["event_type"] == EVENT_TYPE && metadata["event_payload"]["delivery"] == key
 }
 
-fn rejection(response: &HttpResponse, body: &Value) -> Error {
+fn history_rejection(status: u16, body: &Value) -> Error {
     let code = body["error"].as_str().and_then(quotable_code);
-    let known = code.and_then(ErrorCode::parse);
+    let scope = body["needed"].as_str().filter(|needed| is_scope(needed));
+    let scope = scope.map_or_else(String::new, |needed| format!("; it needs {needed}"));
+    let error = rejection(status, code, |reason, _| {
+        format!("{UNREADABLE}: {reason}{scope}")
+    });
     // Reading changes nothing, so it can always be repeated.
-    let class = match classify(known, response.status).0 {
+    let class = match error.class {
         RetryClass::Retry | RetryClass::Unconfirmed => RetryClass::Retry,
         RetryClass::Permanent | RetryClass::BadPayload => RetryClass::Permanent,
     };
-    let scope = body["needed"].as_str().filter(|needed| is_scope(needed));
-    let scope = scope.map_or_else(String::new, |needed| format!("; it needs {needed}"));
-    let reason = reason(response.status, code);
-    Error {
-        code: known,
-        ..error(response, class, &format!("{reason}{scope}"))
-    }
+    Error { class, ..error }
 }
 
-fn unreadable_error(response: &HttpResponse) -> Error {
-    match response.status {
+fn unreadable_error(status: u16) -> Error {
+    match status {
         200 => {
             let why = "the answer is cut off, too long or not in Slack's format";
-            error(response, RetryClass::Retry, why)
+            Error::new(RetryClass::Retry, format!("{UNREADABLE}: {why}"))
         }
-        status => error(response, classify(None, status).0, &reason(status, None)),
-    }
-}
-
-fn error(response: &HttpResponse, class: RetryClass, why: &str) -> Error {
-    Error {
-        retry_after: response.retry_after,
-        ..Error::new(class, format!("cannot read the channel's history: {why}"))
+        status => rejection(status, None, |reason, _| format!("{UNREADABLE}: {reason}")),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::slack::client::{JSON, MAX_ANSWER_BYTES, Slack, receive, send_error};
 use crate::slack::error::{Error, RetryClass};
 use crate::slack::error_code::ErrorCode;
 use crate::slack::history::is_scope;
-use crate::slack::response::{self, Dialect, classify, quotable_code, reason};
+use crate::slack::response::{self, Dialect, quotable_code, rejection};
 use crate::text::sanitize::clean;
 
 /// The header with the scopes of the token, separated by commas.
@@ -85,7 +85,7 @@ impl Slack {
         match code.and_then(ErrorCode::parse) {
             Some(ErrorCode::NoText | ErrorCode::MissingTextOrFallbackOrAttachments) => Ok(()),
             _ if response::read(Dialect::Webhook, &answer).is_ok() => Ok(()),
-            _ => Err(rejection(answer.status, code, "")),
+            _ => Err(rejection(answer.status, code, with_remedy)),
         }
     }
 
@@ -109,13 +109,17 @@ impl Slack {
             Ok(body) if body["ok"] == false => {
                 let needed = body["needed"].as_str().filter(|needed| is_scope(needed));
                 let code = body["error"].as_str().and_then(quotable_code);
-                Err(rejection(answer.status, code, needed.unwrap_or_default()))
+                let message = |reason: &str, remedy: &str| match needed {
+                    Some(scope) => format!("{reason}; give the app the scope {scope}"),
+                    None => with_remedy(reason, remedy),
+                };
+                Err(rejection(answer.status, code, message))
             }
             _ if answer.status == 200 => Err(Error::new(
                 RetryClass::Permanent,
                 "the answer is not in Slack's format; check slack.base_url, and the proxy if there is one",
             )),
-            _ => Err(rejection(answer.status, None, "")),
+            _ => Err(rejection(answer.status, None, with_remedy)),
         }
     }
 }
@@ -130,19 +134,8 @@ fn read_error(error: reqwest::Error) -> Error {
     Error::new(RetryClass::Retry, message)
 }
 
-fn rejection(status: u16, code: Option<&str>, needed_scope: &str) -> Error {
-    let known = code.and_then(ErrorCode::parse);
-    let (class, remedy) = classify(known, status);
-    let reason = reason(status, code);
-    let message = if needed_scope.is_empty() {
-        format!("{reason}; {remedy}")
-    } else {
-        format!("{reason}; give the app the scope {needed_scope}")
-    };
-    Error {
-        code: known,
-        ..Error::new(class, message)
-    }
+fn with_remedy(reason: &str, remedy: &str) -> String {
+    format!("{reason}; {remedy}")
 }
 
 fn scopes(response: &Response) -> Option<Vec<String>> {

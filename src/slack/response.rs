@@ -46,13 +46,6 @@ struct ApiBody {
     response_metadata: serde_json::Value,
 }
 
-impl ApiBody {
-    fn to_error(&self, status: u16) -> Error {
-        let code = self.error.as_str().and_then(quotable_code);
-        rejection(status, code, &explanation(self))
-    }
-}
-
 /// Reads the answer to a post.
 ///
 /// # Errors
@@ -76,10 +69,10 @@ fn read_api(response: &HttpResponse) -> Result<Receipt, Error> {
             channel: body.channel.as_str().map(str::to_owned),
             ts: body.ts.as_str().map(str::to_owned),
         }),
-        Some(body) if body.ok == Some(false) => Err(body.to_error(response.status)),
+        Some(body) if body.ok == Some(false) => Err(body_error(&body, response.status)),
         _ if response.status == 200 && is_web_page(&trim_body(body)) => Err(web_page_error()),
         _ if response.status == 200 => Err(unreadable_error(response)),
-        _ => Err(rejection(response.status, None, "")),
+        _ => Err(post_rejection(response.status, None, "")),
     }
 }
 
@@ -90,7 +83,7 @@ fn read_webhook(response: &HttpResponse) -> Result<Receipt, Error> {
     let text = response.body.as_deref().map(trim_body);
     if !(200..300).contains(&status) {
         let text = text.unwrap_or_default();
-        return Err(rejection(status, quotable_code(&text), ""));
+        return Err(post_rejection(status, quotable_code(&text), ""));
     }
     let Some(text) = text else {
         return Err(unreadable_error(response));
@@ -99,11 +92,11 @@ fn read_webhook(response: &HttpResponse) -> Result<Receipt, Error> {
         return Err(web_page_error());
     }
     match serde_json::from_str::<ApiBody>(&text) {
-        Ok(body) if body.ok == Some(false) => Err(body.to_error(status)),
+        Ok(body) if body.ok == Some(false) => Err(body_error(&body, status)),
         _ => {
             let known = |code: &&str| ErrorCode::parse(code).is_some();
             match quotable_code(&text).filter(known) {
-                Some(code) => Err(rejection(status, Some(code), "")),
+                Some(code) => Err(post_rejection(status, Some(code), "")),
                 None => Ok(Receipt::default()),
             }
         }
@@ -128,39 +121,33 @@ fn web_page_error() -> Error {
     )
 }
 
-/// Builds the error for an answer that says no. A known code decides the class, otherwise the status does.
-fn rejection(status: u16, code: Option<&str>, explanation: &str) -> Error {
-    let known = code.and_then(ErrorCode::parse);
-    let (class, remedy) = classify(known, status);
-    let reason = reason(status, code);
-    let explanation = if explanation.is_empty() {
-        String::new()
-    } else {
-        format!(" ({explanation})")
-    };
-    Error {
-        code: known,
-        ..Error::new(
-            class,
-            format!("cannot post to Slack: {reason}{explanation}; {remedy}"),
-        )
-    }
+/// Returns the error for a post that was rejected; `details` are Slack's on the code.
+fn post_rejection(status: u16, code: Option<&str>, details: &str) -> Error {
+    rejection(status, code, |reason, remedy| {
+        format!("cannot post to Slack: {reason}{details}; {remedy}")
+    })
 }
 
-/// Returns the class and the remedy of an error code, or of the status if the code is not known.
-pub(super) fn classify(code: Option<ErrorCode>, status: u16) -> (RetryClass, &'static str) {
-    code.map_or_else(
+/// Returns the error for an answer that says no. A known code decides the class and the remedy, otherwise the status does.
+/// `message` gets the reason, which is the code in backticks or the status, and the remedy.
+pub(super) fn rejection(
+    status: u16,
+    code: Option<&str>,
+    message: impl FnOnce(&str, &str) -> String,
+) -> Error {
+    let known = code.and_then(ErrorCode::parse);
+    let (class, remedy) = known.map_or_else(
         || classify_status(status),
         |code| (code.class(), code.remedy()),
-    )
-}
-
-/// Returns the error code in backticks, or the status if there is none.
-pub(super) fn reason(status: u16, code: Option<&str>) -> String {
-    code.map_or_else(
+    );
+    let reason = code.map_or_else(
         || format!("HTTP status {status}"),
         |code| format!("`{code}`"),
-    )
+    );
+    Error {
+        code: known,
+        ..Error::new(class, message(&reason, remedy))
+    }
 }
 
 fn classify_status(status: u16) -> (RetryClass, &'static str) {
@@ -210,15 +197,20 @@ pub(super) fn quotable_code(text: &str) -> Option<&str> {
     (!text.is_empty() && text.len() <= MAX_CODE_CHARS && text.chars().all(is_part)).then_some(text)
 }
 
-/// Returns Slack's details on an error: the missing scope, or the invalid part of the blocks.
-fn explanation(body: &ApiBody) -> String {
+/// Returns the error that the body names, with Slack's details on it: the missing scope, or the invalid part of the blocks.
+fn body_error(body: &ApiBody, status: u16) -> Error {
     let messages = body.response_metadata["messages"].as_array();
     let texts = messages.into_iter().flatten().chain([&body.needed]);
     let quotable = texts
         .filter_map(serde_json::Value::as_str)
         .filter(|text| !may_be_private(text));
-    let joined = quotable.map(clean).collect::<Vec<_>>().join(", ");
-    truncate(&joined, MAX_EXPLANATION_CHARS)
+    let details = quotable.map(clean).collect::<Vec<_>>().join(", ");
+    let details = match truncate(&details, MAX_EXPLANATION_CHARS) {
+        details if details.is_empty() => details,
+        details => format!(" ({details})"),
+    };
+    let code = body.error.as_str().and_then(quotable_code);
+    post_rejection(status, code, &details)
 }
 
 /// Returns whether `text` may hold an address, a URL or a token.
