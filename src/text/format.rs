@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Datelike;
+use chrono::{DateTime, Datelike};
 use chrono_tz::Tz;
 
 use crate::model::{Span, Timestamp};
@@ -15,13 +15,7 @@ pub fn percent(share: f64) -> String {
         p if p >= 0.1 => 2,
         _ => 3,
     };
-    let text = format!("{percent:.digits$}");
-    let text = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
-    format!("{text}%")
+    rounded(percent, digits)
 }
 
 /// Returns a share as people say it: `38%`, `8.5%`, `0.37%`.
@@ -33,6 +27,10 @@ pub fn approx_percent(share: f64) -> String {
         p if p >= 0.0995 => 2,
         _ => 3,
     };
+    rounded(percent, digits)
+}
+
+fn rounded(percent: f64, digits: usize) -> String {
     let text = format!("{percent:.digits$}");
     if text.contains('.') {
         format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
@@ -102,24 +100,17 @@ pub fn format_window(length: Duration) -> String {
 
 /// Returns an instant in `zone`, to the minute: `Mon 2 Mar 10:00`.
 pub fn format_time(at: Timestamp, zone: Tz) -> String {
-    at.to_utc()
-        .with_timezone(&zone)
-        .format("%a %-d %b %H:%M")
-        .to_string()
+    local(at, zone).format("%a %-d %b %H:%M").to_string()
 }
 
 /// Returns an instant as [`format_time`] does, with its year: `Mon 2 Mar 2026 10:00`.
 pub fn format_date_time(at: Timestamp, zone: Tz) -> String {
-    at.to_utc()
-        .with_timezone(&zone)
-        .format("%a %-d %b %Y %H:%M")
-        .to_string()
+    local(at, zone).format("%a %-d %b %Y %H:%M").to_string()
 }
 
 /// Returns an instant in `zone`, to the second and with its year: `2026-03-02 10:00:05`.
 pub fn format_exact(at: Timestamp, zone: Tz) -> String {
-    let local = at.to_utc().with_timezone(&zone);
-    local.format("%Y-%m-%d %H:%M:%S").to_string()
+    local(at, zone).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Returns an instant as [`format_time`] does, or `never seen`.
@@ -129,43 +120,41 @@ pub fn format_time_or_never(at: Option<Timestamp>, zone: Tz) -> String {
 
 /// Returns the local day with its year: `Mon 2 Mar 2026`.
 pub fn format_day(at: Timestamp, zone: Tz) -> String {
-    at.to_utc()
-        .with_timezone(&zone)
-        .format("%a %-d %b %Y")
-        .to_string()
+    local(at, zone).format("%a %-d %b %Y").to_string()
 }
 
 /// Returns an instant as it is read at `reference`: `10:00` on the same local day, `Mon 2 Mar 10:00` in the same year, else
 /// with the year.
 pub fn short_time(at: Timestamp, reference: Timestamp, zone: Tz) -> String {
-    let (local, now) = (
-        at.to_utc().with_timezone(&zone),
-        reference.to_utc().with_timezone(&zone),
-    );
-    if local.date_naive() == now.date_naive() {
-        local.format("%H:%M").to_string()
-    } else if local.year() == now.year() {
+    if local(at, zone).date_naive() == local(reference, zone).date_naive() {
+        local(at, zone).format("%H:%M").to_string()
+    } else {
+        time_of_year(at, reference, zone)
+    }
+}
+
+/// Returns a span as it is read at `reference`: `10:00–14:00`, `Mon 2 Mar 10:00–14:00`, or with the days of both ends.
+pub fn short_range(span: Span, reference: Timestamp, zone: Tz) -> String {
+    let (from, until) = (local(span.from, zone), local(span.until, zone));
+    if from.date_naive() == until.date_naive() {
+        let from = short_time(span.from, reference, zone);
+        return format!("{from}–{}", until.format("%H:%M"));
+    }
+    let end = |at| time_of_year(at, reference, zone);
+    format!("{} – {}", end(span.from), end(span.until))
+}
+
+/// Returns an instant with its year unless that is the one of `reference`.
+fn time_of_year(at: Timestamp, reference: Timestamp, zone: Tz) -> String {
+    if local(at, zone).year() == local(reference, zone).year() {
         format_time(at, zone)
     } else {
         format_date_time(at, zone)
     }
 }
 
-/// Returns a span as it is read at `reference`: `10:00–14:00`, `Mon 2 Mar 10:00–14:00`, or with the days of both ends.
-pub fn short_range(span: Span, reference: Timestamp, zone: Tz) -> String {
-    let local = |at: Timestamp| at.to_utc().with_timezone(&zone);
-    if local(span.from).date_naive() == local(span.until).date_naive() {
-        let from = short_time(span.from, reference, zone);
-        return format!("{from}–{}", local(span.until).format("%H:%M"));
-    }
-    let end = |at: Timestamp| {
-        if local(at).year() == local(reference).year() {
-            format_time(at, zone)
-        } else {
-            format_date_time(at, zone)
-        }
-    };
-    format!("{} – {}", end(span.from), end(span.until))
+fn local(at: Timestamp, zone: Tz) -> DateTime<Tz> {
+    at.to_utc().with_timezone(&zone)
 }
 
 /// Returns both ends of a span in `zone`: `Mon 2 Mar 10:00 to Mon 2 Mar 14:00`.
