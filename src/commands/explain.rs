@@ -140,12 +140,12 @@ fn load(
 fn judged_window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
     match evidence {
         Evidence::Rate(rate) => Span::before(at, rate.window),
-        Evidence::Silence { gap, .. } => *gap,
-        Evidence::Drop { window, .. } => *window,
-        Evidence::Delivery { since, .. } => Span::new(since.unwrap_or(at).min(at), at),
+        Evidence::Silence(silence) => silence.gap,
+        Evidence::Drop(drop) => drop.window,
+        Evidence::Delivery(delivery) => Span::new(delivery.since.unwrap_or(at).min(at), at),
         Evidence::Events { .. } | Evidence::Suppressed { .. } => Span::before(at, DAY),
-        Evidence::Blind { since, .. } if rule.is_of_server() => Span::new((*since).min(at), at),
-        Evidence::Blind { .. } => Span::before(at, HOUR),
+        Evidence::Blind(blind) if rule.is_of_server() => Span::new(blind.since.min(at), at),
+        Evidence::Blind(_) => Span::before(at, HOUR),
     }
 }
 

@@ -1,7 +1,8 @@
 use super::*;
 use crate::model::{
-    BounceClass, DAY, Evidence, Finding, HOUR, Incident, IncidentState, MINUTE, Mute, RateEvidence,
-    ServerName, Severity, Span, Step, StreamId, Tag, Timestamp, Transition, Verdict,
+    BounceClass, DAY, DeliveryEvidence, Evidence, Finding, HOUR, Incident, IncidentState, MINUTE,
+    Mute, RateEvidence, ServerName, Severity, SilenceEvidence, Span, Step, StreamId, Tag,
+    Timestamp, Transition, Verdict,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -343,7 +344,7 @@ fn further_events_join_and_the_incident_closes_silently_a_day_after_the_last() {
 #[test]
 fn delivery_silence_ends_when_mail_sent_after_it_opened_is_delivered_at_two_instants() {
     let proof = |sent: Option<Timestamp>, verdict| Finding {
-        evidence: Evidence::Delivery {
+        evidence: Evidence::Delivery(DeliveryEvidence {
             unproven: 0,
             bounced: 0,
             reasons: Vec::new(),
@@ -352,7 +353,7 @@ fn delivery_silence_ends_when_mail_sent_after_it_opened_is_delivered_at_two_inst
             since: None,
             last_proven_sent: sent,
             last_delivered: sent,
-        },
+        }),
         ..finding(Rule::DeliverySilence, verdict)
     };
     let mut told = Told::new(false);
@@ -434,7 +435,7 @@ fn rates_alone_are_suppressed() {
 /// Silence since `last`, an hour.
 fn silence(verdict: Verdict, last: u32) -> Finding {
     Finding {
-        evidence: Evidence::Silence {
+        evidence: Evidence::Silence(SilenceEvidence {
             last_sent: Some(at(last)),
             gap: Span::new(at(last), at(last)),
             expected: 1.0,
@@ -443,7 +444,7 @@ fn silence(verdict: Verdict, last: u32) -> Finding {
             longest_before: 4.0,
             times_a_year: 1.0,
             false_alarms_per_year: 4.0,
-        },
+        }),
         ..finding(Rule::SendSilence, verdict)
     }
 }

@@ -281,13 +281,13 @@ fn should_resolve(incident: &mut Incident, finding: &Finding, at: Timestamp) -> 
 
 const fn last_sent(evidence: &Evidence) -> Option<Timestamp> {
     match evidence {
-        Evidence::Silence { last_sent, .. } => *last_sent,
+        Evidence::Silence(silence) => silence.last_sent,
         _ => None,
     }
 }
 
 fn proven_after(finding: &Finding, opened_at: Timestamp) -> bool {
-    matches!(&finding.evidence, Evidence::Delivery { last_proven_sent: Some(sent), .. } if *sent > opened_at)
+    matches!(&finding.evidence, Evidence::Delivery(delivery) if delivery.last_proven_sent > Some(opened_at))
 }
 
 fn join_events(incident: &mut Incident, finding: &Finding) {

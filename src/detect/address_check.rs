@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    AddressCheck, DAY, Evidence, Finding, History, Rule, Rules, Severity, StreamId, Suppressed,
-    Timestamp, UNSETTLED, Verdict,
+    AddressCheck, DAY, Evidence, Finding, History, Rule, Rules, Severity, Suppressed, Timestamp,
+    UNSETTLED, Verdict,
 };
 
 /// How often an address is looked up while nothing is wrong.
@@ -13,12 +13,7 @@ const CHECK_INTERVAL: Duration = DAY;
 const MAX_CHECK_AGE: Duration = Duration::from_secs(2 * 86_400);
 
 /// The finding of `suppressed_address` at `at`; none where the rule is off.
-pub(super) fn evaluate(
-    history: &History,
-    stream: &StreamId,
-    at: Timestamp,
-    rules: &Rules,
-) -> Option<Finding> {
+pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Option<Finding> {
     let addresses = &rules.operator_addresses;
     if addresses.is_empty() {
         return None;
@@ -29,21 +24,21 @@ pub(super) fn evaluate(
     let known: Vec<&AddressCheck> = fresh.iter().copied().flatten().collect();
     let found = known.iter().filter_map(|check| check.found.clone());
     let found: Vec<Suppressed> = found.collect();
-    Some(Finding {
-        rule: Rule::SuppressedAddress,
-        stream: Some(stream.clone()),
-        tag: None,
-        verdict: match (found.is_empty(), known.len() == fresh.len()) {
-            (false, _) => Verdict::Breach,
-            (true, true) => Verdict::Within,
-            (true, false) => Verdict::Unknown,
-        },
-        severity: Severity::Warn,
-        evidence: Evidence::Suppressed {
-            addresses: found,
-            asked_at: known.iter().map(|check| check.at).max(),
-        },
-    })
+    let verdict = match (found.is_empty(), known.len() == fresh.len()) {
+        (false, _) => Verdict::Breach,
+        (true, true) => Verdict::Within,
+        (true, false) => Verdict::Unknown,
+    };
+    let evidence = Evidence::Suppressed {
+        addresses: found,
+        asked_at: known.iter().map(|check| check.at).max(),
+    };
+    Some(Finding::new(
+        Rule::SuppressedAddress,
+        verdict,
+        Severity::Warn,
+        evidence,
+    ))
 }
 
 /// Whether Postmark is to be asked for an address again at `at`: once a day, in each cycle while it is suppressed, and
@@ -97,7 +92,7 @@ mod tests {
             operator_addresses: vec!["ops@example.com".to_owned(), "Me@example.com ".to_owned()],
             ..Rules::default()
         };
-        evaluate(&history, &StreamId::from("outbound"), at, &rules).map(|finding| finding.verdict)
+        evaluate(&history, at, &rules).map(|finding| finding.verdict)
     }
 
     #[test]
@@ -132,10 +127,7 @@ mod tests {
     #[test]
     fn without_addresses_the_rule_is_off() {
         let (history, rules) = (History::default(), Rules::default());
-        assert_eq!(
-            evaluate(&history, &StreamId::from("outbound"), T, &rules),
-            None
-        );
+        assert_eq!(evaluate(&history, T, &rules), None);
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    BounceType, DAY, Evidence, Finding, HOUR, History, MINUTE, Rule, Rules, SAMPLE_LOOKBACK,
-    SampledMessage, Severity, Span, StreamId, Timestamp, Verdict,
+    BounceType, DAY, DeliveryEvidence, Evidence, Finding, HOUR, History, MINUTE, Rule, Rules,
+    SAMPLE_LOOKBACK, SampledMessage, Severity, Span, Timestamp, Verdict,
 };
 
 /// The share of the false-alarm budget that goes to silence of delivery.
@@ -167,7 +167,7 @@ impl DeliveryModel {
     }
 
     /// The finding of `delivery_silence` at `at`.
-    pub(super) fn evaluate(&self, history: &History, stream: &StreamId, at: Timestamp) -> Finding {
+    pub(super) fn evaluate(&self, history: &History, at: Timestamp) -> Finding {
         let recent = within(&history.followed, Span::before(at, LOOKBACK));
         let known = || recent.iter().rev().map(|mail| (mail, state_at(mail, at)));
         let run: Vec<(&SampledMessage, DeliveryState)> = known()
@@ -192,23 +192,17 @@ impl DeliveryModel {
         } else {
             Verdict::Unknown
         };
-        Finding {
-            rule: Rule::DeliverySilence,
-            stream: Some(stream.clone()),
-            tag: None,
-            verdict,
-            severity: Severity::Wake,
-            evidence: Evidence::Delivery {
-                unproven: run.len() as u64,
-                bounced: bounced().count() as u64,
-                reasons: reasons(bounced().map(|(mail, _)| *mail)),
-                needed: self.min_run_length(),
-                queued: run.iter().filter(|(mail, _)| mail.queued).count() as u64,
-                since: run.last().map(|(mail, _)| mail.sent_at),
-                last_proven_sent: proven,
-                last_delivered: history.last_delivered(at + MINUTE),
-            },
-        }
+        let evidence = Evidence::Delivery(DeliveryEvidence {
+            unproven: run.len() as u64,
+            bounced: bounced().count() as u64,
+            reasons: reasons(bounced().map(|(mail, _)| *mail)),
+            needed: self.min_run_length(),
+            queued: run.iter().filter(|(mail, _)| mail.queued).count() as u64,
+            since: run.last().map(|(mail, _)| mail.sent_at),
+            last_proven_sent: proven,
+            last_delivered: history.last_delivered(at + MINUTE),
+        });
+        Finding::new(Rule::DeliverySilence, verdict, Severity::Wake, evidence)
     }
 }
 

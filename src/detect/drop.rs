@@ -2,7 +2,7 @@
 
 use crate::detect::silence::{RECOVERY_TIME, Silence};
 use crate::model::{
-    Evidence, Finding, History, Rule, Rules, Severity, Span, StreamId, Timestamp, Verdict,
+    DropEvidence, Evidence, Finding, History, Rule, Rules, Severity, Span, Timestamp, Verdict,
 };
 
 /// A drop whose evidence was less than this share of the limit when mail was last sent is a silence, and told as such.
@@ -11,14 +11,12 @@ const MIN_SHARE_AT_LAST_MAIL: f64 = 0.5;
 /// The finding of `send_drop` at `at`.
 pub(super) fn evaluate(
     history: &History,
-    stream: &StreamId,
     at: Timestamp,
     rules: &Rules,
     silence: &Silence,
 ) -> Finding {
     let cusum = &silence.baseline.cusum;
     let (state, limit) = (cusum.state_at(history, at), cusum.limit);
-    let window = Span::new(state.from, at);
     let covered = history.messages.covers(Span::before(at, RECOVERY_TIME));
     let verdict = if silence.is_learning(history, at) || !covered {
         Verdict::Unknown
@@ -29,20 +27,19 @@ pub(super) fn evaluate(
     } else {
         Verdict::Unresolved
     };
-    Finding {
-        rule: Rule::SendDrop,
-        stream: Some(stream.clone()),
-        tag: None,
+    let evidence = DropEvidence {
+        window: Span::new(state.from, at),
+        sent: state.sent,
+        expected: state.expected,
+        evidence: state.evidence,
+        limit,
+        times_a_year: cusum.tail.annual_rate(state.evidence),
+        false_alarms_per_year: rules.silence.false_alarms_per_year,
+    };
+    Finding::new(
+        Rule::SendDrop,
         verdict,
-        severity: Severity::Warn,
-        evidence: Evidence::Drop {
-            window,
-            sent: state.sent,
-            expected: state.expected,
-            evidence: state.evidence,
-            limit,
-            times_a_year: cusum.tail.annual_rate(state.evidence),
-            false_alarms_per_year: rules.silence.false_alarms_per_year,
-        },
-    }
+        Severity::Warn,
+        Evidence::Drop(evidence),
+    )
 }

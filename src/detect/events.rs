@@ -2,16 +2,11 @@
 
 use crate::model::{
     BounceClass, BounceEvent, DAY, Evidence, Finding, History, Rule, Rules, Severity, Span,
-    StreamId, Timestamp, Verdict, domain_of,
+    Timestamp, Verdict, domain_of,
 };
 
 /// The findings of `spam_complaint_external` and `operator_bounce` at `at`; none for a rule that is off.
-pub(super) fn evaluate(
-    history: &History,
-    stream: &StreamId,
-    at: Timestamp,
-    rules: &Rules,
-) -> Vec<Finding> {
+pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<Finding> {
     let day = Span::before(at, DAY);
     let since_start = Span::new(
         day.from.max(history.installed_at.unwrap_or(day.from)),
@@ -31,23 +26,18 @@ pub(super) fn evaluate(
                 recipients.push(event.recipient.clone());
             }
         }
-        Finding {
-            rule,
-            stream: Some(stream.clone()),
-            tag: None,
-            verdict: match newest {
-                Some(_) => Verdict::Breach,
-                None if covered => Verdict::Within,
-                None => Verdict::Unknown,
-            },
-            severity: Severity::Wake,
-            evidence: Evidence::Events {
-                times: events.iter().map(|m| m.at).collect(),
-                recipient: newest.map_or_else(String::new, |m| m.recipient.clone()),
-                recipients,
-                class: newest.map_or(BounceClass::Other, |m| m.class),
-            },
-        }
+        let verdict = match newest {
+            Some(_) => Verdict::Breach,
+            None if covered => Verdict::Within,
+            None => Verdict::Unknown,
+        };
+        let evidence = Evidence::Events {
+            times: events.iter().map(|m| m.at).collect(),
+            recipient: newest.map_or_else(String::new, |m| m.recipient.clone()),
+            recipients,
+            class: newest.map_or(BounceClass::Other, |m| m.class),
+        };
+        Finding::new(rule, verdict, Severity::Wake, evidence)
     };
     let mut findings = Vec::new();
     if !rules.own_domains.is_empty() {

@@ -93,13 +93,13 @@ impl Detector {
             DeliveryModel::learn(history, due, rules, series)
         });
         let mut findings = vec![
-            silence.evaluate(history, stream, None, at),
-            drop::evaluate(history, stream, at, rules, silence),
-            delivery.evaluate(history, stream, at),
+            silence.evaluate(history, None, at),
+            drop::evaluate(history, at, rules, silence),
+            delivery.evaluate(history, at),
         ];
-        findings.extend(rate::evaluate(history, stream, at, rules));
-        findings.extend(events::evaluate(history, stream, at, rules));
-        findings.extend(address_check::evaluate(history, stream, at, rules));
+        findings.extend(rate::evaluate(history, at, rules));
+        findings.extend(events::evaluate(history, at, rules));
+        findings.extend(address_check::evaluate(history, at, rules));
         for tag in tags {
             let of = &history.tags[tag];
             let due = silence::training_cutoff(of, at);
@@ -107,7 +107,10 @@ impl Detector {
             let silence = self.silence.get(&key, due, tag_share, || {
                 Silence::learn(of, due, rules, tag_share)
             });
-            findings.push(silence.evaluate(of, stream, Some(tag), at));
+            findings.push(silence.evaluate(of, Some(tag), at));
+        }
+        for finding in &mut findings {
+            finding.stream = Some(stream.clone());
         }
         findings
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::detect::interval::clopper_pearson;
 use crate::model::{
     BounceClass, BounceEvent, DAY, Evidence, Finding, History, RateEvidence, RateRule, Rule, Rules,
-    Severity, Span, StreamId, Timestamp, Verdict, domain_of,
+    Severity, Span, Timestamp, Verdict, domain_of,
 };
 
 /// The level of the interval which every alert states.
@@ -18,12 +18,7 @@ pub(super) const HARD_BOUNCE_THRESHOLD: f64 = 0.05;
 pub(super) const HARD_BOUNCE_MIN_DENOMINATOR: u64 = 101;
 
 /// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`.
-pub(super) fn evaluate(
-    history: &History,
-    stream: &StreamId,
-    at: Timestamp,
-    rules: &Rules,
-) -> Vec<Finding> {
+pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<Finding> {
     let hard = |window| {
         let rule = RateRule {
             threshold: HARD_BOUNCE_THRESHOLD,
@@ -34,13 +29,8 @@ pub(super) fn evaluate(
         };
         evaluate_rule(history, at, &rule, |class| class == BounceClass::Hard)
     };
-    let finding = |rule, severity, (verdict, evidence)| Finding {
-        rule,
-        stream: Some(stream.clone()),
-        tag: None,
-        verdict,
-        severity,
-        evidence: Evidence::Rate(evidence),
+    let finding = |rule, severity, (verdict, evidence)| {
+        Finding::new(rule, verdict, severity, Evidence::Rate(evidence))
     };
     let (bounces, spam) = (&rules.bounce_rate, &rules.spam_rate);
     let hard = worse_of(hard(bounces.window), hard(DAY));

@@ -6,8 +6,8 @@ use crate::detect::baseline::Baseline;
 pub(super) use crate::detect::baseline::training_cutoff;
 use crate::detect::tags;
 use crate::model::{
-    DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, StreamId, Tag, Timestamp,
-    UNSETTLED, Verdict,
+    DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, SilenceEvidence, Span, Tag,
+    Timestamp, UNSETTLED, Verdict,
 };
 
 /// Postmark's index may lag this far: no silence opens on less.
@@ -96,13 +96,7 @@ impl Silence {
     }
 
     /// The finding of `send_silence` at `at`; `history` is that of `tag`, where there is one.
-    pub(super) fn evaluate(
-        &self,
-        history: &History,
-        stream: &StreamId,
-        tag: Option<&Tag>,
-        at: Timestamp,
-    ) -> Finding {
+    pub(super) fn evaluate(&self, history: &History, tag: Option<&Tag>, at: Timestamp) -> Finding {
         let gap = gap(history, at, tag.map_or(Duration::ZERO, |_| UNSETTLED));
         let surprise = gap.map_or(0.0, |gap| self.baseline.surprise(history, gap));
         let threshold = self.baseline.threshold;
@@ -120,22 +114,19 @@ impl Silence {
             Severity::Warn
         };
         let gap = gap.unwrap_or(Span::new(at, at));
+        let evidence = Evidence::Silence(SilenceEvidence {
+            last_sent: history.last_sent(at),
+            gap,
+            expected: self.expected(gap),
+            surprise,
+            threshold,
+            longest_before: self.baseline.tail.max(),
+            times_a_year: self.baseline.annual_rate(surprise, gap),
+            false_alarms_per_year: self.false_alarms_per_year,
+        });
         Finding {
-            rule: Rule::SendSilence,
-            stream: Some(stream.clone()),
             tag: tag.cloned(),
-            verdict,
-            severity,
-            evidence: Evidence::Silence {
-                last_sent: history.last_sent(at),
-                gap,
-                expected: self.expected(gap),
-                surprise,
-                threshold,
-                longest_before: self.baseline.tail.max(),
-                times_a_year: self.baseline.annual_rate(surprise, gap),
-                false_alarms_per_year: self.false_alarms_per_year,
-            },
+            ..Finding::new(Rule::SendSilence, verdict, severity, evidence)
         }
     }
 

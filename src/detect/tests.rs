@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
-    BounceClass, BounceEvent, Coverage, CumulativeCounts, DAY, Evidence, HOUR, HourCount, MINUTE,
-    Rule, SampledMessage, Span, Verdict,
+    BlindEvidence, BounceClass, BounceEvent, Coverage, CumulativeCounts, DAY, Evidence, HOUR,
+    HourCount, MINUTE, Rule, SampledMessage, SilenceEvidence, Span, Verdict,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -368,12 +368,14 @@ fn one_incomplete_cycle_is_a_hiccup_two_are_blindness_and_six_hours_wake() {
     use crate::model::Severity;
     let blind = |cycles, hours: u32, token| {
         let since = start();
-        let sight = PollHealth::Incomplete {
+        let evidence = BlindEvidence {
             since,
             cycles,
-            reason: String::new(),
             token,
-            limited: false,
+            ..BlindEvidence::default()
+        };
+        let sight = PollHealth::Incomplete {
+            evidence,
             account: None,
         };
         let finding = evaluate_server(&sight, since + HOUR * hours)
@@ -410,7 +412,7 @@ proptest! {
         let at = start() + MINUTE * at;
         let sent: Vec<Timestamp> = minutes.into_iter().map(|m| start() + MINUTE * m).collect();
         for finding in evaluate(&history(sent, at), at, &Rules::default(), 3) {
-            if let Evidence::Silence { expected, surprise, threshold, .. } = finding.evidence {
+            if let Evidence::Silence(SilenceEvidence { expected, surprise, threshold, .. }) = finding.evidence {
                 prop_assert!(expected.is_finite() && surprise.is_finite() && threshold.is_finite());
             }
         }
@@ -469,7 +471,7 @@ fn more_series_share_one_budget() {
     let limit = |series| {
         let found = evaluate(&history(office(at), at), at, &Rules::default(), series);
         match found[0].evidence {
-            Evidence::Silence { threshold, .. } => threshold,
+            Evidence::Silence(SilenceEvidence { threshold, .. }) => threshold,
             _ => panic!("silence comes first"),
         }
     };

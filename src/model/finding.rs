@@ -37,6 +37,20 @@ pub struct Finding {
     pub evidence: Evidence,
 }
 
+impl Finding {
+    /// Returns a finding about a whole server; whoever evaluates a stream or a tag says which.
+    pub const fn new(rule: Rule, verdict: Verdict, severity: Severity, evidence: Evidence) -> Self {
+        Self {
+            rule,
+            stream: None,
+            tag: None,
+            verdict,
+            severity,
+            evidence,
+        }
+    }
+}
+
 /// What a finding rests on; stored with every transition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,66 +58,11 @@ pub enum Evidence {
     /// A share of messages.
     Rate(RateEvidence),
     /// Nothing sent.
-    Silence {
-        /// The last message known to be sent.
-        last_sent: Option<Timestamp>,
-        /// The covered time without mail that is judged.
-        gap: Span,
-        /// Messages which own history expects in that time.
-        expected: f64,
-        /// The gap rescaled by own history: how many busy hours' worth of silence.
-        surprise: f64,
-        /// From which surprise on it is silence.
-        threshold: f64,
-        /// The longest such gap in own history, in the same measure.
-        longest_before: f64,
-        /// How many gaps of this stream in a year are expected to surprise as much.
-        #[serde(default)]
-        times_a_year: f64,
-        /// The accepted false silence alarms a year, of the installation.
-        false_alarms_per_year: f64,
-    },
+    Silence(SilenceEvidence),
     /// Far less sent than expected.
-    Drop {
-        /// The window.
-        window: Span,
-        /// Messages sent in it.
-        sent: u64,
-        /// Messages expected in it.
-        expected: f64,
-        /// How much speaks for a drop: a sum over the hours of the window.
-        #[serde(default)]
-        evidence: f64,
-        /// From which evidence on it is a drop.
-        #[serde(default)]
-        limit: f64,
-        /// How many times a year this stream's own dips are expected to reach as far.
-        #[serde(default)]
-        times_a_year: f64,
-        /// The accepted false silence alarms a year, of the installation.
-        false_alarms_per_year: f64,
-    },
+    Drop(DropEvidence),
     /// Sampled mail without proof of delivery.
-    Delivery {
-        /// Messages in a row that are not delivered, newest first, each bounced or old enough to have news.
-        unproven: u64,
-        /// Those of them that bounced.
-        #[serde(default)]
-        bounced: u64,
-        /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
-        #[serde(default)]
-        reasons: Vec<(String, u64)>,
-        /// How many in a row are needed.
-        needed: u64,
-        /// Those of them which Postmark still has in its queue.
-        queued: u64,
-        /// When the oldest of them was sent.
-        since: Option<Timestamp>,
-        /// When the newest followed message that was delivered was sent.
-        last_proven_sent: Option<Timestamp>,
-        /// The last delivery known.
-        last_delivered: Option<Timestamp>,
-    },
+    Delivery(DeliveryEvidence),
     /// Single events.
     Events {
         /// When they happened, in order, in the last 24 hours.
@@ -124,20 +83,7 @@ pub enum Evidence {
         asked_at: Option<Timestamp>,
     },
     /// We cannot see.
-    Blind {
-        /// The first cycle in a row without a complete poll.
-        since: Timestamp,
-        /// How many in a row.
-        cycles: u64,
-        /// Why, in one line.
-        reason: String,
-        /// Whether the token is missing or refused.
-        #[serde(default)]
-        token: bool,
-        /// Whether Postmark answered, and there was more mail than the requests of a poll can read.
-        #[serde(default)]
-        limited: bool,
-    },
+    Blind(BlindEvidence),
 }
 
 /// A share of messages, as a rule judges it.
@@ -178,28 +124,102 @@ impl RateEvidence {
     }
 }
 
+/// Mail that stopped, beside what own history says of such gaps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SilenceEvidence {
+    /// The last message known to be sent.
+    pub last_sent: Option<Timestamp>,
+    /// The covered time without mail that is judged.
+    pub gap: Span,
+    /// Messages which own history expects in that time.
+    pub expected: f64,
+    /// The gap rescaled by own history: how many busy hours' worth of silence.
+    pub surprise: f64,
+    /// From which surprise on it is silence.
+    pub threshold: f64,
+    /// The longest such gap in own history, in the same measure.
+    pub longest_before: f64,
+    /// How many gaps of this stream in a year are expected to surprise as much.
+    #[serde(default)]
+    pub times_a_year: f64,
+    /// The accepted false silence alarms a year, of the installation.
+    pub false_alarms_per_year: f64,
+}
+
+/// Far less mail than expected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DropEvidence {
+    /// The window.
+    pub window: Span,
+    /// Messages sent in it.
+    pub sent: u64,
+    /// Messages expected in it.
+    pub expected: f64,
+    /// How much speaks for a drop: a sum over the hours of the window.
+    #[serde(default)]
+    pub evidence: f64,
+    /// From which evidence on it is a drop.
+    #[serde(default)]
+    pub limit: f64,
+    /// How many times a year this stream's own dips are expected to reach as far.
+    #[serde(default)]
+    pub times_a_year: f64,
+    /// The accepted false silence alarms a year, of the installation.
+    pub false_alarms_per_year: f64,
+}
+
+/// The newest sampled messages, none of them delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryEvidence {
+    /// Messages in a row that are not delivered, newest first, each bounced or old enough to have news.
+    pub unproven: u64,
+    /// Those of them that bounced.
+    #[serde(default)]
+    pub bounced: u64,
+    /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
+    #[serde(default)]
+    pub reasons: Vec<(String, u64)>,
+    /// How many in a row are needed.
+    pub needed: u64,
+    /// Those of them which Postmark still has in its queue.
+    pub queued: u64,
+    /// When the oldest of them was sent.
+    pub since: Option<Timestamp>,
+    /// When the newest followed message that was delivered was sent.
+    pub last_proven_sent: Option<Timestamp>,
+    /// The last delivery known.
+    pub last_delivered: Option<Timestamp>,
+}
+
+/// Polls in a row that were not complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlindEvidence {
+    /// The first cycle in a row without a complete poll.
+    pub since: Timestamp,
+    /// How many in a row.
+    pub cycles: u64,
+    /// Why, in one line.
+    pub reason: String,
+    /// Whether the token is missing or refused.
+    #[serde(default)]
+    pub token: bool,
+    /// Whether Postmark answered, and there was more mail than the requests of a poll can read.
+    #[serde(default)]
+    pub limited: bool,
+}
+
 impl Evidence {
     /// Returns whether it shows a worse state than `other` of the same rule; of kinds without a measure the later is worse.
     pub fn is_worse_than(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Rate(rate), Self::Rate(other)) => rate.rate() > other.rate(),
-            (Self::Silence { gap, .. }, Self::Silence { gap: other, .. }) => {
-                gap.length() > other.length()
+            (Self::Silence(silence), Self::Silence(other)) => {
+                silence.gap.length() > other.gap.length()
             }
-            (
-                Self::Drop { sent, expected, .. },
-                Self::Drop {
-                    sent: other_sent,
-                    expected: other_expected,
-                    ..
-                },
-            ) => expected - *sent as f64 > other_expected - *other_sent as f64,
-            (
-                Self::Delivery { unproven, .. },
-                Self::Delivery {
-                    unproven: other, ..
-                },
-            ) => unproven > other,
+            (Self::Drop(drop), Self::Drop(other)) => {
+                drop.expected - drop.sent as f64 > other.expected - other.sent as f64
+            }
+            (Self::Delivery(delivery), Self::Delivery(other)) => delivery.unproven > other.unproven,
             _ => true,
         }
     }

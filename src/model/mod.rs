@@ -18,7 +18,10 @@ pub use bounce::{Bounce, BounceClass, BounceType};
 pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
 pub use duration::{DurationError, parse_duration, parse_duration_within};
-pub use finding::{Evidence, Finding, RateEvidence, Verdict};
+pub use finding::{
+    BlindEvidence, DeliveryEvidence, DropEvidence, Evidence, Finding, RateEvidence,
+    SilenceEvidence, Verdict,
+};
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, MIN_TAG_MESSAGES,
     MessageOutcome, SAMPLE_LOOKBACK, SampledMessage, TAG_LOOKBACK,

@@ -2,7 +2,8 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Span, Subject, Timestamp,
+    BounceClass, DeliveryEvidence, Evidence, Incident, IncidentState, RateEvidence, Rule, Span,
+    Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, rate_counts};
@@ -16,36 +17,28 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
     let time = |instant: Timestamp| short_time(instant, at, style.zone);
     match &incident.evidence {
         Evidence::Rate(rate) => rate_context(incident.rule, rate),
-        Evidence::Silence {
-            gap,
-            last_sent,
-            expected,
-            ..
-        } => {
+        Evidence::Silence(silence) => {
             let with_tag = incident.tag.as_ref().map_or("", |_| " with this tag");
-            let last = match last_sent {
-                Some(sent) => format!("Last message{with_tag} {}.", time(*sent)),
+            let last = match silence.last_sent {
+                Some(sent) => format!("Last message{with_tag} {}.", time(sent)),
                 None => format!("No message{with_tag} is known."),
             };
-            let expected = approx(*expected);
-            vec![if gap.until < incident.judged_at {
-                let range = short_range(*gap, at, style.zone);
-                format!("{last} About {expected} would normally have gone out {range}.")
+            let when = if silence.gap.until < incident.judged_at {
+                short_range(silence.gap, at, style.zone)
             } else {
-                format!("{last} About {expected} would normally have gone out since.")
-            }]
+                "since".to_owned()
+            };
+            let expected = approx(silence.expected);
+            vec![format!(
+                "{last} About {expected} would normally have gone out {when}."
+            )]
         }
-        Evidence::Drop {
-            window,
-            sent,
-            expected,
-            ..
-        } => {
-            let share = approx_percent(*sent as f64 / expected.max(1.0));
-            let range = short_range(*window, at, style.zone);
+        Evidence::Drop(drop) => {
+            let share = approx_percent(drop.sent as f64 / drop.expected.max(1.0));
+            let range = short_range(drop.window, at, style.zone);
             vec![format!("That is {share} of what is normal for {range}.")]
         }
-        Evidence::Delivery { .. } => vec![delivery_context(&incident.evidence, at, style)],
+        Evidence::Delivery(delivery) => vec![delivery_context(delivery, at, style)],
         Evidence::Events { times, .. } => events_context(incident, times, at, style),
         Evidence::Suppressed {
             addresses,
@@ -59,19 +52,12 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                 "On the suppression list of {stream}{since}{asked}."
             )]
         }
-        Evidence::Blind {
-            since,
-            cycles,
-            reason,
-            limited,
-            token,
-            ..
-        } => {
-            let (why, _) = split_remedy(reason);
-            let polls = plural(*cycles, "poll");
-            let effect = match (incident.rule, limited) {
+        Evidence::Blind(blind) => {
+            let (why, _) = split_remedy(&blind.reason);
+            let polls = plural(blind.cycles, "poll");
+            let effect = match (incident.rule, blind.limited) {
                 (Rule::AccountInactive, _) => None,
-                _ if *token && incident.subject() != Subject::Account => Some(
+                _ if blind.token && incident.subject() != Subject::Account => Some(
                     "Mail may be fine if the app sends with another token; the missed hours are read once this one works.",
                 ),
                 (_, true) => {
@@ -81,7 +67,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                     Some("Mail may be fine; the missed hours are read once Postmark answers again.")
                 }
             };
-            let since = time(*since);
+            let since = time(blind.since);
             let reason = format!("Since {since} ({polls}): {}", sentence(&why));
             let effect = effect.map(str::to_owned);
             std::iter::once(reason).chain(effect).collect()
@@ -116,19 +102,14 @@ pub(crate) fn capitalized(text: &str) -> String {
 
 fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
     let mut parts = Vec::new();
-    let classes: Vec<String> = rate
-        .classes
-        .iter()
-        .map(|(class, n)| format!("{} {}", count(*n), class_phrase(*class)))
-        .collect();
-    match (rate.classes.as_slice(), classes.is_empty()) {
+    match rate.classes.as_slice() {
         // The first line says that they are hard.
         _ if rule == Rule::HardBounceWake => {}
-        ([(class, n)], _) if *n == rate.numerator => {
+        [] => {}
+        [(class, n)] if *n == rate.numerator => {
             parts.push(format!("All {}", class_phrase(*class)));
         }
-        (_, false) => parts.push(classes.join(", ")),
-        _ => {}
+        _ => parts.push(list_classes(rate)),
     }
     let domains: Vec<String> = rate
         .domains
@@ -151,8 +132,14 @@ fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
     lines
 }
 
-/// Returns what bounces of a class are called.
-pub(crate) const fn class_phrase(class: BounceClass) -> &'static str {
+/// Returns `18 hard bounces, 4 blocked by the receiver`.
+pub(crate) fn list_classes(rate: &RateEvidence) -> String {
+    let classes = rate.classes.iter();
+    let classes = classes.map(|(class, n)| format!("{} {}", count(*n), class_phrase(*class)));
+    classes.collect::<Vec<_>>().join(", ")
+}
+
+const fn class_phrase(class: BounceClass) -> &'static str {
     match class {
         BounceClass::Hard => "hard bounces",
         BounceClass::Blocked => "blocked by the receiver",
@@ -164,45 +151,33 @@ pub(crate) const fn class_phrase(class: BounceClass) -> &'static str {
     }
 }
 
-fn delivery_context(evidence: &Evidence, at: Timestamp, style: Style) -> String {
-    let Evidence::Delivery {
-        unproven,
-        bounced,
-        reasons,
-        queued,
-        since,
-        last_delivered,
-        ..
-    } = evidence
-    else {
-        return String::new();
-    };
-    let sampled = format!("of the last {} sampled messages", count(*unproven));
-    let problem = if queued == unproven {
+fn delivery_context(delivery: &DeliveryEvidence, at: Timestamp, style: Style) -> String {
+    let sampled = format!("of the last {} sampled messages", count(delivery.unproven));
+    let problem = if delivery.queued == delivery.unproven {
         format!("All {sampled} are still queued")
-    } else if *bounced == 0 {
+    } else if delivery.bounced == 0 {
         format!("None {sampled} was delivered or bounced")
-    } else if bounced == unproven {
+    } else if delivery.bounced == delivery.unproven {
         // The first line has their number and their types.
         "None of them was delivered".to_owned()
     } else {
         format!(
             "None {sampled} was delivered: {} bounced{}",
-            count(*bounced),
-            list_types(reasons).replacen(": ", " as ", 1)
+            count(delivery.bounced),
+            list_types(&delivery.reasons).replacen(": ", " as ", 1)
         )
     };
-    let oldest = since.map_or_else(String::new, |sent| {
+    let oldest = delivery.since.map_or_else(String::new, |sent| {
         format!(
             "; the oldest was sent {} ago ({})",
             format_duration(at.since(sent)),
             short_time(sent, at, style.zone)
         )
     });
-    let last = match last_delivered {
+    let last = match delivery.last_delivered {
         Some(delivered) => format!(
             "Last confirmed delivery {}.",
-            short_time(*delivered, at, style.zone)
+            short_time(delivered, at, style.zone)
         ),
         None => "No delivery was ever confirmed.".to_owned(),
     };
@@ -246,15 +221,15 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         worst_phrase(incident).map_or_else(String::new, |phrase| format!("; {phrase}"));
     let line = match worst(incident) {
         Evidence::Rate(_) => format!("It was high for {lasted} ({range}){worst_phrase}."),
-        Evidence::Silence { .. } => format!("Nothing was sent for {lasted} ({range})."),
-        Evidence::Drop { .. } => format!("It was low for {lasted} ({range}){worst_phrase}."),
-        Evidence::Delivery { .. } => {
+        Evidence::Silence(_) => format!("Nothing was sent for {lasted} ({range})."),
+        Evidence::Drop(_) => format!("It was low for {lasted} ({range}){worst_phrase}."),
+        Evidence::Delivery(_) => {
             format!("No sampled message was delivered for {lasted} ({range}).")
         }
         Evidence::Suppressed { .. } => format!("Nothing was sent to them for {lasted} ({range})."),
         Evidence::Events { .. } => format!("{} in all.", plural(incident.events, "event")),
-        Evidence::Blind { reason, .. } => {
-            let (why, _) = split_remedy(reason);
+        Evidence::Blind(blind) => {
+            let (why, _) = split_remedy(&blind.reason);
             let why = if why.is_empty() {
                 String::new()
             } else {
@@ -263,12 +238,7 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
             sentence(&format!("The problem lasted {lasted} ({range}){why}"))
         }
     };
-    let last = match &incident.evidence {
-        Evidence::Silence { .. } | Evidence::Delivery { .. } => {
-            last_mail(&incident.evidence, at, style)
-        }
-        _ => None,
-    };
+    let last = last_mail(&incident.evidence, at, style);
     std::iter::once(line).chain(last).collect()
 }
 
@@ -280,10 +250,10 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
             rate_counts(incident.rule, rate),
             approx_percent(rate.rate())
         )),
-        Evidence::Drop { sent, expected, .. } if (*sent as f64) < *expected => Some(format!(
+        Evidence::Drop(drop) if (drop.sent as f64) < drop.expected => Some(format!(
             "at its worst {} of about {}",
-            plural(*sent, "message"),
-            approx(*expected)
+            plural(drop.sent, "message"),
+            approx(drop.expected)
         )),
         _ => None,
     }
@@ -303,28 +273,24 @@ pub(crate) fn problem_span(incident: &Incident) -> Span {
     let until = incident.recovered_at.unwrap_or(resolved_at);
     let opened_at = incident.opened_at;
     match worst(incident) {
-        Evidence::Silence { gap, .. } if incident.worst.is_some() => *gap,
-        Evidence::Drop { window, .. } if incident.worst.is_some() => {
-            Span::new(window.from.min(opened_at), until)
+        Evidence::Silence(silence) if incident.worst.is_some() => silence.gap,
+        Evidence::Drop(drop) if incident.worst.is_some() => {
+            Span::new(drop.window.from.min(opened_at), until)
         }
-        Evidence::Delivery {
-            since: Some(since), ..
-        } => Span::new((*since).min(opened_at), until),
-        Evidence::Blind { since, .. } => Span::new((*since).min(opened_at), until),
+        Evidence::Delivery(delivery) => {
+            Span::new(delivery.since.unwrap_or(opened_at).min(opened_at), until)
+        }
+        Evidence::Blind(blind) => Span::new(blind.since.min(opened_at), until),
         _ => Span::new(opened_at, until),
     }
 }
 
 fn last_mail(evidence: &Evidence, at: Timestamp, style: Style) -> Option<String> {
-    let time = |instant: &Timestamp| short_time(*instant, at, style.zone);
-    match evidence {
-        Evidence::Silence { last_sent, .. } => {
-            Some(format!("Last message {}.", last_sent.as_ref().map(time)?))
-        }
-        Evidence::Delivery { last_delivered, .. } => {
-            let delivered = last_delivered.as_ref().map(time)?;
-            Some(format!("Last confirmed delivery {delivered}."))
-        }
-        _ => None,
-    }
+    let (what, last) = match evidence {
+        Evidence::Silence(silence) => ("message", silence.last_sent?),
+        Evidence::Delivery(delivery) => ("confirmed delivery", delivery.last_delivered?),
+        _ => return None,
+    };
+    let last = short_time(last, at, style.zone);
+    Some(format!("Last {what} {last}."))
 }

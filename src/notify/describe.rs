@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Subject, Suppressed,
+    BlindEvidence, BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Subject,
+    Suppressed,
 };
 use crate::notify::alert::Style;
 use crate::text::format::{approx, approx_percent, count, format_duration, plural, short_time};
@@ -27,7 +28,7 @@ pub fn describe_open(incident: &Incident, style: Style) -> String {
             let since = short_time(*at, incident.judged_at, style.zone);
             format!("{problem}; back to normal since {since}, to be confirmed")
         }
-        (_, Evidence::Silence { gap, .. }) if gap.until < incident.judged_at => {
+        (_, Evidence::Silence(silence)) if silence.gap.until < incident.judged_at => {
             format!("{problem}; some since then, still below normal")
         }
         _ => problem,
@@ -38,38 +39,27 @@ pub fn describe_open(incident: &Incident, style: Style) -> String {
 pub fn describe(incident: &Incident, style: Style) -> String {
     match &incident.evidence {
         Evidence::Rate(rate) => describe_rate(incident.rule, rate),
-        Evidence::Silence { gap, .. } => {
-            format!("no mail sent for {}", format_duration(gap.length()))
+        Evidence::Silence(silence) => {
+            format!("no mail sent for {}", format_duration(silence.gap.length()))
         }
-        Evidence::Drop {
-            window,
-            sent,
-            expected,
-            ..
-        } => format!(
+        Evidence::Drop(drop) => format!(
             "{} sent in {}, about {} would be normal",
-            plural(*sent, "message"),
-            format_duration(window.length()),
-            approx(*expected)
+            plural(drop.sent, "message"),
+            format_duration(drop.window.length()),
+            approx(drop.expected)
         ),
-        Evidence::Delivery {
-            unproven, queued, ..
-        } if queued == unproven => "mail stays in Postmark's queue".to_owned(),
-        Evidence::Delivery {
-            unproven,
-            bounced,
-            reasons,
-            ..
-        } if bounced == unproven => {
-            format!(
-                "all {unproven} sampled messages bounced{}",
-                list_types(reasons)
-            )
+        Evidence::Delivery(delivery) if delivery.queued == delivery.unproven => {
+            "mail stays in Postmark's queue".to_owned()
         }
-        Evidence::Delivery { .. } => "mail leaves Postmark's queue but is not delivered".to_owned(),
+        Evidence::Delivery(delivery) if delivery.bounced == delivery.unproven => format!(
+            "all {} sampled messages bounced{}",
+            delivery.unproven,
+            list_types(&delivery.reasons)
+        ),
+        Evidence::Delivery(_) => "mail leaves Postmark's queue but is not delivered".to_owned(),
         Evidence::Events { .. } => describe_events(incident, style),
         Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses, style),
-        Evidence::Blind { token, limited, .. } => describe_blind(incident, *token, *limited),
+        Evidence::Blind(blind) => describe_blind(incident, blind),
     }
 }
 
@@ -169,17 +159,17 @@ fn describe_suppressed(addresses: &[Suppressed], style: Style) -> String {
     }
 }
 
-fn describe_blind(incident: &Incident, token: bool, limited: bool) -> String {
+fn describe_blind(incident: &Incident, blind: &BlindEvidence) -> String {
     let problem = match (incident.rule, incident.subject()) {
         (Rule::AccountInactive, _) => "Postmark refuses requests: the account is not active",
-        (_, Subject::Account) if token => {
+        (_, Subject::Account) if blind.token => {
             "the account token is missing or refused, its servers cannot be listed"
         }
         (_, Subject::Account) => "hushwatch cannot list its servers",
-        _ if token => {
+        _ if blind.token => {
             "the API token is missing or refused, hushwatch cannot see this server's mail"
         }
-        _ if limited => "more mail than one poll can read",
+        _ if blind.limited => "more mail than one poll can read",
         _ => "hushwatch cannot read this server's mail from Postmark",
     };
     problem.to_owned()

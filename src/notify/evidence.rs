@@ -1,8 +1,10 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
-use crate::model::{Evidence, Incident, RateEvidence, Rule};
+use crate::model::{
+    DeliveryEvidence, DropEvidence, Evidence, Incident, RateEvidence, Rule, SilenceEvidence,
+};
 use crate::notify::alert::Style;
-use crate::notify::context::{class_phrase, split_remedy};
+use crate::notify::context::{list_classes, split_remedy};
 use crate::notify::describe::list_types;
 use crate::text::format::{
     approx, count, format_duration, format_range, format_time, format_time_or_never, percent,
@@ -14,8 +16,9 @@ use crate::text::sanitize::clean;
 pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
     match &incident.evidence {
         Evidence::Rate(rate) => rate_lines(incident.rule, rate, style),
-        Evidence::Silence { .. } | Evidence::Drop { .. } => volume_lines(&incident.evidence, style),
-        Evidence::Delivery { .. } => delivery_lines(&incident.evidence, style),
+        Evidence::Silence(silence) => silence_lines(silence, style),
+        Evidence::Drop(drop) => drop_lines(drop, style),
+        Evidence::Delivery(delivery) => delivery_lines(delivery, style),
         Evidence::Events { times, class, .. } => vec![format!(
             "{} in 24 h ({}), the newest {}",
             plural(times.len() as u64, "event"),
@@ -40,72 +43,52 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
                 "{number} on the suppression list of {stream}{since}; checked {checked}"
             )]
         }
-        Evidence::Blind { cycles: 0, .. } => vec!["The last poll was complete".to_owned()],
-        Evidence::Blind {
-            since,
-            cycles,
-            reason,
-            ..
-        } => {
-            let (why, remedy) = split_remedy(reason);
-            let polls = plural(*cycles, "poll");
-            let since = format_time(*since, style.zone);
+        Evidence::Blind(blind) if blind.cycles == 0 => {
+            vec!["The last poll was complete".to_owned()]
+        }
+        Evidence::Blind(blind) => {
+            let (why, remedy) = split_remedy(&blind.reason);
+            let polls = plural(blind.cycles, "poll");
+            let since = format_time(blind.since, style.zone);
             let read = format!("{polls} without a complete read, the first {since}");
             [read, why].into_iter().chain(remedy).collect()
         }
     }
 }
 
-/// The lines of mail that stopped or became less.
-fn volume_lines(evidence: &Evidence, style: Style) -> Vec<String> {
-    match evidence {
-        Evidence::Silence {
-            last_sent,
-            gap,
-            expected,
-            surprise,
-            threshold,
-            longest_before,
-            times_a_year,
-            false_alarms_per_year,
-        } => vec![
-            format!(
-                "Last message {}",
-                format_time_or_never(*last_sent, style.zone)
-            ),
-            format!(
-                "No mail for {} ({}); expected messages in that time: {}",
-                format_duration(gap.length()),
-                format_range(*gap, style.zone),
-                approx(*expected)
-            ),
-            format!(
-                "Score {surprise:.1}, threshold {threshold:.1}, highest score before {longest_before:.1}"
-            ),
-            frequency_line("gap", *times_a_year, *false_alarms_per_year),
-        ],
-        Evidence::Drop {
-            window,
-            sent,
-            expected,
-            evidence,
-            limit,
-            times_a_year,
-            false_alarms_per_year,
-        } => vec![
-            format!(
-                "{} in {} ({}); expected {} ({} of it was sent)",
-                plural(*sent, "message"),
-                format_duration(window.length()),
-                format_range(*window, style.zone),
-                approx(*expected),
-                percent(*sent as f64 / expected.max(1.0))
-            ),
-            format!("Score {evidence:.1}, threshold {limit:.1}"),
-            frequency_line("drop", *times_a_year, *false_alarms_per_year),
-        ],
-        _ => Vec::new(),
-    }
+fn silence_lines(silence: &SilenceEvidence, style: Style) -> Vec<String> {
+    vec![
+        format!(
+            "Last message {}",
+            format_time_or_never(silence.last_sent, style.zone)
+        ),
+        format!(
+            "No mail for {} ({}); expected messages in that time: {}",
+            format_duration(silence.gap.length()),
+            format_range(silence.gap, style.zone),
+            approx(silence.expected)
+        ),
+        format!(
+            "Score {:.1}, threshold {:.1}, highest score before {:.1}",
+            silence.surprise, silence.threshold, silence.longest_before
+        ),
+        frequency_line("gap", silence.times_a_year, silence.false_alarms_per_year),
+    ]
+}
+
+fn drop_lines(drop: &DropEvidence, style: Style) -> Vec<String> {
+    vec![
+        format!(
+            "{} in {} ({}); expected {} ({} of it was sent)",
+            plural(drop.sent, "message"),
+            format_duration(drop.window.length()),
+            format_range(drop.window, style.zone),
+            approx(drop.expected),
+            percent(drop.sent as f64 / drop.expected.max(1.0))
+        ),
+        format!("Score {:.1}, threshold {:.1}", drop.evidence, drop.limit),
+        frequency_line("drop", drop.times_a_year, drop.false_alarms_per_year),
+    ]
 }
 
 fn frequency_line(what: &str, times_a_year: f64, false_alarms_per_year: f64) -> String {
@@ -116,33 +99,23 @@ fn frequency_line(what: &str, times_a_year: f64, false_alarms_per_year: f64) -> 
     )
 }
 
-fn delivery_lines(evidence: &Evidence, style: Style) -> Vec<String> {
-    let Evidence::Delivery {
-        unproven,
-        bounced,
-        reasons,
-        needed,
-        queued,
-        since,
-        last_proven_sent,
-        last_delivered,
-    } = evidence
-    else {
-        return Vec::new();
-    };
-    let oldest = since.map_or_else(String::new, |at| {
+fn delivery_lines(delivery: &DeliveryEvidence, style: Style) -> Vec<String> {
+    let oldest = delivery.since.map_or_else(String::new, |at| {
         format!("; the oldest sent {}", format_time(at, style.zone))
     });
     vec![
         format!(
-            "{} in a row not delivered (threshold {needed}), {bounced} of them bounced{}, {queued} still queued{oldest}",
-            plural(*unproven, "sampled message"),
-            list_types(reasons),
+            "{} in a row not delivered (threshold {}), {} of them bounced{}, {} still queued{oldest}",
+            plural(delivery.unproven, "sampled message"),
+            delivery.needed,
+            delivery.bounced,
+            list_types(&delivery.reasons),
+            delivery.queued,
         ),
         format!(
             "Newest sampled message that was delivered: sent {}; last delivery {}",
-            format_time_or_never(*last_proven_sent, style.zone),
-            format_time_or_never(*last_delivered, style.zone)
+            format_time_or_never(delivery.last_proven_sent, style.zone),
+            format_time_or_never(delivery.last_delivered, style.zone)
         ),
     ]
 }
@@ -183,13 +156,8 @@ fn rate_lines(rule: Rule, rate: &RateEvidence, style: Style) -> Vec<String> {
         let covered = format_duration(rate.covered);
         lines.push(format!("Only {covered} of the window could be read"));
     }
-    let classes: Vec<String> = rate
-        .classes
-        .iter()
-        .map(|(class, n)| format!("{} {}", count(*n), class_phrase(*class)))
-        .collect();
-    if !classes.is_empty() {
-        lines.push(format!("By class: {}", classes.join(", ")));
+    if !rate.classes.is_empty() {
+        lines.push(format!("By class: {}", list_classes(rate)));
     }
     let domains: Vec<String> = rate
         .domains

@@ -109,7 +109,7 @@ fn headline_phrase(first: &Transition, steps: &[&Transition]) -> String {
     let gaps = steps
         .iter()
         .filter_map(|step| match &step.incident.evidence {
-            Evidence::Silence { gap, .. } => Some(gap.length()),
+            Evidence::Silence(silence) => Some(silence.gap.length()),
             _ => None,
         });
     match gaps.min() {
@@ -158,7 +158,7 @@ fn by_reason(steps: &[&Transition]) -> BTreeMap<String, Vec<String>> {
 
 fn reason(step: &Transition) -> String {
     match &step.incident.evidence {
-        Evidence::Blind { reason, .. } if step.step != Step::Resolved => split_remedy(reason).0,
+        Evidence::Blind(blind) if step.step != Step::Resolved => split_remedy(&blind.reason).0,
         _ => String::new(),
     }
 }

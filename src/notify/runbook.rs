@@ -69,26 +69,20 @@ pub fn advice(incident: &Incident) -> String {
 }
 
 fn blind_advice(incident: &Incident) -> String {
-    let Evidence::Blind {
-        reason,
-        token,
-        limited,
-        ..
-    } = &incident.evidence
-    else {
+    let Evidence::Blind(blind) = &incident.evidence else {
         return String::new();
     };
-    if *limited {
+    if blind.limited {
         return "Raise postmark.requests_per_poll in monitor.toml, or poll more often".to_owned();
     }
-    if *token && incident.subject() == Subject::Account {
+    if blind.token && incident.subject() == Subject::Account {
         return "Set POSTMARK_ACCOUNT_TOKEN to a valid account token; servers known from before are watched until a restart"
             .to_owned();
     }
-    if *token {
+    if blind.token {
         return "Put a valid token of this server into POSTMARK_SERVER_TOKEN, or where its [[server]] says, and restart hushwatch".to_owned();
     }
-    match split_remedy(reason) {
+    match split_remedy(&blind.reason) {
         (_, Some(remedy)) => capitalized(&remedy),
         _ => "Check status.postmarkapp.com and the network of this host".to_owned(),
     }
@@ -106,14 +100,10 @@ fn main_class(evidence: &Evidence) -> Option<BounceClass> {
 /// Returns the class of most bounces, where most of the mail that was not delivered bounced.
 fn main_bounce(evidence: &Evidence) -> Option<BounceClass> {
     match evidence {
-        Evidence::Delivery {
-            unproven,
-            bounced,
-            reasons,
-            ..
-        } if 2 * bounced > *unproven => reasons
-            .first()
-            .map(|(name, _)| BounceClass::from_type(name)),
+        Evidence::Delivery(delivery) if 2 * delivery.bounced > delivery.unproven => {
+            let (name, _) = delivery.reasons.first()?;
+            Some(BounceClass::from_type(name))
+        }
         _ => None,
     }
 }
@@ -180,7 +170,7 @@ fn is_temporary(evidence: &Evidence) -> bool {
 }
 
 fn is_token(incident: &Incident) -> bool {
-    matches!(incident.evidence, Evidence::Blind { token: true, .. })
+    matches!(&incident.evidence, Evidence::Blind(blind) if blind.token)
 }
 
 /// Returns the commands that show more, with their arguments.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::ServerConfig;
 use crate::cycle::collect::errors::PollErrors;
 use crate::detect::PollHealth;
-use crate::model::{MINUTE, ServerName, StreamId, Timestamp};
+use crate::model::{BlindEvidence, MINUTE, ServerName, StreamId, Timestamp};
 use crate::store::{PollRow, ServerState};
 
 /// How the poll of one server went.
@@ -55,11 +55,13 @@ impl PollOutcome {
             state.incomplete_cycles = previous_state.incomplete_cycles + u64::from(!is_same_cycle);
             state.reason.clone_from(&reason);
             PollHealth::Incomplete {
-                since,
-                cycles: state.incomplete_cycles,
-                reason: reason.clone().unwrap_or_default(),
-                token: errors.token_rejected,
-                limited: errors.reachable && !errors.has_failure,
+                evidence: BlindEvidence {
+                    since,
+                    cycles: state.incomplete_cycles,
+                    reason: reason.clone().unwrap_or_default(),
+                    token: errors.token_rejected,
+                    limited: errors.reachable && !errors.has_failure,
+                },
                 account: errors.account_error,
             }
         };

@@ -32,10 +32,10 @@ fn judged(followed: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
         ..History::default()
     };
     let delivery = DeliveryModel::learn(&history, at, &Rules::default(), 1);
-    let finding = delivery.evaluate(&history, &"outbound".into(), at);
-    let Evidence::Delivery {
+    let finding = delivery.evaluate(&history, at);
+    let Evidence::Delivery(DeliveryEvidence {
         bounced, reasons, ..
-    } = finding.evidence
+    }) = finding.evidence
     else {
         unreachable!("of delivery")
     };

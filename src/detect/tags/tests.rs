@@ -1,8 +1,8 @@
 use super::*;
 use crate::detect::Detector;
 use crate::model::{
-    Coverage, CumulativeCounts, Evidence, Finding, HOUR, MINUTE, Rule, Rules, StreamId, Timestamp,
-    Verdict,
+    Coverage, CumulativeCounts, Evidence, Finding, HOUR, MINUTE, Rule, Rules, SilenceEvidence,
+    StreamId, Timestamp, Verdict,
 };
 
 /// A Monday.
@@ -149,7 +149,7 @@ fn a_tag_that_stops_while_other_mail_flows_is_silent_and_nothing_else_is() {
             (Some("reset"), true)
         ]
     );
-    let Evidence::Silence { last_sent, .. } = &findings[2].evidence else {
+    let Evidence::Silence(SilenceEvidence { last_sent, .. }) = &findings[2].evidence else {
         panic!("evidence of silence")
     };
     assert_eq!(*last_sent, tags[1].1.last().copied());

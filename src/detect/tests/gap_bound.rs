@@ -81,12 +81,12 @@ fn a_breach_at_the_bound_says_how_rare_the_gap_is_and_wakes_at_twice_the_bound()
     let hours = u32::try_from(longest).expect("days");
     let told = finding(2 * hours);
     assert_eq!(told.verdict, Verdict::Breach);
-    let Evidence::Silence {
+    let Evidence::Silence(SilenceEvidence {
         surprise,
         threshold,
         times_a_year,
         ..
-    } = told.evidence
+    }) = told.evidence
     else {
         panic!("a silence has a silence's evidence")
     };

@@ -1,7 +1,7 @@
 //! What a digest of many servers looks like.
 
 use super::*;
-use crate::model::{DAY, Evidence, IncidentState, MINUTE, Rule, Severity, Step};
+use crate::model::{BlindEvidence, DAY, Evidence, IncidentState, MINUTE, Rule, Severity, Step};
 
 fn server(name: &str, sent: u64) -> ServerDay {
     ServerDay {
@@ -101,13 +101,13 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         last_reminder_at: at,
         last_event_at: None,
         events: 0,
-        evidence: Evidence::Blind {
+        evidence: Evidence::Blind(BlindEvidence {
             since: at,
             cycles: 2,
             reason: "HTTP 503".to_owned(),
             token: false,
             limited: false,
-        },
+        }),
         worst: None,
         recovered_at: None,
     }

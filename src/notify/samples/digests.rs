@@ -1,7 +1,8 @@
 //! Days, from a quiet one to a bad one.
 
 use crate::model::{
-    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, Rule, Span, Timestamp, Transition,
+    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, Rule, SilenceEvidence, Span,
+    Timestamp, Transition,
 };
 use crate::notify::digest::{Day, ServerDay, StreamDay, digest};
 use crate::notify::samples::{Chapter, STYLE, Sample, copies, course_of, march, mutes};
@@ -70,7 +71,7 @@ fn steps_of(rule: Rule, steps: &[&str], shift: Timestamp) -> Vec<Transition> {
             *at = *at - by;
         }
         moved.incident.recovered_at = moved.incident.recovered_at.map(|at| at - by);
-        if let Some(Evidence::Silence { gap, .. }) = &mut moved.incident.worst {
+        if let Some(Evidence::Silence(SilenceEvidence { gap, .. })) = &mut moved.incident.worst {
             *gap = Span::new(gap.from - by, gap.until - by);
         }
         moved

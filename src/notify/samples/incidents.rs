@@ -1,8 +1,8 @@
 //! The course of one incident of each rule, and of its variants; those of bounces are in `bounces`.
 
 use crate::model::{
-    DAY, Evidence, HOUR, Incident, IncidentState, Rule, ServerName, Severity, Span, Step,
-    Timestamp, Transition,
+    BlindEvidence, DAY, DeliveryEvidence, DropEvidence, Evidence, HOUR, Incident, IncidentState,
+    Rule, ServerName, Severity, SilenceEvidence, Span, Step, Timestamp, Transition,
 };
 use crate::notify::samples::{bounces, march, minutes};
 
@@ -171,13 +171,13 @@ fn taken(step: Step, incident: &Incident) -> Transition {
 }
 
 fn sight(since: Timestamp, cycles: u64, reason: &str, token: bool, limited: bool) -> Evidence {
-    Evidence::Blind {
+    Evidence::Blind(BlindEvidence {
         since,
         cycles,
         reason: reason.to_owned(),
         token,
         limited,
-    }
+    })
 }
 
 fn account_inactive() -> Course {
@@ -271,7 +271,7 @@ fn blind() -> Course {
 }
 
 fn silence(last: Timestamp, until: Timestamp, expected: f64, surprise: f64) -> Evidence {
-    Evidence::Silence {
+    Evidence::Silence(SilenceEvidence {
         last_sent: Some(last),
         gap: Span::new(last, until),
         expected,
@@ -280,7 +280,7 @@ fn silence(last: Timestamp, until: Timestamp, expected: f64, surprise: f64) -> E
         longest_before: 11.5,
         times_a_year: 0.024,
         false_alarms_per_year: 4.0,
-    }
+    })
 }
 
 fn send_silence() -> Course {
@@ -297,7 +297,7 @@ fn send_silence() -> Course {
         evidence: [
             silence(last, march(4, 11, 0), 59.3, 15.2),
             silence(last, march(5, 11, 0), 1423.0, 38.3),
-            Evidence::Silence {
+            Evidence::Silence(SilenceEvidence {
                 last_sent: Some(march(5, 16, 58)),
                 gap: Span::new(march(5, 16, 58), march(5, 17, 0)),
                 expected: 1.8,
@@ -306,7 +306,7 @@ fn send_silence() -> Course {
                 longest_before: 11.5,
                 times_a_year: 500.0,
                 false_alarms_per_year: 4.0,
-            },
+            }),
         ],
         over_at: [march(5, 17, 0), march(5, 17, 0)],
     }
@@ -336,14 +336,16 @@ fn send_silence() -> Course {
 }
 
 fn send_drop() -> Course {
-    let drop = |window, sent, expected| Evidence::Drop {
-        window,
-        sent,
-        expected,
-        evidence: 21.4,
-        limit: 14.2,
-        times_a_year: 0.3,
-        false_alarms_per_year: 4.0,
+    let drop = |window, sent, expected| {
+        Evidence::Drop(DropEvidence {
+            window,
+            sent,
+            expected,
+            evidence: 21.4,
+            limit: 14.2,
+            times_a_year: 0.3,
+            false_alarms_per_year: 4.0,
+        })
     };
     Plan {
         rule: Rule::SendDrop,
@@ -364,7 +366,7 @@ fn send_drop() -> Course {
 }
 
 fn delivery(unproven: u64, queued: u64, since: Timestamp, proven: Option<Timestamp>) -> Evidence {
-    Evidence::Delivery {
+    Evidence::Delivery(DeliveryEvidence {
         unproven,
         bounced: 0,
         reasons: Vec::new(),
@@ -373,7 +375,7 @@ fn delivery(unproven: u64, queued: u64, since: Timestamp, proven: Option<Timesta
         since: Some(since),
         last_proven_sent: proven,
         last_delivered: proven.map(|at| at + minutes(1)),
-    }
+    })
 }
 
 fn delivery_silence() -> Course {
@@ -404,9 +406,9 @@ fn delivery_silence() -> Course {
         "Sent when every sampled message comes back.",
         move |i| {
             let mut evidence = delivery(4, 0, since, Some(march(4, 7, 36)));
-            if let Evidence::Delivery {
+            if let Evidence::Delivery(DeliveryEvidence {
                 bounced, reasons, ..
-            } = &mut evidence
+            }) = &mut evidence
             {
                 *bounced = 4;
                 *reasons = vec![("DMARCPolicy".to_owned(), 3), ("Blocked".to_owned(), 1)];

@@ -1,7 +1,7 @@
 //! Incidents, their steps, and the one transaction of a judgement.
 
 use crate::model::{
-    Evidence, Incident, IncidentState, Rule, Severity, Step, Timestamp, Transition,
+    BlindEvidence, Evidence, Incident, IncidentState, Rule, Severity, Step, Timestamp, Transition,
 };
 use crate::store::{CycleCommit, Database};
 
@@ -24,13 +24,13 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         last_reminder_at: opened_at,
         last_event_at: None,
         events: 0,
-        evidence: Evidence::Blind {
+        evidence: Evidence::Blind(BlindEvidence {
             since: opened_at,
             cycles: 2,
             reason: "HTTP 503".to_owned(),
             token: false,
             limited: false,
-        },
+        }),
         worst: None,
         recovered_at: None,
     }

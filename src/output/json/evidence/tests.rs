@@ -2,7 +2,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{BounceClass, HOUR, RateEvidence, Suppressed};
+use crate::model::{
+    BlindEvidence, BounceClass, DeliveryEvidence, DropEvidence, HOUR, RateEvidence,
+    SilenceEvidence, Suppressed,
+};
 
 const T: Timestamp = Timestamp(1_772_532_000_000);
 
@@ -25,7 +28,7 @@ fn all() -> Vec<Evidence> {
     let address = "ops@example.com".to_owned();
     vec![
         Evidence::Rate(rate),
-        Evidence::Silence {
+        Evidence::Silence(SilenceEvidence {
             last_sent: Some(T),
             gap: span,
             expected: 30.0,
@@ -34,8 +37,8 @@ fn all() -> Vec<Evidence> {
             longest_before: 2.0,
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
-        },
-        Evidence::Drop {
+        }),
+        Evidence::Drop(DropEvidence {
             window: span,
             sent: 2,
             expected: 40.0,
@@ -43,8 +46,8 @@ fn all() -> Vec<Evidence> {
             limit: 8.0,
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
-        },
-        Evidence::Delivery {
+        }),
+        Evidence::Delivery(DeliveryEvidence {
             unproven: 5,
             bounced: 3,
             reasons: vec![("DMARCPolicy".to_owned(), 3)],
@@ -53,7 +56,7 @@ fn all() -> Vec<Evidence> {
             since: Some(T),
             last_proven_sent: Some(T),
             last_delivered: Some(T),
-        },
+        }),
         Evidence::Events {
             times: vec![T],
             recipient: address.clone(),
@@ -68,13 +71,13 @@ fn all() -> Vec<Evidence> {
             }],
             asked_at: Some(T),
         },
-        Evidence::Blind {
+        Evidence::Blind(BlindEvidence {
             since: T,
             cycles: 2,
             reason: "no answer".to_owned(),
             token: false,
             limited: true,
-        },
+        }),
     ]
 }
 
