@@ -26,7 +26,7 @@
 //! | [`output`] | pure: what a terminal or a script reads | model, text, notify |
 //! | [`secret`] | leaf: a string that is never printed | nothing |
 //! | [`retry`] | leaf: when to try again | nothing |
-//! | [`tls`] | leaf: the TLS implementation of every client | nothing |
+//! | [`tls`] | leaf: the TLS implementation of every client, and which URLs need none | nothing |
 //! | [`clock`] | leaf: the machine's time | model |
 //! | `progress` | leaf: a progress bar on a terminal | nothing |
 //! | [`database`] | leaf: where a `PostgreSQL` database is, as a URL says it | secret |
@@ -35,7 +35,7 @@
 //! | [`slack`] | the only room that knows Slack | model, text, notify, retry, secret, tls |
 //! | `dns` | leaf (feature `doctor`): the only room that knows the DNS | nothing |
 //! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
-//! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, database |
+//! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, tls, database |
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, tls |
 //! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |

@@ -42,7 +42,7 @@ impl Reader {
 
     fn relay(&mut self) -> Option<RelaySettings> {
         // The built-in file is deployed as it is by many: what it says there, nobody chose.
-        let by_variable = self.origin("doctor.smtp") == RELAY_VARIABLE;
+        let by_variable = self.layers.origin("doctor.smtp") == RELAY_VARIABLE;
         self.read("doctor.smtp", None, |v| match values::text(v)? {
             relay if relay.is_empty() => Ok(None),
             relay => {

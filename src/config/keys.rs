@@ -1,50 +1,22 @@
 //! Which keys there are, and which one a misspelt key was meant to be.
 
-/// Every scalar key.
-pub(super) const KEYS: &[&str] = &[
-    "mode",
-    "schedule",
-    "time_zone",
-    "postmark.base_url",
-    "postmark.requests_per_poll",
-    "postmark.timeout",
-    "postmark.poll_time",
-    "postmark.backfill_time",
-    "postmark.ignore_servers",
-    "slack.base_url",
-    "slack.mask_addresses",
-    "slack.pace",
-    "slack.timeout",
-    "retry.attempts",
-    "retry.initial",
-    "retry.longest",
-    "silence.false_alarms_per_year",
-    "silence.min_history",
-    "rules.bounce_rate.threshold",
-    "rules.bounce_rate.window",
-    "rules.bounce_rate.min_denominator",
-    "rules.bounce_rate.suppress",
-    "rules.bounce_rate.confidence",
-    "rules.bounce_rate.severity",
-    "rules.spam_rate.threshold",
-    "rules.spam_rate.window",
-    "rules.spam_rate.min_denominator",
-    "rules.spam_rate.suppress",
-    "rules.spam_rate.confidence",
-    "rules.spam_rate.severity",
-    "digest.at",
-    "store.path",
-    "store.keep",
-    "store.lease",
-    "store.tls",
-    "store.ca_file",
-    "heartbeat.url",
-    "doctor.dkim_selectors",
-    "doctor.return_path",
-    "doctor.smtp",
-    "doctor.resolver",
-    "doctor.status_url",
-];
+use std::sync::LazyLock;
+
+/// The documented defaults, the lowest layer: documentation cannot drift from them.
+pub(super) const BUILT_IN: &str = include_str!("../../monitor.toml");
+
+/// Every scalar key, in the order of the built-in file, which has them all.
+pub(super) static KEYS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let (mut keys, mut section) = (Vec::new(), String::new());
+    for line in BUILT_IN.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.replace(']', ".");
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            keys.push(format!("{section}{key}"));
+        }
+    }
+    keys
+});
 
 /// Every key of a `[[server]]`.
 pub(super) const SERVER_KEYS: &[&str] = &[
@@ -67,12 +39,13 @@ pub(super) const SPECIAL: &[&str] = &["HUSHWATCH_DATABASE_URL"];
 const MIN_LIKENESS: f64 = 1.2;
 
 /// Returns the valid key most like `wrong`, if one is near enough to be what was meant.
-pub(super) fn nearest<'k>(wrong: &str, valid: &[&'k str]) -> Option<&'k str> {
+pub(super) fn nearest<'k>(wrong: &str, valid: &'k [impl AsRef<str>]) -> Option<&'k str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let likeness = |key: &str| {
         strsim::jaro_winkler(wrong, key) + 0.5 * strsim::jaro_winkler(&last(wrong), &last(key))
     };
-    let best = valid.iter().map(|key| (likeness(key), *key));
+    let valid = valid.iter().map(AsRef::as_ref);
+    let best = valid.map(|key| (likeness(key), key));
     let (likeness, key) = best.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (likeness >= MIN_LIKENESS).then_some(key)
 }
@@ -105,11 +78,8 @@ pub(super) fn known_mistake(wrong: &str) -> Option<&'static str> {
     })
 }
 
-/// Returns the remedy for an unknown key.
-pub(super) fn unknown_key_remedy(wrong: &str, valid: &[&str]) -> String {
-    if let Some(remedy) = known_mistake(wrong) {
-        return remedy.to_owned();
-    }
+/// Returns the remedy for a key that is none of `valid`.
+pub(super) fn unknown_key_remedy(wrong: &str, valid: &[impl AsRef<str>]) -> String {
     match nearest(wrong, valid) {
         Some(key) => format!("did you mean `{key}`?"),
         None => "remove it; docs/configuration.md lists every key".to_owned(),

@@ -8,12 +8,10 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider};
 
-use crate::config::keys::{KEYS, SPECIAL, known_mistake, nearest};
+use crate::config::keys::{BUILT_IN, KEYS, SPECIAL, known_mistake, nearest};
 use crate::config::problem::io_reason;
 use crate::config::{ConfigProblem, Sources};
 
-/// The documented defaults, the lowest layer: documentation cannot drift from them.
-const BUILT_IN: &str = include_str!("../../monitor.toml");
 /// The maximum size of a file: a thousand servers.
 const MAX_FILE_BYTES: u64 = 256 << 10;
 /// Read from the current folder where no other file is named.
@@ -23,16 +21,13 @@ const PREFIX: &str = "HUSHWATCH_";
 /// The merged layers, and which of them set each key.
 pub(super) struct Layers {
     pub(super) merged: Dict,
-    /// Keys by the last layer that set them.
-    pub(super) origin: BTreeMap<String, String>,
+    /// The last layer that set each key; none for the built-in file.
+    origin: BTreeMap<String, String>,
 }
 
 pub(super) fn layers(sources: &Sources) -> Result<Layers, ConfigProblem> {
     let mut figment = Figment::from(Toml::string(BUILT_IN));
-    let mut origin: BTreeMap<String, String> = KEYS
-        .iter()
-        .map(|k| ((*k).to_owned(), "built-in".to_owned()))
-        .collect();
+    let mut origin = BTreeMap::new();
     let file = sources
         .file
         .clone()
@@ -62,13 +57,13 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, ConfigProblem> {
             continue;
         };
         let key = rest.to_ascii_lowercase().replace("__", ".");
-        if !KEYS.contains(&key.as_str()) {
+        if !KEYS.contains(&key) {
             let variable = |key: &str| {
                 let name = key.to_ascii_uppercase().replace('.', "__");
                 format!("did you mean {PREFIX}{name}?")
             };
             let remedy = known_mistake(&key).map(str::to_owned);
-            let remedy = remedy.or_else(|| nearest(&key, KEYS).map(variable));
+            let remedy = remedy.or_else(|| nearest(&key, &KEYS).map(variable));
             return Err(ConfigProblem::new(
                 format!("{name}: unknown variable"),
                 remedy.unwrap_or_else(|| {
@@ -135,6 +130,15 @@ fn wrong_at(text: &str) -> String {
         )
     });
     format!(" ({place}{why})")
+}
+
+impl Layers {
+    /// Returns the file or the variable that set `key`.
+    pub(super) fn origin(&self, key: &str) -> &str {
+        // A single table `server` is no leaf, and only the file can hold one.
+        let unset = if key == "server" { FILE } else { "built-in" };
+        self.origin.get(key).map_or(unset, String::as_str)
+    }
 }
 
 pub(super) fn leaves(dict: &Dict, prefix: &str) -> Vec<String> {

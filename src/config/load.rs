@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::NaiveTime;
 use figment::value::Value;
 
-use crate::config::keys::{KEYS, unknown_key_remedy};
-use crate::config::layers::{FILE, Layers, find, layers, leaves};
+use crate::config::keys::{KEYS, known_mistake, unknown_key_remedy};
+use crate::config::layers::{Layers, find, layers, leaves};
 use crate::config::problem::{ConfigProblem, ConfigWarning, Invalid};
 use crate::config::server::{ACCOUNT_TOKEN, default_server, env_token, read_server};
 use crate::config::{
@@ -79,7 +79,7 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigProblem>> {
 }
 
 pub(super) struct Reader {
-    layers: Layers,
+    pub(super) layers: Layers,
     pub(super) problems: Vec<ConfigProblem>,
     pub(super) warnings: Vec<ConfigWarning>,
 }
@@ -87,23 +87,16 @@ pub(super) struct Reader {
 impl Reader {
     fn unknown_keys(&mut self) {
         for key in leaves(&self.layers.merged, "") {
-            if key == "server" || KEYS.contains(&key.as_str()) {
+            if key == "server" || KEYS.contains(&key) {
                 continue;
             }
-            let from = self.origin(&key);
+            let from = self.layers.origin(&key);
+            let remedy = known_mistake(&key).map(str::to_owned);
             self.problems.push(ConfigProblem::new(
                 format!("{from}: unknown key `{key}`"),
-                unknown_key_remedy(&key, KEYS),
+                remedy.unwrap_or_else(|| unknown_key_remedy(&key, &KEYS)),
             ));
         }
-    }
-
-    pub(super) fn origin(&self, key: &str) -> String {
-        self.layers
-            .origin
-            .get(key)
-            .cloned()
-            .unwrap_or_else(|| FILE.to_owned())
     }
 
     /// The value of `key`; where it is wrong, that is noted and `instead` goes on.
@@ -119,7 +112,7 @@ impl Reader {
         match read(&value) {
             Ok(value) => value,
             Err(invalid) => {
-                let subject = format!("{}: `{key}`", self.origin(key));
+                let subject = format!("{}: `{key}`", self.layers.origin(key));
                 self.problems
                     .push(ConfigProblem::invalid(&subject, &invalid.into()));
                 instead
@@ -144,7 +137,9 @@ impl Reader {
             },
             bounce_rate: self.rate("bounce_rate"),
             spam_rate: self.rate("spam_rate"),
-            ..Rules::default()
+            // Those of each server.
+            own_domains: Vec::new(),
+            operator_addresses: Vec::new(),
         };
         let slack = self.slack(sources);
         Config {
@@ -200,14 +195,9 @@ impl Reader {
                 url => values::base_url(&Value::from(url)).map(|url| Secret::new(&url)),
             }),
             doctor: self.doctor(),
-            enabled: !sources
+            enabled: sources
                 .var("FLAG_POSTMARK_DELIVERY_MONITOR")
-                .is_some_and(|flag| {
-                    matches!(
-                        flag.to_ascii_lowercase().as_str(),
-                        "0" | "false" | "off" | "no"
-                    )
-                }),
+                .is_none_or(|flag| values::truth(&Value::from(flag)) != Ok(false)),
             warnings: Vec::new(),
         }
     }
@@ -298,17 +288,16 @@ impl Reader {
             };
         }
         if listed.len() > MAX_SERVERS {
-            let from = self.origin("server");
+            let from = self.layers.origin("server");
             self.problems.push(ConfigProblem::new(
                 format!("{from}: more than {MAX_SERVERS} [[server]]"),
                 "divide them between several processes, each with its own `store.path`",
             ));
             return Vec::new();
         }
-        let only = listed.len() == 1;
+        let (only, from) = (listed.len() == 1, self.layers.origin("server").to_owned());
         let mut servers: Vec<ServerConfig> = Vec::new();
         for (index, value) in listed.iter().enumerate() {
-            let from = self.origin("server");
             let Value::Dict(_, table) = value else {
                 self.server_is_no_table();
                 continue;
@@ -332,7 +321,7 @@ impl Reader {
     }
 
     fn server_is_no_table(&mut self) {
-        let from = self.origin("server");
+        let from = self.layers.origin("server");
         self.problems.push(ConfigProblem::new(
             format!("{from}: `server` is not a list of tables"),
             "write each server as its own [[server]] table",

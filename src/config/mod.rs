@@ -31,7 +31,8 @@ pub use problem::{ConfigProblem, ConfigWarning};
 pub use schedule::Schedule;
 pub use show::show;
 pub use token::{TokenProblem, TokenSource};
-pub use values::is_loopback;
+
+pub use crate::tls::is_loopback;
 
 /// What waits for the digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +165,7 @@ pub struct RelaySettings {
     pub is_named: bool,
 }
 
-/// What `doctor` looks at besides.
+/// What `doctor` looks at besides what is watched.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DoctorSettings {
     /// Selectors of DKIM keys beside Postmark's own.
@@ -181,7 +182,6 @@ pub struct DoctorSettings {
 /// Everything that can be set, valid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// What waits for the digest.
     pub mode: Mode,
     pub schedule: Schedule,
     /// For the digest, and for what people read.
@@ -202,7 +202,6 @@ pub struct Config {
     pub store: StoreSettings,
     /// Pinged after every cycle that could see.
     pub heartbeat: Option<Secret>,
-    /// What `doctor` looks at besides.
     pub doctor: DoctorSettings,
     /// `FLAG_POSTMARK_DELIVERY_MONITOR`.
     pub enabled: bool,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use figment::value::Dict;
 
-use crate::config::keys::{SERVER_KEYS, nearest};
+use crate::config::keys::{SERVER_KEYS, unknown_key_remedy};
 use crate::config::problem::Invalid;
 use crate::config::{ServerConfig, Sources, TokenSource, values};
 use crate::model::{ServerName, StreamId};
@@ -50,14 +50,9 @@ pub(super) fn read_server(
     sources: &Sources,
 ) -> Result<ServerConfig, Vec<Invalid>> {
     let mut problems = Vec::new();
-    for key in table
-        .keys()
-        .filter(|key| !SERVER_KEYS.contains(&key.as_str()))
-    {
-        let remedy = match nearest(key, SERVER_KEYS) {
-            Some(key) => format!("did you mean `{key}`?"),
-            None => "remove it; docs/configuration.md lists every key".to_owned(),
-        };
+    let is_unknown = |key: &&String| !SERVER_KEYS.contains(&key.as_str());
+    for key in table.keys().filter(is_unknown) {
+        let remedy = unknown_key_remedy(key, SERVER_KEYS);
         problems.push(Invalid::new(format!("has an unknown key `{key}`"), remedy));
     }
     let mut read = |key: &str| match table.get(key).map(values::text) {

@@ -12,7 +12,7 @@ pub fn show(config: &Config, sources: &Sources) -> String {
     let Ok(layers) = layers(sources) else {
         return text;
     };
-    for key in KEYS {
+    for key in KEYS.iter() {
         let value = find(&layers.merged, key)
             .and_then(|v| {
                 let list = || values::texts(v).map(|items| items.join(", "));
@@ -21,10 +21,10 @@ pub fn show(config: &Config, sources: &Sources) -> String {
             .unwrap_or_default();
         let shown = match value.as_str() {
             "" => "(not set)",
-            _ if SECRET.contains(key) => "***",
+            _ if SECRET.contains(&key.as_str()) => "***",
             value => value,
         };
-        let from = layers.origin.get(*key).map_or("built-in", String::as_str);
+        let from = layers.origin(key);
         let _ = writeln!(text, "{key} = {shown}    ({from})");
     }
     let _ = writeln!(text, "data: {}", config.store);

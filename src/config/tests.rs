@@ -81,7 +81,7 @@ fn every_key_has_its_default_and_its_row_in_the_documentation() {
         }
     }
     let of_servers = keys::SERVER_KEYS.iter().map(|key| format!("server.{key}"));
-    let mut wanted: Vec<String> = valid.iter().map(|key| (*key).to_owned()).collect();
+    let mut wanted = valid;
     wanted.extend(of_servers);
     wanted.sort();
     documented.sort();
@@ -466,7 +466,7 @@ proptest! {
     }
 
     #[test]
-    fn any_value_of_any_key_is_taken_or_named(key in prop::sample::select(keys::KEYS), value in "(-?[0-9.]{0,25}(ms|s|m|h|d)?|\\PC{0,12})") {
+    fn any_value_of_any_key_is_taken_or_named(key in prop::sample::select(keys::KEYS.to_vec()), value in "(-?[0-9.]{0,25}(ms|s|m|h|d)?|\\PC{0,12})") {
         let name = format!("HUSHWATCH_{}", key.to_ascii_uppercase().replace('.', "__"));
         let (_folder, sources) = sources("", &[(&name, &value)]);
         if let Err(problems) = load(&sources) {

@@ -2,7 +2,6 @@
 //! into the wrong variable.
 
 use std::fmt::Display;
-use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use figment::value::{Num, Value};
 
 use crate::config::problem::Invalid;
 use crate::model::parse_duration_within;
+use crate::tls::is_loopback;
 
 /// A text; numbers and truth values are taken as they are written, since environment variables have no types.
 pub(super) fn text(value: &Value) -> Result<String, String> {
@@ -152,17 +152,6 @@ pub(super) fn incoming_webhook(value: &Value) -> Result<String, Invalid> {
         )),
         _ => Ok(text),
     }
-}
-
-/// Whether a URL leads to this machine.
-pub fn is_loopback(url: &str) -> bool {
-    let url = reqwest::Url::parse(url).ok();
-    url.as_ref()
-        .and_then(|url| url.host_str())
-        .is_some_and(|host| {
-            let bare = host.trim_start_matches('[').trim_end_matches(']');
-            host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        })
 }
 
 /// Texts in a list.

@@ -1,6 +1,5 @@
 //! The way to Postmark.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use super::error::{Error, ErrorKind};
 use super::server::Server;
 use crate::retry;
 use crate::secret::Secret;
-use crate::tls;
+use crate::tls::{install_provider, is_loopback};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Polls are an hour apart: a connection kept longer is only a stale one.
@@ -76,7 +75,7 @@ impl Postmark {
 
 fn client(base: &Url, timeout: Duration) -> reqwest::Result<Client> {
     // Without a provider `build` panics instead of failing.
-    tls::install_provider();
+    install_provider();
     let builder = Client::builder()
         .user_agent(USER_AGENT)
         // A redirect would carry the token's header to whoever is named there.
@@ -84,17 +83,10 @@ fn client(base: &Url, timeout: Duration) -> reqwest::Result<Client> {
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout)
         .pool_idle_timeout(IDLE_TIMEOUT);
-    if is_loopback(base) {
+    if is_loopback(base.as_str()) {
         // A proxy cannot reach this machine's own stand-in.
         builder.no_proxy().build()
     } else {
         builder.build()
     }
-}
-
-pub(super) fn is_loopback(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
-    })
 }

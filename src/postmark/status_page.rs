@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Response};
 use serde_json::Value;
 
-use super::client::is_loopback;
 use super::quote;
+use crate::tls::{install_provider, is_loopback};
 
 const MAX_BODY_BYTES: usize = 256 << 10;
 const MAX_NOTICES: usize = 5;
@@ -37,11 +37,11 @@ pub struct Notice {
 
 /// Reads the status page at `base` (without a slash at the end). Two requests.
 pub async fn status_page(base: &str, timeout: Duration) -> Result<StatusPage, String> {
-    crate::tls::install_provider();
+    install_provider();
     let mut builder = Client::builder()
         .timeout(timeout)
         .redirect(Policy::limited(3));
-    if Url::parse(base).is_ok_and(|url| is_loopback(&url)) {
+    if is_loopback(base) {
         builder = builder.no_proxy();
     }
     let client = builder

@@ -2,7 +2,6 @@
 //! was tried before, decides whether there is another attempt.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::{
@@ -18,7 +17,7 @@ use crate::secret::Secret;
 use crate::slack::error::{Error, RetryClass};
 use crate::slack::history::{self, LookupResult, Page};
 use crate::slack::response::{self, Dialect, HttpResponse};
-use crate::tls;
+use crate::tls::{install_provider, is_loopback};
 
 /// The maximum size of an answer, in bytes after decompression. Slack's have a few thousand.
 pub(super) const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -89,7 +88,7 @@ impl Slack {
             headers.insert(AUTHORIZATION, bearer_header(token)?);
         }
         Ok(Self {
-            client: build_client(timeout, headers, is_loopback(&url))?,
+            client: build_client(timeout, headers, is_loopback(url.as_str()))?,
             dialect,
             url,
         })
@@ -199,8 +198,8 @@ impl fmt::Debug for Slack {
 
 /// Builds a client that uses each connection once. Messages are rare, and a connection that the server has closed in the
 /// meantime would leave it open whether the next message was posted. For the same reason it does not retry.
-fn build_client(timeout: Duration, headers: HeaderMap, is_loopback: bool) -> Result<Client, Error> {
-    tls::install_provider();
+fn build_client(timeout: Duration, headers: HeaderMap, is_local: bool) -> Result<Client, Error> {
+    install_provider();
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
         .default_headers(headers)
@@ -209,7 +208,7 @@ fn build_client(timeout: Duration, headers: HeaderMap, is_loopback: bool) -> Res
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .pool_max_idle_per_host(0);
-    if is_loopback {
+    if is_local {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| {
@@ -228,23 +227,15 @@ fn parse_url(dialect: Dialect, address: &str) -> Result<Url, Error> {
         Dialect::Webhook => "SLACK_WEBHOOK_URL",
     };
     let url = Url::parse(address).ok().filter(Url::has_host);
-    let is_safe =
-        |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
+    let is_safe = |url: &Url| {
+        url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url.as_str()))
+    };
     url.filter(is_safe).ok_or_else(|| {
         let message = format!(
             "cannot post to Slack: {name} is not an https URL; copy it from the app's settings again"
         );
         Error::new(RetryClass::Permanent, message)
     })
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Returns the bot's credential, marked as sensitive so that no layer below prints it.
