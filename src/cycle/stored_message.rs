@@ -1,8 +1,9 @@
 //! Messages as the outbox stores them: frozen, so that a later attempt sends what was written.
 
+use crate::model::Timestamp;
 use crate::notify::grouping::ChannelMessage;
 use crate::notify::{Level, Message};
-use crate::store::{MessageKind, NewMessage};
+use crate::store::{MessageKind, NewMessage, OutboxRow};
 
 /// Returns the outbox row of `message`, for the configured channel and about no single incident.
 pub(crate) fn to_row(kind: MessageKind, message: &Message) -> NewMessage {
@@ -13,6 +14,20 @@ pub(crate) fn to_row(kind: MessageKind, message: &Message) -> NewMessage {
         channel: String::new(),
         text: message.to_text(),
         body: serde_json::to_string(message).unwrap_or_default(),
+    }
+}
+
+/// Returns a row of a notice that is sent at once and not stored, under the id `key`.
+pub(crate) fn to_unstored_row(key: String, at: Timestamp, notice: &Message) -> OutboxRow {
+    OutboxRow {
+        seq: 0,
+        key,
+        created_at: at,
+        message: to_row(MessageKind::Notice, notice),
+        attempts: 0,
+        next_try_at: None,
+        unconfirmed: None,
+        landed_in: None,
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::model::{ServerName, Timestamp, rfc3339};
+use crate::store;
 use crate::text::sanitize::clean;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +64,11 @@ impl Check {
         remedy: impl Into<String>,
     ) -> Self {
         Self::new(name, Outcome::Fail, text.into(), Some(remedy.into()))
+    }
+
+    /// Returns the failure of a check of what is stored, whose error bears its remedy.
+    pub(crate) fn unreadable(name: &'static str, what: &str, error: &store::Error) -> Self {
+        Self::fail(name, format!("Cannot read the {what} — {error}"), "")
     }
 
     fn new(name: &'static str, outcome: Outcome, text: String, remedy: Option<String>) -> Self {

@@ -57,29 +57,29 @@ fn write_whole(path: &Path) -> io::Result<()> {
 }
 
 fn check_filesystem(filesystem: &str) -> Check {
-    match filesystem {
-        "tmpfs" | "ramfs" => Check::warn(
-            NAME,
+    let (text, remedy) = match filesystem {
+        "tmpfs" | "ramfs" => (
             format!(
                 "The disk is memory ({filesystem}): it is empty after a restart of the machine"
             ),
             "set `store.path` to a disk that is kept",
         ),
-        "overlay" | "aufs" => Check::warn(
-            NAME,
+        "overlay" | "aufs" => (
             format!("The disk is a container's own ({filesystem}): it goes with the container"),
             "set `store.path` to a volume",
         ),
-        "nfs" | "nfs4" | "cifs" | "smb3" | "9p" | "fuse.sshfs" => Check::warn(
-            NAME,
+        "nfs" | "nfs4" | "cifs" | "smb3" | "9p" | "fuse.sshfs" => (
             format!("The disk is on the network ({filesystem}), where SQLite's locks may not hold"),
             "set `store.path` to a local disk, or use PostgreSQL",
         ),
-        _ => Check::pass(
-            NAME,
-            format!("The disk keeps what is written ({filesystem})"),
-        ),
-    }
+        _ => {
+            return Check::pass(
+                NAME,
+                format!("The disk keeps what is written ({filesystem})"),
+            );
+        }
+    };
+    Check::warn(NAME, text, remedy)
 }
 
 /// The kind of the file system that holds `folder`: of the mounts above it, the nearest, and of those the last.

@@ -43,7 +43,7 @@ use crate::clock;
 use crate::commands::interactive::{INTERACTIVE_TIMEOUT, with_interactive_timeouts};
 use crate::commands::stdout::{message_writer, print};
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
-use crate::config::{Config, ConfigProblem, ServerConfig};
+use crate::config::{Config, ConfigProblem, DoctorSettings, ServerConfig};
 use crate::cycle::{Context, Notifier, SetupError};
 use crate::model::Timestamp;
 use crate::text::format::{format_date_time, format_time};
@@ -91,10 +91,7 @@ async fn diagnose(
         slack::checks(&app, send_test, at),
         status_page::checks(&app.config.doctor.status_url, INTERACTIVE_TIMEOUT),
     );
-    let (dns, relay) = tokio::join!(
-        domain_checks(&app.config, &servers.domains),
-        relay_checks(&app.config),
-    );
+    let dns_and_relay = check_dns_and_relay(&app.config.doctor, &servers.domains).await;
     let mut checks = settings::checks(&app.config);
     checks.extend(servers.checks);
     checks.extend(slack);
@@ -104,8 +101,7 @@ async fn diagnose(
         true => checks.extend(stored(&app, &servers.watched, at).await),
         false => checks.push(database::skipped()),
     }
-    checks.extend(dns);
-    checks.extend(relay);
+    checks.extend(dns_and_relay);
     checks.extend(status);
     Ok(Diagnosis { at, checks })
 }
@@ -119,30 +115,20 @@ async fn stored(app: &Context, watched: &[Arc<ServerConfig>], at: Timestamp) -> 
 }
 
 #[cfg(feature = "doctor")]
-async fn domain_checks(config: &Config, domains: &BTreeSet<String>) -> Vec<Check> {
-    domains::checks(&config.doctor, domains).await
-}
-
-#[cfg(feature = "doctor")]
-async fn relay_checks(config: &Config) -> Vec<Check> {
-    smtp_relay::checks(&config.doctor).await
-}
-
-#[cfg(not(feature = "doctor"))]
-#[expect(clippy::unused_async, reason = "as the build that asks has it")]
-async fn domain_checks(_: &Config, _: &BTreeSet<String>) -> Vec<Check> {
-    let left_out = Check::warn(
-        "dns",
-        "DNS and the SMTP relay were not checked: this build leaves them out",
-        "build with `--features full`",
+async fn check_dns_and_relay(settings: &DoctorSettings, domains: &BTreeSet<String>) -> Vec<Check> {
+    let (mut checks, relay) = tokio::join!(
+        domains::checks(settings, domains),
+        smtp_relay::check(settings),
     );
-    vec![left_out]
+    checks.extend(relay);
+    checks
 }
 
 #[cfg(not(feature = "doctor"))]
 #[expect(clippy::unused_async, reason = "as the build that asks has it")]
-async fn relay_checks(_: &Config) -> Vec<Check> {
-    Vec::new()
+async fn check_dns_and_relay(_: &DoctorSettings, _: &BTreeSet<String>) -> Vec<Check> {
+    let text = "DNS and the SMTP relay were not checked: this build leaves them out";
+    vec![Check::warn("dns", text, "build with `--features full`")]
 }
 
 /// Checks `items` side by side, each as soon as there is room, and returns the outcomes in their order. What is not done

@@ -19,11 +19,7 @@ pub(crate) async fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
             let checks = mutes.iter().map(|mute| mute_check(mute, &until(mute)));
             checks.collect()
         }
-        Err(error) => vec![Check::fail(
-            NAME,
-            format!("Cannot read the mutes — {error}"),
-            "",
-        )],
+        Err(error) => vec![Check::unreadable(NAME, "mutes", &error)],
     }
 }
 

@@ -1,5 +1,7 @@
 //! When: the time zone, the schedule, and whether it was kept.
 
+use std::time::Duration;
+
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::format_instant;
 use crate::cycle::Context;
@@ -7,7 +9,7 @@ use crate::model::{MINUTE, Timestamp};
 use crate::text::format::{format_duration, format_time, plural};
 
 /// A cycle is not missed before it is late by this much: it takes its time, and it may be a timer's.
-const MAX_DELAY: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+const MAX_DELAY: Duration = Duration::from_secs(30 * 60);
 
 /// Returns the time zone with its present; the schedule and its next poll.
 pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
@@ -49,13 +51,9 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
 pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
     const NAME: &str = "last_cycle";
     let last = match app.store.call(|s| s.last_cycle_at()).await {
-        Ok(last) => last,
-        Err(error) => {
-            return Check::fail(NAME, format!("Cannot read the last cycle — {error}"), "");
-        }
-    };
-    let Some(last) = last else {
-        return Check::pass(NAME, "No cycle yet");
+        Ok(Some(last)) => last,
+        Ok(None) => return Check::pass(NAME, "No cycle yet"),
+        Err(error) => return Check::unreadable(NAME, "last cycle", &error),
     };
     let last_at = format_instant(last, at, app.config.time_zone);
     let due = app.config.schedule.instants(last, at - MAX_DELAY);

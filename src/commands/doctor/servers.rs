@@ -40,6 +40,15 @@ struct ServerChecks {
     id: Option<i64>,
 }
 
+impl From<Check> for ServerChecks {
+    fn from(check: Check) -> Self {
+        Self {
+            checks: vec![check],
+            ..Self::default()
+        }
+    }
+}
+
 /// An answer's date, and our clock before and after it.
 #[derive(Clone, Copy, Debug)]
 struct Clock {
@@ -50,15 +59,17 @@ struct Clock {
 
 /// Checks every server of the file, and of the account.
 pub(crate) async fn checks(app: &Context, at: Timestamp) -> Servers {
-    let account = account(app).await;
+    let account = check_account(app).await;
     let watched = app.account_servers.configured_and_listed(&app.config);
     let check = async |server: &&Arc<ServerConfig>| check_server(app, server, at).await;
-    let late = |server: &&Arc<ServerConfig>| out_of_time(server);
-    let results = check_side_by_side(&watched, TOTAL_TIMEOUT, check, late).await;
-    let mut all = Servers {
-        checks: account,
-        ..Servers::default()
+    let late = |server: &&Arc<ServerConfig>| {
+        let text = "Postmark took too long over the servers before this one";
+        let late = Check::fail("postmark_token", text, "try again");
+        ServerChecks::from(late.at_server(&server.name))
     };
+    let results = check_side_by_side(&watched, TOTAL_TIMEOUT, check, late).await;
+    let mut all = Servers::default();
+    all.checks.extend(account);
     let (mut clock, mut ids) = (None, Vec::new());
     for (server, result) in watched.iter().zip(results) {
         ids.extend(result.id.map(|id| (id, Arc::clone(server))));
@@ -73,33 +84,20 @@ pub(crate) async fn checks(app: &Context, at: Timestamp) -> Servers {
 }
 
 /// Checks the account's token; its servers are known from then on.
-async fn account(app: &Context) -> Vec<Check> {
+async fn check_account(app: &Context) -> Option<Check> {
     const NAME: &str = "postmark_account_token";
-    let Some(source) = &app.config.account else {
-        return Vec::new();
-    };
-    let token = match source.read() {
+    let token = match app.config.account.as_ref()?.read() {
         Ok(token) => token,
-        Err(problem) => return vec![token::missing(NAME, "", &problem)],
+        Err(problem) => return Some(token::missing(NAME, "", &problem)),
     };
-    let check = match app.postmark.account(token.clone()).servers().await {
+    Some(match app.postmark.account(token.clone()).servers().await {
         Ok(listed) => {
             let servers = plural(listed.len() as u64, "server");
             app.account_servers.cache_listing(&app.config, listed);
             Check::pass(NAME, format!("Postmark account token valid: {servers}"))
         }
         Err(error) => token::refused(app, NAME, "", token, &error).await,
-    };
-    vec![check]
-}
-
-fn out_of_time(server: &ServerConfig) -> ServerChecks {
-    let text = "Postmark took too long over the servers before this one";
-    let late = Check::fail("postmark_token", text, "try again");
-    ServerChecks {
-        checks: vec![late.at_server(&server.name)],
-        ..ServerChecks::default()
-    }
+    })
 }
 
 async fn check_server(app: &Context, server: &ServerConfig, at: Timestamp) -> ServerChecks {
@@ -107,10 +105,7 @@ async fn check_server(app: &Context, server: &ServerConfig, at: Timestamp) -> Se
         Ok(token) => query_server(app, server, token, at).await,
         Err(problem) => {
             let missing = token::missing("postmark_token", &subject(server), &problem);
-            ServerChecks {
-                checks: vec![missing.on_server(&server.name)],
-                ..ServerChecks::default()
-            }
+            ServerChecks::from(missing.on_server(&server.name))
         }
     };
     result.checks.extend(list_checks(server));
@@ -123,7 +118,6 @@ async fn query_server(
     token: Secret,
     at: Timestamp,
 ) -> ServerChecks {
-    let mut result = ServerChecks::default();
     let api = app.postmark.server(token.clone());
     let asked = clock::now();
     let info = api.info().await;
@@ -133,21 +127,20 @@ async fn query_server(
         Err(error) => {
             let subject = subject(server);
             let refused = token::refused(app, "postmark_token", &subject, token, &error).await;
-            result.checks.push(refused.on_server(&server.name));
-            return result;
+            return ServerChecks::from(refused.on_server(&server.name));
         }
     };
+    let valid = token::valid(&info, &server.name);
+    let mut result = ServerChecks::from(valid.on_server(&server.name));
+    let dated = api.last_date();
     result.clock = Some(Clock {
-        dated: api.last_date(),
+        dated,
         asked,
         answered,
     });
     result.id = Some(info.id);
-    let valid = token::valid(&info, &server.name);
-    result.checks.push(valid.on_server(&server.name));
-    result
-        .checks
-        .push(server_type(&info).at_server(&server.name));
+    let kind = server_type(&info);
+    result.checks.push(kind.at_server(&server.name));
     let streams = api.streams().await;
     let check = match &streams {
         Ok(streams) => self::streams(streams, server.streams.as_deref()),
@@ -169,19 +162,18 @@ fn subject(server: &ServerConfig) -> String {
 }
 
 fn server_type(info: &ServerInfo) -> Check {
-    match info.delivery.as_deref() {
-        Some("Live") => Check::pass("server_type", "Live server"),
-        Some("Sandbox") => Check::warn(
-            "server_type",
+    let (text, remedy) = match info.delivery.as_deref() {
+        Some("Live") => return Check::pass("server_type", "Live server"),
+        Some("Sandbox") => (
             "Sandbox server: Postmark delivers nothing of what it sends",
             "use the token of a live server, unless this is a test",
         ),
-        _ => Check::warn(
-            "server_type",
+        _ => (
             "Postmark does not say whether the server is live",
             "look at its settings: a sandbox server delivers nothing",
         ),
-    }
+    };
+    Check::warn("server_type", text, remedy)
 }
 
 /// Compares what Postmark lists with what is to be watched.

@@ -6,15 +6,16 @@ use crate::commands::doctor::check::Check;
 use crate::commands::doctor::format_instant;
 use crate::config::SlackSink;
 use crate::cycle::deliver::notifier::is_conversation_id;
-use crate::cycle::stored_message::to_row;
+use crate::cycle::stored_message::to_unstored_row;
 use crate::cycle::{Context, Notifier};
 use crate::model::Timestamp;
 use crate::notify::notice::test_message;
 use crate::slack::{Error, Identity, RetryClass, Slack};
-use crate::store::{MessageKind, NewMessage, OutboxRow};
 
 /// Scopes by which a message whose fate is unknown is looked up, of each kind of conversation.
 const HISTORY: [&str; 3] = ["channels:history", "groups:history", "im:history"];
+/// The remedy for a channel that cannot be looked up.
+const TEST_CHANNEL: &str = "`doctor --send-test` shows whether it can be posted to";
 
 /// Asks Slack; with `send_test`, posts one message to each destination.
 pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec<Check> {
@@ -79,22 +80,15 @@ fn scopes(identity: &Identity) -> Check {
     };
     let has = |scope: &str| scopes.iter().any(|s| s == scope);
     if !has("chat:write") {
+        let text = "The Slack app may not post: chat:write is missing";
         let remedy = "give the app the scope chat:write and install it again";
-        return Check::fail(
-            NAME,
-            "The Slack app may not post: chat:write is missing",
-            remedy,
-        );
+        return Check::fail(NAME, text, remedy);
     }
     if !HISTORY.into_iter().any(has) {
-        return Check::warn(
-            NAME,
-            "The Slack app may post, but not look up whether a message arrived, so a message may be sent twice",
-            format!(
-                "give it the scope that fits the channel: {}",
-                HISTORY.join(", ")
-            ),
-        );
+        let text = "The Slack app may post, but not look up whether a message arrived, so a message may be sent twice";
+        let scopes = HISTORY.join(", ");
+        let remedy = format!("give it the scope that fits the channel: {scopes}");
+        return Check::warn(NAME, text, remedy);
     }
     Check::pass(NAME, "The Slack app may post, and look up what it posted")
 }
@@ -104,11 +98,7 @@ async fn channel(slack: &Slack, id: &str) -> Check {
     if !is_conversation_id(id) {
         let text =
             format!("Slack channel {id} is a name or a person, which hushwatch cannot look up");
-        return Check::warn(
-            NAME,
-            text,
-            "`doctor --send-test` shows whether it can be posted to",
-        );
+        return Check::warn(NAME, text, TEST_CHANNEL);
     }
     match slack.fetch_conversation(id).await {
         Ok(of) if of.is_archived => {
@@ -116,26 +106,21 @@ async fn channel(slack: &Slack, id: &str) -> Check {
             Check::fail(NAME, format!("Slack channel {id} is archived"), remedy)
         }
         Ok(of) if !of.is_member => {
-            let remedy = "invite the app to the channel with /invite @bot";
+            let text = format!("The Slack app is not in channel {id}");
             Check::fail(
                 NAME,
-                format!("The Slack app is not in channel {id}"),
-                remedy,
+                text,
+                "invite the app to the channel with /invite @bot",
             )
         }
         Ok(of) => {
-            let name = of
-                .name
-                .map_or_else(String::new, |name| format!(" (#{name})"));
+            let name = of.name.map(|name| format!(" (#{name})"));
+            let name = name.unwrap_or_default();
             Check::pass(NAME, format!("Slack channel {id}{name} can be posted to"))
         }
         Err(error) if error.is_missing_scope() => {
             let text = format!("Slack channel {id} cannot be looked up: {error}");
-            Check::warn(
-                NAME,
-                text,
-                "`doctor --send-test` shows whether it can be posted to",
-            )
+            Check::warn(NAME, text, TEST_CHANNEL)
         }
         Err(error) => failed(NAME, &format!("Slack channel {id} refused"), &error),
     }
@@ -152,19 +137,8 @@ fn failed(name: &'static str, what: &str, error: &Error) -> Check {
 async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
     const NAME: &str = "slack_test";
     let message = test_message(&format_instant(at, at, app.config.time_zone));
-    let row = OutboxRow {
-        seq: 0,
-        key: format!("doctor-{at}"),
-        created_at: at,
-        message: NewMessage {
-            channel: channel.to_owned(),
-            ..to_row(MessageKind::Notice, &message)
-        },
-        attempts: 0,
-        next_try_at: None,
-        unconfirmed: None,
-        landed_in: None,
-    };
+    let mut row = to_unstored_row(format!("doctor-{at}"), at, &message);
+    channel.clone_into(&mut row.message.channel);
     let to = match channel {
         "" => String::new(),
         channel => format!(" to {channel}"),

@@ -12,12 +12,10 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 const IMPLICIT_TLS_PORT: u16 = 465;
 const WRONG_PORT: &str = "set `doctor.smtp` to a port with STARTTLS such as 587: port 465 speaks TLS at once and cannot be checked";
 
-pub(crate) async fn checks(settings: &DoctorSettings) -> Vec<Check> {
-    let Some(relay) = &settings.smtp else {
-        return Vec::new();
-    };
+pub(crate) async fn check(settings: &DoctorSettings) -> Option<Check> {
+    let relay = settings.smtp.as_ref()?;
     let found = smtp::probe(&relay.host, relay.port, STEP_TIMEOUT).await;
-    vec![relay_check(relay, found)]
+    Some(relay_check(relay, found))
 }
 
 /// Returns a failure only for a relay that the user named: the built-in one may be one that nobody uses.
@@ -49,26 +47,24 @@ fn remedy(of: &RelaySettings, failure: Failure) -> &'static str {
         }
         Failure::Refused
         | Failure::TimedOut(SmtpStep::Connect)
-        | Failure::Broken(SmtpStep::Connect, _)
-            if is_postmarks(&of.host) =>
-        {
-            "check `doctor.smtp` and the firewall: many hosts block ports of mail; Postmark listens on 25, 587 and 2525"
-        }
-        Failure::Refused
-        | Failure::TimedOut(SmtpStep::Connect)
-        | Failure::Broken(SmtpStep::Connect, _) => {
-            "check `doctor.smtp` and the firewall: many hosts block ports of mail; ask its operator where it listens"
-        }
+        | Failure::Broken(SmtpStep::Connect, _) => match is_postmarks(&of.host) {
+            true => {
+                "check `doctor.smtp` and the firewall: many hosts block ports of mail; Postmark listens on 25, 587 and 2525"
+            }
+            false => {
+                "check `doctor.smtp` and the firewall: many hosts block ports of mail; ask its operator where it listens"
+            }
+        },
         // There the relay waits for us to begin.
         Failure::TimedOut(SmtpStep::Greeting) if of.port == IMPLICIT_TLS_PORT => WRONG_PORT,
         Failure::NotSmtp => WRONG_PORT,
-        Failure::TimedOut(_) | Failure::Broken(..) | Failure::Code(_, 400..500)
-            if is_postmarks(&of.host) =>
-        {
-            "try again later; if that does not help, see https://status.postmarkapp.com"
-        }
         Failure::TimedOut(_) | Failure::Broken(..) | Failure::Code(_, 400..500) => {
-            "try again later; if that does not help, ask its operator"
+            match is_postmarks(&of.host) {
+                true => {
+                    "try again later; if that does not help, see https://status.postmarkapp.com"
+                }
+                false => "try again later; if that does not help, ask its operator",
+            }
         }
         Failure::Code(..) => "ask its operator why it refuses this machine",
         Failure::NoTls => {

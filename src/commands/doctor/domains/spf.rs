@@ -25,32 +25,25 @@ impl Domain {
 /// Returns what the texts at `domain` say of SPF: a failure only where there are several records.
 fn spf_check(domain: &str, texts: &[String]) -> Check {
     let records: Vec<&String> = texts.iter().filter(|text| is_record(text)).collect();
-    match records.as_slice() {
-        [] => Check::pass(
-            NAME,
-            format!(
-                "{domain}: no SPF record; Postmark's mail needs none here, it is checked at the Return-Path"
-            ),
+    let text = match records.as_slice() {
+        [] => "no SPF record; Postmark's mail needs none here, it is checked at the Return-Path"
+            .to_owned(),
+        [record] if includes(record, POSTMARK_SPF) => {
+            format!("one SPF record, it includes {POSTMARK_SPF}")
+        }
+        [_] => format!(
+            "one SPF record; it does not include {POSTMARK_SPF}, and need not: Postmark's mail is checked at the Return-Path"
         ),
-        [record] if includes(record, POSTMARK_SPF) => Check::pass(
-            NAME,
-            format!("{domain}: one SPF record, it includes {POSTMARK_SPF}"),
-        ),
-        [_] => Check::pass(
-            NAME,
-            format!(
-                "{domain}: one SPF record; it does not include {POSTMARK_SPF}, and need not: Postmark's mail is checked at the Return-Path"
-            ),
-        ),
-        several => Check::fail(
-            NAME,
-            format!(
+        several => {
+            let text = format!(
                 "{domain}: {} SPF records, so receivers treat the domain's SPF as broken (permerror)",
                 several.len()
-            ),
-            "merge them into one TXT record that starts with v=spf1",
-        ),
-    }
+            );
+            let remedy = "merge them into one TXT record that starts with v=spf1";
+            return Check::fail(NAME, text, remedy);
+        }
+    };
+    Check::pass(NAME, format!("{domain}: {text}"))
 }
 
 fn unknown_check(domain: &str, why: Missing) -> Check {
