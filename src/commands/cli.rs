@@ -175,6 +175,17 @@ pub struct ViewArgs {
     pub now: Option<Timestamp>,
 }
 
+/// Arguments of the verbs that do something at a present.
+#[derive(Debug, Args)]
+pub struct PresentArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Take this instant as the present (RFC 3339) [default: the clock]
+    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
+    pub now: Option<Timestamp>,
+}
+
 pub(crate) fn parse_instant(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text)
         .ok_or_else(|| "must be RFC 3339, such as 2026-03-02T10:00:00Z".to_owned())

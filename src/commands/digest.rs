@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::commands::cli::parse_instant;
+use crate::commands::cli::PresentArgs;
 use crate::commands::open::{cycle_error, log_warnings, open_context, open_readonly, options_at};
 use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::{CommandResult, INCOMPLETE};
@@ -21,41 +21,37 @@ pub struct DigestArgs {
     /// Print it and send nothing
     #[arg(long)]
     pub print: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Take this instant as the present (RFC 3339) [default: the clock]
-    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
-    pub now: Option<Timestamp>,
+    #[command(flatten)]
+    pub present: PresentArgs,
 }
 
 /// Builds the digest, and sends or prints it.
 pub(super) async fn digest(config: Config, args: DigestArgs) -> CommandResult {
     log_warnings(&config);
     if !config.enabled {
-        return print_disabled("no digest was written", args.json);
+        return print_disabled("no digest was written", args.present.json);
     }
-    let options = options_at(args.now);
+    let options = options_at(args.present.now);
     if args.print {
         let context = open_readonly(config)?;
         let (period, message) = preview_digest(&context, options)
             .await
             .map_err(cycle_error)?;
-        return print(&digest_text(&message, args.json, period.until));
+        return print(&digest_text(&message, args.present.json, period.until));
     }
-    let context = open_context(config, message_writer(args.json))?;
+    let context = open_context(config, message_writer(args.present.json))?;
     let sent = send_digest(&context, options, args.force).await;
     match sent.map_err(cycle_error)? {
         DigestOutcome::Sent(until, message) => {
             let pending = pending_messages(&context, options)
                 .await
                 .map_err(cycle_error)?;
-            if args.json {
+            if args.present.json {
                 print(&digest_text(&message, true, until))?;
             }
             Ok(if pending > 0 { INCOMPLETE } else { 0 })
         }
-        DigestOutcome::AlreadySent(until, message) if args.json => {
+        DigestOutcome::AlreadySent(until, message) if args.present.json => {
             print(&digest_text(&message, true, until))
         }
         DigestOutcome::AlreadySent(..) => {

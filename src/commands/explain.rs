@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::commands::cli::ViewArgs;
-use crate::commands::open::{open_existing, store_error};
+use crate::commands::open::{cycle_error, open_existing};
 use crate::commands::status::view_instant;
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
@@ -34,13 +34,13 @@ pub(super) async fn explain(config: Config, args: &ExplainArgs) -> CommandResult
     // Ids are in lower case; one that was read out may come back in any.
     let id = args.incident.to_ascii_lowercase();
     let report = load_report(&context, &id, args.view.now).await;
-    if let Some(report) = report.map_err(store_error)? {
+    if let Some(report) = report.map_err(cycle_error)? {
         return print(&match args.view.json {
             true => json_line(&report.to_json(context.style())),
             false => report_text(&report, &context),
         });
     }
-    let open = open_incident_ids(&context).await.map_err(store_error)?;
+    let open = open_incident_ids(&context).await.map_err(cycle_error)?;
     let open = match open.as_slice() {
         [] => "no incident is open".to_owned(),
         open => format!("open incidents: {}", open.join(", ")),

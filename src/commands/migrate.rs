@@ -1,7 +1,7 @@
 //! `migrate`: brings the database's schema up to date.
 
 use crate::commands::CommandResult;
-use crate::commands::open::{log_warnings, open_context, store_error};
+use crate::commands::open::{cycle_error, log_warnings, open_context};
 use crate::commands::stdout::print;
 use crate::config::Config;
 
@@ -10,6 +10,6 @@ pub(super) async fn migrate(config: Config) -> CommandResult {
     log_warnings(&config);
     let place = config.store.to_string();
     let context = open_context(config, std::io::sink())?;
-    context.check_database().await.map_err(store_error)?;
+    context.check_database().await.map_err(cycle_error)?;
     print(&format!("the schema is up to date in {place}\n"))
 }

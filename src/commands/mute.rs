@@ -6,13 +6,13 @@ use chrono_tz::Tz;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::commands::cli::parse_instant;
+use crate::commands::cli::PresentArgs;
 use crate::commands::open::{cycle_error, open_existing, options_at};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
 use crate::cycle::mutes::{MuteRequest, end_mutes, running_mutes, set_mute};
-use crate::model::{MINUTE, Mute, Rule, ServerName, Timestamp, parse_duration_within};
+use crate::model::{MINUTE, Mute, Rule, ServerName, parse_duration_within};
 use crate::notify::mute::mute_line;
 use crate::output::json::mutes_line;
 
@@ -47,12 +47,8 @@ pub struct MuteArgs {
     /// List running mutes and mute nothing
     #[arg(long)]
     pub list: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Take this instant as the present (RFC 3339) [default: the clock]
-    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
-    pub now: Option<Timestamp>,
+    #[command(flatten)]
+    pub present: PresentArgs,
 }
 
 #[derive(Debug, Args)]
@@ -63,12 +59,8 @@ pub struct UnmuteArgs {
     /// End the mute of this rule [default: every mute]
     #[arg(long, value_name = "RULE", value_parser = rule_parser())]
     pub rule: Option<Rule>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Take this instant as the present (RFC 3339) [default: the clock]
-    #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
-    pub now: Option<Timestamp>,
+    #[command(flatten)]
+    pub present: PresentArgs,
 }
 
 /// Parses the name of a rule; help, completion and errors list the names.
@@ -91,11 +83,17 @@ fn parse_reason(text: &str) -> Result<String, String> {
 pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     let zone = config.time_zone;
     let context = open_existing(config)?;
-    let options = options_at(args.now);
+    let options = options_at(args.present.now);
     let (Some(duration), Some(reason)) = (args.duration, args.reason) else {
         let mutes = running_mutes(&context, options).await;
         let mutes = mutes.map_err(cycle_error)?;
-        return print(&mutes_text(&mutes, args.json, zone, "", "nothing is muted"));
+        return print(&mutes_text(
+            &mutes,
+            args.present.json,
+            zone,
+            "",
+            "nothing is muted",
+        ));
     };
     let request = MuteRequest {
         server: args.server.map(ServerName),
@@ -106,8 +104,8 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     };
     let mute = set_mute(&context, request, options).await;
     let mute = mute.map_err(cycle_error)?;
-    let text = mutes_text(&[mute], args.json, zone, "muted: ", "");
-    print(&match args.json {
+    let text = mutes_text(&[mute], args.present.json, zone, "muted: ", "");
+    print(&match args.present.json {
         true => text,
         false => format!("{text}incidents are still recorded; `hushwatch unmute` ends the mute\n"),
     })
@@ -118,7 +116,7 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     let context = open_existing(config)?;
     let everything = args.server.is_none() && args.rule.is_none();
     let server = args.server.map(ServerName);
-    let ended = end_mutes(&context, server, args.rule, options_at(args.now)).await;
+    let ended = end_mutes(&context, server, args.rule, options_at(args.present.now)).await;
     let ended = ended.map_err(cycle_error)?;
     if ended.is_empty() && !everything {
         let why = "no such mute is running; `hushwatch mute --list` shows those that are";
@@ -126,12 +124,12 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     }
     let text = mutes_text(
         &ended,
-        args.json,
+        args.present.json,
         zone,
         "no longer muted: ",
         "nothing was muted",
     );
-    print(&match args.json || ended.is_empty() {
+    print(&match args.present.json || ended.is_empty() {
         true => text,
         false => {
             format!("{text}what was held back and is still open is reported in the next cycle\n")

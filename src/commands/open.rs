@@ -7,7 +7,6 @@ use crate::commands::{INCOMPLETE, USAGE};
 use crate::config::Config;
 use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, send_database_alert};
 use crate::model::Timestamp;
-use crate::store;
 
 /// Opens a context that sends nothing and creates no database where there is none.
 pub(crate) fn open_readonly(mut config: Config) -> Result<Arc<Context>, (u8, String)> {
@@ -99,24 +98,13 @@ pub(crate) fn log_warnings(config: &Config) {
     }
 }
 
-/// Returns the exit code and the text of a failed cycle.
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
-pub(crate) fn cycle_error(error: CycleError) -> (u8, String) {
+/// Returns the exit code and the text of a failed cycle, or of a failed access to the store.
+pub(crate) fn cycle_error(error: impl Into<CycleError>) -> (u8, String) {
+    let error = error.into();
     let code = match &error {
         CycleError::Usage(_) => USAGE,
         CycleError::Store(error) if error.is_of_configuration() => USAGE,
         _ => INCOMPLETE,
-    };
-    (code, error.to_string())
-}
-
-/// Returns the exit code and the text of a failed access to the store.
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
-pub(crate) fn store_error(error: store::Error) -> (u8, String) {
-    let code = if error.is_of_configuration() {
-        USAGE
-    } else {
-        INCOMPLETE
     };
     (code, error.to_string())
 }

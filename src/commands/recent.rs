@@ -1,18 +1,17 @@
 //! `recent`: the newest events as JSON.
 
 use clap::Args;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::commands::CommandResult;
-use crate::commands::open::{open_readonly, store_error};
+use crate::commands::open::{cycle_error, open_readonly};
 use crate::commands::status::last_cycle_or_now;
 use crate::commands::stdout::print;
 use crate::config::Config;
 use crate::cycle::Context;
 use crate::cycle::report::last_day;
 use crate::cycle::stats::watched_streams;
-use crate::model::{BounceClass, Timestamp, rfc3339};
+use crate::model::BounceClass;
 use crate::store::{self, EventRow};
 use crate::text::sanitize::json_line;
 
@@ -26,7 +25,7 @@ pub struct RecentArgs {
 pub(super) async fn recent(config: Config, args: &RecentArgs) -> CommandResult {
     let context = open_readonly(config)?;
     let events = recent_json(&context, args.limit).await;
-    print(&json_line(&events.map_err(store_error)?))
+    print(&json_line(&events.map_err(cycle_error)?))
 }
 
 /// Returns the newest `limit` events and the counts of the last 24 hours.
@@ -46,41 +45,21 @@ async fn recent_json(context: &Context, limit: u32) -> Result<Value, store::Erro
         }
     }
     Ok(json!({
-        "events": rows.into_iter().map(EventView::from).collect::<Vec<_>>(),
+        "events": rows.iter().map(event_json).collect::<Vec<_>>(),
         "counts_24h": {"delivered": delivered, "bounced": bounced, "spam_complaint": complaints},
         "total_24h": delivered + bounced + complaints,
     }))
 }
 
-/// An event as scripts read it.
-#[derive(Serialize)]
-struct EventView {
-    id: i64,
-    event_type: &'static str,
-    message_id: Option<String>,
-    recipient: Option<String>,
-    tag: Option<String>,
-    bounce_type: Option<String>,
-    bounce_description: Option<String>,
-    #[serde(serialize_with = "rfc3339")]
-    recorded_at: Timestamp,
-}
-
-impl From<EventRow> for EventView {
-    fn from(row: EventRow) -> Self {
-        Self {
-            id: row.id,
-            event_type: match row.class {
-                None => "Delivery",
-                Some(BounceClass::Complaint) => "SpamComplaint",
-                Some(_) => "Bounce",
-            },
-            message_id: row.message,
-            recipient: row.recipient,
-            tag: row.tag,
-            bounce_type: row.kind,
-            bounce_description: row.description,
-            recorded_at: row.at,
-        }
-    }
+/// Returns an event as scripts read it.
+fn event_json(row: &EventRow) -> Value {
+    let event_type = match row.class {
+        None => "Delivery",
+        Some(BounceClass::Complaint) => "SpamComplaint",
+        Some(_) => "Bounce",
+    };
+    json!({
+        "id": row.id, "event_type": event_type, "message_id": row.message, "recipient": row.recipient, "tag": row.tag,
+        "bounce_type": row.kind, "bounce_description": row.description, "recorded_at": row.at.to_string(),
+    })
 }

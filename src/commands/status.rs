@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::clock;
 use crate::commands::CommandResult;
 use crate::commands::cli::ViewArgs;
-use crate::commands::open::{open_readonly, store_error};
+use crate::commands::open::{cycle_error, open_readonly};
 use crate::commands::stdout::print;
 use crate::config::{Config, ServerConfig};
 use crate::cycle::Context;
@@ -21,7 +21,7 @@ use crate::text::sanitize::{clean_lines, json_line};
 pub(super) async fn status(config: Config, args: &ViewArgs) -> CommandResult {
     let context = open_readonly(config)?;
     let status = collect_status(&context, args.now).await;
-    let status = status.map_err(store_error)?;
+    let status = status.map_err(cycle_error)?;
     print(&match args.json {
         true => json_line(&status.to_json(context.style())),
         false => status_text(&status, &context),

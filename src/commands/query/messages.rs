@@ -38,23 +38,16 @@ pub enum StatusFilter {
     Processed,
 }
 
-impl StatusFilter {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sent => "sent",
-            Self::Processed => "processed",
-        }
-    }
-}
-
 pub(in crate::commands) async fn messages(config: &Config, args: &MessagesArgs) -> CommandResult {
     let filter = MessageFilter {
         window: args.list.scope.window(config)?,
         recipient: part("--recipient", args.recipient.as_deref())?,
         from: part("--from", args.from.as_deref())?,
         tag: checked("--tag", args.list.scope.tag.as_deref())?,
-        status: args.status.map(|status| status.name().to_owned()),
+        status: args
+            .status
+            .and_then(|status| status.to_possible_value())
+            .map(|value| value.get_name().to_owned()),
     };
     let fetch = async |api: &Server, stream: &StreamId, count, offset| {
         api.search_messages(stream, &filter, count, offset).await

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::clock;
 use crate::commands::CommandResult;
-use crate::commands::open::{open_readonly, store_error};
+use crate::commands::open::{cycle_error, open_readonly};
 use crate::commands::query::args::ScopeArgs;
 use crate::commands::query::error::{LookupError, Scope};
 use crate::commands::query::validate::{self, checked, usage};
@@ -58,7 +58,7 @@ pub(in crate::commands) async fn stats(config: &Config, args: &StatsArgs) -> Com
     let query = PostmarkQuery::open(config, args.scope.place.server.as_deref()).await?;
     let (report, errors) = collect(&query, &context, &range)
         .await
-        .map_err(store_error)?;
+        .map_err(cycle_error)?;
     let text = match args.scope.json {
         true => json_line(&report.to_json(&errors)),
         false => report.to_text(query.zone),
