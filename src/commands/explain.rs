@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::cycle::Context;
 use crate::cycle::poll::servers::watched_servers;
 use crate::model::{
-    BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, Span, StreamKey, Timestamp,
+    BounceClass, Coverage, DAY, Evidence, HOUR, Kind, Rule, Span, StreamKey, Timestamp,
 };
 use crate::output;
 use crate::output::explain::{Attempt, BounceLine, IncidentReport, Notification, Poll};
@@ -46,12 +46,10 @@ pub(super) async fn explain(config: Config, args: &ExplainArgs) -> CommandResult
         open => format!("open incidents: {}", open.join(", ")),
     };
     let id = clean(&args.incident);
-    Err((
-        INCOMPLETE,
-        format!(
-            "no incident has the id `{id}`; {open}; `hushwatch digest --print` lists those that ended"
-        ),
-    ))
+    let why = format!(
+        "no incident has the id `{id}`; {open}; `hushwatch digest --print` lists those that ended"
+    );
+    Err((INCOMPLETE, why))
 }
 
 /// Loads what is stored of one incident, and what mutes it at `now` or by the clock; `None` where no incident has this id.
@@ -72,17 +70,11 @@ pub(super) fn report_text(report: &IncidentReport, context: &Context) -> String 
 /// Returns the ids of the incidents that are open on the watched servers.
 async fn open_incident_ids(context: &Context) -> Result<Vec<String>, store::Error> {
     let mut open = Vec::new();
-    for server in watched_servers(&context.config, &context.store).await? {
+    let store = &context.store;
+    for server in watched_servers(&context.config, store).await? {
         let name = server.name.clone();
-        let incidents = context
-            .store
-            .call(move |s| s.latest_incidents(&name))
-            .await?;
-        let ids = incidents
-            .into_iter()
-            .filter(Incident::is_open)
-            .map(|i| i.id);
-        open.extend(ids);
+        let incidents = store.call(move |s| s.open_incidents(&name)).await?;
+        open.extend(incidents.into_iter().map(|incident| incident.id));
     }
     Ok(open)
 }
@@ -104,12 +96,9 @@ fn load(
     let (mut coverage, mut marks) = (Vec::new(), Vec::new());
     if let Some(stream) = &incident.stream {
         let key = StreamKey::new(&incident.server, stream);
+        let judged = Coverage::from_spans([window]);
         for kind in evidence_kinds(incident.rule) {
-            coverage.push((
-                *kind,
-                s.coverage(&key, *kind)?
-                    .intersect(&Coverage::from_spans([window])),
-            ));
+            coverage.push((*kind, s.coverage(&key, *kind)?.intersect(&judged)));
         }
         let classes = counted_classes(incident.rule);
         marks = s.bounce_events(&key, whole, &classes, MAX_BOUNCES + 1)?;
@@ -117,14 +106,12 @@ fn load(
     let more_marks = marks.len() > MAX_BOUNCES as usize;
     marks.truncate(MAX_BOUNCES as usize);
     marks.retain(|mark| affects(&opened.evidence, mark) || affects(&incident.evidence, mark));
+    let steps = steps.into_iter();
     let notifications = s.notifications(id)?;
     let mut mutes = s.mutes(now)?;
     mutes.retain(|mute| mute.covers(&incident.server, incident.rule));
     Ok(Some(IncidentReport {
-        steps: steps
-            .into_iter()
-            .map(|row| (row.transition, row.text))
-            .collect(),
+        steps: steps.map(|row| (row.transition, row.text)).collect(),
         window,
         polls: polls.into_iter().map(poll).collect(),
         coverage,

@@ -12,7 +12,7 @@ use crate::cycle::Context;
 use crate::cycle::report::stream_view;
 use crate::cycle::stats::{StreamStats, load_with_week_before, watched_streams};
 use crate::detect::Silence;
-use crate::model::{DAY, History, Incident, Rules, Span, StreamId, Tag, Timestamp};
+use crate::model::{DAY, History, Rules, Span, StreamId, Tag, Timestamp};
 use crate::output::status::{ServerStatus, StatusReport, StreamStatus, TagStatus};
 use crate::store;
 use crate::text::sanitize::{clean_lines, json_line};
@@ -39,27 +39,24 @@ pub(super) async fn collect_status(
     context: &Context,
     now: Option<Timestamp>,
 ) -> Result<StatusReport, store::Error> {
+    let store = &context.store;
     let at = last_cycle_or_now(context).await?;
     let present = view_instant(context, now).await?;
-    let series = context.store.call(|s| s.count_active_streams()).await?;
+    let series = store.call(|s| s.count_active_streams()).await?;
     let (mut servers, mut open) = (Vec::new(), Vec::new());
     for (server, streams) in watched_streams(context).await? {
         servers.push(server_status(context, &server, &streams, at, series).await?);
         let name = server.name.clone();
-        let incidents = context
-            .store
-            .call(move |s| s.latest_incidents(&name))
-            .await?;
-        open.extend(incidents.into_iter().filter(Incident::is_open));
+        open.extend(store.call(move |s| s.open_incidents(&name)).await?);
     }
     let waiting =
         move |s: &mut store::Database| Ok((s.count_pending()?, s.muted_rows(present)?.len()));
-    let (pending, held) = context.store.call(waiting).await?;
+    let (pending, held) = store.call(waiting).await?;
     Ok(StatusReport {
-        last_cycle_at: context.store.call(|s| s.last_cycle_at()).await?,
+        last_cycle_at: store.call(|s| s.last_cycle_at()).await?,
         servers,
         open,
-        mutes: context.store.call(move |s| s.mutes(present)).await?,
+        mutes: store.call(move |s| s.mutes(present)).await?,
         pending,
         held,
     })

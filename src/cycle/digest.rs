@@ -126,8 +126,7 @@ async fn build_digest(
     let series = store.call(|s| s.count_active_streams()).await?;
     for (server, streams) in watched_streams(context).await? {
         let name = server.name.clone();
-        let incidents = store.call(move |s| s.latest_incidents(&name)).await?;
-        let open: Vec<Incident> = incidents.into_iter().filter(Incident::is_open).collect();
+        let open = store.call(move |s| s.open_incidents(&name)).await?;
         let rules = config.rules_for(&server);
         let mut entry = ServerDay {
             name: server.name.to_string(),
@@ -190,9 +189,8 @@ async fn blind_since(
     }
     let name = server.name.clone();
     let state = store.call(move |s| s.server_state(&name, now)).await?;
-    Ok(state
-        .incomplete_since
-        .map(|since| (since, state.reason.unwrap_or_default())))
+    let since = state.incomplete_since;
+    Ok(since.map(|since| (since, state.reason.unwrap_or_default())))
 }
 
 /// Returns the ends of the periods between `last` and `period` that no digest reported, oldest first.

@@ -157,15 +157,12 @@ async fn evaluate_polled_server(
     series: usize,
     now: Timestamp,
 ) -> Result<ServerEvaluation, store::Error> {
-    let rules = context.config.rules_for(&poll.server);
+    let (store, rules) = (&context.store, context.config.rules_for(&poll.server));
     let name = poll.name().clone();
-    let incidents = context
-        .store
-        .call(move |s| s.latest_incidents(&name))
-        .await?;
+    let incidents = store.call(move |s| s.latest_incidents(&name)).await?;
     let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
     let instants = instants_to_evaluate(&context.config.schedule, poll, now);
-    let histories = load_histories(&context.store, poll, &rules, &instants, now).await?;
+    let histories = load_histories(store, poll, &rules, &instants, now).await?;
     let mut evaluator = Evaluator::new(policy, rules, series);
     let mut transitions =
         evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
@@ -258,19 +255,11 @@ async fn load_histories(
         2 * HOUR,
         HOUR,
     ];
-    let longest = windows.iter().max().copied().unwrap_or(DAY);
+    let longest = windows.into_iter().max().unwrap_or(DAY);
     let first = instants.first().copied().unwrap_or(now);
     let range = Span::new(first - longest, now);
-    let cuts: Vec<Timestamp> = instants
-        .iter()
-        .chain([&now])
-        .flat_map(|at| {
-            windows
-                .iter()
-                .chain([&Duration::ZERO])
-                .map(move |window| *at - *window)
-        })
-        .collect();
+    let starts = |at: &Timestamp| windows.map(|window| *at - window).into_iter().chain([*at]);
+    let cuts: Vec<Timestamp> = instants.iter().chain([&now]).flat_map(starts).collect();
     let mut histories = BTreeMap::new();
     for stream in &poll.streams {
         let (key, cuts) = (StreamKey::new(poll.name(), stream), cuts.clone());

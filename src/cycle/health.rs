@@ -73,9 +73,8 @@ async fn other_workers_healthy(
             continue;
         }
         let read =
-            move |s: &mut Database| Ok((s.server_state(&name, now)?, s.latest_incidents(&name)?));
-        let (state, incidents) = context.store.call(read).await?;
-        let open: Vec<Incident> = incidents.into_iter().filter(Incident::is_open).collect();
+            move |s: &mut Database| Ok((s.server_state(&name, now)?, s.open_incidents(&name)?));
+        let (state, open) = context.store.call(read).await?;
         let unseen = state.incomplete_since.is_some();
         if unseen && !blindness_reported(context.config.mode, &open, &server.name, now) {
             return Ok(false);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::model::{ServerName, Timestamp};
-use crate::store::{self, Lease, LeaseAttempt, Store};
+use crate::store::{self, Database, Lease, LeaseAttempt, Store};
 
 /// How often leases are renewed within their lifetime.
 const RENEWALS_PER_TTL: u32 = 4;
@@ -51,14 +51,9 @@ impl Leases {
         &self,
         server: &ServerName,
     ) -> Result<Result<(), Timestamp>, store::Error> {
-        let attempt = acquire(
-            &self.store,
-            Lease::name_for_server(server),
-            &self.worker_id,
-            self.ttl,
-        )
-        .await?;
-        Ok(match attempt {
+        let name = Lease::name_for_server(server);
+        let attempt = acquire(&self.store, name, &self.worker_id, self.ttl);
+        Ok(match attempt.await? {
             LeaseAttempt::Taken(lease) => {
                 self.lock().insert(lease.name.clone(), lease);
                 Ok(())
@@ -72,13 +67,11 @@ impl Leases {
         &self,
     ) -> Result<BTreeMap<ServerName, Timestamp>, store::Error> {
         let worker_id = self.worker_id.clone();
-        let held = self
-            .store
-            .call(move |s| s.leases_held_by_others(&worker_id))
-            .await?;
+        let read = move |s: &mut Database| s.leases_held_by_others(&worker_id);
+        let held = self.store.call(read).await?.into_iter();
         let server_lease =
             |(name, until): (String, Timestamp)| Some((Lease::server_from_name(&name)?, until));
-        Ok(held.into_iter().filter_map(server_lease).collect())
+        Ok(held.filter_map(server_lease).collect())
     }
 
     /// Releases the lease of a server that needs no poll.
@@ -153,14 +146,10 @@ impl DeliveryLease {
     ) -> Result<Option<Self>, store::Error> {
         let deadline = tokio::time::Instant::now() + max_wait;
         loop {
-            if let LeaseAttempt::Taken(lease) =
-                acquire(store, OUTBOX.to_owned(), worker_id, ttl).await?
-            {
-                return Ok(Some(Self {
-                    store: store.clone(),
-                    lease,
-                    ttl,
-                }));
+            let attempt = acquire(store, OUTBOX.to_owned(), worker_id, ttl).await?;
+            if let LeaseAttempt::Taken(lease) = attempt {
+                let store = store.clone();
+                return Ok(Some(Self { store, lease, ttl }));
             }
             let pending = store.call(|s| s.count_pending()).await?;
             if pending == 0 || tokio::time::Instant::now() >= deadline {
@@ -173,11 +162,8 @@ impl DeliveryLease {
     /// Renews the lease, and returns whether this process still held it.
     pub(crate) async fn renew(&self) -> Result<bool, store::Error> {
         let (lease, ttl) = (vec![self.lease.clone()], self.ttl);
-        let renewed = self
-            .store
-            .call(move |s| s.renew_leases(&lease, ttl))
-            .await?;
-        Ok(renewed == [true])
+        let renewed = self.store.call(move |s| s.renew_leases(&lease, ttl));
+        Ok(renewed.await? == [true])
     }
 
     pub(crate) async fn release(self) -> Result<(), store::Error> {

@@ -36,7 +36,7 @@ use crate::cycle::poll::all::{PollContext, poll_all};
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::{ServerList, discover_servers};
 use crate::cycle::report::CheckReport;
-use crate::model::{DAY, Timestamp};
+use crate::model::Timestamp;
 use crate::store::{self, CycleLock, Database, Store};
 
 const MAX_CONCURRENT_POLLS: usize = 48;
@@ -120,9 +120,14 @@ async fn run_steps(
     let servers = discover_servers(context, now, Some(&*leases)).await?;
     let polls = poll_servers(context, servers, &leases, options, now).await?;
     let evaluation = evaluate(context, &polls.outcomes, &leases, now).await?;
-    write_digest_if_last(context, &leases, now).await?;
+    // Whichever process is the last to poll knows the whole day.
+    if leases.held_by_others().await?.is_empty() {
+        write_due_digest(context, now).await?;
+    }
     let deliveries = deliver(context, Trigger::Cycle { began }, now).await?;
-    prune(store, config.store.keep, now).await?;
+    let (keep_rows, keep_aggregates) = (now - config.store.keep, now - KEEP_AGGREGATES);
+    let prune = move |s: &mut Database| s.prune(keep_rows, keep_aggregates);
+    store.call(prune).await?;
     send_heartbeat(context, &polls, &evaluation, deliveries, now).await;
     Ok(report::check(context, now, &polls, &evaluation, deliveries).await?)
 }
@@ -189,25 +194,6 @@ async fn poll_servers(
         }
     }
     Ok(results)
-}
-
-/// Writes the digest that is due, if no other process is still polling: whichever of them is last knows the whole day.
-async fn write_digest_if_last(
-    context: &Context,
-    leases: &Leases,
-    now: Timestamp,
-) -> Result<(), store::Error> {
-    if leases.held_by_others().await?.is_empty() {
-        write_due_digest(context, now).await?;
-    }
-    Ok(())
-}
-
-/// Deletes single messages that are older than `keep`, and counts and incidents that are older than 400 days.
-async fn prune(store: &Store, keep: Duration, now: Timestamp) -> Result<(), store::Error> {
-    store
-        .call(move |s| s.prune(now - keep, now - KEEP_AGGREGATES.max(DAY)))
-        .await
 }
 
 /// Sends the messages that may be retried and writes a digest that became due, unless a cycle is running elsewhere. Returns

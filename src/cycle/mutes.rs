@@ -43,11 +43,9 @@ pub(crate) async fn set_mute(
     };
     let new = mute.clone();
     let save = move |s: &mut Database| {
-        let running = s.mutes(now)?;
-        let same = running
-            .iter()
-            .filter(|m| m.is_of(new.server.as_ref(), new.rule));
-        let same: Vec<i64> = same.map(|m| m.id).collect();
+        let mut same = s.mutes(now)?;
+        same.retain(|mute| mute.is_of(new.server.as_ref(), new.rule));
+        let same: Vec<i64> = same.iter().map(|mute| mute.id).collect();
         s.save_mute(&new, &same)
     };
     mute.id = context.store.call(save).await?;

@@ -8,7 +8,9 @@ use crate::cycle::evaluate::CycleEvaluation;
 use crate::cycle::health::polled_elsewhere;
 use crate::cycle::stats::StreamStats;
 use crate::cycle::{Context, PollResults};
-use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp};
+use crate::model::{
+    DAY, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp, Transition,
+};
 use crate::output::json::{IncidentView, MuteView, StreamView, TransitionView};
 use crate::store;
 
@@ -82,24 +84,16 @@ pub(crate) async fn check(
         servers.push(view);
         open.extend(incidents);
     }
+    let transition = |(t, text): &(Transition, String)| json!(TransitionView::new(t, text));
+    let incident = |incident| json!(IncidentView::new(incident, context.style()));
+    let mute = |mute| json!(MuteView::new(mute));
     Ok(CheckReport {
         at: now.to_string(),
         complete,
         servers,
-        transitions: evaluation
-            .transitions
-            .iter()
-            .map(|(t, text)| json!(TransitionView::new(t, text)))
-            .collect(),
-        open_incidents: open
-            .iter()
-            .map(|i| json!(IncidentView::new(i, context.style())))
-            .collect(),
-        mutes: evaluation
-            .mutes
-            .iter()
-            .map(|mute| json!(MuteView::new(mute)))
-            .collect(),
+        transitions: evaluation.transitions.iter().map(transition).collect(),
+        open_incidents: open.iter().map(incident).collect(),
+        mutes: evaluation.mutes.iter().map(mute).collect(),
         notices,
         errors: polled.iter().flat_map(|p| p.errors.clone()).collect(),
     })
@@ -184,16 +178,15 @@ async fn unpolled_server(
         Ok((
             s.server_state(&server, now)?,
             s.watched_streams(&server)?,
-            s.latest_incidents(&server)?,
+            s.open_incidents(&server)?,
         ))
     };
-    let (state, streams, mut incidents) = context.store.call(read).await?;
-    incidents.retain(Incident::is_open);
+    let (state, streams, open) = context.store.call(read).await?;
     let streams = stream_views(context, name, &streams, now).await?;
     let complete = state.last_complete_at.is_some() && state.incomplete_since.is_none();
     let view = json!({
         "name": name, "reachable": complete, "complete": complete, "requests": 0, "streams": streams,
     });
     let seen = complete || state.last_cycle_at < Some(now);
-    Ok((view, seen, incidents))
+    Ok((view, seen, open))
 }

@@ -12,8 +12,6 @@ use crate::model::{
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Store};
 
-const DAYS_PER_WEEK: u32 = 7;
-
 /// Counts of one span, in messages.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct StreamStats {
@@ -38,11 +36,8 @@ impl StreamStats {
         let marked = history.bounced_in(&whole, |m| m.class.counts());
         let bounced = marked.messages;
         let failed = history.bounced_in(&whole, |m| m.class.is_failure());
-        let followed: Vec<_> = history
-            .followed
-            .iter()
-            .filter(|f| span.contains(f.sent_at))
-            .collect();
+        let followed = history.followed.iter();
+        let followed: Vec<_> = followed.filter(|f| span.contains(f.sent_at)).collect();
         let sampled = followed.len() as u64;
         let proven = followed.iter().filter(|f| f.delivered_at.is_some()).count() as u64;
         let class = |class| {
@@ -95,10 +90,7 @@ pub(crate) async fn load_with_week_before(
 }
 
 fn week_before(span: Span) -> Span {
-    Span::new(
-        span.from - DAYS_PER_WEEK * DAY,
-        span.until - DAYS_PER_WEEK * DAY,
-    )
+    Span::new(span.from - 7 * DAY, span.until - 7 * DAY)
 }
 
 /// Returns the watched servers, each with its watched streams.
@@ -106,12 +98,10 @@ pub(crate) async fn watched_streams(
     context: &Context,
 ) -> Result<Vec<(Arc<ServerConfig>, Vec<StreamId>)>, store::Error> {
     let mut watched = Vec::new();
-    for server in watched_servers(&context.config, &context.store).await? {
+    let store = &context.store;
+    for server in watched_servers(&context.config, store).await? {
         let name = server.name.clone();
-        let streams = context
-            .store
-            .call(move |s| s.watched_streams(&name))
-            .await?;
+        let streams = store.call(move |s| s.watched_streams(&name)).await?;
         watched.push((server, streams));
     }
     Ok(watched)

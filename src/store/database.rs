@@ -42,14 +42,8 @@ impl Database {
     pub fn probe_write(&mut self) -> Result<(), Error> {
         let mut written = false;
         let rolled_back = self.write(Scope::Leases, |s| {
-            leases::take(
-                s,
-                PROBE_LEASE,
-                PROBE_LEASE,
-                Timestamp(0),
-                Duration::ZERO,
-                false,
-            )?;
+            let (name, holder) = (PROBE_LEASE, PROBE_LEASE);
+            leases::take(s, name, holder, Timestamp(0), Duration::ZERO, false)?;
             written = true;
             // A transaction that fails leaves nothing behind.
             Err(Error::interrupted())

@@ -54,12 +54,8 @@ async fn backfill_stream(
         let coverage = reader.coverage(read.stream, kind).await?;
         for span in coverage.holes(history).into_iter().rev() {
             let steps = split_for_progress(span);
-            let label = format!(
-                "history of {}/{} ({})",
-                reader.server,
-                read.stream,
-                kind.name()
-            );
+            let (server, stream, kind_name) = (reader.server, read.stream, kind.name());
+            let label = format!("history of {server}/{stream} ({kind_name})");
             let progress = (steps.len() > 1).then(|| Progress::new(label, span.length().as_secs()));
             for step in steps {
                 read_step(reader, read, kind, step).await?;

@@ -110,9 +110,7 @@ impl<'l, 'a> Counter<'l, 'a> {
             rate.observe_overflow(window, count.total);
             return Ok(false);
         } else {
-            let what = &self.what;
-            let text = format!("{what}: more than {MAX_RESULTS} in one second");
-            return Err(ReadError::InconsistentPages(text));
+            return Err(ReadError::too_many_in_a_second(&self.what));
         }
         Ok(true)
     }

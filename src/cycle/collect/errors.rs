@@ -1,6 +1,6 @@
 //! What goes wrong while one server is polled, and when to stop asking.
 
-use crate::postmark::{self, ErrorKind};
+use crate::postmark::{self, ErrorKind, MAX_RESULTS};
 use crate::store;
 
 /// Readings without any answer, each already retried, after which a server is not asked for anything more in this poll.
@@ -20,6 +20,13 @@ pub(crate) enum ReadError {
     /// Pages of one listing contradict each other.
     #[error("failed to list {0}")]
     InconsistentPages(String),
+}
+
+impl ReadError {
+    /// Returns the error of `what`, of which even a second holds more than Postmark lists or counts.
+    pub(crate) fn too_many_in_a_second(what: &str) -> Self {
+        Self::InconsistentPages(format!("{what}: more than {MAX_RESULTS} in one second"))
+    }
 }
 
 /// What went wrong in the poll of one server.

@@ -35,12 +35,9 @@ pub(crate) enum ListOutcome {
 
 /// How the reading of one window ended.
 enum WindowOutcome {
-    /// It was read to its end.
-    Complete,
+    Ended(ListOutcome),
     /// It holds too much for one listing, and is to be read in these windows, the newest last.
     Split(Vec<Span>),
-    /// It has more pages than allowed.
-    TooMany { per_second: f64 },
 }
 
 pub(crate) struct Lister<'l, 'a> {
@@ -82,8 +79,7 @@ impl<'l, 'a> Lister<'l, 'a> {
     ) -> Result<ListOutcome, ReadError> {
         let read = self.read_and_store_window(span, max_pages, TARGET_WINDOW_ITEMS);
         match read.await? {
-            WindowOutcome::Complete => Ok(ListOutcome::Complete),
-            WindowOutcome::TooMany { per_second } => Ok(ListOutcome::TooMany { per_second }),
+            WindowOutcome::Ended(outcome) => Ok(outcome),
             WindowOutcome::Split(windows) => {
                 self.reader
                     .reopen(self.read.stream, self.kind, span)
@@ -160,26 +156,21 @@ impl<'l, 'a> Lister<'l, 'a> {
             let offset = u32::try_from(cursor.read).unwrap_or(u32::MAX);
             let mut page = self.fetch_page(window, offset).await?;
             if cursor.read == 0 && page.exceeds(window, max_pages) {
-                return Ok(WindowOutcome::TooMany {
-                    per_second: page.per_second(window),
-                });
+                let per_second = page.per_second(window);
+                return Ok(WindowOutcome::Ended(ListOutcome::TooMany { per_second }));
             }
             if cursor.read == 0 && page.total >= MAX_RESULTS {
                 let parts = split_by_density(window, &page, split_items);
                 unstored.append(page.batch);
-                return parts.map(WindowOutcome::Split).ok_or_else(|| {
-                    let what = cursor.what;
-                    ReadError::InconsistentPages(format!(
-                        "{what}: more than {MAX_RESULTS} in one second"
-                    ))
-                });
+                let split = parts.map(WindowOutcome::Split);
+                return split.ok_or_else(|| ReadError::too_many_in_a_second(&cursor.what));
             }
             let is_last = cursor.accept(&mut page)?;
             unstored.append(page.batch);
             if is_last {
                 let covered = self.covered_spans(window, cursor.oldest).await?;
                 self.store_covered(unstored.take(), covered).await?;
-                return Ok(WindowOutcome::Complete);
+                return Ok(WindowOutcome::Ended(ListOutcome::Complete));
             }
             if unstored.len() >= WRITE_BATCH {
                 self.store_batch(unstored.take(), None).await?;

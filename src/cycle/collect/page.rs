@@ -12,7 +12,6 @@ const MAX_PARTS: usize = 64;
 /// The maximum number of pages of a listing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PageLimit {
-    /// No maximum.
     Unlimited,
     /// This many; a total at Postmark's cap, which may stand for any number, exceeds it.
     Exactly(u64),
@@ -105,11 +104,8 @@ impl BatchPage {
 
     /// Returns the number of items per second in the time that this page reaches back, the newest of the window.
     fn density(&self, window: Span) -> f64 {
-        let newest = self
-            .oldest
-            .map_or(window.length(), |oldest| window.until.since(oldest))
-            .max(SECOND);
-        self.ids.len().max(1) as f64 / newest.as_secs_f64()
+        let newest = window.until.since(self.oldest.unwrap_or(window.from));
+        self.ids.len().max(1) as f64 / newest.max(SECOND).as_secs_f64()
     }
 }
 

@@ -35,9 +35,8 @@ impl PageCursor {
     /// [`ReadError::InconsistentPages`] where the results changed while they were read, so that some may have been skipped.
     pub(crate) fn accept(&mut self, page: &mut BatchPage) -> Result<bool, ReadError> {
         let inconsistent = |what: &str, why: String| {
-            Err(ReadError::InconsistentPages(format!(
-                "{what}: {why}; the next cycle reads anew"
-            )))
+            let text = format!("{what}: {why}; the next cycle reads anew");
+            Err(ReadError::InconsistentPages(text))
         };
         if page.total < self.total {
             let why = "the number of results fell while they were read".to_owned();

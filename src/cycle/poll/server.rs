@@ -37,13 +37,14 @@ pub(crate) async fn poll_server(
     now: Timestamp,
     deadline: Instant,
 ) -> Result<PollOutcome, store::Error> {
-    let previous_state = load_state(&context.store, server, now).await?;
+    let store = &context.store;
+    let previous_state = load_state(store, server, now).await?;
     let (requests, errors) = match server.token.read() {
         Err(problem) => (0, PollErrors::unreadable_token(problem.to_string())),
         Ok(token) => {
             let api = context.postmark.server(token);
             let mut reader = ServerReader::new(
-                &context.store,
+                store,
                 &api,
                 &server.name,
                 context.config.postmark.requests_per_poll,
@@ -63,10 +64,7 @@ pub(crate) async fn poll_server(
         }
     };
     let name = server.name.clone();
-    let streams = context
-        .store
-        .call(move |s| s.watched_streams(&name))
-        .await?;
+    let streams = store.call(move |s| s.watched_streams(&name)).await?;
     Ok(PollOutcome::new(
         Arc::clone(server),
         previous_state,

@@ -144,9 +144,8 @@ async fn apply_listing(
             }
         }
     }
-    let ids = context
-        .account_servers
-        .cache_listing(&context.config, listed);
+    let servers = &context.account_servers;
+    let ids = servers.cache_listing(&context.config, listed);
     if is_lease_holder {
         store_listing(context, ids, now).await?;
     }
@@ -159,10 +158,8 @@ async fn store_listing(
     ids: Vec<(ServerName, i64)>,
     now: Timestamp,
 ) -> Result<(), store::Error> {
-    let change = context
-        .store
-        .call(move |s| s.save_account_servers(&ids, now))
-        .await?;
+    let save = move |s: &mut store::Database| s.save_account_servers(&ids, now);
+    let change = context.store.call(save).await?;
     let renamed = context.account_servers.renamed_in_config(&context.config);
     let called = change.renamed.iter().map(|(old, new)| {
         let what = format!("was called {old} before; what is known of it goes on");

@@ -49,11 +49,9 @@ impl Database {
     /// Returns the servers that are no longer watched and still have an open incident or a deferred notification: those
     /// that left the account, and those that the account never listed and that no cycle polled since `idle`.
     pub fn unwatched_servers(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
-        self.read(|s| {
-            let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR (account_id IS NULL AND last_cycle_at < ?1))
-                       AND name IN (SELECT server FROM incidents WHERE open = 1 OR withheld = 1) ORDER BY name";
-            s.rows(sql, &values![idle], |row| row.get(0).map(ServerName))
-        })
+        let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR (account_id IS NULL AND last_cycle_at < ?1))
+                   AND name IN (SELECT server FROM incidents WHERE open = 1 OR withheld = 1) ORDER BY name";
+        self.rows(sql, &values![idle], |row| row.get(0).map(ServerName))
     }
 
     pub fn save_note(&mut self, note: &Note) -> Result<(), Error> {
@@ -62,19 +60,17 @@ impl Database {
 
     /// Returns the notes of `span`, in order.
     pub fn notes(&mut self, span: Span) -> Result<Vec<Note>, Error> {
-        self.read(|s| {
-            s.rows(
-                "SELECT at, server, text FROM notes WHERE at >= ?1 AND at < ?2 ORDER BY at, seq",
-                &values![span.from, span.until],
-                |row| {
-                    Ok(Note {
-                        at: row.get(0)?,
-                        server: ServerName(row.get(1)?),
-                        text: row.get(2)?,
-                    })
-                },
-            )
-        })
+        self.rows(
+            "SELECT at, server, text FROM notes WHERE at >= ?1 AND at < ?2 ORDER BY at, seq",
+            &values![span.from, span.until],
+            |row| {
+                Ok(Note {
+                    at: row.get(0)?,
+                    server: ServerName(row.get(1)?),
+                    text: row.get(2)?,
+                })
+            },
+        )
     }
 }
 

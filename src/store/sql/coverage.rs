@@ -39,10 +39,14 @@ pub(super) fn claim(s: &mut dyn Session, stream: i64, kind: Kind, span: Span) ->
     )?;
     let from = from.map_or(span.from, |from| from.min(span.from));
     let until = until.map_or(span.until, |until| until.max(span.until));
-    s.execute(
-        "INSERT INTO coverage (stream, kind, from_at, until_at) VALUES (?1, ?2, ?3, ?4)",
-        &values![stream, kind.name(), from, until],
-    )
+    insert(s, stream, kind, &[Span::new(from, until)])
+}
+
+fn insert(s: &mut dyn Session, stream: i64, kind: Kind, spans: &[Span]) -> Result<(), Error> {
+    let row = |span: &Span| values![stream, kind.name(), span.from, span.until];
+    let rows: Vec<_> = spans.iter().map(row).collect();
+    let sql = "INSERT INTO coverage (stream, kind, from_at, until_at) VALUES (?1, ?2, ?3, ?4)";
+    s.execute_each(sql, &rows).map(drop)
 }
 
 /// Gives up what was claimed of `gone`.
@@ -57,15 +61,7 @@ pub(super) fn unclaim(
         "DELETE FROM coverage WHERE stream = ?1 AND kind = ?2",
         &values![stream, kind.name()],
     )?;
-    let spans = left.spans().iter();
-    let rows: Vec<_> = spans
-        .map(|span| values![stream, kind.name(), span.from, span.until])
-        .collect();
-    s.execute_each(
-        "INSERT INTO coverage (stream, kind, from_at, until_at) VALUES (?1, ?2, ?3, ?4)",
-        &rows,
-    )?;
-    Ok(())
+    insert(s, stream, kind, left.spans())
 }
 
 /// Forgets what was claimed for after `until` on any stream of a server.

@@ -38,7 +38,7 @@ impl Database {
         self.read_stream(stream, |s, key| {
             let mut history = load(s, stream, key, range, cuts)?;
             for (tag, name) in used_tags(s, key, range)? {
-                let counted = load_counted(s, key, tag, range.until)?;
+                let counted = counts::load(s, key, tag, kept(range.until))?;
                 let hours = load_hours(s, key, tag, range.until, &counted)?;
                 let sent = load_counts(s, key, tag, range, cuts, &counted)?;
                 let of_tag = history.for_tag(hours, sent, counted);
@@ -56,7 +56,7 @@ fn load(
     range: Span,
     cuts: &[Timestamp],
 ) -> Result<History, Error> {
-    let counted = load_counted(s, key, ALL_MAIL, range.until)?;
+    let counted = counts::load(s, key, ALL_MAIL, kept(range.until))?;
     // The oldest message seen, or the server's first start.
     let first_seen = s.first(
         "SELECT CASE WHEN t.oldest_sent_at < s.first_start_at THEN t.oldest_sent_at ELSE s.first_start_at END,
@@ -99,9 +99,10 @@ fn load_hours(
     until: Timestamp,
     counted: &[CountedSpan],
 ) -> Result<Vec<HourCount>, Error> {
+    let kept = kept(until);
     let listed = s.rows(
         "SELECT at, sent, first_at, last_at FROM hours WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
-        &values![stream, tag, until - 400 * DAY, until],
+        &values![stream, tag, kept.from, kept.until],
         |row| {
             Ok(HourCount {
                 start: row.get(0)?,
@@ -114,14 +115,9 @@ fn load_hours(
     Ok(merge_hours(listed, counted))
 }
 
-/// What was counted in the time that hours are told of.
-fn load_counted(
-    s: &mut dyn Session,
-    stream: i64,
-    tag: i64,
-    until: Timestamp,
-) -> Result<Vec<CountedSpan>, Error> {
-    counts::load(s, stream, tag, Span::new(until - 400 * DAY, until))
+/// Returns the time of which hours are told.
+fn kept(until: Timestamp) -> Span {
+    Span::new(until - 400 * DAY, until)
 }
 
 /// Whole minutes and counted spans stand at their last message; a minute that a cut divides is told message by message.

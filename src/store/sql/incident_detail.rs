@@ -10,10 +10,9 @@ use super::{Row, incidents, outbox, polls, recent_events, values};
 impl Database {
     /// Returns every transition of an incident that is still stored, in the order in which they were recorded.
     pub fn incident_transitions(&mut self, incident: &str) -> Result<Vec<TransitionRow>, Error> {
-        self.read(|s| {
-            let sql = "SELECT at, step, told, text, body FROM transitions WHERE incident = ?1 ORDER BY seq";
-            s.rows(sql, &values![incident], incidents::read_transition)
-        })
+        let sql =
+            "SELECT at, step, told, text, body FROM transitions WHERE incident = ?1 ORDER BY seq";
+        self.rows(sql, &values![incident], incidents::read_transition)
     }
 
     /// Returns the messages that name an incident, in the order in which they were written.
@@ -55,13 +54,11 @@ impl Database {
 
     /// Returns the polls of a server from the beginning of `span` to its end, both included, in order.
     pub fn polls_within(&mut self, server: &ServerName, span: Span) -> Result<Vec<PollRow>, Error> {
-        self.read(|s| {
-            s.rows(
-                "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 AND at >= ?2 AND at <= ?3 ORDER BY at",
-                &values![&server.0, span.from, span.until],
-                polls::poll,
-            )
-        })
+        self.rows(
+            "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 AND at >= ?2 AND at <= ?3 ORDER BY at",
+            &values![&server.0, span.from, span.until],
+            polls::poll,
+        )
     }
 
     /// Returns the bounces and complaints of a stream in `span` that are of one of `classes`, newest first.

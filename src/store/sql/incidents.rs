@@ -8,35 +8,34 @@ use super::{Row, Scope, Session, leases, outbox, polls, values};
 impl Database {
     /// Returns the latest incident of each rule, stream and tag of a server.
     pub fn latest_incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error> {
-        self.read(|s| {
-            s.rows(
-                // The open one first: after a wrong clock, one that is over may bear a later time.
-                "SELECT body FROM (SELECT body, row_number() OVER (PARTITION BY stream, tag, rule ORDER BY open DESC, opened_at DESC)
-                 AS place FROM incidents WHERE server = ?1) AS ranked WHERE place = 1",
-                &values![&server.0],
-                |row| read_incident(&row.get::<String>(0)?),
-            )
-        })
+        self.rows(
+            // The open one first: after a wrong clock, one that is over may bear a later time.
+            "SELECT body FROM (SELECT body, row_number() OVER (PARTITION BY stream, tag, rule ORDER BY open DESC, opened_at DESC)
+             AS place FROM incidents WHERE server = ?1) AS ranked WHERE place = 1",
+            &values![&server.0],
+            read_body,
+        )
+    }
+
+    /// Returns the latest incidents of a server that are open.
+    pub fn open_incidents(&mut self, server: &ServerName) -> Result<Vec<Incident>, Error> {
+        let mut incidents = self.latest_incidents(server)?;
+        incidents.retain(Incident::is_open);
+        Ok(incidents)
     }
 
     pub fn incident(&mut self, id: &str) -> Result<Option<Incident>, Error> {
-        self.read(|s| {
-            let sql = "SELECT body FROM incidents WHERE id = ?1";
-            s.first(sql, &values![id], |row| {
-                read_incident(&row.get::<String>(0)?)
-            })
-        })
+        let sql = "SELECT body FROM incidents WHERE id = ?1";
+        self.read(|s| s.first(sql, &values![id], read_body))
     }
 
     /// Returns the transitions recorded in `span`, in order of the instants that were evaluated.
     pub fn transitions(&mut self, span: Span) -> Result<Vec<TransitionRow>, Error> {
-        self.read(|s| {
-            s.rows(
-                "SELECT at, step, told, text, body FROM transitions WHERE recorded_at >= ?1 AND recorded_at < ?2 ORDER BY at, seq",
-                &values![span.from, span.until],
-                read_transition,
-            )
-        })
+        self.rows(
+            "SELECT at, step, told, text, body FROM transitions WHERE recorded_at >= ?1 AND recorded_at < ?2 ORDER BY at, seq",
+            &values![span.from, span.until],
+            read_transition,
+        )
     }
 
     /// Commits what a cycle decided, all of it or nothing. Fails where the schema became too new, or a lease was lost.
@@ -146,22 +145,16 @@ pub(super) fn rename(s: &mut dyn Session, server: &ServerName) -> Result<(), Err
         &values![&server.0],
         |row| Ok((row.get::<i64>(0)?, named(&row.get::<String>(1)?)?)),
     )?;
-    let steps: Vec<_> = steps
-        .iter()
-        .map(|(seq, body)| values![*seq, body])
-        .collect();
-    s.execute_each("UPDATE transitions SET body = ?2 WHERE seq = ?1", &steps)?;
-    Ok(())
+    let steps: Vec<_> = steps.iter().map(|(id, body)| values![*id, body]).collect();
+    s.execute_each("UPDATE transitions SET body = ?2 WHERE seq = ?1", &steps)
+        .map(drop)
 }
 
 /// Instants of a wrong clock are brought back to `now`, so that nothing waits for a year that will not come.
 pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE transitions SET recorded_at = ?1 WHERE recorded_at > ?1";
     s.execute(sql, &values![now])?;
-    let incidents = s.rows("SELECT body FROM incidents", &[], |row| {
-        read_incident(&row.get::<String>(0)?)
-    })?;
-    for mut incident in incidents {
+    for mut incident in s.rows("SELECT body FROM incidents", &[], read_body)? {
         if incident.judged_at <= now {
             continue;
         }
@@ -178,6 +171,11 @@ pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
         save(s, &incident)?;
     }
     Ok(())
+}
+
+/// Reads an incident from the one column body.
+fn read_body(row: &dyn Row) -> Result<Incident, Error> {
+    read_incident(&row.get::<String>(0)?)
 }
 
 fn read_incident(body: &str) -> Result<Incident, Error> {

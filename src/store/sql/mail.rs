@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Bounce, HOUR, Kind, MINUTE, Mail, Span, Status, StreamKey, Timestamp};
+use crate::model::{Bounce, HOUR, Kind, MINUTE, Mail, Span, StreamKey, Timestamp};
 use crate::store::{Database, Error};
 
 use super::id::Id;
@@ -119,25 +119,15 @@ fn insert_messages(
                 stream,
                 id.as_bytes(),
                 mail.sent_at,
-                mail.status == Status::Queued,
                 tags.key(mail.tag.as_deref()),
             ]
         })
         .collect();
     let changed = s.execute_each(
-        "INSERT INTO messages (stream, id, sent_at, queued, tag) VALUES (?1, ?2, ?3, ?4, ?5)
+        // Nothing reads the column `queued`, which has no default.
+        "INSERT INTO messages (stream, id, sent_at, queued, tag) VALUES (?1, ?2, ?3, 0, ?4)
          ON CONFLICT (stream, id) DO NOTHING",
         &rows,
-    )?;
-    let left_queue: Vec<_> = mails()
-        .zip(&ids)
-        .zip(&changed)
-        .filter(|((mail, _), changed)| **changed == 0 && mail.status != Status::Queued)
-        .map(|((_, id), _)| values![stream, id.as_bytes()])
-        .collect();
-    s.execute_each(
-        "UPDATE messages SET queued = 0 WHERE stream = ?1 AND id = ?2 AND queued = 1",
-        &left_queue,
     )?;
     Ok(inserted(&changed).map(|place| listed[place]).collect())
 }
@@ -218,6 +208,6 @@ fn count(
              first_at = CASE WHEN excluded.first_at < hours.first_at THEN excluded.first_at ELSE hours.first_at END,
              last_at = CASE WHEN excluded.last_at > hours.last_at THEN excluded.last_at ELSE hours.last_at END",
         &rows,
-    )?;
-    Ok(())
+    )
+    .map(drop)
 }

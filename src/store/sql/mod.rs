@@ -25,11 +25,24 @@ mod streams;
 mod tags;
 
 use crate::model::ServerName;
+use crate::store::{Database, Error};
 
 use session::values;
 #[cfg(feature = "postgres")]
 pub(in crate::store) use session::wrong_type;
 pub(in crate::store) use session::{Row, Session, Value};
+
+impl Database {
+    /// Returns every row that a query finds, in a transaction of its own.
+    fn rows<T>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        read: impl FnMut(&dyn Row) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        self.read(|s| s.rows(sql, values, read))
+    }
+}
 
 /// What a transaction may change; two of the same scope, or one of them [`Scope::All`], never run side by side.
 #[derive(Clone, Copy, Debug)]

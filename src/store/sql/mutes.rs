@@ -47,27 +47,24 @@ impl Database {
     /// Returns the outbox rows not yet accepted that mutes hold back at `at`: every incident that the message names is
     /// muted. Digests are never held.
     pub fn muted_rows(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
-        self.read(|s| {
-            s.rows(
-                "SELECT o.seq FROM outbox o WHERE o.state IN ('pending', 'sending') AND o.kind <> 'digest' AND (
-                     EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND m.server = '' AND m.rule = '')
-                     OR (EXISTS (SELECT 1 FROM outbox_incidents n WHERE n.seq = o.seq) AND NOT EXISTS (
-                         SELECT 1 FROM outbox_incidents n LEFT JOIN incidents i ON i.id = n.incident
-                         WHERE n.seq = o.seq AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1
-                             AND (m.server = '' OR m.server = i.server) AND (m.rule = '' OR m.rule = i.rule)))))
-                 ORDER BY o.seq",
-                &values![at],
-                |row| row.get(0),
-            )
-        })
+        self.rows(
+            "SELECT o.seq FROM outbox o WHERE o.state IN ('pending', 'sending') AND o.kind <> 'digest' AND (
+                 EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND m.server = '' AND m.rule = '')
+                 OR (EXISTS (SELECT 1 FROM outbox_incidents n WHERE n.seq = o.seq) AND NOT EXISTS (
+                     SELECT 1 FROM outbox_incidents n LEFT JOIN incidents i ON i.id = n.incident
+                     WHERE n.seq = o.seq AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1
+                         AND (m.server = '' OR m.server = i.server) AND (m.rule = '' OR m.rule = i.rule)))))
+             ORDER BY o.seq",
+            &values![at],
+            |row| row.get(0),
+        )
     }
 }
 
 fn end(s: &mut dyn Session, mutes: &[i64], at: Timestamp) -> Result<(), Error> {
     let rows: Vec<_> = mutes.iter().map(|id| values![*id, at]).collect();
     let sql = "UPDATE mutes SET until_at = ?2 WHERE seq = ?1 AND until_at > ?2";
-    s.execute_each(sql, &rows)?;
-    Ok(())
+    s.execute_each(sql, &rows).map(drop)
 }
 
 pub(super) fn add(s: &mut dyn Session, mute: &Mute) -> Result<i64, Error> {

@@ -42,7 +42,14 @@ impl Database {
                         attempts: row.get(2)?,
                         next_try_at: row.get(3)?,
                         key: row.get(4)?,
-                        unconfirmed: unconfirmed_attempt(row.get(5)?, row.get(6)?, row.get(7)?),
+                        unconfirmed: match (row.get(5)?, row.get(6)?) {
+                            (Some(since), Some(last)) => Some(UnconfirmedAttempt {
+                                since,
+                                last,
+                                unanswered: row.get(7)?,
+                            }),
+                            _ => None,
+                        },
                         landed_in: row.get(8)?,
                         message: read_message(row, 9)?,
                     })
@@ -130,40 +137,33 @@ impl Database {
 
     /// Returns the messages to `channel` that were given up and that no accepted message has named yet, in order.
     pub fn given_up_rows(&mut self, channel: &str) -> Result<Vec<GivenUp>, Error> {
-        self.read(|s| {
-            s.rows(
-                "SELECT seq, incident, text FROM outbox WHERE state = 'given_up' AND channel = ?1 ORDER BY seq",
-                &values![channel],
-                |row| {
-                    let text: String = row.get(2)?;
-                    Ok(GivenUp {
-                        seq: row.get(0)?,
-                        incident: row.get(1)?,
-                        headline: text.lines().next().unwrap_or_default().to_owned(),
-                    })
-                },
-            )
-        })
+        self.rows(
+            "SELECT seq, incident, text FROM outbox WHERE state = 'given_up' AND channel = ?1 ORDER BY seq",
+            &values![channel],
+            |row| {
+                let text: String = row.get(2)?;
+                Ok(GivenUp {
+                    seq: row.get(0)?,
+                    incident: row.get(1)?,
+                    headline: text.lines().next().unwrap_or_default().to_owned(),
+                })
+            },
+        )
     }
 
     /// Records that an accepted message named these messages, which were given up.
     pub fn mark_named(&mut self, given_up: &[i64]) -> Result<(), Error> {
         self.write(Scope::All, |s| {
-            for seq in given_up {
-                s.execute(
-                    "UPDATE outbox SET state = 'given_up_named' WHERE seq = ?1 AND state = 'given_up'",
-                    &values![*seq],
-                )?;
-            }
-            Ok(())
+            let rows: Vec<_> = given_up.iter().map(|seq| values![*seq]).collect();
+            let sql =
+                "UPDATE outbox SET state = 'given_up_named' WHERE seq = ?1 AND state = 'given_up'";
+            s.execute_each(sql, &rows).map(drop)
         })
     }
 
     pub fn count_pending(&mut self) -> Result<u64, Error> {
-        self.read(|s| {
-            let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')";
-            s.one(sql, &[], |row| row.get(0))
-        })
+        let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')";
+        self.read(|s| s.one(sql, &[], |row| row.get(0)))
     }
 }
 
@@ -211,18 +211,6 @@ pub(super) fn read_message(row: &dyn Row, first: usize) -> Result<NewMessage, Er
         channel: row.get(first + 2)?,
         text: row.get(first + 3)?,
         body: row.get(first + 4)?,
-    })
-}
-
-fn unconfirmed_attempt(
-    since: Option<Timestamp>,
-    last: Option<Timestamp>,
-    unanswered: u64,
-) -> Option<UnconfirmedAttempt> {
-    Some(UnconfirmedAttempt {
-        since: since?,
-        last: last?,
-        unanswered,
     })
 }
 

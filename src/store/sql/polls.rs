@@ -41,20 +41,16 @@ impl Database {
 
     /// Returns the last polls of a server, newest first.
     pub fn polls(&mut self, server: &ServerName, limit: u32) -> Result<Vec<PollRow>, Error> {
-        self.read(|s| {
-            s.rows(
-                "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 ORDER BY at DESC LIMIT ?2",
-                &values![&server.0, limit],
-                poll,
-            )
-        })
+        self.rows(
+            "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 ORDER BY at DESC LIMIT ?2",
+            &values![&server.0, limit],
+            poll,
+        )
     }
 
     pub fn first_start_at(&mut self) -> Result<Option<Timestamp>, Error> {
-        self.read(|s| {
-            let sql = "SELECT min(first_start_at) FROM servers";
-            s.one(sql, &[], |row| row.get(0))
-        })
+        let sql = "SELECT min(first_start_at) FROM servers";
+        self.read(|s| s.one(sql, &[], |row| row.get(0)))
     }
 }
 

@@ -9,19 +9,17 @@ use super::{Row, values};
 impl Database {
     /// Returns the newest events before `now`, newest first.
     pub fn recent_events(&mut self, now: Timestamp, limit: u32) -> Result<Vec<EventRow>, Error> {
-        self.read(|s| {
-            s.rows(
-                "SELECT * FROM (
-                    SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at AS at FROM bounces b
-                    LEFT JOIN tags t ON t.key = b.tag WHERE b.at < ?1 AND b.class NOT IN ('ignored', 'other')
-                    UNION ALL
-                    SELECT NULL, NULL, f.message, f.recipient, t.name, NULL, NULL, f.delivered_at FROM followed f
-                    LEFT JOIN tags t ON t.key = f.tag WHERE f.delivered_at < ?1
-                 ) AS events ORDER BY at DESC LIMIT ?2",
-                &values![now, limit],
-                event,
-            )
-        })
+        self.rows(
+            "SELECT * FROM (
+                SELECT b.id, b.class, b.message, b.recipient, t.name, b.type, b.description, b.at AS at FROM bounces b
+                LEFT JOIN tags t ON t.key = b.tag WHERE b.at < ?1 AND b.class NOT IN ('ignored', 'other')
+                UNION ALL
+                SELECT NULL, NULL, f.message, f.recipient, t.name, NULL, NULL, f.delivered_at FROM followed f
+                LEFT JOIN tags t ON t.key = f.tag WHERE f.delivered_at < ?1
+             ) AS events ORDER BY at DESC LIMIT ?2",
+            &values![now, limit],
+            event,
+        )
     }
 }
 

@@ -4,19 +4,17 @@ use crate::model::Timestamp;
 use crate::store::{Database, Error};
 
 use super::{
-    Scope, Session, address_checks, counts, coverage, digests, incidents, mutes, outbox, samples,
-    values,
+    Row, Scope, Session, address_checks, counts, coverage, digests, incidents, mutes, outbox,
+    samples, values,
 };
 
 impl Database {
     /// Drops what was recorded for instants after `now`, back to the last cycle before it: the clock was wrong.
     pub fn rewind(&mut self, now: Timestamp) -> Result<(), Error> {
         self.write(Scope::All, |s| {
-            let servers: Vec<(String, Timestamp)> =
-                s.rows("SELECT name, first_start_at FROM servers", &[], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?;
-            for (server, first_start) in servers {
+            let sql = "SELECT name, first_start_at FROM servers";
+            let read = |row: &dyn Row| Ok((row.get::<String>(0)?, row.get::<Timestamp>(1)?));
+            for (server, first_start) in s.rows(sql, &[], read)? {
                 let good: Option<Timestamp> = s.one(
                     "SELECT max(at) FROM polls WHERE server = ?1 AND at <= ?2",
                     &values![&server, now],
@@ -25,14 +23,10 @@ impl Database {
                 let until = good.unwrap_or(first_start.min(now));
                 coverage::forget_after(s, &server, until)?;
                 counts::forget_after(s, &server, until)?;
-                s.execute(
-            "UPDATE servers SET first_start_at = ?2 WHERE name = ?1 AND first_start_at > ?2",
-            &values![&server, until],
-        )?;
-                s.execute(
-                    "DELETE FROM polls WHERE server = ?1 AND at > ?2",
-                    &values![&server, now],
-                )?;
+                let sql = "UPDATE servers SET first_start_at = ?2 WHERE name = ?1 AND first_start_at > ?2";
+                s.execute(sql, &values![&server, until])?;
+                let sql = "DELETE FROM polls WHERE server = ?1 AND at > ?2";
+                s.execute(sql, &values![&server, now])?;
                 restore(s, &server, now)?;
             }
             outbox::rewind(s, now)?;

@@ -21,24 +21,17 @@ impl Database {
     }
 
     pub fn watched_streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
-        self.read(|s| {
-            let sql = "SELECT id FROM streams WHERE server = ?1 AND watched = 1 ORDER BY id";
-            s.rows(sql, &values![&server.0], |row| row.get(0).map(StreamId))
-        })
+        let sql = "SELECT id FROM streams WHERE server = ?1 AND watched = 1 ORDER BY id";
+        self.rows(sql, &values![&server.0], |row| row.get(0).map(StreamId))
     }
 
     /// Returns the number of watched streams that ever had mail: they share the budget of false silence alarms.
     pub fn count_active_streams(&mut self) -> Result<usize, Error> {
-        self.read(|s| {
-            let sql =
-                "SELECT count(*) FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL";
-            let count: u64 = s.one(sql, &[], |row| row.get(0))?;
-            Ok(usize::try_from(count).unwrap_or(usize::MAX))
-        })
+        let sql = "SELECT count(*) FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL";
+        let count: u64 = self.read(|s| s.one(sql, &[], |row| row.get(0)))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
-}
 
-impl Database {
     /// Runs `work` on what is stored of a stream, by the key of its rows. Returns the default where nothing is.
     pub(super) fn read_stream<T: Default>(
         &mut self,
