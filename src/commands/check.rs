@@ -37,14 +37,10 @@ pub(super) async fn check(config: Config, args: CheckArgs) -> CommandResult {
     } else {
         tracing::info!("{}", report.to_line());
     }
-    Ok(
-        match (
-            report.is_complete(),
-            args.exit_code && report.has_open_incident(),
-        ) {
-            (false, _) => INCOMPLETE,
-            (true, true) => OPEN_INCIDENT,
-            (true, false) => 0,
-        },
-    )
+    let is_reported = args.exit_code && report.has_open_incident();
+    Ok(match report.is_complete() {
+        false => INCOMPLETE,
+        true if is_reported => OPEN_INCIDENT,
+        true => 0,
+    })
 }

@@ -34,18 +34,16 @@ pub(super) async fn digest(config: Config, args: DigestArgs) -> CommandResult {
     let options = options_at(args.present.now);
     if args.print {
         let context = open_readonly(config)?;
-        let (period, message) = preview_digest(&context, options)
-            .await
-            .map_err(cycle_error)?;
+        let preview = preview_digest(&context, options).await;
+        let (period, message) = preview.map_err(cycle_error)?;
         return print(&digest_text(&message, args.present.json, period.until));
     }
     let context = open_context(config, message_writer(args.present.json))?;
     let sent = send_digest(&context, options, args.force).await;
     match sent.map_err(cycle_error)? {
         DigestOutcome::Sent(until, message) => {
-            let pending = pending_messages(&context, options)
-                .await
-                .map_err(cycle_error)?;
+            let pending = pending_messages(&context, options).await;
+            let pending = pending.map_err(cycle_error)?;
             if args.present.json {
                 print(&digest_text(&message, true, until))?;
             }

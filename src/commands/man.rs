@@ -61,10 +61,8 @@ pub(super) fn man(args: &ManArgs) -> CommandResult {
     for name in &args.verb {
         command = command.find_subcommand(name).ok_or_else(|| {
             let name = clean(name);
-            (
-                USAGE,
-                format!("there is no verb `{name}`; `hushwatch --help` lists them"),
-            )
+            let why = format!("there is no verb `{name}`; `hushwatch --help` lists them");
+            (USAGE, why)
         })?;
     }
     write(&page(command).map_err(|e| (INCOMPLETE, format!("cannot make the man page: {e}")))?)

@@ -122,14 +122,9 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
         let why = "no such mute is running; `hushwatch mute --list` shows those that are";
         return Err((INCOMPLETE, why.to_owned()));
     }
-    let text = mutes_text(
-        &ended,
-        args.present.json,
-        zone,
-        "no longer muted: ",
-        "nothing was muted",
-    );
-    print(&match args.present.json || ended.is_empty() {
+    let (json, before) = (args.present.json, "no longer muted: ");
+    let text = mutes_text(&ended, json, zone, before, "nothing was muted");
+    print(&match json || ended.is_empty() {
         true => text,
         false => {
             format!("{text}what was held back and is still open is reported in the next cycle\n")

@@ -12,7 +12,7 @@ use crate::cycle::Context;
 use crate::cycle::report::last_day;
 use crate::cycle::stats::watched_streams;
 use crate::model::BounceClass;
-use crate::store::{self, EventRow};
+use crate::store::{self, Database, EventRow};
 use crate::text::sanitize::json_line;
 
 #[derive(Debug, Args)]
@@ -31,10 +31,8 @@ pub(super) async fn recent(config: Config, args: &RecentArgs) -> CommandResult {
 /// Returns the newest `limit` events and the counts of the last 24 hours.
 async fn recent_json(context: &Context, limit: u32) -> Result<Value, store::Error> {
     let at = last_cycle_or_now(context).await?;
-    let rows = context
-        .store
-        .call(move |s| s.recent_events(at, limit))
-        .await?;
+    let read = move |s: &mut Database| s.recent_events(at, limit);
+    let rows = context.store.call(read).await?;
     let (mut delivered, mut bounced, mut complaints) = (0, 0, 0);
     for (server, streams) in watched_streams(context).await? {
         for stream in &streams {

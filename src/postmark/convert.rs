@@ -20,15 +20,12 @@ pub(super) type Flaw = &'static str;
 /// `/message-streams`: the outbound ones that are not archived.
 pub(super) fn streams(body: &[u8]) -> Result<Vec<Stream>, Flaw> {
     let answer: wire::Streams = json(body)?;
-    answer
-        .message_streams
-        .ok_or("a list of streams without MessageStreams")?
-        .into_iter()
-        .filter(|s| {
-            !s.message_stream_type.eq_ignore_ascii_case("inbound") && s.archived_at.is_none()
-        })
-        .map(stream)
-        .collect()
+    let flaw = "a list of streams without MessageStreams";
+    let mut streams = answer.message_streams.ok_or(flaw)?;
+    streams.retain(|s| {
+        !s.message_stream_type.eq_ignore_ascii_case("inbound") && s.archived_at.is_none()
+    });
+    streams.into_iter().map(stream).collect()
 }
 
 /// `/server`.
@@ -55,13 +52,10 @@ pub(super) fn servers(body: &[u8]) -> Result<Page<AccountServer>, Flaw> {
 
 fn server_name(id: Option<&wire::Integer>, name: Option<&str>) -> Result<(i64, String), Flaw> {
     let name = non_empty(name.map(str::trim)).ok_or("a server without Name")?;
-    let id = id
-        .and_then(wire::Integer::wrapped)
-        .ok_or("a server without ID")?;
-    Ok((
-        id,
-        checked_id(name, "a server whose Name is too long")?.to_owned(),
-    ))
+    let id = id.and_then(wire::Integer::wrapped);
+    let id = id.ok_or("a server without ID")?;
+    let name = checked_id(name, "a server whose Name is too long")?;
+    Ok((id, name.to_owned()))
 }
 
 /// A page of `/messages/outbound`.
@@ -142,13 +136,11 @@ fn stream(item: wire::Stream) -> Result<Stream, Flaw> {
 fn mail(item: wire::Message, stream: &StreamId) -> Result<Mail, Flaw> {
     let id = non_empty(item.id.as_deref()).ok_or("a message without MessageID")?;
     let id = checked_id(id, "a message whose MessageID is too long")?;
+    let at = item.received_at.as_deref();
     Ok(Mail {
         id: id.to_owned(),
         stream: stream.clone(),
-        sent_at: time(
-            item.received_at.as_deref(),
-            "a message without a readable ReceivedAt",
-        )?,
+        sent_at: time(at, "a message without a readable ReceivedAt")?,
         status: status(item.status.as_deref()),
         tag: optional(item.tag.as_deref()),
         recipients: recipients(item),
@@ -160,15 +152,13 @@ fn bounce(item: wire::Bounce, stream: &StreamId) -> Result<Bounce, Flaw> {
     let kind = non_empty(item.kind.as_deref()).ok_or("a bounce without Type")?;
     let message = non_empty(item.message_id.as_deref());
     let message = message.map(|id| checked_id(id, "a bounce whose MessageID is too long"));
+    let at = item.bounced_at.as_deref();
     Ok(Bounce {
         id: id.ok_or("a bounce without ID")?,
         stream: stream.clone(),
         message: message.transpose()?.map(str::to_owned),
         kind: checked_id(kind, "a bounce whose Type is too long")?.to_owned(),
-        at: time(
-            item.bounced_at.as_deref(),
-            "a bounce without a readable BouncedAt",
-        )?,
+        at: time(at, "a bounce without a readable BouncedAt")?,
         recipient: truncate(item.email),
         tag: optional(item.tag.as_deref()),
         description: truncate(item.description),
@@ -177,17 +167,10 @@ fn bounce(item: wire::Bounce, stream: &StreamId) -> Result<Bounce, Flaw> {
 
 /// The earliest event of this kind. One without a time is an error: it would look as if nothing had happened.
 fn first(events: &[wire::Event], kind: &str) -> Result<Option<Timestamp>, Flaw> {
-    let times = events
-        .iter()
-        .filter(|event| event.kind.as_deref() == Some(kind))
-        .map(|event| {
-            time(
-                event.received_at.as_deref(),
-                "an event without a readable ReceivedAt",
-            )
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(times.into_iter().min())
+    let flaw = "an event without a readable ReceivedAt";
+    let of_kind = events.iter().filter(|e| e.kind.as_deref() == Some(kind));
+    let times = of_kind.map(|event| time(event.received_at.as_deref(), flaw));
+    Ok(times.collect::<Result<Vec<_>, _>>()?.into_iter().min())
 }
 
 fn status(text: Option<&str>) -> Status {

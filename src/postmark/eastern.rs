@@ -74,19 +74,18 @@ pub fn whole(at: Timestamp) -> Option<Span> {
 
 /// Returns the last second before the repeated hour, where `at` lies in either of the two; else its own second.
 fn earliest(at: Timestamp) -> NaiveDateTime {
-    let wall = wall(at);
-    if is_repeated(wall) {
-        hour(wall) - TimeDelta::seconds(1)
-    } else {
-        wall
-    }
+    outside_repeated_hour(at, TimeDelta::seconds(-1))
 }
 
 /// Returns the first second after the repeated hour, where `at` lies in either of the two; else its own second.
 fn latest(at: Timestamp) -> NaiveDateTime {
+    outside_repeated_hour(at, TimeDelta::hours(1))
+}
+
+fn outside_repeated_hour(at: Timestamp, from_its_start: TimeDelta) -> NaiveDateTime {
     let wall = wall(at);
     if is_repeated(wall) {
-        hour(wall) + TimeDelta::hours(1)
+        hour(wall) + from_its_start
     } else {
         wall
     }
@@ -99,10 +98,7 @@ fn wall(at: Timestamp) -> NaiveDateTime {
 }
 
 fn is_repeated(wall: NaiveDateTime) -> bool {
-    matches!(
-        ZONE.from_local_datetime(&wall),
-        LocalResult::Ambiguous(_, _)
-    )
+    matches!(ZONE.from_local_datetime(&wall), LocalResult::Ambiguous(..))
 }
 
 /// The hour that holds `wall`: New York has set back its clock from 02:00 to 01:00 ever since it does so.

@@ -96,12 +96,10 @@ impl Server {
     /// # Errors
     /// Any [`ErrorKind`] but `NotFound`.
     pub async fn streams(&self) -> Result<Vec<Stream>, Error> {
-        let request = self
-            .0
-            .request("list the message streams", "/message-streams", "");
-        let request = request
-            .query("MessageStreamType", "All")
-            .query("IncludeArchivedStreams", false);
+        let doing = "list the message streams";
+        let request = self.0.request(doing, "/message-streams", "");
+        let request = request.query("MessageStreamType", "All");
+        let request = request.query("IncludeArchivedStreams", false);
         self.0.fetch(&request, convert::streams).await
     }
 
@@ -120,9 +118,8 @@ impl Server {
     ) -> Result<Page<Mail>, Error> {
         let what = ("list the messages", "/messages/outbound");
         let request = self.list(what, Some(stream), (PAGE, offset), &eastern::bounds(span));
-        self.0
-            .fetch(&request, |body| convert::messages(body, stream))
-            .await
+        let decode = |body: &[u8]| convert::messages(body, stream);
+        self.0.fetch(&request, decode).await
     }
 
     /// Returns how many messages `stream` received in `span`, of all tags or of one. One request.
@@ -141,9 +138,8 @@ impl Server {
         let what = ("count the messages", "/messages/outbound");
         let request = self.list(what, Some(stream), (1, 0), &eastern::exact(span));
         let request = request.query_if_some("tag", tag);
-        self.0
-            .fetch(&request, |body| convert::count(body, stream))
-            .await
+        let decode = |body: &[u8]| convert::count(body, stream);
+        self.0.fetch(&request, decode).await
     }
 
     /// Returns `number` messages which `stream` received in `span`, skipping the newest `offset`. One request.
@@ -158,10 +154,8 @@ impl Server {
     ) -> Result<Vec<Mail>, Error> {
         let what = ("read messages", "/messages/outbound");
         let request = self.list(what, Some(stream), (number, offset), &eastern::exact(span));
-        let page = self
-            .0
-            .fetch(&request, |body| convert::messages(body, stream));
-        Ok(page.await?.items)
+        let decode = |body: &[u8]| convert::messages(body, stream);
+        Ok(self.0.fetch(&request, decode).await?.items)
     }
 
     /// Returns one page of the bounces and complaints of `stream` dated in `span`, skipping the newest `offset`. One request.
@@ -175,9 +169,8 @@ impl Server {
     ) -> Result<Page<Bounce>, Error> {
         let what = ("list the bounces", "/bounces");
         let request = self.list(what, Some(stream), (PAGE, offset), &eastern::bounds(span));
-        self.0
-            .fetch(&request, |body| convert::bounces(body, stream))
-            .await
+        let decode = |body: &[u8]| convert::bounces(body, stream);
+        self.0.fetch(&request, decode).await
     }
 
     /// Returns the details of the message with this `MessageID`. One request; the answer may be a megabyte.

@@ -27,10 +27,8 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
             .earliest()?
             .timestamp_millis()
     };
-    let at = Timestamp(millis);
-    (Timestamp::MIN..=Timestamp::MAX)
-        .contains(&at)
-        .then_some(at)
+    let is_near = |at: &Timestamp| (Timestamp::MIN..=Timestamp::MAX).contains(at);
+    Some(Timestamp(millis)).filter(is_near)
 }
 
 /// Whether `text` has digits exactly where `shape` has, and else the same characters.

@@ -59,12 +59,10 @@ pub async fn status_page(base: &str, timeout: Duration) -> Result<StatusPage, St
 }
 
 async fn ask(client: &Client, url: &str) -> Result<Value, String> {
-    let response = client.get(url).send().await.map_err(|error| {
-        let why = match error.is_timeout() {
-            true => "it does not answer in time",
-            false => "it cannot be reached",
-        };
-        why.to_owned()
+    let response = client.get(url).send().await;
+    let response = response.map_err(|error| match error.is_timeout() {
+        true => "it does not answer in time",
+        false => "it cannot be reached",
     })?;
     match response.status().as_u16() {
         200 => read(response).await,

@@ -19,7 +19,6 @@ use crate::model::Timestamp;
 use crate::notify::alert::Style;
 use crate::progress::Progress;
 
-/// Arguments of `backtest`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).args(["events", "days"]))]
 pub struct BacktestArgs {
@@ -42,7 +41,6 @@ pub struct BacktestArgs {
     pub format: Format,
 }
 
-/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Text for a person

@@ -114,16 +114,17 @@ impl ReplayInput {
         progress: impl FnMut(usize),
     ) -> Result<Self, BacktestError> {
         let name = || path.display().to_string();
-        let file = File::open(path).map_err(|source| BacktestError::Open {
+        let unopened = |source| BacktestError::Open {
             path: name(),
             source,
-        })?;
+        };
+        let unread = |source| BacktestError::Events {
+            path: name(),
+            source,
+        };
+        let file = File::open(path).map_err(unopened)?;
         let reader = BufReader::with_capacity(1 << 18, file);
-        let events =
-            EventsFile::read(reader, progress).map_err(|source| BacktestError::Events {
-                path: name(),
-                source,
-            })?;
+        let events = EventsFile::read(reader, progress).map_err(unread)?;
         let (first, last) = events.range().unwrap_or_default();
         let period = ReplayPeriod::plan(config, range, first, last + HOUR)?;
         let end = period.polls.last().map_or(period.until, |at| *at);
@@ -174,9 +175,7 @@ impl ReplayInput {
         for (name, streams) in &self.servers {
             let rules = rules(config, name, confidence);
             let histories = streams.iter().map(|(id, (h, _))| (id.clone(), h.clone()));
-            let mail = streams
-                .iter()
-                .map(|(id, (_, m))| (id.clone(), m.as_slice()));
+            let mail = streams.iter().map(|(id, (_, m))| (id.clone(), &**m));
             let sampled = match self.proof {
                 DeliveryKnowledge::Full | DeliveryKnowledge::Unknown => BTreeMap::new(),
                 DeliveryKnowledge::Sample => mail.collect(),

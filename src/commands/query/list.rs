@@ -106,12 +106,8 @@ impl PostmarkQuery {
             table.row(located.row.cells(place, self.zone));
         }
         let shown = found.rows.len() as u64;
-        let sum = row_count(
-            R::SINGULAR,
-            (shown, found.total),
-            found.at_least == Some(true),
-            found.errors.is_empty(),
-        );
+        let (at_least, is_whole) = (found.at_least == Some(true), found.errors.is_empty());
+        let sum = row_count(R::SINGULAR, (shown, found.total), at_least, is_whole);
         let more = match shown < found.total {
             true => format!("; {more}"),
             false => String::new(),

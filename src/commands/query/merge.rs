@@ -37,7 +37,15 @@ impl PostmarkQuery {
         fetch: &impl AsyncFn(&Server, &StreamId, u32, u32) -> Result<Page<R>, postmark::Error>,
     ) -> Found<'_, R> {
         let opened = self.query_streams(stream, async |server, stream| {
-            let mut cursor = Cursor::new(server, stream.clone());
+            let mut cursor = Cursor {
+                server,
+                stream: stream.clone(),
+                buffer: VecDeque::new(),
+                seen_ids: HashSet::new(),
+                offset: 0,
+                total: 0,
+                ended: false,
+            };
             cursor.fetch_page(limit, window, fetch).await?;
             Ok(cursor)
         });
@@ -51,7 +59,9 @@ impl PostmarkQuery {
                     errors.push(cursor.server.error_line(&error));
                 }
             }
-            let newest = cursors.iter_mut().max_by_key(|cursor| cursor.next_at());
+            let newest = cursors
+                .iter_mut()
+                .max_by_key(|c| c.buffer.front().map(R::at));
             let Some((cursor, row)) = newest.and_then(|c| c.buffer.pop_front().map(|r| (c, r)))
             else {
                 break;
@@ -78,29 +88,13 @@ impl PostmarkQuery {
     }
 }
 
-impl<'q, R: Dated> Cursor<'q, R> {
-    fn new(server: &'q Target, stream: StreamId) -> Self {
-        Self {
-            server,
-            stream,
-            buffer: VecDeque::new(),
-            seen_ids: HashSet::new(),
-            offset: 0,
-            total: 0,
-            ended: false,
-        }
-    }
-
+impl<R: Dated> Cursor<'_, R> {
     fn needs_page(&self) -> bool {
         self.buffer.is_empty() && !self.ended
     }
 
     fn is_at_end(&self) -> bool {
         u64::from(self.offset) >= self.total
-    }
-
-    fn next_at(&self) -> Option<Timestamp> {
-        self.buffer.front().map(R::at)
     }
 
     /// Reads pages until a row is buffered, or there is none.

@@ -10,7 +10,7 @@ use crate::commands::query::{PostmarkQuery, Target, join_errors, names, validate
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
-use crate::model::{ServerName, Timestamp};
+use crate::model::ServerName;
 use crate::postmark::{BounceFilter, BounceRow, ErrorKind, Event, PAGE, Timeline};
 use crate::text::format::{format_duration, format_exact};
 use crate::text::sanitize::json_line;
@@ -74,10 +74,8 @@ async fn find_message<'q>(
     };
     // Only the list of bounces has complaints and the details of a bounce.
     let stream = timeline.message.stream.clone();
-    let bounces = api
-        .search_bounces(stream.as_ref(), &filter, PAGE, 0)
-        .await?;
-    attach_bounces(&mut timeline.events, bounces.items);
+    let bounces = api.search_bounces(stream.as_ref(), &filter, PAGE, 0);
+    attach_bounces(&mut timeline.events, bounces.await?.items);
     timeline.events.sort_by_key(|event| event.at);
     Ok(Some(FoundMessage {
         server: &server.name,
@@ -109,10 +107,7 @@ fn attach_bounces(events: &mut Vec<Event>, bounces: Vec<BounceRow>) {
 impl FoundMessage<'_> {
     fn to_text(&self, zone: Tz) -> String {
         let message = &self.timeline.message;
-        let stream = message
-            .stream
-            .as_ref()
-            .map_or("", |stream| stream.0.as_str());
+        let stream = message.stream.as_ref().map_or("", |id| id.0.as_str());
         let mut head = Table::default();
         head.row(["Message", &message.id]);
         head.row(["Server", &self.server.0]);
@@ -127,11 +122,13 @@ impl FoundMessage<'_> {
         for event in &self.timeline.events {
             let server = event.server.as_deref().unwrap_or_default();
             let text = event.text.as_deref().unwrap_or_default();
+            let at = event.at.map(|at| format_exact(at, zone));
+            // Deliveries are dated to the second, so one may be before the message was sent.
+            let after = event.at.map(|at| at.since(message.at));
+            let after = after.map(|after| format!("+{}", format_duration(after)));
             course.row([
-                event
-                    .at
-                    .map_or_else(String::new, |at| format_exact(at, zone)),
-                after(message.at, event.at),
+                at.unwrap_or_default(),
+                after.unwrap_or_default(),
                 event_name(&event.kind).to_owned(),
                 event.recipient.clone(),
                 format!("{server} {text}"),
@@ -144,13 +141,6 @@ impl FoundMessage<'_> {
         let (head, course) = (head.to_text(), course.to_text());
         format!("{head}\n{course}{nothing}times in {}\n", zone.name())
     }
-}
-
-/// Returns how long after sending an event was. Deliveries are dated to the second, so it may be before.
-fn after(sent: Timestamp, at: Option<Timestamp>) -> String {
-    at.map_or_else(String::new, |at| {
-        format!("+{}", format_duration(at.since(sent)))
-    })
 }
 
 fn event_name(kind: &str) -> &str {

@@ -87,15 +87,12 @@ impl PostmarkQuery {
                 return Err((USAGE, why));
             }
         }
-        let target = |server: &Arc<ServerConfig>| {
-            let token = server
-                .token
-                .read()
-                .map_err(|problem| format!("{problem}; `hushwatch doctor` checks every token"));
-            Target {
-                name: server.name.clone(),
-                api: token.map(|token| postmark.server(token)),
-            }
+        let target = |server: &Arc<ServerConfig>| Target {
+            name: server.name.clone(),
+            api: match server.token.read() {
+                Ok(token) => Ok(postmark.server(token)),
+                Err(why) => Err(format!("{why}; `hushwatch doctor` checks every token")),
+            },
         };
         Ok(Self {
             zone: config.time_zone,
@@ -137,9 +134,8 @@ impl PostmarkQuery {
 
 impl Target {
     fn api(&self) -> Result<&Server, LookupError> {
-        self.api
-            .as_ref()
-            .map_err(|why| LookupError::without_token(why))
+        let api = self.api.as_ref();
+        api.map_err(|why| LookupError::without_token(why))
     }
 }
 

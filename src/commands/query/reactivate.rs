@@ -231,9 +231,8 @@ impl Block<'_> {
         if removal.is_done() {
             return Ok((true, removal.status));
         }
-        let said = removal
-            .message
-            .map(|text| format!(": {}", without_final_period(&text)));
+        let said = removal.message;
+        let said = said.map(|text| format!(": {}", without_final_period(&text)));
         let answer = format!("{}{}", removal.status, said.unwrap_or_default());
         if self.reason != "HardBounce" {
             return Ok((false, answer));

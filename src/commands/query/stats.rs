@@ -56,9 +56,8 @@ pub(in crate::commands) async fn stats(config: &Config, args: &StatsArgs) -> Com
     let range = read_range(config, args)?;
     let context = open_readonly(config.clone())?;
     let query = PostmarkQuery::open(config, args.scope.place.server.as_deref()).await?;
-    let (report, errors) = collect(&query, &context, &range)
-        .await
-        .map_err(cycle_error)?;
+    let collected = collect(&query, &context, &range).await;
+    let (report, errors) = collected.map_err(cycle_error)?;
     let text = match args.scope.json {
         true => json_line(&report.to_json(&errors)),
         false => report.to_text(query.zone),
@@ -166,11 +165,8 @@ async fn add_stored(
     stats: &mut ServerStats,
     range: &StatsQuery,
 ) -> Result<(), store::Error> {
-    let name = stats.name.clone();
-    let mut streams = context
-        .store
-        .call(move |s| s.watched_streams(&name))
-        .await?;
+    let (store, name) = (&context.store, stats.name.clone());
+    let mut streams = store.call(move |s| s.watched_streams(&name)).await?;
     streams.retain(|stream| range.stream.as_ref().is_none_or(|wanted| wanted == stream));
     let tag = range.tag.as_ref();
     let mut least: Option<Duration> = None;
@@ -178,10 +174,8 @@ async fn add_stored(
         let history = load_history(context, &stats.name, stream.clone(), range).await?;
         StoredStats::add(&mut stats.stored, stored_stats(&history, tag, range.span));
         for day in &mut stats.days {
-            StoredStats::add(
-                &mut day.stored,
-                stored_stats(&history, tag, range.day_within(day.day)),
-            );
+            let of_day = stored_stats(&history, tag, range.day_within(day.day));
+            StoredStats::add(&mut day.stored, of_day);
         }
         let covered: Duration = history.seen(range.span).into_iter().map(Span::length).sum();
         match covered.is_zero() {

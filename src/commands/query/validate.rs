@@ -105,10 +105,8 @@ fn is_address(text: &str) -> bool {
 }
 
 fn is_local(local: &str) -> bool {
-    let quoted = local
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    match quoted {
+    let quoted = local.strip_prefix('"');
+    match quoted.and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => is_quoted(quoted),
         None => {
             let special = |c: char| c.is_whitespace() || "\"(),:;<>@[\\]".contains(c);
@@ -130,11 +128,10 @@ fn is_quoted(inside: &str) -> bool {
 
 /// Whether it is a name of the DNS, in any script, of two parts or more.
 fn is_domain(name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     let is_label = |label: &str| {
         (1..=MAX_LABEL_BYTES).contains(&label.len())
-            && label
-                .chars()
-                .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+            && label.chars().all(is_part)
             && !label.starts_with('-')
             && !label.ends_with('-')
     };

@@ -135,10 +135,7 @@ impl Server {
             ("tag", filter.tag.clone()),
             ("type", filter.kind.clone()),
             ("messageID", filter.message.clone()),
-            (
-                "inactive",
-                filter.inactive.map(|inactive| inactive.to_string()),
-            ),
+            ("inactive", filter.inactive.map(|is_so| is_so.to_string())),
             from_date,
             to_date,
         ];
@@ -180,15 +177,15 @@ pub(super) fn bounces(body: &[u8]) -> Result<Page<BounceRow>, Flaw> {
 }
 
 fn bounce(item: Bounce) -> Result<BounceRow, Flaw> {
-    let kind = convert::non_empty(item.kind.as_deref()).ok_or("a bounce without Type")?;
-    let at = item.bounced_at.as_deref();
+    let kind = convert::optional(item.kind.as_deref()).ok_or("a bounce without Type")?;
+    let (id, at) = (
+        item.id.and_then(|id| id.wrapped()),
+        item.bounced_at.as_deref(),
+    );
     Ok(BounceRow {
-        id: item
-            .id
-            .and_then(|id| id.wrapped())
-            .ok_or("a bounce without ID")?,
+        id: id.ok_or("a bounce without ID")?,
         at: convert::time(at, "a bounce without a readable BouncedAt")?,
-        kind: convert::truncate(kind.to_owned()),
+        kind,
         recipient: convert::truncate(item.email),
         message: convert::optional(item.message_id.as_deref()),
         tag: convert::optional(item.tag.as_deref()),

@@ -44,9 +44,7 @@ impl Overview {
         let count = |name: &str| counts.get(name).copied().unwrap_or(0);
         let (sent, api_errors) = (count("Sent"), count("SMTPApiError"));
         let complaints = count("SpamComplaint");
-        let all = counts
-            .values()
-            .fold(0u64, |sum, count| sum.saturating_add(*count));
+        let all = counts.values().copied().fold(0, u64::saturating_add);
         let others = sent.saturating_add(api_errors).saturating_add(complaints);
         Self {
             sent,

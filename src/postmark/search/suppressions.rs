@@ -145,13 +145,9 @@ pub(super) fn list(body: &[u8]) -> Result<Vec<Suppression>, Flaw> {
     let answer: Dump = convert::json(body)?;
     let entries = answer.suppressions.ok_or("a list without Suppressions")?;
     let suppression = |entry: Entry| {
-        let address = convert::non_empty(entry.email_address.as_deref());
+        let address = convert::optional(entry.email_address.as_deref());
         Ok(Suppression {
-            address: convert::truncate(
-                address
-                    .ok_or("a suppression without EmailAddress")?
-                    .to_owned(),
-            ),
+            address: address.ok_or("a suppression without EmailAddress")?,
             reason: convert::truncate(entry.suppression_reason),
             origin: convert::truncate(entry.origin),
             since: readable_time(entry.created_at.as_deref()),
@@ -165,16 +161,14 @@ pub(super) fn removal(body: &[u8]) -> Result<Removal, Flaw> {
     let answer: Dump = convert::json(body)?;
     let entry = answer.suppressions.and_then(|all| all.into_iter().next());
     let entry = entry.ok_or("no answer to what was asked")?;
-    let status = convert::non_empty(entry.status.as_deref()).ok_or("an answer without Status")?;
+    let status = convert::optional(entry.status.as_deref());
     Ok(Removal {
-        status: convert::truncate(status.to_owned()),
+        status: status.ok_or("an answer without Status")?,
         message: convert::optional(entry.message.as_deref()),
     })
 }
 
 pub(super) fn activated(body: &[u8]) -> Result<String, Flaw> {
     let answer: Entry = convert::json(body)?;
-    let message =
-        convert::non_empty(answer.message.as_deref()).ok_or("an answer without Message")?;
-    Ok(convert::truncate(message.to_owned()))
+    convert::optional(answer.message.as_deref()).ok_or("an answer without Message")
 }
