@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::Policy;
-use crate::decide::transition::{self, StepTaken, Suppression};
+use crate::decide::transition::{self, NotificationBlock, StepTaken};
 use crate::model::{Finding, Incident, Rule, ServerName, StreamId, Tag, Timestamp, Transition};
 
 /// What identifies an incident on a server: one rule on one tag, on one stream, or on the whole server.
@@ -98,9 +98,9 @@ impl IncidentLog {
         let mut released = Vec::new();
         for finding in &findings {
             let key = IncidentKey::from_finding(finding);
-            let suppression = self.suppression(policy, &key, at);
+            let block = self.find_block(policy, &key, at);
             let inhibited = self.inhibited_by(&key);
-            if self.apply_one(policy, finding, at, suppression, &mut transitions)
+            if self.apply_one(policy, finding, at, block, &mut transitions)
                 && !finding.rule.is_of_server()
             {
                 released.extend(inhibited);
@@ -132,17 +132,17 @@ impl IncidentLog {
     ) -> Vec<Transition> {
         let mut released = Vec::new();
         for key in keys.iter().filter(|key| key.tag.is_none()) {
-            let suppression = self.suppression(policy, key, at);
+            let block = self.find_block(policy, key, at);
             let Some(incident) = self.current.get_mut(key) else {
                 continue;
             };
             let notified_now = transitions
                 .iter()
                 .any(|t| t.notified && t.incident.id == incident.id);
-            if suppression.inhibited || notified_now || !incident.is_open() {
+            if block.inhibited || notified_now || !incident.is_open() {
                 continue;
             }
-            if let Some(taken) = transition::uninhibit(policy, incident, at, suppression) {
+            if let Some(taken) = transition::uninhibit(policy, incident, at, block) {
                 released.push(to_transition(incident, taken, at));
             }
         }
@@ -176,15 +176,15 @@ impl IncidentLog {
         let deferred = self.current.iter().filter(|(_, i)| i.notification_deferred);
         let keys: Vec<IncidentKey> = deferred.map(|(key, _)| key.clone()).collect();
         for key in keys {
-            let suppression = self.suppression(policy, &key, at);
-            let Some(incident) = self.current.get_mut(&key).filter(|_| !suppression.muted) else {
+            let block = self.find_block(policy, &key, at);
+            let Some(incident) = self.current.get_mut(&key).filter(|_| !block.muted) else {
                 continue;
             };
             if !incident.is_open() {
                 incident.notification_deferred = false;
                 end.resolved.push(incident.clone());
-            } else if !suppression.inhibited
-                && let Some(taken) = transition::uninhibit(policy, incident, at, suppression)
+            } else if !block.inhibited
+                && let Some(taken) = transition::uninhibit(policy, incident, at, block)
             {
                 end.open.push(to_transition(incident, taken, at));
             }
@@ -203,17 +203,17 @@ impl IncidentLog {
         let keys: Vec<IncidentKey> = open.map(|(key, _)| key.clone()).collect();
         let mut transitions = Vec::new();
         for key in keys {
-            let suppression = self.suppression(policy, &key, at);
+            let block = self.find_block(policy, &key, at);
             if let Some(incident) = self.current.get_mut(&key) {
-                let taken = transition::resolve(incident, at, suppression, true);
+                let taken = transition::resolve(incident, at, block, true);
                 transitions.push(to_transition(incident, taken, at));
             }
         }
         transitions
     }
 
-    fn suppression(&self, policy: &Policy, key: &IncidentKey, at: Timestamp) -> Suppression {
-        Suppression {
+    fn find_block(&self, policy: &Policy, key: &IncidentKey, at: Timestamp) -> NotificationBlock {
+        NotificationBlock {
             inhibited: self.is_inhibited(policy, key, at),
             muted: policy.is_muted(&self.server, key.rule, at),
         }
@@ -234,21 +234,21 @@ impl IncidentLog {
         policy: &Policy,
         finding: &Finding,
         at: Timestamp,
-        suppression: Suppression,
+        block: NotificationBlock,
         transitions: &mut Vec<Transition>,
     ) -> bool {
         let key = IncidentKey::from_finding(finding);
         match self.current.get_mut(&key) {
             Some(incident) if at <= incident.judged_at => false,
             Some(incident) if incident.is_open() => {
-                for taken in transition::advance(policy, incident, finding, at, suppression) {
+                for taken in transition::advance(policy, incident, finding, at, block) {
                     transitions.push(to_transition(incident, taken, at));
                 }
                 !incident.is_open()
             }
             before => {
                 let (server, before) = (&self.server, before.as_deref());
-                let opened = transition::open(policy, server, before, finding, at, suppression);
+                let opened = transition::open(policy, server, before, finding, at, block);
                 if let Some((incident, taken)) = opened {
                     transitions.push(to_transition(&incident, taken, at));
                     let before = self.current.insert(key, incident.clone());

@@ -1,4 +1,4 @@
-//! What to make of a finding: the life of incidents, and who is silent while a stronger one speaks. Pure.
+//! What to make of a finding: the life of incidents, and which of them inhibit others. Pure.
 
 pub mod digest_period;
 mod id;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::model::{Mute, Rule, Rules, ServerName, Timestamp};
 
-/// What the installation wants to be told, and how soon again.
+/// What an installation is notified of, and how soon again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// In `mode = "digest"` warnings wait for the digest.

@@ -18,18 +18,17 @@ const EVENTS_CLOSE_AFTER: Duration = DAY;
 
 /// What keeps a notification of an incident back.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Suppression {
+pub(super) struct NotificationBlock {
     pub inhibited: bool,
     pub muted: bool,
 }
 
-impl Suppression {
+impl NotificationBlock {
     const fn allows(self, wanted: bool) -> bool {
         wanted && !self.inhibited && !self.muted
     }
 }
 
-/// A step that an incident took, and whether it is notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StepTaken {
     pub step: Step,
@@ -44,7 +43,7 @@ pub(super) fn open(
     before: Option<&Incident>,
     finding: &Finding,
     at: Timestamp,
-    suppression: Suppression,
+    block: NotificationBlock,
 ) -> Option<(Incident, StepTaken)> {
     if finding.verdict != Verdict::Breach {
         return None;
@@ -56,7 +55,7 @@ pub(super) fn open(
     }
     if let Some(mut incident) = before.and_then(|b| reopen(policy, b, finding, at)) {
         let wanted = incident.suppressed_until.is_none();
-        let taken = notify(&mut incident, Step::Opened, suppression, wanted);
+        let taken = notify(&mut incident, Step::Opened, block, wanted);
         return Some((incident, taken));
     }
     let wanted = finding.severity == Severity::Wake || !policy.digest_mode;
@@ -80,7 +79,7 @@ pub(super) fn open(
         worst: Some(finding.evidence.clone()),
         recovered_at: None,
     };
-    let taken = notify(&mut incident, Step::Opened, suppression, wanted);
+    let taken = notify(&mut incident, Step::Opened, block, wanted);
     Some((incident, taken))
 }
 
@@ -125,7 +124,7 @@ pub(super) fn advance(
     incident: &mut Incident,
     finding: &Finding,
     at: Timestamp,
-    suppression: Suppression,
+    block: NotificationBlock,
 ) -> Vec<StepTaken> {
     let mut taken = Vec::new();
     if finding.verdict != Verdict::Unknown {
@@ -138,7 +137,7 @@ pub(super) fn advance(
         if !finding.rule.is_of_events() {
             incident.evidence = finding.evidence.clone();
         }
-        return vec![resolve(incident, at, suppression, false)];
+        return vec![resolve(incident, at, block, false)];
     }
     if finding.verdict == Verdict::Breach {
         // While it is open it is described as it was when it was last seen.
@@ -148,7 +147,7 @@ pub(super) fn advance(
     if finding.verdict == Verdict::Breach && finding.severity > incident.severity {
         incident.severity = finding.severity;
         incident.suppressed_until = None;
-        taken.push(notify(incident, Step::Escalated, suppression, true));
+        taken.push(notify(incident, Step::Escalated, block, true));
     }
     if incident.suppressed_until.is_some_and(|until| at >= until) {
         // It came back within the suppression time, and still stands now that the time is over.
@@ -156,10 +155,10 @@ pub(super) fn advance(
         incident.last_reminder_at = at;
         let wanted =
             incident.notified || !policy.digest_mode || incident.severity == Severity::Wake;
-        taken.push(notify(incident, Step::Reminded, suppression, wanted));
-    } else if suppression.allows(was_inhibited_by_stream(policy, incident, finding)) {
+        taken.push(notify(incident, Step::Reminded, block, wanted));
+    } else if block.allows(was_inhibited_by_stream(policy, incident, finding)) {
         incident.last_reminder_at = at;
-        taken.push(notify(incident, Step::Reminded, suppression, true));
+        taken.push(notify(incident, Step::Reminded, block, true));
     } else if !incident.rule.is_of_events()
         && at.since(incident.last_reminder_at) >= REMINDER_INTERVAL
     {
@@ -168,7 +167,7 @@ pub(super) fn advance(
         incident.last_reminder_at =
             incident.last_reminder_at + REMINDER_INTERVAL * u32::try_from(days).unwrap_or(1);
         let wanted = incident.notified && incident.suppressed_until.is_none();
-        taken.push(notify(incident, Step::Reminded, suppression, wanted));
+        taken.push(notify(incident, Step::Reminded, block, wanted));
     }
     taken
 }
@@ -185,7 +184,7 @@ fn record_worst(incident: &mut Incident, evidence: &Evidence) {
 pub(super) const fn resolve(
     incident: &mut Incident,
     at: Timestamp,
-    suppression: Suppression,
+    block: NotificationBlock,
     unwatched: bool,
 ) -> StepTaken {
     let wanted =
@@ -194,7 +193,7 @@ pub(super) const fn resolve(
         incident.recovered_at = within_since;
     }
     incident.state = IncidentState::Resolved { at, unwatched };
-    let taken = notify(incident, Step::Resolved, suppression, wanted);
+    let taken = notify(incident, Step::Resolved, block, wanted);
     // The end of an incident that was never notified is not worth a message.
     incident.notification_deferred &= incident.notified;
     taken
@@ -213,7 +212,7 @@ pub(super) fn uninhibit(
     policy: &Policy,
     incident: &mut Incident,
     at: Timestamp,
-    suppression: Suppression,
+    block: NotificationBlock,
 ) -> Option<StepTaken> {
     let is_for_digest =
         policy.digest_mode && incident.severity == Severity::Warn && !incident.notified;
@@ -221,18 +220,18 @@ pub(super) fn uninhibit(
         return None;
     }
     incident.last_reminder_at = at;
-    Some(notify(incident, Step::Reminded, suppression, true))
+    Some(notify(incident, Step::Reminded, block, true))
 }
 
 /// Takes `step` and decides whether it is notified; what only a mute keeps back is deferred to the mute's end.
 const fn notify(
     incident: &mut Incident,
     step: Step,
-    suppression: Suppression,
+    block: NotificationBlock,
     wanted: bool,
 ) -> StepTaken {
-    let notified = suppression.allows(wanted);
-    let due = wanted && !suppression.inhibited;
+    let notified = block.allows(wanted);
+    let due = wanted && !block.inhibited;
     incident.notification_deferred = !notified && (incident.notification_deferred || due);
     incident.notified |= notified;
     StepTaken { step, notified }
@@ -267,7 +266,8 @@ fn should_resolve(incident: &mut Incident, finding: &Finding, at: Timestamp) -> 
         }
         Rule::DeliverySilence => {
             // Mail sent after it opened was delivered, at this judged instant and at one before.
-            let proven = proven_after(finding, incident.opened_at);
+            let proven = matches!(&finding.evidence, Evidence::Delivery(delivery)
+                if delivery.last_proven_sent > Some(incident.opened_at));
             if !proven {
                 *within_since = None;
             }
@@ -284,10 +284,6 @@ const fn last_sent(evidence: &Evidence) -> Option<Timestamp> {
         Evidence::Silence(silence) => silence.last_sent,
         _ => None,
     }
-}
-
-fn proven_after(finding: &Finding, opened_at: Timestamp) -> bool {
-    matches!(&finding.evidence, Evidence::Delivery(delivery) if delivery.last_proven_sent > Some(opened_at))
 }
 
 fn join_events(incident: &mut Incident, finding: &Finding) {
