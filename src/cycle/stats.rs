@@ -36,10 +36,10 @@ impl StreamStats {
         let marked = history.bounced_in(&whole, |m| m.class.counts());
         let bounced = marked.messages;
         let failed = history.bounced_in(&whole, |m| m.class.is_failure());
-        let followed = history.followed.iter();
-        let followed: Vec<_> = followed.filter(|f| span.contains(f.sent_at)).collect();
-        let sampled = followed.len() as u64;
-        let proven = followed.iter().filter(|f| f.delivered_at.is_some()).count() as u64;
+        let sample = history.sampled.iter();
+        let sample = sample.filter(|mail| span.contains(mail.sent_at));
+        let sampled = sample.clone().count() as u64;
+        let proven = sample.filter(|mail| mail.delivered_at.is_some()).count() as u64;
         let class = |class| {
             (
                 class,
@@ -135,7 +135,7 @@ pub(crate) fn digest_entry(
         classes: stats.classes,
         bounced: stats.bounced,
         failed: stats.failed,
-        undelivered: undelivered(&history.followed, period),
+        undelivered: undelivered(&history.sampled, period),
         bounce_rate,
         unknown: both.holes(history.since_beginning(period)),
         // A stream that never had mail has no silence to learn.

@@ -13,7 +13,7 @@ use crate::model::{HOUR, History, Span, Timestamp};
 
 /// The share of normal volume that is looked for.
 const TARGET_SHARE: f64 = 0.2;
-/// With this share of what was expected, of at least so many messages, the sum restarts: hours that are regularly emptier
+/// The sum restarts once this share of at least [`MIN_EXPECTED`] expected messages was sent: hours that are regularly emptier
 /// than their neighbours are no drop.
 const RECOVERY_SHARE: f64 = 0.6;
 const MIN_EXPECTED: f64 = 5.0;
@@ -21,7 +21,7 @@ const MIN_EXPECTED: f64 = 5.0;
 const MAX_SUM_IN_LIMITS: f64 = 2.0;
 /// No limit is below this.
 const MIN_LIMIT: f64 = 4.0;
-/// Before so many covered hours (four weeks) nothing is said of drops: the first holiday would be one.
+/// With fewer covered hours (four weeks) no drop is reported: the first holiday would be one.
 const MIN_COVERED_HOURS: f64 = 672.0;
 /// Bounds of the dispersion: from all in one burst to purely random.
 const DISPERSION_BOUNDS: (f64, f64) = (0.1, 1e4);

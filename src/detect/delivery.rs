@@ -1,6 +1,6 @@
-//! Mail was sent, and of the mail that was followed none is delivered.
+//! Mail was sent, and none of the sampled mail is delivered.
 //!
-//! Each followed message without news weighs by how unlikely that is at its age, in this stream: −log of the share of
+//! Each sampled message without news weighs by how unlikely that is at its age, in this stream: −log of the share of
 //! its mail that was not delivered at that age. A minute says little where greylisting is common and much where it is not.
 //! A message that bounced, for whatever reason, weighs as one that has no news although it settled long ago. The
 //! weights of an unbroken row of such messages, the newest ones, are added up (a sequential test of the kind of A. Wald,
@@ -20,7 +20,7 @@ use crate::model::{
 const BUDGET_SHARE: f64 = 0.025;
 /// Younger mail may still be on its way.
 const SETTLED_AFTER: Duration = Duration::from_secs(2 * 3600);
-/// Only the newest followed messages are learned from.
+/// Only the newest sampled messages are learned from.
 const MAX_TRAINING_MESSAGES: usize = 20_000;
 /// The weight of [`PRIOR_SURVIVAL`], in messages.
 const PRIOR_MESSAGES: f64 = 20.0;
@@ -63,14 +63,14 @@ pub(super) struct DeliveryModel {
     threshold: f64,
 }
 
-/// What is known of one followed message at an instant.
+/// What is known of one sampled message at an instant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DeliveryState {
     Delivered,
     Bounced,
     /// No news up to this age.
     Pending(Duration),
-    /// One recipient's bounce was listed before anybody looked whether others have it.
+    /// One recipient's bounce was listed before the other recipients were checked.
     Unchecked,
 }
 
@@ -80,7 +80,7 @@ impl DeliveryModel {
     /// Learns from the mail that had settled by `until`; `series` share the budget.
     pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
         let settled = Span::new(until - SAMPLE_LOOKBACK, until - SETTLED_AFTER);
-        let mail = within(&history.followed, settled);
+        let mail = within(&history.sampled, settled);
         let mail = &mail[mail.len().saturating_sub(MAX_TRAINING_MESSAGES)..];
         let span = mail.first().map_or(DAY, |m| until.since(m.sent_at));
         let span = span.max(DAY);
@@ -125,8 +125,8 @@ impl DeliveryModel {
             threshold: (per_year / budget).max(2.0).ln(),
         };
         let by_chance = learned.survival(CLUSTERING_AGE);
-        let followed = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
-        learned.autocorrelation = (followed / by_chance).max(1.0);
+        let repeated = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
+        learned.autocorrelation = (repeated / by_chance).max(1.0);
         learned
     }
 
@@ -168,7 +168,7 @@ impl DeliveryModel {
 
     /// The finding of `delivery_silence` at `at`.
     pub(super) fn evaluate(&self, history: &History, at: Timestamp) -> Finding {
-        let recent = within(&history.followed, Span::before(at, LOOKBACK));
+        let recent = within(&history.sampled, Span::before(at, LOOKBACK));
         let known = || recent.iter().rev().map(|mail| (mail, state_at(mail, at)));
         let run: Vec<(&SampledMessage, DeliveryState)> = known()
             .take_while(|(_, state)| *state != Delivered)
@@ -206,11 +206,11 @@ impl DeliveryModel {
     }
 }
 
-/// Returns the followed mail sent in `span`.
-fn within(followed: &[SampledMessage], span: Span) -> &[SampledMessage] {
-    let from = followed.partition_point(|mail| mail.sent_at < span.from);
-    let until = followed.partition_point(|mail| mail.sent_at < span.until);
-    &followed[from..until.max(from)]
+/// Returns the sampled mail sent in `span`.
+fn within(sampled: &[SampledMessage], span: Span) -> &[SampledMessage] {
+    let from = sampled.partition_point(|mail| mail.sent_at < span.from);
+    let until = sampled.partition_point(|mail| mail.sent_at < span.until);
+    &sampled[from..until.max(from)]
 }
 
 /// Returns Postmark's types of these bounces with their numbers, the most frequent first.
@@ -253,8 +253,8 @@ fn state_at(mail: &SampledMessage, at: Timestamp) -> DeliveryState {
 }
 
 /// Returns whether so much is overdue that the rest of a cycle's requests should go into looking closer.
-pub fn is_suspicious(followed: &[SampledMessage], at: Timestamp) -> bool {
-    let recent = within(followed, Span::before(at, SUSPICIOUS_LOOKBACK));
+pub fn is_suspicious(sampled: &[SampledMessage], at: Timestamp) -> bool {
+    let recent = within(sampled, Span::before(at, SUSPICIOUS_LOOKBACK));
     let overdue = recent
         .iter()
         .rev()
@@ -265,9 +265,9 @@ pub fn is_suspicious(followed: &[SampledMessage], at: Timestamp) -> bool {
     overdue >= MIN_SUSPICIOUS
 }
 
-/// Returns how many of the followed messages sent in `span` should have been delivered by its end, where none of them was.
-pub fn undelivered(followed: &[SampledMessage], span: Span) -> Option<u64> {
-    let mail = within(followed, span).iter();
+/// Returns how many of the sampled messages sent in `span` should have been delivered by its end, where none of them was.
+pub fn undelivered(sampled: &[SampledMessage], span: Span) -> Option<u64> {
+    let mail = within(sampled, span).iter();
     let known: Vec<DeliveryState> = mail.map(|mail| state_at(mail, span.until)).collect();
     let overdue = known.iter().filter(|state| is_overdue(**state)).count() as u64;
     (overdue > 0 && !known.contains(&Delivered)).then_some(overdue)

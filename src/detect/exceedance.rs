@@ -84,8 +84,8 @@ impl ExceedanceModel {
         (tail.count + 0.5) / self.years * (-surprise).exp()
     }
 
-    /// Returns the factor that widens a threshold after so many weeks: the first holiday, the first long weekend are yet to
-    /// come. So few gaps that their rate is uncertain have widened it already.
+    /// Returns the factor that widens a threshold after `weeks` weeks: the first holiday, the first long weekend are yet to
+    /// come. Too few gaps for a tail have widened it already.
     pub(super) fn short_history_factor(&self, weeks: f64) -> f64 {
         match self.pareto {
             None => 1.0,
@@ -93,14 +93,13 @@ impl ExceedanceModel {
         }
     }
 
-    /// Returns the largest value seen.
     pub(super) fn max(&self) -> f64 {
         self.sorted.last().copied().unwrap_or(0.0)
     }
 }
 
 impl ParetoTail {
-    /// Fits the largest of `sorted`, of which there are at least [`MIN_TAIL_VALUES`].
+    /// Fits the largest of `sorted`, which has at least [`MIN_TAIL_VALUES`].
     fn fit(sorted: &[f64]) -> Self {
         let count = (sorted.len() as f64 * TAIL_SHARE) as usize;
         let count = count.clamp(MIN_TAIL_VALUES, MAX_TAIL_VALUES);

@@ -21,7 +21,6 @@ const STEEPNESS: f64 = 4.0;
 const MARGIN: f64 = 1.2;
 /// The time between two polls.
 const POLL: Duration = HOUR;
-/// Seconds of a year.
 const YEAR_S: f64 = 365.25 * 86_400.0;
 
 /// What bounds the gaps of one stream.
@@ -38,7 +37,6 @@ pub(super) struct GapBound {
     mean_s: f64,
 }
 
-/// The longest gap.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Longest {
     seen: Duration,

@@ -135,7 +135,7 @@ fn rows(series: &HourlySeries, profile: &Profile, sums: &RunningSums) -> Vec<Row
     let mut rows = Vec::with_capacity(series.len());
     for (hour, sent) in series.sent.iter().enumerate() {
         let Some(sent) = sent else {
-            // After a hole nobody knows when mail was last sent.
+            // After a hole it is unknown when mail was last sent.
             last = None;
             continue;
         };
@@ -182,7 +182,7 @@ fn newton_step(rows: &[Row], terms: &[f64; TERMS]) -> [f64; TERMS] {
     solve(&curvature, gradient)
 }
 
-/// Solves for a symmetric positive definite matrix, of which the lower half is given (Cholesky).
+/// Solves for a symmetric positive definite matrix, given its lower half (Cholesky).
 fn solve(lower: &[[f64; TERMS]; TERMS], right: [f64; TERMS]) -> [f64; TERMS] {
     let mut factor = *lower;
     let mut solution = right;

@@ -9,7 +9,6 @@ pub(super) const MONTH: usize = 31 * 24;
 /// Oldest history that is looked at, in hours (400 days, as long as hourly counts are kept).
 const MAX_HOURS: u32 = 400 * 24;
 
-/// Counts by hour.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct HourlySeries {
     pub begins: Timestamp,
@@ -58,7 +57,6 @@ impl HourlySeries {
         self.sent.len()
     }
 
-    /// Returns the number of covered hours.
     pub(super) fn covered(&self) -> usize {
         self.sent.iter().flatten().count()
     }

@@ -6,15 +6,13 @@ use crate::model::{BlindEvidence, Evidence, Finding, Rule, Severity, Timestamp, 
 
 /// Cycles in a row without a complete poll that are blindness; one may be a hiccup.
 const BLIND_CYCLES: u64 = 2;
-/// So long after the first of them a person is wanted.
+/// This long after the first of them it wakes a person.
 const WAKE_AFTER: Duration = Duration::from_secs(6 * 3600);
 
 /// How the poll of one server went, seen over its last cycles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollHealth {
-    /// Everything of the period was read.
     Complete,
-    /// Not everything was read.
     Incomplete {
         evidence: BlindEvidence,
         /// Postmark's error code, where it refused for a reason of the account.

@@ -39,7 +39,7 @@ impl Calendar {
         }
     }
 
-    /// What one hour with so many messages counts for.
+    /// What an hour with `sent` messages counts for.
     pub(super) fn observed(self, sent: u64) -> f64 {
         match self {
             Self::Mean { .. } => sent as f64,
@@ -69,7 +69,6 @@ impl IntensityTable {
         self.per_hour[self.calendar.slot(at)]
     }
 
-    /// The intensity of an hour on average.
     pub(super) fn mean(&self) -> f64 {
         self.per_hour.iter().sum::<f64>() / self.per_hour.len() as f64
     }

@@ -9,7 +9,6 @@ use statrs::function::beta::beta_reg;
 use crate::detect::rate::{HARD_BOUNCE_MIN_DENOMINATOR, HARD_BOUNCE_THRESHOLD};
 use crate::model::{DAY, History, RateRule, Rule, Rules, Span, Timestamp};
 
-/// Seconds of a week.
 const WEEK_S: f64 = 7.0 * 86_400.0;
 /// A healthy sender's share of bounces, unless that is over half the threshold.
 const HEALTHY_BOUNCE_RATE: f64 = 0.005;
@@ -110,8 +109,8 @@ fn breach_probability(rule: &RateRule, whole: u64, healthy: f64) -> f64 {
     }
     let smallest = smallest(whole, |part| {
         let exceeds = part as f64 / whole as f64 > rule.threshold;
-        // The lower end of the Clopper-Pearson interval exceeds the threshold exactly where so many are this improbable at
-        // the threshold.
+        // The lower end of the Clopper-Pearson interval exceeds the threshold exactly where `part` or more are this improbable
+        // at the threshold.
         let is_certain = |level| upper_tail(part, whole, rule.threshold) < (1.0 - level) / 2.0;
         exceeds && rule.confidence.is_none_or(is_certain)
     });

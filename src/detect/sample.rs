@@ -67,22 +67,20 @@ pub fn plan(backlog: usize, suspicious: bool, requests_left: usize) -> Plan {
     }
 }
 
-/// A message that may be checked.
-pub trait Candidate {
-    /// When it was sent.
-    fn sent_at(&self) -> Timestamp;
-    /// Whether it was checked before.
-    fn was_checked(&self) -> bool;
-}
-
 /// Returns what to check, the next one last: first the newest of what was checked before and is owed an answer, as far as
-/// the plan goes, then what was never checked, oldest first.
-pub fn prioritize<M: Candidate>(open: Vec<M>, drawn: Vec<M>, plan: Plan) -> Vec<M> {
-    let (mut again, mut first): (Vec<M>, Vec<M>) = open.into_iter().partition(M::was_checked);
-    again.sort_by_key(|mail| std::cmp::Reverse(mail.sent_at()));
+/// the plan goes, then what was never checked, oldest first. `state` says when a message was sent, and whether it was
+/// checked before.
+pub fn prioritize<M>(
+    open: Vec<M>,
+    drawn: Vec<M>,
+    plan: Plan,
+    state: impl Fn(&M) -> (Timestamp, bool),
+) -> Vec<M> {
+    let (mut again, mut first): (Vec<M>, Vec<M>) = open.into_iter().partition(|m| state(m).1);
+    again.sort_by_key(|mail| std::cmp::Reverse(state(mail).0));
     again.truncate(plan.rechecks);
     first.extend(drawn);
-    first.sort_by_key(M::sent_at);
+    first.sort_by_key(|mail| state(mail).0);
     again.extend(first);
     again.reverse();
     again

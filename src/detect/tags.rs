@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::model::{DAY, History, HourCount, MIN_TAG_MESSAGES, Span, TAG_LOOKBACK, Tag, Timestamp};
 
-/// Counts are of so long before the tag's last mail: its silence does not make it less of a tag.
+/// Messages are counted over this long before the tag's last mail: its silence does not make it less of a tag.
 const VOLUME_WINDOW: Duration = TAG_LOOKBACK.saturating_sub(FOUR_WEEKS);
-/// A tag is watched once it is so old, and no longer once it stayed away for so long.
+/// A tag is watched once it is this old, and no longer once it stayed away for as long.
 const FOUR_WEEKS: Duration = Duration::from_secs(28 * 86_400);
 /// The minimum number of days with mail in the window: a campaign is over sooner.
 const MIN_DAYS_WITH_MAIL: usize = 8;
@@ -38,8 +38,8 @@ pub fn watched_tags(history: &History, at: Timestamp) -> Vec<Tag> {
     volumes.into_iter().map(|(_, tag)| tag.clone()).collect()
 }
 
-/// How many series share the budget with a stream that has so many watched tags, and with each of the tags, where
-/// `series` streams share it. The tags take half of what their stream had, so that they cost no other stream anything.
+/// Returns how many series share the budget with a stream and with each of its `tags` watched tags, where `series` streams
+/// share it. The tags take half of what their stream had, so that they cost no other stream anything.
 pub(super) const fn budget_shares(series: usize, tags: usize) -> (usize, usize) {
     match tags {
         0 => (series, series),

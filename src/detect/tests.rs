@@ -271,7 +271,7 @@ fn a_tenth_of_the_usual_volume_is_a_drop() {
     );
 }
 
-fn followed(sent_at: Timestamp, checked_at: Timestamp, delivered: bool) -> SampledMessage {
+fn sampled_message(sent_at: Timestamp, checked_at: Timestamp, delivered: bool) -> SampledMessage {
     let delivered_at = delivered.then_some(sent_at + MINUTE);
     SampledMessage {
         sent_at,
@@ -288,14 +288,14 @@ fn three_overdue_in_a_row_are_delivery_silence_and_one_delivered_after_them_is_n
     let at = start() + DAY;
     let verdict = |delivered: &[bool]| {
         let mail = delivered.iter().enumerate().map(|(i, d)| {
-            followed(
+            sampled_message(
                 at - 4 * HOUR + MINUTE * 20 * u32::try_from(i).expect("few"),
                 at,
                 *d,
             )
         });
         let history = History {
-            followed: mail.collect(),
+            sampled: mail.collect(),
             ..history([], at)
         };
         find(&history, at, &Rules::default(), Rule::DeliverySilence).verdict
@@ -311,14 +311,14 @@ fn three_overdue_in_a_row_are_delivery_silence_and_one_delivered_after_them_is_n
 fn mail_that_nobody_looked_at_since_it_was_due_is_not_overdue() {
     let at = start() + DAY;
     let mail = (0..5).map(|i| {
-        followed(
+        sampled_message(
             at - 4 * HOUR + MINUTE * i,
             at - 4 * HOUR + MINUTE * 10,
             false,
         )
     });
     let history = History {
-        followed: mail.collect(),
+        sampled: mail.collect(),
         ..history([], at)
     };
     assert_eq!(

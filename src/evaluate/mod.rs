@@ -15,7 +15,6 @@ use crate::decide::{IncidentKey, IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, Detector, PollHealth};
 use crate::model::{Finding, History, Rules, Step, StreamId, Timestamp, Transition};
 
-/// Evaluates one server from instant to instant.
 #[derive(Debug)]
 pub struct Evaluator {
     policy: Policy,

@@ -35,7 +35,7 @@ impl Replay<'_> {
         for at in polls {
             for (stream, follower) in &mut followers {
                 if let Some(history) = self.histories.get_mut(*stream) {
-                    follower.poll(&mut history.followed, *at);
+                    follower.poll(&mut history.sampled, *at);
                 }
             }
             transitions.extend(evaluator.evaluate_at(&mut log, &self.histories, *at));

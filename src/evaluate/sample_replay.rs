@@ -15,21 +15,11 @@ pub(super) struct SampleReplay<'a> {
     indices: Vec<usize>,
 }
 
-/// One followed message: its index among the followed.
+/// A sampled message, by its index in the history.
 struct Pending {
     index: usize,
     sent_at: Timestamp,
     read: bool,
-}
-
-impl sample::Candidate for Pending {
-    fn sent_at(&self) -> Timestamp {
-        self.sent_at
-    }
-
-    fn was_checked(&self) -> bool {
-        self.read
-    }
 }
 
 impl<'a> SampleReplay<'a> {
@@ -42,24 +32,24 @@ impl<'a> SampleReplay<'a> {
         }
     }
 
-    /// Replays one poll at `now`: draws from new mail and checks what is pending. Updates `followed`, the sample as known so far.
-    pub(super) fn poll(&mut self, followed: &mut Vec<SampledMessage>, now: Timestamp) {
+    /// Replays one poll at `now`: draws from new mail and checks what is pending. Updates `sampled`, the sample as known so far.
+    pub(super) fn poll(&mut self, sampled: &mut Vec<SampledMessage>, now: Timestamp) {
         let candidates = self.new_mail(now);
-        let suspicious = is_suspicious(followed, now);
-        let open = self.pending(followed, now);
+        let suspicious = is_suspicious(sampled, now);
+        let open = self.pending(sampled, now);
         let unread = open.iter().filter(|mail| !mail.read).count();
         let plan = sample::plan(unread, suspicious, usize::MAX);
-        let drawn = self.follow(followed, candidates.into_iter().take(plan.new).collect());
-        let mut queue = sample::prioritize(open, drawn, plan);
+        let drawn = self.follow(sampled, candidates.into_iter().take(plan.new).collect());
+        let mut queue = sample::prioritize(open, drawn, plan, |mail| (mail.sent_at, mail.read));
         for _ in 0..plan.requests {
             let Some(mail) = queue.pop() else { break };
             let fate = self.mail[self.indices[mail.index]];
             let known = |at: Option<Timestamp>| at.filter(|at| *at <= now);
-            let sampled = &mut followed[mail.index];
-            sampled.checked_at = Some(now);
-            sampled.delivered_at = known(fate.delivered_at);
-            sampled.bounced_at = known(fate.bounced_at);
-            sampled.bounce = sampled.bounced_at.and(fate.bounce);
+            let message = &mut sampled[mail.index];
+            message.checked_at = Some(now);
+            message.delivered_at = known(fate.delivered_at);
+            message.bounced_at = known(fate.bounced_at);
+            message.bounce = message.bounced_at.and(fate.bounce);
         }
     }
 
@@ -78,9 +68,9 @@ impl<'a> SampleReplay<'a> {
     }
 
     /// Returns the sampled mail whose fate is still open; a bounce for good settles it without a request.
-    fn pending(&self, followed: &mut [SampledMessage], now: Timestamp) -> Vec<Pending> {
+    fn pending(&self, sampled: &mut [SampledMessage], now: Timestamp) -> Vec<Pending> {
         let mut open = Vec::new();
-        for (index, mail) in followed.iter_mut().enumerate().rev() {
+        for (index, mail) in sampled.iter_mut().enumerate().rev() {
             if mail.sent_at < now - sample::GIVE_UP_AFTER {
                 break;
             }
@@ -104,21 +94,17 @@ impl<'a> SampleReplay<'a> {
     }
 
     /// Adds `drawn` to the sample.
-    fn follow(
-        &mut self,
-        followed: &mut Vec<SampledMessage>,
-        mut drawn: Vec<usize>,
-    ) -> Vec<Pending> {
+    fn follow(&mut self, sampled: &mut Vec<SampledMessage>, mut drawn: Vec<usize>) -> Vec<Pending> {
         drawn.sort_unstable();
         let add = |index: usize| {
             let sent_at = self.mail[index].sent_at;
             self.indices.push(index);
-            followed.push(SampledMessage {
+            sampled.push(SampledMessage {
                 sent_at,
                 ..SampledMessage::default()
             });
             Pending {
-                index: followed.len() - 1,
+                index: sampled.len() - 1,
                 sent_at,
                 read: false,
             }

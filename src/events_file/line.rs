@@ -1,7 +1,5 @@
 //! One line of a file of events.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 
 use crate::events_file::EXAMPLE;
@@ -14,45 +12,35 @@ const POSSIBLE_INSTANTS: (&str, &str) = ("1990-01-01T00:00:00Z", "2100-01-01T00:
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
-struct Wire<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    server: Cow<'a, str>,
-    #[serde(borrow)]
-    stream: Cow<'a, str>,
-    #[serde(borrow)]
-    sent_at: Cow<'a, str>,
-    #[serde(borrow, default)]
-    delivered_at: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    bounced_at: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    bounce_type: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    complained_at: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    tag: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    recipient: Option<Cow<'a, str>>,
+struct Wire {
+    id: String,
+    server: String,
+    stream: String,
+    sent_at: String,
+    delivered_at: Option<String>,
+    bounced_at: Option<String>,
+    bounce_type: Option<String>,
+    complained_at: Option<String>,
+    tag: Option<String>,
+    recipient: Option<String>,
 }
 
 /// One message and what became of it.
-pub(crate) struct EventLine<'a> {
-    pub id: Cow<'a, str>,
-    pub server: Cow<'a, str>,
-    pub stream: Cow<'a, str>,
+pub(crate) struct EventLine {
+    pub id: String,
+    pub server: String,
+    pub stream: String,
     pub sent_at: Timestamp,
     pub delivered_at: Option<Timestamp>,
     pub bounce: Option<(Timestamp, Option<BounceType>)>,
     pub complained_at: Option<Timestamp>,
-    pub tag: Option<Cow<'a, str>>,
-    pub recipient: Option<Cow<'a, str>>,
+    pub tag: Option<String>,
+    pub recipient: Option<String>,
 }
 
 /// Reads a line; says what is wrong with it.
-pub(crate) fn parse(text: &[u8]) -> Result<EventLine<'_>, String> {
-    let wire: Wire<'_> = serde_json::from_slice(text).map_err(|error| {
+pub(crate) fn parse(text: &[u8]) -> Result<EventLine, String> {
+    let wire: Wire = serde_json::from_slice(text).map_err(|error| {
         // serde_json counts lines too, but it was handed one.
         let what = error.to_string();
         let what = shortened(what.split(" at line ").next().unwrap_or_default());
@@ -71,7 +59,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<EventLine<'_>, String> {
         }
     }
     let sent_at = instant("sent_at", &wire.sent_at)?;
-    let later = |key: &str, value: &Option<Cow<'_, str>>| match value {
+    let later = |key: &str, value: &Option<String>| match value {
         None => Ok(None),
         Some(text) => match instant(key, text)? {
             at if at < sent_at => Err(format!("`{key}` {at} is before `sent_at` {sent_at}")),

@@ -100,11 +100,11 @@ impl EventsFile {
         Ok(events)
     }
 
-    fn push(&mut self, event: &line::EventLine<'_>) {
+    fn push(&mut self, event: &line::EventLine) {
         self.messages += 1;
-        let server = ServerName::from(event.server.as_ref());
+        let server = ServerName::from(event.server.as_str());
         let streams = self.servers.entry(server).or_default();
-        let stream = StreamId::from(event.stream.as_ref());
+        let stream = StreamId::from(event.stream.as_str());
         streams.entry(stream).or_default().push(event);
     }
 

@@ -11,18 +11,18 @@ use crate::model::{
 /// The events of one stream, in order of sending.
 #[derive(Debug, Default)]
 pub struct StreamEvents {
-    mail: Vec<MessageOutcome>,
+    pub mail: Vec<MessageOutcome>,
     bounce_events: Vec<BounceEvent>,
     /// When the mail of each tag was sent.
     tags: BTreeMap<Tag, Vec<Timestamp>>,
 }
 
 impl StreamEvents {
-    pub(crate) fn push(&mut self, event: &EventLine<'_>) {
+    pub(crate) fn push(&mut self, event: &EventLine) {
         let mut mark = |at: Timestamp, class: BounceClass| {
             self.bounce_events.push(BounceEvent {
                 at,
-                message: event.id.to_string(),
+                message: event.id.clone(),
                 sent_at: Some(event.sent_at),
                 class,
                 recipient: event.recipient.as_deref().unwrap_or_default().to_owned(),
@@ -36,7 +36,7 @@ impl StreamEvents {
             mark(at, BounceClass::Complaint);
         }
         if let Some(tag) = &event.tag {
-            let sent = self.tags.entry(Tag::from(tag.as_ref())).or_default();
+            let sent = self.tags.entry(Tag(tag.clone())).or_default();
             sent.push(event.sent_at);
         }
         let failure = event.bounce.filter(|(_, kind)| class(*kind).is_failure());
@@ -49,17 +49,13 @@ impl StreamEvents {
         });
     }
 
-    pub fn into_mail(self) -> Vec<MessageOutcome> {
-        self.mail
-    }
-
     pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
         Some((self.mail.first()?.sent_at, self.mail.last()?.sent_at))
     }
 
-    /// Returns the history of a stream that was watched from its first message until `until`. With `followed`, every
-    /// message's delivery is known as soon as it happened.
-    pub fn history(&self, until: Timestamp, followed: bool) -> History {
+    /// Returns the history of a stream that was watched from its first message until `until`. With `all_sampled`,
+    /// the delivery of every message is known as soon as it happened.
+    pub fn history(&self, until: Timestamp, all_sampled: bool) -> History {
         let begins = self.range().map_or(until, |(first, _)| first);
         let covered = Coverage::from_spans([Span::new(begins, until)]);
         let mut bounce_events = self.bounce_events.clone();
@@ -75,9 +71,9 @@ impl StreamEvents {
             bounce_events,
             ..History::default()
         };
-        if followed {
+        if all_sampled {
             let mail = self.mail.iter().map(|mail| full_knowledge(mail, until));
-            history.followed = mail.collect();
+            history.sampled = mail.collect();
         }
         let own = |sent: &[Timestamp]| sent.len() as u64 >= MIN_TAG_MESSAGES;
         for (tag, sent) in self.tags.iter().filter(|(_, sent)| own(sent)) {

@@ -47,11 +47,6 @@ impl CountedSpan {
             from = end;
         }
     }
-
-    /// Whether `at` lies inside, and not on a bound.
-    pub fn is_cut_by(&self, at: Timestamp) -> bool {
-        self.span.from < at && at < self.span.until
-    }
 }
 
 /// The part of `count` that falls on `part` of `whole`.

@@ -95,7 +95,7 @@ pub struct RateEvidence {
     pub covered: Duration,
     /// Messages with a bounce or complaint dated in the window.
     pub numerator: u64,
-    /// Messages sent in the window, or of which a bounce or complaint is dated in it.
+    /// Messages sent in the window, or with a bounce or complaint in it.
     pub denominator: u64,
     /// Fewest messages that make a rate.
     pub floor: u64,
@@ -185,7 +185,7 @@ pub struct DeliveryEvidence {
     pub queued: u64,
     /// When the oldest of them was sent.
     pub since: Option<Timestamp>,
-    /// When the newest followed message that was delivered was sent.
+    /// When the newest sampled message that was delivered was sent.
     pub last_proven_sent: Option<Timestamp>,
     /// The last delivery known.
     pub last_delivered: Option<Timestamp>,

@@ -112,7 +112,7 @@ pub const MIN_TAG_MESSAGES: u64 = 20;
 /// How far back it counts whether a tag has volume of its own.
 pub const TAG_LOOKBACK: Duration = Duration::from_secs(84 * 86_400);
 
-/// How far before the range that is judged followed mail says how a stream delivers.
+/// How far before the range that is judged sampled mail says how a stream delivers.
 pub const SAMPLE_LOOKBACK: Duration = Duration::from_secs(90 * 86_400);
 
 /// What is known of one stream.
@@ -120,7 +120,7 @@ pub const SAMPLE_LOOKBACK: Duration = Duration::from_secs(90 * 86_400);
 pub struct History {
     /// When history begins: the oldest message seen, or the first start. `None` before the first start.
     pub first_seen_at: Option<Timestamp>,
-    /// The first start: older events are nobody's news.
+    /// The first start; older events are not reported.
     pub installed_at: Option<Timestamp>,
     /// Where messages were listed completely, or counted.
     pub messages: Coverage,
@@ -136,7 +136,7 @@ pub struct History {
     /// Bounces and complaints in the range that was loaded, in order of time.
     pub bounce_events: Vec<BounceEvent>,
     /// Sampled mail in the range that was loaded and [`SAMPLE_LOOKBACK`] before it, in order of sending.
-    pub followed: Vec<SampledMessage>,
+    pub sampled: Vec<SampledMessage>,
     /// What the list of suppressions said of the operator's own addresses.
     pub checks: Vec<AddressCheck>,
     /// The mail of each tag, [as if it were a stream of its own](Self::for_tag), where it was loaded.
@@ -162,7 +162,7 @@ impl History {
     pub fn whole_counts_within(&self, part: Span) -> Span {
         let cut = |at: Timestamp| {
             let next = self.counted.partition_point(|c| c.span.until <= at);
-            self.counted.get(next).filter(|c| c.is_cut_by(at))
+            self.counted.get(next).filter(|c| c.span.from < at)
         };
         Span::new(
             cut(part.from).map_or(part.from, |counted| counted.span.until),
@@ -253,9 +253,9 @@ impl History {
 
     /// The last delivery known to have happened by `at`, of mail sent before it.
     pub fn last_delivered(&self, at: Timestamp) -> Option<Timestamp> {
-        let until = self.followed.partition_point(|f| f.sent_at < at);
+        let until = self.sampled.partition_point(|f| f.sent_at < at);
         let mut last: Option<Timestamp> = None;
-        for mail in self.followed[..until].iter().rev() {
+        for mail in self.sampled[..until].iter().rev() {
             // Mail is given up long before it could be delivered later than this.
             if last.is_some_and(|last| mail.sent_at + DAY < last) {
                 break;

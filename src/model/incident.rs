@@ -43,7 +43,7 @@ pub enum IncidentState {
     Resolved {
         /// Since when.
         at: Timestamp,
-        /// Whether it ended only because nobody watches for it any more: a tag retired, a stream archived.
+        /// Whether it ended because it is no longer watched: its tag is out of use, its stream archived.
         #[serde(default)]
         unwatched: bool,
     },
@@ -114,7 +114,7 @@ impl Incident {
         matches!(self.state, IncidentState::Open { .. })
     }
 
-    /// Whether it ended since nobody looks any more.
+    /// Whether it ended because it is no longer watched.
     pub const fn is_unwatched(&self) -> bool {
         let state = &self.state;
         matches!(state, IncidentState::Resolved { unwatched, .. } if *unwatched)

@@ -27,7 +27,7 @@ pub struct Mail {
     pub status: Status,
     /// Its tag, if it has one.
     pub tag: Option<String>,
-    /// Every recipient; kept in memory only, stored only for followed mail.
+    /// Every recipient; kept in memory only, stored only for sampled mail.
     pub recipients: Vec<String>,
 }
 

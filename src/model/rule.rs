@@ -39,7 +39,7 @@ pub enum Rule {
     SendSilence,
     /// Far less was sent than own history expects.
     SendDrop,
-    /// Mail was sent, and of the mail that was followed none is delivered.
+    /// Mail was sent, and none of the sampled mail is delivered.
     DeliverySilence,
     /// Hard bounces above 5% of more than 100 messages.
     HardBounceWake,

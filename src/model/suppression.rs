@@ -16,7 +16,7 @@ pub struct Suppressed {
 }
 
 impl Suppressed {
-    /// Whether its owner complained, which nobody else can lift.
+    /// Whether its owner complained; only Postmark's support can lift that.
     pub fn is_complaint(&self) -> bool {
         self.reason == "SpamComplaint"
     }

@@ -107,7 +107,7 @@ async fn load_retained(
         .store
         .call(move |s| s.history_with_tags(&key, range, &cuts))
         .await?;
-    history.followed.clear();
+    history.sampled.clear();
     // What is suppressed now says nothing of then.
     history.checks.clear();
     // What happened before this first start is what is replayed.

@@ -131,7 +131,7 @@ impl ReplayInput {
         let end = end.max(period.until);
         let stream = |(id, events): (StreamId, StreamEvents)| {
             let history = events.history(end, proof == DeliveryKnowledge::Full);
-            (id, (history, events.into_mail()))
+            (id, (history, events.mail))
         };
         let servers = events.servers.into_iter();
         Ok(Self {

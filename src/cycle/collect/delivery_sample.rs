@@ -6,7 +6,7 @@ use crate::cycle::collect::budget::proportional_share;
 use crate::cycle::collect::errors::ReadError;
 use crate::cycle::collect::reader::ServerReader;
 use crate::detect::{is_suspicious, sample};
-use crate::model::{Span, StreamId, StreamKey, Timestamp};
+use crate::model::{Span, StreamId, StreamKey};
 use crate::postmark::{ErrorKind, MAX_RESULTS};
 use crate::store::{self, Database, OpenSample, SampleCandidate};
 
@@ -79,13 +79,15 @@ async fn check_sample(
     let (open, history) = reader.call(stream, load).await?;
     let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
     let requests = usize::try_from(requests).unwrap_or(usize::MAX);
-    let plan = sample::plan(unread, is_suspicious(&history.followed, now), requests);
+    let plan = sample::plan(unread, is_suspicious(&history.sampled, now), requests);
     let mut draws = reader.candidates.take(stream);
     draws.retain(|draw| draw.sent_at < now);
     let mut spares = draws.split_off(plan.new.min(draws.len())).into_iter();
     add_to_sample(reader, stream, draws.clone()).await?;
     let drawn = not_yet_sampled(&draws, &open);
-    let mut queue = sample::prioritize(open, drawn, plan);
+    let mut queue = sample::prioritize(open, drawn, plan, |mail| {
+        (mail.sent_at, mail.checked_at.is_some())
+    });
     for _ in 0..plan.requests {
         let Some(mail) = queue.pop() else {
             break;
@@ -134,15 +136,5 @@ fn to_sampled(draw: &SampleCandidate) -> OpenSample {
         id: draw.id.clone(),
         sent_at: draw.sent_at,
         checked_at: None,
-    }
-}
-
-impl sample::Candidate for OpenSample {
-    fn sent_at(&self) -> Timestamp {
-        self.sent_at
-    }
-
-    fn was_checked(&self) -> bool {
-        self.checked_at.is_some()
     }
 }

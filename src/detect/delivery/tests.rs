@@ -23,12 +23,12 @@ fn mail(fates: impl IntoIterator<Item = Option<&'static str>>) -> Vec<SampledMes
 }
 
 /// The finding right after the last of this mail.
-fn judged(followed: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
-    let at = followed
+fn judged(sampled: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
+    let at = sampled
         .last()
         .map_or(START, |mail| mail.sent_at + 2 * MINUTE);
     let history = History {
-        followed,
+        sampled,
         ..History::default()
     };
     let delivery = DeliveryModel::learn(&history, at, &Rules::default(), 1);
@@ -42,8 +42,8 @@ fn judged(followed: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
     (finding.verdict, bounced, reasons)
 }
 
-fn verdict(followed: Vec<SampledMessage>) -> Verdict {
-    judged(followed).0
+fn verdict(sampled: Vec<SampledMessage>) -> Verdict {
+    judged(sampled).0
 }
 
 const DELIVERED: Option<&str> = None;

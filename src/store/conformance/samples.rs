@@ -1,4 +1,4 @@
-//! The life of followed mail.
+//! The life of sampled mail.
 
 use crate::model::{BounceType, Proof, SampledMessage, Status, Timestamp};
 use crate::store::{Database, OpenSample, SampleCandidate};
@@ -38,7 +38,7 @@ fn proof(delivered_at: Option<Timestamp>, status: Status) -> Proof {
 }
 
 fn known(b: &mut Database) -> Vec<SampledMessage> {
-    history(b, span(0, 3600), &[]).followed
+    history(b, span(0, 3600), &[]).sampled
 }
 
 pub(super) fn a_draw_is_open_until_it_is_delivered(b: &mut Database) {
@@ -48,9 +48,9 @@ pub(super) fn a_draw_is_open_until_it_is_delivered(b: &mut Database) {
     assert_eq!(open_ids(b), [id, "later"], "in order of sending");
     prove(b, id, Some(&proof(Some(at(8)), Status::Sent)), at(60));
     assert_eq!(open_ids(b), ["later"]);
-    let followed = known(b)[0];
-    assert_eq!(followed.delivered_at, Some(at(8)));
-    assert_eq!(followed.checked_at, Some(at(60)));
+    let sampled = known(b)[0];
+    assert_eq!(sampled.delivered_at, Some(at(8)));
+    assert_eq!(sampled.checked_at, Some(at(60)));
     let delivery = &b.recent_events(at(100), 5).expect("read")[0];
     assert_eq!(delivery.class, None);
     assert_eq!(delivery.message.as_deref(), Some(id));

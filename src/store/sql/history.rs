@@ -74,7 +74,7 @@ fn load(
         sent: load_counts(s, key, ALL_MAIL, range, cuts, &counted)?,
         counted,
         bounce_events: load_bounce_events(s, key, range)?,
-        followed: load_samples(s, key, range)?,
+        sampled: load_samples(s, key, range)?,
         checks: address_checks::load(s, key)?,
         tags: BTreeMap::new(),
     })
