@@ -119,7 +119,7 @@ impl Address {
         Ok((address, unknown))
     }
 
-    /// How the connection is secured, all considered: on this machine nobody stands between.
+    /// Returns how the connection is secured; on this machine it needs no TLS.
     pub fn security(&self) -> Tls {
         match self.tls {
             _ if self.is_socket() => Tls::Disable,

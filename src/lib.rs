@@ -45,12 +45,7 @@
 //!
 //! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
 //!
-//! # Eight words
-//!
-//! A **server** is a Postmark server with its own token; a **stream** one of its outbound message streams. A **rule** says
-//! what may not happen; a **finding** is what a rule saw at one instant; an **incident** is one rule broken on one server, stream
-//! or tag from `opened` to `resolved`; a **transition** is a step in an incident's life; a **message** is what people are told of it; an
-//! **outbox row** is a message not yet known to be accepted.
+//! `docs/glossary.md` defines the terms.
 //!
 //! # Invariants
 //!

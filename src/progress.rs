@@ -24,7 +24,7 @@ impl Progress {
         self.0.inc(steps);
     }
 
-    /// Returns whether anybody can see a bar, that is, whether standard error is a terminal.
+    /// Returns whether a bar shows, that is, whether standard error is a terminal.
     pub(crate) fn is_visible() -> bool {
         !ProgressBar::new(0).is_hidden()
     }

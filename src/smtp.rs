@@ -18,7 +18,7 @@ pub use failure::{CertificateError, Failure, SmtpStep};
 
 /// The maximum length of a reply; a line has at most 512 (RFC 5321, 4.5.3.1.5), and there are some thirty extensions.
 const MAX_REPLY_BYTES: usize = 32 << 10;
-/// How we name ourselves; a name that is nobody's (RFC 2606).
+/// Our name; the domain `invalid` is reserved (RFC 2606).
 const EHLO: &str = "EHLO hushwatch.invalid\r\n";
 
 /// What a relay offers once its TLS was verified.

@@ -22,30 +22,19 @@ pub enum LogFormat {
 /// reported, and counts as `info`.
 pub fn init(format: LogFormat, filter: Option<&str>) {
     let targets = build_targets(filter);
-    let text = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let stderr = std::io::stderr;
+    let text = fmt::layer().with_writer(stderr).with_target(false);
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
-    let registry = tracing_subscriber::registry();
-    // A second start, as in a test, is not an error.
-    let _ = match format {
-        LogFormat::Json => registry
-            .with(
-                fmt::layer()
-                    .json()
-                    .with_writer(std::io::stderr)
-                    .with_filter(targets),
-            )
-            .try_init(),
+    let layer = match format {
+        LogFormat::Json => fmt::layer().json().with_writer(stderr).boxed(),
         // The journal adds the time itself.
-        LogFormat::Text if under_systemd => registry
-            .with(text.without_time().with_ansi(false).with_filter(targets))
-            .try_init(),
-        LogFormat::Text => {
-            let colours = std::io::stderr().is_terminal();
-            registry
-                .with(text.with_ansi(colours).with_filter(targets))
-                .try_init()
-        }
+        LogFormat::Text if under_systemd => text.without_time().with_ansi(false).boxed(),
+        LogFormat::Text => text.with_ansi(stderr().is_terminal()).boxed(),
     };
+    // A second start, as in a test, is not an error.
+    let _ = tracing_subscriber::registry()
+        .with(layer.with_filter(targets))
+        .try_init();
     if filter.is_some_and(|text| Targets::from_str(text).is_err()) {
         tracing::warn!(
             "RUST_LOG is not valid (it may be `debug` or `hushwatch::cycle=trace`); logging at info"

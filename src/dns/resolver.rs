@@ -43,7 +43,7 @@ impl Missing {
 pub struct Resolver(TokioResolver);
 
 impl Resolver {
-    /// Returns the resolver at `address`, else the system's. `timeout` is for one attempt, of which there are two.
+    /// Returns the resolver at `address`, else the system's. `timeout` is for each of two attempts.
     pub fn new(address: Option<SocketAddr>, timeout: Duration) -> Result<Self, String> {
         let unset = |_| "the system's resolver (/etc/resolv.conf) cannot be read".to_owned();
         let mut builder = match address {

@@ -45,7 +45,7 @@ pub struct Dmarc {
     pub policy: Option<DmarcPolicy>,
     /// `sp`, where it is there: of mail of subdomains that have no record of their own.
     pub of_subdomains: Option<Option<DmarcPolicy>>,
-    /// `psd=y`: the domain is one below which anybody may have a name, such as that of a country.
+    /// `psd=y`: a public suffix, below which anyone may register a name, such as a country's domain.
     pub is_public: bool,
 }
 

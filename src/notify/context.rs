@@ -285,6 +285,14 @@ pub(crate) fn problem_span(incident: &Incident) -> Span {
     }
 }
 
+/// Returns the span from when the first problem began to when the last one ended; `None` of no incident.
+pub(crate) fn joint_problem_span<'i>(
+    incidents: impl Iterator<Item = &'i Incident>,
+) -> Option<Span> {
+    let spans = incidents.map(problem_span);
+    spans.reduce(|a, b| Span::new(a.from.min(b.from), a.until.max(b.until)))
+}
+
 fn last_mail(evidence: &Evidence, at: Timestamp, style: Style) -> Option<String> {
     let (what, last) = match evidence {
         Evidence::Silence(silence) => ("message", silence.last_sent?),

@@ -1,12 +1,11 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
-use std::time::Duration;
-
 use crate::model::{
     BlindEvidence, BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Subject,
     Suppressed,
 };
 use crate::notify::alert::Style;
+use crate::text::elide::elide;
 use crate::text::format::{approx, approx_percent, count, format_duration, plural, short_time};
 use crate::text::sanitize::{clean, mask, truncate};
 
@@ -80,10 +79,13 @@ pub(crate) fn list_types(reasons: &[(String, u64)]) -> String {
 
 /// Returns `4 of 47 messages bounced in the last hour (8.5%)`.
 fn describe_rate(rule: Rule, rate: &RateEvidence) -> String {
+    let window = match rate.window.as_secs() {
+        3600 => "hour".to_owned(),
+        _ => format_duration(rate.window),
+    };
     format!(
-        "{} in the last {} ({})",
+        "{} in the last {window} ({})",
         rate_counts(rule, rate),
-        window_length(rate.window),
         approx_percent(rate.rate())
     )
 }
@@ -100,13 +102,6 @@ pub(crate) fn rate_counts(rule: Rule, rate: &RateEvidence) -> String {
         count(rate.numerator),
         plural(rate.denominator, "message")
     )
-}
-
-fn window_length(window: Duration) -> String {
-    match window.as_secs() {
-        3600 => "hour".to_owned(),
-        _ => format_duration(window),
-    }
 }
 
 fn describe_events(incident: &Incident, style: Style) -> String {
@@ -131,7 +126,7 @@ fn describe_events(incident: &Incident, style: Style) -> String {
         _ if recipients.len() > 1 => format!(
             "mail to {} operator addresses bounced: {}",
             recipients.len(),
-            first_addresses(recipients.iter().map(|address| shown(address, style)))
+            elide(recipients.iter().map(|r| shown(r, style)), MAX_ADDRESSES)
         ),
         _ => format!(
             "mail to the operator address {} bounced ({})",
@@ -154,7 +149,7 @@ fn describe_suppressed(addresses: &[Suppressed], style: Style) -> String {
         many => format!(
             "Postmark no longer sends to {} operator addresses: {}",
             many.len(),
-            first_addresses(many.iter().map(with_reason))
+            elide(many.iter().map(with_reason), MAX_ADDRESSES)
         ),
     }
 }
@@ -175,10 +170,6 @@ fn describe_blind(incident: &Incident, blind: &BlindEvidence) -> String {
     problem.to_owned()
 }
 
-fn first_addresses(addresses: impl Iterator<Item = String>) -> String {
-    crate::text::elide::elide(addresses, MAX_ADDRESSES)
-}
-
 pub(crate) fn shown(address: &str, style: Style) -> String {
     if style.mask {
         mask(address)
@@ -187,7 +178,7 @@ pub(crate) fn shown(address: &str, style: Style) -> String {
     }
 }
 
-/// Returns how it ended: what is back to normal, or why nobody watches it any more.
+/// Returns how it ended: what is back to normal, or why it is no longer watched.
 pub fn describe_resolved(incident: &Incident) -> String {
     if incident.is_unwatched() {
         let why = match (&incident.stream, &incident.tag) {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Evidence, Rule, Span, Step, Transition};
+use crate::model::{Evidence, Rule, Step, Transition};
 use crate::notify::alert::{Style, day_suffix, step_prefix};
-use crate::notify::context::{problem_span, split_remedy};
+use crate::notify::context::{joint_problem_span, split_remedy};
 use crate::notify::describe::{describe_open, describe_resolved, group_phrase, recovery_phrase};
 use crate::notify::location::location;
 use crate::notify::runbook::advice;
@@ -67,20 +67,15 @@ pub fn grouped_messages(steps: &[&Transition], style: Style) -> Vec<Message> {
 
 /// Returns when the first of the problems began, ` · since 09:57`, or from when to when they lasted.
 fn since(steps: &[&Transition], style: Style) -> String {
-    let spans = || steps.iter().map(|step| problem_span(&step.incident));
-    let (from, until) = (
-        spans().map(|s| s.from).min(),
-        spans().map(|s| s.until).max(),
-    );
-    let (Some(first), Some(from), Some(until)) = (steps.first(), from, until) else {
+    let span = joint_problem_span(steps.iter().map(|step| &step.incident));
+    let (Some(first), Some(span)) = (steps.first(), span) else {
         return String::new();
     };
     match first.step {
-        Step::Resolved => {
-            let range = short_range(Span::new(from, until), first.at, style.zone);
-            format!(" · {range}")
+        Step::Resolved => format!(" · {}", short_range(span, first.at, style.zone)),
+        _ if span.from < first.at => {
+            format!(" · since {}", short_time(span.from, first.at, style.zone))
         }
-        _ if from < first.at => format!(" · since {}", short_time(from, first.at, style.zone)),
         _ => String::new(),
     }
 }
@@ -131,7 +126,6 @@ fn group_advice(first: &Transition) -> String {
     }
 }
 
-/// Returns one place in a line.
 fn place_line(step: &Transition, style: Style) -> String {
     let incident = &step.incident;
     let what = match step.step {

@@ -28,7 +28,7 @@ pub struct ServerUpdates<'a> {
     pub missed: Vec<Incident>,
     /// Up to when the server was seen before this cycle.
     pub seen_until: Timestamp,
-    /// The spans since then of which Postmark no longer has the messages.
+    /// The spans since then whose messages Postmark no longer has.
     pub unseen: &'a [(StreamId, Span)],
     /// The transitions of open incidents that the end of a mute reports.
     pub unmuted_open: &'a [Transition],
@@ -84,19 +84,11 @@ struct IncidentUpdate<'t> {
 }
 
 /// The order of messages: what is open comes first, then the higher severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Priority {
-    is_resolved: bool,
-    severity: Reverse<Severity>,
-}
+type Priority = (bool, Reverse<Severity>);
 
-impl Priority {
-    fn new(transition: &Transition) -> Self {
-        Self {
-            is_resolved: transition.step == Step::Resolved,
-            severity: Reverse(transition.incident.severity),
-        }
-    }
+fn priority(last: &Transition) -> Priority {
+    let is_resolved = last.step == Step::Resolved;
+    (is_resolved, Reverse(last.incident.severity))
 }
 
 /// What happened while no cycle could see it.
@@ -221,7 +213,7 @@ fn update_messages(updates: Vec<IncidentUpdate<'_>>, style: Style) -> Vec<Channe
             continue;
         }
         let all: Vec<&Transition> = group.iter().flat_map(|u| u.transitions.clone()).collect();
-        let (priority, channel) = (Priority::new(all[0]), group[0].channel);
+        let (priority, channel) = (priority(all[0]), group[0].channel);
         let incidents = || all.iter().map(|transition| &transition.incident);
         let parts = grouped_messages(&all, style).into_iter();
         messages.extend(parts.map(|m| (priority, naming(channel, m, incidents()))));
@@ -239,7 +231,7 @@ fn single_message(update: &IncidentUpdate<'_>, style: Style) -> Option<(Priority
         incidents: vec![id.clone()],
         message: incident_update(&update.transitions, style)?,
     };
-    Some((Priority::new(last), message))
+    Some((priority(last), message))
 }
 
 fn naming<'i>(

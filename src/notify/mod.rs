@@ -84,7 +84,6 @@ impl Message {
         }
     }
 
-    /// Returns how urgent it is.
     pub const fn level(&self) -> Level {
         self.level
     }
@@ -109,7 +108,7 @@ impl Message {
         format!("{}{}", self.level.label(), self.headline)
     }
 
-    /// The message with `line` below its other lines, the last of which make room for it where the message is full.
+    /// Returns the message with `line` below its other lines; where it is full, the last of them make room.
     #[must_use]
     pub fn with_line(&self, line: &str) -> Self {
         let line = truncate(&clean(line), MAX_LINE);
@@ -122,7 +121,6 @@ impl Message {
         }
     }
 
-    /// The whole message as lines of text.
     /// Returns the whole message as lines of text.
     pub fn to_text(&self) -> String {
         let mut text = self.title();

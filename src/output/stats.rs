@@ -49,7 +49,7 @@ pub struct ServerStats {
     pub covered: Duration,
     /// The share of the range that this is.
     pub coverage: f64,
-    /// The streams of which nothing is covered.
+    /// The streams without any coverage.
     pub unseen_streams: Vec<StreamId>,
 }
 
@@ -67,7 +67,7 @@ pub struct DayStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoredStats {
     pub sent: u64,
-    /// What became of them; `None` for a tag, of which only messages are kept.
+    /// What became of them; `None` for a tag, whose bounces are not stored.
     pub bounces: Option<BounceStats>,
 }
 

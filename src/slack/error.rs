@@ -45,7 +45,6 @@ impl Error {
         self.code.is_some_and(ErrorCode::is_about_metadata)
     }
 
-    /// Returns whether the app lacks a scope.
     pub fn is_missing_scope(&self) -> bool {
         self.code == Some(ErrorCode::MissingScope)
     }

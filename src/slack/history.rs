@@ -32,9 +32,7 @@ pub enum LookupResult {
 /// What one page of a history says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    /// The message is on it.
     Found(Receipt),
-    /// The message is not on it.
     NotFound {
         /// The cursor of the next page, if there is one.
         next: Option<String>,

@@ -33,7 +33,7 @@ pub struct Identity {
 pub struct Conversation {
     /// The name, sanitized; a direct message has none.
     pub name: Option<String>,
-    /// Whether the channel is archived, so that nobody can post to it.
+    /// Whether the channel is archived and takes no messages.
     pub is_archived: bool,
     /// Whether the bot is a member; always true for a direct message.
     pub is_member: bool,

@@ -26,9 +26,7 @@ pub(super) enum Dialect {
 /// An HTTP response as it was received.
 #[derive(Clone, Debug)]
 pub(super) struct HttpResponse {
-    /// The HTTP status.
     pub(super) status: u16,
-    /// The wait that `Retry-After` asks for.
     pub(super) retry_after: Option<Duration>,
     /// The body; `None` if it was cut off or exceeds the size limit.
     pub(super) body: Option<Vec<u8>>,

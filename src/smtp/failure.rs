@@ -81,7 +81,7 @@ impl From<&rustls::CertificateError> for CertificateError {
         match why {
             Why::Expired | Why::ExpiredContext { .. } => Self::Expired,
             Why::NotValidYet | Why::NotValidYetContext { .. } => Self::NotYetValid,
-            // A trusted certificate of the same name, whose key did not sign it, is nobody's word either.
+            // A trusted certificate of the same name whose key did not sign it proves nothing either.
             Why::UnknownIssuer
             | Why::BadSignature
             | Why::UnsupportedSignatureAlgorithmContext { .. }

@@ -86,7 +86,9 @@ pub fn truncate_by(text: &str, room: usize, cost: impl Fn(char) -> usize) -> Str
         used = used.saturating_add(cost(c));
         if used > room {
             let kept = text.get(..cut.unwrap_or(0)).unwrap_or_default();
-            return with_ellipsis(kept, ellipsis <= room);
+            let mut text = kept.trim_end().to_owned();
+            text.extend((ellipsis <= room).then_some(ELLIPSIS));
+            return text;
         }
     }
     text.to_owned()
@@ -108,14 +110,6 @@ pub fn mask(address: &str) -> String {
         }
         _ => MASK.to_owned(),
     }
-}
-
-fn with_ellipsis(kept: &str, has_room: bool) -> String {
-    let mut text = kept.trim_end().to_owned();
-    if has_room {
-        text.push(ELLIPSIS);
-    }
-    text
 }
 
 /// Returns the first letter, unless it is the whole local part.
@@ -176,8 +170,8 @@ fn skip_control_sequence(rest: &mut Peekable<Chars<'_>>) {
     rest.next_if(|c| ('@'..='~').contains(c));
 }
 
-/// Up to the control character that ends it. Without one the sequence was never valid, and its text stays, so that
-/// nobody hides the rest of a line behind two characters.
+/// Up to the control character that ends it. Without one the sequence was never valid, and its text stays, so that two
+/// characters cannot hide the rest of a line.
 fn skip_command_string(rest: &mut Peekable<Chars<'_>>) {
     let mut ahead = rest.clone();
     while ahead.next_if(|c| !c.is_control()).is_some() {}

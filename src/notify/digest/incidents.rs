@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Incident, IncidentState, Rule, Span, Timestamp, Transition};
+use crate::model::{Incident, IncidentState, Rule, Timestamp, Transition};
 use crate::notify::Level;
 use crate::notify::alert::Style;
-use crate::notify::context::{problem_span, worst_phrase};
+use crate::notify::context::{joint_problem_span, problem_span, worst_phrase};
 use crate::notify::describe::{describe_open, problem_name};
 use crate::notify::digest::{Day, MAX_NAMES};
 use crate::notify::location::location;
@@ -134,9 +134,8 @@ fn ended_line(end: &Transition, now: Timestamp, style: Style) -> String {
 }
 
 fn ended_group_line(ends: &[&Transition], now: Timestamp, style: Style) -> String {
-    let from = ends.iter().map(|t| problem_span(&t.incident).from).min();
-    let until = ends.iter().map(|t| problem_span(&t.incident).until).max();
-    let (Some(from), Some(until), Some(first)) = (from, until, ends.first()) else {
+    let incidents = || ends.iter().map(|t| &t.incident);
+    let (Some(span), Some(first)) = (joint_problem_span(incidents()), ends.first()) else {
         return String::new();
     };
     let rule = first.incident.rule;
@@ -145,7 +144,7 @@ fn ended_group_line(ends: &[&Transition], now: Timestamp, style: Style) -> Strin
         Level::Resolved.sign(),
         plural(ends.len() as u64, noun(rule)),
         problem_name(rule),
-        short_range(Span::new(from, until), now, style.zone),
-        places(ends.iter().map(|t| &t.incident))
+        short_range(span, now, style.zone),
+        places(incidents())
     )
 }

@@ -40,7 +40,7 @@ pub struct StreamDay {
     pub delivered: u64,
     /// Whether `delivered` is exact.
     pub delivered_exact: bool,
-    /// How many were followed, where none of them is proven delivered: then nothing is estimated.
+    /// How many were sampled, where none of them is proven delivered: then nothing is estimated.
     pub unproven: Option<u64>,
     /// Distinct messages by class of bounce or complaint.
     pub classes: Vec<(BounceClass, u64)>,

@@ -4,8 +4,7 @@ use crate::model::Rule;
 use crate::notify::digest::{Day, ServerDay, StreamDay};
 use crate::text::format::{count, plural};
 
-/// Returns the streams of which most mail bounced or no sampled mail was delivered, but for those with an open incident
-/// that says so.
+/// Returns the streams where most mail bounced or no sampled mail was delivered, without an open incident about it.
 pub(crate) fn unusual(data: &Day) -> impl Iterator<Item = (&ServerDay, &StreamDay)> {
     let streams = data
         .servers
@@ -28,7 +27,6 @@ const fn most_bounced(stream: &StreamDay) -> bool {
     2 * stream.failed > stream.sent
 }
 
-/// Returns the line of one of them.
 pub(crate) fn unusual_line(server: &ServerDay, stream: &StreamDay) -> String {
     let id = stream.stream.as_ref().map_or("", |id| id.0.as_str());
     let what = if most_bounced(stream) {

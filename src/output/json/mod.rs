@@ -38,15 +38,9 @@ pub struct StreamView {
 #[derive(Clone, Debug, Serialize)]
 pub struct TransitionView<'a> {
     at: String,
-    incident: &'a str,
     transition: Step,
-    rule: Rule,
-    severity: Severity,
-    server: &'a ServerName,
-    stream: Option<&'a StreamId>,
-    tag: Option<&'a Tag>,
     #[serde(flatten)]
-    fraction: Fraction,
+    incident: IncidentFields<'a>,
     told: bool,
     text: &'a str,
 }
@@ -56,14 +50,8 @@ impl<'a> TransitionView<'a> {
         let incident = &transition.incident;
         Self {
             at: transition.at.to_string(),
-            incident: &incident.id,
             transition: transition.step,
-            rule: incident.rule,
-            severity: incident.severity,
-            server: &incident.server,
-            stream: incident.stream.as_ref(),
-            tag: incident.tag.as_ref(),
-            fraction: Fraction::new(incident),
+            incident: IncidentFields::new(incident),
             told: transition.notified,
             text,
         }
@@ -73,16 +61,10 @@ impl<'a> TransitionView<'a> {
 /// An incident in `check --json`, `status --json` and `explain --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct IncidentView<'a> {
-    incident: &'a str,
-    rule: Rule,
-    severity: Severity,
-    server: &'a ServerName,
-    stream: Option<&'a StreamId>,
-    tag: Option<&'a Tag>,
     opened_at: String,
     told: bool,
     #[serde(flatten)]
-    fraction: Fraction,
+    incident: IncidentFields<'a>,
     summary: String,
 }
 
@@ -90,30 +72,30 @@ impl<'a> IncidentView<'a> {
     /// Returns the view of an incident, with its summary in `style`.
     pub fn new(incident: &'a Incident, style: Style) -> Self {
         Self {
-            incident: &incident.id,
-            rule: incident.rule,
-            severity: incident.severity,
-            server: &incident.server,
-            stream: incident.stream.as_ref(),
-            tag: incident.tag.as_ref(),
             opened_at: incident.opened_at.to_string(),
             told: incident.notified,
-            fraction: Fraction::new(incident),
+            incident: IncidentFields::new(incident),
             summary: describe_open(incident, style),
         }
     }
 }
 
-/// What a rule counted; `null` where it counts nothing.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Fraction {
+/// What an incident is; the fraction is what its rule counted, `null` where it counts nothing.
+#[derive(Clone, Debug, Serialize)]
+struct IncidentFields<'a> {
+    incident: &'a str,
+    rule: Rule,
+    severity: Severity,
+    server: &'a ServerName,
+    stream: Option<&'a StreamId>,
+    tag: Option<&'a Tag>,
     numerator: Option<u64>,
     denominator: Option<u64>,
     rate: Option<f64>,
 }
 
-impl Fraction {
-    fn new(incident: &Incident) -> Self {
+impl<'a> IncidentFields<'a> {
+    fn new(incident: &'a Incident) -> Self {
         let (numerator, denominator) = incident.evidence.fraction().unzip();
         let rate = match (numerator, denominator) {
             (Some(n), Some(d)) if d > 0 => Some(n as f64 / d as f64),
@@ -121,6 +103,12 @@ impl Fraction {
             _ => None,
         };
         Self {
+            incident: &incident.id,
+            rule: incident.rule,
+            severity: incident.severity,
+            server: &incident.server,
+            stream: incident.stream.as_ref(),
+            tag: incident.tag.as_ref(),
             numerator,
             denominator,
             rate,
