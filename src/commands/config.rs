@@ -20,11 +20,8 @@ pub(super) fn config(what: ConfigCommand, config: &Config, sources: &Sources) ->
     match what {
         ConfigCommand::Show => print(&config::show(config, sources)),
         ConfigCommand::Check => {
-            let warnings: String = config
-                .warnings
-                .iter()
-                .map(|w| format!("note: {w}\n"))
-                .collect();
+            let warnings = config.warnings.iter().map(|w| format!("note: {w}\n"));
+            let warnings: String = warnings.collect();
             let off = match config.enabled {
                 true => "",
                 false => "note: FLAG_POSTMARK_DELIVERY_MONITOR disables everything\n",

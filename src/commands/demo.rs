@@ -132,7 +132,7 @@ fn app(
     slack: &Slack,
     folder: &Folder,
 ) -> anyhow::Result<Arc<Context>> {
-    let file = folder.0.join("monitor.toml");
+    let (file, database) = (folder.0.join("monitor.toml"), folder.0.join("demo.db"));
     std::fs::write(
         &file,
         "[[server]]\nname = \"shop\"\ntoken_env = \"POSTMARK_SERVER_TOKEN\"\nown_domains = [\"example.com\"]\n\
@@ -147,20 +147,14 @@ fn app(
         ("HUSHWATCH_SLACK__PACE", "0ms".to_owned()),
         ("HUSHWATCH_RETRY__INITIAL", "1ms".to_owned()),
         ("HUSHWATCH_RETRY__LONGEST", "5ms".to_owned()),
-        (
-            "HUSHWATCH_STORE__PATH",
-            folder.0.join("demo.db").display().to_string(),
-        ),
+        ("HUSHWATCH_STORE__PATH", database.display().to_string()),
     ];
-    let env = env
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-    let config = config::load(&Sources {
+    let sources = Sources {
         file: Some(file),
-        env,
-    })
-    .map_err(|problems| anyhow::anyhow!("the demo's configuration: {problems:?}"))?;
+        env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+    };
+    let config = config::load(&sources)
+        .map_err(|problems| anyhow::anyhow!("the demo's configuration: {problems:?}"))?;
     let notifier = Notifier::new(&config.slack, std::io::stdout())?;
     Ok(Arc::new(Context::open(config, notifier)?))
 }

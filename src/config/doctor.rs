@@ -7,7 +7,6 @@ use crate::config::{DoctorSettings, RelaySettings, values};
 
 /// The maximum length of a name in the DNS, in bytes.
 const MAX_NAME_BYTES: usize = 253;
-/// The port of the DNS.
 const DNS_PORT: u16 = 53;
 /// The relay of the built-in file, and the variable that sets another.
 const POSTMARK_RELAY: (&str, u16) = ("smtp.postmarkapp.com", RELAY_PORT);

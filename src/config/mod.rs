@@ -43,7 +43,6 @@ pub enum Mode {
     Digest,
 }
 
-/// One watched server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerConfig {
     pub name: ServerName,
@@ -84,8 +83,10 @@ impl PostmarkSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SlackSink {
     /// `chat.postMessage`.
-    Bot { token: Secret, channel: String },
-    /// An incoming webhook.
+    Bot {
+        token: Secret,
+        channel: String,
+    },
     Webhook(Secret),
     /// Nowhere but the terminal.
     Print,
@@ -96,7 +97,6 @@ pub enum SlackSink {
 pub struct SlackSettings {
     /// Without a trailing slash.
     pub base_url: String,
-    /// Whether recipients are masked.
     pub mask_addresses: bool,
     pub pace: Duration,
     /// For one answer.

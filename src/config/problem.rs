@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use crate::database::{Address, AddressError};
 
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}; {remedy}")]
 pub struct ConfigProblem {
     /// Where it is, which key, and why: `monitor.toml: `mode` is not valid`.
     pub what: String,
@@ -27,12 +27,6 @@ impl ConfigProblem {
     /// A value that cannot be used: `subject` names the source and the key.
     pub(super) fn invalid(subject: &str, invalid: &Invalid) -> Self {
         Self::new(format!("{subject} {}", invalid.why), &invalid.remedy)
-    }
-}
-
-impl fmt::Display for ConfigProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.what, self.remedy)
     }
 }
 

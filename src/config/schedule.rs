@@ -13,16 +13,10 @@ use crate::model::{DAY, Timestamp};
 const MAX_INSTANTS: usize = 20_000;
 
 /// A cron expression with seconds, in UTC.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     expression: String,
     cron: Cron,
-}
-
-impl PartialEq for Schedule {
-    fn eq(&self, other: &Self) -> bool {
-        self.expression == other.expression
-    }
 }
 
 impl FromStr for Schedule {
@@ -36,23 +30,17 @@ impl FromStr for Schedule {
         } else {
             text.to_owned()
         };
+        let example = "use one such as \"0 0 * * * *\" (every full hour, UTC)";
         let parser = CronParser::builder().seconds(Seconds::Required).build();
-        let cron = parser.parse(&expression).map_err(|_| {
-            Invalid::new(
-                "is not a cron expression with seconds",
-                "use one such as \"0 0 * * * *\" (every full hour, UTC)",
-            )
-        })?;
+        let parsed = parser.parse(&expression);
+        let cron =
+            parsed.map_err(|_| Invalid::new("is not a cron expression with seconds", example))?;
         let schedule = Self { expression, cron };
         let start = Timestamp::from_secs(1_767_225_600);
-        if schedule
-            .next(start)
-            .is_none_or(|next| next.since(start) > 366 * DAY)
-        {
-            return Err(Invalid::new(
-                "names a date that does not come every year",
-                "use one such as \"0 0 * * * *\" (every full hour, UTC)",
-            ));
+        let next = schedule.next(start);
+        if next.is_none_or(|next| next.since(start) > 366 * DAY) {
+            let why = "names a date that does not come every year";
+            return Err(Invalid::new(why, example));
         }
         Ok(schedule)
     }
@@ -66,11 +54,9 @@ impl Schedule {
 
     /// The first instant after `after`.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        let next = self
-            .cron
-            // What lies within a second is carried over into the answer, which is a full second.
-            .find_next_occurrence(&after.floor(Duration::from_secs(1)).to_utc(), false)
-            .ok()?;
+        // What lies within a second is carried over into the answer, which is a full second.
+        let after = after.floor(Duration::from_secs(1)).to_utc();
+        let next = self.cron.find_next_occurrence(&after, false).ok()?;
         Some(Timestamp(next.timestamp_millis()))
     }
 

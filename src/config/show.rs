@@ -30,34 +30,28 @@ pub fn show(config: &Config, sources: &Sources) -> String {
     let _ = writeln!(text, "data: {}", config.store);
     for server in &config.servers {
         let token = match &server.token {
-            TokenSource::Env {
-                name,
-                value: Some(_),
-            } => format!("*** from {name}"),
-            TokenSource::Env { name, value: None } => format!("(not set) from {name}"),
+            TokenSource::Env { name, value } => {
+                let shown = value.as_ref().map_or("(not set)", |_| "***");
+                format!("{shown} from {name}")
+            }
             TokenSource::File(path) => format!("*** from file {}", path.display()),
             TokenSource::Account(_) => "*** from the account".to_owned(),
         };
         let _ = writeln!(text, "server {}: token {token}", server.name);
-        for (key, list) in [
-            ("own_domains", &server.own_domains),
-            ("operator_addresses", &server.operator_addresses),
-        ] {
-            let _ = writeln!(text, "server {}: {key} = {list:?}", server.name);
-        }
-        let streams = server.streams.as_ref();
-        let streams = streams.map_or_else(
-            || "all that Postmark lists".to_owned(),
-            |ids| {
-                ids.iter()
-                    .map(|id| id.0.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            },
-        );
+        let streams = match &server.streams {
+            Some(ids) => Vec::from_iter(ids.iter().map(|id| id.0.as_str())).join(", "),
+            None => "all that Postmark lists".to_owned(),
+        };
         let channel = server.channel.as_deref().unwrap_or("(the common one)");
-        let _ = writeln!(text, "server {}: streams = {streams}", server.name);
-        let _ = writeln!(text, "server {}: channel = {channel}", server.name);
+        let (name, own, operators) = (
+            &server.name,
+            &server.own_domains,
+            &server.operator_addresses,
+        );
+        let _ = writeln!(text, "server {name}: own_domains = {own:?}");
+        let _ = writeln!(text, "server {name}: operator_addresses = {operators:?}");
+        let _ = writeln!(text, "server {name}: streams = {streams}");
+        let _ = writeln!(text, "server {name}: channel = {channel}");
     }
     if config.account.is_some() {
         let _ = writeln!(

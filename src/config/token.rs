@@ -1,6 +1,5 @@
 //! Where a server's token is read from: each cycle anew, so that a rotated one is taken without a restart.
 
-use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -14,22 +13,19 @@ const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub enum TokenSource {
     /// An environment variable, as it was at the start.
-    Env { name: String, value: Option<Secret> },
-    /// A file.
+    Env {
+        name: String,
+        value: Option<Secret>,
+    },
     File(PathBuf),
     /// The account's list of servers, by the server's name; `None` until that is read, or where it shows none.
     Account(Option<Secret>),
 }
 
 /// Why there is no token: it is the server that is blind then, not the configuration that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct TokenProblem(String);
-
-impl fmt::Display for TokenProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 impl TokenSource {
     /// The token, now.

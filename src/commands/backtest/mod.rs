@@ -52,7 +52,6 @@ pub enum Format {
 /// Which deliveries a replay knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum DeliveryKnowledge {
-    /// None.
     #[value(skip)]
     Unknown,
     /// All of them, as they happened

@@ -29,7 +29,6 @@ pub(super) struct ReplayRange {
     pub until: Option<Timestamp>,
 }
 
-/// Why there was no replay.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BacktestError {
     #[error("cannot read the events file {path}: {source}")]
@@ -52,7 +51,6 @@ pub(super) enum BacktestError {
     Range(String),
 }
 
-/// The polls of a replay.
 pub(super) struct ReplayPeriod {
     pub first: Timestamp,
     pub from: Timestamp,

@@ -26,7 +26,6 @@ impl Outcome {
     }
 }
 
-/// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
     /// Its name for scripts, such as `postmark_token`.

@@ -43,14 +43,14 @@ fn mute_check(mute: &Mute, until: &str) -> Check {
 }
 
 fn command(mute: &Mute) -> String {
-    let server = mute.server.as_ref();
-    let server = server.map_or_else(String::new, |of| {
-        format!(" --server {}", shell_quoted(&of.0))
-    });
-    let rule = mute
-        .rule
-        .map_or_else(String::new, |rule| format!(" --rule {rule}"));
-    format!("hushwatch unmute{server}{rule}")
+    let mut command = "hushwatch unmute".to_owned();
+    if let Some(server) = &mute.server {
+        command += &format!(" --server {}", shell_quoted(&server.0));
+    }
+    if let Some(rule) = mute.rule {
+        command += &format!(" --rule {rule}");
+    }
+    command
 }
 
 #[cfg(test)]

@@ -87,15 +87,13 @@ struct StreamRuleCheck {
 impl StreamRuleCheck {
     fn checks(&self, store: &mut store::Database) -> Result<Vec<Check>, store::Error> {
         let span = Span::new(lookback_start(self.at), self.at);
-        let history =
-            store.history_with_tags(&StreamKey::new(&self.name, &self.stream), span, &[])?;
+        let key = StreamKey::new(&self.name, &self.stream);
+        let history = store.history_with_tags(&key, span, &[])?;
         let place = format!("{}/{}", self.name, self.stream);
-        let mut checks = vec![self.silence(&history)];
-        checks.extend(self.rates(&history));
-        Ok(checks
+        let checks = [self.silence(&history)]
             .into_iter()
-            .map(|c| c.at_place(&self.name, &place))
-            .collect())
+            .chain(self.rates(&history));
+        Ok(checks.map(|c| c.at_place(&self.name, &place)).collect())
     }
 
     fn silence(&self, history: &History) -> Check {
@@ -136,15 +134,11 @@ impl StreamRuleCheck {
         }
         let days = known.length().as_secs() / 86_400;
         let powers = analyse(history, &self.rules, &polls);
-        let mut checks: Vec<Check> = powers
-            .iter()
-            .filter_map(|r| rate_rule_check(r, days))
-            .collect();
+        let checks = powers.iter().filter_map(|r| rate_rule_check(r, days));
+        let mut checks: Vec<Check> = checks.collect();
         if checks.is_empty() {
-            checks.push(Check::pass(
-                "rates",
-                "Every rate can fire, and is quiet in a healthy week",
-            ));
+            let text = "Every rate can fire, and is quiet in a healthy week";
+            checks.push(Check::pass("rates", text));
         }
         checks
     }

@@ -27,10 +27,8 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     let next = config.schedule.next(at);
     let after = next.and_then(|next| Some(config.schedule.next(next)?.since(next)));
     let next = next.map_or_else(|| "never".to_owned(), |next| format_instant(next, at, zone));
-    let text = format!(
-        "Schedule \"{}\": next poll {next}",
-        config.schedule.expression()
-    );
+    let expression = config.schedule.expression();
+    let text = format!("Schedule \"{expression}\": next poll {next}");
     checks.push(Check::pass("schedule", text));
     let window = config.rules.bounce_rate.window;
     if let Some(after) = after.filter(|after| *after > window + MINUTE) {
@@ -59,13 +57,11 @@ pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
     let due = app.config.schedule.instants(last, at - MAX_DELAY);
     match due.len() {
         0 => Check::pass(NAME, format!("Last cycle {last_at}")),
-        missed => Check::warn(
-            NAME,
-            format!(
-                "Last cycle {last_at}: {} missed since",
-                plural(missed as u64, "poll")
-            ),
-            "start `hushwatch run`, or let cron run `hushwatch check`: it catches up",
-        ),
+        missed => {
+            let missed = plural(missed as u64, "poll");
+            let text = format!("Last cycle {last_at}: {missed} missed since");
+            let remedy = "start `hushwatch run`, or let cron run `hushwatch check`: it catches up";
+            Check::warn(NAME, text, remedy)
+        }
     }
 }

@@ -15,7 +15,6 @@ const MAX_PLAUSIBLE_COUNT: u64 = 100_000_000;
 /// alternate.
 const MARGIN: f64 = 1.5;
 
-/// How a count ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CountOutcome {
     Complete,

@@ -22,7 +22,6 @@ const TARGET_PART_ITEMS: f64 = 2_000.0;
 /// Items that are stored in one transaction: more take memory, fewer write the same leaves of an index again and again.
 const WRITE_BATCH: usize = 4 * PAGE as usize;
 
-/// How a listing ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ListOutcome {
     Complete,

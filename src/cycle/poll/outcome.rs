@@ -8,7 +8,6 @@ use crate::detect::PollHealth;
 use crate::model::{BlindEvidence, MINUTE, ServerName, StreamId, Timestamp};
 use crate::store::{PollRow, ServerState};
 
-/// How the poll of one server went.
 #[derive(Clone, Debug)]
 pub(crate) struct PollOutcome {
     pub server: Arc<ServerConfig>,

@@ -28,11 +28,8 @@ const MAX_DOMAINS: usize = 200;
 pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>) -> Vec<Check> {
     if domains.is_empty() {
         let text = "No sending domain is known yet, so no DNS was checked";
-        return vec![Check::warn(
-            "dns",
-            text,
-            "run `hushwatch doctor` again after some mail was sent",
-        )];
+        let remedy = "run `hushwatch doctor` again after some mail was sent";
+        return vec![Check::warn("dns", text, remedy)];
     }
     let resolver = match Resolver::new(settings.resolver, DNS_TIMEOUT) {
         Ok(resolver) => resolver,
@@ -45,7 +42,14 @@ pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>
     };
     let to_check = domains.iter().take(MAX_DOMAINS).map(domain);
     let check = async |domain: &Domain| domain.checks().await;
-    let late = |domain: &Domain| vec![domain.out_of_time()];
+    let late = |domain: &Domain| {
+        let text = format!("{}: its DNS was not checked in time", domain.name);
+        vec![Check::fail(
+            "dns",
+            text,
+            "check the resolver, or set `doctor.resolver`",
+        )]
+    };
     let all = check_side_by_side(to_check, TOTAL_TIMEOUT, check, late).await;
     let mut checks: Vec<Check> = all.into_iter().flatten().collect();
     if let Some(why) = shared_failure(&checks) {
@@ -57,10 +61,8 @@ pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>
         checks = vec![Check::fail("dns", text, REMEDY)];
     }
     if domains.len() > MAX_DOMAINS {
-        let text = format!(
-            "Only the first {MAX_DOMAINS} of {} were checked",
-            plural(domains.len() as u64, "domain")
-        );
+        let all = plural(domains.len() as u64, "domain");
+        let text = format!("Only the first {MAX_DOMAINS} of {all} were checked");
         checks.push(Check::warn("dns", text, "use a token of fewer servers"));
     }
     checks
@@ -88,11 +90,6 @@ impl Domain {
         checks.push(return_path);
         checks.push(dmarc);
         checks
-    }
-
-    fn out_of_time(&self) -> Check {
-        let text = format!("{}: its DNS was not checked in time", self.name);
-        Check::fail("dns", text, "check the resolver, or set `doctor.resolver`")
     }
 
     async fn dkim(&self) -> Vec<Check> {
