@@ -130,6 +130,7 @@ fn judged_window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
         Evidence::Silence(silence) => silence.gap,
         Evidence::Drop(drop) => drop.window,
         Evidence::Delivery(delivery) => Span::new(delivery.since.unwrap_or(at).min(at), at),
+        Evidence::DeliveryDrop(drop) => Span::new(drop.since.min(at), at),
         Evidence::Events { .. } | Evidence::Suppressed { .. } => Span::before(at, DAY),
         Evidence::Blind(blind) if rule.is_of_server() => Span::new(blind.since.min(at), at),
         Evidence::Blind(_) => Span::before(at, HOUR),
@@ -138,7 +139,9 @@ fn judged_window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
 
 const fn evidence_kinds(rule: Rule) -> &'static [Kind] {
     match rule {
-        Rule::SendSilence | Rule::SendDrop | Rule::DeliverySilence => &[Kind::Messages],
+        Rule::SendSilence | Rule::SendDrop | Rule::DeliverySilence | Rule::DeliveryDrop => {
+            &[Kind::Messages]
+        }
         Rule::SpamComplaintExternal | Rule::OperatorBounce => &[Kind::Bounces],
         Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
             &[Kind::Messages, Kind::Bounces]

@@ -1,22 +1,24 @@
-//! Mail was sent, and none of the sampled mail is delivered.
+//! Mail was sent, and none of the sampled mail is delivered, or less than usual.
 //!
 //! Each sampled message without news weighs by how unlikely that is at its age, in this stream: −log of the share of
 //! its mail that was not delivered at that age. A minute says little where greylisting is common and much where it is not.
 //! A message that bounced, for whatever reason, weighs as one that has no news although it settled long ago. The
 //! weights of an unbroken row of such messages, the newest ones, are added up (a sequential test of the kind of A. Wald,
 //! "Sequential tests of statistical hypotheses", Annals of Mathematical Statistics 16, 1945) until chance explains them
-//! less often than the budget allows.
+//! less often than the budget allows. [`share`] tells a part of the mail that is lost.
+
+mod share;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    BounceType, DAY, DeliveryEvidence, Evidence, Finding, HOUR, History, MINUTE, Rule, Rules,
-    SAMPLE_LOOKBACK, SampledMessage, Severity, Span, Timestamp, Verdict,
+    BounceType, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, Finding, HOUR, History,
+    MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampledMessage, Severity, Span, Timestamp, Verdict,
 };
 
-/// The share of the false-alarm budget that goes to silence of delivery.
+/// The shares of the false-alarm budget that go to `delivery_silence` and to `delivery_drop`, each.
 const BUDGET_SHARE: f64 = 0.025;
 /// Younger mail may still be on its way.
 const SETTLED_AFTER: Duration = Duration::from_secs(2 * 3600);
@@ -46,6 +48,10 @@ const MIN_RUN: usize = 3;
 const DUE_AFTER: Duration = Duration::from_secs(45 * 60);
 /// The minimum number of overdue or bounced messages that is worth a closer look.
 const MIN_SUSPICIOUS: usize = 3;
+/// Mail of this time says whether a part is lost.
+const LOSS_LOOKBACK: Duration = Duration::from_secs(7 * 86_400);
+/// Where less than this part of the usual share is delivered, a drop is a wake.
+const WAKE_SHARE: f64 = 0.5;
 /// Older mail says nothing about the present.
 const LOOKBACK: Duration = Duration::from_secs(30 * 86_400);
 /// What is suspicious is younger.
@@ -61,6 +67,8 @@ pub(super) struct DeliveryModel {
     /// How much likelier than by chance one that is late or bounced follows another.
     autocorrelation: f64,
     threshold: f64,
+    usual_loss: UsualLoss,
+    min_history: Duration,
 }
 
 /// What is known of one sampled message at an instant.
@@ -75,6 +83,7 @@ enum DeliveryState {
 }
 
 use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
+use share::{Loss, UsualLoss};
 
 impl DeliveryModel {
     /// Learns from the mail that had settled by `until`; `series` share the budget.
@@ -88,10 +97,12 @@ impl DeliveryModel {
         // Undelivered mail at the end may be the silence in question: it teaches nothing.
         let proven = mail.iter().rposition(|m| state_at(m, until) == Delivered);
         let mail = &mail[..proven.map_or(0, |last| last + 1)];
+        let mut settled = Vec::with_capacity(mail.len());
         let (mut delays, mut open_ages) = (Vec::new(), Vec::new());
         let (mut late, mut pairs, mut before, mut run) = (0u32, 0u32, false, 0usize);
         for message in mail {
             let state = state_at(message, until);
+            settled.push((message.sent_at, as_first_judged(message, state)));
             if state == Unchecked || (state != Delivered && run == MAX_TRAINING_RUN) {
                 continue;
             }
@@ -123,10 +134,13 @@ impl DeliveryModel {
             open_ages,
             autocorrelation: 1.0,
             threshold: (per_year / budget).max(2.0).ln(),
+            usual_loss: UsualLoss::learn(&[], 1.0, 2.0),
+            min_history: rules.silence.min_history,
         };
         let by_chance = learned.survival(CLUSTERING_AGE);
         let repeated = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
         learned.autocorrelation = (repeated / by_chance).max(1.0);
+        learned.usual_loss = UsualLoss::learn(&settled, learned.autocorrelation, per_year / budget);
         learned
     }
 
@@ -134,14 +148,21 @@ impl DeliveryModel {
     fn survival(&self, age: Duration) -> f64 {
         let later = self.delays.len() - self.delays.partition_point(|delay| *delay <= age);
         let never = self.open_ages.len() - self.open_ages.partition_point(|known| *known < age);
-        let prior = PRIOR_SURVIVAL.iter().find(|(from, _)| age >= *from);
-        let prior = prior.map_or(0.9, |(_, share)| *share);
+        let prior = prior_survival(age);
         let seen = (self.delays.len() + never) as f64;
         ((later + never) as f64 + PRIOR_MESSAGES * prior) / (seen + PRIOR_MESSAGES)
     }
 
-    /// Returns −log of the chance of a run of undelivered messages, newest first or oldest first alike.
-    fn log_evidence(&self, run: impl Iterator<Item = DeliveryState>) -> f64 {
+    /// Returns the share of mail that is delivered in the end but not at this age.
+    fn late_share(&self, age: Duration) -> f64 {
+        let later = self.delays.len() - self.delays.partition_point(|delay| *delay <= age);
+        let prior = PRIOR_MESSAGES * prior_survival(age);
+        (later as f64 + prior) / (self.delays.len() as f64 + PRIOR_MESSAGES)
+    }
+
+    /// Returns −log of the chance of a run of undelivered messages, newest first or oldest first alike, where at least `lost` of
+    /// the mail is not delivered at any age.
+    fn log_evidence(&self, run: impl Iterator<Item = DeliveryState>, lost: f64) -> f64 {
         run.enumerate()
             .map(|(place, state)| {
                 let share = match state {
@@ -153,56 +174,147 @@ impl DeliveryModel {
                 } else {
                     self.autocorrelation
                 };
-                -(share * factor).min(1.0).ln()
+                -(share * factor).max(lost).min(1.0).ln()
             })
             .sum()
     }
 
     /// Returns how many in a row are a breach once they are old.
-    fn min_run_length(&self) -> u64 {
+    fn min_run_length(&self, lost: f64) -> u64 {
         let many = std::iter::repeat_n(Pending(12 * HOUR), 100);
-        let enough =
-            (MIN_RUN..100).find(|n| self.log_evidence(many.clone().take(*n)) > self.threshold);
+        let enough = (MIN_RUN..100)
+            .find(|n| self.log_evidence(many.clone().take(*n), lost) > self.threshold);
         enough.unwrap_or(100) as u64
     }
 
-    /// The finding of `delivery_silence` at `at`.
-    pub(super) fn evaluate(&self, history: &History, at: Timestamp) -> Finding {
+    /// The findings of `delivery_silence` and `delivery_drop` at `at`.
+    pub(super) fn evaluate(&self, history: &History, at: Timestamp) -> [Finding; 2] {
         let recent = within(&history.sampled, Span::before(at, LOOKBACK));
-        let known = || recent.iter().rev().map(|mail| (mail, state_at(mail, at)));
-        let run: Vec<(&SampledMessage, DeliveryState)> = known()
-            .take_while(|(_, state)| *state != Delivered)
+        let newest = recent.iter().rposition(|m| state_at(m, at) == Delivered);
+        let (before, run) = recent.split_at(newest.map_or(0, |index| index + 1));
+        let silence = self.evaluate_silence(history, before, run, at);
+        let drop = self.evaluate_drop(history, recent, at);
+        [silence, drop]
+    }
+
+    /// Evaluates `run`, the newest mail, of which none is delivered; the mail `before` it ends with one that is.
+    fn evaluate_silence(
+        &self,
+        history: &History,
+        before: &[SampledMessage],
+        run: &[SampledMessage],
+        at: Timestamp,
+    ) -> Finding {
+        let run: Vec<(&SampledMessage, DeliveryState)> = run
+            .iter()
+            .rev()
+            .map(|mail| (mail, state_at(mail, at)))
             .filter(|(_, state)| match state {
                 Pending(age) => *age > EVENT_LAG,
                 state => *state == Bounced,
             })
             .collect();
-        let proven = known()
-            .find(|(_, state)| *state == Delivered)
-            .map(|(mail, _)| mail.sent_at);
-        let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state));
-        let overdue = run.iter().any(|(_, state)| is_overdue(*state));
+        // Where half of the mail is lost, a few lost in a row are no silence.
+        let lost = self.loss_after(before, at).map_or(0.0, |loss| loss.share());
+        let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state), lost);
         let bounced = || run.iter().filter(|(_, state)| *state == Bounced);
         let verdict = if run.len() >= MIN_RUN && log_evidence > self.threshold {
             Verdict::Breach
-        } else if overdue {
+        } else if run.iter().any(|(_, state)| is_overdue(*state)) {
             Verdict::Unresolved
-        } else if proven.is_some() {
-            Verdict::Within
-        } else {
+        } else if before.is_empty() {
             Verdict::Unknown
+        } else {
+            Verdict::Within
         };
         let evidence = Evidence::Delivery(DeliveryEvidence {
             unproven: run.len() as u64,
             bounced: bounced().count() as u64,
             reasons: reasons(bounced().map(|(mail, _)| *mail)),
-            needed: self.min_run_length(),
+            needed: self.min_run_length(lost),
             queued: run.iter().filter(|(mail, _)| mail.queued).count() as u64,
             since: run.last().map(|(mail, _)| mail.sent_at),
-            last_proven_sent: proven,
+            last_proven_sent: before.last().map(|mail| mail.sent_at),
             last_delivered: history.last_delivered(at + MINUTE),
         });
         Finding::new(Rule::DeliverySilence, verdict, Severity::Wake, evidence)
+    }
+
+    /// Evaluates the share of the sampled mail that is delivered.
+    fn evaluate_drop(
+        &self,
+        history: &History,
+        recent: &[SampledMessage],
+        at: Timestamp,
+    ) -> Finding {
+        let loss = self.loss_after(recent, at);
+        let usual = self.usual_loss.delivered_share();
+        // What is told when nothing is lost is the last day.
+        let since = loss.map_or(at - DAY, |loss| loss.since);
+        let judged: Vec<(&SampledMessage, DeliveryState)> = within(recent, Span::new(since, at))
+            .iter()
+            .map(|mail| (mail, state_at(mail, at)))
+            .filter(|(_, state)| *state == Delivered || is_lost(*state))
+            .collect();
+        let delivered = judged
+            .iter()
+            .filter(|(_, state)| *state == Delivered)
+            .count() as u64;
+        let bounced = || judged.iter().filter(|(_, state)| *state == Bounced);
+        let verdict = match loss {
+            _ if history.covered_before(at) < self.min_history => Verdict::Unknown,
+            Some(loss) if loss.is_ending => Verdict::Unresolved,
+            Some(_) => Verdict::Breach,
+            None if delivered == 0 => Verdict::Unknown,
+            None => Verdict::Within,
+        };
+        let evidence = Evidence::DeliveryDrop(DeliveryDropEvidence {
+            since,
+            sampled: judged.len() as u64,
+            delivered,
+            usual,
+            bounced: bounced().count() as u64,
+            reasons: reasons(bounced().map(|(mail, _)| *mail)),
+            last_delivered: history.last_delivered(at + MINUTE),
+        });
+        let severity = if (delivered as f64) < WAKE_SHARE * usual * judged.len() as f64 {
+            Severity::Wake
+        } else {
+            Severity::Warn
+        };
+        Finding::new(Rule::DeliveryDrop, verdict, severity, evidence)
+    }
+
+    /// Returns the loss that goes on after the last of `mail`.
+    fn loss_after(&self, mail: &[SampledMessage], at: Timestamp) -> Option<Loss> {
+        let from = mail.partition_point(|mail| mail.sent_at < at - LOSS_LOOKBACK);
+        let states = mail[from..].iter().map(|m| (m.sent_at, state_at(m, at)));
+        self.usual_loss.ongoing(states, |age| self.late_share(age))
+    }
+}
+
+/// Returns the share of mail in general that is not delivered at this age.
+fn prior_survival(age: Duration) -> f64 {
+    let known = PRIOR_SURVIVAL.iter().find(|(from, _)| age >= *from);
+    known.map_or(0.9, |(_, share)| *share)
+}
+
+/// Returns whether it bounced, or is so old that it should have been delivered.
+fn is_lost(state: DeliveryState) -> bool {
+    match state {
+        Bounced => true,
+        Pending(age) => age > CLUSTERING_AGE,
+        Delivered | Unchecked => false,
+    }
+}
+
+/// Returns how it was judged while it was young: what came late had been lost until then.
+fn as_first_judged(mail: &SampledMessage, state: DeliveryState) -> DeliveryState {
+    match mail.delivered_at {
+        Some(delivered_at) if delivered_at.since(mail.sent_at) > CLUSTERING_AGE => {
+            Pending(delivered_at.since(mail.sent_at))
+        }
+        _ => state,
     }
 }
 

@@ -95,8 +95,8 @@ impl Detector {
         let mut findings = vec![
             silence.evaluate(history, None, at),
             drop::evaluate(history, at, rules, silence),
-            delivery.evaluate(history, at),
         ];
+        findings.extend(delivery.evaluate(history, at));
         findings.extend(rate::evaluate(history, at, rules));
         findings.extend(events::evaluate(history, at, rules));
         findings.extend(address_check::evaluate(history, at, rules));

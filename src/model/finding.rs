@@ -63,6 +63,8 @@ pub enum Evidence {
     Drop(DropEvidence),
     /// Sampled mail without proof of delivery.
     Delivery(DeliveryEvidence),
+    /// A part of the sampled mail that is not delivered.
+    DeliveryDrop(DeliveryDropEvidence),
     /// Single events.
     Events {
         /// When they happened, in order, in the last 24 hours.
@@ -208,6 +210,41 @@ pub struct BlindEvidence {
     pub limited: bool,
 }
 
+/// The share of the sampled mail that is delivered, beside the usual one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryDropEvidence {
+    /// When the first message of the time that is judged was sent.
+    pub since: Timestamp,
+    /// Sampled messages sent since that are delivered, bounced or old enough to have arrived.
+    pub sampled: u64,
+    /// Those of them that were delivered.
+    pub delivered: u64,
+    /// The share of the stream's mail that is usually delivered.
+    pub usual: f64,
+    /// Those that bounced; the others that were not delivered have no news.
+    pub bounced: u64,
+    /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
+    pub reasons: Vec<(String, u64)>,
+    /// The last delivery known.
+    pub last_delivered: Option<Timestamp>,
+}
+
+impl DeliveryDropEvidence {
+    /// The share that was delivered; of nothing it is all.
+    pub fn share(&self) -> f64 {
+        if self.sampled == 0 {
+            1.0
+        } else {
+            self.delivered as f64 / self.sampled as f64
+        }
+    }
+
+    /// Messages that were not delivered.
+    pub const fn lost(&self) -> u64 {
+        self.sampled.saturating_sub(self.delivered)
+    }
+}
+
 impl Evidence {
     /// Returns whether it shows a worse state than `other` of the same rule; of kinds without a measure the later is worse.
     pub fn is_worse_than(&self, other: &Self) -> bool {
@@ -220,6 +257,7 @@ impl Evidence {
                 drop.expected - drop.sent as f64 > other.expected - other.sent as f64
             }
             (Self::Delivery(delivery), Self::Delivery(other)) => delivery.unproven > other.unproven,
+            (Self::DeliveryDrop(drop), Self::DeliveryDrop(other)) => drop.share() < other.share(),
             _ => true,
         }
     }

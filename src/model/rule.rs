@@ -41,6 +41,8 @@ pub enum Rule {
     SendDrop,
     /// Mail was sent, and none of the sampled mail is delivered.
     DeliverySilence,
+    /// A smaller share of the followed mail is delivered than is usual for the stream.
+    DeliveryDrop,
     /// Hard bounces above 5% of more than 100 messages.
     HardBounceWake,
     /// Bounce rate above its threshold.
@@ -57,12 +59,13 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, the stronger before the weaker which it inhibits.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AccountInactive,
         Self::Blind,
         Self::SendSilence,
         Self::SendDrop,
         Self::DeliverySilence,
+        Self::DeliveryDrop,
         Self::HardBounceWake,
         Self::BounceRate,
         Self::SpamRate,
@@ -79,6 +82,7 @@ impl Rule {
             Self::SendSilence => "send_silence",
             Self::SendDrop => "send_drop",
             Self::DeliverySilence => "delivery_silence",
+            Self::DeliveryDrop => "delivery_drop",
             Self::HardBounceWake => "hard_bounce_wake",
             Self::BounceRate => "bounce_rate",
             Self::SpamRate => "spam_rate",
@@ -109,7 +113,9 @@ impl Rule {
             Self::AccountInactive => !matches!(weaker, Self::AccountInactive),
             Self::Blind => !matches!(weaker, Self::AccountInactive | Self::Blind),
             // Where nothing arrives, all of it may have bounced.
-            Self::DeliverySilence => matches!(weaker, Self::HardBounceWake | Self::BounceRate),
+            Self::DeliverySilence | Self::DeliveryDrop => {
+                matches!(weaker, Self::HardBounceWake | Self::BounceRate)
+            }
             Self::HardBounceWake => matches!(weaker, Self::BounceRate),
             // The bounce that suppressed it was told, and what to do about it.
             Self::OperatorBounce => matches!(weaker, Self::SuppressedAddress),
@@ -141,7 +147,7 @@ pub struct RateRule {
     pub severity: Severity,
 }
 
-/// Settings of `send_silence`, `send_drop` and `delivery_silence`.
+/// Settings of `send_silence`, `send_drop`, `delivery_silence` and `delivery_drop`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SilenceRule {
     /// Accepted false silence alarms a year, of the whole installation; above 0.

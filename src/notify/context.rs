@@ -2,8 +2,8 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, DeliveryEvidence, Evidence, Incident, IncidentState, RateEvidence, Rule, Span,
-    Subject, Timestamp,
+    BounceClass, DeliveryDropEvidence, DeliveryEvidence, Evidence, Incident, IncidentState,
+    RateEvidence, Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, rate_counts};
@@ -39,6 +39,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
             vec![format!("That is {share} of what is normal for {range}.")]
         }
         Evidence::Delivery(delivery) => vec![delivery_context(delivery, at, style)],
+        Evidence::DeliveryDrop(drop) => vec![delivery_drop_context(drop, at, style)],
         Evidence::Events { times, .. } => events_context(incident, times, at, style),
         Evidence::Suppressed {
             addresses,
@@ -151,6 +152,16 @@ const fn class_phrase(class: BounceClass) -> &'static str {
     }
 }
 
+fn delivery_drop_context(drop: &DeliveryDropEvidence, at: Timestamp, style: Style) -> String {
+    let types = list_types(&drop.reasons);
+    let bounced = (drop.bounced > 0).then(|| format!("{} bounced{types}", count(drop.bounced)));
+    let silent = drop.lost().saturating_sub(drop.bounced);
+    let silent = (silent > 0).then(|| format!("{} without news", count(silent)));
+    let lost: Vec<String> = silent.into_iter().chain(bounced).collect();
+    let since = short_time(drop.since, at, style.zone);
+    format!("Since {since}. Not delivered: {}.", lost.join(", "))
+}
+
 fn delivery_context(delivery: &DeliveryEvidence, at: Timestamp, style: Style) -> String {
     let sampled = format!("of the last {} sampled messages", count(delivery.unproven));
     let problem = if delivery.queued == delivery.unproven {
@@ -222,7 +233,9 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
     let line = match worst(incident) {
         Evidence::Rate(_) => format!("It was high for {lasted} ({range}){worst_phrase}."),
         Evidence::Silence(_) => format!("Nothing was sent for {lasted} ({range})."),
-        Evidence::Drop(_) => format!("It was low for {lasted} ({range}){worst_phrase}."),
+        Evidence::Drop(_) | Evidence::DeliveryDrop(_) => {
+            format!("It was low for {lasted} ({range}){worst_phrase}.")
+        }
         Evidence::Delivery(_) => {
             format!("No sampled message was delivered for {lasted} ({range}).")
         }
@@ -255,6 +268,11 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
             plural(drop.sent, "message"),
             approx(drop.expected)
         )),
+        Evidence::DeliveryDrop(drop) if drop.lost() > 0 => Some(format!(
+            "at its worst {} of {} were delivered",
+            count(drop.delivered),
+            plural(drop.sampled, "sampled message")
+        )),
         _ => None,
     }
 }
@@ -280,6 +298,7 @@ pub(crate) fn problem_span(incident: &Incident) -> Span {
         Evidence::Delivery(delivery) => {
             Span::new(delivery.since.unwrap_or(opened_at).min(opened_at), until)
         }
+        Evidence::DeliveryDrop(drop) => Span::new(drop.since.min(opened_at), until),
         Evidence::Blind(blind) => Span::new(blind.since.min(opened_at), until),
         _ => Span::new(opened_at, until),
     }
@@ -297,6 +316,7 @@ fn last_mail(evidence: &Evidence, at: Timestamp, style: Style) -> Option<String>
     let (what, last) = match evidence {
         Evidence::Silence(silence) => ("message", silence.last_sent?),
         Evidence::Delivery(delivery) => ("confirmed delivery", delivery.last_delivered?),
+        Evidence::DeliveryDrop(drop) => ("confirmed delivery", drop.last_delivered?),
         _ => return None,
     };
     let last = short_time(last, at, style.zone);

@@ -55,6 +55,13 @@ pub fn describe(incident: &Incident, style: Style) -> String {
             delivery.unproven,
             list_types(&delivery.reasons)
         ),
+        Evidence::DeliveryDrop(drop) => format!(
+            "{} of {} were delivered ({}), usually {}",
+            count(drop.delivered),
+            plural(drop.sampled, "sampled message"),
+            approx_percent(drop.share()),
+            approx_percent(drop.usual)
+        ),
         Evidence::Delivery(_) => "mail leaves Postmark's queue but is not delivered".to_owned(),
         Evidence::Events { .. } => describe_events(incident, style),
         Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses, style),
@@ -208,6 +215,7 @@ pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
         Rule::SendSilence => "mail is being sent again",
         Rule::SendDrop => "sending is back to normal",
         Rule::DeliverySilence => "mail is being delivered again",
+        Rule::DeliveryDrop => "mail is delivered as usual again",
         Rule::SpamComplaintExternal => "no further complaint for a day",
         Rule::OperatorBounce => "no further bounce for a day",
         Rule::SuppressedAddress => "Postmark sends to the operator's addresses again",
@@ -225,6 +233,7 @@ pub(crate) const fn problem_name(rule: Rule) -> &'static str {
         Rule::SendSilence => "no mail sent",
         Rule::SendDrop => "too little mail sent",
         Rule::DeliverySilence => "mail not delivered",
+        Rule::DeliveryDrop => "too little mail delivered",
         Rule::SpamComplaintExternal => "spam complaint",
         Rule::OperatorBounce => "bounced operator address",
         Rule::SuppressedAddress => "suppressed operator address",
@@ -242,6 +251,7 @@ pub(crate) const fn group_phrase(rule: Rule) -> &'static str {
         Rule::SendSilence => "no mail sent",
         Rule::SendDrop => "much less mail sent than normal",
         Rule::DeliverySilence => "mail is not delivered",
+        Rule::DeliveryDrop => "much less mail delivered than normal",
         Rule::SpamComplaintExternal => "spam complaints from outside",
         Rule::OperatorBounce => "mail to operator addresses bounced",
         Rule::SuppressedAddress => "Postmark no longer sends to operator addresses",

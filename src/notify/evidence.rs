@@ -1,7 +1,8 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
 use crate::model::{
-    DeliveryEvidence, DropEvidence, Evidence, Incident, RateEvidence, Rule, SilenceEvidence,
+    DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident, RateEvidence, Rule,
+    SilenceEvidence,
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
@@ -19,6 +20,7 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
         Evidence::Silence(silence) => silence_lines(silence, style),
         Evidence::Drop(drop) => drop_lines(drop, style),
         Evidence::Delivery(delivery) => delivery_lines(delivery, style),
+        Evidence::DeliveryDrop(drop) => delivery_drop_lines(drop, style),
         Evidence::Events { times, class, .. } => vec![format!(
             "{} in 24 h ({}), the newest {}",
             plural(times.len() as u64, "event"),
@@ -97,6 +99,25 @@ fn frequency_line(what: &str, times_a_year: f64, false_alarms_per_year: f64) -> 
         frequency(times_a_year),
         approx(false_alarms_per_year)
     )
+}
+
+fn delivery_drop_lines(drop: &DeliveryDropEvidence, style: Style) -> Vec<String> {
+    vec![
+        format!(
+            "{} of {} delivered since {} ({}; usual share {})",
+            count(drop.delivered),
+            plural(drop.sampled, "sampled message"),
+            format_time(drop.since, style.zone),
+            percent(drop.share()),
+            percent(drop.usual)
+        ),
+        format!(
+            "{} bounced{}; last delivery {}",
+            count(drop.bounced),
+            list_types(&drop.reasons),
+            format_time_or_never(drop.last_delivered, style.zone)
+        ),
+    ]
 }
 
 fn delivery_lines(delivery: &DeliveryEvidence, style: Style) -> Vec<String> {

@@ -30,7 +30,7 @@ pub fn advice(incident: &Incident) -> String {
         Rule::SendDrop => {
             "Find the kind of mail that is missing, such as a job that no longer runs"
         }
-        Rule::DeliverySilence => match main_bounce(&incident.evidence) {
+        Rule::DeliverySilence | Rule::DeliveryDrop => match main_bounce(&incident.evidence) {
             Some(BounceClass::Hard) => {
                 "These addresses do not exist: find the list or form they came from; Postmark has suppressed them already"
             }
@@ -99,13 +99,13 @@ fn main_class(evidence: &Evidence) -> Option<BounceClass> {
 
 /// Returns the class of most bounces, where most of the mail that was not delivered bounced.
 fn main_bounce(evidence: &Evidence) -> Option<BounceClass> {
-    match evidence {
-        Evidence::Delivery(delivery) if 2 * delivery.bounced > delivery.unproven => {
-            let (name, _) = delivery.reasons.first()?;
-            Some(BounceClass::from_type(name))
-        }
-        _ => None,
-    }
+    let (lost, bounced, reasons) = match evidence {
+        Evidence::Delivery(of) => (of.unproven, of.bounced, &of.reasons),
+        Evidence::DeliveryDrop(of) => (of.lost(), of.bounced, &of.reasons),
+        _ => return None,
+    };
+    let (name, _) = reasons.first().filter(|_| 2 * bounced > lost)?;
+    Some(BounceClass::from_type(name))
 }
 
 /// Returns the command that belongs to the next step itself.
@@ -114,10 +114,12 @@ fn inline_command(incident: &Incident, style: Style) -> Option<String> {
     let server = shell_quoted(&incident.server.0);
     Some(match incident.rule {
         Rule::SendDrop => format!("hushwatch stats {place} --since 2d"),
-        Rule::DeliverySilence if main_bounce(&incident.evidence).is_some() => {
+        Rule::DeliverySilence | Rule::DeliveryDrop if main_bounce(&incident.evidence).is_some() => {
             format!("hushwatch bounces {place} --since 24h")
         }
-        Rule::DeliverySilence => format!("hushwatch messages {place} --limit 10"),
+        Rule::DeliverySilence | Rule::DeliveryDrop => {
+            format!("hushwatch messages {place} --limit 10")
+        }
         Rule::HardBounceWake | Rule::BounceRate => format!("hushwatch bounces {place} --since 24h"),
         Rule::SpamRate | Rule::SpamComplaintExternal => {
             format!("hushwatch bounces {place} --type SpamComplaint --since 48h")
@@ -188,7 +190,7 @@ pub fn commands(incident: &Incident) -> Vec<String> {
             )]
         }
         Rule::SendDrop => vec![format!("hushwatch stats {place} --since 2d"), doctor()],
-        Rule::SendSilence | Rule::DeliverySilence => {
+        Rule::SendSilence | Rule::DeliverySilence | Rule::DeliveryDrop => {
             vec![format!("hushwatch messages {place} --limit 10"), doctor()]
         }
         Rule::OperatorBounce | Rule::SuppressedAddress => {
@@ -219,6 +221,9 @@ pub const fn resolves_when(incident: &Incident) -> &'static str {
         Rule::SendDrop => "After two to three hours of normal volume.",
         Rule::DeliverySilence => {
             "Once sampled messages that were sent after it opened are delivered, in two polls in a row."
+        }
+        Rule::DeliveryDrop => {
+            "Once the newest sampled messages show that the usual share is delivered again."
         }
         Rule::SuppressedAddress => {
             "Once the address is no longer on the stream's suppression list."

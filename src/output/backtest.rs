@@ -188,7 +188,7 @@ fn rule_line(rule: RuleCount, years: f64) -> String {
 const fn is_silence(rule: Rule) -> bool {
     matches!(
         rule,
-        Rule::SendSilence | Rule::SendDrop | Rule::DeliverySilence
+        Rule::SendSilence | Rule::SendDrop | Rule::DeliverySilence | Rule::DeliveryDrop
     )
 }
 

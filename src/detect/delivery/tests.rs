@@ -32,7 +32,7 @@ fn judged(sampled: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
         ..History::default()
     };
     let delivery = DeliveryModel::learn(&history, at, &Rules::default(), 1);
-    let finding = delivery.evaluate(&history, at);
+    let [finding, _] = delivery.evaluate(&history, at);
     let Evidence::Delivery(DeliveryEvidence {
         bounced, reasons, ..
     }) = finding.evidence

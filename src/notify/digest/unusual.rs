@@ -16,7 +16,10 @@ pub(crate) fn unusual(data: &Day) -> impl Iterator<Item = (&ServerDay, &StreamDa
                 && incident.stream == stream.stream
                 && matches!(
                     incident.rule,
-                    Rule::DeliverySilence | Rule::HardBounceWake | Rule::BounceRate
+                    Rule::DeliverySilence
+                        | Rule::DeliveryDrop
+                        | Rule::HardBounceWake
+                        | Rule::BounceRate
                 )
         });
         !has_incident && (most_bounced(stream) || stream.undelivered.is_some())

@@ -1,0 +1,257 @@
+//! Of the sampled mail a smaller share is delivered than is usual for the stream.
+//!
+//! Each sampled message, oldest first, speaks for or against a loss beyond the usual one: the log of its likelihood ratio is
+//! added to a sum, which begins anew where it falls below zero (the cumulative sum of E. S. Page, "Continuous inspection
+//! schemes", Biometrika 41, 1954). G. Lorden ("Procedures for reacting to a change in distribution", Annals of
+//! Mathematical Statistics 42, 1971) shows that under the usual loss a sum needs at least exp(limit) messages on average
+//! to pass its limit, which turns the budget of false alarms into the limit. The same sum run backwards, from the loss to
+//! the usual, tells the end.
+
+use std::time::Duration;
+
+use super::{Bounced, Delivered, DeliveryState, EVENT_LAG, Pending, Unchecked, is_lost};
+use crate::model::Timestamp;
+
+/// The losses beyond the usual one that are tested for, as shares of the mail that usually arrives.
+const EXTRA_LOSSES: [f64; 3] = [0.1, 0.3, 0.9];
+/// The evidence, as a log of odds, at which a loss is over: it seems so by chance once in about a thousand messages.
+const RECOVERY_EVIDENCE: f64 = 7.0;
+/// The evidence from which on the end is awaited.
+const ENDING_EVIDENCE: f64 = RECOVERY_EVIDENCE / 2.0;
+/// Fewer lost messages are no drop, whatever the odds.
+const MIN_LOST: u64 = 5;
+/// The usual loss where nothing is known: 97% of mail in general arrives.
+const PRIOR_LOSS: f64 = 0.03;
+/// The weight of [`PRIOR_LOSS`], in messages.
+const PRIOR_MESSAGES: f64 = 20.0;
+/// Learning is repeated, each time without the losses that the last result shows: a loss that lasts is not the usual one.
+const LEARNING_PASSES: usize = 3;
+
+/// How much of a stream's mail is usually lost.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct UsualLoss {
+    /// The share that is never delivered.
+    share: f64,
+    /// The share after a message that was lost: losses come in clusters.
+    share_after_loss: f64,
+    limit: f64,
+}
+
+/// A loss that goes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Loss {
+    /// When the first message of it was sent.
+    pub since: Timestamp,
+    /// Messages sent since whose fate is known, or that are old enough to have one.
+    pub settled: u64,
+    /// Those of them that were delivered.
+    pub delivered: u64,
+    /// Whether the newest mail speaks for its end.
+    pub is_ending: bool,
+}
+
+/// The sums over messages in order.
+#[derive(Clone, Copy, Debug, Default)]
+struct Scan {
+    sums: [Sum; EXTRA_LOSSES.len()],
+    ongoing: Option<Ongoing>,
+    /// Whether the message before was lost.
+    after_loss: bool,
+}
+
+/// The evidence for one extra loss, and what it rests on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    evidence: f64,
+    since: Option<Timestamp>,
+    settled: u64,
+    delivered: u64,
+}
+
+/// A loss whose sum passed the limit.
+#[derive(Clone, Copy, Debug)]
+struct Ongoing {
+    sum: Sum,
+    /// The share that is lost beyond the usual one, as seen until mail began to speak for its end.
+    extra: f64,
+    /// The evidence for its end.
+    recovery: f64,
+}
+
+impl Loss {
+    /// Returns the share that is lost.
+    pub(super) fn share(&self) -> f64 {
+        1.0 - self.delivered as f64 / self.settled as f64
+    }
+}
+
+impl Sum {
+    /// Adds a message and its log of the likelihood ratio; below zero the sum begins anew.
+    fn add(&mut self, sent_at: Timestamp, state: DeliveryState, log_ratio: f64) {
+        self.evidence += log_ratio;
+        if self.evidence <= 0.0 {
+            *self = Self::default();
+            return;
+        }
+        self.since.get_or_insert(sent_at);
+        self.count(state);
+    }
+
+    fn count(&mut self, state: DeliveryState) {
+        self.settled += u64::from(state == Delivered || is_lost(state));
+        self.delivered += u64::from(state == Delivered);
+    }
+}
+
+impl UsualLoss {
+    /// Learns from sampled mail that has settled, oldest first. `messages_per_alarm` is the accepted mean number of followed
+    /// messages from one false alarm to the next.
+    pub(super) fn learn(
+        mail: &[(Timestamp, DeliveryState)],
+        autocorrelation: f64,
+        messages_per_alarm: f64,
+    ) -> Self {
+        let limit = (messages_per_alarm * EXTRA_LOSSES.len() as f64)
+            .max(2.0)
+            .ln();
+        let mut excluded = vec![false; mail.len()];
+        let mut usual = Self::from_counts(mail, &excluded, autocorrelation, limit);
+        for _ in 1..LEARNING_PASSES {
+            let mut scan = Scan::default();
+            for (index, (sent_at, state)) in mail.iter().enumerate() {
+                scan.add(&usual, *sent_at, *state, 0.0);
+                excluded[index] = scan.ongoing.is_some();
+                // The loss began before it was certain.
+                if let Some(Ongoing { sum, .. }) = scan.ongoing
+                    && !excluded[index.saturating_sub(1)]
+                {
+                    let first = mail.partition_point(|(at, _)| Some(*at) < sum.since);
+                    excluded[first..index].fill(true);
+                }
+            }
+            usual = Self::from_counts(mail, &excluded, autocorrelation, limit);
+        }
+        usual
+    }
+
+    fn from_counts(
+        mail: &[(Timestamp, DeliveryState)],
+        excluded: &[bool],
+        autocorrelation: f64,
+        limit: f64,
+    ) -> Self {
+        let kept = mail
+            .iter()
+            .zip(excluded)
+            .filter(|(_, excluded)| !**excluded);
+        let (mut settled, mut lost) = (PRIOR_MESSAGES, PRIOR_MESSAGES * PRIOR_LOSS);
+        for ((_, state), _) in kept.filter(|((_, state), _)| *state != Unchecked) {
+            settled += 1.0;
+            lost += f64::from(u8::from(is_lost(*state)));
+        }
+        let share = lost / settled;
+        // One standard error more: what is not known for sure raises no alarm.
+        let share = share + (share * (1.0 - share) / settled).sqrt();
+        Self {
+            share,
+            share_after_loss: (share * autocorrelation).min(1.0),
+            limit,
+        }
+    }
+
+    /// Returns the share of mail that is usually delivered.
+    pub(super) const fn delivered_share(&self) -> f64 {
+        1.0 - self.share
+    }
+
+    /// Returns the loss that goes on after the last of `mail`, which is in order of time sent. `late` returns the share of
+    /// delivered mail that takes longer than an age.
+    pub(super) fn ongoing(
+        &self,
+        mail: impl Iterator<Item = (Timestamp, DeliveryState)>,
+        late: impl Fn(Duration) -> f64,
+    ) -> Option<Loss> {
+        let mut scan = Scan::default();
+        for (sent_at, state) in mail {
+            let late = match state {
+                Pending(age) => late(age.saturating_sub(EVENT_LAG)),
+                _ => 0.0,
+            };
+            scan.add(self, sent_at, state, late);
+        }
+        let Ongoing { sum, recovery, .. } = scan.ongoing?;
+        Some(Loss {
+            since: sum.since?,
+            settled: sum.settled,
+            delivered: sum.delivered,
+            is_ending: recovery > ENDING_EVIDENCE,
+        })
+    }
+
+    /// Returns the share of the usually delivered mail that is lost.
+    fn extra_loss(&self, sum: &Sum) -> f64 {
+        let lost = (sum.settled - sum.delivered) as f64;
+        let share = (lost + 0.5) / (sum.settled as f64 + 1.0);
+        ((share - self.share) / (1.0 - self.share)).max(EXTRA_LOSSES[0])
+    }
+
+    /// Returns the log of the odds of `extra` loss that one more message adds; `late` is the share of delivered mail that
+    /// takes longer than a pending one has.
+    fn log_ratio(&self, state: DeliveryState, late: f64, extra: f64, after_loss: bool) -> f64 {
+        let usual = if after_loss {
+            self.share_after_loss
+        } else {
+            self.share
+        };
+        let loss = (self.share + (1.0 - self.share) * extra).max(usual);
+        match state {
+            Delivered => ((1.0 - loss) / (1.0 - usual).max(f64::MIN_POSITIVE)).ln(),
+            Bounced | Pending(_) => {
+                let seen = |share: f64| share + (1.0 - share) * late;
+                (seen(loss) / seen(usual)).ln()
+            }
+            Unchecked => 0.0,
+        }
+    }
+}
+
+impl Scan {
+    fn add(&mut self, usual: &UsualLoss, sent_at: Timestamp, state: DeliveryState, late: f64) {
+        if state == Unchecked {
+            return;
+        }
+        let after_loss = std::mem::replace(&mut self.after_loss, is_lost(state));
+        if let Some(ongoing) = &mut self.ongoing {
+            ongoing.sum.count(state);
+            if ongoing.recovery == 0.0 {
+                ongoing.extra = usual.extra_loss(&ongoing.sum);
+            }
+            let ratio = usual.log_ratio(state, late, ongoing.extra, after_loss);
+            ongoing.recovery = (ongoing.recovery - ratio).max(0.0);
+            if ongoing.recovery > RECOVERY_EVIDENCE {
+                self.ongoing = None;
+            }
+            return;
+        }
+        for (sum, extra) in self.sums.iter_mut().zip(EXTRA_LOSSES) {
+            sum.add(
+                sent_at,
+                state,
+                usual.log_ratio(state, late, extra, after_loss),
+            );
+            if sum.evidence > usual.limit && sum.settled - sum.delivered >= MIN_LOST {
+                self.ongoing = Some(Ongoing {
+                    sum: *sum,
+                    extra: usual.extra_loss(sum),
+                    recovery: 0.0,
+                });
+            }
+        }
+        if self.ongoing.is_some() {
+            self.sums = Default::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
