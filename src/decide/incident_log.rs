@@ -1,15 +1,20 @@
 //! The incident log of one server: the current incident of each key, and what an instant's findings make of them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::Policy;
 use crate::decide::transition::{self, NotificationBlock, StepTaken};
-use crate::model::{Finding, Incident, Rule, ServerName, StreamId, Tag, Timestamp, Transition};
+use crate::model::{
+    Finding, Incident, IncidentState, Rule, ServerName, StreamId, Tag, Timestamp, Transition,
+    Verdict,
+};
 
-/// What identifies an incident on a server: one rule on one tag, on one stream, or on the whole server.
+/// What identifies an incident on a server: one problem of one tag, of one stream, or of the whole server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IncidentKey {
-    pub rule: Rule,
+    /// The stronger rule of [`Rule::problem`].
+    pub problem: Rule,
     /// `None` for a rule of the whole server.
     pub stream: Option<StreamId>,
     /// `None` for all mail of the stream.
@@ -19,7 +24,7 @@ pub struct IncidentKey {
 impl IncidentKey {
     pub fn from_finding(finding: &Finding) -> Self {
         Self {
-            rule: finding.rule,
+            problem: finding.rule.problem(),
             stream: finding.stream.clone(),
             tag: finding.tag.clone(),
         }
@@ -27,18 +32,18 @@ impl IncidentKey {
 
     fn from_incident(incident: &Incident) -> Self {
         Self {
-            rule: incident.rule,
+            problem: incident.rule.problem(),
             stream: incident.stream.clone(),
             tag: incident.tag.clone(),
         }
     }
 
-    /// Returns whether an open incident of this key inhibits one of `weaker`: by its rule, or because the whole stream
-    /// inhibits each of its tags.
-    fn inhibits(&self, weaker: &Self) -> bool {
-        let same_place = self.rule.is_of_server() || self.stream == weaker.stream;
-        let whole_over_tag = self.rule == weaker.rule && self.tag.is_none() && weaker.tag.is_some();
-        same_place && (self.rule.inhibits(weaker.rule) || whole_over_tag)
+    /// Returns whether an open incident of this key, now of `rule`, inhibits one of `weaker`: by its rule, or because the
+    /// silence of the whole stream inhibits that of each of its tags.
+    fn inhibits(&self, rule: Rule, weaker: &Self) -> bool {
+        let same_place = rule.is_of_server() || self.stream == weaker.stream;
+        let whole_over_tag = rule == weaker.problem && self.tag.is_none() && weaker.tag.is_some();
+        same_place && (rule.inhibits(weaker.problem) || whole_over_tag)
     }
 }
 
@@ -61,21 +66,36 @@ pub struct MuteEnd {
 }
 
 impl IncidentLog {
-    /// Builds the log from the stored incidents of `server`; of each key the one that opened last is current.
+    /// Builds the log from the stored incidents of `server`; of each key the open one is current, else the one that opened
+    /// last. Versions before had an incident for each rule of a problem: of two that are open the weaker ends without a word.
     pub fn new(server: ServerName, incidents: impl IntoIterator<Item = Incident>) -> Self {
         let mut current: BTreeMap<IncidentKey, Incident> = BTreeMap::new();
+        let mut superseded = Vec::new();
+        let order = |i: &Incident| {
+            (
+                i.is_open(),
+                Reverse(i.is_open().then_some(i.rule)),
+                i.opened_at,
+            )
+        };
         for incident in incidents {
             let slot = current
                 .entry(IncidentKey::from_incident(&incident))
                 .or_insert_with(|| incident.clone());
-            if slot.opened_at < incident.opened_at {
-                *slot = incident;
+            let mut other = incident;
+            if order(slot) < order(&other) {
+                std::mem::swap(slot, &mut other);
+            }
+            if other.is_open() && other.id != slot.id {
+                let (at, unwatched) = (other.judged_at, false);
+                other.state = IncidentState::Resolved { at, unwatched };
+                superseded.push(other);
             }
         }
         Self {
             server,
             current,
-            superseded: Vec::new(),
+            superseded,
         }
     }
 
@@ -96,9 +116,9 @@ impl IncidentLog {
         findings.sort_by_key(|f| f.rule);
         let mut transitions = Vec::new();
         let mut released = Vec::new();
-        for finding in &findings {
+        for finding in &self.merge_views(findings) {
             let key = IncidentKey::from_finding(finding);
-            let block = self.find_block(policy, &key, at);
+            let block = self.find_block(policy, &key, finding.rule, at);
             let inhibited = self.inhibited_by(&key);
             if self.apply_one(policy, finding, at, block, &mut transitions)
                 && !finding.rule.is_of_server()
@@ -111,13 +131,51 @@ impl IncidentLog {
         transitions
     }
 
+    /// Leaves one of the findings about each problem: the stronger that is broken, else the one of the rule that its incident
+    /// is of, which is not over before the other is. `findings` are in the order of their rules.
+    fn merge_views(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        let mut merged: BTreeMap<IncidentKey, Finding> = BTreeMap::new();
+        for finding in findings {
+            let key = IncidentKey::from_finding(&finding);
+            let one = match merged.remove(&key) {
+                Some(stronger) => self.choose_view(&key, stronger, finding),
+                None => finding,
+            };
+            merged.insert(key, one);
+        }
+        merged.into_values().collect()
+    }
+
+    fn choose_view(&self, key: &IncidentKey, stronger: Finding, weaker: Finding) -> Finding {
+        let current = self.current.get(key).filter(|incident| incident.is_open());
+        let is_weaker = current.is_some_and(|incident| incident.rule == weaker.rule);
+        match (stronger.verdict, weaker.verdict) {
+            (Verdict::Breach, _) => stronger,
+            (_, Verdict::Breach) => weaker,
+            _ => {
+                let (mut shown, other) = match is_weaker {
+                    true => (weaker, stronger),
+                    false => (stronger, weaker),
+                };
+                if shown.verdict == Verdict::Within && other.verdict == Verdict::Unresolved {
+                    shown.verdict = Verdict::Unresolved;
+                }
+                shown
+            }
+        }
+    }
+
     /// Returns the open incidents that `stronger` inhibits. For server-level rules the caller must call
     /// [`uninhibit`](Self::uninhibit) after the streams have been evaluated.
     pub fn inhibited_by(&self, stronger: &IncidentKey) -> Vec<IncidentKey> {
+        let rule = self
+            .current
+            .get(stronger)
+            .map_or(stronger.problem, |i| i.rule);
         let open = self
             .current
             .iter()
-            .filter(|(key, incident)| incident.is_open() && stronger.inhibits(key));
+            .filter(|(key, incident)| incident.is_open() && stronger.inhibits(rule, key));
         open.map(|(key, _)| key.clone()).collect()
     }
 
@@ -132,7 +190,7 @@ impl IncidentLog {
     ) -> Vec<Transition> {
         let mut released = Vec::new();
         for key in keys.iter().filter(|key| key.tag.is_none()) {
-            let block = self.find_block(policy, key, at);
+            let block = self.find_current_block(policy, key, at);
             let Some(incident) = self.current.get_mut(key) else {
                 continue;
             };
@@ -176,7 +234,7 @@ impl IncidentLog {
         let deferred = self.current.iter().filter(|(_, i)| i.notification_deferred);
         let keys: Vec<IncidentKey> = deferred.map(|(key, _)| key.clone()).collect();
         for key in keys {
-            let block = self.find_block(policy, &key, at);
+            let block = self.find_current_block(policy, &key, at);
             let Some(incident) = self.current.get_mut(&key).filter(|_| !block.muted) else {
                 continue;
             };
@@ -203,7 +261,7 @@ impl IncidentLog {
         let keys: Vec<IncidentKey> = open.map(|(key, _)| key.clone()).collect();
         let mut transitions = Vec::new();
         for key in keys {
-            let block = self.find_block(policy, &key, at);
+            let block = self.find_current_block(policy, &key, at);
             if let Some(incident) = self.current.get_mut(&key) {
                 let taken = transition::resolve(incident, at, block, true);
                 transitions.push(to_transition(incident, taken, at));
@@ -212,20 +270,45 @@ impl IncidentLog {
         transitions
     }
 
-    fn find_block(&self, policy: &Policy, key: &IncidentKey, at: Timestamp) -> NotificationBlock {
+    /// Returns what blocks a notification of the incident of `key`, as one of `rule`.
+    fn find_block(
+        &self,
+        policy: &Policy,
+        key: &IncidentKey,
+        rule: Rule,
+        at: Timestamp,
+    ) -> NotificationBlock {
+        let muted = policy.is_muted(&self.server, rule, at);
         NotificationBlock {
-            inhibited: self.is_inhibited(policy, key, at),
-            muted: policy.is_muted(&self.server, key.rule, at),
+            inhibited: self.is_inhibited(policy, key, muted, at),
+            muted,
         }
     }
 
+    /// Returns what blocks a notification of the current incident of `key`.
+    fn find_current_block(
+        &self,
+        policy: &Policy,
+        key: &IncidentKey,
+        at: Timestamp,
+    ) -> NotificationBlock {
+        let rule = self.current.get(key).map_or(key.problem, |i| i.rule);
+        self.find_block(policy, key, rule, at)
+    }
+
     /// Returns whether an open stronger incident inhibits this one. A muted incident inhibits only what is muted with it.
-    fn is_inhibited(&self, policy: &Policy, weaker: &IncidentKey, at: Timestamp) -> bool {
-        let is_muted = |key: &IncidentKey| policy.is_muted(&self.server, key.rule, at);
-        let counts = |stronger: &IncidentKey| !is_muted(stronger) || is_muted(weaker);
-        self.current
-            .iter()
-            .any(|(key, incident)| incident.is_open() && key.inhibits(weaker) && counts(key))
+    fn is_inhibited(
+        &self,
+        policy: &Policy,
+        weaker: &IncidentKey,
+        is_muted: bool,
+        at: Timestamp,
+    ) -> bool {
+        self.current.iter().any(|(key, incident)| {
+            incident.is_open()
+                && key.inhibits(incident.rule, weaker)
+                && (is_muted || !policy.is_muted(&self.server, incident.rule, at))
+        })
     }
 
     /// Applies one finding and returns whether its incident resolved.

@@ -144,10 +144,17 @@ pub(super) fn advance(
         incident.evidence = finding.evidence.clone();
         record_worst(incident, &finding.evidence);
     }
-    if finding.verdict == Verdict::Breach && finding.severity > incident.severity {
-        incident.severity = finding.severity;
-        incident.suppressed_until = None;
-        taken.push(notify(incident, Step::Escalated, block, true));
+    if finding.verdict == Verdict::Breach {
+        // A drop that becomes a silence is worse though both may be warnings; back to the drop it takes no step.
+        let is_worse = finding.rule < incident.rule || finding.severity > incident.severity;
+        incident.rule = finding.rule;
+        incident.severity = incident.severity.max(finding.severity);
+        if is_worse {
+            incident.suppressed_until = None;
+            let wanted =
+                incident.notified || !policy.digest_mode || incident.severity == Severity::Wake;
+            taken.push(notify(incident, Step::Escalated, block, wanted));
+        }
     }
     if incident.suppressed_until.is_some_and(|until| at >= until) {
         // It came back within the suppression time, and still stands now that the time is over.

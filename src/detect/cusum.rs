@@ -140,10 +140,30 @@ impl Cusum {
 
     /// Returns the state after the last full hour before `at`.
     pub(super) fn state_at(&self, history: &History, at: Timestamp) -> CusumState {
+        self.continued(self.last, self.end, history, at)
+    }
+
+    /// Returns the state after the last full hour before `at`, of the time from `from` on alone.
+    pub(super) fn state_since(
+        &self,
+        history: &History,
+        from: Timestamp,
+        at: Timestamp,
+    ) -> CusumState {
+        let hour = from.floor(HOUR);
+        let first = if hour < from { hour + HOUR } else { hour };
+        self.continued(CusumState::zero(first), first, history, at)
+    }
+
+    fn continued(
+        &self,
+        mut state: CusumState,
+        mut hour: Timestamp,
+        history: &History,
+        at: Timestamp,
+    ) -> CusumState {
         let max = MAX_SUM_IN_LIMITS * self.limit;
-        let mut state = self.last;
         state.evidence = state.evidence.min(max);
-        let mut hour = self.end;
         let mut counts = history.hours[history.hours.partition_point(|h| h.start < hour)..]
             .iter()
             .peekable();

@@ -16,7 +16,16 @@ pub(super) fn evaluate(
     silence: &Silence,
 ) -> Finding {
     let cusum = &silence.baseline.cusum;
-    let (state, limit) = (cusum.state_at(history, at), cusum.limit);
+    let (mut state, limit) = (cusum.state_at(history, at), cusum.limit);
+    if state.evidence > limit
+        && let Some(end) = silence.longest_end(history, Span::new(state.from, at))
+    {
+        // The hours of a silence are told as that, and are no drop, unless what came after it is one too.
+        let since = cusum.state_since(history, end, at);
+        if since.evidence < MIN_SHARE_AT_LAST_MAIL * limit {
+            state = since;
+        }
+    }
     let covered = history.messages.covers(Span::before(at, RECOVERY_TIME));
     let verdict = if silence.is_learning(history, at) || !covered {
         Verdict::Unknown

@@ -95,6 +95,22 @@ impl Silence {
         })
     }
 
+    /// Returns when the longest silence in `span` ended: a gap of at least an hour beyond the threshold, with mail after it.
+    pub(super) fn longest_end(&self, history: &History, span: Span) -> Option<Timestamp> {
+        let from = history.hours.partition_point(|h| h.last_at < span.from);
+        let until = history.hours.partition_point(|h| h.first_at < span.until);
+        let hours = &history.hours[from.saturating_sub(1)..until.max(from)];
+        let gaps = hours
+            .windows(2)
+            .map(|pair| Span::new(pair[0].last_at, pair[1].first_at));
+        // The first of those that are equally long.
+        let longest = gaps.rev().max_by_key(|gap| gap.length())?;
+        let is_silence = longest.length() >= HOUR
+            && history.messages.covers(longest)
+            && self.baseline.surprise(history, longest) > self.baseline.threshold;
+        is_silence.then_some(longest.until)
+    }
+
     /// The finding of `send_silence` at `at`; `history` is that of `tag`, where there is one.
     pub(super) fn evaluate(&self, history: &History, tag: Option<&Tag>, at: Timestamp) -> Finding {
         let gap = gap(history, at, tag.map_or(Duration::ZERO, |_| UNSETTLED));

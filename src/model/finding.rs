@@ -250,6 +250,8 @@ impl Evidence {
     pub fn is_worse_than(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Rate(rate), Self::Rate(other)) => rate.rate() > other.rate(),
+            // Of the two views of one problem, that nothing goes is the worse.
+            (Self::Drop(_), Self::Silence(_)) | (Self::DeliveryDrop(_), Self::Delivery(_)) => false,
             (Self::Silence(silence), Self::Silence(other)) => {
                 silence.gap.length() > other.gap.length()
             }

@@ -107,6 +107,16 @@ impl Rule {
         matches!(self, Self::SpamComplaintExternal | Self::OperatorBounce)
     }
 
+    /// Returns the problem that it is one view of, by the stronger of its rules: mail that becomes less and mail that stops
+    /// are one problem, and one incident.
+    pub const fn problem(self) -> Self {
+        match self {
+            Self::SendDrop => Self::SendSilence,
+            Self::DeliveryDrop => Self::DeliverySilence,
+            other => other,
+        }
+    }
+
     /// Whether an open incident of this rule inhibits one of `weaker` on the same server (and stream, where both have one).
     pub const fn inhibits(self, weaker: Self) -> bool {
         match self {

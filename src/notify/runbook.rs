@@ -37,7 +37,8 @@ pub fn advice(incident: &Incident) -> String {
             Some(BounceClass::Blocked) => {
                 "Check SPF, DKIM and DMARC of the From domain, and read why receivers refuse this mail"
             }
-            _ => {
+            Some(_) => "Read why receivers do not take this mail",
+            None => {
                 "Check status.postmarkapp.com, then follow one of the newest messages with `hushwatch message ID`"
             }
         },

@@ -1,8 +1,9 @@
 //! The course of one incident of each rule, and of its variants; those of bounces are in `bounces`.
 
 use crate::model::{
-    BlindEvidence, DAY, DeliveryEvidence, DropEvidence, Evidence, HOUR, Incident, IncidentState,
-    Rule, ServerName, Severity, SilenceEvidence, Span, Step, Timestamp, Transition,
+    BlindEvidence, DAY, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, HOUR,
+    Incident, IncidentState, Rule, ServerName, Severity, SilenceEvidence, Span, Step, Timestamp,
+    Transition,
 };
 use crate::notify::samples::{bounces, march, minutes};
 
@@ -47,6 +48,7 @@ pub(crate) fn courses() -> Vec<Course> {
         send_silence(),
         send_drop(),
         delivery_silence(),
+        delivery_drop(),
         bounces::hard_bounce_wake(),
         bounces::bounce_rate(),
         bounces::spam_rate(),
@@ -376,6 +378,51 @@ fn delivery(unproven: u64, queued: u64, since: Timestamp, proven: Option<Timesta
         last_proven_sent: proven,
         last_delivered: proven.map(|at| at + minutes(1)),
     })
+}
+
+fn delivery_drop() -> Course {
+    let drop = |delivered, bounced| {
+        let (sampled, soft) = (123, bounced / 2);
+        Evidence::DeliveryDrop(DeliveryDropEvidence {
+            since: march(4, 8, 5),
+            sampled,
+            delivered,
+            usual: 0.991,
+            bounced,
+            reasons: vec![
+                ("SoftBounce".to_owned(), bounced - soft),
+                ("DnsError".to_owned(), soft),
+            ],
+            last_delivered: Some(if bounced == 0 {
+                march(5, 14, 52)
+            } else {
+                march(4, 10, 52)
+            }),
+        })
+    };
+    Plan {
+        rule: Rule::DeliveryDrop,
+        about: "Mail is sent, and a smaller share of it is delivered than is usual for the stream.",
+        id: "d4kq7s2m",
+        stream: Some("outbound"),
+        severity: Severity::Warn,
+        opened_at: march(4, 11, 0),
+        escalated: Some((5, drop(52, 40))),
+        evidence: [drop(74, 30), drop(48, 42), drop(121, 0)],
+        over_at: [march(5, 15, 0), march(5, 15, 0)],
+    }
+    .course()
+    .variant(
+        "without news",
+        "Sent when the mail that does not arrive has not bounced either.",
+        move |i| {
+            let mut evidence = drop(74, 0);
+            if let Evidence::DeliveryDrop(drop) = &mut evidence {
+                drop.reasons = Vec::new();
+            }
+            i.evidence = evidence;
+        },
+    )
 }
 
 fn delivery_silence() -> Course {

@@ -90,7 +90,7 @@ fn save(s: &mut dyn Session, incident: &Incident) -> Result<(), Error> {
     s.execute(
         "INSERT INTO incidents (id, server, stream, tag, rule, open, withheld, opened_at, body)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE
-         SET open = excluded.open, withheld = excluded.withheld, opened_at = excluded.opened_at, body = excluded.body",
+         SET rule = excluded.rule, open = excluded.open, withheld = excluded.withheld, opened_at = excluded.opened_at, body = excluded.body",
         &values![
             &incident.id,
             &incident.server.0,

@@ -46,11 +46,7 @@ fn at_hour(mail: &[SampledMessage], hours: u32) -> (Verdict, Severity, u64, u64)
         installed_at: Some(START),
         messages: covered.clone(),
         bounces: covered,
-        followed: followed
-            .iter()
-            .copied()
-            .filter(|m| m.sent_at < at)
-            .collect(),
+        sampled: mail.iter().copied().filter(|m| m.sent_at < at).collect(),
         ..History::default()
     };
     let learned_until = START + DAY * (hours / 24);
