@@ -134,13 +134,13 @@ impl DeliveryModel {
             open_ages,
             autocorrelation: 1.0,
             threshold: (per_year / budget).max(2.0).ln(),
-            usual_loss: UsualLoss::learn(&[], 1.0, 2.0),
+            usual_loss: UsualLoss::learn(&[], 2.0),
             min_history: rules.silence.min_history,
         };
         let by_chance = learned.survival(CLUSTERING_AGE);
         let repeated = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
         learned.autocorrelation = (repeated / by_chance).max(1.0);
-        learned.usual_loss = UsualLoss::learn(&settled, learned.autocorrelation, per_year / budget);
+        learned.usual_loss = UsualLoss::learn(&settled, per_year / budget);
         learned
     }
 

@@ -7,15 +7,21 @@
 //! to pass its limit, which turns the budget of false alarms into the limit. The same sum run backwards, from the loss to
 //! the usual, tells the end.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use super::{Bounced, Delivered, DeliveryState, EVENT_LAG, Pending, Unchecked, is_lost};
+use super::{
+    Bounced, Delivered, DeliveryState, EVENT_LAG, MAX_TRAINING_RUN, PRIOR_RUNS, Pending, Unchecked,
+    is_lost,
+};
 use crate::model::Timestamp;
 
 /// The losses beyond the usual one that are tested for, as shares of the mail that usually arrives.
 const EXTRA_LOSSES: [f64; 3] = [0.1, 0.3, 0.9];
 /// The evidence, as a log of odds, at which a loss is over: it seems so by chance once in about a thousand messages.
 const RECOVERY_EVIDENCE: f64 = 7.0;
+/// A greater loss is taken for this one when its end is looked for: two messages that slip through are not the end.
+const MAX_ENDING_LOSS: f64 = 0.75;
 /// The evidence from which on the end is awaited.
 const ENDING_EVIDENCE: f64 = RECOVERY_EVIDENCE / 2.0;
 /// Fewer lost messages are no drop, whatever the odds.
@@ -24,6 +30,8 @@ const MIN_LOST: u64 = 5;
 const PRIOR_LOSS: f64 = 0.03;
 /// The weight of [`PRIOR_LOSS`], in messages.
 const PRIOR_MESSAGES: f64 = 20.0;
+/// A loss of fewer messages is learned from like other mail.
+const MIN_LONG_LOSS: u64 = 12;
 /// Learning is repeated, each time without the losses that the last result shows: a loss that lasts is not the usual one.
 const LEARNING_PASSES: usize = 3;
 
@@ -106,55 +114,69 @@ impl Sum {
 impl UsualLoss {
     /// Learns from sampled mail that has settled, oldest first. `messages_per_alarm` is the accepted mean number of followed
     /// messages from one false alarm to the next.
-    pub(super) fn learn(
-        mail: &[(Timestamp, DeliveryState)],
-        autocorrelation: f64,
-        messages_per_alarm: f64,
-    ) -> Self {
+    pub(super) fn learn(mail: &[(Timestamp, DeliveryState)], messages_per_alarm: f64) -> Self {
         let limit = (messages_per_alarm * EXTRA_LOSSES.len() as f64)
             .max(2.0)
             .ln();
         let mut excluded = vec![false; mail.len()];
-        let mut usual = Self::from_counts(mail, &excluded, autocorrelation, limit);
+        let mut usual = Self::from_counts(mail, &excluded, limit);
+        // While what is learned from may hold an outage, every lost message speaks for one.
+        usual.share_after_loss = usual.share;
         for _ in 1..LEARNING_PASSES {
-            let mut scan = Scan::default();
-            for (index, (sent_at, state)) in mail.iter().enumerate() {
-                scan.add(&usual, *sent_at, *state, 0.0);
-                excluded[index] = scan.ongoing.is_some();
-                // The loss began before it was certain.
-                if let Some(Ongoing { sum, .. }) = scan.ongoing
-                    && !excluded[index.saturating_sub(1)]
-                {
-                    let first = mail.partition_point(|(at, _)| Some(*at) < sum.since);
-                    excluded[first..index].fill(true);
-                }
+            excluded.fill(false);
+            for loss in usual.long_losses(mail) {
+                excluded[loss].fill(true);
             }
-            usual = Self::from_counts(mail, &excluded, autocorrelation, limit);
+            usual = Self::from_counts(mail, &excluded, limit);
         }
         usual
     }
 
-    fn from_counts(
-        mail: &[(Timestamp, DeliveryState)],
-        excluded: &[bool],
-        autocorrelation: f64,
-        limit: f64,
-    ) -> Self {
-        let kept = mail
-            .iter()
-            .zip(excluded)
-            .filter(|(_, excluded)| !**excluded);
+    /// Returns the losses that lasted for [`MIN_LONG_LOSS`] messages, by the indices of their mail. Shorter ones are this stream's
+    /// habit, as of a list that is sent once a week.
+    fn long_losses(&self, mail: &[(Timestamp, DeliveryState)]) -> Vec<Range<usize>> {
+        let mut scan = Scan::default();
+        let mut losses: Vec<Range<usize>> = Vec::new();
+        let mut ongoing: Option<Ongoing> = None;
+        for (index, (sent_at, state)) in mail.iter().enumerate() {
+            scan.add(self, *sent_at, *state, 0.0);
+            let ended = std::mem::replace(&mut ongoing, scan.ongoing);
+            if scan.ongoing.is_some() && index + 1 < mail.len() {
+                continue;
+            }
+            if let Some(Ongoing { sum, .. }) = ended.filter(|o| o.sum.settled >= MIN_LONG_LOSS) {
+                let first = mail.partition_point(|(at, _)| Some(*at) < sum.since);
+                losses.push(first..index + 1);
+            }
+        }
+        losses
+    }
+
+    fn from_counts(mail: &[(Timestamp, DeliveryState)], excluded: &[bool], limit: f64) -> Self {
         let (mut settled, mut lost) = (PRIOR_MESSAGES, PRIOR_MESSAGES * PRIOR_LOSS);
-        for ((_, state), _) in kept.filter(|((_, state), _)| *state != Unchecked) {
+        let (mut after_loss, mut pairs, mut run) = (0.0, 0.0, 0);
+        for ((_, state), excluded) in mail.iter().zip(excluded) {
+            if *excluded || *state == Unchecked {
+                run = 0;
+                continue;
+            }
+            let is_lost = is_lost(*state);
+            let weight = f64::from(u8::from(is_lost));
             settled += 1.0;
-            lost += f64::from(u8::from(is_lost(*state)));
+            lost += weight;
+            if (1..=MAX_TRAINING_RUN).contains(&run) {
+                after_loss += 1.0;
+                pairs += weight;
+            }
+            run = if is_lost { run + 1 } else { 0 };
         }
         let share = lost / settled;
         // One standard error more: what is not known for sure raises no alarm.
         let share = share + (share * (1.0 - share) / settled).sqrt();
+        let share_after_loss = (pairs + PRIOR_RUNS * share) / (after_loss + PRIOR_RUNS);
         Self {
             share,
-            share_after_loss: (share * autocorrelation).min(1.0),
+            share_after_loss: share_after_loss.max(share),
             limit,
         }
     }
@@ -192,7 +214,8 @@ impl UsualLoss {
     fn extra_loss(&self, sum: &Sum) -> f64 {
         let lost = (sum.settled - sum.delivered) as f64;
         let share = (lost + 0.5) / (sum.settled as f64 + 1.0);
-        ((share - self.share) / (1.0 - self.share)).max(EXTRA_LOSSES[0])
+        let extra = (share - self.share) / (1.0 - self.share);
+        extra.clamp(EXTRA_LOSSES[0], MAX_ENDING_LOSS)
     }
 
     /// Returns the log of the odds of `extra` loss that one more message adds; `late` is the share of delivered mail that
