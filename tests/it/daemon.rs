@@ -27,7 +27,7 @@ fn it_polls_at_once_signals_ready_beats_and_ends_cleanly_on_sigterm() {
     world.shop.generate(
         "outbound",
         Span::new(now - 5 * HOUR, now),
-        &Profile::constant(20.0),
+        &Profile::constant(20.0).without_bounces(),
     );
     let notify = world.folder.path().join("notify");
     let socket = std::os::unix::net::UnixDatagram::bind(&notify).expect("bound");
