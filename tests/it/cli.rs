@@ -7,35 +7,23 @@ use crate::world::{Process, World, at};
 
 #[test]
 fn a_configuration_that_cannot_be_understood_exits_2_before_anything_is_sent() {
-    for (file, named, remedy) in [
-        (
-            "[rules.bounce_rate]\ntreshold = 0.02",
-            "rules.bounce_rate.treshold",
-            "threshold",
-        ),
-        ("schedule = \"hourly\"", "schedule", "0 0 * * * *"),
-        ("time_zone = \"Nowhere\"", "time_zone", "Europe/Berlin"),
-        (
-            "[rules.spam_rate]\nthreshold = 2",
-            "rules.spam_rate.threshold",
-            "below 1",
-        ),
-        ("this is not toml", "monitor.toml", "line 1"),
+    let mut said = Vec::new();
+    for file in [
+        "[rules.bounce_rate]\ntreshold = 0.02",
+        "schedule = \"hourly\"",
+        "time_zone = \"Nowhere\"",
+        "[rules.spam_rate]\nthreshold = 2",
+        "this is not toml",
     ] {
         let world = World::new(Process::New, file);
-        for args in [
-            &["check"][..],
-            &["run"],
-            &["digest"],
-            &["config", "check"],
-            &["status"],
-        ] {
+        said.push(format!("# {file}\n{}", world.transcript(&["check"])));
+        let of_check = world.run(&["check"]).stderr;
+        for args in [&["run"][..], &["digest"], &["config", "check"], &["status"]] {
             let ended = world.run(args);
-            assert_eq!(ended.code, 2, "{args:?} {file}: {}", ended.stderr);
-            assert!(
-                ended.stderr.contains(named) && ended.stderr.contains(remedy),
-                "{file}: {}",
-                ended.stderr
+            assert_eq!(
+                (ended.code, ended.stderr),
+                (2, of_check.clone()),
+                "{args:?}"
             );
         }
         assert_eq!(
@@ -44,37 +32,62 @@ fn a_configuration_that_cannot_be_understood_exits_2_before_anything_is_sent() {
             "{file}"
         );
     }
+    insta::assert_snapshot!("configuration_errors", said.join("\n"));
 }
 
 #[test]
 fn wrong_usage_exits_2() {
     let mut world = World::new(Process::New, "");
     world.cycle(at("2026-03-03T10:00:00Z"));
-    for args in [
-        &["chekc"][..],
+    let wrong: &[&[&str]] = &[
+        &["chekc"],
+        &["--verbose"],
+        &["check", "--jsn"],
         &["check", "--now", "yesterday"],
         &["check", "--now", "2026-03-03T09:00:00Z"],
         &["check", "--config", "missing.toml"],
-    ] {
-        let ended = world.run(args);
-        assert_eq!(ended.code, 2, "{args:?}: {}", ended.stderr);
-    }
+        &["check", "--log-format", "xml"],
+        &["run", "--now", "2026-03-03T10:00:00Z"],
+        &["digest", "--now"],
+        &["digest", "monday"],
+        &["status", "--now", "2026-03-03"],
+        &["status", "shop"],
+        &["recent", "--limit", "many"],
+        &["backtest"],
+        &["backtest", "--days", "0"],
+        &["backtest", "events.ndjson", "--days", "3"],
+        &["backtest", "events.ndjson", "--proof", "none"],
+        &["backtest", "events.ndjson", "--format", "yaml"],
+        &["explain"],
+        &["explain", "a", "b"],
+        &["messages", "--limit", "0"],
+        &["messages", "--status", "lost"],
+        &["message"],
+        &["bounces", "--type", "HardBonce"],
+        &["stats", "--by-week"],
+        &["suppressions", "--reason", "spam"],
+        &["suppressions", "--yes"],
+        &["doctor", "--send"],
+        &["mute"],
+        &["mute", "--list", "--server", "shop"],
+        &["unmute", "--for", "2h"],
+        &["config"],
+        &["config", "chekc"],
+        &["migrate", "--force"],
+    ];
+    let usage = world.transcripts(wrong);
+    assert_eq!(usage.matches("[exit code 2]").count(), wrong.len());
+    insta::assert_snapshot!("usage_errors", usage);
     world.env("SLACK_OPERATOR_DM_CHANNEL", "");
-    assert_eq!(world.run(&["check"]).code, 2);
+    insta::assert_snapshot!("no_channel", world.transcript(&["check"]));
 }
 
 #[test]
 fn the_flag_switches_it_off() {
     let mut world = World::new(Process::New, "");
     world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
-    let ended = world.run(&["check"]);
-    assert_eq!(ended.code, 0);
-    assert!(
-        ended
-            .report
-            .as_str()
-            .is_some_and(|s| s.contains("FLAG_POSTMARK_DELIVERY_MONITOR"))
-    );
+    let said = world.transcripts(&[&["check"], &["digest"]]);
+    insta::assert_snapshot!("switched_off", said);
     for verb in ["check", "digest"] {
         let ended = world.run(&[verb, "--json"]);
         assert_eq!(
@@ -109,17 +122,8 @@ fn without_slack_messages_are_printed_and_the_start_says_so() {
     world.env("SLACK_BOT_TOKEN", "");
     world.env("POSTMARK_SERVER_TOKEN", "");
     world.postmark.set_now(at("2026-03-03T10:00:00Z"));
-    let ended = world.run(&["check", "--now", "2026-03-03T10:00:00Z"]);
-    assert_eq!(ended.code, 1);
-    assert!(ended.stderr.contains("NO SLACK"), "{}", ended.stderr);
-    assert!(
-        ended
-            .report
-            .as_str()
-            .is_some_and(|out| out.contains("cannot see this server")),
-        "{}",
-        ended.report
-    );
+    let said = world.transcript(&["check", "--now", "2026-03-03T10:00:00Z"]);
+    insta::assert_snapshot!("without_slack", said);
 }
 
 #[test]
@@ -154,19 +158,14 @@ fn recent_status_and_config_answer_after_a_cycle() {
         recent["counts_24h"]["delivered"].as_u64() > Some(500),
         "{recent}"
     );
-    let status = world.run(&["status"]).report;
-    assert!(
-        status
-            .as_str()
-            .is_some_and(|s| s.contains(" sent in the last 24 h, ")),
-        "{status}"
-    );
+    insta::assert_snapshot!("status_after_a_cycle", world.transcript(&["status"]));
     assert!(world.run(&["status", "--json"]).report["servers"][0]["streams"].is_array());
     let shown = world.run(&["config", "show"]).report;
-    assert!(
-        shown
-            .as_str()
-            .is_some_and(|s| s.contains("schedule = 0 0 * * * *    (built-in)")),
+    let shown = shown.as_str().unwrap_or_default();
+    let schedule = shown.lines().find(|line| line.starts_with("schedule"));
+    assert_eq!(
+        schedule,
+        Some("schedule = 0 0 * * * *    (built-in)"),
         "{shown}"
     );
 }
@@ -177,11 +176,7 @@ fn a_database_that_is_not_made_yet_is_named_as_it_will_be() {
         return;
     }
     let world = World::new(Process::New, "");
-    let status = world.run(&["status"]);
-    let text = status.report.as_str().unwrap_or_default();
-    let made =
-        "hushwatch.db (not made yet; the first `hushwatch check` or `hushwatch run` makes it)\n";
-    assert!(text.contains(made), "{text}");
+    insta::assert_snapshot!("status_before_a_cycle", world.transcript(&["status"]));
     for verb in ["status", "recent"] {
         let ended = world.run(&[verb]);
         assert_eq!(ended.code, 0, "{verb}: {}", ended.stderr);
@@ -198,9 +193,7 @@ fn one_complaint_is_one() {
     let mail = Mail::new("outbound", sent, "jane@example.org");
     world.shop.push(mail.bounced("SpamComplaint", sent));
     world.cycle(at("2026-03-03T10:00:00Z"));
-    let status = world.run(&["status"]).report;
-    let text = status.as_str().unwrap_or_default();
-    assert!(text.contains(", 1 complaint, "), "{text}");
+    insta::assert_snapshot!("status_with_one_complaint", world.transcript(&["status"]));
 }
 
 #[test]
@@ -260,10 +253,7 @@ fn no_file_is_needed_and_a_webhook_will_do() {
         cycle.stderr
     );
     let alerts = world.alerts();
-    assert!(
-        alerts.len() == 1 && alerts[0].contains("default/outbound"),
-        "{alerts:?}"
-    );
+    insta::assert_snapshot!("alert_by_webhook", alerts.join("\n"));
 }
 
 /// What `hushwatch ARGS` prints, without any environment.

@@ -47,6 +47,12 @@ pub(crate) fn lose(world: &mut World) {
     }
 }
 
+/// How a database at `url` is shown to people.
+pub(crate) fn place_of(url: &str) -> String {
+    let (address, _) = hushwatch::internals::Address::parse(url).expect("a valid URL");
+    format!("schema hushwatch of {address}")
+}
+
 /// The first column, a text, of what a query finds in a database at `url`.
 pub(crate) fn texts(url: &str, query: &str) -> Vec<String> {
     server::texts(url, query)

@@ -16,6 +16,8 @@ use crate::store;
 
 const DATABASE: &str = "HUSHWATCH_DATABASE_URL";
 
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
 /// Where cycles run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Process {
@@ -241,6 +243,48 @@ impl World {
         }
     }
 
+    /// What a terminal shows of the built binary with these arguments: the command, its output, its errors and its exit code
+    /// where that is not 0. What differs between runs is a placeholder, as in [`World::shown`].
+    pub(crate) fn transcript(&self, args: &[&str]) -> String {
+        // Under systemd the log has no times.
+        let mut command = self.command(args);
+        let output = command.env("JOURNAL_STREAM", "1").output();
+        let output = output.expect("the binary runs");
+        let mut text = format!("$ hushwatch{}\n", args.iter().map(word).collect::<String>());
+        text += &String::from_utf8_lossy(&output.stdout);
+        if !output.stderr.is_empty() {
+            text += "[stderr]\n";
+            text += &String::from_utf8_lossy(&output.stderr);
+        }
+        if !output.status.success() {
+            text += &format!("[exit code {}]\n", output.status.code().unwrap_or(-1));
+        }
+        self.shown(&text)
+    }
+
+    /// One transcript after another.
+    pub(crate) fn transcripts(&self, commands: &[&[&str]]) -> String {
+        let all: Vec<String> = commands.iter().map(|args| self.transcript(args)).collect();
+        all.join("\n")
+    }
+
+    /// A text with a placeholder for each folder and address, which differ between runs.
+    pub(crate) fn shown(&self, output: &str) -> String {
+        let folder = self.folder.path().display().to_string();
+        let file = || format!("the SQLite file {folder}/hushwatch.db");
+        let changing = [
+            (
+                self.database().map_or_else(file, store::place_of),
+                "<database>",
+            ),
+            (folder, "<folder>"),
+            (self.postmark.base_url(), "<postmark>"),
+            (self.slack.base_url(), "<slack>"),
+        ];
+        let hide = |text: String, (found, shown): &(String, &str)| text.replace(found, shown);
+        changing.iter().fold(output.to_owned(), hide)
+    }
+
     /// A cycle every hour from `from` to `until`, both included; the last one.
     pub(crate) fn hours(&mut self, from: &str, until: &str) -> Cycle {
         let (mut now, until) = (at(from), at(until));
@@ -280,6 +324,40 @@ impl World {
     /// Counts what was posted so far as read.
     pub(crate) fn set_aside(&self, _reason: &str) {
         drop(self.slack.take());
+    }
+}
+
+/// An argument after a space, in quotes where a shell needs them.
+fn word(arg: &&str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@-_.:/+=".contains(c);
+    match !arg.is_empty() && arg.chars().all(is_plain) {
+        true => format!(" {arg}"),
+        false => format!(" {arg:?}"),
+    }
+}
+
+/// A line in which `Mon 2 Mar 10:00`, with or without its year, is a placeholder.
+pub(crate) fn without_times(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let (mut rest, mut shown) = (words.as_slice(), Vec::new());
+    loop {
+        rest = match rest {
+            [] => return shown.join(" "),
+            [day, _, _, year, time, after @ ..]
+                if WEEKDAYS.contains(day) && year.len() == 4 && time.contains(':') =>
+            {
+                shown.push("<time>");
+                after
+            }
+            [day, _, _, time, after @ ..] if WEEKDAYS.contains(day) && time.contains(':') => {
+                shown.push("<time>");
+                after
+            }
+            [word, after @ ..] => {
+                shown.push(word);
+                after
+            }
+        };
     }
 }
 
