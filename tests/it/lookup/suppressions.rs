@@ -3,7 +3,7 @@
 use hushwatch::sim::postmark::Mail;
 use hushwatch::sim::{Fault, Plan};
 
-use crate::lookup::{error, text, world};
+use crate::lookup::{text, world};
 use crate::world::{World, at};
 
 const MANUAL: (&str, &str) = ("ManualSuppression", "Customer");
@@ -41,19 +41,7 @@ fn addresses(world: &World, more: &[&str]) -> Vec<String> {
 #[test]
 fn every_stream_is_listed_newest_first() {
     let world = suppressed();
-    let list = text(&world, &["suppressions"]);
-    let lines: Vec<&str> = list.lines().collect();
-    assert_eq!(lines.len(), 6, "{list}");
-    assert!(lines[0].starts_with("ADDRESS"), "{list}");
-    assert!(
-        lines[1].contains("\"a b\"@example.net") && lines[1].contains("2026-02-23 11:00:00"),
-        "{list}"
-    );
-    assert!(
-        lines[4].contains("ops@example.com") && lines[4].contains("HardBounce"),
-        "{list}"
-    );
-    assert_eq!(lines[5], "4 suppressions; times in Europe/Berlin");
+    insta::assert_snapshot!("suppressions", world.transcript(&["suppressions"]));
     assert_eq!(
         world.postmark.requests().len(),
         3,
@@ -119,37 +107,21 @@ fn several_servers_are_listed_together_and_one_that_fails_hides_no_other() {
         MANUAL,
         at("2026-03-01T00:00:00Z"),
     );
-    let list = text(&world, &["suppressions"]);
-    assert!(
-        list.contains("blog/outbound") && list.contains("shop/broadcast"),
-        "{list}"
-    );
+    let both = world.transcript(&["suppressions"]);
     assert_eq!(addresses(&world, &["--server", "blog"]), ["x@example.com"]);
     world.env("POSTMARK_SERVER_TOKEN", "wrong");
     let ended = world.run(&["suppressions", "--json"]);
     assert_eq!(ended.code, 1);
     assert_eq!(ended.report["total"], 1, "{}", ended.report);
-    let line = error(&ended.stderr);
-    assert!(
-        line.starts_with("shop: ") && line.ends_with("`hushwatch doctor` shows more"),
-        "{line}"
-    );
+    let one = world.transcript(&["suppressions"]);
+    insta::assert_snapshot!("suppressions_of_servers", format!("{both}\n{one}"));
 }
 
 #[test]
 fn a_reactivation_takes_effect_on_every_stream() {
     let world = suppressed();
-    let told = text(
-        &world,
-        &["suppressions", "--reactivate", "Ops@example.com", "--yes"],
-    );
-    assert!(
-        told.contains("outbound: HardBounce since 2026-02-20 11:00:00"),
-        "{told}"
-    );
     // Right after the change Postmark's list may be the old one.
-    let then = "Postmark answered Deleted; Postmark accepted it, the list may take a moment";
-    assert_eq!(told.matches(then).count(), 2, "{told}");
+    let told = world.transcript(&["suppressions", "--reactivate", "Ops@example.com", "--yes"]);
     assert_eq!(world.postmark.count("/suppressions/delete"), 2);
     assert_eq!(
         world.postmark.requests().len(),
@@ -157,23 +129,15 @@ fn a_reactivation_takes_effect_on_every_stream() {
         "streams, two lists, two changes, two lists"
     );
     assert!(addresses(&world, &["--address", "ops@example.com"]).is_empty());
-    let again = text(
-        &world,
-        &["suppressions", "--reactivate", "ops@example.com", "--yes"],
-    );
-    assert!(again.contains("nothing to reactivate"), "{again}");
+    let again = world.transcript(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
+    insta::assert_snapshot!("reactivation", format!("{told}\n{again}"));
 }
 
 #[test]
 fn without_yes_nothing_is_changed() {
     let world = suppressed();
-    let ended = world.run(&["suppressions", "--reactivate", "ops@example.com"]);
-    assert_eq!(ended.code, 2);
-    assert!(
-        error(&ended.stderr).contains("add --yes"),
-        "{}",
-        ended.stderr
-    );
+    let said = world.transcript(&["suppressions", "--reactivate", "ops@example.com"]);
+    insta::assert_snapshot!("reactivation_without_yes", said);
     let changed = world
         .postmark
         .requests()
@@ -191,13 +155,8 @@ fn without_yes_nothing_is_changed() {
 fn a_complaint_is_refused_and_the_rest_is_done() {
     let world = suppressed();
     let jane = "jane+news@mail.example.org";
-    let ended = world.run(&["suppressions", "--reactivate", jane, "--yes"]);
-    assert_eq!(ended.code, 1);
-    assert!(
-        error(&ended.stderr).contains("a complaint cannot be reactivated"),
-        "{}",
-        ended.stderr
-    );
+    let said = world.transcript(&["suppressions", "--reactivate", jane, "--yes"]);
+    insta::assert_snapshot!("reactivation_of_a_complaint", said);
     assert_eq!(world.postmark.count("/delete"), 0);
     world
         .shop
@@ -229,15 +188,8 @@ fn what_the_list_refuses_is_tried_by_its_bounce() {
         ("HardBounce", "Admin"),
         at("2026-03-01T00:00:00Z"),
     );
-    let told = text(
-        &world,
-        &["suppressions", "--reactivate", "ops@example.com", "--yes"],
-    );
-    assert!(
-        told.contains("Failed: You do not have the required authority"),
-        "{told}"
-    );
-    assert!(told.contains("by its bounce: OK"), "{told}");
+    let told = world.transcript(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
+    insta::assert_snapshot!("reactivation_by_bounce", told);
     assert_eq!(world.postmark.count("/activate"), 1);
     assert!(addresses(&world, &["--address", "ops@example.com"]).is_empty());
 }
@@ -259,16 +211,8 @@ fn a_refused_activation_tells_what_postmark_said_and_who_can_help() {
         message: "This bounce cannot be activated.".to_owned(),
     };
     world.shop.fail(Plan::always(refused).on("/activate"));
-    let ended = world.run(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
-    assert_eq!(ended.code, 1);
-    let told = ended.report.as_str().unwrap_or_default();
-    let line = "outbound: not reactivated: Postmark answered Failed: You do not have the required authority to change this \
-                suppression; by its bounce: This bounce cannot be activated; ask its support\n";
-    assert!(told.ends_with(line), "{told}");
-    assert_eq!(
-        error(&ended.stderr),
-        "ops@example.com was not reactivated; see the line of its stream"
-    );
+    let said = world.transcript(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
+    insta::assert_snapshot!("reactivation_by_bounce_refused", said);
 }
 
 #[test]
@@ -280,21 +224,8 @@ fn what_postmark_refuses_for_good_is_said() {
         ("ManualSuppression", "Admin"),
         at("2026-03-01T00:00:00Z"),
     );
-    let ended = world.run(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
-    assert_eq!(ended.code, 1);
-    assert!(
-        ended
-            .report
-            .as_str()
-            .is_some_and(|s| s.contains("not reactivated")),
-        "{}",
-        ended.report
-    );
-    assert!(
-        error(&ended.stderr).contains("was not reactivated"),
-        "{}",
-        ended.stderr
-    );
+    let said = world.transcript(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
+    insta::assert_snapshot!("reactivation_refused", said);
 }
 
 #[test]
