@@ -11,6 +11,8 @@ mod rules;
 mod server;
 mod slack;
 mod tokens;
+#[cfg(feature = "doctor")]
+mod whole;
 
 use hushwatch::clock;
 
