@@ -235,6 +235,26 @@ fn the_keys_of_what_is_asked_at_postmark() {
 }
 
 #[test]
+fn the_example_of_a_check_is_as_a_check_writes_it() {
+    let mut world = World::new(Process::New, "");
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let wave = Span::new(at("2026-03-03T11:00:00Z"), at("2026-03-03T12:00:00Z"));
+    world.shop.bounce_wave("outbound", wave, 0.04, "HardBounce");
+    world.cycle(wave.from);
+    let mute = ["mute", "--rule", "spam_rate", "--for", "3d", "--by", "ops"];
+    let why = ["--reason", "newsletter", "--now", "2026-03-03T11:00:00Z"];
+    assert_eq!(world.run(&[&mute[..], &why].concat()).code, 0);
+    let check = world.cycle(wave.until).report;
+    world.set_aside("the texts have tests of their own");
+    let example = include_str!("../../examples/check.json");
+    let example: Value = serde_json::from_str(example).expect("JSON");
+    let (shown, written) = (Shape::render_all([&example]), Shape::render_all([&check]));
+    assert_eq!(shown, written, "{check:#}");
+}
+
+#[test]
 fn the_keys_of_a_replay() {
     let world = World::new(Process::New, "");
     let first = at("2026-02-02T00:00:00Z");
