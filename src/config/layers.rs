@@ -9,6 +9,7 @@ use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider};
 
 use crate::config::keys::{BUILT_IN, KEYS, SPECIAL, known_mistake, nearest};
+use crate::config::misplaced::misplaced_secrets;
 use crate::config::problem::io_reason;
 use crate::config::{ConfigProblem, Sources};
 
@@ -16,7 +17,7 @@ use crate::config::{ConfigProblem, Sources};
 const MAX_FILE_BYTES: u64 = 256 << 10;
 /// Read from the current folder where no other file is named.
 pub(super) const FILE: &str = "monitor.toml";
-const PREFIX: &str = "HUSHWATCH_";
+pub(super) const PREFIX: &str = "HUSHWATCH_";
 
 /// The merged layers, and which of them set each key.
 pub(super) struct Layers {
@@ -25,29 +26,22 @@ pub(super) struct Layers {
     origin: BTreeMap<String, String>,
 }
 
-pub(super) fn layers(sources: &Sources) -> Result<Layers, ConfigProblem> {
+pub(super) fn layers(sources: &Sources) -> Result<Layers, Vec<ConfigProblem>> {
     let mut figment = Figment::from(Toml::string(BUILT_IN));
     let mut origin = BTreeMap::new();
-    let file = sources
-        .file
-        .clone()
-        .or_else(|| Path::new(FILE).is_file().then(|| PathBuf::from(FILE)));
-    if let Some(path) = file {
-        let shown = path.display().to_string();
-        let text = read(&path).map_err(|e| {
-            ConfigProblem::new(
-                format!("{shown}: cannot be read: {}", io_reason(e.kind())),
-                "correct `--config`",
-            )
-        })?;
-        let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {
-            ConfigProblem::new(
-                format!("{shown}: is not valid TOML{}", wrong_at(&text)),
-                "correct that line; docs/configuration.md shows a whole file",
-            )
-        })?;
-        origin.extend(leaves(&own, "").into_iter().map(|key| (key, shown.clone())));
-        figment = figment.merge(Toml::string(&text));
+    let file = own_file(sources).map_err(|problem| vec![problem])?;
+    let (shown, own) = file
+        .as_ref()
+        .map_or(("", None), |(shown, own)| (shown.as_str(), Some(own)));
+    let misplaced = misplaced_secrets(shown, own, sources);
+    if !misplaced.is_empty() {
+        // Other problems might repeat them.
+        return Err(misplaced);
+    }
+    if let Some(own) = own {
+        let keys = leaves(own, "").into_iter();
+        origin.extend(keys.map(|key| (key, shown.to_owned())));
+        figment = figment.merge(Serialized::defaults(own));
     }
     for (name, value) in &sources.env {
         let Some(rest) = name
@@ -64,12 +58,12 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, ConfigProblem> {
             };
             let remedy = known_mistake(&key).map(str::to_owned);
             let remedy = remedy.or_else(|| nearest(&key, &KEYS).map(variable));
-            return Err(ConfigProblem::new(
+            return Err(vec![ConfigProblem::new(
                 format!("{name}: unknown variable"),
                 remedy.unwrap_or_else(|| {
                     "unset it; docs/configuration.md lists every key".to_owned()
                 }),
-            ));
+            )]);
         }
         figment = figment.merge(Serialized::default(&key, value.as_str()));
         origin.insert(key, name.clone());
@@ -90,12 +84,37 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, ConfigProblem> {
         }
     }
     let merged = dict(&figment).map_err(|()| {
-        ConfigProblem::new(
+        vec![ConfigProblem::new(
             format!("{FILE}: its values contradict each other"),
             "compare it with docs/configuration.md",
-        )
+        )]
     })?;
     Ok(Layers { merged, origin })
+}
+
+/// Returns the user's own file as it is named to people, and what it says; `None` where there is none.
+fn own_file(sources: &Sources) -> Result<Option<(String, Dict)>, ConfigProblem> {
+    let file = sources
+        .file
+        .clone()
+        .or_else(|| Path::new(FILE).is_file().then(|| PathBuf::from(FILE)));
+    let Some(path) = file else {
+        return Ok(None);
+    };
+    let shown = path.display().to_string();
+    let text = read(&path).map_err(|e| {
+        ConfigProblem::new(
+            format!("{shown}: cannot be read: {}", io_reason(e.kind())),
+            "correct `--config`",
+        )
+    })?;
+    let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {
+        ConfigProblem::new(
+            format!("{shown}: is not valid TOML{}", wrong_at(&text)),
+            "correct that line; docs/configuration.md shows a whole file",
+        )
+    })?;
+    Ok(Some((shown, own)))
 }
 
 /// The text of a file, up to its limit: a device has no end.

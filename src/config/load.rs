@@ -61,7 +61,7 @@ impl Sources {
 /// # Errors
 /// Every problem, each in one line that names the key and the remedy.
 pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigProblem>> {
-    let layers = layers(sources).map_err(|problem| vec![problem])?;
+    let layers = layers(sources)?;
     let mut reader = Reader {
         layers,
         problems: Vec::new(),

@@ -5,6 +5,7 @@ mod doctor;
 mod keys;
 mod layers;
 mod load;
+mod misplaced;
 mod problem;
 mod schedule;
 mod server;

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::config::misplaced::SecretKind;
 use crate::config::problem::io_reason;
 use crate::secret::Secret;
 
@@ -67,6 +68,13 @@ fn read_file(path: &Path) -> Result<Secret, TokenProblem> {
     file.take(MAX_TOKEN_BYTES)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
-    Secret::new(&text)
-        .ok_or_else(|| TokenProblem(format!("token file {shown} is empty: put the token there")))
+    match SecretKind::of_value(&text) {
+        Some(kind) if kind != SecretKind::PostmarkToken => Err(TokenProblem(format!(
+            "token file {shown} holds {}: put the token of the Postmark server there",
+            kind.name()
+        ))),
+        _ => Secret::new(&text).ok_or_else(|| {
+            TokenProblem(format!("token file {shown} is empty: put the token there"))
+        }),
+    }
 }

@@ -1,0 +1,340 @@
+//! Secrets in the wrong place: a value that as a whole looks like a token or a webhook URL is refused in every key but its own,
+//! before anything could print it or send it to somebody else.
+
+use figment::value::{Dict, Value};
+
+use crate::config::layers::{PREFIX, find};
+use crate::config::server::ACCOUNT_TOKEN;
+use crate::config::{ConfigProblem, Sources};
+
+/// A kind of secret that is known by its shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SecretKind {
+    /// A UUID.
+    PostmarkToken,
+    /// `xoxb-…` and its siblings, `xapp-…`.
+    SlackToken,
+    /// A URL below `hooks.slack.com`.
+    SlackWebhook,
+}
+
+/// The variables without the prefix that are read, and what each may hold.
+const VARIABLES: [(&str, Option<SecretKind>); 9] = [
+    ("POSTMARK_SERVER_TOKEN", Some(SecretKind::PostmarkToken)),
+    (ACCOUNT_TOKEN, Some(SecretKind::PostmarkToken)),
+    ("SLACK_BOT_TOKEN", Some(SecretKind::SlackToken)),
+    ("SLACK_WEBHOOK_URL", Some(SecretKind::SlackWebhook)),
+    ("SLACK_OPERATOR_DM_CHANNEL", None),
+    ("DATABASE_URL", None),
+    ("POSTMARK_ALERT_MIN_DENOMINATOR_BOUNCE", None),
+    ("POSTMARK_ALERT_MIN_DENOMINATOR_SPAM", None),
+    ("FLAG_POSTMARK_DELIVERY_MONITOR", None),
+];
+
+impl SecretKind {
+    /// Returns the kind that `text` as a whole looks like, with or without quotes around it.
+    pub(super) fn of_value(text: &str) -> Option<Self> {
+        let text = text.trim_matches(|c: char| c.is_whitespace() || "'\"`<>".contains(c));
+        if is_uuid(text) {
+            Some(Self::PostmarkToken)
+        } else if is_slack_token(text) {
+            Some(Self::SlackToken)
+        } else {
+            is_slack_webhook(text).then_some(Self::SlackWebhook)
+        }
+    }
+
+    /// Returns what it is, after an article.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::PostmarkToken => "a Postmark token",
+            Self::SlackToken => "a Slack token",
+            Self::SlackWebhook => "a Slack webhook URL",
+        }
+    }
+
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::PostmarkToken => {
+                "remove it there, and set POSTMARK_SERVER_TOKEN, or the variable or file that `token_env` or `token_file` names"
+            }
+            Self::SlackToken => "remove it there, and set SLACK_BOT_TOKEN",
+            Self::SlackWebhook => "remove it there, and set SLACK_WEBHOOK_URL",
+        }
+    }
+
+    fn problem(self, subject: &str) -> ConfigProblem {
+        let what = format!("{subject} holds {}", self.name());
+        ConfigProblem::new(what, self.remedy())
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_hex = |part: &&str| part.bytes().all(|b| b.is_ascii_hexdigit());
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]) && parts.iter().all(is_hex)
+}
+
+fn is_slack_token(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let text = text.strip_prefix("xoxe.").unwrap_or(&text);
+    let (kind, rest) = text.split_once('-').unwrap_or_default();
+    let is_kind = match kind.strip_prefix("xox") {
+        // As a word, "xoxo" may begin a name.
+        Some("o") => rest.starts_with(|c: char| c.is_ascii_digit()),
+        Some(letter) => letter.len() == 1,
+        None => kind == "xapp",
+    };
+    is_kind && !rest.is_empty() && !rest.contains(char::is_whitespace)
+}
+
+fn is_slack_webhook(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let rest = lower.split_once("://").map_or(&*lower, |(_, rest)| rest);
+    let (host, path) = rest.split_once('/').unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default();
+    matches!(host, "hooks.slack.com" | "hooks.slack-gov.com") && !path.is_empty()
+}
+
+/// Returns a problem for each secret that is not where it belongs: in the file, which is `own` and is called `shown`, and in
+/// each variable that is read.
+pub(super) fn misplaced_secrets(
+    shown: &str,
+    own: Option<&Dict>,
+    sources: &Sources,
+) -> Vec<ConfigProblem> {
+    let mut problems = Vec::new();
+    if let Some(own) = own {
+        in_table(own, shown, "", &mut problems);
+    }
+    let prefixed = |name: &&String| name.starts_with(PREFIX);
+    let prefixed = sources.env.keys().filter(prefixed);
+    let variables = VARIABLES.into_iter();
+    for (name, allowed) in variables.chain(prefixed.map(|name| (name.as_str(), None))) {
+        in_variable(sources, name, allowed, &format!("{name}:"), &mut problems);
+    }
+    let servers = match own.and_then(|own| find(own, "server")) {
+        Some(Value::Array(_, servers)) => servers.as_slice(),
+        _ => &[],
+    };
+    for (index, server) in servers.iter().enumerate() {
+        let Some(name) = server.find_ref("token_env").and_then(Value::as_str) else {
+            continue;
+        };
+        let is_known = VARIABLES.contains(&(name, Some(SecretKind::PostmarkToken)));
+        if !is_known && SecretKind::of_value(name).is_none() {
+            let subject = format!(
+                "{shown}: `server` number {} `token_env` names a variable that",
+                index + 1
+            );
+            let allowed = Some(SecretKind::PostmarkToken);
+            in_variable(sources, name, allowed, &subject, &mut problems);
+        }
+    }
+    problems
+}
+
+fn in_variable(
+    sources: &Sources,
+    name: &str,
+    allowed: Option<SecretKind>,
+    subject: &str,
+    problems: &mut Vec<ConfigProblem>,
+) {
+    let value = sources.var(name).unwrap_or_default();
+    let found = value.split(',').find_map(SecretKind::of_value);
+    let found = found.filter(|kind| Some(*kind) != allowed);
+    problems.extend(found.map(|kind| kind.problem(subject)));
+}
+
+/// Looks through a table of the file. `place` is where it stands, as it is named to people.
+fn in_table(table: &Dict, shown: &str, place: &str, problems: &mut Vec<ConfigProblem>) {
+    for (key, value) in table {
+        if let Some(kind) = SecretKind::of_value(key) {
+            problems.push(kind.problem(&format!("{shown}: {place}a key")));
+            continue;
+        }
+        in_value(value, shown, &format!("{place}`{key}`"), problems);
+    }
+}
+
+fn in_value(value: &Value, shown: &str, place: &str, problems: &mut Vec<ConfigProblem>) {
+    match value {
+        Value::String(_, text) => {
+            let found = text.split(',').find_map(SecretKind::of_value);
+            problems.extend(found.map(|kind| kind.problem(&format!("{shown}: {place}"))));
+        }
+        Value::Dict(_, table) => in_table(table, shown, &format!("{place} "), problems),
+        Value::Array(_, items) => {
+            for (index, item) in items.iter().enumerate() {
+                let place = match item {
+                    Value::Dict(..) => format!("{place} number {}", index + 1),
+                    _ => place.to_owned(),
+                };
+                in_value(item, shown, &place, problems);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys::{KEYS, SERVER_KEYS};
+    use crate::config::{TokenSource, load};
+
+    #[test]
+    fn a_secret_is_known_by_its_whole_shape() {
+        use SecretKind::{PostmarkToken, SlackToken, SlackWebhook};
+        for (text, kind) in [
+            ("6ba7b810-9dad-11d1-80b4-00c04fd430c8", Some(PostmarkToken)),
+            (
+                " \"6BA7B810-9DAD-11D1-80B4-00C04FD430C8\"\n",
+                Some(PostmarkToken),
+            ),
+            ("xoxb-1", Some(SlackToken)),
+            ("XOXP-1-2-abc", Some(SlackToken)),
+            ("xoxe.xoxp-1-abc", Some(SlackToken)),
+            ("xapp-1-A0EXAMPLE-1-abc", Some(SlackToken)),
+            (
+                "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/abc",
+                Some(SlackWebhook),
+            ),
+            (
+                "hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/abc",
+                Some(SlackWebhook),
+            ),
+            (
+                "https://HOOKS.slack-gov.com:443/workflows/T0EXAMPLE/1",
+                Some(SlackWebhook),
+            ),
+            ("https://hooks.slack.com", None),
+            ("https://hooks.slack.com/", None),
+            (
+                "https://hc-ping.com/6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+                None,
+            ),
+            ("6ba7b810-9dad-11d1-80b4-00c04fd430c", None),
+            ("6ba7b8109dad11d180b400c04fd430c8", None),
+            ("xoxo-team", None),
+            ("xoxb", None),
+            ("xoxb-", None),
+            ("shop", None),
+            ("C0123456789", None),
+            ("", None),
+        ] {
+            assert_eq!(SecretKind::of_value(text), kind, "{text}");
+        }
+    }
+    const SECRETS: [(&str, &str); 3] = [
+        (
+            "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+            "POSTMARK_SERVER_TOKEN",
+        ),
+        ("xoxb-1-canary", "SLACK_BOT_TOKEN"),
+        (
+            "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/canary",
+            "SLACK_WEBHOOK_URL",
+        ),
+    ];
+
+    fn refused(file: &str, env: &[(&str, &str)], secret: &str, right: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("monitor.toml");
+        std::fs::write(&path, file).expect("written");
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let sources = Sources {
+            file: Some(path),
+            env: env.collect(),
+        };
+        let problems = load(&sources).expect_err("a problem");
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let said = lines.join("\n");
+        assert!(!said.contains(secret), "{said}");
+        assert!(said.contains(right), "{said}");
+        said
+    }
+
+    #[test]
+    fn a_secret_is_refused_in_every_key_but_its_own() {
+        for (secret, right) in SECRETS {
+            for key in KEYS.iter() {
+                let variable = format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "__"));
+                let said = refused("", &[(&variable, secret)], secret, right);
+                assert!(said.starts_with(&format!("{variable}: holds a ")), "{said}");
+                let said = refused(&format!("{key} = \"{secret}\""), &[], secret, right);
+                let last = key.rsplit('.').next().expect("a name");
+                assert!(said.contains(&format!("`{last}` holds a ")), "{said}");
+            }
+            for key in SERVER_KEYS.iter().chain(&["token"]) {
+                for value in [
+                    format!("\"{secret}\""),
+                    format!("[\"example.com\", \"{secret}\"]"),
+                ] {
+                    let said = refused(&format!("[[server]]\n{key} = {value}"), &[], secret, right);
+                    let place = format!("`server` number 1 `{key}` holds a ");
+                    assert!(said.contains(&place), "{said}");
+                }
+            }
+            let own = "HUSHWATCH_DATABASE_URL";
+            for (name, _) in VARIABLES.iter().chain(&[(own, None)]) {
+                if *name != right && (right, *name) != ("POSTMARK_SERVER_TOKEN", ACCOUNT_TOKEN) {
+                    let said = refused("", &[(name, secret)], secret, right);
+                    assert!(said.starts_with(&format!("{name}: holds a ")), "{said}");
+                }
+            }
+            refused(&format!("\"{secret}\" = 1"), &[], secret, right);
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_named_for_a_token_holds_no_other_secret() {
+        let file = "[[server]]\nname = \"shop\"\ntoken_env = \"TOKEN_SHOP\"";
+        for (secret, right) in &SECRETS[1..] {
+            let said = refused(file, &[("TOKEN_SHOP", secret)], secret, right);
+            assert!(
+                said.contains("`server` number 1 `token_env` names a variable that holds a "),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_in_its_own_place_is_taken() {
+        let [(token, _), (bot, _), (webhook, _)] = SECRETS;
+        for env in [
+            vec![
+                ("POSTMARK_SERVER_TOKEN", token),
+                ("SLACK_WEBHOOK_URL", webhook),
+            ],
+            vec![
+                (ACCOUNT_TOKEN, token),
+                ("SLACK_BOT_TOKEN", bot),
+                ("SLACK_OPERATOR_DM_CHANNEL", "C0123456789"),
+            ],
+        ] {
+            let env = env.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
+            let sources = Sources {
+                file: None,
+                env: env.collect(),
+            };
+            load(&sources).expect("valid");
+        }
+    }
+
+    #[test]
+    fn a_token_file_with_another_secret_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        let source = TokenSource::File(path.clone());
+        for (secret, _) in &SECRETS[1..] {
+            std::fs::write(&path, secret).expect("written");
+            let error = source.read().expect_err("another secret").to_string();
+            assert!(
+                error.contains("holds a Slack") && !error.contains(secret),
+                "{error}"
+            );
+        }
+    }
+}
