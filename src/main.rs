@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use hushwatch::commands::CommandResult;
 use hushwatch::commands::cli::Cli;
 use hushwatch::{commands, telemetry};
 
@@ -19,15 +19,9 @@ const fn default_filter(_: &Cli) -> Option<&'static str> {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let filter = std::env::var("RUST_LOG").ok();
-    telemetry::init(cli.log_format, filter.as_deref().or(default_filter(&cli)));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let ended = match runtime {
-        Ok(runtime) => runtime.block_on(commands::execute(cli)),
-        Err(error) => Err((1, format!("cannot start: {error}"))),
+    let ended = match Cli::of_process() {
+        Ok(cli) => execute(cli),
+        Err(ended) => ended,
     };
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -35,5 +29,17 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "hushwatch: {why}");
             ExitCode::from(code)
         }
+    }
+}
+
+fn execute(cli: Cli) -> CommandResult {
+    let filter = std::env::var("RUST_LOG").ok();
+    telemetry::init(cli.log_format, filter.as_deref().or(default_filter(&cli)));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(commands::execute(cli)),
+        Err(error) => Err((1, format!("cannot start: {error}"))),
     }
 }

@@ -15,6 +15,8 @@ use crate::commands::man::ManArgs;
 use crate::commands::mute::{MuteArgs, UnmuteArgs};
 use crate::commands::query::{BouncesArgs, MessageArgs, MessagesArgs, StatsArgs, SuppressionsArgs};
 use crate::commands::recent::RecentArgs;
+use crate::commands::stdout::check_written;
+use crate::commands::{CommandResult, USAGE};
 use crate::model::Timestamp;
 use crate::telemetry::LogFormat;
 
@@ -45,6 +47,20 @@ pub struct Cli {
     /// The verb
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Parses the arguments of this process.
+    ///
+    /// # Errors
+    /// How it ends where they are wrong, or ask for the help or the version, which is printed.
+    pub fn of_process() -> Result<Self, CommandResult> {
+        Self::try_parse().map_err(|shown| {
+            let written = check_written(shown.print());
+            let code = if shown.use_stderr() { USAGE } else { 0 };
+            written.map(|_| code)
+        })
+    }
 }
 
 /// The verbs.

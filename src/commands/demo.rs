@@ -1,7 +1,6 @@
 //! The whole thing on a simulated Postmark and Slack: six weeks of history, then four accelerated days with a bounce
 //! wave, a silence, an outage of the API, and their ends.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use anyhow::Context as _;
 
 use crate::commands::explain::{load_report, report_text};
 use crate::commands::status::{collect_status, status_text};
+use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::{self, Sources};
 use crate::cycle::{Context, CycleOptions, Notifier, run_cycle};
@@ -34,7 +34,7 @@ async fn play() -> anyhow::Result<()> {
     let (postmark, slack) = (Postmark::start()?, Slack::start()?);
     say(
         "hushwatch demo: a simulated Postmark and a simulated Slack on loopback, no account and no network needed.\n",
-    );
+    )?;
     let shop = postmark.server("shop");
     write_history(&shop, start, end);
     tell_the_story(&shop, start);
@@ -42,7 +42,7 @@ async fn play() -> anyhow::Result<()> {
     let app = app(&postmark, &shop, &slack, &folder)?;
     say(
         "The shop sends about 60 mails an hour on work days, with 0.5% bounces. First start: reading 45 days of history…\n",
-    );
+    )?;
     let mut first = None;
     let mut at = start;
     while at <= end {
@@ -51,7 +51,7 @@ async fn play() -> anyhow::Result<()> {
         } else {
             shop.clear_faults();
         }
-        announce(at.since(start));
+        announce(at.since(start))?;
         postmark.set_now(at);
         slack.set_now(at);
         let options = CycleOptions {
@@ -64,18 +64,18 @@ async fn play() -> anyhow::Result<()> {
                 "── Slack, {} ──\n{}\n",
                 crate::text::format::format_time(at, chrono_tz::UTC),
                 message.plain
-            ));
+            ))?;
             first = first.or_else(|| incident_of(&message));
         }
         at = at + HOUR;
     }
     let first = first.context("an incident")?;
-    say(&format!("── hushwatch explain {first} ──"));
+    say(&format!("── hushwatch explain {first} ──"))?;
     let report = load_report(&app, &first, None).await?;
-    say(&report_text(&report.context("it is stored")?, &app));
-    say("── hushwatch status ──");
+    say(&report_text(&report.context("it is stored")?, &app))?;
+    say("── hushwatch status ──")?;
     let status = collect_status(&app, None).await?;
-    say(&status_text(&status, &app));
+    say(&status_text(&status, &app))?;
     anyhow::ensure!(
         slack.unexpected().is_empty(),
         "Slack refused: {:?}",
@@ -112,7 +112,7 @@ fn tell_the_story(shop: &ServerHandle, start: Timestamp) {
     shop.stop_delivery("outbound", hours(80, 86));
 }
 
-fn announce(since: Duration) {
+fn announce(since: Duration) -> anyhow::Result<()> {
     let line = match since.as_secs() / 3600 {
         33 => "Tuesday 09:00: a bad list is mailed, every eighth mail bounces.",
         58 => "Wednesday 10:00: the queue of the application stops. Nothing is sent.",
@@ -121,9 +121,9 @@ fn announce(since: Duration) {
         }
         71 => "Wednesday 23:00: the API is back.",
         80 => "Thursday 08:00: mail is accepted and no longer delivered.",
-        _ => return,
+        _ => return Ok(()),
     };
-    say(&format!("▶ {line}\n"));
+    say(&format!("▶ {line}\n"))
 }
 
 fn app(
@@ -176,7 +176,8 @@ impl Drop for Folder {
     }
 }
 
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+fn say(text: &str) -> anyhow::Result<()> {
+    print(&format!("{text}\n"))
+        .map(drop)
+        .map_err(|(_, why)| anyhow::anyhow!(why))
 }

@@ -360,3 +360,57 @@ fn the_options_of_a_verb_stand_before_those_of_all_verbs() {
         assert!(help.contains("Example"), "{verb}: {help}");
     }
 }
+
+/// Verbs that print something, once there was a cycle.
+const PRINTING: [&[&str]; 17] = [
+    &["status"],
+    &["status", "--json"],
+    &["recent"],
+    &["check", "--json"],
+    &["digest", "--print"],
+    &["digest", "--force", "--json"],
+    &["messages"],
+    &["bounces", "--json"],
+    &["stats"],
+    &["suppressions"],
+    &["mute", "--for", "1h", "--reason", "a test"],
+    &["mute", "--list"],
+    &["doctor", "--json"],
+    &["config", "show"],
+    &["migrate"],
+    &["--version"],
+    &["help"],
+];
+
+#[test]
+fn output_that_is_lost_is_no_success_and_a_closed_pipe_stays_quiet() {
+    let mut world = World::new(Process::New, "[doctor]\nsmtp = \"\"");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.env("RUST_LOG", "off");
+    for args in PRINTING {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = world.command(args);
+        command.stdout(full.expect("the device is there"));
+        let ended = command.output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{args:?}: {said}");
+        assert_eq!(
+            said, "hushwatch: cannot write to standard output: no storage space\n",
+            "{args:?}"
+        );
+    }
+    world.set_aside("the digests are not what is tested");
+    for args in [&["status"][..], &["--help"], &["config", "show"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = world.command(args);
+        command.stdout(writer);
+        let ended = command.output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(
+            (ended.status.code(), said.as_str()),
+            (Some(0), ""),
+            "{args:?}"
+        );
+    }
+}
