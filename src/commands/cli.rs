@@ -180,6 +180,26 @@ pub enum Command {
     Demo,
 }
 
+#[cfg(feature = "postgres")]
+impl Command {
+    /// Whether it reads or writes what is stored, apart from `doctor`, which reports by itself what is wrong with it.
+    pub(super) const fn works_on_store(&self) -> bool {
+        matches!(
+            self,
+            Self::Run
+                | Self::Check(_)
+                | Self::Digest(_)
+                | Self::Status(_)
+                | Self::Recent(_)
+                | Self::Explain(_)
+                | Self::Stats(_)
+                | Self::Mute(_)
+                | Self::Unmute(_)
+                | Self::Migrate
+        )
+    }
+}
+
 /// Arguments of the verbs that show what is stored.
 #[derive(Debug, Args)]
 pub struct ViewArgs {

@@ -28,9 +28,10 @@ pub(super) fn config(what: ConfigCommand, config: &Config, sources: &Sources) ->
             };
             let names: Vec<&str> = config.servers.iter().map(|s| s.name.0.as_str()).collect();
             print(&format!(
-                "{warnings}{off}the configuration is valid; servers: {}; data: {}\n",
+                "{warnings}{off}the configuration is valid; servers: {}; data: {} ({})\n",
                 names.join(", "),
-                config.store
+                config.store,
+                config.store.decided_by
             ))
         }
     }

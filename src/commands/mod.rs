@@ -10,6 +10,8 @@ mod digest;
 mod doctor;
 mod explain;
 mod interactive;
+#[cfg(feature = "postgres")]
+mod left_behind;
 #[cfg(feature = "manual")]
 mod man;
 mod migrate;
@@ -58,6 +60,13 @@ pub async fn execute(cli: Cli) -> CommandResult {
             return Err((USAGE, lines.join("\n")));
         }
     };
+    #[cfg(feature = "postgres")]
+    if config.enabled
+        && cli.command.works_on_store()
+        && let Some(problem) = left_behind::find_data_left_behind(&config.store).await
+    {
+        return Err((USAGE, problem.to_string()));
+    }
     match cli.command {
         Command::Run => run::run(config).await,
         Command::Check(args) => check::check(config, args).await,

@@ -68,7 +68,8 @@ pub(crate) async fn open_for_cycle(
     printer: impl Write + Send + 'static,
 ) -> Result<Arc<Context>, (u8, String)> {
     let notifier = new_notifier(&config, printer)?;
-    tracing::info!("the data is in {}", config.store);
+    let store = &config.store;
+    tracing::info!("the data is in {store} ({})", store.decided_by);
     let context = Context::open(config, notifier.clone());
     if let Err(SetupError::Store(error)) = &context
         && !error.is_refused()

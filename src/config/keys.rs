@@ -3,7 +3,10 @@
 use std::sync::LazyLock;
 
 /// The documented defaults, the lowest layer: documentation cannot drift from them.
-pub(super) const BUILT_IN: &str = include_str!("../../monitor.toml");
+///
+/// The shipped file leaves `store.path` commented out: a copy of it must not look like an explicit choice.
+pub(super) static BUILT_IN: LazyLock<String> =
+    LazyLock::new(|| include_str!("../../monitor.toml").replace("\n# path = ", "\npath = "));
 
 /// Every scalar key, in the order of the built-in file, which has them all.
 pub(super) static KEYS: LazyLock<Vec<String>> = LazyLock::new(|| {

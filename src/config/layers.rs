@@ -27,7 +27,7 @@ pub(super) struct Layers {
 }
 
 pub(super) fn layers(sources: &Sources) -> Result<Layers, Vec<ConfigProblem>> {
-    let mut figment = Figment::from(Toml::string(BUILT_IN));
+    let mut figment = Figment::from(Toml::string(&BUILT_IN));
     let mut origin = BTreeMap::new();
     let file = own_file(sources).map_err(|problem| vec![problem])?;
     let (shown, own) = file

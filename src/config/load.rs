@@ -12,10 +12,8 @@ use crate::config::layers::{Layers, find, layers, leaves};
 use crate::config::problem::{ConfigProblem, ConfigWarning, Invalid};
 use crate::config::server::{ACCOUNT_TOKEN, default_server, env_token, read_server};
 use crate::config::{
-    Config, Mode, PostmarkSettings, Schedule, ServerConfig, SlackSettings, SlackSink,
-    StoreSettings, values,
+    Config, Mode, PostmarkSettings, Schedule, ServerConfig, SlackSettings, SlackSink, values,
 };
-use crate::database::{MAX_LEASE, MIN_LEASE};
 use crate::model::{DAY, MINUTE, RateRule, Rules, Severity, SilenceRule};
 use crate::retry;
 use crate::secret::Secret;
@@ -120,7 +118,7 @@ impl Reader {
         }
     }
 
-    fn duration(&mut self, key: &str, least: Duration, most: Duration) -> Duration {
+    pub(super) fn duration(&mut self, key: &str, least: Duration, most: Duration) -> Duration {
         self.read(key, least, |v| values::duration(v, least, most))
     }
 
@@ -175,21 +173,7 @@ impl Reader {
                 let wrong = "must be a time of day such as \"09:00\"".to_owned();
                 NaiveTime::parse_from_str(&values::text(v)?, "%H:%M").map_err(|_| wrong)
             }),
-            store: StoreSettings {
-                path: self.read("store.path", PathBuf::new(), |v| match values::text(v)? {
-                    path if path.is_empty() => {
-                        Err("must name a file such as \"hushwatch.db\"".to_owned())
-                    }
-                    path => Ok(PathBuf::from(path)),
-                }),
-                not_made: None,
-                database: self.database(sources),
-                keep: self.duration("store.keep", 8 * DAY, values::TEN_YEARS),
-                lease: self.read("store.lease", MIN_LEASE, |v| {
-                    let wrong = |_| "must be a duration from 5s to 1h, such as \"60s\"".to_owned();
-                    values::duration(v, MIN_LEASE, MAX_LEASE).map_err(wrong)
-                }),
-            },
+            store: self.store(sources),
             heartbeat: self.read("heartbeat.url", None, |v| match values::text(v)? {
                 url if url.is_empty() => Ok(None),
                 url => values::base_url(&Value::from(url)).map(|url| Secret::new(&url)),

@@ -114,6 +114,10 @@ pub struct StoreSettings {
     pub not_made: Option<PathBuf>,
     /// The `PostgreSQL` database that is used instead.
     pub database: Option<Address>,
+    /// The database of `DATABASE_URL` which an explicit `store.path` wins over.
+    pub unused: Option<Address>,
+    /// The variable or key that decides between them, as it is named to people.
+    pub decided_by: String,
     /// How long rows of single messages are kept.
     pub keep: Duration,
     /// After so long without a sign of life, other processes on the same database take over what one works on.
@@ -128,6 +132,7 @@ impl StoreSettings {
             path: PathBuf::from(":memory:"),
             not_made: None,
             database: None,
+            unused: None,
             ..self.clone()
         }
     }

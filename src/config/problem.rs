@@ -78,6 +78,8 @@ pub enum ConfigWarning {
     UnencryptedDatabase(Address),
     /// `DATABASE_URL` names a database that this build cannot use.
     UnusedDatabase { why: &'static str, path: PathBuf },
+    /// An explicit `store.path`, which `by` names, wins over `DATABASE_URL`.
+    OverruledDatabase { by: String, path: PathBuf },
     /// The URL of the database has an option that is not known here.
     UnknownDatabaseOption {
         variable: &'static str,
@@ -110,6 +112,11 @@ impl ConfigWarning {
                 "DATABASE_URL is not used: {why}, so the data goes to the file {}",
                 path.display()
             ),
+            Self::OverruledDatabase { by, path } => format!(
+                "DATABASE_URL is not used: {} decides, so the data goes to the file {}",
+                one_line(by),
+                path.display()
+            ),
             Self::UnknownDatabaseOption { variable, option } => {
                 format!("{variable}: unknown option `{}` is ignored", one_line(option))
             }
@@ -131,6 +138,9 @@ impl ConfigWarning {
             Self::UnencryptedDatabase(_) => "set `store.tls` to \"verify-full\"",
             Self::UnusedDatabase { .. } => {
                 "set HUSHWATCH_DATABASE_URL to use a database of its own"
+            }
+            Self::OverruledDatabase { .. } => {
+                "set HUSHWATCH_DATABASE_URL to the same URL to use that database, or to `none` to keep to the file"
             }
             Self::UnknownDatabaseOption { .. } => {
                 "correct its name, or ignore this if another program needs it"
@@ -325,6 +335,10 @@ mod tests {
                 why: "it is not a PostgreSQL URL (postgres://…)",
                 path: PathBuf::from("hushwatch.db"),
             },
+            ConfigWarning::OverruledDatabase {
+                by: "HUSHWATCH_STORE__PATH".to_owned(),
+                path: PathBuf::from("/var/lib/mail.db"),
+            },
             ConfigWarning::UnknownDatabaseOption {
                 variable: "DATABASE_URL",
                 option: "pool".to_owned(),
@@ -344,6 +358,8 @@ mod tests {
                  db.example.com:5432, including the password; set `store.tls` to \"verify-full\"",
                 "DATABASE_URL is not used: it is not a PostgreSQL URL (postgres://…), so the data goes to the file hushwatch.db; set \
                  HUSHWATCH_DATABASE_URL to use a database of its own",
+                "DATABASE_URL is not used: HUSHWATCH_STORE__PATH decides, so the data goes to the file /var/lib/mail.db; set \
+                 HUSHWATCH_DATABASE_URL to the same URL to use that database, or to `none` to keep to the file",
                 "DATABASE_URL: unknown option `pool` is ignored; correct its name, or ignore this if another program needs it",
             ]
         );

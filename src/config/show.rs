@@ -27,7 +27,7 @@ pub fn show(config: &Config, sources: &Sources) -> String {
         let from = layers.origin(key);
         let _ = writeln!(text, "{key} = {shown}    ({from})");
     }
-    let _ = writeln!(text, "data: {}", config.store);
+    let _ = writeln!(text, "data: {} ({})", config.store, config.store.decided_by);
     for server in &config.servers {
         let token = match &server.token {
             TokenSource::Env { name, value } => {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::disk;
+#[cfg(feature = "postgres")]
+use crate::commands::left_behind::find_data_left_behind;
 use crate::config::{Config, ConfigWarning, StoreSettings};
 use crate::cycle::{Context, Notifier, SetupError};
 use crate::store::{self, Problem, Store};
@@ -32,6 +34,10 @@ pub(crate) async fn check(
         false => present(&config.store).await,
     };
     let mut checks = vec![check];
+    #[cfg(feature = "postgres")]
+    if let Some(problem) = find_data_left_behind(&config.store).await {
+        checks.push(Check::fail(NAME, problem.what, &problem.remedy));
+    }
     if in_file {
         checks.extend(disk::checks(path, is_kept).await);
     }

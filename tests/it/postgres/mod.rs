@@ -4,6 +4,7 @@ mod cut;
 mod gate;
 mod heroku;
 mod pooler;
+mod precedence;
 mod workers;
 
 use hushwatch::internals::Address;
