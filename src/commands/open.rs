@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::commands::{INCOMPLETE, USAGE};
 use crate::config::Config;
-use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, send_database_alert};
+use crate::cycle::outage::Outage;
+use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, alert_outage};
 use crate::model::Timestamp;
 
 /// Opens a context that sends nothing and creates no database where there is none.
@@ -70,16 +71,23 @@ pub(crate) async fn open_for_cycle(
     let notifier = new_notifier(&config, printer)?;
     let store = &config.store;
     tracing::info!("the data is in {store} ({})", store.decided_by);
+    let outage = Outage::new(store);
     let context = Context::open(config, notifier.clone());
     if let Err(SetupError::Store(error)) = &context
         && !error.is_refused()
     {
-        send_database_alert(&notifier, error).await;
+        alert_outage(&notifier, &outage, error).await;
     }
     let context = context.map(Arc::new).map_err(setup_error)?;
     // The cycle reports what may pass; what needs another configuration ends it here, before anything is sent.
     match context.check_database().await {
-        Err(error) if error.is_of_configuration() => Err((USAGE, error.to_string())),
+        Err(error) if error.is_of_configuration() => {
+            // No configuration is wrong, and monitoring has stopped.
+            if error.is_of_newer_schema() {
+                alert_outage(&notifier, &outage, &error).await;
+            }
+            Err((USAGE, error.to_string()))
+        }
         _ => Ok(context),
     }
 }

@@ -15,6 +15,7 @@ const OWN: &str = "HUSHWATCH_DATABASE_URL";
 const OPT_OUT: &str = "none";
 /// The application's, as a platform sets it: it may be of another kind.
 const COMMON: &str = "DATABASE_URL";
+const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 const PATH_KEY: &str = "store.path";
 /// `store.path` of the built-in file. Where it says no more than this, it is not explicit.
 const DEFAULT_PATH: &str = "hushwatch.db";
@@ -36,6 +37,7 @@ impl Reader {
             database: None,
             unused: None,
             decided_by,
+            state_directory: state_directory(sources).map(PathBuf::from),
             keep: self.duration("store.keep", 8 * DAY, values::TEN_YEARS),
             lease: self.read("store.lease", MIN_LEASE, |v| {
                 let wrong = |_| "must be a duration from 5s to 1h, such as \"60s\"".to_owned();
@@ -145,16 +147,17 @@ fn explicit(origin: &str) -> String {
 /// Returns where the file is unless that is said, and what decides it: in the state directory that systemd gives a service,
 /// unless a file is in the current folder alone.
 fn default_path(sources: &Sources) -> (PathBuf, String) {
-    const STATE: &str = "STATE_DIRECTORY";
     let here = PathBuf::from(DEFAULT_PATH);
-    // Several folders are separated by colons.
-    let state = sources
-        .var(STATE)
-        .and_then(|folders| folders.split(':').next());
-    match state.map(|folder| Path::new(folder).join(DEFAULT_PATH)) {
-        Some(path) if path.exists() || !here.exists() => (path, STATE.to_owned()),
+    match state_directory(sources).map(|folder| folder.join(DEFAULT_PATH)) {
+        Some(path) if path.exists() || !here.exists() => (path, STATE_DIRECTORY.to_owned()),
         _ => (here, "the default".to_owned()),
     }
+}
+
+/// Returns the first folder that systemd keeps for this service; they are separated by colons.
+fn state_directory(sources: &Sources) -> Option<&Path> {
+    let folders = sources.var(STATE_DIRECTORY)?;
+    folders.split(':').next().map(Path::new)
 }
 
 /// Why a URL cannot be used by this build, whatever else it says.
@@ -233,7 +236,8 @@ mod tests {
             let (store, warnings) = store(text, &env);
             assert_eq!(store.to_string(), place, "{case}");
             assert_eq!(store.decided_by, decided_by, "{case}");
-            let is_overruled = |w: &ConfigWarning| matches!(w, ConfigWarning::OverruledDatabase { .. });
+            let is_overruled =
+                |w: &ConfigWarning| matches!(w, ConfigWarning::OverruledDatabase { .. });
             let overruled = warnings.iter().any(is_overruled);
             assert_eq!(overruled, store.unused.is_some(), "{case}");
             let path_wins = decided_by.contains("store.path") || decided_by == PATH.0;

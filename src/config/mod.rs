@@ -118,6 +118,8 @@ pub struct StoreSettings {
     pub unused: Option<Address>,
     /// The variable or key that decides between them, as it is named to people.
     pub decided_by: String,
+    /// Where systemd keeps the state of this service; `None` elsewhere.
+    pub state_directory: Option<PathBuf>,
     /// How long rows of single messages are kept.
     pub keep: Duration,
     /// After so long without a sign of life, other processes on the same database take over what one works on.

@@ -1,10 +1,9 @@
 //! What every step of a cycle works with: the configuration, the store, and the clients of Postmark and Slack.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::config::{Config, Mode, StoreSettings};
 use crate::cycle::Notifier;
 use crate::cycle::lease::new_worker_id;
+use crate::cycle::outage::Outage;
 use crate::cycle::poll::servers::AccountServers;
 use crate::decide::Policy;
 use crate::model::Mute;
@@ -22,8 +21,8 @@ pub struct Context {
     pub(crate) account_servers: AccountServers,
     /// The name of this process where several share a database.
     pub(crate) worker_id: String,
-    /// Whether the database alert was already sent in this outage.
-    pub(crate) database_alert_sent: AtomicBool,
+    /// What people know of an outage of the database.
+    pub(crate) outage: Outage,
 }
 
 /// Why a [`Context`] could not be set up.
@@ -56,13 +55,13 @@ impl Context {
             retry: config.retry.clone(),
         })?;
         Ok(Self {
+            outage: Outage::new(&config.store),
             config,
             store,
             postmark,
             notifier,
             account_servers: AccountServers::default(),
             worker_id: new_worker_id(),
-            database_alert_sent: AtomicBool::new(false),
         })
     }
 

@@ -9,17 +9,17 @@ pub(crate) mod evaluate;
 mod health;
 pub(crate) mod lease;
 pub mod mutes;
+pub(crate) mod outage;
 pub(crate) mod poll;
 pub mod report;
 pub(crate) mod stats;
 pub(crate) mod stored_message;
 
 pub use context::{Context, SetupError};
-pub(crate) use deliver::fallback_alert::send_database_alert;
+pub(crate) use deliver::fallback_alert::alert_outage;
 pub use deliver::notifier::Notifier;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -73,7 +73,7 @@ pub enum CycleError {
 }
 
 /// Runs one cycle. Where the disk is full, releases the reserve and runs it once more; where the database cannot be used at all,
-/// alerts once per outage.
+/// alerts once per outage, and every 24 hours while it lasts.
 ///
 /// # Errors
 /// Where `now` is not possible, the database fails, or another process has it locked.
@@ -92,13 +92,10 @@ pub async fn run_cycle(
     match &result {
         Ok(_) => {
             context.store.keep_reserve();
-            context.database_alert_sent.store(false, Ordering::Relaxed);
+            context.outage.clear();
         }
-        Err(CycleError::Store(error))
-            if !error.is_passing()
-                && !context.database_alert_sent.swap(true, Ordering::Relaxed) =>
-        {
-            send_database_alert(&context.notifier, error).await;
+        Err(CycleError::Store(error)) => {
+            alert_outage(&context.notifier, &context.outage, error).await;
         }
         Err(_) => {}
     }

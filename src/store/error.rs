@@ -57,6 +57,11 @@ pub enum Problem {
     /// The connection went away under this step. If that was to be made last, it may have been.
     #[error("the connection to the server was lost; the next step makes a new one")]
     Lost,
+    /// A new connection went away at its first step, so that a newer one would not last either.
+    #[error(
+        "the server ends each connection at its first step; check that it runs, and let the database URL name PostgreSQL itself or a pooler in session mode"
+    )]
+    LostAtOnce,
     #[error("a stored value cannot be read ({0})")]
     Unreadable(String),
     /// The step was interrupted; its transaction was rolled back.

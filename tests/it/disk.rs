@@ -44,14 +44,14 @@ fn a_damaged_database_is_told_and_left_as_it_is() {
     let middle = bytes.len() / 2;
     bytes[100..middle].fill(0x5a);
     fs::write(&path, &bytes).expect("written");
-    for _ in 0..2 {
+    for notices in [1, 0] {
         let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
         assert_eq!(cycle.code, 1, "{}", cycle.stderr);
         assert!(cycle.stderr.contains("damaged"), "{}", cycle.stderr);
         assert!(!cycle.stderr.contains("panicked"), "{}", cycle.stderr);
         let alerts = world.alerts();
-        assert_eq!(alerts.len(), 1, "one notice by each process: {alerts:?}");
-        assert!(alerts[0].contains(NOTICE), "{alerts:?}");
+        assert_eq!(alerts.len(), notices, "by the first process: {alerts:?}");
+        assert!(alerts.iter().all(|a| a.contains(NOTICE)), "{alerts:?}");
         assert_eq!(fs::read(&path).expect("read"), bytes);
     }
 }

@@ -1,21 +1,144 @@
 //! The database alert: the one message that does not go through the outbox, because the outbox cannot be written.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::clock;
 use crate::cycle::Notifier;
+use crate::cycle::outage::{Mark, Outage, Stage};
 use crate::cycle::stored_message::to_unstored_row;
+use crate::model::DAY;
 use crate::notify::notice::database_alert;
+use crate::slack::{LookupResult, RetryClass};
 use crate::store;
 
-/// Alerts that nothing can be recorded, without a retry: there is nowhere to keep what becomes of it. An error that passes by
-/// itself is no alert.
-pub(crate) async fn send_database_alert(notifier: &Notifier, error: &store::Error) {
-    if error.is_passing() {
+/// Alerts that nothing can be recorded: once per outage, and every 24 hours while it lasts. An error that passes by itself is no
+/// alert, but a connection that is lost in two cycles running does not pass. An attempt that fails is made again in the next cycle.
+pub(crate) async fn alert_outage(notifier: &Notifier, outage: &Outage, error: &store::Error) {
+    let (known, now) = (outage.read(), clock::now());
+    let mark = |stage| Mark { at: now, stage };
+    if error.is_passing() && !(error.is_lost() && known.is_some()) {
+        if error.is_lost() {
+            outage.write(mark(Stage::Lost));
+        }
+        return;
+    }
+    if known.is_some_and(|known| known.is_known_at(now)) {
         return;
     }
     let message = database_alert(&error.to_string());
-    let key = format!("{:032x}", fastrand::u128(..));
-    let row = to_unstored_row(key, clock::now(), &message);
-    if let Err(why) = notifier.send(&row, &[]).await {
-        tracing::error!(error = %why, "failed to send the database alert");
+    let row = to_unstored_row(message_key(outage), now, &message);
+    // Before it is sent: a process that dies now must not begin anew each time.
+    let is_kept = outage.write(mark(Stage::Unconfirmed));
+    if !is_kept
+        && known.is_none()
+        && let Ok(LookupResult::Found(_)) = notifier.find_delivered(&row, now - DAY).await
+    {
+        outage.write(mark(Stage::Alerted));
+        return;
+    }
+    let was_unconfirmed = known.is_some_and(|known| known.stage == Stage::Unconfirmed);
+    match notifier.send(&row, &[]).await {
+        Ok(_) => {
+            outage.write(mark(Stage::Alerted));
+        }
+        Err(why) => {
+            tracing::error!(error = %why, "failed to send the database alert");
+            match why.class {
+                // It is repeated once.
+                RetryClass::Unconfirmed if was_unconfirmed => {
+                    outage.write(mark(Stage::Alerted));
+                }
+                RetryClass::Unconfirmed => {}
+                _ => match known {
+                    Some(known) => {
+                        outage.write(known);
+                    }
+                    None => outage.clear(),
+                },
+            }
+        }
+    }
+}
+
+/// Returns the id by which the channel's history knows the alerts of one database, whichever process sent them.
+fn message_key(outage: &Outage) -> String {
+    let mut hasher = DefaultHasher::new();
+    outage.place().hash(&mut hasher);
+    format!("{:032x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+    use crate::sim::slack::{CHANNEL, Fault, Slack};
+    use crate::store::Problem;
+
+    struct Scene {
+        slack: Slack,
+        folder: tempfile::TempDir,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            Self {
+                slack: Slack::start().expect("slack"),
+                folder: tempfile::tempdir().expect("a folder"),
+            }
+        }
+
+        /// What a process of its own does about `problem`, its database in `subfolder`.
+        async fn process(&self, problem: Problem, subfolder: &str) {
+            let path = self.folder.path().join(subfolder).join("hushwatch.db");
+            let env = [
+                ("HUSHWATCH_STORE__PATH", path.display().to_string()),
+                ("SLACK_BOT_TOKEN", self.slack.bot_token()),
+                ("SLACK_OPERATOR_DM_CHANNEL", CHANNEL.to_owned()),
+                ("HUSHWATCH_SLACK__BASE_URL", self.slack.base_url()),
+            ];
+            let sources = Sources {
+                file: None,
+                env: env.map(|(k, v)| (k.to_owned(), v)).into(),
+            };
+            let config = load(&sources).expect("valid");
+            let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
+            let error = store::Error::new("use the database", problem);
+            self.slack.set_now(clock::now());
+            alert_outage(&notifier, &Outage::new(&config.store), &error).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_lost_in_two_cycles_running_is_told() {
+        let scene = Scene::new();
+        for (problem, told) in [
+            (Problem::Busy, 0),
+            (Problem::Lost, 0),
+            (Problem::Lost, 1),
+            (Problem::Lost, 1),
+            (Problem::Full, 1),
+        ] {
+            scene.process(problem.clone(), "").await;
+            assert_eq!(scene.slack.messages().len(), told, "{problem}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alert_of_unknown_fate_is_repeated_once() {
+        let scene = Scene::new();
+        scene.slack.always(Fault::AcceptThenReset);
+        for sent in [1, 2, 2, 2] {
+            scene.process(Problem::Full, "").await;
+            assert_eq!(scene.slack.messages().len(), sent);
+        }
+    }
+
+    #[tokio::test]
+    async fn where_nothing_can_be_written_the_channel_tells_what_was_sent() {
+        let scene = Scene::new();
+        for _ in 0..3 {
+            scene.process(Problem::Full, "missing").await;
+        }
+        assert_eq!(scene.slack.messages().len(), 1);
     }
 }

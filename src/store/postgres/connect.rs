@@ -11,7 +11,7 @@ use crate::database::{Address, Tls};
 use crate::store::sql::schema::{Verdict, behind};
 use crate::store::{Error, Problem};
 
-use super::error::while_connecting;
+use super::error::{in_first_step, while_connecting};
 use super::session::Open;
 use super::{migrate, tls};
 
@@ -163,13 +163,13 @@ async fn refuse_unfit_server(client: &Client) -> Result<(), Problem> {
 
 pub(super) async fn execute(client: &Client, sql: &str) -> Result<(), Problem> {
     let executed = client.batch_execute(sql).await;
-    executed.map_err(|e| while_connecting(&e))
+    executed.map_err(|e| in_first_step(&e))
 }
 
 /// Returns the row of a query that finds exactly one, its values as text. No statement is prepared for it.
 pub(super) async fn first_row(client: &Client, sql: &str) -> Result<SimpleQueryRow, Problem> {
     let found = client.simple_query(sql).await;
-    let messages = found.map_err(|e| while_connecting(&e))?;
+    let messages = found.map_err(|e| in_first_step(&e))?;
     let row = messages.into_iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
@@ -180,7 +180,7 @@ pub(super) async fn first_row(client: &Client, sql: &str) -> Result<SimpleQueryR
 /// Returns the whole number in a column of `row`; `None` for NULL.
 pub(super) fn integer(row: &SimpleQueryRow, column: usize) -> Result<Option<i64>, Problem> {
     let unreadable = |_| Problem::Unreadable(format!("column {column} is no whole number"));
-    let text = row.try_get(column).map_err(|e| while_connecting(&e))?;
+    let text = row.try_get(column).map_err(|e| in_first_step(&e))?;
     text.map(|text| text.parse().map_err(unreadable))
         .transpose()
 }

@@ -39,6 +39,14 @@ pub(super) fn while_connecting(error: &PgError) -> Problem {
     }
 }
 
+/// What went wrong between the login and the first transaction, where a loss is not a passing one.
+pub(super) fn in_first_step(error: &PgError) -> Problem {
+    match in_use(error).problem() {
+        Problem::Lost => Problem::LostAtOnce,
+        problem => problem.clone(),
+    }
+}
+
 const LOGIN: &str = "the server refuses the login; check user and password of the database URL, and that the server lets this host in (pg_hba.conf, TLS)";
 
 /// What the server itself says.

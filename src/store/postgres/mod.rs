@@ -80,8 +80,12 @@ impl Postgres {
             }
         }
         let mut open = self.connector.connect(runtime)?;
-        open.batch(runtime, begin)?;
-        Ok(open)
+        match open.batch(runtime, begin) {
+            Err(error) if error.is_lost() => {
+                Err(Error::new("use the database", Problem::LostAtOnce))
+            }
+            begun => begun.map(|()| open),
+        }
     }
 
     fn runtime(&self) -> Result<&Runtime, Error> {

@@ -153,7 +153,14 @@ fn a_newer_schema_is_refused_unless_it_says_that_this_version_may_go_on() {
     let refused = check(&mut world);
     assert_eq!(refused.code, 2, "{}", refused.stderr);
     assert!(refused.stderr.contains("schema 999"), "{}", refused.stderr);
-    assert_eq!(world.slack.messages(), []);
+    assert_eq!(world.alerts().len(), 1, "it is told as of a file");
+}
+
+#[test]
+fn a_newer_schema_is_told_once_per_outage_across_processes() {
+    let Some(cluster) = cluster() else { return };
+    let mut world = world(&cluster.database());
+    crate::upgrade::told_once(&mut world);
 }
 
 #[test]

@@ -221,3 +221,55 @@ fn nothing_outlives_a_transaction_behind_a_pooler() {
     let ours = "SELECT CAST(count(*) AS TEXT) FROM polls";
     assert_eq!(cluster.texts(&database, ours), ["3"]);
 }
+
+/// A pooler in statement mode: it lets everybody in, and ends each connection that begins a transaction.
+fn statement_mode(greeting: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let _ = refuse_transaction(&mut client, &greeting);
+        }
+    });
+    port
+}
+
+fn refuse_transaction(client: &mut TcpStream, greeting: &[u8]) -> io::Result<()> {
+    let mut length = [0; 4];
+    client.read_exact(&mut length)?;
+    let rest = u32::from_be_bytes(length) as usize - 4;
+    client.read_exact(&mut vec![0; rest])?;
+    client.write_all(greeting)?;
+    read_message(client)?;
+    let fields =
+        "SFATAL\0VFATAL\0C08P01\0Mtransaction blocks not allowed in statement pooling mode\0\0";
+    client.write_all(b"E")?;
+    client.write_all(&with_length(fields.as_bytes()))
+}
+
+#[test]
+fn a_pooler_that_takes_no_transaction_is_told_once_and_named() {
+    let Some(cluster) = cluster() else { return };
+    let database = name(&cluster.database());
+    let greeting = Session::open(cluster, &database).greeting;
+    let through = over_tcp(cluster, &database, "sslmode=disable");
+    let port = statement_mode(greeting);
+    let through = through.replace(&format!(":{}/", cluster.port), &format!(":{port}/"));
+    let mut world = World::new(Process::New, "");
+    world.env(URL, &through);
+    for _ in 0..3 {
+        let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+        assert_eq!(cycle.code, 1, "{}", cycle.stderr);
+        assert!(
+            cycle.stderr.contains("a pooler in session mode"),
+            "{}",
+            cycle.stderr
+        );
+    }
+    let posted = world.slack.messages();
+    assert_eq!(posted.len(), 1, "{posted:#?}");
+    assert!(
+        posted[0].plain.contains("a pooler in session mode"),
+        "{posted:#?}"
+    );
+}

@@ -10,18 +10,30 @@ fn an_explicit_file_is_refused_where_it_would_leave_data_behind() {
     let url = over_tcp(cluster, &database, "sslmode=disable");
     // As before the upgrade: a database that is used, and no file.
     let mut world = world("");
-    let file = world.env["HUSHWATCH_STORE__PATH"].clone();
-    world.env.remove("HUSHWATCH_STORE__PATH");
+    let file = world.folder.path().join("hushwatch.db");
+    let file = file.display().to_string();
+    world.env("HUSHWATCH_STORE__PATH", "");
     world.env("DATABASE_URL", &url);
     assert_eq!(check(&mut world).code, 0);
 
     world.env("HUSHWATCH_STORE__PATH", &file);
-    for verb in [&["check"][..], &["run"], &["status"], &["mute", "--list"], &["migrate"]] {
+    for verb in [
+        &["check"][..],
+        &["run"],
+        &["status"],
+        &["mute", "--list"],
+        &["migrate"],
+    ] {
         let ended = world.run(verb);
         assert_eq!(ended.code, 2, "{verb:?}: {}", ended.stderr);
         let said = &ended.stderr;
         let place = format!("{database} at localhost:{}", cluster.port);
-        for named in [place.as_str(), &file, "HUSHWATCH_STORE__PATH decides", "`none`"] {
+        for named in [
+            place.as_str(),
+            &file,
+            "HUSHWATCH_STORE__PATH decides",
+            "`none`",
+        ] {
             assert!(said.contains(named), "{verb:?}: {named}: {said}");
         }
         assert!(!std::path::Path::new(&file).exists(), "{verb:?}");
@@ -29,10 +41,16 @@ fn an_explicit_file_is_refused_where_it_would_leave_data_behind() {
     let doctor = world.run(&["doctor"]);
     assert_eq!(doctor.code, 1);
     let said = doctor.report.as_str().unwrap_or_default().to_owned();
-    assert!(said.contains("the data so far is in schema hushwatch of"), "{said}");
+    assert!(
+        said.contains("the data so far is in schema hushwatch of"),
+        "{said}"
+    );
     let valid = world.run(&["config", "check"]);
     let said = valid.report.as_str().unwrap_or_default().to_owned();
-    assert!(said.contains("DATABASE_URL is not used: HUSHWATCH_STORE__PATH decides"), "{said}");
+    assert!(
+        said.contains("DATABASE_URL is not used: HUSHWATCH_STORE__PATH decides"),
+        "{said}"
+    );
     assert_eq!(world.slack.messages(), [], "nothing was sent");
 
     world.env(URL, &url);
@@ -52,11 +70,22 @@ fn an_explicit_file_wins_over_a_database_without_data() {
     let Some(cluster) = cluster() else { return };
     let database = name(&cluster.database());
     let mut world = world("");
-    world.env("DATABASE_URL", &over_tcp(cluster, &database, "sslmode=disable"));
+    world.env(
+        "DATABASE_URL",
+        &over_tcp(cluster, &database, "sslmode=disable"),
+    );
     let cycle = check(&mut world);
     assert_eq!(cycle.code, 0, "{}", cycle.stderr);
-    assert!(cycle.stderr.contains("(HUSHWATCH_STORE__PATH)"), "{}", cycle.stderr);
+    assert!(
+        cycle.stderr.contains("(HUSHWATCH_STORE__PATH)"),
+        "{}",
+        cycle.stderr
+    );
     assert!(world.folder.path().join("hushwatch.db").exists());
     let schema = "SELECT CAST(count(*) AS TEXT) FROM pg_namespace WHERE nspname = 'hushwatch'";
-    assert_eq!(cluster.texts(&database, schema), ["0"], "it was not touched");
+    assert_eq!(
+        cluster.texts(&database, schema),
+        ["0"],
+        "it was not touched"
+    );
 }
