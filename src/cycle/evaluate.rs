@@ -248,6 +248,8 @@ async fn load_histories(
     now: Timestamp,
 ) -> Result<BTreeMap<StreamId, History>, store::Error> {
     let windows = [
+        rules.bounce_rate.longest_window(),
+        rules.spam_rate.longest_window(),
         rules.bounce_rate.window,
         rules.spam_rate.window,
         DAY,

@@ -128,6 +128,8 @@ pub(crate) fn stream_view(
         bounced: day.bounced,
         spam_complaint: day.complaints,
         delivered: day.delivered,
+        delivered_low: day.delivered_range.0,
+        delivered_high: day.delivered_range.1,
         sampled: day.sampled,
         proven: day.proven,
         listed: day.sent - counted,

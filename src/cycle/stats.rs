@@ -5,12 +5,25 @@ use std::sync::Arc;
 use crate::config::ServerConfig;
 use crate::cycle::Context;
 use crate::cycle::poll::servers::watched_servers;
-use crate::detect::{Silence, undelivered};
+use crate::detect::interval::clopper_pearson;
+use crate::detect::{Silence, sample_outcome, undelivered, usual_delivered_share};
 use crate::model::{
-    BounceClass, DAY, HOUR, History, Rules, ServerName, Span, StreamId, StreamKey, Timestamp,
+    BounceClass, DAY, HOUR, History, Rules, SampleOutcome, ServerName, Span, StreamId, StreamKey,
+    Timestamp,
 };
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Store};
+
+/// Weeks that a day is compared with.
+const WEEKS_COMPARED: u32 = 4;
+/// Fewer covered weeks say nothing of what is usual.
+const MIN_WEEKS_COMPARED: usize = 2;
+/// The level of the interval of an estimate.
+const STATED_CONFIDENCE: f64 = 0.95;
+/// The level at which the sample of a day must speak against the usual share.
+const LOSS_CONFIDENCE: f64 = 0.99;
+/// A smaller loss beyond the usual one is not worth a line.
+const MIN_LOSS: f64 = 0.02;
 
 /// Counts of one span, in messages.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,7 +35,10 @@ pub(crate) struct StreamStats {
     /// Messages sent in the span that bounced in it, in whatever class.
     pub failed: u64,
     pub complaints: u64,
+    /// Messages delivered: exact where every message was sampled, else estimated from the sample.
     pub delivered: u64,
+    /// The 95% interval of `delivered`.
+    pub delivered_range: (u64, u64),
     pub sampled: u64,
     pub proven: u64,
     pub classes: Vec<(BounceClass, u64)>,
@@ -40,6 +56,15 @@ impl StreamStats {
         let sample = sample.filter(|mail| span.contains(mail.sent_at));
         let sampled = sample.clone().count() as u64;
         let proven = sample.filter(|mail| mail.delivered_at.is_some()).count() as u64;
+        let failed = failed.messages - failed.sent_outside;
+        let (delivered, delivered_range) = if sampled == sent {
+            (proven, (proven, proven))
+        } else {
+            estimate_delivered(
+                sent.saturating_sub(failed),
+                sample_outcome(&history.sampled, span),
+            )
+        };
         let class = |class| {
             (
                 class,
@@ -50,13 +75,10 @@ impl StreamStats {
             sent,
             bounced,
             bounced_late: marked.sent_outside,
-            failed: failed.messages - failed.sent_outside,
+            failed,
             complaints: class(BounceClass::Complaint).1,
-            delivered: if sampled == sent {
-                proven
-            } else {
-                sent.saturating_sub(bounced)
-            },
+            delivered,
+            delivered_range,
             sampled,
             proven,
             classes: BounceClass::ALL
@@ -71,6 +93,19 @@ impl StreamStats {
     pub(crate) fn bounce_rate(&self) -> f64 {
         self.bounced as f64 / (self.sent + self.bounced_late).max(1) as f64
     }
+}
+
+/// Returns how many of the `rest`, the messages that are not known to have failed, were delivered, and the 95% interval of that.
+/// Bounces are listed whole, so that the sample stands for the others alone; without a sample nothing speaks against any of them.
+fn estimate_delivered(rest: u64, sample: SampleOutcome) -> (u64, (u64, u64)) {
+    let known = sample.delivered + sample.without_news;
+    let share = match known {
+        0 => 1.0,
+        known => sample.delivered as f64 / known as f64,
+    };
+    let (low, high) = clopper_pearson(sample.delivered, known, STATED_CONFIDENCE);
+    let of_rest = |share: f64| (rest as f64 * share).round() as u64;
+    (of_rest(share), (of_rest(low), of_rest(high)))
 }
 
 /// Returns what is known of one stream and its tags, exact in `span` and in the same span a week before.
@@ -125,23 +160,56 @@ pub(crate) fn digest_entry(
     let learning = silence.is_learning(history, period.until);
     let unnoticed = || silence.worst_detection_delay(history, period.until);
     let both = history.messages.intersect(&history.bounces);
+    let rate = &rules.bounce_rate;
+    let is_exceeded =
+        bounce_rate > rate.threshold && stats.sent + stats.bounced_late >= rate.min_denominator;
+    let sample = sample_outcome(&history.sampled, period);
+    let usual = usual_delivered_share(history, period.until, rules, series);
+    let is_lost = |usual: &f64| {
+        let settled = sample.settled();
+        let (_, high) = clopper_pearson(sample.delivered, settled, LOSS_CONFIDENCE);
+        settled > 0 && high < usual - MIN_LOSS
+    };
     StreamDay {
         stream: Some(stream.clone()),
         sent: stats.sent,
         sent_week_before: is_seen(before).then(|| history.sent.count(before)),
+        usual_sent: usual_sent(history, period),
         delivered: stats.delivered,
+        delivered_range: stats.delivered_range,
         delivered_exact: stats.sampled == stats.sent,
+        sample,
+        usual_delivered: usual.filter(is_lost),
         unproven: (stats.sampled > 0 && stats.proven == 0).then_some(stats.sampled),
         classes: stats.classes,
         bounced: stats.bounced,
         failed: stats.failed,
         undelivered: undelivered(&history.sampled, period),
         bounce_rate,
+        exceeded_threshold: is_exceeded.then_some(rate.threshold),
         unknown: both.holes(history.since_beginning(period)),
         // A stream that never had mail has no silence to learn.
         learning: learning && !history.hours.is_empty(),
         unnoticed: (!learning).then(unnoticed).flatten(),
     }
+}
+
+/// Returns the fewest messages that the same day of the week had in the weeks before, and the most that any day had; `None`
+/// where too little of that time was read.
+fn usual_sent(history: &History, period: Span) -> Option<(u64, u64)> {
+    let begins = history.first_seen_at?;
+    let days_before = |days: u32| Span::new(period.from - DAY * days, period.until - DAY * days);
+    let sent = |days: u32| {
+        let day = days_before(days);
+        let is_seen = begins <= day.from && history.messages.covers(day);
+        is_seen.then(|| history.sent_by_hours(day))
+    };
+    let same_day: Vec<u64> = (1..=WEEKS_COMPARED)
+        .filter_map(|week| sent(7 * week))
+        .collect();
+    let most = (1..=7 * WEEKS_COMPARED).filter_map(sent).max()?;
+    let least = same_day.iter().copied().min()?;
+    (same_day.len() >= MIN_WEEKS_COMPARED).then_some((least, most))
 }
 
 /// The first Monday 10:00 UTC at or after `at`. 1970-01-05 was a Monday.

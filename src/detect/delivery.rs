@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use crate::model::{
     BounceType, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, Finding, HOUR, History,
-    MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampledMessage, Severity, Span, Timestamp, Verdict,
+    MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampleOutcome, SampledMessage, Severity, Span, Timestamp,
+    Verdict,
 };
 
 /// The shares of the false-alarm budget that go to `delivery_silence` and to `delivery_drop`, each.
@@ -375,6 +376,33 @@ pub fn is_suspicious(sampled: &[SampledMessage], at: Timestamp) -> bool {
         .filter(|state| matches!(state, Pending(_) | Bounced))
         .count();
     overdue >= MIN_SUSPICIOUS
+}
+
+/// Returns what became of the sampled mail sent in `span`, as known at its end.
+pub fn sample_outcome(sampled: &[SampledMessage], span: Span) -> SampleOutcome {
+    let mut outcome = SampleOutcome::default();
+    for mail in within(sampled, span) {
+        match state_at(mail, span.until) {
+            Delivered => outcome.delivered += 1,
+            Bounced => outcome.bounced += 1,
+            state if is_lost(state) => outcome.without_news += 1,
+            Pending(_) | Unchecked => {}
+        }
+    }
+    outcome
+}
+
+/// Returns the share of a stream's mail that is usually delivered; `None` while history is too short to say.
+pub fn usual_delivered_share(
+    history: &History,
+    at: Timestamp,
+    rules: &Rules,
+    series: usize,
+) -> Option<f64> {
+    let until = super::silence::training_cutoff(history, at);
+    let model = DeliveryModel::learn(history, until, rules, series);
+    let is_known = history.covered_before(at) >= model.min_history;
+    is_known.then(|| model.usual_loss.delivered_share())
 }
 
 /// Returns how many of the sampled messages sent in `span` should have been delivered by its end, where none of them was.

@@ -25,7 +25,7 @@ mod tests;
 
 pub use address_check::{is_check_due, latest_check};
 use delivery::DeliveryModel;
-pub use delivery::{is_suspicious, undelivered};
+pub use delivery::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
 pub use poll_health::{PollHealth, evaluate_server};
 pub use silence::Silence;
 pub use tags::watched_tags;

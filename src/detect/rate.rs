@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use crate::detect::interval::clopper_pearson;
 use crate::model::{
-    BounceClass, BounceEvent, DAY, Evidence, Finding, History, RateEvidence, RateRule, Rule, Rules,
-    Severity, Span, Timestamp, Verdict, domain_of,
+    BounceClass, BounceEvent, DAY, Evidence, Finding, HOUR, History, MINUTE, RateEvidence,
+    RateRule, Rule, Rules, Severity, Span, Timestamp, Verdict, domain_of,
 };
 
 /// The level of the interval which every alert states.
 const STATED_CONFIDENCE: f64 = 0.95;
+
+/// Messages that must have bounced where a rate needs to be certain: one alone is no rate.
+const MIN_CERTAIN: u64 = 2;
 
 /// `hard_bounce_wake` fires above this share of hard bounces...
 pub(super) const HARD_BOUNCE_THRESHOLD: f64 = 0.05;
@@ -56,6 +59,72 @@ fn worse_of(
     }
 }
 
+/// What was sent and bounced in a window, as far as it was read.
+struct WindowCounts {
+    window: Span,
+    /// The parts that were read, without the counts that they cut.
+    parts: Vec<Span>,
+    /// How much of the window was read.
+    watched: Duration,
+    bounced: u64,
+    /// Messages sent in the window or bounced in it.
+    denominator: u64,
+}
+
+impl WindowCounts {
+    fn new(history: &History, window: Span, counts: &impl Fn(&BounceEvent) -> bool) -> Self {
+        let window = history.since_beginning(window);
+        let seen = history.seen(window);
+        let whole = seen.iter().map(|part| history.whole_counts_within(*part));
+        let parts: Vec<Span> = whole.filter(|part| !part.is_empty()).collect();
+        let bounced = history.bounced_in(&parts, counts);
+        Self {
+            window,
+            watched: seen.iter().map(|part| part.length()).sum(),
+            bounced: bounced.messages,
+            // No rate passes 100%, whatever the answers say of each other.
+            denominator: (history.sent_in(&parts) + bounced.sent_outside).max(bounced.messages),
+            parts,
+        }
+    }
+
+    /// Returns the counts of the rule's window; where that has less mail than the floor and the rule may reach back, of the
+    /// shortest number of hours that has enough.
+    fn of_rule(
+        history: &History,
+        at: Timestamp,
+        rule: &RateRule,
+        counts: &impl Fn(&BounceEvent) -> bool,
+    ) -> Self {
+        let before = |hours: u32| {
+            // A start on a full minute cuts no minute's count.
+            let from = (at - HOUR * hours).floor(MINUTE);
+            Self::new(history, Span::new(from, at), counts)
+        };
+        let plain = Self::new(history, Span::before(at, rule.window), counts);
+        let hours = |length: Duration| u32::try_from(length.as_secs() / 3600).unwrap_or(u32::MAX);
+        let (mut low, mut high) = (hours(rule.window), hours(rule.longest_window()));
+        if plain.denominator >= rule.min_denominator || high <= low {
+            return plain;
+        }
+        let longest = before(high);
+        if longest.denominator < rule.min_denominator {
+            return plain;
+        }
+        let mut enough = longest;
+        while low + 1 < high {
+            let middle = low.midpoint(high);
+            let counts = before(middle);
+            if counts.denominator >= rule.min_denominator {
+                (high, enough) = (middle, counts);
+            } else {
+                low = middle;
+            }
+        }
+        enough
+    }
+}
+
 fn evaluate_rule(
     history: &History,
     at: Timestamp,
@@ -63,37 +132,38 @@ fn evaluate_rule(
     counts: fn(BounceClass) -> bool,
 ) -> (Verdict, RateEvidence) {
     let counts = |event: &BounceEvent| counts(event.class);
-    let window = history.since_beginning(Span::before(at, rule.window));
-    let seen = history.seen(window);
-    let watched: Duration = seen.iter().map(|p| p.length()).sum();
-    let whole = seen.iter().map(|part| history.whole_counts_within(*part));
-    let parts: Vec<Span> = whole.filter(|part| !part.is_empty()).collect();
-    let bounced = history.bounced_in(&parts, counts);
+    let found = WindowCounts::of_rule(history, at, rule, &counts);
+    let parts = &found.parts;
     let covered: Duration = parts.iter().map(|p| p.length()).sum();
-    // No rate passes 100%, whatever the answers say of each other.
-    let denominator = (history.sent_in(&parts) + bounced.sent_outside).max(bounced.messages);
     let by_class = BounceClass::ALL.into_iter().map(|class| {
-        let bounced = history.bounced_in(&parts, |event| event.class == class && counts(event));
+        let bounced = history.bounced_in(parts, |event| event.class == class && counts(event));
         (class, bounced.messages)
     });
+    let asked = Span::before(at, rule.window);
     let evidence = RateEvidence {
-        window: rule.window,
+        window: rule.window.max(at.since(found.window.from)),
         covered,
-        numerator: bounced.messages,
-        denominator,
+        numerator: found.bounced,
+        denominator: found.denominator,
         floor: rule.min_denominator,
         threshold: rule.threshold,
-        interval: clopper_pearson(bounced.messages, denominator, STATED_CONFIDENCE),
+        interval: clopper_pearson(found.bounced, found.denominator, STATED_CONFIDENCE),
         classes: by_class.filter(|(_, messages)| *messages > 0).collect(),
-        domains: top_domains(history, &parts, counts),
+        domains: top_domains(history, parts, counts),
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),
     };
-    let verdict = if window.is_empty() || parts.is_empty() {
+    let newest = newest_event(history, parts, counts);
+    let is_within = |length: Duration| newest.is_some_and(|newest| at.since(newest) <= length);
+    let has_reached = found.window.from < asked.from;
+    let verdict = if found.window.is_empty() || parts.is_empty() {
         Verdict::Unknown
-    } else if is_breach(rule, &evidence) {
+    } else if is_breach(rule, &evidence) && (!has_reached || is_within(rule.window)) {
         Verdict::Breach
-    } else if watched == window.length() && 2 * covered >= watched {
+    } else if has_reached && evidence.rate() > rule.threshold && is_within(DAY) {
+        // What opened on a longer window is not over because an hour went by.
+        Verdict::Unresolved
+    } else if found.watched == found.window.length() && 2 * covered >= found.watched {
         Verdict::Within
     } else {
         Verdict::Unknown
@@ -103,9 +173,24 @@ fn evaluate_rule(
 
 fn is_breach(rule: &RateRule, evidence: &RateEvidence) -> bool {
     let certain = rule.confidence.is_none_or(|level| {
-        clopper_pearson(evidence.numerator, evidence.denominator, level).0 > rule.threshold
+        let (low, _) = clopper_pearson(evidence.numerator, evidence.denominator, level);
+        low > rule.threshold && evidence.numerator >= MIN_CERTAIN
     });
     evidence.denominator >= rule.min_denominator && evidence.rate() > rule.threshold && certain
+}
+
+fn newest_event(
+    history: &History,
+    parts: &[Span],
+    counts: impl Fn(&BounceEvent) -> bool,
+) -> Option<Timestamp> {
+    let events = parts
+        .iter()
+        .flat_map(|part| history.bounce_events_in(*part));
+    events
+        .filter(|event| counts(event))
+        .map(|event| event.at)
+        .max()
 }
 
 fn top_domains(
@@ -132,7 +217,7 @@ fn top_domains(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CountedSpan, Coverage, CumulativeCounts, MINUTE};
+    use crate::model::{CountedSpan, Coverage, CumulativeCounts};
 
     fn at(minutes: u32) -> Timestamp {
         Timestamp(0) + 100 * DAY + MINUTE * minutes
@@ -232,5 +317,71 @@ mod tests {
         assert_eq!(history.sent_in(&parts), 50);
         assert_eq!(history.counted_in(span(540, 650)), 6_000);
         assert_eq!(history.counted_in(span(541, 650)), 0);
+    }
+
+    /// Three mails an hour, of which those of these minutes bounced then.
+    fn small_sender(bounced_at: &[u32]) -> History {
+        let covered = Coverage::from_spans([Span::new(at(0) - 10 * DAY, at(1440))]);
+        let mark = |minute: &u32| BounceEvent {
+            at: at(*minute),
+            message: minute.to_string(),
+            sent_at: Some(at(*minute)),
+            class: BounceClass::Hard,
+            recipient: String::new(),
+        };
+        let sent = (0..72).map(|n| (at(20 * n), 1));
+        History {
+            first_seen_at: Some(at(0) - 10 * DAY),
+            installed_at: Some(at(0) - 10 * DAY),
+            messages: covered.clone(),
+            bounces: covered,
+            sent: CumulativeCounts::from_counts(sent),
+            bounce_events: bounced_at.iter().map(mark).collect(),
+            ..History::default()
+        }
+    }
+
+    fn certain(history: &History, minute: u32) -> (Verdict, RateEvidence) {
+        let rule = RateRule {
+            confidence: Some(0.95),
+            ..Rules::default().bounce_rate
+        };
+        evaluate_rule(history, at(minute), &rule, BounceClass::counts)
+    }
+
+    #[test]
+    fn with_confidence_a_small_sender_is_judged_on_a_longer_window() {
+        let history = small_sender(&[500, 540, 580]);
+        let (verdict, evidence) = certain(&history, 600);
+        assert_eq!((evidence.numerator, evidence.denominator), (3, 12));
+        assert_eq!((verdict, evidence.window), (Verdict::Breach, 4 * HOUR));
+        let (verdict, evidence) = measured(&history, 600);
+        assert_eq!((verdict, evidence.window), (Verdict::Within, HOUR));
+    }
+
+    #[test]
+    fn what_opened_on_a_longer_window_ends_a_day_after_its_last_bounce_at_the_latest() {
+        let history = small_sender(&[500, 540, 580]);
+        assert_eq!(certain(&history, 660).0, Verdict::Unresolved);
+        assert_eq!(
+            certain(&history, 900).0,
+            Verdict::Within,
+            "ten later ones arrived"
+        );
+        let last = History {
+            sent: CumulativeCounts::from_counts((0..30).map(|n| (at(20 * n), 1))),
+            ..history
+        };
+        assert_eq!(certain(&last, 1400).0, Verdict::Unresolved);
+    }
+
+    #[test]
+    fn one_bounce_alone_is_no_rate_with_confidence_nor_is_mail_below_the_floor() {
+        assert_eq!(certain(&small_sender(&[580]), 600).0, Verdict::Unresolved);
+        let few = History {
+            sent: CumulativeCounts::from_counts((0..9).map(|n| (at(20 * n), 1))),
+            ..small_sender(&[100, 120])
+        };
+        assert_eq!(certain(&few, 180).0, Verdict::Within);
     }
 }

@@ -92,6 +92,24 @@ pub struct SampledMessage {
     pub queued: bool,
 }
 
+/// What became of the sampled messages sent in a span of time, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SampleOutcome {
+    /// Those that were delivered.
+    pub delivered: u64,
+    /// Those that bounced, in whatever class.
+    pub bounced: u64,
+    /// Those without news that are old enough to have arrived.
+    pub without_news: u64,
+}
+
+impl SampleOutcome {
+    /// Messages whose fate is known, or that are old enough to have one.
+    pub const fn settled(self) -> u64 {
+        self.delivered + self.bounced + self.without_news
+    }
+}
+
 /// What became of one message in truth, as an events file tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageOutcome {
@@ -263,6 +281,14 @@ impl History {
             last = last.max(mail.delivered_at.filter(|d| *d <= at));
         }
         last
+    }
+
+    /// Messages sent in the hours of the clock that begin in `span`.
+    pub fn sent_by_hours(&self, span: Span) -> u64 {
+        let from = self.hours.partition_point(|hour| hour.start < span.from);
+        let until = self.hours.partition_point(|hour| hour.start < span.until);
+        let hours = &self.hours[from..until.max(from)];
+        hours.iter().map(|hour| hour.sent).sum()
     }
 
     /// How much time before `at` was covered since history began.

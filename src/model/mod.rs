@@ -24,7 +24,7 @@ pub use finding::{
 };
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, MIN_TAG_MESSAGES,
-    MessageOutcome, SAMPLE_LOOKBACK, SampledMessage, TAG_LOOKBACK,
+    MessageOutcome, SAMPLE_LOOKBACK, SampleOutcome, SampledMessage, TAG_LOOKBACK,
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};

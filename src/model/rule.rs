@@ -140,6 +140,9 @@ impl fmt::Display for Rule {
     }
 }
 
+/// How far a rate's window reaches back at most.
+const MAX_REACH: Duration = Duration::from_secs(7 * 86_400);
+
 /// Settings of `bounce_rate` or `spam_rate`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RateRule {
@@ -151,10 +154,21 @@ pub struct RateRule {
     pub min_denominator: u64,
     /// A breach that returns this soon after it resolved is the same incident.
     pub suppress: Duration,
-    /// Fires only if the lower end of the Clopper-Pearson interval of this two-sided level exceeds the threshold.
+    /// Fires only if the lower end of the Clopper-Pearson interval of this two-sided level exceeds the threshold, and on no
+    /// single message. Where the window has less mail than the floor, it reaches back until it has enough.
     pub confidence: Option<f64>,
     /// How urgent.
     pub severity: Severity,
+}
+
+impl RateRule {
+    /// How far a window may reach back: with [`confidence`](Self::confidence) until the floor is met, else not at all.
+    pub fn longest_window(&self) -> Duration {
+        match self.confidence {
+            Some(_) => self.window.max(MAX_REACH),
+            None => self.window,
+        }
+    }
 }
 
 /// Settings of `send_silence`, `send_drop`, `delivery_silence` and `delivery_drop`.

@@ -129,6 +129,18 @@ impl ServerStatus {
     }
 }
 
+/// Returns ` (340 to 436)` where the sample leaves room for fewer than the estimate; nothing where all of it arrived.
+fn delivered_range(day: &StreamView) -> String {
+    if day.delivered_high == day.delivered {
+        return String::new();
+    }
+    format!(
+        " ({} to {})",
+        count(day.delivered_low),
+        count(day.delivered_high)
+    )
+}
+
 impl StreamStatus {
     /// `silence` is the open incident of mail that stopped.
     fn to_lines(&self, silence: Option<&Incident>, zone: Tz) -> Vec<String> {
@@ -143,8 +155,11 @@ impl StreamStatus {
         };
         let sampled = match day.sampled {
             0 => "no delivery sampled".to_owned(),
+            sampled if sampled == day.sent => format!("{} delivered", count(day.delivered)),
             sampled => format!(
-                "{} of {} sampled messages delivered{}",
+                "about {} delivered{}, {} of {} sampled messages{}",
+                count(day.delivered),
+                delivered_range(day),
                 count(day.proven),
                 count(sampled),
                 if day.proven < sampled { " so far" } else { "" }
@@ -232,6 +247,8 @@ mod tests {
                 bounced: 22,
                 spam_complaint: 1,
                 delivered: 1_754,
+                delivered_low: 1_652,
+                delivered_high: 1_754,
                 sampled,
                 proven: sampled,
                 listed: 1_700,
@@ -292,7 +309,7 @@ mod tests {
         Data in hushwatch.db
 
         shop: last poll complete
-          outbound: 1,776 sent in the last 24 h (76 of them counted, not listed), 22 bounced (1.24%), 1 complaint, 47 of 47 sampled messages delivered
+          outbound: 1,776 sent in the last 24 h (76 of them counted, not listed), 22 bounced (1.24%), 1 complaint, about 1,754 delivered, 47 of 47 sampled messages
             covered up to Tue 3 Mar 10:00; last mail Tue 3 Mar 09:57, last delivery never seen
             if mail stopped, the alert would come within 3 h
             tag "password-reset": last mail Tue 3 Mar 09:50; too little mail to notice a stop within 45 days
@@ -343,6 +360,8 @@ mod tests {
           "counted": 76,
           "covered_until": "2026-03-03T10:00:00Z",
           "delivered": 1754,
+          "delivered_low": 1652,
+          "delivered_high": 1754,
           "id": "outbound",
           "last_delivered": null,
           "last_sent": "2026-03-03T09:57:00Z",

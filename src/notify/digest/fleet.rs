@@ -17,7 +17,8 @@ const MAX_NOISY: usize = 6;
 /// Returns the servers that need a look in full, then a line for those that sent and one for those that did not.
 pub(crate) fn fleet_lines(data: &Day, period: Span, style: Style) -> Vec<String> {
     let open = data.open.iter().map(|i| i.server.0.as_str());
-    let unusual = unusual(data).map(|(server, _)| server.name.as_str());
+    let unusual = unusual(data);
+    let unusual = unusual.iter().map(|stream| stream.server.name.as_str());
     let noted: BTreeSet<&str> = open.chain(unusual).collect();
     let (noisy, quiet): (Vec<&ServerDay>, Vec<&ServerDay>) = data
         .servers

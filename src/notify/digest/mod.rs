@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use chrono::{Datelike, Weekday};
 
-use crate::model::{BounceClass, Incident, Mute, Span, StreamId, Timestamp, Transition};
+use crate::model::{
+    BounceClass, Incident, Mute, SampleOutcome, Span, StreamId, Timestamp, Transition,
+};
 use crate::notify::alert::Style;
 use crate::notify::mute::mute_line;
 use crate::notify::{Level, Message};
@@ -22,7 +24,7 @@ use crate::text::format::{count, format_day, format_range, plural, short_time};
 use fleet::fleet_lines;
 use incidents::{ended, ended_lines, open_lines};
 use servers::{hint_lines, server_lines};
-use unusual::{unusual, unusual_line};
+use unusual::unusual;
 
 /// The maximum number of servers that get lines of their own; of more, only those that need a look do.
 const MAX_LISTED_SERVERS: usize = 5;
@@ -36,10 +38,18 @@ pub struct StreamDay {
     pub sent: u64,
     /// Messages sent in the same period a week before; `None` where that was not covered.
     pub sent_week_before: Option<u64>,
-    /// Messages delivered: exact, or estimated as sent less bounced.
+    /// The fewest messages that this day of the week had in the last four weeks, and the most that any day had.
+    pub usual_sent: Option<(u64, u64)>,
+    /// Messages delivered: exact, or estimated from the sample.
     pub delivered: u64,
+    /// The 95% interval of an estimate.
+    pub delivered_range: (u64, u64),
     /// Whether `delivered` is exact.
     pub delivered_exact: bool,
+    /// What became of the sampled messages.
+    pub sample: SampleOutcome,
+    /// The share that is usually delivered, where the sample says that less was.
+    pub usual_delivered: Option<f64>,
     /// How many were sampled, where none of them is proven delivered: then nothing is estimated.
     pub unproven: Option<u64>,
     /// Distinct messages by class of bounce or complaint.
@@ -50,8 +60,10 @@ pub struct StreamDay {
     pub failed: u64,
     /// Sampled messages that should have been delivered by its end, where none of them was.
     pub undelivered: Option<u64>,
-    /// Their share of the messages sent or bounced.
+    /// The share of `bounced` in the messages sent or bounced.
     pub bounce_rate: f64,
+    /// The threshold of the rule `bounce_rate`, where the day as a whole is above it.
+    pub exceeded_threshold: Option<f64>,
     /// What of the period was not covered.
     pub unknown: Vec<Span>,
     pub learning: bool,
@@ -90,7 +102,7 @@ pub struct Day {
 pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     let now = period.until;
     let mut lines = open_lines(&data.open, now, style);
-    lines.extend(unusual(data).map(|(server, stream)| unusual_line(server, stream)));
+    lines.extend(unusual(data).into_iter().flat_map(|stream| stream.lines));
     lines.extend(ended_lines(data, now, style));
     lines.extend(mute_lines(&data.mutes, style));
     if data.servers.len() <= MAX_LISTED_SERVERS {
@@ -189,7 +201,7 @@ fn verdict(data: &Day) -> String {
         n => format!("{} problems", count(n as u64)),
     };
     let (open, resolved) = (data.open.len(), ended(data).len());
-    let needs_a_look = match unusual(data).count() {
+    let needs_a_look = match unusual(data).len() {
         0 => String::new(),
         1 => "1 stream needs a look".to_owned(),
         several => format!("{several} streams need a look"),

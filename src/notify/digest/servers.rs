@@ -130,7 +130,18 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
             format!("none of {} delivered", plural(sampled, "sampled message"))
         }
         (None, true) => format!("{} delivered", count(stream.delivered)),
-        (None, false) => format!("about {} delivered", count(stream.delivered)),
+        (None, false) if stream.sample.without_news == 0 => {
+            format!("about {} delivered", count(stream.delivered))
+        }
+        (None, false) => {
+            let (low, high) = stream.delivered_range;
+            let delivered = count(stream.delivered);
+            format!(
+                "about {delivered} delivered ({} to {})",
+                count(low),
+                count(high)
+            )
+        }
     };
     let mut parts = vec![
         format!("{name}: {} sent{week_before}", count(stream.sent)),

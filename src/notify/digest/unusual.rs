@@ -1,54 +1,123 @@
-//! Streams whose mail did not arrive, though no open incident says so.
+//! Streams of which something is unusual, though no incident says so.
 
-use crate::model::Rule;
+use crate::model::{Incident, Rule};
 use crate::notify::digest::{Day, ServerDay, StreamDay};
-use crate::text::format::{count, plural};
+use crate::text::format::{approx_percent, count, percent, plural};
 
-/// Returns the streams where most mail bounced or no sampled mail was delivered, without an open incident about it.
-pub(crate) fn unusual(data: &Day) -> impl Iterator<Item = (&ServerDay, &StreamDay)> {
-    let streams = data
-        .servers
-        .iter()
-        .flat_map(|server| server.streams.iter().map(move |stream| (server, stream)));
-    streams.filter(|(server, stream)| {
-        let has_incident = data.open.iter().any(|incident| {
-            incident.server.0 == server.name
-                && incident.stream == stream.stream
-                && matches!(
-                    incident.rule,
-                    Rule::DeliverySilence
-                        | Rule::DeliveryDrop
-                        | Rule::HardBounceWake
-                        | Rule::BounceRate
-                )
-        });
-        !has_incident && (most_bounced(stream) || stream.undelivered.is_some())
-    })
+/// A day with less than this part of the emptiest like it is unusual.
+const LOW_FACTOR: f64 = 0.5;
+/// A day with more than this multiple of the fullest is unusual.
+const HIGH_FACTOR: f64 = 3.0;
+/// Fewer messages make no usual volume.
+const MIN_USUAL_SENT: u64 = 20;
+
+/// A stream that needs a look, and why, a line for each reason.
+pub(crate) struct Unusual<'a> {
+    pub server: &'a ServerDay,
+    pub lines: Vec<String>,
 }
 
-const fn most_bounced(stream: &StreamDay) -> bool {
-    2 * stream.failed > stream.sent
+/// Returns the streams of which the bounces, the sample or the volume are not as usual, but for those with an incident that
+/// says so.
+pub(crate) fn unusual(data: &Day) -> Vec<Unusual<'_>> {
+    let mut all = Vec::new();
+    for server in &data.servers {
+        for stream in &server.streams {
+            let lines = reasons(data, server, stream);
+            if !lines.is_empty() {
+                all.push(Unusual { server, lines });
+            }
+        }
+    }
+    all
 }
 
-pub(crate) fn unusual_line(server: &ServerDay, stream: &StreamDay) -> String {
-    let id = stream.stream.as_ref().map_or("", |id| id.0.as_str());
-    let what = if most_bounced(stream) {
-        let classes = stream.classes.iter();
-        let failures = classes.filter(|(class, _)| class.is_failure());
-        let by_class: Vec<String> = failures
-            .map(|(class, n)| format!("{} {}", class.name(), count(*n)))
-            .collect();
-        format!(
-            "{} of {} bounced ({})",
-            count(stream.failed),
-            plural(stream.sent, "message"),
-            by_class.join(", ")
-        )
-    } else {
-        format!(
-            "of {} none was delivered",
-            plural(stream.undelivered.unwrap_or(0), "sampled message")
-        )
+fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
+    let is_of = |incident: &Incident, rules: &[Rule]| {
+        let is_here = incident.server.0 == server.name && incident.stream == stream.stream;
+        is_here && rules.contains(&incident.rule)
     };
-    format!("⚠ {}/{id}: {what}", server.name)
+    let is_open = |rules: &[Rule]| data.open.iter().any(|incident| is_of(incident, rules));
+    let was_open = |rules: &[Rule]| {
+        let mut steps = data.transitions.iter();
+        is_open(rules) || steps.any(|t| is_of(&t.incident, rules))
+    };
+    let undelivered = [Rule::DeliverySilence, Rule::DeliveryDrop];
+    let bounced = [Rule::HardBounceWake, Rule::BounceRate];
+    let arrival = if is_open(&undelivered) || is_open(&bounced) {
+        None
+    } else {
+        most_bounced(stream)
+            .or_else(|| none_delivered(stream))
+            .or_else(|| share_lost(stream).filter(|_| !was_open(&undelivered)))
+            .or_else(|| bounce_rate(stream).filter(|_| !was_open(&bounced)))
+    };
+    let volume = volume(stream).filter(|_| !was_open(&[Rule::SendSilence, Rule::SendDrop]));
+    let id = stream.stream.as_ref().map_or("", |id| id.0.as_str());
+    let line = |what| format!("⚠ {}/{id}: {what}", server.name);
+    arrival.into_iter().chain(volume).map(line).collect()
+}
+
+fn most_bounced(stream: &StreamDay) -> Option<String> {
+    if 2 * stream.failed <= stream.sent {
+        return None;
+    }
+    let classes = stream.classes.iter();
+    let failures = classes.filter(|(class, _)| class.is_failure());
+    let by_class: Vec<String> = failures
+        .map(|(class, n)| format!("{} {}", class.name(), count(*n)))
+        .collect();
+    Some(format!(
+        "{} of {} bounced ({})",
+        count(stream.failed),
+        plural(stream.sent, "message"),
+        by_class.join(", ")
+    ))
+}
+
+fn none_delivered(stream: &StreamDay) -> Option<String> {
+    let sampled = plural(stream.undelivered?, "sampled message");
+    Some(format!("of {sampled} none was delivered"))
+}
+
+fn share_lost(stream: &StreamDay) -> Option<String> {
+    let usual = stream.usual_delivered?;
+    let (delivered, settled) = (stream.sample.delivered, stream.sample.settled());
+    Some(format!(
+        "{} of {} were delivered ({}), usually {}",
+        count(delivered),
+        plural(settled, "sampled message"),
+        approx_percent(delivered as f64 / settled.max(1) as f64),
+        approx_percent(usual)
+    ))
+}
+
+fn bounce_rate(stream: &StreamDay) -> Option<String> {
+    let threshold = percent(stream.exceeded_threshold?);
+    Some(format!(
+        "{} bounced ({}), which is above {threshold} for the day as a whole",
+        plural(stream.bounced, "message"),
+        approx_percent(stream.bounce_rate)
+    ))
+}
+
+fn volume(stream: &StreamDay) -> Option<String> {
+    let (least, most) = stream.usual_sent?;
+    if !stream.unknown.is_empty() {
+        return None;
+    }
+    let sent = plural(stream.sent, "message");
+    if least >= MIN_USUAL_SENT && (stream.sent as f64) < LOW_FACTOR * least as f64 {
+        let least = count(least);
+        Some(format!(
+            "{sent} sent; this day of the week had at least {least} before"
+        ))
+    } else if most >= MIN_USUAL_SENT && stream.sent as f64 > HIGH_FACTOR * most as f64 {
+        let most = count(most);
+        Some(format!(
+            "{sent} sent; no day of the last four weeks had more than {most}"
+        ))
+    } else {
+        None
+    }
 }

@@ -1,8 +1,8 @@
 //! Days, from a quiet one to a bad one.
 
 use crate::model::{
-    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, Rule, SilenceEvidence, Span,
-    Timestamp, Transition,
+    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, Rule, SampleOutcome,
+    SilenceEvidence, Span, Timestamp, Transition,
 };
 use crate::notify::digest::{Day, ServerDay, StreamDay, digest};
 use crate::notify::samples::{Chapter, STYLE, Sample, copies, course_of, march, mutes};
@@ -127,6 +127,38 @@ fn one_server() -> Vec<Case> {
         servers: vec![server("shop", vec![stream("outbound", 776, &mixed)])],
         ..quiet()
     };
+    let above = Day {
+        servers: vec![server(
+            "shop",
+            vec![
+                StreamDay {
+                    exceeded_threshold: Some(0.01),
+                    ..stream("outbound", 776, &[(BounceClass::Hard, 12)])
+                },
+                StreamDay {
+                    delivered: 388,
+                    delivered_range: (340, 436),
+                    delivered_exact: false,
+                    sample: SampleOutcome {
+                        delivered: 50,
+                        bounced: 0,
+                        without_news: 47,
+                    },
+                    usual_delivered: Some(0.991),
+                    ..stream("receipts", 752, &[])
+                },
+                StreamDay {
+                    usual_sent: Some((310, 420)),
+                    ..stream("letters", 95, &[])
+                },
+                StreamDay {
+                    usual_sent: Some((300, 400)),
+                    ..stream("news", 1_400, &[])
+                },
+            ],
+        )],
+        ..quiet()
+    };
     let estimated = StreamDay {
         delivered_exact: false,
         sent_week_before: None,
@@ -136,6 +168,7 @@ fn one_server() -> Vec<Case> {
     let unproven = StreamDay {
         delivered: 0,
         unproven: Some(5),
+        undelivered: Some(5),
         ..stream("receipts", 40, &[])
     };
     vec![
@@ -179,6 +212,12 @@ fn one_server() -> Vec<Case> {
             "bounces of every class",
             "Bounces below the limits of the rules are in the digest only.",
             every_class,
+            period(),
+        ),
+        (
+            "no incident, and not as usual",
+            "Bounces, deliveries and volumes that no rule broke over are named all the same.",
+            above,
             period(),
         ),
         (

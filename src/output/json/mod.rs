@@ -23,8 +23,11 @@ pub struct StreamView {
     /// Messages with a hard or blocked bounce.
     pub bounced: u64,
     pub spam_complaint: u64,
-    /// Messages delivered: exact where `sampled` equals `sent`, else estimated.
+    /// Messages delivered: exact where `sampled` equals `sent`, else estimated from the sample.
     pub delivered: u64,
+    /// The 95% interval of that estimate.
+    pub delivered_low: u64,
+    pub delivered_high: u64,
     /// Messages whose delivery is followed.
     pub sampled: u64,
     pub proven: u64,
