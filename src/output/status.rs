@@ -153,16 +153,22 @@ impl StreamStatus {
             0 => String::new(),
             counted => format!(" ({} of them counted, not listed)", count(counted)),
         };
+        let so_far = if day.proven < day.sampled {
+            " so far"
+        } else {
+            ""
+        };
         let sampled = match day.sampled {
             0 => "no delivery sampled".to_owned(),
-            sampled if sampled == day.sent => format!("{} delivered", count(day.delivered)),
+            sampled if sampled == day.sent => {
+                format!("{} delivered{so_far}", count(day.delivered))
+            }
             sampled => format!(
-                "about {} delivered{}, {} of {} sampled messages{}",
+                "about {} delivered{}, {} of {} sampled messages{so_far}",
                 count(day.delivered),
                 delivered_range(day),
                 count(day.proven),
-                count(sampled),
-                if day.proven < sampled { " so far" } else { "" }
+                count(sampled)
             ),
         };
         let stop = match silence {

@@ -112,3 +112,45 @@ fn what_bounced_and_was_too_little_to_judge_is_in_the_digest() {
         assert!(text.contains(&line), "{text}");
     }
 }
+
+#[test]
+fn half_of_the_mail_that_does_not_arrive_is_one_problem_from_begin_to_end() {
+    let mut world = world(Process::One, 30.0, (0.5, "SoftBounce"), 48);
+    hours(&mut world, at("2026-02-22T12:00:00Z"), 24 * 9 + 1);
+    world.set_aside("two healthy weeks");
+    hours(&mut world, at(NOON) + HOUR, 48);
+    let told = world.alerts();
+    let first = "🟠 WARN shop/outbound: ";
+    assert!(told[0].starts_with(first), "{told:#?}");
+    assert!(
+        told[0].contains(" sampled messages were delivered ("),
+        "{told:#?}"
+    );
+    let status = world.run(&["status", "--json"]).report;
+    let opened_at = status["open_incidents"][0]["opened_at"]
+        .as_str()
+        .and_then(Timestamp::parse);
+    let after = opened_at.map(|opened_at| opened_at.since(at(NOON)));
+    assert!(after.is_some_and(|after| after <= HOUR * 8), "{status}");
+    assert_eq!(
+        status["open_incidents"].as_array().map(Vec::len),
+        Some(1),
+        "{status}"
+    );
+    let day = world.cycle(at(NOON) + HOUR * 49).stream("outbound");
+    let figure = |name: &str| day[name].as_u64().unwrap_or_default();
+    assert!(
+        figure("delivered_low") <= figure("delivered")
+            && figure("delivered") <= figure("delivered_high")
+            && figure("delivered") < figure("sent") * 2 / 3,
+        "{day}"
+    );
+    hours(&mut world, at(NOON) + HOUR * 50, 12);
+    let ends = world.alerts();
+    assert_eq!(
+        ends,
+        ["✅ RESOLVED shop/outbound: mail is delivered as usual again"],
+        "{told:#?}"
+    );
+    assert!(told.len() <= 3, "it is reminded once a day: {told:#?}");
+}

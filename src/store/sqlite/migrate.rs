@@ -17,6 +17,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0008_checks.sql"),
     include_str!("migrations/0009_withheld.sql"),
     include_str!("migrations/0010_outbox_incidents.sql"),
+    include_str!("migrations/0011_delivery_drop.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

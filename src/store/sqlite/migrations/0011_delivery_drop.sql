@@ -1,0 +1,2 @@
+-- Nothing moves. An incident may be of the rule `delivery_drop` from here on, and its rule may change while it is open: versions
+-- before this one read neither, and must not work on the database any more.
