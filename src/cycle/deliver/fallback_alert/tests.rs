@@ -1,0 +1,72 @@
+use super::*;
+use crate::config::{Sources, load};
+use crate::sim::slack::{CHANNEL, Fault, Slack};
+use crate::store::Problem;
+
+struct Scene {
+    slack: Slack,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self {
+            slack: Slack::start().expect("slack"),
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    /// What a process of its own does about `problem`, its database in `subfolder`.
+    async fn process(&self, problem: Problem, subfolder: &str) {
+        let path = self.folder.path().join(subfolder).join("hushwatch.db");
+        let env = [
+            ("HUSHWATCH_STORE__PATH", path.display().to_string()),
+            ("SLACK_BOT_TOKEN", self.slack.bot_token()),
+            ("SLACK_OPERATOR_DM_CHANNEL", CHANNEL.to_owned()),
+            ("HUSHWATCH_SLACK__BASE_URL", self.slack.base_url()),
+        ];
+        let sources = Sources {
+            file: None,
+            env: env.map(|(k, v)| (k.to_owned(), v)).into(),
+        };
+        let config = load(&sources).expect("valid");
+        let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
+        let error = store::Error::new("use the database", problem);
+        self.slack.set_now(clock::now());
+        alert_outage(&notifier, &Outage::new(&config.store), &error).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_lost_in_two_cycles_running_is_told() {
+    let scene = Scene::new();
+    for (problem, told) in [
+        (Problem::Busy, 0),
+        (Problem::Lost, 0),
+        (Problem::Lost, 1),
+        (Problem::Lost, 1),
+        (Problem::Full, 1),
+    ] {
+        scene.process(problem.clone(), "").await;
+        assert_eq!(scene.slack.messages().len(), told, "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn an_alert_of_unknown_fate_is_repeated_once() {
+    let scene = Scene::new();
+    scene.slack.always(Fault::AcceptThenReset);
+    for sent in [1, 2, 2, 2] {
+        scene.process(Problem::Full, "").await;
+        assert_eq!(scene.slack.messages().len(), sent);
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_written_the_channel_tells_what_was_sent() {
+    let scene = Scene::new();
+    for _ in 0..3 {
+        scene.process(Problem::Full, "missing").await;
+    }
+    assert_eq!(scene.slack.messages().len(), 1);
+}
