@@ -30,6 +30,10 @@ pub async fn ping(url: &Secret) -> Result<(), String> {
         Err(error) if error.is_timeout() => {
             Err("the heartbeat was not answered in time".to_owned())
         }
+        Err(error) if tls::demands_proxy_login(&error) => Err(format!(
+            "the heartbeat could not be sent: {}",
+            tls::PROXY_LOGIN
+        )),
         Err(_) => {
             Err("the heartbeat could not be sent; check `heartbeat.url` and the network".to_owned())
         }

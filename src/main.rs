@@ -26,7 +26,8 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err((code, why)) => {
-            let _ = writeln!(std::io::stderr(), "hushwatch: {why}");
+            let lines = telemetry::error_lines(&format!("hushwatch: {why}"));
+            let _ = std::io::stderr().write_all(lines.as_bytes());
             ExitCode::from(code)
         }
     }

@@ -4,8 +4,12 @@ use std::io::IsTerminal;
 use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
@@ -24,11 +28,14 @@ pub fn init(format: LogFormat, filter: Option<&str>) {
     let targets = build_targets(filter);
     let stderr = std::io::stderr;
     let text = fmt::layer().with_writer(stderr).with_target(false);
-    let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     let layer = match format {
         LogFormat::Json => fmt::layer().json().with_writer(stderr).boxed(),
         // The journal adds the time itself.
-        LogFormat::Text if under_systemd => text.without_time().with_ansi(false).boxed(),
+        LogFormat::Text if is_under_systemd() => text
+            .without_time()
+            .with_ansi(false)
+            .map_event_format(Prioritized)
+            .boxed(),
         LogFormat::Text => text.with_ansi(stderr().is_terminal()).boxed(),
     };
     // A second start, as in a test, is not an error.
@@ -39,6 +46,48 @@ pub fn init(format: LogFormat, filter: Option<&str>) {
         tracing::warn!(
             "RUST_LOG is not valid (it may be `debug` or `hushwatch::cycle=trace`); logging at info"
         );
+    }
+}
+
+/// Returns whether standard error goes to systemd's journal.
+fn is_under_systemd() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some()
+}
+
+/// Returns the lines of `text` as an error is written to standard error: in the journal with its priority.
+pub fn error_lines(text: &str) -> String {
+    let prefix = if is_under_systemd() { "<3>" } else { "" };
+    let lines = text.lines().map(|line| format!("{prefix}{line}\n"));
+    lines.collect()
+}
+
+/// Begins each line with its priority, which the journal takes off and keeps (sd-daemon(3)).
+struct Prioritized<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for Prioritized<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'w> FormatFields<'w> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        write!(writer, "<{}>", priority(*event.metadata().level()))?;
+        self.0.format_event(context, writer, event)
+    }
+}
+
+/// Returns the priority of syslog.
+const fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
     }
 }
 
@@ -62,7 +111,6 @@ fn build_targets(filter: Option<&str>) -> Targets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tracing::Level;
 
     #[test]
     fn other_crates_never_log_more_than_warnings() {

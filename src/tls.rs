@@ -18,3 +18,12 @@ pub fn is_loopback(url: &str) -> bool {
         host == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     })
 }
+
+/// What to do where a proxy wants to know who asks.
+pub const PROXY_LOGIN: &str = "the proxy demands a login (status 407); put user and password into HTTPS_PROXY, as in http://user:password@host:port";
+
+/// Returns whether a request failed because the proxy demands a login before it connects anywhere.
+pub fn demands_proxy_login(error: &reqwest::Error) -> bool {
+    // The type behind it is private to its crate, and wrapped differently by each layer. Only this word is looked for.
+    format!("{error:?}").contains("ProxyAuthRequired")
+}

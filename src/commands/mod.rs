@@ -36,6 +36,10 @@ const USAGE: u8 = 2;
 /// Exit code, with `--exit-code`: completed, and an incident is open.
 const OPEN_INCIDENT: u8 = 10;
 
+/// What to do where nothing is set at all.
+const NOTHING_SET: &str = "nothing is set: there is no monitor.toml in this folder, no POSTMARK_SERVER_TOKEN and no Slack; set \
+                           POSTMARK_SERVER_TOKEN and SLACK_WEBHOOK_URL, name a file with --config, or try `hushwatch demo`";
+
 /// Carries out `cli`.
 ///
 /// # Errors
@@ -60,6 +64,13 @@ pub async fn execute(cli: Cli) -> CommandResult {
             return Err((USAGE, lines.join("\n")));
         }
     };
+    let is_cycle = matches!(
+        cli.command,
+        Command::Run | Command::Check(_) | Command::Digest(_)
+    );
+    if is_cycle && config.enabled && sources.is_empty() {
+        return Err((USAGE, NOTHING_SET.to_owned()));
+    }
     #[cfg(feature = "postgres")]
     if config.enabled
         && cli.command.works_on_store()

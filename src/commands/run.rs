@@ -27,7 +27,7 @@ pub(super) async fn run(config: Config) -> CommandResult {
     Ok(0)
 }
 
-/// Returns a token that SIGTERM or SIGINT cancels.
+/// Returns a token that SIGTERM or SIGINT cancels. SIGHUP, which a terminal that closes sends, is only logged.
 fn on_signal() -> std::io::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let token = CancellationToken::new();
@@ -35,6 +35,12 @@ fn on_signal() -> std::io::Result<CancellationToken> {
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("received SIGHUP: going on; the configuration is read at a start");
+        }
+    });
     let cancelled = token.clone();
     tokio::spawn(async move {
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }

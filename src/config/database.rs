@@ -23,8 +23,10 @@ const DEFAULT_PATH: &str = "hushwatch.db";
 impl Reader {
     pub(super) fn store(&mut self, sources: &Sources) -> StoreSettings {
         let path = self.read(PATH_KEY, PathBuf::new(), |v| match values::text(v)? {
-            path if path.is_empty() => Err("must name a file such as \"hushwatch.db\"".to_owned()),
-            path => Ok(PathBuf::from(path)),
+            path if path.is_empty() => Err(Invalid::from(
+                "must name a file such as \"hushwatch.db\"".to_owned(),
+            )),
+            path => values::path(path),
         });
         let is_explicit = path.as_os_str() != DEFAULT_PATH;
         let (path, decided_by) = match is_explicit {
@@ -59,11 +61,13 @@ impl Reader {
                 .map(Some)
                 .ok_or_else(|| "must be \"disable\", \"require\" or \"verify-full\"".to_owned()),
         });
-        let ca_file = self.read("store.ca_file", String::new(), values::text);
+        let ca_file = self.read("store.ca_file", PathBuf::new(), |v| {
+            values::path(values::text(v)?)
+        });
         let secured = |mut address: Address| {
             address.tls = security.or(address.tls);
-            if !ca_file.is_empty() {
-                address.ca_file = Some(PathBuf::from(&ca_file));
+            if !ca_file.as_os_str().is_empty() {
+                address.ca_file = Some(ca_file.clone());
             }
             address
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
@@ -94,11 +94,7 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Vec<ConfigProblem>> {
 
 /// Returns the user's own file as it is named to people, and what it says; `None` where there is none.
 fn own_file(sources: &Sources) -> Result<Option<(String, Dict)>, ConfigProblem> {
-    let file = sources
-        .file
-        .clone()
-        .or_else(|| Path::new(FILE).is_file().then(|| PathBuf::from(FILE)));
-    let Some(path) = file else {
+    let Some(path) = sources.file_path() else {
         return Ok(None);
     };
     let shown = path.display().to_string();

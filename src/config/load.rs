@@ -1,14 +1,14 @@
 //! From three layers (built-in, file, environment) to a [`Config`], gathering every problem on the way.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::NaiveTime;
 use figment::value::Value;
 
 use crate::config::keys::{KEYS, known_mistake, unknown_key_remedy};
-use crate::config::layers::{Layers, find, layers, leaves};
+use crate::config::layers::{FILE, Layers, find, layers, leaves};
 use crate::config::problem::{ConfigProblem, ConfigWarning, Invalid};
 use crate::config::server::{ACCOUNT_TOKEN, default_server, env_token, read_server};
 use crate::config::{
@@ -44,6 +44,24 @@ impl Sources {
                 .map(|(k, v)| (text(k), text(v)))
                 .collect(),
         }
+    }
+
+    /// Whether nothing says what to watch or whom to tell: no file, no token and no Slack.
+    pub fn is_empty(&self) -> bool {
+        let names = [
+            "POSTMARK_SERVER_TOKEN",
+            ACCOUNT_TOKEN,
+            "SLACK_BOT_TOKEN",
+            "SLACK_OPERATOR_DM_CHANNEL",
+            "SLACK_WEBHOOK_URL",
+        ];
+        self.file_path().is_none() && names.iter().all(|name| self.var(name).is_none())
+    }
+
+    /// Returns the file to read: the one that is named, or the one in the current folder.
+    pub(super) fn file_path(&self) -> Option<PathBuf> {
+        let here = || Path::new(FILE).is_file().then(|| PathBuf::from(FILE));
+        self.file.clone().or_else(here)
     }
 
     pub(super) fn var(&self, name: &str) -> Option<&str> {
@@ -198,12 +216,13 @@ impl Reader {
             confidence: self.read(&key("confidence"), None, |v| {
                 match values::text(v)?.as_str() {
                     "off" | "false" => Ok(None),
+                    level if level.ends_with('%') => Err(values::percentage("0.95 for 95%")),
                     level => match level.parse::<f64>() {
                         Ok(level) if level > 0.5 && level < 1.0 => Ok(Some(level)),
-                        _ => Err(
+                        _ => Err(Invalid::from(
                             "must be \"off\" or a level above 0.5 and below 1, such as 0.95"
                                 .to_owned(),
-                        ),
+                        )),
                     },
                 }
             }),

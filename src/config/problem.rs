@@ -239,6 +239,30 @@ mod tests {
                  \"Europe/Berlin\"",
             ),
             (
+                "time_zone = \"EST\"",
+                "monitor.toml: `time_zone` is an abbreviation that has no summer time; name the zone by its city, such as \
+                 \"America/New_York\", \"America/Denver\" or \"Pacific/Honolulu\"",
+            ),
+            (
+                "[store]\npath = \"~/hushwatch.db\"",
+                "monitor.toml: `store.path` begins with what only a shell replaces by the home folder; write the whole path, such as \
+                 /home/ops/hushwatch.db",
+            ),
+            (
+                "[store]\nca_file = \"$HOME/ca.pem\"",
+                "monitor.toml: `store.ca_file` begins with what only a shell replaces by the home folder; write the whole path, such as \
+                 /home/ops/hushwatch.db",
+            ),
+            (
+                "[[server]]\nname = \"a\"\ntoken_file = \"~/shop.token\"",
+                "monitor.toml: [[server]] number 1 has a `token_file` that begins with what only a shell replaces by the home folder; \
+                 write the whole path, such as /home/ops/postmark.token",
+            ),
+            (
+                "[rules.spam_rate]\nconfidence = \"95%\"",
+                "monitor.toml: `rules.spam_rate.confidence` is written as a percentage; write a share instead, such as 0.95 for 95%",
+            ),
+            (
                 "[rules.spam_rate]\nthreshold = 1.5",
                 "monitor.toml: `rules.spam_rate.threshold` is not valid; it must be a share above 0 and below 1, such as 0.01 for 1%",
             ),

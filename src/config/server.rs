@@ -112,7 +112,13 @@ pub(super) fn read_server(
             "has a `token_env` that is not the name of an environment variable",
             "put the token into a variable such as POSTMARK_TOKEN_SHOP, and its name here",
         )),
-        (None, Some(path)) => Ok(TokenSource::File(token_path(sources, &path))),
+        (None, Some(path)) => match values::path(path) {
+            Ok(path) => Ok(TokenSource::File(token_path(sources, path))),
+            Err(_) => Err(Invalid::new(
+                "has a `token_file` that begins with what only a shell replaces by the home folder",
+                "write the whole path, such as /home/ops/postmark.token",
+            )),
+        },
         (None, None) if sources.var(ACCOUNT_TOKEN).is_some() => Ok(TokenSource::Account(None)),
         (None, None) if only => Ok(env_token(sources, "POSTMARK_SERVER_TOKEN")),
         (None, None) => Err(Invalid::new(
@@ -146,8 +152,7 @@ fn invalid_key(key: &str, requirement: &str) -> Invalid {
 }
 
 /// A relative file is a systemd credential where there is one of that name.
-fn token_path(sources: &Sources, path: &str) -> PathBuf {
-    let path = PathBuf::from(path);
+fn token_path(sources: &Sources, path: PathBuf) -> PathBuf {
     let credential = sources
         .var("CREDENTIALS_DIRECTORY")
         .map(|folder| Path::new(folder).join(&path));

@@ -2,6 +2,7 @@
 //! into the wrong variable.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -62,10 +63,7 @@ pub(super) fn choice<T: Copy>(value: &Value, choices: [(&str, T); 2]) -> Result<
 pub(super) fn share(value: &Value) -> Result<f64, Invalid> {
     let text = text(value)?;
     if text.ends_with('%') {
-        return Err(Invalid::new(
-            "is written as a percentage",
-            "write a share instead, such as 0.01 for 1%",
-        ));
+        return Err(percentage("0.01 for 1%"));
     }
     let share = text.parse::<f64>().ok();
     share
@@ -77,10 +75,25 @@ pub(super) fn share(value: &Value) -> Result<f64, Invalid> {
         })
 }
 
+/// The answer to a percentage.
+pub(super) fn percentage(example: &str) -> Invalid {
+    Invalid::new(
+        "is written as a percentage",
+        format!("write a share instead, such as {example}"),
+    )
+}
+
 /// A time zone by its name in the IANA database.
 pub(super) fn time_zone(value: &Value) -> Result<Tz, Invalid> {
     let text = text(value)?;
     let example = "such as \"UTC\" or \"Europe/Berlin\"";
+    // These are in the database, as the zones of places without summer time.
+    if matches!(text.as_str(), "EST" | "MST" | "HST") {
+        return Err(Invalid::new(
+            "is an abbreviation that has no summer time",
+            "name the zone by its city, such as \"America/New_York\", \"America/Denver\" or \"Pacific/Honolulu\"",
+        ));
+    }
     let is_abbreviation =
         (2..=5).contains(&text.len()) && text.chars().all(|c| c.is_ascii_uppercase());
     text.parse().map_err(|_| {
@@ -152,6 +165,17 @@ pub(super) fn incoming_webhook(value: &Value) -> Result<String, Invalid> {
         )),
         _ => Ok(text),
     }
+}
+
+/// Refuses what only a shell understands.
+pub(super) fn path(text: String) -> Result<PathBuf, Invalid> {
+    if text == "~" || text.starts_with("~/") || text.starts_with("$HOME") {
+        return Err(Invalid::new(
+            "begins with what only a shell replaces by the home folder",
+            "write the whole path, such as /home/ops/hushwatch.db",
+        ));
+    }
+    Ok(PathBuf::from(text))
 }
 
 /// Texts in a list.

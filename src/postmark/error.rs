@@ -69,6 +69,9 @@ pub enum Fault {
     Dns,
     #[error("no trusted connection came about")]
     Tls,
+    /// It asks for user and password before it connects anywhere.
+    #[error("the proxy demands a login (status 407)")]
+    ProxyLogin,
     #[error("the connection failed")]
     Other,
 }
@@ -162,6 +165,9 @@ impl ErrorKind {
             Self::Server(_) => "see https://status.postmarkapp.com",
             Self::Unreachable(Fault::Refused | Fault::Dns) => {
                 "check the network, the proxy and `postmark.base_url`"
+            }
+            Self::Unreachable(Fault::ProxyLogin) => {
+                "put user and password into HTTPS_PROXY, as in http://user:password@host:port"
             }
             Self::Unreachable(Fault::TimedOut) => "check the network, or raise `postmark.timeout`",
             Self::Unreachable(Fault::Tls) => {

@@ -16,6 +16,7 @@ use super::error::{Error, ErrorKind, Fault};
 use super::{quote, wire};
 use crate::model::StreamId;
 use crate::retry;
+use crate::tls;
 
 /// An error is a sentence; what is longer is somebody's web page.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -265,6 +266,9 @@ fn date(headers: &HeaderMap) -> Option<i64> {
 fn fault(error: &reqwest::Error) -> Fault {
     if error.is_timeout() {
         return Fault::TimedOut;
+    }
+    if tls::demands_proxy_login(error) {
+        return Fault::ProxyLogin;
     }
     let mut cause = error.source();
     while let Some(this) = cause {

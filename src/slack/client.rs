@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::slack::error::{Error, RetryClass};
 use crate::slack::history::{self, LookupResult, Page};
 use crate::slack::response::{self, Dialect, HttpResponse};
-use crate::tls::{install_provider, is_loopback};
+use crate::tls::{PROXY_LOGIN, demands_proxy_login, install_provider, is_loopback};
 
 /// The maximum size of an answer, in bytes after decompression. Slack's have a few thousand.
 pub(super) const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -252,6 +252,12 @@ fn bearer_header(token: &Secret) -> Result<HeaderValue, Error> {
 
 /// Returns the error for a request without an answer. Nothing was posted if the request was not sent completely.
 pub(super) fn send_error(error: reqwest::Error) -> Error {
+    if demands_proxy_login(&error) {
+        return Error::new(
+            RetryClass::Retry,
+            format!("cannot reach Slack: {PROXY_LOGIN}"),
+        );
+    }
     if error.is_connect() || is_incomplete_send(&error) {
         let hint =
             "check the network, the proxy if there is one, and that ca-certificates are installed";

@@ -8,6 +8,7 @@ use crate::slack::client::Receipt;
 use crate::slack::error::{Error, RetryClass};
 use crate::slack::error_code::ErrorCode;
 use crate::text::sanitize::{clean, truncate};
+use crate::tls::PROXY_LOGIN;
 
 /// The maximum length of an error code that is quoted, in characters.
 const MAX_CODE_CHARS: usize = 60;
@@ -156,10 +157,11 @@ fn classify_status(status: u16) -> (RetryClass, &'static str) {
             RetryClass::Permanent,
             "redirects are not followed: check the address of Slack, and the proxy if there is one",
         ),
-        401 | 407 => (
+        401 => (
             RetryClass::Permanent,
             "check the credential, and the proxy if there is one",
         ),
+        407 => (RetryClass::Permanent, PROXY_LOGIN),
         404 | 410 => (
             RetryClass::Permanent,
             "there is nothing at this address: check slack.base_url, or create the webhook again",

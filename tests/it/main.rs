@@ -19,6 +19,7 @@ mod disk;
 mod doctor;
 mod explain;
 mod faults;
+mod host;
 mod hostile;
 mod json_shapes;
 mod kill;

@@ -1,10 +1,10 @@
 //! A reserve on the disk, released when the disk is full so that a cycle can still be recorded.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::with_suffix;
+use super::{private_file, with_suffix};
 
 /// Bytes of the reserve: several cycles of a small installation, one of a large one.
 const RESERVE_BYTES: usize = 4 << 20;
@@ -31,7 +31,7 @@ pub(in crate::store) fn release(path: &Path) -> bool {
 }
 
 fn write(reserve: &Path) -> io::Result<()> {
-    let mut file = File::create(reserve)?;
+    let mut file = private_file().create(true).truncate(true).open(reserve)?;
     // Random, since a file system may keep zeros for nothing.
     let mut random = fastrand::Rng::with_seed(1);
     let chunk: Vec<u8> = (0..1 << 16).map(|_| random.u8(..)).collect();

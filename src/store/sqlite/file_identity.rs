@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::{Error, Problem};
 
-use super::{BUSY_TIMEOUT, Sqlite, with_suffix};
+use super::{BUSY_TIMEOUT, Sqlite, create_private, with_suffix};
 
 /// What `SQLite` keeps beside a database while it is open: the write-ahead log and its index.
 const LOG_SUFFIXES: [&str; 2] = ["-wal", "-shm"];
@@ -138,6 +138,8 @@ fn check_integrity(path: &Path) -> Result<(), Error> {
 fn write_back(sqlite: &mut Sqlite, path: &Path) -> Result<(), Error> {
     let copy = with_suffix(path, "-copy");
     let _ = fs::remove_file(&copy);
+    // `VACUUM INTO` takes an empty file for a new one.
+    create_private(&copy);
     sqlite
         .connection()?
         .execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;

@@ -1,11 +1,11 @@
 //! One cycle at a time on one file: the kernel frees the lock when its process dies, however it dies.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use crate::store::{Error, Problem};
 
-use super::with_suffix;
+use super::{private_file, with_suffix};
 
 /// Held while a cycle works on the database.
 #[derive(Debug)]
@@ -23,11 +23,7 @@ impl CycleLock {
                 Problem::Unopenable(e.to_string()),
             )
         };
-        let open = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&beside);
+        let open = private_file().create(true).truncate(false).open(&beside);
         let file = open.map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),

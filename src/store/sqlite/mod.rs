@@ -7,6 +7,8 @@ mod lock;
 mod migrate;
 mod session;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ impl Sqlite {
     /// Where it cannot be opened or written, is damaged, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::open_with(path, || {
+            create_private(path);
             let mut connection = Connection::open(path)?;
             prepare(&mut connection)?;
             Ok(connection)
@@ -75,6 +78,21 @@ impl Sqlite {
     fn connection(&mut self) -> Result<&mut Connection, Error> {
         self.connection.as_mut().map_err(|error| error.clone())
     }
+}
+
+/// Creates the file so that nobody else can read it: it names who gets mail. `SQLite` gives its log the same mode. A failure is
+/// reported by opening it.
+fn create_private(path: &Path) {
+    if path.as_os_str() != ":memory:" {
+        let _ = private_file().create_new(true).open(path);
+    }
+}
+
+/// Returns how a file is created that only its owner may read.
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
 }
 
 fn prepare(connection: &mut Connection) -> Result<(), Error> {

@@ -1,0 +1,171 @@
+//! What the machine around it does: its files, its signals, its journal, its proxy.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use crate::kill::crash_point::wait_until;
+use crate::world::{Process, World, at};
+
+#[test]
+fn nobody_else_may_read_what_is_stored() {
+    if crate::store::needs_a_file("the mode of a file") {
+        return;
+    }
+    let mut world = World::new(Process::One, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let folder = world.folder.path().to_owned();
+    let suffixes = ["", "-wal", "-shm", "-lock", "-reserve"];
+    let modes = |case: &str| {
+        for suffix in suffixes {
+            let path = folder.join(format!("hushwatch.db{suffix}"));
+            let file = std::fs::metadata(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+            let mode = file.permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{case}: hushwatch.db{suffix} has {mode:o}");
+        }
+    };
+    modes("made");
+    std::fs::remove_file(folder.join("hushwatch.db")).expect("deleted");
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    modes("written back");
+    let _ = world.alerts();
+}
+
+#[test]
+fn a_terminal_that_closes_does_not_end_the_daemon() {
+    let mut world = World::new(Process::New, "");
+    world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
+    world.postmark.set_now(hushwatch::clock::now());
+    let mut daemon = world
+        .command(&["run"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut log = BufReader::new(daemon.stderr.take().expect("piped")).lines();
+    wait_until("the heartbeat", || !world.slack.pings().is_empty());
+    let send = |name: &str| {
+        let sent = Command::new("kill")
+            .args([name, &daemon.id().to_string()])
+            .status();
+        assert!(sent.expect("kill runs").success());
+    };
+    send("-HUP");
+    assert!(
+        log.any(|line| line.expect("text").contains("received SIGHUP: going on")),
+        "it is logged"
+    );
+    send("-TERM");
+    let rest: Vec<String> = log.map_while(Result::ok).collect();
+    assert!(rest.iter().any(|line| line.contains("stopped")), "{rest:?}");
+    assert_eq!(daemon.wait().expect("ended").code(), Some(0));
+    world.set_aside("not what is tested");
+}
+
+#[test]
+fn the_journal_learns_the_priority_of_each_line() {
+    let mut world = World::new(Process::New, "");
+    world.env("SLACK_BOT_TOKEN", "");
+    world.env("JOURNAL_STREAM", "8:12345");
+    let warned = world.run(&["check"]).stderr;
+    let is_prefixed = |line: &str| {
+        let (start, level) = line.split_at(3);
+        let level = level.trim_start().split(' ').next().unwrap_or_default();
+        matches!(
+            (start, level),
+            ("<3>", "ERROR" | "hushwatch:") | ("<4>", "WARN") | ("<6>", "INFO")
+        )
+    };
+    assert!(warned.contains("<4> WARN NO SLACK"), "{warned}");
+    assert!(warned.contains("<6> INFO the data is in"), "{warned}");
+    for line in warned.lines() {
+        assert!(is_prefixed(line), "{line}");
+    }
+    world.env("HUSHWATCH_MODE", "loud");
+    world.env("HUSHWATCH_TIME_ZONE", "Mars");
+    let failed = world.run(&["check"]).stderr;
+    assert_eq!(
+        failed
+            .lines()
+            .filter(|line| line.starts_with("<3>"))
+            .count(),
+        2,
+        "{failed}"
+    );
+    world.env("JOURNAL_STREAM", "");
+    let plain = world.run(&["check"]).stderr;
+    assert!(!plain.contains("<3>"), "{plain}");
+}
+
+#[test]
+fn with_nothing_set_there_is_one_line_and_no_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |args: &[&str], env: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hushwatch"));
+        command.args(args).current_dir(folder.path()).env_clear();
+        command.envs(env.iter().copied());
+        let output = command.output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    for args in [&["check"][..], &["run"], &["digest"], &["check", "--json"]] {
+        for env in [&[][..], &[("POSTMARK_SERVER_TOKEN", " "), ("PATH", "/bin")]] {
+            let (code, said) = run(args, env);
+            assert_eq!(code, Some(2), "{args:?}: {said}");
+            assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+            assert!(said.contains("nothing is set"), "{args:?}: {said}");
+            assert!(said.contains("POSTMARK_SERVER_TOKEN"), "{args:?}: {said}");
+        }
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("read").collect();
+    assert!(left.is_empty(), "{left:?}");
+    // With Slack, the missing token is told there.
+    let world = World::new(Process::New, "");
+    let (code, said) = run(
+        &["check"],
+        &[("SLACK_WEBHOOK_URL", &world.slack.webhook_url())],
+    );
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(world.alerts().len(), 1, "{said}");
+}
+
+/// A proxy that asks for a login, whatever it is asked.
+fn proxy_with_login() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(client.try_clone().expect("cloned")).lines();
+            while lines
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
+            let answer = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n";
+            let _ = client.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_proxy_that_demands_a_login_is_named() {
+    let mut world = World::new(Process::New, "");
+    world.env("HTTPS_PROXY", &proxy_with_login());
+    world.env(
+        "HUSHWATCH_POSTMARK__BASE_URL",
+        "https://postmark.example.com",
+    );
+    world.env(
+        "HUSHWATCH_HEARTBEAT__URL",
+        "https://heartbeat.example.com/secret",
+    );
+    let ended = world.run(&["check"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    for named in [
+        "Postmark is not reachable: the proxy demands a login (status 407)",
+        "put user and password into HTTPS_PROXY",
+    ] {
+        assert!(ended.stderr.contains(named), "{named}: {}", ended.stderr);
+    }
+}
