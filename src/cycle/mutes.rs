@@ -98,7 +98,7 @@ async fn require_known_server(
     }
     let names: Vec<&str> = known.iter().map(|known| known.name.0.as_str()).collect();
     Err(CycleError::Usage(format!(
-        "there is no server `{server}`; there are: {}",
+        "no server is called `{server}`; the servers are: {}",
         names.join(", ")
     )))
 }

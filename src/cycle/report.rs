@@ -13,6 +13,7 @@ use crate::model::{
 };
 use crate::output::json::{IncidentView, MuteView, StreamView, TransitionView};
 use crate::store;
+use crate::text::format::plural;
 
 /// What a cycle saw and did.
 #[derive(Clone, Debug, Serialize)]
@@ -50,11 +51,11 @@ impl CheckReport {
             n => format!(", {n} given up"),
         };
         format!(
-            "cycle of {} {state}: {} steps, {} incidents open, {} messages sent, {} pending{given_up}",
+            "cycle of {} {state}: {}, {} open, {} sent, {} pending{given_up}",
             self.at,
-            self.transitions.len(),
-            self.open_incidents.len(),
-            self.notices.sent,
+            plural(self.transitions.len() as u64, "step"),
+            plural(self.open_incidents.len() as u64, "incident"),
+            plural(self.notices.sent, "message"),
             self.notices.pending
         )
     }

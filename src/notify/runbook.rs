@@ -213,7 +213,7 @@ fn place_args(incident: &Incident) -> String {
 pub const fn resolves_when(incident: &Incident) -> &'static str {
     match incident.rule {
         Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
-            "Once the rate was at or below its threshold for one hour. Too little mail to judge counts as below, time that could \
+            "Once the rate was at or below its threshold for one hour. Too little mail to judge counts as below; time that could \
              not be read does not count."
         }
         Rule::SendSilence => {

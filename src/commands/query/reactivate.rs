@@ -182,8 +182,8 @@ impl PostmarkQuery {
                 Ok((true, answer)) => {
                     let then = match still_listed {
                         Some(false) => "it is off the list",
-                        Some(true) => "Postmark accepted it, the list may take a moment",
-                        None => "Postmark accepted it, the list could not be read afterwards",
+                        Some(true) => "accepted, but the list may still show it for a moment",
+                        None => "accepted, but the list could not be read afterwards",
                     };
                     format!("{place}: Postmark answered {answer}; {then}\n")
                 }

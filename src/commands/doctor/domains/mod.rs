@@ -28,7 +28,7 @@ const MAX_DOMAINS: usize = 200;
 pub(crate) async fn checks(settings: &DoctorSettings, domains: &BTreeSet<String>) -> Vec<Check> {
     if domains.is_empty() {
         let text = "No sending domain is known yet, so no DNS was checked";
-        let remedy = "run `hushwatch doctor` again after some mail was sent";
+        let remedy = "run `hushwatch doctor` again once mail was sent and can be read";
         return vec![Check::warn("dns", text, remedy)];
     }
     let resolver = match Resolver::new(settings.resolver, DNS_TIMEOUT) {
