@@ -29,21 +29,18 @@ fn bytes(world: &World) -> Vec<u8> {
 #[test]
 fn before_the_first_check_only_the_folder_is_tried() {
     let mut world = on_file();
-    doctor(&world, &[]).has("✓ No database", &["the first check creates it"]);
+    doctor(&world, &[]).says("✓ No database <folder>/hushwatch.db yet: the first check creates it, and its folder is writable");
     let missing = world.folder.path().join("missing/hushwatch.db");
     world.env("HUSHWATCH_STORE__PATH", &missing.display().to_string());
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has("✗ No database", &["none can be created in", "`store.path`"]);
+    said.says("✗ No database <folder>/missing/hushwatch.db, and none can be created in <folder>/missing: no such folder; create the folder, give it to the user that runs hushwatch, or change `store.path`");
     nothing_rests_on_it(&said);
 }
 
 /// Nothing is told that would have to be read from the database, and that is said once.
 fn nothing_rests_on_it(said: &Said) {
-    said.has(
-        "! Not checked without the database: the last cycle, mutes",
-        &["repair the database first"],
-    );
+    said.says("! Not checked without the database: the last cycle, mutes, silence detection, and the rules at your volume; repair the database first, then run `hushwatch doctor` again");
     for start in [
         "✓ No cycle yet",
         "✓ Nothing is muted",
@@ -58,8 +55,8 @@ fn a_database_is_written_to_and_left_as_it_was() {
     let world = polled();
     let before = bytes(&world);
     let said = doctor(&world, &[]);
-    said.has("✓ Database writable", &["hushwatch.db"]);
-    said.has("✓ Last cycle", &[]);
+    said.says("✓ Database writable: <database>");
+    said.says("✓ Last cycle <time> UTC");
     said.passed();
     assert!(before == bytes(&world), "the file changed");
     // A cycle at work holds its own lock, not the database.
@@ -78,8 +75,8 @@ fn a_database_in_use_is_told_and_left_alone() {
     let said = doctor(&world, &[]);
     holder.execute_batch("ROLLBACK").expect("given back");
     assert_eq!(said.code, 1);
-    said.has("✗ Database in use", &["another process", "try again"]);
-    said.has("✓ Postmark token valid", &[]);
+    said.says("✗ Database in use: another process holds <database>; try again when it is done");
+    said.says("✓ Postmark token valid server=shop id=9708911");
     nothing_rests_on_it(&said);
     doctor(&world, &[]).passed();
 }
@@ -99,12 +96,14 @@ fn a_damaged_or_foreign_database_is_told_and_left_alone() {
     let before = bytes(&world);
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has("✗ Database not usable", &["damaged"]);
+    said.says("✗ Database not usable — failed to open the database <folder>/hushwatch.db: the database is damaged (file is not a database); move it aside and start anew, or restore a copy");
     nothing_rests_on_it(&said);
     assert_eq!(before, bytes(&world));
     std::fs::write(&path, b"").expect("written");
     let said = doctor(&world, &[]);
-    said.has("! No schema yet", &["hushwatch migrate"]);
+    said.says(
+        "! No schema yet in <database>; run `hushwatch migrate`, or let the first check create it",
+    );
     assert!(bytes(&world).is_empty(), "none was made");
 }
 
@@ -113,7 +112,7 @@ fn a_disk_of_a_dyno_is_told_once() {
     let mut world = on_file();
     world.env("DYNO", "worker.1");
     let said = doctor(&world, &[]);
-    said.has("! The disk is a dyno's", &["Heroku Postgres"]);
+    said.says("! The disk is a dyno's: it is emptied at least once a day, and with it the history, incidents and unsent messages; attach Heroku Postgres and use a build with `--features full`, which reads its DATABASE_URL");
     said.lacks("! THE DATA");
     said.passed();
 }
@@ -125,10 +124,7 @@ fn a_folder_that_takes_no_file_is_told() {
     world.env("HUSHWATCH_STORE__PATH", &below_a_file.display().to_string());
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has(
-        "✗ No database",
-        &["none can be created in", "create the folder"],
-    );
+    said.says("✗ No database <folder>/monitor.toml/hushwatch.db, and none can be created in <folder>/monitor.toml: no such folder; create the folder, give it to the user that runs hushwatch, or change `store.path`");
     said.lacks("✓ The disk");
     nothing_rests_on_it(&said);
     // Nobody can make a file there, be it the administrator.
@@ -136,9 +132,10 @@ fn a_folder_that_takes_no_file_is_told() {
         world.env("HUSHWATCH_STORE__PATH", "/proc/self/status");
         let said = doctor(&world, &[]);
         assert_eq!(said.code, 1);
+        // Why, depends on who runs this.
         said.has(
             "✗ Cannot write to the folder of /proc/self/status",
-            &["free some space"],
+            &["; free some space, and let the user that runs hushwatch write there: SQLite creates files beside the database"],
         );
     }
 }
@@ -165,7 +162,7 @@ fn polls_that_were_missed_deserve_a_look() {
 fn a_mute_that_runs_is_told_with_what_ends_it() {
     let world = polled();
     let said = doctor(&world, &[]);
-    said.has("✓ Nothing is muted", &[]);
+    said.says("✓ Nothing is muted");
     let mute = |more: &[&str]| {
         let args = [
             "mute",
@@ -183,14 +180,10 @@ fn a_mute_that_runs_is_told_with_what_ends_it() {
     mute(&["--server", "shop", "--rule", "bounce_rate"]);
     let said = doctor(&world, &[]);
     said.passed();
-    said.has(
-        "! Everything is muted until ",
-        &[" UTC by ops (new relay); `hushwatch unmute` ends it"],
+    said.says(
+        "! Everything is muted until <time> UTC by ops (new relay); `hushwatch unmute` ends it",
     );
-    said.has(
-        "! `bounce_rate` on shop is muted until ",
-        &["`hushwatch unmute --server shop --rule bounce_rate` ends it"],
-    );
+    said.says("! `bounce_rate` on shop is muted until <time> UTC by ops (new relay); `hushwatch unmute --server shop --rule bounce_rate` ends it");
     assert_eq!(world.run(&["unmute"]).code, 0);
-    doctor(&world, &[]).has("✓ Nothing is muted", &[]);
+    doctor(&world, &[]).says("✓ Nothing is muted");
 }

@@ -15,11 +15,10 @@ fn a_database_on_a_server_is_written_to_and_left_as_it_was() {
     world.env(URL, &url);
     let said = doctor(&world, &[]);
     said.passed();
-    said.has(
-        "! No schema yet in schema hushwatch of ",
-        &["hushwatch migrate"],
+    said.says(
+        "! No schema yet in <database>; run `hushwatch migrate`, or let the first check create it",
     );
-    said.has("✓ No cycle yet", &[]);
+    said.says("✓ No cycle yet");
     said.lacks("✓ The disk");
     let schemas = "SELECT nspname::TEXT FROM pg_namespace WHERE nspname = 'hushwatch'";
     assert_eq!(crate::store::texts(&url, schemas), [""; 0], "none was made");
@@ -27,9 +26,9 @@ fn a_database_on_a_server_is_written_to_and_left_as_it_was() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let said = doctor(&world, &[]);
     said.passed();
-    said.has("✓ Database writable: schema hushwatch of ", &[]);
-    said.has("✓ Last cycle", &[]);
-    said.has("✓ Nothing is muted", &[]);
+    said.says("✓ Database writable: <database>");
+    said.says("✓ Last cycle <time> UTC");
+    said.says("✓ Nothing is muted");
 }
 
 #[test]
@@ -39,12 +38,9 @@ fn a_server_that_is_not_there_is_told_without_the_password() {
     world.env(URL, &url);
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has(
-        "✗ Database not usable",
-        &["cannot be used", "check that it runs"],
-    );
-    said.has("! Not checked without the database", &[]);
-    said.has("✓ Postmark token valid", &[]);
+    said.says("✗ Database not usable — failed to use the PostgreSQL database hushwatch at 127.0.0.1:1: the server cannot be used (Connection refused (os error 111)); check that it runs, and host and port of the database URL");
+    said.says("! Not checked without the database: the last cycle, mutes, silence detection, and the rules at your volume; repair the database first, then run `hushwatch doctor` again");
+    said.says("✓ Postmark token valid server=shop id=9708911");
     let all = format!("{}{}", said.text, said.stderr);
     assert!(!all.contains(PASSWORD), "{all}");
 }

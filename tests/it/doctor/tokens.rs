@@ -12,11 +12,8 @@ fn a_valid_token_names_its_server() {
     said.passed();
     let line = said.line("✓ Postmark token valid");
     assert_eq!(line, "✓ Postmark token valid server=shop id=9708911");
-    said.has("✓ shop: Live server", &[]);
-    said.has(
-        "✓ shop: Streams found",
-        &["outbound (Transactional)", "broadcast (Broadcasts)"],
-    );
+    said.says("✓ shop: Live server");
+    said.says("✓ shop: Streams found: outbound (Transactional), broadcast (Broadcasts)");
     assert!(!said.line("✓ shop: Streams found").contains("inbound"));
 }
 
@@ -39,10 +36,7 @@ fn a_server_that_has_another_name_here_is_told_with_both() {
     file(&format!("{}{}", entry("till"), entry("shop")));
     let said = doctor(&world, &[]);
     said.passed();
-    said.has(
-        "! till and shop are the same Postmark server (id 9708911): it is polled twice and alerts are duplicated",
-        &["keep one of these [[server]]"],
-    );
+    said.says("! till and shop are the same Postmark server (id 9708911): it is polled twice and alerts are duplicated; keep one of these [[server]], or correct the token of the others");
     let apart = |name, stream| format!("{}streams = [\"{stream}\"]\n", entry(name));
     file(&format!(
         "{}{}",
@@ -51,7 +45,8 @@ fn a_server_that_has_another_name_here_is_told_with_both() {
     ));
     doctor(&world, &[]).lacks("! till and shop");
     file("");
-    doctor(&world, &[]).has("✓ Postmark token valid", &["called `default` here"]);
+    doctor(&world, &[])
+        .says("✓ Postmark token valid server=shop id=9708911, called `default` here");
 }
 
 #[test]
@@ -60,10 +55,7 @@ fn a_missing_token_says_what_to_set() {
     world.env("POSTMARK_SERVER_TOKEN", "");
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has(
-        "✗ Postmark token missing",
-        &["server=shop", "set POSTMARK_SERVER_TOKEN"],
-    );
+    said.says("✗ Postmark token missing server=shop — set POSTMARK_SERVER_TOKEN");
     assert!(
         world
             .postmark
@@ -79,10 +71,7 @@ fn a_token_file_that_cannot_be_read_is_told() {
     let file =
         "[doctor]\nsmtp = \"\"\n[[server]]\nname = \"shop\"\ntoken_file = \"missing.token\"\n";
     std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
-    doctor(&world, &[]).has(
-        "✗ Postmark token missing",
-        &["missing.token cannot be read"],
-    );
+    doctor(&world, &[]).says("✗ Postmark token missing server=shop — token file missing.token cannot be read: no such file");
 }
 
 #[test]
@@ -91,16 +80,10 @@ fn a_refused_token_is_told_with_its_status() {
     world.env("POSTMARK_SERVER_TOKEN", "wrong-canary");
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has(
-        "✗ Postmark token rejected — HTTP 401",
-        &["server=shop", "copy the server's token again"],
-    );
+    said.says("✗ Postmark token rejected — HTTP 401 server=shop (\"Request does not contain a valid Server token.\"); copy the server's token again (Server > API Tokens), without anything around it");
     assert!(!format!("{}{}", said.text, said.stderr).contains("canary"));
     world.env("POSTMARK_SERVER_TOKEN", "ä\u{7f}");
-    doctor(&world, &[]).has(
-        "✗ Postmark token rejected — it holds what no token can",
-        &[],
-    );
+    doctor(&world, &[]).says("✗ Postmark token rejected — it holds what no token can server=shop; copy the server's token again (Server > API Tokens), without anything around it");
 }
 
 #[test]
@@ -109,22 +92,16 @@ fn tokens_of_the_wrong_kind_are_told_apart() {
     world.postmark.set_account_token("account-canary");
     world.env("POSTMARK_SERVER_TOKEN", "account-canary");
     let said = doctor(&world, &[]);
-    said.has(
-        "✗ Postmark token rejected — HTTP 401",
-        &["it is the token of an account"],
-    );
+    said.says("✗ Postmark token rejected — HTTP 401 server=shop (\"Request does not contain a valid Server token.\"); it is the token of an account: set it as POSTMARK_ACCOUNT_TOKEN, or copy the server's own (Server > API Tokens)");
     world.env("POSTMARK_SERVER_TOKEN", &world.shop.token());
     world.env("POSTMARK_ACCOUNT_TOKEN", &world.shop.token());
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has(
-        "✗ Postmark account token rejected — HTTP 401",
-        &["it is the token of a server"],
-    );
-    said.has("✓ Postmark token valid server=shop", &[]);
+    said.says("✗ Postmark account token rejected — HTTP 401 (\"Request does not contain a valid Account token.\"); it is the token of a server: set it as POSTMARK_SERVER_TOKEN, or copy the account's own (Account > API Tokens)");
+    said.says("✓ Postmark token valid server=shop id=9708911");
     world.env("POSTMARK_ACCOUNT_TOKEN", "account-canary");
     let said = doctor(&world, &[]);
-    said.has("✓ Postmark account token valid: 1 server", &[]);
+    said.says("✓ Postmark account token valid: 1 server");
     said.passed();
 }
 
@@ -134,23 +111,14 @@ fn a_network_that_does_not_lead_there_is_told() {
     world.env("HUSHWATCH_POSTMARK__BASE_URL", "http://127.0.0.1:1");
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has(
-        "✗ Network error — Postmark is not reachable: the connection was refused",
-        &["server=shop"],
-    );
+    said.says("✗ Network error — Postmark is not reachable: the connection was refused server=shop; check the network, the proxy and `postmark.base_url`");
     world.env("HUSHWATCH_POSTMARK__BASE_URL", &world.postmark.base_url());
     world.shop.always(Fault::Hang);
-    doctor(&world, &[]).has(
-        "✗ Network error — Postmark is not reachable: it took too long",
-        &[],
-    );
+    doctor(&world, &[]).says("✗ Network error — Postmark is not reachable: it took too long server=shop; check the network, or raise `postmark.timeout`");
     world.shop.clear_faults();
     world.shop.always(Fault::Status(503));
     let said = doctor(&world, &[]);
-    said.has(
-        "✗ Postmark does not answer as it should",
-        &["503", "status.postmarkapp.com"],
-    );
+    said.says("✗ Postmark does not answer as it should — Postmark is in trouble (status 503) server=shop (\"Postmark API is offline for maintenance.\"); see https://status.postmarkapp.com");
 }
 
 #[test]
@@ -158,7 +126,7 @@ fn a_sandbox_deserves_a_look() {
     let world = world("");
     world.shop.set_sandbox(true);
     let said = doctor(&world, &[]);
-    said.has("! shop: Sandbox server", &["Postmark delivers nothing"]);
+    said.says("! shop: Sandbox server: Postmark delivers nothing of what it sends; use the token of a live server, unless this is a test");
     said.passed();
 }
 
@@ -169,18 +137,15 @@ fn streams_that_are_not_there_are_told() {
     std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.has(
-        "✗ shop: `streams` names receipts",
-        &["outbound (Transactional)"],
-    );
+    said.says("✗ shop: `streams` names receipts, which Postmark does not list; name some of outbound (Transactional), broadcast (Broadcasts), or leave `streams` out");
     world.shop.add_stream("receipts", StreamType::Transactional);
     doctor(&world, &[]).passed();
     for id in ["outbound", "broadcast", "receipts"] {
         world.shop.remove_stream(id);
     }
-    doctor(&world, &[]).has("✗ shop: No outbound stream", &[]);
+    doctor(&world, &[]).says("✗ shop: No outbound stream: there is nothing to watch; create a message stream, or use the token of another server");
     world
         .shop
         .fail(hushwatch::sim::Plan::always(Fault::Status(500)).on("/message-streams"));
-    doctor(&world, &[]).has("✗ shop: Cannot list the streams", &["500"]);
+    doctor(&world, &[]).says("✗ shop: Cannot list the streams: Postmark is in trouble (status 500); see https://status.postmarkapp.com");
 }
