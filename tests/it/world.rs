@@ -272,11 +272,15 @@ impl World {
     pub(crate) fn shown(&self, output: &str) -> String {
         let folder = self.folder.path().display().to_string();
         let file = || format!("the SQLite file {folder}/hushwatch.db");
+        let key = self
+            .database()
+            .map_or("HUSHWATCH_STORE__PATH", |_| DATABASE);
         let changing = [
             (
                 self.database().map_or_else(file, store::place_of),
                 "<database>",
             ),
+            (format!("<database> ({key})"), "<database> (<key>)"),
             (folder, "<folder>"),
             (self.postmark.base_url(), "<postmark>"),
             (self.slack.base_url(), "<slack>"),
