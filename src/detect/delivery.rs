@@ -10,7 +10,7 @@
 mod share;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::model::{
@@ -53,6 +53,8 @@ const MIN_SUSPICIOUS: usize = 3;
 const LOSS_LOOKBACK: Duration = Duration::from_secs(7 * 86_400);
 /// Where less than this part of the usual share is delivered, a drop is a wake.
 const WAKE_SHARE: f64 = 0.5;
+/// Where no more than this share of all mail bounced, sampled mail that all bounced is chance, not a silence.
+const MAX_PARTIAL_BOUNCED: f64 = 0.75;
 /// Older mail says nothing about the present.
 const LOOKBACK: Duration = Duration::from_secs(30 * 86_400);
 /// What is suspicious is younger.
@@ -217,6 +219,7 @@ impl DeliveryModel {
             .collect();
         // Where half of the mail is lost, a few lost in a row are no silence.
         let lost = self.loss_after(before, at).map_or(0.0, |loss| loss.share());
+        let lost = lost.max(partial_bounced_share(history, &run, at).unwrap_or(0.0));
         let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state), lost);
         let bounced = || run.iter().filter(|(_, state)| *state == Bounced);
         let verdict = if run.len() >= MIN_RUN && log_evidence > self.threshold {
@@ -292,6 +295,31 @@ impl DeliveryModel {
         let states = mail[from..].iter().map(|m| (m.sent_at, state_at(m, at)));
         self.usual_loss.ongoing(states, |age| self.late_share(age))
     }
+}
+
+/// Returns the share that bounced of all the mail sent from the oldest to the newest of `run`, where all of `run` bounced and much
+/// of that mail did not. Bounces are listed completely, the sample is a few messages of many.
+fn partial_bounced_share(
+    history: &History,
+    run: &[(&SampledMessage, DeliveryState)],
+    at: Timestamp,
+) -> Option<f64> {
+    let (newest, oldest) = (run.first()?.0, run.last()?.0);
+    if run.iter().any(|(_, state)| *state != Bounced) {
+        return None;
+    }
+    let span = history.whole_counts_within(Span::new(oldest.sent_at, newest.sent_at));
+    let parts = history.seen(span);
+    let was_sent_inside = |sent: Timestamp| parts.iter().any(|part| part.contains(sent));
+    let events = history.bounce_events_in(Span::new(span.from, at)).iter();
+    let bounced: HashSet<&str> = events
+        .filter(|event| event.class.is_failure() && event.sent_at.is_some_and(was_sent_inside))
+        .map(|event| event.message.as_str())
+        .collect();
+    let share = bounced.len() as f64 / history.sent_in(&parts).max(1) as f64;
+    // A list that lacks the sampled mail is not complete.
+    let is_complete = bounced.len() + 1 >= run.len();
+    (is_complete && share <= MAX_PARTIAL_BOUNCED).then_some(share)
 }
 
 /// Returns the share of mail in general that is not delivered at this age.

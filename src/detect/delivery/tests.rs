@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::{BounceClass, BounceEvent, Coverage, CumulativeCounts};
 
 const START: Timestamp = Timestamp::from_secs(1_767_571_200);
 
@@ -93,6 +94,41 @@ fn of_a_new_stream_three_are_judged_and_fewer_are_not() {
         verdict(mail([REFUSED, REFUSED, REFUSED, REFUSED, DELIVERED])),
         Verdict::Within
     );
+}
+
+#[test]
+fn a_row_in_the_sample_is_no_silence_where_much_of_all_mail_did_not_bounce() {
+    let sampled = mail(week().chain([REFUSED; 3]));
+    let at = sampled.last().expect("mail").sent_at + 2 * MINUTE;
+    let (first, second) = (at - 42 * MINUTE, MINUTE / 60);
+    // Every second there is mail; of it, and of the sampled mail, some bounced within a minute.
+    let judged = |bounces_every: u32, listed: bool| {
+        let seconds = 0..42 * 60;
+        let bounced = seconds.clone().filter(|n| n % bounces_every == 0);
+        let event = |n: u32| BounceEvent {
+            at: first + second * n + MINUTE / 2,
+            message: n.to_string(),
+            sent_at: Some(first + second * n),
+            class: BounceClass::Blocked,
+            recipient: String::new(),
+        };
+        let covered = Coverage::from_spans([Span::new(START, at)]);
+        let history = History {
+            first_seen_at: Some(START),
+            messages: covered.clone(),
+            bounces: if listed { covered } else { Coverage::default() },
+            sent: CumulativeCounts::from_counts(seconds.map(|n| (first + second * n, 1))),
+            bounce_events: bounced.map(event).collect(),
+            sampled: sampled.clone(),
+            ..History::default()
+        };
+        let delivery = DeliveryModel::learn(&history, at, &Rules::default(), 1);
+        delivery.evaluate(&history, at)[0].verdict
+    };
+    assert_eq!(judged(2, true), Verdict::Unresolved, "half arrives");
+    assert_eq!(judged(1, true), Verdict::Breach, "nothing arrives");
+    assert_eq!(judged(2, false), Verdict::Breach, "bounces were not read");
+    assert_eq!(judged(2_000, true), Verdict::Breach, "bounces are missing");
 }
 
 #[test]
