@@ -40,6 +40,7 @@ pub async fn run(context: Arc<Context>, shutdown: CancellationToken) -> anyhow::
                     // The cycle notifies people and ends the daemon.
                     is_outdated(&error)
                 });
+                context.store.close_idle();
                 if !due { continue }
                 false
             }
@@ -54,6 +55,7 @@ pub async fn run(context: Arc<Context>, shutdown: CancellationToken) -> anyhow::
             ended = &mut cycle => Some(ended),
             () = shutdown.cancelled() => tokio::time::timeout(SHUTDOWN_GRACE, cycle).await.ok(),
         };
+        context.store.close_idle();
         match ended {
             Some(Ok(report)) => tracing::info!("{}", report.to_line()),
             Some(Err(error)) if is_outdated(&error) => return Err(error.into()),

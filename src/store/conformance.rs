@@ -186,7 +186,7 @@ fn on_postgres(fact: impl FnOnce(&mut Database)) {
 fn new_postgres(url: &str) -> Database {
     let (address, _) = crate::database::Address::parse(url).expect("a valid URL");
     let connector = Connector::new(&address).expect("no certificates");
-    Database::Postgres(Postgres::new(connector.into()).expect("a runtime"))
+    Database::Postgres(Postgres::connect(connector.into(), false).expect("connected"))
 }
 
 /// So many seconds after [`T0`].

@@ -28,6 +28,15 @@ impl Database {
         Sqlite::open(path).map(Self::Sqlite)
     }
 
+    /// Whether its connection stands, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(postgres) => postgres.is_open(),
+        }
+    }
+
     /// Recovers if the database file was deleted or replaced while it was open. Returns what was done, in a sentence;
     /// `None` where nothing had to be.
     pub fn recover_file(&mut self) -> Result<Option<String>, Error> {

@@ -49,6 +49,11 @@ pub enum Problem {
         "the server cannot be used ({0}); check that it runs, and host and port of the database URL"
     )]
     Unreachable(String),
+    /// The server, or its pooler, has no connection to spare.
+    #[error(
+        "the server has too many connections already; let others use fewer, or raise the limit of the server, its pooler or the user (one is enough for hushwatch, which uses up to four)"
+    )]
+    Crowded,
     /// The server was reached and refuses for a reason that will not pass; with the remedy.
     #[error("{0}")]
     Refused(String),
@@ -59,7 +64,7 @@ pub enum Problem {
     Lost,
     /// A new connection went away at its first step, so that a newer one would not last either.
     #[error(
-        "the server ends each connection at its first step; check that it runs, and let the database URL name PostgreSQL itself or a pooler in session mode"
+        "the server ends each connection at its first step; check that it runs, and let the database URL name PostgreSQL itself or a pooler in session or transaction mode"
     )]
     LostAtOnce,
     #[error("a stored value cannot be read ({0})")]
@@ -99,6 +104,11 @@ impl Error {
 
     pub const fn is_lost(&self) -> bool {
         matches!(self.problem, Problem::Lost)
+    }
+
+    /// Whether the server has no connection to spare.
+    pub(super) const fn is_crowded(&self) -> bool {
+        matches!(self.problem, Problem::Crowded)
     }
 
     /// Whether the server was reached and refuses for a reason that will not pass.

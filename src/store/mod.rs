@@ -82,12 +82,12 @@ impl Store {
     #[cfg(feature = "postgres")]
     fn on(connector: postgres::Connector) -> Self {
         let connector = Arc::new(connector);
-        let make = move || {
-            let made = postgres::Postgres::new(Arc::clone(&connector))?;
+        let connect = move |beside_others| {
+            let made = postgres::Postgres::connect(Arc::clone(&connector), beside_others)?;
             Ok(Database::Postgres(made))
         };
         Self {
-            pool: Arc::new(Pool::with_limit(MAX_CONNECTIONS, Box::new(make))),
+            pool: Arc::new(Pool::with_limit(MAX_CONNECTIONS, Box::new(connect))),
             file: None,
             shared: true,
         }
@@ -104,6 +104,13 @@ impl Store {
     /// Whether other processes may work on this store at the same time, each on servers of its own.
     pub const fn is_shared(&self) -> bool {
         self.shared
+    }
+
+    /// Closes the connections that nobody uses now: others may have no connection but these.
+    pub fn close_idle(&self) {
+        if self.shared {
+            self.pool.close_idle();
+        }
     }
 
     /// Creates a reserve on the disk for when it is full, as far as there is room.

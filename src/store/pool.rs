@@ -1,38 +1,61 @@
 //! Connections that are lent for one call each.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::store::{Database, Error};
 
-/// Makes one more connection.
-type Make = Box<dyn Fn() -> Result<Database, Error> + Send + Sync>;
+/// Makes one more connection; is told whether others are at hand.
+type Connect = Box<dyn Fn(bool) -> Result<Database, Error> + Send + Sync>;
 
-/// A limited number of connections, made when they are needed.
+/// How long no further connection is tried after one was refused while others were at hand.
+const CROWDED: Duration = Duration::from_secs(600);
+/// How long a server without a connection to spare is asked again where none is at hand.
+const PATIENCE: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// A limited number of connections, made when they are needed. Where the server has fewer to spare, those at hand are
+/// waited for.
 pub(super) struct Pool {
-    idle: Mutex<Vec<Database>>,
+    state: Mutex<State>,
+    /// Told whenever a call that waits may go on.
+    changed: Condvar,
     permits: Arc<Semaphore>,
-    make: Make,
+    connect: Connect,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Database>,
+    lent: usize,
+    /// One connection is made at a time, so that the next knows whether there is another.
+    connecting: bool,
+    crowded_until: Option<Instant>,
+}
+
+impl State {
+    fn is_crowded(&self) -> bool {
+        self.crowded_until.is_some_and(|end| Instant::now() < end)
+    }
 }
 
 impl Pool {
     /// Returns a pool of this one connection.
     pub(super) fn single(database: Database) -> Self {
-        Self {
-            idle: Mutex::new(vec![database]),
-            permits: Arc::new(Semaphore::new(1)),
-            make: Box::new(|| Err(Error::interrupted())),
-        }
+        let pool = Self::with_limit(1, Box::new(|_| Err(Error::interrupted())));
+        pool.state().idle.push(database);
+        pool
     }
 
     /// Returns a pool of up to `limit` connections.
-    #[cfg(feature = "postgres")]
-    pub(super) fn with_limit(limit: usize, make: Make) -> Self {
+    pub(super) fn with_limit(limit: usize, connect: Connect) -> Self {
         Self {
-            idle: Mutex::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
             permits: Arc::new(Semaphore::new(limit)),
-            make,
+            connect,
         }
     }
 
@@ -56,13 +79,74 @@ impl Pool {
         }
     }
 
-    fn take(&self) -> Result<Database, Error> {
-        let idle = self.idle().pop();
-        idle.map_or_else(&self.make, Ok)
+    /// Closes the connections that are idle.
+    pub(super) fn close_idle(&self) {
+        self.state().idle.clear();
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Database>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes an idle connection, or makes one, or waits for one that is lent.
+    fn take(&self) -> Result<Database, Error> {
+        let began = Instant::now();
+        let mut state = self.state();
+        loop {
+            if let Some(database) = state.idle.pop() {
+                if database.is_open() {
+                    state.lent += 1;
+                    return Ok(database);
+                }
+                continue;
+            }
+            if state.connecting || (state.lent > 0 && state.is_crowded()) {
+                state = self.wait(state, PATIENCE);
+                continue;
+            }
+            let beside_others = state.lent > 0;
+            state.connecting = true;
+            drop(state);
+            let made = self.make(beside_others);
+            state = self.state();
+            match made {
+                Ok(database) => {
+                    state.lent += 1;
+                    return Ok(database);
+                }
+                Err(error) if !error.is_crowded() => return Err(error),
+                Err(_) if beside_others => {
+                    tracing::info!(
+                        connections = state.lent,
+                        "the database has no further connection to spare; going on with those at hand"
+                    );
+                    state.crowded_until = Some(Instant::now() + CROWDED);
+                }
+                Err(error) if began.elapsed() > PATIENCE => return Err(error),
+                Err(_) => state = self.wait(state, ASK_AGAIN),
+            }
+        }
+    }
+
+    fn make(&self, beside_others: bool) -> Result<Database, Error> {
+        let _connecting = Connecting(self);
+        (self.connect)(beside_others)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a change, or for as long as `limit`.
+    fn wait<'s>(&self, state: MutexGuard<'s, State>, limit: Duration) -> MutexGuard<'s, State> {
+        let waited = self.changed.wait_timeout(state, limit);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Ends on every way out, so that nobody waits for it in vain.
+struct Connecting<'p>(&'p Pool);
+
+impl Drop for Connecting<'_> {
+    fn drop(&mut self) {
+        self.0.state().connecting = false;
+        self.0.changed.notify_all();
     }
 }
 
@@ -74,6 +158,9 @@ struct Lent<'p> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.pool.idle().extend(self.database.take());
+        let mut state = self.pool.state();
+        state.lent -= 1;
+        state.idle.extend(self.database.take());
+        self.pool.changed.notify_all();
     }
 }

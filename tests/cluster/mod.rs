@@ -1,5 +1,6 @@
 //! A throwaway `PostgreSQL` cluster for the tests, one for each process of tests, or the one that
-//! `HUSHWATCH_TEST_CLUSTER=FOLDER:PORT` names; a new database for each test.
+//! `HUSHWATCH_TEST_CLUSTER=FOLDER:PORT` names; a new database for each test. With
+//! `HUSHWATCH_TEST_POOLER=MODE:PORT` the tests reach it through the pooler there.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ impl Cluster {
             "postgres",
             &format!("CREATE DATABASE {name} OWNER {ROLE} TEMPLATE template0"),
         );
-        self.url(ROLE, &name)
+        self.url_for_tests(&name)
     }
 
     /// The address of a copy of a database; whoever is connected to it is sent away.
@@ -62,7 +63,17 @@ impl Cluster {
         );
         let sql = format!("CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {from}");
         self.sql("postgres", &sql);
-        self.url(ROLE, &name)
+        self.url_for_tests(&name)
+    }
+
+    /// The address of a database over the socket, or by way of the pooler.
+    fn url_for_tests(&self, name: &str) -> String {
+        match pooler() {
+            Some((_, port)) => {
+                format!("postgres://{ROLE}:{PASSWORD}@127.0.0.1:{port}/{name}?sslmode=disable")
+            }
+            None => self.url(ROLE, name),
+        }
     }
 
     /// The address of a database over the socket, by which everybody is let in.
@@ -182,6 +193,13 @@ impl Cluster {
             ),
         );
     }
+}
+
+/// The mode and the port of the pooler that the tests are to use, if any.
+pub(crate) fn pooler() -> Option<(String, u16)> {
+    let named = std::env::var("HUSHWATCH_TEST_POOLER").ok()?;
+    let (mode, port) = named.split_once(':').expect("MODE:PORT");
+    Some((mode.to_owned(), port.parse().expect("a port")))
 }
 
 fn new_name() -> String {

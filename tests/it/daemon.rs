@@ -8,7 +8,7 @@ use hushwatch::sim::postmark::Profile;
 
 use crate::world::{Process, World};
 
-fn until(what: &str, done: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, done: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !done() {
         assert!(Instant::now() < deadline, "{what} did not come");

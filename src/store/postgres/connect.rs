@@ -33,8 +33,10 @@ macro_rules! begin {
 
 /// For the first answer of a host.
 const REACHED: Duration = Duration::from_secs(10);
-/// For everything until the database can be used, migrations included.
+/// For everything until the database can be used, migrations included; a pooler may keep a client waiting as long.
 const READY: Duration = Duration::from_secs(120);
+/// The same where other connections are at hand.
+const READY_BESIDE_OTHERS: Duration = Duration::from_secs(3);
 /// A host that stays silent is dead.
 const SILENT: Duration = Duration::from_secs(30);
 /// The oldest server whose SQL is known to fit.
@@ -102,11 +104,18 @@ impl Connector {
         }
     }
 
-    /// Connects, and brings the schema up to date.
-    pub(super) fn connect(&self, runtime: &Runtime) -> Result<Open, Error> {
-        let within = async { tokio::time::timeout(READY, self.ready()).await };
-        let slow = || Problem::Unreachable("it does not answer in time".to_owned());
-        let client = runtime.block_on(within).unwrap_or_else(|_| Err(slow()));
+    /// Connects, and brings the schema up to date. Where it is `beside_others`, a server that does not let it in soon is
+    /// [`Problem::Crowded`].
+    pub(super) fn connect(&self, runtime: &Runtime, beside_others: bool) -> Result<Open, Error> {
+        let (limit, slow) = match beside_others {
+            true => (READY_BESIDE_OTHERS, Problem::Crowded),
+            false => {
+                let why = "it does not answer in time".to_owned();
+                (READY, Problem::Unreachable(why))
+            }
+        };
+        let within = async { tokio::time::timeout(limit, self.ready()).await };
+        let client = runtime.block_on(within).unwrap_or(Err(slow));
         client
             .map(Open::new)
             .map_err(|problem| Error::new(format!("use {}", self.shown), problem))

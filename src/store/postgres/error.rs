@@ -22,6 +22,10 @@ pub(super) fn while_connecting(error: &PgError) -> Problem {
     if let Some(problem) = told(error) {
         return match problem {
             Problem::Lost => Problem::Unreachable("it closes the connection".to_owned()),
+            // Pgpool's own error, which has no code either.
+            Problem::Other(why) if why.contains("authentication failed") => {
+                Problem::Refused(LOGIN.to_owned())
+            }
             problem => problem,
         };
     }
@@ -47,6 +51,8 @@ pub(super) fn in_first_step(error: &PgError) -> Problem {
     }
 }
 
+const NO_DATABASE: &str =
+    "there is no such database; create it, or name another in the database URL";
 const LOGIN: &str = "the server refuses the login; check user and password of the database URL, and that the server lets this host in (pg_hba.conf, TLS)";
 
 /// What the server itself says.
@@ -55,26 +61,56 @@ fn told(error: &PgError) -> Option<Problem> {
     let message = said.message();
     Some(match said.code().code() {
         code if code.starts_with("28") => Problem::Refused(LOGIN.to_owned()),
-        "3D000" => Problem::Refused(
-            "there is no such database; create it, or name another in the database URL".to_owned(),
-        ),
+        "3D000" => Problem::Refused(NO_DATABASE.to_owned()),
         "42501" => Problem::Refused(format!(
             "the user may not do that ({message}); let it CREATE on the database, or give it the schema: CREATE SCHEMA hushwatch AUTHORIZATION its name"
         )),
-        "26000" | "42P05" => Problem::Refused(
-            "prepared statements do not last; connect to PostgreSQL itself, or to a pooler in session mode".to_owned(),
-        ),
         "25006" => Problem::Standby,
         "53100" => Problem::Full,
-        "53300" => Problem::Unreachable("it has too many connections already".to_owned()),
+        "53300" => Problem::Crowded,
         "57P03" => Problem::Unreachable("it is starting or stopping".to_owned()),
         "57P01" | "57P02" | "25P03" => Problem::Lost,
+        "08P01" => told_by_pooler(message),
         code if code.starts_with("08") => Problem::Lost,
         "55P03" | "40P01" | "40001" | "57014" => Problem::Busy,
         "58030" => Problem::Disk(message.to_owned()),
         "XX001" | "XX002" => Problem::Damaged(message.to_owned()),
         _ => Problem::Other(message.to_owned()),
     })
+}
+
+/// What `PgBouncer` means, which has one code for everything. What it does not say before it lends a connection is a loss.
+fn told_by_pooler(message: &str) -> Problem {
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    if says(&["SSL required", "TLS connection required"]) {
+        return Problem::Refused(
+            "the server takes no connection without TLS; set `store.tls` to \"verify-full\", or sslmode in the database URL"
+                .to_owned(),
+        );
+    }
+    if says(&[
+        "query_wait_timeout",
+        "no more connections",
+        "too many",
+        "connection slots",
+    ]) {
+        return Problem::Crowded;
+    }
+    if says(&[
+        "authentication failed",
+        "no such user",
+        "login rejected",
+        "role \"",
+    ]) {
+        return Problem::Refused(LOGIN.to_owned());
+    }
+    if says(&["no such database", "database \""]) {
+        return Problem::Refused(NO_DATABASE.to_owned());
+    }
+    match says(&["server login", "cannot connect"]) {
+        true => Problem::Unreachable("its pooler cannot reach it".to_owned()),
+        false => Problem::Lost,
+    }
 }
 
 fn tls(error: &PgError) -> String {
@@ -96,4 +132,48 @@ fn io<'e>(error: &'e PgError) -> Option<&'e std::io::Error> {
         cause = inner.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_text_of_a_pooler_is_what_it_means() {
+        let refused = |why: &str| Problem::Refused(why.to_owned());
+        let unreachable = || Problem::Unreachable("its pooler cannot reach it".to_owned());
+        for (text, meant) in [
+            ("password authentication failed", refused(LOGIN)),
+            ("\"trust\" authentication failed", refused(LOGIN)),
+            ("unix socket login rejected", refused(LOGIN)),
+            ("no such user: someone", refused(LOGIN)),
+            (
+                "server login failed: FATAL role \"x\" does not exist",
+                refused(LOGIN),
+            ),
+            (
+                "server login has been failing, cached error: password authentication failed for user \"x\" (server_login_retry)",
+                refused(LOGIN),
+            ),
+            ("database \"x\" does not exist", refused(NO_DATABASE)),
+            (
+                "no more connections allowed (max_db_client_connections)",
+                Problem::Crowded,
+            ),
+            (
+                "server login failed: FATAL too many connections for role \"x\"",
+                Problem::Crowded,
+            ),
+            (
+                "server login has been failing, cached error: connect failed (server_login_retry)",
+                unreachable(),
+            ),
+            ("pgbouncer cannot connect to server", unreachable()),
+            ("server conn crashed?", Problem::Lost),
+            ("query_timeout", Problem::Lost),
+            ("pooler is shut down", Problem::Lost),
+        ] {
+            assert_eq!(told_by_pooler(text), meant, "{text}");
+        }
+    }
 }

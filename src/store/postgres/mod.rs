@@ -24,7 +24,7 @@ const TRUSTED: Duration = Duration::from_secs(60);
 /// The first half of the keys of our advisory locks, which are the database's.
 const LOCKS: i32 = 0x6875_7368;
 
-/// A connection to one database, made when it is needed and made anew when it was lost.
+/// A connection to one database, made anew when it was lost.
 pub struct Postgres {
     connector: Arc<Connector>,
     /// `None` only while it is dropped.
@@ -33,17 +33,23 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Sets up everything but the connection itself.
-    pub(super) fn new(connector: Arc<Connector>) -> Result<Self, Error> {
+    /// Connects; see [`Connector::connect`].
+    pub(super) fn connect(connector: Arc<Connector>, beside_others: bool) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| Error::new("use PostgreSQL", Problem::Other(e.to_string())))?;
+        let open = connector.connect(&runtime, beside_others)?;
         Ok(Self {
             connector,
             runtime: Some(runtime),
-            open: None,
+            open: Some(open),
         })
+    }
+
+    /// Whether the connection stands, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.as_ref().is_some_and(|o| o.unused() < TRUSTED)
     }
 
     fn transaction<T>(
@@ -69,7 +75,7 @@ impl Postgres {
 
     /// A connection on which the transaction has begun.
     fn begin(&mut self, begin: &str) -> Result<Open, Error> {
-        let kept = self.open.take().filter(|open| open.unused() < TRUSTED);
+        let kept = self.open.take();
         let runtime = self.runtime()?;
         if let Some(mut open) = kept {
             match open.batch(runtime, begin) {
@@ -79,7 +85,7 @@ impl Postgres {
                 Err(error) => return Err(error),
             }
         }
-        let mut open = self.connector.connect(runtime)?;
+        let mut open = self.connector.connect(runtime, false)?;
         match open.batch(runtime, begin) {
             Err(error) if error.is_lost() => {
                 Err(Error::new("use the database", Problem::LostAtOnce))

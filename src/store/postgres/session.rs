@@ -1,6 +1,5 @@
 //! A transaction on a connection, as the SQL of the store sees it.
 
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -8,8 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use futures_util::future::join_all;
 use tokio::runtime::Runtime;
+use tokio_postgres::Client;
 use tokio_postgres::types::{IsNull, ToSql, Type};
-use tokio_postgres::{Client, Statement};
 
 use crate::store::sql::{Row, Session, Value, wrong_type};
 use crate::store::{Error, Problem};
@@ -21,10 +20,9 @@ const ANSWER: Duration = Duration::from_secs(150);
 /// Rows that are on their way at once.
 const MAX_ROWS_IN_FLIGHT: usize = 1000;
 
-/// An open connection and the statements that were made ready on it.
+/// An open connection.
 pub(super) struct Open {
     client: Client,
-    statements: HashMap<&'static str, Statement>,
     used: Instant,
 }
 
@@ -32,7 +30,6 @@ impl Open {
     pub(super) fn new(client: Client) -> Self {
         Self {
             client,
-            statements: HashMap::new(),
             used: Instant::now(),
         }
     }
@@ -47,33 +44,19 @@ impl Open {
         Ok(())
     }
 
-    pub(super) const fn on<'c>(&'c mut self, runtime: &'c Runtime) -> Transaction<'c> {
+    pub(super) const fn on<'c>(&'c self, runtime: &'c Runtime) -> Transaction<'c> {
         Transaction {
             runtime,
-            open: self,
+            client: &self.client,
         }
     }
 }
 
+/// No statement of it is prepared under a name: that would outlive it, and behind a pooler the next transaction may be on
+/// another connection.
 pub(super) struct Transaction<'c> {
     runtime: &'c Runtime,
-    open: &'c mut Open,
-}
-
-impl Transaction<'_> {
-    /// The statement, made ready on this connection.
-    fn ready(&mut self, sql: &'static str, rows: &[&[Value<'_>]]) -> Result<Statement, Error> {
-        if let Some(statement) = self.open.statements.get(sql) {
-            return Ok(statement.clone());
-        }
-        let first = rows.first().copied().unwrap_or_default();
-        let types: Vec<Type> = first.iter().map(type_of).collect();
-        let text = numbered(sql);
-        let preparing = self.open.client.prepare_typed(&text, &types);
-        let statement = answer(self.runtime, preparing)?;
-        self.open.statements.insert(sql, statement.clone());
-        Ok(statement)
-    }
+    client: &'c Client,
 }
 
 impl Session for Transaction<'_> {
@@ -82,13 +65,12 @@ impl Session for Transaction<'_> {
         sql: &'static str,
         rows: &[&[Value<'_>]],
     ) -> Result<Vec<u64>, Error> {
-        let statement = self.ready(sql, rows)?;
-        let client = &self.open.client;
+        let text = numbered(sql);
         let mut changed = Vec::with_capacity(rows.len());
         for rows in rows.chunks(MAX_ROWS_IN_FLIGHT) {
             let runs = rows
                 .iter()
-                .map(|values| client.execute_raw(&statement, values.iter()));
+                .map(async |values| self.client.execute_typed(&text, &typed(values)).await);
             let all = async { join_all(runs).await.into_iter().collect() };
             let each: Vec<u64> = answer(self.runtime, all)?;
             changed.extend(each);
@@ -102,16 +84,11 @@ impl Session for Transaction<'_> {
         rows: &[&[Value<'_>]],
         read: &mut dyn FnMut(usize, &dyn Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let statement = self.ready(sql, rows)?;
-        let client = &self.open.client;
+        let text = numbered(sql);
         for (chunk, rows) in rows.chunks(MAX_ROWS_IN_FLIGHT).enumerate() {
-            let parameters: Vec<Vec<&(dyn ToSql + Sync)>> = rows
+            let runs = rows
                 .iter()
-                .map(|values| values.iter().map(|v| v as _).collect())
-                .collect();
-            let runs = parameters
-                .iter()
-                .map(|values| client.query(&statement, values));
+                .map(async |values| self.client.query_typed(&text, &typed(values)).await);
             let all = async { join_all(runs).await.into_iter().collect() };
             let found: Vec<Vec<tokio_postgres::Row>> = answer(self.runtime, all)?;
             for (place, found) in found.iter().enumerate() {
@@ -139,6 +116,11 @@ fn answer<T>(
 /// `?1` as this engine writes it. No statement has a question mark of its own.
 fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
+}
+
+fn typed<'v>(values: &'v [Value<'_>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
+    let typed = |value: &'v Value<'_>| (value as &'v (dyn ToSql + Sync), type_of(value));
+    values.iter().map(typed).collect()
 }
 
 const fn type_of(value: &Value<'_>) -> Type {
