@@ -1,27 +1,54 @@
 //! The instant of a cycle: that of the schedule where one is near, so that all hosts and all cycles agree on it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::config::{self, Config, Schedule};
-use crate::cycle::{CycleError, CycleOptions};
-use crate::model::{MINUTE, Timestamp};
+use crate::cycle::{Context, CycleError, CycleOptions};
+use crate::model::{MINUTE, Span, Timestamp};
 use crate::store::{self, Store};
 
 /// The maximum by which the clock of a host may be ahead of the shared one where no schedule started the cycle; a scheduled
 /// cycle may be early by a minute.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-/// Returns the instant of this cycle. Where the machine's clock moved backwards it is believed, and the data that later cycles
-/// covered is read again.
+/// The maximum by which a clock may differ from Postmark's.
+pub(crate) const MAX_POSTMARK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// A clock that differs from Postmark's by more than [`MAX_POSTMARK_SKEW`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockSkew {
+    pub(crate) machine: Timestamp,
+    pub(crate) postmark: Timestamp,
+}
+
+impl ClockSkew {
+    /// Compares the shared clock with the `Date` of an answer of Postmark's that was asked for at `asked`.
+    pub(crate) async fn find(
+        store: &Store,
+        asked: Instant,
+        postmark: Option<Timestamp>,
+    ) -> Result<Option<Self>, store::Error> {
+        let Some(postmark) = postmark else {
+            return Ok(None);
+        };
+        let machine = shared_clock(store).await?;
+        let differs = machine - asked.elapsed() > postmark + MAX_POSTMARK_SKEW
+            || machine + MAX_POSTMARK_SKEW < postmark;
+        Ok(differs.then_some(Self { machine, postmark }))
+    }
+}
+
+/// Returns the instant of this cycle. Where the machine's clock moved backwards it is believed, unless Postmark's contradicts it,
+/// and the data that later cycles covered or pruned is read again.
 ///
 /// # Errors
-/// Where `--now` is not possible, the clock was never set, or the database fails.
+/// Where `--now` is not possible, the clock was never set or is wrong, or the database fails.
 pub(crate) async fn cycle_instant(
-    config: &Config,
-    store: &Store,
+    context: &Context,
     options: CycleOptions,
 ) -> Result<Timestamp, CycleError> {
+    let (config, store) = (&context.config, &context.store);
     // In this order: another process may be in a cycle of a moment ago.
     let last = store.call(|s| s.last_cycle_at()).await?;
     let mut machine = shared_clock(store).await?;
@@ -40,7 +67,14 @@ pub(crate) async fn cycle_instant(
         return Err(CycleError::Clock(machine));
     }
     if let Some(last) = last.filter(|last| machine < *last) {
+        let asked = Instant::now();
+        if let Some(skew) = ClockSkew::find(store, asked, context.postmark.date().await).await? {
+            return Err(CycleError::ClockSkew(skew));
+        }
         tracing::warn!(%machine, last_cycle = %last, "system clock moved backwards; re-reading data since {machine}");
+        let keep = config.store.keep;
+        let pruned = Span::new(machine - keep, (last - keep).min(machine));
+        store.call(move |s| s.reread(pruned)).await?;
         store.call(move |s| s.rewind(machine)).await?;
     }
     let is_alone = !options.scheduled && !store.is_shared();

@@ -69,7 +69,7 @@ pub(crate) async fn send_digest(
         began: crate::clock::now(),
     };
     let _lock = lock_database(store, &config.store).await?;
-    let now = cycle_instant(config, store, options).await?;
+    let now = cycle_instant(context, options).await?;
     if again {
         let period = latest_period(config, now);
         let (message, row) = build_digest(context, period, None, now).await?;
@@ -95,7 +95,7 @@ pub(crate) async fn preview_digest(
     options: CycleOptions,
 ) -> Result<(Span, Message), CycleError> {
     let now = match options.now {
-        Some(_) => cycle_instant(&context.config, &context.store, options).await?,
+        Some(_) => cycle_instant(context, options).await?,
         None => crate::clock::now(),
     };
     let period = latest_period(&context.config, now);

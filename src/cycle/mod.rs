@@ -26,7 +26,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::config::StoreSettings;
-use crate::cycle::clock::{cycle_instant, shared_clock};
+use crate::cycle::clock::{ClockSkew, cycle_instant, shared_clock};
+use crate::cycle::deliver::fallback_alert::alert_skew;
 use crate::cycle::deliver::{Trigger, deliver};
 use crate::cycle::digest::{due_digest, write_due_digest};
 use crate::cycle::evaluate::evaluate;
@@ -67,6 +68,11 @@ pub enum CycleError {
     /// The machine's clock was never set. Going on would date everything wrongly, and forget what is known.
     #[error("the clock of this machine says {0}; set it (NTP), nothing is polled before")]
     Clock(Timestamp),
+    /// The clock differs from Postmark's. Going on would forget and prune what is known.
+    #[error(
+        "the clock says {}, and Postmark's says {}; set it (NTP), nothing is recorded before", .0.machine, .0.postmark
+    )]
+    ClockSkew(ClockSkew),
     /// Another process is in a cycle.
     #[error("another hushwatch is at work on {0}; try again when it is done")]
     Locked(String),
@@ -97,6 +103,10 @@ pub async fn run_cycle(
         Err(CycleError::Store(error)) => {
             alert_outage(&context.notifier, &context.outage, error).await;
         }
+        Err(error @ CycleError::ClockSkew(_)) => {
+            context.store.call(|s| s.forget_unpolled_servers()).await?;
+            alert_skew(&context.notifier, &context.outage, &error.to_string()).await;
+        }
         Err(_) => {}
     }
     result
@@ -112,17 +122,23 @@ async fn run_steps(
     let _lock = lock_database(store, &config.store).await?;
     let began = *began.get_or_insert_with(crate::clock::now);
     check_file(store).await?;
-    let now = cycle_instant(config, store, options).await?;
+    let now = cycle_instant(context, options).await?;
     let leases = Arc::new(Leases::new(store, &context.worker_id, config.store.lease));
     let servers = discover_servers(context, now, Some(&*leases)).await?;
     let polls = poll_servers(context, servers, &leases, options, now).await?;
+    if let Some(skew) = polls.outcomes.iter().find_map(|poll| poll.skew) {
+        return Err(CycleError::ClockSkew(skew));
+    }
     let evaluation = evaluate(context, &polls.outcomes, &leases, now).await?;
     // Whichever process is the last to poll knows the whole day.
     if leases.held_by_others().await?.is_empty() {
         write_due_digest(context, now).await?;
     }
     let deliveries = deliver(context, Trigger::Cycle { began }, now).await?;
-    let (keep_rows, keep_aggregates) = (now - config.store.keep, now - KEEP_AGGREGATES);
+    // `--now` may lie in the future; what is pruned cannot be read again.
+    let clocks = polls.outcomes.iter().filter_map(|poll| poll.postmark_date);
+    let present = clocks.fold(now.min(shared_clock(store).await?), Timestamp::min);
+    let (keep_rows, keep_aggregates) = (present - config.store.keep, present - KEEP_AGGREGATES);
     let prune = move |s: &mut Database| s.prune(keep_rows, keep_aggregates);
     store.call(prune).await?;
     send_heartbeat(context, &polls, &evaluation, deliveries, now).await;

@@ -13,6 +13,18 @@ pub fn database_alert(error: &str) -> Message {
     Message::new(Level::Wake, headline, lines, footer)
 }
 
+/// Returns the alert that the clock is not believed; `error` ends with the remedy.
+pub fn clock_alert(error: &str) -> Message {
+    let lines = [
+        error.to_owned(),
+        "No incident is reported until the clock is right. What was recorded before stays."
+            .to_owned(),
+    ];
+    let headline = "hushwatch cannot tell the time: monitoring and alerting are stopped";
+    let footer = "This alert is sent once per outage.";
+    Message::new(Level::Wake, headline, lines, footer)
+}
+
 /// Returns the message of `doctor --send-test`; `sent_at` is written as people read it.
 pub fn test_message(sent_at: &str) -> Message {
     let headline = "hushwatch doctor: a test message";

@@ -14,7 +14,7 @@ use crate::notify::catch_up::catch_up;
 use crate::notify::grouped::grouped_messages;
 use crate::notify::mute::mute_line;
 use crate::notify::mute_ended::mute_ended_messages;
-use crate::notify::notice::{database_alert, test_message};
+use crate::notify::notice::{clock_alert, database_alert, test_message};
 use crate::notify::update::incident_update;
 
 pub(crate) use incidents::{Course, courses};
@@ -250,6 +250,13 @@ fn notices() -> Chapter {
                 "the database cannot be used",
                 "Sent once per outage of the database, past the queue that is kept in it.",
                 database_alert(error),
+            ),
+            sample(
+                "the clock is wrong",
+                "Sent once per outage where the clock differs from Postmark's by more than five minutes.",
+                clock_alert(
+                    "the clock says 2030-01-01T00:00:00Z, and Postmark's says 2026-03-04T09:00:00Z; set it (NTP), nothing is recorded before",
+                ),
             ),
             sample(
                 "a test message",

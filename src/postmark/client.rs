@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 
 use super::account::Account;
 use super::error::{Error, ErrorKind};
+use super::exchange;
 use super::server::Server;
+use crate::model::Timestamp;
 use crate::retry;
 use crate::secret::Secret;
 use crate::tls::{install_provider, is_loopback};
@@ -62,6 +64,12 @@ impl Postmark {
             base,
             retry: settings.retry.clone(),
         })))
+    }
+
+    /// Returns the `Date` of any answer of Postmark's; `None` where there is none. One request, without a token.
+    pub async fn date(&self) -> Option<Timestamp> {
+        let answer = self.0.client.get(self.0.base.clone()).send().await.ok()?;
+        exchange::date(answer.headers()).map(Timestamp::from_secs)
     }
 
     pub fn server(&self, token: Secret) -> Server {

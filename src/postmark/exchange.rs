@@ -256,7 +256,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Returns the answer's own `Date`, in seconds since 1970.
-fn date(headers: &HeaderMap) -> Option<i64> {
+pub(super) fn date(headers: &HeaderMap) -> Option<i64> {
     let text = headers.get(DATE)?.to_str().ok()?;
     let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
     Some(date.timestamp())

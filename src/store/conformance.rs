@@ -165,7 +165,9 @@ facts! {
         rewinding_brings_incidents_back_to_now
         rewinding_brings_closed_incidents_back_too
         rewinding_lets_the_next_digest_be_written
-        rewinding_forgets_when_followed_mail_was_read;
+        rewinding_forgets_when_followed_mail_was_read
+        what_was_pruned_is_read_again_and_counted_once
+        a_server_that_was_never_polled_is_forgotten;
 }
 
 fn on_sqlite(fact: impl FnOnce(&mut Database)) {

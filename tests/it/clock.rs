@@ -1,5 +1,7 @@
 //! Time that jumps, and instants that nobody attended.
 
+use std::time::Duration;
+
 use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::postmark::{Mail, Profile, Quirks};
 use serde_json::Value;
@@ -48,6 +50,130 @@ fn a_clock_that_was_ahead_and_jumps_back_costs_nothing() {
         assert_eq!(again.code, 0, "{ahead:?}: {}", again.stderr);
         assert!(!again.stderr.contains("the clock"), "{}", again.stderr);
     }
+}
+
+/// The mail of the last day that `check` counts, and that there was.
+fn counted(world: &World) -> (Cycle, Value, u64) {
+    let cycle = check(world);
+    let until = cycle.stream("outbound")["covered_until"].clone();
+    let until = at(until.as_str().unwrap_or("1970-01-01T00:00:00Z"));
+    let truth = world.shop.expected("outbound", Span::before(until, DAY));
+    let sent = cycle.stream("outbound")["sent"].clone();
+    (cycle, sent, truth.sent)
+}
+
+fn busy(ahead: Duration) -> World {
+    let world = World::new(Process::New, "");
+    world.postmark.set_quirks(Quirks {
+        late_index: false,
+        ..world.postmark.quirks()
+    });
+    let span = Span::new(machine() - 60 * DAY, machine() + ahead);
+    let profile = Profile::constant(20.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    world
+}
+
+/// The number of messages by the hour.
+fn by_the_hour(world: &World) -> String {
+    let sql = "SELECT CAST(sum(sent) AS TEXT) FROM hours WHERE at < 1000 * ";
+    let sql = format!("{sql}{}", machine().floor(HOUR).0 / 1000);
+    match world.database() {
+        Some(url) => crate::store::texts(url, &sql)[0].clone(),
+        None => rusqlite::Connection::open(world.folder.path().join("hushwatch.db"))
+            .and_then(|file| file.query_row(&sql, [], |row| row.get(0)))
+            .expect("read"),
+    }
+}
+
+#[test]
+fn a_now_in_the_far_future_costs_nothing() {
+    for dated in [true, false] {
+        let world = busy(HOUR);
+        if dated {
+            world.postmark.set_date(machine());
+        }
+        let (before, sent, truth) = counted(&world);
+        assert_eq!(before.code, 0, "{}", before.stderr);
+        assert_eq!(sent, truth);
+        let hours = by_the_hour(&world);
+        let future = world.run(&["check", "--json", "--now", "2030-01-01T00:00:00Z"]);
+        let until = future.stream("outbound")["covered_until"].clone();
+        if dated {
+            let until = until.as_str().unwrap_or("1970-01-01T00:00:00Z");
+            assert!(at(until) < machine() + HOUR, "claimed up to {until}");
+        }
+        assert_eq!(by_the_hour(&world), hours, "{}", future.stderr);
+        world.set_aside("what a wrong instant made of it");
+        let (back, sent, truth) = counted(&world);
+        assert_eq!(back.code, 0, "{}", back.stderr);
+        assert_eq!(sent, truth, "{}", back.report);
+        assert_eq!(by_the_hour(&world), hours);
+    }
+}
+
+#[test]
+fn a_clock_that_postmark_contradicts_records_nothing_and_is_told_once() {
+    for ahead in [true, false] {
+        let wrong = |by: Duration| match ahead {
+            true => machine() - by,
+            false => machine() + by,
+        };
+        let world = busy(HOUR);
+        // The first start, too.
+        world.postmark.set_date(wrong(40 * DAY));
+        let refused = check(&world);
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("set it (NTP)"),
+            "{}",
+            refused.stderr
+        );
+        let told = "🔴 WAKE hushwatch cannot tell the time: monitoring and alerting are stopped";
+        assert_eq!(world.alerts(), [told]);
+        assert_eq!(world.shop.count("/messages/outbound"), 0);
+        world.postmark.set_date(wrong(4 * MINUTE));
+        let (first, sent, truth) = counted(&world);
+        assert_eq!(first.code, 0, "{}", first.stderr);
+        assert_eq!(sent, truth);
+        world.set_aside("the hello");
+        let status = |world: &World| world.run(&["status", "--json"]).report["servers"].clone();
+        let (known, hours) = (status(&world), by_the_hour(&world));
+        world.postmark.set_date(wrong(6 * MINUTE));
+        for told in [&[told][..], &[]] {
+            let refused = check(&world);
+            assert_eq!(refused.code, 1, "{}", refused.stderr);
+            assert_eq!(world.alerts(), told);
+        }
+        assert_eq!(
+            status(&world)[0]["covered_until"],
+            known[0]["covered_until"]
+        );
+        assert_eq!(by_the_hour(&world), hours);
+        world.postmark.set_date(machine());
+        let (right, sent, truth) = counted(&world);
+        assert_eq!(right.code, 0, "{}", right.stderr);
+        assert_eq!(sent, truth);
+        assert_eq!(world.alerts(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_clock_behind_postmarks_forgets_nothing() {
+    let mut world = busy(3 * HOUR);
+    let later = machine() + 2 * HOUR;
+    assert_eq!(world.cycle(later).code, 0);
+    world.set_aside("before what is tested");
+    world.postmark.set_date(later);
+    let refused = check(&world);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(!refused.stderr.contains("re-reading"), "{}", refused.stderr);
+    assert_eq!(world.alerts().len(), 1);
+    world.postmark.set_date(machine());
+    let (back, sent, truth) = counted(&world);
+    assert_eq!(back.code, 0, "{}", back.stderr);
+    assert!(back.stderr.contains("re-reading"), "{}", back.stderr);
+    assert_eq!(sent, truth);
 }
 
 #[test]

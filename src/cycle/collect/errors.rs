@@ -1,5 +1,6 @@
 //! What goes wrong while one server is polled, and when to stop asking.
 
+use crate::cycle::clock::ClockSkew;
 use crate::postmark::{self, ErrorKind, MAX_RESULTS};
 use crate::store;
 
@@ -43,6 +44,8 @@ pub(crate) struct PollErrors {
     pub account_error: Option<i64>,
     /// Whether Postmark gave any answer to this token.
     pub reachable: bool,
+    /// Why nothing was asked for after the streams.
+    pub skew: Option<ClockSkew>,
     unanswered: u32,
 }
 

@@ -7,26 +7,36 @@ use crate::cycle::Notifier;
 use crate::cycle::outage::{Mark, Outage, Stage};
 use crate::cycle::stored_message::to_unstored_row;
 use crate::model::DAY;
-use crate::notify::notice::database_alert;
+use crate::notify::Message;
+use crate::notify::notice::{clock_alert, database_alert};
 use crate::slack::{LookupResult, RetryClass};
 use crate::store;
 
 /// Alerts that nothing can be recorded: once per outage, and every 24 hours while it lasts. An error that passes by itself is no
 /// alert, but a connection that is lost in two cycles running does not pass. An attempt that fails is made again in the next cycle.
 pub(crate) async fn alert_outage(notifier: &Notifier, outage: &Outage, error: &store::Error) {
-    let (known, now) = (outage.read(), clock::now());
-    let mark = |stage| Mark { at: now, stage };
-    if error.is_passing() && !(error.is_lost() && known.is_some()) {
+    if error.is_passing() && !(error.is_lost() && outage.read().is_some()) {
         if error.is_lost() {
-            outage.write(mark(Stage::Lost));
+            let (at, stage) = (clock::now(), Stage::Lost);
+            outage.write(Mark { at, stage });
         }
         return;
     }
+    alert_once(notifier, outage, &database_alert(&error.to_string())).await;
+}
+
+/// Alerts that the clock is wrong, as often as that the database cannot be used.
+pub(crate) async fn alert_skew(notifier: &Notifier, outage: &Outage, error: &str) {
+    alert_once(notifier, outage, &clock_alert(error)).await;
+}
+
+async fn alert_once(notifier: &Notifier, outage: &Outage, message: &Message) {
+    let (known, now) = (outage.read(), clock::now());
+    let mark = |stage| Mark { at: now, stage };
     if known.is_some_and(|known| known.is_known_at(now)) {
         return;
     }
-    let message = database_alert(&error.to_string());
-    let row = to_unstored_row(message_key(outage), now, &message);
+    let row = to_unstored_row(message_key(outage), now, message);
     // Before it is sent: a process that dies now must not begin anew each time.
     let is_kept = outage.write(mark(Stage::Unconfirmed));
     if !is_kept

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::ServerConfig;
+use crate::cycle::clock::ClockSkew;
 use crate::cycle::collect::errors::PollErrors;
 use crate::detect::PollHealth;
 use crate::model::{BlindEvidence, MINUTE, ServerName, StreamId, Timestamp};
@@ -17,6 +18,9 @@ pub(crate) struct PollOutcome {
     pub record: PollRow,
     /// Whether Postmark gave any answer to its token.
     pub reachable: bool,
+    /// The `Date` of Postmark's last answer.
+    pub postmark_date: Option<Timestamp>,
+    pub skew: Option<ClockSkew>,
     pub streams: Vec<StreamId>,
     /// Everything that went wrong, a line each.
     pub errors: Vec<String>,
@@ -76,6 +80,8 @@ impl PollOutcome {
                 reason,
             },
             reachable: errors.reachable,
+            postmark_date: None,
+            skew: errors.skew,
             streams,
             errors: errors.blocking.into_iter().chain(errors.warnings).collect(),
         }

@@ -6,6 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Schedule, ServerConfig};
 use crate::cycle::Context;
+use crate::cycle::clock::{ClockSkew, MAX_POSTMARK_SKEW};
 use crate::cycle::collect::address_checks::check_addresses;
 use crate::cycle::collect::backfill::backfill_streams;
 use crate::cycle::collect::delivery_sample::sample_deliveries;
@@ -39,8 +40,11 @@ pub(crate) async fn poll_server(
 ) -> Result<PollOutcome, store::Error> {
     let store = &context.store;
     let previous_state = load_state(store, server, now).await?;
-    let (requests, errors) = match server.token.read() {
-        Err(problem) => (0, PollErrors::unreadable_token(problem.to_string())),
+    let (requests, postmark_date, errors) = match server.token.read() {
+        Err(problem) => {
+            let errors = PollErrors::unreadable_token(problem.to_string());
+            (0, None, errors)
+        }
         Ok(token) => {
             let api = context.postmark.server(token);
             let mut reader = ServerReader::new(
@@ -60,19 +64,16 @@ pub(crate) async fn poll_server(
                     server.name
                 )),
             }
-            (api.requests(), reader.errors)
+            (api.requests(), api.last_date(), reader.errors)
         }
     };
     let name = server.name.clone();
     let streams = store.call(move |s| s.watched_streams(&name)).await?;
-    Ok(PollOutcome::new(
-        Arc::clone(server),
-        previous_state,
-        now,
-        requests,
-        streams,
-        errors,
-    ))
+    let server = Arc::clone(server);
+    Ok(PollOutcome {
+        postmark_date,
+        ..PollOutcome::new(server, previous_state, now, requests, streams, errors)
+    })
 }
 
 /// Reads everything of one server that its budget and its errors allow.
@@ -82,7 +83,18 @@ async fn read_server(
     reader: &mut ServerReader<'_>,
     previous_state: &ServerState,
 ) -> Result<(), store::Error> {
-    let streams = match list_streams(&context.store, server, reader.api, reader.now).await {
+    let asked = Instant::now().into_std();
+    let listed = list_streams(&context.store, server, reader.api, reader.now).await;
+    let date = reader.api.last_date();
+    reader.errors.skew = ClockSkew::find(&context.store, asked, date).await?;
+    if reader.errors.skew.is_some() {
+        return Ok(());
+    }
+    // Of what is later than the present, as `--now` may name it, nothing can be known.
+    if let Some(date) = date.filter(|date| reader.now > *date + MAX_POSTMARK_SKEW) {
+        reader.now = date;
+    }
+    let streams = match listed {
         Ok((streams, errors)) => {
             reader.errors.merge(errors);
             streams
@@ -91,7 +103,7 @@ async fn read_server(
     };
     reader.errors.reachable = true;
     reader.budget.ensure_minimum(streams.len());
-    let first_start = previous_state.first_start_at;
+    let first_start = previous_state.first_start_at.min(reader.now);
     let oldest_kept = reader.now - context.config.store.keep;
     read_new_mail(reader, &streams, first_start.max(oldest_kept)).await?;
     count_tags(reader).await?;

@@ -4,7 +4,7 @@ use crate::model::{Incident, IncidentState, Kind, Proof, Rule, Status, Timestamp
 use crate::store::{AttemptResult, CycleCommit, Database, SampleCandidate, ServerState};
 
 use super::incidents::{incident, keep, resolved};
-use super::{LEASE, T0, at, mail, message, poll, save, sent, shop, shop_outbound, span};
+use super::{LEASE, T0, at, history, mail, message, poll, save, sent, shop, shop_outbound, span};
 
 /// Ten years after [`T0`], in seconds.
 const WRONG: i64 = 10 * 365 * 86_400;
@@ -78,6 +78,39 @@ pub(super) fn rewinding_a_right_clock_changes_nothing(b: &mut Database) {
     assert!(b.last_digest().expect("read").is_some());
     let coverage = b.coverage(&shop_outbound(), Kind::Messages);
     assert_eq!(coverage.expect("read").spans(), [span(-60, 3600)]);
+}
+
+pub(super) fn what_was_pruned_is_read_again_and_counted_once(b: &mut Database) {
+    cycle(b, 0, true);
+    let mails = [mail("m1", at(10)), mail("m2", at(70)), mail("m3", at(100))];
+    save(b, &mails, Some(span(-60, 7200)));
+    b.save_bounces(&shop_outbound(), &[], Some(span(-60, 7200)))
+        .expect("claimed");
+    // In the middle of a minute, of which a message stays.
+    b.prune(at(90), Timestamp::MIN).expect("pruned");
+    b.reread(span(-60, 90)).expect("forgotten");
+    for kind in [Kind::Messages, Kind::Bounces] {
+        let coverage = b.coverage(&shop_outbound(), kind).expect("read");
+        assert_eq!(coverage.spans(), [span(120, 7200)], "{kind:?}");
+    }
+    save(b, &mails, Some(span(-60, 120)));
+    assert_eq!((sent(b, 0, 1), sent(b, 1, 2)), (1, 2));
+    let hours = history(b, span(0, 3600), &[]).hours;
+    assert_eq!(hours.iter().map(|h| h.sent).collect::<Vec<_>>(), [3]);
+    let known = b.coverage(&shop_outbound(), Kind::Messages).expect("read");
+    b.reread(span(60, 60)).expect("nothing");
+    let same = b.coverage(&shop_outbound(), Kind::Messages).expect("read");
+    assert_eq!(same, known);
+}
+
+pub(super) fn a_server_that_was_never_polled_is_forgotten(b: &mut Database) {
+    let other = "other".into();
+    b.server_state(&other, at(WRONG)).expect("stored");
+    cycle(b, 0, true);
+    b.forget_unpolled_servers().expect("forgotten");
+    let first = |b: &mut Database, server| b.server_state(server, at(60)).expect("read");
+    assert_eq!(first(b, &other).first_start_at, at(60));
+    assert_eq!(first(b, &shop()).first_start_at, at(0));
 }
 
 pub(super) fn rewinding_frees_what_waits_for_a_wrong_year(b: &mut Database) {

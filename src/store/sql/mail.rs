@@ -198,13 +198,17 @@ fn count(
              last_at = CASE WHEN excluded.last_at > minutes.last_at THEN excluded.last_at ELSE minutes.last_at END",
         &rows,
     )?;
+    // An hour outlives its minutes. Where its messages are read again, its minutes are counted anew, and it stays.
     let rows: Vec<[Value<'_>; 6]> = hours
         .iter()
         .map(|((tag, at), (sent, first, last))| values![stream, *tag, *at, *sent, *first, *last])
         .collect();
     s.execute_each(
         "INSERT INTO hours (stream, tag, at, sent, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (stream, tag, at) DO UPDATE SET sent = hours.sent + excluded.sent,
+         ON CONFLICT (stream, tag, at) DO UPDATE SET sent = CASE WHEN hours.sent > (SELECT sum(m.sent) FROM minutes m
+                 WHERE m.stream = hours.stream AND m.tag = hours.tag AND m.at >= hours.at AND m.at < hours.at + 3600000)
+             THEN hours.sent ELSE (SELECT CAST(sum(m.sent) AS BIGINT) FROM minutes m
+                 WHERE m.stream = hours.stream AND m.tag = hours.tag AND m.at >= hours.at AND m.at < hours.at + 3600000) END,
              first_at = CASE WHEN excluded.first_at < hours.first_at THEN excluded.first_at ELSE hours.first_at END,
              last_at = CASE WHEN excluded.last_at > hours.last_at THEN excluded.last_at ELSE hours.last_at END",
         &rows,

@@ -1,14 +1,46 @@
-//! Back from a clock that ran ahead.
+//! Back from a clock that was wrong.
 
-use crate::model::Timestamp;
+use crate::model::{Coverage, Kind, MINUTE, Span, Timestamp};
 use crate::store::{Database, Error};
 
 use super::{
     Row, Scope, Session, address_checks, counts, coverage, digests, incidents, mutes, outbox,
-    samples, values,
+    samples, tags, values,
 };
 
 impl Database {
+    /// Has `span` read again, of which a clock that ran ahead pruned the rows. What was counted stays, and so do the hours.
+    pub fn reread(&mut self, span: Span) -> Result<(), Error> {
+        if span.is_empty() {
+            return Ok(());
+        }
+        let span = Span::new(span.from.floor(MINUTE), span.until.ceil(MINUTE));
+        self.write(Scope::All, |s| {
+            // A minute is counted whole, or not at all.
+            for sql in [
+                "DELETE FROM messages WHERE stream IN (SELECT key FROM streams) AND sent_at >= ?1 AND sent_at < ?2",
+                "DELETE FROM minutes WHERE stream IN (SELECT key FROM streams) AND at >= ?1 AND at < ?2",
+            ] {
+                s.execute(sql, &values![span.from, span.until])?;
+            }
+            let streams: Vec<i64> = s.rows("SELECT key FROM streams", &[], |row| row.get(0))?;
+            for stream in streams {
+                let all = Coverage::from_spans([span]);
+                coverage::unclaim(s, stream, Kind::Bounces, &all)?;
+                let counted = counts::load(s, stream, tags::ALL_MAIL, span)?;
+                let counted = Coverage::from_spans(counted.iter().map(|c| c.span));
+                coverage::unclaim(s, stream, Kind::Messages, &all.minus(&counted))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets the servers of which no cycle was ever stored, and with them when each was first started.
+    pub fn forget_unpolled_servers(&mut self) -> Result<(), Error> {
+        let sql = "DELETE FROM servers WHERE last_cycle_at IS NULL";
+        self.write(Scope::All, |s| s.execute(sql, &[]))
+    }
+
     /// Drops what was recorded for instants after `now`, back to the last cycle before it: the clock was wrong.
     pub fn rewind(&mut self, now: Timestamp) -> Result<(), Error> {
         self.write(Scope::All, |s| {
