@@ -17,6 +17,7 @@ mod mail;
 mod mutes;
 mod outbox;
 mod samples;
+mod stray_log;
 mod upgrade;
 
 use std::time::Duration;

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::{Error, Problem};
 
-use super::{BUSY_TIMEOUT, Sqlite, create_private, with_suffix};
+use super::{BUSY_TIMEOUT, Sqlite, create_private, stray_log, with_suffix};
 
 /// What `SQLite` keeps beside a database while it is open: the write-ahead log and its index.
 const LOG_SUFFIXES: [&str; 2] = ["-wal", "-shm"];
@@ -120,19 +120,11 @@ impl Sqlite {
 
 /// Fails where the file at `path` is not a whole database.
 fn check_integrity(path: &Path) -> Result<(), Error> {
+    stray_log::set_aside(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // `quick_check` does not compare an index with its table, which is where a foreign log shows.
-    let sql = "PRAGMA integrity_check(1)";
-    let found: String = connection.query_row(sql, [], |row| row.get(0))?;
-    match found.as_str() {
-        "ok" => Ok(()),
-        _ => Err(Error::new(
-            "check the database",
-            Problem::Damaged(found.replace('\n', " ")),
-        )),
-    }
+    stray_log::check_integrity(&connection)
 }
 
 fn write_back(sqlite: &mut Sqlite, path: &Path) -> Result<(), Error> {

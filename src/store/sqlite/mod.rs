@@ -6,6 +6,7 @@ mod file_identity;
 mod lock;
 mod migrate;
 mod session;
+mod stray_log;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -67,7 +68,8 @@ impl Sqlite {
         connect: impl FnOnce() -> Result<Connection, Error>,
     ) -> Result<Self, Error> {
         let doing = || format!("open the database {}", path.display());
-        let connection = connect().map_err(|error| error.while_doing(doing()))?;
+        let connection = stray_log::set_aside(path).and_then(|()| connect());
+        let connection = connection.map_err(|error| error.while_doing(doing()))?;
         Ok(Self {
             connection: Ok(connection),
             // Only now is it sure that there are a file and its log.
