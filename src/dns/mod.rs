@@ -4,10 +4,14 @@
 //! |---|---|
 //! | `resolver` | one query, and the ways in which it has no answer |
 //! | [`spf`] | which texts are SPF records, and what they include (RFC 7208) |
-//! | [`tags`] | the `tag=value` lists of DKIM keys (RFC 6376) and DMARC policies (RFC 7489) |
+//! | [`dkim`] | which texts are DKIM keys, and why a key is of no use (RFC 6376) |
+//! | [`dmarc`] | what a DMARC record asks for (RFC 9989) |
+//! | `tags` | the `tag=value` lists of the last two |
 
+pub mod dkim;
+pub mod dmarc;
 mod resolver;
 pub mod spf;
-pub mod tags;
+mod tags;
 
 pub use resolver::{Missing, Resolver};

@@ -1,14 +1,19 @@
 //! One DNS query, and the ways in which it has no answer.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
 
 /// The number of attempts at one query.
 const ATTEMPTS: usize = 2;
@@ -27,6 +32,8 @@ pub enum Missing {
     TimedOut,
     #[error("the resolver cannot be reached")]
     Unreachable,
+    #[error("the answer is too long for UDP, and the resolver takes no TCP")]
+    Truncated,
     #[error("this is not a valid DNS name")]
     NotAName,
 }
@@ -40,25 +47,49 @@ impl Missing {
 
 /// A resolver, cheap to clone; answers are kept for as long as they say.
 #[derive(Clone)]
-pub struct Resolver(TokioResolver);
+pub struct Resolver {
+    /// One for each name server, in the order in which they are asked: a later one only where those before it cannot say, as
+    /// the C library does. Left to itself, hickory draws lots, and name servers may see the DNS differently.
+    servers: Arc<[TokioResolver]>,
+    /// The first one that is worth asking: those before it did not answer.
+    first: Arc<AtomicUsize>,
+}
 
 impl Resolver {
-    /// Returns the resolver at `address`, else the system's. `timeout` is for each of two attempts.
+    /// Returns the resolver at `address`, else the system's. `timeout` is for each of two attempts at each name server.
     pub fn new(address: Option<SocketAddr>, timeout: Duration) -> Result<Self, String> {
-        let unset = |_| "the system's resolver (/etc/resolv.conf) cannot be read".to_owned();
-        let mut builder = match address {
-            Some(address) => {
-                let provider = TokioRuntimeProvider::default();
-                TokioResolver::builder_with_config(resolver_config(address), provider)
+        let unset = "the system's resolver (/etc/resolv.conf) cannot be read";
+        let (servers, options) = match address {
+            Some(address) => (vec![name_server(address)], ResolverOpts::default()),
+            None => {
+                let (system, options) = read_system_conf().map_err(|_| unset.to_owned())?;
+                (system.name_servers().to_vec(), options)
             }
-            None => TokioResolver::builder_tokio().map_err(unset)?,
         };
-        let options = builder.options_mut();
+        Self::with_servers(servers, options, timeout).ok_or_else(|| unset.to_owned())
+    }
+
+    fn with_servers(
+        servers: Vec<NameServerConfig>,
+        mut options: ResolverOpts,
+        timeout: Duration,
+    ) -> Option<Self> {
         options.timeout = timeout;
         options.attempts = ATTEMPTS;
         // A file of this machine says nothing of what receivers of mail see.
         options.use_hosts_file = ResolveHosts::Never;
-        builder.build().map(Self).map_err(unset)
+        let resolver = |server| {
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            let provider = TokioRuntimeProvider::default();
+            let builder = TokioResolver::builder_with_config(config, provider);
+            builder.with_options(options.clone()).build().ok()
+        };
+        let servers: Option<Vec<TokioResolver>> = servers.into_iter().map(resolver).collect();
+        let servers = servers.filter(|servers| !servers.is_empty())?;
+        Some(Self {
+            servers: servers.into(),
+            first: Arc::default(),
+        })
     }
 
     /// Returns the texts at `name`, each with its parts put together.
@@ -89,31 +120,47 @@ impl Resolver {
     ) -> Result<Vec<T>, Missing> {
         // With a dot at the end it is whole: no search domain is tried.
         let whole = format!("{}.", name.trim_end_matches('.'));
-        let answer = self.0.lookup(whole, kind).await.map_err(|e| missing(&e))?;
-        let found: Vec<T> = answer
-            .answers()
-            .iter()
-            .filter_map(|r| read(&r.data))
-            .collect();
-        if found.is_empty() {
-            return Err(Missing::NoRecord);
+        let first = self.first.load(Ordering::Relaxed);
+        let mut failure = Missing::Unreachable;
+        for (index, server) in self.servers.iter().enumerate().skip(first) {
+            let answer = match server.lookup(whole.as_str(), kind).await {
+                Ok(answer) => answer,
+                Err(error) => match missing(&error) {
+                    Missing::TimedOut | Missing::Unreachable | Missing::Broken
+                        if index + 1 < self.servers.len() =>
+                    {
+                        failure = missing(&error);
+                        continue;
+                    }
+                    why => return Err(why),
+                },
+            };
+            if failure == Missing::TimedOut {
+                self.first.fetch_max(index, Ordering::Relaxed);
+            }
+            let answers = answer.answers().iter();
+            let found: Vec<T> = answers.filter_map(|r| read(&r.data)).collect();
+            return match found.is_empty() {
+                true => Err(Missing::NoRecord),
+                false => Ok(found),
+            };
         }
-        Ok(found)
+        Err(failure)
     }
 }
 
-fn resolver_config(address: SocketAddr) -> ResolverConfig {
+fn name_server(address: SocketAddr) -> NameServerConfig {
     let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
         connection.port = address.port();
         connection
     });
-    let server = NameServerConfig::new(address.ip(), true, connections.into());
-    ResolverConfig::from_name_servers(vec![server])
+    NameServerConfig::new(address.ip(), true, connections.into())
 }
 
 fn missing(error: &NetError) -> Missing {
     match error {
         NetError::Timeout => Missing::TimedOut,
+        NetError::Truncated => Missing::Truncated,
         NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
             ResponseCode::NXDomain => Missing::NoName,
             ResponseCode::NoError => Missing::NoRecord,
@@ -124,3 +171,6 @@ fn missing(error: &NetError) -> Missing {
         _ => Missing::Unreachable,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ pub enum Fault {
     ServFail,
     /// No answer.
     Silent,
+    /// The answer does not fit, and nobody listens on TCP.
+    Truncated,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -70,7 +72,7 @@ impl Dns {
         self.address.to_string()
     }
 
-    /// Adds a TXT record to a name.
+    /// Adds a TXT record to a name, which may begin with `*.`.
     pub fn add_txt(&self, name: &str, text: &str) {
         self.with(name, |entry| entry.texts.push(text.to_owned()));
     }
@@ -157,19 +159,22 @@ fn answer(zone: &BTreeMap<String, Entry>, question: &Question<'_>) -> Option<Vec
     const NO_ERROR: u8 = 0;
     const SERVFAIL: u8 = 2;
     const NXDOMAIN: u8 = 3;
-    let entry = zone.get(&question.name);
-    let (code, records) = match entry {
-        Some(entry) if entry.fault == Some(Fault::Silent) => return None,
-        Some(entry) if entry.fault == Some(Fault::ServFail) => (SERVFAIL, Vec::new()),
-        Some(entry) => (NO_ERROR, records(entry, question.kind)),
-        None => (NXDOMAIN, Vec::new()),
+    let entry = find(zone, &question.name);
+    let fault = entry.and_then(|entry| entry.fault);
+    let (code, records) = match (entry, fault) {
+        (_, Some(Fault::Silent)) => return None,
+        (_, Some(Fault::ServFail)) => (SERVFAIL, Vec::new()),
+        (_, Some(Fault::Truncated)) => (NO_ERROR, Vec::new()),
+        (Some(entry), None) => (NO_ERROR, records(entry, question.kind)),
+        (None, None) => (NXDOMAIN, Vec::new()),
     };
     let count = u8::try_from(records.len()).unwrap_or(u8::MAX);
+    let is_truncated = fault == Some(Fault::Truncated);
     // Nothing is said with the name of who says so, which is how long it may be believed.
-    let says_nothing = count == 0 && code != SERVFAIL;
+    let says_nothing = count == 0 && code != SERVFAIL && !is_truncated;
     let mut reply = question.id.to_vec();
     reply.extend([
-        0x81,
+        0x81 | u8::from(is_truncated) << 1,
         0x80 | code,
         0,
         1,
@@ -181,8 +186,8 @@ fn answer(zone: &BTreeMap<String, Entry>, question: &Question<'_>) -> Option<Vec
         0,
     ]);
     reply.extend(question.raw);
-    for data in records {
-        record(&mut reply, question.kind, &data);
+    for (kind, data) in records {
+        record(&mut reply, kind, &data);
     }
     if says_nothing {
         let mut data = vec![0, 0];
@@ -201,12 +206,33 @@ fn record(reply: &mut Vec<u8>, kind: u16, data: &[u8]) {
     reply.extend(data);
 }
 
-fn records(entry: &Entry, kind: u16) -> Vec<Vec<u8>> {
+fn records(entry: &Entry, kind: u16) -> Vec<(u16, Vec<u8>)> {
+    // Whatever is asked of an alias, the answer is where to look instead.
+    let alias = entry.alias.iter().map(|alias| (CNAME, labels(alias)));
+    let texts = entry.texts.iter().map(|text| (TXT, strings(text)));
     match kind {
-        TXT => entry.texts.iter().map(|text| strings(text)).collect(),
-        CNAME => entry.alias.iter().map(|alias| labels(alias)).collect(),
-        _ => Vec::new(),
+        TXT => alias.chain(texts).collect(),
+        _ => alias.collect(),
     }
+}
+
+/// Returns the entry of a name: its own, else that of the wildcard below the closest name that exists (RFC 4592).
+fn find<'z>(zone: &'z BTreeMap<String, Entry>, name: &str) -> Option<&'z Entry> {
+    if let Some(entry) = zone.get(name) {
+        return Some(entry);
+    }
+    let mut above = name;
+    while let Some((_, closest)) = above.split_once('.') {
+        let is_there = |known: &String| {
+            let below = known.strip_suffix(closest);
+            below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+        };
+        if zone.keys().any(is_there) {
+            return zone.get(&format!("*.{closest}"));
+        }
+        above = closest;
+    }
+    None
 }
 
 /// Splits a text into strings of at most 255 bytes.

@@ -8,6 +8,9 @@ use hushwatch::sim::postmark::Profile;
 use super::{Said, doctor, world};
 use crate::world::World;
 
+/// A key record (the key is an example of RFC 8032).
+pub(super) const KEY: &str = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+
 /// A world whose mail comes from `example.com`, and its DNS, in which all is well.
 fn sending(file: &str) -> (World, Dns) {
     let mut world = world(file);
@@ -19,8 +22,9 @@ fn sending(file: &str) -> (World, Dns) {
     let dns = Dns::start().expect("a resolver");
     dns.add_txt("example.com", "v=spf1 include:spf.mtasv.net ~all");
     dns.add_txt("example.com", "another-service=verified");
-    dns.add_txt("pm._domainkey.example.com", "k=rsa; p=MIGfMA0");
+    dns.add_txt("pm._domainkey.example.com", KEY);
     dns.set_cname("pm-bounces.example.com", "pm.mtasv.net");
+    dns.add_txt("pm.mtasv.net", "v=spf1 ip4:192.0.2.0/24 ~all");
     dns.add_txt("_dmarc.example.com", "v=DMARC1; p=quarantine");
     world.env("HUSHWATCH_DOCTOR__RESOLVER", &dns.address());
     (world, dns)
@@ -35,13 +39,13 @@ fn failed(world: &World) -> Said {
 #[test]
 fn a_domain_that_is_set_up_passes_and_no_address_is_shown() {
     let (world, dns) = sending("dkim_selectors = [\"google\"]");
-    dns.add_txt("google._domainkey.example.com", "v=DKIM1; k=rsa; p=MIGfMA0");
+    dns.add_txt("google._domainkey.example.com", KEY);
     let said = doctor(&world, &[]);
     said.passed();
     said.says("✓ example.com: one SPF record, it includes spf.mtasv.net");
     said.says("✓ example.com: DKIM key at selector pm");
     said.says("✓ example.com: DKIM key at selector google");
-    said.says("✓ example.com: Return-Path pm-bounces.example.com leads to pm.mtasv.net");
+    said.says("✓ example.com: Return-Path pm-bounces.example.com leads to pm.mtasv.net, where receivers find one SPF record");
     said.says("✓ example.com: DMARC p=quarantine, at _dmarc.example.com");
     assert!(!said.text.contains("sender@"), "{}", said.text);
 }
@@ -82,11 +86,32 @@ fn dkim_keys_are_looked_for_at_every_selector() {
     dns.add_txt("google._domainkey.example.com", "hello");
     failed(&world).says("✗ example.com: the TXT record at google._domainkey.example.com is not a DKIM key; copy the record again from the service that signs");
     dns.remove("google._domainkey.example.com");
-    dns.add_txt("google._domainkey.example.com", "v=DKIM1; p=MIGfMA0");
+    dns.add_txt("google._domainkey.example.com", KEY);
     dns.remove("pm._domainkey.example.com");
     let said = doctor(&world, &[]);
     said.passed();
     said.says("! example.com: no DKIM key at selector pm; Postmark's newer keys have a date in theirs; add yours to `doctor.dkim_selectors`; Postmark shows it under Sender Signatures (<date>pm)");
+}
+
+#[test]
+fn a_wildcard_for_unused_selectors_does_no_harm() {
+    const DATED: &str = "20260101120000pm";
+    let (world, dns) = sending(&format!("dkim_selectors = [\"{DATED}\"]"));
+    dns.remove("pm._domainkey.example.com");
+    dns.add_txt("*._domainkey.example.com", "v=DKIM1; p=");
+    dns.add_txt(&format!("{DATED}._domainkey.example.com"), KEY);
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.says("✓ example.com: DKIM key at selector 20260101120000pm");
+    said.lacks("! example.com: no DKIM key");
+    let (world, dns) = sending("");
+    dns.remove("pm._domainkey.example.com");
+    dns.remove("pm-bounces.example.com");
+    dns.set_cname("*.example.com", "example.com");
+    let said = doctor(&world, &[]);
+    said.passed();
+    said.says("! example.com: no DKIM key at selector pm, where a wildcard record answers; Postmark's newer keys have a date in theirs; add yours to `doctor.dkim_selectors`; Postmark shows it under Sender Signatures (<date>pm)");
+    said.says("! example.com: no Return-Path of its own at pm-bounces.example.com, where a wildcard record answers, so SPF does not align with the From domain; add a CNAME to pm.mtasv.net, or set `doctor.return_path`");
 }
 
 #[test]
@@ -98,9 +123,15 @@ fn the_return_path_must_lead_to_postmark() {
     let said = doctor(&world, &[]);
     said.passed();
     said.says("! example.com: no Return-Path of its own at pm-bounces.example.com, so SPF does not align with the From domain; add a CNAME to pm.mtasv.net, or set `doctor.return_path`");
+    dns.set_cname("pm-bounces.example.com", "customer.vendor.example.net");
+    dns.set_cname("customer.vendor.example.net", "pm.mtasv.net");
+    doctor(&world, &[]).says("✓ example.com: Return-Path pm-bounces.example.com leads to pm.mtasv.net, where receivers find one SPF record");
+    dns.remove("pm.mtasv.net");
+    failed(&world).says("✗ example.com: Return-Path pm-bounces.example.com leads to pm.mtasv.net, where receivers find 0 SPF records, not one; if others see one there (`dig TXT`), set `doctor.resolver`; else ask Postmark");
+    dns.add_txt("pm.mtasv.net", "v=spf1 ip4:192.0.2.0/24 ~all");
     world.env("HUSHWATCH_DOCTOR__RETURN_PATH", "bounce");
     dns.set_cname("bounce.example.com", "PM.mtasv.net");
-    doctor(&world, &[]).says("✓ example.com: Return-Path bounce.example.com leads to pm.mtasv.net");
+    doctor(&world, &[]).says("✓ example.com: Return-Path bounce.example.com leads to pm.mtasv.net, where receivers find one SPF record");
 }
 
 #[test]
@@ -124,7 +155,7 @@ fn dmarc_is_told_with_its_policy_also_where_it_is_the_parents() {
     failed(&world).says("✗ mail.example.com: several DMARC records at _dmarc.example.com, so receivers ignore them all; keep one of them");
     dns.remove("_dmarc.example.com");
     dns.add_txt("_dmarc.example.com", "v=DMARC1; p=maybe");
-    failed(&world).says("✗ mail.example.com: the DMARC record at _dmarc.example.com has no policy that receivers know; set p (and sp, if it is there) to none, quarantine or reject");
+    failed(&world).says("✗ mail.example.com: the DMARC record at _dmarc.example.com has no policy that receivers know; set p (and sp and np, if they are there) to none, quarantine or reject");
 }
 
 #[test]
@@ -154,7 +185,7 @@ fn what_is_inherited_is_the_policy_of_subdomains_of_the_highest_domain() {
         .says("✓ eu.mail.example.com: DMARC p=quarantine, at _dmarc.eu.mail.example.com");
     dns.remove("_dmarc.eu.mail.example.com");
     dns.add_txt("_dmarc.eu.mail.example.com", "v=DMARC1; p=reject; sp=all");
-    failed(&world).says("✗ eu.mail.example.com: the DMARC record at _dmarc.eu.mail.example.com has no policy that receivers know; set p (and sp, if it is there) to none, quarantine or reject");
+    failed(&world).says("✗ eu.mail.example.com: the DMARC record at _dmarc.eu.mail.example.com has no policy that receivers know; set p (and sp and np, if they are there) to none, quarantine or reject");
 }
 
 #[test]

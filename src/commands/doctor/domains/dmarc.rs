@@ -1,100 +1,256 @@
-//! What receivers are asked to do with mail of a domain that fails, by its own DMARC record or by one above it.
+//! What receivers are asked to do with mail of a domain that fails, by its own DMARC record or by one above it (RFC 9989).
 
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::domains::Domain;
+use crate::commands::doctor::domains::{Domain, unknown};
 use crate::dns::Missing;
-use crate::dns::tags::{Dmarc, DmarcPolicy, dmarc};
+use crate::dns::dmarc::{Dmarc, DmarcPolicy, dmarc};
 
 const NAME: &str = "dmarc";
-/// The maximum number of labels of a name above the domain that is looked up, as receivers do (RFC 9989, 4.10).
+/// The maximum number of labels of a name above the domain that is looked up, as receivers do (4.10).
 const MAX_LABELS: usize = 7;
 
-struct DmarcRecords<'d> {
-    /// The domain, without `_dmarc`.
-    at: &'d str,
+/// The DMARC records of one name, at least one.
+struct DmarcRecords {
+    /// The name, without `_dmarc`.
+    at: String,
     records: Vec<Dmarc>,
 }
 
+impl DmarcRecords {
+    /// What its only record says of who registers the names below.
+    fn is_public_suffix(&self) -> Option<bool> {
+        match self.records.as_slice() {
+            [record] => record.is_public_suffix,
+            _ => None,
+        }
+    }
+}
+
 impl Domain {
-    pub(crate) async fn dmarc(&self) -> Check {
-        match self.find_records().await {
-            Ok(Some(found)) => self.check_policy(&found),
-            Ok(None) => Check::fail(
-                NAME,
-                format!("{}: no DMARC policy", self.name),
-                "start with the TXT record \"v=DMARC1; p=none; rua=mailto:…\" at _dmarc",
-            ),
-            Err((name, why)) => self.unknown(NAME, "DMARC", &name, why),
+    pub(super) async fn dmarc(&self) -> Check {
+        let texts = async |name: String| self.resolver.texts(&name).await;
+        match find_records(&self.name, texts).await {
+            Ok(found) => dmarc_check(&self.name, &found),
+            Err((name, why)) => unknown(&self.name, NAME, "DMARC", &name, why),
         }
     }
+}
 
-    /// Returns its own records, else those of the organization, which is the highest domain above it that has any (RFC 7489, 6.6.3;
-    /// where names are registered is not known here, but nobody's policy stands there, or it says what it is).
-    async fn find_records(&self) -> Result<Option<DmarcRecords<'_>>, (String, Missing)> {
-        let mut found: Option<DmarcRecords<'_>> = None;
-        for at in self.names_to_check() {
-            let name = format!("_dmarc.{at}");
-            let texts = match self.resolver.texts(&name).await {
-                Ok(texts) => texts,
-                Err(why) if why.is_certain() => continue,
-                Err(why) => return Err((name, why)),
-            };
-            let records: Vec<Dmarc> = texts.iter().filter_map(|text| dmarc(text)).collect();
-            if records.is_empty() {
-                continue;
-            }
-            let is_public = records.iter().any(|record| record.is_public);
-            if found.is_none() || !is_public {
-                found = Some(DmarcRecords { at, records });
-            }
-            if at == self.name || is_public {
-                break;
-            }
+/// Returns what a receiver finds at the domain and above it, up to where it stops.
+async fn find_records(
+    domain: &str,
+    texts: impl AsyncFn(String) -> Result<Vec<String>, Missing>,
+) -> Result<Vec<DmarcRecords>, (String, Missing)> {
+    let mut found = Vec::new();
+    for at in names_to_check(domain) {
+        let name = format!("_dmarc.{at}");
+        let texts = match texts(name.clone()).await {
+            Ok(texts) => texts,
+            Err(why) if why.is_certain() => continue,
+            Err(why) => return Err((name, why)),
+        };
+        let records: Vec<Dmarc> = texts.iter().filter_map(|text| dmarc(text)).collect();
+        if records.is_empty() {
+            continue;
         }
-        Ok(found)
+        let at = at.to_owned();
+        let new = DmarcRecords { at, records };
+        let is_end = new.at == domain || new.is_public_suffix().is_some();
+        found.push(new);
+        if is_end {
+            break;
+        }
     }
+    Ok(found)
+}
 
-    /// Returns the domain, and those above it of two labels and more.
-    fn names_to_check(&self) -> impl Iterator<Item = &str> {
-        let above = std::iter::successors(Some(self.name.as_str()), |name| {
-            let (_, above) = name.split_once('.')?;
-            above.contains('.').then_some(above)
+/// Returns the domain and the names above it that receivers look at, the lowest first.
+fn names_to_check(domain: &str) -> impl Iterator<Item = &str> {
+    let above = std::iter::successors(Some(domain), |name| Some(name.split_once('.')?.1));
+    above.filter(move |name| *name == domain || name.split('.').count() <= MAX_LABELS)
+}
+
+/// Returns the record that applies to `domain` (4.10.1 and 4.10.2): its own, else that of the organization, else that of the
+/// public suffix. Several records at one name are told as such.
+fn applicable<'f>(domain: &str, found: &'f [DmarcRecords]) -> Option<&'f DmarcRecords> {
+    let several = found.iter().find(|of| of.records.len() > 1);
+    let highest = found.last()?;
+    let mut chosen = several.unwrap_or(highest);
+    if several.is_none() && highest.at != domain && highest.is_public_suffix() == Some(true) {
+        // One label below it is the organization, whether or not it has a record.
+        let organization = names_to_check(domain).find(|name| {
+            name.split_once('.')
+                .is_some_and(|(_, above)| above == highest.at)
         });
-        above.filter(|name| *name == self.name || name.split('.').count() <= MAX_LABELS)
+        let of_organization = found.iter().find(|of| Some(of.at.as_str()) == organization);
+        chosen = of_organization.unwrap_or(highest);
+    }
+    Some(chosen)
+}
+
+fn dmarc_check(domain: &str, found: &[DmarcRecords]) -> Check {
+    let Some(found) = applicable(domain, found) else {
+        return Check::fail(
+            NAME,
+            format!("{domain}: no DMARC policy"),
+            "start with the TXT record \"v=DMARC1; p=none; rua=mailto:…\" at _dmarc",
+        );
+    };
+    let place = format!("_dmarc.{}", found.at);
+    let [record] = found.records.as_slice() else {
+        let text =
+            format!("{domain}: several DMARC records at {place}, so receivers ignore them all");
+        return Check::fail(NAME, text, "keep one of them");
+    };
+    let Some(own) = record.policy else {
+        let text =
+            format!("{domain}: the DMARC record at {place} has no policy that receivers know");
+        let remedy = "set p (and sp and np, if they are there) to none, quarantine or reject";
+        return match record.has_reports {
+            true => {
+                let text = format!("{text}, and because of its rua counts as p=none");
+                Check::warn(NAME, text, remedy)
+            }
+            false => Check::fail(NAME, text, remedy),
+        };
+    };
+    let (tag, policy, from) = match record.of_subdomains {
+        _ if found.at == domain => ("p", own, format!("at {place}")),
+        Some(policy) => ("sp", policy, format!("inherited from {place}")),
+        None => ("p", own, format!("inherited from {place}, which has no sp")),
+    };
+    let text = format!("{domain}: DMARC {tag}={}, {from}", policy.name());
+    let passes = "once the reports show that all your mail passes";
+    let (text, remedy) = match policy {
+        DmarcPolicy::None => (
+            format!("{text}: mail that fails the check is delivered anyway"),
+            format!("change it to {tag}=quarantine {passes}"),
+        ),
+        _ if record.is_test => {
+            let applied = policy.one_step_less().name();
+            (
+                format!("{text}: t=y makes it a test, so receivers apply {applied}"),
+                format!("remove t=y {passes}"),
+            )
+        }
+        _ if record.percent < 100 => {
+            let percent = record.percent;
+            (
+                format!(
+                    "{text}: by pct={percent} some receivers apply it to only {percent}% of the mail that fails"
+                ),
+                format!("remove pct {passes}"),
+            )
+        }
+        DmarcPolicy::Quarantine | DmarcPolicy::Reject => return Check::pass(NAME, text),
+    };
+    Check::warn(NAME, text, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// The line for a domain whose own record, and those above it, are these.
+    fn line(domain: &str, zone: &[(&str, &str)]) -> String {
+        let texts = async |name: String| {
+            let at = name.trim_start_matches("_dmarc.");
+            let there = zone.iter().filter(|(known, _)| *known == at);
+            Ok(there.map(|(_, text)| (*text).to_owned()).collect())
+        };
+        let found = find_records(domain, texts).now_or_never();
+        let found = found.expect("nothing to wait for");
+        dmarc_check(domain, &found.expect("all is known")).to_line()
     }
 
-    fn check_policy(&self, found: &DmarcRecords<'_>) -> Check {
-        let (domain, place) = (&self.name, format!("_dmarc.{}", found.at));
-        let [record] = found.records.as_slice() else {
-            let text =
-                format!("{domain}: several DMARC records at {place}, so receivers ignore them all");
-            return Check::fail(NAME, text, "keep one of them");
-        };
-        // With a word that nobody knows in either place, receivers take the record for none.
-        let known = record
-            .policy
-            .zip(record.of_subdomains.unwrap_or(record.policy));
-        let Some((own, of_subdomains)) = known else {
-            let text =
-                format!("{domain}: the DMARC record at {place} has no policy that receivers know");
-            let remedy = "set p (and sp, if it is there) to none, quarantine or reject";
-            return Check::fail(NAME, text, remedy);
-        };
-        let (tag, policy, from) = match record.of_subdomains {
-            _ if found.at == domain => ("p", own, format!("at {place}")),
-            Some(_) => ("sp", of_subdomains, format!("inherited from {place}")),
-            None => ("p", own, format!("inherited from {place}, which has no sp")),
-        };
-        let text = format!("{domain}: DMARC {tag}={}, {from}", policy.name());
-        match policy {
-            DmarcPolicy::None => Check::warn(
-                NAME,
-                format!("{text}: mail that fails the check is delivered anyway"),
-                format!(
-                    "change it to {tag}=quarantine once the reports show that all your mail passes"
-                ),
+    #[test]
+    fn a_record_says_what_is_in_force() {
+        let records = [
+            "v=DMARC1; p=reject",
+            "v=DMARC1; p=quarantine; pct=100; t=n",
+            "v=DMARC1; p=none",
+            "v=DMARC1; p=quarantine; t=y",
+            "v=DMARC1; p=reject; t=y; pct=0",
+            "v=DMARC1; p=quarantine; pct=0",
+            "v=DMARC1; p=reject; pct=25",
+            "v=DMARC1; rua=mailto:a@example.com",
+            "v=DMARC1; p=maybe; rua=mailto:a@example.com",
+            "v=DMARC1; p=maybe",
+            "v=dmarc1; p=reject",
+        ];
+        let lines = records.map(|record| line("example.com", &[("example.com", record)]));
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        ✓ example.com: DMARC p=reject, at _dmarc.example.com
+        ✓ example.com: DMARC p=quarantine, at _dmarc.example.com
+        ! example.com: DMARC p=none, at _dmarc.example.com: mail that fails the check is delivered anyway; change it to p=quarantine once the reports show that all your mail passes
+        ! example.com: DMARC p=quarantine, at _dmarc.example.com: t=y makes it a test, so receivers apply none; remove t=y once the reports show that all your mail passes
+        ! example.com: DMARC p=reject, at _dmarc.example.com: t=y makes it a test, so receivers apply quarantine; remove t=y once the reports show that all your mail passes
+        ! example.com: DMARC p=quarantine, at _dmarc.example.com: by pct=0 some receivers apply it to only 0% of the mail that fails; remove pct once the reports show that all your mail passes
+        ! example.com: DMARC p=reject, at _dmarc.example.com: by pct=25 some receivers apply it to only 25% of the mail that fails; remove pct once the reports show that all your mail passes
+        ! example.com: the DMARC record at _dmarc.example.com has no policy that receivers know, and because of its rua counts as p=none; set p (and sp and np, if they are there) to none, quarantine or reject
+        ! example.com: the DMARC record at _dmarc.example.com has no policy that receivers know, and because of its rua counts as p=none; set p (and sp and np, if they are there) to none, quarantine or reject
+        ✗ example.com: the DMARC record at _dmarc.example.com has no policy that receivers know; set p (and sp and np, if they are there) to none, quarantine or reject
+        ✗ example.com: no DMARC policy; start with the TXT record "v=DMARC1; p=none; rua=mailto:…" at _dmarc
+        "#);
+    }
+
+    #[test]
+    fn what_applies_is_the_record_of_the_organization() {
+        let (reject, none) = ("v=DMARC1; p=reject", "v=DMARC1; p=none");
+        let (own, public) = ("v=DMARC1; p=reject; psd=n", "v=DMARC1; p=reject; psd=y");
+        let domain = "x.b.a.example";
+        for (zone, expected) in [
+            (
+                &[("b.a.example", own), ("a.example", none)][..],
+                "p=reject, inherited from _dmarc.b.a.example",
             ),
-            DmarcPolicy::Quarantine | DmarcPolicy::Reject => Check::pass(NAME, text),
+            (
+                &[("b.a.example", reject), ("a.example", none)],
+                "p=none, inherited from _dmarc.a.example",
+            ),
+            (
+                &[("example", public)],
+                "p=reject, inherited from _dmarc.example",
+            ),
+            (
+                &[("example", reject)],
+                "p=reject, inherited from _dmarc.example",
+            ),
+            (
+                &[("a.example", none), ("example", public)],
+                "p=none, inherited from _dmarc.a.example",
+            ),
+            // The organization is a.example, which has no record: that of b.a.example is nobody's.
+            (
+                &[("b.a.example", none), ("example", public)],
+                "p=reject, inherited from _dmarc.example",
+            ),
+            (
+                &[(domain, none), ("example", public)],
+                "p=none, at _dmarc.x.b.a.example",
+            ),
+            (
+                &[(domain, public), ("a.example", none)],
+                "p=reject, at _dmarc.x.b.a.example",
+            ),
+            (
+                &[("a.example", none), ("a.example", reject)],
+                "several DMARC records at _dmarc.a.example",
+            ),
+        ] {
+            let line = line(domain, zone);
+            assert!(line.contains(expected), "{zone:?}: {line}");
         }
+        assert!(line(domain, &[("b.a.example", "v=dmarc1; p=reject")]).contains("no DMARC policy"));
+    }
+
+    #[test]
+    fn of_a_long_name_receivers_look_at_eight() {
+        let of = |domain| names_to_check(domain).collect::<Vec<_>>();
+        assert_eq!(of("a.example"), ["a.example", "example"]);
+        let long = of("l.k.j.i.h.g.f.e.d.c.b.a.example");
+        assert_eq!((long.len(), long[1]), (8, "f.e.d.c.b.a.example"));
     }
 }

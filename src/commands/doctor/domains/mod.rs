@@ -1,7 +1,9 @@
 //! The DNS of each domain that sends: may Postmark send for it, is its mail signed, where do bounces go, and what becomes
 //! of mail that is not.
 
+mod dkim;
 mod dmarc;
+mod return_path;
 mod spf;
 
 use std::collections::BTreeSet;
@@ -10,15 +12,11 @@ use std::time::Duration;
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::check_side_by_side;
 use crate::config::DoctorSettings;
-use crate::dns::tags::{Key, dkim_key};
 use crate::dns::{Missing, Resolver};
 use crate::text::format::plural;
 
-/// Where Postmark takes bounces.
-const POSTMARK_BOUNCES: &str = "pm.mtasv.net";
-/// Postmark's selector without a date. Keys of today bear one, `<yyyymmddhhmmss>pm`, which is not told by its API.
-const POSTMARK_SELECTOR: &str = "pm";
-
+/// A label that nobody has: what answers there is a wildcard record.
+const NONSENSE_LABEL: &str = "hushwatch-no-such-name";
 const REMEDY: &str = "check the network and the resolver, or set `doctor.resolver`";
 
 const DNS_TIMEOUT: Duration = Duration::from_secs(3);
@@ -91,81 +89,9 @@ impl Domain {
         checks.push(dmarc);
         checks
     }
+}
 
-    async fn dkim(&self) -> Vec<Check> {
-        let mut checks = vec![self.selector(POSTMARK_SELECTOR).await];
-        for selector in &self.settings.dkim_selectors {
-            checks.push(self.selector(selector).await);
-        }
-        checks
-    }
-
-    async fn selector(&self, selector: &str) -> Check {
-        const NAME: &str = "dkim";
-        let domain = &self.name;
-        let name = format!("{selector}._domainkey.{domain}");
-        let keys = match self.resolver.texts(&name).await {
-            Ok(texts) => texts.iter().map(|text| dkim_key(text)).collect(),
-            Err(why) if why.is_certain() => Vec::new(),
-            Err(why) => return self.unknown(NAME, "DKIM", &name, why),
-        };
-        let has = |key| keys.contains(&key);
-        if has(Key::Present) {
-            return Check::pass(NAME, format!("{domain}: DKIM key at selector {selector}"));
-        }
-        if keys.is_empty() && selector == POSTMARK_SELECTOR {
-            let text = format!(
-                "{domain}: no DKIM key at selector {selector}; Postmark's newer keys have a date in theirs"
-            );
-            let remedy = "add yours to `doctor.dkim_selectors`; Postmark shows it under Sender Signatures (<date>pm)";
-            return Check::warn(NAME, text, remedy);
-        }
-        let (text, remedy) = if has(Key::Revoked) {
-            (
-                format!("the DKIM key at selector {selector} was revoked (p= is empty)"),
-                "publish the key again, and check which one signs",
-            )
-        } else if keys.is_empty() {
-            (
-                format!("no DKIM key at selector {selector}"),
-                "publish it, or remove the selector from `doctor.dkim_selectors`",
-            )
-        } else {
-            (
-                format!("the TXT record at {name} is not a DKIM key"),
-                "copy the record again from the service that signs",
-            )
-        };
-        Check::fail(NAME, format!("{domain}: {text}"), remedy)
-    }
-
-    async fn return_path(&self) -> Check {
-        const NAME: &str = "return_path";
-        let domain = &self.name;
-        let name = format!("{}.{domain}", self.settings.return_path);
-        match self.resolver.alias(&name).await {
-            Ok(alias) if alias == POSTMARK_BOUNCES => Check::pass(
-                NAME,
-                format!("{domain}: Return-Path {name} leads to {POSTMARK_BOUNCES}"),
-            ),
-            Ok(alias) => Check::fail(
-                NAME,
-                format!("{domain}: Return-Path {name} leads to {alias}, not to {POSTMARK_BOUNCES}"),
-                format!("change the CNAME to {POSTMARK_BOUNCES}"),
-            ),
-            Err(why) if why.is_certain() => Check::warn(
-                NAME,
-                format!(
-                    "{domain}: no Return-Path of its own at {name}, so SPF does not align with the From domain"
-                ),
-                format!("add a CNAME to {POSTMARK_BOUNCES}, or set `doctor.return_path`"),
-            ),
-            Err(why) => self.unknown(NAME, "Return-Path", &name, why),
-        }
-    }
-
-    fn unknown(&self, check: &'static str, what: &str, name: &str, why: Missing) -> Check {
-        let text = format!("{}: cannot look up {what} at {name}: {why}", self.name);
-        Check::fail(check, text, REMEDY).alike(why.to_string())
-    }
+fn unknown(domain: &str, check: &'static str, what: &str, name: &str, why: Missing) -> Check {
+    let text = format!("{domain}: cannot look up {what} at {name}: {why}");
+    Check::fail(check, text, REMEDY).alike(why.to_string())
 }
