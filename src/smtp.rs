@@ -4,7 +4,7 @@
 mod failure;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,31 +15,94 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 pub use failure::{CertificateError, Failure, SmtpStep};
+pub use rustls::AlertDescription;
 
 /// The maximum length of a reply; a line has at most 512 (RFC 5321, 4.5.3.1.5), and there are some thirty extensions.
 const MAX_REPLY_BYTES: usize = 32 << 10;
-/// Our name; the domain `invalid` is reserved (RFC 2606).
-const EHLO: &str = "EHLO hushwatch.invalid\r\n";
+/// The maximum number of addresses of one relay that are tried.
+const MAX_ADDRESSES: usize = 8;
 
 /// What a relay offers once its TLS was verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relay {
     /// The ways to log in, such as `PLAIN`; none where it offers no `AUTH`.
     pub auth: Vec<String>,
+    /// The addresses before the one that was used, at which nobody answered in time.
+    pub silent: Vec<IpAddr>,
 }
 
-/// Connects to a relay, verifies its TLS and asks what it offers; each step has so much time.
+/// How long a relay may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Until it greets: some let a client wait for a while on purpose.
+    pub greeting: Duration,
+    /// For each other step.
+    pub step: Duration,
+}
+
+/// Connects to a relay, verifies its TLS and asks what it offers. Its addresses are tried in their order until one greets (RFC
+/// 5321, 5.1).
 ///
 /// # Errors
 /// How far it got, and what was wrong.
-pub async fn probe(host: &str, port: u16, within: Duration) -> Result<Relay, Failure> {
-    let tls = Arc::new(tls_config()?);
+pub async fn probe(host: &str, port: u16, within: Timeouts) -> Result<Relay, Failure> {
     let found = tokio::net::lookup_host((host, port));
-    let found: Vec<SocketAddr> = limited(SmtpStep::Lookup, within, found).await?.collect();
-    let connected = TcpStream::connect(found.as_slice());
-    let mut plain = limited(SmtpStep::Connect, within, connected).await?;
-    expect(&mut plain, SmtpStep::Greeting, 220, within).await?;
-    let offers = ask(&mut plain, EHLO, SmtpStep::Ehlo, 250, within).await?;
+    let found: Vec<SocketAddr> = limited(SmtpStep::Lookup, within.step, found)
+        .await?
+        .collect();
+    probe_addresses(host, &found, within).await
+}
+
+async fn probe_addresses(
+    host: &str,
+    addresses: &[SocketAddr],
+    within: Timeouts,
+) -> Result<Relay, Failure> {
+    let tls = Arc::new(tls_config()?);
+    let mut silent = Vec::new();
+    let mut furthest = Failure::NoAddress;
+    for address in addresses.iter().take(MAX_ADDRESSES) {
+        match connect(*address, within).await {
+            Ok(plain) => {
+                let auth = query(plain, host, tls, within.step).await?;
+                return Ok(Relay { auth, silent });
+            }
+            Err(failure) => {
+                if matches!(failure, Failure::TimedOut(_)) {
+                    silent.push(address.ip());
+                }
+                if failure.progress() > furthest.progress() {
+                    furthest = failure;
+                }
+            }
+        }
+    }
+    Err(furthest)
+}
+
+/// Returns a connection on which the relay has greeted.
+async fn connect(address: SocketAddr, within: Timeouts) -> Result<TcpStream, Failure> {
+    let connected = TcpStream::connect(address);
+    let mut plain = limited(SmtpStep::Connect, within.step, connected).await?;
+    expect(&mut plain, SmtpStep::Greeting, 220, within.greeting).await?;
+    Ok(plain)
+}
+
+/// Returns the ways to log in that a relay offers once its TLS was verified.
+async fn query(
+    mut plain: TcpStream,
+    host: &str,
+    tls: Arc<ClientConfig>,
+    within: Duration,
+) -> Result<Vec<String>, Failure> {
+    let local = plain.local_addr();
+    let local = local.map_err(|error| Failure::new(SmtpStep::Ehlo, &error))?;
+    // The address in place of a name, of which some relays demand that it exists (RFC 5321, 4.1.3).
+    let ehlo = match local.ip() {
+        IpAddr::V4(ip) => format!("EHLO [{ip}]\r\n"),
+        IpAddr::V6(ip) => format!("EHLO [IPv6:{ip}]\r\n"),
+    };
+    let offers = ask(&mut plain, &ehlo, SmtpStep::Ehlo, 250, within).await?;
     if !offers.iter().any(|o| o.eq_ignore_ascii_case("STARTTLS")) {
         let _ = plain.write_all(b"QUIT\r\n").await;
         return Err(Failure::NoTls);
@@ -48,12 +111,10 @@ pub async fn probe(host: &str, port: u16, within: Duration) -> Result<Relay, Fai
     let name = ServerName::try_from(host.to_owned()).map_err(|_| Failure::NoAddress)?;
     let handshake = TlsConnector::from(tls).connect(name, plain);
     let mut secured = limited(SmtpStep::Starttls, within, handshake).await?;
-    let offers = ask(&mut secured, EHLO, SmtpStep::Ehlo, 250, within).await?;
+    let offers = ask(&mut secured, &ehlo, SmtpStep::Ehlo, 250, within).await?;
     // What it says to that changes nothing any more.
     let _ = tokio::time::timeout(within, quit(&mut secured)).await;
-    Ok(Relay {
-        auth: offers.iter().find_map(|o| auth(o)).unwrap_or_default(),
-    })
+    Ok(offers.iter().find_map(|o| auth(o)).unwrap_or_default())
 }
 
 async fn quit(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
@@ -175,32 +236,4 @@ fn parse(reply: &[u8]) -> Option<(u16, Vec<String>)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_reply_has_a_code_and_texts() {
-        let reply = b"250-mail.example.com\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN\r\n";
-        assert!(is_whole(reply) && !is_whole(&reply[..24]) && !is_whole(&reply[..20]));
-        let (code, texts) = parse(reply).expect("a reply");
-        assert_eq!((code, texts.len(), texts[1].as_str()), (250, 3, "STARTTLS"));
-        assert_eq!(
-            auth(&texts[2]),
-            Some(vec!["PLAIN".to_owned(), "LOGIN".to_owned()])
-        );
-        assert_eq!(parse(b"220 a\r\n250 b\r\n"), None);
-        assert_eq!(parse(b"HTTP/1.1 400 Bad Request\r\n"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn any_reply_is_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), code in "[0-9]{0,4}[ -]?\\PC{0,20}\r?\n?") {
-            for reply in [bytes.as_slice(), code.as_bytes()] {
-                let (_, parsed) = (is_whole(reply), parse(reply));
-                prop_assert!(parsed.is_none_or(|(code, _)| (200..600).contains(&code)));
-                let _ = auth(&String::from_utf8_lossy(reply));
-            }
-        }
-    }
-}
+mod tests;

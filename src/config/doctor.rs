@@ -1,6 +1,6 @@
 //! `[doctor]`: what `doctor` looks at besides what is watched.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::config::load::Reader;
 use crate::config::{DoctorSettings, RelaySettings, values};
@@ -35,7 +35,9 @@ impl Reader {
                     "must be an address such as \"1.1.1.1\" or \"127.0.0.1:5353\"".to_owned()
                 }),
             }),
-            status_url: self.read("doctor.status_url", String::new(), values::base_url),
+            status_url: self.read("doctor.status_url", String::new(), |v| {
+                values::service_url(v, ", so that nobody can change the answer on its way")
+            }),
         }
     }
 
@@ -67,11 +69,24 @@ fn is_name(text: &str) -> bool {
     text.len() <= MAX_NAME_BYTES && text.split('.').all(is_label)
 }
 
+/// Reads a name with or without its dot, or an address, which is in brackets where it has colons; and a port.
 fn host_and_port(text: &str) -> Option<(String, u16)> {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)?),
-        None => (text, RELAY_PORT),
+    let end = match text.starts_with('[') {
+        true => text.find(']')? + 1,
+        false => text.find(':').unwrap_or(text.len()),
     };
+    let (host, port) = text.split_at(end);
+    let port = match port.strip_prefix(':') {
+        Some(port) => port.parse().ok().filter(|port| *port > 0)?,
+        None if port.is_empty() => RELAY_PORT,
+        None => return None,
+    };
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    if let Some(ip) = bare {
+        let ip: Ipv6Addr = ip.parse().ok()?;
+        return Some((ip.to_string(), port));
+    }
+    let host = host.strip_suffix('.').unwrap_or(host);
     is_name(host).then(|| (host.to_owned(), port))
 }
 
@@ -93,6 +108,12 @@ mod tests {
             Some("smtp.example.com 587")
         );
         assert_eq!(of("127.0.0.1:2525").as_deref(), Some("127.0.0.1 2525"));
+        assert_eq!(
+            of("smtp.example.com.:25").as_deref(),
+            Some("smtp.example.com 25")
+        );
+        assert_eq!(of("[::1]:25").as_deref(), Some("::1 25"));
+        assert_eq!(of("[2001:db8::1]").as_deref(), Some("2001:db8::1 587"));
         for wrong in [
             "",
             ":25",
@@ -101,6 +122,12 @@ mod tests {
             "user@host:25",
             "a b",
             "a..b",
+            ".",
+            "[::1",
+            "[::1]x",
+            "[::1].:25",
+            "[127.0.0.1]:25",
+            "[::1]:0",
         ] {
             assert_eq!(of(wrong), None, "{wrong}");
         }

@@ -125,8 +125,13 @@ pub(super) fn duration(value: &Value, least: Duration, most: Duration) -> Result
     parse_duration_within(&text(value)?, least, most)
 }
 
-/// An address of a service: https, or anything on loopback.
+/// An address of a service that is sent a secret: https, or anything on loopback.
 pub(super) fn base_url(value: &Value) -> Result<String, String> {
+    service_url(value, ": tokens are sent there")
+}
+
+/// An address of a service, with `why` it must be https or on loopback.
+pub(super) fn service_url(value: &Value, why: &str) -> Result<String, String> {
     let text = text(value)?;
     let url = reqwest::Url::parse(&text)
         .map_err(|_| "must be a URL such as https://example.com".to_owned())?;
@@ -137,9 +142,9 @@ pub(super) fn base_url(value: &Value) -> Result<String, String> {
         return Err("must be a URL with a host".to_owned());
     }
     if url.scheme() != "https" && !(is_loopback(&text) && url.scheme() == "http") {
-        return Err(
-            "must begin with https:// (http only on loopback): tokens are sent there".to_owned(),
-        );
+        return Err(format!(
+            "must begin with https:// (http only on loopback){why}"
+        ));
     }
     Ok(text.trim_end_matches('/').to_owned())
 }

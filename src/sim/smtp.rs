@@ -28,6 +28,8 @@ pub enum Fault {
     HangsUp,
     /// It answers the TLS handshake with something else.
     NoHandshake,
+    /// It ends the TLS handshake with the alert `internal_error`.
+    Alert,
     /// It accepts the connection and sends nothing.
     Silent,
     /// It answers like a web server.
@@ -157,10 +159,14 @@ async fn handle_connection(socket: TcpStream, state: &State) -> io::Result<()> {
     if !talk(&mut plain, state, fault, false).await? {
         return Ok(());
     }
-    if fault == Some(Fault::NoHandshake) {
+    if let Some(Fault::NoHandshake | Fault::Alert) = fault {
         // Only once the client begins with TLS: before, it would be a part of the reply.
         plain.fill_buf().await?;
-        return plain.write_all(b"not so fast\r\n").await;
+        let reply: &[u8] = match fault {
+            Some(Fault::Alert) => &[0x15, 3, 3, 0, 2, 2, 80],
+            _ => b"not so fast\r\n",
+        };
+        return plain.write_all(reply).await;
     }
     let secured = state.tls.accept(plain.into_inner()).await?;
     talk(&mut BufReader::new(secured), state, fault, true).await?;

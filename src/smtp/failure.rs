@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustls::AlertDescription;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("its name has no address, or cannot be looked up")]
@@ -23,6 +25,9 @@ pub enum Failure {
     Certificate(CertificateError),
     #[error("the TLS handshake failed")]
     Tls,
+    /// It ended the handshake itself.
+    #[error("it ended the TLS handshake with the alert \"{}\"", alert_name(*.0))]
+    Alert(AlertDescription),
     #[error("this machine has no trusted root certificates")]
     NoRoots,
 }
@@ -65,6 +70,7 @@ impl Failure {
             .and_then(|e| e.downcast_ref::<rustls::Error>());
         match (tls, error.kind()) {
             (Some(rustls::Error::InvalidCertificate(why)), _) => Self::Certificate(why.into()),
+            (Some(rustls::Error::AlertReceived(alert)), _) => Self::Alert(*alert),
             (Some(_), _) => Self::Tls,
             (None, io::ErrorKind::TimedOut) => Self::TimedOut(step),
             (None, _) if step == SmtpStep::Lookup => Self::NoAddress,
@@ -73,6 +79,30 @@ impl Failure {
             (None, kind) => Self::Broken(step, kind),
         }
     }
+
+    /// Returns how far one address got, of those that do not greet; the failure of the furthest says most.
+    pub(super) const fn progress(self) -> u8 {
+        match self {
+            Self::NoAddress => 0,
+            // A machine without IPv6 fails so at each of its addresses.
+            Self::Broken(SmtpStep::Connect, _) => 1,
+            Self::TimedOut(SmtpStep::Connect) => 2,
+            Self::Refused => 3,
+            _ => 4,
+        }
+    }
+}
+
+/// Returns the name of an alert in words, such as "internal error" (RFC 8446, 6).
+fn alert_name(alert: AlertDescription) -> String {
+    let mut name = String::new();
+    for letter in format!("{alert:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push(' ');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }
 
 impl From<&rustls::CertificateError> for CertificateError {
@@ -132,6 +162,14 @@ mod tests {
             assert_eq!(Failure::new(step, &kind.into()), expected, "{kind}");
         }
         let tls = |why| io::Error::other(rustls::Error::from(why));
+        let alert = io::Error::other(rustls::Error::AlertReceived(
+            AlertDescription::InternalError,
+        ));
+        let alert = Failure::new(SmtpStep::Starttls, &alert);
+        assert_eq!(
+            alert.to_string(),
+            "it ended the TLS handshake with the alert \"internal error\""
+        );
         let wrong = tls(rustls::CertificateError::NotValidForName);
         let expected = Failure::Certificate(CertificateError::WrongHost);
         assert_eq!(Failure::new(SmtpStep::Starttls, &wrong), expected);

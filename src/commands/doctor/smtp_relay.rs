@@ -4,23 +4,29 @@ use std::time::Duration;
 
 use crate::commands::doctor::check::Check;
 use crate::config::{DoctorSettings, RelaySettings};
-use crate::smtp::{self, CertificateError, Failure, Relay, SmtpStep};
+use crate::smtp::{self, AlertDescription, CertificateError, Failure, Relay, SmtpStep, Timeouts};
 
 const NAME: &str = "smtp";
-const STEP_TIMEOUT: Duration = Duration::from_secs(8);
+const TIMEOUTS: Timeouts = Timeouts {
+    greeting: Duration::from_secs(30),
+    step: Duration::from_secs(8),
+};
 /// The port where TLS begins before anything is said (RFC 8314, 3.3).
 const IMPLICIT_TLS_PORT: u16 = 465;
 const WRONG_PORT: &str = "set `doctor.smtp` to a port with STARTTLS such as 587: port 465 speaks TLS at once and cannot be checked";
 
 pub(crate) async fn check(settings: &DoctorSettings) -> Option<Check> {
     let relay = settings.smtp.as_ref()?;
-    let found = smtp::probe(&relay.host, relay.port, STEP_TIMEOUT).await;
+    let found = smtp::probe(&relay.host, relay.port, TIMEOUTS).await;
     Some(relay_check(relay, found))
 }
 
 /// Returns a failure only for a relay that the user named: the built-in one may be one that nobody uses.
 fn relay_check(of: &RelaySettings, found: Result<Relay, Failure>) -> Check {
-    let relay = format!("SMTP relay {}:{}", of.host, of.port);
+    let relay = match of.host.contains(':') {
+        true => format!("SMTP relay [{}]:{}", of.host, of.port),
+        false => format!("SMTP relay {}:{}", of.host, of.port),
+    };
     let (text, remedy) = match found {
         Ok(found) if found.auth.is_empty() => (
             format!("{relay} offers no AUTH after STARTTLS, so nobody can log in"),
@@ -29,7 +35,13 @@ fn relay_check(of: &RelaySettings, found: Result<Relay, Failure>) -> Check {
         Ok(found) => {
             let ways = found.auth.join(", ");
             let text = format!("{relay} answers: STARTTLS, certificate verified, AUTH {ways}");
-            return Check::pass(NAME, text);
+            if found.silent.is_empty() {
+                return Check::pass(NAME, text);
+            }
+            let silent: Vec<String> = found.silent.iter().map(ToString::to_string).collect();
+            let text = format!("{text}; but not at {}", silent.join(", "));
+            let remedy = "check the firewall and the way there: a client that tries this address first waits for it";
+            return Check::warn(NAME, text, remedy);
         }
         Err(failure) => (format!("{relay}: {failure}"), remedy(of, failure)),
     };
@@ -79,7 +91,13 @@ fn remedy(of: &RelaySettings, failure: Failure) -> &'static str {
         Failure::Certificate(_) => {
             "check this machine's clock; if it is right, have its operator renew it"
         }
-        Failure::Tls => "check the TLS versions and ciphers of the relay, and any proxy in between",
+        Failure::Tls
+        | Failure::Alert(
+            AlertDescription::HandshakeFailure
+            | AlertDescription::ProtocolVersion
+            | AlertDescription::InsufficientSecurity,
+        ) => "check the TLS versions and ciphers of the relay, and any proxy in between",
+        Failure::Alert(_) => "have its operator look into its log: the fault is the relay's own",
         Failure::NoRoots => "install ca-certificates, or set SSL_CERT_FILE",
     }
 }
@@ -97,7 +115,7 @@ mod tests {
     use super::*;
     use crate::commands::doctor::Outcome;
 
-    const FAILURES: [Failure; 12] = [
+    const FAILURES: [Failure; 14] = [
         Failure::NoAddress,
         Failure::Refused,
         Failure::TimedOut(SmtpStep::Connect),
@@ -108,6 +126,8 @@ mod tests {
         Failure::NotSmtp,
         Failure::NoTls,
         Failure::Tls,
+        Failure::Alert(AlertDescription::InternalError),
+        Failure::Alert(AlertDescription::ProtocolVersion),
         Failure::NoRoots,
         Failure::Certificate(CertificateError::Expired),
     ];
@@ -127,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_relay_that_nobody_named_deserves_a_look_where_a_named_one_fails() {
-        let deaf = || Ok(Relay { auth: Vec::new() });
+        let deaf = || Ok(Relay::default());
         for found in [Err(Failure::Refused), deaf()] {
             let named = check_result(true, found.clone());
             assert_eq!(named.outcome, Outcome::Fail);
@@ -140,16 +160,26 @@ mod tests {
             );
         }
         let auth = vec!["PLAIN".to_owned()];
+        let relay = Relay {
+            auth,
+            ..Relay::default()
+        };
         assert_eq!(
-            check_result(false, Ok(Relay { auth })).outcome,
+            check_result(false, Ok(relay.clone())).outcome,
             Outcome::Pass
+        );
+        let silent = vec!["2001:db8::1".parse().expect("an address")];
+        assert_eq!(
+            check_result(true, Ok(Relay { silent, ..relay })).to_line(),
+            "! SMTP relay smtp.example.com:587 answers: STARTTLS, certificate verified, AUTH PLAIN; but not at 2001:db8::1; \
+             check the firewall and the way there: a client that tries this address first waits for it"
         );
     }
 
     #[test]
     fn each_failure_reads_as_one_line_with_its_remedy() {
         let lines = FAILURES.map(|failure| check_result(true, Err(failure)).to_line());
-        insta::assert_snapshot!(lines.join("\n"), @r"
+        insta::assert_snapshot!(lines.join("\n"), @r#"
         ✗ SMTP relay smtp.example.com:587: its name has no address, or cannot be looked up; check the name in `doctor.smtp`, the network and this machine's resolver
         ✗ SMTP relay smtp.example.com:587: the connection was refused; check `doctor.smtp` and the firewall: many hosts block ports of mail; ask its operator where it listens
         ✗ SMTP relay smtp.example.com:587: it took too long at connecting; check `doctor.smtp` and the firewall: many hosts block ports of mail; ask its operator where it listens
@@ -160,9 +190,11 @@ mod tests {
         ✗ SMTP relay smtp.example.com:587: what answers there is not an SMTP server; set `doctor.smtp` to a port with STARTTLS such as 587: port 465 speaks TLS at once and cannot be checked
         ✗ SMTP relay smtp.example.com:587: it offers no STARTTLS; use a relay or a port with STARTTLS: without it the password is sent in clear text
         ✗ SMTP relay smtp.example.com:587: the TLS handshake failed; check the TLS versions and ciphers of the relay, and any proxy in between
+        ✗ SMTP relay smtp.example.com:587: it ended the TLS handshake with the alert "internal error"; have its operator look into its log: the fault is the relay's own
+        ✗ SMTP relay smtp.example.com:587: it ended the TLS handshake with the alert "protocol version"; check the TLS versions and ciphers of the relay, and any proxy in between
         ✗ SMTP relay smtp.example.com:587: this machine has no trusted root certificates; install ca-certificates, or set SSL_CERT_FILE
         ✗ SMTP relay smtp.example.com:587: its certificate cannot be trusted: it expired; check this machine's clock; if it is right, have its operator renew it
-        ");
+        "#);
     }
 
     #[test]
