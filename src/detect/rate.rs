@@ -13,23 +13,17 @@ use crate::model::{
 const STATED_CONFIDENCE: f64 = 0.95;
 
 /// Messages that must have bounced where a rate needs to be certain: one alone is no rate.
-const MIN_CERTAIN: u64 = 2;
+pub(super) const MIN_CERTAIN: u64 = 2;
 
 /// `hard_bounce_wake` fires above this share of hard bounces...
-pub(super) const HARD_BOUNCE_THRESHOLD: f64 = 0.05;
+const HARD_BOUNCE_THRESHOLD: f64 = 0.05;
 /// ...of at least this many messages ("more than 100").
-pub(super) const HARD_BOUNCE_MIN_DENOMINATOR: u64 = 101;
+const HARD_BOUNCE_MIN_DENOMINATOR: u64 = 101;
 
 /// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`.
 pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<Finding> {
     let hard = |window| {
-        let rule = RateRule {
-            threshold: HARD_BOUNCE_THRESHOLD,
-            window,
-            min_denominator: HARD_BOUNCE_MIN_DENOMINATOR,
-            confidence: None,
-            ..rules.bounce_rate.clone()
-        };
+        let rule = hard_bounce_rule(rules, window);
         evaluate_rule(history, at, &rule, |class| class == BounceClass::Hard)
     };
     let finding = |rule, severity, (verdict, evidence)| {
@@ -46,6 +40,17 @@ pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<F
     ]
 }
 
+/// Returns the settings of `hard_bounce_wake` on one of its windows.
+pub(super) fn hard_bounce_rule(rules: &Rules, window: Duration) -> RateRule {
+    RateRule {
+        threshold: HARD_BOUNCE_THRESHOLD,
+        window,
+        min_denominator: HARD_BOUNCE_MIN_DENOMINATOR,
+        confidence: None,
+        ..rules.bounce_rate.clone()
+    }
+}
+
 /// Of two windows of one rule, the one that breaks it; else the one that cannot tell.
 fn worse_of(
     short: (Verdict, RateEvidence),
@@ -60,19 +65,23 @@ fn worse_of(
 }
 
 /// What was sent and bounced in a window, as far as it was read.
-struct WindowCounts {
-    window: Span,
+pub(super) struct WindowCounts {
+    pub(super) window: Span,
     /// The parts that were read, without the counts that they cut.
     parts: Vec<Span>,
     /// How much of the window was read.
     watched: Duration,
-    bounced: u64,
+    pub(super) bounced: u64,
     /// Messages sent in the window or bounced in it.
-    denominator: u64,
+    pub(super) denominator: u64,
 }
 
 impl WindowCounts {
-    fn new(history: &History, window: Span, counts: &impl Fn(&BounceEvent) -> bool) -> Self {
+    pub(super) fn new(
+        history: &History,
+        window: Span,
+        counts: &impl Fn(&BounceEvent) -> bool,
+    ) -> Self {
         let window = history.since_beginning(window);
         let seen = history.seen(window);
         let whole = seen.iter().map(|part| history.whole_counts_within(*part));
@@ -90,7 +99,7 @@ impl WindowCounts {
 
     /// Returns the counts of the rule's window; where that has less mail than the floor and the rule may reach back, of the
     /// shortest number of hours that has enough.
-    fn of_rule(
+    pub(super) fn of_rule(
         history: &History,
         at: Timestamp,
         rule: &RateRule,
@@ -158,7 +167,9 @@ fn evaluate_rule(
     let has_reached = found.window.from < asked.from;
     let verdict = if found.window.is_empty() || parts.is_empty() {
         Verdict::Unknown
-    } else if is_breach(rule, &evidence) && (!has_reached || is_within(rule.window)) {
+    } else if is_breach(rule, evidence.numerator, evidence.denominator)
+        && (!has_reached || is_within(rule.window))
+    {
         Verdict::Breach
     } else if has_reached && evidence.rate() > rule.threshold && is_within(DAY) {
         // What opened on a longer window is not over because an hour went by.
@@ -171,12 +182,14 @@ fn evaluate_rule(
     (verdict, evidence)
 }
 
-fn is_breach(rule: &RateRule, evidence: &RateEvidence) -> bool {
+/// Returns whether so many of a window's messages are more than `rule` allows.
+pub(super) fn is_breach(rule: &RateRule, bounced: u64, denominator: u64) -> bool {
     let certain = rule.confidence.is_none_or(|level| {
-        let (low, _) = clopper_pearson(evidence.numerator, evidence.denominator, level);
-        low > rule.threshold && evidence.numerator >= MIN_CERTAIN
+        let (low, _) = clopper_pearson(bounced, denominator, level);
+        low > rule.threshold && bounced >= MIN_CERTAIN
     });
-    evidence.denominator >= rule.min_denominator && evidence.rate() > rule.threshold && certain
+    let exceeds = bounced as f64 / denominator as f64 > rule.threshold;
+    denominator >= rule.min_denominator && exceeds && certain
 }
 
 fn newest_event(

@@ -134,7 +134,9 @@ impl StreamRuleCheck {
         }
         let days = known.length().as_secs() / 86_400;
         let powers = analyse(history, &self.rules, &polls);
-        let checks = powers.iter().filter_map(|r| rate_rule_check(r, days));
+        let checks = powers
+            .iter()
+            .filter_map(|of| rate_rule_check(of, &powers, days));
         let mut checks: Vec<Check> = checks.collect();
         if checks.is_empty() {
             let text = "Every rate can fire, and is quiet in a healthy week";
@@ -161,31 +163,38 @@ fn detection_check(after: Duration, stop: Timestamp, zone: Tz) -> Check {
     }
 }
 
-/// Returns a warning if the rule can never fire at this volume, or would fire while nothing is wrong.
-fn rate_rule_check(power: &RatePower, days: u64) -> Option<Check> {
+/// Returns a warning if the rule can never fire at this volume, always does, or would fire while nothing is wrong.
+fn rate_rule_check(power: &RatePower, all: &[RatePower], days: u64) -> Option<Check> {
     const NAME: &str = "rates";
-    let (rule, window) = (power.rule, format_window(power.window));
+    let rule = power.rule;
     if power.can_never_fire() {
+        let window = window_text(power.window);
         let text = format!(
             "`{rule}` can never fire: it needs {} messages in {window}; the busiest {window} of the last {days} days had {}",
             count(power.floor),
             count(power.max_window_count)
         );
-        let remedy = match rule {
-            Rule::HardBounceWake => {
-                "nothing to do: `bounce_rate` watches a stream of this size".to_owned()
-            }
-            rule => format!("lower `rules.{rule}.min_denominator`, or widen `rules.{rule}.window`"),
-        };
+        let remedy = never_fires_remedy(power, all);
         return Some(Check::warn(NAME, text, remedy).alike(format!("`{rule}` can never fire")));
+    }
+    if power.is_usually_broken() {
+        let text = format!(
+            "`{rule}` fires most of the time: this stream's usual rate is {}, its threshold {}",
+            percent(power.usual),
+            percent(power.threshold)
+        );
+        let remedy = format!("find out what goes wrong, or raise `rules.{rule}.threshold`");
+        return Some(
+            Check::warn(NAME, text, remedy).alike(format!("`{rule}` fires most of the time")),
+        );
     }
     if power.false_alarms_per_week < MAX_FALSE_ALARMS_PER_WEEK {
         return None;
     }
     let text = format!(
-        "`{rule}` would fire about {} times a week while nothing is wrong (a healthy rate of {} exceeds the threshold by chance)",
+        "`{rule}` would fire about {} times a week while nothing is wrong (the stream's usual rate of {} exceeds the threshold by chance)",
         approx(power.false_alarms_per_week),
-        percent(power.healthy)
+        percent(power.usual)
     );
     let remedy = match power.with_confidence < power.false_alarms_per_week / 2.0 {
         true => format!(
@@ -196,4 +205,32 @@ fn rate_rule_check(power: &RatePower, days: u64) -> Option<Check> {
     };
     let kind = format!("`{rule}` would fire while nothing is wrong");
     Some(Check::warn(NAME, text, remedy).alike(kind))
+}
+
+/// Returns a window as the configuration writes it, and one that is longer than any there in days.
+fn window_text(window: Duration) -> String {
+    match window > DAY {
+        true => format_duration(window),
+        false => format_window(window),
+    }
+}
+
+/// Returns what to do about a rule that never has enough messages, in view of what `all` rules can do.
+fn never_fires_remedy(power: &RatePower, all: &[RatePower]) -> String {
+    let rule = power.rule;
+    if rule == Rule::HardBounceWake {
+        let bounce_rate = all.iter().find(|of| of.rule == Rule::BounceRate);
+        return match bounce_rate.is_some_and(RatePower::can_never_fire) {
+            false => "nothing to do: `bounce_rate` watches a stream of this size".to_owned(),
+            true => "see to `bounce_rate`, which is made for a stream of this size".to_owned(),
+        };
+    }
+    if power.max_careful_count >= power.floor {
+        return format!(
+            "set `rules.{rule}.confidence = {RECOMMENDED_CONFIDENCE}`: it then looks back up to {}, of which the busiest had {}",
+            window_text(power.careful_window),
+            count(power.max_careful_count)
+        );
+    }
+    format!("lower `rules.{rule}.min_denominator`, or widen `rules.{rule}.window`")
 }

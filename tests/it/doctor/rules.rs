@@ -36,14 +36,47 @@ fn rules_that_can_never_fire_are_told_with_the_busiest_hour() {
         "! shop/outbound: `bounce_rate` can never fire",
         &[
             "it needs 10 messages in 1h; the busiest 1h of the last ",
-            "min_denominator",
+            "; set `rules.bounce_rate.confidence = 0.95`: it then looks back up to 7 d, of which the busiest had ",
         ],
     );
     said.has(
         "! shop/outbound: `hard_bounce_wake` can never fire",
-        &["101 messages in 24h"],
+        &[
+            "101 messages in 24h",
+            "; see to `bounce_rate`, which is made for a stream of this size",
+        ],
     );
     said.has("✓ shop/broadcast: No mail so far", &[]);
+}
+
+#[test]
+fn with_confidence_a_rule_that_looks_further_back_is_not_said_to_never_fire() {
+    let said = diagnose(&sending(
+        1.0,
+        20,
+        "[rules.bounce_rate]\nconfidence = 0.95\n",
+    ));
+    said.lacks("! shop/outbound: `bounce_rate` can never fire");
+    said.has(
+        "! shop/outbound: `hard_bounce_wake` can never fire",
+        &["; nothing to do: `bounce_rate` watches a stream of this size"],
+    );
+}
+
+#[test]
+fn a_rule_that_fires_for_a_reason_is_told_with_the_usual_rate() {
+    let mut world = world("");
+    let now = clock::now().floor(HOUR);
+    let profile = Profile::constant(50.0).bouncing("HardBounce", 0.04);
+    let span = Span::new(now - 20 * DAY, now);
+    world.shop.generate("outbound", span, &profile);
+    world.shop.set_sender("sender@localhost");
+    world.cycle(now);
+    doctor(&world, &[]).has(
+        "! shop/outbound: `bounce_rate` fires most of the time: this stream's usual rate is ",
+        &[", its threshold 1%; find out what goes wrong, or raise `rules.bounce_rate.threshold`"],
+    );
+    let _ = world.slack.take();
 }
 
 #[test]
