@@ -1,8 +1,17 @@
 //! The daemon: a cycle on `schedule`, housekeeping every minute, and a clean shutdown.
 
+use std::ffi::OsStr;
+use std::io;
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+#[cfg(target_os = "linux")]
+use std::os::unix::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +31,7 @@ pub async fn run(context: Arc<Context>, shutdown: CancellationToken) -> anyhow::
     let tick = Arc::new(Notify::new());
     let scheduler = start_scheduler(&context, &tick).await?;
     let watchdog = tokio::spawn(run_watchdog());
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    notify_supervisor(&NotifyState::Ready);
     tick.notify_one();
     // A cycle runs at once, so the first housekeeping is due a minute later.
     let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
@@ -65,7 +74,7 @@ pub async fn run(context: Arc<Context>, shutdown: CancellationToken) -> anyhow::
             }
         }
     }
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    notify_supervisor(&NotifyState::Stopping);
     watchdog.abort();
     drop(scheduler);
     tracing::info!("stopped");
@@ -97,14 +106,38 @@ async fn run_watchdog() {
         return;
     };
     loop {
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        notify_supervisor(&NotifyState::Watchdog);
         tokio::time::sleep(every / 3).await;
     }
 }
 
+/// Tells systemd, or another supervisor with `NOTIFY_SOCKET`, about the state; a failure is logged.
+fn notify_supervisor(state: &NotifyState<'_>) {
+    if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
+        && let Err(error) = send_state(&socket, state)
+    {
+        tracing::warn!(
+            "failed to tell the supervisor \"{state}\" (NOTIFY_SOCKET): {}",
+            error.kind()
+        );
+    }
+}
+
+/// Sends a state to a socket, which is a file, or where it begins with `@` an abstract name (`sd_notify(3)`); the crate knows
+/// files alone.
+fn send_state(socket: &OsStr, state: &NotifyState<'_>) -> io::Result<()> {
+    let sender = UnixDatagram::unbound()?;
+    match socket.as_bytes().strip_prefix(b"@") {
+        #[cfg(target_os = "linux")]
+        Some(name) => sender.connect_addr(&SocketAddr::from_abstract_name(name)?)?,
+        _ => sender.connect(socket)?,
+    }
+    sender.send(format!("{state}\n").as_bytes()).map(drop)
+}
+
 /// Waits for `shutdown` while monitoring is switched off.
 pub async fn idle(shutdown: CancellationToken) {
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    notify_supervisor(&NotifyState::Ready);
     let watchdog = tokio::spawn(run_watchdog());
     shutdown.cancelled().await;
     watchdog.abort();

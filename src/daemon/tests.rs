@@ -79,3 +79,29 @@ async fn what_was_not_posted_is_tried_at_every_look() {
     blind.minutes(2).await;
     assert_eq!(blind.slack.messages().len(), 1);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_supervisor_is_told_by_a_file_or_an_abstract_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("notify");
+    let name = format!("hushwatch-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("a name");
+    for (socket, listener) in [
+        (file.clone().into(), UnixDatagram::bind(&file)),
+        (format!("@{name}").into(), UnixDatagram::bind_addr(&address)),
+    ] {
+        let socket: std::ffi::OsString = socket;
+        let listener = listener.expect("bound");
+        send_state(&socket, &NotifyState::Ready).expect("told");
+        let mut said = [0; 64];
+        let length = listener.recv(&mut said).expect("a state");
+        assert_eq!(&said[..length], b"READY=1\n", "{socket:?}");
+        drop(listener);
+        std::fs::remove_file(&file).ok();
+        assert!(
+            send_state(&socket, &NotifyState::Ready).is_err(),
+            "{socket:?}"
+        );
+    }
+}

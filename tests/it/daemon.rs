@@ -1,5 +1,6 @@
 //! The daemon, as systemd sees it.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -60,6 +61,34 @@ fn it_polls_at_once_signals_ready_beats_and_ends_cleanly_on_sigterm() {
         "{}",
         status.stderr
     );
+}
+
+#[test]
+fn a_supervisor_that_cannot_be_told_is_logged() {
+    let mut world = World::new(Process::New, "");
+    world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
+    let gone = world.folder.path().join("gone").display().to_string();
+    for socket in [gone.as_str(), "@hushwatch-nobody-listens"] {
+        world.env("NOTIFY_SOCKET", socket);
+        let mut daemon = world
+            .command(&["run"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let mut log = BufReader::new(daemon.stderr.take().expect("piped")).lines();
+        let warning = log.find_map(|line| {
+            let line = line.expect("text");
+            line.contains("NOTIFY_SOCKET").then_some(line)
+        });
+        daemon.kill().expect("killed");
+        daemon.wait().expect("ended");
+        let warning = warning.expect("a line");
+        assert!(
+            warning.contains("failed to tell the supervisor \"READY=1\" (NOTIFY_SOCKET)"),
+            "{warning}"
+        );
+    }
 }
 
 #[test]
