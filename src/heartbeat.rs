@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
+
 use crate::secret::Secret;
 use crate::tls;
 
+const UNREACHABLE: &str = "the heartbeat could not be sent; check `heartbeat.url` and the network";
 /// The time one ping may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -13,6 +16,27 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// # Errors
 /// If there is no answer, or one without a status of success. The text does not contain the URL, which is a secret.
 pub async fn ping(url: &Secret) -> Result<(), String> {
+    let status = get(url.expose()).await?;
+    if status.is_success() {
+        return Ok(());
+    }
+    Err(format!(
+        "the heartbeat was answered with HTTP status {}; check `heartbeat.url`",
+        status.as_u16()
+    ))
+}
+
+/// Asks the server of a heartbeat for its front page, which pings nothing, and takes every answer for a good one.
+///
+/// # Errors
+/// If there is no answer. The text does not contain the URL.
+pub async fn reach(url: &Secret) -> Result<(), String> {
+    let front = reqwest::Url::parse(url.expose()).and_then(|url| url.join("/"));
+    let front = front.map_err(|_| UNREACHABLE.to_owned())?;
+    get(front.as_str()).await.map(drop)
+}
+
+async fn get(url: &str) -> Result<StatusCode, String> {
     tls::install_provider();
     let client = reqwest::Client::builder()
         .timeout(TIMEOUT)
@@ -21,23 +45,16 @@ pub async fn ping(url: &Secret) -> Result<(), String> {
         .referer(false)
         .build();
     let client = client.map_err(|_| "cannot create the client for the heartbeat".to_owned())?;
-    match client.get(url.expose()).send().await {
-        Ok(answer) if answer.status().is_success() => Ok(()),
-        Ok(answer) => Err(format!(
-            "the heartbeat was answered with HTTP status {}; check `heartbeat.url`",
-            answer.status().as_u16()
-        )),
-        Err(error) if error.is_timeout() => {
-            Err("the heartbeat was not answered in time".to_owned())
-        }
-        Err(error) if tls::demands_proxy_login(&error) => Err(format!(
-            "the heartbeat could not be sent: {}",
-            tls::PROXY_LOGIN
-        )),
-        Err(_) => {
-            Err("the heartbeat could not be sent; check `heartbeat.url` and the network".to_owned())
-        }
-    }
+    let answer = client.get(url).send().await;
+    answer
+        .map(|answer| answer.status())
+        .map_err(|error| match error {
+            error if error.is_timeout() => "the heartbeat was not answered in time".to_owned(),
+            error if tls::demands_proxy_login(&error) => {
+                format!("the heartbeat could not be sent: {}", tls::PROXY_LOGIN)
+            }
+            _ => UNREACHABLE.to_owned(),
+        })
 }
 
 #[cfg(test)]

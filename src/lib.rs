@@ -41,7 +41,7 @@
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
 //! | `sim` | (feature `demo`) a simulated Postmark and Slack for `demo` and the tests; for the tests (feature `sim`) the DNS and a mail relay too | model |
 //! | [`telemetry`] | the log | nothing |
-//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, notify, output, secret, clock, progress, postmark, store, slack, dns, smtp, config, cycle, daemon, sim, telemetry |
+//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, notify, output, secret, clock, progress, postmark, store, slack, dns, smtp, config, heartbeat, cycle, daemon, sim, telemetry |
 //!
 //! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
 //!

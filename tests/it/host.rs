@@ -160,12 +160,34 @@ fn a_proxy_that_demands_a_login_is_named() {
         "HUSHWATCH_HEARTBEAT__URL",
         "https://heartbeat.example.com/secret",
     );
-    let ended = world.run(&["check"]);
-    assert_eq!(ended.code, 1, "{}", ended.stderr);
-    for named in [
-        "Postmark is not reachable: the proxy demands a login (status 407)",
-        "put user and password into HTTPS_PROXY",
-    ] {
-        assert!(ended.stderr.contains(named), "{named}: {}", ended.stderr);
-    }
+    world.env("HUSHWATCH_SLACK__BASE_URL", "https://slack.example.com");
+    let says = |world: &World, args: &[&str], code: i32, all: &[&str]| {
+        let ended = world.run(args);
+        let text = format!("{}{}", ended.report, ended.stderr);
+        assert_eq!(ended.code, code, "{args:?}: {text}");
+        for told in all {
+            let named = format!("{told}: the proxy demands a login (status 407); put user");
+            assert!(text.contains(&named), "{named}: {text}");
+        }
+    };
+    let (postmark, slack, heartbeat) = (
+        "Postmark is not reachable",
+        "cannot reach Slack",
+        "the heartbeat could not be sent",
+    );
+    says(&world, &["check"], 1, &[postmark]);
+    says(&world, &["doctor"], 1, &[slack, heartbeat]);
+    // A refused token is told at once.
+    world.env("HUSHWATCH_POSTMARK__BASE_URL", &world.postmark.base_url());
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    says(&world, &["check"], 1, &[slack]);
+    // The heartbeat comes last: where all else is well.
+    let mut world = World::new(Process::New, "");
+    world.env("HTTPS_PROXY", &proxy_with_login());
+    world.env(
+        "HUSHWATCH_HEARTBEAT__URL",
+        "https://heartbeat.example.com/secret",
+    );
+    says(&world, &["check"], 0, &[heartbeat]);
+    let _ = world.posted();
 }

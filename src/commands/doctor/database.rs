@@ -57,7 +57,7 @@ pub(crate) async fn check(
 pub(crate) fn skipped() -> Check {
     Check::warn(
         "stored",
-        "Not checked without the database: the last cycle, mutes, silence detection, and the rules at your volume",
+        "Not checked without the database: the last cycle, open incidents, messages that wait, mutes, silence detection, and the rules at your volume",
         "repair the database first, then run `hushwatch doctor` again",
     )
 }

@@ -11,7 +11,9 @@ mod disk;
 #[cfg(feature = "doctor")]
 mod domains;
 mod duplicate_servers;
+mod heartbeat;
 mod mutes;
+mod open;
 mod rules;
 mod schedule;
 mod servers;
@@ -86,13 +88,15 @@ async fn diagnose(
     let notifier = Notifier::new(&config.slack, printer)?;
     let database = database::check(config, notifier).await?;
     let app = database.app;
-    let (servers, slack, status) = tokio::join!(
+    let (servers, slack, status, heartbeat) = tokio::join!(
         servers::checks(&app, at),
         slack::checks(&app, send_test, at),
         status_page::checks(&app.config.doctor.status_url, INTERACTIVE_TIMEOUT),
+        heartbeat::check(app.config.heartbeat.as_ref()),
     );
     let dns_and_relay = check_dns_and_relay(&app.config.doctor, &servers.domains).await;
     let mut checks = settings::checks(&app.config);
+    checks.push(heartbeat);
     checks.extend(servers.checks);
     checks.extend(slack);
     checks.extend(database.checks);
@@ -109,6 +113,7 @@ async fn diagnose(
 /// Checks what rests on the database.
 async fn stored(app: &Context, watched: &[Arc<ServerConfig>], at: Timestamp) -> Vec<Check> {
     let mut checks = vec![schedule::last_cycle(app, at).await];
+    checks.extend(open::checks(app, watched).await);
     checks.extend(mutes::checks(app, at).await);
     checks.extend(rules::checks(app, watched, at).await);
     checks

@@ -1,4 +1,4 @@
-//! The configuration: its problems, its warnings, the switch and the heartbeat.
+//! The configuration: its problems, its warnings and the switch.
 
 use crate::commands::doctor::check::Check;
 use crate::config::{Config, ConfigProblem, ConfigWarning};
@@ -25,7 +25,7 @@ const fn is_checked_elsewhere(warning: &ConfigWarning) -> bool {
     )
 }
 
-/// Checks the switch, the warnings of the configuration, and the heartbeat.
+/// Checks the switch, and the warnings of the configuration.
 pub(crate) fn checks(config: &Config) -> Vec<Check> {
     let mut checks = Vec::new();
     if !config.enabled {
@@ -40,16 +40,5 @@ pub(crate) fn checks(config: &Config) -> Vec<Check> {
     if checks.is_empty() {
         checks.push(Check::pass("configuration", "Configuration valid"));
     }
-    checks.push(match &config.heartbeat {
-        Some(_) => Check::pass(
-            "heartbeat",
-            "Heartbeat set up: somebody notices if hushwatch itself stops",
-        ),
-        None => Check::warn(
-            "heartbeat",
-            "No heartbeat: nobody would notice if hushwatch itself stopped",
-            "set HUSHWATCH_HEARTBEAT__URL to the URL of a dead man's switch",
-        ),
-    });
     checks
 }

@@ -73,6 +73,10 @@ pub(super) fn answer(state: &mut State, request: &Request) -> Reply {
     };
     state.requests.push(received.clone());
     let path = received.path.as_str();
+    if path == "/" {
+        // Whoever wonders whether a ping would arrive.
+        return Reply::new(404, "text/plain", "nothing here");
+    }
     let (faults, refuse): (_, ErrorFormat) = if path.starts_with("/ping") {
         (&mut state.ping_faults, text_error)
     } else if path.starts_with("/services") {

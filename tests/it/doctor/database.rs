@@ -40,10 +40,12 @@ fn before_the_first_check_only_the_folder_is_tried() {
 
 /// Nothing is told that would have to be read from the database, and that is said once.
 fn nothing_rests_on_it(said: &Said) {
-    said.says("! Not checked without the database: the last cycle, mutes, silence detection, and the rules at your volume; repair the database first, then run `hushwatch doctor` again");
+    said.says("! Not checked without the database: the last cycle, open incidents, messages that wait, mutes, silence detection, and the rules at your volume; repair the database first, then run `hushwatch doctor` again");
     for start in [
         "✓ No cycle yet",
         "✓ Nothing is muted",
+        "✓ No incident is open",
+        "✓ No message waits",
         "! Nothing is stored yet",
     ] {
         said.lacks(start);

@@ -99,6 +99,8 @@ fn what_is_as_it_should_be_passes_and_nothing_was_changed_or_sent() {
     said.says("✓ Time zone UTC: it is <time> there; the digest comes at 09:00");
     said.says("✓ Schedule \"0 0 * * * *\": next poll <time> UTC");
     said.says("✓ No cycle yet");
+    said.says("✓ No incident is open");
+    said.says("✓ No message waits to be delivered");
     said.says("✓ Postmark's status page says: operational");
     said.says("✓ The clock agrees with Postmark's");
     said.says("! No heartbeat: nobody would notice if hushwatch itself stopped; set HUSHWATCH_HEARTBEAT__URL to the URL of a dead man's switch");
@@ -202,8 +204,13 @@ fn what_is_switched_off_or_sparse_is_told() {
     said.says("! Polls are 6 h apart, and `bounce_rate` looks at 1 h: mail sent in between is never checked; poll more often, or widen `rules.bounce_rate.window`");
     said.says("✓ Time zone Europe/Berlin: it is <time> there; the digest comes at 09:00");
     said.says("✓ Schedule \"0 0 */6 * * *\": next poll <time> Europe/Berlin");
-    said.says("✓ Heartbeat set up: somebody notices if hushwatch itself stops");
+    said.says("✓ Heartbeat set up, and its server answers (nothing was pinged)");
     assert!(world.slack.pings().is_empty(), "nothing was pinged");
+    world.env("HUSHWATCH_HEARTBEAT__URL", "http://127.0.0.1:1/secret");
+    let said = doctor(&world, &[]);
+    assert_eq!(said.code, 1);
+    said.says("✗ Heartbeat set up, but no ping would arrive; the heartbeat could not be sent; check `heartbeat.url` and the network");
+    world.env("HUSHWATCH_HEARTBEAT__URL", "");
     std::fs::write(
         world.folder.path().join("monitor.toml"),
         "[doctor]\nsmtp = \"\"\n[[server]]\nname = \"shop\"\n",
@@ -232,7 +239,7 @@ fn a_configuration_that_is_not_understood_is_told_line_by_line() {
         ),
         (
             "status_url = \"http://status.example.com\"",
-            "`doctor.status_url` is not valid; it must begin with https:// (http only on loopback): tokens are sent there",
+            "`doctor.status_url` is not valid; it must begin with https:// (http only on loopback), so that nobody can change the answer on its way",
         ),
         (
             "selectors = []",

@@ -39,7 +39,7 @@ fn a_server_that_is_not_there_is_told_without_the_password() {
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
     said.says("✗ Database not usable — failed to use the PostgreSQL database hushwatch at 127.0.0.1:1: the server cannot be used (Connection refused (os error 111)); check that it runs, and host and port of the database URL");
-    said.says("! Not checked without the database: the last cycle, mutes, silence detection, and the rules at your volume; repair the database first, then run `hushwatch doctor` again");
+    said.says("! Not checked without the database: the last cycle, open incidents, messages that wait, mutes, silence detection, and the rules at your volume; repair the database first, then run `hushwatch doctor` again");
     said.says("✓ Postmark token valid server=shop id=9708911");
     let all = format!("{}{}", said.text, said.stderr);
     assert!(!all.contains(PASSWORD), "{all}");

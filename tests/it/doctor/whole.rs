@@ -6,6 +6,7 @@ use hushwatch::sim::dns::{Dns, Fault};
 use hushwatch::sim::postmark::Profile;
 use hushwatch::sim::slack::CHANNEL;
 
+use super::domains::KEY;
 use super::world;
 use crate::world::{World, without_times};
 
@@ -21,8 +22,9 @@ fn healthy() -> (World, Dns) {
     world.shop.generate("outbound", span, &profile);
     let dns = Dns::start().expect("a resolver");
     dns.add_txt("example.com", "v=spf1 include:spf.mtasv.net ~all");
-    dns.add_txt("pm._domainkey.example.com", "k=rsa; p=MIGfMA0");
+    dns.add_txt("pm._domainkey.example.com", KEY);
     dns.set_cname("pm-bounces.example.com", "pm.mtasv.net");
+    dns.add_txt("pm.mtasv.net", "v=spf1 ip4:192.0.2.0/24 ~all");
     dns.add_txt("_dmarc.example.com", "v=DMARC1; p=quarantine");
     world.env("HUSHWATCH_DOCTOR__RESOLVER", &dns.address());
     (world, dns)

@@ -282,6 +282,35 @@ fn a_pooler_that_takes_no_transaction_is_told_once_and_named() {
     assert_refused_once(&at_port(cluster, &database, port));
 }
 
+#[test]
+fn doctor_tries_the_database_through_a_pooler() {
+    let Some(cluster) = cluster() else { return };
+    let database = name(&cluster.database());
+    let pooler = Pooler::start(cluster, &database, Mode::Transaction);
+    let mut world = World::new(Process::New, "[doctor]\nsmtp = \"\"\n");
+    world.env(URL, &at_port(cluster, &database, pooler.port));
+    assert_eq!(world.run(&["migrate"]).code, 0);
+    let said = |world: &World| world.run(&["doctor"]).report.to_string();
+    // A second process finds what the first one left behind.
+    for _ in 0..2 {
+        let through = said(&world);
+        assert!(through.contains("✓ Database writable"), "{through}");
+    }
+    assert_eq!(pooler.seen().1, [""]);
+    let greeting = Session::open(cluster, &database).greeting;
+    let text = "transaction blocks not allowed in statement pooling mode";
+    let port = refusing(Some(greeting), text);
+    world.env(URL, &at_port(cluster, &database, port));
+    let refused = said(&world);
+    for part in [
+        "✗ Database not usable",
+        "a pooler in session or transaction mode",
+    ] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    world.set_aside("not what is tested");
+}
+
 /// Each cycle at `url` fails and names the remedy, and the first one tells it.
 fn assert_refused_once(url: &str) {
     let mut world = World::new(Process::New, "");
