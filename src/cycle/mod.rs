@@ -127,6 +127,8 @@ async fn run_steps(
     let servers = discover_servers(context, now, Some(&*leases)).await?;
     let polls = poll_servers(context, servers, &leases, options, now).await?;
     if let Some(skew) = polls.outcomes.iter().find_map(|poll| poll.skew) {
+        let held = leases.take_for_commit();
+        store.call(move |s| s.release_leases(&held)).await?;
         return Err(CycleError::ClockSkew(skew));
     }
     let evaluation = evaluate(context, &polls.outcomes, &leases, now).await?;

@@ -54,6 +54,8 @@ pub enum Fault {
     Miscount(u64),
     /// The regular answer with empty lists and `TotalCount` 0.
     Nothing,
+    /// The regular answer with this `Date`, verbatim.
+    Date(String),
     /// 302 to this address.
     Redirect(String),
     /// The answer to a wrong token.
@@ -88,6 +90,7 @@ impl Fault {
             Self::Flood(items) => Reply::json(200, flood(*items)),
             Self::Miscount(total) => with_total_count(honest(), *total),
             Self::Nothing => with_empty_lists(with_total_count(honest(), 0)),
+            Self::Date(date) => honest().with_header("Date", date),
             Self::Redirect(to) => Reply::new(302, "text/html", PAGE).with_header("Location", to),
             Self::WrongToken => refuse(401, None),
         }

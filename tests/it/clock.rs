@@ -76,8 +76,8 @@ fn busy(ahead: Duration) -> World {
 
 /// The number of messages by the hour.
 fn by_the_hour(world: &World) -> String {
-    let sql = "SELECT CAST(sum(sent) AS TEXT) FROM hours WHERE at < 1000 * ";
-    let sql = format!("{sql}{}", machine().floor(HOUR).0 / 1000);
+    let sql = "SELECT CAST(sum(sent) AS TEXT) FROM hours WHERE at < ";
+    let sql = format!("{sql}{}", machine().floor(HOUR).0);
     match world.database() {
         Some(url) => crate::store::texts(url, &sql)[0].clone(),
         None => rusqlite::Connection::open(world.folder.path().join("hushwatch.db"))

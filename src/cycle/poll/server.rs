@@ -145,7 +145,7 @@ async fn uncovered_reasons(
 ) -> Result<Vec<String>, store::Error> {
     for kind in Kind::ALL {
         for stream in streams {
-            if reader.coverage(stream, kind).await?.end() != Some(reader.now) {
+            if reader.coverage(stream, kind).await?.end() < Some(reader.now) {
                 let warnings = &reader.errors.warnings;
                 return Ok(if warnings.is_empty() {
                     let (kind, server) = (kind.name(), reader.server);

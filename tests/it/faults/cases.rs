@@ -145,6 +145,12 @@ pub(super) fn postmark() -> Vec<Case> {
             true,
         ),
         case("miscount", Fault::Miscount(0), Harmless, false),
+        case(
+            "unreadable date",
+            Fault::Date("yesterday".to_owned()),
+            Harmless,
+            true,
+        ),
         case("hang", Fault::Hang, Trouble, true),
         case("reset", Fault::Reset, Trouble, true),
         case("cut at 0", Fault::Cut(0), Trouble, true),
