@@ -1,6 +1,9 @@
 //! Sets up the log, which goes to standard error.
 
+use std::fs::File;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
@@ -31,7 +34,7 @@ pub fn init(format: LogFormat, filter: Option<&str>) {
     let layer = match format {
         LogFormat::Json => fmt::layer().json().with_writer(stderr).boxed(),
         // The journal adds the time itself.
-        LogFormat::Text if is_under_systemd() => text
+        LogFormat::Text if is_journal() => text
             .without_time()
             .with_ansi(false)
             .map_event_format(Prioritized)
@@ -49,14 +52,18 @@ pub fn init(format: LogFormat, filter: Option<&str>) {
     }
 }
 
-/// Returns whether standard error goes to systemd's journal.
-fn is_under_systemd() -> bool {
-    std::env::var_os("JOURNAL_STREAM").is_some()
+/// Returns whether standard error is the stream to systemd's journal that `JOURNAL_STREAM` names by device and inode
+/// (systemd.exec(5)). The variable alone says nothing: what a service starts inherits it, and may write elsewhere.
+fn is_journal() -> bool {
+    let named = std::env::var("JOURNAL_STREAM").ok();
+    let stderr = std::io::stderr().as_fd().try_clone_to_owned();
+    let stderr = stderr.and_then(|stderr| File::from(stderr).metadata());
+    stderr.is_ok_and(|stderr| named == Some(format!("{}:{}", stderr.dev(), stderr.ino())))
 }
 
 /// Returns the lines of `text` as an error is written to standard error: in the journal with its priority.
 pub fn error_lines(text: &str) -> String {
-    let prefix = if is_under_systemd() { "<3>" } else { "" };
+    let prefix = if is_journal() { "<3>" } else { "" };
     let lines = text.lines().map(|line| format!("{prefix}{line}\n"));
     lines.collect()
 }

@@ -67,8 +67,11 @@ fn a_terminal_that_closes_does_not_end_the_daemon() {
 fn the_journal_learns_the_priority_of_each_line() {
     let mut world = World::new(Process::New, "");
     world.env("SLACK_BOT_TOKEN", "");
-    world.env("JOURNAL_STREAM", "8:12345");
-    let warned = world.run(&["check"]).stderr;
+    let logged = |world: &World| {
+        let output = world.run_in_journal(&["check"]);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let warned = logged(&world);
     let is_prefixed = |line: &str| {
         let (start, level) = line.split_at(3);
         let level = level.trim_start().split(' ').next().unwrap_or_default();
@@ -84,7 +87,7 @@ fn the_journal_learns_the_priority_of_each_line() {
     }
     world.env("HUSHWATCH_MODE", "loud");
     world.env("HUSHWATCH_TIME_ZONE", "Mars");
-    let failed = world.run(&["check"]).stderr;
+    let failed = logged(&world);
     assert_eq!(
         failed
             .lines()
@@ -93,7 +96,8 @@ fn the_journal_learns_the_priority_of_each_line() {
         2,
         "{failed}"
     );
-    world.env("JOURNAL_STREAM", "");
+    // Inherited from a service, by a process that writes elsewhere.
+    world.env("JOURNAL_STREAM", "8:12345");
     let plain = world.run(&["check"]).stderr;
     assert!(!plain.contains("<3>"), "{plain}");
 }

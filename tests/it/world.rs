@@ -1,7 +1,9 @@
 //! A simulated Postmark and Slack, a folder, and hushwatch between them, cycle by cycle.
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::io::{Read, Seek};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 use hushwatch::internals::{
@@ -243,13 +245,24 @@ impl World {
         }
     }
 
+    /// The built binary with these arguments, to its end, whose standard error is systemd's journal: there the log has
+    /// priorities and no times.
+    pub(crate) fn run_in_journal(&self, args: &[&str]) -> Output {
+        let mut journal = tempfile::tempfile().expect("a file");
+        let known = journal.metadata().expect("of a file");
+        let mut command = self.command(args);
+        command.env("JOURNAL_STREAM", format!("{}:{}", known.dev(), known.ino()));
+        command.stderr(journal.try_clone().expect("a handle"));
+        let mut output = command.output().expect("the binary runs");
+        journal.rewind().expect("a file");
+        journal.read_to_end(&mut output.stderr).expect("a file");
+        output
+    }
+
     /// What a terminal shows of the built binary with these arguments: the command, its output, its errors and its exit code
     /// where that is not 0. What differs between runs is a placeholder, as in [`World::shown`].
     pub(crate) fn transcript(&self, args: &[&str]) -> String {
-        // Under systemd the log has no times.
-        let mut command = self.command(args);
-        let output = command.env("JOURNAL_STREAM", "1").output();
-        let output = output.expect("the binary runs");
+        let output = self.run_in_journal(args);
         let mut text = format!("$ hushwatch{}\n", args.iter().map(word).collect::<String>());
         text += &String::from_utf8_lossy(&output.stdout);
         if !output.stderr.is_empty() {
