@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::config::load::Reader;
+use crate::config::names::dkim_selector;
 use crate::config::{DoctorSettings, RelaySettings, values};
 
 /// The maximum length of a name in the DNS, in bytes.
@@ -20,6 +21,8 @@ impl Reader {
         DoctorSettings {
             dkim_selectors: self.read("doctor.dkim_selectors", Vec::new(), |v| {
                 let selectors = values::texts(v)?;
+                let selectors = selectors.iter().map(|s| dkim_selector(s).to_owned());
+                let selectors: Vec<String> = selectors.collect();
                 let wrong = "must be a list of selectors such as [\"google\"]".to_owned();
                 let are_names = selectors.iter().all(|s| is_name(s));
                 are_names.then_some(selectors).ok_or(wrong)
@@ -63,7 +66,7 @@ impl Reader {
 }
 
 /// Labels of letters, digits, `-` and `_`, with dots between them.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let is_label = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(is_part);
     text.len() <= MAX_NAME_BYTES && text.split('.').all(is_label)

@@ -12,7 +12,7 @@ use crate::config::layers::{FILE, Layers, find, layers, leaves};
 use crate::config::problem::{ConfigProblem, ConfigWarning, Invalid};
 use crate::config::server::{ACCOUNT_TOKEN, default_server, env_token, read_server};
 use crate::config::{
-    Config, Mode, PostmarkSettings, Schedule, ServerConfig, SlackSettings, SlackSink, values,
+    Config, Mode, PostmarkSettings, Schedule, ServerConfig, SlackSettings, SlackSink, names, values,
 };
 use crate::model::{DAY, MINUTE, RateRule, Rules, Severity, SilenceRule};
 use crate::retry;
@@ -240,10 +240,18 @@ impl Reader {
             channel,
             secret("SLACK_WEBHOOK_URL"),
         ) {
-            (Some(token), Some(channel), _) => SlackSink::Bot {
-                token,
-                channel: channel.to_owned(),
-            },
+            (Some(token), Some(channel), _) => {
+                let named = names::channel(channel);
+                if named.is_none() {
+                    let what = "SLACK_OPERATOR_DM_CHANNEL: is not a channel";
+                    let problem = ConfigProblem::new(what, names::CHANNEL_REMEDY);
+                    self.problems.push(problem);
+                }
+                SlackSink::Bot {
+                    token,
+                    channel: named.unwrap_or_default(),
+                }
+            }
             (Some(_), None, _) => {
                 self.problems.push(ConfigProblem::new(
                     "SLACK_BOT_TOKEN: is set without SLACK_OPERATOR_DM_CHANNEL",

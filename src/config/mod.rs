@@ -6,6 +6,7 @@ mod keys;
 mod layers;
 mod load;
 mod misplaced;
+mod names;
 mod problem;
 mod schedule;
 mod server;

@@ -299,7 +299,7 @@ mod tests {
             (
                 "[[server]]\nname = \"a\"\noperator_addresses = [\"ops\"]",
                 "monitor.toml: [[server]] number 1 has \"ops\" in `operator_addresses`, which is not an address; write whole addresses \
-                 such as ops@example.com",
+                 such as ops@example.com, each as a text of its own",
             ),
             (
                 "[[server]]\ntoken_env = \"A\"",

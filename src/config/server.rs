@@ -6,8 +6,8 @@ use figment::value::Dict;
 
 use crate::config::keys::{SERVER_KEYS, unknown_key_remedy};
 use crate::config::problem::Invalid;
-use crate::config::{ServerConfig, Sources, TokenSource, values};
-use crate::model::{ServerName, StreamId};
+use crate::config::{ServerConfig, Sources, TokenSource, names, values};
+use crate::model::ServerName;
 use crate::secret::Secret;
 
 /// The variable with the token of the account.
@@ -90,17 +90,17 @@ pub(super) fn read_server(
             "remove `streams` to watch all of them, or name some",
         ));
     }
-    let own_domains: Vec<String> = own_domains.unwrap_or_default();
-    let own_domains = own_domains
-        .iter()
-        .map(|domain| domain.trim_start_matches('@').to_owned())
-        .collect();
-    for address in operators.iter().flatten().filter(|a| !a.contains('@')) {
-        problems.push(Invalid::new(
-            format!("has {address:?} in `operator_addresses`, which is not an address"),
-            "write whole addresses such as ops@example.com",
-        ));
-    }
+    let own_domains = normalize(own_domains, names::own_domain, &mut problems);
+    let operators = normalize(operators, names::operator_address, &mut problems);
+    let streams = streams.map(|ids| normalize(Some(ids), names::stream, &mut problems));
+    let channel = channel.and_then(|text| {
+        let channel = names::channel(&text);
+        if channel.is_none() {
+            let why = "has a `channel` that is not one";
+            problems.push(Invalid::new(why, names::CHANNEL_REMEDY));
+        }
+        channel
+    });
     let token = match (env, file) {
         (Some(_), Some(_)) => Err(Invalid::new(
             "has both `token_env` and `token_file`",
@@ -130,9 +130,9 @@ pub(super) fn read_server(
         name.ok_or_else(|| Invalid::new("has no `name`", "add one, such as name = \"shop\""));
     match (name, token) {
         (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
-            own_domains,
-            operator_addresses: operators.unwrap_or_default(),
-            streams: streams.map(|ids| ids.into_iter().map(StreamId).collect()),
+            own_domains: own_domains.concat(),
+            operator_addresses: operators,
+            streams,
             channel,
             ..ServerConfig::new(&name, token)
         }),
@@ -142,6 +142,18 @@ pub(super) fn read_server(
             Err(problems)
         }
     }
+}
+
+/// Returns the values in the form that matches; a problem for each that never would.
+fn normalize<T>(
+    texts: Option<Vec<String>>,
+    parse: fn(&str) -> Result<T, Invalid>,
+    problems: &mut Vec<Invalid>,
+) -> Vec<T> {
+    let parsed = texts.unwrap_or_default().into_iter();
+    let valid =
+        parsed.filter_map(|text| parse(&text).map_err(|invalid| problems.push(invalid)).ok());
+    valid.collect()
 }
 
 fn invalid_key(key: &str, requirement: &str) -> Invalid {

@@ -50,9 +50,25 @@ pub(super) fn without_ignored(config: &Config, listed: Vec<AccountServer>) -> Li
         .filter_map(|server| find_listing(server, &listing))
         .map(|(name, _)| name.clone())
         .collect();
+    let is_ignored = |name: &str| config.ignored.iter().any(|i| is_same_name(i, name));
+    listing.retain(|name, server| configured.contains(name) || !is_ignored(&server.name));
     listing
-        .retain(|name, server| configured.contains(name) || !config.ignored.contains(&server.name));
-    listing
+}
+
+/// Returns the names of servers to ignore that the account does not list.
+pub(super) fn unlisted<'c>(
+    ignored: &'c [String],
+    listed: &'c [AccountServer],
+) -> impl Iterator<Item = &'c str> {
+    let is_listed = move |name: &String| listed.iter().any(|l| is_same_name(name, &l.name));
+    ignored
+        .iter()
+        .filter(move |name| !is_listed(name))
+        .map(String::as_str)
+}
+
+fn is_same_name(a: &str, b: &str) -> bool {
+    a.trim().to_lowercase() == b.trim().to_lowercase()
 }
 
 /// Returns the servers whose name in the account is not the one in the configuration, by their name in the account, with the

@@ -7,7 +7,7 @@ use crate::config::{Config, ServerConfig, TokenSource};
 use crate::cycle::Context;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
 use crate::cycle::lease::Leases;
-use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, without_ignored};
+use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, unlisted, without_ignored};
 use crate::cycle::poll::note_change;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::model::{ServerName, Timestamp};
@@ -115,6 +115,10 @@ async fn fetch_account_servers(
     match api.servers().await {
         Ok(listed) => {
             errors.reachable = true;
+            let unlisted = unlisted(&context.config.ignored, &listed);
+            errors.warnings.extend(unlisted.map(|name| {
+                format!("`ignore_servers` names {name:?}, which the account does not list")
+            }));
             let problem = apply_listing(context, listed, is_lease_holder, now).await?;
             errors.blocking.extend(problem);
         }

@@ -42,6 +42,7 @@ pub(crate) async fn list_streams(
             _ => return Err(error.into()),
         },
     };
+    let existing: Vec<String> = listed.iter().map(without_control_characters).collect();
     let is_wanted = |id: &StreamId| server.streams.as_ref().is_none_or(|only| only.contains(id));
     let mut streams: Vec<StreamId> = listed.into_iter().filter(is_wanted).collect();
     if streams.len() > MAX_STREAMS {
@@ -54,7 +55,8 @@ pub(crate) async fn list_streams(
     let configured = server.streams.iter().flatten();
     for missing in configured.filter(|id| !streams.contains(id)) {
         errors.warnings.push(format!(
-            "{name}: stream `{missing}` of `streams` does not exist, or is archived"
+            "{name}: stream `{missing}` of `streams` does not exist, or is archived; there is {}",
+            existing.join(", ")
         ));
     }
     if streams.is_empty() && server.streams.is_some() {
