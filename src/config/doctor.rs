@@ -161,6 +161,24 @@ mod tests {
     }
 
     #[test]
+    fn selectors_are_taken_as_lists_are_written_in_the_environment() {
+        for list in [
+            "a,20230601",
+            "[a, 20230601]",
+            "[\"a\", \"20230601\"]",
+            " a , 20230601, ",
+        ] {
+            let name = "HUSHWATCH_DOCTOR__DKIM_SELECTORS".to_owned();
+            let sources = Sources {
+                env: [(name, list.to_owned())].into(),
+                file: None,
+            };
+            let selectors = load(&sources).expect("valid").doctor.dkim_selectors;
+            assert_eq!(selectors, ["a", "20230601"], "{list}");
+        }
+    }
+
+    #[test]
     fn a_resolver_is_an_address_with_or_without_its_port() {
         let of = |text: &str| socket(text).map(|s| s.to_string());
         assert_eq!(of("1.1.1.1").as_deref(), Some("1.1.1.1:53"));

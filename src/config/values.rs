@@ -186,12 +186,18 @@ pub(super) fn path(text: String) -> Result<PathBuf, Invalid> {
 /// Texts in a list.
 pub(super) fn texts(value: &Value) -> Result<Vec<String>, String> {
     match value {
-        // As it is written in the environment.
-        Value::String(_, list) => Ok(list
-            .split(',')
-            .map(|item| item.trim().to_owned())
-            .filter(|item| !item.is_empty())
-            .collect()),
+        // As it is written in the environment, with or without brackets.
+        Value::String(_, list) => {
+            let list = list.trim();
+            let within = |text: &str, from: char, to: char| -> String {
+                let inner = text.strip_prefix(from).and_then(|t| t.strip_suffix(to));
+                inner.unwrap_or(text).to_owned()
+            };
+            let bare = within(list, '[', ']');
+            let items = bare.split(',').map(str::trim);
+            let items = items.filter(|item| !item.is_empty());
+            Ok(items.map(|item| within(item, '"', '"')).collect())
+        }
         Value::Array(_, items) => items.iter().map(text).collect(),
         _ => Err("must be a list of texts such as [\"example.com\"]".to_owned()),
     }

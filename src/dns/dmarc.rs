@@ -36,6 +36,8 @@ pub struct Dmarc {
     pub policy: Option<DmarcPolicy>,
     /// `sp`, where it is there: of mail of subdomains that have no record of their own.
     pub of_subdomains: Option<DmarcPolicy>,
+    /// `np`, where it is there: likewise, of those of them that do not exist.
+    pub of_nonexistent: Option<DmarcPolicy>,
     /// Whether it names an address for reports (`rua`), which makes a record without a policy one of `none`.
     pub has_reports: bool,
     /// `psd`: whether names below this one belong to others, as below a country's domain.
@@ -55,12 +57,13 @@ pub fn dmarc(text: &str) -> Option<Dmarc> {
     let policies = ["p", "sp", "np"].map(|tag| tags.value(tag).map(policy));
     // A word that nobody knows in any place, and receivers take the record for one without a policy (4.10.1).
     let are_known = !policies.contains(&Some(None));
-    let [own, of_subdomains, _] = policies.map(Option::flatten);
+    let [own, of_subdomains, of_nonexistent] = policies.map(Option::flatten);
     let is_address = |uri: &str| uri.trim().to_ascii_lowercase().starts_with("mailto:");
     let percent = tags.value("pct").and_then(|pct| pct.parse().ok());
     Some(Dmarc {
         policy: own.filter(|_| are_known),
         of_subdomains,
+        of_nonexistent,
         has_reports: tags
             .value("rua")
             .is_some_and(|rua| rua.split(',').any(is_address)),
@@ -127,6 +130,8 @@ mod tests {
         assert_eq!(percents, [0, 25, 100, 100, 100, 100]);
         let suffixes = ["psd=y", "psd=n", "psd=u", ""].map(|tags| read(tags).is_public_suffix);
         assert_eq!(suffixes, [Some(true), Some(false), None, None]);
+        let of_nonexistent = [read("np=none"), read("sp=none")].map(|of| of.of_nonexistent);
+        assert_eq!(of_nonexistent, [Some(DmarcPolicy::None), None]);
         let reports = [
             "rua=mailto:a@example.com",
             "rua=https://example.com, MAILTO:a@example.com!10m",

@@ -112,6 +112,19 @@ impl Resolver {
         Ok(first.trim_end_matches('.').to_ascii_lowercase())
     }
 
+    /// Returns whether `name` exists as DMARC understands it: it has an address or takes mail (RFC 9989, 3.2).
+    pub async fn exists(&self, name: &str) -> Result<bool, Missing> {
+        for kind in [RecordType::A, RecordType::AAAA, RecordType::MX] {
+            let of_kind = |data: &RData| (data.record_type() == kind).then_some(());
+            match self.lookup(name, kind, of_kind).await {
+                Ok(_) => return Ok(true),
+                Err(why) if why.is_certain() => {}
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(false)
+    }
+
     async fn lookup<T>(
         &self,
         name: &str,

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 // The supported record types.
+const A: u16 = 1;
 const CNAME: u16 = 5;
 const SOA: u16 = 6;
 const TXT: u16 = 16;
@@ -32,6 +33,7 @@ pub enum Fault {
 struct Entry {
     texts: Vec<String>,
     alias: Option<String>,
+    address: Option<Ipv4Addr>,
     fault: Option<Fault>,
 }
 
@@ -80,6 +82,11 @@ impl Dns {
     /// Sets the CNAME of a name.
     pub fn set_cname(&self, name: &str, alias: &str) {
         self.with(name, |entry| entry.alias = Some(alias.to_owned()));
+    }
+
+    /// Sets the address of a name.
+    pub fn set_address(&self, name: &str, address: Ipv4Addr) {
+        self.with(name, |entry| entry.address = Some(address));
     }
 
     /// Applies a fault to every query for a name.
@@ -210,8 +217,10 @@ fn records(entry: &Entry, kind: u16) -> Vec<(u16, Vec<u8>)> {
     // Whatever is asked of an alias, the answer is where to look instead.
     let alias = entry.alias.iter().map(|alias| (CNAME, labels(alias)));
     let texts = entry.texts.iter().map(|text| (TXT, strings(text)));
+    let address = entry.address.iter().map(|ip| (A, ip.octets().to_vec()));
     match kind {
         TXT => alias.chain(texts).collect(),
+        A => alias.chain(address).collect(),
         _ => alias.collect(),
     }
 }

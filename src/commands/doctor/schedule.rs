@@ -30,12 +30,20 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     let expression = config.schedule.expression();
     let text = format!("Schedule \"{expression}\": next poll {next}");
     checks.push(Check::pass("schedule", text));
-    let window = config.rules.bounce_rate.window;
+    let (window, certain) = (
+        config.rules.bounce_rate.window,
+        config.rules.bounce_rate.confidence,
+    );
+    // With confidence, the window of a quiet stream reaches further back.
+    let mail = match certain {
+        Some(_) => "mail that a busy stream sent in between",
+        None => "mail sent in between",
+    };
     if let Some(after) = after.filter(|after| *after > window + MINUTE) {
         checks.push(Check::warn(
             "schedule",
             format!(
-                "Polls are {} apart, and `bounce_rate` looks at {}: mail sent in between is never checked",
+                "Polls are {} apart, and `bounce_rate` looks at {}: {mail} is never checked",
                 format_duration(after),
                 format_duration(window)
             ),

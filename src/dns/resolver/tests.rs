@@ -1,5 +1,7 @@
 //! The resolver, against simulated name servers.
 
+use std::net::Ipv4Addr;
+
 use super::*;
 use crate::sim::dns::{Dns, Fault};
 
@@ -79,4 +81,17 @@ async fn a_text_is_found_behind_aliases() {
     );
     let gone = both.texts("z.example.org").await;
     assert!(gone.is_err_and(Missing::is_certain));
+}
+
+#[tokio::test]
+async fn a_name_exists_where_it_has_an_address() {
+    let dns = server(Some("a"), None);
+    let resolver = resolver(&[&dns]);
+    assert_eq!(resolver.exists(NAME).await, Ok(false), "a text is none");
+    assert_eq!(resolver.exists("gone.example.com").await, Ok(false));
+    dns.set_address("www.example.com", Ipv4Addr::LOCALHOST);
+    assert_eq!(resolver.exists("www.example.com").await, Ok(true));
+    dns.fail("broken.example.com", Fault::ServFail);
+    let broken = resolver.exists("broken.example.com").await;
+    assert_eq!(broken, Err(Missing::Broken));
 }

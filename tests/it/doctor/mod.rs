@@ -206,6 +206,8 @@ fn what_is_switched_off_or_sparse_is_told() {
     said.says("✓ Schedule \"0 0 */6 * * *\": next poll <time> Europe/Berlin");
     said.says("✓ Heartbeat set up, and its server answers (nothing was pinged)");
     assert!(world.slack.pings().is_empty(), "nothing was pinged");
+    world.env("HUSHWATCH_RULES__BOUNCE_RATE__CONFIDENCE", "0.95");
+    doctor(&world, &[]).says("! Polls are 6 h apart, and `bounce_rate` looks at 1 h: mail that a busy stream sent in between is never checked; poll more often, or widen `rules.bounce_rate.window`");
     world.env("HUSHWATCH_HEARTBEAT__URL", "http://127.0.0.1:1/secret");
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);

@@ -29,9 +29,19 @@ impl DmarcRecords {
 impl Domain {
     pub(super) async fn dmarc(&self) -> Check {
         let texts = async |name: String| self.resolver.texts(&name).await;
-        match find_records(&self.name, texts).await {
-            Ok(found) => dmarc_check(&self.name, &found),
-            Err((name, why)) => unknown(&self.name, NAME, "DMARC", &name, why),
+        let found = match find_records(&self.name, texts).await {
+            Ok(found) => found,
+            Err((name, why)) => return unknown(&self.name, NAME, "DMARC", &name, why),
+        };
+        // Only such a policy makes a difference between names that exist and those that do not.
+        let mut records = found.iter().flat_map(|of| &of.records);
+        let exists = match records.any(|record| record.of_nonexistent.is_some()) {
+            true => self.resolver.exists(&self.name).await,
+            false => Ok(true),
+        };
+        match exists {
+            Ok(exists) => dmarc_check(&self.name, &found, exists),
+            Err(why) => unknown(&self.name, NAME, "DMARC", &self.name, why),
         }
     }
 }
@@ -88,7 +98,8 @@ fn applicable<'f>(domain: &str, found: &'f [DmarcRecords]) -> Option<&'f DmarcRe
     Some(chosen)
 }
 
-fn dmarc_check(domain: &str, found: &[DmarcRecords]) -> Check {
+/// Returns what becomes of mail that fails; `exists` says whether the domain does, but for its mail.
+fn dmarc_check(domain: &str, found: &[DmarcRecords], exists: bool) -> Check {
     let Some(found) = applicable(domain, found) else {
         return Check::fail(
             NAME,
@@ -114,10 +125,15 @@ fn dmarc_check(domain: &str, found: &[DmarcRecords]) -> Check {
             false => Check::fail(NAME, text, remedy),
         };
     };
-    let (tag, policy, from) = match record.of_subdomains {
+    let of_nonexistent = record.of_nonexistent.filter(|_| !exists);
+    let (tag, policy, from) = match (of_nonexistent, record.of_subdomains) {
         _ if found.at == domain => ("p", own, format!("at {place}")),
-        Some(policy) => ("sp", policy, format!("inherited from {place}")),
-        None => ("p", own, format!("inherited from {place}, which has no sp")),
+        (Some(policy), _) => {
+            let from = format!("inherited from {place} by a name without address and MX");
+            ("np", policy, from)
+        }
+        (None, Some(policy)) => ("sp", policy, format!("inherited from {place}")),
+        (None, None) => ("p", own, format!("inherited from {place}, which has no sp")),
     };
     let text = format!("{domain}: DMARC {tag}={}, {from}", policy.name());
     let passes = "once the reports show that all your mail passes";
@@ -155,6 +171,10 @@ mod tests {
 
     /// The line for a domain whose own record, and those above it, are these.
     fn line(domain: &str, zone: &[(&str, &str)]) -> String {
+        line_where(true, domain, zone)
+    }
+
+    fn line_where(exists: bool, domain: &str, zone: &[(&str, &str)]) -> String {
         let texts = async |name: String| {
             let at = name.trim_start_matches("_dmarc.");
             let there = zone.iter().filter(|(known, _)| *known == at);
@@ -162,7 +182,7 @@ mod tests {
         };
         let found = find_records(domain, texts).now_or_never();
         let found = found.expect("nothing to wait for");
-        dmarc_check(domain, &found.expect("all is known")).to_line()
+        dmarc_check(domain, &found.expect("all is known"), exists).to_line()
     }
 
     #[test]
@@ -244,6 +264,23 @@ mod tests {
             assert!(line.contains(expected), "{zone:?}: {line}");
         }
         assert!(line(domain, &[("b.a.example", "v=dmarc1; p=reject")]).contains("no DMARC policy"));
+    }
+
+    #[test]
+    fn a_name_without_address_and_mx_has_a_policy_of_its_own() {
+        let zone = &[("example.com", "v=DMARC1; p=reject; sp=quarantine; np=none")][..];
+        let sends = |exists| line_where(exists, "mail.example.com", zone);
+        assert_eq!(
+            sends(true),
+            "✓ mail.example.com: DMARC sp=quarantine, inherited from _dmarc.example.com"
+        );
+        assert_eq!(
+            sends(false),
+            "! mail.example.com: DMARC np=none, inherited from _dmarc.example.com by a name without address and MX: mail that \
+             fails the check is delivered anyway; change it to np=quarantine once the reports show that all your mail passes"
+        );
+        let own = line_where(false, "example.com", zone);
+        assert_eq!(own, "✓ example.com: DMARC p=reject, at _dmarc.example.com");
     }
 
     #[test]
