@@ -89,7 +89,7 @@ pub(super) fn dkim_selector(text: &str) -> &str {
 fn ascii_domain(domain: &str) -> Option<String> {
     let url = reqwest::Url::parse(&format!("http://{domain}/")).ok()?;
     let ascii = url.domain()?;
-    let is_same = domain.is_ascii().then(|| ascii == domain).unwrap_or(true);
+    let is_same = !domain.is_ascii() || ascii == domain;
     (is_same && is_name(ascii) && ascii.contains('.')).then(|| ascii.to_owned())
 }
 
