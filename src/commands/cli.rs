@@ -10,6 +10,7 @@ use crate::commands::config::ConfigCommand;
 use crate::commands::digest::DigestArgs;
 use crate::commands::doctor::{self, DoctorArgs};
 use crate::commands::explain::ExplainArgs;
+use crate::commands::incident::IncidentArgs;
 #[cfg(feature = "manual")]
 use crate::commands::man::ManArgs;
 use crate::commands::mute::{MuteArgs, UnmuteArgs};
@@ -98,6 +99,12 @@ pub enum Command {
                             Examples: hushwatch explain jbeqp4ec\n          hushwatch explain jbeqp4ec --json | jq .messages"
     )]
     Explain(ExplainArgs),
+    /// Close an incident, or accept the server that a changed token belongs to
+    #[command(
+        after_help = "A closed incident opens again if it still stands after 24 hours, or gets worse.\n\n\
+                      Example: hushwatch incident jbeqp4ec --close"
+    )]
+    Incident(IncidentArgs),
     /// List the newest messages of every stream
     #[command(
         after_help = "Asks Postmark, not the database. Times are read and shown in `time_zone`.\n\n\
@@ -192,6 +199,7 @@ impl Command {
                 | Self::Status(_)
                 | Self::Recent(_)
                 | Self::Explain(_)
+                | Self::Incident(_)
                 | Self::Stats(_)
                 | Self::Mute(_)
                 | Self::Unmute(_)

@@ -40,16 +40,27 @@ pub(super) async fn explain(config: Config, args: &ExplainArgs) -> CommandResult
             false => report_text(&report, &context),
         });
     }
-    let open = open_incident_ids(&context).await.map_err(cycle_error)?;
+    Err(no_such_incident(&context, &args.incident).await?)
+}
+
+/// Returns the exit code and the text where no incident has the id, with the ids of those that are open.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn no_such_incident(
+    context: &Context,
+    id: &str,
+) -> Result<(u8, String), (u8, String)> {
+    let open = open_incident_ids(context).await.map_err(cycle_error)?;
     let open = match open.as_slice() {
         [] => "no incident is open".to_owned(),
         open => format!("open incidents: {}", open.join(", ")),
     };
-    let id = clean(&args.incident);
+    let id = clean(id);
     let why = format!(
         "no incident has the id `{id}`; {open}; `hushwatch digest --print` lists those that ended"
     );
-    Err((INCOMPLETE, why))
+    Ok((INCOMPLETE, why))
 }
 
 /// Loads what is stored of one incident, and what mutes it at `now` or by the clock; `None` where no incident has this id.
@@ -132,6 +143,9 @@ fn judged_window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
         Evidence::Delivery(delivery) => Span::new(delivery.since.unwrap_or(at).min(at), at),
         Evidence::DeliveryDrop(drop) => Span::new(drop.since.min(at), at),
         Evidence::Events { .. } | Evidence::Suppressed { .. } => Span::before(at, DAY),
+        Evidence::ServerChange(change) => {
+            Span::new(change.former_seen_at.unwrap_or(at).min(at), at)
+        }
         Evidence::Blind(blind) if rule.is_of_server() => Span::new(blind.since.min(at), at),
         Evidence::Blind(_) => Span::before(at, HOUR),
     }
@@ -146,7 +160,7 @@ const fn evidence_kinds(rule: Rule) -> &'static [Kind] {
         Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
             &[Kind::Messages, Kind::Bounces]
         }
-        Rule::Blind | Rule::AccountInactive | Rule::SuppressedAddress => &[],
+        Rule::Blind | Rule::AccountInactive | Rule::ServerChanged | Rule::SuppressedAddress => &[],
     }
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod digest;
 mod doctor;
 mod explain;
+mod incident;
 mod interactive;
 #[cfg(feature = "postgres")]
 mod left_behind;
@@ -84,6 +85,7 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Digest(args) => digest::digest(config, args).await,
         Command::Status(args) => status::status(config, &args).await,
         Command::Explain(args) => explain::explain(config, &args).await,
+        Command::Incident(args) => incident::incident(config, args).await,
         Command::Recent(args) => recent::recent(config, &args).await,
         Command::Backtest(args) => backtest::backtest(&config, &args).await,
         Command::Messages(args) => query::messages::messages(&config, &args).await,

@@ -69,6 +69,9 @@ async fn server_status(
     at: Timestamp,
     series: usize,
 ) -> Result<ServerStatus, store::Error> {
+    let name = server.name.clone();
+    let read = move |s: &mut store::Database| Ok((s.polls(&name, 1)?, s.server_identity(&name)?));
+    let (polls, identity) = context.store.call(read).await?;
     let rules = context.config.rules_for(server);
     let mut statuses = Vec::new();
     for stream in streams {
@@ -76,14 +79,14 @@ async fn server_status(
         let history = load_with_week_before(&context.store, &server.name, stream, last_day).await?;
         statuses.push(stream_status(stream, &history, at, &rules, series));
     }
-    let name = server.name.clone();
-    let polls = context.store.call(move |s| s.polls(&name, 1)).await?;
     let last = polls.first();
     Ok(ServerStatus {
         name: server.name.clone(),
         polled: last.is_some(),
         complete: last.is_some_and(|poll| poll.complete),
         reason: last.and_then(|poll| poll.reason.clone()),
+        number: identity.map(|server| server.number),
+        sandbox: identity.is_some_and(|server| server.is_sandbox()),
         streams: statuses,
     })
 }

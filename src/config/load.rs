@@ -156,6 +156,8 @@ impl Reader {
             // Those of each server.
             own_domains: Vec::new(),
             operator_addresses: Vec::new(),
+            // What an answer says.
+            sandbox: false,
         };
         let slack = self.slack(sources);
         Config {

@@ -7,11 +7,11 @@ use crate::cycle::stats::{digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
-use crate::model::{DAY, Incident, Rule, Span, Timestamp};
+use crate::model::{DAY, Incident, Rules, Span, Timestamp};
 use crate::notify::Message;
 use crate::notify::digest::{Day, ServerDay, digest};
 use crate::notify::grouping::named_incidents;
-use crate::store::{self, MessageKind, NewMessage, Store};
+use crate::store::{self, Database, MessageKind, NewMessage, Store};
 
 const MAX_MISSED_PERIODS: usize = 14;
 
@@ -126,11 +126,17 @@ async fn build_digest(
     let series = store.call(|s| s.count_active_streams()).await?;
     for (server, streams) in watched_streams(context).await? {
         let name = server.name.clone();
-        let open = store.call(move |s| s.open_incidents(&name)).await?;
-        let rules = config.rules_for(&server);
+        let read =
+            move |s: &mut Database| Ok((s.open_incidents(&name)?, s.server_identity(&name)?));
+        let (open, identity) = store.call(read).await?;
+        let rules = Rules {
+            sandbox: identity.is_some_and(|server| server.is_sandbox()),
+            ..config.rules_for(&server)
+        };
         let mut entry = ServerDay {
             name: server.name.to_string(),
             blind: blind_since(store, &server, &open, now).await?,
+            sandbox: rules.sandbox,
             own_domains_missing: server.own_domains.is_empty() && !server.name.is_account(),
             ..ServerDay::default()
         };
@@ -181,10 +187,7 @@ async fn blind_since(
     open: &[Incident],
     now: Timestamp,
 ) -> Result<Option<(Timestamp, String)>, store::Error> {
-    if !open
-        .iter()
-        .any(|i| matches!(i.rule, Rule::Blind | Rule::AccountInactive))
-    {
+    if !open.iter().any(|i| i.rule.is_of_server()) {
         return Ok(None);
     }
     let name = server.name.clone();

@@ -13,12 +13,12 @@ use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::PollHealth;
 use crate::evaluate::{Evaluator, drop_superseded_reminders, opened_and_resolved};
 use crate::model::{
-    DAY, HOUR, History, Incident, Mute, Rules, ServerName, Span, StreamId, StreamKey, Timestamp,
-    Transition,
+    DAY, HOUR, History, Incident, Mute, Rule, Rules, ServerName, Span, StreamId, StreamKey,
+    Timestamp, Transition,
 };
 use crate::notify::alert::{Style, alert};
 use crate::notify::grouping::{ServerUpdates, group_messages};
-use crate::store::{self, CycleCommit, MessageKind, Store};
+use crate::store::{self, CycleCommit, Database, MessageKind, Store};
 
 /// The maximum number of instants at which a gap is evaluated; of a longer gap, every second or third of them and so on.
 const MAX_INSTANTS: usize = 1_500;
@@ -108,6 +108,37 @@ impl CycleEvaluation {
     }
 }
 
+/// Closes the open incident of an id because a person says so; where that accepts another server, ends what else is open, since
+/// the former one is not watched any more. The first transition is that of the incident; `None` where it is not open.
+pub(crate) fn close_by_hand(
+    name: &ServerName,
+    incidents: Vec<Incident>,
+    policy: &Policy,
+    (id, person): (&str, &str),
+    now: Timestamp,
+) -> Option<ServerEvaluation> {
+    let mut log = IncidentLog::new(name.clone(), incidents);
+    let mut transitions = vec![log.close(policy, id, person, now)?];
+    if transitions[0].incident.rule == Rule::ServerChanged {
+        transitions.extend(log.close_all(policy, now));
+    }
+    Some(ServerEvaluation {
+        name: name.to_string(),
+        incidents: log.incidents().cloned().collect(),
+        transitions,
+        seen_until: now,
+        ..ServerEvaluation::default()
+    })
+}
+
+/// Returns what is stored of a server without a poll of it: what a person closed, and the messages that report it.
+pub(crate) fn close_commit(server: ServerEvaluation, now: Timestamp, style: Style) -> CycleCommit {
+    let servers = [server];
+    let evaluation = CycleEvaluation::new(&servers, Vec::new(), style);
+    evaluation.log();
+    build_commit(&[], servers.into(), &evaluation, now, style)
+}
+
 /// Returns everything that the cycle stores together: states, incidents, transitions and the messages that report them.
 fn build_commit(
     polls: &[PollOutcome],
@@ -157,9 +188,14 @@ async fn evaluate_polled_server(
     series: usize,
     now: Timestamp,
 ) -> Result<ServerEvaluation, store::Error> {
-    let (store, rules) = (&context.store, context.config.rules_for(&poll.server));
+    let store = &context.store;
     let name = poll.name().clone();
-    let incidents = store.call(move |s| s.latest_incidents(&name)).await?;
+    let read = move |s: &mut Database| Ok((s.latest_incidents(&name)?, s.server_identity(&name)?));
+    let (incidents, identity) = store.call(read).await?;
+    let rules = Rules {
+        sandbox: identity.is_some_and(|server| server.is_sandbox()),
+        ..context.config.rules_for(&poll.server)
+    };
     let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
     let instants = instants_to_evaluate(&context.config.schedule, poll, now);
     let histories = load_histories(store, poll, &rules, &instants, now).await?;

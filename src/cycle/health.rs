@@ -54,7 +54,7 @@ pub(crate) async fn send_heartbeat(
 fn blindness_reported(mode: Mode, open: &[Incident], server: &ServerName, now: Timestamp) -> bool {
     open.iter().any(|incident| {
         incident.server == *server
-            && matches!(incident.rule, Rule::Blind | Rule::AccountInactive)
+            && incident.rule.is_of_server()
             && incident.opened_at < now
             && (incident.notified || mode == Mode::Digest)
     })

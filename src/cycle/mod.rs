@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod digest;
 pub(crate) mod evaluate;
 mod health;
+pub mod incidents;
 pub(crate) mod lease;
 pub mod mutes;
 pub(crate) mod outage;

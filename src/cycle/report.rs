@@ -72,9 +72,15 @@ pub(crate) async fn check(
     let mut servers = Vec::new();
     for poll in polled {
         let streams = stream_views(context, poll.name(), &poll.streams, now).await?;
+        let name = poll.name().clone();
+        let identity = context
+            .store
+            .call(move |s| s.server_identity(&name))
+            .await?;
         servers.push(json!({
             "name": poll.name(), "reachable": poll.reachable, "complete": poll.record.complete,
-            "requests": poll.record.requests, "streams": streams,
+            "requests": poll.record.requests, "streams": streams, "number": identity.map(|s| s.number),
+            "sandbox": identity.is_some_and(|s| s.is_sandbox()),
         }));
     }
     let mut open = evaluation.open.clone();
@@ -182,13 +188,15 @@ async fn unpolled_server(
             s.server_state(&server, now)?,
             s.watched_streams(&server)?,
             s.open_incidents(&server)?,
+            s.server_identity(&server)?,
         ))
     };
-    let (state, streams, open) = context.store.call(read).await?;
+    let (state, streams, open, identity) = context.store.call(read).await?;
     let streams = stream_views(context, name, &streams, now).await?;
     let complete = state.last_complete_at.is_some() && state.incomplete_since.is_none();
     let view = json!({
         "name": name, "reachable": complete, "complete": complete, "requests": 0, "streams": streams,
+        "number": identity.map(|s| s.number), "sandbox": identity.is_some_and(|s| s.is_sandbox()),
     });
     let seen = complete || state.last_cycle_at < Some(now);
     Ok((view, seen, open))

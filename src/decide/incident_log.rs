@@ -227,6 +227,24 @@ impl IncidentLog {
         self.close_where(policy, |_, _| true, at)
     }
 
+    /// Resolves the open incident of this id because `person` says so; `None` where it is not open.
+    pub fn close(
+        &mut self,
+        policy: &Policy,
+        id: &str,
+        person: &str,
+        at: Timestamp,
+    ) -> Option<Transition> {
+        let mut open = self.current.iter().filter(|(_, i)| i.is_open());
+        let key = open.find(|(_, i)| i.id == id)?.0.clone();
+        let block = self.find_current_block(policy, &key, at);
+        let incident = self.current.get_mut(&key)?;
+        incident.closed_by = Some(person.to_owned());
+        let taken = transition::resolve(incident, at, block, false);
+        incident.recovered_at = None;
+        Some(to_transition(incident, taken, at))
+    }
+
     /// Releases the notifications that a mute deferred, once nothing mutes them any more: of incidents that are still open,
     /// and of the end of those whose opening had been notified.
     pub fn end_mutes(&mut self, policy: &Policy, at: Timestamp) -> MuteEnd {
@@ -329,7 +347,14 @@ impl IncidentLog {
                 }
                 !incident.is_open()
             }
-            before => {
+            mut before => {
+                // What is closed by hand and over may open again.
+                if let Some(closed) = before.as_deref_mut()
+                    && closed.closed_by.is_some()
+                    && finding.verdict == Verdict::Within
+                {
+                    closed.recovered_at.get_or_insert(at);
+                }
                 let (server, before) = (&self.server, before.as_deref());
                 let opened = transition::open(policy, server, before, finding, at, block);
                 if let Some((incident, taken)) = opened {

@@ -1,8 +1,8 @@
 use super::*;
 use crate::model::{
     BounceClass, DAY, DeliveryEvidence, Evidence, Finding, HOUR, Incident, IncidentState, MINUTE,
-    Mute, RateEvidence, ServerName, Severity, SilenceEvidence, Span, Step, StreamId, Tag,
-    Timestamp, Transition, Verdict,
+    Mute, RateEvidence, ServerChange, ServerName, Severity, SilenceEvidence, Span, Step, StreamId,
+    Tag, Timestamp, Transition, Verdict,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -765,4 +765,121 @@ fn of_two_open_incidents_of_one_problem_the_weaker_ends_without_a_word() {
         let over = vec![silence(Within, 2), finding(Rule::SendDrop, Within)];
         assert_eq!(told.at(at(2), over), ["send_silence resolved!"]);
     }
+}
+
+fn rate(numerator: u64, verdict: Verdict) -> Finding {
+    let mut rate = finding(Rule::BounceRate, verdict);
+    if let Evidence::Rate(evidence) = &mut rate.evidence {
+        evidence.numerator = numerator;
+    }
+    rate
+}
+
+/// A bounce rate that opened and was closed by hand half an hour later.
+fn closed_by_hand() -> Told {
+    let mut told = Told::new(false);
+    told.at(at(0), vec![rate(4, Verdict::Breach)]);
+    let id = told.book.incidents().next().expect("one").id.clone();
+    let later = at(0) + HOUR / 2;
+    assert_eq!(told.book.close(&told.policy, "nobody", "ops", later), None);
+    let closed = told.book.close(&told.policy, &id, "ops", later);
+    let closed = closed.expect("it is open");
+    assert_eq!(show(&closed), "bounce_rate resolved!");
+    assert_eq!(closed.incident.closed_by.as_deref(), Some("ops"));
+    let again = told.book.close(&told.policy, &id, "ops", later);
+    assert_eq!(again, None, "it is closed");
+    told
+}
+
+#[test]
+fn what_is_closed_by_hand_stays_closed_for_a_day_while_it_is_no_worse() {
+    let mut told = closed_by_hand();
+    for hour in 1..=24 {
+        assert_eq!(told.at(at(hour), vec![rate(7, Verdict::Breach)]), NOTHING);
+    }
+    assert_eq!(
+        told.at(at(25), vec![rate(7, Verdict::Breach)]),
+        ["bounce_rate opened!"]
+    );
+}
+
+#[test]
+fn what_is_closed_by_hand_and_doubles_or_wakes_is_another_incident() {
+    let worse = [
+        rate(8, Verdict::Breach),
+        Finding {
+            severity: Severity::Wake,
+            ..rate(4, Verdict::Breach)
+        },
+    ];
+    for worse in worse {
+        let mut told = closed_by_hand();
+        let closed = told.book.incidents().next().expect("one").id.clone();
+        assert_eq!(told.at(at(1), vec![worse]), ["bounce_rate opened!"]);
+        let open = told.book.incidents().find(|i| i.is_open()).expect("one");
+        assert_ne!(open.id, closed);
+        assert_eq!(open.closed_by, None);
+    }
+}
+
+#[test]
+fn what_is_closed_by_hand_and_over_may_open_again() {
+    let mut told = closed_by_hand();
+    assert_eq!(told.at(at(1), vec![rate(0, Verdict::Within)]), NOTHING);
+    assert_eq!(
+        told.at(at(2), vec![rate(4, Verdict::Breach)]),
+        ["bounce_rate opened!"]
+    );
+}
+
+#[test]
+fn another_server_inhibits_all_but_the_account_and_ends_with_its_own_evidence() {
+    let change = |current, verdict| Finding {
+        evidence: Evidence::ServerChange(ServerChange {
+            former: 1,
+            current,
+            ..ServerChange::default()
+        }),
+        severity: Severity::Wake,
+        ..finding(Rule::ServerChanged, verdict)
+    };
+    let mut told = Told::new(true);
+    assert_eq!(
+        told.at(
+            at(0),
+            vec![
+                finding(Rule::Blind, Verdict::Breach),
+                change(2, Verdict::Breach),
+                rate(4, Verdict::Breach),
+            ]
+        ),
+        [
+            "server_changed opened!",
+            "blind opened",
+            "bounce_rate opened"
+        ]
+    );
+    assert_eq!(told.at(at(1), vec![change(0, Verdict::Unknown)]), NOTHING);
+    assert_eq!(
+        told.at(at(2), vec![change(0, Verdict::Within)]),
+        ["server_changed resolved!"]
+    );
+    let over = told
+        .book
+        .incidents()
+        .find(|i| i.rule == Rule::ServerChanged);
+    let over = over.expect("one");
+    assert!(matches!(&over.evidence, Evidence::ServerChange(c) if c.current == 2));
+    // Closed by hand, another number is told at once.
+    told.at(at(3), vec![change(2, Verdict::Breach)]);
+    let is_open = |i: &&Incident| i.rule == Rule::ServerChanged && i.is_open();
+    let open = told.book.incidents().find(is_open);
+    let id = open.expect("one").id.clone();
+    told.book
+        .close(&told.policy, &id, "ops", at(3))
+        .expect("it is open");
+    assert_eq!(
+        told.at(at(4), vec![change(1, Verdict::Breach)]),
+        ["server_changed opened!"]
+    );
 }

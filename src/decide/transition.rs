@@ -13,6 +13,8 @@ use crate::model::{
 const REMINDER_INTERVAL: Duration = DAY;
 /// A rate must stay within bounds this long before its incident resolves.
 const RESOLVE_AFTER: Duration = HOUR;
+/// A breach that a person closed is not opened again within this time, unless it grows.
+const STAYS_CLOSED: Duration = DAY;
 /// An event incident closes this long after its last event.
 const EVENTS_CLOSE_AFTER: Duration = DAY;
 
@@ -53,6 +55,9 @@ pub(super) fn open(
     if finding.rule.is_of_events() && newest <= before.and_then(|b| b.last_event_at) {
         return None;
     }
+    if before.is_some_and(|b| stays_closed(b, finding, at)) {
+        return None;
+    }
     if let Some(mut incident) = before.and_then(|b| reopen(policy, b, finding, at)) {
         let wanted = incident.suppressed_until.is_none();
         let taken = notify(&mut incident, Step::Opened, block, wanted);
@@ -78,6 +83,7 @@ pub(super) fn open(
         evidence: finding.evidence.clone(),
         worst: Some(finding.evidence.clone()),
         recovered_at: None,
+        closed_by: None,
     };
     let taken = notify(&mut incident, Step::Opened, block, wanted);
     Some((incident, taken))
@@ -99,7 +105,7 @@ fn reopen(
     };
     let suppressed_until = resolved_at + policy.suppress(finding.rule);
     let returns_soon = !policy.suppress(finding.rule).is_zero() && at <= suppressed_until;
-    if !returns_soon && !before.notification_deferred {
+    if before.closed_by.is_some() || (!returns_soon && !before.notification_deferred) {
         return None;
     }
     let mut incident = Incident {
@@ -118,6 +124,19 @@ fn reopen(
     Some(incident)
 }
 
+/// Returns whether a breach is the one that a person closed, has gone on since, and is no worse.
+fn stays_closed(before: &Incident, finding: &Finding, at: Timestamp) -> bool {
+    let IncidentState::Resolved { at: closed_at, .. } = before.state else {
+        return false;
+    };
+    let goes_on = before.closed_by.is_some() && before.recovered_at.is_none();
+    let is_worse = finding.severity > before.severity
+        || finding.rule < before.rule
+        || finding.evidence.is_news_beside(&before.evidence);
+    let is_event = finding.rule.is_of_events();
+    goes_on && !is_worse && !is_event && at.since(closed_at) < STAYS_CLOSED
+}
+
 /// Applies `finding` to an open incident and returns the steps that it takes at `at`, in order.
 pub(super) fn advance(
     policy: &Policy,
@@ -134,7 +153,8 @@ pub(super) fn advance(
         join_events(incident, finding);
     }
     if should_resolve(incident, finding, at) {
-        if !finding.rule.is_of_events() {
+        // That the former server answers again says nothing of the other one.
+        if !finding.rule.is_of_events() && finding.rule != Rule::ServerChanged {
             incident.evidence = finding.evidence.clone();
         }
         return vec![resolve(incident, at, block, false)];

@@ -96,7 +96,9 @@ impl Detector {
             silence.evaluate(history, None, at),
             drop::evaluate(history, at, rules, silence),
         ];
-        findings.extend(delivery.evaluate(history, at));
+        if !rules.sandbox {
+            findings.extend(delivery.evaluate(history, at));
+        }
         findings.extend(rate::evaluate(history, at, rules));
         findings.extend(events::evaluate(history, at, rules));
         findings.extend(address_check::evaluate(history, at, rules));

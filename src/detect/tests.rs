@@ -375,6 +375,7 @@ fn one_incomplete_cycle_is_a_hiccup_two_are_blindness_and_six_hours_wake() {
             ..BlindEvidence::default()
         };
         let sight = PollHealth::Incomplete {
+            change: None,
             evidence,
             account: None,
         };

@@ -86,6 +86,8 @@ pub enum Evidence {
     },
     /// We cannot see.
     Blind(BlindEvidence),
+    /// Another server answers to the token.
+    ServerChange(ServerChange),
 }
 
 /// A share of messages, as a rule judges it.
@@ -210,6 +212,29 @@ pub struct BlindEvidence {
     pub limited: bool,
 }
 
+/// Another server than before answers to the token of a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerChange {
+    /// Postmark's number of the server whose mail is stored under the name.
+    pub former: i64,
+    /// The last poll of it that was complete.
+    pub former_seen_at: Option<Timestamp>,
+    /// The number of the one that answers.
+    pub current: i64,
+    /// What its owner calls that one, where it said so; text from outside.
+    pub current_name: Option<String>,
+}
+
+impl ServerChange {
+    /// Returns what people call the server that answers: `staging (server 9708912)`.
+    pub fn current_label(&self) -> String {
+        match &self.current_name {
+            Some(name) => format!("{name} (server {})", self.current),
+            None => format!("server {}", self.current),
+        }
+    }
+}
+
 /// The share of the sampled mail that is delivered, beside the usual one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryDropEvidence {
@@ -261,6 +286,32 @@ impl Evidence {
             (Self::Delivery(delivery), Self::Delivery(other)) => delivery.unproven > other.unproven,
             (Self::DeliveryDrop(drop), Self::DeliveryDrop(other)) => drop.share() < other.share(),
             _ => true,
+        }
+    }
+
+    /// Returns how much of the problem there is, in the measure of its kind; `None` of kinds without one.
+    fn magnitude(&self) -> Option<f64> {
+        match self {
+            Self::Rate(rate) => Some(rate.numerator as f64),
+            Self::Silence(silence) => Some(silence.gap.length().as_secs_f64()),
+            Self::Drop(drop) => Some(drop.expected - drop.sent as f64),
+            Self::Delivery(delivery) => Some(delivery.unproven as f64),
+            Self::DeliveryDrop(drop) => Some(drop.lost() as f64),
+            Self::Suppressed { addresses, .. } => Some(addresses.len() as f64),
+            Self::Events { .. } | Self::Blind(_) | Self::ServerChange(_) => None,
+        }
+    }
+
+    /// Returns whether it shows twice as much as `known`, or something else altogether.
+    pub fn is_news_beside(&self, known: &Self) -> bool {
+        match (self, known) {
+            (Self::ServerChange(change), Self::ServerChange(known)) => {
+                change.current != known.current
+            }
+            _ => match (self.magnitude(), known.magnitude()) {
+                (Some(now), Some(known)) => now >= 2.0 * known,
+                _ => false,
+            },
         }
     }
 

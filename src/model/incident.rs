@@ -92,9 +92,13 @@ pub struct Incident {
     /// The evidence of its worst breach; `None` where an older version opened it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<Evidence>,
-    /// The first instant within bounds before it resolved, which is later where a rule waits to be sure.
+    /// The first instant within bounds before it resolved, which is later where a rule waits to be sure; of one that a person
+    /// closed, the first after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered_at: Option<Timestamp>,
+    /// Who closed it, where it did not end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<String>,
 }
 
 impl Incident {

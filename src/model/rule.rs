@@ -33,6 +33,8 @@ impl Severity {
 pub enum Rule {
     /// Postmark refuses for a reason of the account.
     AccountInactive,
+    /// The token of a server belongs to another one than before.
+    ServerChanged,
     /// We cannot see.
     Blind,
     /// Nothing was sent where own history expected mail.
@@ -59,8 +61,9 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, the stronger before the weaker which it inhibits.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AccountInactive,
+        Self::ServerChanged,
         Self::Blind,
         Self::SendSilence,
         Self::SendDrop,
@@ -78,6 +81,7 @@ impl Rule {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AccountInactive => "account_inactive",
+            Self::ServerChanged => "server_changed",
             Self::Blind => "blind",
             Self::SendSilence => "send_silence",
             Self::SendDrop => "send_drop",
@@ -99,7 +103,10 @@ impl Rule {
 
     /// Whether it watches a whole server rather than one stream.
     pub const fn is_of_server(self) -> bool {
-        matches!(self, Self::AccountInactive | Self::Blind)
+        matches!(
+            self,
+            Self::AccountInactive | Self::ServerChanged | Self::Blind
+        )
     }
 
     /// Whether it tells of single events and closes silently a day after the last.
@@ -120,8 +127,10 @@ impl Rule {
     /// Whether an open incident of this rule inhibits one of `weaker` on the same server (and stream, where both have one).
     pub const fn inhibits(self, weaker: Self) -> bool {
         match self {
-            Self::AccountInactive => !matches!(weaker, Self::AccountInactive),
-            Self::Blind => !matches!(weaker, Self::AccountInactive | Self::Blind),
+            // What is of the whole server inhibits all that is weaker.
+            Self::AccountInactive | Self::ServerChanged | Self::Blind => {
+                (self as u8) < (weaker as u8)
+            }
             // Where nothing arrives, all of it may have bounced.
             Self::DeliverySilence | Self::DeliveryDrop => {
                 matches!(weaker, Self::HardBounceWake | Self::BounceRate)
@@ -193,6 +202,8 @@ pub struct Rules {
     pub own_domains: Vec<String>,
     /// Addresses whose bounces wake, and which must not be suppressed.
     pub operator_addresses: Vec<String>,
+    /// Whether Postmark delivers nothing of what the server sends: then no rule of delivery is evaluated.
+    pub sandbox: bool,
 }
 
 impl Default for Rules {
@@ -215,6 +226,7 @@ impl Default for Rules {
             spam_rate: rate(0.001, DAY, 25),
             own_domains: Vec::new(),
             operator_addresses: Vec::new(),
+            sandbox: false,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::model::{
     RateEvidence, Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
-use crate::notify::describe::{list_types, rate_counts};
+use crate::notify::describe::{list_types, other_server, rate_counts};
 use crate::text::format::{
     approx, approx_percent, count, format_duration, plural, short_range, short_time,
 };
@@ -51,6 +51,15 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
             let asked = asked_at.map_or_else(String::new, |at| format!(", checked {}", time(at)));
             vec![format!(
                 "On the suppression list of {stream}{since}{asked}."
+            )]
+        }
+        Evidence::ServerChange(change) => {
+            let until = change
+                .former_seen_at
+                .map_or_else(String::new, |seen| format!(" until {}", time(seen)));
+            vec![format!(
+                "It was that of server {}{until}. hushwatch cannot see that server's mail, and stores nothing of the other.",
+                change.former
             )]
         }
         Evidence::Blind(blind) => {
@@ -225,6 +234,9 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         let last = last_mail(&incident.evidence, at, style);
         return std::iter::once(unknown).chain(last).collect();
     }
+    if incident.closed_by.is_some() {
+        return vec![closed_line(incident)];
+    }
     let problem = problem_span(incident);
     let lasted = format_duration(problem.length());
     let range = short_range(problem, at, style.zone);
@@ -241,6 +253,12 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         }
         Evidence::Suppressed { .. } => format!("Nothing was sent to them for {lasted} ({range})."),
         Evidence::Events { .. } => format!("{} in all.", plural(incident.events, "event")),
+        Evidence::ServerChange(change) => {
+            let other = other_server(change);
+            format!(
+                "It belonged to {other} for {lasted} ({range}); nothing of that server was stored."
+            )
+        }
         Evidence::Blind(blind) => {
             let (why, _) = split_remedy(&blind.reason);
             let why = if why.is_empty() {
@@ -253,6 +271,17 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
     };
     let last = last_mail(&incident.evidence, at, style);
     std::iter::once(line).chain(last).collect()
+}
+
+/// Returns what follows from the end of an incident that a person closed.
+fn closed_line(incident: &Incident) -> String {
+    match &incident.evidence {
+        Evidence::ServerChange(change) => format!(
+            "Its history begins now; that of server {} is kept, and goes on if its token comes back.",
+            change.former
+        ),
+        _ => "If it goes on, it opens again in 24 h, or as soon as it gets worse.".to_owned(),
+    }
 }
 
 /// Returns `at its worst 18 of 47 messages bounced (38%)`; `None` where a length of time says it all.
@@ -300,6 +329,10 @@ pub(crate) fn problem_span(incident: &Incident) -> Span {
         }
         Evidence::DeliveryDrop(drop) => Span::new(drop.since.min(opened_at), until),
         Evidence::Blind(blind) => Span::new(blind.since.min(opened_at), until),
+        Evidence::ServerChange(change) => Span::new(
+            change.former_seen_at.unwrap_or(opened_at).min(opened_at),
+            until,
+        ),
         _ => Span::new(opened_at, until),
     }
 }

@@ -1,8 +1,8 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
 use crate::model::{
-    BlindEvidence, BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule, Subject,
-    Suppressed,
+    BlindEvidence, BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule,
+    ServerChange, Subject, Suppressed,
 };
 use crate::notify::alert::Style;
 use crate::text::elide::elide;
@@ -11,6 +11,10 @@ use crate::text::sanitize::{clean, mask, truncate};
 
 /// The maximum number of characters of a suppression's reason that are shown.
 const MAX_REASON_CHARS: usize = 30;
+/// The maximum number of characters of what another server is called.
+const MAX_SERVER_CHARS: usize = 60;
+/// What is said of a server whose mail reaches nobody.
+pub(crate) const SANDBOX: &str = "a Sandbox server, Postmark delivers nothing that it sends";
 /// The maximum number of addresses that a line names.
 const MAX_ADDRESSES: usize = 3;
 
@@ -66,7 +70,16 @@ pub fn describe(incident: &Incident, style: Style) -> String {
         Evidence::Events { .. } => describe_events(incident, style),
         Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses, style),
         Evidence::Blind(blind) => describe_blind(incident, blind),
+        Evidence::ServerChange(change) => format!(
+            "its token belongs to another Postmark server, {}",
+            other_server(change)
+        ),
     }
+}
+
+/// Returns what people call the server that answers: `staging (server 9708912)`.
+pub(crate) fn other_server(change: &ServerChange) -> String {
+    truncate(&clean(&change.current_label()), MAX_SERVER_CHARS)
 }
 
 /// Returns `: DMARCPolicy`, or `: DMARCPolicy 4, SoftBounce 1`; nothing where no type is known.
@@ -195,6 +208,15 @@ pub fn describe_resolved(incident: &Incident) -> String {
         };
         return format!("no longer watched, {why}");
     }
+    if let Some(person) = &incident.closed_by {
+        let person = clean(person);
+        return match &incident.evidence {
+            Evidence::ServerChange(change) => {
+                format!("{} was accepted by {person}", other_server(change))
+            }
+            _ => format!("closed by {person}"),
+        };
+    }
     let phrase = recovery_phrase(incident.rule);
     match &incident.evidence {
         Evidence::Rate(rate) => format!(
@@ -212,6 +234,7 @@ pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
     match rule {
         Rule::Blind => "hushwatch can read its mail again",
         Rule::AccountInactive => "Postmark serves the account again",
+        Rule::ServerChanged => "its token belongs to its own Postmark server again",
         Rule::SendSilence => "mail is being sent again",
         Rule::SendDrop => "sending is back to normal",
         Rule::DeliverySilence => "mail is being delivered again",
@@ -230,6 +253,7 @@ pub(crate) const fn problem_name(rule: Rule) -> &'static str {
     match rule {
         Rule::Blind => "not visible",
         Rule::AccountInactive => "account not active",
+        Rule::ServerChanged => "token of another server",
         Rule::SendSilence => "no mail sent",
         Rule::SendDrop => "too little mail sent",
         Rule::DeliverySilence => "mail not delivered",
@@ -248,6 +272,7 @@ pub(crate) const fn group_phrase(rule: Rule) -> &'static str {
     match rule {
         Rule::Blind => "hushwatch cannot read their mail from Postmark",
         Rule::AccountInactive => "Postmark refuses requests, the account is not active",
+        Rule::ServerChanged => "their tokens belong to other Postmark servers",
         Rule::SendSilence => "no mail sent",
         Rule::SendDrop => "much less mail sent than normal",
         Rule::DeliverySilence => "mail is not delivered",

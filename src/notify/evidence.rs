@@ -6,7 +6,7 @@ use crate::model::{
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
-use crate::notify::describe::list_types;
+use crate::notify::describe::{list_types, other_server};
 use crate::text::format::{
     approx, count, format_duration, format_range, format_time, format_time_or_never, percent,
     plural,
@@ -44,6 +44,16 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
             vec![format!(
                 "{number} on the suppression list of {stream}{since}; checked {checked}"
             )]
+        }
+        Evidence::ServerChange(change) => {
+            let seen = format_time_or_never(change.former_seen_at, style.zone);
+            vec![
+                format!(
+                    "What is stored is of server {}, last read completely {seen}",
+                    change.former
+                ),
+                format!("Its token belongs to {}", other_server(change)),
+            ]
         }
         Evidence::Blind(blind) if blind.cycles == 0 => {
             vec!["The last poll was complete".to_owned()]

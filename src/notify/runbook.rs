@@ -20,6 +20,9 @@ pub fn advice(incident: &Incident) -> String {
         Rule::AccountInactive => {
             "Open the account in Postmark: nothing is sent until its support or billing lifts the block"
         }
+        Rule::ServerChanged => {
+            "Put its own token back where its [[server]] says and restart hushwatch; if the change is meant, accept the new server"
+        }
         Rule::Blind => return blind_advice(incident),
         Rule::SendSilence if incident.tag.is_some() => {
             "Check whether the app still sends this kind of mail under this tag; a tag unused for four weeks is no longer watched"
@@ -136,6 +139,7 @@ fn inline_command(incident: &Incident, style: Style) -> Option<String> {
         Rule::Blind if is_token(incident) && incident.subject() != Subject::Account => {
             "hushwatch doctor".to_owned()
         }
+        Rule::ServerChanged => format!("hushwatch incident {} --close", incident.id),
         Rule::Blind | Rule::AccountInactive | Rule::SendSilence => return None,
     })
 }
@@ -197,6 +201,12 @@ pub fn commands(incident: &Incident) -> Vec<String> {
         Rule::OperatorBounce | Rule::SuppressedAddress => {
             vec![format!("hushwatch suppressions --server {server}")]
         }
+        Rule::ServerChanged => {
+            vec![
+                doctor(),
+                format!("hushwatch incident {} --close", incident.id),
+            ]
+        }
         Rule::Blind | Rule::AccountInactive => vec![doctor()],
     }
 }
@@ -228,6 +238,9 @@ pub const fn resolves_when(incident: &Incident) -> &'static str {
         }
         Rule::SuppressedAddress => {
             "Once the address is no longer on the stream's suppression list."
+        }
+        Rule::ServerChanged => {
+            "With the first complete poll of the former server, or once `hushwatch incident ID --close` accepts the new one."
         }
         Rule::Blind | Rule::AccountInactive => "With the first complete poll.",
         Rule::SpamComplaintExternal | Rule::OperatorBounce => {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::model::{Incident, Mute, ServerName, Tag, Timestamp, rfc3339};
 use crate::notify::alert::Style;
 use crate::notify::context::problem_span;
-use crate::notify::describe::describe_open;
+use crate::notify::describe::{SANDBOX, describe_open};
 use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
 use crate::output::json::{IncidentView, MuteView, StreamView};
@@ -41,6 +41,10 @@ pub struct ServerStatus {
     pub complete: bool,
     /// Why the last poll was not complete.
     pub reason: Option<String>,
+    /// Postmark's number of the server; `None` until an answer bore it.
+    pub number: Option<i64>,
+    /// Whether Postmark delivers nothing of what it sends.
+    pub sandbox: bool,
     pub streams: Vec<StreamStatus>,
 }
 
@@ -125,7 +129,11 @@ impl ServerStatus {
             (true, None) => "last poll complete".to_owned(),
             (true, Some(reason)) => format!("LAST POLL NOT COMPLETE: {reason}"),
         };
-        format!("{}: {poll}", self.name)
+        let sandbox = match self.sandbox {
+            true => format!("{SANDBOX}; "),
+            false => String::new(),
+        };
+        format!("{}: {sandbox}{poll}", self.name)
     }
 }
 
@@ -285,6 +293,8 @@ mod tests {
             polled,
             complete: polled && reason.is_none(),
             reason: reason.map(str::to_owned),
+            number: Some(9_708_911),
+            sandbox: name == "news",
             streams,
         };
         StatusReport {
@@ -325,7 +335,7 @@ mod tests {
 
         blog: LAST POLL NOT COMPLETE: HTTP 503
 
-        news: not polled yet
+        news: a Sandbox server, Postmark delivers nothing that it sends; not polled yet
 
         No open incidents
         Pending messages: 3 (2 held by a mute)

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::account::AccountServer;
-use super::server::{Count, Details, Page, ServerInfo, Stream};
+use super::server::{Count, Details, Page, ServerInfo, Stream, StreamList};
 use super::{stamp, wire};
 use crate::model::{Bounce, Mail, Proof, Status, StreamId, Timestamp};
 use crate::secret::Secret;
@@ -18,14 +18,17 @@ const MAX_TEXT_CHARS: usize = 1_000;
 pub(super) type Flaw = &'static str;
 
 /// `/message-streams`: the outbound ones that are not archived.
-pub(super) fn streams(body: &[u8]) -> Result<Vec<Stream>, Flaw> {
+pub(super) fn streams(body: &[u8]) -> Result<StreamList, Flaw> {
     let answer: wire::Streams = json(body)?;
     let flaw = "a list of streams without MessageStreams";
     let mut streams = answer.message_streams.ok_or(flaw)?;
+    let ids = streams.iter().filter_map(|s| s.server_id.as_ref());
+    let server_id = ids.filter_map(wire::Integer::wrapped).next();
     streams.retain(|s| {
         !s.message_stream_type.eq_ignore_ascii_case("inbound") && s.archived_at.is_none()
     });
-    streams.into_iter().map(stream).collect()
+    let streams = streams.into_iter().map(stream).collect::<Result<_, _>>()?;
+    Ok(StreamList { server_id, streams })
 }
 
 /// `/server`.

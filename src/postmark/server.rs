@@ -25,6 +25,15 @@ pub struct Stream {
     pub kind: String,
 }
 
+/// The outbound streams of a server that are not archived.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamList {
+    /// Postmark's number of the server; `None` where no stream bears it.
+    pub server_id: Option<i64>,
+    /// In Postmark's order.
+    pub streams: Vec<Stream>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     /// In the order of the answer, newest first. May hold items a little outside the asked span, and items of the page before.
@@ -56,6 +65,13 @@ pub struct ServerInfo {
     pub name: String,
     /// Postmark's `DeliveryType`: `Live`, or `Sandbox` where nothing is delivered; `None` where it gave none.
     pub delivery: Option<String>,
+}
+
+impl ServerInfo {
+    /// Returns whether it is a Sandbox, which delivers nothing.
+    pub fn is_sandbox(&self) -> bool {
+        self.delivery.as_deref() == Some("Sandbox")
+    }
 }
 
 impl Server {
@@ -91,11 +107,11 @@ impl Server {
         self.0.last_date()
     }
 
-    /// Returns the outbound streams that are not archived, in Postmark's order. One request.
+    /// Returns the outbound streams that are not archived, and whose they are. One request.
     ///
     /// # Errors
     /// Any [`ErrorKind`] but `NotFound`.
-    pub async fn streams(&self) -> Result<Vec<Stream>, Error> {
+    pub async fn streams(&self) -> Result<StreamList, Error> {
         let doing = "list the message streams";
         let request = self.0.request(doing, "/message-streams", "");
         let request = request.query("MessageStreamType", "All");

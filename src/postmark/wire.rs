@@ -64,6 +64,8 @@ pub(super) struct Streams {
 pub(super) struct Stream {
     #[serde(rename = "ID")]
     pub(super) id: Option<String>,
+    #[serde(rename = "ServerID")]
+    pub(super) server_id: Option<Integer>,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) message_stream_type: String,
     pub(super) archived_at: Option<String>,

@@ -17,6 +17,7 @@ mod mail;
 mod mutes;
 mod outbox;
 mod samples;
+mod server_identity;
 mod stray_log;
 mod upgrade;
 
@@ -156,6 +157,11 @@ facts! {
         a_name_that_is_taken_by_something_else_is_left_alone
         a_server_that_left_is_kept_in_mind_while_it_has_something_to_tell
         notes_are_told_of_their_span;
+    server_identity:
+        a_server_is_known_by_its_number
+        an_accepted_server_begins_anew_and_the_former_is_kept
+        a_former_server_that_is_accepted_again_goes_on
+        what_is_set_aside_takes_no_name_that_is_used;
     clock:
         the_clock_is_in_this_century_and_runs_on
         rewinding_forgets_coverage_from_after_the_last_good_cycle

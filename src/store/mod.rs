@@ -21,9 +21,10 @@ use pool::Pool;
 pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
-    AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, EventRow, GivenUp, LastDigest, Lease,
-    LeaseAttempt, MessageKind, NewMessage, Note, NotificationRow, OpenSample, OutboxRow, PollRow,
-    SampleCandidate, ServerListChange, ServerState, TransitionRow, UnconfirmedAttempt, Volume,
+    AcceptedServer, AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, EventRow, GivenUp,
+    LastDigest, Lease, LeaseAttempt, MessageKind, NewMessage, Note, NotificationRow, OpenSample,
+    OutboxRow, PollRow, SampleCandidate, ServerIdentity, ServerListChange, ServerState,
+    TransitionRow, UnconfirmedAttempt, Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;

@@ -15,6 +15,30 @@ pub struct ServerState {
     pub reason: Option<String>,
 }
 
+/// Which of Postmark's servers is behind a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerIdentity {
+    /// Postmark's number of it.
+    pub number: i64,
+    /// Whether it is a Sandbox, which delivers nothing; `None` until Postmark said so or not.
+    pub sandbox: Option<bool>,
+}
+
+impl ServerIdentity {
+    /// Returns whether it is known to be a Sandbox.
+    pub fn is_sandbox(&self) -> bool {
+        self.sandbox == Some(true)
+    }
+}
+
+/// A server that takes the place of another under its name, because a person said so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedServer {
+    pub name: ServerName,
+    pub number: i64,
+    pub at: Timestamp,
+}
+
 /// One poll of one server, for `explain` and `status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollRow {
@@ -176,6 +200,8 @@ pub enum LeaseAttempt {
 pub struct CycleCommit {
     /// Polls, with the server's state after them.
     pub servers: Vec<(ServerName, ServerState, PollRow)>,
+    /// What is stored of the servers before these is set aside.
+    pub accepted: Vec<AcceptedServer>,
     pub incidents: Vec<Incident>,
     pub transitions: Vec<(Transition, String)>,
     pub messages: Vec<NewMessage>,

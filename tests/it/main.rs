@@ -21,6 +21,7 @@ mod explain;
 mod faults;
 mod host;
 mod hostile;
+mod identity;
 mod json_shapes;
 mod kill;
 mod lookup;

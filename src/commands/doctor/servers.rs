@@ -139,9 +139,12 @@ async fn query_server(
         answered,
     });
     result.id = Some(info.id);
+    if let Some(check) = check_identity(app, server, &info).await {
+        result.checks.push(check.at_server(&server.name));
+    }
     let kind = server_type(&info);
     result.checks.push(kind.at_server(&server.name));
-    let streams = api.streams().await;
+    let streams = api.streams().await.map(|list| list.streams);
     let check = match &streams {
         Ok(streams) => self::streams(streams, server.streams.as_deref()),
         Err(error) => {
@@ -159,6 +162,23 @@ async fn query_server(
 
 fn subject(server: &ServerConfig) -> String {
     format!(" server={}", server.name)
+}
+
+/// Returns what is wrong where the token belongs to another server than the one whose mail is stored under the name. A
+/// database that cannot be read has a check of its own.
+async fn check_identity(app: &Context, server: &ServerConfig, info: &ServerInfo) -> Option<Check> {
+    let name = server.name.clone();
+    let stored = app.store.call(move |s| s.server_identity(&name)).await;
+    let stored = stored.ok()??;
+    if stored.number == info.id {
+        return None;
+    }
+    let text = format!(
+        "The token belongs to {} (server {}), and what is stored under this name is of server {}",
+        info.name, info.id, stored.number
+    );
+    let remedy = "put the former server's token back; to accept this one, `hushwatch incident ID --close` with the id of the incident that the next cycle opens";
+    Some(Check::fail("same_server_as_before", text, remedy))
 }
 
 fn server_type(info: &ServerInfo) -> Check {

@@ -66,7 +66,7 @@ impl Target {
 
     async fn streams(&self) -> Result<Vec<StreamId>, LookupError> {
         let streams = self.api()?.streams().await?;
-        Ok(streams.into_iter().map(|stream| stream.id).collect())
+        Ok(streams.streams.into_iter().map(|s| s.id).collect())
     }
 }
 

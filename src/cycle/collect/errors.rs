@@ -1,6 +1,7 @@
 //! What goes wrong while one server is polled, and when to stop asking.
 
 use crate::cycle::clock::ClockSkew;
+use crate::model::{ServerChange, ServerName};
 use crate::postmark::{self, ErrorKind, MAX_RESULTS};
 use crate::store;
 
@@ -42,6 +43,8 @@ pub(crate) struct PollErrors {
     pub has_failure: bool,
     /// Postmark's error code where it deactivated the account.
     pub account_error: Option<i64>,
+    /// The server that answered, where it is another one than before: nothing more of it is read.
+    pub change: Option<ServerChange>,
     /// Whether Postmark gave any answer to this token.
     pub reachable: bool,
     /// Why nothing was asked for after the streams.
@@ -69,6 +72,17 @@ impl PollErrors {
             self.blocking.push(error.to_string());
         }
         Ok(())
+    }
+
+    /// Records that another server answers to the token of `name`: nothing of it is stored under that name.
+    pub(crate) fn record_change(&mut self, name: &ServerName, change: ServerChange) {
+        self.has_failure = true;
+        self.blocking.push(format!(
+            "{name}: its token belongs to {}, and what is stored is of server {}; put the former server's token back, or accept this one with `hushwatch incident ID --close`",
+            change.current_label(),
+            change.former
+        ));
+        self.change = Some(change);
     }
 
     /// Records why something optional was not read.
@@ -101,6 +115,7 @@ impl PollErrors {
         self.token_rejected |= other.token_rejected;
         self.has_failure |= other.has_failure;
         self.account_error = self.account_error.or(other.account_error);
+        self.change = self.change.take().or(other.change);
         self.reachable |= other.reachable;
         self.unanswered += other.unanswered;
     }

@@ -6,7 +6,7 @@ use crate::config::ServerConfig;
 use crate::cycle::clock::ClockSkew;
 use crate::cycle::collect::errors::PollErrors;
 use crate::detect::PollHealth;
-use crate::model::{BlindEvidence, MINUTE, ServerName, StreamId, Timestamp};
+use crate::model::{BlindEvidence, MINUTE, ServerChange, ServerName, StreamId, Timestamp};
 use crate::store::{PollRow, ServerState};
 
 #[derive(Clone, Debug)]
@@ -66,6 +66,10 @@ impl PollOutcome {
                     limited: errors.reachable && !errors.has_failure,
                 },
                 account: errors.account_error,
+                change: errors.change.map(|change| ServerChange {
+                    former_seen_at: previous_state.last_complete_at,
+                    ..change
+                }),
             }
         };
         Self {

@@ -102,6 +102,9 @@ async fn read_server(
         Err(error) => return reader.errors.record(Err(error)),
     };
     reader.errors.reachable = true;
+    if reader.errors.change.is_some() {
+        return Ok(());
+    }
     reader.budget.ensure_minimum(streams.len());
     let first_start = previous_state.first_start_at.min(reader.now);
     let oldest_kept = reader.now - context.config.store.keep;

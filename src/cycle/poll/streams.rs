@@ -2,6 +2,7 @@
 
 use crate::config::ServerConfig;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
+use crate::cycle::poll::identity::identify_server;
 use crate::cycle::poll::note_change;
 use crate::model::{StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
@@ -12,7 +13,8 @@ const NO_STREAMS_PERMISSION: i64 = 1220;
 /// The maximum number of streams of one server that are watched. Postmark itself allows ten.
 const MAX_STREAMS: usize = 100;
 
-/// Asks for the streams of a server, stores which of them are watched, and returns these.
+/// Asks for the streams of a server, stores which of them are watched, and returns these; none where another server answers
+/// than before.
 ///
 /// # Errors
 /// Where the list cannot be read. What is wrong with the list itself is returned beside the streams.
@@ -24,23 +26,34 @@ pub(crate) async fn list_streams(
 ) -> Result<(Vec<StreamId>, PollErrors), ReadError> {
     let name = &server.name;
     let mut errors = PollErrors::default();
-    let listed: Vec<StreamId> = match api.streams().await {
-        Ok(streams) if streams.is_empty() => {
-            keep_known_streams(store, server, &mut errors.blocking).await?
-        }
-        Ok(streams) => streams.into_iter().map(|s| s.id).collect(),
+    let answer = match api.streams().await {
+        Ok(list) => Some(list),
         Err(error) => match error.kind() {
             ErrorKind::Refused {
                 code: Some(NO_STREAMS_PERMISSION),
                 ..
-            } => {
-                let warning = format!("{name}: this token may not list streams");
-                errors.warnings.push(warning);
-                let configured = server.streams.clone();
-                configured.unwrap_or_else(|| vec![StreamId::from("outbound")])
-            }
+            } => None,
             _ => return Err(error.into()),
         },
+    };
+    let server_id = answer.as_ref().and_then(|list| list.server_id);
+    let identification = identify_server(store, name, api, server_id).await?;
+    errors.warnings.extend(identification.warning);
+    if let Some(change) = identification.change {
+        errors.record_change(name, change);
+        return Ok((Vec::new(), errors));
+    }
+    let listed: Vec<StreamId> = match answer {
+        Some(list) if list.streams.is_empty() => {
+            keep_known_streams(store, server, &mut errors.blocking).await?
+        }
+        Some(list) => list.streams.into_iter().map(|s| s.id).collect(),
+        None => {
+            let warning = format!("{name}: this token may not list streams");
+            errors.warnings.push(warning);
+            let configured = server.streams.clone();
+            configured.unwrap_or_else(|| vec![StreamId::from("outbound")])
+        }
     };
     let existing: Vec<String> = listed.iter().map(without_control_characters).collect();
     let is_wanted = |id: &StreamId| server.streams.as_ref().is_none_or(|only| only.contains(id));

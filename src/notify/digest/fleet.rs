@@ -35,6 +35,15 @@ pub(crate) fn fleet_lines(data: &Day, period: Span, style: Style) -> Vec<String>
     let (idle, busy): (Vec<&ServerDay>, Vec<&ServerDay>) =
         quiet.into_iter().partition(|s| sent(s) == 0);
     lines.extend(quiet_line(busy));
+    let sandboxes = data.servers.iter().filter(|s| s.sandbox);
+    let sandboxes: Vec<String> = sandboxes.map(|s| s.name.clone()).collect();
+    if !sandboxes.is_empty() {
+        lines.push(format!(
+            "{}, of which Postmark delivers nothing: {}",
+            plural(sandboxes.len() as u64, "Sandbox server"),
+            elide(sandboxes, MAX_NAMES)
+        ));
+    }
     if !idle.is_empty() {
         lines.push(format!(
             "{} sent nothing: {}",

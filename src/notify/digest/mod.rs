@@ -78,6 +78,8 @@ pub struct ServerDay {
     pub streams: Vec<StreamDay>,
     /// Since when it cannot be seen, and why.
     pub blind: Option<(Timestamp, String)>,
+    /// Whether Postmark delivers nothing of what it sends.
+    pub sandbox: bool,
     /// Whether `own_domains` is empty, and `spam_complaint_external` off.
     pub own_domains_missing: bool,
 }

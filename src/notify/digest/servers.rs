@@ -3,6 +3,7 @@
 use crate::model::{BounceClass, Incident, ServerName, Span};
 use crate::notify::alert::Style;
 use crate::notify::context::split_remedy;
+use crate::notify::describe::SANDBOX;
 use crate::notify::digest::{ServerDay, StreamDay};
 use crate::text::format::{
     approx_percent, count, format_duration, plural, short_range, short_time,
@@ -32,6 +33,9 @@ pub(crate) fn server_lines(
             short_time(*since, period.until, style.zone),
             split_remedy(reason).0
         ));
+    }
+    if server.sandbox {
+        lines.push(format!("{server_name}: {SANDBOX}"));
     }
     let streams = server.streams.iter().filter(|stream| !is_idle(stream));
     for stream in streams {

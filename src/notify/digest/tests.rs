@@ -110,6 +110,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         }),
         worst: None,
         recovered_at: None,
+        closed_by: None,
     }
 }
 

@@ -48,8 +48,11 @@ fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
         None
     } else {
         most_bounced(stream)
-            .or_else(|| none_delivered(stream))
-            .or_else(|| share_lost(stream).filter(|_| !was_open(&undelivered)))
+            .or_else(|| none_delivered(stream).filter(|_| !server.sandbox))
+            .or_else(|| {
+                let silent = server.sandbox || was_open(&undelivered);
+                share_lost(stream).filter(|_| !silent)
+            })
             .or_else(|| bounce_rate(stream).filter(|_| !was_open(&bounced)))
     };
     let volume = volume(stream).filter(|_| !was_open(&[Rule::SendSilence, Rule::SendDrop]));

@@ -5,7 +5,7 @@ use crate::model::{
     Incident, IncidentState, Rule, ServerName, Severity, SilenceEvidence, Span, Step, Timestamp,
     Transition,
 };
-use crate::notify::samples::{bounces, march, minutes};
+use crate::notify::samples::{bounces, march, minutes, server_changed};
 
 /// What happens to one rule: for each step a title, when it is sent, and the step.
 #[derive(Clone, Debug)]
@@ -44,6 +44,7 @@ pub(super) struct Plan<'p> {
 pub(crate) fn courses() -> Vec<Course> {
     vec![
         account_inactive(),
+        server_changed::server_changed(),
         blind(),
         send_silence(),
         send_drop(),
@@ -82,6 +83,7 @@ impl Plan<'_> {
             evidence: self.evidence[0].clone(),
             worst: Some(self.evidence[0].clone()),
             recovered_at: None,
+            closed_by: None,
         }
     }
 

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::model::{Evidence, Span, Timestamp};
 
 /// The fields that hold an instant, or a list of them.
-const INSTANTS: [&str; 8] = [
+const INSTANTS: [&str; 9] = [
     "asked_at",
+    "former_seen_at",
     "from",
     "last_delivered",
     "last_proven_sent",

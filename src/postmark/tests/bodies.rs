@@ -15,7 +15,9 @@ fn at(text: &str) -> Timestamp {
 #[test]
 fn the_recorded_streams_are_read_without_the_inbound_one() {
     let streams = streams(recorded!("airbyte_message_streams")).expect("recorded");
+    assert_eq!(streams.server_id, Some(9_708_911));
     let told: Vec<_> = streams
+        .streams
         .iter()
         .map(|s| (s.id.0.as_str(), s.kind.as_str()))
         .collect();
@@ -31,7 +33,9 @@ fn archived_and_inbound_streams_are_left_out_and_unknown_kinds_are_kept() {
         {"ID":"old","MessageStreamType":"Transactional","ArchivedAt":"2026-01-01T00:00:00-05:00"},
         {"ID":"in","MessageStreamType":"INBOUND"},
         {"ID":"new","MessageStreamType":null,"Name":null,"ArchivedAt":null,"Unheard":{"Of":[1]}}]}"#;
-    let streams = streams(body).expect("valid");
+    let list = streams(body).expect("valid");
+    assert_eq!(list.server_id, None);
+    let streams = list.streams;
     assert_eq!(streams.len(), 1);
     assert_eq!(
         (streams[0].id.0.as_str(), streams[0].kind.as_str()),

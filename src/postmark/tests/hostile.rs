@@ -283,7 +283,8 @@ proptest! {
                 prop_assert!(bounce.message.is_none_or(|id| (1..=200).contains(&id.len())));
             }
         }
-        if let Ok(streams) = streams(&body) {
+        if let Ok(list) = streams(&body) {
+            let streams = list.streams;
             prop_assert!(streams.len() <= 500 && streams.iter().all(|s| (1..=200).contains(&s.id.0.len())));
         }
         if let Ok(details) = details(&body) {

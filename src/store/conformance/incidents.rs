@@ -33,6 +33,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         }),
         worst: None,
         recovered_at: None,
+        closed_by: None,
     }
 }
 
@@ -69,6 +70,7 @@ fn step(incident: &Incident, step: Step, now: Timestamp) -> (Transition, String)
 fn opening(b: &mut Database, incidents: &[Incident], now: Timestamp) -> CycleCommit {
     let before = b.server_state(&shop(), T0).expect("started");
     CycleCommit {
+        accepted: Vec::new(),
         servers: vec![poll(&before, now, true)],
         incidents: incidents.to_vec(),
         transitions: incidents

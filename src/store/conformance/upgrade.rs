@@ -41,7 +41,8 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_in_a_file() {
     let path = folder.path().join("hushwatch.db");
     fill(&mut Database::open_sqlite(&path).expect("created"));
     let old = rusqlite::Connection::open(&path).expect("opened");
-    old.execute_batch("DROP TABLE outbox_incidents; PRAGMA user_version = 9;")
+    old.execute_batch("DROP TABLE outbox_incidents; ALTER TABLE servers DROP COLUMN number; ALTER TABLE servers DROP COLUMN sandbox;
+         ALTER TABLE servers DROP COLUMN former_name; PRAGMA user_version = 9;")
         .expect("as schema 9");
     drop(old);
     check(&mut Database::open_sqlite(&path).expect("brought up to date"));
@@ -59,7 +60,8 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_on_a_server() {
     let name = address.name.expect("a name");
     cluster.sql(
         &name,
-        "DROP TABLE hushwatch.outbox_incidents; UPDATE hushwatch.schema SET version = 9",
+        "DROP TABLE hushwatch.outbox_incidents;
+         ALTER TABLE hushwatch.servers DROP COLUMN number, DROP COLUMN sandbox, DROP COLUMN former_name; UPDATE hushwatch.schema SET version = 9",
     );
     check(&mut super::new_postgres(&url));
 }

@@ -34,7 +34,7 @@ impl Database {
                 .collect();
             s.execute_each(
                 "INSERT INTO servers (name, first_start_at, account_id) VALUES (?1, ?2, ?3)
-         ON CONFLICT (name) DO UPDATE SET account_id = excluded.account_id, left_at = NULL",
+         ON CONFLICT (name) DO UPDATE SET account_id = excluded.account_id, left_at = NULL, former_name = NULL",
                 &listed,
             )?;
             Ok(change)

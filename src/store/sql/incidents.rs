@@ -3,7 +3,7 @@
 use crate::model::{Incident, IncidentState, ServerName, Span, Step, Timestamp, Transition};
 use crate::store::{CycleCommit, Database, Error, Problem, TransitionRow};
 
-use super::{Row, Scope, Session, leases, outbox, polls, values};
+use super::{Row, Scope, Session, leases, outbox, polls, server_identity, values};
 
 impl Database {
     /// Returns the latest incident of each rule, stream and tag of a server.
@@ -68,6 +68,9 @@ pub(super) fn record_commit(s: &mut dyn Session, commit: &CycleCommit) -> Result
     leases::give_up(s, &commit.leases)?;
     for (server, state, poll) in &commit.servers {
         polls::save_server(s, server, state, poll)?;
+    }
+    for accepted in &commit.accepted {
+        server_identity::accept(s, accepted)?;
     }
     // What closes first makes room for what opens: one open incident of a rule and stream.
     let (open, closed): (Vec<_>, Vec<_>) = commit.incidents.iter().partition(|i| i.is_open());

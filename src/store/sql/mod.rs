@@ -20,6 +20,7 @@ mod rename_servers;
 mod rewind;
 mod samples;
 pub(in crate::store) mod schema;
+mod server_identity;
 mod session;
 mod streams;
 mod tags;

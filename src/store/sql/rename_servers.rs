@@ -105,7 +105,7 @@ fn make_room(
 }
 
 /// Every name under which something is stored.
-fn taken(s: &mut dyn Session) -> Result<BTreeSet<String>, Error> {
+pub(super) fn taken(s: &mut dyn Session) -> Result<BTreeSet<String>, Error> {
     let sql =
         "SELECT name FROM servers UNION SELECT server FROM streams UNION SELECT server FROM polls
                UNION SELECT server FROM incidents";

@@ -1,0 +1,56 @@
+//! Closing an incident by hand: what it was, what it says to people, and what follows from it, in one transaction.
+
+use crate::cycle::clock::current_instant;
+use crate::cycle::evaluate::{close_by_hand, close_commit};
+use crate::cycle::lease::Leases;
+use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
+use crate::model::{Evidence, Incident};
+use crate::store::AcceptedServer;
+
+/// Closes the open incident `id` because `person` says so, and returns it as it is then. That of another server accepts it:
+/// what is open on the former one is no longer watched, and what is stored of it is set aside. `None` where no incident of
+/// this id is open.
+pub(crate) async fn close_incident(
+    context: &Context,
+    id: &str,
+    person: &str,
+    options: CycleOptions,
+) -> Result<Option<Incident>, CycleError> {
+    let store = &context.store;
+    let _lock = lock_database(store, &context.config.store).await?;
+    let now = current_instant(&context.config, store, options).await?;
+    let wanted = id.to_owned();
+    let Some(incident) = store.call(move |s| s.incident(&wanted)).await? else {
+        return Ok(None);
+    };
+    let name = incident.server;
+    let leases = Leases::new(store, &context.worker_id, context.config.store.lease);
+    if leases.take(&name).await?.is_err() {
+        let place = context.config.store.to_string();
+        return Err(CycleError::Locked(place));
+    }
+    let server = name.clone();
+    let read =
+        move |s: &mut crate::store::Database| Ok((s.latest_incidents(&server)?, s.mutes(now)?));
+    let (incidents, mutes) = store.call(read).await?;
+    let policy = context.policy(mutes);
+    let Some(mut evaluation) = close_by_hand(&name, incidents, &policy, (id, person), now) else {
+        return Ok(None);
+    };
+    let closed = evaluation.transitions[0].incident.clone();
+    let mut accepted = None;
+    if let Evidence::ServerChange(change) = &closed.evidence {
+        accepted = Some(AcceptedServer {
+            name: name.clone(),
+            number: change.current,
+            at: now,
+        });
+    }
+    let channel = context.config.servers.iter().find(|s| s.name == name);
+    evaluation.channel = channel.and_then(|s| s.channel.clone()).unwrap_or_default();
+    let mut commit = close_commit(evaluation, now, context.style());
+    commit.accepted.extend(accepted);
+    commit.leases = leases.take_for_commit();
+    store.call(move |s| s.commit(&commit)).await?;
+    Ok(Some(closed))
+}
