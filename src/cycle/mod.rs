@@ -67,11 +67,13 @@ pub enum CycleError {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The machine's clock was never set. Going on would date everything wrongly, and forget what is known.
-    #[error("the clock of this machine says {0}; set it (NTP), nothing is polled before")]
+    #[error(
+        "the clock of this machine says {0}; set it (NTP), nothing is polled until it is right"
+    )]
     Clock(Timestamp),
     /// The clock differs from Postmark's. Going on would forget and prune what is known.
     #[error(
-        "the clock says {}, and Postmark's says {}; set it (NTP), nothing is recorded before", .0.machine, .0.postmark
+        "the clock says {}, Postmark's says {}; set it (NTP), nothing is recorded until it is right", .0.machine, .0.postmark
     )]
     ClockSkew(ClockSkew),
     /// Another process is in a cycle.
@@ -104,9 +106,9 @@ pub async fn run_cycle(
         Err(CycleError::Store(error)) => {
             alert_outage(&context.notifier, &context.outage, error).await;
         }
-        Err(error @ CycleError::ClockSkew(_)) => {
+        Err(CycleError::ClockSkew(skew)) => {
             context.store.call(|s| s.forget_unpolled_servers()).await?;
-            alert_skew(&context.notifier, &context.outage, &error.to_string()).await;
+            alert_skew(&context.notifier, &context.outage, *skew).await;
         }
         Err(_) => {}
     }

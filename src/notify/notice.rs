@@ -1,6 +1,13 @@
 //! What hushwatch says of itself: that it cannot work, and that its messages arrive.
 
+use chrono_tz::Tz;
+
+use crate::model::Timestamp;
 use crate::notify::{Level, Message};
+use crate::text::format::format_date_time;
+
+/// How often an alert is sent that does not go through the outbox.
+const OUTAGE_FOOTER: &str = "This alert is sent once per outage, and again every 24 hours.";
 
 /// Returns the alert that nothing can be recorded; `error` ends with the remedy.
 pub fn database_alert(error: &str) -> Message {
@@ -9,20 +16,23 @@ pub fn database_alert(error: &str) -> Message {
         "Nothing is recorded and no incident is reported until this is repaired. What was recorded before is reported then.".to_owned(),
     ];
     let headline = "hushwatch cannot use its database: monitoring and alerting are stopped";
-    let footer = "This alert is sent once per outage.";
-    Message::new(Level::Wake, headline, lines, footer)
+    Message::new(Level::Wake, headline, lines, OUTAGE_FOOTER)
 }
 
-/// Returns the alert that the clock is not believed; `error` ends with the remedy.
-pub fn clock_alert(error: &str) -> Message {
+/// Returns the alert that the clock, which says `machine`, is not believed beside Postmark's.
+pub fn clock_alert(machine: Timestamp, postmark: Timestamp) -> Message {
+    let in_utc = |at| format_date_time(at, Tz::UTC);
     let lines = [
-        error.to_owned(),
-        "No incident is reported until the clock is right. What was recorded before stays."
+        format!(
+            "The clock says {} UTC, Postmark's says {} UTC.",
+            in_utc(machine),
+            in_utc(postmark)
+        ),
+        "→ Set the clock (NTP). Nothing is recorded and no incident is reported until it is right. What was recorded before stays."
             .to_owned(),
     ];
     let headline = "hushwatch cannot tell the time: monitoring and alerting are stopped";
-    let footer = "This alert is sent once per outage.";
-    Message::new(Level::Wake, headline, lines, footer)
+    Message::new(Level::Wake, headline, lines, OUTAGE_FOOTER)
 }
 
 /// Returns the message of `doctor --send-test`; `sent_at` is written as people read it.

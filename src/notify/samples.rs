@@ -249,15 +249,13 @@ fn notices() -> Chapter {
         samples: vec![
             sample(
                 "the database cannot be used",
-                "Sent once per outage of the database, past the queue that is kept in it.",
+                "Sent once per outage of the database and again every 24 hours, past the queue that is kept in it.",
                 database_alert(error),
             ),
             sample(
                 "the clock is wrong",
-                "Sent once per outage where the clock differs from Postmark's by more than five minutes.",
-                clock_alert(
-                    "the clock says 2030-01-01T00:00:00Z, and Postmark's says 2026-03-04T09:00:00Z; set it (NTP), nothing is recorded before",
-                ),
+                "Sent where the clock differs from Postmark's by more than five minutes, and again every 24 hours.",
+                clock_alert(Timestamp::from_secs(1_893_456_000), march(4, 9, 0)),
             ),
             sample(
                 "a test message",

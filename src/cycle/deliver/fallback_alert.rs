@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::clock;
 use crate::cycle::Notifier;
+use crate::cycle::clock::ClockSkew;
 use crate::cycle::outage::{Mark, Outage, Stage};
 use crate::cycle::stored_message::to_unstored_row;
 use crate::model::DAY;
@@ -26,8 +27,9 @@ pub(crate) async fn alert_outage(notifier: &Notifier, outage: &Outage, error: &s
 }
 
 /// Alerts that the clock is wrong, as often as that the database cannot be used.
-pub(crate) async fn alert_skew(notifier: &Notifier, outage: &Outage, error: &str) {
-    alert_once(notifier, outage, &clock_alert(error)).await;
+pub(crate) async fn alert_skew(notifier: &Notifier, outage: &Outage, skew: ClockSkew) {
+    let message = clock_alert(skew.machine, skew.postmark);
+    alert_once(notifier, outage, &message).await;
 }
 
 async fn alert_once(notifier: &Notifier, outage: &Outage, message: &Message) {
