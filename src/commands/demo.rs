@@ -108,7 +108,7 @@ fn tell_the_story(shop: &ServerHandle, start: Timestamp) {
     let hours = |from: u32, until: u32| Span::new(start + HOUR * from, start + HOUR * until);
     shop.bounce_wave("outbound", hours(33, 36), 0.12, "HardBounce");
     shop.stop_sending("outbound", hours(58, 63));
-    shop.bounce_wave("outbound", hours(67, 69), 0.6, "Blocked");
+    shop.bounce_wave("outbound", hours(66, 68), 0.6, "Blocked");
     shop.stop_delivery("outbound", hours(80, 86));
 }
 
