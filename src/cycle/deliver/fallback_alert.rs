@@ -1,4 +1,4 @@
-//! The database alert: the one message that does not go through the outbox, because the outbox cannot be written.
+//! The alerts of the database and of the clock: the messages that do not go through the outbox, because nothing can be recorded.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

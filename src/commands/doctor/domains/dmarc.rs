@@ -81,7 +81,7 @@ fn names_to_check(domain: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the record that applies to `domain` (4.10.1 and 4.10.2): its own, else that of the organization, else that of the
-/// public suffix. Several records at one name are told as such.
+/// public suffix. Several records at one name are a result of their own.
 fn applicable<'f>(domain: &str, found: &'f [DmarcRecords]) -> Option<&'f DmarcRecords> {
     let several = found.iter().find(|of| of.records.len() > 1);
     let highest = found.last()?;
