@@ -172,6 +172,7 @@ impl ServerEvaluation {
             server: &self.name,
             channel: &self.channel,
             transitions: &self.transitions,
+            incidents: &self.incidents,
             missed: opened_and_resolved(&self.transitions, &self.incidents, now),
             seen_until: self.seen_until,
             unseen: &self.unseen,
@@ -308,3 +309,6 @@ async fn load_histories(
     }
     Ok(histories)
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,13 +67,15 @@ pub struct MuteEnd {
 
 impl IncidentLog {
     /// Builds the log from the stored incidents of `server`; of each key the open one is current, else the one that opened
-    /// last. Versions before had an incident for each rule of a problem: of two that are open the weaker ends without a word.
+    /// last. Versions before had an incident for each rule of a problem: of two that are open one ends without a word, and the
+    /// one that people know goes on, the stronger where they know both.
     pub fn new(server: ServerName, incidents: impl IntoIterator<Item = Incident>) -> Self {
         let mut current: BTreeMap<IncidentKey, Incident> = BTreeMap::new();
         let mut superseded = Vec::new();
         let order = |i: &Incident| {
             (
                 i.is_open(),
+                i.is_open() && i.notified,
                 Reverse(i.is_open().then_some(i.rule)),
                 i.opened_at,
             )
@@ -87,6 +89,7 @@ impl IncidentLog {
                 std::mem::swap(slot, &mut other);
             }
             if other.is_open() && other.id != slot.id {
+                slot.opened_at = slot.opened_at.min(other.opened_at);
                 let (at, unwatched) = (other.judged_at, false);
                 other.state = IncidentState::Resolved { at, unwatched };
                 superseded.push(other);

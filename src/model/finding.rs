@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BounceClass, Rule, Severity, Span, StreamId, Suppressed, Tag, Timestamp};
+use super::{BounceClass, Rule, Severity, Span, StreamId, Suppressed, Tag, Timestamp, UNSETTLED};
 
 /// What a rule says of one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +148,14 @@ pub struct SilenceEvidence {
     pub times_a_year: f64,
     /// The accepted false silence alarms a year, of the installation.
     pub false_alarms_per_year: f64,
+}
+
+impl SilenceEvidence {
+    /// Returns whether mail was sent again by `at`: the gap had ended by then. That of a tag is known up to where Postmark's
+    /// index has settled.
+    pub fn is_over_by(&self, at: Timestamp) -> bool {
+        self.gap.until + UNSETTLED < at
+    }
 }
 
 /// Far less mail than expected.

@@ -62,14 +62,17 @@ pub(crate) fn day_suffix(transition: &Transition) -> String {
 
 fn footer(transition: &Transition, style: Style) -> String {
     let incident = &transition.incident;
-    let since = match transition.step {
-        Step::Escalated | Step::Reminded => {
-            format!(
-                " · since {}",
-                short_time(problem_span(incident).from, transition.at, style.zone)
-            )
-        }
-        Step::Opened | Step::Resolved => String::new(),
+    let is_late = match transition.step {
+        Step::Escalated | Step::Reminded => true,
+        // It opened at an instant that was missed.
+        Step::Opened => transition.at > incident.opened_at,
+        Step::Resolved => false,
+    };
+    let since = if is_late {
+        let from = short_time(problem_span(incident).from, transition.at, style.zone);
+        format!(" · since {from}")
+    } else {
+        String::new()
     };
     format!(
         "hushwatch explain {}{since} · {} {}",

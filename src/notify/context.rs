@@ -19,18 +19,19 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
         Evidence::Rate(rate) => rate_context(incident.rule, rate),
         Evidence::Silence(silence) => {
             let with_tag = incident.tag.as_ref().map_or("", |_| " with this tag");
+            let expected = approx(silence.expected);
+            if silence.is_over_by(incident.judged_at) {
+                let stop = short_range(silence.gap, at, style.zone);
+                return vec![format!(
+                    "No message{with_tag} was sent {stop}, when about {expected} would normally have gone out."
+                )];
+            }
             let last = match silence.last_sent {
                 Some(sent) => format!("Last message{with_tag} {}.", time(sent)),
                 None => format!("No message{with_tag} is known."),
             };
-            let when = if silence.gap.until < incident.judged_at {
-                short_range(silence.gap, at, style.zone)
-            } else {
-                "since".to_owned()
-            };
-            let expected = approx(silence.expected);
             vec![format!(
-                "{last} About {expected} would normally have gone out {when}."
+                "{last} About {expected} would normally have gone out since."
             )]
         }
         Evidence::Drop(drop) => {
@@ -243,6 +244,14 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
     let worst_phrase =
         worst_phrase(incident).map_or_else(String::new, |phrase| format!("; {phrase}"));
     let line = match worst(incident) {
+        Evidence::Silence(silence) if was_low(incident) => {
+            let stopped = format_duration(silence.gap.length());
+            let stop = short_range(silence.gap, at, style.zone);
+            format!("It was low for {lasted} ({range}); nothing was sent for {stopped} ({stop}).")
+        }
+        Evidence::Delivery(_) if was_low(incident) => format!(
+            "It was low for {lasted} ({range}); for a part of it no sampled message was delivered."
+        ),
         Evidence::Rate(_) => format!("It was high for {lasted} ({range}){worst_phrase}."),
         Evidence::Silence(_) => format!("Nothing was sent for {lasted} ({range})."),
         Evidence::Drop(_) | Evidence::DeliveryDrop(_) => {
@@ -306,6 +315,17 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
     }
 }
 
+/// Returns whether a drop that became worse was less mail before, or after, it was none at all.
+fn was_low(incident: &Incident) -> bool {
+    let stopped_at = match worst(incident) {
+        Evidence::Silence(silence) => Some(silence.gap.from),
+        Evidence::Delivery(delivery) => delivery.since,
+        _ => return false,
+    };
+    let ended_low = matches!(incident.rule, Rule::SendDrop | Rule::DeliveryDrop);
+    ended_low || stopped_at.is_some_and(|at| incident.opened_at < at)
+}
+
 /// Returns the evidence of the worst moment, or the latest where none was stored.
 pub(crate) fn worst(incident: &Incident) -> &Evidence {
     incident.worst.as_ref().unwrap_or(&incident.evidence)
@@ -320,6 +340,9 @@ pub(crate) fn problem_span(incident: &Incident) -> Span {
     let until = incident.recovered_at.unwrap_or(resolved_at);
     let opened_at = incident.opened_at;
     match worst(incident) {
+        Evidence::Silence(silence) if was_low(incident) => {
+            Span::new(silence.gap.from.min(opened_at), until)
+        }
         Evidence::Silence(silence) if incident.worst.is_some() => silence.gap,
         Evidence::Drop(drop) if incident.worst.is_some() => {
             Span::new(drop.window.from.min(opened_at), until)

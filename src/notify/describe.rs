@@ -31,8 +31,12 @@ pub fn describe_open(incident: &Incident, style: Style) -> String {
             let since = short_time(*at, incident.judged_at, style.zone);
             format!("{problem}; back to normal since {since}, to be confirmed")
         }
-        (_, Evidence::Silence(silence)) if silence.gap.until < incident.judged_at => {
-            format!("{problem}; some since then, still below normal")
+        (_, Evidence::Silence(silence)) if silence.is_over_by(incident.judged_at) => {
+            let stopped = format_duration(silence.gap.length());
+            format!("mail is sent again after {stopped} without any, still below normal")
+        }
+        (_, Evidence::Drop(drop)) if drop.window.until < incident.judged_at => {
+            format!("{problem}; not yet back to normal")
         }
         _ => problem,
     }

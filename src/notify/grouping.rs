@@ -24,6 +24,8 @@ pub struct ServerUpdates<'a> {
     pub channel: &'a str,
     /// The transitions of this cycle, in order of their instants.
     pub transitions: &'a [Transition],
+    /// Its incidents as they are now.
+    pub incidents: &'a [Incident],
     /// The incidents that opened and were resolved before this cycle could report them.
     pub missed: Vec<Incident>,
     /// Up to when the server was seen before this cycle.
@@ -67,7 +69,7 @@ pub fn group_messages(
     let mut updates = Vec::new();
     for server in servers {
         missed.add(server);
-        updates.extend(incident_updates(server));
+        updates.extend(incident_updates(server, now));
     }
     let mut alerts = update_messages(updates, style);
     alerts.extend(mute_end_messages(servers, now, style));
@@ -81,6 +83,8 @@ pub fn group_messages(
 struct IncidentUpdate<'t> {
     channel: &'t str,
     transitions: Vec<&'t Transition>,
+    /// The last of them, with the figures of now.
+    shown: Transition,
 }
 
 /// The order of messages: what is open comes first, then the higher severity.
@@ -144,7 +148,7 @@ impl MissedIncidents {
 }
 
 /// Returns what each incident has to report that is neither in the catch-up nor in the end of a mute.
-fn incident_updates<'s>(server: &ServerUpdates<'s>) -> Vec<IncidentUpdate<'s>> {
+fn incident_updates<'s>(server: &ServerUpdates<'s>, now: Timestamp) -> Vec<IncidentUpdate<'s>> {
     let mut by_incident: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
     for transition in server.transitions.iter().filter(|t| t.notified) {
         let id = transition.incident.id.as_str();
@@ -155,11 +159,28 @@ fn incident_updates<'s>(server: &ServerUpdates<'s>) -> Vec<IncidentUpdate<'s>> {
     }
     by_incident
         .into_values()
-        .map(|transitions| IncidentUpdate {
-            channel: server.channel,
-            transitions,
+        .filter_map(|transitions| {
+            Some(IncidentUpdate {
+                channel: server.channel,
+                shown: as_of_now(transitions.last()?, server.incidents, now),
+                transitions,
+            })
         })
         .collect()
+}
+
+/// Returns a step of an instant that was missed with its incident as it is now, where that is still open: nobody is told at
+/// 23:00 how long no mail had been sent at 17:00.
+fn as_of_now(step: &Transition, incidents: &[Incident], now: Timestamp) -> Transition {
+    let is_same = |i: &&Incident| i.id == step.incident.id && i.is_open();
+    match incidents.iter().find(is_same) {
+        Some(incident) if step.at < now && step.step != Step::Resolved => Transition {
+            at: now,
+            incident: incident.clone(),
+            ..step.clone()
+        },
+        _ => step.clone(),
+    }
 }
 
 /// Returns the messages that report what ended mutes had held back, for each channel.
@@ -192,27 +213,26 @@ fn update_messages(updates: Vec<IncidentUpdate<'_>>, style: Style) -> Vec<Channe
         BTreeMap::new();
     let mut messages: Vec<(Priority, ChannelMessage)> = Vec::new();
     for update in updates {
-        match update.transitions.as_slice() {
-            [transition] => {
-                let incident = &transition.incident;
-                let key = (
-                    update.channel,
-                    incident.rule,
-                    transition.step.name(),
-                    incident.is_unwatched(),
-                    incident.severity,
-                );
-                groups.entry(key).or_default().push(update);
-            }
-            _ => messages.extend(single_message(&update, style)),
+        if update.transitions.len() > 1 {
+            messages.push(single_message(&update, style));
+            continue;
         }
+        let incident = &update.shown.incident;
+        let key = (
+            update.channel,
+            incident.rule,
+            update.shown.step.name(),
+            incident.is_unwatched(),
+            incident.severity,
+        );
+        groups.entry(key).or_default().push(update);
     }
     for group in groups.into_values() {
         if group.len() < GROUP_THRESHOLD {
-            messages.extend(group.iter().filter_map(|one| single_message(one, style)));
+            messages.extend(group.iter().map(|one| single_message(one, style)));
             continue;
         }
-        let all: Vec<&Transition> = group.iter().flat_map(|u| u.transitions.clone()).collect();
+        let all: Vec<&Transition> = group.iter().map(|update| &update.shown).collect();
         let (priority, channel) = (priority(all[0]), group[0].channel);
         let incidents = || all.iter().map(|transition| &transition.incident);
         let parts = grouped_messages(&all, style).into_iter();
@@ -222,16 +242,15 @@ fn update_messages(updates: Vec<IncidentUpdate<'_>>, style: Style) -> Vec<Channe
     messages.into_iter().map(|(_, message)| message).collect()
 }
 
-fn single_message(update: &IncidentUpdate<'_>, style: Style) -> Option<(Priority, ChannelMessage)> {
-    let last = update.transitions.last()?;
-    let id = &last.incident.id;
+fn single_message(update: &IncidentUpdate<'_>, style: Style) -> (Priority, ChannelMessage) {
+    let id = &update.shown.incident.id;
     let message = ChannelMessage {
         channel: update.channel.to_owned(),
         incident: Some(id.clone()),
         incidents: vec![id.clone()],
-        message: incident_update(&update.transitions, style)?,
+        message: incident_update(&update.transitions, &update.shown, style),
     };
-    Some((priority(last), message))
+    (priority(&update.shown), message)
 }
 
 fn naming<'i>(

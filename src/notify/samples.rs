@@ -90,7 +90,7 @@ fn course_of(rule: Rule) -> Course {
 fn several_steps() -> Chapter {
     let silence = course_of(Rule::SendSilence);
     let steps: Vec<_> = silence.steps.iter().take(2).map(|(_, _, t)| t).collect();
-    let message = incident_update(&steps, STYLE).expect("steps");
+    let message = incident_update(&steps, steps[1], STYLE);
     Chapter {
         title: "several steps at once".to_owned(),
         about: "Steps of one incident that one cycle decided, as after a gap.".to_owned(),

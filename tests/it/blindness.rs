@@ -67,6 +67,27 @@ fn an_outage_of_the_api_is_blindness_and_what_it_hid_is_told_in_one_catch_up() {
 }
 
 #[test]
+fn a_stop_within_an_outage_of_the_api_is_told_with_its_length_of_now() {
+    let mut world = world(Process::One);
+    let stop = Span::new(at("2026-03-03T15:50:00Z"), at("2026-03-05T00:00:00Z"));
+    world.shop.stop_sending("outbound", stop);
+    world.hours("2026-03-03T06:00:00Z", "2026-03-03T15:00:00Z");
+    world.set_aside("before what is tested");
+    world.shop.always(Fault::Status(503));
+    world.hours("2026-03-03T16:00:00Z", "2026-03-03T22:00:00Z");
+    world.set_aside("that it cannot see");
+    world.shop.clear_faults();
+    world.cycle(at("2026-03-03T23:00:00Z"));
+    let alerts = world.alerts();
+    let stopped: Vec<&String> = alerts.iter().filter(|a| a.contains("no mail")).collect();
+    assert_eq!(stopped.len(), 1, "{alerts:?}");
+    assert!(
+        stopped[0].ends_with("shop/outbound: no mail sent for 7 h 10 min"),
+        "{alerts:?}"
+    );
+}
+
+#[test]
 fn a_missing_or_refused_token_is_told_at_once_and_exits_1() {
     for token in ["", "wrong-token", "tab\tinside"] {
         let mut world = world_since(Process::New, "2026-03-02T00:00:00Z");

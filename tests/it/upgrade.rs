@@ -202,6 +202,55 @@ fn the_first_cycle_on_a_database_of_the_first_release_repeats_nothing_and_loses_
     );
 }
 
+/// Stores, as versions before did, a drop that is open beside the silence, and returns its id.
+fn open_a_drop_beside_the_silence(world: &World) -> String {
+    let file = rusqlite::Connection::open(world.folder.path().join("hushwatch.db"));
+    let file = file.expect("opened");
+    let body = "SELECT body FROM incidents WHERE rule = 'send_silence' AND open = 1";
+    let body: String = file.query_row(body, [], |row| row.get(0)).expect("open");
+    let mut drop: Value = serde_json::from_str(&body).expect("an incident");
+    let id = "dr0p0000".to_owned();
+    drop["id"] = id.as_str().into();
+    drop["rule"] = "send_drop".into();
+    let body = drop.to_string();
+    let copy = "INSERT INTO incidents (id, server, stream, tag, rule, open, withheld, opened_at, body)
+        SELECT ?1, server, stream, tag, 'send_drop', open, withheld, opened_at, ?2 FROM incidents WHERE rule = 'send_silence'";
+    let copied = file.execute(copy, [&id, &body]).expect("stored");
+    assert_eq!(copied, 1);
+    id
+}
+
+#[test]
+fn a_drop_and_a_silence_that_were_both_open_become_one_and_say_nothing_new() {
+    if crate::store::needs_a_file("a row is written into the file") {
+        return;
+    }
+    let mut world = World::new(Process::New, "");
+    let span = Span::new(at("2026-02-02T00:00:00Z"), at("2026-03-05T00:00:00Z"));
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let stop = Span::new(at("2026-03-03T08:00:00Z"), at("2026-03-03T12:00:00Z"));
+    world.shop.stop_sending("outbound", stop);
+    world.hours("2026-03-03T06:00:00Z", "2026-03-03T10:00:00Z");
+    world.set_aside("before what is tested");
+    let drop = open_a_drop_beside_the_silence(&world);
+    let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(cycle.steps(), Vec::<String>::new(), "{}", cycle.stderr);
+    assert_eq!(world.alerts(), Vec::<String>::new());
+    let open = cycle.report["open_incidents"]
+        .as_array()
+        .expect("incidents");
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_eq!(open[0]["rule"], "send_silence");
+    let explained = world.run(&["explain", &drop]);
+    assert_eq!(explained.code, 0, "it is not lost: {}", explained.stderr);
+    world.hours("2026-03-03T12:00:00Z", "2026-03-03T16:00:00Z");
+    assert_eq!(
+        world.alerts(),
+        ["✅ RESOLVED shop/outbound: mail is being sent again"]
+    );
+}
+
 #[test]
 fn the_scene_of_the_first_release_still_opens_the_same_incidents() {
     let mut world = first_release();
