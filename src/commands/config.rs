@@ -26,9 +26,11 @@ pub(super) fn config(what: ConfigCommand, config: &Config, sources: &Sources) ->
                 true => "",
                 false => "note: FLAG_POSTMARK_DELIVERY_MONITOR disables everything\n",
             };
+            let rules = config::describe_rules(config).into_iter();
+            let rules: String = rules.map(|line| format!("note: {line}\n")).collect();
             let names: Vec<&str> = config.servers.iter().map(|s| s.name.0.as_str()).collect();
             print(&format!(
-                "{warnings}{off}the configuration is valid; servers: {}; data: {} ({})\n",
+                "{warnings}{off}{rules}the configuration is valid; servers: {}; data: {} ({})\n",
                 names.join(", "),
                 config.store,
                 config.store.decided_by

@@ -12,7 +12,7 @@ use crate::cycle::Context;
 use crate::cycle::report::stream_view;
 use crate::cycle::stats::{StreamStats, load_with_week_before, watched_streams};
 use crate::detect::Silence;
-use crate::model::{DAY, History, Rules, Span, StreamId, Tag, Timestamp};
+use crate::model::{DAY, History, Rule, Rules, Span, StreamId, Tag, Timestamp};
 use crate::output::status::{ServerStatus, StatusReport, StreamStatus, TagStatus};
 use crate::store;
 use crate::text::sanitize::{clean_lines, json_line};
@@ -77,7 +77,13 @@ async fn server_status(
     for stream in streams {
         let last_day = Span::before(at, DAY);
         let history = load_with_week_before(&context.store, &server.name, stream, last_day).await?;
-        statuses.push(stream_status(stream, &history, at, &rules, series));
+        statuses.push(stream_status(
+            stream,
+            &history,
+            at,
+            rules.for_stream(stream),
+            series,
+        ));
     }
     let last = polls.first();
     Ok(ServerStatus {
@@ -102,6 +108,7 @@ fn stream_status(
     let silence = Silence::for_stream(history, at, rules, series);
     let learning = silence.is_learning(history, at);
     let delay = || silence.worst_detection_delay(history, at);
+    let is_judged = rules.is_enabled(Rule::SendSilence);
     let day = StreamStats::from_history(history, Span::before(at, DAY));
     StreamStatus {
         counts: stream_view(id, history, &day, at),
@@ -109,8 +116,13 @@ fn stream_status(
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),
         learning,
-        detection_delay: (!learning).then(delay).flatten(),
-        tags: tag_statuses(history, at, rules, series),
+        detection_delay: (!learning && is_judged).then(delay).flatten(),
+        is_judged,
+        tags: if is_judged {
+            tag_statuses(history, at, rules, series)
+        } else {
+            Vec::new()
+        },
     }
 }
 

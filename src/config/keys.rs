@@ -29,8 +29,14 @@ pub(super) const SERVER_KEYS: &[&str] = &[
     "own_domains",
     "operator_addresses",
     "streams",
+    "ignore_streams",
     "channel",
+    "rules",
+    "stream",
 ];
+
+/// Every key of a `[[server.stream]]`.
+pub(super) const STREAM_KEYS: &[&str] = &["id", "rules"];
 
 /// Keys whose value is not shown.
 pub(super) const SECRET: &[&str] = &["heartbeat.url"];

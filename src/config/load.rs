@@ -10,11 +10,12 @@ use figment::value::Value;
 use crate::config::keys::{KEYS, known_mistake, unknown_key_remedy};
 use crate::config::layers::{FILE, Layers, find, layers, leaves};
 use crate::config::problem::{ConfigProblem, ConfigWarning, Invalid};
+use crate::config::rules::{self, keys_of, set};
 use crate::config::server::{ACCOUNT_TOKEN, default_server, env_token, read_server};
 use crate::config::{
     Config, Mode, PostmarkSettings, Schedule, ServerConfig, SlackSettings, SlackSink, names, values,
 };
-use crate::model::{DAY, MINUTE, RateRule, Rules, Severity, SilenceRule};
+use crate::model::{DAY, MINUTE, Rule, Rules, SilenceRule};
 use crate::retry;
 use crate::secret::Secret;
 
@@ -107,6 +108,23 @@ impl Reader {
                 continue;
             }
             let from = self.layers.origin(&key);
+            let of_rule = key
+                .strip_prefix("rules.")
+                .and_then(|rest| rest.split_once('.'));
+            if let Some((name, of_rule)) = of_rule {
+                let (what, remedy) = match Rule::from_name(name) {
+                    Some(rule) => {
+                        let what = format!("{from}: unknown key `{key}`");
+                        (what, rules::unknown_key_remedy(rule, of_rule))
+                    }
+                    None => {
+                        let what = format!("{from}: unknown rule `{name}` in `{key}`");
+                        (what, rules::unknown_rule_remedy(name))
+                    }
+                };
+                self.problems.push(ConfigProblem::new(what, remedy));
+                continue;
+            }
             let remedy = known_mistake(&key).map(str::to_owned);
             self.problems.push(ConfigProblem::new(
                 format!("{from}: unknown key `{key}`"),
@@ -144,21 +162,7 @@ impl Reader {
         let hourly: Schedule = "0 0 * * * *"
             .parse()
             .expect("the built-in schedule is valid");
-        let rules = Rules {
-            silence: SilenceRule {
-                false_alarms_per_year: self.read("silence.false_alarms_per_year", 4.0, |v| {
-                    values::number(v, 0.01, 1000.0)
-                }),
-                min_history: self.duration("silence.min_history", DAY, values::TEN_YEARS),
-            },
-            bounce_rate: self.rate("bounce_rate"),
-            spam_rate: self.rate("spam_rate"),
-            // Those of each server.
-            own_domains: Vec::new(),
-            operator_addresses: Vec::new(),
-            // What an answer says.
-            sandbox: false,
-        };
+        let rules = self.rules();
         let slack = self.slack(sources);
         Config {
             mode: self.read("mode", Mode::Alert, |v| {
@@ -182,7 +186,7 @@ impl Reader {
                 initial: self.duration("retry.initial", Duration::ZERO, MAX_WAIT),
                 longest: self.duration("retry.longest", Duration::ZERO, MAX_WAIT),
             },
-            servers: self.servers(sources),
+            servers: self.servers(sources, &rules),
             account: sources
                 .var(ACCOUNT_TOKEN)
                 .map(|_| env_token(sources, ACCOUNT_TOKEN)),
@@ -206,32 +210,24 @@ impl Reader {
         }
     }
 
-    fn rate(&mut self, rule: &str) -> RateRule {
-        let key = |name: &str| format!("rules.{rule}.{name}");
-        RateRule {
-            threshold: self.read(&key("threshold"), 0.01, values::share),
-            window: self.duration(&key("window"), MINUTE, 30 * DAY),
-            min_denominator: self.read(&key("min_denominator"), 10, |v| {
-                values::whole(v, 1, 1_000_000_000)
-            }),
-            suppress: self.duration(&key("suppress"), Duration::ZERO, values::TEN_YEARS),
-            confidence: self.read(&key("confidence"), None, |v| {
-                match values::text(v)?.as_str() {
-                    "off" | "false" => Ok(None),
-                    level if level.ends_with('%') => Err(values::percentage("0.95 for 95%")),
-                    level => match level.parse::<f64>() {
-                        Ok(level) if level > 0.5 && level < 1.0 => Ok(Some(level)),
-                        _ => Err(Invalid::from(
-                            "must be \"off\" or a level above 0.5 and below 1, such as 0.95"
-                                .to_owned(),
-                        )),
-                    },
-                }
-            }),
-            severity: self.read(&key("severity"), Severity::Warn, |v| {
-                values::choice(v, [("warn", Severity::Warn), ("wake", Severity::Wake)])
-            }),
+    /// Sets what `[rules.RULE]` says of each rule.
+    fn rules(&mut self) -> Rules {
+        let mut rules = Rules {
+            silence: SilenceRule {
+                false_alarms_per_year: self.read("silence.false_alarms_per_year", 4.0, |v| {
+                    values::number(v, 0.01, 1000.0)
+                }),
+                min_history: self.duration("silence.min_history", DAY, values::TEN_YEARS),
+            },
+            ..Rules::default()
+        };
+        for rule in Rule::ALL {
+            for key in keys_of(rule) {
+                let path = format!("rules.{rule}.{key}");
+                self.read(&path, (), |v| set(&mut rules, rule, key, v));
+            }
         }
+        rules
     }
 
     fn slack(&mut self, sources: &Sources) -> SlackSettings {
@@ -282,7 +278,7 @@ impl Reader {
         }
     }
 
-    fn servers(&mut self, sources: &Sources) -> Vec<ServerConfig> {
+    fn servers(&mut self, sources: &Sources, rules: &Rules) -> Vec<ServerConfig> {
         let listed = match self.layers.merged.get("server").cloned() {
             None => Vec::new(),
             Some(Value::Array(_, servers)) => servers,
@@ -315,7 +311,7 @@ impl Reader {
                 self.server_is_no_table();
                 continue;
             };
-            match read_server(table, only, sources) {
+            match read_server(table, only, sources, rules) {
                 Ok(server) if servers.iter().any(|s| s.name == server.name) => {
                     self.problems.push(ConfigProblem::new(
                         format!("{from}: two [[server]] are called `{}`", server.name),

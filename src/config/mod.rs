@@ -8,6 +8,7 @@ mod load;
 mod misplaced;
 mod names;
 mod problem;
+mod rules;
 mod schedule;
 mod server;
 mod show;
@@ -31,7 +32,7 @@ use crate::secret::Secret;
 pub use load::{Sources, load};
 pub use problem::{ConfigProblem, ConfigWarning};
 pub use schedule::Schedule;
-pub use show::show;
+pub use show::{describe_rules, show};
 pub use token::{TokenProblem, TokenSource};
 
 pub use crate::tls::is_loopback;
@@ -56,8 +57,23 @@ pub struct ServerConfig {
     pub operator_addresses: Vec<String>,
     /// Only these streams; `None` for every outbound one.
     pub streams: Option<Vec<StreamId>>,
+    /// Not these streams.
+    pub ignored_streams: Vec<StreamId>,
     /// Where its messages go; `None` for the common channel.
     pub channel: Option<String>,
+    /// Its own settings of rules, and those of its streams; `None` where it has those of the whole file.
+    pub rules: Option<Rules>,
+}
+
+impl ServerConfig {
+    /// Whether the file does not leave this stream out.
+    pub fn watches(&self, stream: &StreamId) -> bool {
+        let is_chosen = self
+            .streams
+            .as_ref()
+            .is_none_or(|only| only.contains(stream));
+        is_chosen && !self.ignored_streams.contains(stream)
+    }
 }
 
 /// How Postmark is asked.
@@ -221,10 +237,12 @@ pub struct Config {
 impl Config {
     /// The rules with what is particular to one server.
     pub fn rules_for(&self, server: &ServerConfig) -> Rules {
-        Rules {
-            own_domains: server.own_domains.clone(),
-            operator_addresses: server.operator_addresses.clone(),
-            ..self.rules.clone()
-        }
+        let rules = server.rules.as_ref().unwrap_or(&self.rules);
+        rules.clone().with(|rules| {
+            rules.own_domains.clone_from(&server.own_domains);
+            rules
+                .operator_addresses
+                .clone_from(&server.operator_addresses);
+        })
     }
 }

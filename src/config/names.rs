@@ -46,13 +46,13 @@ pub(super) fn operator_address(text: &str) -> Result<String, Invalid> {
     })
 }
 
-/// Returns the id of a stream, which is not the name that Postmark's pages show.
-pub(super) fn stream(text: &str) -> Result<StreamId, Invalid> {
+/// Returns the id of a stream, which is not the name that Postmark's pages show; `key` is where it stands.
+pub(super) fn stream(key: &str, text: &str) -> Result<StreamId, Invalid> {
     let id = text.trim();
     let is_id = !id.is_empty() && !id.contains(|c: char| c.is_whitespace() || c.is_control());
     is_id.then(|| StreamId::from(id)).ok_or_else(|| {
         Invalid::new(
-            format!("has {text:?} in `streams`, which is not the id of a stream"),
+            format!("has {text:?} in `{key}`, which is not the id of a stream"),
             "write the id, such as outbound or broadcast, which Postmark shows beside the stream's name",
         )
     })
@@ -169,9 +169,12 @@ mod tests {
 
     #[test]
     fn a_stream_is_named_by_its_id() {
-        assert_eq!(stream(" outbound "), Ok(StreamId::from("outbound")));
+        assert_eq!(
+            stream("streams", " outbound "),
+            Ok(StreamId::from("outbound"))
+        );
         for wrong in ["", " ", "Default Transactional Stream"] {
-            assert!(stream(wrong).is_err(), "{wrong}");
+            assert!(stream("streams", wrong).is_err(), "{wrong}");
         }
     }
 

@@ -50,6 +50,22 @@ impl Invalid {
             remedy: remedy.into(),
         }
     }
+
+    /// Returns the same of a part of what is named before it.
+    pub(super) fn of_part(self, part: &str) -> Self {
+        Self {
+            why: format!("{part} {}", self.why),
+            ..self
+        }
+    }
+
+    /// Returns the same of `key` of a table that is named before it.
+    pub(super) fn within(self, key: &str) -> Self {
+        Self {
+            why: format!("has a `{key}` that {}", self.why),
+            ..self
+        }
+    }
 }
 
 impl From<String> for Invalid {

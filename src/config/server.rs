@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use figment::value::Dict;
+use figment::value::{Dict, Value};
 
-use crate::config::keys::{SERVER_KEYS, unknown_key_remedy};
+use crate::config::keys::{SERVER_KEYS, STREAM_KEYS, unknown_key_remedy};
 use crate::config::problem::Invalid;
+use crate::config::rules::override_rules;
 use crate::config::{ServerConfig, Sources, TokenSource, names, values};
-use crate::model::ServerName;
+use crate::model::{Rules, ServerName, StreamId};
 use crate::secret::Secret;
 
 /// The variable with the token of the account.
@@ -27,7 +28,9 @@ impl ServerConfig {
             own_domains: Vec::new(),
             operator_addresses: Vec::new(),
             streams: None,
+            ignored_streams: Vec::new(),
             channel: None,
+            rules: None,
         }
     }
 }
@@ -48,6 +51,7 @@ pub(super) fn read_server(
     table: &Dict,
     only: bool,
     sources: &Sources,
+    common: &Rules,
 ) -> Result<ServerConfig, Vec<Invalid>> {
     let mut problems = Vec::new();
     let is_unknown = |key: &&String| !SERVER_KEYS.contains(&key.as_str());
@@ -79,20 +83,12 @@ pub(super) fn read_server(
         let invalid = |why: String| problems.push(invalid_key(key, &why));
         texts.map_err(invalid).ok()
     };
-    let (own_domains, operators, streams) = (
-        list("own_domains"),
-        list("operator_addresses"),
-        list("streams"),
-    );
-    if streams.as_ref().is_some_and(Vec::is_empty) {
-        problems.push(Invalid::new(
-            "has an empty `streams`, so nothing would be watched",
-            "remove `streams` to watch all of them, or name some",
-        ));
-    }
+    let (own_domains, operators) = (list("own_domains"), list("operator_addresses"));
+    let chosen = (list("streams"), list("ignore_streams"));
     let own_domains = normalize(own_domains, names::own_domain, &mut problems);
     let operators = normalize(operators, names::operator_address, &mut problems);
-    let streams = streams.map(|ids| normalize(Some(ids), names::stream, &mut problems));
+    let (streams, ignored) = choose_streams(chosen, &mut problems);
+    let rules = own_rules(table, common, &mut problems);
     let channel = channel.and_then(|text| {
         let channel = names::channel(&text);
         if channel.is_none() {
@@ -101,7 +97,58 @@ pub(super) fn read_server(
         }
         channel
     });
-    let token = match (env, file) {
+    let token = choose_token((env, file), only, sources);
+    let name =
+        name.ok_or_else(|| Invalid::new("has no `name`", "add one, such as name = \"shop\""));
+    match (name, token) {
+        (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
+            own_domains: own_domains.concat(),
+            operator_addresses: operators,
+            streams,
+            ignored_streams: ignored,
+            channel,
+            rules,
+            ..ServerConfig::new(&name, token)
+        }),
+        (name, token) => {
+            problems.extend(name.err());
+            problems.extend(token.err());
+            Err(problems)
+        }
+    }
+}
+
+/// Returns the streams that alone are watched, and those that are not.
+fn choose_streams(
+    (streams, ignored): (Option<Vec<String>>, Option<Vec<String>>),
+    problems: &mut Vec<Invalid>,
+) -> (Option<Vec<StreamId>>, Vec<StreamId>) {
+    if streams.as_ref().is_some_and(Vec::is_empty) {
+        problems.push(Invalid::new(
+            "has an empty `streams`, so nothing would be watched",
+            "remove `streams` to watch all of them, or name some",
+        ));
+    }
+    let streams = streams.map(|ids| {
+        let id = |id: &str| names::stream("streams", id);
+        normalize(Some(ids), id, problems)
+    });
+    let ignored = normalize(ignored, |id| names::stream("ignore_streams", id), problems);
+    for both in streams.iter().flatten().filter(|id| ignored.contains(id)) {
+        let why = format!("has `{both}` in both `streams` and `ignore_streams`");
+        problems.push(Invalid::new(why, "keep it in one of them"));
+    }
+    (streams, ignored)
+}
+
+/// Returns where the token is read from: as `token_env` or `token_file` says, else from the account, else from the variable of
+/// an `only` server.
+fn choose_token(
+    (env, file): (Option<String>, Option<String>),
+    only: bool,
+    sources: &Sources,
+) -> Result<TokenSource, Invalid> {
+    match (env, file) {
         (Some(_), Some(_)) => Err(Invalid::new(
             "has both `token_env` and `token_file`",
             "keep one of them",
@@ -125,23 +172,82 @@ pub(super) fn read_server(
             "names no token",
             "add `token_env` or `token_file`, or set POSTMARK_ACCOUNT_TOKEN for all servers",
         )),
+    }
+}
+
+/// Returns the rules with what a `[[server]]` and its `[[server.stream]]` change; `None` where they change nothing.
+fn own_rules(table: &Dict, common: &Rules, problems: &mut Vec<Invalid>) -> Option<Rules> {
+    let (of_server, of_streams) = (table.get("rules"), table.get("stream"));
+    if of_server.is_none() && of_streams.is_none() {
+        return None;
+    }
+    let mut rules = common.clone();
+    if let Some(changes) = of_server {
+        override_rules(&mut rules, changes, problems);
+    }
+    let base = rules.clone();
+    for (index, stream) in list_of_tables(of_streams, problems).iter().enumerate() {
+        let mut found = Vec::new();
+        if let Some((id, own)) = own_stream_rules(stream, &base, &mut found)
+            && rules.streams.insert(id.clone(), own).is_some()
+        {
+            let why = format!("is the second of stream `{id}`");
+            found.push(Invalid::new(why, "write one table for each stream"));
+        }
+        let place = format!("[[server.stream]] number {}", index + 1);
+        problems.extend(found.into_iter().map(|invalid| invalid.of_part(&place)));
+    }
+    Some(rules)
+}
+
+/// Returns the tables that `[[server.stream]]` is a list of.
+fn list_of_tables<'v>(value: Option<&'v Value>, problems: &mut Vec<Invalid>) -> Vec<&'v Dict> {
+    let items = match value {
+        None => &[],
+        Some(Value::Array(_, items)) => items.as_slice(),
+        Some(single) => std::slice::from_ref(single),
     };
-    let name =
-        name.ok_or_else(|| Invalid::new("has no `name`", "add one, such as name = \"shop\""));
-    match (name, token) {
-        (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
-            own_domains: own_domains.concat(),
-            operator_addresses: operators,
-            streams,
-            channel,
-            ..ServerConfig::new(&name, token)
-        }),
-        (name, token) => {
-            problems.extend(name.err());
-            problems.extend(token.err());
-            Err(problems)
+    let tables = items.iter().map(Value::as_dict);
+    let is_list = matches!(value, None | Some(Value::Array(..)));
+    match tables.collect::<Option<Vec<&Dict>>>() {
+        Some(tables) if is_list => tables,
+        _ => {
+            problems.push(Invalid::new(
+                "has a `stream` that is not a list of tables",
+                "write each as its own [[server.stream]] table",
+            ));
+            Vec::new()
         }
     }
+}
+
+fn own_stream_rules(
+    table: &Dict,
+    base: &Rules,
+    problems: &mut Vec<Invalid>,
+) -> Option<(StreamId, Rules)> {
+    let is_unknown = |key: &&String| !STREAM_KEYS.contains(&key.as_str());
+    for key in table.keys().filter(is_unknown) {
+        let remedy = match key.as_str() {
+            "name" | "stream" => "write `id`".to_owned(),
+            key => unknown_key_remedy(key, STREAM_KEYS),
+        };
+        problems.push(Invalid::new(format!("has an unknown key `{key}`"), remedy));
+    }
+    let mut rules = base.clone();
+    if let Some(changes) = table.get("rules") {
+        override_rules(&mut rules, changes, problems);
+    }
+    let id = match table.get("id").map(values::text) {
+        None => Err(Invalid::new(
+            "has no `id`",
+            "add that of a stream, such as id = \"broadcast\"",
+        )),
+        Some(Err(why)) => Err(invalid_key("id", &why)),
+        Some(Ok(id)) => names::stream("id", &id),
+    };
+    let id = id.map_err(|invalid| problems.push(invalid)).ok()?;
+    Some((id, rules))
 }
 
 /// Returns the values in the form that matches; a problem for each that never would.

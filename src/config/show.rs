@@ -2,9 +2,13 @@
 
 use std::fmt::Write;
 
+use figment::value::{Dict, Value};
+
 use crate::config::keys::{KEYS, SECRET};
-use crate::config::layers::{find, layers};
+use crate::config::layers::{find, layers, leaves};
+use crate::config::rules::describe_tuning;
 use crate::config::{Config, SlackSink, Sources, TokenSource, values};
+use crate::model::{Rules, ServerName};
 
 /// Every effective value and its origin, a line each; secrets as `***`.
 pub fn show(config: &Config, sources: &Sources) -> String {
@@ -51,7 +55,14 @@ pub fn show(config: &Config, sources: &Sources) -> String {
         let _ = writeln!(text, "server {name}: own_domains = {own:?}");
         let _ = writeln!(text, "server {name}: operator_addresses = {operators:?}");
         let _ = writeln!(text, "server {name}: streams = {streams}");
+        let ignored: Vec<&str> = server
+            .ignored_streams
+            .iter()
+            .map(|id| id.0.as_str())
+            .collect();
+        let _ = writeln!(text, "server {name}: ignore_streams = {ignored:?}");
         let _ = writeln!(text, "server {name}: channel = {channel}");
+        show_own_rules(&mut text, &layers.merged, name);
     }
     if config.account.is_some() {
         let _ = writeln!(
@@ -68,4 +79,65 @@ pub fn show(config: &Config, sources: &Sources) -> String {
     };
     let _ = writeln!(text, "slack: {slack}");
     text
+}
+
+/// Writes what a server and its streams set of the rules, a line each.
+fn show_own_rules(text: &mut String, merged: &Dict, name: &ServerName) {
+    let is_of_server = |server: &&Value| {
+        let own = server.find_ref("name").map(values::text);
+        own.is_some_and(|own| own.as_ref() == Ok(&name.0))
+    };
+    let Some(server) = tables(merged.get("server")).iter().find(is_of_server) else {
+        return;
+    };
+    let mut show = |place: &str, rules: Option<&Value>| {
+        for key in rules
+            .and_then(Value::as_dict)
+            .map_or_else(Vec::new, |r| leaves(r, ""))
+        {
+            let value = rules.and_then(|r| values::text(r.find_ref(&key)?).ok());
+            let value = value.unwrap_or_default();
+            let _ = writeln!(text, "{place}: rules.{key} = {value}");
+        }
+    };
+    show(&format!("server {name}"), server.find_ref("rules"));
+    for stream in tables(server.find_ref("stream")) {
+        let id = stream.find_ref("id").and_then(|id| values::text(id).ok());
+        let place = format!("server {name}, stream {}", id.unwrap_or_default());
+        show(&place, stream.find_ref("rules"));
+    }
+}
+
+fn tables(value: Option<&Value>) -> &[Value] {
+    match value {
+        Some(Value::Array(_, tables)) => tables,
+        _ => &[],
+    }
+}
+
+/// Returns what is off and what has another severity, for everything, a server and a stream, a line each.
+pub fn describe_rules(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |place: &str, rules: &Rules, base: &str| {
+        let tuning = describe_tuning(rules);
+        if tuning != base {
+            let tuning = if tuning.is_empty() {
+                "as they come"
+            } else {
+                &tuning
+            };
+            lines.push(format!("{place}: {tuning}"));
+        }
+    };
+    let common = describe_tuning(&config.rules);
+    add("rules", &config.rules, "");
+    for server in &config.servers {
+        let Some(own) = &server.rules else { continue };
+        add(&format!("rules of {}", server.name), own, &common);
+        for (stream, rules) in &own.streams {
+            let place = format!("rules of {}/{stream}", server.name);
+            add(&place, rules, &describe_tuning(own));
+        }
+    }
+    lines
 }

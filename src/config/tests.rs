@@ -4,6 +4,8 @@ use crate::database::Tls;
 use crate::mutation::mutated;
 use proptest::prelude::*;
 
+mod rules;
+
 fn sources(file: &str, env: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("monitor.toml");

@@ -86,7 +86,7 @@ impl Context {
         let digest_mode = self.config.mode == Mode::Digest;
         Policy {
             mutes,
-            ..Policy::new(digest_mode, &self.config.rules)
+            ..Policy::new(digest_mode, self.config.rules.clone())
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::cycle::stats::{digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
-use crate::model::{DAY, Incident, Rules, Span, Timestamp};
+use crate::model::{DAY, Incident, Rule, Span, Timestamp};
 use crate::notify::Message;
 use crate::notify::digest::{Day, ServerDay, digest};
 use crate::notify::grouping::named_incidents;
@@ -129,22 +129,27 @@ async fn build_digest(
         let read =
             move |s: &mut Database| Ok((s.open_incidents(&name)?, s.server_identity(&name)?));
         let (open, identity) = store.call(read).await?;
-        let rules = Rules {
-            sandbox: identity.is_some_and(|server| server.is_sandbox()),
-            ..config.rules_for(&server)
-        };
+        let sandbox = identity.is_some_and(|server| server.is_sandbox());
+        let rules = config.rules_for(&server);
+        let rules = rules.with(|rules| rules.sandbox = sandbox);
         let mut entry = ServerDay {
             name: server.name.to_string(),
             blind: blind_since(store, &server, &open, now).await?,
-            sandbox: rules.sandbox,
-            own_domains_missing: server.own_domains.is_empty() && !server.name.is_account(),
+            sandbox,
+            own_domains_missing: server.own_domains.is_empty()
+                && rules.is_enabled(Rule::SpamComplaintExternal)
+                && !server.name.is_account(),
             ..ServerDay::default()
         };
         for stream in &streams {
             let history = load_with_week_before(store, &server.name, stream, period).await?;
-            entry
-                .streams
-                .push(digest_entry(&history, stream, period, &rules, series));
+            entry.streams.push(digest_entry(
+                &history,
+                stream,
+                period,
+                rules.for_stream(stream),
+                series,
+            ));
         }
         data.open.extend(open);
         // The account has no mail: it is worth a line only where it cannot be seen.

@@ -193,14 +193,13 @@ async fn evaluate_polled_server(
     let name = poll.name().clone();
     let read = move |s: &mut Database| Ok((s.latest_incidents(&name)?, s.server_identity(&name)?));
     let (incidents, identity) = store.call(read).await?;
-    let rules = Rules {
-        sandbox: identity.is_some_and(|server| server.is_sandbox()),
-        ..context.config.rules_for(&poll.server)
-    };
+    let sandbox = identity.is_some_and(|server| server.is_sandbox());
+    let rules = context.config.rules_for(&poll.server);
+    let rules = rules.with(|rules| rules.sandbox = sandbox);
     let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
     let instants = instants_to_evaluate(&context.config.schedule, poll, now);
     let histories = load_histories(store, poll, &rules, &instants, now).await?;
-    let mut evaluator = Evaluator::new(policy, rules, series);
+    let mut evaluator = Evaluator::new(Policy { rules, ..policy }, series);
     let mut transitions =
         evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
     let mute_end = evaluator.end_mutes(&mut log, now);
@@ -284,7 +283,26 @@ async fn load_histories(
     instants: &[Timestamp],
     now: Timestamp,
 ) -> Result<BTreeMap<StreamId, History>, store::Error> {
-    let windows = [
+    let mut histories = BTreeMap::new();
+    for stream in &poll.streams {
+        let windows = evaluated_windows(rules.for_stream(stream));
+        let longest = windows.into_iter().max().unwrap_or(DAY);
+        let first = instants.first().copied().unwrap_or(now);
+        let range = Span::new(first - longest, now);
+        let starts = |at: &Timestamp| windows.map(|window| *at - window).into_iter().chain([*at]);
+        let cuts: Vec<Timestamp> = instants.iter().chain([&now]).flat_map(starts).collect();
+        let key = StreamKey::new(poll.name(), stream);
+        let history = store
+            .call(move |s| s.history_with_tags(&key, range, &cuts))
+            .await?;
+        histories.insert(stream.clone(), history);
+    }
+    Ok(histories)
+}
+
+/// Returns the length of every window that a rule evaluates.
+fn evaluated_windows(rules: &Rules) -> [Duration; 8] {
+    [
         rules.bounce_rate.longest_window(),
         rules.spam_rate.longest_window(),
         rules.bounce_rate.window,
@@ -293,21 +311,7 @@ async fn load_histories(
         3 * HOUR,
         2 * HOUR,
         HOUR,
-    ];
-    let longest = windows.into_iter().max().unwrap_or(DAY);
-    let first = instants.first().copied().unwrap_or(now);
-    let range = Span::new(first - longest, now);
-    let starts = |at: &Timestamp| windows.map(|window| *at - window).into_iter().chain([*at]);
-    let cuts: Vec<Timestamp> = instants.iter().chain([&now]).flat_map(starts).collect();
-    let mut histories = BTreeMap::new();
-    for stream in &poll.streams {
-        let (key, cuts) = (StreamKey::new(poll.name(), stream), cuts.clone());
-        let history = store
-            .call(move |s| s.history_with_tags(&key, range, &cuts))
-            .await?;
-        histories.insert(stream.clone(), history);
-    }
-    Ok(histories)
+    ]
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
 use crate::detect::{Silence, sample_outcome, undelivered, usual_delivered_share};
 use crate::model::{
-    BounceClass, DAY, HOUR, History, Rules, SampleOutcome, ServerName, Span, StreamId, StreamKey,
-    Timestamp,
+    BounceClass, DAY, HOUR, History, Rule, Rules, SampleOutcome, ServerName, Span, StreamId,
+    StreamKey, Timestamp,
 };
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Store};
@@ -157,7 +157,8 @@ pub(crate) fn digest_entry(
         history.first_seen_at.is_some_and(|b| b <= span.from) && history.messages.covers(span)
     };
     let silence = Silence::for_stream(history, period.until, rules, series);
-    let learning = silence.is_learning(history, period.until);
+    let is_judged = rules.is_enabled(Rule::SendSilence);
+    let learning = is_judged && silence.is_learning(history, period.until);
     let unnoticed = || silence.worst_detection_delay(history, period.until);
     let both = history.messages.intersect(&history.bounces);
     let rate = &rules.bounce_rate;
@@ -190,7 +191,7 @@ pub(crate) fn digest_entry(
         unknown: both.holes(history.since_beginning(period)),
         // A stream that never had mail has no silence to learn.
         learning: learning && !history.hours.is_empty(),
-        unnoticed: (!learning).then(unnoticed).flatten(),
+        unnoticed: (is_judged && !learning).then(unnoticed).flatten(),
     }
 }
 

@@ -90,8 +90,11 @@ impl IncidentLog {
             }
             if other.is_open() && other.id != slot.id {
                 slot.opened_at = slot.opened_at.min(other.opened_at);
-                let (at, unwatched) = (other.judged_at, false);
-                other.state = IncidentState::Resolved { at, unwatched };
+                other.state = IncidentState::Resolved {
+                    at: other.judged_at,
+                    unwatched: false,
+                    disabled: false,
+                };
                 superseded.push(other);
             }
         }
@@ -223,6 +226,27 @@ impl IncidentLog {
             !judged && at > incident.judged_at
         };
         self.close_where(policy, gone, at)
+    }
+
+    /// Resolves the open incidents of rules that are off, without a word. Returns the steps, and the incidents that these
+    /// inhibited, for [`uninhibit`](Self::uninhibit).
+    pub fn close_disabled(
+        &mut self,
+        policy: &Policy,
+        at: Timestamp,
+    ) -> (Vec<Transition>, BTreeSet<IncidentKey>) {
+        let is_off = |i: &Incident| i.is_open() && !policy.is_enabled(i);
+        let off = self.current.iter().filter(|(_, i)| is_off(i));
+        let keys: Vec<IncidentKey> = off.map(|(key, _)| key.clone()).collect();
+        let inhibited = keys.iter().flat_map(|key| self.inhibited_by(key)).collect();
+        let mut transitions = Vec::new();
+        for key in &keys {
+            if let Some(incident) = self.current.get_mut(key) {
+                let taken = transition::disable(incident, at);
+                transitions.push(to_transition(incident, taken, at));
+            }
+        }
+        (transitions, inhibited)
     }
 
     /// Resolves every open incident: the server is no longer watched.

@@ -11,27 +11,23 @@ pub use incident_log::{IncidentKey, IncidentLog, MuteEnd};
 
 use std::time::Duration;
 
-use crate::model::{Mute, Rule, Rules, ServerName, Timestamp};
+use crate::model::{Finding, Incident, Mute, Rule, Rules, ServerName, Timestamp};
 
 /// What an installation is notified of, and how soon again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// In `mode = "digest"` warnings wait for the digest.
     pub digest_mode: bool,
-    /// `rules.bounce_rate.suppress`, for `hard_bounce_wake` too.
-    pub suppress_bounce: Duration,
-    /// `rules.spam_rate.suppress`.
-    pub suppress_spam: Duration,
+    pub rules: Rules,
     /// What runs now, and what has run since the first instant that is judged.
     pub mutes: Vec<Mute>,
 }
 
 impl Policy {
-    pub const fn new(digest_mode: bool, rules: &Rules) -> Self {
+    pub const fn new(digest_mode: bool, rules: Rules) -> Self {
         Self {
             digest_mode,
-            suppress_bounce: rules.bounce_rate.suppress,
-            suppress_spam: rules.spam_rate.suppress,
+            rules,
             mutes: Vec::new(),
         }
     }
@@ -42,12 +38,21 @@ impl Policy {
         mutes.any(|mute| mute.runs_at(at) && mute.covers(server, rule))
     }
 
-    /// A breach of `rule` that returns this soon is the same incident.
-    pub const fn suppress(&self, rule: Rule) -> Duration {
-        match rule {
-            Rule::BounceRate | Rule::HardBounceWake => self.suppress_bounce,
-            Rule::SpamRate => self.suppress_spam,
+    /// A breach that returns this soon is the same incident.
+    pub fn suppress(&self, breach: &Finding) -> Duration {
+        let stream = breach.stream.as_ref();
+        let rules = stream.map_or(&self.rules, |s| self.rules.for_stream(s));
+        match breach.rule {
+            Rule::BounceRate | Rule::HardBounceWake => rules.bounce_rate.suppress,
+            Rule::SpamRate => rules.spam_rate.suppress,
             _ => Duration::ZERO,
         }
+    }
+
+    /// Returns whether the rule of an incident is on where it is.
+    pub fn is_enabled(&self, incident: &Incident) -> bool {
+        let stream = incident.stream.as_ref();
+        let rules = stream.map_or(&self.rules, |s| self.rules.for_stream(s));
+        rules.is_enabled(incident.rule)
     }
 }

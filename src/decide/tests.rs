@@ -11,12 +11,17 @@ fn at(hours: u32) -> Timestamp {
     Timestamp::from_secs(1_772_442_000) + HOUR * hours
 }
 
+fn rules(change: impl Fn(&mut Rules)) -> Rules {
+    Rules::default().with(change)
+}
+
 fn policy(digest_mode: bool) -> Policy {
     Policy {
-        digest_mode,
-        suppress_bounce: 3 * HOUR,
-        suppress_spam: HOUR,
-        mutes: Vec::new(),
+        rules: rules(|rules| {
+            rules.bounce_rate.suppress = 3 * HOUR;
+            rules.spam_rate.suppress = HOUR;
+        }),
+        ..Policy::new(digest_mode, Rules::default())
     }
 }
 
@@ -427,9 +432,10 @@ proptest! {
 #[test]
 fn rates_alone_are_suppressed() {
     let policy = policy(false);
-    assert_eq!(policy.suppress(Rule::SendSilence), Duration::ZERO);
-    assert_eq!(policy.suppress(Rule::SpamRate), HOUR);
-    assert!(policy.suppress(Rule::BounceRate) < DAY);
+    let suppress = |rule| policy.suppress(&finding(rule, Verdict::Breach));
+    assert_eq!(suppress(Rule::SendSilence), Duration::ZERO);
+    assert_eq!(suppress(Rule::SpamRate), HOUR);
+    assert!(suppress(Rule::BounceRate) < DAY);
 }
 
 /// Silence since `last`, an hour.
@@ -549,7 +555,11 @@ fn what_nobody_watches_any_more_ends() {
         ["send_silence resolved!"]
     );
     let (end, unwatched) = (at(1), true);
-    let state = IncidentState::Resolved { at: end, unwatched };
+    let state = IncidentState::Resolved {
+        at: end,
+        unwatched,
+        disabled: false,
+    };
     assert_eq!(steps[0].incident.state, state);
     assert_eq!(told.book.close_unwatched(&told.policy, &left, at(2)), []);
 }
@@ -882,4 +892,53 @@ fn another_server_inhibits_all_but_the_account_and_ends_with_its_own_evidence() 
         told.at(at(4), vec![change(1, Verdict::Breach)]),
         ["server_changed opened!"]
     );
+}
+
+#[test]
+fn what_a_rule_has_open_when_it_is_switched_off_ends_without_a_word() {
+    let mut told = Told::new(false);
+    let both = |hard, all| {
+        vec![
+            finding(Rule::HardBounceWake, hard),
+            finding(Rule::BounceRate, all),
+        ]
+    };
+    let opened = told.at(at(0), both(Verdict::Breach, Verdict::Breach));
+    assert_eq!(opened, ["hard_bounce_wake opened!", "bounce_rate opened"]);
+    assert_eq!(told.book.close_disabled(&told.policy, at(1)).0, []);
+    told.policy.rules.disabled.insert(Rule::HardBounceWake);
+    let (ended, inhibited) = told.book.close_disabled(&told.policy, at(1));
+    assert_eq!(
+        ended.iter().map(show).collect::<Vec<_>>(),
+        ["hard_bounce_wake resolved"]
+    );
+    assert!(ended[0].incident.is_disabled());
+    let inhibited: Vec<IncidentKey> = inhibited.into_iter().collect();
+    let released = told.book.uninhibit(&told.policy, &inhibited, &ended, at(1));
+    assert_eq!(
+        released.iter().map(show).collect::<Vec<_>>(),
+        ["bounce_rate reminded!"],
+        "what it inhibited is told"
+    );
+    assert_eq!(told.book.close_disabled(&told.policy, at(2)).0, []);
+    assert_eq!(told.book.end_mutes(&told.policy, at(2)), MuteEnd::default());
+}
+
+#[test]
+fn a_rule_that_is_off_on_another_stream_stays_open_on_this_one() {
+    let mut told = Told::new(false);
+    told.bounce(0, Verdict::Breach);
+    let other = rules(|rules| {
+        rules.disabled.insert(Rule::BounceRate);
+    });
+    told.policy
+        .rules
+        .streams
+        .insert(StreamId::from("broadcast"), other.clone());
+    assert_eq!(told.book.close_disabled(&told.policy, at(1)).0, []);
+    told.policy
+        .rules
+        .streams
+        .insert(StreamId::from("outbound"), other);
+    assert_eq!(told.book.close_disabled(&told.policy, at(1)).0.len(), 1);
 }

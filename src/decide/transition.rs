@@ -103,8 +103,9 @@ fn reopen(
     else {
         return None;
     };
-    let suppressed_until = resolved_at + policy.suppress(finding.rule);
-    let returns_soon = !policy.suppress(finding.rule).is_zero() && at <= suppressed_until;
+    let suppress = policy.suppress(finding);
+    let suppressed_until = resolved_at + suppress;
+    let returns_soon = !suppress.is_zero() && at <= suppressed_until;
     if before.closed_by.is_some() || (!returns_soon && !before.notification_deferred) {
         return None;
     }
@@ -219,11 +220,29 @@ pub(super) const fn resolve(
     if let IncidentState::Open { within_since } = incident.state {
         incident.recovered_at = within_since;
     }
-    incident.state = IncidentState::Resolved { at, unwatched };
+    incident.state = IncidentState::Resolved {
+        at,
+        unwatched,
+        disabled: false,
+    };
     let taken = notify(incident, Step::Resolved, block, wanted);
     // The end of an incident that was never notified is not worth a message.
     incident.notification_deferred &= incident.notified;
     taken
+}
+
+/// Ends an incident whose rule is off, without a word.
+pub(super) const fn disable(incident: &mut Incident, at: Timestamp) -> StepTaken {
+    incident.state = IncidentState::Resolved {
+        at,
+        unwatched: true,
+        disabled: true,
+    };
+    incident.notification_deferred = false;
+    StepTaken {
+        step: Step::Resolved,
+        notified: false,
+    }
 }
 
 /// Returns whether the incident of a tag, inhibited while its whole stream was silent, still holds now that the stream is

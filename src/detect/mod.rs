@@ -79,7 +79,7 @@ impl Detector {
     /// Earlier calls never change the result. The order of the findings is that of
     /// [`crate::model::Rule::ALL`], those of its tags after those of the stream.
     pub fn detect(&mut self, history: &History, stream: &StreamId, at: Timestamp) -> Vec<Finding> {
-        let (rules, series) = (&self.rules, self.series);
+        let (rules, series) = (self.rules.for_stream(stream), self.series);
         let day = at.floor(DAY);
         let tags = self
             .tags

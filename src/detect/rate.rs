@@ -35,8 +35,8 @@ pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<F
     let complained = evaluate_rule(history, at, spam, |class| class == BounceClass::Complaint);
     vec![
         finding(Rule::HardBounceWake, Severity::Wake, hard),
-        finding(Rule::BounceRate, bounces.severity, bounced),
-        finding(Rule::SpamRate, spam.severity, complained),
+        finding(Rule::BounceRate, Severity::Warn, bounced),
+        finding(Rule::SpamRate, Severity::Warn, complained),
     ]
 }
 

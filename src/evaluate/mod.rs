@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::{IncidentKey, IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, Detector, PollHealth};
-use crate::model::{Finding, History, Rules, Step, StreamId, Timestamp, Transition};
+use crate::model::{Finding, History, Step, StreamId, Timestamp, Transition};
 
 #[derive(Debug)]
 pub struct Evaluator {
@@ -22,12 +22,12 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// Creates an evaluator for `rules`. `series` is the number of streams in the whole installation that share the budget of
-    /// false silence alarms.
-    pub fn new(policy: Policy, rules: Rules, series: usize) -> Self {
+    /// Creates an evaluator for the rules of `policy`. `series` is the number of streams in the whole installation that share
+    /// the budget of false silence alarms.
+    pub fn new(policy: Policy, series: usize) -> Self {
         Self {
+            detector: Detector::new(policy.rules.clone(), series),
             policy,
-            detector: Detector::new(rules, series),
         }
     }
 
@@ -41,6 +41,7 @@ impl Evaluator {
         let findings: Vec<Finding> = histories
             .iter()
             .flat_map(|(stream, history)| self.detector.detect(history, stream, at))
+            .filter_map(|finding| self.policy.rules.tune(finding))
             .collect();
         let watched: BTreeSet<IncidentKey> =
             findings.iter().map(IncidentKey::from_finding).collect();
@@ -59,13 +60,15 @@ impl Evaluator {
         now: Timestamp,
     ) -> Vec<Transition> {
         // The server's own rules come first: missed instants are evaluated on what is seen now, so they are not blind.
-        let findings = detect::evaluate_server(sight, now);
-        let kept: BTreeSet<IncidentKey> = findings
-            .iter()
-            .flat_map(|finding| log.inhibited_by(&IncidentKey::from_finding(finding)))
-            .collect();
+        let findings = detect::evaluate_server(sight, now).into_iter();
+        let findings = findings.filter_map(|finding| self.policy.rules.tune(finding));
+        let findings: Vec<Finding> = findings.collect();
+        let first = missed.first().copied().unwrap_or(now);
+        let (mut transitions, mut kept) = log.close_disabled(&self.policy, first);
+        let inhibiting = findings.iter().map(IncidentKey::from_finding);
+        kept.extend(inhibiting.flat_map(|key| log.inhibited_by(&key)));
         let kept: Vec<IncidentKey> = kept.into_iter().collect();
-        let mut transitions = log.apply(&self.policy, findings, now);
+        transitions.extend(log.apply(&self.policy, findings, now));
         let over = transitions.iter().any(|t| t.step == Step::Resolved);
         for at in missed.iter().chain([&now]) {
             transitions.extend(self.evaluate_at(log, histories, *at));

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use crate::decide::{IncidentLog, Policy};
 use crate::evaluate::Evaluator;
 use crate::evaluate::sample_replay::SampleReplay;
-use crate::model::{History, MessageOutcome, Rules, ServerName, StreamId, Timestamp, Transition};
+use crate::model::{History, MessageOutcome, ServerName, StreamId, Timestamp, Transition};
 
 /// The past of one server, and how to evaluate it.
 #[derive(Debug)]
 pub struct Replay<'a> {
     pub server: ServerName,
     pub policy: Policy,
-    pub rules: Rules,
     /// The number of streams in the installation that share the budget of false silence alarms.
     pub series: usize,
     /// The history of each stream, from its beginning to the end of the replay.
@@ -24,7 +23,7 @@ pub struct Replay<'a> {
 impl Replay<'_> {
     /// Returns the transitions of polls at the instants `polls`, in order; calls `progress` after each.
     pub fn run(mut self, polls: &[Timestamp], mut progress: impl FnMut()) -> Vec<Transition> {
-        let mut evaluator = Evaluator::new(self.policy, self.rules, self.series);
+        let mut evaluator = Evaluator::new(self.policy, self.series);
         let mut log = IncidentLog::new(self.server, []);
         let mut followers: BTreeMap<&StreamId, SampleReplay<'_>> = self
             .sampled

@@ -46,6 +46,9 @@ pub enum IncidentState {
         /// Whether it ended because it is no longer watched: its tag is out of use, its stream archived.
         #[serde(default)]
         unwatched: bool,
+        /// Whether it is no longer watched because its rule is off.
+        #[serde(default)]
+        disabled: bool,
     },
 }
 
@@ -122,6 +125,12 @@ impl Incident {
     pub const fn is_unwatched(&self) -> bool {
         let state = &self.state;
         matches!(state, IncidentState::Resolved { unwatched, .. } if *unwatched)
+    }
+
+    /// Whether it ended because its rule was switched off.
+    pub const fn is_disabled(&self) -> bool {
+        let state = &self.state;
+        matches!(state, IncidentState::Resolved { disabled, .. } if *disabled)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The rules and their settings, validated: a value of these types makes sense.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DAY, HOUR};
+use super::{DAY, Finding, HOUR, StreamId};
 
 /// How urgent an incident is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -114,6 +115,22 @@ impl Rule {
         matches!(self, Self::SpamComplaintExternal | Self::OperatorBounce)
     }
 
+    /// Returns how urgent it is unless the user says otherwise; `None` where that depends on the problem.
+    pub const fn built_in_severity(self) -> Option<Severity> {
+        match self {
+            Self::Blind | Self::SendSilence | Self::DeliveryDrop => None,
+            Self::SendDrop | Self::BounceRate | Self::SpamRate | Self::SuppressedAddress => {
+                Some(Severity::Warn)
+            }
+            Self::AccountInactive
+            | Self::ServerChanged
+            | Self::DeliverySilence
+            | Self::HardBounceWake
+            | Self::SpamComplaintExternal
+            | Self::OperatorBounce => Some(Severity::Wake),
+        }
+    }
+
     /// Returns the problem that it is one view of, by the stronger of its rules: mail that becomes less and mail that stops
     /// are one problem, and one incident.
     pub const fn problem(self) -> Self {
@@ -166,8 +183,6 @@ pub struct RateRule {
     /// Fires only if the lower end of the Clopper-Pearson interval of this two-sided level exceeds the threshold, and on no
     /// single message. Where the window has less mail than the floor, it reaches back until it has enough.
     pub confidence: Option<f64>,
-    /// How urgent.
-    pub severity: Severity,
 }
 
 impl RateRule {
@@ -204,6 +219,42 @@ pub struct Rules {
     pub operator_addresses: Vec<String>,
     /// Whether Postmark delivers nothing of what the server sends: then no rule of delivery is evaluated.
     pub sandbox: bool,
+    /// The rules that are off.
+    pub disabled: BTreeSet<Rule>,
+    /// The severities that the user chose instead of [`Rule::built_in_severity`].
+    pub severities: BTreeMap<Rule, Severity>,
+    /// The settings of the streams that have their own; these name no streams.
+    pub streams: BTreeMap<StreamId, Self>,
+}
+
+impl Rules {
+    /// Returns whether a rule is on.
+    pub fn is_enabled(&self, rule: Rule) -> bool {
+        !self.disabled.contains(&rule)
+    }
+
+    /// Returns the settings that hold on `stream`.
+    pub fn for_stream(&self, stream: &StreamId) -> &Self {
+        self.streams.get(stream).unwrap_or(self)
+    }
+
+    /// Returns a finding with the severity that the user chose; `None` of a rule that is off.
+    pub fn tune(&self, finding: Finding) -> Option<Finding> {
+        let rules = finding.stream.as_ref().map_or(self, |s| self.for_stream(s));
+        let chosen = rules.severities.get(&finding.rule);
+        rules.is_enabled(finding.rule).then(|| Finding {
+            severity: chosen.copied().unwrap_or(finding.severity),
+            ..finding
+        })
+    }
+
+    /// Returns the rules with a change that holds on every stream.
+    #[must_use]
+    pub fn with(mut self, change: impl Fn(&mut Self)) -> Self {
+        change(&mut self);
+        self.streams.values_mut().for_each(change);
+        self
+    }
 }
 
 impl Default for Rules {
@@ -215,7 +266,6 @@ impl Default for Rules {
             min_denominator,
             suppress: HOUR,
             confidence: None,
-            severity: Severity::Warn,
         };
         Self {
             silence: SilenceRule {
@@ -227,6 +277,9 @@ impl Default for Rules {
             own_domains: Vec::new(),
             operator_addresses: Vec::new(),
             sandbox: false,
+            disabled: BTreeSet::new(),
+            severities: BTreeMap::new(),
+            streams: BTreeMap::new(),
         }
     }
 }

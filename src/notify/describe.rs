@@ -206,8 +206,9 @@ pub(crate) fn shown(address: &str, style: Style) -> String {
 pub fn describe_resolved(incident: &Incident) -> String {
     if incident.is_unwatched() {
         let why = match (&incident.stream, &incident.tag) {
+            _ if incident.is_disabled() => "its rule was switched off",
             (_, Some(_)) => "the tag was unused for four weeks or its stream is gone",
-            (Some(_), None) => "the stream or its server is gone",
+            (Some(_), None) => "the stream or its server is gone or left out",
             (None, None) => "the server is gone",
         };
         return format!("no longer watched, {why}");

@@ -62,6 +62,9 @@ pub struct StreamStatus {
     pub last_delivered: Option<Timestamp>,
     /// Whether its history is still too short to evaluate silence.
     pub learning: bool,
+    /// Whether `send_silence` is on.
+    #[serde(skip)]
+    pub is_judged: bool,
     /// How long a stop would go unnoticed at worst; `None` where it would not be noticed within 45 days.
     #[serde(rename = "stop_noticed_after_s", serialize_with = "seconds")]
     pub detection_delay: Option<Duration>,
@@ -181,6 +184,9 @@ impl StreamStatus {
         };
         let stop = match silence {
             Some(incident) => format!("mail has stopped: {}", incident.id),
+            None if !self.is_judged => {
+                "a stop would not be noticed: `send_silence` is off".to_owned()
+            }
             None if self.learning => {
                 "still learning when it sends; a stop would not be noticed yet".to_owned()
             }
@@ -272,6 +278,7 @@ mod tests {
             last_sent: Some(at("2026-03-03T09:57:00Z")),
             last_delivered: None,
             learning: false,
+            is_judged: true,
             detection_delay: Some(3 * HOUR),
             tags: vec![TagStatus {
                 tag: Tag("password-reset".to_owned()),

@@ -38,6 +38,7 @@ mod store;
 mod suppressed;
 mod tidy;
 mod together;
+mod tuning;
 mod upgrade;
 mod volume;
 mod world;

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::cycle::poll::server::poll_server;
 use crate::cycle::poll::servers::discover_servers;
 use crate::cycle::{Context, Notifier, SetupError};
-use crate::model::{DAY, HOUR, History, ServerName, Span, StreamId, StreamKey, Timestamp};
+use crate::model::{DAY, HOUR, History, Rules, ServerName, Span, StreamKey, Timestamp};
 
 /// A time limit that is none: reading everything takes as long as it takes.
 const NO_LIMIT: Duration = Duration::from_secs(7 * 86_400);
@@ -46,8 +46,11 @@ impl ReplayInput {
             }
             let mut streams = BTreeMap::new();
             for stream in outcome.streams {
+                let rules = context.config.rules_for(server);
+                let key = StreamKey::new(&server.name, &stream);
                 let history =
-                    load_retained(&context, &server.name, &stream, DAY * days, now).await?;
+                    load_retained(&context, key, rules.for_stream(&stream), DAY * days, now)
+                        .await?;
                 if !history.hours.is_empty() {
                     streams.insert(stream, (history, Vec::new()));
                 }
@@ -90,19 +93,17 @@ impl ReplayInput {
 /// Everything that is known of a stream but for deliveries, exact at every instant of the schedule.
 async fn load_retained(
     context: &Context,
-    server: &ServerName,
-    stream: &StreamId,
+    key: StreamKey,
+    rules: &Rules,
     back: Duration,
     now: Timestamp,
 ) -> Result<History, BacktestError> {
     let range = Span::before(now, back + DAY);
-    let rules = &context.config.rules;
     let (bounces, spam) = (rules.bounce_rate.window, rules.spam_rate.window);
     let windows = [bounces, spam, DAY, HOUR, Duration::ZERO];
     let polls = polls(&context.config.schedule, range.from, now);
     let cuts = polls.iter().flat_map(|at| windows.map(|w| *at - w));
     let cuts: Vec<Timestamp> = cuts.collect();
-    let key = StreamKey::new(server, stream);
     let mut history = context
         .store
         .call(move |s| s.history_with_tags(&key, range, &cuts))

@@ -131,11 +131,14 @@ impl ReplayInput {
             let history = events.history(end, proof == DeliveryKnowledge::Full);
             (id, (history, events.mail))
         };
-        let servers = events.servers.into_iter();
+        let mut servers = Servers::new();
+        for (name, mut streams) in events.servers {
+            let own = config.servers.iter().find(|s| s.name == name);
+            streams.retain(|id, _| own.is_none_or(|s| !s.ignored_streams.contains(id)));
+            servers.insert(name, streams.into_iter().map(stream).collect());
+        }
         Ok(Self {
-            servers: servers
-                .map(|(name, streams)| (name, streams.into_iter().map(stream).collect()))
-                .collect(),
+            servers,
             proof,
             messages: events.messages,
             period,
@@ -180,8 +183,7 @@ impl ReplayInput {
             };
             let replay = Replay {
                 server: name.clone(),
-                policy: Policy::new(config.mode == Mode::Digest, &rules),
-                rules,
+                policy: Policy::new(config.mode == Mode::Digest, rules),
                 series: self.streams(),
                 histories: histories.collect(),
                 sampled,
@@ -204,14 +206,15 @@ pub(super) fn to_json(transitions: &[Transition], style: Style) -> String {
 }
 
 /// Returns the rules of a server: its own where the configuration names it.
-fn rules(config: &Config, name: &ServerName, confidence: Option<f64>) -> Rules {
+pub(super) fn rules(config: &Config, name: &ServerName, confidence: Option<f64>) -> Rules {
     let server = config.servers.iter().find(|s| s.name == *name);
-    let mut rules = server.map_or_else(|| config.rules.clone(), |s| config.rules_for(s));
-    if confidence.is_some() {
-        rules.bounce_rate.confidence = confidence;
-        rules.spam_rate.confidence = confidence;
-    }
-    rules
+    let rules = server.map_or_else(|| config.rules.clone(), |s| config.rules_for(s));
+    rules.with(|rules| {
+        if confidence.is_some() {
+            rules.bounce_rate.confidence = confidence;
+            rules.spam_rate.confidence = confidence;
+        }
+    })
 }
 
 /// Returns the instants of `schedule` after `after`, up to `until`.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::commands::backtest::replay::ReplayInput;
+use crate::commands::backtest::replay::{ReplayInput, rules};
 use crate::config::Config;
 use crate::detect::Silence;
-use crate::model::{DAY, HOUR, History, Rule, Step, Timestamp, Transition};
+use crate::model::{DAY, HOUR, History, Rule, Rules, Step, Timestamp, Transition};
 use crate::notify::alert::Style;
 use crate::notify::location::tag_label;
 use crate::output::backtest::{BacktestSummary, DetectionDelay, ReplayedIncident, RuleCount, text};
@@ -27,11 +27,17 @@ pub(super) fn report(
         .iter()
         .any(|rule| rule.confidence.is_none())
         .then(|| input.replay(config, Some(CONFIDENCE), progress));
+    let servers = input.servers.keys();
+    let of_servers = servers.map(|name| rules(config, name, None));
+    let judged: Vec<Rules> = of_servers
+        .flat_map(|rules| rules.streams.clone().into_values().chain([rules]))
+        .collect();
     let rules = Rule::ALL
         .iter()
         .filter(|rule| !rule.is_of_server())
         // Which addresses were suppressed in the past is not known.
         .filter(|rule| **rule != Rule::SuppressedAddress)
+        .filter(|rule| judged.iter().any(|rules| rules.is_enabled(**rule)))
         .map(|rule| RuleCount {
             rule: *rule,
             fired: opened_count(transitions, *rule),
@@ -90,7 +96,7 @@ fn incidents(transitions: &[Transition]) -> Vec<ReplayedIncident> {
 }
 
 fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<DetectionDelay> {
-    let (until, rules, series) = (input.period.until, &config.rules, input.streams());
+    let (until, series) = (input.period.until, input.streams());
     let monday = next_local_hour(until, config, 0, 10);
     let sunday = next_local_hour(until, config, 6, 4);
     let delay = |place: String, history: &History, silence: &Silence| DetectionDelay {
@@ -102,7 +108,12 @@ fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<DetectionDelay>
     };
     let mut delays = Vec::new();
     for (server, streams) in &input.servers {
+        let of_server = rules(config, server, None);
         for (stream, (history, _)) in streams {
+            let rules = of_server.for_stream(stream);
+            if !rules.is_enabled(Rule::SendSilence) {
+                continue;
+            }
             let place = format!("{server}/{stream}");
             let silence = Silence::for_stream(history, until, rules, series);
             delays.push(delay(place.clone(), history, &silence));

@@ -40,10 +40,9 @@ fn duplicate_check(id: i64, servers: &[&ServerConfig]) -> Check {
 }
 
 fn overlap(a: &ServerConfig, b: &ServerConfig) -> bool {
-    match (&a.streams, &b.streams) {
-        (Some(a), Some(b)) => a.iter().any(|id| b.contains(id)),
-        _ => true,
-    }
+    let both = |id| a.watches(id) && b.watches(id);
+    let named = a.streams.as_ref().or(b.streams.as_ref());
+    named.is_none_or(|ids| ids.iter().any(both))
 }
 
 #[cfg(test)]

@@ -58,10 +58,11 @@ async fn stored(
     for server in servers {
         let name = server.name.clone();
         for stream in app.store.call(move |s| s.watched_streams(&name)).await? {
+            let rules = app.config.rules_for(server);
             let check = StreamRuleCheck {
                 name: server.name.clone(),
+                rules: rules.for_stream(&stream).clone(),
                 stream,
-                rules: app.config.rules_for(server),
                 schedule: app.config.schedule.clone(),
                 series,
                 at,
@@ -101,6 +102,10 @@ impl StreamRuleCheck {
         if history.hours.is_empty() {
             return Check::pass(NAME, "No mail so far, so there is nothing that could stop");
         }
+        if !self.rules.is_enabled(Rule::SendSilence) {
+            let text = "`send_silence` is off, so a stop is not reported";
+            return Check::pass(NAME, text);
+        }
         let silence = Silence::for_stream(history, self.at, &self.rules, self.series);
         if silence.is_learning(history, self.at) {
             let known = format_duration(history.covered_before(self.at));
@@ -136,6 +141,7 @@ impl StreamRuleCheck {
         let powers = analyse(history, &self.rules, &polls);
         let checks = powers
             .iter()
+            .filter(|of| self.rules.is_enabled(of.rule))
             .filter_map(|of| rate_rule_check(of, &powers, days));
         let mut checks: Vec<Check> = checks.collect();
         if checks.is_empty() {

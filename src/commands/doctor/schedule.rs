@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::format_instant;
 use crate::cycle::Context;
-use crate::model::{MINUTE, Timestamp};
+use crate::model::{MINUTE, Rule, Timestamp};
 use crate::text::format::{format_duration, format_time, plural};
 
 /// A cycle is not missed before it is late by this much: it takes its time, and it may be a timer's.
@@ -39,7 +39,9 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
         Some(_) => "mail that a busy stream sent in between",
         None => "mail sent in between",
     };
-    if let Some(after) = after.filter(|after| *after > window + MINUTE) {
+    let is_missed =
+        |after: &Duration| *after > window + MINUTE && config.rules.is_enabled(Rule::BounceRate);
+    if let Some(after) = after.filter(is_missed) {
         checks.push(Check::warn(
             "schedule",
             format!(

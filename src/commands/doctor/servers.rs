@@ -9,7 +9,7 @@ use crate::commands::doctor::check::Check;
 use crate::commands::doctor::{check_side_by_side, duplicate_servers, lookback_start, token};
 use crate::config::ServerConfig;
 use crate::cycle::Context;
-use crate::model::{Span, StreamId, Timestamp};
+use crate::model::{Rule, Rules, Severity, Span, StreamId, Timestamp};
 use crate::postmark::{Server, ServerInfo, Stream};
 use crate::secret::Secret;
 use crate::text::format::{format_duration, plural};
@@ -108,7 +108,8 @@ async fn check_server(app: &Context, server: &ServerConfig, at: Timestamp) -> Se
             ServerChecks::from(missing.on_server(&server.name))
         }
     };
-    result.checks.extend(list_checks(server));
+    let rules = app.config.rules_for(server);
+    result.checks.extend(list_checks(server, &rules));
     result
 }
 
@@ -236,8 +237,7 @@ async fn senders(
     at: Timestamp,
     result: &mut ServerChecks,
 ) {
-    let watched = |id: &StreamId| server.streams.as_ref().is_none_or(|of| of.contains(id));
-    for stream in streams.iter().filter(|s| watched(&s.id)) {
+    for stream in streams.iter().filter(|s| server.watches(&s.id)) {
         let span = Span::new(lookback_start(at), at);
         match api.senders(&stream.id, span, SENDER_SAMPLE).await {
             Ok(domains) => result.domains.extend(domains),
@@ -252,35 +252,43 @@ async fn senders(
     }
 }
 
-/// Checks the two lists that a rule needs.
-fn list_checks(server: &ServerConfig) -> [Check; 2] {
-    let check = |name: &'static str, entries: usize, rule: &str, what: &str, wakes: &str| {
+/// Checks the two lists that a rule needs, where that is on.
+fn list_checks(server: &ServerConfig, rules: &Rules) -> Vec<Check> {
+    let lists = [
+        (
+            "own_domains",
+            server.own_domains.len(),
+            Rule::SpamComplaintExternal,
+            "your own domains",
+            "Complaints from outside the own domains wake",
+        ),
+        (
+            "operator_addresses",
+            server.operator_addresses.len(),
+            Rule::OperatorBounce,
+            "the addresses that must get their mail",
+            "A bounce at an operator's own address wakes",
+        ),
+    ];
+    let judged = lists.into_iter().filter(|list| rules.is_enabled(list.2));
+    let check = |(name, entries, rule, what, wakes): (&'static str, usize, Rule, &str, &str)| {
         let check = match entries {
             0 => Check::warn(
                 name,
                 format!("`{name}` is empty, so `{rule}` is off"),
                 format!("list {what} in its [[server]]"),
             ),
-            n => Check::pass(name, format!("{wakes} ({n} named)")),
+            n => {
+                let verb = match rules.severities.get(&rule) {
+                    Some(Severity::Warn) => wakes.replace(" wake", " warn"),
+                    _ => wakes.to_owned(),
+                };
+                Check::pass(name, format!("{verb} ({n} named)"))
+            }
         };
         check.at_server(&server.name)
     };
-    [
-        check(
-            "own_domains",
-            server.own_domains.len(),
-            "spam_complaint_external",
-            "your own domains",
-            "Complaints from outside the own domains wake",
-        ),
-        check(
-            "operator_addresses",
-            server.operator_addresses.len(),
-            "operator_bounce",
-            "the addresses that must get their mail",
-            "A bounce at an operator's own address wakes",
-        ),
-    ]
+    judged.map(check).collect()
 }
 
 impl Clock {

@@ -71,7 +71,7 @@ impl Server {
     }
 
     fn messages(&mut self, findings: Vec<(Timestamp, Vec<Finding>)>) -> Vec<String> {
-        let policy = Policy::new(false, &Rules::default());
+        let policy = Policy::new(false, Rules::default());
         let mut transitions = Vec::new();
         let mut now = at(0, 0);
         for (instant, findings) in findings {

@@ -56,8 +56,9 @@ pub(crate) async fn list_streams(
         }
     };
     let existing: Vec<String> = listed.iter().map(without_control_characters).collect();
-    let is_wanted = |id: &StreamId| server.streams.as_ref().is_none_or(|only| only.contains(id));
-    let mut streams: Vec<StreamId> = listed.into_iter().filter(is_wanted).collect();
+    errors.warnings.extend(unlisted(server, &listed));
+    let mut streams = listed;
+    streams.retain(|id| server.watches(id));
     if streams.len() > MAX_STREAMS {
         errors.blocking.push(format!(
             "{name}: has {} streams, and only the first {MAX_STREAMS} are watched; name those that matter in `streams`",
@@ -76,9 +77,29 @@ pub(crate) async fn list_streams(
         errors.blocking.push(format!(
             "{name}: none of its `streams` exists, or all are archived: nothing is watched"
         ));
+    } else if streams.is_empty() && !existing.is_empty() {
+        errors.blocking.push(format!(
+            "{name}: `ignore_streams` leaves out all of its streams: nothing is watched"
+        ));
     }
     save_streams(store, server, &streams, now).await?;
     Ok((streams, errors))
+}
+
+/// Returns a warning for each stream that is left out or has rules of its own, and that Postmark does not list.
+fn unlisted(server: &ServerConfig, listed: &[StreamId]) -> Vec<String> {
+    let ignored = server
+        .ignored_streams
+        .iter()
+        .map(|id| (id, "`ignore_streams`"));
+    let own = server.rules.iter().flat_map(|rules| rules.streams.keys());
+    let named = ignored.chain(own.map(|id| (id, "[[server.stream]]")));
+    let missing = named.filter(|(id, _)| !listed.contains(id));
+    let warning = |(id, key)| {
+        let name = &server.name;
+        format!("{name}: stream `{id}` of {key} does not exist, or is archived")
+    };
+    missing.map(warning).collect()
 }
 
 /// Returns the streams that were known, where Postmark lists none. A server always has a stream that cannot be archived, so the

@@ -124,6 +124,7 @@ fn many_incidents_of_one_rule_share_a_line() {
             IncidentState::Resolved {
                 at,
                 unwatched: false,
+                disabled: false,
             },
         ),
         step: Step::Resolved,

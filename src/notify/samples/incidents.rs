@@ -116,6 +116,7 @@ impl Plan<'_> {
             state: IncidentState::Resolved {
                 at: over_at,
                 unwatched: false,
+                disabled: false,
             },
             judged_at: over_at,
             evidence: self.evidence[2].clone(),
@@ -334,6 +335,7 @@ fn send_silence() -> Course {
             i.state = IncidentState::Resolved {
                 at: march(31, 11, 0),
                 unwatched: true,
+                disabled: false,
             };
         },
     )

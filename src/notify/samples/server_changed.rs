@@ -35,6 +35,7 @@ pub(super) fn server_changed() -> Course {
             i.state = IncidentState::Resolved {
                 at,
                 unwatched: false,
+                disabled: false,
             };
         },
     )

@@ -173,6 +173,7 @@ pub(super) fn rewinding_brings_closed_incidents_back_too(b: &mut Database) {
         IncidentState::Resolved {
             at: at(60),
             unwatched: false,
+            disabled: false,
         }
     );
     let next = incident("b", Rule::BounceRate, at(120));

@@ -42,6 +42,7 @@ pub(super) fn resolved(incident: &Incident, now: Timestamp) -> Incident {
         state: IncidentState::Resolved {
             at: now,
             unwatched: false,
+            disabled: false,
         },
         judged_at: now,
         ..incident.clone()
