@@ -25,7 +25,7 @@ const LOSS_CONFIDENCE: f64 = 0.99;
 /// A smaller loss beyond the usual one is not worth a line.
 const MIN_LOSS: f64 = 0.02;
 
-/// Counts of one span, in messages.
+/// Counts of one span, in messages where nothing else is said.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct StreamStats {
     pub sent: u64,
@@ -35,12 +35,20 @@ pub(crate) struct StreamStats {
     /// Messages sent in the span that bounced in it, in whatever class.
     pub failed: u64,
     pub complaints: u64,
+    /// Recipients sent to; `None` where nothing is known of the recipients of the stream's mail.
+    pub recipients: Option<u64>,
+    /// Recipients that bounced in the span, of each message.
+    pub recipients_bounced: u64,
+    /// Those of them whose message was sent before it.
+    pub recipients_bounced_late: u64,
+    pub recipients_complained: u64,
     /// Messages delivered: exact where every message was sampled, else estimated from the sample.
     pub delivered: u64,
     /// The 95% interval of `delivered`.
     pub delivered_range: (u64, u64),
     pub sampled: u64,
     pub proven: u64,
+    /// Recipients that bounced or complained in the span, of each message.
     pub classes: Vec<(BounceClass, u64)>,
 }
 
@@ -65,18 +73,21 @@ impl StreamStats {
                 sample_outcome(&history.sampled, span),
             )
         };
-        let class = |class| {
-            (
-                class,
-                history.bounced_in(&whole, |m| m.class == class).messages,
-            )
-        };
+        let marked_as = |class| history.bounced_in(&whole, |m| m.class == class);
+        let class = |class| (class, marked_as(class).recipients);
+        let complained = marked_as(BounceClass::Complaint);
         Self {
             sent,
             bounced,
             bounced_late: marked.sent_outside,
             failed,
-            complaints: class(BounceClass::Complaint).1,
+            complaints: complained.messages,
+            recipients: history
+                .recipients_in(&[history.whole_counts_within(span)])
+                .map(|sent| sent.recipients),
+            recipients_bounced: marked.recipients,
+            recipients_bounced_late: marked.recipients_outside,
+            recipients_complained: complained.recipients,
             delivered,
             delivered_range,
             sampled,
@@ -89,9 +100,20 @@ impl StreamStats {
         }
     }
 
-    /// The share of messages sent or bounced in the span that bounced in it.
+    /// Recipients sent to or bounced in the span; messages where nothing is known of their recipients.
+    fn bounce_denominator(&self) -> u64 {
+        match self.recipients {
+            Some(recipients) => recipients + self.recipients_bounced_late,
+            None => self.sent + self.bounced_late,
+        }
+    }
+
+    /// The share of them that bounced in it.
     pub(crate) fn bounce_rate(&self) -> f64 {
-        self.bounced as f64 / (self.sent + self.bounced_late).max(1) as f64
+        let bounced = self
+            .recipients
+            .map_or(self.bounced, |_| self.recipients_bounced);
+        bounced as f64 / self.bounce_denominator().max(bounced).max(1) as f64
     }
 }
 
@@ -163,7 +185,7 @@ pub(crate) fn digest_entry(
     let both = history.messages.intersect(&history.bounces);
     let rate = &rules.bounce_rate;
     let is_exceeded =
-        bounce_rate > rate.threshold && stats.sent + stats.bounced_late >= rate.min_denominator;
+        bounce_rate > rate.threshold && stats.bounce_denominator() >= rate.min_denominator;
     let sample = sample_outcome(&history.sampled, period);
     let usual = usual_delivered_share(history, period.until, rules, series);
     let is_lost = |usual: &f64| {
@@ -183,7 +205,7 @@ pub(crate) fn digest_entry(
         usual_delivered: usual.filter(is_lost),
         unproven: (stats.sampled > 0 && stats.proven == 0).then_some(stats.sampled),
         classes: stats.classes,
-        bounced: stats.bounced,
+        bounced: stats.recipients_bounced,
         failed: stats.failed,
         undelivered: undelivered(&history.sampled, period),
         bounce_rate,

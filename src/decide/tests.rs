@@ -1,8 +1,8 @@
 use super::*;
 use crate::model::{
     BounceClass, DAY, DeliveryEvidence, Evidence, Finding, HOUR, Incident, IncidentState, MINUTE,
-    Mute, RateEvidence, ServerChange, ServerName, Severity, SilenceEvidence, Span, Step, StreamId,
-    Tag, Timestamp, Transition, Verdict,
+    Mute, RateEvidence, RateUnit, ServerChange, ServerName, Severity, SilenceEvidence, Span, Step,
+    StreamId, Tag, Timestamp, Transition, Verdict,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -39,6 +39,7 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
     let evidence = Evidence::Rate(RateEvidence {
         window: HOUR,
         covered: HOUR,
+        unit: RateUnit::Recipients,
         numerator: 1,
         denominator: 10,
         floor: 10,

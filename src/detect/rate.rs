@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use crate::detect::interval::clopper_pearson;
 use crate::model::{
-    BounceClass, BounceEvent, DAY, Evidence, Finding, HOUR, History, MINUTE, RateEvidence,
-    RateRule, Rule, Rules, Severity, Span, Timestamp, Verdict, domain_of,
+    BounceClass, BounceEvent, BouncedMessages, DAY, Evidence, Finding, HOUR, History, MINUTE,
+    RateEvidence, RateRule, RateUnit, Rule, Rules, Severity, Span, Timestamp, Verdict, domain_of,
 };
 
 /// The level of the interval which every alert states.
 const STATED_CONFIDENCE: f64 = 0.95;
 
-/// Messages that must have bounced where a rate needs to be certain: one alone is no rate.
+/// Recipients that must have bounced where a rate needs to be certain: one alone is no rate.
 pub(super) const MIN_CERTAIN: u64 = 2;
 
 /// `hard_bounce_wake` fires above this share of hard bounces...
 const HARD_BOUNCE_THRESHOLD: f64 = 0.05;
-/// ...of at least this many messages ("more than 100").
+/// ...of at least this many recipients ("more than 100").
 const HARD_BOUNCE_MIN_DENOMINATOR: u64 = 101;
 
 /// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`.
@@ -71,8 +71,9 @@ pub(super) struct WindowCounts {
     parts: Vec<Span>,
     /// How much of the window was read.
     watched: Duration,
+    unit: RateUnit,
     pub(super) bounced: u64,
-    /// Messages sent in the window or bounced in it.
+    /// Recipients sent to in the window or bounced in it.
     pub(super) denominator: u64,
 }
 
@@ -86,13 +87,20 @@ impl WindowCounts {
         let seen = history.seen(window);
         let whole = seen.iter().map(|part| history.whole_counts_within(*part));
         let parts: Vec<Span> = whole.filter(|part| !part.is_empty()).collect();
-        let bounced = history.bounced_in(&parts, counts);
+        let marked = history.bounced_in(&parts, counts);
+        let (unit, sent) = match history.recipients_in(&parts) {
+            Some(sent) if sent.is_estimated => (RateUnit::EstimatedRecipients, sent.recipients),
+            Some(sent) => (RateUnit::Recipients, sent.recipients),
+            None => (RateUnit::Messages, history.sent_in(&parts)),
+        };
+        let (bounced, outside) = counted(unit, marked);
         Self {
             window,
             watched: seen.iter().map(|part| part.length()).sum(),
-            bounced: bounced.messages,
+            unit,
+            bounced,
             // No rate passes 100%, whatever the answers say of each other.
-            denominator: (history.sent_in(&parts) + bounced.sent_outside).max(bounced.messages),
+            denominator: (sent + outside).max(bounced),
             parts,
         }
     }
@@ -146,18 +154,19 @@ fn evaluate_rule(
     let covered: Duration = parts.iter().map(|p| p.length()).sum();
     let by_class = BounceClass::ALL.into_iter().map(|class| {
         let bounced = history.bounced_in(parts, |event| event.class == class && counts(event));
-        (class, bounced.messages)
+        (class, counted(found.unit, bounced).0)
     });
     let asked = Span::before(at, rule.window);
     let evidence = RateEvidence {
         window: rule.window.max(at.since(found.window.from)),
         covered,
+        unit: found.unit,
         numerator: found.bounced,
         denominator: found.denominator,
         floor: rule.min_denominator,
         threshold: rule.threshold,
         interval: clopper_pearson(found.bounced, found.denominator, STATED_CONFIDENCE),
-        classes: by_class.filter(|(_, messages)| *messages > 0).collect(),
+        classes: by_class.filter(|(_, bounced)| *bounced > 0).collect(),
         domains: top_domains(history, parts, counts),
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),
@@ -182,7 +191,17 @@ fn evaluate_rule(
     (verdict, evidence)
 }
 
-/// Returns whether so many of a window's messages are more than `rule` allows.
+/// Returns how many bounced, and how many of them were sent outside the window.
+const fn counted(unit: RateUnit, bounced: BouncedMessages) -> (u64, u64) {
+    match unit {
+        RateUnit::Messages => (bounced.messages, bounced.sent_outside),
+        RateUnit::Recipients | RateUnit::EstimatedRecipients => {
+            (bounced.recipients, bounced.recipients_outside)
+        }
+    }
+}
+
+/// Returns whether so many of a window's recipients are more than `rule` allows.
 pub(super) fn is_breach(rule: &RateRule, bounced: u64, denominator: u64) -> bool {
     let certain = rule.confidence.is_none_or(|level| {
         let (low, _) = clopper_pearson(bounced, denominator, level);
@@ -230,7 +249,7 @@ fn top_domains(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CountedSpan, Coverage, CumulativeCounts};
+    use crate::model::{CountedSpan, Coverage, CumulativeCounts, KnownRecipients};
 
     fn at(minutes: u32) -> Timestamp {
         Timestamp(0) + 100 * DAY + MINUTE * minutes
@@ -396,5 +415,65 @@ mod tests {
             ..small_sender(&[100, 120])
         };
         assert_eq!(certain(&few, 180).0, Verdict::Within);
+    }
+
+    /// 150 messages within an hour, each to twenty recipients if these are known; in fifteen of them one address bounces.
+    fn to_twenty(known: u32) -> History {
+        let messages = |n: u32| (0..n).map(|n| (at(0) + MINUTE * n / 3, 1));
+        let bounced = |n: u32| BounceEvent {
+            at: at(30) + MINUTE * n,
+            message: n.to_string(),
+            sent_at: Some(at(0) + MINUTE * n / 3),
+            class: BounceClass::Hard,
+            recipient: format!("{n}@example.com"),
+        };
+        let covered = Coverage::from_spans([Span::new(at(0) - DAY, at(60))]);
+        History {
+            first_seen_at: Some(at(0) - DAY),
+            installed_at: Some(at(0) - DAY),
+            messages: covered.clone(),
+            bounces: covered,
+            sent: CumulativeCounts::from_counts(messages(150)),
+            recipients: KnownRecipients {
+                recipients: CumulativeCounts::from_counts(messages(known).map(|(at, _)| (at, 20))),
+                messages: CumulativeCounts::from_counts(messages(known)),
+            },
+            bounce_events: (0..15).map(bounced).collect(),
+            ..History::default()
+        }
+    }
+
+    #[test]
+    fn a_message_to_twenty_is_twenty() {
+        let judged = |known: u32| {
+            let (verdict, rate) = measured(&to_twenty(known), 60);
+            (verdict, rate.unit, rate.numerator, rate.denominator)
+        };
+        let counted = [
+            (150, RateUnit::Recipients),
+            // Of the others as many as these have on average.
+            (100, RateUnit::EstimatedRecipients),
+        ];
+        for (known, unit) in counted {
+            assert_eq!(judged(known), (Verdict::Within, unit, 15, 3_000));
+        }
+        // As before anything was known of recipients; nor do a few tell what is usual.
+        let unknown = (Verdict::Breach, RateUnit::Messages, 15, 150);
+        for known in [0, 19] {
+            assert_eq!(judged(known), unknown, "{known}");
+        }
+    }
+
+    #[test]
+    fn each_recipient_of_a_message_bounces_on_its_own_and_once() {
+        let mut history = to_twenty(150);
+        let twice = history.bounce_events[0].clone();
+        let other = BounceEvent {
+            recipient: "other@example.com".to_owned(),
+            ..twice.clone()
+        };
+        history.bounce_events.splice(0..0, [twice, other]);
+        let rate = measured(&history, 60).1;
+        assert_eq!((rate.numerator, rate.denominator), (16, 3_000));
     }
 }

@@ -97,11 +97,14 @@ pub struct RateEvidence {
     pub window: Duration,
     /// How much of it was covered.
     pub covered: Duration,
-    /// Messages with a bounce or complaint dated in the window.
+    /// What is counted.
+    #[serde(default)]
+    pub unit: RateUnit,
+    /// Recipients with a bounce or complaint dated in the window.
     pub numerator: u64,
-    /// Messages sent in the window, or with a bounce or complaint in it.
+    /// Recipients sent to in the window, or with a bounce or complaint in it.
     pub denominator: u64,
-    /// Fewest messages that make a rate.
+    /// Fewest recipients that make a rate.
     pub floor: u64,
     /// Fires above this share.
     pub threshold: f64,
@@ -115,6 +118,19 @@ pub struct RateEvidence {
     pub last_sent: Option<Timestamp>,
     /// The last delivery known.
     pub last_delivered: Option<Timestamp>,
+}
+
+/// What a rate counts: each recipient of each message, where these are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateUnit {
+    /// Messages: nothing is known of the recipients of the stream's mail.
+    #[default]
+    Messages,
+    /// Recipients, all of them known.
+    Recipients,
+    /// Recipients; of some messages as many as the stream's messages have on average.
+    EstimatedRecipients,
 }
 
 impl RateEvidence {

@@ -1,6 +1,6 @@
 //! What is known of one stream, as the store or an events file tells it, for judging at any instant in its range.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::{
@@ -35,6 +35,11 @@ impl CumulativeCounts {
         self.up_to(span.until) - self.up_to(span.from)
     }
 
+    /// How many in all.
+    pub fn total(&self) -> u64 {
+        self.running.last().copied().unwrap_or(0)
+    }
+
     /// The last instant before `at`.
     pub fn last_before(&self, at: Timestamp) -> Option<Timestamp> {
         let index = self.at.partition_point(|t| *t < at);
@@ -45,6 +50,27 @@ impl CumulativeCounts {
         let index = self.at.partition_point(|t| *t < at);
         index.checked_sub(1).map_or(0, |i| self.running[i])
     }
+}
+
+/// The recipients of messages, of those that were listed since this is stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownRecipients {
+    /// Recipients of the messages whose recipients are known.
+    pub recipients: CumulativeCounts,
+    /// These messages.
+    pub messages: CumulativeCounts,
+}
+
+/// Fewer messages with known recipients say nothing of how many are usual: just after an upgrade they are the newest few.
+const MIN_KNOWN_MESSAGES: u64 = 20;
+
+/// How many recipients a span's mail had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecipientCount {
+    /// Recipients, each of each message once.
+    pub recipients: u64,
+    /// Whether those of some messages are estimated from what is usual for the stream.
+    pub is_estimated: bool,
 }
 
 /// What was sent in one hour of the clock, UTC.
@@ -151,6 +177,8 @@ pub struct History {
     /// Messages sent in the range that was loaded, exact at every instant it was loaded for that cuts no counted span;
     /// those of a counted span stand at its last message.
     pub sent: CumulativeCounts,
+    /// The recipients of those, as far as they are known.
+    pub recipients: KnownRecipients,
     /// Bounces and complaints in the range that was loaded, in order of time.
     pub bounce_events: Vec<BounceEvent>,
     /// Sampled mail in the range that was loaded and [`SAMPLE_LOOKBACK`] before it, in order of sending.
@@ -218,6 +246,30 @@ impl History {
         parts.iter().map(|part| self.sent.count(*part)).sum()
     }
 
+    /// Recipients of the messages sent in `parts`. Messages whose recipients are not known count as many as the stream's others
+    /// have on average; `None` where too few of these are known.
+    pub fn recipients_in(&self, parts: &[Span]) -> Option<RecipientCount> {
+        let KnownRecipients {
+            recipients,
+            messages,
+        } = &self.recipients;
+        let sum = |counts: &CumulativeCounts| parts.iter().map(|part| counts.count(*part)).sum();
+        let known: u64 = sum(recipients);
+        let rest = self.sent_in(parts).saturating_sub(sum(messages));
+        let (of_all, total) = (recipients.total(), messages.total());
+        if rest == 0 {
+            return Some(RecipientCount {
+                recipients: known,
+                is_estimated: false,
+            });
+        }
+        let per_message = of_all as f64 / total as f64;
+        (total >= MIN_KNOWN_MESSAGES).then(|| RecipientCount {
+            recipients: known + (rest as f64 * per_message).round() as u64,
+            is_estimated: of_all > total,
+        })
+    }
+
     /// Bounces and complaints dated in `span`.
     pub fn bounce_events_in(&self, span: Span) -> &[BounceEvent] {
         let from = self.bounce_events.partition_point(|m| m.at < span.from);
@@ -232,17 +284,22 @@ impl History {
         parts: &[Span],
         counts: impl Fn(&BounceEvent) -> bool,
     ) -> BouncedMessages {
-        let mut seen = HashSet::new();
+        let mut seen: HashMap<&str, HashSet<String>> = HashMap::new();
         let mut bounced = BouncedMessages::default();
         let counted = parts.iter().any(|part| self.is_counted_in(*part));
         let events = parts.iter().flat_map(|part| self.bounce_events_in(*part));
         for event in events.filter(|event| counts(event)) {
-            if seen.insert(event.message.as_str()) {
-                let inside = event
-                    .sent_at
-                    .map_or(counted, |at| parts.iter().any(|part| part.contains(at)));
+            let inside = event
+                .sent_at
+                .map_or(counted, |at| parts.iter().any(|part| part.contains(at)));
+            let recipients = seen.entry(event.message.as_str()).or_default();
+            if recipients.is_empty() {
                 bounced.messages += 1;
                 bounced.sent_outside += u64::from(!inside);
+            }
+            if recipients.insert(event.recipient.trim().to_ascii_lowercase()) {
+                bounced.recipients += 1;
+                bounced.recipients_outside += u64::from(!inside);
             }
         }
         bounced
@@ -305,4 +362,8 @@ pub struct BouncedMessages {
     pub messages: u64,
     /// Those of them that were not sent in the window.
     pub sent_outside: u64,
+    /// Recipients of a message that have a bounce or complaint of it in the window, each of each message once.
+    pub recipients: u64,
+    /// Those of them whose message was not sent in the window.
+    pub recipients_outside: u64,
 }

@@ -45,6 +45,11 @@ pub fn domain_of(address: &str) -> String {
 }
 
 impl Mail {
+    /// How many people it went to: at least one, also where the answer named none.
+    pub fn recipient_count(&self) -> u64 {
+        self.recipients.len().max(1) as u64
+    }
+
     /// Whether it went to Postmark's bounce testing alone, and is left out of every count.
     pub fn is_bounce_test(&self) -> bool {
         !self.recipients.is_empty()

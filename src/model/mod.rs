@@ -20,11 +20,12 @@ pub use coverage::{Coverage, Kind};
 pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use finding::{
     BlindEvidence, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Finding,
-    RateEvidence, ServerChange, SilenceEvidence, Verdict,
+    RateEvidence, RateUnit, ServerChange, SilenceEvidence, Verdict,
 };
 pub use history::{
-    BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, MIN_TAG_MESSAGES,
-    MessageOutcome, SAMPLE_LOOKBACK, SampleOutcome, SampledMessage, TAG_LOOKBACK,
+    BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, KnownRecipients,
+    MIN_TAG_MESSAGES, MessageOutcome, RecipientCount, SAMPLE_LOOKBACK, SampleOutcome,
+    SampledMessage, TAG_LOOKBACK,
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};

@@ -46,7 +46,7 @@ pub enum Rule {
     DeliverySilence,
     /// A smaller share of the followed mail is delivered than is usual for the stream.
     DeliveryDrop,
-    /// Hard bounces above 5% of more than 100 messages.
+    /// Hard bounces above 5% of more than 100 recipients.
     HardBounceWake,
     /// Bounce rate above its threshold.
     BounceRate,
@@ -176,7 +176,7 @@ pub struct RateRule {
     pub threshold: f64,
     /// The trailing window.
     pub window: Duration,
-    /// Fewest messages that make a rate, at least 1.
+    /// Fewest recipients that make a rate, at least 1.
     pub min_denominator: u64,
     /// A breach that returns this soon after it resolved is the same incident.
     pub suppress: Duration,

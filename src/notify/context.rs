@@ -293,7 +293,7 @@ fn closed_line(incident: &Incident) -> String {
     }
 }
 
-/// Returns `at its worst 18 of 47 messages bounced (38%)`; `None` where a length of time says it all.
+/// Returns `at its worst 18 of 47 recipients bounced (38%)`; `None` where a length of time says it all.
 pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
     match worst(incident) {
         Evidence::Rate(rate) if rate.rate() > rate.threshold => Some(format!(

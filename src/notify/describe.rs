@@ -1,7 +1,7 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
 use crate::model::{
-    BlindEvidence, BounceClass, Evidence, Incident, IncidentState, RateEvidence, Rule,
+    BlindEvidence, BounceClass, Evidence, Incident, IncidentState, RateEvidence, RateUnit, Rule,
     ServerChange, Subject, Suppressed,
 };
 use crate::notify::alert::Style;
@@ -101,7 +101,7 @@ pub(crate) fn list_types(reasons: &[(String, u64)]) -> String {
     }
 }
 
-/// Returns `4 of 47 messages bounced in the last hour (8.5%)`.
+/// Returns `4 of 47 recipients bounced in the last hour (8.5%)`.
 fn describe_rate(rule: Rule, rate: &RateEvidence) -> String {
     let window = match rate.window.as_secs() {
         3600 => "hour".to_owned(),
@@ -114,18 +114,28 @@ fn describe_rate(rule: Rule, rate: &RateEvidence) -> String {
     )
 }
 
-/// Returns `4 of 47 messages bounced`.
+/// Returns `4 of 47 recipients bounced`.
 pub(crate) fn rate_counts(rule: Rule, rate: &RateEvidence) -> String {
-    let happened = match rule {
-        Rule::SpamRate => "were reported as spam",
-        Rule::HardBounceWake => "hard-bounced",
+    let happened = match (rule, rate.unit) {
+        (Rule::SpamRate, RateUnit::Messages) => "were reported as spam",
+        (Rule::SpamRate, _) => "reported mail as spam",
+        (Rule::HardBounceWake, _) => "hard-bounced",
         _ => "bounced",
     };
     format!(
         "{} of {} {happened}",
         count(rate.numerator),
-        plural(rate.denominator, "message")
+        rate_denominator(rate)
     )
+}
+
+/// Returns `47 recipients`, or `about 47 recipients`.
+pub(crate) fn rate_denominator(rate: &RateEvidence) -> String {
+    match rate.unit {
+        RateUnit::Messages => plural(rate.denominator, "message"),
+        RateUnit::Recipients => plural(rate.denominator, "recipient"),
+        RateUnit::EstimatedRecipients => format!("about {}", plural(rate.denominator, "recipient")),
+    }
 }
 
 fn describe_events(incident: &Incident, style: Style) -> String {

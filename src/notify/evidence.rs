@@ -1,12 +1,12 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
 use crate::model::{
-    DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident, RateEvidence, Rule,
-    SilenceEvidence,
+    DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident, RateEvidence,
+    RateUnit, Rule, SilenceEvidence,
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
-use crate::notify::describe::{list_types, other_server};
+use crate::notify::describe::{list_types, other_server, rate_denominator};
 use crate::text::format::{
     approx, count, format_duration, format_range, format_time, format_time_or_never, percent,
     plural,
@@ -176,13 +176,22 @@ fn rate_lines(rule: Rule, rate: &RateEvidence, style: Style) -> Vec<String> {
         rate_name(rule),
         percent(rate.rate()),
         count(rate.numerator),
-        plural(rate.denominator, "message"),
+        rate_denominator(rate),
         format_duration(rate.window),
         percent(rate.threshold),
-        plural(rate.floor, "message"),
+        count(rate.floor),
         percent(low),
         percent(high),
     )];
+    match rate.unit {
+        RateUnit::Messages => {
+            lines.push("Counted in messages: the recipients of this mail are not known".to_owned());
+        }
+        RateUnit::Recipients => {}
+        RateUnit::EstimatedRecipients => lines.push(
+            "Mail that was counted, not listed, has as many recipients per message as this stream's other mail".to_owned(),
+        ),
+    }
     if rate.covered < rate.window {
         let covered = format_duration(rate.covered);
         lines.push(format!("Only {covered} of the window could be read"));

@@ -197,7 +197,10 @@ impl StreamStatus {
                 "  {}: {} sent in the last 24 h{counted_only}, {} bounced ({}), {}, {sampled}",
                 day.id,
                 count(day.sent),
-                count(day.bounced),
+                count(
+                    day.recipients
+                        .map_or(day.bounced, |_| day.recipients_bounced)
+                ),
                 percent(self.bounce_rate),
                 plural(day.spam_complaint, "complaint"),
             ),
@@ -266,6 +269,9 @@ mod tests {
                 sent: 1_776,
                 bounced: 22,
                 spam_complaint: 1,
+                recipients: Some(1_776),
+                recipients_bounced: 22,
+                recipients_complained: 1,
                 delivered: 1_754,
                 delivered_low: 1_652,
                 delivered_high: 1_754,
@@ -391,6 +397,9 @@ mod tests {
           "learning": false,
           "listed": 1700,
           "proven": 47,
+          "recipients": 1776,
+          "recipients_bounced": 22,
+          "recipients_complained": 1,
           "sampled": 47,
           "sent": 1776,
           "spam_complaint": 1,

@@ -61,10 +61,10 @@ fn its_numbers_are_those_of_the_ledger() {
     assert_eq!(
         world.posted(),
         [
-            "🟠 WARN shop/outbound: 1 of 55 messages bounced in the last hour (1.8%)",
-            "✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of 52)",
-            "🟠 WARN shop/outbound: 1 of 50 messages bounced in the last hour (2%)",
-            "✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of 40)",
+            "🟠 WARN shop/outbound: 1 of 61 recipients bounced in the last hour (1.6%)",
+            "✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of 65)",
+            "🟠 WARN shop/outbound: 1 of 55 recipients bounced in the last hour (1.8%)",
+            "✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of 43)",
             "📋 Daily digest, Tue 3 Mar: nothing open, 2 problems resolved",
         ]
     );

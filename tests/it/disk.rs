@@ -94,7 +94,7 @@ fn a_write_ahead_log_that_was_cut_costs_at_most_what_it_held() {
         assert_eq!(cycle.code, 0, "{keep}: {}", cycle.stderr);
         let alerts = world.alerts();
         assert!(
-            !about(&alerts, "messages bounced in the last").is_empty(),
+            !about(&alerts, "recipients bounced in the last").is_empty(),
             "{keep}: {alerts:?}"
         );
         assert_eq!(about(&alerts, NOTICE).len(), 0, "{keep}: {alerts:?}");
@@ -117,7 +117,7 @@ fn two_processes_on_one_file_tell_once() {
         assert!(check.wait().expect("ended").success());
     }
     assert_eq!(
-        about(&world.alerts(), "messages bounced in the last").len(),
+        about(&world.alerts(), "recipients bounced in the last").len(),
         1
     );
 }
@@ -131,7 +131,7 @@ fn a_database_that_is_deleted_under_the_daemon_is_written_back() {
     world.cycle(at("2026-03-03T09:00:00Z"));
     world.cycle(at("2026-03-03T11:00:00Z"));
     assert_eq!(
-        about(&world.alerts(), "messages bounced in the last").len(),
+        about(&world.alerts(), "recipients bounced in the last").len(),
         1
     );
     for suffix in ["", "-wal", "-shm"] {
@@ -171,7 +171,7 @@ fn a_database_that_is_replaced_under_the_daemon_is_used() {
     assert_eq!(status.report["last_cycle_at"], "2026-03-03T12:00:00Z");
     assert_eq!(
         world.posted(),
-        ["🟠 WARN shop/outbound: 4 of 59 messages bounced in the last hour (6.8%)",]
+        ["🟠 WARN shop/outbound: 4 of 64 recipients bounced in the last hour (6.2%)",]
     );
 }
 
@@ -201,7 +201,7 @@ fn a_disk_that_takes_nothing_is_told_by_one_notice_and_no_rule_speaks() {
     world.cycle(at("2026-03-03T12:00:00Z"));
     let alerts = world.alerts();
     assert_eq!(
-        about(&alerts, "messages bounced in the last").len(),
+        about(&alerts, "recipients bounced in the last").len(),
         1,
         "told once it can be: {alerts:?}"
     );
@@ -295,7 +295,7 @@ fn a_full_disk_costs_its_reserve_first_and_then_speaks_for_itself() {
     assert_eq!(disk.check(&world, "2026-03-03T11:00:00Z"), 0, "the reserve");
     let alerts = world.alerts();
     assert_eq!(
-        about(&alerts, "messages bounced in the last").len(),
+        about(&alerts, "recipients bounced in the last").len(),
         1,
         "{alerts:?}"
     );
@@ -320,7 +320,7 @@ fn a_full_disk_costs_its_reserve_first_and_then_speaks_for_itself() {
     let alerts = world.alerts();
     assert_eq!(about(&alerts, "operator address").len(), 1, "{alerts:?}");
     assert_eq!(
-        about(&alerts, "messages bounced in the last").len(),
+        about(&alerts, "recipients bounced in the last").len(),
         0,
         "not again: {alerts:?}"
     );
@@ -348,7 +348,7 @@ fn a_disk_that_is_read_only_is_told() {
     assert_eq!(disk.run("mount -o remount,rw disk"), 0);
     assert_eq!(disk.check(&world, "2026-03-03T12:00:00Z"), 0);
     assert_eq!(
-        about(&world.alerts(), "messages bounced in the last").len(),
+        about(&world.alerts(), "recipients bounced in the last").len(),
         1
     );
 }

@@ -40,8 +40,8 @@ fn a_wave_that_is_over() -> (World, String) {
     assert_eq!(
         world.posted(),
         [
-            "🟠 WARN shop/outbound: 3 of 59 messages bounced in the last hour (5.1%)",
-            "✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of 61)",
+            "🟠 WARN shop/outbound: 3 of 64 recipients bounced in the last hour (4.7%)",
+            "✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of 64)",
         ]
     );
     let id = opened.report["transitions"][0]["incident"]
@@ -124,8 +124,8 @@ fn each_rate_shows_what_it_counts_and_when_it_was_over() {
         world.posted(),
         [
             "🔴 WAKE shop/outbound: 2 spam complaints from outside, the newest by u***@example.org",
-            "🟠 WARN shop/outbound: 12 of 59 messages bounced in the last hour (20%)",
-            "🟠 WARN shop/outbound: 2 of 1,482 messages were reported as spam in the last 24 h (0.13%)",
+            "🟠 WARN shop/outbound: 12 of 64 recipients bounced in the last hour (19%)",
+            "🟠 WARN shop/outbound: 2 of 1,637 recipients reported mail as spam in the last 24 h (0.12%)",
         ]
     );
 }

@@ -33,18 +33,38 @@ fn a_standing_breach_is_one_message_and_one_when_it_ends() {
         let alerts = world.alerts();
         assert_eq!(
             alerts,
-            [
-                "🟠 WARN shop/outbound: 8 of 44 messages bounced in the last hour (18%)",
-                "🔴 WAKE shop/outbound: 70 of 1,392 messages hard-bounced in the last 24 h (5%)"
-            ]
+            ["🟠 WARN shop/outbound: 8 of 49 recipients bounced in the last hour (16%)"]
         );
         world.hours("2026-03-03T17:00:00Z", "2026-03-04T20:00:00Z");
         let ends = world.alerts();
-        assert_eq!(
-            ends,
-            ["✅ RESOLVED shop/outbound: hard bounce rate is back to 4.9% (70 of 1,420)"]
-        );
+        let is_end =
+            ends[0].starts_with("✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of ");
+        assert!(ends.len() == 1 && is_end, "{ends:?}");
     }
+}
+
+#[test]
+fn rates_are_in_recipients_and_volume_in_messages() {
+    let mut world = World::new(Process::New, "");
+    for n in 0..150u32 {
+        let sent = at("2026-03-03T10:00:00Z") + MINUTE / 3 * n;
+        let to = |mail: Mail, nth: u32| mail.to(&format!("{n}-{nth}@example.net"));
+        let mail = (1..20).fold(Mail::new("outbound", sent, "first@example.net"), to);
+        let mail = mail.delivered_after(MINUTE / 10);
+        world.shop.push(match n % 10 {
+            0 => mail.bounced("HardBounce", sent + MINUTE),
+            _ => mail,
+        });
+    }
+    let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
+    let stream = cycle.stream("outbound");
+    let numbers = ["sent", "bounced", "recipients", "recipients_bounced"].map(|key| &stream[key]);
+    assert_eq!(numbers, [150, 15, 3_000, 15]);
+    assert_eq!(
+        world.alerts(),
+        Vec::<String>::new(),
+        "0.5% of the addresses"
+    );
 }
 
 #[test]
@@ -81,7 +101,7 @@ fn the_alert_bears_its_numbers_and_its_incident() {
     assert!(
         message
             .plain
-            .contains("10 of 100 messages bounced in the last hour (10%)"),
+            .contains("10 of 100 recipients bounced in the last hour (10%)"),
         "{}",
         message.plain
     );
@@ -89,7 +109,7 @@ fn the_alert_bears_its_numbers_and_its_incident() {
     let explained = world.run(&["explain", id]).report;
     let explained = explained.as_str().expect("text");
     assert!(
-        explained.contains("threshold 1%, minimum 10 messages; 95% confidence interval"),
+        explained.contains("threshold 1%, minimum 10; 95% confidence interval"),
         "{explained}"
     );
     assert!(
@@ -194,7 +214,7 @@ fn every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait(process: Process
     let alerts = world.alerts();
     assert_eq!(
         alerts,
-        ["🔴 WAKE shop/outbound: 66 of 217 messages hard-bounced in the last hour (30%)"]
+        ["🔴 WAKE shop/outbound: 66 of 253 recipients hard-bounced in the last hour (26%)"]
     );
     world.shop.add_complaints(
         "outbound",

@@ -77,7 +77,7 @@ fn the_same_on_many_streams_is_one_message_with_a_line_for_each() {
     for n in 0..6 {
         let start = format!("client-{n}/outbound: ");
         let line = plain.lines().find(|line| line.starts_with(&start));
-        let says = line.is_some_and(|line| line.contains("messages bounced in the last"));
+        let says = line.is_some_and(|line| line.contains("recipients bounced in the last"));
         assert!(says, "{start}: {plain}");
     }
     assert!(plain.contains("\n→ "), "{plain}");

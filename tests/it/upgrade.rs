@@ -194,6 +194,16 @@ fn the_first_cycle_on_a_database_of_the_first_release_repeats_nothing_and_loses_
         .collect();
     assert_eq!(open, ["broadcast", "outbound"]);
     assert_eq!(cycle.report["mutes"][0]["reason"], "a known list");
+    // Mail from before recipients were stored counts as many as the mail of the hour since, between one and two.
+    for stream in cycle.report["servers"][0]["streams"]
+        .as_array()
+        .expect("streams")
+    {
+        let of = |key: &str| stream[key].as_f64().expect("a number");
+        let per_message = of("recipients") / of("sent");
+        assert!((1.0..1.25).contains(&per_message), "{stream}");
+        assert_eq!(stream["recipients_bounced"], stream["bounced"], "{stream}");
+    }
     let sent: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
     assert_eq!(
         sent,

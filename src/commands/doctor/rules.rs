@@ -176,7 +176,7 @@ fn rate_rule_check(power: &RatePower, all: &[RatePower], days: u64) -> Option<Ch
     if power.can_never_fire() {
         let window = window_text(power.window);
         let text = format!(
-            "`{rule}` can never fire: it needs {} messages in {window}; the busiest {window} of the last {days} days had {}",
+            "`{rule}` can never fire: it needs {} recipients in {window}; the busiest {window} of the last {days} days had {}",
             count(power.floor),
             count(power.max_window_count)
         );

@@ -52,15 +52,15 @@ pub struct StreamDay {
     pub usual_delivered: Option<f64>,
     /// How many were sampled, where none of them is proven delivered: then nothing is estimated.
     pub unproven: Option<u64>,
-    /// Distinct messages by class of bounce or complaint.
+    /// Recipients by class of bounce or complaint, each of each message once.
     pub classes: Vec<(BounceClass, u64)>,
-    /// Messages with a counting bounce.
+    /// Recipients with a counting bounce.
     pub bounced: u64,
     /// Messages sent in the period that bounced in it, in whatever class.
     pub failed: u64,
     /// Sampled messages that should have been delivered by its end, where none of them was.
     pub undelivered: Option<u64>,
-    /// The share of `bounced` in the messages sent or bounced.
+    /// The share of `bounced` in the recipients sent to or bounced.
     pub bounce_rate: f64,
     /// The threshold of the rule `bounce_rate`, where the day as a whole is above it.
     pub exceeded_threshold: Option<f64>,

@@ -99,7 +99,7 @@ fn bounce_rate(stream: &StreamDay) -> Option<String> {
     let threshold = percent(stream.exceeded_threshold?);
     Some(format!(
         "{} bounced ({}), which is above {threshold} for the day as a whole",
-        plural(stream.bounced, "message"),
+        plural(stream.bounced, "recipient"),
         approx_percent(stream.bounce_rate)
     ))
 }

@@ -1,8 +1,8 @@
 //! The courses of the rules that count bounces, complaints and suppressions.
 
 use crate::model::{
-    BounceClass, DAY, Evidence, HOUR, IncidentState, RateEvidence, Rule, Severity, Suppressed,
-    Timestamp,
+    BounceClass, DAY, Evidence, HOUR, IncidentState, RateEvidence, RateUnit, Rule, Severity,
+    Suppressed, Timestamp,
 };
 use crate::notify::samples::incidents::{Course, Plan};
 use crate::notify::samples::{march, minutes};
@@ -22,6 +22,7 @@ fn rate(
     RateEvidence {
         window: HOUR * hours,
         covered: HOUR * hours,
+        unit: RateUnit::Recipients,
         numerator,
         denominator,
         floor: 10,

@@ -23,6 +23,11 @@ pub struct StreamView {
     /// Messages with a hard or blocked bounce.
     pub bounced: u64,
     pub spam_complaint: u64,
+    /// Recipients of the messages; null where nothing is known of them. Rates are in recipients.
+    pub recipients: Option<u64>,
+    /// Recipients with a hard or blocked bounce, of each message.
+    pub recipients_bounced: u64,
+    pub recipients_complained: u64,
     /// Messages delivered: exact where `sampled` equals `sent`, else estimated from the sample.
     pub delivered: u64,
     /// The 95% interval of that estimate.

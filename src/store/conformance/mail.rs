@@ -1,6 +1,8 @@
 //! Messages, bounces and the aggregates over them.
 
-use crate::model::{BounceClass, DAY, Kind, Mail, Span, StreamKey, Timestamp};
+use crate::model::{
+    BounceClass, CountedSpan, DAY, Kind, MINUTE, Mail, RecipientCount, Span, StreamKey, Timestamp,
+};
 use crate::store::Database;
 
 use super::{T0, at, bounce, history, mail, save, save_bounces, sent, shop, shop_outbound, span};
@@ -184,6 +186,51 @@ pub(super) fn a_claim_between_two_joins_them(b: &mut Database) {
     }
     let coverage = b.coverage(&shop_outbound(), Kind::Messages);
     assert_eq!(coverage.expect("read").spans(), [span(0, 50)]);
+}
+
+pub(super) fn the_recipients_of_a_message_are_counted(b: &mut Database) {
+    let to = |id: &str, sent_at, recipients: usize| Mail {
+        recipients: vec!["someone@example.com".to_owned(); recipients],
+        ..mail(id, sent_at)
+    };
+    // Two in a minute that stays whole, one in a minute that the end of the window cuts, and one that names nobody.
+    let minute = |n: u32| T0 + MINUTE * n;
+    let minutes = |from, until| Span::new(minute(from), minute(until));
+    let second = MINUTE / 60;
+    let mut mails = vec![
+        to("m1", minute(5), 20),
+        to("m2", minute(5) + second, 3),
+        to("m3", minute(10) + second, 7),
+        to("m4", minute(20), 0),
+    ];
+    mails.extend((5..26).map(|n| to(&format!("m{n}"), minute(30), 8)));
+    for listed in mails.chunks(1) {
+        save(b, listed, None);
+    }
+    let cut = minute(10) + second * 30;
+    let count = |b: &mut Database, until| {
+        let known = history(b, minutes(0, 60), &[cut]);
+        known.recipients_in(&[Span::new(minute(0), until)])
+    };
+    let exact = |recipients| RecipientCount {
+        recipients,
+        is_estimated: false,
+    };
+    assert_eq!(count(b, cut), Some(exact(30)));
+    assert_eq!(count(b, minute(60)), Some(exact(31 + 21 * 8)));
+    // What is counted has as many as the rest has on average: 192 in 24 messages.
+    let counted = CountedSpan {
+        span: minutes(10, 12),
+        sent: 10,
+        last_at: Some(minute(11)),
+    };
+    b.save_count(&shop_outbound(), None, &counted, minutes(10, 12))
+        .expect("saved");
+    let estimated = RecipientCount {
+        recipients: 192 + 80,
+        is_estimated: true,
+    };
+    assert_eq!(count(b, minute(60)), Some(estimated));
 }
 
 pub(super) fn a_bounce_before_its_message_gets_its_send_time(b: &mut Database) {

@@ -42,7 +42,8 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_in_a_file() {
     fill(&mut Database::open_sqlite(&path).expect("created"));
     let old = rusqlite::Connection::open(&path).expect("opened");
     old.execute_batch("DROP TABLE outbox_incidents; ALTER TABLE servers DROP COLUMN number; ALTER TABLE servers DROP COLUMN sandbox;
-         ALTER TABLE servers DROP COLUMN former_name; PRAGMA user_version = 9;")
+         ALTER TABLE servers DROP COLUMN former_name; ALTER TABLE messages DROP COLUMN recipients;
+         ALTER TABLE minutes DROP COLUMN recipients; PRAGMA user_version = 9;")
         .expect("as schema 9");
     drop(old);
     check(&mut Database::open_sqlite(&path).expect("brought up to date"));
@@ -61,7 +62,9 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_on_a_server() {
     cluster.sql(
         &name,
         "DROP TABLE hushwatch.outbox_incidents;
-         ALTER TABLE hushwatch.servers DROP COLUMN number, DROP COLUMN sandbox, DROP COLUMN former_name; UPDATE hushwatch.schema SET version = 9",
+         ALTER TABLE hushwatch.servers DROP COLUMN number, DROP COLUMN sandbox, DROP COLUMN former_name;
+         ALTER TABLE hushwatch.messages DROP COLUMN recipients; ALTER TABLE hushwatch.minutes DROP COLUMN recipients;
+         UPDATE hushwatch.schema SET version = 9",
     );
     check(&mut super::new_postgres(&url));
 }

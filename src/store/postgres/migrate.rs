@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0010_outbox_incidents.sql"),
     include_str!("migrations/0011_delivery_drop.sql"),
     include_str!("migrations/0012_server_identity.sql"),
+    include_str!("migrations/0013_recipients.sql"),
 ];
 
 /// Brings the schema up to date, in one transaction; leaves a newer one alone. Where it fails, `client` must be dropped,

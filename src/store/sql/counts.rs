@@ -205,11 +205,13 @@ fn drop_listed(s: &mut dyn Session, stream: i64, span: Span) -> Result<(), Error
 /// What makes the minutes of a span anew.
 const MINUTES: [&str; 3] = [
     "DELETE FROM minutes WHERE stream = ?1 AND at >= ?2 AND at < ?3",
-    "INSERT INTO minutes (stream, tag, at, sent, last_at)
-     SELECT stream, 0, sent_at - sent_at % 60000, count(*), max(sent_at) FROM messages
+    "INSERT INTO minutes (stream, tag, at, sent, last_at, recipients)
+     SELECT stream, 0, sent_at - sent_at % 60000, count(*), max(sent_at),
+         CAST(CASE WHEN min(recipients) > 0 THEN sum(recipients) ELSE 0 END AS BIGINT) FROM messages
      WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 GROUP BY stream, sent_at - sent_at % 60000",
-    "INSERT INTO minutes (stream, tag, at, sent, last_at)
-     SELECT stream, tag, sent_at - sent_at % 60000, count(*), max(sent_at) FROM messages
+    "INSERT INTO minutes (stream, tag, at, sent, last_at, recipients)
+     SELECT stream, tag, sent_at - sent_at % 60000, count(*), max(sent_at),
+         CAST(CASE WHEN min(recipients) > 0 THEN sum(recipients) ELSE 0 END AS BIGINT) FROM messages
      WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 AND tag IS NOT NULL
      GROUP BY stream, tag, sent_at - sent_at % 60000",
 ];

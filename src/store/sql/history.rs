@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, DAY, History, HourCount,
-    Kind, MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, Span, StreamKey, TAG_LOOKBACK,
-    Tag, Timestamp, merge_hours,
+    Kind, KnownRecipients, MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, Span,
+    StreamKey, TAG_LOOKBACK, Tag, Timestamp, merge_hours,
 };
 use crate::store::{Database, Error};
 
@@ -40,7 +40,7 @@ impl Database {
             for (tag, name) in used_tags(s, key, range)? {
                 let counted = counts::load(s, key, tag, kept(range.until))?;
                 let hours = load_hours(s, key, tag, range.until, &counted)?;
-                let sent = load_counts(s, key, tag, range, cuts, &counted)?;
+                let (sent, _) = load_counts(s, key, tag, range, cuts, &counted)?;
                 let of_tag = history.for_tag(hours, sent, counted);
                 history.tags.insert(Tag(name), of_tag);
             }
@@ -65,13 +65,15 @@ fn load(
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let (first_seen_at, installed_at) = first_seen.unzip();
+    let (sent, recipients) = load_counts(s, key, ALL_MAIL, range, cuts, &counted)?;
     Ok(History {
         first_seen_at,
         installed_at,
         messages: coverage::load(s, key, Kind::Messages)?,
         bounces: coverage::load(s, key, Kind::Bounces)?,
         hours: load_hours(s, key, ALL_MAIL, range.until, &counted)?,
-        sent: load_counts(s, key, ALL_MAIL, range, cuts, &counted)?,
+        sent,
+        recipients,
         counted,
         bounce_events: load_bounce_events(s, key, range)?,
         sampled: load_samples(s, key, range)?,
@@ -128,39 +130,74 @@ fn load_counts(
     range: Span,
     cuts: &[Timestamp],
     counted: &[CountedSpan],
-) -> Result<CumulativeCounts, Error> {
+) -> Result<(CumulativeCounts, KnownRecipients), Error> {
     let divided: BTreeSet<Timestamp> = [range.from, range.until]
         .iter()
         .chain(cuts)
         .filter(|cut| cut.floor(MINUTE) != **cut)
         .map(|cut| cut.floor(MINUTE))
         .collect();
-    let whole: Vec<(Timestamp, Timestamp, u64)> = s.rows(
-        "SELECT at, last_at, sent FROM minutes WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
+    let whole: Vec<(Timestamp, Timestamp, Sent)> = s.rows(
+        "SELECT at, last_at, sent, recipients FROM minutes WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
         &values![stream, tag, range.from.floor(MINUTE), range.until],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, Sent::new(row.get(2)?, row.get(3)?))),
     )?;
-    let mut counts: BTreeMap<Timestamp, u64> = whole
+    let mut counts: BTreeMap<Timestamp, Sent> = whole
         .into_iter()
         .filter(|(at, _, _)| !divided.contains(at))
         .map(|(_, last, sent)| (last, sent))
         .collect();
     for minute in divided {
-        for at in s.rows(
-            "SELECT sent_at FROM messages WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 AND ?4 IN (0, tag)",
+        for (at, recipients) in s.rows(
+            "SELECT sent_at, recipients FROM messages WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 AND ?4 IN (0, tag)",
             &values![stream, minute, minute + MINUTE, tag],
-            |row| row.get::<Timestamp>(0),
+            |row| Ok((row.get::<Timestamp>(0)?, row.get(1)?)),
         )? {
-            *counts.entry(at).or_default() += 1;
+            counts.entry(at).or_default().add(Sent::new(1, recipients));
         }
     }
     let range = Span::new(range.from.floor(MINUTE), range.until);
     for (last, sent) in counted.iter().filter_map(|c| Some((c.last_at?, c.sent))) {
         if range.contains(last) {
-            *counts.entry(last).or_default() += sent;
+            counts.entry(last).or_default().add(Sent::new(sent, 0));
         }
     }
-    Ok(CumulativeCounts::from_counts(counts))
+    let with = |number: fn(&Sent) -> u64| {
+        CumulativeCounts::from_counts(counts.iter().map(|(at, sent)| (*at, number(sent))))
+    };
+    let recipients = KnownRecipients {
+        recipients: with(|sent| sent.recipients),
+        messages: with(|sent| sent.of_known),
+    };
+    Ok((with(|sent| sent.messages), recipients))
+}
+
+/// Messages that stand at one instant.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    messages: u64,
+    /// Those whose recipients are known.
+    of_known: u64,
+    /// The recipients of these.
+    recipients: u64,
+}
+
+impl Sent {
+    /// From a row: every message has a recipient, so where there are fewer, some are not known.
+    const fn new(messages: u64, recipients: u64) -> Self {
+        let is_known = recipients >= messages;
+        Self {
+            messages,
+            of_known: if is_known { messages } else { 0 },
+            recipients: if is_known { recipients } else { 0 },
+        }
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.of_known += other.of_known;
+        self.recipients += other.recipients;
+    }
 }
 
 fn load_bounce_events(

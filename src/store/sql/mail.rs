@@ -120,12 +120,13 @@ fn insert_messages(
                 id.as_bytes(),
                 mail.sent_at,
                 tags.key(mail.tag.as_deref()),
+                mail.recipient_count(),
             ]
         })
         .collect();
     let changed = s.execute_each(
         // Nothing reads the column `queued`, which has no default.
-        "INSERT INTO messages (stream, id, sent_at, queued, tag) VALUES (?1, ?2, ?3, 0, ?4)
+        "INSERT INTO messages (stream, id, sent_at, queued, tag, recipients) VALUES (?1, ?2, ?3, 0, ?4, ?5)
          ON CONFLICT (stream, id) DO NOTHING",
         &rows,
     )?;
@@ -147,16 +148,16 @@ fn count_new(
     new: &[usize],
     tags: &Tags<'_>,
 ) -> Result<(), Error> {
-    let mut sent: BTreeMap<i64, Vec<Timestamp>> = BTreeMap::new();
+    let mut sent: BTreeMap<i64, Vec<&Mail>> = BTreeMap::new();
     for mail in new.iter().map(|place| &mails[*place]) {
-        sent.entry(ALL_MAIL).or_default().push(mail.sent_at);
+        sent.entry(ALL_MAIL).or_default().push(mail);
         if let Some(tag) = tags.key(mail.tag.as_deref()) {
-            sent.entry(tag).or_default().push(mail.sent_at);
+            sent.entry(tag).or_default().push(mail);
         }
     }
     count(s, stream, &sent)?;
-    match sent.values().flatten().min() {
-        Some(oldest) => saw(s, stream, *oldest),
+    match sent.values().flatten().map(|mail| mail.sent_at).min() {
+        Some(oldest) => saw(s, stream, oldest),
         None => Ok(()),
     }
 }
@@ -169,39 +170,51 @@ pub(super) fn saw(s: &mut dyn Session, stream: i64, oldest: Timestamp) -> Result
     )
 }
 
-/// How many messages there were in a minute or an hour, the first and the last of them.
-type Bucket = (u64, Timestamp, Timestamp);
+/// The messages of a minute or an hour.
+#[derive(Clone, Copy)]
+struct Bucket {
+    sent: u64,
+    recipients: u64,
+    first_at: Timestamp,
+    last_at: Timestamp,
+}
 
-fn count(
-    s: &mut dyn Session,
-    stream: i64,
-    sent: &BTreeMap<i64, Vec<Timestamp>>,
-) -> Result<(), Error> {
+fn count(s: &mut dyn Session, stream: i64, sent: &BTreeMap<i64, Vec<&Mail>>) -> Result<(), Error> {
     let mut minutes: BTreeMap<(i64, Timestamp), Bucket> = BTreeMap::new();
     let mut hours = minutes.clone();
     for (tag, sent) in sent {
-        for at in sent {
+        for mail in sent {
+            let at = mail.sent_at;
             for (buckets, every) in [(&mut minutes, MINUTE), (&mut hours, HOUR)] {
                 let key = (*tag, at.floor(every));
-                let bucket = buckets.entry(key).or_insert((0, *at, *at));
-                *bucket = (bucket.0 + 1, bucket.1.min(*at), bucket.2.max(*at));
+                let bucket = buckets.entry(key).or_insert(Bucket {
+                    sent: 0,
+                    recipients: 0,
+                    first_at: at,
+                    last_at: at,
+                });
+                bucket.sent += 1;
+                bucket.recipients += mail.recipient_count();
+                bucket.first_at = bucket.first_at.min(at);
+                bucket.last_at = bucket.last_at.max(at);
             }
         }
     }
-    let rows: Vec<[Value<'_>; 5]> = minutes
+    let rows: Vec<[Value<'_>; 6]> = minutes
         .iter()
-        .map(|((tag, at), (sent, _, last))| values![stream, *tag, *at, *sent, *last])
+        .map(|((tag, at), b)| values![stream, *tag, *at, b.sent, b.last_at, b.recipients])
         .collect();
     s.execute_each(
-        "INSERT INTO minutes (stream, tag, at, sent, last_at) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO minutes (stream, tag, at, sent, last_at, recipients) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (stream, tag, at) DO UPDATE SET sent = minutes.sent + excluded.sent,
+             recipients = CASE WHEN minutes.recipients >= minutes.sent THEN minutes.recipients + excluded.recipients ELSE 0 END,
              last_at = CASE WHEN excluded.last_at > minutes.last_at THEN excluded.last_at ELSE minutes.last_at END",
         &rows,
     )?;
     // An hour outlives its minutes. Where its messages are read again, its minutes are counted anew, and it stays.
     let rows: Vec<[Value<'_>; 6]> = hours
         .iter()
-        .map(|((tag, at), (sent, first, last))| values![stream, *tag, *at, *sent, *first, *last])
+        .map(|((tag, at), b)| values![stream, *tag, *at, b.sent, b.first_at, b.last_at])
         .collect();
     s.execute_each(
         "INSERT INTO hours (stream, tag, at, sent, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -19,6 +19,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0010_outbox_incidents.sql"),
     include_str!("migrations/0011_delivery_drop.sql"),
     include_str!("migrations/0012_server_identity.sql"),
+    include_str!("migrations/0013_recipients.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

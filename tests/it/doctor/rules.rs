@@ -35,14 +35,14 @@ fn rules_that_can_never_fire_are_told_with_the_busiest_hour() {
     said.has(
         "! shop/outbound: `bounce_rate` can never fire",
         &[
-            "it needs 10 messages in 1h; the busiest 1h of the last ",
+            "it needs 10 recipients in 1h; the busiest 1h of the last ",
             "; set `rules.bounce_rate.confidence = 0.95`: it then looks back up to 7 d, of which the busiest had ",
         ],
     );
     said.has(
         "! shop/outbound: `hard_bounce_wake` can never fire",
         &[
-            "101 messages in 24h",
+            "101 recipients in 24h",
             "; see to `bounce_rate`, which is made for a stream of this size",
         ],
     );

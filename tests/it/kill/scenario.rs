@@ -12,8 +12,8 @@ use crate::world::{Process, World};
 /// What the scenario holds, by a part of the line that tells of it.
 pub(crate) const EXPECTED_MESSAGES: [&str; 6] = [
     "catch-up: 1 incident opened and resolved",
-    "messages were reported as spam in the last",
-    "messages bounced in the last",
+    "recipients reported mail as spam in the last",
+    "recipients bounced in the last",
     "reported a message as spam",
     "operator address",
     "digest",

@@ -244,9 +244,9 @@ fn a_server_that_could_not_be_seen_is_asked_once_at_one_instant() {
     assert_eq!(
         world.posted(),
         [
-            "🟠 WARN client-0/outbound: 6 of 55 messages bounced in the last hour (11%)",
-            "🟠 WARN client-1/outbound: 10 of 47 messages bounced in the last hour (21%)",
-            "🟠 WARN client-2/outbound: 5 of 49 messages bounced in the last hour (10%)",
+            "🟠 WARN client-0/outbound: 6 of 55 recipients bounced in the last hour (11%)",
+            "🟠 WARN client-1/outbound: 10 of 52 recipients bounced in the last hour (19%)",
+            "🟠 WARN client-2/outbound: 5 of 61 recipients bounced in the last hour (8.2%)",
         ]
     );
 }
@@ -295,9 +295,9 @@ fn the_heartbeat_of_one_speaks_for_what_the_others_see() {
     assert_eq!(
         world.posted(),
         [
-            "🟠 WARN client-0/outbound: 4 of 49 messages bounced in the last hour (8.2%)",
-            "🟠 WARN client-1/outbound: 5 of 47 messages bounced in the last hour (11%)",
-            "🟠 WARN client-2/outbound: 2 of 41 messages bounced in the last hour (4.9%)",
+            "🟠 WARN client-0/outbound: 4 of 49 recipients bounced in the last hour (8.2%)",
+            "🟠 WARN client-1/outbound: 5 of 57 recipients bounced in the last hour (8.8%)",
+            "🟠 WARN client-2/outbound: 2 of 45 recipients bounced in the last hour (4.4%)",
         ]
     );
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    BlindEvidence, BounceClass, DeliveryEvidence, DropEvidence, HOUR, RateEvidence,
+    BlindEvidence, BounceClass, DeliveryEvidence, DropEvidence, HOUR, RateEvidence, RateUnit,
     SilenceEvidence, Suppressed,
 };
 
@@ -15,6 +15,7 @@ fn all() -> Vec<Evidence> {
     let rate = RateEvidence {
         window: HOUR,
         covered: HOUR - Duration::from_millis(1),
+        unit: RateUnit::EstimatedRecipients,
         numerator: 3,
         denominator: 100,
         floor: 10,
