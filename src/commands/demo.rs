@@ -135,8 +135,7 @@ fn app(
     let (file, database) = (folder.0.join("monitor.toml"), folder.0.join("demo.db"));
     std::fs::write(
         &file,
-        "[[server]]\nname = \"shop\"\ntoken_env = \"POSTMARK_SERVER_TOKEN\"\nown_domains = [\"example.com\"]\n\
-         [rules.bounce_rate]\nconfidence = 0.95\n",
+        "[[server]]\nname = \"shop\"\ntoken_env = \"POSTMARK_SERVER_TOKEN\"\nown_domains = [\"example.com\"]\n",
     )?;
     let env = [
         ("POSTMARK_SERVER_TOKEN", shop.token()),

@@ -154,6 +154,11 @@ impl Layers {
         let unset = if key == "server" { FILE } else { "built-in" };
         self.origin.get(key).map_or(unset, String::as_str)
     }
+
+    /// Returns whether the file or a variable sets `key`.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.origin.contains_key(key)
+    }
 }
 
 pub(super) fn leaves(dict: &Dict, prefix: &str) -> Vec<String> {

@@ -192,6 +192,9 @@ impl Reader {
                 .map(|_| env_token(sources, ACCOUNT_TOKEN)),
             ignored: self.read("postmark.ignore_servers", Vec::new(), values::texts),
             slack,
+            confidence_by_default: ["bounce_rate", "spam_rate"]
+                .iter()
+                .any(|rule| !self.layers.is_set(&format!("rules.{rule}.confidence"))),
             rules,
             digest_at: self.read("digest.at", NaiveTime::MIN, |v| {
                 let wrong = "must be a time of day such as \"09:00\"".to_owned();

@@ -209,6 +209,8 @@ pub struct DoctorSettings {
 pub struct Config {
     pub mode: Mode,
     pub schedule: Schedule,
+    /// Whether `confidence` of a rate is the built-in one: it was `off` in earlier versions.
+    pub confidence_by_default: bool,
     /// For the digest, and for what people read.
     pub time_zone: chrono_tz::Tz,
     pub postmark: PostmarkSettings,

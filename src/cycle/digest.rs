@@ -7,13 +7,17 @@ use crate::cycle::stats::{digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
-use crate::model::{DAY, Incident, Rule, Span, Timestamp};
+use crate::model::{DAY, Incident, MINUTE, Rule, ServerName, Span, Timestamp};
 use crate::notify::Message;
 use crate::notify::digest::{Day, ServerDay, digest};
 use crate::notify::grouping::named_incidents;
-use crate::store::{self, Database, MessageKind, NewMessage, Store};
+use crate::store::{self, Database, MessageKind, NewMessage, Note, Store};
 
 const MAX_MISSED_PERIODS: usize = 14;
+
+/// What a digest says once after an upgrade.
+const CONFIDENCE_NOTE: &str = "`confidence = 0.95` is now the default of the bounce and complaint rates: they notify only of what chance does \
+     not explain. For the plain threshold of before set `confidence = \"off\"` under [rules.bounce_rate] and [rules.spam_rate].";
 
 /// What happened to a digest, with the end of its period.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +39,15 @@ pub(crate) async fn write_due_digest(
     let Some((period, last)) = due else {
         return Ok(false);
     };
+    if context.config.confidence_by_default {
+        let note = Note {
+            at: period.until - MINUTE,
+            server: ServerName(String::new()),
+            text: CONFIDENCE_NOTE.to_owned(),
+        };
+        let write = move |s: &mut Database| s.save_note_of_upgrade(&note);
+        context.store.call(write).await?;
+    }
     let (_, row) = build_digest(context, period, Some(last), now).await?;
     context
         .store

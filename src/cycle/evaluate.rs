@@ -286,7 +286,8 @@ async fn load_histories(
     let mut histories = BTreeMap::new();
     for stream in &poll.streams {
         let windows = evaluated_windows(rules.for_stream(stream));
-        let longest = windows.into_iter().max().unwrap_or(DAY);
+        // The usual rate is that of a week.
+        let longest = windows.into_iter().fold(7 * DAY, Duration::max);
         let first = instants.first().copied().unwrap_or(now);
         let range = Span::new(first - longest, now);
         let starts = |at: &Timestamp| windows.map(|window| *at - window).into_iter().chain([*at]);

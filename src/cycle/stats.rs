@@ -6,7 +6,7 @@ use crate::config::ServerConfig;
 use crate::cycle::Context;
 use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
-use crate::detect::{Silence, sample_outcome, undelivered, usual_delivered_share};
+use crate::detect::{Silence, chance_breaches, sample_outcome, undelivered, usual_delivered_share};
 use crate::model::{
     BounceClass, DAY, HOUR, History, Rule, Rules, SampleOutcome, ServerName, Span, StreamId,
     StreamKey, Timestamp,
@@ -210,6 +210,8 @@ pub(crate) fn digest_entry(
         undelivered: undelivered(&history.sampled, period),
         bounce_rate,
         exceeded_threshold: is_exceeded.then_some(rate.threshold),
+        chance_bounces: chance_breaches(history, rules, Rule::BounceRate, period),
+        chance_complaints: chance_breaches(history, rules, Rule::SpamRate, period),
         unknown: both.holes(history.since_beginning(period)),
         // A stream that never had mail has no silence to learn.
         learning: learning && !history.hours.is_empty(),

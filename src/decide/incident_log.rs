@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::Policy;
 use crate::decide::transition::{self, NotificationBlock, StepTaken};
 use crate::model::{
-    Finding, Incident, IncidentState, Rule, ServerName, StreamId, Tag, Timestamp, Transition,
-    Verdict,
+    Evidence, Finding, Incident, IncidentState, Rule, ServerName, StreamId, Tag, Timestamp,
+    Transition, Verdict,
 };
 
 /// What identifies an incident on a server: one problem of one tag, of one stream, or of the whole server.
@@ -124,7 +124,7 @@ impl IncidentLog {
         let mut released = Vec::new();
         for finding in &self.merge_views(findings) {
             let key = IncidentKey::from_finding(finding);
-            let block = self.find_block(policy, &key, finding.rule, at);
+            let block = self.find_block(policy, &key, finding.rule, &finding.evidence, at);
             let inhibited = self.inhibited_by(&key);
             if self.apply_one(policy, finding, at, block, &mut transitions)
                 && !finding.rule.is_of_server()
@@ -197,7 +197,11 @@ impl IncidentLog {
         let mut released = Vec::new();
         for key in keys.iter().filter(|key| key.tag.is_none()) {
             let block = self.find_current_block(policy, key, at);
-            let Some(incident) = self.current.get_mut(key) else {
+            let is_known = self
+                .current
+                .get(key)
+                .is_some_and(|i| self.is_of_ended_incident(key, &i.evidence, at));
+            let Some(incident) = self.current.get_mut(key).filter(|_| !is_known) else {
                 continue;
             };
             let notified_now = transitions
@@ -315,19 +319,43 @@ impl IncidentLog {
         transitions
     }
 
-    /// Returns what blocks a notification of the incident of `key`, as one of `rule`.
+    /// Returns what blocks a notification of the incident of `key`, as one of `rule` with `evidence`.
     fn find_block(
         &self,
         policy: &Policy,
         key: &IncidentKey,
         rule: Rule,
+        evidence: &Evidence,
         at: Timestamp,
     ) -> NotificationBlock {
         let muted = policy.is_muted(&self.server, rule, at);
+        let current = self.current.get(key);
+        // What was once notified is notified to its end.
+        let was_notified = current.is_some_and(|i| i.is_open() && i.notified);
         NotificationBlock {
-            inhibited: self.is_inhibited(policy, key, muted, at),
+            inhibited: self.is_inhibited(policy, key, muted, at)
+                || (!was_notified && self.is_of_ended_incident(key, evidence, at)),
             muted,
         }
+    }
+
+    /// Returns whether a rate's window reaches back into a delivery incident of its stream: its bounces may be the very ones
+    /// that were notified.
+    fn is_of_ended_incident(&self, key: &IncidentKey, evidence: &Evidence, at: Timestamp) -> bool {
+        let Evidence::Rate(rate) = evidence else {
+            return false;
+        };
+        let begins = at - rate.window;
+        self.current.iter().any(|(stronger, incident)| {
+            let ended = match incident.state {
+                IncidentState::Resolved { at, .. } => at > begins,
+                IncidentState::Open { .. } => false,
+            };
+            ended
+                && incident.notified
+                && stronger.problem == Rule::DeliverySilence
+                && stronger.inhibits(incident.rule, key)
+        })
     }
 
     /// Returns what blocks a notification of the current incident of `key`.
@@ -337,8 +365,13 @@ impl IncidentLog {
         key: &IncidentKey,
         at: Timestamp,
     ) -> NotificationBlock {
-        let rule = self.current.get(key).map_or(key.problem, |i| i.rule);
-        self.find_block(policy, key, rule, at)
+        match self.current.get(key) {
+            Some(incident) => self.find_block(policy, key, incident.rule, &incident.evidence, at),
+            None => NotificationBlock {
+                inhibited: false,
+                muted: policy.is_muted(&self.server, key.problem, at),
+            },
+        }
     }
 
     /// Returns whether an open stronger incident inhibits this one. A muted incident inhibits only what is muted with it.

@@ -44,6 +44,7 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
         denominator: 10,
         floor: 10,
         threshold: 0.01,
+        usual: Some(0.005),
         interval: (0.0, 1.0),
         classes: Vec::new(),
         domains: Vec::new(),
@@ -347,9 +348,9 @@ fn further_events_join_and_the_incident_closes_silently_a_day_after_the_last() {
     );
 }
 
-#[test]
-fn delivery_silence_ends_when_mail_sent_after_it_opened_is_delivered_at_two_instants() {
-    let proof = |sent: Option<Timestamp>, verdict| Finding {
+/// A finding of `delivery_silence` that knows of a delivered message sent then.
+fn proof(sent: Option<Timestamp>, verdict: Verdict) -> Finding {
+    Finding {
         evidence: Evidence::Delivery(DeliveryEvidence {
             unproven: 0,
             bounced: 0,
@@ -361,7 +362,11 @@ fn delivery_silence_ends_when_mail_sent_after_it_opened_is_delivered_at_two_inst
             last_delivered: sent,
         }),
         ..finding(Rule::DeliverySilence, verdict)
-    };
+    }
+}
+
+#[test]
+fn delivery_silence_ends_when_mail_sent_after_it_opened_is_delivered_at_two_instants() {
     let mut told = Told::new(false);
     assert_eq!(
         told.at(at(2), vec![proof(None, Verdict::Breach)]),
@@ -500,6 +505,32 @@ fn an_open_incident_is_described_as_it_was_when_it_was_last_seen() {
             at(1)
         )
     );
+}
+
+#[test]
+fn a_rate_says_nothing_of_the_bounces_that_a_delivery_incident_told() {
+    use Verdict::{Breach, Within};
+    let mut told = Told::new(false);
+    let at_hour = |told: &mut Told, hour, delivery, bounces, window| {
+        let stronger = proof((delivery == Within).then(|| at(hour)), delivery);
+        let mut weaker = finding(Rule::HardBounceWake, bounces);
+        if let Evidence::Rate(rate) = &mut weaker.evidence {
+            rate.window = HOUR * window;
+        }
+        told.at(at(hour), vec![stronger, weaker])
+    };
+    let both = at_hour(&mut told, 1, Breach, Breach, 24);
+    assert_eq!(
+        both,
+        ["delivery_silence opened!", "hard_bounce_wake opened"]
+    );
+    assert_eq!(at_hour(&mut told, 2, Within, Breach, 24), NOTHING);
+    let over = at_hour(&mut told, 3, Within, Breach, 24);
+    assert_eq!(over, ["delivery_silence resolved!"]);
+    assert_eq!(at_hour(&mut told, 4, Within, Breach, 24), NOTHING);
+    // These are new.
+    let new = at_hour(&mut told, 5, Within, Breach, 1);
+    assert_eq!(new, ["hard_bounce_wake reminded!"]);
 }
 
 #[test]

@@ -184,7 +184,7 @@ pub(super) fn advance(
         let wanted =
             incident.notified || !policy.digest_mode || incident.severity == Severity::Wake;
         taken.push(notify(incident, Step::Reminded, block, wanted));
-    } else if block.allows(was_inhibited_by_stream(policy, incident, finding)) {
+    } else if block.allows(outlasts_inhibition(policy, incident, finding)) {
         incident.last_reminder_at = at;
         taken.push(notify(incident, Step::Reminded, block, true));
     } else if !incident.rule.is_of_events()
@@ -245,11 +245,16 @@ pub(super) const fn disable(incident: &mut Incident, at: Timestamp) -> StepTaken
     }
 }
 
-/// Returns whether the incident of a tag, inhibited while its whole stream was silent, still holds now that the stream is
-/// back. Most tags come back with their stream, and those are never notified.
-fn was_inhibited_by_stream(policy: &Policy, incident: &Incident, finding: &Finding) -> bool {
+/// Returns whether the incident of a tag or of a rate, inhibited while its whole stream was silent or nothing was delivered,
+/// still holds now that this is over. Most end with it, and those are never notified.
+fn outlasts_inhibition(policy: &Policy, incident: &Incident, finding: &Finding) -> bool {
     let wanted = !policy.digest_mode || incident.severity == Severity::Wake;
-    incident.tag.is_some() && !incident.notified && wanted && finding.verdict == Verdict::Breach
+    let may_outlast = incident.tag.is_some() || incident.rule.is_rate();
+    may_outlast
+        && !incident.notified
+        && incident.suppressed_until.is_none()
+        && wanted
+        && finding.verdict == Verdict::Breach
 }
 
 /// Returns the reminder that notifies of an incident once nothing inhibits it any more; `None` where it belongs to the
@@ -293,7 +298,9 @@ fn should_resolve(incident: &mut Incident, finding: &Finding, at: Timestamp) -> 
         Verdict::Within => {
             within_since.get_or_insert(at);
         }
-        Verdict::Unresolved if finding.rule == Rule::DeliverySilence => *within_since = None,
+        Verdict::Unresolved if finding.rule == Rule::DeliverySilence || finding.rule.is_rate() => {
+            *within_since = None;
+        }
         Verdict::Unresolved | Verdict::Unknown => {}
     }
     if finding.rule.is_of_events() {
@@ -307,9 +314,7 @@ fn should_resolve(incident: &mut Incident, finding: &Finding, at: Timestamp) -> 
         return false;
     }
     match finding.rule {
-        Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
-            at.since(first_within) >= RESOLVE_AFTER
-        }
+        rule if rule.is_rate() => at.since(first_within) >= RESOLVE_AFTER,
         Rule::DeliverySilence => {
             // Mail sent after it opened was delivered, at this judged instant and at one before.
             let proven = matches!(&finding.evidence, Evidence::Delivery(delivery)

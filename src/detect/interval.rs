@@ -36,6 +36,21 @@ pub fn clopper_pearson(part: u64, whole: u64, confidence: f64) -> (f64, f64) {
     (lower, upper)
 }
 
+/// Returns whether the lower end of the interval that leaves `tail` (in (0, 0.5)) below it exceeds `threshold` (in (0, 1)). That
+/// is so exactly where `part` or more of `whole` are less probable than `tail` at the threshold.
+pub fn lower_end_exceeds(part: u64, whole: u64, threshold: f64, tail: f64) -> bool {
+    let part = part.min(whole);
+    if part.min(whole - part) > MAX_EXACT_COUNT {
+        return wilson(part, whole, 2.0f64.mul_add(-tail, 1.0)).0 > threshold;
+    }
+    part > 0 && upper_tail(part, whole, threshold) < tail
+}
+
+/// Returns the probability of `part` (at least 1) or more of `whole`, each with probability `p` in (0, 1).
+pub fn upper_tail(part: u64, whole: u64, p: f64) -> f64 {
+    beta_reg(part as f64, (whole - part) as f64 + 1.0, p)
+}
+
 /// Where the growing `function` on [0, 1] reaches `target`.
 fn solve(function: impl Fn(f64) -> f64, target: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
@@ -109,6 +124,14 @@ mod tests {
             let share = part as f64 / whole as f64;
             prop_assert!((0.0..=1.0).contains(&low) && (0.0..=1.0).contains(&high));
             prop_assert!(low <= share + 1e-9 && share <= high + 1e-9, "{low} {share} {high}");
+        }
+
+        #[test]
+        fn the_lower_end_is_that_of_the_interval(whole in 1u64..2_000, part in 0u64..100, threshold in 0.001f64..0.2) {
+            let part = part.min(whole);
+            let (low, _) = clopper_pearson(part, whole, 0.95);
+            prop_assume!((low - threshold).abs() > 1e-9);
+            prop_assert_eq!(lower_end_exceeds(part, whole, threshold, 0.025), low > threshold);
         }
     }
 }

@@ -27,6 +27,7 @@ pub use address_check::{is_check_due, latest_check};
 use delivery::DeliveryModel;
 pub use delivery::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
 pub use poll_health::{PollHealth, evaluate_server};
+pub use rate::chance_breaches;
 pub use silence::Silence;
 pub use tags::watched_tags;
 

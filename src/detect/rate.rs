@@ -3,55 +3,130 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::detect::interval::clopper_pearson;
+use crate::detect::interval::{clopper_pearson, lower_end_exceeds};
 use crate::model::{
-    BounceClass, BounceEvent, BouncedMessages, DAY, Evidence, Finding, HOUR, History, MINUTE,
-    RateEvidence, RateRule, RateUnit, Rule, Rules, Severity, Span, Timestamp, Verdict, domain_of,
+    BounceClass, BounceEvent, BouncedMessages, ChanceBreaches, DAY, Evidence, Finding, HOUR,
+    History, MINUTE, RateEvidence, RateRule, RateUnit, Rule, Rules, Severity, Span, Timestamp,
+    Verdict, domain_of,
 };
 
 /// The level of the interval which every alert states.
 const STATED_CONFIDENCE: f64 = 0.95;
 
+/// The looks that share what `confidence` leaves to chance (Bonferroni): those of an hourly schedule in 45 days. A sender that is
+/// exactly at the threshold has a false alert in so many looks with at most that probability.
+const LOOKS: f64 = 45.0 * 24.0;
+
 /// Recipients that must have bounced where a rate needs to be certain: one alone is no rate.
-pub(super) const MIN_CERTAIN: u64 = 2;
+const MIN_CERTAIN: u64 = 2;
 
 /// `hard_bounce_wake` fires above this share of hard bounces...
 const HARD_BOUNCE_THRESHOLD: f64 = 0.05;
-/// ...of at least this many recipients ("more than 100").
+/// ...of at least this many recipients in a day ("more than 100"), or of fewer in a short window if that is certain.
 const HARD_BOUNCE_MIN_DENOMINATOR: u64 = 101;
+
+/// The time before a window that tells the usual rate, and the fewest recipients that do.
+const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
+const MIN_USUAL_DENOMINATOR: u64 = 100;
 
 /// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`.
 pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<Finding> {
-    let hard = |window| {
-        let rule = hard_bounce_rule(rules, window);
-        evaluate_rule(history, at, &rule, |class| class == BounceClass::Hard)
-    };
     let finding = |rule, severity, (verdict, evidence)| {
         Finding::new(rule, verdict, severity, Evidence::Rate(evidence))
     };
-    let (bounces, spam) = (&rules.bounce_rate, &rules.spam_rate);
-    let hard = worse_of(hard(bounces.window), hard(DAY));
-    let bounced = evaluate_rule(history, at, bounces, BounceClass::counts);
-    let complained = evaluate_rule(history, at, spam, |class| class == BounceClass::Complaint);
+    let [bounces, spam] = [RateTest::bounces(rules), RateTest::spam(rules)];
+    let [long, short] = RateTest::hard_bounces(rules).map(|test| {
+        let is_hard = |class| class == BounceClass::Hard;
+        evaluate_rule(history, at, &test, is_hard)
+    });
+    let bounced = evaluate_rule(history, at, &bounces, BounceClass::counts);
+    let complained = evaluate_rule(history, at, &spam, |class| class == BounceClass::Complaint);
     vec![
-        finding(Rule::HardBounceWake, Severity::Wake, hard),
+        finding(Rule::HardBounceWake, Severity::Wake, worse_of(short, long)),
         finding(Rule::BounceRate, Severity::Warn, bounced),
         finding(Rule::SpamRate, Severity::Warn, complained),
     ]
 }
 
-/// Returns the settings of `hard_bounce_wake` on one of its windows.
-pub(super) fn hard_bounce_rule(rules: &Rules, window: Duration) -> RateRule {
-    RateRule {
-        threshold: HARD_BOUNCE_THRESHOLD,
-        window,
-        min_denominator: HARD_BOUNCE_MIN_DENOMINATOR,
-        confidence: None,
-        ..rules.bounce_rate.clone()
+/// A window of a rate rule, and what makes a breach of it.
+#[derive(Clone, Debug)]
+pub(super) struct RateTest {
+    pub(super) rule: RateRule,
+    /// To open or to worsen, the newest bounce must not be older: no rate does so only because less mail was sent.
+    max_age: Duration,
+    /// Where the interval of the stated level must exceed the threshold: the weaker rule that must be broken, too.
+    weaker: Option<RateRule>,
+}
+
+impl RateTest {
+    pub(super) fn bounces(rules: &Rules) -> Self {
+        Self {
+            rule: rules.bounce_rate.clone(),
+            max_age: HOUR,
+            weaker: None,
+        }
+    }
+
+    pub(super) fn spam(rules: &Rules) -> Self {
+        Self {
+            rule: rules.spam_rate.clone(),
+            max_age: rules.spam_rate.window,
+            weaker: None,
+        }
+    }
+
+    /// Returns the two tests of `hard_bounce_wake`: of a day, and of the window of `bounce_rate`.
+    pub(super) fn hard_bounces(rules: &Rules) -> [Self; 2] {
+        let bounces = &rules.bounce_rate;
+        let test = |window, min_denominator, weaker| Self {
+            rule: RateRule {
+                threshold: HARD_BOUNCE_THRESHOLD,
+                window,
+                min_denominator,
+                confidence: None,
+                ..bounces.clone()
+            },
+            max_age: HOUR,
+            weaker,
+        };
+        let certain = RateRule {
+            confidence: bounces.confidence.or(Some(STATED_CONFIDENCE)),
+            ..bounces.clone()
+        };
+        [
+            test(DAY, HARD_BOUNCE_MIN_DENOMINATOR, None),
+            test(bounces.window, bounces.min_denominator, Some(certain)),
+        ]
+    }
+
+    /// Returns whether so many of a window's recipients are above the plain threshold and the floor.
+    pub(super) fn exceeds(&self, bounced: u64, denominator: u64) -> bool {
+        denominator >= self.rule.min_denominator
+            && bounced as f64 / denominator as f64 > self.rule.threshold
+    }
+
+    /// Returns whether they are more than chance explains, too.
+    pub(super) fn is_breach(&self, bounced: u64, denominator: u64) -> bool {
+        let is_certain = |rule: &RateRule| {
+            rule.confidence.is_none_or(|level| {
+                let tail = (1.0 - level) / LOOKS;
+                bounced >= MIN_CERTAIN
+                    && lower_end_exceeds(bounced, denominator, rule.threshold, tail)
+            })
+        };
+        let is_stated = || {
+            let tail = (1.0 - STATED_CONFIDENCE) / 2.0;
+            lower_end_exceeds(bounced, denominator, self.rule.threshold, tail)
+        };
+        self.exceeds(bounced, denominator)
+            && match &self.weaker {
+                Some(weaker) => is_stated() && is_certain(weaker),
+                None => is_certain(&self.rule),
+            }
     }
 }
 
-/// Of two windows of one rule, the one that breaks it; else the one that cannot tell.
+/// Of two windows of one rule, the one that breaks it; else the one that keeps it open, else the one that cannot tell.
 fn worse_of(
     short: (Verdict, RateEvidence),
     long: (Verdict, RateEvidence),
@@ -59,9 +134,48 @@ fn worse_of(
     match (short.0, long.0) {
         (Verdict::Breach, _) => short,
         (_, Verdict::Breach) => long,
-        (Verdict::Unknown, _) => (Verdict::Unknown, long.1),
+        (Verdict::Unresolved, Verdict::Within | Verdict::Unknown) => short,
+        (Verdict::Unknown, Verdict::Within) => (Verdict::Unknown, long.1),
         _ => long,
     }
+}
+
+/// Returns the breaches of `rule` (`bounce_rate` or `spam_rate`) by chance at the full hours of `period`.
+pub fn chance_breaches(
+    history: &History,
+    rules: &Rules,
+    rule: Rule,
+    period: Span,
+) -> ChanceBreaches {
+    let (test, counts): (_, fn(BounceClass) -> bool) = match rule {
+        Rule::SpamRate => (RateTest::spam(rules), |class| {
+            class == BounceClass::Complaint
+        }),
+        _ => (RateTest::bounces(rules), BounceClass::counts),
+    };
+    let mut found = ChanceBreaches::default();
+    if !rules.is_enabled(rule) {
+        return found;
+    }
+    let mut was_above = false;
+    let first = period.from.floor(HOUR) + HOUR;
+    let instants = std::iter::successors(Some(first), |at| Some(*at + HOUR));
+    for at in instants.take_while(|at| *at <= period.until) {
+        let window = Span::before(at, test.rule.window);
+        let of = WindowCounts::new(history, window, &|event| counts(event.class));
+        let (bounced, denominator) = (of.bounced, of.denominator);
+        let is_above = test.exceeds(bounced, denominator) && !test.is_breach(bounced, denominator);
+        if is_above {
+            found.times += u64::from(!was_above);
+            let (highest, whole) = found.highest;
+            // A cross product compares the shares without a division by zero.
+            if bounced * whole.max(1) > highest * denominator {
+                found.highest = (bounced, denominator);
+            }
+        }
+        was_above = is_above;
+    }
+    found
 }
 
 /// What was sent and bounced in a window, as far as it was read.
@@ -145,9 +259,10 @@ impl WindowCounts {
 fn evaluate_rule(
     history: &History,
     at: Timestamp,
-    rule: &RateRule,
+    test: &RateTest,
     counts: fn(BounceClass) -> bool,
 ) -> (Verdict, RateEvidence) {
+    let rule = &test.rule;
     let counts = |event: &BounceEvent| counts(event.class);
     let found = WindowCounts::of_rule(history, at, rule, &counts);
     let parts = &found.parts;
@@ -156,7 +271,21 @@ fn evaluate_rule(
         let bounced = history.bounced_in(parts, |event| event.class == class && counts(event));
         (class, counted(found.unit, bounced).0)
     });
-    let asked = Span::before(at, rule.window);
+    let newest = newest_event(history, parts, counts);
+    let is_within = |length: Duration| newest.is_some_and(|newest| at.since(newest) <= length);
+    let verdict = if found.window.is_empty() || parts.is_empty() {
+        Verdict::Unknown
+    } else if test.is_breach(found.bounced, found.denominator) && is_within(test.max_age) {
+        Verdict::Breach
+    } else if test.exceeds(found.bounced, found.denominator) && is_within(DAY) {
+        // What opened is not over because an hour went by, or because less of it would be chance.
+        Verdict::Unresolved
+    } else if found.watched == found.window.length() && 2 * covered >= found.watched {
+        Verdict::Within
+    } else {
+        Verdict::Unknown
+    };
+    let is_breach = verdict == Verdict::Breach;
     let evidence = RateEvidence {
         window: rule.window.max(at.since(found.window.from)),
         covered,
@@ -165,30 +294,28 @@ fn evaluate_rule(
         denominator: found.denominator,
         floor: rule.min_denominator,
         threshold: rule.threshold,
+        usual: is_breach
+            .then(|| usual_rate(history, found.window, &counts))
+            .flatten(),
         interval: clopper_pearson(found.bounced, found.denominator, STATED_CONFIDENCE),
         classes: by_class.filter(|(_, bounced)| *bounced > 0).collect(),
         domains: top_domains(history, parts, counts),
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),
     };
-    let newest = newest_event(history, parts, counts);
-    let is_within = |length: Duration| newest.is_some_and(|newest| at.since(newest) <= length);
-    let has_reached = found.window.from < asked.from;
-    let verdict = if found.window.is_empty() || parts.is_empty() {
-        Verdict::Unknown
-    } else if is_breach(rule, evidence.numerator, evidence.denominator)
-        && (!has_reached || is_within(rule.window))
-    {
-        Verdict::Breach
-    } else if has_reached && evidence.rate() > rule.threshold && is_within(DAY) {
-        // What opened on a longer window is not over because an hour went by.
-        Verdict::Unresolved
-    } else if found.watched == found.window.length() && 2 * covered >= found.watched {
-        Verdict::Within
-    } else {
-        Verdict::Unknown
-    };
     (verdict, evidence)
+}
+
+/// Returns the rate of the week up to the beginning of `window`; `None` where too little mail of it is known.
+fn usual_rate(
+    history: &History,
+    window: Span,
+    counts: &impl Fn(&BounceEvent) -> bool,
+) -> Option<f64> {
+    let before = Span::new(window.until - USUAL_PERIOD, window.from);
+    let found = WindowCounts::new(history, before, counts);
+    (found.denominator >= MIN_USUAL_DENOMINATOR)
+        .then(|| found.bounced as f64 / found.denominator as f64)
 }
 
 /// Returns how many bounced, and how many of them were sent outside the window.
@@ -199,16 +326,6 @@ const fn counted(unit: RateUnit, bounced: BouncedMessages) -> (u64, u64) {
             (bounced.recipients, bounced.recipients_outside)
         }
     }
-}
-
-/// Returns whether so many of a window's recipients are more than `rule` allows.
-pub(super) fn is_breach(rule: &RateRule, bounced: u64, denominator: u64) -> bool {
-    let certain = rule.confidence.is_none_or(|level| {
-        let (low, _) = clopper_pearson(bounced, denominator, level);
-        low > rule.threshold && bounced >= MIN_CERTAIN
-    });
-    let exceeds = bounced as f64 / denominator as f64 > rule.threshold;
-    denominator >= rule.min_denominator && exceeds && certain
 }
 
 fn newest_event(
@@ -293,8 +410,10 @@ mod tests {
     }
 
     fn measured(history: &History, minute: u32) -> (Verdict, RateEvidence) {
-        let rule = Rules::default().bounce_rate;
-        evaluate_rule(history, at(minute), &rule, BounceClass::counts)
+        let mut rules = Rules::default();
+        rules.bounce_rate.confidence = None;
+        let plain = RateTest::bounces(&rules);
+        evaluate_rule(history, at(minute), &plain, BounceClass::counts)
     }
 
     #[test]
@@ -374,21 +493,169 @@ mod tests {
     }
 
     fn certain(history: &History, minute: u32) -> (Verdict, RateEvidence) {
-        let rule = RateRule {
-            confidence: Some(0.95),
-            ..Rules::default().bounce_rate
-        };
-        evaluate_rule(history, at(minute), &rule, BounceClass::counts)
+        let certain = RateTest::bounces(&Rules::default());
+        evaluate_rule(history, at(minute), &certain, BounceClass::counts)
     }
 
     #[test]
     fn with_confidence_a_small_sender_is_judged_on_a_longer_window() {
-        let history = small_sender(&[500, 540, 580]);
+        let history = small_sender(&[500, 540, 560, 580]);
         let (verdict, evidence) = certain(&history, 600);
-        assert_eq!((evidence.numerator, evidence.denominator), (3, 12));
+        assert_eq!((evidence.numerator, evidence.denominator), (4, 12));
         assert_eq!((verdict, evidence.window), (Verdict::Breach, 4 * HOUR));
         let (verdict, evidence) = measured(&history, 600);
         assert_eq!((verdict, evidence.window), (Verdict::Within, HOUR));
+        // Three of twelve happen to somebody in 45 days.
+        let fewer = small_sender(&[500, 540, 580]);
+        assert_eq!(certain(&fewer, 600).0, Verdict::Unresolved);
+    }
+
+    /// 765 recipients in a day; of the first 54, in its first hour, 40 hard bounced.
+    fn burst() -> History {
+        let sent = |n: u32| match n {
+            0..54 => at(0) + MINUTE * n,
+            _ => at(60) + MINUTE * (n - 54),
+        };
+        let bounced = |n: u32| BounceEvent {
+            at: sent(n),
+            message: n.to_string(),
+            sent_at: Some(sent(n)),
+            class: BounceClass::Hard,
+            recipient: "someone@example.com".to_owned(),
+        };
+        let covered = Coverage::from_spans([Span::new(at(0) - 10 * DAY, at(2880))]);
+        let before = (0..200).map(|n| (at(0) - DAY - HOUR + MINUTE * n / 10, 1));
+        History {
+            first_seen_at: Some(at(0) - 10 * DAY),
+            installed_at: Some(at(0) - 10 * DAY),
+            messages: covered.clone(),
+            bounces: covered,
+            sent: CumulativeCounts::from_counts(before.chain((0..765).map(|n| (sent(n), 1)))),
+            bounce_events: (0..40).map(bounced).collect(),
+            ..History::default()
+        }
+    }
+
+    fn hard_bounces(minute: u32) -> (Verdict, RateEvidence) {
+        let findings = evaluate(&burst(), at(minute), &Rules::default());
+        match &findings[0].evidence {
+            Evidence::Rate(rate) => (findings[0].verdict, rate.clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn hard_bounces_wake_within_a_short_window() {
+        let (verdict, rate) = hard_bounces(60);
+        assert_eq!(verdict, Verdict::Breach);
+        assert_eq!((rate.numerator, rate.denominator), (40, 54));
+        assert_eq!((rate.window, rate.usual), (HOUR, Some(0.0)));
+    }
+
+    #[test]
+    fn nothing_opens_because_less_mail_was_sent() {
+        let (verdict, rate) = hard_bounces(13 * 60 + 39);
+        assert_eq!((rate.numerator, rate.denominator), (40, 765 - 26));
+        // Above 5% still, and 13 hours after the last bounce.
+        assert!(rate.rate() > 0.05);
+        assert_eq!(verdict, Verdict::Unresolved);
+    }
+
+    #[test]
+    fn the_level_holds_for_all_looks_together() {
+        let test = RateTest::bounces(&Rules::default());
+        let least = |whole: u64| (1..=whole).find(|part| test.is_breach(*part, whole));
+        let least = [10, 40, 200, 1_000].map(|whole| least(whole).unwrap_or(0));
+        assert_eq!(least, [4, 6, 10, 25]);
+    }
+
+    /// The next number in [0, 1) of the generator SplitMix64.
+    fn next(state: &mut u64) -> f64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// 45 days of a Poisson process of so many recipients an hour, each of whom bounces with that probability.
+    fn healthy(per_hour: f64, share: f64, seed: u64) -> History {
+        let mut state = seed;
+        let (begin, end) = (at(0), at(0) + 45 * DAY);
+        let (mut sent, mut bounce_events) = (Vec::new(), Vec::new());
+        let mut now = begin;
+        loop {
+            let gap = -(1.0 - next(&mut state)).ln() / per_hour;
+            now = now + HOUR.mul_f64(gap);
+            if now >= end {
+                break;
+            }
+            sent.push((now, 1));
+            if next(&mut state) < share {
+                bounce_events.push(BounceEvent {
+                    at: now,
+                    message: now.to_string(),
+                    sent_at: Some(now),
+                    class: BounceClass::Hard,
+                    recipient: String::new(),
+                });
+            }
+        }
+        let covered = Coverage::from_spans([Span::new(begin, end)]);
+        History {
+            first_seen_at: Some(begin),
+            installed_at: Some(begin),
+            messages: covered.clone(),
+            bounces: covered,
+            sent: CumulativeCounts::from_counts(sent),
+            bounce_events,
+            ..History::default()
+        }
+    }
+
+    /// How often any of the rules opens within 45 days.
+    fn openings(history: &History, rules: &Rules) -> usize {
+        let mut was_breach = [false; 3];
+        let mut openings = 0;
+        for hour in 1..=45 * 24 {
+            let findings = evaluate(history, at(60 * hour), rules);
+            for (was, finding) in was_breach.iter_mut().zip(&findings) {
+                let is_breach = finding.verdict == Verdict::Breach;
+                openings += usize::from(is_breach && !*was);
+                *was = is_breach;
+            }
+        }
+        openings
+    }
+
+    #[test]
+    fn healthy_senders_have_at_most_one_alert_together_in_45_days() {
+        for seed in 1..=5 {
+            let mut alerts = 0;
+            for (n, per_hour) in [10.0, 40.0, 200.0].into_iter().enumerate() {
+                for (m, share) in [0.0035, 0.009].into_iter().enumerate() {
+                    let own = seed * 100 + (n * 10 + m) as u64;
+                    let history = healthy(per_hour, share, own);
+                    alerts += openings(&history, &Rules::default());
+                }
+            }
+            assert!(alerts <= 1, "seed {seed}: {alerts}");
+        }
+        // So many that the test would see it.
+        let mut plain = Rules::default();
+        plain.bounce_rate.confidence = None;
+        assert!(openings(&healthy(40.0, 0.0035, 1), &plain) > 20);
+    }
+
+    #[test]
+    fn what_chance_explains_is_counted() {
+        let history = small_sender(&[500, 540, 560, 580, 900]);
+        let mut rules = Rules::default();
+        rules.bounce_rate.min_denominator = 3;
+        let found = chance_breaches(&history, &rules, Rule::BounceRate, span(0, 1440));
+        // From 8:00 to 10:00 two of three bounced and one of three, and at 15:00 one of three.
+        assert_eq!((found.times, found.highest), (2, (2, 3)));
+        let calm = chance_breaches(&history, &rules, Rule::SpamRate, span(0, 1440));
+        assert_eq!(calm, ChanceBreaches::default());
     }
 
     #[test]

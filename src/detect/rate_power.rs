@@ -4,12 +4,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use statrs::function::beta::beta_reg;
-
-use crate::detect::rate::{MIN_CERTAIN, WindowCounts, hard_bounce_rule};
-use crate::model::{
-    BounceClass, BounceEvent, DAY, History, RateRule, Rule, Rules, Span, Timestamp,
-};
+use crate::detect::interval::upper_tail;
+use crate::detect::rate::{RateTest, WindowCounts};
+use crate::model::{BounceClass, BounceEvent, History, RateRule, Rule, Rules, Span, Timestamp};
 
 const WEEK_S: f64 = 7.0 * 86_400.0;
 /// A healthy sender's share of bounces, unless that is over half the threshold.
@@ -58,55 +55,68 @@ impl RatePower {
 
 /// Returns the power of each rate rule, evaluated at `polls` (in order) as the rules evaluate `history`.
 pub fn analyse(history: &History, rules: &Rules, polls: &[Timestamp]) -> Vec<RatePower> {
-    // The longer of its two windows, which holds the shorter.
-    let hard = hard_bounce_rule(rules, rules.bounce_rate.window.max(DAY));
-    let (bounces, spam) = (&rules.bounce_rate, &rules.spam_rate);
-    [
-        Analysis {
-            rule: Rule::HardBounceWake,
-            settings: &hard,
-            prior: HEALTHY_BOUNCE_RATE,
-            counts: |event| event.class == BounceClass::Hard,
-        },
-        Analysis {
-            rule: Rule::BounceRate,
-            settings: bounces,
-            prior: HEALTHY_BOUNCE_RATE,
-            counts: |event| event.class.counts(),
-        },
-        Analysis {
-            rule: Rule::SpamRate,
-            settings: spam,
-            prior: HEALTHY_COMPLAINT_RATE,
-            counts: |event| event.class == BounceClass::Complaint,
-        },
+    let analysis = |rule, test, prior, counts| Analysis {
+        rule,
+        test,
+        prior,
+        counts,
+    };
+    let is_hard: fn(&BounceEvent) -> bool = |event| event.class == BounceClass::Hard;
+    let hard = RateTest::hard_bounces(rules).map(|test| {
+        analysis(Rule::HardBounceWake, test, HEALTHY_BOUNCE_RATE, is_hard).power(history, polls)
+    });
+    let bounces = analysis(
+        Rule::BounceRate,
+        RateTest::bounces(rules),
+        HEALTHY_BOUNCE_RATE,
+        |event| event.class.counts(),
+    );
+    let spam = analysis(
+        Rule::SpamRate,
+        RateTest::spam(rules),
+        HEALTHY_COMPLAINT_RATE,
+        |event| event.class == BounceClass::Complaint,
+    );
+    vec![
+        either(hard),
+        bounces.power(history, polls),
+        spam.power(history, polls),
     ]
-    .map(|analysis| analysis.power(history, polls))
-    .into()
+}
+
+/// Returns the power of a rule that either of two windows breaks.
+fn either([long, short]: [RatePower; 2]) -> RatePower {
+    let false_alarms_per_week = long.false_alarms_per_week + short.false_alarms_per_week;
+    let shown = match long.can_never_fire() && !short.can_never_fire() {
+        true => short,
+        false => long,
+    };
+    RatePower {
+        false_alarms_per_week,
+        with_confidence: false_alarms_per_week,
+        ..shown
+    }
 }
 
 /// One rule to analyse.
-struct Analysis<'r> {
+struct Analysis {
     rule: Rule,
-    settings: &'r RateRule,
+    test: RateTest,
     /// A healthy sender's share.
     prior: f64,
     counts: fn(&BounceEvent) -> bool,
 }
 
-impl Analysis<'_> {
+impl Analysis {
     fn power(&self, history: &History, polls: &[Timestamp]) -> RatePower {
-        let settings = self.settings;
-        let careful = match self.rule {
-            // It has no such setting.
-            Rule::HardBounceWake => settings.clone(),
-            _ => RateRule {
-                confidence: Some(RECOMMENDED_CONFIDENCE),
-                ..settings.clone()
-            },
-        };
+        let settings = &self.test.rule;
+        let mut careful = self.test.clone();
+        // `hard_bounce_wake` has no such setting.
+        if self.rule != Rule::HardBounceWake {
+            careful.rule.confidence = Some(RECOMMENDED_CONFIDENCE);
+        }
         let usual = self.usual_share(history, polls);
-        let per_week = |rule| self.expected_per_week(history, rule, usual, polls);
+        let per_week = |test| self.expected_per_week(history, test, usual, polls);
         let max_count = |rule: &RateRule| {
             let before = |at: &Timestamp| Span::before(*at, rule.longest_window());
             let windows = polls.iter().map(before);
@@ -118,11 +128,11 @@ impl Analysis<'_> {
             window: settings.longest_window(),
             floor: settings.min_denominator,
             max_window_count: max_count(settings),
-            careful_window: careful.longest_window(),
-            max_careful_count: max_count(&careful),
+            careful_window: careful.rule.longest_window(),
+            max_careful_count: max_count(&careful.rule),
             threshold: settings.threshold,
             usual,
-            false_alarms_per_week: per_week(settings),
+            false_alarms_per_week: per_week(&self.test),
             with_confidence: per_week(&careful),
         }
     }
@@ -134,19 +144,20 @@ impl Analysis<'_> {
             polls.last().copied().unwrap_or(Timestamp(0)),
         );
         let found = WindowCounts::new(history, all, &self.counts);
-        let prior = self.prior.min(self.settings.threshold / 2.0);
+        let prior = self.prior.min(self.test.rule.threshold / 2.0);
         let bounced = prior.mul_add(PRIOR_MESSAGES, found.bounced as f64);
         bounced / (found.denominator as f64 + PRIOR_MESSAGES)
     }
 
-    /// Returns how often `rule` would be broken in a week, where each message is bad with probability `share`.
+    /// Returns how often `test` would find a breach in a week, where each recipient is bad with probability `share`.
     fn expected_per_week(
         &self,
         history: &History,
-        rule: &RateRule,
+        test: &RateTest,
         share: f64,
         polls: &[Timestamp],
     ) -> f64 {
+        let rule = &test.rule;
         let mut windows: HashMap<u64, f64> = HashMap::new();
         let begin = polls.first().map(|first| *first - rule.window);
         let mut before = begin;
@@ -163,31 +174,20 @@ impl Analysis<'_> {
         let weeks = whole.unwrap_or_default().as_secs_f64() / WEEK_S;
         let expected = windows
             .iter()
-            .map(|(n, weight)| weight * breach_probability(rule, *n, share));
+            .map(|(n, weight)| weight * breach_probability(test, *n, share));
         expected.sum::<f64>() / weeks.max(1e-9)
     }
 }
 
-/// The probability that `rule` is broken by `whole` messages, each bad with probability `healthy`.
-fn breach_probability(rule: &RateRule, whole: u64, healthy: f64) -> f64 {
-    if whole < rule.min_denominator || whole == 0 {
-        return 0.0;
-    }
-    let smallest = smallest(whole, |part| {
-        let exceeds = part as f64 / whole as f64 > rule.threshold;
-        // The lower end of the Clopper-Pearson interval exceeds the threshold exactly where `part` or more are this improbable
-        // at the threshold.
-        let is_certain = |level| {
-            part >= MIN_CERTAIN && upper_tail(part, whole, rule.threshold) < (1.0 - level) / 2.0
-        };
-        exceeds && rule.confidence.is_none_or(is_certain)
-    });
+/// The probability that `test` finds a breach in `whole` recipients, each bad with probability `healthy`.
+fn breach_probability(test: &RateTest, whole: u64, healthy: f64) -> f64 {
+    let smallest = smallest(whole, |part| test.is_breach(part, whole));
     smallest.map_or(0.0, |part| upper_tail(part, whole, healthy))
 }
 
 /// The least of `1..=whole` for which the growing `holds` does.
 fn smallest(whole: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
-    if !holds(whole) {
+    if whole == 0 || !holds(whole) {
         return None;
     }
     let (mut low, mut high) = (1, whole);
@@ -202,17 +202,10 @@ fn smallest(whole: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
     Some(low)
 }
 
-/// The probability of `part` (at least 1) or more of `whole`, each with probability `p` in (0, 1): a regularised incomplete beta
-/// function.
-fn upper_tail(part: u64, whole: u64, p: f64) -> f64 {
-    beta_reg(part as f64, (whole - part) as f64 + 1.0, p)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::rate::is_breach;
-    use crate::model::{Coverage, CumulativeCounts, HOUR, MINUTE};
+    use crate::model::{Coverage, CumulativeCounts, DAY, HOUR, MINUTE};
     use proptest::prelude::*;
 
     const HOURS: u32 = 28 * 24;
@@ -254,13 +247,13 @@ mod tests {
 
     fn power_at(sent: u64, rule: Rule) -> RatePower {
         let healthy = hourly(sent, BounceClass::Hard, HOURS);
-        power_of(&healthy, &Rules::default(), rule)
+        power_of(&healthy, &plain(), rule)
     }
 
-    fn certain() -> Rules {
+    fn plain() -> Rules {
         let mut rules = Rules::default();
-        rules.bounce_rate.confidence = Some(RECOMMENDED_CONFIDENCE);
-        rules.spam_rate.confidence = Some(RECOMMENDED_CONFIDENCE);
+        rules.bounce_rate.confidence = None;
+        rules.spam_rate.confidence = None;
         rules
     }
 
@@ -274,15 +267,23 @@ mod tests {
         assert!(few.false_alarms_per_week.abs() < f64::EPSILON);
         let spam = power_at(4, Rule::SpamRate);
         assert_eq!((spam.max_window_count, spam.can_never_fire()), (96, false));
-        assert!(power_at(4, Rule::HardBounceWake).can_never_fire());
+        let hard = power_at(4, Rule::HardBounceWake);
+        assert_eq!((hard.window, hard.can_never_fire()), (DAY, true));
         assert!(!power_at(5, Rule::HardBounceWake).can_never_fire());
+        // Ten an hour for two hours: the short window has enough.
+        let (mut burst, _) = hourly(0, BounceClass::Hard, HOURS);
+        burst.sent =
+            CumulativeCounts::from_counts([(at(100) + MINUTE, 10), (at(101) + MINUTE, 10)]);
+        let polls: Vec<Timestamp> = (24..=HOURS).map(at).collect();
+        let hard = power_of(&(burst, polls), &plain(), Rule::HardBounceWake);
+        assert_eq!((hard.window, hard.can_never_fire()), (HOUR, false));
     }
 
     #[test]
     fn with_confidence_a_rule_fires_at_a_volume_that_its_window_lacks() {
         let few = hourly(4, BounceClass::Hard, HOURS);
-        let plain = power_of(&few, &Rules::default(), Rule::BounceRate);
-        let careful = power_of(&few, &certain(), Rule::BounceRate);
+        let plain = power_of(&few, &plain(), Rule::BounceRate);
+        let careful = power_of(&few, &Rules::default(), Rule::BounceRate);
         assert_eq!(
             (careful.window, careful.max_window_count),
             (7 * DAY, 7 * 96)
@@ -290,28 +291,25 @@ mod tests {
         assert!(!careful.can_never_fire());
         let hinted = (plain.careful_window, plain.max_careful_count);
         assert_eq!(hinted, (careful.window, careful.max_window_count));
-        // 12 messages in three hours: P(X >= 2) at 0.1% is next to nothing, but not nothing.
+        // 12 messages in three hours: P(X >= 4) at 0.1% is next to nothing, but not nothing.
         let chance = careful.false_alarms_per_week;
-        assert!(chance > 0.0 && chance < 0.1, "{careful:?}");
-        let hard = power_of(&few, &certain(), Rule::HardBounceWake);
+        assert!(chance > 0.0 && chance < 1e-3, "{careful:?}");
+        let hard = power_of(&few, &Rules::default(), Rule::HardBounceWake);
         assert_eq!((hard.window, hard.can_never_fire()), (DAY, true));
     }
 
     #[test]
     fn fifty_mails_an_hour_break_one_percent_several_times_a_day_where_half_a_percent_bounces() {
         let stream = hourly(50, BounceClass::Hard, 4);
-        let power = power_of(&stream, &Rules::default(), Rule::BounceRate);
+        let power = power_of(&stream, &plain(), Rule::BounceRate);
         assert!((power.usual - 0.005).abs() < 0.0001, "{power:?}");
         // P(X >= 1) of 50 at 0.5% is 22.2%, in each of 168 hours.
         assert!(
             (power.false_alarms_per_week - 168.0 * 0.2217).abs() < 0.2,
             "{power:?}"
         );
-        // With confidence, 3 of 50 are needed: P(X >= 3) is 0.2%.
-        assert!(
-            (power.with_confidence - 168.0 * 0.0021).abs() < 0.05,
-            "{power:?}"
-        );
+        // With confidence, 6 of 50 are needed: P(X >= 6) at 0.5% is 2e-7.
+        assert!(power.with_confidence < 168.0 * 3e-7, "{power:?}");
     }
 
     #[test]
@@ -319,7 +317,7 @@ mod tests {
         let clean = power_at(50, Rule::BounceRate);
         assert!(clean.usual < 0.0002, "{clean:?}");
         let bad = hourly(50, BounceClass::Hard, 1);
-        let bad = power_of(&bad, &Rules::default(), Rule::BounceRate);
+        let bad = power_of(&bad, &plain(), Rule::BounceRate);
         assert!((bad.usual - 0.0196).abs() < 0.0005, "{bad:?}");
         assert!(bad.is_usually_broken() && !clean.is_usually_broken());
     }
@@ -327,7 +325,7 @@ mod tests {
     #[test]
     fn windows_that_overlap_are_counted_once() {
         let stream = hourly(100, BounceClass::Complaint, 48);
-        let power = power_of(&stream, &Rules::default(), Rule::SpamRate);
+        let power = power_of(&stream, &plain(), Rule::SpamRate);
         assert_eq!(power.max_window_count, 2_400);
         assert!((power.usual - 0.0002).abs() < 0.00001, "{power:?}");
         // Three of 2,400 messages a day, seven days a week.
@@ -341,17 +339,21 @@ mod tests {
     #[test]
     fn without_polls_nothing_is_known() {
         let (history, _) = hourly(50, BounceClass::Hard, 4);
-        let all = analyse(&history, &Rules::default(), &[]);
+        let all = analyse(&history, &plain(), &[]);
         assert!(all.iter().all(RatePower::can_never_fire));
     }
 
     proptest! {
         #[test]
         fn what_breaks_it_is_what_the_rule_takes_for_a_breach(whole in 10u64..400, confidence in prop::option::of(0.6f64..0.999)) {
-            let rule = RateRule { confidence, ..Rules::default().bounce_rate };
-            let first = (1..=whole).find(|part| is_breach(&rule, *part, whole));
-            let expected = first.map_or(0.0, |part| upper_tail(part, whole, 0.005));
-            prop_assert!((breach_probability(&rule, whole, 0.005) - expected).abs() < 1e-9);
+            let mut rules = Rules::default();
+            rules.bounce_rate.confidence = confidence;
+            let [_, hard] = RateTest::hard_bounces(&rules);
+            for test in [RateTest::bounces(&rules), hard] {
+                let first = (1..=whole).find(|part| test.is_breach(*part, whole));
+                let expected = first.map_or(0.0, |part| upper_tail(part, whole, 0.005));
+                prop_assert!((breach_probability(&test, whole, 0.005) - expected).abs() < 1e-9);
+            }
         }
     }
 }

@@ -108,6 +108,9 @@ pub struct RateEvidence {
     pub floor: u64,
     /// Fires above this share.
     pub threshold: f64,
+    /// The share of the week before the window; `None` where too little of it is known.
+    #[serde(default)]
+    pub usual: Option<f64>,
     /// The 95% Clopper-Pearson interval of the rate.
     pub interval: (f64, f64),
     /// Messages by class, where the numerator mixes classes.
@@ -131,6 +134,15 @@ pub enum RateUnit {
     Recipients,
     /// Recipients; of some messages as many as the stream's messages have on average.
     EstimatedRecipients,
+}
+
+/// The times at which a rate was above its plain threshold without being more than chance explains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChanceBreaches {
+    /// Times, each of one or more hours in a row.
+    pub times: u64,
+    /// The highest of these rates: bounced recipients, and those of the window.
+    pub highest: (u64, u64),
 }
 
 impl RateEvidence {

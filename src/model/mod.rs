@@ -19,8 +19,8 @@ pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
 pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use finding::{
-    BlindEvidence, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Finding,
-    RateEvidence, RateUnit, ServerChange, SilenceEvidence, Verdict,
+    BlindEvidence, ChanceBreaches, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence,
+    Finding, RateEvidence, RateUnit, ServerChange, SilenceEvidence, Verdict,
 };
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, KnownRecipients,

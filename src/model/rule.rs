@@ -131,6 +131,14 @@ impl Rule {
         }
     }
 
+    /// Whether it is a share of recipients over a threshold.
+    pub const fn is_rate(self) -> bool {
+        matches!(
+            self,
+            Self::HardBounceWake | Self::BounceRate | Self::SpamRate
+        )
+    }
+
     /// Returns the problem that it is one view of, by the stronger of its rules: mail that becomes less and mail that stops
     /// are one problem, and one incident.
     pub const fn problem(self) -> Self {
@@ -180,8 +188,8 @@ pub struct RateRule {
     pub min_denominator: u64,
     /// A breach that returns this soon after it resolved is the same incident.
     pub suppress: Duration,
-    /// Fires only if the lower end of the Clopper-Pearson interval of this two-sided level exceeds the threshold, and on no
-    /// single message. Where the window has less mail than the floor, it reaches back until it has enough.
+    /// Fires only if the lower end of the Clopper-Pearson interval exceeds the threshold, and on no single recipient; the level
+    /// holds for all looks of 45 days together. Where the window has less mail than the floor, it reaches back until it has enough.
     pub confidence: Option<f64>,
 }
 
@@ -265,7 +273,7 @@ impl Default for Rules {
             window,
             min_denominator,
             suppress: HOUR,
-            confidence: None,
+            confidence: Some(0.95),
         };
         Self {
             silence: SilenceRule {

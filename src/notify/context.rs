@@ -132,9 +132,14 @@ fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
         [(domain, n)] if *n == rate.numerator => parts.push(format!("all at {}", clean(domain))),
         _ => parts.push(format!("most at {}", domains.join(", "))),
     }
+    let usual = rate
+        .usual
+        .map(|usual| format!("Usually {}.", approx_percent(usual)));
+    let found = (!parts.is_empty()).then(|| format!("{}.", capitalized(&parts.join("; "))));
+    let first: Vec<String> = usual.into_iter().chain(found).collect();
     let mut lines = Vec::new();
-    if !parts.is_empty() {
-        lines.push(format!("{}.", capitalized(&parts.join("; "))));
+    if !first.is_empty() {
+        lines.push(first.join(" "));
     }
     if rate.covered < rate.window {
         let covered = format_duration(rate.covered);

@@ -183,6 +183,9 @@ fn rate_lines(rule: Rule, rate: &RateEvidence, style: Style) -> Vec<String> {
         percent(low),
         percent(high),
     )];
+    if let Some(usual) = rate.usual {
+        lines.push(format!("In the week before: {}", percent(usual)));
+    }
     match rate.unit {
         RateUnit::Messages => {
             lines.push("Counted in messages: the recipients of this mail are not known".to_owned());

@@ -13,7 +13,8 @@ use std::time::Duration;
 use chrono::{Datelike, Weekday};
 
 use crate::model::{
-    BounceClass, Incident, Mute, SampleOutcome, Span, StreamId, Timestamp, Transition,
+    BounceClass, ChanceBreaches, Incident, Mute, SampleOutcome, Span, StreamId, Timestamp,
+    Transition,
 };
 use crate::notify::alert::Style;
 use crate::notify::mute::mute_line;
@@ -64,6 +65,9 @@ pub struct StreamDay {
     pub bounce_rate: f64,
     /// The threshold of the rule `bounce_rate`, where the day as a whole is above it.
     pub exceeded_threshold: Option<f64>,
+    /// How often the bounce rate was above its threshold without being more than chance explains.
+    pub chance_bounces: ChanceBreaches,
+    pub chance_complaints: ChanceBreaches,
     /// What of the period was not covered.
     pub unknown: Vec<Span>,
     pub learning: bool,
@@ -115,6 +119,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     } else {
         lines.extend(fleet_lines(data, period, style));
     }
+    lines.extend(chance_line(data));
     lines.extend(note_lines(&data.notes));
     if shows_hints(data, now, style) {
         lines.extend(hints(data));
@@ -167,6 +172,30 @@ fn hints(data: &Day) -> Vec<String> {
     } else {
         fleet::hint_lines(servers)
     }
+}
+
+/// Returns the line that counts the rates which were above their thresholds by no more than chance explains.
+fn chance_line(data: &Day) -> Option<String> {
+    let mut found = Vec::new();
+    for server in &data.servers {
+        for stream in &server.streams {
+            let id = stream.stream.as_ref().map_or("", |id| id.0.as_str());
+            let rates = [
+                ("bounce rate", stream.chance_bounces),
+                ("complaint rate", stream.chance_complaints),
+            ];
+            for (name, chance) in rates.iter().filter(|(_, chance)| chance.times > 0) {
+                let (bounced, of) = chance.highest;
+                let highest = format!("at most {} of {}", count(bounced), count(of));
+                let times = plural(chance.times, "time");
+                found.push(format!("{}/{id} {name} {times} ({highest})", server.name));
+            }
+        }
+    }
+    (!found.is_empty()).then(|| {
+        let list = elide(found.into_iter(), MAX_NAMES);
+        format!("Above a threshold, but no more than chance explains: {list}")
+    })
 }
 
 /// Returns changes of the watched servers, a line for each kind. One without a server is of hushwatch itself.

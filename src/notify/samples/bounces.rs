@@ -27,6 +27,7 @@ fn rate(
         denominator,
         floor: 10,
         threshold,
+        usual: Some(threshold / 2.0),
         interval,
         classes: classes.to_vec(),
         domains: domains.iter().map(|(d, n)| ((*d).to_owned(), *n)).collect(),

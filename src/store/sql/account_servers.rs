@@ -58,6 +58,22 @@ impl Database {
         self.write(Scope::Server(&note.server), |s| insert_note(s, note))
     }
 
+    /// Writes `note` once, and only if the oldest mail of a stream was listed before recipients were stored: the database is of a
+    /// version from before [`RateRule::confidence`](crate::model::RateRule::confidence) had a default.
+    pub fn save_note_of_upgrade(&mut self, note: &Note) -> Result<(), Error> {
+        self.write(Scope::All, |s| {
+            let is_older = "SELECT count(*) FROM streams WHERE 0 = (SELECT recipients FROM messages
+                            WHERE stream = streams.key ORDER BY sent_at LIMIT 1)";
+            let older: i64 = s.one(is_older, &[], |row| row.get(0))?;
+            let known = "SELECT count(*) FROM notes WHERE text = ?1";
+            let written: i64 = s.one(known, &values![&note.text], |row| row.get(0))?;
+            if older == 0 || written > 0 {
+                return Ok(());
+            }
+            insert_note(s, note)
+        })
+    }
+
     /// Returns the notes of `span`, in order.
     pub fn notes(&mut self, span: Span) -> Result<Vec<Note>, Error> {
         self.rows(

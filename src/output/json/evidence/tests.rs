@@ -20,6 +20,7 @@ fn all() -> Vec<Evidence> {
         denominator: 100,
         floor: 10,
         threshold: 0.01,
+        usual: Some(0.005),
         interval: (0.006, 0.085),
         classes: vec![(BounceClass::Hard, 3)],
         domains: vec![("example.com".to_owned(), 3)],
