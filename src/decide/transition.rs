@@ -249,7 +249,9 @@ pub(super) const fn disable(incident: &mut Incident, at: Timestamp) -> StepTaken
 /// still holds now that this is over. Most end with it, and those are never notified.
 fn outlasts_inhibition(policy: &Policy, incident: &Incident, finding: &Finding) -> bool {
     let wanted = !policy.digest_mode || incident.severity == Severity::Wake;
-    let may_outlast = incident.tag.is_some() || incident.rule.is_rate();
+    // What a mute held back is told by its end.
+    let may_outlast =
+        incident.tag.is_some() || (incident.rule.is_rate() && !incident.notification_deferred);
     may_outlast
         && !incident.notified
         && incident.suppressed_until.is_none()

@@ -91,7 +91,9 @@ fn find(history: &History, at: Timestamp, rules: &Rules, rule: Rule) -> Finding 
 }
 
 fn bounce_verdict(history: &History, at: Timestamp) -> Verdict {
-    find(history, at, &Rules::default(), Rule::BounceRate).verdict
+    let mut rules = Rules::default();
+    rules.bounce_rate.confidence = None;
+    find(history, at, &rules, Rule::BounceRate).verdict
 }
 
 #[test]
@@ -123,12 +125,13 @@ fn confidence_asks_for_more_than_chance() {
     let mut rules = Rules::default();
     rules.bounce_rate.confidence = Some(0.95);
     let verdict = |n, k| find(&one_hour(n, k, at), at, &rules, Rule::BounceRate).verdict;
-    assert_eq!(verdict(50, 1), Verdict::Within, "2% of 50 is chance at 1%");
+    let by_chance = Verdict::Unresolved;
+    assert_eq!(verdict(50, 1), by_chance, "2% of 50 is chance at 1%");
     assert_eq!(verdict(500, 45), Verdict::Breach);
 }
 
 #[test]
-fn hard_bounces_wake_above_five_percent_of_more_than_a_hundred() {
+fn hard_bounces_wake_above_five_percent_of_more_than_a_hundred_or_surely_above_it() {
     let at = start() + 30 * DAY;
     let verdict = |n, k| {
         find(
@@ -139,11 +142,9 @@ fn hard_bounces_wake_above_five_percent_of_more_than_a_hundred() {
         )
         .verdict
     };
-    assert_eq!(
-        verdict(100, 50),
-        Verdict::Within,
-        "100 is not more than 100"
-    );
+    assert_eq!(verdict(100, 50), Verdict::Breach, "surely in an hour");
+    let not_more = verdict(100, 6);
+    assert_eq!(not_more, Verdict::Unresolved, "100 is not more than 100");
     assert_eq!(verdict(101, 6), Verdict::Breach);
     assert_eq!(verdict(200, 10), Verdict::Within, "5% is not over 5%");
 }

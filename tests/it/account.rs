@@ -84,7 +84,7 @@ fn an_incident_of_a_server_that_left_ends(process: Process) {
     world
         .postmark
         .server("alpha")
-        .bounce_wave("outbound", wave, 0.5, "HardBounce");
+        .bounce_wave("outbound", wave, 0.5, "Blocked");
     world.cycle(at("2026-03-03T10:00:00Z"));
     world.cycle(at("2026-03-03T12:00:00Z"));
     assert_eq!(world.alerts().len(), 1);
@@ -101,7 +101,7 @@ fn an_incident_of_a_server_that_left_while_muted_ends_with_the_mute(process: Pro
     world
         .postmark
         .server("alpha")
-        .bounce_wave("outbound", wave, 0.5, "HardBounce");
+        .bounce_wave("outbound", wave, 0.5, "Blocked");
     world.cycle(at("2026-03-03T10:00:00Z"));
     world.cycle(at("2026-03-03T12:00:00Z"));
     assert_eq!(world.alerts().len(), 1);

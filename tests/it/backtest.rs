@@ -220,6 +220,53 @@ fn a_person_reads_what_fired_how_often_and_how_long_a_stop_goes_unnoticed() {
     }
 }
 
+#[test]
+fn healthy_senders_have_at_most_one_rate_alert_together_in_45_days() {
+    // The shipped defaults; the other scenes are judged by the plain threshold.
+    let world = World::new(Process::New, "[rules.bounce_rate]\nconfidence = 0.95\n");
+    let span = Span::new(at("2026-01-05T00:00:00Z"), at("2026-02-19T00:00:00Z"));
+    let path = world.folder.path().join("healthy.ndjson");
+    let mut events = Vec::new();
+    for (per_hour, share) in [(10, 35), (40, 35), (200, 35), (10, 90), (40, 90), (200, 90)] {
+        let stream = format!("{per_hour}-{share}");
+        let gap = HOUR / per_hour;
+        let mut sent_at = span.from;
+        let mut n = 0u64;
+        while sent_at < span.until {
+            // A hash of the number decides what bounces: `share` of 10,000.
+            let mixed =
+                (n + u64::from(per_hour) * 1_000_003 + share).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let bounced = (mixed ^ (mixed >> 32)) % 10_000 < share;
+            let mut event = json!({ "id": format!("{stream}-{n}"), "server": "shop", "stream": stream, "sent_at": sent_at.to_string() });
+            if bounced {
+                event["bounced_at"] = json!((sent_at + MINUTE).to_string());
+                event["bounce_type"] = json!("HardBounce");
+            } else {
+                event["delivered_at"] = json!((sent_at + MINUTE / 10).to_string());
+            }
+            events.push((sent_at, event.to_string()));
+            sent_at = sent_at + gap;
+            n += 1;
+        }
+    }
+    events.sort();
+    let text: Vec<&str> = events.iter().map(|(_, event)| event.as_str()).collect();
+    std::fs::write(&path, text.join("\n")).expect("written");
+    let replayed = world.run(&["backtest", path.to_str().expect("text"), "--format", "json"]);
+    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+    let opened = lines(&replayed.report);
+    let rates = ["hard_bounce_wake", "bounce_rate", "spam_rate"];
+    let opened = opened
+        .iter()
+        .filter(|t| t["transition"] == "opened" && rates.iter().any(|rule| t["rule"] == *rule));
+    assert!(
+        opened.clone().count() <= 1,
+        "{:?}",
+        opened.collect::<Vec<_>>()
+    );
+}
+
 /// A file of so many good lines, and what comes after them.
 fn file(world: &World, good: u32, last: &str) -> PathBuf {
     let path = world.folder.path().join("bad.ndjson");

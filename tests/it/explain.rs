@@ -96,7 +96,7 @@ fn each_rate_shows_what_it_counts_and_when_it_was_over() {
     let profile = Profile::constant(60.0).without_bounces();
     world.shop.generate("outbound", span, &profile);
     let wave = Span::new(noon() - HOUR, noon() + HOUR);
-    let hard = world.shop.bounce_wave("outbound", wave, 0.2, "HardBounce");
+    let blocked = world.shop.bounce_wave("outbound", wave, 0.2, "Blocked");
     world.shop.bounce_wave("outbound", wave, 0.2, "SoftBounce");
     world
         .shop
@@ -114,10 +114,10 @@ fn each_rate_shows_what_it_counts_and_when_it_was_over() {
     let json = explain("spam_rate");
     assert_eq!(json["bounces"].as_array().map(Vec::len), Some(2), "{json}");
     let json = explain("bounce_rate");
-    assert!(hard > 20, "{hard}");
+    assert!(blocked > 20, "{blocked}");
     let bounces = json["bounces"].as_array().expect("bounces");
-    assert_eq!(bounces.len(), hard, "{json}");
-    assert!(bounces.iter().all(|b| b["bounce_type"] == "HardBounce"));
+    assert_eq!(bounces.len(), blocked, "{json}");
+    assert!(bounces.iter().all(|b| b["bounce_type"] == "Blocked"));
     // Judged at 14:00, when it was within bounds, it tells of 13:00.
     assert_eq!(json["incident"]["judged_at"], "2026-03-03T14:00:00Z");
     assert_eq!(

@@ -146,7 +146,7 @@ fn the_keys_of_what_was_watched_and_stored() {
     let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
     assert_eq!(
         rules.join(" "),
-        "blind bounce_rate delivery_silence operator_bounce send_silence spam_complaint_external spam_rate suppressed_address"
+        "blind bounce_rate delivery_silence hard_bounce_wake operator_bounce send_silence spam_complaint_external spam_rate suppressed_address"
     );
     insta::assert_snapshot!("check", Shape::render_all(&checks));
     let now = ["--now", "2026-03-05T12:00:00Z"];

@@ -27,7 +27,7 @@ fn a_server_that_is_called_otherwise_keeps_its_history_and_its_incidents(process
     let mut world = world(process, "");
     let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-04T00:00:00Z"));
     let alpha = world.postmark.server("alpha");
-    alpha.bounce_wave("outbound", wave, 0.3, "HardBounce");
+    alpha.bounce_wave("outbound", wave, 0.3, "Blocked");
     world.cycle(at("2026-03-03T10:00:00Z"));
     let opened = world.cycle(at("2026-03-03T12:00:00Z"));
     let id = opened.report["open_incidents"][0]["incident"].clone();

@@ -33,12 +33,12 @@ fn a_standing_breach_is_one_message_and_one_when_it_ends() {
         let alerts = world.alerts();
         assert_eq!(
             alerts,
-            ["🟠 WARN shop/outbound: 8 of 49 recipients bounced in the last hour (16%)"]
+            ["🔴 WAKE shop/outbound: 8 of 49 recipients hard-bounced in the last hour (16%)"]
         );
         world.hours("2026-03-03T17:00:00Z", "2026-03-04T20:00:00Z");
         let ends = world.alerts();
         let is_end =
-            ends[0].starts_with("✅ RESOLVED shop/outbound: bounce rate is back to 0% (0 of ");
+            ends[0].starts_with("✅ RESOLVED shop/outbound: hard bounce rate is back to 4.");
         assert!(ends.len() == 1 && is_end, "{ends:?}");
     }
 }
@@ -173,7 +173,8 @@ fn a_late_wave_is_seen_and_no_rate_passes_one(process: Process) {
             .push(mail.bounced("HardBounce", at("2026-03-03T05:30:00Z")));
     }
     let cycle = world.hours("2026-03-03T01:00:00Z", "2026-03-03T06:00:00Z");
-    assert_eq!(cycle.steps(), ["bounce_rate opened"]);
+    let opened = ["hard_bounce_wake opened", "bounce_rate opened"];
+    assert_eq!(cycle.steps(), opened);
     assert_eq!(cycle.report["transitions"][0]["rate"], 1.0);
     assert_eq!(cycle.report["transitions"][0]["denominator"], 20);
     assert_eq!(

@@ -25,7 +25,7 @@ fn a_server_that_fails_and_a_channel_that_is_gone_stop_nobody_else() {
             "outbound",
             Span::new(at("2026-03-03T11:00:00Z"), span.until),
             0.4,
-            "HardBounce",
+            "Blocked",
         );
         world.cycle(at("2026-03-03T10:00:00Z"));
         other.always(Fault::Status(503));

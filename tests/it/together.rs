@@ -67,7 +67,7 @@ fn the_same_on_many_streams_is_one_message_with_a_line_for_each() {
     let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-03T12:00:00Z"));
     for n in 0..6 {
         let client = world.postmark.server(&format!("client-{n}"));
-        client.bounce_wave("outbound", wave, 0.3, "HardBounce");
+        client.bounce_wave("outbound", wave, 0.3, "Blocked");
     }
     world.hours("2026-03-03T10:00:00Z", "2026-03-03T12:00:00Z");
     let told = world.slack.take();

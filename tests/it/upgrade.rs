@@ -262,6 +262,36 @@ fn a_drop_and_a_silence_that_were_both_open_become_one_and_say_nothing_new() {
 }
 
 #[test]
+fn the_first_digest_after_an_upgrade_says_once_that_the_default_changed() {
+    if crate::store::needs_a_file("a database of the first release is a file") {
+        return;
+    }
+    for (file, said) in [
+        ("", 1),
+        (
+            "[rules.bounce_rate]\nconfidence = 0.95\n[rules.spam_rate]\nconfidence = 0.95\n",
+            0,
+        ),
+    ] {
+        let mut world = World::new(Process::New, file);
+        world.env("HUSHWATCH_RULES__BOUNCE_RATE__CONFIDENCE", "");
+        world.env("HUSHWATCH_RULES__SPAM_RATE__CONFIDENCE", "");
+        let database = rusqlite::Connection::open(world.folder.path().join("hushwatch.db"));
+        let database = database.expect("opened");
+        database
+            .pragma_update(None, "foreign_keys", false)
+            .expect("set");
+        database.execute_batch(FIRST_RELEASE).expect("read");
+        drop(database);
+        world.hours("2026-03-03T14:00:00Z", "2026-03-05T10:00:00Z");
+        let sent: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+        let digests = sent.iter().filter(|text| text.contains("Daily digest, "));
+        let news = digests.filter(|text| text.contains("is now the default of the bounce"));
+        assert_eq!(news.count(), said, "{file:?}: {sent:#?}");
+    }
+}
+
+#[test]
 fn the_scene_of_the_first_release_still_opens_the_same_incidents() {
     let mut world = first_release();
     play_first_release(&mut world);
