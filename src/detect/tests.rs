@@ -402,8 +402,8 @@ proptest! {
     #[test]
     fn more_bounces_never_mend_a_breach_and_no_number_is_nonsense(messages in 0u32..400, bounced in 0u32..60, more in 0u32..60) {
         let at = start() + 30 * DAY;
-        let fewer = bounce_verdict(&one_hour(messages, bounced, at), at);
-        let found = find(&one_hour(messages, bounced + more, at), at, &Rules::default(), Rule::BounceRate);
+        let judged = |bounced| find(&one_hour(messages, bounced, at), at, &Rules::default(), Rule::BounceRate);
+        let (fewer, found) = (judged(bounced).verdict, judged(bounced + more));
         prop_assert!(fewer != Verdict::Breach || found.verdict == Verdict::Breach);
         let Evidence::Rate(rate) = found.evidence else { unreachable!("a rate") };
         prop_assert!((0.0..=1.0).contains(&rate.rate()) && rate.numerator <= rate.denominator);
