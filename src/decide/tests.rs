@@ -456,6 +456,7 @@ fn silence(verdict: Verdict, last: u32) -> Finding {
             longest_before: 4.0,
             times_a_year: 1.0,
             false_alarms_per_year: 4.0,
+            missing_burst: None,
         }),
         ..finding(Rule::SendSilence, verdict)
     }

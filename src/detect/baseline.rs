@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use crate::detect::bursts::BurstModel;
 use crate::detect::cusum::Cusum;
 use crate::detect::exceedance::ExceedanceModel;
 use crate::detect::gap_bound::GapBound;
@@ -73,6 +74,8 @@ pub(super) struct Baseline {
     pub threshold: f64,
     pub bound: GapBound,
     pub cusum: Cusum,
+    /// An hour with more messages is left out, as one of a burst.
+    max_usual_sent: u64,
 }
 
 /// One way to measure a gap.
@@ -109,14 +112,21 @@ impl IntensityModel {
 
     /// Returns the factor on the intensity of a gap that begins before `hour`, from the levels until then: those of the
     /// series, and of the hours of `later` that follow it.
-    fn level_multiplier(&self, series: &HourlySeries, hour: usize, later: Option<&History>) -> f64 {
+    fn level_multiplier(
+        &self,
+        series: &HourlySeries,
+        hour: usize,
+        later: Option<(&History, u64)>,
+    ) -> f64 {
         match self {
             Self::Hourly {
                 profile,
                 hazard,
                 sums,
             } => {
-                let later = later.map(|history| hours_after(series, profile, history, hour));
+                let later = later.map(|(history, max_usual_sent)| {
+                    hours_after(series, profile, history, hour, max_usual_sent)
+                });
                 hazard.level_multiplier(&sums.levels(hour, &later.unwrap_or_default()))
             }
             Self::GapLength(_) => 1.0,
@@ -174,8 +184,17 @@ pub(super) fn training_cutoff(history: &History, at: Timestamp) -> Timestamp {
 
 impl Baseline {
     /// Learns from what had happened by `until`; `budget` is the accepted number of false alarms per year.
-    pub(super) fn learn(history: &History, until: Timestamp, budget: f64) -> Self {
-        let series = HourlySeries::from_history(history, until);
+    /// What comes in `bursts` that are judged for themselves is left out.
+    pub(super) fn learn(
+        history: &History,
+        until: Timestamp,
+        budget: f64,
+        bursts: &BurstModel,
+    ) -> Self {
+        let mut series = HourlySeries::from_history(history, until);
+        for burst in bursts.beside_other_mail() {
+            series.leave_out(burst);
+        }
         let hourly = CALENDARS.iter().map(|(calendar, conditional)| {
             IntensityModel::hourly(&series, *calendar, *conditional)
         });
@@ -184,10 +203,20 @@ impl Baseline {
         let IntensityModel::Hourly { profile, sums, .. } = &models[MEAN] else {
             unreachable!("the mean is by the hour of the week");
         };
-        let gaps = series.gaps(history, until);
+        let mut gaps = series.gaps(history, until);
+        if bursts.only_bursts {
+            gaps.retain(|gap| !bursts.is_within_one(gap.span));
+        }
         let mut baseline = Self {
             bound: GapBound::learn(&series, &gaps, until, budget),
-            cusum: Cusum::learn(&series, profile, sums, budget * DROP_BUDGET_SHARE),
+            cusum: Cusum::learn(
+                &series,
+                profile,
+                sums,
+                budget * DROP_BUDGET_SHARE,
+                bursts.max_usual_sent,
+            ),
+            max_usual_sent: bursts.max_usual_sent,
             models,
             chosen: vec![(0, 1.0)],
             tail: ExceedanceModel::fit(Vec::new(), 1.0, 1.0),
@@ -244,6 +273,7 @@ impl Baseline {
         let hour = self.series.hour(from) + 1;
         let weighted = shares.iter().map(|(index, share)| {
             let model = &self.models[*index];
+            let later = later.map(|history| (history, self.max_usual_sent));
             let level = model.level_multiplier(&self.series, hour, later);
             (model, share * level)
         });
@@ -337,6 +367,7 @@ fn hours_after(
     profile: &Profile,
     history: &History,
     hour: usize,
+    max_usual_sent: u64,
 ) -> Vec<(f64, f64)> {
     let first = series.start(series.len());
     let mut sent = history.hours[history.hours.partition_point(|h| h.start < first)..]
@@ -347,7 +378,7 @@ fn hours_after(
         let count = sent.next_if(|h| h.start <= start).map_or(0, |h| h.sent);
         let covered = history.messages.covers(Span::new(start, start + HOUR));
         let calendar = profile.calendar;
-        if covered || count > 0 {
+        if (covered || count > 0) && count <= max_usual_sent {
             let expected = calendar.expected(profile.now.at(start));
             (calendar.observed(count), expected)
         } else {

@@ -32,6 +32,8 @@ pub(super) struct Cusum {
     /// Messages expected by the hour of the week.
     pub mean: IntensityTable,
     dispersion: f64,
+    /// An hour with more messages is left out, as one of a burst.
+    max_usual_sent: u64,
     /// The end of the series that was learned from.
     end: Timestamp,
     /// The volume relative to the profile, at that end.
@@ -98,6 +100,7 @@ impl Cusum {
         mean: &Profile,
         sums: &RunningSums,
         budget: f64,
+        max_usual_sent: u64,
     ) -> Self {
         let level_at = |hour: usize| Hazard::GROWTH.level_multiplier(&sums.levels(hour, &[]));
         let levels: Vec<f64> = (0..=series.len() / WEEK)
@@ -129,6 +132,7 @@ impl Cusum {
         };
         Self {
             mean: mean.now.clone(),
+            max_usual_sent,
             dispersion,
             end: series.start(series.len()),
             level: level_at(series.len()),
@@ -170,7 +174,7 @@ impl Cusum {
         while hour + HOUR <= at {
             let covered = history.messages.covers(Span::new(hour, hour + HOUR));
             let sent = counts.next_if(|h| h.start == hour).map_or(0, |h| h.sent);
-            let sent = covered.then_some(sent);
+            let sent = Some(sent).filter(|sent| covered && *sent <= self.max_usual_sent);
             let expected = self.mean.at(hour) * self.level;
             state.add(hour, sent, expected, self.dispersion, max);
             hour = hour + HOUR;

@@ -19,8 +19,11 @@ use crate::model::{
     Verdict,
 };
 
-/// The shares of the false-alarm budget that go to `delivery_silence` and to `delivery_drop`, each.
-const BUDGET_SHARE: f64 = 0.025;
+/// The share of the false-alarm budget that goes to `delivery_silence`: chance makes far fewer than it allows, since runs of at
+/// least [`MIN_RUN`] count.
+const SILENCE_BUDGET_SHARE: f64 = 0.2;
+/// The share of the false-alarm budget that goes to `delivery_drop`.
+const DROP_BUDGET_SHARE: f64 = 0.025;
 /// Younger mail may still be on its way.
 const SETTLED_AFTER: Duration = Duration::from_secs(2 * 3600);
 /// Only the newest sampled messages are learned from.
@@ -131,19 +134,19 @@ impl DeliveryModel {
         }
         delays.sort_unstable();
         open_ages.sort_unstable();
-        let budget = rules.silence.false_alarms_per_year * BUDGET_SHARE / series.max(1) as f64;
+        let budget = rules.silence.false_alarms_per_year / series.max(1) as f64;
         let mut learned = Self {
             delays,
             open_ages,
             autocorrelation: 1.0,
-            threshold: (per_year / budget).max(2.0).ln(),
+            threshold: (per_year / (budget * SILENCE_BUDGET_SHARE)).max(2.0).ln(),
             usual_loss: UsualLoss::learn(&[], 2.0),
             min_history: rules.silence.min_history,
         };
         let by_chance = learned.survival(CLUSTERING_AGE);
         let repeated = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
         learned.autocorrelation = (repeated / by_chance).max(1.0);
-        learned.usual_loss = UsualLoss::learn(&settled, per_year / budget);
+        learned.usual_loss = UsualLoss::learn(&settled, per_year / (budget * DROP_BUDGET_SHARE));
         learned
     }
 

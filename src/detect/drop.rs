@@ -44,6 +44,21 @@ pub(super) fn evaluate(
         limit,
         times_a_year: cusum.tail.annual_rate(state.evidence),
         false_alarms_per_year: rules.silence.false_alarms_per_year,
+        missing_burst: None,
+    };
+    let missing = missing_burst(history, at, rules, silence);
+    let (verdict, evidence) = match missing {
+        Some(missing)
+            if verdict != Verdict::Unknown
+                && (silence.bursts.only_bursts || verdict != Verdict::Breach) =>
+        {
+            (Verdict::Breach, missing)
+        }
+        // The hours of a stream of nothing but bursts say nothing.
+        _ if silence.bursts.only_bursts && verdict != Verdict::Unknown => {
+            (Verdict::Within, evidence)
+        }
+        _ => (verdict, evidence),
     };
     Finding::new(
         Rule::SendDrop,
@@ -51,4 +66,27 @@ pub(super) fn evaluate(
         Severity::Warn,
         Evidence::Drop(evidence),
     )
+}
+
+/// Returns what speaks for a missing burst, where other mail was sent since the last one: without it, it is a silence.
+fn missing_burst(
+    history: &History,
+    at: Timestamp,
+    rules: &Rules,
+    silence: &Silence,
+) -> Option<DropEvidence> {
+    let overdue = silence.bursts.latest(history, at)?;
+    let window = Span::new(overdue.last.span.from, at);
+    let sent = history.sent_in(&[window]) - overdue.last.sent.min(history.sent_in(&[window]));
+    let is_drop = overdue.lateness > 1.0 && (sent > 0 || !silence.bursts.only_bursts);
+    is_drop.then(|| DropEvidence {
+        window: Span::new(overdue.last.span.until, at),
+        sent,
+        expected: sent as f64 + overdue.expected(at),
+        evidence: overdue.lateness,
+        limit: 1.0,
+        times_a_year: overdue.annual_rate(at),
+        false_alarms_per_year: rules.silence.false_alarms_per_year,
+        missing_burst: Some(overdue.evidence()),
+    })
 }

@@ -53,6 +53,14 @@ impl HourlySeries {
         Self { begins, sent }
     }
 
+    /// Forgets the hours that `span` touches.
+    pub(super) fn leave_out(&mut self, span: Span) {
+        let (first, last) = (self.hour(span.from), self.hour(span.until));
+        for slot in self.sent.iter_mut().take(last + 1).skip(first) {
+            *slot = None;
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.sent.len()
     }

@@ -2,6 +2,7 @@
 
 mod address_check;
 mod baseline;
+mod bursts;
 mod cusum;
 mod delivery;
 mod drop;

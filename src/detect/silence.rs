@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::detect::baseline::Baseline;
 pub(super) use crate::detect::baseline::training_cutoff;
+use crate::detect::bursts::{BurstModel, Overdue};
 use crate::detect::tags;
 use crate::model::{
     DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, SilenceEvidence, Span, Tag,
@@ -18,6 +19,8 @@ const WAKE_FACTOR: f64 = 2.0;
 const RECOVERY_HOURS: u32 = 2;
 /// The time that [`Silence::recovery`] looks at.
 pub(super) const RECOVERY_TIME: Duration = HOUR.saturating_mul(RECOVERY_HOURS + 1);
+/// Where less than this many messages are expected, their absence is no silence.
+const MIN_EXPECTED: f64 = 0.5;
 /// Share of the expected volume that is normal.
 const NORMAL_SHARE: f64 = 0.5;
 
@@ -25,6 +28,7 @@ const NORMAL_SHARE: f64 = 0.5;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Silence {
     pub(super) baseline: Baseline,
+    pub(super) bursts: BurstModel,
     min_history: Duration,
     false_alarms_per_year: f64,
 }
@@ -57,8 +61,10 @@ impl Silence {
     /// Learns what is normal from what had happened by `until`; `series` share the budget of false alarms.
     pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
         let budget = rules.silence.false_alarms_per_year / series.max(1) as f64;
+        let bursts = BurstModel::learn(history, until, budget);
         Self {
-            baseline: Baseline::learn(history, until, budget),
+            baseline: Baseline::learn(history, until, budget, &bursts),
+            bursts,
             min_history: rules.silence.min_history,
             false_alarms_per_year: rules.silence.false_alarms_per_year,
         }
@@ -76,13 +82,26 @@ impl Silence {
 
     /// Returns how long a stop from `from` on would go unnoticed, to the full hour; `None` for more than 45 days.
     pub fn detection_delay(&self, history: &History, from: Timestamp) -> Option<Duration> {
+        if self.bursts.only_bursts {
+            return self.burst_detection_delay(history, from);
+        }
         self.baseline.detection_delay(history, from, from)
+    }
+
+    /// Returns the same for a stream of nothing but bursts: until the next one is missing.
+    fn burst_detection_delay(&self, history: &History, from: Timestamp) -> Option<Duration> {
+        let missing = self.bursts.detection_delay(history, from);
+        let bound = self.baseline.bound.length(history, from);
+        missing.into_iter().chain(bound).min()
     }
 
     /// Returns how long a stop known at `at` goes unnoticed at worst, to the full hour: the one that goes on, and one after
     /// any mail of the week before. `None` for more than 45 days, and where there was no mail.
     pub fn worst_detection_delay(&self, history: &History, at: Timestamp) -> Option<Duration> {
         let last = history.last_sent(at)?;
+        if self.bursts.only_bursts {
+            return self.burst_detection_delay(history, last);
+        }
         let first = history
             .hours
             .partition_point(|h| h.last_at < last - 7 * DAY);
@@ -114,14 +133,31 @@ impl Silence {
     /// The finding of `send_silence` at `at`; `history` is that of `tag`, where there is one.
     pub(super) fn evaluate(&self, history: &History, tag: Option<&Tag>, at: Timestamp) -> Finding {
         let gap = gap(history, at, tag.map_or(Duration::ZERO, |_| UNSETTLED));
-        let surprise = gap.map_or(0.0, |gap| self.baseline.surprise(history, gap));
-        let threshold = self.baseline.threshold;
+        let overdue = gap.and_then(|gap| self.overdue(history, gap, at));
+        let (surprise, threshold) = match gap {
+            Some(gap) if self.bursts.only_bursts => {
+                let bound = self.baseline.bound.length(history, gap.from);
+                let bounded = bound.map_or(0.0, |bound| gap.length().div_duration_f64(bound));
+                (overdue.map_or(0.0, |o| o.lateness).max(bounded), 1.0)
+            }
+            Some(gap) => (
+                self.baseline.surprise(history, gap),
+                self.baseline.threshold,
+            ),
+            None => (0.0, self.baseline.threshold),
+        };
+        let is_silence = |gap: Span| {
+            surprise > threshold
+                && gap.length() > INDEX_LAG
+                && (self.bursts.only_bursts || self.expected(gap) >= MIN_EXPECTED)
+        };
         let verdict = match gap {
             _ if self.is_learning(history, at) => Verdict::Unknown,
             // Who never sent is not silent.
             _ if history.last_sent(at).is_none() => Verdict::Unknown,
             None => Verdict::Unknown,
-            Some(gap) if surprise > threshold && gap.length() > INDEX_LAG => Verdict::Breach,
+            Some(gap) if is_silence(gap) => Verdict::Breach,
+            Some(_) if self.bursts.only_bursts => Verdict::Within,
             Some(_) => self.recovery(history, at),
         };
         let severity = if surprise > WAKE_FACTOR * threshold {
@@ -133,17 +169,27 @@ impl Silence {
         let evidence = Evidence::Silence(SilenceEvidence {
             last_sent: history.last_sent(at),
             gap,
-            expected: self.expected(gap),
+            expected: overdue.map_or_else(|| self.expected(gap), |o| o.expected(at)),
             surprise,
             threshold,
-            longest_before: self.baseline.tail.max(),
-            times_a_year: self.baseline.annual_rate(surprise, gap),
+            longest_before: overdue.map_or_else(|| self.baseline.tail.max(), |o| o.longest),
+            times_a_year: match overdue {
+                Some(overdue) => overdue.annual_rate(at),
+                None => self.baseline.annual_rate(surprise, gap),
+            },
             false_alarms_per_year: self.false_alarms_per_year,
+            missing_burst: overdue.map(Overdue::evidence),
         });
         Finding {
             tag: tag.cloned(),
             ..Finding::new(Rule::SendSilence, verdict, severity, evidence)
         }
+    }
+
+    /// Returns the burst that is latest in a stream of nothing but bursts, where no other mail was sent since the last one.
+    fn overdue(&self, history: &History, gap: Span, at: Timestamp) -> Option<Overdue<'_>> {
+        let overdue = self.bursts.latest(history, at)?;
+        (self.bursts.only_bursts && gap.from <= overdue.last.span.until).then_some(overdue)
     }
 
     /// `Within` once normal volume has flowed for [`RECOVERY_HOURS`]; where less than one message is expected in the

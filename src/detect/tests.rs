@@ -6,6 +6,7 @@ use crate::model::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+mod bursts;
 mod gap_bound;
 
 /// A Monday.

@@ -176,6 +176,20 @@ pub struct SilenceEvidence {
     pub times_a_year: f64,
     /// The accepted false silence alarms a year, of the installation.
     pub false_alarms_per_year: f64,
+    /// The burst that is missing, where that is what was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_burst: Option<MissingBurst>,
+}
+
+/// A burst of mail, such as a newsletter or a nightly run, that did not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingBurst {
+    /// Messages that such a burst usually has.
+    pub usual: u64,
+    /// When the last one began.
+    pub last_at: Timestamp,
+    /// When the next one was due.
+    pub due_at: Timestamp,
 }
 
 impl SilenceEvidence {
@@ -206,6 +220,9 @@ pub struct DropEvidence {
     pub times_a_year: f64,
     /// The accepted false silence alarms a year, of the installation.
     pub false_alarms_per_year: f64,
+    /// The burst that is missing, where that is what was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_burst: Option<MissingBurst>,
 }
 
 /// The newest sampled messages, none of them delivered.

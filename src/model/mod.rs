@@ -20,7 +20,7 @@ pub use coverage::{Coverage, Kind};
 pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use finding::{
     BlindEvidence, ChanceBreaches, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence,
-    Finding, RateEvidence, RateUnit, ServerChange, SilenceEvidence, Verdict,
+    Finding, MissingBurst, RateEvidence, RateUnit, ServerChange, SilenceEvidence, Verdict,
 };
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, KnownRecipients,

@@ -2,8 +2,8 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, DeliveryDropEvidence, DeliveryEvidence, Evidence, Incident, IncidentState,
-    RateEvidence, Rule, Span, Subject, Timestamp,
+    BounceClass, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
+    IncidentState, RateEvidence, Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, other_server, rate_counts};
@@ -30,10 +30,24 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                 Some(sent) => format!("Last message{with_tag} {}.", time(sent)),
                 None => format!("No message{with_tag} is known."),
             };
-            vec![format!(
-                "{last} About {expected} would normally have gone out since."
-            )]
+            vec![match silence.missing_burst {
+                Some(burst) => format!(
+                    "{last} About {} were due {}.",
+                    approx(burst.usual as f64),
+                    time(burst.due_at)
+                ),
+                None => format!("{last} About {expected} would normally have gone out since."),
+            }]
         }
+        Evidence::Drop(DropEvidence {
+            missing_burst: Some(burst),
+            sent,
+            ..
+        }) => vec![format!(
+            "As many were last sent {}; since then {} went out.",
+            time(burst.last_at),
+            plural(*sent, "other message")
+        )],
         Evidence::Drop(drop) => {
             let share = approx_percent(drop.sent as f64 / drop.expected.max(1.0));
             let range = short_range(drop.window, at, style.zone);
@@ -305,6 +319,13 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
             "at its worst {} ({})",
             rate_counts(incident.rule, rate),
             approx_percent(rate.rate())
+        )),
+        Evidence::Drop(DropEvidence {
+            missing_burst: Some(burst),
+            ..
+        }) => Some(format!(
+            "about {} messages were missing",
+            approx(burst.usual as f64)
         )),
         Evidence::Drop(drop) if (drop.sent as f64) < drop.expected => Some(format!(
             "at its worst {} of about {}",

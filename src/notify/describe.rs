@@ -1,8 +1,8 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
 use crate::model::{
-    BlindEvidence, BounceClass, Evidence, Incident, IncidentState, RateEvidence, RateUnit, Rule,
-    ServerChange, Subject, Suppressed,
+    BlindEvidence, BounceClass, DropEvidence, Evidence, Incident, IncidentState, RateEvidence,
+    RateUnit, Rule, ServerChange, Subject, Suppressed,
 };
 use crate::notify::alert::Style;
 use crate::text::elide::elide;
@@ -49,6 +49,14 @@ pub fn describe(incident: &Incident, style: Style) -> String {
         Evidence::Silence(silence) => {
             format!("no mail sent for {}", format_duration(silence.gap.length()))
         }
+        Evidence::Drop(DropEvidence {
+            missing_burst: Some(burst),
+            ..
+        }) => format!(
+            "about {} messages that were due {} were not sent",
+            approx(burst.usual as f64),
+            short_time(burst.due_at, incident.judged_at, style.zone)
+        ),
         Evidence::Drop(drop) => format!(
             "{} sent in {}, about {} would be normal",
             plural(drop.sent, "message"),

@@ -1,8 +1,8 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
 use crate::model::{
-    DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident, RateEvidence,
-    RateUnit, Rule, SilenceEvidence,
+    DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident, MissingBurst,
+    RateEvidence, RateUnit, Rule, SilenceEvidence,
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
@@ -69,7 +69,7 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
 }
 
 fn silence_lines(silence: &SilenceEvidence, style: Style) -> Vec<String> {
-    vec![
+    [
         format!(
             "Last message {}",
             format_time_or_never(silence.last_sent, style.zone)
@@ -86,10 +86,22 @@ fn silence_lines(silence: &SilenceEvidence, style: Style) -> Vec<String> {
         ),
         frequency_line("gap", silence.times_a_year, silence.false_alarms_per_year),
     ]
+    .into_iter()
+    .chain(silence.missing_burst.map(|burst| burst_line(burst, style)))
+    .collect()
+}
+
+fn burst_line(burst: MissingBurst, style: Style) -> String {
+    format!(
+        "Mail comes in bursts of about {}: the last began {}, the next was due {}",
+        plural(burst.usual, "message"),
+        format_time(burst.last_at, style.zone),
+        format_time(burst.due_at, style.zone)
+    )
 }
 
 fn drop_lines(drop: &DropEvidence, style: Style) -> Vec<String> {
-    vec![
+    [
         format!(
             "{} in {} ({}); expected {} ({} of it was sent)",
             plural(drop.sent, "message"),
@@ -101,6 +113,9 @@ fn drop_lines(drop: &DropEvidence, style: Style) -> Vec<String> {
         format!("Score {:.1}, threshold {:.1}", drop.evidence, drop.limit),
         frequency_line("drop", drop.times_a_year, drop.false_alarms_per_year),
     ]
+    .into_iter()
+    .chain(drop.missing_burst.map(|burst| burst_line(burst, style)))
+    .collect()
 }
 
 fn frequency_line(what: &str, times_a_year: f64, false_alarms_per_year: f64) -> String {

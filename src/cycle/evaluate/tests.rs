@@ -37,6 +37,7 @@ fn less_and_none(
         limit: 8.0,
         times_a_year: 0.1,
         false_alarms_per_year: 4.0,
+        missing_burst: None,
     };
     let silence = SilenceEvidence {
         last_sent: Some(last),
@@ -47,6 +48,7 @@ fn less_and_none(
         longest_before: 7.0,
         times_a_year: 0.1,
         false_alarms_per_year: 4.0,
+        missing_burst: None,
     };
     vec![
         finding(Rule::SendDrop, less, Severity::Warn, Evidence::Drop(drop)),

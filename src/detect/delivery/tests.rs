@@ -149,8 +149,8 @@ fn a_usual_share_of_bounces_takes_a_longer_row() {
     };
     let needed = |usual| (1..30).find(|n| rows(usual, *n) == Verdict::Breach);
     assert_eq!(needed(1000), Some(3));
-    assert_eq!(needed(20), Some(5), "5% bounce");
-    assert_eq!(needed(4), Some(9), "25% bounce");
+    assert_eq!(needed(20), Some(4), "5% bounce");
+    assert_eq!(needed(4), Some(8), "25% bounce");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::model::{
     BlindEvidence, DAY, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, HOUR,
-    Incident, IncidentState, Rule, ServerName, Severity, SilenceEvidence, Span, Step, Timestamp,
-    Transition,
+    Incident, IncidentState, MissingBurst, Rule, ServerName, Severity, SilenceEvidence, Span, Step,
+    Timestamp, Transition,
 };
 use crate::notify::samples::{bounces, march, minutes, server_changed};
 
@@ -285,6 +285,7 @@ fn silence(last: Timestamp, until: Timestamp, expected: f64, surprise: f64) -> E
         longest_before: 11.5,
         times_a_year: 0.024,
         false_alarms_per_year: 4.0,
+        missing_burst: None,
     })
 }
 
@@ -311,6 +312,7 @@ fn send_silence() -> Course {
                 longest_before: 11.5,
                 times_a_year: 500.0,
                 false_alarms_per_year: 4.0,
+                missing_burst: None,
             }),
         ],
         over_at: [march(5, 17, 0), march(5, 17, 0)],
@@ -320,6 +322,15 @@ fn send_silence() -> Course {
         "of one tag",
         "Sent when one kind of mail stops while the rest of the stream flows.",
         move |i| i.tag = Some(tag.into()),
+    )
+    .variant(
+        "of a burst",
+        "Sent when a newsletter or a nightly run does not come, in a stream that has no other mail.",
+        |i| {
+            let evidence = silence(march(3, 10, 24), march(10, 22, 0), 812.0, 1.0);
+            i.evidence = with_burst(evidence, march(3, 10, 2), march(10, 10, 2));
+            (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
+        },
     )
     .variant(
         "some mail since",
@@ -351,6 +362,7 @@ fn send_drop() -> Course {
             limit: 14.2,
             times_a_year: 0.3,
             false_alarms_per_year: 4.0,
+            missing_burst: None,
         })
     };
     Plan {
@@ -369,6 +381,30 @@ fn send_drop() -> Course {
         over_at: [march(5, 18, 0), march(5, 18, 0)],
     }
     .course()
+    .variant(
+        "of a burst",
+        "Sent when a newsletter or a monthly run does not come, and other mail of the stream goes out.",
+        move |i| {
+            let window = Span::new(march(3, 10, 24), march(10, 22, 0));
+            i.evidence = with_burst(drop(window, 64, 876.0), march(3, 10, 2), march(10, 10, 2));
+            (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
+        },
+    )
+}
+
+/// The same evidence, resting on a burst of 812 messages that did not come.
+fn with_burst(mut evidence: Evidence, last_at: Timestamp, due_at: Timestamp) -> Evidence {
+    let burst = Some(MissingBurst {
+        usual: 812,
+        last_at,
+        due_at,
+    });
+    match &mut evidence {
+        Evidence::Silence(silence) => silence.missing_burst = burst,
+        Evidence::Drop(drop) => drop.missing_burst = burst,
+        _ => {}
+    }
+    evidence
 }
 
 fn delivery(unproven: u64, queued: u64, since: Timestamp, proven: Option<Timestamp>) -> Evidence {

@@ -39,6 +39,7 @@ fn all() -> Vec<Evidence> {
             longest_before: 2.0,
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
+            missing_burst: None,
         }),
         Evidence::Drop(DropEvidence {
             window: span,
@@ -48,6 +49,7 @@ fn all() -> Vec<Evidence> {
             limit: 8.0,
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
+            missing_burst: None,
         }),
         Evidence::Delivery(DeliveryEvidence {
             unproven: 5,

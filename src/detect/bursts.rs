@@ -1,0 +1,503 @@
+//! Mail in bursts: newsletters, campaigns, nightly and monthly runs.
+//!
+//! A burst is one event, however many messages it has: what is judged is the time between bursts of a usual size. When the
+//! next one is due is read from the recurrence that fits best (after a usual interval, at hours of the week, on a day of the
+//! month), and how far it may be late from how late the bursts before it were: the next lateness follows Student's t
+//! (A. Gelman et al., "Bayesian Data Analysis", 3rd ed., section 3.2), taken at the stream's part of the budget.
+
+use std::time::Duration;
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::detect::hourly_series::{WEEK, hour_of_month, hour_of_week};
+use crate::model::{DAY, HOUR, History, HourCount, MINUTE, MissingBurst, Span, Timestamp};
+
+/// A burst has at least so many messages ...
+const MIN_BURST_SENT: u64 = 10;
+/// ... of an hour or of hours in a row, and no longer than this ...
+const MAX_BURST_LENGTH: Duration = HOUR.saturating_mul(12);
+/// ... and so many times as many as there are before and after it, within [`MIN_SURROUNDINGS`] and [`SURROUNDINGS_IN_LENGTHS`]
+/// on each side: a working day is no burst.
+const MIN_CONTRAST: u64 = 4;
+const MIN_SURROUNDINGS: Duration = HOUR.saturating_mul(12);
+const SURROUNDINGS_IN_LENGTHS: f64 = 3.5;
+/// Hours beside the busiest one belong to a burst down to this share of it, and one hour more on each side.
+const MIN_SHARE_OF_PEAK: f64 = 0.01;
+/// Bursts are of another kind from this ratio of their sizes on; a kind has at least [`MIN_BURSTS`].
+const MIN_SIZE_RATIO: f64 = 3.0;
+/// Beside other mail an hour with more than so many times the mail of the busiest one outside of bursts is one of a burst.
+const MAX_GROWTH: u64 = 3;
+/// Fewer bursts show no recurrence.
+const MIN_BURSTS: usize = 4;
+/// The newest bursts show the recurrence of today.
+const MAX_BURSTS: usize = 26;
+/// A stream is nothing but bursts where they have at least this share of its mail ...
+const MIN_SHARE_OF_MAIL: f64 = 0.9;
+/// ... and the hours with other mail are at most so many times as many as the bursts.
+const MAX_OTHER_HOURS: usize = 2;
+/// A burst may be late by this share of the time between two, however regular they were.
+const MIN_SLACK_SHARE: f64 = 0.07;
+/// Beside other mail a recurrence is judged only if a burst is called late by this share of the time between two.
+const MAX_SLACK_SHARE: f64 = 0.35;
+/// The share of the budget that goes to late bursts.
+const BUDGET_SHARE: f64 = 0.5;
+/// Bounds of the chance that a burst that is merely late is called missing.
+const CHANCE_BOUNDS: (f64, f64) = (1e-4, 0.01);
+/// No run is more punctual than this.
+const MIN_JITTER: Duration = MINUTE.saturating_mul(5);
+/// An hour of the week is in use if this share of the weeks had a burst in it.
+const MIN_SHARE_OF_WEEKS: f64 = 0.75;
+const YEAR_S: f64 = 365.25 * 86_400.0;
+
+/// One burst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Burst {
+    /// From its first to its last message.
+    pub span: Span,
+    pub sent: u64,
+}
+
+/// The bursts of one stream, as far as it has any.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct BurstModel {
+    /// Whether the stream has bursts and, but for a few messages, no other mail.
+    pub only_bursts: bool,
+    /// The kinds of burst whose recurrence is known, the smallest first.
+    schedules: Vec<BurstSchedule>,
+    bursts: Vec<Burst>,
+    /// With more messages an hour after those that were learned from is one of a burst beside other mail.
+    pub max_usual_sent: u64,
+}
+
+/// When the bursts of one kind come.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct BurstSchedule {
+    /// From this many messages on a burst is of this kind.
+    pub min_sent: u64,
+    /// The median number of messages.
+    pub usual_sent: u64,
+    last: Burst,
+    recurrence: Recurrence,
+    /// The usual time between two.
+    pub interval: Duration,
+    /// The longest time between two.
+    pub longest: Duration,
+    freedom: f64,
+    chance: f64,
+}
+
+/// How the next burst follows from the one before, and how far it strays.
+#[derive(Clone, Debug, PartialEq)]
+enum Recurrence {
+    /// Mean and spread of the logarithm of the time between two, in seconds.
+    Interval { mean: f64, spread: f64 },
+    /// Hours of the week, or of the month, with the usual lateness and its spread in seconds.
+    Calendar {
+        hours: Vec<usize>,
+        monthly: bool,
+        spread: f64,
+    },
+}
+
+/// A burst that did not come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Overdue<'a> {
+    pub schedule: &'a BurstSchedule,
+    /// The last burst of a usual size.
+    pub last: Burst,
+    /// When the next one was due.
+    pub due: Timestamp,
+    /// The time since the last burst, over the time after which the next one is missing: above 1 it is.
+    pub lateness: f64,
+    /// The longest time between two bursts before, in the same measure.
+    pub longest: f64,
+}
+
+impl BurstModel {
+    /// Learns from the mail that was sent by `until`; `budget` is the accepted number of false alarms per year.
+    pub(super) fn learn(history: &History, until: Timestamp, budget: f64) -> Self {
+        let end = history.hours.partition_point(|h| h.first_at < until);
+        let hours = &history.hours[..end];
+        let bursts = find_bursts(hours);
+        let (of_bursts, all) = (
+            bursts.iter().map(|burst| burst.sent).sum::<u64>(),
+            hours.iter().map(|hour| hour.sent).sum::<u64>(),
+        );
+        let others = || {
+            hours
+                .iter()
+                .filter(|hour| !is_within(&bursts, hour.first_at))
+        };
+        let busiest = others().map(|hour| hour.sent).max().unwrap_or(0);
+        let only_bursts = !bursts.is_empty()
+            && of_bursts as f64 >= MIN_SHARE_OF_MAIL * all as f64
+            && others().count() <= MAX_OTHER_HOURS * bursts.len();
+        let schedules = kinds(&bursts)
+            .into_iter()
+            .filter_map(|min_sent| BurstSchedule::learn(history, &bursts, min_sent, budget))
+            .filter(|schedule| only_bursts || schedule.is_regular())
+            .collect();
+        Self {
+            only_bursts,
+            schedules,
+            bursts,
+            max_usual_sent: if only_bursts {
+                u64::MAX
+            } else {
+                (MAX_GROWTH * busiest).max(MIN_BURST_SENT)
+            },
+        }
+    }
+
+    /// Returns the bursts beside other mail, which is judged without them; none where there is nothing else.
+    pub(super) fn beside_other_mail(&self) -> impl Iterator<Item = Span> {
+        let bursts = self.bursts.iter().filter(|_| !self.only_bursts);
+        bursts.map(|burst| burst.span)
+    }
+
+    /// Returns whether `gap` lies between two messages of one burst.
+    pub(super) fn is_within_one(&self, gap: Span) -> bool {
+        let burst = self
+            .bursts
+            .get(self.bursts.partition_point(|b| b.span.until < gap.until));
+        burst.is_some_and(|burst| burst.span.from <= gap.from)
+    }
+
+    /// Returns the kind of burst that is latest at `at`; `None` where no recurrence is known, and where the time in which it
+    /// was due was not covered.
+    pub(super) fn latest(&self, history: &History, at: Timestamp) -> Option<Overdue<'_>> {
+        let known = self.schedules.iter().filter_map(|schedule| {
+            let last = schedule.last_burst(history, at)?;
+            let due = schedule.due_after(last.span.from);
+            let limit = schedule.limit_after(last.span.from);
+            let slack = limit.since(due);
+            let seen = Span::new(due.max(last.span.until + slack) - slack, at);
+            let covered = history
+                .messages
+                .covers(Span::new(seen.from.min(at), at - super::silence::INDEX_LAG));
+            let patience = limit.since(last.span.from);
+            covered.then_some(Overdue {
+                schedule,
+                last,
+                due,
+                lateness: at.since(last.span.from).div_duration_f64(patience),
+                longest: schedule.longest.div_duration_f64(patience),
+            })
+        });
+        known.max_by(|a, b| a.lateness.total_cmp(&b.lateness))
+    }
+
+    /// Returns how long after `from` a stop is told that begins after the last burst before `from`; `None` where no
+    /// recurrence is known.
+    pub(super) fn detection_delay(&self, history: &History, from: Timestamp) -> Option<Duration> {
+        let limits = self.schedules.iter().filter_map(|schedule| {
+            let last = schedule.last_burst(history, from)?;
+            Some(schedule.limit_after(last.span.from).ceil(HOUR).since(from))
+        });
+        limits.min()
+    }
+}
+
+impl Overdue<'_> {
+    /// Returns the messages of all bursts that were due by `at`.
+    pub(super) fn expected(&self, at: Timestamp) -> f64 {
+        let late = at.since(self.due).as_secs_f64() / self.schedule.interval.as_secs_f64().max(1.0);
+        let missed = if at < self.due {
+            0.0
+        } else {
+            1.0 + late.floor()
+        };
+        missed * self.schedule.usual_sent as f64
+    }
+
+    /// Returns how many times a year a burst is expected to be as late as this one is at `at`.
+    pub(super) fn annual_rate(&self, at: Timestamp) -> f64 {
+        let per_year = YEAR_S / self.schedule.interval.as_secs_f64().max(1.0);
+        per_year * self.schedule.chance_of(self.last.span.from, at)
+    }
+
+    pub(super) fn evidence(self) -> MissingBurst {
+        MissingBurst {
+            usual: self.schedule.usual_sent,
+            last_at: self.last.span.from,
+            due_at: self.due,
+        }
+    }
+}
+
+impl BurstSchedule {
+    /// Learns from the bursts of at least `min_sent`; `None` where there are too few.
+    fn learn(history: &History, bursts: &[Burst], min_sent: u64, budget: f64) -> Option<Self> {
+        let of_kind = || bursts.iter().filter(|burst| burst.sent >= min_sent);
+        let skipped = of_kind().count().checked_sub(MIN_BURSTS)?;
+        let kept: Vec<Burst> = of_kind().copied().collect();
+        let newest = &kept[skipped.saturating_sub(MAX_BURSTS - MIN_BURSTS)..];
+        // Where a burst may have been missed by us, the time between two is unknown.
+        let pairs: Vec<(Timestamp, Timestamp)> = newest
+            .windows(2)
+            .map(|pair| (pair[0].span, pair[1].span))
+            .filter(|(a, b)| history.messages.covers(Span::new(a.until, b.from)))
+            .map(|(a, b)| (a.from, b.from))
+            .collect();
+        if pairs.len() + 1 < MIN_BURSTS {
+            return None;
+        }
+        let mut sizes: Vec<u64> = newest.iter().map(|burst| burst.sent).collect();
+        sizes.sort_unstable();
+        let mut intervals: Vec<Duration> = pairs.iter().map(|(a, b)| b.since(*a)).collect();
+        intervals.sort_unstable();
+        let interval = intervals[intervals.len() / 2];
+        let per_year = YEAR_S / interval.as_secs_f64().max(3600.0);
+        let schedule = |recurrence| Self {
+            min_sent,
+            usual_sent: sizes[sizes.len() / 2],
+            last: kept[kept.len() - 1],
+            recurrence,
+            interval,
+            longest: intervals[intervals.len() - 1],
+            freedom: (pairs.len() - 1) as f64,
+            chance: (BUDGET_SHARE * budget / per_year).clamp(CHANCE_BOUNDS.0, CHANCE_BOUNDS.1),
+        };
+        let fitting = [
+            Some(Recurrence::interval(&pairs)),
+            Recurrence::calendar(&pairs, hours_of_week(&pairs), false),
+            Recurrence::calendar(&pairs, hours_of_month(&pairs), true),
+        ];
+        let wait = |schedule: &Self| -> f64 {
+            let waits = pairs
+                .iter()
+                .map(|(a, _)| schedule.limit_after(*a).since(*a));
+            waits.map(|wait| wait.as_secs_f64()).sum()
+        };
+        let schedules = fitting.into_iter().flatten().map(schedule);
+        schedules.min_by(|a, b| wait(a).total_cmp(&wait(b)))
+    }
+
+    fn is_regular(&self) -> bool {
+        let last = self.last.span.from;
+        let slack = self.limit_after(last).since(self.due_after(last));
+        slack <= self.interval.mul_f64(MAX_SLACK_SHARE)
+    }
+
+    /// Returns the last burst of this kind before `at`.
+    fn last_burst(&self, history: &History, at: Timestamp) -> Option<Burst> {
+        let since = self.last.span.from;
+        let first = history.hours.partition_point(|h| h.last_at < since);
+        let end = history.hours.partition_point(|h| h.first_at < at);
+        let later = find_bursts(&history.hours[first..end.max(first)]);
+        let later = later.into_iter().filter(|b| b.sent >= self.min_sent);
+        [self.last]
+            .into_iter()
+            .chain(later)
+            .rfind(|burst| burst.span.from < at)
+    }
+
+    /// Returns when the next burst is due after one that began at `from`.
+    fn due_after(&self, from: Timestamp) -> Timestamp {
+        match &self.recurrence {
+            Recurrence::Interval { mean, .. } => from + Duration::from_secs_f64(mean.exp()),
+            Recurrence::Calendar { hours, monthly, .. } => next_hour(from, hours, *monthly),
+        }
+    }
+
+    /// Returns from when on the burst after one that began at `from` is missing.
+    fn limit_after(&self, from: Timestamp) -> Timestamp {
+        let least = self.due_after(from) + self.interval.mul_f64(MIN_SLACK_SHARE);
+        let strays = StudentsT::new(0.0, 1.0, self.freedom)
+            .map_or(3.0, |student| student.inverse_cdf(1.0 - self.chance));
+        let limit = match &self.recurrence {
+            Recurrence::Interval { mean, spread } => {
+                let log = (mean + strays * spread).min((10.0 * YEAR_S).ln());
+                from + Duration::from_secs_f64(log.exp())
+            }
+            Recurrence::Calendar { spread, .. } => {
+                self.due_after(from) + Duration::from_secs_f64(strays * spread)
+            }
+        };
+        limit.max(least)
+    }
+
+    /// Returns the chance that the burst after one that began at `from` comes later than `at`.
+    fn chance_of(&self, from: Timestamp, at: Timestamp) -> f64 {
+        let strays = match &self.recurrence {
+            Recurrence::Interval { mean, spread } => {
+                (at.since(from).as_secs_f64().max(1.0).ln() - mean) / spread
+            }
+            Recurrence::Calendar { spread, .. } => {
+                at.since(self.due_after(from)).as_secs_f64() / spread
+            }
+        };
+        StudentsT::new(0.0, 1.0, self.freedom).map_or(0.0, |student| student.sf(strays))
+    }
+}
+
+impl Recurrence {
+    fn interval(pairs: &[(Timestamp, Timestamp)]) -> Self {
+        let count = pairs.len() as f64;
+        let logs = || {
+            pairs
+                .iter()
+                .map(|(a, b)| b.since(*a).as_secs_f64().max(1.0).ln())
+        };
+        let mean = logs().sum::<f64>() / count;
+        let variance = logs().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        let jitter = MIN_JITTER.as_secs_f64() / mean.exp();
+        Self::Interval {
+            mean,
+            spread: (variance.max(jitter * jitter) * (1.0 + 1.0 / count)).sqrt(),
+        }
+    }
+
+    /// At `hours` of the week or month; `None` where there are none, or where bursts came at other times too.
+    fn calendar(
+        pairs: &[(Timestamp, Timestamp)],
+        hours: Vec<usize>,
+        monthly: bool,
+    ) -> Option<Self> {
+        if hours.is_empty() {
+            return None;
+        }
+        let late = pairs.iter().map(|(a, b)| {
+            let due = next_hour(*a, &hours, monthly);
+            (b.since(due).as_secs_f64(), due.since(*b).as_secs_f64())
+        });
+        let squares: f64 = late.map(|(late, early)| late.max(early).powi(2)).sum();
+        let count = pairs.len() as f64;
+        let variance = squares / (count - 1.0) * (1.0 + 1.0 / count);
+        Some(Self::Calendar {
+            hours,
+            monthly,
+            spread: variance.sqrt().max(MIN_JITTER.as_secs_f64()),
+        })
+    }
+}
+
+/// Returns the bursts among `hours`, in order.
+fn find_bursts(hours: &[HourCount]) -> Vec<Burst> {
+    let mut by_size: Vec<usize> = (0..hours.len())
+        .filter(|i| hours[*i].sent * 2 >= MIN_BURST_SENT)
+        .collect();
+    by_size.sort_by_key(|i| (std::cmp::Reverse(hours[*i].sent), *i));
+    let mut running: Vec<u64> = vec![0];
+    for hour in hours {
+        running.push(running[running.len() - 1] + hour.sent);
+    }
+    let mut taken = vec![false; hours.len()];
+    let mut bursts = Vec::new();
+    for peak in by_size {
+        if taken[peak] {
+            continue;
+        }
+        let least = hours[peak].sent as f64 * MIN_SHARE_OF_PEAK;
+        let is_next = |a: usize, b: usize| {
+            b < hours.len() && !taken[a] && !taken[b] && hours[a].start + HOUR == hours[b].start
+        };
+        let (mut first, mut last) = (peak, peak);
+        while first > 0 && is_next(first - 1, first) {
+            first -= 1;
+            if (hours[first].sent as f64) < least {
+                break;
+            }
+        }
+        while is_next(last, last + 1) {
+            last += 1;
+            if (hours[last].sent as f64) < least {
+                break;
+            }
+        }
+        taken[first..=last].fill(true);
+        let burst = Burst {
+            span: Span::new(hours[first].first_at, hours[last].last_at),
+            sent: running[last + 1] - running[first],
+        };
+        let length = burst.span.length();
+        let surroundings = MIN_SURROUNDINGS.max(length.mul_f64(SURROUNDINGS_IN_LENGTHS));
+        let from = burst.span.from - surroundings;
+        let until = burst.span.until + surroundings;
+        let around = running[hours.partition_point(|h| h.first_at < until)]
+            - running[hours.partition_point(|h| h.last_at < from)];
+        let is_burst = burst.sent >= MIN_BURST_SENT
+            && length <= MAX_BURST_LENGTH
+            && burst.sent >= MIN_CONTRAST * (around - burst.sent);
+        if is_burst {
+            bursts.push(burst);
+        }
+    }
+    bursts.sort_by_key(|burst| burst.span.from);
+    bursts
+}
+
+/// Returns the least size of each kind of burst, the smallest kind first.
+fn kinds(bursts: &[Burst]) -> Vec<u64> {
+    let mut sizes: Vec<u64> = bursts.iter().map(|burst| burst.sent).collect();
+    sizes.sort_unstable();
+    let smaller = |i: usize| match i.checked_sub(1) {
+        Some(before) => sizes[before] as f64,
+        None => 1.0,
+    };
+    let kinds = (0..sizes.len())
+        .filter(|i| sizes[*i] as f64 >= MIN_SIZE_RATIO * smaller(*i))
+        .map(|i| (sizes[i] as f64 / MIN_SIZE_RATIO).max((sizes[i] as f64 * smaller(i)).sqrt()));
+    kinds.map(|least| least as u64).collect()
+}
+
+fn is_within(bursts: &[Burst], at: Timestamp) -> bool {
+    let burst = bursts.get(bursts.partition_point(|burst| burst.span.until < at));
+    burst.is_some_and(|burst| burst.span.from <= at)
+}
+
+/// Returns the hours of the week in which bursts began in most of the weeks.
+fn hours_of_week(pairs: &[(Timestamp, Timestamp)]) -> Vec<usize> {
+    let (first, last) = (pairs[0].0, pairs[pairs.len() - 1].1);
+    let weeks = (last.since(first).as_secs_f64() / (7 * DAY).as_secs_f64()).round();
+    let starts = || [first].into_iter().chain(pairs.iter().map(|(_, b)| *b));
+    usual_hours(starts().map(hour_of_week), WEEK, weeks.max(3.0))
+}
+
+/// Returns the hours of the month in which bursts began in most of the months.
+fn hours_of_month(pairs: &[(Timestamp, Timestamp)]) -> Vec<usize> {
+    let (first, last) = (pairs[0].0, pairs[pairs.len() - 1].1);
+    let months = (last.since(first).as_secs_f64() / (30.44 * 86_400.0)).round();
+    let starts = || [first].into_iter().chain(pairs.iter().map(|(_, b)| *b));
+    usual_hours(
+        starts().map(hour_of_month),
+        crate::detect::hourly_series::MONTH,
+        months.max(3.0),
+    )
+}
+
+/// Returns the hours of a cycle of so many in which, with both neighbours, most of `turns` began; the busiest of each
+/// three.
+fn usual_hours(starts: impl Iterator<Item = usize>, cycle: usize, turns: f64) -> Vec<usize> {
+    let mut counts = vec![0u32; cycle];
+    for start in starts {
+        counts[start] += 1;
+    }
+    let near = |hour: usize| {
+        counts[(hour + cycle - 1) % cycle] + counts[hour] + counts[(hour + 1) % cycle]
+    };
+    let mut usual: Vec<usize> = Vec::new();
+    let mut by_count: Vec<usize> = (0..cycle).filter(|hour| counts[*hour] > 0).collect();
+    by_count.sort_by_key(|hour| (std::cmp::Reverse(counts[*hour]), *hour));
+    for hour in by_count {
+        let apart = |other: &usize| {
+            let distance = hour.abs_diff(*other);
+            distance.min(cycle - distance) > 2
+        };
+        if f64::from(near(hour)) >= MIN_SHARE_OF_WEEKS * turns && usual.iter().all(apart) {
+            usual.push(hour);
+        }
+    }
+    usual.sort_unstable();
+    usual
+}
+
+/// Returns the middle of the first of `hours` that is at least six hours, and half an hour of the next, after `from`.
+fn next_hour(from: Timestamp, hours: &[usize], monthly: bool) -> Timestamp {
+    let slot = if monthly { hour_of_month } else { hour_of_week };
+    let after = from + 6 * HOUR;
+    // The longest way to an hour of the month is over a month that lacks its day.
+    let candidates = (0..62 * 24u32).map(|hour| after.floor(HOUR) + HOUR * hour);
+    let mut found = candidates.filter(|at| hours.contains(&slot(*at)));
+    found.next().unwrap_or(after) + HOUR / 2
+}

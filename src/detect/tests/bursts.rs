@@ -1,0 +1,168 @@
+//! A burst is one event: what is judged is the time between bursts of a usual size.
+
+use super::*;
+
+/// `size` messages within half an hour from each of these instants on.
+fn bursts(starts: impl IntoIterator<Item = Timestamp>, size: u32) -> Vec<Timestamp> {
+    let burst = |at: Timestamp| (0..size).map(move |n| at + (HOUR / 2 / size) * n);
+    starts.into_iter().flat_map(burst).collect()
+}
+
+/// So many bursts, `every` so many days from the first Tuesday at 10:00 on, early and late by a few minutes.
+fn regular(count: u32, every: u32) -> impl Iterator<Item = Timestamp> {
+    (0..count).map(move |n| {
+        start() + DAY * (1 + every * n) + 10 * HOUR - 7 * MINUTE + MINUTE * (n * 5 % 14)
+    })
+}
+
+/// The first of each month at 06:00, from February on.
+fn monthly(months: u32) -> impl Iterator<Item = Timestamp> {
+    (2..2 + months).map(|month| {
+        let (year, month) = (2026 + (month - 1) / 12, (month - 1) % 12 + 1);
+        Timestamp::parse(&format!("{year}-{month:02}-01T06:00:00Z")).expect("valid")
+    })
+}
+
+/// Five messages on each day between 08 and 18.
+fn logins(days: u32) -> Vec<Timestamp> {
+    let of_day = |day: u32| {
+        (0..5).map(move |n| {
+            start()
+                + DAY * day
+                + 8 * HOUR
+                + (2 * HOUR + 17 * MINUTE) * n / 2
+                + MINUTE * (day * 13 % 41)
+        })
+    };
+    (0..days).flat_map(of_day).collect()
+}
+
+/// The rules among `send_silence` and `send_drop` that are in breach at any full hour of `polls`, with the first such hour.
+fn breaches(history: &History, polls: Span) -> Vec<(Rule, Timestamp)> {
+    let mut detector = Detector::new(Rules::default(), 1);
+    let mut found: Vec<(Rule, Timestamp)> = Vec::new();
+    let mut at = polls.from.ceil(HOUR);
+    while at <= polls.until {
+        for finding in &detector.detect(history, &outbound(), at)[..2] {
+            let is_new = found.iter().all(|(rule, _)| *rule != finding.rule);
+            if finding.verdict == Verdict::Breach && is_new {
+                found.push((finding.rule, at));
+            }
+        }
+        at = at + HOUR;
+    }
+    found
+}
+
+#[test]
+fn regular_bursts_are_never_told_from_the_second_on() {
+    for (every, count, size) in [
+        (1, 40, 2000),
+        (3, 20, 40),
+        (7, 14, 800),
+        (14, 10, 1500),
+        (30, 8, 300),
+    ] {
+        let sent = bursts(regular(count, every), size);
+        let (second, last) = (
+            start() + DAY * (1 + every),
+            *sent.last().expect("some mail"),
+        );
+        let history = history(sent, last + DAY);
+        let found = breaches(&history, Span::new(second + 12 * HOUR, last));
+        assert_eq!(found, [], "{size} every {every} days");
+    }
+}
+
+#[test]
+fn a_burst_that_does_not_come_is_told_within_a_tenth_of_the_usual_distance() {
+    for (every, count, size) in [
+        (1, 40, 2000),
+        (3, 20, 40),
+        (7, 14, 800),
+        (14, 10, 1500),
+        (30, 8, 300),
+    ] {
+        let sent = bursts(regular(count, every), size);
+        let last = *sent.last().expect("some mail");
+        let history = history(sent, last + DAY * 3 * every);
+        let found = breaches(&history, Span::new(last, last + DAY * 3 * every));
+        let (rule, at) = found[0];
+        assert_eq!(rule, Rule::SendSilence);
+        let latest = last + (DAY * every).mul_f64(1.1);
+        assert!(at <= latest, "{size} every {every} days: {at} after {last}");
+    }
+}
+
+#[test]
+fn the_next_burst_of_a_usual_size_ends_what_was_told_and_a_tenth_of_it_does_not() {
+    let weeks = |skipped: u32| {
+        regular(14, 7)
+            .enumerate()
+            .filter(move |(n, _)| *n as u32 != skipped)
+            .map(|(_, at)| at)
+    };
+    let after = regular(14, 7).nth(13).expect("fourteen") + 2 * HOUR;
+    let whole = bursts(weeks(12), 800);
+    let history_of = |sent: Vec<Timestamp>| history(sent, after + DAY);
+    assert_eq!(
+        breaches(&history_of(whole), Span::new(after, after + DAY)),
+        []
+    );
+    let mut small = bursts(regular(12, 7), 800);
+    small.extend(bursts(regular(14, 7).skip(12), 80));
+    let found = breaches(&history_of(small), Span::new(after, after + DAY));
+    assert_eq!(found, [(Rule::SendDrop, after.ceil(HOUR))]);
+}
+
+#[test]
+fn invoices_that_do_not_go_out_on_the_first_are_told_beside_other_mail() {
+    let mut sent = bursts(monthly(9), 300);
+    sent.extend(logins(330));
+    let first = Timestamp::parse("2026-11-01T06:00:00Z").expect("valid");
+    let history = history(sent, first + 30 * DAY);
+    assert_eq!(
+        breaches(&history, Span::new(start() + 100 * DAY, first)),
+        []
+    );
+    let found = breaches(&history, Span::new(first, first + 15 * DAY));
+    let (rule, at) = found[0];
+    assert_eq!(rule, Rule::SendDrop);
+    assert!(at <= first + 4 * DAY, "{at}");
+    let finding = find(&history, at, &Rules::default(), Rule::SendDrop);
+    let Evidence::Drop(drop) = finding.evidence else {
+        panic!("a drop has a drop's evidence")
+    };
+    let burst = drop.missing_burst.expect("a burst is missing");
+    assert_eq!(burst.usual, 300);
+    assert!(burst.due_at.since(first) < HOUR || first.since(burst.due_at) < HOUR);
+    assert!(
+        (100..200).contains(&drop.sent) && drop.expected > 300.0,
+        "{drop:?}"
+    );
+}
+
+#[test]
+fn one_campaign_does_not_make_the_mail_of_the_weeks_after_it_too_little() {
+    let mut sent = logins(120);
+    sent.extend(bursts([start() + 60 * DAY + 11 * HOUR], 3000));
+    let end = start() + 119 * DAY;
+    assert_eq!(
+        breaches(&history(sent, end), Span::new(start() + 60 * DAY, end)),
+        []
+    );
+}
+
+#[test]
+fn runs_on_working_days_are_not_missed_at_the_weekend() {
+    let nights = (0..60u32)
+        .filter(|day| day % 7 < 5)
+        .map(|day| start() + DAY * day + 2 * HOUR);
+    let sent = bursts(nights, 500);
+    // The last one is that of a Wednesday.
+    let last = *sent.last().expect("some mail");
+    let history = history(sent, last + 9 * DAY);
+    assert_eq!(breaches(&history, Span::new(start() + 28 * DAY, last)), []);
+    let found = breaches(&history, Span::new(last, last + 9 * DAY));
+    assert!(found[0].1 <= last + 27 * HOUR, "{found:?}");
+}
