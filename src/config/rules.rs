@@ -141,7 +141,7 @@ pub(super) fn unknown_rule_remedy(name: &str) -> String {
 /// Returns the remedy for a key that a rule does not have.
 pub(super) fn unknown_key_remedy(rule: Rule, key: &str) -> String {
     match nearest(key, keys_of(rule)) {
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(near) => format!("did you mean `rules.{rule}.{near}`?"),
         None => format!("this rule has {}", keys_of(rule).join(", ")),
     }
 }

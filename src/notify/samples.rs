@@ -4,6 +4,7 @@
 mod bounces;
 mod digests;
 mod incidents;
+mod sends;
 mod server_changed;
 
 use std::time::Duration;

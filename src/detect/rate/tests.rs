@@ -202,7 +202,7 @@ fn the_level_holds_for_all_looks_together() {
     assert_eq!(least, [4, 6, 10, 25]);
 }
 
-/// The next number in [0, 1) of the generator SplitMix64.
+/// The next number in [0, 1) of the generator `SplitMix64`.
 fn next(state: &mut u64) -> f64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

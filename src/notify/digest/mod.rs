@@ -193,7 +193,7 @@ fn chance_line(data: &Day) -> Option<String> {
         }
     }
     (!found.is_empty()).then(|| {
-        let list = elide(found.into_iter(), MAX_NAMES);
+        let list = elide(found, MAX_NAMES);
         format!("Above a threshold, but no more than chance explains: {list}")
     })
 }

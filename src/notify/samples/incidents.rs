@@ -1,11 +1,10 @@
-//! The course of one incident of each rule, and of its variants; those of bounces are in `bounces`.
+//! The course of one incident of each rule, and of its variants; those of bounces are in `bounces`, those of mail that is not sent in `sends`.
 
 use crate::model::{
-    BlindEvidence, DAY, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, HOUR,
-    Incident, IncidentState, MissingBurst, Rule, ServerName, Severity, SilenceEvidence, Span, Step,
-    Timestamp, Transition,
+    BlindEvidence, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, HOUR, Incident,
+    IncidentState, Rule, ServerName, Severity, Step, Timestamp, Transition,
 };
-use crate::notify::samples::{bounces, march, minutes, server_changed};
+use crate::notify::samples::{bounces, march, minutes, sends, server_changed};
 
 /// What happens to one rule: for each step a title, when it is sent, and the step.
 #[derive(Clone, Debug)]
@@ -46,8 +45,8 @@ pub(crate) fn courses() -> Vec<Course> {
         account_inactive(),
         server_changed::server_changed(),
         blind(),
-        send_silence(),
-        send_drop(),
+        sends::send_silence(),
+        sends::send_drop(),
         delivery_silence(),
         delivery_drop(),
         bounces::hard_bounce_wake(),
@@ -273,138 +272,6 @@ fn blind() -> Course {
         "Sent at the second poll in a row that could not list the account's servers.",
         |i| i.server = ServerName::ACCOUNT.into(),
     )
-}
-
-fn silence(last: Timestamp, until: Timestamp, expected: f64, surprise: f64) -> Evidence {
-    Evidence::Silence(SilenceEvidence {
-        last_sent: Some(last),
-        gap: Span::new(last, until),
-        expected,
-        surprise,
-        threshold: 13.8,
-        longest_before: 11.5,
-        times_a_year: 0.024,
-        false_alarms_per_year: 4.0,
-        missing_burst: None,
-    })
-}
-
-fn send_silence() -> Course {
-    let last = march(4, 9, 57);
-    let tag = "password-reset";
-    Plan {
-        rule: Rule::SendSilence,
-        about: "Nothing was sent where the stream's own history expects mail.",
-        id: "ektn6n35",
-        stream: Some("outbound"),
-        severity: Severity::Warn,
-        opened_at: march(4, 11, 0),
-        escalated: Some((1, silence(last, march(4, 12, 0), 118.0, 28.1))),
-        evidence: [
-            silence(last, march(4, 11, 0), 59.3, 15.2),
-            silence(last, march(5, 11, 0), 1423.0, 38.3),
-            Evidence::Silence(SilenceEvidence {
-                last_sent: Some(march(5, 16, 58)),
-                gap: Span::new(march(5, 16, 58), march(5, 17, 0)),
-                expected: 1.8,
-                surprise: 0.1,
-                threshold: 13.8,
-                longest_before: 11.5,
-                times_a_year: 500.0,
-                false_alarms_per_year: 4.0,
-                missing_burst: None,
-            }),
-        ],
-        over_at: [march(5, 17, 0), march(5, 17, 0)],
-    }
-    .course()
-    .variant(
-        "of one tag",
-        "Sent when one kind of mail stops while the rest of the stream flows.",
-        move |i| i.tag = Some(tag.into()),
-    )
-    .variant(
-        "of a burst",
-        "Sent when a newsletter or a nightly run does not come, in a stream that has no other mail.",
-        |i| {
-            let evidence = silence(march(3, 10, 24), march(10, 22, 0), 812.0, 1.0);
-            i.evidence = with_burst(evidence, march(3, 10, 2), march(10, 10, 2));
-            (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
-        },
-    )
-    .variant(
-        "some mail since",
-        "Sent when the incident is told late and some mail has gone out meanwhile.",
-        |i| i.judged_at = march(4, 12, 0),
-    )
-    .variant(
-        "no longer watched",
-        "Sent when a tag or stream with an open incident is no longer in use.",
-        move |i| {
-            i.tag = Some(tag.into());
-            i.judged_at = march(31, 11, 0);
-            i.state = IncidentState::Resolved {
-                at: march(31, 11, 0),
-                unwatched: true,
-                disabled: false,
-            };
-        },
-    )
-}
-
-fn send_drop() -> Course {
-    let drop = |window, sent, expected| {
-        Evidence::Drop(DropEvidence {
-            window,
-            sent,
-            expected,
-            evidence: 21.4,
-            limit: 14.2,
-            times_a_year: 0.3,
-            false_alarms_per_year: 4.0,
-            missing_burst: None,
-        })
-    };
-    Plan {
-        rule: Rule::SendDrop,
-        about: "Far less is sent than the stream's own history expects.",
-        id: "r5vd0y2k",
-        stream: Some("outbound"),
-        severity: Severity::Warn,
-        opened_at: march(4, 11, 0),
-        escalated: None,
-        evidence: [
-            drop(Span::new(march(4, 6, 0), march(4, 11, 0)), 38, 301.0),
-            drop(Span::new(march(4, 6, 0), march(5, 11, 0)), 124, 1560.4),
-            drop(Span::new(march(5, 16, 0), march(5, 18, 0)), 118, 121.7),
-        ],
-        over_at: [march(5, 18, 0), march(5, 18, 0)],
-    }
-    .course()
-    .variant(
-        "of a burst",
-        "Sent when a newsletter or a monthly run does not come, and other mail of the stream goes out.",
-        move |i| {
-            let window = Span::new(march(3, 10, 24), march(10, 22, 0));
-            i.evidence = with_burst(drop(window, 64, 876.0), march(3, 10, 2), march(10, 10, 2));
-            (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
-        },
-    )
-}
-
-/// The same evidence, resting on a burst of 812 messages that did not come.
-fn with_burst(mut evidence: Evidence, last_at: Timestamp, due_at: Timestamp) -> Evidence {
-    let burst = Some(MissingBurst {
-        usual: 812,
-        last_at,
-        due_at,
-    });
-    match &mut evidence {
-        Evidence::Silence(silence) => silence.missing_burst = burst,
-        Evidence::Drop(drop) => drop.missing_burst = burst,
-        _ => {}
-    }
-    evidence
 }
 
 fn delivery(unproven: u64, queued: u64, since: Timestamp, proven: Option<Timestamp>) -> Evidence {

@@ -1,0 +1,140 @@
+//! The courses of the rules on mail that is not sent.
+
+use crate::model::{
+    DropEvidence, Evidence, IncidentState, MissingBurst, Rule, Severity, SilenceEvidence, Span,
+    Timestamp,
+};
+use crate::notify::samples::incidents::{Course, Plan};
+use crate::notify::samples::march;
+
+fn silence(last: Timestamp, until: Timestamp, expected: f64, surprise: f64) -> Evidence {
+    Evidence::Silence(SilenceEvidence {
+        last_sent: Some(last),
+        gap: Span::new(last, until),
+        expected,
+        surprise,
+        threshold: 13.8,
+        longest_before: 11.5,
+        times_a_year: 0.024,
+        false_alarms_per_year: 4.0,
+        missing_burst: None,
+    })
+}
+
+pub(super) fn send_silence() -> Course {
+    let last = march(4, 9, 57);
+    let tag = "password-reset";
+    Plan {
+        rule: Rule::SendSilence,
+        about: "Nothing was sent where the stream's own history expects mail.",
+        id: "ektn6n35",
+        stream: Some("outbound"),
+        severity: Severity::Warn,
+        opened_at: march(4, 11, 0),
+        escalated: Some((1, silence(last, march(4, 12, 0), 118.0, 28.1))),
+        evidence: [
+            silence(last, march(4, 11, 0), 59.3, 15.2),
+            silence(last, march(5, 11, 0), 1423.0, 38.3),
+            Evidence::Silence(SilenceEvidence {
+                last_sent: Some(march(5, 16, 58)),
+                gap: Span::new(march(5, 16, 58), march(5, 17, 0)),
+                expected: 1.8,
+                surprise: 0.1,
+                threshold: 13.8,
+                longest_before: 11.5,
+                times_a_year: 500.0,
+                false_alarms_per_year: 4.0,
+                missing_burst: None,
+            }),
+        ],
+        over_at: [march(5, 17, 0), march(5, 17, 0)],
+    }
+    .course()
+    .variant(
+        "of one tag",
+        "Sent when one kind of mail stops while the rest of the stream flows.",
+        move |i| i.tag = Some(tag.into()),
+    )
+    .variant(
+        "of a burst",
+        "Sent when a newsletter or a nightly run does not come, in a stream that has no other mail.",
+        |i| {
+            let evidence = silence(march(3, 10, 24), march(10, 22, 0), 812.0, 1.0);
+            i.evidence = with_burst(evidence, march(3, 10, 2), march(10, 10, 2));
+            (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
+        },
+    )
+    .variant(
+        "some mail since",
+        "Sent when the incident is told late and some mail has gone out meanwhile.",
+        |i| i.judged_at = march(4, 12, 0),
+    )
+    .variant(
+        "no longer watched",
+        "Sent when a tag or stream with an open incident is no longer in use.",
+        move |i| {
+            i.tag = Some(tag.into());
+            i.judged_at = march(31, 11, 0);
+            i.state = IncidentState::Resolved {
+                at: march(31, 11, 0),
+                unwatched: true,
+                disabled: false,
+            };
+        },
+    )
+}
+
+pub(super) fn send_drop() -> Course {
+    let drop = |window, sent, expected| {
+        Evidence::Drop(DropEvidence {
+            window,
+            sent,
+            expected,
+            evidence: 21.4,
+            limit: 14.2,
+            times_a_year: 0.3,
+            false_alarms_per_year: 4.0,
+            missing_burst: None,
+        })
+    };
+    Plan {
+        rule: Rule::SendDrop,
+        about: "Far less is sent than the stream's own history expects.",
+        id: "r5vd0y2k",
+        stream: Some("outbound"),
+        severity: Severity::Warn,
+        opened_at: march(4, 11, 0),
+        escalated: None,
+        evidence: [
+            drop(Span::new(march(4, 6, 0), march(4, 11, 0)), 38, 301.0),
+            drop(Span::new(march(4, 6, 0), march(5, 11, 0)), 124, 1560.4),
+            drop(Span::new(march(5, 16, 0), march(5, 18, 0)), 118, 121.7),
+        ],
+        over_at: [march(5, 18, 0), march(5, 18, 0)],
+    }
+    .course()
+    .variant(
+        "of a burst",
+        "Sent when a newsletter or a monthly run does not come, and other mail of the stream goes out.",
+        move |i| {
+            let window = Span::new(march(3, 10, 24), march(10, 22, 0));
+            i.evidence = with_burst(drop(window, 64, 876.0), march(3, 10, 2), march(10, 10, 2));
+            (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
+        },
+    )
+}
+
+/// The same evidence, resting on a burst of 812 messages that did not come.
+fn with_burst(mut evidence: Evidence, last_at: Timestamp, due_at: Timestamp) -> Evidence {
+    let burst = Some(MissingBurst {
+        usual: 812,
+        last_at,
+        due_at,
+    });
+    match &mut evidence {
+        Evidence::Silence(silence) => silence.missing_burst = burst,
+        Evidence::Drop(drop) => drop.missing_burst = burst,
+        _ => {}
+    }
+    evidence
+}
