@@ -184,7 +184,7 @@ pub(super) fn training_cutoff(history: &History, at: Timestamp) -> Timestamp {
 
 impl Baseline {
     /// Learns from what had happened by `until`; `budget` is the accepted number of false alarms per year.
-    /// What comes in `bursts` that are judged for themselves is left out.
+    /// The hours of `bursts` beside other mail are left out, whether their recurrence is known or not.
     pub(super) fn learn(
         history: &History,
         until: Timestamp,

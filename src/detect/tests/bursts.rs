@@ -2,6 +2,15 @@
 
 use super::*;
 
+/// Days between two bursts, how many there are, and the messages of each.
+const REGULAR: [(u32, u32, u32); 5] = [
+    (1, 40, 2000),
+    (3, 20, 40),
+    (7, 14, 800),
+    (14, 10, 1500),
+    (30, 8, 300),
+];
+
 /// `size` messages within half an hour from each of these instants on.
 fn bursts(starts: impl IntoIterator<Item = Timestamp>, size: u32) -> Vec<Timestamp> {
     let burst = |at: Timestamp| (0..size).map(move |n| at + (HOUR / 2 / size) * n);
@@ -56,13 +65,7 @@ fn breaches(history: &History, polls: Span) -> Vec<(Rule, Timestamp)> {
 
 #[test]
 fn regular_bursts_are_never_told_from_the_second_on() {
-    for (every, count, size) in [
-        (1, 40, 2000),
-        (3, 20, 40),
-        (7, 14, 800),
-        (14, 10, 1500),
-        (30, 8, 300),
-    ] {
+    for (every, count, size) in REGULAR {
         let sent = bursts(regular(count, every), size);
         let (second, last) = (
             start() + DAY * (1 + every),
@@ -76,13 +79,7 @@ fn regular_bursts_are_never_told_from_the_second_on() {
 
 #[test]
 fn a_burst_that_does_not_come_is_told_within_a_tenth_of_the_usual_distance() {
-    for (every, count, size) in [
-        (1, 40, 2000),
-        (3, 20, 40),
-        (7, 14, 800),
-        (14, 10, 1500),
-        (30, 8, 300),
-    ] {
+    for (every, count, size) in REGULAR {
         let sent = bursts(regular(count, every), size);
         let last = *sent.last().expect("some mail");
         let history = history(sent, last + DAY * 3 * every);
