@@ -99,10 +99,10 @@ pub enum Command {
                             Examples: hushwatch explain jbeqp4ec\n          hushwatch explain jbeqp4ec --json | jq .messages"
     )]
     Explain(ExplainArgs),
-    /// Close an incident, or accept the server that a changed token belongs to
+    /// Close an incident, say whether it was real, or accept the server that a changed token belongs to
     #[command(
         after_help = "A closed incident opens again if it still stands after 24 hours, or gets worse.\n\n\
-                      Example: hushwatch incident jbeqp4ec --close"
+                      Examples: hushwatch incident jbeqp4ec --close\n          hushwatch incident jbeqp4ec --false-alarm"
     )]
     Incident(IncidentArgs),
     /// List the newest messages of every stream

@@ -11,10 +11,13 @@ use crate::config::Config;
 use crate::cycle::Context;
 use crate::cycle::poll::servers::watched_servers;
 use crate::model::{
-    BounceClass, Coverage, DAY, Evidence, HOUR, Kind, Rule, Span, StreamKey, Timestamp,
+    BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, SAMPLE_LOOKBACK, Span,
+    StreamKey, Timestamp,
 };
 use crate::output;
-use crate::output::explain::{Attempt, BounceLine, IncidentReport, Notification, Poll};
+use crate::output::explain::{
+    Attempt, BounceLine, IncidentReport, LearnedFrom, Notification, Poll,
+};
 use crate::store::{self, Database};
 use crate::text::sanitize::{clean, clean_lines, json_line};
 
@@ -78,6 +81,39 @@ pub(super) fn report_text(report: &IncidentReport, context: &Context) -> String 
     clean_lines(&(output::explain::explain(report, context.style()).join("\n") + "\n"))
 }
 
+/// Returns what the rule of an incident learned from; `None` where it does not learn.
+fn learned_from(
+    s: &mut Database,
+    incident: &Incident,
+) -> Result<Option<LearnedFrom>, store::Error> {
+    let (rule, at) = (incident.rule, incident.judged_at);
+    let learns = |rule: Rule| (rule.learns_from_sending(), rule.learns_from_delivery());
+    let Some(stream) = &incident.stream else {
+        return Ok(None);
+    };
+    if learns(rule) == (false, false) {
+        return Ok(None);
+    }
+    let key = StreamKey::new(&incident.server, stream);
+    let mut history = s.history_with_tags(&key, Span::new(at, at), &[])?;
+    if let Some(tag) = &incident.tag {
+        history = history.tags.remove(tag).unwrap_or_default();
+    }
+    let oldest = if rule.learns_from_delivery() {
+        at - SAMPLE_LOOKBACK
+    } else {
+        Timestamp::MIN
+    };
+    let marked = history.marked.into_iter();
+    let marked = marked.filter(|time| learns(time.rule) == learns(rule));
+    Ok(history.first_seen_at.map(|since| LearnedFrom {
+        rule,
+        tag: incident.tag.clone(),
+        since: since.max(oldest),
+        marked: marked.collect(),
+    }))
+}
+
 /// Returns the ids of the incidents that are open on the watched servers.
 async fn open_incident_ids(context: &Context) -> Result<Vec<String>, store::Error> {
     let mut open = Vec::new();
@@ -130,6 +166,8 @@ fn load(
         has_more_bounces: more_marks,
         notifications: notifications.into_iter().map(notification).collect(),
         mutes,
+        feedback: s.feedback(id)?,
+        learned: learned_from(s, &incident)?,
         incident,
     }))
 }

@@ -9,21 +9,28 @@ use crate::commands::open::{cycle_error, open_existing, options_at};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
-use crate::cycle::incidents::close_incident;
-use crate::model::{Evidence, Incident};
+use crate::cycle::Context;
+use crate::cycle::incidents::{close_incident, judge_incident};
+use crate::model::{Evidence, Feedback, Incident, Judgement, Rule};
 use crate::notify::describe::other_server;
 use crate::notify::location::location;
 use crate::output::json::IncidentView;
 use crate::text::sanitize::{clean, json_line};
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["close"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["close", "real", "false_alarm"]))]
 pub struct IncidentArgs {
     /// Id of the incident
     pub incident: String,
     /// Close it; one of rule `server_changed` accepts the new server
     #[arg(long)]
     pub close: bool,
+    /// Say that something was wrong: its time is left out of what is learned as normal
+    #[arg(long)]
+    pub real: bool,
+    /// Say that nothing was wrong: its time is learned as normal
+    #[arg(long)]
+    pub false_alarm: bool,
     /// Name of whoever says so [default: $USER, else unknown]
     #[arg(
         long,
@@ -38,12 +45,35 @@ pub struct IncidentArgs {
     pub present: PresentArgs,
 }
 
-/// Closes an incident.
+/// Closes an incident, or stores what a person says of it.
 pub(super) async fn incident(config: Config, args: IncidentArgs) -> CommandResult {
     let context = open_existing(config)?;
     let id = args.incident.to_ascii_lowercase();
+    if args.close {
+        return close(&context, &id, &args).await;
+    }
+    let judgement = match args.real {
+        true => Judgement::Real,
+        false => Judgement::FalseAlarm,
+    };
     let options = options_at(args.present.now);
-    let closed = close_incident(&context, &id, &args.by, options).await;
+    let judged = judge_incident(&context, &id, judgement, &args.by, options).await;
+    match judged.map_err(cycle_error)? {
+        Some((incident, feedback)) if args.present.json => {
+            let mut summary = json!(IncidentView::new(&incident, context.style()));
+            summary["verdict"] = json!(feedback.judgement.name());
+            summary["verdict_by"] = json!(feedback.by);
+            summary["verdict_at"] = json!(feedback.at.to_string());
+            print(&json_line(&json!({ "judged": summary })))
+        }
+        Some((incident, feedback)) => print(&judged_text(&incident, &feedback)),
+        None => Err(no_such_incident(&context, &args.incident).await?),
+    }
+}
+
+async fn close(context: &Context, id: &str, args: &IncidentArgs) -> CommandResult {
+    let options = options_at(args.present.now);
+    let closed = close_incident(context, id, &args.by, options).await;
     if let Some(closed) = closed.map_err(cycle_error)? {
         return print(&match args.present.json {
             true => json_line(&json!({ "closed": IncidentView::new(&closed, context.style()) })),
@@ -51,16 +81,59 @@ pub(super) async fn incident(config: Config, args: IncidentArgs) -> CommandResul
         });
     }
     let known = {
-        let id = id.clone();
+        let id = id.to_owned();
         context.store.call(move |s| s.incident(&id)).await
     };
     Err(match known.map_err(cycle_error)? {
         Some(_) => {
-            let why = format!("incident {} is not open", clean(&id));
+            let why = format!("incident {} is not open", clean(id));
             (INCOMPLETE, why)
         }
-        None => no_such_incident(&context, &args.incident).await?,
+        None => no_such_incident(context, &args.incident).await?,
     })
+}
+
+fn judged_text(incident: &Incident, feedback: &Feedback) -> String {
+    let verdict = match feedback.judgement {
+        Judgement::Real => "real",
+        Judgement::FalseAlarm => "a false alarm",
+    };
+    let (id, rule) = (&incident.id, incident.rule);
+    let mut text = format!("{verdict}: {id} {rule} on {}\n", location(incident));
+    let when = if incident.is_open() {
+        "once it is over, "
+    } else {
+        ""
+    };
+    text.push_str(&match consequence(rule, feedback.judgement) {
+        Some(consequence) => format!("{when}{consequence}\n"),
+        None => format!("this is kept, and changes no alert: `{rule}` does not learn\n"),
+    });
+    if incident.is_open() {
+        let close = format!("hushwatch incident {id} --close");
+        text.push_str(&format!("it is still open: `{close}` closes it\n"));
+    }
+    text
+}
+
+/// Returns what a verdict changes; `None` where the rule does not learn.
+fn consequence(rule: Rule, judgement: Judgement) -> Option<&'static str> {
+    let text = match judgement {
+        Judgement::Real if rule.learns_from_sending() => {
+            "its time is left out of what is learned as normal"
+        }
+        Judgement::FalseAlarm if rule.learns_from_sending() => {
+            "its time is learned as normal; a gap of more than 1.2 times the longest in it is still an alert"
+        }
+        Judgement::Real if rule.learns_from_delivery() => {
+            "the mail of its time is left out of what is usually delivered"
+        }
+        Judgement::FalseAlarm if rule.learns_from_delivery() => {
+            "the mail of its time counts for what is usually delivered"
+        }
+        _ => return None,
+    };
+    Some(text)
 }
 
 fn closed_text(incident: &Incident) -> String {
@@ -80,4 +153,25 @@ fn closed_text(incident: &Incident) -> String {
         _ => "if it goes on, it opens again in 24 h, or as soon as it gets worse\n".to_owned(),
     };
     what + &follows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_changes_something_where_the_rule_learns_and_nowhere_else() {
+        let learning = [
+            Rule::SendSilence,
+            Rule::SendDrop,
+            Rule::DeliverySilence,
+            Rule::DeliveryDrop,
+        ];
+        for rule in Rule::ALL {
+            for judgement in [Judgement::Real, Judgement::FalseAlarm] {
+                let is_said = consequence(rule, judgement).is_some();
+                assert_eq!(is_said, learning.contains(&rule), "{rule}");
+            }
+        }
+    }
 }

@@ -1,10 +1,10 @@
-//! Closing an incident by hand: what it was, what it says to people, and what follows from it, in one transaction.
+//! What a person says of an incident. Closing one by hand: what it was, what it says to people, and what follows from it, in one transaction.
 
 use crate::cycle::clock::current_instant;
 use crate::cycle::evaluate::{close_by_hand, close_commit};
 use crate::cycle::lease::Leases;
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
-use crate::model::{Evidence, Incident};
+use crate::model::{Evidence, Feedback, Incident, Judgement};
 use crate::store::AcceptedServer;
 
 /// Closes the open incident `id` because `person` says so, and returns it as it is then. That of another server accepts it:
@@ -53,4 +53,30 @@ pub(crate) async fn close_incident(
     commit.leases = leases.take_for_commit();
     store.call(move |s| s.commit(&commit)).await?;
     Ok(Some(closed))
+}
+
+/// Stores what `person` says of an incident, and returns both; `None` where no incident has this id.
+pub(crate) async fn judge_incident(
+    context: &Context,
+    id: &str,
+    judgement: Judgement,
+    person: &str,
+    options: CycleOptions,
+) -> Result<Option<(Incident, Feedback)>, CycleError> {
+    let store = &context.store;
+    let _lock = lock_database(store, &context.config.store).await?;
+    let feedback = Feedback {
+        judgement,
+        by: person.to_owned(),
+        at: current_instant(&context.config, store, options).await?,
+    };
+    let id = id.to_owned();
+    let judge = move |s: &mut crate::store::Database| {
+        let incident = match s.save_feedback(&id, &feedback)? {
+            true => s.incident(&id)?,
+            false => None,
+        };
+        Ok(incident.map(|incident| (incident, feedback)))
+    };
+    Ok(store.call(judge).await?)
 }

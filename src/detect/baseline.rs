@@ -175,11 +175,16 @@ fn hours(span: Span) -> f64 {
     span.length().as_secs_f64() / 3600.0
 }
 
-/// Returns until when to learn for an evaluation at `at`: never from the silence in question, and not at every poll anew.
+/// Returns until when to learn for an evaluation at `at`: never from the silence in question, and not at every poll anew, but
+/// at once from what a person called a false alarm.
 pub(super) fn training_cutoff(history: &History, at: Timestamp) -> Timestamp {
     let last = history.last_sent(at).unwrap_or(at);
     let age = last.since(history.first_seen_at.unwrap_or(last));
-    last.floor(if age < YOUNG_STREAM { DAY } else { 7 * DAY })
+    let usual = last.floor(if age < YOUNG_STREAM { DAY } else { 7 * DAY });
+    let false_alarm = history.last_false_alarm(last);
+    let false_alarm = false_alarm.map(|ended| ended.floor(HOUR) + HOUR);
+    let until = false_alarm.filter(|until| *until <= last);
+    until.map_or(usual, |until| until.max(usual))
 }
 
 impl Baseline {

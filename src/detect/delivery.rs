@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::model::{
-    BounceType, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, Finding, HOUR, History,
-    MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampleOutcome, SampledMessage, Severity, Span, Timestamp,
-    Verdict,
+    BounceType, Coverage, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, Finding, HOUR,
+    History, Judgement, MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampleOutcome, SampledMessage,
+    Severity, Span, Timestamp, Verdict,
 };
 
 /// The share of the false-alarm budget that goes to `delivery_silence`: chance makes far fewer than it allows, since runs of at
@@ -103,13 +103,20 @@ impl DeliveryModel {
         // Undelivered mail at the end may be the silence in question: it teaches nothing.
         let proven = mail.iter().rposition(|m| state_at(m, until) == Delivered);
         let mail = &mail[..proven.map_or(0, |last| last + 1)];
+        let [outages, false_alarms] = [Judgement::Real, Judgement::FalseAlarm]
+            .map(|judgement| Coverage::from_spans(history.marked_delivery(judgement)));
         let mut settled = Vec::with_capacity(mail.len());
         let (mut delays, mut open_ages) = (Vec::new(), Vec::new());
         let (mut late, mut pairs, mut before, mut run) = (0u32, 0u32, false, 0usize);
         for message in mail {
+            if outages.contains(message.sent_at) {
+                (before, run) = (false, 0);
+                continue;
+            }
             let state = state_at(message, until);
             settled.push((message.sent_at, as_first_judged(message, state)));
-            if state == Unchecked || (state != Delivered && run == MAX_TRAINING_RUN) {
+            let is_breakdown = run >= MAX_TRAINING_RUN && !false_alarms.contains(message.sent_at);
+            if state == Unchecked || (state != Delivered && is_breakdown) {
                 continue;
             }
             let age = match state {
@@ -140,13 +147,14 @@ impl DeliveryModel {
             open_ages,
             autocorrelation: 1.0,
             threshold: (per_year / (budget * SILENCE_BUDGET_SHARE)).max(2.0).ln(),
-            usual_loss: UsualLoss::learn(&[], 2.0),
+            usual_loss: UsualLoss::learn(&[], 2.0, &Coverage::default()),
             min_history: rules.silence.min_history,
         };
         let by_chance = learned.survival(CLUSTERING_AGE);
         let repeated = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
         learned.autocorrelation = (repeated / by_chance).max(1.0);
-        learned.usual_loss = UsualLoss::learn(&settled, per_year / (budget * DROP_BUDGET_SHARE));
+        let per_alarm = per_year / (budget * DROP_BUDGET_SHARE);
+        learned.usual_loss = UsualLoss::learn(&settled, per_alarm, &false_alarms);
         learned
     }
 

@@ -15,6 +15,8 @@ pub(super) fn evaluate(
     rules: &Rules,
     silence: &Silence,
 ) -> Finding {
+    let is_learning = silence.is_learning(history, at);
+    let history = &history.without_outages(at);
     let cusum = &silence.baseline.cusum;
     let (mut state, limit) = (cusum.state_at(history, at), cusum.limit);
     if state.evidence > limit
@@ -27,7 +29,7 @@ pub(super) fn evaluate(
         }
     }
     let covered = history.messages.covers(Span::before(at, RECOVERY_TIME));
-    let verdict = if silence.is_learning(history, at) || !covered {
+    let verdict = if is_learning || !covered {
         Verdict::Unknown
     } else if state.evidence <= limit {
         silence.recovery(history, at)

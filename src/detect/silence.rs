@@ -1,5 +1,6 @@
 //! Nothing sent where own history expected mail.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::detect::baseline::Baseline;
@@ -23,6 +24,8 @@ pub(super) const RECOVERY_TIME: Duration = HOUR.saturating_mul(RECOVERY_HOURS + 
 const MIN_EXPECTED: f64 = 0.5;
 /// Share of the expected volume that is normal.
 const NORMAL_SHARE: f64 = 0.5;
+/// A gap that was a false alarm lifts the limit to at most this multiple of itself.
+const MAX_FALSE_ALARM_FACTOR: f64 = 1.2;
 
 /// Detects silence of a stream, or of a tag, against its own baseline.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +34,26 @@ pub struct Silence {
     pub(super) bursts: BurstModel,
     min_history: Duration,
     false_alarms_per_year: f64,
+    /// What is known without the gaps that were false alarms, where there were any: it judges gaps that these do not explain.
+    without_false_alarms: Option<Box<Self>>,
+}
+
+/// A history as it is judged: without the outages that people called real.
+struct JudgedHistory<'h> {
+    learned: Cow<'h, History>,
+    /// The same without false alarms, and the longest gap that these explain; `None` where there are none.
+    capped: Option<(History, Duration)>,
+}
+
+impl<'h> JudgedHistory<'h> {
+    fn new(history: &'h History, at: Timestamp) -> Self {
+        let learned = history.without_outages(at);
+        let capped = learned.longest_false_alarm(at).map(|longest| {
+            let without = learned.without_false_alarms(at).into_owned();
+            (without, longest.mul_f64(MAX_FALSE_ALARM_FACTOR))
+        });
+        Self { learned, capped }
+    }
 }
 
 impl Silence {
@@ -60,6 +83,15 @@ impl Silence {
 
     /// Learns what is normal from what had happened by `until`; `series` share the budget of false alarms.
     pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
+        let JudgedHistory { learned, capped } = JudgedHistory::new(history, until);
+        let without = capped.map(|(history, _)| Self::learn_from(&history, until, rules, series));
+        Self {
+            without_false_alarms: without.map(Box::new),
+            ..Self::learn_from(&learned, until, rules, series)
+        }
+    }
+
+    fn learn_from(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
         let budget = rules.silence.false_alarms_per_year / series.max(1) as f64;
         let bursts = BurstModel::learn(history, until, budget);
         Self {
@@ -67,6 +99,7 @@ impl Silence {
             bursts,
             min_history: rules.silence.min_history,
             false_alarms_per_year: rules.silence.false_alarms_per_year,
+            without_false_alarms: None,
         }
     }
 
@@ -82,25 +115,18 @@ impl Silence {
 
     /// Returns how long a stop from `from` on would go unnoticed, to the full hour; `None` for more than 45 days.
     pub fn detection_delay(&self, history: &History, from: Timestamp) -> Option<Duration> {
-        if self.bursts.only_bursts {
-            return self.burst_detection_delay(history, from);
-        }
-        self.baseline.detection_delay(history, from, from)
-    }
-
-    /// Returns the same for a stream of nothing but bursts: until the next one is missing.
-    fn burst_detection_delay(&self, history: &History, from: Timestamp) -> Option<Duration> {
-        let missing = self.bursts.detection_delay(history, from);
-        let bound = self.baseline.bound.length(history, from);
-        missing.into_iter().chain(bound).min()
+        // The mail at `from` may be the one that ended an incident.
+        let judged = JudgedHistory::new(history, from + Duration::from_millis(1));
+        self.delay(&judged, from, from)
     }
 
     /// Returns how long a stop known at `at` goes unnoticed at worst, to the full hour: the one that goes on, and one after
     /// any mail of the week before. `None` for more than 45 days, and where there was no mail.
     pub fn worst_detection_delay(&self, history: &History, at: Timestamp) -> Option<Duration> {
         let last = history.last_sent(at)?;
+        let judged = JudgedHistory::new(history, at);
         if self.bursts.only_bursts {
-            return self.burst_detection_delay(history, last);
+            return self.delay(&judged, last, last);
         }
         let first = history
             .hours
@@ -110,8 +136,35 @@ impl Silence {
             .take_while(|h| h.start <= last);
         let starts = week.map(|h| h.last_at.min(last)).chain([last]);
         starts.into_iter().try_fold(Duration::ZERO, |worst, from| {
-            Some(worst.max(self.baseline.detection_delay(history, from, last)?))
+            Some(worst.max(self.delay(&judged, from, last)?))
         })
+    }
+
+    /// Returns how long a stop from `from` on goes unnoticed, bounded as a gap that begins at `known`.
+    fn delay(&self, of: &JudgedHistory, from: Timestamp, known: Timestamp) -> Option<Duration> {
+        let usual = self.uncapped_delay(&of.learned, from, known);
+        let capped = self.without_false_alarms.iter().zip(&of.capped);
+        let capped = capped.filter_map(|(without, (history, cap))| {
+            let past_cap = (from + *cap).floor(HOUR) + HOUR;
+            let delay = without.uncapped_delay(history, from, known)?;
+            Some(delay.max(past_cap.since(from)))
+        });
+        usual.into_iter().chain(capped).min()
+    }
+
+    fn uncapped_delay(
+        &self,
+        history: &History,
+        from: Timestamp,
+        known: Timestamp,
+    ) -> Option<Duration> {
+        if !self.bursts.only_bursts {
+            return self.baseline.detection_delay(history, from, known);
+        }
+        // In a stream of nothing but bursts, until the next one is missing.
+        let missing = self.bursts.detection_delay(history, from);
+        let bound = self.baseline.bound.length(history, from);
+        missing.into_iter().chain(bound).min()
     }
 
     /// Returns when the longest silence in `span` ended: a gap of at least an hour beyond the threshold, with mail after it.
@@ -132,6 +185,35 @@ impl Silence {
 
     /// The finding of `send_silence` at `at`; `history` is that of `tag`, where there is one.
     pub(super) fn evaluate(&self, history: &History, tag: Option<&Tag>, at: Timestamp) -> Finding {
+        let mut finding = self.evaluate_capped(&JudgedHistory::new(history, at), tag, at);
+        if self.is_learning(history, at) {
+            finding.verdict = Verdict::Unknown;
+        }
+        finding
+    }
+
+    /// Evaluates the gap; one that is longer than a false alarm explains, by what is known without it, too.
+    fn evaluate_capped(&self, of: &JudgedHistory, tag: Option<&Tag>, at: Timestamp) -> Finding {
+        let usual = self.evaluate_uncapped(&of.learned, tag, at);
+        let (Some(without), Some((history, cap))) = (&self.without_false_alarms, &of.capped) else {
+            return usual;
+        };
+        let is_explained = match &usual.evidence {
+            Evidence::Silence(silence) => silence.gap.length() <= *cap,
+            _ => true,
+        };
+        if is_explained || usual.verdict == Verdict::Breach {
+            return usual;
+        }
+        let capped = without.evaluate_uncapped(history, tag, at);
+        if capped.verdict == Verdict::Breach {
+            capped
+        } else {
+            usual
+        }
+    }
+
+    fn evaluate_uncapped(&self, history: &History, tag: Option<&Tag>, at: Timestamp) -> Finding {
         let gap = gap(history, at, tag.map_or(Duration::ZERO, |_| UNSETTLED));
         let overdue = gap.and_then(|gap| self.overdue(history, gap, at));
         let (surprise, threshold) = match gap {
@@ -152,7 +234,6 @@ impl Silence {
                 && (self.bursts.only_bursts || self.expected(gap) >= MIN_EXPECTED)
         };
         let verdict = match gap {
-            _ if self.is_learning(history, at) => Verdict::Unknown,
             // Who never sent is not silent.
             _ if history.last_sent(at).is_none() => Verdict::Unknown,
             None => Verdict::Unknown,

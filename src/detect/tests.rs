@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 mod bursts;
+mod feedback;
 mod gap_bound;
 
 /// A Monday.

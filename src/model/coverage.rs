@@ -73,6 +73,11 @@ impl Coverage {
                 .any(|s| s.from <= span.from && span.until <= s.until)
     }
 
+    /// Whether the instant `at` is covered.
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.0.iter().any(|span| span.contains(at))
+    }
+
     /// What of `within` is covered, in order.
     pub fn parts(&self, within: Span) -> impl Iterator<Item = Span> + '_ {
         let start = self.0.partition_point(|s| s.until <= within.from);

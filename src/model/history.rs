@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::{
-    AddressCheck, BounceClass, BounceType, CountedSpan, Coverage, DAY, HOUR, Span, Tag, Timestamp,
+    AddressCheck, BounceClass, BounceType, CountedSpan, Coverage, DAY, HOUR, MarkedTime, Span, Tag,
+    Timestamp,
 };
 
 /// Counts at instants, ordered by time, with running sums.
@@ -185,6 +186,8 @@ pub struct History {
     pub sampled: Vec<SampledMessage>,
     /// What the list of suppressions said of the operator's own addresses.
     pub checks: Vec<AddressCheck>,
+    /// What people said of its past incidents.
+    pub marked: Vec<MarkedTime>,
     /// The mail of each tag, [as if it were a stream of its own](Self::for_tag), where it was loaded.
     pub tags: BTreeMap<Tag, History>,
 }

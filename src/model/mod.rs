@@ -4,6 +4,7 @@ mod bounce;
 mod counted;
 mod coverage;
 mod duration;
+mod feedback;
 mod finding;
 mod history;
 mod incident;
@@ -18,6 +19,7 @@ pub use bounce::{Bounce, BounceClass, BounceType};
 pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
 pub use duration::{DurationError, parse_duration, parse_duration_within};
+pub use feedback::{Feedback, Judgement, MarkedTime};
 pub use finding::{
     BlindEvidence, ChanceBreaches, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence,
     Finding, MissingBurst, RateEvidence, RateUnit, ServerChange, SilenceEvidence, Verdict,

@@ -1,13 +1,15 @@
 //! Everything that is stored about one incident: for the person who was woken by it.
 
+mod learned_from;
+
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::model::{
-    BounceClass, Coverage, Evidence, Incident, IncidentState, Kind, Mute, Rule, Span, Step,
-    Timestamp, Transition, domain_of, rfc3339,
+    BounceClass, Coverage, Evidence, Feedback, Incident, IncidentState, Judgement, Kind, Mute,
+    Rule, Span, Step, Timestamp, Transition, domain_of, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_open, describe_resolved};
@@ -22,6 +24,7 @@ use crate::text::format::{format_date_time, format_duration, format_range, forma
 use crate::text::sanitize::{clean, mask, truncate};
 
 pub use crate::notify::runbook::resolves_when;
+pub use learned_from::LearnedFrom;
 
 /// The maximum number of polls, steps and messages that get a line each; of more, the first and the last.
 const MAX_LINES: usize = 8;
@@ -48,6 +51,10 @@ pub struct IncidentReport {
     /// The messages that name it, in order.
     pub notifications: Vec<Notification>,
     pub mutes: Vec<Mute>,
+    /// What a person said of it last.
+    pub feedback: Option<Feedback>,
+    /// What its rule learned from, where it learns.
+    pub learned: Option<LearnedFrom>,
 }
 
 impl IncidentReport {
@@ -68,6 +75,10 @@ impl IncidentReport {
         summary["open"] = json!(incident.is_open());
         summary["evidence"] = masked(evidence_json(&incident.evidence));
         summary["judged_at"] = json!(incident.judged_at.to_string());
+        let feedback = self.feedback.as_ref();
+        summary["verdict"] = json!(feedback.map(|f| f.judgement.name()));
+        summary["verdict_by"] = json!(feedback.map(|f| &f.by));
+        summary["verdict_at"] = json!(feedback.map(|f| f.at.to_string()));
         let coverage = self.coverage.iter().map(|(kind, coverage)| {
             let spans: Vec<Value> = coverage.spans().iter().map(span_json).collect();
             json!({ "kind": kind.name(), "spans": spans })
@@ -86,6 +97,7 @@ impl IncidentReport {
             "transitions": transitions.collect::<Vec<_>>(),
             "messages": self.notifications,
             "mutes": self.mutes.iter().map(MuteView::new).collect::<Vec<_>>(),
+            "learned_from": self.learned.as_ref().map(LearnedFrom::to_json),
             "ends_when": resolves_when(incident),
             "next": next_steps(self.as_it_stood(), &self.bounces),
         })
@@ -173,6 +185,9 @@ pub fn explain(report: &IncidentReport, style: Style) -> Vec<String> {
         section(&latest_title(now, style), evidence_lines(now, style));
     }
     section("Data", data_lines(report, style));
+    let learned = report.learned.as_ref();
+    let learned = learned.map_or_else(Vec::new, |of| of.lines(now.judged_at, style));
+    section("Learned from", learned);
     let more = if report.has_more_bounces {
         "more than "
     } else {
@@ -222,6 +237,14 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
             style.zone.name()
         ),
     ];
+    if let Some(feedback) = &report.feedback {
+        let verdict = match feedback.judgement {
+            Judgement::Real => "Real",
+            Judgement::FalseAlarm => "A false alarm",
+        };
+        let at = format_date_time(feedback.at, style.zone);
+        lines.push(format!("{verdict}, as {} said {at}", clean(&feedback.by)));
+    }
     if incident.is_open() {
         lines.push(describe_open(incident, style));
     }

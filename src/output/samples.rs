@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use crate::model::{Coverage, HOUR, Kind, MINUTE, Rule, Span, Step, Transition};
+use crate::model::{
+    Coverage, Feedback, HOUR, Judgement, Kind, MINUTE, MarkedTime, Rule, Span, Step, Transition,
+};
 use crate::notify::samples::{STYLE, courses, march, mutes};
 use crate::output::backtest::{self, BacktestSummary, DetectionDelay, ReplayedIncident, RuleCount};
-use crate::output::explain::{Attempt, BounceLine, IncidentReport, Notification, Poll, explain};
+use crate::output::explain::{
+    Attempt, BounceLine, IncidentReport, LearnedFrom, Notification, Poll, explain,
+};
 
 /// Something that a terminal shows.
 #[derive(Clone, Debug)]
@@ -128,6 +132,7 @@ fn case(steps: &[Transition]) -> IncidentReport {
             unknown: false,
         }],
     };
+    let learns = last.incident.rule == Rule::SendSilence;
     IncidentReport {
         incident: last.incident.clone(),
         steps: steps
@@ -144,6 +149,34 @@ fn case(steps: &[Transition]) -> IncidentReport {
         has_more_bounces: false,
         notifications: steps.iter().map(notification).collect(),
         mutes: Vec::new(),
+        feedback: (learns && !last.incident.is_open()).then(|| feedback(Judgement::Real)),
+        learned: learns.then(|| learned_from(last.incident.rule)),
+    }
+}
+
+fn feedback(judgement: Judgement) -> Feedback {
+    Feedback {
+        judgement,
+        by: "jane".to_owned(),
+        at: march(6, 9, 0),
+    }
+}
+
+fn learned_from(rule: Rule) -> LearnedFrom {
+    let time = |incident: &str, day, judgement| MarkedTime {
+        incident: incident.to_owned(),
+        rule,
+        span: Span::new(march(day, 9, 0), march(day, 13, 0)),
+        feedback: feedback(judgement),
+    };
+    LearnedFrom {
+        rule,
+        tag: None,
+        since: march(1, 0, 0),
+        marked: vec![
+            time("9qk2x7ma", 2, Judgement::FalseAlarm),
+            time("ektn6n35", 4, Judgement::Real),
+        ],
     }
 }
 

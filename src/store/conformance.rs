@@ -8,6 +8,7 @@ mod clock;
 #[expect(dead_code, reason = "the end-to-end tests use all of it")]
 mod cluster;
 mod counts;
+mod feedback;
 mod file;
 mod file_identity;
 mod incidents;
@@ -163,6 +164,9 @@ facts! {
         an_accepted_server_begins_anew_and_the_former_is_kept
         a_former_server_that_is_accepted_again_goes_on
         what_is_set_aside_takes_no_name_that_is_used;
+    feedback:
+        what_is_said_last_of_an_incident_holds
+        a_gap_is_marked_once_it_is_over;
     clock:
         the_clock_is_in_this_century_and_runs_on
         rewinding_forgets_coverage_from_after_the_last_good_cycle

@@ -19,6 +19,7 @@ mod disk;
 mod doctor;
 mod explain;
 mod faults;
+mod feedback;
 mod host;
 mod hostile;
 mod identity;

@@ -14,7 +14,7 @@ use super::{
     Bounced, Delivered, DeliveryState, EVENT_LAG, MAX_TRAINING_RUN, PRIOR_RUNS, Pending, Unchecked,
     is_lost,
 };
-use crate::model::Timestamp;
+use crate::model::{Coverage, Timestamp};
 
 /// The losses beyond the usual one that are tested for, as shares of the mail that usually arrives.
 const EXTRA_LOSSES: [f64; 3] = [0.1, 0.3, 0.9];
@@ -113,8 +113,13 @@ impl Sum {
 
 impl UsualLoss {
     /// Learns from sampled mail that has settled, oldest first. `messages_per_alarm` is the accepted mean number of followed
-    /// messages from one false alarm to the next.
-    pub(super) fn learn(mail: &[(Timestamp, DeliveryState)], messages_per_alarm: f64) -> Self {
+    /// messages from one false alarm to the next. What was lost within the times of `false_alarms` is usual, however long it
+    /// lasted.
+    pub(super) fn learn(
+        mail: &[(Timestamp, DeliveryState)],
+        messages_per_alarm: f64,
+        false_alarms: &Coverage,
+    ) -> Self {
         let limit = (messages_per_alarm * EXTRA_LOSSES.len() as f64)
             .max(2.0)
             .ln();
@@ -124,8 +129,8 @@ impl UsualLoss {
         usual.share_after_loss = usual.share;
         for _ in 1..LEARNING_PASSES {
             excluded.fill(false);
-            for loss in usual.long_losses(mail) {
-                excluded[loss].fill(true);
+            for index in usual.long_losses(mail).into_iter().flatten() {
+                excluded[index] = !false_alarms.contains(mail[index].0);
             }
             usual = Self::from_counts(mail, &excluded, limit);
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{BounceClass, BounceEvent, Coverage, CumulativeCounts};
+use crate::model::{BounceClass, BounceEvent, CumulativeCounts, Feedback, MarkedTime};
 
 const START: Timestamp = Timestamp::from_secs(1_767_571_200);
 
@@ -205,4 +205,37 @@ fn what_should_have_been_delivered_and_was_not_is_counted() {
         None,
         "it was looked at too early"
     );
+}
+
+#[test]
+fn what_people_say_of_lost_mail_decides_whether_it_is_usual() {
+    let lost = || std::iter::repeat_n(REFUSED, 20);
+    let fates = || week().chain(lost()).chain(week());
+    let sampled = mail(fates());
+    let at = sampled.last().map_or(START, |mail| mail.sent_at) + 3 * HOUR;
+    let from = sampled[week().count()].sent_at;
+    let share = |judgement: Option<Judgement>| {
+        let marked = judgement.map(|judgement| MarkedTime {
+            incident: "ektn6n35".to_owned(),
+            rule: Rule::DeliveryDrop,
+            span: Span::new(from, from + 20 * MINUTE * 20),
+            feedback: Feedback {
+                judgement,
+                by: "ops".to_owned(),
+                at,
+            },
+        });
+        let history = History {
+            sampled: sampled.clone(),
+            marked: marked.into_iter().collect(),
+            ..History::default()
+        };
+        let model = DeliveryModel::learn(&history, at, &Rules::default(), 1);
+        (model.usual_loss.delivered_share(), model.open_ages.len())
+    };
+    let (unmarked, learned) = share(None);
+    let (usual, learned_false) = share(Some(Judgement::FalseAlarm));
+    let (_, learned_real) = share(Some(Judgement::Real));
+    assert!(usual < unmarked - 0.01, "{usual} {unmarked}");
+    assert_eq!((learned, learned_false, learned_real), (6, 20, 0));
 }

@@ -41,7 +41,7 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_in_a_file() {
     let path = folder.path().join("hushwatch.db");
     fill(&mut Database::open_sqlite(&path).expect("created"));
     let old = rusqlite::Connection::open(&path).expect("opened");
-    old.execute_batch("DROP TABLE outbox_incidents; ALTER TABLE servers DROP COLUMN number; ALTER TABLE servers DROP COLUMN sandbox;
+    old.execute_batch("DROP TABLE feedback; DROP TABLE outbox_incidents; ALTER TABLE servers DROP COLUMN number; ALTER TABLE servers DROP COLUMN sandbox;
          ALTER TABLE servers DROP COLUMN former_name; ALTER TABLE messages DROP COLUMN recipients;
          ALTER TABLE minutes DROP COLUMN recipients; PRAGMA user_version = 9;")
         .expect("as schema 9");
@@ -61,7 +61,7 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_on_a_server() {
     let name = address.name.expect("a name");
     cluster.sql(
         &name,
-        "DROP TABLE hushwatch.outbox_incidents;
+        "DROP TABLE hushwatch.feedback; DROP TABLE hushwatch.outbox_incidents;
          ALTER TABLE hushwatch.servers DROP COLUMN number, DROP COLUMN sandbox, DROP COLUMN former_name;
          ALTER TABLE hushwatch.messages DROP COLUMN recipients; ALTER TABLE hushwatch.minutes DROP COLUMN recipients;
          UPDATE hushwatch.schema SET version = 9",

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, DAY, History, HourCount,
-    Kind, KnownRecipients, MIN_TAG_MESSAGES, MINUTE, SAMPLE_LOOKBACK, SampledMessage, Span,
-    StreamKey, TAG_LOOKBACK, Tag, Timestamp, merge_hours,
+    Kind, KnownRecipients, MIN_TAG_MESSAGES, MINUTE, MarkedTime, SAMPLE_LOOKBACK, SampledMessage,
+    Span, StreamKey, TAG_LOOKBACK, Tag, Timestamp, merge_hours,
 };
 use crate::store::{Database, Error};
 
+use super::feedback::load_marked;
 use super::id::id_from_bytes;
 use super::tags::ALL_MAIL;
 use super::{Session, address_checks, counts, coverage, values};
@@ -37,12 +38,14 @@ impl Database {
     ) -> Result<History, Error> {
         self.read_stream(stream, |s, key| {
             let mut history = load(s, stream, key, range, cuts)?;
+            let marked = load_marked(s, stream)?;
             for (tag, name) in used_tags(s, key, range)? {
                 let counted = counts::load(s, key, tag, kept(range.until))?;
                 let hours = load_hours(s, key, tag, range.until, &counted)?;
                 let (sent, _) = load_counts(s, key, tag, range, cuts, &counted)?;
-                let of_tag = history.for_tag(hours, sent, counted);
-                history.tags.insert(Tag(name), of_tag);
+                let (tag, mut of_tag) = (Tag(name), history.for_tag(hours, sent, counted));
+                of_tag.marked = marked_of(&marked, Some(&tag));
+                history.tags.insert(tag, of_tag);
             }
             Ok(history)
         })
@@ -78,8 +81,17 @@ fn load(
         bounce_events: load_bounce_events(s, key, range)?,
         sampled: load_samples(s, key, range)?,
         checks: address_checks::load(s, key)?,
+        marked: marked_of(&load_marked(s, stream)?, None),
         tags: BTreeMap::new(),
     })
+}
+
+/// Returns the times that were of all mail, and of a tag where it is asked for.
+fn marked_of(marked: &[(Option<Tag>, MarkedTime)], tag: Option<&Tag>) -> Vec<MarkedTime> {
+    let of = marked
+        .iter()
+        .filter(|(of, _)| of.is_none() || of.as_ref() == tag);
+    of.map(|(_, time)| time.clone()).collect()
 }
 
 /// Returns the keys and names of the tags that were used of late, without those of a few messages.

@@ -177,7 +177,7 @@ pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
 }
 
 /// Reads an incident from the one column body.
-fn read_body(row: &dyn Row) -> Result<Incident, Error> {
+pub(super) fn read_body(row: &dyn Row) -> Result<Incident, Error> {
     read_incident(&row.get::<String>(0)?)
 }
 

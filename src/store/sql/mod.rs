@@ -5,6 +5,7 @@ mod address_checks;
 mod counts;
 mod coverage;
 mod digests;
+mod feedback;
 mod history;
 mod id;
 mod incident_detail;

@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0011_delivery_drop.sql"),
     include_str!("migrations/0012_server_identity.sql"),
     include_str!("migrations/0013_recipients.sql"),
+    include_str!("migrations/0014_feedback.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

@@ -1,0 +1,235 @@
+//! What people say of incidents, and what is learned from the time of these.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::{Evidence, History, Incident, IncidentState, Rule, Span, Timestamp};
+
+/// Whether an incident was one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Something was wrong.
+    Real,
+    /// Nothing was wrong.
+    FalseAlarm,
+}
+
+impl Judgement {
+    /// The word in JSON and database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::FalseAlarm => "false_alarm",
+        }
+    }
+
+    /// The judgement of a stored name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Real, Self::FalseAlarm]
+            .into_iter()
+            .find(|judgement| judgement.name() == name)
+    }
+}
+
+/// What a person said of an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feedback {
+    /// What it was.
+    pub judgement: Judgement,
+    /// Who said so.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The time of an incident of which a person said what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkedTime {
+    /// Its incident, which is over.
+    pub incident: String,
+    /// The rule that it had last.
+    pub rule: Rule,
+    /// From its beginning to the first instant at which it was seen to be over.
+    pub span: Span,
+    /// What was said.
+    pub feedback: Feedback,
+}
+
+impl Rule {
+    /// Whether it learns from when a stream sends mail.
+    pub const fn learns_from_sending(self) -> bool {
+        matches!(self, Self::SendSilence | Self::SendDrop)
+    }
+
+    /// Whether it learns from what becomes of a stream's sampled mail.
+    pub const fn learns_from_delivery(self) -> bool {
+        matches!(self, Self::DeliverySilence | Self::DeliveryDrop)
+    }
+}
+
+impl Incident {
+    /// Returns the time that a verdict on it is about; `None` while it is open, and where its rule does not learn.
+    pub fn marked_span(&self) -> Option<Span> {
+        let IncidentState::Resolved { at, .. } = self.state else {
+            return None;
+        };
+        let from = match self.worst.as_ref().unwrap_or(&self.evidence) {
+            Evidence::Silence(silence) => silence.gap.from,
+            Evidence::Drop(drop) => drop.missing_burst.map_or(drop.window.from, |b| b.due_at),
+            Evidence::Delivery(delivery) => delivery.since.unwrap_or(self.opened_at),
+            Evidence::DeliveryDrop(drop) => drop.since,
+            _ => return None,
+        };
+        // One that had been a drop before it was a silence began no later than it opened.
+        let from = from.min(self.opened_at);
+        Some(Span::new(from, self.recovered_at.unwrap_or(at).max(from)))
+    }
+}
+
+impl History {
+    /// Returns what is known at `at` of when mail was sent, without the outages that people called real.
+    pub fn without_outages(&self, at: Timestamp) -> Cow<'_, Self> {
+        self.without_marked(Judgement::Real, at)
+    }
+
+    /// Returns the same without the times of false alarms.
+    pub fn without_false_alarms(&self, at: Timestamp) -> Cow<'_, Self> {
+        self.without_marked(Judgement::FalseAlarm, at)
+    }
+
+    /// Returns the longest gap within a time that was called a false alarm and was over before `at`, as far as hourly counts
+    /// reach back.
+    pub fn longest_false_alarm(&self, at: Timestamp) -> Option<Duration> {
+        let times = self.marked_sending(Judgement::FalseAlarm, at);
+        times.filter_map(|time| self.longest_gap_in(time)).max()
+    }
+
+    /// Returns when the last time ended that was called a false alarm and was over before `at`.
+    pub fn last_false_alarm(&self, at: Timestamp) -> Option<Timestamp> {
+        let times = self.marked_sending(Judgement::FalseAlarm, at);
+        times.map(|time| time.until).max()
+    }
+
+    /// Returns the times in which mail was not delivered and of which this was said.
+    pub fn marked_delivery(&self, judgement: Judgement) -> Vec<Span> {
+        let marked = self.marked.iter();
+        let marked =
+            marked.filter(|m| m.rule.learns_from_delivery() && m.feedback.judgement == judgement);
+        marked.map(|m| m.span).collect()
+    }
+
+    /// Returns the history in which these times are unknown.
+    fn without_marked(&self, judgement: Judgement, at: Timestamp) -> Cow<'_, Self> {
+        let times: Vec<Span> = self.marked_sending(judgement, at).collect();
+        if times.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let messages = times.iter().fold(self.messages.clone(), |messages, time| {
+            messages.without(*time)
+        });
+        let is_other = |marked: &&MarkedTime| marked.feedback.judgement != judgement;
+        Cow::Owned(Self {
+            first_seen_at: self.first_seen_at,
+            installed_at: self.installed_at,
+            messages,
+            counted: self.counted.clone(),
+            hours: self.hours.clone(),
+            sent: self.sent.clone(),
+            marked: self.marked.iter().filter(is_other).cloned().collect(),
+            ..Self::default()
+        })
+    }
+
+    /// Returns the times of too little mail of which this was said and that were over before `at`, each up to the mail after it.
+    fn marked_sending(&self, judgement: Judgement, at: Timestamp) -> impl Iterator<Item = Span> {
+        let of_it = move |marked: &&MarkedTime| {
+            marked.rule.learns_from_sending() && marked.feedback.judgement == judgement
+        };
+        let times = self.marked.iter().filter(of_it).filter_map(|marked| {
+            let span = marked.span;
+            let next = self.hours.partition_point(|h| h.last_at < span.until);
+            let next = self.hours.get(next)?.first_at;
+            Some(Span::new(span.from, next.max(span.until)))
+        });
+        times.filter(move |time| time.until < at)
+    }
+
+    /// Returns the longest time between two hours with mail, as far as it lies in `span`.
+    fn longest_gap_in(&self, span: Span) -> Option<Duration> {
+        let first = self.hours.partition_point(|h| h.last_at < span.from);
+        let end = self.hours.partition_point(|h| h.first_at <= span.until);
+        let pairs = self.hours[first..end.max(first)].windows(2);
+        pairs
+            .map(|pair| pair[1].first_at.since(pair[0].last_at))
+            .max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Coverage, HOUR, HourCount};
+
+    fn at(hours: u32) -> Timestamp {
+        Timestamp::from_secs(1_772_496_000) + HOUR * hours
+    }
+
+    /// Mail every hour but from 10:00 to 16:00; what was told of it was over at 16:00.
+    fn history(judgement: Judgement) -> History {
+        let hours = (0..10).chain(16..24).map(|hour| HourCount {
+            start: at(hour),
+            sent: 1,
+            first_at: at(hour),
+            last_at: at(hour),
+        });
+        History {
+            first_seen_at: Some(at(0)),
+            messages: Coverage::from_spans([Span::new(at(0), at(24))]),
+            hours: hours.collect(),
+            marked: vec![MarkedTime {
+                incident: "ektn6n35".to_owned(),
+                rule: Rule::SendSilence,
+                span: Span::new(at(9), at(14)),
+                feedback: Feedback {
+                    judgement,
+                    by: "ops".to_owned(),
+                    at: at(20),
+                },
+            }],
+            ..History::default()
+        }
+    }
+
+    #[test]
+    fn a_real_outage_is_unknown_up_to_the_mail_that_ended_it() {
+        let history = history(Judgement::Real);
+        let learned = history.without_outages(at(24));
+        let holes = learned.messages.holes(Span::new(at(0), at(24)));
+        assert_eq!(holes, [Span::new(at(9), at(16))]);
+        assert_eq!(learned.marked, [], "it is left out once");
+        assert_eq!(*history.without_false_alarms(at(24)), history);
+        assert_eq!(history.longest_false_alarm(at(24)), None);
+    }
+
+    #[test]
+    fn a_false_alarm_is_learned_from_and_known_once_it_is_over() {
+        let history = history(Judgement::FalseAlarm);
+        assert_eq!(*history.without_outages(at(24)), history);
+        assert_eq!(history.longest_false_alarm(at(16)), None);
+        assert_eq!(history.longest_false_alarm(at(24)), Some(7 * HOUR));
+    }
+
+    #[test]
+    fn what_no_mail_has_ended_is_still_judged() {
+        let mut history = history(Judgement::Real);
+        history.hours.truncate(10);
+        assert_eq!(*history.without_outages(at(24)), history);
+    }
+
+    #[test]
+    fn a_false_alarm_ages_with_the_counts_that_show_it() {
+        let mut history = history(Judgement::FalseAlarm);
+        history.hours.drain(..12);
+        assert_eq!(history.longest_false_alarm(at(24)), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! What people said of incidents, and the times of these.
+
+use crate::model::{Feedback, Judgement, MarkedTime, StreamKey, Tag};
+use crate::store::{Database, Error, Problem};
+
+use super::{Row, Scope, Session, incidents, values};
+
+impl Database {
+    /// Stores what a person says of an incident, in place of what was said before. Returns whether there is such an incident.
+    pub fn save_feedback(&mut self, incident: &str, feedback: &Feedback) -> Result<bool, Error> {
+        self.write(Scope::All, |s| {
+            let known = "SELECT id FROM incidents WHERE id = ?1";
+            let known = s.first(known, &values![incident], |row| row.get::<String>(0))?;
+            if known.is_none() {
+                return Ok(false);
+            }
+            s.execute(
+                "INSERT INTO feedback (incident, verdict, by_whom, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (incident) DO UPDATE
+                 SET verdict = excluded.verdict, by_whom = excluded.by_whom, at = excluded.at",
+                &values![
+                    incident,
+                    feedback.judgement.name(),
+                    &feedback.by,
+                    feedback.at,
+                ],
+            )?;
+            Ok(true)
+        })
+    }
+
+    /// Returns what was said last of an incident.
+    pub fn feedback(&mut self, incident: &str) -> Result<Option<Feedback>, Error> {
+        let sql = "SELECT verdict, by_whom, at FROM feedback WHERE incident = ?1";
+        self.read(|s| s.first(sql, &values![incident], |row| read(row, 0)))
+    }
+}
+
+/// Returns the times of a stream's incidents that people judged, in order of their beginning, each with the tag that it was of.
+pub(super) fn load_marked(
+    s: &mut dyn Session,
+    stream: &StreamKey,
+) -> Result<Vec<(Option<Tag>, MarkedTime)>, Error> {
+    let sql = "SELECT i.body, f.verdict, f.by_whom, f.at FROM feedback f JOIN incidents i ON i.id = f.incident
+         WHERE i.server = ?1 AND i.stream = ?2 ORDER BY i.opened_at, i.id";
+    let values = values![&stream.server().0, &stream.stream().0];
+    let found = s.rows(sql, &values, |row| {
+        let incident = incidents::read_body(row)?;
+        let feedback = read(row, 1)?;
+        Ok(incident.marked_span().map(|span| {
+            let marked = MarkedTime {
+                incident: incident.id,
+                rule: incident.rule,
+                span,
+                feedback,
+            };
+            (incident.tag, marked)
+        }))
+    })?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Reads feedback from the columns verdict, by_whom and at.
+fn read(row: &dyn Row, first: usize) -> Result<Feedback, Error> {
+    let verdict: String = row.get(first)?;
+    let judgement = Judgement::from_name(&verdict).ok_or_else(|| {
+        let why = format!("unknown verdict {verdict}");
+        Error::new("read feedback", Problem::Unreadable(why))
+    })?;
+    Ok(Feedback {
+        judgement,
+        by: row.get(first + 1)?,
+        at: row.get(first + 2)?,
+    })
+}
