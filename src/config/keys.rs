@@ -31,6 +31,8 @@ pub(super) const SERVER_KEYS: &[&str] = &[
     "streams",
     "ignore_streams",
     "channel",
+    "wake_channel",
+    "wake_mention",
     "rules",
     "stream",
 ];

@@ -272,7 +272,25 @@ impl Reader {
                 SlackSink::Print
             }
         };
+        let named = |read: fn(&str) -> Option<String>, remedy: &'static str| {
+            move |value: &Value| match values::text(value)? {
+                text if text.is_empty() => Ok(None),
+                text => match read(&text) {
+                    None => Err(Invalid::new("is not valid", remedy)),
+                    named => Ok(named),
+                },
+            }
+        };
+        let channel = named(names::channel, names::CHANNEL_REMEDY);
+        let wake_channel = self.read("slack.wake_channel", None, channel);
+        let mention = named(names::mention, names::MENTION_REMEDY);
+        let wake_mention = self.read("slack.wake_mention", None, mention);
+        if wake_channel.is_some() && !matches!(sink, SlackSink::Bot { .. }) {
+            self.warnings.push(ConfigWarning::UnusedWakeChannel);
+        }
         SlackSettings {
+            wake_channel,
+            wake_mention,
             base_url: self.read("slack.base_url", String::new(), values::base_url),
             mask_addresses: self.read("slack.mask_addresses", true, values::truth),
             pace: self.duration("slack.pace", Duration::ZERO, MINUTE),

@@ -61,6 +61,10 @@ pub struct ServerConfig {
     pub ignored_streams: Vec<StreamId>,
     /// Where its messages go; `None` for the common channel.
     pub channel: Option<String>,
+    /// Where those that wake go; `None` for the common one.
+    pub wake_channel: Option<String>,
+    /// Who is mentioned in them: `here`, `channel`, or the id of a user or of a user group; `None` for the common ones.
+    pub wake_mention: Option<String>,
     /// Its own settings of rules, and those of its streams; `None` where it has those of the whole file.
     pub rules: Option<Rules>,
 }
@@ -119,6 +123,10 @@ pub struct SlackSettings {
     pub pace: Duration,
     /// For one answer.
     pub timeout: Duration,
+    /// Where messages that wake go; `None` where the others go.
+    pub wake_channel: Option<String>,
+    /// Who is mentioned in them; `None` for nobody.
+    pub wake_mention: Option<String>,
     pub sink: SlackSink,
 }
 

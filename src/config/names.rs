@@ -58,6 +58,9 @@ pub(super) fn stream(key: &str, text: &str) -> Result<StreamId, Invalid> {
     })
 }
 
+/// The minimum length of an id of Slack's, in characters; theirs have nine or more.
+const MIN_ID_CHARS: usize = 7;
+
 /// How a channel is named.
 pub(super) const CHANNEL_REMEDY: &str =
     "write its id, such as C0123456789, which Slack shows at the end of the channel's details";
@@ -75,6 +78,25 @@ pub(super) fn channel(text: &str) -> Option<String> {
     let name = |id: &str| id.strip_prefix('#').unwrap_or(id).to_owned();
     id.filter(|id| !name(id).is_empty() && !name(id).contains(is_outside))
         .map(str::to_owned)
+}
+
+/// How somebody who is woken is named.
+pub(super) const MENTION_REMEDY: &str = "write \"here\", \"channel\", or the id of a user (U0123456789) or of a user group (S0123456789)";
+
+/// Returns whom to mention: `here`, `channel`, or the id of a user or of a user group. The form in which Slack writes a mention
+/// holds it.
+pub(super) fn mention(text: &str) -> Option<String> {
+    let mention = text.trim();
+    let inside = mention.strip_prefix('<').and_then(|m| m.strip_suffix('>'));
+    let mention = inside.unwrap_or(mention).trim_start_matches(['@', '!']);
+    let mention = mention.strip_prefix("subteam^").unwrap_or(mention);
+    let mention = mention.split('|').next().unwrap_or_default();
+    let is_id = mention.len() >= MIN_ID_CHARS
+        && mention.starts_with(['U', 'W', 'S'])
+        && mention
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    (is_id || matches!(mention, "here" | "channel")).then(|| mention.to_owned())
 }
 
 /// Returns a selector without the rest of the name in the DNS that it may be copied with.
@@ -203,6 +225,34 @@ mod tests {
             "<#>",
         ] {
             assert_eq!(channel(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_mention_is_a_word_or_an_id_however_it_was_copied() {
+        for (text, meant) in [
+            ("here", "here"),
+            ("@here", "here"),
+            ("<!here>", "here"),
+            ("<!channel|channel>", "channel"),
+            (" U0123456789 ", "U0123456789"),
+            ("<@W0123456789>", "W0123456789"),
+            ("S0123456789", "S0123456789"),
+            ("<!subteam^S0123456789|@ops>", "S0123456789"),
+        ] {
+            assert_eq!(mention(text).as_deref(), Some(meant), "{text}");
+        }
+        for wrong in [
+            "",
+            "@ops",
+            "ops",
+            "everyone",
+            "U",
+            "C0123456789",
+            "U012 S012",
+            "<@>",
+        ] {
+            assert_eq!(mention(wrong), None, "{wrong}");
         }
     }
 

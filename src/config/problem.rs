@@ -86,6 +86,8 @@ impl From<AddressError> for Invalid {
 pub enum ConfigWarning {
     /// Messages are printed, since no destination in Slack is set.
     NoSlack,
+    /// `slack.wake_channel` is set, and no bot that could post there.
+    UnusedWakeChannel,
     /// The data is on the disk of a Heroku dyno, which is emptied at least once a day.
     EphemeralDisk,
     /// The certificate of the database's server is not checked.
@@ -109,6 +111,10 @@ impl ConfigWarning {
         match self {
             Self::NoSlack => {
                 "NO SLACK: neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so messages are only printed here"
+                    .to_owned()
+            }
+            Self::UnusedWakeChannel => {
+                "`slack.wake_channel` is not used: only a bot can post to another channel, and SLACK_BOT_TOKEN is not set"
                     .to_owned()
             }
             Self::EphemeralDisk => {
@@ -144,6 +150,9 @@ impl ConfigWarning {
         match self {
             Self::NoSlack => {
                 "set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL"
+            }
+            Self::UnusedWakeChannel => {
+                "set SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL, or remove `wake_channel`"
             }
             Self::EphemeralDisk => {
                 "attach Heroku Postgres and use a build with `--features full`, which reads its DATABASE_URL"

@@ -30,6 +30,8 @@ impl ServerConfig {
             streams: None,
             ignored_streams: Vec::new(),
             channel: None,
+            wake_channel: None,
+            wake_mention: None,
             rules: None,
         }
     }
@@ -72,12 +74,8 @@ pub(super) fn read_server(
         }
         None => None,
     };
-    let (name, env, file, channel) = (
-        read("name"),
-        read("token_env"),
-        read("token_file"),
-        read("channel"),
-    );
+    let (name, env, file) = (read("name"), read("token_env"), read("token_file"));
+    let own = ["channel", "wake_channel", "wake_mention"].map(|key| (key, read(key)));
     let mut list = |key: &str| {
         let texts = table.get(key).map(values::texts)?;
         let invalid = |why: String| problems.push(invalid_key(key, &why));
@@ -89,13 +87,16 @@ pub(super) fn read_server(
     let operators = normalize(operators, names::operator_address, &mut problems);
     let (streams, ignored) = choose_streams(chosen, &mut problems);
     let rules = own_rules(table, common, &mut problems);
-    let channel = channel.and_then(|text| {
-        let channel = names::channel(&text);
-        if channel.is_none() {
-            let why = "has a `channel` that is not one";
-            problems.push(Invalid::new(why, names::CHANNEL_REMEDY));
+    let [channel, wake_channel, wake_mention] = own.map(|(key, text)| {
+        let (named, remedy) = match key {
+            "wake_mention" => (names::mention(text.as_deref()?), names::MENTION_REMEDY),
+            _ => (names::channel(text.as_deref()?), names::CHANNEL_REMEDY),
+        };
+        if named.is_none() {
+            let why = format!("has a `{key}` that is not one");
+            problems.push(Invalid::new(why, remedy));
         }
-        channel
+        named
     });
     let token = choose_token((env, file), only, sources);
     let name =
@@ -107,6 +108,8 @@ pub(super) fn read_server(
             streams,
             ignored_streams: ignored,
             channel,
+            wake_channel,
+            wake_mention,
             rules,
             ..ServerConfig::new(&name, token)
         }),

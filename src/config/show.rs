@@ -62,6 +62,14 @@ pub fn show(config: &Config, sources: &Sources) -> String {
             .collect();
         let _ = writeln!(text, "server {name}: ignore_streams = {ignored:?}");
         let _ = writeln!(text, "server {name}: channel = {channel}");
+        for (key, own) in [
+            ("wake_channel", &server.wake_channel),
+            ("wake_mention", &server.wake_mention),
+        ] {
+            if let Some(own) = own {
+                let _ = writeln!(text, "server {name}: {key} = {own}");
+            }
+        }
         show_own_rules(&mut text, &layers.merged, name);
     }
     if config.account.is_some() {

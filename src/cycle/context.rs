@@ -1,6 +1,6 @@
 //! What every step of a cycle works with: the configuration, the store, and the clients of Postmark and Slack.
 
-use crate::config::{Config, Mode, StoreSettings};
+use crate::config::{Config, Mode, ServerConfig, SlackSink, StoreSettings};
 use crate::cycle::Notifier;
 use crate::cycle::lease::new_worker_id;
 use crate::cycle::outage::Outage;
@@ -8,6 +8,7 @@ use crate::cycle::poll::servers::AccountServers;
 use crate::decide::Policy;
 use crate::model::Mute;
 use crate::notify::alert::Style;
+use crate::notify::routing::Route;
 use crate::postmark::{self, Postmark};
 use crate::store::{self, Store};
 
@@ -81,11 +82,26 @@ impl Context {
         }
     }
 
+    /// Returns where the messages of `server` go, or of one that the configuration does not name.
+    pub(crate) fn route(&self, server: Option<&ServerConfig>) -> Route {
+        let slack = &self.config.slack;
+        let own = |of: fn(&ServerConfig) -> &Option<String>| server.and_then(|s| of(s).clone());
+        let common = |own: Option<String>, common: &Option<String>| {
+            own.or_else(|| common.clone()).unwrap_or_default()
+        };
+        Route {
+            channel: own(|s| &s.channel).unwrap_or_default(),
+            wake_channel: common(own(|s| &s.wake_channel), &slack.wake_channel),
+            wake_mention: common(own(|s| &s.wake_mention), &slack.wake_mention),
+        }
+    }
+
     /// Returns what decides whether people are notified, given the mutes that run.
     pub(crate) fn policy(&self, mutes: Vec<Mute>) -> Policy {
         let digest_mode = self.config.mode == Mode::Digest;
         Policy {
             mutes,
+            reminds: !matches!(self.config.slack.sink, SlackSink::Webhook(_)),
             ..Policy::new(digest_mode, self.config.rules.clone())
         }
     }

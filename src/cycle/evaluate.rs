@@ -1,6 +1,6 @@
 //! Evaluates every polled server at each instant that is due, and commits the result in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::config::Schedule;
@@ -18,7 +18,8 @@ use crate::model::{
 };
 use crate::notify::alert::{Style, alert};
 use crate::notify::grouping::{ServerUpdates, group_messages};
-use crate::store::{self, CycleCommit, Database, MessageKind, Store};
+use crate::notify::routing::{Route, ThreadState, Told};
+use crate::store::{self, CycleCommit, Database, MessageKind, MessageThread, Store};
 
 /// The maximum number of instants at which a gap is evaluated; of a longer gap, every second or third of them and so on.
 const MAX_INSTANTS: usize = 1_500;
@@ -31,8 +32,7 @@ pub(crate) struct ServerEvaluation {
     pub incidents: Vec<Incident>,
     /// Their transitions, in order of their instants.
     pub transitions: Vec<Transition>,
-    /// Where its messages go; empty for the configured channel.
-    pub channel: String,
+    pub route: Route,
     /// Up to when it was seen before this cycle.
     pub seen_until: Timestamp,
     /// The spans since then of which Postmark no longer has the messages.
@@ -70,12 +70,13 @@ pub(crate) async fn evaluate(
     }
     for name in unwatched_servers(context, now).await? {
         if leases.take(&name).await?.is_ok() {
-            servers.push(close_unwatched(store, name, &policy, now).await?);
+            servers.push(close_unwatched(context, name, &policy, now).await?);
         }
     }
     let mut evaluation = CycleEvaluation::new(&servers, mutes, context.style());
     evaluation.log();
-    let mut commit = build_commit(polls, servers, &evaluation, now, context.style());
+    let told = load_told(context, &servers).await?;
+    let mut commit = build_commit(polls, servers, &evaluation, &told, now, context.style());
     commit.leases = leases.take_for_commit();
     store.call(move |s| s.commit(&commit)).await?;
     evaluation.mutes.retain(|mute| mute.runs_at(now));
@@ -132,11 +133,56 @@ pub(crate) fn close_by_hand(
 }
 
 /// Returns what is stored of a server without a poll of it: what a person closed, and the messages that report it.
-pub(crate) fn close_commit(server: ServerEvaluation, now: Timestamp, style: Style) -> CycleCommit {
-    let servers = [server];
+pub(crate) async fn close_commit(
+    context: &Context,
+    server: ServerEvaluation,
+    now: Timestamp,
+) -> Result<CycleCommit, store::Error> {
+    let (servers, style) = ([server], context.style());
     let evaluation = CycleEvaluation::new(&servers, Vec::new(), style);
     evaluation.log();
-    build_commit(&[], servers.into(), &evaluation, now, style)
+    let told = load_told(context, &servers).await?;
+    Ok(build_commit(
+        &[],
+        servers.into(),
+        &evaluation,
+        &told,
+        now,
+        style,
+    ))
+}
+
+/// Returns what people were told before of the incidents that have something to tell.
+async fn load_told(context: &Context, servers: &[ServerEvaluation]) -> Result<Told, store::Error> {
+    let transitions = servers.iter().flat_map(|server| &server.transitions);
+    let notified = transitions.filter(|t| t.notified).map(|t| &t.incident);
+    let resolved = servers.iter().flat_map(|server| &server.mute_end.resolved);
+    let ids: BTreeSet<String> = notified.chain(resolved).map(|i| i.id.clone()).collect();
+    let has_threads = context.notifier.has_threads();
+    let load = move |s: &mut Database| {
+        let mut steps = BTreeMap::new();
+        for id in &ids {
+            let rows = s.incident_transitions(id)?.into_iter();
+            let told = rows.map(|row| row.transition).filter(|t| t.notified);
+            steps.insert(id.clone(), told.collect());
+        }
+        let ids: Vec<String> = ids.into_iter().collect();
+        let threads = match has_threads {
+            true => s.message_threads(&ids)?,
+            false => Vec::new(),
+        };
+        let thread = |thread: MessageThread| ThreadState {
+            id: thread.seq,
+            channel: thread.channel,
+            incidents: thread.incidents,
+        };
+        Ok(Told {
+            has_threads,
+            threads: threads.into_iter().map(thread).collect(),
+            steps,
+        })
+    };
+    context.store.call(load).await
 }
 
 /// Returns everything that the cycle stores together: states, incidents, transitions and the messages that report them.
@@ -144,11 +190,12 @@ fn build_commit(
     polls: &[PollOutcome],
     servers: Vec<ServerEvaluation>,
     evaluation: &CycleEvaluation,
+    told: &Told,
     now: Timestamp,
     style: Style,
 ) -> CycleCommit {
     let updates: Vec<ServerUpdates<'_>> = servers.iter().map(|s| s.updates(now)).collect();
-    let messages = group_messages(&updates, now, style);
+    let messages = group_messages(&updates, told, now, style);
     let alerts = messages.alerts.into_iter();
     let catch_ups = messages.catch_ups.into_iter();
     CycleCommit {
@@ -170,7 +217,7 @@ impl ServerEvaluation {
     fn updates(&self, now: Timestamp) -> ServerUpdates<'_> {
         ServerUpdates {
             server: &self.name,
-            channel: &self.channel,
+            route: &self.route,
             transitions: &self.transitions,
             incidents: &self.incidents,
             missed: opened_and_resolved(&self.transitions, &self.incidents, now),
@@ -219,7 +266,7 @@ async fn evaluate_polled_server(
         name: poll.name().to_string(),
         incidents: log.incidents().cloned().collect(),
         transitions,
-        channel: poll.server.channel.clone().unwrap_or_default(),
+        route: context.route(Some(&poll.server)),
         seen_until,
         unseen,
         mute_end,
@@ -242,13 +289,14 @@ async fn unwatched_servers(
 
 /// Resolves what is open on a server that is not watched any more, and returns that with what a mute had held back.
 async fn close_unwatched(
-    store: &Store,
+    context: &Context,
     name: ServerName,
     policy: &Policy,
     now: Timestamp,
 ) -> Result<ServerEvaluation, store::Error> {
     let server = name.clone();
-    let incidents = store.call(move |s| s.latest_incidents(&server)).await?;
+    let load = move |s: &mut Database| s.latest_incidents(&server);
+    let incidents = context.store.call(load).await?;
     let mut log = IncidentLog::new(name.clone(), incidents);
     let transitions = log.close_all(policy, now);
     let mute_end = log.end_mutes(policy, now);
@@ -256,6 +304,7 @@ async fn close_unwatched(
         name: name.to_string(),
         incidents: log.incidents().cloned().collect(),
         transitions,
+        route: context.route(None),
         seen_until: now,
         mute_end,
         ..ServerEvaluation::default()

@@ -46,9 +46,9 @@ pub(crate) async fn close_incident(
             at: now,
         });
     }
-    let channel = context.config.servers.iter().find(|s| s.name == name);
-    evaluation.channel = channel.and_then(|s| s.channel.clone()).unwrap_or_default();
-    let mut commit = close_commit(evaluation, now, context.style());
+    let server = context.config.servers.iter().find(|s| s.name == name);
+    evaluation.route = context.route(server);
+    let mut commit = close_commit(context, evaluation, now).await?;
     commit.accepted.extend(accepted);
     commit.leases = leases.take_for_commit();
     store.call(move |s| s.commit(&commit)).await?;

@@ -3,7 +3,7 @@
 use crate::model::Timestamp;
 use crate::notify::grouping::ChannelMessage;
 use crate::notify::{Level, Message};
-use crate::store::{MessageKind, NewMessage, OutboxRow};
+use crate::store::{MessageKind, NewMessage, OutboxRow, Placement, Thread};
 
 /// Returns the outbox row of `message`, for the configured channel and about no single incident.
 pub(crate) fn to_row(kind: MessageKind, message: &Message) -> NewMessage {
@@ -13,7 +13,8 @@ pub(crate) fn to_row(kind: MessageKind, message: &Message) -> NewMessage {
         incidents: Vec::new(),
         channel: String::new(),
         text: message.to_text(),
-        body: serde_json::to_string(message).unwrap_or_default(),
+        body: to_body(message),
+        placement: Placement::default(),
     }
 }
 
@@ -28,17 +29,40 @@ pub(crate) fn to_unstored_row(key: String, at: Timestamp, notice: &Message) -> O
         next_try_at: None,
         unconfirmed: None,
         landed_in: None,
+        is_edited: false,
     }
 }
 
 /// Returns the outbox row of a message of a cycle.
 pub(crate) fn channel_row(kind: MessageKind, message: ChannelMessage) -> NewMessage {
+    let target = message.target;
     NewMessage {
         incident: message.incident,
         incidents: message.incidents,
-        channel: message.channel,
+        channel: target.channel,
+        placement: Placement {
+            thread: match target.thread {
+                Some(thread) => Thread::Continues(thread),
+                None if message.opens_thread => Thread::Opens,
+                None => Thread::None,
+            },
+            top: message.live.as_ref().map(to_body).unwrap_or_default(),
+            broadcast: target.broadcast,
+            mention: target.mention,
+            fallback: target.fallback,
+        },
         ..to_row(kind, &message.message)
     }
+}
+
+/// Returns what the message of a thread says from this row on; `None` where the row does not say.
+pub(crate) fn top_of_row(row: &NewMessage) -> Option<Message> {
+    serde_json::from_str(&row.placement.top).ok()
+}
+
+/// Returns `message` in the form of a stored body.
+pub(crate) fn to_body(message: &Message) -> String {
+    serde_json::to_string(message).unwrap_or_default()
 }
 
 /// Returns the message that a row stores; where it cannot be read, one made of its text.

@@ -18,6 +18,8 @@ use crate::model::{Finding, Incident, Mute, Rule, Rules, ServerName, Timestamp};
 pub struct Policy {
     /// In `mode = "digest"` warnings wait for the digest.
     pub digest_mode: bool,
+    /// Whether people are reminded of what is still open. An incoming webhook cannot put that into a thread.
+    pub reminds: bool,
     pub rules: Rules,
     /// What runs now, and what has run since the first instant that is judged.
     pub mutes: Vec<Mute>,
@@ -27,6 +29,7 @@ impl Policy {
     pub const fn new(digest_mode: bool, rules: Rules) -> Self {
         Self {
             digest_mode,
+            reminds: true,
             rules,
             mutes: Vec::new(),
         }

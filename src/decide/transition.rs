@@ -194,7 +194,8 @@ pub(super) fn advance(
         // Counted from when it opened, so that a late cycle does not shift every later reminder.
         incident.last_reminder_at =
             incident.last_reminder_at + REMINDER_INTERVAL * u32::try_from(days).unwrap_or(1);
-        let wanted = incident.notified && incident.suppressed_until.is_none();
+        let is_known = incident.notified && incident.suppressed_until.is_none();
+        let wanted = is_known && policy.reminds;
         taken.push(notify(incident, Step::Reminded, block, wanted));
     }
     taken

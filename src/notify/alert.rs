@@ -60,7 +60,8 @@ pub(crate) fn day_suffix(transition: &Transition) -> String {
     }
 }
 
-fn footer(transition: &Transition, style: Style) -> String {
+/// Returns the command that shows more, since when the problem stands where that is news, and the time.
+pub(crate) fn footer(transition: &Transition, style: Style) -> String {
     let incident = &transition.incident;
     let is_late = match transition.step {
         Step::Escalated | Step::Reminded => true,

@@ -81,7 +81,7 @@ fn since(steps: &[&Transition], style: Style) -> String {
 }
 
 /// Returns what the places are: servers, streams or tags.
-fn noun(steps: &[&Transition]) -> &'static str {
+pub(crate) fn noun(steps: &[&Transition]) -> &'static str {
     let of_tags = steps.iter().filter(|step| step.incident.tag.is_some());
     match of_tags.count() {
         _ if steps.iter().any(|s| s.incident.rule.is_of_server()) => "server",
@@ -91,7 +91,8 @@ fn noun(steps: &[&Transition]) -> &'static str {
     }
 }
 
-fn headline_phrase(first: &Transition, steps: &[&Transition]) -> String {
+/// Returns what is wrong in all these places, or no longer wrong: `bounce rate is back to normal`.
+pub(crate) fn headline_phrase(first: &Transition, steps: &[&Transition]) -> String {
     let rule = first.incident.rule;
     if first.step == Step::Resolved {
         return match (first.incident.is_unwatched(), &first.incident.evidence) {
@@ -117,7 +118,8 @@ fn headline_phrase(first: &Transition, steps: &[&Transition]) -> String {
     }
 }
 
-fn group_advice(first: &Transition) -> String {
+/// Returns what to do next about the same in many places.
+pub(crate) fn group_advice(first: &Transition) -> String {
     match first.incident.rule {
         Rule::SendSilence | Rule::SendDrop => {
             "They stopped together: look at what they share (a queue, a deploy, a token), then send one test mail".to_owned()
@@ -136,7 +138,7 @@ fn place_line(step: &Transition, style: Style) -> String {
 }
 
 /// Returns the servers by the reason of each; where too many reasons differ, one stands for all.
-fn by_reason(steps: &[&Transition]) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn by_reason(steps: &[&Transition]) -> BTreeMap<String, Vec<String>> {
     let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let name = |step: &Transition| format!("{} ({})", location(&step.incident), step.incident.id);
     for step in steps {
@@ -158,7 +160,7 @@ fn reason(step: &Transition) -> String {
 }
 
 /// Returns the names, as many in a line as fit, after the reason that they share.
-fn name_lines(reason: &str, names: &[String]) -> Vec<String> {
+pub(crate) fn name_lines(reason: &str, names: &[String]) -> Vec<String> {
     let prefix = match reason {
         "" => String::new(),
         reason => format!("{reason}: "),

@@ -8,7 +8,9 @@ use crate::notify::Message;
 use crate::notify::alert::Style;
 use crate::notify::catch_up::catch_up;
 use crate::notify::grouped::grouped_messages;
+use crate::notify::live::{live_group, live_message};
 use crate::notify::mute_ended::mute_ended_messages;
+use crate::notify::routing::{Route, Target, Told, targets};
 use crate::notify::update::incident_update;
 
 /// The maximum number of incidents that one catch-up message names.
@@ -20,8 +22,7 @@ const GROUP_THRESHOLD: usize = 4;
 #[derive(Clone, Debug)]
 pub struct ServerUpdates<'a> {
     pub server: &'a str,
-    /// Where its messages go; empty for the configured channel.
-    pub channel: &'a str,
+    pub route: &'a Route,
     /// The transitions of this cycle, in order of their instants.
     pub transitions: &'a [Transition],
     /// Its incidents as they are now.
@@ -38,16 +39,19 @@ pub struct ServerUpdates<'a> {
     pub unmuted_resolved: &'a [Incident],
 }
 
-/// A message with its channel and the incidents that it names.
+/// A message with where it goes and the incidents that it names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChannelMessage {
-    /// Where it goes; empty for the configured channel.
-    pub channel: String,
+    pub target: Target,
     /// The incident that it is about, where it is about a single one.
     pub incident: Option<String>,
     /// The ids of all incidents that it names, in order.
     pub incidents: Vec<String>,
     pub message: Message,
+    /// Whether later steps of its incidents edit it.
+    pub opens_thread: bool,
+    /// What the message of the thread says from then on; `None` where that is the same.
+    pub live: Option<Message>,
 }
 
 /// The messages of one cycle, in the order in which they are sent.
@@ -62,6 +66,7 @@ pub struct CycleMessages {
 /// Returns the messages that report `servers`: open incidents before resolved ones, and higher severities before lower ones.
 pub fn group_messages(
     servers: &[ServerUpdates<'_>],
+    told: &Told,
     now: Timestamp,
     style: Style,
 ) -> CycleMessages {
@@ -69,19 +74,26 @@ pub fn group_messages(
     let mut updates = Vec::new();
     for server in servers {
         missed.add(server);
-        updates.extend(incident_updates(server, now));
+        updates.extend(incident_updates(server, told, now));
     }
-    let mut alerts = update_messages(updates, style);
-    alerts.extend(mute_end_messages(servers, now, style));
+    let writer = Writer {
+        told,
+        servers,
+        now,
+        style,
+    };
+    let mut alerts = writer.update_messages(updates);
+    alerts.extend(writer.mute_end_messages());
     CycleMessages {
         alerts,
         catch_ups: missed.messages(now, style),
     }
 }
 
-/// The transitions of one incident that are reported in this cycle.
+/// The transitions of one incident that are reported in this cycle, in one message.
+#[derive(Clone)]
 struct IncidentUpdate<'t> {
-    channel: &'t str,
+    target: Target,
     transitions: Vec<&'t Transition>,
     /// The last of them, with the figures of now.
     shown: Transition,
@@ -141,14 +153,18 @@ impl MissedIncidents {
             .map(|_| {
                 let incidents = incidents.next().unwrap_or(&[]);
                 let message = catch_up(incidents, unseen.next().unwrap_or(&[]), gap, style);
-                naming("", message, incidents)
+                naming(Target::default(), message, incidents)
             })
             .collect()
     }
 }
 
 /// Returns what each incident has to report that is neither in the catch-up nor in the end of a mute.
-fn incident_updates<'s>(server: &ServerUpdates<'s>, now: Timestamp) -> Vec<IncidentUpdate<'s>> {
+fn incident_updates<'s>(
+    server: &ServerUpdates<'s>,
+    told: &Told,
+    now: Timestamp,
+) -> Vec<IncidentUpdate<'s>> {
     let mut by_incident: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
     for transition in server.transitions.iter().filter(|t| t.notified) {
         let id = transition.incident.id.as_str();
@@ -160,10 +176,16 @@ fn incident_updates<'s>(server: &ServerUpdates<'s>, now: Timestamp) -> Vec<Incid
     by_incident
         .into_values()
         .filter_map(|transitions| {
-            Some(IncidentUpdate {
-                channel: server.channel,
-                shown: as_of_now(transitions.last()?, server.incidents, now),
-                transitions,
+            let shown = as_of_now(transitions.last()?, server.incidents, now);
+            Some((transitions, shown))
+        })
+        .flat_map(|(transitions, shown)| {
+            let steps: Vec<Step> = transitions.iter().map(|t| t.step).collect();
+            let targets = targets(told, server, &shown.incident, &steps).into_iter();
+            targets.map(move |target| IncidentUpdate {
+                target,
+                transitions: transitions.clone(),
+                shown: shown.clone(),
             })
         })
         .collect()
@@ -183,86 +205,182 @@ fn as_of_now(step: &Transition, incidents: &[Incident], now: Timestamp) -> Trans
     }
 }
 
-/// Returns the messages that report what ended mutes had held back, for each channel.
-fn mute_end_messages(
-    servers: &[ServerUpdates<'_>],
+/// What all messages of a cycle are written from.
+struct Writer<'w> {
+    told: &'w Told,
+    servers: &'w [ServerUpdates<'w>],
     now: Timestamp,
     style: Style,
-) -> Vec<ChannelMessage> {
-    let mut by_channel: BTreeMap<&str, (Vec<Incident>, Vec<Incident>)> = BTreeMap::new();
-    for server in servers {
-        if server.unmuted_open.is_empty() && server.unmuted_resolved.is_empty() {
-            continue;
-        }
-        let (open, resolved) = by_channel.entry(server.channel).or_default();
-        open.extend(server.unmuted_open.iter().map(|t| t.incident.clone()));
-        resolved.extend_from_slice(server.unmuted_resolved);
-    }
-    let mut messages = Vec::new();
-    for (channel, (mut open, resolved)) in by_channel {
-        open.sort_by_key(|incident| Reverse(incident.severity));
-        let parts = mute_ended_messages(&open, &resolved, now, style).into_iter();
-        messages.extend(parts.map(|m| naming(channel, m, open.iter().chain(&resolved))));
-    }
-    messages
 }
 
-/// Returns one message for each incident, or one for many where they took the same step.
-fn update_messages(updates: Vec<IncidentUpdate<'_>>, style: Style) -> Vec<ChannelMessage> {
-    let mut groups: BTreeMap<(&str, Rule, &str, bool, Severity), Vec<IncidentUpdate<'_>>> =
-        BTreeMap::new();
-    let mut messages: Vec<(Priority, ChannelMessage)> = Vec::new();
-    for update in updates {
-        if update.transitions.len() > 1 {
-            messages.push(single_message(&update, style));
-            continue;
+impl Writer<'_> {
+    /// Returns the messages that report what ended mutes had held back, for each place.
+    fn mute_end_messages(&self) -> Vec<ChannelMessage> {
+        let mut by_place: BTreeMap<(String, Option<i64>), (Target, Vec<Incident>, Vec<Incident>)> =
+            BTreeMap::new();
+        for server in self.servers {
+            let open = server.unmuted_open.iter().map(|t| (&t.incident, t.step));
+            let resolved = server.unmuted_resolved.iter();
+            let resolved = resolved.map(|incident| (incident, Step::Resolved));
+            for (incident, step) in open.chain(resolved) {
+                for target in targets(self.told, server, incident, &[step]) {
+                    let place = (target.channel.clone(), target.thread);
+                    let known = (target.clone(), Vec::new(), Vec::new());
+                    let (joint, open, resolved) = by_place.entry(place).or_insert(known);
+                    joint.broadcast |= target.broadcast;
+                    if joint.mention.is_empty() {
+                        joint.mention = target.mention;
+                    }
+                    match step {
+                        Step::Resolved => resolved.push(incident.clone()),
+                        _ => open.push(incident.clone()),
+                    }
+                }
+            }
         }
+        let mut messages = Vec::new();
+        for (target, mut open, resolved) in by_place.into_values() {
+            open.sort_by_key(|incident| Reverse(incident.severity));
+            for message in mute_ended_messages(&open, &resolved, self.now, self.style) {
+                let incidents = open.iter().chain(&resolved);
+                let row = naming(target.clone(), message, incidents.clone());
+                messages.push(self.place(row, &incidents.collect::<Vec<_>>(), &[], None));
+            }
+        }
+        messages
+    }
+
+    /// Returns one message for each incident, or one for many where they took the same step.
+    fn update_messages(&self, updates: Vec<IncidentUpdate<'_>>) -> Vec<ChannelMessage> {
+        type Step<'k> = (&'k Target, Rule, &'static str, bool, Severity);
+        let mut groups: BTreeMap<Step<'_>, Vec<&IncidentUpdate<'_>>> = BTreeMap::new();
+        let mut messages: Vec<(Priority, ChannelMessage)> = Vec::new();
+        for update in &updates {
+            if update.transitions.len() > 1 {
+                messages.push(self.single_message(update));
+                continue;
+            }
+            let incident = &update.shown.incident;
+            let key = (
+                &update.target,
+                incident.rule,
+                update.shown.step.name(),
+                incident.is_unwatched(),
+                incident.severity,
+            );
+            groups.entry(key).or_default().push(update);
+        }
+        for ((target, ..), group) in groups {
+            // One message in which they are told already has one reply.
+            let threshold = target.thread.map_or(GROUP_THRESHOLD, |_| 2);
+            if group.len() < threshold {
+                messages.extend(group.into_iter().map(|one| self.single_message(one)));
+                continue;
+            }
+            let all: Vec<&Transition> = group.iter().map(|update| &update.shown).collect();
+            let priority = priority(all[0]);
+            let incidents: Vec<&Incident> = all.iter().map(|t| &t.incident).collect();
+            for message in grouped_messages(&all, self.style) {
+                let row = naming(target.clone(), message, incidents.iter().copied());
+                messages.push((priority, self.place(row, &incidents, &[], None)));
+            }
+        }
+        messages.sort_by_key(|(priority, _)| *priority);
+        messages.into_iter().map(|(_, message)| message).collect()
+    }
+
+    fn single_message(&self, update: &IncidentUpdate<'_>) -> (Priority, ChannelMessage) {
         let incident = &update.shown.incident;
-        let key = (
-            update.channel,
-            incident.rule,
-            update.shown.step.name(),
-            incident.is_unwatched(),
-            incident.severity,
+        let message = incident_update(&update.transitions, &update.shown, self.style);
+        let message = ChannelMessage {
+            incident: Some(incident.id.clone()),
+            ..naming(update.target.clone(), message, [incident])
+        };
+        let placed = self.place(
+            message,
+            &[incident],
+            &update.transitions,
+            Some(&update.shown),
         );
-        groups.entry(key).or_default().push(update);
+        (priority(&update.shown), placed)
     }
-    for group in groups.into_values() {
-        if group.len() < GROUP_THRESHOLD {
-            messages.extend(group.iter().map(|one| single_message(one, style)));
-            continue;
-        }
-        let all: Vec<&Transition> = group.iter().map(|update| &update.shown).collect();
-        let (priority, channel) = (priority(all[0]), group[0].channel);
-        let incidents = || all.iter().map(|transition| &transition.incident);
-        let parts = grouped_messages(&all, style).into_iter();
-        messages.extend(parts.map(|m| (priority, naming(channel, m, incidents()))));
-    }
-    messages.sort_by_key(|(priority, _)| *priority);
-    messages.into_iter().map(|(_, message)| message).collect()
-}
 
-fn single_message(update: &IncidentUpdate<'_>, style: Style) -> (Priority, ChannelMessage) {
-    let id = &update.shown.incident.id;
-    let message = ChannelMessage {
-        channel: update.channel.to_owned(),
-        incident: Some(id.clone()),
-        incidents: vec![id.clone()],
-        message: incident_update(&update.transitions, &update.shown, style),
-    };
-    (priority(&update.shown), message)
+    /// Adds what the message of the thread says from `row` on, which is about `incidents`; of a single one, `steps` are told now,
+    /// the last of them as it is `shown`.
+    fn place(
+        &self,
+        row: ChannelMessage,
+        incidents: &[&Incident],
+        steps: &[&Transition],
+        shown: Option<&Transition>,
+    ) -> ChannelMessage {
+        let thread = row.target.thread.and_then(|id| self.told.thread(id));
+        let live = match (thread, incidents) {
+            (Some(thread), _) if thread.incidents.len() > 1 => {
+                let members: Vec<&Incident> =
+                    thread.incidents.iter().map(|i| self.current(i)).collect();
+                Some(live_group(&members, self.now, self.style))
+            }
+            (Some(_), [incident]) | (None, [incident]) if shown.is_some() || thread.is_some() => {
+                let end = self.unreported_step(incident);
+                let shown = shown.unwrap_or(&end);
+                let before = self.told.steps_of(&incident.id).iter();
+                let now = if steps.is_empty() {
+                    vec![&end]
+                } else {
+                    steps.to_vec()
+                };
+                let told: Vec<&Transition> = before.chain(now).collect();
+                Some(live_message(&told, shown, self.style))
+            }
+            _ => None,
+        };
+        match (thread, live) {
+            (Some(_), live) => ChannelMessage { live, ..row },
+            // Should it wait with other steps, one message tells them all.
+            (None, live) if !self.told.has_threads => ChannelMessage { live, ..row },
+            // A message that is to be edited says from the beginning what an edit would.
+            (None, live) => ChannelMessage {
+                opens_thread: true,
+                message: live.unwrap_or(row.message),
+                ..row
+            },
+        }
+    }
+
+    /// Returns the step that the end of a mute reports of `incident`.
+    fn unreported_step(&self, incident: &Incident) -> Transition {
+        Transition {
+            at: self.now,
+            incident: incident.clone(),
+            step: if incident.is_open() {
+                Step::Reminded
+            } else {
+                Step::Resolved
+            },
+            notified: true,
+        }
+    }
+
+    /// Returns `incident` as it is after this cycle.
+    fn current<'i>(&'i self, incident: &'i Incident) -> &'i Incident {
+        let mut all = self.servers.iter().flat_map(|server| server.incidents);
+        all.find(|i| i.id == incident.id).unwrap_or(incident)
+    }
 }
 
 fn naming<'i>(
-    channel: &str,
+    target: Target,
     message: Message,
     incidents: impl IntoIterator<Item = &'i Incident>,
 ) -> ChannelMessage {
     ChannelMessage {
-        channel: channel.to_owned(),
+        target,
         incident: None,
         incidents: named_incidents(&message, incidents),
         message,
+        opens_thread: false,
+        live: None,
     }
 }
 

@@ -14,10 +14,12 @@ pub mod given_up;
 pub mod grouped;
 pub mod grouping;
 mod level;
+pub mod live;
 pub mod location;
 pub mod mute;
 pub mod mute_ended;
 pub mod notice;
+pub mod routing;
 pub mod runbook;
 pub mod update;
 

@@ -41,3 +41,10 @@ pub fn test_message(sent_at: &str) -> Message {
     let line = "Alerts and digests will arrive here.".to_owned();
     Message::new(Level::Info, headline, [line], &format!("sent {sent_at}"))
 }
+
+/// Returns the message by which `doctor --send-test` shows how a wake arrives; `sent_at` is written as people read it.
+pub fn wake_test_message(sent_at: &str) -> Message {
+    let headline = "hushwatch doctor: a test of a wake, nothing is wrong";
+    let line = "Alerts that wake somebody will arrive here, with the same mention.".to_owned();
+    Message::new(Level::Wake, headline, [line], &format!("sent {sent_at}"))
+}

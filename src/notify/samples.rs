@@ -14,9 +14,10 @@ use crate::notify::Message;
 use crate::notify::alert::{Style, alert};
 use crate::notify::catch_up::catch_up;
 use crate::notify::grouped::grouped_messages;
+use crate::notify::live::{live_group, live_message};
 use crate::notify::mute::mute_line;
 use crate::notify::mute_ended::mute_ended_messages;
-use crate::notify::notice::{clock_alert, database_alert, test_message};
+use crate::notify::notice::{clock_alert, database_alert, test_message, wake_test_message};
 use crate::notify::update::incident_update;
 
 pub(crate) use incidents::{Course, courses};
@@ -59,6 +60,7 @@ pub(crate) fn march(day: u32, hour: u32, minute: u32) -> Timestamp {
 /// Returns every message that hushwatch sends, chapter by chapter.
 pub(crate) fn chapters() -> Vec<Chapter> {
     let mut chapters: Vec<Chapter> = courses().iter().map(rule_chapter).collect();
+    chapters.push(live_messages());
     chapters.push(several_steps());
     chapters.push(groups());
     chapters.push(catch_ups());
@@ -85,6 +87,49 @@ pub(crate) fn rule_chapter(course: &Course) -> Chapter {
 fn course_of(rule: Rule) -> Course {
     let found = courses().into_iter().find(|c| c.rule == rule);
     found.expect("each rule has a course")
+}
+
+/// The message of an incident, and of a group, as each step leaves it.
+fn live_messages() -> Chapter {
+    let mut samples = Vec::new();
+    for (rule, steps) in [
+        (
+            Rule::SendSilence,
+            &["opened", "escalated", "reminded", "resolved"][..],
+        ),
+        (Rule::BounceRate, &["opened", "resolved"]),
+    ] {
+        let course = course_of(rule);
+        for last in 1..steps.len() {
+            let told: Vec<_> = steps[..=last].iter().map(|s| course.step(s)).collect();
+            samples.push(Sample {
+                title: format!("{rule}: {}", steps[last]),
+                when: "The message in the channel after this step; the message of the step itself is a reply in its thread."
+                    .to_owned(),
+                message: live_message(&told, told[last], STYLE),
+                incident: Some(told[0].incident.id.clone()),
+            });
+        }
+    }
+    let course = course_of(Rule::BounceRate);
+    let over = copies(&course.step("resolved").incident, 4);
+    let open = copies(&course.step("opened").incident, 4);
+    for (title, ended) in [("two of four ended", 2), ("all ended", 4)] {
+        let all: Vec<&Incident> = over[..ended].iter().chain(&open[ended..]).collect();
+        samples.push(Sample {
+            title: title.to_owned(),
+            when: "The grouped message after some of its incidents ended.".to_owned(),
+            message: live_group(&all, march(3, 14, 0), STYLE),
+            incident: None,
+        });
+    }
+    Chapter {
+        title: "edited messages".to_owned(),
+        about: "With a bot token each incident is one message: the first step posts it, every later one edits it and is a reply in its thread. \
+                The reply is shown in the channel too when it gets worse, and when what woke somebody is over."
+            .to_owned(),
+        samples,
+    }
 }
 
 /// Several steps of one incident that were held up together, as by an outage of Slack or of this host.
@@ -262,6 +307,11 @@ fn notices() -> Chapter {
                 "a test message",
                 "Sent by `hushwatch doctor --send-test` to each destination.",
                 test_message("Wed 4 Mar 2026 09:00 UTC"),
+            ),
+            sample(
+                "a test of a wake",
+                "Sent by `hushwatch doctor --send-test` where `wake_channel` or `wake_mention` is set.",
+                wake_test_message("Wed 4 Mar 2026 09:00 UTC"),
             ),
         ],
     }

@@ -19,33 +19,72 @@ pub(super) const EVENT_TYPE: &str = "hushwatch";
 /// The maximum length of an incident id that is shown, in characters; ours are far shorter.
 const MAX_INCIDENT_CHARS: usize = 64;
 
+/// What a message is laid out with besides its words.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Envelope<'e> {
+    /// The incident that it is about, which the footer names even if the message itself does not.
+    pub incident: Option<&'e str>,
+    /// By which the message can be looked up; `None` leaves the metadata out, where Slack rejects them.
+    pub key: Option<&'e str>,
+    /// Who is mentioned below the lines: `here`, `channel`, or the id of a user or of a group; empty for nobody.
+    pub mention: &'e str,
+    /// The message to whose thread it is added.
+    pub thread: Option<&'e str>,
+    /// Whether it is shown in the channel too.
+    pub broadcast: bool,
+}
+
 /// Returns the JSON to post: `message` as blocks (a header, the lines, the footer), and as text for notifications.
-///
-/// The footer of both names the incident, even if the message itself does not. The metadata hold `key`, by which the
-/// message can be looked up.
-pub fn payload(message: &Message, incident: Option<&str>, key: &str) -> Value {
-    let mut payload = plain_payload(message, incident, Some(key));
-    payload["blocks"] = blocks(message, incident).into();
+pub fn payload(message: &Message, envelope: Envelope<'_>) -> Value {
+    let mut payload = plain_payload(message, envelope);
+    payload["blocks"] = blocks(message, envelope).into();
     payload
 }
 
-/// Returns `message` as text alone, to post when Slack rejects the blocks; without `key`, when it rejects the metadata.
+/// Returns `message` as text alone, to post when Slack rejects the blocks.
 ///
 /// With `mrkdwn` off, asterisks and backticks stay as they are; with `parse: none`, so do bare URLs and domains, though
 /// webhooks are said to ignore that.
-pub fn plain_payload(message: &Message, incident: Option<&str>, key: Option<&str>) -> Value {
+pub fn plain_payload(message: &Message, envelope: Envelope<'_>) -> Value {
     let mut plain = json!({
-        "text": fallback_text(message, incident),
+        "text": fallback_text(message, envelope),
         "mrkdwn": false,
         "parse": "none",
         "link_names": false,
         "unfurl_links": false,
         "unfurl_media": false,
     });
-    if let Some(key) = key {
-        plain["metadata"] = metadata(incident, key);
+    if let Some(key) = envelope.key {
+        plain["metadata"] = metadata(envelope.incident, key);
+    }
+    if let Some(ts) = envelope.thread {
+        plain["thread_ts"] = ts.into();
+        plain["reply_broadcast"] = envelope.broadcast.into();
     }
     plain
+}
+
+/// Returns the JSON that replaces a message: all of it, since what is left out is removed, but for the metadata, which stay. Each
+/// block bears an id made of `edit`, the id of this edit, as clients may go on showing a block whose id they know.
+pub fn edit_payload(message: &Message, edit: &str) -> Value {
+    let mut payload = plain_edit_payload(message);
+    let mut blocks = blocks(message, Envelope::default());
+    for (place, block) in blocks.iter_mut().enumerate() {
+        block["block_id"] = format!("{edit}-{place}").into();
+    }
+    payload["blocks"] = blocks.into();
+    payload
+}
+
+/// Returns the same as text alone.
+pub fn plain_edit_payload(message: &Message) -> Value {
+    // `chat.update` parses text as people type it unless each edit says otherwise.
+    json!({
+        "text": fallback_text(message, Envelope::default()),
+        "blocks": [],
+        "parse": "none",
+        "link_names": false,
+    })
 }
 
 fn metadata(incident: Option<&str>, key: &str) -> Value {
@@ -56,7 +95,7 @@ fn metadata(incident: Option<&str>, key: &str) -> Value {
     json!({"event_type": EVENT_TYPE, "event_payload": payload})
 }
 
-fn blocks(message: &Message, incident: Option<&str>) -> Vec<Value> {
+fn blocks(message: &Message, envelope: Envelope<'_>) -> Vec<Value> {
     let title = truncate_by(&message.title(), MAX_HEADER_UNITS, char::len_utf16);
     let mut blocks = vec![json!({"type": "header", "text": plain_text(&title)})];
     if !message.lines().is_empty() {
@@ -64,7 +103,11 @@ fn blocks(message: &Message, incident: Option<&str>) -> Vec<Value> {
             json!({"type": "rich_text_section", "elements": text_leaves(message.lines())});
         blocks.push(json!({"type": "rich_text", "elements": [section]}));
     }
-    let footer = footer(message, incident);
+    if let Some(mention) = mention_leaf(envelope.mention) {
+        let section = json!({"type": "rich_text_section", "elements": [mention]});
+        blocks.push(json!({"type": "rich_text", "elements": [section]}));
+    }
+    let footer = footer(message, envelope.incident);
     if !footer.is_empty() {
         blocks.push(json!({"type": "context", "elements": [plain_text(&footer)]}));
     }
@@ -87,18 +130,39 @@ fn text_leaves(lines: &[String]) -> Vec<Value> {
 }
 
 /// Returns title and lines, truncated to fit, and the footer, which names the incident and is never truncated.
-fn fallback_text(message: &Message, incident: Option<&str>) -> String {
+fn fallback_text(message: &Message, envelope: Envelope<'_>) -> String {
     let mut body = message.title();
     for line in message.lines() {
         body.push('\n');
         body.push_str(line);
     }
-    let mut end = footer(message, incident);
+    let mut end = footer(message, envelope.incident);
     if !end.is_empty() {
         end.insert(0, '\n');
     }
-    let room = MAX_TEXT_UNITS.saturating_sub(end.chars().map(escaped_len).sum());
-    escape(&(truncate_by(&body, room, escaped_len) + &end))
+    let mention = mention_markup(envelope.mention);
+    let used = end.chars().map(escaped_len).sum::<usize>() + mention.len();
+    let room = MAX_TEXT_UNITS.saturating_sub(used);
+    escape(&truncate_by(&body, room, escaped_len)) + &mention + &escape(&end)
+}
+
+/// Returns the leaf of rich text that mentions; `None` for nobody.
+fn mention_leaf(mention: &str) -> Option<Value> {
+    Some(match mention.chars().next()? {
+        'U' | 'W' => json!({"type": "user", "user_id": mention}),
+        'S' => json!({"type": "usergroup", "usergroup_id": mention}),
+        _ => json!({"type": "broadcast", "range": mention}),
+    })
+}
+
+/// Returns the line of the text that mentions, with the line break before it; empty for nobody.
+fn mention_markup(mention: &str) -> String {
+    match mention.chars().next() {
+        None => String::new(),
+        Some('U' | 'W') => format!("\n<@{mention}>"),
+        Some('S') => format!("\n<!subteam^{mention}>"),
+        Some(_) => format!("\n<!{mention}>"),
+    }
 }
 
 /// Returns the message's footer, with the incident's id if it does not name it already.

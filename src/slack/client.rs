@@ -101,15 +101,44 @@ impl Slack {
     ///
     /// If Slack did not confirm the message; [`Error::class`] says what that means for the next attempt.
     pub async fn post(&self, channel: Option<&str>, payload: &Value) -> Result<Receipt, Error> {
+        self.send(self.url.clone(), channel, payload).await
+    }
+
+    /// Replaces the message `ts` in `channel`, the id of a conversation, by `payload` once. Who repeats it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::post`]; [`Error::calls_for_new_post`] where the message can no longer be edited.
+    pub async fn update(&self, channel: &str, ts: &str, payload: &Value) -> Result<Receipt, Error> {
+        let url = self.url.join("chat.update").map_err(|_| {
+            let message = "cannot edit the message: slack.base_url takes no method";
+            Error::new(RetryClass::Permanent, message)
+        })?;
+        let mut payload = payload.clone();
+        payload["ts"] = ts.into();
+        self.send(url, Some(channel), &payload).await
+    }
+
+    async fn send(
+        &self,
+        url: Url,
+        channel: Option<&str>,
+        payload: &Value,
+    ) -> Result<Receipt, Error> {
         let body = self.build_body(channel, payload)?;
-        let request = self.client.post(self.url.clone());
+        let request = self.client.post(url);
         let request = request.header(CONTENT_TYPE, JSON).body(body);
         let received = request.send().await.map_err(send_error)?;
         response::read(self.dialect, &receive(received, MAX_ANSWER_BYTES).await)
     }
 
+    /// Returns whether messages can be edited and replied to.
+    pub fn has_threads(&self) -> bool {
+        self.dialect == Dialect::Api
+    }
+
     /// Looks for the message whose metadata hold `key` among those posted after `since` to `channel`, the id of a
-    /// conversation. The history is unreadable with a webhook, without the scope, or if the channel is too busy.
+    /// conversation, or to the thread of one message in it. The history is unreadable with a webhook, without the scope, or if the channel is too busy.
     ///
     /// # Errors
     ///
@@ -117,6 +146,7 @@ impl Slack {
     pub async fn find(
         &self,
         channel: &str,
+        thread: Option<&str>,
         key: &str,
         since: Timestamp,
     ) -> Result<LookupResult, Error> {
@@ -130,8 +160,12 @@ impl Slack {
             let Some(from) = cursor.take() else {
                 return Ok(LookupResult::Absent);
             };
-            let query = history::query(channel, since, &from);
-            let page = self.fetch_page(&query).await?;
+            let query = history::query(channel, thread, since, &from);
+            let method = match thread {
+                None => "conversations.history",
+                Some(_) => "conversations.replies",
+            };
+            let page = self.fetch_page(method, &query).await?;
             match history::read(&page, channel, key) {
                 Ok(Page::Found(receipt)) => return Ok(LookupResult::Found(receipt)),
                 Ok(Page::NotFound { next }) => cursor = next,
@@ -149,8 +183,12 @@ impl Slack {
         })
     }
 
-    async fn fetch_page(&self, query: &[(&str, String)]) -> Result<HttpResponse, Error> {
-        let url = self.url.join("conversations.history").map_err(|_| {
+    async fn fetch_page(
+        &self,
+        method: &str,
+        query: &[(&str, String)],
+    ) -> Result<HttpResponse, Error> {
+        let url = self.url.join(method).map_err(|_| {
             let message = "cannot read the channel's history: slack.base_url takes no method";
             Error::new(RetryClass::Permanent, message)
         })?;

@@ -59,6 +59,17 @@ pub enum ErrorCode {
     RestrictedActionThreadLocked,
     ActionProhibited,
     PostingToGeneralChannelDenied,
+    // The message that is edited, or in whose thread is posted.
+    MessageNotFound,
+    CantUpdateMessage,
+    EditWindowClosed,
+    IsInactive,
+    BlockMismatch,
+    UpdateFailed,
+    StreamingStateConflict,
+    ThreadNotFound,
+    CannotReplyToMessage,
+    CantBroadcastMessage,
     // Slack itself.
     FatalError,
     InternalError,
@@ -155,11 +166,10 @@ impl ErrorCode {
             | Self::TeamNotFound => {
                 "check the user's or channel's id, and that the app's messages tab is on"
             }
+            _ if self.is_about_message() => "the message is posted anew",
             Self::RestrictedAction
             | Self::RestrictedActionReadOnlyChannel
             | Self::RestrictedActionThreadOnlyChannel
-            | Self::RestrictedActionNonThreadableChannel
-            | Self::RestrictedActionThreadLocked
             | Self::ActionProhibited
             | Self::PostingToGeneralChannelDenied => {
                 "allow the app to post in the channel, or choose another"
@@ -174,6 +184,45 @@ impl ErrorCode {
             _ if self.is_about_payload() => "Slack rejected the layout of the message",
             _ => "ask an administrator of the workspace to let the app post",
         }
+    }
+
+    /// Returns whether the channel does not take messages, at least not from this app.
+    pub const fn is_about_channel(self) -> bool {
+        matches!(
+            self,
+            Self::ChannelNotFound
+                | Self::NotInChannel
+                | Self::IsArchived
+                | Self::ChannelIsArchived
+                | Self::UserNotFound
+                | Self::MessagesTabDisabled
+                | Self::CannotDmBot
+                | Self::TeamNotFound
+                | Self::RestrictedAction
+                | Self::RestrictedActionReadOnlyChannel
+                | Self::RestrictedActionThreadOnlyChannel
+                | Self::ActionProhibited
+                | Self::PostingToGeneralChannelDenied
+        )
+    }
+
+    /// Returns whether the message that was to be edited, or to be replied to, is gone or takes no more of it.
+    pub const fn is_about_message(self) -> bool {
+        matches!(
+            self,
+            Self::MessageNotFound
+                | Self::CantUpdateMessage
+                | Self::EditWindowClosed
+                | Self::IsInactive
+                | Self::BlockMismatch
+                | Self::UpdateFailed
+                | Self::StreamingStateConflict
+                | Self::ThreadNotFound
+                | Self::CannotReplyToMessage
+                | Self::CantBroadcastMessage
+                | Self::RestrictedActionNonThreadableChannel
+                | Self::RestrictedActionThreadLocked
+        )
     }
 
     /// Returns whether Slack rejected the message's metadata.
@@ -225,7 +274,9 @@ mod tests {
                  channel_not_found not_in_channel is_archived channel_is_archived user_not_found messages_tab_disabled \
                  cannot_dm_bot team_not_found restricted_action restricted_action_read_only_channel \
                  restricted_action_thread_only_channel restricted_action_non_threadable_channel \
-                 restricted_action_thread_locked action_prohibited posting_to_general_channel_denied",
+                 restricted_action_thread_locked action_prohibited posting_to_general_channel_denied message_not_found \
+                 cant_update_message edit_window_closed is_inactive block_mismatch update_failed streaming_state_conflict \
+                 thread_not_found cannot_reply_to_message cant_broadcast_message",
             ),
             (
                 RetryClass::Retry,
@@ -250,6 +301,22 @@ mod tests {
         for unknown in ["a_code_of_tomorrow", "", "NotAuthed", "invalid_metadata"] {
             assert_eq!(ErrorCode::parse(unknown), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn codes_about_a_message_are_told_from_those_about_its_channel() {
+        let of = |code| ErrorCode::parse(code).expect("known");
+        for code in [
+            "message_not_found",
+            "edit_window_closed",
+            "thread_not_found",
+        ] {
+            assert!(of(code).is_about_message() && !of(code).is_about_channel());
+        }
+        for code in ["is_archived", "channel_not_found", "restricted_action"] {
+            assert!(of(code).is_about_channel() && !of(code).is_about_message());
+        }
+        assert!(!of("invalid_auth").is_about_message() && !of("invalid_auth").is_about_channel());
     }
 
     #[test]

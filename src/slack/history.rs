@@ -1,7 +1,7 @@
 //! Looks for a message in a channel's history. Pure: answers in, verdict out.
 //!
-//! From `conversations.history` (docs.slack.dev): newest first, in pages, metadata only on request. It needs a scope that
-//! depends on the kind of conversation, and the bot must be a member.
+//! From `conversations.history` and, for a thread, `conversations.replies` (docs.slack.dev): in pages, metadata only on request.
+//! Both need a scope that depends on the kind of conversation, and the bot must be a member.
 
 use serde_json::Value;
 
@@ -39,8 +39,13 @@ pub(super) enum Page {
     },
 }
 
-/// Returns the query that asks for one page of everything after `since`.
-pub(super) fn query(channel: &str, since: Timestamp, cursor: &str) -> Vec<(&'static str, String)> {
+/// Returns the query that asks for one page of everything after `since`, in the channel or in the thread of one message.
+pub(super) fn query(
+    channel: &str,
+    thread: Option<&str>,
+    since: Timestamp,
+    cursor: &str,
+) -> Vec<(&'static str, String)> {
     let (seconds, millis) = (since.0.div_euclid(1000), since.0.rem_euclid(1000));
     let mut query = vec![
         ("channel", channel.to_owned()),
@@ -48,6 +53,9 @@ pub(super) fn query(channel: &str, since: Timestamp, cursor: &str) -> Vec<(&'sta
         ("limit", PAGE_SIZE.to_owned()),
         ("include_all_metadata", "true".to_owned()),
     ];
+    if let Some(ts) = thread {
+        query.push(("ts", ts.to_owned()));
+    }
     if !cursor.is_empty() {
         query.push(("cursor", cursor.to_owned()));
     }

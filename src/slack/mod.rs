@@ -8,7 +8,7 @@ mod history;
 mod probe;
 mod response;
 
-pub use blocks::{payload, plain_payload};
+pub use blocks::{Envelope, edit_payload, payload, plain_edit_payload, plain_payload};
 pub use client::{Receipt, Sink, Slack};
 pub use error::{Error, RetryClass};
 pub use history::LookupResult;

@@ -145,6 +145,7 @@ pub(super) fn rejection(
     );
     Error {
         code: known,
+        has_code: code.is_some(),
         ..Error::new(class, message(&reason, remedy))
     }
 }

@@ -20,6 +20,7 @@ mod outbox;
 mod samples;
 mod server_identity;
 mod stray_log;
+mod threads;
 mod upgrade;
 
 use std::time::Duration;
@@ -30,7 +31,7 @@ use crate::model::{
 };
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{Connector, Postgres};
-use crate::store::{Database, MessageKind, NewMessage, PollRow, ServerState};
+use crate::store::{Database, MessageKind, NewMessage, Placement, PollRow, ServerState};
 
 /// A full hour in November 2023, from which the facts count their time.
 const T0: Timestamp = Timestamp::from_secs(1_700_002_800);
@@ -137,6 +138,11 @@ facts! {
         a_digest_may_be_written_again
         an_older_period_is_not_told_after_a_newer_one
         pruning_keeps_what_was_not_accepted;
+    threads:
+        a_step_edits_the_message_of_its_thread_and_then_replies
+        a_message_that_takes_no_edits_is_posted_anew_and_goes_on_there
+        messages_that_wait_become_one_of_them
+        what_waits_for_a_channel_that_refuses_goes_to_another;
     mutes:
         a_mute_runs_until_it_ends
         a_new_mute_ends_those_whose_place_it_takes
@@ -305,5 +311,6 @@ fn message(text: &str) -> NewMessage {
         channel: String::new(),
         text: text.to_owned(),
         body: format!(r#"{{"text":"{text}"}}"#),
+        placement: Placement::default(),
     }
 }

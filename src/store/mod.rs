@@ -22,9 +22,10 @@ pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
     AcceptedServer, AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, EventRow, GivenUp,
-    LastDigest, Lease, LeaseAttempt, MessageKind, NewMessage, Note, NotificationRow, OpenSample,
-    OutboxRow, PollRow, SampleCandidate, ServerIdentity, ServerListChange, ServerState,
-    TransitionRow, UnconfirmedAttempt, Volume,
+    Handle, LastDigest, Lease, LeaseAttempt, MergedRows, MessageKind, MessageThread, NewMessage,
+    Note, NotificationRow, OpenSample, OutboxRow, Placement, PollRow, SampleCandidate,
+    ServerIdentity, ServerListChange, ServerState, Thread, TransitionRow, UnconfirmedAttempt,
+    Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;

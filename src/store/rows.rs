@@ -112,6 +112,54 @@ pub struct NewMessage {
     pub channel: String,
     pub text: String,
     pub body: String,
+    pub placement: Placement,
+}
+
+/// Where a message stands among those of its incidents, where they live in one message that is edited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    pub thread: Thread,
+    /// What the message of the thread says from now on, in the form of a body; empty where it says the same.
+    pub top: String,
+    /// Whether the reply is shown in the channel too.
+    pub broadcast: bool,
+    /// Who is mentioned; empty for nobody.
+    pub mention: String,
+    /// The channel it goes to where its own refuses.
+    pub fallback: Option<String>,
+}
+
+/// The message that later steps of the same incidents edit, and in whose thread they are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Thread {
+    /// There is none: it is a message by itself.
+    #[default]
+    None,
+    /// It is this one.
+    Opens,
+    /// It is that of this row.
+    Continues(i64),
+}
+
+/// A message whose incidents may go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageThread {
+    /// The row that posted it.
+    pub seq: i64,
+    pub channel: String,
+    /// What it names, as it is stored now.
+    pub incidents: Vec<Incident>,
+}
+
+/// Where a message lives that a row edits, and how far the row came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handle {
+    /// The id of the channel.
+    pub channel: String,
+    /// Its timestamp, which is its id.
+    pub ts: String,
+    /// Whether it was edited, so that the reply alone is left to send.
+    pub is_edited: bool,
 }
 
 /// A message not yet known to be accepted.
@@ -128,6 +176,22 @@ pub struct OutboxRow {
     pub unconfirmed: Option<UnconfirmedAttempt>,
     /// The channel that took the latest message to the same destination.
     pub landed_in: Option<String>,
+    /// Whether the message was edited that it changes, so that the reply alone is left to send.
+    pub is_edited: bool,
+}
+
+/// Messages that waited and become one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedRows {
+    pub kept: i64,
+    /// The others, which are not sent.
+    pub replaced: Vec<i64>,
+    pub text: String,
+    pub body: String,
+    pub broadcast: bool,
+    pub mention: String,
+    /// Every incident that one of them names.
+    pub incidents: Vec<String>,
 }
 
 /// Attempts whose outcome is unknown: no answer settled it, or the process died before it was recorded.

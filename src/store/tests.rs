@@ -63,6 +63,7 @@ fn message(text: &str) -> NewMessage {
         channel: String::new(),
         text: text.to_owned(),
         body: "{}".to_owned(),
+        placement: Placement::default(),
     }
 }
 

@@ -341,7 +341,7 @@ async fn a_history_is_read_page_by_page_up_to_a_limit() {
     let since = clock::now() - MINUTE;
     for (noise, pages) in [(0, 1), (99, 1), (100, 2), (250, 3)] {
         let (channel, client) = busy(noise).await;
-        let trace = client.find(CHANNEL, "key", since).await;
+        let trace = client.find(CHANNEL, None, "key", since).await;
         assert!(
             matches!(trace, Ok(LookupResult::Found(_))),
             "{noise}: {trace:?}"
@@ -349,7 +349,7 @@ async fn a_history_is_read_page_by_page_up_to_a_limit() {
         assert_eq!(channel.count("history"), pages);
     }
     let (channel, client) = busy(1_000).await;
-    let trace = client.find(CHANNEL, "key", since).await;
+    let trace = client.find(CHANNEL, None, "key", since).await;
     assert!(
         matches!(trace, Ok(LookupResult::Unreadable(_))),
         "{trace:?}"
@@ -362,11 +362,11 @@ async fn what_is_older_than_the_attempt_or_bears_another_key_is_not_it() {
     let (_channel, client) = busy(150).await;
     let (before, after) = (clock::now() - MINUTE, clock::now() + MINUTE);
     assert_eq!(
-        client.find(CHANNEL, "key", after).await,
+        client.find(CHANNEL, None, "key", after).await,
         Ok(LookupResult::Absent)
     );
     assert_eq!(
-        client.find(CHANNEL, "other", before).await,
+        client.find(CHANNEL, None, "other", before).await,
         Ok(LookupResult::Absent)
     );
 }
@@ -375,7 +375,7 @@ async fn what_is_older_than_the_attempt_or_bears_another_key_is_not_it() {
 async fn a_name_or_a_user_has_no_history() {
     let (_channel, client) = busy(0).await;
     for place in ["#operators", "U0OPERATOR", ""] {
-        let trace = client.find(place, "key", clock::now()).await;
+        let trace = client.find(place, None, "key", clock::now()).await;
         let hidden = matches!(&trace, Ok(LookupResult::Unreadable(why)) if why.contains("channel_not_found"));
         assert!(hidden, "{trace:?}");
     }

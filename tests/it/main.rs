@@ -37,6 +37,7 @@ mod servers;
 mod silence;
 mod store;
 mod suppressed;
+mod threads;
 mod tidy;
 mod together;
 mod tuning;

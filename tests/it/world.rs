@@ -140,7 +140,15 @@ impl World {
 
     /// The same Postmark, a copy of the folder and a Slack that knows nothing yet.
     pub(crate) fn fork(&self) -> Self {
-        let slack = Slack::start().expect("slack");
+        self.fork_beside(Slack::start().expect("slack"))
+    }
+
+    /// The same Postmark, a copy of the folder and a Slack that shows the same messages.
+    pub(crate) fn fork_with_slack(&self) -> Self {
+        self.fork_beside(self.slack.fork().expect("slack"))
+    }
+
+    fn fork_beside(&self, slack: Slack) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for entry in std::fs::read_dir(self.folder.path()).expect("readable") {
             let path = entry.expect("an entry").path();

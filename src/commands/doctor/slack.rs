@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::format_instant;
 use crate::config::SlackSink;
-use crate::cycle::deliver::notifier::is_conversation_id;
+use crate::cycle::deliver::notifier::{Form, is_conversation_id};
 use crate::cycle::stored_message::to_unstored_row;
 use crate::cycle::{Context, Notifier};
 use crate::model::Timestamp;
-use crate::notify::notice::test_message;
+use crate::notify::Message;
+use crate::notify::notice::{test_message, wake_test_message};
+use crate::notify::routing::Route;
 use crate::slack::{Error, Identity, RetryClass, Slack};
 
 /// Scopes by which a message whose fate is unknown is looked up, of each kind of conversation.
@@ -17,9 +19,12 @@ const HISTORY: [&str; 3] = ["channels:history", "groups:history", "im:history"];
 /// The remedy for a channel that cannot be looked up.
 const TEST_CHANNEL: &str = "`doctor --send-test` shows whether it can be posted to";
 
-/// Asks Slack; with `send_test`, posts one message to each destination.
+/// Asks Slack; with `send_test`, posts one message to each destination, and one that wakes where that goes elsewhere or mentions
+/// somebody.
 pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec<Check> {
-    let channels = channels(app);
+    let (channels, wakes) = (channels(app), wakes(app));
+    let all: BTreeSet<String> = wakes.iter().map(|(channel, _)| channel.clone()).collect();
+    let all = &all | &channels;
     let mut checks = match &app.notifier {
         Notifier::Writer(_) => vec![Check::warn(
             "slack",
@@ -30,11 +35,18 @@ pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec
             slack,
             channel: None,
         } => vec![webhook(slack).await],
-        Notifier::Slack { slack, .. } => bot(slack, &channels).await,
+        Notifier::Slack { slack, .. } => bot(slack, &all).await,
     };
     if send_test {
+        let sent_at = format_instant(at, at, app.config.time_zone);
         for channel in &channels {
-            checks.push(test(app, channel, at).await);
+            let name = ("slack_test", "Test message");
+            checks.push(test(app, name, test_message(&sent_at), (channel, ""), at).await);
+        }
+        for (channel, mention) in &wakes {
+            let name = ("slack_wake_test", "Wake test");
+            let message = wake_test_message(&sent_at);
+            checks.push(test(app, name, message, (channel, mention), at).await);
         }
     }
     checks
@@ -47,6 +59,31 @@ fn channels(app: &Context) -> BTreeSet<String> {
     };
     let own = app.config.servers.iter().filter_map(|s| s.channel.clone());
     own.chain([channel.clone()]).collect()
+}
+
+/// Where what wakes goes, and whom it mentions, each pair once; none where it is told as everything else.
+fn wakes(app: &Context) -> BTreeSet<(String, String)> {
+    let (common, has_bot) = match &app.config.slack.sink {
+        SlackSink::Bot { channel, .. } => (channel.as_str(), true),
+        _ => ("", false),
+    };
+    let servers = app.config.servers.iter().map(Some);
+    // The account may list servers that the file does not name.
+    let unnamed = app.config.account.is_some().then_some(None);
+    let routes = servers.chain(unnamed).map(|server| app.route(server));
+    let apart = routes.filter(|route| {
+        !route.wake_mention.is_empty() || (has_bot && !route.wake_channel.is_empty())
+    });
+    let place = |route: Route| {
+        let wake_channel = Some(route.wake_channel).filter(|_| has_bot);
+        let channels = wake_channel.into_iter().chain([route.channel]);
+        let named = channels.into_iter().find(|channel| !channel.is_empty());
+        let channel = named
+            .filter(|_| has_bot)
+            .unwrap_or_else(|| common.to_owned());
+        (channel, route.wake_mention)
+    };
+    apart.map(place).collect()
 }
 
 async fn webhook(slack: &Slack) -> Check {
@@ -134,20 +171,26 @@ fn failed(name: &'static str, what: &str, error: &Error) -> Check {
     }
 }
 
-async fn test(app: &Context, channel: &str, at: Timestamp) -> Check {
-    const NAME: &str = "slack_test";
-    let message = test_message(&format_instant(at, at, app.config.time_zone));
+/// Posts `message` to a channel, with a mention; `name` is that of the check, and what it says was sent.
+async fn test(
+    app: &Context,
+    (name, what): (&'static str, &str),
+    message: Message,
+    (channel, mention): (&str, &str),
+    at: Timestamp,
+) -> Check {
     let mut row = to_unstored_row(format!("doctor-{at}"), at, &message);
     channel.clone_into(&mut row.message.channel);
+    mention.clone_into(&mut row.message.placement.mention);
     let to = match channel {
         "" => String::new(),
         channel => format!(" to {channel}"),
     };
-    match app.notifier.send(&row, &[]).await {
+    match app.notifier.send(&row, &Form::Post, &[]).await {
         Ok(_) => match &app.notifier {
-            Notifier::Writer(_) => Check::pass(NAME, "Test message printed"),
-            Notifier::Slack { .. } => Check::pass(NAME, format!("Test message sent{to}")),
+            Notifier::Writer(_) => Check::pass(name, format!("{what} printed")),
+            Notifier::Slack { .. } => Check::pass(name, format!("{what} sent{to}")),
         },
-        Err(error) => Check::fail(NAME, format!("Test message not sent{to} — {error}"), ""),
+        Err(error) => Check::fail(name, format!("{what} not sent{to} — {error}"), ""),
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock;
 use crate::cycle::Notifier;
+use crate::cycle::deliver::notifier::Form;
 use crate::cycle::deliver::reconcile::{Reconciled, reconcile};
 use crate::cycle::deliver::{DeliveryCounts, Trigger};
 use crate::cycle::lease::DeliveryLease;
@@ -15,7 +16,8 @@ use crate::notify::given_up;
 use crate::retry;
 use crate::slack::{self, Receipt, RetryClass};
 use crate::store::{
-    self, AttemptResult, Database, GivenUp, MessageKind, Note, OutboxRow, Store, UnconfirmedAttempt,
+    self, AttemptResult, Database, GivenUp, Handle, MessageKind, Note, OutboxRow, Store, Thread,
+    UnconfirmedAttempt,
 };
 
 /// The maximum delay between two attempts within one cycle.
@@ -56,6 +58,8 @@ enum Outcome {
     Blocked,
     /// It is set aside, and the next may be tried.
     GivenUp,
+    /// The message that it edits is gone, or takes no edits or replies any more: it is posted anew.
+    Gone,
 }
 
 impl ChannelWorker {
@@ -87,16 +91,88 @@ impl ChannelWorker {
                 Outcome::GivenUp => counts.given_up += 1,
                 Outcome::Deferred if is_step => deferred.extend(incidents()),
                 Outcome::Deferred | Outcome::Skipped => {}
-                Outcome::Blocked => break,
+                Outcome::Blocked | Outcome::Gone => break,
             }
         }
         Ok(counts)
     }
 
     async fn deliver_row(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
+        let Some(parent) = self.handle(row).await? else {
+            return self.deliver_as(row, &Form::Post, row.unconfirmed).await;
+        };
+        let replied = if parent.is_edited {
+            let earlier = row.unconfirmed;
+            self.deliver_as(row, &Form::Reply(parent), earlier).await?
+        } else {
+            match self.edit(row, &parent).await? {
+                Outcome::Accepted => self.deliver_as(row, &Form::Reply(parent), None).await?,
+                outcome => outcome,
+            }
+        };
+        match replied {
+            Outcome::Gone => self.deliver_as(row, &Form::Post, None).await,
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Returns where the message lives that `row` edits; `None` where it is posted by itself.
+    async fn handle(&self, row: &OutboxRow) -> Result<Option<Handle>, store::Error> {
+        let is_change = matches!(row.message.placement.thread, Thread::Continues(_));
+        if !is_change || !self.notifier.has_threads() {
+            return Ok(None);
+        }
+        let seq = row.seq;
+        self.store.call(move |s| s.handle(seq)).await
+    }
+
+    /// Edits the message of `parent`, and records that before the reply is sent: whatever happens then, it is not edited again. An
+    /// edit of unknown fate is repeated, which nobody sees.
+    async fn edit(&self, row: &OutboxRow, parent: &Handle) -> Result<Outcome, store::Error> {
+        let began = clock::now();
+        if self.claim(row, began).await?.is_none() {
+            return Ok(Outcome::Skipped);
+        }
+        let edit = || self.attempt(self.notifier.edit(row, parent));
+        let result = retry::retry(&self.retry, edit).await;
+        match result {
+            Ok(_) => {
+                let (seq, at) = (row.seq, clock::now());
+                self.store.call(move |s| s.record_edit(seq, at)).await?;
+                Ok(Outcome::Accepted)
+            }
+            Err(mut error) => {
+                if error.class == RetryClass::Unconfirmed {
+                    error.class = RetryClass::Retry;
+                }
+                let is_gone = self.notifier.calls_for_new_post(row, parent, &error);
+                let outcome = self.record(row, began, Err(error), &[]).await?;
+                if is_gone {
+                    self.forget_handle(row).await
+                } else {
+                    Ok(outcome)
+                }
+            }
+        }
+    }
+
+    async fn forget_handle(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
+        let seq = row.seq;
+        self.store.call(move |s| s.forget_handle(seq)).await?;
+        Ok(Outcome::Gone)
+    }
+
+    /// Sends `row` in this form, or finds it where an `earlier` attempt brought it.
+    async fn deliver_as(
+        &self,
+        row: &OutboxRow,
+        form: &Form,
+        earlier: Option<UnconfirmedAttempt>,
+    ) -> Result<Outcome, store::Error> {
         let mut is_last = false;
-        if let Some(earlier) = row.unconfirmed {
-            match reconcile(&self.notifier, &self.retry, self.pace, row, earlier).await {
+        if let Some(earlier) = earlier {
+            let looked_up = (row, form);
+            match reconcile(&self.notifier, &self.retry, self.pace, looked_up, earlier).await {
                 Reconciled::Delivered(accepted) => {
                     return self.record(row, earlier.last, Ok(accepted), &[]).await;
                 }
@@ -118,14 +194,36 @@ impl ChannelWorker {
         let Some(given_up) = self.claim(row, began).await? else {
             return Ok(Outcome::Skipped);
         };
-        let result = retry::retry(&self.retry, || self.send(row, &given_up)).await;
-        let is_unconfirmed =
-            matches!(&result, Err(error) if error.class == RetryClass::Unconfirmed);
+        let send = || self.attempt(self.notifier.send(row, form, &given_up));
+        let result = retry::retry(&self.retry, send).await;
+        let error = result.as_ref().err();
+        let is_unconfirmed = error.is_some_and(|e| e.class == RetryClass::Unconfirmed);
+        let is_refused = match (form, error) {
+            (Form::Reply(parent), Some(error)) => {
+                self.notifier.calls_for_new_post(row, parent, error)
+            }
+            _ => false,
+        };
         let outcome = self.record(row, began, result, &given_up).await?;
+        if is_refused {
+            return self.forget_handle(row).await;
+        }
         if is_last && is_unconfirmed {
             return self.give_up(row).await;
         }
         Ok(outcome)
+    }
+
+    /// Moves what waits for the channel of `row`, which refuses it, to the one that stands in for it.
+    async fn reroute(&self, row: &OutboxRow) -> Result<(), store::Error> {
+        let channel = row.message.channel.clone();
+        let rows = self.store.call(move |s| s.reroute_rows(&channel)).await?;
+        tracing::error!(
+            channel = row.message.channel,
+            rows,
+            "slack.wake_channel does not take messages; the next attempt goes to the channel of the server or the default one. Check wake_channel, and invite the app"
+        );
+        Ok(())
     }
 
     /// Claims `row` for an attempt. Returns the given-up messages that it is to name, or `None` where another process has the row
@@ -169,7 +267,10 @@ impl ChannelWorker {
 
     /// Makes one attempt, if this process still holds the lease: one that was frozen may find that another process sent this
     /// message long ago.
-    async fn send(&self, row: &OutboxRow, given_up: &[GivenUp]) -> Result<Receipt, slack::Error> {
+    async fn attempt(
+        &self,
+        attempt: impl Future<Output = Result<Receipt, slack::Error>>,
+    ) -> Result<Receipt, slack::Error> {
         match self.lease.renew().await {
             Ok(true) => {}
             Ok(false) => {
@@ -178,7 +279,6 @@ impl ChannelWorker {
             }
             Err(error) => return Err(slack::Error::new(RetryClass::Permanent, error.to_string())),
         }
-        let attempt = self.notifier.send(row, given_up);
         timeout(self.attempt_timeout, attempt)
             .await
             .unwrap_or_else(|_| {
@@ -210,6 +310,8 @@ impl ChannelWorker {
             Err(error) if error.class == RetryClass::BadPayload => Outcome::Skipped,
             Err(_) => Outcome::Blocked,
         };
+        let has_fallback = row.message.placement.fallback.is_some();
+        let is_refused = matches!(&result, Err(error) if error.is_about_channel());
         let (seq, at, attempt) = (row.seq, clock::now(), to_attempt(result));
         let record = || {
             let attempt = attempt.clone();
@@ -220,6 +322,9 @@ impl ChannelWorker {
             // A result may be recorded twice, and is worth a second connection.
             Err(error) if error.is_lost() => record().await?,
             recorded => recorded?,
+        }
+        if has_fallback && is_refused {
+            self.reroute(row).await?;
         }
         if matches!(outcome, Outcome::Accepted) && !named.is_empty() {
             let named: Vec<i64> = named.iter().map(|other| other.seq).collect();
@@ -257,7 +362,7 @@ fn to_attempt(result: Result<Receipt, slack::Error>) -> AttemptResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{CycleCommit, NewMessage};
+    use crate::store::{CycleCommit, NewMessage, Placement};
     use std::sync::{Arc, Mutex};
 
     #[test]
@@ -275,6 +380,7 @@ mod tests {
             channel: String::new(),
             text: text.to_owned(),
             body: String::new(),
+            placement: Placement::default(),
         }
     }
 

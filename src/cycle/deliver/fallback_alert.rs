@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::clock;
 use crate::cycle::Notifier;
 use crate::cycle::clock::ClockSkew;
+use crate::cycle::deliver::notifier::Form;
 use crate::cycle::outage::{Mark, Outage, Stage};
 use crate::cycle::stored_message::to_unstored_row;
 use crate::model::DAY;
@@ -43,13 +44,14 @@ async fn alert_once(notifier: &Notifier, outage: &Outage, message: &Message) {
     let is_kept = outage.write(mark(Stage::Unconfirmed));
     if !is_kept
         && known.is_none()
-        && let Ok(LookupResult::Found(_)) = notifier.find_delivered(&row, now - DAY).await
+        && let Ok(LookupResult::Found(_)) =
+            notifier.find_delivered(&row, &Form::Post, now - DAY).await
     {
         outage.write(mark(Stage::Alerted));
         return;
     }
     let was_unconfirmed = known.is_some_and(|known| known.stage == Stage::Unconfirmed);
-    match notifier.send(&row, &[]).await {
+    match notifier.send(&row, &Form::Post, &[]).await {
         Ok(_) => {
             outage.write(mark(Stage::Alerted));
         }

@@ -3,6 +3,7 @@
 
 mod channel;
 pub(crate) mod fallback_alert;
+mod merge;
 pub(crate) mod notifier;
 mod reconcile;
 
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::cycle::clock::current_instant;
 use crate::cycle::deliver::channel::{ChannelWorker, MAX_RETRY_DELAY};
+use crate::cycle::deliver::merge::merge_waiting;
 use crate::cycle::lease::DeliveryLease;
 use crate::cycle::{Context, CycleError, CycleOptions};
 use crate::model::Timestamp;
@@ -114,7 +116,8 @@ async fn deliver_channels(
     Ok(total)
 }
 
-/// Returns the rows that are due and not muted, by their channel, in the order in which they were written.
+/// Returns the rows that are due and not muted, by their channel, in the order in which they were written. What waited of one
+/// incident has become one of them.
 async fn due_by_channel(
     store: &Store,
     at: Timestamp,
@@ -122,10 +125,20 @@ async fn due_by_channel(
     // Claims and retries are times of the machine: they follow its clock, not the instant of the cycle.
     let now = clock::now();
     // We hold the lease for delivery: a process that claimed a row and did not finish it is dead.
-    let load = move |s: &mut Database| Ok((s.due_rows(now, Duration::ZERO)?, s.muted_rows(at)?));
-    let (rows, muted) = store.call(load).await?;
+    let load = move |s: &mut Database| {
+        let muted = s.muted_rows(at)?;
+        let mut rows = s.due_rows(now, Duration::ZERO)?;
+        rows.retain(|row| !muted.contains(&row.seq));
+        Ok(rows)
+    };
+    let mut rows = store.call(load).await?;
+    let merged = merge_waiting(&rows);
+    if !merged.is_empty() {
+        store.call(move |s| s.merge_rows(&merged)).await?;
+        rows = store.call(load).await?;
+    }
     let mut channels: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
-    for row in rows.into_iter().filter(|row| !muted.contains(&row.seq)) {
+    for row in rows {
         let channel = row.message.channel.clone();
         channels.entry(channel).or_default().push(row);
     }

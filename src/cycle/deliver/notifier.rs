@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::config::{SlackSettings, SlackSink};
-use crate::cycle::stored_message::from_row;
+use crate::cycle::stored_message::{from_row, top_of_row};
 use crate::model::Timestamp;
 use crate::notify::{Message, given_up};
 use crate::retry::Retryable;
-use crate::slack::{self, LookupResult, Receipt, RetryClass, Sink, Slack};
-use crate::store::{GivenUp, OutboxRow};
+use crate::slack::{self, Envelope, LookupResult, Receipt, RetryClass, Sink, Slack};
+use crate::store::{GivenUp, Handle, OutboxRow};
 
 /// Sends messages to Slack, or prints them.
 #[derive(Clone)]
@@ -49,40 +49,76 @@ impl Notifier {
         })
     }
 
-    /// Makes one attempt to send the message of `row`, with a line for each of `given_up`. A refused layout is sent once more as
-    /// plain text.
+    /// Returns whether later steps of an incident edit its message, and are told in the thread of it.
+    pub(crate) fn has_threads(&self) -> bool {
+        matches!(self, Self::Slack { slack, .. } if slack.has_threads())
+    }
+
+    /// Makes one attempt to send the message of `row` in this form, with a line for each of `given_up`. A refused layout is sent
+    /// once more as plain text.
     pub(crate) async fn send(
         &self,
         row: &OutboxRow,
+        form: &Form,
         given_up: &[GivenUp],
     ) -> Result<Receipt, slack::Error> {
-        let mut message = from_row(&row.message);
+        let mut message = match form {
+            Form::Post if self.has_threads() => top_message(row),
+            Form::Post | Form::Reply(_) => from_row(&row.message),
+        };
         for other in given_up {
             let line = given_up::line(other.incident.as_deref(), &other.headline);
             message = message.with_line(&line);
         }
-        let (slack, to) = match self {
+        let (slack, common) = match self {
             Self::Writer(printer) => return print(printer, &message),
-            Self::Slack { slack, channel } => (slack, destination(row, channel.as_deref())),
+            Self::Slack { slack, channel } => (slack, channel.as_deref()),
         };
-        let incident = row.message.incident.as_deref();
-        let payload = slack::payload(&message, incident, &row.key);
-        match slack.post(to, &payload).await {
+        let to = match form {
+            Form::Post => destination(row, common),
+            Form::Reply(parent) => Some(parent.channel.as_str()),
+        };
+        let envelope = envelope(row, form);
+        match slack.post(to, &slack::payload(&message, envelope)).await {
             Err(error) if error.class == RetryClass::BadPayload => {
                 tracing::warn!(why = %error, "Slack rejected the layout; sending plain text");
-                let key = (!error.is_about_metadata()).then_some(row.key.as_str());
-                slack
-                    .post(to, &slack::plain_payload(&message, incident, key))
-                    .await
+                let envelope = Envelope {
+                    key: envelope.key.filter(|_| !error.is_about_metadata()),
+                    ..envelope
+                };
+                let plain = slack::plain_payload(&message, envelope);
+                slack.post(to, &plain).await
             }
             answer => answer,
         }
     }
 
-    /// Searches the channel for an earlier attempt at `row` that began after `since`.
+    /// Makes one attempt to edit the message of `parent`, so that it says what `row` says of it. A refused layout is sent once more
+    /// as plain text.
+    pub(crate) async fn edit(
+        &self,
+        row: &OutboxRow,
+        parent: &Handle,
+    ) -> Result<Receipt, slack::Error> {
+        let Self::Slack { slack, .. } = self else {
+            return Ok(Receipt::default());
+        };
+        let message = top_message(row);
+        let update = async |payload| slack.update(&parent.channel, &parent.ts, &payload).await;
+        match update(slack::edit_payload(&message, &row.key)).await {
+            Err(error) if error.class == RetryClass::BadPayload => {
+                tracing::warn!(why = %error, "Slack rejected the layout; sending plain text");
+                update(slack::plain_edit_payload(&message)).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Searches where `row` goes in this form for an earlier attempt at it that began after `since`.
     pub(crate) async fn find_delivered(
         &self,
         row: &OutboxRow,
+        form: &Form,
         since: Timestamp,
     ) -> Result<LookupResult, slack::Error> {
         let Self::Slack { slack, channel } = self else {
@@ -90,10 +126,61 @@ impl Notifier {
                 "a terminal cannot be asked".to_owned(),
             ));
         };
+        if let Form::Reply(parent) = form {
+            let thread = Some(parent.ts.as_str());
+            return slack.find(&parent.channel, thread, &row.key, since).await;
+        }
         let to = destination(row, channel.as_deref()).unwrap_or_default();
         // Only a conversation's id has a history. A user's id or a name leads to one once a message was posted there.
         let landed = row.landed_in.as_deref().filter(|_| !is_conversation_id(to));
-        slack.find(landed.unwrap_or(to), &row.key, since).await
+        slack
+            .find(landed.unwrap_or(to), None, &row.key, since)
+            .await
+    }
+
+    /// Returns whether an edit that `error` ended is to become a new message: the old one takes no edits, or it is in a channel
+    /// that refuses it and is no longer where `row` goes.
+    pub(crate) fn calls_for_new_post(
+        &self,
+        row: &OutboxRow,
+        parent: &Handle,
+        error: &slack::Error,
+    ) -> bool {
+        let Self::Slack { channel, .. } = self else {
+            return false;
+        };
+        let to = destination(row, channel.as_deref()).unwrap_or_default();
+        let has_moved = is_conversation_id(to) && to != parent.channel;
+        error.calls_for_new_post() || (error.is_about_channel() && has_moved)
+    }
+}
+
+/// In which form a row is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A message by itself, which opens a thread where it has one.
+    Post,
+    /// A reply to this message.
+    Reply(Handle),
+}
+
+/// Returns what the message of a thread says from `row` on.
+fn top_message(row: &OutboxRow) -> Message {
+    top_of_row(&row.message).unwrap_or_else(|| from_row(&row.message))
+}
+
+fn envelope<'r>(row: &'r OutboxRow, form: &'r Form) -> Envelope<'r> {
+    let placement = &row.message.placement;
+    let thread = match form {
+        Form::Post => None,
+        Form::Reply(parent) => Some(parent.ts.as_str()),
+    };
+    Envelope {
+        incident: row.message.incident.as_deref(),
+        key: Some(&row.key),
+        mention: &placement.mention,
+        thread,
+        broadcast: thread.is_some() && placement.broadcast,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::cycle::Notifier;
+use crate::cycle::deliver::notifier::Form;
 use crate::model::{DAY, MINUTE, Timestamp};
 use crate::retry;
 use crate::slack::{self, LookupResult, Receipt, RetryClass};
@@ -33,12 +34,12 @@ pub(super) async fn reconcile(
     notifier: &Notifier,
     policy: &retry::RetryPolicy,
     pace: Duration,
-    row: &OutboxRow,
+    (row, form): (&OutboxRow, &Form),
     earlier: UnconfirmedAttempt,
 ) -> Reconciled {
     tokio::time::sleep(remaining_pace(pace, earlier.last, clock::now())).await;
     let since = search_since(earlier.since, clock::now());
-    let found = retry::retry(policy, || notifier.find_delivered(row, since));
+    let found = retry::retry(policy, || notifier.find_delivered(row, form, since));
     match found.await {
         Ok(LookupResult::Found(receipt)) => {
             tracing::info!(incident = ?row.message.incident, "found an unconfirmed message in Slack; not sending it again");

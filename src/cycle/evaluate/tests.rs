@@ -86,7 +86,7 @@ impl Server {
             transitions,
             ..ServerEvaluation::default()
         };
-        let messages = group_messages(&[server.updates(now)], now, STYLE);
+        let messages = group_messages(&[server.updates(now)], &Told::default(), now, STYLE);
         let texts = messages.alerts.iter().map(|m| m.message.to_text());
         texts.collect()
     }

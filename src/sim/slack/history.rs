@@ -1,10 +1,12 @@
-//! `conversations.history`: newest first, in pages, metadata only on request.
+//! `conversations.history` and `conversations.replies`, where `ts` names a thread: newest first, in pages, metadata only on
+//! request.
 
 use serde_json::{Value, json};
 
 use super::blocks::Rejection;
 use super::http::State;
 use super::received::Received;
+use super::threads;
 
 /// The default and maximum number of messages per page.
 const MAX_PAGE: usize = 100;
@@ -23,9 +25,16 @@ pub(super) fn answer(state: &State, arguments: &Value) -> Result<Value, Rejectio
     };
     let oldest = number("oldest").filter(|_| state.now.is_some());
     let oldest = oldest.unwrap_or(f64::MIN);
+    let thread = arguments["ts"].as_str();
+    let is_there = |m: &&Received| match thread {
+        // Of the replies, a channel shows those that were broadcast.
+        None => m.thread_ts.is_none() || m.broadcast,
+        Some(_) => m.thread_ts.as_deref() == thread || Some(m.ts.as_str()) == thread,
+    };
     let newest_first = state.messages.iter().rev();
     let found: Vec<&Received> = newest_first
         .filter(|m| m.channel == channel && m.ts.parse().is_ok_and(|ts: f64| ts > oldest))
+        .filter(|m| is_there(m) && !threads::is_gone(state, m))
         .collect();
     let limit = number("limit").map_or(MAX_PAGE, |limit| {
         (limit as usize).clamp(1, MAX_MESSAGES_PER_PAGE)

@@ -1,6 +1,6 @@
 //! The HTTP interface: Web API, webhook and heartbeats.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::sim::fault::{ErrorFormat, Faults};
 use crate::sim::http::{ReceivedRequest, Reply, Request, Wire, parse_query};
 
 use super::received::{Received, Via};
-use super::{CHANNEL, Fault, blocks, history};
+use super::{CHANNEL, Fault, blocks, history, threads};
 
 /// The path of the webhook, in the format of a real one, where it is a secret.
 pub(super) const WEBHOOK_PATH: &str = "/services/T0EXAMPLE/B0EXAMPLE/simulated-secret";
@@ -31,6 +31,11 @@ pub(super) struct State {
     pub(super) outside: BTreeSet<String>,
     pub(super) now: Option<Timestamp>,
     pub(super) messages: Vec<Received>,
+    /// The last edit of messages, by their `ts`, and how many there were.
+    pub(super) edits: BTreeMap<String, (Received, usize)>,
+    /// The `ts` of messages that were deleted.
+    pub(super) deleted: BTreeSet<String>,
+    pub(super) may_edit: bool,
     /// The number of messages that were taken, and of those that were read in any way.
     pub(super) taken: usize,
     pub(super) read: usize,
@@ -54,6 +59,9 @@ impl Default for State {
             outside: BTreeSet::new(),
             now: None,
             messages: Vec::new(),
+            edits: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+            may_edit: true,
             taken: 0,
             read: 0,
             pings: Vec::new(),
@@ -61,6 +69,23 @@ impl Default for State {
             ping_faults: Faults::default(),
             requests: Vec::new(),
             unexpected: Vec::new(),
+        }
+    }
+}
+
+impl State {
+    /// Returns the state of another Slack with the same token, channels and messages, to which nothing has happened yet.
+    pub(super) fn fork(&self) -> Self {
+        Self {
+            token: self.token.clone(),
+            channels: self.channels.clone(),
+            now: self.now,
+            messages: self.messages.clone(),
+            edits: self.edits.clone(),
+            deleted: self.deleted.clone(),
+            taken: self.messages.len(),
+            read: self.messages.len(),
+            ..Self::default()
         }
     }
 }
@@ -105,7 +130,10 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
     }
     let result = match path {
         "/api/chat.postMessage" => authorise(state, request).and_then(|()| post(state, request)),
-        "/api/conversations.history" => {
+        "/api/chat.update" => {
+            authorise(state, request).and_then(|()| threads::update(state, request))
+        }
+        "/api/conversations.history" | "/api/conversations.replies" => {
             authorise(state, request).and_then(|()| history::answer(state, &arguments(request)))
         }
         "/api/auth.test" => authorise(state, request).map(|()| {
@@ -183,6 +211,7 @@ fn post(state: &mut State, request: &Request) -> Result<Value, blocks::Rejection
         ("invalid_json", e.to_string())
     })?;
     let channel = known_channel(state, &payload)?;
+    threads::check_parent(state, &channel, &payload)?;
     check_payload(state, &payload)?;
     let ts = record(state, &payload, &channel, Via::Bot);
     // For a user, the answer names the direct conversation.
@@ -193,15 +222,15 @@ fn post(state: &mut State, request: &Request) -> Result<Value, blocks::Rejection
     Ok(json!({ "ok": true, "channel": channel, "ts": ts, "message": { "text": payload["text"] } }))
 }
 
-fn known_channel(state: &State, arguments: &Value) -> Result<String, blocks::Rejection> {
+pub(super) fn known_channel(state: &State, arguments: &Value) -> Result<String, blocks::Rejection> {
     let channel = arguments["channel"].as_str().unwrap_or_default();
-    if state.channels.contains(channel) {
-        return Ok(channel.to_owned());
-    }
-    Err(("channel_not_found", String::new()))
+    let user = channel.strip_prefix('D').map(|user| format!("U{user}"));
+    let known = [Some(channel.to_owned()), user].into_iter().flatten();
+    let found = known.into_iter().find(|id| state.channels.contains(id));
+    found.ok_or_else(|| ("channel_not_found", String::new()))
 }
 
-fn check_payload(state: &mut State, payload: &Value) -> Result<(), blocks::Rejection> {
+pub(super) fn check_payload(state: &mut State, payload: &Value) -> Result<(), blocks::Rejection> {
     blocks::check(payload).inspect_err(|(error, why)| {
         state.unexpected.push(format!("{error}: {why}"));
     })

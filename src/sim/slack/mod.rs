@@ -6,6 +6,7 @@ mod blocks;
 mod history;
 mod http;
 mod received;
+mod threads;
 mod visible;
 
 #[cfg(test)]
@@ -21,7 +22,7 @@ use crate::sim::http::{ReceivedRequest, Server};
 
 use http::State;
 
-pub use received::{Received, Via};
+pub use received::{Received, Shown, Via};
 
 /// The channel that exists from the start.
 pub const CHANNEL: &str = "C0OPERATORS";
@@ -66,7 +67,20 @@ impl Slack {
     /// # Errors
     /// If no port or no thread is available.
     pub fn start() -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(State::default()));
+        Self::start_with(State::default())
+    }
+
+    /// Starts another simulation that shows the same messages.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn fork(&self) -> io::Result<Self> {
+        let forked = self.lock().fork();
+        Self::start_with(forked)
+    }
+
+    fn start_with(state: State) -> io::Result<Self> {
+        let state = Arc::new(Mutex::new(state));
         let received = Arc::clone(&state);
         let http = Server::start(move |request| http::answer(&mut lock(&received), request))?;
         Ok(Self {
@@ -141,6 +155,16 @@ impl Slack {
         self.lock().outside.insert(id.to_owned());
     }
 
+    /// Deletes a message as a person would, with its thread.
+    pub fn delete_message(&self, ts: &str) {
+        self.lock().deleted.insert(ts.to_owned());
+    }
+
+    /// Sets whether messages can still be edited; by default they can, whatever their age.
+    pub fn allow_edits(&self, may: bool) {
+        self.lock().may_edit = may;
+    }
+
     /// Sets the time of new messages. Before the first call their timestamps hold only their number, and `oldest` is ignored.
     pub fn set_now(&self, now: Timestamp) {
         self.lock().now = Some(now);
@@ -178,6 +202,11 @@ impl Slack {
         state.taken = state.messages.len();
         state.read = state.taken;
         new
+    }
+
+    /// Returns what a channel shows now: its messages that were not deleted, in order, each with its thread.
+    pub fn channel(&self, id: &str) -> Vec<Shown> {
+        threads::shown(&self.lock(), id)
     }
 
     /// Waits until every request of a client that is gone has been handled.

@@ -24,6 +24,8 @@ pub struct Received {
     pub ts: String,
     /// The message to whose thread it belongs, if any.
     pub thread_ts: Option<String>,
+    /// Whether a reply in a thread is shown in the channel too.
+    pub broadcast: bool,
     /// The fallback text, as received.
     pub text: String,
     /// The blocks, as received.
@@ -55,6 +57,7 @@ impl Received {
             channel: channel.to_owned(),
             ts,
             thread_ts: string("thread_ts"),
+            broadcast: payload["reply_broadcast"] == true,
             text: string("text").unwrap_or_default(),
             blocks,
             plain: seen.lines.join("\n"),
@@ -62,5 +65,23 @@ impl Received {
             metadata: payload.get("metadata").filter(|m| !m.is_null()).cloned(),
             via,
         }
+    }
+}
+
+/// A message of a channel as people see it now, with the thread below it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The message, as its last edit left it.
+    pub message: Received,
+    /// How often it was edited.
+    pub edits: usize,
+    /// The replies in its thread, in order.
+    pub replies: Vec<Received>,
+}
+
+impl Shown {
+    /// Returns the first line of the message.
+    pub fn title(&self) -> &str {
+        self.message.plain.lines().next().unwrap_or_default()
     }
 }

@@ -93,10 +93,18 @@ impl Seen {
 
     /// Renders a leaf other than text: a link, a mention, an emoji.
     fn special_leaf(&mut self, kind: &str, leaf: &Value) -> String {
-        let name = ["text", "url", "user_id", "channel_id", "range", "name"]
-            .iter()
-            .find_map(|name| leaf[name].as_str())
-            .unwrap_or_default();
+        let name = [
+            "text",
+            "url",
+            "user_id",
+            "usergroup_id",
+            "channel_id",
+            "range",
+            "name",
+        ]
+        .iter()
+        .find_map(|name| leaf[name].as_str())
+        .unwrap_or_default();
         if kind != "emoji" {
             self.markup.push(format!("<{kind} {name}>"));
         }

@@ -8,6 +8,22 @@ use std::path::Path;
 const BLOCKS_CHARS: usize = 9_000;
 const KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
+fn envelope<'e>(incident: Option<&'e str>, key: Option<&'e str>) -> Envelope<'e> {
+    Envelope {
+        incident,
+        key,
+        ..Envelope::default()
+    }
+}
+
+fn payload(message: &Message, incident: Option<&str>, key: &str) -> Value {
+    super::payload(message, envelope(incident, Some(key)))
+}
+
+fn plain_payload(message: &Message, incident: Option<&str>, key: Option<&str>) -> Value {
+    super::plain_payload(message, envelope(incident, key))
+}
+
 fn alert() -> Message {
     let lines = [
         "6 of 98 messages bounced in the last hour: 6.1 % (95 %: 2.3–12.9 %), limit 1 %",
@@ -281,5 +297,65 @@ proptest! {
         let message = Message::new(level, &headline, lines, &footer);
         assert_sound(&payload(&message, incident.as_deref(), KEY));
         assert_sound(&plain_payload(&message, incident.as_deref(), Some(KEY)));
+    }
+}
+
+#[test]
+fn a_reply_names_its_thread_and_an_edit_replaces_every_block() {
+    let reply = super::payload(
+        &alert(),
+        Envelope {
+            thread: Some("1.2"),
+            broadcast: true,
+            ..Envelope::default()
+        },
+    );
+    assert_eq!(reply["thread_ts"], "1.2");
+    assert_eq!(reply["reply_broadcast"], true);
+    assert_eq!(payload(&alert(), None, KEY)["thread_ts"], Value::Null);
+    let [first, second] = ["one", "two"].map(|edit| edit_payload(&alert(), edit));
+    assert_eq!(first["parse"], "none", "the default is to link names");
+    assert_eq!(first["metadata"], Value::Null, "what was posted stays");
+    let ids = |payload: &Value| -> Vec<String> {
+        let blocks = payload["blocks"].as_array().expect("blocks").iter();
+        blocks.map(|b| b["block_id"].to_string()).collect()
+    };
+    assert_eq!(ids(&first), ["\"one-0\"", "\"one-1\"", "\"one-2\""]);
+    assert!(ids(&first).iter().all(|id| !ids(&second).contains(id)));
+    assert_eq!(plain_edit_payload(&alert())["blocks"], json!([]));
+}
+
+#[test]
+fn whoever_is_woken_is_mentioned_in_the_blocks_and_in_the_text() {
+    for (mention, leaf, markup) in [
+        (
+            "here",
+            json!({"type": "broadcast", "range": "here"}),
+            "<!here>",
+        ),
+        (
+            "U012345",
+            json!({"type": "user", "user_id": "U012345"}),
+            "<@U012345>",
+        ),
+        (
+            "S012345",
+            json!({"type": "usergroup", "usergroup_id": "S012345"}),
+            "<!subteam^S012345>",
+        ),
+    ] {
+        let envelope = Envelope {
+            mention,
+            ..Envelope::default()
+        };
+        let payload = super::payload(&full(), envelope);
+        assert_eq!(
+            payload["blocks"][2]["elements"][0]["elements"],
+            json!([leaf])
+        );
+        let text = payload["text"].as_str().expect("text");
+        assert!(text.contains(&format!("\n{markup}\n")), "{text}");
+        let units: usize = text.encode_utf16().count();
+        assert!(units <= MAX_TEXT_UNITS, "{units}");
     }
 }

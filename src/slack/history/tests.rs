@@ -96,7 +96,7 @@ fn a_missing_scope_is_named_and_a_pause_is_kept() {
 
 #[test]
 fn metadata_are_asked_for_and_time_is_in_seconds() {
-    let query = query("C012", Timestamp(1_790_000_000_045), "");
+    let query = query("C012", None, Timestamp(1_790_000_000_045), "");
     assert!(query.contains(&("oldest", "1790000000.045000".to_owned())));
     assert!(query.contains(&("include_all_metadata", "true".to_owned())));
     assert!(query.iter().all(|(name, _)| *name != "cursor"));

@@ -43,7 +43,9 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_in_a_file() {
     let old = rusqlite::Connection::open(&path).expect("opened");
     old.execute_batch("DROP TABLE feedback; DROP TABLE outbox_incidents; ALTER TABLE servers DROP COLUMN number; ALTER TABLE servers DROP COLUMN sandbox;
          ALTER TABLE servers DROP COLUMN former_name; ALTER TABLE messages DROP COLUMN recipients;
-         ALTER TABLE minutes DROP COLUMN recipients; PRAGMA user_version = 9;")
+         ALTER TABLE minutes DROP COLUMN recipients; ALTER TABLE outbox DROP COLUMN thread; ALTER TABLE outbox DROP COLUMN top;
+         ALTER TABLE outbox DROP COLUMN broadcast; ALTER TABLE outbox DROP COLUMN mention;
+         ALTER TABLE outbox DROP COLUMN fallback; ALTER TABLE outbox DROP COLUMN edited_at; PRAGMA user_version = 9;")
         .expect("as schema 9");
     drop(old);
     check(&mut Database::open_sqlite(&path).expect("brought up to date"));
@@ -64,6 +66,8 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_on_a_server() {
         "DROP TABLE hushwatch.feedback; DROP TABLE hushwatch.outbox_incidents;
          ALTER TABLE hushwatch.servers DROP COLUMN number, DROP COLUMN sandbox, DROP COLUMN former_name;
          ALTER TABLE hushwatch.messages DROP COLUMN recipients; ALTER TABLE hushwatch.minutes DROP COLUMN recipients;
+         ALTER TABLE hushwatch.outbox DROP COLUMN thread, DROP COLUMN top, DROP COLUMN broadcast, DROP COLUMN mention,
+             DROP COLUMN fallback, DROP COLUMN edited_at;
          UPDATE hushwatch.schema SET version = 9",
     );
     check(&mut super::new_postgres(&url));

@@ -15,12 +15,13 @@ impl Database {
         self.rows(sql, &values![incident], incidents::read_transition)
     }
 
-    /// Returns the messages that name an incident, in the order in which they were written.
+    /// Returns the messages that name an incident, in the order in which they were written, without those in whose place another
+    /// one tells it.
     pub fn notifications(&mut self, incident: &str) -> Result<Vec<NotificationRow>, Error> {
         self.read(|s| {
             let found = s.rows(
                 "SELECT kind, incident, channel, text, body, seq, created_at, state, sent_at, sent_channel FROM outbox
-                 WHERE seq IN (SELECT seq FROM outbox_incidents WHERE incident = ?1) ORDER BY seq",
+                 WHERE seq IN (SELECT seq FROM outbox_incidents WHERE incident = ?1) AND state <> 'replaced' ORDER BY seq",
                 &values![incident],
                 |row| {
                     let notification = NotificationRow {

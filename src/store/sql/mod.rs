@@ -25,6 +25,7 @@ mod server_identity;
 mod session;
 mod streams;
 mod tags;
+mod threads;
 
 use crate::model::ServerName;
 use crate::store::{Database, Error};

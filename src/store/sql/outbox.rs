@@ -1,7 +1,10 @@
 //! Messages to be told. A row is marked sent only after it was accepted.
 //!
 //! The states of a row: `pending`, `sending` (an attempt is running, or its process died), `sent`, `given_up` (no attempt
-//! was ever confirmed) and `given_up_named` (and a later message said so). `replaced` was written by older versions.
+//! was ever confirmed), `given_up_named` (and a later message said so) and `replaced` (it waited, and a later message tells it).
+//!
+//! A row whose `thread` is its own number posted a message that later rows edit; theirs is its number. It holds where that
+//! message lives, in `sent_channel` and `sent_ts`.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -10,7 +13,7 @@ use std::time::Duration;
 use crate::model::Timestamp;
 use crate::store::{
     AttemptOutcome, AttemptResult, Database, Error, GivenUp, MessageKind, NewMessage, Note,
-    OutboxRow, UnconfirmedAttempt,
+    OutboxRow, Placement, Thread, UnconfirmedAttempt,
 };
 
 use super::{Row, Scope, Session, account_servers, values};
@@ -28,7 +31,8 @@ impl Database {
                          AND a.outcome <> 'begun'),
                      (SELECT s.sent_channel FROM outbox s WHERE s.channel = outbox.channel AND s.sent_channel IS NOT NULL
                          ORDER BY s.seq DESC LIMIT 1),
-                     kind, incident, channel, text, body
+                     kind, incident, channel, text, body, thread, top, broadcast, mention, fallback,
+                     edited_at
                  FROM outbox
                  WHERE (state = 'pending' OR (state = 'sending' AND coalesce(claimed_at, 0) <= ?2))
                  AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.channel = outbox.channel
@@ -36,8 +40,9 @@ impl Database {
                  ORDER BY seq",
                 &values![now, now - lease],
                 |row| {
+                    let seq = row.get(0)?;
                     Ok(OutboxRow {
-                        seq: row.get(0)?,
+                        seq,
                         created_at: row.get(1)?,
                         attempts: row.get(2)?,
                         next_try_at: row.get(3)?,
@@ -51,7 +56,11 @@ impl Database {
                             _ => None,
                         },
                         landed_in: row.get(8)?,
-                        message: read_message(row, 9)?,
+                        is_edited: row.get::<Option<Timestamp>>(19)?.is_some(),
+                        message: NewMessage {
+                            placement: read_placement(row, seq, 14)?,
+                            ..read_message(row, 9)?
+                        },
                     })
                 },
             )?;
@@ -97,6 +106,14 @@ impl Database {
                         "UPDATE outbox SET state = 'sent', sent_at = ?2, sent_channel = ?3, sent_ts = ?4 WHERE seq = ?1",
                         &values![seq, now, channel.as_deref(), ts.as_deref()],
                     )?;
+                    if ts.is_some() {
+                        // The message of the thread goes on where it was posted anew.
+                        s.execute(
+                            "UPDATE outbox SET sent_channel = ?2, sent_ts = ?3 WHERE seq =
+                             (SELECT thread FROM outbox WHERE seq = ?1 AND edited_at IS NULL)",
+                            &values![seq, channel.as_deref(), ts.as_deref()],
+                        )?;
+                    }
                     (AttemptOutcome::Accepted, false)
                 }
                 AttemptResult::Failed {
@@ -168,9 +185,10 @@ impl Database {
 }
 
 pub(super) fn push(s: &mut dyn Session, message: &NewMessage, at: Timestamp) -> Result<i64, Error> {
+    let placement = &message.placement;
     let seq = s.one(
-        "INSERT INTO outbox (created_at, kind, incident, channel, text, body, key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING seq",
+        "INSERT INTO outbox (created_at, kind, incident, channel, text, body, key, thread, top, broadcast, mention, fallback)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING seq",
         &values![
             at,
             message.kind.name(),
@@ -179,9 +197,21 @@ pub(super) fn push(s: &mut dyn Session, message: &NewMessage, at: Timestamp) -> 
             &message.text,
             &message.body,
             &new_key(),
+            match placement.thread {
+                Thread::Continues(opener) => Some(opener),
+                Thread::None | Thread::Opens => None,
+            },
+            &placement.top,
+            placement.broadcast,
+            &placement.mention,
+            placement.fallback.as_deref(),
         ],
         |row| row.get::<i64>(0),
     )?;
+    if placement.thread == Thread::Opens {
+        let sql = "UPDATE outbox SET thread = seq WHERE seq = ?1";
+        s.execute(sql, &values![seq])?;
+    }
     let incidents: BTreeSet<&String> = message.incident.iter().chain(&message.incidents).collect();
     let rows: Vec<_> = incidents.into_iter().map(|id| values![seq, id]).collect();
     let sql = "INSERT INTO outbox_incidents (seq, incident) VALUES (?1, ?2)";
@@ -211,6 +241,22 @@ pub(super) fn read_message(row: &dyn Row, first: usize) -> Result<NewMessage, Er
         channel: row.get(first + 2)?,
         text: row.get(first + 3)?,
         body: row.get(first + 4)?,
+        placement: Placement::default(),
+    })
+}
+
+/// Reads how row `seq` is placed from the columns thread, top, broadcast, mention and fallback, of which `first` is the first.
+fn read_placement(row: &dyn Row, seq: i64, first: usize) -> Result<Placement, Error> {
+    Ok(Placement {
+        thread: match row.get::<Option<i64>>(first)? {
+            None => Thread::None,
+            Some(opener) if opener == seq => Thread::Opens,
+            Some(opener) => Thread::Continues(opener),
+        },
+        top: row.get(first + 1)?,
+        broadcast: row.get(first + 2)?,
+        mention: row.get(first + 3)?,
+        fallback: row.get(first + 4)?,
     })
 }
 

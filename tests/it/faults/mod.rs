@@ -4,6 +4,7 @@
 
 mod cases;
 mod endpoints;
+mod later_change;
 mod scenario;
 mod stored_state;
 

@@ -1,6 +1,7 @@
 //! Every crash point with every kind of access and outage; and outboxes broken on purpose, which the invariants must detect.
 
 mod first_start;
+mod later_change;
 mod later_cycle;
 mod two_processes;
 

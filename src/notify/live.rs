@@ -1,0 +1,215 @@
+//! The one message of an incident that is edited after each step, where Slack can do that: how things stand, how bad they were,
+//! and the course so far. What a step says by itself is in `alert`.
+
+use crate::model::{DAY, Incident, Severity, Step, Timestamp, Transition};
+use crate::notify::alert::{Style, footer, step_prefix};
+use crate::notify::context::{
+    capitalized, context_lines, joint_problem_span, problem_span, resolved_lines, worst_phrase,
+};
+use crate::notify::describe::{describe_open, describe_resolved};
+use crate::notify::grouped::{by_reason, group_advice, headline_phrase, name_lines, noun};
+use crate::notify::location::location;
+use crate::notify::runbook::next_step;
+use crate::notify::{Level, Message};
+use crate::text::format::{format_duration, format_time, plural, short_time};
+
+/// The maximum number of steps that a course names; of a longer one the first and the last.
+const MAX_STEPS: usize = 8;
+/// From this number on, servers are named many to a line.
+const MAX_PLACE_LINES: usize = 12;
+
+/// Returns the message as it is after the last of `told`, all steps of one incident that people were told; `shown` is that step
+/// with the figures of now.
+pub fn live_message(told: &[&Transition], shown: &Transition, style: Style) -> Message {
+    let incident = &shown.incident;
+    let place = location(incident);
+    let course = course(told, shown.at, style);
+    let footer = footer(shown, style);
+    if shown.step == Step::Resolved {
+        let lasted = lasted(std::iter::once(incident));
+        let headline = format!("{place}: {}{lasted}", describe_resolved(incident));
+        let lines = resolved_lines(incident, shown.at, style);
+        let lines = lines.into_iter().chain(course);
+        return Message::new(Level::Resolved, &headline, lines, &footer);
+    }
+    let days = shown.at.since(incident.opened_at).as_secs() / DAY.as_secs();
+    let day = match days {
+        0 => String::new(),
+        days => format!(", day {}", days + 1),
+    };
+    // Only a reminder tells nothing new; what got worse is news by itself.
+    let still = match shown.step {
+        Step::Reminded => step_prefix(Step::Reminded),
+        _ => "",
+    };
+    let headline = format!("{still}{place}: {}{day}", describe_open(incident, style));
+    let next = format!("→ {}", next_step(incident, style));
+    let lines = context_lines(incident, shown.at, style).into_iter();
+    let lines = lines
+        .chain(worst_line(incident))
+        .chain(course)
+        .chain([next]);
+    Message::new(Level::from(incident.severity), &headline, lines, &footer)
+}
+
+/// Returns ` after 3 h 53 min`: how long the problem of `incidents` lasted; nothing where that is not known.
+fn lasted<'i>(incidents: impl Iterator<Item = &'i Incident> + Clone) -> String {
+    let is_unknown = |i: &Incident| i.is_unwatched() || i.closed_by.is_some();
+    if incidents.clone().any(is_unknown) {
+        return String::new();
+    }
+    let span = joint_problem_span(incidents);
+    span.map_or_else(String::new, |span| {
+        format!(", after {}", format_duration(span.length()))
+    })
+}
+
+/// Returns how bad it was at its worst, where it is less bad now.
+fn worst_line(incident: &Incident) -> Option<String> {
+    let worst = incident.worst.as_ref()?;
+    let is_over = worst.is_worse_than(&incident.evidence);
+    let phrase = worst_phrase(incident).filter(|_| is_over)?;
+    Some(format!("{}.", capitalized(&phrase)))
+}
+
+/// Returns `Course: opened 09:12, worse 10:00, resolved 13:05.`, without reminders; `None` where the rest of the message says it
+/// all.
+fn course(told: &[&Transition], at: Timestamp, style: Style) -> Option<String> {
+    let first = told.first()?;
+    let mut steps: Vec<(&str, Timestamp)> = Vec::new();
+    if first.step != Step::Opened {
+        let opened_at = problem_opened_at(&first.incident);
+        steps.push(("opened", opened_at.min(first.at)));
+    }
+    let mut was_over = false;
+    for step in told {
+        match step.step {
+            Step::Opened if steps.is_empty() => steps.push(("opened", step.at)),
+            Step::Opened | Step::Reminded if was_over => steps.push(("returned", step.at)),
+            Step::Escalated => steps.push(("worse", step.at)),
+            Step::Resolved => steps.push(("resolved", step.at)),
+            Step::Opened | Step::Reminded => {}
+        }
+        was_over = step.step == Step::Resolved;
+    }
+    let is_said = match steps.as_slice() {
+        [_] => told.len() == 1 && first.step == Step::Opened,
+        [_, (last, _)] => *last == "resolved",
+        _ => false,
+    };
+    if is_said {
+        return None;
+    }
+    if steps.len() > MAX_STEPS {
+        steps.drain(1..=steps.len() - MAX_STEPS);
+    }
+    let named = steps.iter().map(|(word, when)| {
+        let when = short_time(*when, at, style.zone);
+        format!("{word} {when}")
+    });
+    let named: Vec<String> = named.collect();
+    Some(format!("Course: {}.", named.join(", ")))
+}
+
+fn problem_opened_at(incident: &Incident) -> Timestamp {
+    problem_span(incident).from.max(incident.opened_at)
+}
+
+/// Returns the message of several incidents as it is at `at`: what is still open, and which of them ended.
+pub fn live_group(incidents: &[&Incident], at: Timestamp, style: Style) -> Message {
+    let transition = |incident: &&Incident| Transition {
+        at,
+        incident: (*incident).clone(),
+        step: if incident.is_open() {
+            Step::Opened
+        } else {
+            Step::Resolved
+        },
+        notified: true,
+    };
+    let all: Vec<Transition> = incidents.iter().map(transition).collect();
+    let (open, over): (Vec<&Transition>, Vec<&Transition>) =
+        all.iter().partition(|t| t.incident.is_open());
+    let level = open.iter().map(|t| t.incident.severity).max();
+    let level: Option<Severity> = level;
+    let next = open.first().filter(|_| is_of_one_rule(&open));
+    let next = next.map(|first| format!("→ {}.", group_advice(first)));
+    let explained = open.first().or(over.first());
+    let explained = explained.map_or("", |t| t.incident.id.as_str());
+    let footer = format!(
+        "hushwatch explain {explained} · {} {}",
+        format_time(at, style.zone),
+        style.zone.name()
+    );
+    Message::new(
+        level.map_or(Level::Resolved, Level::from),
+        &group_headline(&all, &open),
+        lines(&open, &over, style).into_iter().chain(next),
+        &footer,
+    )
+}
+
+fn is_of_one_rule(steps: &[&Transition]) -> bool {
+    let rule = |t: &&Transition| t.incident.rule;
+    steps
+        .windows(2)
+        .all(|pair| rule(&pair[0]) == rule(&pair[1]))
+}
+
+fn group_headline(all: &[Transition], open: &[&Transition]) -> String {
+    let every: Vec<&Transition> = all.iter().collect();
+    let incidents = all.iter().map(|t| &t.incident);
+    let noun = match is_of_one_rule(&every) {
+        true => noun(&every),
+        false => "incident",
+    };
+    let total = plural(all.len() as u64, noun);
+    let count = match open.len() {
+        0 => {
+            let lasted = lasted(incidents);
+            let what = match every.first().filter(|_| is_of_one_rule(&every)) {
+                Some(first) => headline_phrase(first, &every),
+                None => "over".to_owned(),
+            };
+            return format!("{total}: {what}{lasted}");
+        }
+        open if open == all.len() => total,
+        open => format!("{open} of {total}"),
+    };
+    match open.first().filter(|_| is_of_one_rule(open)) {
+        Some(first) => format!("{count}: {}", headline_phrase(first, open)),
+        None => format!("{count} still open"),
+    }
+}
+
+/// Returns a line for each incident, or for many servers of one state.
+fn lines(open: &[&Transition], over: &[&Transition], style: Style) -> Vec<String> {
+    let all = || open.iter().chain(over);
+    let is_of_servers = all().all(|t| t.incident.rule.is_of_server());
+    if all().count() > MAX_PLACE_LINES || is_of_servers {
+        let open = by_reason(open).into_iter();
+        let open = open.flat_map(|(reason, names)| name_lines(&reason, &names));
+        let over = over
+            .iter()
+            .map(|t| format!("{} ({})", location(&t.incident), t.incident.id));
+        let over = name_lines(
+            Level::Resolved.label().trim_end(),
+            &over.collect::<Vec<_>>(),
+        );
+        return open.chain(over).collect();
+    }
+    let line = |t: &&Transition| {
+        let incident = &t.incident;
+        let (level, what) = if incident.is_open() {
+            let level = Level::from(incident.severity);
+            (level, describe_open(incident, style))
+        } else {
+            let worst = worst_phrase(incident).map(|phrase| format!("; {phrase}"));
+            let what = describe_resolved(incident) + &worst.unwrap_or_default();
+            (Level::Resolved, what)
+        };
+        let place = location(incident);
+        format!("{}{place}: {what} · {}", level.label(), incident.id)
+    };
+    all().map(line).collect()
+}

@@ -1,0 +1,180 @@
+//! Messages that later steps of their incidents edit.
+
+use crate::model::{Rule, Timestamp};
+use crate::store::{
+    AttemptResult, CycleCommit, Database, Handle, MergedRows, NewMessage, OutboxRow, Placement,
+    Thread,
+};
+
+use super::incidents::{incident, keep};
+use super::{LEASE, T0, at, message};
+
+/// Commits messages about the incident `aaaa`, placed like this, and returns their rows.
+fn push(b: &mut Database, placements: &[Placement]) -> Vec<OutboxRow> {
+    let of = |placement: &Placement| NewMessage {
+        incident: Some("aaaa".to_owned()),
+        placement: placement.clone(),
+        ..message("a step")
+    };
+    let commit = CycleCommit {
+        messages: placements.iter().map(of).collect(),
+        ..CycleCommit::default()
+    };
+    b.commit(&commit).expect("committed");
+    b.due_rows(T0, LEASE).expect("read")
+}
+
+fn opens() -> Placement {
+    Placement {
+        thread: Thread::Opens,
+        ..Placement::default()
+    }
+}
+
+fn continues(opener: i64) -> Placement {
+    Placement {
+        thread: Thread::Continues(opener),
+        top: "{\"now\":true}".to_owned(),
+        broadcast: true,
+        mention: "here".to_owned(),
+        fallback: Some("C0MAIN".to_owned()),
+    }
+}
+
+fn send(b: &mut Database, seq: i64, now: i64, ts: &str) {
+    assert!(b.claim_row(seq, at(now), LEASE).expect("asked"));
+    let accepted = AttemptResult::Accepted {
+        channel: Some("C0123".to_owned()),
+        ts: Some(ts.to_owned()),
+    };
+    b.record_attempt(seq, at(now), at(now), &accepted)
+        .expect("recorded");
+}
+
+fn handle(ts: &str, is_edited: bool) -> Option<Handle> {
+    Some(Handle {
+        channel: "C0123".to_owned(),
+        ts: ts.to_owned(),
+        is_edited,
+    })
+}
+
+pub(super) fn a_step_edits_the_message_of_its_thread_and_then_replies(b: &mut Database) {
+    keep(b, &[incident("aaaa", Rule::Blind, T0)]);
+    assert_eq!(b.message_threads(&["aaaa".to_owned()]).expect("read"), []);
+    let opener = push(b, &[opens()])[0].seq;
+    let placement = continues(opener);
+    let rows = push(b, &[placement.clone(), Placement::default()]);
+    let (step, single) = (rows[1].seq, rows[2].seq);
+    assert_eq!(rows[1].message.placement, placement, "as it was written");
+    assert_eq!(rows[0].message.placement, opens());
+    let threads = b.message_threads(&["aaaa".to_owned(), "bbbb".to_owned()]);
+    let threads = threads.expect("read");
+    assert_eq!((threads.len(), threads[0].seq), (1, opener));
+    assert_eq!(threads[0].incidents[0].id, "aaaa");
+
+    assert_eq!(b.handle(step).expect("read"), None, "not posted yet");
+    send(b, opener, 0, "1.1");
+    assert_eq!(b.handle(step).expect("read"), handle("1.1", false));
+    assert_eq!(b.handle(opener).expect("read"), None, "it edits none");
+    assert_eq!(b.handle(single).expect("read"), None);
+
+    assert!(b.claim_row(step, at(1), LEASE).expect("asked"));
+    b.record_edit(step, at(2)).expect("recorded");
+    assert_eq!(b.handle(step).expect("read"), handle("1.1", true));
+    let due = b.due_rows(at(2), LEASE).expect("read");
+    let row = due.iter().find(|row| row.seq == step).expect("the reply");
+    assert_eq!(row.unconfirmed, None, "no attempt at the reply was made");
+    send(b, step, 3, "1.2");
+    let later = push(b, &[continues(opener)]).pop().expect("a row").seq;
+    let parent = handle("1.1", false);
+    assert_eq!(b.handle(later).expect("read"), parent, "no reply's");
+}
+
+pub(super) fn a_message_that_takes_no_edits_is_posted_anew_and_goes_on_there(b: &mut Database) {
+    let opener = push(b, &[opens()])[0].seq;
+    let rows = push(b, &[continues(opener), continues(opener)]);
+    send(b, opener, 0, "1.1");
+    let (step, next) = (rows[1].seq, rows[2].seq);
+    assert!(b.claim_row(step, at(1), LEASE).expect("asked"));
+    b.record_edit(step, at(1)).expect("recorded");
+    assert!(b.claim_row(step, at(2), LEASE).expect("asked"));
+    b.record_attempt(step, at(2), at(2), &refused(None))
+        .expect("recorded");
+    b.forget_handle(step).expect("recorded");
+    assert_eq!(b.handle(step).expect("read"), None);
+    let due = b.due_rows(at(2), LEASE).expect("read");
+    let row = due.iter().find(|row| row.seq == step).expect("still due");
+    assert_eq!(row.unconfirmed, None);
+    send(b, step, 3, "2.1");
+    assert_eq!(b.handle(next).expect("read"), handle("2.1", false));
+}
+
+fn refused(next_try_at: Option<Timestamp>) -> AttemptResult {
+    AttemptResult::Failed {
+        why: "message_not_found".to_owned(),
+        unknown: false,
+        next_try_at,
+    }
+}
+
+pub(super) fn what_waits_for_a_channel_that_refuses_goes_to_another(b: &mut Database) {
+    let in_wakes = |placement: Placement| NewMessage {
+        channel: "C0WAKES".to_owned(),
+        placement,
+        ..message("a wake")
+    };
+    let fallback = Some("C0MAIN".to_owned());
+    let first = in_wakes(Placement {
+        fallback: fallback.clone(),
+        ..opens()
+    });
+    let commit = |messages| CycleCommit {
+        messages,
+        ..CycleCommit::default()
+    };
+    b.commit(&commit(vec![first])).expect("committed");
+    let opener = b.due_rows(T0, LEASE).expect("read")[0].seq;
+    send(b, opener, 0, "1.1");
+    let held = in_wakes(Placement::default());
+    b.commit(&commit(vec![in_wakes(continues(opener)), held]))
+        .expect("committed");
+    let step = b.due_rows(T0, LEASE).expect("read")[0].seq;
+    assert!(b.claim_row(step, at(1), LEASE).expect("asked"));
+    b.record_attempt(step, at(1), at(1), &refused(Some(at(600))))
+        .expect("recorded");
+
+    assert_eq!(b.reroute_rows("C0WAKES").expect("written"), 1);
+    let due = b.due_rows(at(2), LEASE).expect("read");
+    let places: Vec<_> = due.iter().map(|r| r.message.channel.as_str()).collect();
+    assert_eq!(places, ["C0MAIN", "C0WAKES"], "one has no other place");
+    assert_eq!(b.handle(step).expect("read"), None, "it is posted there");
+    assert_eq!(b.reroute_rows("C0WAKES").expect("written"), 0);
+}
+
+pub(super) fn messages_that_wait_become_one_of_them(b: &mut Database) {
+    let rows = push(b, &[opens(), Placement::default(), Placement::default()]);
+    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    let merged = MergedRows {
+        kept: seqs[0],
+        replaced: vec![seqs[1]],
+        text: "all of it".to_owned(),
+        body: "{}".to_owned(),
+        broadcast: true,
+        mention: "here".to_owned(),
+        incidents: vec!["aaaa".to_owned(), "bbbb".to_owned()],
+    };
+    b.merge_rows(&[merged]).expect("written");
+    let due = b.due_rows(T0, LEASE).expect("read");
+    let texts: Vec<_> = due.iter().map(|row| row.message.text.as_str()).collect();
+    assert_eq!(texts, ["all of it", "a step"]);
+    let placement = Placement {
+        broadcast: true,
+        mention: "here".to_owned(),
+        ..opens()
+    };
+    assert_eq!(due[0].message.placement, placement);
+    assert_eq!(due[0].message.incidents, ["aaaa", "bbbb"]);
+    assert_eq!(b.count_pending().expect("read"), 2);
+    assert_eq!(b.notifications("aaaa").expect("read").len(), 2);
+}
