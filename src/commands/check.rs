@@ -1,12 +1,15 @@
 //! `check`: one cycle, then exit.
 
 use clap::Args;
+use serde_json::json;
 
+use crate::clock;
 use crate::commands::cli::parse_instant;
 use crate::commands::open::{cycle_error, log_warnings, open_for_cycle, options_at};
 use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::{CommandResult, INCOMPLETE, OPEN_INCIDENT};
 use crate::config::Config;
+use crate::cycle::report::CheckReport;
 use crate::cycle::run_cycle;
 use crate::model::Timestamp;
 use crate::text::sanitize::json_line;
@@ -31,9 +34,17 @@ pub(super) async fn check(config: Config, args: CheckArgs) -> CommandResult {
     }
     let context = open_for_cycle(config, message_writer(args.json)).await?;
     let report = run_cycle(&context, options_at(args.now)).await;
-    let report = report.map_err(cycle_error)?;
+    let report = match report.map_err(cycle_error) {
+        Err((INCOMPLETE, why)) if args.json => {
+            let at = args.now.unwrap_or_else(clock::now);
+            let report = CheckReport::failed(at, why.clone());
+            print(&json_line(&json!(report)))?;
+            return Err((INCOMPLETE, why));
+        }
+        report => report?,
+    };
     if args.json {
-        print(&json_line(&serde_json::json!(report)))?;
+        print(&json_line(&json!(report)))?;
     } else {
         tracing::info!("{}", report.to_line());
     }

@@ -34,6 +34,20 @@ impl CheckReport {
         self.complete && self.notices.pending == 0 && self.notices.given_up == 0
     }
 
+    /// Returns the report of a cycle that could not take place at `at`.
+    pub fn failed(at: Timestamp, error: String) -> Self {
+        Self {
+            at: at.to_string(),
+            complete: false,
+            servers: Vec::new(),
+            transitions: Vec::new(),
+            open_incidents: Vec::new(),
+            mutes: Vec::new(),
+            notices: DeliveryCounts::default(),
+            errors: vec![error],
+        }
+    }
+
     /// Whether an incident is open.
     pub fn has_open_incident(&self) -> bool {
         !self.open_incidents.is_empty()

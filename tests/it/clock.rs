@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
+use hushwatch::sim::Fault;
 use hushwatch::sim::postmark::{Mail, Profile, Quirks};
 use serde_json::Value;
 
@@ -10,6 +11,12 @@ use crate::world::{Cycle, Process, World, at};
 
 fn machine() -> Timestamp {
     hushwatch::clock::now()
+}
+
+/// A schedule whose instants are half an hour away: a cycle at the machine's own time takes none of them for its own.
+fn schedule() -> String {
+    let minute = machine().0.div_euclid(60_000).rem_euclid(60);
+    format!("schedule = \"0 {} * * * *\"", (minute + 30) % 60)
 }
 
 /// A cycle at the machine's own time.
@@ -22,7 +29,7 @@ fn check(world: &World) -> Cycle {
 #[test]
 fn a_clock_that_was_ahead_and_jumps_back_costs_nothing() {
     for ahead in [HOUR, DAY, 40 * DAY] {
-        let mut world = World::new(Process::New, "");
+        let mut world = World::new(Process::New, &schedule());
         let now = machine();
         let span = Span::new(now - 3 * DAY, now + ahead);
         let profile = Profile::constant(6.0).without_bounces();
@@ -63,7 +70,7 @@ fn counted(world: &World) -> (Cycle, Value, u64) {
 }
 
 fn busy(ahead: Duration) -> World {
-    let world = World::new(Process::New, "");
+    let world = World::new(Process::New, &schedule());
     world.postmark.set_quirks(Quirks {
         late_index: false,
         ..world.postmark.quirks()
@@ -122,6 +129,11 @@ fn a_clock_that_postmark_contradicts_records_nothing_and_is_told_once() {
         let world = busy(HOUR);
         // The first start, too.
         world.postmark.set_date(wrong(40 * DAY));
+        world.slack.always(Fault::Status(500));
+        let unsent = check(&world);
+        let why = "failed to send the clock alert";
+        assert!(unsent.stderr.contains(why), "{}", unsent.stderr);
+        world.slack.clear_faults();
         let refused = check(&world);
         assert_eq!(refused.code, 1, "{}", refused.stderr);
         assert!(
@@ -129,6 +141,9 @@ fn a_clock_that_postmark_contradicts_records_nothing_and_is_told_once() {
             "{}",
             refused.stderr
         );
+        assert_eq!(refused.report["complete"], false, "{}", refused.report);
+        let error = refused.report["errors"][0].as_str().expect("an error");
+        assert!(error.contains("set it (NTP)"), "{error}");
         let told = "🔴 WAKE hushwatch cannot tell the time: monitoring and alerting are stopped";
         assert_eq!(world.alerts(), [told]);
         assert_eq!(world.shop.count("/messages/outbound"), 0);

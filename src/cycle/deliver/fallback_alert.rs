@@ -24,16 +24,17 @@ pub(crate) async fn alert_outage(notifier: &Notifier, outage: &Outage, error: &s
         }
         return;
     }
-    alert_once(notifier, outage, &database_alert(&error.to_string())).await;
+    let message = database_alert(&error.to_string());
+    alert_once(notifier, outage, "database", &message).await;
 }
 
 /// Alerts that the clock is wrong, as often as that the database cannot be used.
 pub(crate) async fn alert_skew(notifier: &Notifier, outage: &Outage, skew: ClockSkew) {
     let message = clock_alert(skew.machine, skew.postmark);
-    alert_once(notifier, outage, &message).await;
+    alert_once(notifier, outage, "clock", &message).await;
 }
 
-async fn alert_once(notifier: &Notifier, outage: &Outage, message: &Message) {
+async fn alert_once(notifier: &Notifier, outage: &Outage, subject: &str, message: &Message) {
     let (known, now) = (outage.read(), clock::now());
     let mark = |stage| Mark { at: now, stage };
     if known.is_some_and(|known| known.is_known_at(now)) {
@@ -56,7 +57,7 @@ async fn alert_once(notifier: &Notifier, outage: &Outage, message: &Message) {
             outage.write(mark(Stage::Alerted));
         }
         Err(why) => {
-            tracing::error!(error = %why, "failed to send the database alert");
+            tracing::error!(error = %why, "failed to send the {subject} alert");
             match why.class {
                 // It is repeated once.
                 RetryClass::Unconfirmed if was_unconfirmed => {
