@@ -903,8 +903,16 @@ fn another_server_inhibits_all_but_the_account_and_ends_with_its_own_evidence() 
         ]
     );
     assert_eq!(told.at(at(1), vec![change(0, Verdict::Unknown)]), NOTHING);
+    assert_eq!(told.at(at(2), vec![change(2, Verdict::Breach)]), NOTHING);
+    // To close it accepts the server that answers now: a third one is told first.
+    for (hours, third) in [(3, 3), (4, 2)] {
+        assert_eq!(
+            told.at(at(hours), vec![change(third, Verdict::Breach)]),
+            ["server_changed escalated!"]
+        );
+    }
     assert_eq!(
-        told.at(at(2), vec![change(0, Verdict::Within)]),
+        told.at(at(5), vec![change(0, Verdict::Within)]),
         ["server_changed resolved!"]
     );
     let over = told
@@ -914,15 +922,15 @@ fn another_server_inhibits_all_but_the_account_and_ends_with_its_own_evidence() 
     let over = over.expect("one");
     assert!(matches!(&over.evidence, Evidence::ServerChange(c) if c.current == 2));
     // Closed by hand, another number is told at once.
-    told.at(at(3), vec![change(2, Verdict::Breach)]);
+    told.at(at(6), vec![change(2, Verdict::Breach)]);
     let is_open = |i: &&Incident| i.rule == Rule::ServerChanged && i.is_open();
     let open = told.book.incidents().find(is_open);
     let id = open.expect("one").id.clone();
     told.book
-        .close(&told.policy, &id, "ops", at(3))
+        .close(&told.policy, &id, "ops", at(6))
         .expect("it is open");
     assert_eq!(
-        told.at(at(4), vec![change(1, Verdict::Breach)]),
+        told.at(at(7), vec![change(1, Verdict::Breach)]),
         ["server_changed opened!"]
     );
 }

@@ -160,6 +160,9 @@ pub(super) fn advance(
         }
         return vec![resolve(incident, at, block, false)];
     }
+    let is_third_server = finding.rule == Rule::ServerChanged
+        && finding.verdict == Verdict::Breach
+        && finding.evidence.is_news_beside(&incident.evidence);
     if finding.verdict == Verdict::Breach {
         // While it is open it is described as it was when it was last seen.
         incident.evidence = finding.evidence.clone();
@@ -167,7 +170,8 @@ pub(super) fn advance(
     }
     if finding.verdict == Verdict::Breach {
         // A drop that becomes a silence is worse though both may be warnings; back to the drop it takes no step.
-        let is_worse = finding.rule < incident.rule || finding.severity > incident.severity;
+        let is_worse =
+            finding.rule < incident.rule || finding.severity > incident.severity || is_third_server;
         incident.rule = finding.rule;
         incident.severity = incident.severity.max(finding.severity);
         if is_worse {
