@@ -58,7 +58,7 @@ pub fn evaluate_server(health: &PollHealth, at: Timestamp) -> Vec<Finding> {
         }
     };
     let inactive = verdict(account.is_some());
-    // That another server answers is told as such.
+    // That another server answers is an incident of its own.
     let blind = verdict(change.is_none() && (evidence.token || evidence.cycles >= BLIND_CYCLES));
     let changed = match change {
         Some(change) => change_finding(Verdict::Breach, change.clone()),

@@ -29,7 +29,7 @@ pub(super) fn report(
         .then(|| input.replay(config, Some(CONFIDENCE), progress));
     let servers = input.servers.keys();
     let of_servers = servers.map(|name| rules(config, name, None));
-    let judged: Vec<Rules> = of_servers
+    let all_rules: Vec<Rules> = of_servers
         .flat_map(|rules| rules.streams.clone().into_values().chain([rules]))
         .collect();
     let rules = Rule::ALL
@@ -37,7 +37,7 @@ pub(super) fn report(
         .filter(|rule| !rule.is_of_server())
         // Which addresses were suppressed in the past is not known.
         .filter(|rule| **rule != Rule::SuppressedAddress)
-        .filter(|rule| judged.iter().any(|rules| rules.is_enabled(**rule)))
+        .filter(|rule| all_rules.iter().any(|rules| rules.is_enabled(**rule)))
         .map(|rule| RuleCount {
             rule: *rule,
             fired: opened_count(transitions, *rule),

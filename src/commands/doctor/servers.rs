@@ -270,7 +270,7 @@ fn list_checks(server: &ServerConfig, rules: &Rules) -> Vec<Check> {
             "A bounce at an operator's own address wakes",
         ),
     ];
-    let judged = lists.into_iter().filter(|list| rules.is_enabled(list.2));
+    let enabled = lists.into_iter().filter(|list| rules.is_enabled(list.2));
     let check = |(name, entries, rule, what, wakes): (&'static str, usize, Rule, &str, &str)| {
         let check = match entries {
             0 => Check::warn(
@@ -288,7 +288,7 @@ fn list_checks(server: &ServerConfig, rules: &Rules) -> Vec<Check> {
         };
         check.at_server(&server.name)
     };
-    judged.map(check).collect()
+    enabled.map(check).collect()
 }
 
 impl Clock {
