@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::misplaced::SecretKind;
 use crate::config::problem::io_reason;
+use crate::model::TokenPlace;
 use crate::secret::Secret;
 
 /// The maximum size of a token file that is read.
@@ -29,6 +30,15 @@ pub enum TokenSource {
 pub struct TokenProblem(String);
 
 impl TokenSource {
+    /// Returns where a person puts the token; `None` where the account's list of servers has it.
+    pub fn place(&self) -> Option<TokenPlace> {
+        match self {
+            Self::Env { name, .. } => Some(TokenPlace::Variable(name.clone())),
+            Self::File(path) => Some(TokenPlace::File(path.display().to_string())),
+            Self::Account(_) => None,
+        }
+    }
+
     /// The token, now.
     ///
     /// # Errors

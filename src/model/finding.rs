@@ -263,6 +263,19 @@ pub struct BlindEvidence {
     /// Whether Postmark answered, and there was more mail than the requests of a poll can read.
     #[serde(default)]
     pub limited: bool,
+    /// Where the token belongs, if the configuration names a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_place: Option<TokenPlace>,
+}
+
+/// Where the configuration says that the token of a server is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenPlace {
+    /// An environment variable, which is read at the start.
+    Variable(String),
+    /// A file, which is read in every cycle.
+    File(String),
 }
 
 /// Another server than before answers to the token of a name.
@@ -276,6 +289,9 @@ pub struct ServerChange {
     pub current: i64,
     /// What its owner calls that one, where it said so; text from outside.
     pub current_name: Option<String>,
+    /// Where its own token belongs, if the configuration names a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_place: Option<TokenPlace>,
 }
 
 impl ServerChange {

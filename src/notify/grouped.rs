@@ -7,7 +7,7 @@ use crate::notify::alert::{Style, day_suffix, step_prefix};
 use crate::notify::context::{joint_problem_span, split_remedy};
 use crate::notify::describe::{describe_open, describe_resolved, group_phrase, recovery_phrase};
 use crate::notify::location::location;
-use crate::notify::runbook::advice;
+use crate::notify::runbook::{advice, is_token};
 use crate::notify::{Level, MAX_LINE, Message};
 use crate::text::format::{format_duration, format_time, plural, short_range, short_time};
 
@@ -123,6 +123,12 @@ pub(crate) fn group_advice(first: &Transition) -> String {
     match first.incident.rule {
         Rule::SendSilence | Rule::SendDrop => {
             "They stopped together: look at what they share (a queue, a deploy, a token), then send one test mail".to_owned()
+        }
+        Rule::ServerChanged => {
+            "Put each server's own token back where its [[server]] says and restart hushwatch; a change that is meant is accepted by `hushwatch incident ID --close`".to_owned()
+        }
+        Rule::Blind if is_token(&first.incident) => {
+            "Put a valid token of each server where its [[server]] says, and restart hushwatch".to_owned()
         }
         _ => advice(&first.incident),
     }

@@ -1,9 +1,10 @@
 //! What to do about an incident: the likeliest next step, the commands that show more, and what ends it. One match per
 //! question, with an arm for each rule.
 
-use crate::model::{BounceClass, Evidence, Incident, Rule, Subject, Suppressed};
+use crate::model::{BounceClass, Evidence, Incident, Rule, Subject, Suppressed, TokenPlace};
 use crate::notify::alert::Style;
 use crate::notify::context::{capitalized, split_remedy};
+use crate::text::sanitize::clean;
 
 /// Returns the next step for the likeliest cause, with the command that shows more, as one sentence.
 pub fn next_step(incident: &Incident, style: Style) -> String {
@@ -21,7 +22,8 @@ pub fn advice(incident: &Incident) -> String {
             "Open the account in Postmark: nothing is sent until its support or billing lifts the block"
         }
         Rule::ServerChanged => {
-            "Put its own token back where its [[server]] says and restart hushwatch; if the change is meant, accept the new server"
+            let put = put_token("its own token back", token_place(&incident.evidence));
+            return format!("{put}; if the change is meant, accept the new server");
         }
         Rule::Blind => return blind_advice(incident),
         Rule::SendSilence if incident.tag.is_some() => {
@@ -84,11 +86,31 @@ fn blind_advice(incident: &Incident) -> String {
             .to_owned();
     }
     if blind.token {
-        return "Put a valid token of this server into POSTMARK_SERVER_TOKEN, or where its [[server]] says, and restart hushwatch".to_owned();
+        return put_token("a valid token of this server", blind.token_place.as_ref());
     }
     match split_remedy(&blind.reason) {
         (_, Some(remedy)) => capitalized(&remedy),
         _ => "Check status.postmarkapp.com and the network of this host".to_owned(),
+    }
+}
+
+fn token_place(evidence: &Evidence) -> Option<&TokenPlace> {
+    match evidence {
+        Evidence::ServerChange(change) => change.token_place.as_ref(),
+        _ => None,
+    }
+}
+
+/// Returns where to put a token. A variable is read at the start, a file in every cycle.
+fn put_token(token: &str, place: Option<&TokenPlace>) -> String {
+    match place {
+        Some(TokenPlace::Variable(name)) => {
+            format!("Put {token} into {} and restart hushwatch", clean(name))
+        }
+        Some(TokenPlace::File(path)) => format!("Put {token} into {}", clean(path)),
+        None => format!(
+            "Put {token} into POSTMARK_SERVER_TOKEN, or where its [[server]] says, and restart hushwatch"
+        ),
     }
 }
 
@@ -176,7 +198,7 @@ fn is_temporary(evidence: &Evidence) -> bool {
     )
 }
 
-fn is_token(incident: &Incident) -> bool {
+pub(crate) fn is_token(incident: &Incident) -> bool {
     matches!(&incident.evidence, Evidence::Blind(blind) if blind.token)
 }
 

@@ -197,6 +197,12 @@ fn groups() -> Chapter {
             group(Rule::Blind, "opened", "Postmark is down", when),
             group(Rule::Blind, "reminded", "Postmark is still down", when),
             group(Rule::Blind, "resolved", "Postmark is back", when),
+            group(
+                Rule::ServerChanged,
+                "opened",
+                "tokens of other servers",
+                when,
+            ),
         ]
         .concat(),
     }

@@ -97,8 +97,14 @@ fn a_token_file_is_read_anew_each_cycle() {
         "{}",
         there.report
     );
+    let told = world.slack.take();
+    let advice = format!("Put a valid token of this server into {}", path.display());
+    assert!(told[0].plain.contains(&advice), "{}", told[0].plain);
+    let first = told
+        .iter()
+        .filter_map(|message| message.plain.lines().next());
     assert_eq!(
-        world.posted(),
+        first.collect::<Vec<_>>(),
         [
             "🔴 WAKE other: the API token is missing or refused, hushwatch cannot see this server's mail",
             "✅ RESOLVED other: hushwatch can read its mail again",

@@ -47,6 +47,7 @@ pub(crate) async fn identify_server(
             former_seen_at: None,
             current: number,
             current_name: info.map(|info| info.name),
+            token_place: None,
         }),
         (_, Some(number)) => {
             let sandbox = info.as_ref().map(ServerInfo::is_sandbox);

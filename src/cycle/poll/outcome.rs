@@ -64,10 +64,12 @@ impl PollOutcome {
                     reason: reason.clone().unwrap_or_default(),
                     token: errors.token_rejected,
                     limited: errors.reachable && !errors.has_failure,
+                    token_place: server.token.place(),
                 },
                 account: errors.account_error,
                 change: errors.change.map(|change| ServerChange {
                     former_seen_at: previous_state.last_complete_at,
+                    token_place: server.token.place(),
                     ..change
                 }),
             }

@@ -107,6 +107,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
             reason: "HTTP 503".to_owned(),
             token: false,
             limited: false,
+            token_place: None,
         }),
         worst: None,
         recovered_at: None,

@@ -2,7 +2,7 @@
 
 use crate::model::{
     BlindEvidence, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, HOUR, Incident,
-    IncidentState, Rule, ServerName, Severity, Step, Timestamp, Transition,
+    IncidentState, Rule, ServerName, Severity, Step, Timestamp, TokenPlace, Transition,
 };
 use crate::notify::samples::{bounces, march, minutes, sends, server_changed};
 
@@ -181,6 +181,7 @@ fn sight(since: Timestamp, cycles: u64, reason: &str, token: bool, limited: bool
         reason: reason.to_owned(),
         token,
         limited,
+        token_place: token.then(|| TokenPlace::Variable("POSTMARK_TOKEN_SHOP".to_owned())),
     })
 }
 

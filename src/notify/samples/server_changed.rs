@@ -1,6 +1,6 @@
 //! The course of an incident of another server behind the same name.
 
-use crate::model::{Evidence, IncidentState, Rule, ServerChange, Severity};
+use crate::model::{Evidence, IncidentState, Rule, ServerChange, Severity, TokenPlace};
 use crate::notify::samples::incidents::{Course, Plan};
 use crate::notify::samples::march;
 
@@ -11,6 +11,7 @@ pub(super) fn server_changed() -> Course {
             former_seen_at: Some(march(4, 10, 0)),
             current: 9_708_912,
             current_name: Some("staging".to_owned()),
+            token_place: Some(TokenPlace::Variable("POSTMARK_TOKEN_SHOP".to_owned())),
         })
     };
     Plan {

@@ -30,6 +30,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
             reason: "HTTP 503".to_owned(),
             token: false,
             limited: false,
+            token_place: None,
         }),
         worst: None,
         recovered_at: None,

@@ -81,6 +81,7 @@ fn all() -> Vec<Evidence> {
             reason: "no answer".to_owned(),
             token: false,
             limited: true,
+            token_place: None,
         }),
     ]
 }
