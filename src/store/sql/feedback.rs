@@ -59,7 +59,7 @@ pub(super) fn load_marked(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Reads feedback from the columns verdict, by_whom and at.
+/// Reads feedback from the columns `verdict`, `by_whom` and `at`.
 fn read(row: &dyn Row, first: usize) -> Result<Feedback, Error> {
     let verdict: String = row.get(first)?;
     let judgement = Judgement::from_name(&verdict).ok_or_else(|| {
