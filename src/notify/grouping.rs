@@ -82,7 +82,7 @@ pub fn group_messages(
         now,
         style,
     };
-    let mut alerts = writer.update_messages(updates);
+    let mut alerts = writer.update_messages(&updates);
     alerts.extend(writer.mute_end_messages());
     CycleMessages {
         alerts,
@@ -205,6 +205,14 @@ fn as_of_now(step: &Transition, incidents: &[Incident], now: Timestamp) -> Trans
     }
 }
 
+/// What the ends of mutes report in one message.
+#[derive(Default)]
+struct MuteEndGroup {
+    target: Target,
+    open: Vec<Incident>,
+    resolved: Vec<Incident>,
+}
+
 /// What all messages of a cycle are written from.
 struct Writer<'w> {
     told: &'w Told,
@@ -216,8 +224,7 @@ struct Writer<'w> {
 impl Writer<'_> {
     /// Returns the messages that report what ended mutes had held back, for each place.
     fn mute_end_messages(&self) -> Vec<ChannelMessage> {
-        let mut by_place: BTreeMap<(String, Option<i64>), (Target, Vec<Incident>, Vec<Incident>)> =
-            BTreeMap::new();
+        let mut by_place: BTreeMap<(String, Option<i64>), MuteEndGroup> = BTreeMap::new();
         for server in self.servers {
             let open = server.unmuted_open.iter().map(|t| (&t.incident, t.step));
             let resolved = server.unmuted_resolved.iter();
@@ -225,21 +232,26 @@ impl Writer<'_> {
             for (incident, step) in open.chain(resolved) {
                 for target in targets(self.told, server, incident, &[step]) {
                     let place = (target.channel.clone(), target.thread);
-                    let known = (target.clone(), Vec::new(), Vec::new());
-                    let (joint, open, resolved) = by_place.entry(place).or_insert(known);
-                    joint.broadcast |= target.broadcast;
-                    if joint.mention.is_empty() {
-                        joint.mention = target.mention;
-                    }
+                    let group = by_place.entry(place).or_default();
+                    let (broadcast, mention) = (group.target.broadcast, &group.target.mention);
+                    group.target = Target {
+                        broadcast: broadcast || target.broadcast,
+                        mention: match mention.is_empty() {
+                            true => target.mention,
+                            false => mention.clone(),
+                        },
+                        ..target
+                    };
                     match step {
-                        Step::Resolved => resolved.push(incident.clone()),
-                        _ => open.push(incident.clone()),
+                        Step::Resolved => group.resolved.push(incident.clone()),
+                        _ => group.open.push(incident.clone()),
                     }
                 }
             }
         }
         let mut messages = Vec::new();
-        for (target, mut open, resolved) in by_place.into_values() {
+        for group in by_place.into_values() {
+            let (target, mut open, resolved) = (group.target, group.open, group.resolved);
             open.sort_by_key(|incident| Reverse(incident.severity));
             for message in mute_ended_messages(&open, &resolved, self.now, self.style) {
                 let incidents = open.iter().chain(&resolved);
@@ -251,11 +263,11 @@ impl Writer<'_> {
     }
 
     /// Returns one message for each incident, or one for many where they took the same step.
-    fn update_messages(&self, updates: Vec<IncidentUpdate<'_>>) -> Vec<ChannelMessage> {
+    fn update_messages(&self, updates: &[IncidentUpdate<'_>]) -> Vec<ChannelMessage> {
         type Step<'k> = (&'k Target, Rule, &'static str, bool, Severity);
         let mut groups: BTreeMap<Step<'_>, Vec<&IncidentUpdate<'_>>> = BTreeMap::new();
         let mut messages: Vec<(Priority, ChannelMessage)> = Vec::new();
-        for update in &updates {
+        for update in updates {
             if update.transitions.len() > 1 {
                 messages.push(self.single_message(update));
                 continue;

@@ -126,7 +126,7 @@ pub(super) fn what_waits_for_a_channel_that_refuses_goes_to_another(b: &mut Data
     };
     let fallback = Some("C0MAIN".to_owned());
     let first = in_wakes(Placement {
-        fallback: fallback.clone(),
+        fallback,
         ..opens()
     });
     let commit = |messages| CycleCommit {
