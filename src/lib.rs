@@ -19,7 +19,7 @@
 //! | [`model`] | the words of the domain: plain values, no I/O, no clock, no wire format | nothing |
 //! | [`detect`] | pure: history and an instant in, findings out | model |
 //! | [`decide`] | pure: incident state and a finding in, new state and transitions out | model |
-//! | [`evaluate`] | pure: one server evaluated from instant to instant, live and in a replay alike | model, detect, decide |
+//! | [`evaluate`] | pure: a server, or all of them together, evaluated from instant to instant, live and in a replay alike | model, detect, decide |
 //! | [`events_file`] | a file of events, read into histories | model, detect |
 //! | [`text`] | pure: how values become words: sanitized text, numbers, times, tables | model |
 //! | [`notify`] | pure: what Slack is told, as text without markup | model, text |

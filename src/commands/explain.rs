@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::cycle::Context;
 use crate::cycle::poll::servers::watched_servers;
 use crate::model::{
-    BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, SAMPLE_LOOKBACK, Span,
-    StreamKey, Timestamp,
+    BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, SAMPLE_LOOKBACK, ServerName,
+    Span, StreamKey, Timestamp,
 };
 use crate::output;
 use crate::output::explain::{
@@ -118,8 +118,9 @@ fn learned_from(
 async fn open_incident_ids(context: &Context) -> Result<Vec<String>, store::Error> {
     let mut open = Vec::new();
     let store = &context.store;
-    for server in watched_servers(&context.config, store).await? {
-        let name = server.name.clone();
+    let watched = watched_servers(&context.config, store).await?;
+    let names = watched.iter().map(|server| server.name.clone());
+    for name in names.chain([ServerName::from(ServerName::ALL_SERVERS)]) {
         let incidents = store.call(move |s| s.open_incidents(&name)).await?;
         open.extend(incidents.into_iter().map(|incident| incident.id));
     }

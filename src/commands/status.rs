@@ -10,9 +10,9 @@ use crate::commands::stdout::print;
 use crate::config::{Config, ServerConfig};
 use crate::cycle::Context;
 use crate::cycle::report::stream_view;
-use crate::cycle::stats::{StreamStats, load_with_week_before, watched_streams};
+use crate::cycle::stats::{StreamStats, budget_series, load_with_week_before, watched_streams};
 use crate::detect::Silence;
-use crate::model::{DAY, History, Rule, Rules, Span, StreamId, Tag, Timestamp};
+use crate::model::{DAY, History, Rule, Rules, ServerName, Span, StreamId, Tag, Timestamp};
 use crate::output::status::{ServerStatus, StatusReport, StreamStatus, TagStatus};
 use crate::store;
 use crate::text::sanitize::{clean_lines, json_line};
@@ -42,13 +42,15 @@ pub(super) async fn collect_status(
     let store = &context.store;
     let at = last_cycle_or_now(context).await?;
     let present = view_instant(context, now).await?;
-    let series = store.call(|s| s.count_active_streams()).await?;
+    let series = budget_series(store).await?;
     let (mut servers, mut open) = (Vec::new(), Vec::new());
     for (server, streams) in watched_streams(context).await? {
         servers.push(server_status(context, &server, &streams, at, series).await?);
         let name = server.name.clone();
         open.extend(store.call(move |s| s.open_incidents(&name)).await?);
     }
+    let all = ServerName::from(ServerName::ALL_SERVERS);
+    open.extend(store.call(move |s| s.open_incidents(&all)).await?);
     let waiting =
         move |s: &mut store::Database| Ok((s.count_pending()?, s.muted_rows(present)?.len()));
     let (pending, held) = store.call(waiting).await?;

@@ -3,7 +3,7 @@
 use crate::config::{Config, ServerConfig};
 use crate::cycle::clock::cycle_instant;
 use crate::cycle::deliver::{Trigger, deliver};
-use crate::cycle::stats::{digest_entry, load_with_week_before, watched_streams};
+use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
@@ -136,7 +136,7 @@ async fn build_digest(
     // Everything recorded since the last digest, whether or not its periods are named as missed.
     let since = last.map_or(period.from, |last| last.min(period.from));
     add_news(store, &mut data, period, Span::new(since, period.until)).await?;
-    let series = store.call(|s| s.count_active_streams()).await?;
+    let series = budget_series(store).await?;
     for (server, streams) in watched_streams(context).await? {
         let name = server.name.clone();
         let read =
@@ -170,6 +170,9 @@ async fn build_digest(
             data.servers.push(entry);
         }
     }
+    let all = ServerName::from(ServerName::ALL_SERVERS);
+    data.open
+        .extend(store.call(move |s| s.open_incidents(&all)).await?);
     data.open.sort_by_key(|i| std::cmp::Reverse(i.severity));
     let message = digest(&data, period, context.style());
     let reported = data.transitions.iter().map(|t| &t.incident);

@@ -1,13 +1,17 @@
 //! Evaluates every polled server at each instant that is due, and commits the result in one transaction.
 
+mod all_servers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::config::Schedule;
 use crate::cycle::Context;
+use crate::cycle::evaluate::all_servers::evaluate_all_servers;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::watched_servers;
+use crate::cycle::stats::budget_series;
 use crate::cycle::stored_message::channel_row;
 use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::PollHealth;
@@ -56,15 +60,19 @@ pub(crate) async fn evaluate(
     now: Timestamp,
 ) -> Result<CycleEvaluation, store::Error> {
     let store = &context.store;
-    let series = store.call(|s| s.count_active_streams()).await?;
+    let series = budget_series(store).await?;
     let schedule = &context.config.schedule;
     let instants = polls
         .iter()
         .flat_map(|poll| instants_to_evaluate(schedule, poll, now));
     let first = instants.min().unwrap_or(now);
     let mutes = store.call(move |s| s.mutes(first)).await?;
-    let policy = context.policy(mutes.clone());
-    let mut servers = Vec::new();
+    let mut policy = context.policy(mutes.clone());
+    let all = evaluate_all_servers(context, polls, leases, &policy, series, now).await?;
+    if let Some(all) = &all {
+        policy.stops_together.clone_from(&all.incidents);
+    }
+    let mut servers: Vec<ServerEvaluation> = all.into_iter().collect();
     for poll in polls {
         servers.push(evaluate_polled_server(context, poll, policy.clone(), series, now).await?);
     }

@@ -6,7 +6,9 @@ use crate::config::ServerConfig;
 use crate::cycle::Context;
 use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
-use crate::detect::{Silence, chance_breaches, sample_outcome, undelivered, usual_delivered_share};
+use crate::detect::{
+    Silence, chance_breaches, count_series, sample_outcome, undelivered, usual_delivered_share,
+};
 use crate::model::{
     BounceClass, DAY, HOUR, History, Rule, Rules, SampleOutcome, ServerName, Span, StreamId,
     StreamKey, Timestamp,
@@ -115,6 +117,12 @@ impl StreamStats {
             .map_or(self.bounced, |_| self.recipients_bounced);
         bounced as f64 / self.bounce_denominator().max(bounced).max(1) as f64
     }
+}
+
+/// Returns the number of series that share the budget of false silence alarms, at least 1.
+pub(crate) async fn budget_series(store: &Store) -> Result<usize, store::Error> {
+    let streams = store.call(|s| s.count_active_streams()).await?;
+    Ok(count_series(&streams).max(1))
 }
 
 /// Returns how many of the `rest`, the messages that are not known to have failed, were delivered, and the 95% interval of that.

@@ -1,9 +1,12 @@
 //! The incident log of one server: the current incident of each key, and what an instant's findings make of them.
 
+mod stops;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::Policy;
+use crate::decide::incident_log::stops::StopTogether;
 use crate::decide::transition::{self, NotificationBlock, StepTaken};
 use crate::model::{
     Evidence, Finding, Incident, IncidentState, Rule, ServerName, StreamId, Tag, Timestamp,
@@ -36,6 +39,11 @@ impl IncidentKey {
             stream: incident.stream.clone(),
             tag: incident.tag.clone(),
         }
+    }
+
+    /// Whether this is that several streams stopped together.
+    fn is_of_several(&self) -> bool {
+        self.problem == Rule::SendSilence && self.stream.is_none()
     }
 
     /// Returns whether an open incident of this key, now of `rule`, inhibits one of `weaker`: by its rule, or because the
@@ -103,6 +111,11 @@ impl IncidentLog {
             current,
             superseded,
         }
+    }
+
+    /// Returns whose incidents these are.
+    pub const fn server(&self) -> &ServerName {
+        &self.server
     }
 
     /// Returns every incident, the superseded ones first.
@@ -332,10 +345,17 @@ impl IncidentLog {
         let current = self.current.get(key);
         // What was once notified is notified to its end.
         let was_notified = current.is_some_and(|i| i.is_open() && i.notified);
+        let is_known = || {
+            self.is_of_ended_incident(key, evidence, at)
+                || self.is_stop_of_known_streams(policy, key, evidence)
+        };
+        let stop = self.stop_together(policy, key, at);
         NotificationBlock {
             inhibited: self.is_inhibited(policy, key, muted, at)
-                || (!was_notified && self.is_of_ended_incident(key, evidence, at)),
+                || stop == Some(StopTogether::Open)
+                || (!was_notified && is_known()),
             muted,
+            outlasts_stop: stop == Some(StopTogether::Over),
         }
     }
 
@@ -370,6 +390,7 @@ impl IncidentLog {
             None => NotificationBlock {
                 inhibited: false,
                 muted: policy.is_muted(&self.server, key.problem, at),
+                outlasts_stop: false,
             },
         }
     }

@@ -9,9 +9,10 @@ mod transition;
 
 pub use incident_log::{IncidentKey, IncidentLog, MuteEnd};
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::model::{Finding, Incident, Mute, Rule, Rules, ServerName, Timestamp};
+use crate::model::{Finding, Incident, Mute, Rule, Rules, ServerName, StreamKey, Timestamp};
 
 /// What an installation is notified of, and how soon again.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,10 @@ pub struct Policy {
     pub rules: Rules,
     /// What runs now, and what has run since the first instant that is judged.
     pub mutes: Vec<Mute>,
+    /// The stops of streams on several servers, for the incidents of one server.
+    pub stops_together: Vec<Incident>,
+    /// The streams whose own stop is open, for the incidents of all servers together.
+    pub stopped: BTreeSet<StreamKey>,
 }
 
 impl Policy {
@@ -32,6 +37,8 @@ impl Policy {
             reminds: true,
             rules,
             mutes: Vec::new(),
+            stops_together: Vec::new(),
+            stopped: BTreeSet::new(),
         }
     }
 

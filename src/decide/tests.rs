@@ -7,6 +7,8 @@ use crate::model::{
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod together;
+
 fn at(hours: u32) -> Timestamp {
     Timestamp::from_secs(1_772_442_000) + HOUR * hours
 }
@@ -457,6 +459,7 @@ fn silence(verdict: Verdict, last: u32) -> Finding {
             times_a_year: 1.0,
             false_alarms_per_year: 4.0,
             missing_burst: None,
+            streams: Vec::new(),
         }),
         ..finding(Rule::SendSilence, verdict)
     }

@@ -14,7 +14,7 @@ const REMINDER_INTERVAL: Duration = DAY;
 /// A rate must stay within bounds this long before its incident resolves.
 const RESOLVE_AFTER: Duration = HOUR;
 /// A breach that a person closed is not opened again within this time, unless it grows.
-const STAYS_CLOSED: Duration = DAY;
+pub(super) const STAYS_CLOSED: Duration = DAY;
 /// An event incident closes this long after its last event.
 const EVENTS_CLOSE_AFTER: Duration = DAY;
 
@@ -23,6 +23,8 @@ const EVENTS_CLOSE_AFTER: Duration = DAY;
 pub(super) struct NotificationBlock {
     pub inhibited: bool,
     pub muted: bool,
+    /// A stop of several streams that inhibited it is over.
+    pub outlasts_stop: bool,
 }
 
 impl NotificationBlock {
@@ -188,7 +190,7 @@ pub(super) fn advance(
         let wanted =
             incident.notified || !policy.digest_mode || incident.severity == Severity::Wake;
         taken.push(notify(incident, Step::Reminded, block, wanted));
-    } else if block.allows(outlasts_inhibition(policy, incident, finding)) {
+    } else if block.allows(outlasts_inhibition(policy, incident, finding, block)) {
         incident.last_reminder_at = at;
         taken.push(notify(incident, Step::Reminded, block, true));
     } else if !incident.rule.is_of_events()
@@ -250,13 +252,19 @@ pub(super) const fn disable(incident: &mut Incident, at: Timestamp) -> StepTaken
     }
 }
 
-/// Returns whether the incident of a tag or of a rate, inhibited while its whole stream was silent or nothing was delivered,
-/// still holds now that this is over. Most end with it, and those are never notified.
-fn outlasts_inhibition(policy: &Policy, incident: &Incident, finding: &Finding) -> bool {
+/// Returns whether the incident of a tag, of a rate or of one of several streams, inhibited while its whole stream was silent,
+/// nothing was delivered or all of them were silent, still holds now that this is over. Most end with it, and those are never
+/// notified.
+fn outlasts_inhibition(
+    policy: &Policy,
+    incident: &Incident,
+    finding: &Finding,
+    block: NotificationBlock,
+) -> bool {
     let wanted = !policy.digest_mode || incident.severity == Severity::Wake;
     // What a mute held back is told by its end.
-    let may_outlast =
-        incident.tag.is_some() || (incident.rule.is_rate() && !incident.notification_deferred);
+    let may_outlast = incident.tag.is_some()
+        || ((incident.rule.is_rate() || block.outlasts_stop) && !incident.notification_deferred);
     may_outlast
         && !incident.notified
         && incident.suppressed_until.is_none()

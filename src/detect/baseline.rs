@@ -189,31 +189,37 @@ pub(super) fn training_cutoff(history: &History, at: Timestamp) -> Timestamp {
 
 impl Baseline {
     /// Learns from what had happened by `until`; `budget` is the accepted number of false alarms per year.
-    /// The hours of `bursts` beside other mail are left out, whether their recurrence is known or not.
+    /// The hours of `bursts` beside other mail are left out, whether their recurrence is known or not. `today` is the history as it
+    /// would be at the level of today; the bound holds by what `history` was.
     pub(super) fn learn(
         history: &History,
+        today: &History,
         until: Timestamp,
         budget: f64,
         bursts: &BurstModel,
     ) -> Self {
-        let mut series = HourlySeries::from_history(history, until);
+        let mut series = HourlySeries::from_history(today, until);
         for burst in bursts.beside_other_mail() {
             series.leave_out(burst);
         }
         let hourly = CALENDARS.iter().map(|(calendar, conditional)| {
             IntensityModel::hourly(&series, *calendar, *conditional)
         });
-        let gap_length = IntensityModel::GapLength(GapLengthModel::learn(history, until));
+        let gap_length = IntensityModel::GapLength(GapLengthModel::learn(today, until));
         let models: Vec<IntensityModel> = hourly.chain([gap_length]).collect();
         let IntensityModel::Hourly { profile, sums, .. } = &models[MEAN] else {
             unreachable!("the mean is by the hour of the week");
         };
-        let mut gaps = series.gaps(history, until);
-        if bursts.only_bursts {
-            gaps.retain(|gap| !bursts.is_within_one(gap.span));
-        }
+        let gaps_of = |history: &History| {
+            let mut gaps = series.gaps(history, until);
+            if bursts.only_bursts {
+                gaps.retain(|gap| !bursts.is_within_one(gap.span));
+            }
+            gaps
+        };
+        let gaps = gaps_of(today);
         let mut baseline = Self {
-            bound: GapBound::learn(&series, &gaps, until, budget),
+            bound: GapBound::learn(&series, &gaps_of(history), until, budget),
             cusum: Cusum::learn(
                 &series,
                 profile,
@@ -228,7 +234,7 @@ impl Baseline {
             threshold: f64::INFINITY,
             series,
         };
-        baseline.choose(history, &gaps, until, budget * BUDGET_FACTOR);
+        baseline.choose(today, &gaps, until, budget * BUDGET_FACTOR);
         baseline
     }
 

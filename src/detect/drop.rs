@@ -1,5 +1,6 @@
 //! Far less was sent than own history expects.
 
+use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::{RECOVERY_TIME, Silence};
 use crate::model::{
     DropEvidence, Evidence, Finding, History, Rule, Rules, Severity, Span, Timestamp, Verdict,
@@ -8,12 +9,16 @@ use crate::model::{
 /// A drop whose evidence was less than this share of the limit when mail was last sent is a silence, and told as such.
 const MIN_SHARE_AT_LAST_MAIL: f64 = 0.5;
 
-/// The finding of `send_drop` at `at`.
+/// A drop is not over while its evidence is above this share of the limit: one good hour is no end.
+const MAX_SHARE_AT_END: f64 = 0.3;
+
+/// The finding of `send_drop` at `at`; `shift` is the fall of the level that lasts until then.
 pub(super) fn evaluate(
     history: &History,
     at: Timestamp,
     rules: &Rules,
     silence: &Silence,
+    shift: Option<&LevelShift>,
 ) -> Finding {
     let is_learning = silence.is_learning(history, at);
     let history = &history.without_outages(at);
@@ -32,7 +37,12 @@ pub(super) fn evaluate(
     let verdict = if is_learning || !covered {
         Verdict::Unknown
     } else if state.evidence <= limit {
-        silence.recovery(history, at)
+        let is_lasting = state.evidence > MAX_SHARE_AT_END * limit
+            || shift.is_some_and(|shift| !shift.is_settled());
+        match silence.recovery(history, at) {
+            Verdict::Within if is_lasting => Verdict::Unresolved,
+            verdict => verdict,
+        }
     } else if state.at_last_mail > MIN_SHARE_AT_LAST_MAIL * limit {
         Verdict::Breach
     } else {
@@ -47,6 +57,9 @@ pub(super) fn evaluate(
         times_a_year: cusum.tail.annual_rate(state.evidence),
         false_alarms_per_year: rules.silence.false_alarms_per_year,
         missing_burst: None,
+        settled: shift
+            .filter(|shift| shift.is_settled())
+            .map(LevelShift::new_level),
     };
     let missing = missing_burst(history, at, rules, silence);
     let (verdict, evidence) = match missing {
@@ -90,5 +103,6 @@ fn missing_burst(
         times_a_year: overdue.annual_rate(at),
         false_alarms_per_year: rules.silence.false_alarms_per_year,
         missing_burst: Some(overdue.evidence()),
+        settled: None,
     })
 }

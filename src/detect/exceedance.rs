@@ -13,8 +13,9 @@ const MAX_TAIL_VALUES: usize = 120;
 const PRIOR_SHAPE: f64 = 0.1;
 /// Its standard deviation.
 const PRIOR_SHAPE_DEVIATION: f64 = 0.1;
-/// The threshold is widened by this many weeks over the length of history.
-const CAUTION_WEEKS: f64 = 1.1;
+/// The threshold is widened by this many weeks over the weeks of history and the one that is judged: of so few weeks, that one is
+/// as likely as each to be the oddest.
+const CAUTION_WEEKS: f64 = 1.2;
 /// Candidates of the shape, and of the scale as a logarithm.
 const SHAPE_GRID: usize = 12;
 const SCALE_GRID: usize = 25;
@@ -89,7 +90,7 @@ impl ExceedanceModel {
     pub(super) fn short_history_factor(&self, weeks: f64) -> f64 {
         match self.pareto {
             None => 1.0,
-            Some(_) => 1.0 + CAUTION_WEEKS / weeks.max(0.1),
+            Some(_) => 1.0 + CAUTION_WEEKS / (weeks + 1.0),
         }
     }
 

@@ -13,6 +13,7 @@ mod gap_length;
 mod hazard;
 mod hourly_series;
 pub mod interval;
+mod level_shift;
 mod outages;
 mod poll_health;
 mod profile;
@@ -23,56 +24,86 @@ mod silence;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod together;
 
 pub use address_check::{is_check_due, latest_check};
 use delivery::DeliveryModel;
 pub use delivery::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
+use level_shift::LevelShift;
 pub use poll_health::{PollHealth, evaluate_server};
 pub use rate::chance_breaches;
 pub use silence::Silence;
 pub use tags::watched_tags;
+pub use together::Together;
 
 use std::collections::BTreeMap;
 
 use crate::model::{DAY, Finding, History, Rules, StreamId, Tag, Timestamp};
 
-/// What was learned, by the instant and the number of series that it was learned for.
+/// What was learned, by the instant and whatever else it was learned from.
 #[derive(Debug)]
-struct Cache<K, V>(BTreeMap<K, (Timestamp, usize, V)>);
+struct Cache<K, I, V>(BTreeMap<K, (Timestamp, I, V)>);
 
-impl<K: Ord + Clone, V> Cache<K, V> {
+impl<K: Ord + Clone, I: PartialEq, V> Cache<K, I, V> {
     const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    fn get(&mut self, key: &K, at: Timestamp, series: usize, learn: impl FnOnce() -> V) -> &V {
+    fn get(&mut self, key: &K, at: Timestamp, inputs: I, learn: impl FnOnce() -> V) -> &V {
         let known = self.0.get(key);
-        if known.is_none_or(|(known_at, of, _)| (*known_at, *of) != (at, series)) {
-            self.0.insert(key.clone(), (at, series, learn()));
+        if known.is_none_or(|(known_at, of, _)| *known_at != at || *of != inputs) {
+            self.0.insert(key.clone(), (at, inputs, learn()));
         }
         &self.0[key].2
     }
 }
 
-/// Evaluates the rules on the streams of one server, and caches what it learned of each until there is more to learn.
+/// What a silence is learned from beside history: the number of series, and the new level of a settled shift.
+type SilenceInputs = (usize, Option<(Timestamp, u32)>);
+/// A stream, or one of its tags.
+type SeriesKey = (StreamId, Option<Tag>);
+
+/// Evaluates the rules on the streams of one server, or on those of all servers together, and caches what it learned of each until there is more to learn.
 #[derive(Debug)]
 pub struct Detector {
     rules: Rules,
     series: usize,
-    tags: Cache<StreamId, Vec<Tag>>,
-    silence: Cache<(StreamId, Option<Tag>), Silence>,
-    delivery: Cache<StreamId, DeliveryModel>,
+    tags: Cache<StreamId, (), Vec<Tag>>,
+    shifts: Cache<SeriesKey, (), Option<LevelShift>>,
+    silence: Cache<SeriesKey, SilenceInputs, Silence>,
+    delivery: Cache<StreamId, usize, DeliveryModel>,
+    together: Cache<(), SilenceInputs, Silence>,
+}
+
+/// Returns the number of series that share the budget of false silence alarms, where servers have so many streams with mail:
+/// the streams, all streams of a server that has several, and those of all servers where there are several.
+pub fn count_series(streams_by_server: &[usize]) -> usize {
+    let streams: usize = streams_by_server.iter().sum();
+    let of_servers = streams_by_server
+        .iter()
+        .filter(|streams| **streams > 1)
+        .count();
+    let of_all = usize::from(
+        streams_by_server
+            .iter()
+            .filter(|streams| **streams > 0)
+            .count()
+            > 1,
+    );
+    streams + of_servers + of_all
 }
 
 impl Detector {
-    /// `series` is the number of streams that share the budget of false silence alarms, at least 1.
+    /// `series` is the number of [series](count_series) that share the budget of false silence alarms, at least 1.
     pub const fn new(rules: Rules, series: usize) -> Self {
         Self {
             rules,
             series,
             tags: Cache::new(),
+            shifts: Cache::new(),
             silence: Cache::new(),
             delivery: Cache::new(),
+            together: Cache::new(),
         }
     }
 
@@ -85,18 +116,23 @@ impl Detector {
         let day = at.floor(DAY);
         let tags = self
             .tags
-            .get(stream, day, 0, || tags::sorted_watched_tags(history, day));
+            .get(stream, day, (), || tags::sorted_watched_tags(history, day));
         let (share, tag_share) = tags::budget_shares(series, tags.len());
         let due = silence::training_cutoff(history, at);
-        let silence = self.silence.get(&(stream.clone(), None), due, share, || {
-            Silence::learn(history, due, rules, share)
+        let key = (stream.clone(), None);
+        let find = || LevelShift::find(history, day);
+        let shift = self.shifts.get(&key, day, (), find).as_ref();
+        let settled = shift.filter(|shift| shift.is_settled());
+        let inputs = (share, settled.map(LevelShift::key));
+        let silence = self.silence.get(&key, due, inputs, || {
+            Silence::learn(history, due, rules, share, settled)
         });
         let delivery = self.delivery.get(stream, due, series, || {
             DeliveryModel::learn(history, due, rules, series)
         });
         let mut findings = vec![
             silence.evaluate(history, None, at),
-            drop::evaluate(history, at, rules, silence),
+            drop::evaluate(history, at, rules, silence, shift),
         ];
         if !rules.sandbox {
             findings.extend(delivery.evaluate(history, at));
@@ -108,8 +144,12 @@ impl Detector {
             let of = &history.tags[tag];
             let due = silence::training_cutoff(of, at);
             let key = (stream.clone(), Some(tag.clone()));
-            let silence = self.silence.get(&key, due, tag_share, || {
-                Silence::learn(of, due, rules, tag_share)
+            let find = || LevelShift::find(of, day);
+            let shift = self.shifts.get(&key, day, (), find).as_ref();
+            let settled = shift.filter(|shift| shift.is_settled());
+            let inputs = (tag_share, settled.map(LevelShift::key));
+            let silence = self.silence.get(&key, due, inputs, || {
+                Silence::learn(of, due, rules, tag_share, settled)
             });
             findings.push(silence.evaluate(of, Some(tag), at));
         }
@@ -117,5 +157,15 @@ impl Detector {
             finding.stream = Some(stream.clone());
         }
         findings
+    }
+
+    /// Returns the finding about the mail of several streams at `at`, likewise; `None` where no two of them send.
+    pub fn detect_together(&mut self, together: &Together, at: Timestamp) -> Option<Finding> {
+        let (joint, rules, series) = (together.joint()?, &self.rules, self.series);
+        let due = silence::training_cutoff(joint, at);
+        let silence = self.together.get(&(), due, (series, None), || {
+            Silence::learn(joint, due, rules, series, None)
+        });
+        together.evaluate(silence, at)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::detect::baseline::Baseline;
 pub(super) use crate::detect::baseline::training_cutoff;
 use crate::detect::bursts::{BurstModel, Overdue};
+use crate::detect::level_shift::LevelShift;
 use crate::detect::tags;
 use crate::model::{
     DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, SilenceEvidence, Span, Tag,
@@ -61,7 +62,14 @@ impl Silence {
     pub fn for_stream(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Self {
         let tags = tags::sorted_watched_tags(history, at).len();
         let share = tags::budget_shares(series, tags).0;
-        Self::learn(history, training_cutoff(history, at), rules, share)
+        let shift = LevelShift::find(history, at).filter(LevelShift::is_settled);
+        Self::learn(
+            history,
+            training_cutoff(history, at),
+            rules,
+            share,
+            shift.as_ref(),
+        )
     }
 
     /// Learns the same for each tag that is watched on its own.
@@ -75,27 +83,46 @@ impl Silence {
         let share = tags::budget_shares(series, watched.len()).1;
         let learn = |tag: Tag| {
             let of = &history.tags[&tag];
-            let silence = Self::learn(of, training_cutoff(of, at), rules, share);
+            let shift = LevelShift::find(of, at).filter(LevelShift::is_settled);
+            let silence = Self::learn(of, training_cutoff(of, at), rules, share, shift.as_ref());
             (tag, silence)
         };
         watched.into_iter().map(learn).collect()
     }
 
-    /// Learns what is normal from what had happened by `until`; `series` share the budget of false alarms.
-    pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
+    /// Learns what is normal from what had happened by `until`, at the new level of a `shift`; `series` share the budget of false
+    /// alarms.
+    pub(super) fn learn(
+        history: &History,
+        until: Timestamp,
+        rules: &Rules,
+        series: usize,
+        shift: Option<&LevelShift>,
+    ) -> Self {
+        let learn = |history: &History| Self::learn_from(history, until, rules, series, shift);
         let JudgedHistory { learned, capped } = JudgedHistory::new(history, until);
-        let without = capped.map(|(history, _)| Self::learn_from(&history, until, rules, series));
         Self {
-            without_false_alarms: without.map(Box::new),
-            ..Self::learn_from(&learned, until, rules, series)
+            without_false_alarms: capped.map(|(history, _)| Box::new(learn(&history))),
+            ..learn(&learned)
         }
     }
 
-    fn learn_from(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
+    fn learn_from(
+        history: &History,
+        until: Timestamp,
+        rules: &Rules,
+        series: usize,
+        shift: Option<&LevelShift>,
+    ) -> Self {
         let budget = rules.silence.false_alarms_per_year / series.max(1) as f64;
         let bursts = BurstModel::learn(history, until, budget);
+        // Of bursts the distance counts, and a burst of a third of the usual size is one.
+        let shifted = shift
+            .filter(|_| !bursts.only_bursts)
+            .map(|shift| shift.apply(history));
+        let today = shifted.as_ref().unwrap_or(history);
         Self {
-            baseline: Baseline::learn(history, until, budget, &bursts),
+            baseline: Baseline::learn(history, today, until, budget, &bursts),
             bursts,
             min_history: rules.silence.min_history,
             false_alarms_per_year: rules.silence.false_alarms_per_year,
@@ -260,6 +287,7 @@ impl Silence {
             },
             false_alarms_per_year: self.false_alarms_per_year,
             missing_burst: overdue.map(Overdue::evidence),
+            streams: Vec::new(),
         });
         Finding {
             tag: tag.cloned(),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 mod bursts;
 mod feedback;
 mod gap_bound;
+mod together;
 
 /// A Monday.
 const START: &str = "2026-01-05T00:00:00Z";

@@ -5,15 +5,20 @@
 mod catch_up;
 mod replay;
 mod sample_replay;
+#[cfg(test)]
+mod tests;
 
 pub use catch_up::{drop_superseded_reminders, opened_and_resolved};
-pub use replay::Replay;
+pub use replay::{Replay, ServerPast};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::{IncidentKey, IncidentLog, MuteEnd, Policy};
-use crate::detect::{self, Detector, PollHealth};
-use crate::model::{Finding, History, Step, StreamId, Timestamp, Transition};
+use crate::detect::{self, Detector, PollHealth, Together};
+use crate::model::{
+    Evidence, Finding, History, Incident, Rule, ServerName, Step, StreamId, StreamKey, Timestamp,
+    Transition,
+};
 
 #[derive(Debug)]
 pub struct Evaluator {
@@ -22,8 +27,8 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// Creates an evaluator for the rules of `policy`. `series` is the number of streams in the whole installation that share
-    /// the budget of false silence alarms.
+    /// Creates an evaluator for the rules of `policy`. `series` is the number of [series](detect::count_series) of the whole
+    /// installation that share the budget of false silence alarms.
     pub fn new(policy: Policy, series: usize) -> Self {
         Self {
             detector: Detector::new(policy.rules.clone(), series),
@@ -31,18 +36,73 @@ impl Evaluator {
         }
     }
 
-    /// Returns the transitions at one instant, from what had happened before it.
+    /// Adds the streams of `server` on which silence is judged to those that are judged together.
+    pub fn join_streams(
+        &self,
+        together: &mut Together,
+        server: &ServerName,
+        histories: &BTreeMap<StreamId, History>,
+    ) {
+        for (stream, history) in histories {
+            if self
+                .policy
+                .rules
+                .for_stream(stream)
+                .is_enabled(Rule::SendSilence)
+            {
+                together.add(StreamKey::new(server, stream), history);
+            }
+        }
+    }
+
+    /// Returns the transitions at one instant, from what had happened before it; `together` are the
+    /// [joined streams](Self::join_streams) of `histories`.
     pub fn evaluate_at(
         &mut self,
         log: &mut IncidentLog,
         histories: &BTreeMap<StreamId, History>,
+        together: &Together,
         at: Timestamp,
     ) -> Vec<Transition> {
-        let findings: Vec<Finding> = histories
+        let joint = self.detector.detect_together(together, at);
+        let findings = histories
             .iter()
             .flat_map(|(stream, history)| self.detector.detect(history, stream, at))
+            .chain(joint);
+        let findings = findings
             .filter_map(|finding| self.policy.rules.tune(finding))
             .collect();
+        self.apply(log, findings, at)
+    }
+
+    /// Returns the transitions of what streams of several servers have in common at one instant. It names none of a muted server.
+    pub fn evaluate_together(
+        &mut self,
+        log: &mut IncidentLog,
+        together: &Together,
+        at: Timestamp,
+    ) -> Vec<Transition> {
+        let mut finding = self.detector.detect_together(together, at);
+        if let Some(Evidence::Silence(silence)) = finding.as_mut().map(|f| &mut f.evidence) {
+            let is_muted = |s: &StreamKey| self.policy.is_muted(s.server(), Rule::SendSilence, at);
+            silence.streams.retain(|stream| !is_muted(stream));
+        }
+        let finding = finding.and_then(|finding| self.policy.rules.tune(finding));
+        self.apply(log, finding.into_iter().collect(), at)
+    }
+
+    /// Says what is known of stops beyond the log: those of several servers, and those of single streams.
+    pub fn set_stops(&mut self, together: Vec<Incident>, single: BTreeSet<StreamKey>) {
+        self.policy.stops_together = together;
+        self.policy.stopped = single;
+    }
+
+    fn apply(
+        &self,
+        log: &mut IncidentLog,
+        findings: Vec<Finding>,
+        at: Timestamp,
+    ) -> Vec<Transition> {
         let watched: BTreeSet<IncidentKey> =
             findings.iter().map(IncidentKey::from_finding).collect();
         let mut transitions = log.apply(&self.policy, findings, at);
@@ -70,8 +130,10 @@ impl Evaluator {
         let kept: Vec<IncidentKey> = kept.into_iter().collect();
         transitions.extend(log.apply(&self.policy, findings, now));
         let over = transitions.iter().any(|t| t.step == Step::Resolved);
+        let mut together = Together::default();
+        self.join_streams(&mut together, log.server(), histories);
         for at in missed.iter().chain([&now]) {
-            transitions.extend(self.evaluate_at(log, histories, *at));
+            transitions.extend(self.evaluate_at(log, histories, &together, *at));
         }
         if over {
             let told = log.uninhibit(&self.policy, &kept, &transitions, now);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BounceClass, Rule, Severity, Span, StreamId, Suppressed, Tag, Timestamp, UNSETTLED};
+use super::{
+    BounceClass, Rule, Severity, Span, StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
+};
 
 /// What a rule says of one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +181,9 @@ pub struct SilenceEvidence {
     /// The burst that is missing, where that is what was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_burst: Option<MissingBurst>,
+    /// The streams that stopped together, where the mail of several is judged as one; else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamKey>,
 }
 
 /// A burst of mail, such as a newsletter or a nightly run, that did not come.
@@ -223,6 +228,20 @@ pub struct DropEvidence {
     /// The burst that is missing, where that is what was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_burst: Option<MissingBurst>,
+    /// The lower level that has become normal meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<NewLevel>,
+}
+
+/// A level of volume that stayed below the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewLevel {
+    /// The first day at it.
+    pub since: Timestamp,
+    /// Messages a day since then.
+    pub per_day: f64,
+    /// Messages that the same days would have had before.
+    pub per_day_before: f64,
 }
 
 /// The newest sampled messages, none of them delivered.

@@ -28,6 +28,24 @@ impl CumulativeCounts {
         all
     }
 
+    /// Returns the counts of both.
+    #[must_use]
+    pub fn merge(&self, other: &Self) -> Self {
+        let mut counts: Vec<(Timestamp, u64)> = self.counts().chain(other.counts()).collect();
+        counts.sort_by_key(|(at, _)| *at);
+        Self::from_counts(counts)
+    }
+
+    fn counts(&self) -> impl Iterator<Item = (Timestamp, u64)> + '_ {
+        let before = std::iter::once(0).chain(self.running.iter().copied());
+        let counts = self
+            .running
+            .iter()
+            .zip(before)
+            .map(|(sum, before)| sum - before);
+        self.at.iter().copied().zip(counts)
+    }
+
     /// How many in `span`.
     pub fn count(&self, span: Span) -> u64 {
         if span.is_empty() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Rule, ServerName, Severity, StreamId, Subject, Tag, Timestamp};
+use super::{Evidence, Rule, ServerName, Severity, StreamId, StreamKey, Subject, Tag, Timestamp};
 
 /// A step in an incident's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,9 +110,15 @@ impl Incident {
         Subject::new(&self.server, self.stream.as_ref(), self.tag.as_ref())
     }
 
-    /// Whether it is that all mail of `stream` on `server` stopped.
+    /// Whether it is that all mail of `stream` on `server` stopped, alone or together with others.
     pub fn is_stop_of(&self, server: &str, stream: &StreamId) -> bool {
         let is_there = self.server.0 == server && self.stream.as_ref() == Some(stream);
+        let streams = match &self.evidence {
+            Evidence::Silence(silence) => silence.streams.as_slice(),
+            _ => &[],
+        };
+        let is_one = |s: &StreamKey| s.server().0 == server && s.stream() == stream;
+        let is_there = is_there || streams.iter().any(is_one);
         is_there && self.tag.is_none() && self.rule == Rule::SendSilence
     }
 

@@ -22,8 +22,8 @@ pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use feedback::{Feedback, Judgement, MarkedTime};
 pub use finding::{
     BlindEvidence, ChanceBreaches, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence,
-    Finding, MissingBurst, RateEvidence, RateUnit, ServerChange, SilenceEvidence, TokenPlace,
-    Verdict,
+    Finding, MissingBurst, NewLevel, RateEvidence, RateUnit, ServerChange, SilenceEvidence,
+    TokenPlace, Verdict,
 };
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, KnownRecipients,

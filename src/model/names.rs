@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The name by which a Postmark server is known in the configuration, in messages and in the database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,9 +15,17 @@ impl ServerName {
     /// Under this name stands what concerns the account as a whole: no list of its servers, no sight of them.
     pub const ACCOUNT: &str = "(account)";
 
+    /// Under this name stands what concerns the mail of all servers together.
+    pub const ALL_SERVERS: &str = "(all servers)";
+
     /// Whether this is no server, but [the account](Self::ACCOUNT).
     pub fn is_account(&self) -> bool {
         self.0 == Self::ACCOUNT
+    }
+
+    /// Whether this is no server, but [all of them](Self::ALL_SERVERS).
+    pub fn is_all_servers(&self) -> bool {
+        self.0 == Self::ALL_SERVERS
     }
 }
 
@@ -47,6 +55,27 @@ impl StreamKey {
     }
 }
 
+/// A [`StreamKey`] as it is stored and as scripts read it.
+#[derive(Serialize, Deserialize)]
+struct StreamKeyFields {
+    server: ServerName,
+    stream: StreamId,
+}
+
+impl Serialize for StreamKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (server, stream) = (self.server().clone(), self.stream().clone());
+        StreamKeyFields { server, stream }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for StreamKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let StreamKeyFields { server, stream } = StreamKeyFields::deserialize(deserializer)?;
+        Ok(Self::new(&server, &stream))
+    }
+}
+
 impl fmt::Display for StreamKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.server(), self.stream())
@@ -58,6 +87,8 @@ impl fmt::Display for StreamKey {
 pub enum Subject<'a> {
     /// The Postmark account as a whole, which is stored under a server name of its own.
     Account,
+    /// All servers together, which are stored under a server name of their own.
+    AllServers,
     /// A server as a whole.
     Server(&'a ServerName),
     /// A stream, on its server.
@@ -73,6 +104,7 @@ impl<'a> Subject<'a> {
             (Some(stream), Some(tag)) => Self::Tag(server, stream, tag),
             (Some(stream), None) => Self::Stream(server, stream),
             (None, _) if server.is_account() => Self::Account,
+            (None, _) if server.is_all_servers() => Self::AllServers,
             (None, _) => Self::Server(server),
         }
     }

@@ -3,14 +3,18 @@
 
 use crate::model::{
     BounceClass, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
-    IncidentState, RateEvidence, Rule, Span, Subject, Timestamp,
+    IncidentState, RateEvidence, Rule, SilenceEvidence, Span, StreamKey, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, other_server, rate_counts};
+use crate::text::elide::elide;
 use crate::text::format::{
     approx, approx_percent, count, format_duration, plural, short_range, short_time,
 };
 use crate::text::sanitize::clean;
+
+/// The maximum number of streams that a line names.
+const MAX_STREAMS: usize = 5;
 
 /// Returns what stands beside an open problem at `at`: what is usual, and what else is known of it.
 pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<String> {
@@ -30,14 +34,16 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                 Some(sent) => format!("Last message{with_tag} {}.", time(sent)),
                 None => format!("No message{with_tag} is known."),
             };
-            vec![match silence.missing_burst {
-                Some(burst) => format!(
-                    "{last} About {} were due {}.",
-                    approx(burst.usual as f64),
-                    time(burst.due_at)
-                ),
+            let missing = match silence.missing_burst {
+                Some(burst) => {
+                    let (usual, due) = (approx(burst.usual as f64), time(burst.due_at));
+                    format!("{last} About {usual} were due at {due}.")
+                }
                 None => format!("{last} About {expected} would normally have gone out since."),
-            }]
+            };
+            std::iter::once(missing)
+                .chain(list_streams(incident, silence))
+                .collect()
         }
         Evidence::Drop(DropEvidence {
             missing_burst: Some(burst),
@@ -162,6 +168,16 @@ fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
     lines
 }
 
+/// Returns which streams stopped together; `None` where it is one alone.
+fn list_streams(incident: &Incident, silence: &SilenceEvidence) -> Option<String> {
+    let name = |stream: &StreamKey| match incident.subject() {
+        Subject::AllServers => stream.to_string(),
+        _ => stream.stream().to_string(),
+    };
+    let streams = elide(silence.streams.iter().map(name), MAX_STREAMS);
+    (!silence.streams.is_empty()).then(|| format!("They stopped together: {streams}."))
+}
+
 /// Returns `18 hard bounces, 4 blocked by the receiver`.
 pub(crate) fn list_classes(rate: &RateEvidence) -> String {
     let classes = rate.classes.iter();
@@ -256,6 +272,17 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
     }
     if incident.closed_by.is_some() {
         return vec![closed_line(incident)];
+    }
+    if let Evidence::Drop(DropEvidence {
+        settled: Some(level),
+        ..
+    }) = &incident.evidence
+    {
+        let (now, before) = (approx(level.per_day), approx(level.per_day_before));
+        let since = short_time(level.since, at, style.zone);
+        return vec![format!(
+            "About {now} messages a day since {since}, {before} before. From now on this is normal."
+        )];
     }
     let problem = problem_span(incident);
     let lasted = format_duration(problem.length());

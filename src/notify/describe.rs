@@ -47,7 +47,11 @@ pub fn describe(incident: &Incident, style: Style) -> String {
     match &incident.evidence {
         Evidence::Rate(rate) => describe_rate(incident.rule, rate),
         Evidence::Silence(silence) => {
-            format!("no mail sent for {}", format_duration(silence.gap.length()))
+            let stopped = format_duration(silence.gap.length());
+            match silence.streams.len() {
+                0 => format!("no mail sent for {stopped}"),
+                streams => format!("no mail sent for {stopped} on any of {streams} streams"),
+            }
         }
         Evidence::Drop(DropEvidence {
             missing_burst: Some(burst),
@@ -242,6 +246,13 @@ pub fn describe_resolved(incident: &Incident) -> String {
     }
     let phrase = recovery_phrase(incident.rule);
     match &incident.evidence {
+        Evidence::Drop(DropEvidence {
+            settled: Some(level),
+            ..
+        }) => format!(
+            "sending has settled at {} of what it was",
+            approx_percent(level.per_day / level.per_day_before.max(1e-9))
+        ),
         Evidence::Rate(rate) => format!(
             "{phrase} to {} ({} of {})",
             approx_percent(rate.rate()),

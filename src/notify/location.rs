@@ -6,10 +6,12 @@ use crate::text::sanitize::{clean, truncate};
 /// The maximum number of characters of a tag that are shown.
 const MAX_TAG_CHARS: usize = 60;
 
-/// Returns where `incident` happens: `shop/outbound`, `shop/outbound tag "receipt"`, `shop`, or the account.
+/// Returns where `incident` happens: `shop/outbound`, `shop/outbound tag "receipt"`, `shop`, the account, or
+/// all servers.
 pub fn location(incident: &Incident) -> String {
     match incident.subject() {
         Subject::Account => "Postmark account".to_owned(),
+        Subject::AllServers => "all servers".to_owned(),
         Subject::Server(server) => server.to_string(),
         Subject::Stream(server, stream) => format!("{server}/{stream}"),
         Subject::Tag(server, stream, tag) => format!("{server}/{stream} {}", tag_label(tag)),

@@ -1,7 +1,9 @@
 //! What to do about an incident: the likeliest next step, the commands that show more, and what ends it. One match per
 //! question, with an arm for each rule.
 
-use crate::model::{BounceClass, Evidence, Incident, Rule, Subject, Suppressed, TokenPlace};
+use crate::model::{
+    BounceClass, Evidence, Incident, Rule, StreamKey, Subject, Suppressed, TokenPlace,
+};
 use crate::notify::alert::Style;
 use crate::notify::context::{capitalized, split_remedy};
 use crate::text::sanitize::clean;
@@ -28,6 +30,9 @@ pub fn advice(incident: &Incident) -> String {
         Rule::Blind => return blind_advice(incident),
         Rule::SendSilence if incident.tag.is_some() => {
             "Check whether the app still sends this kind of mail under this tag; a tag unused for four weeks is no longer watched"
+        }
+        Rule::SendSilence if incident.stream.is_none() => {
+            "Look at what they share (a queue, a deploy, a host), then send one test mail from each app"
         }
         Rule::SendSilence => {
             "Send a test mail from the app; check its queue, its Postmark token, and its log for 406 and 422"
@@ -234,7 +239,12 @@ pub fn commands(incident: &Incident) -> Vec<String> {
 }
 
 fn place_args(incident: &Incident) -> String {
-    let server = shell_quoted(&incident.server.0);
+    // The commands ask one server, so that of several is one of them.
+    let server = match &incident.evidence {
+        Evidence::Silence(silence) => silence.streams.first().map(StreamKey::server),
+        _ => None,
+    };
+    let server = shell_quoted(&server.unwrap_or(&incident.server).0);
     match &incident.stream {
         Some(stream) => format!("--server {server} --stream {}", shell_quoted(&stream.0)),
         None => format!("--server {server}"),

@@ -68,8 +68,8 @@ fn a_server_that_fails_and_a_channel_that_is_gone_stop_nobody_else() {
             told.iter()
                 .filter(|(channel, of_other)| channel == "C0OTHER" && *of_other)
                 .count(),
-            2,
-            "{told:?}"
+            1,
+            "its course is one message: {told:?}"
         );
     }
 }

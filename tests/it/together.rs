@@ -90,3 +90,64 @@ fn the_same_on_many_streams_is_one_message_with_a_line_for_each() {
         "{plain}"
     );
 }
+
+#[test]
+fn servers_that_stop_together_are_one_incident_that_is_told_early_and_once() {
+    let mut world = World::new(Process::One, "");
+    std::fs::write(world.folder.path().join("monitor.toml"), "").expect("written");
+    world.env("POSTMARK_SERVER_TOKEN", "");
+    world.env("POSTMARK_ACCOUNT_TOKEN", TOKEN);
+    world.postmark.set_account_token(TOKEN);
+    let span = Span::new(at("2026-01-26T00:00:00Z"), at("2026-03-12T00:00:00Z"));
+    let (stop, back) = (at("2026-03-10T10:20:00Z"), at("2026-03-10T16:00:00Z"));
+    for n in 0..5 {
+        let client = world.postmark.server(&format!("client-{n}"));
+        let profile = Profile::office_hours(4.0).without_bounces();
+        client.generate("outbound", span, &profile);
+        client.stop_sending("outbound", Span::new(stop, back));
+    }
+    world.hours("2026-03-09T09:00:00Z", "2026-03-10T10:00:00Z");
+    assert_eq!(world.alerts(), Vec::<String>::new());
+    let mute = [
+        "mute", "--server", "client-3", "--for", "2d", "--reason", "moving",
+    ];
+    world.transcript(&[&mute[..], &["--now", "2026-03-10T10:30:00Z"]].concat());
+    world.hours("2026-03-10T11:00:00Z", "2026-03-10T12:00:00Z");
+    let told = world.slack.take();
+    insta::assert_snapshot!(
+        "stopped_together",
+        told.iter()
+            .map(|m| m.plain.clone())
+            .collect::<Vec<_>>()
+            .join("\n\n")
+    );
+    let cycle = world.hours("2026-03-10T13:00:00Z", "2026-03-10T15:00:00Z");
+    assert_eq!(
+        world.alerts(),
+        Vec::<String>::new(),
+        "no server is told on its own"
+    );
+    let open = cycle.report["open_incidents"]
+        .as_array()
+        .expect("incidents");
+    let of_all = open
+        .iter()
+        .find(|i| i["server"].is_null())
+        .expect("of all servers");
+    assert_eq!(
+        of_all["streams"].as_array().expect("streams").len(),
+        4,
+        "{of_all}"
+    );
+    let id = of_all["incident"].as_str().expect("an id");
+    let said = world.transcripts(&[
+        &["explain", id, "--now", "2026-03-10T15:00:00Z"],
+        &["status", "--now", "2026-03-10T15:00:00Z"],
+    ]);
+    insta::assert_snapshot!("explain_and_status_of_a_stop_together", said);
+    world.hours("2026-03-10T16:00:00Z", "2026-03-10T20:00:00Z");
+    assert_eq!(
+        world.alerts(),
+        ["✅ RESOLVED all servers: mail is being sent again"]
+    );
+}

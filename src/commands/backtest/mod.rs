@@ -82,13 +82,13 @@ pub(crate) async fn backtest(config: &Config, args: &BacktestArgs) -> CommandRes
         zone: config.time_zone,
         mask: config.slack.mask_addresses,
     };
-    let judging = Progress::new("judging", input.polls() as u64);
+    let judging = Progress::new("judging", input.period.polls.len() as u64);
     let transitions = input.replay(config, None, || judging.advance(1));
     drop(judging);
     match args.format {
         Format::Json => print(&to_json(&transitions, style)),
         Format::Text => {
-            let comparing = Progress::new("comparing", input.polls() as u64);
+            let comparing = Progress::new("comparing", input.period.polls.len() as u64);
             let text = report(&input, config, style, &transitions, || comparing.advance(1));
             drop(comparing);
             print(&text)

@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::commands::backtest::DeliveryKnowledge;
 use crate::config::{Config, Mode, Schedule};
 use crate::decide::Policy;
-use crate::evaluate::Replay;
+use crate::detect::count_series;
+use crate::evaluate::{Replay, ServerPast};
 use crate::events_file::{EventsFile, EventsFileError, StreamEvents};
 use crate::model::{
     HOUR, History, MessageOutcome, Rules, ServerName, StreamId, Timestamp, Transition,
@@ -155,14 +156,15 @@ impl ReplayInput {
         }
     }
 
-    /// Returns the number of polls of all servers together.
-    pub(super) fn polls(&self) -> usize {
-        self.period.polls.len() * self.servers.len()
-    }
-
     /// Returns the number of streams of all servers together.
     pub(super) fn streams(&self) -> usize {
         self.servers.values().map(BTreeMap::len).sum()
+    }
+
+    /// Returns the number of series that share the budget of false silence alarms.
+    pub(super) fn series(&self) -> usize {
+        let streams: Vec<usize> = self.servers.values().map(BTreeMap::len).collect();
+        count_series(&streams)
     }
 
     /// Replays every server and returns the steps from the first reported poll on, in order.
@@ -172,7 +174,8 @@ impl ReplayInput {
         confidence: Option<f64>,
         mut progress: impl FnMut(),
     ) -> Vec<Transition> {
-        let mut transitions = Vec::new();
+        let digest_mode = config.mode == Mode::Digest;
+        let mut servers = Vec::new();
         for (name, streams) in &self.servers {
             let rules = rules(config, name, confidence);
             let histories = streams.iter().map(|(id, (h, _))| (id.clone(), h.clone()));
@@ -181,14 +184,19 @@ impl ReplayInput {
                 DeliveryKnowledge::Full | DeliveryKnowledge::Unknown => BTreeMap::new(),
                 DeliveryKnowledge::Sample => mail.collect(),
             };
-            let replay = Replay {
+            servers.push(ServerPast {
                 server: name.clone(),
-                policy: Policy::new(config.mode == Mode::Digest, rules),
-                series: self.streams(),
+                policy: Policy::new(digest_mode, rules),
                 histories: histories.collect(),
                 sampled,
-            };
-            transitions.extend(replay.run(&self.period.polls, &mut progress));
+            });
+        }
+        let policy = Policy::new(digest_mode, config.rules.clone());
+        let mut replay = Replay::new(servers, policy, self.series());
+        let mut transitions = Vec::new();
+        for at in &self.period.polls {
+            transitions.extend(replay.poll(*at));
+            progress();
         }
         transitions.retain(|t| t.at >= self.period.from);
         transitions.sort_by_key(|t| t.at);

@@ -10,7 +10,7 @@ use crate::commands::doctor::check::Check;
 use crate::commands::doctor::lookback_start;
 use crate::config::{Schedule, ServerConfig};
 use crate::cycle::Context;
-use crate::cycle::stats::next_monday_at_ten;
+use crate::cycle::stats::{budget_series, next_monday_at_ten};
 use crate::detect::Silence;
 use crate::detect::rate_power::{RECOMMENDED_CONFIDENCE, RatePower, analyse};
 use crate::model::{DAY, History, Rule, Rules, ServerName, Span, StreamId, StreamKey, Timestamp};
@@ -53,7 +53,7 @@ async fn stored(
 ) -> Result<Vec<Check>, store::Error> {
     let last = app.store.call(|s| s.last_cycle_at()).await?;
     let at = last.unwrap_or(now);
-    let series = app.store.call(|s| s.count_active_streams()).await?.max(1);
+    let series = budget_series(&app.store).await?;
     let mut checks = Vec::new();
     for server in servers {
         let name = server.name.clone();

@@ -38,6 +38,7 @@ fn less_and_none(
         times_a_year: 0.1,
         false_alarms_per_year: 4.0,
         missing_burst: None,
+        settled: None,
     };
     let silence = SilenceEvidence {
         last_sent: Some(last),
@@ -49,6 +50,7 @@ fn less_and_none(
         times_a_year: 0.1,
         false_alarms_per_year: 4.0,
         missing_burst: None,
+        streams: Vec::new(),
     };
     vec![
         finding(Rule::SendDrop, less, Severity::Warn, Evidence::Drop(drop)),

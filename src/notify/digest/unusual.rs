@@ -34,7 +34,12 @@ pub(crate) fn unusual(data: &Day) -> Vec<Unusual<'_>> {
 
 fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
     let is_of = |incident: &Incident, rules: &[Rule]| {
-        let is_here = incident.server.0 == server.name && incident.stream == stream.stream;
+        let is_one = incident.server.0 == server.name && incident.stream == stream.stream;
+        let is_of_several = || {
+            let id = stream.stream.as_ref();
+            id.is_some_and(|id| incident.is_stop_of(&server.name, id))
+        };
+        let is_here = is_one || is_of_several();
         is_here && rules.contains(&incident.rule)
     };
     let is_open = |rules: &[Rule]| data.open.iter().any(|incident| is_of(incident, rules));

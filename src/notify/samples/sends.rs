@@ -1,8 +1,8 @@
 //! The courses of the rules on mail that is not sent.
 
 use crate::model::{
-    DropEvidence, Evidence, IncidentState, MissingBurst, Rule, Severity, SilenceEvidence, Span,
-    Timestamp,
+    DropEvidence, Evidence, IncidentState, MissingBurst, NewLevel, Rule, ServerName, Severity,
+    SilenceEvidence, Span, StreamKey, Timestamp,
 };
 use crate::notify::samples::incidents::{Course, Plan};
 use crate::notify::samples::march;
@@ -18,7 +18,21 @@ fn silence(last: Timestamp, until: Timestamp, expected: f64, surprise: f64) -> E
         times_a_year: 0.024,
         false_alarms_per_year: 4.0,
         missing_burst: None,
+        streams: Vec::new(),
     })
+}
+
+/// The same of several streams, each with its server.
+fn of_streams(evidence: &Evidence, streams: &[(&str, &str)]) -> Evidence {
+    let key =
+        |(server, stream): &(&str, &str)| StreamKey::new(&(*server).into(), &(*stream).into());
+    match evidence {
+        Evidence::Silence(silence) => Evidence::Silence(SilenceEvidence {
+            streams: streams.iter().map(key).collect(),
+            ..silence.clone()
+        }),
+        other => other.clone(),
+    }
 }
 
 pub(super) fn send_silence() -> Course {
@@ -45,6 +59,7 @@ pub(super) fn send_silence() -> Course {
                 times_a_year: 500.0,
                 false_alarms_per_year: 4.0,
                 missing_burst: None,
+                streams: Vec::new(),
             }),
         ],
         over_at: [march(5, 17, 0), march(5, 17, 0)],
@@ -62,6 +77,24 @@ pub(super) fn send_silence() -> Course {
             let evidence = silence(march(3, 10, 24), march(10, 22, 0), 812.0, 1.0);
             i.evidence = with_burst(evidence, march(3, 10, 2), march(10, 10, 2));
             (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
+        },
+    )
+    .variant(
+        "of several streams of a server",
+        "Sent when the streams of a server stop together, which their joint mail shows before each of them does.",
+        |i| {
+            i.stream = None;
+            i.evidence = of_streams(&i.evidence, &["outbound", "receipts", "alerts"].map(|s| ("shop", s)));
+        },
+    )
+    .variant(
+        "of several servers",
+        "Sent when the servers of an installation stop together.",
+        |i| {
+            i.stream = None;
+            i.server = ServerName::ALL_SERVERS.into();
+            let servers = ["app1", "app2", "app3", "app4", "app5", "app6", "app7"];
+            i.evidence = of_streams(&i.evidence, &servers.map(|s| (s, "outbound")));
         },
     )
     .variant(
@@ -95,6 +128,7 @@ pub(super) fn send_drop() -> Course {
             times_a_year: 0.3,
             false_alarms_per_year: 4.0,
             missing_burst: None,
+            settled: None,
         })
     };
     Plan {
@@ -120,6 +154,27 @@ pub(super) fn send_drop() -> Course {
             let window = Span::new(march(3, 10, 24), march(10, 22, 0));
             i.evidence = with_burst(drop(window, 64, 876.0), march(3, 10, 2), march(10, 10, 2));
             (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
+        },
+    )
+    .variant(
+        "of a lasting level",
+        "Sent when the volume has stayed at a lower level for a week, which is normal from then on.",
+        move |i| {
+            let window = Span::new(march(4, 0, 0), march(11, 1, 0));
+            i.evidence = drop(window, 2204, 6712.0);
+            if let Evidence::Drop(drop) = &mut i.evidence {
+                drop.settled = Some(NewLevel {
+                    since: march(4, 0, 0),
+                    per_day: 314.9,
+                    per_day_before: 958.9,
+                });
+            }
+            i.judged_at = march(11, 1, 0);
+            i.state = IncidentState::Resolved {
+                at: march(11, 1, 0),
+                unwatched: false,
+                disabled: false,
+            };
         },
     )
 }

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::model::{
-    Incident, Mute, Rule, ServerName, Severity, Step, StreamId, Tag, Timestamp, Transition, rfc3339,
+    Evidence, Incident, Mute, Rule, ServerName, Severity, Step, StreamId, StreamKey, Tag,
+    Timestamp, Transition, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::describe_open;
@@ -94,9 +95,14 @@ struct IncidentFields<'a> {
     incident: &'a str,
     rule: Rule,
     severity: Severity,
-    server: &'a ServerName,
+    /// Null where it is of several servers.
+    server: Option<&'a ServerName>,
+    /// Null where it is of a whole server, or of several streams.
     stream: Option<&'a StreamId>,
     tag: Option<&'a Tag>,
+    /// The streams that stopped together, where it is of several.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    streams: &'a [StreamKey],
     numerator: Option<u64>,
     denominator: Option<u64>,
     rate: Option<f64>,
@@ -114,9 +120,13 @@ impl<'a> IncidentFields<'a> {
             incident: &incident.id,
             rule: incident.rule,
             severity: incident.severity,
-            server: &incident.server,
+            server: Some(&incident.server).filter(|server| !server.is_all_servers()),
             stream: incident.stream.as_ref(),
             tag: incident.tag.as_ref(),
+            streams: match &incident.evidence {
+                Evidence::Silence(silence) => &silence.streams,
+                _ => &[],
+            },
             numerator,
             denominator,
             rate,

@@ -28,6 +28,7 @@ fn silence(id: &str, gap: Span) -> Incident {
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
             missing_burst: None,
+            streams: Vec::new(),
         }),
         ..incident(id, Rule::SendSilence, gap.until)
     }

@@ -1,6 +1,6 @@
 //! What people said of incidents, and the times of these.
 
-use crate::model::{Feedback, Judgement, MarkedTime, StreamKey, Tag};
+use crate::model::{Feedback, Judgement, MarkedTime, ServerName, StreamKey, Tag};
 use crate::store::{Database, Error, Problem};
 
 use super::{Row, Scope, Session, incidents, values};
@@ -36,17 +36,21 @@ impl Database {
 }
 
 /// Returns the times of a stream's incidents that people judged, in order of their beginning, each with the tag that it was of.
+/// An incident of several streams is one of each.
 pub(super) fn load_marked(
     s: &mut dyn Session,
     stream: &StreamKey,
 ) -> Result<Vec<(Option<Tag>, MarkedTime)>, Error> {
     let sql = "SELECT i.body, f.verdict, f.by_whom, f.at FROM feedback f JOIN incidents i ON i.id = f.incident
-         WHERE i.server = ?1 AND i.stream = ?2 ORDER BY i.opened_at, i.id";
-    let values = values![&stream.server().0, &stream.stream().0];
+         WHERE (i.server = ?1 AND i.stream IN (?2, '')) OR (i.server = ?3 AND i.stream = '') ORDER BY i.opened_at, i.id";
+    let (server, id) = (&stream.server().0, stream.stream());
+    let values = values![server, &id.0, ServerName::ALL_SERVERS];
     let found = s.rows(sql, &values, |row| {
         let incident = incidents::read_body(row)?;
         let feedback = read(row, 1)?;
-        Ok(incident.marked_span().map(|span| {
+        let is_here = incident.stream.is_some() || incident.is_stop_of(server, id);
+        let span = incident.marked_span().filter(|_| is_here);
+        Ok(span.map(|span| {
             let marked = MarkedTime {
                 incident: incident.id,
                 rule: incident.rule,

@@ -1,6 +1,10 @@
 //! Incidents, their steps, and the one transaction that records what an evaluation decided.
 
-use crate::model::{Incident, IncidentState, ServerName, Span, Step, Timestamp, Transition};
+use std::collections::BTreeSet;
+
+use crate::model::{
+    Incident, IncidentState, Rule, ServerName, Span, Step, StreamKey, Timestamp, Transition,
+};
 use crate::store::{CycleCommit, Database, Error, Problem, TransitionRow};
 
 use super::{Row, Scope, Session, leases, outbox, polls, server_identity, values};
@@ -22,6 +26,16 @@ impl Database {
         let mut incidents = self.latest_incidents(server)?;
         incidents.retain(Incident::is_open);
         Ok(incidents)
+    }
+
+    /// Returns the streams whose own silence is open.
+    pub fn open_stops(&mut self) -> Result<BTreeSet<StreamKey>, Error> {
+        let open = "SELECT body FROM incidents WHERE open = 1";
+        let open = self.rows(open, &[], read_body)?.into_iter();
+        let stops = open.filter(|i| i.rule == Rule::SendSilence && i.tag.is_none());
+        Ok(stops
+            .filter_map(|i| Some(StreamKey::new(&i.server, i.stream.as_ref()?)))
+            .collect())
     }
 
     pub fn incident(&mut self, id: &str) -> Result<Option<Incident>, Error> {

@@ -40,6 +40,7 @@ fn all() -> Vec<Evidence> {
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
             missing_burst: None,
+            streams: Vec::new(),
         }),
         Evidence::Drop(DropEvidence {
             window: span,
@@ -50,6 +51,7 @@ fn all() -> Vec<Evidence> {
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
             missing_burst: None,
+            settled: None,
         }),
         Evidence::Delivery(DeliveryEvidence {
             unproven: 5,

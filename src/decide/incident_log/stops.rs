@@ -1,0 +1,92 @@
+//! A stop of several streams, beside the stops of each of them.
+
+use crate::decide::incident_log::{IncidentKey, IncidentLog};
+use crate::decide::{Policy, transition};
+use crate::model::{Evidence, Incident, IncidentState, Rule, StreamKey, Timestamp};
+
+/// What became of the stop of several streams, for one of them that is silent since no earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum StopTogether {
+    /// It is over, and the one may not be.
+    Over,
+    /// It is open, or a person closed it a moment ago.
+    Open,
+}
+
+impl StopTogether {
+    /// Returns what `stop` is at `at` to a stream that is silent since `opened_at`; `None` where it was over before.
+    fn at(stop: &Incident, opened_at: Timestamp, at: Timestamp) -> Option<Self> {
+        let IncidentState::Resolved { at: ended_at, .. } = stop.state else {
+            return Some(Self::Open);
+        };
+        let hidden_until = match stop.closed_by {
+            Some(_) => ended_at + transition::STAYS_CLOSED,
+            None => ended_at,
+        };
+        match () {
+            () if at < hidden_until => Some(Self::Open),
+            () if opened_at < hidden_until => Some(Self::Over),
+            () => None,
+        }
+    }
+}
+
+impl IncidentLog {
+    /// Returns whether no two of the streams that stopped together are news: of the others it is known.
+    pub(super) fn is_stop_of_known_streams(
+        &self,
+        policy: &Policy,
+        key: &IncidentKey,
+        evidence: &Evidence,
+    ) -> bool {
+        let Evidence::Silence(silence) = evidence else {
+            return false;
+        };
+        let is_known = |stream: &&StreamKey| {
+            let own = IncidentKey {
+                problem: Rule::SendSilence,
+                stream: Some(stream.stream().clone()),
+                tag: None,
+            };
+            let mut own = self.current.get(&own).into_iter();
+            let is_here = *stream.server() == self.server;
+            policy.stopped.contains(*stream)
+                || (is_here && own.any(|i| i.is_open() && i.rule == Rule::SendSilence))
+        };
+        let known = silence.streams.iter().filter(is_known).count();
+        key.is_of_several() && silence.streams.len() < known + 2
+    }
+
+    /// Returns what became of a stop of several streams of which that of `key`, not older, is a part; `None` where there was none.
+    pub(super) fn stop_together(
+        &self,
+        policy: &Policy,
+        key: &IncidentKey,
+        at: Timestamp,
+    ) -> Option<StopTogether> {
+        let stream = key
+            .stream
+            .as_ref()
+            .filter(|_| key.problem == Rule::SendSilence)?;
+        let opened_at = match self.current.get(key) {
+            Some(own) if own.is_open() => own.opened_at,
+            _ => at,
+        };
+        let here = self.current.iter().filter(|(key, _)| key.is_of_several());
+        let stops = here.map(|(_, stop)| stop).chain(&policy.stops_together);
+        let stops = stops.filter(|stop| {
+            let streams = match &stop.evidence {
+                Evidence::Silence(silence) => silence.streams.as_slice(),
+                _ => &[],
+            };
+            (stop.notified || stop.notification_deferred)
+                && stop.opened_at <= opened_at
+                && streams
+                    .iter()
+                    .any(|s| *s.server() == self.server && s.stream() == stream)
+        });
+        stops
+            .filter_map(|stop| StopTogether::at(stop, opened_at, at))
+            .max()
+    }
+}

@@ -1,0 +1,203 @@
+//! A lasting fall of the level: a kind of mail that ended, a client that left. It is told as a drop, and once it has lasted for
+//! days the new level is what is normal.
+//!
+//! Day by day the volume since each possible beginning is compared with that of the same weekdays in the weeks before it, in
+//! units of its own scatter (a scan for a change of mean; E. S. Page, "A test for a change in a parameter occurring at an
+//! unknown point", Biometrika 42, 1955). Days are overdispersed (variance φ times the mean), so that a sender with uneven days
+//! has no new level before it is certain.
+
+use crate::model::{DAY, History, HourCount, NewLevel, Span, Timestamp};
+
+/// The minimum and maximum number of days at the new level.
+const NEW_DAYS: (usize, usize) = (5, 28);
+/// The minimum and maximum number of days before it.
+const OLD_DAYS: (usize, usize) = (21, 56);
+/// After this many days the new level is normal.
+const SETTLED_AFTER: usize = 7;
+/// The new level is no more than this share of the old one.
+const MAX_SHARE: f64 = 0.65;
+/// A level below this share is no level but an outage, which is not learned from.
+const MIN_SHARE: f64 = 0.12;
+/// Each half of the time since is at the new level, too: one bad day that is over is no level.
+const MAX_SHARE_OF_HALF: f64 = 0.8;
+/// In standard deviations of the volume since the change.
+const MIN_DEVIATIONS: f64 = 4.5;
+/// How many days' worth of belief the mean of the day type (working days, weekend) brings to each weekday.
+const SHRINK_TO_DAY_TYPE: f64 = 2.0;
+
+/// The volume of a stream fell to a part of what it was, and stayed there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct LevelShift {
+    /// The first day at the new level.
+    pub from: Timestamp,
+    /// Messages since then, and those that the old level would have had.
+    pub sent: u64,
+    pub expected: f64,
+    days: usize,
+}
+
+impl LevelShift {
+    /// Looks for a shift that lasts until the day of `at`, by what was sent before that day.
+    pub(super) fn find(history: &History, at: Timestamp) -> Option<Self> {
+        let days = DayCounts::new(history, at.floor(DAY));
+        let shifts = (NEW_DAYS.0..=NEW_DAYS.1).filter_map(|new| days.shift(new));
+        let best = shifts.max_by(|(a, _), (b, _)| a.total_cmp(b));
+        best.filter(|(deviations, _)| *deviations > MIN_DEVIATIONS)
+            .map(|(_, shift)| shift)
+    }
+
+    /// Whether it has lasted so long that the new level is normal.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.days >= SETTLED_AFTER
+    }
+
+    /// Returns what is said of the new level.
+    pub(super) fn new_level(&self) -> NewLevel {
+        let days = self.days as f64;
+        NewLevel {
+            since: self.from,
+            per_day: self.sent as f64 / days,
+            per_day_before: self.expected / days,
+        }
+    }
+
+    /// What the new level is, for what was learned with it.
+    pub(super) fn key(&self) -> (Timestamp, u32) {
+        (self.from, self.percent())
+    }
+
+    /// The new level as a share of the old one, in whole percent.
+    fn percent(&self) -> u32 {
+        (100.0 * self.sent as f64 / self.expected).round() as u32
+    }
+
+    /// Returns `history` as if the stream had always been at the new level: of what was sent before, so many messages are left
+    /// out, each for itself.
+    pub(super) fn apply(&self, history: &History) -> History {
+        let share = f64::from(self.percent()) / 100.0;
+        let thinned = history.hours.iter().filter_map(|hour| match *hour {
+            hour if hour.start < self.from => thin(hour, share),
+            hour => Some(hour),
+        });
+        let hours = thinned.collect();
+        History {
+            first_seen_at: history.first_seen_at,
+            messages: history.messages.clone(),
+            sent: history.sent.clone(),
+            hours,
+            ..History::default()
+        }
+    }
+}
+
+/// Returns an hour with a share of its messages; `None` where none is left. The same hour is thinned alike each time.
+fn thin(hour: HourCount, share: f64) -> Option<HourCount> {
+    let draw = |n: u64| {
+        let mut mixed =
+            (hour.start.0 as u64 / 3_600_000).wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let sent = match hour.sent {
+        few @ 0..=64 => (0..few).filter(|n| draw(*n) < share).count() as u64,
+        many => (many as f64 * share + draw(0)) as u64,
+    };
+    // The first of fewer messages comes later, the last earlier.
+    let inward = 1.0 / (sent as f64 + 1.0) - 1.0 / (hour.sent as f64 + 1.0);
+    let inward = hour.last_at.since(hour.first_at).mul_f64(inward.max(0.0));
+    (sent > 0).then(|| HourCount {
+        sent,
+        first_at: hour.first_at + inward,
+        last_at: hour.last_at - inward,
+        ..hour
+    })
+}
+
+/// Messages of the days before an instant, the last day first; `None` where a part of the day was not covered.
+struct DayCounts {
+    until: Timestamp,
+    sent: Vec<Option<u64>>,
+    /// Of each day, which of the week it is; the first two are those of a weekend.
+    weekdays: Vec<usize>,
+}
+
+impl DayCounts {
+    fn new(history: &History, until: Timestamp) -> Self {
+        let length = NEW_DAYS.1 + OLD_DAYS.1;
+        let first = history.first_seen_at.unwrap_or(until);
+        let (mut sent, mut weekdays) = (Vec::with_capacity(length), Vec::with_capacity(length));
+        for back in 1..=length as u32 {
+            let day = Span::new(until - DAY * back, until - DAY * (back - 1));
+            let covered = first <= day.from && history.messages.covers(day);
+            sent.push(covered.then(|| history.sent_by_hours(day)));
+            // 1970-01-01 was a Thursday: Saturday is day 0.
+            let days = day.from.0.div_euclid(86_400_000) + 5;
+            weekdays.push(usize::try_from(days.rem_euclid(7)).unwrap_or(0));
+        }
+        Self {
+            until,
+            sent,
+            weekdays,
+        }
+    }
+
+    /// Returns the shift of the last `new` days against those before, with how far it is in standard deviations.
+    fn shift(&self, new: usize) -> Option<(f64, LevelShift)> {
+        let of = |range: std::ops::Range<usize>| {
+            let range = range.filter_map(|i| Some((self.weekdays[i], self.sent[i]?)));
+            range.collect::<Vec<(usize, u64)>>()
+        };
+        let (after, before) = (of(0..new), of(new..(new + OLD_DAYS.1).min(self.sent.len())));
+        if after.len() < new || before.len() < OLD_DAYS.0 {
+            return None;
+        }
+        let means = weekday_means(&before);
+        let scatter: f64 = before
+            .iter()
+            .map(|(day, sent)| (*sent as f64 - means[*day]).powi(2))
+            .sum();
+        let old: f64 = before.iter().map(|(day, _)| means[*day]).sum();
+        let dispersion = (scatter / old.max(1e-9)).max(1.0);
+        let sent: u64 = after.iter().map(|(_, sent)| sent).sum();
+        let expected: f64 = after.iter().map(|(day, _)| means[*day]).sum();
+        let uncertain = 1.0 + after.len() as f64 / before.len() as f64;
+        let scatter = (dispersion * expected * uncertain).max(1e-9).sqrt();
+        let share_of = |days: &[(usize, u64)]| {
+            let sent: u64 = days.iter().map(|(_, sent)| sent).sum();
+            let expected: f64 = days.iter().map(|(day, _)| means[*day]).sum();
+            sent as f64 / expected.max(1e-9)
+        };
+        let (late, early) = after.split_at(new / 2);
+        let is_level = (MIN_SHARE..MAX_SHARE).contains(&share_of(&after))
+            && [late, early]
+                .iter()
+                .all(|half| (MIN_SHARE..MAX_SHARE_OF_HALF).contains(&share_of(half)));
+        let shift = LevelShift {
+            from: self.until - DAY * u32::try_from(new).unwrap_or(u32::MAX),
+            sent,
+            expected,
+            days: new,
+        };
+        is_level.then_some(((expected - sent as f64) / scatter, shift))
+    }
+}
+
+/// Returns the mean of each weekday, shrunk to that of its day type.
+fn weekday_means(days: &[(usize, u64)]) -> [f64; 7] {
+    let mean_of = |is_one: &dyn Fn(usize) -> bool, belief: f64, usual: f64| {
+        let own = days.iter().filter(|(day, _)| is_one(*day));
+        let (count, sum) = own.fold((belief, belief * usual), |(n, sum), (_, sent)| {
+            (n + 1.0, sum + *sent as f64)
+        });
+        sum / count.max(1e-9)
+    };
+    let types = [
+        mean_of(&|day| day < 2, 0.0, 0.0),
+        mean_of(&|day| day >= 2, 0.0, 0.0),
+    ];
+    std::array::from_fn(|day| {
+        let usual = types[usize::from(day >= 2)];
+        mean_of(&|of| of == day, SHRINK_TO_DAY_TYPE, usual)
+    })
+}

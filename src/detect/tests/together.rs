@@ -1,0 +1,167 @@
+//! What stops everywhere at once is noticed by the mail of all.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::{Feedback, Judgement, MarkedTime, StreamKey};
+
+/// Mail between 08 and 18, on each day none to twice as much as on average.
+fn office(days: u32, a_day: u32, stream: u32) -> Vec<Timestamp> {
+    let draw = |day: u32, n: u32| {
+        let seed = day * 7919 + n * 104_729 + stream * 1_299_709;
+        let mixed = (seed ^ (seed >> 15)).wrapping_mul(2_654_435_761);
+        (mixed ^ (mixed >> 13)) >> 4
+    };
+    let of_day = move |day: u32| {
+        let begin = start() + DAY * day + 8 * HOUR;
+        let sent = draw(day, 9999) % (2 * a_day + 1);
+        (0..sent).map(move |n| begin + Duration::from_secs(u64::from(draw(day, n) % 36_000)))
+    };
+    (0..days).flat_map(of_day).collect()
+}
+
+fn key(stream: u32) -> StreamKey {
+    let (server, stream) = (format!("app{stream}"), "outbound");
+    StreamKey::new(&server.as_str().into(), &stream.into())
+}
+
+fn join(histories: &[History]) -> Together {
+    let mut together = Together::default();
+    for (stream, history) in (0..).zip(histories) {
+        together.add(key(stream), history);
+    }
+    together
+}
+
+/// Ten streams that stop on a Wednesday at 10:00, with the end of what is covered.
+fn ten_that_stop(a_day: u32) -> (Vec<History>, Timestamp, Timestamp) {
+    let stop = start() + 58 * DAY + 10 * HOUR;
+    let until = stop + 3 * DAY;
+    let of = |stream| {
+        let sent = office(60, a_day, stream).into_iter();
+        history(sent.filter(|at| *at < stop), until)
+    };
+    ((0..10).map(of).collect(), stop, until)
+}
+
+fn first_breach(
+    from: Timestamp,
+    until: Timestamp,
+    mut is_breach: impl FnMut(Timestamp) -> bool,
+) -> Option<Duration> {
+    let hours = (1..72).map(|n| from + HOUR * n);
+    let mut hours = hours.take_while(|at| *at <= until);
+    hours.find(|at| is_breach(*at)).map(|at| at.since(from))
+}
+
+#[test]
+fn ten_streams_that_stop_together_are_noticed_in_half_the_time_of_one_alone() {
+    for a_day in [4, 30] {
+        let (histories, stop, until) = ten_that_stop(a_day);
+        let together = join(&histories);
+        let mut of_all = Detector::new(Rules::default(), count_series(&[1; 10]));
+        let all = first_breach(stop, until, |at| {
+            let finding = of_all.detect_together(&together, at).expect("ten streams");
+            finding.verdict == Verdict::Breach
+        });
+        let mut alone = Detector::new(Rules::default(), 1);
+        let one = first_breach(stop, until, |at| {
+            alone.detect(&histories[0], &outbound(), at)[0].verdict == Verdict::Breach
+        });
+        let (all, one) = (all.expect("told"), one.expect("told"));
+        assert!(all * 2 <= one, "{a_day} a day: {all:?} against {one:?}");
+    }
+}
+
+#[test]
+fn a_stop_of_all_names_them_and_a_healthy_time_says_nothing() {
+    let (histories, stop, until) = ten_that_stop(30);
+    let together = join(&histories);
+    let mut detector = Detector::new(Rules::default(), 12);
+    for hour in 1..(28 * 24) {
+        let finding = detector.detect_together(&together, stop - HOUR * hour);
+        let finding = finding.expect("ten streams");
+        assert_ne!(finding.verdict, Verdict::Breach, "{hour} h before");
+    }
+    let finding = detector
+        .detect_together(&together, until)
+        .expect("ten streams");
+    let Evidence::Silence(silence) = finding.evidence else {
+        panic!("{:?}", finding.evidence);
+    };
+    assert_eq!((finding.stream, finding.verdict), (None, Verdict::Breach));
+    assert_eq!(silence.streams, (0..10).map(key).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_stream_that_is_not_seen_leaves_it_open_whether_all_stopped() {
+    let (mut histories, _, until) = ten_that_stop(30);
+    histories[3].messages = Coverage::from_spans([Span::new(start(), until - 5 * HOUR)]);
+    let mut detector = Detector::new(Rules::default(), 12);
+    let finding = detector.detect_together(&join(&histories), until);
+    assert_eq!(finding.expect("ten streams").verdict, Verdict::Unknown);
+}
+
+#[test]
+fn one_stream_and_one_that_has_nearly_all_mail_are_judged_alone() {
+    let (histories, _, until) = ten_that_stop(30);
+    let large = history(office(58, 600, 11), until);
+    let mut detector = Detector::new(Rules::default(), 3);
+    let mut judged = |histories: &[&History]| {
+        let histories: Vec<History> = histories.iter().map(|h| (*h).clone()).collect();
+        detector.detect_together(&join(&histories), until).is_some()
+    };
+    assert!(!judged(&[&histories[0]]));
+    assert!(!judged(&[&histories[0], &large]));
+    assert!(
+        !judged(&[&histories[0], &history([], until)]),
+        "never had mail"
+    );
+    assert!(judged(&[&histories[0], &histories[1]]));
+}
+
+#[test]
+fn a_stream_that_began_later_hides_nothing_of_the_time_before() {
+    let (mut histories, _, until) = ten_that_stop(30);
+    let began = start() + 50 * DAY;
+    histories[0].first_seen_at = Some(began);
+    histories[0].messages = Coverage::from_spans([Span::new(began, until)]);
+    let joint = join(&histories);
+    let joint = joint.joint().expect("ten streams");
+    assert_eq!(joint.covered_before(until), until.since(start()));
+    assert_eq!(joint.first_seen_at, Some(start()));
+}
+
+#[test]
+fn streams_of_a_server_and_of_all_servers_share_the_budget() {
+    assert_eq!(count_series(&[]), 0);
+    assert_eq!(count_series(&[1]), 1);
+    assert_eq!(count_series(&[3]), 4);
+    assert_eq!(count_series(&[1, 1]), 3);
+    assert_eq!(count_series(&[2, 1]), 5);
+}
+
+#[test]
+fn what_people_said_of_a_stop_of_several_is_learned_of_all_of_them() {
+    let (mut histories, _, until) = ten_that_stop(30);
+    let marked = |incident: &str| MarkedTime {
+        incident: incident.to_owned(),
+        rule: Rule::SendSilence,
+        span: Span::new(start() + DAY, start() + 2 * DAY),
+        feedback: Feedback {
+            judgement: Judgement::Real,
+            by: "Jane".to_owned(),
+            at: until,
+        },
+    };
+    for history in &mut histories {
+        history.marked = vec![marked("ofall")];
+    }
+    histories[0].marked.push(marked("ofone"));
+    let joint = join(&histories);
+    let marked = &joint.joint().expect("ten streams").marked;
+    assert_eq!(
+        marked.iter().map(|m| &*m.incident).collect::<Vec<_>>(),
+        ["ofall"]
+    );
+}

@@ -1,0 +1,126 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+use crate::model::{
+    Coverage, CumulativeCounts, DAY, DropEvidence, Evidence, HOUR, HourCount, Rules, Span,
+};
+
+/// A Monday.
+fn start() -> Timestamp {
+    Timestamp::parse("2026-01-05T00:00:00Z").expect("valid")
+}
+
+/// Mail between 08 and 18 of every day; a day has about as many messages as `a_day` says.
+fn office(days: u32, a_day: impl Fn(u32) -> u32) -> Vec<Timestamp> {
+    let draw = |day: u32, n: u32| {
+        let seed = day * 7919 + n * 104_729;
+        let mixed = (seed ^ (seed >> 15)).wrapping_mul(2_654_435_761);
+        (mixed ^ (mixed >> 13)) >> 4
+    };
+    let mut sent = Vec::new();
+    for day in 0..days {
+        let usual = a_day(day);
+        let begin = start() + DAY * day + 8 * HOUR;
+        let count = usual * 3 / 4 + draw(day, 9999) % (usual / 2 + 1);
+        let second = |n| Duration::from_secs(u64::from(draw(day, n) % 36_000));
+        sent.extend((0..count).map(|n| begin + second(n)));
+    }
+    sent.sort();
+    sent
+}
+
+fn history(sent: &[Timestamp], until: Timestamp) -> History {
+    let mut hours: BTreeMap<Timestamp, HourCount> = BTreeMap::new();
+    for at in sent {
+        let hour = hours.entry(at.floor(HOUR)).or_insert(HourCount {
+            start: at.floor(HOUR),
+            sent: 0,
+            first_at: *at,
+            last_at: *at,
+        });
+        hour.sent += 1;
+        hour.last_at = *at;
+    }
+    let covered = Coverage::from_spans([Span::new(start(), until)]);
+    History {
+        first_seen_at: Some(start()),
+        installed_at: Some(start()),
+        messages: covered.clone(),
+        bounces: covered,
+        hours: hours.into_values().collect(),
+        sent: CumulativeCounts::from_counts(sent.iter().map(|at| (*at, 1))),
+        ..History::default()
+    }
+}
+
+/// The transitions of polls on the hour within `polls`, of one stream that sent this.
+fn replay(sent: &[Timestamp], polls: Span) -> Vec<Transition> {
+    let past = ServerPast {
+        server: "shop".into(),
+        policy: Policy::new(false, Rules::default()),
+        histories: [("outbound".into(), history(sent, polls.until))].into(),
+        sampled: BTreeMap::new(),
+    };
+    let policy = Policy::new(false, Rules::default());
+    let mut replay = Replay::new(vec![past], policy, 1);
+    let mut transitions = Vec::new();
+    let mut at = polls.from;
+    while at <= polls.until {
+        transitions.extend(replay.poll(at));
+        at = at + HOUR;
+    }
+    transitions
+}
+
+fn days(from: u32, until: u32) -> Span {
+    Span::new(start() + DAY * from, start() + DAY * until)
+}
+
+#[test]
+fn a_step_down_is_one_incident_and_then_the_new_level_is_normal() {
+    for (before, after) in [(30, 10), (90, 30)] {
+        let sent = office(120, |day| if day < 60 { before } else { after });
+        let steps = replay(&sent, days(58, 120));
+        let opened = steps.iter().filter(|t| t.step == Step::Opened);
+        assert_eq!(opened.count(), 1, "{before}: {steps:#?}");
+        let end = steps.last().expect("resolved");
+        assert_eq!(end.step, Step::Resolved, "{before}");
+        assert!(end.at <= start() + DAY * 70, "{before}: {}", end.at);
+        let Evidence::Drop(DropEvidence {
+            settled: Some(level),
+            ..
+        }) = &end.incident.evidence
+        else {
+            panic!("{before}: {:?}", end.incident.evidence);
+        };
+        let share = level.per_day / level.per_day_before;
+        assert!((0.28..0.4).contains(&share), "{before}: {level:?}");
+    }
+}
+
+#[test]
+fn a_step_up_and_days_that_are_uneven_are_no_new_level() {
+    let grown = office(90, |day| if day < 60 { 20 } else { 80 });
+    assert_eq!(replay(&grown, days(58, 90)), []);
+    let uneven = office(90, |day| [40, 5, 60, 20, 8, 50, 17][day as usize * 5 % 7]);
+    let levels = replay(&uneven, days(60, 90))
+        .into_iter()
+        .filter(|t| matches!(&t.incident.evidence, Evidence::Drop(drop) if drop.settled.is_some()));
+    assert_eq!(levels.count(), 0);
+}
+
+#[test]
+fn an_outage_of_days_that_is_over_is_no_new_level() {
+    let mut sent = office(90, |_| 30);
+    let outage = days(60, 64);
+    sent.retain(|at| !outage.contains(*at));
+    let steps = replay(&sent, days(58, 90));
+    let shown: Vec<_> = steps.iter().map(|t| (t.incident.rule, t.step)).collect();
+    let ends = steps.iter().filter(|t| t.step == Step::Resolved);
+    assert_eq!(ends.count(), 1, "{shown:?}");
+    let settled = steps
+        .iter()
+        .any(|t| matches!(&t.incident.evidence, Evidence::Drop(drop) if drop.settled.is_some()));
+    assert!(!settled, "{shown:?}");
+}
