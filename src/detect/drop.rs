@@ -10,7 +10,7 @@ use crate::model::{
 const MIN_SHARE_AT_LAST_MAIL: f64 = 0.5;
 
 /// A drop is not over while its evidence is above this share of the limit: one good hour is no end.
-const MAX_SHARE_AT_END: f64 = 0.3;
+const MAX_SHARE_AT_END: f64 = 0.6;
 
 /// The finding of `send_drop` at `at`; `shift` is the fall of the level that lasts until then.
 pub(super) fn evaluate(

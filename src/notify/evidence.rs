@@ -2,7 +2,7 @@
 
 use crate::model::{
     DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident, MissingBurst,
-    RateEvidence, RateUnit, Rule, SilenceEvidence,
+    NewLevel, RateEvidence, RateUnit, Rule, SilenceEvidence, StreamKey,
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
@@ -88,7 +88,14 @@ fn silence_lines(silence: &SilenceEvidence, style: Style) -> Vec<String> {
     ]
     .into_iter()
     .chain(silence.missing_burst.map(|burst| burst_line(burst, style)))
+    .chain(streams_line(&silence.streams))
     .collect()
+}
+
+/// Returns the streams of several that are judged as one; `None` of one alone.
+fn streams_line(streams: &[StreamKey]) -> Option<String> {
+    let names: Vec<String> = streams.iter().map(StreamKey::to_string).collect();
+    (!names.is_empty()).then(|| format!("Streams judged together: {}", names.join(", ")))
 }
 
 fn burst_line(burst: MissingBurst, style: Style) -> String {
@@ -115,7 +122,17 @@ fn drop_lines(drop: &DropEvidence, style: Style) -> Vec<String> {
     ]
     .into_iter()
     .chain(drop.missing_burst.map(|burst| burst_line(burst, style)))
+    .chain(drop.settled.map(|level| level_line(level, style)))
     .collect()
+}
+
+fn level_line(level: NewLevel, style: Style) -> String {
+    format!(
+        "New level since {}: about {} messages a day, {} before; it is normal from now on",
+        format_time(level.since, style.zone),
+        approx(level.per_day),
+        approx(level.per_day_before)
+    )
 }
 
 fn frequency_line(what: &str, times_a_year: f64, false_alarms_per_year: f64) -> String {
