@@ -1,5 +1,7 @@
 //! `check`: one cycle, then exit.
 
+use std::io::{IsTerminal, stdout};
+
 use clap::Args;
 use serde_json::json;
 
@@ -8,7 +10,7 @@ use crate::commands::cli::parse_instant;
 use crate::commands::open::{cycle_error, log_warnings, open_for_cycle, options_at};
 use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::{CommandResult, INCOMPLETE, OPEN_INCIDENT};
-use crate::config::Config;
+use crate::config::{Config, SlackSink};
 use crate::cycle::report::CheckReport;
 use crate::cycle::run_cycle;
 use crate::model::Timestamp;
@@ -32,6 +34,7 @@ pub(super) async fn check(config: Config, args: CheckArgs) -> CommandResult {
     if !config.enabled {
         return print_disabled("nothing was polled", args.json);
     }
+    let is_printed = matches!(config.slack.sink, SlackSink::Print);
     let context = open_for_cycle(config, message_writer(args.json)).await?;
     let report = run_cycle(&context, options_at(args.now)).await;
     let report = match report.map_err(cycle_error) {
@@ -47,6 +50,10 @@ pub(super) async fn check(config: Config, args: CheckArgs) -> CommandResult {
         print(&json_line(&json!(report)))?;
     } else {
         tracing::info!("{}", report.to_line());
+        let hello = report.hello().filter(|_| !is_printed);
+        if let Some(hello) = hello.filter(|_| stdout().is_terminal()) {
+            print(&format!("{}\n", hello.to_text()))?;
+        }
     }
     let is_reported = args.exit_code && report.has_open_incident();
     Ok(match report.is_complete() {

@@ -295,6 +295,7 @@ impl Reader {
             mask_addresses: self.read("slack.mask_addresses", true, values::truth),
             pace: self.duration("slack.pace", Duration::ZERO, MINUTE),
             timeout: self.duration("slack.timeout", MIN_TIMEOUT, MAX_WAIT),
+            hello: self.read("slack.hello", true, values::truth),
             sink,
         }
     }

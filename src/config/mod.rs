@@ -127,6 +127,8 @@ pub struct SlackSettings {
     pub wake_channel: Option<String>,
     /// Who is mentioned in them; `None` for nobody.
     pub wake_mention: Option<String>,
+    /// Whether the first message of a database is sent.
+    pub hello: bool,
     pub sink: SlackSink,
 }
 

@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod digest;
 pub(crate) mod evaluate;
 mod health;
+mod hello;
 pub mod incidents;
 pub(crate) mod lease;
 pub mod mutes;
@@ -33,6 +34,7 @@ use crate::cycle::deliver::{Trigger, deliver};
 use crate::cycle::digest::{due_digest, write_due_digest};
 use crate::cycle::evaluate::evaluate;
 use crate::cycle::health::send_heartbeat;
+use crate::cycle::hello::write_hello;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::all::{PollContext, poll_all};
 use crate::cycle::poll::outcome::PollOutcome;
@@ -135,8 +137,10 @@ async fn run_steps(
         return Err(CycleError::ClockSkew(skew));
     }
     let evaluation = evaluate(context, &polls.outcomes, &leases, now).await?;
-    // Whichever process is the last to poll knows the whole day.
+    // Whichever process is the last to poll knows everything, and the whole day.
+    let mut hello = None;
     if leases.held_by_others().await?.is_empty() {
+        hello = write_hello(context, now).await?;
         write_due_digest(context, now).await?;
     }
     let deliveries = deliver(context, Trigger::Cycle { began }, now).await?;
@@ -147,7 +151,8 @@ async fn run_steps(
     let prune = move |s: &mut Database| s.prune(keep_rows, keep_aggregates);
     store.call(prune).await?;
     send_heartbeat(context, &polls, &evaluation, deliveries, now).await;
-    Ok(report::check(context, now, &polls, &evaluation, deliveries).await?)
+    let report = report::check(context, now, &polls, &evaluation, deliveries).await?;
+    Ok(report.with_hello(hello))
 }
 
 pub(crate) struct PollResults {

@@ -11,6 +11,7 @@ use crate::cycle::{Context, PollResults};
 use crate::model::{
     DAY, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp, Transition,
 };
+use crate::notify::Message;
 use crate::output::json::{IncidentView, MuteView, StreamView, TransitionView};
 use crate::store;
 use crate::text::format::plural;
@@ -26,6 +27,8 @@ pub struct CheckReport {
     mutes: Vec<Value>,
     notices: DeliveryCounts,
     errors: Vec<String>,
+    #[serde(skip)]
+    hello: Option<Message>,
 }
 
 impl CheckReport {
@@ -45,7 +48,17 @@ impl CheckReport {
             mutes: Vec::new(),
             notices: DeliveryCounts::default(),
             errors: vec![error],
+            hello: None,
         }
+    }
+
+    /// Returns the first message of the database, where this cycle wrote it.
+    pub const fn hello(&self) -> Option<&Message> {
+        self.hello.as_ref()
+    }
+
+    pub(crate) fn with_hello(self, hello: Option<Message>) -> Self {
+        Self { hello, ..self }
     }
 
     /// Whether an incident is open.
@@ -117,6 +130,7 @@ pub(crate) async fn check(
         mutes: evaluation.mutes.iter().map(mute).collect(),
         notices,
         errors: polled.iter().flat_map(|p| p.errors.clone()).collect(),
+        hello: None,
     })
 }
 

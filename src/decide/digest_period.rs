@@ -1,6 +1,6 @@
 //! Local days: when the digest is due, and which period it tells of.
 
-use chrono::{Days, LocalResult, NaiveDate, NaiveTime, TimeZone};
+use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 
 use crate::model::{Span, Timestamp};
@@ -38,6 +38,21 @@ pub fn latest_period(now: Timestamp, zone: Tz, time: NaiveTime) -> Span {
 pub fn previous_period(period: Span, zone: Tz, time: NaiveTime) -> Span {
     let until = period.from;
     Span::new(latest_period(until, zone, time).from, until)
+}
+
+/// The first instant after `now` at which it is `time` on a local day of the week that `is_day` takes.
+pub fn next_time(
+    now: Timestamp,
+    zone: Tz,
+    time: NaiveTime,
+    is_day: impl Fn(Weekday) -> bool,
+) -> Timestamp {
+    let today = now.to_utc().with_timezone(&zone).date_naive();
+    let days = (0..9).filter_map(|days| today.checked_add_days(Days::new(days)));
+    let mut instants = days
+        .filter(|date| is_day(date.weekday()))
+        .map(|date| instant(zone, date, time));
+    instants.find(|at| *at > now).unwrap_or(now)
 }
 
 /// The period that `due` says a digest is to be written for now: the latest ended one, if it ended after the first

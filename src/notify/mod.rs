@@ -13,6 +13,7 @@ pub(crate) mod evidence;
 pub mod given_up;
 pub mod grouped;
 pub mod grouping;
+pub mod hello;
 mod level;
 pub mod live;
 pub mod location;

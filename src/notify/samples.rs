@@ -3,6 +3,7 @@
 
 mod bounces;
 mod digests;
+mod hello;
 mod incidents;
 mod sends;
 mod server_changed;
@@ -65,6 +66,7 @@ pub(crate) fn chapters() -> Vec<Chapter> {
     chapters.push(groups());
     chapters.push(catch_ups());
     chapters.push(mute_ends());
+    chapters.push(hello::chapter());
     chapters.push(digests::chapter());
     chapters.push(notices());
     chapters

@@ -11,6 +11,7 @@ mod counts;
 mod feedback;
 mod file;
 mod file_identity;
+mod hello;
 mod incidents;
 mod leases;
 mod ledger;
@@ -97,6 +98,10 @@ facts! {
         a_wrong_clock_leaves_no_count
         history_begins_where_mail_was_counted
         any_course_of_listing_and_counting_counts_each_message_once;
+    hello:
+        a_new_database_greets_once
+        a_hello_that_nobody_wants_is_not_due_again
+        a_database_that_began_anew_says_so;
     address_checks:
         the_latest_answer_of_each_address_is_kept
         the_last_bounce_of_an_address_is_found_whatever_its_capitals

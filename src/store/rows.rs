@@ -76,12 +76,20 @@ pub enum MessageKind {
     /// Incidents that opened and were resolved while no cycle ran.
     CatchUp,
     Digest,
+    /// The first message of a database.
+    Hello,
     /// A fault of hushwatch itself, which is never stored.
     Notice,
 }
 
 impl MessageKind {
-    const ALL: [Self; 4] = [Self::Alert, Self::CatchUp, Self::Digest, Self::Notice];
+    const ALL: [Self; 5] = [
+        Self::Alert,
+        Self::CatchUp,
+        Self::Digest,
+        Self::Hello,
+        Self::Notice,
+    ];
 
     /// Returns the name under which it is stored, and which JSON reports.
     pub const fn name(self) -> &'static str {
@@ -89,6 +97,7 @@ impl MessageKind {
             Self::Alert => "alert",
             Self::CatchUp => "catch_up",
             Self::Digest => "digest",
+            Self::Hello => "hello",
             Self::Notice => "notice",
         }
     }
@@ -337,6 +346,13 @@ pub struct AttemptRow {
 pub struct LastDigest {
     pub until: Timestamp,
     pub message: NewMessage,
+}
+
+/// What the first message of a database says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueHello {
+    /// Whether it takes the place of one that was lost.
+    pub is_anew: bool,
 }
 
 /// One event for `recent`.

@@ -20,6 +20,7 @@ mod doctor;
 mod explain;
 mod faults;
 mod feedback;
+mod hello;
 mod host;
 mod hostile;
 mod identity;

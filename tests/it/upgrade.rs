@@ -8,7 +8,7 @@ use hushwatch::sim::{Fault, Plan};
 use serde_json::Value;
 
 use crate::store::{schema, set_schema};
-use crate::world::{Process, World, at};
+use crate::world::{HELLO, Process, World, at};
 
 /// Versions that nobody has yet.
 const NEWER: i64 = 99;
@@ -183,6 +183,8 @@ fn the_first_cycle_on_a_database_of_the_first_release_repeats_nothing_and_loses_
         .expect("set");
     file.execute_batch(FIRST_RELEASE).expect("the dump is read");
     drop(file);
+    // A database that was in use is greeted by nobody.
+    world.env(HELLO, "true");
     let cycle = world.cycle(at("2026-03-03T14:00:00Z"));
     assert_eq!(cycle.code, 0, "{}", cycle.stderr);
     assert_eq!(cycle.steps(), Vec::<String>::new(), "nothing is new");

@@ -25,6 +25,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0013_recipients.sql"),
     include_str!("migrations/0014_feedback.sql"),
     include_str!("migrations/0015_threads.sql"),
+    include_str!("migrations/0016_hello_reactions.sql"),
 ];
 
 /// Brings the schema up to date, in one transaction; leaves a newer one alone. Where it fails, `client` must be dropped,

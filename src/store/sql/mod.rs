@@ -6,6 +6,7 @@ mod counts;
 mod coverage;
 mod digests;
 mod feedback;
+pub(in crate::store) mod hello;
 mod history;
 mod id;
 mod incident_detail;

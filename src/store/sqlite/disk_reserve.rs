@@ -30,6 +30,11 @@ pub(in crate::store) fn release(path: &Path) -> bool {
     fs::remove_file(reserve_path(path)).is_ok()
 }
 
+/// Returns whether there is one beside the database at `path`.
+pub(super) fn exists(path: &Path) -> bool {
+    reserve_path(path).exists()
+}
+
 fn write(reserve: &Path) -> io::Result<()> {
     let mut file = private_file().create(true).truncate(true).open(reserve)?;
     // Random, since a file system may keep zeros for nothing.

@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0013_recipients.sql"),
     include_str!("migrations/0014_feedback.sql"),
     include_str!("migrations/0015_threads.sql"),
+    include_str!("migrations/0016_hello_reactions.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::store::Error;
-use crate::store::sql::Session;
+use crate::store::sql::{Session, hello};
 
 use file_identity::FileIdentity;
 pub use lock::CycleLock;
@@ -41,12 +41,18 @@ impl Sqlite {
     /// # Errors
     /// Where it cannot be opened or written, is damaged, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_with(path, || {
+        // A reserve without its database: that one was lost.
+        let is_anew = !path.exists() && disk_reserve::exists(path);
+        let mut opened = Self::open_with(path, || {
             create_private(path);
             let mut connection = Connection::open(path)?;
             prepare(&mut connection)?;
             Ok(connection)
-        })
+        })?;
+        if is_anew {
+            opened.write(hello::mark_anew)?;
+        }
+        Ok(opened)
     }
 
     /// Opens the file as it stands: makes none, and changes nothing of its schema.

@@ -1,4 +1,5 @@
-//! A first start that dies: while the schema is made, while history is read. What is read is read once, and nothing is told.
+//! A first start that dies: while the schema is made, while history is read. What is read is read once, and nothing is told but
+//! the hello.
 
 use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::postmark::{Mail, Profile};
@@ -11,7 +12,7 @@ use crate::kill::crash_point::{
 use crate::kill::matrix::{is_full, seed};
 use crate::kill::scenario::with_long_timeouts;
 use crate::store::texts;
-use crate::world::{Process, World, at};
+use crate::world::{HELLO, Process, World, at};
 
 /// Pages that a first start writes, and some more.
 const MAX_PAGES: u64 = 260;
@@ -46,6 +47,7 @@ fn now() -> Timestamp {
 fn scenario() -> World {
     let mut world = World::new(Process::New, "");
     with_long_timeouts(&mut world);
+    world.env(HELLO, "true");
     let (shop, now) = (&world.shop, now());
     let span = Span::new(now - DAY * 3, now + HOUR * 3);
     shop.generate("outbound", span, &Profile::constant(30.0).without_bounces());
@@ -72,7 +74,10 @@ fn run_plan(scenario: &World, crash_points: &[CrashPoint]) -> (usize, Vec<i64>) 
         assert_eq!(cycle.code, 0, "{crash_points:?} {}", cycle.stderr);
         assert_eq!(cycle.report["errors"], Value::Array(vec![]));
     }
-    assert_eq!(world.slack.messages(), [], "{crash_points:?}");
+    let posted = world.posted();
+    let is_hello = |line: &String| line.starts_with("👋 hushwatch is watching shop: ");
+    let once = posted.len() == 1 && posted.iter().all(is_hello);
+    assert!(once, "{posted:?} {crash_points:?}");
     (died, stored(&world))
 }
 

@@ -1,0 +1,162 @@
+//! The first message of a database: when it is due, and what goes into it.
+
+use chrono::{NaiveTime, Weekday};
+
+use crate::config::{ConfigWarning, Mode, ServerConfig};
+use crate::cycle::Context;
+use crate::cycle::stats::{budget_series, load_with_week_before, watched_streams};
+use crate::cycle::stored_message::to_row;
+use crate::decide::digest_period::next_time;
+use crate::detect::Silence;
+use crate::model::{
+    DAY, HOUR, History, Incident, Mute, Rule, Rules, ServerName, Span, StreamId, Timestamp,
+};
+use crate::notify::Message;
+use crate::notify::hello::{Hello, Stop, WatchedServer, WatchedStream, hello};
+use crate::store::{self, Database, MessageKind, ServerState};
+
+/// Writes the first message of this database, unless it was written before, or a server was neither read nor told as blind.
+/// Returns it where it is sent.
+pub(crate) async fn write_hello(
+    context: &Context,
+    now: Timestamp,
+) -> Result<Option<Message>, store::Error> {
+    let store = &context.store;
+    let Some(due) = store.call(|s| s.due_hello()).await? else {
+        return Ok(None);
+    };
+    if !is_wanted(context) {
+        store.call(move |s| s.save_hello(None, now)).await?;
+        return Ok(None);
+    }
+    let Some(data) = collect(context, now).await? else {
+        return Ok(None);
+    };
+    let data = Hello {
+        is_anew: due.is_anew,
+        ..data
+    };
+    let message = hello(&data, now, context.style());
+    let row = to_row(MessageKind::Hello, &message);
+    let is_first = store.call(move |s| s.save_hello(Some(&row), now)).await?;
+    Ok(is_first.then_some(message))
+}
+
+/// Returns whether the configuration has it on, and the database outlives this process: elsewhere each start would greet.
+fn is_wanted(context: &Context) -> bool {
+    let config = &context.config;
+    config.slack.hello && !config.warnings.contains(&ConfigWarning::EphemeralDisk)
+}
+
+/// Returns what is watched; `None` where not a single server was read, or one was not and nobody was told.
+async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, store::Error> {
+    let (config, store) = (&context.config, &context.store);
+    let mutes = store.call(move |s| s.mutes(now)).await?;
+    let series = budget_series(store).await?;
+    let next_digest = next_time(now, config.time_zone, config.digest_at, |_| true);
+    let mut data = Hello {
+        digest_at: next_digest,
+        ..Hello::default()
+    };
+    let mut is_anything_read = false;
+    for (server, streams) in watched_streams(context).await? {
+        let name = server.name.clone();
+        let load = move |s: &mut Database| {
+            Ok((
+                s.server_state(&name, now)?,
+                s.open_incidents(&name)?,
+                s.server_identity(&name)?,
+            ))
+        };
+        let (state, open, identity) = store.call(load).await?;
+        let is_read = state.last_complete_at.is_some() && state.incomplete_since.is_none();
+        if !is_read && !is_told(&server.name, &open, &mutes, config.mode) {
+            return Ok(None);
+        }
+        data.open.extend(open);
+        if server.name.is_account() {
+            continue;
+        }
+        is_anything_read |= is_read;
+        let mut watched = WatchedServer {
+            name: server.name.to_string(),
+            is_sandbox: identity.is_some_and(|server| server.is_sandbox()),
+            ..WatchedServer::default()
+        };
+        for stream in &streams {
+            let reader = StreamReader {
+                context,
+                server: &server,
+                state: &state,
+                series,
+                now,
+            };
+            watched.streams.push(reader.read(stream).await?);
+        }
+        data.servers.push(watched);
+    }
+    let all = ServerName::from(ServerName::ALL_SERVERS);
+    data.open
+        .extend(store.call(move |s| s.open_incidents(&all)).await?);
+    data.open
+        .sort_by_key(|incident| std::cmp::Reverse(incident.severity));
+    Ok(is_anything_read.then_some(data))
+}
+
+/// Whether people know that a server cannot be seen, or asked not to hear of it.
+fn is_told(name: &ServerName, open: &[Incident], mutes: &[Mute], mode: Mode) -> bool {
+    let is_muted = mutes.iter().any(|mute| mute.covers(name, Rule::Blind));
+    let mut of_server = open.iter().filter(|incident| incident.rule.is_of_server());
+    is_muted || of_server.any(|incident| incident.notified || mode == Mode::Digest)
+}
+
+/// What is common to the streams of a server.
+struct StreamReader<'r> {
+    context: &'r Context,
+    server: &'r ServerConfig,
+    state: &'r ServerState,
+    series: usize,
+    now: Timestamp,
+}
+
+impl StreamReader<'_> {
+    async fn read(&self, stream: &StreamId) -> Result<WatchedStream, store::Error> {
+        let (context, now) = (self.context, self.now);
+        let (name, day) = (&self.server.name, Span::before(now, DAY));
+        let history = load_with_week_before(&context.store, name, stream, day).await?;
+        let rules = context.config.rules_for(self.server);
+        let kept = now - context.config.store.keep;
+        let before_start = Span::new((kept + HOUR).ceil(HOUR), self.state.first_start_at);
+        Ok(WatchedStream {
+            stream: stream.clone(),
+            since: history.hours.first().map(|hour| hour.first_at),
+            messages: history.hours.iter().map(|hour| hour.sent).sum(),
+            is_partly_read: !history.messages.holes(before_start).is_empty(),
+            stop: self.stop(&history, rules.for_stream(stream)),
+        })
+    }
+
+    fn stop(&self, history: &History, rules: &Rules) -> Stop {
+        let now = self.now;
+        if history.hours.is_empty() {
+            return Stop::NoMail;
+        }
+        if !rules.is_enabled(Rule::SendSilence) {
+            return Stop::Off;
+        }
+        let silence = Silence::for_stream(history, now, rules, self.series);
+        if silence.is_learning(history, now) {
+            return Stop::Learning;
+        }
+        let ten = NaiveTime::from_hms_opt(10, 0, 0).unwrap_or_default();
+        let zone = self.context.config.time_zone;
+        let monday = next_time(now, zone, ten, |day| day == Weekday::Mon);
+        match silence.detection_delay(history, monday) {
+            Some(monday) => Stop::Noticed {
+                monday,
+                worst: silence.worst_detection_delay(history, now),
+            },
+            None => Stop::TooSparse,
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The first message of a database: what is watched, how much of it is known, how soon a stop would be noticed, and what is wrong
+//! already.
+
+use std::time::Duration;
+
+use crate::model::{DAY, HOUR, Incident, StreamId, Timestamp};
+use crate::notify::alert::Style;
+use crate::notify::describe::{SANDBOX, describe_open};
+use crate::notify::location::location;
+use crate::notify::{Level, Message};
+use crate::text::elide::elide;
+use crate::text::format::{count, format_duration, format_time, plural, short_time};
+
+/// The maximum number of servers, and of streams in a list, that are named.
+const MAX_NAMES: usize = 5;
+/// The maximum number of streams whose delay is told one by one.
+const MAX_DELAYS: usize = 3;
+/// The maximum number of incidents that are named.
+const MAX_INCIDENTS: usize = 3;
+/// The bounds by which the delays of many streams are told.
+const DELAY_BOUNDS: [Duration; 5] = [
+    HOUR.saturating_mul(2),
+    HOUR.saturating_mul(6),
+    DAY,
+    DAY.saturating_mul(7),
+    DAY.saturating_mul(45),
+];
+
+/// What is said of a database that takes the place of another.
+const ANEW: &str = "This database began anew: what was open, muted or said of incidents before is lost, and the history was read from \
+     Postmark again.";
+
+/// What the first message tells of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hello {
+    pub servers: Vec<WatchedServer>,
+    pub open: Vec<Incident>,
+    /// When the first digest comes.
+    pub digest_at: Timestamp,
+    /// Whether the database takes the place of one that was lost.
+    pub is_anew: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WatchedServer {
+    pub name: String,
+    /// Whether Postmark delivers nothing of what it sends.
+    pub is_sandbox: bool,
+    pub streams: Vec<WatchedStream>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct WatchedStream {
+    pub stream: StreamId,
+    /// When the oldest message was sent that is known; `None` where none is.
+    pub since: Option<Timestamp>,
+    /// Messages that are known.
+    pub messages: u64,
+    /// Whether older history is still to be read.
+    pub is_partly_read: bool,
+    pub stop: Stop,
+}
+
+/// How soon a stop of a stream would be noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    Noticed {
+        /// After a stop on a Monday at 10:00, local time.
+        monday: Duration,
+        /// At worst, as at night; `None` for more than 45 days.
+        worst: Option<Duration>,
+    },
+    /// Not within 45 days.
+    TooSparse,
+    /// Its history is too short.
+    Learning,
+    /// `send_silence` is off.
+    Off,
+    /// There was no mail that could stop.
+    NoMail,
+}
+
+/// Returns the first message, written at `now`.
+pub fn hello(hello: &Hello, now: Timestamp, style: Style) -> Message {
+    let streams = streams(hello);
+    let what = match hello.servers.as_slice() {
+        [server] => server.name.clone(),
+        servers => plural(servers.len() as u64, "server"),
+    };
+    let headline = format!("👋 hushwatch is watching {what}: {}", known(&streams, now));
+    let mut lines = server_lines(hello);
+    if hello.is_anew {
+        lines.push(ANEW.to_owned());
+    }
+    if streams.iter().any(|(_, stream)| stream.is_partly_read) {
+        lines.push("Older history is still to be read; the next polls read it.".to_owned());
+    }
+    lines.extend(stop_line(&streams));
+    lines.extend(problem_lines(hello, style));
+    lines.push(outlook(hello, now, style));
+    let footer = format!(
+        "hushwatch status · {} {}",
+        format_time(now, style.zone),
+        style.zone.name()
+    );
+    Message::new(Level::Info, &headline, lines, &footer)
+}
+
+/// Returns the names of several servers, and which deliver nothing.
+fn server_lines(hello: &Hello) -> Vec<String> {
+    let name = |server: &WatchedServer| server.name.clone();
+    let names = elide(hello.servers.iter().map(name), MAX_NAMES);
+    let sandboxes = hello.servers.iter().filter(|server| server.is_sandbox);
+    let sandboxes = elide(sandboxes.map(name), MAX_NAMES);
+    let mut lines = Vec::new();
+    if hello.servers.len() > 1 {
+        lines.push(names);
+    }
+    if !sandboxes.is_empty() {
+        lines.push(format!("{sandboxes}: {SANDBOX}."));
+    }
+    lines
+}
+
+/// Returns every stream with its name: of several servers, with that of its server.
+fn streams(hello: &Hello) -> Vec<(String, &WatchedStream)> {
+    let has_several = hello.servers.len() > 1;
+    let mut streams = Vec::new();
+    for server in &hello.servers {
+        for stream in &server.streams {
+            let name = match has_several {
+                true => format!("{}/{}", server.name, stream.stream),
+                false => stream.stream.to_string(),
+            };
+            streams.push((name, stream));
+        }
+    }
+    streams
+}
+
+/// Returns `2 streams, 45 days of history (29,019 messages)`.
+fn known(streams: &[(String, &WatchedStream)], now: Timestamp) -> String {
+    let total = plural(streams.len() as u64, "stream");
+    let messages: u64 = streams.iter().map(|(_, stream)| stream.messages).sum();
+    let Some(since) = streams.iter().filter_map(|(_, stream)| stream.since).min() else {
+        return format!("{total}, no mail yet");
+    };
+    let known = now.since(since);
+    let known = match known.as_secs() / DAY.as_secs() {
+        0 | 1 => format_duration(known),
+        days => format!("{days} days"),
+    };
+    format!(
+        "{total}, {known} of history ({})",
+        plural(messages, "message")
+    )
+}
+
+/// Returns how soon a stop would be noticed, and where it would not be.
+fn stop_line(streams: &[(String, &WatchedStream)]) -> Option<String> {
+    let mut noticed = Vec::new();
+    for (name, stream) in streams {
+        if let Stop::Noticed { monday, worst } = stream.stop {
+            noticed.push((monday, worst, name.as_str()));
+        }
+    }
+    noticed.sort_unstable();
+    let names_of = |stop: Stop| {
+        let of = streams.iter().filter(|(_, stream)| stream.stop == stop);
+        let names: Vec<String> = of.map(|(name, _)| name.clone()).collect();
+        (!names.is_empty()).then(|| elide(names, MAX_NAMES))
+    };
+    let learning = names_of(Stop::Learning).map(|names| {
+        format!("Still learning what is normal, so that silence is not reported yet: {names}.")
+    });
+    let sparse = names_of(Stop::TooSparse)
+        .map(|names| format!("Too little mail to notice a stop within 45 days: {names}."));
+    let off = names_of(Stop::Off)
+        .map(|names| format!("`send_silence` is off, so a stop is not reported: {names}."));
+    let is_empty = streams
+        .iter()
+        .all(|(_, stream)| stream.stop == Stop::NoMail);
+    let none = is_empty.then(|| "Silence is reported once there is mail that can stop.".to_owned());
+    let sentences = [delay_sentence(&noticed), learning, sparse, off, none];
+    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// Returns when people would hear of a stop of each of these streams, which are sorted by that; `None` where there are none.
+fn delay_sentence(noticed: &[(Duration, Option<Duration>, &str)]) -> Option<String> {
+    let told = match noticed {
+        [] => return None,
+        [(monday, worst, name)] => {
+            let worst = match worst {
+                Some(worst) if worst > monday => {
+                    format!("; at worst within {}", format_duration(*worst))
+                }
+                _ => String::new(),
+            };
+            let monday = format_duration(*monday);
+            return Some(format!(
+                "If {name} stopped on a Monday at 10:00, you would hear within {monday}{worst}."
+            ));
+        }
+        few if few.len() <= MAX_DELAYS => {
+            let delay = |(monday, _, name): &(Duration, _, &str)| {
+                format!("{name} within {}", format_duration(*monday))
+            };
+            few.iter().map(delay).collect::<Vec<_>>().join(", ")
+        }
+        many => by_bounds(many),
+    };
+    Some(format!(
+        "If mail stopped on a Monday at 10:00, you would hear of {told}."
+    ))
+}
+
+/// Returns `60 streams within 2 h, 12 within 24 h`.
+fn by_bounds(noticed: &[(Duration, Option<Duration>, &str)]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut told = 0;
+    for bound in DELAY_BOUNDS {
+        let within = noticed.partition_point(|(monday, ..)| *monday <= bound);
+        let more = (within - told) as u64;
+        if more > 0 {
+            let number = match parts.is_empty() {
+                true => plural(more, "stream"),
+                false => count(more),
+            };
+            parts.push(format!("{number} within {}", format_duration(bound)));
+        }
+        told = within;
+    }
+    parts.join(", ")
+}
+
+/// Returns a line for each of the first open incidents.
+fn problem_lines(hello: &Hello, style: Style) -> Vec<String> {
+    let line = |incident: &Incident| {
+        format!(
+            "{} {}: {} · hushwatch explain {}",
+            Level::from(incident.severity).sign(),
+            location(incident),
+            describe_open(incident, style),
+            incident.id
+        )
+    };
+    let open = hello.open.iter();
+    let mut lines: Vec<String> = open.take(MAX_INCIDENTS).map(line).collect();
+    let rest = hello.open.len().saturating_sub(MAX_INCIDENTS);
+    if rest > 0 {
+        lines.push(format!("… and {rest} more: hushwatch status"));
+    }
+    lines
+}
+
+/// Returns whether something is wrong already, and when the first digest comes.
+fn outlook(hello: &Hello, now: Timestamp, style: Style) -> String {
+    let state = match hello.open.len() as u64 {
+        0 => "Nothing is wrong now.".to_owned(),
+        open => format!("{} already.", plural(open, "open incident")),
+    };
+    let digest_at = short_time(hello.digest_at, now, style.zone);
+    format!("{state} The first daily digest comes {digest_at}.")
+}
