@@ -1,5 +1,7 @@
 //! The daemon: a cycle on `schedule`, housekeeping every minute, and a clean shutdown.
 
+mod pulse;
+
 use std::ffi::OsStr;
 use std::io;
 #[cfg(target_os = "linux")]
@@ -20,6 +22,8 @@ use crate::clock;
 use crate::cycle::{Context, CycleError, CycleOptions, between_cycles, run_cycle};
 use crate::model::MINUTE;
 
+pub(crate) use pulse::Pulse;
+
 /// The time a running cycle gets to finish after a shutdown was requested. Cutting it off is safe: transactions are atomic.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(15);
 
@@ -27,7 +31,11 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// If the scheduler cannot be started, or a newer version has migrated the database.
-pub async fn run(context: Arc<Context>, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    context: Arc<Context>,
+    pulse: &Pulse,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let tick = Arc::new(Notify::new());
     let scheduler = start_scheduler(&context, &tick).await?;
     let watchdog = tokio::spawn(run_watchdog());
@@ -38,12 +46,14 @@ pub async fn run(context: Arc<Context>, shutdown: CancellationToken) -> anyhow::
     minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut first = true;
     loop {
+        pulse.waits();
         let scheduled = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             () = tick.notified() => !std::mem::take(&mut first),
             // The scheduler may be late or dead: what is due is read from the store.
             _ = minute.tick() => {
+                pulse.works();
                 let due = run_housekeeping(&context).await.unwrap_or_else(|error| {
                     tracing::error!("{error}");
                     // The cycle notifies people and ends the daemon.
@@ -54,6 +64,7 @@ pub async fn run(context: Arc<Context>, shutdown: CancellationToken) -> anyhow::
                 false
             }
         };
+        pulse.works();
         let options = CycleOptions {
             now: None,
             scheduled,

@@ -39,9 +39,11 @@
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, tls |
 //! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
+//! | [`overview`] | what is stored, read for people and scripts, and nothing changed | model, detect, text, notify, output, clock, store, config, cycle |
+//! | [`page`] | what `run` serves over HTTP: a page, read-only, on a thread of its own | model, text, notify, output, secret, clock, store, config, cycle, daemon, overview |
 //! | `sim` | (feature `demo`) a simulated Postmark and Slack for `demo` and the tests; for the tests (feature `sim`) the DNS and a mail relay too | model |
 //! | [`telemetry`] | the log | nothing |
-//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, notify, output, secret, clock, progress, postmark, store, slack, dns, smtp, config, heartbeat, cycle, daemon, sim, telemetry |
+//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, notify, output, secret, clock, progress, postmark, store, slack, dns, smtp, config, heartbeat, cycle, daemon, overview, page, sim, telemetry |
 //!
 //! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
 //!
@@ -90,6 +92,8 @@ mod slack;
 mod store;
 
 mod cycle;
+mod overview;
+mod page;
 #[cfg(any(test, feature = "demo"))]
 pub mod sim;
 

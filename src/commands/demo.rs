@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::commands::explain::{load_report, report_text};
-use crate::commands::status::{collect_status, status_text};
+use crate::commands::explain::report_text;
+use crate::commands::status::status_text;
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::{self, Sources};
 use crate::cycle::{Context, CycleOptions, Notifier, run_cycle};
 use crate::model::{DAY, HOUR, Span, Timestamp};
+use crate::overview::{collect_status, load_report};
 use crate::sim::Fault;
 use crate::sim::postmark::{Postmark, Profile, ServerHandle};
 use crate::sim::slack::{CHANNEL, Received, Slack};
@@ -71,10 +72,10 @@ async fn play() -> anyhow::Result<()> {
     }
     let first = first.context("an incident")?;
     say(&format!("── hushwatch explain {first} ──"))?;
-    let report = load_report(&app, &first, None).await?;
+    let report = load_report(&app.store, &first, None).await?;
     say(&report_text(&report.context("it is stored")?, &app))?;
     say("── hushwatch status ──")?;
-    let status = collect_status(&app, None).await?;
+    let status = collect_status(&app.config, &app.store, None).await?;
     say(&status_text(&status, &app))?;
     anyhow::ensure!(
         slack.unexpected().is_empty(),

@@ -206,6 +206,7 @@ impl Reader {
                 url => values::base_url(&Value::from(url)).map(|url| Secret::new(&url)),
             }),
             doctor: self.doctor(),
+            page: self.page(),
             enabled: sources
                 .var("FLAG_POSTMARK_DELIVERY_MONITOR")
                 .is_none_or(|flag| values::truth(&Value::from(flag)) != Ok(false)),

@@ -7,6 +7,7 @@ mod layers;
 mod load;
 mod misplaced;
 mod names;
+mod page;
 mod problem;
 mod rules;
 mod schedule;
@@ -214,6 +215,16 @@ pub struct DoctorSettings {
     pub status_url: String,
 }
 
+/// The page that `run` serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageSettings {
+    pub listen: SocketAddr,
+    /// Names and addresses, in lower case, that a request may call this machine by, beside loopback and that of `listen`.
+    pub hosts: Vec<String>,
+    /// Holds the token that every request must bear, but those that ask for a word; `None` where none need bear one.
+    pub token_file: Option<PathBuf>,
+}
+
 /// Everything that can be set, valid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -240,6 +251,8 @@ pub struct Config {
     /// Pinged after every cycle that could see.
     pub heartbeat: Option<Secret>,
     pub doctor: DoctorSettings,
+    /// The page; `None` for none.
+    pub page: Option<PageSettings>,
     /// `FLAG_POSTMARK_DELIVERY_MONITOR`.
     pub enabled: bool,
     /// What is not wrong, but should be known.

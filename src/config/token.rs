@@ -60,31 +60,43 @@ impl TokenSource {
 }
 
 fn read_file(path: &Path) -> Result<Secret, TokenProblem> {
+    let remedy = "put the token of the Postmark server there";
+    read_secret(path, Some(SecretKind::PostmarkToken), remedy).map_err(TokenProblem)
+}
+
+/// Reads the only line of a file that holds a secret; of another kind than `expected` it is refused.
+///
+/// # Errors
+/// Why there is none, with `remedy`.
+pub(super) fn read_secret(
+    path: &Path,
+    expected: Option<SecretKind>,
+    remedy: &str,
+) -> Result<Secret, String> {
     let shown = path.display();
     let unreadable = |why: std::io::Error| {
-        TokenProblem(format!(
+        format!(
             "token file {shown} cannot be read: {}",
             io_reason(why.kind())
-        ))
+        )
     };
     let mut text = String::new();
     // A pipe or a device might never end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(TokenProblem(format!(
+        return Err(format!(
             "token file {shown} is not a regular file: put the token in one"
-        )));
+        ));
     }
     let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(MAX_TOKEN_BYTES)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
     match SecretKind::of_value(&text) {
-        Some(kind) if kind != SecretKind::PostmarkToken => Err(TokenProblem(format!(
-            "token file {shown} holds {}: put the token of the Postmark server there",
+        Some(kind) if Some(kind) != expected => Err(format!(
+            "token file {shown} holds {}: {remedy}",
             kind.name()
-        ))),
-        _ => Secret::new(&text).ok_or_else(|| {
-            TokenProblem(format!("token file {shown} is empty: put the token there"))
-        }),
+        )),
+        _ => Secret::new(&text)
+            .ok_or_else(|| format!("token file {shown} is empty: put the token there")),
     }
 }

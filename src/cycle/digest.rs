@@ -137,7 +137,7 @@ async fn build_digest(
     let since = last.map_or(period.from, |last| last.min(period.from));
     add_news(store, &mut data, period, Span::new(since, period.until)).await?;
     let series = budget_series(store).await?;
-    for (server, streams) in watched_streams(context).await? {
+    for (server, streams) in watched_streams(config, store).await? {
         let name = server.name.clone();
         let read =
             move |s: &mut Database| Ok((s.open_incidents(&name)?, s.server_identity(&name)?));

@@ -59,7 +59,7 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
         ..Hello::default()
     };
     let mut is_anything_read = false;
-    for (server, streams) in watched_streams(context).await? {
+    for (server, streams) in watched_streams(&context.config, &context.store).await? {
         let name = server.name.clone();
         let load = move |s: &mut Database| {
             Ok((

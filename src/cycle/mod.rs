@@ -13,6 +13,7 @@ pub(crate) mod lease;
 pub mod mutes;
 pub(crate) mod outage;
 pub(crate) mod poll;
+pub(crate) mod readiness;
 pub mod report;
 pub(crate) mod stats;
 pub(crate) mod stored_message;

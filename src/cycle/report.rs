@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::cycle::deliver::DeliveryCounts;
 use crate::cycle::evaluate::CycleEvaluation;
 use crate::cycle::health::polled_elsewhere;
+use crate::cycle::readiness::readiness;
 use crate::cycle::stats::StreamStats;
 use crate::cycle::{Context, PollResults};
 use crate::model::{
@@ -13,7 +14,8 @@ use crate::model::{
 };
 use crate::notify::Message;
 use crate::output::json::{IncidentView, MuteView, StreamView, TransitionView};
-use crate::store;
+use crate::output::readiness::Readiness;
+use crate::store::{self, Store};
 use crate::text::format::plural;
 
 /// What a cycle saw and did.
@@ -26,6 +28,8 @@ pub struct CheckReport {
     open_incidents: Vec<Value>,
     mutes: Vec<Value>,
     notices: DeliveryCounts,
+    /// `None` where there was no cycle.
+    readiness: Option<Readiness>,
     errors: Vec<String>,
     #[serde(skip)]
     hello: Option<Message>,
@@ -47,6 +51,7 @@ impl CheckReport {
             open_incidents: Vec::new(),
             mutes: Vec::new(),
             notices: DeliveryCounts::default(),
+            readiness: None,
             errors: vec![error],
             hello: None,
         }
@@ -129,6 +134,7 @@ pub(crate) async fn check(
         open_incidents: open.iter().map(incident).collect(),
         mutes: evaluation.mutes.iter().map(mute).collect(),
         notices,
+        readiness: Some(readiness(&context.config, &context.store, now).await?),
         errors: polled.iter().flat_map(|p| p.errors.clone()).collect(),
         hello: None,
     })
@@ -177,17 +183,14 @@ pub(crate) fn stream_view(
 
 /// Returns what is known of a stream, exact in the 24 hours before `now`, and the counts of these.
 pub(crate) async fn last_day(
-    context: &Context,
+    store: &Store,
     server: &ServerName,
     stream: &StreamId,
     now: Timestamp,
 ) -> Result<(History, StreamStats), store::Error> {
     let key = StreamKey::new(server, stream);
     let day = Span::before(now, DAY);
-    let history = context
-        .store
-        .call(move |s| s.history(&key, day, &[]))
-        .await?;
+    let history = store.call(move |s| s.history(&key, day, &[])).await?;
     let stats = StreamStats::from_history(&history, day);
     Ok((history, stats))
 }
@@ -200,7 +203,7 @@ async fn stream_views(
 ) -> Result<Vec<StreamView>, store::Error> {
     let mut views = Vec::new();
     for stream in streams {
-        let (history, day) = last_day(context, server, stream, now).await?;
+        let (history, day) = last_day(&context.store, server, stream, now).await?;
         views.push(stream_view(stream, &history, &day, now));
     }
     Ok(views)

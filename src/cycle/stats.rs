@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::ServerConfig;
-use crate::cycle::Context;
+use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
 use crate::detect::{
@@ -160,11 +159,11 @@ fn week_before(span: Span) -> Span {
 
 /// Returns the watched servers, each with its watched streams.
 pub(crate) async fn watched_streams(
-    context: &Context,
+    config: &Config,
+    store: &Store,
 ) -> Result<Vec<(Arc<ServerConfig>, Vec<StreamId>)>, store::Error> {
     let mut watched = Vec::new();
-    let store = &context.store;
-    for server in watched_servers(&context.config, store).await? {
+    for server in watched_servers(config, store).await? {
         let name = server.name.clone();
         let streams = store.call(move |s| s.watched_streams(&name)).await?;
         watched.push((server, streams));

@@ -3,6 +3,7 @@
 pub mod backtest;
 pub mod explain;
 pub mod json;
+pub mod readiness;
 pub mod stats;
 pub mod status;
 

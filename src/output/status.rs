@@ -13,6 +13,7 @@ use crate::notify::describe::{SANDBOX, describe_open};
 use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
 use crate::output::json::{IncidentView, MuteView, StreamView};
+use crate::output::readiness::Readiness;
 use crate::text::format::{
     count, format_duration, format_time, format_time_or_never, percent, plural,
 };
@@ -31,6 +32,7 @@ pub struct StatusReport {
     pub pending: u64,
     /// How many of them wait for the end of a mute.
     pub held: usize,
+    pub readiness: Readiness,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -121,6 +123,7 @@ impl StatusReport {
             held => format!(" ({held} held by a mute)"),
         };
         lines.push(format!("Pending messages: {}{held}", self.pending));
+        lines.extend(self.readiness.to_lines(zone));
         lines.join("\n") + "\n"
     }
 }
@@ -321,6 +324,7 @@ mod tests {
             mutes: Vec::new(),
             pending: 3,
             held: 2,
+            readiness: Readiness::default(),
         }
     }
 
@@ -352,6 +356,7 @@ mod tests {
 
         No open incidents
         Pending messages: 3 (2 held by a mute)
+        Ready: every server is read, and no message is late
         "#);
     }
 

@@ -18,6 +18,7 @@ mod ledger;
 mod mail;
 mod mutes;
 mod outbox;
+mod readiness;
 mod samples;
 mod server_identity;
 mod stray_log;
@@ -143,6 +144,10 @@ facts! {
         a_digest_may_be_written_again
         an_older_period_is_not_told_after_a_newer_one
         pruning_keeps_what_was_not_accepted;
+    readiness:
+        the_state_of_every_server_is_told_and_none_is_stored
+        every_open_incident_is_told_oldest_first
+        the_oldest_message_that_waits_is_one_that_no_mute_holds;
     threads:
         a_step_edits_the_message_of_its_thread_and_then_replies
         a_message_that_takes_no_edits_is_posted_anew_and_goes_on_there

@@ -47,6 +47,15 @@ impl Database {
         }
     }
 
+    /// Whether the database file is still at its path, so that a second connection would read what this one writes.
+    pub fn is_in_place(&self) -> bool {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.is_in_place(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+        }
+    }
+
     /// Checks that a cycle could write now, with a write that is rolled back.
     pub fn probe_write(&mut self) -> Result<(), Error> {
         let mut written = false;

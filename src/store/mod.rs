@@ -41,6 +41,8 @@ pub struct Store {
     /// Where the file is whose disk may become full; `None` for a store that is elsewhere.
     file: Option<PathBuf>,
     shared: bool,
+    /// Whether a connection that was closed is made anew.
+    reconnects: bool,
 }
 
 impl Store {
@@ -71,28 +73,60 @@ impl Store {
     /// The schema `hushwatch` of the `PostgreSQL` database at `address`, to which the first call connects.
     #[cfg(feature = "postgres")]
     pub fn postgres(address: &crate::database::Address) -> Result<Self, Error> {
-        Ok(Self::on(postgres::Connector::new(address)?))
+        Ok(Self::on(
+            postgres::Connector::new(address)?,
+            MAX_CONNECTIONS,
+        ))
     }
 
     /// The same as it stands: every call fails with [`Problem::Behind`] where the schema is to be brought up to date.
     #[cfg(feature = "postgres")]
     pub fn look_at_postgres(address: &crate::database::Address) -> Result<Self, Error> {
         let connector = postgres::Connector::new(address)?;
-        Ok(Self::on(connector.without_migration()))
+        Ok(Self::on(connector.without_migration(), MAX_CONNECTIONS))
     }
 
     #[cfg(feature = "postgres")]
-    fn on(connector: postgres::Connector) -> Self {
+    fn on(connector: postgres::Connector, connections: usize) -> Self {
         let connector = Arc::new(connector);
         let connect = move |beside_others| {
             let made = postgres::Postgres::connect(Arc::clone(&connector), beside_others)?;
             Ok(Database::Postgres(made))
         };
         Self {
-            pool: Arc::new(Pool::with_limit(MAX_CONNECTIONS, Box::new(connect))),
+            pool: Arc::new(Pool::with_limit(connections, Box::new(connect))),
             file: None,
             shared: true,
+            reconnects: true,
         }
+    }
+
+    /// A second store on the same data for reading alone, beside the calls on this one and never in their way: `SQLite`
+    /// shows it the state before the transaction that is running, `PostgreSQL` gives it one connection of its own. It connects when
+    /// it is first used, and again after [`Self::close_idle`]. A database in memory is read by this one.
+    ///
+    /// # Errors
+    /// Where the address of the database is of no use.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "no database has an address")
+    )]
+    pub fn reader(&self, address: Option<&crate::database::Address>) -> Result<Self, Error> {
+        #[cfg(feature = "postgres")]
+        if let Some(address) = address {
+            let connector = postgres::Connector::new(address)?;
+            return Ok(Self::on(connector.without_migration(), 1));
+        }
+        let Some(path) = self.file.clone() else {
+            return Ok(self.clone());
+        };
+        let connect = move |_| Sqlite::open_for_reading(&path).map(Database::Sqlite);
+        Ok(Self {
+            pool: Arc::new(Pool::with_limit(1, Box::new(connect))),
+            file: self.file.clone(),
+            shared: false,
+            reconnects: true,
+        })
     }
 
     fn single(sqlite: Sqlite) -> Self {
@@ -100,6 +134,7 @@ impl Store {
             pool: Arc::new(Pool::single(Database::Sqlite(sqlite))),
             file: None,
             shared: false,
+            reconnects: false,
         }
     }
 
@@ -110,7 +145,7 @@ impl Store {
 
     /// Closes the connections that nobody uses now: others may have no connection but these.
     pub fn close_idle(&self) {
-        if self.shared {
+        if self.reconnects {
             self.pool.close_idle();
         }
     }

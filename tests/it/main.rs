@@ -29,6 +29,7 @@ mod kill;
 mod lookup;
 mod muting;
 mod naming;
+mod page;
 mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -28,10 +28,15 @@ impl Database {
         Ok(incidents)
     }
 
+    /// Returns every incident that is open, whether its server is watched or not.
+    pub fn all_open_incidents(&mut self) -> Result<Vec<Incident>, Error> {
+        let sql = "SELECT body FROM incidents WHERE open = 1 ORDER BY opened_at, id";
+        self.rows(sql, &[], read_body)
+    }
+
     /// Returns the streams whose own silence is open.
     pub fn open_stops(&mut self) -> Result<BTreeSet<StreamKey>, Error> {
-        let open = "SELECT body FROM incidents WHERE open = 1";
-        let open = self.rows(open, &[], read_body)?.into_iter();
+        let open = self.all_open_incidents()?.into_iter();
         let stops = open.filter(|i| i.rule == Rule::SendSilence && i.tag.is_none());
         Ok(stops
             .filter_map(|i| Some(StreamKey::new(&i.server, i.stream.as_ref()?)))

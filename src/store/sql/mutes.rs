@@ -3,7 +3,7 @@
 use crate::model::{Mute, Rule, ServerName, Timestamp};
 use crate::store::{Database, Error};
 
-use super::{Scope, Session, values};
+use super::{Row, Scope, Session, values};
 
 impl Database {
     /// Stores a mute, ends those that it replaces, and returns its id.
@@ -42,6 +42,16 @@ impl Database {
             )?;
             Ok(found.into_iter().flatten().collect())
         })
+    }
+
+    /// Returns when the oldest message was written that is not accepted yet and that no mute holds back at `at`.
+    pub fn oldest_undelivered(&mut self, at: Timestamp) -> Result<Option<Timestamp>, Error> {
+        let held = self.muted_rows(at)?;
+        let sql = "SELECT seq, created_at FROM outbox WHERE state IN ('pending', 'sending') ORDER BY created_at, seq";
+        let read = |row: &dyn Row| Ok((row.get::<i64>(0)?, row.get(1)?));
+        let waiting = self.rows(sql, &[], read)?.into_iter();
+        let mut late = waiting.filter(|(seq, _)| !held.contains(seq));
+        Ok(late.next().map(|(_, at)| at))
     }
 
     /// Returns the outbox rows not yet accepted that mutes hold back at `at`: every incident that the message names is

@@ -1,5 +1,7 @@
 //! Servers and their polls.
 
+use std::collections::BTreeMap;
+
 use crate::model::{ServerName, Timestamp};
 use crate::store::{Database, Error, PollRow, ServerState};
 
@@ -25,18 +27,19 @@ impl Database {
                 "SELECT first_start_at, last_cycle_at, last_complete_at, incomplete_since, incomplete_cycles, reason
                  FROM servers WHERE name = ?1",
                 &values![&server.0],
-                |row| {
-                    Ok(ServerState {
-                        first_start_at: row.get(0)?,
-                        last_cycle_at: row.get(1)?,
-                        last_complete_at: row.get(2)?,
-                        incomplete_since: row.get(3)?,
-                        incomplete_cycles: row.get(4)?,
-                        reason: row.get(5)?,
-                    })
-                },
+                state,
             )
         })
+    }
+
+    /// Returns the state of every server that is stored, without storing any.
+    pub fn server_states(&mut self) -> Result<BTreeMap<ServerName, ServerState>, Error> {
+        let states = self.rows(
+            "SELECT first_start_at, last_cycle_at, last_complete_at, incomplete_since, incomplete_cycles, reason, name FROM servers",
+            &[],
+            |row| Ok((ServerName(row.get(6)?), state(row)?)),
+        )?;
+        Ok(states.into_iter().collect())
     }
 
     /// Returns the last polls of a server, newest first.
@@ -84,6 +87,18 @@ pub(super) fn save_server(
             poll.reason.as_deref(),
         ],
     )
+}
+
+/// A state from the first six columns of a row of `servers`: its first start, cycles and incomplete polls, and the reason.
+fn state(row: &dyn Row) -> Result<ServerState, Error> {
+    Ok(ServerState {
+        first_start_at: row.get(0)?,
+        last_cycle_at: row.get(1)?,
+        last_complete_at: row.get(2)?,
+        incomplete_since: row.get(3)?,
+        incomplete_cycles: row.get(4)?,
+        reason: row.get(5)?,
+    })
 }
 
 /// A poll from the columns at, requests, complete and reason.

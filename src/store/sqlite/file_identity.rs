@@ -50,6 +50,12 @@ impl FileIdentity {
 }
 
 impl Sqlite {
+    /// Whether the open file is still the one at its path, or was never a file.
+    pub(in crate::store) fn is_in_place(&self) -> bool {
+        let opened = self.file.database;
+        self.connection.is_ok() && (opened.is_none() || inode(&self.file.path) == opened)
+    }
+
     /// Goes on with the right file where the open one is no longer at its path: writes one that was deleted back, and opens
     /// one that was put in its place. Returns what was done; `None` where nothing had to be.
     ///

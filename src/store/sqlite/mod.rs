@@ -69,6 +69,23 @@ impl Sqlite {
         })
     }
 
+    /// Opens the file for reading, beside the connection that writes it. To be called only where the file at the path is the
+    /// one that is written: the log of that one lies there.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_as_it_is`].
+    pub fn open_for_reading(path: &Path) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(LOOK_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        migrate::refuse_older(&connection)?;
+        Ok(Self {
+            connection: Ok(connection),
+            file: FileIdentity::read(path),
+        })
+    }
+
     fn open_with(
         path: &Path,
         connect: impl FnOnce() -> Result<Connection, Error>,

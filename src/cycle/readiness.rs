@@ -1,0 +1,106 @@
+//! Whether hushwatch does its work, as far as the database tells: for `/readyz`, `status` and `check --json`.
+
+use std::time::Duration;
+
+use crate::config::{Config, Mode, Schedule};
+use crate::cycle::health::is_blindness_report;
+use crate::cycle::poll::servers::watched_servers;
+use crate::model::{HOUR, Incident, Mute, Rule, ServerName, Timestamp};
+use crate::output::readiness::{Readiness, UnseenServer};
+use crate::store::{self, Database, ServerState, Store};
+
+/// A message that waits longer is not reaching anybody.
+const MAX_DELIVERY_TIME: Duration = HOUR;
+/// As many incomplete polls in a row, and a server is not seen.
+const MAX_INCOMPLETE_POLLS: u64 = 1;
+
+/// Returns whether every watched server is seen at `now`, and every message delivered.
+pub(crate) async fn readiness(
+    config: &Config,
+    store: &Store,
+    now: Timestamp,
+) -> Result<Readiness, store::Error> {
+    let read = move |s: &mut Database| {
+        let states = s.server_states()?;
+        let open = s.all_open_incidents()?;
+        Ok((states, open, s.mutes(now)?, s.oldest_undelivered(now)?))
+    };
+    let (states, open, mutes, waiting_since) = store.call(read).await?;
+    let sight = Sight {
+        config,
+        open: &open,
+        mutes: &mutes,
+        has_history: states
+            .values()
+            .any(|state| state.last_complete_at.is_some()),
+        now,
+    };
+    let watched = watched_servers(config, store).await?;
+    let unseen = watched.iter().map(|server| &server.name);
+    let unseen = unseen.filter(|name| !sight.is_seen_or_reported(name, states.get(*name)));
+    let unseen = unseen.map(|name| UnseenServer {
+        server: name.clone(),
+        last_complete_at: states.get(name).and_then(|state| state.last_complete_at),
+    });
+    Ok(Readiness {
+        unseen: unseen.collect(),
+        undelivered_since: waiting_since.filter(|since| *since + MAX_DELIVERY_TIME < now),
+    })
+}
+
+/// What decides whether a server counts as seen.
+struct Sight<'a> {
+    config: &'a Config,
+    open: &'a [Incident],
+    mutes: &'a [Mute],
+    /// Whether any server was ever read completely.
+    has_history: bool,
+    now: Timestamp,
+}
+
+impl Sight<'_> {
+    fn is_seen_or_reported(&self, name: &ServerName, state: Option<&ServerState>) -> bool {
+        let is_muted = self.mutes.iter().any(|mute| mute.covers(name, Rule::Blind));
+        is_muted || self.is_reported(name) || state.is_some_and(|state| self.is_seen(state))
+    }
+
+    fn is_reported(&self, name: &ServerName) -> bool {
+        let mode: Mode = self.config.mode;
+        self.open.iter().any(|i| is_blindness_report(i, name, mode))
+    }
+
+    fn is_seen(&self, state: &ServerState) -> bool {
+        // A server that joins others has the time of two polls, like any other; before the first of all, nothing is known.
+        let joined = self.has_history.then_some(state.first_start_at);
+        let Some(seen_at) = state.last_complete_at.or(joined) else {
+            return false;
+        };
+        let longest = self.config.postmark.longest_poll();
+        state.incomplete_cycles <= MAX_INCOMPLETE_POLLS
+            && !is_overdue(&self.config.schedule, seen_at, longest, self.now)
+    }
+}
+
+/// Whether two polls were due since `seen_at`, and the second has had the time that a cycle may take.
+fn is_overdue(schedule: &Schedule, seen_at: Timestamp, longest: Duration, now: Timestamp) -> bool {
+    let second = schedule.next(seen_at).and_then(|next| schedule.next(next));
+    second.is_some_and(|due| due + longest < now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("valid")
+    }
+
+    #[test]
+    fn a_server_is_overdue_after_two_polls_and_the_time_of_a_cycle() {
+        let hourly: Schedule = "0 0 * * * *".parse().expect("valid");
+        let seen = at("2026-03-03T10:00:00Z");
+        let overdue = |now| is_overdue(&hourly, seen, HOUR / 2, at(now));
+        assert!(!overdue("2026-03-03T12:30:00Z"));
+        assert!(overdue("2026-03-03T12:30:01Z"));
+    }
+}

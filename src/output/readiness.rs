@@ -1,0 +1,108 @@
+//! Whether hushwatch does its work: `/readyz`, `status` and `check --json` give one verdict.
+
+use chrono_tz::Tz;
+use serde::{Serialize, Serializer};
+
+use crate::model::{ServerName, Timestamp, rfc3339};
+use crate::text::format::format_time;
+
+/// The maximum number of servers that a text names.
+const MAX_NAMED: usize = 5;
+
+/// Whether every server is seen, or its blindness was reported, and every message reaches people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// Servers that the last two polls did not see, and of which nobody was told.
+    pub unseen: Vec<UnseenServer>,
+    /// Since when the oldest message waits that nobody got within an hour.
+    pub undelivered_since: Option<Timestamp>,
+}
+
+/// A server that is not seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnseenServer {
+    pub server: ServerName,
+    /// Its last complete poll; `None` before the first.
+    #[serde(serialize_with = "rfc3339")]
+    pub last_complete_at: Option<Timestamp>,
+}
+
+impl Serialize for Readiness {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields<'r> {
+            ready: bool,
+            unseen: &'r [UnseenServer],
+            #[serde(serialize_with = "rfc3339")]
+            undelivered_since: Option<Timestamp>,
+        }
+        let fields = Fields {
+            ready: self.is_ready(),
+            unseen: &self.unseen,
+            undelivered_since: self.undelivered_since,
+        };
+        fields.serialize(to)
+    }
+}
+
+impl Readiness {
+    /// Whether nothing is amiss.
+    pub fn is_ready(&self) -> bool {
+        self.unseen.is_empty() && self.undelivered_since.is_none()
+    }
+
+    /// Returns the verdict for a person, with its reasons.
+    pub fn to_lines(&self, zone: Tz) -> Vec<String> {
+        if self.is_ready() {
+            return vec!["Ready: every server is read, and no message is late".to_owned()];
+        }
+        let server = |unseen: &UnseenServer| match unseen.last_complete_at {
+            Some(at) => format!("{} was last read {}", unseen.server, format_time(at, zone)),
+            None => format!("{} was never read completely", unseen.server),
+        };
+        let mut reasons: Vec<String> = self.unseen.iter().take(MAX_NAMED).map(server).collect();
+        let more = self.unseen.len().saturating_sub(MAX_NAMED);
+        if more > 0 {
+            reasons.push(format!("{more} more servers are not read"));
+        }
+        let late = |at| format!("a message waits since {}", format_time(at, zone));
+        reasons.extend(self.undelivered_since.map(late));
+        let line = |reason| format!("NOT READY: {reason}");
+        reasons.into_iter().map(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_is_amiss() {
+        let at = |text| Timestamp::parse(text);
+        let unseen = |name: &str, last_complete_at| UnseenServer {
+            server: name.into(),
+            last_complete_at,
+        };
+        let many = (1..=6).map(|n| unseen(&format!("client-{n}"), None));
+        let readiness = Readiness {
+            unseen: std::iter::once(unseen("shop", at("2026-03-03T10:00:00Z")))
+                .chain(many)
+                .collect(),
+            undelivered_since: at("2026-03-03T09:00:00Z"),
+        };
+        insta::assert_snapshot!(readiness.to_lines(chrono_tz::UTC).join("\n"), @r"
+        NOT READY: shop was last read Tue 3 Mar 10:00
+        NOT READY: client-1 was never read completely
+        NOT READY: client-2 was never read completely
+        NOT READY: client-3 was never read completely
+        NOT READY: client-4 was never read completely
+        NOT READY: 2 more servers are not read
+        NOT READY: a message waits since Tue 3 Mar 09:00
+        ");
+        let json = serde_json::to_string(&Readiness::default()).expect("JSON");
+        assert_eq!(
+            json,
+            r#"{"ready":true,"unseen":[],"undelivered_since":null}"#
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! The server: connections, their limits, and their end.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+use tokio::sync::Semaphore;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::PageSettings;
+use crate::page::request::Request;
+use crate::page::respond;
+use crate::page::response::Response;
+use crate::page::source::Source;
+
+/// Connections at a time; further ones are turned away.
+const MAX_CONNECTIONS: usize = 64;
+/// The maximum size of the head of a request, in bytes.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+const MAX_HEADERS: usize = 64;
+/// The time in which a head must have come.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection ends so long after its last request came: it is idle then, or its answer is read too slowly.
+const MAX_IDLE: Duration = Duration::from_secs(50);
+/// The time that open connections get to end.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time after which a port that was taken is tried again.
+const BIND_AGAIN: Duration = Duration::from_secs(15);
+/// The time that passes where no connection can be accepted, as without file descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
+/// How often what is held for the next request is given back.
+const REST: Duration = Duration::from_secs(60);
+/// What a connection too many is told.
+const CROWDED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 10\r\n\
+                         Content-Length: 39\r\nConnection: close\r\n\r\ntoo many connections; try again later.\n";
+
+/// The running server, which ends with the token that it was started with.
+pub(crate) struct PageThread(JoinHandle<()>);
+
+impl PageThread {
+    /// Waits until the last connection was ended.
+    pub fn join(self) {
+        if self.0.join().is_err() {
+            tracing::error!("the page ended by a fault of its own");
+        }
+    }
+}
+
+/// Starts serving on a thread of its own, until `shutdown`. A port that is taken is not an error: monitoring goes on, and the
+/// port is tried again until it is free.
+///
+/// # Errors
+/// Where there can be no thread, or the token cannot be read; with the remedy.
+pub(crate) fn start(
+    settings: PageSettings,
+    source: impl Source,
+    shutdown: CancellationToken,
+) -> Result<PageThread, String> {
+    settings.read_token()?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot serve the page: {error}"))?;
+    let site = Arc::new(Site { settings, source });
+    let serving = move || {
+        let connections = LocalSet::new();
+        connections.block_on(&runtime, serve(site, shutdown));
+        runtime.shutdown_background();
+    };
+    let thread = thread::Builder::new().name("page".to_owned());
+    let thread = thread.spawn(serving);
+    let thread = thread.map_err(|error| format!("cannot serve the page: {error}"))?;
+    Ok(PageThread(thread))
+}
+
+struct Site<S> {
+    settings: PageSettings,
+    source: S,
+}
+
+async fn serve<S: Source>(site: Arc<Site<S>>, shutdown: CancellationToken) {
+    let Some(listener) = shutdown
+        .run_until_cancelled(bind(site.settings.listen))
+        .await
+    else {
+        return;
+    };
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut rest = tokio::time::interval(REST);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            _ = rest.tick() => {
+                site.source.rest();
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((socket, _)) = accepted else {
+            tokio::time::sleep(ACCEPT_AGAIN).await;
+            continue;
+        };
+        match Arc::clone(&permits).try_acquire_owned() {
+            Ok(permit) => {
+                let (site, shutdown) = (Arc::clone(&site), shutdown.clone());
+                tokio::task::spawn_local(async move {
+                    converse(socket, site, shutdown).await;
+                    drop(permit);
+                });
+            }
+            Err(_) => turn_away(&socket),
+        }
+    }
+    drop(listener);
+    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(2 * END_TIMEOUT, permits.acquire_many(all)).await;
+}
+
+/// Listens, as soon as the port is free.
+async fn bind(address: SocketAddr) -> TcpListener {
+    let mut is_reported = false;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => {
+                let address = listener.local_addr().unwrap_or(address);
+                tracing::info!("the page is at http://{address}/");
+                return listener;
+            }
+            Err(error) if !is_reported => {
+                tracing::error!("{}", bind_error(address, &error));
+                is_reported = true;
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(BIND_AGAIN).await;
+    }
+}
+
+fn bind_error(address: SocketAddr, error: &io::Error) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::AddrInUse => "another process listens there; end it, or change the port",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; correct it",
+        io::ErrorKind::PermissionDenied => "this user may not listen there; use a port above 1023",
+        _ => "it cannot be listened on",
+    };
+    format!(
+        "page.listen {address}: {why}. Mail is watched without the page, which is tried again every {} s",
+        BIND_AGAIN.as_secs()
+    )
+}
+
+fn turn_away(socket: &TcpStream) {
+    // Whoever does not take it at once goes without.
+    let _ = socket.try_write(CROWDED);
+}
+
+/// Answers the requests of a connection, until it ends or is ended.
+async fn converse<S: Source>(socket: TcpStream, site: Arc<Site<S>>, shutdown: CancellationToken) {
+    let Ok(local) = socket.local_addr() else {
+        return;
+    };
+    let last_request = Rc::new(Cell::new(Instant::now()));
+    let noted = Rc::clone(&last_request);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        noted.set(Instant::now());
+        answer(Arc::clone(&site), request, local.ip())
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .half_close(false)
+        .serve_connection(TokioIo::new(socket), service);
+    tokio::pin!(connection);
+    loop {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = shutdown.cancelled() => break,
+            () = tokio::time::sleep_until(last_request.get() + MAX_IDLE) => {
+                if last_request.get().elapsed() >= MAX_IDLE {
+                    break;
+                }
+            }
+        }
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = tokio::time::timeout(END_TIMEOUT, connection).await;
+}
+
+async fn answer<S: Source>(
+    site: Arc<Site<S>>,
+    request: hyper::Request<Incoming>,
+    local: IpAddr,
+) -> Result<hyper::Response<http_body_util::Full<bytes::Bytes>>, Infallible> {
+    let (head, _) = request.into_parts();
+    let request = Request::new(head, local);
+    let response: Response = respond(&site.settings, &site.source, &request).await;
+    Ok(response.into_http())
+}
