@@ -22,6 +22,7 @@
 //! | [`evaluate`] | pure: a server, or all of them together, evaluated from instant to instant, live and in a replay alike | model, detect, decide |
 //! | [`events_file`] | a file of events, read into histories | model, detect |
 //! | [`text`] | pure: how values become words: sanitized text, numbers, times, tables | model |
+//! | [`chart`] | pure: pictures of mail over time, as SVG and PNG | model, text |
 //! | [`notify`] | pure: what Slack is told, as text without markup | model, text |
 //! | [`output`] | pure: what a terminal or a script reads | model, text, notify |
 //! | [`secret`] | leaf: a string that is never printed | nothing |
@@ -37,13 +38,13 @@
 //! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
 //! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, tls, database |
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, tls |
-//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat, progress |
+//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, chart, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
 //! | [`overview`] | what is stored, read for people and scripts, and nothing changed | model, detect, text, notify, output, clock, store, config, cycle |
 //! | [`page`] | what `run` serves over HTTP: a page, read-only, on a thread of its own | model, text, notify, output, secret, clock, store, config, cycle, daemon, overview |
 //! | `sim` | (feature `demo`) a simulated Postmark and Slack for `demo` and the tests; for the tests (feature `sim`) the DNS and a mail relay too | model |
 //! | [`telemetry`] | the log | nothing |
-//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, notify, output, secret, clock, progress, postmark, store, slack, dns, smtp, config, heartbeat, cycle, daemon, overview, page, sim, telemetry |
+//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, chart, notify, output, secret, clock, progress, postmark, store, slack, dns, smtp, config, heartbeat, cycle, daemon, overview, page, sim, telemetry |
 //!
 //! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
 //!
@@ -69,6 +70,7 @@ mod detect;
 mod evaluate;
 mod events_file;
 
+mod chart;
 mod notify;
 mod output;
 mod text;

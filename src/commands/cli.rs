@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::backtest::BacktestArgs;
+use crate::commands::chart::ChartArgs;
 use crate::commands::check::CheckArgs;
 use crate::commands::config::ConfigCommand;
 use crate::commands::digest::DigestArgs;
@@ -105,6 +106,13 @@ pub enum Command {
                       Examples: hushwatch incident jbeqp4ec --close\n          hushwatch incident jbeqp4ec --false-alarm"
     )]
     Incident(IncidentArgs),
+    /// Draw the mail of a server or stream over time, as PNG or SVG
+    #[command(
+        after_help = "Without --since: the last 7 days. Without --server, where there are several: their last 24 hours, the worst first.\n\n\
+                      Examples: hushwatch chart --server shop --since 7d -o shop.png\n          \
+                      hushwatch chart --server shop --stream outbound --since 2026-03-01 -o march.svg"
+    )]
+    Chart(ChartArgs),
     /// List the newest messages of every stream
     #[command(
         after_help = "Asks Postmark, not the database. Times are read and shown in `time_zone`.\n\n\
@@ -198,6 +206,7 @@ impl Command {
                 | Self::Digest(_)
                 | Self::Status(_)
                 | Self::Recent(_)
+                | Self::Chart(_)
                 | Self::Explain(_)
                 | Self::Incident(_)
                 | Self::Stats(_)

@@ -1,6 +1,7 @@
 //! The verbs: one file or folder each, with its arguments, its work and what it prints. Here they are dispatched.
 
 mod backtest;
+mod chart;
 mod check;
 pub mod cli;
 mod config;
@@ -86,6 +87,7 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Status(args) => status::status(config, &args).await,
         Command::Explain(args) => explain::explain(config, &args).await,
         Command::Incident(args) => incident::incident(config, args).await,
+        Command::Chart(args) => chart::chart(config, &args).await,
         Command::Recent(args) => recent::recent(config, &args).await,
         Command::Backtest(args) => backtest::backtest(&config, &args).await,
         Command::Messages(args) => query::messages::messages(&config, &args).await,

@@ -1,5 +1,6 @@
 //! One cycle: poll, evaluate, digest, deliver. [`run_cycle`] is the whole of it; each step is a file or a folder of its own.
 
+pub(crate) mod charts;
 mod clock;
 pub mod collect;
 mod context;

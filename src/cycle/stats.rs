@@ -124,6 +124,18 @@ pub(crate) async fn budget_series(store: &Store) -> Result<usize, store::Error> 
     Ok(count_series(&streams).max(1))
 }
 
+/// Returns the share of the sampled mail sent in `span` that was delivered, as known at `until`; 1 where nothing speaks against it.
+pub(crate) fn delivered_share(history: &History, span: Span, until: Timestamp) -> f64 {
+    let sampled = &history.sampled;
+    let from = sampled.partition_point(|mail| mail.sent_at < span.from);
+    let end = sampled.partition_point(|mail| mail.sent_at < span.until);
+    let outcome = sample_outcome(&sampled[from..end.max(from)], Span::new(span.from, until));
+    match outcome.delivered + outcome.without_news {
+        0 => 1.0,
+        known => outcome.delivered as f64 / known as f64,
+    }
+}
+
 /// Returns how many of the `rest`, the messages that are not known to have failed, were delivered, and the 95% interval of that.
 /// Bounces are listed whole, so that the sample stands for the others alone; without a sample nothing speaks against any of them.
 fn estimate_delivered(rest: u64, sample: SampleOutcome) -> (u64, (u64, u64)) {

@@ -2,6 +2,7 @@
 
 mod account_servers;
 mod address_checks;
+mod charts;
 mod clock;
 #[cfg(feature = "postgres")]
 #[path = "../../tests/cluster/mod.rs"]
@@ -103,6 +104,9 @@ facts! {
         a_new_database_greets_once
         a_hello_that_nobody_wants_is_not_due_again
         a_database_that_began_anew_says_so;
+    charts:
+        a_picture_knows_of_its_span_what_a_history_knows
+        incidents_are_told_that_stood_since;
     address_checks:
         the_latest_answer_of_each_address_is_kept
         the_last_bounce_of_an_address_is_found_whatever_its_capitals

@@ -5,6 +5,7 @@ mod backtest;
 mod blindness;
 mod bounced;
 mod bounds;
+mod charts;
 mod cli;
 mod clock;
 #[cfg(feature = "postgres")]

@@ -12,7 +12,7 @@
 //!   args, time_arg, validate  what was asked for, checked before anything is sent
 //! ```
 
-mod args;
+pub(super) mod args;
 pub(super) mod bounces;
 mod error;
 mod list;
@@ -23,8 +23,8 @@ mod reactivate;
 pub(super) mod stats;
 mod streams;
 pub(super) mod suppressions;
-mod time_arg;
-mod validate;
+pub(super) mod time_arg;
+pub(super) mod validate;
 
 pub use bounces::BouncesArgs;
 pub use message::MessageArgs;

@@ -41,7 +41,7 @@ impl Database {
             let marked = load_marked(s, stream)?;
             for (tag, name) in used_tags(s, key, range)? {
                 let counted = counts::load(s, key, tag, kept(range.until))?;
-                let hours = load_hours(s, key, tag, range.until, &counted)?;
+                let hours = load_hours(s, key, tag, kept(range.until), &counted)?;
                 let (sent, _) = load_counts(s, key, tag, range, cuts, &counted)?;
                 let (tag, mut of_tag) = (Tag(name), history.for_tag(hours, sent, counted));
                 of_tag.marked = marked_of(&marked, Some(&tag));
@@ -60,21 +60,14 @@ fn load(
     cuts: &[Timestamp],
 ) -> Result<History, Error> {
     let counted = counts::load(s, key, ALL_MAIL, kept(range.until))?;
-    // The oldest message seen, or the server's first start.
-    let first_seen = s.first(
-        "SELECT CASE WHEN t.oldest_sent_at < s.first_start_at THEN t.oldest_sent_at ELSE s.first_start_at END,
-             s.first_start_at FROM servers s, streams t WHERE s.name = ?1 AND t.key = ?2",
-        &values![&stream.server().0, key],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    let (first_seen_at, installed_at) = first_seen.unzip();
+    let (first_seen_at, installed_at) = load_beginning(s, stream, key)?;
     let (sent, recipients) = load_counts(s, key, ALL_MAIL, range, cuts, &counted)?;
     Ok(History {
         first_seen_at,
         installed_at,
         messages: coverage::load(s, key, Kind::Messages)?,
         bounces: coverage::load(s, key, Kind::Bounces)?,
-        hours: load_hours(s, key, ALL_MAIL, range.until, &counted)?,
+        hours: load_hours(s, key, ALL_MAIL, kept(range.until), &counted)?,
         sent,
         recipients,
         counted,
@@ -106,17 +99,32 @@ fn used_tags(s: &mut dyn Session, stream: i64, range: Span) -> Result<Vec<(i64, 
     )
 }
 
-fn load_hours(
+/// Returns when history begins, which is the oldest message seen or the server's first start, and the latter.
+pub(super) fn load_beginning(
+    s: &mut dyn Session,
+    stream: &StreamKey,
+    key: i64,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
+    let found = s.first(
+        "SELECT CASE WHEN t.oldest_sent_at < s.first_start_at THEN t.oldest_sent_at ELSE s.first_start_at END,
+             s.first_start_at FROM servers s, streams t WHERE s.name = ?1 AND t.key = ?2",
+        &values![&stream.server().0, key],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(found.unzip())
+}
+
+/// Returns the hours of one tag, or of all mail, that begin in `span`.
+pub(super) fn load_hours(
     s: &mut dyn Session,
     stream: i64,
     tag: i64,
-    until: Timestamp,
+    span: Span,
     counted: &[CountedSpan],
 ) -> Result<Vec<HourCount>, Error> {
-    let kept = kept(until);
     let listed = s.rows(
         "SELECT at, sent, first_at, last_at FROM hours WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
-        &values![stream, tag, kept.from, kept.until],
+        &values![stream, tag, span.from, span.until],
         |row| {
             Ok(HourCount {
                 start: row.get(0)?,
@@ -212,7 +220,7 @@ impl Sent {
     }
 }
 
-fn load_bounce_events(
+pub(super) fn load_bounce_events(
     s: &mut dyn Session,
     stream: i64,
     range: Span,

@@ -34,6 +34,16 @@ impl Database {
         self.rows(sql, &[], read_body)
     }
 
+    /// Returns the incidents of all servers that are open, or of which a step was recorded from `since` on, by their opening.
+    pub fn incidents_since(&mut self, since: Timestamp) -> Result<Vec<Incident>, Error> {
+        self.rows(
+            "SELECT body FROM incidents WHERE open = 1
+                 OR id IN (SELECT incident FROM transitions WHERE recorded_at >= ?1) ORDER BY opened_at, id",
+            &values![since],
+            read_body,
+        )
+    }
+
     /// Returns the streams whose own silence is open.
     pub fn open_stops(&mut self) -> Result<BTreeSet<StreamKey>, Error> {
         let open = self.all_open_incidents()?.into_iter();

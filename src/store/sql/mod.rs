@@ -2,6 +2,7 @@
 
 mod account_servers;
 mod address_checks;
+mod charts;
 mod counts;
 mod coverage;
 mod digests;

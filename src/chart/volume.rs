@@ -1,0 +1,386 @@
+//! Volume by hour or by day, on the band of what is usual, with bounces below it.
+
+use chrono_tz::Tz;
+
+use crate::chart::axis::{compact, round_up, time_marks};
+use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize, label_width};
+use crate::chart::heat_map::draw_mark;
+use crate::model::{Severity, Span, Timestamp};
+use crate::text::format::{count, format_duration, format_range, plural};
+use crate::text::sanitize::{clean, truncate};
+
+/// The maximum number of characters of a title: more do not fit.
+const MAX_TITLE: usize = 40;
+
+const WIDTH: f32 = 360.0;
+const LEFT: f32 = 36.0;
+const RIGHT: f32 = 12.0;
+const TOP: f32 = 62.0;
+const VOLUME_HEIGHT: f32 = 104.0;
+const LANE_GAP: f32 = 7.0;
+const BOUNCE_HEIGHT: f32 = 24.0;
+const AXIS_HEIGHT: f32 = 18.0;
+const LEGEND_HEIGHT: f32 = 17.0;
+
+/// The length of time that a bar stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChartStep {
+    /// An hour of the clock.
+    Hour,
+    /// A local day.
+    Day,
+}
+
+impl ChartStep {
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+}
+
+/// What is known of the mail of one hour or day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VolumeBar {
+    pub span: Span,
+    /// Messages sent, as far as they were seen; `None` where nothing was.
+    pub sent: Option<u64>,
+    /// Whether a part of it was not seen.
+    pub has_holes: bool,
+    /// How many of them are known or, by the sample, estimated to be delivered.
+    pub delivered: u64,
+    /// Recipients that bounced then.
+    pub bounced: u64,
+    /// The fewest and the most messages that are usual then; `None` where too little is known.
+    pub usual: Option<(u64, u64)>,
+}
+
+/// The time of an incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShadedSpan {
+    pub span: Span,
+    pub severity: Severity,
+    /// What it is, in a few words.
+    pub label: String,
+}
+
+/// Volume over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VolumeChart {
+    /// Whose mail: a server, or a stream.
+    pub title: String,
+    pub span: Span,
+    pub step: ChartStep,
+    /// In order of time.
+    pub bars: Vec<VolumeBar>,
+    pub incidents: Vec<ShadedSpan>,
+    pub zone: Tz,
+}
+
+impl VolumeChart {
+    /// Returns the picture of it.
+    pub fn draw(&self) -> Drawing {
+        let legend = self.legend();
+        let rows = legend.len() as f32;
+        let height = TOP
+            + VOLUME_HEIGHT
+            + LANE_GAP
+            + BOUNCE_HEIGHT
+            + AXIS_HEIGHT
+            + rows * LEGEND_HEIGHT
+            + 6.0;
+        let title = format!("{}: mail by {}", clean(&self.title), self.step.noun());
+        let mut drawing = Drawing::new(WIDTH, height, &title, self.describe());
+        let shown = truncate(&clean(&self.title), MAX_TITLE);
+        let place = (12.0, 21.0);
+        drawing.text(place, TextSize::Title, TextAnchor::Start, Ink::Text, &shown);
+        let muted = [
+            (37.0, self.totals()),
+            (52.0, format!("by {}, {}", self.step.noun(), self.range())),
+        ];
+        for (y, text) in muted {
+            drawing.label((12.0, y), TextAnchor::Start, Ink::Muted, &text);
+        }
+        self.draw_incidents(&mut drawing);
+        self.draw_grid(&mut drawing);
+        self.draw_bars(&mut drawing);
+        self.draw_time(&mut drawing);
+        self.draw_legend(&mut drawing, &legend);
+        drawing
+    }
+
+    fn range(&self) -> String {
+        format!(
+            "{} {}",
+            format_range(self.span, self.zone),
+            self.zone.name()
+        )
+    }
+
+    /// Returns the sums of what is shown.
+    fn sums(&self) -> (u64, u64, u64) {
+        let sum = |of: fn(&VolumeBar) -> u64| self.bars.iter().map(of).sum();
+        (
+            sum(|bar| bar.sent.unwrap_or(0)),
+            sum(|bar| bar.delivered),
+            sum(|bar| bar.bounced),
+        )
+    }
+
+    /// Returns how much time was seen in no part.
+    fn unseen(&self) -> std::time::Duration {
+        let unseen = self.bars.iter().filter(|bar| bar.sent.is_none());
+        unseen.map(|bar| bar.span.length()).sum()
+    }
+
+    fn totals(&self) -> String {
+        if self.bars.iter().all(|bar| bar.sent.is_none()) {
+            return "nothing of this time was seen".to_owned();
+        }
+        let (sent, delivered, bounced) = self.sums();
+        format!(
+            "{} sent · {}{} delivered · {} bounced",
+            count(sent),
+            if delivered == sent { "" } else { "about " },
+            count(delivered),
+            count(bounced)
+        )
+    }
+
+    fn describe(&self) -> String {
+        let mut parts = vec![format!("{}: {}", self.range(), self.totals())];
+        let unseen = self.unseen();
+        if !unseen.is_zero() {
+            parts.push(format!("{} not seen", format_duration(unseen)));
+        }
+        let listed = self.incidents.iter().take(5);
+        parts.extend(listed.map(|incident| {
+            format!(
+                "{}: {}",
+                incident.severity.name().to_uppercase(),
+                clean(&incident.label)
+            )
+        }));
+        let others = self.incidents.len().saturating_sub(5);
+        if others > 0 {
+            parts.push(plural(others as u64, "more incident"));
+        }
+        parts.join("; ")
+    }
+
+    fn x(&self, at: Timestamp) -> f32 {
+        let length = self.span.length().as_secs_f64().max(1.0);
+        let share = at.since(self.span.from).as_secs_f64() / length;
+        LEFT + (WIDTH - LEFT - RIGHT) * share.clamp(0.0, 1.0) as f32
+    }
+
+    /// Returns the number at the top of the axis.
+    fn top(&self) -> u64 {
+        let highest = |bar: &VolumeBar| {
+            let usual = bar.usual.map_or(0, |(_, high)| high);
+            bar.sent.unwrap_or(0).max(usual)
+        };
+        round_up(self.bars.iter().map(highest).max().unwrap_or(0))
+    }
+
+    fn draw_incidents(&self, drawing: &mut Drawing) {
+        // The worse over the other.
+        for severity in [Severity::Warn, Severity::Wake] {
+            let (tint, mark, height) = match severity {
+                Severity::Warn => (Ink::WarnTint, Ink::Warn, 2.5),
+                Severity::Wake => (Ink::WakeTint, Ink::Wake, 5.0),
+            };
+            let of_severity = self.incidents.iter().filter(|i| i.severity == severity);
+            for incident in of_severity {
+                let shown = incident.span.intersect(self.span);
+                let (from, until) = (self.x(shown.from), self.x(shown.until));
+                let width = (until - from).max(2.0);
+                let below = VOLUME_HEIGHT + LANE_GAP + BOUNCE_HEIGHT;
+                drawing.rect(Area::new(from, TOP, width, below), tint);
+                drawing.rect(Area::new(from, TOP, width, height), mark);
+            }
+        }
+    }
+
+    fn draw_grid(&self, drawing: &mut Drawing) {
+        let top = self.top();
+        let width = WIDTH - LEFT - RIGHT;
+        let marks: &[u64] = if top.is_multiple_of(2) {
+            &[0, 1, 2]
+        } else {
+            &[0, 2]
+        };
+        for half in marks {
+            let y = TOP + VOLUME_HEIGHT * (1.0 - *half as f32 / 2.0);
+            drawing.rect(Area::new(LEFT, y, width, 0.7), Ink::Grid);
+            let text = compact(top / 2 * half + top % 2 * half / 2);
+            let place = (LEFT - 5.0, y + 4.0);
+            drawing.label(place, TextAnchor::End, Ink::Muted, &text);
+        }
+    }
+
+    fn draw_bars(&self, drawing: &mut Drawing) {
+        let top = self.top() as f32;
+        let most_bounced = self.bars.iter().map(|bar| bar.bounced).max().unwrap_or(0);
+        let base = TOP + VOLUME_HEIGHT;
+        let lane = base + LANE_GAP;
+        let y = |number: u64| base - VOLUME_HEIGHT * (number as f32 / top).min(1.0);
+        let sides = |bar: &VolumeBar| {
+            let (from, until) = (self.x(bar.span.from), self.x(bar.span.until));
+            let gap = if until - from >= 4.0 { 1.0 } else { 0.0 };
+            (from, until, gap)
+        };
+        for bar in &self.bars {
+            let (from, until, _) = sides(bar);
+            if bar.sent.is_none() || bar.has_holes {
+                let height = VOLUME_HEIGHT + LANE_GAP + BOUNCE_HEIGHT;
+                drawing.hatch(Area::new(from, TOP, until - from, height));
+            }
+        }
+        for bar in &self.bars {
+            let (from, until, _) = sides(bar);
+            if let Some((low, high)) = bar.usual {
+                let area = Area::new(from, y(high), until - from, y(low) - y(high));
+                drawing.rect(area, Ink::Usual);
+            }
+        }
+        for (ink, number) in [
+            (
+                Ink::Sent,
+                (|bar| bar.sent.unwrap_or(0)) as fn(&VolumeBar) -> u64,
+            ),
+            (Ink::Delivered, |bar| {
+                bar.delivered.min(bar.sent.unwrap_or(0))
+            }),
+        ] {
+            for bar in &self.bars {
+                let (from, until, gap) = sides(bar);
+                // A single message is to be seen beside thousands.
+                let height = match number(bar) {
+                    0 => 0.0,
+                    some => (base - y(some)).max(1.0),
+                };
+                let area = Area::new(from, base - height, until - from - gap, height);
+                drawing.rect(area, ink);
+            }
+        }
+        drawing.rect(Area::new(LEFT, lane, WIDTH - LEFT - RIGHT, 0.7), Ink::Grid);
+        for bar in &self.bars {
+            let (from, until, gap) = sides(bar);
+            let share = bar.bounced as f32 / most_bounced.max(4) as f32;
+            let height = BOUNCE_HEIGHT * share;
+            drawing.rect(
+                Area::new(from, lane, until - from - gap, height),
+                Ink::Bounced,
+            );
+        }
+        let place = (LEFT - 5.0, lane + BOUNCE_HEIGHT - 3.0);
+        let text = compact(most_bounced.max(4));
+        drawing.label(place, TextAnchor::End, Ink::Bounced, &text);
+    }
+
+    fn draw_time(&self, drawing: &mut Drawing) {
+        let base = TOP + VOLUME_HEIGHT + LANE_GAP + BOUNCE_HEIGHT;
+        let mut free_from = 0.0;
+        for mark in time_marks(self.span, self.zone) {
+            let x = self.x(mark.at);
+            drawing.rect(Area::new(x - 0.35, base, 0.7, 4.0), Ink::Muted);
+            // About as wide as its font has it.
+            let half = label_width(&mark.text) / 2.0;
+            if x - half >= free_from && x + half <= WIDTH - 2.0 {
+                free_from = x + half + 6.0;
+                let place = (x, base + 15.0);
+                drawing.label(place, TextAnchor::Middle, Ink::Muted, &mark.text);
+            }
+        }
+    }
+
+    /// Returns what is to be explained of what is shown, in rows.
+    fn legend(&self) -> Vec<Vec<(Sign, &'static str)>> {
+        let shows = |of: fn(&VolumeBar) -> bool| self.bars.iter().any(of);
+        let has = |severity| self.incidents.iter().any(|i| i.severity == severity);
+        let signs = [
+            (true, Sign::Ink(Ink::Delivered), "delivered"),
+            (
+                shows(|bar| bar.delivered < bar.sent.unwrap_or(0)),
+                Sign::Ink(Ink::Sent),
+                "sent",
+            ),
+            (
+                shows(|bar| bar.usual.is_some()),
+                Sign::Ink(Ink::Usual),
+                "usual",
+            ),
+            (true, Sign::Ink(Ink::Bounced), "bounced"),
+            (
+                shows(|bar| bar.sent.is_none() || bar.has_holes),
+                Sign::Hatch,
+                "not seen",
+            ),
+            (has(Severity::Warn), Sign::Incident(Severity::Warn), "WARN"),
+            (has(Severity::Wake), Sign::Incident(Severity::Wake), "WAKE"),
+        ];
+        let mut rows: Vec<Vec<(Sign, &'static str)>> = vec![Vec::new()];
+        let mut used = 0.0;
+        for (_, sign, text) in signs.into_iter().filter(|(is_shown, _, _)| *is_shown) {
+            let width = legend_width(text);
+            if used + width > WIDTH - 12.0 {
+                rows.push(Vec::new());
+                used = 0.0;
+            }
+            used += width;
+            if let Some(row) = rows.last_mut() {
+                row.push((sign, text));
+            }
+        }
+        rows
+    }
+
+    fn draw_legend(&self, drawing: &mut Drawing, rows: &[Vec<(Sign, &'static str)>]) {
+        let mut y = TOP + VOLUME_HEIGHT + LANE_GAP + BOUNCE_HEIGHT + AXIS_HEIGHT + 4.0;
+        for row in rows {
+            let mut x = 12.0;
+            for (sign, text) in row {
+                sign.draw(drawing, Area::new(x, y, 10.0, 10.0));
+                let place = (x + 14.0, y + 9.0);
+                drawing.label(place, TextAnchor::Start, Ink::Text, text);
+                x += legend_width(text);
+            }
+            y += LEGEND_HEIGHT;
+        }
+    }
+}
+
+/// Returns how wide an entry of a legend is, about.
+pub(super) fn legend_width(text: &str) -> f32 {
+    label_width(text) + 25.0
+}
+
+/// The sign of an entry in a legend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Sign {
+    Ink(Ink),
+    Hatch,
+    Incident(Severity),
+    /// As it stands on an hour of a heat map.
+    Mark(Severity),
+}
+
+impl Sign {
+    pub(super) fn draw(self, drawing: &mut Drawing, area: Area) {
+        match self {
+            Self::Ink(ink) => drawing.rect(area, ink),
+            Self::Hatch => drawing.hatch(area),
+            Self::Incident(severity) => {
+                let (tint, mark, height) = match severity {
+                    Severity::Warn => (Ink::WarnTint, Ink::Warn, 2.5),
+                    Severity::Wake => (Ink::WakeTint, Ink::Wake, 5.0),
+                };
+                drawing.rect(area, tint);
+                drawing.rect(Area { height, ..area }, mark);
+            }
+            Self::Mark(severity) => draw_mark(drawing, severity, area),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! What the pictures show: the mail of streams by the hour, what is usual then, and the incidents beside it.
+
+use std::time::Duration;
+
+use chrono::{Datelike, Timelike};
+use chrono_tz::Tz;
+
+use crate::chart::{
+    ChartStep, HeatCell, HeatMap, HeatRow, ShadedSpan, VolumeBar, VolumeChart, local_days,
+};
+use crate::cycle::stats::delivered_share;
+use crate::model::{
+    Evidence, HOUR, History, Incident, ServerName, Severity, Span, StreamId, StreamKey, Timestamp,
+};
+use crate::notify::context::problem_span;
+use crate::notify::describe::problem_name;
+use crate::store::{self, Database};
+
+/// How far back it is learned what is usual.
+const LOOKBACK: Duration = Duration::from_secs(28 * 86_400);
+/// Fewer hours or days do not say what is usual.
+const MIN_COMPARED: usize = 4;
+/// The share of them that lies below the band of what is usual, and above it.
+const OUTSIDE_BAND: f64 = 0.1;
+/// After a cycle that is older, time goes by that nobody sees.
+const MAX_AGE: Duration = Duration::from_secs(2 * 3600);
+/// A longer span is shown by the day.
+const MAX_HOURLY: Duration = Duration::from_secs(10 * 86_400);
+
+/// The mail of one hour of the clock, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct HourlyMail {
+    /// Messages sent, as far as they were seen; `None` where nothing was.
+    sent: Option<u64>,
+    has_holes: bool,
+    delivered: u64,
+    bounced: u64,
+}
+
+/// The mail of one stream or of several together, by hours of the clock.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MailByHour {
+    /// The start of the first hour.
+    begins: Timestamp,
+    hours: Vec<HourlyMail>,
+}
+
+impl MailByHour {
+    /// Adds up what is known of streams: of `span`, and of the time before it from which it is learned what is usual.
+    pub(crate) fn from_histories(histories: &[History], span: Span) -> Self {
+        let begins = since(span);
+        let first_seen = histories.iter().filter_map(|h| h.first_seen_at).min();
+        let length = (span.until.since(begins).as_secs()).div_ceil(3600) as usize;
+        let mut hours = vec![HourlyMail::default(); length];
+        for (index, history) in histories.iter().enumerate() {
+            let of_stream = hours_of(history, first_seen, begins, span, length);
+            for (sum, of_stream) in hours.iter_mut().zip(of_stream) {
+                *sum = match index {
+                    0 => of_stream,
+                    _ => sum.plus(of_stream),
+                };
+            }
+        }
+        Self { begins, hours }
+    }
+
+    /// Returns the bars of `span`.
+    pub(crate) fn bars(&self, span: Span, step: ChartStep, zone: Tz) -> Vec<VolumeBar> {
+        let spans: Vec<Span> = match step {
+            ChartStep::Hour => (0..self.hours.len())
+                .map(|index| self.hour(index))
+                .collect(),
+            ChartStep::Day => {
+                let whole = Span::new(self.begins, span.until);
+                local_days(whole, zone)
+            }
+        };
+        let kind = |at: Timestamp| {
+            let local = at.to_utc().with_timezone(&zone);
+            let is_weekend = local.weekday().number_from_monday() > 5;
+            let hour = match step {
+                ChartStep::Hour => local.hour(),
+                ChartStep::Day => 0,
+            };
+            (is_weekend, hour)
+        };
+        let sums: Vec<(Span, (bool, u32), HourlyMail)> = spans
+            .into_iter()
+            .map(|of| (of, kind(of.from), self.sum(of)))
+            .collect();
+        let shown = sums
+            .iter()
+            .filter(|(of, _, _)| of.until > span.from && of.from < span.until);
+        let bar = |(of, kind, mail): &(Span, (bool, u32), HourlyMail)| {
+            let before = sums.iter().filter(|(earlier, other, _)| {
+                other == kind && earlier.from < of.from && earlier.from + LOOKBACK >= of.from
+            });
+            let compared = before.filter_map(|(_, _, mail)| match mail.has_holes {
+                true => None,
+                false => mail.sent,
+            });
+            VolumeBar {
+                span: of.intersect(span),
+                sent: mail.sent,
+                has_holes: mail.has_holes,
+                delivered: mail.delivered,
+                bounced: mail.bounced,
+                usual: usual_band(compared.collect()),
+            }
+        };
+        shown.map(bar).collect()
+    }
+
+    /// Returns the messages sent in each hour of `span`; `None` where one was not seen as a whole.
+    pub(crate) fn sent_by_hour(&self, span: Span) -> Vec<Option<u64>> {
+        let hours = self.hours.iter().enumerate();
+        let within = hours.filter(|(index, _)| span.contains(self.hour(*index).from));
+        let seen = |(_, hour): (usize, &HourlyMail)| match hour.has_holes {
+            true => None,
+            false => hour.sent,
+        };
+        within.map(seen).collect()
+    }
+
+    fn hour(&self, index: usize) -> Span {
+        let from = self.begins + HOUR * u32::try_from(index).unwrap_or(u32::MAX);
+        Span::new(from, from + HOUR)
+    }
+
+    /// Returns what the hours that begin in `span` hold together.
+    fn sum(&self, span: Span) -> HourlyMail {
+        let index = |at: Timestamp| (at.since(self.begins).as_secs().div_ceil(3600)) as usize;
+        let until = index(span.until).min(self.hours.len());
+        let hours = &self.hours[index(span.from).min(until)..until];
+        let mut sum = HourlyMail {
+            has_holes: hours.iter().any(|h| h.has_holes || h.sent.is_none()),
+            ..HourlyMail::default()
+        };
+        for hour in hours {
+            sum.sent = sum.sent.into_iter().chain(hour.sent).reduce(|a, b| a + b);
+            sum.delivered += hour.delivered;
+            sum.bounced += hour.bounced;
+        }
+        sum
+    }
+}
+
+impl HourlyMail {
+    /// Returns the mail of two streams in the same hour. Where one was not seen, their sum is not known.
+    fn plus(self, other: Self) -> Self {
+        Self {
+            sent: self.sent.zip(other.sent).map(|(a, b)| a + b),
+            has_holes: self.has_holes || other.has_holes,
+            delivered: self.delivered + other.delivered,
+            bounced: self.bounced + other.bounced,
+        }
+    }
+}
+
+/// Returns from when on hours are needed for a picture of `span`.
+pub(crate) fn since(span: Span) -> Timestamp {
+    (span.from - LOOKBACK).floor(HOUR)
+}
+
+/// Returns the hours of one stream. Before it had any mail, and after the first of the others had, it sent nothing.
+fn hours_of(
+    history: &History,
+    first_of_all: Option<Timestamp>,
+    begins: Timestamp,
+    span: Span,
+    length: usize,
+) -> Vec<HourlyMail> {
+    let mut seen = history.messages.clone();
+    let first = history.first_seen_at.unwrap_or(Timestamp::MAX);
+    if let Some(first_of_all) = first_of_all.filter(|of_all| *of_all < first) {
+        seen.insert(Span::new(first_of_all, first));
+    }
+    let known_from = first_of_all.unwrap_or(Timestamp::MAX);
+    let mut hours = vec![HourlyMail::default(); length];
+    for (index, hour) in hours.iter_mut().enumerate() {
+        let from = begins + HOUR * u32::try_from(index).unwrap_or(u32::MAX);
+        let whole = Span::new(from, (from + HOUR).min(span.until));
+        let known = Span::new(whole.from.max(known_from), whole.until);
+        let parts: Duration = seen.parts(known).map(Span::length).sum();
+        hour.has_holes = parts < whole.length();
+        hour.sent = (!parts.is_zero()).then_some(0);
+    }
+    let index = |at: Timestamp| (at.since(begins).as_secs() / 3600) as usize;
+    let listed = history.hours.iter().filter(|h| h.start >= begins);
+    for hour in listed {
+        if let Some(HourlyMail {
+            sent: Some(sent), ..
+        }) = hours.get_mut(index(hour.start))
+        {
+            *sent += hour.sent;
+        }
+    }
+    for (place, hour) in hours.iter_mut().enumerate().skip(index(span.from)) {
+        let Some(sent) = hour.sent else {
+            continue;
+        };
+        let from = begins + HOUR * u32::try_from(place).unwrap_or(u32::MAX);
+        let of_hour = Span::new(from, from + HOUR);
+        let bounced = history.bounced_in(&[of_hour], |event| event.class.counts());
+        let failed = history.bounced_in(&[of_hour], |event| event.class.is_failure());
+        let failed = failed.messages - failed.sent_outside;
+        let rest = sent.saturating_sub(failed);
+        let share = delivered_share(history, of_hour, span.until);
+        hour.bounced = bounced.recipients;
+        hour.delivered = (rest as f64 * share).round() as u64;
+    }
+    hours
+}
+
+/// Returns the bounds between which most of these lie; `None` of too few.
+fn usual_band(mut compared: Vec<u64>) -> Option<(u64, u64)> {
+    if compared.len() < MIN_COMPARED {
+        return None;
+    }
+    compared.sort_unstable();
+    let outside = (compared.len() as f64 * OUTSIDE_BAND) as usize;
+    let low = compared.get(outside)?;
+    let high = compared.get(compared.len() - 1 - outside)?;
+    Some((*low, *high))
+}
+
+/// What a picture is of.
+#[derive(Clone, Debug)]
+pub(crate) struct ChartSubject {
+    pub server: ServerName,
+    /// All of them, or the one that is asked for.
+    pub streams: Vec<StreamId>,
+    /// Whether it is of that stream alone.
+    pub is_one_stream: bool,
+}
+
+impl ChartSubject {
+    fn title(&self) -> String {
+        match self.streams.as_slice() {
+            [stream] if self.is_one_stream => format!("{}/{stream}", self.server),
+            _ => self.server.to_string(),
+        }
+    }
+
+    /// Returns whether `incident` is of this.
+    fn concerns(&self, incident: &Incident) -> bool {
+        let together = match &incident.evidence {
+            Evidence::Silence(silence) => silence.streams.as_slice(),
+            _ => &[],
+        };
+        let is_shown = |stream: &StreamId| !self.is_one_stream || self.streams.contains(stream);
+        let is_one = |of: &StreamKey| *of.server() == self.server && is_shown(of.stream());
+        let is_own =
+            incident.server == self.server && incident.stream.as_ref().is_none_or(is_shown);
+        is_own || together.iter().any(is_one)
+    }
+}
+
+/// Returns the end of what a picture shows at `now`: the last hour that the last cycle saw whole, or where that was long ago, the
+/// present, up to which nothing was seen.
+pub(crate) fn shown_until(last_cycle: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let fresh = last_cycle.filter(|last| now < *last + MAX_AGE);
+    fresh.unwrap_or(now).min(now).floor(HOUR)
+}
+
+/// Returns whether a picture of `span` has a bar for each hour or for each day.
+pub(crate) fn step_for(span: Span) -> ChartStep {
+    if span.length() <= MAX_HOURLY {
+        ChartStep::Hour
+    } else {
+        ChartStep::Day
+    }
+}
+
+/// Loads what is known of streams, as far as a picture of `span` needs it.
+pub(crate) fn load_mail(
+    s: &mut Database,
+    subject: &ChartSubject,
+    span: Span,
+) -> Result<Vec<History>, store::Error> {
+    let key = |stream| StreamKey::new(&subject.server, stream);
+    let load = |stream| s.charted_history(&key(stream), since(span), span);
+    subject.streams.iter().map(load).collect()
+}
+
+/// Returns the picture of one server or stream.
+pub(crate) fn volume_chart(
+    subject: &ChartSubject,
+    histories: &[History],
+    incidents: &[Incident],
+    span: Span,
+    zone: Tz,
+) -> VolumeChart {
+    let step = step_for(span);
+    let mail = MailByHour::from_histories(histories, span);
+    VolumeChart {
+        title: subject.title(),
+        span,
+        step,
+        bars: mail.bars(span, step, zone),
+        incidents: shaded_spans(subject, incidents, span),
+        zone,
+    }
+}
+
+/// Returns the times of the incidents of `subject` that lie in `span`, in order.
+fn shaded_spans(subject: &ChartSubject, incidents: &[Incident], span: Span) -> Vec<ShadedSpan> {
+    let own = incidents.iter().filter(|i| subject.concerns(i));
+    let mut shaded: Vec<ShadedSpan> = own
+        .map(|incident| {
+            let mut of = problem_span(incident);
+            if incident.is_open() {
+                of.until = of.until.max(span.until);
+            }
+            ShadedSpan {
+                span: of,
+                severity: incident.severity,
+                label: format!("{} ({})", problem_name(incident.rule), incident.id),
+            }
+        })
+        .filter(|shaded| !shaded.span.intersect(span).is_empty())
+        .collect();
+    shaded.sort_by_key(|shaded| shaded.span.from);
+    shaded
+}
+
+/// Returns the row of one server in a heat map of `span`, and what puts it before others.
+pub(crate) fn heat_row(
+    subject: &ChartSubject,
+    histories: &[History],
+    incidents: &[Incident],
+    span: Span,
+) -> (HeatRow, HeatRank) {
+    let mail = MailByHour::from_histories(histories, span);
+    let shaded = shaded_spans(subject, incidents, span);
+    let hours = (0..mail.hours.len()).map(|index| mail.hour(index));
+    let hours: Vec<Span> = hours.filter(|hour| span.contains(hour.from)).collect();
+    let worst = |hour: &Span| {
+        let within = shaded
+            .iter()
+            .filter(|s| !s.span.intersect(*hour).is_empty());
+        within
+            .map(|s| s.severity)
+            .max_by_key(|severity| severity_rank(*severity))
+    };
+    let sent = mail.sent_by_hour(span);
+    let cells = hours.iter().zip(&sent).map(|(hour, sent)| HeatCell {
+        sent: *sent,
+        severity: worst(hour),
+    });
+    let cells: Vec<HeatCell> = cells.collect();
+    let open = incidents
+        .iter()
+        .filter(|i| i.is_open() && subject.concerns(i));
+    let rank = HeatRank {
+        open: open.map(|i| severity_rank(i.severity)).max().unwrap_or(0),
+        worst: shaded
+            .iter()
+            .map(|s| severity_rank(s.severity))
+            .max()
+            .unwrap_or(0),
+        unseen: cells.iter().filter(|cell| cell.sent.is_none()).count(),
+        sent: sent.iter().flatten().sum(),
+    };
+    let row = HeatRow {
+        name: subject.server.to_string(),
+        cells,
+    };
+    (row, rank)
+}
+
+/// How bad a server is, beside the others: an open incident first, then one that ended, then what was not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HeatRank {
+    open: u8,
+    worst: u8,
+    unseen: usize,
+    sent: u64,
+}
+
+const fn severity_rank(severity: Severity) -> u8 {
+    match severity {
+        Severity::Warn => 1,
+        Severity::Wake => 2,
+    }
+}
+
+/// Returns the heat map of these rows, the worst first.
+pub(crate) fn heat_map(mut rows: Vec<(HeatRow, HeatRank)>, span: Span, zone: Tz) -> HeatMap {
+    rows.sort_by(|(a, a_rank), (b, b_rank)| b_rank.cmp(a_rank).then_with(|| a.name.cmp(&b.name)));
+    HeatMap {
+        span,
+        rows: rows.into_iter().map(|(row, _)| row).collect(),
+        zone,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+use super::*;
+use crate::model::{BounceClass, BounceEvent, Coverage, DAY, HourCount, SampledMessage};
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).expect("an instant")
+}
+
+fn noon() -> Timestamp {
+    at("2026-03-03T12:00:00Z")
+}
+
+/// Six weeks of ten messages in every hour, seen up to noon.
+fn steady() -> History {
+    let (from, until) = (noon() - 42 * DAY, noon());
+    let hours = (0..42 * 24).map(|hour| {
+        let start = from + HOUR * hour;
+        HourCount {
+            start,
+            sent: 10,
+            first_at: start,
+            last_at: start + HOUR / 2,
+        }
+    });
+    History {
+        first_seen_at: Some(from),
+        messages: Coverage::from_spans([Span::new(from, until)]),
+        bounces: Coverage::from_spans([Span::new(from, until)]),
+        hours: hours.collect(),
+        ..History::default()
+    }
+}
+
+fn day() -> Span {
+    Span::new(noon() - DAY, noon())
+}
+
+fn bars(histories: &[History], span: Span) -> Vec<VolumeBar> {
+    MailByHour::from_histories(histories, span).bars(span, step_for(span), Tz::UTC)
+}
+
+#[test]
+fn an_hour_that_was_not_seen_is_no_zero() {
+    let mut history = steady();
+    let hole = Span::new(noon() - 5 * HOUR, noon() - 3 * HOUR - HOUR / 2);
+    history.messages = history.messages.without(hole);
+    history.hours.retain(|hour| !hole.contains(hour.start));
+    let bars = bars(&[history], day());
+    assert_eq!(bars.len(), 24);
+    let sent: Vec<_> = bars[17..]
+        .iter()
+        .map(|bar| (bar.sent, bar.has_holes))
+        .collect();
+    let seen = (Some(10), false);
+    // Half of the hour after the hole was seen, and nothing sent in it.
+    assert_eq!(
+        sent,
+        [seen, seen, (None, true), (Some(0), true), seen, seen, seen]
+    );
+}
+
+#[test]
+fn time_before_history_is_not_seen() {
+    let mut history = steady();
+    history.first_seen_at = Some(noon() - 6 * HOUR);
+    history.hours.retain(|hour| hour.start >= noon() - 6 * HOUR);
+    let bars = bars(&[history], day());
+    assert!(bars[..18].iter().all(|bar| bar.sent.is_none()));
+    assert!(bars[18..].iter().all(|bar| bar.sent == Some(10)));
+    assert!(
+        bars.iter().all(|bar| bar.usual.is_none()),
+        "nothing to compare with"
+    );
+}
+
+#[test]
+fn what_is_usual_is_learned_from_the_weeks_before_and_not_from_today() {
+    let mut history = steady();
+    for hour in history.hours.iter_mut().rev().take(24) {
+        hour.sent = 500;
+    }
+    let bars = bars(&[history], day());
+    assert!(
+        bars.iter().all(|bar| bar.usual == Some((10, 10))),
+        "{bars:?}"
+    );
+    assert!(bars.iter().all(|bar| bar.sent == Some(500)));
+}
+
+#[test]
+fn streams_are_added_up_and_a_younger_one_sent_nothing_before() {
+    let mut young = steady();
+    young.first_seen_at = Some(noon() - 3 * HOUR);
+    young.hours.retain(|hour| hour.start >= noon() - 3 * HOUR);
+    young.messages = Coverage::from_spans([Span::new(noon() - 3 * HOUR, noon())]);
+    let sums = bars(&[steady(), young.clone()], day());
+    let sent: Vec<_> = sums.iter().map(|bar| bar.sent).collect();
+    assert_eq!(sent[20..], [Some(10), Some(20), Some(20), Some(20)]);
+    // What was not seen of one is not known of both.
+    young.messages = Coverage::none();
+    assert_eq!(bars(&[steady(), young], day())[23].sent, None);
+}
+
+#[test]
+fn bounces_and_deliveries_stand_in_their_hours() {
+    let mut history = steady();
+    let sent_at = noon() - 2 * HOUR + HOUR / 2;
+    let event = |message: &str, recipient: &str| BounceEvent {
+        at: sent_at + HOUR / 4,
+        message: message.to_owned(),
+        sent_at: Some(sent_at),
+        class: BounceClass::Hard,
+        recipient: recipient.to_owned(),
+    };
+    history.bounce_events = vec![event("a", "x@example.com"), event("b", "y@example.com")];
+    let sampled = |delivered: bool| SampledMessage {
+        sent_at: noon() - 5 * HOUR,
+        checked_at: Some(noon()),
+        delivered_at: delivered.then(|| noon() - 4 * HOUR),
+        ..SampledMessage::default()
+    };
+    history.sampled = vec![sampled(true), sampled(false)];
+    let bars = bars(&[history], day());
+    let hour = |index: usize| (bars[index].delivered, bars[index].bounced);
+    assert_eq!(hour(22), (8, 2), "two of ten bounced");
+    // Delivered an hour late is delivered; half of the sample is lost.
+    assert_eq!(hour(19), (5, 0));
+    assert_eq!(hour(20), (10, 0));
+}
+
+#[test]
+fn a_long_span_is_shown_by_local_days() {
+    let span = Span::new(noon() - 30 * DAY, noon());
+    assert_eq!(step_for(span), ChartStep::Day);
+    let mail = MailByHour::from_histories(&[steady()], span);
+    let bars = mail.bars(span, ChartStep::Day, chrono_tz::Europe::Berlin);
+    assert_eq!(bars.len(), 31);
+    assert_eq!(bars[1].sent, Some(240));
+    assert!(
+        bars.windows(2)
+            .all(|pair| pair[0].span.until == pair[1].span.from)
+    );
+    assert_eq!(bars[30].span.until, noon(), "the last day is not over");
+}
+
+#[test]
+fn the_worst_server_stands_first() {
+    let rank = |open, worst, unseen, sent| HeatRank {
+        open,
+        worst,
+        unseen,
+        sent,
+    };
+    let row = |name: &str| HeatRow {
+        name: name.to_owned(),
+        cells: Vec::new(),
+    };
+    let rows = vec![
+        (row("quiet"), rank(0, 0, 0, 5)),
+        (row("busy"), rank(0, 0, 0, 90)),
+        (row("unseen"), rank(0, 0, 3, 0)),
+        (row("ended"), rank(0, 2, 0, 10)),
+        (row("warned"), rank(1, 1, 0, 10)),
+        (row("stopped"), rank(2, 2, 0, 0)),
+        (row("another"), rank(0, 0, 0, 5)),
+    ];
+    let map = heat_map(rows, day(), Tz::UTC);
+    let names: Vec<&str> = map.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "stopped", "warned", "ended", "unseen", "busy", "another", "quiet"
+        ]
+    );
+}
+
+#[test]
+fn an_hour_of_a_heat_map_bears_the_worst_incident_that_stood_in_it() {
+    let courses = crate::notify::samples::courses();
+    let silence = courses
+        .iter()
+        .find(|course| course.rule == crate::model::Rule::SendSilence)
+        .expect("a course");
+    let incident = silence.step("opened").incident.clone();
+    let of = problem_span(&incident);
+    let span = Span::new(
+        (of.from - 6 * HOUR).floor(HOUR),
+        of.until.ceil(HOUR) + 2 * HOUR,
+    );
+    let subject = ChartSubject {
+        server: incident.server.clone(),
+        streams: incident.stream.iter().cloned().collect(),
+        is_one_stream: false,
+    };
+    let incidents = [incident];
+    let (row, rank) = heat_row(&subject, &[steady()], &incidents, span);
+    let marked: Vec<bool> = row
+        .cells
+        .iter()
+        .map(|cell| cell.severity.is_some())
+        .collect();
+    // It stands still: up to the end.
+    assert!(!marked[0] && !marked[5] && marked[7..].iter().all(|is_marked| *is_marked));
+    assert!(rank.open > 0);
+    let other = ChartSubject {
+        server: ServerName("other".to_owned()),
+        ..subject
+    };
+    let (row, rank) = heat_row(&other, &[steady()], &incidents, span);
+    assert!(row.cells.iter().all(|cell| cell.severity.is_none()) && rank.open == 0);
+}
+
+#[test]
+fn a_picture_ends_with_what_was_seen_or_with_now_where_nobody_looks_any_more() {
+    let now = noon() + HOUR / 3;
+    assert_eq!(shown_until(Some(noon()), now), noon());
+    assert_eq!(shown_until(Some(now - HOUR), now), noon() - HOUR);
+    assert_eq!(shown_until(Some(now - 5 * HOUR), now), noon());
+    assert_eq!(shown_until(None, now), noon());
+}
