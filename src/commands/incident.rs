@@ -10,18 +10,23 @@ use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
 use crate::cycle::Context;
+use crate::cycle::answers::acknowledge_incident;
 use crate::cycle::incidents::{close_incident, judge_incident};
 use crate::model::{Evidence, Feedback, Incident, Judgement, Rule};
+use crate::notify::answered::person;
 use crate::notify::describe::other_server;
 use crate::notify::location::location;
 use crate::output::json::IncidentView;
 use crate::text::sanitize::{clean, json_line};
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["close", "real", "false_alarm"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["ack", "close", "real", "false_alarm"]))]
 pub struct IncidentArgs {
     /// Id of the incident
     pub incident: String,
+    /// Say that you take care of it: nobody is reminded any more
+    #[arg(long)]
+    pub ack: bool,
     /// Close it; one of rule `server_changed` accepts the new server
     #[arg(long)]
     pub close: bool,
@@ -52,6 +57,9 @@ pub(super) async fn incident(config: Config, args: IncidentArgs) -> CommandResul
     if args.close {
         return close(&context, &id, &args).await;
     }
+    if args.ack {
+        return acknowledge(&context, &id, &args).await;
+    }
     let judgement = match args.real {
         true => Judgement::Real,
         false => Judgement::FalseAlarm,
@@ -80,17 +88,48 @@ async fn close(context: &Context, id: &str, args: &IncidentArgs) -> CommandResul
             false => closed_text(&closed),
         });
     }
-    let known = {
-        let id = id.to_owned();
-        context.store.call(move |s| s.incident(&id)).await
-    };
-    Err(match known.map_err(cycle_error)? {
+    Err(not_open(context, id, args).await?)
+}
+
+async fn acknowledge(context: &Context, id: &str, args: &IncidentArgs) -> CommandResult {
+    let options = options_at(args.present.now);
+    let acknowledged = acknowledge_incident(context, id, &args.by, options).await;
+    if let Some(incident) = acknowledged.map_err(cycle_error)? {
+        let view = IncidentView::new(&incident, context.style());
+        return print(&match args.present.json {
+            true => json_line(&json!({ "acknowledged": view })),
+            false => acknowledged_text(&incident),
+        });
+    }
+    Err(not_open(context, id, args).await?)
+}
+
+/// Returns the exit code and the text where no open incident has the id.
+async fn not_open(
+    context: &Context,
+    id: &str,
+    args: &IncidentArgs,
+) -> Result<(u8, String), (u8, String)> {
+    let wanted = id.to_owned();
+    let known = context.store.call(move |s| s.incident(&wanted)).await;
+    match known.map_err(cycle_error)? {
         Some(_) => {
             let why = format!("incident {} is not open", clean(id));
-            (INCOMPLETE, why)
+            Ok((INCOMPLETE, why))
         }
-        None => no_such_incident(context, &args.incident).await?,
-    })
+        None => no_such_incident(context, &args.incident).await,
+    }
+}
+
+fn acknowledged_text(incident: &Incident) -> String {
+    let by = incident.acknowledged.as_ref().map_or("", |a| a.by.as_str());
+    format!(
+        "acknowledged by {}: {} {} on {}\nnobody is reminded any more; that it gets worse, and its end, are told\n",
+        person(by),
+        incident.id,
+        incident.rule,
+        location(incident)
+    )
 }
 
 fn judged_text(incident: &Incident, feedback: &Feedback) -> String {

@@ -297,6 +297,7 @@ impl Reader {
             pace: self.duration("slack.pace", Duration::ZERO, MINUTE),
             timeout: self.duration("slack.timeout", MIN_TIMEOUT, MAX_WAIT),
             hello: self.read("slack.hello", true, values::truth),
+            reactions: self.read("slack.reactions", true, values::truth),
             sink,
         }
     }

@@ -130,6 +130,8 @@ pub struct SlackSettings {
     pub wake_mention: Option<String>,
     /// Whether the first message of a database is sent.
     pub hello: bool,
+    /// Whether what people answer by emoji is read.
+    pub reactions: bool,
     pub sink: SlackSink,
 }
 

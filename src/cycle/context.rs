@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Mode, ServerConfig, SlackSink, StoreSettings};
 use crate::cycle::Notifier;
+use crate::cycle::answers::People;
 use crate::cycle::lease::new_worker_id;
 use crate::cycle::outage::Outage;
 use crate::cycle::poll::servers::AccountServers;
@@ -24,6 +25,8 @@ pub struct Context {
     pub(crate) worker_id: String,
     /// What people know of an outage of the database.
     pub(crate) outage: Outage,
+    /// The people who answer in Slack.
+    pub(crate) people: People,
 }
 
 /// Why a [`Context`] could not be set up.
@@ -63,6 +66,7 @@ impl Context {
             notifier,
             account_servers: AccountServers::default(),
             worker_id: new_worker_id(),
+            people: People::default(),
         })
     }
 

@@ -117,6 +117,17 @@ impl CycleEvaluation {
     }
 }
 
+/// Loads the incidents of a server, for what people say of them.
+pub(crate) async fn load_log(
+    context: &Context,
+    server: &ServerName,
+) -> Result<IncidentLog, store::Error> {
+    let name = server.clone();
+    let load = move |s: &mut Database| s.latest_incidents(&name);
+    let incidents = context.store.call(load).await?;
+    Ok(IncidentLog::new(server.clone(), incidents))
+}
+
 /// Closes the open incident of an id because a person says so; where that accepts another server, ends what else is open, since
 /// the former one is not watched any more. The first transition is that of the incident; `None` where it is not open.
 pub(crate) fn close_by_hand(

@@ -1,5 +1,6 @@
 //! One cycle: poll, evaluate, digest, deliver. [`run_cycle`] is the whole of it; each step is a file or a folder of its own.
 
+pub(crate) mod answers;
 pub(crate) mod charts;
 mod clock;
 pub mod collect;
@@ -30,6 +31,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::config::StoreSettings;
+use crate::cycle::answers::take_answers;
 use crate::cycle::clock::{ClockSkew, cycle_instant, shared_clock};
 use crate::cycle::deliver::fallback_alert::alert_skew;
 use crate::cycle::deliver::{Trigger, deliver};
@@ -130,6 +132,8 @@ async fn run_steps(
     let began = *began.get_or_insert_with(crate::clock::now);
     check_file(store).await?;
     let now = cycle_instant(context, options).await?;
+    // Before the evaluation, so that nobody is reminded of what somebody takes care of.
+    take_answers(context, now).await;
     let leases = Arc::new(Leases::new(store, &context.worker_id, config.store.lease));
     let servers = discover_servers(context, now, Some(&*leases)).await?;
     let polls = poll_servers(context, servers, &leases, options, now).await?;
@@ -221,7 +225,7 @@ async fn poll_servers(
     Ok(results)
 }
 
-/// Sends the messages that may be retried and writes a digest that became due, unless a cycle is running elsewhere. Returns
+/// Takes what people answered, sends the messages that may be retried and writes a digest that became due, unless a cycle is running elsewhere. Returns
 /// whether a digest waits for a cycle, since no poll has seen its period to the end.
 pub(crate) async fn between_cycles(context: &Context) -> Result<bool, CycleError> {
     let (config, store) = (&context.config, &context.store);
@@ -243,6 +247,7 @@ pub(crate) async fn between_cycles(context: &Context) -> Result<bool, CycleError
     if !waits && store.call(held_by_others).await?.is_empty() {
         write_due_digest(context, now).await?;
     }
+    take_answers(context, now).await;
     deliver(context, Trigger::BetweenCycles, now).await?;
     Ok(waits)
 }

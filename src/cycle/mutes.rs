@@ -34,6 +34,7 @@ pub(crate) async fn set_mute(
     let now = current_instant(&context.config, &context.store, options).await?;
     let mut mute = Mute {
         id: 0,
+        incident: None,
         from: now,
         until: now + request.duration,
         server: request.server,

@@ -9,8 +9,8 @@ use crate::decide::Policy;
 use crate::decide::incident_log::stops::StopTogether;
 use crate::decide::transition::{self, NotificationBlock, StepTaken};
 use crate::model::{
-    Evidence, Finding, Incident, IncidentState, Rule, ServerName, StreamId, Tag, Timestamp,
-    Transition, Verdict,
+    Evidence, Finding, Incident, IncidentState, Judgement, Rule, ServerName, StreamId, Tag,
+    Timestamp, Transition, Verdict,
 };
 
 /// What identifies an incident on a server: one problem of one tag, of one stream, or of the whole server.
@@ -289,6 +289,29 @@ impl IncidentLog {
         Some(to_transition(incident, taken, at))
     }
 
+    /// Resolves the open incident of this id because a person judged it, without telling anybody; `None` where it is not open.
+    pub(super) fn close_silently(
+        &mut self,
+        policy: &Policy,
+        id: &str,
+        (person, judgement): (&str, Judgement),
+        at: Timestamp,
+    ) -> Option<Transition> {
+        let mut closed = self.close(policy, id, person, at)?;
+        closed.notified = false;
+        closed.incident.closed_as = Some(judgement);
+        closed.incident.notification_deferred = false;
+        let current = self.current.values_mut().find(|i| i.id == id)?;
+        current.clone_from(&closed.incident);
+        Some(closed)
+    }
+
+    /// Returns the open incident of this id.
+    pub(super) fn find_open(&mut self, id: &str) -> Option<&mut Incident> {
+        let mut current = self.current.values_mut();
+        current.find(|incident| incident.id == id && incident.is_open())
+    }
+
     /// Releases the notifications that a mute deferred, once nothing mutes them any more: of incidents that are still open,
     /// and of the end of those whose opening had been notified.
     pub fn end_mutes(&mut self, policy: &Policy, at: Timestamp) -> MuteEnd {
@@ -341,8 +364,13 @@ impl IncidentLog {
         evidence: &Evidence,
         at: Timestamp,
     ) -> NotificationBlock {
-        let muted = policy.is_muted(&self.server, rule, at);
         let current = self.current.get(key);
+        // One that is over is still muted where its end waits for that of the mute.
+        let mut mutable = current
+            .filter(|i| i.is_open() || i.notification_deferred)
+            .into_iter();
+        let muted = policy.is_muted(&self.server, rule, at)
+            || mutable.any(|incident| policy.is_incident_muted(&incident.id, at));
         // What was once notified is notified to its end.
         let was_notified = current.is_some_and(|i| i.is_open() && i.notified);
         let is_known = || {

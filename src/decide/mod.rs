@@ -1,5 +1,6 @@
 //! What to make of a finding: the life of incidents, and which of them inhibit others. Pure.
 
+mod answers;
 pub mod digest_period;
 mod id;
 mod incident_log;
@@ -7,6 +8,7 @@ mod incident_log;
 mod tests;
 mod transition;
 
+pub use answers::{AnswerEffect, Change, changes};
 pub use incident_log::{IncidentKey, IncidentLog, MuteEnd};
 
 use std::collections::BTreeSet;
@@ -46,6 +48,12 @@ impl Policy {
     pub fn is_muted(&self, server: &ServerName, rule: Rule, at: Timestamp) -> bool {
         let mut mutes = self.mutes.iter();
         mutes.any(|mute| mute.runs_at(at) && mute.covers(server, rule))
+    }
+
+    /// Whether nothing is told of the incident `id` alone at that instant.
+    pub fn is_incident_muted(&self, id: &str, at: Timestamp) -> bool {
+        let mut mutes = self.mutes.iter();
+        mutes.any(|mute| mute.runs_at(at) && mute.incident.as_deref() == Some(id))
     }
 
     /// A breach that returns this soon is the same incident.

@@ -7,6 +7,7 @@ use crate::model::{
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod answers;
 mod together;
 
 fn at(hours: u32) -> Timestamp {
@@ -605,6 +606,7 @@ fn muted(rule: Option<Rule>) -> Vec<Mute> {
         id: 1,
         server: Some(ServerName::from("shop")),
         rule,
+        incident: None,
         from: at(0),
         until: at(99),
         reason: "a migration".to_owned(),

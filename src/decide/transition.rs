@@ -86,6 +86,8 @@ pub(super) fn open(
         worst: Some(finding.evidence.clone()),
         recovered_at: None,
         closed_by: None,
+        closed_as: None,
+        acknowledged: None,
     };
     let taken = notify(&mut incident, Step::Opened, block, wanted);
     Some((incident, taken))
@@ -201,7 +203,7 @@ pub(super) fn advance(
         incident.last_reminder_at =
             incident.last_reminder_at + REMINDER_INTERVAL * u32::try_from(days).unwrap_or(1);
         let is_known = incident.notified && incident.suppressed_until.is_none();
-        let wanted = is_known && policy.reminds;
+        let wanted = is_known && policy.reminds && incident.acknowledged.is_none();
         taken.push(notify(incident, Step::Reminded, block, wanted));
     }
     taken

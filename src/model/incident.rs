@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Rule, ServerName, Severity, StreamId, StreamKey, Subject, Tag, Timestamp};
+use super::{
+    Acknowledgement, Evidence, Judgement, Rule, ServerName, Severity, StreamId, StreamKey, Subject,
+    Tag, Timestamp,
+};
 
 /// A step in an incident's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +105,12 @@ pub struct Incident {
     /// Who closed it, where it did not end by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_by: Option<String>,
+    /// What whoever closed it said that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_as: Option<Judgement>,
+    /// Who takes care of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledgement>,
 }
 
 impl Incident {

@@ -1,5 +1,6 @@
 //! The words of the domain, as plain values.
 
+mod answer;
 mod bounce;
 mod counted;
 mod coverage;
@@ -15,6 +16,7 @@ mod rule;
 mod suppression;
 mod time;
 
+pub use answer::{Acknowledgement, Answer, StandingAnswer};
 pub use bounce::{Bounce, BounceClass, BounceType};
 pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};

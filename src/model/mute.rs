@@ -11,6 +11,8 @@ pub struct Mute {
     pub server: Option<ServerName>,
     /// Of which rule; `None` for every one.
     pub rule: Option<Rule>,
+    /// The id of the incident that it is of alone; `None` for all of that rule and server.
+    pub incident: Option<String>,
     /// When it was set.
     pub from: Timestamp,
     /// When it ends, or was ended.
@@ -22,9 +24,11 @@ pub struct Mute {
 }
 
 impl Mute {
-    /// Whether it is of this rule on this server.
+    /// Whether it is of all that this rule finds on this server.
     pub fn covers(&self, server: &ServerName, rule: Rule) -> bool {
-        self.server.as_ref().is_none_or(|of| of == server) && self.rule.is_none_or(|of| of == rule)
+        self.incident.is_none()
+            && self.server.as_ref().is_none_or(|of| of == server)
+            && self.rule.is_none_or(|of| of == rule)
     }
 
     /// Whether it has not ended at `at`. When it was set does not matter: an instant that is judged late is told late.
@@ -32,7 +36,7 @@ impl Mute {
         at < self.until
     }
 
-    /// Whether it is of the same as another.
+    /// Whether it is of this server and rule, or of an incident of these.
     pub fn is_of(&self, server: Option<&ServerName>, rule: Option<Rule>) -> bool {
         self.server.as_ref() == server && self.rule == rule
     }

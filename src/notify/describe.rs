@@ -1,8 +1,8 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
 use crate::model::{
-    BlindEvidence, BounceClass, DropEvidence, Evidence, Incident, IncidentState, RateEvidence,
-    RateUnit, Rule, ServerChange, Subject, Suppressed,
+    BlindEvidence, BounceClass, DropEvidence, Evidence, Incident, IncidentState, Judgement,
+    RateEvidence, RateUnit, Rule, ServerChange, Subject, Suppressed,
 };
 use crate::notify::alert::Style;
 use crate::text::elide::elide;
@@ -241,7 +241,11 @@ pub fn describe_resolved(incident: &Incident) -> String {
             Evidence::ServerChange(change) => {
                 format!("{} was accepted by {person}", other_server(change))
             }
-            _ => format!("closed by {person}"),
+            _ => match incident.closed_as {
+                Some(Judgement::Real) => format!("closed as real by {person}"),
+                Some(Judgement::FalseAlarm) => format!("closed as a false alarm by {person}"),
+                None => format!("closed by {person}"),
+            },
         };
     }
     let phrase = recovery_phrase(incident.rule);

@@ -3,6 +3,7 @@
 
 use crate::model::{DAY, Incident, Severity, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, footer, step_prefix};
+use crate::notify::answered::{acknowledged_line, person};
 use crate::notify::context::{
     capitalized, context_lines, joint_problem_span, problem_span, resolved_lines, worst_phrase,
 };
@@ -48,6 +49,7 @@ pub fn live_message(told: &[&Transition], shown: &Transition, style: Style) -> M
     let lines = lines
         .chain(worst_line(incident))
         .chain(course)
+        .chain(acknowledged_line(incident, shown.at, style))
         .chain([next]);
     Message::new(Level::from(incident.severity), &headline, lines, &footer)
 }
@@ -202,7 +204,9 @@ fn lines(open: &[&Transition], over: &[&Transition], style: Style) -> Vec<String
         let incident = &t.incident;
         let (level, what) = if incident.is_open() {
             let level = Level::from(incident.severity);
-            (level, describe_open(incident, style))
+            let by = incident.acknowledged.as_ref().map(|a| person(&a.by));
+            let by = by.map_or_else(String::new, |by| format!("; acknowledged by {by}"));
+            (level, describe_open(incident, style) + &by)
         } else {
             let worst = worst_phrase(incident).map(|phrase| format!("; {phrase}"));
             let what = describe_resolved(incident) + &worst.unwrap_or_default();

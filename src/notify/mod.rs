@@ -5,6 +5,7 @@
 //! alert and in `explain`). `samples` shows each rule in `docs/messages.md`.
 
 pub mod alert;
+pub mod answered;
 pub mod catch_up;
 pub(crate) mod context;
 pub mod describe;

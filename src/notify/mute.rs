@@ -11,13 +11,18 @@ const MAX_REASON_CHARS: usize = 200;
 /// The maximum number of characters of an author that are shown.
 const MAX_AUTHOR_CHARS: usize = 60;
 
-/// Returns what is muted: `everything`, `everything on shop`, `bounce_rate on every server`, `bounce_rate on shop`.
+/// Returns what is muted: `everything`, `everything on shop`, `bounce_rate on every server`, `bounce_rate on shop`,
+/// `incident fp8xrr3b (bounce_rate on shop)`.
 pub fn mute_scope(mute: &Mute) -> String {
-    match (&mute.rule, &mute.server) {
+    let scope = match (&mute.rule, &mute.server) {
         (None, None) => "everything".to_owned(),
         (None, Some(server)) => format!("everything on {server}"),
         (Some(rule), None) => format!("{rule} on every server"),
         (Some(rule), Some(server)) => format!("{rule} on {server}"),
+    };
+    match &mute.incident {
+        Some(id) => format!("incident {id} ({scope})"),
+        None => scope,
     }
 }
 

@@ -10,9 +10,13 @@ mod server_changed;
 
 use std::time::Duration;
 
-use crate::model::{DAY, HOUR, Incident, MINUTE, Mute, Rule, Span, Timestamp, Transition};
+use crate::model::{
+    Acknowledgement, DAY, HOUR, Incident, IncidentState, Judgement, MINUTE, Mute, Rule, Span,
+    Timestamp, Transition,
+};
 use crate::notify::Message;
 use crate::notify::alert::{Style, alert};
+use crate::notify::answered::answered_message;
 use crate::notify::catch_up::catch_up;
 use crate::notify::grouped::grouped_messages;
 use crate::notify::live::{live_group, live_message};
@@ -86,7 +90,7 @@ pub(crate) fn rule_chapter(course: &Course) -> Chapter {
     }
 }
 
-fn course_of(rule: Rule) -> Course {
+pub(crate) fn course_of(rule: Rule) -> Course {
     let found = courses().into_iter().find(|c| c.rule == rule);
     found.expect("each rule has a course")
 }
@@ -113,6 +117,7 @@ fn live_messages() -> Chapter {
             });
         }
     }
+    samples.extend(answered());
     let course = course_of(Rule::BounceRate);
     let over = copies(&course.step("resolved").incident, 4);
     let open = copies(&course.step("opened").incident, 4);
@@ -132,6 +137,69 @@ fn live_messages() -> Chapter {
             .to_owned(),
         samples,
     }
+}
+
+/// The message of an incident after somebody answered it by emoji.
+fn answered() -> Vec<Sample> {
+    let course = course_of(Rule::BounceRate);
+    let opened = course.step("opened");
+    let now = opened.at + HOUR;
+    let amy = || "Amy Example".to_owned();
+    let acknowledged = Incident {
+        acknowledged: Some(Acknowledgement {
+            by: amy(),
+            at: now,
+            by_answer: true,
+        }),
+        ..opened.incident.clone()
+    };
+    let mute = Mute {
+        id: 5,
+        server: Some(opened.incident.server.clone()),
+        rule: Some(Rule::BounceRate),
+        incident: Some(opened.incident.id.clone()),
+        from: now,
+        until: now + DAY,
+        reason: String::new(),
+        by: amy(),
+    };
+    let closed = Incident {
+        state: IncidentState::Resolved {
+            at: now,
+            unwatched: false,
+            disabled: false,
+        },
+        closed_by: Some(amy()),
+        closed_as: Some(Judgement::FalseAlarm),
+        ..opened.incident.clone()
+    };
+    let told = std::slice::from_ref(opened);
+    let sample = |title: &str, when: &str, incident: &Incident, mutes: &[Mute]| Sample {
+        title: format!("bounce_rate: {title}"),
+        when: when.to_owned(),
+        message: answered_message(&[incident], told, mutes, now, STYLE),
+        incident: Some(incident.id.clone()),
+    };
+    vec![
+        sample(
+            "acknowledged",
+            "The message after somebody set the emoji eyes below it; there is no reply.",
+            &acknowledged,
+            &[],
+        ),
+        sample(
+            "muted",
+            "The message after somebody set the emoji no_bell below it; there is no reply.",
+            &opened.incident,
+            &[mute],
+        ),
+        sample(
+            "closed",
+            "The message after somebody set the emoji x below it; there is no reply.",
+            &closed,
+            &[],
+        ),
+    ]
 }
 
 /// Several steps of one incident that were held up together, as by an outage of Slack or of this host.
@@ -331,6 +399,7 @@ pub(crate) fn mutes() -> Vec<Mute> {
         id,
         server: server.map(Into::into),
         rule,
+        incident: None,
         from: march(4, 10, 0),
         until: march(4, 14, 0),
         reason: reason.to_owned(),

@@ -12,6 +12,7 @@ use crate::model::{
     Rule, Span, Step, Timestamp, Transition, domain_of, rfc3339,
 };
 use crate::notify::alert::Style;
+use crate::notify::answered::person;
 use crate::notify::describe::{describe_open, describe_resolved};
 use crate::notify::evidence::evidence_lines;
 use crate::notify::location::location;
@@ -247,6 +248,13 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
     }
     if incident.is_open() {
         lines.push(describe_open(incident, style));
+    }
+    if let Some(acknowledged) = &incident.acknowledged {
+        let at = format_date_time(acknowledged.at, style.zone);
+        lines.push(format!(
+            "Acknowledged by {}, {at}",
+            person(&acknowledged.by)
+        ));
     }
     let mutes = report.mutes.iter();
     lines.extend(mutes.map(|mute| format!("Muted: {}", mute_line(mute, style.zone))));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::model::{Incident, Mute, ServerName, Tag, Timestamp, rfc3339};
 use crate::notify::alert::Style;
+use crate::notify::answered::person;
 use crate::notify::context::problem_span;
 use crate::notify::describe::{SANDBOX, describe_open};
 use crate::notify::location::{location, tag_label};
@@ -241,8 +242,10 @@ fn detection_delay_text(delay: Option<Duration>) -> String {
 }
 
 fn incident_line(incident: &Incident, style: Style) -> String {
+    let by = incident.acknowledged.as_ref().map(|a| person(&a.by));
+    let by = by.map_or_else(String::new, |by| format!("; acknowledged by {by}"));
     format!(
-        "  {} {} {} since {}: {}",
+        "  {} {} {} since {}: {}{by}",
         incident.id,
         incident.severity.name(),
         location(incident),

@@ -54,7 +54,9 @@ fn load(
     let steps = steps.into_iter();
     let notifications = s.notifications(id)?;
     let mut mutes = s.mutes(now)?;
-    mutes.retain(|mute| mute.covers(&incident.server, incident.rule));
+    mutes.retain(|mute| {
+        mute.covers(&incident.server, incident.rule) || mute.incident.as_deref() == Some(id)
+    });
     Ok(Some(IncidentReport {
         steps: steps.map(|row| (row.transition, row.text)).collect(),
         window,

@@ -6,6 +6,7 @@ mod error;
 mod error_code;
 mod history;
 mod probe;
+mod reactions;
 mod response;
 
 pub use blocks::{Envelope, edit_payload, payload, plain_edit_payload, plain_payload};

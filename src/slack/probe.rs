@@ -24,6 +24,8 @@ pub struct Identity {
     pub team: String,
     /// The name of the bot, sanitized.
     pub user: String,
+    /// The id of the bot's user.
+    pub user_id: String,
     /// The scopes of the token; `None` if Slack does not name them.
     pub scopes: Option<Vec<String>>,
 }
@@ -50,6 +52,7 @@ impl Slack {
         Ok(Identity {
             team: text("team"),
             user: text("user"),
+            user_id: text("user_id"),
             scopes,
         })
     }
@@ -90,7 +93,7 @@ impl Slack {
     }
 
     /// Calls a method that only reads; returns the token's scopes and the answer.
-    async fn call(
+    pub(super) async fn call(
         &self,
         method: &str,
         query: &[(&str, &str)],

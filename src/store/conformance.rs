@@ -2,6 +2,7 @@
 
 mod account_servers;
 mod address_checks;
+mod answers;
 mod charts;
 mod clock;
 #[cfg(feature = "postgres")]
@@ -100,6 +101,11 @@ facts! {
         a_wrong_clock_leaves_no_count
         history_begins_where_mail_was_counted
         any_course_of_listing_and_counting_counts_each_message_once;
+    answers:
+        a_message_of_an_open_incident_may_be_answered
+        reads_of_the_last_minute_are_counted
+        what_an_answer_does_is_stored_with_it
+        a_mute_of_one_incident_holds_no_other;
     hello:
         a_new_database_greets_once
         a_hello_that_nobody_wants_is_not_due_again

@@ -21,11 +21,11 @@ use pool::Pool;
 pub use database::Database;
 pub use error::{Error, Problem};
 pub use rows::{
-    AcceptedServer, AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, DueHello, EventRow,
-    GivenUp, Handle, LastDigest, Lease, LeaseAttempt, MergedRows, MessageKind, MessageThread,
-    NewMessage, Note, NotificationRow, OpenSample, OutboxRow, Placement, PollRow, SampleCandidate,
-    ServerIdentity, ServerListChange, ServerState, Thread, TransitionRow, UnconfirmedAttempt,
-    Volume,
+    AcceptedServer, AnswerableMessage, AnswersRead, AttemptOutcome, AttemptResult, AttemptRow,
+    CycleCommit, DueHello, EventRow, GivenUp, Handle, LastDigest, Lease, LeaseAttempt, MergedRows,
+    MessageKind, MessageThread, NewMessage, Note, NotificationRow, OpenSample, OutboxRow,
+    Placement, PollRow, SampleCandidate, ServerIdentity, ServerListChange, ServerState, Thread,
+    TransitionRow, UnconfirmedAttempt, Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;

@@ -1,6 +1,8 @@
 //! What the store takes and gives, in domain words.
 
-use crate::model::{BounceClass, Incident, ServerName, Timestamp, Transition};
+use crate::model::{
+    BounceClass, Feedback, Incident, Mute, ServerName, StandingAnswer, Timestamp, Transition,
+};
 
 /// The state of the polls of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,16 +80,19 @@ pub enum MessageKind {
     Digest,
     /// The first message of a database.
     Hello,
+    /// An edit of a message, of which nobody is notified.
+    Edit,
     /// A fault of hushwatch itself, which is never stored.
     Notice,
 }
 
 impl MessageKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Alert,
         Self::CatchUp,
         Self::Digest,
         Self::Hello,
+        Self::Edit,
         Self::Notice,
     ];
 
@@ -98,6 +103,7 @@ impl MessageKind {
             Self::CatchUp => "catch_up",
             Self::Digest => "digest",
             Self::Hello => "hello",
+            Self::Edit => "edit",
             Self::Notice => "notice",
         }
     }
@@ -158,6 +164,33 @@ pub struct MessageThread {
     pub channel: String,
     /// What it names, as it is stored now.
     pub incidents: Vec<Incident>,
+}
+
+/// A message to which people may answer by emoji.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnswerableMessage {
+    /// The row that posted it.
+    pub thread: i64,
+    pub channel: String,
+    pub handle: Handle,
+    /// When its answers were read last, by the machine's clock.
+    pub read_at: Option<Timestamp>,
+    /// The answers that stood below it then.
+    pub seen: Vec<StandingAnswer>,
+    /// What it names.
+    pub incidents: Vec<Incident>,
+}
+
+/// Which answers stood below a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswersRead {
+    /// The row that posted it.
+    pub thread: i64,
+    /// Its id at the destination, which another takes where it is posted anew.
+    pub ts: String,
+    /// When they were read, by the machine's clock.
+    pub at: Timestamp,
+    pub seen: Vec<StandingAnswer>,
 }
 
 /// Where a message lives that a row edits, and how far the row came.
@@ -278,6 +311,15 @@ pub struct CycleCommit {
     pub incidents: Vec<Incident>,
     pub transitions: Vec<(Transition, String)>,
     pub messages: Vec<NewMessage>,
+    /// When it was decided, where no poll and no transition says so.
+    pub at: Option<Timestamp>,
+    /// What people said of incidents, by their ids.
+    pub feedback: Vec<(String, Feedback)>,
+    pub mutes: Vec<Mute>,
+    /// The numbers of mutes that end at that time.
+    pub ended_mutes: Vec<i64>,
+    /// Which answers were read for it.
+    pub answers: Vec<AnswersRead>,
     /// The leases of what was evaluated, which are released with it; where one was lost, nothing is stored.
     pub leases: Vec<Lease>,
 }

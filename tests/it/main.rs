@@ -1,6 +1,7 @@
 //! Everything from end to end, against the simulated Postmark and Slack.
 
 mod account;
+mod answers;
 mod backtest;
 mod blindness;
 mod bounced;

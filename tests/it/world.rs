@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::store;
 
 const DATABASE: &str = "HUSHWATCH_DATABASE_URL";
+pub(crate) const REACTIONS: &str = "HUSHWATCH_SLACK__REACTIONS";
 pub(crate) const HELLO: &str = "HUSHWATCH_SLACK__HELLO";
 
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -127,8 +128,15 @@ impl World {
         let plain = plain.into_iter().filter(|_| !file.contains("confidence"));
         // The first message is for the tests of it.
         let quiet = (!file.contains("hello")).then(|| (HELLO, "false".to_owned()));
+        // What people answer, too: most scenes count the requests to Slack.
+        let unanswered = (!file.contains("reactions")).then(|| (REACTIONS, "false".to_owned()));
         let database = store::new_database().map(|url| (DATABASE, url));
-        let env = env.into_iter().chain(plain).chain(quiet).chain(database);
+        let env = env
+            .into_iter()
+            .chain(plain)
+            .chain(quiet)
+            .chain(unanswered)
+            .chain(database);
         let env = env.map(|(k, v)| (k.to_owned(), v)).collect();
         Self {
             postmark,

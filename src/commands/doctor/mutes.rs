@@ -63,6 +63,7 @@ mod tests {
             id: 1,
             server: server.map(ServerName::from),
             rule,
+            incident: None,
             from: Timestamp(0),
             until: Timestamp(0),
             reason: "new relay".to_owned(),

@@ -16,6 +16,8 @@ use crate::slack::{Error, Identity, RetryClass, Slack};
 
 /// Scopes by which a message whose fate is unknown is looked up, of each kind of conversation.
 const HISTORY: [&str; 3] = ["channels:history", "groups:history", "im:history"];
+/// The scope by which the emoji below a message are read.
+const ANSWERS: &str = "reactions:read";
 /// The remedy for a channel that cannot be looked up.
 const TEST_CHANNEL: &str = "`doctor --send-test` shows whether it can be posted to";
 
@@ -35,7 +37,7 @@ pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec
             slack,
             channel: None,
         } => vec![webhook(slack).await],
-        Notifier::Slack { slack, .. } => bot(slack, &all).await,
+        Notifier::Slack { slack, .. } => bot(slack, &all, app.config.slack.reactions).await,
     };
     if send_test {
         let sent_at = format_instant(at, at, app.config.time_zone);
@@ -93,7 +95,7 @@ async fn webhook(slack: &Slack) -> Check {
     }
 }
 
-async fn bot(slack: &Slack, channels: &BTreeSet<String>) -> Vec<Check> {
+async fn bot(slack: &Slack, channels: &BTreeSet<String>, reads_answers: bool) -> Vec<Check> {
     let identity = match slack.fetch_identity().await {
         Ok(identity) => identity,
         Err(error) => return vec![failed("slack_token", "Slack bot token refused", &error)],
@@ -103,6 +105,7 @@ async fn bot(slack: &Slack, channels: &BTreeSet<String>) -> Vec<Check> {
         identity.team, identity.user
     );
     let mut checks = vec![Check::pass("slack_token", text), scopes(&identity)];
+    checks.extend(answers(&identity).filter(|_| reads_answers));
     for id in channels {
         checks.push(channel(slack, id).await);
     }
@@ -128,6 +131,21 @@ fn scopes(identity: &Identity) -> Check {
         return Check::warn(NAME, text, remedy);
     }
     Check::pass(NAME, "The Slack app may post, and look up what it posted")
+}
+
+/// Returns what the app lacks to read what people answer; `None` where it lacks nothing, or Slack does not say.
+fn answers(identity: &Identity) -> Option<Check> {
+    let scopes = identity.scopes.as_ref()?;
+    if scopes.iter().any(|scope| scope == ANSWERS) {
+        return None;
+    }
+    let text = format!(
+        "The Slack app may not read emoji, so nobody can acknowledge, mute or close an incident in Slack: {ANSWERS} is missing"
+    );
+    let remedy = format!(
+        "give it the scope {ANSWERS}, and users:read to be told names, and install it again; or set `slack.reactions = false`"
+    );
+    Some(Check::warn("slack_reactions", text, remedy))
 }
 
 async fn channel(slack: &Slack, id: &str) -> Check {

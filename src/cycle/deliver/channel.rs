@@ -98,6 +98,9 @@ impl ChannelWorker {
     }
 
     async fn deliver_row(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
+        if row.message.kind == MessageKind::Edit {
+            return self.deliver_edit(row).await;
+        }
         let Some(parent) = self.handle(row).await? else {
             return self.deliver_as(row, &Form::Post, row.unconfirmed).await;
         };
@@ -114,6 +117,25 @@ impl ChannelWorker {
             Outcome::Gone => self.deliver_as(row, &Form::Post, None).await,
             outcome => Ok(outcome),
         }
+    }
+
+    /// Edits the message and tells nothing; where there is none to edit, the next step posts it as it is then.
+    async fn deliver_edit(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
+        let outcome = match self.handle(row).await? {
+            Some(parent) if !parent.is_edited => self.edit(row, &parent).await?,
+            _ => Outcome::Accepted,
+        };
+        if !matches!(outcome, Outcome::Accepted | Outcome::Gone) {
+            return Ok(outcome);
+        }
+        let (seq, at) = (row.seq, clock::now());
+        let done = AttemptResult::Accepted {
+            channel: None,
+            ts: None,
+        };
+        let record = move |s: &mut Database| s.record_attempt(seq, at, at, &done);
+        self.store.call(record).await?;
+        Ok(Outcome::Accepted)
     }
 
     /// Returns where the message lives that `row` edits; `None` where it is posted by itself.

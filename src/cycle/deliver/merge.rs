@@ -25,7 +25,25 @@ pub(super) fn merge_waiting(rows: &[OutboxRow]) -> Vec<MergedRows> {
             group.push(row);
         }
     }
-    waiting.values().filter_map(|group| merge(group)).collect()
+    let merged = waiting.iter().filter_map(|((_, thread, _), group)| {
+        let mut merged = merge(group)?;
+        let last = group.last()?.seq;
+        // What an edit said before is said by what comes after it.
+        let edits = rows
+            .iter()
+            .filter(|row| is_edit_of(row, *thread) && row.seq < last);
+        merged.replaced.extend(edits.map(|row| row.seq));
+        Some(merged)
+    });
+    merged.collect()
+}
+
+fn is_edit_of(row: &OutboxRow, thread: Option<i64>) -> bool {
+    let opener = match row.message.placement.thread {
+        Thread::Continues(opener) => Some(opener),
+        Thread::None | Thread::Opens => None,
+    };
+    row.message.kind == MessageKind::Edit && opener == thread && thread.is_some()
 }
 
 fn key(row: &OutboxRow) -> Option<Key<'_>> {
@@ -135,6 +153,22 @@ mod tests {
         rows[2].message.incident = Some("bbbb".to_owned());
         rows[2].message.placement.thread = Thread::None;
         assert_eq!(merged(&rows), [], "of another incident");
+    }
+
+    #[test]
+    fn an_edit_between_them_is_replaced_and_one_after_them_is_not() {
+        let mut rows = [
+            row(1, Thread::Opens, "opened"),
+            row(2, Thread::Continues(1), "acknowledged"),
+            row(3, Thread::Continues(1), "worse"),
+            row(4, Thread::Continues(1), "muted"),
+        ];
+        for edit in [1, 3] {
+            rows[edit].message.kind = MessageKind::Edit;
+        }
+        let whole = "🔴 WAKE worse, with its course".to_owned();
+        assert_eq!(merged(&rows), [(1, vec![3, 2], whole)]);
+        assert_eq!(merged(&rows[1..]), []);
     }
 
     #[test]

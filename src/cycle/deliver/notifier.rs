@@ -54,6 +54,14 @@ impl Notifier {
         matches!(self, Self::Slack { slack, .. } if slack.has_threads())
     }
 
+    /// Returns the client of a bot, which can do more than post.
+    pub(crate) fn bot(&self) -> Option<&Slack> {
+        match self {
+            Self::Slack { slack, .. } if slack.has_threads() => Some(slack),
+            _ => None,
+        }
+    }
+
     /// Makes one attempt to send the message of `row` in this form, with a line for each of `given_up`. A refused layout is sent
     /// once more as plain text.
     pub(crate) async fn send(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Incident, IncidentState, Rule, Timestamp, Transition};
 use crate::notify::Level;
 use crate::notify::alert::Style;
+use crate::notify::answered::person;
 use crate::notify::context::{joint_problem_span, problem_span, worst_phrase};
 use crate::notify::describe::{describe_open, problem_name};
 use crate::notify::digest::{Day, MAX_NAMES};
@@ -40,8 +41,10 @@ pub(crate) fn open_lines(incidents: &[Incident], now: Timestamp, style: Style) -
 }
 
 fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
+    let by = incident.acknowledged.as_ref().map(|a| person(&a.by));
+    let by = by.map_or_else(String::new, |by| format!(" · acknowledged by {by}"));
     format!(
-        "{} {}: {} · since {} · {}",
+        "{} {}: {} · since {} · {}{by}",
         Level::from(incident.severity).sign(),
         location(incident),
         describe_open(incident, style),

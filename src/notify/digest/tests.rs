@@ -112,6 +112,8 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         worst: None,
         recovered_at: None,
         closed_by: None,
+        closed_as: None,
+        acknowledged: None,
     }
 }
 

@@ -83,6 +83,8 @@ impl Plan<'_> {
             worst: Some(self.evidence[0].clone()),
             recovered_at: None,
             closed_by: None,
+            closed_as: None,
+            acknowledged: None,
         }
     }
 

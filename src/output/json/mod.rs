@@ -75,6 +75,9 @@ pub struct IncidentView<'a> {
     #[serde(flatten)]
     incident: IncidentFields<'a>,
     summary: String,
+    /// Who takes care of it, and since when; null where nobody does.
+    acknowledged_by: Option<&'a str>,
+    acknowledged_at: Option<String>,
 }
 
 impl<'a> IncidentView<'a> {
@@ -85,6 +88,8 @@ impl<'a> IncidentView<'a> {
             told: incident.notified,
             incident: IncidentFields::new(incident),
             summary: describe_open(incident, style),
+            acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.as_str()),
+            acknowledged_at: incident.acknowledged.as_ref().map(|a| a.at.to_string()),
         }
     }
 }
@@ -139,6 +144,8 @@ impl<'a> IncidentFields<'a> {
 pub struct MuteView<'a> {
     server: Option<&'a ServerName>,
     rule: Option<Rule>,
+    /// The incident that it is of alone; null for all of that server and rule.
+    incident: Option<&'a str>,
     from: String,
     until: String,
     reason: &'a str,
@@ -150,6 +157,7 @@ impl<'a> MuteView<'a> {
         Self {
             server: mute.server.as_ref(),
             rule: mute.rule,
+            incident: mute.incident.as_deref(),
             from: mute.from.to_string(),
             until: mute.until.to_string(),
             reason: &mute.reason,

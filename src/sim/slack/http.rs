@@ -9,7 +9,7 @@ use crate::sim::fault::{ErrorFormat, Faults};
 use crate::sim::http::{ReceivedRequest, Reply, Request, Wire, parse_query};
 
 use super::received::{Received, Via};
-use super::{CHANNEL, Fault, blocks, history, threads};
+use super::{CHANNEL, Fault, blocks, history, reactions, threads};
 
 /// The path of the webhook, in the format of a real one, where it is a secret.
 pub(super) const WEBHOOK_PATH: &str = "/services/T0EXAMPLE/B0EXAMPLE/simulated-secret";
@@ -22,6 +22,13 @@ pub(super) struct State {
     pub(super) shows_history: bool,
     /// Whether the token has the scopes to look up conversations.
     pub(super) shows_channels: bool,
+    /// Whether the token has the scopes to read emoji, and to look up users.
+    pub(super) shows_reactions: bool,
+    pub(super) shows_users: bool,
+    /// The emoji below messages, by their `ts`, each with its users in order.
+    pub(super) reactions: BTreeMap<String, Vec<(String, Vec<String>)>>,
+    /// The names of users, by their ids.
+    pub(super) users: BTreeMap<String, String>,
     /// Whether the token has the scope to post.
     pub(super) may_post: bool,
     /// The webhook's answer to an accepted message: status and body.
@@ -53,6 +60,10 @@ impl Default for State {
             channels: BTreeSet::from([CHANNEL.to_owned()]),
             shows_history: true,
             shows_channels: true,
+            shows_reactions: true,
+            shows_users: true,
+            reactions: BTreeMap::new(),
+            users: BTreeMap::new(),
             may_post: true,
             webhook_answer: (200, "ok".to_owned()),
             archived: BTreeSet::new(),
@@ -83,6 +94,8 @@ impl State {
             messages: self.messages.clone(),
             edits: self.edits.clone(),
             deleted: self.deleted.clone(),
+            reactions: self.reactions.clone(),
+            users: self.users.clone(),
             taken: self.messages.len(),
             read: self.messages.len(),
             ..Self::default()
@@ -136,6 +149,12 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
         "/api/conversations.history" | "/api/conversations.replies" => {
             authorise(state, request).and_then(|()| history::answer(state, &arguments(request)))
         }
+        "/api/reactions.get" => {
+            authorise(state, request).and_then(|()| reactions::get(state, &arguments(request)))
+        }
+        "/api/users.info" => {
+            authorise(state, request).and_then(|()| reactions::user(state, &arguments(request)))
+        }
         "/api/auth.test" => authorise(state, request).map(|()| {
             json!({ "ok": true, "team": "Example", "team_id": "T0EXAMPLE", "user": "hushwatch", "user_id": "U0EXAMPLE", "bot_id": "B0EXAMPLE" })
         }),
@@ -163,6 +182,8 @@ fn scopes(state: &State) -> String {
         (state.may_post, "chat:write"),
         (state.shows_history, "channels:history,im:history"),
         (state.shows_channels, "channels:read,im:read"),
+        (state.shows_reactions, "reactions:read"),
+        (state.shows_users, "users:read"),
     ];
     let held = all.iter().filter(|(has, _)| *has).map(|(_, scope)| *scope);
     held.collect::<Vec<_>>().join(",")

@@ -5,6 +5,7 @@
 mod blocks;
 mod history;
 mod http;
+mod reactions;
 mod received;
 mod threads;
 mod visible;
@@ -163,6 +164,41 @@ impl Slack {
     /// Sets whether messages can still be edited; by default they can, whatever their age.
     pub fn allow_edits(&self, may: bool) {
         self.lock().may_edit = may;
+    }
+
+    /// Sets an emoji below a message as `user` would.
+    pub fn react(&self, ts: &str, emoji: &str, user: &str) {
+        let mut state = self.lock();
+        let below = state.reactions.entry(ts.to_owned()).or_default();
+        match below.iter_mut().find(|(name, _)| name == emoji) {
+            Some((_, users)) => users.push(user.to_owned()),
+            None => below.push((emoji.to_owned(), vec![user.to_owned()])),
+        }
+    }
+
+    /// Takes an emoji of `user` away.
+    pub fn take_reaction_away(&self, ts: &str, emoji: &str, user: &str) {
+        let mut state = self.lock();
+        let below = state.reactions.entry(ts.to_owned()).or_default();
+        for (_, users) in below.iter_mut().filter(|(name, _)| name == emoji) {
+            users.retain(|id| id != user);
+        }
+        below.retain(|(_, users)| !users.is_empty());
+    }
+
+    /// Adds a user with a name.
+    pub fn add_user(&self, id: &str, name: &str) {
+        self.lock().users.insert(id.to_owned(), name.to_owned());
+    }
+
+    /// Sets whether the bot has the scope to read emoji; by default it has.
+    pub fn show_reactions(&self, shows: bool) {
+        self.lock().shows_reactions = shows;
+    }
+
+    /// Sets whether the bot has the scope to look up users; by default it has.
+    pub fn show_users(&self, shows: bool) {
+        self.lock().shows_users = shows;
     }
 
     /// Sets the time of new messages. Before the first call their timestamps hold only their number, and `oldest` is ignored.

@@ -74,7 +74,11 @@ pub(super) fn check_parent(state: &State, channel: &str, payload: &Value) -> Res
 }
 
 /// Returns the message `ts` of a channel, which was not deleted.
-fn find<'s>(state: &'s State, channel: &str, ts: &str) -> Result<&'s Received, Rejection> {
+pub(super) fn find<'s>(
+    state: &'s State,
+    channel: &str,
+    ts: &str,
+) -> Result<&'s Received, Rejection> {
     let mut messages = state.messages.iter();
     let found = messages.find(|m| m.channel == channel && m.ts == ts);
     found

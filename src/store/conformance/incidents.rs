@@ -35,6 +35,8 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         worst: None,
         recovered_at: None,
         closed_by: None,
+        closed_as: None,
+        acknowledged: None,
     }
 }
 
@@ -72,7 +74,6 @@ fn step(incident: &Incident, step: Step, now: Timestamp) -> (Transition, String)
 fn opening(b: &mut Database, incidents: &[Incident], now: Timestamp) -> CycleCommit {
     let before = b.server_state(&shop(), T0).expect("started");
     CycleCommit {
-        accepted: Vec::new(),
         servers: vec![poll(&before, now, true)],
         incidents: incidents.to_vec(),
         transitions: incidents
@@ -80,7 +81,7 @@ fn opening(b: &mut Database, incidents: &[Incident], now: Timestamp) -> CycleCom
             .map(|i| step(i, Step::Opened, now))
             .collect(),
         messages: incidents.iter().map(|i| message(&i.id)).collect(),
-        leases: Vec::new(),
+        ..CycleCommit::default()
     }
 }
 

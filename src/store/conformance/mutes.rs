@@ -11,6 +11,7 @@ fn mute(server: Option<ServerName>, rule: Option<Rule>, from: Timestamp, until: 
         id: 0,
         server,
         rule,
+        incident: None,
         from,
         until,
         reason: "a migration".to_owned(),

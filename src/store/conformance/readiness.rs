@@ -63,6 +63,7 @@ pub(super) fn the_oldest_message_that_waits_is_one_that_no_mute_holds(b: &mut Da
         id: 0,
         server: None,
         rule: Some(Rule::Blind),
+        incident: None,
         from: T0,
         until: at(3_600),
         reason: "known".to_owned(),

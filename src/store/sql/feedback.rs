@@ -8,24 +8,7 @@ use super::{Row, Scope, Session, incidents, values};
 impl Database {
     /// Stores what a person says of an incident, in place of what was said before. Returns whether there is such an incident.
     pub fn save_feedback(&mut self, incident: &str, feedback: &Feedback) -> Result<bool, Error> {
-        self.write(Scope::All, |s| {
-            let known = "SELECT id FROM incidents WHERE id = ?1";
-            let known = s.first(known, &values![incident], |row| row.get::<String>(0))?;
-            if known.is_none() {
-                return Ok(false);
-            }
-            s.execute(
-                "INSERT INTO feedback (incident, verdict, by_whom, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (incident) DO UPDATE
-                 SET verdict = excluded.verdict, by_whom = excluded.by_whom, at = excluded.at",
-                &values![
-                    incident,
-                    feedback.judgement.name(),
-                    &feedback.by,
-                    feedback.at,
-                ],
-            )?;
-            Ok(true)
-        })
+        self.write(Scope::All, |s| save(s, incident, feedback))
     }
 
     /// Returns what was said last of an incident.
@@ -33,6 +16,25 @@ impl Database {
         let sql = "SELECT verdict, by_whom, at FROM feedback WHERE incident = ?1";
         self.read(|s| s.first(sql, &values![incident], |row| read(row, 0)))
     }
+}
+
+/// Stores what a person says of an incident; returns whether there is such an incident.
+pub(super) fn save(
+    s: &mut dyn Session,
+    incident: &str,
+    feedback: &Feedback,
+) -> Result<bool, Error> {
+    let known = "SELECT id FROM incidents WHERE id = ?1";
+    let known = s.first(known, &values![incident], |row| row.get::<String>(0))?;
+    if known.is_none() {
+        return Ok(false);
+    }
+    s.execute(
+        "INSERT INTO feedback (incident, verdict, by_whom, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (incident) DO UPDATE
+         SET verdict = excluded.verdict, by_whom = excluded.by_whom, at = excluded.at",
+        &values![incident, feedback.judgement.name(), &feedback.by, feedback.at],
+    )?;
+    Ok(true)
 }
 
 /// Returns the times of a stream's incidents that people judged, in order of their beginning, each with the tag that it was of.

@@ -7,7 +7,9 @@ use crate::model::{
 };
 use crate::store::{CycleCommit, Database, Error, Problem, TransitionRow};
 
-use super::{Row, Scope, Session, leases, outbox, polls, server_identity, values};
+use super::{
+    Row, Scope, Session, answers, feedback, leases, mutes, outbox, polls, server_identity, values,
+};
 
 impl Database {
     /// Returns the latest incident of each rule, stream and tag of a server.
@@ -108,14 +110,25 @@ pub(super) fn record_commit(s: &mut dyn Session, commit: &CycleCommit) -> Result
     }
     let evaluated = commit.transitions.iter().map(|(t, _)| t.at);
     let polled = commit.servers.iter().map(|(_, _, poll)| poll.at);
-    let at = polled.chain(evaluated).max().unwrap_or_default();
+    let at = polled
+        .chain(evaluated)
+        .chain(commit.at)
+        .max()
+        .unwrap_or_default();
     for (transition, text) in &commit.transitions {
         record(s, transition, text, at)?;
     }
     for message in &commit.messages {
         outbox::push(s, message, at)?;
     }
-    Ok(())
+    for (incident, said) in &commit.feedback {
+        feedback::save(s, incident, said)?;
+    }
+    mutes::end(s, &commit.ended_mutes, at)?;
+    for mute in &commit.mutes {
+        mutes::add(s, mute)?;
+    }
+    answers::save(s, &commit.answers)
 }
 
 fn save(s: &mut dyn Session, incident: &Incident) -> Result<(), Error> {

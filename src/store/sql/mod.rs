@@ -2,6 +2,7 @@
 
 mod account_servers;
 mod address_checks;
+mod answers;
 mod charts;
 mod counts;
 mod coverage;

@@ -23,7 +23,7 @@ impl Database {
     pub fn mutes(&mut self, after: Timestamp) -> Result<Vec<Mute>, Error> {
         self.read(|s| {
             let found = s.rows(
-                "SELECT seq, server, rule, from_at, until_at, reason, set_by FROM mutes WHERE until_at > ?1 ORDER BY seq",
+                "SELECT seq, server, rule, from_at, until_at, reason, set_by, incident FROM mutes WHERE until_at > ?1 ORDER BY seq",
                 &values![after],
                 |row| {
                     let (server, rule): (String, String) = (row.get(1)?, row.get(2)?);
@@ -36,6 +36,7 @@ impl Database {
                         until: row.get(4)?,
                         reason: row.get(5)?,
                         by: row.get(6)?,
+                        incident: row.get(7)?,
                     };
                     Ok((rule.is_empty() || known.is_some()).then_some(mute))
                 },
@@ -55,15 +56,16 @@ impl Database {
     }
 
     /// Returns the outbox rows not yet accepted that mutes hold back at `at`: every incident that the message names is
-    /// muted. Digests are never held.
+    /// muted. Digests are never held, nor are edits, which may say that something is muted.
     pub fn muted_rows(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
         self.rows(
-            "SELECT o.seq FROM outbox o WHERE o.state IN ('pending', 'sending') AND o.kind <> 'digest' AND (
-                 EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND m.server = '' AND m.rule = '')
+            "SELECT o.seq FROM outbox o WHERE o.state IN ('pending', 'sending') AND o.kind NOT IN ('digest', 'edit') AND (
+                 EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND m.server = '' AND m.rule = '' AND m.incident IS NULL)
                  OR (EXISTS (SELECT 1 FROM outbox_incidents n WHERE n.seq = o.seq) AND NOT EXISTS (
                      SELECT 1 FROM outbox_incidents n LEFT JOIN incidents i ON i.id = n.incident
                      WHERE n.seq = o.seq AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1
-                         AND (m.server = '' OR m.server = i.server) AND (m.rule = '' OR m.rule = i.rule)))))
+                         AND ((m.incident IS NULL AND (m.server = '' OR m.server = i.server) AND (m.rule = '' OR m.rule = i.rule))
+                             OR m.incident = n.incident)))))
              ORDER BY o.seq",
             &values![at],
             |row| row.get(0),
@@ -71,7 +73,7 @@ impl Database {
     }
 }
 
-fn end(s: &mut dyn Session, mutes: &[i64], at: Timestamp) -> Result<(), Error> {
+pub(super) fn end(s: &mut dyn Session, mutes: &[i64], at: Timestamp) -> Result<(), Error> {
     let rows: Vec<_> = mutes.iter().map(|id| values![*id, at]).collect();
     let sql = "UPDATE mutes SET until_at = ?2 WHERE seq = ?1 AND until_at > ?2";
     s.execute_each(sql, &rows).map(drop)
@@ -79,8 +81,8 @@ fn end(s: &mut dyn Session, mutes: &[i64], at: Timestamp) -> Result<(), Error> {
 
 pub(super) fn add(s: &mut dyn Session, mute: &Mute) -> Result<i64, Error> {
     s.one(
-        "INSERT INTO mutes (server, rule, from_at, until_at, reason, set_by)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING seq",
+        "INSERT INTO mutes (server, rule, from_at, until_at, reason, set_by, incident)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING seq",
         &values![
             mute.server.as_ref().map_or("", |server| server.0.as_str()),
             mute.rule.map_or("", Rule::name),
@@ -88,6 +90,7 @@ pub(super) fn add(s: &mut dyn Session, mute: &Mute) -> Result<i64, Error> {
             mute.until,
             &mute.reason,
             &mute.by,
+            mute.incident.as_deref(),
         ],
         |row| row.get(0),
     )

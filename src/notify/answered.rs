@@ -1,0 +1,77 @@
+//! The message of an incident after people answered it by emoji or said something of it: an edit that nobody is notified of.
+
+use crate::model::{Incident, Mute, Step, Timestamp, Transition};
+use crate::notify::Message;
+use crate::notify::alert::Style;
+use crate::notify::live::{live_group, live_message};
+use crate::text::format::short_time;
+use crate::text::sanitize::{clean, truncate};
+
+/// The maximum number of characters of a person's name.
+const MAX_NAME_CHARS: usize = 60;
+
+/// Returns what a message that names `incidents` says at `now`; `told` are the steps that people were told of a single one, and
+/// `mutes` what runs.
+pub fn answered_message(
+    incidents: &[&Incident],
+    told: &[Transition],
+    mutes: &[Mute],
+    now: Timestamp,
+    style: Style,
+) -> Message {
+    let message = match incidents {
+        [incident] => {
+            let last = told.last().map_or(Step::Opened, |step| step.step);
+            let shown = Transition {
+                at: now,
+                incident: (*incident).clone(),
+                step: match (incident.is_open(), last) {
+                    (false, _) => Step::Resolved,
+                    (true, Step::Resolved) => Step::Opened,
+                    (true, last) => last,
+                },
+                notified: true,
+            };
+            let mut steps: Vec<&Transition> = told.iter().collect();
+            if !incident.is_open() {
+                steps.push(&shown);
+            }
+            live_message(&steps, &shown, style)
+        }
+        several => live_group(several, now, style),
+    };
+    let is_named = |mute: &&Mute| {
+        let mut open = incidents.iter().filter(|incident| incident.is_open());
+        open.any(|incident| mute.incident.as_ref() == Some(&incident.id))
+    };
+    mutes
+        .iter()
+        .filter(is_named)
+        .fold(message, |message, mute| {
+            message.with_line(&mute_line(mute, now, style))
+        })
+}
+
+fn mute_line(mute: &Mute, now: Timestamp, style: Style) -> String {
+    let until = short_time(mute.until, now, style.zone);
+    format!("🔕 Muted by {} until {until}.", person(&mute.by))
+}
+
+/// Returns `👀 Acknowledged by Amy, 12:10: no more reminders.`; `None` where nobody takes care of an open incident.
+pub(crate) fn acknowledged_line(
+    incident: &Incident,
+    at: Timestamp,
+    style: Style,
+) -> Option<String> {
+    let acknowledged = incident.acknowledged.as_ref()?;
+    let since = short_time(acknowledged.at, at, style.zone);
+    let by = person(&acknowledged.by);
+    Some(format!(
+        "👀 Acknowledged by {by}, {since}: no more reminders."
+    ))
+}
+
+/// Returns the name of a person as it is shown.
+pub(crate) fn person(name: &str) -> String {
+    truncate(&clean(name), MAX_NAME_CHARS)
+}

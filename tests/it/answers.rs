@@ -1,0 +1,401 @@
+//! What people answer to an incident's message by emoji: acknowledged, muted, closed as real or as a false alarm.
+
+use hushwatch::model::Span;
+use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::slack::{CHANNEL, Fault, Shown};
+use hushwatch::sim::{self, Plan};
+use serde_json::Value;
+
+use crate::world::{Process, World, at, both};
+
+/// The last hour in which Postmark answers, and the first hours of what its silence becomes.
+const SEEN: &str = "2026-03-03T10:00:00Z";
+const FAILED: &str = "2026-03-03T11:00:00Z";
+const OPENED: &str = "2026-03-03T12:00:00Z";
+const ANSWERED: &str = "2026-03-03T13:00:00Z";
+const ESCALATED: &str = "2026-03-03T17:00:00Z";
+const REMINDED: &str = "2026-03-04T12:00:00Z";
+const RESOLVED: &str = "2026-03-04T13:00:00Z";
+const ON: &str = "[slack]\nreactions = true\n";
+const NOTHING: [&str; 0] = [];
+const AMY: &str = "U0AMY";
+const BOB: &str = "U0BOB";
+/// The user of the bot.
+const OWN: &str = "U0EXAMPLE";
+
+/// A world in which Postmark stopped to answer, after the warning of it.
+fn opened(process: Process) -> World {
+    let mut world = World::new(process, ON);
+    world.slack.add_user(AMY, "Amy Example");
+    world.slack.add_user(BOB, "<!channel> Bob");
+    world.cycle(at(SEEN));
+    let down = Plan::always(sim::Fault::Status(503));
+    world.postmark.fail(down.on("/message-streams"));
+    world.cycle(at(FAILED));
+    world.cycle(at(OPENED));
+    world
+}
+
+fn only(world: &World) -> Shown {
+    let mut shown = shown(world);
+    assert_eq!(shown.len(), 1, "{shown:#?}");
+    shown.remove(0)
+}
+
+/// The messages of the channel that are no digests.
+fn shown(world: &World) -> Vec<Shown> {
+    world.set_aside("seen as the channel shows it");
+    let mut shown = world.slack.channel(CHANNEL);
+    shown.retain(|message| !message.title().contains("digest"));
+    shown
+}
+
+fn react(world: &World, emoji: &str, user: &str) -> String {
+    let ts = only(world).message.ts;
+    world.slack.react(&ts, emoji, user);
+    ts
+}
+
+fn incident(world: &World) -> Value {
+    let status = world.run(&["status", "--json"]).report;
+    status["open_incidents"][0].clone()
+}
+
+both! {
+    eyes_acknowledge_until_they_are_taken_away
+    no_bell_mutes_the_incident_for_a_day
+    a_mute_that_is_taken_back_ends_at_once
+    a_false_alarm_is_closed_and_stays_closed_while_nothing_new_happens
+}
+
+fn eyes_acknowledge_until_they_are_taken_away(process: Process) {
+    let mut world = opened(process);
+    let ts = react(&world, "eyes::skin-tone-3", AMY);
+    world.cycle(at(ANSWERED));
+    let message = only(&world);
+    let line = "👀 Acknowledged by Amy Example, 13:00: no more reminders.";
+    assert!(message.message.plain.contains(line), "{message:#?}");
+    assert_eq!(
+        (message.edits, message.replies.len()),
+        (1, 0),
+        "nobody is notified"
+    );
+    assert_eq!(incident(&world)["acknowledged_by"], "Amy Example");
+    let id = incident(&world)["incident"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let explained = world.run(&["explain", &id]).report;
+    let explained = explained.as_str().expect("text");
+    assert!(
+        explained.contains("Acknowledged by Amy Example, "),
+        "{explained}"
+    );
+    let status = world.run(&["status"]).report;
+    let status = status.as_str().expect("text");
+    assert!(
+        status.contains("; acknowledged by Amy Example\n"),
+        "{status}"
+    );
+
+    world.cycle(at(ESCALATED));
+    let message = only(&world);
+    assert!(
+        message.title().starts_with("🔴 WAKE "),
+        "it is told that it got worse"
+    );
+    assert!(message.message.plain.contains(line), "{message:#?}");
+    assert_eq!(message.replies.len(), 1);
+    let cycle = world.cycle(at(REMINDED));
+    assert_eq!(cycle.steps(), ["blind reminded"]);
+    assert_eq!(cycle.report["transitions"][0]["told"], false);
+    assert_eq!(only(&world).replies.len(), 1, "nobody is reminded");
+
+    world
+        .slack
+        .take_reaction_away(&ts, "eyes::skin-tone-3", AMY);
+    world.postmark.clear_faults();
+    world.cycle(at(RESOLVED));
+    let message = only(&world);
+    assert!(message.title().starts_with("✅ RESOLVED "), "{message:#?}");
+    assert!(
+        !message.message.plain.contains("Acknowledged"),
+        "{message:#?}"
+    );
+    assert_eq!(message.replies.len(), 2, "its end is told");
+}
+
+fn no_bell_mutes_the_incident_for_a_day(process: Process) {
+    let mut world = opened(process);
+    react(&world, "no_bell", BOB);
+    world.cycle(at(ANSWERED));
+    let message = only(&world);
+    let line = "🔕 Muted by <!channel> Bob until Wed 4 Mar 13:00.";
+    assert!(message.message.plain.contains(line), "{message:#?}");
+    assert_eq!(
+        message.message.markup,
+        Vec::<String>::new(),
+        "a name mentions nobody"
+    );
+    let list = world.run(&["mute", "--list", "--now", ANSWERED]).report;
+    let list = list.as_str().expect("text").to_owned();
+    assert!(list.contains("(blind on shop) until "), "{list}");
+    let cycle = world.cycle(at(ESCALATED));
+    assert_eq!(cycle.steps(), ["blind escalated"]);
+    assert_eq!(only(&world).replies.len(), 0, "it is muted");
+    world.cycle(at(REMINDED));
+    assert_eq!(only(&world).replies.len(), 0);
+    world.cycle(at(RESOLVED));
+    let message = only(&world);
+    let [reply] = message.replies.as_slice() else {
+        panic!("the end of the mute is told: {message:#?}");
+    };
+    assert!(
+        reply.plain.contains("mute ended: 1 incident still open"),
+        "{reply:#?}"
+    );
+    assert!(!message.message.plain.contains("🔕"), "{message:#?}");
+    world.cycle(at("2026-03-04T14:00:00Z"));
+    assert_eq!(only(&world), message, "the emoji that stands mutes once");
+}
+
+fn a_mute_that_is_taken_back_ends_at_once(process: Process) {
+    let mut world = opened(process);
+    let ts = react(&world, "no_bell", AMY);
+    world.cycle(at(ANSWERED));
+    world.slack.take_reaction_away(&ts, "no_bell", AMY);
+    world.cycle(at(ESCALATED));
+    let message = only(&world);
+    assert!(message.title().starts_with("🔴 WAKE "), "{message:#?}");
+    assert!(!message.message.plain.contains("🔕"), "{message:#?}");
+    assert_eq!(message.replies.len(), 1, "what is told is told again");
+}
+
+fn a_false_alarm_is_closed_and_stays_closed_while_nothing_new_happens(process: Process) {
+    let mut world = World::new(process, ON);
+    world.slack.add_user(AMY, "Amy Example");
+    let span = Span::new(at("2026-02-02T00:00:00Z"), at("2026-03-06T00:00:00Z"));
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let wave = Span::new(at(SEEN), span.until);
+    world.shop.bounce_wave("outbound", wave, 0.1, "Blocked");
+    world.hours("2026-03-03T09:00:00Z", FAILED);
+    let message = only(&world);
+    let ts = react(&world, "x", AMY);
+    let id = incident(&world)["incident"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let cycle = world.cycle(at(OPENED));
+    assert_eq!(cycle.steps(), NOTHING, "it ended before the cycle");
+    let closed = only(&world);
+    assert!(
+        closed
+            .title()
+            .starts_with("✅ RESOLVED shop/outbound: closed as a false alarm by Amy Example"),
+        "{closed:#?}"
+    );
+    assert_eq!(closed.replies, message.replies, "no further post");
+    let explained = world.run(&["explain", &id, "--json"]).report;
+    assert_eq!(explained["incident"]["verdict"], "false_alarm");
+    assert_eq!(explained["incident"]["verdict_by"], "Amy Example");
+    world.slack.take_reaction_away(&ts, "x", AMY);
+    world.hours(ANSWERED, "2026-03-04T10:00:00Z");
+    assert_eq!(only(&world).title(), closed.title(), "a closing stays");
+    let cycle = world.hours("2026-03-04T11:00:00Z", RESOLVED);
+    let both = shown(&world);
+    assert_eq!(
+        both.len(),
+        2,
+        "a day later it is another incident: {both:#?} {}",
+        cycle.report
+    );
+    assert!(
+        both[1].title().starts_with("🟠 WARN shop/outbound: "),
+        "{both:#?}"
+    );
+    assert_ne!(incident(&world)["incident"], id.as_str());
+}
+
+#[test]
+fn what_is_real_is_said_of_an_incident_that_is_over_too() {
+    let mut world = opened(Process::New);
+    world.postmark.clear_faults();
+    world.cycle(at(ANSWERED));
+    let ended = only(&world);
+    assert!(ended.title().starts_with("✅ RESOLVED "), "{ended:#?}");
+    react(&world, "white_check_mark", AMY);
+    let cycle = world.cycle(at(ESCALATED));
+    assert_eq!(cycle.steps(), NOTHING);
+    assert_eq!(only(&world), ended, "there is nothing to say");
+    let plain = &ended.message.plain;
+    let command = plain.lines().last().unwrap_or_default();
+    let id = command.split(' ').nth(2).expect("explain and an id");
+    let explained = world.run(&["explain", id, "--json"]).report;
+    assert_eq!(explained["incident"]["verdict"], "real", "{explained}");
+}
+
+#[test]
+fn the_bot_and_other_emoji_say_nothing() {
+    let mut world = opened(Process::New);
+    react(&world, "eyes", OWN);
+    react(&world, "tada", AMY);
+    world.cycle(at(ANSWERED));
+    assert_eq!(only(&world).edits, 0);
+    assert_eq!(incident(&world)["acknowledged_by"], Value::Null);
+    react(&world, "eyes", "U0NOBODY");
+    world.cycle(at("2026-03-03T14:00:00Z"));
+    assert_eq!(
+        incident(&world)["acknowledged_by"],
+        "U0NOBODY",
+        "whose name is not known"
+    );
+}
+
+#[test]
+fn who_acknowledges_may_hand_over() {
+    let mut world = opened(Process::One);
+    let ts = react(&world, "eyes", AMY);
+    world.cycle(at(ANSWERED));
+    world.slack.react(&ts, "eyes", BOB);
+    world.slack.take_reaction_away(&ts, "eyes", AMY);
+    world.slack.show_users(false);
+    world.cycle(at("2026-03-03T14:00:00Z"));
+    let message = only(&world);
+    assert!(
+        message
+            .message
+            .plain
+            .contains("Acknowledged by U0BOB, 13:00"),
+        "{message:#?}"
+    );
+}
+
+#[test]
+fn without_the_scope_all_works_as_before_and_is_said_once() {
+    let mut world = opened(Process::One);
+    world.slack.show_reactions(false);
+    react(&world, "eyes", AMY);
+    world.cycle(at(ANSWERED));
+    let asked = world.slack.count("reactions.get");
+    world.cycle(at(ESCALATED));
+    assert_eq!(
+        world.slack.count("reactions.get"),
+        asked,
+        "not again so soon"
+    );
+    world.cycle(at(REMINDED));
+    assert_eq!(only(&world).replies.len(), 2, "people are reminded");
+    let cycle = world.run(&["check", "--now", RESOLVED]);
+    let said = "cannot read what people answer to messages by emoji: `missing_scope`; give the app the scope reactions:read";
+    assert_eq!(cycle.stderr.matches(said).count(), 1, "{}", cycle.stderr);
+    let doctor = world.run(&["doctor"]).report;
+    let doctor = doctor.as_str().expect("text");
+    assert!(doctor.contains("reactions:read is missing"), "{doctor}");
+    world.set_aside("reminders");
+}
+
+#[test]
+fn answers_that_cannot_be_read_hold_nothing_up() {
+    for fault in [
+        Fault::from(sim::Fault::Status(500)),
+        Fault::from(sim::Fault::Reset),
+        Fault::from(sim::Fault::Hang),
+        Fault::slack_error("message_not_found"),
+        Fault::slack_error("not_in_channel"),
+        Fault::slack_error("a_code_of_tomorrow"),
+    ] {
+        let mut world = opened(Process::New);
+        let plan = Plan::always(fault.clone());
+        world.slack.fail(plan.on("reactions.get"));
+        let cycle = world.cycle(at(ESCALATED));
+        assert_eq!(cycle.report["notices"]["pending"], 0, "{fault:?}");
+        assert!(only(&world).title().starts_with("🔴 WAKE "), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_message_that_was_deleted_takes_no_answer_back() {
+    let mut world = opened(Process::New);
+    let ts = react(&world, "eyes", AMY);
+    world.cycle(at(ANSWERED));
+    world.slack.delete_message(&ts);
+    world.cycle(at(ESCALATED));
+    let anew = only(&world);
+    assert!(
+        anew.message.plain.contains("Acknowledged by Amy Example"),
+        "{anew:#?}"
+    );
+    world.cycle(at("2026-03-03T18:00:00Z"));
+    assert_eq!(incident(&world)["acknowledged_by"], "Amy Example");
+}
+
+#[test]
+fn a_person_acknowledges_by_command_too() {
+    let mut world = opened(Process::New);
+    let id = incident(&world)["incident"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let ack = |more: &[&str]| {
+        let args = ["incident", &id, "--ack", "--by", "amy", "--now", ANSWERED];
+        world.run(&[&args[..], more].concat())
+    };
+    let said = ack(&[]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let text = said.report.as_str().expect("text");
+    assert_eq!(
+        text,
+        format!(
+            "acknowledged by amy: {id} blind on shop\nnobody is reminded any more; that it gets worse, and its end, are told\n"
+        )
+    );
+    let json = ack(&["--json"]).report;
+    assert_eq!(json["acknowledged"]["acknowledged_by"], "amy", "{json}");
+    let unknown = world.run(&["incident", "nobody00", "--ack"]);
+    assert_eq!(unknown.code, 1, "{}", unknown.stderr);
+    let cycle = world.cycle(at(REMINDED));
+    assert!(
+        cycle.steps().contains(&"blind escalated".to_owned()),
+        "{:?}",
+        cycle.steps()
+    );
+    assert!(
+        only(&world).message.plain.contains("Acknowledged by amy, "),
+        "{:#?}",
+        only(&world)
+    );
+    world.postmark.clear_faults();
+    world.cycle(at(RESOLVED));
+    let over = world.run(&["incident", &id, "--ack", "--now", RESOLVED]);
+    assert_eq!(over.code, 1, "{}", over.stderr);
+    assert!(over.stderr.contains("is not open"), "{}", over.stderr);
+    world.set_aside("its end");
+}
+
+#[test]
+fn one_answer_to_a_grouped_message_is_of_all_that_it_names() {
+    let names = ["one", "two", "three", "four"];
+    let servers =
+        names.map(|name| format!("[[server]]\nname = \"{name}\"\ntoken_env = \"T_{name}\"\n"));
+    let mut world = World::new(Process::New, &(ON.to_owned() + &servers.concat()));
+    world.slack.add_user(AMY, "Amy Example");
+    for name in names {
+        let token = world.postmark.server(name).token();
+        world.env(&format!("T_{name}"), &token);
+    }
+    world.cycle(at(SEEN));
+    let down = Plan::always(sim::Fault::Status(503));
+    world.postmark.fail(down.on("/message-streams"));
+    world.hours(FAILED, OPENED);
+    react(&world, "white_check_mark", AMY);
+    world.cycle(at(ANSWERED));
+    let message = only(&world);
+    assert!(
+        message.title().starts_with("✅ RESOLVED 5 servers: "),
+        "{message:#?}"
+    );
+    assert_eq!(message.replies.len(), 0, "{message:#?}");
+    let status = world.run(&["status", "--json"]).report;
+    assert_eq!(status["open_incidents"], Value::Array(vec![]));
+}
