@@ -193,6 +193,12 @@ impl Drawing {
         }
     }
 
+    /// Returns what it shows, in a line.
+    #[cfg(feature = "charts")]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
     /// Returns what is to be seen in it, in words: the text for who does not see it.
     pub fn alt_text(&self) -> String {
         format!("{}. {}", self.title, self.description)

@@ -2,6 +2,7 @@
 
 use chrono::Timelike;
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use crate::chart::axis::compact;
 use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize};
@@ -23,7 +24,7 @@ const ROW_HEIGHT: f32 = 14.0;
 const LEGEND_HEIGHT: f32 = 17.0;
 
 /// One hour of one server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeatCell {
     /// Messages sent; `None` where the hour was not seen as a whole.
     pub sent: Option<u64>,
@@ -32,7 +33,7 @@ pub struct HeatCell {
 }
 
 /// One server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeatRow {
     pub name: String,
     /// An hour each, all rows with the same ones.
@@ -40,23 +41,37 @@ pub struct HeatRow {
 }
 
 /// Servers by hour.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeatMap {
     pub span: Span,
-    /// The worst first.
+    /// The worst first; no more than are shown.
     pub rows: Vec<HeatRow>,
+    /// How many servers have no row.
+    pub others: usize,
+    #[serde(with = "super::zone_name")]
     pub zone: Tz,
 }
 
 impl HeatMap {
+    /// Returns the map of these rows, the worst first; of many, the first ones.
+    pub fn new(mut rows: Vec<HeatRow>, span: Span, zone: Tz) -> Self {
+        let others = rows.len().saturating_sub(MAX_ROWS);
+        rows.truncate(MAX_ROWS);
+        Self {
+            span,
+            rows,
+            others,
+            zone,
+        }
+    }
+
     /// Returns the picture of it.
     pub fn draw(&self) -> Drawing {
-        let shown = &self.rows[..self.rows.len().min(MAX_ROWS)];
-        let others = self.rows.len() - shown.len();
+        let (shown, others) = (&self.rows, self.others);
         let legend = self.legend();
         let bottom = TOP + ROW_HEIGHT * (shown.len() + usize::from(others > 0)) as f32;
         let height = bottom + 8.0 + legend.len() as f32 * LEGEND_HEIGHT + 4.0;
-        let title = plural(self.rows.len() as u64, "server");
+        let title = plural((shown.len() + others) as u64, "server");
         let mut drawing = Drawing::new(WIDTH, height, &format!("{title} by hour"), self.describe());
         let (start, ink) = (TextAnchor::Start, Ink::Text);
         let heading = format!("{title}, worst first");

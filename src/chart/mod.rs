@@ -16,6 +16,8 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 pub use axis::local_days;
 pub use drawing::Drawing;
 pub use heat_map::{HeatCell, HeatMap, HeatRow};
@@ -25,3 +27,36 @@ pub use svg::to_svg;
 #[cfg(test)]
 pub use svg::{INLINE_STYLE, to_inline_svg};
 pub use volume::{ChartStep, ShadedSpan, VolumeBar, VolumeChart};
+
+/// What a picture shows, in the form in which it is stored until it is drawn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Picture {
+    Volume(VolumeChart),
+    HeatMap(HeatMap),
+}
+
+impl Picture {
+    /// Returns the picture of it.
+    pub fn draw(&self) -> Drawing {
+        match self {
+            Self::Volume(chart) => chart.draw(),
+            Self::HeatMap(map) => map.draw(),
+        }
+    }
+}
+
+/// A time zone, stored by its name.
+mod zone_name {
+    use chrono_tz::Tz;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(zone: &Tz, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(zone.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tz, D::Error> {
+        let name = String::deserialize(from)?;
+        name.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -143,11 +143,7 @@ pub(crate) fn heat_maps() -> Vec<(&'static str, HeatMap)> {
         for cell in &mut rows[2].cells[5..9] {
             cell.sent = None;
         }
-        HeatMap {
-            span: Span::new(begin(), begin() + DAY),
-            rows,
-            zone: Tz::UTC,
-        }
+        HeatMap::new(rows, Span::new(begin(), begin() + DAY), Tz::UTC)
     };
     vec![
         ("servers_3", map(3)),

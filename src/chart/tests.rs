@@ -99,6 +99,7 @@ fn no_description_can_break_a_picture() {
     let no_servers = HeatMap {
         span: Span::new(Timestamp(0), Timestamp(0)),
         rows: vec![HeatRow::default(); 3],
+        others: usize::MAX - 3,
         zone: chrono_tz::Tz::UTC,
     };
     let charts = [&chart, &empty, &outside].map(VolumeChart::draw);
@@ -120,5 +121,20 @@ fn a_png_is_three_pixels_to_the_unit_and_the_same_every_time() {
         let width = u32::from_be_bytes(bytes[16..20].try_into().expect("four bytes"));
         assert_eq!(width, 1080, "{name}");
         assert!(bytes.len() < 150_000, "{name}: {} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn a_stored_picture_is_drawn_as_it_was_written() {
+    let volumes = samples::volumes().into_iter();
+    let heat_maps = samples::heat_maps().into_iter();
+    let all = volumes
+        .map(|(_, chart)| Picture::Volume(chart))
+        .chain(heat_maps.map(|(_, map)| Picture::HeatMap(map)));
+    for picture in all {
+        let stored = serde_json::to_string(&picture).expect("JSON");
+        let read: Picture = serde_json::from_str(&stored).expect("the same");
+        assert_eq!(read, picture);
+        assert!(stored.len() < 64_000, "{} bytes", stored.len());
     }
 }

@@ -1,6 +1,7 @@
 //! Volume by hour or by day, on the band of what is usual, with bounces below it.
 
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use crate::chart::axis::{compact, round_up, time_marks};
 use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize, label_width};
@@ -23,7 +24,8 @@ const AXIS_HEIGHT: f32 = 18.0;
 const LEGEND_HEIGHT: f32 = 17.0;
 
 /// The length of time that a bar stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ChartStep {
     /// An hour of the clock.
     Hour,
@@ -41,7 +43,7 @@ impl ChartStep {
 }
 
 /// What is known of the mail of one hour or day.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VolumeBar {
     pub span: Span,
     /// Messages sent, as far as they were seen; `None` where nothing was.
@@ -57,7 +59,7 @@ pub struct VolumeBar {
 }
 
 /// The time of an incident.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShadedSpan {
     pub span: Span,
     pub severity: Severity,
@@ -66,7 +68,7 @@ pub struct ShadedSpan {
 }
 
 /// Volume over time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VolumeChart {
     /// Whose mail: a server, or a stream.
     pub title: String,
@@ -75,6 +77,7 @@ pub struct VolumeChart {
     /// In order of time.
     pub bars: Vec<VolumeBar>,
     pub incidents: Vec<ShadedSpan>,
+    #[serde(with = "super::zone_name")]
     pub zone: Tz,
 }
 

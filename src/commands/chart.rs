@@ -179,14 +179,14 @@ async fn draw(
     let read = store.call(move |s| {
         let incidents = s.incidents_since(span.from)?;
         if let [subject] = subjects.as_slice() {
-            let histories = load_mail(s, subject, span)?;
-            return Ok(volume_chart(subject, &histories, &incidents, span, zone).draw());
+            let mail = load_mail(s, subject, span)?;
+            return Ok(volume_chart(subject, &mail, &incidents, span, zone).draw());
         }
         let day = Span::new(span.from.max(span.until - DAY), span.until);
         let mut rows = Vec::new();
         for subject in &subjects {
-            let histories = load_mail(s, subject, day)?;
-            rows.push(heat_row(subject, &histories, &incidents, day));
+            let mail = load_mail(s, subject, day)?;
+            rows.push(heat_row(subject, &mail, &incidents, day));
         }
         Ok(heat_map(rows, day, zone).draw())
     });

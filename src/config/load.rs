@@ -294,6 +294,7 @@ impl Reader {
             wake_mention,
             base_url: self.read("slack.base_url", String::new(), values::base_url),
             mask_addresses: self.read("slack.mask_addresses", true, values::truth),
+            pictures: self.read("slack.pictures", true, values::truth),
             pace: self.duration("slack.pace", Duration::ZERO, MINUTE),
             timeout: self.duration("slack.timeout", MIN_TIMEOUT, MAX_WAIT),
             hello: self.read("slack.hello", true, values::truth),

@@ -121,6 +121,8 @@ pub struct SlackSettings {
     /// Without a trailing slash.
     pub base_url: String,
     pub mask_addresses: bool,
+    /// Whether the digest is followed by pictures in its thread, where a bot may upload them.
+    pub pictures: bool,
     pub pace: Duration,
     /// For one answer.
     pub timeout: Duration,

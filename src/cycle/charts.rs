@@ -1,5 +1,7 @@
 //! What the pictures show: the mail of streams by the hour, what is usual then, and the incidents beside it.
 
+mod drawn_day;
+
 use std::time::Duration;
 
 use chrono::{Datelike, Timelike};
@@ -15,6 +17,9 @@ use crate::model::{
 use crate::notify::context::problem_span;
 use crate::notify::describe::problem_name;
 use crate::store::{self, Database};
+use crate::text::format::plural;
+
+pub(crate) use drawn_day::DrawnDay;
 
 /// How far back it is learned what is usual.
 const LOOKBACK: Duration = Duration::from_secs(28 * 86_400);
@@ -62,6 +67,21 @@ impl MailByHour {
             }
         }
         Self { begins, hours }
+    }
+
+    /// Adds the mail of another server, by the same hours. A server of which nothing was seen in them is left out: it says nothing
+    /// of the others.
+    pub(crate) fn add_server(&mut self, other: &Self, span: Span) {
+        if other.sent_by_hour(span).iter().all(Option::is_none) {
+            return;
+        }
+        if self.sent_by_hour(span).iter().all(Option::is_none) {
+            self.hours.clone_from(&other.hours);
+            return;
+        }
+        for (sum, hour) in self.hours.iter_mut().zip(&other.hours) {
+            *sum = sum.plus(*hour);
+        }
     }
 
     /// Returns the bars of `span`.
@@ -277,35 +297,74 @@ pub(crate) fn load_mail(
     s: &mut Database,
     subject: &ChartSubject,
     span: Span,
-) -> Result<Vec<History>, store::Error> {
+) -> Result<MailByHour, store::Error> {
     let key = |stream| StreamKey::new(&subject.server, stream);
     let load = |stream| s.charted_history(&key(stream), since(span), span);
-    subject.streams.iter().map(load).collect()
+    let histories: Result<Vec<History>, _> = subject.streams.iter().map(load).collect();
+    Ok(MailByHour::from_histories(&histories?, span))
 }
 
 /// Returns the picture of one server or stream.
 pub(crate) fn volume_chart(
     subject: &ChartSubject,
-    histories: &[History],
+    mail: &MailByHour,
     incidents: &[Incident],
     span: Span,
     zone: Tz,
 ) -> VolumeChart {
+    let concerns = |incident: &Incident| subject.concerns(incident);
+    chart_of(
+        subject.title(),
+        mail,
+        shaded_spans(incidents, concerns, span),
+        span,
+        zone,
+    )
+}
+
+/// Returns the picture of all servers together, of which there are so many.
+pub(crate) fn fleet_chart(
+    servers: usize,
+    mail: &MailByHour,
+    incidents: &[Incident],
+    span: Span,
+    zone: Tz,
+) -> VolumeChart {
+    let title = plural(servers as u64, "server");
+    chart_of(
+        title,
+        mail,
+        shaded_spans(incidents, |_| true, span),
+        span,
+        zone,
+    )
+}
+
+fn chart_of(
+    title: String,
+    mail: &MailByHour,
+    incidents: Vec<ShadedSpan>,
+    span: Span,
+    zone: Tz,
+) -> VolumeChart {
     let step = step_for(span);
-    let mail = MailByHour::from_histories(histories, span);
     VolumeChart {
-        title: subject.title(),
+        title,
         span,
         step,
         bars: mail.bars(span, step, zone),
-        incidents: shaded_spans(subject, incidents, span),
+        incidents,
         zone,
     }
 }
 
-/// Returns the times of the incidents of `subject` that lie in `span`, in order.
-fn shaded_spans(subject: &ChartSubject, incidents: &[Incident], span: Span) -> Vec<ShadedSpan> {
-    let own = incidents.iter().filter(|i| subject.concerns(i));
+/// Returns the times of those incidents that lie in `span`, in order.
+fn shaded_spans(
+    incidents: &[Incident],
+    concerns: impl Fn(&Incident) -> bool,
+    span: Span,
+) -> Vec<ShadedSpan> {
+    let own = incidents.iter().filter(|i| concerns(i));
     let mut shaded: Vec<ShadedSpan> = own
         .map(|incident| {
             let mut of = problem_span(incident);
@@ -327,12 +386,11 @@ fn shaded_spans(subject: &ChartSubject, incidents: &[Incident], span: Span) -> V
 /// Returns the row of one server in a heat map of `span`, and what puts it before others.
 pub(crate) fn heat_row(
     subject: &ChartSubject,
-    histories: &[History],
+    mail: &MailByHour,
     incidents: &[Incident],
     span: Span,
 ) -> (HeatRow, HeatRank) {
-    let mail = MailByHour::from_histories(histories, span);
-    let shaded = shaded_spans(subject, incidents, span);
+    let shaded = shaded_spans(incidents, |incident| subject.concerns(incident), span);
     let hours = (0..mail.hours.len()).map(|index| mail.hour(index));
     let hours: Vec<Span> = hours.filter(|hour| span.contains(hour.from)).collect();
     let worst = |hour: &Span| {
@@ -388,11 +446,7 @@ const fn severity_rank(severity: Severity) -> u8 {
 /// Returns the heat map of these rows, the worst first.
 pub(crate) fn heat_map(mut rows: Vec<(HeatRow, HeatRank)>, span: Span, zone: Tz) -> HeatMap {
     rows.sort_by(|(a, a_rank), (b, b_rank)| b_rank.cmp(a_rank).then_with(|| a.name.cmp(&b.name)));
-    HeatMap {
-        span,
-        rows: rows.into_iter().map(|(row, _)| row).collect(),
-        zone,
-    }
+    HeatMap::new(rows.into_iter().map(|(row, _)| row).collect(), span, zone)
 }
 
 #[cfg(test)]

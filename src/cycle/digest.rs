@@ -1,6 +1,8 @@
 //! The digest: when it is due, and the data that goes into it.
 
-use crate::config::{Config, ServerConfig};
+use crate::chart::Picture;
+use crate::config::{Config, ServerConfig, SlackSink};
+use crate::cycle::charts::DrawnDay;
 use crate::cycle::clock::cycle_instant;
 use crate::cycle::deliver::{Trigger, deliver};
 use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
@@ -11,7 +13,7 @@ use crate::model::{DAY, Incident, MINUTE, Rule, ServerName, Span, Timestamp};
 use crate::notify::Message;
 use crate::notify::digest::{Day, ServerDay, digest};
 use crate::notify::grouping::named_incidents;
-use crate::store::{self, Database, MessageKind, NewMessage, Note, Store};
+use crate::store::{self, Database, MessageKind, NewMessage, Note, Placement, Store};
 
 const MAX_MISSED_PERIODS: usize = 14;
 
@@ -48,10 +50,11 @@ pub(crate) async fn write_due_digest(
         let write = move |s: &mut Database| s.save_note_of_upgrade(&note);
         context.store.call(write).await?;
     }
-    let (_, row) = build_digest(context, period, Some(last), now).await?;
+    let built = build_digest(context, period, Some(last), now).await?;
+    let (row, pictures) = (built.row, built.pictures);
     context
         .store
-        .call(move |s| s.save_digest(period, &row, false, now))
+        .call(move |s| s.save_illustrated_digest(period, (&row, &pictures), false, now))
         .await
 }
 
@@ -85,12 +88,13 @@ pub(crate) async fn send_digest(
     let now = cycle_instant(context, options).await?;
     if again {
         let period = latest_period(config, now);
-        let (message, row) = build_digest(context, period, None, now).await?;
+        let built = build_digest(context, period, None, now).await?;
+        let (row, pictures) = (built.row, built.pictures);
         store
-            .call(move |s| s.save_digest(period, &row, true, now))
+            .call(move |s| s.save_illustrated_digest(period, (&row, &pictures), true, now))
             .await?;
         deliver(context, trigger, now).await?;
-        return Ok(DigestOutcome::Sent(period.until, message));
+        return Ok(DigestOutcome::Sent(period.until, built.message));
     }
     let is_new = write_due_digest(context, now).await?;
     deliver(context, trigger, now).await?;
@@ -112,21 +116,28 @@ pub(crate) async fn preview_digest(
         None => crate::clock::now(),
     };
     let period = latest_period(&context.config, now);
-    let (message, _) = build_digest(context, period, None, now).await?;
-    Ok((period, message))
+    let built = build_digest(context, period, None, now).await?;
+    Ok((period, built.message))
 }
 
 fn latest_period(config: &Config, now: Timestamp) -> Span {
     digest_period::latest_period(now, config.time_zone, config.digest_at)
 }
 
-/// Builds the digest of `period`, and its row, which names its incidents. `last` is the end of the last period that was reported, or the first start.
+/// A digest, its row, which names its incidents, and the pictures below it.
+struct BuiltDigest {
+    message: Message,
+    row: NewMessage,
+    pictures: Vec<NewMessage>,
+}
+
+/// Builds the digest of `period`. `last` is the end of the last period that was reported, or the first start.
 async fn build_digest(
     context: &Context,
     period: Span,
     last: Option<Timestamp>,
     now: Timestamp,
-) -> Result<(Message, NewMessage), store::Error> {
+) -> Result<BuiltDigest, store::Error> {
     let (config, store) = (&context.config, &context.store);
     let mut data = Day {
         missed: missed_periods(config, period, last),
@@ -137,6 +148,7 @@ async fn build_digest(
     let since = last.map_or(period.from, |last| last.min(period.from));
     add_news(store, &mut data, period, Span::new(since, period.until)).await?;
     let series = budget_series(store).await?;
+    let mut drawn = DrawnDay::load(store, period).await?;
     for (server, streams) in watched_streams(config, store).await? {
         let name = server.name.clone();
         let read =
@@ -169,7 +181,11 @@ async fn build_digest(
         if !server.name.is_account() || entry.blind.is_some() {
             data.servers.push(entry);
         }
+        if !server.name.is_account() {
+            drawn.add_server(store, &server.name, streams).await?;
+        }
     }
+    data.hours = drawn.sent_by_hour();
     let all = ServerName::from(ServerName::ALL_SERVERS);
     data.open
         .extend(store.call(move |s| s.open_incidents(&all)).await?);
@@ -180,7 +196,35 @@ async fn build_digest(
         incidents: named_incidents(&message, data.open.iter().chain(reported)),
         ..to_row(MessageKind::Digest, &message)
     };
-    Ok((message, row))
+    let pictures = match shows_pictures(config) {
+        true => drawn.pictures(config.time_zone),
+        false => Vec::new(),
+    };
+    Ok(BuiltDigest {
+        message,
+        row,
+        pictures: pictures.iter().map(picture_row).collect(),
+    })
+}
+
+/// Returns whether there is a thread in which pictures can be shown, and somebody wants them.
+pub(crate) fn shows_pictures(config: &Config) -> bool {
+    cfg!(feature = "charts")
+        && config.slack.pictures
+        && matches!(config.slack.sink, SlackSink::Bot { .. })
+}
+
+/// Returns the row of a picture: what it shows is frozen, and drawn when it is uploaded.
+fn picture_row(picture: &Picture) -> NewMessage {
+    NewMessage {
+        kind: MessageKind::Picture,
+        incident: None,
+        incidents: Vec::new(),
+        channel: String::new(),
+        text: picture.draw().alt_text(),
+        body: serde_json::to_string(picture).unwrap_or_default(),
+        placement: Placement::default(),
+    }
 }
 
 /// Adds what was recorded within `news`: transitions, notes, and the first start if it lies in `period`.

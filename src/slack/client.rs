@@ -65,6 +65,9 @@ pub struct Slack {
     dialect: Dialect,
     /// The URL to post to; a secret if it is a webhook's.
     pub(super) url: Url,
+    /// Covers a whole request.
+    #[cfg(feature = "charts")]
+    pub(super) timeout: Duration,
 }
 
 impl Slack {
@@ -91,6 +94,8 @@ impl Slack {
             client: build_client(timeout, headers, is_loopback(url.as_str()))?,
             dialect,
             url,
+            #[cfg(feature = "charts")]
+            timeout,
         })
     }
 
@@ -110,13 +115,24 @@ impl Slack {
     ///
     /// As [`Self::post`]; [`Error::calls_for_new_post`] where the message can no longer be edited.
     pub async fn update(&self, channel: &str, ts: &str, payload: &Value) -> Result<Receipt, Error> {
-        let url = self.url.join("chat.update").map_err(|_| {
-            let message = "cannot edit the message: slack.base_url takes no method";
-            Error::new(RetryClass::Permanent, message)
-        })?;
+        let url = self.method("chat.update")?;
         let mut payload = payload.clone();
         payload["ts"] = ts.into();
         self.send(url, Some(channel), &payload).await
+    }
+
+    /// Returns the URL of a method of the Web API.
+    pub(super) fn method(&self, name: &str) -> Result<Url, Error> {
+        self.url.join(name).map_err(|_| {
+            let message = format!("cannot call {name}: slack.base_url takes no method");
+            Error::new(RetryClass::Permanent, message)
+        })
+    }
+
+    /// Whether it is a simulation on this machine, where nothing needs to be encrypted.
+    #[cfg(feature = "charts")]
+    pub(super) fn is_local(&self) -> bool {
+        is_loopback(self.url.as_str())
     }
 
     async fn send(
@@ -236,7 +252,11 @@ impl fmt::Debug for Slack {
 
 /// Builds a client that uses each connection once. Messages are rare, and a connection that the server has closed in the
 /// meantime would leave it open whether the next message was posted. For the same reason it does not retry.
-fn build_client(timeout: Duration, headers: HeaderMap, is_local: bool) -> Result<Client, Error> {
+pub(super) fn build_client(
+    timeout: Duration,
+    headers: HeaderMap,
+    is_local: bool,
+) -> Result<Client, Error> {
     install_provider();
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)

@@ -8,9 +8,13 @@ mod history;
 mod probe;
 mod reactions;
 mod response;
+#[cfg(feature = "charts")]
+mod upload;
 
 pub use blocks::{Envelope, edit_payload, payload, plain_edit_payload, plain_payload};
 pub use client::{Receipt, Sink, Slack};
 pub use error::{Error, RetryClass};
 pub use history::LookupResult;
 pub use probe::Identity;
+#[cfg(feature = "charts")]
+pub use upload::Upload;

@@ -20,6 +20,7 @@ mod ledger;
 mod mail;
 mod mutes;
 mod outbox;
+mod pictures;
 mod readiness;
 mod samples;
 mod server_identity;
@@ -113,6 +114,10 @@ facts! {
     charts:
         a_picture_knows_of_its_span_what_a_history_knows
         incidents_are_told_that_stood_since;
+    pictures:
+        a_picture_is_shown_below_its_digest_once_that_is_posted
+        a_picture_counts_as_no_message_and_holds_none_up
+        the_last_picture_that_was_given_up_is_remembered;
     address_checks:
         the_latest_answer_of_each_address_is_kept
         the_last_bounce_of_an_address_is_found_whatever_its_capitals

@@ -20,6 +20,8 @@ use pool::Pool;
 
 pub use database::Database;
 pub use error::{Error, Problem};
+#[cfg(any(test, feature = "charts"))]
+pub use rows::PicturePlace;
 pub use rows::{
     AcceptedServer, AnswerableMessage, AnswersRead, AttemptOutcome, AttemptResult, AttemptRow,
     CycleCommit, DueHello, EventRow, GivenUp, Handle, LastDigest, Lease, LeaseAttempt, MergedRows,

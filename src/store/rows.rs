@@ -82,17 +82,20 @@ pub enum MessageKind {
     Hello,
     /// An edit of a message, of which nobody is notified.
     Edit,
+    /// A picture in the thread of a digest. Its body says what it shows.
+    Picture,
     /// A fault of hushwatch itself, which is never stored.
     Notice,
 }
 
 impl MessageKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Alert,
         Self::CatchUp,
         Self::Digest,
         Self::Hello,
         Self::Edit,
+        Self::Picture,
         Self::Notice,
     ];
 
@@ -104,6 +107,7 @@ impl MessageKind {
             Self::Digest => "digest",
             Self::Hello => "hello",
             Self::Edit => "edit",
+            Self::Picture => "picture",
             Self::Notice => "notice",
         }
     }
@@ -202,6 +206,18 @@ pub struct Handle {
     pub ts: String,
     /// Whether it was edited, so that the reply alone is left to send.
     pub is_edited: bool,
+}
+
+/// Where a picture is to be shown.
+#[cfg(any(test, feature = "charts"))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PicturePlace {
+    /// In the thread of this message.
+    Thread(Handle),
+    /// Below a digest that is not posted yet.
+    NotYet,
+    /// Nowhere: its digest will not be posted any more, or has no thread.
+    Gone,
 }
 
 /// A message not yet known to be accepted.

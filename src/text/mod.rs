@@ -3,4 +3,5 @@
 pub mod elide;
 pub mod format;
 pub mod sanitize;
+pub mod sparkline;
 pub mod table;

@@ -32,6 +32,7 @@ mod lookup;
 mod muting;
 mod naming;
 mod page;
+mod pictures;
 mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -111,6 +111,8 @@ impl World {
             ("HUSHWATCH_SLACK__BASE_URL", slack.base_url()),
             ("HUSHWATCH_SLACK__TIMEOUT", "1s".to_owned()),
             ("HUSHWATCH_SLACK__PACE", "0ms".to_owned()),
+            // They are drawn with every digest, which weeks of a scene have many of.
+            ("HUSHWATCH_SLACK__PICTURES", "false".to_owned()),
             ("HUSHWATCH_RETRY__ATTEMPTS", "2".to_owned()),
             ("HUSHWATCH_RETRY__INITIAL", "1ms".to_owned()),
             ("HUSHWATCH_RETRY__LONGEST", "5ms".to_owned()),

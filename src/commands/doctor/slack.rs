@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::format_instant;
-use crate::config::SlackSink;
+use crate::config::{Config, SlackSink};
 use crate::cycle::deliver::notifier::{Form, is_conversation_id};
+use crate::cycle::digest::shows_pictures;
 use crate::cycle::stored_message::to_unstored_row;
 use crate::cycle::{Context, Notifier};
 use crate::model::Timestamp;
@@ -37,7 +38,7 @@ pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec
             slack,
             channel: None,
         } => vec![webhook(slack).await],
-        Notifier::Slack { slack, .. } => bot(slack, &all, app.config.slack.reactions).await,
+        Notifier::Slack { slack, .. } => bot(slack, &all, &app.config).await,
     };
     if send_test {
         let sent_at = format_instant(at, at, app.config.time_zone);
@@ -95,7 +96,7 @@ async fn webhook(slack: &Slack) -> Check {
     }
 }
 
-async fn bot(slack: &Slack, channels: &BTreeSet<String>, reads_answers: bool) -> Vec<Check> {
+async fn bot(slack: &Slack, channels: &BTreeSet<String>, config: &Config) -> Vec<Check> {
     let identity = match slack.fetch_identity().await {
         Ok(identity) => identity,
         Err(error) => return vec![failed("slack_token", "Slack bot token refused", &error)],
@@ -105,7 +106,8 @@ async fn bot(slack: &Slack, channels: &BTreeSet<String>, reads_answers: bool) ->
         identity.team, identity.user
     );
     let mut checks = vec![Check::pass("slack_token", text), scopes(&identity)];
-    checks.extend(answers(&identity).filter(|_| reads_answers));
+    checks.extend(answers(&identity).filter(|_| config.slack.reactions));
+    checks.extend(pictures(&identity).filter(|_| shows_pictures(config)));
     for id in channels {
         checks.push(channel(slack, id).await);
     }
@@ -146,6 +148,17 @@ fn answers(identity: &Identity) -> Option<Check> {
         "give it the scope {ANSWERS}, and users:read to be told names, and install it again; or set `slack.reactions = false`"
     );
     Some(Check::warn("slack_reactions", text, remedy))
+}
+
+/// Returns what the app lacks to show the pictures of the digest; `None` where it lacks nothing, or Slack does not say.
+fn pictures(identity: &Identity) -> Option<Check> {
+    let scopes = identity.scopes.as_ref()?;
+    let may_upload = scopes.iter().any(|scope| scope == "files:write");
+    (!may_upload).then(|| {
+        let text = "The digest comes without pictures: the Slack app may not upload files";
+        let remedy = "give the app the scope files:write, or set slack.pictures = false";
+        Check::warn("slack_pictures", text, remedy)
+    })
 }
 
 async fn channel(slack: &Slack, id: &str) -> Check {

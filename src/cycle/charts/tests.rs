@@ -192,7 +192,12 @@ fn an_hour_of_a_heat_map_bears_the_worst_incident_that_stood_in_it() {
         is_one_stream: false,
     };
     let incidents = [incident];
-    let (row, rank) = heat_row(&subject, &[steady()], &incidents, span);
+    let (row, rank) = heat_row(
+        &subject,
+        &MailByHour::from_histories(&[steady()], span),
+        &incidents,
+        span,
+    );
     let marked: Vec<bool> = row
         .cells
         .iter()
@@ -205,7 +210,12 @@ fn an_hour_of_a_heat_map_bears_the_worst_incident_that_stood_in_it() {
         server: ServerName("other".to_owned()),
         ..subject
     };
-    let (row, rank) = heat_row(&other, &[steady()], &incidents, span);
+    let (row, rank) = heat_row(
+        &other,
+        &MailByHour::from_histories(&[steady()], span),
+        &incidents,
+        span,
+    );
     assert!(row.cells.iter().all(|cell| cell.severity.is_none()) && rank.open == 0);
 }
 
@@ -216,4 +226,23 @@ fn a_picture_ends_with_what_was_seen_or_with_now_where_nobody_looks_any_more() {
     assert_eq!(shown_until(Some(now - HOUR), now), noon() - HOUR);
     assert_eq!(shown_until(Some(now - 5 * HOUR), now), noon());
     assert_eq!(shown_until(None, now), noon());
+}
+
+#[test]
+fn servers_are_added_up_without_those_that_were_not_seen_at_all() {
+    let of = |history: History| MailByHour::from_histories(&[history], day());
+    let mut blind = steady();
+    blind.messages = Coverage::none();
+    let mut partly = steady();
+    partly.messages = partly.messages.without(Span::new(noon() - HOUR, noon()));
+    let mut all = of(blind.clone());
+    for history in [steady(), blind, steady(), partly] {
+        all.add_server(&of(history), day());
+    }
+    let sent = all.sent_by_hour(day());
+    assert_eq!(
+        sent[22..],
+        [Some(30), None],
+        "what is not known of one is not known of all"
+    );
 }

@@ -250,7 +250,7 @@ impl ChannelWorker {
 
     /// Claims `row` for an attempt. Returns the given-up messages that it is to name, or `None` where another process has the row
     /// or somebody muted it while those before it were sent.
-    async fn claim(
+    pub(super) async fn claim(
         &self,
         row: &OutboxRow,
         began: Timestamp,
@@ -289,7 +289,7 @@ impl ChannelWorker {
 
     /// Makes one attempt, if this process still holds the lease: one that was frozen may find that another process sent this
     /// message long ago.
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         attempt: impl Future<Output = Result<Receipt, slack::Error>>,
     ) -> Result<Receipt, slack::Error> {

@@ -5,6 +5,8 @@ mod channel;
 pub(crate) mod fallback_alert;
 mod merge;
 pub(crate) mod notifier;
+#[cfg(feature = "charts")]
+mod pictures;
 mod reconcile;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ use crate::cycle::lease::DeliveryLease;
 use crate::cycle::{Context, CycleError, CycleOptions};
 use crate::model::Timestamp;
 use crate::retry;
-use crate::store::{self, Database, OutboxRow, Store};
+use crate::store::{self, Database, MessageKind, OutboxRow, Store};
 
 /// The maximum number of attempts within one cycle, so that one channel cannot hold up a cycle.
 const MAX_ATTEMPTS_PER_CYCLE: u32 = 3;
@@ -98,7 +100,9 @@ async fn deliver_channels(
     at: Timestamp,
 ) -> Result<DeliveryCounts, store::Error> {
     let mut workers = JoinSet::new();
-    for rows in due_by_channel(&context.store, at).await?.into_values() {
+    let mut pictures = Vec::new();
+    for mut rows in due_by_channel(&context.store, at).await?.into_values() {
+        pictures.extend(rows.extract_if(.., |row| row.message.kind == MessageKind::Picture));
         let worker = channel_worker(context, trigger, lease, at);
         workers.spawn(async move { worker.send_all(rows).await });
     }
@@ -113,6 +117,13 @@ async fn deliver_channels(
             Err(error) => tracing::error!(%error, "delivery task panicked"),
         }
     }
+    #[cfg(feature = "charts")]
+    {
+        let worker = channel_worker(context, trigger, lease, at);
+        pictures::upload_pictures(&worker, pictures).await?;
+    }
+    #[cfg(not(feature = "charts"))]
+    drop(pictures);
     Ok(total)
 }
 

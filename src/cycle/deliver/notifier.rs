@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+#[cfg(feature = "charts")]
+use crate::chart::Picture;
 use crate::config::{SlackSettings, SlackSink};
 use crate::cycle::stored_message::{from_row, top_of_row};
 use crate::model::Timestamp;
@@ -120,6 +122,31 @@ impl Notifier {
             }
             answer => answer,
         }
+    }
+
+    /// Makes one attempt to upload `picture` into the thread of the message of `parent`.
+    #[cfg(feature = "charts")]
+    pub(crate) async fn upload(
+        &self,
+        row: &OutboxRow,
+        parent: &Handle,
+        picture: &Picture,
+    ) -> Result<Receipt, slack::Error> {
+        let Self::Slack { slack, .. } = self else {
+            return Ok(Receipt::default());
+        };
+        let drawing = picture.draw();
+        let png = crate::chart::to_png(&drawing)
+            .map_err(|why| slack::Error::new(RetryClass::Permanent, why))?;
+        let file = slack::Upload {
+            // Its name tells the pictures of one thread apart.
+            file_name: &format!("hushwatch-{}.png", row.key.get(..8).unwrap_or_default()),
+            title: drawing.title(),
+            alt_text: &drawing.alt_text(),
+            png: &png,
+        };
+        slack.upload(&parent.channel, &parent.ts, file).await?;
+        Ok(Receipt::default())
     }
 
     /// Searches where `row` goes in this form for an earlier attempt at it that began after `since`.

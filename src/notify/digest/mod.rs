@@ -21,6 +21,7 @@ use crate::notify::mute::mute_line;
 use crate::notify::{Level, Message};
 use crate::text::elide::elide;
 use crate::text::format::{count, format_day, format_range, plural, short_time};
+use crate::text::sparkline::{UNSEEN, sparkline};
 
 use fleet::fleet_lines;
 use incidents::{ended, ended_lines, open_lines};
@@ -102,6 +103,8 @@ pub struct Day {
     pub mutes: Vec<Mute>,
     /// The first start, where it lies in the period: history begins then.
     pub installed_at: Option<Timestamp>,
+    /// Messages sent in each hour of the period, of all servers; `None` where one was not seen.
+    pub hours: Vec<Option<u64>>,
 }
 
 /// Returns the digest of `period`: the verdict, then what needs a look or changed, then a line per stream.
@@ -134,6 +137,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
             "This database begins {at}: of the time before, hushwatch knows only what Postmark still had."
         ));
     }
+    lines.extend(sparkline_line(&data.hours));
     let covered = if data.servers.iter().any(has_unknown) {
         ""
     } else {
@@ -146,6 +150,18 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     );
     let headline = format!("📋 Daily digest, {}: {}", day(now, style), verdict(data));
     Message::new(Level::Info, &headline, lines, &footer)
+}
+
+/// Returns the hours in one line: `24 h ▁▁▂▅█▇▆▆▅▃▂▁`. None where no mail was sent: there is nothing to be seen.
+fn sparkline_line(hours: &[Option<u64>]) -> Option<String> {
+    let is_empty = hours.iter().flatten().all(|sent| *sent == 0);
+    (!is_empty).then(|| {
+        let unseen = match hours.iter().any(Option::is_none) {
+            true => format!(" ({UNSEEN} not seen)"),
+            false => String::new(),
+        };
+        format!("{} h {}{unseen}", hours.len(), sparkline(hours))
+    })
 }
 
 /// Returns the local day that a period ends on; one that ends at midnight is that of the day before.

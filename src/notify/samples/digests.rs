@@ -52,9 +52,22 @@ fn shop() -> ServerDay {
     server("shop", vec![stream("outbound", 776, &bounces), never])
 }
 
+/// The hours of a day with 776 messages.
+const HOURS: [u64; 24] = [
+    50, 66, 72, 70, 61, 64, 63, 58, 51, 40, 31, 26, 22, 17, 11, 8, 4, 3, 2, 3, 6, 11, 15, 22,
+];
+
+fn hours_seen(is_seen: impl Fn(usize) -> bool) -> Vec<Option<u64>> {
+    let hours = HOURS.iter().enumerate();
+    hours
+        .map(|(hour, sent)| is_seen(hour).then_some(*sent))
+        .collect()
+}
+
 fn quiet() -> Day {
     Day {
         servers: vec![shop()],
+        hours: HOURS.map(Some).to_vec(),
         ..Day::default()
     }
 }
@@ -240,6 +253,7 @@ fn one_server() -> Vec<Case> {
             "Sent when no stream sent mail, and none was expected to.",
             Day {
                 servers: vec![server("shop", vec![stream_that_rests()])],
+                hours: Vec::new(),
                 ..quiet()
             },
             period(),
@@ -250,6 +264,7 @@ fn one_server() -> Vec<Case> {
             Day {
                 missed: vec![march(1, 9, 0), march(2, 9, 0)],
                 installed_at: Some(march(2, 16, 20)),
+                hours: hours_seen(|hour| hour >= 8),
                 ..quiet()
             },
             period(),
@@ -284,6 +299,7 @@ fn unseen() -> Day {
     };
     Day {
         servers: vec![blind, server("new", vec![])],
+        hours: hours_seen(|hour| ![3, 4, 5, 9].contains(&hour)),
         ..Day::default()
     }
 }

@@ -8,8 +8,9 @@ use crate::model::Timestamp;
 use crate::sim::fault::{ErrorFormat, Faults};
 use crate::sim::http::{ReceivedRequest, Reply, Request, Wire, parse_query};
 
+use super::files::{PendingFile, SharedFile};
 use super::received::{Received, Via};
-use super::{CHANNEL, Fault, blocks, history, reactions, threads};
+use super::{CHANNEL, Fault, blocks, files, history, reactions, threads};
 
 /// The path of the webhook, in the format of a real one, where it is a secret.
 pub(super) const WEBHOOK_PATH: &str = "/services/T0EXAMPLE/B0EXAMPLE/simulated-secret";
@@ -43,6 +44,10 @@ pub(super) struct State {
     /// The `ts` of messages that were deleted.
     pub(super) deleted: BTreeSet<String>,
     pub(super) may_edit: bool,
+    /// Whether the token has the scope to upload files.
+    pub(super) may_upload: bool,
+    pub(super) pending_files: Vec<PendingFile>,
+    pub(super) files: Vec<SharedFile>,
     /// The number of messages that were taken, and of those that were read in any way.
     pub(super) taken: usize,
     pub(super) read: usize,
@@ -73,6 +78,9 @@ impl Default for State {
             edits: BTreeMap::new(),
             deleted: BTreeSet::new(),
             may_edit: true,
+            may_upload: true,
+            pending_files: Vec::new(),
+            files: Vec::new(),
             taken: 0,
             read: 0,
             pings: Vec::new(),
@@ -96,6 +104,7 @@ impl State {
             deleted: self.deleted.clone(),
             reactions: self.reactions.clone(),
             users: self.users.clone(),
+            files: self.files.clone(),
             taken: self.messages.len(),
             read: self.messages.len(),
             ..Self::default()
@@ -138,6 +147,9 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
         state.pings.push(path.to_owned());
         return Reply::new(200, "text/plain", "OK");
     }
+    if path.starts_with(files::UPLOAD_PATH) {
+        return files::take_bytes(state, request, path);
+    }
     if path.starts_with("/services/") {
         return webhook(state, request, path);
     }
@@ -160,6 +172,12 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
         }),
         "/api/conversations.info" => {
             authorise(state, request).and_then(|()| conversation(state, &arguments(request)))
+        }
+        "/api/files.getUploadURLExternal" => {
+            authorise(state, request).and_then(|()| files::begin(state, request))
+        }
+        "/api/files.completeUploadExternal" => {
+            authorise(state, request).and_then(|()| files::complete(state, request))
         }
         _ => {
             let received = &request.received;
@@ -184,6 +202,7 @@ fn scopes(state: &State) -> String {
         (state.shows_channels, "channels:read,im:read"),
         (state.shows_reactions, "reactions:read"),
         (state.shows_users, "users:read"),
+        (state.may_upload, "files:write"),
     ];
     let held = all.iter().filter(|(has, _)| *has).map(|(_, scope)| *scope);
     held.collect::<Vec<_>>().join(",")
@@ -212,7 +231,7 @@ fn authorise(state: &State, request: &Request) -> Result<(), blocks::Rejection> 
 }
 
 /// Returns the arguments, from a JSON body, a form or the query.
-fn arguments(request: &Request) -> Value {
+pub(super) fn arguments(request: &Request) -> Value {
     if let Ok(json) = serde_json::from_slice(&request.body) {
         return json;
     }

@@ -3,6 +3,7 @@
 //! It accepts only payloads that Slack would accept, and records them as a person would see them.
 
 mod blocks;
+mod files;
 mod history;
 mod http;
 mod reactions;
@@ -23,6 +24,7 @@ use crate::sim::http::{ReceivedRequest, Server};
 
 use http::State;
 
+pub use files::SharedFile;
 pub use received::{Received, Shown, Via};
 
 /// The channel that exists from the start.
@@ -140,6 +142,11 @@ impl Slack {
         self.lock().may_post = may;
     }
 
+    /// Sets whether the bot has the scope to upload files; by default it has.
+    pub fn allow_uploads(&self, may: bool) {
+        self.lock().may_upload = may;
+    }
+
     /// Sets the webhook's answer to an accepted message. Slack answers 200 `ok`; services that stand in for it may answer
     /// otherwise.
     pub fn set_webhook_answer(&self, status: u16, body: &str) {
@@ -243,6 +250,11 @@ impl Slack {
     /// Returns what a channel shows now: its messages that were not deleted, in order, each with its thread.
     pub fn channel(&self, id: &str) -> Vec<Shown> {
         threads::shown(&self.lock(), id)
+    }
+
+    /// Returns every file that is shown to people, in order.
+    pub fn files(&self) -> Vec<SharedFile> {
+        self.lock().files.clone()
     }
 
     /// Waits until every request of a client that is gone has been handled.

@@ -1,7 +1,7 @@
 //! Which periods were told in a digest.
 
 use crate::model::{Span, Timestamp};
-use crate::store::{Database, Error, LastDigest, NewMessage};
+use crate::store::{Database, Error, LastDigest, NewMessage, Thread};
 
 use super::{Scope, Session, outbox, values};
 
@@ -26,12 +26,24 @@ impl Database {
         })
     }
 
-    /// Stores a digest and its outbox row, unless one of the same or a later period exists and `again` is false. Returns
-    /// whether it stored it.
+    /// Stores a digest without pictures.
+    #[cfg(test)]
     pub fn save_digest(
         &mut self,
         period: Span,
         message: &NewMessage,
+        again: bool,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        self.save_illustrated_digest(period, (message, &[]), again, now)
+    }
+
+    /// Stores a digest, its outbox row and those of the pictures below it, unless one of the same or a later period exists and
+    /// `again` is false. Returns whether it stored it.
+    pub fn save_illustrated_digest(
+        &mut self,
+        period: Span,
+        (message, pictures): (&NewMessage, &[NewMessage]),
         again: bool,
         now: Timestamp,
     ) -> Result<bool, Error> {
@@ -42,6 +54,11 @@ impl Database {
                 return Ok(false);
             }
             let seq = outbox::push(s, message, now)?;
+            for picture in pictures {
+                let mut picture = picture.clone();
+                picture.placement.thread = Thread::Continues(seq);
+                outbox::push(s, &picture, now)?;
+            }
             s.execute(
                 "INSERT INTO digests (until_at, from_at, outbox) VALUES (?1, ?2, ?3)
          ON CONFLICT (until_at) DO UPDATE SET from_at = excluded.from_at, outbox = excluded.outbox",

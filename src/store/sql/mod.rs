@@ -17,6 +17,8 @@ pub(in crate::store) mod leases;
 mod mail;
 mod mutes;
 mod outbox;
+#[cfg(any(test, feature = "charts"))]
+mod pictures;
 mod polls;
 mod prune;
 mod recent_events;

@@ -48,7 +48,7 @@ impl Database {
     /// Returns when the oldest message was written that is not accepted yet and that no mute holds back at `at`.
     pub fn oldest_undelivered(&mut self, at: Timestamp) -> Result<Option<Timestamp>, Error> {
         let held = self.muted_rows(at)?;
-        let sql = "SELECT seq, created_at FROM outbox WHERE state IN ('pending', 'sending') ORDER BY created_at, seq";
+        let sql = "SELECT seq, created_at FROM outbox WHERE state IN ('pending', 'sending') AND kind <> 'picture' ORDER BY created_at, seq";
         let read = |row: &dyn Row| Ok((row.get::<i64>(0)?, row.get(1)?));
         let waiting = self.rows(sql, &[], read)?.into_iter();
         let mut late = waiting.filter(|(seq, _)| !held.contains(seq));
@@ -59,7 +59,7 @@ impl Database {
     /// muted. Digests are never held, nor are edits, which may say that something is muted.
     pub fn muted_rows(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
         self.rows(
-            "SELECT o.seq FROM outbox o WHERE o.state IN ('pending', 'sending') AND o.kind NOT IN ('digest', 'edit') AND (
+            "SELECT o.seq FROM outbox o WHERE o.state IN ('pending', 'sending') AND o.kind NOT IN ('digest', 'edit', 'picture') AND (
                  EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND m.server = '' AND m.rule = '' AND m.incident IS NULL)
                  OR (EXISTS (SELECT 1 FROM outbox_incidents n WHERE n.seq = o.seq) AND NOT EXISTS (
                      SELECT 1 FROM outbox_incidents n LEFT JOIN incidents i ON i.id = n.incident

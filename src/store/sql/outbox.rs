@@ -3,6 +3,8 @@
 //! The states of a row: `pending`, `sending` (an attempt is running, or its process died), `sent`, `given_up` (no attempt
 //! was ever confirmed), `given_up_named` (and a later message said so) and `replaced` (it waited, and a later message tells it).
 //!
+//! The `thread` of a picture is the digest below which it is shown.
+//!
 //! A row whose `thread` is its own number posted a message that later rows edit; theirs is its number. It holds where that
 //! message lives, in `sent_channel` and `sent_ts`.
 
@@ -36,7 +38,7 @@ impl Database {
                  FROM outbox
                  WHERE (state = 'pending' OR (state = 'sending' AND coalesce(claimed_at, 0) <= ?2))
                  AND NOT EXISTS (SELECT 1 FROM outbox w WHERE w.channel = outbox.channel
-                     AND w.state = 'pending' AND w.next_try_at > ?1)
+                     AND w.state = 'pending' AND w.next_try_at > ?1 AND w.kind <> 'picture')
                  ORDER BY seq",
                 &values![now, now - lease],
                 |row| {
@@ -178,8 +180,9 @@ impl Database {
         })
     }
 
+    /// Returns how many messages wait, without pictures: who reads the digest misses nothing.
     pub fn count_pending(&mut self) -> Result<u64, Error> {
-        let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')";
+        let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending') AND kind <> 'picture'";
         self.read(|s| s.one(sql, &[], |row| row.get(0)))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hushwatch::model::HOUR;
-use hushwatch::sim::slack::{Fault, Received};
+use hushwatch::sim::slack::{Fault, Received, SharedFile};
 use hushwatch::sim::{self, Plan};
 use rusqlite::Connection;
 
@@ -76,6 +76,8 @@ pub(crate) struct RunLog {
     pub(crate) access: SlackAccess,
     /// Everything Slack posted, in order.
     pub(crate) posted: Vec<Received>,
+    /// Every picture that Slack shows, in order.
+    pub(crate) files: Vec<SharedFile>,
     /// The number of them, from the first on, that were posted while no answer went out.
     pub(crate) unanswered: usize,
     pub(crate) crashes: Vec<StoredState>,
@@ -121,6 +123,7 @@ pub(crate) fn run_plan(scenario: &World, plan: &CrashPlan, broken_by: &str) -> R
     RunLog {
         access: plan.access,
         posted: world.slack.messages(),
+        files: world.slack.files(),
         unanswered,
         crashes,
         end: stored_state(&world),
@@ -182,7 +185,9 @@ pub(crate) fn stored_state(world: &World) -> StoredState {
         Some(url) => texts(url, sql),
         None => rows_in_file(world, sql),
     };
-    let pending = read("SELECT text FROM outbox WHERE state IN ('pending', 'sending')");
+    // A picture may be given up.
+    let pending =
+        read("SELECT text FROM outbox WHERE state IN ('pending', 'sending') AND kind <> 'picture'");
     StoredState {
         posted: world.slack.messages().len(),
         pending: pending.iter().map(|text| first_line(text)).collect(),

@@ -145,7 +145,10 @@ pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
 pub(crate) fn request_count(world: &World, service: Service) -> usize {
     match service {
         Service::Postmark => world.postmark.count(""),
-        Service::Slack => world.slack.count("/api/") + world.slack.count("/services/"),
+        Service::Slack => ["/api/", "/services/", "/upload/"]
+            .map(|path| world.slack.count(path))
+            .iter()
+            .sum(),
         Service::Heartbeat => world.slack.count("/ping"),
     }
 }

@@ -42,7 +42,33 @@ pub(crate) fn check_invariants(log: &RunLog, events: &[&str]) -> Violations {
         }
     }
     found.violations.extend(lost_after_crash(log));
+    found.violations.extend(misplaced_pictures(log));
     found
+}
+
+/// A picture is shown below the digest, no more often than it is tried, and once where nothing went wrong.
+fn misplaced_pictures(log: &RunLog) -> Vec<String> {
+    let digests = log.posted.iter().filter(|m| mentions(m, "digest"));
+    let digests: Vec<Option<&str>> = digests.map(|m| Some(m.ts.as_str())).collect();
+    let mut violations = Vec::new();
+    for file in &log.files {
+        if !digests.contains(&file.thread_ts.as_deref()) {
+            violations.push(format!(
+                "a picture below {:?}: {}",
+                file.thread_ts, file.title
+            ));
+        }
+        let shown = log
+            .files
+            .iter()
+            .filter(|other| other.name == file.name)
+            .count();
+        let most = if log.crashes.is_empty() { 1 } else { 2 };
+        if shown > most {
+            violations.push(format!("a picture {shown} times: {}", file.title));
+        }
+    }
+    violations
 }
 
 fn mentions(message: &Received, event: &str) -> bool {

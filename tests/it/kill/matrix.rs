@@ -329,6 +329,7 @@ fn baseline(scenario: &World, runner: Runner) -> RunLog {
         after: Restart::AtOnce,
     };
     let log = run_plan(scenario, &plan, "");
+    assert_eq!(log.files.len(), 1, "the digest has a picture");
     let found = check_invariants(&log, &EXPECTED_MESSAGES);
     assert_eq!((found.repeats, found.violations), (0, Vec::new()));
     log

@@ -33,6 +33,7 @@ pub(crate) fn file(now: Timestamp) -> String {
 /// The same, of a world that is new and has that configuration.
 pub(crate) fn build_scenario(mut world: World, now: Timestamp) -> World {
     with_long_timeouts(&mut world);
+    world.env("HUSHWATCH_SLACK__PICTURES", "true");
     run_plan(&world, now);
     let first = world.cycle(now - HOUR * 8);
     assert_eq!(first.code, 0, "{}", first.stderr);

@@ -67,6 +67,7 @@ fn play(mut world: World, gate: &Gate, cut: Cut) -> (RunLog, bool) {
     let log = RunLog {
         access: SlackAccess::Bot,
         posted,
+        files: world.slack.files(),
         unanswered: 0,
         crashes,
         end: stored_state(&world),

@@ -61,6 +61,7 @@ fn run_plan((access, service, nth, moment): (SlackAccess, Service, u32, Moment))
     RunLog {
         access,
         posted: world.slack.messages(),
+        files: world.slack.files(),
         unanswered: 0,
         crashes,
         end: stored_state(&world),

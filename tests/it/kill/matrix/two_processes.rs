@@ -58,6 +58,7 @@ fn run_plan(scenario: &World, access: SlackAccess, nth: u32, moment: Moment) -> 
     RunLog {
         access,
         posted: world.slack.messages(),
+        files: world.slack.files(),
         unanswered: 0,
         crashes,
         end: stored_state(&world),

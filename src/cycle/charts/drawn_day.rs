@@ -1,0 +1,76 @@
+//! The day of a digest: its hours in the text, and the pictures below it.
+
+use chrono_tz::Tz;
+
+use super::{
+    ChartSubject, HeatRank, MailByHour, fleet_chart, heat_map, heat_row, load_mail, volume_chart,
+};
+use crate::chart::{HeatRow, Picture};
+use crate::model::{Incident, ServerName, Span, StreamId};
+use crate::store::{self, Store};
+
+/// What the pictures below a digest show: the mail of all servers, and a row of each.
+pub(crate) struct DrawnDay {
+    period: Span,
+    incidents: Vec<Incident>,
+    all: MailByHour,
+    rows: Vec<(HeatRow, HeatRank)>,
+    /// The server, where it is the only one.
+    subject: Option<ChartSubject>,
+}
+
+impl DrawnDay {
+    /// Loads the incidents of `period`; servers are yet to be added.
+    pub(crate) async fn load(store: &Store, period: Span) -> Result<Self, store::Error> {
+        Ok(Self {
+            period,
+            incidents: store.call(move |s| s.incidents_since(period.from)).await?,
+            all: MailByHour::from_histories(&[], period),
+            rows: Vec::new(),
+            subject: None,
+        })
+    }
+
+    /// Loads the mail of one server.
+    pub(crate) async fn add_server(
+        &mut self,
+        store: &Store,
+        server: &ServerName,
+        streams: Vec<StreamId>,
+    ) -> Result<(), store::Error> {
+        let subject = ChartSubject {
+            server: server.clone(),
+            streams,
+            is_one_stream: false,
+        };
+        let (of, span) = (subject.clone(), self.period);
+        let mail = store.call(move |s| load_mail(s, &of, span)).await?;
+        self.rows
+            .push(heat_row(&subject, &mail, &self.incidents, span));
+        self.all.add_server(&mail, span);
+        self.subject = Some(subject);
+        Ok(())
+    }
+
+    /// Returns the messages sent in each hour; `None` where one was not seen.
+    pub(crate) fn sent_by_hour(&self) -> Vec<Option<u64>> {
+        self.all.sent_by_hour(self.period)
+    }
+
+    /// Returns the pictures: the volume, and of several servers a row of each.
+    pub(crate) fn pictures(self, zone: Tz) -> Vec<Picture> {
+        let (mail, incidents, span) = (&self.all, &self.incidents, self.period);
+        let servers = self.rows.len();
+        match self.subject {
+            None => Vec::new(),
+            Some(subject) if servers == 1 => {
+                let chart = volume_chart(&subject, mail, incidents, span, zone);
+                vec![Picture::Volume(chart)]
+            }
+            Some(_) => vec![
+                Picture::Volume(fleet_chart(servers, mail, incidents, span, zone)),
+                Picture::HeatMap(heat_map(self.rows, span, zone)),
+            ],
+        }
+    }
+}

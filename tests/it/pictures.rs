@@ -1,0 +1,204 @@
+//! Pictures in the digest's thread.
+
+use hushwatch::model::Span;
+use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::slack::{Fault, SharedFile};
+use hushwatch::sim::{self, Plan};
+
+use crate::world::{Cycle, Process, World, at, both};
+
+both! {
+    the_digest_is_followed_by_a_picture_in_its_thread
+    a_picture_that_is_refused_is_given_up_after_two_cycles_and_holds_nothing_up
+    a_picture_waits_for_its_digest
+}
+
+/// A world that shows pictures, up to an hour before its digest.
+fn world(process: Process, file: &str) -> World {
+    let mut world = World::new(process, file);
+    world.env("HUSHWATCH_SLACK__PICTURES", "true");
+    let span = Span::new(at("2026-02-20T00:00:00Z"), at("2026-03-05T00:00:00Z"));
+    let mail = Profile::constant(40.0).without_bounces();
+    world.shop.generate("outbound", span, &mail);
+    for hour in ["2026-03-02T12:00:00Z", "2026-03-03T08:00:00Z"] {
+        world.cycle(at(hour));
+    }
+    world
+}
+
+/// The cycle in which the digest is due.
+fn digest(world: &mut World) -> Cycle {
+    world.cycle(at("2026-03-03T09:00:00Z"))
+}
+
+fn assert_clean(cycle: &Cycle) {
+    assert_eq!(cycle.code, 0, "{}", cycle.stderr);
+    assert_eq!(cycle.report["notices"]["pending"], 0, "{}", cycle.report);
+}
+
+/// Asserts that the files are these, each a PNG in the thread of the digest.
+fn assert_shown(world: &World, titles: &[&str]) {
+    let messages = world.slack.messages();
+    let digest = messages
+        .iter()
+        .find(|m| m.plain.contains("digest"))
+        .expect("a digest");
+    let files: Vec<SharedFile> = world.slack.files();
+    let shown: Vec<&str> = files.iter().map(|file| file.title.as_str()).collect();
+    assert_eq!(shown, titles);
+    for file in &files {
+        assert_eq!(file.thread_ts.as_deref(), Some(digest.ts.as_str()));
+        assert!(
+            file.bytes.starts_with(b"\x89PNG") && file.name.ends_with(".png"),
+            "{}",
+            file.name
+        );
+        assert!(
+            file.alt_text
+                .starts_with(&format!("{}. Mon 2 Mar 09:00", file.title)),
+            "{}",
+            file.alt_text
+        );
+    }
+}
+
+fn the_digest_is_followed_by_a_picture_in_its_thread(process: Process) {
+    let mut world = world(process, "");
+    let cycle = digest(&mut world);
+    assert_clean(&cycle);
+    assert_shown(&world, &["shop: mail by hour"]);
+    let text = &world.slack.messages()[0].plain;
+    assert!(
+        text.contains("24 h ") && text.contains('█') && !text.contains('░'),
+        "{text}"
+    );
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(world.slack.files().len(), 1, "once");
+}
+
+#[test]
+fn several_servers_have_a_heat_map_too() {
+    let two = "[[server]]\nname = \"blog\"\ntoken_env = \"NOT_SET\"";
+    let mut world = world(Process::New, two);
+    digest(&mut world);
+    assert_shown(&world, &["2 servers: mail by hour", "2 servers by hour"]);
+    let map = &world.slack.files()[1];
+    assert!(map.alt_text.contains("WAKE on blog"), "{}", map.alt_text);
+    world.set_aside("a server without a token is told");
+}
+
+fn a_picture_that_is_refused_is_given_up_after_two_cycles_and_holds_nothing_up(process: Process) {
+    let faults: [Fault; 5] = [
+        Fault::slack_error("file_uploads_disabled"),
+        Fault::slack_error("not_in_channel"),
+        sim::Fault::Status(503).into(),
+        sim::Fault::TooMany {
+            retry_after: Some("3600".to_owned()),
+        }
+        .into(),
+        sim::Fault::Reset.into(),
+    ];
+    for fault in faults {
+        for step in ["getUploadURLExternal", "/upload/", "completeUploadExternal"] {
+            let mut world = world(process, "");
+            world.slack.fail(Plan::always(fault.clone()).on(step));
+            let cycle = digest(&mut world);
+            assert_clean(&cycle);
+            assert!(
+                !cycle.stderr.contains("gave up"),
+                "{fault:?} {step}: {}",
+                cycle.stderr
+            );
+            // An alert is not held up by it, whatever Slack asked the picture to wait.
+            world
+                .shop
+                .add_complaints("outbound", at("2026-03-03T09:30:00Z"), 1, "example.net");
+            let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+            assert_clean(&cycle);
+            if process == Process::New {
+                assert!(
+                    cycle.stderr.contains("gave up a picture"),
+                    "{fault:?} {step}: {}",
+                    cycle.stderr
+                );
+            }
+            let tried = world.slack.count(step);
+            world.slack.clear_faults();
+            assert_clean(&world.cycle(at("2026-03-03T11:00:00Z")));
+            assert_eq!(
+                world.slack.count(step),
+                tried,
+                "{fault:?} {step}: it is given up"
+            );
+            assert_eq!(world.slack.files(), []);
+            let told = world.slack.messages();
+            assert_eq!(told.len(), 2, "the digest and the alert: {told:#?}");
+            assert!(!told[1].plain.contains("picture"), "{}", told[1].plain);
+        }
+    }
+}
+
+#[test]
+fn a_missing_scope_is_said_once_in_the_log_and_by_doctor() {
+    let mut world = world(Process::New, "");
+    world.slack.allow_uploads(false);
+    let mut said = Vec::new();
+    for (day, hour) in [(3, 9), (3, 10), (3, 11), (4, 9), (4, 10), (4, 11)] {
+        let cycle = world.cycle(at(&format!("2026-03-{day:02}T{hour:02}:00:00Z")));
+        assert_clean(&cycle);
+        let lines = cycle
+            .stderr
+            .lines()
+            .filter(|line| line.contains("files:write"));
+        said.extend(lines.map(str::to_owned));
+    }
+    assert_eq!(said.len(), 1, "{said:#?}");
+    world.set_aside("the digests");
+    let doctor = world.run(&["doctor"]);
+    let doctor = doctor.report.as_str().expect("text").to_owned();
+    assert!(
+        doctor.contains("give the app the scope files:write"),
+        "{doctor}"
+    );
+    world.env("HUSHWATCH_SLACK__PICTURES", "false");
+    let doctor = world.run(&["doctor"]);
+    let doctor = doctor.report.as_str().expect("text").to_owned();
+    assert!(!doctor.contains("files:write"), "{doctor}");
+}
+
+fn a_picture_waits_for_its_digest(process: Process) {
+    let mut world = world(process, "");
+    world.slack.always(sim::Fault::Status(503));
+    let cycle = digest(&mut world);
+    assert_eq!(
+        cycle.report["notices"]["pending"], 1,
+        "the digest alone: {}",
+        cycle.report
+    );
+    for hour in 10..14 {
+        world.cycle(at(&format!("2026-03-03T{hour}:00:00Z")));
+    }
+    assert_eq!(world.slack.count("getUpload"), 0, "there is no thread yet");
+    world.slack.clear_faults();
+    assert_clean(&world.cycle(at("2026-03-03T14:00:00Z")));
+    // What it shows is the day of the digest.
+    assert_shown(&world, &["shop: mail by hour"]);
+}
+
+#[test]
+fn nothing_is_uploaded_by_webhook_or_where_pictures_are_off() {
+    let mut by_webhook = world(Process::New, "");
+    by_webhook.env("SLACK_BOT_TOKEN", "");
+    by_webhook.env("SLACK_OPERATOR_DM_CHANNEL", "");
+    by_webhook.env("SLACK_WEBHOOK_URL", &by_webhook.slack.webhook_url());
+    let mut off = world(Process::New, "");
+    off.env("HUSHWATCH_SLACK__PICTURES", "false");
+    for mut world in [by_webhook, off] {
+        assert_clean(&digest(&mut world));
+        assert_eq!(world.slack.messages().len(), 1);
+        assert_eq!(
+            (world.slack.count("files."), world.slack.files()),
+            (0, Vec::new())
+        );
+    }
+}
