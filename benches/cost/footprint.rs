@@ -98,7 +98,7 @@ fn now() -> Timestamp {
 }
 
 /// Waits until the process does nothing any more; its peak, in kB.
-fn settled(child: &Child) -> u64 {
+pub(crate) fn settled(child: &Child) -> u64 {
     let (mut peak, mut quiet) = (0, 0);
     let mut before = 0;
     while quiet < 8 {
@@ -134,7 +134,7 @@ fn megabytes(child: &Child, field: &str) -> String {
     format!("{:.1} MB", status(child, field) as f64 / 1e3)
 }
 
-fn status(child: &Child, field: &str) -> u64 {
+pub(crate) fn status(child: &Child, field: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("alive");
     let found = text.lines().find(|l| l.starts_with(field));
     let number = found.and_then(|l| l.split_whitespace().nth(1)?.parse().ok());

@@ -1,13 +1,14 @@
 //! What hushwatch costs: CPU, memory, disk, time. Figures are ratios within this run wherever there is something to
 //! compare with; the others are of this machine.
 //!
-//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store detect start memory servers size` for some of them.
+//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store detect start memory servers size page` for some of them.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 mod detection;
 mod floor;
 mod footprint;
+mod page;
 mod peer;
 mod servers;
 mod storing;
@@ -23,13 +24,14 @@ fn main() {
         let named = |a: &&String| !a.starts_with("--");
         arguments.iter().filter(named).count() == 0 || arguments.iter().any(|a| a == name)
     };
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 7] = [
         ("size", footprint::size),
         ("start", footprint::start),
         ("detect", detection::detect),
         ("store", storing::store),
         ("memory", footprint::memory),
         ("servers", servers::thousand),
+        ("page", page::page),
     ];
     for (name, measure) in parts {
         if wanted(name) {

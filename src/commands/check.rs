@@ -1,6 +1,8 @@
 //! `check`: one cycle, then exit.
 
+use std::fs;
 use std::io::{IsTerminal, stdout};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -11,9 +13,12 @@ use crate::commands::open::{cycle_error, log_warnings, open_for_cycle, options_a
 use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::{CommandResult, INCOMPLETE, OPEN_INCIDENT};
 use crate::config::{Config, SlackSink};
+use crate::cycle::Context;
 use crate::cycle::report::CheckReport;
 use crate::cycle::run_cycle;
+use crate::metrics::{MetricsView, TextFormat, render};
 use crate::model::Timestamp;
+use crate::overview::collect_status;
 use crate::text::sanitize::json_line;
 
 #[derive(Debug, Args)]
@@ -24,6 +29,9 @@ pub struct CheckArgs {
     /// Exit with 10 if an incident is open
     #[arg(long)]
     pub exit_code: bool,
+    /// Write metrics to FILE for a textfile collector of Prometheus
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
     /// Take this instant as the present (RFC 3339) [default: the clock]
     #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
     pub now: Option<Timestamp>,
@@ -55,10 +63,43 @@ pub(super) async fn check(config: Config, args: CheckArgs) -> CommandResult {
             print(&format!("{}\n", hello.to_text()))?;
         }
     }
+    if let Some(file) = &args.metrics {
+        write_metrics(&context, file, args.now).await?;
+    }
     let is_reported = args.exit_code && report.has_open_incident();
     Ok(match report.is_complete() {
         false => INCOMPLETE,
         true if is_reported => OPEN_INCIDENT,
         true => 0,
+    })
+}
+
+/// Writes what `/metrics` of `run` says, but for what only a process that goes on can count. The collector reads the file as a whole
+/// or not at all.
+async fn write_metrics(
+    context: &Context,
+    file: &Path,
+    now: Option<Timestamp>,
+) -> Result<(), (u8, String)> {
+    let status = collect_status(&context.config, &context.store, now).await;
+    let status = status.map_err(cycle_error)?;
+    let view = MetricsView {
+        status: &status,
+        now: now.unwrap_or_else(clock::now),
+        counters: None,
+    };
+    let text = render(&view, TextFormat::Classic);
+    // Not `.prom`, which the collector would read half-written.
+    let mut unfinished = file.as_os_str().to_owned();
+    unfinished.push(format!(".{}.tmp", std::process::id()));
+    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, file));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&unfinished);
+        let why = format!(
+            "--metrics {}: {}; name a file in a folder that this user may write to",
+            file.display(),
+            error.kind()
+        );
+        (INCOMPLETE, why)
     })
 }

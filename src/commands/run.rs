@@ -9,7 +9,8 @@ use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, PageSettings};
 use crate::cycle::CycleError;
 use crate::daemon::{self, Pulse};
-use crate::page::{self, Disabled, Live, PageThread, Source};
+use crate::notify::alert::Style;
+use crate::page::{self, Disabled, Live, PageThread, Source, Wording};
 
 /// Runs cycles on schedule until it is asked to stop.
 pub(super) async fn run(config: Config) -> CommandResult {
@@ -18,7 +19,14 @@ pub(super) async fn run(config: Config) -> CommandResult {
         on_signal().map_err(|e| (INCOMPLETE, format!("cannot listen for signals: {e}")))?;
     if !config.enabled {
         tracing::warn!("disabled by FLAG_POSTMARK_DELIVERY_MONITOR: idling");
-        let page = serve(config.page, Disabled, &shutdown)?;
+        let wording = Wording {
+            style: Style {
+                zone: config.time_zone,
+                mask: config.slack.mask_addresses,
+            },
+            place: config.store.to_string(),
+        };
+        let page = serve(config.page.clone(), Disabled(wording), &shutdown)?;
         daemon::idle(shutdown).await;
         page.into_iter().for_each(PageThread::join);
         return Ok(0);
@@ -30,7 +38,7 @@ pub(super) async fn run(config: Config) -> CommandResult {
     let context = open_for_cycle(config, std::io::stdout()).await?;
     let pulse = Arc::new(Pulse::new(context.config.postmark.longest_poll()));
     let source = Live::new(Arc::clone(&context), Arc::clone(&pulse)).map_err(cycle_error)?;
-    let served = CancellationToken::new();
+    let served = shutdown.child_token();
     let page = serve(page, source, &served)?;
     let ended = daemon::run(context, &pulse, shutdown).await;
     served.cancel();

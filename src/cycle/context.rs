@@ -1,8 +1,11 @@
 //! What every step of a cycle works with: the configuration, the store, and the clients of Postmark and Slack.
 
+use std::sync::Arc;
+
 use crate::config::{Config, Mode, ServerConfig, SlackSink, StoreSettings};
 use crate::cycle::Notifier;
 use crate::cycle::answers::People;
+use crate::cycle::deliver::counts::NotificationCounts;
 use crate::cycle::lease::new_worker_id;
 use crate::cycle::outage::Outage;
 use crate::cycle::poll::servers::AccountServers;
@@ -27,6 +30,8 @@ pub struct Context {
     pub(crate) outage: Outage,
     /// The people who answer in Slack.
     pub(crate) people: People,
+    /// How attempts to send messages ended.
+    pub(crate) notification_counts: Arc<NotificationCounts>,
 }
 
 /// Why a [`Context`] could not be set up.
@@ -67,6 +72,7 @@ impl Context {
             account_servers: AccountServers::default(),
             worker_id: new_worker_id(),
             people: People::default(),
+            notification_counts: Arc::default(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Whether hushwatch does its work, as far as the database tells: for `/readyz`, `status` and `check --json`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::{Config, Mode, Schedule};
@@ -28,38 +29,51 @@ pub(crate) async fn readiness(
     let (states, open, mutes, waiting_since) = store.call(read).await?;
     let sight = Sight {
         config,
+        states: &states,
         open: &open,
         mutes: &mutes,
-        has_history: states
-            .values()
-            .any(|state| state.last_complete_at.is_some()),
         now,
     };
     let watched = watched_servers(config, store).await?;
-    let unseen = watched.iter().map(|server| &server.name);
-    let unseen = unseen.filter(|name| !sight.is_seen_or_reported(name, states.get(*name)));
+    let names = watched.iter().map(|server| &server.name);
+    Ok(judge_readiness(&sight, names, waiting_since))
+}
+
+/// Judges whether each of the `watched` servers is seen; the oldest message that no mute holds back waits since `waiting_since`.
+pub(crate) fn judge_readiness<'n>(
+    sight: &Sight<'_>,
+    watched: impl Iterator<Item = &'n ServerName>,
+    waiting_since: Option<Timestamp>,
+) -> Readiness {
+    let unseen = watched.filter(|name| !sight.is_seen_or_reported(name));
     let unseen = unseen.map(|name| UnseenServer {
         server: name.clone(),
-        last_complete_at: states.get(name).and_then(|state| state.last_complete_at),
+        last_complete_at: sight
+            .states
+            .get(name)
+            .and_then(|state| state.last_complete_at),
     });
-    Ok(Readiness {
+    Readiness {
         unseen: unseen.collect(),
-        undelivered_since: waiting_since.filter(|since| *since + MAX_DELIVERY_TIME < now),
-    })
+        undelivered_since: waiting_since.filter(|since| *since + MAX_DELIVERY_TIME < sight.now),
+    }
 }
 
 /// What decides whether a server counts as seen.
-struct Sight<'a> {
-    config: &'a Config,
-    open: &'a [Incident],
-    mutes: &'a [Mute],
-    /// Whether any server was ever read completely.
-    has_history: bool,
-    now: Timestamp,
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    pub config: &'a Config,
+    /// Of every server.
+    pub states: &'a BTreeMap<ServerName, ServerState>,
+    /// All that is open.
+    pub open: &'a [Incident],
+    pub mutes: &'a [Mute],
+    pub now: Timestamp,
 }
 
 impl Sight<'_> {
-    fn is_seen_or_reported(&self, name: &ServerName, state: Option<&ServerState>) -> bool {
+    fn is_seen_or_reported(&self, name: &ServerName) -> bool {
+        let state = self.states.get(name);
         let is_muted = self.mutes.iter().any(|mute| mute.covers(name, Rule::Blind));
         is_muted || self.is_reported(name) || state.is_some_and(|state| self.is_seen(state))
     }
@@ -71,7 +85,9 @@ impl Sight<'_> {
 
     fn is_seen(&self, state: &ServerState) -> bool {
         // A server that joins others has the time of two polls, like any other; before the first of all, nothing is known.
-        let joined = self.has_history.then_some(state.first_start_at);
+        let mut others = self.states.values();
+        let has_history = others.any(|state| state.last_complete_at.is_some());
+        let joined = has_history.then_some(state.first_start_at);
         let Some(seen_at) = state.last_complete_at.or(joined) else {
             return false;
         };

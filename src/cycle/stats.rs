@@ -13,7 +13,7 @@ use crate::model::{
     StreamKey, Timestamp,
 };
 use crate::notify::digest::StreamDay;
-use crate::store::{self, Store};
+use crate::store::{self, Database, Store};
 
 /// Weeks that a day is compared with.
 const WEEKS_COMPARED: u32 = 4;
@@ -156,13 +156,23 @@ pub(crate) async fn load_with_week_before(
     stream: &StreamId,
     span: Span,
 ) -> Result<History, store::Error> {
+    let (server, stream) = (server.clone(), stream.clone());
+    let read = move |s: &mut Database| read_with_week_before(s, &server, &stream, span);
+    store.call(read).await
+}
+
+/// Reads the same.
+pub(crate) fn read_with_week_before(
+    s: &mut Database,
+    server: &ServerName,
+    stream: &StreamId,
+    span: Span,
+) -> Result<History, store::Error> {
     let key = StreamKey::new(server, stream);
     let before = week_before(span);
     let range = Span::new(before.from, span.until);
     let cuts = [span.from, span.until, before.from, before.until];
-    store
-        .call(move |s| s.history_with_tags(&key, range, &cuts))
-        .await
+    s.history_with_tags(&key, range, &cuts)
 }
 
 fn week_before(span: Span) -> Span {

@@ -210,6 +210,18 @@ impl Silence {
         is_silence.then_some(longest.until)
     }
 
+    /// Returns the score of the pause that lasts at `at`, and the score beyond which it is a silence; `None` where it is still
+    /// learned, or not known whether mail was sent.
+    pub fn score(&self, history: &History, at: Timestamp) -> Option<(f64, f64)> {
+        let finding = self.evaluate(history, None, at);
+        match finding.evidence {
+            Evidence::Silence(silence) if finding.verdict != Verdict::Unknown => {
+                Some((silence.surprise, silence.threshold))
+            }
+            _ => None,
+        }
+    }
+
     /// The finding of `send_silence` at `at`; `history` is that of `tag`, where there is one.
     pub(super) fn evaluate(&self, history: &History, tag: Option<&Tag>, at: Timestamp) -> Finding {
         let mut finding = self.evaluate_capped(&JudgedHistory::new(history, at), tag, at);

@@ -8,6 +8,6 @@ pub mod stats;
 pub mod status;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

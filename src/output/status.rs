@@ -33,6 +33,9 @@ pub struct StatusReport {
     pub pending: u64,
     /// How many of them wait for the end of a mute.
     pub held: usize,
+    /// When the oldest of the others was written.
+    #[serde(serialize_with = "rfc3339")]
+    pub oldest_pending_at: Option<Timestamp>,
     pub readiness: Readiness,
 }
 
@@ -44,6 +47,9 @@ pub struct ServerStatus {
     pub complete: bool,
     /// Why the last poll was not complete.
     pub reason: Option<String>,
+    /// The last poll that read everything; `None` before the first.
+    #[serde(serialize_with = "rfc3339")]
+    pub last_complete_at: Option<Timestamp>,
     /// Postmark's number of the server; `None` until an answer bore it.
     pub number: Option<i64>,
     /// Whether Postmark delivers nothing of what it sends.
@@ -65,6 +71,10 @@ pub struct StreamStatus {
     pub last_delivered: Option<Timestamp>,
     /// Whether its history is still too short to evaluate silence.
     pub learning: bool,
+    /// The score of the present pause; `None` while it is learned, where it is not judged, and where mail may be unread.
+    pub silence_score: Option<f64>,
+    /// The score beyond which it is a silence.
+    pub silence_limit: Option<f64>,
     /// Whether `send_silence` is on.
     #[serde(skip)]
     pub is_judged: bool,
@@ -259,7 +269,7 @@ fn seconds<S: Serializer>(length: &Option<Duration>, to: S) -> Result<S::Ok, S::
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::model::{HOUR, StreamId};
 
@@ -290,6 +300,8 @@ mod tests {
             last_sent: Some(at("2026-03-03T09:57:00Z")),
             last_delivered: None,
             learning: false,
+            silence_score: Some(0.5),
+            silence_limit: Some(13.8),
             is_judged: true,
             detection_delay: Some(3 * HOUR),
             tags: vec![TagStatus {
@@ -300,7 +312,8 @@ mod tests {
         }
     }
 
-    fn report() -> StatusReport {
+    /// A status with something of everything.
+    pub(crate) fn report() -> StatusReport {
         let learning = StreamStatus {
             learning: true,
             detection_delay: None,
@@ -312,6 +325,7 @@ mod tests {
             polled,
             complete: polled && reason.is_none(),
             reason: reason.map(str::to_owned),
+            last_complete_at: None,
             number: Some(9_708_911),
             sandbox: name == "news",
             streams,
@@ -327,11 +341,12 @@ mod tests {
             mutes: Vec::new(),
             pending: 3,
             held: 2,
+            oldest_pending_at: None,
             readiness: Readiness::default(),
         }
     }
 
-    fn style() -> Style {
+    pub(crate) fn style() -> Style {
         Style {
             zone: Tz::UTC,
             mask: true,
@@ -410,6 +425,8 @@ mod tests {
           "recipients_complained": 1,
           "sampled": 47,
           "sent": 1776,
+          "silence_limit": 13.8,
+          "silence_score": 0.5,
           "spam_complaint": 1,
           "stop_noticed_after_s": 10800,
           "tags": [

@@ -1,81 +1,196 @@
 //! What `status` shows: every watched server and stream as of the last cycle, and what is open and waits now.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock;
 use crate::config::{Config, ServerConfig};
-use crate::cycle::readiness::readiness;
+use crate::cycle::poll::servers::watched_servers;
+use crate::cycle::readiness::{Sight, judge_readiness};
 use crate::cycle::report::stream_view;
-use crate::cycle::stats::{StreamStats, budget_series, load_with_week_before, watched_streams};
+use crate::cycle::stats::{StreamStats, budget_series, read_with_week_before};
 use crate::detect::Silence;
-use crate::model::{DAY, History, Rule, Rules, ServerName, Span, StreamId, Tag, Timestamp};
+use crate::model::{
+    DAY, History, Incident, Mute, Rule, Rules, ServerName, Span, StreamId, Tag, Timestamp,
+};
+use crate::output::readiness::Readiness;
 use crate::output::status::{ServerStatus, StatusReport, StreamStatus, TagStatus};
-use crate::store::{self, Store};
+use crate::store::{self, Database, ServerState, Store};
 
-/// Reads what is stored of every watched server.
+/// Reads what is stored of every watched server, as of the last cycle; mutes and what waits as they are at `now`, or by the clock.
 pub(crate) async fn collect_status(
     config: &Config,
     store: &Store,
     now: Option<Timestamp>,
 ) -> Result<StatusReport, store::Error> {
-    let at = last_cycle_or_now(store).await?;
-    let present = view_instant(store, now).await?;
-    let series = budget_series(store).await?;
-    let (mut servers, mut open) = (Vec::new(), Vec::new());
-    for (server, streams) in watched_streams(config, store).await? {
-        servers.push(server_status(config, store, &server, &streams, at, series).await?);
-        let name = server.name.clone();
-        open.extend(store.call(move |s| s.open_incidents(&name)).await?);
+    let present = Present::read(config, store, now).await?;
+    let servers = collect_servers(config, store, &present).await?;
+    Ok(present.status_of(config, &servers))
+}
+
+/// What is known without a look at any mail, and changes between two cycles too. It is read quickly.
+#[derive(Clone, Debug)]
+pub(crate) struct Present {
+    pub now: Timestamp,
+    watched: Vec<Arc<ServerConfig>>,
+    states: BTreeMap<ServerName, ServerState>,
+    /// All that is open, of servers that are not watched too.
+    open: Vec<Incident>,
+    mutes: Vec<Mute>,
+    pending: u64,
+    held: usize,
+    oldest_pending_at: Option<Timestamp>,
+}
+
+/// Which cycle the servers were last polled in: with another one, what is known of their mail may be another.
+pub(crate) type Generation = (Option<Timestamp>, i64, usize);
+
+impl Present {
+    pub(crate) async fn read(
+        config: &Config,
+        store: &Store,
+        now: Option<Timestamp>,
+    ) -> Result<Self, store::Error> {
+        let watched = watched_servers(config, store).await?;
+        let present = now.unwrap_or_else(clock::now);
+        let read = move |s: &mut Database| {
+            let states = s.server_states()?;
+            let now = last_cycle(&states).map_or(present, |last| last.max(present));
+            Ok(Self {
+                now,
+                watched,
+                states,
+                open: s.all_open_incidents()?,
+                mutes: s.mutes(now)?,
+                pending: s.count_pending()?,
+                held: s.muted_rows(now)?.len(),
+                oldest_pending_at: s.oldest_undelivered(now)?,
+            })
+        };
+        store.call(read).await
     }
-    let all = ServerName::from(ServerName::ALL_SERVERS);
-    open.extend(store.call(move |s| s.open_incidents(&all)).await?);
-    let waiting =
-        move |s: &mut store::Database| Ok((s.count_pending()?, s.muted_rows(present)?.len()));
-    let (pending, held) = store.call(waiting).await?;
-    Ok(StatusReport {
-        last_cycle_at: store.call(|s| s.last_cycle_at()).await?,
+
+    pub(crate) fn generation(&self) -> Generation {
+        let last = self.states.values().filter_map(|state| state.last_cycle_at);
+        let sum = last.fold(0, |sum: i64, at| sum.wrapping_add(at.0));
+        (last_cycle(&self.states), sum, self.states.len())
+    }
+
+    /// Returns whether hushwatch does its work.
+    pub(crate) fn readiness(&self, config: &Config) -> Readiness {
+        let sight = Sight {
+            config,
+            states: &self.states,
+            open: &self.open,
+            mutes: &self.mutes,
+            now: self.now,
+        };
+        judge_readiness(&sight, self.names(), self.oldest_pending_at)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &ServerName> {
+        self.watched.iter().map(|server| &server.name)
+    }
+
+    /// Returns the status, with what was collected of the servers' mail.
+    pub(crate) fn status_of(&self, config: &Config, servers: &CollectedServers) -> StatusReport {
+        StatusReport {
+            last_cycle_at: servers.last_cycle_at,
+            servers: servers.servers.clone(),
+            open: self.open_of_watched(),
+            readiness: self.readiness(config),
+            mutes: self.mutes.clone(),
+            pending: self.pending,
+            held: self.held,
+            oldest_pending_at: self.oldest_pending_at,
+        }
+    }
+
+    /// Returns what is open on the watched servers, in their order; last, what is open on several.
+    fn open_of_watched(&self) -> Vec<Incident> {
+        let places: BTreeMap<&ServerName, usize> = self.names().zip(0..).collect();
+        let place = |incident: &Incident| {
+            let is_all = incident.server.is_all_servers();
+            let place = places.get(&incident.server).copied();
+            place.or(is_all.then_some(usize::MAX))
+        };
+        let key = |i: &Incident| (place(i), i.stream.clone(), i.tag.clone(), i.rule.name());
+        let open = self
+            .open
+            .iter()
+            .filter(|incident| place(incident).is_some());
+        let mut open: Vec<Incident> = open.cloned().collect();
+        open.sort_by_cached_key(key);
+        open
+    }
+}
+
+fn last_cycle(states: &BTreeMap<ServerName, ServerState>) -> Option<Timestamp> {
+    states
+        .values()
+        .filter_map(|state| state.last_cycle_at)
+        .max()
+}
+
+/// What is known of the mail of every watched server, as of a cycle. It takes a while to collect.
+#[derive(Clone, Debug)]
+pub(crate) struct CollectedServers {
+    pub last_cycle_at: Option<Timestamp>,
+    pub servers: Vec<ServerStatus>,
+}
+
+/// Collects what is known of the servers' mail, a server at a time.
+pub(crate) async fn collect_servers(
+    config: &Config,
+    store: &Store,
+    present: &Present,
+) -> Result<CollectedServers, store::Error> {
+    let last_cycle_at = last_cycle(&present.states);
+    let at = last_cycle_at.unwrap_or_else(clock::now);
+    let series = budget_series(store).await?;
+    let mut servers = Vec::new();
+    for server in &present.watched {
+        let rules = config.rules_for(server);
+        let state = present
+            .states
+            .get(&server.name)
+            .cloned()
+            .unwrap_or_default();
+        let name = server.name.clone();
+        let status = move |s: &mut Database| server_status(s, name, state, &rules, at, series);
+        servers.push(store.call(status).await?);
+    }
+    Ok(CollectedServers {
+        last_cycle_at,
         servers,
-        open,
-        mutes: store.call(move |s| s.mutes(present)).await?,
-        pending,
-        held,
-        readiness: readiness(config, store, present).await?,
     })
 }
 
-async fn server_status(
-    config: &Config,
-    store: &Store,
-    server: &Arc<ServerConfig>,
-    streams: &[StreamId],
+fn server_status(
+    s: &mut Database,
+    name: ServerName,
+    state: ServerState,
+    rules: &Rules,
     at: Timestamp,
     series: usize,
 ) -> Result<ServerStatus, store::Error> {
-    let name = server.name.clone();
-    let read = move |s: &mut store::Database| Ok((s.polls(&name, 1)?, s.server_identity(&name)?));
-    let (polls, identity) = store.call(read).await?;
-    let rules = config.rules_for(server);
-    let mut statuses = Vec::new();
-    for stream in streams {
-        let last_day = Span::before(at, DAY);
-        let history = load_with_week_before(store, &server.name, stream, last_day).await?;
-        statuses.push(stream_status(
-            stream,
-            &history,
-            at,
-            rules.for_stream(stream),
-            series,
-        ));
+    let identity = s.server_identity(&name)?;
+    let mut streams = Vec::new();
+    for stream in s.watched_streams(&name)? {
+        let history = read_with_week_before(s, &name, &stream, Span::before(at, DAY))?;
+        let rules = rules.for_stream(&stream);
+        streams.push(stream_status(&stream, &history, at, rules, series));
     }
-    let last = polls.first();
+    let is_polled = state.last_cycle_at.is_some();
     Ok(ServerStatus {
-        name: server.name.clone(),
-        polled: last.is_some(),
-        complete: last.is_some_and(|poll| poll.complete),
-        reason: last.and_then(|poll| poll.reason.clone()),
+        name,
+        polled: is_polled,
+        complete: is_polled && state.incomplete_since.is_none(),
+        reason: state.reason,
+        last_complete_at: state.last_complete_at,
         number: identity.map(|server| server.number),
         sandbox: identity.is_some_and(|server| server.is_sandbox()),
-        streams: statuses,
+        streams,
     })
 }
 
@@ -92,8 +207,11 @@ fn stream_status(
     let delay = || silence.worst_detection_delay(history, at);
     let is_judged = rules.is_enabled(Rule::SendSilence);
     let day = StreamStats::from_history(history, Span::before(at, DAY));
+    let score = silence.score(history, at).filter(|_| is_judged);
     StreamStatus {
         counts: stream_view(id, history, &day, at),
+        silence_score: score.map(|(score, _)| score),
+        silence_limit: score.map(|(_, limit)| limit),
         bounce_rate: day.bounce_rate(),
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),

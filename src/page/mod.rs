@@ -5,6 +5,7 @@
 
 mod access;
 mod html;
+mod live;
 mod request;
 mod response;
 mod route;
@@ -22,33 +23,32 @@ use request::Request;
 use response::Response;
 use route::Route;
 
+pub(crate) use live::Live;
 pub(crate) use server::{PageThread, start};
-pub(crate) use source::{Disabled, Live, Source};
+pub(crate) use source::{Disabled, Source, Wording};
 
 /// The time that an answer may take.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Answers a request: who may ask is checked first, then what is asked for is looked up.
-pub(crate) async fn respond(
-    settings: &PageSettings,
-    source: &impl Source,
-    request: &Request,
-) -> Response {
-    let route = match Route::find(request) {
-        Ok(route) => route,
-        // Nothing is said of what there is to those who may not ask.
-        Err(refused) => return check(settings, request).err().unwrap_or(refused),
+/// Returns what a request asks for: who may ask is checked first.
+///
+/// # Errors
+/// What to answer instead.
+fn admit(settings: &PageSettings, request: &Request) -> Result<Route, Response> {
+    let check = || {
+        check_host(settings, request)?;
+        check_token(settings, request)
     };
-    if !route.is_word()
-        && let Err(refused) = check(settings, request)
-    {
-        return refused;
+    match Route::find(request) {
+        Ok(route) if route.is_word() => Ok(route),
+        Ok(route) => check().map(|()| route),
+        // Nothing is said of what there is to those who may not ask.
+        Err(refused) => Err(check().err().unwrap_or(refused)),
     }
-    let answer = tokio::time::timeout(RESPONSE_TIMEOUT, route.answer(source));
-    answer.await.unwrap_or_else(|_| Response::unavailable())
 }
 
-fn check(settings: &PageSettings, request: &Request) -> Result<(), Response> {
-    check_host(settings, request)?;
-    check_token(settings, request)
+/// Looks up what a request asks for.
+async fn respond(source: &impl Source, route: &Route) -> Response {
+    let answer = tokio::time::timeout(RESPONSE_TIMEOUT, route.answer(source));
+    answer.await.unwrap_or_else(|_| route.too_late())
 }

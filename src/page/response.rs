@@ -29,6 +29,8 @@ pub(crate) struct Response {
 impl Response {
     /// The media type of plain text.
     pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+    /// The media type of JSON.
+    pub(crate) const JSON: &str = "application/json";
     /// The media type of a page.
     pub(crate) const HTML: &str = "text/html; charset=utf-8";
 
@@ -54,6 +56,11 @@ impl Response {
     /// The request cannot be understood.
     pub(crate) fn bad_request() -> Self {
         Self::text(StatusCode::BAD_REQUEST, "the request cannot be understood")
+    }
+
+    /// A parameter has no meaning; `why` names it.
+    pub(crate) fn bad_query(why: &str) -> Self {
+        Self::text(StatusCode::BAD_REQUEST, why)
     }
 
     /// There is nothing at this path.

@@ -1,11 +1,12 @@
 //! The server: connections, their limits, and their end.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,9 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::PageSettings;
 use crate::page::request::Request;
-use crate::page::respond;
 use crate::page::response::Response;
+use crate::page::route::Route;
 use crate::page::source::Source;
+use crate::page::{admit, respond};
 
 /// Connections at a time; further ones are turned away.
 const MAX_CONNECTIONS: usize = 64;
@@ -35,6 +37,10 @@ const MAX_HEADERS: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection ends so long after its last request came: it is idle then, or its answer is read too slowly.
 const MAX_IDLE: Duration = Duration::from_secs(50);
+/// How long an answer is given again to those who ask the same.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+/// The maximum number of answers that are kept for that.
+const MAX_ANSWERS: usize = 8;
 /// The time that open connections get to end.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time after which a port that was taken is tried again.
@@ -72,7 +78,11 @@ pub(crate) fn start(
     settings.read_token()?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot serve the page: {error}"))?;
-    let site = Arc::new(Site { settings, source });
+    let site = Arc::new(Site {
+        settings,
+        source,
+        answers: Answers::default(),
+    });
     let serving = move || {
         let connections = LocalSet::new();
         connections.block_on(&runtime, serve(site, shutdown));
@@ -87,6 +97,49 @@ pub(crate) fn start(
 struct Site<S> {
     settings: PageSettings,
     source: S,
+    answers: Answers,
+}
+
+impl<S: Source> Site<S> {
+    async fn answer(&self, request: &Request) -> Response {
+        let route = match admit(&self.settings, request) {
+            Ok(route) => route,
+            Err(refused) => return refused,
+        };
+        if let Some(response) = self.answers.find(&route) {
+            return response;
+        }
+        let response = respond(&self.source, &route).await;
+        self.answers.keep(route, &response);
+        response
+    }
+}
+
+/// The answers of the last second, so that many who ask alike cost no more than one.
+#[derive(Default)]
+struct Answers(Mutex<VecDeque<(Instant, Route, Response)>>);
+
+impl Answers {
+    fn find(&self, route: &Route) -> Option<Response> {
+        let kept = self.kept();
+        let found = kept.iter().find(|(_, known, _)| known == route);
+        found.map(|(_, _, response)| response.clone())
+    }
+
+    fn keep(&self, route: Route, response: &Response) {
+        let mut kept = self.kept();
+        if response.status.is_success() {
+            kept.truncate(MAX_ANSWERS - 1);
+            kept.push_front((Instant::now(), route, response.clone()));
+        }
+    }
+
+    /// Drops what is too old first.
+    fn kept(&self) -> MutexGuard<'_, VecDeque<(Instant, Route, Response)>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(at, ..)| at.elapsed() < FRESH_FOR);
+        kept
+    }
 }
 
 async fn serve<S: Source>(site: Arc<Site<S>>, shutdown: CancellationToken) {
@@ -104,6 +157,7 @@ async fn serve<S: Source>(site: Arc<Site<S>>, shutdown: CancellationToken) {
             () = shutdown.cancelled() => break,
             _ = rest.tick() => {
                 site.source.rest();
+                drop(site.answers.kept());
                 continue;
             }
             accepted = listener.accept() => accepted,
@@ -207,6 +261,5 @@ async fn answer<S: Source>(
 ) -> Result<hyper::Response<http_body_util::Full<bytes::Bytes>>, Infallible> {
     let (head, _) = request.into_parts();
     let request = Request::new(head, local);
-    let response: Response = respond(&site.settings, &site.source, &request).await;
-    Ok(response.into_http())
+    Ok(site.answer(&request).await.into_http())
 }

@@ -1,16 +1,25 @@
 //! Requests and answers, without a network.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::PageSettings;
-use crate::model::ServerName;
+use crate::metrics::Counters;
+use crate::model::{BounceClass, Timestamp};
+use crate::output::explain::IncidentReport;
+use crate::output::json::ListedIncident;
 use crate::output::readiness::Readiness;
+use crate::output::samples::incident_report;
+use crate::output::status::StatusReport;
+use crate::output::status::tests::{report, style};
 use crate::page::request::Request;
-use crate::page::respond;
 use crate::page::response::Response;
-use crate::page::source::{Source, SourceError};
+use crate::page::source::{RecentEvents, Source, SourceError, Wording};
+use crate::page::{admit, respond};
+use crate::store::EventRow;
 
-/// A source of fixed texts.
+/// A source of samples.
 struct Fixed {
     alive: bool,
     ready: bool,
@@ -22,6 +31,17 @@ const FINE: Fixed = Fixed {
 };
 
 impl Source for Fixed {
+    fn wording(&self) -> Wording {
+        Wording {
+            style: style(),
+            place: "<b>here</b>".to_owned(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::parse("2026-03-03T10:00:30Z").expect("valid")
+    }
+
     fn is_alive(&self) -> bool {
         self.alive
     }
@@ -33,19 +53,41 @@ impl Source for Fixed {
         }
     }
 
-    async fn status_text(
-        &self,
-        server: Option<&ServerName>,
-    ) -> Result<Option<String>, SourceError> {
-        Ok(match server.map(|name| name.0.as_str()) {
-            None => Some("<b>all</b> & \"more\"".to_owned()),
-            Some("a/b ü") => Some("one".to_owned()),
-            Some(_) => None,
-        })
+    async fn status(&self) -> Result<Arc<StatusReport>, SourceError> {
+        let mut status = report();
+        status.servers[1].name = "a/b ü".into();
+        Ok(Arc::new(status))
     }
 
-    async fn incident_text(&self, id: &str) -> Result<Option<String>, SourceError> {
-        Ok((id == "fp8xrr3b").then(|| "explained".to_owned()))
+    async fn counters(&self) -> Result<Counters, SourceError> {
+        Ok(Counters::default())
+    }
+
+    async fn recent(&self) -> Result<Arc<RecentEvents>, SourceError> {
+        let bounce = EventRow {
+            id: 1,
+            class: Some(BounceClass::Hard),
+            message: None,
+            recipient: Some("jane@example.com".to_owned()),
+            tag: None,
+            kind: Some("HardBounce".to_owned()),
+            description: Some("550 <jane@example.com>: unknown".to_owned()),
+            at: self.now(),
+        };
+        let recent = RecentEvents {
+            events: vec![bounce.clone(), bounce],
+            ..RecentEvents::default()
+        };
+        Ok(Arc::new(recent))
+    }
+
+    async fn incident(&self, id: &str) -> Result<Option<IncidentReport>, SourceError> {
+        let known = incident_report();
+        Ok((id == known.incident.id).then_some(known))
+    }
+
+    async fn incidents(&self, _: Duration) -> Result<Vec<ListedIncident>, SourceError> {
+        Ok(Vec::new())
     }
 }
 
@@ -68,7 +110,10 @@ fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Request {
 
 #[tokio::main(flavor = "current_thread")]
 async fn ask(settings: &PageSettings, source: &Fixed, request: &Request) -> Response {
-    respond(settings, source, request).await
+    match admit(settings, request) {
+        Ok(route) => respond(source, &route).await,
+        Err(refused) => refused,
+    }
 }
 
 fn get(target: &str) -> Response {
@@ -89,14 +134,32 @@ fn body(response: &Response) -> &str {
 
 #[test]
 fn paths_lead_to_what_is_stored_and_nowhere_else() {
+    let known = format!(
+        "/incidents/{}",
+        incident_report().incident.id.to_uppercase()
+    );
     for (target, status, shown) in [
-        ("/", 200, "&lt;b&gt;all&lt;/b&gt; &amp; &quot;more&quot;"),
-        ("/servers/a%2Fb%20%C3%BC", 200, "one"),
+        ("/", 200, "Data in &lt;b&gt;here&lt;/b&gt;"),
+        ("/servers/a%2Fb%20%C3%BC", 200, "LAST POLL NOT COMPLETE"),
         ("/servers/a/b", 404, ""),
         ("/servers/nobody", 404, ""),
-        ("/incidents/FP8XRR3B", 200, "explained"),
+        (&known, 200, "Messages"),
         ("/incidents/none", 404, ""),
         ("/incidents", 404, ""),
+        ("/api", 404, ""),
+        ("/api/status/", 404, ""),
+        (
+            "/api/status",
+            200,
+            "\"last_cycle_at\":\"2026-03-03T10:00:00Z\"",
+        ),
+        ("/api/incidents", 200, "[]"),
+        ("/api/incidents?since=45d", 200, "[]"),
+        ("/api/incidents?since=soon", 400, "`since`"),
+        ("/api/recent-deliveries?limit=0", 400, "`limit`"),
+        ("/api/recent-deliveries?limit=x", 400, "`limit`"),
+        ("/openapi.json", 200, "\"openapi\": \"3.1.0\""),
+        ("/metrics", 200, "# TYPE hushwatch_up gauge"),
         ("//", 404, ""),
         ("/../etc/passwd", 404, ""),
         ("/%2e%2e/etc/passwd", 404, ""),
@@ -108,13 +171,53 @@ fn paths_lead_to_what_is_stored_and_nowhere_else() {
         assert_eq!(code(&answer), status, "{target}");
         assert!(body(&answer).contains(shown), "{target}: {}", body(&answer));
         assert!(
-            !body(&answer).contains("script"),
+            !body(&answer).contains("<script"),
             "{target}: {}",
             body(&answer)
         );
     }
     let long = format!("/servers/{}", "a".repeat(5_000));
     assert_eq!(code(&get(&long)), 404);
+}
+
+#[test]
+fn recent_events_are_masked_and_as_many_as_wanted() {
+    let all = get("/api/recent-deliveries");
+    assert!(
+        !body(&all).contains("jane") && body(&all).contains("j***@example.com"),
+        "{all:?}"
+    );
+    let events = |target| body(&get(target)).matches("event_type").count();
+    assert_eq!(events("/api/recent-deliveries"), 2);
+    assert_eq!(events("/api/recent-deliveries?limit=1"), 1);
+}
+
+#[test]
+fn metrics_come_in_the_format_that_is_accepted() {
+    for (accept, content_type) in [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
+        (
+            "text/plain;version=0.0.4;q=0.9,application/openmetrics-text;version=1.0.0;q=0.5",
+            "text/plain; version=0.0.4; charset=utf-8",
+        ),
+        (
+            "application/openmetrics-text;version=0.0.1",
+            "text/plain; version=0.0.4; charset=utf-8",
+        ),
+        (
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        ),
+    ] {
+        let headers = [("host", "localhost"), ("accept", accept)];
+        let answer = ask(&settings(), &FINE, &request("GET", "/metrics", &headers));
+        assert_eq!(answer.content_type, content_type, "{accept}");
+        assert_eq!(
+            body(&answer).ends_with("# EOF\n"),
+            content_type.contains("openmetrics")
+        );
+    }
 }
 
 #[test]

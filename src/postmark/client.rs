@@ -1,6 +1,7 @@
 //! The way to Postmark.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::Policy as Redirects;
@@ -40,6 +41,16 @@ pub(super) struct Shared {
     pub(super) large: Semaphore,
     pub(super) base: Url,
     pub(super) retry: retry::RetryPolicy,
+    /// Requests by the status of the answer; `None` where there was none.
+    answers: Mutex<BTreeMap<Option<u16>, u64>>,
+}
+
+impl Shared {
+    /// Counts a request, which was answered with `status`.
+    pub(super) fn count_answer(&self, status: Option<u16>) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        *answers.entry(status).or_default() += 1;
+    }
 }
 
 impl Postmark {
@@ -63,6 +74,7 @@ impl Postmark {
             large: Semaphore::new(1),
             base,
             retry: settings.retry.clone(),
+            answers: Mutex::default(),
         })))
     }
 
@@ -70,6 +82,15 @@ impl Postmark {
     pub async fn date(&self) -> Option<Timestamp> {
         let answer = self.0.client.get(self.0.base.clone()).send().await.ok()?;
         exchange::date(answer.headers()).map(Timestamp::from_secs)
+    }
+
+    /// Returns how many requests were sent, by the status of the answer; `None` where there was none.
+    pub fn requests_by_status(&self) -> BTreeMap<Option<u16>, u64> {
+        let answers = &self.0.answers;
+        answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub fn server(&self, token: Secret) -> Server {

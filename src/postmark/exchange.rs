@@ -93,6 +93,7 @@ impl Caller {
         let started = Instant::now();
         let response = self.send(token, request).await;
         let status = response.as_ref().ok().map(|r| r.status().as_u16());
+        self.shared.count_answer(status);
         if let Some(date) = response.as_ref().ok().and_then(|r| date(r.headers())) {
             self.last_date.store(date, Ordering::Relaxed);
         }

@@ -162,7 +162,9 @@ facts! {
     readiness:
         the_state_of_every_server_is_told_and_none_is_stored
         every_open_incident_is_told_oldest_first
-        the_oldest_message_that_waits_is_one_that_no_mute_holds;
+        the_oldest_message_that_waits_is_one_that_no_mute_holds
+        incidents_are_listed_newest_first_with_their_last_step
+        what_a_stream_sent_is_counted_within_a_span;
     threads:
         a_step_edits_the_message_of_its_thread_and_then_replies
         a_message_that_takes_no_edits_is_posted_anew_and_goes_on_there

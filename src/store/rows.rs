@@ -1,5 +1,7 @@
 //! What the store takes and gives, in domain words.
 
+use std::collections::BTreeMap;
+
 use crate::model::{
     BounceClass, Feedback, Incident, Mute, ServerName, StandingAnswer, Timestamp, Transition,
 };
@@ -447,6 +449,23 @@ pub struct ServerListChange {
     pub renamed: Vec<(ServerName, ServerName)>,
     pub joined: Vec<ServerName>,
     pub left: Vec<ServerName>,
+}
+
+/// What a stream sent in a span, and what bounced in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpanCounts {
+    /// Messages.
+    pub sent: u64,
+    /// By class; none where there was none.
+    pub bounces: BTreeMap<BounceClass, u64>,
+}
+
+/// An incident, with its last step and what a person said of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IncidentRow {
+    pub incident: Incident,
+    pub last_step: TransitionRow,
+    pub feedback: Option<Feedback>,
 }
 
 /// The number of messages and bounces of a period.

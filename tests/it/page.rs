@@ -6,8 +6,9 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use hushwatch::clock;
-use hushwatch::model::{HOUR, Span};
+use hushwatch::model::{HOUR, Span, Timestamp};
 use hushwatch::sim::postmark::Profile;
+use serde_json::Value;
 
 use crate::daemon::until;
 use crate::world::{Process, World};
@@ -85,6 +86,11 @@ fn status(answer: &str) -> String {
 /// A world with a few hours of mail, at the present.
 pub(crate) fn with_mail() -> World {
     let world = World::new(Process::New, "");
+    fill(&world);
+    world
+}
+
+fn fill(world: &World) {
     let now = clock::now();
     world.postmark.set_now(now);
     world.shop.generate(
@@ -92,7 +98,6 @@ pub(crate) fn with_mail() -> World {
         Span::new(now - 5 * HOUR, now),
         &Profile::constant(20.0).without_bounces(),
     );
-    world
 }
 
 #[test]
@@ -116,6 +121,221 @@ fn it_shows_what_is_stored_and_gets_ready_with_the_first_cycle() {
         "{head}"
     );
     assert_eq!(daemon.status("/incidents/nothing"), "404");
+    world.set_aside("a first start in the middle of mail");
+}
+
+/// Whether a value is as a schema of the document says. It knows what the document uses, and refuses what it does not know.
+fn check(document: &Value, schema: &Value, value: &Value, at: &str) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#'));
+        return check(document, target.expect(reference), value, at);
+    }
+    let kinds: Vec<&str> = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        kind => vec![kind.as_str().expect("a type")],
+    };
+    let is_of = |kind: &&str| match *kind {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        kind => panic!("an unknown type {kind}"),
+    };
+    assert!(kinds.iter().any(is_of), "{at}: {value} is not of {kinds:?}");
+    if let Some(values) = schema["enum"].as_array() {
+        assert!(values.contains(value), "{at}: {value} is not of {values:?}");
+    }
+    if schema["format"] == "date-time" && value.is_string() {
+        let text = value.as_str().expect("text");
+        assert!(Timestamp::parse(text).is_some(), "{at}: {text}");
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        check(document, &schema["items"], item, &format!("{at}[{index}]"));
+    }
+    let Some(fields) = value.as_object() else {
+        return;
+    };
+    for required in schema["required"].as_array().expect("a list") {
+        let required = required.as_str().expect("a name");
+        assert!(fields.contains_key(required), "{at} lacks {required}");
+    }
+    for (name, field) in fields {
+        let known = schema["properties"].get(name);
+        let known = known.unwrap_or_else(|| panic!("{at} has {name}, which is not documented"));
+        check(document, known, field, &format!("{at}.{name}"));
+    }
+}
+
+#[test]
+fn the_api_answers_as_its_document_says() {
+    let mut world = World::new(
+        Process::New,
+        "[[server]]\nname = \"blog\"\ntoken_env = \"NO_TOKEN\"\nown_domains = []\n",
+    );
+    fill(&world);
+    let mute = [
+        "mute",
+        "--rule",
+        "spam_rate",
+        "--for",
+        "3d",
+        "--reason",
+        "known",
+        "--by",
+        "ops",
+    ];
+    assert_eq!(world.run(&["check"]).code, 1, "a server has no token");
+    assert_eq!(world.run(&mute).code, 0);
+    let daemon = Daemon::start(&mut world);
+    until("ready", || daemon.status("/readyz") == "200");
+    let json = |target: &str| -> Value {
+        let answer = daemon.get(target, "");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+        assert!(head.contains("content-type: application/json"), "{head}");
+        serde_json::from_str(body).expect("JSON")
+    };
+    let document = json("/openapi.json");
+    for target in ["/api/status", "/api/recent-deliveries", "/api/incidents"] {
+        let schema = &document["paths"][target]["get"]["responses"]["200"]["content"];
+        let answer = json(target);
+        check(
+            &document,
+            &schema["application/json"]["schema"],
+            &answer,
+            target,
+        );
+    }
+    let (status, incidents) = (json("/api/status"), json("/api/incidents?since=1h"));
+    assert_eq!(status["open_incidents"][0]["rule"], "blind");
+    assert_eq!(
+        (&incidents[0]["rule"], &incidents[0]["transition"]),
+        (&"blind".into(), &"opened".into())
+    );
+    assert!(
+        !json("/api/recent-deliveries")["events"]
+            .as_array()
+            .expect("a list")
+            .is_empty()
+    );
+    until("what `status` says", || {
+        let told = world.run(&["status", "--json"]).report;
+        told["servers"].is_array() && told["servers"] == json("/api/status")["servers"]
+    });
+    for path in document["paths"].as_object().expect("paths").keys() {
+        assert_eq!(daemon.status(path), "200", "{path}");
+    }
+    world.set_aside("a server without a token");
+}
+
+#[test]
+fn a_cron_line_writes_the_metrics_for_a_collector_of_files() {
+    let world = with_mail();
+    let file = world.folder.path().join("hushwatch.prom");
+    let name = file.display().to_string();
+    assert_eq!(world.run(&["check", "--metrics", &name]).code, 0);
+    let text = std::fs::read_to_string(&file).expect("written");
+    assert!(
+        text.contains("\nhushwatch_up 1\n") && !text.contains("_total"),
+        "{text}"
+    );
+    assert!(
+        text.contains("hushwatch_day_messages{server=\"shop\",stream=\"outbound\"} "),
+        "{text}"
+    );
+    let files = std::fs::read_dir(world.folder.path()).expect("readable");
+    let unfinished = files.filter(|f| {
+        f.as_ref()
+            .is_ok_and(|f| f.path().extension().is_some_and(|e| e == "tmp"))
+    });
+    assert_eq!(unfinished.count(), 0);
+    let refused = world.run(&["check", "--metrics", "/nowhere/hushwatch.prom"]);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("--metrics /nowhere/hushwatch.prom"),
+        "{}",
+        refused.stderr
+    );
+    world.set_aside("a first start in the middle of mail");
+}
+
+/// With `HUSHWATCH_PROMETHEUS=1`, where Prometheus is installed: `.ci/metrics` runs it.
+#[test]
+fn what_prometheus_makes_of_it() {
+    if std::env::var_os("HUSHWATCH_PROMETHEUS").is_none() {
+        return;
+    }
+    let mut world = with_mail();
+    let daemon = Daemon::start(&mut world);
+    until("ready", || daemon.status("/readyz") == "200");
+    let answer = daemon.get("/metrics", "");
+    let (_, text) = answer.split_once("\r\n\r\n").expect("a body");
+    let mut lint = std::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("promtool");
+    lint.stdin
+        .take()
+        .expect("piped")
+        .write_all(text.as_bytes())
+        .expect("it reads");
+    assert!(lint.wait().expect("ended").success(), "{text}");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("prometheus.yml");
+    let scrape = format!(
+        "scrape_configs:\n  - job_name: hushwatch\n    scrape_interval: 1s\n    static_configs: [{{targets: ['{}']}}]\n",
+        daemon.address
+    );
+    std::fs::write(&config, scrape).expect("written");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = port.local_addr().expect("bound").to_string();
+    drop(port);
+    let mut prometheus = std::process::Command::new("prometheus")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            folder.path().join("data").display()
+        ))
+        .arg(format!("--web.listen-address={address}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("prometheus");
+    let ask = |query: &str| -> Value {
+        let Ok(mut socket) = TcpStream::connect(&address) else {
+            return Value::Null;
+        };
+        let request =
+            format!("GET /api/v1/query?query={query} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        let _ = socket.write_all(request.as_bytes());
+        let mut answer = String::new();
+        let _ = socket.read_to_string(&mut answer);
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        serde_json::from_str(body).unwrap_or(Value::Null)
+    };
+    let value = |query: &str| -> f64 {
+        let found = ask(query)["data"]["result"][0]["value"][1].clone();
+        found
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(f64::NAN)
+    };
+    until("a scrape", || value("hushwatch_up") == 1.0);
+    let samples = text.lines().filter(|line| !line.starts_with('#')).count() as f64;
+    let stored = value("count({__name__=~%22hushwatch_.*%22})");
+    let scraped = value("scrape_samples_scraped");
+    prometheus.kill().expect("killed");
+    prometheus.wait().expect("ended");
+    // Of a counter that began in between there is one more.
+    assert!(
+        stored >= samples && stored <= samples + 5.0,
+        "{stored} of {samples}"
+    );
+    assert_eq!(scraped, stored);
     world.set_aside("a first start in the middle of mail");
 }
 

@@ -15,6 +15,7 @@ const FORBIDDEN_CRATES: &[(&str, &[&str])] = &[
     ("chart", IO),
     ("notify", IO),
     ("output", IO),
+    ("metrics", IO),
     ("dns", &["reqwest::", "rusqlite::"]),
     ("sim", &["reqwest::"]),
     ("cycle", PROTOCOLS),

@@ -1,12 +1,14 @@
 //! The worker of one channel: sends its messages one after the other, in order.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock;
 use crate::cycle::Notifier;
+use crate::cycle::deliver::counts::NotificationCounts;
 use crate::cycle::deliver::notifier::Form;
 use crate::cycle::deliver::reconcile::{Reconciled, reconcile};
 use crate::cycle::deliver::{DeliveryCounts, Trigger};
@@ -34,6 +36,7 @@ const MAX_DOUBLINGS: u32 = 12;
 pub(super) struct ChannelWorker {
     pub store: Store,
     pub notifier: Notifier,
+    pub counts: Arc<NotificationCounts>,
     pub lease: DeliveryLease,
     /// The maximum time of one attempt, in both its layouts: shorter than the lease.
     pub attempt_timeout: Duration,
@@ -332,6 +335,8 @@ impl ChannelWorker {
             Err(error) if error.class == RetryClass::BadPayload => Outcome::Skipped,
             Err(_) => Outcome::Blocked,
         };
+        let failure = result.as_ref().err().map(|error| error.class);
+        self.counts.add(self.notifier.kind(), failure);
         let has_fallback = row.message.placement.fallback.is_some();
         let is_refused = matches!(&result, Err(error) if error.is_about_channel());
         let (seq, at, attempt) = (row.seq, clock::now(), to_attempt(result));
@@ -422,6 +427,7 @@ mod tests {
         let lease = DeliveryLease::acquire(store, "test", MINUTE, Duration::ZERO).await;
         ChannelWorker {
             lease: lease.expect("a store").expect("nobody else's"),
+            counts: Arc::default(),
             attempt_timeout: MINUTE,
             store: store.clone(),
             notifier: Notifier::Writer(Arc::new(Mutex::new(std::io::sink()))),

@@ -2,6 +2,7 @@
 //! is unconfirmed is looked up before it is sent again.
 
 mod channel;
+pub(crate) mod counts;
 pub(crate) mod fallback_alert;
 mod merge;
 pub(crate) mod notifier;
@@ -10,6 +11,7 @@ mod pictures;
 mod reconcile;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -166,6 +168,7 @@ fn channel_worker(
     ChannelWorker {
         store: context.store.clone(),
         notifier: context.notifier.clone(),
+        counts: Arc::clone(&context.notification_counts),
         lease: lease.clone(),
         attempt_timeout: 2 * slack.timeout + ATTEMPT_MARGIN,
         trigger,

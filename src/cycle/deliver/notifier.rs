@@ -51,6 +51,17 @@ impl Notifier {
         })
     }
 
+    /// Returns what kind of destination it is, as metrics name it.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Slack {
+                channel: Some(_), ..
+            } => "slack",
+            Self::Slack { channel: None, .. } => "slack_webhook",
+            Self::Writer(_) => "terminal",
+        }
+    }
+
     /// Returns whether later steps of an incident edit its message, and are told in the thread of it.
     pub(crate) fn has_threads(&self) -> bool {
         matches!(self, Self::Slack { slack, .. } if slack.has_threads())

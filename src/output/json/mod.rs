@@ -1,6 +1,7 @@
 //! What a script reads: one view per object of the JSON output.
 
 pub mod evidence;
+mod incident_list;
 
 use serde::Serialize;
 use serde_json::json;
@@ -12,6 +13,8 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::describe::describe_open;
 use crate::text::sanitize::json_line;
+
+pub use incident_list::{ListedIncident, incidents_json};
 
 /// A stream in `check --json` and `status --json`: its counts of the last 24 hours, in messages.
 #[derive(Clone, Debug, Serialize)]

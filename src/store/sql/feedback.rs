@@ -66,7 +66,7 @@ pub(super) fn load_marked(
 }
 
 /// Reads feedback from the columns `verdict`, `by_whom` and `at`.
-fn read(row: &dyn Row, first: usize) -> Result<Feedback, Error> {
+pub(super) fn read(row: &dyn Row, first: usize) -> Result<Feedback, Error> {
     let verdict: String = row.get(first)?;
     let judgement = Judgement::from_name(&verdict).ok_or_else(|| {
         let why = format!("unknown verdict {verdict}");

@@ -1,11 +1,12 @@
 //! Everything that is stored of one incident, for `explain`.
 
-use crate::model::{BounceClass, ServerName, Span, StreamKey};
+use crate::model::{BounceClass, ServerName, Span, StreamKey, Timestamp};
 use crate::store::{
-    AttemptOutcome, AttemptRow, Database, Error, EventRow, NotificationRow, PollRow, TransitionRow,
+    AttemptOutcome, AttemptRow, Database, Error, EventRow, IncidentRow, NotificationRow, PollRow,
+    TransitionRow,
 };
 
-use super::{Row, incidents, outbox, polls, recent_events, values};
+use super::{Row, feedback, incidents, outbox, polls, recent_events, values};
 
 impl Database {
     /// Returns every transition of an incident that is still stored, in the order in which they were recorded.
@@ -13,6 +14,41 @@ impl Database {
         let sql =
             "SELECT at, step, told, text, body FROM transitions WHERE incident = ?1 ORDER BY seq";
         self.rows(sql, &values![incident], incidents::read_transition)
+    }
+
+    /// Returns the incidents that are open or opened since `since`, newest first, at most `limit`.
+    pub fn listed_incidents(
+        &mut self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IncidentRow>, Error> {
+        self.read(|s| {
+            let incidents = s.rows(
+                "SELECT body FROM incidents WHERE open = 1 OR opened_at >= ?1 ORDER BY opened_at DESC, id LIMIT ?2",
+                &values![since, limit],
+                incidents::read_body,
+            )?;
+            let ids = || incidents.iter().map(|incident| values![&incident.id]);
+            let mut steps = vec![None; incidents.len()];
+            let last = "SELECT at, step, told, text, body FROM transitions WHERE incident = ?1 ORDER BY seq DESC LIMIT 1";
+            s.each_row(last, ids(), |place, row| {
+                steps[place] = Some(incidents::read_transition(row)?);
+                Ok(())
+            })?;
+            let mut said = vec![None; incidents.len()];
+            let sql = "SELECT verdict, by_whom, at FROM feedback WHERE incident = ?1";
+            s.each_row(sql, ids(), |place, row| {
+                said[place] = Some(feedback::read(row, 0)?);
+                Ok(())
+            })?;
+            let rows = incidents.into_iter().zip(steps).zip(said);
+            // An incident is stored together with its first step.
+            let row = |((incident, last_step), feedback): ((_, Option<TransitionRow>), _)| {
+                let last_step = last_step?;
+                Some(IncidentRow { incident, last_step, feedback })
+            };
+            Ok(rows.filter_map(row).collect())
+        })
     }
 
     /// Returns the messages that name an incident, in the order in which they were written, without those in whose place another

@@ -28,6 +28,7 @@ mod samples;
 pub(in crate::store) mod schema;
 mod server_identity;
 mod session;
+mod span_counts;
 mod streams;
 mod tags;
 mod threads;

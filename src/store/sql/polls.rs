@@ -42,7 +42,8 @@ impl Database {
         Ok(states.into_iter().collect())
     }
 
-    /// Returns the last polls of a server, newest first.
+    /// Returns the last polls of a server, newest first, for the facts.
+    #[cfg(test)]
     pub fn polls(&mut self, server: &ServerName, limit: u32) -> Result<Vec<PollRow>, Error> {
         self.rows(
             "SELECT at, requests, complete, reason FROM polls WHERE server = ?1 ORDER BY at DESC LIMIT ?2",

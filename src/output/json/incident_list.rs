@@ -1,0 +1,61 @@
+//! Incidents in a list, open and past.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::model::{Feedback, Incident, IncidentState, Step, Transition};
+use crate::output::json::IncidentFields;
+
+/// An incident in a list.
+#[derive(Clone, Debug)]
+pub struct ListedIncident {
+    pub incident: Incident,
+    pub last_step: Transition,
+    /// What its last message said.
+    pub text: String,
+    pub feedback: Option<Feedback>,
+}
+
+/// The fields of its last step with the figures of now, and its course.
+#[derive(Serialize)]
+struct ListedView<'a> {
+    id: &'a str,
+    at: String,
+    transition: Step,
+    #[serde(flatten)]
+    incident: IncidentFields<'a>,
+    told: bool,
+    text: &'a str,
+    opened_at: String,
+    /// Null while it is open.
+    resolved_at: Option<String>,
+    /// Null where nobody did.
+    acknowledged_by: Option<&'a str>,
+    closed_by: Option<&'a str>,
+    verdict: Option<&'a str>,
+}
+
+/// Returns the array for scripts, in the order of `incidents`.
+pub fn incidents_json(incidents: &[ListedIncident]) -> Value {
+    let view = |listed: &ListedIncident| {
+        let incident = &listed.incident;
+        let acknowledged = incident.acknowledged.as_ref();
+        json!(ListedView {
+            id: &incident.id,
+            at: listed.last_step.at.to_string(),
+            transition: listed.last_step.step,
+            incident: IncidentFields::new(incident),
+            told: listed.last_step.notified,
+            text: &listed.text,
+            opened_at: incident.opened_at.to_string(),
+            resolved_at: match incident.state {
+                IncidentState::Open { .. } => None,
+                IncidentState::Resolved { at, .. } => Some(at.to_string()),
+            },
+            acknowledged_by: acknowledged.map(|by| by.by.as_str()),
+            closed_by: incident.closed_by.as_deref(),
+            verdict: listed.feedback.as_ref().map(|said| said.judgement.name()),
+        })
+    };
+    incidents.iter().map(view).collect()
+}

@@ -1,0 +1,325 @@
+//! The data of the daemon, read beside its cycles. However many ask, the database is asked once a second, and for the servers'
+//! mail once a cycle.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::config::Config;
+use crate::cycle::Context;
+use crate::daemon::Pulse;
+use crate::metrics::Counters;
+use crate::model::{BounceClass, Span, StreamKey, Timestamp, UNSETTLED};
+use crate::output::explain::IncidentReport;
+use crate::output::json::ListedIncident;
+use crate::output::readiness::Readiness;
+use crate::output::status::StatusReport;
+use crate::overview::{
+    CollectedServers, DayTotals, Generation, Present, collect_servers, load_events, load_incidents,
+    load_report,
+};
+use crate::page::source::{RecentEvents, Source, SourceError, Wording};
+use crate::store::{self, Store};
+
+/// How long what was read is shown.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+/// How long a request waits for what a new cycle brought; then it shows the last one.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// The maximum number of events that are kept.
+const MAX_EVENTS: u32 = 100;
+/// Classes whose count begins at 0, so that the first one shows as an increase.
+const COUNTED_CLASSES: [BounceClass; 4] = [
+    BounceClass::Hard,
+    BounceClass::Blocked,
+    BounceClass::Soft,
+    BounceClass::Complaint,
+];
+
+/// The data of the daemon.
+pub(crate) struct Live(Arc<Shared>);
+
+struct Shared {
+    context: Arc<Context>,
+    /// Reads alone.
+    reader: Store,
+    pulse: Arc<Pulse>,
+    readiness: Cached<Readiness>,
+    status: Cached<Arc<StatusReport>>,
+    mail: Mutex<Option<Arc<MailView>>>,
+    /// Held while the mail of a new cycle is read.
+    reading: tokio::sync::Mutex<()>,
+}
+
+/// What is known of the servers' mail, as of a cycle.
+struct MailView {
+    generation: Generation,
+    servers: CollectedServers,
+    recent: Arc<RecentEvents>,
+    counted: CountedMail,
+}
+
+/// Mail counted since the process started, or since somebody asked first.
+#[derive(Clone, Default)]
+struct CountedMail {
+    /// Up to when each stream is counted.
+    until: BTreeMap<StreamKey, Timestamp>,
+    messages: BTreeMap<StreamKey, u64>,
+    bounces: BTreeMap<(StreamKey, BounceClass), u64>,
+}
+
+impl Live {
+    /// # Errors
+    /// Where the address of the database is of no use.
+    pub(crate) fn new(context: Arc<Context>, pulse: Arc<Pulse>) -> Result<Self, store::Error> {
+        let address = context.config.store.database.as_ref();
+        let reader = context.store.reader(address)?;
+        Ok(Self(Arc::new(Shared {
+            context,
+            reader,
+            pulse,
+            readiness: Cached::default(),
+            status: Cached::default(),
+            mail: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+        })))
+    }
+}
+
+impl Shared {
+    fn config(&self) -> &Config {
+        &self.context.config
+    }
+
+    /// Reads by `read`. A database file is opened only where it is still the one that the daemon writes, and for this reading
+    /// alone: another may be put in its place.
+    async fn read<T>(
+        &self,
+        read: impl Future<Output = Result<T, store::Error>>,
+    ) -> Result<T, SourceError> {
+        let is_file = !self.reader.is_shared();
+        if is_file && !self.context.store.call(|s| Ok(s.is_in_place())).await? {
+            return Err(SourceError::Replaced);
+        }
+        let found = read.await;
+        if is_file {
+            self.reader.close_idle();
+        }
+        Ok(found?)
+    }
+
+    async fn present(&self) -> Result<Present, SourceError> {
+        self.read(Present::read(self.config(), &self.reader, None))
+            .await
+    }
+
+    fn kept_mail(&self) -> Option<Arc<MailView>> {
+        let kept = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clone()
+    }
+
+    /// Reads the mail of the cycle of `present`, unless that was done in the meantime.
+    async fn read_mail(&self, present: Present) -> Result<Arc<MailView>, SourceError> {
+        let _alone = self.reading.lock().await;
+        let kept = self.kept_mail();
+        if let Some(kept) = &kept
+            && kept.generation == present.generation()
+        {
+            return Ok(Arc::clone(kept));
+        }
+        let counted = kept.map(|kept| kept.counted.clone()).unwrap_or_default();
+        let mail = self.read(self.load_mail(&present, counted)).await?;
+        let mail = Arc::new(mail);
+        *self.mail.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&mail));
+        Ok(mail)
+    }
+
+    async fn load_mail(
+        &self,
+        present: &Present,
+        counted: CountedMail,
+    ) -> Result<MailView, store::Error> {
+        let servers = collect_servers(self.config(), &self.reader, present).await?;
+        let at = servers.last_cycle_at.unwrap_or(present.now);
+        let events = load_events(&self.reader, at, MAX_EVENTS).await?;
+        let counted = counted.counted_on(&self.reader, &servers).await?;
+        let recent = Arc::new(RecentEvents {
+            events,
+            totals: day_totals(&servers),
+        });
+        Ok(MailView {
+            generation: present.generation(),
+            servers,
+            recent,
+            counted,
+        })
+    }
+}
+
+fn day_totals(servers: &CollectedServers) -> DayTotals {
+    let mut totals = DayTotals::default();
+    for stream in servers.servers.iter().flat_map(|server| &server.streams) {
+        totals.delivered += stream.counts.delivered;
+        totals.bounced += stream.counts.bounced;
+        totals.complaints += stream.counts.spam_complaint;
+    }
+    totals
+}
+
+impl CountedMail {
+    /// Counts on to where each stream is covered and its index has settled.
+    async fn counted_on(
+        mut self,
+        store: &Store,
+        servers: &CollectedServers,
+    ) -> Result<Self, store::Error> {
+        let mut spans = Vec::new();
+        for server in &servers.servers {
+            for stream in &server.streams {
+                let Some(covered_until) = stream.counts.covered_until else {
+                    continue;
+                };
+                let key = StreamKey::new(&server.name, &stream.counts.id);
+                let until = covered_until - UNSETTLED;
+                let from = self.until.get(&key).copied().unwrap_or(until);
+                self.until.insert(key.clone(), until.max(from));
+                spans.push((key, Span::new(from, until.max(from))));
+            }
+        }
+        let keys: Vec<StreamKey> = spans.iter().map(|(key, _)| key.clone()).collect();
+        let counts = store.call(move |s| s.counts_within(&spans)).await?;
+        for (key, count) in keys.into_iter().zip(counts) {
+            let zero = COUNTED_CLASSES.map(|class| (class, 0));
+            for (class, bounced) in zero.into_iter().chain(count.bounces) {
+                *self.bounces.entry((key.clone(), class)).or_default() += bounced;
+            }
+            *self.messages.entry(key).or_default() += count.sent;
+        }
+        Ok(self)
+    }
+}
+
+impl Live {
+    /// Returns what is known of the servers' mail; where reading that of a new cycle takes long, as of the one before.
+    async fn mail(&self, present: &Present) -> Result<Arc<MailView>, SourceError> {
+        let kept = self.0.kept_mail();
+        if let Some(kept) = &kept
+            && kept.generation == present.generation()
+        {
+            return Ok(Arc::clone(kept));
+        }
+        let (shared, present) = (Arc::clone(&self.0), present.clone());
+        let reading = tokio::spawn(async move { shared.read_mail(present).await });
+        let read = match &kept {
+            None => reading.await,
+            Some(kept) => match tokio::time::timeout(PATIENCE, reading).await {
+                Ok(read) => read,
+                Err(_) => return Ok(Arc::clone(kept)),
+            },
+        };
+        read.unwrap_or(Err(SourceError::Interrupted))
+    }
+
+    async fn read_status(&self) -> Result<Arc<StatusReport>, SourceError> {
+        let present = self.0.present().await?;
+        let mail = self.mail(&present).await?;
+        Ok(Arc::new(present.status_of(self.0.config(), &mail.servers)))
+    }
+
+    /// Returns what was read last for [`Source::status`], with the rest of its cycle.
+    async fn latest_mail(&self) -> Result<Arc<MailView>, SourceError> {
+        self.status().await?;
+        self.0.kept_mail().ok_or(SourceError::Interrupted)
+    }
+}
+
+impl Source for Live {
+    fn wording(&self) -> Wording {
+        Wording {
+            style: self.0.context.style(),
+            place: self.0.config().store.to_string(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        clock::now()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.0.pulse.is_beating()
+    }
+
+    async fn readiness(&self) -> Result<Readiness, SourceError> {
+        let shared = &self.0;
+        let judge = async { Ok(shared.present().await?.readiness(shared.config())) };
+        shared.readiness.get(judge).await
+    }
+
+    async fn status(&self) -> Result<Arc<StatusReport>, SourceError> {
+        self.0.status.get(self.read_status()).await
+    }
+
+    async fn counters(&self) -> Result<Counters, SourceError> {
+        let mail = self.latest_mail().await?;
+        let context = &self.0.context;
+        let mut counters = Counters {
+            messages: mail.counted.messages.clone(),
+            bounces: mail.counted.bounces.clone(),
+            requests: context.postmark.requests_by_status(),
+            ..Counters::default()
+        };
+        counters.notifications.insert(context.notifier.kind(), 0);
+        for ((sink, reason), count) in context.notification_counts.all() {
+            match reason {
+                None => counters.notifications.insert(sink, count),
+                Some(reason) => counters.failures.insert((sink, reason), count),
+            };
+        }
+        Ok(counters)
+    }
+
+    async fn recent(&self) -> Result<Arc<RecentEvents>, SourceError> {
+        Ok(Arc::clone(&self.latest_mail().await?.recent))
+    }
+
+    async fn incident(&self, id: &str) -> Result<Option<IncidentReport>, SourceError> {
+        self.0.read(load_report(&self.0.reader, id, None)).await
+    }
+
+    async fn incidents(&self, age: Duration) -> Result<Vec<ListedIncident>, SourceError> {
+        let since = clock::now() - age;
+        self.0.read(load_incidents(&self.0.reader, since)).await
+    }
+
+    fn rest(&self) {
+        self.0.reader.close_idle();
+    }
+}
+
+/// A value that is read at most once per [`FRESH_FOR`], by one request while the others wait for it.
+struct Cached<T>(tokio::sync::Mutex<Option<(Instant, T)>>);
+
+impl<T> Default for Cached<T> {
+    fn default() -> Self {
+        Self(tokio::sync::Mutex::new(None))
+    }
+}
+
+impl<T: Clone> Cached<T> {
+    async fn get(
+        &self,
+        read: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, SourceError> {
+        let mut kept = self.0.lock().await;
+        if let Some((at, value)) = &*kept
+            && at.elapsed() < FRESH_FOR
+        {
+            return Ok(value.clone());
+        }
+        let value = read.await?;
+        *kept = Some((Instant::now(), value.clone()));
+        Ok(value)
+    }
+}
