@@ -95,7 +95,11 @@ fn a_worker_dyno_keeps_everything_in_its_database() {
     }
     let told = world.alerts();
     let hellos = told.iter().filter(|text| text.starts_with("👋")).count();
-    assert_eq!((told.len(), hellos), (2, 1), "a restart says nothing: {told:#?}");
+    assert_eq!(
+        (told.len(), hellos),
+        (2, 1),
+        "a restart says nothing: {told:#?}"
+    );
 }
 
 #[test]
