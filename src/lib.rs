@@ -26,6 +26,7 @@
 //! | [`notify`] | pure: what Slack is told, as text without markup | model, text |
 //! | [`output`] | pure: what a terminal or a script reads | model, text, notify |
 //! | [`metrics`] | pure: what Prometheus reads | model, text, output |
+//! | [`html`] | pure: what a browser shows | model, text, chart, notify |
 //! | [`secret`] | leaf: a string that is never printed | nothing |
 //! | [`retry`] | leaf: when to try again | nothing |
 //! | [`tls`] | leaf: the TLS implementation of every client, and which URLs need none | nothing |
@@ -41,11 +42,11 @@
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, tls |
 //! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, chart, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
-//! | [`overview`] | what is stored, read for people and scripts, and nothing changed | model, detect, text, notify, output, clock, store, config, cycle |
-//! | [`page`] | what `run` serves over HTTP: a page, read-only, on a thread of its own | model, text, notify, output, metrics, secret, clock, store, config, cycle, daemon, overview |
+//! | [`overview`] | what is stored, read for people and scripts, and nothing changed | model, detect, text, chart, html, notify, output, clock, store, config, cycle |
+//! | [`page`] | what `run` serves over HTTP: a page, read-only, on a thread of its own | model, text, html, notify, output, metrics, secret, clock, store, config, cycle, daemon, overview |
 //! | `sim` | (feature `demo`) a simulated Postmark and Slack for `demo` and the tests; for the tests (feature `sim`) the DNS and a mail relay too | model |
 //! | [`telemetry`] | the log | nothing |
-//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, chart, notify, output, metrics, secret, clock, progress, postmark, store, slack, dns, smtp, config, heartbeat, cycle, daemon, overview, page, sim, telemetry |
+//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, chart, html, notify, output, metrics, secret, clock, progress, postmark, store, slack, dns, smtp, config, heartbeat, cycle, daemon, overview, page, sim, telemetry |
 //!
 //! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
 //!
@@ -72,6 +73,7 @@ mod evaluate;
 mod events_file;
 
 mod chart;
+mod html;
 mod metrics;
 mod notify;
 mod output;

@@ -23,9 +23,7 @@ pub use drawing::Drawing;
 pub use heat_map::{HeatCell, HeatMap, HeatRow};
 #[cfg(feature = "charts")]
 pub use raster::to_png;
-pub use svg::to_svg;
-#[cfg(test)]
-pub use svg::{INLINE_STYLE, to_inline_svg};
+pub use svg::{INLINE_STYLE, to_inline_svg, to_svg};
 pub use volume::{ChartStep, ShadedSpan, VolumeBar, VolumeChart};
 
 /// What a picture shows, in the form in which it is stored until it is drawn.

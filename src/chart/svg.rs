@@ -7,7 +7,6 @@ use crate::chart::drawing::{
 };
 
 /// The style of drawings within a page, light and dark: its own rules, and the variables that they read.
-#[cfg(test)]
 pub const INLINE_STYLE: &str = include_str!("chart.css");
 
 /// Returns a file of its own, light or dark as its reader prefers.
@@ -26,7 +25,6 @@ pub fn to_svg(drawing: &Drawing) -> String {
 }
 
 /// Returns an element for a page, which must have [`INLINE_STYLE`]. `id` is the beginning of its ids, and its own in the page.
-#[cfg(test)]
 pub fn to_inline_svg(drawing: &Drawing, id: &str) -> String {
     write(drawing, id, "", "")
 }

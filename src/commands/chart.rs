@@ -193,7 +193,8 @@ async fn draw(
     read.await.map_err(cycle_error)
 }
 
-fn write_error(path: &Path, error: &std::io::Error) -> (u8, String) {
+/// Returns the exit code and the text where a file cannot be written.
+pub(super) fn write_error(path: &Path, error: &std::io::Error) -> (u8, String) {
     let why = match error.kind() {
         ErrorKind::NotFound => "no such folder; create it".to_owned(),
         ErrorKind::PermissionDenied => "not allowed; choose another place".to_owned(),

@@ -17,6 +17,7 @@ use crate::commands::man::ManArgs;
 use crate::commands::mute::{MuteArgs, UnmuteArgs};
 use crate::commands::query::{BouncesArgs, MessageArgs, MessagesArgs, StatsArgs, SuppressionsArgs};
 use crate::commands::recent::RecentArgs;
+use crate::commands::report::ReportArgs;
 use crate::commands::stdout::check_written;
 use crate::commands::{CommandResult, USAGE};
 use crate::model::Timestamp;
@@ -113,6 +114,11 @@ pub enum Command {
                       hushwatch chart --server shop --stream outbound --since 2026-03-01 -o march.svg"
     )]
     Chart(ChartArgs),
+    /// Write everything that is watched into one file: states, pictures, incidents and their explanations
+    #[command(
+        after_help = "The file needs no server, no script and no network.\n\nExample: hushwatch report --html report.html --since 45d"
+    )]
+    Report(ReportArgs),
     /// List the newest messages of every stream
     #[command(
         after_help = "Asks Postmark, not the database. Times are read and shown in `time_zone`.\n\n\
@@ -207,6 +213,7 @@ impl Command {
                 | Self::Status(_)
                 | Self::Recent(_)
                 | Self::Chart(_)
+                | Self::Report(_)
                 | Self::Explain(_)
                 | Self::Incident(_)
                 | Self::Stats(_)

@@ -21,6 +21,7 @@ mod mute;
 mod open;
 mod query;
 mod recent;
+mod report;
 mod run;
 mod status;
 mod stdout;
@@ -88,6 +89,7 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Explain(args) => explain::explain(config, &args).await,
         Command::Incident(args) => incident::incident(config, args).await,
         Command::Chart(args) => chart::chart(config, &args).await,
+        Command::Report(args) => report::report(config, &args).await,
         Command::Recent(args) => recent::recent(config, &args).await,
         Command::Backtest(args) => backtest::backtest(&config, &args).await,
         Command::Messages(args) => query::messages::messages(&config, &args).await,

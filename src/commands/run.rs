@@ -24,7 +24,6 @@ pub(super) async fn run(config: Config) -> CommandResult {
                 zone: config.time_zone,
                 mask: config.slack.mask_addresses,
             },
-            place: config.store.to_string(),
         };
         let page = serve(config.page.clone(), Disabled(wording), &shutdown)?;
         daemon::idle(shutdown).await;

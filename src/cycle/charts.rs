@@ -112,6 +112,12 @@ impl MailByHour {
             .iter()
             .filter(|(of, _, _)| of.until > span.from && of.from < span.until);
         let bar = |(of, kind, mail): &(Span, (bool, u32), HourlyMail)| {
+            let within = of.intersect(span);
+            if within != *of {
+                // A part of a day is not compared with whole ones.
+                let mail = self.sum(within);
+                return to_bar(within, &mail, None);
+            }
             let before = sums.iter().filter(|(earlier, other, _)| {
                 other == kind && earlier.from < of.from && earlier.from + LOOKBACK >= of.from
             });
@@ -119,14 +125,7 @@ impl MailByHour {
                 true => None,
                 false => mail.sent,
             });
-            VolumeBar {
-                span: of.intersect(span),
-                sent: mail.sent,
-                has_holes: mail.has_holes,
-                delivered: mail.delivered,
-                bounced: mail.bounced,
-                usual: usual_band(compared.collect()),
-            }
+            to_bar(*of, mail, usual_band(compared.collect()))
         };
         shown.map(bar).collect()
     }
@@ -232,6 +231,17 @@ fn hours_of(
     hours
 }
 
+fn to_bar(span: Span, mail: &HourlyMail, usual: Option<(u64, u64)>) -> VolumeBar {
+    VolumeBar {
+        span,
+        sent: mail.sent,
+        has_holes: mail.has_holes,
+        delivered: mail.delivered,
+        bounced: mail.bounced,
+        usual,
+    }
+}
+
 /// Returns the bounds between which most of these lie; `None` of too few.
 fn usual_band(mut compared: Vec<u64>) -> Option<(u64, u64)> {
     if compared.len() < MIN_COMPARED {
@@ -263,7 +273,7 @@ impl ChartSubject {
     }
 
     /// Returns whether `incident` is of this.
-    fn concerns(&self, incident: &Incident) -> bool {
+    pub(crate) fn concerns(&self, incident: &Incident) -> bool {
         let together = match &incident.evidence {
             Evidence::Silence(silence) => silence.streams.as_slice(),
             _ => &[],
@@ -312,14 +322,26 @@ pub(crate) fn volume_chart(
     span: Span,
     zone: Tz,
 ) -> VolumeChart {
+    volume_chart_by(subject, mail, incidents, (span, step_for(span)), zone)
+}
+
+/// Returns the same with a bar for each step.
+pub(crate) fn volume_chart_by(
+    subject: &ChartSubject,
+    mail: &MailByHour,
+    incidents: &[Incident],
+    (span, step): (Span, ChartStep),
+    zone: Tz,
+) -> VolumeChart {
     let concerns = |incident: &Incident| subject.concerns(incident);
-    chart_of(
-        subject.title(),
-        mail,
-        shaded_spans(incidents, concerns, span),
+    VolumeChart {
+        title: subject.title(),
         span,
+        step,
+        bars: mail.bars(span, step, zone),
+        incidents: shaded_spans(incidents, concerns, span),
         zone,
-    )
+    }
 }
 
 /// Returns the picture of all servers together, of which there are so many.
@@ -330,30 +352,13 @@ pub(crate) fn fleet_chart(
     span: Span,
     zone: Tz,
 ) -> VolumeChart {
-    let title = plural(servers as u64, "server");
-    chart_of(
-        title,
-        mail,
-        shaded_spans(incidents, |_| true, span),
-        span,
-        zone,
-    )
-}
-
-fn chart_of(
-    title: String,
-    mail: &MailByHour,
-    incidents: Vec<ShadedSpan>,
-    span: Span,
-    zone: Tz,
-) -> VolumeChart {
     let step = step_for(span);
     VolumeChart {
-        title,
+        title: plural(servers as u64, "server"),
         span,
         step,
         bars: mail.bars(span, step, zone),
-        incidents,
+        incidents: shaded_spans(incidents, |_| true, span),
         zone,
     }
 }

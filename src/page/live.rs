@@ -11,15 +11,15 @@ use crate::clock;
 use crate::config::Config;
 use crate::cycle::Context;
 use crate::daemon::Pulse;
+use crate::html::{Medium, incident_page, overview_page, server_page};
 use crate::metrics::Counters;
-use crate::model::{BounceClass, Span, StreamKey, Timestamp, UNSETTLED};
-use crate::output::explain::IncidentReport;
+use crate::model::{BounceClass, ServerName, Span, StreamKey, Timestamp, UNSETTLED};
 use crate::output::json::ListedIncident;
 use crate::output::readiness::Readiness;
 use crate::output::status::StatusReport;
 use crate::overview::{
-    CollectedServers, DayTotals, Generation, Present, collect_servers, load_events, load_incidents,
-    load_report,
+    CollectedServers, DEFAULT_SEASON, DayTotals, Generation, Notices, Present, collect_servers,
+    load_events, load_incident_page, load_incidents, load_overview, load_server_page,
 };
 use crate::page::source::{RecentEvents, Source, SourceError, Wording};
 use crate::store::{self, Store};
@@ -48,6 +48,8 @@ struct Shared {
     pulse: Arc<Pulse>,
     readiness: Cached<Readiness>,
     status: Cached<Arc<StatusReport>>,
+    overview: Cached<String>,
+    notices: Notices,
     mail: Mutex<Option<Arc<MailView>>>,
     /// Held while the mail of a new cycle is read.
     reading: tokio::sync::Mutex<()>,
@@ -82,6 +84,8 @@ impl Live {
             pulse,
             readiness: Cached::default(),
             status: Cached::default(),
+            overview: Cached::default(),
+            notices: Notices::default(),
             mail: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
         })))
@@ -239,7 +243,6 @@ impl Source for Live {
     fn wording(&self) -> Wording {
         Wording {
             style: self.0.context.style(),
-            place: self.0.config().store.to_string(),
         }
     }
 
@@ -284,8 +287,30 @@ impl Source for Live {
         Ok(Arc::clone(&self.latest_mail().await?.recent))
     }
 
-    async fn incident(&self, id: &str) -> Result<Option<IncidentReport>, SourceError> {
-        self.0.read(load_report(&self.0.reader, id, None)).await
+    async fn overview_page(&self, filter: &str) -> Result<String, SourceError> {
+        let shared = &self.0;
+        let what = (filter, DEFAULT_SEASON);
+        let (config, medium) = (shared.config(), Medium::Page);
+        let load = load_overview(config, &shared.reader, &shared.notices, medium, what);
+        let page = async { Ok(overview_page(&shared.read(load).await?)) };
+        match filter.is_empty() {
+            true => shared.overview.get(page).await,
+            false => page.await,
+        }
+    }
+
+    async fn server_page(&self, name: &ServerName) -> Result<Option<String>, SourceError> {
+        let shared = &self.0;
+        let load = load_server_page(shared.config(), &shared.reader, &shared.notices, name);
+        let view = shared.read(load).await?;
+        Ok(view.map(|view| server_page(&view, shared.context.style())))
+    }
+
+    async fn incident_page(&self, id: &str) -> Result<Option<String>, SourceError> {
+        let shared = &self.0;
+        let load = load_incident_page(shared.config(), &shared.reader, id);
+        let view = shared.read(load).await?;
+        Ok(view.map(|view| incident_page(&view)))
     }
 
     async fn incidents(&self, age: Duration) -> Result<Vec<ListedIncident>, SourceError> {

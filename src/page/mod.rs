@@ -4,7 +4,6 @@
 //! [`respond`] is the whole of it without a network: a request and a [`Source`] in, a [`Response`] out.
 
 mod access;
-mod html;
 mod live;
 mod request;
 mod response;

@@ -31,6 +31,8 @@ impl Response {
     pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
     /// The media type of JSON.
     pub(crate) const JSON: &str = "application/json";
+    /// The media type of a style.
+    pub(crate) const CSS: &str = "text/css; charset=utf-8";
     /// The media type of a page.
     pub(crate) const HTML: &str = "text/html; charset=utf-8";
 

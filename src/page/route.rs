@@ -6,20 +6,20 @@ use hyper::{Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::html::STYLE;
 use crate::metrics::{self, MetricsView, TextFormat};
 use crate::model::{DAY, MINUTE, ServerName, parse_duration_within};
-use crate::output::explain::explain;
 use crate::output::json::incidents_json;
-use crate::output::status::StatusReport;
 use crate::overview::events_json;
-use crate::page::html;
 use crate::page::request::Request;
 use crate::page::response::Response;
 use crate::page::source::{RecentEvents, Source, SourceError};
-use crate::text::sanitize::{clean_lines, json_line};
+use crate::text::sanitize::{clean, json_line, truncate};
 
 /// The maximum length of a path, in bytes.
 const MAX_PATH_BYTES: usize = 2_000;
+/// The maximum number of characters that servers are filtered by.
+const MAX_FILTER_CHARS: usize = 100;
 const DEFAULT_AGE: Duration = Duration::from_secs(30 * DAY.as_secs());
 const MAX_AGE: Duration = Duration::from_secs(400 * DAY.as_secs());
 const MAX_EVENTS: usize = 100;
@@ -34,8 +34,10 @@ pub(super) enum Route {
     Live,
     /// Whether it does its work.
     Ready,
-    /// Every server.
-    Overview,
+    /// How the pages look.
+    Style,
+    /// Every server whose name has this in it.
+    Overview(String),
     Server(ServerName),
     /// One incident, by its id.
     Incident(String),
@@ -62,7 +64,8 @@ impl Route {
         Ok(match segments.as_slice() {
             ["livez"] => Self::Live,
             ["readyz"] => Self::Ready,
-            [""] => Self::Overview,
+            ["style.css"] => Self::Style,
+            [""] => Self::Overview(filter(request)),
             ["servers", name] => Self::Server(ServerName::from(*name)),
             ["incidents", id] => Self::Incident(id.to_ascii_lowercase()),
             ["metrics"] => {
@@ -101,9 +104,10 @@ impl Route {
             }
             Self::OpenApi => Ok(Some(Response::ok(Response::JSON, OPENAPI))),
             Self::Metrics(format) => metrics(source, *format).await.map(Some),
-            Self::Overview => overview(source, None).await,
-            Self::Server(name) => overview(source, Some(name)).await,
-            Self::Incident(id) => incident(source, id).await,
+            Self::Style => Ok(Some(Response::ok(Response::CSS, STYLE.concat()))),
+            Self::Overview(filter) => source.overview_page(filter).await.map(Some).map(html),
+            Self::Server(name) => source.server_page(name).await.map(html),
+            Self::Incident(id) => source.incident_page(id).await.map(html),
             Self::Status => source.status().await.map(|status| {
                 let json = status.to_json(source.wording().style);
                 Some(json_response(&json))
@@ -147,40 +151,14 @@ async fn metrics(source: &impl Source, format: TextFormat) -> Result<Response, S
     Ok(Response::ok(format.content_type(), text))
 }
 
-async fn overview(
-    source: &impl Source,
-    server: Option<&ServerName>,
-) -> Result<Option<Response>, SourceError> {
-    let status = source.status().await?;
-    let status = match server {
-        None => (*status).clone(),
-        Some(name) => match of_server(&status, name) {
-            Some(status) => status,
-            None => return Ok(None),
-        },
-    };
-    let wording = source.wording();
-    let text = status.to_text(&wording.place, wording.style);
-    Ok(Some(html_response(&text)))
+fn html(page: Option<String>) -> Option<Response> {
+    page.map(|page| Response::ok(Response::HTML, page))
 }
 
-/// Returns what the status says of one server; `None` where it is not watched.
-fn of_server(status: &StatusReport, name: &ServerName) -> Option<StatusReport> {
-    let mut status = status.clone();
-    status.servers.retain(|server| server.name == *name);
-    status.open.retain(|incident| incident.server == *name);
-    (!status.servers.is_empty()).then_some(status)
-}
-
-async fn incident(source: &impl Source, id: &str) -> Result<Option<Response>, SourceError> {
-    let report = source.incident(id).await?;
-    let style = source.wording().style;
-    Ok(report.map(|report| html_response(&(explain(&report, style).join("\n") + "\n"))))
-}
-
-fn html_response(text: &str) -> Response {
-    let page = html::page("hushwatch", &clean_lines(text));
-    Response::ok(Response::HTML, page)
+/// Returns what servers are to be filtered by.
+fn filter(request: &Request) -> String {
+    let wanted = request.parameter("q").unwrap_or_default();
+    truncate(clean(&wanted).trim(), MAX_FILTER_CHARS)
 }
 
 fn recent_deliveries(recent: &RecentEvents, limit: usize, source: &impl Source) -> Response {

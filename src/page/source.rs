@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::metrics::Counters;
-use crate::model::Timestamp;
+use crate::model::{ServerName, Timestamp};
 use crate::notify::alert::Style;
-use crate::output::explain::IncidentReport;
 use crate::output::json::ListedIncident;
 use crate::output::readiness::Readiness;
 use crate::output::status::StatusReport;
@@ -43,8 +42,6 @@ impl From<SourceError> for Response {
 #[derive(Clone, Debug)]
 pub(crate) struct Wording {
     pub style: Style,
-    /// Where the data is, as it is told to people.
-    pub place: String,
 }
 
 /// The newest events, and the counts of the last 24 hours.
@@ -76,8 +73,14 @@ pub(crate) trait Source: Send + Sync + 'static {
 
     async fn recent(&self) -> Result<Arc<RecentEvents>, SourceError>;
 
-    /// Returns what `explain` shows of an incident; `None` where no incident has this id.
-    async fn incident(&self, id: &str) -> Result<Option<IncidentReport>, SourceError>;
+    /// Returns the overview of the servers whose names have `filter` in them, as HTML.
+    async fn overview_page(&self, filter: &str) -> Result<String, SourceError>;
+
+    /// Returns the page of a server, as HTML; `None` where it is not watched.
+    async fn server_page(&self, name: &ServerName) -> Result<Option<String>, SourceError>;
+
+    /// Returns the page of an incident, as HTML; `None` where no incident has this id.
+    async fn incident_page(&self, id: &str) -> Result<Option<String>, SourceError>;
 
     /// Returns the incidents that are open or opened within `age`, newest first.
     async fn incidents(&self, age: Duration) -> Result<Vec<ListedIncident>, SourceError>;
@@ -118,7 +121,15 @@ impl Source for Disabled {
         Err(SourceError::Disabled)
     }
 
-    async fn incident(&self, _: &str) -> Result<Option<IncidentReport>, SourceError> {
+    async fn overview_page(&self, _: &str) -> Result<String, SourceError> {
+        Err(SourceError::Disabled)
+    }
+
+    async fn server_page(&self, _: &ServerName) -> Result<Option<String>, SourceError> {
+        Err(SourceError::Disabled)
+    }
+
+    async fn incident_page(&self, _: &str) -> Result<Option<String>, SourceError> {
         Err(SourceError::Disabled)
     }
 

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use crate::config::PageSettings;
 use crate::metrics::Counters;
-use crate::model::{BounceClass, Timestamp};
-use crate::output::explain::IncidentReport;
+use crate::model::{BounceClass, ServerName, Timestamp};
 use crate::output::json::ListedIncident;
 use crate::output::readiness::Readiness;
-use crate::output::samples::incident_report;
 use crate::output::status::StatusReport;
 use crate::output::status::tests::{report, style};
 use crate::page::request::Request;
@@ -32,10 +30,7 @@ const FINE: Fixed = Fixed {
 
 impl Source for Fixed {
     fn wording(&self) -> Wording {
-        Wording {
-            style: style(),
-            place: "<b>here</b>".to_owned(),
-        }
+        Wording { style: style() }
     }
 
     fn now(&self) -> Timestamp {
@@ -81,9 +76,16 @@ impl Source for Fixed {
         Ok(Arc::new(recent))
     }
 
-    async fn incident(&self, id: &str) -> Result<Option<IncidentReport>, SourceError> {
-        let known = incident_report();
-        Ok((id == known.incident.id).then_some(known))
+    async fn overview_page(&self, filter: &str) -> Result<String, SourceError> {
+        Ok(format!("servers with [{filter}]"))
+    }
+
+    async fn server_page(&self, name: &ServerName) -> Result<Option<String>, SourceError> {
+        Ok((name.0 == "a/b ü").then(|| "one server".to_owned()))
+    }
+
+    async fn incident_page(&self, id: &str) -> Result<Option<String>, SourceError> {
+        Ok((id == "fp8xrr3b").then(|| "explained".to_owned()))
     }
 
     async fn incidents(&self, _: Duration) -> Result<Vec<ListedIncident>, SourceError> {
@@ -134,16 +136,14 @@ fn body(response: &Response) -> &str {
 
 #[test]
 fn paths_lead_to_what_is_stored_and_nowhere_else() {
-    let known = format!(
-        "/incidents/{}",
-        incident_report().incident.id.to_uppercase()
-    );
     for (target, status, shown) in [
-        ("/", 200, "Data in &lt;b&gt;here&lt;/b&gt;"),
-        ("/servers/a%2Fb%20%C3%BC", 200, "LAST POLL NOT COMPLETE"),
+        ("/", 200, "servers with []"),
+        ("/?x=1&q=a%20b+c%0A%5B", 200, "servers with [a b c []"),
+        ("/style.css", 200, "prefers-color-scheme:dark"),
+        ("/servers/a%2Fb%20%C3%BC", 200, "one server"),
         ("/servers/a/b", 404, ""),
         ("/servers/nobody", 404, ""),
-        (&known, 200, "Messages"),
+        ("/incidents/FP8XRR3B", 200, "explained"),
         ("/incidents/none", 404, ""),
         ("/incidents", 404, ""),
         ("/api", 404, ""),

@@ -113,7 +113,9 @@ facts! {
         a_database_that_began_anew_says_so;
     charts:
         a_picture_knows_of_its_span_what_a_history_knows
-        incidents_are_told_that_stood_since;
+        incidents_are_told_that_stood_since
+        every_watched_stream_is_told_in_a_few_figures
+        the_last_accepted_message_is_no_picture;
     pictures:
         a_picture_is_shown_below_its_digest_once_that_is_posted
         a_picture_counts_as_no_message_and_holds_none_up

@@ -27,7 +27,7 @@ pub use rows::{
     CycleCommit, DueHello, EventRow, GivenUp, Handle, IncidentRow, LastDigest, Lease, LeaseAttempt,
     MergedRows, MessageKind, MessageThread, NewMessage, Note, NotificationRow, OpenSample,
     OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity, ServerListChange, ServerState,
-    SpanCounts, Thread, TransitionRow, UnconfirmedAttempt, Volume,
+    SpanCounts, StreamFigures, Thread, TransitionRow, UnconfirmedAttempt, Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    BounceClass, Feedback, Incident, Mute, ServerName, StandingAnswer, Timestamp, Transition,
+    BounceClass, Coverage, Feedback, Incident, Mute, ServerName, StandingAnswer, StreamKey,
+    Timestamp, Transition,
 };
 
 /// The state of the polls of one server.
@@ -473,4 +474,17 @@ pub struct IncidentRow {
 pub struct Volume {
     pub sent: u64,
     pub bounces: u64,
+}
+
+/// A watched stream in a few figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamFigures {
+    pub stream: StreamKey,
+    pub last_sent: Option<Timestamp>,
+    /// When its history begins; `None` before the first start.
+    pub first_seen_at: Option<Timestamp>,
+    /// Messages by the hour, or by the span in which they were counted, in no order: where each begins, and how many.
+    pub sent: Vec<(Timestamp, u64)>,
+    /// Where its messages were seen.
+    pub seen: Coverage,
 }

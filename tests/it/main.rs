@@ -37,6 +37,7 @@ mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rates;
+mod report;
 mod secrets;
 mod servers;
 mod silence;

@@ -110,8 +110,20 @@ fn it_shows_what_is_stored_and_gets_ready_with_the_first_cycle() {
     });
     let page = daemon.get("/", "");
     assert!(
-        page.contains("shop: last poll complete") && page.contains("outbound"),
+        page.contains("shop/outbound") && page.contains("<svg") && page.contains("/style.css"),
         "{page}"
+    );
+    let style = daemon.get("/style.css", "");
+    assert!(
+        style.contains("text/css") && style.contains(".chart"),
+        "{style}"
+    );
+    let filtered = daemon.get("/?q=SHO", "");
+    assert!(filtered.contains("1 of 1 server") && filtered.contains("shop/outbound"));
+    let none = daemon.get("/?q=%3Cscript%3E", "");
+    assert!(
+        none.contains("No server has “&lt;script&gt;” in its name"),
+        "{none}"
     );
     let of_server = daemon.get("/servers/shop", "");
     assert!(of_server.contains("outbound"), "{of_server}");

@@ -13,6 +13,7 @@ const FORBIDDEN_CRATES: &[(&str, &[&str])] = &[
     ("events_file", IO),
     ("text", IO),
     ("chart", IO),
+    ("html", IO),
     ("notify", IO),
     ("output", IO),
     ("metrics", IO),

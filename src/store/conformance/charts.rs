@@ -78,3 +78,54 @@ pub(super) fn incidents_are_told_that_stood_since(b: &mut Database) {
     );
     assert_eq!(ids(121), [known("cccc", true), known("bbbb", true)]);
 }
+
+pub(super) fn every_watched_stream_is_told_in_a_few_figures(b: &mut Database) {
+    b.server_state(&shop(), at(60)).expect("started");
+    b.save_streams(
+        &shop(),
+        &["outbound".into(), "broadcast".into(), "old".into()],
+    )
+    .expect("saved");
+    b.save_streams(&shop(), &["outbound".into(), "broadcast".into()])
+        .expect("saved");
+    let mails = [5, 65, 3_700].map(|second| mail(&format!("m{second}"), at(second)));
+    save(b, &mails, Some(span(0, 7_200)));
+    let figures = b.stream_figures(span(3_600, 7_200)).expect("read");
+    let names: Vec<String> = figures
+        .iter()
+        .map(|f| f.stream.stream().0.clone())
+        .collect();
+    assert_eq!(names, ["broadcast", "outbound"]);
+    let [empty, full] = figures.as_slice() else {
+        panic!("two streams");
+    };
+    assert_eq!((empty.last_sent, empty.first_seen_at), (None, Some(at(60))));
+    assert_eq!(
+        (full.last_sent, full.first_seen_at),
+        (Some(at(3_700)), Some(at(5)))
+    );
+    assert_eq!(full.sent, [(at(3_600), 1)]);
+    assert!(full.seen.covers(span(3_600, 7_200)) && empty.seen.spans().is_empty());
+}
+
+pub(super) fn the_last_accepted_message_is_no_picture(b: &mut Database) {
+    use crate::store::{AttemptResult, MessageKind, NewMessage};
+    assert_eq!(b.last_accepted_at().expect("read"), None);
+    let picture = NewMessage {
+        kind: MessageKind::Picture,
+        ..super::message("picture")
+    };
+    let digest = super::message("digest");
+    b.save_illustrated_digest(span(0, 60), (&digest, &[picture]), false, at(60))
+        .expect("saved");
+    let rows = b.due_rows(at(60), std::time::Duration::ZERO).expect("read");
+    for (row, now) in rows.iter().zip([70, 80]) {
+        let accepted = AttemptResult::Accepted {
+            channel: None,
+            ts: None,
+        };
+        b.record_attempt(row.seq, at(now), at(now), &accepted)
+            .expect("recorded");
+    }
+    assert_eq!(b.last_accepted_at().expect("read"), Some(at(70)));
+}

@@ -8,6 +8,7 @@ mod counts;
 mod coverage;
 mod digests;
 mod feedback;
+mod fleet;
 pub(in crate::store) mod hello;
 mod history;
 mod id;

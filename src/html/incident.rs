@@ -1,0 +1,101 @@
+//! Incidents: in a list, and one by itself.
+
+use maud::{Markup, html};
+
+use crate::chart::to_inline_svg;
+use crate::html::layout::{badge, document, incident_address, slug};
+use crate::html::server::figures;
+use crate::html::{Health, IncidentPageView, Medium};
+use crate::model::{Incident, Severity};
+use crate::notify::alert::Style;
+use crate::notify::context::{problem_span, worst_phrase};
+use crate::notify::describe::{describe_open, problem_name};
+use crate::notify::location::location;
+use crate::text::format::{format_date_time, format_duration, format_time};
+use crate::text::sanitize::clean;
+
+/// Returns the page of one incident.
+pub fn incident_page(view: &IncidentPageView) -> String {
+    let incident = &view.incident;
+    let title = format!("{}: {}", location(incident), problem_name(incident.rule));
+    let body = html! {
+        main #main {
+            h1 { (badge(health_of(incident))) " " (clean(&title)) }
+            p { (summary(incident, view.style)) }
+            @if let Some(chart) = &view.chart {
+                figure {
+                    (maud::PreEscaped(to_inline_svg(&chart.draw(), "chart")))
+                    (figures(chart))
+                }
+            }
+            (explanation(&view.explained))
+        }
+    };
+    document(&format!("{title} – hushwatch"), Medium::Page, true, &body)
+}
+
+/// Returns how an incident is: what is over is fine again.
+pub(super) fn health_of(incident: &Incident) -> Health {
+    match (incident.is_open(), incident.severity) {
+        (false, _) => Health::Fine,
+        (true, Severity::Warn) => Health::Warn,
+        (true, Severity::Wake) => Health::Wake,
+    }
+}
+
+/// Returns what is or was wrong, and when.
+fn summary(incident: &Incident, style: Style) -> String {
+    let span = problem_span(incident);
+    let from = format_date_time(span.from, style.zone);
+    if incident.is_open() {
+        let problem = describe_open(incident, style);
+        return clean(&format!("{problem}, since {from} {}", style.zone.name()));
+    }
+    let until = format_time(span.until, style.zone);
+    let length = format_duration(span.length());
+    let worst = worst_phrase(incident).map_or_else(String::new, |worst| format!("; {worst}"));
+    clean(&format!(
+        "resolved: it lasted {length}, from {from} to {until} {}{worst}",
+        style.zone.name()
+    ))
+}
+
+/// Returns what `explain` says.
+fn explanation(lines: &[String]) -> Markup {
+    let text: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            let rest = line.trim_start_matches(' ');
+            format!("{}{}", &line[..line.len() - rest.len()], clean(rest))
+        })
+        .collect();
+    html! { pre.explain tabindex="0" aria-label="What explain says" { (text.join("\n")) } }
+}
+
+/// Returns a list of incidents, each with what `explain` says of it where that is at hand.
+pub(super) fn incident_list(
+    incidents: &[Incident],
+    explained: &[(String, Vec<String>)],
+    style: Style,
+    medium: Medium,
+) -> Markup {
+    html! {
+        ul.incidents {
+            @for incident in incidents {
+                @let lines = explained.iter().find(|(id, _)| *id == incident.id);
+                li id=(format!("incident-{}", slug(&incident.id))) {
+                    @if incident.is_open() { (badge(health_of(incident))) " " }
+                    @else { span.badge.over { span aria-hidden="true" { "✓" } " " (incident.severity.name().to_uppercase()) ", over" } " " }
+                    strong { (clean(&location(incident))) } ": "
+                    @if !incident.is_open() { (problem_name(incident.rule)) ", " }
+                    (summary(incident, style)) " "
+                    @match (medium, lines) {
+                        (Medium::Page, _) => a href=(incident_address(&incident.id, medium)) { "explain " (incident.id) },
+                        (Medium::File, Some((_, lines))) => details { summary { "explain " (incident.id) } (explanation(lines)) },
+                        (Medium::File, None) => code { "hushwatch explain " (incident.id) },
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Everything that is watched: the verdict first, then what is open, then every server, the worst first.
+
+use maud::{Markup, html};
+
+use crate::html::incident::incident_list;
+use crate::html::layout::{badge, document, server_address, slug};
+use crate::html::server::server_article;
+use crate::html::{Health, Medium, OverviewView, ServerRow};
+use crate::model::Timestamp;
+use crate::text::format::{count, format_duration, format_time, format_time_or_never, plural};
+use crate::text::sanitize::clean;
+use crate::text::sparkline::sparkline;
+
+/// Returns the overview, as a page or as a file.
+pub fn overview_page(view: &OverviewView) -> String {
+    let (health, verdict) = verdict(view);
+    let (wakes, warns) = view.open_counts;
+    let more = (wakes + warns).saturating_sub(view.open.len() as u64);
+    let body = html! {
+        header {
+            h1 { "hushwatch" }
+            p.verdict { (badge(health)) " " (verdict) }
+            (facts(view))
+        }
+        main #main {
+            @if view.medium == Medium::Page { (filter_form(view)) }
+            @if !view.open.is_empty() {
+                section aria-labelledby="open" {
+                    h2 #open { "Open incidents" }
+                    (incident_list(&view.open, &view.explained, view.style, view.medium))
+                    @if more > 0 { p { "And " (count(more)) " more, named with their servers below." } }
+                }
+            }
+            section aria-labelledby="servers" {
+                h2 #servers { "Servers" }
+                @if view.servers.is_empty() { p { (nothing(view)) } }
+                (rows(view))
+                @for server in &view.details { (server_article(server, view.style, view.medium)) }
+            }
+            section aria-labelledby="past" {
+                h2 #past { "Past incidents" }
+                @if view.past.is_empty() { p { "None in this time." } }
+                @else { (incident_list(&view.past, &view.explained, view.style, view.medium)) }
+            }
+        }
+        footer { p {
+            "Nothing on this page can be changed. A hatched time was not seen, and is not zero. "
+            "The band of what is usual holds eight of ten such hours of the four weeks before."
+        } }
+    };
+    document("hushwatch", view.medium, false, &body)
+}
+
+/// Returns how everything is, in a state and a sentence.
+fn verdict(view: &OverviewView) -> (Health, String) {
+    let worst = view.servers.iter().map(|server| server.health).min();
+    let servers = plural(view.total as u64, "server");
+    let (wakes, warns) = view.open_counts;
+    if view.last_cycle_at.is_none() {
+        return (
+            Health::Learning,
+            format!("{servers}, no cycle yet: nothing was read so far"),
+        );
+    }
+    match (wakes, warns) {
+        (0, 0) => match worst {
+            Some(Health::Unseen) => {
+                let unseen = view
+                    .servers
+                    .iter()
+                    .filter(|s| s.health == Health::Unseen)
+                    .count();
+                (
+                    Health::Unseen,
+                    format!(
+                        "nothing found, but {} could not be read",
+                        plural(unseen as u64, "server")
+                    ),
+                )
+            }
+            Some(Health::Learning) => (
+                Health::Learning,
+                format!("nothing is wrong with {servers}; some are still being learned"),
+            ),
+            _ => (Health::Fine, format!("nothing is wrong with {servers}")),
+        },
+        (0, _) => (Health::Warn, format!("{} open", plural(warns, "incident"))),
+        (_, 0) => (Health::Wake, format!("{} open", plural(wakes, "incident"))),
+        (_, _) => {
+            let all = plural(wakes + warns, "incident");
+            (
+                Health::Wake,
+                format!("{all} open: {wakes} WAKE, {warns} WARN"),
+            )
+        }
+    }
+}
+
+fn facts(view: &OverviewView) -> Markup {
+    let zone = view.style.zone;
+    let ago = |at: Timestamp| {
+        format!(
+            "{} ({} ago)",
+            format_time(at, zone),
+            format_duration(view.at.since(at))
+        )
+    };
+    let delivery = &view.delivery;
+    let waiting = match (delivery.waiting, delivery.waiting_since) {
+        (0, _) => "nothing waits".to_owned(),
+        (waiting, None) => plural(waiting, "message") + " waiting",
+        (waiting, Some(since)) => format!(
+            "{} waiting since {}",
+            plural(waiting, "message"),
+            ago(since)
+        ),
+    };
+    html! {
+        dl.facts {
+            div { dt { "As of" } dd { (format_time(view.at, zone)) " " (zone.name()) } }
+            div { dt { "Last cycle" } dd { (view.last_cycle_at.map_or_else(|| "none yet".to_owned(), ago)) } }
+            div { dt { "Next poll" } dd { (view.next_poll_at.map_or_else(|| "unknown".to_owned(), |at| format_time(at, zone))) } }
+            div { dt { "Slack last accepted a message" } dd { (delivery.last_accepted_at.map_or_else(|| "never".to_owned(), ago)) ", " (waiting) } }
+        }
+    }
+}
+
+fn filter_form(view: &OverviewView) -> Markup {
+    html! {
+        form.filter method="get" action="/" role="search" {
+            label for="q" { "Servers whose name has" }
+            input #q type="search" name="q" value=(clean(&view.filter)) maxlength="100";
+            button type="submit" { "Filter" }
+            @if !view.filter.is_empty() {
+                span { (count(view.servers.len() as u64)) " of " (plural(view.total as u64, "server")) " " }
+                a href="/" { "show all" }
+            }
+        }
+    }
+}
+
+fn nothing(view: &OverviewView) -> String {
+    match view.filter.is_empty() {
+        true => "No server is watched yet.".to_owned(),
+        false => format!("No server has “{}” in its name.", clean(&view.filter)),
+    }
+}
+
+/// Returns a table of the servers; one that is shown whole below is only named in it where there are several.
+fn rows(view: &OverviewView) -> Markup {
+    if view.servers.len() < 2 && !view.details.is_empty() {
+        return html! {};
+    }
+    html! {
+        div.scroll tabindex="0" role="group" aria-label="Servers" {
+            table.servers {
+                thead { tr {
+                    th scope="col" { "State" }
+                    th scope="col" { "Server" }
+                    th scope="col" { "Sent in 24 h" }
+                    th scope="col" { "By hour" }
+                    th scope="col" { "Last message" }
+                } }
+                tbody { @for server in &view.servers { (row(server, view)) } }
+            }
+        }
+    }
+}
+
+fn row(server: &ServerRow, view: &OverviewView) -> Markup {
+    let is_known = server.hours.iter().any(Option::is_some);
+    let sent: u64 = server.hours.iter().flatten().sum();
+    let last = server
+        .streams
+        .iter()
+        .filter_map(|stream| stream.last_sent)
+        .max();
+    let is_shown = view.details.iter().any(|detail| detail.name == server.name);
+    let address = match (view.medium, is_shown) {
+        (Medium::Page, true) => Some(format!("#server-{}", slug(&server.name.0))),
+        (Medium::File, false) => None,
+        (medium, _) => Some(server_address(&server.name.0, medium)),
+    };
+    html! { tr {
+        td { (badge(server.health)) }
+        th scope="row" {
+            @match address { Some(address) => a href=(address) { (clean(&server.name.0)) }, None => (clean(&server.name.0)) }
+            @if !server.note.is_empty() { br; small { (clean(&server.note)) } }
+        }
+        td.number { @if is_known { (count(sent)) } @else { "not seen" } }
+        td { span.spark aria-hidden="true" { (sparkline(&server.hours)) } }
+        td { (format_time_or_never(last, view.style.zone)) }
+    } }
+}

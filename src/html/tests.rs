@@ -1,0 +1,342 @@
+use std::time::Duration;
+
+use chrono_tz::Tz;
+
+use super::*;
+use crate::chart::{VolumeChart, samples};
+use crate::model::{Incident, Rule, Timestamp};
+use crate::notify::alert::Style;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).expect("an instant")
+}
+
+fn style() -> Style {
+    Style {
+        zone: Tz::UTC,
+        mask: true,
+    }
+}
+
+fn chart(name: &str) -> VolumeChart {
+    let mut all = samples::volumes().into_iter();
+    all.find(|(of, _)| *of == name).expect("a sample").1
+}
+
+fn incident(rule: Rule, step: &str) -> Incident {
+    let courses = crate::notify::samples::courses();
+    let course = courses
+        .iter()
+        .find(|course| course.rule == rule)
+        .expect("a course");
+    course.step(step).incident.clone()
+}
+
+fn stream(name: &str, health: Health) -> StreamDetail {
+    StreamDetail {
+        id: name.into(),
+        health,
+        last_sent: Some(at("2026-03-03T09:57:00Z")),
+        last_delivered: Some(at("2026-03-03T09:56:00Z")),
+        detection_delay: Some(Duration::from_secs(3_600)),
+        is_learning: health == Health::Learning,
+        is_judged: true,
+        is_stopped: health == Health::Wake,
+        day: chart("day"),
+        season: chart("season"),
+    }
+}
+
+fn server(name: &str, health: Health, note: &str) -> ServerPageView {
+    let mut outbound = stream("outbound", health);
+    for chart in [&mut outbound.day, &mut outbound.season] {
+        chart.title = format!("{name}/outbound");
+    }
+    ServerPageView {
+        name: name.into(),
+        health,
+        note: note.to_owned(),
+        streams: vec![outbound],
+        next_poll_at: Some(at("2026-03-03T11:00:00Z")),
+        open: Vec::new(),
+        past: Vec::new(),
+    }
+}
+
+fn row(name: &str, health: Health, note: &str) -> ServerRow {
+    ServerRow {
+        name: name.into(),
+        health,
+        note: note.to_owned(),
+        streams: vec![StreamRow {
+            id: "outbound".into(),
+            last_sent: Some(at("2026-03-03T09:57:00Z")),
+            sent: 776,
+        }],
+        hours: (0..24).map(|hour| (hour != 7).then_some(hour)).collect(),
+    }
+}
+
+fn overview(medium: Medium) -> OverviewView {
+    OverviewView {
+        at: at("2026-03-03T10:00:00Z"),
+        style: style(),
+        medium,
+        last_cycle_at: Some(at("2026-03-03T10:00:00Z")),
+        next_poll_at: Some(at("2026-03-03T11:00:00Z")),
+        delivery: DeliveryView {
+            last_accepted_at: Some(at("2026-03-03T09:00:00Z")),
+            waiting: 0,
+            waiting_since: None,
+        },
+        servers: vec![row("shop", Health::Fine, "")],
+        total: 1,
+        filter: String::new(),
+        details: vec![server("shop", Health::Fine, "")],
+        open: Vec::new(),
+        open_counts: (0, 0),
+        past: Vec::new(),
+        explained: Vec::new(),
+    }
+}
+
+/// A page with everything on it that can be wrong.
+fn troubled(medium: Medium) -> OverviewView {
+    let open = vec![
+        incident(Rule::SendSilence, "opened"),
+        incident(Rule::BounceRate, "opened"),
+    ];
+    let explained = open.iter().map(|i| {
+        (
+            i.id.clone(),
+            vec!["Why it opened".to_owned(), "  no mail".to_owned()],
+        )
+    });
+    let explained = explained.collect();
+    let past = vec![incident(Rule::DeliverySilence, "resolved")];
+    OverviewView {
+        servers: vec![
+            row("shop", Health::Wake, "no mail sent for 1 h 2 min"),
+            row("blog", Health::Unseen, "HTTP 503"),
+            row("new", Health::Learning, ""),
+        ],
+        details: vec![
+            server("shop", Health::Wake, "no mail sent for 1 h 2 min"),
+            server("blog", Health::Unseen, "HTTP 503"),
+            server("new", Health::Learning, ""),
+        ],
+        total: 3,
+        open,
+        open_counts: (1, 4),
+        past,
+        explained,
+        delivery: DeliveryView {
+            last_accepted_at: None,
+            waiting: 2,
+            waiting_since: Some(at("2026-03-03T08:00:00Z")),
+        },
+        ..overview(medium)
+    }
+}
+
+/// A thousand servers, of which the first few are shown whole.
+fn fleet(servers: u32) -> OverviewView {
+    let name = |index: u32| format!("client-{index:04}");
+    let rows = (0..servers).map(|index| match index {
+        0 => row(&name(index), Health::Wake, "no mail sent for 7 h"),
+        1..3 => row(&name(index), Health::Warn, "bounce rate"),
+        _ => row(&name(index), Health::Fine, ""),
+    });
+    OverviewView {
+        servers: rows.collect(),
+        total: servers as usize,
+        details: (0..8)
+            .map(|index| server(&name(index), Health::Fine, ""))
+            .collect(),
+        ..overview(Medium::Page)
+    }
+}
+
+fn first_start() -> OverviewView {
+    let mut view = overview(Medium::Page);
+    view.last_cycle_at = None;
+    view.delivery = DeliveryView::default();
+    view.servers[0].health = Health::Learning;
+    view.servers[0].hours = vec![None; 24];
+    view.servers[0].streams.clear();
+    view.details[0].health = Health::Learning;
+    view.details[0].streams.clear();
+    view
+}
+
+fn pages() -> Vec<(&'static str, String)> {
+    let incident_view = IncidentPageView {
+        incident: incident(Rule::SendSilence, "opened"),
+        explained: vec!["Why it opened".to_owned(), "  no mail".to_owned()],
+        chart: Some(chart("week_with_incidents")),
+        style: style(),
+    };
+    let mut of_server = server("shop", Health::Wake, "no mail sent for 1 h 2 min");
+    of_server.open = vec![incident(Rule::SendSilence, "opened")];
+    of_server.past = vec![incident(Rule::DeliverySilence, "resolved")];
+    vec![
+        ("fine", overview_page(&overview(Medium::Page))),
+        ("troubled", overview_page(&troubled(Medium::Page))),
+        ("first_start", overview_page(&first_start())),
+        ("fleet", overview_page(&fleet(1_000))),
+        ("file", overview_page(&troubled(Medium::File))),
+        ("server", server_page(&of_server, style())),
+        ("incident", incident_page(&incident_view)),
+    ]
+}
+
+#[test]
+fn samples_are_written() {
+    // To be looked at: HUSHWATCH_DUMP_DIR=… cargo test --lib html::tests::samples_are_written
+    let Ok(folder) = std::env::var("HUSHWATCH_DUMP_DIR") else {
+        return;
+    };
+    std::fs::write(format!("{folder}/style.css"), STYLE.concat()).expect("written");
+    for (name, page) in pages() {
+        std::fs::write(format!("{folder}/page_{name}.html"), page).expect("written");
+    }
+}
+
+#[test]
+fn no_page_has_a_script_a_style_of_its_own_or_another_host() {
+    for (name, page) in pages() {
+        assert!(
+            page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"),
+            "{name}"
+        );
+        for forbidden in [
+            "<script",
+            "javascript:",
+            " style=",
+            "onload=",
+            "http://",
+            "https://",
+            "<img",
+            "@import",
+            "url(http",
+        ] {
+            assert!(!page.contains(forbidden), "{name} has {forbidden}");
+        }
+        assert_eq!(page.contains("<style>"), name == "file", "{name}");
+    }
+}
+
+#[test]
+fn ids_are_unique_and_every_reference_has_its_target() {
+    for (name, page) in pages() {
+        let mut ids: Vec<&str> = page
+            .split(" id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        ids.sort_unstable();
+        let all = ids.len();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "{name}: an id twice");
+        let referred = page
+            .split("labelledby=\"")
+            .skip(1)
+            .chain(page.split("href=\"#").skip(1));
+        for id in referred
+            .filter_map(|rest| rest.split('"').next())
+            .flat_map(|ids| ids.split(' '))
+        {
+            assert!(ids.contains(&id), "{name}: nothing has the id {id}");
+        }
+    }
+}
+
+#[test]
+fn markup_from_outside_stays_text() {
+    let hostile = "\"><script>alert(1)</script>&'\u{202e}";
+    let mut view = troubled(Medium::Page);
+    view.servers[0].name = hostile.into();
+    view.servers[0].note = hostile.to_owned();
+    view.details[0].name = hostile.into();
+    view.details[0].streams[0].id = hostile.into();
+    view.details[0].streams[0].day.title = hostile.to_owned();
+    view.open[0].server = hostile.into();
+    view.filter = hostile.to_owned();
+    let mut of_server = view.details[0].clone();
+    of_server.note = hostile.to_owned();
+    let of_incident = IncidentPageView {
+        incident: view.open[0].clone(),
+        explained: vec![hostile.to_owned()],
+        chart: Some(view.details[0].streams[0].day.clone()),
+        style: style(),
+    };
+    for page in [
+        overview_page(&view),
+        server_page(&of_server, style()),
+        incident_page(&of_incident),
+    ] {
+        assert!(
+            !page.contains("<script") && !page.contains('\u{202e}'),
+            "{page}"
+        );
+        assert!(page.contains("&lt;script&gt;"));
+    }
+}
+
+#[test]
+fn every_state_is_told_in_a_word_and_a_shape() {
+    let all = [
+        Health::Wake,
+        Health::Warn,
+        Health::Unseen,
+        Health::Learning,
+        Health::Fine,
+    ];
+    let mut shapes = all.map(Health::shape).to_vec();
+    shapes.dedup();
+    assert_eq!(shapes.len(), all.len());
+    assert!(all.is_sorted(), "the worst first");
+}
+
+#[test]
+fn the_first_line_says_how_it_is() {
+    let verdict = |view: &OverviewView| {
+        let page = overview_page(view);
+        let (_, rest) = page.split_once("class=\"verdict\">").expect("a verdict");
+        let (line, _) = rest.split_once("</p>").expect("its end");
+        let mut text = String::new();
+        let mut is_tag = false;
+        for c in line.chars() {
+            match c {
+                '<' => is_tag = true,
+                '>' => is_tag = false,
+                c if !is_tag => text.push(c),
+                _ => {}
+            }
+        }
+        text
+    };
+    let mut unseen = overview(Medium::Page);
+    unseen.servers[0].health = Health::Unseen;
+    let lines = [
+        verdict(&overview(Medium::Page)),
+        verdict(&troubled(Medium::Page)),
+        verdict(&unseen),
+        verdict(&first_start()),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    ● OK nothing is wrong with 1 server
+    ▲ WAKE 5 incidents open: 1 WAKE, 4 WARN
+    ▨ NOT SEEN nothing found, but 1 server could not be read
+    ◌ LEARNING 1 server, no cycle yet: nothing was read so far
+    ");
+}
+
+#[test]
+fn what_was_not_seen_is_no_zero_in_the_figures() {
+    let mut view = overview(Medium::Page);
+    view.details[0].streams[0].day = chart("nothing_seen");
+    let page = overview_page(&view);
+    assert!(page.contains("<td>not seen</td>"), "{page}");
+    assert!(!page.contains("<td>0</td>") || page.matches("not seen</td>").count() >= 24);
+}

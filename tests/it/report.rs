@@ -1,0 +1,61 @@
+//! The report: everything in one file.
+
+use hushwatch::model::{DAY, HOUR, MINUTE, Span};
+use hushwatch::sim::postmark::Profile;
+
+use crate::world::{Process, World};
+
+/// Weeks of mail up to this hour, since a report shows the time by the machine's clock; it stopped some hours ago.
+fn stopped() -> World {
+    let mut world = World::new(Process::New, "");
+    let now = hushwatch::clock::now().floor(HOUR);
+    let span = Span::new(now - 30 * DAY, now - HOUR * 5);
+    world
+        .shop
+        .generate("outbound", span, &Profile::constant(60.0));
+    world.cycle(now - HOUR * 6);
+    world.cycle(now - HOUR);
+    world.cycle(now);
+    world.set_aside("that mail stopped is told");
+    world
+}
+
+#[test]
+fn a_report_is_one_file_that_shows_what_is_wrong() {
+    let world = stopped();
+    let ended = world.run(&["report", "--html", "report.html"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let page = std::fs::read_to_string(world.folder.path().join("report.html")).expect("written");
+    // To be looked at: HUSHWATCH_DUMP_DIR=…
+    if let Ok(folder) = std::env::var("HUSHWATCH_DUMP_DIR") {
+        std::fs::write(format!("{folder}/page_report.html"), &page).expect("written");
+    }
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
+    for part in [
+        "shop/outbound: mail by hour",
+        "shop/outbound: mail by day",
+        "no mail sent for",
+        "it has stopped",
+        "Last proven delivery",
+        "The same in figures",
+        "explain",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    for forbidden in ["<script", "http://", "https://", "href=\"/"] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_names_what_is_wrong() {
+    let mut world = World::new(Process::New, "");
+    world.cycle(hushwatch::clock::now().floor(HOUR) - MINUTE);
+    let wrong: &[&[&str]] = &[
+        &["report"],
+        &["report", "--html", "report.html", "--since", "5m"],
+        &["report", "--html", "report.html", "--since", "500d"],
+        &["report", "--html", "no/such/folder/report.html"],
+    ];
+    insta::assert_snapshot!("report_errors", world.transcripts(wrong));
+}
