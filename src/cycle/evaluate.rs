@@ -265,7 +265,12 @@ async fn evaluate_polled_server(
     let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
     let instants = instants_to_evaluate(&context.config.schedule, poll, now);
     let histories = load_histories(store, poll, &rules, &instants, now).await?;
-    let mut evaluator = Evaluator::new(Policy { rules, ..policy }, series);
+    let policy = Policy {
+        rules,
+        server_number: identity.map(|server| server.number),
+        ..policy
+    };
+    let mut evaluator = Evaluator::new(policy, series);
     let mut transitions =
         evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
     let mute_end = evaluator.end_mutes(&mut log, now);

@@ -24,6 +24,8 @@ pub struct Policy {
     /// Whether people are reminded of what is still open. An incoming webhook cannot put that into a thread.
     pub reminds: bool,
     pub rules: Rules,
+    /// Postmark's number of the server, where it is known.
+    pub server_number: Option<i64>,
     /// What runs now, and what has run since the first instant that is judged.
     pub mutes: Vec<Mute>,
     /// The stops of streams on several servers, for the incidents of one server.
@@ -38,6 +40,7 @@ impl Policy {
             digest_mode,
             reminds: true,
             rules,
+            server_number: None,
             mutes: Vec::new(),
             stops_together: Vec::new(),
             stopped: BTreeSet::new(),

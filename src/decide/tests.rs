@@ -70,6 +70,8 @@ fn events(times: &[Timestamp], verdict: Verdict) -> Finding {
         recipient: "ops@example.com".to_owned(),
         recipients: vec!["ops@example.com".to_owned()],
         class: BounceClass::Hard,
+        message: None,
+        tag: None,
     };
     Finding {
         evidence,

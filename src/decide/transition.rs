@@ -87,6 +87,7 @@ pub(super) fn open(
         recovered_at: None,
         closed_by: None,
         closed_as: None,
+        server_number: policy.server_number,
         acknowledged: None,
     };
     let taken = notify(&mut incident, Step::Opened, block, wanted);

@@ -36,6 +36,10 @@ pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<F
             recipient: newest.map_or_else(String::new, |m| m.recipient.clone()),
             recipients,
             class: newest.map_or(BounceClass::Other, |m| m.class),
+            message: newest
+                .map(|m| m.message.clone())
+                .filter(|id| is_message_id(id)),
+            tag: newest.and_then(|m| m.tag.clone()),
         };
         Finding::new(rule, verdict, Severity::Wake, evidence)
     };
@@ -58,6 +62,12 @@ pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<F
         findings.push(finding(Rule::OperatorBounce, &operator));
     }
     findings
+}
+
+/// Whether `id` has the form of Postmark's ids of messages; a bounce of no message bears another.
+fn is_message_id(id: &str) -> bool {
+    let parts = id.split('-').map(str::len);
+    parts.eq([8, 4, 4, 4, 12]) && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }
 
 /// Whether `domain` is one of `own` or below one of them.

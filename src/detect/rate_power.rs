@@ -220,6 +220,7 @@ mod tests {
         let ticks = (0..HOURS).map(|hour| (sent_at(hour), sent));
         let covered = Coverage::from_spans([Span::new(at(0), at(HOURS))]);
         let event = |hour: u32| BounceEvent {
+            tag: None,
             at: sent_at(hour),
             message: hour.to_string(),
             sent_at: Some(sent_at(hour)),

@@ -73,6 +73,7 @@ fn mark(
     sent_at: Option<Timestamp>,
 ) -> BounceEvent {
     BounceEvent {
+        tag: None,
         at,
         message: message.to_owned(),
         sent_at,

@@ -26,6 +26,7 @@ impl StreamEvents {
                 sent_at: Some(event.sent_at),
                 class,
                 recipient: event.recipient.as_deref().unwrap_or_default().to_owned(),
+                tag: event.tag.clone(),
             });
         };
         let class = |kind: Option<BounceType>| kind.map_or(BounceClass::Other, BounceType::class);

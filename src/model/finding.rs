@@ -78,6 +78,12 @@ pub enum Evidence {
         recipients: Vec<String>,
         /// What happened to it.
         class: BounceClass,
+        /// The id of the newest one's message, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// The tag of that message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tag: Option<String>,
     },
     /// Whether addresses get no mail any more.
     Suppressed {

@@ -118,6 +118,8 @@ pub struct BounceEvent {
     pub class: BounceClass,
     /// The recipient; empty where it is not known.
     pub recipient: String,
+    /// The tag of the message, if it has one.
+    pub tag: Option<String>,
 }
 
 /// A message whose delivery is followed.

@@ -108,6 +108,9 @@ pub struct Incident {
     /// What whoever closed it said that it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_as: Option<Judgement>,
+    /// Postmark's number of the server, as it was known when it opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_number: Option<i64>,
     /// Who takes care of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledgement>,

@@ -37,7 +37,7 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
         day_suffix(transition)
     );
     let mut lines = context_lines(incident, transition.at, style);
-    lines.push(format!("→ {}", next_step(incident, style)));
+    lines.push(format!("→ {}", next_step(incident)));
     Message::new(level, &headline, lines, &footer)
 }
 

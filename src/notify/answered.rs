@@ -1,14 +1,19 @@
 //! The message of an incident after people answered it by emoji or said something of it: an edit that nobody is notified of.
 
-use crate::model::{Incident, Mute, Step, Timestamp, Transition};
+use std::collections::BTreeSet;
+
+use crate::model::{Acknowledgement, Incident, Mute, Step, Timestamp, Transition};
 use crate::notify::Message;
 use crate::notify::alert::Style;
 use crate::notify::live::{live_group, live_message};
+use crate::text::elide::elide;
 use crate::text::format::short_time;
 use crate::text::sanitize::{clean, truncate};
 
 /// The maximum number of characters of a person's name.
 const MAX_NAME_CHARS: usize = 60;
+/// The maximum number of people that a line names.
+const MAX_NAMES: usize = 3;
 
 /// Returns what a message that names `incidents` says at `now`; `told` are the steps that people were told of a single one, and
 /// `mutes` what runs.
@@ -44,12 +49,11 @@ pub fn answered_message(
         let mut open = incidents.iter().filter(|incident| incident.is_open());
         open.any(|incident| mute.incident.as_ref() == Some(&incident.id))
     };
-    mutes
-        .iter()
-        .filter(is_named)
-        .fold(message, |message, mute| {
-            message.with_line(&mute_line(mute, now, style))
-        })
+    let muted = mutes.iter().filter(is_named);
+    // One answer to a message of several mutes each of them.
+    let lines: BTreeSet<String> = muted.map(|mute| mute_line(mute, now, style)).collect();
+    let with_line = |message: Message, line: &String| message.with_line(line);
+    lines.iter().fold(message, with_line)
 }
 
 fn mute_line(mute: &Mute, now: Timestamp, style: Style) -> String {
@@ -57,17 +61,21 @@ fn mute_line(mute: &Mute, now: Timestamp, style: Style) -> String {
     format!("🔕 Muted by {} until {until}.", person(&mute.by))
 }
 
-/// Returns `👀 Acknowledged by Amy, 12:10: no more reminders.`; `None` where nobody takes care of an open incident.
-pub(crate) fn acknowledged_line(
-    incident: &Incident,
-    at: Timestamp,
-    style: Style,
-) -> Option<String> {
-    let acknowledged = incident.acknowledged.as_ref()?;
-    let since = short_time(acknowledged.at, at, style.zone);
-    let by = person(&acknowledged.by);
+/// Returns `👀 Acknowledged by Amy, 12:10: no more reminders.`; `None` where nobody takes care of any of the `open` incidents.
+pub(crate) fn acknowledged_line(open: &[&Incident], at: Timestamp, style: Style) -> Option<String> {
+    let acknowledged = open
+        .iter()
+        .filter_map(|incident| incident.acknowledged.as_ref());
+    let acknowledged: Vec<&Acknowledgement> = acknowledged.collect();
+    let since = short_time(acknowledged.first()?.at, at, style.zone);
+    let names: BTreeSet<String> = acknowledged.iter().map(|a| person(&a.by)).collect();
+    let names = elide(names, MAX_NAMES);
+    let part = match acknowledged.len() {
+        all if all == open.len() => String::new(),
+        some => format!(" ({some} of {})", open.len()),
+    };
     Some(format!(
-        "👀 Acknowledged by {by}, {since}: no more reminders."
+        "👀 Acknowledged by {names}, {since}: no more reminders{part}."
     ))
 }
 

@@ -7,6 +7,7 @@ use crate::model::{
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, other_server, rate_counts};
+use crate::notify::link::message_line;
 use crate::text::elide::elide;
 use crate::text::format::{
     approx, approx_percent, count, format_duration, plural, short_range, short_time,
@@ -256,11 +257,14 @@ fn events_context(
         1 => format!("{happened} at {newest}."),
         n => format!("{happened} {n} times in 24 h, the last time at {newest}."),
     };
-    vec![if is_complaint {
+    let follows = if is_complaint {
         format!("{when} Postmark sends nothing more to those who reported it.")
     } else {
         format!("{when} Alarms that are mailed to this address do not arrive.")
-    }]
+    };
+    std::iter::once(follows)
+        .chain(message_line(incident))
+        .collect()
 }
 
 /// Returns how long the problem lasted and how bad it was, for an incident that is over.

@@ -84,7 +84,7 @@ pub fn describe(incident: &Incident, style: Style) -> String {
         ),
         Evidence::Delivery(_) => "mail leaves Postmark's queue but is not delivered".to_owned(),
         Evidence::Events { .. } => describe_events(incident, style),
-        Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses, style),
+        Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses),
         Evidence::Blind(blind) => describe_blind(incident, blind),
         Evidence::ServerChange(change) => format!(
             "its token belongs to another Postmark server, {}",
@@ -156,10 +156,12 @@ fn describe_events(incident: &Incident, style: Style) -> String {
         recipients,
         class,
         times,
+        ..
     } = &incident.evidence
     else {
         return String::new();
     };
+    // Those of operators are no secret of anybody's, and who reads must know which is meant.
     match (incident.rule, times.len()) {
         (Rule::SpamComplaintExternal, 0 | 1) => {
             format!("{} reported a message as spam", shown(recipient, style))
@@ -172,11 +174,11 @@ fn describe_events(incident: &Incident, style: Style) -> String {
         _ if recipients.len() > 1 => format!(
             "mail to {} operator addresses bounced: {}",
             recipients.len(),
-            elide(recipients.iter().map(|r| shown(r, style)), MAX_ADDRESSES)
+            elide(recipients.iter().map(|r| clean(r)), MAX_ADDRESSES)
         ),
         _ => format!(
             "mail to the operator address {} bounced ({})",
-            shown(recipient, style),
+            clean(recipient),
             match class {
                 BounceClass::Soft => "temporary",
                 class => class.name(),
@@ -185,10 +187,10 @@ fn describe_events(incident: &Incident, style: Style) -> String {
     }
 }
 
-fn describe_suppressed(addresses: &[Suppressed], style: Style) -> String {
+fn describe_suppressed(addresses: &[Suppressed]) -> String {
     let with_reason = |s: &Suppressed| {
         let reason = truncate(&clean(&s.reason), MAX_REASON_CHARS);
-        format!("{} ({reason})", shown(&s.address, style))
+        format!("{} ({reason})", clean(&s.address))
     };
     match addresses {
         [one] => format!("Postmark no longer sends to {}", with_reason(one)),

@@ -7,6 +7,7 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
 use crate::notify::describe::{list_types, other_server, rate_denominator};
+use crate::notify::link::message_line;
 use crate::text::format::{
     approx, count, format_duration, format_range, format_time, format_time_or_never, percent,
     plural,
@@ -21,12 +22,17 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
         Evidence::Drop(drop) => drop_lines(drop, style),
         Evidence::Delivery(delivery) => delivery_lines(delivery, style),
         Evidence::DeliveryDrop(drop) => delivery_drop_lines(drop, style),
-        Evidence::Events { times, class, .. } => vec![format!(
-            "{} in 24 h ({}), the newest {}",
-            plural(times.len() as u64, "event"),
-            class.name(),
-            format_time_or_never(times.last().copied(), style.zone)
-        )],
+        Evidence::Events { times, class, .. } => {
+            let events = format!(
+                "{} in 24 h ({}), the newest {}",
+                plural(times.len() as u64, "event"),
+                class.name(),
+                format_time_or_never(times.last().copied(), style.zone)
+            );
+            std::iter::once(events)
+                .chain(message_line(incident))
+                .collect()
+        }
         Evidence::Suppressed {
             addresses,
             asked_at,

@@ -125,7 +125,10 @@ pub(crate) fn group_advice(first: &Transition) -> String {
             "They stopped together: look at what they share (a queue, a deploy, a token), then send one test mail".to_owned()
         }
         Rule::ServerChanged => {
-            "Put each server's own token back where its [[server]] says and restart hushwatch; a change that is meant is accepted by `hushwatch incident ID --close`".to_owned()
+            format!(
+                "Put each server's own token back where its [[server]] says and restart hushwatch; accept a change that is meant: `hushwatch incident {} --close`",
+                first.incident.id
+            )
         }
         Rule::Blind if is_token(&first.incident) => {
             "Put a valid token of each server where its [[server]] says, and restart hushwatch".to_owned()

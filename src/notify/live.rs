@@ -3,7 +3,7 @@
 
 use crate::model::{DAY, Incident, Severity, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, footer, step_prefix};
-use crate::notify::answered::{acknowledged_line, person};
+use crate::notify::answered::acknowledged_line;
 use crate::notify::context::{
     capitalized, context_lines, joint_problem_span, problem_span, resolved_lines, worst_phrase,
 };
@@ -44,12 +44,12 @@ pub fn live_message(told: &[&Transition], shown: &Transition, style: Style) -> M
         _ => "",
     };
     let headline = format!("{still}{place}: {}{day}", describe_open(incident, style));
-    let next = format!("→ {}", next_step(incident, style));
+    let next = format!("→ {}", next_step(incident));
     let lines = context_lines(incident, shown.at, style).into_iter();
     let lines = lines
         .chain(worst_line(incident))
         .chain(course)
-        .chain(acknowledged_line(incident, shown.at, style))
+        .chain(acknowledged_line(&[incident], shown.at, style))
         .chain([next]);
     Message::new(Level::from(incident.severity), &headline, lines, &footer)
 }
@@ -136,6 +136,8 @@ pub fn live_group(incidents: &[&Incident], at: Timestamp, style: Style) -> Messa
     let level: Option<Severity> = level;
     let next = open.first().filter(|_| is_of_one_rule(&open));
     let next = next.map(|first| format!("→ {}.", group_advice(first)));
+    let standing: Vec<&Incident> = open.iter().map(|t| &t.incident).collect();
+    let acknowledged = acknowledged_line(&standing, at, style);
     let explained = open.first().or(over.first());
     let explained = explained.map_or("", |t| t.incident.id.as_str());
     let footer = format!(
@@ -146,7 +148,10 @@ pub fn live_group(incidents: &[&Incident], at: Timestamp, style: Style) -> Messa
     Message::new(
         level.map_or(Level::Resolved, Level::from),
         &group_headline(&all, &open),
-        lines(&open, &over, style).into_iter().chain(next),
+        lines(&open, &over, style)
+            .into_iter()
+            .chain(acknowledged)
+            .chain(next),
         &footer,
     )
 }
@@ -204,9 +209,7 @@ fn lines(open: &[&Transition], over: &[&Transition], style: Style) -> Vec<String
         let incident = &t.incident;
         let (level, what) = if incident.is_open() {
             let level = Level::from(incident.severity);
-            let by = incident.acknowledged.as_ref().map(|a| person(&a.by));
-            let by = by.map_or_else(String::new, |by| format!("; acknowledged by {by}"));
-            (level, describe_open(incident, style) + &by)
+            (level, describe_open(incident, style))
         } else {
             let worst = worst_phrase(incident).map(|phrase| format!("; {phrase}"));
             let what = describe_resolved(incident) + &worst.unwrap_or_default();

@@ -16,6 +16,7 @@ pub mod grouped;
 pub mod grouping;
 pub mod hello;
 mod level;
+pub mod link;
 pub mod live;
 pub mod location;
 pub mod mute;

@@ -4,14 +4,13 @@
 use crate::model::{
     BounceClass, Evidence, Incident, Rule, StreamKey, Subject, Suppressed, TokenPlace,
 };
-use crate::notify::alert::Style;
 use crate::notify::context::{capitalized, split_remedy};
 use crate::text::sanitize::clean;
 
 /// Returns the next step for the likeliest cause, with the command that shows more, as one sentence.
-pub fn next_step(incident: &Incident, style: Style) -> String {
+pub fn next_step(incident: &Incident) -> String {
     let step = advice(incident);
-    match inline_command(incident, style) {
+    match inline_command(incident) {
         Some(command) => format!("{step}: {command}"),
         None => format!("{step}."),
     }
@@ -48,9 +47,7 @@ pub fn advice(incident: &Incident) -> String {
                 "Check SPF, DKIM and DMARC of the From domain, and read why receivers refuse this mail"
             }
             Some(_) => "Read why receivers do not take this mail",
-            None => {
-                "Check status.postmarkapp.com, then follow one of the newest messages with `hushwatch message ID`"
-            }
+            None => "Check status.postmarkapp.com, then follow one of the newest messages",
         },
         Rule::HardBounceWake => {
             "Stop the list that is being sent now (Postmark suspends senders at such rates), then look at its bounces"
@@ -140,7 +137,7 @@ fn main_bounce(evidence: &Evidence) -> Option<BounceClass> {
 }
 
 /// Returns the command that belongs to the next step itself.
-fn inline_command(incident: &Incident, style: Style) -> Option<String> {
+fn inline_command(incident: &Incident) -> Option<String> {
     let place = place_args(incident);
     let server = shell_quoted(&incident.server.0);
     Some(match incident.rule {
@@ -152,17 +149,16 @@ fn inline_command(incident: &Incident, style: Style) -> Option<String> {
             format!("hushwatch messages {place} --limit 10")
         }
         Rule::HardBounceWake | Rule::BounceRate => format!("hushwatch bounces {place} --since 24h"),
-        Rule::SpamRate | Rule::SpamComplaintExternal => {
-            format!("hushwatch bounces {place} --type SpamComplaint --since 48h")
-        }
+        Rule::SpamRate | Rule::SpamComplaintExternal => match message_id(&incident.evidence) {
+            Some(id) => format!("hushwatch message {} --server {server}", shell_quoted(id)),
+            None => format!("hushwatch bounces {place} --type SpamComplaint --since 48h"),
+        },
         Rule::SuppressedAddress if is_complaint(&incident.evidence) => return None,
         Rule::OperatorBounce if is_temporary(&incident.evidence) => return None,
-        Rule::OperatorBounce | Rule::SuppressedAddress => match reactivation(incident, style) {
-            Some(address) => {
-                format!("hushwatch suppressions --server {server} --reactivate {address}")
-            }
-            None => format!("hushwatch suppressions --server {server} --reactivate ADDRESS"),
-        },
+        Rule::OperatorBounce | Rule::SuppressedAddress => {
+            let address = shell_quoted(reactivation(incident)?);
+            format!("hushwatch suppressions --server {server} --reactivate {address}")
+        }
         Rule::Blind if is_token(incident) && incident.subject() != Subject::Account => {
             "hushwatch doctor".to_owned()
         }
@@ -171,20 +167,23 @@ fn inline_command(incident: &Incident, style: Style) -> Option<String> {
     })
 }
 
-/// Returns the one address to reactivate, where it may be shown.
-fn reactivation(incident: &Incident, style: Style) -> Option<String> {
-    let address = match &incident.evidence {
-        Evidence::Events { recipients, .. } => match recipients.as_slice() {
-            [address] => address,
-            _ => return None,
-        },
-        Evidence::Suppressed { addresses, .. } => match addresses.as_slice() {
-            [one] if !one.is_complaint() => &one.address,
-            _ => return None,
-        },
-        _ => return None,
-    };
-    (!style.mask).then(|| shell_quoted(address))
+/// Returns the first address that can be reactivated.
+fn reactivation(incident: &Incident) -> Option<&str> {
+    match &incident.evidence {
+        Evidence::Events { recipient, .. } => Some(recipient),
+        Evidence::Suppressed { addresses, .. } => {
+            let mut reactivable = addresses.iter().filter(|one| !one.is_complaint());
+            reactivable.next().map(|one| one.address.as_str())
+        }
+        _ => None,
+    }
+}
+
+fn message_id(evidence: &Evidence) -> Option<&str> {
+    match evidence {
+        Evidence::Events { message, .. } => message.as_deref(),
+        _ => None,
+    }
 }
 
 /// Returns whether every address is suppressed after a complaint of its owner.
@@ -272,7 +271,7 @@ pub const fn resolves_when(incident: &Incident) -> &'static str {
             "Once the address is no longer on the stream's suppression list."
         }
         Rule::ServerChanged => {
-            "With the first complete poll of the former server, or once `hushwatch incident ID --close` accepts the new one."
+            "With the first complete poll of the former server, or once a person accepts the new one."
         }
         Rule::Blind | Rule::AccountInactive => "With the first complete poll.",
         Rule::SpamComplaintExternal | Rule::OperatorBounce => {

@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::notify::Message;
+use crate::notify::link::find_link;
 use crate::text::sanitize::{clean, truncate, truncate_by};
 
 /// The maximum length of a header, in UTF-16 units: Slack does not say what it counts, and no other count is higher.
@@ -14,6 +15,8 @@ const MAX_HEADER_UNITS: usize = 150;
 /// The maximum length of the top-level text, in UTF-16 units after escaping. Slack may split longer texts, and
 /// `chat.update` rejects them.
 const MAX_TEXT_UNITS: usize = 4_000;
+/// What a link to Postmark reads.
+const LINK_TEXT: &str = "open it in Postmark";
 /// The event type of our metadata.
 pub(super) const EVENT_TYPE: &str = "hushwatch";
 /// The maximum length of an incident id that is shown, in characters; ours are far shorter.
@@ -119,14 +122,24 @@ fn plain_text(text: &str) -> Value {
     json!({"type": "plain_text", "text": text, "emoji": false})
 }
 
-/// Returns one leaf per line, so that none is long.
+/// Returns one leaf per line, so that none is long, and one more for the link to Postmark that ends a line.
 fn text_leaves(lines: &[String]) -> Vec<Value> {
+    let text = |text: String| json!({"type": "text", "text": text});
     let last = lines.len().saturating_sub(1);
-    let leaf = |(at, line): (usize, &String)| {
+    let mut leaves = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
         let end = if at == last { "" } else { "\n" };
-        json!({"type": "text", "text": format!("{line}{end}")})
-    };
-    lines.iter().enumerate().map(leaf).collect()
+        match find_link(line).filter(|begins| *begins > 0) {
+            Some(begins) => {
+                let (before, url) = line.split_at(begins);
+                leaves.push(text(before.to_owned()));
+                leaves.push(json!({"type": "link", "url": url, "text": LINK_TEXT}));
+                leaves.extend((!end.is_empty()).then(|| text(end.to_owned())));
+            }
+            None => leaves.push(text(format!("{line}{end}"))),
+        }
+    }
+    leaves
 }
 
 /// Returns title and lines, truncated to fit, and the footer, which names the incident and is never truncated.

@@ -388,8 +388,13 @@ fn one_answer_to_a_grouped_message_is_of_all_that_it_names() {
     let down = Plan::always(sim::Fault::Status(503));
     world.postmark.fail(down.on("/message-streams"));
     world.hours(FAILED, OPENED);
-    react(&world, "white_check_mark", AMY);
+    react(&world, "eyes", AMY);
     world.cycle(at(ANSWERED));
+    let message = only(&world);
+    let line = "👀 Acknowledged by Amy Example, 13:00: no more reminders.";
+    assert!(message.message.plain.contains(line), "{message:#?}");
+    react(&world, "white_check_mark", AMY);
+    world.cycle(at("2026-03-03T14:00:00Z"));
     let message = only(&world);
     assert!(
         message.title().starts_with("✅ RESOLVED 5 servers: "),

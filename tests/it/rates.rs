@@ -233,7 +233,7 @@ fn every_waking_rule_wakes_in_digest_mode_too_and_warnings_wait(process: Process
         alerts,
         [
             "🔴 WAKE shop/outbound: u***@elsewhere.example.org reported a message as spam",
-            "🔴 WAKE shop/outbound: mail to the operator address o***@example.com bounced (hard)"
+            "🔴 WAKE shop/outbound: mail to the operator address ops@example.com bounced (hard)"
         ]
     );
     world.shop.next(

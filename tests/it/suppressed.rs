@@ -44,7 +44,7 @@ fn an_address_on_a_list_is_told_and_told_again_when_it_is_off(process: Process) 
     let told = world.slack.take();
     assert_eq!(told.len(), 1);
     for part in [
-        "WARN shop/outbound: Postmark no longer sends to o***@example.com (HardBounce)",
+        "WARN shop/outbound: Postmark no longer sends to ops@example.com (HardBounce)",
         "since Sun 1 Mar 08:00",
         "hushwatch suppressions --server shop",
         "hushwatch explain ",
@@ -94,7 +94,7 @@ fn it_is_asked_once_a_day_and_each_hour_while_it_is_suppressed(process: Process)
         world.posted(),
         [
             "📋 Daily digest, Wed 4 Mar: all quiet, nothing was sent",
-            "🟠 WARN shop/outbound: Postmark no longer sends to o***@example.com (HardBounce)",
+            "🟠 WARN shop/outbound: Postmark no longer sends to ops@example.com (HardBounce)",
         ]
     );
 }
@@ -141,7 +141,7 @@ fn an_answer_that_fails_is_unknown_and_makes_no_cycle_incomplete(process: Proces
     assert_eq!(world.cycle(hour(1)).steps(), ["suppressed_address opened"]);
     assert_eq!(
         world.posted(),
-        ["🟠 WARN shop/outbound: Postmark no longer sends to o***@example.com (HardBounce)",]
+        ["🟠 WARN shop/outbound: Postmark no longer sends to ops@example.com (HardBounce)",]
     );
 }
 
@@ -170,7 +170,7 @@ fn what_is_suppressed_stands_in_status_and_digest() {
     let status = world.run(&["status"]).report;
     let of = |text: &serde_json::Value| {
         text.as_str()
-            .is_some_and(|t| t.contains("o***@example.com (HardBounce)"))
+            .is_some_and(|t| t.contains("ops@example.com (HardBounce)"))
     };
     assert!(of(&status), "{status}");
     let now = "2026-03-04T10:00:00Z";

@@ -105,6 +105,7 @@ fn bounces_and_deliveries_stand_in_their_hours() {
     let mut history = steady();
     let sent_at = noon() - 2 * HOUR + HOUR / 2;
     let event = |message: &str, recipient: &str| BounceEvent {
+        tag: None,
         at: sent_at + HOUR / 4,
         message: message.to_owned(),
         sent_at: Some(sent_at),

@@ -106,6 +106,7 @@ fn a_row_in_the_sample_is_no_silence_where_much_of_all_mail_did_not_bounce() {
         let seconds = 0..42 * 60;
         let bounced = seconds.clone().filter(|n| n % bounces_every == 0);
         let event = |n: u32| BounceEvent {
+            tag: None,
             at: first + second * n + MINUTE / 2,
             message: n.to_string(),
             sent_at: Some(first + second * n),

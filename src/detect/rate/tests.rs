@@ -24,6 +24,7 @@ fn counted(minutes: u32, bounces: impl Iterator<Item = u32>) -> History {
     let counted: Vec<CountedSpan> = windows.collect();
     let ticks = counted.iter().filter_map(|c| Some((c.last_at?, c.sent)));
     let mark = |minute: u32| BounceEvent {
+        tag: None,
         at: at(minute),
         message: minute.to_string(),
         sent_at: None,
@@ -107,6 +108,7 @@ fn mail_that_was_listed_beside_counts_is_counted_by_the_message() {
 fn small_sender(bounced_at: &[u32]) -> History {
     let covered = Coverage::from_spans([Span::new(at(0) - 10 * DAY, at(1440))]);
     let mark = |minute: &u32| BounceEvent {
+        tag: None,
         at: at(*minute),
         message: minute.to_string(),
         sent_at: Some(at(*minute)),
@@ -150,6 +152,7 @@ fn burst() -> History {
         _ => at(60) + MINUTE * (n - 54),
     };
     let bounced = |n: u32| BounceEvent {
+        tag: None,
         at: sent(n),
         message: n.to_string(),
         sent_at: Some(sent(n)),
@@ -225,6 +228,7 @@ fn healthy(per_hour: f64, share: f64, seed: u64) -> History {
         sent.push((now, 1));
         if next(&mut state) < share {
             bounce_events.push(BounceEvent {
+                tag: None,
                 at: now,
                 message: now.to_string(),
                 sent_at: Some(now),
@@ -321,6 +325,7 @@ fn one_bounce_alone_is_no_rate_with_confidence_nor_is_mail_below_the_floor() {
 fn to_twenty(known: u32) -> History {
     let messages = |n: u32| (0..n).map(|n| (at(0) + MINUTE * n / 3, 1));
     let bounced = |n: u32| BounceEvent {
+        tag: None,
         at: at(30) + MINUTE * n,
         message: n.to_string(),
         sent_at: Some(at(0) + MINUTE * n / 3),

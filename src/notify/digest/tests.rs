@@ -113,6 +113,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         recovered_at: None,
         closed_by: None,
         closed_as: None,
+        server_number: None,
         acknowledged: None,
     }
 }

@@ -142,6 +142,8 @@ fn events(times: &[Timestamp], recipients: &[&str], class: BounceClass) -> Evide
         recipient: recipients.first().copied().unwrap_or_default().to_owned(),
         recipients: recipients.iter().map(|r| (*r).to_owned()).collect(),
         class,
+        message: Some("21895802-5d50-442b-b039-27cf5b462c54".to_owned()),
+        tag: Some("password-reset".to_owned()),
     }
 }
 

@@ -84,6 +84,7 @@ impl Plan<'_> {
             recovered_at: None,
             closed_by: None,
             closed_as: None,
+            server_number: Some(9_708_911),
             acknowledged: None,
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn server_changed() -> Course {
     .course()
     .variant(
         "accepted",
-        "Sent once somebody accepted the new server with `hushwatch incident ID --close`.",
+        "Sent once somebody accepted the new server by `--close`.",
         |i| {
             let at = march(4, 11, 20);
             i.judged_at = at;

@@ -105,8 +105,10 @@ impl Seen {
         .iter()
         .find_map(|name| leaf[name].as_str())
         .unwrap_or_default();
-        if kind != "emoji" {
-            self.markup.push(format!("<{kind} {name}>"));
+        match (kind, leaf["url"].as_str()) {
+            ("emoji", _) => {}
+            (_, Some(url)) => self.markup.push(format!("<{url}|{name}>")),
+            (_, None) => self.markup.push(format!("<{kind} {name}>")),
         }
         name.to_owned()
     }

@@ -226,8 +226,8 @@ pub(super) fn load_bounce_events(
     range: Span,
 ) -> Result<Vec<BounceEvent>, Error> {
     s.rows(
-        "SELECT at, message, id, sent_at, class, recipient FROM bounces
-         WHERE stream = ?1 AND at >= ?2 AND at < ?3 ORDER BY at, id",
+        "SELECT b.at, b.message, b.id, b.sent_at, b.class, b.recipient, t.name FROM bounces b
+         LEFT JOIN tags t ON t.key = b.tag WHERE b.stream = ?1 AND b.at >= ?2 AND b.at < ?3 ORDER BY b.at, b.id",
         &values![stream, range.from, range.until],
         |row| {
             let id: i64 = row.get(2)?;
@@ -239,6 +239,7 @@ pub(super) fn load_bounce_events(
                 sent_at: row.get(3)?,
                 class: BounceClass::from_name(&row.get::<String>(4)?),
                 recipient: row.get(5)?,
+                tag: row.get(6)?,
             })
         },
     )

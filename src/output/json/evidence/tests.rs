@@ -68,6 +68,8 @@ fn all() -> Vec<Evidence> {
             recipient: address.clone(),
             recipients: vec![address.clone()],
             class: BounceClass::Hard,
+            message: None,
+            tag: None,
         },
         Evidence::Suppressed {
             addresses: vec![Suppressed {
