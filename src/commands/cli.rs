@@ -12,6 +12,7 @@ use crate::commands::digest::DigestArgs;
 use crate::commands::doctor::{self, DoctorArgs};
 use crate::commands::explain::ExplainArgs;
 use crate::commands::incident::IncidentArgs;
+use crate::commands::incidents::IncidentsArgs;
 #[cfg(feature = "manual")]
 use crate::commands::man::ManArgs;
 use crate::commands::mute::{MuteArgs, UnmuteArgs};
@@ -101,6 +102,10 @@ pub enum Command {
                             Examples: hushwatch explain jbeqp4ec\n          hushwatch explain jbeqp4ec --json | jq .messages"
     )]
     Explain(ExplainArgs),
+    /// List the incidents that are open or opened in a range of time, newest first
+    #[command(after_help = "Without --since: the last 30 days.\n\n\
+                      Examples: hushwatch incidents\n          hushwatch incidents --since 90d --json | jq '.[] | select(.verdict == null) | .id'")]
+    Incidents(IncidentsArgs),
     /// Close an incident, say whether it was real, or accept the server that a changed token belongs to
     #[command(
         after_help = "A closed incident opens again if it still stands after 24 hours, or gets worse.\n\n\
@@ -158,9 +163,10 @@ pub enum Command {
     /// Mute alerts for a while: of one server, of one rule, or all of them
     #[command(
         after_help = "Incidents are still recorded; those that are open when the mute ends are reported in one message.\n\
-                      A new mute of the same server and rule replaces the old one.\n\n\
+                      A new mute of the same server and rule replaces the old one, unless it is planned.\n\n\
                       Examples: hushwatch mute --for 2h --reason \"migration\"               # everything: the emergency stop\n          \
                       hushwatch mute --server shop --rule bounce_rate --for 1d --reason \"known list\"\n          \
+                      hushwatch mute --from '2026-03-07 22:00' --until '2026-03-08 02:00' --reason \"database move\"\n          \
                       hushwatch mute --list"
     )]
     Mute(MuteArgs),
@@ -215,6 +221,7 @@ impl Command {
                 | Self::Chart(_)
                 | Self::Report(_)
                 | Self::Explain(_)
+                | Self::Incidents(_)
                 | Self::Incident(_)
                 | Self::Stats(_)
                 | Self::Mute(_)

@@ -53,7 +53,7 @@ pub(super) async fn no_such_incident(
     };
     let id = clean(id);
     let why = format!(
-        "no incident has the id `{id}`; {open}; `hushwatch digest --print` lists those that ended"
+        "no incident has the id `{id}`; {open}; `hushwatch incidents` lists those that ended"
     );
     Ok((INCOMPLETE, why))
 }

@@ -11,6 +11,7 @@ mod digest;
 mod doctor;
 mod explain;
 mod incident;
+mod incidents;
 mod interactive;
 #[cfg(feature = "postgres")]
 mod left_behind;
@@ -87,6 +88,7 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Digest(args) => digest::digest(config, args).await,
         Command::Status(args) => status::status(config, &args).await,
         Command::Explain(args) => explain::explain(config, &args).await,
+        Command::Incidents(args) => incidents::incidents(config, &args).await,
         Command::Incident(args) => incident::incident(config, args).await,
         Command::Chart(args) => chart::chart(config, &args).await,
         Command::Report(args) => report::report(config, &args).await,

@@ -6,21 +6,20 @@ use chrono_tz::Tz;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::clock;
 use crate::commands::cli::PresentArgs;
 use crate::commands::open::{cycle_error, open_existing, options_at};
+use crate::commands::query::time_arg::{self, Edge};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
-use crate::cycle::mutes::{MuteRequest, end_mutes, running_mutes, set_mute};
+use crate::cycle::mutes::{MAX_MUTE, MuteRequest, MuteUntil, current_mutes, end_mutes, set_mute};
 use crate::model::{MINUTE, Mute, Rule, ServerName, parse_duration_within};
 use crate::notify::mute::mute_line;
 use crate::output::json::mutes_line;
 
-/// The longest mute: one that never ends would be forgotten.
-const MAX_MUTE: Duration = Duration::from_secs(90 * 86_400);
-
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["duration", "list"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["duration", "until", "list"]))]
 pub struct MuteArgs {
     /// Mute only this server [default: every server]
     #[arg(long, value_name = "SERVER", conflicts_with = "list")]
@@ -31,7 +30,18 @@ pub struct MuteArgs {
     /// How long, such as 30m, 1h30m or 3d (1m to 90d)
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, requires = "reason")]
     pub duration: Option<Duration>,
-    /// Reason (required with --for), shown in the digest and in `hushwatch status`
+    /// Plan it: when it begins, as RFC 3339, a date, or a date and time in `time_zone` [default: now]
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "reason",
+        conflicts_with = "list"
+    )]
+    pub from: Option<String>,
+    /// When it ends, in the same forms, instead of --for
+    #[arg(long, value_name = "TIME", requires = "reason")]
+    pub until: Option<String>,
+    /// Reason (required but for --list), shown in the digest and in `hushwatch status`
     #[arg(long, value_name = "TEXT", value_parser = parse_reason, conflicts_with = "list")]
     pub reason: Option<String>,
     /// Name of whoever mutes [default: $USER, else unknown]
@@ -44,7 +54,7 @@ pub struct MuteArgs {
         hide_default_value = true
     )]
     pub by: String,
-    /// List running mutes and mute nothing
+    /// List the mutes that run or are planned, and mute nothing
     #[arg(long)]
     pub list: bool,
     #[command(flatten)]
@@ -82,10 +92,17 @@ fn parse_reason(text: &str) -> Result<String, String> {
 /// Sets a mute, or lists those that are running.
 pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     let zone = config.time_zone;
+    let now = args.present.now.unwrap_or_else(clock::now);
+    let from = time_arg::instant_of("--from", args.from.as_deref(), Edge::Since, zone, now)?;
+    let until = time_arg::instant_of("--until", args.until.as_deref(), Edge::Until, zone, now)?;
+    let end = args
+        .duration
+        .map(MuteUntil::After)
+        .or(until.map(MuteUntil::At));
     let context = open_existing(config)?;
     let options = options_at(args.present.now);
-    let (Some(duration), Some(reason)) = (args.duration, args.reason) else {
-        let mutes = running_mutes(&context, options).await;
+    let (Some(end), Some(reason)) = (end, args.reason) else {
+        let mutes = current_mutes(&context, options).await;
         let mutes = mutes.map_err(cycle_error)?;
         return print(&mutes_text(
             &mutes,
@@ -98,16 +115,21 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     let request = MuteRequest {
         server: args.server.map(ServerName),
         rule: args.rule,
-        duration,
+        from,
+        end,
         reason,
         by: args.by,
     };
     let mute = set_mute(&context, request, options).await;
     let mute = mute.map_err(cycle_error)?;
+    let follows = match mute.planned {
+        true => "incidents are still recorded; `hushwatch unmute` cancels the plan",
+        false => "incidents are still recorded; `hushwatch unmute` ends the mute",
+    };
     let text = mutes_text(&[mute], args.present.json, zone, "muted: ", "");
     print(&match args.present.json {
         true => text,
-        false => format!("{text}incidents are still recorded; `hushwatch unmute` ends the mute\n"),
+        false => format!("{text}{follows}\n"),
     })
 }
 
@@ -119,7 +141,7 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     let ended = end_mutes(&context, server, args.rule, options_at(args.present.now)).await;
     let ended = ended.map_err(cycle_error)?;
     if ended.is_empty() && !everything {
-        let why = "no such mute is running; `hushwatch mute --list` shows those that are";
+        let why = "no such mute runs or is planned; `hushwatch mute --list` shows those that are";
         return Err((INCOMPLETE, why.to_owned()));
     }
     let (json, before) = (args.present.json, "no longer muted: ");

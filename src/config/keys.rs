@@ -37,6 +37,9 @@ pub(super) const SERVER_KEYS: &[&str] = &[
     "stream",
 ];
 
+/// Every key of a `[[quiet]]`.
+pub(super) const QUIET_KEYS: &[&str] = &["schedule", "for", "time_zone"];
+
 /// Every key of a `[[server.stream]]`.
 pub(super) const STREAM_KEYS: &[&str] = &["id", "rules"];
 
@@ -65,6 +68,7 @@ pub(super) fn nearest<'k>(wrong: &str, valid: &'k [impl AsRef<str>]) -> Option<&
 pub(super) fn known_mistake(wrong: &str) -> Option<&'static str> {
     let (section, key) = wrong.rsplit_once('.').unwrap_or(("", wrong));
     Some(match (section, key) {
+        ("quiet", _) => "write each as its own [[quiet]] table",
         ("", "servers") | ("server", _) => "write each server as its own [[server]] table",
         ("" | "slack", "channel" | "channels") => {
             "set the environment variable SLACK_OPERATOR_DM_CHANNEL, or `channel` in a [[server]]"

@@ -151,7 +151,11 @@ impl Layers {
     /// Returns the file or the variable that set `key`.
     pub(super) fn origin(&self, key: &str) -> &str {
         // A single table `server` is no leaf, and only the file can hold one.
-        let unset = if key == "server" { FILE } else { "built-in" };
+        let unset = if matches!(key, "server" | "quiet") {
+            FILE
+        } else {
+            "built-in"
+        };
         self.origin.get(key).map_or(unset, String::as_str)
     }
 

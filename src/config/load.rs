@@ -104,7 +104,7 @@ pub(super) struct Reader {
 impl Reader {
     fn unknown_keys(&mut self) {
         for key in leaves(&self.layers.merged, "") {
-            if key == "server" || KEYS.contains(&key) {
+            if key == "server" || key == "quiet" || KEYS.contains(&key) {
                 continue;
             }
             let from = self.layers.origin(&key);
@@ -164,6 +164,7 @@ impl Reader {
             .expect("the built-in schedule is valid");
         let rules = self.rules();
         let slack = self.slack(sources);
+        let time_zone = self.read("time_zone", chrono_tz::UTC, values::time_zone);
         Config {
             mode: self.read("mode", Mode::Alert, |v| {
                 values::choice(v, [("alert", Mode::Alert), ("digest", Mode::Digest)])
@@ -171,7 +172,8 @@ impl Reader {
             schedule: self.read("schedule", hourly, |v| {
                 values::text(v).map_err(Invalid::from)?.parse::<Schedule>()
             }),
-            time_zone: self.read("time_zone", chrono_tz::UTC, values::time_zone),
+            time_zone,
+            quiet_hours: self.quiet_hours(time_zone),
             postmark: PostmarkSettings {
                 base_url: self.read("postmark.base_url", String::new(), values::base_url),
                 requests_per_poll: self.read("postmark.requests_per_poll", 60, |v| {

@@ -9,6 +9,7 @@ mod misplaced;
 mod names;
 mod page;
 mod problem;
+mod quiet;
 mod rules;
 mod schedule;
 mod server;
@@ -32,6 +33,7 @@ use crate::secret::Secret;
 
 pub use load::{Sources, load};
 pub use problem::{ConfigProblem, ConfigWarning};
+pub use quiet::QuietHours;
 pub use schedule::Schedule;
 pub use show::{describe_rules, show};
 pub use token::{TokenProblem, TokenSource};
@@ -249,6 +251,8 @@ pub struct Config {
     pub slack: SlackSettings,
     /// Common to all servers; see [`Config::rules_for`].
     pub rules: Rules,
+    /// The hours in which warnings wait.
+    pub quiet_hours: Vec<QuietHours>,
     /// Local time of the digest.
     pub digest_at: NaiveTime,
     pub store: StoreSettings,

@@ -51,6 +51,11 @@ impl Invalid {
         }
     }
 
+    /// Returns the same with another remedy.
+    pub(super) fn with_remedy(self, remedy: &str) -> Self {
+        Self::new(self.why, remedy)
+    }
+
     /// Returns the same of a part of what is named before it.
     pub(super) fn of_part(self, part: &str) -> Self {
         Self {

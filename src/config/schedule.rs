@@ -1,18 +1,19 @@
-//! When to poll: a cron expression in UTC.
+//! When to poll, and when quiet hours begin: a cron expression.
 
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
 use crate::config::problem::Invalid;
-use crate::model::{DAY, Timestamp};
+use crate::model::{DAY, Span, Timestamp};
 
 /// The maximum number of instants returned at once.
 const MAX_INSTANTS: usize = 20_000;
 
-/// A cron expression with seconds, in UTC.
+/// A cron expression with seconds; in UTC, unless a zone is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     expression: String,
@@ -58,6 +59,16 @@ impl Schedule {
         let after = after.floor(Duration::from_secs(1)).to_utc();
         let next = self.cron.find_next_occurrence(&after, false).ok()?;
         Some(Timestamp(next.timestamp_millis()))
+    }
+
+    /// Its instants in `span`, in order, as the clocks of `zone` show them; the first ones where there are very many.
+    pub fn instants_in(&self, zone: Tz, span: Span) -> Vec<Timestamp> {
+        let before = span.from - Duration::from_millis(1);
+        let before = before.floor(Duration::from_secs(1)).to_utc();
+        let instants = self.cron.iter_after(before.with_timezone(&zone));
+        let instants = instants.map(|at| Timestamp(at.timestamp_millis()));
+        let within = instants.take_while(|at| *at < span.until);
+        within.take(MAX_INSTANTS).collect()
     }
 
     /// Its instants after `after` and before `until`, in order; the latest ones where there are very many.

@@ -72,6 +72,12 @@ pub fn show(config: &Config, sources: &Sources) -> String {
         }
         show_own_rules(&mut text, &layers.merged, name);
     }
+    for quiet in tables(layers.merged.get("quiet")) {
+        let value = |key| quiet.find_ref(key).and_then(|v| values::text(v).ok());
+        let keys = ["schedule", "for", "time_zone"].into_iter();
+        let set = keys.filter_map(|key| Some(format!("{key} = {}", value(key)?)));
+        let _ = writeln!(text, "quiet: {}", set.collect::<Vec<_>>().join(", "));
+    }
     if config.account.is_some() {
         let _ = writeln!(
             text,

@@ -4,6 +4,7 @@ use crate::database::Tls;
 use crate::mutation::mutated;
 use proptest::prelude::*;
 
+mod quiet;
 mod rules;
 
 fn sources(file: &str, env: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
@@ -85,6 +86,7 @@ fn every_key_has_its_default_and_its_row_in_the_documentation() {
     let of_servers = keys::SERVER_KEYS.iter().map(|key| format!("server.{key}"));
     let mut wanted = valid;
     wanted.extend(of_servers);
+    wanted.extend(keys::QUIET_KEYS.iter().map(|key| format!("quiet.{key}")));
     wanted.sort();
     documented.sort();
     assert_eq!(documented, wanted);

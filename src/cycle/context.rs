@@ -1,6 +1,7 @@
 //! What every step of a cycle works with: the configuration, the store, and the clients of Postmark and Slack.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{Config, Mode, ServerConfig, SlackSink, StoreSettings};
 use crate::cycle::Notifier;
@@ -10,7 +11,7 @@ use crate::cycle::lease::new_worker_id;
 use crate::cycle::outage::Outage;
 use crate::cycle::poll::servers::AccountServers;
 use crate::decide::Policy;
-use crate::model::Mute;
+use crate::model::{Mute, Span, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::routing::Route;
 use crate::postmark::{self, Postmark};
@@ -106,11 +107,14 @@ impl Context {
         }
     }
 
-    /// Returns what decides whether people are notified, given the mutes that run.
-    pub(crate) fn policy(&self, mutes: Vec<Mute>) -> Policy {
+    /// Returns what decides whether people are notified, given the mutes of the time from `first` to `now`.
+    pub(crate) fn policy(&self, mutes: Vec<Mute>, first: Timestamp, now: Timestamp) -> Policy {
         let digest_mode = self.config.mode == Mode::Digest;
+        let span = Span::new(first, now + Duration::from_millis(1));
+        let quiet = self.config.quiet_hours.iter();
         Policy {
             mutes,
+            quiet_hours: quiet.flat_map(|hours| hours.spans(span)).collect(),
             reminds: !matches!(self.config.slack.sink, SlackSink::Webhook(_)),
             ..Policy::new(digest_mode, self.config.rules.clone())
         }

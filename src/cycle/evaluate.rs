@@ -67,7 +67,7 @@ pub(crate) async fn evaluate(
         .flat_map(|poll| instants_to_evaluate(schedule, poll, now));
     let first = instants.min().unwrap_or(now);
     let mutes = store.call(move |s| s.mutes(first)).await?;
-    let mut policy = context.policy(mutes.clone());
+    let mut policy = context.policy(mutes.clone(), first, now);
     let all = evaluate_all_servers(context, polls, leases, &policy, series, now).await?;
     if let Some(all) = &all {
         policy.stops_together.clone_from(&all.incidents);

@@ -50,17 +50,18 @@ pub(crate) async fn send_heartbeat(
     }
 }
 
-/// Whether people were notified before `now` that a server cannot be seen, or the digest will report it.
+/// Whether people were notified before `now` that a server cannot be seen, or the digest or the end of quiet hours will report it.
 fn blindness_reported(mode: Mode, open: &[Incident], server: &ServerName, now: Timestamp) -> bool {
     let mut open = open.iter();
     open.any(|incident| incident.opened_at < now && is_blindness_report(incident, server, mode))
 }
 
-/// Whether `incident`, which is open, told people that `server` cannot be seen, or the digest will.
+/// Whether `incident`, which is open, told people that `server` cannot be seen, or the digest or the end of quiet hours will.
 pub(crate) fn is_blindness_report(incident: &Incident, server: &ServerName, mode: Mode) -> bool {
+    let waits = incident.notification_deferred && incident.deferred_by_quiet_hours;
     incident.server == *server
         && incident.rule.is_of_server()
-        && (incident.notified || mode == Mode::Digest)
+        && (incident.notified || mode == Mode::Digest || waits)
 }
 
 /// Whether the servers that other processes poll were seen when they were last polled, or somebody was notified.

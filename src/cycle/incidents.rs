@@ -33,7 +33,7 @@ pub(crate) async fn close_incident(
     let read =
         move |s: &mut crate::store::Database| Ok((s.latest_incidents(&server)?, s.mutes(now)?));
     let (incidents, mutes) = store.call(read).await?;
-    let policy = context.policy(mutes);
+    let policy = context.policy(mutes, now, now);
     let Some(mut evaluation) = close_by_hand(&name, incidents, &policy, (id, person), now) else {
         return Ok(None);
     };

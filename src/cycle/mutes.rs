@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cycle::clock::current_instant;
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::{Context, CycleError, CycleOptions};
-use crate::model::{Mute, Rule, ServerName};
+use crate::model::{Mute, Rule, ServerName, Timestamp};
 use crate::notify::mute::mute_scope;
 use crate::store::Database;
 
@@ -16,15 +16,28 @@ pub(crate) struct MuteRequest {
     pub server: Option<ServerName>,
     /// Of which rule; `None` for every one.
     pub rule: Option<Rule>,
-    pub duration: Duration,
+    /// When it begins; `None` for at once.
+    pub from: Option<Timestamp>,
+    pub end: MuteUntil,
     pub reason: String,
     pub by: String,
 }
 
-/// Sets a mute in place of those of the same scope.
+/// When a mute is to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MuteUntil {
+    After(Duration),
+    At(Timestamp),
+}
+
+/// The longest mute: one that never ends would be forgotten.
+pub(crate) const MAX_MUTE: Duration = Duration::from_secs(90 * 86_400);
+
+/// Sets a mute in place of the running one of the same scope; a planned one takes the place of those planned for the same time.
 ///
 /// # Errors
-/// As [`run_cycle`](crate::cycle::run_cycle), and where there is no such server.
+/// As [`run_cycle`](crate::cycle::run_cycle), where there is no such server, and where it would end before it begins or last longer
+/// than [`MAX_MUTE`].
 pub(crate) async fn set_mute(
     context: &Context,
     request: MuteRequest,
@@ -32,11 +45,19 @@ pub(crate) async fn set_mute(
 ) -> Result<Mute, CycleError> {
     require_known_server(context, request.server.as_ref()).await?;
     let now = current_instant(&context.config, &context.store, options).await?;
+    let planned = request.from.filter(|from| *from > now);
+    let from = planned.unwrap_or(now);
+    let until = match request.end {
+        MuteUntil::After(length) => from + length,
+        MuteUntil::At(until) => until,
+    };
+    check_length(from, until)?;
     let mut mute = Mute {
         id: 0,
         incident: None,
-        from: now,
-        until: now + request.duration,
+        from,
+        until,
+        planned: planned.is_some(),
         server: request.server,
         rule: request.rule,
         reason: request.reason,
@@ -46,6 +67,10 @@ pub(crate) async fn set_mute(
     let save = move |s: &mut Database| {
         let mut same = s.mutes(now)?;
         same.retain(|mute| mute.is_of(new.server.as_ref(), new.rule));
+        same.retain(|mute| match new.planned {
+            true => !mute.runs_at(now) && mute.overlaps(&new),
+            false => mute.runs_at(now),
+        });
         let same: Vec<i64> = same.iter().map(|mute| mute.id).collect();
         s.save_mute(&new, &same)
     };
@@ -54,7 +79,21 @@ pub(crate) async fn set_mute(
     Ok(mute)
 }
 
-/// Ends the mutes of this very scope, or all, and returns those that it ended.
+fn check_length(from: Timestamp, until: Timestamp) -> Result<(), CycleError> {
+    if until <= from {
+        let why = format!(
+            "the mute would end at {until}, before it begins at {from}; give a later --until, or --for and a length"
+        );
+        return Err(CycleError::Usage(why));
+    }
+    if until.since(from) > MAX_MUTE {
+        let why = "a mute lasts at most 90 days; give an earlier --until".to_owned();
+        return Err(CycleError::Usage(why));
+    }
+    Ok(())
+}
+
+/// Ends the mutes of this very scope, or all, planned ones too, and returns those that it ended.
 pub(crate) async fn end_mutes(
     context: &Context,
     server: Option<ServerName>,
@@ -79,8 +118,8 @@ pub(crate) async fn end_mutes(
     Ok(ended)
 }
 
-/// Returns the mutes that run now.
-pub(crate) async fn running_mutes(
+/// Returns the mutes that run now, and those that are planned.
+pub(crate) async fn current_mutes(
     context: &Context,
     options: CycleOptions,
 ) -> Result<Vec<Mute>, CycleError> {
@@ -88,7 +127,11 @@ pub(crate) async fn running_mutes(
     Ok(context.store.call(move |s| s.mutes(now)).await?)
 }
 
-async fn require_known_server(
+/// Returns whether a server of this name is watched, if one is named.
+///
+/// # Errors
+/// Where none is, with the names of those that are; and those of the store.
+pub(crate) async fn require_known_server(
     context: &Context,
     server: Option<&ServerName>,
 ) -> Result<(), CycleError> {

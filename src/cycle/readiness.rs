@@ -74,7 +74,8 @@ pub(crate) struct Sight<'a> {
 impl Sight<'_> {
     fn is_seen_or_reported(&self, name: &ServerName) -> bool {
         let state = self.states.get(name);
-        let is_muted = self.mutes.iter().any(|mute| mute.covers(name, Rule::Blind));
+        let mutes = |mute: &Mute| mute.runs_at(self.now) && mute.covers(name, Rule::Blind);
+        let is_muted = self.mutes.iter().any(mutes);
         is_muted || self.is_reported(name) || state.is_some_and(|state| self.is_seen(state))
     }
 

@@ -153,6 +153,7 @@ impl IncidentLog {
             until: at + DAY,
             reason: MUTE_REASON.to_owned(),
             by: name.to_owned(),
+            planned: false,
         });
         AnswerEffect {
             is_news: mute.is_some(),

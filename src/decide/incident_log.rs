@@ -1,16 +1,16 @@
 //! The incident log of one server: the current incident of each key, and what an instant's findings make of them.
 
+mod blocks;
 mod stops;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::Policy;
-use crate::decide::incident_log::stops::StopTogether;
 use crate::decide::transition::{self, NotificationBlock, StepTaken};
 use crate::model::{
-    Evidence, Finding, Incident, IncidentState, Judgement, Rule, ServerName, StreamId, Tag,
-    Timestamp, Transition, Verdict,
+    Finding, Incident, IncidentState, Judgement, Rule, ServerName, StreamId, Tag, Timestamp,
+    Transition, Verdict,
 };
 
 /// What identifies an incident on a server: one problem of one tag, of one stream, or of the whole server.
@@ -64,12 +64,12 @@ pub struct IncidentLog {
     superseded: Vec<Incident>,
 }
 
-/// What the end of a mute releases.
+/// What the end of a mute or of quiet hours releases.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MuteEnd {
     /// Notifications of incidents that are still open.
     pub open: Vec<Transition>,
-    /// Incidents that resolved under the mute and whose opening had been notified.
+    /// Incidents that resolved meanwhile and whose opening had been notified.
     pub resolved: Vec<Incident>,
 }
 
@@ -137,7 +137,7 @@ impl IncidentLog {
         let mut released = Vec::new();
         for finding in &self.merge_views(findings) {
             let key = IncidentKey::from_finding(finding);
-            let block = self.find_block(policy, &key, finding.rule, &finding.evidence, at);
+            let block = self.find_block(policy, &key, finding, at);
             let inhibited = self.inhibited_by(&key);
             if self.apply_one(policy, finding, at, block, &mut transitions)
                 && !finding.rule.is_of_server()
@@ -312,7 +312,7 @@ impl IncidentLog {
         current.find(|incident| incident.id == id && incident.is_open())
     }
 
-    /// Releases the notifications that a mute deferred, once nothing mutes them any more: of incidents that are still open,
+    /// Releases the notifications that a mute or quiet hours deferred, once nothing holds them back any more: of incidents that are still open,
     /// and of the end of those whose opening had been notified.
     pub fn end_mutes(&mut self, policy: &Policy, at: Timestamp) -> MuteEnd {
         let mut end = MuteEnd::default();
@@ -320,7 +320,8 @@ impl IncidentLog {
         let keys: Vec<IncidentKey> = deferred.map(|(key, _)| key.clone()).collect();
         for key in keys {
             let block = self.find_current_block(policy, &key, at);
-            let Some(incident) = self.current.get_mut(&key).filter(|_| !block.muted) else {
+            let is_held = block.muted || block.in_quiet_hours;
+            let Some(incident) = self.current.get_mut(&key).filter(|_| !is_held) else {
                 continue;
             };
             if !incident.is_open() {
@@ -353,89 +354,6 @@ impl IncidentLog {
             }
         }
         transitions
-    }
-
-    /// Returns what blocks a notification of the incident of `key`, as one of `rule` with `evidence`.
-    fn find_block(
-        &self,
-        policy: &Policy,
-        key: &IncidentKey,
-        rule: Rule,
-        evidence: &Evidence,
-        at: Timestamp,
-    ) -> NotificationBlock {
-        let current = self.current.get(key);
-        // One that is over is still muted where its end waits for that of the mute.
-        let mut mutable = current
-            .filter(|i| i.is_open() || i.notification_deferred)
-            .into_iter();
-        let muted = policy.is_muted(&self.server, rule, at)
-            || mutable.any(|incident| policy.is_incident_muted(&incident.id, at));
-        // What was once notified is notified to its end.
-        let was_notified = current.is_some_and(|i| i.is_open() && i.notified);
-        let is_known = || {
-            self.is_of_ended_incident(key, evidence, at)
-                || self.is_stop_of_known_streams(policy, key, evidence)
-        };
-        let stop = self.stop_together(policy, key, at);
-        NotificationBlock {
-            inhibited: self.is_inhibited(policy, key, muted, at)
-                || stop == Some(StopTogether::Open)
-                || (!was_notified && is_known()),
-            muted,
-            outlasts_stop: stop == Some(StopTogether::Over),
-        }
-    }
-
-    /// Returns whether a rate's window reaches back into a delivery incident of its stream: its bounces may be the very ones
-    /// that were notified.
-    fn is_of_ended_incident(&self, key: &IncidentKey, evidence: &Evidence, at: Timestamp) -> bool {
-        let Evidence::Rate(rate) = evidence else {
-            return false;
-        };
-        let begins = at - rate.window;
-        self.current.iter().any(|(stronger, incident)| {
-            let ended = match incident.state {
-                IncidentState::Resolved { at, .. } => at > begins,
-                IncidentState::Open { .. } => false,
-            };
-            ended
-                && incident.notified
-                && stronger.problem == Rule::DeliverySilence
-                && stronger.inhibits(incident.rule, key)
-        })
-    }
-
-    /// Returns what blocks a notification of the current incident of `key`.
-    fn find_current_block(
-        &self,
-        policy: &Policy,
-        key: &IncidentKey,
-        at: Timestamp,
-    ) -> NotificationBlock {
-        match self.current.get(key) {
-            Some(incident) => self.find_block(policy, key, incident.rule, &incident.evidence, at),
-            None => NotificationBlock {
-                inhibited: false,
-                muted: policy.is_muted(&self.server, key.problem, at),
-                outlasts_stop: false,
-            },
-        }
-    }
-
-    /// Returns whether an open stronger incident inhibits this one. A muted incident inhibits only what is muted with it.
-    fn is_inhibited(
-        &self,
-        policy: &Policy,
-        weaker: &IncidentKey,
-        is_muted: bool,
-        at: Timestamp,
-    ) -> bool {
-        self.current.iter().any(|(key, incident)| {
-            incident.is_open()
-                && key.inhibits(incident.rule, weaker)
-                && (is_muted || !policy.is_muted(&self.server, incident.rule, at))
-        })
     }
 
     /// Applies one finding and returns whether its incident resolved.

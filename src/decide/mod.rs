@@ -14,7 +14,9 @@ pub use incident_log::{IncidentKey, IncidentLog, MuteEnd};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::model::{Finding, Incident, Mute, Rule, Rules, ServerName, StreamKey, Timestamp};
+use crate::model::{
+    Finding, Incident, Mute, Rule, Rules, ServerName, Severity, Span, StreamKey, Timestamp,
+};
 
 /// What an installation is notified of, and how soon again.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +30,8 @@ pub struct Policy {
     pub server_number: Option<i64>,
     /// What runs now, and what has run since the first instant that is judged.
     pub mutes: Vec<Mute>,
+    /// The quiet hours of this time, in which no warning is told.
+    pub quiet_hours: Vec<Span>,
     /// The stops of streams on several servers, for the incidents of one server.
     pub stops_together: Vec<Incident>,
     /// The streams whose own stop is open, for the incidents of all servers together.
@@ -42,6 +46,7 @@ impl Policy {
             rules,
             server_number: None,
             mutes: Vec::new(),
+            quiet_hours: Vec::new(),
             stops_together: Vec::new(),
             stopped: BTreeSet::new(),
         }
@@ -57,6 +62,11 @@ impl Policy {
     pub fn is_incident_muted(&self, id: &str, at: Timestamp) -> bool {
         let mut mutes = self.mutes.iter();
         mutes.any(|mute| mute.runs_at(at) && mute.incident.as_deref() == Some(id))
+    }
+
+    /// Whether what is of this severity waits for the end of quiet hours at that instant.
+    pub fn is_in_quiet_hours(&self, severity: Severity, at: Timestamp) -> bool {
+        severity == Severity::Warn && self.quiet_hours.iter().any(|hours| hours.contains(at))
     }
 
     /// A breach that returns this soon is the same incident.

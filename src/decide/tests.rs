@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 mod answers;
+mod quiet_hours;
 mod together;
 
 fn at(hours: u32) -> Timestamp {
@@ -613,6 +614,7 @@ fn muted(rule: Option<Rule>) -> Vec<Mute> {
         until: at(99),
         reason: "a migration".to_owned(),
         by: "ops".to_owned(),
+        planned: false,
     }]
 }
 

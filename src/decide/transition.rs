@@ -23,13 +23,15 @@ const EVENTS_CLOSE_AFTER: Duration = DAY;
 pub(super) struct NotificationBlock {
     pub inhibited: bool,
     pub muted: bool,
+    /// Whether it is a warning in quiet hours.
+    pub in_quiet_hours: bool,
     /// A stop of several streams that inhibited it is over.
     pub outlasts_stop: bool,
 }
 
 impl NotificationBlock {
     const fn allows(self, wanted: bool) -> bool {
-        wanted && !self.inhibited && !self.muted
+        wanted && !self.inhibited && !self.muted && !self.in_quiet_hours
     }
 }
 
@@ -78,6 +80,7 @@ pub(super) fn open(
         judged_at: at,
         notified: false,
         notification_deferred: false,
+        deferred_by_quiet_hours: false,
         suppressed_until: None,
         last_reminder_at: at,
         last_event_at: newest,
@@ -292,7 +295,7 @@ pub(super) fn uninhibit(
     Some(notify(incident, Step::Reminded, block, true))
 }
 
-/// Takes `step` and decides whether it is notified; what only a mute keeps back is deferred to the mute's end.
+/// Takes `step` and decides whether it is notified; what only a mute or quiet hours keep back is deferred to their end.
 const fn notify(
     incident: &mut Incident,
     step: Step,
@@ -301,6 +304,9 @@ const fn notify(
 ) -> StepTaken {
     let notified = block.allows(wanted);
     let due = wanted && !block.inhibited;
+    if due && !notified {
+        incident.deferred_by_quiet_hours = !block.muted;
+    }
     incident.notification_deferred = !notified && (incident.notification_deferred || due);
     incident.notified |= notified;
     StepTaken { step, notified }

@@ -83,6 +83,9 @@ pub struct Incident {
     /// Whether a mute keeps back what would have been told of it: its end tells it.
     #[serde(default, rename = "withheld")]
     pub notification_deferred: bool,
+    /// Whether quiet hours, and no mute, kept back what was deferred last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deferred_by_quiet_hours: bool,
     /// It came back within the suppression time, which ends then: until it does, nothing is told.
     #[serde(rename = "quiet_until")]
     pub suppressed_until: Option<Timestamp>,
@@ -120,6 +123,15 @@ impl Incident {
     /// Returns what it concerns.
     pub fn subject(&self) -> Subject<'_> {
         Subject::new(&self.server, self.stream.as_ref(), self.tag.as_ref())
+    }
+
+    /// Whether it is of this server, alone or together with others.
+    pub fn concerns(&self, server: &ServerName) -> bool {
+        let streams = match &self.evidence {
+            Evidence::Silence(silence) => silence.streams.as_slice(),
+            _ => &[],
+        };
+        self.server == *server || streams.iter().any(|stream| stream.server() == server)
     }
 
     /// Whether it is that all mail of `stream` on `server` stopped, alone or together with others.

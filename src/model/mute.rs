@@ -13,7 +13,7 @@ pub struct Mute {
     pub rule: Option<Rule>,
     /// The id of the incident that it is of alone; `None` for all of that rule and server.
     pub incident: Option<String>,
-    /// When it was set.
+    /// When it was set; of a planned one, when it begins.
     pub from: Timestamp,
     /// When it ends, or was ended.
     pub until: Timestamp,
@@ -21,6 +21,8 @@ pub struct Mute {
     pub reason: String,
     /// Who set it.
     pub by: String,
+    /// Whether it was set for a time to come.
+    pub planned: bool,
 }
 
 impl Mute {
@@ -31,9 +33,15 @@ impl Mute {
             && self.rule.is_none_or(|of| of == rule)
     }
 
-    /// Whether it has not ended at `at`. When it was set does not matter: an instant that is judged late is told late.
+    /// Whether it has not ended at `at`. When it was set does not matter: an instant that is judged late is told late. A planned
+    /// one begins at its time.
     pub fn runs_at(&self, at: Timestamp) -> bool {
-        at < self.until
+        at < self.until && (!self.planned || self.from <= at)
+    }
+
+    /// Whether it shares a moment with another.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.from < other.until && other.from < self.until
     }
 
     /// Whether it is of this server and rule, or of an incident of these.

@@ -26,10 +26,14 @@ pub fn mute_scope(mute: &Mute) -> String {
     }
 }
 
-/// Returns a line: what is muted, until when, by whom and why.
+/// Returns a line: what is muted, from when if it was planned, until when, by whom and why.
 pub fn mute_line(mute: &Mute, zone: Tz) -> String {
+    let from = match mute.planned {
+        true => format!(" from {}", format_time(mute.from, zone)),
+        false => String::new(),
+    };
     format!(
-        "{} until {} {}, by {}: {}",
+        "{}{from} until {} {}, by {}: {}",
         mute_scope(mute),
         format_time(mute.until, zone),
         zone.name(),

@@ -1,4 +1,4 @@
-//! What a mute kept back, in one message at its end.
+//! What a mute or quiet hours kept back, in one message at their end.
 
 use crate::model::{Incident, Timestamp};
 use crate::notify::alert::Style;
@@ -10,7 +10,7 @@ use crate::text::format::{format_time, plural, short_time};
 /// The maximum number of incidents in one message.
 const MAX_LINES: usize = 18;
 
-/// Returns messages that name every incident that is still open and every one that resolved under the mute; mostly one.
+/// Returns messages that name every incident that is still open and every one that resolved meanwhile; mostly one.
 pub fn mute_ended_messages(
     open: &[Incident],
     resolved: &[Incident],
@@ -31,8 +31,8 @@ pub fn mute_ended_messages(
             )
         }
     };
-    let headline = format!("mute ended: {verdict}");
     let incidents: Vec<&Incident> = open.iter().chain(resolved).collect();
+    let headline = format!("{} ended: {verdict}", what_ended(&incidents));
     let time = format!("{} {}", format_time(now, style.zone), style.zone.name());
     lines
         .chunks(MAX_LINES)
@@ -45,6 +45,16 @@ pub fn mute_ended_messages(
             Message::new(level, &headline, lines.iter().cloned(), &footer)
         })
         .collect()
+}
+
+/// Returns what kept the incidents back.
+fn what_ended(incidents: &[&Incident]) -> &'static str {
+    let quiet = incidents.iter().filter(|i| i.deferred_by_quiet_hours);
+    match quiet.count() {
+        0 => "mute",
+        quiet if quiet == incidents.len() => "quiet hours",
+        _ => "mute and quiet hours",
+    }
 }
 
 fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {

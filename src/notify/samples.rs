@@ -162,6 +162,7 @@ fn answered() -> Vec<Sample> {
         until: now + DAY,
         reason: String::new(),
         by: amy(),
+        planned: false,
     };
     let closed = Incident {
         state: IncidentState::Resolved {
@@ -325,6 +326,10 @@ fn catch_ups() -> Chapter {
 fn mute_ends() -> Chapter {
     let open = |rule: Rule| course_of(rule).step("opened").incident.clone();
     let over = |rule: Rule| course_of(rule).step("resolved").incident.clone();
+    let quiet = |incident| Incident {
+        deferred_by_quiet_hours: true,
+        ..incident
+    };
     let now = march(4, 20, 0);
     let sample = |title: &str, when: &str, message| Sample {
         title: title.to_owned(),
@@ -346,13 +351,19 @@ fn mute_ends() -> Chapter {
             vec![],
             vec![over(Rule::BounceRate)],
         ),
+        (
+            "end of quiet hours",
+            "Sent when quiet hours end, of the warnings of that time that still stand and of the told ones that are over.",
+            vec![quiet(open(Rule::BounceRate))],
+            vec![quiet(over(Rule::SendDrop))],
+        ),
     ] {
         let messages = mute_ended_messages(&standing, &ended, now, STYLE);
         samples.extend(messages.into_iter().map(|m| sample(title, when, m)));
     }
     Chapter {
-        title: "end of a mute".to_owned(),
-        about: "What a mute kept back, in one message.".to_owned(),
+        title: "end of a mute or of quiet hours".to_owned(),
+        about: "What they kept back, in one message.".to_owned(),
         samples,
     }
 }
@@ -404,12 +415,17 @@ pub(crate) fn mutes() -> Vec<Mute> {
         until: march(4, 14, 0),
         reason: reason.to_owned(),
         by: "ops@build-1".to_owned(),
+        planned: false,
     };
     vec![
         mute(1, None, None, "data center move"),
         mute(2, Some("shop"), None, "migration"),
         mute(3, None, Some(Rule::SpamRate), "newsletter test"),
         mute(4, Some("shop"), Some(Rule::BounceRate), "old list, known"),
+        Mute {
+            planned: true,
+            ..mute(5, Some("blog"), None, "maintenance window")
+        },
     ]
 }
 

@@ -365,8 +365,10 @@ fn causes(bounces: &[BounceLine]) -> Vec<((String, String), usize)> {
 
 fn timeline(report: &IncidentReport, style: Style) -> Vec<String> {
     let line = |(step, _): &(Transition, String)| {
-        let notified = match (step.notified, step.incident.notification_deferred) {
+        let incident = &step.incident;
+        let notified = match (step.notified, incident.notification_deferred) {
             (true, _) => "sent",
+            (false, true) if incident.deferred_by_quiet_hours => "held back by quiet hours",
             (false, true) => "held back by a mute",
             (false, false) => "recorded only",
         };

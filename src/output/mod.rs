@@ -2,6 +2,7 @@
 
 pub mod backtest;
 pub mod explain;
+pub mod incidents;
 pub mod json;
 pub mod readiness;
 pub mod stats;

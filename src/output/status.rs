@@ -30,6 +30,9 @@ pub struct StatusReport {
     pub open: Vec<Incident>,
     #[serde(skip)]
     pub mutes: Vec<Mute>,
+    /// When the quiet hours end that it is in.
+    #[serde(serialize_with = "rfc3339")]
+    pub quiet_until: Option<Timestamp>,
     pub pending: u64,
     /// How many of them wait for the end of a mute.
     pub held: usize,
@@ -129,6 +132,10 @@ impl StatusReport {
         lines.extend(self.open.iter().map(|i| incident_line(i, style)));
         let mutes = self.mutes.iter().map(|mute| mute_line(mute, zone));
         lines.extend(mutes.map(|mute| format!("Muted: {mute}")));
+        lines.extend(self.quiet_until.map(|until| {
+            let until = format_time(until, zone);
+            format!("Quiet hours until {until} {}: warnings wait", zone.name())
+        }));
         let held = match self.held {
             0 => String::new(),
             held => format!(" ({held} held by a mute)"),
@@ -339,6 +346,7 @@ pub(crate) mod tests {
             ],
             open: Vec::new(),
             mutes: Vec::new(),
+            quiet_until: Some(at("2026-03-03T10:30:00Z")),
             pending: 3,
             held: 2,
             oldest_pending_at: None,
@@ -373,6 +381,7 @@ pub(crate) mod tests {
         news: a Sandbox server, Postmark delivers nothing that it sends; not polled yet
 
         No open incidents
+        Quiet hours until Tue 3 Mar 10:30 UTC: warnings wait
         Pending messages: 3 (2 held by a mute)
         Ready: every server is read, and no message is late
         "#);

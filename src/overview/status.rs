@@ -94,7 +94,9 @@ impl Present {
 
     /// Returns the status, with what was collected of the servers' mail.
     pub(crate) fn status_of(&self, config: &Config, servers: &CollectedServers) -> StatusReport {
+        let quiet = config.quiet_hours.iter();
         StatusReport {
+            quiet_until: quiet.filter_map(|hours| hours.end(self.now)).max(),
             last_cycle_at: servers.last_cycle_at,
             servers: servers.servers.clone(),
             open: self.open_of_watched(),

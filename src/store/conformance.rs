@@ -174,6 +174,7 @@ facts! {
         what_waits_for_a_channel_that_refuses_goes_to_another;
     mutes:
         a_mute_runs_until_it_ends
+        a_planned_mute_holds_nothing_before_it_begins
         a_new_mute_ends_those_whose_place_it_takes
         a_muted_message_is_held_and_a_digest_is_not
         a_message_of_several_incidents_is_held_while_all_of_them_are_muted

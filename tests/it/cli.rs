@@ -301,12 +301,12 @@ fn every_verb_has_a_man_page_with_its_examples() {
         .split_once("\n.SH EXAMPLES\n.EX\n")
         .map(|(_, after)| after);
     let examples: Vec<&str> = examples.unwrap_or_default().lines().collect();
-    assert_eq!(examples.len(), 4, "an example keeps its line: {mute}");
+    assert_eq!(examples.len(), 5, "an example keeps its line: {mute}");
     assert!(
         examples[0].ends_with("everything: the emergency stop"),
         "{mute}"
     );
-    assert_eq!(examples[3], ".EE");
+    assert_eq!(examples[4], ".EE");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("text");
     assert_eq!(printed(&["man", "--out", path]), "");

@@ -13,7 +13,11 @@ fn noon() -> Timestamp {
 
 /// Sixty an hour, and from 11:00 to 15:00 a wave of bounces.
 fn wave(process: Process) -> World {
-    let mut world = World::new(process, "");
+    wave_with(process, "")
+}
+
+fn wave_with(process: Process, file: &str) -> World {
+    let mut world = World::new(process, file);
     let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z"));
     let profile = Profile::constant(60.0).without_bounces();
     world.shop.generate("outbound", span, &profile);
@@ -140,7 +144,90 @@ fn what_began_and_ended_while_muted_and_unseen_is_no_catch_up(process: Process) 
     }
 }
 
+const NIGHT: &str = "[[quiet]]\nschedule = \"0 0 11 * * *\"\nfor = \"150m\"\n";
+
+fn quiet_hours_hold_warnings_and_speak_at_their_end(process: Process) {
+    let mut world = wave_with(process, NIGHT);
+    let quiet = world.cycle(noon());
+    assert_eq!(quiet.steps(), ["bounce_rate opened"]);
+    assert_eq!(quiet.report["transitions"][0]["told"], json!(false));
+    assert_eq!(quiet.code, 0, "what waits is not pending");
+    let (during, after) = (noon().to_string(), (noon() + HOUR * 3).to_string());
+    let mut said =
+        world.transcripts(&[&["status", "--now", &during], &["status", "--now", &after]]);
+    world.cycle(noon() + HOUR);
+    assert_eq!(world.alerts(), Vec::<String>::new());
+    world.cycle(noon() + HOUR * 2);
+    said.push_str(&format!("\n{}\n", world.alerts().join("\n")));
+    world.hours("2026-03-03T15:00:00Z", "2026-03-03T18:00:00Z");
+    said.push_str(&world.alerts().join("\n"));
+    insta::assert_snapshot!("quiet_hours", said);
+    insta::assert_snapshot!("incidents_of_a_quiet_day", listed(&world));
+}
+
+/// What `incidents` says, and the keys of its JSON.
+fn listed(world: &World) -> String {
+    let wide = [
+        "incidents",
+        "--since",
+        "2026-03-01",
+        "--until",
+        "2026-03-05",
+    ];
+    let json = world.run(&[&wide[..], &["--json"]].concat()).report;
+    let mut keys: Vec<&String> = json[0].as_object().expect("an object").keys().collect();
+    keys.sort();
+    format!("{}\n{keys:?}", world.transcript(&wide))
+}
+
+fn a_planned_mute_begins_and_ends_at_its_time(process: Process) {
+    let mut world = wave(process);
+    let plan = [
+        "mute",
+        "--from",
+        "2026-03-03 12:30",
+        "--until",
+        "2026-03-03 14:30",
+        "--reason",
+        "a move",
+        "--by",
+        "ops",
+    ];
+    let (code, mut text) = said(&world, &plan, noon() - HOUR);
+    assert_eq!(code, 0, "{text}");
+    text += &said(&world, &["mute", "--list"], noon() - HOUR).1;
+    assert_eq!(world.cycle(noon()).report["mutes"], json!([]));
+    assert_eq!(world.alerts().len(), 1, "it has not begun");
+    let muted = world.cycle(noon() + HOUR);
+    assert_eq!(muted.report["mutes"][0]["planned"], json!(true));
+    world.hours("2026-03-03T14:00:00Z", "2026-03-03T18:00:00Z");
+    text += &world.alerts().join("\n");
+    insta::assert_snapshot!("a_planned_mute", text);
+}
+
+#[test]
+fn a_plan_that_makes_no_sense_is_refused() {
+    let world = wave(Process::New);
+    let reason = ["--reason", "a move"];
+    let plans: [&[&str]; 5] = [
+        &["--from", "2026-03-04", "--until", "2026-03-03 10:00"],
+        &["--until", "2026-03-01"],
+        &["--from", "2026-03-04"],
+        &["--from", "tomorrow", "--for", "2h"],
+        &["--until", "2027-03-04"],
+    ];
+    let refused = plans.map(|plan| {
+        let (code, text) = said(&world, &[&["mute"], plan, &reason].concat(), noon());
+        format!("{plan:?}: exit {code}\n{text}")
+    });
+    insta::assert_snapshot!("plans_that_make_no_sense", refused.join("\n"));
+    let list = said(&world, &["mute", "--list"], noon());
+    assert_eq!(list.1, "nothing is muted\n");
+}
+
 both! {
+    quiet_hours_hold_warnings_and_speak_at_their_end
+    a_planned_mute_begins_and_ends_at_its_time
     what_began_and_ended_while_muted_and_unseen_is_no_catch_up
     a_mute_holds_over_restarts_and_speaks_at_its_end
     what_ended_within_its_mute_is_told_only_if_its_beginning_was

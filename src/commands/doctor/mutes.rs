@@ -15,15 +15,19 @@ pub(crate) async fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     match app.store.call(move |s| s.mutes(at)).await {
         Ok(mutes) if mutes.is_empty() => vec![Check::pass(NAME, "Nothing is muted")],
         Ok(mutes) => {
-            let until = |mute: &Mute| format_instant(mute.until, at, app.config.time_zone);
-            let checks = mutes.iter().map(|mute| mute_check(mute, &until(mute)));
+            let time = |instant| format_instant(instant, at, app.config.time_zone);
+            let when = |mute: &Mute| match mute.planned {
+                true => format!("from {} until {}", time(mute.from), time(mute.until)),
+                false => format!("until {}", time(mute.until)),
+            };
+            let checks = mutes.iter().map(|mute| mute_check(mute, &when(mute)));
             checks.collect()
         }
         Err(error) => vec![Check::unreadable(NAME, "mutes", &error)],
     }
 }
 
-fn mute_check(mute: &Mute, until: &str) -> Check {
+fn mute_check(mute: &Mute, when: &str) -> Check {
     let what = match mute.rule {
         Some(rule) => format!("`{rule}`"),
         None => "Everything".to_owned(),
@@ -35,7 +39,7 @@ fn mute_check(mute: &Mute, until: &str) -> Check {
     };
     let short = |text: &str| truncate(&clean(text), MAX_TEXT_CHARS);
     let text = format!(
-        "{what}{place} is muted until {until} by {} ({})",
+        "{what}{place} is muted {when} by {} ({})",
         short(&mute.by),
         short(&mute.reason)
     );
@@ -68,8 +72,9 @@ mod tests {
             until: Timestamp(0),
             reason: "new relay".to_owned(),
             by: "ops".to_owned(),
+            planned: false,
         };
-        mute_check(&mute, "noon").to_line()
+        mute_check(&mute, "until noon").to_line()
     }
 
     #[test]

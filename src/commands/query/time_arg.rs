@@ -11,7 +11,7 @@ use crate::text::sanitize::clean;
 
 /// Which end of a window an instant is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edge {
+pub(crate) enum Edge {
     Since,
     Until,
 }
@@ -22,19 +22,27 @@ pub(crate) fn window(
     zone: Tz,
     now: Timestamp,
 ) -> Result<postmark::Window, (u8, String)> {
-    let read = |option: &str, text: Option<&str>, edge| {
-        let at = text.map(|text| instant(text, edge, zone, now));
-        at.transpose()
-            .map_err(|why| usage(&format!("{option} {why}")))
-    };
-    let since = read("--since", window.since.as_deref(), Edge::Since)?;
-    let until = read("--until", window.until.as_deref(), Edge::Until)?;
+    let since = instant_of("--since", window.since.as_deref(), Edge::Since, zone, now)?;
+    let until = instant_of("--until", window.until.as_deref(), Edge::Until, zone, now)?;
     match (since, until) {
         (Some(since), Some(until)) if until <= since => Err(usage(&format!(
             "--until ({until}) is not after --since ({since})"
         ))),
         (since, until) => Ok(postmark::Window { since, until }),
     }
+}
+
+/// Returns the instant that `option` was given.
+pub(crate) fn instant_of(
+    option: &str,
+    text: Option<&str>,
+    edge: Edge,
+    zone: Tz,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, (u8, String)> {
+    let at = text.map(|text| instant(text, edge, zone, now));
+    at.transpose()
+        .map_err(|why| usage(&format!("{option} {why}")))
 }
 
 fn instant(text: &str, edge: Edge, zone: Tz, now: Timestamp) -> Result<Timestamp, String> {

@@ -143,7 +143,7 @@ impl<'c> Desk<'c> {
 
     fn answer(&mut self, incident: &Incident, change: &Change, name: &str, elsewhere: bool) {
         let (id, now) = (&incident.id, self.now);
-        let policy = self.context.policy(self.mutes.clone());
+        let policy = self.context.policy(self.mutes.clone(), self.now, self.now);
         if let Some(log) = self.logs.get_mut(&incident.server) {
             let effect = log.answer(&policy, id, change, name, elsewhere, now);
             self.keep(id, effect);

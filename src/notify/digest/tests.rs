@@ -97,6 +97,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         judged_at: at,
         notified: true,
         notification_deferred: false,
+        deferred_by_quiet_hours: false,
         suppressed_until: None,
         last_reminder_at: at,
         last_event_at: None,

@@ -72,6 +72,7 @@ impl Plan<'_> {
             judged_at: self.opened_at,
             notified: true,
             notification_deferred: false,
+            deferred_by_quiet_hours: false,
             suppressed_until: None,
             last_reminder_at: self.opened_at,
             last_event_at: None,

@@ -153,6 +153,8 @@ pub struct MuteView<'a> {
     until: String,
     reason: &'a str,
     by: &'a str,
+    /// Whether it was set for a time to come.
+    planned: bool,
 }
 
 impl<'a> MuteView<'a> {
@@ -165,6 +167,7 @@ impl<'a> MuteView<'a> {
             until: mute.until.to_string(),
             reason: &mute.reason,
             by: &mute.by,
+            planned: mute.planned,
         }
     }
 }

@@ -90,6 +90,7 @@ pub(super) fn what_an_answer_does_is_stored_with_it(b: &mut Database) {
         until: T0 + DAY,
         reason: "answered".to_owned(),
         by: "Amy".to_owned(),
+        planned: false,
     };
     let edit = NewMessage {
         kind: MessageKind::Edit,
@@ -154,6 +155,7 @@ pub(super) fn a_mute_of_one_incident_holds_no_other(b: &mut Database) {
             until: T0 + DAY,
             reason: String::new(),
             by: String::new(),
+            planned: false,
         }],
         messages: vec![about("aaaa"), about("bbbb"), message("of none")],
         ..CycleCommit::default()

@@ -20,6 +20,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         judged_at: opened_at,
         notified: true,
         notification_deferred: false,
+        deferred_by_quiet_hours: false,
         suppressed_until: None,
         last_reminder_at: opened_at,
         last_event_at: None,

@@ -16,6 +16,7 @@ fn mute(server: Option<ServerName>, rule: Option<Rule>, from: Timestamp, until: 
         until,
         reason: "a migration".to_owned(),
         by: "ops".to_owned(),
+        planned: false,
     }
 }
 
@@ -32,6 +33,24 @@ pub(super) fn a_mute_runs_until_it_ends(b: &mut Database) {
         ..set
     };
     assert_eq!(b.mutes(at(29)).expect("read"), [ended], "it ended before");
+}
+
+pub(super) fn a_planned_mute_holds_nothing_before_it_begins(b: &mut Database) {
+    let commit = CycleCommit {
+        messages: vec![message("an alert")],
+        ..CycleCommit::default()
+    };
+    b.commit(&commit).expect("committed");
+    let mut planned = Mute {
+        planned: true,
+        ..mute(None, None, at(60), at(120))
+    };
+    planned.id = b.save_mute(&planned, &[]).expect("stored");
+    assert_eq!(b.mutes(T0).expect("read"), [planned]);
+    let held = [59, 60, 119, 120].map(|s| b.muted_rows(at(s)).expect("read").len());
+    assert_eq!(held, [0, 1, 1, 0]);
+    b.rewind(T0).expect("rewound");
+    assert_eq!(b.mutes(at(119)).expect("read").len(), 1, "no wrong clock");
 }
 
 pub(super) fn a_new_mute_ends_those_whose_place_it_takes(b: &mut Database) {

@@ -68,6 +68,7 @@ pub(super) fn the_oldest_message_that_waits_is_one_that_no_mute_holds(b: &mut Da
         until: at(3_600),
         reason: "known".to_owned(),
         by: "jane".to_owned(),
+        planned: false,
     };
     b.save_mute(&mute, &[]).expect("stored");
     assert_eq!(b.oldest_undelivered(at(90)).expect("read"), Some(at(60)));

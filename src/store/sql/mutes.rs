@@ -19,11 +19,11 @@ impl Database {
         self.write(Scope::All, |s| end(s, mutes, at))
     }
 
-    /// Returns the mutes that end after `after`, in the order in which they were set.
+    /// Returns the mutes that end after `after`, those that are planned too, in the order in which they were set.
     pub fn mutes(&mut self, after: Timestamp) -> Result<Vec<Mute>, Error> {
         self.read(|s| {
             let found = s.rows(
-                "SELECT seq, server, rule, from_at, until_at, reason, set_by, incident FROM mutes WHERE until_at > ?1 ORDER BY seq",
+                "SELECT seq, server, rule, from_at, until_at, reason, set_by, incident, planned FROM mutes WHERE until_at > ?1 ORDER BY seq",
                 &values![after],
                 |row| {
                     let (server, rule): (String, String) = (row.get(1)?, row.get(2)?);
@@ -37,6 +37,7 @@ impl Database {
                         reason: row.get(5)?,
                         by: row.get(6)?,
                         incident: row.get(7)?,
+                        planned: row.get(8)?,
                     };
                     Ok((rule.is_empty() || known.is_some()).then_some(mute))
                 },
@@ -60,10 +61,10 @@ impl Database {
     pub fn muted_rows(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
         self.rows(
             "SELECT o.seq FROM outbox o WHERE o.state IN ('pending', 'sending') AND o.kind NOT IN ('digest', 'edit', 'picture') AND (
-                 EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND m.server = '' AND m.rule = '' AND m.incident IS NULL)
+                 EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND (m.planned = 0 OR m.from_at <= ?1) AND m.server = '' AND m.rule = '' AND m.incident IS NULL)
                  OR (EXISTS (SELECT 1 FROM outbox_incidents n WHERE n.seq = o.seq) AND NOT EXISTS (
                      SELECT 1 FROM outbox_incidents n LEFT JOIN incidents i ON i.id = n.incident
-                     WHERE n.seq = o.seq AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1
+                     WHERE n.seq = o.seq AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND (m.planned = 0 OR m.from_at <= ?1)
                          AND ((m.incident IS NULL AND (m.server = '' OR m.server = i.server) AND (m.rule = '' OR m.rule = i.rule))
                              OR m.incident = n.incident)))))
              ORDER BY o.seq",
@@ -81,8 +82,8 @@ pub(super) fn end(s: &mut dyn Session, mutes: &[i64], at: Timestamp) -> Result<(
 
 pub(super) fn add(s: &mut dyn Session, mute: &Mute) -> Result<i64, Error> {
     s.one(
-        "INSERT INTO mutes (server, rule, from_at, until_at, reason, set_by, incident)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING seq",
+        "INSERT INTO mutes (server, rule, from_at, until_at, reason, set_by, incident, planned)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING seq",
         &values![
             mute.server.as_ref().map_or("", |server| server.0.as_str()),
             mute.rule.map_or("", Rule::name),
@@ -91,15 +92,16 @@ pub(super) fn add(s: &mut dyn Session, mute: &Mute) -> Result<i64, Error> {
             &mute.reason,
             &mute.by,
             mute.incident.as_deref(),
+            mute.planned,
         ],
         |row| row.get(0),
     )
 }
 
-/// One that was set by a wrong clock lasts as long from now on.
+/// One that was set by a wrong clock lasts as long from now on; one that was planned stays.
 pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
     s.execute(
-        "UPDATE mutes SET from_at = ?1, until_at = ?1 + (until_at - from_at) WHERE from_at > ?1",
+        "UPDATE mutes SET from_at = ?1, until_at = ?1 + (until_at - from_at) WHERE from_at > ?1 AND planned = 0",
         &values![now],
     )
 }

@@ -23,6 +23,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0014_feedback.sql"),
     include_str!("migrations/0015_threads.sql"),
     include_str!("migrations/0016_hello_reactions.sql"),
+    include_str!("migrations/0017_planned_mutes.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

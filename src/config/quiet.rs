@@ -1,0 +1,127 @@
+//! `[[quiet]]`: the hours in which warnings wait.
+
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use figment::value::{Dict, Value};
+
+use crate::config::keys::{QUIET_KEYS, unknown_key_remedy};
+use crate::config::load::Reader;
+use crate::config::problem::{ConfigProblem, Invalid};
+use crate::config::{Schedule, values};
+use crate::model::{MINUTE, Span, Timestamp};
+
+/// The maximum length of quiet hours: what waits longer is better muted.
+const MAX_LENGTH: Duration = Duration::from_secs(7 * 86_400);
+const SCHEDULE_REMEDY: &str =
+    "say when they begin, as cron with seconds, such as \"0 0 22 * * *\" (every evening at 22:00)";
+const LENGTH_REMEDY: &str = "say how long they last, such as for = \"9h\"";
+
+/// Hours that come again and again, in which nobody is told of a warning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuietHours {
+    /// When they begin, in `zone`.
+    pub starts: Schedule,
+    /// How long they last, from a minute to seven days.
+    pub length: Duration,
+    pub zone: Tz,
+}
+
+impl QuietHours {
+    /// Returns those that share a moment with `span`, in order.
+    pub fn spans(&self, span: Span) -> Vec<Span> {
+        let first = span.from - self.length;
+        let starts = self
+            .starts
+            .instants_in(self.zone, Span::new(first, span.until));
+        let hours = starts.into_iter().map(|at| Span::new(at, at + self.length));
+        hours.filter(|hours| hours.until > span.from).collect()
+    }
+
+    /// Returns when they end next, if `at` is within them.
+    pub fn end(&self, at: Timestamp) -> Option<Timestamp> {
+        let spans = self.spans(Span::new(at, at + Duration::from_secs(1)));
+        let running = spans.into_iter().filter(|hours| hours.contains(at));
+        running.map(|hours| hours.until).max()
+    }
+}
+
+impl Reader {
+    /// Reads every `[[quiet]]`; their zone is `zone` where they name none.
+    pub(super) fn quiet_hours(&mut self, zone: Tz) -> Vec<QuietHours> {
+        let from = self.layers.origin("quiet").to_owned();
+        let listed = match self.layers.merged.get("quiet").cloned() {
+            None => return Vec::new(),
+            Some(Value::Array(_, listed)) => listed,
+            Some(other) => vec![other],
+        };
+        let mut hours = Vec::new();
+        for (index, value) in listed.iter().enumerate() {
+            let subject = format!("{from}: [[quiet]] number {}", index + 1);
+            let read = match value {
+                Value::Dict(_, table) => read_quiet(table, zone),
+                _ => Err(vec![Invalid::new(
+                    "is not a table",
+                    "write each as its own [[quiet]] table",
+                )]),
+            };
+            match read {
+                Ok(quiet) => hours.push(quiet),
+                Err(problems) => {
+                    let problem = |invalid| ConfigProblem::invalid(&subject, invalid);
+                    self.problems.extend(problems.iter().map(problem));
+                }
+            }
+        }
+        hours
+    }
+}
+
+fn read_quiet(table: &Dict, zone: Tz) -> Result<QuietHours, Vec<Invalid>> {
+    let mut problems = Vec::new();
+    for key in table
+        .keys()
+        .filter(|key| !QUIET_KEYS.contains(&key.as_str()))
+    {
+        let remedy = unknown_key_remedy(key, QUIET_KEYS);
+        problems.push(Invalid::new(format!("has an unknown key `{key}`"), remedy));
+    }
+    let starts = required(table, "schedule", SCHEDULE_REMEDY, |value| {
+        let starts = values::text(value)?.parse::<Schedule>();
+        starts.map_err(|invalid| invalid.with_remedy(SCHEDULE_REMEDY))
+    });
+    let length = required(table, "for", LENGTH_REMEDY, |value| {
+        Ok(values::duration(value, MINUTE, MAX_LENGTH)?)
+    });
+    let zone = match table.get("time_zone") {
+        Some(value) => values::time_zone(value).map_err(|invalid| invalid.within("time_zone")),
+        None => Ok(zone),
+    };
+    match (starts, length, zone) {
+        (Ok(starts), Ok(length), Ok(zone)) if problems.is_empty() => Ok(QuietHours {
+            starts,
+            length,
+            zone,
+        }),
+        (starts, length, zone) => {
+            problems.extend(
+                [starts.err(), length.err(), zone.err()]
+                    .into_iter()
+                    .flatten(),
+            );
+            Err(problems)
+        }
+    }
+}
+
+fn required<T>(
+    table: &Dict,
+    key: &str,
+    remedy: &str,
+    read: impl Fn(&Value) -> Result<T, Invalid>,
+) -> Result<T, Invalid> {
+    match table.get(key) {
+        None => Err(Invalid::new(format!("has no `{key}`"), remedy)),
+        Some(value) => read(value).map_err(|invalid| invalid.within(key)),
+    }
+}

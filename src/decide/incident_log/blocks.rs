@@ -1,0 +1,128 @@
+//! What blocks a notification: a stronger incident, a mute, quiet hours.
+
+use crate::decide::incident_log::stops::StopTogether;
+use crate::decide::transition::NotificationBlock;
+use crate::decide::{IncidentKey, IncidentLog, Policy};
+use crate::model::{
+    Evidence, Finding, Incident, IncidentState, Rule, Severity, Timestamp, Verdict,
+};
+
+impl IncidentLog {
+    /// Returns what blocks a notification of what `finding` makes of the incident of `key`.
+    pub(super) fn find_block(
+        &self,
+        policy: &Policy,
+        key: &IncidentKey,
+        finding: &Finding,
+        at: Timestamp,
+    ) -> NotificationBlock {
+        let open = self.current.get(key).filter(|i| i.is_open());
+        let severity = match (open, finding.verdict) {
+            (Some(incident), Verdict::Breach) => incident.severity.max(finding.severity),
+            (Some(incident), _) => incident.severity,
+            (None, _) => finding.severity,
+        };
+        let shown = (finding.rule, severity);
+        self.find_block_of(policy, key, shown, &finding.evidence, at)
+    }
+
+    /// Returns what blocks a notification of the incident of `key`, as one of that rule and severity with `evidence`.
+    fn find_block_of(
+        &self,
+        policy: &Policy,
+        key: &IncidentKey,
+        (rule, severity): (Rule, Severity),
+        evidence: &Evidence,
+        at: Timestamp,
+    ) -> NotificationBlock {
+        let current = self.current.get(key);
+        // One that is over is still muted where its end waits for that of the mute.
+        let mut mutable = current
+            .filter(|i| i.is_open() || i.notification_deferred)
+            .into_iter();
+        let muted = policy.is_muted(&self.server, rule, at)
+            || mutable.any(|incident| policy.is_incident_muted(&incident.id, at));
+        let in_quiet_hours = policy.is_in_quiet_hours(severity, at);
+        let is_held = muted || in_quiet_hours;
+        // What was once notified is notified to its end.
+        let was_notified = current.is_some_and(|i| i.is_open() && i.notified);
+        let is_known = || {
+            self.is_of_ended_incident(key, evidence, at)
+                || self.is_stop_of_known_streams(policy, key, evidence)
+        };
+        let stop = self.stop_together(policy, key, at);
+        NotificationBlock {
+            inhibited: self.is_inhibited(policy, key, is_held, at)
+                || stop == Some(StopTogether::Open)
+                || (!was_notified && is_known()),
+            muted,
+            in_quiet_hours,
+            outlasts_stop: stop == Some(StopTogether::Over),
+        }
+    }
+
+    /// Returns whether a rate's window reaches back into a delivery incident of its stream: its bounces may be the very ones
+    /// that were notified.
+    pub(super) fn is_of_ended_incident(
+        &self,
+        key: &IncidentKey,
+        evidence: &Evidence,
+        at: Timestamp,
+    ) -> bool {
+        let Evidence::Rate(rate) = evidence else {
+            return false;
+        };
+        let begins = at - rate.window;
+        self.current.iter().any(|(stronger, incident)| {
+            let ended = match incident.state {
+                IncidentState::Resolved { at, .. } => at > begins,
+                IncidentState::Open { .. } => false,
+            };
+            ended
+                && incident.notified
+                && stronger.problem == Rule::DeliverySilence
+                && stronger.inhibits(incident.rule, key)
+        })
+    }
+
+    /// Returns what blocks a notification of the current incident of `key`.
+    pub(super) fn find_current_block(
+        &self,
+        policy: &Policy,
+        key: &IncidentKey,
+        at: Timestamp,
+    ) -> NotificationBlock {
+        match self.current.get(key) {
+            Some(incident) => {
+                let shown = (incident.rule, incident.severity);
+                self.find_block_of(policy, key, shown, &incident.evidence, at)
+            }
+            None => NotificationBlock {
+                inhibited: false,
+                muted: policy.is_muted(&self.server, key.problem, at),
+                in_quiet_hours: false,
+                outlasts_stop: false,
+            },
+        }
+    }
+
+    /// Returns whether an open stronger incident inhibits this one. One that a mute or quiet hours hold back inhibits only what is
+    /// held back with it.
+    fn is_inhibited(
+        &self,
+        policy: &Policy,
+        weaker: &IncidentKey,
+        is_held: bool,
+        at: Timestamp,
+    ) -> bool {
+        let holds = |incident: &Incident| {
+            policy.is_muted(&self.server, incident.rule, at)
+                || policy.is_in_quiet_hours(incident.severity, at)
+        };
+        self.current.iter().any(|(key, incident)| {
+            incident.is_open()
+                && key.inhibits(incident.rule, weaker)
+                && (is_held || !holds(incident))
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! Quiet hours: warnings wait for their end, wakes do not.
+
+use super::*;
+
+/// From the first hour on to the tenth.
+fn quiet(digest_mode: bool) -> Told {
+    let mut told = Told::new(digest_mode);
+    told.policy.quiet_hours = vec![Span::new(at(0), at(10))];
+    told
+}
+
+fn end(told: &mut Told, hours: u32) -> (Vec<String>, usize) {
+    let end = told.book.end_mutes(&told.policy, at(hours));
+    assert!(end.open.iter().all(|t| t.incident.deferred_by_quiet_hours));
+    (end.open.iter().map(show).collect(), end.resolved.len())
+}
+
+#[test]
+fn a_warning_that_still_stands_is_told_once_at_their_end() {
+    let mut told = quiet(false);
+    assert_eq!(told.bounce(1, Verdict::Breach), ["bounce_rate opened"]);
+    assert_eq!(end(&mut told, 9), (vec![], 0));
+    assert_eq!(told.bounce(10, Verdict::Breach), NOTHING);
+    let told_then = (vec!["bounce_rate reminded!".to_owned()], 0);
+    assert_eq!(end(&mut told, 10), told_then);
+    assert_eq!(end(&mut told, 11), (vec![], 0));
+    assert_eq!(told.bounce(11, Verdict::Within), NOTHING);
+    assert_eq!(told.bounce(12, Verdict::Within), ["bounce_rate resolved!"]);
+}
+
+#[test]
+fn a_warning_that_came_and_went_is_recorded_only() {
+    let mut told = quiet(false);
+    told.bounce(1, Verdict::Breach);
+    told.bounce(2, Verdict::Within);
+    assert_eq!(told.bounce(3, Verdict::Within), ["bounce_rate resolved"]);
+    assert_eq!(end(&mut told, 10), (vec![], 0));
+}
+
+#[test]
+fn the_end_of_a_warning_told_before_waits_too() {
+    let mut told = quiet(false);
+    told.policy.quiet_hours = vec![Span::new(at(2), at(10))];
+    assert_eq!(told.bounce(1, Verdict::Breach), ["bounce_rate opened!"]);
+    told.bounce(2, Verdict::Within);
+    assert_eq!(told.bounce(3, Verdict::Within), ["bounce_rate resolved"]);
+    assert_eq!(end(&mut told, 9), (vec![], 0));
+    assert_eq!(end(&mut told, 10), (vec![], 1));
+}
+
+#[test]
+fn a_wake_gets_through_and_so_does_a_warning_that_becomes_one() {
+    let mut told = quiet(false);
+    let silence = |severity| Finding {
+        severity,
+        ..finding(Rule::SendSilence, Verdict::Breach)
+    };
+    let steps = told.at(at(1), vec![silence(Severity::Warn)]);
+    assert_eq!(steps, ["send_silence opened"]);
+    let steps = told.at(at(2), vec![silence(Severity::Wake)]);
+    assert_eq!(steps, ["send_silence escalated!"]);
+    let wake = finding(Rule::HardBounceWake, Verdict::Breach);
+    assert_eq!(told.at(at(3), vec![wake]), ["hard_bounce_wake opened!"]);
+}
+
+#[test]
+fn a_warning_that_waits_hides_no_wake() {
+    let mut told = quiet(false);
+    let mut stronger = finding(Rule::Blind, Verdict::Breach);
+    stronger.severity = Severity::Warn;
+    assert_eq!(told.at(at(1), vec![stronger]), ["blind opened"]);
+    let wake = finding(Rule::HardBounceWake, Verdict::Breach);
+    let steps = told.at(
+        at(1),
+        vec![wake, finding(Rule::BounceRate, Verdict::Breach)],
+    );
+    assert_eq!(steps, ["hard_bounce_wake opened!", "bounce_rate opened"]);
+}
+
+#[test]
+fn what_waits_for_the_digest_is_not_told_at_their_end() {
+    let mut told = quiet(true);
+    told.bounce(1, Verdict::Breach);
+    assert_eq!(end(&mut told, 10), (vec![], 0));
+}

@@ -1,0 +1,98 @@
+//! `incidents`: every incident of a range of time, for a person.
+
+use crate::model::{Incident, IncidentState, Judgement, Span, Timestamp};
+use crate::notify::alert::Style;
+use crate::notify::context::worst;
+use crate::notify::describe::{describe, describe_open};
+use crate::notify::location::location;
+use crate::output::json::ListedIncident;
+use crate::text::format::{format_duration, format_exact, plural, short_range};
+use crate::text::sanitize::clean;
+use crate::text::table::Table;
+use chrono_tz::Tz;
+
+/// Returns a table of the incidents that are open at `now` or opened in `span`, newest first.
+pub fn incidents_text(
+    listed: &[ListedIncident],
+    span: Span,
+    now: Timestamp,
+    style: Style,
+) -> String {
+    let range = short_range(span, now, style.zone);
+    let zone = style.zone.name();
+    if listed.is_empty() {
+        return format!("no incident is open, and none opened {range} {zone}\n");
+    }
+    let mut table = Table::new(&[
+        "OPENED", "LASTED", "SEVERITY", "RULE", "WHERE", "ID", "NOTES", "WHAT",
+    ]);
+    for one in listed {
+        table.row(cells(one, now, style));
+    }
+    let open = listed.iter().filter(|one| one.incident.is_open());
+    let sum = plural(listed.len() as u64, "incident");
+    let open = open.count();
+    format!("{}{sum}, {open} open; times in {zone}\n", table.to_text())
+}
+
+fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
+    let incident = &listed.incident;
+    let (lasted, what) = match resolved_at(incident) {
+        Some(at) => {
+            let at_worst = Incident {
+                evidence: worst(incident).clone(),
+                ..incident.clone()
+            };
+            let lasted = format_duration(at.since(incident.opened_at));
+            (lasted, describe(&at_worst, style))
+        }
+        None => {
+            let lasts = format_duration(now.since(incident.opened_at));
+            (format!("{lasts}, open"), describe_open(incident, style))
+        }
+    };
+    [
+        opened(incident, style.zone),
+        lasted,
+        incident.severity.name().to_owned(),
+        incident.rule.to_string(),
+        location(incident),
+        incident.id.clone(),
+        notes(listed),
+        what,
+    ]
+}
+
+fn opened(incident: &Incident, zone: Tz) -> String {
+    format_exact(incident.opened_at, zone)
+}
+
+/// Returns what people did with it: whether they were told, who closed it, and what it was to them.
+fn notes(listed: &ListedIncident) -> String {
+    let incident = &listed.incident;
+    let mut notes = Vec::new();
+    if !incident.notified {
+        notes.push("not sent".to_owned());
+    }
+    if let Some(acknowledged) = &incident.acknowledged {
+        notes.push(format!("acknowledged by {}", clean(&acknowledged.by)));
+    }
+    if let Some(person) = &incident.closed_by {
+        notes.push(format!("closed by {}", clean(person)));
+    }
+    if let Some(feedback) = &listed.feedback {
+        let verdict = match feedback.judgement {
+            Judgement::Real => "real",
+            Judgement::FalseAlarm => "false alarm",
+        };
+        notes.push(format!("{verdict} ({})", clean(&feedback.by)));
+    }
+    notes.join(", ")
+}
+
+const fn resolved_at(incident: &Incident) -> Option<Timestamp> {
+    match incident.state {
+        IncidentState::Resolved { at, .. } => Some(at),
+        IncidentState::Open { .. } => None,
+    }
+}
