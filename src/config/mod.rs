@@ -33,7 +33,7 @@ use crate::secret::Secret;
 
 pub use load::{Sources, load};
 pub use problem::{ConfigProblem, ConfigWarning};
-pub use quiet::QuietHours;
+pub use quiet::{QuietHours, hold};
 pub use schedule::Schedule;
 pub use show::{describe_rules, show};
 pub use token::{TokenProblem, TokenSource};

@@ -9,7 +9,7 @@ use crate::config::keys::{QUIET_KEYS, unknown_key_remedy};
 use crate::config::load::Reader;
 use crate::config::problem::{ConfigProblem, Invalid};
 use crate::config::{Schedule, values};
-use crate::model::{MINUTE, Span, Timestamp};
+use crate::model::{Hold, MINUTE, Span, Timestamp};
 
 /// The maximum length of quiet hours: what waits longer is better muted.
 const MAX_LENGTH: Duration = Duration::from_secs(7 * 86_400);
@@ -43,6 +43,15 @@ impl QuietHours {
         let spans = self.spans(Span::new(at, at + Duration::from_secs(1)));
         let running = spans.into_iter().filter(|hours| hours.contains(at));
         running.map(|hours| hours.until).max()
+    }
+}
+
+/// Returns what waits at `at`, given all quiet hours.
+pub fn hold(quiet_hours: &[QuietHours], at: Timestamp) -> Hold {
+    let mut ends = quiet_hours.iter().filter_map(|hours| hours.end(at));
+    Hold {
+        at,
+        is_quiet: ends.next().is_some(),
     }
 }
 

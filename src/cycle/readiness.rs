@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::{Config, Mode, Schedule};
+use crate::config::{Config, Mode, Schedule, hold};
 use crate::cycle::health::is_blindness_report;
 use crate::cycle::poll::servers::watched_servers;
 use crate::model::{HOUR, Incident, Mute, Rule, ServerName, Timestamp};
@@ -21,10 +21,11 @@ pub(crate) async fn readiness(
     store: &Store,
     now: Timestamp,
 ) -> Result<Readiness, store::Error> {
+    let hold = hold(&config.quiet_hours, now);
     let read = move |s: &mut Database| {
         let states = s.server_states()?;
         let open = s.all_open_incidents()?;
-        Ok((states, open, s.mutes(now)?, s.oldest_undelivered(now)?))
+        Ok((states, open, s.mutes(now)?, s.oldest_undelivered(hold)?))
     };
     let (states, open, mutes, waiting_since) = store.call(read).await?;
     let sight = Sight {

@@ -1,7 +1,10 @@
 //! Messages as the outbox stores them: frozen, so that a later attempt sends what was written.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Timestamp;
 use crate::notify::grouping::ChannelMessage;
+use crate::notify::telling::Telling;
 use crate::notify::{Level, Message};
 use crate::store::{MessageKind, NewMessage, OutboxRow, Placement, Thread};
 
@@ -51,8 +54,33 @@ pub(crate) fn channel_row(kind: MessageKind, message: ChannelMessage) -> NewMess
             mention: target.mention,
             fallback: target.fallback,
         },
+        body: to_telling_body(&message.message, message.telling.as_ref()),
         ..to_row(kind, &message.message)
     }
+}
+
+/// A body that says what it tells, too, which readers of the message pass over.
+#[derive(Serialize)]
+struct TellingBody<'b> {
+    #[serde(flatten)]
+    message: &'b Message,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    telling: Option<&'b Telling>,
+}
+
+/// Returns `message`, which tells `telling`, in the form of a stored body.
+pub(crate) fn to_telling_body(message: &Message, telling: Option<&Telling>) -> String {
+    serde_json::to_string(&TellingBody { message, telling }).unwrap_or_default()
+}
+
+/// Returns what a row tells of each incident; `None` where it does not say, as one of an older version.
+pub(crate) fn telling_of_row(row: &NewMessage) -> Option<Telling> {
+    #[derive(Deserialize)]
+    struct Told {
+        telling: Option<Telling>,
+    }
+    let told: Told = serde_json::from_str(&row.body).ok()?;
+    told.telling.filter(|telling| !telling.steps.is_empty())
 }
 
 /// Returns what the message of a thread says from this row on; `None` where the row does not say.

@@ -165,7 +165,7 @@ impl Incident {
 }
 
 /// A step that was taken.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
     /// The judged instant.
     pub at: Timestamp,

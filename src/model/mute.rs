@@ -25,6 +25,23 @@ pub struct Mute {
     pub planned: bool,
 }
 
+/// What people are not told at an instant, beside what is muted then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The instant.
+    pub at: Timestamp,
+    /// Whether it is within quiet hours, in which warnings wait.
+    pub is_quiet: bool,
+}
+
+impl Hold {
+    /// Returns that of an instant outside quiet hours.
+    pub const fn outside_quiet_hours(at: Timestamp) -> Self {
+        let is_quiet = false;
+        Self { at, is_quiet }
+    }
+}
+
 impl Mute {
     /// Whether it is of all that this rule finds on this server.
     pub fn covers(&self, server: &ServerName, rule: Rule) -> bool {

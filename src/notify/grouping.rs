@@ -11,6 +11,7 @@ use crate::notify::grouped::grouped_messages;
 use crate::notify::live::{live_group, live_message};
 use crate::notify::mute_ended::mute_ended_messages;
 use crate::notify::routing::{Route, Target, Told, targets};
+use crate::notify::telling::{Telling, TellingForm};
 use crate::notify::update::incident_update;
 
 /// The maximum number of incidents that one catch-up message names.
@@ -52,6 +53,8 @@ pub struct ChannelMessage {
     pub opens_thread: bool,
     /// What the message of the thread says from then on; `None` where that is the same.
     pub live: Option<Message>,
+    /// What it tells of each incident; `None` for a catch-up.
+    pub telling: Option<Telling>,
 }
 
 /// The messages of one cycle, in the order in which they are sent.
@@ -256,6 +259,9 @@ impl Writer<'_> {
             for message in mute_ended_messages(&open, &resolved, self.now, self.style) {
                 let incidents = open.iter().chain(&resolved);
                 let row = naming(target.clone(), message, incidents.clone());
+                let steps: Vec<Transition> =
+                    incidents.clone().map(|i| self.unreported_step(i)).collect();
+                let row = row.telling(TellingForm::MuteEnd, &steps);
                 messages.push(self.place(row, &incidents.collect::<Vec<_>>(), &[], None));
             }
         }
@@ -294,6 +300,7 @@ impl Writer<'_> {
             let incidents: Vec<&Incident> = all.iter().map(|t| &t.incident).collect();
             for message in grouped_messages(&all, self.style) {
                 let row = naming(target.clone(), message, incidents.iter().copied());
+                let row = row.telling(TellingForm::SameStep, all.iter().copied());
                 messages.push((priority, self.place(row, &incidents, &[], None)));
             }
         }
@@ -308,6 +315,7 @@ impl Writer<'_> {
             incident: Some(incident.id.clone()),
             ..naming(update.target.clone(), message, [incident])
         };
+        let message = message.telling(TellingForm::SameStep, [&update.shown]);
         let placed = self.place(
             message,
             &[incident],
@@ -393,6 +401,21 @@ fn naming<'i>(
         message,
         opens_thread: false,
         live: None,
+        telling: None,
+    }
+}
+
+impl ChannelMessage {
+    /// Adds what it tells of those of `steps` whose incidents it names.
+    fn telling<'t>(
+        self,
+        form: TellingForm,
+        steps: impl IntoIterator<Item = &'t Transition>,
+    ) -> Self {
+        let steps = steps.into_iter();
+        let named = steps.filter(|step| self.incidents.contains(&step.incident.id));
+        let telling = Some(Telling::new(form, named.cloned()));
+        Self { telling, ..self }
     }
 }
 

@@ -24,6 +24,7 @@ pub mod mute_ended;
 pub mod notice;
 pub mod routing;
 pub mod runbook;
+pub mod telling;
 pub mod update;
 
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::chart::ChartStep;
-use crate::config::{Config, ServerConfig};
+use crate::config::{Config, ServerConfig, hold};
 use crate::cycle::charts::{
     ChartSubject, MailByHour, load_mail, shown_until, since, volume_chart, volume_chart_by,
 };
@@ -270,13 +270,13 @@ impl<'r> Reading<'r> {
     }
 
     async fn delivery(&self) -> Result<DeliveryView, store::Error> {
-        let now = self.now;
+        let hold = hold(&self.config.quiet_hours, self.now);
         let read = move |s: &mut Database| {
-            let held = s.muted_rows(now)?.len() as u64;
+            let held = s.held_rows(hold)?.rows.len() as u64;
             Ok(DeliveryView {
                 last_accepted_at: s.last_accepted_at()?,
                 waiting: s.count_pending()?.saturating_sub(held),
-                waiting_since: s.oldest_undelivered(now)?,
+                waiting_since: s.oldest_undelivered(hold)?,
             })
         };
         self.store.call(read).await

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock;
-use crate::config::{Config, ServerConfig};
+use crate::config::{Config, ServerConfig, hold};
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::readiness::{Sight, judge_readiness};
 use crate::cycle::report::stream_view;
@@ -53,9 +53,11 @@ impl Present {
     ) -> Result<Self, store::Error> {
         let watched = watched_servers(config, store).await?;
         let present = now.unwrap_or_else(clock::now);
+        let quiet_hours = config.quiet_hours.clone();
         let read = move |s: &mut Database| {
             let states = s.server_states()?;
             let now = last_cycle(&states).map_or(present, |last| last.max(present));
+            let hold = hold(&quiet_hours, now);
             Ok(Self {
                 now,
                 watched,
@@ -63,8 +65,8 @@ impl Present {
                 open: s.all_open_incidents()?,
                 mutes: s.mutes(now)?,
                 pending: s.count_pending()?,
-                held: s.muted_rows(now)?.len(),
-                oldest_pending_at: s.oldest_undelivered(now)?,
+                held: s.held_rows(hold)?.rows.len(),
+                oldest_pending_at: s.oldest_undelivered(hold)?,
             })
         };
         store.call(read).await

@@ -171,6 +171,7 @@ facts! {
         a_step_edits_the_message_of_its_thread_and_then_replies
         a_message_that_takes_no_edits_is_posted_anew_and_goes_on_there
         messages_that_wait_become_one_of_them
+        a_message_of_several_is_split_with_its_incidents
         what_waits_for_a_channel_that_refuses_goes_to_another;
     mutes:
         a_mute_runs_until_it_ends
@@ -178,6 +179,7 @@ facts! {
         a_new_mute_ends_those_whose_place_it_takes
         a_muted_message_is_held_and_a_digest_is_not
         a_message_of_several_incidents_is_held_while_all_of_them_are_muted
+        warnings_wait_in_quiet_hours_and_wakes_do_not
         rewinding_shifts_a_mute_of_a_wrong_clock;
     leases:
         a_probe_leaves_nothing_behind

@@ -24,10 +24,11 @@ pub use error::{Error, Problem};
 pub use rows::PicturePlace;
 pub use rows::{
     AcceptedServer, AnswerableMessage, AnswersRead, AttemptOutcome, AttemptResult, AttemptRow,
-    CycleCommit, DueHello, EventRow, GivenUp, Handle, IncidentRow, LastDigest, Lease, LeaseAttempt,
-    MergedRows, MessageKind, MessageThread, NewMessage, Note, NotificationRow, OpenSample,
-    OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity, ServerListChange, ServerState,
-    SpanCounts, StreamFigures, Thread, TransitionRow, UnconfirmedAttempt, Volume,
+    CycleCommit, DueHello, EventRow, GivenUp, Handle, HeldRows, IncidentRow, LastDigest, Lease,
+    LeaseAttempt, MergedRows, MessageKind, MessageThread, NewMessage, Note, NotificationRow,
+    OpenSample, OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity, ServerListChange,
+    ServerState, SpanCounts, SplitRow, StreamFigures, Thread, TransitionRow, UnconfirmedAttempt,
+    Volume,
 };
 pub use sqlite::CycleLock;
 use sqlite::Sqlite;

@@ -1,11 +1,15 @@
 //! What the store takes and gives, in domain words.
 
+mod waiting;
+
 use std::collections::BTreeMap;
 
 use crate::model::{
     BounceClass, Coverage, Feedback, Incident, Mute, ServerName, StandingAnswer, StreamKey,
     Timestamp, Transition,
 };
+
+pub use waiting::{HeldRows, MergedRows, SplitRow};
 
 /// The state of the polls of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -239,20 +243,6 @@ pub struct OutboxRow {
     pub landed_in: Option<String>,
     /// Whether the message was edited that it changes, so that the reply alone is left to send.
     pub is_edited: bool,
-}
-
-/// Messages that waited and become one of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MergedRows {
-    pub kept: i64,
-    /// The others, which are not sent.
-    pub replaced: Vec<i64>,
-    pub text: String,
-    pub body: String,
-    pub broadcast: bool,
-    pub mention: String,
-    /// Every incident that one of them names.
-    pub incidents: Vec<String>,
 }
 
 /// Attempts whose outcome is unknown: no answer settled it, or the process died before it was recorded.

@@ -165,6 +165,122 @@ fn quiet_hours_hold_warnings_and_speak_at_their_end(process: Process) {
     insta::assert_snapshot!("incidents_of_a_quiet_day", listed(&world));
 }
 
+/// Hours that begin after a warning was written.
+const AFTERNOON: &str = "[[quiet]]\nschedule = \"0 0 13 * * *\"\nfor = \"90m\"\n";
+
+fn a_warning_that_slack_did_not_take_waits_in_quiet_hours_and_a_wake_does_not(process: Process) {
+    for severity in ["warn", "wake"] {
+        let rule = format!("{AFTERNOON}[rules.bounce_rate]\nseverity = \"{severity}\"\n");
+        let mut world = wave_with(process, &rule);
+        let down = Plan::always(Fault::Status(503));
+        world.slack.fail(down.on("chat.postMessage"));
+        assert_eq!(world.cycle(noon()).code, 1, "it is pending");
+        world.slack.clear_faults();
+        let quiet = world.cycle(noon() + HOUR);
+        let none = json!({"sent": 0, "pending": 0, "given_up": 0});
+        let is_told = quiet.report["notices"] != none;
+        assert_eq!(is_told, severity == "wake", "{}", quiet.report);
+        assert_eq!(quiet.code, 0, "what waits is not pending");
+        let status = world.run(&["status", "--json", "--now", &(noon() + HOUR).to_string()]);
+        assert_eq!(status.report["oldest_pending_at"], Value::Null);
+        world.cycle(noon() + HOUR * 2);
+        assert_eq!(world.alerts().len(), usize::from(is_told));
+        world.cycle(noon() + HOUR * 3);
+        let alerts = world.alerts();
+        assert_eq!(alerts.len(), usize::from(!is_told), "once: {alerts:?}");
+    }
+}
+
+/// What was posted since the last look, whole.
+fn texts(world: &World) -> String {
+    let posted = world.slack.take();
+    let texts: Vec<&str> = posted.iter().map(|m| m.plain.as_str()).collect();
+    texts.join("\n")
+}
+
+/// Four streams of one server and one of another, of which the same is told at once while Slack is away.
+fn a_group_that_waits(webhook: bool) -> World {
+    let mut world = World::new(
+        Process::One,
+        "[[server]]\nname = \"other\"\ntoken_env = \"OTHER_TOKEN\"\n",
+    );
+    if webhook {
+        world.env("SLACK_BOT_TOKEN", "");
+        world.env("SLACK_WEBHOOK_URL", &world.slack.webhook_url());
+    }
+    let other = world.postmark.server("other");
+    world.env("OTHER_TOKEN", &other.token());
+    let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+    let profile = Profile::constant(30.0).without_bounces();
+    let wave = |hours| Span::new(noon() - HOUR * 2, noon() + HOUR * hours);
+    for n in 0..4 {
+        let stream = format!("stream-{n}");
+        world.shop.generate(&stream, span, &profile);
+        let hours = if n == 1 { 2 } else { 8 };
+        world.shop.bounce_wave(&stream, wave(hours), 0.3, "Blocked");
+    }
+    other.generate("news", span, &profile);
+    other.bounce_wave("news", wave(8), 0.3, "Blocked");
+    world.hours("2026-03-03T09:00:00Z", "2026-03-03T10:00:00Z");
+    world.set_aside("the hello");
+    world.slack.fail(Plan::always(Fault::Status(503)));
+    world.hours("2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z");
+    world
+}
+
+#[test]
+fn a_mute_takes_its_incident_out_of_a_message_of_several_and_tells_it_at_its_end() {
+    for webhook in [false, true] {
+        let mut world = a_group_that_waits(webhook);
+        let scope = [
+            "mute", "--server", "other", "--for", "150m", "--reason", "a move",
+        ];
+        let (code, text) = said(&world, &scope, noon());
+        assert_eq!(code, 0, "{text}");
+        world.slack.clear_faults();
+        let cycle = world.cycle(noon() + HOUR);
+        assert_eq!(
+            (cycle.code, &cycle.report["notices"]["pending"]),
+            (0, &json!(0))
+        );
+        let told = texts(&world);
+        assert!(
+            told.contains("🟠 WARN 4 streams: bounce rate is high"),
+            "{told}"
+        );
+        assert!(
+            told.contains("shop/stream-0: ") && !told.contains("other/news"),
+            "{told}"
+        );
+        world.cycle(noon() + HOUR * 2);
+        assert_eq!(world.alerts(), Vec::<String>::new());
+        world.cycle(noon() + HOUR * 3);
+        let told = texts(&world);
+        assert!(told.contains("🟠 WARN other/news: "), "{told}");
+        assert!(!told.contains("shop/stream-0: "), "{told}");
+    }
+}
+
+#[test]
+fn by_webhook_what_waits_of_several_incidents_is_one_message() {
+    let mut world = a_group_that_waits(true);
+    world.hours("2026-03-03T13:00:00Z", "2026-03-03T17:00:00Z");
+    world.slack.clear_faults();
+    let cycle = world.cycle(noon() + HOUR * 6);
+    assert_eq!(
+        cycle.report["notices"]["sent"],
+        json!(1),
+        "{}",
+        cycle.report
+    );
+    let told = texts(&world);
+    let begin = "🟠 WARN 4 of 5 streams: bounce rate is high";
+    assert!(
+        told.contains(begin) && told.contains("✅ RESOLVED shop/stream-1: "),
+        "{told}"
+    );
+}
+
 /// What `incidents` says, and the keys of its JSON.
 fn listed(world: &World) -> String {
     let wide = [
@@ -226,6 +342,7 @@ fn a_plan_that_makes_no_sense_is_refused() {
 }
 
 both! {
+    a_warning_that_slack_did_not_take_waits_in_quiet_hours_and_a_wake_does_not
     quiet_hours_hold_warnings_and_speak_at_their_end
     a_planned_mute_begins_and_ends_at_its_time
     what_began_and_ended_while_muted_and_unseen_is_no_catch_up

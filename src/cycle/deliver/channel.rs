@@ -13,7 +13,7 @@ use crate::cycle::deliver::notifier::Form;
 use crate::cycle::deliver::reconcile::{Reconciled, reconcile};
 use crate::cycle::deliver::{DeliveryCounts, Trigger};
 use crate::cycle::lease::DeliveryLease;
-use crate::model::{MINUTE, ServerName, Timestamp};
+use crate::model::{Hold, MINUTE, ServerName, Timestamp};
 use crate::notify::given_up;
 use crate::retry;
 use crate::slack::{self, Receipt, RetryClass};
@@ -41,8 +41,8 @@ pub(super) struct ChannelWorker {
     /// The maximum time of one attempt, in both its layouts: shorter than the lease.
     pub attempt_timeout: Duration,
     pub trigger: Trigger,
-    /// The instant of the cycle: what is muted then waits.
-    pub cycle_at: Timestamp,
+    /// What waits, as of the instant of the cycle.
+    pub hold: Hold,
     pub pace: Duration,
     /// No further message is begun after this.
     pub deadline: Instant,
@@ -258,10 +258,9 @@ impl ChannelWorker {
         row: &OutboxRow,
         began: Timestamp,
     ) -> Result<Option<Vec<GivenUp>>, store::Error> {
-        let (seq, at, channel) = (row.seq, self.cycle_at, row.message.channel.clone());
+        let (seq, hold, channel) = (row.seq, self.hold, row.message.channel.clone());
         let claim = move |s: &mut Database| {
-            let is_ours =
-                !s.muted_rows(at)?.contains(&seq) && s.claim_row(seq, began, Duration::ZERO)?;
+            let is_ours = !s.is_row_held(seq, hold)? && s.claim_row(seq, began, Duration::ZERO)?;
             Ok(is_ours.then_some(s.given_up_rows(&channel)?))
         };
         self.store.call(claim).await
@@ -275,7 +274,7 @@ impl ChannelWorker {
         let incident = row.message.incident.as_deref();
         let headline = row.message.text.lines().next().unwrap_or_default();
         let note = Note {
-            at: self.cycle_at,
+            at: self.hold.at,
             server: ServerName(String::new()),
             text: given_up::line(incident, headline),
         };
@@ -432,7 +431,7 @@ mod tests {
             store: store.clone(),
             notifier: Notifier::Writer(Arc::new(Mutex::new(std::io::sink()))),
             trigger,
-            cycle_at: Timestamp(0),
+            hold: Hold::outside_quiet_hours(Timestamp(0)),
             pace: Duration::ZERO,
             deadline: Instant::now(),
             retry: retry::RetryPolicy::ONCE,

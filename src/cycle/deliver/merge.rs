@@ -1,9 +1,14 @@
 //! What waited through an outage of Slack: the messages of one incident become one, which tells its whole course.
 
-use std::collections::BTreeMap;
+mod groups;
 
-use crate::cycle::stored_message::{to_body, top_of_row};
-use crate::notify::Level;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cycle::deliver::merge::groups::merge_groups;
+use crate::cycle::stored_message::{telling_of_row, to_telling_body, top_of_row};
+use crate::notify::alert::Style;
+use crate::notify::telling::Telling;
+use crate::notify::{Level, Message};
 use crate::store::{MergedRows, MessageKind, OutboxRow, Thread};
 
 /// What makes messages one: their channel, and the message that they edit or else the incident that they are about.
@@ -11,9 +16,14 @@ type Key<'r> = (&'r str, Option<i64>, Option<&'r str>);
 
 /// Returns which of `rows`, in the order in which they were written, are to become one. Not among them is what may have been
 /// posted, and what was written in one cycle.
-pub(super) fn merge_waiting(rows: &[OutboxRow]) -> Vec<MergedRows> {
+pub(super) fn merge_waiting(rows: &[OutboxRow], style: Style) -> Vec<MergedRows> {
+    let mut merged = merge_groups(rows, style);
+    let places = merged
+        .iter()
+        .flat_map(|m| m.replaced.iter().chain([&m.kept]));
+    let taken: BTreeSet<i64> = places.copied().collect();
     let mut waiting: BTreeMap<Key<'_>, Vec<&OutboxRow>> = BTreeMap::new();
-    for row in rows {
+    for row in rows.iter().filter(|row| !taken.contains(&row.seq)) {
         let Some(key) = key(row) else {
             continue;
         };
@@ -25,17 +35,18 @@ pub(super) fn merge_waiting(rows: &[OutboxRow]) -> Vec<MergedRows> {
             group.push(row);
         }
     }
-    let merged = waiting.iter().filter_map(|((_, thread, _), group)| {
-        let mut merged = merge(group)?;
-        let last = group.last()?.seq;
+    for ((_, thread, _), group) in &waiting {
+        let (Some(mut one), Some(last)) = (merge(group), group.last()) else {
+            continue;
+        };
         // What an edit said before is said by what comes after it.
         let edits = rows
             .iter()
-            .filter(|row| is_edit_of(row, *thread) && row.seq < last);
-        merged.replaced.extend(edits.map(|row| row.seq));
-        Some(merged)
-    });
-    merged.collect()
+            .filter(|row| is_edit_of(row, *thread) && row.seq < last.seq);
+        one.replaced.extend(edits.map(|row| row.seq));
+        merged.push(one);
+    }
+    merged
 }
 
 fn is_edit_of(row: &OutboxRow, thread: Option<i64>) -> bool {
@@ -68,34 +79,53 @@ fn merge(rows: &[&OutboxRow]) -> Option<MergedRows> {
         Thread::Opens => first,
         _ => last,
     };
+    let tellings: Option<Vec<Telling>> = rows
+        .iter()
+        .map(|row| telling_of_row(&row.message))
+        .collect();
+    let telling = tellings.map(|all| Telling::together(&all));
+    Some(to_merged(rows, kept, &whole, telling.as_ref()))
+}
+
+/// Returns what `rows` become: `kept` stays and says `whole`.
+fn to_merged(
+    rows: &[&OutboxRow],
+    kept: &OutboxRow,
+    whole: &Message,
+    telling: Option<&Telling>,
+) -> MergedRows {
     let is_over = whole.level() == Level::Resolved;
     let mentions = rows
         .iter()
         .map(|row| row.message.placement.mention.as_str());
     let mention = mentions.into_iter().find(|m| !m.is_empty() && !is_over);
     let incidents = rows.iter().flat_map(|row| &row.message.incidents);
-    Some(MergedRows {
+    let incidents: BTreeSet<String> = incidents.cloned().collect();
+    let of_one = kept.message.incident.clone();
+    let replaced = rows.iter().map(|row| row.seq);
+    MergedRows {
         kept: kept.seq,
-        replaced: rows
-            .iter()
-            .map(|row| row.seq)
-            .filter(|seq| *seq != kept.seq)
-            .collect(),
+        replaced: replaced.filter(|seq| *seq != kept.seq).collect(),
         text: whole.to_text(),
-        body: to_body(&whole),
+        body: to_telling_body(whole, telling),
         broadcast: rows.iter().any(|row| row.message.placement.broadcast),
         mention: mention.unwrap_or_default().to_owned(),
-        incidents: incidents.cloned().collect(),
-    })
+        incident: of_one.filter(|_| incidents.len() < 2),
+        incidents: incidents.into_iter().collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cycle::stored_message::{from_row, to_unstored_row};
+    use crate::cycle::stored_message::{from_row, to_body, to_unstored_row};
     use crate::model::Timestamp;
-    use crate::notify::Message;
     use crate::store::UnconfirmedAttempt;
+
+    const STYLE: Style = Style {
+        zone: chrono_tz::Tz::UTC,
+        mask: true,
+    };
 
     fn row(seq: i64, thread: Thread, what: &str) -> OutboxRow {
         let message = |text: &str, level| Message::new(level, text, [], "");
@@ -114,7 +144,7 @@ mod tests {
     }
 
     fn merged(rows: &[OutboxRow]) -> Vec<(i64, Vec<i64>, String)> {
-        let merged = merge_waiting(rows).into_iter();
+        let merged = merge_waiting(rows, STYLE).into_iter();
         merged.map(|m| (m.kept, m.replaced, m.text)).collect()
     }
 
@@ -178,10 +208,10 @@ mod tests {
             row(2, Thread::None, "worse"),
         ];
         rows[0].message.placement.mention = "here".to_owned();
-        assert_eq!(merge_waiting(&rows)[0].mention, "here");
+        assert_eq!(merge_waiting(&rows, STYLE)[0].mention, "here");
         let over = Message::new(Level::Resolved, "over", [], "");
         rows[1].message.placement.top = to_body(&over);
-        assert_eq!(merge_waiting(&rows)[0].mention, "");
+        assert_eq!(merge_waiting(&rows, STYLE)[0].mention, "");
         assert_eq!(from_row(&rows[1].message).headline(), "worse");
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod notifier;
 #[cfg(feature = "charts")]
 mod pictures;
 mod reconcile;
+mod split;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +19,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::clock;
+use crate::config::hold;
 use crate::cycle::clock::current_instant;
 use crate::cycle::deliver::channel::{ChannelWorker, MAX_RETRY_DELAY};
 use crate::cycle::deliver::merge::merge_waiting;
+use crate::cycle::deliver::split::split_held;
 use crate::cycle::lease::DeliveryLease;
 use crate::cycle::{Context, CycleError, CycleOptions};
-use crate::model::Timestamp;
+use crate::model::{Hold, Timestamp};
 use crate::retry;
 use crate::store::{self, Database, MessageKind, OutboxRow, Store};
 
@@ -56,7 +59,8 @@ pub(crate) enum Trigger {
 }
 
 /// Sends all due messages, each channel on its own, so that one that fails stops no other. Of several processes on one database,
-/// one delivers at a time. What is muted at `at`, the instant of the cycle, waits for the end of its mute.
+/// one delivers at a time. What is muted at `at`, the instant of the cycle, waits for the end of its mute, and warnings for that of
+/// quiet hours.
 pub(crate) async fn deliver(
     context: &Context,
     trigger: Trigger,
@@ -70,27 +74,29 @@ pub(crate) async fn deliver(
     };
     let mut counts = DeliveryCounts::default();
     let lease = DeliveryLease::acquire(store, &context.worker_id, ttl, max_wait).await?;
+    let hold = hold(&context.config.quiet_hours, at);
     if let Some(lease) = lease {
-        counts = deliver_channels(context, trigger, &lease, at).await?;
+        counts = deliver_channels(context, trigger, &lease, hold).await?;
         lease.release().await?;
     }
-    counts.pending = count_pending(store, at).await?;
+    counts.pending = count_pending(store, hold).await?;
     Ok(counts)
 }
 
-/// Returns how many messages are not yet accepted, without those that wait for the end of a mute.
+/// Returns how many messages are not yet accepted, without those that wait for the end of a mute or of quiet hours.
 pub(crate) async fn pending_messages(
     context: &Context,
     options: CycleOptions,
 ) -> Result<u64, CycleError> {
     let at = current_instant(&context.config, &context.store, options).await?;
-    Ok(count_pending(&context.store, at).await?)
+    let hold = hold(&context.config.quiet_hours, at);
+    Ok(count_pending(&context.store, hold).await?)
 }
 
-async fn count_pending(store: &Store, at: Timestamp) -> Result<u64, store::Error> {
+async fn count_pending(store: &Store, hold: Hold) -> Result<u64, store::Error> {
     let count = move |s: &mut Database| {
-        let muted = s.muted_rows(at)?.len() as u64;
-        Ok(s.count_pending()?.saturating_sub(muted))
+        let held = s.held_rows(hold)?.rows.len() as u64;
+        Ok(s.count_pending()?.saturating_sub(held))
     };
     store.call(count).await
 }
@@ -99,13 +105,13 @@ async fn deliver_channels(
     context: &Context,
     trigger: Trigger,
     lease: &DeliveryLease,
-    at: Timestamp,
+    hold: Hold,
 ) -> Result<DeliveryCounts, store::Error> {
     let mut workers = JoinSet::new();
     let mut pictures = Vec::new();
-    for mut rows in due_by_channel(&context.store, at).await?.into_values() {
+    for mut rows in due_by_channel(context, hold).await?.into_values() {
         pictures.extend(rows.extract_if(.., |row| row.message.kind == MessageKind::Picture));
-        let worker = channel_worker(context, trigger, lease, at);
+        let worker = channel_worker(context, trigger, lease, hold);
         workers.spawn(async move { worker.send_all(rows).await });
     }
     let mut total = DeliveryCounts::default();
@@ -121,7 +127,7 @@ async fn deliver_channels(
     }
     #[cfg(feature = "charts")]
     {
-        let worker = channel_worker(context, trigger, lease, at);
+        let worker = channel_worker(context, trigger, lease, hold);
         pictures::upload_pictures(&worker, pictures).await?;
     }
     #[cfg(not(feature = "charts"))]
@@ -129,26 +135,33 @@ async fn deliver_channels(
     Ok(total)
 }
 
-/// Returns the rows that are due and not muted, by their channel, in the order in which they were written. What waited of one
-/// incident has become one of them.
+/// Returns the rows that are due and not held back, by their channel, in the order in which they were written. What waited of the same
+/// incidents has become one of them, and what is held back of several incidents waits in a row of its own.
 async fn due_by_channel(
-    store: &Store,
-    at: Timestamp,
+    context: &Context,
+    hold: Hold,
 ) -> Result<BTreeMap<String, Vec<OutboxRow>>, store::Error> {
+    let store = &context.store;
     // Claims and retries are times of the machine: they follow its clock, not the instant of the cycle.
     let now = clock::now();
     // We hold the lease for delivery: a process that claimed a row and did not finish it is dead.
     let load = move |s: &mut Database| {
-        let muted = s.muted_rows(at)?;
+        let held = s.held_rows(hold)?;
         let mut rows = s.due_rows(now, Duration::ZERO)?;
-        rows.retain(|row| !muted.contains(&row.seq));
-        Ok(rows)
+        rows.retain(|row| !held.rows.contains(&row.seq));
+        Ok((rows, held.incidents))
     };
-    let mut rows = store.call(load).await?;
-    let merged = merge_waiting(&rows);
+    let style = context.style();
+    let (mut rows, mut held) = store.call(load).await?;
+    let merged = merge_waiting(&rows, style);
     if !merged.is_empty() {
         store.call(move |s| s.merge_rows(&merged)).await?;
-        rows = store.call(load).await?;
+        (rows, held) = store.call(load).await?;
+    }
+    let split = split_held(&rows, &held, style);
+    if !split.is_empty() {
+        store.call(move |s| s.split_rows(&split)).await?;
+        (rows, _) = store.call(load).await?;
     }
     let mut channels: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
     for row in rows {
@@ -162,7 +175,7 @@ fn channel_worker(
     context: &Context,
     trigger: Trigger,
     lease: &DeliveryLease,
-    at: Timestamp,
+    hold: Hold,
 ) -> ChannelWorker {
     let (slack, retry) = (&context.config.slack, &context.config.retry);
     ChannelWorker {
@@ -172,7 +185,7 @@ fn channel_worker(
         lease: lease.clone(),
         attempt_timeout: 2 * slack.timeout + ATTEMPT_MARGIN,
         trigger,
-        cycle_at: at,
+        hold,
         pace: slack.pace,
         deadline: Instant::now() + MAX_DELIVERY_TIME,
         retry: retry::RetryPolicy {

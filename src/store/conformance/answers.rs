@@ -6,6 +6,7 @@ use crate::store::{
 };
 
 use super::incidents::{incident, keep};
+use super::mutes::held;
 use super::{LEASE, T0, at, message};
 
 /// Posts a message about the incident `aaaa`, and returns its row.
@@ -122,7 +123,7 @@ pub(super) fn what_an_answer_does_is_stored_with_it(b: &mut Database) {
         (MessageKind::Edit, T0)
     );
     assert_eq!(
-        b.muted_rows(at(1)).expect("read"),
+        held(b, at(1)),
         Vec::<i64>::new(),
         "an edit says that it is muted"
     );
@@ -162,5 +163,5 @@ pub(super) fn a_mute_of_one_incident_holds_no_other(b: &mut Database) {
     };
     b.commit(&commit).expect("committed");
     let rows = b.due_rows(T0, LEASE).expect("read");
-    assert_eq!(b.muted_rows(at(1)).expect("read"), [rows[0].seq]);
+    assert_eq!(held(b, at(1)), [rows[0].seq]);
 }

@@ -1,7 +1,7 @@
 //! What is muted, and what waits for the end of it.
 
-use crate::model::{Incident, Mute, Rule, ServerName, Timestamp};
-use crate::store::{CycleCommit, Database, MessageKind, NewMessage};
+use crate::model::{Hold, Incident, Mute, Rule, ServerName, Severity, Timestamp};
+use crate::store::{CycleCommit, Database, HeldRows, MessageKind, NewMessage};
 
 use super::incidents::{incident, keep};
 use super::{T0, at, message, shop};
@@ -18,6 +18,12 @@ fn mute(server: Option<ServerName>, rule: Option<Rule>, from: Timestamp, until: 
         by: "ops".to_owned(),
         planned: false,
     }
+}
+
+/// The rows that wait outside quiet hours.
+pub(super) fn held(b: &mut Database, at: Timestamp) -> Vec<i64> {
+    let hold = Hold::outside_quiet_hours(at);
+    b.held_rows(hold).expect("read").rows
 }
 
 pub(super) fn a_mute_runs_until_it_ends(b: &mut Database) {
@@ -47,8 +53,8 @@ pub(super) fn a_planned_mute_holds_nothing_before_it_begins(b: &mut Database) {
     };
     planned.id = b.save_mute(&planned, &[]).expect("stored");
     assert_eq!(b.mutes(T0).expect("read"), [planned]);
-    let held = [59, 60, 119, 120].map(|s| b.muted_rows(at(s)).expect("read").len());
-    assert_eq!(held, [0, 1, 1, 0]);
+    let waiting = [59, 60, 119, 120].map(|s| held(b, at(s)).len());
+    assert_eq!(waiting, [0, 1, 1, 0]);
     b.rewind(T0).expect("rewound");
     assert_eq!(b.mutes(at(119)).expect("read").len(), 1, "no wrong clock");
 }
@@ -93,26 +99,26 @@ pub(super) fn a_muted_message_is_held_and_a_digest_is_not(b: &mut Database) {
         .iter()
         .map(|row| row.seq)
         .collect();
-    let mut held = |mute: &Mute| {
+    let mut held_by = |mute: &Mute| {
         let id = b.save_mute(mute, &[]).expect("stored");
-        let held = b.muted_rows(at(1)).expect("read");
-        assert!(b.muted_rows(at(60)).expect("read").is_empty(), "it is over");
+        let waiting = held(b, at(1));
+        assert!(held(b, at(60)).is_empty(), "it is over");
         b.end_mutes(&[id], at(1)).expect("ended");
-        held
+        waiting
     };
-    assert_eq!(held(&mute(None, None, T0, at(60))), all[..3]);
+    assert_eq!(held_by(&mute(None, None, T0, at(60))), all[..3]);
     for (server, rule) in [
         (Some(shop()), None),
         (None, Some(Rule::Blind)),
         (Some(shop()), Some(Rule::Blind)),
     ] {
-        assert_eq!(held(&mute(server, rule, T0, at(60))), all[..1]);
+        assert_eq!(held_by(&mute(server, rule, T0, at(60))), all[..1]);
     }
     for (server, rule) in [
         (Some(ServerName::from("other")), None),
         (Some(shop()), Some(Rule::SpamRate)),
     ] {
-        assert!(held(&mute(server, rule, T0, at(60))).is_empty());
+        assert!(held_by(&mute(server, rule, T0, at(60))).is_empty());
     }
 }
 
@@ -145,7 +151,7 @@ pub(super) fn a_message_of_several_incidents_is_held_while_all_of_them_are_muted
     let rows = b.due_rows(T0, super::LEASE).expect("read");
     let rows: Vec<i64> = rows.iter().map(|row| row.seq).collect();
     let (shop, other) = (Some(shop()), Some(ServerName::from("other")));
-    for (mutes, held) in [
+    for (mutes, wanted) in [
         (vec![(None, None)], vec![0, 1, 2]),
         (vec![(None, Some(Rule::Blind))], vec![0]),
         (vec![(shop.clone(), None)], vec![1]),
@@ -167,8 +173,8 @@ pub(super) fn a_message_of_several_incidents_is_held_while_all_of_them_are_muted
             b.save_mute(&mute, &[]).expect("stored")
         });
         let set: Vec<i64> = set.collect();
-        let held: Vec<i64> = held.into_iter().map(|index: usize| rows[index]).collect();
-        assert_eq!(b.muted_rows(at(1)).expect("read"), held, "{mutes:?}");
+        let wanted: Vec<i64> = wanted.into_iter().map(|index: usize| rows[index]).collect();
+        assert_eq!(held(b, at(1)), wanted, "{mutes:?}");
         b.end_mutes(&set, at(1)).expect("ended");
     }
 }
@@ -179,4 +185,48 @@ pub(super) fn rewinding_shifts_a_mute_of_a_wrong_clock(b: &mut Database) {
     b.rewind(T0).expect("rewound");
     assert_eq!(b.mutes(at(59)).expect("read").len(), 1);
     assert_eq!(b.mutes(at(60)).expect("read"), []);
+}
+
+pub(super) fn warnings_wait_in_quiet_hours_and_wakes_do_not(b: &mut Database) {
+    let warning = incident("aaaa", Rule::BounceRate, T0);
+    let wake = Incident {
+        severity: Severity::Wake,
+        ..incident("bbbb", Rule::SendSilence, T0)
+    };
+    keep(b, &[warning, wake]);
+    let of = |kind, incidents: &[&str]| NewMessage {
+        kind,
+        incidents: incidents.iter().map(|id| (*id).to_owned()).collect(),
+        ..message("a step")
+    };
+    let commit = CycleCommit {
+        messages: vec![
+            of(MessageKind::Alert, &["aaaa"]),
+            of(MessageKind::Alert, &["bbbb"]),
+            of(MessageKind::Alert, &["aaaa", "bbbb"]),
+            of(MessageKind::Hello, &[]),
+            of(MessageKind::Edit, &["aaaa"]),
+            of(MessageKind::CatchUp, &["aaaa"]),
+        ],
+        at: Some(T0),
+        ..CycleCommit::default()
+    };
+    b.commit(&commit).expect("committed");
+    let rows = b.due_rows(T0, super::LEASE).expect("read");
+    let rows: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    let quiet = |is_quiet| Hold {
+        at: at(1),
+        is_quiet,
+    };
+    assert_eq!(
+        b.held_rows(quiet(false)).expect("read"),
+        HeldRows::default()
+    );
+    let held = b.held_rows(quiet(true)).expect("read");
+    assert_eq!(held.rows, [rows[0], rows[5]]);
+    assert_eq!(held.incidents.into_iter().collect::<Vec<_>>(), ["aaaa"]);
+    let is_held = |b: &mut Database, row: usize| b.is_row_held(rows[row], quiet(true));
+    assert!(is_held(b, 0).expect("read") && !is_held(b, 1).expect("read"));
+    let oldest = b.oldest_undelivered(quiet(true)).expect("read");
+    assert_eq!(oldest, Some(T0), "the wake");
 }

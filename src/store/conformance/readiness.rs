@@ -1,6 +1,6 @@
 //! What tells whether hushwatch does its work.
 
-use crate::model::{BounceClass, CountedSpan, Mute, Rule, Step, StreamKey, Transition};
+use crate::model::{BounceClass, CountedSpan, Hold, Mute, Rule, Step, StreamKey, Transition};
 use crate::store::{CycleCommit, Database, NewMessage};
 
 use super::incidents::{incident, keep};
@@ -43,7 +43,11 @@ pub(super) fn every_open_incident_is_told_oldest_first(b: &mut Database) {
 }
 
 pub(super) fn the_oldest_message_that_waits_is_one_that_no_mute_holds(b: &mut Database) {
-    assert_eq!(b.oldest_undelivered(T0).expect("read"), None);
+    assert_eq!(
+        b.oldest_undelivered(Hold::outside_quiet_hours(T0))
+            .expect("read"),
+        None
+    );
     keep(b, &[incident("aaaa", Rule::Blind, T0)]);
     let of_incident = NewMessage {
         incident: Some("aaaa".to_owned()),
@@ -58,7 +62,11 @@ pub(super) fn the_oldest_message_that_waits_is_one_that_no_mute_holds(b: &mut Da
         };
         b.commit(&commit).expect("committed");
     }
-    assert_eq!(b.oldest_undelivered(at(90)).expect("read"), Some(T0));
+    assert_eq!(
+        b.oldest_undelivered(Hold::outside_quiet_hours(at(90)))
+            .expect("read"),
+        Some(T0)
+    );
     let mute = Mute {
         id: 0,
         server: None,
@@ -71,7 +79,11 @@ pub(super) fn the_oldest_message_that_waits_is_one_that_no_mute_holds(b: &mut Da
         planned: false,
     };
     b.save_mute(&mute, &[]).expect("stored");
-    assert_eq!(b.oldest_undelivered(at(90)).expect("read"), Some(at(60)));
+    assert_eq!(
+        b.oldest_undelivered(Hold::outside_quiet_hours(at(90)))
+            .expect("read"),
+        Some(at(60))
+    );
 }
 
 pub(super) fn incidents_are_listed_newest_first_with_their_last_step(b: &mut Database) {

@@ -3,7 +3,7 @@
 use crate::model::{Rule, Timestamp};
 use crate::store::{
     AttemptResult, CycleCommit, Database, Handle, MergedRows, NewMessage, OutboxRow, Placement,
-    Thread,
+    SplitRow, Thread,
 };
 
 use super::incidents::{incident, keep};
@@ -162,6 +162,7 @@ pub(super) fn messages_that_wait_become_one_of_them(b: &mut Database) {
         body: "{}".to_owned(),
         broadcast: true,
         mention: "here".to_owned(),
+        incident: None,
         incidents: vec!["aaaa".to_owned(), "bbbb".to_owned()],
     };
     b.merge_rows(&[merged]).expect("written");
@@ -175,6 +176,54 @@ pub(super) fn messages_that_wait_become_one_of_them(b: &mut Database) {
     };
     assert_eq!(due[0].message.placement, placement);
     assert_eq!(due[0].message.incidents, ["aaaa", "bbbb"]);
+    assert_eq!(due[0].message.incident, None, "of several now");
     assert_eq!(b.count_pending().expect("read"), 2);
     assert_eq!(b.notifications("aaaa").expect("read").len(), 2);
+}
+
+pub(super) fn a_message_of_several_is_split_with_its_incidents(b: &mut Database) {
+    let ids = |ids: &[&str]| -> Vec<String> { ids.iter().map(|id| (*id).to_owned()).collect() };
+    let several = NewMessage {
+        incidents: ids(&["aaaa", "bbbb", "cccc"]),
+        placement: opens(),
+        ..message("several")
+    };
+    let commit = |messages| CycleCommit {
+        messages,
+        at: Some(at(7)),
+        ..CycleCommit::default()
+    };
+    b.commit(&commit(vec![several.clone(), several.clone()]))
+        .expect("committed");
+    let rows = b.due_rows(T0, LEASE).expect("read");
+    let split = |seq| SplitRow {
+        seq,
+        text: "one".to_owned(),
+        body: "{}".to_owned(),
+        incident: Some("bbbb".to_owned()),
+        rest: NewMessage {
+            incidents: ids(&["aaaa", "cccc"]),
+            ..several.clone()
+        },
+    };
+    send(b, rows[1].seq, 1, "1.1");
+    b.split_rows(&[split(rows[0].seq), split(rows[1].seq)])
+        .expect("written");
+    let due = b.due_rows(T0, LEASE).expect("read");
+    let told: Vec<_> = due
+        .iter()
+        .map(|row| (row.message.text.as_str(), &row.message.incidents))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("one", &ids(&["bbbb"])),
+            ("several", &ids(&["aaaa", "cccc"]))
+        ],
+        "what was sent is left"
+    );
+    assert_eq!(due[0].message.incident.as_deref(), Some("bbbb"));
+    assert_eq!(due[1].created_at, due[0].created_at);
+    assert_eq!(due[1].message.placement, opens(), "a message of its own");
+    assert!(due[0].key != due[1].key);
 }

@@ -1,9 +1,9 @@
 //! What is muted, and which messages wait for the end of it.
 
-use crate::model::{Mute, Rule, ServerName, Timestamp};
-use crate::store::{Database, Error};
+use crate::model::{Hold, Incident, Mute, Rule, ServerName, Severity, Timestamp};
+use crate::store::{Database, Error, HeldRows};
 
-use super::{Row, Scope, Session, values};
+use super::{Row, Scope, Session, incidents, values};
 
 impl Database {
     /// Stores a mute, ends those that it replaces, and returns its id.
@@ -46,9 +46,9 @@ impl Database {
         })
     }
 
-    /// Returns when the oldest message was written that is not accepted yet and that no mute holds back at `at`.
-    pub fn oldest_undelivered(&mut self, at: Timestamp) -> Result<Option<Timestamp>, Error> {
-        let held = self.muted_rows(at)?;
+    /// Returns when the oldest message was written that is not accepted yet and that is not held back.
+    pub fn oldest_undelivered(&mut self, hold: Hold) -> Result<Option<Timestamp>, Error> {
+        let held = self.held_rows(hold)?.rows;
         let sql = "SELECT seq, created_at FROM outbox WHERE state IN ('pending', 'sending') AND kind <> 'picture' ORDER BY created_at, seq";
         let read = |row: &dyn Row| Ok((row.get::<i64>(0)?, row.get(1)?));
         let waiting = self.rows(sql, &[], read)?.into_iter();
@@ -56,22 +56,66 @@ impl Database {
         Ok(late.next().map(|(_, at)| at))
     }
 
-    /// Returns the outbox rows not yet accepted that mutes hold back at `at`: every incident that the message names is
-    /// muted. Digests are never held, nor are edits, which may say that something is muted.
-    pub fn muted_rows(&mut self, at: Timestamp) -> Result<Vec<i64>, Error> {
-        self.rows(
-            "SELECT o.seq FROM outbox o WHERE o.state IN ('pending', 'sending') AND o.kind NOT IN ('digest', 'edit', 'picture') AND (
-                 EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND (m.planned = 0 OR m.from_at <= ?1) AND m.server = '' AND m.rule = '' AND m.incident IS NULL)
-                 OR (EXISTS (SELECT 1 FROM outbox_incidents n WHERE n.seq = o.seq) AND NOT EXISTS (
-                     SELECT 1 FROM outbox_incidents n LEFT JOIN incidents i ON i.id = n.incident
-                     WHERE n.seq = o.seq AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.until_at > ?1 AND (m.planned = 0 OR m.from_at <= ?1)
-                         AND ((m.incident IS NULL AND (m.server = '' OR m.server = i.server) AND (m.rule = '' OR m.rule = i.rule))
-                             OR m.incident = n.incident)))))
-             ORDER BY o.seq",
-            &values![at],
-            |row| row.get(0),
-        )
+    /// Returns what is held back of the messages not yet accepted: those whose incidents all are. Digests are never held, nor are
+    /// edits, which may say that something is muted.
+    pub fn held_rows(&mut self, hold: Hold) -> Result<HeldRows, Error> {
+        self.held_of(0, hold)
     }
+
+    /// Returns whether row `seq` is held back.
+    pub fn is_row_held(&mut self, seq: i64, hold: Hold) -> Result<bool, Error> {
+        Ok(!self.held_of(seq, hold)?.rows.is_empty())
+    }
+
+    /// Returns what is held back of row `seq`; of every row where it is 0.
+    fn held_of(&mut self, seq: i64, hold: Hold) -> Result<HeldRows, Error> {
+        let mut mutes = self.mutes(hold.at)?;
+        mutes.retain(|mute| mute.runs_at(hold.at));
+        let is_all_muted = mutes.iter().any(is_of_everything);
+        if mutes.is_empty() && !hold.is_quiet {
+            return Ok(HeldRows::default());
+        }
+        let waiting = self.rows(
+            "SELECT i.body, n.incident, o.seq FROM outbox o LEFT JOIN outbox_incidents n ON n.seq = o.seq
+                 LEFT JOIN incidents i ON i.id = n.incident
+             WHERE o.state IN ('pending', 'sending') AND o.kind NOT IN ('digest', 'edit', 'picture') AND (?1 = 0 OR o.seq = ?1)
+             ORDER BY o.seq",
+            &values![seq],
+            |row| {
+                let id: Option<String> = row.get(1)?;
+                let body: Option<String> = row.get(0)?;
+                let incident = body.map(|_| incidents::read_body(row)).transpose()?;
+                Ok((row.get::<i64>(2)?, id, incident))
+            },
+        )?;
+        let mut held = HeldRows::default();
+        for row in waiting.chunk_by(|a, b| a.0 == b.0) {
+            let mut is_row_held = true;
+            for (_, id, incident) in row {
+                let is_held = id.as_ref().is_some_and(|id| {
+                    let is_muted = |mute: &Mute| holds(mute, id, incident.as_ref());
+                    let is_warning = |i: &Incident| i.severity == Severity::Warn;
+                    let waits = hold.is_quiet && incident.as_ref().is_some_and(is_warning);
+                    waits || mutes.iter().any(is_muted)
+                });
+                held.incidents.extend(id.clone().filter(|_| is_held));
+                is_row_held &= is_held;
+            }
+            held.rows
+                .extend((is_row_held || is_all_muted).then_some(row[0].0));
+        }
+        Ok(held)
+    }
+}
+
+fn is_of_everything(mute: &Mute) -> bool {
+    mute.server.is_none() && mute.rule.is_none() && mute.incident.is_none()
+}
+
+/// Whether a mute is of the incident `id`; what is stored of it may be gone.
+fn holds(mute: &Mute, id: &str, incident: Option<&Incident>) -> bool {
+    let is_covered = |i: &Incident| mute.covers(&i.server, i.rule);
+    mute.incident.as_deref() == Some(id) || incident.is_some_and(is_covered)
 }
 
 pub(super) fn end(s: &mut dyn Session, mutes: &[i64], at: Timestamp) -> Result<(), Error> {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::Timestamp;
-use crate::store::{AttemptOutcome, Database, Error, Handle, MergedRows, MessageThread};
+use crate::store::{AttemptOutcome, Database, Error, Handle, MergedRows, MessageThread, SplitRow};
 
-use super::{Scope, Session, incidents, values};
+use super::{Scope, Session, incidents, outbox, values};
 
 impl Database {
     /// Returns the messages that later steps of any of `incidents` go on with, in the order in which they were written.
@@ -90,12 +90,35 @@ impl Database {
                 let sql = "UPDATE outbox SET state = 'replaced' WHERE seq = ?1 AND state = 'pending'";
                 s.execute_each(sql, &replaced)?;
                 s.execute(
-                    "UPDATE outbox SET text = ?2, body = ?3, broadcast = ?4, mention = ?5 WHERE seq = ?1",
-                    &values![rows.kept, &rows.text, &rows.body, rows.broadcast, &rows.mention],
+                    "UPDATE outbox SET text = ?2, body = ?3, broadcast = ?4, mention = ?5, incident = ?6 WHERE seq = ?1",
+                    &values![rows.kept, &rows.text, &rows.body, rows.broadcast, &rows.mention, rows.incident.as_deref()],
                 )?;
                 let named: Vec<_> = rows.incidents.iter().map(|id| values![rows.kept, id]).collect();
                 let sql = "INSERT INTO outbox_incidents (seq, incident) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
                 s.execute_each(sql, &named)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes the incidents out of these messages, which wait, that are told by a message of their own from now on. What is told by
+    /// neither is not lost: a row that is no longer waiting stays as it is.
+    pub fn split_rows(&mut self, split: &[SplitRow]) -> Result<(), Error> {
+        self.write(Scope::All, |s| {
+            for row in split {
+                let changed = s.count_changed(
+                    "UPDATE outbox SET text = ?2, body = ?3, incident = ?4 WHERE seq = ?1 AND state = 'pending'",
+                    &values![row.seq, &row.text, &row.body, row.incident.as_deref()],
+                )?;
+                if changed == 0 {
+                    continue;
+                }
+                let told: Vec<_> = row.rest.incidents.iter().map(|id| values![row.seq, id]).collect();
+                let sql = "DELETE FROM outbox_incidents WHERE seq = ?1 AND incident = ?2";
+                s.execute_each(sql, &told)?;
+                let sql = "SELECT created_at FROM outbox WHERE seq = ?1";
+                let written_at = s.one(sql, &values![row.seq], |row| row.get(0))?;
+                outbox::push(s, &row.rest, written_at)?;
             }
             Ok(())
         })
