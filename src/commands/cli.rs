@@ -242,6 +242,21 @@ pub struct ViewArgs {
     pub now: Option<Timestamp>,
 }
 
+/// Who does something that messages then show.
+#[derive(Debug, Args)]
+pub struct PersonArgs {
+    /// Your name, which messages show [default: $USER, else unknown]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USER",
+        hide_env = true,
+        default_value = "unknown",
+        hide_default_value = true
+    )]
+    pub by: String,
+}
+
 /// Arguments of the verbs that do something at a present.
 #[derive(Debug, Args)]
 pub struct PresentArgs {

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::commands::cli::PresentArgs;
+use crate::commands::cli::{PersonArgs, PresentArgs};
 use crate::commands::explain::no_such_incident;
 use crate::commands::open::{cycle_error, open_existing, options_at};
 use crate::commands::stdout::print;
@@ -24,7 +24,7 @@ use crate::text::sanitize::{clean, json_line};
 pub struct IncidentArgs {
     /// Id of the incident
     pub incident: String,
-    /// Say that you take care of it: nobody is reminded any more
+    /// Say that you take care of it: no more reminders come
     #[arg(long)]
     pub ack: bool,
     /// Close it; one of rule `server_changed` accepts the new server
@@ -36,16 +36,8 @@ pub struct IncidentArgs {
     /// Say that nothing was wrong: its time is learned as normal
     #[arg(long)]
     pub false_alarm: bool,
-    /// Name of whoever says so [default: $USER, else unknown]
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "USER",
-        hide_env = true,
-        default_value = "unknown",
-        hide_default_value = true
-    )]
-    pub by: String,
+    #[command(flatten)]
+    pub person: PersonArgs,
     #[command(flatten)]
     pub present: PresentArgs,
 }
@@ -65,7 +57,7 @@ pub(super) async fn incident(config: Config, args: IncidentArgs) -> CommandResul
         false => Judgement::FalseAlarm,
     };
     let options = options_at(args.present.now);
-    let judged = judge_incident(&context, &id, judgement, &args.by, options).await;
+    let judged = judge_incident(&context, &id, judgement, &args.person.by, options).await;
     match judged.map_err(cycle_error)? {
         Some((incident, feedback)) if args.present.json => {
             let mut summary = json!(IncidentView::new(&incident, context.style()));
@@ -81,7 +73,7 @@ pub(super) async fn incident(config: Config, args: IncidentArgs) -> CommandResul
 
 async fn close(context: &Context, id: &str, args: &IncidentArgs) -> CommandResult {
     let options = options_at(args.present.now);
-    let closed = close_incident(context, id, &args.by, options).await;
+    let closed = close_incident(context, id, &args.person.by, options).await;
     if let Some(closed) = closed.map_err(cycle_error)? {
         return print(&match args.present.json {
             true => json_line(&json!({ "closed": IncidentView::new(&closed, context.style()) })),
@@ -93,7 +85,7 @@ async fn close(context: &Context, id: &str, args: &IncidentArgs) -> CommandResul
 
 async fn acknowledge(context: &Context, id: &str, args: &IncidentArgs) -> CommandResult {
     let options = options_at(args.present.now);
-    let acknowledged = acknowledge_incident(context, id, &args.by, options).await;
+    let acknowledged = acknowledge_incident(context, id, &args.person.by, options).await;
     if let Some(incident) = acknowledged.map_err(cycle_error)? {
         let view = IncidentView::new(&incident, context.style());
         return print(&match args.present.json {
@@ -124,7 +116,7 @@ async fn not_open(
 fn acknowledged_text(incident: &Incident) -> String {
     let by = incident.acknowledged.as_ref().map_or("", |a| a.by.as_str());
     format!(
-        "acknowledged by {}: {} {} on {}\nnobody is reminded any more; that it gets worse, and its end, are told\n",
+        "acknowledged by {}: {} {} on {}\nno more reminders; you still hear when it gets worse, and when it ends\n",
         person(by),
         incident.id,
         incident.rule,

@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::clock;
-use crate::commands::cli::PresentArgs;
+use crate::commands::cli::{PersonArgs, PresentArgs};
 use crate::commands::open::{cycle_error, open_existing, options_at};
 use crate::commands::query::time_arg::{self, Edge};
 use crate::commands::stdout::print;
@@ -44,16 +44,8 @@ pub struct MuteArgs {
     /// Reason (required but for --list), shown in the digest and in `hushwatch status`
     #[arg(long, value_name = "TEXT", value_parser = parse_reason, conflicts_with = "list")]
     pub reason: Option<String>,
-    /// Name of whoever mutes [default: $USER, else unknown]
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "USER",
-        hide_env = true,
-        default_value = "unknown",
-        hide_default_value = true
-    )]
-    pub by: String,
+    #[command(flatten)]
+    pub person: PersonArgs,
     /// List the mutes that run or are planned, and mute nothing
     #[arg(long)]
     pub list: bool,
@@ -118,7 +110,7 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
         from,
         end,
         reason,
-        by: args.by,
+        by: args.person.by,
     };
     let mute = set_mute(&context, request, options).await;
     let mute = mute.map_err(cycle_error)?;

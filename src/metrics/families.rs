@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::metrics::MetricsView;
 use crate::model::{ServerName, Severity, Timestamp};
-use crate::output::status::{ServerStatus, StreamStatus};
+use crate::output::status::StreamStatus;
 
 /// How a value moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,33 @@ pub(super) struct Family {
     pub help: &'static str,
     /// The labels of each sample, in order.
     pub labels: &'static [&'static str],
-    pub read: fn(&MetricsView<'_>, &mut Samples),
+    pub read: Read,
+}
+
+/// Where the samples of a family come from.
+pub(super) enum Read {
+    /// From the whole view.
+    View(fn(&MetricsView<'_>, &mut Samples)),
+    /// One of each stream whose value is known.
+    Stream(fn(&StreamStatus) -> Option<f64>),
+}
+
+impl Family {
+    /// Returns the samples of a view.
+    pub(super) fn samples(&self, view: &MetricsView<'_>) -> Samples {
+        let mut samples = Samples::default();
+        match self.read {
+            Read::View(read) => read(view, &mut samples),
+            Read::Stream(read) => {
+                for server in &view.status.servers {
+                    for stream in &server.streams {
+                        samples.add_known([&server.name.0, &stream.counts.id.0], read(stream));
+                    }
+                }
+            }
+        }
+        samples
+    }
 }
 
 /// Samples of one family: the values of its labels, and the value.
@@ -81,126 +107,72 @@ pub(super) const FAMILIES: &[Family] = &[
         "Instant of the last complete poll of a server.",
         SERVER,
         |view, samples| {
-            each_server(view, |server| {
+            for server in &view.status.servers {
                 samples.add_known([&server.name.0], server.last_complete_at.map(seconds));
-            })
+            }
         },
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_coverage_until_timestamp_seconds",
         "Instant up to which messages and bounces of a stream are read without a hole.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add_known(labels, stream.counts.covered_until.map(seconds));
-            })
-        },
+        |stream| stream.counts.covered_until.map(seconds),
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_last_message_timestamp_seconds",
         "When the last message of a stream was sent.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add_known(labels, stream.last_sent.map(seconds));
-            })
-        },
+        |stream| stream.last_sent.map(seconds),
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_last_delivery_timestamp_seconds",
         "When a sampled message of a stream was last delivered.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add_known(labels, stream.last_delivered.map(seconds));
-            })
-        },
+        |stream| stream.last_delivered.map(seconds),
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_silence_score",
         "How unusual the present pause of a stream is, at the last cycle; above hushwatch_silence_limit it is a silence.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add_known(labels, stream.silence_score);
-            })
-        },
+        |stream| stream.silence_score,
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_silence_limit",
         "The score beyond which a pause of a stream is a silence; absent while it is learned.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add_known(labels, stream.silence_limit);
-            })
-        },
+        |stream| stream.silence_limit,
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_stop_noticed_after_seconds",
         "How long a stop of a stream would go unnoticed at worst; absent where it would not be noticed within 45 days.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add_known(
-                    labels,
-                    stream
-                        .detection_delay
-                        .map(|delay: Duration| delay.as_secs_f64()),
-                );
-            })
+        |stream| {
+            stream
+                .detection_delay
+                .map(|delay: Duration| delay.as_secs_f64())
         },
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_day_messages",
         "Messages of a stream that were sent in the 24 hours before the last cycle.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add(labels, number(stream.counts.sent));
-            })
-        },
+        |stream| Some(number(stream.counts.sent)),
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_day_messages_delivered",
         "How many of them were delivered: exact where every message is sampled, else estimated.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                let is_known = stream.counts.sampled > 0 || stream.counts.sent == 0;
-                samples.add_known(labels, is_known.then(|| number(stream.counts.delivered)));
-            })
+        |stream| {
+            let is_known = stream.counts.sampled > 0 || stream.counts.sent == 0;
+            is_known.then(|| number(stream.counts.delivered))
         },
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_day_recipients",
         "Recipients of these messages.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add_known(labels, stream.counts.recipients.map(number));
-            })
-        },
+        |stream| stream.counts.recipients.map(number),
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_day_recipients_bounced",
         "Recipients with a hard or blocked bounce in the 24 hours before the last cycle.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add(labels, number(stream.counts.recipients_bounced));
-            })
-        },
+        |stream| Some(number(stream.counts.recipients_bounced)),
     ),
-    gauge(
+    stream_gauge(
         "hushwatch_day_recipients_complained",
         "Recipients who complained in the 24 hours before the last cycle.",
-        STREAM,
-        |view, samples| {
-            each_stream(view, |labels, stream| {
-                samples.add(labels, number(stream.counts.recipients_complained));
-            })
-        },
+        |stream| Some(number(stream.counts.recipients_complained)),
     ),
     gauge(
         "hushwatch_incident_open",
@@ -294,20 +266,32 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
 ];
 
-type Read = fn(&MetricsView<'_>, &mut Samples);
-
 const fn gauge(
     name: &'static str,
     help: &'static str,
     labels: &'static [&'static str],
-    read: Read,
+    read: fn(&MetricsView<'_>, &mut Samples),
 ) -> Family {
     Family {
         name,
         kind: Kind::Gauge,
         help,
         labels,
-        read,
+        read: Read::View(read),
+    }
+}
+
+const fn stream_gauge(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&StreamStatus) -> Option<f64>,
+) -> Family {
+    Family {
+        name,
+        kind: Kind::Gauge,
+        help,
+        labels: STREAM,
+        read: Read::Stream(read),
     }
 }
 
@@ -315,26 +299,14 @@ const fn counter(
     name: &'static str,
     help: &'static str,
     labels: &'static [&'static str],
-    read: Read,
+    read: fn(&MetricsView<'_>, &mut Samples),
 ) -> Family {
     Family {
         name,
         kind: Kind::Counter,
         help,
         labels,
-        read,
-    }
-}
-
-fn each_server(view: &MetricsView<'_>, mut add: impl FnMut(&ServerStatus)) {
-    view.status.servers.iter().for_each(&mut add);
-}
-
-fn each_stream(view: &MetricsView<'_>, mut add: impl FnMut([&str; 2], &StreamStatus)) {
-    for server in &view.status.servers {
-        for stream in &server.streams {
-            add([&server.name.0, &stream.counts.id.0], stream);
-        }
+        read: Read::View(read),
     }
 }
 

@@ -60,8 +60,7 @@ impl TextFormat {
 pub(crate) fn render(view: &MetricsView<'_>, format: TextFormat) -> String {
     let mut text = String::new();
     for family in FAMILIES {
-        let mut samples = Samples::default();
-        (family.read)(view, &mut samples);
+        let samples = family.samples(view);
         if !samples.0.is_empty() {
             family.write(&samples, format, &mut text);
         }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::model::{Feedback, Incident, IncidentState, Step, Transition};
-use crate::output::json::IncidentFields;
+use crate::model::{Feedback, Incident, IncidentState, Transition};
+use crate::output::json::{IncidentFields, TransitionView};
 
 /// An incident in a list.
 #[derive(Clone, Debug)]
@@ -20,12 +20,8 @@ pub struct ListedIncident {
 #[derive(Serialize)]
 struct ListedView<'a> {
     id: &'a str,
-    at: String,
-    transition: Step,
     #[serde(flatten)]
-    incident: IncidentFields<'a>,
-    told: bool,
-    text: &'a str,
+    last_step: TransitionView<'a>,
     opened_at: String,
     /// Null while it is open.
     resolved_at: Option<String>,
@@ -42,11 +38,10 @@ pub fn incidents_json(incidents: &[ListedIncident]) -> Value {
         let acknowledged = incident.acknowledged.as_ref();
         json!(ListedView {
             id: &incident.id,
-            at: listed.last_step.at.to_string(),
-            transition: listed.last_step.step,
-            incident: IncidentFields::new(incident),
-            told: listed.last_step.notified,
-            text: &listed.text,
+            last_step: TransitionView {
+                incident: IncidentFields::new(incident),
+                ..TransitionView::new(&listed.last_step, &listed.text)
+            },
             opened_at: incident.opened_at.to_string(),
             resolved_at: match incident.state {
                 IncidentState::Open { .. } => None,
