@@ -1,5 +1,6 @@
 //! Opens what a verb works on, and says by which code a failure ends it.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use crate::commands::{INCOMPLETE, USAGE};
 use crate::config::Config;
 use crate::cycle::outage::Outage;
 use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, alert_outage};
-use crate::model::Timestamp;
+use crate::model::{ServerName, Timestamp};
+use crate::store::ServerIdentity;
 
 /// Opens a context that sends nothing and creates no database where there is none.
 pub(crate) fn open_readonly(mut config: Config) -> Result<Arc<Context>, (u8, String)> {
@@ -24,6 +26,34 @@ pub(crate) fn open_existing(config: Config) -> Result<Arc<Context>, (u8, String)
         Some(missing) => Err((USAGE, missing)),
         None => open_context(config, std::io::sink()),
     }
+}
+
+/// Returns which of Postmark's servers the mail stored under each name is of; nothing where there is no database, or none
+/// that can be read.
+pub(crate) async fn stored_servers(
+    config: &Config,
+    names: impl IntoIterator<Item = ServerName>,
+) -> BTreeMap<ServerName, ServerIdentity> {
+    if missing_database(config).is_some() {
+        return BTreeMap::new();
+    }
+    let Ok(context) = open_context(config.clone(), std::io::sink()) else {
+        return BTreeMap::new();
+    };
+    let names: Vec<ServerName> = names.into_iter().collect();
+    let identities = context.store.call(move |s| {
+        let mut identities = BTreeMap::new();
+        for name in names {
+            if let Some(identity) = s.server_identity(&name)? {
+                identities.insert(name, identity);
+            }
+        }
+        Ok(identities)
+    });
+    identities.await.unwrap_or_else(|error| {
+        tracing::debug!("which servers are stored is not known: {error}");
+        BTreeMap::new()
+    })
 }
 
 /// Returns what to do about a database file that does not exist.

@@ -187,6 +187,65 @@ fn doctor_compares_the_token_with_what_is_stored() {
 }
 
 #[test]
+fn nothing_of_another_server_is_shown_or_changed_under_the_name() {
+    let (mut world, staging) = world(Process::New);
+    let verbs: [&[&str]; 7] = [
+        &["messages"],
+        &["messages", "--stream", "outbound", "--json"],
+        &["bounces", "--json"],
+        &["stats", "--json"],
+        &["suppressions", "--json"],
+        &[
+            "suppressions",
+            "--reactivate",
+            "ops@example.com",
+            "--yes",
+            "--json",
+        ],
+        &["message", "21895802-5d50-442b-b039-27cf5b462c54"],
+    ];
+    for verb in verbs {
+        let ended = world.run(verb);
+        assert!(
+            !ended.stderr.contains("belongs to"),
+            "{verb:?}: {}",
+            ended.stderr
+        );
+    }
+    world.env(TOKEN, &staging.token());
+    for verb in verbs {
+        let ended = world.run(verb);
+        let why = "shop: its token belongs to another Postmark server, staging (server 9708912), and not to server 9708911, \
+                   whose mail is stored under this name: nothing was asked; `hushwatch doctor` says what to do";
+        assert_eq!(ended.code, 1, "{verb:?}");
+        assert!(ended.stderr.contains(why), "{verb:?}: {}", ended.stderr);
+    }
+    let backtest = world.run(&["backtest", "--days", "2"]);
+    assert_eq!(backtest.code, 1, "{}", backtest.report);
+    assert!(
+        backtest
+            .stderr
+            .contains("its token belongs to staging (server 9708912)"),
+        "{}",
+        backtest.stderr
+    );
+    for part in [
+        "/messages",
+        "/bounces",
+        "/stats",
+        "/suppressions",
+        "/message-streams/",
+    ] {
+        assert_eq!(staging.count(part), 0, "{part}");
+    }
+    // Without a database nothing is known of whose mail it was.
+    world.env("HUSHWATCH_STORE__PATH", "elsewhere.db");
+    world.env("HUSHWATCH_DATABASE_URL", "");
+    let ended = world.run(&["messages", "--json"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
+
+#[test]
 fn what_a_person_closes_stays_closed_while_it_is_no_worse() {
     let mut world = World::new(Process::New, "");
     let span = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-06T00:00:00Z"));

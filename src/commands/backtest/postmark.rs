@@ -7,6 +7,7 @@ use crate::commands::backtest::DeliveryKnowledge;
 use crate::commands::backtest::replay::{
     BacktestError, ReplayInput, ReplayPeriod, ReplayRange, Servers, polls,
 };
+use crate::commands::open::stored_servers;
 use crate::config::Config;
 use crate::cycle::poll::server::poll_server;
 use crate::cycle::poll::servers::discover_servers;
@@ -25,6 +26,7 @@ impl ReplayInput {
         range: ReplayRange,
         now: Timestamp,
     ) -> Result<Self, BacktestError> {
+        let configured = config;
         let mut config = config.clone();
         config.store = config.store.in_memory();
         config.store.keep = DAY * days;
@@ -36,6 +38,15 @@ impl ReplayInput {
         if let Some(why) = list.account.iter().find_map(|a| a.errors.first()) {
             let (server, why) = (ServerName::from(ServerName::ACCOUNT), why.clone());
             return Err(BacktestError::Postmark { server, why });
+        }
+        let names = list.servers.iter().map(|server| server.name.clone());
+        for (name, identity) in stored_servers(configured, names).await {
+            // The reading then refuses another server under the same name, as a poll does.
+            let save = context.store.call(move |s| {
+                s.server_state(&name, now)?;
+                s.save_server_identity(&name, identity)
+            });
+            save.await?;
         }
         for server in &list.servers {
             let deadline = tokio::time::Instant::now() + NO_LIMIT;

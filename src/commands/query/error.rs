@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::model::MINUTE;
-use crate::postmark::{self, ErrorKind, Fault};
+use crate::postmark::{self, ErrorKind, Fault, ServerInfo};
 use crate::text::format::format_duration;
+use crate::text::sanitize::clean;
 
 /// Postmark's code for a stream that it does not know.
 const UNKNOWN_STREAM: i64 = 1226;
@@ -36,6 +37,18 @@ impl LookupError {
     pub(crate) fn without_token(why: &str) -> Self {
         Self {
             why: why.to_owned(),
+            scope: Scope::Server,
+        }
+    }
+
+    /// Returns the error of a token that belongs to another server than the one whose mail is stored under the name.
+    pub(crate) fn other_server(stored: i64, answers: &ServerInfo) -> Self {
+        let (name, id) = (clean(&answers.name), answers.id);
+        Self {
+            why: format!(
+                "its token belongs to another Postmark server, {name} (server {id}), and not to server {stored}, whose mail is \
+                 stored under this name: nothing was asked; `hushwatch doctor` says what to do"
+            ),
             scope: Scope::Server,
         }
     }

@@ -1,5 +1,6 @@
 //! Questions that a person asks, answered by Postmark itself: no database is needed but for `stats`, and only
-//! `suppressions --reactivate` changes anything.
+//! `suppressions --reactivate` changes anything. Where a database says whose mail is stored under a name, a server that is
+//! another one is not asked.
 //!
 //! ```text
 //! messages, bounces    list: rows of many streams merged (merge), no page more than needed
@@ -38,6 +39,7 @@ use chrono_tz::Tz;
 use futures_util::future::join_all;
 
 use crate::commands::interactive::with_interactive_timeouts;
+use crate::commands::open::stored_servers;
 use crate::commands::query::error::{LookupError, Scope, message_with_hint};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
@@ -57,6 +59,8 @@ struct Target {
     name: ServerName,
     /// The client, or why there is none.
     api: Result<Server, String>,
+    /// Postmark's number of the server whose mail is stored under the name; `None` where that is not known.
+    stored: Option<i64>,
 }
 
 impl PostmarkQuery {
@@ -87,8 +91,11 @@ impl PostmarkQuery {
                 return Err((USAGE, why));
             }
         }
+        let names = servers.iter().map(|server| server.name.clone());
+        let stored = stored_servers(config, names).await;
         let target = |server: &Arc<ServerConfig>| Target {
             name: server.name.clone(),
+            stored: stored.get(&server.name).map(|identity| identity.number),
             api: match server.token.read() {
                 Ok(token) => Ok(postmark.server(token)),
                 Err(why) => Err(format!("{why}; `hushwatch doctor` checks every token")),
@@ -100,14 +107,19 @@ impl PostmarkQuery {
         })
     }
 
-    /// Asks every server side by side and returns the answers in the order of the servers, and the errors.
+    /// Asks every server side by side and returns the answers in the order of the servers, and the errors. Where it is known
+    /// whose mail is stored under a name, one more request asks the server who it is.
     ///
     /// A server without a stream of the wanted name is passed over, as long as another has it.
     async fn query_all<'q, T>(
         &'q self,
         ask: impl AsyncFn(&'q Target) -> Result<T, LookupError>,
     ) -> (Vec<T>, Vec<String>) {
-        let all = join_all(self.servers.iter().map(|server| ask(server))).await;
+        let ask = async |server: &'q Target| {
+            server.check_identity().await?;
+            ask(server).await
+        };
+        let all = join_all(self.servers.iter().map(ask)).await;
         let (mut answers, mut errors, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for (server, answer) in self.servers.iter().zip(all) {
             match answer {
@@ -136,6 +148,23 @@ impl Target {
     fn api(&self) -> Result<&Server, LookupError> {
         let api = self.api.as_ref();
         api.map_err(|why| LookupError::without_token(why))
+    }
+
+    /// # Errors
+    /// Where the token belongs to another server than the one whose mail is stored under the name, or opens none. An answer
+    /// that tells nothing of either is no error.
+    async fn check_identity(&self) -> Result<(), LookupError> {
+        let Some(stored) = self.stored else {
+            return Ok(());
+        };
+        match self.api()?.info().await {
+            Ok(info) if info.id != stored => Err(LookupError::other_server(stored, &info)),
+            Ok(_) => Ok(()),
+            Err(error) => match LookupError::from(error) {
+                error if matches!(error.scope, Scope::Server | Scope::Unanswered) => Err(error),
+                _ => Ok(()),
+            },
+        }
     }
 }
 
