@@ -200,7 +200,7 @@ pub(crate) fn stored_state(world: &World) -> StoredState {
 }
 
 /// Read from a copy: the next process must find the files as the dead one left them.
-fn rows_in_file(world: &World, sql: &str) -> Vec<String> {
+pub(crate) fn rows_in_file(world: &World, sql: &str) -> Vec<String> {
     let copy = tempfile::tempdir().expect("a folder");
     for name in ["hushwatch.db", "hushwatch.db-wal"] {
         let from = world.folder.path().join(name);
