@@ -62,7 +62,9 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
         }
         Evidence::Delivery(delivery) => vec![delivery_context(delivery, at, style)],
         Evidence::DeliveryDrop(drop) => vec![delivery_drop_context(drop, at, style)],
-        Evidence::Events { times, .. } => events_context(incident, times, at, style),
+        Evidence::Events {
+            times, recipients, ..
+        } => events_context(incident, times, recipients.len(), at, style),
         Evidence::Suppressed {
             addresses,
             asked_at,
@@ -244,6 +246,7 @@ fn delivery_context(delivery: &DeliveryEvidence, at: Timestamp, style: Style) ->
 fn events_context(
     incident: &Incident,
     times: &[Timestamp],
+    addresses: usize,
     at: Timestamp,
     style: Style,
 ) -> Vec<String> {
@@ -260,7 +263,12 @@ fn events_context(
     let follows = if is_complaint {
         format!("{when} Postmark sends nothing more to those who reported it.")
     } else {
-        format!("{when} Alarms that are mailed to this address do not arrive.")
+        let address = if addresses > 1 {
+            "these addresses"
+        } else {
+            "this address"
+        };
+        format!("{when} Alarms that are mailed to {address} do not arrive.")
     };
     std::iter::once(follows)
         .chain(message_line(incident))

@@ -67,6 +67,9 @@ pub fn advice(incident: &Incident) -> String {
         Rule::OperatorBounce if is_temporary(&incident.evidence) => {
             "Check that the mailbox takes mail; Postmark goes on sending to it"
         }
+        Rule::OperatorBounce | Rule::SuppressedAddress if is_of_several(&incident.evidence) => {
+            "Fix the mailboxes, then reactivate each address"
+        }
         Rule::OperatorBounce => "Fix the mailbox, then reactivate the address",
         Rule::SuppressedAddress if is_complaint(&incident.evidence) => {
             "Use another address: its owner reported spam, and only Postmark's support can lift that"
@@ -141,7 +144,7 @@ fn inline_command(incident: &Incident) -> Option<String> {
     let place = place_args(incident);
     let server = shell_quoted(&incident.server.0);
     Some(match incident.rule {
-        Rule::SendDrop => format!("hushwatch stats {place} --since 2d"),
+        Rule::SendDrop => format!("hushwatch stats {place} --by-tag --since 2d"),
         Rule::DeliverySilence | Rule::DeliveryDrop if main_bounce(&incident.evidence).is_some() => {
             format!("hushwatch bounces {place} --since 24h")
         }
@@ -192,6 +195,17 @@ fn is_complaint(evidence: &Evidence) -> bool {
         if !addresses.is_empty() && addresses.iter().all(Suppressed::is_complaint))
 }
 
+/// Returns whether several addresses are to be reactivated.
+fn is_of_several(evidence: &Evidence) -> bool {
+    match evidence {
+        Evidence::Events { recipients, .. } => recipients.len() > 1,
+        Evidence::Suppressed { addresses, .. } => {
+            addresses.iter().filter(|one| !one.is_complaint()).count() > 1
+        }
+        _ => false,
+    }
+}
+
 fn is_temporary(evidence: &Evidence) -> bool {
     matches!(
         evidence,
@@ -220,7 +234,10 @@ pub fn commands(incident: &Incident) -> Vec<String> {
                 "hushwatch bounces {place} --type SpamComplaint --since 48h"
             )]
         }
-        Rule::SendDrop => vec![format!("hushwatch stats {place} --since 2d"), doctor()],
+        Rule::SendDrop => vec![
+            format!("hushwatch stats {place} --by-tag --since 2d"),
+            doctor(),
+        ],
         Rule::SendSilence | Rule::DeliverySilence | Rule::DeliveryDrop => {
             vec![format!("hushwatch messages {place} --limit 10"), doctor()]
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::model::{
     Coverage, Feedback, HOUR, Judgement, Kind, MINUTE, MarkedTime, Rule, Span, Step, Transition,
 };
+use crate::notify::alert::alert;
 use crate::notify::samples::{STYLE, courses, march, mutes};
 use crate::output::backtest::{self, BacktestSummary, DetectionDelay, ReplayedIncident, RuleCount};
 use crate::output::explain::{
@@ -125,7 +126,7 @@ fn case(steps: &[Transition]) -> IncidentReport {
     let partly = Coverage::from_spans([Span::new(window.from, window.until - 10 * MINUTE)]);
     let notification = |step: &Transition| Notification {
         kind: "notice",
-        text: format!("first line of the message of {}", step.step.name()),
+        text: alert(step, STYLE).title(),
         written_at: step.at,
         pending: step.step == Step::Reminded,
         given_up: false,

@@ -44,6 +44,8 @@ pub struct ServerStats {
     pub postmark: Option<PostmarkStats>,
     /// Each of Postmark's days, where they are told apart.
     pub days: Vec<DayStats>,
+    /// Each tag, where they are told apart: that which lacks most mail first.
+    pub tags: Vec<TagStats>,
     /// How much of the range is covered, of the stream that is covered least of those that are.
     #[serde(skip)]
     pub covered: Duration,
@@ -51,6 +53,16 @@ pub struct ServerStats {
     pub coverage: f64,
     /// The streams without any coverage.
     pub unseen_streams: Vec<StreamId>,
+}
+
+/// The messages of one tag that are stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TagStats {
+    /// `None` for what bears no tag, or one with too little mail to be watched.
+    pub tag: Option<Tag>,
+    pub sent: u64,
+    /// Those of the same hours a week earlier; `None` where not all of that time is stored.
+    pub sent_week_before: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -128,6 +140,9 @@ impl StatsReport {
             let coverage = server.coverage_text(self.span.length());
             text.push_str(&format!("\n{}: {coverage}\n", clean(&server.name.0)));
             text.push_str(&server.table().to_text());
+            if !server.tags.is_empty() {
+                text.push_str(&format!("\n{}", tag_table(&server.tags).to_text()));
+            }
         }
         text.push('\n');
         text.extend(DIFFERENCES.iter().map(|line| format!("{line}\n")));
@@ -237,6 +252,26 @@ impl ServerStats {
         }
         table
     }
+}
+
+impl TagStats {
+    /// Returns by how many messages less was sent than a week before; negative where it was more.
+    pub fn shortfall(&self) -> i64 {
+        let before = self.sent_week_before.unwrap_or(self.sent);
+        i64::try_from(before).unwrap_or(i64::MAX) - i64::try_from(self.sent).unwrap_or(i64::MAX)
+    }
+}
+
+fn tag_table(tags: &[TagStats]) -> Table {
+    let mut table = Table::new(&["TAG", "SENT", "A WEEK BEFORE"]).numbers([1, 2]);
+    for of in tags {
+        let tag = of
+            .tag
+            .as_ref()
+            .map_or_else(|| "(other)".to_owned(), |tag| clean(&tag.0));
+        table.row([tag, count(of.sent), cell(of.sent_week_before)]);
+    }
+    table
 }
 
 impl StoredStats {

@@ -89,8 +89,9 @@ fn catalogue() -> String {
 
 /// With a capital, unless it is the name of a rule.
 fn heading(title: &str) -> String {
-    if Rule::from_name(title).is_some() {
-        return format!("`{title}`");
+    let (name, rest) = title.split_at(title.find(':').unwrap_or(title.len()));
+    if Rule::from_name(name).is_some() {
+        return format!("`{name}`{rest}");
     }
     let (first, rest) = title.split_at(1);
     format!("{}{rest}", first.to_uppercase())

@@ -55,7 +55,7 @@ impl Account {
                 return Ok(servers);
             }
             if found == before || found > MAX_SERVERS {
-                return malformed("it ends before all servers are told");
+                return malformed("it ends before all servers are listed");
             }
         }
     }

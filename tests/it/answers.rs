@@ -347,7 +347,7 @@ fn a_person_acknowledges_by_command_too() {
     assert_eq!(
         text,
         format!(
-            "acknowledged by amy: {id} blind on shop\nnobody is reminded any more; that it gets worse, and its end, are told\n"
+            "acknowledged by amy: {id} blind on shop\nno more reminders; you still hear when it gets worse, and when it ends\n"
         )
     );
     let json = ack(&["--json"]).report;

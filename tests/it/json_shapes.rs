@@ -202,6 +202,7 @@ fn the_keys_of_what_is_asked_at_postmark() {
     let stats = [
         read(&world, &["stats", "--since", "6d", "--by-day", "--json"]),
         read(&world, &["stats", "--json"]),
+        read(&world, &["stats", "--by-tag", "--json"]),
     ];
     insta::assert_snapshot!("stats", Shape::render_all(&stats));
     for verb in ["messages", "bounces", "suppressions"] {

@@ -1,6 +1,7 @@
 //! `stats`: what is stored of a range of time, beside what Postmark's own statistics say of its days.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -18,7 +19,7 @@ use crate::cycle::Context;
 use crate::cycle::stats::StreamStats;
 use crate::model::{DAY, History, ServerName, Span, StreamId, StreamKey, Tag};
 use crate::output::stats::{
-    BounceStats, DayStats, PostmarkStats, ServerStats, StatsReport, StoredStats,
+    BounceStats, DayStats, PostmarkStats, ServerStats, StatsReport, StoredStats, TagStats,
 };
 use crate::postmark::{self, Overview, Statistics};
 use crate::store::{self, Database};
@@ -36,6 +37,9 @@ pub struct StatsArgs {
     /// Break down by day (Postmark's days, US Eastern time)
     #[arg(long)]
     pub by_day: bool,
+    /// Break down by tag, beside the same hours a week earlier
+    #[arg(long, conflicts_with_all = ["by_day", "tag"])]
+    pub by_tag: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -44,7 +48,11 @@ struct StatsQuery {
     stream: Option<StreamId>,
     tag: Option<Tag>,
     by_day: bool,
+    by_tag: bool,
 }
+
+/// What is stored of each tag; `None` is all that has none, or one too small to be watched.
+type TagCounts = BTreeMap<Option<Tag>, u64>;
 
 /// Postmark's statistics of a range.
 enum PostmarkAnswer {
@@ -83,6 +91,7 @@ fn read_range(config: &Config, args: &StatsArgs) -> Result<StatsQuery, (u8, Stri
         stream: validate::stream(args.scope.place.stream.as_deref())?,
         tag: checked("--tag", args.scope.tag.as_deref())?.map(Tag),
         by_day: args.by_day,
+        by_tag: args.by_tag,
     })
 }
 
@@ -145,6 +154,7 @@ fn server_stats(
         stored: None,
         postmark: sums,
         days: range.days().into_iter().map(day_stats).collect(),
+        tags: Vec::new(),
         covered: Duration::ZERO,
         coverage: 0.0,
         unseen_streams: Vec::new(),
@@ -168,6 +178,9 @@ async fn add_stored(
     let (store, name) = (&context.store, stats.name.clone());
     let mut streams = store.call(move |s| s.watched_streams(&name)).await?;
     streams.retain(|stream| range.stream.as_ref().is_none_or(|wanted| wanted == stream));
+    if range.by_tag {
+        stats.tags = load_tags(context, &stats.name, &streams, range.span).await?;
+    }
     let tag = range.tag.as_ref();
     let mut least: Option<Duration> = None;
     for stream in streams {
@@ -202,6 +215,53 @@ async fn load_history(
     let (key, span) = (StreamKey::new(server, &stream), range.span);
     let read = move |s: &mut Database| s.history_with_tags(&key, span, &cuts);
     context.store.call(read).await
+}
+
+/// Reads how much of each tag was sent in a span, and in the same hours a week before.
+async fn load_tags(
+    context: &Context,
+    server: &ServerName,
+    streams: &[StreamId],
+    span: Span,
+) -> Result<Vec<TagStats>, store::Error> {
+    let before = Span::new(span.from - 7 * DAY, span.until - 7 * DAY);
+    // Read as one range, so that both count the same tags.
+    let whole = Span::new(before.from, span.until);
+    let cuts = [before.from, before.until, span.from, span.until];
+    let (mut now, mut earlier, mut all_seen) = (TagCounts::new(), TagCounts::new(), true);
+    for stream in streams {
+        let key = StreamKey::new(server, stream);
+        let read = move |s: &mut Database| s.history_with_tags(&key, whole, &cuts);
+        let history = context.store.call(read).await?;
+        let seen: Duration = history.seen(before).into_iter().map(Span::length).sum();
+        // A stream of which nothing is known has no part in either count.
+        all_seen &= seen >= before.length() || history.seen(whole).is_empty();
+        count_tags(&history, span, &mut now);
+        count_tags(&history, before, &mut earlier);
+    }
+    let tags: BTreeSet<Option<Tag>> = now.keys().chain(earlier.keys()).cloned().collect();
+    let of_tag = |tag: Option<Tag>| TagStats {
+        sent: now.get(&tag).copied().unwrap_or_default(),
+        sent_week_before: all_seen.then(|| earlier.get(&tag).copied().unwrap_or_default()),
+        tag,
+    };
+    let mut tags: Vec<TagStats> = tags.into_iter().map(of_tag).collect();
+    tags.sort_by_key(|of| (Reverse(of.shortfall()), Reverse(of.sent), of.tag.clone()));
+    Ok(tags)
+}
+
+fn count_tags(history: &History, span: Span, counts: &mut TagCounts) {
+    let mut rest = history.sent.count(span);
+    for (tag, of_tag) in &history.tags {
+        let sent = of_tag.sent.count(span);
+        rest = rest.saturating_sub(sent);
+        if sent > 0 {
+            *counts.entry(Some(tag.clone())).or_default() += sent;
+        }
+    }
+    if rest > 0 {
+        *counts.entry(None).or_default() += rest;
+    }
 }
 
 /// Returns what a history tells of a span; `None` where nothing of it was seen.

@@ -99,7 +99,7 @@ pub(super) fn send_silence() -> Course {
     )
     .variant(
         "some mail since",
-        "Sent when the incident is told late and some mail has gone out meanwhile.",
+        "Sent when the incident is reported late and some mail has gone out meanwhile.",
         |i| i.judged_at = march(4, 12, 0),
     )
     .variant(

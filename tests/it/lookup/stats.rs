@@ -59,7 +59,8 @@ fn watched_at(now: Timestamp) -> World {
 fn both_are_told_and_where_they_differ() {
     let (world, range) = watched_in_march();
     insta::assert_snapshot!("stats", world.transcript(&range));
-    assert_eq!(world.postmark.requests().len(), 1);
+    let requests = world.postmark.requests().len();
+    assert_eq!(requests, 2, "who it is, and the figures");
 }
 
 #[test]
@@ -97,10 +98,70 @@ fn days_are_told_apart_as_postmark_has_them() {
         (sum("stored", "bounced"), sum("postmark", "bounced")),
         (2, 3)
     );
-    assert_eq!(world.postmark.requests().len(), 3);
+    assert_eq!(world.postmark.requests().len(), 4);
     let (world, range) = watched_in_march();
     let table = world.transcript(&[&range[..], &["--by-day"]].concat());
     insta::assert_snapshot!("stats_by_day", table);
+}
+
+/// Receipts and welcomes go out every hour, until the welcomes stop at midnight.
+#[test]
+fn the_tag_that_stopped_comes_first() {
+    let mut world = World::new(Process::New, "");
+    let start = at("2026-03-01T00:00:00Z");
+    let stop = at("2026-03-09T00:00:00Z");
+    for hour in 0..10 * 24 {
+        let sent = start + HOUR * hour + 10 * MINUTE;
+        let mail = |tag: &str| Mail::new("outbound", sent, "a@example.com").tag(tag);
+        world.shop.push(mail("receipt"));
+        world.shop.push(mail("receipt"));
+        world
+            .shop
+            .push(Mail::new("outbound", sent, "b@example.com"));
+        if sent < stop {
+            world.shop.push(mail("welcome"));
+        }
+        if hour == 0 {
+            world.shop.push(mail("rare"));
+        }
+    }
+    world.cycle(at("2026-03-10T00:00:00Z"));
+    world.set_aside("the texts have tests of their own");
+    let range = [
+        "stats",
+        "--since",
+        "2026-03-09",
+        "--until",
+        "2026-03-09",
+        "--by-tag",
+    ];
+    insta::assert_snapshot!("stats_by_tag", world.transcript(&range));
+    let json = world.run(&[&range[..], &["--json"]].concat()).report;
+    assert_eq!(
+        json["servers"][0]["tags"],
+        json!([
+            {"tag": "welcome", "sent": 0, "sent_week_before": 24},
+            {"tag": "receipt", "sent": 48, "sent_week_before": 48},
+            {"tag": null, "sent": 24, "sent_week_before": 24},
+        ])
+    );
+    let first = [
+        "stats",
+        "--since",
+        "2026-03-02",
+        "--until",
+        "2026-03-02",
+        "--by-tag",
+        "--json",
+    ];
+    let json = world.run(&first).report;
+    assert_eq!(
+        json["servers"][0]["tags"][0]["sent_week_before"],
+        json!(null),
+        "it was not seen: {json}"
+    );
+    let refused = world.run(&["stats", "--by-tag", "--by-day"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
 }
 
 #[test]
@@ -112,7 +173,11 @@ fn what_is_stored_is_told_where_postmark_does_not_answer() {
         message: "Your plan has no statistics.".to_owned(),
     });
     insta::assert_snapshot!("stats_refused", world.transcript(&range));
-    assert_eq!(world.postmark.requests().len(), 1, "it is not tried again");
+    let requests = world.postmark.requests().len();
+    assert_eq!(
+        requests, 2,
+        "who it is, and the figures: neither is tried again"
+    );
     let ended = world.run(&[&range[..], &["--json"]].concat());
     assert_eq!(ended.code, 1);
     assert_eq!(
