@@ -5,7 +5,10 @@
 //! A message that bounced, for whatever reason, weighs as one that has no news although it settled long ago. The
 //! weights of an unbroken row of such messages, the newest ones, are added up (a sequential test of the kind of A. Wald,
 //! "Sequential tests of statistical hypotheses", Annals of Mathematical Statistics 16, 1945) until chance explains them
-//! less often than the budget allows. [`share`] tells a part of the mail that is lost.
+//! less often than the budget allows. How many fail is itself known only as well as the stream's past shows it, so each
+//! message of the row makes the next failure likelier, as one drawn from G. Pólya's urn ("Sur quelques points de la
+//! théorie des probabilités", Annales de l'institut Henri Poincaré 1, 1930): a new stream needs a longer row than one
+//! that is known. [`share`] tells a part of the mail that is lost.
 
 mod share;
 
@@ -19,9 +22,9 @@ use crate::model::{
     Severity, Span, Timestamp, Verdict,
 };
 
-/// The share of the false-alarm budget that goes to `delivery_silence`: chance makes far fewer than it allows, since runs of at
-/// least [`MIN_RUN`] count.
-const SILENCE_BUDGET_SHARE: f64 = 0.2;
+/// The share of the false-alarm budget that goes to `delivery_silence`: chance makes far fewer than it allows, since only whole
+/// messages count, and at least [`MIN_RUN`] of them.
+const SILENCE_BUDGET_SHARE: f64 = 0.4;
 /// The share of the false-alarm budget that goes to `delivery_drop`.
 const DROP_BUDGET_SHARE: f64 = 0.025;
 /// Younger mail may still be on its way.
@@ -46,8 +49,13 @@ const PRIOR_SURVIVAL: [(Duration, f64); 4] = [
 const CLUSTERING_AGE: Duration = HOUR;
 /// Postmark may report a delivery this late.
 const EVENT_LAG: Duration = Duration::from_secs(60);
-/// The minimum number of undelivered messages in a row that is a breach.
+/// The minimum number of undelivered messages in a row that is a breach, where any of them bounced ...
 const MIN_RUN: usize = 3;
+/// ... and where there is no news of any. Bounces are of addresses, and two bad ones easily follow one another; mail that
+/// vanishes is of the way, and a stream of one message a day would wait a day more for the third.
+const MIN_RUN_WITHOUT_NEWS: usize = 2;
+/// Fewer delivered messages do not show how surely a stream delivers: two without news are no breach.
+const MIN_DELIVERED: usize = 20;
 /// A message this old has usually been delivered, greylisting included.
 const DUE_AFTER: Duration = Duration::from_secs(45 * 60);
 /// The minimum number of overdue or bounced messages that is worth a closer look.
@@ -150,7 +158,8 @@ impl DeliveryModel {
             usual_loss: UsualLoss::learn(&[], 2.0, &Coverage::default()),
             min_history: rules.silence.min_history,
         };
-        let by_chance = learned.survival(CLUSTERING_AGE);
+        let (failed, seen) = learned.failed(CLUSTERING_AGE);
+        let by_chance = failed / seen;
         let repeated = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
         learned.autocorrelation = (repeated / by_chance).max(1.0);
         let per_alarm = per_year / (budget * DROP_BUDGET_SHARE);
@@ -158,13 +167,14 @@ impl DeliveryModel {
         learned
     }
 
-    /// Returns the share of this stream's mail that is not delivered at this age.
-    fn survival(&self, age: Duration) -> f64 {
+    /// Returns how much of this stream's mail was not delivered at this age, and of how much that is known; the prior included.
+    fn failed(&self, age: Duration) -> (f64, f64) {
         let later = self.delays.len() - self.delays.partition_point(|delay| *delay <= age);
         let never = self.open_ages.len() - self.open_ages.partition_point(|known| *known < age);
         let prior = prior_survival(age);
         let seen = (self.delays.len() + never) as f64;
-        ((later + never) as f64 + PRIOR_MESSAGES * prior) / (seen + PRIOR_MESSAGES)
+        let failed = (later + never) as f64 + PRIOR_MESSAGES * prior;
+        (failed, seen + PRIOR_MESSAGES)
     }
 
     /// Returns the share of mail that is delivered in the end but not at this age.
@@ -179,25 +189,36 @@ impl DeliveryModel {
     fn log_evidence(&self, run: impl Iterator<Item = DeliveryState>, lost: f64) -> f64 {
         run.enumerate()
             .map(|(place, state)| {
-                let share = match state {
-                    Pending(age) => self.survival(age.saturating_sub(EVENT_LAG)),
-                    _ => self.survival(CLUSTERING_AGE),
+                let age = match state {
+                    Pending(age) => age.saturating_sub(EVENT_LAG),
+                    _ => CLUSTERING_AGE,
                 };
-                let factor = if place == 0 {
-                    1.0
-                } else {
-                    self.autocorrelation
+                let (failed, seen) = self.failed(age);
+                let by_urn = (failed + place as f64) / (seen + place as f64);
+                let by_habit = match place {
+                    0 => by_urn,
+                    _ => self.autocorrelation * failed / seen,
                 };
-                -(share * factor).max(lost).min(1.0).ln()
+                // Both say that one failure follows another: together they would say it twice.
+                -by_habit.max(by_urn).max(lost).min(1.0).ln()
             })
             .sum()
     }
 
-    /// Returns how many in a row are a breach once they are old.
-    fn min_run_length(&self, lost: f64) -> u64 {
+    /// Returns how many in a row are a breach at least, where some of them bounced or none did.
+    const fn min_run(&self, has_bounced: bool) -> usize {
+        if has_bounced || self.delays.len() < MIN_DELIVERED {
+            MIN_RUN
+        } else {
+            MIN_RUN_WITHOUT_NEWS
+        }
+    }
+
+    /// Returns how many in a row, at least `min`, are a breach once they are old.
+    fn min_run_length(&self, min: usize, lost: f64) -> u64 {
         let many = std::iter::repeat_n(Pending(12 * HOUR), 100);
-        let enough = (MIN_RUN..100)
-            .find(|n| self.log_evidence(many.clone().take(*n), lost) > self.threshold);
+        let enough =
+            (min..100).find(|n| self.log_evidence(many.clone().take(*n), lost) > self.threshold);
         enough.unwrap_or(100) as u64
     }
 
@@ -233,7 +254,8 @@ impl DeliveryModel {
         let lost = lost.max(partial_bounced_share(history, &run, at).unwrap_or(0.0));
         let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state), lost);
         let bounced = || run.iter().filter(|(_, state)| *state == Bounced);
-        let verdict = if run.len() >= MIN_RUN && log_evidence > self.threshold {
+        let min_run = self.min_run(bounced().next().is_some());
+        let verdict = if run.len() >= min_run && log_evidence > self.threshold {
             Verdict::Breach
         } else if run.iter().any(|(_, state)| is_overdue(*state)) {
             Verdict::Unresolved
@@ -246,7 +268,7 @@ impl DeliveryModel {
             unproven: run.len() as u64,
             bounced: bounced().count() as u64,
             reasons: reasons(bounced().map(|(mail, _)| *mail)),
-            needed: self.min_run_length(lost),
+            needed: self.min_run_length(min_run, lost),
             queued: run.iter().filter(|(mail, _)| mail.queued).count() as u64,
             since: run.last().map(|(mail, _)| mail.sent_at),
             last_proven_sent: before.last().map(|mail| mail.sent_at),
