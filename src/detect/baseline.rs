@@ -18,6 +18,7 @@ use crate::detect::hazard::{Hazard, RunningSums};
 use crate::detect::hourly_series::{Gap, HourlySeries, split_by_hour};
 use crate::detect::outages::{expected_detection_delay, simulated_outages};
 use crate::detect::profile::{Calendar, Profile};
+use crate::detect::uneven_days;
 use crate::model::{DAY, HOUR, History, Span, Timestamp};
 
 /// The models by calendar, in the order of [`COMBINATIONS`], and whether the effect of recent levels is fitted; otherwise
@@ -234,7 +235,8 @@ impl Baseline {
             threshold: f64::INFINITY,
             series,
         };
-        baseline.choose(today, &gaps, until, budget * BUDGET_FACTOR);
+        let share = uneven_days::budget_share(&baseline.series);
+        baseline.choose(today, &gaps, until, budget * BUDGET_FACTOR * share);
         baseline
     }
 

@@ -25,6 +25,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod together;
+mod uneven_days;
 
 pub use address_check::{is_check_due, latest_check};
 use delivery::DeliveryModel;

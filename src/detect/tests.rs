@@ -10,6 +10,7 @@ mod bursts;
 mod feedback;
 mod gap_bound;
 mod together;
+mod uneven_days;
 
 /// A Monday.
 const START: &str = "2026-01-05T00:00:00Z";

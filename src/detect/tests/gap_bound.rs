@@ -25,7 +25,7 @@ impl Uniform {
 
 /// Mail of working days from 8 to 18, the volume of a day around `mean` times a Gamma of shape ½ and mean one, which the
 /// square of a normal is.
-fn uneven(days: u32, mean: f64, seed: u64) -> Vec<Timestamp> {
+pub(super) fn uneven(days: u32, mean: f64, seed: u64) -> Vec<Timestamp> {
     let mut uniform = Uniform(seed);
     let mut sent = Vec::new();
     for day in (0..days).filter(|day| day % 7 < 5) {
