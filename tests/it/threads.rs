@@ -1,7 +1,7 @@
 //! One message for each incident, as the channel shows it: posted once, edited by every later step, with a reply for each.
 
-use hushwatch::model::Span;
-use hushwatch::sim::postmark::Profile;
+use hushwatch::model::{MINUTE, Span};
+use hushwatch::sim::postmark::{Mail, Profile};
 use hushwatch::sim::slack::{CHANNEL, Fault, Shown};
 use hushwatch::sim::{self, Plan};
 
@@ -138,6 +138,57 @@ fn a_message_that_takes_no_edits_is_posted_anew_with_its_course() {
         let end = shown.last().expect("a message");
         assert!(end.title().starts_with("✅ RESOLVED "), "{how}: {end:?}");
         assert_eq!((end.edits, end.replies.len()), (1, 1), "{how}: it goes on");
+    }
+}
+
+/// An edit, or the reply after it, that Slack does not take holds back no other incident, and is posted by itself in the end.
+#[test]
+fn what_slack_does_not_take_of_one_message_holds_back_no_other() {
+    for (method, fault) in [
+        ("chat.update", sim::Fault::Status(500)),
+        ("chat.update", sim::Fault::Hang),
+        ("chat.update", sim::Fault::Html(200)),
+    ] {
+        let mut world = World::new(Process::One, "");
+        let span = Span::new(at("2026-03-03T00:00:00Z"), at("2026-03-05T00:00:00Z"));
+        let mail = Profile::constant(30.0).without_bounces();
+        world.shop.generate("outbound", span, &mail);
+        world.cycle(at(SEEN));
+        fail(&world);
+        world.cycle(at(FAILED));
+        world.cycle(at(OPENED));
+        let blind = only(&world);
+        world
+            .slack
+            .fail(Plan::always(Fault::Wire(fault.clone())).on(method));
+        world.postmark.clear_faults();
+        world.cycle(at("2026-03-03T13:00:00Z"));
+        // What opens later stands behind the edit that waits.
+        let sent = at("2026-03-03T13:20:00Z");
+        let mail = Mail::new("outbound", sent, "ops@example.com");
+        world.shop.push(mail.bounced("HardBounce", sent + MINUTE));
+        world.cycle(at("2026-03-03T14:00:00Z"));
+        let shown = channel(&world, CHANNEL);
+        let mut other = shown
+            .iter()
+            .filter(|m| m.title().contains("operator address"));
+        assert!(other.next().is_some(), "{fault:?}: {shown:#?}");
+        assert!(
+            shown.iter().all(|m| !m.title().starts_with("✅")),
+            "{shown:#?}"
+        );
+        for hour in 15..18 {
+            world.cycle(at(&format!("2026-03-03T{hour}:00:00Z")));
+        }
+        let shown = channel(&world, CHANNEL);
+        let ended = shown
+            .iter()
+            .filter(|m| m.title().starts_with("✅ RESOLVED shop: "));
+        assert_eq!(ended.count(), 1, "{fault:?}: {shown:#?}");
+        assert!(
+            shown.iter().any(|m| m.message.ts == blind.message.ts),
+            "{fault:?}"
+        );
     }
 }
 

@@ -29,6 +29,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The maximum number of attempts that end without an answer: the first one and one repeat. One in which the process died does
 /// not count, as it says nothing about Slack.
 const MAX_UNANSWERED: u64 = 2;
+/// The number of attempts after which an edit or a reply that is not taken, while other messages are, is posted anew.
+const MAX_STUCK_ATTEMPTS: u64 = 3;
 /// The delay between attempts doubles this often at most; by then it is days.
 const MAX_DOUBLINGS: u32 = 12;
 
@@ -61,6 +63,9 @@ enum Outcome {
     Blocked,
     /// It is set aside, and the next may be tried.
     GivenUp,
+    /// Its edit or reply was not taken, which says nothing about other messages: it stays, and what names none of its incidents
+    /// may be tried.
+    Stuck,
     /// The message that it edits is gone, or takes no edits or replies any more: it is posted anew.
     Gone,
 }
@@ -74,6 +79,7 @@ impl ChannelWorker {
     ) -> Result<DeliveryCounts, store::Error> {
         let mut counts = DeliveryCounts::default();
         let mut deferred: BTreeSet<&str> = BTreeSet::new();
+        let mut stuck: Vec<&OutboxRow> = Vec::new();
         let is_terminal = matches!(self.notifier, Notifier::Writer(_));
         for (index, row) in rows.iter().enumerate() {
             // A digest reports how things are, whichever steps are still to be read.
@@ -93,9 +99,16 @@ impl ChannelWorker {
                 Outcome::Accepted => counts.sent += 1,
                 Outcome::GivenUp => counts.given_up += 1,
                 Outcome::Deferred if is_step => deferred.extend(incidents()),
+                Outcome::Stuck => {
+                    deferred.extend(incidents());
+                    stuck.push(row);
+                }
                 Outcome::Deferred | Outcome::Skipped => {}
                 Outcome::Blocked | Outcome::Gone => break,
             }
+        }
+        for row in stuck {
+            self.forget_stuck(row).await?;
         }
         Ok(counts)
     }
@@ -171,14 +184,28 @@ impl ChannelWorker {
                     error.class = RetryClass::Retry;
                 }
                 let is_gone = self.notifier.calls_for_new_post(row, parent, &error);
+                let is_stuck = is_of_one_message(&error);
                 let outcome = self.record(row, began, Err(error), &[]).await?;
-                if is_gone {
-                    self.forget_handle(row).await
-                } else {
-                    Ok(outcome)
+                match outcome {
+                    _ if is_gone => self.forget_handle(row).await,
+                    Outcome::Blocked if is_stuck => Ok(Outcome::Stuck),
+                    outcome => Ok(outcome),
                 }
             }
         }
+    }
+
+    /// Lets the next attempt at an edit or a reply that is not taken post it by itself, where Slack takes other messages.
+    async fn forget_stuck(&self, row: &OutboxRow) -> Result<(), store::Error> {
+        let seq = row.seq;
+        let others_are_taken = self
+            .store
+            .call(move |s| s.others_were_accepted(seq))
+            .await?;
+        if row.attempts + 1 >= MAX_STUCK_ATTEMPTS && others_are_taken {
+            self.forget_handle(row).await?;
+        }
+        Ok(())
     }
 
     async fn forget_handle(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
@@ -229,6 +256,7 @@ impl ChannelWorker {
             }
             _ => false,
         };
+        let is_stuck = matches!(form, Form::Reply(_)) && error.is_some_and(is_of_one_message);
         let outcome = self.record(row, began, result, &given_up).await?;
         if is_refused {
             return self.forget_handle(row).await;
@@ -236,7 +264,10 @@ impl ChannelWorker {
         if is_last && is_unconfirmed {
             return self.give_up(row).await;
         }
-        Ok(outcome)
+        match outcome {
+            Outcome::Blocked if is_stuck => Ok(Outcome::Stuck),
+            outcome => Ok(outcome),
+        }
     }
 
     /// Moves what waits for the channel of `row`, which refuses it, to the one that stands in for it.
@@ -360,6 +391,16 @@ impl ChannelWorker {
     }
 }
 
+/// Returns whether an edit or a reply failed by an error that need not be one of the channel or the token: no answer, one that
+/// is none of Slack's, or trouble at Slack that asks for no pause.
+fn is_of_one_message(error: &slack::Error) -> bool {
+    match error.class {
+        RetryClass::Retry => error.retry_after.is_none(),
+        RetryClass::Unconfirmed => true,
+        RetryClass::Permanent | RetryClass::BadPayload => !error.has_code,
+    }
+}
+
 /// Returns how long a message that may have been posted waits for the next attempt: a minute, doubled with each attempt.
 fn retry_delay(attempts: u64) -> Duration {
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -386,103 +427,4 @@ fn to_attempt(result: Result<Receipt, slack::Error>) -> AttemptResult {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::{CycleCommit, NewMessage, Placement};
-    use std::sync::{Arc, Mutex};
-
-    #[test]
-    fn the_delay_before_a_possible_repeat_starts_at_a_minute_and_doubles() {
-        let minutes = [1, 2, 3, 6].map(|attempts| retry_delay(attempts).as_secs() / 60);
-        assert_eq!(minutes, [1, 2, 4, 32]);
-        assert!(retry_delay(0) == MINUTE && retry_delay(u64::MAX) < MINUTE * 60 * 24 * 3);
-    }
-
-    fn message(text: &str) -> NewMessage {
-        NewMessage {
-            kind: MessageKind::Alert,
-            incident: None,
-            incidents: Vec::new(),
-            channel: String::new(),
-            text: text.to_owned(),
-            body: String::new(),
-            placement: Placement::default(),
-        }
-    }
-
-    #[test]
-    fn slack_is_tried_again_within_an_hour_however_long_it_asked_for() {
-        let asked = slack::Error {
-            retry_after: Some(Duration::MAX),
-            ..slack::Error::new(RetryClass::Retry, "a pause")
-        };
-        let AttemptResult::Failed { next_try_at, .. } = to_attempt(Err(asked)) else {
-            panic!("it was not accepted");
-        };
-        assert!(next_try_at.is_some_and(|at| at <= clock::now() + MAX_RETRY_AFTER));
-    }
-
-    async fn worker(store: &Store, trigger: Trigger) -> ChannelWorker {
-        let lease = DeliveryLease::acquire(store, "test", MINUTE, Duration::ZERO).await;
-        ChannelWorker {
-            lease: lease.expect("a store").expect("nobody else's"),
-            counts: Arc::default(),
-            attempt_timeout: MINUTE,
-            store: store.clone(),
-            notifier: Notifier::Writer(Arc::new(Mutex::new(std::io::sink()))),
-            trigger,
-            hold: Hold::outside_quiet_hours(Timestamp(0)),
-            pace: Duration::ZERO,
-            deadline: Instant::now(),
-            retry: retry::RetryPolicy::ONCE,
-        }
-    }
-
-    #[tokio::test]
-    async fn an_unconfirmed_message_is_not_repeated_in_the_cycle_that_sent_it() {
-        let store = Store::open_sqlite(":memory:".as_ref()).expect("a database");
-        let commit = CycleCommit {
-            messages: vec![message("a")],
-            ..CycleCommit::default()
-        };
-        let due = move |s: &mut Database| {
-            s.commit(&commit)?;
-            s.due_rows(Timestamp::MAX, Duration::ZERO)
-        };
-        let row = store.call(due).await.expect("rows").remove(0);
-        let began = clock::now() - MINUTE;
-        let worker = worker(&store, Trigger::Cycle { began }).await;
-        let is_due = |last| {
-            let earlier = UnconfirmedAttempt {
-                since: last,
-                last,
-                unanswered: 1,
-            };
-            worker.retry_is_due(&row, earlier)
-        };
-        assert!(!is_due(began) && !is_due(began + MINUTE / 2));
-        assert!(is_due(began - MINUTE), "in an earlier cycle");
-        assert!(is_due(began + MINUTE * 60), "before the clock jumped back");
-    }
-
-    #[tokio::test]
-    async fn a_channel_whose_deadline_is_reached_gets_one_message_and_the_others_stay() {
-        let store = Store::open_sqlite(":memory:".as_ref()).expect("a database");
-        let commit = CycleCommit {
-            messages: ["a", "b", "c"].map(message).to_vec(),
-            ..CycleCommit::default()
-        };
-        store
-            .call(move |s| s.commit(&commit))
-            .await
-            .expect("written");
-        let began = clock::now();
-        let worker = worker(&store, Trigger::Cycle { began }).await;
-        let due = |s: &mut Database| s.due_rows(Timestamp::MAX, Duration::ZERO);
-        for left in [2, 1, 0] {
-            let rows = store.call(due).await.expect("rows");
-            assert_eq!(worker.send_all(rows).await.expect("sent").sent, 1);
-            assert_eq!(store.call(|s| s.count_pending()).await.expect("rows"), left);
-        }
-    }
-}
+mod tests;

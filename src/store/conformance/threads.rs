@@ -118,6 +118,20 @@ fn refused(next_try_at: Option<Timestamp>) -> AttemptResult {
     }
 }
 
+pub(super) fn what_a_channel_took_since_an_attempt_is_known(b: &mut Database) {
+    let rows = push(b, &[opens(), Placement::default()]);
+    let (stuck, other) = (rows[0].seq, rows[1].seq);
+    let asked = |b: &mut Database| b.others_were_accepted(stuck).expect("asked");
+    send(b, other, 1, "1.0");
+    assert!(!asked(b), "it was never tried");
+    assert!(b.claim_row(stuck, at(2), LEASE).expect("asked"));
+    assert!(!asked(b), "the other one was before");
+    let later = push(b, &[Placement::default()]);
+    let later = later.last().expect("a row").seq;
+    send(b, later, 3, "3.0");
+    assert!(asked(b));
+}
+
 pub(super) fn what_waits_for_a_channel_that_refuses_goes_to_another(b: &mut Database) {
     let in_wakes = |placement: Placement| NewMessage {
         channel: "C0WAKES".to_owned(),

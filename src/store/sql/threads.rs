@@ -69,6 +69,15 @@ impl Database {
         })
     }
 
+    /// Returns whether the channel of row `seq` took another message since the first attempt at it.
+    pub fn others_were_accepted(&mut self, seq: i64) -> Result<bool, Error> {
+        let sql = "SELECT count(*) FROM outbox o WHERE o.seq <> ?1
+                 AND o.channel = (SELECT channel FROM outbox WHERE seq = ?1)
+                 AND o.sent_at > (SELECT min(at) FROM attempts WHERE outbox = ?1)";
+        let taken: u64 = self.read(|s| s.one(sql, &values![seq], |row| row.get(0)))?;
+        Ok(taken > 0)
+    }
+
     /// Records that the message which row `seq` edits can no longer be edited: the row posts it anew.
     pub fn forget_handle(&mut self, seq: i64) -> Result<(), Error> {
         self.write(Scope::All, |s| {
