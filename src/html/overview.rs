@@ -63,26 +63,18 @@ fn verdict(view: &OverviewView) -> (Health, String) {
         );
     }
     match (wakes, warns) {
+        (0, 0) if view.unseen > 0 => {
+            let unseen = plural(view.unseen as u64, "server");
+            let text = format!("nothing found, but {unseen} could not be read");
+            (Health::Unseen, text)
+        }
+        // What no incident says is in the digest: bounces below a limit are not told here.
         (0, 0) => match worst {
-            Some(Health::Unseen) => {
-                let unseen = view
-                    .servers
-                    .iter()
-                    .filter(|s| s.health == Health::Unseen)
-                    .count();
-                (
-                    Health::Unseen,
-                    format!(
-                        "nothing found, but {} could not be read",
-                        plural(unseen as u64, "server")
-                    ),
-                )
-            }
             Some(Health::Learning) => (
                 Health::Learning,
-                format!("nothing is wrong with {servers}; some are still being learned"),
+                format!("no incident is open, {servers}; some are still being learned"),
             ),
-            _ => (Health::Fine, format!("nothing is wrong with {servers}")),
+            _ => (Health::Fine, format!("no incident is open, {servers}")),
         },
         (0, _) => (Health::Warn, format!("{} open", plural(warns, "incident"))),
         (_, 0) => (Health::Wake, format!("{} open", plural(wakes, "incident"))),

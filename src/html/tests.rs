@@ -91,6 +91,7 @@ fn overview(medium: Medium) -> OverviewView {
         },
         servers: vec![row("shop", Health::Fine, "")],
         total: 1,
+        unseen: 0,
         filter: String::new(),
         details: vec![server("shop", Health::Fine, "")],
         open: Vec::new(),
@@ -126,6 +127,7 @@ fn troubled(medium: Medium) -> OverviewView {
             server("new", Health::Learning, ""),
         ],
         total: 3,
+        unseen: 1,
         open,
         open_counts: (1, 4),
         past,
@@ -318,6 +320,7 @@ fn the_first_line_says_how_it_is() {
     };
     let mut unseen = overview(Medium::Page);
     unseen.servers[0].health = Health::Unseen;
+    unseen.unseen = 1;
     let lines = [
         verdict(&overview(Medium::Page)),
         verdict(&troubled(Medium::Page)),
@@ -325,7 +328,7 @@ fn the_first_line_says_how_it_is() {
         verdict(&first_start()),
     ];
     insta::assert_snapshot!(lines.join("\n"), @r"
-    ● OK nothing is wrong with 1 server
+    ● OK no incident is open, 1 server
     ▲ WAKE 5 incidents open: 1 WAKE, 4 WARN
     ▨ NOT SEEN nothing found, but 1 server could not be read
     ◌ LEARNING 1 server, no cycle yet: nothing was read so far
@@ -339,4 +342,20 @@ fn what_was_not_seen_is_no_zero_in_the_figures() {
     let page = overview_page(&view);
     assert!(page.contains("<td>not seen</td>"), "{page}");
     assert!(!page.contains("<td>0</td>") || page.matches("not seen</td>").count() >= 24);
+}
+
+#[test]
+fn a_filter_hides_no_server_that_is_not_seen() {
+    let view = OverviewView {
+        servers: vec![row("shop", Health::Fine, "")],
+        total: 2,
+        unseen: 1,
+        filter: "shop".to_owned(),
+        ..overview(Medium::Page)
+    };
+    let page = overview_page(&view);
+    assert!(
+        page.contains("nothing found, but 1 server could not be read"),
+        "{page}"
+    );
 }

@@ -39,6 +39,8 @@ pub struct OverviewView {
     pub servers: Vec<ServerRow>,
     /// How many there are without the filter.
     pub total: usize,
+    /// How many of them are not seen.
+    pub unseen: usize,
     /// What the names of servers must contain; empty for all.
     pub filter: String,
     /// Servers with all that is known of them; the others have a row only.

@@ -10,6 +10,7 @@ use crate::cycle::charts::{
     ChartSubject, MailByHour, load_mail, shown_until, since, volume_chart, volume_chart_by,
 };
 use crate::cycle::poll::servers::watched_servers;
+use crate::cycle::readiness::readiness;
 use crate::cycle::stats::budget_series;
 use crate::detect::Silence;
 use crate::html::{
@@ -74,6 +75,8 @@ struct Reading<'r> {
     season: Span,
     incidents: Vec<Incident>,
     states: BTreeMap<ServerName, ServerState>,
+    /// Servers that the last two polls did not see, with their last complete one.
+    unseen: BTreeMap<ServerName, Option<Timestamp>>,
     series: usize,
 }
 
@@ -91,6 +94,7 @@ impl<'r> Reading<'r> {
         let read =
             move |s: &mut Database| Ok((s.incidents_since(season.from)?, s.server_states()?));
         let (incidents, states) = store.call(read).await?;
+        let unseen = readiness(config, store, now).await?.unseen.into_iter();
         Ok(Self {
             config,
             store,
@@ -104,6 +108,7 @@ impl<'r> Reading<'r> {
             season,
             incidents,
             states,
+            unseen: unseen.map(|s| (s.server, s.last_complete_at)).collect(),
             series: budget_series(store).await?,
         })
     }
@@ -128,7 +133,13 @@ impl<'r> Reading<'r> {
                     format!("not read since {since}: {}", split_remedy(reason).0),
                 )
             }
-            Some(state) if state.last_complete_at.is_some() => (Health::Fine, String::new()),
+            Some(state) if state.last_complete_at.is_some() => {
+                let Some(Some(last)) = self.unseen.get(server) else {
+                    return (Health::Fine, String::new());
+                };
+                let last = short_time(*last, self.now, self.style.zone);
+                (Health::Unseen, format!("last read {last}"))
+            }
             _ => (Health::Learning, "not polled yet".to_owned()),
         }
     }
@@ -304,6 +315,9 @@ pub(crate) async fn load_overview(
         .iter()
         .filter(|server| !server.name.is_account())
         .count();
+    let unseen = watched.iter().filter(|server| !server.name.is_account());
+    let unseen = unseen.filter(|server| reading.health(&server.name).0 == Health::Unseen);
+    let unseen = unseen.count();
     let mut rows: Vec<ServerRow> = watched
         .iter()
         .filter(|server| server.name.0.to_lowercase().contains(&wanted))
@@ -357,6 +371,7 @@ pub(crate) async fn load_overview(
         delivery: reading.delivery().await?,
         servers: rows,
         total,
+        unseen,
         filter: filter.to_owned(),
         details,
         open,

@@ -59,3 +59,17 @@ fn a_report_that_cannot_be_written_names_what_is_wrong() {
     ];
     insta::assert_snapshot!("report_errors", world.transcripts(wrong));
 }
+
+#[test]
+fn what_was_read_days_ago_is_not_called_fine() {
+    let mut world = World::new(Process::New, "");
+    world.cycle(hushwatch::clock::now().floor(HOUR) - 4 * DAY);
+    world.set_aside("days ago");
+    let ended = world.run(&["report", "--html", "report.html"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let page = std::fs::read_to_string(world.folder.path().join("report.html")).expect("written");
+    assert!(
+        page.contains("nothing found, but 1 server could not be read"),
+        "{page}"
+    );
+}
