@@ -3,6 +3,7 @@
 
 use figment::value::{Dict, Value};
 
+use crate::config::keys::SPECIAL;
 use crate::config::layers::{PREFIX, find};
 use crate::config::server::ACCOUNT_TOKEN;
 use crate::config::{ConfigProblem, Sources};
@@ -16,6 +17,8 @@ pub(super) enum SecretKind {
     SlackToken,
     /// A URL below `hooks.slack.com`.
     SlackWebhook,
+    /// The URL of a `PostgreSQL` database, which may hold a password.
+    DatabaseUrl,
 }
 
 /// The variables without the prefix that are read, and what each may hold.
@@ -25,7 +28,7 @@ const VARIABLES: [(&str, Option<SecretKind>); 9] = [
     ("SLACK_BOT_TOKEN", Some(SecretKind::SlackToken)),
     ("SLACK_WEBHOOK_URL", Some(SecretKind::SlackWebhook)),
     ("SLACK_OPERATOR_DM_CHANNEL", None),
-    ("DATABASE_URL", None),
+    ("DATABASE_URL", Some(SecretKind::DatabaseUrl)),
     ("POSTMARK_ALERT_MIN_DENOMINATOR_BOUNCE", None),
     ("POSTMARK_ALERT_MIN_DENOMINATOR_SPAM", None),
     ("FLAG_POSTMARK_DELIVERY_MONITOR", None),
@@ -39,8 +42,10 @@ impl SecretKind {
             Some(Self::PostmarkToken)
         } else if is_slack_token(text) {
             Some(Self::SlackToken)
+        } else if is_slack_webhook(text) {
+            Some(Self::SlackWebhook)
         } else {
-            is_slack_webhook(text).then_some(Self::SlackWebhook)
+            is_database_url(text).then_some(Self::DatabaseUrl)
         }
     }
 
@@ -50,6 +55,7 @@ impl SecretKind {
             Self::PostmarkToken => "a Postmark token",
             Self::SlackToken => "a Slack token",
             Self::SlackWebhook => "a Slack webhook URL",
+            Self::DatabaseUrl => "a database URL",
         }
     }
 
@@ -60,6 +66,7 @@ impl SecretKind {
             }
             Self::SlackToken => "remove it there, and set SLACK_BOT_TOKEN",
             Self::SlackWebhook => "remove it there, and set SLACK_WEBHOOK_URL",
+            Self::DatabaseUrl => "remove it there, and set HUSHWATCH_DATABASE_URL",
         }
     }
 
@@ -88,6 +95,13 @@ fn is_slack_token(text: &str) -> bool {
     is_kind && !rest.is_empty() && !rest.contains(char::is_whitespace)
 }
 
+fn is_database_url(text: &str) -> bool {
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    ["postgres", "postgresql"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
 fn is_slack_webhook(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let rest = lower.split_once("://").map_or(&*lower, |(_, rest)| rest);
@@ -109,8 +123,11 @@ pub(super) fn misplaced_secrets(
     }
     let prefixed = |name: &&String| name.starts_with(PREFIX);
     let prefixed = sources.env.keys().filter(prefixed);
-    let variables = VARIABLES.into_iter();
-    for (name, allowed) in variables.chain(prefixed.map(|name| (name.as_str(), None))) {
+    let prefixed = prefixed.map(|name| {
+        let is_special = SPECIAL.contains(&name.as_str());
+        (name.as_str(), is_special.then_some(SecretKind::DatabaseUrl))
+    });
+    for (name, allowed) in VARIABLES.into_iter().chain(prefixed) {
         in_variable(sources, name, allowed, &format!("{name}:"), &mut problems);
     }
     let servers = match own.and_then(|own| find(own, "server")) {
@@ -186,13 +203,14 @@ mod tests {
 
     #[test]
     fn a_secret_is_known_by_its_whole_shape() {
-        use SecretKind::{PostmarkToken, SlackToken, SlackWebhook};
+        use SecretKind::{DatabaseUrl, PostmarkToken, SlackToken, SlackWebhook};
         for (text, kind) in [
             ("6ba7b810-9dad-11d1-80b4-00c04fd430c8", Some(PostmarkToken)),
             (
                 " \"6BA7B810-9DAD-11D1-80B4-00C04FD430C8\"\n",
                 Some(PostmarkToken),
             ),
+            ("postgres://u:secret@db.example.com/x", Some(DatabaseUrl)),
             ("xoxb-1", Some(SlackToken)),
             ("XOXP-1-2-abc", Some(SlackToken)),
             ("xoxe.xoxp-1-abc", Some(SlackToken)),
@@ -227,7 +245,7 @@ mod tests {
             assert_eq!(SecretKind::of_value(text), kind, "{text}");
         }
     }
-    const SECRETS: [(&str, &str); 3] = [
+    const SECRETS: [(&str, &str); 4] = [
         (
             "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
             "POSTMARK_SERVER_TOKEN",
@@ -236,6 +254,10 @@ mod tests {
         (
             "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/canary",
             "SLACK_WEBHOOK_URL",
+        ),
+        (
+            "postgres://u:canary@db.example.com/x",
+            "HUSHWATCH_DATABASE_URL",
         ),
     ];
 
@@ -279,7 +301,11 @@ mod tests {
             }
             let own = "HUSHWATCH_DATABASE_URL";
             for (name, _) in VARIABLES.iter().chain(&[(own, None)]) {
-                if *name != right && (right, *name) != ("POSTMARK_SERVER_TOKEN", ACCOUNT_TOKEN) {
+                let also_right = [
+                    ("POSTMARK_SERVER_TOKEN", ACCOUNT_TOKEN),
+                    ("HUSHWATCH_DATABASE_URL", "DATABASE_URL"),
+                ];
+                if *name != right && !also_right.contains(&(right, *name)) {
                     let said = refused("", &[(name, secret)], secret, right);
                     assert!(said.starts_with(&format!("{name}: holds a ")), "{said}");
                 }
@@ -302,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_secret_in_its_own_place_is_taken() {
-        let [(token, _), (bot, _), (webhook, _)] = SECRETS;
+        let [(token, _), (bot, _), (webhook, _), _] = SECRETS;
         for env in [
             vec![
                 ("POSTMARK_SERVER_TOKEN", token),
@@ -332,7 +358,7 @@ mod tests {
             std::fs::write(&path, secret).expect("written");
             let error = source.read().expect_err("another secret").to_string();
             assert!(
-                error.contains("holds a Slack") && !error.contains(secret),
+                error.contains("holds a ") && !error.contains(secret),
                 "{error}"
             );
         }

@@ -77,16 +77,20 @@ fn socket(text: &str) -> Option<SocketAddr> {
     local.or_else(|| text.parse().ok())
 }
 
-/// Returns a host as requests are compared with it: in lower case, without a final dot or brackets.
+/// Returns a host as requests are compared with it: in lower case, without a final dot or brackets; an address in its usual form.
 fn host_name(host: &str) -> String {
     let host = host.trim().to_ascii_lowercase();
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     let bare = bare.unwrap_or(&host);
-    bare.strip_suffix('.').unwrap_or(bare).to_owned()
+    let bare = bare.strip_suffix('.').unwrap_or(bare);
+    bare.parse::<IpAddr>()
+        .map_or_else(|_| bare.to_owned(), |ip| ip.to_canonical().to_string())
 }
 
+/// A name, or an address; what looks like an address and is none is neither.
 fn is_host(host: &str) -> bool {
-    is_name(host) || host.parse::<IpAddr>().is_ok()
+    let is_number = host.chars().all(|c| c.is_ascii_digit() || c == '.');
+    (is_name(host) && !is_number) || host.parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]
@@ -148,6 +152,12 @@ mod tests {
             page.expect("a page").hosts,
             ["hush.example.com", "::1", "10.0.0.1"]
         );
-        assert!(hosts("hush.example.com:9184").is_err());
+        let page = hosts("0:0:0:0:0:0:0:2, ::ffff:10.0.0.1")
+            .expect("valid")
+            .page;
+        assert_eq!(page.expect("a page").hosts, ["::2", "10.0.0.1"]);
+        for wrong in ["hush.example.com:9184", "192.168.001.1", "10.0.0"] {
+            assert!(hosts(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -82,8 +82,30 @@ impl Reader {
                 }
             }
         }
+        if never_end(&hours) {
+            let what = format!("{from}: [[quiet]] leaves no time in which a warning would be told");
+            let remedy = "shorten `for`; for warnings in the digest only, set mode = \"digest\"";
+            self.problems.push(ConfigProblem::new(what, remedy));
+        }
         hours
     }
+}
+
+/// Returns whether some of them run at every moment of two weeks: a warning would wait for ever.
+fn never_end(quiet_hours: &[QuietHours]) -> bool {
+    // Any fortnight does: a Monday of January.
+    let fortnight = Span::new(
+        Timestamp::from_secs(1_767_571_200),
+        Timestamp::from_secs(1_767_571_200 + 14 * 86_400),
+    );
+    let mut at = fortnight.from;
+    while at < fortnight.until {
+        match quiet_hours.iter().filter_map(|hours| hours.end(at)).max() {
+            Some(end) => at = end,
+            None => return false,
+        }
+    }
+    true
 }
 
 fn read_quiet(table: &Dict, zone: Tz) -> Result<QuietHours, Vec<Invalid>> {

@@ -180,6 +180,18 @@ pub(super) fn path(text: String) -> Result<PathBuf, Invalid> {
             "write the whole path, such as /home/ops/hushwatch.db",
         ));
     }
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c));
+    // Its value is not repeated: a URL may hold a password.
+    if is_scheme && (text.contains("://") || scheme.eq_ignore_ascii_case("sqlite")) {
+        return Err(Invalid::new(
+            "holds a URL, and not the path of a file",
+            "write the path alone; the URL of a database goes into HUSHWATCH_DATABASE_URL",
+        ));
+    }
     Ok(PathBuf::from(text))
 }
 

@@ -27,9 +27,9 @@ fn is_ours(host: &str, settings: &PageSettings, local: IpAddr) -> bool {
         let ip = ip.to_canonical();
         ip.is_loopback() || ip == local.to_canonical() || ip == settings.listen.ip().to_canonical()
     };
-    host == "localhost"
-        || settings.hosts.iter().any(|known| known == host)
-        || host.parse().is_ok_and(is_own_address)
+    let address: Option<IpAddr> = host.parse().ok();
+    let shown = address.map_or_else(|| host.to_owned(), |ip| ip.to_canonical().to_string());
+    host == "localhost" || settings.hosts.contains(&shown) || address.is_some_and(is_own_address)
 }
 
 /// Returns the host without port, brackets and final dot, in lower case; `None` where it is no host.

@@ -57,6 +57,8 @@ fn what_is_wrong_with_quiet_hours_is_told_with_its_remedy() {
         "[[quiet]]\nschedule = \"0 0 22 * * *\"",
         "[[quiet]]\nschedule = \"0 0 22 * * *\"\nfor = \"8d\"\ntime_zone = \"PST\"",
         "[[quiet]]\nschedule = \"0 0 22 * * *\"\nfor = \"9h\"\nduration = \"9h\"",
+        "[[quiet]]\nschedule = \"0 0 22 * * *\"\nfor = \"24h\"",
+        "[[quiet]]\nschedule = \"0 0 22 * * *\"\nfor = \"12h\"\n[[quiet]]\nschedule = \"0 0 9 * * *\"\nfor = \"14h\"",
     ];
     let told = files.map(|file| {
         let told = problems(file, &[]);
