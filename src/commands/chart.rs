@@ -12,6 +12,7 @@ use crate::commands::query::args::{PlaceArgs, WindowArgs};
 use crate::commands::query::time_arg;
 use crate::commands::query::validate::usage;
 use crate::commands::stdout::print;
+use crate::commands::whole_file::write_whole;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
 use crate::cycle::Context;
@@ -60,7 +61,7 @@ pub(super) async fn chart(config: Config, args: &ChartArgs) -> CommandResult {
     let subjects = find_subjects(&context, args).await?;
     let drawing = draw(&context, subjects, span).await?;
     let bytes = format.encode(&drawing)?;
-    std::fs::write(&args.output, bytes).map_err(|error| write_error(&args.output, &error))?;
+    write_whole(&args.output, &bytes).map_err(|error| write_error(&args.output, &error))?;
     print(&format!(
         "{}\nWritten to {}\n",
         drawing.alt_text(),

@@ -1,6 +1,5 @@
 //! `check`: one cycle, then exit.
 
-use std::fs;
 use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use crate::clock;
 use crate::commands::cli::parse_instant;
 use crate::commands::open::{cycle_error, log_warnings, open_for_cycle, options_at};
 use crate::commands::stdout::{message_writer, print, print_disabled};
+use crate::commands::whole_file::write_whole;
 use crate::commands::{CommandResult, INCOMPLETE, OPEN_INCIDENT};
 use crate::config::{Config, SlackSink};
 use crate::cycle::Context;
@@ -89,12 +89,7 @@ async fn write_metrics(
         counters: None,
     };
     let text = render(&view, TextFormat::Classic);
-    // Not `.prom`, which the collector would read half-written.
-    let mut unfinished = file.as_os_str().to_owned();
-    unfinished.push(format!(".{}.tmp", std::process::id()));
-    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, file));
-    written.map_err(|error| {
-        let _ = fs::remove_file(&unfinished);
+    write_whole(file, text.as_bytes()).map_err(|error| {
         let why = format!(
             "--metrics {}: {}; name a file in a folder that this user may write to",
             file.display(),

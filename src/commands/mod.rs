@@ -26,6 +26,7 @@ mod report;
 mod run;
 mod status;
 mod stdout;
+mod whole_file;
 
 use crate::commands::cli::{Cli, Command};
 use crate::config::Sources;

@@ -12,6 +12,7 @@ use crate::commands::query::args::WindowArgs;
 use crate::commands::query::time_arg;
 use crate::commands::query::validate::usage;
 use crate::commands::stdout::print;
+use crate::commands::whole_file::write_whole;
 use crate::config::Config;
 use crate::html::{Medium, overview_page};
 use crate::model::{DAY, HOUR};
@@ -50,7 +51,7 @@ pub(super) async fn report(config: Config, args: &ReportArgs) -> CommandResult {
     let view = load_overview(config, store, &notices, Medium::File, ("", season));
     let view = view.await.map_err(cycle_error)?;
     let servers = plural(view.total as u64, "server");
-    std::fs::write(&args.html, overview_page(&view))
+    write_whole(&args.html, overview_page(&view).as_bytes())
         .map_err(|error| write_error(&args.html, &error))?;
     print(&format!("{servers}, written to {}\n", args.html.display()))
 }
