@@ -67,7 +67,7 @@ fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
 }
 
 fn most_bounced(stream: &StreamDay) -> Option<String> {
-    if 2 * stream.failed <= stream.sent {
+    if stream.failed == 0 || 2 * stream.failed < stream.sent {
         return None;
     }
     let classes = stream.classes.iter();
