@@ -104,6 +104,9 @@ impl DeliveryModel {
     pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
         let settled = Span::new(until - SAMPLE_LOOKBACK, until - SETTLED_AFTER);
         let mail = within(&history.sampled, settled);
+        let sampled_for = mail
+            .first()
+            .map_or(Duration::ZERO, |m| until.since(m.sent_at));
         let mail = &mail[mail.len().saturating_sub(MAX_TRAINING_MESSAGES)..];
         let span = mail.first().map_or(DAY, |m| until.since(m.sent_at));
         let span = span.max(DAY);
@@ -163,7 +166,12 @@ impl DeliveryModel {
         let repeated = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
         learned.autocorrelation = (repeated / by_chance).max(1.0);
         let per_alarm = per_year / (budget * DROP_BUDGET_SHARE);
-        learned.usual_loss = UsualLoss::learn(&settled, per_alarm, &false_alarms);
+        // Of a young sample a loss that goes on may be most; until it is older, what is usual for mail in general is taken.
+        let usual = match sampled_for >= rules.silence.min_history {
+            true => settled.as_slice(),
+            false => &[],
+        };
+        learned.usual_loss = UsualLoss::learn(usual, per_alarm, &false_alarms);
         learned
     }
 

@@ -288,3 +288,21 @@ fn what_people_say_of_lost_mail_decides_whether_it_is_usual() {
     assert!(usual < unmarked - 0.01, "{usual} {unmarked}");
     assert_eq!((learned, learned_false, learned_real), (6, 20, 0));
 }
+
+/// Twelve hours after the first message was followed every second one begins to fail, for two days.
+#[test]
+fn a_loss_that_is_most_of_a_young_sample_is_not_usual() {
+    let good = std::iter::repeat_n(DELIVERED, 36);
+    let half = [Some("SoftBounce"), DELIVERED].into_iter().cycle();
+    let sampled = mail(good.chain(half.take(144)));
+    let at = sampled.last().map_or(START, |mail| mail.sent_at) + 3 * HOUR;
+    let history = History {
+        sampled: sampled.clone(),
+        ..History::default()
+    };
+    let model = DeliveryModel::learn(&history, at, &Rules::default(), 1);
+    // The prior of 97%, with a standard error.
+    assert!(model.usual_loss.delivered_share() > 0.92);
+    let loss = model.loss_after(&sampled, at).expect("a loss");
+    assert!(!loss.is_ending && loss.share() > 0.4, "{loss:?}");
+}
