@@ -36,17 +36,18 @@
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret, tls |
 //! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, database |
 //! | [`slack`] | the only room that knows Slack | model, text, notify, retry, secret, tls |
+//! | `sink` | the only room that knows the sinks beside Slack: webhooks, pagers, push | model, text, retry, secret, tls |
 //! | `dns` | leaf (feature `doctor`): the only room that knows the DNS | nothing |
 //! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
-//! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, tls, database |
+//! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, tls, database, sink |
 //! | [`heartbeat`] | the ping by which others notice our own silence | secret, tls |
-//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, chart, notify, output, secret, retry, clock, postmark, store, slack, config, heartbeat, progress |
+//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, chart, notify, output, secret, retry, clock, postmark, store, slack, sink, config, heartbeat, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
 //! | [`overview`] | what is stored, read for people and scripts, and nothing changed | model, detect, text, chart, html, notify, output, clock, store, config, cycle |
 //! | [`page`] | what `run` serves over HTTP: a page, read-only, on a thread of its own | model, text, html, notify, output, metrics, secret, clock, store, config, cycle, daemon, overview |
 //! | `sim` | (feature `demo`) a simulated Postmark and Slack for `demo` and the tests; for the tests (feature `sim`) the DNS and a mail relay too | model |
 //! | [`telemetry`] | the log | nothing |
-//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, chart, html, notify, output, metrics, secret, clock, progress, postmark, store, slack, dns, smtp, config, heartbeat, cycle, daemon, overview, page, sim, telemetry |
+//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, chart, html, notify, output, metrics, secret, clock, progress, postmark, store, slack, sink, dns, smtp, config, heartbeat, cycle, daemon, overview, page, sim, telemetry |
 //!
 //! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
 //!
@@ -94,6 +95,7 @@ mod smtp;
 
 mod config;
 mod postmark;
+mod sink;
 mod slack;
 mod store;
 

@@ -40,6 +40,24 @@ pub(super) const SERVER_KEYS: &[&str] = &[
 /// Every key of a `[[quiet]]`.
 pub(super) const QUIET_KEYS: &[&str] = &["schedule", "for", "time_zone"];
 
+/// Every key of a `[[sink]]`.
+pub(super) const SINK_KEYS: &[&str] = &[
+    "name",
+    "type",
+    "url",
+    "secret_env",
+    "secret_file",
+    "routing_key_env",
+    "routing_key_file",
+    "api_key_env",
+    "api_key_file",
+    "token_env",
+    "token_file",
+    "rules",
+    "severities",
+    "servers",
+];
+
 /// Every key of a `[[server.stream]]`.
 pub(super) const STREAM_KEYS: &[&str] = &["id", "rules"];
 
@@ -69,6 +87,7 @@ pub(super) fn known_mistake(wrong: &str) -> Option<&'static str> {
     let (section, key) = wrong.rsplit_once('.').unwrap_or(("", wrong));
     Some(match (section, key) {
         ("quiet", _) => "write each as its own [[quiet]] table",
+        ("sink" | "sinks", _) | ("", "sinks") => "write each as its own [[sink]] table",
         ("", "servers") | ("server", _) => "write each server as its own [[server]] table",
         ("" | "slack", "channel" | "channels") => {
             "set the environment variable SLACK_OPERATOR_DM_CHANNEL, or `channel` in a [[server]]"

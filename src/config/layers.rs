@@ -151,7 +151,7 @@ impl Layers {
     /// Returns the file or the variable that set `key`.
     pub(super) fn origin(&self, key: &str) -> &str {
         // A single table `server` is no leaf, and only the file can hold one.
-        let unset = if matches!(key, "server" | "quiet") {
+        let unset = if matches!(key, "server" | "quiet" | "sink") {
             FILE
         } else {
             "built-in"

@@ -104,7 +104,7 @@ pub(super) struct Reader {
 impl Reader {
     fn unknown_keys(&mut self) {
         for key in leaves(&self.layers.merged, "") {
-            if key == "server" || key == "quiet" || KEYS.contains(&key) {
+            if matches!(key.as_str(), "server" | "quiet" | "sink") || KEYS.contains(&key) {
                 continue;
             }
             let from = self.layers.origin(&key);
@@ -174,6 +174,7 @@ impl Reader {
             }),
             time_zone,
             quiet_hours: self.quiet_hours(time_zone),
+            sinks: self.sinks(sources),
             postmark: PostmarkSettings {
                 base_url: self.read("postmark.base_url", String::new(), values::base_url),
                 requests_per_poll: self.read("postmark.requests_per_poll", 60, |v| {

@@ -14,6 +14,7 @@ mod rules;
 mod schedule;
 mod server;
 mod show;
+mod sink;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -36,6 +37,7 @@ pub use problem::{ConfigProblem, ConfigWarning};
 pub use quiet::{QuietHours, hold};
 pub use schedule::Schedule;
 pub use show::{describe_rules, show};
+pub use sink::{SINK_CHANNEL, SinkConfig};
 pub use token::{TokenProblem, TokenSource};
 
 pub use crate::tls::is_loopback;
@@ -253,6 +255,8 @@ pub struct Config {
     pub rules: Rules,
     /// The hours in which warnings wait.
     pub quiet_hours: Vec<QuietHours>,
+    /// Where incidents are told beside Slack.
+    pub sinks: Vec<SinkConfig>,
     /// Local time of the digest.
     pub digest_at: NaiveTime,
     pub store: StoreSettings,

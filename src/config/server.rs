@@ -44,7 +44,7 @@ pub(super) fn env_token(sources: &Sources, name: &str) -> TokenSource {
     }
 }
 
-fn is_variable_name(text: &str) -> bool {
+pub(super) fn is_variable_name(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

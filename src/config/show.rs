@@ -78,6 +78,10 @@ pub fn show(config: &Config, sources: &Sources) -> String {
         let set = keys.filter_map(|key| Some(format!("{key} = {}", value(key)?)));
         let _ = writeln!(text, "quiet: {}", set.collect::<Vec<_>>().join(", "));
     }
+    for sink in &config.sinks {
+        let (name, kind, credential) = (&sink.name, sink.kind.name(), &sink.credential);
+        let _ = writeln!(text, "sink {name}: {kind} at ***, {credential}");
+    }
     if config.account.is_some() {
         let _ = writeln!(
             text,

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 mod quiet;
 mod rules;
+mod sink;
 
 fn sources(file: &str, env: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -86,6 +87,7 @@ fn every_key_has_its_default_and_its_row_in_the_documentation() {
     let of_servers = keys::SERVER_KEYS.iter().map(|key| format!("server.{key}"));
     let mut wanted = valid;
     wanted.extend(of_servers);
+    wanted.extend(keys::SINK_KEYS.iter().map(|key| format!("sink.{key}")));
     wanted.extend(keys::QUIET_KEYS.iter().map(|key| format!("quiet.{key}")));
     wanted.sort();
     documented.sort();

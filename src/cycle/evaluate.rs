@@ -11,6 +11,7 @@ use crate::cycle::evaluate::all_servers::evaluate_all_servers;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::watched_servers;
+use crate::cycle::sinks::{sink_rows, told_as_resolved};
 use crate::cycle::stats::budget_series;
 use crate::cycle::stored_message::channel_row;
 use crate::decide::{IncidentLog, MuteEnd, Policy};
@@ -84,7 +85,7 @@ pub(crate) async fn evaluate(
     let mut evaluation = CycleEvaluation::new(&servers, mutes, context.style());
     evaluation.log();
     let told = load_told(context, &servers).await?;
-    let mut commit = build_commit(polls, servers, &evaluation, &told, now, context.style());
+    let mut commit = build_commit(context, polls, servers, &evaluation, &told, now);
     commit.leases = leases.take_for_commit();
     store.call(move |s| s.commit(&commit)).await?;
     evaluation.mutes.retain(|mute| mute.runs_at(now));
@@ -162,12 +163,12 @@ pub(crate) async fn close_commit(
     evaluation.log();
     let told = load_told(context, &servers).await?;
     Ok(build_commit(
+        context,
         &[],
         servers.into(),
         &evaluation,
         &told,
         now,
-        style,
     ))
 }
 
@@ -206,17 +207,22 @@ async fn load_told(context: &Context, servers: &[ServerEvaluation]) -> Result<To
 
 /// Returns everything that the cycle stores together: states, incidents, transitions and the messages that report them.
 fn build_commit(
+    context: &Context,
     polls: &[PollOutcome],
     servers: Vec<ServerEvaluation>,
     evaluation: &CycleEvaluation,
     told: &Told,
     now: Timestamp,
-    style: Style,
 ) -> CycleCommit {
+    let style = context.style();
     let updates: Vec<ServerUpdates<'_>> = servers.iter().map(|s| s.updates(now)).collect();
     let messages = group_messages(&updates, told, now, style);
     let alerts = messages.alerts.into_iter();
     let catch_ups = messages.catch_ups.into_iter();
+    let released = servers.iter().flat_map(|s| &s.mute_end.resolved);
+    let released = released.map(|incident| told_as_resolved(incident, now, style));
+    let steps = evaluation.transitions.iter().cloned().chain(released);
+    let for_sinks = sink_rows(&context.config.sinks, &steps.collect::<Vec<_>>());
     CycleCommit {
         servers: polls
             .iter()
@@ -226,6 +232,7 @@ fn build_commit(
         messages: alerts
             .map(|m| channel_row(MessageKind::Alert, m))
             .chain(catch_ups.map(|m| channel_row(MessageKind::CatchUp, m)))
+            .chain(for_sinks)
             .collect(),
         incidents: servers.into_iter().flat_map(|s| s.incidents).collect(),
         ..CycleCommit::default()

@@ -17,6 +17,7 @@ pub(crate) mod outage;
 pub(crate) mod poll;
 pub(crate) mod readiness;
 pub mod report;
+mod sinks;
 pub(crate) mod stats;
 pub(crate) mod stored_message;
 

@@ -9,6 +9,7 @@
 //! | [`Fault`], [`Plan`] | what goes wrong, when, and how often |
 //! | [`postmark`] | the ledger of mails and its endpoints |
 //! | [`slack`] | channels, their messages, and the limits of a payload |
+//! | `receiver` | (feature `sim`) what takes the requests of sinks |
 //! | `gzip_bomb` | (feature `sim`) a small body that decompresses to a large one |
 //! | `dns`, `smtp` | (features `sim` and `doctor`) a DNS zone, and a mail relay with STARTTLS |
 
@@ -19,6 +20,8 @@ mod fault;
 mod gzip_bomb;
 mod http;
 pub mod postmark;
+#[cfg(any(test, feature = "sim"))]
+pub mod receiver;
 pub mod slack;
 #[cfg(all(any(test, feature = "sim"), feature = "doctor"))]
 pub mod smtp;

@@ -91,18 +91,21 @@ pub enum MessageKind {
     Edit,
     /// A picture in the thread of a digest. Its body says what it shows.
     Picture,
+    /// A transition, as JSON, for a sink beside Slack.
+    Sink,
     /// A fault of hushwatch itself, which is never stored.
     Notice,
 }
 
 impl MessageKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Alert,
         Self::CatchUp,
         Self::Digest,
         Self::Hello,
         Self::Edit,
         Self::Picture,
+        Self::Sink,
         Self::Notice,
     ];
 
@@ -115,6 +118,7 @@ impl MessageKind {
             Self::Hello => "hello",
             Self::Edit => "edit",
             Self::Picture => "picture",
+            Self::Sink => "sink",
             Self::Notice => "notice",
         }
     }

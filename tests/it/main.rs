@@ -41,6 +41,7 @@ mod report;
 mod secrets;
 mod servers;
 mod silence;
+mod sinks;
 mod store;
 mod suppressed;
 mod threads;

@@ -18,6 +18,7 @@ mod rules;
 mod schedule;
 mod servers;
 mod settings;
+mod sinks;
 mod slack;
 #[cfg(feature = "doctor")]
 mod smtp_relay;
@@ -88,9 +89,10 @@ async fn diagnose(
     let notifier = Notifier::new(&config.slack, printer)?;
     let database = database::check(config, notifier).await?;
     let app = database.app;
-    let (servers, slack, status, heartbeat) = tokio::join!(
+    let (servers, slack, sinks, status, heartbeat) = tokio::join!(
         servers::checks(&app, at),
         slack::checks(&app, send_test, at),
+        sinks::checks(&app, send_test, at),
         status_page::checks(&app.config.doctor.status_url, INTERACTIVE_TIMEOUT),
         heartbeat::check(app.config.heartbeat.as_ref()),
     );
@@ -99,6 +101,7 @@ async fn diagnose(
     checks.push(heartbeat);
     checks.extend(servers.checks);
     checks.extend(slack);
+    checks.extend(sinks);
     checks.extend(database.checks);
     checks.extend(schedule::checks(&app, at));
     match database.is_readable {

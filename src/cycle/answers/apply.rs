@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cycle::clock::current_instant;
 use crate::cycle::evaluate::load_log;
 use crate::cycle::lease::Leases;
+use crate::cycle::sinks::sink_rows;
 use crate::cycle::stored_message::{to_body, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::{AnswerEffect, Change, IncidentLog};
@@ -186,6 +187,8 @@ impl<'c> Desk<'c> {
     /// Stores everything, and that `read` was read.
     async fn commit(mut self, read: Vec<AnswersRead>) -> Result<(), store::Error> {
         self.commit.messages = self.edits().await?;
+        let for_sinks = sink_rows(&self.context.config.sinks, &self.commit.transitions);
+        self.commit.messages.extend(for_sinks);
         let incidents = self.logs.values().flat_map(IncidentLog::incidents);
         self.commit.incidents = incidents.cloned().collect();
         self.commit.answers = read;

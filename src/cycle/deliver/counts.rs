@@ -18,6 +18,11 @@ impl NotificationCounts {
             RetryClass::BadPayload => "bad_payload",
             RetryClass::Unconfirmed => "unconfirmed",
         });
+        self.add_named(sink, reason);
+    }
+
+    /// Counts an attempt that failed for a reason of this name; `None` where it was accepted.
+    pub(super) fn add_named(&self, sink: &'static str, reason: Option<&'static str>) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry((sink, reason)).or_default() += 1;
     }

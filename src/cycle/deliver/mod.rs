@@ -9,6 +9,7 @@ pub(crate) mod notifier;
 #[cfg(feature = "charts")]
 mod pictures;
 mod reconcile;
+mod sink;
 mod split;
 
 use std::collections::BTreeMap;
@@ -19,10 +20,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::config::hold;
+use crate::config::{SINK_CHANNEL, hold};
 use crate::cycle::clock::current_instant;
 use crate::cycle::deliver::channel::{ChannelWorker, MAX_RETRY_DELAY};
 use crate::cycle::deliver::merge::merge_waiting;
+use crate::cycle::deliver::sink::SinkWorker;
 use crate::cycle::deliver::split::split_held;
 use crate::cycle::lease::DeliveryLease;
 use crate::cycle::{Context, CycleError, CycleOptions};
@@ -109,7 +111,12 @@ async fn deliver_channels(
 ) -> Result<DeliveryCounts, store::Error> {
     let mut workers = JoinSet::new();
     let mut pictures = Vec::new();
-    for mut rows in due_by_channel(context, hold).await?.into_values() {
+    for (channel, mut rows) in due_by_channel(context, hold).await? {
+        if let Some(name) = channel.strip_prefix(SINK_CHANNEL) {
+            let worker = sink_worker(context, name, trigger, lease, hold);
+            workers.spawn(async move { worker.send_all(rows).await });
+            continue;
+        }
         pictures.extend(rows.extract_if(.., |row| row.message.kind == MessageKind::Picture));
         let worker = channel_worker(context, trigger, lease, hold);
         workers.spawn(async move { worker.send_all(rows).await });
@@ -171,27 +178,59 @@ async fn due_by_channel(
     Ok(channels)
 }
 
+fn sink_worker(
+    context: &Context,
+    name: &str,
+    trigger: Trigger,
+    lease: &DeliveryLease,
+    hold: Hold,
+) -> SinkWorker {
+    let deadline = Instant::now() + MAX_DELIVERY_TIME;
+    let times = (attempt_timeout(context), deadline);
+    SinkWorker::new(
+        context,
+        name,
+        lease,
+        (trigger, hold),
+        times,
+        retry_policy(context),
+    )
+}
+
+const fn attempt_timeout(context: &Context) -> Duration {
+    context
+        .config
+        .slack
+        .timeout
+        .saturating_mul(2)
+        .saturating_add(ATTEMPT_MARGIN)
+}
+
+fn retry_policy(context: &Context) -> retry::RetryPolicy {
+    let retry = &context.config.retry;
+    retry::RetryPolicy {
+        attempts: retry.attempts.min(MAX_ATTEMPTS_PER_CYCLE),
+        longest: retry.longest.min(MAX_RETRY_DELAY),
+        ..retry.clone()
+    }
+}
+
 fn channel_worker(
     context: &Context,
     trigger: Trigger,
     lease: &DeliveryLease,
     hold: Hold,
 ) -> ChannelWorker {
-    let (slack, retry) = (&context.config.slack, &context.config.retry);
     ChannelWorker {
         store: context.store.clone(),
         notifier: context.notifier.clone(),
         counts: Arc::clone(&context.notification_counts),
         lease: lease.clone(),
-        attempt_timeout: 2 * slack.timeout + ATTEMPT_MARGIN,
+        attempt_timeout: attempt_timeout(context),
         trigger,
         hold,
-        pace: slack.pace,
+        pace: context.config.slack.pace,
         deadline: Instant::now() + MAX_DELIVERY_TIME,
-        retry: retry::RetryPolicy {
-            attempts: retry.attempts.min(MAX_ATTEMPTS_PER_CYCLE),
-            longest: retry.longest.min(MAX_RETRY_DELAY),
-            ..retry.clone()
-        },
+        retry: retry_policy(context),
     }
 }

@@ -1,0 +1,74 @@
+//! Sinks: where every told transition goes beside Slack. The only room that knows their interfaces.
+//!
+//! ```text
+//! frozen JSON of a transition --> request: URL, headers and body of its kind --> client: one attempt, and what the answer means
+//! ```
+
+mod client;
+mod request;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+pub use client::{Error, SendFailure, SinkClient};
+pub use signature::read_key;
+
+use crate::secret::Secret;
+
+/// The kind of a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SinkKind {
+    /// One JSON object for each transition, signed in the form of Standard Webhooks.
+    Webhook,
+    /// `PagerDuty`'s Events API v2.
+    PagerDuty,
+    /// The alerts of Opsgenie and of what speaks its interface.
+    Opsgenie,
+    /// A topic of ntfy.
+    Ntfy,
+}
+
+impl SinkKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Webhook, Self::PagerDuty, Self::Opsgenie, Self::Ntfy];
+
+    /// Returns the name that the configuration, metrics and messages use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::PagerDuty => "pagerduty",
+            Self::Opsgenie => "opsgenie",
+            Self::Ntfy => "ntfy",
+        }
+    }
+
+    /// Returns where it is found if nothing else is configured.
+    pub const fn default_url(self) -> Option<&'static str> {
+        match self {
+            Self::Webhook | Self::Ntfy => None,
+            Self::PagerDuty => Some("https://events.pagerduty.com"),
+            Self::Opsgenie => Some("https://api.opsgenie.com"),
+        }
+    }
+
+    /// Returns whether it knows a repeat by its key, so that what was not confirmed can be sent again.
+    pub const fn knows_repeats(self) -> bool {
+        !matches!(self, Self::Ntfy)
+    }
+
+    /// Returns whether it wants each step of an incident. Others page people, who are told of the last one only where several were
+    /// decided at once, as after a gap.
+    pub const fn wants_every_step(self) -> bool {
+        matches!(self, Self::Webhook)
+    }
+}
+
+/// A sink as it is configured.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    pub kind: SinkKind,
+    /// May hold a secret in its path.
+    pub url: Secret,
+    /// The signing key, routing key, API key or token; `None` where it needs none.
+    pub credential: Option<Secret>,
+}

@@ -1,0 +1,212 @@
+//! The request that brings one transition to a sink. Pure.
+//!
+//! Sources: Standard Webhooks; `PagerDuty` "Events API v2"; Opsgenie "Alert API"; ntfy "Publish as JSON".
+
+use reqwest::Url;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::model::{Severity, Step, Timestamp};
+use crate::sink::signature::{read_key, sign};
+use crate::sink::{Destination, SinkKind};
+use crate::text::sanitize::truncate;
+
+/// The maximum length of a `PagerDuty` summary and of an Opsgenie message, in characters.
+const MAX_SUMMARY_CHARS: usize = 1_024;
+const MAX_OPSGENIE_MESSAGE_CHARS: usize = 130;
+/// The maximum length of Opsgenie's description, in characters.
+const MAX_OPSGENIE_DESCRIPTION_CHARS: usize = 15_000;
+/// The maximum length of a message of ntfy that it does not turn into an attachment, in bytes.
+const MAX_NTFY_BYTES: usize = 4_096;
+
+/// A request that is ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub url: Url,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+/// What a request is made from besides the destination.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Event<'e> {
+    /// The same at every attempt.
+    pub key: &'e str,
+    /// The frozen JSON of a transition.
+    pub body: &'e str,
+    /// The time of the attempt.
+    pub at: Timestamp,
+}
+
+/// What the other kinds need of a transition.
+#[derive(Debug, Deserialize)]
+struct Fields {
+    incident: String,
+    at: String,
+    transition: Step,
+    severity: Severity,
+    rule: String,
+    server: Option<String>,
+    stream: Option<String>,
+    text: String,
+}
+
+impl Fields {
+    fn headline(&self) -> &str {
+        self.text.lines().next().unwrap_or_default()
+    }
+
+    fn is_over(&self) -> bool {
+        self.transition == Step::Resolved
+    }
+
+    fn source(&self) -> &str {
+        self.server.as_deref().unwrap_or("all servers")
+    }
+}
+
+/// Returns the request, or why there is none: a wrong URL, a missing or wrong credential, a body that is no transition.
+pub(super) fn build(to: &Destination, event: Event<'_>) -> Result<Request, String> {
+    let url = Url::parse(to.url.expose()).map_err(|_| "its `url` is not one".to_owned())?;
+    if to.kind == SinkKind::Webhook {
+        return webhook(to, url, event);
+    }
+    let fields: Fields = serde_json::from_str(event.body)
+        .map_err(|_| "the stored message is no transition".to_owned())?;
+    let details: Value = serde_json::from_str(event.body).unwrap_or_default();
+    let credential = to.credential.as_ref().map(|credential| credential.expose());
+    match to.kind {
+        SinkKind::Webhook | SinkKind::PagerDuty => {
+            let key = credential.ok_or("it has no routing key")?;
+            Ok(pagerduty(url, key, &fields, &details))
+        }
+        SinkKind::Opsgenie => {
+            let key = credential.ok_or("it has no API key")?;
+            Ok(opsgenie(url, key, &fields, &details))
+        }
+        SinkKind::Ntfy => ntfy(url, credential, &fields),
+    }
+}
+
+fn webhook(to: &Destination, url: Url, event: Event<'_>) -> Result<Request, String> {
+    let id = format!("msg_{}", event.key);
+    let at = event.at.0.div_euclid(1_000);
+    let mut headers = vec![
+        ("idempotency-key", id.clone()),
+        ("webhook-id", id.clone()),
+        ("webhook-timestamp", at.to_string()),
+    ];
+    if let Some(secret) = &to.credential {
+        let key = read_key(secret.expose())
+            .ok_or("its secret is not `whsec_` and 24 to 64 bytes in base64")?;
+        headers.push(("webhook-signature", sign(&key, &id, at, event.body)));
+    }
+    let body = event.body.to_owned();
+    Ok(Request { url, headers, body })
+}
+
+fn pagerduty(mut url: Url, key: &str, fields: &Fields, details: &Value) -> Request {
+    if !url.path().ends_with("/enqueue") {
+        url.set_path("/v2/enqueue");
+    }
+    let mut body = json!({
+        "routing_key": key,
+        "event_action": if fields.is_over() { "resolve" } else { "trigger" },
+        "dedup_key": dedup_key(fields),
+    });
+    if !fields.is_over() {
+        body["payload"] = json!({
+            "summary": truncate(fields.headline(), MAX_SUMMARY_CHARS),
+            "source": fields.source(),
+            "severity": match fields.severity {
+                Severity::Wake => "critical",
+                Severity::Warn => "warning",
+            },
+            "timestamp": fields.at,
+            "component": fields.stream,
+            "class": fields.rule,
+            "custom_details": details,
+        });
+        body["client"] = json!("hushwatch");
+    }
+    Request {
+        url,
+        headers: Vec::new(),
+        body: body.to_string(),
+    }
+}
+
+fn opsgenie(mut url: Url, key: &str, fields: &Fields, details: &Value) -> Request {
+    let alias = dedup_key(fields);
+    let base = url.path().trim_end_matches('/');
+    let base = base.strip_suffix("/v2/alerts").unwrap_or(base).to_owned();
+    let body = if fields.is_over() {
+        url.set_path(&format!("{base}/v2/alerts/{alias}/close"));
+        url.set_query(Some("identifierType=alias"));
+        json!({ "source": "hushwatch", "note": fields.headline() })
+    } else {
+        url.set_path(&format!("{base}/v2/alerts"));
+        let texts = details.as_object().into_iter().flatten();
+        let texts = texts.filter(|(key, value)| *key != "text" && !value.is_null());
+        let texts = texts.map(|(key, value)| {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            (key.clone(), Value::String(text))
+        });
+        json!({
+            "message": truncate(fields.headline(), MAX_OPSGENIE_MESSAGE_CHARS),
+            "alias": alias,
+            "description": truncate(&fields.text, MAX_OPSGENIE_DESCRIPTION_CHARS),
+            "priority": match fields.severity {
+                Severity::Wake => "P1",
+                Severity::Warn => "P3",
+            },
+            "entity": fields.source(),
+            "source": "hushwatch",
+            "tags": [fields.rule, fields.severity.name()],
+            "details": texts.collect::<serde_json::Map<_, _>>(),
+        })
+    };
+    Request {
+        url,
+        headers: vec![("authorization", format!("GenieKey {key}"))],
+        body: body.to_string(),
+    }
+}
+
+/// The topic is the last part of the path; as JSON a message is published at the one above it.
+fn ntfy(mut url: Url, token: Option<&str>, fields: &Fields) -> Result<Request, String> {
+    let path = url.path().trim_end_matches('/').to_owned();
+    let (base, topic) = path.rsplit_once('/').unwrap_or(("", &path));
+    if topic.is_empty() {
+        return Err("its `url` does not end with a topic".to_owned());
+    }
+    url.set_path(&format!("{base}/"));
+    let (priority, tag) = match (fields.is_over(), fields.severity) {
+        (true, _) => (3, "white_check_mark"),
+        (false, Severity::Wake) => (5, "rotating_light"),
+        (false, Severity::Warn) => (4, "warning"),
+    };
+    // The tag is shown as the emoji with which the headline begins.
+    let headline = fields.headline();
+    let title = headline.split_once(' ').map_or(headline, |(_, rest)| rest);
+    let rest: Vec<&str> = fields.text.lines().skip(1).collect();
+    let mut message = rest.join("\n");
+    while message.len() > MAX_NTFY_BYTES {
+        message.pop();
+    }
+    let body = json!({
+        "topic": topic, "title": title, "message": message, "priority": priority, "tags": [tag],
+    });
+    let token = token.map(|token| ("authorization", format!("Bearer {token}")));
+    Ok(Request {
+        url,
+        headers: token.into_iter().collect(),
+        body: body.to_string(),
+    })
+}
+
+fn dedup_key(fields: &Fields) -> String {
+    format!("hushwatch-{}", fields.incident)
+}

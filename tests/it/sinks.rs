@@ -1,0 +1,290 @@
+//! Sinks beside Slack: each told step goes to each that wants it, and what one of them does concerns no other.
+
+use hushwatch::model::{DAY, HOUR, Timestamp};
+use hushwatch::sim::receiver::{Delivery, Receiver};
+use hushwatch::sim::{Fault, Plan};
+
+use crate::kill::crash_point::{Runner, kill_process, spawn, wait_until};
+use crate::kill::scenario::with_long_timeouts;
+use crate::world::{Process, World, at, both};
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A receiver, and a world with a sink of each kind at it.
+fn world(process: Process) -> (Receiver, World) {
+    let receiver = Receiver::start().expect("a receiver");
+    let base = receiver.base_url();
+    let file = format!(
+        "[[sink]]\nname = \"bell\"\ntype = \"webhook\"\nurl = \"{base}/bell\"\nsecret_env = \"BELL_SECRET\"\n\
+         [[sink]]\nname = \"pager\"\ntype = \"pagerduty\"\nurl = \"{base}/v2/enqueue\"\nrouting_key_env = \"PAGER_KEY\"\nseverities = [\"wake\"]\n\
+         [[sink]]\nname = \"other\"\ntype = \"ntfy\"\nurl = \"{base}/other/mail\"\nservers = [\"another\"]\n"
+    );
+    let mut world = World::new(process, &file);
+    world.env("BELL_SECRET", SECRET);
+    world.env("PAGER_KEY", "R0UT1NGKEY");
+    (receiver, world)
+}
+
+fn noon() -> Timestamp {
+    at("2026-03-03T12:00:00Z")
+}
+
+/// A cycle `hours` after noon whose token Postmark refuses, or takes again.
+fn cycle(world: &mut World, hours: u32, refused: bool) -> crate::world::Cycle {
+    let token = if refused {
+        "wrong".to_owned()
+    } else {
+        world.shop.token()
+    };
+    world.env("POSTMARK_SERVER_TOKEN", &token);
+    world.cycle(noon() + HOUR * hours)
+}
+
+/// What a path took, as `step incident`.
+fn taken(deliveries: &[Delivery], path: &str) -> Vec<String> {
+    let of_path = deliveries
+        .iter()
+        .filter(|d| d.taken && d.target.starts_with(path));
+    let name = |d: &Delivery| {
+        let json = d.json();
+        let step = json["transition"]
+            .as_str()
+            .or(json["event_action"].as_str());
+        let id = json["incident"].as_str().or(json["dedup_key"].as_str());
+        format!("{} {}", step.unwrap_or("-"), id.unwrap_or("-"))
+    };
+    of_path.map(name).collect()
+}
+
+fn the_life_of_an_incident_goes_to_each_sink_that_wants_it(process: Process) {
+    let (receiver, mut world) = world(process);
+    let opened = cycle(&mut world, 0, true);
+    let id = opened.report["transitions"][0]["incident"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    cycle(&mut world, 1, false);
+    let deliveries = receiver.take();
+    let wanted = |steps: [&str; 2], id: &str| steps.map(|step| format!("{step} {id}"));
+    assert_eq!(
+        taken(&deliveries, "/bell"),
+        wanted(["opened", "resolved"], &id)
+    );
+    let key = format!("hushwatch-{id}");
+    assert_eq!(
+        taken(&deliveries, "/v2/enqueue"),
+        wanted(["trigger", "resolve"], &key)
+    );
+    assert_eq!(
+        taken(&deliveries, "/other"),
+        Vec::<String>::new(),
+        "another server's"
+    );
+    // It is the object of `check --json`, signed, and a repeat would bear the same key.
+    let first = deliveries
+        .iter()
+        .find(|d| d.target == "/bell")
+        .expect("told");
+    assert_eq!(first.json(), opened.report["transitions"][0]);
+    assert_eq!(first.header("webhook-id"), first.header("idempotency-key"));
+    let mut headers = reqwest_headers(first);
+    let receiver_of = standardwebhooks::Webhook::new(SECRET).expect("a key");
+    receiver_of
+        .verify(first.body.as_bytes(), &headers)
+        .expect("verified");
+    headers.insert("webhook-id", "msg_other".parse().expect("a value"));
+    assert!(receiver_of.verify(first.body.as_bytes(), &headers).is_err());
+    assert_eq!(world.alerts().len(), 2, "Slack too");
+}
+
+fn reqwest_headers(delivery: &Delivery) -> reqwest::header::HeaderMap {
+    let mut headers = reqwest::header::HeaderMap::new();
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        headers.insert(name, delivery.header(name).parse().expect("a value"));
+    }
+    headers
+}
+
+fn what_one_sink_does_concerns_no_other(process: Process) {
+    for fault in [
+        Fault::Status(500),
+        Fault::Status(410),
+        Fault::Status(401),
+        Fault::Status(400),
+        Fault::Redirect("http://127.0.0.1:1/elsewhere".to_owned()),
+        Fault::Hang,
+        Fault::Reset,
+        Fault::TooMany { retry_after: None },
+        Fault::Html(503),
+    ] {
+        let (receiver, mut world) = world(process);
+        receiver.fail(Plan::always(fault.clone()).on("/bell"));
+        let opened = cycle(&mut world, 0, true);
+        assert!(
+            !opened.stderr.contains(&receiver.base_url()),
+            "{fault:?}: {}",
+            opened.stderr
+        );
+        let first = receiver.take();
+        assert_eq!(taken(&first, "/bell"), Vec::<String>::new(), "{fault:?}");
+        assert_eq!(taken(&first, "/v2/enqueue").len(), 1, "{fault:?}");
+        assert_eq!(world.alerts().len(), 1, "{fault:?}");
+        assert_eq!(
+            opened.report["notices"]["pending"], 1,
+            "{fault:?}: {}",
+            opened.report
+        );
+        receiver.clear_faults();
+        cycle(&mut world, 1, false);
+        let deliveries = receiver.take();
+        let bell = taken(&deliveries, "/bell");
+        assert_eq!(
+            bell.len(),
+            2,
+            "{fault:?}: in order, and once each: {bell:?}"
+        );
+        assert!(
+            bell[0].starts_with("opened") && bell[1].starts_with("resolved"),
+            "{bell:?}"
+        );
+        let id = |d: &[Delivery]| {
+            d.iter()
+                .find(|d| d.target == "/bell")
+                .map(|d| d.header("webhook-id").to_owned())
+        };
+        assert_eq!(id(&first), id(&deliveries), "{fault:?}: one key");
+        assert_eq!(world.alerts().len(), 1, "{fault:?}");
+    }
+}
+
+fn a_sink_that_is_down_for_days_or_gone_is_named_and_given_up(process: Process) {
+    let (receiver, mut world) = world(process);
+    receiver.fail(Plan::always(Fault::Status(503)).on("/bell"));
+    cycle(&mut world, 0, true);
+    world.set_aside("Slack is told as ever");
+    let after = world.cycle(noon() + 3 * DAY + HOUR);
+    assert_eq!(after.report["notices"]["given_up"], 1, "{}", after.report);
+    world.set_aside("Slack is told as ever");
+    world.cycle(at("2026-03-07T10:00:00Z"));
+    let posted = world.slack.take();
+    let note = "sink bell was not told: 🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail; it did not take it for three days";
+    let is_named = posted.iter().any(|message| message.plain.contains(note));
+    assert!(is_named, "{posted:#?}");
+    // One that is configured no more is named at once, by its next cycle.
+    let file = world.folder.path().join("monitor.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    std::fs::write(&file, text.replace("name = \"bell\"", "name = \"chime\"")).expect("written");
+    world.env("BELL_SECRET", SECRET);
+    let renamed = world.cycle(at("2026-03-07T11:00:00Z"));
+    assert!(
+        renamed.report["notices"]["given_up"].as_u64() > Some(0),
+        "{}",
+        renamed.report
+    );
+    world.set_aside("Slack is told as ever");
+}
+
+both! {
+    the_life_of_an_incident_goes_to_each_sink_that_wants_it
+    what_one_sink_does_concerns_no_other
+    a_sink_that_is_down_for_days_or_gone_is_named_and_given_up
+}
+
+#[test]
+fn what_a_mute_held_back_is_told_at_its_end() {
+    let (receiver, mut world) = world(Process::New);
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.run(&[
+        "mute",
+        "--for",
+        "3h",
+        "--reason",
+        "known",
+        "--now",
+        "2026-03-03T11:00:00Z",
+    ]);
+    cycle(&mut world, 0, true);
+    assert_eq!(receiver.take(), []);
+    cycle(&mut world, 3, true);
+    let deliveries = receiver.take();
+    assert_eq!(taken(&deliveries, "/bell").len(), 1, "{deliveries:#?}");
+    assert_eq!(taken(&deliveries, "/v2/enqueue").len(), 1);
+    world.set_aside("Slack is told as ever");
+}
+
+#[test]
+fn doctor_tries_each_sink_and_ends_what_it_began() {
+    let (receiver, mut world) = world(Process::New);
+    let set_up = world.transcript(&["doctor"]);
+    assert!(
+        set_up
+            .lines()
+            .any(|line| line.contains("Sink pager (pagerduty) set up")),
+        "{set_up}"
+    );
+    assert_eq!(receiver.take(), []);
+    let tried = world.transcript(&["doctor", "--send-test"]);
+    assert!(
+        tried
+            .lines()
+            .any(|line| line.contains("Sink bell (webhook) took a test, and its end")),
+        "{tried}"
+    );
+    let deliveries = receiver.take();
+    assert_eq!(taken(&deliveries, "/v2/enqueue").len(), 2);
+    assert!(
+        deliveries
+            .iter()
+            .filter(|d| d.target == "/bell")
+            .all(|d| d.json()["test"] == true)
+    );
+    world.env("PAGER_KEY", "");
+    let missing = world.transcript(&["doctor"]);
+    let line = "✗ Sink pager (pagerduty) cannot be told; its secret is missing: set PAGER_KEY";
+    assert!(
+        missing.lines().any(|found| found.contains(line)),
+        "{missing}"
+    );
+    for secret in [SECRET, "R0UT1NGKEY", &receiver.base_url()] {
+        for said in [
+            &set_up,
+            &tried,
+            &missing,
+            &world.transcript(&["config", "show"]),
+        ] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+    world.set_aside("the tests in Slack");
+}
+
+#[test]
+fn what_was_on_its_way_when_the_process_was_killed_comes_again_under_its_key() {
+    for fault in [None, Some(Fault::Hang)] {
+        let (receiver, mut world) = world(Process::New);
+        with_long_timeouts(&mut world);
+        world.env("POSTMARK_SERVER_TOKEN", "wrong");
+        if let Some(fault) = fault.clone() {
+            receiver.fail(Plan::always(fault).on("/bell"));
+        }
+        let process = spawn(&world, Runner::Check(noon()));
+        wait_until("the request", || receiver.count("/bell") > 0);
+        kill_process(process);
+        receiver.clear_faults();
+        let first = receiver.take();
+        world.cycle(noon() + HOUR);
+        world.cycle(noon() + 2 * HOUR);
+        let later = receiver.take();
+        let keys = |deliveries: &[Delivery]| -> Vec<String> {
+            let bell = deliveries.iter().filter(|d| d.target == "/bell");
+            bell.map(|d| d.header("webhook-id").to_owned()).collect()
+        };
+        let mut all = keys(&first);
+        all.extend(keys(&later));
+        all.dedup();
+        assert_eq!(all.len(), 1, "{fault:?}: one key: {all:?}");
+        let taken = taken(&first, "/bell").len() + taken(&later, "/bell").len();
+        assert!((1..=2).contains(&taken), "{fault:?}: {taken}");
+        world.set_aside("Slack is told as ever");
+    }
+}
