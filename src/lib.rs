@@ -114,7 +114,9 @@ pub mod telemetry;
 pub mod internals {
     pub use crate::config::{Sources, load as load_config};
     pub use crate::cycle::report::CheckReport;
-    pub use crate::cycle::{Context, CycleError, CycleOptions, Notifier, run_cycle};
+    pub use crate::cycle::{
+        Context, CycleError, CycleOptions, Notifier, between_cycles, run_cycle,
+    };
     pub use crate::database::Address;
     pub use crate::detect::Detector;
     pub use crate::events_file::EventsFile;

@@ -134,7 +134,7 @@ async fn run_steps(
     check_file(store).await?;
     let now = cycle_instant(context, options).await?;
     // Before the evaluation, so that nobody is reminded of what somebody takes care of.
-    take_answers(context, now).await;
+    let answered = take_answers(context, now).await;
     let leases = Arc::new(Leases::new(store, &context.worker_id, config.store.lease));
     let servers = discover_servers(context, now, Some(&*leases)).await?;
     let polls = poll_servers(context, servers, &leases, options, now).await?;
@@ -143,7 +143,8 @@ async fn run_steps(
         store.call(move |s| s.release_leases(&held)).await?;
         return Err(CycleError::ClockSkew(skew));
     }
-    let evaluation = evaluate(context, &polls.outcomes, &leases, now).await?;
+    let mut evaluation = evaluate(context, &polls.outcomes, &leases, now).await?;
+    evaluation.transitions.splice(..0, answered);
     // Whichever process is the last to poll knows everything, and the whole day.
     let mut hello = None;
     if leases.held_by_others().await?.is_empty() {
@@ -226,9 +227,12 @@ async fn poll_servers(
     Ok(results)
 }
 
-/// Takes what people answered, sends the messages that may be retried and writes a digest that became due, unless a cycle is running elsewhere. Returns
-/// whether a digest waits for a cycle, since no poll has seen its period to the end.
-pub(crate) async fn between_cycles(context: &Context) -> Result<bool, CycleError> {
+/// Takes what people answered, sends the messages that may be retried and writes a digest that became due, unless a cycle is running
+/// elsewhere. Returns whether a digest waits for a cycle, since no poll has seen its period to the end.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn between_cycles(context: &Context) -> Result<bool, CycleError> {
     let (config, store) = (&context.config, &context.store);
     let _lock = if store.is_shared() {
         None

@@ -64,6 +64,11 @@ impl Error {
         is_refused && is_about_message
     }
 
+    /// Returns whether Slack named an error that is not known here.
+    pub const fn is_unknown(&self) -> bool {
+        self.has_code && self.code.is_none()
+    }
+
     pub fn is_missing_scope(&self) -> bool {
         self.code == Some(ErrorCode::MissingScope)
     }

@@ -187,7 +187,8 @@ fn a_false_alarm_is_closed_and_stays_closed_while_nothing_new_happens(process: P
         .expect("an id")
         .to_owned();
     let cycle = world.cycle(at(OPENED));
-    assert_eq!(cycle.steps(), NOTHING, "it ended before the cycle");
+    let steps = cycle.steps();
+    assert_eq!(steps, ["bounce_rate resolved"], "the cycle that read it");
     let closed = only(&world);
     assert!(
         closed
@@ -403,4 +404,58 @@ fn one_answer_to_a_grouped_message_is_of_all_that_it_names() {
     assert_eq!(message.replies.len(), 0, "{message:#?}");
     let status = world.run(&["status", "--json"]).report;
     assert_eq!(status["open_incidents"], Value::Array(vec![]));
+}
+
+#[test]
+fn a_closing_is_among_the_steps_of_the_cycle_that_read_it() {
+    let mut world = opened(Process::New);
+    react(&world, "white_check_mark", AMY);
+    let cycle = world.cycle(at(ANSWERED));
+    assert_eq!(cycle.steps(), ["blind resolved"], "{}", cycle.report);
+    let step = &cycle.report["transitions"][0];
+    assert_eq!(
+        (&step["told"], &step["at"]),
+        (&Value::Bool(false), &ANSWERED.into())
+    );
+    world.set_aside("seen as the channel shows it");
+}
+
+#[test]
+fn what_people_answer_is_read_in_the_minutes_between_cycles() {
+    let mut world = opened(Process::One);
+    react(&world, "eyes", AMY);
+    world.minute();
+    let message = only(&world);
+    assert!(
+        message
+            .message
+            .plain
+            .contains("👀 Acknowledged by Amy Example, "),
+        "{message:#?}"
+    );
+    assert_eq!((message.edits, message.replies.len()), (1, 0));
+    let reads = world.slack.count("reactions.get");
+    world.minute();
+    assert_eq!(world.slack.count("reactions.get"), reads + 1);
+    assert_eq!(only(&world).edits, 1, "nothing changed");
+}
+
+#[test]
+fn an_error_that_nobody_foresaw_is_logged_with_what_helps() {
+    let mut world = opened(Process::New);
+    let odd = Plan::always(Fault::slack_error("an_error_of_tomorrow"));
+    world.slack.fail(odd.on("reactions.get"));
+    let cycle = world.cycle(at(ANSWERED));
+    let said = "Slack answered reactions.get with `an_error_of_tomorrow`; ";
+    assert_eq!(cycle.stderr.matches(said).count(), 1, "{}", cycle.stderr);
+    assert!(
+        cycle
+            .stderr
+            .contains("`slack.reactions = false` stops the attempts")
+    );
+    world.slack.clear_faults();
+    react(&world, "eyes", AMY);
+    world.cycle(at("2026-03-03T14:00:00Z"));
+    assert_eq!(incident(&world)["acknowledged_by"], "Amy Example");
+    world.set_aside("seen as the channel shows it");
 }

@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use hushwatch::internals::{
-    CheckReport, Context, CycleError, CycleOptions, Notifier, Sources, load_config, run_cycle,
+    CheckReport, Context, CycleError, CycleOptions, Notifier, Sources, between_cycles, load_config,
+    run_cycle,
 };
 use hushwatch::model::{HOUR, Timestamp};
 use hushwatch::sim::postmark::{Postmark, ServerHandle};
@@ -225,11 +226,23 @@ impl World {
         Cycle::from_report(&self.cycle_with(None, true).expect("a cycle"))
     }
 
+    /// What a minute of `run` does between two cycles, by the machine's clock; all in this process.
+    pub(crate) fn minute(&mut self) {
+        self.slack.set_now(hushwatch::clock::now());
+        let (runtime, app) = self.app();
+        runtime.block_on(between_cycles(app)).expect("a minute");
+    }
+
     fn cycle_with(
         &mut self,
         now: Option<Timestamp>,
         scheduled: bool,
     ) -> Result<CheckReport, CycleError> {
+        let (runtime, app) = self.app();
+        runtime.block_on(run_cycle(app, CycleOptions { now, scheduled }))
+    }
+
+    fn app(&mut self) -> &(tokio::runtime::Runtime, Arc<Context>) {
         if self.app.is_none() {
             let file = Some(self.folder.path().join("monitor.toml"));
             let config = load_config(&Sources {
@@ -245,8 +258,7 @@ impl World {
                 .expect("a runtime");
             self.app = Some((runtime, app));
         }
-        let (runtime, app) = self.app.as_ref().expect("just made");
-        runtime.block_on(run_cycle(app, CycleOptions { now, scheduled }))
+        self.app.as_ref().expect("just made")
     }
 
     /// The built binary with these arguments, not yet started.

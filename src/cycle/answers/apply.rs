@@ -27,7 +27,7 @@ pub(super) struct Given {
 }
 
 /// Applies `given` to every incident that `message` names, and stores that it was read. Where another process works on one of their
-/// servers, nothing is stored, and a later read finds the same.
+/// servers, nothing is stored, and a later read finds the same. Returns the steps that were taken, each with its text.
 pub(super) async fn apply(
     context: &Context,
     message: &AnswerableMessage,
@@ -35,11 +35,11 @@ pub(super) async fn apply(
     given: &[Given],
     all: &[AnswerableMessage],
     now: Timestamp,
-) -> Result<(), store::Error> {
+) -> Result<Vec<(Transition, String)>, store::Error> {
     let incidents = &message.incidents;
     let servers: BTreeSet<ServerName> = incidents.iter().map(|i| i.server.clone()).collect();
     let Some(mut desk) = Desk::open(context, servers, now).await? else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     for Given { change, name } in given {
         for incident in incidents {
@@ -184,8 +184,11 @@ impl<'c> Desk<'c> {
         incidents.find(|incident| incident.id == id)
     }
 
-    /// Stores everything, and that `read` was read.
-    async fn commit(mut self, read: Vec<AnswersRead>) -> Result<(), store::Error> {
+    /// Stores everything, and that `read` was read; returns the steps that were taken.
+    async fn commit(
+        mut self,
+        read: Vec<AnswersRead>,
+    ) -> Result<Vec<(Transition, String)>, store::Error> {
         self.commit.messages = self.edits().await?;
         let for_sinks = sink_rows(&self.context.config.sinks, &self.commit.transitions);
         self.commit.messages.extend(for_sinks);
@@ -194,7 +197,9 @@ impl<'c> Desk<'c> {
         self.commit.answers = read;
         self.commit.leases = self.leases.take_for_commit();
         let commit = self.commit;
-        self.context.store.call(move |s| s.commit(&commit)).await
+        let steps = commit.transitions.clone();
+        self.context.store.call(move |s| s.commit(&commit)).await?;
+        Ok(steps)
     }
 
     /// Returns the edits of the messages that name what changed.

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::clock;
 use crate::cycle::Context;
 use crate::decide::changes;
-use crate::model::{DAY, MINUTE, Severity, StandingAnswer, Timestamp};
+use crate::model::{DAY, MINUTE, Severity, StandingAnswer, Timestamp, Transition};
 use crate::slack::{Error, Slack};
 use crate::store::{self, AnswerableMessage, AnswersRead};
 
@@ -28,23 +28,26 @@ const MAX_READ_TIME: Duration = Duration::from_secs(5);
 const ANSWERABLE_AFTER_END: Duration = DAY;
 
 /// Reads which answers stand below the messages of open incidents and of those that ended a moment ago, and applies what changed. A
-/// failure is logged and nothing else: the next minute reads again.
-pub(crate) async fn take_answers(context: &Context, now: Timestamp) {
+/// failure is logged and nothing else: the next minute reads again. Returns the steps that were taken, each with its text.
+pub(crate) async fn take_answers(context: &Context, now: Timestamp) -> Vec<(Transition, String)> {
+    let mut steps = Vec::new();
     let Some(slack) = context.notifier.bot() else {
-        return;
+        return steps;
     };
     if !context.config.slack.reactions || context.people.is_refused() {
-        return;
+        return steps;
     }
-    if let Err(error) = read_and_apply(context, slack, now).await {
+    if let Err(error) = read_and_apply(context, slack, now, &mut steps).await {
         tracing::warn!("cannot take the answers to messages: {error}");
     }
+    steps
 }
 
 async fn read_and_apply(
     context: &Context,
     slack: &Slack,
     now: Timestamp,
+    steps: &mut Vec<(Transition, String)>,
 ) -> Result<(), store::Error> {
     let store = &context.store;
     let answerable =
@@ -62,7 +65,7 @@ async fn read_and_apply(
         let Ok(Some(standing)) = timeout_at(deadline, read).await else {
             break;
         };
-        take(context, slack, message, standing, &messages, now).await?;
+        steps.extend(take(context, slack, message, standing, &messages, now).await?);
     }
     Ok(())
 }
@@ -93,6 +96,11 @@ async fn read_answers(
     };
     match read.await {
         Ok(standing) => Some(standing),
+        // One that nobody foresaw may be of this message alone.
+        Err(error) if error.is_unknown() => {
+            context.people.note_unknown(&error);
+            Some(message.seen.clone())
+        }
         Err(error) if is_of_message(&error) => Some(message.seen.clone()),
         Err(error) => {
             context.people.note_failure(&error);
@@ -106,7 +114,7 @@ fn is_of_message(error: &Error) -> bool {
     error.calls_for_new_post() || error.is_about_channel()
 }
 
-/// Applies what changed below one message, or records that nothing did.
+/// Applies what changed below one message, or records that nothing did, and returns the steps that follow.
 async fn take(
     context: &Context,
     slack: &Slack,
@@ -114,7 +122,7 @@ async fn take(
     standing: Vec<StandingAnswer>,
     all: &[AnswerableMessage],
     now: Timestamp,
-) -> Result<(), store::Error> {
+) -> Result<Vec<(Transition, String)>, store::Error> {
     let changes = changes(&message.seen, &standing);
     let read = AnswersRead {
         thread: message.thread,
@@ -124,7 +132,8 @@ async fn take(
     };
     if changes.is_empty() {
         let save = move |s: &mut store::Database| s.save_answers_read(&[read]);
-        return context.store.call(save).await;
+        context.store.call(save).await?;
+        return Ok(Vec::new());
     }
     let mut given = Vec::new();
     for change in changes {

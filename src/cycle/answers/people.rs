@@ -24,6 +24,7 @@ struct Known {
     names: BTreeMap<String, String>,
     refused_at: Option<Instant>,
     has_warned: bool,
+    has_warned_of_unknown: bool,
 }
 
 impl People {
@@ -72,6 +73,15 @@ impl People {
         if !std::mem::replace(&mut known.has_warned, true) {
             tracing::warn!(
                 "cannot read what people answer to messages by emoji: {error}. Everything else works; `slack.reactions = false` stops the attempts"
+            );
+        }
+    }
+
+    /// Notes that the emoji below a message cannot be read, for a reason that only a newer version may know: it is said once.
+    pub(super) fn note_unknown(&self, error: &Error) {
+        if !std::mem::replace(&mut self.lock().has_warned_of_unknown, true) {
+            tracing::warn!(
+                "cannot read the emoji below a message: Slack answered reactions.get with {error}. Everything else works, and each minute tries again; `slack.reactions = false` stops the attempts"
             );
         }
     }

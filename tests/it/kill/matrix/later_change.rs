@@ -78,3 +78,44 @@ fn check(world: &World, access: SlackAccess, is_deleted: bool, what: &str) {
     let pending = stored_state(world).pending;
     assert_eq!(pending, Vec::<String>::new(), "{what}");
 }
+
+/// A cycle that reads an answer, killed at each of its requests to Slack: the answer is applied once, and nobody is notified of it.
+#[test]
+fn a_cycle_that_is_killed_while_it_reads_an_answer_applies_it_once() {
+    let mut scenario = World::new(Process::New, "[slack]\nreactions = true\n");
+    with_long_timeouts(&mut scenario);
+    scenario.env("POSTMARK_SERVER_TOKEN", "wrong");
+    scenario.slack.add_user("U0AMY", "Amy Example");
+    scenario.cycle(instant());
+    let opened = scenario.slack.messages();
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    scenario.slack.react(&opened[0].ts, "eyes", "U0AMY");
+    let mut crashes = 0;
+    for nth in 0..4 {
+        for moment in [
+            Moment::Received,
+            Moment::Taken,
+            Moment::Answered(Duration::ZERO),
+        ] {
+            let mut world = scenario.fork_with_slack();
+            open(&mut world, SlackAccess::Bot);
+            let next = Runner::Check(instant() + HOUR);
+            let strike = CrashPoint::Request(Service::Slack, nth, moment);
+            crashes += usize::from(run_until_crash(&world, next, strike));
+            for hours in 2..4 {
+                cycle(&world, Runner::Check(instant() + HOUR * hours));
+            }
+            let what = format!("{nth} {moment:?}");
+            let shown = world.slack.channel(CHANNEL);
+            world.set_aside("seen as the channel shows it");
+            assert_eq!(shown.len(), 1, "{what}: {shown:#?}");
+            let line = "👀 Acknowledged by Amy Example, ";
+            let said = shown[0].message.plain.matches(line).count();
+            assert_eq!((said, shown[0].replies.len()), (1, 0), "{what}: {shown:#?}");
+            let stored = stored_state(&world);
+            assert_eq!(stored.pending, Vec::<String>::new(), "{what}");
+            assert_eq!(stored.incidents.len(), 1, "{what}");
+        }
+    }
+    assert!(crashes >= 10, "{crashes} crashes");
+}
