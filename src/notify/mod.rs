@@ -189,7 +189,8 @@ impl From<Unchecked> for Message {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "doctor"))]
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,8 @@ mod client;
 mod error;
 mod error_code;
 mod history;
+#[cfg(feature = "doctor")]
+mod layouts;
 mod probe;
 mod reactions;
 mod response;
@@ -15,6 +17,8 @@ pub use blocks::{Envelope, edit_payload, payload, plain_edit_payload, plain_payl
 pub use client::{Receipt, Sink, Slack};
 pub use error::{Error, RetryClass};
 pub use history::LookupResult;
+#[cfg(feature = "doctor")]
+pub use layouts::LayoutVerdict;
 pub use probe::Identity;
 #[cfg(feature = "charts")]
 pub use upload::Upload;

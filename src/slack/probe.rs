@@ -128,7 +128,7 @@ impl Slack {
 }
 
 /// The error for a request that only reads, and so can be repeated whatever became of it.
-fn read_error(error: reqwest::Error) -> Error {
+pub(super) fn read_error(error: reqwest::Error) -> Error {
     let message = if error.is_timeout() {
         "Slack does not answer in time; check the network".to_owned()
     } else {
@@ -137,7 +137,7 @@ fn read_error(error: reqwest::Error) -> Error {
     Error::new(RetryClass::Retry, message)
 }
 
-fn with_remedy(reason: &str, remedy: &str) -> String {
+pub(super) fn with_remedy(reason: &str, remedy: &str) -> String {
     format!("{reason}; {remedy}")
 }
 

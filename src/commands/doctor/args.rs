@@ -18,4 +18,7 @@ pub struct DoctorArgs {
     /// Post one test message to each configured Slack channel
     #[arg(long)]
     pub send_test: bool,
+    /// Also ask Slack whether it takes each kind of message (bot token); nothing is posted
+    #[arg(long)]
+    pub online: bool,
 }

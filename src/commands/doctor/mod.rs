@@ -21,6 +21,8 @@ mod settings;
 mod sinks;
 mod slack;
 #[cfg(feature = "doctor")]
+mod slack_layouts;
+#[cfg(feature = "doctor")]
 mod smtp_relay;
 mod status_page;
 mod text;
@@ -56,7 +58,7 @@ use crate::text::sanitize::json_line;
 const MAX_CONCURRENT_CHECKS: usize = 8;
 
 pub(crate) async fn doctor(config: Config, args: &DoctorArgs) -> CommandResult {
-    let diagnosis = diagnose(config, args.send_test, message_writer(args.json)).await;
+    let diagnosis = diagnose(config, args, message_writer(args.json)).await;
     let diagnosis = diagnosis.map_err(|error| (USAGE, error.to_string()))?;
     print_diagnosis(&diagnosis, args)
 }
@@ -81,7 +83,7 @@ fn print_diagnosis(diagnosis: &Diagnosis, args: &DoctorArgs) -> CommandResult {
 /// Checks everything. `printer` takes the test message where Slack is not set up.
 async fn diagnose(
     config: Config,
-    send_test: bool,
+    args: &DoctorArgs,
     printer: impl Write + Send + 'static,
 ) -> Result<Diagnosis, SetupError> {
     let at = clock::now();
@@ -91,8 +93,8 @@ async fn diagnose(
     let app = database.app;
     let (servers, slack, sinks, status, heartbeat) = tokio::join!(
         servers::checks(&app, at),
-        slack::checks(&app, send_test, at),
-        sinks::checks(&app, send_test, at),
+        slack::checks(&app, args, at),
+        sinks::checks(&app, args.send_test, at),
         status_page::checks(&app.config.doctor.status_url, INTERACTIVE_TIMEOUT),
         heartbeat::check(app.config.heartbeat.as_ref()),
     );

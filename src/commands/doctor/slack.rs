@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::commands::doctor::DoctorArgs;
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::format_instant;
 use crate::config::{Config, SlackSink};
@@ -22,9 +23,9 @@ const ANSWERS: &str = "reactions:read";
 /// The remedy for a channel that cannot be looked up.
 const TEST_CHANNEL: &str = "`doctor --send-test` shows whether it can be posted to";
 
-/// Asks Slack; with `send_test`, posts one message to each destination, and one that wakes where that goes elsewhere or mentions
-/// somebody.
-pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec<Check> {
+/// Asks Slack; with `--send-test`, posts one message to each destination, and one that wakes where that goes elsewhere or mentions
+/// somebody; with `--online`, asks whether it takes each kind of message.
+pub(crate) async fn checks(app: &Context, args: &DoctorArgs, at: Timestamp) -> Vec<Check> {
     let (channels, wakes) = (channels(app), wakes(app));
     let all: BTreeSet<String> = wakes.iter().map(|(channel, _)| channel.clone()).collect();
     let all = &all | &channels;
@@ -40,7 +41,12 @@ pub(crate) async fn checks(app: &Context, send_test: bool, at: Timestamp) -> Vec
         } => vec![webhook(slack).await],
         Notifier::Slack { slack, .. } => bot(slack, &all, &app.config).await,
     };
-    if send_test {
+    if args.online
+        && let Some(slack) = app.notifier.bot()
+    {
+        checks.extend(layouts(slack).await);
+    }
+    if args.send_test {
         let sent_at = format_instant(at, at, app.config.time_zone);
         for channel in &channels {
             let name = ("slack_test", "Test message");
@@ -87,6 +93,20 @@ fn wakes(app: &Context) -> BTreeSet<(String, String)> {
         (channel, route.wake_mention)
     };
     apart.map(place).collect()
+}
+
+#[cfg(feature = "doctor")]
+use crate::commands::doctor::slack_layouts::checks as layouts;
+
+#[cfg(not(feature = "doctor"))]
+#[expect(clippy::unused_async, reason = "as the build that asks has it")]
+async fn layouts(_: &Slack) -> Vec<Check> {
+    let text = "The layout of messages was not checked: this build leaves that out";
+    vec![Check::warn(
+        "slack_layouts",
+        text,
+        "build with `--features full`",
+    )]
 }
 
 async fn webhook(slack: &Slack) -> Check {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The maximum number of blocks per message.
 const MAX_BLOCKS: usize = 50;
@@ -17,6 +17,21 @@ const MAX_MARKDOWN_CHARS: usize = 12_000;
 
 /// An error code of Slack's, and its explanation.
 pub(super) type Rejection = (&'static str, String);
+
+/// Answers `blocks.validate`, which takes blocks as JSON text.
+pub(super) fn validate(arguments: &Value) -> Value {
+    let text = arguments["blocks"].as_str().unwrap_or_default();
+    let Ok(blocks) = serde_json::from_str::<Value>(text) else {
+        return json!({ "ok": false, "error": "invalid_arguments" });
+    };
+    match check(&json!({ "text": "-", "blocks": blocks })) {
+        Ok(()) => json!({ "ok": true }),
+        Err((code, why)) => json!({
+            "ok": false, "error": "invalid_blocks",
+            "errors": [{ "code": code, "message": why, "pointer": "/blocks" }],
+        }),
+    }
+}
 
 /// Checks a payload.
 ///

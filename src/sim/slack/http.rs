@@ -167,6 +167,9 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
         "/api/users.info" => {
             authorise(state, request).and_then(|()| reactions::user(state, &arguments(request)))
         }
+        "/api/blocks.validate" => {
+            authorise(state, request).map(|()| blocks::validate(&arguments(request)))
+        }
         "/api/auth.test" => authorise(state, request).map(|()| {
             json!({ "ok": true, "team": "Example", "team_id": "T0EXAMPLE", "user": "hushwatch", "user_id": "U0EXAMPLE", "bot_id": "B0EXAMPLE" })
         }),

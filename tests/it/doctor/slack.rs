@@ -1,7 +1,7 @@
 //! Slack: the credential, its scopes, its channel; the webhook; and the test message.
 
-use hushwatch::sim::Fault;
-use hushwatch::sim::slack::CHANNEL;
+use hushwatch::sim::slack::{CHANNEL, Fault};
+use hushwatch::sim::{self, Plan};
 
 use super::{doctor, world};
 use crate::world::World;
@@ -86,14 +86,14 @@ fn a_webhook_is_tried_without_posting() {
     said.says("✗ Network error — Slack: cannot reach Slack: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111); check the network, the proxy if there is one, and that ca-certificates are installed");
     assert!(!format!("{}{}", said.text, said.stderr).contains("canary"));
     world.env("SLACK_WEBHOOK_URL", &world.slack.webhook_url());
-    world.slack.always(Fault::Hang);
+    world.slack.always(sim::Fault::Hang);
     doctor(&world, &[])
         .says("✗ Network error — Slack: Slack does not answer in time; check the network");
     world.slack.clear_faults();
-    world.slack.always(Fault::Empty);
+    world.slack.always(sim::Fault::Empty);
     doctor(&world, &[]).says("✓ Slack webhook alive (nothing was posted)");
     world.slack.clear_faults();
-    world.slack.always(Fault::Html(200));
+    world.slack.always(sim::Fault::Html(200));
     doctor(&world, &[]).says("✗ Slack webhook refused — HTTP status 200; look the error up in Slack's documentation, and check Slack's status page");
 }
 
@@ -128,4 +128,36 @@ fn a_test_message_is_sent_only_when_it_is_asked_for() {
     let webhook = by_webhook();
     doctor(&webhook, &["--send-test"]).says("✓ Test message sent");
     assert_eq!(webhook.slack.messages().len(), 1);
+}
+
+#[test]
+fn slack_is_asked_whether_it_takes_each_kind_of_message() {
+    let world = world("");
+    assert_eq!(world.slack.count("blocks.validate"), 0);
+    doctor(&world, &[]).passed();
+    assert_eq!(world.slack.count("blocks.validate"), 0, "only if wanted");
+    let said = doctor(&world, &["--online"]);
+    if cfg!(feature = "doctor") {
+        let asked = world.slack.count("blocks.validate");
+        assert!(asked > 15, "{asked}");
+        said.says(&format!(
+            "✓ Slack takes the layout of each of {asked} kinds of message"
+        ));
+        let refusal = Plan::next(1, Fault::slack_error("invalid_blocks"));
+        world.slack.fail(refusal.on("blocks.validate"));
+        let said = doctor(&world, &["--online"]);
+        assert_eq!(said.code, 1);
+        let remedy = "; it is resent as plain text; report this as a fault of hushwatch";
+        said.has("✗ Slack would refuse a message of the kind ", &[remedy]);
+        world.slack.clear_faults();
+        let none = Plan::always(Fault::slack_error("unknown_method"));
+        world.slack.fail(none.on("blocks.validate"));
+        let said = doctor(&world, &["--online"]);
+        said.has(
+            "✓ Slack was not asked about the layout of messages: `unknown_method`",
+            &["; "],
+        );
+        said.passed();
+    }
+    assert!(world.slack.messages().is_empty(), "nothing is posted");
 }
