@@ -34,7 +34,7 @@ use crate::secret::Secret;
 
 pub use load::{Sources, load};
 pub use problem::{ConfigProblem, ConfigWarning};
-pub use quiet::{QuietHours, hold};
+pub use quiet::{QuietHours, hold, quiet_until};
 pub use schedule::Schedule;
 pub use show::{describe_rules, show};
 pub use sink::{SINK_CHANNEL, SinkConfig};

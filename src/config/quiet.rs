@@ -48,11 +48,13 @@ impl QuietHours {
 
 /// Returns what waits at `at`, given all quiet hours.
 pub fn hold(quiet_hours: &[QuietHours], at: Timestamp) -> Hold {
-    let mut ends = quiet_hours.iter().filter_map(|hours| hours.end(at));
-    Hold {
-        at,
-        is_quiet: ends.next().is_some(),
-    }
+    let is_quiet = quiet_until(quiet_hours, at).is_some();
+    Hold { at, is_quiet }
+}
+
+/// Returns when the quiet hours end that `at` is in; `None` outside them.
+pub fn quiet_until(quiet_hours: &[QuietHours], at: Timestamp) -> Option<Timestamp> {
+    quiet_hours.iter().filter_map(|hours| hours.end(at)).max()
 }
 
 impl Reader {

@@ -113,6 +113,9 @@ fn facts(view: &OverviewView) -> Markup {
             div { dt { "Last cycle" } dd { (view.last_cycle_at.map_or_else(|| "none yet".to_owned(), ago)) } }
             div { dt { "Next poll" } dd { (view.next_poll_at.map_or_else(|| "unknown".to_owned(), |at| format_time(at, zone))) } }
             div { dt { "Slack last accepted a message" } dd { (delivery.last_accepted_at.map_or_else(|| "never".to_owned(), ago)) ", " (waiting) } }
+            @if let Some(until) = view.quiet_until {
+                div { dt { "Quiet hours" } dd { "until " (format_time(until, zone)) ": warnings wait" } }
+            }
         }
     }
 }

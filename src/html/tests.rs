@@ -89,6 +89,7 @@ fn overview(medium: Medium) -> OverviewView {
             waiting: 0,
             waiting_since: None,
         },
+        quiet_until: None,
         servers: vec![row("shop", Health::Fine, "")],
         total: 1,
         unseen: 0,
@@ -356,6 +357,20 @@ fn a_filter_hides_no_server_that_is_not_seen() {
     let page = overview_page(&view);
     assert!(
         page.contains("nothing found, but 1 server could not be read"),
+        "{page}"
+    );
+}
+
+#[test]
+fn quiet_hours_are_said_while_they_last() {
+    let mut view = overview(Medium::Page);
+    assert!(!overview_page(&view).contains("Quiet hours"));
+    view.quiet_until = Some(at("2026-03-03T10:30:00Z"));
+    let page = overview_page(&view);
+    let said = "<dt>Quiet hours</dt><dd>until Tue 3 Mar 2026 10:30: warnings wait</dd>";
+    let said_this_year = "<dt>Quiet hours</dt><dd>until Tue 3 Mar 10:30: warnings wait</dd>";
+    assert!(
+        page.contains(said) || page.contains(said_this_year),
         "{page}"
     );
 }

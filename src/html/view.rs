@@ -35,6 +35,8 @@ pub struct OverviewView {
     pub last_cycle_at: Option<Timestamp>,
     pub next_poll_at: Option<Timestamp>,
     pub delivery: DeliveryView,
+    /// When the quiet hours end that it is in.
+    pub quiet_until: Option<Timestamp>,
     /// The worst first; those that the filter names.
     pub servers: Vec<ServerRow>,
     /// How many there are without the filter.

@@ -5,6 +5,7 @@ mod incidents;
 mod pages;
 mod recent;
 mod status;
+mod worst;
 
 pub(crate) use incident_report::load_report;
 pub(crate) use incidents::load_incidents;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::chart::ChartStep;
-use crate::config::{Config, ServerConfig, hold};
+use crate::config::{Config, ServerConfig, hold, quiet_until};
 use crate::cycle::charts::{
     ChartSubject, MailByHour, load_mail, shown_until, since, volume_chart, volume_chart_by,
 };
@@ -24,6 +24,7 @@ use crate::notify::alert::Style;
 use crate::notify::context::{problem_span, split_remedy};
 use crate::notify::describe::describe_open;
 use crate::output::explain::explain;
+use crate::overview::worst::worst_open;
 use crate::overview::{last_cycle_or_now, load_report, view_instant};
 use crate::store::{self, Database, ServerState, Store, StreamFigures};
 use crate::text::format::short_time;
@@ -74,6 +75,8 @@ struct Reading<'r> {
     cycle_at: Timestamp,
     season: Span,
     incidents: Vec<Incident>,
+    /// Where the worst open incident of each server stands among them.
+    worst: BTreeMap<ServerName, usize>,
     states: BTreeMap<ServerName, ServerState>,
     /// Servers that the last two polls did not see, with their last complete one.
     unseen: BTreeMap<ServerName, Option<Timestamp>>,
@@ -96,6 +99,7 @@ impl<'r> Reading<'r> {
         let (incidents, states) = store.call(read).await?;
         let unseen = readiness(config, store, now).await?.unseen.into_iter();
         Ok(Self {
+            worst: worst_open(&incidents),
             config,
             store,
             notices,
@@ -115,9 +119,11 @@ impl<'r> Reading<'r> {
 
     /// Returns how a server is, and why.
     fn health(&self, server: &ServerName) -> (Health, String) {
-        let open = self.incidents.iter().filter(|i| i.is_open());
-        let own = open.filter(|i| concerns(i, server, None));
-        if let Some(worst) = own.max_by_key(|i| i.severity == Severity::Wake) {
+        if let Some(worst) = self
+            .worst
+            .get(server)
+            .and_then(|at| self.incidents.get(*at))
+        {
             return (
                 of_severity(worst.severity),
                 describe_open(worst, self.style),
@@ -144,13 +150,13 @@ impl<'r> Reading<'r> {
         }
     }
 
-    fn row(&self, server: &ServerName, figures: &[StreamFigures]) -> ServerRow {
+    /// Returns the row of a server, whose streams have these `figures`.
+    fn row(&self, server: &ServerName, figures: &[&StreamFigures]) -> ServerRow {
         let (health, note) = self.health(server);
         let day = self.day();
-        let of_server = figures.iter().filter(|f| f.stream.server() == server);
         let mut hours: Option<Vec<Option<u64>>> = None;
         let mut streams = Vec::new();
-        for figures in of_server {
+        for figures in figures {
             let own = hours_of(figures, day);
             streams.push(StreamRow {
                 id: figures.stream.stream().clone(),
@@ -305,6 +311,11 @@ pub(crate) async fn load_overview(
     let reading = Reading::new(config, store, notices, season).await?;
     let day = reading.day();
     let figures = store.call(move |s| s.stream_figures(day)).await?;
+    let mut by_server: BTreeMap<&ServerName, Vec<&StreamFigures>> = BTreeMap::new();
+    for one in &figures {
+        by_server.entry(one.stream.server()).or_default().push(one);
+    }
+    let figures_of = |name| by_server.get(name).map_or(&[][..], Vec::as_slice);
     let watched = watched_servers(config, store).await?;
     let mut by_name: BTreeMap<&ServerName, &Arc<ServerConfig>> = BTreeMap::new();
     for server in &watched {
@@ -321,7 +332,7 @@ pub(crate) async fn load_overview(
     let mut rows: Vec<ServerRow> = watched
         .iter()
         .filter(|server| server.name.0.to_lowercase().contains(&wanted))
-        .map(|server| reading.row(&server.name, &figures))
+        .map(|server| reading.row(&server.name, figures_of(&server.name)))
         // The account has no mail: it is worth a row only where something is wrong with it.
         .filter(|row| !row.name.is_account() || row.health < Health::Learning)
         .collect();
@@ -369,6 +380,7 @@ pub(crate) async fn load_overview(
         last_cycle_at: store.call(|s| s.last_cycle_at()).await?,
         next_poll_at: config.schedule.next(reading.now),
         delivery: reading.delivery().await?,
+        quiet_until: quiet_until(&config.quiet_hours, reading.now),
         servers: rows,
         total,
         unseen,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock;
-use crate::config::{Config, ServerConfig, hold};
+use crate::config::{Config, ServerConfig, hold, quiet_until};
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::readiness::{Sight, judge_readiness};
 use crate::cycle::report::stream_view;
@@ -96,9 +96,8 @@ impl Present {
 
     /// Returns the status, with what was collected of the servers' mail.
     pub(crate) fn status_of(&self, config: &Config, servers: &CollectedServers) -> StatusReport {
-        let quiet = config.quiet_hours.iter();
         StatusReport {
-            quiet_until: quiet.filter_map(|hours| hours.end(self.now)).max(),
+            quiet_until: quiet_until(&config.quiet_hours, self.now),
             last_cycle_at: servers.last_cycle_at,
             servers: servers.servers.clone(),
             open: self.open_of_watched(),

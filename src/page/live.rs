@@ -318,6 +318,12 @@ impl Source for Live {
         self.0.read(load_incidents(&self.0.reader, since)).await
     }
 
+    async fn warm(&self) {
+        if let Err(error) = self.status().await {
+            tracing::debug!("nothing is read ahead for the page: {error}");
+        }
+    }
+
     fn rest(&self) {
         self.0.reader.close_idle();
     }

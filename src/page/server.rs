@@ -82,6 +82,7 @@ pub(crate) fn start(
         settings,
         source,
         answers: Answers::default(),
+        max_idle: MAX_IDLE,
     });
     let serving = move || {
         let connections = LocalSet::new();
@@ -98,6 +99,8 @@ struct Site<S> {
     settings: PageSettings,
     source: S,
     answers: Answers,
+    /// A connection ends so long after its last request.
+    max_idle: Duration,
 }
 
 impl<S: Source> Site<S> {
@@ -150,6 +153,8 @@ async fn serve<S: Source>(site: Arc<Site<S>>, shutdown: CancellationToken) {
         return;
     };
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let warm = Arc::clone(&site);
+    tokio::task::spawn_local(async move { warm.source.warm().await });
     let mut rest = tokio::time::interval(REST);
     loop {
         let accepted = tokio::select! {
@@ -225,6 +230,7 @@ async fn converse<S: Source>(socket: TcpStream, site: Arc<Site<S>>, shutdown: Ca
     let Ok(local) = socket.local_addr() else {
         return;
     };
+    let max_idle = site.max_idle;
     let last_request = Rc::new(Cell::new(Instant::now()));
     let noted = Rc::clone(&last_request);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -243,8 +249,8 @@ async fn converse<S: Source>(socket: TcpStream, site: Arc<Site<S>>, shutdown: Ca
         tokio::select! {
             _ = connection.as_mut() => return,
             () = shutdown.cancelled() => break,
-            () = tokio::time::sleep_until(last_request.get() + MAX_IDLE) => {
-                if last_request.get().elapsed() >= MAX_IDLE {
+            () = tokio::time::sleep_until(last_request.get() + max_idle) => {
+                if last_request.get().elapsed() >= max_idle {
                     break;
                 }
             }
@@ -262,4 +268,60 @@ async fn answer<S: Source>(
     let (head, _) = request.into_parts();
     let request = Request::new(head, local);
     Ok(site.answer(&request).await.into_http())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::notify::alert::Style;
+    use crate::page::source::{Disabled, Wording};
+
+    /// How long a test waits for what should come at once.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    #[tokio::test]
+    async fn a_connection_without_requests_is_ended_after_its_last_answer() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let style = Style {
+            zone: chrono_tz::Tz::UTC,
+            mask: true,
+        };
+        let site = Arc::new(Site {
+            settings: PageSettings {
+                listen: address,
+                hosts: Vec::new(),
+                token_file: None,
+            },
+            source: Disabled(Wording { style }),
+            answers: Answers::default(),
+            max_idle: Duration::from_millis(100),
+        });
+        let client = async {
+            let mut socket = TcpStream::connect(address).await.expect("connected");
+            let request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+            socket.write_all(request).await.expect("sent");
+            let mut answer = String::new();
+            let whole = socket.read_to_string(&mut answer);
+            let read = tokio::time::timeout(PATIENCE, whole).await;
+            read.expect("it is ended").expect("read");
+            answer
+        };
+        let server = async {
+            let (socket, _) = listener.accept().await.expect("accepted");
+            converse(socket, site, CancellationToken::new()).await;
+        };
+        let (answer, ()) = tokio::join!(client, server);
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(
+            !answer.contains("onnection: close"),
+            "it was kept open: {answer}"
+        );
+    }
 }

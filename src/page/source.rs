@@ -85,6 +85,9 @@ pub(crate) trait Source: Send + Sync + 'static {
     /// Returns the incidents that are open or opened within `age`, newest first.
     async fn incidents(&self, age: Duration) -> Result<Vec<ListedIncident>, SourceError>;
 
+    /// Reads ahead what takes long, so that who asks first need not wait for it.
+    async fn warm(&self) {}
+
     /// Gives back what is held for the next request, where none comes.
     fn rest(&self) {}
 }
