@@ -19,7 +19,7 @@ fn world(process: Process) -> (Receiver, World) {
          [[sink]]\nname = \"pager\"\ntype = \"pagerduty\"\nurl = \"{base}/v2/enqueue\"\nrouting_key_env = \"PAGER_KEY\"\nseverities = [\"wake\"]\n\
          [[sink]]\nname = \"other\"\ntype = \"ntfy\"\nurl = \"{base}/other/mail\"\nservers = [\"another\"]\n"
     );
-    let mut world = World::new(process, &file);
+    let mut world = World::new(process, &format!("[slack]\nreactions = true\n{file}"));
     world.env("BELL_SECRET", SECRET);
     world.env("PAGER_KEY", "R0UT1NGKEY");
     (receiver, world)
@@ -287,4 +287,24 @@ fn what_was_on_its_way_when_the_process_was_killed_comes_again_under_its_key() {
         assert!((1..=2).contains(&taken), "{fault:?}: {taken}");
         world.set_aside("Slack is told as ever");
     }
+}
+
+/// In Slack the message itself says who closed it; a pager would page on.
+#[test]
+fn what_people_close_by_emoji_ends_at_the_sinks_too() {
+    let (receiver, mut world) = world(Process::New);
+    world.slack.add_user("U0AMY", "Amy Example");
+    cycle(&mut world, 0, true);
+    receiver.take();
+    let posted = world.slack.take();
+    world
+        .slack
+        .react(&posted[0].ts, "white_check_mark", "U0AMY");
+    cycle(&mut world, 1, true);
+    let deliveries = receiver.take();
+    for (path, end) in [("/bell", "resolved "), ("/v2/enqueue", "resolve ")] {
+        let taken = taken(&deliveries, path);
+        assert!(taken.len() == 1 && taken[0].starts_with(end), "{taken:?}");
+    }
+    world.set_aside("seen in the tests of answers");
 }

@@ -97,6 +97,12 @@ pub(crate) async fn acknowledge_incident(
     Ok(current.filter(Incident::is_open))
 }
 
+/// Returns a step as sinks are told of it: what closes without a word in Slack, where people see who closed it, ends there too.
+fn told_to_its_end((mut step, text): (Transition, String)) -> (Transition, String) {
+    step.notified |= step.incident.notified;
+    (step, text)
+}
+
 /// The incidents of some servers while people say something of them, and all that follows from it.
 struct Desk<'c> {
     context: &'c Context,
@@ -190,7 +196,9 @@ impl<'c> Desk<'c> {
         read: Vec<AnswersRead>,
     ) -> Result<Vec<(Transition, String)>, store::Error> {
         self.commit.messages = self.edits().await?;
-        let for_sinks = sink_rows(&self.context.config.sinks, &self.commit.transitions);
+        let told = self.commit.transitions.iter().cloned();
+        let told: Vec<_> = told.map(told_to_its_end).collect();
+        let for_sinks = sink_rows(&self.context.config.sinks, &told);
         self.commit.messages.extend(for_sinks);
         let incidents = self.logs.values().flat_map(IncidentLog::incidents);
         self.commit.incidents = incidents.cloned().collect();
