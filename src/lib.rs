@@ -39,8 +39,8 @@
 //! | `sink` | the only room that knows the sinks beside Slack: webhooks, pagers, push | model, text, retry, secret, tls |
 //! | `dns` | leaf (feature `doctor`): the only room that knows the DNS | nothing |
 //! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
-//! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, tls, database, sink |
-//! | [`heartbeat`] | the ping by which others notice our own silence | secret, tls |
+//! | [`heartbeat`] | the pings by which others notice our own silence | secret, tls |
+//! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, tls, database, sink, heartbeat |
 //! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, chart, notify, output, secret, retry, clock, postmark, store, slack, sink, config, heartbeat, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
 //! | [`overview`] | what is stored, read for people and scripts, and nothing changed | model, detect, text, chart, html, notify, output, clock, store, config, cycle |

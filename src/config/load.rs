@@ -204,10 +204,7 @@ impl Reader {
                 NaiveTime::parse_from_str(&values::text(v)?, "%H:%M").map_err(|_| wrong)
             }),
             store: self.store(sources),
-            heartbeat: self.read("heartbeat.url", None, |v| match values::text(v)? {
-                url if url.is_empty() => Ok(None),
-                url => values::base_url(&Value::from(url)).map(|url| Secret::new(&url)),
-            }),
+            heartbeat: self.heartbeat(),
             doctor: self.doctor(),
             page: self.page(),
             enabled: sources

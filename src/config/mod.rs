@@ -2,6 +2,7 @@
 
 mod database;
 mod doctor;
+mod heartbeat;
 mod keys;
 mod layers;
 mod load;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use chrono::NaiveTime;
 
 use crate::database::Address;
+use crate::heartbeat::Heartbeat;
 use crate::model::{Rules, ServerName, StreamId};
 use crate::retry;
 use crate::secret::Secret;
@@ -260,8 +262,8 @@ pub struct Config {
     /// Local time of the digest.
     pub digest_at: NaiveTime,
     pub store: StoreSettings,
-    /// Pinged after every cycle that could see.
-    pub heartbeat: Option<Secret>,
+    /// Where others learn whether cycles are good.
+    pub heartbeat: Option<Heartbeat>,
     pub doctor: DoctorSettings,
     /// The page; `None` for none.
     pub page: Option<PageSettings>,

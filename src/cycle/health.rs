@@ -1,53 +1,96 @@
 //! The heartbeat: it is sent only while every server can be seen, or somebody was notified that one cannot.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::config::{Mode, ServerConfig};
-use crate::cycle::deliver::DeliveryCounts;
 use crate::cycle::evaluate::CycleEvaluation;
+use crate::cycle::heartbeat::CycleHeartbeat;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::watched_servers;
+use crate::cycle::report::CheckReport;
 use crate::cycle::{Context, PollResults};
-use crate::heartbeat;
+use crate::heartbeat::Signal;
 use crate::model::{Incident, Mute, Rule, ServerName, Timestamp};
 use crate::store::{self, Database};
 
-/// Pings the heartbeat URL, unless a message was given up, or a server cannot be seen and nobody was notified of that yet.
+/// The maximum number of open incidents that a heartbeat names.
+const MAX_VERDICT_INCIDENTS: usize = 10;
+
+/// Sends a heartbeat with the verdict, unless a message was given up, or a server cannot be seen and nobody was notified of that
+/// yet: then a service that takes reasons is sent that one.
 pub(crate) async fn send_heartbeat(
     context: &Context,
     polls: &PollResults,
     evaluation: &CycleEvaluation,
-    deliveries: DeliveryCounts,
+    report: &CheckReport,
+    heartbeat: &mut CycleHeartbeat,
     now: Timestamp,
 ) {
-    let Some(url) = &context.config.heartbeat else {
-        return;
-    };
-    if deliveries.given_up > 0 {
-        tracing::warn!("no heartbeat: a message was given up");
+    if context.config.heartbeat.is_none() {
         return;
     }
-    let is_reported = |poll: &PollOutcome| {
+    match why_withheld(context, polls, evaluation, report, now).await {
+        Some(why) => {
+            tracing::warn!("no heartbeat: {why}");
+            heartbeat.end(&Signal::Failure(&why)).await;
+        }
+        None => {
+            let verdict = verdict(report, &evaluation.open);
+            heartbeat.end(&Signal::Success(&verdict)).await;
+        }
+    }
+}
+
+/// Returns why others should look after this process; `None` where it is well.
+async fn why_withheld(
+    context: &Context,
+    polls: &PollResults,
+    evaluation: &CycleEvaluation,
+    report: &CheckReport,
+    now: Timestamp,
+) -> Option<String> {
+    if report.notices().given_up > 0 {
+        return Some("a message was given up".to_owned());
+    }
+    let is_reported = |poll: &&PollOutcome| {
         let mut mutes = evaluation.mutes.iter();
         blindness_reported(context.config.mode, &evaluation.open, poll.name(), now)
             || mutes.any(|mute| mute.covers(poll.name(), Rule::Blind))
     };
-    let mut outcomes = polls.outcomes.iter();
-    let is_healthy =
-        polls.is_whole() && outcomes.all(|poll| poll.record.complete || is_reported(poll));
-    let others_healthy = other_workers_healthy(context, &polls.outcomes, &evaluation.mutes, now)
-        .await
-        .unwrap_or_else(|error| {
+    let outcomes = polls.outcomes.iter();
+    let mut unseen = outcomes.filter(|poll| !poll.record.complete && !is_reported(poll));
+    let unseen = unseen.next().map(|poll| poll.name().clone());
+    let elsewhere = unseen_elsewhere(context, &polls.outcomes, &evaluation.mutes, now).await;
+    let elsewhere = match elsewhere {
+        Ok(server) => server,
+        Err(error) => {
             tracing::warn!(%error, "cannot read what other processes see");
-            false
-        });
-    if !is_healthy || !others_healthy {
-        tracing::warn!(
-            "no heartbeat: a server could not be polled, and nobody was notified of that before"
+            return Some("what other processes see cannot be read".to_owned());
+        }
+    };
+    let what = match unseen.or(elsewhere) {
+        None if polls.is_whole() => return None,
+        None => "a server".to_owned(),
+        Some(server) => server.to_string(),
+    };
+    Some(format!(
+        "{what} could not be polled, and nobody was notified of that before"
+    ))
+}
+
+/// Returns how a cycle went: its line of the log, and what is open.
+fn verdict(report: &CheckReport, open: &[Incident]) -> String {
+    let mut text = report.to_line();
+    for incident in open.iter().take(MAX_VERDICT_INCIDENTS) {
+        let severity = incident.severity.name().to_uppercase();
+        let _ = write!(
+            text,
+            "\n{severity} {} {} ({})",
+            incident.server, incident.rule, incident.id
         );
-    } else if let Err(why) = heartbeat::ping(url).await {
-        tracing::warn!("{why}");
     }
+    text
 }
 
 /// Whether people were notified before `now` that a server cannot be seen, or the digest or the end of quiet hours will report it.
@@ -64,13 +107,13 @@ pub(crate) fn is_blindness_report(incident: &Incident, server: &ServerName, mode
         && (incident.notified || mode == Mode::Digest || waits)
 }
 
-/// Whether the servers that other processes poll were seen when they were last polled, or somebody was notified.
-async fn other_workers_healthy(
+/// Returns a server that another process polls, and that it did not see when it last did, where nobody was notified.
+async fn unseen_elsewhere(
     context: &Context,
     polls: &[PollOutcome],
     mutes: &[Mute],
     now: Timestamp,
-) -> Result<bool, store::Error> {
+) -> Result<Option<ServerName>, store::Error> {
     for server in polled_elsewhere(context, polls).await? {
         let name = server.name.clone();
         if mutes.iter().any(|mute| mute.covers(&name, Rule::Blind)) {
@@ -81,10 +124,10 @@ async fn other_workers_healthy(
         let (state, open) = context.store.call(read).await?;
         let unseen = state.incomplete_since.is_some();
         if unseen && !blindness_reported(context.config.mode, &open, &server.name, now) {
-            return Ok(false);
+            return Ok(Some(server.name.clone()));
         }
     }
-    Ok(true)
+    Ok(None)
 }
 
 /// Returns every server that is watched and was not polled by this process.

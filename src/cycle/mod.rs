@@ -9,6 +9,7 @@ pub mod deliver;
 pub mod digest;
 pub(crate) mod evaluate;
 mod health;
+mod heartbeat;
 mod hello;
 pub mod incidents;
 pub(crate) mod lease;
@@ -39,6 +40,7 @@ use crate::cycle::deliver::{Trigger, deliver};
 use crate::cycle::digest::{due_digest, write_due_digest};
 use crate::cycle::evaluate::evaluate;
 use crate::cycle::health::send_heartbeat;
+use crate::cycle::heartbeat::CycleHeartbeat;
 use crate::cycle::hello::write_hello;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::all::{PollContext, poll_all};
@@ -98,13 +100,17 @@ pub async fn run_cycle(
     options: CycleOptions,
 ) -> Result<CheckReport, CycleError> {
     let mut began = None;
-    let result = match run_steps(context, options, &mut began).await {
+    let mut heartbeat = CycleHeartbeat::new(context.config.heartbeat.clone());
+    let result = match run_steps(context, options, &mut began, &mut heartbeat).await {
         // What was committed of it stays, and the rest is done again.
         Err(CycleError::Store(error)) if error.is_of_disk() && context.store.free_reserve() => {
-            run_steps(context, options, &mut began).await
+            run_steps(context, options, &mut began, &mut heartbeat).await
         }
         result => result,
     };
+    if let Err(error) = &result {
+        heartbeat.fail(error).await;
+    }
     match &result {
         Ok(_) => {
             context.store.keep_reserve();
@@ -127,12 +133,14 @@ async fn run_steps(
     context: &Arc<Context>,
     options: CycleOptions,
     began: &mut Option<Timestamp>,
+    heartbeat: &mut CycleHeartbeat,
 ) -> Result<CheckReport, CycleError> {
     let (config, store) = (&context.config, &context.store);
     let _lock = lock_database(store, &config.store).await?;
     let began = *began.get_or_insert_with(crate::clock::now);
     check_file(store).await?;
     let now = cycle_instant(context, options).await?;
+    heartbeat.begin();
     // Before the evaluation, so that nobody is reminded of what somebody takes care of.
     let answered = take_answers(context, now).await;
     let leases = Arc::new(Leases::new(store, &context.worker_id, config.store.lease));
@@ -158,8 +166,8 @@ async fn run_steps(
     let (keep_rows, keep_aggregates) = (present - config.store.keep, present - KEEP_AGGREGATES);
     let prune = move |s: &mut Database| s.prune(keep_rows, keep_aggregates);
     store.call(prune).await?;
-    send_heartbeat(context, &polls, &evaluation, deliveries, now).await;
     let report = report::check(context, now, &polls, &evaluation, deliveries).await?;
+    send_heartbeat(context, &polls, &evaluation, &report, heartbeat, now).await;
     Ok(report.with_hello(hello))
 }
 

@@ -62,6 +62,11 @@ impl CheckReport {
         self.hello.as_ref()
     }
 
+    /// Returns what became of its messages.
+    pub(crate) const fn notices(&self) -> DeliveryCounts {
+        self.notices
+    }
+
     pub(crate) fn with_hello(self, hello: Option<Message>) -> Self {
         Self { hello, ..self }
     }

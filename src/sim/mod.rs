@@ -9,6 +9,7 @@
 //! | [`Fault`], [`Plan`] | what goes wrong, when, and how often |
 //! | [`postmark`] | the ledger of mails and its endpoints |
 //! | [`slack`] | channels, their messages, and the limits of a payload |
+//! | `healthchecks` | (feature `sim`) what takes heartbeats with their beginning and end |
 //! | `receiver` | (feature `sim`) what takes the requests of sinks |
 //! | `gzip_bomb` | (feature `sim`) a small body that decompresses to a large one |
 //! | `dns`, `smtp` | (features `sim` and `doctor`) a DNS zone, and a mail relay with STARTTLS |
@@ -18,6 +19,8 @@ pub mod dns;
 mod fault;
 #[cfg(any(test, feature = "sim"))]
 mod gzip_bomb;
+#[cfg(any(test, feature = "sim"))]
+pub mod healthchecks;
 mod http;
 pub mod postmark;
 #[cfg(any(test, feature = "sim"))]

@@ -22,6 +22,7 @@ mod doctor;
 mod explain;
 mod faults;
 mod feedback;
+mod heartbeat;
 mod hello;
 mod host;
 mod hostile;

@@ -124,7 +124,7 @@ pub(super) fn answer(state: &mut State, request: &Request) -> Reply {
         // Whoever wonders whether a ping would arrive.
         return Reply::new(404, "text/plain", "nothing here");
     }
-    let (faults, refuse): (_, ErrorFormat) = if path.starts_with("/ping") {
+    let (faults, refuse): (_, ErrorFormat) = if path.starts_with("/heartbeat") {
         (&mut state.ping_faults, text_error)
     } else if path.starts_with("/services") {
         (&mut state.faults, text_error)
@@ -143,7 +143,7 @@ pub(super) fn answer(state: &mut State, request: &Request) -> Reply {
 }
 
 fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
-    if path.starts_with("/ping/") {
+    if path.starts_with("/heartbeat/") {
         state.pings.push(path.to_owned());
         return Reply::new(200, "text/plain", "OK");
     }

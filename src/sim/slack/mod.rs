@@ -104,7 +104,7 @@ impl Slack {
 
     /// Returns a URL for heartbeats; paths below it are accepted too.
     pub fn heartbeat_url(&self) -> String {
-        format!("{}/ping/hushwatch", self.http.base_url())
+        format!("{}/heartbeat/hushwatch", self.http.base_url())
     }
 
     /// Returns the bot token.

@@ -226,5 +226,8 @@ fn heartbeats_are_counted_and_fail_on_their_own() {
     assert_eq!(ping(), 200);
     slack.fail_pings(Plan::next(1, fault::Fault::Status(500)));
     assert_eq!((ping(), ping()), (500, 200));
-    assert_eq!(slack.pings(), ["/ping/hushwatch", "/ping/hushwatch"]);
+    assert_eq!(
+        slack.pings(),
+        ["/heartbeat/hushwatch", "/heartbeat/hushwatch"]
+    );
 }

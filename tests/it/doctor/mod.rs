@@ -3,6 +3,7 @@
 mod database;
 #[cfg(feature = "doctor")]
 mod domains;
+mod heartbeat;
 mod many;
 #[cfg(feature = "doctor")]
 mod relay;

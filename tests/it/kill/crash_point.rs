@@ -149,7 +149,7 @@ pub(crate) fn request_count(world: &World, service: Service) -> usize {
             .map(|path| world.slack.count(path))
             .iter()
             .sum(),
-        Service::Heartbeat => world.slack.count("/ping"),
+        Service::Heartbeat => world.slack.count("/heartbeat"),
     }
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn leave_wal_behind(world: &mut World, now: Timestamp) {
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
-    wait_until("the heartbeat", || world.slack.count("/ping") > 0);
+    wait_until("the heartbeat", || world.slack.count("/heartbeat") > 0);
     check.kill().expect("killed");
     check.wait().expect("ended");
     assert!(
