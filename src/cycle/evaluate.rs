@@ -180,17 +180,20 @@ async fn load_told(context: &Context, servers: &[ServerEvaluation]) -> Result<To
     let ids: BTreeSet<String> = notified.chain(resolved).map(|i| i.id.clone()).collect();
     let has_threads = context.notifier.has_threads();
     let load = move |s: &mut Database| {
-        let mut steps = BTreeMap::new();
-        for id in &ids {
-            let rows = s.incident_transitions(id)?.into_iter();
-            let told = rows.map(|row| row.transition).filter(|t| t.notified);
-            steps.insert(id.clone(), told.collect());
-        }
-        let ids: Vec<String> = ids.into_iter().collect();
         let threads = match has_threads {
-            true => s.message_threads(&ids)?,
+            true => s.message_threads(&ids.iter().cloned().collect::<Vec<_>>())?,
             false => Vec::new(),
         };
+        let groups = threads.iter().filter(|thread| thread.incidents.len() > 1);
+        let members = groups.flat_map(|thread| &thread.incidents);
+        let mut named: BTreeSet<String> = members.map(|incident| incident.id.clone()).collect();
+        named.extend(ids);
+        let mut steps = BTreeMap::new();
+        for id in named {
+            let rows = s.incident_transitions(&id)?.into_iter();
+            let told = rows.map(|row| row.transition).filter(|t| t.notified);
+            steps.insert(id, told.collect());
+        }
         let thread = |thread: MessageThread| ThreadState {
             id: thread.seq,
             channel: thread.channel,

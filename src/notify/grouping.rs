@@ -8,10 +8,10 @@ use crate::notify::Message;
 use crate::notify::alert::Style;
 use crate::notify::catch_up::catch_up;
 use crate::notify::grouped::grouped_messages;
-use crate::notify::live::{live_group, live_message};
+use crate::notify::live::{as_told, live_group, live_message};
 use crate::notify::mute_ended::mute_ended_messages;
 use crate::notify::routing::{Route, Target, Told, targets};
-use crate::notify::telling::{Telling, TellingForm};
+use crate::notify::telling::{Gap, Telling, TellingForm};
 use crate::notify::update::incident_update;
 
 /// The maximum number of incidents that one catch-up message names.
@@ -53,7 +53,7 @@ pub struct ChannelMessage {
     pub opens_thread: bool,
     /// What the message of the thread says from then on; `None` where that is the same.
     pub live: Option<Message>,
-    /// What it tells of each incident; `None` for a catch-up.
+    /// What it tells of each incident; `None` where it names none.
     pub telling: Option<Telling>,
 }
 
@@ -155,8 +155,17 @@ impl MissedIncidents {
         (0..parts.div_ceil(MAX_INCIDENTS_PER_CATCH_UP))
             .map(|_| {
                 let incidents = incidents.next().unwrap_or(&[]);
-                let message = catch_up(incidents, unseen.next().unwrap_or(&[]), gap, style);
-                naming(Target::default(), message, incidents)
+                let unseen = unseen.next().unwrap_or(&[]);
+                let message = catch_up(incidents, unseen, gap, style);
+                let of = Gap {
+                    span: gap,
+                    unreadable: unseen.to_vec(),
+                };
+                let is_of_any = !incidents.is_empty();
+                ChannelMessage {
+                    telling: is_of_any.then(|| Telling::of_gap(incidents, of, now)),
+                    ..naming(Target::default(), message, incidents)
+                }
             })
             .collect()
     }
@@ -337,8 +346,15 @@ impl Writer<'_> {
         let thread = row.target.thread.and_then(|id| self.told.thread(id));
         let live = match (thread, incidents) {
             (Some(thread), _) if thread.incidents.len() > 1 => {
-                let members: Vec<&Incident> =
-                    thread.incidents.iter().map(|i| self.current(i)).collect();
+                let shown = |known: &Incident| {
+                    let current = self.current(known);
+                    match incidents.iter().any(|told| told.id == known.id) {
+                        true => current.clone(),
+                        false => as_told(current, self.told.steps_of(&known.id)),
+                    }
+                };
+                let members: Vec<Incident> = thread.incidents.iter().map(shown).collect();
+                let members: Vec<&Incident> = members.iter().collect();
                 Some(live_group(&members, self.now, self.style))
             }
             (Some(_), [incident]) | (None, [incident]) if shown.is_some() || thread.is_some() => {

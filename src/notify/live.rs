@@ -117,6 +117,18 @@ fn problem_opened_at(incident: &Incident) -> Timestamp {
     problem_span(incident).from.max(incident.opened_at)
 }
 
+/// Returns `incident` as people know it by `told`, the steps that they were told: what a mute or quiet hours keep back of it is
+/// told at their end.
+pub fn as_told(incident: &Incident, told: &[Transition]) -> Incident {
+    match told.last().filter(|_| incident.notification_deferred) {
+        None => incident.clone(),
+        Some(last) => Incident {
+            acknowledged: incident.acknowledged.clone(),
+            ..last.incident.clone()
+        },
+    }
+}
+
 /// Returns the message of several incidents as it is at `at`: what is still open, and which of them ended.
 pub fn live_group(incidents: &[&Incident], at: Timestamp, style: Style) -> Message {
     let transition = |incident: &&Incident| Transition {

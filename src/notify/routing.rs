@@ -11,7 +11,7 @@ pub struct Told {
     /// Whether a message is edited and replied to by later steps; else each step is a message by itself.
     pub has_threads: bool,
     pub threads: Vec<ThreadState>,
-    /// The steps that were told of each incident, in order.
+    /// The steps that were told of each incident that has something to tell, and of those that a message names with it, in order.
     pub steps: BTreeMap<String, Vec<Transition>>,
 }
 

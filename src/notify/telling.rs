@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Incident, Step, Timestamp, Transition};
+use crate::model::{Incident, Span, Step, Timestamp, Transition};
 use crate::notify::Message;
 use crate::notify::alert::{Style, alert};
+use crate::notify::catch_up::catch_up;
 use crate::notify::grouped::grouped_messages;
 use crate::notify::live::live_group;
 use crate::notify::mute_ended::mute_ended_messages;
@@ -16,6 +17,17 @@ use crate::notify::mute_ended::mute_ended_messages;
 pub struct Telling {
     pub form: TellingForm,
     pub steps: Vec<Transition>,
+    /// The time that a catch-up is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
+}
+
+/// A time without polls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    pub span: Span,
+    /// The parts of it that can no longer be read, each with its stream.
+    pub unreadable: Vec<(String, Span)>,
 }
 
 /// How a message words several incidents.
@@ -28,6 +40,8 @@ pub enum TellingForm {
     Standing,
     /// What a mute or quiet hours kept back.
     MuteEnd,
+    /// They opened and were resolved while hushwatch could not see.
+    CatchUp,
 }
 
 impl Telling {
@@ -35,6 +49,21 @@ impl Telling {
         Self {
             form,
             steps: steps.into_iter().collect(),
+            gap: None,
+        }
+    }
+
+    /// Returns what a catch-up about `gap` tells at `at`.
+    pub fn of_gap(incidents: &[Incident], gap: Gap, at: Timestamp) -> Self {
+        let step = |incident: &Incident| Transition {
+            at,
+            incident: incident.clone(),
+            step: Step::Resolved,
+            notified: true,
+        };
+        Self {
+            gap: Some(gap),
+            ..Self::new(TellingForm::CatchUp, incidents.iter().map(step))
         }
     }
 
@@ -56,6 +85,12 @@ impl Telling {
                 live_group(&incidents, at, style)
             }
             (TellingForm::MuteEnd, _) => only(self.mute_end(at, style))?,
+            (TellingForm::CatchUp, _) => {
+                let gap = self.gap.as_ref()?;
+                let incidents = steps.iter().map(|step| step.incident.clone());
+                let incidents: Vec<Incident> = incidents.collect();
+                catch_up(&incidents, &gap.unreadable, gap.span, style)
+            }
         };
         let text = message.to_text();
         let names_all = steps.iter().all(|step| text.contains(&step.incident.id));
@@ -71,12 +106,27 @@ impl Telling {
         mute_ended_messages(&of(false), &of(true), at, style)
     }
 
-    /// Returns what it tells of the incidents `held`, and of the others; `None` where one of them is nothing.
+    /// Returns what it tells of the incidents `held`, and of the others; `None` where one of them is nothing. What is of no
+    /// incident is told with the others.
     pub fn split(&self, held: &BTreeSet<String>) -> Option<(Self, Self)> {
         let is_held = |step: &Transition| held.contains(&step.incident.id);
         let (held, rest): (Vec<_>, Vec<_>) = self.steps.iter().cloned().partition(is_held);
         let is_split = !held.is_empty() && !rest.is_empty();
-        is_split.then(|| (Self::new(self.form, held), Self::new(self.form, rest)))
+        let all_readable = |gap: &Gap| Gap {
+            unreadable: Vec::new(),
+            ..gap.clone()
+        };
+        is_split.then(|| {
+            let held = Self {
+                gap: self.gap.as_ref().map(all_readable),
+                ..Self::new(self.form, held)
+            };
+            let rest = Self {
+                gap: self.gap.clone(),
+                ..Self::new(self.form, rest)
+            };
+            (held, rest)
+        })
     }
 
     /// Returns how things stand after all of `tellings`, which follow one another: the last step of each incident.
@@ -164,6 +214,37 @@ mod tests {
         let begin = "🟠 WARN 2 of 4 streams: bounce rate is high";
         assert!(text.starts_with(begin), "{text}");
         assert_eq!(text.matches("\n✅ RESOLVED ").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn a_catch_up_is_told_in_parts_and_what_cannot_be_read_once() {
+        let incidents: Vec<Incident> = steps("resolved", 3)
+            .into_iter()
+            .map(|step| step.incident)
+            .collect();
+        let at = incidents[0].judged_at;
+        let gap = Gap {
+            span: Span::new(at - HOUR * 8, at),
+            unreadable: vec![("shop/outbound".to_owned(), Span::new(at - HOUR, at))],
+        };
+        let all = Telling::of_gap(&incidents, gap, at);
+        let whole = all.to_message(STYLE).expect("words").to_text();
+        assert!(whole.starts_with("📋 catch-up: 3 incidents"), "{whole}");
+        let stored = serde_json::to_string(&all).expect("JSON");
+        let all: Telling = serde_json::from_str(&stored).expect("the same");
+        let (held, rest) = all.split(&ids(&["aaaa1"])).expect("both");
+        let texts = [held, rest].map(|part| part.to_message(STYLE).expect("words").to_text());
+        let [held, rest] = &texts;
+        assert!(held.starts_with("📋 catch-up: 1 incident "), "{held}");
+        assert!(
+            held.contains("aaaa1") && !held.contains("no longer has"),
+            "{held}"
+        );
+        assert!(rest.starts_with("📋 catch-up: 2 incidents "), "{rest}");
+        assert!(
+            !rest.contains("aaaa1") && rest.contains("no longer has"),
+            "{rest}"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use hushwatch::model::{HOUR, Span, Timestamp};
 use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::slack::CHANNEL;
 use hushwatch::sim::{Fault, Plan};
 use serde_json::{Value, json};
 
@@ -200,6 +201,14 @@ fn texts(world: &World) -> String {
 
 /// Four streams of one server and one of another, of which the same is told at once while Slack is away.
 fn a_group_that_waits(webhook: bool) -> World {
+    let mut world = a_group(webhook, 8);
+    world.slack.fail(Plan::always(Fault::Status(503)));
+    world.hours("2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z");
+    world
+}
+
+/// The same before it is told; the wave of the other server ends so many hours after noon.
+fn a_group(webhook: bool, other_ends: u32) -> World {
     let mut world = World::new(
         Process::One,
         "[[server]]\nname = \"other\"\ntoken_env = \"OTHER_TOKEN\"\n",
@@ -220,12 +229,99 @@ fn a_group_that_waits(webhook: bool) -> World {
         world.shop.bounce_wave(&stream, wave(hours), 0.3, "Blocked");
     }
     other.generate("news", span, &profile);
-    other.bounce_wave("news", wave(8), 0.3, "Blocked");
+    other.bounce_wave("news", wave(other_ends), 0.3, "Blocked");
     world.hours("2026-03-03T09:00:00Z", "2026-03-03T10:00:00Z");
     world.set_aside("the hello");
-    world.slack.fail(Plan::always(Fault::Status(503)));
-    world.hours("2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z");
     world
+}
+
+/// The message in Slack that tells of several streams, as it is now.
+fn group_in_slack(world: &World) -> String {
+    let shown = world.slack.channel(CHANNEL).into_iter();
+    let mut groups = shown.filter(|shown| shown.title().contains("5 streams: "));
+    groups.next().expect("it was posted").message.plain
+}
+
+#[test]
+fn an_edit_of_a_group_leaves_what_is_muted_as_people_know_it() {
+    for waits in [false, true] {
+        let mut world = a_group(false, 1);
+        world.hours("2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z");
+        assert_eq!(world.alerts().len(), 1, "all at once");
+        let mute = |world: &World, now| {
+            let scope = [
+                "mute",
+                "--server",
+                "other",
+                "--until",
+                "2026-03-03 19:30",
+                "--reason",
+                "a move",
+            ];
+            assert_eq!(said(world, &scope, now).0, 0);
+        };
+        if waits {
+            // What the mute takes back was written before it, and waits.
+            world.slack.fail(Plan::always(Fault::Status(503)));
+            world.hours("2026-03-03T13:00:00Z", "2026-03-03T17:00:00Z");
+            mute(&world, noon() + HOUR * 5);
+            world.slack.clear_faults();
+            world.cycle(noon() + HOUR * 6);
+        } else {
+            mute(&world, noon());
+            world.hours("2026-03-03T13:00:00Z", "2026-03-03T18:00:00Z");
+        }
+        let group = group_in_slack(&world);
+        assert!(
+            group.contains("✅ RESOLVED shop/stream-1: "),
+            "{waits}: {group}"
+        );
+        assert!(group.contains("🟠 WARN other/news: "), "{waits}: {group}");
+        let told = texts(&world);
+        assert!(
+            told.contains("RESOLVED shop/stream-1: ") && !told.contains("other/news"),
+            "{waits}: {told}"
+        );
+        world.hours("2026-03-03T19:00:00Z", "2026-03-03T20:00:00Z");
+        let told = texts(&world);
+        assert!(told.contains("other/news: "), "{waits}: {told}");
+        let group = group_in_slack(&world);
+        assert!(
+            group.contains("✅ RESOLVED other/news: "),
+            "{waits}: {group}"
+        );
+    }
+}
+
+#[test]
+fn a_mute_takes_its_incident_out_of_a_catch_up() {
+    let mut world = a_group(false, 1);
+    world.slack.fail(Plan::always(Fault::Status(503)));
+    // No cycle sees how it begins and ends on two of the streams.
+    let cycle = world.cycle(noon() + HOUR * 7);
+    let pending = cycle.report["notices"]["pending"].as_u64();
+    assert!(pending > Some(1), "{}", cycle.report);
+    let scope = [
+        "mute", "--server", "other", "--for", "150m", "--reason", "a move",
+    ];
+    assert_eq!(said(&world, &scope, noon() + HOUR * 7).0, 0);
+    world.slack.clear_faults();
+    let cycle = world.cycle(noon() + HOUR * 8);
+    assert_eq!(cycle.report["notices"]["pending"], json!(0));
+    let told = texts(&world);
+    let one = "catch-up: 1 incident opened and resolved while hushwatch could not see";
+    assert!(told.contains(one), "{told}");
+    assert!(
+        told.contains("shop/stream-1: ") && !told.contains("other/news"),
+        "{told}"
+    );
+    world.hours("2026-03-03T21:00:00Z", "2026-03-03T22:00:00Z");
+    let told = texts(&world);
+    assert!(
+        told.contains(one) && told.contains("other/news: "),
+        "{told}"
+    );
+    assert!(!told.contains("shop/stream-1: "), "{told}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::model::{
 };
 use crate::notify::alert::alert;
 use crate::notify::answered::answered_message;
+use crate::notify::live::as_told;
 use crate::store::{
     self, AnswerableMessage, AnswersRead, CycleCommit, Database, MessageKind, NewMessage,
     Placement, Thread,
@@ -217,25 +218,29 @@ impl<'c> Desk<'c> {
         }
         let ids: Vec<String> = self.changed.iter().cloned().collect();
         let load = move |s: &mut Database| {
+            let threads = s.message_threads(&ids)?;
             let mut told: BTreeMap<String, Vec<Transition>> = BTreeMap::new();
-            for id in &ids {
-                let rows = s.incident_transitions(id)?.into_iter();
+            for incident in threads.iter().flat_map(|thread| &thread.incidents) {
+                let rows = s.incident_transitions(&incident.id)?.into_iter();
                 let steps = rows.map(|row| row.transition).filter(|t| t.notified);
-                told.insert(id.clone(), steps.collect());
+                told.insert(incident.id.clone(), steps.collect());
             }
-            Ok((s.message_threads(&ids)?, told))
+            Ok((threads, told))
         };
         let (threads, told) = self.context.store.call(load).await?;
         let mut edits = Vec::new();
         for thread in threads {
-            let members = thread.incidents.iter();
-            let members: Vec<&Incident> = members
-                .map(|stored| self.current(&stored.id).unwrap_or(stored))
-                .collect();
+            let steps_of = |id: &str| told.get(id).map_or(&[][..], Vec::as_slice);
+            let shown = |stored: &Incident| {
+                let current = self.current(&stored.id).unwrap_or(stored);
+                as_told(current, steps_of(&current.id))
+            };
+            let members: Vec<Incident> = thread.incidents.iter().map(shown).collect();
+            let members: Vec<&Incident> = members.iter().collect();
             let [first, ..] = members.as_slice() else {
                 continue;
             };
-            let steps = told.get(&first.id).map_or(&[][..], Vec::as_slice);
+            let steps = steps_of(&first.id);
             let (mutes, style) = (&self.mutes, self.context.style());
             let message = answered_message(&members, steps, mutes, self.now, style);
             let single = (members.len() == 1).then(|| first.id.clone());

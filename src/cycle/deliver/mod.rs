@@ -25,7 +25,7 @@ use crate::cycle::clock::current_instant;
 use crate::cycle::deliver::channel::{ChannelWorker, MAX_RETRY_DELAY};
 use crate::cycle::deliver::merge::merge_waiting;
 use crate::cycle::deliver::sink::SinkWorker;
-use crate::cycle::deliver::split::split_held;
+use crate::cycle::deliver::split::{leave_as_told, split_held};
 use crate::cycle::lease::DeliveryLease;
 use crate::cycle::{Context, CycleError, CycleOptions};
 use crate::model::{Hold, Timestamp};
@@ -165,9 +165,13 @@ async fn due_by_channel(
         store.call(move |s| s.merge_rows(&merged)).await?;
         (rows, held) = store.call(load).await?;
     }
-    let split = split_held(&rows, &held, style);
+    let mut split = split_held(&rows, &held, style);
     if !split.is_empty() {
-        store.call(move |s| s.split_rows(&split)).await?;
+        let part = move |s: &mut Database| {
+            leave_as_told(s, &mut split, &held, (hold.at, style))?;
+            s.split_rows(&split)
+        };
+        store.call(part).await?;
         (rows, _) = store.call(load).await?;
     }
     let mut channels: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::cycle::stored_message::{telling_of_row, to_telling_body};
+use crate::cycle::stored_message::{telling_of_row, to_body, to_telling_body};
+use crate::model::{Incident, Timestamp, Transition};
 use crate::notify::alert::Style;
+use crate::notify::live::{as_told, live_group};
 use crate::notify::telling::Telling;
-use crate::store::{NewMessage, OutboxRow, SplitRow};
+use crate::store::{Database, Error, NewMessage, OutboxRow, SplitRow, Thread};
 
 /// Returns which of `rows` are to become two, since some of their incidents are `held` and others are not. What may have been posted
 /// stays whole.
@@ -17,6 +19,45 @@ pub(super) fn split_held(
     let is_touched = |row: &&OutboxRow| row.message.incidents.iter().any(|id| held.contains(id));
     let rows = rows.iter().filter(is_touched);
     rows.filter_map(|row| split(row, held, style)).collect()
+}
+
+/// Words the edits anew that go with what is not `held`: of the incidents that are, the message in Slack goes on to say what people
+/// were told last.
+pub(super) fn leave_as_told(
+    s: &mut Database,
+    split: &mut [SplitRow],
+    held: &BTreeSet<String>,
+    (now, style): (Timestamp, Style),
+) -> Result<(), Error> {
+    for row in split {
+        let placement = &mut row.rest.placement;
+        let Thread::Continues(opener) = placement.thread else {
+            continue;
+        };
+        let threads = s.message_threads(&row.rest.incidents)?;
+        let Some(thread) = threads.into_iter().find(|thread| thread.seq == opener) else {
+            continue;
+        };
+        let mut members: Vec<Incident> = Vec::new();
+        for incident in &thread.incidents {
+            let waits = held.contains(&incident.id) && !row.rest.incidents.contains(&incident.id);
+            let steps = s.incident_transitions(&incident.id)?.into_iter();
+            let mut told: Vec<Transition> = steps.map(|row| row.transition).collect();
+            told.retain(|step| step.notified);
+            // What this row held is told by none yet.
+            if waits && told.len() > 1 {
+                told.pop();
+            }
+            let incident = Incident {
+                notification_deferred: incident.notification_deferred || waits,
+                ..incident.clone()
+            };
+            members.push(as_told(&incident, &told));
+        }
+        let members: Vec<&Incident> = members.iter().collect();
+        placement.top = to_body(&live_group(&members, now, style));
+    }
+    Ok(())
 }
 
 fn split(row: &OutboxRow, held: &BTreeSet<String>, style: Style) -> Option<SplitRow> {
