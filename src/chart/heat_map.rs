@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chart::axis::compact;
 use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize};
-use crate::chart::volume::{Sign, legend_width};
+use crate::chart::legend::{LEGEND_HEIGHT, LegendRow, Sign, draw_legend, draw_mark};
 use crate::model::{Severity, Span, Timestamp};
 use crate::text::format::{count, format_range, plural};
 use crate::text::sanitize::{clean, truncate};
@@ -21,7 +21,6 @@ const LEFT: f32 = 116.0;
 const RIGHT: f32 = 42.0;
 const TOP: f32 = 60.0;
 const ROW_HEIGHT: f32 = 14.0;
-const LEGEND_HEIGHT: f32 = 17.0;
 
 /// One hour of one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,15 +91,7 @@ impl HeatMap {
             let text = format!("and {} more", count(others as u64));
             drawing.label((12.0, bottom - 3.5), start, Ink::Muted, &text);
         }
-        for (index, row) in legend.iter().enumerate() {
-            let y = bottom + 8.0 + LEGEND_HEIGHT * index as f32;
-            let mut x = 12.0;
-            for (sign, text) in row {
-                sign.draw(&mut drawing, Area::new(x, y, 10.0, 10.0));
-                drawing.label((x + 14.0, y + 9.0), start, ink, text);
-                x += legend_width(text);
-            }
-        }
+        draw_legend(&mut drawing, &legend, bottom + 8.0);
         drawing
     }
 
@@ -185,7 +176,7 @@ impl HeatMap {
         drawing.label((WIDTH - 8.0, y + 10.0), TextAnchor::End, Ink::Text, &total);
     }
 
-    fn legend(&self) -> Vec<Vec<(Sign, &'static str)>> {
+    fn legend(&self) -> Vec<LegendRow> {
         let cells = || self.rows.iter().flat_map(|row| &row.cells);
         let has = |severity| cells().any(|cell| cell.severity == Some(severity));
         let volume = vec![
@@ -217,22 +208,5 @@ fn level(sent: u64, most: u64) -> u8 {
         share if share <= 0.5 => 2,
         share if share <= 0.75 => 3,
         _ => 4,
-    }
-}
-
-/// Draws an incident on the area of an hour: a warning as a bar across it, a wake as a frame around a light square.
-pub(super) fn draw_mark(drawing: &mut Drawing, severity: Severity, area: Area) {
-    let middle = area.y + area.height / 2.0;
-    match severity {
-        Severity::Warn => {
-            drawing.rect(area, Ink::WarnTint);
-            drawing.rect(Area::new(area.x, middle - 2.0, area.width, 4.0), Ink::Warn);
-        }
-        Severity::Wake => {
-            drawing.rect(area, Ink::Wake);
-            let side = area.width.min(area.height) * 0.4;
-            let x = area.x + (area.width - side) / 2.0;
-            drawing.rect(Area::new(x, middle - side / 2.0, side, side), Ink::OnMark);
-        }
     }
 }

@@ -6,6 +6,7 @@
 mod axis;
 mod drawing;
 mod heat_map;
+mod legend;
 #[cfg(feature = "charts")]
 mod raster;
 mod svg;

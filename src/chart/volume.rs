@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chart::axis::{compact, round_up, time_marks};
 use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize, label_width};
-use crate::chart::heat_map::draw_mark;
+use crate::chart::legend::{LEGEND_HEIGHT, LegendRow, Sign, draw_legend, draw_shade, wrap};
 use crate::model::{Severity, Span, Timestamp};
 use crate::text::format::{count, format_duration, format_range, plural};
 use crate::text::sanitize::{clean, truncate};
@@ -21,7 +21,6 @@ const VOLUME_HEIGHT: f32 = 104.0;
 const LANE_GAP: f32 = 7.0;
 const BOUNCE_HEIGHT: f32 = 24.0;
 const AXIS_HEIGHT: f32 = 18.0;
-const LEGEND_HEIGHT: f32 = 17.0;
 
 /// The length of time that a bar stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +108,8 @@ impl VolumeChart {
         self.draw_grid(&mut drawing);
         self.draw_bars(&mut drawing);
         self.draw_time(&mut drawing);
-        self.draw_legend(&mut drawing, &legend);
+        let below = TOP + VOLUME_HEIGHT + LANE_GAP + BOUNCE_HEIGHT + AXIS_HEIGHT;
+        draw_legend(&mut drawing, &legend, below + 4.0);
         drawing
     }
 
@@ -190,18 +190,13 @@ impl VolumeChart {
     fn draw_incidents(&self, drawing: &mut Drawing) {
         // The worse over the other.
         for severity in [Severity::Warn, Severity::Wake] {
-            let (tint, mark, height) = match severity {
-                Severity::Warn => (Ink::WarnTint, Ink::Warn, 2.5),
-                Severity::Wake => (Ink::WakeTint, Ink::Wake, 5.0),
-            };
             let of_severity = self.incidents.iter().filter(|i| i.severity == severity);
             for incident in of_severity {
                 let shown = incident.span.intersect(self.span);
                 let (from, until) = (self.x(shown.from), self.x(shown.until));
                 let width = (until - from).max(2.0);
                 let below = VOLUME_HEIGHT + LANE_GAP + BOUNCE_HEIGHT;
-                drawing.rect(Area::new(from, TOP, width, below), tint);
-                drawing.rect(Area::new(from, TOP, width, height), mark);
+                draw_shade(drawing, severity, Area::new(from, TOP, width, below));
             }
         }
     }
@@ -300,7 +295,7 @@ impl VolumeChart {
     }
 
     /// Returns what is to be explained of what is shown, in rows.
-    fn legend(&self) -> Vec<Vec<(Sign, &'static str)>> {
+    fn legend(&self) -> Vec<LegendRow> {
         let shows = |of: fn(&VolumeBar) -> bool| self.bars.iter().any(of);
         let has = |severity| self.incidents.iter().any(|i| i.severity == severity);
         let signs = [
@@ -324,66 +319,7 @@ impl VolumeChart {
             (has(Severity::Warn), Sign::Incident(Severity::Warn), "WARN"),
             (has(Severity::Wake), Sign::Incident(Severity::Wake), "WAKE"),
         ];
-        let mut rows: Vec<Vec<(Sign, &'static str)>> = vec![Vec::new()];
-        let mut used = 0.0;
-        for (_, sign, text) in signs.into_iter().filter(|(is_shown, _, _)| *is_shown) {
-            let width = legend_width(text);
-            if used + width > WIDTH - 12.0 {
-                rows.push(Vec::new());
-                used = 0.0;
-            }
-            used += width;
-            if let Some(row) = rows.last_mut() {
-                row.push((sign, text));
-            }
-        }
-        rows
-    }
-
-    fn draw_legend(&self, drawing: &mut Drawing, rows: &[Vec<(Sign, &'static str)>]) {
-        let mut y = TOP + VOLUME_HEIGHT + LANE_GAP + BOUNCE_HEIGHT + AXIS_HEIGHT + 4.0;
-        for row in rows {
-            let mut x = 12.0;
-            for (sign, text) in row {
-                sign.draw(drawing, Area::new(x, y, 10.0, 10.0));
-                let place = (x + 14.0, y + 9.0);
-                drawing.label(place, TextAnchor::Start, Ink::Text, text);
-                x += legend_width(text);
-            }
-            y += LEGEND_HEIGHT;
-        }
-    }
-}
-
-/// Returns how wide an entry of a legend is, about.
-pub(super) fn legend_width(text: &str) -> f32 {
-    label_width(text) + 25.0
-}
-
-/// The sign of an entry in a legend.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Sign {
-    Ink(Ink),
-    Hatch,
-    Incident(Severity),
-    /// As it stands on an hour of a heat map.
-    Mark(Severity),
-}
-
-impl Sign {
-    pub(super) fn draw(self, drawing: &mut Drawing, area: Area) {
-        match self {
-            Self::Ink(ink) => drawing.rect(area, ink),
-            Self::Hatch => drawing.hatch(area),
-            Self::Incident(severity) => {
-                let (tint, mark, height) = match severity {
-                    Severity::Warn => (Ink::WarnTint, Ink::Warn, 2.5),
-                    Severity::Wake => (Ink::WakeTint, Ink::Wake, 5.0),
-                };
-                drawing.rect(area, tint);
-                drawing.rect(Area { height, ..area }, mark);
-            }
-            Self::Mark(severity) => draw_mark(drawing, severity, area),
-        }
+        let signs = signs.into_iter().filter(|(is_shown, _, _)| *is_shown);
+        wrap(signs.map(|(_, sign, text)| (sign, text)), WIDTH - 12.0)
     }
 }

@@ -1,18 +1,17 @@
 //! What the pictures show: the mail of streams by the hour, what is usual then, and the incidents beside it.
 
 mod drawn_day;
+mod heat;
 
 use std::time::Duration;
 
 use chrono::{Datelike, Timelike};
 use chrono_tz::Tz;
 
-use crate::chart::{
-    ChartStep, HeatCell, HeatMap, HeatRow, ShadedSpan, VolumeBar, VolumeChart, local_days,
-};
+use crate::chart::{ChartStep, ShadedSpan, VolumeBar, VolumeChart, local_days};
 use crate::cycle::stats::delivered_share;
 use crate::model::{
-    Evidence, HOUR, History, Incident, ServerName, Severity, Span, StreamId, StreamKey, Timestamp,
+    Evidence, HOUR, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp,
 };
 use crate::notify::context::problem_span;
 use crate::notify::describe::problem_name;
@@ -20,6 +19,7 @@ use crate::store::{self, Database};
 use crate::text::format::plural;
 
 pub(crate) use drawn_day::DrawnDay;
+pub(crate) use heat::{HeatRank, heat_map, heat_row};
 
 /// How far back it is learned what is usual.
 const LOOKBACK: Duration = Duration::from_secs(28 * 86_400);
@@ -386,72 +386,6 @@ fn shaded_spans(
         .collect();
     shaded.sort_by_key(|shaded| shaded.span.from);
     shaded
-}
-
-/// Returns the row of one server in a heat map of `span`, and what puts it before others.
-pub(crate) fn heat_row(
-    subject: &ChartSubject,
-    mail: &MailByHour,
-    incidents: &[Incident],
-    span: Span,
-) -> (HeatRow, HeatRank) {
-    let shaded = shaded_spans(incidents, |incident| subject.concerns(incident), span);
-    let hours = (0..mail.hours.len()).map(|index| mail.hour(index));
-    let hours: Vec<Span> = hours.filter(|hour| span.contains(hour.from)).collect();
-    let worst = |hour: &Span| {
-        let within = shaded
-            .iter()
-            .filter(|s| !s.span.intersect(*hour).is_empty());
-        within
-            .map(|s| s.severity)
-            .max_by_key(|severity| severity_rank(*severity))
-    };
-    let sent = mail.sent_by_hour(span);
-    let cells = hours.iter().zip(&sent).map(|(hour, sent)| HeatCell {
-        sent: *sent,
-        severity: worst(hour),
-    });
-    let cells: Vec<HeatCell> = cells.collect();
-    let open = incidents
-        .iter()
-        .filter(|i| i.is_open() && subject.concerns(i));
-    let rank = HeatRank {
-        open: open.map(|i| severity_rank(i.severity)).max().unwrap_or(0),
-        worst: shaded
-            .iter()
-            .map(|s| severity_rank(s.severity))
-            .max()
-            .unwrap_or(0),
-        unseen: cells.iter().filter(|cell| cell.sent.is_none()).count(),
-        sent: sent.iter().flatten().sum(),
-    };
-    let row = HeatRow {
-        name: subject.server.to_string(),
-        cells,
-    };
-    (row, rank)
-}
-
-/// How bad a server is, beside the others: an open incident first, then one that ended, then what was not seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct HeatRank {
-    open: u8,
-    worst: u8,
-    unseen: usize,
-    sent: u64,
-}
-
-const fn severity_rank(severity: Severity) -> u8 {
-    match severity {
-        Severity::Warn => 1,
-        Severity::Wake => 2,
-    }
-}
-
-/// Returns the heat map of these rows, the worst first.
-pub(crate) fn heat_map(mut rows: Vec<(HeatRow, HeatRank)>, span: Span, zone: Tz) -> HeatMap {
-    rows.sort_by(|(a, a_rank), (b, b_rank)| b_rank.cmp(a_rank).then_with(|| a.name.cmp(&b.name)));
-    HeatMap::new(rows.into_iter().map(|(row, _)| row).collect(), span, zone)
 }
 
 #[cfg(test)]

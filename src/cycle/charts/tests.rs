@@ -1,4 +1,5 @@
 use super::*;
+use crate::chart::HeatRow;
 use crate::model::{BounceClass, BounceEvent, Coverage, DAY, HourCount, SampledMessage};
 
 fn at(text: &str) -> Timestamp {

@@ -40,18 +40,9 @@ fn load_samples(
     span: Span,
 ) -> Result<Vec<SampledMessage>, Error> {
     s.rows(
-        "SELECT sent_at, checked_at, delivered_at, bounced_at, queued FROM followed
+        "SELECT sent_at, checked_at, delivered_at, bounced_at, queued, CAST(NULL AS TEXT) FROM followed
          WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
         &values![stream, span.from, span.until],
-        |row| {
-            Ok(SampledMessage {
-                sent_at: row.get(0)?,
-                checked_at: row.get(1)?,
-                delivered_at: row.get(2)?,
-                bounced_at: row.get(3)?,
-                queued: row.get(4)?,
-                bounce: None,
-            })
-        },
+        history::read_sample,
     )
 }

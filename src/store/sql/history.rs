@@ -12,7 +12,7 @@ use crate::store::{Database, Error};
 use super::feedback::load_marked;
 use super::id::id_from_bytes;
 use super::tags::ALL_MAIL;
-use super::{Session, address_checks, counts, coverage, values};
+use super::{Row, Session, address_checks, counts, coverage, values};
 
 /// How far the details of a message and the list of bounces may differ on when a bounce happened, in milliseconds.
 const SAME_BOUNCE_WITHIN_MS: i64 = 10 * 60 * 1000;
@@ -259,17 +259,19 @@ fn load_samples(
                  ORDER BY b.at, b.id LIMIT 1) END
          FROM followed WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
         &values![stream, range.from - SAMPLE_LOOKBACK, range.until, SAME_BOUNCE_WITHIN_MS],
-        |row| {
-            Ok(SampledMessage {
-                sent_at: row.get(0)?,
-                checked_at: row.get(1)?,
-                delivered_at: row.get(2)?,
-                bounced_at: row.get(3)?,
-                queued: row.get(4)?,
-                bounce: row
-                    .get::<Option<String>>(5)?
-                    .and_then(|name| BounceType::from_name(&name)),
-            })
-        },
+        read_sample,
     )
+}
+
+/// Reads a sampled message, whose last column is the type of its bounce.
+pub(super) fn read_sample(row: &dyn Row) -> Result<SampledMessage, Error> {
+    let bounce: Option<String> = row.get(5)?;
+    Ok(SampledMessage {
+        sent_at: row.get(0)?,
+        checked_at: row.get(1)?,
+        delivered_at: row.get(2)?,
+        bounced_at: row.get(3)?,
+        queued: row.get(4)?,
+        bounce: bounce.and_then(|name| BounceType::from_name(&name)),
+    })
 }
