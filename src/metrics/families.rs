@@ -51,7 +51,7 @@ impl Family {
             Read::View(read) => read(view, &mut samples),
             Read::Stream(read) => {
                 for server in &view.status.servers {
-                    for stream in &server.streams {
+                    for stream in server.streams() {
                         samples.add_known([&server.name.0, &stream.counts.id.0], read(stream));
                     }
                 }

@@ -117,7 +117,7 @@ fn what_is_unknown_has_no_series() {
     let (mut status, _) = sample();
     for server in &mut status.servers {
         server.last_complete_at = None;
-        for stream in &mut server.streams {
+        for stream in server.streams.iter_mut().flatten() {
             stream.silence_score = None;
             stream.silence_limit = None;
             stream.last_sent = None;
@@ -141,6 +141,25 @@ fn what_is_unknown_has_no_series() {
     ] {
         assert!(!text.contains(name), "{name}: {text}");
     }
+}
+
+#[test]
+fn mail_that_was_not_read_yet_has_no_series() {
+    let (mut status, _) = sample();
+    for server in &mut status.servers {
+        server.streams = None;
+    }
+    let view = MetricsView {
+        status: &status,
+        now: at("2026-03-03T10:00:30Z"),
+        counters: None,
+    };
+    let text = render(&view, TextFormat::Classic);
+    let is_of_stream = |line: &&str| !line.starts_with('#') && line.contains("stream=\"outbound\"");
+    let found: Vec<&str> = text.lines().filter(is_of_stream).collect();
+    let incidents = |line: &&str| line.starts_with("hushwatch_incident_open{");
+    assert!(found.iter().all(incidents), "{found:?}");
+    assert!(text.contains("\nhushwatch_up "), "{text}");
 }
 
 #[test]

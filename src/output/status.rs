@@ -57,7 +57,8 @@ pub struct ServerStatus {
     pub number: Option<i64>,
     /// Whether Postmark delivers nothing of what it sends.
     pub sandbox: bool,
-    pub streams: Vec<StreamStatus>,
+    /// `None` where its mail was not read since the process started.
+    pub streams: Option<Vec<StreamStatus>>,
 }
 
 /// A stream at the instant of the last cycle.
@@ -118,7 +119,7 @@ impl StatusReport {
         let mut lines = vec![cycle, format!("Data in {store}")];
         for server in &self.servers {
             lines.extend([String::new(), server.to_line()]);
-            for stream in &server.streams {
+            for stream in server.streams() {
                 let is_stop = |i: &&Incident| i.is_stop_of(&server.name.0, &stream.counts.id);
                 let silence = self.open.iter().find(is_stop);
                 lines.extend(stream.to_lines(silence, zone));
@@ -147,6 +148,11 @@ impl StatusReport {
 }
 
 impl ServerStatus {
+    /// Returns what is known of its streams.
+    pub fn streams(&self) -> &[StreamStatus] {
+        self.streams.as_deref().unwrap_or_default()
+    }
+
     fn to_line(&self) -> String {
         let poll = match (self.polled, &self.reason) {
             (false, _) => "not polled yet".to_owned(),
@@ -335,7 +341,7 @@ pub(crate) mod tests {
             last_complete_at: None,
             number: Some(9_708_911),
             sandbox: name == "news",
-            streams,
+            streams: Some(streams),
         };
         StatusReport {
             last_cycle_at: Some(at("2026-03-03T10:00:00Z")),

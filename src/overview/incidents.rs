@@ -4,15 +4,12 @@ use crate::model::Timestamp;
 use crate::output::json::ListedIncident;
 use crate::store::{self, Store};
 
-/// The maximum number of incidents in a list.
-const MAX_INCIDENTS: u32 = 1_000;
-
 /// Loads the incidents that are open or opened since `since`, newest first.
 pub(crate) async fn load_incidents(
     store: &Store,
     since: Timestamp,
 ) -> Result<Vec<ListedIncident>, store::Error> {
-    let load = move |s: &mut store::Database| s.listed_incidents(since, MAX_INCIDENTS);
+    let load = move |s: &mut store::Database| s.listed_incidents(since);
     let rows = store.call(load).await?.into_iter();
     let listed = rows.map(|row| ListedIncident {
         incident: row.incident,

@@ -2,18 +2,19 @@
 
 mod incident_report;
 mod incidents;
+mod notices;
 mod pages;
+mod reading;
 mod recent;
 mod status;
 mod worst;
 
 pub(crate) use incident_report::load_report;
 pub(crate) use incidents::load_incidents;
-pub(crate) use pages::{
-    DEFAULT_SEASON, Notices, load_incident_page, load_overview, load_server_page,
-};
+pub(crate) use notices::Notices;
+pub(crate) use pages::{DEFAULT_SEASON, load_incident_page, load_overview, load_server_page};
 pub(crate) use recent::{DayTotals, events_json, load_events, recent_json};
 pub(crate) use status::{
     CollectedServers, Generation, Present, collect_servers, collect_status, last_cycle_or_now,
-    view_instant,
+    name_servers, view_instant,
 };

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::output::readiness::Readiness;
 use crate::output::status::{ServerStatus, StatusReport, StreamStatus, TagStatus};
-use crate::store::{self, Database, ServerState, Store};
+use crate::store::{self, Database, ServerIdentity, ServerState, Store};
 
 /// Reads what is stored of every watched server, as of the last cycle; mutes and what waits as they are at `now`, or by the clock.
 pub(crate) async fn collect_status(
@@ -76,6 +76,25 @@ impl Present {
         let last = self.states.values().filter_map(|state| state.last_cycle_at);
         let sum = last.fold(0, |sum: i64, at| sum.wrapping_add(at.0));
         (last_cycle(&self.states), sum, self.states.len())
+    }
+
+    pub(crate) fn watched(&self) -> &[Arc<ServerConfig>] {
+        &self.watched
+    }
+
+    pub(super) fn state(&self, server: &ServerName) -> Option<&ServerState> {
+        self.states.get(server)
+    }
+
+    /// Returns when the last cycle was; `None` before the first.
+    pub(super) fn last_cycle_at(&self) -> Option<Timestamp> {
+        last_cycle(&self.states)
+    }
+
+    /// Returns how many messages wait that nothing holds back, and since when the oldest of them does.
+    pub(super) fn undelivered(&self) -> (u64, Option<Timestamp>) {
+        let waiting = self.pending.saturating_sub(self.held as u64);
+        (waiting, self.oldest_pending_at)
     }
 
     /// Returns whether hushwatch does its work.
@@ -142,6 +161,22 @@ pub(crate) struct CollectedServers {
     pub servers: Vec<ServerStatus>,
 }
 
+/// Returns what is known of the servers without a look at their mail. It is read quickly, however many there are.
+pub(crate) async fn name_servers(
+    store: &Store,
+    present: &Present,
+) -> Result<CollectedServers, store::Error> {
+    let identities = store.call(Database::server_identities).await?;
+    let servers = present.names().map(|name| {
+        let state = present.states.get(name).cloned().unwrap_or_default();
+        server_status(name, state, identities.get(name).copied())
+    });
+    Ok(CollectedServers {
+        last_cycle_at: last_cycle(&present.states),
+        servers: servers.collect(),
+    })
+}
+
 /// Collects what is known of the servers' mail, a server at a time.
 pub(crate) async fn collect_servers(
     config: &Config,
@@ -151,50 +186,50 @@ pub(crate) async fn collect_servers(
     let last_cycle_at = last_cycle(&present.states);
     let at = last_cycle_at.unwrap_or_else(clock::now);
     let series = budget_series(store).await?;
-    let mut servers = Vec::new();
-    for server in &present.watched {
+    let mut collected = name_servers(store, present).await?;
+    for (server, status) in present.watched.iter().zip(&mut collected.servers) {
         let rules = config.rules_for(server);
-        let state = present
-            .states
-            .get(&server.name)
-            .cloned()
-            .unwrap_or_default();
         let name = server.name.clone();
-        let status = move |s: &mut Database| server_status(s, name, state, &rules, at, series);
-        servers.push(store.call(status).await?);
+        let read = move |s: &mut Database| stream_statuses(s, &name, &rules, at, series);
+        status.streams = Some(store.call(read).await?);
     }
-    Ok(CollectedServers {
-        last_cycle_at,
-        servers,
-    })
+    Ok(collected)
 }
 
+/// Returns the status of a server whose mail was not read.
 fn server_status(
-    s: &mut Database,
-    name: ServerName,
+    name: &ServerName,
     state: ServerState,
-    rules: &Rules,
-    at: Timestamp,
-    series: usize,
-) -> Result<ServerStatus, store::Error> {
-    let identity = s.server_identity(&name)?;
-    let mut streams = Vec::new();
-    for stream in s.watched_streams(&name)? {
-        let history = read_with_week_before(s, &name, &stream, Span::before(at, DAY))?;
-        let rules = rules.for_stream(&stream);
-        streams.push(stream_status(&stream, &history, at, rules, series));
-    }
+    identity: Option<ServerIdentity>,
+) -> ServerStatus {
     let is_polled = state.last_cycle_at.is_some();
-    Ok(ServerStatus {
-        name,
+    ServerStatus {
+        name: name.clone(),
         polled: is_polled,
         complete: is_polled && state.incomplete_since.is_none(),
         reason: state.reason,
         last_complete_at: state.last_complete_at,
         number: identity.map(|server| server.number),
         sandbox: identity.is_some_and(|server| server.is_sandbox()),
-        streams,
-    })
+        streams: None,
+    }
+}
+
+/// Reads and learns what is known of a server's streams.
+fn stream_statuses(
+    s: &mut Database,
+    server: &ServerName,
+    rules: &Rules,
+    at: Timestamp,
+    series: usize,
+) -> Result<Vec<StreamStatus>, store::Error> {
+    let mut streams = Vec::new();
+    for stream in s.watched_streams(server)? {
+        let history = read_with_week_before(s, server, &stream, Span::before(at, DAY))?;
+        let rules = rules.for_stream(&stream);
+        streams.push(stream_status(&stream, &history, at, rules, series));
+    }
+    Ok(streams)
 }
 
 /// Returns the status of a stream at `at`; `series` share the budget of false alarms.

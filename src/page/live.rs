@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::clock;
@@ -19,14 +20,15 @@ use crate::output::readiness::Readiness;
 use crate::output::status::StatusReport;
 use crate::overview::{
     CollectedServers, DEFAULT_SEASON, DayTotals, Generation, Notices, Present, collect_servers,
-    load_events, load_incident_page, load_incidents, load_overview, load_server_page,
+    load_events, load_incident_page, load_incidents, load_overview, load_server_page, name_servers,
 };
 use crate::page::source::{RecentEvents, Source, SourceError, Wording};
 use crate::store::{self, Store};
 
 /// How long what was read is shown.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// How long a request waits for what a new cycle brought; then it shows the last one.
+/// How long a request waits for the mail of a new cycle to be read and learned; then it shows the last one, or says of no
+/// server's mail anything.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// The maximum number of events that are kept.
 const MAX_EVENTS: u32 = 100;
@@ -164,7 +166,7 @@ impl Shared {
 
 fn day_totals(servers: &CollectedServers) -> DayTotals {
     let mut totals = DayTotals::default();
-    for stream in servers.servers.iter().flat_map(|server| &server.streams) {
+    for stream in servers.servers.iter().flat_map(|server| server.streams()) {
         totals.delivered += stream.counts.delivered;
         totals.bounced += stream.counts.bounced;
         totals.complaints += stream.counts.spam_complaint;
@@ -181,7 +183,7 @@ impl CountedMail {
     ) -> Result<Self, store::Error> {
         let mut spans = Vec::new();
         for server in &servers.servers {
-            for stream in &server.streams {
+            for stream in server.streams() {
                 let Some(covered_until) = stream.counts.covered_until else {
                     continue;
                 };
@@ -206,36 +208,53 @@ impl CountedMail {
 }
 
 impl Live {
-    /// Returns what is known of the servers' mail; where reading that of a new cycle takes long, as of the one before.
-    async fn mail(&self, present: &Present) -> Result<Arc<MailView>, SourceError> {
+    /// Returns what is known of the servers' mail; where reading that of a new cycle takes long, as of the one before. `None`
+    /// where there is none before.
+    async fn mail(&self, present: &Present) -> Result<Option<Arc<MailView>>, SourceError> {
         let kept = self.0.kept_mail();
         if let Some(kept) = &kept
             && kept.generation == present.generation()
         {
-            return Ok(Arc::clone(kept));
+            return Ok(Some(Arc::clone(kept)));
         }
-        let (shared, present) = (Arc::clone(&self.0), present.clone());
-        let reading = tokio::spawn(async move { shared.read_mail(present).await });
-        let read = match &kept {
-            None => reading.await,
-            Some(kept) => match tokio::time::timeout(PATIENCE, reading).await {
-                Ok(read) => read,
-                Err(_) => return Ok(Arc::clone(kept)),
-            },
-        };
+        let reading = self.read_on(present.clone());
+        match tokio::time::timeout(PATIENCE, reading).await {
+            Ok(read) => read.unwrap_or(Err(SourceError::Interrupted)).map(Some),
+            Err(_) => Ok(kept),
+        }
+    }
+
+    /// Reads the mail of the cycle of `present`, whether anyone waits for it or not.
+    fn read_on(&self, present: Present) -> oneshot::Receiver<Result<Arc<MailView>, SourceError>> {
+        let (told, answer) = oneshot::channel();
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let read = shared.read_mail(present).await;
+            if let Err(Err(error)) = told.send(read) {
+                tracing::warn!("{error}");
+            }
+        });
+        answer
+    }
+
+    /// Waits until all mail of the present was read.
+    async fn read_all(&self) -> Result<Arc<MailView>, SourceError> {
+        let present = self.0.present().await?;
+        let read = self.read_on(present).await;
         read.unwrap_or(Err(SourceError::Interrupted))
     }
 
     async fn read_status(&self) -> Result<Arc<StatusReport>, SourceError> {
-        let present = self.0.present().await?;
-        let mail = self.mail(&present).await?;
-        Ok(Arc::new(present.status_of(self.0.config(), &mail.servers)))
-    }
-
-    /// Returns what was read last for [`Source::status`], with the rest of its cycle.
-    async fn latest_mail(&self) -> Result<Arc<MailView>, SourceError> {
-        self.status().await?;
-        self.0.kept_mail().ok_or(SourceError::Interrupted)
+        let shared = &self.0;
+        let present = shared.present().await?;
+        let status = match self.mail(&present).await? {
+            Some(mail) => present.status_of(shared.config(), &mail.servers),
+            None => {
+                let servers = shared.read(name_servers(&shared.reader, &present)).await?;
+                present.status_of(shared.config(), &servers)
+            }
+        };
+        Ok(Arc::new(status))
     }
 }
 
@@ -265,11 +284,13 @@ impl Source for Live {
     }
 
     async fn counters(&self) -> Result<Counters, SourceError> {
-        let mail = self.latest_mail().await?;
+        self.status().await?;
+        let counted = self.0.kept_mail().map(|mail| mail.counted.clone());
+        let counted = counted.unwrap_or_default();
         let context = &self.0.context;
         let mut counters = Counters {
-            messages: mail.counted.messages.clone(),
-            bounces: mail.counted.bounces.clone(),
+            messages: counted.messages,
+            bounces: counted.bounces,
             requests: context.postmark.requests_by_status(),
             ..Counters::default()
         };
@@ -284,7 +305,14 @@ impl Source for Live {
     }
 
     async fn recent(&self) -> Result<Arc<RecentEvents>, SourceError> {
-        Ok(Arc::clone(&self.latest_mail().await?.recent))
+        self.status().await?;
+        let kept = self.0.kept_mail();
+        let mail = match kept {
+            Some(mail) => mail,
+            // Its counts are sums over all mail, which are of no use before all of it was read.
+            None => self.read_all().await?,
+        };
+        Ok(Arc::clone(&mail.recent))
     }
 
     async fn overview_page(&self, filter: &str) -> Result<String, SourceError> {
@@ -319,7 +347,7 @@ impl Source for Live {
     }
 
     async fn warm(&self) {
-        if let Err(error) = self.status().await {
+        if let Err(error) = self.read_all().await {
             tracing::debug!("nothing is read ahead for the page: {error}");
         }
     }

@@ -125,7 +125,8 @@ impl Store {
         };
         let connect = move |_| Sqlite::open_for_reading(&path).map(Database::Sqlite);
         Ok(Self {
-            pool: Arc::new(Pool::with_limit(1, Box::new(connect))),
+            // A short reading need not wait for a long one.
+            pool: Arc::new(Pool::with_limit(2, Box::new(connect))),
             file: self.file.clone(),
             shared: false,
             reconnects: true,

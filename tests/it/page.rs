@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hushwatch::clock;
 use hushwatch::model::{HOUR, Span, Timestamp};
+use hushwatch::sim::Fault;
 use hushwatch::sim::postmark::Profile;
 use serde_json::Value;
 
@@ -66,6 +67,10 @@ impl Daemon {
         self.send(request.as_bytes())
     }
 
+    pub(crate) fn url(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+
     fn status(&self, target: &str) -> String {
         status(&self.get(target, ""))
     }
@@ -113,6 +118,10 @@ fn it_shows_what_is_stored_and_gets_ready_with_the_first_cycle() {
         page.contains("shop/outbound") && page.contains("<svg") && page.contains("/style.css"),
         "{page}"
     );
+    assert!(
+        page.contains("some are still being learned") && !page.contains("OK</span> shop/outbound"),
+        "a few hours say nothing of what is usual: {page}"
+    );
     let style = daemon.get("/style.css", "");
     assert!(
         style.contains("text/css") && style.contains(".chart"),
@@ -134,6 +143,25 @@ fn it_shows_what_is_stored_and_gets_ready_with_the_first_cycle() {
     );
     assert_eq!(daemon.status("/incidents/nothing"), "404");
     world.set_aside("a first start in the middle of mail");
+}
+
+#[test]
+fn nothing_of_a_server_that_cannot_be_read_is_called_fine() {
+    let mut world = with_mail();
+    assert_eq!(world.run(&["check"]).code, 0);
+    world.shop.always(Fault::Status(401));
+    let daemon = Daemon::start(&mut world);
+    until("that it is blind", || {
+        daemon.get("/", "").contains("badge wake")
+    });
+    for target in ["/", "/servers/shop"] {
+        let page = daemon.get(target, "");
+        assert!(
+            page.contains("NOT SEEN</span> shop/outbound") && !page.contains("badge fine"),
+            "{target}: {page}"
+        );
+    }
+    world.set_aside("that it is blind is told");
 }
 
 /// Whether a value is as a schema of the document says. It knows what the document uses, and refuses what it does not know.

@@ -48,6 +48,7 @@ pub(super) fn a_server_is_known_by_its_number(b: &mut Database) {
     assert_eq!(known(b), None, "of a server that was never polled");
     b.server_state(&shop(), at(0)).expect("known");
     assert_eq!(known(b), None, "before an answer bore it");
+    assert!(b.server_identities().expect("read").is_empty());
     for is in [
         identity(7, None),
         identity(7, Some(true)),
@@ -55,6 +56,8 @@ pub(super) fn a_server_is_known_by_its_number(b: &mut Database) {
     ] {
         identify(b, is);
         assert_eq!(known(b), Some(is));
+        let all = b.server_identities().expect("read");
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), [(shop(), is)]);
     }
     read_one_hour(b, "00000000-0000-0000-0000-000000000001");
     assert_eq!(known(b), Some(identity(7, Some(false))), "after a poll");

@@ -16,16 +16,12 @@ impl Database {
         self.rows(sql, &values![incident], incidents::read_transition)
     }
 
-    /// Returns the incidents that are open or opened since `since`, newest first, at most `limit`.
-    pub fn listed_incidents(
-        &mut self,
-        since: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<IncidentRow>, Error> {
+    /// Returns the incidents that are open or opened since `since`, newest first.
+    pub fn listed_incidents(&mut self, since: Timestamp) -> Result<Vec<IncidentRow>, Error> {
         self.read(|s| {
             let incidents = s.rows(
-                "SELECT body FROM incidents WHERE open = 1 OR opened_at >= ?1 ORDER BY opened_at DESC, id LIMIT ?2",
-                &values![since, limit],
+                "SELECT body FROM incidents WHERE open = 1 OR opened_at >= ?1 ORDER BY opened_at DESC, id",
+                &values![since],
                 incidents::read_body,
             )?;
             let ids = || incidents.iter().map(|incident| values![&incident.id]);

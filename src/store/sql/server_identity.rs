@@ -1,9 +1,11 @@
 //! Which of Postmark's servers is behind a name: what is stored goes by the name, and is of one server.
 
+use std::collections::BTreeMap;
+
 use crate::model::ServerName;
 use crate::store::{AcceptedServer, Database, Error, ServerIdentity};
 
-use super::{Scope, Session, rename_servers, values};
+use super::{Row, Scope, Session, rename_servers, values};
 
 impl Database {
     /// Returns whose mail is stored under a name; `None` until an answer said so.
@@ -13,6 +15,17 @@ impl Database {
     ) -> Result<Option<ServerIdentity>, Error> {
         let server = server.clone();
         self.read(|s| read(s, &server.0))
+    }
+
+    /// Returns the same of every name of which an answer said so.
+    pub fn server_identities(&mut self) -> Result<BTreeMap<ServerName, ServerIdentity>, Error> {
+        let sql = "SELECT number, sandbox, name FROM servers WHERE number IS NOT NULL";
+        let rows = self.read(|s| {
+            s.rows(sql, &[], |row| {
+                Ok((ServerName(row.get(2)?), identity_of_row(row)?))
+            })
+        });
+        Ok(rows?.into_iter().collect())
     }
 
     /// Stores whose mail is stored under a name that is known.
@@ -33,11 +46,14 @@ impl Database {
 
 fn read(s: &mut dyn Session, server: &str) -> Result<Option<ServerIdentity>, Error> {
     let sql = "SELECT number, sandbox FROM servers WHERE name = ?1 AND number IS NOT NULL";
-    s.first(sql, &values![server], |row| {
-        Ok(ServerIdentity {
-            number: row.get(0)?,
-            sandbox: row.get::<Option<i64>>(1)?.map(|sandbox| sandbox != 0),
-        })
+    s.first(sql, &values![server], identity_of_row)
+}
+
+/// Reads the columns `number` and `sandbox`, which come first.
+fn identity_of_row(row: &dyn Row) -> Result<ServerIdentity, Error> {
+    Ok(ServerIdentity {
+        number: row.get(0)?,
+        sandbox: row.get::<Option<i64>>(1)?.map(|sandbox| sandbox != 0),
     })
 }
 

@@ -1,0 +1,330 @@
+//! What is read once for a page, and how servers and their streams are by it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::chart::ChartStep;
+use crate::config::{Config, ServerConfig};
+use crate::cycle::charts::{ChartSubject, MailByHour, shown_until, since, volume_chart_by};
+use crate::cycle::stats::budget_series;
+use crate::detect::Silence;
+use crate::html::{DeliveryView, Health, ServerPageView, ServerRow, StreamDetail, StreamRow};
+use crate::model::{
+    DAY, HOUR, History, Incident, Rule, ServerName, Severity, Span, StreamId, StreamKey, Timestamp,
+};
+use crate::notify::alert::Style;
+use crate::notify::context::split_remedy;
+use crate::notify::describe::describe_open;
+use crate::overview::notices::{Notice, Notices};
+use crate::overview::status::Present;
+use crate::overview::worst::worst_open;
+use crate::store::{self, Database, Store, StreamFigures};
+use crate::text::format::short_time;
+
+/// The maximum number of past incidents that are listed.
+pub(super) const MAX_PAST: usize = 50;
+
+/// What is the same for all that is read for one page.
+pub(super) struct Reading<'r> {
+    config: &'r Config,
+    store: &'r Store,
+    notices: &'r Notices,
+    pub style: Style,
+    pub present: Present,
+    /// The last cycle, or the present before the first.
+    cycle_at: Timestamp,
+    season: Span,
+    pub incidents: Vec<Incident>,
+    /// Where the worst open incident of each server stands among them.
+    worst: BTreeMap<ServerName, usize>,
+    /// Servers that the last two polls did not see, with their last complete one.
+    unseen: BTreeMap<ServerName, Option<Timestamp>>,
+    series: usize,
+}
+
+impl<'r> Reading<'r> {
+    pub(super) async fn new(
+        config: &'r Config,
+        store: &'r Store,
+        notices: &'r Notices,
+        season: Duration,
+    ) -> Result<Self, store::Error> {
+        let present = Present::read(config, store, None).await?;
+        let last = present.last_cycle_at();
+        let until = shown_until(last, present.now);
+        let season = Span::new((until - season).floor(HOUR), until);
+        let read = move |s: &mut Database| s.incidents_since(season.from);
+        let incidents = store.call(read).await?;
+        let unseen = present.readiness(config).unseen.into_iter();
+        Ok(Self {
+            worst: worst_open(&incidents),
+            config,
+            store,
+            notices,
+            style: Style {
+                zone: config.time_zone,
+                mask: config.slack.mask_addresses,
+            },
+            cycle_at: last.unwrap_or(present.now),
+            season,
+            incidents,
+            unseen: unseen.map(|s| (s.server, s.last_complete_at)).collect(),
+            series: budget_series(store).await?,
+            present,
+        })
+    }
+
+    /// Returns how a server is, and why.
+    pub(super) fn health(&self, server: &ServerName) -> (Health, String) {
+        if let Some(worst) = self
+            .worst
+            .get(server)
+            .and_then(|at| self.incidents.get(*at))
+        {
+            return (
+                of_severity(worst.severity),
+                describe_open(worst, self.style),
+            );
+        }
+        match self.present.state(server) {
+            Some(state) if state.incomplete_since.is_some() => {
+                let since = state.incomplete_since.unwrap_or(self.present.now);
+                let since = short_time(since, self.present.now, self.style.zone);
+                let reason = state.reason.as_deref().unwrap_or_default();
+                (
+                    Health::Unseen,
+                    format!("not read since {since}: {}", split_remedy(reason).0),
+                )
+            }
+            Some(state) if state.last_complete_at.is_some() => {
+                let Some(Some(last)) = self.unseen.get(server) else {
+                    return (Health::Fine, String::new());
+                };
+                let last = short_time(*last, self.present.now, self.style.zone);
+                (Health::Unseen, format!("last read {last}"))
+            }
+            _ => (Health::Learning, "not polled yet".to_owned()),
+        }
+    }
+
+    /// Whether nothing is known of the present of a server, whatever is told of it.
+    fn is_unseen(&self, server: &ServerName) -> bool {
+        let state = self.present.state(server);
+        let is_incomplete = state.is_some_and(|state| state.incomplete_since.is_some());
+        is_incomplete || self.unseen.contains_key(server)
+    }
+
+    /// Whether the history of every stream that sends is too short to tell that it stopped.
+    fn is_learning(&self, server: &ServerConfig, figures: &[&StreamFigures]) -> bool {
+        let rules = self.config.rules_for(server);
+        let is_short = |stream: &StreamFigures| {
+            let rules = rules.for_stream(stream.stream.stream());
+            let first = stream.first_seen_at.unwrap_or(self.cycle_at);
+            let is_judged = rules.is_enabled(Rule::SendSilence);
+            is_judged && self.cycle_at.since(first) < rules.silence.min_history
+        };
+        let mut sending = figures.iter().filter(|stream| stream.last_sent.is_some());
+        sending.clone().next().is_some() && sending.all(|stream| is_short(stream))
+    }
+
+    /// Returns the row of a server that is so, whose streams have these `figures`.
+    pub(super) fn row(
+        &self,
+        server: &ServerConfig,
+        (health, note): (Health, String),
+        figures: &[&StreamFigures],
+    ) -> ServerRow {
+        let (health, note) = match health {
+            Health::Fine if self.is_learning(server, figures) => learning(),
+            _ => (health, note),
+        };
+        let day = self.day();
+        let mut hours: Option<Vec<Option<u64>>> = None;
+        let mut streams = Vec::new();
+        for figures in figures {
+            let own = hours_of(figures, day);
+            streams.push(StreamRow {
+                id: figures.stream.stream().clone(),
+                last_sent: figures.last_sent,
+                sent: own.iter().flatten().sum(),
+            });
+            hours = Some(match hours {
+                None => own,
+                Some(sum) => {
+                    let pairs = sum.into_iter().zip(own);
+                    pairs.map(|(a, b)| a.zip(b).map(|(a, b)| a + b)).collect()
+                }
+            });
+        }
+        ServerRow {
+            name: server.name.clone(),
+            health,
+            note,
+            streams,
+            hours: hours.unwrap_or_else(|| vec![None; 24]),
+        }
+    }
+
+    pub(super) fn day(&self) -> Span {
+        Span::new(self.season.until - DAY, self.season.until)
+    }
+
+    pub(super) async fn detail(
+        &self,
+        server: &ServerConfig,
+        streams: Vec<StreamId>,
+    ) -> Result<ServerPageView, store::Error> {
+        let (mut health, mut note) = self.health(&server.name);
+        let mut details = Vec::new();
+        for stream in streams {
+            details.push(self.stream(server, stream).await?);
+        }
+        let mut sending = details.iter().filter(|stream| stream.last_sent.is_some());
+        let sends = sending.clone().next().is_some();
+        if health == Health::Fine && sends && sending.all(|s| s.health == Health::Learning) {
+            (health, note) = learning();
+        }
+        // The worst first; one without any mail says nothing.
+        details.sort_by_key(|stream| (stream.health, stream.last_sent.is_none()));
+        let own = |is_open: bool| {
+            let incidents = self.incidents.iter();
+            let own = incidents.filter(|i| concerns(i, &server.name, None));
+            own.filter(move |i| i.is_open() == is_open).cloned()
+        };
+        Ok(ServerPageView {
+            name: server.name.clone(),
+            health,
+            note,
+            streams: details,
+            next_poll_at: self.config.schedule.next(self.present.now),
+            open: own(true).collect(),
+            past: own(false).rev().take(MAX_PAST).collect(),
+        })
+    }
+
+    async fn stream(
+        &self,
+        server: &ServerConfig,
+        stream: StreamId,
+    ) -> Result<StreamDetail, store::Error> {
+        let key = StreamKey::new(&server.name, &stream);
+        let season = self.season;
+        let (of, hours_from) = (key.clone(), since(season));
+        let read = move |s: &mut Database| s.charted_history(&of, hours_from, season);
+        let history = self.store.call(read).await?;
+        let last_sent = history.last_sent(self.present.now);
+        let last_delivered = history.last_delivered(self.present.now);
+        let notice = self.notice(server, &key).await?;
+        let subject = ChartSubject {
+            server: server.name.clone(),
+            streams: vec![stream.clone()],
+            is_one_stream: true,
+        };
+        let open = self.incidents.iter().filter(|i| i.is_open());
+        let own = open.filter(|i| concerns(i, &server.name, Some(&stream)));
+        let worst = own.map(|i| of_severity(i.severity)).min();
+        let mut open = self.incidents.iter().filter(|i| i.is_open());
+        let is_stopped = open.any(|i| i.is_stop_of(&server.name.0, &stream));
+        let is_judged = self
+            .config
+            .rules_for(server)
+            .for_stream(&stream)
+            .is_enabled(Rule::SendSilence);
+        let health = worst.unwrap_or(match self.is_unseen(&server.name) {
+            true => Health::Unseen,
+            _ if notice.is_learning && is_judged && last_sent.is_some() => Health::Learning,
+            _ => Health::Fine,
+        });
+        let mail = MailByHour::from_histories(&[history], season);
+        let zone = self.style.zone;
+        let chart =
+            |span, step| volume_chart_by(&subject, &mail, &self.incidents, (span, step), zone);
+        Ok(StreamDetail {
+            id: stream.clone(),
+            health,
+            last_sent,
+            last_delivered,
+            detection_delay: notice.delay,
+            is_learning: notice.is_learning,
+            is_judged,
+            is_stopped,
+            day: chart(self.day(), ChartStep::Hour),
+            season: chart(season, ChartStep::Day),
+        })
+    }
+
+    /// Returns how a stop would be noticed; what is learned of a stream is kept for the day.
+    async fn notice(&self, server: &ServerConfig, key: &StreamKey) -> Result<Notice, store::Error> {
+        if let Some(known) = self.notices.get(key, self.cycle_at) {
+            return Ok(known);
+        }
+        let (at, of) = (self.cycle_at, key.clone());
+        let read = move |s: &mut Database| s.history_with_tags(&of, Span::new(at, at), &[]);
+        let history: History = self.store.call(read).await?;
+        let rules = self.config.rules_for(server);
+        let rules = rules.for_stream(key.stream());
+        let silence = Silence::for_stream(&history, at, rules, self.series);
+        let is_learning = silence.is_learning(&history, at);
+        let is_judged = rules.is_enabled(Rule::SendSilence) && !is_learning;
+        let delay = is_judged.then(|| silence.worst_detection_delay(&history, at));
+        let notice = Notice {
+            is_learning,
+            delay: delay.flatten(),
+        };
+        self.notices.put(key.clone(), at, notice);
+        Ok(notice)
+    }
+
+    pub(super) async fn delivery(&self) -> Result<DeliveryView, store::Error> {
+        let (waiting, waiting_since) = self.present.undelivered();
+        Ok(DeliveryView {
+            last_accepted_at: self.store.call(Database::last_accepted_at).await?,
+            waiting,
+            waiting_since,
+        })
+    }
+}
+
+/// Returns the messages of each hour of `day`; `None` where one was not seen as a whole.
+fn hours_of(figures: &StreamFigures, day: Span) -> Vec<Option<u64>> {
+    let begins = figures.first_seen_at.unwrap_or(Timestamp::MAX);
+    let hours = (0..24u32).map(|hour| {
+        let from = day.from + HOUR * hour;
+        Span::new(from, from + HOUR)
+    });
+    let mut sent = vec![0; 24];
+    for (at, number) in &figures.sent {
+        let place = at.since(day.from).as_secs() / 3600;
+        if let Some(sum) = sent.get_mut(usize::try_from(place).unwrap_or(usize::MAX)) {
+            *sum += number;
+        }
+    }
+    let seen = |hour: Span| begins <= hour.from && figures.seen.covers(hour);
+    hours
+        .zip(sent)
+        .map(|(hour, sent)| seen(hour).then_some(sent))
+        .collect()
+}
+
+/// Returns whether an incident is of a server, and of its stream where one is named.
+fn concerns(incident: &Incident, server: &ServerName, stream: Option<&StreamId>) -> bool {
+    let subject = ChartSubject {
+        server: server.clone(),
+        streams: stream.into_iter().cloned().collect(),
+        is_one_stream: stream.is_some(),
+    };
+    subject.concerns(incident)
+        && (stream.is_none() || incident.stream.is_some() || incident.rule == Rule::SendSilence)
+}
+
+fn learning() -> (Health, String) {
+    let note = "still learning when it sends".to_owned();
+    (Health::Learning, note)
+}
+
+const fn of_severity(severity: Severity) -> Health {
+    match severity {
+        Severity::Warn => Health::Warn,
+        Severity::Wake => Health::Wake,
+    }
+}
