@@ -6,6 +6,7 @@ mod backtest;
 mod blindness;
 mod bounced;
 mod bounds;
+mod browser;
 mod charts;
 mod cli;
 mod clock;
