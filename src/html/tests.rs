@@ -194,6 +194,13 @@ fn pages() -> Vec<(&'static str, String)> {
 }
 
 #[test]
+fn of_mail_that_is_not_seen_nothing_is_promised() {
+    let promise = "nobody would hear of it before it is read again";
+    let page = overview_page(&troubled(Medium::Page));
+    assert_eq!(page.matches(promise).count(), 1, "of the server blog");
+}
+
+#[test]
 fn samples_are_written() {
     // To be looked at: HUSHWATCH_DUMP_DIR=… cargo test --lib html::tests::samples_are_written
     let Ok(folder) = std::env::var("HUSHWATCH_DUMP_DIR") else {
