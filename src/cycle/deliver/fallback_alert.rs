@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::clock;
 use crate::cycle::Notifier;
-use crate::cycle::clock::ClockSkew;
+use crate::cycle::clock::{ClockSkew, MAX_POSTMARK_SKEW};
 use crate::cycle::deliver::notifier::Form;
 use crate::cycle::outage::{Mark, Outage, Stage};
 use crate::cycle::stored_message::to_unstored_row;
@@ -37,21 +37,28 @@ pub(crate) async fn alert_skew(notifier: &Notifier, outage: &Outage, skew: Clock
 async fn alert_once(notifier: &Notifier, outage: &Outage, subject: &str, message: &Message) {
     let (known, now) = (outage.read(), clock::now());
     let mark = |stage| Mark { at: now, stage };
+    let unconfirmed = known.filter(|known| known.stage == Stage::Unconfirmed && known.at <= now);
     if known.is_some_and(|known| known.is_known_at(now)) {
         return;
     }
     let row = to_unstored_row(message_key(outage), now, message);
     // Before it is sent: a process that dies now must not begin anew each time.
-    let is_kept = outage.write(mark(Stage::Unconfirmed));
-    if !is_kept
-        && known.is_none()
-        && let Ok(LookupResult::Found(_)) =
-            notifier.find_delivered(&row, &Form::Post, now - DAY).await
+    let is_kept = outage.write(unconfirmed.unwrap_or(mark(Stage::Unconfirmed)));
+    // The channel's history may know what this process does not.
+    let since = match unconfirmed {
+        Some(sent) => Some(sent.at - MAX_POSTMARK_SKEW),
+        None => (!is_kept && known.is_none()).then_some(now - DAY),
+    };
+    if let Some(since) = since
+        && let Ok(LookupResult::Found(_)) = notifier.find_delivered(&row, &Form::Post, since).await
     {
         outage.write(mark(Stage::Alerted));
         return;
     }
-    let was_unconfirmed = known.is_some_and(|known| known.stage == Stage::Unconfirmed);
+    if unconfirmed.is_some() {
+        // It is repeated once, also where this process dies over it.
+        outage.write(mark(Stage::Alerted));
+    }
     match notifier.send(&row, &Form::Post, &[]).await {
         Ok(_) => {
             outage.write(mark(Stage::Alerted));
@@ -59,10 +66,6 @@ async fn alert_once(notifier: &Notifier, outage: &Outage, subject: &str, message
         Err(why) => {
             tracing::error!(error = %why, "failed to send the {subject} alert");
             match why.class {
-                // It is repeated once.
-                RetryClass::Unconfirmed if was_unconfirmed => {
-                    outage.write(mark(Stage::Alerted));
-                }
                 RetryClass::Unconfirmed => {}
                 _ => match known {
                     Some(known) => {
