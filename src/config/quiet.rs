@@ -9,10 +9,8 @@ use crate::config::keys::{QUIET_KEYS, unknown_key_remedy};
 use crate::config::load::Reader;
 use crate::config::problem::{ConfigProblem, Invalid};
 use crate::config::{Schedule, values};
-use crate::model::{Hold, MINUTE, Span, Timestamp};
+use crate::model::{Hold, MAX_QUIET_HOURS, MINUTE, Span, Timestamp};
 
-/// The maximum length of quiet hours: what waits longer is better muted.
-const MAX_LENGTH: Duration = Duration::from_secs(7 * 86_400);
 const SCHEDULE_REMEDY: &str =
     "say when they begin, as cron with seconds, such as \"0 0 22 * * *\" (every evening at 22:00)";
 const LENGTH_REMEDY: &str = "say how long they last, such as for = \"9h\"";
@@ -124,7 +122,7 @@ fn read_quiet(table: &Dict, zone: Tz) -> Result<QuietHours, Vec<Invalid>> {
         starts.map_err(|invalid| invalid.with_remedy(SCHEDULE_REMEDY))
     });
     let length = required(table, "for", LENGTH_REMEDY, |value| {
-        Ok(values::duration(value, MINUTE, MAX_LENGTH)?)
+        Ok(values::duration(value, MINUTE, MAX_QUIET_HOURS)?)
     });
     let zone = match table.get("time_zone") {
         Some(value) => values::time_zone(value).map_err(|invalid| invalid.within("time_zone")),

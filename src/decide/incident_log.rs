@@ -326,6 +326,8 @@ impl IncidentLog {
             };
             if !incident.is_open() {
                 incident.notification_deferred = false;
+                incident.held_by_quiet_since = None;
+                incident.outlasts_quiet_hours = block.outlasts_quiet_hours;
                 end.resolved.push(incident.clone());
             } else if !block.inhibited
                 && let Some(taken) = transition::uninhibit(policy, incident, at, block)

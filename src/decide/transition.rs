@@ -25,6 +25,8 @@ pub(super) struct NotificationBlock {
     pub muted: bool,
     /// Whether it is a warning in quiet hours.
     pub in_quiet_hours: bool,
+    /// Whether it is a warning that waited in quiet hours for as long as one may.
+    pub outlasts_quiet_hours: bool,
     /// A stop of several streams that inhibited it is over.
     pub outlasts_stop: bool,
 }
@@ -64,7 +66,7 @@ pub(super) fn open(
     }
     if let Some(mut incident) = before.and_then(|b| reopen(policy, b, finding, at)) {
         let wanted = incident.suppressed_until.is_none();
-        let taken = notify(&mut incident, Step::Opened, block, wanted);
+        let taken = notify(&mut incident, (Step::Opened, at), block, wanted);
         return Some((incident, taken));
     }
     let wanted = finding.severity == Severity::Wake || !policy.digest_mode;
@@ -81,6 +83,8 @@ pub(super) fn open(
         notified: false,
         notification_deferred: false,
         deferred_by_quiet_hours: false,
+        held_by_quiet_since: None,
+        outlasts_quiet_hours: false,
         suppressed_until: None,
         last_reminder_at: at,
         last_event_at: newest,
@@ -93,7 +97,7 @@ pub(super) fn open(
         server_number: policy.server_number,
         acknowledged: None,
     };
-    let taken = notify(&mut incident, Step::Opened, block, wanted);
+    let taken = notify(&mut incident, (Step::Opened, at), block, wanted);
     Some((incident, taken))
 }
 
@@ -186,7 +190,7 @@ pub(super) fn advance(
             incident.suppressed_until = None;
             let wanted =
                 incident.notified || !policy.digest_mode || incident.severity == Severity::Wake;
-            taken.push(notify(incident, Step::Escalated, block, wanted));
+            taken.push(notify(incident, (Step::Escalated, at), block, wanted));
         }
     }
     if incident.suppressed_until.is_some_and(|until| at >= until) {
@@ -195,10 +199,10 @@ pub(super) fn advance(
         incident.last_reminder_at = at;
         let wanted =
             incident.notified || !policy.digest_mode || incident.severity == Severity::Wake;
-        taken.push(notify(incident, Step::Reminded, block, wanted));
+        taken.push(notify(incident, (Step::Reminded, at), block, wanted));
     } else if block.allows(outlasts_inhibition(policy, incident, finding, block)) {
         incident.last_reminder_at = at;
-        taken.push(notify(incident, Step::Reminded, block, true));
+        taken.push(notify(incident, (Step::Reminded, at), block, true));
     } else if !incident.rule.is_of_events()
         && at.since(incident.last_reminder_at) >= REMINDER_INTERVAL
     {
@@ -208,7 +212,7 @@ pub(super) fn advance(
             incident.last_reminder_at + REMINDER_INTERVAL * u32::try_from(days).unwrap_or(1);
         let is_known = incident.notified && incident.suppressed_until.is_none();
         let wanted = is_known && policy.reminds && incident.acknowledged.is_none();
-        taken.push(notify(incident, Step::Reminded, block, wanted));
+        taken.push(notify(incident, (Step::Reminded, at), block, wanted));
     }
     taken
 }
@@ -222,7 +226,7 @@ fn record_worst(incident: &mut Incident, evidence: &Evidence) {
 }
 
 /// Resolves an incident; `unwatched` where no finding will be about it any more.
-pub(super) const fn resolve(
+pub(super) fn resolve(
     incident: &mut Incident,
     at: Timestamp,
     block: NotificationBlock,
@@ -238,7 +242,7 @@ pub(super) const fn resolve(
         unwatched,
         disabled: false,
     };
-    let taken = notify(incident, Step::Resolved, block, wanted);
+    let taken = notify(incident, (Step::Resolved, at), block, wanted);
     // The end of an incident that was never notified is not worth a message.
     incident.notification_deferred &= incident.notified;
     taken
@@ -292,13 +296,13 @@ pub(super) fn uninhibit(
         return None;
     }
     incident.last_reminder_at = at;
-    Some(notify(incident, Step::Reminded, block, true))
+    Some(notify(incident, (Step::Reminded, at), block, true))
 }
 
 /// Takes `step` and decides whether it is notified; what only a mute or quiet hours keep back is deferred to their end.
-const fn notify(
+fn notify(
     incident: &mut Incident,
-    step: Step,
+    (step, at): (Step, Timestamp),
     block: NotificationBlock,
     wanted: bool,
 ) -> StepTaken {
@@ -309,6 +313,11 @@ const fn notify(
     }
     incident.notification_deferred = !notified && (incident.notification_deferred || due);
     incident.notified |= notified;
+    // Time in which a mute holds it back is no wait for quiet hours.
+    let waits = incident.notification_deferred && incident.deferred_by_quiet_hours;
+    let since = incident.held_by_quiet_since.unwrap_or(at);
+    incident.held_by_quiet_since = waits.then_some(since);
+    incident.outlasts_quiet_hours = notified && block.outlasts_quiet_hours;
     StepTaken { step, notified }
 }
 

@@ -86,6 +86,12 @@ pub struct Incident {
     /// Whether quiet hours, and no mute, kept back what was deferred last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deferred_by_quiet_hours: bool,
+    /// Since when quiet hours, and no mute, have kept back what is to be told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by_quiet_since: Option<Timestamp>,
+    /// Whether what was told of it last had waited in quiet hours for as long as it may, and was told within them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outlasts_quiet_hours: bool,
     /// It came back within the suppression time, which ends then: until it does, nothing is told.
     #[serde(rename = "quiet_until")]
     pub suppressed_until: Option<Timestamp>,

@@ -34,7 +34,7 @@ pub use history::{
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
-pub use mute::{Hold, Mute};
+pub use mute::{Hold, MAX_QUIET_HOURS, Mute};
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
 pub use suppression::{AddressCheck, Suppressed};

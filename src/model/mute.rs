@@ -1,5 +1,7 @@
 //! What people are not told for a while, because somebody said so.
 
+use std::time::Duration;
+
 use super::{Rule, ServerName, Timestamp};
 
 /// Nothing is told of what it is of until it ends. What happens meanwhile is recorded.
@@ -24,6 +26,9 @@ pub struct Mute {
     /// Whether it was set for a time to come.
     pub planned: bool,
 }
+
+/// The maximum length of quiet hours, and the longest that a warning waits in them: what waits longer is better muted.
+pub const MAX_QUIET_HOURS: Duration = Duration::from_secs(7 * 86_400);
 
 /// What people are not told at an instant, beside what is muted then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

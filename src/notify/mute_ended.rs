@@ -1,11 +1,11 @@
 //! What a mute or quiet hours kept back, in one message at their end.
 
-use crate::model::{Incident, Timestamp};
+use crate::model::{Incident, MAX_QUIET_HOURS, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_open, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::{Level, Message};
-use crate::text::format::{format_time, plural, short_time};
+use crate::text::format::{format_duration, format_time, plural, short_time};
 
 /// The maximum number of incidents in one message.
 const MAX_LINES: usize = 18;
@@ -32,7 +32,13 @@ pub fn mute_ended_messages(
         }
     };
     let incidents: Vec<&Incident> = open.iter().chain(resolved).collect();
-    let headline = format!("{} ended: {verdict}", what_ended(&incidents));
+    let headline = match incidents.iter().any(|i| i.outlasts_quiet_hours) {
+        true => {
+            let waited = format_duration(MAX_QUIET_HOURS);
+            format!("quiet hours held this back for {waited}: {verdict}")
+        }
+        false => format!("{} ended: {verdict}", what_ended(&incidents)),
+    };
     let time = format!("{} {}", format_time(now, style.zone), style.zone.name());
     lines
         .chunks(MAX_LINES)
@@ -76,4 +82,32 @@ fn resolved_line(incident: &Incident) -> String {
         describe_resolved(incident),
         incident.id
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Rule;
+    use crate::notify::samples::courses;
+
+    #[test]
+    fn what_waited_long_enough_does_not_say_that_quiet_hours_are_over() {
+        let courses = courses();
+        let course = courses.iter().find(|c| c.rule == Rule::BounceRate);
+        let mut open = course.expect("a course").step("opened").incident.clone();
+        open.deferred_by_quiet_hours = true;
+        let style = Style {
+            zone: chrono_tz::UTC,
+            mask: true,
+        };
+        let first_line = |open: &Incident| {
+            let messages =
+                mute_ended_messages(std::slice::from_ref(open), &[], open.judged_at, style);
+            messages[0].headline().to_owned()
+        };
+        assert!(first_line(&open).contains("quiet hours ended: 1 incident still open"));
+        open.outlasts_quiet_hours = true;
+        let said = "quiet hours held this back for 7 d: 1 incident still open";
+        assert!(first_line(&open).contains(said), "{}", first_line(&open));
+    }
 }

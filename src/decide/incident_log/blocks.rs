@@ -4,7 +4,7 @@ use crate::decide::incident_log::stops::StopTogether;
 use crate::decide::transition::NotificationBlock;
 use crate::decide::{IncidentKey, IncidentLog, Policy};
 use crate::model::{
-    Evidence, Finding, Incident, IncidentState, Rule, Severity, Timestamp, Verdict,
+    Evidence, Finding, Incident, IncidentState, MAX_QUIET_HOURS, Rule, Severity, Timestamp, Verdict,
 };
 
 impl IncidentLog {
@@ -42,7 +42,9 @@ impl IncidentLog {
             .into_iter();
         let muted = policy.is_muted(&self.server, rule, at)
             || mutable.any(|incident| policy.is_incident_muted(&incident.id, at));
-        let in_quiet_hours = policy.is_in_quiet_hours(severity, at);
+        let is_quiet = policy.is_in_quiet_hours(severity, at);
+        let outlasts_quiet_hours = is_quiet && current.is_some_and(|i| has_waited_long(i, at));
+        let in_quiet_hours = is_quiet && !outlasts_quiet_hours;
         let is_held = muted || in_quiet_hours;
         // What was once notified is notified to its end.
         let was_notified = current.is_some_and(|i| i.is_open() && i.notified);
@@ -57,6 +59,7 @@ impl IncidentLog {
                 || (!was_notified && is_known()),
             muted,
             in_quiet_hours,
+            outlasts_quiet_hours,
             outlasts_stop: stop == Some(StopTogether::Over),
         }
     }
@@ -101,6 +104,7 @@ impl IncidentLog {
                 inhibited: false,
                 muted: policy.is_muted(&self.server, key.problem, at),
                 in_quiet_hours: false,
+                outlasts_quiet_hours: false,
                 outlasts_stop: false,
             },
         }
@@ -117,7 +121,8 @@ impl IncidentLog {
     ) -> bool {
         let holds = |incident: &Incident| {
             policy.is_muted(&self.server, incident.rule, at)
-                || policy.is_in_quiet_hours(incident.severity, at)
+                || (policy.is_in_quiet_hours(incident.severity, at)
+                    && !has_waited_long(incident, at))
         };
         self.current.iter().any(|(key, incident)| {
             incident.is_open()
@@ -125,4 +130,11 @@ impl IncidentLog {
                 && (is_held || !holds(incident))
         })
     }
+}
+
+/// Returns whether quiet hours have held it back for as long as they may last: several of them may leave hardly a moment between
+/// them.
+fn has_waited_long(incident: &Incident, at: Timestamp) -> bool {
+    let since = incident.held_by_quiet_since;
+    since.is_some_and(|since| at.since(since) >= MAX_QUIET_HOURS)
 }

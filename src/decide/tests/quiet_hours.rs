@@ -83,3 +83,44 @@ fn what_waits_for_the_digest_is_not_told_at_their_end() {
     told.bounce(1, Verdict::Breach);
     assert_eq!(end(&mut told, 10), (vec![], 0));
 }
+
+/// Quiet hours that follow each other leave no moment in which a cycle takes place.
+#[test]
+fn a_warning_waits_no_longer_than_quiet_hours_may_last() {
+    let mut told = quiet(false);
+    told.policy.quiet_hours = vec![Span::new(at(0), at(400))];
+    assert_eq!(told.bounce(1, Verdict::Breach), ["bounce_rate opened"]);
+    for hour in 2..169 {
+        let steps = told.bounce(hour, Verdict::Breach);
+        assert!(steps.iter().all(|step| !step.ends_with('!')), "{steps:?}");
+        assert_eq!(end(&mut told, hour), (vec![], 0), "{hour}");
+    }
+    told.bounce(169, Verdict::Breach);
+    let told_then = (vec!["bounce_rate reminded!".to_owned()], 0);
+    assert_eq!(end(&mut told, 169), told_then);
+    assert!(told.book.incidents().all(|i| i.outlasts_quiet_hours));
+    // What comes after that waits anew.
+    for hour in 170..200 {
+        let steps = told.bounce(hour, Verdict::Breach);
+        assert!(steps.iter().all(|step| !step.ends_with('!')), "{steps:?}");
+        assert_eq!(end(&mut told, hour), (vec![], 0), "{hour}");
+    }
+    assert!(told.book.incidents().all(|i| !i.outlasts_quiet_hours));
+}
+
+#[test]
+fn the_time_of_a_mute_is_no_wait_for_quiet_hours() {
+    let mut told = quiet(false);
+    told.policy.quiet_hours = vec![Span::new(at(0), at(400))];
+    told.policy.mutes = muted(None);
+    for mute in &mut told.policy.mutes {
+        mute.until = at(160);
+    }
+    told.bounce(1, Verdict::Breach);
+    assert_eq!(end(&mut told, 170), (vec![], 0));
+    assert!(
+        told.book
+            .incidents()
+            .all(|i| i.held_by_quiet_since.is_none())
+    );
+}

@@ -98,6 +98,8 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         notified: true,
         notification_deferred: false,
         deferred_by_quiet_hours: false,
+        held_by_quiet_since: None,
+        outlasts_quiet_hours: false,
         suppressed_until: None,
         last_reminder_at: at,
         last_event_at: None,

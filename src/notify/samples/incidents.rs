@@ -73,6 +73,8 @@ impl Plan<'_> {
             notified: true,
             notification_deferred: false,
             deferred_by_quiet_hours: false,
+            held_by_quiet_since: None,
+            outlasts_quiet_hours: false,
             suppressed_until: None,
             last_reminder_at: self.opened_at,
             last_event_at: None,

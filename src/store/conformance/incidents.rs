@@ -21,6 +21,8 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         notified: true,
         notification_deferred: false,
         deferred_by_quiet_hours: false,
+        held_by_quiet_since: None,
+        outlasts_quiet_hours: false,
         suppressed_until: None,
         last_reminder_at: opened_at,
         last_event_at: None,

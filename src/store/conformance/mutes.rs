@@ -1,6 +1,6 @@
 //! What is muted, and what waits for the end of it.
 
-use crate::model::{Hold, Incident, Mute, Rule, ServerName, Severity, Timestamp};
+use crate::model::{DAY, Hold, Incident, Mute, Rule, ServerName, Severity, Timestamp};
 use crate::store::{CycleCommit, Database, HeldRows, MessageKind, NewMessage};
 
 use super::incidents::{incident, keep};
@@ -229,4 +229,16 @@ pub(super) fn warnings_wait_in_quiet_hours_and_wakes_do_not(b: &mut Database) {
     assert!(is_held(b, 0).expect("read") && !is_held(b, 1).expect("read"));
     let oldest = b.oldest_undelivered(quiet(true)).expect("read");
     assert_eq!(oldest, Some(T0), "the wake");
+    let days = |days| Hold {
+        at: T0 + DAY * days,
+        is_quiet: true,
+    };
+    assert_eq!(b.held_rows(days(6)).expect("read").rows, [rows[0], rows[5]]);
+    assert_eq!(b.held_rows(days(7)).expect("read"), HeldRows::default());
+    let waited = Incident {
+        outlasts_quiet_hours: true,
+        ..b.incident("aaaa").expect("read").expect("known")
+    };
+    super::incidents::keep(b, &[waited]);
+    assert_eq!(b.held_rows(quiet(true)).expect("read"), HeldRows::default());
 }

@@ -1,6 +1,6 @@
 //! What is muted, and which messages wait for the end of it.
 
-use crate::model::{Hold, Incident, Mute, Rule, ServerName, Severity, Timestamp};
+use crate::model::{Hold, Incident, MAX_QUIET_HOURS, Mute, Rule, ServerName, Severity, Timestamp};
 use crate::store::{Database, Error, HeldRows};
 
 use super::{Row, Scope, Session, incidents, values};
@@ -76,7 +76,7 @@ impl Database {
             return Ok(HeldRows::default());
         }
         let waiting = self.rows(
-            "SELECT i.body, n.incident, o.seq FROM outbox o LEFT JOIN outbox_incidents n ON n.seq = o.seq
+            "SELECT i.body, n.incident, o.seq, o.created_at FROM outbox o LEFT JOIN outbox_incidents n ON n.seq = o.seq
                  LEFT JOIN incidents i ON i.id = n.incident
              WHERE o.state IN ('pending', 'sending') AND o.kind NOT IN ('digest', 'edit', 'picture') AND (?1 = 0 OR o.seq = ?1)
              ORDER BY o.seq",
@@ -85,18 +85,21 @@ impl Database {
                 let id: Option<String> = row.get(1)?;
                 let body: Option<String> = row.get(0)?;
                 let incident = body.map(|_| incidents::read_body(row)).transpose()?;
-                Ok((row.get::<i64>(2)?, id, incident))
+                // A row is held no longer than a warning may wait, nor is what was written because of that.
+                let waits = |i: &Incident| i.severity == Severity::Warn && !i.outlasts_quiet_hours;
+                let written_at: Timestamp = row.get(3)?;
+                let is_young = hold.at.since(written_at) < MAX_QUIET_HOURS;
+                let is_quiet = hold.is_quiet && is_young && incident.as_ref().is_some_and(waits);
+                Ok((row.get::<i64>(2)?, id, (incident, is_quiet)))
             },
         )?;
         let mut held = HeldRows::default();
         for row in waiting.chunk_by(|a, b| a.0 == b.0) {
             let mut is_row_held = true;
-            for (_, id, incident) in row {
+            for (_, id, (incident, is_quiet)) in row {
                 let is_held = id.as_ref().is_some_and(|id| {
                     let is_muted = |mute: &Mute| holds(mute, id, incident.as_ref());
-                    let is_warning = |i: &Incident| i.severity == Severity::Warn;
-                    let waits = hold.is_quiet && incident.as_ref().is_some_and(is_warning);
-                    waits || mutes.iter().any(is_muted)
+                    *is_quiet || mutes.iter().any(is_muted)
                 });
                 held.incidents.extend(id.clone().filter(|_| is_held));
                 is_row_held &= is_held;
