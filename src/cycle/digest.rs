@@ -9,7 +9,10 @@ use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, wa
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
-use crate::model::{DAY, Incident, MINUTE, Rule, ServerName, Span, Timestamp};
+use crate::evaluate::known_losses;
+use crate::model::{
+    DAY, Incident, MINUTE, Rule, SAMPLE_LOOKBACK, ServerName, Span, StreamId, Timestamp,
+};
 use crate::notify::Message;
 use crate::notify::digest::{Day, ServerDay, digest};
 use crate::notify::grouping::named_incidents;
@@ -151,9 +154,11 @@ async fn build_digest(
     let mut drawn = DrawnDay::load(store, period).await?;
     for (server, streams) in watched_streams(config, store).await? {
         let name = server.name.clone();
-        let read =
-            move |s: &mut Database| Ok((s.open_incidents(&name)?, s.server_identity(&name)?));
-        let (open, identity) = store.call(read).await?;
+        let read = move |s: &mut Database| {
+            let losses = s.delivery_incidents(&name, period.until - SAMPLE_LOOKBACK)?;
+            Ok((s.open_incidents(&name)?, s.server_identity(&name)?, losses))
+        };
+        let (open, identity, losses) = store.call(read).await?;
         let sandbox = identity.is_some_and(|server| server.is_sandbox());
         let rules = config.rules_for(&server);
         let rules = rules.with(|rules| rules.sandbox = sandbox);
@@ -173,7 +178,10 @@ async fn build_digest(
                 stream,
                 period,
                 rules.for_stream(stream),
-                series,
+                (
+                    &known_losses(&losses, &history, stream, period.until),
+                    series,
+                ),
             ));
         }
         data.open.extend(open);

@@ -18,8 +18,8 @@ use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::PollHealth;
 use crate::evaluate::{Evaluator, drop_superseded_reminders, opened_and_resolved};
 use crate::model::{
-    DAY, HOUR, History, Incident, Mute, Rule, Rules, ServerName, Span, StreamId, StreamKey,
-    Timestamp, Transition,
+    DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK, ServerName, Span, StreamId,
+    StreamKey, Timestamp, Transition,
 };
 use crate::notify::alert::{Style, alert};
 use crate::notify::grouping::{ServerUpdates, group_messages};
@@ -267,8 +267,15 @@ async fn evaluate_polled_server(
 ) -> Result<ServerEvaluation, store::Error> {
     let store = &context.store;
     let name = poll.name().clone();
-    let read = move |s: &mut Database| Ok((s.latest_incidents(&name)?, s.server_identity(&name)?));
-    let (incidents, identity) = store.call(read).await?;
+    let read = move |s: &mut Database| {
+        let losses = s.delivery_incidents(&name, now - SAMPLE_LOOKBACK)?;
+        Ok((
+            s.latest_incidents(&name)?,
+            s.server_identity(&name)?,
+            losses,
+        ))
+    };
+    let (incidents, identity, losses) = store.call(read).await?;
     let sandbox = identity.is_some_and(|server| server.is_sandbox());
     let rules = context.config.rules_for(&poll.server);
     let rules = rules.with(|rules| rules.sandbox = sandbox);
@@ -281,6 +288,7 @@ async fn evaluate_polled_server(
         ..policy
     };
     let mut evaluator = Evaluator::new(policy, series);
+    evaluator.set_past_losses(losses);
     let mut transitions =
         evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
     let mute_end = evaluator.end_mutes(&mut log, now);

@@ -193,13 +193,14 @@ pub(crate) async fn watched_streams(
     Ok(watched)
 }
 
-/// Returns a stream's part of the digest of `period`.
+/// Returns a stream's part of the digest of `period`. `losses` are the times of which incidents say that mail was not delivered;
+/// `series` share the budget of false alarms.
 pub(crate) fn digest_entry(
     history: &History,
     stream: &StreamId,
     period: Span,
     rules: &Rules,
-    series: usize,
+    (losses, series): (&[Span], usize),
 ) -> StreamDay {
     let stats = StreamStats::from_history(history, period);
     let bounce_rate = stats.bounce_rate();
@@ -216,7 +217,7 @@ pub(crate) fn digest_entry(
     let is_exceeded =
         bounce_rate > rate.threshold && stats.bounce_denominator() >= rate.min_denominator;
     let sample = sample_outcome(&history.sampled, period);
-    let usual = usual_delivered_share(history, period.until, rules, series);
+    let usual = usual_delivered_share(history, losses, period.until, rules, series);
     let is_lost = |usual: &f64| {
         let settled = sample.settled();
         let (_, high) = clopper_pearson(sample.delivered, settled, LOSS_CONFIDENCE);

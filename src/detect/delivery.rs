@@ -10,6 +10,7 @@
 //! théorie des probabilités", Annales de l'institut Henri Poincaré 1, 1930): a new stream needs a longer row than one
 //! that is known. [`share`] tells a part of the mail that is lost.
 
+mod outcome;
 mod share;
 
 use std::cmp::Reverse;
@@ -18,8 +19,8 @@ use std::time::Duration;
 
 use crate::model::{
     BounceType, Coverage, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, Finding, HOUR,
-    History, Judgement, MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampleOutcome, SampledMessage,
-    Severity, Span, Timestamp, Verdict,
+    History, Judgement, MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampledMessage, Severity, Span,
+    Timestamp, Verdict,
 };
 
 /// The share of the false-alarm budget that goes to `delivery_silence`: chance makes far fewer than it allows, since only whole
@@ -58,8 +59,6 @@ const MIN_RUN_WITHOUT_NEWS: usize = 2;
 const MIN_DELIVERED: usize = 20;
 /// A message this old has usually been delivered, greylisting included.
 const DUE_AFTER: Duration = Duration::from_secs(45 * 60);
-/// The minimum number of overdue or bounced messages that is worth a closer look.
-const MIN_SUSPICIOUS: usize = 3;
 /// Mail of this time says whether a part is lost.
 const LOSS_LOOKBACK: Duration = Duration::from_secs(7 * 86_400);
 /// Where less than this part of the usual share is delivered, a drop is a wake.
@@ -68,8 +67,6 @@ const WAKE_SHARE: f64 = 0.5;
 const MAX_PARTIAL_BOUNCED: f64 = 0.75;
 /// Older mail says nothing about the present.
 const LOOKBACK: Duration = Duration::from_secs(30 * 86_400);
-/// What is suspicious is younger.
-const SUSPICIOUS_LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 
 /// How fast and how surely a stream delivers.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,16 +94,27 @@ enum DeliveryState {
 }
 
 use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
-use share::{Loss, UsualLoss};
+pub use outcome::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
+use share::{Loss, PRIOR_LOSS, UsualLoss};
 
 impl DeliveryModel {
-    /// Learns from the mail that had settled by `until`; `series` share the budget.
-    pub(super) fn learn(history: &History, until: Timestamp, rules: &Rules, series: usize) -> Self {
+    /// Learns from the mail that had settled by `until`, but not from that of `losses`, which incidents tell of; `series` share
+    /// the budget.
+    pub(super) fn learn(
+        history: &History,
+        losses: &[Span],
+        until: Timestamp,
+        rules: &Rules,
+        series: usize,
+    ) -> Self {
         let settled = Span::new(until - SAMPLE_LOOKBACK, until - SETTLED_AFTER);
         let mail = within(&history.sampled, settled);
-        let sampled_for = mail
-            .first()
-            .map_or(Duration::ZERO, |m| until.since(m.sent_at));
+        let real = history.marked_delivery(Judgement::Real).into_iter();
+        let outages = Coverage::from_spans(real.chain(losses.iter().copied()));
+        let false_alarms = Coverage::from_spans(history.marked_delivery(Judgement::FalseAlarm));
+        let first = mail.iter().find(|m| !outages.contains(m.sent_at));
+        let sampled_for = first.map_or(Duration::ZERO, |m| until.since(m.sent_at));
+        let is_young = sampled_for < rules.silence.min_history;
         let mail = &mail[mail.len().saturating_sub(MAX_TRAINING_MESSAGES)..];
         let span = mail.first().map_or(DAY, |m| until.since(m.sent_at));
         let span = span.max(DAY);
@@ -114,8 +122,6 @@ impl DeliveryModel {
         // Undelivered mail at the end may be the silence in question: it teaches nothing.
         let proven = mail.iter().rposition(|m| state_at(m, until) == Delivered);
         let mail = &mail[..proven.map_or(0, |last| last + 1)];
-        let [outages, false_alarms] = [Judgement::Real, Judgement::FalseAlarm]
-            .map(|judgement| Coverage::from_spans(history.marked_delivery(judgement)));
         let mut settled = Vec::with_capacity(mail.len());
         let (mut delays, mut open_ages) = (Vec::new(), Vec::new());
         let (mut late, mut pairs, mut before, mut run) = (0u32, 0u32, false, 0usize);
@@ -150,6 +156,12 @@ impl DeliveryModel {
             pairs += u32::from(is_late && before);
             before = is_late;
         }
+        // Of a young sample a loss that goes on may be most; until it is older, what is usual for mail in general is taken.
+        let most = (PRIOR_LOSS * (delays.len() + open_ages.len()) as f64).ceil() as usize;
+        if is_young && open_ages.len() > most {
+            open_ages.truncate(most);
+            (late, pairs) = (0, 0);
+        }
         delays.sort_unstable();
         open_ages.sort_unstable();
         let budget = rules.silence.false_alarms_per_year / series.max(1) as f64;
@@ -166,10 +178,9 @@ impl DeliveryModel {
         let repeated = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
         learned.autocorrelation = (repeated / by_chance).max(1.0);
         let per_alarm = per_year / (budget * DROP_BUDGET_SHARE);
-        // Of a young sample a loss that goes on may be most; until it is older, what is usual for mail in general is taken.
-        let usual = match sampled_for >= rules.silence.min_history {
-            true => settled.as_slice(),
-            false => &[],
+        let usual = match is_young {
+            true => &[],
+            false => settled.as_slice(),
         };
         learned.usual_loss = UsualLoss::learn(usual, per_alarm, &false_alarms);
         learned
@@ -261,7 +272,10 @@ impl DeliveryModel {
         let lost = self.loss_after(before, at).map_or(0.0, |loss| loss.share());
         let lost = lost.max(partial_bounced_share(history, &run, at).unwrap_or(0.0));
         let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state), lost);
-        let bounced = || run.iter().filter(|(_, state)| *state == Bounced);
+        let bounced = || {
+            run.iter()
+                .filter(|(mail, state)| has_bounced(mail, *state, at))
+        };
         let min_run = self.min_run(bounced().next().is_some());
         let verdict = if run.len() >= min_run && log_evidence > self.threshold {
             Verdict::Breach
@@ -305,7 +319,11 @@ impl DeliveryModel {
             .iter()
             .filter(|(_, state)| *state == Delivered)
             .count() as u64;
-        let bounced = || judged.iter().filter(|(_, state)| *state == Bounced);
+        let bounced = || {
+            judged
+                .iter()
+                .filter(|(mail, state)| has_bounced(mail, *state, at))
+        };
         let verdict = match loss {
             _ if history.covered_before(at) < self.min_history => Verdict::Unknown,
             Some(loss) if loss.is_ending => Verdict::Unresolved,
@@ -346,7 +364,10 @@ fn partial_bounced_share(
     at: Timestamp,
 ) -> Option<f64> {
     let (newest, oldest) = (run.first()?.0, run.last()?.0);
-    if run.iter().any(|(_, state)| *state != Bounced) {
+    if run
+        .iter()
+        .any(|(mail, state)| !has_bounced(mail, *state, at))
+    {
         return None;
     }
     let span = history.whole_counts_within(Span::new(oldest.sent_at, newest.sent_at));
@@ -376,6 +397,12 @@ fn is_lost(state: DeliveryState) -> bool {
         Pending(age) => age > CLUSTERING_AGE,
         Delivered | Unchecked => false,
     }
+}
+
+/// Returns whether it bounced, as its details or the list of bounces say.
+fn has_bounced(mail: &SampledMessage, state: DeliveryState, at: Timestamp) -> bool {
+    state == Bounced
+        || (state != Delivered && mail.listed_bounce_at.is_some_and(|listed| listed <= at))
 }
 
 /// Returns how it was judged while it was young: what came late had been lost until then.
@@ -434,52 +461,11 @@ fn state_at(mail: &SampledMessage, at: Timestamp) -> DeliveryState {
     }
 }
 
-/// Returns whether so much is overdue that the rest of a cycle's requests should go into looking closer.
-pub fn is_suspicious(sampled: &[SampledMessage], at: Timestamp) -> bool {
-    let recent = within(sampled, Span::before(at, SUSPICIOUS_LOOKBACK));
-    let overdue = recent
-        .iter()
-        .rev()
-        .map(|mail| state_at(mail, at))
-        .take_while(|state| *state != Delivered)
-        .filter(|state| matches!(state, Pending(_) | Bounced))
-        .count();
-    overdue >= MIN_SUSPICIOUS
-}
-
-/// Returns what became of the sampled mail sent in `span`, as known at its end.
-pub fn sample_outcome(sampled: &[SampledMessage], span: Span) -> SampleOutcome {
-    let mut outcome = SampleOutcome::default();
-    for mail in within(sampled, span) {
-        match state_at(mail, span.until) {
-            Delivered => outcome.delivered += 1,
-            Bounced => outcome.bounced += 1,
-            state if is_lost(state) => outcome.without_news += 1,
-            Pending(_) | Unchecked => {}
-        }
-    }
-    outcome
-}
-
-/// Returns the share of a stream's mail that is usually delivered; `None` while history is too short to say.
-pub fn usual_delivered_share(
-    history: &History,
-    at: Timestamp,
-    rules: &Rules,
-    series: usize,
-) -> Option<f64> {
-    let until = super::silence::training_cutoff(history, at);
-    let model = DeliveryModel::learn(history, until, rules, series);
-    let is_known = history.covered_before(at) >= model.min_history;
-    is_known.then(|| model.usual_loss.delivered_share())
-}
-
-/// Returns how many of the sampled messages sent in `span` should have been delivered by its end, where none of them was.
-pub fn undelivered(sampled: &[SampledMessage], span: Span) -> Option<u64> {
-    let mail = within(sampled, span).iter();
-    let known: Vec<DeliveryState> = mail.map(|mail| state_at(mail, span.until)).collect();
-    let overdue = known.iter().filter(|state| is_overdue(**state)).count() as u64;
-    (overdue > 0 && !known.contains(&Delivered)).then_some(overdue)
+/// Returns what was known by `until` of the times in which mail was not delivered.
+pub(super) fn known_by(losses: &[Span], until: Timestamp) -> Vec<Span> {
+    let known = losses.iter().filter(|loss| loss.from < until);
+    let known = known.map(|loss| Span::new(loss.from, loss.until.min(until)));
+    known.collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What is true of a stream at an instant. Pure: history and rules in, findings out; never looks at past incidents.
+//! What is true of a stream at an instant. Pure: history and rules in, findings out. Of past incidents it knows no more than the
+//! times that teach nothing.
 
 mod address_check;
 mod baseline;
@@ -39,7 +40,7 @@ pub use together::Together;
 
 use std::collections::BTreeMap;
 
-use crate::model::{DAY, Finding, History, Rules, StreamId, Tag, Timestamp};
+use crate::model::{DAY, Finding, History, Rules, Span, StreamId, Tag, Timestamp};
 
 /// What was learned, by the instant and whatever else it was learned from.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ impl<K: Ord + Clone, I: PartialEq, V> Cache<K, I, V> {
 
 /// What a silence is learned from beside history: the number of series, and the new level of a settled shift.
 type SilenceInputs = (usize, Option<(Timestamp, u32)>);
+/// What a delivery is learned from beside history: the number of series, and the times that teach nothing.
+type DeliveryInputs = (usize, Vec<Span>);
 /// A stream, or one of its tags.
 type SeriesKey = (StreamId, Option<Tag>);
 
@@ -72,7 +75,7 @@ pub struct Detector {
     tags: Cache<StreamId, (), Vec<Tag>>,
     shifts: Cache<SeriesKey, (), Option<LevelShift>>,
     silence: Cache<SeriesKey, SilenceInputs, Silence>,
-    delivery: Cache<StreamId, usize, DeliveryModel>,
+    delivery: Cache<StreamId, DeliveryInputs, DeliveryModel>,
     together: Cache<(), SilenceInputs, Silence>,
 }
 
@@ -110,9 +113,16 @@ impl Detector {
 
     /// Returns the findings of every rule on one stream at the instant `at`, from what had happened strictly before it.
     ///
+    /// `losses` are the times of which incidents say that mail was not delivered: they teach nothing of what is usual.
     /// Earlier calls never change the result. The order of the findings is that of
     /// [`crate::model::Rule::ALL`], those of its tags after those of the stream.
-    pub fn detect(&mut self, history: &History, stream: &StreamId, at: Timestamp) -> Vec<Finding> {
+    pub fn detect(
+        &mut self,
+        history: &History,
+        stream: &StreamId,
+        losses: &[Span],
+        at: Timestamp,
+    ) -> Vec<Finding> {
         let (rules, series) = (self.rules.for_stream(stream), self.series);
         let day = at.floor(DAY);
         let tags = self
@@ -128,8 +138,10 @@ impl Detector {
         let silence = self.silence.get(&key, due, inputs, || {
             Silence::learn(history, due, rules, share, settled)
         });
-        let delivery = self.delivery.get(stream, due, series, || {
-            DeliveryModel::learn(history, due, rules, series)
+        let losses = delivery::known_by(losses, due);
+        let inputs = (series, losses.clone());
+        let delivery = self.delivery.get(stream, due, inputs, || {
+            DeliveryModel::learn(history, &losses, due, rules, series)
         });
         let mut findings = vec![
             silence.evaluate(history, None, at),

@@ -3,12 +3,14 @@
 //! This is the only path from history to transitions. A cycle, its catch-up and a replay differ only in the instants they pass.
 
 mod catch_up;
+mod losses;
 mod replay;
 mod sample_replay;
 #[cfg(test)]
 mod tests;
 
 pub use catch_up::{drop_superseded_reminders, opened_and_resolved};
+pub use losses::known_losses;
 pub use replay::{Replay, ServerPast};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,8 @@ use crate::model::{
 pub struct Evaluator {
     policy: Policy,
     detector: Detector,
+    /// Incidents about delivery that ended before those of the log.
+    past_losses: Vec<Incident>,
 }
 
 impl Evaluator {
@@ -33,7 +37,13 @@ impl Evaluator {
         Self {
             detector: Detector::new(policy.rules.clone(), series),
             policy,
+            past_losses: Vec::new(),
         }
+    }
+
+    /// Says which incidents about delivery there were before those of the log, whose time teaches nothing of what is usual.
+    pub fn set_past_losses(&mut self, incidents: Vec<Incident>) {
+        self.past_losses = incidents;
     }
 
     /// Adds the streams of `server` on which silence is judged to those that are judged together.
@@ -65,11 +75,15 @@ impl Evaluator {
         at: Timestamp,
     ) -> Vec<Transition> {
         let joint = self.detector.detect_together(together, at);
-        let findings = histories
-            .iter()
-            .flat_map(|(stream, history)| self.detector.detect(history, stream, at))
-            .chain(joint);
+        let mut findings = Vec::new();
+        for (stream, history) in histories {
+            let incidents = self.past_losses.iter().chain(log.incidents());
+            let losses = known_losses(incidents, history, stream, at);
+            findings.extend(self.detector.detect(history, stream, &losses, at));
+        }
         let findings = findings
+            .into_iter()
+            .chain(joint)
             .filter_map(|finding| self.policy.rules.tune(finding))
             .collect();
         self.apply(log, findings, at)

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    Coverage, CumulativeCounts, DAY, DropEvidence, Evidence, HOUR, HourCount, Rules, Span,
+    Coverage, CumulativeCounts, DAY, DropEvidence, Evidence, HOUR, HourCount, Rules,
+    SampledMessage, Span,
 };
 
 /// A Monday.
@@ -123,4 +124,48 @@ fn an_outage_of_days_that_is_over_is_no_new_level() {
         .iter()
         .any(|t| matches!(&t.incident.evidence, Evidence::Drop(drop) if drop.settled.is_some()));
     assert!(!settled, "{shown:?}");
+}
+
+/// Every second message is lost from the first day on: what was told stays open for as long as that lasts, and what ends it is mail
+/// that arrives.
+#[test]
+fn a_loss_that_lasts_beyond_min_history_is_not_over_because_it_was_learned() {
+    let every = HOUR / 2;
+    let is_lost = |n: u32| (24..24 * 48).contains(&n) && n.is_multiple_of(2);
+    let sampled = (0..30 * 48).map(|n| {
+        let sent_at = start() + every * n;
+        SampledMessage {
+            sent_at,
+            checked_at: Some(sent_at + 2 * HOUR),
+            delivered_at: (!is_lost(n)).then_some(sent_at + Duration::from_secs(30)),
+            ..SampledMessage::default()
+        }
+    });
+    let sent: Vec<Timestamp> = (0..30 * 48).map(|n| start() + every * n).collect();
+    let of_stream = History {
+        first_seen_at: Some(start() - DAY * 30),
+        messages: Coverage::from_spans([Span::new(start() - DAY * 30, start() + DAY * 30)]),
+        sampled: sampled.collect(),
+        ..history(&sent, start() + DAY * 30)
+    };
+    let past = ServerPast {
+        server: "shop".into(),
+        policy: Policy::new(false, Rules::default()),
+        histories: [("outbound".into(), of_stream)].into(),
+        sampled: BTreeMap::new(),
+    };
+    let mut replay = Replay::new(vec![past], Policy::new(false, Rules::default()), 1);
+    let polls = (1..30 * 24).map(|hour| start() + HOUR * hour);
+    let steps: Vec<Transition> = polls.flat_map(|at| replay.poll(at)).collect();
+    let of_delivery = steps
+        .iter()
+        .filter(|t| t.incident.rule.learns_from_delivery());
+    let shown: Vec<(Step, Timestamp)> = of_delivery.map(|t| (t.step, t.at)).collect();
+    let is_turn = |step: &Step| matches!(step, Step::Opened | Step::Resolved);
+    let turns: Vec<&(Step, Timestamp)> = shown.iter().filter(|(step, _)| is_turn(step)).collect();
+    assert_eq!(turns.len(), 2, "{shown:?}");
+    assert_eq!(turns[0].0, Step::Opened, "{shown:?}");
+    assert!(turns[0].1 < start() + DAY * 2, "{shown:?}");
+    assert!(turns[1].1 > start() + DAY * 24, "{shown:?}");
+    assert!(turns[1].1 < start() + DAY * 26, "{shown:?}");
 }

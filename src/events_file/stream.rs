@@ -107,6 +107,7 @@ fn full_knowledge(mail: &MessageOutcome, checked_at: Timestamp) -> SampledMessag
         delivered_at: mail.delivered_at,
         bounced_at: mail.bounced_at,
         bounce: mail.bounce,
+        listed_bounce_at: None,
         queued: false,
     }
 }

@@ -71,6 +71,22 @@ impl Rule {
 }
 
 impl Incident {
+    /// Returns the time up to `at` of which it says that mail is not delivered; `None` of another rule.
+    pub fn loss_span(&self, at: Timestamp) -> Option<Span> {
+        let begins = match self.worst.as_ref().unwrap_or(&self.evidence) {
+            _ if !self.rule.learns_from_delivery() => return None,
+            Evidence::Delivery(delivery) => delivery.since,
+            Evidence::DeliveryDrop(drop) => Some(drop.since),
+            _ => None,
+        };
+        let from = begins.map_or(self.opened_at, |begins| begins.min(self.opened_at));
+        let until = match self.state {
+            IncidentState::Open { .. } => at,
+            IncidentState::Resolved { at: ended, .. } => self.recovered_at.unwrap_or(ended).min(at),
+        };
+        Some(Span::new(from, until.max(from)))
+    }
+
     /// Returns the time that a verdict on it is about; `None` while it is open, and where its rule does not learn.
     pub fn marked_span(&self) -> Option<Span> {
         let IncidentState::Resolved { at, .. } = self.state else {

@@ -135,6 +135,8 @@ pub struct SampledMessage {
     pub bounced_at: Option<Timestamp>,
     /// What Postmark calls that bounce, where it is known.
     pub bounce: Option<BounceType>,
+    /// When a bounce of it was listed, where its details know of none; then it is still followed.
+    pub listed_bounce_at: Option<Timestamp>,
     /// Whether Postmark still has it in its queue.
     pub queued: bool,
 }

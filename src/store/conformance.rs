@@ -131,11 +131,13 @@ facts! {
         a_proof_without_news_leaves_it_open
         a_counting_bounce_closes_it
         a_soft_bounce_does_not_close_it
+        a_listed_bounce_is_known_while_the_details_know_of_none
         the_type_of_its_bounce_is_that_of_the_list
         what_is_too_old_is_given_up
         what_cannot_be_read_leaves_the_sample;
     incidents:
         a_judgement_is_read_back
+        incidents_about_delivery_are_read_by_their_opening
         a_judgement_is_committed_whole_or_not_at_all
         a_rule_and_stream_have_one_open_incident
         each_tag_of_a_stream_has_an_incident_of_its_own

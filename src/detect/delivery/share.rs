@@ -27,7 +27,7 @@ const ENDING_EVIDENCE: f64 = RECOVERY_EVIDENCE / 2.0;
 /// Fewer lost messages are no drop, whatever the odds.
 const MIN_LOST: u64 = 5;
 /// The usual loss where nothing is known: 97% of mail in general arrives.
-const PRIOR_LOSS: f64 = 0.03;
+pub(super) const PRIOR_LOSS: f64 = 0.03;
 /// The weight of [`PRIOR_LOSS`], in messages.
 const PRIOR_MESSAGES: f64 = 20.0;
 /// A loss of fewer messages is learned from like other mail.

@@ -17,6 +17,7 @@ fn mail(fates: impl IntoIterator<Item = Option<&'static str>>) -> Vec<SampledMes
                 delivered_at: bounce.is_none().then_some(settled),
                 bounced_at: bounce.map(|_| settled),
                 bounce: bounce.and_then(BounceType::from_name),
+                listed_bounce_at: None,
                 queued: false,
             }
         })
@@ -32,7 +33,7 @@ fn judged(sampled: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
         sampled,
         ..History::default()
     };
-    let delivery = DeliveryModel::learn(&history, at, &Rules::default(), 1);
+    let delivery = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
     let [finding, _] = delivery.evaluate(&history, at);
     let Evidence::Delivery(DeliveryEvidence {
         bounced, reasons, ..
@@ -109,7 +110,7 @@ fn without_news(delivered: u32, lost: u32, apart: Duration, age: Duration) -> Ve
         sampled: sampled.collect(),
         ..History::default()
     };
-    let delivery = DeliveryModel::learn(&history, at, &Rules::default(), 1);
+    let delivery = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
     delivery.evaluate(&history, at)[0].verdict
 }
 
@@ -171,7 +172,7 @@ fn a_row_in_the_sample_is_no_silence_where_much_of_all_mail_did_not_bounce() {
             sampled: sampled.clone(),
             ..History::default()
         };
-        let delivery = DeliveryModel::learn(&history, at, &Rules::default(), 1);
+        let delivery = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
         delivery.evaluate(&history, at)[0].verdict
     };
     assert_eq!(judged(2, true), Verdict::Unresolved, "half arrives");
@@ -279,7 +280,7 @@ fn what_people_say_of_lost_mail_decides_whether_it_is_usual() {
             marked: marked.into_iter().collect(),
             ..History::default()
         };
-        let model = DeliveryModel::learn(&history, at, &Rules::default(), 1);
+        let model = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
         (model.usual_loss.delivered_share(), model.open_ages.len())
     };
     let (unmarked, learned) = share(None);
@@ -300,9 +301,92 @@ fn a_loss_that_is_most_of_a_young_sample_is_not_usual() {
         sampled: sampled.clone(),
         ..History::default()
     };
-    let model = DeliveryModel::learn(&history, at, &Rules::default(), 1);
+    let model = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
     // The prior of 97%, with a standard error.
     assert!(model.usual_loss.delivered_share() > 0.92);
     let loss = model.loss_after(&sampled, at).expect("a loss");
     assert!(!loss.is_ending && loss.share() > 0.4, "{loss:?}");
+}
+
+/// A list names the bounces of which the details do not tell.
+#[test]
+fn a_bounce_that_only_the_list_knows_is_a_reason() {
+    let lost = || std::iter::repeat_n(Some("SoftBounce"), 6);
+    let mut sampled = mail(week().chain(lost()));
+    let first_lost = week().count();
+    for mail in &mut sampled[first_lost..] {
+        mail.listed_bounce_at = mail.bounced_at.take();
+        mail.checked_at = Some(mail.sent_at + 3 * HOUR);
+    }
+    let at = sampled.last().map_or(START, |mail| mail.sent_at) + 4 * HOUR;
+    let history = History {
+        sampled: sampled.clone(),
+        ..History::default()
+    };
+    let delivery = DeliveryModel::learn(&history, &[], at - 12 * HOUR, &Rules::default(), 1);
+    let [silence, drop] = delivery.evaluate(&history, at);
+    assert_eq!(silence.verdict, Verdict::Breach);
+    let named = vec![("SoftBounce".to_owned(), 6)];
+    let Evidence::Delivery(silence) = silence.evidence else {
+        panic!("{silence:?}")
+    };
+    assert_eq!((silence.unproven, silence.bounced), (6, 6));
+    assert_eq!(silence.reasons, named);
+    let Evidence::DeliveryDrop(drop) = drop.evidence else {
+        panic!("{drop:?}")
+    };
+    assert_eq!((drop.bounced, drop.reasons), (6, named));
+    let outcome = sample_outcome(&sampled, Span::new(START, at));
+    assert_eq!((outcome.bounced, outcome.without_news), (6, 0));
+    // Before the list named them they were without news.
+    let before = sampled[first_lost].sent_at;
+    let [silence, _] = delivery.evaluate(&history, before);
+    let Evidence::Delivery(silence) = silence.evidence else {
+        panic!("{silence:?}")
+    };
+    assert_eq!(silence.bounced, 0);
+}
+
+/// Half of the mail is lost from the first day on, and an incident tells of it.
+#[test]
+fn mail_of_a_loss_that_was_told_teaches_nothing() {
+    let half = || [Some("SoftBounce"), DELIVERED].into_iter().cycle();
+    let sampled = mail(std::iter::repeat_n(DELIVERED, 36).chain(half().take(20 * 72)));
+    let at = sampled.last().map_or(START, |mail| mail.sent_at) + 3 * HOUR;
+    let loss = Span::new(sampled[36].sent_at, at);
+    let history = History {
+        sampled: sampled.clone(),
+        ..History::default()
+    };
+    let learn = |losses: &[Span]| DeliveryModel::learn(&history, losses, at, &Rules::default(), 1);
+    assert!(
+        learn(&[]).usual_loss.delivered_share() < 0.8,
+        "it is most of the sample"
+    );
+    let told = learn(&[loss]);
+    assert!(told.usual_loss.delivered_share() > 0.92);
+    assert!(told.open_ages.len() < 3, "{}", told.open_ages.len());
+    let going_on = told.loss_after(&sampled, at).expect("a loss");
+    assert!(
+        !going_on.is_ending && going_on.share() > 0.4,
+        "{going_on:?}"
+    );
+}
+
+/// Of a young sample no more than the usual share of mail in general counts as lost before.
+#[test]
+fn a_silence_is_found_as_soon_though_half_of_a_young_sample_was_lost() {
+    let run = |fates: Vec<Option<&'static str>>| {
+        let history = History {
+            sampled: mail(fates),
+            ..History::default()
+        };
+        let at = history.sampled.last().map_or(START, |m| m.sent_at) + 3 * HOUR;
+        let model = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
+        model.min_run_length(2, 0.0)
+    };
+    let half = [Some("SoftBounce"), DELIVERED].into_iter().cycle();
+    let healthy = run(vec![DELIVERED; 144]);
+    let lost = run(half.take(144).collect());
+    assert!(lost <= healthy + 2, "{lost} {healthy}");
 }

@@ -113,6 +113,27 @@ pub(super) fn a_judgement_is_read_back(b: &mut Database) {
     assert_eq!(b.last_cycle_at().expect("read"), Some(at(60)));
 }
 
+pub(super) fn incidents_about_delivery_are_read_by_their_opening(b: &mut Database) {
+    let mut past = incident("past", Rule::DeliveryDrop, at(60));
+    past.state = IncidentState::Resolved {
+        at: at(90),
+        unwatched: false,
+        disabled: false,
+    };
+    let old = Incident {
+        id: "old".to_owned(),
+        opened_at: at(0),
+        ..past.clone()
+    };
+    let open = incident("open", Rule::DeliverySilence, at(120));
+    let rate = incident("rate", Rule::BounceRate, at(120));
+    keep(b, &[open.clone(), old, past.clone(), rate]);
+    let found = b.delivery_incidents(&shop(), at(60)).expect("read");
+    assert_eq!(found, [past, open]);
+    let other = b.delivery_incidents(&"other".into(), at(0)).expect("read");
+    assert_eq!(other, []);
+}
+
 pub(super) fn a_judgement_is_committed_whole_or_not_at_all(b: &mut Database) {
     keep(b, &[incident("first", Rule::BounceRate, at(0))]);
     let start = b.server_state(&shop(), T0).expect("started");

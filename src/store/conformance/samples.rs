@@ -94,6 +94,27 @@ pub(super) fn a_soft_bounce_does_not_close_it(b: &mut Database) {
     assert_eq!(known(b)[0].bounced_at, None);
 }
 
+pub(super) fn a_listed_bounce_is_known_while_the_details_know_of_none(b: &mut Database) {
+    for (id, sent_at) in [("m1", at(5)), ("m2", at(6)), ("m3", at(7)), ("m4", at(8))] {
+        follow(b, id, sent_at);
+        prove(b, id, Some(&proof(None, Status::Sent)), at(10));
+    }
+    let bounces = [
+        bounce(1, "SoftBounce", Some("m1"), at(40)),
+        bounce(2, "DnsError", Some("m1"), at(20)),
+        bounce(3, "AutoResponder", Some("m2"), at(20)),
+        bounce(4, "SoftBounce", Some("m3"), at(20)),
+        bounce(5, "SoftBounce", Some("m4"), at(4000)),
+    ];
+    save_bounces(b, &bounces);
+    prove(b, "m3", Some(&proof(Some(at(50)), Status::Sent)), at(60));
+    let listed = known(b).into_iter();
+    let listed: Vec<_> = listed.map(|m| (m.listed_bounce_at, m.bounce)).collect();
+    let first = (Some(at(20)), BounceType::from_name("DnsError"));
+    assert_eq!(listed, [first, (None, None), (None, None), (None, None)]);
+    assert_eq!(open_ids(b).len(), 3, "they are followed further");
+}
+
 pub(super) fn the_type_of_its_bounce_is_that_of_the_list(b: &mut Database) {
     let bounced = Proof {
         bounced_at: Some(at(20)),

@@ -1,6 +1,6 @@
 //! What is known of a stream, for judging: aggregates, and rows only where a window cuts a minute.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{
     BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, DAY, History, HourCount,
@@ -251,19 +251,55 @@ fn load_samples(
     range: Span,
 ) -> Result<Vec<SampledMessage>, Error> {
     // Details date a bounce on their own, and do not tell its type.
-    s.rows(
+    let mut samples = s.rows(
         "SELECT sent_at, checked_at, delivered_at, bounced_at, queued,
              CASE WHEN delivered_at IS NULL AND bounced_at IS NOT NULL THEN (SELECT b.type FROM bounces b
                  WHERE b.stream = followed.stream AND b.at >= followed.bounced_at - ?4 AND b.at <= followed.bounced_at + ?4
                      AND b.message = followed.message AND b.class NOT IN ('complaint', 'ignored')
-                 ORDER BY b.at, b.id LIMIT 1) END
+                 ORDER BY b.at, b.id LIMIT 1) END, message
          FROM followed WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
         &values![stream, range.from - SAMPLE_LOOKBACK, range.until, SAME_BOUNCE_WITHIN_MS],
-        read_sample,
-    )
+        |row| Ok((row.get::<Vec<u8>>(6)?, read_sample(row)?)),
+    )?;
+    let has_no_news =
+        |sample: &SampledMessage| sample.delivered_at.is_none() && sample.bounced_at.is_none();
+    if samples.iter().any(|(_, sample)| has_no_news(sample)) {
+        let listed = load_listed_bounces(s, stream, range)?;
+        for (message, sample) in samples.iter_mut().filter(|(_, s)| has_no_news(s)) {
+            if let Some((at, bounce)) = listed.get(message) {
+                sample.listed_bounce_at = Some(*at);
+                sample.bounce = *bounce;
+            }
+        }
+    }
+    Ok(samples.into_iter().map(|(_, sample)| sample).collect())
 }
 
-/// Reads a sampled message, whose last column is the type of its bounce.
+/// When a message first bounced by the list, and how.
+type ListedBounces = HashMap<Vec<u8>, (Timestamp, Option<BounceType>)>;
+
+/// Returns the first bounce that is listed in `range` of each sampled message whose details tell of no news.
+fn load_listed_bounces(
+    s: &mut dyn Session,
+    stream: i64,
+    range: Span,
+) -> Result<ListedBounces, Error> {
+    // In this order, since bounces of the range are few and each message is found by its key.
+    let rows = s.rows(
+        "SELECT b.message, b.at, b.type FROM bounces b CROSS JOIN followed f
+         WHERE b.stream = ?1 AND b.at >= ?2 AND b.at < ?3 AND b.class NOT IN ('complaint', 'ignored')
+             AND f.stream = b.stream AND f.message = b.message AND f.delivered_at IS NULL AND f.bounced_at IS NULL
+         ORDER BY b.at DESC, b.id DESC",
+        &values![stream, range.from, range.until],
+        |row| {
+            let bounce = BounceType::from_name(&row.get::<String>(2)?);
+            Ok((row.get(0)?, (row.get(1)?, bounce)))
+        },
+    )?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Reads a sampled message, whose sixth column is the type of its bounce.
 pub(super) fn read_sample(row: &dyn Row) -> Result<SampledMessage, Error> {
     let bounce: Option<String> = row.get(5)?;
     Ok(SampledMessage {
@@ -273,5 +309,6 @@ pub(super) fn read_sample(row: &dyn Row) -> Result<SampledMessage, Error> {
         bounced_at: row.get(3)?,
         queued: row.get(4)?,
         bounce: bounce.and_then(|name| BounceType::from_name(&name)),
+        listed_bounce_at: None,
     })
 }

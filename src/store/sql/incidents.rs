@@ -46,6 +46,20 @@ impl Database {
         )
     }
 
+    /// Returns the incidents of a server that say that mail is not delivered and opened from `since` on, by their opening.
+    pub fn delivery_incidents(
+        &mut self,
+        server: &ServerName,
+        since: Timestamp,
+    ) -> Result<Vec<Incident>, Error> {
+        self.rows(
+            "SELECT body FROM incidents WHERE server = ?1 AND rule IN ('delivery_silence', 'delivery_drop') AND opened_at >= ?2
+             ORDER BY opened_at, id",
+            &values![&server.0, since],
+            read_body,
+        )
+    }
+
     /// Returns the streams whose own silence is open.
     pub fn open_stops(&mut self) -> Result<BTreeSet<StreamKey>, Error> {
         let open = self.all_open_incidents()?.into_iter();

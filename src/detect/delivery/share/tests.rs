@@ -31,6 +31,7 @@ fn sampled(fates: impl IntoIterator<Item = Fate>) -> Vec<SampledMessage> {
             bounce: (fate == SoftBounce)
                 .then(|| BounceType::from_name("SoftBounce"))
                 .flatten(),
+            listed_bounce_at: None,
             queued: false,
         }
     };
@@ -50,7 +51,7 @@ fn at_hour(mail: &[SampledMessage], hours: u32) -> (Verdict, Severity, u64, u64)
         ..History::default()
     };
     let learned_until = START + DAY * (hours / 24);
-    let model = DeliveryModel::learn(&history, learned_until, &Rules::default(), 1);
+    let model = DeliveryModel::learn(&history, &[], learned_until, &Rules::default(), 1);
     let [_, drop] = model.evaluate(&history, at);
     let Evidence::DeliveryDrop(evidence) = drop.evidence else {
         unreachable!("of a drop")

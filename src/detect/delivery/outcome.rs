@@ -1,0 +1,65 @@
+//! What is told of the sample beside the findings: what became of it, what is usual, and whether it deserves a closer look.
+
+use std::time::Duration;
+
+use super::{
+    Bounced, Delivered, DeliveryModel, DeliveryState, Pending, Unchecked, has_bounced, is_lost,
+    is_overdue, known_by, state_at, within,
+};
+use crate::detect::silence::training_cutoff;
+use crate::model::{History, Rules, SampleOutcome, SampledMessage, Span, Timestamp};
+
+/// The minimum number of overdue or bounced messages that is worth a closer look.
+const MIN_SUSPICIOUS: usize = 3;
+/// What is suspicious is younger.
+const SUSPICIOUS_LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
+
+/// Returns whether so much is overdue that the rest of a cycle's requests should go into looking closer.
+pub fn is_suspicious(sampled: &[SampledMessage], at: Timestamp) -> bool {
+    let recent = within(sampled, Span::before(at, SUSPICIOUS_LOOKBACK));
+    let overdue = recent
+        .iter()
+        .rev()
+        .map(|mail| state_at(mail, at))
+        .take_while(|state| *state != Delivered)
+        .filter(|state| matches!(state, Pending(_) | Bounced))
+        .count();
+    overdue >= MIN_SUSPICIOUS
+}
+
+/// Returns what became of the sampled mail sent in `span`, as known at its end.
+pub fn sample_outcome(sampled: &[SampledMessage], span: Span) -> SampleOutcome {
+    let mut outcome = SampleOutcome::default();
+    for mail in within(sampled, span) {
+        match state_at(mail, span.until) {
+            Delivered => outcome.delivered += 1,
+            Bounced => outcome.bounced += 1,
+            state if is_lost(state) && has_bounced(mail, state, span.until) => outcome.bounced += 1,
+            state if is_lost(state) => outcome.without_news += 1,
+            Pending(_) | Unchecked => {}
+        }
+    }
+    outcome
+}
+
+/// Returns the share of a stream's mail that is usually delivered, where nothing is learned from `losses`; `None` while history is too short to say.
+pub fn usual_delivered_share(
+    history: &History,
+    losses: &[Span],
+    at: Timestamp,
+    rules: &Rules,
+    series: usize,
+) -> Option<f64> {
+    let until = training_cutoff(history, at);
+    let model = DeliveryModel::learn(history, &known_by(losses, until), until, rules, series);
+    let is_known = history.covered_before(at) >= model.min_history;
+    is_known.then(|| model.usual_loss.delivered_share())
+}
+
+/// Returns how many of the sampled messages sent in `span` should have been delivered by its end, where none of them was.
+pub fn undelivered(sampled: &[SampledMessage], span: Span) -> Option<u64> {
+    let mail = within(sampled, span).iter();
+    let known: Vec<DeliveryState> = mail.map(|mail| state_at(mail, span.until)).collect();
+    let overdue = known.iter().filter(|state| is_overdue(**state)).count() as u64;
+    (overdue > 0 && !known.contains(&Delivered)).then_some(overdue)
+}

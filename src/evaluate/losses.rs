@@ -1,0 +1,30 @@
+//! The times of which incidents say that mail was not delivered: what is usual is not learned from them.
+
+use std::collections::BTreeMap;
+
+use crate::model::{History, Incident, Judgement, Span, StreamId, Timestamp};
+
+/// Returns the times up to `at` in which, by its incidents, mail of `stream` was not delivered, but for those that people called
+/// false alarms. Of several versions of an incident the last one counts.
+pub fn known_losses<'i>(
+    incidents: impl IntoIterator<Item = &'i Incident>,
+    history: &History,
+    stream: &StreamId,
+    at: Timestamp,
+) -> Vec<Span> {
+    let of_stream = incidents
+        .into_iter()
+        .filter(|incident| incident.stream.as_ref() == Some(stream) && incident.opened_at <= at);
+    let latest: BTreeMap<&str, &Incident> = of_stream.map(|i| (i.id.as_str(), i)).collect();
+    let is_false_alarm = |id: &str| {
+        let mut marked = history.marked.iter();
+        marked.any(|m| m.incident == id && m.feedback.judgement == Judgement::FalseAlarm)
+    };
+    let mut losses: Vec<Span> = latest
+        .into_iter()
+        .filter(|(id, _)| !is_false_alarm(id))
+        .filter_map(|(_, incident)| incident.loss_span(at))
+        .collect();
+    losses.sort_by_key(|loss| (loss.from, loss.until));
+    losses
+}
