@@ -15,7 +15,7 @@ use crate::config::server::{ACCOUNT_TOKEN, default_server, env_token, read_serve
 use crate::config::{
     Config, Mode, PostmarkSettings, Schedule, ServerConfig, SlackSettings, SlackSink, names, values,
 };
-use crate::model::{DAY, MINUTE, Rule, Rules, SilenceRule};
+use crate::model::{DAY, MINUTE, Rule, Rules, SilenceRule, TokenPlace};
 use crate::retry;
 use crate::secret::Secret;
 
@@ -343,7 +343,10 @@ impl Reader {
                         "give each its own `name`",
                     ));
                 }
-                Ok(server) => servers.push(server),
+                Ok(server) => {
+                    self.problems.extend(same_token(&servers, &server, &from));
+                    servers.push(server);
+                }
                 Err(problems) => {
                     let subject = format!("{from}: [[server]] number {}", index + 1);
                     let problem = |invalid| ConfigProblem::invalid(&subject, invalid);
@@ -361,4 +364,22 @@ impl Reader {
             "write each server as its own [[server]] table",
         ));
     }
+}
+
+/// Returns what is wrong where `server` has the token of one of `others`, and watches the same streams.
+fn same_token(others: &[ServerConfig], server: &ServerConfig, from: &str) -> Option<ConfigProblem> {
+    let place = server.token.place()?;
+    let is_same = |other: &&ServerConfig| other.token.place().as_ref() == Some(&place);
+    let other = others.iter().find(|o| is_same(o) && o.overlaps(server))?;
+    let key = match place {
+        TokenPlace::Variable(_) => "token_env",
+        TokenPlace::File(_) => "token_file",
+    };
+    let (a, b) = (&other.name, &server.name);
+    Some(ConfigProblem::new(
+        format!(
+            "{from}: `{a}` and `{b}` have the same `{key}`, so they are the same Postmark server"
+        ),
+        "give each the token of its own server, or keep one of them; where each watches a part, name its `streams`",
+    ))
 }

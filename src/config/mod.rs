@@ -85,6 +85,13 @@ impl ServerConfig {
             .is_none_or(|only| only.contains(stream));
         is_chosen && !self.ignored_streams.contains(stream)
     }
+
+    /// Whether both may watch the same stream, where they are the same Postmark server: two teams may each watch their own.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let both = |id| self.watches(id) && other.watches(id);
+        let named = self.streams.as_ref().or(other.streams.as_ref());
+        named.is_none_or(|ids| ids.iter().any(both))
+    }
 }
 
 /// How Postmark is asked.

@@ -256,7 +256,7 @@ fn a_lease_is_neither_shorter_than_an_attempt_nor_longer_than_others_reckon_with
 #[test]
 fn more_servers_than_one_process_can_watch_are_refused() {
     let servers = |n: usize| -> String {
-        let one = |n| format!("[[server]]\nname = \"s{n}\"\ntoken_env = \"T\"\n");
+        let one = |n| format!("[[server]]\nname = \"s{n}\"\ntoken_env = \"T{n}\"\n");
         (0..n).map(one).collect()
     };
     assert_eq!(config(&servers(2000), &[]).servers.len(), 2000);
@@ -496,4 +496,29 @@ proptest! {
 fn written() -> Vec<u8> {
     let server = "\n[[server]]\nname = \"a\"\ntoken_env = \"TOKEN_A\"\nown_domains = [\"example.com\"]\nstreams = [\"outbound\"]\n";
     [include_bytes!("../../monitor.toml"), server.as_bytes()].concat()
+}
+
+#[test]
+fn one_token_for_two_servers_is_refused_unless_each_watches_a_part() {
+    let two = |key: &str, of_second: &str| {
+        let entry = |name| format!("[[server]]\nname = \"{name}\"\n{key}\n");
+        format!("{}{}{of_second}", entry("shop"), entry("blog"))
+    };
+    for key in ["token_env = \"SHOP_TOKEN\"", "token_file = \"/run/shop\""] {
+        let (name, _) = key.split_once(' ').expect("a key");
+        let said = problems(&two(key, ""), &[]);
+        assert!(
+            said.ends_with(&format!(
+                "`shop` and `blog` have the same `{name}`, so they are the same Postmark server; give each the token of its own \
+                 server, or keep one of them; where each watches a part, name its `streams`"
+            )),
+            "{said}"
+        );
+        let part = |id| format!("streams = [\"{id}\"]\n");
+        let divided = two(&format!("{key}\n{}", part("outbound")), "");
+        assert!(problems(&divided, &[]).contains("the same"), "{divided}");
+        let first = format!("[[server]]\nname = \"shop\"\n{key}\n{}", part("outbound"));
+        let second = format!("[[server]]\nname = \"blog\"\n{key}\n{}", part("receipts"));
+        assert_eq!(config(&format!("{first}{second}"), &[]).servers.len(), 2);
+    }
 }

@@ -5,6 +5,7 @@ use crate::config::{Config, ServerConfig, SlackSink};
 use crate::cycle::charts::DrawnDay;
 use crate::cycle::clock::cycle_instant;
 use crate::cycle::deliver::{Trigger, deliver};
+use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
@@ -145,6 +146,7 @@ async fn build_digest(
     let mut data = Day {
         missed: missed_periods(config, period, last),
         mutes: store.call(move |s| s.mutes(now)).await?,
+        same_servers: load_same_servers(config, store).await?,
         ..Day::default()
     };
     // Everything recorded since the last digest, whether or not its periods are named as missed.
@@ -162,7 +164,13 @@ async fn build_digest(
         let sandbox = identity.is_some_and(|server| server.is_sandbox());
         let rules = config.rules_for(&server);
         let rules = rules.with(|rules| rules.sandbox = sandbox);
+        let streams = uncounted(&data, &server.name, streams);
+        let same = data.same_servers.iter();
+        let same_as = same
+            .filter_map(|same| same.counted_as(&server.name.0))
+            .next();
         let mut entry = ServerDay {
+            same_as: same_as.map(|name| name.to_string()),
             name: server.name.to_string(),
             blind: blind_since(store, &server, &open, now).await?,
             sandbox,
@@ -185,11 +193,12 @@ async fn build_digest(
             ));
         }
         data.open.extend(open);
+        let is_repeated = entry.same_as.is_some() && streams.is_empty();
         // The account has no mail: it is worth a line only where it cannot be seen.
         if !server.name.is_account() || entry.blind.is_some() {
             data.servers.push(entry);
         }
-        if !server.name.is_account() {
+        if !server.name.is_account() && !is_repeated {
             drawn.add_server(store, &server.name, streams).await?;
         }
     }
@@ -213,6 +222,25 @@ async fn build_digest(
         row,
         pictures: pictures.iter().map(picture_row).collect(),
     })
+}
+
+/// Returns the streams of a server that are not in `data` already, under another name of the same server.
+fn uncounted(data: &Day, server: &ServerName, mut streams: Vec<StreamId>) -> Vec<StreamId> {
+    for same in &data.same_servers {
+        let Some(first) = same.counted_as(&server.0) else {
+            continue;
+        };
+        let mut counted = data.servers.iter().filter(|entry| entry.name == first.0);
+        if let Some(counted) = counted.next() {
+            streams.retain(|id| {
+                counted
+                    .streams
+                    .iter()
+                    .all(|s| s.stream.as_ref() != Some(id))
+            });
+        }
+    }
+    streams
 }
 
 /// Returns whether there is a thread in which pictures can be shown, and somebody wants them.

@@ -4,14 +4,18 @@ use chrono::{NaiveTime, Weekday};
 
 use crate::config::{ConfigWarning, Mode, ServerConfig};
 use crate::cycle::Context;
-use crate::cycle::stats::{budget_series, load_with_week_before, watched_streams};
+use crate::cycle::poll::same_server::load_same_servers;
+use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::to_row;
 use crate::decide::digest_period::next_time;
 use crate::detect::Silence;
+use crate::evaluate::known_losses;
 use crate::model::{
-    DAY, HOUR, History, Incident, Mute, Rule, Rules, ServerName, Span, StreamId, Timestamp,
+    DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK, ServerName, Span, StreamId,
+    Timestamp,
 };
 use crate::notify::Message;
+use crate::notify::digest::{Day, ServerDay, StreamDay, unusual_lines};
 use crate::notify::hello::{Hello, Stop, WatchedServer, WatchedStream, hello};
 use crate::store::{self, Database, MessageKind, ServerState};
 
@@ -56,8 +60,10 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
     let next_digest = next_time(now, config.time_zone, config.digest_at, |_| true);
     let mut data = Hello {
         digest_at: next_digest,
+        same_servers: load_same_servers(config, store).await?,
         ..Hello::default()
     };
+    let mut day = Day::default();
     let mut is_anything_read = false;
     for (server, streams) in watched_streams(&context.config, &context.store).await? {
         let name = server.name.clone();
@@ -66,9 +72,10 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
                 s.server_state(&name, now)?,
                 s.open_incidents(&name)?,
                 s.server_identity(&name)?,
+                s.delivery_incidents(&name, now - SAMPLE_LOOKBACK)?,
             ))
         };
-        let (state, open, identity) = store.call(load).await?;
+        let (state, open, identity, losses) = store.call(load).await?;
         let is_read = state.last_complete_at.is_some() && state.incomplete_since.is_none();
         if !is_read && !is_told(&server.name, &open, &mutes, config.mode) {
             return Ok(None);
@@ -83,16 +90,33 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
             is_sandbox: identity.is_some_and(|server| server.is_sandbox()),
             ..WatchedServer::default()
         };
+        let mut entry = ServerDay {
+            name: server.name.to_string(),
+            sandbox: watched.is_sandbox,
+            ..ServerDay::default()
+        };
+        let same = data.same_servers.iter();
+        let counted_as = same.filter_map(|same| same.counted_as(&server.name.0));
+        let counted_as: Vec<&ServerName> = counted_as.collect();
         for stream in &streams {
+            let of_it = |other: &&WatchedServer| counted_as.iter().any(|as_| as_.0 == other.name);
+            let mut counted = data.servers.iter().filter(of_it).flat_map(|s| &s.streams);
+            if counted.any(|other| other.stream == *stream) {
+                continue;
+            }
             let reader = StreamReader {
                 context,
                 server: &server,
                 state: &state,
+                losses: &losses,
                 series,
                 now,
             };
-            watched.streams.push(reader.read(stream).await?);
+            let (of_stream, of_day) = reader.read(stream).await?;
+            watched.streams.push(of_stream);
+            entry.streams.push(of_day);
         }
+        day.servers.push(entry);
         data.servers.push(watched);
     }
     let all = ServerName::from(ServerName::ALL_SERVERS);
@@ -100,6 +124,8 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
         .extend(store.call(move |s| s.open_incidents(&all)).await?);
     data.open
         .sort_by_key(|incident| std::cmp::Reverse(incident.severity));
+    day.open = data.open.clone();
+    data.unusual = unusual_lines(&day);
     Ok(is_anything_read.then_some(data))
 }
 
@@ -115,25 +141,37 @@ struct StreamReader<'r> {
     context: &'r Context,
     server: &'r ServerConfig,
     state: &'r ServerState,
+    /// Its incidents about delivery.
+    losses: &'r [Incident],
     series: usize,
     now: Timestamp,
 }
 
 impl StreamReader<'_> {
-    async fn read(&self, stream: &StreamId) -> Result<WatchedStream, store::Error> {
+    /// Returns what is known of a stream, and what it did in the last day.
+    async fn read(&self, stream: &StreamId) -> Result<(WatchedStream, StreamDay), store::Error> {
         let (context, now) = (self.context, self.now);
         let (name, day) = (&self.server.name, Span::before(now, DAY));
         let history = load_with_week_before(&context.store, name, stream, day).await?;
         let rules = context.config.rules_for(self.server);
+        let losses = known_losses(self.losses, &history, stream, now);
+        let of_day = digest_entry(
+            &history,
+            stream,
+            day,
+            rules.for_stream(stream),
+            (&losses, self.series),
+        );
         let kept = now - context.config.store.keep;
         let before_start = Span::new((kept + HOUR).ceil(HOUR), self.state.first_start_at);
-        Ok(WatchedStream {
+        let watched = WatchedStream {
             stream: stream.clone(),
             since: history.hours.first().map(|hour| hour.first_at),
             messages: history.hours.iter().map(|hour| hour.sent).sum(),
             is_partly_read: !history.messages.holes(before_start).is_empty(),
             stop: self.stop(&history, rules.for_stream(stream)),
-        })
+        };
+        Ok((watched, of_day))
     }
 
     fn stop(&self, history: &History, rules: &Rules) -> Stop {

@@ -45,9 +45,11 @@ use crate::cycle::hello::write_hello;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::all::{PollContext, poll_all};
 use crate::cycle::poll::outcome::PollOutcome;
+use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::poll::servers::{ServerList, discover_servers};
 use crate::cycle::report::CheckReport;
 use crate::model::Timestamp;
+use crate::notify::describe::describe_same_server;
 use crate::store::{self, CycleLock, Database, Store};
 
 const MAX_CONCURRENT_POLLS: usize = 48;
@@ -231,6 +233,9 @@ async fn poll_servers(
         for error in &poll.errors {
             tracing::warn!(server = %poll.name(), "{error}");
         }
+    }
+    for same in load_same_servers(&context.config, &context.store).await? {
+        tracing::warn!("{}", describe_same_server(&same));
     }
     Ok(results)
 }

@@ -7,6 +7,7 @@ use crate::html::layout::{badge, document, server_address, slug};
 use crate::html::server::server_article;
 use crate::html::{Health, Medium, OverviewView, ServerRow};
 use crate::model::Timestamp;
+use crate::notify::describe::describe_same_server;
 use crate::text::format::{count, format_duration, format_time, format_time_or_never, plural};
 use crate::text::sanitize::clean;
 use crate::text::sparkline::sparkline;
@@ -20,6 +21,7 @@ pub fn overview_page(view: &OverviewView) -> String {
         header {
             h1 { "hushwatch" }
             p.verdict { (badge(health)) " " (verdict) }
+            @for same in &view.same_servers { p { (clean(&describe_same_server(same))) "." } }
             (facts(view))
         }
         main #main {
@@ -63,6 +65,14 @@ fn verdict(view: &OverviewView) -> (Health, String) {
         );
     }
     match (wakes, warns) {
+        (0, 0) if !view.same_servers.is_empty() => {
+            let servers = match view.same_servers.len() {
+                1 => "1 server is".to_owned(),
+                several => format!("{several} servers are"),
+            };
+            let text = format!("nothing found, but {servers} watched under several names");
+            (Health::Unseen, text)
+        }
         (0, 0) if view.unseen > 0 => {
             let unseen = plural(view.unseen as u64, "server");
             let text = format!("nothing found, but {unseen} could not be read");

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::*;
 use crate::chart::{VolumeChart, samples};
-use crate::model::{Incident, Rule, Timestamp};
+use crate::model::{Incident, Rule, SameServer, Timestamp};
 use crate::notify::alert::Style;
 
 fn at(text: &str) -> Timestamp {
@@ -93,6 +93,7 @@ fn overview(medium: Medium) -> OverviewView {
         servers: vec![row("shop", Health::Fine, "")],
         total: 1,
         unseen: 0,
+        same_servers: Vec::new(),
         filter: String::new(),
         details: vec![server("shop", Health::Fine, "")],
         open: Vec::new(),
@@ -380,4 +381,24 @@ fn quiet_hours_are_said_while_they_last() {
         page.contains(said) || page.contains(said_this_year),
         "{page}"
     );
+}
+
+#[test]
+fn one_server_under_two_names_is_not_called_fine() {
+    let view = OverviewView {
+        same_servers: vec![SameServer {
+            number: 17,
+            names: vec!["shop".into(), "blog".into()],
+        }],
+        total: 2,
+        ..overview(Medium::Page)
+    };
+    let page = overview_page(&view);
+    let said = [
+        "NOT SEEN</span> nothing found, but 1 server is watched under several names",
+        "shop and blog are the same Postmark server (number 17)",
+    ];
+    for said in said {
+        assert!(page.contains(said), "{page}");
+    }
 }

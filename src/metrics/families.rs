@@ -112,6 +112,16 @@ pub(super) const FAMILIES: &[Family] = &[
             }
         },
     ),
+    gauge(
+        "hushwatch_server_sandbox",
+        "1 for each Sandbox server, of whose mail Postmark delivers nothing; absent for others.",
+        SERVER,
+        |view, samples| {
+            for server in view.status.servers.iter().filter(|s| s.sandbox) {
+                samples.add([&server.name.0], 1);
+            }
+        },
+    ),
     stream_gauge(
         "hushwatch_coverage_until_timestamp_seconds",
         "Instant up to which messages and bounces of a stream are read without a hole.",

@@ -13,6 +13,7 @@ mod mail;
 mod mute;
 mod names;
 mod rule;
+mod same_server;
 mod suppression;
 mod time;
 
@@ -37,5 +38,6 @@ pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
 pub use mute::{Hold, MAX_QUIET_HOURS, Mute};
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
+pub use same_server::SameServer;
 pub use suppression::{AddressCheck, Suppressed};
 pub use time::{DAY, HOUR, MINUTE, Span, Timestamp, rfc3339};

@@ -2,10 +2,10 @@
 
 use crate::model::{
     BlindEvidence, BounceClass, DropEvidence, Evidence, Incident, IncidentState, Judgement,
-    RateEvidence, RateUnit, Rule, ServerChange, Subject, Suppressed,
+    RateEvidence, RateUnit, Rule, SameServer, ServerChange, Subject, Suppressed,
 };
 use crate::notify::alert::Style;
-use crate::text::elide::elide;
+use crate::text::elide::{elide, elide_and};
 use crate::text::format::{approx, approx_percent, count, format_duration, plural, short_time};
 use crate::text::sanitize::{clean, mask, truncate};
 
@@ -15,8 +15,21 @@ const MAX_REASON_CHARS: usize = 30;
 const MAX_SERVER_CHARS: usize = 60;
 /// What is said of a server whose mail reaches nobody.
 pub(crate) const SANDBOX: &str = "a Sandbox server, Postmark delivers nothing that it sends";
+/// The maximum number of names of one server that a line names.
+const MAX_SAME_SERVERS: usize = 5;
 /// The maximum number of addresses that a line names.
 const MAX_ADDRESSES: usize = 3;
+
+/// Returns that several names are one server, and what to do.
+pub fn describe_same_server(same: &SameServer) -> String {
+    let names = same.names.iter().map(|name| name.0.clone());
+    format!(
+        "{} are the same Postmark server (number {}), so its mail is read and reported once for each name, and another server may not \
+         be watched at all; keep one of these [[server]], or correct the token of the others",
+        elide_and(names, MAX_SAME_SERVERS),
+        same.number
+    )
+}
 
 /// Returns what is wrong, as it was last seen, and what has changed since.
 pub fn describe_open(incident: &Incident, style: Style) -> String {

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::model::{DAY, HOUR, Incident, StreamId, Timestamp};
+use crate::model::{DAY, HOUR, Incident, SameServer, StreamId, Timestamp};
 use crate::notify::alert::Style;
-use crate::notify::describe::{SANDBOX, describe_open};
+use crate::notify::describe::{SANDBOX, describe_open, describe_same_server};
 use crate::notify::location::location;
 use crate::notify::{Level, Message};
 use crate::text::elide::elide;
@@ -17,6 +17,8 @@ const MAX_NAMES: usize = 5;
 const MAX_DELAYS: usize = 3;
 /// The maximum number of incidents that are named.
 const MAX_INCIDENTS: usize = 3;
+/// The maximum number of lines of what is unusual.
+const MAX_UNUSUAL: usize = 3;
 /// The bounds by which the delays of many streams are told.
 const DELAY_BOUNDS: [Duration; 5] = [
     HOUR.saturating_mul(2),
@@ -35,6 +37,10 @@ const ANEW: &str = "This database began anew: what was open, muted or said of in
 pub struct Hello {
     pub servers: Vec<WatchedServer>,
     pub open: Vec<Incident>,
+    /// What is unusual of the last day though no incident says so, a line each.
+    pub unusual: Vec<String>,
+    /// Servers of [`servers`](Self::servers) that have several names; their mail is under the first one only.
+    pub same_servers: Vec<SameServer>,
     /// When the first digest comes.
     pub digest_at: Timestamp,
     /// Whether the database takes the place of one that was lost.
@@ -85,7 +91,11 @@ pub fn hello(hello: &Hello, now: Timestamp, style: Style) -> Message {
     let streams = streams(hello);
     let what = match hello.servers.as_slice() {
         [server] => server.name.clone(),
-        servers => plural(servers.len() as u64, "server"),
+        servers => {
+            let names = hello.same_servers.iter().map(|same| same.names.len());
+            let repeated: usize = names.map(|names| names.saturating_sub(1)).sum();
+            plural(servers.len().saturating_sub(repeated) as u64, "server")
+        }
     };
     let headline = format!("👋 hushwatch is watching {what}: {}", known(&streams, now));
     let mut lines = server_lines(hello);
@@ -119,6 +129,8 @@ fn server_lines(hello: &Hello) -> Vec<String> {
     if !sandboxes.is_empty() {
         lines.push(format!("{sandboxes}: {SANDBOX}."));
     }
+    let same = hello.same_servers.iter().map(describe_same_server);
+    lines.extend(same.map(|line| format!("⚠ {line}.")));
     lines
 }
 
@@ -234,7 +246,7 @@ fn by_bounds(noticed: &[(Duration, Option<Duration>, &str)]) -> String {
     parts.join(", ")
 }
 
-/// Returns a line for each of the first open incidents.
+/// Returns a line for each of the first open incidents, and for what else needs a look.
 fn problem_lines(hello: &Hello, style: Style) -> Vec<String> {
     let line = |incident: &Incident| {
         format!(
@@ -251,13 +263,18 @@ fn problem_lines(hello: &Hello, style: Style) -> Vec<String> {
     if rest > 0 {
         lines.push(format!("… and {rest} more: hushwatch status"));
     }
+    lines.extend(hello.unusual.iter().take(MAX_UNUSUAL).cloned());
+    let rest = hello.unusual.len().saturating_sub(MAX_UNUSUAL);
+    if rest > 0 {
+        lines.push(format!("… and {rest} more: hushwatch digest --print"));
+    }
     lines
 }
 
 /// Returns whether something is wrong already, and when the first digest comes.
 fn outlook(hello: &Hello, now: Timestamp, style: Style) -> String {
     let state = match hello.open.len() as u64 {
-        0 => "Nothing is wrong now.".to_owned(),
+        0 => "No incident is open.".to_owned(),
         open => format!("{} already.", plural(open, "open incident")),
     };
     let digest_at = short_time(hello.digest_at, now, style.zone);

@@ -6,11 +6,11 @@ use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::model::{Incident, Mute, ServerName, Tag, Timestamp, rfc3339};
+use crate::model::{Incident, Mute, SameServer, ServerName, Tag, Timestamp, rfc3339};
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::context::problem_span;
-use crate::notify::describe::{SANDBOX, describe_open};
+use crate::notify::describe::{SANDBOX, describe_open, describe_same_server};
 use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
 use crate::output::json::{IncidentView, MuteView, StreamView};
@@ -30,6 +30,8 @@ pub struct StatusReport {
     pub open: Vec<Incident>,
     #[serde(skip)]
     pub mutes: Vec<Mute>,
+    /// Postmark servers that are watched under several names.
+    pub same_servers: Vec<SameServer>,
     /// When the quiet hours end that it is in.
     #[serde(serialize_with = "rfc3339")]
     pub quiet_until: Option<Timestamp>,
@@ -126,6 +128,8 @@ impl StatusReport {
             }
         }
         lines.push(String::new());
+        let same = self.same_servers.iter().map(describe_same_server);
+        lines.extend(same.map(|line| format!("⚠ {line}")));
         lines.push(match self.open.len() {
             0 => "No open incidents".to_owned(),
             open => format!("Open incidents: {open}"),
@@ -352,6 +356,7 @@ pub(crate) mod tests {
             ],
             open: Vec::new(),
             mutes: Vec::new(),
+            same_servers: Vec::new(),
             quiet_until: Some(at("2026-03-03T10:30:00Z")),
             pending: 3,
             held: 2,
@@ -416,6 +421,26 @@ pub(crate) mod tests {
         );
         report.open = vec![opened];
         assert_eq!(stop(&report), format!("mail has stopped: {id}"));
+    }
+
+    #[test]
+    fn one_server_under_two_names_is_said_above_the_incidents() {
+        let mut report = report();
+        report.same_servers = vec![SameServer {
+            number: 17,
+            names: vec!["shop".into(), "blog".into()],
+        }];
+        let text = report.to_text("hushwatch.db", style());
+        let line = text.lines().find(|line| line.starts_with("⚠"));
+        assert_eq!(
+            line.expect("a line"),
+            "⚠ shop and blog are the same Postmark server (number 17), so its mail is read and reported once for each name, and another \
+             server may not be watched at all; keep one of these [[server]], or correct the token of the others"
+        );
+        assert_eq!(
+            report.to_json(style())["same_servers"],
+            json!([{"number": 17, "names": ["shop", "blog"]}])
+        );
     }
 
     #[test]

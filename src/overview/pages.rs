@@ -105,6 +105,7 @@ pub(crate) async fn load_overview(
         servers: rows,
         total,
         unseen,
+        same_servers: reading.present.same_servers.clone(),
         filter: filter.to_owned(),
         details,
         open,

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::notify::alert::Style;
 use crate::notify::context::split_remedy;
-use crate::notify::describe::describe_open;
+use crate::notify::describe::{SANDBOX, describe_open};
 use crate::overview::notices::{Notice, Notices};
 use crate::overview::status::Present;
 use crate::overview::worst::worst_open;
@@ -74,8 +74,26 @@ impl<'r> Reading<'r> {
         })
     }
 
-    /// Returns how a server is, and why.
+    /// Returns how a server is, and why; of a Sandbox it also says that.
     pub(super) fn health(&self, server: &ServerName) -> (Health, String) {
+        let (health, note) = self.health_of_mail(server);
+        (health, self.with_sandbox(server, note))
+    }
+
+    fn with_sandbox(&self, server: &ServerName, note: String) -> String {
+        match (self.present.sandboxes.contains(server), note.is_empty()) {
+            (false, _) => note,
+            (true, true) => SANDBOX.to_owned(),
+            (true, false) => format!("{note}; {SANDBOX}"),
+        }
+    }
+
+    fn learning(&self, server: &ServerName) -> (Health, String) {
+        let note = "still learning when it sends".to_owned();
+        (Health::Learning, self.with_sandbox(server, note))
+    }
+
+    fn health_of_mail(&self, server: &ServerName) -> (Health, String) {
         if let Some(worst) = self
             .worst
             .get(server)
@@ -84,6 +102,13 @@ impl<'r> Reading<'r> {
             return (
                 of_severity(worst.severity),
                 describe_open(worst, self.style),
+            );
+        }
+        let mut same = self.present.same_servers.iter();
+        if let Some(name) = same.find_map(|same| same.counted_as(&server.0)) {
+            return (
+                Health::Unseen,
+                format!("its token is that of {name}: what {server} is meant for is not watched"),
             );
         }
         match self.present.state(server) {
@@ -135,7 +160,7 @@ impl<'r> Reading<'r> {
         figures: &[&StreamFigures],
     ) -> ServerRow {
         let (health, note) = match health {
-            Health::Fine if self.is_learning(server, figures) => learning(),
+            Health::Fine if self.is_learning(server, figures) => self.learning(&server.name),
             _ => (health, note),
         };
         let day = self.day();
@@ -182,7 +207,7 @@ impl<'r> Reading<'r> {
         let mut sending = details.iter().filter(|stream| stream.last_sent.is_some());
         let sends = sending.clone().next().is_some();
         if health == Health::Fine && sends && sending.all(|s| s.health == Health::Learning) {
-            (health, note) = learning();
+            (health, note) = self.learning(&server.name);
         }
         // The worst first; one without any mail says nothing.
         details.sort_by_key(|stream| (stream.health, stream.last_sent.is_none()));
@@ -315,11 +340,6 @@ fn concerns(incident: &Incident, server: &ServerName, stream: Option<&StreamId>)
     };
     subject.concerns(incident)
         && (stream.is_none() || incident.stream.is_some() || incident.rule == Rule::SendSilence)
-}
-
-fn learning() -> (Health, String) {
-    let note = "still learning when it sends".to_owned();
-    (Health::Learning, note)
 }
 
 const fn of_severity(severity: Severity) -> Health {

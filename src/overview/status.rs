@@ -1,17 +1,19 @@
 //! What `status` shows: every watched server and stream as of the last cycle, and what is open and waits now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::clock;
 use crate::config::{Config, ServerConfig, hold, quiet_until};
+use crate::cycle::poll::same_server::find_same_servers;
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::readiness::{Sight, judge_readiness};
 use crate::cycle::report::stream_view;
 use crate::cycle::stats::{StreamStats, budget_series, read_with_week_before};
 use crate::detect::Silence;
 use crate::model::{
-    DAY, History, Incident, Mute, Rule, Rules, ServerName, Span, StreamId, Tag, Timestamp,
+    DAY, History, Incident, Mute, Rule, Rules, SameServer, ServerName, Span, StreamId, Tag,
+    Timestamp,
 };
 use crate::output::readiness::Readiness;
 use crate::output::status::{ServerStatus, StatusReport, StreamStatus, TagStatus};
@@ -36,6 +38,9 @@ pub(crate) struct Present {
     states: BTreeMap<ServerName, ServerState>,
     /// All that is open, of servers that are not watched too.
     open: Vec<Incident>,
+    pub same_servers: Vec<SameServer>,
+    /// Servers of which Postmark delivers nothing.
+    pub sandboxes: BTreeSet<ServerName>,
     mutes: Vec<Mute>,
     pending: u64,
     held: usize,
@@ -58,11 +63,15 @@ impl Present {
             let states = s.server_states()?;
             let now = last_cycle(&states).map_or(present, |last| last.max(present));
             let hold = hold(&quiet_hours, now);
+            let (open, identities) = (s.all_open_incidents()?, s.server_identities()?);
+            let sandboxes = identities.iter().filter(|(_, server)| server.is_sandbox());
             Ok(Self {
                 now,
+                same_servers: find_same_servers(&watched, &identities, &open),
+                sandboxes: sandboxes.map(|(name, _)| name.clone()).collect(),
                 watched,
                 states,
-                open: s.all_open_incidents()?,
+                open,
                 mutes: s.mutes(now)?,
                 pending: s.count_pending()?,
                 held: s.held_rows(hold)?.rows.len(),
@@ -120,6 +129,7 @@ impl Present {
             last_cycle_at: servers.last_cycle_at,
             servers: servers.servers.clone(),
             open: self.open_of_watched(),
+            same_servers: self.same_servers.clone(),
             readiness: self.readiness(config),
             mutes: self.mutes.clone(),
             pending: self.pending,

@@ -10,6 +10,17 @@ pub fn elide(items: impl IntoIterator<Item = String>, max: usize) -> String {
     }
 }
 
+/// Returns the same as a list of what is one: `a, b and c`, `a, b and 3 more`.
+pub fn elide_and(items: impl IntoIterator<Item = String>, max: usize) -> String {
+    let mut items: Vec<String> = items.into_iter().collect();
+    match items.pop() {
+        Some(last) if !items.is_empty() && items.len() < max => {
+            format!("{} and {last}", items.join(", "))
+        }
+        last => elide(items.into_iter().chain(last), max),
+    }
+}
+
 /// Returns `lines`, or where there are more than `max`, the first and the last of them around `… 12 more WHAT`.
 pub fn elide_middle(lines: Vec<String>, max: usize, what: &str) -> Vec<String> {
     if lines.len() <= max {
@@ -35,6 +46,10 @@ mod tests {
         assert_eq!(elide(items(3), 3), "1, 2, 3");
         assert_eq!(elide(items(5), 3), "1, 2, 3 and 2 more");
         assert_eq!(elide(items(0), 3), "");
+        assert_eq!(elide_and(items(1), 3), "1");
+        assert_eq!(elide_and(items(3), 3), "1, 2 and 3");
+        assert_eq!(elide_and(items(5), 3), "1, 2, 3 and 2 more");
+        assert_eq!(elide_and(items(0), 3), "");
     }
 
     #[test]

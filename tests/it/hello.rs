@@ -38,7 +38,9 @@ fn greeted(world: &World) -> usize {
     hello.count()
 }
 
-both! { a_new_database_is_greeted_once the_rest_is_waited_for_or_told_as_unseen }
+both! {
+    a_new_database_is_greeted_once the_rest_is_waited_for_or_told_as_unseen one_server_under_two_names_counts_once
+}
 
 fn a_new_database_is_greeted_once(process: Process) {
     let mut world = world(process, ON);
@@ -167,4 +169,50 @@ fn on_terminal(world: &World, args: &[&str]) -> String {
     let _ = File::from(keyboard).read_to_end(&mut shown);
     assert!(child.wait().expect("it ends").success());
     String::from_utf8_lossy(&shown).into_owned()
+}
+
+/// Two tokens in two variables that turn out to be of one Postmark server.
+fn one_server_under_two_names_counts_once(process: Process) {
+    let mut world = world(process, TWO);
+    let token = world.shop.token();
+    world.env("OTHER_TOKEN", &token);
+    let cycle = world.cycle(at(FIRST));
+    assert_eq!(cycle.code, 0, "{}", cycle.report);
+    let sent: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+    assert_eq!(sent.len(), 1, "{sent:#?}");
+    let alone = {
+        let mut alone = self::world(process, ON);
+        alone.cycle(at(FIRST));
+        alone.slack.take()[0].plain.clone()
+    };
+    let known = |text: &str| {
+        let first = text.lines().next().expect("a line");
+        first.split_once(": ").expect("a colon").1.to_owned()
+    };
+    assert_eq!(known(&sent[0]), known(&alone));
+    assert!(
+        sent[0].starts_with("👋 hushwatch is watching 1 server: 2 streams, "),
+        "{sent:#?}"
+    );
+    let twice = "shop and other are the same Postmark server (number 9708911), so its mail is read and reported once for each name";
+    let swapped = twice.replace("shop and other", "other and shop");
+    let says = |text: &str| text.contains(twice) || text.contains(&swapped);
+    assert!(says(&sent[0]), "{sent:#?}");
+    let status = world.transcript(&["status"]);
+    assert!(says(&status), "{status}");
+    let digest = world.cycle(at("2026-03-04T09:00:00Z"));
+    assert_eq!(digest.code, 0, "{}", digest.report);
+    let sent: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+    let digest = sent.iter().find(|text| text.starts_with("📋"));
+    let digest = digest.expect("a digest");
+    assert!(
+        digest.contains("1 server is watched under several names"),
+        "{digest}"
+    );
+    assert!(says(digest), "{digest}");
+    assert!(
+        digest.contains(": the same Postmark server as "),
+        "{digest}"
+    );
+    assert_eq!(digest.matches(" sent (").count(), 1, "{digest}");
 }

@@ -154,6 +154,22 @@ fn a_sandbox_says_so_and_no_rule_of_delivery_is_evaluated(process: Process) {
     let line =
         "shop: a Sandbox server, Postmark delivers nothing that it sends; last poll complete";
     assert!(status.lines().any(|found| found == line), "{status}");
+    let file = |name| std::fs::read_to_string(world.folder.path().join(name)).expect("written");
+    world.transcript(&["report", "--html", "report.html"]);
+    let report = file("report.html");
+    let note = "Postmark delivers nothing that it sends";
+    assert!(report.matches(note).count() >= 1, "{report}");
+    let metrics = [
+        "check",
+        "--now",
+        "2026-03-03T12:10:00Z",
+        "--metrics",
+        "file.prom",
+    ];
+    world.transcript(&metrics);
+    let metrics = file("file.prom");
+    let sandbox = "hushwatch_server_sandbox{server=\"shop\"} 1";
+    assert!(metrics.contains(sandbox), "{metrics}");
     world.hours("2026-03-03T13:00:00Z", "2026-03-04T09:00:00Z");
     let digests = world.slack.take();
     for digest in &digests {

@@ -1,48 +1,35 @@
 //! One Postmark server under several names here, which is polled and reported once for each.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::commands::doctor::check::Check;
 use crate::config::ServerConfig;
+use crate::cycle::poll::same_server::group_same_servers;
+use crate::model::SameServer;
 
 const NAME: &str = "same_server";
 
 /// Returns a warning for each Postmark server that several configured ones share, unless they have no stream in common: two
 /// teams may each watch their streams and have their channel.
 pub(crate) fn checks(watched: &[(i64, Arc<ServerConfig>)]) -> Vec<Check> {
-    let mut by_id: BTreeMap<i64, Vec<&ServerConfig>> = BTreeMap::new();
-    for (id, server) in watched {
-        by_id.entry(*id).or_default().push(server);
-    }
-    let shared = by_id.into_iter().filter(|(_, of)| {
-        let mut pairs = of.iter().enumerate();
-        pairs.any(|(index, a)| of[..index].iter().any(|b| overlap(a, b)))
-    });
-    shared
-        .map(|(id, servers)| duplicate_check(id, &servers))
-        .collect()
+    let same = group_same_servers(watched);
+    same.iter().map(duplicate_check).collect()
 }
 
-fn duplicate_check(id: i64, servers: &[&ServerConfig]) -> Check {
-    let names: Vec<&str> = servers.iter().map(|s| s.name.0.as_str()).collect();
+fn duplicate_check(same: &SameServer) -> Check {
+    let names: Vec<&str> = same.names.iter().map(|name| name.0.as_str()).collect();
     let (last, first) = names.split_last().unwrap_or((&"", &[][..]));
     let times = match names.len() {
         2 => "twice".to_owned(),
         times => format!("{times} times"),
     };
     let text = format!(
-        "{} and {last} are the same Postmark server (id {id}): it is polled {times} and alerts are duplicated",
-        first.join(", ")
+        "{} and {last} are the same Postmark server (id {}): it is polled {times} and alerts are duplicated",
+        first.join(", "),
+        same.number
     );
     let remedy = "keep one of these [[server]], or correct the token of the others";
     Check::warn(NAME, text, remedy)
-}
-
-fn overlap(a: &ServerConfig, b: &ServerConfig) -> bool {
-    let both = |id| a.watches(id) && b.watches(id);
-    let named = a.streams.as_ref().or(b.streams.as_ref());
-    named.is_none_or(|ids| ids.iter().any(both))
 }
 
 #[cfg(test)]

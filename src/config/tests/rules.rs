@@ -25,7 +25,7 @@ rules.bounce_rate.threshold = 0.05
 
 [[server]]
 name = "blog"
-token_env = "TOKEN"
+token_env = "BLOG_TOKEN"
 "#;
 
 #[test]

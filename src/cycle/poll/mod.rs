@@ -4,6 +4,7 @@ pub(crate) mod all;
 mod identity;
 mod listing;
 pub(crate) mod outcome;
+pub(crate) mod same_server;
 pub(crate) mod server;
 pub(crate) mod servers;
 pub(crate) mod streams;

@@ -23,6 +23,7 @@ pub(crate) fn fleet_lines(data: &Day, period: Span, style: Style) -> Vec<String>
     let (noisy, quiet): (Vec<&ServerDay>, Vec<&ServerDay>) = data
         .servers
         .iter()
+        .filter(|server| server.same_as.is_none() || !server.streams.is_empty())
         .partition(|s| noted.contains(s.name.as_str()) || has_unknown(s));
     let mut lines = Vec::new();
     for server in noisy.iter().take(MAX_NOISY) {

@@ -13,10 +13,11 @@ use std::time::Duration;
 use chrono::{Datelike, Weekday};
 
 use crate::model::{
-    BounceClass, ChanceBreaches, Incident, Mute, SampleOutcome, Span, StreamId, Timestamp,
-    Transition,
+    BounceClass, ChanceBreaches, Incident, Mute, SameServer, SampleOutcome, Span, StreamId,
+    Timestamp, Transition,
 };
 use crate::notify::alert::Style;
+use crate::notify::describe::describe_same_server;
 use crate::notify::mute::mute_line;
 use crate::notify::{Level, Message};
 use crate::text::elide::elide;
@@ -85,6 +86,8 @@ pub struct ServerDay {
     pub blind: Option<(Timestamp, String)>,
     /// Whether Postmark delivers nothing of what it sends.
     pub sandbox: bool,
+    /// The name under which its streams are, where it is the same Postmark server; then they are not among its own.
+    pub same_as: Option<String>,
     /// Whether `own_domains` is empty, and `spam_complaint_external` off.
     pub own_domains_missing: bool,
 }
@@ -96,6 +99,8 @@ pub struct Day {
     /// Steps judged in the period.
     pub transitions: Vec<Transition>,
     pub open: Vec<Incident>,
+    /// Servers that have several names.
+    pub same_servers: Vec<SameServer>,
     /// Ends of periods for which no digest was written.
     pub missed: Vec<Timestamp>,
     /// Changes of the watched servers and streams: a server, and a line about it.
@@ -111,7 +116,9 @@ pub struct Day {
 pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     let now = period.until;
     let mut lines = open_lines(&data.open, now, style);
-    lines.extend(unusual(data).into_iter().flat_map(|stream| stream.lines));
+    lines.extend(unusual_lines(data));
+    let same = data.same_servers.iter().map(describe_same_server);
+    lines.extend(same.map(|line| format!("⚠ {line}")));
     lines.extend(ended_lines(data, now, style));
     lines.extend(mute_lines(&data.mutes, style));
     if data.servers.len() <= MAX_LISTED_SERVERS {
@@ -150,6 +157,12 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     );
     let headline = format!("📋 Daily digest, {}: {}", day(now, style), verdict(data));
     Message::new(Level::Info, &headline, lines, &footer)
+}
+
+/// Returns a line for each reason why a stream of `data` needs a look, though no incident says so.
+pub fn unusual_lines(data: &Day) -> Vec<String> {
+    let streams = unusual(data).into_iter();
+    streams.flat_map(|stream| stream.lines).collect()
 }
 
 /// Returns the hours in one line: `24 h ▁▁▂▅█▇▆▆▅▃▂▁`. None where no mail was sent: there is nothing to be seen.
@@ -248,11 +261,18 @@ fn verdict(data: &Day) -> String {
         n => format!("{} problems", count(n as u64)),
     };
     let (open, resolved) = (data.open.len(), ended(data).len());
-    let needs_a_look = match unusual(data).len() {
-        0 => String::new(),
-        1 => "1 stream needs a look".to_owned(),
-        several => format!("{several} streams need a look"),
+    let streams = match unusual(data).len() {
+        0 => None,
+        1 => Some("1 stream needs a look".to_owned()),
+        several => Some(format!("{several} streams need a look")),
     };
+    let repeated = match data.same_servers.len() {
+        0 => None,
+        1 => Some("1 server is watched under several names".to_owned()),
+        several => Some(format!("{several} servers are watched under several names")),
+    };
+    let needs_a_look: Vec<String> = streams.into_iter().chain(repeated).collect();
+    let needs_a_look = needs_a_look.join(", ");
     let unread = data.servers.iter().any(has_unknown);
     let streams = data.servers.iter().flat_map(|s| &s.streams);
     let sent: u64 = streams.map(|s| s.sent).sum();
@@ -281,5 +301,6 @@ fn verdict(data: &Day) -> String {
 
 fn has_unknown(server: &ServerDay) -> bool {
     let streams = &server.streams;
-    server.blind.is_some() || streams.is_empty() || streams.iter().any(|s| !s.unknown.is_empty())
+    let is_empty = streams.is_empty() && server.same_as.is_none();
+    server.blind.is_some() || is_empty || streams.iter().any(|s| !s.unknown.is_empty())
 }

@@ -24,7 +24,9 @@ pub(crate) fn server_lines(
         ServerName::ACCOUNT => "Postmark account",
         name => name,
     };
-    if server.streams.is_empty() && server.blind.is_none() {
+    if let Some(name) = &server.same_as {
+        lines.push(format!("{server_name}: the same Postmark server as {name}"));
+    } else if server.streams.is_empty() && server.blind.is_none() {
         lines.push(format!("{server_name}: nothing is known of it yet"));
     }
     if let Some((since, reason)) = &server.blind {

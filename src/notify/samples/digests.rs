@@ -1,7 +1,7 @@
 //! Days, from a quiet one to a bad one.
 
 use crate::model::{
-    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, Rule, SampleOutcome,
+    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, Rule, SameServer, SampleOutcome,
     SilenceEvidence, Span, Timestamp, Transition,
 };
 use crate::notify::digest::{Day, ServerDay, StreamDay, digest};
@@ -313,6 +313,18 @@ fn several_servers() -> Vec<Case> {
         )
     };
     let few: Vec<ServerDay> = (1..=3).map(client).collect();
+    let again = ServerDay {
+        same_as: Some("shop".to_owned()),
+        ..server("blog", Vec::new())
+    };
+    let twice = Day {
+        servers: vec![shop(), again],
+        same_servers: vec![SameServer {
+            number: 9_708_911,
+            names: vec!["shop".into(), "blog".into()],
+        }],
+        ..Day::default()
+    };
     let mut many: Vec<ServerDay> = (1..=40).map(client).collect();
     many[6].blind = Some((march(3, 6, 0), "HTTP 503".to_owned()));
     many.extend((41..=44).map(|n| server(&format!("client-{n}"), vec![stream_that_rests()])));
@@ -326,6 +338,12 @@ fn several_servers() -> Vec<Case> {
                 servers: few,
                 ..Day::default()
             },
+            period(),
+        ),
+        (
+            "one server under two names",
+            "Sent while the tokens of two `[[server]]` are of the same Postmark server.",
+            twice,
             period(),
         ),
         (

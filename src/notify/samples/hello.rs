@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{DAY, HOUR, Incident, Rule, Timestamp};
+use crate::model::{DAY, HOUR, Incident, Rule, SameServer, Timestamp};
 use crate::notify::hello::{Hello, Stop, WatchedServer, WatchedStream, hello};
 use crate::notify::samples::{Chapter, STYLE, Sample, copies, course_of, march};
 
@@ -104,6 +104,17 @@ pub(super) fn chapter() -> Chapter {
         is_anew: true,
         ..watching(vec![shop()])
     };
+    let unusual = Hello {
+        unusual: vec!["⚠ shop/outbound: 2 of 2 messages bounced (hard 2)".to_owned()],
+        ..watching(vec![shop()])
+    };
+    let twice = Hello {
+        same_servers: vec![SameServer {
+            number: 9_708_911,
+            names: vec!["shop".into(), "blog".into()],
+        }],
+        ..watching(vec![shop(), server("blog", Vec::new())])
+    };
     let never = stream("outbound", 0, Stop::NoMail);
     let samples = [
         (
@@ -125,6 +136,16 @@ pub(super) fn chapter() -> Chapter {
             "something is wrong already",
             "Sent where an incident opened in the first poll.",
             wrong,
+        ),
+        (
+            "no incident, and not as usual",
+            "Sent where the first poll finds bounces, deliveries or volumes that no rule broke over.",
+            unusual,
+        ),
+        (
+            "one server under two names",
+            "Sent where the tokens of two `[[server]]` are of the same Postmark server.",
+            twice,
         ),
         (
             "little history",
