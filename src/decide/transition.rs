@@ -91,6 +91,7 @@ pub(super) fn open(
         events: events_of(finding).len() as u64,
         evidence: finding.evidence.clone(),
         worst: Some(finding.evidence.clone()),
+        lost_since: finding.evidence.lost_since(),
         recovered_at: None,
         closed_by: None,
         closed_as: None,
@@ -223,6 +224,8 @@ fn record_worst(incident: &mut Incident, evidence: &Evidence) {
     if worst.is_none_or(|worst| evidence.is_worse_than(worst)) {
         incident.worst = Some(evidence.clone());
     }
+    let before = incident.lost_since.into_iter();
+    incident.lost_since = before.chain(evidence.lost_since()).min();
 }
 
 /// Resolves an incident; `unwatched` where no finding will be about it any more.

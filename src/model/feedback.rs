@@ -70,15 +70,25 @@ impl Rule {
     }
 }
 
+impl Evidence {
+    /// Returns when the first message was sent of what it says is not delivered.
+    pub const fn lost_since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Delivery(delivery) => delivery.since,
+            Self::DeliveryDrop(drop) => Some(drop.since),
+            _ => None,
+        }
+    }
+}
+
 impl Incident {
     /// Returns the time up to `at` of which it says that mail is not delivered; `None` of another rule.
     pub fn loss_span(&self, at: Timestamp) -> Option<Span> {
-        let begins = match self.worst.as_ref().unwrap_or(&self.evidence) {
-            _ if !self.rule.learns_from_delivery() => return None,
-            Evidence::Delivery(delivery) => delivery.since,
-            Evidence::DeliveryDrop(drop) => Some(drop.since),
-            _ => None,
-        };
+        if !self.rule.learns_from_delivery() {
+            return None;
+        }
+        let seen = self.worst.as_ref().unwrap_or(&self.evidence);
+        let begins = self.lost_since.or(seen.lost_since());
         let from = begins.map_or(self.opened_at, |begins| begins.min(self.opened_at));
         let until = match self.state {
             IncidentState::Open { .. } => at,

@@ -107,6 +107,9 @@ pub struct Incident {
     /// The evidence of its worst breach; `None` where an older version opened it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<Evidence>,
+    /// When the first message was sent of what, by any of its breaches, was not delivered. A breach looks back for some days only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_since: Option<Timestamp>,
     /// The first instant within bounds before it resolved, which is later where a rule waits to be sure; of one that a person
     /// closed, the first after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -113,6 +113,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
             token_place: None,
         }),
         worst: None,
+        lost_since: None,
         recovered_at: None,
         closed_by: None,
         closed_as: None,

@@ -36,6 +36,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
             token_place: None,
         }),
         worst: None,
+        lost_since: None,
         recovered_at: None,
         closed_by: None,
         closed_as: None,
