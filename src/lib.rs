@@ -5,7 +5,7 @@
 //! ```text
 //!              now (read once per cycle in `clock`, handed down)
 //!               |
-//! Postmark --> poll ----> STORE --> evaluate ------------> STORE --> deliver --> Slack
+//! Postmark --> poll ----> STORE --> evaluate ------------> STORE --> deliver --> Slack, sinks
 //!              collect    History  |  detect: Finding      outbox    Message
 //!                                  |  decide: Transition   row
 //!                                  `- one transaction: incident state + outbox row
@@ -36,7 +36,7 @@
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret, tls |
 //! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, database |
 //! | [`slack`] | the only room that knows Slack | model, text, notify, retry, secret, tls |
-//! | `sink` | the only room that knows the sinks beside Slack: webhooks, pagers, push | model, text, retry, secret, tls |
+//! | `sink` | the only room that knows the sinks beside Slack: webhooks, pagers, push, mail | model, text, retry, secret, tls |
 //! | `dns` | leaf (feature `doctor`): the only room that knows the DNS | nothing |
 //! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
 //! | [`heartbeat`] | the pings by which others notice our own silence | secret, tls |

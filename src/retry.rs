@@ -27,6 +27,32 @@ impl RetryPolicy {
     };
 }
 
+/// What it means for the next attempt that a message was not accepted, wherever it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryClass {
+    /// Not accepted; the same request may succeed later: a rate limit, an outage over there, no connection. Where a repeat is known by
+    /// its key, an answer that never came is of this kind too.
+    Retry,
+    /// Not accepted, and no attempt will succeed until somebody changes the credential or the destination.
+    Permanent,
+    /// Not accepted because this very message is rejected; others may be accepted.
+    BadPayload,
+    /// The request was sent and no answer settles whether it was accepted: a repeat may be a duplicate.
+    Unconfirmed,
+}
+
+impl RetryClass {
+    /// Returns the name that metrics and the log use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Permanent => "permanent",
+            Self::BadPayload => "bad_payload",
+            Self::Unconfirmed => "unconfirmed",
+        }
+    }
+}
+
 /// An error that says whether and when to retry.
 pub trait Retryable {
     /// Returns whether another attempt may succeed.

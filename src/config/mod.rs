@@ -16,6 +16,7 @@ mod schedule;
 mod server;
 mod show;
 mod sink;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -22,8 +22,18 @@ pub(super) fn own_domain(text: &str) -> Result<Vec<String>, Invalid> {
     Ok(std::iter::once(ascii).chain(as_written).collect())
 }
 
-/// Returns an address without the name and the scheme that mail programs put around it.
+/// Returns one of the operators' addresses.
 pub(super) fn operator_address(text: &str) -> Result<String, Invalid> {
+    address(text).ok_or_else(|| {
+        Invalid::new(
+            format!("has {text:?} in `operator_addresses`, which is not an address"),
+            "write whole addresses such as ops@example.com, each as a text of its own",
+        )
+    })
+}
+
+/// Returns an address without the name and the scheme that mail programs put around it.
+pub(super) fn address(text: &str) -> Option<String> {
     let address = text.trim();
     let address = match address.strip_suffix('>') {
         Some(named) => named.rsplit_once('<').map_or("", |(_, address)| address),
@@ -38,12 +48,7 @@ pub(super) fn operator_address(text: &str) -> Result<String, Invalid> {
     let is_whole = parts.is_some_and(|(local, domain)| {
         is_local(local) && ascii_domain(&domain.to_lowercase()).is_some()
     });
-    is_whole.then(|| address.to_owned()).ok_or_else(|| {
-        Invalid::new(
-            format!("has {text:?} in `operator_addresses`, which is not an address"),
-            "write whole addresses such as ops@example.com, each as a text of its own",
-        )
-    })
+    is_whole.then(|| address.to_owned())
 }
 
 /// Returns the id of a stream, which is not the name that Postmark's pages show; `key` is where it stands.

@@ -93,6 +93,8 @@ pub enum ConfigWarning {
     NoSlack,
     /// `slack.wake_channel` is set, and no bot that could post there.
     UnusedWakeChannel,
+    /// The mail of the sink of this name goes through Postmark, which is what is watched.
+    SinkThroughPostmark(String),
     /// The data is on the disk of a Heroku dyno, which is emptied at least once a day.
     EphemeralDisk,
     /// The certificate of the database's server is not checked.
@@ -122,6 +124,9 @@ impl ConfigWarning {
                 "`slack.wake_channel` is not used: only a bot can post to another channel, and SLACK_BOT_TOKEN is not set"
                     .to_owned()
             }
+            Self::SinkThroughPostmark(name) => format!(
+                "sink `{name}` sends its mail through Postmark: when Postmark sends nothing, nobody gets this mail either"
+            ),
             Self::EphemeralDisk => {
                 "THE DATA WILL BE LOST: a dyno's disk is emptied at least once a day, and with it the history, open incidents \
                  and unsent messages"
@@ -159,6 +164,7 @@ impl ConfigWarning {
             Self::UnusedWakeChannel => {
                 "set SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL, or remove `wake_channel`"
             }
+            Self::SinkThroughPostmark(_) => "give it the `url` of another mail server",
             Self::EphemeralDisk => {
                 "attach Heroku Postgres and use a build with `--features full`, which reads its DATABASE_URL"
             }
@@ -382,6 +388,7 @@ mod tests {
         let (address, _) = Address::parse(url).expect("a valid URL");
         let warnings = [
             ConfigWarning::NoSlack,
+            ConfigWarning::SinkThroughPostmark("mail".to_owned()),
             ConfigWarning::EphemeralDisk,
             ConfigWarning::UnverifiedDatabase(address.clone()),
             ConfigWarning::UnencryptedDatabase(address),
@@ -403,6 +410,8 @@ mod tests {
             [
                 "NO SLACK: neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so messages are only printed here; set \
                  SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL",
+                "sink `mail` sends its mail through Postmark: when Postmark sends nothing, nobody gets this mail either; give it the `url` \
+                 of another mail server",
                 "THE DATA WILL BE LOST: a dyno's disk is emptied at least once a day, and with it the history, open incidents and \
                  unsent messages; attach Heroku Postgres and use a build with `--features full`, which reads its DATABASE_URL",
                 "THE DATABASE IS NOT VERIFIED: the connection to the PostgreSQL database app at db.example.com:5432 is encrypted, but \

@@ -11,7 +11,7 @@ use crate::cycle::evaluate::all_servers::evaluate_all_servers;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::watched_servers;
-use crate::cycle::sinks::{sink_rows, told_as_resolved};
+use crate::cycle::sinks::{resolved_step, sink_rows};
 use crate::cycle::stats::budget_series;
 use crate::cycle::stored_message::channel_row;
 use crate::decide::{IncidentLog, MuteEnd, Policy};
@@ -223,7 +223,7 @@ fn build_commit(
     let alerts = messages.alerts.into_iter();
     let catch_ups = messages.catch_ups.into_iter();
     let released = servers.iter().flat_map(|s| &s.mute_end.resolved);
-    let released = released.map(|incident| told_as_resolved(incident, now, style));
+    let released = released.map(|incident| resolved_step(incident, now, style));
     let steps = evaluation.transitions.iter().cloned().chain(released);
     let for_sinks = sink_rows(&context.config.sinks, &steps.collect::<Vec<_>>());
     CycleCommit {

@@ -1,4 +1,4 @@
-//! What sinks beside Slack are told of a cycle: rows for the outbox, written in the same transaction as Slack's.
+//! What sinks beside Slack get of a cycle: rows for the outbox, written in the same transaction as Slack's.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,12 @@ use serde_json::json;
 use crate::config::SinkConfig;
 use crate::model::{Incident, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, alert};
-use crate::output::json::TransitionView;
+use crate::notify::answered::acknowledgement_text;
+use crate::output::json::{AcknowledgementView, TransitionView};
 use crate::store::{MessageKind, NewMessage, Placement};
 
-/// Returns a row for each sink and each told step that it is to hear of, in the order of `steps`; of several steps of one incident
-/// the last one, where a sink does not want each.
+/// Returns a row for each sink and each step that it wants, in the order of `steps`; of several steps of one incident the last one,
+/// where a sink does not want each.
 pub(crate) fn sink_rows(sinks: &[SinkConfig], steps: &[(Transition, String)]) -> Vec<NewMessage> {
     let mut rows = Vec::new();
     for sink in sinks {
@@ -21,26 +22,46 @@ pub(crate) fn sink_rows(sinks: &[SinkConfig], steps: &[(Transition, String)]) ->
             is_wanted && (sink.kind.wants_every_step() | seen.insert(&step.incident.id))
         });
         let wanted: Vec<_> = wanted.collect();
-        rows.extend(wanted.into_iter().rev().map(|step| sink_row(sink, step)));
+        rows.extend(wanted.into_iter().rev().map(|(step, text)| {
+            let body = json!(TransitionView::new(step, text)).to_string();
+            sink_row(sink, &step.incident, text, body)
+        }));
     }
     rows
 }
 
-fn sink_row(sink: &SinkConfig, (step, text): &(Transition, String)) -> NewMessage {
-    let incident = &step.incident.id;
+/// Returns a row for each sink that can be told that somebody takes care of `incident`, which Slack says in the message alone.
+pub(crate) fn acknowledgement_rows(
+    sinks: &[SinkConfig],
+    incident: &Incident,
+    style: Style,
+) -> Vec<NewMessage> {
+    let Some(by) = incident.acknowledged.as_ref().filter(|_| incident.notified) else {
+        return Vec::new();
+    };
+    let text = acknowledgement_text(incident, by, style);
+    let body = json!(AcknowledgementView::new(incident, by, &text)).to_string();
+    let wanted = sinks.iter().filter(|sink| sink.wants(incident));
+    let wanted = wanted.filter(|sink| sink.kind.takes_acknowledgements());
+    wanted
+        .map(|sink| sink_row(sink, incident, &text, body.clone()))
+        .collect()
+}
+
+fn sink_row(sink: &SinkConfig, incident: &Incident, text: &str, body: String) -> NewMessage {
     NewMessage {
         kind: MessageKind::Sink,
-        incident: Some(incident.clone()),
-        incidents: vec![incident.clone()],
+        incident: Some(incident.id.clone()),
+        incidents: vec![incident.id.clone()],
         channel: sink.channel(),
-        text: text.clone(),
-        body: json!(TransitionView::new(step, text)).to_string(),
+        text: text.to_owned(),
+        body,
         placement: Placement::default(),
     }
 }
 
-/// Returns the end of an incident that a mute had held back, as it is told at the end of the mute.
-pub(crate) fn told_as_resolved(
+/// Returns the end of an incident that a mute had held back, as it is sent at the end of the mute.
+pub(crate) fn resolved_step(
     incident: &Incident,
     now: Timestamp,
     style: Style,

@@ -55,6 +55,8 @@ pub fn changes(before: &[StandingAnswer], now: &[StandingAnswer]) -> Vec<Change>
 pub struct AnswerEffect {
     /// Whether the incident, or what people are to read of it, is another than before.
     pub is_news: bool,
+    /// Whether somebody takes care of it now, and nobody did before.
+    pub is_acknowledged: bool,
     /// The step by which it ended.
     pub transition: Option<Transition>,
     pub feedback: Option<Feedback>,
@@ -112,6 +114,7 @@ impl IncidentLog {
         }
         AnswerEffect {
             is_news,
+            is_acknowledged: is_news,
             ..AnswerEffect::default()
         }
     }

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use crate::model::{Acknowledgement, Incident, Mute, Step, Timestamp, Transition};
 use crate::notify::Message;
 use crate::notify::alert::Style;
+use crate::notify::describe::describe_open;
 use crate::notify::live::{live_group, live_message};
+use crate::notify::location::location;
 use crate::text::elide::elide;
-use crate::text::format::short_time;
+use crate::text::format::{format_time, short_time};
 use crate::text::sanitize::{clean, truncate};
 
 /// The maximum number of characters of a person's name.
@@ -54,6 +56,17 @@ pub fn answered_message(
     let lines: BTreeSet<String> = muted.map(|mute| mute_line(mute, now, style)).collect();
     let with_line = |message: Message, line: &String| message.with_line(line);
     lines.iter().fold(message, with_line)
+}
+
+/// Returns what a pager reads where somebody takes care of `incident`.
+pub fn acknowledgement_text(incident: &Incident, by: &Acknowledgement, style: Style) -> String {
+    format!(
+        "👀 ACKNOWLEDGED {}: {}\nBy {}, {}.",
+        location(incident),
+        describe_open(incident, style),
+        person(&by.by),
+        format_time(by.at, style.zone)
+    )
 }
 
 fn mute_line(mute: &Mute, now: Timestamp, style: Style) -> String {

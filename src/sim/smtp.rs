@@ -1,4 +1,4 @@
-//! A simulated mail relay: greeting, `EHLO`, `STARTTLS` with a given certificate, `QUIT`. It accepts no mail.
+//! A simulated mail relay: greeting, `EHLO`, `STARTTLS` with a given certificate, `QUIT`; and mail, which it keeps.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,6 +34,18 @@ pub enum Fault {
     Silent,
     /// It answers like a web server.
     Http,
+    /// Everything is encrypted, from the first byte.
+    ImplicitTls,
+    /// It offers `AUTH` without TLS too.
+    PlainAuth,
+    /// As [`Self::PlainAuth`], and it refuses every login with 535.
+    RefusesLogin,
+    /// It refuses every recipient with 550.
+    RefusesRecipient,
+    /// It refuses what was sent with 451, for now.
+    Defers,
+    /// It takes the message, and answers nothing more.
+    SilentAfterMessage,
 }
 
 struct State {
@@ -41,6 +53,8 @@ struct State {
     fault: Mutex<Option<Fault>>,
     /// Every line that a client sent, in order.
     heard: Mutex<Vec<String>>,
+    /// Every message that was accepted, in order.
+    accepted: Mutex<Vec<String>>,
 }
 
 /// A running simulated relay; dropping it closes every connection and frees the port.
@@ -67,6 +81,7 @@ impl Relay {
             tls: acceptor(certificate, key).map_err(io::Error::other)?,
             fault: Mutex::new(None),
             heard: Mutex::default(),
+            accepted: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel();
         let serving = Arc::clone(&state);
@@ -109,6 +124,18 @@ impl Relay {
     }
 }
 
+impl Relay {
+    /// Returns every message that was accepted, in order, and forgets it.
+    pub fn take(&self) -> Vec<String> {
+        let mut accepted = self
+            .state
+            .accepted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut accepted)
+    }
+}
+
 impl Drop for Relay {
     fn drop(&mut self) {
         drop(self.stop.take());
@@ -144,6 +171,15 @@ async fn accept(listener: std::net::TcpListener, state: Arc<State>) -> io::Resul
 
 async fn handle_connection(socket: TcpStream, state: &State) -> io::Result<()> {
     let fault = *state.fault.lock().unwrap_or_else(PoisonError::into_inner);
+    if fault == Some(Fault::ImplicitTls) {
+        let mut secured = BufReader::new(state.tls.accept(socket).await?);
+        secured
+            .write_all(b"220 relay.example.com ESMTP\r\n")
+            .await?;
+        secured.flush().await?;
+        talk(&mut secured, state, fault, true).await?;
+        return Ok(());
+    }
     let mut plain = BufReader::new(socket);
     match fault {
         Some(Fault::Silent) => {
@@ -201,6 +237,22 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 stream.flush().await?;
                 return Ok(false);
             }
+            "AUTH" if fault == Some(Fault::RefusesLogin) => "535 no\r\n".to_owned(),
+            "AUTH" => "235 welcome\r\n".to_owned(),
+            "RCPT" if fault == Some(Fault::RefusesRecipient) => "550 nobody here\r\n".to_owned(),
+            "MAIL" | "RCPT" => "250 fine\r\n".to_owned(),
+            "DATA" => {
+                stream.write_all(b"354 go on\r\n").await?;
+                stream.flush().await?;
+                let Some(message) = read_message(stream).await? else {
+                    return Ok(false);
+                };
+                if fault == Some(Fault::SilentAfterMessage) {
+                    let _ = read(stream, state).await;
+                    return Ok(false);
+                }
+                keep(state, fault, message).to_owned()
+            }
             _ => "502 not here\r\n".to_owned(),
         };
         stream.write_all(reply.as_bytes()).await?;
@@ -208,12 +260,41 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
+/// Reads up to the line with a single dot; `None` where the client went before.
+async fn read_message<S: AsyncRead + Unpin>(
+    stream: &mut BufReader<S>,
+) -> io::Result<Option<String>> {
+    let mut message = String::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(None);
+        }
+        if line == ".\r\n" {
+            return Ok(Some(message));
+        }
+        message.push_str(line.strip_prefix('.').unwrap_or(&line));
+    }
+}
+
+fn keep(state: &State, fault: Option<Fault>, message: String) -> &'static str {
+    if fault == Some(Fault::Defers) {
+        return "451 later\r\n";
+    }
+    let accepted = state.accepted.lock();
+    accepted
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(message);
+    "250 kept\r\n"
+}
+
 fn offers(fault: Option<Fault>, is_secured: bool) -> String {
     let mut offers = vec!["relay.example.com", "PIPELINING"];
     if !is_secured && fault != Some(Fault::NoStarttls) {
         offers.push("STARTTLS");
     }
-    if is_secured && fault != Some(Fault::NoAuth) {
+    let plain_auth = matches!(fault, Some(Fault::PlainAuth | Fault::RefusesLogin));
+    if plain_auth || (is_secured && fault != Some(Fault::NoAuth)) {
         offers.push("AUTH PLAIN LOGIN CRAM-MD5");
     }
     let last = offers.pop().unwrap_or_default();

@@ -1,16 +1,18 @@
-//! Sinks: where every told transition goes beside Slack. The only room that knows their interfaces.
+//! Sinks: where every step that Slack is sent goes too. The only room that knows their interfaces.
 //!
 //! ```text
 //! frozen JSON of a transition --> request: URL, headers and body of its kind --> client: one attempt, and what the answer means
 //! ```
 
 mod client;
+#[cfg(feature = "email")]
+mod mail;
 mod request;
 mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Error, SendFailure, SinkClient};
+pub use client::{Error, SinkClient};
 pub use signature::read_key;
 
 use crate::secret::Secret;
@@ -26,11 +28,19 @@ pub enum SinkKind {
     Opsgenie,
     /// A topic of ntfy.
     Ntfy,
+    /// Mail, through a server of its own.
+    Email,
 }
 
 impl SinkKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Webhook, Self::PagerDuty, Self::Opsgenie, Self::Ntfy];
+    pub const ALL: [Self; 5] = [
+        Self::Webhook,
+        Self::PagerDuty,
+        Self::Opsgenie,
+        Self::Ntfy,
+        Self::Email,
+    ];
 
     /// Returns the name that the configuration, metrics and messages use.
     pub const fn name(self) -> &'static str {
@@ -39,13 +49,14 @@ impl SinkKind {
             Self::PagerDuty => "pagerduty",
             Self::Opsgenie => "opsgenie",
             Self::Ntfy => "ntfy",
+            Self::Email => "email",
         }
     }
 
     /// Returns where it is found if nothing else is configured.
     pub const fn default_url(self) -> Option<&'static str> {
         match self {
-            Self::Webhook | Self::Ntfy => None,
+            Self::Webhook | Self::Ntfy | Self::Email => None,
             Self::PagerDuty => Some("https://events.pagerduty.com"),
             Self::Opsgenie => Some("https://api.opsgenie.com"),
         }
@@ -53,11 +64,16 @@ impl SinkKind {
 
     /// Returns whether it knows a repeat by its key, so that what was not confirmed can be sent again.
     pub const fn knows_repeats(self) -> bool {
-        !matches!(self, Self::Ntfy)
+        !matches!(self, Self::Ntfy | Self::Email)
     }
 
-    /// Returns whether it wants each step of an incident. Others page people, who are told of the last one only where several were
-    /// decided at once, as after a gap.
+    /// Returns whether it can be told that somebody takes care of an incident.
+    pub const fn takes_acknowledgements(self) -> bool {
+        matches!(self, Self::Webhook | Self::PagerDuty | Self::Opsgenie)
+    }
+
+    /// Returns whether it wants each step of an incident. Others page people, who get the last one only where several were decided
+    /// at once, as after a gap.
     pub const fn wants_every_step(self) -> bool {
         matches!(self, Self::Webhook)
     }
@@ -69,6 +85,19 @@ pub struct Destination {
     pub kind: SinkKind,
     /// May hold a secret in its path.
     pub url: Secret,
-    /// The signing key, routing key, API key or token; `None` where it needs none.
+    /// The signing key, routing key, API key, token or password; `None` where it needs none.
     pub credential: Option<Secret>,
+    /// From whom and to whom, for mail alone.
+    pub envelope: Option<MailRoute>,
+}
+
+/// From whom mail comes and to whom it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailRoute {
+    /// An address.
+    pub from: String,
+    /// Addresses, at least one.
+    pub to: Vec<String>,
+    /// Who logs in; `None` where the server needs no login.
+    pub username: Option<String>,
 }

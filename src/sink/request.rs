@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::model::{Severity, Step, Timestamp};
+use crate::model::{Severity, Timestamp};
 use crate::sink::signature::{read_key, sign};
 use crate::sink::{Destination, SinkKind};
 use crate::text::sanitize::truncate;
@@ -38,26 +38,43 @@ pub(super) struct Event<'e> {
     pub at: Timestamp,
 }
 
+/// What happened, as the frozen JSON says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Happened {
+    Opened,
+    Escalated,
+    Reminded,
+    /// Somebody takes care of it.
+    Acknowledged,
+    Resolved,
+}
+
 /// What the other kinds need of a transition.
 #[derive(Debug, Deserialize)]
-struct Fields {
-    incident: String,
+pub(super) struct Fields {
+    pub incident: String,
     at: String,
-    transition: Step,
-    severity: Severity,
+    transition: Happened,
+    pub severity: Severity,
     rule: String,
     server: Option<String>,
     stream: Option<String>,
-    text: String,
+    pub text: String,
 }
 
 impl Fields {
-    fn headline(&self) -> &str {
+    /// Reads the frozen JSON.
+    pub(super) fn read(body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|_| "the stored message is no step".to_owned())
+    }
+
+    pub(super) fn headline(&self) -> &str {
         self.text.lines().next().unwrap_or_default()
     }
 
-    fn is_over(&self) -> bool {
-        self.transition == Step::Resolved
+    pub(super) fn is_over(&self) -> bool {
+        self.transition == Happened::Resolved
     }
 
     fn source(&self) -> &str {
@@ -71,8 +88,7 @@ pub(super) fn build(to: &Destination, event: Event<'_>) -> Result<Request, Strin
     if to.kind == SinkKind::Webhook {
         return webhook(to, url, event);
     }
-    let fields: Fields = serde_json::from_str(event.body)
-        .map_err(|_| "the stored message is no transition".to_owned())?;
+    let fields = Fields::read(event.body)?;
     let details: Value = serde_json::from_str(event.body).unwrap_or_default();
     let credential = to.credential.as_ref().map(|credential| credential.expose());
     match to.kind {
@@ -85,6 +101,7 @@ pub(super) fn build(to: &Destination, event: Event<'_>) -> Result<Request, Strin
             Ok(opsgenie(url, key, &fields, &details))
         }
         SinkKind::Ntfy => ntfy(url, credential, &fields),
+        SinkKind::Email => Err("it is no web service".to_owned()),
     }
 }
 
@@ -109,12 +126,17 @@ fn pagerduty(mut url: Url, key: &str, fields: &Fields, details: &Value) -> Reque
     if !url.path().ends_with("/enqueue") {
         url.set_path("/v2/enqueue");
     }
+    let action = match fields.transition {
+        Happened::Opened | Happened::Escalated | Happened::Reminded => "trigger",
+        Happened::Acknowledged => "acknowledge",
+        Happened::Resolved => "resolve",
+    };
     let mut body = json!({
         "routing_key": key,
-        "event_action": if fields.is_over() { "resolve" } else { "trigger" },
+        "event_action": action,
         "dedup_key": dedup_key(fields),
     });
-    if !fields.is_over() {
+    if action == "trigger" {
         body["payload"] = json!({
             "summary": truncate(fields.headline(), MAX_SUMMARY_CHARS),
             "source": fields.source(),
@@ -123,10 +145,13 @@ fn pagerduty(mut url: Url, key: &str, fields: &Fields, details: &Value) -> Reque
                 Severity::Warn => "warning",
             },
             "timestamp": fields.at,
-            "component": fields.stream,
             "class": fields.rule,
             "custom_details": details,
         });
+        // It must be a text, where it is there at all.
+        if let Some(stream) = &fields.stream {
+            body["payload"]["component"] = json!(stream);
+        }
         body["client"] = json!("hushwatch");
     }
     Request {
@@ -140,8 +165,13 @@ fn opsgenie(mut url: Url, key: &str, fields: &Fields, details: &Value) -> Reques
     let alias = dedup_key(fields);
     let base = url.path().trim_end_matches('/');
     let base = base.strip_suffix("/v2/alerts").unwrap_or(base).to_owned();
-    let body = if fields.is_over() {
-        url.set_path(&format!("{base}/v2/alerts/{alias}/close"));
+    let action = match fields.transition {
+        Happened::Opened | Happened::Escalated | Happened::Reminded => None,
+        Happened::Acknowledged => Some("acknowledge"),
+        Happened::Resolved => Some("close"),
+    };
+    let body = if let Some(action) = action {
+        url.set_path(&format!("{base}/v2/alerts/{alias}/{action}"));
         url.set_query(Some("identifierType=alias"));
         json!({ "source": "hushwatch", "note": fields.headline() })
     } else {

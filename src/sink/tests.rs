@@ -14,14 +14,15 @@ fn destination(kind: SinkKind, url: &str, credential: Option<&str>) -> Destinati
         kind,
         url: Secret::new(url).expect("not empty"),
         credential: credential.and_then(Secret::new),
+        envelope: None,
     }
 }
 
 fn transition(step: &str, severity: &str) -> String {
-    let mark = if step == "resolved" {
-        "✅ RESOLVED"
-    } else {
-        "🔴 WAKE"
+    let mark = match step {
+        "resolved" => "✅ RESOLVED",
+        "acknowledged" => "👀 ACKNOWLEDGED",
+        _ => "🔴 WAKE",
     };
     json!({
         "incident": "ektn6n35", "at": "2026-03-04T08:00:00Z", "transition": step, "told": true,
@@ -86,8 +87,11 @@ fn each_kind_is_told_in_its_own_form() {
             ),
         ),
     ] {
+        let steps = ["opened", "acknowledged", "resolved"].into_iter();
         let steps =
-            ["opened", "resolved"].map(|step| shown(&built(&to, &transition(step, "wake"))));
+            steps.filter(|step| *step != "acknowledged" || to.kind.takes_acknowledgements());
+        let steps = steps.map(|step| shown(&built(&to, &transition(step, "wake"))));
+        let steps: Vec<_> = steps.collect();
         assert_snapshot!(name, steps.join("\n\n"));
     }
 }
@@ -196,4 +200,110 @@ fn what_is_wrong_is_said_without_the_secret() {
         assert_eq!(found, Err(why.to_owned()));
     }
     assert!(read_key("whsec_c2hvcnQ=").is_none(), "too short");
+}
+
+#[cfg(feature = "email")]
+#[test]
+fn mail_of_one_incident_forms_a_thread() {
+    let envelope = crate::sink::MailRoute {
+        from: "hushwatch@example.com".to_owned(),
+        to: vec![
+            "ops@example.com".to_owned(),
+            "oncall@example.org".to_owned(),
+        ],
+        username: None,
+    };
+    let mails = ["opened", "resolved"].map(|step| {
+        let mail = super::mail::composed(&envelope, KEY, &transition(step, "wake"), AT);
+        mail.replace("\r\n", "\n")
+    });
+    assert_snapshot!("email", mails.join("\n"));
+}
+
+/// What the published description of `PagerDuty`'s Events API (`events-v2`) says of a body: names and types of the members that
+/// may be there, which of them must be, and the values of enumerations.
+const PAGERDUTY_EVENT: &[(&str, &str, bool)] = &[
+    ("/routing_key", "text", true),
+    ("/event_action", "trigger|acknowledge|resolve", true),
+    ("/dedup_key", "text", false),
+    ("/client", "text", false),
+    ("/client_url", "text", false),
+    ("/payload", "object", false),
+];
+/// The same of its `payload`.
+const PAGERDUTY_PAYLOAD: &[(&str, &str, bool)] = &[
+    ("/summary", "text", true),
+    ("/source", "text", true),
+    ("/severity", "critical|warning|error|info", true),
+    ("/timestamp", "date-time", false),
+    ("/component", "text", false),
+    ("/group", "text", false),
+    ("/class", "text", false),
+    ("/custom_details", "object", false),
+];
+
+/// Returns what `object` has that its description does not allow, and what it lacks.
+fn violations(object: &Value, description: &[(&str, &str, bool)]) -> Vec<String> {
+    let members = object.as_object().expect("an object");
+    let is_known = |name: &String| description.iter().any(|(known, ..)| known[1..] == **name);
+    let unknown = members.keys().filter(|name| !is_known(name)).cloned();
+    let wrong = description.iter().filter(|(path, kind, is_required)| {
+        let is_of_kind = |value: &Value| match *kind {
+            "object" => value.is_object(),
+            "text" => value.is_string(),
+            "date-time" => {
+                let text = value.as_str();
+                text.is_some_and(|text| chrono::DateTime::parse_from_rfc3339(text).is_ok())
+            }
+            values => value
+                .as_str()
+                .is_some_and(|v| values.split('|').any(|known| known == v)),
+        };
+        object
+            .pointer(path)
+            .map_or(*is_required, |value| !is_of_kind(value))
+    });
+    unknown
+        .chain(wrong.map(|(path, ..)| (*path).to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_event_of_pagerduty_is_one_by_its_published_description() {
+    let to = destination(
+        SinkKind::PagerDuty,
+        "https://events.pagerduty.com",
+        Some("R0KEY"),
+    );
+    for step in [
+        "opened",
+        "escalated",
+        "reminded",
+        "acknowledged",
+        "resolved",
+    ] {
+        for stream in [json!("outbound"), Value::Null] {
+            let mut body: Value = serde_json::from_str(&transition(step, "warn")).expect("JSON");
+            body["stream"] = stream;
+            let sent: Value =
+                serde_json::from_str(&built(&to, &body.to_string()).body).expect("JSON");
+            assert_eq!(violations(&sent, PAGERDUTY_EVENT), [""; 0], "{sent}");
+            let is_trigger = sent["event_action"] == "trigger";
+            assert_eq!(sent.get("payload").is_some(), is_trigger, "{sent}");
+            if is_trigger {
+                assert_eq!(
+                    violations(&sent["payload"], PAGERDUTY_PAYLOAD),
+                    [""; 0],
+                    "{sent}"
+                );
+            } else {
+                assert!(sent["dedup_key"].is_string(), "{sent}");
+            }
+        }
+    }
+    let odd = json!({ "routing_key": 1, "event_action": "open", "severity": "high" });
+    assert_eq!(
+        violations(&odd, PAGERDUTY_EVENT),
+        ["severity", "/routing_key", "/event_action"]
+    );
 }

@@ -12,9 +12,10 @@ use reqwest::{Client, Response, Url};
 use serde_json::Value;
 
 use crate::model::Timestamp;
+use crate::retry::RetryClass;
 use crate::retry::parse_retry_after;
 use crate::secret::Secret;
-use crate::slack::error::{Error, RetryClass};
+use crate::slack::error::Error;
 use crate::slack::history::{self, LookupResult, Page};
 use crate::slack::response::{self, Dialect, HttpResponse};
 use crate::tls::{PROXY_LOGIN, demands_proxy_login, install_provider, is_loopback};

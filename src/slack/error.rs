@@ -2,20 +2,8 @@
 
 use std::time::Duration;
 
+use crate::retry::RetryClass;
 use crate::slack::error_code::ErrorCode;
-
-/// What a failure means for the next attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryClass {
-    /// Not posted; the same request may succeed later: a rate limit, an outage at Slack, no connection.
-    Retry,
-    /// Not posted, and no attempt will succeed until somebody changes the credential or the destination.
-    Permanent,
-    /// Not posted because Slack rejects the payload: send it once more as plain text.
-    BadPayload,
-    /// The request was sent and no answer settles whether Slack posted it: a repeat may be a duplicate.
-    Unconfirmed,
-}
 
 /// A request that Slack did not confirm. Holds neither the token nor the webhook URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as DecodeError, StrDeserializer};
 
-use crate::slack::error::RetryClass;
+use crate::retry::RetryClass;
 
 /// An error code of the Web API or of an incoming webhook; variants are named after the codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

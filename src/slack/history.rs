@@ -6,9 +6,10 @@
 use serde_json::Value;
 
 use crate::model::Timestamp;
+use crate::retry::RetryClass;
 use crate::slack::blocks::EVENT_TYPE;
 use crate::slack::client::Receipt;
-use crate::slack::error::{Error, RetryClass};
+use crate::slack::error::Error;
 use crate::slack::response::{HttpResponse, quotable_code, rejection};
 
 /// The number of messages per page. Slack's own default; apps with a lower limit get smaller pages, and more of them.

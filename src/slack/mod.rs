@@ -13,9 +13,10 @@ mod response;
 #[cfg(feature = "charts")]
 mod upload;
 
+pub use crate::retry::RetryClass;
 pub use blocks::{Envelope, edit_payload, payload, plain_edit_payload, plain_payload};
 pub use client::{Receipt, Sink, Slack};
-pub use error::{Error, RetryClass};
+pub use error::Error;
 pub use history::LookupResult;
 #[cfg(feature = "doctor")]
 pub use layouts::LayoutVerdict;

@@ -7,8 +7,9 @@ use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
+use crate::retry::RetryClass;
 use crate::slack::client::{JSON, MAX_ANSWER_BYTES, Slack, receive, send_error};
-use crate::slack::error::{Error, RetryClass};
+use crate::slack::error::Error;
 use crate::slack::error_code::ErrorCode;
 use crate::slack::history::is_scope;
 use crate::slack::response::{self, Dialect, quotable_code, rejection};

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::retry::RetryClass;
 use crate::slack::client::Receipt;
-use crate::slack::error::{Error, RetryClass};
+use crate::slack::error::Error;
 use crate::slack::error_code::ErrorCode;
 use crate::text::sanitize::{clean, truncate};
 use crate::tls::PROXY_LOGIN;

@@ -6,8 +6,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{RequestBuilder, Url};
 use serde_json::{Value, json};
 
+use crate::retry::RetryClass;
 use crate::slack::client::{JSON, MAX_ANSWER_BYTES, Slack, build_client, receive, send_error};
-use crate::slack::error::{Error, RetryClass};
+use crate::slack::error::Error;
 use crate::slack::history::is_scope;
 use crate::slack::response::{HttpResponse, quotable_code, rejection};
 use crate::text::sanitize::truncate;

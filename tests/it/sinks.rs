@@ -1,5 +1,8 @@
 //! Sinks beside Slack: each told step goes to each that wants it, and what one of them does concerns no other.
 
+#[cfg(all(feature = "doctor", feature = "email"))]
+mod mail;
+
 use hushwatch::model::{DAY, HOUR, Timestamp};
 use hushwatch::sim::receiver::{Delivery, Receiver};
 use hushwatch::sim::{Fault, Plan};
@@ -17,6 +20,7 @@ fn world(process: Process) -> (Receiver, World) {
     let file = format!(
         "[[sink]]\nname = \"bell\"\ntype = \"webhook\"\nurl = \"{base}/bell\"\nsecret_env = \"BELL_SECRET\"\n\
          [[sink]]\nname = \"pager\"\ntype = \"pagerduty\"\nurl = \"{base}/v2/enqueue\"\nrouting_key_env = \"PAGER_KEY\"\nseverities = [\"wake\"]\n\
+         [[sink]]\nname = \"push\"\ntype = \"ntfy\"\nurl = \"{base}/push/mail\"\n\
          [[sink]]\nname = \"other\"\ntype = \"ntfy\"\nurl = \"{base}/other/mail\"\nservers = [\"another\"]\n"
     );
     let mut world = World::new(process, &format!("[slack]\nreactions = true\n{file}"));
@@ -167,7 +171,7 @@ fn a_sink_that_is_down_for_days_or_gone_is_named_and_given_up(process: Process) 
     world.set_aside("Slack is told as ever");
     world.cycle(at("2026-03-07T10:00:00Z"));
     let posted = world.slack.take();
-    let note = "sink bell was not told: 🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail; it did not take it for three days";
+    let note = "sink bell: never sent: 🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail; it did not accept it for three days";
     let is_named = posted.iter().any(|message| message.plain.contains(note));
     assert!(is_named, "{posted:#?}");
     // One that is configured no more is named at once, by its next cycle.
@@ -240,7 +244,7 @@ fn doctor_tries_each_sink_and_ends_what_it_began() {
     );
     world.env("PAGER_KEY", "");
     let missing = world.transcript(&["doctor"]);
-    let line = "✗ Sink pager (pagerduty) cannot be told; its secret is missing: set PAGER_KEY";
+    let line = "✗ Sink pager (pagerduty) cannot be used; its secret is missing: set PAGER_KEY";
     assert!(
         missing.lines().any(|found| found.contains(line)),
         "{missing}"
@@ -258,35 +262,77 @@ fn doctor_tries_each_sink_and_ends_what_it_began() {
     world.set_aside("the tests in Slack");
 }
 
+/// Whichever request it is in, and whether its answer was on its way back or not.
 #[test]
 fn what_was_on_its_way_when_the_process_was_killed_comes_again_under_its_key() {
-    for fault in [None, Some(Fault::Hang)] {
-        let (receiver, mut world) = world(Process::New);
-        with_long_timeouts(&mut world);
-        world.env("POSTMARK_SERVER_TOKEN", "wrong");
-        if let Some(fault) = fault.clone() {
-            receiver.fail(Plan::always(fault).on("/bell"));
+    for path in ["/bell", "/v2/enqueue", "/push"] {
+        for fault in [None, Some(Fault::Hang)] {
+            let (receiver, mut world) = world(Process::New);
+            with_long_timeouts(&mut world);
+            world.env("POSTMARK_SERVER_TOKEN", "wrong");
+            if let Some(fault) = fault.clone() {
+                receiver.fail(Plan::always(fault).on(path));
+            }
+            let process = spawn(&world, Runner::Check(noon()));
+            wait_until("the request", || receiver.count(path) > 0);
+            kill_process(process);
+            receiver.clear_faults();
+            let mut deliveries = receiver.take();
+            for hours in 1..=2 {
+                world.cycle(noon() + HOUR * hours);
+                deliveries.extend(receiver.take());
+            }
+            let is_of = |d: &&Delivery, path: &str| d.target.starts_with(path);
+            for path in ["/bell", "/v2/enqueue", "/push"] {
+                let what = format!("{path} {fault:?}: {deliveries:#?}");
+                let taken = deliveries.iter().filter(|d| d.taken && is_of(d, path));
+                assert!((1..=2).contains(&taken.count()), "{what}");
+                let all = deliveries.iter().filter(|d| is_of(d, path));
+                let mut bodies: Vec<&str> = all.clone().map(|d| d.body.as_str()).collect();
+                let mut keys: Vec<&str> = all.map(|d| d.header("webhook-id")).collect();
+                bodies.dedup();
+                keys.dedup();
+                assert_eq!((bodies.len(), keys.len()), (1, 1), "the same again: {what}");
+            }
+            world.set_aside("Slack is told as ever");
         }
-        let process = spawn(&world, Runner::Check(noon()));
-        wait_until("the request", || receiver.count("/bell") > 0);
-        kill_process(process);
-        receiver.clear_faults();
-        let first = receiver.take();
-        world.cycle(noon() + HOUR);
-        world.cycle(noon() + 2 * HOUR);
-        let later = receiver.take();
-        let keys = |deliveries: &[Delivery]| -> Vec<String> {
-            let bell = deliveries.iter().filter(|d| d.target == "/bell");
-            bell.map(|d| d.header("webhook-id").to_owned()).collect()
-        };
-        let mut all = keys(&first);
-        all.extend(keys(&later));
-        all.dedup();
-        assert_eq!(all.len(), 1, "{fault:?}: one key: {all:?}");
-        let taken = taken(&first, "/bell").len() + taken(&later, "/bell").len();
-        assert!((1..=2).contains(&taken), "{fault:?}: {taken}");
-        world.set_aside("Slack is told as ever");
     }
+}
+
+/// A pager stops paging; what needs no acknowledgement gets none.
+#[test]
+fn who_takes_care_is_said_to_the_pager_too() {
+    let (receiver, mut world) = world(Process::New);
+    let opened = cycle(&mut world, 0, true);
+    let id = opened.report["transitions"][0]["incident"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    receiver.take();
+    let said = world.run(&[
+        "incident",
+        &id,
+        "--ack",
+        "--by",
+        "Amy",
+        "--now",
+        "2026-03-03T12:30:00Z",
+    ]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    cycle(&mut world, 1, true);
+    let deliveries = receiver.take();
+    assert_eq!(taken(&deliveries, "/bell"), [format!("acknowledged {id}")]);
+    let key = format!("hushwatch-{id}");
+    assert_eq!(
+        taken(&deliveries, "/v2/enqueue"),
+        [format!("acknowledge {key}")]
+    );
+    let bell = deliveries
+        .iter()
+        .find(|d| d.target == "/bell")
+        .expect("one");
+    assert_eq!(bell.json()["acknowledged_by"], "Amy");
+    world.set_aside("Slack is told as ever");
 }
 
 /// In Slack the message itself says who closed it; a pager would page on.

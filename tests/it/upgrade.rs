@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use hushwatch::model::{HOUR, Span};
 use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::receiver::Receiver;
 use hushwatch::sim::{Fault, Plan};
 use serde_json::Value;
 
@@ -142,7 +143,12 @@ const PENDING: &str = include_str!("../data/upgrade/pending.txt");
 /// The mail of the scene: two streams at sixty an hour, with a wave of hard bounces on `outbound` from 11:00 and on
 /// `broadcast` from 12:00.
 fn first_release() -> World {
-    let world = World::new(Process::New, FIRST_RELEASE_FILE);
+    first_release_with("")
+}
+
+/// The same, with more at the end of its `monitor.toml`.
+fn first_release_with(more: &str) -> World {
+    let world = World::new(Process::New, &format!("{FIRST_RELEASE_FILE}\n{more}"));
     let span = Span::new(at("2026-03-03T04:00:00Z"), at("2026-03-04T00:00:00Z"));
     let profile = Profile::constant(60.0).without_bounces();
     for (stream, hours) in [("outbound", 11), ("broadcast", 12)] {
@@ -176,13 +182,7 @@ fn the_first_cycle_on_a_database_of_the_first_release_repeats_nothing_and_loses_
         return;
     }
     let mut world = first_release();
-    let file = rusqlite::Connection::open(world.folder.path().join("hushwatch.db"));
-    let file = file.expect("opened");
-    // The dump is in the order of the tables' names, so that rows come before those they refer to.
-    file.pragma_update(None, "foreign_keys", false)
-        .expect("set");
-    file.execute_batch(FIRST_RELEASE).expect("the dump is read");
-    drop(file);
+    put_its_database_in_place(&world);
     // A database that was in use is greeted by nobody.
     world.env(HELLO, "true");
     let cycle = world.cycle(at("2026-03-03T14:00:00Z"));
@@ -212,6 +212,50 @@ fn the_first_cycle_on_a_database_of_the_first_release_repeats_nothing_and_loses_
         [PENDING.trim_end()],
         "the pending alert, as it was frozen"
     );
+}
+
+/// Puts the dumped database of the first release where `world` has its own.
+fn put_its_database_in_place(world: &World) {
+    let file = rusqlite::Connection::open(world.folder.path().join("hushwatch.db"));
+    let file = file.expect("opened");
+    // The dump is in the order of the tables' names, so that rows come before those they refer to.
+    file.pragma_update(None, "foreign_keys", false)
+        .expect("set");
+    file.execute_batch(FIRST_RELEASE).expect("the dump is read");
+}
+
+/// What was decided before a sink was there is no news to it; the end of what is open then is.
+#[test]
+fn a_sink_that_comes_with_the_upgrade_gets_what_happens_from_then_on() {
+    if crate::store::needs_a_file("a database of the first release is a file") {
+        return;
+    }
+    let receiver = Receiver::start().expect("a receiver");
+    let url = format!("{}/bell", receiver.base_url());
+    let sink = format!("[[sink]]\nname = \"bell\"\ntype = \"webhook\"\nurl = \"{url}\"\n");
+    let mut world = first_release_with(&sink);
+    put_its_database_in_place(&world);
+    let cycle = world.cycle(at("2026-03-03T14:00:00Z"));
+    assert_eq!(cycle.code, 0, "{}", cycle.stderr);
+    assert_eq!(receiver.take(), [], "nothing is new");
+    let id = cycle.report["open_incidents"][0]["incident"].as_str();
+    let id = id.expect("an id").to_owned();
+    let closed = world.run(&[
+        "incident",
+        &id,
+        "--close",
+        "--by",
+        "ops",
+        "--now",
+        "2026-03-03T14:30:00Z",
+    ]);
+    assert_eq!(closed.code, 0, "{}", closed.stderr);
+    world.cycle(at("2026-03-03T15:00:00Z"));
+    let steps: Vec<Value> = receiver.take().iter().map(|d| d.json()).collect();
+    let of_it = steps.iter().filter(|step| step["incident"] == id.as_str());
+    let of_it: Vec<&Value> = of_it.map(|step| &step["transition"]).collect();
+    assert_eq!(of_it.first(), Some(&&Value::from("resolved")), "{steps:#?}");
+    world.set_aside("Slack gets what it got before");
 }
 
 /// Stores, as versions before did, a drop that is open beside the silence, and returns its id.

@@ -1,4 +1,4 @@
-//! Sinks: whether each can be told, and with `--send-test` whether it takes an incident and its end.
+//! Sinks: whether each can be used, and with `--send-test` whether it takes an incident and its end.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ async fn check(app: &Context, sink: &SinkConfig, send_test: bool, at: Timestamp)
     let what = format!("Sink {} ({})", sink.name, sink.kind.name());
     let destination = match sink.destination() {
         Ok(destination) => destination,
-        Err(why) => return Check::fail(NAME, format!("{what} cannot be told"), why),
+        Err(why) => return Check::fail(NAME, format!("{what} cannot be used"), why),
     };
     if !send_test {
         let text = format!("{what} set up (nothing was sent; --send-test tries it)");

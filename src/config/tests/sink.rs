@@ -85,3 +85,66 @@ fn what_is_wrong_with_a_sink_is_told_with_its_remedy_and_without_its_secret() {
     });
     insta::assert_snapshot!("sinks_that_are_wrong", told.join("\n"));
 }
+
+#[cfg(feature = "email")]
+#[test]
+fn mail_goes_to_whom_it_names_through_another_server() {
+    let mail = |rest: &str| {
+        format!(
+            "[[sink]]\nname = \"mail\"\ntype = \"email\"\nurl = \"smtps://mail.example.com\"\n\
+             from = \"Hushwatch <hushwatch@example.com>\"\n{rest}"
+        )
+    };
+    let to = "to = [\"Ops <ops@example.com>\"]\n";
+    let whole = config(&mail(to), &[]);
+    let envelope = whole.sinks[0].envelope.as_ref().expect("one");
+    assert_eq!(
+        (envelope.from.as_str(), &envelope.to[..]),
+        ("hushwatch@example.com", &["ops@example.com".to_owned()][..])
+    );
+    assert!(!whole.warnings.iter().any(through_postmark));
+    let watched = mail(to).replace("mail.example.com", "smtp.postmarkapp.com");
+    let watched = config(&watched, &[]);
+    assert!(watched.warnings.iter().any(through_postmark));
+
+    let files = [
+        mail(""),
+        mail("to = []"),
+        mail("to = [\"ops\"]"),
+        mail(to).replace("hushwatch@example.com", "hushwatch"),
+        mail(to).replace("from =", "sender ="),
+        mail(to).replace("smtps://", "https://"),
+        mail(to).replace("smtps://", "smtps://ops:canary@"),
+        mail(&format!("{to}username = \"ops\"")),
+        mail(&format!("{to}password_env = \"MAIL_PASSWORD\"")),
+        mail(to).replace("email", "webhook"),
+        mail(to)
+            .replace("email", "webhook")
+            .replace("smtps", "https"),
+    ];
+    let said = files.map(|file| {
+        let said = problems(&file, &[]);
+        assert!(!said.contains("canary"), "{said}");
+        let lines = said.lines().map(|line| {
+            line.split_once("monitor.toml: ")
+                .map_or(line, |(_, rest)| rest)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    insta::assert_snapshot!("mail_sinks_that_are_wrong", said.join("\n"));
+}
+
+#[cfg(feature = "email")]
+fn through_postmark(warning: &ConfigWarning) -> bool {
+    matches!(warning, ConfigWarning::SinkThroughPostmark(name) if name == "mail")
+}
+
+#[cfg(not(feature = "email"))]
+#[test]
+fn a_build_that_sends_no_mail_says_so() {
+    let file = "[[sink]]\nname = \"mail\"\ntype = \"email\"\nurl = \"smtps://mail.example.com\"\n\
+                from = \"hushwatch@example.com\"\nto = [\"ops@example.com\"]";
+    let said = problems(file, &[]);
+    let expected = "[[sink]] number 1 is of type email, which this build cannot send; use a package, or a build with `--features full`";
+    assert!(said.ends_with(expected), "{said}");
+}

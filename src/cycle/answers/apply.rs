@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cycle::clock::current_instant;
 use crate::cycle::evaluate::load_log;
 use crate::cycle::lease::Leases;
-use crate::cycle::sinks::sink_rows;
+use crate::cycle::sinks::{acknowledgement_rows, sink_rows};
 use crate::cycle::stored_message::{to_body, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::{AnswerEffect, Change, IncidentLog};
@@ -98,8 +98,8 @@ pub(crate) async fn acknowledge_incident(
     Ok(current.filter(Incident::is_open))
 }
 
-/// Returns a step as sinks are told of it: what closes without a word in Slack, where people see who closed it, ends there too.
-fn told_to_its_end((mut step, text): (Transition, String)) -> (Transition, String) {
+/// Returns a step as sinks get it: what closes without a word in Slack, where people see who closed it, ends there too.
+fn with_its_end((mut step, text): (Transition, String)) -> (Transition, String) {
     step.notified |= step.incident.notified;
     (step, text)
 }
@@ -113,6 +113,8 @@ struct Desk<'c> {
     commit: CycleCommit,
     /// The ids of the incidents of which there is news to read.
     changed: BTreeSet<String>,
+    /// The ids of those that somebody takes care of now and nobody did before.
+    acknowledged: BTreeSet<String>,
     now: Timestamp,
 }
 
@@ -145,6 +147,7 @@ impl<'c> Desk<'c> {
                 ..CycleCommit::default()
             },
             changed: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
             now,
         }))
     }
@@ -169,6 +172,9 @@ impl<'c> Desk<'c> {
     fn keep(&mut self, id: &str, effect: AnswerEffect) {
         if effect.is_news {
             self.changed.insert(id.to_owned());
+        }
+        if effect.is_acknowledged {
+            self.acknowledged.insert(id.to_owned());
         }
         if let Some(transition) = effect.transition {
             let text = alert(&transition, self.context.style()).to_text();
@@ -197,10 +203,8 @@ impl<'c> Desk<'c> {
         read: Vec<AnswersRead>,
     ) -> Result<Vec<(Transition, String)>, store::Error> {
         self.commit.messages = self.edits().await?;
-        let told = self.commit.transitions.iter().cloned();
-        let told: Vec<_> = told.map(told_to_its_end).collect();
-        let for_sinks = sink_rows(&self.context.config.sinks, &told);
-        self.commit.messages.extend(for_sinks);
+        let messages = self.for_sinks();
+        self.commit.messages.extend(messages);
         let incidents = self.logs.values().flat_map(IncidentLog::incidents);
         self.commit.incidents = incidents.cloned().collect();
         self.commit.answers = read;
@@ -209,6 +213,17 @@ impl<'c> Desk<'c> {
         let steps = commit.transitions.clone();
         self.context.store.call(move |s| s.commit(&commit)).await?;
         Ok(steps)
+    }
+
+    /// Returns what goes to the sinks: who takes care of what, and what ended.
+    fn for_sinks(&self) -> Vec<NewMessage> {
+        let (sinks, style) = (&self.context.config.sinks, self.context.style());
+        let acknowledged = self.acknowledged.iter().filter_map(|id| self.current(id));
+        let acknowledged = acknowledged.filter(|incident| incident.is_open());
+        let rows = acknowledged.flat_map(|incident| acknowledgement_rows(sinks, incident, style));
+        let steps = self.commit.transitions.iter().cloned();
+        let steps: Vec<_> = steps.map(with_its_end).collect();
+        rows.chain(sink_rows(sinks, &steps)).collect()
     }
 
     /// Returns the edits of the messages that name what changed.

@@ -1,29 +1,24 @@
 //! The worker of one channel: sends its messages one after the other, in order.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::clock;
 use crate::cycle::Notifier;
-use crate::cycle::deliver::counts::NotificationCounts;
 use crate::cycle::deliver::notifier::Form;
 use crate::cycle::deliver::reconcile::{Reconciled, reconcile};
+use crate::cycle::deliver::turn::Turn;
 use crate::cycle::deliver::{DeliveryCounts, Trigger};
-use crate::cycle::lease::DeliveryLease;
-use crate::model::{Hold, MINUTE, ServerName, Timestamp};
+use crate::model::{MINUTE, Timestamp};
 use crate::notify::given_up;
 use crate::retry;
 use crate::slack::{self, Receipt, RetryClass};
 use crate::store::{
-    self, AttemptResult, Database, GivenUp, Handle, MessageKind, Note, OutboxRow, Store, Thread,
-    UnconfirmedAttempt,
+    self, AttemptResult, GivenUp, Handle, MessageKind, OutboxRow, Thread, UnconfirmedAttempt,
 };
 
-/// The maximum delay between two attempts within one cycle.
-pub(super) const MAX_RETRY_DELAY: Duration = Duration::from_secs(15);
 /// The maximum time that Slack is left alone, however long it asks to be.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The maximum number of attempts that end without an answer: the first one and one repeat. One in which the process died does
@@ -36,19 +31,9 @@ const MAX_DOUBLINGS: u32 = 12;
 
 /// Sends the messages of one channel.
 pub(super) struct ChannelWorker {
-    pub store: Store,
+    pub turn: Turn,
     pub notifier: Notifier,
-    pub counts: Arc<NotificationCounts>,
-    pub lease: DeliveryLease,
-    /// The maximum time of one attempt, in both its layouts: shorter than the lease.
-    pub attempt_timeout: Duration,
-    pub trigger: Trigger,
-    /// What waits, as of the instant of the cycle.
-    pub hold: Hold,
     pub pace: Duration,
-    /// No further message is begun after this.
-    pub deadline: Instant,
-    pub retry: retry::RetryPolicy,
 }
 
 /// How it went with one message.
@@ -88,7 +73,7 @@ impl ChannelWorker {
             if is_step && incidents().any(|id| deferred.contains(id)) {
                 continue;
             }
-            if index > 0 && Instant::now() >= self.deadline {
+            if index > 0 && Instant::now() >= self.turn.deadline {
                 tracing::warn!("delivery deadline reached; remaining messages deferred");
                 break;
             }
@@ -144,13 +129,11 @@ impl ChannelWorker {
         if !matches!(outcome, Outcome::Accepted | Outcome::Gone) {
             return Ok(outcome);
         }
-        let (seq, at) = (row.seq, clock::now());
         let done = AttemptResult::Accepted {
             channel: None,
             ts: None,
         };
-        let record = move |s: &mut Database| s.record_attempt(seq, at, at, &done);
-        self.store.call(record).await?;
+        self.turn.record(row, clock::now(), done).await?;
         Ok(Outcome::Accepted)
     }
 
@@ -161,7 +144,7 @@ impl ChannelWorker {
             return Ok(None);
         }
         let seq = row.seq;
-        self.store.call(move |s| s.handle(seq)).await
+        self.turn.store.call(move |s| s.handle(seq)).await
     }
 
     /// Edits the message of `parent`, and records that before the reply is sent: whatever happens then, it is not edited again. An
@@ -172,11 +155,14 @@ impl ChannelWorker {
             return Ok(Outcome::Skipped);
         }
         let edit = || self.attempt(self.notifier.edit(row, parent));
-        let result = retry::retry(&self.retry, edit).await;
+        let result = retry::retry(&self.turn.retry, edit).await;
         match result {
             Ok(_) => {
                 let (seq, at) = (row.seq, clock::now());
-                self.store.call(move |s| s.record_edit(seq, at)).await?;
+                self.turn
+                    .store
+                    .call(move |s| s.record_edit(seq, at))
+                    .await?;
                 Ok(Outcome::Accepted)
             }
             Err(mut error) => {
@@ -199,6 +185,7 @@ impl ChannelWorker {
     async fn forget_stuck(&self, row: &OutboxRow) -> Result<(), store::Error> {
         let seq = row.seq;
         let others_are_taken = self
+            .turn
             .store
             .call(move |s| s.others_were_accepted(seq))
             .await?;
@@ -210,7 +197,7 @@ impl ChannelWorker {
 
     async fn forget_handle(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
         let seq = row.seq;
-        self.store.call(move |s| s.forget_handle(seq)).await?;
+        self.turn.store.call(move |s| s.forget_handle(seq)).await?;
         Ok(Outcome::Gone)
     }
 
@@ -224,7 +211,15 @@ impl ChannelWorker {
         let mut is_last = false;
         if let Some(earlier) = earlier {
             let looked_up = (row, form);
-            match reconcile(&self.notifier, &self.retry, self.pace, looked_up, earlier).await {
+            match reconcile(
+                &self.notifier,
+                &self.turn.retry,
+                self.pace,
+                looked_up,
+                earlier,
+            )
+            .await
+            {
                 Reconciled::Delivered(accepted) => {
                     return self.record(row, earlier.last, Ok(accepted), &[]).await;
                 }
@@ -247,7 +242,7 @@ impl ChannelWorker {
             return Ok(Outcome::Skipped);
         };
         let send = || self.attempt(self.notifier.send(row, form, &given_up));
-        let result = retry::retry(&self.retry, send).await;
+        let result = retry::retry(&self.turn.retry, send).await;
         let error = result.as_ref().err();
         let is_unconfirmed = error.is_some_and(|e| e.class == RetryClass::Unconfirmed);
         let is_refused = match (form, error) {
@@ -273,7 +268,11 @@ impl ChannelWorker {
     /// Moves what waits for the channel of `row`, which refuses it, to the one that stands in for it.
     async fn reroute(&self, row: &OutboxRow) -> Result<(), store::Error> {
         let channel = row.message.channel.clone();
-        let rows = self.store.call(move |s| s.reroute_rows(&channel)).await?;
+        let rows = self
+            .turn
+            .store
+            .call(move |s| s.reroute_rows(&channel))
+            .await?;
         tracing::error!(
             channel = row.message.channel,
             rows,
@@ -289,63 +288,44 @@ impl ChannelWorker {
         row: &OutboxRow,
         began: Timestamp,
     ) -> Result<Option<Vec<GivenUp>>, store::Error> {
-        let (seq, hold, channel) = (row.seq, self.hold, row.message.channel.clone());
-        let claim = move |s: &mut Database| {
-            let is_ours = !s.is_row_held(seq, hold)? && s.claim_row(seq, began, Duration::ZERO)?;
-            Ok(is_ours.then_some(s.given_up_rows(&channel)?))
-        };
-        self.store.call(claim).await
+        let channel = row.message.channel.clone();
+        let given_up = move |s: &mut store::Database| s.given_up_rows(&channel);
+        self.turn.claim(row, began, given_up).await
     }
 
     /// Sets `row` aside in a cycle, whose report says so; between cycles it is only left alone.
     async fn give_up(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
-        if self.trigger == Trigger::BetweenCycles {
-            return Ok(Outcome::Deferred);
-        }
         let incident = row.message.incident.as_deref();
         let headline = row.message.text.lines().next().unwrap_or_default();
-        let note = Note {
-            at: self.hold.at,
-            server: ServerName(String::new()),
-            text: given_up::line(incident, headline),
-        };
-        let seq = row.seq;
-        if !self.store.call(move |s| s.give_up_row(seq, &note)).await? {
-            return Ok(Outcome::Skipped);
-        }
-        tracing::error!(
-            incident,
-            "gave up a message: it was sent twice, and Slack confirmed neither; the next message names it"
-        );
-        Ok(Outcome::GivenUp)
+        let note = given_up::line(incident, headline);
+        Ok(match self.turn.give_up(row, note).await? {
+            None => Outcome::Deferred,
+            Some(false) => Outcome::Skipped,
+            Some(true) => {
+                tracing::error!(
+                    incident,
+                    "gave up a message: it was sent twice, and Slack confirmed neither; the next message names it"
+                );
+                Outcome::GivenUp
+            }
+        })
     }
 
-    /// Makes one attempt, if this process still holds the lease: one that was frozen may find that another process sent this
-    /// message long ago.
+    /// Makes one attempt.
     pub(super) async fn attempt(
         &self,
         attempt: impl Future<Output = Result<Receipt, slack::Error>>,
     ) -> Result<Receipt, slack::Error> {
-        match self.lease.renew().await {
-            Ok(true) => {}
-            Ok(false) => {
-                let what = "another hushwatch delivers now";
-                return Err(slack::Error::new(RetryClass::Permanent, what));
-            }
-            Err(error) => return Err(slack::Error::new(RetryClass::Permanent, error.to_string())),
-        }
-        timeout(self.attempt_timeout, attempt)
-            .await
-            .unwrap_or_else(|_| {
-                let what = "Slack did not answer in time";
-                Err(slack::Error::new(RetryClass::Unconfirmed, what))
-            })
+        let refuse = |why| slack::Error::new(RetryClass::Permanent, why);
+        let unanswered =
+            || slack::Error::new(RetryClass::Unconfirmed, "Slack did not answer in time");
+        self.turn.attempt(attempt, refuse, unanswered).await
     }
 
     /// Whether to repeat a message that may have been posted: not in the cycle that sent it first, and not at once after it.
     fn retry_is_due(&self, row: &OutboxRow, earlier: UnconfirmedAttempt) -> bool {
         let now = clock::now();
-        match self.trigger {
+        match self.turn.trigger {
             // An attempt in the future was made before the clock moved backwards.
             Trigger::Cycle { began } => earlier.last < began || earlier.last > now,
             Trigger::BetweenCycles => now >= earlier.last + retry_delay(row.attempts),
@@ -365,27 +345,17 @@ impl ChannelWorker {
             Err(error) if error.class == RetryClass::BadPayload => Outcome::Skipped,
             Err(_) => Outcome::Blocked,
         };
-        let failure = result.as_ref().err().map(|error| error.class);
-        self.counts.add(self.notifier.kind(), failure);
+        let failure = result.as_ref().err().map(|error| error.class.name());
+        self.turn.counts.add(self.notifier.kind(), failure);
         let has_fallback = row.message.placement.fallback.is_some();
         let is_refused = matches!(&result, Err(error) if error.is_about_channel());
-        let (seq, at, attempt) = (row.seq, clock::now(), to_attempt(result));
-        let record = || {
-            let attempt = attempt.clone();
-            self.store
-                .call(move |s| s.record_attempt(seq, began, at, &attempt))
-        };
-        match record().await {
-            // A result may be recorded twice, and is worth a second connection.
-            Err(error) if error.is_lost() => record().await?,
-            recorded => recorded?,
-        }
+        self.turn.record(row, began, to_attempt(result)).await?;
         if has_fallback && is_refused {
             self.reroute(row).await?;
         }
         if matches!(outcome, Outcome::Accepted) && !named.is_empty() {
             let named: Vec<i64> = named.iter().map(|other| other.seq).collect();
-            self.store.call(move |s| s.mark_named(&named)).await?;
+            self.turn.store.call(move |s| s.mark_named(&named)).await?;
         }
         Ok(outcome)
     }

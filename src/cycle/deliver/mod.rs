@@ -11,33 +11,25 @@ mod pictures;
 mod reconcile;
 mod sink;
 mod split;
+mod turn;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::{SINK_CHANNEL, hold};
 use crate::cycle::clock::current_instant;
-use crate::cycle::deliver::channel::{ChannelWorker, MAX_RETRY_DELAY};
+use crate::cycle::deliver::channel::ChannelWorker;
 use crate::cycle::deliver::merge::merge_waiting;
 use crate::cycle::deliver::sink::SinkWorker;
 use crate::cycle::deliver::split::{leave_as_told, split_held};
+use crate::cycle::deliver::turn::{MAX_RETRY_DELAY, Turn};
 use crate::cycle::lease::DeliveryLease;
 use crate::cycle::{Context, CycleError, CycleOptions};
 use crate::model::{Hold, Timestamp};
-use crate::retry;
 use crate::store::{self, Database, MessageKind, OutboxRow, Store};
-
-/// The maximum number of attempts within one cycle, so that one channel cannot hold up a cycle.
-const MAX_ATTEMPTS_PER_CYCLE: u32 = 3;
-/// How much longer than the timeouts of its requests an attempt may take.
-const ATTEMPT_MARGIN: Duration = Duration::from_secs(1);
-/// How long a channel gets in one cycle. No message is begun after it; the rest is left to the next cycle.
-const MAX_DELIVERY_TIME: Duration = Duration::from_secs(300);
 
 /// How many messages a delivery sent, and how many are left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -111,14 +103,15 @@ async fn deliver_channels(
 ) -> Result<DeliveryCounts, store::Error> {
     let mut workers = JoinSet::new();
     let mut pictures = Vec::new();
+    let turn = || Turn::new(context, trigger, lease, hold);
     for (channel, mut rows) in due_by_channel(context, hold).await? {
         if let Some(name) = channel.strip_prefix(SINK_CHANNEL) {
-            let worker = sink_worker(context, name, trigger, lease, hold);
+            let worker = SinkWorker::new(context, name, turn());
             workers.spawn(async move { worker.send_all(rows).await });
             continue;
         }
         pictures.extend(rows.extract_if(.., |row| row.message.kind == MessageKind::Picture));
-        let worker = channel_worker(context, trigger, lease, hold);
+        let worker = channel_worker(context, turn());
         workers.spawn(async move { worker.send_all(rows).await });
     }
     let mut total = DeliveryCounts::default();
@@ -134,12 +127,20 @@ async fn deliver_channels(
     }
     #[cfg(feature = "charts")]
     {
-        let worker = channel_worker(context, trigger, lease, hold);
+        let worker = channel_worker(context, turn());
         pictures::upload_pictures(&worker, pictures).await?;
     }
     #[cfg(not(feature = "charts"))]
     drop(pictures);
     Ok(total)
+}
+
+fn channel_worker(context: &Context, turn: Turn) -> ChannelWorker {
+    ChannelWorker {
+        turn,
+        notifier: context.notifier.clone(),
+        pace: context.config.slack.pace,
+    }
 }
 
 /// Returns the rows that are due and not held back, by their channel, in the order in which they were written. What waited of the same
@@ -180,61 +181,4 @@ async fn due_by_channel(
         channels.entry(channel).or_default().push(row);
     }
     Ok(channels)
-}
-
-fn sink_worker(
-    context: &Context,
-    name: &str,
-    trigger: Trigger,
-    lease: &DeliveryLease,
-    hold: Hold,
-) -> SinkWorker {
-    let deadline = Instant::now() + MAX_DELIVERY_TIME;
-    let times = (attempt_timeout(context), deadline);
-    SinkWorker::new(
-        context,
-        name,
-        lease,
-        (trigger, hold),
-        times,
-        retry_policy(context),
-    )
-}
-
-const fn attempt_timeout(context: &Context) -> Duration {
-    context
-        .config
-        .slack
-        .timeout
-        .saturating_mul(2)
-        .saturating_add(ATTEMPT_MARGIN)
-}
-
-fn retry_policy(context: &Context) -> retry::RetryPolicy {
-    let retry = &context.config.retry;
-    retry::RetryPolicy {
-        attempts: retry.attempts.min(MAX_ATTEMPTS_PER_CYCLE),
-        longest: retry.longest.min(MAX_RETRY_DELAY),
-        ..retry.clone()
-    }
-}
-
-fn channel_worker(
-    context: &Context,
-    trigger: Trigger,
-    lease: &DeliveryLease,
-    hold: Hold,
-) -> ChannelWorker {
-    ChannelWorker {
-        store: context.store.clone(),
-        notifier: context.notifier.clone(),
-        counts: Arc::clone(&context.notification_counts),
-        lease: lease.clone(),
-        attempt_timeout: attempt_timeout(context),
-        trigger,
-        hold,
-        pace: context.config.slack.pace,
-        deadline: Instant::now() + MAX_DELIVERY_TIME,
-        retry: retry_policy(context),
-    }
 }

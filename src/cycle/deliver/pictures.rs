@@ -19,18 +19,23 @@ pub(super) async fn upload_pictures(
 ) -> Result<u64, store::Error> {
     let mut uploaded = 0;
     // Between two cycles only messages are tried again.
-    if worker.trigger == Trigger::BetweenCycles {
+    if worker.turn.trigger == Trigger::BetweenCycles {
         return Ok(uploaded);
     }
     for row in rows {
         let seq = row.seq;
-        match worker.store.call(move |s| s.picture_place(seq)).await? {
+        match worker
+            .turn
+            .store
+            .call(move |s| s.picture_place(seq))
+            .await?
+        {
             PicturePlace::NotYet => {}
             // The process died in them: it may be shown already.
             _ if row.attempts >= MAX_CYCLES => {
-                worker.store.call(move |s| s.drop_picture(seq)).await?
+                worker.turn.store.call(move |s| s.drop_picture(seq)).await?
             }
-            PicturePlace::Gone => worker.store.call(move |s| s.drop_picture(seq)).await?,
+            PicturePlace::Gone => worker.turn.store.call(move |s| s.drop_picture(seq)).await?,
             PicturePlace::Thread(parent) => {
                 uploaded += u64::from(upload(worker, &row, parent).await?);
             }
@@ -62,11 +67,11 @@ async fn upload(
             s.record_attempt(seq, began, at, &ended)?;
             s.drop_picture(seq)
         };
-        worker.store.call(accept).await?;
+        worker.turn.store.call(accept).await?;
         return Ok(true);
     };
     let record = move |s: &mut Database| s.record_attempt(seq, began, at, &ended);
-    worker.store.call(record).await?;
+    worker.turn.store.call(record).await?;
     if row.attempts + 1 >= MAX_CYCLES {
         let outcome = AttemptOutcome::Failed(why.clone());
         let give_up = move |s: &mut Database| {
@@ -75,7 +80,7 @@ async fn upload(
             Ok(is_known)
         };
         // What does not change is said once, not with every digest.
-        if worker.store.call(give_up).await? {
+        if worker.turn.store.call(give_up).await? {
             tracing::debug!(why, "gave up a picture of the digest; {COMPLETE}");
         } else {
             tracing::warn!(why, "gave up a picture of the digest; {COMPLETE}");

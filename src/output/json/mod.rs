@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::model::{
-    Evidence, Incident, Mute, Rule, ServerName, Severity, Step, StreamId, StreamKey, Tag,
-    Timestamp, Transition, rfc3339,
+    Acknowledgement, Evidence, Incident, Mute, Rule, ServerName, Severity, Step, StreamId,
+    StreamKey, Tag, Timestamp, Transition, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::describe_open;
@@ -65,6 +65,36 @@ impl<'a> TransitionView<'a> {
             transition: transition.step,
             incident: IncidentFields::new(incident),
             told: transition.notified,
+            text,
+        }
+    }
+}
+
+/// What a sink gets where somebody takes care of an incident: the fields of a step, and who it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct AcknowledgementView<'a> {
+    at: String,
+    /// Always `acknowledged`.
+    transition: &'static str,
+    #[serde(flatten)]
+    incident: IncidentFields<'a>,
+    told: bool,
+    acknowledged_by: &'a str,
+    text: &'a str,
+}
+
+impl<'a> AcknowledgementView<'a> {
+    pub fn new(
+        incident: &'a Incident,
+        acknowledgement: &'a Acknowledgement,
+        text: &'a str,
+    ) -> Self {
+        Self {
+            at: acknowledgement.at.to_string(),
+            transition: "acknowledged",
+            incident: IncidentFields::new(incident),
+            told: true,
+            acknowledged_by: &acknowledgement.by,
             text,
         }
     }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::store::{CycleCommit, NewMessage, Placement};
+use crate::cycle::lease::DeliveryLease;
+use crate::model::Hold;
+use crate::store::{CycleCommit, Database, NewMessage, Placement, Store};
 use std::sync::{Arc, Mutex};
 
 #[test]
@@ -36,16 +38,18 @@ fn slack_is_tried_again_within_an_hour_however_long_it_asked_for() {
 async fn worker(store: &Store, trigger: Trigger) -> ChannelWorker {
     let lease = DeliveryLease::acquire(store, "test", MINUTE, Duration::ZERO).await;
     ChannelWorker {
-        lease: lease.expect("a store").expect("nobody else's"),
-        counts: Arc::default(),
-        attempt_timeout: MINUTE,
-        store: store.clone(),
+        turn: Turn {
+            lease: lease.expect("a store").expect("nobody else's"),
+            counts: Arc::default(),
+            attempt_timeout: MINUTE,
+            store: store.clone(),
+            trigger,
+            hold: Hold::outside_quiet_hours(Timestamp(0)),
+            deadline: Instant::now(),
+            retry: retry::RetryPolicy::ONCE,
+        },
         notifier: Notifier::Writer(Arc::new(Mutex::new(std::io::sink()))),
-        trigger,
-        hold: Hold::outside_quiet_hours(Timestamp(0)),
         pace: Duration::ZERO,
-        deadline: Instant::now(),
-        retry: retry::RetryPolicy::ONCE,
     }
 }
 
