@@ -68,7 +68,7 @@ async fn open_incident_ids(context: &Context) -> Result<Vec<String>, store::Erro
     let store = &context.store;
     let watched = watched_servers(&context.config, store).await?;
     let names = watched.iter().map(|server| server.name.clone());
-    for name in names.chain([ServerName::from(ServerName::ALL_SERVERS)]) {
+    for name in names.chain(ServerName::NO_SERVERS.map(ServerName::from)) {
         let incidents = store.call(move |s| s.open_incidents(&name)).await?;
         open.extend(incidents.into_iter().map(|incident| incident.id));
     }

@@ -206,6 +206,7 @@ impl Reader {
             store: self.store(sources),
             heartbeat: self.heartbeat(),
             doctor: self.doctor(),
+            canary: self.canary(sources),
             page: self.page(),
             enabled: sources
                 .var("FLAG_POSTMARK_DELIVERY_MONITOR")

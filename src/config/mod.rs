@@ -1,5 +1,6 @@
 //! `monitor.toml` and the environment, checked: a [`Config`] makes sense, and everything wrong is told at once.
 
+mod canary;
 mod database;
 mod doctor;
 mod heartbeat;
@@ -243,6 +244,20 @@ pub struct PageSettings {
     pub token_file: Option<PathBuf>,
 }
 
+/// Mail of our own, by which a path without traffic is tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CanarySettings {
+    /// The token of the server that sends it.
+    pub token: TokenSource,
+    pub stream: StreamId,
+    /// An address.
+    pub from: String,
+    /// An address.
+    pub to: String,
+    /// How often one is sent; from an hour to a day.
+    pub every: Duration,
+}
+
 /// Everything that can be set, valid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -273,6 +288,8 @@ pub struct Config {
     /// Where others learn whether cycles are good.
     pub heartbeat: Option<Heartbeat>,
     pub doctor: DoctorSettings,
+    /// The canary; `None` for none.
+    pub canary: Option<CanarySettings>,
     /// The page; `None` for none.
     pub page: Option<PageSettings>,
     /// `FLAG_POSTMARK_DELIVERY_MONITOR`.

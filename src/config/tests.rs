@@ -112,38 +112,38 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_built_in() {
 fn every_problem_is_told_at_once() {
     let found = problems(
         "mode = \"loud\"\ntime_zone = \"Mars\"\nfoo = 1",
-        &[("SLACK_BOT_TOKEN", "xoxb-canary")],
+        &[("SLACK_BOT_TOKEN", "xoxb-sesame")],
     );
     assert_eq!(found.lines().count(), 4, "{found}");
-    assert!(!found.contains("xoxb-canary"));
+    assert!(!found.contains("xoxb-sesame"));
 }
 
 #[test]
 fn a_misspelt_variable_is_named_with_the_right_one() {
-    let found = problems("", &[("HUSHWATCH_STORE__PAHT", "/secret/canary")]);
+    let found = problems("", &[("HUSHWATCH_STORE__PAHT", "/secret/sesame")]);
     assert!(
         found.contains("HUSHWATCH_STORE__PAHT") && found.contains("HUSHWATCH_STORE__PATH"),
         "{found}"
     );
-    assert!(!found.contains("canary"));
+    assert!(!found.contains("sesame"));
 }
 
 #[test]
 fn a_secret_in_the_wrong_place_is_refused_and_not_repeated() {
     let found = problems(
-        "[[server]]\nname = \"a\"\ntoken_env = \"canary-1111-2222\"",
+        "[[server]]\nname = \"a\"\ntoken_env = \"sesame-1111-2222\"",
         &[],
     );
     assert!(
-        found.contains("token_env") && !found.contains("canary"),
+        found.contains("token_env") && !found.contains("sesame"),
         "{found}"
     );
     let found = problems(
-        "[postmark]\nbase_url = \"https://u:canary@example.com\"",
+        "[postmark]\nbase_url = \"https://u:sesame@example.com\"",
         &[],
     );
     assert!(
-        found.contains("postmark.base_url") && !found.contains("canary"),
+        found.contains("postmark.base_url") && !found.contains("sesame"),
         "{found}"
     );
 }
@@ -169,11 +169,11 @@ fn http_is_for_loopback_only() {
         "",
         &[(
             "SLACK_WEBHOOK_URL",
-            "http://hooks.example.com/services/canary",
+            "http://hooks.example.com/services/sesame",
         )],
     );
     assert!(
-        found.contains("SLACK_WEBHOOK_URL") && !found.contains("canary"),
+        found.contains("SLACK_WEBHOOK_URL") && !found.contains("sesame"),
         "{found}"
     );
 }
@@ -181,8 +181,8 @@ fn http_is_for_loopback_only() {
 #[test]
 fn a_slack_workflow_is_no_webhook() {
     for path in [
-        "triggers/T0EXAMPLE/1/canary",
-        "workflows/T0EXAMPLE/A0/1/canary",
+        "triggers/T0EXAMPLE/1/sesame",
+        "workflows/T0EXAMPLE/A0/1/sesame",
     ] {
         let url = format!("https://hooks.slack.com/{path}");
         let found = problems("", &[("SLACK_WEBHOOK_URL", &url)]);
@@ -191,7 +191,7 @@ fn a_slack_workflow_is_no_webhook() {
                 && found.contains("hooks.slack.com/services/…"),
             "{found}"
         );
-        assert!(!found.contains("canary"), "{found}");
+        assert!(!found.contains("sesame"), "{found}");
         let elsewhere = format!("https://hooks.example.com/{path}");
         config("", &[("SLACK_WEBHOOK_URL", &elsewhere)]);
     }
@@ -303,7 +303,7 @@ fn with_an_account_and_no_server_there_is_no_default() {
 }
 
 /// A URL of a database whose password must be seen nowhere.
-const DATABASE: &str = "postgres://u:canary@example.com/app?pool=5";
+const DATABASE: &str = "postgres://u:sesame@example.com/app?pool=5";
 
 #[cfg(feature = "postgres")]
 #[test]
@@ -317,7 +317,7 @@ fn a_database_is_named_and_its_password_is_not() {
     );
     let place = "schema hushwatch of the PostgreSQL database app at example.com:5432";
     assert_eq!(own.store.to_string(), place);
-    assert!(!format!("{own:?}").contains("canary"));
+    assert!(!format!("{own:?}").contains("sesame"));
     let ignored = ConfigWarning::UnknownDatabaseOption {
         variable: "HUSHWATCH_DATABASE_URL",
         option: "pool".to_owned(),
@@ -337,15 +337,15 @@ fn a_database_of_another_build_is_named_and_its_password_is_not() {
     let warned = config("", &[("DATABASE_URL", DATABASE)]);
     let unused = |w: &&ConfigWarning| matches!(w, ConfigWarning::UnusedDatabase { .. });
     let unused = warned.warnings.iter().find(unused).expect("a warning");
-    assert!(!unused.to_string().contains("canary"), "{unused}");
+    assert!(!unused.to_string().contains("sesame"), "{unused}");
     assert_eq!(warned.store.database, None);
     let found = problems("", &[("HUSHWATCH_DATABASE_URL", DATABASE)]);
-    assert!(found.contains("HUSHWATCH_DATABASE_URL") && !found.contains("canary"));
+    assert!(found.contains("HUSHWATCH_DATABASE_URL") && !found.contains("sesame"));
 }
 
 #[test]
 fn a_database_of_another_kind_is_left_to_the_application() {
-    let other = "mysql://u:canary@example.com/app";
+    let other = "mysql://u:sesame@example.com/app";
     let warned = config("", &[("DATABASE_URL", other)]);
     assert_eq!(warned.store.database, None);
     for (file, name, url) in [
@@ -357,16 +357,16 @@ fn a_database_of_another_kind_is_left_to_the_application() {
             found.contains("store.path") || found.contains("store.tls"),
             "{found}"
         );
-        assert!(!found.contains("canary"), "{found}");
+        assert!(!found.contains("sesame"), "{found}");
     }
 }
 
 #[test]
 fn nothing_shown_is_a_secret() {
     let env = [
-        ("POSTMARK_SERVER_TOKEN", "canary-1"),
-        ("SLACK_WEBHOOK_URL", "https://hooks.example.com/canary-2"),
-        ("HUSHWATCH_HEARTBEAT__URL", "https://example.com/canary-3"),
+        ("POSTMARK_SERVER_TOKEN", "sesame-1"),
+        ("SLACK_WEBHOOK_URL", "https://hooks.example.com/sesame-2"),
+        ("HUSHWATCH_HEARTBEAT__URL", "https://example.com/sesame-3"),
     ];
     let (_folder, sources) = sources("", &env);
     let config = load(&sources).expect("valid");
@@ -375,7 +375,7 @@ fn nothing_shown_is_a_secret() {
         shown.contains("heartbeat.url = ***") && shown.contains("token ***"),
         "{shown}"
     );
-    assert!(!shown.contains("canary") && !format!("{config:?}").contains("canary"));
+    assert!(!shown.contains("sesame") && !format!("{config:?}").contains("sesame"));
 }
 
 #[test]
@@ -440,11 +440,11 @@ proptest! {
     #[test]
     fn any_file_and_any_variable_is_answered_without_a_panic(file in "\\PC{0,80}", key in "[A-Z_]{0,20}", value in "\\PC{0,20}") {
         let name = format!("HUSHWATCH_{key}");
-        let value = format!("{value}canary");
+        let value = format!("{value}sesame");
         let (_folder, sources) = sources(&file, &[(&name, &value), ("SLACK_BOT_TOKEN", &value)]);
         if let Err(problems) = load(&sources) {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            prop_assert!(problems.iter().all(|p| !p.contains("canary") && !p.contains('\n')));
+            prop_assert!(problems.iter().all(|p| !p.contains("sesame") && !p.contains('\n')));
         }
     }
 
@@ -453,12 +453,12 @@ proptest! {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("monitor.toml");
         std::fs::write(&path, text).expect("written");
-        let sources = Sources { file: Some(path), env: [("TOKEN_A".to_owned(), "canary".to_owned())].into() };
+        let sources = Sources { file: Some(path), env: [("TOKEN_A".to_owned(), "sesame".to_owned())].into() };
         match load(&sources) {
             Err(problems) => {
                 prop_assert!(!problems.is_empty());
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                prop_assert!(problems.iter().all(|p| p.contains("monitor.toml") && !p.contains("canary")));
+                prop_assert!(problems.iter().all(|p| p.contains("monitor.toml") && !p.contains("sesame")));
             }
             Ok(config) => {
                 prop_assert!((1..=500).contains(&config.servers.len()));
@@ -466,7 +466,7 @@ proptest! {
                 prop_assert!(config.postmark.timeout.as_secs() <= 600 && config.slack.timeout.as_secs() <= 600);
                 let share = config.rules.bounce_rate.threshold;
                 prop_assert!(share > 0.0 && share < 1.0 && config.rules.bounce_rate.min_denominator >= 1);
-                prop_assert!(!show(&config, &sources).contains("canary"));
+                prop_assert!(!show(&config, &sources).contains("sesame"));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Evaluates every polled server at each instant that is due, and commits the result in one transaction.
 
 mod all_servers;
+mod canary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use crate::config::Schedule;
 use crate::cycle::Context;
 use crate::cycle::evaluate::all_servers::evaluate_all_servers;
+use crate::cycle::evaluate::canary::evaluate_canary;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::watched_servers;
@@ -18,8 +20,8 @@ use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::PollHealth;
 use crate::evaluate::{Evaluator, drop_superseded_reminders, opened_and_resolved};
 use crate::model::{
-    DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK, ServerName, Span, StreamId,
-    StreamKey, Timestamp, Transition,
+    CanaryMail, DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK, ServerName, Span,
+    StreamId, StreamKey, Timestamp, Transition,
 };
 use crate::notify::alert::{Style, alert};
 use crate::notify::grouping::{ServerUpdates, group_messages};
@@ -57,6 +59,7 @@ pub(crate) struct CycleEvaluation {
 pub(crate) async fn evaluate(
     context: &Context,
     polls: &[PollOutcome],
+    canary: Option<&[CanaryMail]>,
     leases: &Leases,
     now: Timestamp,
 ) -> Result<CycleEvaluation, store::Error> {
@@ -74,6 +77,7 @@ pub(crate) async fn evaluate(
         policy.stops_together.clone_from(&all.incidents);
     }
     let mut servers: Vec<ServerEvaluation> = all.into_iter().collect();
+    servers.extend(evaluate_canary(context, canary, leases, &policy, now).await?);
     for poll in polls {
         servers.push(evaluate_polled_server(context, poll, policy.clone(), series, now).await?);
     }

@@ -44,6 +44,7 @@ use crate::cycle::heartbeat::CycleHeartbeat;
 use crate::cycle::hello::write_hello;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::all::{PollContext, poll_all};
+use crate::cycle::poll::canary::poll_canary;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::poll::servers::{ServerList, discover_servers};
@@ -153,7 +154,9 @@ async fn run_steps(
         store.call(move |s| s.release_leases(&held)).await?;
         return Err(CycleError::ClockSkew(skew));
     }
-    let mut evaluation = evaluate(context, &polls.outcomes, &leases, now).await?;
+    let canary = poll_canary(context, &leases, now).await?;
+    let outcomes = &polls.outcomes;
+    let mut evaluation = evaluate(context, outcomes, canary.as_deref(), &leases, now).await?;
     evaluation.transitions.splice(..0, answered);
     // Whichever process is the last to poll knows everything, and the whole day.
     let mut hello = None;

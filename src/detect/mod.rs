@@ -4,6 +4,7 @@
 mod address_check;
 mod baseline;
 mod bursts;
+mod canary;
 mod cusum;
 mod delivery;
 mod drop;
@@ -29,6 +30,7 @@ mod together;
 mod uneven_days;
 
 pub use address_check::{is_check_due, latest_check};
+pub use canary::evaluate_canary;
 use delivery::DeliveryModel;
 pub use delivery::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
 use level_shift::LevelShift;

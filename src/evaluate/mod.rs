@@ -105,6 +105,17 @@ impl Evaluator {
         self.apply(log, finding.into_iter().collect(), at)
     }
 
+    /// Returns the transitions of one finding that rests on no stream, as of the canary.
+    pub fn evaluate_finding(
+        &self,
+        log: &mut IncidentLog,
+        finding: Finding,
+        at: Timestamp,
+    ) -> Vec<Transition> {
+        let tuned = self.policy.rules.tune(finding);
+        log.apply(&self.policy, tuned.into_iter().collect(), at)
+    }
+
     /// Says what is known of stops beyond the log: those of several servers, and those of single streams.
     pub fn set_stops(&mut self, together: Vec<Incident>, single: BTreeSet<StreamKey>) {
         self.policy.stops_together = together;

@@ -149,8 +149,9 @@ impl Bounce {
         BounceClass::from_type(&self.kind)
     }
 
-    /// Whether it came from Postmark's bounce testing, and is left out of every count.
-    pub fn is_bounce_test(&self) -> bool {
+    /// Whether it is of a test, by Postmark's bounce testing or by the canary, and is left out of every count.
+    pub fn is_test(&self) -> bool {
         domain_of(&self.recipient) == BOUNCE_TESTING_DOMAIN
+            || self.tag.as_deref() == Some(super::CANARY_TAG)
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BounceClass, Rule, Severity, Span, StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
+    BounceClass, CanaryEvidence, Rule, Severity, Span, StreamId, StreamKey, Suppressed, Tag,
+    Timestamp, UNSETTLED,
 };
 
 /// What a rule says of one instant.
@@ -96,6 +97,8 @@ pub enum Evidence {
     Blind(BlindEvidence),
     /// Another server answers to the token.
     ServerChange(ServerChange),
+    /// A mail of our own.
+    Canary(CanaryEvidence),
 }
 
 /// A share of messages, as a rule judges it.
@@ -392,7 +395,7 @@ impl Evidence {
             Self::Delivery(delivery) => Some(delivery.unproven as f64),
             Self::DeliveryDrop(drop) => Some(drop.lost() as f64),
             Self::Suppressed { addresses, .. } => Some(addresses.len() as f64),
-            Self::Events { .. } | Self::Blind(_) | Self::ServerChange(_) => None,
+            Self::Events { .. } | Self::Blind(_) | Self::ServerChange(_) | Self::Canary(_) => None,
         }
     }
 

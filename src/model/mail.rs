@@ -50,8 +50,13 @@ impl Mail {
         self.recipients.len().max(1) as u64
     }
 
-    /// Whether it went to Postmark's bounce testing alone, and is left out of every count.
-    pub fn is_bounce_test(&self) -> bool {
+    /// Whether it is a test, to Postmark's bounce testing alone or of the canary, and is left out of every count.
+    pub fn is_test(&self) -> bool {
+        let is_of_canary = self.tag.as_deref() == Some(super::CANARY_TAG);
+        is_of_canary || self.is_bounce_test()
+    }
+
+    fn is_bounce_test(&self) -> bool {
         !self.recipients.is_empty()
             && self
                 .recipients

@@ -2,6 +2,7 @@
 
 mod answer;
 mod bounce;
+mod canary;
 mod counted;
 mod coverage;
 mod duration;
@@ -19,6 +20,7 @@ mod time;
 
 pub use answer::{Acknowledgement, Answer, StandingAnswer};
 pub use bounce::{Bounce, BounceClass, BounceType};
+pub use canary::{CANARY_TAG, CanaryEvidence, CanaryMail, CanaryOutcome};
 pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
 pub use duration::{DurationError, parse_duration, parse_duration_within};

@@ -18,6 +18,11 @@ impl ServerName {
     /// Under this name stands what concerns the mail of all servers together.
     pub const ALL_SERVERS: &str = "(all servers)";
 
+    /// Under this name stands what concerns the [canary](super::CanaryMail).
+    pub const CANARY: &str = "(canary)";
+    /// The names of what is not polled like a server.
+    pub const NO_SERVERS: [&str; 2] = [Self::ALL_SERVERS, Self::CANARY];
+
     /// Whether this is no server, but [the account](Self::ACCOUNT).
     pub fn is_account(&self) -> bool {
         self.0 == Self::ACCOUNT
@@ -26,6 +31,11 @@ impl ServerName {
     /// Whether this is no server, but [all of them](Self::ALL_SERVERS).
     pub fn is_all_servers(&self) -> bool {
         self.0 == Self::ALL_SERVERS
+    }
+
+    /// Whether this is one of [these](Self::NO_SERVERS).
+    pub fn is_no_server(&self) -> bool {
+        Self::NO_SERVERS.contains(&self.0.as_str())
     }
 }
 
@@ -89,6 +99,8 @@ pub enum Subject<'a> {
     Account,
     /// All servers together, which are stored under a server name of their own.
     AllServers,
+    /// The canary, which is stored under a server name of its own.
+    Canary,
     /// A server as a whole.
     Server(&'a ServerName),
     /// A stream, on its server.
@@ -105,6 +117,7 @@ impl<'a> Subject<'a> {
             (Some(stream), None) => Self::Stream(server, stream),
             (None, _) if server.is_account() => Self::Account,
             (None, _) if server.is_all_servers() => Self::AllServers,
+            (None, _) if server.0 == ServerName::CANARY => Self::Canary,
             (None, _) => Self::Server(server),
         }
     }

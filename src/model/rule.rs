@@ -58,11 +58,13 @@ pub enum Rule {
     OperatorBounce,
     /// An operator's own address gets no mail any more.
     SuppressedAddress,
+    /// A mail of the canary is refused, or not delivered.
+    Canary,
 }
 
 impl Rule {
     /// Every rule, the stronger before the weaker which it inhibits.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AccountInactive,
         Self::ServerChanged,
         Self::Blind,
@@ -76,6 +78,7 @@ impl Rule {
         Self::SpamComplaintExternal,
         Self::OperatorBounce,
         Self::SuppressedAddress,
+        Self::Canary,
     ];
 
     /// The name in configuration, JSON, database and messages.
@@ -94,6 +97,7 @@ impl Rule {
             Self::SpamComplaintExternal => "spam_complaint_external",
             Self::OperatorBounce => "operator_bounce",
             Self::SuppressedAddress => "suppressed_address",
+            Self::Canary => "canary",
         }
     }
 
@@ -106,7 +110,7 @@ impl Rule {
     pub const fn is_of_server(self) -> bool {
         matches!(
             self,
-            Self::AccountInactive | Self::ServerChanged | Self::Blind
+            Self::AccountInactive | Self::ServerChanged | Self::Blind | Self::Canary
         )
     }
 
@@ -119,9 +123,11 @@ impl Rule {
     pub const fn built_in_severity(self) -> Option<Severity> {
         match self {
             Self::Blind | Self::SendSilence | Self::DeliveryDrop => None,
-            Self::SendDrop | Self::BounceRate | Self::SpamRate | Self::SuppressedAddress => {
-                Some(Severity::Warn)
-            }
+            Self::SendDrop
+            | Self::BounceRate
+            | Self::SpamRate
+            | Self::SuppressedAddress
+            | Self::Canary => Some(Severity::Warn),
             Self::AccountInactive
             | Self::ServerChanged
             | Self::DeliverySilence

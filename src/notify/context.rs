@@ -2,8 +2,9 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
-    IncidentState, RateEvidence, Rule, SilenceEvidence, Span, StreamKey, Subject, Timestamp,
+    BounceClass, CanaryEvidence, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence,
+    DropEvidence, Evidence, Incident, IncidentState, RateEvidence, Rule, SilenceEvidence, Span,
+    StreamKey, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, other_server, rate_counts};
@@ -77,6 +78,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                 "On the suppression list of {stream}{since}{asked}."
             )]
         }
+        Evidence::Canary(canary) => canary_context(canary, at, style),
         Evidence::ServerChange(change) => {
             let until = change
                 .former_seen_at
@@ -169,6 +171,20 @@ fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
         lines.push(format!("Only {covered} of that time could be read."));
     }
     lines
+}
+
+/// Returns when the test mail was sent, what Postmark said of it, and when one was last delivered.
+fn canary_context(canary: &CanaryEvidence, at: Timestamp, style: Style) -> Vec<String> {
+    let time = |then| short_time(then, at, style.zone);
+    let sent = canary.sent_at.map(|sent| match &canary.outcome {
+        CanaryOutcome::Refused(why) => format!("Tried {}: {}", time(sent), sentence(&clean(why))),
+        _ => format!("Sent {}.", time(sent)),
+    });
+    let last = match canary.last_delivered {
+        Some(last) => format!("The last one was delivered {}.", time(last)),
+        None => "None was delivered so far.".to_owned(),
+    };
+    sent.into_iter().chain([last]).collect()
 }
 
 /// Returns which streams stopped together; `None` where it is one alone.
@@ -320,6 +336,7 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         }
         Evidence::Suppressed { .. } => format!("Nothing was sent to them for {lasted} ({range})."),
         Evidence::Events { .. } => format!("{} in all.", plural(incident.events, "event")),
+        Evidence::Canary(_) => format!("It was not delivered for {lasted} ({range})."),
         Evidence::ServerChange(change) => {
             let other = other_server(change);
             format!(

@@ -1,8 +1,9 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
 use crate::model::{
-    BlindEvidence, BounceClass, DropEvidence, Evidence, Incident, IncidentState, Judgement,
-    RateEvidence, RateUnit, Rule, SameServer, ServerChange, Subject, Suppressed,
+    BlindEvidence, BounceClass, CanaryEvidence, CanaryOutcome, DropEvidence, Evidence, Incident,
+    IncidentState, Judgement, RateEvidence, RateUnit, Rule, SameServer, ServerChange, Subject,
+    Suppressed,
 };
 use crate::notify::alert::Style;
 use crate::text::elide::{elide, elide_and};
@@ -99,10 +100,20 @@ pub fn describe(incident: &Incident, style: Style) -> String {
         Evidence::Events { .. } => describe_events(incident, style),
         Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses),
         Evidence::Blind(blind) => describe_blind(incident, blind),
+        Evidence::Canary(canary) => describe_canary(canary),
         Evidence::ServerChange(change) => format!(
             "its token belongs to another Postmark server, {}",
             other_server(change)
         ),
+    }
+}
+
+fn describe_canary(canary: &CanaryEvidence) -> String {
+    match &canary.outcome {
+        CanaryOutcome::Pending => "its test mail is not delivered".to_owned(),
+        CanaryOutcome::Delivered => "its test mail is delivered".to_owned(),
+        CanaryOutcome::Bounced => "its test mail bounced".to_owned(),
+        CanaryOutcome::Refused(_) => "Postmark refuses its test mail".to_owned(),
     }
 }
 
@@ -295,6 +306,7 @@ pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
         Rule::SpamComplaintExternal => "no further complaint for a day",
         Rule::OperatorBounce => "no further bounce for a day",
         Rule::SuppressedAddress => "Postmark sends to the operator's addresses again",
+        Rule::Canary => "its test mail is delivered again",
         Rule::BounceRate => "bounce rate is back",
         Rule::SpamRate => "spam complaint rate is back",
         Rule::HardBounceWake => "hard bounce rate is back",
@@ -314,6 +326,7 @@ pub(crate) const fn problem_name(rule: Rule) -> &'static str {
         Rule::SpamComplaintExternal => "spam complaint",
         Rule::OperatorBounce => "bounced operator address",
         Rule::SuppressedAddress => "suppressed operator address",
+        Rule::Canary => "test mail not delivered",
         Rule::BounceRate => "high bounce rate",
         Rule::SpamRate => "high spam complaint rate",
         Rule::HardBounceWake => "high hard bounce rate",
@@ -333,6 +346,7 @@ pub(crate) const fn group_phrase(rule: Rule) -> &'static str {
         Rule::SpamComplaintExternal => "spam complaints from outside",
         Rule::OperatorBounce => "mail to operator addresses bounced",
         Rule::SuppressedAddress => "Postmark no longer sends to operator addresses",
+        Rule::Canary => "test mail is not delivered",
         Rule::BounceRate => "bounce rate is high",
         Rule::SpamRate => "spam complaint rate is high",
         Rule::HardBounceWake => "hard bounce rate is high",

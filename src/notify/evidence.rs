@@ -1,8 +1,8 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
 use crate::model::{
-    DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident, MissingBurst,
-    NewLevel, RateEvidence, RateUnit, Rule, SilenceEvidence, StreamKey,
+    CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
+    MissingBurst, NewLevel, RateEvidence, RateUnit, Rule, SilenceEvidence, StreamKey,
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
@@ -49,6 +49,22 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
             };
             vec![format!(
                 "{number} on the suppression list of {stream}{since}; checked {checked}"
+            )]
+        }
+        Evidence::Canary(canary) => {
+            let time = |then| format_time_or_never(then, style.zone);
+            let outcome = match &canary.outcome {
+                CanaryOutcome::Pending => "not delivered".to_owned(),
+                CanaryOutcome::Delivered => "delivered".to_owned(),
+                CanaryOutcome::Bounced => "bounced".to_owned(),
+                CanaryOutcome::Refused(why) => format!("refused ({})", clean(why)),
+            };
+            let message = canary.message.as_ref();
+            let message = message.map_or_else(String::new, |id| format!(", message {}", clean(id)));
+            vec![format!(
+                "Test mail sent {}{message}: {outcome}; last delivered {}",
+                time(canary.sent_at),
+                time(canary.last_delivered)
             )]
         }
         Evidence::ServerChange(change) => {

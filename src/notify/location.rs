@@ -12,6 +12,7 @@ pub fn location(incident: &Incident) -> String {
     match incident.subject() {
         Subject::Account => "Postmark account".to_owned(),
         Subject::AllServers => "all servers".to_owned(),
+        Subject::Canary => "canary".to_owned(),
         Subject::Server(server) => server.to_string(),
         Subject::Stream(server, stream) => format!("{server}/{stream}"),
         Subject::Tag(server, stream, tag) => format!("{server}/{stream} {}", tag_label(tag)),

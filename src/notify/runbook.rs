@@ -2,7 +2,8 @@
 //! question, with an arm for each rule.
 
 use crate::model::{
-    BounceClass, Evidence, Incident, Rule, StreamKey, Subject, Suppressed, TokenPlace,
+    BounceClass, CanaryOutcome, Evidence, Incident, Rule, StreamKey, Subject, Suppressed,
+    TokenPlace,
 };
 use crate::notify::context::{capitalized, split_remedy};
 use crate::text::sanitize::clean;
@@ -75,6 +76,12 @@ pub fn advice(incident: &Incident) -> String {
             "Use another address: its owner reported spam, and only Postmark's support can lift that"
         }
         Rule::SuppressedAddress => "Check that the mailbox takes mail, then reactivate the address",
+        Rule::Canary => match &incident.evidence {
+            Evidence::Canary(canary) if matches!(canary.outcome, CanaryOutcome::Refused(_)) => {
+                "Mend what Postmark names: the token, the sender or the stream of [canary], or the account; your app may be refused alike"
+            }
+            _ => "Check status.postmarkapp.com, then look at this message in Postmark's activity",
+        },
     };
     fixed.to_owned()
 }
@@ -166,7 +173,7 @@ fn inline_command(incident: &Incident) -> Option<String> {
             "hushwatch doctor".to_owned()
         }
         Rule::ServerChanged => format!("hushwatch incident {} --close", incident.id),
-        Rule::Blind | Rule::AccountInactive | Rule::SendSilence => return None,
+        Rule::Blind | Rule::AccountInactive | Rule::SendSilence | Rule::Canary => return None,
     })
 }
 
@@ -250,7 +257,7 @@ pub fn commands(incident: &Incident) -> Vec<String> {
                 format!("hushwatch incident {} --close", incident.id),
             ]
         }
-        Rule::Blind | Rule::AccountInactive => vec![doctor()],
+        Rule::Blind | Rule::AccountInactive | Rule::Canary => vec![doctor()],
     }
 }
 
@@ -290,6 +297,7 @@ pub const fn resolves_when(incident: &Incident) -> &'static str {
         Rule::ServerChanged => {
             "With the first complete poll of the former server, or once a person accepts the new one."
         }
+        Rule::Canary => "Once a newer test mail is delivered.",
         Rule::Blind | Rule::AccountInactive => "With the first complete poll.",
         Rule::SpamComplaintExternal | Rule::OperatorBounce => {
             "After 24 hours without another one; it then closes without a message."

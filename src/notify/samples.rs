@@ -2,6 +2,7 @@
 //! `docs/messages.md` and for the check of what Slack accepts.
 
 mod bounces;
+mod canary;
 mod digests;
 mod hello;
 mod incidents;

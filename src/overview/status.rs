@@ -142,9 +142,9 @@ impl Present {
     fn open_of_watched(&self) -> Vec<Incident> {
         let places: BTreeMap<&ServerName, usize> = self.names().zip(0..).collect();
         let place = |incident: &Incident| {
-            let is_all = incident.server.is_all_servers();
+            let is_no_server = incident.server.is_no_server();
             let place = places.get(&incident.server).copied();
-            place.or(is_all.then_some(usize::MAX))
+            place.or(is_no_server.then_some(usize::MAX))
         };
         let key = |i: &Incident| (place(i), i.stream.clone(), i.tag.clone(), i.rule.name());
         let open = self

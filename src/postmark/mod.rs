@@ -19,6 +19,7 @@
 
 mod account;
 mod caller;
+mod canary;
 mod client;
 mod convert;
 mod eastern;

@@ -3,6 +3,7 @@
 mod account_servers;
 mod address_checks;
 mod answers;
+mod canary;
 mod charts;
 mod clock;
 #[cfg(feature = "postgres")]
@@ -107,6 +108,8 @@ facts! {
         reads_of_the_last_minute_are_counted
         what_an_answer_does_is_stored_with_it
         a_mute_of_one_incident_holds_no_other;
+    canary:
+        mails_come_back_newest_first_and_a_later_word_replaces_an_earlier_one;
     hello:
         a_new_database_greets_once
         a_hello_that_nobody_wants_is_not_due_again

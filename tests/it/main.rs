@@ -7,6 +7,7 @@ mod blindness;
 mod bounced;
 mod bounds;
 mod browser;
+mod canary;
 mod charts;
 mod cli;
 mod clock;

@@ -5,6 +5,7 @@
 //! in a fixed order.
 
 pub(super) mod args;
+mod canary;
 mod check;
 mod database;
 mod disk;
@@ -118,6 +119,7 @@ async fn diagnose(
 /// Checks what rests on the database.
 async fn stored(app: &Context, watched: &[Arc<ServerConfig>], at: Timestamp) -> Vec<Check> {
     let mut checks = vec![schedule::last_cycle(app, at).await];
+    checks.extend(canary::checks(app, at).await);
     checks.extend(open::checks(app, watched).await);
     checks.extend(mutes::checks(app, at).await);
     checks.extend(rules::checks(app, watched, at).await);

@@ -57,7 +57,7 @@ async fn sample_counted_mail(
         .api
         .some(stream, window, offset, PAGE_OF_COUNTED)
         .await?;
-    for mail in page.iter().filter(|mail| !mail.is_bounce_test()) {
+    for mail in page.iter().filter(|mail| !mail.is_test()) {
         reader.candidates.offer(stream, mail);
     }
     Ok(())

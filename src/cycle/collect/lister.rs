@@ -257,7 +257,7 @@ impl<'l, 'a> Lister<'l, 'a> {
         let stream = self.read.stream;
         match batch {
             Batch::Messages(mut mails) => {
-                mails.retain(|mail| !mail.is_bounce_test());
+                mails.retain(|mail| !mail.is_test());
                 let recount = self.recount_span.take();
                 let save = move |s: &mut Database, key: &StreamKey| {
                     if let Some(span) = recount {
@@ -274,7 +274,7 @@ impl<'l, 'a> Lister<'l, 'a> {
                 }
             }
             Batch::Bounces(mut bounces) => {
-                bounces.retain(|bounce| !bounce.is_bounce_test());
+                bounces.retain(|bounce| !bounce.is_test());
                 let save =
                     move |s: &mut Database, key: &StreamKey| s.save_bounces(key, &bounces, covered);
                 self.reader.call(stream, save).await?;

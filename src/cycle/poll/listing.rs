@@ -109,8 +109,8 @@ fn with_unique_names(mut listed: Vec<AccountServer>) -> Listing {
     listed.sort_by_key(|server| server.id);
     for server in listed {
         let name = server.name.replace(char::is_control, " ");
-        let is_free = ![ServerName::ACCOUNT, ServerName::ALL_SERVERS].contains(&&*name)
-            && !listing.contains_key(&name);
+        let is_ours = name == ServerName::ACCOUNT || ServerName::NO_SERVERS.contains(&&*name);
+        let is_free = !is_ours && !listing.contains_key(&name);
         let name = if is_free {
             name
         } else {

@@ -1,6 +1,7 @@
 //! Polls the servers: which there are, which of them this process may poll, and what is asked of each.
 
 pub(crate) mod all;
+pub(crate) mod canary;
 mod identity;
 mod listing;
 pub(crate) mod outcome;

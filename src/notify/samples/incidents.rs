@@ -4,7 +4,7 @@ use crate::model::{
     BlindEvidence, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, HOUR, Incident,
     IncidentState, Rule, ServerName, Severity, Step, Timestamp, TokenPlace, Transition,
 };
-use crate::notify::samples::{bounces, march, minutes, sends, server_changed};
+use crate::notify::samples::{bounces, canary, march, minutes, sends, server_changed};
 
 /// What happens to one rule: for each step a title, when it is sent, and the step.
 #[derive(Clone, Debug)]
@@ -55,6 +55,7 @@ pub(crate) fn courses() -> Vec<Course> {
         bounces::spam_complaint_external(),
         bounces::operator_bounce(),
         bounces::suppressed_address(),
+        canary::canary(),
     ]
 }
 
@@ -151,6 +152,14 @@ impl Course {
         found
             .map(|(_, _, step)| step)
             .expect("a step of this title")
+    }
+
+    /// Puts every step under the name of something that is no server.
+    pub(super) fn at_server(mut self, name: &str) -> Self {
+        for (_, _, step) in &mut self.steps {
+            step.incident.server = ServerName::from(name);
+        }
+        self
     }
 
     /// Adds the opening of the same incident with other evidence.

@@ -6,6 +6,7 @@ use crate::model::{DAY, Span, Timestamp};
 use crate::sim::fault::{Fault, Plan};
 
 use super::edit;
+use super::email::SentMail;
 #[cfg(any(test, feature = "sim"))]
 use super::expected::{self, ExpectedStats};
 use super::generate;
@@ -70,6 +71,11 @@ impl ServerHandle {
     /// Sets the share of mails (0 to 1) that have a body of more than 2 MiB.
     pub fn set_big_bodies(&self, share: f64) {
         self.with(|server| server.big_bodies = share);
+    }
+
+    /// Sets what becomes of the mail that clients send from now on.
+    pub fn set_sent_mail(&self, sent: SentMail) {
+        self.with(|server| server.sent_mail = sent);
     }
 
     /// Adds a stream, or changes its type.

@@ -9,7 +9,9 @@ use crate::sim::http::{ReceivedRequest, Reply, Request};
 use super::quirks::Quirks;
 use super::server::Server;
 use super::world::{Shared, World};
-use super::{account, bounces, details, messages, stats, status_page, streams, suppressions};
+use super::{
+    account, bounces, details, email, messages, stats, status_page, streams, suppressions,
+};
 
 /// The data that an endpoint reads.
 pub(super) struct View<'a> {
@@ -149,6 +151,7 @@ fn answer_mutable(
         ("POST", Some((stream, "delete")), _) => {
             (&[], suppressions::delete(server, now, stream, body))
         }
+        ("POST", None, None) if path == "/email" => (&[], email::send(server, (quirks, now), body)),
         ("PUT", _, Some(id)) => (&[], suppressions::activate(server, (quirks, now), id)),
         _ => return None,
     })

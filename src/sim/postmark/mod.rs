@@ -14,6 +14,7 @@ mod derive;
 mod details;
 mod eastern;
 mod edit;
+mod email;
 #[cfg(any(test, feature = "sim"))]
 mod expected;
 mod generate;
@@ -43,6 +44,7 @@ use crate::model::Timestamp;
 use crate::sim::fault::{Fault, Plan};
 use crate::sim::http::{ReceivedRequest, Server};
 
+pub use email::SentMail;
 #[cfg(any(test, feature = "sim"))]
 pub use expected::ExpectedStats;
 pub use handle::ServerHandle;

@@ -6,6 +6,7 @@ use crate::model::{DAY, Timestamp};
 use crate::sim::fault::{Fault, Faults};
 
 use super::derive;
+use super::email::SentMail;
 use super::ledger::{Entry, Stream, StreamType};
 use super::mail::Mail;
 use super::messages::SENDER;
@@ -37,6 +38,7 @@ pub(super) struct Server {
     pub(super) suppressed: Vec<Suppressed>,
     pub(super) lifted: Vec<Lifted>,
     next_bounce: i64,
+    pub(super) sent_mail: SentMail,
 }
 
 impl Server {
@@ -63,6 +65,7 @@ impl Server {
             suppressed: Vec::new(),
             lifted: Vec::new(),
             next_bounce: 0,
+            sent_mail: SentMail::default(),
         }
     }
 

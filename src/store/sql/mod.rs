@@ -3,6 +3,7 @@
 mod account_servers;
 mod address_checks;
 mod answers;
+mod canary;
 mod charts;
 mod counts;
 mod coverage;

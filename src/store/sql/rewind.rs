@@ -4,8 +4,8 @@ use crate::model::{Coverage, Kind, MINUTE, Span, Timestamp};
 use crate::store::{Database, Error};
 
 use super::{
-    Row, Scope, Session, address_checks, answers, counts, coverage, digests, incidents, mutes,
-    outbox, samples, tags, values,
+    Row, Scope, Session, address_checks, answers, canary, counts, coverage, digests, incidents,
+    mutes, outbox, samples, tags, values,
 };
 
 impl Database {
@@ -63,6 +63,7 @@ impl Database {
             }
             outbox::rewind(s, now)?;
             answers::rewind(s, now)?;
+            canary::rewind(s, now)?;
             mutes::rewind(s, now)?;
             samples::rewind(s, now)?;
             address_checks::rewind(s, now)?;

@@ -1,0 +1,103 @@
+//! The canary: what its own mail says of the path, where no other mail does.
+
+use std::time::Duration;
+
+use crate::model::{
+    CanaryEvidence, CanaryMail, CanaryOutcome, Evidence, Finding, HOUR, Rule, Severity, Timestamp,
+    Verdict,
+};
+
+/// How long a mail may take to be delivered. Postmark delivers within seconds; the hour is that between two polls.
+const MAX_DELIVERY_TIME: Duration = HOUR;
+/// How much later than it is due a mail may be before nothing is known any more.
+const MAX_LATENESS: Duration = Duration::from_secs(3 * 3_600);
+
+/// Returns the finding of `canary` at `at`, from its `mails`, the newest first, of which one is due `every` so long.
+pub fn evaluate_canary(mails: &[CanaryMail], every: Duration, at: Timestamp) -> Finding {
+    let past = || mails.iter().filter(|mail| mail.sent_at <= at);
+    let known = past().find_map(|mail| Some((mail, verdict(mail, at)?)));
+    let fresh = known.filter(|(mail, _)| at.since(mail.sent_at) <= every + MAX_LATENESS);
+    let last_delivered = past().filter_map(|mail| mail.delivered_at).max();
+    let evidence = CanaryEvidence {
+        sent_at: fresh.map(|(mail, _)| mail.sent_at),
+        outcome: fresh.map_or(CanaryOutcome::Pending, |(mail, _)| mail.outcome.clone()),
+        message: fresh.and_then(|(mail, _)| mail.id.clone()),
+        last_delivered,
+    };
+    let verdict = fresh.map_or(Verdict::Unknown, |(_, verdict)| verdict);
+    Finding::new(
+        Rule::Canary,
+        verdict,
+        Severity::Warn,
+        Evidence::Canary(evidence),
+    )
+}
+
+/// Returns what a mail says; `None` of one that may still be delivered, or of which nobody knows whether Postmark took it.
+fn verdict(mail: &CanaryMail, at: Timestamp) -> Option<Verdict> {
+    match &mail.outcome {
+        CanaryOutcome::Delivered => Some(Verdict::Within),
+        CanaryOutcome::Bounced | CanaryOutcome::Refused(_) => Some(Verdict::Breach),
+        CanaryOutcome::Pending => {
+            let is_late = at.since(mail.sent_at) >= MAX_DELIVERY_TIME;
+            (mail.id.is_some() && is_late).then_some(Verdict::Breach)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::MINUTE;
+
+    const T: Timestamp = Timestamp::from_secs(1_772_539_200);
+
+    fn mail(minutes_ago: u32, outcome: CanaryOutcome) -> CanaryMail {
+        let sent_at = T - minutes_ago * MINUTE;
+        let is_refused = matches!(outcome, CanaryOutcome::Refused(_));
+        CanaryMail {
+            sent_at,
+            id: (!is_refused).then(|| "b7bc2f4a".to_owned()),
+            delivered_at: (outcome == CanaryOutcome::Delivered).then(|| sent_at + MINUTE),
+            outcome,
+        }
+    }
+
+    fn verdict_of(mails: &[CanaryMail]) -> Verdict {
+        evaluate_canary(mails, HOUR, T).verdict
+    }
+
+    #[test]
+    fn the_newest_mail_that_says_anything_decides() {
+        use CanaryOutcome::{Bounced, Delivered, Pending, Refused};
+        let refused = || Refused("the token".to_owned());
+        for (mails, expected) in [
+            (vec![], Verdict::Unknown),
+            (vec![mail(0, Pending)], Verdict::Unknown),
+            (vec![mail(0, Pending), mail(60, Delivered)], Verdict::Within),
+            (vec![mail(0, Pending), mail(60, Pending)], Verdict::Breach),
+            (vec![mail(5, Pending), mail(60, Bounced)], Verdict::Breach),
+            (
+                vec![mail(0, refused()), mail(60, Delivered)],
+                Verdict::Breach,
+            ),
+            (
+                vec![mail(5, Delivered), mail(60, refused())],
+                Verdict::Within,
+            ),
+            (vec![mail(300, Delivered)], Verdict::Unknown),
+            (vec![mail(300, Bounced)], Verdict::Unknown),
+        ] {
+            assert_eq!(verdict_of(&mails), expected, "{mails:?}");
+        }
+    }
+
+    #[test]
+    fn a_mail_without_an_answer_says_nothing() {
+        let unanswered = CanaryMail {
+            id: None,
+            ..mail(90, CanaryOutcome::Pending)
+        };
+        assert_eq!(verdict_of(&[unanswered]), Verdict::Unknown);
+    }
+}
