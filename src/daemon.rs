@@ -127,10 +127,7 @@ fn notify_supervisor(state: &NotifyState<'_>) {
     if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
         && let Err(error) = send_state(&socket, state)
     {
-        tracing::warn!(
-            "failed to tell the supervisor \"{state}\" (NOTIFY_SOCKET): {}",
-            error.kind()
-        );
+        tracing::warn!("failed to tell the supervisor \"{state}\" (NOTIFY_SOCKET): {error}");
     }
 }
 

@@ -15,7 +15,7 @@ const SCHEDULE_REMEDY: &str =
     "say when they begin, as cron with seconds, such as \"0 0 22 * * *\" (every evening at 22:00)";
 const LENGTH_REMEDY: &str = "say how long they last, such as for = \"9h\"";
 
-/// Hours that come again and again, in which nobody is told of a warning.
+/// Hours that come again and again, in which no warning is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuietHours {
     /// When they begin, in `zone`.
@@ -83,7 +83,7 @@ impl Reader {
             }
         }
         if never_end(&hours) {
-            let what = format!("{from}: [[quiet]] leaves no time in which a warning would be told");
+            let what = format!("{from}: [[quiet]] leaves no time in which a warning would be sent");
             let remedy = "shorten `for`; for warnings in the digest only, set mode = \"digest\"";
             self.problems.push(ConfigProblem::new(what, remedy));
         }

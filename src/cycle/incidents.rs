@@ -4,8 +4,34 @@ use crate::cycle::clock::current_instant;
 use crate::cycle::evaluate::{close_by_hand, close_commit};
 use crate::cycle::lease::Leases;
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
-use crate::model::{Evidence, Feedback, Incident, Judgement};
-use crate::store::AcceptedServer;
+use crate::model::{Evidence, Feedback, Incident, Judgement, Timestamp};
+use crate::store::{AcceptedServer, CycleLock};
+
+/// An incident that a person names, in a database in which nobody else decides until this is dropped.
+pub(super) struct LockedIncident {
+    pub incident: Incident,
+    /// The instant of the verb.
+    pub now: Timestamp,
+    _lock: Option<CycleLock>,
+}
+
+/// Locks the database and finds the incident `id` in it; `None` where no incident has this id.
+pub(super) async fn lock_incident(
+    context: &Context,
+    id: &str,
+    options: CycleOptions,
+) -> Result<Option<LockedIncident>, CycleError> {
+    let store = &context.store;
+    let lock = lock_database(store, &context.config.store).await?;
+    let now = current_instant(&context.config, store, options).await?;
+    let id = id.to_owned();
+    let found = store.call(move |s| s.incident(&id)).await?;
+    Ok(found.map(|incident| LockedIncident {
+        incident,
+        now,
+        _lock: lock,
+    }))
+}
 
 /// Closes the open incident `id` because `person` says so, and returns it as it is then. That of another server accepts it:
 /// what is open on the former one is no longer watched, and what is stored of it is set aside. `None` where no incident of
@@ -17,13 +43,10 @@ pub(crate) async fn close_incident(
     options: CycleOptions,
 ) -> Result<Option<Incident>, CycleError> {
     let store = &context.store;
-    let _lock = lock_database(store, &context.config.store).await?;
-    let now = current_instant(&context.config, store, options).await?;
-    let wanted = id.to_owned();
-    let Some(incident) = store.call(move |s| s.incident(&wanted)).await? else {
+    let Some(found) = lock_incident(context, id, options).await? else {
         return Ok(None);
     };
-    let name = incident.server;
+    let (name, now) = (found.incident.server, found.now);
     let leases = Leases::new(store, &context.worker_id, context.config.store.lease);
     if leases.take(&name).await?.is_err() {
         let place = context.config.store.to_string();

@@ -324,12 +324,13 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
             format!("It was low for {lasted} ({range}); nothing was sent for {stopped} ({stop}).")
         }
         Evidence::Delivery(_) if was_low(incident) => format!(
-            "It was low for {lasted} ({range}); for a part of it no sampled message was delivered."
+            "Delivery was low for {lasted} ({range}); for a part of it no sampled message was delivered."
         ),
         Evidence::Rate(_) => format!("It was high for {lasted} ({range}){worst_phrase}."),
         Evidence::Silence(_) => format!("Nothing was sent for {lasted} ({range})."),
-        Evidence::Drop(_) | Evidence::DeliveryDrop(_) => {
-            format!("It was low for {lasted} ({range}){worst_phrase}.")
+        Evidence::Drop(_) => format!("It was low for {lasted} ({range}){worst_phrase}."),
+        Evidence::DeliveryDrop(_) => {
+            format!("Delivery was low for {lasted} ({range}){worst_phrase}.")
         }
         Evidence::Delivery(_) => {
             format!("No sampled message was delivered for {lasted} ({range}).")

@@ -274,7 +274,10 @@ pub fn describe_resolved(incident: &Incident) -> String {
             },
         };
     }
-    let phrase = recovery_phrase(incident.rule);
+    let phrase = match incident.subject() {
+        Subject::Account if incident.rule == Rule::Blind => "hushwatch can list its servers again",
+        _ => recovery_phrase(incident.rule),
+    };
     match &incident.evidence {
         Evidence::Drop(DropEvidence {
             settled: Some(level),

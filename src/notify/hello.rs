@@ -13,13 +13,13 @@ use crate::text::format::{count, format_duration, format_time, plural, short_tim
 
 /// The maximum number of servers, and of streams in a list, that are named.
 const MAX_NAMES: usize = 5;
-/// The maximum number of streams whose delay is told one by one.
+/// The maximum number of streams whose delay is named one by one.
 const MAX_DELAYS: usize = 3;
 /// The maximum number of incidents that are named.
 const MAX_INCIDENTS: usize = 3;
 /// The maximum number of lines of what is unusual.
 const MAX_UNUSUAL: usize = 3;
-/// The bounds by which the delays of many streams are told.
+/// The bounds by which the delays of many streams are counted.
 const DELAY_BOUNDS: [Duration; 5] = [
     HOUR.saturating_mul(2),
     HOUR.saturating_mul(6),
@@ -29,7 +29,7 @@ const DELAY_BOUNDS: [Duration; 5] = [
 ];
 
 /// What is said of a database that takes the place of another.
-const ANEW: &str = "This database began anew: what was open, muted or said of incidents before is lost, and the history was read from \
+const ANEW: &str = "This database began anew: the incidents, mutes and verdicts of before are lost, and the history was read from \
      Postmark again.";
 
 /// What the first message tells of.
@@ -183,7 +183,7 @@ fn stop_line(streams: &[(String, &WatchedStream)]) -> Option<String> {
         (!names.is_empty()).then(|| elide(names, MAX_NAMES))
     };
     let learning = names_of(Stop::Learning).map(|names| {
-        format!("Still learning what is normal, so that silence is not reported yet: {names}.")
+        format!("Still learning what is normal, so silence is not reported yet: {names}.")
     });
     let sparse = names_of(Stop::TooSparse)
         .map(|names| format!("Too little mail to notice a stop within 45 days: {names}."));

@@ -19,12 +19,12 @@ const MAX_STEPS: usize = 8;
 /// From this number on, servers are named many to a line.
 const MAX_PLACE_LINES: usize = 12;
 
-/// Returns the message as it is after the last of `told`, all steps of one incident that people were told; `shown` is that step
-/// with the figures of now.
-pub fn live_message(told: &[&Transition], shown: &Transition, style: Style) -> Message {
+/// Returns the message as it is after the last of `notified`, all steps of one incident that people were sent; `shown` is that
+/// step with the figures of now.
+pub fn live_message(notified: &[&Transition], shown: &Transition, style: Style) -> Message {
     let incident = &shown.incident;
     let place = location(incident);
-    let course = course(told, shown.at, style);
+    let course = course(notified, shown.at, style);
     let footer = footer(shown, style);
     if shown.step == Step::Resolved {
         let lasted = lasted(std::iter::once(incident));
@@ -38,7 +38,7 @@ pub fn live_message(told: &[&Transition], shown: &Transition, style: Style) -> M
         0 => String::new(),
         days => format!(", day {}", days + 1),
     };
-    // Only a reminder tells nothing new; what got worse is news by itself.
+    // Only a reminder says nothing new; what got worse is news by itself.
     let still = match shown.step {
         Step::Reminded => step_prefix(Step::Reminded),
         _ => "",
@@ -76,26 +76,25 @@ fn worst_line(incident: &Incident) -> Option<String> {
 
 /// Returns `Course: opened 09:12, worse 10:00, resolved 13:05.`, without reminders; `None` where the rest of the message says it
 /// all.
-fn course(told: &[&Transition], at: Timestamp, style: Style) -> Option<String> {
-    let first = told.first()?;
+fn course(notified: &[&Transition], at: Timestamp, style: Style) -> Option<String> {
+    let first = notified.first()?;
     let mut steps: Vec<(&str, Timestamp)> = Vec::new();
     if first.step != Step::Opened {
         let opened_at = problem_opened_at(&first.incident);
         steps.push(("opened", opened_at.min(first.at)));
     }
     let mut was_over = false;
-    for step in told {
+    for step in notified {
         match step.step {
             Step::Opened if steps.is_empty() => steps.push(("opened", step.at)),
             Step::Opened | Step::Reminded if was_over => steps.push(("returned", step.at)),
-            Step::Escalated => steps.push(("worse", step.at)),
-            Step::Resolved => steps.push(("resolved", step.at)),
+            Step::Escalated | Step::Resolved => steps.push((step_word(step.step), step.at)),
             Step::Opened | Step::Reminded => {}
         }
         was_over = step.step == Step::Resolved;
     }
     let is_said = match steps.as_slice() {
-        [_] => told.len() == 1 && first.step == Step::Opened,
+        [_] => notified.len() == 1 && first.step == Step::Opened,
         [_, (last, _)] => *last == "resolved",
         _ => false,
     };
@@ -105,12 +104,29 @@ fn course(told: &[&Transition], at: Timestamp, style: Style) -> Option<String> {
     if steps.len() > MAX_STEPS {
         steps.drain(1..=steps.len() - MAX_STEPS);
     }
-    let named = steps.iter().map(|(word, when)| {
-        let when = short_time(*when, at, style.zone);
+    Some(course_line(steps.into_iter(), at, style))
+}
+
+/// Returns the word by which people read of a step that is over.
+pub(super) const fn step_word(step: Step) -> &'static str {
+    match step {
+        Step::Escalated => "worse",
+        _ => step.name(),
+    }
+}
+
+/// Returns the line that names `steps` with their times, as they read at `at`.
+pub(super) fn course_line<'s>(
+    steps: impl Iterator<Item = (&'s str, Timestamp)>,
+    at: Timestamp,
+    style: Style,
+) -> String {
+    let named = steps.map(|(word, when)| {
+        let when = short_time(when, at, style.zone);
         format!("{word} {when}")
     });
     let named: Vec<String> = named.collect();
-    Some(format!("Course: {}.", named.join(", ")))
+    format!("Course: {}.", named.join(", "))
 }
 
 fn problem_opened_at(incident: &Incident) -> Timestamp {

@@ -348,13 +348,13 @@ fn mute_ends() -> Chapter {
         ),
         (
             "all over",
-            "Sent when a mute ends and what people had heard of before it is over.",
+            "Sent when a mute ends and what was reported before it is over.",
             vec![],
             vec![over(Rule::BounceRate)],
         ),
         (
             "end of quiet hours",
-            "Sent when quiet hours end, of the warnings of that time that still stand and of the told ones that are over.",
+            "Sent when quiet hours end: the warnings of that time that still stand, and the ones reported before that are over.",
             vec![quiet(open(Rule::BounceRate))],
             vec![quiet(over(Rule::SendDrop))],
         ),

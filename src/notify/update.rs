@@ -3,28 +3,22 @@
 use crate::model::Transition;
 use crate::notify::Message;
 use crate::notify::alert::{Style, alert};
-use crate::text::format::short_time;
+use crate::notify::live::{course_line, step_word};
 
-/// Returns one message for steps of one incident that are told at the same time; `shown` is the last one, with the incident
+/// Returns one message for steps of one incident that one cycle decided; `shown` is the last one, with the incident
 /// as it is when the message is written.
 pub fn incident_update(transitions: &[&Transition], shown: &Transition, style: Style) -> Message {
     let message = alert(shown, style);
     if transitions.len() < 2 {
         return message;
     }
-    let steps: Vec<String> = transitions
-        .iter()
-        .map(|t| {
-            let at = short_time(t.at, shown.at, style.zone);
-            format!("{} {at}", t.step.name())
-        })
-        .collect();
-    let timeline = format!("Timeline: {}.", steps.join(", "));
+    let steps = transitions.iter().map(|t| (step_word(t.step), t.at));
+    let course = course_line(steps, shown.at, style);
     let lines = message.lines().iter().cloned();
     Message::new(
         message.level(),
         message.headline(),
-        std::iter::once(timeline).chain(lines),
+        std::iter::once(course).chain(lines),
         message.footer(),
     )
 }

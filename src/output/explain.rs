@@ -1,15 +1,15 @@
 //! Everything that is stored about one incident: for the person who was woken by it.
 
+mod bounces;
 mod learned_from;
+mod notifications;
 
-use std::collections::BTreeMap;
-
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::{
-    BounceClass, Coverage, Evidence, Feedback, Incident, IncidentState, Judgement, Kind, Mute,
-    Rule, Span, Step, Timestamp, Transition, domain_of, rfc3339,
+    Coverage, Evidence, Feedback, Incident, IncidentState, Judgement, Kind, Mute, Rule, Span, Step,
+    Timestamp, Transition, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
@@ -25,11 +25,14 @@ use crate::text::format::{format_date_time, format_duration, format_range, forma
 use crate::text::sanitize::{clean, mask, truncate};
 
 pub use crate::notify::runbook::resolves_when;
+pub use bounces::BounceLine;
+use bounces::{bounce_lines, bounces_title};
 pub use learned_from::LearnedFrom;
+use notifications::notification_lines;
+pub use notifications::{Attempt, Notification};
 
 /// The maximum number of polls, steps and messages that get a line each; of more, the first and the last.
 const MAX_LINES: usize = 8;
-const MAX_EXAMPLES: usize = 5;
 const MAX_HOLES: usize = 3;
 /// The maximum number of characters of a text from outside.
 const MAX_TEXT_CHARS: usize = 160;
@@ -100,7 +103,7 @@ impl IncidentReport {
             "mutes": self.mutes.iter().map(MuteView::new).collect::<Vec<_>>(),
             "learned_from": self.learned.as_ref().map(LearnedFrom::to_json),
             "ends_when": resolves_when(incident),
-            "next": next_steps(self.as_it_stood(), &self.bounces),
+            "next": next_steps(self.as_it_stood()),
         })
     }
 }
@@ -113,57 +116,6 @@ pub struct Poll {
     pub requests: u64,
     pub complete: bool,
     pub reason: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct BounceLine {
-    #[serde(serialize_with = "rfc3339")]
-    pub at: Timestamp,
-    #[serde(rename = "bounce_type")]
-    pub kind: String,
-    #[serde(serialize_with = "masked_address")]
-    pub recipient: String,
-    pub tag: Option<String>,
-    #[serde(rename = "bounce_description")]
-    pub description: String,
-}
-
-/// A message about the incident, and its delivery.
-#[derive(Clone, Debug, Serialize)]
-pub struct Notification {
-    pub kind: &'static str,
-    pub text: String,
-    #[serde(serialize_with = "rfc3339")]
-    pub written_at: Timestamp,
-    pub pending: bool,
-    /// Whether it was given up: it may have been accepted, and nothing ever confirmed it.
-    pub given_up: bool,
-    #[serde(serialize_with = "rfc3339")]
-    pub accepted_at: Option<Timestamp>,
-    pub channel: Option<String>,
-    pub attempts: Vec<Attempt>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct Attempt {
-    #[serde(serialize_with = "rfc3339")]
-    pub at: Timestamp,
-    /// `begun`, [`ACCEPTED`](Attempt::ACCEPTED), or why it failed.
-    pub outcome: String,
-    /// Whether it may have been accepted, though no answer said so.
-    pub unknown: bool,
-}
-
-impl Attempt {
-    pub const ACCEPTED: &str = "accepted";
-
-    fn failure(&self) -> Option<&str> {
-        match self.outcome.as_str() {
-            Self::ACCEPTED => None,
-            "begun" => Some("broke off; it is unknown whether it was accepted"),
-            reason => Some(reason),
-        }
-    }
 }
 
 /// Returns the report as lines of text.
@@ -199,9 +151,9 @@ pub fn explain(report: &IncidentReport, style: Style) -> Vec<String> {
         bounces_title(now.rule),
         report.bounces.len()
     );
-    section(&title, bounce_lines(report, style));
+    section(&title, bounce_lines(&report.bounces, style));
     section("Timeline", timeline(report, style));
-    section("Messages", notification_lines(report, style));
+    section("Messages", notification_lines(&report.notifications, style));
     if now.is_open() {
         section("Ends with", vec![resolves_when(now).to_owned()]);
     }
@@ -210,7 +162,7 @@ pub fn explain(report: &IncidentReport, style: Style) -> Vec<String> {
     } else {
         "If it comes back"
     };
-    section(next, next_steps(report.as_it_stood(), &report.bounces));
+    section(next, next_steps(report.as_it_stood()));
     lines
 }
 
@@ -279,18 +231,6 @@ fn latest_title(incident: &Incident, style: Style) -> String {
     }
 }
 
-/// Returns what the bounces are that are shown.
-const fn bounces_title(rule: Rule) -> &'static str {
-    match rule {
-        Rule::SpamRate | Rule::SpamComplaintExternal => "Spam complaints",
-        Rule::BounceRate => "Bounces",
-        Rule::HardBounceWake => "Hard bounces",
-        Rule::OperatorBounce => "Bounces of operator addresses",
-        Rule::SuppressedAddress => "Bounces and complaints of these addresses",
-        _ => "Bounces and complaints",
-    }
-}
-
 /// Returns what of the window could be read, and how the polls went.
 fn data_lines(report: &IncidentReport, style: Style) -> Vec<String> {
     let coverage = report.coverage.iter();
@@ -327,42 +267,6 @@ fn coverage_line(kind: Kind, coverage: &Coverage, window: Span, style: Style) ->
     )
 }
 
-fn bounce_lines(report: &IncidentReport, style: Style) -> Vec<String> {
-    let mut lines: Vec<String> = causes(&report.bounces)
-        .into_iter()
-        .take(MAX_LINES)
-        .map(|((kind, domain), number)| format!("{number} {kind} at {domain}"))
-        .collect();
-    for bounce in report.bounces.iter().take(MAX_EXAMPLES) {
-        let tag = bounce
-            .tag
-            .as_ref()
-            .map(|tag| format!(" tag \"{}\"", shown(tag)));
-        lines.push(format!(
-            "{} {} {}{}: {}",
-            format_time(bounce.at, style.zone),
-            shown(&bounce.kind),
-            mask(&bounce.recipient),
-            tag.unwrap_or_default(),
-            shown(&bounce.description)
-        ));
-    }
-    lines
-}
-
-/// Returns how many there are of each type and recipient's domain, the most frequent first.
-fn causes(bounces: &[BounceLine]) -> Vec<((String, String), usize)> {
-    let mut causes: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for bounce in bounces {
-        let domain = domain_of(&bounce.recipient);
-        let cause = (shown(&bounce.kind), shown(&domain));
-        *causes.entry(cause).or_default() += 1;
-    }
-    let mut causes: Vec<_> = causes.into_iter().collect();
-    causes.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-    causes
-}
-
 fn timeline(report: &IncidentReport, style: Style) -> Vec<String> {
     let line = |(step, _): &(Transition, String)| {
         let incident = &step.incident;
@@ -386,67 +290,15 @@ fn timeline(report: &IncidentReport, style: Style) -> Vec<String> {
     elide_middle(report.steps.iter().map(line).collect(), MAX_LINES, "steps")
 }
 
-fn notification_lines(report: &IncidentReport, style: Style) -> Vec<String> {
-    let mut lines = Vec::new();
-    for notification in &report.notifications {
-        let accepted_at = notification.accepted_at.filter(|_| !notification.pending);
-        let outcome = match (accepted_at, &notification.channel) {
-            (Some(at), Some(channel)) => {
-                let at = format_time(at, style.zone);
-                format!("delivered {at} to {}", shown(channel))
-            }
-            (Some(at), None) => format!("delivered {}", format_time(at, style.zone)),
-            (None, _) if notification.given_up => {
-                "given up: never confirmed, it may have been posted".to_owned()
-            }
-            (None, _) => "not delivered yet".to_owned(),
-        };
-        lines.push(format!(
-            "{} \"{}\": {outcome}",
-            format_time(notification.written_at, style.zone),
-            shown(notification.text.lines().next().unwrap_or_default())
-        ));
-        let failed = notification.attempts.iter().filter_map(|attempt| {
-            let at = format_time(attempt.at, style.zone);
-            let why = shown(attempt.failure()?);
-            Some(format!("  failed attempt {at}: {why}"))
-        });
-        let failed: Vec<String> = failed.collect();
-        lines.extend(elide_middle(failed, MAX_LINES, "attempts"));
-    }
-    elide_middle(lines, MAX_LINES, "lines")
-}
-
 /// Returns what to do, the most urgent first, with the commands to run at the end.
-pub fn next_steps(incident: &Incident, bounces: &[BounceLine]) -> Vec<String> {
+pub fn next_steps(incident: &Incident) -> Vec<String> {
     let mut steps = vec![format!("{}.", advice(incident))];
-    steps.extend(cause_advice(incident, bounces).map(str::to_owned));
+    if incident.rule == Rule::HardBounceWake {
+        let origin = "Find where these addresses came from, such as an import, a form without a check or a mistyped domain.";
+        steps.push(origin.to_owned());
+    }
     steps.extend(commands(incident));
     steps
-}
-
-/// Returns what the most frequent cause of bounces suggests.
-fn cause_advice(incident: &Incident, bounces: &[BounceLine]) -> Option<&'static str> {
-    if !matches!(incident.rule, Rule::BounceRate | Rule::HardBounceWake) {
-        return None;
-    }
-    let mut causes: BTreeMap<BounceClass, usize> = BTreeMap::new();
-    for bounce in bounces {
-        *causes
-            .entry(BounceClass::from_type(&bounce.kind))
-            .or_default() += 1;
-    }
-    let (most, _) = causes.into_iter().max_by_key(|(_, number)| *number)?;
-    match most {
-        BounceClass::Hard => Some(
-            "Most are hard bounces: find where these addresses came from, such as an import, a form without a check or a \
-             mistyped domain.",
-        ),
-        BounceClass::Blocked => Some(
-            "Most were blocked: check that SPF, DKIM and DMARC still pass, and read what the receiver said.",
-        ),
-        _ => None,
-    }
 }
 
 fn shown(text: &str) -> String {
@@ -464,8 +316,4 @@ fn masked(value: Value) -> Value {
             .collect(),
         other => other,
     }
-}
-
-fn masked_address<S: Serializer>(address: &str, to: S) -> Result<S::Ok, S::Error> {
-    mask(address).serialize(to)
 }

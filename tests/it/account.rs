@@ -185,7 +185,7 @@ fn an_account_that_does_not_answer_is_one_incident_and_blinds_no_server(process:
     );
     assert_eq!(
         world.posted(),
-        ["✅ RESOLVED Postmark account: hushwatch can read its mail again",]
+        ["✅ RESOLVED Postmark account: hushwatch can list its servers again",]
     );
 }
 

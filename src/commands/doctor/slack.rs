@@ -165,7 +165,7 @@ fn answers(identity: &Identity) -> Option<Check> {
         "The Slack app may not read emoji, so nobody can acknowledge, mute or close an incident in Slack: {ANSWERS} is missing"
     );
     let remedy = format!(
-        "give it the scope {ANSWERS}, and users:read to be told names, and install it again; or set `slack.reactions = false`"
+        "give it the scope {ANSWERS}, and users:read for names, and install it again; or set `slack.reactions = false`"
     );
     Some(Check::warn("slack_reactions", text, remedy))
 }

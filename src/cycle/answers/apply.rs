@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cycle::clock::current_instant;
 use crate::cycle::evaluate::load_log;
+use crate::cycle::incidents::lock_incident;
 use crate::cycle::lease::Leases;
 use crate::cycle::sinks::{acknowledgement_rows, sink_rows};
 use crate::cycle::stored_message::{to_body, to_row};
-use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
+use crate::cycle::{Context, CycleError, CycleOptions};
 use crate::decide::{AnswerEffect, Change, IncidentLog};
 use crate::model::{
     Acknowledgement, Incident, Mute, ServerName, StandingAnswer, Timestamp, Transition,
@@ -75,14 +75,11 @@ pub(crate) async fn acknowledge_incident(
     person: &str,
     options: CycleOptions,
 ) -> Result<Option<Incident>, CycleError> {
-    let store = &context.store;
-    let _lock = lock_database(store, &context.config.store).await?;
-    let now = current_instant(&context.config, store, options).await?;
-    let wanted = id.to_owned();
-    let found = store.call(move |s| s.incident(&wanted)).await?;
-    let Some(incident) = found.filter(Incident::is_open) else {
+    let found = lock_incident(context, id, options).await?;
+    let Some(found) = found.filter(|found| found.incident.is_open()) else {
         return Ok(None);
     };
+    let (incident, now) = (&found.incident, found.now);
     let servers = BTreeSet::from([incident.server.clone()]);
     let Some(mut desk) = Desk::open(context, servers, now).await? else {
         return Err(CycleError::Locked(context.config.store.to_string()));
@@ -92,7 +89,7 @@ pub(crate) async fn acknowledge_incident(
         at: now,
         by_answer: false,
     };
-    desk.acknowledge(&incident, acknowledgement);
+    desk.acknowledge(incident, acknowledgement);
     let current = desk.current(id).cloned();
     desk.commit(Vec::new()).await?;
     Ok(current.filter(Incident::is_open))
@@ -234,18 +231,18 @@ impl<'c> Desk<'c> {
         let ids: Vec<String> = self.changed.iter().cloned().collect();
         let load = move |s: &mut Database| {
             let threads = s.message_threads(&ids)?;
-            let mut told: BTreeMap<String, Vec<Transition>> = BTreeMap::new();
+            let mut notified: BTreeMap<String, Vec<Transition>> = BTreeMap::new();
             for incident in threads.iter().flat_map(|thread| &thread.incidents) {
                 let rows = s.incident_transitions(&incident.id)?.into_iter();
                 let steps = rows.map(|row| row.transition).filter(|t| t.notified);
-                told.insert(incident.id.clone(), steps.collect());
+                notified.insert(incident.id.clone(), steps.collect());
             }
-            Ok((threads, told))
+            Ok((threads, notified))
         };
-        let (threads, told) = self.context.store.call(load).await?;
+        let (threads, notified) = self.context.store.call(load).await?;
         let mut edits = Vec::new();
         for thread in threads {
-            let steps_of = |id: &str| told.get(id).map_or(&[][..], Vec::as_slice);
+            let steps_of = |id: &str| notified.get(id).map_or(&[][..], Vec::as_slice);
             let shown = |stored: &Incident| {
                 let current = self.current(&stored.id).unwrap_or(stored);
                 as_told(current, steps_of(&current.id))

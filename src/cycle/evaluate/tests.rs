@@ -170,7 +170,7 @@ fn what_an_outage_of_the_api_hid_is_told_with_the_figures_of_now() {
     let steps = vec![silence(17, Warn), silence(18, Wake), silence(23, Wake)];
     let told = Server::new().messages(steps);
     assert!(
-        told[0].contains("\nTimeline: opened 17:00, escalated 18:00."),
+        told[0].contains("\nCourse: opened 17:00, worse 18:00."),
         "{told:?}"
     );
     assert_eq!(

@@ -26,118 +26,119 @@ fn all(server: &str, streams: &[&str], verdict: Verdict, at: u32) -> Finding {
 }
 
 /// Of each finding the verdict on all streams together, on `a` and on `b`.
-fn at_hour(told: &mut Told, hour: u32, verdicts: [Verdict; 3]) -> Vec<String> {
+fn at_hour(scene: &mut Scene, hour: u32, verdicts: [Verdict; 3]) -> Vec<String> {
     let findings = vec![
         one("a", verdicts[1], hour),
         one("b", verdicts[2], hour),
         all("shop", &["a", "b"], verdicts[0], hour),
     ];
-    let book = &mut told.book;
-    let steps = book.apply(&told.policy, findings, at(hour));
+    let log = &mut scene.log;
+    let steps = log.apply(&scene.policy, findings, at(hour));
     let place = |t: &Transition| t.incident.stream.clone().map_or("all".into(), |s| s.0);
     let show = |t: &Transition| format!("{} {}", place(t), show(t).replace("send_silence ", ""));
     steps.iter().map(show).collect()
 }
 
 #[test]
-fn what_stops_together_is_told_once() {
-    let mut told = Told::new(false);
+fn what_stops_together_is_reported_once() {
+    let mut scene = Scene::new(false);
     assert_eq!(
-        at_hour(&mut told, 1, [Breach, Within, Within]),
+        at_hour(&mut scene, 1, [Breach, Within, Within]),
         ["all opened!"]
     );
-    let later = at_hour(&mut told, 5, [Breach, Breach, Breach]);
+    let later = at_hour(&mut scene, 5, [Breach, Breach, Breach]);
     assert_eq!(later, ["a opened", "b opened"]);
-    let back = at_hour(&mut told, 9, [Within, Within, Unresolved]);
+    let back = at_hour(&mut scene, 9, [Within, Within, Unresolved]);
     assert_eq!(back, ["all resolved!", "a resolved"]);
     assert_eq!(
-        at_hour(&mut told, 12, [Within, Within, Within]),
+        at_hour(&mut scene, 12, [Within, Within, Within]),
         ["b resolved"]
     );
 }
 
 #[test]
-fn a_stream_that_stays_silent_when_the_others_are_back_is_told() {
-    let mut told = Told::new(false);
-    at_hour(&mut told, 1, [Breach, Breach, Breach]);
-    let back = at_hour(&mut told, 9, [Within, Within, Breach]);
+fn a_stream_that_stays_silent_when_the_others_are_back_is_reported() {
+    let mut scene = Scene::new(false);
+    at_hour(&mut scene, 1, [Breach, Breach, Breach]);
+    let back = at_hour(&mut scene, 9, [Within, Within, Breach]);
     assert_eq!(back, ["all resolved!", "a resolved", "b reminded!"]);
-    assert_eq!(at_hour(&mut told, 10, [Within, Within, Breach]), NOTHING);
+    assert_eq!(at_hour(&mut scene, 10, [Within, Within, Breach]), NOTHING);
     assert_eq!(
-        at_hour(&mut told, 12, [Within, Within, Within]),
+        at_hour(&mut scene, 12, [Within, Within, Within]),
         ["b resolved!"]
     );
 }
 
 #[test]
 fn a_stream_that_stops_before_the_others_is_an_incident_of_its_own() {
-    let mut told = Told::new(false);
+    let mut scene = Scene::new(false);
     assert_eq!(
-        at_hour(&mut told, 1, [Within, Breach, Within]),
+        at_hour(&mut scene, 1, [Within, Breach, Within]),
         ["a opened!"]
     );
-    // Of the two only `b` is news, and that is told as soon as it is one.
+    // Of the two only `b` is news, and that is reported as soon as it is one.
     assert_eq!(
-        at_hour(&mut told, 2, [Breach, Breach, Within]),
+        at_hour(&mut scene, 2, [Breach, Breach, Within]),
         ["all opened"]
     );
     assert_eq!(
-        at_hour(&mut told, 6, [Breach, Breach, Breach]),
+        at_hour(&mut scene, 6, [Breach, Breach, Breach]),
         ["b opened!"]
     );
-    let back = at_hour(&mut told, 9, [Within, Within, Within]);
+    let back = at_hour(&mut scene, 9, [Within, Within, Within]);
     assert_eq!(back, ["all resolved", "a resolved!", "b resolved!"]);
 }
 
 #[test]
-fn a_stop_of_several_servers_is_not_told_again_by_each() {
-    let mut servers = Told::new(false);
-    servers.book = IncidentLog::new(ServerName::ALL_SERVERS.into(), []);
+fn a_stop_of_several_servers_is_not_reported_again_by_each() {
+    let mut servers = Scene::new(false);
+    servers.log = IncidentLog::new(ServerName::ALL_SERVERS.into(), []);
     let everything = all("shop", &["a", "b"], Breach, 1);
     assert_eq!(
         servers.at(at(1), vec![everything]),
         ["send_silence opened!"]
     );
-    let mut told = Told::new(false);
-    told.policy.stops_together = servers.book.incidents().cloned().collect();
+    let mut scene = Scene::new(false);
+    scene.policy.stops_together = servers.log.incidents().cloned().collect();
     assert_eq!(
-        told.at(at(5), vec![one("a", Breach, 5)]),
+        scene.at(at(5), vec![one("a", Breach, 5)]),
         ["send_silence opened"]
     );
     assert_eq!(
-        told.at(at(5), vec![one("c", Breach, 5)]),
+        scene.at(at(5), vec![one("c", Breach, 5)]),
         ["send_silence opened!"]
     );
     servers.at(at(8), vec![all("shop", &["a", "b"], Within, 8)]);
-    told.policy.stops_together = servers.book.incidents().cloned().collect();
-    let still = told.at(at(8), vec![one("a", Breach, 8)]);
+    scene.policy.stops_together = servers.log.incidents().cloned().collect();
+    let still = scene.at(at(8), vec![one("a", Breach, 8)]);
     assert_eq!(still, ["send_silence reminded!"]);
 }
 
 #[test]
 fn a_stop_of_streams_that_are_known_to_be_silent_is_no_news() {
-    let mut servers = Told::new(false);
+    let mut servers = Scene::new(false);
     let key = |stream: &str| StreamKey::new(&"shop".into(), &stream.into());
     servers.policy.stopped = ["b", "c"].map(key).into();
     let everything = all("shop", &["a", "b", "c"], Breach, 1);
     assert_eq!(servers.at(at(1), vec![everything]), ["send_silence opened"]);
-    let mut fewer = Told::new(false);
+    let mut fewer = Scene::new(false);
     fewer.policy.stopped = [key("c")].into();
     let everything = all("shop", &["a", "b", "c"], Breach, 1);
     assert_eq!(fewer.at(at(1), vec![everything]), ["send_silence opened!"]);
 }
 
 #[test]
-fn what_a_person_closed_is_not_told_by_each_stream() {
-    let mut told = Told::new(false);
-    at_hour(&mut told, 4, [Breach, Within, Within]);
-    let open = told.book.incidents().find(|i| i.is_open());
+fn what_a_person_closed_is_not_reported_by_each_stream() {
+    let mut scene = Scene::new(false);
+    at_hour(&mut scene, 4, [Breach, Within, Within]);
+    let open = scene.log.incidents().find(|i| i.is_open());
     let id = open.expect("open").id.clone();
-    told.book
-        .close(&told.policy, &id, "Jane", at(5))
+    scene
+        .log
+        .close(&scene.policy, &id, "Jane", at(5))
         .expect("closed");
     assert_eq!(
-        at_hour(&mut told, 6, [Breach, Breach, Within]),
+        at_hour(&mut scene, 6, [Breach, Breach, Within]),
         ["a opened"]
     );
 }

@@ -27,7 +27,7 @@ pub(crate) fn server_lines(
     if let Some(name) = &server.same_as {
         lines.push(format!("{server_name}: the same Postmark server as {name}"));
     } else if server.streams.is_empty() && server.blind.is_none() {
-        lines.push(format!("{server_name}: nothing is known of it yet"));
+        lines.push(format!("{server_name}: not read yet"));
     }
     if let Some((since, reason)) = &server.blind {
         lines.push(format!(

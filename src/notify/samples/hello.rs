@@ -129,7 +129,7 @@ pub(super) fn chapter() -> Chapter {
         ),
         (
             "many servers, some of them not seen",
-            "Sent where every server that cannot be seen was told of.",
+            "Sent once every server that cannot be seen has been reported.",
             blind,
         ),
         (

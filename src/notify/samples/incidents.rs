@@ -21,7 +21,7 @@ const OPENED: &str = "Sent when the rule is broken.";
 const ESCALATED: &str = "Sent when a warning becomes urgent.";
 const REMINDED: &str = "Sent every 24 hours while the incident is open.";
 const RESOLVED: &str = "Sent when it is over.";
-const NOT_SENT: &str = "Recorded only: events are not told a second time.";
+const NOT_SENT: &str = "Recorded only: nobody is notified that an event has passed.";
 
 /// What differs from rule to rule.
 pub(super) struct Plan<'p> {
@@ -244,7 +244,7 @@ fn blind() -> Course {
     .course()
     .variant(
         "token refused",
-        "Sent at the first poll that the server's token does not open.",
+        "Sent at the first poll in which Postmark refuses the server's token.",
         |i| {
             i.severity = Severity::Wake;
             i.evidence = sight(
@@ -271,7 +271,7 @@ fn blind() -> Course {
     )
     .variant(
         "account token refused",
-        "Sent at the first poll that the account's token does not open.",
+        "Sent at the first poll in which Postmark refuses the account's token.",
         |i| {
             i.server = ServerName::ACCOUNT.into();
             i.severity = Severity::Wake;

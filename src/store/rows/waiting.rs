@@ -9,7 +9,7 @@ use crate::store::NewMessage;
 pub struct HeldRows {
     /// The rows that wait as a whole, in order.
     pub rows: Vec<i64>,
-    /// The incidents that no message is to tell now.
+    /// The incidents that no message may name now.
     pub incidents: BTreeSet<String>,
 }
 
@@ -22,7 +22,7 @@ pub struct SplitRow {
     pub body: String,
     /// The incident that it is about, where it is of one alone.
     pub incident: Option<String>,
-    /// What the rest is told by.
+    /// The message of the rest.
     pub rest: NewMessage,
 }
 
