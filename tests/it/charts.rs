@@ -85,7 +85,7 @@ fn of_several_servers_the_worst_stands_first() {
     let mut world = World::new(Process::New, two);
     let now = at("2026-03-03T10:00:00Z");
     world.cycle(now);
-    world.set_aside("a server without a token is told");
+    world.set_aside("a server without a token is reported");
     let ended = world.run(&["chart", "-o", "all.svg"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let svg = std::fs::read_to_string(world.folder.path().join("all.svg")).expect("written");

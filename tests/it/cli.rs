@@ -3,6 +3,7 @@
 use hushwatch::model::Span;
 use hushwatch::sim::postmark::{Mail, Profile};
 
+use crate::words::assert_line;
 use crate::world::{Process, World, at};
 
 #[test]
@@ -99,7 +100,7 @@ fn the_flag_switches_it_off() {
 }
 
 #[test]
-fn a_message_that_slack_refuses_stays_pending_and_is_told_later() {
+fn a_message_that_slack_refuses_stays_pending_and_is_reported_later() {
     let mut world = World::new(Process::New, "");
     world.env("POSTMARK_SERVER_TOKEN", "wrong");
     world.slack.remove_channel(hushwatch::sim::slack::CHANNEL);
@@ -219,11 +220,17 @@ fn help_lists_the_rules_and_says_what_a_default_and_an_instant_are_of() {
     }
     let help = world.run(&["mute", "--help"]).report;
     let help = help.as_str().unwrap_or_default();
-    assert!(help.contains("[default: $USER, else unknown]"), "{help}");
+    assert_line(
+        help,
+        "--by <NAME>        Your name, which messages show [default: $USER, else unknown]",
+    );
     for verb in ["status", "explain"] {
         let help = world.run(&[verb, "--help"]).report;
         let help = help.as_str().unwrap_or_default();
-        assert!(help.contains("Show mutes as of this instant"), "{help}");
+        assert_line(
+            help,
+            "--now <RFC3339>  Show mutes as of this instant (RFC 3339) [default: the clock]",
+        );
     }
 }
 

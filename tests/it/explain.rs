@@ -55,9 +55,9 @@ fn an_incident_is_explained_from_what_was_stored() {
     let (world, id) = a_wave_that_is_over();
     // Not asked again: Postmark is gone.
     world.shop.always(Fault::Status(503));
-    let told = world.run(&["explain", &id]);
-    let text = told.report.as_str().expect("text").to_owned();
-    assert_eq!(told.code, 0, "{}", told.stderr);
+    let sent = world.run(&["explain", &id]);
+    let text = sent.report.as_str().expect("text").to_owned();
+    assert_eq!(sent.code, 0, "{}", sent.stderr);
     insta::assert_snapshot!("explain_resolved", explained(&world, &id, &[]));
     let addresses: Vec<&str> = text
         .split_whitespace()

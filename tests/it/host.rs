@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use crate::kill::crash_point::wait_until;
+use crate::words::{assert_line, bare};
 use crate::world::{Process, World, at};
 
 #[test]
@@ -52,13 +53,14 @@ fn a_terminal_that_closes_does_not_end_the_daemon() {
         assert!(sent.expect("kill runs").success());
     };
     send("-HUP");
+    let going_on = "INFO received SIGHUP: going on; the configuration is read at a start";
     assert!(
-        log.any(|line| line.expect("text").contains("received SIGHUP: going on")),
+        log.any(|line| bare(&line.expect("text")) == going_on),
         "it is logged"
     );
     send("-TERM");
     let rest: Vec<String> = log.map_while(Result::ok).collect();
-    assert!(rest.iter().any(|line| line.contains("stopped")), "{rest:?}");
+    assert_line(&rest.join("\n"), "INFO stopped");
     assert_eq!(daemon.wait().expect("ended").code(), Some(0));
     world.set_aside("not what is tested");
 }
@@ -80,8 +82,14 @@ fn the_journal_learns_the_priority_of_each_line() {
             ("<3>", "ERROR" | "hushwatch:") | ("<4>", "WARN") | ("<6>", "INFO")
         )
     };
-    assert!(warned.contains("<4> WARN NO SLACK"), "{warned}");
-    assert!(warned.contains("<6> INFO the data is in"), "{warned}");
+    assert_line(
+        &world.shown(&warned),
+        "<4> WARN NO SLACK: neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so messages are only printed here; set SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL",
+    );
+    assert_line(
+        &world.shown(&warned),
+        "<6> INFO the data is in <database> (<key>)",
+    );
     for line in warned.lines() {
         assert!(is_prefixed(line), "{line}");
     }
@@ -118,13 +126,15 @@ fn with_nothing_set_there_is_one_line_and_no_file() {
             let (code, said) = run(args, env);
             assert_eq!(code, Some(2), "{args:?}: {said}");
             assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
-            assert!(said.contains("nothing is set"), "{args:?}: {said}");
-            assert!(said.contains("POSTMARK_SERVER_TOKEN"), "{args:?}: {said}");
+            assert_line(
+                &said,
+                "hushwatch: nothing is set: there is no monitor.toml in this folder, no POSTMARK_SERVER_TOKEN and no Slack; set POSTMARK_SERVER_TOKEN and SLACK_WEBHOOK_URL, name a file with --config, or try `hushwatch demo`",
+            );
         }
     }
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("read").collect();
     assert!(left.is_empty(), "{left:?}");
-    // With Slack, the missing token is told there.
+    // With Slack, the missing token is reported there.
     let world = World::new(Process::New, "");
     let (code, said) = run(
         &["check"],
@@ -169,8 +179,8 @@ fn a_proxy_that_demands_a_login_is_named() {
         let ended = world.run(args);
         let text = format!("{}{}", ended.report, ended.stderr);
         assert_eq!(ended.code, code, "{args:?}: {text}");
-        for told in all {
-            let named = format!("{told}: the proxy demands a login (status 407); put user");
+        for found in all {
+            let named = format!("{found}: the proxy demands a login (status 407); put user");
             assert!(text.contains(&named), "{named}: {text}");
         }
     };
@@ -181,7 +191,7 @@ fn a_proxy_that_demands_a_login_is_named() {
     );
     says(&world, &["check"], 1, &[postmark]);
     says(&world, &["doctor"], 1, &[slack, heartbeat]);
-    // A refused token is told at once.
+    // A refused token is reported at once.
     world.env("HUSHWATCH_POSTMARK__BASE_URL", &world.postmark.base_url());
     world.env("POSTMARK_SERVER_TOKEN", "wrong");
     says(&world, &["check"], 1, &[slack]);

@@ -114,9 +114,9 @@ fn whatever_is_relayed_commands_nobody() {
         for hour in 0..3 {
             world.cycle(at("2026-03-03T09:00:00Z") + HOUR * hour);
         }
-        let told = world.slack.take();
-        assert!(told.len() >= 2, "{text:?}: {told:?}");
-        for message in told {
+        let posted = world.slack.take();
+        assert!(posted.len() >= 2, "{text:?}: {posted:?}");
+        for message in posted {
             assert_eq!(foreign_markup(&message), NOTHING, "{text:?}");
             assert_tame("a message", &message.plain, text);
         }

@@ -4,6 +4,7 @@ use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::postmark::{Profile, ServerHandle};
 use serde_json::json;
 
+use crate::words::assert_line;
 use crate::world::{Process, World, at, both};
 
 const TOKEN: &str = "POSTMARK_SERVER_TOKEN";
@@ -34,7 +35,7 @@ fn open_incident(cycle: &crate::world::Cycle) -> String {
     open[0]["incident"].as_str().expect("an id").to_owned()
 }
 
-fn another_server_is_told_at_once_and_nothing_of_it_is_stored(process: Process) {
+fn another_server_is_reported_at_once_and_nothing_of_it_is_stored(process: Process) {
     let (mut world, staging) = world(process);
     world.env(TOKEN, &staging.token());
     let noon = at("2026-03-03T11:00:00Z");
@@ -54,7 +55,7 @@ fn another_server_is_told_at_once_and_nothing_of_it_is_stored(process: Process) 
         json!("2026-03-03T10:00:00Z")
     );
     assert_eq!(staging.count("/messages") + staging.count("/bounces"), 0);
-    // A day later the digest is no green one, and no other incident is told.
+    // A day later the digest is no green one, and no other incident is reported.
     world.hours("2026-03-03T12:00:00Z", "2026-03-04T10:00:00Z");
     assert_eq!(
         world.posted(),
@@ -109,7 +110,7 @@ fn an_accepted_server_has_a_history_of_its_own(process: Process) {
         json!(sent(&staging, evening))
     );
     assert_eq!(world.alerts(), Vec::<String>::new());
-    // The shop's own token again: that is told too, and once it is accepted its history goes on.
+    // The shop's own token again: that is reported too, and once it is accepted its history goes on.
     world.env(TOKEN, &world.shop.token());
     let back = world.cycle(at("2026-03-03T21:00:00Z"));
     assert_eq!(back.steps(), ["server_changed opened"]);
@@ -173,16 +174,16 @@ fn a_sandbox_says_so_and_no_rule_of_delivery_is_evaluated(process: Process) {
     world.hours("2026-03-03T13:00:00Z", "2026-03-04T09:00:00Z");
     let digests = world.slack.take();
     for digest in &digests {
-        assert!(
-            digest.plain.contains("shop: a Sandbox server"),
-            "{digest:?}"
+        assert_line(
+            &digest.plain,
+            "shop: a Sandbox server, Postmark delivers nothing that it sends",
         );
     }
     assert!(!digests.is_empty());
 }
 
 both! {
-    another_server_is_told_at_once_and_nothing_of_it_is_stored
+    another_server_is_reported_at_once_and_nothing_of_it_is_stored
     an_accepted_server_has_a_history_of_its_own
     a_sandbox_says_so_and_no_rule_of_delivery_is_evaluated
 }
@@ -194,8 +195,10 @@ fn doctor_compares_the_token_with_what_is_stored() {
     assert!(!said.contains("belongs to"), "{said}");
     world.env(TOKEN, &staging.token());
     let said = world.transcript(&["doctor"]);
-    let line = "✗ shop: The token belongs to staging (server 9708912), and what is stored under this name is of server 9708911; ";
-    assert!(said.lines().any(|found| found.starts_with(line)), "{said}");
+    assert_line(
+        &said,
+        "✗ shop: The token belongs to staging (server 9708912), and what is stored under this name is of server 9708911; put the former server's token back; to accept this one, `hushwatch incident ID --close` with the id of the incident that the next cycle opens",
+    );
     // It looks and changes nothing.
     world.env(TOKEN, &world.shop.token());
     let cycle = world.cycle(at("2026-03-03T11:00:00Z"));
@@ -231,19 +234,17 @@ fn nothing_of_another_server_is_shown_or_changed_under_the_name() {
     world.env(TOKEN, &staging.token());
     for verb in verbs {
         let ended = world.run(verb);
-        let why = "shop: its token belongs to another Postmark server, staging (server 9708912), and not to server 9708911, \
-                   whose mail is stored under this name: nothing was asked; `hushwatch doctor` says what to do";
         assert_eq!(ended.code, 1, "{verb:?}");
-        assert!(ended.stderr.contains(why), "{verb:?}: {}", ended.stderr);
+        assert_line(
+            &ended.stderr,
+            "hushwatch: shop: its token belongs to another Postmark server, staging (server 9708912), and not to server 9708911, whose mail is stored under this name: nothing was asked; `hushwatch doctor` says what to do",
+        );
     }
     let backtest = world.run(&["backtest", "--days", "2"]);
     assert_eq!(backtest.code, 1, "{}", backtest.report);
-    assert!(
-        backtest
-            .stderr
-            .contains("its token belongs to staging (server 9708912)"),
-        "{}",
-        backtest.stderr
+    assert_line(
+        &backtest.stderr,
+        "hushwatch: cannot replay shop: shop: its token belongs to staging (server 9708912), and what is stored is of server 9708911; put the former server's token back, or accept this one with `hushwatch incident ID --close`",
     );
     for part in [
         "/messages",

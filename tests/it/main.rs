@@ -53,4 +53,5 @@ mod together;
 mod tuning;
 mod upgrade;
 mod volume;
+mod words;
 mod world;

@@ -12,6 +12,7 @@ use hushwatch::sim::postmark::Profile;
 use serde_json::Value;
 
 use crate::daemon::until;
+use crate::words::{assert_element, assert_line};
 use crate::world::{Process, World};
 
 /// `run` with a page on a free port, killed when it is dropped.
@@ -128,12 +129,10 @@ fn it_shows_what_is_stored_and_gets_ready_with_the_first_cycle() {
         "{style}"
     );
     let filtered = daemon.get("/?q=SHO", "");
-    assert!(filtered.contains("1 of 1 server") && filtered.contains("shop/outbound"));
+    assert_element(&filtered, "1 of 1 server ");
+    assert!(filtered.contains("shop/outbound"), "{filtered}");
     let none = daemon.get("/?q=%3Cscript%3E", "");
-    assert!(
-        none.contains("No server has “&lt;script&gt;” in its name"),
-        "{none}"
-    );
+    assert_element(&none, "No server has “&lt;script&gt;” in its name.");
     let of_server = daemon.get("/servers/shop", "");
     assert!(of_server.contains("outbound"), "{of_server}");
     let head = daemon.send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -261,8 +260,8 @@ fn the_api_answers_as_its_document_says() {
             .is_empty()
     );
     until("what `status` says", || {
-        let told = world.run(&["status", "--json"]).report;
-        told["servers"].is_array() && told["servers"] == json("/api/status")["servers"]
+        let posted = world.run(&["status", "--json"]).report;
+        posted["servers"].is_array() && posted["servers"] == json("/api/status")["servers"]
     });
     for path in document["paths"].as_object().expect("paths").keys() {
         assert_eq!(daemon.status(path), "200", "{path}");
@@ -293,10 +292,9 @@ fn a_cron_line_writes_the_metrics_for_a_collector_of_files() {
     assert_eq!(unfinished.count(), 0);
     let refused = world.run(&["check", "--metrics", "/nowhere/hushwatch.prom"]);
     assert_eq!(refused.code, 1);
-    assert!(
-        refused.stderr.contains("--metrics /nowhere/hushwatch.prom"),
-        "{}",
-        refused.stderr
+    assert_line(
+        &refused.stderr,
+        "hushwatch: --metrics /nowhere/hushwatch.prom: entity not found; name a file in a folder that this user may write to",
     );
     world.set_aside("a first start in the middle of mail");
 }
@@ -428,7 +426,7 @@ fn clients_that_say_nothing_take_no_more_than_their_places() {
     let mut world = with_mail();
     let daemon = Daemon::start(&mut world);
     let silent: Vec<TcpStream> = (0..64).map(|_| daemon.connect()).collect();
-    // The one too many is told, or a place is free again: either way it is not kept waiting.
+    // The one too many is answered, or a place is free again: either way it is not kept waiting.
     let crowded = daemon.get("/livez", "");
     assert!(
         ["200", "503"].contains(&status(&crowded).as_str()),
@@ -441,7 +439,7 @@ fn clients_that_say_nothing_take_no_more_than_their_places() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_and_mail_is_watched_all_the_same() {
+fn a_port_that_is_taken_is_reported_and_mail_is_watched_all_the_same() {
     let mut world = with_mail();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = taken.local_addr().expect("bound").to_string();
@@ -463,12 +461,10 @@ fn a_port_that_is_taken_is_told_and_mail_is_watched_all_the_same() {
     }
     child.kill().expect("killed");
     child.wait().expect("ended");
-    let told: Vec<&String> = seen
-        .iter()
-        .filter(|line| line.contains("page.listen"))
-        .collect();
-    assert_eq!(told.len(), 1, "{seen:#?}");
-    assert!(told[0].contains(&address), "{told:?}");
+    assert_line(
+        &seen.join("\n").replace(&address, "<address>"),
+        "ERROR page.listen <address>: another process listens there; end it, or change the port. Mail is watched without the page, which is tried again every 15 s",
+    );
     world.set_aside("a first start in the middle of mail");
 }
 
@@ -478,19 +474,17 @@ fn beyond_this_machine_it_asks_for_a_token_at_the_start() {
     world.env("HUSHWATCH_PAGE__LISTEN", "0.0.0.0:0");
     let refused = world.run(&["run"]);
     assert_eq!(refused.code, 2);
-    assert!(
-        refused.stderr.contains("page.token_file"),
-        "{}",
-        refused.stderr
+    assert_line(
+        &refused.stderr,
+        "hushwatch: HUSHWATCH_PAGE__LISTEN: `page.listen` can be reached from other machines, and `page.token_file` is not set; set `page.token_file`, or listen on 127.0.0.1 and put a proxy that asks for a login before it",
     );
     let missing = world.folder.path().join("token").display().to_string();
     world.env("HUSHWATCH_PAGE__TOKEN_FILE", &missing);
     let refused = world.run(&["run"]);
     assert_eq!(refused.code, 2);
-    assert!(
-        refused.stderr.contains("cannot be read: no such file"),
-        "{}",
-        refused.stderr
+    assert_line(
+        &world.shown(&refused.stderr),
+        "hushwatch: page.token_file: token file <folder>/token cannot be read: no such file; write a token of your own into it, such as `openssl rand -hex 24` prints",
     );
 }
 

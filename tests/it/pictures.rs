@@ -1,10 +1,13 @@
 //! Pictures in the digest's thread.
 
+use std::collections::BTreeSet;
+
 use hushwatch::model::Span;
 use hushwatch::sim::postmark::Profile;
 use hushwatch::sim::slack::{Fault, SharedFile};
 use hushwatch::sim::{self, Plan};
 
+use crate::words::{assert_line, bare, is_digest};
 use crate::world::{Cycle, Process, World, at, both};
 
 both! {
@@ -41,7 +44,7 @@ fn assert_shown(world: &World, titles: &[&str]) {
     let messages = world.slack.messages();
     let digest = messages
         .iter()
-        .find(|m| m.plain.contains("digest"))
+        .find(|m| is_digest(&m.plain))
         .expect("a digest");
     let files: Vec<SharedFile> = world.slack.files();
     let shown: Vec<&str> = files.iter().map(|file| file.title.as_str()).collect();
@@ -83,8 +86,11 @@ fn several_servers_have_a_heat_map_too() {
     digest(&mut world);
     assert_shown(&world, &["2 servers: mail by hour", "2 servers by hour"]);
     let map = &world.slack.files()[1];
-    assert!(map.alt_text.contains("WAKE on blog"), "{}", map.alt_text);
-    world.set_aside("a server without a token is told");
+    assert_eq!(
+        map.alt_text,
+        "2 servers by hour. Mon 2 Mar 09:00 to Tue 3 Mar 09:00 UTC: WAKE on blog; 1 server with hours that were not seen"
+    );
+    world.set_aside("a server without a token is reported");
 }
 
 fn a_picture_that_is_refused_is_given_up_after_two_cycles_and_holds_nothing_up(process: Process) {
@@ -98,6 +104,7 @@ fn a_picture_that_is_refused_is_given_up_after_two_cycles_and_holds_nothing_up(p
         .into(),
         sim::Fault::Reset.into(),
     ];
+    let mut said = BTreeSet::new();
     for fault in faults {
         for step in ["getUploadURLExternal", "/upload/", "completeUploadExternal"] {
             let mut world = world(process, "");
@@ -116,11 +123,7 @@ fn a_picture_that_is_refused_is_given_up_after_two_cycles_and_holds_nothing_up(p
             let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
             assert_clean(&cycle);
             if process == Process::New {
-                assert!(
-                    cycle.stderr.contains("gave up a picture"),
-                    "{fault:?} {step}: {}",
-                    cycle.stderr
-                );
+                said.extend(given_up(&cycle));
             }
             let tried = world.slack.count(step);
             world.slack.clear_faults();
@@ -131,11 +134,30 @@ fn a_picture_that_is_refused_is_given_up_after_two_cycles_and_holds_nothing_up(p
                 "{fault:?} {step}: it is given up"
             );
             assert_eq!(world.slack.files(), []);
-            let told = world.slack.messages();
-            assert_eq!(told.len(), 2, "the digest and the alert: {told:#?}");
-            assert!(!told[1].plain.contains("picture"), "{}", told[1].plain);
+            let posted = world.slack.messages();
+            assert_eq!(posted.len(), 2, "the digest and the alert: {posted:#?}");
+            assert_eq!(
+                posted[1].plain,
+                "🔴 WAKE shop/outbound: u***@example.net reported a message as spam\nReported at 09:30. Postmark sends nothing more to those who reported it.\nMessage c21088bc-e8e2-4a1d-82c2-89205be4b2ef: open it in Postmark\n→ Find the mail that was reported: hushwatch message c21088bc-e8e2-4a1d-82c2-89205be4b2ef --server shop\nhushwatch explain k6qgnkye · Tue 3 Mar 10:00 UTC"
+            );
         }
     }
+    if process == Process::New {
+        let said: Vec<String> = said.into_iter().collect();
+        insta::assert_snapshot!("pictures_given_up", said.join("\n"));
+    }
+}
+
+/// What the log says of pictures that are not tried again.
+fn given_up(cycle: &Cycle) -> Vec<String> {
+    let lines = cycle.stderr.lines().map(bare);
+    let lines = lines.filter(|line| line.contains("picture"));
+    // What follows are words of the network.
+    let ours = |line: &str| match line.split_once("error sending request") {
+        Some((ours, _)) => format!("{ours}…"),
+        None => line.to_owned(),
+    };
+    lines.map(ours).collect()
 }
 
 #[test]
@@ -152,13 +174,16 @@ fn a_missing_scope_is_said_once_in_the_log_and_by_doctor() {
             .filter(|line| line.contains("files:write"));
         said.extend(lines.map(str::to_owned));
     }
-    assert_eq!(said.len(), 1, "{said:#?}");
+    assert_eq!(
+        bare(&said.join("\n")),
+        "WARN gave up a picture of the digest; the digest itself is complete why=\"cannot upload the picture: `missing_scope`; give the app the scope files:write and install it again, or set slack.pictures = false\""
+    );
     world.set_aside("the digests");
     let doctor = world.run(&["doctor"]);
     let doctor = doctor.report.as_str().expect("text").to_owned();
-    assert!(
-        doctor.contains("give the app the scope files:write"),
-        "{doctor}"
+    assert_line(
+        &doctor,
+        "! The digest comes without pictures: the Slack app may not upload files; give the app the scope files:write, or set slack.pictures = false",
     );
     world.env("HUSHWATCH_SLACK__PICTURES", "false");
     let doctor = world.run(&["doctor"]);

@@ -3,6 +3,7 @@
 use hushwatch::model::{DAY, HOUR, MINUTE, Span};
 use hushwatch::sim::postmark::Profile;
 
+use crate::words::assert_element;
 use crate::world::{Process, World};
 
 /// Weeks of mail up to this hour, since a report shows the time by the machine's clock; it stopped some hours ago.
@@ -16,7 +17,7 @@ fn stopped() -> World {
     world.cycle(now - HOUR * 6);
     world.cycle(now - HOUR);
     world.cycle(now);
-    world.set_aside("that mail stopped is told");
+    world.set_aside("that mail stopped is reported");
     world
 }
 
@@ -31,14 +32,20 @@ fn a_report_is_one_file_that_shows_what_is_wrong() {
         std::fs::write(format!("{folder}/page_report.html"), &page).expect("written");
     }
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
-    for part in [
+    for text in [
         "shop/outbound: mail by hour",
         "shop/outbound: mail by day",
-        "no mail sent for",
         "it has stopped",
         "Last proven delivery",
-        "The same in figures",
-        "explain",
+        "The same in figures, by hour",
+        "The same in figures, by day",
+    ] {
+        assert_element(&page, text);
+    }
+    // How long, and the commands in the explanation, are of the machine's clock.
+    for part in [
+        ": no mail sent for ",
+        "hushwatch messages --server shop --stream outbound",
     ] {
         assert!(page.contains(part), "{part}");
     }
@@ -68,8 +75,5 @@ fn what_was_read_days_ago_is_not_called_fine() {
     let ended = world.run(&["report", "--html", "report.html"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let page = std::fs::read_to_string(world.folder.path().join("report.html")).expect("written");
-    assert!(
-        page.contains("nothing found, but 1 server could not be read"),
-        "{page}"
-    );
+    assert_element(&page, " nothing found, but 1 server could not be read");
 }

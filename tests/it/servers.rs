@@ -6,6 +6,7 @@ use hushwatch::sim::{Fault, Plan};
 use serde_json::json;
 
 use crate::store::needs_a_file;
+use crate::words::{assert_line, title};
 use crate::world::{Process, World, at};
 
 const OTHER: &str =
@@ -50,26 +51,20 @@ fn a_server_that_fails_and_a_channel_that_is_gone_stop_nobody_else() {
             json!({"sent": 1, "pending": 1, "given_up": 0}),
             "the other channel is not there"
         );
-        let alerts = world.alerts();
-        assert!(
-            alerts.len() == 1 && alerts[0].contains("shop/outbound"),
-            "{alerts:?}"
+        assert_eq!(
+            world.alerts(),
+            ["🟠 WARN shop/outbound: 19 of 47 recipients bounced in the last hour (40%)"]
         );
         world.slack.add_channel("C0OTHER");
         other.clear_faults();
         world.cycle(at("2026-03-03T13:00:00Z"));
-        let told: Vec<(String, bool)> = world
-            .slack
-            .take()
-            .into_iter()
-            .map(|m| (m.channel, m.plain.contains("other:")))
-            .collect();
+        let mut posted = world.slack.take();
+        posted.retain(|message| message.channel == "C0OTHER");
+        let titles: Vec<&str> = posted.iter().map(|m| title(&m.plain)).collect();
         assert_eq!(
-            told.iter()
-                .filter(|(channel, of_other)| channel == "C0OTHER" && *of_other)
-                .count(),
-            1,
-            "its course is one message: {told:?}"
+            titles,
+            ["✅ RESOLVED other: hushwatch can read its mail again, after 2 h"],
+            "its course is one message"
         );
     }
 }
@@ -97,10 +92,13 @@ fn a_token_file_is_read_anew_each_cycle() {
         "{}",
         there.report
     );
-    let told = world.slack.take();
-    let advice = format!("Put a valid token of this server into {}", path.display());
-    assert!(told[0].plain.contains(&advice), "{}", told[0].plain);
-    let first = told
+    let said = world.slack.take();
+    let plain = said[0].plain.replace(&path.display().to_string(), "<file>");
+    assert_line(
+        &plain,
+        "→ Put a valid token of this server into <file>: hushwatch doctor",
+    );
+    let first = said
         .iter()
         .filter_map(|message| message.plain.lines().next());
     assert_eq!(
@@ -120,10 +118,9 @@ fn a_server_none_of_whose_streams_is_there_is_not_called_seen() {
     std::fs::write(&file, format!("{text}streams = [\"outbond\"]\n")).expect("written");
     let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
     assert_eq!(cycle.code, 1);
-    assert!(
-        cycle.stderr.contains("nothing is watched"),
-        "{}",
-        cycle.stderr
+    assert_line(
+        &cycle.stderr,
+        "WARN shop: none of its `streams` exists, or all are archived: nothing is watched server=shop",
     );
     std::fs::write(&file, format!("{text}streams = []\n")).expect("written");
     assert_eq!(world.run(&["config", "check"]).code, 2);
@@ -144,10 +141,11 @@ fn the_incident_of_an_archived_stream_ends() {
         .shop
         .archive_stream("outbound", at("2026-03-03T14:30:00Z"));
     let cycle = world.cycle(at("2026-03-03T15:00:00Z"));
-    let alerts = world.alerts();
-    assert!(
-        alerts.len() == 1 && alerts[0].contains("no longer watched"),
-        "{alerts:?}"
+    assert_eq!(
+        world.alerts(),
+        [
+            "✅ RESOLVED shop/outbound: no longer watched, the stream or its server is gone or left out"
+        ]
     );
     assert_eq!(cycle.report["open_incidents"], serde_json::json!([]));
 }
@@ -164,11 +162,11 @@ fn an_empty_list_of_streams_drops_none_and_is_no_complete_poll() {
     world.shop.fail(nothing);
     let empty = world.cycle(at("2026-03-03T11:00:00Z"));
     assert_eq!(empty.code, 1, "{}", empty.report);
-    let why = "Postmark listed no stream at all, though 2 were known";
-    assert!(
-        empty.report["errors"].to_string().contains(why),
-        "{}",
-        empty.report
+    assert_eq!(
+        empty.errors(),
+        [
+            "shop: Postmark listed no stream at all, though 2 were known; look whether the server still has them"
+        ]
     );
     assert_eq!(
         empty.stream("outbound")["covered_until"],
@@ -187,8 +185,10 @@ fn a_server_without_streams_is_complete_and_said_to_be_one() {
     world.shop.fail(nothing);
     let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
     assert_eq!(cycle.code, 0, "{}", cycle.stderr);
-    let said = "listed no stream at all: nothing is watched";
-    assert!(cycle.stderr.contains(said), "{}", cycle.stderr);
+    assert_line(
+        &cycle.stderr,
+        "WARN Postmark listed no stream at all: nothing is watched server=shop",
+    );
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn rooms_leave_the_crates_of_others_alone() {
 #[test]
 fn one_evaluator_serves_every_caller() {
     let mut found = Vec::new();
-    // What a room's tests decide is told to nobody.
+    // What a room's tests decide is reported to nobody.
     for file in files(&source())
         .into_iter()
         .filter(|file| !file.ends_with("tests.rs"))

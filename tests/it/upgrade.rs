@@ -9,6 +9,7 @@ use hushwatch::sim::{Fault, Plan};
 use serde_json::Value;
 
 use crate::store::{schema, set_schema};
+use crate::words::{NO_DATABASE, is_digest};
 use crate::world::{HELLO, Process, World, at};
 
 /// Versions that nobody has yet.
@@ -30,16 +31,14 @@ fn a_newer_schema_under_a_running_version_ends_its_work() {
     ends_its_work(&mut world);
 }
 
-const TOLD: &str = "🔴 WAKE hushwatch cannot use its database: monitoring and alerting are stopped";
-
 #[test]
-fn a_newer_schema_is_told_once_per_outage_across_processes() {
+fn a_newer_schema_is_reported_once_per_outage_across_processes() {
     let mut world = World::new(Process::New, "");
-    told_once(&mut world);
+    reported_once(&mut world);
 }
 
 /// By the first process that finds it, and again every 24 hours; whatever the engine.
-pub(crate) fn told_once(world: &mut World) {
+pub(crate) fn reported_once(world: &mut World) {
     world.cycle(at("2026-03-03T10:00:00Z"));
     world.set_aside("before what is tested");
     let mark = world.folder.path().join("hushwatch.db-outage");
@@ -49,13 +48,13 @@ pub(crate) fn told_once(world: &mut World) {
         for command in ["check", "run", "check"] {
             assert_eq!(world.run(&[command]).code, 2);
         }
-        assert_eq!(world.alerts(), [TOLD], "{outage}");
+        assert_eq!(world.alerts(), [NO_DATABASE], "{outage}");
         let known = hushwatch::clock::now() - HOUR * 25;
         std::fs::write(&mark, format!("{known} alerted\n")).expect("written");
         for _ in 0..2 {
             assert_eq!(world.run(&["check"]).code, 2);
         }
-        assert_eq!(world.alerts(), [TOLD], "{outage}: a day later");
+        assert_eq!(world.alerts(), [NO_DATABASE], "{outage}: a day later");
         set_schema(world, version, least);
         assert_eq!(world.cycle(at("2026-03-03T11:00:00Z")).code, 0, "{outage}");
         assert!(!mark.exists(), "{outage}: it is over");
@@ -78,10 +77,10 @@ fn an_alert_that_slack_refused_is_sent_by_the_next_process() {
     for _ in 0..2 {
         assert_eq!(world.run(&["check"]).code, 2);
     }
-    assert_eq!(world.alerts(), [TOLD]);
+    assert_eq!(world.alerts(), [NO_DATABASE]);
 }
 
-/// What is stored stays as it was, people are told once, and the reason says what to do.
+/// What is stored stays as it was, people are notified once, and the reason says what to do.
 pub(crate) fn ends_its_work(world: &mut World) {
     world.cycle(at("2026-03-03T10:00:00Z"));
     let stored = world.run(&["status"]).report;
@@ -90,11 +89,17 @@ pub(crate) fn ends_its_work(world: &mut World) {
     set_schema(world, NEWER, NEWER);
     for instant in ["2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z"] {
         let refused = world.refused(at(instant)).to_string();
-        assert!(refused.contains("schema 99"), "{refused}");
-        assert!(refused.contains("use the newer hushwatch"), "{refused}");
+        let why = format!(
+            "failed to read the schema: the database has schema {NEWER}, this version knows up to {version}; use the newer hushwatch"
+        );
+        assert_eq!(refused, why);
     }
     assert_eq!(world.postmark.requests().len(), asked, "nothing is polled");
-    assert_eq!(world.alerts(), [TOLD], "once while this process runs");
+    assert_eq!(
+        world.alerts(),
+        [NO_DATABASE],
+        "once while this process runs"
+    );
     for command in ["status", "migrate", "recent", "check", "run"] {
         let ended = world.run(&[command]);
         assert_eq!(ended.code, 2, "{command}: {}", ended.stderr);
@@ -125,11 +130,9 @@ fn a_daemon_ends_where_a_newer_version_takes_over() {
     set_schema(&world, NEWER, NEWER);
     let status = daemon.wait().expect("ended");
     assert_eq!(status.code(), Some(2), "{status}");
-    let told = world.alerts();
-    let cried = told
-        .iter()
-        .filter(|a| a.contains("cannot use its database"));
-    assert_eq!(cried.count(), 1, "{told:#?}");
+    let posted = world.alerts();
+    let alerts = posted.iter().filter(|title| *title == NO_DATABASE);
+    assert_eq!(alerts.count(), 1, "{posted:#?}");
 }
 
 /// The database of version 0.1.0 at commit 0347048 after the scene of [`first_release`]: a dump that `sqlite3` reads.
@@ -331,9 +334,14 @@ fn the_first_digest_after_an_upgrade_says_once_that_the_default_changed() {
         drop(database);
         world.hours("2026-03-03T14:00:00Z", "2026-03-05T10:00:00Z");
         let sent: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
-        let digests = sent.iter().filter(|text| text.contains("Daily digest, "));
-        let news = digests.filter(|text| text.contains("is now the default of the bounce"));
-        assert_eq!(news.count(), said, "{file:?}: {sent:#?}");
+        let digests = sent.iter().filter(|text| is_digest(text));
+        let lines = digests.flat_map(|text| text.lines());
+        let news: Vec<&str> = lines
+            .filter(|line| line.contains("is now the default"))
+            .collect();
+        let line = "`confidence = 0.95` is now the default of the bounce and complaint rates: they notify only of what chance does not \
+                    explain. For the plain threshold of before set `confidence = \"off\"` under [rules.bounce_rate] and [rules.spam_rate].";
+        assert_eq!(news, &[line][..said], "{file:?}: {sent:#?}");
     }
 }
 

@@ -54,7 +54,7 @@ struct Cost {
     details: usize,
 }
 
-fn assert_told(cycle: &Cycle, truth: ExpectedStats) {
+fn assert_reported(cycle: &Cycle, truth: ExpectedStats) {
     assert_eq!(cycle.code, 0, "{}", cycle.report["errors"]);
     let stream = cycle.stream("outbound");
     assert_eq!(stream["sent"], truth.sent, "{stream}");
@@ -138,7 +138,7 @@ fn three_hundred_thousand_with_their_bounces_fit_into_sixty() {
     assert!(cost.all <= MAX_REQUESTS, "{cost:?}");
     let truth = world.shop.expected("outbound", hours("08:00", "12:00"));
     assert_eq!(truth.sent, 900_000);
-    assert_told(&last, truth);
+    assert_reported(&last, truth);
     assert_eq!(
         world.posted(),
         [

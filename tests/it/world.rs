@@ -16,6 +16,7 @@ use hushwatch::sim::slack::{CHANNEL, Received, Slack};
 use serde_json::Value;
 
 use crate::store;
+use crate::words::{is_digest, title};
 
 const DATABASE: &str = "HUSHWATCH_DATABASE_URL";
 pub(crate) const REACTIONS: &str = "HUSHWATCH_SLACK__REACTIONS";
@@ -59,6 +60,18 @@ impl Cycle {
         all.iter()
             .map(|t| format!("{} {}", text(&t["rule"]), text(&t["transition"])))
             .collect()
+    }
+
+    /// What could not be done, one text for each.
+    pub(crate) fn errors(&self) -> Vec<String> {
+        let all = self.report["errors"].as_array().cloned();
+        let text = |error: Value| error.as_str().unwrap_or_default().to_owned();
+        all.unwrap_or_default().into_iter().map(text).collect()
+    }
+
+    /// Whether a part of it panicked, as Rust says so.
+    pub(crate) fn panicked(&self) -> bool {
+        self.stderr.contains("panicked")
     }
 
     /// The figures of a stream of the first server.
@@ -358,7 +371,7 @@ impl World {
     #[must_use = "what was posted is to be asserted, or set aside with a reason"]
     pub(crate) fn alerts(&self) -> Vec<String> {
         let mut posted = self.posted();
-        posted.retain(|line| !line.contains("digest"));
+        posted.retain(|line| !is_digest(line));
         posted
     }
 
@@ -419,7 +432,7 @@ pub(crate) fn without_times(line: &str) -> String {
 }
 
 fn first_line(message: &Received) -> String {
-    message.plain.lines().next().unwrap_or_default().to_owned()
+    title(&message.plain).to_owned()
 }
 
 impl Drop for World {

@@ -38,7 +38,7 @@ fn before_the_first_check_only_the_folder_is_tried() {
     nothing_rests_on_it(&said);
 }
 
-/// Nothing is told that would have to be read from the database, and that is said once.
+/// Nothing is reported that would have to be read from the database, and that is said once.
 fn nothing_rests_on_it(said: &Said) {
     said.says("! Not checked without the database: the last cycle, open incidents, messages that wait, mutes, silence detection, and the rules at your volume; repair the database first, then run `hushwatch doctor` again");
     for start in [
@@ -69,7 +69,7 @@ fn a_database_is_written_to_and_left_as_it_was() {
 }
 
 #[test]
-fn a_database_in_use_is_told_and_left_alone() {
+fn a_database_in_use_is_reported_and_left_alone() {
     let world = polled();
     let path = world.folder.path().join("hushwatch.db");
     let holder = rusqlite::Connection::open(path).expect("opened");
@@ -84,7 +84,7 @@ fn a_database_in_use_is_told_and_left_alone() {
 }
 
 #[test]
-fn a_damaged_or_foreign_database_is_told_and_left_alone() {
+fn a_damaged_or_foreign_database_is_reported_and_left_alone() {
     let world = polled();
     let path = world.folder.path().join("hushwatch.db");
     for left in ["-wal", "-shm"] {
@@ -110,7 +110,7 @@ fn a_damaged_or_foreign_database_is_told_and_left_alone() {
 }
 
 #[test]
-fn a_disk_of_a_dyno_is_told_once() {
+fn a_disk_of_a_dyno_is_reported_once() {
     let mut world = on_file();
     world.env("DYNO", "worker.1");
     let said = doctor(&world, &[]);
@@ -120,7 +120,7 @@ fn a_disk_of_a_dyno_is_told_once() {
 }
 
 #[test]
-fn a_folder_that_takes_no_file_is_told() {
+fn a_folder_that_takes_no_file_is_reported() {
     let mut world = on_file();
     let below_a_file = world.folder.path().join("monitor.toml/hushwatch.db");
     world.env("HUSHWATCH_STORE__PATH", &below_a_file.display().to_string());
@@ -161,7 +161,7 @@ fn polls_that_were_missed_deserve_a_look() {
 }
 
 #[test]
-fn a_mute_that_runs_is_told_with_what_ends_it() {
+fn a_mute_that_runs_is_reported_with_what_ends_it() {
     let world = polled();
     let said = doctor(&world, &[]);
     said.says("✓ Nothing is muted");

@@ -135,7 +135,7 @@ fn the_return_path_must_lead_to_postmark() {
 }
 
 #[test]
-fn dmarc_is_told_with_its_policy_also_where_it_is_the_parents() {
+fn dmarc_is_reported_with_its_policy_also_where_it_is_the_parents() {
     let (world, dns) = sending("");
     dns.remove("_dmarc.example.com");
     failed(&world).says("✗ example.com: no DMARC policy; start with the TXT record \"v=DMARC1; p=none; rua=mailto:…\" at _dmarc");
@@ -189,7 +189,7 @@ fn what_is_inherited_is_the_policy_of_subdomains_of_the_highest_domain() {
 }
 
 #[test]
-fn a_resolver_that_does_not_say_is_told_apart_from_one_that_says_no() {
+fn a_resolver_that_does_not_say_is_distinguished_from_one_that_says_no() {
     let (mut world, dns) = sending("");
     dns.fail("_dmarc.example.com", Fault::ServFail);
     dns.fail("pm-bounces.example.com", Fault::Silent);

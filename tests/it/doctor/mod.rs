@@ -59,6 +59,12 @@ impl Said {
         );
     }
 
+    /// Asserts that a secret is in nothing that it said.
+    fn hides(&self, secret: &str) {
+        let all = format!("{}{}", self.text, self.stderr);
+        assert!(!all.contains(secret), "{all}");
+    }
+
     /// Asserts that nothing failed.
     fn passed(&self) {
         assert_eq!(self.code, 0, "{}{}", self.text, self.stderr);
@@ -176,7 +182,7 @@ fn a_clock_that_is_off_deserves_a_look_or_fails() {
 }
 
 #[test]
-fn a_fault_of_postmarks_is_told_by_its_status_page() {
+fn a_fault_of_postmarks_is_reported_by_its_status_page() {
     let mut world = world("");
     world
         .postmark
@@ -194,7 +200,7 @@ fn a_fault_of_postmarks_is_told_by_its_status_page() {
 }
 
 #[test]
-fn what_is_switched_off_or_sparse_is_told() {
+fn what_is_switched_off_or_sparse_is_reported() {
     let mut world = world("");
     world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
     world.env("HUSHWATCH_SCHEDULE", "0 0 */6 * * *");
@@ -226,7 +232,7 @@ fn what_is_switched_off_or_sparse_is_told() {
 }
 
 #[test]
-fn a_configuration_that_is_not_understood_is_told_line_by_line() {
+fn a_configuration_that_is_not_understood_is_reported_line_by_line() {
     for (file, problem) in [
         (
             "resolver = \"dns.example.com\"",

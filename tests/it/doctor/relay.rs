@@ -37,7 +37,7 @@ fn a_relay_is_tried_up_to_auth_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_certificate_that_is_not_to_be_trusted_is_told_with_why() {
+fn a_certificate_that_is_not_to_be_trusted_is_reported_with_why() {
     let (mut world, relay) = relay(false);
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
@@ -53,9 +53,9 @@ fn a_certificate_that_is_not_to_be_trusted_is_told_with_why() {
 }
 
 #[test]
-fn each_way_in_which_a_relay_is_of_no_use_is_told() {
+fn each_way_in_which_a_relay_is_of_no_use_is_reported() {
     let (mut world, relay) = relay(true);
-    for (fault, told) in [
+    for (fault, posted) in [
         (
             Fault::NoStarttls,
             ": it offers no STARTTLS; use a relay or a port with STARTTLS: without it the password is sent in clear text",
@@ -92,7 +92,7 @@ fn each_way_in_which_a_relay_is_of_no_use_is_told() {
         relay.set_fault(Some(fault));
         let said = doctor(&world, &[]);
         assert_eq!(said.code, 1, "{fault:?}");
-        said.says(&format!("✗ SMTP relay localhost:{}{told}", relay.port()));
+        said.says(&format!("✗ SMTP relay localhost:{}{posted}", relay.port()));
     }
     world.env("HUSHWATCH_DOCTOR__SMTP", "127.0.0.1:1");
     doctor(&world, &[]).says("✗ SMTP relay 127.0.0.1:1: the connection was refused; check `doctor.smtp` and the firewall: many hosts block ports of mail; ask its operator where it listens");

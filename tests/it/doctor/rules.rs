@@ -29,7 +29,7 @@ fn diagnose(world: &World) -> Said {
 }
 
 #[test]
-fn rules_that_can_never_fire_are_told_with_the_busiest_hour() {
+fn rules_that_can_never_fire_are_reported_with_the_busiest_hour() {
     let world = sending(1.0, 20, "");
     let said = diagnose(&world);
     said.has(
@@ -64,7 +64,7 @@ fn with_confidence_a_rule_that_looks_further_back_is_not_said_to_never_fire() {
 }
 
 #[test]
-fn a_rule_that_fires_for_a_reason_is_told_with_the_usual_rate() {
+fn a_rule_that_fires_for_a_reason_is_reported_with_the_usual_rate() {
     let mut world = world("");
     let now = clock::now().floor(HOUR);
     let profile = Profile::constant(50.0).bouncing("HardBounce", 0.04);
@@ -80,7 +80,7 @@ fn a_rule_that_fires_for_a_reason_is_told_with_the_usual_rate() {
 }
 
 #[test]
-fn rules_that_fire_in_healthy_weeks_are_told_with_what_confidence_makes_of_it() {
+fn rules_that_fire_in_healthy_weeks_are_reported_with_what_confidence_makes_of_it() {
     let said = diagnose(&sending(50.0, 20, ""));
     said.has(
         "! shop/outbound: `bounce_rate` would fire about",
@@ -100,7 +100,7 @@ fn rules_that_fire_in_healthy_weeks_are_told_with_what_confidence_makes_of_it() 
 }
 
 #[test]
-fn silence_is_told_while_it_is_learned_and_how_soon_a_stop_is_noticed_afterwards() {
+fn silence_is_reported_while_it_is_learned_and_how_soon_a_stop_is_noticed_afterwards() {
     let said = diagnose(&sending(20.0, 4, ""));
     said.has(
         "! shop/outbound: Silence detection is still learning",

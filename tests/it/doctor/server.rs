@@ -32,7 +32,7 @@ fn a_database_on_a_server_is_written_to_and_left_as_it_was() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_told_without_the_password() {
+fn a_server_that_is_not_there_is_reported_without_the_password() {
     let mut world = world("");
     let url = format!("postgres://watcher:{PASSWORD}@127.0.0.1:1/hushwatch");
     world.env(URL, &url);

@@ -14,11 +14,10 @@ fn a_valid_token_names_its_server() {
     assert_eq!(line, "✓ Postmark token valid server=shop id=9708911");
     said.says("✓ shop: Live server");
     said.says("✓ shop: Streams found: outbound (Transactional), broadcast (Broadcasts)");
-    assert!(!said.line("✓ shop: Streams found").contains("inbound"));
 }
 
 #[test]
-fn a_server_that_has_another_name_here_is_told_with_both() {
+fn a_server_that_has_another_name_here_is_reported_with_both() {
     let mut world = world("");
     let path = world.folder.path().join("monitor.toml");
     let file = |text: &str| {
@@ -70,7 +69,7 @@ fn a_missing_token_says_what_to_set() {
 }
 
 #[test]
-fn a_token_file_that_cannot_be_read_is_told() {
+fn a_token_file_that_cannot_be_read_is_reported() {
     let world = world("");
     let file =
         "[doctor]\nsmtp = \"\"\n[[server]]\nname = \"shop\"\ntoken_file = \"missing.token\"\n";
@@ -79,19 +78,19 @@ fn a_token_file_that_cannot_be_read_is_told() {
 }
 
 #[test]
-fn a_refused_token_is_told_with_its_status() {
+fn a_refused_token_is_reported_with_its_status() {
     let mut world = world("");
     world.env("POSTMARK_SERVER_TOKEN", "wrong-canary");
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
     said.says("✗ Postmark token rejected — HTTP 401 server=shop (\"Request does not contain a valid Server token.\"); copy the server's token again (Server > API Tokens), without anything around it");
-    assert!(!format!("{}{}", said.text, said.stderr).contains("canary"));
+    said.hides("canary");
     world.env("POSTMARK_SERVER_TOKEN", "ä\u{7f}");
     doctor(&world, &[]).says("✗ Postmark token rejected — it holds what no token can server=shop; copy the server's token again (Server > API Tokens), without anything around it");
 }
 
 #[test]
-fn tokens_of_the_wrong_kind_are_told_apart() {
+fn tokens_of_the_wrong_kind_are_distinguished() {
     let mut world = world("");
     world.postmark.set_account_token("account-canary");
     world.env("POSTMARK_SERVER_TOKEN", "account-canary");
@@ -110,7 +109,7 @@ fn tokens_of_the_wrong_kind_are_told_apart() {
 }
 
 #[test]
-fn a_network_that_does_not_lead_there_is_told() {
+fn a_network_that_does_not_lead_there_is_reported() {
     let mut world = world("");
     world.env("HUSHWATCH_POSTMARK__BASE_URL", "http://127.0.0.1:1");
     let said = doctor(&world, &[]);
@@ -135,7 +134,7 @@ fn a_sandbox_deserves_a_look() {
 }
 
 #[test]
-fn streams_that_are_not_there_are_told() {
+fn streams_that_are_not_there_are_reported() {
     let world = world("");
     let file = "[doctor]\nsmtp = \"\"\n[[server]]\nname = \"shop\"\nstreams = [\"outbound\", \"receipts\"]\n";
     std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");

@@ -25,7 +25,7 @@ pub(super) enum ExpectedAlert {
     Trouble,
     /// Blind at once, and somebody is woken.
     Token,
-    /// The account is told at once.
+    /// The account is reported at once.
     Account,
 }
 
@@ -57,7 +57,7 @@ impl SlackCase {
         self.fate == ExpectedDelivery::Unknowable || refused.contains(&self.name.as_str())
     }
 
-    /// Whether a webhook is told that it was posted, though it was not: any success without a known error says so.
+    /// Whether a webhook answers that it was posted, though it was not: any success without a known error says so.
     pub(super) fn fools_a_webhook(&self) -> bool {
         ["empty", "malformed", "wrong type"].contains(&self.name.as_str())
     }

@@ -49,8 +49,8 @@ fn later_change(case: &SlackCase, method: &str) -> Vec<String> {
     let is_over = |m: &Shown| m.title().starts_with("✅ RESOLVED ");
     let replies: Vec<usize> = shown.iter().map(|m| m.replies.len()).collect();
     // Edited and replied to; or posted anew, if Slack refused what was not about the channel or the app.
-    let is_told = matches!(replies[..], [1] | [0 | 1, 0]) && shown.last().is_some_and(is_over);
-    if is_told && cycle.report["notices"]["pending"] == 0 {
+    let is_reported = matches!(replies[..], [1] | [0 | 1, 0]) && shown.last().is_some_and(is_over);
+    if is_reported && cycle.report["notices"]["pending"] == 0 {
         return Vec::new();
     }
     let name = &case.name;

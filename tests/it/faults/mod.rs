@@ -74,8 +74,8 @@ fn run_all<T: Sync>(what: &str, runs: &[T], run: impl Fn(&T) -> Vec<String> + Sy
         started.elapsed(),
         wrong.len()
     ));
-    let told = &wrong[..wrong.len().min(30)];
-    assert!(wrong.is_empty(), "{}", told.join("\n"));
+    let posted = &wrong[..wrong.len().min(30)];
+    assert!(wrong.is_empty(), "{}", posted.join("\n"));
 }
 
 /// A Postmark fault that strikes `part` in both cycles.
@@ -222,7 +222,7 @@ enum Other {
 }
 
 #[test]
-fn matrix_every_fault_of_postmark_is_seen_told_and_repaired() {
+fn matrix_every_fault_of_postmark_is_seen_reported_and_repaired() {
     if crate::store::needs_a_file("faults, on copies of a file") {
         return;
     }

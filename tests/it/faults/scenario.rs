@@ -10,6 +10,7 @@ use hushwatch::sim::{Fault, Plan, slack};
 
 use super::cases::{ExpectedAlert, ExpectedDelivery, Timing};
 use super::stored_state::{self, StoredState};
+use crate::words::names_a_lost_message;
 use crate::world::{Cycle, Process, World, at};
 
 /// The cycles during the fault: the first of them opens an incident of its own where it can see.
@@ -32,7 +33,7 @@ pub(super) struct Baseline {
     stored: BTreeMap<Timestamp, StoredState>,
     steps: BTreeMap<Timestamp, Vec<String>>,
     /// Messages by incident.
-    told: BTreeMap<String, usize>,
+    posted: BTreeMap<String, usize>,
 }
 
 /// Computed once for all tests.
@@ -55,19 +56,19 @@ pub(super) fn baseline() -> &'static Baseline {
             all.insert(at(instant), StoredState::read(world.folder.path()));
             steps.insert(at(instant), cycle.steps());
         }
-        let told = told(&world);
+        let posted = posted(&world);
         assert_eq!(
             steps[&at(FAULTY_HOURS[0])],
             ["bounce_rate opened"],
             "the control has something to tell"
         );
-        assert_eq!(told.values().sum::<usize>(), 2, "and it ends: {told:?}");
+        assert_eq!(posted.values().sum::<usize>(), 2, "and it ends: {posted:?}");
         Baseline {
             start: folder.path().to_owned(),
             _folder: folder,
             stored: all,
             steps,
-            told,
+            posted,
         }
     })
 }
@@ -89,7 +90,7 @@ fn world(process: Process) -> World {
 }
 
 /// Messages in Slack by the incident they bear.
-fn told(world: &World) -> BTreeMap<String, usize> {
+fn posted(world: &World) -> BTreeMap<String, usize> {
     let messages = world.slack.messages();
     let count = |id: &String| {
         messages
@@ -210,7 +211,7 @@ impl FaultScenario {
     /// Runs a cycle during the fault. Whatever the fault, nothing is invented and no alert is false.
     pub(super) fn checked_cycle(&mut self, instant: &str) -> Cycle {
         let cycle = self.world.cycle(at(instant));
-        self.expect_that(!cycle.stderr.contains("panicked"), || cycle.stderr.clone());
+        self.expect_that(!cycle.panicked(), || cycle.stderr.clone());
         let invented_rows = self
             .stored_state()
             .invented_rows(&baseline().stored[&at(instant)]);
@@ -231,9 +232,9 @@ impl FaultScenario {
             self.expect_that(false, || format!("`{step}` at {instant} is not so"));
         }
         let (said, token) = (cycle.report.to_string(), self.world.shop.token());
-        let is_told =
+        let is_reported =
             said.contains(&token) || said.contains("ops@example.com") || said.contains("xoxb");
-        self.expect_that(!is_told, || {
+        self.expect_that(!is_reported, || {
             format!("a secret or an address is told: {said}")
         });
         cycle
@@ -269,7 +270,7 @@ impl FaultScenario {
         });
     }
 
-    /// The healthy cycles after it: all is as if nothing had been, but for what was told of the blindness itself.
+    /// The healthy cycles after it: all is as if nothing had been, but for what was said of the blindness itself.
     pub(super) fn expect_recovery(&mut self) {
         self.expect_recovery_over(&HEALTHY_HOURS);
     }
@@ -298,27 +299,25 @@ impl FaultScenario {
 
     /// Every incident as often as without the fault; more only for attempts whose end was unknowable.
     fn expect_every_incident_notified(&mut self) {
-        let told = told(&self.world);
+        let posted = posted(&self.world);
         for (id, rule) in stored_state::incidents(self.world.folder.path()) {
-            let times = told.get(&id).copied().unwrap_or(0);
-            let (least, most) = match baseline().told.get(&id) {
+            let times = posted.get(&id).copied().unwrap_or(0);
+            let (least, most) = match baseline().posted.get(&id) {
                 Some(times) => (*times, *times),
-                // Opened and resolved: one message or two. What a stronger one covered is told once, or not at all.
+                // Opened and resolved: one message or two. What a stronger one covered is reported once, or not at all.
                 None => (usize::from(!self.is_covered(&rule)), 2),
             };
-            // What still stands when a server is seen again is told then.
+            // What still stands when a server is seen again is reported then.
             let reminders = stored_state::reminders(self.world.folder.path(), &id);
             let most =
                 most + reminders + self.attempts_unknown * FAULTY_HOURS.len() + 2 * self.given_up;
             let least = least.saturating_sub(self.given_up);
             self.expect_that((least..=most).contains(&times), || {
-                format!("{rule} {id} was told {times} times instead of {least} to {most}")
+                format!("{rule} {id} was reported {times} times instead of {least} to {most}")
             });
         }
         let messages = self.world.slack.messages();
-        let names =
-            |m: &slack::Received| m.plain.contains("Slack never confirmed an earlier message");
-        let is_named = messages.iter().any(names);
+        let is_named = messages.iter().any(|m| names_a_lost_message(&m.plain));
         let given_up = self.given_up;
         self.expect_that(is_named == (given_up > 0), || {
             format!("{given_up} given up, named: {is_named}")
@@ -399,7 +398,7 @@ fn difference(own: &StoredState, whole: &StoredState) -> String {
         ]
     };
     let pairs = sets(own).into_iter().zip(sets(whole));
-    let told = pairs
+    let posted = pairs
         .filter(|(a, b)| a.1 != b.1)
         .map(|((name, a), (_, b))| {
             let (more, less): (Vec<_>, Vec<_>) = (
@@ -408,5 +407,5 @@ fn difference(own: &StoredState, whole: &StoredState) -> String {
             );
             format!("{name}: also {more:?}, not {less:?}")
         });
-    told.collect::<Vec<_>>().join("; ")
+    posted.collect::<Vec<_>>().join("; ")
 }

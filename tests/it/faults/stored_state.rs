@@ -145,7 +145,7 @@ pub(super) fn end_waits(folder: &Path) {
         .expect("written");
 }
 
-/// How often it was told that an incident still stands.
+/// How often it was reported that an incident still stands.
 pub(super) fn reminders(folder: &Path, incident: &str) -> usize {
     let all = rows(
         &open(folder),

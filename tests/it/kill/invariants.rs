@@ -13,25 +13,25 @@ pub(crate) struct Violations {
     pub(crate) violations: Vec<String>,
 }
 
-/// Judges one plan, in which `events` and nothing else was to be told.
+/// Judges one plan, in which `events` and nothing else was to be reported.
 pub(crate) fn check_invariants(log: &RunLog, events: &[&str]) -> Violations {
     let mut found = Violations::default();
     for event in events {
-        let told: Vec<&Received> = log.posted.iter().filter(|m| mentions(m, event)).collect();
-        if told.is_empty() {
+        let sent: Vec<&Received> = log.posted.iter().filter(|m| mentions(m, event)).collect();
+        if sent.is_empty() {
             found.violations.push(format!("lost: {event}"));
         }
-        if told.iter().any(|m| m.plain != told[0].plain) {
+        if sent.iter().any(|m| m.plain != sent[0].plain) {
             found.violations.push(format!(
-                "told in two ways: {event}: {:?}",
-                told.iter().map(|m| &m.plain).collect::<Vec<_>>()
+                "reported in two ways: {event}: {:?}",
+                sent.iter().map(|m| &m.plain).collect::<Vec<_>>()
             ));
         }
     }
     for (place, message) in log.posted.iter().enumerate() {
         let line = first_line(&message.plain);
         if events.iter().filter(|e| mentions(message, e)).count() != 1 {
-            found.violations.push(format!("told of nothing: {line}"));
+            found.violations.push(format!("reported nothing: {line}"));
         }
         match earlier_duplicate(log, place) {
             Some(before) if was_knowable(log, before, &line) => {

@@ -144,7 +144,7 @@ struct Matrix {
 struct Totals {
     points: usize,
     crashes: usize,
-    told: usize,
+    posted: usize,
     repeats: usize,
     lookups: usize,
     /// After how many transactions processes died.
@@ -160,7 +160,7 @@ impl Matrix {
             tally.points,
             tally.crashes,
             tally.commits.len(),
-            tally.told,
+            tally.posted,
             tally.repeats,
             tally.lookups,
             tally.violations.len()
@@ -181,7 +181,7 @@ impl Matrix {
             let found = check_invariants(&log, &EXPECTED_MESSAGES);
             tally.points += 1;
             tally.crashes += log.crashes.len();
-            tally.told += log.posted.len();
+            tally.posted += log.posted.len();
             tally.repeats += found.repeats;
             tally.lookups += log.lookups;
             tally.commits.extend(log.crashes.iter().map(|d| d.commits));

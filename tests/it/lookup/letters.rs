@@ -232,7 +232,7 @@ fn several_servers_are_merged() {
 }
 
 #[test]
-fn a_message_is_told_from_sending_to_its_end() {
+fn a_message_is_followed_from_sending_to_its_end() {
     let world = world();
     let sent = at("2026-03-02T10:00:00Z");
     let mail = Mail::new("outbound", sent, "jane@example.com")
@@ -305,7 +305,7 @@ fn a_type_of_bounces_that_is_unknown_is_refused_with_those_that_are_known() {
 }
 
 #[test]
-fn what_postmark_refuses_is_told_in_its_words_and_not_tried_again() {
+fn what_postmark_refuses_is_reported_in_its_words_and_not_tried_again() {
     let world = some();
     world.postmark.always(Fault::StatusBody {
         code: 422,

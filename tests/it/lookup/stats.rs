@@ -56,7 +56,7 @@ fn watched_at(now: Timestamp) -> World {
 }
 
 #[test]
-fn both_are_told_and_where_they_differ() {
+fn both_are_reported_and_where_they_differ() {
     let (world, range) = watched_in_march();
     insta::assert_snapshot!("stats", world.transcript(&range));
     let requests = world.postmark.requests().len();
@@ -79,7 +79,7 @@ fn how_much_of_a_range_was_seen_is_a_share() {
 }
 
 #[test]
-fn days_are_told_apart_as_postmark_has_them() {
+fn days_are_distinguished_as_postmark_has_them() {
     let world = watched();
     let ended = world.run(&["stats", "--since", "6d", "--by-day", "--json"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
@@ -165,7 +165,7 @@ fn the_tag_that_stopped_comes_first() {
 }
 
 #[test]
-fn what_is_stored_is_told_where_postmark_does_not_answer() {
+fn what_is_stored_is_reported_where_postmark_does_not_answer() {
     let (world, range) = watched_in_march();
     world.postmark.always(Fault::StatusBody {
         code: 422,

@@ -121,7 +121,7 @@ fn several_servers_are_listed_together_and_one_that_fails_hides_no_other() {
 fn a_reactivation_takes_effect_on_every_stream() {
     let world = suppressed();
     // Right after the change Postmark's list may be the old one.
-    let told = world.transcript(&["suppressions", "--reactivate", "Ops@example.com", "--yes"]);
+    let posted = world.transcript(&["suppressions", "--reactivate", "Ops@example.com", "--yes"]);
     assert_eq!(world.postmark.count("/suppressions/delete"), 2);
     assert_eq!(
         world.postmark.requests().len(),
@@ -130,7 +130,7 @@ fn a_reactivation_takes_effect_on_every_stream() {
     );
     assert!(addresses(&world, &["--address", "ops@example.com"]).is_empty());
     let again = world.transcript(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
-    insta::assert_snapshot!("reactivation", format!("{told}\n{again}"));
+    insta::assert_snapshot!("reactivation", format!("{posted}\n{again}"));
 }
 
 #[test]
@@ -188,8 +188,8 @@ fn what_the_list_refuses_is_tried_by_its_bounce() {
         ("HardBounce", "Admin"),
         at("2026-03-01T00:00:00Z"),
     );
-    let told = world.transcript(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
-    insta::assert_snapshot!("reactivation_by_bounce", told);
+    let posted = world.transcript(&["suppressions", "--reactivate", "ops@example.com", "--yes"]);
+    insta::assert_snapshot!("reactivation_by_bounce", posted);
     assert_eq!(world.postmark.count("/activate"), 1);
     assert!(addresses(&world, &["--address", "ops@example.com"]).is_empty());
 }

@@ -55,11 +55,11 @@ fn changes(world: &World) -> usize {
 fn whoever_says_yes_reactivates() {
     for keys in ["y\n", "YES\n"] {
         let world = suppressed();
-        let (code, told, asked) = typed(&world, &[], keys);
+        let (code, posted, asked) = typed(&world, &[], keys);
         assert_eq!(code, 0, "{asked}");
         insta::assert_snapshot!(
             "reactivation_asked_yes",
-            format!("{asked}\n[stdout]\n{told}")
+            format!("{asked}\n[stdout]\n{posted}")
         );
         assert_eq!(changes(&world), 2);
     }
@@ -70,11 +70,11 @@ fn whoever_says_anything_else_changes_nothing() {
     // Enter alone, and the end of what is typed.
     for keys in ["n\n", "\n", "yeah\n", "\u{4}"] {
         let world = suppressed();
-        let (code, told, asked) = typed(&world, &[], keys);
+        let (code, posted, asked) = typed(&world, &[], keys);
         assert_eq!(code, 1, "{keys:?}: {asked}");
         insta::assert_snapshot!(
             "reactivation_asked_no",
-            format!("{asked}\n[stdout]\n{told}")
+            format!("{asked}\n[stdout]\n{posted}")
         );
         assert_eq!(changes(&world), 0, "{keys:?}");
     }
@@ -83,15 +83,15 @@ fn whoever_says_anything_else_changes_nothing() {
 #[test]
 fn whoever_wants_json_is_asked_beside_it() {
     let world = suppressed();
-    let (code, told, asked) = typed(&world, &["--json"], "y\n");
+    let (code, posted, asked) = typed(&world, &["--json"], "y\n");
     assert_eq!(code, 0, "{asked}");
-    let json: serde_json::Value = serde_json::from_str(&told).expect("JSON alone");
+    let json: serde_json::Value = serde_json::from_str(&posted).expect("JSON alone");
     assert_eq!(json["outcomes"].as_array().map(Vec::len), Some(2), "{json}");
     insta::assert_snapshot!("reactivation_asked_json", asked);
 }
 
 #[test]
-fn whoever_says_no_is_told_all_the_same_what_could_not_be_read() {
+fn whoever_says_no_is_shown_all_the_same_what_could_not_be_read() {
     let world = suppressed();
     let broken = Plan::always(Fault::Status(500)).on("/message-streams/broadcast/");
     world.shop.fail(broken);
@@ -103,16 +103,16 @@ fn whoever_says_no_is_told_all_the_same_what_could_not_be_read() {
 #[test]
 fn whoever_says_no_and_wants_json_gets_json() {
     let world = suppressed();
-    let (code, told, _) = typed(&world, &["--json"], "n\n");
+    let (code, posted, _) = typed(&world, &["--json"], "n\n");
     assert_eq!(code, 1);
-    let json: serde_json::Value = serde_json::from_str(&told).expect("JSON alone");
+    let json: serde_json::Value = serde_json::from_str(&posted).expect("JSON alone");
     assert_eq!(json["outcomes"], serde_json::json!([]), "{json}");
     assert_eq!(json["errors"], serde_json::json!(["nothing was changed"]));
     assert_eq!(changes(&world), 0);
 }
 
 #[test]
-fn without_a_terminal_what_could_not_be_read_is_told_beside_the_refusal() {
+fn without_a_terminal_what_could_not_be_read_is_reported_beside_the_refusal() {
     let world = suppressed();
     let broken = Plan::always(Fault::Status(500)).on("/message-streams/broadcast/");
     world.shop.fail(broken);

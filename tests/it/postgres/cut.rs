@@ -9,6 +9,7 @@ use crate::kill::matrix::{instant, is_full};
 use crate::kill::scenario::{EXPECTED_MESSAGES, build_scenario, file};
 use crate::postgres::gate::{Cut, Gate};
 use crate::postgres::{URL, name, over_tcp};
+use crate::words::{NO_DATABASE, title};
 use crate::world::{Process, World};
 
 /// Transactions of the cycle of the tape, and some more.
@@ -61,9 +62,9 @@ fn play(mut world: World, gate: &Gate, cut: Cut) -> (RunLog, bool) {
         let cycle = world.cycle(instant() + later);
         assert_eq!(cycle.code, 0, "{cut:?}: {}", cycle.stderr);
     }
-    // That it cannot be used is told apart from everything that is told of.
+    // That it cannot be used stands apart from all other messages.
     let mut posted = world.slack.messages();
-    posted.retain(|message| !message.plain.contains("cannot use its database"));
+    posted.retain(|message| title(&message.plain) != NO_DATABASE);
     let log = RunLog {
         access: SlackAccess::Bot,
         posted,

@@ -1,7 +1,8 @@
 //! Which of several places holds the data, and that no upgrade leaves any behind.
 
 use crate::cluster::cluster;
-use crate::postgres::{URL, check, name, over_tcp, world};
+use crate::postgres::{URL, check, name, over_tcp, place, world};
+use crate::words::assert_line;
 
 #[test]
 fn an_explicit_file_is_refused_where_it_would_leave_data_behind() {
@@ -41,15 +42,17 @@ fn an_explicit_file_is_refused_where_it_would_leave_data_behind() {
     let doctor = world.run(&["doctor"]);
     assert_eq!(doctor.code, 1);
     let said = doctor.report.as_str().unwrap_or_default().to_owned();
-    assert!(
-        said.contains("the data so far is in schema hushwatch of"),
-        "{said}"
+    assert_line(
+        &world
+            .shown(&said)
+            .replace(&place(cluster, &database), "<place>"),
+        "✗ the data so far is in schema hushwatch of the <place>, which DATABASE_URL names, but HUSHWATCH_STORE__PATH decides for the file <folder>/hushwatch.db, which has none; set HUSHWATCH_DATABASE_URL to that database to go on with its data, or to `none` to begin anew in the file",
     );
     let valid = world.run(&["config", "check"]);
     let said = valid.report.as_str().unwrap_or_default().to_owned();
-    assert!(
-        said.contains("DATABASE_URL is not used: HUSHWATCH_STORE__PATH decides"),
-        "{said}"
+    assert_line(
+        &world.shown(&said),
+        "note: DATABASE_URL is not used: HUSHWATCH_STORE__PATH decides, so the data goes to the file <folder>/hushwatch.db; set HUSHWATCH_DATABASE_URL to the same URL to use that database, or to `none` to keep to the file",
     );
     assert_eq!(world.slack.messages(), [], "nothing was sent");
 
@@ -76,10 +79,11 @@ fn an_explicit_file_wins_over_a_database_without_data() {
     );
     let cycle = check(&mut world);
     assert_eq!(cycle.code, 0, "{}", cycle.stderr);
-    assert!(
-        cycle.stderr.contains("(HUSHWATCH_STORE__PATH)"),
-        "{}",
-        cycle.stderr
+    assert_line(
+        &cycle
+            .stderr
+            .replace(&world.folder.path().display().to_string(), "<folder>"),
+        "INFO the data is in the SQLite file <folder>/hushwatch.db (HUSHWATCH_STORE__PATH)",
     );
     assert!(world.folder.path().join("hushwatch.db").exists());
     let schema = "SELECT CAST(count(*) AS TEXT) FROM pg_namespace WHERE nspname = 'hushwatch'";

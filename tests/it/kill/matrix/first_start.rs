@@ -1,4 +1,4 @@
-//! A first start that dies: while the schema is made, while history is read. What is read is read once, and nothing is told but
+//! A first start that dies: while the schema is made, while history is read. What is read is read once, and nothing is reported but
 //! the hello.
 
 use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};

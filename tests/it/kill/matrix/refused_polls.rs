@@ -1,5 +1,5 @@
 //! A cycle that refuses to record, for another server's token or a wrong clock, and is killed: nothing of what it refuses is
-//! stored, what is stored stays, and it is told.
+//! stored, what is stored stays, and it is reported.
 
 use std::time::Duration;
 
@@ -69,18 +69,18 @@ fn stored(world: &World) -> Vec<String> {
     .collect()
 }
 
-fn told(world: &World) -> Vec<String> {
+fn said(world: &World) -> Vec<String> {
     let posted = world.slack.messages();
     posted.iter().map(|m| first_line(&m.plain)).collect()
 }
 
 /// No message of `lines` is missing, and each is there once, or twice where nobody could know of the first.
-fn assert_told(told: &[String], lines: &[&str], most: usize, what: &str) {
+fn assert_reported(said: &[String], lines: &[&str], most: usize, what: &str) {
     for line in lines {
-        let times = told.iter().filter(|told| told == line).count();
-        assert!((1..=most).contains(&times), "{what}: {line}: {told:?}");
+        let times = said.iter().filter(|said| said == line).count();
+        assert!((1..=most).contains(&times), "{what}: {line}: {said:?}");
     }
-    let others: Vec<_> = told
+    let others: Vec<_> = said
         .iter()
         .filter(|t| !lines.contains(&t.as_str()))
         .collect();
@@ -121,7 +121,7 @@ fn a_cycle_that_is_killed_over_another_servers_token_stores_nothing_of_it_and_te
             let number = stored(&world).pop();
             assert_eq!(number.as_ref(), before.last(), "{what}");
             let most = if access == SlackAccess::Bot { 1 } else { 2 };
-            assert_told(&told(&world), &[OTHER_SERVER, OWN_SERVER], most, &what);
+            assert_reported(&said(&world), &[OTHER_SERVER, OWN_SERVER], most, &what);
             assert_eq!(stored_state(&world).pending, Vec::<String>::new(), "{what}");
             let until = now + 3 * HOUR;
             let status = world
@@ -166,9 +166,9 @@ fn a_cycle_that_is_killed_over_a_wrong_clock_records_nothing_and_tells() {
                 cycle(&world, now);
             }
             assert_eq!(stored(&world), before, "{what}");
-            // It is past the outbox: a mark says that it was told, and what was told before the mark is not looked up.
+            // It is past the outbox: a mark says that it was reported, and what was reported before the mark is not looked up.
             let most = if moment == Moment::Received { 1 } else { 2 };
-            assert_told(&told(&world), &[WRONG_CLOCK], most, &what);
+            assert_reported(&said(&world), &[WRONG_CLOCK], most, &what);
             world.set_aside("seen");
         }
     }
