@@ -19,6 +19,7 @@ use crate::commands::mute::{MuteArgs, UnmuteArgs};
 use crate::commands::query::{BouncesArgs, MessageArgs, MessagesArgs, StatsArgs, SuppressionsArgs};
 use crate::commands::recent::RecentArgs;
 use crate::commands::report::ReportArgs;
+use crate::commands::sentry_rule::SentryRuleArgs;
 use crate::commands::stdout::check_written;
 use crate::commands::{CommandResult, USAGE};
 use crate::model::Timestamp;
@@ -185,6 +186,15 @@ pub enum Command {
     /// Bring the database schema up to date and exit, for a release phase; `run` and `check` do it too
     #[command(after_help = "Example: hushwatch migrate")]
     Migrate,
+    /// Create the alert rule of Sentry that watches for missing tokens, or bring it up to date
+    #[command(
+        after_help = "Needs SENTRY_AUTH_TOKEN with the scopes alerts:write and project:read; SENTRY_URL [default: https://sentry.io].\n\
+                      The rule is found by its exact name, written, read back and compared.\n\n\
+                      Exit code: 0 done; 1 not done, with --check also missing or changed; 2 wrong usage.\n\n\
+                      Examples: hushwatch sentry-rule --org example --project mail --dry-run\n          \
+                      hushwatch sentry-rule --org example --project mail --check"
+    )]
+    SentryRule(SentryRuleArgs),
     /// Print a script that completes commands and options in your shell
     #[cfg(feature = "manual")]
     #[command(

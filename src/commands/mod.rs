@@ -24,6 +24,7 @@ mod query;
 mod recent;
 mod report;
 mod run;
+mod sentry_rule;
 mod status;
 mod stdout;
 mod whole_file;
@@ -59,6 +60,9 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Completions { shell } => return man::completions(shell),
         Command::Man(args) => return man::man(&args),
         _ => {}
+    }
+    if let Command::SentryRule(args) = &cli.command {
+        return sentry_rule::sentry_rule(args).await;
     }
     let sources = Sources::of_process(cli.config);
     let config = match (crate::config::load(&sources), &cli.command) {
@@ -105,6 +109,8 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Doctor(args) => doctor::doctor(config, &args).await,
         Command::Config { what } => config::config(what, &config, &sources),
         Command::Migrate => migrate::migrate(config).await,
+        // It needs no configuration, and was carried out above.
+        Command::SentryRule(_) => Ok(0),
         #[cfg(feature = "demo")]
         Command::Demo => Ok(0),
         #[cfg(feature = "manual")]

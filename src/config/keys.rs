@@ -112,6 +112,9 @@ pub(super) fn known_mistake(wrong: &str) -> Option<&'static str> {
         ("store", "url" | "database" | "database_url") => {
             "set the environment variable HUSHWATCH_DATABASE_URL; secrets are not read from the file"
         }
+        ("" | "sentry", "dsn" | "sentry_dsn") | ("sentry", "url") => {
+            "set the environment variable SENTRY_DSN; secrets are not read from the file"
+        }
         ("", "timezone" | "tz") => "write `time_zone`",
         _ => return None,
     })

@@ -165,25 +165,25 @@ impl Reader {
         let rules = self.rules();
         let slack = self.slack(sources);
         let time_zone = self.read("time_zone", chrono_tz::UTC, values::time_zone);
+        let schedule = self.read("schedule", hourly, |v| {
+            values::text(v).map_err(Invalid::from)?.parse::<Schedule>()
+        });
+        let postmark = PostmarkSettings {
+            base_url: self.read("postmark.base_url", String::new(), values::base_url),
+            requests_per_poll: self.read("postmark.requests_per_poll", 60, |v| {
+                values::whole(v, 5, 10_000)
+            }),
+            timeout: self.duration("postmark.timeout", MIN_TIMEOUT, MAX_WAIT),
+            poll_time: self.duration("postmark.poll_time", MIN_TIMEOUT, DAY),
+            backfill_time: self.duration("postmark.backfill_time", Duration::ZERO, DAY),
+        };
         Config {
             mode: self.read("mode", Mode::Alert, |v| {
                 values::choice(v, [("alert", Mode::Alert), ("digest", Mode::Digest)])
             }),
-            schedule: self.read("schedule", hourly, |v| {
-                values::text(v).map_err(Invalid::from)?.parse::<Schedule>()
-            }),
             time_zone,
             quiet_hours: self.quiet_hours(time_zone),
             sinks: self.sinks(sources),
-            postmark: PostmarkSettings {
-                base_url: self.read("postmark.base_url", String::new(), values::base_url),
-                requests_per_poll: self.read("postmark.requests_per_poll", 60, |v| {
-                    values::whole(v, 5, 10_000)
-                }),
-                timeout: self.duration("postmark.timeout", MIN_TIMEOUT, MAX_WAIT),
-                poll_time: self.duration("postmark.poll_time", MIN_TIMEOUT, DAY),
-                backfill_time: self.duration("postmark.backfill_time", Duration::ZERO, DAY),
-            },
             retry: retry::RetryPolicy {
                 attempts: self.read("retry.attempts", 4, |v| values::whole(v, 1, 20)),
                 initial: self.duration("retry.initial", Duration::ZERO, MAX_WAIT),
@@ -205,6 +205,9 @@ impl Reader {
             }),
             store: self.store(sources),
             heartbeat: self.heartbeat(),
+            sentry: self.sentry(sources, &schedule, &postmark),
+            schedule,
+            postmark,
             doctor: self.doctor(),
             canary: self.canary(sources),
             page: self.page(),

@@ -7,6 +7,7 @@ use crate::config::keys::SPECIAL;
 use crate::config::layers::{PREFIX, find};
 use crate::config::server::ACCOUNT_TOKEN;
 use crate::config::{ConfigProblem, Sources};
+use crate::sentry::Dsn;
 
 /// A kind of secret that is known by its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +20,14 @@ pub(super) enum SecretKind {
     SlackWebhook,
     /// The URL of a `PostgreSQL` database, which may hold a password.
     DatabaseUrl,
+    /// `https://KEY@HOST/PROJECT`.
+    SentryDsn,
+    /// `sntrys_…`, `sntryu_…`: a token of Sentry's API.
+    SentryToken,
 }
 
 /// The variables without the prefix that are read, and what each may hold.
-const VARIABLES: [(&str, Option<SecretKind>); 9] = [
+const VARIABLES: [(&str, Option<SecretKind>); 12] = [
     ("POSTMARK_SERVER_TOKEN", Some(SecretKind::PostmarkToken)),
     (ACCOUNT_TOKEN, Some(SecretKind::PostmarkToken)),
     ("SLACK_BOT_TOKEN", Some(SecretKind::SlackToken)),
@@ -32,6 +37,9 @@ const VARIABLES: [(&str, Option<SecretKind>); 9] = [
     ("POSTMARK_ALERT_MIN_DENOMINATOR_BOUNCE", None),
     ("POSTMARK_ALERT_MIN_DENOMINATOR_SPAM", None),
     ("FLAG_POSTMARK_DELIVERY_MONITOR", None),
+    ("SENTRY_DSN", Some(SecretKind::SentryDsn)),
+    ("SENTRY_AUTH_TOKEN", Some(SecretKind::SentryToken)),
+    ("SENTRY_ENVIRONMENT", None),
 ];
 
 impl SecretKind {
@@ -44,6 +52,10 @@ impl SecretKind {
             Some(Self::SlackToken)
         } else if is_slack_webhook(text) {
             Some(Self::SlackWebhook)
+        } else if Dsn::is_like(text) {
+            Some(Self::SentryDsn)
+        } else if is_sentry_token(text) {
+            Some(Self::SentryToken)
         } else {
             is_database_url(text).then_some(Self::DatabaseUrl)
         }
@@ -56,6 +68,8 @@ impl SecretKind {
             Self::SlackToken => "a Slack token",
             Self::SlackWebhook => "a Slack webhook URL",
             Self::DatabaseUrl => "a database URL",
+            Self::SentryDsn => "a Sentry DSN",
+            Self::SentryToken => "a Sentry token",
         }
     }
 
@@ -67,6 +81,8 @@ impl SecretKind {
             Self::SlackToken => "remove it there, and set SLACK_BOT_TOKEN",
             Self::SlackWebhook => "remove it there, and set SLACK_WEBHOOK_URL",
             Self::DatabaseUrl => "remove it there, and set HUSHWATCH_DATABASE_URL",
+            Self::SentryDsn => "remove it there, and set SENTRY_DSN",
+            Self::SentryToken => "remove it there, and set SENTRY_AUTH_TOKEN",
         }
     }
 
@@ -93,6 +109,13 @@ fn is_slack_token(text: &str) -> bool {
         None => kind == "xapp",
     };
     is_kind && !rest.is_empty() && !rest.contains(char::is_whitespace)
+}
+
+fn is_sentry_token(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("sntrys_")
+        .or_else(|| text.strip_prefix("sntryu_"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
 }
 
 fn is_database_url(text: &str) -> bool {
@@ -203,7 +226,9 @@ mod tests {
 
     #[test]
     fn a_secret_is_known_by_its_whole_shape() {
-        use SecretKind::{DatabaseUrl, PostmarkToken, SlackToken, SlackWebhook};
+        use SecretKind::{
+            DatabaseUrl, PostmarkToken, SentryDsn, SentryToken, SlackToken, SlackWebhook,
+        };
         for (text, kind) in [
             ("6ba7b810-9dad-11d1-80b4-00c04fd430c8", Some(PostmarkToken)),
             (
@@ -211,6 +236,9 @@ mod tests {
                 Some(PostmarkToken),
             ),
             ("postgres://u:secret@db.example.com/x", Some(DatabaseUrl)),
+            ("https://abc@o1.ingest.de.sentry.io/45", Some(SentryDsn)),
+            ("sntrys_abc", Some(SentryToken)),
+            ("sntryu_", None),
             ("xoxb-1", Some(SlackToken)),
             ("XOXP-1-2-abc", Some(SlackToken)),
             ("xoxe.xoxp-1-abc", Some(SlackToken)),
@@ -245,7 +273,7 @@ mod tests {
             assert_eq!(SecretKind::of_value(text), kind, "{text}");
         }
     }
-    const SECRETS: [(&str, &str); 4] = [
+    const SECRETS: [(&str, &str); 6] = [
         (
             "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
             "POSTMARK_SERVER_TOKEN",
@@ -259,6 +287,8 @@ mod tests {
             "postgres://u:canary@db.example.com/x",
             "HUSHWATCH_DATABASE_URL",
         ),
+        ("https://canary@o1.ingest.sentry.io/45", "SENTRY_DSN"),
+        ("sntrys_canary", "SENTRY_AUTH_TOKEN"),
     ];
 
     fn refused(file: &str, env: &[(&str, &str)], secret: &str, right: &str) -> String {
@@ -328,11 +358,12 @@ mod tests {
 
     #[test]
     fn a_secret_in_its_own_place_is_taken() {
-        let [(token, _), (bot, _), (webhook, _), _] = SECRETS;
+        let [(token, _), (bot, _), (webhook, _), _, (dsn, _), _] = SECRETS;
         for env in [
             vec![
                 ("POSTMARK_SERVER_TOKEN", token),
                 ("SLACK_WEBHOOK_URL", webhook),
+                ("SENTRY_DSN", dsn),
             ],
             vec![
                 (ACCOUNT_TOKEN, token),

@@ -14,6 +14,7 @@ mod problem;
 mod quiet;
 mod rules;
 mod schedule;
+mod sentry;
 mod server;
 mod show;
 mod sink;
@@ -35,6 +36,7 @@ use crate::heartbeat::Heartbeat;
 use crate::model::{Rules, ServerName, StreamId};
 use crate::retry;
 use crate::secret::Secret;
+use crate::sentry::SentrySettings;
 
 pub use load::{Sources, load};
 pub use problem::{ConfigProblem, ConfigWarning};
@@ -287,6 +289,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// Where others learn whether cycles are good.
     pub heartbeat: Option<Heartbeat>,
+    /// Where Sentry learns of cycles and tokens; `None` where no DSN is set.
+    pub sentry: Option<SentrySettings>,
     pub doctor: DoctorSettings,
     /// The canary; `None` for none.
     pub canary: Option<CanarySettings>,

@@ -88,6 +88,9 @@ pub fn show(config: &Config, sources: &Sources) -> String {
             "account: token *** from POSTMARK_ACCOUNT_TOKEN, all its servers are watched"
         );
     }
+    let sentry = config.sentry.as_ref();
+    let dsn = sentry.map_or("(not set)", |_| "DSN *** from SENTRY_DSN");
+    let _ = writeln!(text, "sentry: {dsn}");
     let slack = match &config.slack.sink {
         SlackSink::Bot { channel, .. } => {
             format!("bot token *** from SLACK_BOT_TOKEN, channel {channel}")

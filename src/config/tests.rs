@@ -367,12 +367,15 @@ fn nothing_shown_is_a_secret() {
         ("POSTMARK_SERVER_TOKEN", "sesame-1"),
         ("SLACK_WEBHOOK_URL", "https://hooks.example.com/sesame-2"),
         ("HUSHWATCH_HEARTBEAT__URL", "https://example.com/sesame-3"),
+        ("SENTRY_DSN", "https://sesame-4@sentry.example.com/45"),
     ];
     let (_folder, sources) = sources("", &env);
     let config = load(&sources).expect("valid");
     let shown = show(&config, &sources);
     assert!(
-        shown.contains("heartbeat.url = ***") && shown.contains("token ***"),
+        shown.contains("heartbeat.url = ***")
+            && shown.contains("token ***")
+            && shown.contains("sentry: DSN *** from SENTRY_DSN"),
         "{shown}"
     );
     assert!(!shown.contains("sesame") && !format!("{config:?}").contains("sesame"));

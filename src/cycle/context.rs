@@ -15,6 +15,7 @@ use crate::model::{Mute, Span, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::routing::Route;
 use crate::postmark::{self, Postmark};
+use crate::sentry::{self, Sentry};
 use crate::store::{self, Store};
 
 /// The configuration, the store and the clients of one process.
@@ -23,6 +24,8 @@ pub struct Context {
     pub(crate) store: Store,
     pub(crate) postmark: Postmark,
     pub(crate) notifier: Notifier,
+    /// The client of Sentry; `None` where no DSN is set.
+    pub(crate) sentry: Option<Arc<Sentry>>,
     /// The servers of the account, as it listed them last.
     pub(crate) account_servers: AccountServers,
     /// The name of this process where several share a database.
@@ -44,6 +47,8 @@ pub enum SetupError {
     Postmark(#[from] postmark::Error),
     #[error("cannot set up Slack: {0}")]
     Slack(#[from] crate::slack::Error),
+    #[error(transparent)]
+    Sentry(#[from] sentry::Error),
 }
 
 impl Context {
@@ -64,7 +69,10 @@ impl Context {
             timeout: config.postmark.timeout,
             retry: config.retry.clone(),
         })?;
+        let sentry = config.sentry.as_ref();
+        let sentry = sentry.map(|settings| Sentry::new(settings.dsn.clone()));
         Ok(Self {
+            sentry: sentry.transpose()?.map(Arc::new),
             outage: Outage::new(&config.store),
             config,
             store,

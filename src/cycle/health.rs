@@ -17,33 +17,32 @@ use crate::store::{self, Database};
 /// The maximum number of open incidents that a heartbeat names.
 const MAX_VERDICT_INCIDENTS: usize = 10;
 
-/// Sends a heartbeat with the verdict, unless a message was given up, or a server cannot be seen and nobody was notified of that
-/// yet: then a service that takes reasons is sent that one.
+/// Sends a heartbeat with the verdict, unless `why` says that there is none: then a service that takes reasons is sent that.
 pub(crate) async fn send_heartbeat(
-    context: &Context,
-    polls: &PollResults,
-    evaluation: &CycleEvaluation,
-    report: &CheckReport,
     heartbeat: &mut CycleHeartbeat,
-    now: Timestamp,
+    why: Option<String>,
+    report: &CheckReport,
+    open: &[Incident],
 ) {
-    if context.config.heartbeat.is_none() {
+    if !heartbeat.is_wanted() {
         return;
     }
-    match why_withheld(context, polls, evaluation, report, now).await {
+    match why {
         Some(why) => {
             tracing::warn!("no heartbeat: {why}");
             heartbeat.end(&Signal::Failure(&why)).await;
         }
         None => {
-            let verdict = verdict(report, &evaluation.open);
-            heartbeat.end(&Signal::Success(&verdict)).await;
+            heartbeat
+                .end(&Signal::Success(&verdict(report, open)))
+                .await
         }
     }
 }
 
-/// Returns why others should look after this process; `None` where it is well.
-async fn why_withheld(
+/// Returns why others should look after this process: a message was given up, or a server cannot be seen and nobody was notified of
+/// that yet. `None` where it is well.
+pub(crate) async fn why_withheld(
     context: &Context,
     polls: &PollResults,
     evaluation: &CycleEvaluation,

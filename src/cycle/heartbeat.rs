@@ -21,6 +21,11 @@ impl CycleHeartbeat {
         }
     }
 
+    /// Returns whether anybody takes it.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.heartbeat.is_some()
+    }
+
     /// Sends that the cycle begins, unless it was sent before.
     pub(crate) fn begin(&mut self) {
         if let Some(heartbeat) = self.heartbeat.clone()

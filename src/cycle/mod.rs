@@ -18,6 +18,7 @@ pub(crate) mod outage;
 pub(crate) mod poll;
 pub(crate) mod readiness;
 pub mod report;
+mod sentry;
 mod sinks;
 pub(crate) mod stats;
 pub(crate) mod stored_message;
@@ -39,7 +40,7 @@ use crate::cycle::deliver::fallback_alert::alert_skew;
 use crate::cycle::deliver::{Trigger, deliver};
 use crate::cycle::digest::{due_digest, write_due_digest};
 use crate::cycle::evaluate::evaluate;
-use crate::cycle::health::send_heartbeat;
+use crate::cycle::health::{send_heartbeat, why_withheld};
 use crate::cycle::heartbeat::CycleHeartbeat;
 use crate::cycle::hello::write_hello;
 use crate::cycle::lease::Leases;
@@ -49,6 +50,7 @@ use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::poll::servers::{ServerList, discover_servers};
 use crate::cycle::report::CheckReport;
+use crate::cycle::sentry::CycleSentry;
 use crate::model::Timestamp;
 use crate::notify::describe::describe_same_server;
 use crate::store::{self, CycleLock, Database, Store};
@@ -103,16 +105,19 @@ pub async fn run_cycle(
     options: CycleOptions,
 ) -> Result<CheckReport, CycleError> {
     let mut began = None;
-    let mut heartbeat = CycleHeartbeat::new(context.config.heartbeat.clone());
-    let result = match run_steps(context, options, &mut began, &mut heartbeat).await {
+    let mut signals = Signals {
+        heartbeat: CycleHeartbeat::new(context.config.heartbeat.clone()),
+        sentry: CycleSentry::new(context),
+    };
+    let result = match run_steps(context, options, &mut began, &mut signals).await {
         // What was committed of it stays, and the rest is done again.
         Err(CycleError::Store(error)) if error.is_of_disk() && context.store.free_reserve() => {
-            run_steps(context, options, &mut began, &mut heartbeat).await
+            run_steps(context, options, &mut began, &mut signals).await
         }
         result => result,
     };
     if let Err(error) = &result {
-        heartbeat.fail(error).await;
+        signals.heartbeat.fail(error).await;
     }
     match &result {
         Ok(_) => {
@@ -128,7 +133,14 @@ pub async fn run_cycle(
         }
         Err(_) => {}
     }
+    signals.sentry.end(result.as_ref().err()).await;
     result
+}
+
+/// The signs of life of one cycle.
+struct Signals {
+    heartbeat: CycleHeartbeat,
+    sentry: CycleSentry,
 }
 
 /// One cycle, step by step. `began` is when its first try began, by the machine's clock: a second try is the same cycle.
@@ -136,14 +148,15 @@ async fn run_steps(
     context: &Arc<Context>,
     options: CycleOptions,
     began: &mut Option<Timestamp>,
-    heartbeat: &mut CycleHeartbeat,
+    signals: &mut Signals,
 ) -> Result<CheckReport, CycleError> {
     let (config, store) = (&context.config, &context.store);
     let _lock = lock_database(store, &config.store).await?;
     let began = *began.get_or_insert_with(crate::clock::now);
     check_file(store).await?;
     let now = cycle_instant(context, options).await?;
-    heartbeat.begin();
+    signals.heartbeat.begin();
+    signals.sentry.begin();
     // Before the evaluation, so that nobody is reminded of what somebody takes care of.
     let answered = take_answers(context, now).await;
     let leases = Arc::new(Leases::new(store, &context.worker_id, config.store.lease));
@@ -172,7 +185,11 @@ async fn run_steps(
     let prune = move |s: &mut Database| s.prune(keep_rows, keep_aggregates);
     store.call(prune).await?;
     let report = report::check(context, now, &polls, &evaluation, deliveries).await?;
-    send_heartbeat(context, &polls, &evaluation, &report, heartbeat, now).await;
+    let why = why_withheld(context, &polls, &evaluation, &report, now).await;
+    signals
+        .sentry
+        .note(&polls.outcomes, &evaluation, why.is_none());
+    send_heartbeat(&mut signals.heartbeat, why, &report, &evaluation.open).await;
     Ok(report.with_hello(hello))
 }
 

@@ -11,6 +11,7 @@
 //! | [`slack`] | channels, their messages, and the limits of a payload |
 //! | `healthchecks` | (feature `sim`) what takes heartbeats with their beginning and end |
 //! | `receiver` | (feature `sim`) what takes the requests of sinks |
+//! | `sentry` | (feature `sim`) what takes envelopes, and keeps alert rules |
 //! | `gzip_bomb` | (feature `sim`) a small body that decompresses to a large one |
 //! | `dns`, `smtp` | (features `sim` and `doctor`) a DNS zone, and a mail relay with STARTTLS |
 
@@ -25,6 +26,8 @@ mod http;
 pub mod postmark;
 #[cfg(any(test, feature = "sim"))]
 pub mod receiver;
+#[cfg(any(test, feature = "sim"))]
+pub mod sentry;
 pub mod slack;
 #[cfg(all(any(test, feature = "sim"), feature = "doctor"))]
 pub mod smtp;

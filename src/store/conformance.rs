@@ -23,6 +23,7 @@ mod mutes;
 mod outbox;
 mod pictures;
 mod readiness;
+mod reported_tokens;
 mod samples;
 mod server_identity;
 mod stray_log;
@@ -110,6 +111,8 @@ facts! {
         a_mute_of_one_incident_holds_no_other;
     canary:
         mails_come_back_newest_first_and_a_later_word_replaces_an_earlier_one;
+    reported_tokens:
+        an_outage_is_known_until_it_is_over;
     hello:
         a_new_database_greets_once
         a_hello_that_nobody_wants_is_not_due_again

@@ -42,6 +42,8 @@ mod postgres;
 mod rates;
 mod report;
 mod secrets;
+mod sentry;
+mod sentry_rule;
 mod servers;
 mod silence;
 mod sinks;

@@ -174,6 +174,10 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
             "HUSHWATCH_HEARTBEAT__URL",
             "ftp://example.com/d9c6b8a0-1111-4222-8333-canary000001",
         ),
+        (
+            "SENTRY_DSN",
+            "https://d9c6b8a0-1111-4222-8333-canary000001@sentry.example.com/shop",
+        ),
         ("HUSHWATCH_SCHEDULE", secret),
         ("HUSHWATCH_TIME_ZONE", secret),
         ("HUSHWATCH_SLACK__PACE", secret),

@@ -17,6 +17,7 @@ mod mutes;
 mod open;
 mod rules;
 mod schedule;
+mod sentry;
 mod servers;
 mod settings;
 mod sinks;
@@ -92,16 +93,18 @@ async fn diagnose(
     let notifier = Notifier::new(&config.slack, printer)?;
     let database = database::check(config, notifier).await?;
     let app = database.app;
-    let (servers, slack, sinks, status, heartbeat) = tokio::join!(
+    let (servers, slack, sinks, status, heartbeat, sentry) = tokio::join!(
         servers::checks(&app, at),
         slack::checks(&app, args, at),
         sinks::checks(&app, args.send_test, at),
         status_page::checks(&app.config.doctor.status_url, INTERACTIVE_TIMEOUT),
         heartbeat::check(app.config.heartbeat.as_ref()),
+        sentry::checks(&app, args.send_test),
     );
     let dns_and_relay = check_dns_and_relay(&app.config.doctor, &servers.domains).await;
     let mut checks = settings::checks(&app.config);
     checks.push(heartbeat);
+    checks.extend(sentry);
     checks.extend(servers.checks);
     checks.extend(slack);
     checks.extend(sinks);

@@ -25,6 +25,7 @@ mod polls;
 mod prune;
 mod recent_events;
 mod rename_servers;
+mod reported_tokens;
 mod rewind;
 mod samples;
 pub(in crate::store) mod schema;

@@ -25,6 +25,7 @@ const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0016_hello_reactions.sql"),
     include_str!("migrations/0017_planned_mutes.sql"),
     include_str!("migrations/0018_canary.sql"),
+    include_str!("migrations/0019_reported_tokens.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

@@ -8,6 +8,7 @@ mod many;
 #[cfg(feature = "doctor")]
 mod relay;
 mod rules;
+mod sentry;
 #[cfg(feature = "postgres")]
 mod server;
 mod slack;

@@ -1,0 +1,36 @@
+//! The servers of which Sentry knows that their token is missing or refused.
+
+use crate::model::{ServerName, Timestamp};
+use crate::store::{Database, Error};
+
+use super::{Scope, values};
+
+impl Database {
+    /// Returns the servers whose outage was reported, and is not over.
+    pub fn reported_tokens(&mut self) -> Result<Vec<ServerName>, Error> {
+        let sql = "SELECT server FROM reported_tokens ORDER BY server";
+        self.rows(sql, &[], |row| Ok(ServerName(row.get(0)?)))
+    }
+
+    /// Remembers that the outage of a server was reported at `now`.
+    pub fn save_reported_token(
+        &mut self,
+        server: &ServerName,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.write(Scope::All, |s| {
+            s.execute(
+                "INSERT INTO reported_tokens (server, at) VALUES (?1, ?2) ON CONFLICT (server) DO NOTHING",
+                &values![&server.0, now],
+            )
+        })
+    }
+
+    /// Forgets the outage of a server, which is over.
+    pub fn forget_reported_token(&mut self, server: &ServerName) -> Result<(), Error> {
+        self.write(Scope::All, |s| {
+            let sql = "DELETE FROM reported_tokens WHERE server = ?1";
+            s.execute(sql, &values![&server.0])
+        })
+    }
+}
