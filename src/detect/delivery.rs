@@ -95,7 +95,7 @@ enum DeliveryState {
 
 use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
 pub use outcome::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
-use share::{Loss, PRIOR_LOSS, UsualLoss};
+use share::{PRIOR_LOSS, Standing, UsualLoss};
 
 impl DeliveryModel {
     /// Learns from the mail that had settled by `until`, but not from that of `losses`, which incidents tell of; `series` share
@@ -269,7 +269,8 @@ impl DeliveryModel {
             })
             .collect();
         // Where half of the mail is lost, a few lost in a row are no silence.
-        let lost = self.loss_after(before, at).map_or(0.0, |loss| loss.share());
+        let lost = self.standing(before, at).loss;
+        let lost = lost.map_or(0.0, |loss| loss.share());
         let lost = lost.max(partial_bounced_share(history, &run, at).unwrap_or(0.0));
         let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state), lost);
         let bounced = || {
@@ -306,7 +307,7 @@ impl DeliveryModel {
         recent: &[SampledMessage],
         at: Timestamp,
     ) -> Finding {
-        let loss = self.loss_after(recent, at);
+        let Standing { loss, is_suspected } = self.standing(recent, at);
         let usual = self.usual_loss.delivered_share();
         // What is told when nothing is lost is the last day.
         let since = loss.map_or(at - DAY, |loss| loss.since);
@@ -329,6 +330,7 @@ impl DeliveryModel {
             Some(loss) if loss.is_ending => Verdict::Unresolved,
             Some(_) => Verdict::Breach,
             None if delivered == 0 => Verdict::Unknown,
+            None if is_suspected => Verdict::Unresolved,
             None => Verdict::Within,
         };
         let evidence = Evidence::DeliveryDrop(DeliveryDropEvidence {
@@ -348,11 +350,11 @@ impl DeliveryModel {
         Finding::new(Rule::DeliveryDrop, verdict, severity, evidence)
     }
 
-    /// Returns the loss that goes on after the last of `mail`.
-    fn loss_after(&self, mail: &[SampledMessage], at: Timestamp) -> Option<Loss> {
+    /// Returns how it stands after the last of `mail`.
+    fn standing(&self, mail: &[SampledMessage], at: Timestamp) -> Standing {
         let from = mail.partition_point(|mail| mail.sent_at < at - LOSS_LOOKBACK);
         let states = mail[from..].iter().map(|m| (m.sent_at, state_at(m, at)));
-        self.usual_loss.ongoing(states, |age| self.late_share(age))
+        self.usual_loss.standing(states, |age| self.late_share(age))
     }
 }
 

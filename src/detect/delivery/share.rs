@@ -24,6 +24,9 @@ const RECOVERY_EVIDENCE: f64 = 7.0;
 const MAX_ENDING_LOSS: f64 = 0.75;
 /// The evidence from which on the end is awaited.
 const ENDING_EVIDENCE: f64 = RECOVERY_EVIDENCE / 2.0;
+/// The part of the limit from which on the evidence keeps a loss that was told: what is learned anew while it lasts changes the odds a
+/// little, and that is no recovery.
+const KEEPING_SHARE: f64 = 0.5;
 /// Fewer lost messages are no drop, whatever the odds.
 const MIN_LOST: u64 = 5;
 /// The usual loss where nothing is known: 97% of mail in general arrives.
@@ -56,6 +59,15 @@ pub(super) struct Loss {
     pub delivered: u64,
     /// Whether the newest mail speaks for its end.
     pub is_ending: bool,
+}
+
+/// What the mail in order says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Standing {
+    /// The loss that goes on after the last of it.
+    pub loss: Option<Loss>,
+    /// Whether it speaks for a loss, though not enough to report one.
+    pub is_suspected: bool,
 }
 
 /// The sums over messages in order.
@@ -191,13 +203,13 @@ impl UsualLoss {
         1.0 - self.share
     }
 
-    /// Returns the loss that goes on after the last of `mail`, which is in order of time sent. `late` returns the share of
-    /// delivered mail that takes longer than an age.
-    pub(super) fn ongoing(
+    /// Returns how it stands after the last of `mail`, which is in order of time sent. `late` returns the share of delivered mail
+    /// that takes longer than an age.
+    pub(super) fn standing(
         &self,
         mail: impl Iterator<Item = (Timestamp, DeliveryState)>,
         late: impl Fn(Duration) -> f64,
-    ) -> Option<Loss> {
+    ) -> Standing {
         let mut scan = Scan::default();
         for (sent_at, state) in mail {
             let late = match state {
@@ -206,13 +218,19 @@ impl UsualLoss {
             };
             scan.add(self, sent_at, state, late);
         }
-        let Ongoing { sum, recovery, .. } = scan.ongoing?;
-        Some(Loss {
-            since: sum.since?,
-            settled: sum.settled,
-            delivered: sum.delivered,
-            is_ending: recovery > ENDING_EVIDENCE,
-        })
+        let loss = scan.ongoing.and_then(|Ongoing { sum, recovery, .. }| {
+            Some(Loss {
+                since: sum.since?,
+                settled: sum.settled,
+                delivered: sum.delivered,
+                is_ending: recovery > ENDING_EVIDENCE,
+            })
+        });
+        let keeping = KEEPING_SHARE * self.limit;
+        Standing {
+            loss,
+            is_suspected: scan.sums.iter().any(|sum| sum.evidence > keeping),
+        }
     }
 
     /// Returns the share of the usually delivered mail that is lost.

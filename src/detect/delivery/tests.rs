@@ -304,7 +304,7 @@ fn a_loss_that_is_most_of_a_young_sample_is_not_usual() {
     let model = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
     // The prior of 97%, with a standard error.
     assert!(model.usual_loss.delivered_share() > 0.92);
-    let loss = model.loss_after(&sampled, at).expect("a loss");
+    let loss = model.standing(&sampled, at).loss.expect("a loss");
     assert!(!loss.is_ending && loss.share() > 0.4, "{loss:?}");
 }
 
@@ -366,7 +366,7 @@ fn mail_of_a_loss_that_was_told_teaches_nothing() {
     let told = learn(&[loss]);
     assert!(told.usual_loss.delivered_share() > 0.92);
     assert!(told.open_ages.len() < 3, "{}", told.open_ages.len());
-    let going_on = told.loss_after(&sampled, at).expect("a loss");
+    let going_on = told.standing(&sampled, at).loss.expect("a loss");
     assert!(
         !going_on.is_ending && going_on.share() > 0.4,
         "{going_on:?}"
