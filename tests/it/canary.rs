@@ -83,7 +83,7 @@ fn what_postmark_refuses_is_told_with_its_reason(process: Process) {
         ),
         (
             Fault::Status(401),
-            "failed to send the canary's mail: Postmark refused the server token.",
+            "failed to send the canary's mail: Postmark refused the server token (\"Request does not contain a valid Server token.\").",
         ),
     ] {
         let mut world = world(process);
@@ -169,9 +169,9 @@ fn a_canary_without_its_token_says_so() {
     let before = sent(&world);
     assert_eq!(cycle(&mut world, 1).steps(), ["canary opened"]);
     assert_eq!(sent(&world), before);
-    let alert = world.alerts().concat();
-    assert!(
-        alert.contains("token missing: set CANARY_TOKEN."),
-        "{alert}"
+    let posted = world.slack.take();
+    assert_eq!(
+        posted[0].plain.lines().nth(1),
+        Some("Tried 11:00: token missing: set CANARY_TOKEN.")
     );
 }
