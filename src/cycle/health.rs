@@ -71,6 +71,7 @@ pub(crate) async fn why_withheld(
     let what = match unseen.or(elsewhere) {
         None if polls.is_whole() => return None,
         None => "a server".to_owned(),
+        Some(server) if server.is_account() => "the account".to_owned(),
         Some(server) => server.to_string(),
     };
     Some(format!(

@@ -9,10 +9,12 @@ use crate::model::{
     BounceClass, Coverage, Feedback, Incident, Mute, ServerName, StreamKey, Timestamp, Transition,
 };
 
+#[cfg(any(test, feature = "charts"))]
+pub use messages::PicturePlace;
 pub use messages::{
     AnswerableMessage, AnswersRead, AttemptOutcome, AttemptResult, AttemptRow, GivenUp, Handle,
-    MessageKind, MessageThread, NewMessage, NotificationRow, OutboxRow, PicturePlace, Placement,
-    Thread, UnconfirmedAttempt,
+    MessageKind, MessageThread, NewMessage, NotificationRow, OutboxRow, Placement, Thread,
+    UnconfirmedAttempt,
 };
 pub use waiting::{HeldRows, MergedRows, SplitRow};
 

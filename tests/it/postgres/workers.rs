@@ -231,7 +231,7 @@ fn the_heartbeat_of_one_waits_for_the_account_that_another_could_not_list() {
     let (_, _, stderr) = ended(worker(&world, noon()));
     assert_line(
         &stderr,
-        "WARN no heartbeat: a server could not be polled, and nobody was notified of that before",
+        "WARN no heartbeat: the account could not be polled, and nobody was notified of that before",
     );
     assert_eq!(world.slack.pings().len(), 0);
     hangs.kill().expect("killed");
@@ -293,7 +293,7 @@ fn the_heartbeat_of_one_speaks_for_what_the_others_see() {
     assert_eq!(code, 0, "{stderr}");
     assert_line(
         &stderr,
-        "WARN no heartbeat: a server could not be polled, and nobody was notified of that before",
+        "WARN no heartbeat: client-5 could not be polled, and nobody was notified of that before",
     );
     assert_eq!(world.slack.pings().len(), 0);
     hangs.kill().expect("killed");
