@@ -59,29 +59,8 @@ impl Reader {
     /// Reads every `[[quiet]]`; their zone is `zone` where they name none.
     pub(super) fn quiet_hours(&mut self, zone: Tz) -> Vec<QuietHours> {
         let from = self.layers.origin("quiet").to_owned();
-        let listed = match self.layers.merged.get("quiet").cloned() {
-            None => return Vec::new(),
-            Some(Value::Array(_, listed)) => listed,
-            Some(other) => vec![other],
-        };
-        let mut hours = Vec::new();
-        for (index, value) in listed.iter().enumerate() {
-            let subject = format!("{from}: [[quiet]] number {}", index + 1);
-            let read = match value {
-                Value::Dict(_, table) => read_quiet(table, zone),
-                _ => Err(vec![Invalid::new(
-                    "is not a table",
-                    "write each as its own [[quiet]] table",
-                )]),
-            };
-            match read {
-                Ok(quiet) => hours.push(quiet),
-                Err(problems) => {
-                    let problem = |invalid| ConfigProblem::invalid(&subject, invalid);
-                    self.problems.extend(problems.iter().map(problem));
-                }
-            }
-        }
+        let read = self.tables("quiet", |table| read_quiet(table, zone));
+        let hours: Vec<QuietHours> = read.into_iter().map(|(_, hours)| hours).collect();
         if never_end(&hours) {
             let what = format!("{from}: [[quiet]] leaves no time in which a warning would be sent");
             let remedy = "shorten `for`; for warnings in the digest only, set mode = \"digest\"";

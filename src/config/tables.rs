@@ -1,4 +1,4 @@
-//! Lists of tables: `[[sink]]`.
+//! Lists of tables: `[[sink]]` and `[[quiet]]`.
 
 use figment::value::{Dict, Value};
 
