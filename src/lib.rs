@@ -34,7 +34,7 @@
 //! | `progress` | leaf: a progress bar on a terminal | nothing |
 //! | [`database`] | leaf: where a `PostgreSQL` database is, as a URL says it | secret |
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret, tls |
-//! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, database |
+//! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, secret, database |
 //! | [`slack`] | the only room that knows Slack | model, text, notify, retry, secret, tls |
 //! | `sink` | the only room that knows the sinks beside Slack: webhooks, pagers, push, mail | model, text, retry, secret, tls |
 //! | [`sentry`] | the only room that knows Sentry: events and check-ins by DSN, its alert rules | model, text, retry, secret, tls |

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::backtest::BacktestArgs;
+use crate::commands::backup::{BackupArgs, RestoreArgs};
 use crate::commands::chart::ChartArgs;
 use crate::commands::check::CheckArgs;
 use crate::commands::config::ConfigCommand;
+use crate::commands::copy::CopyArgs;
 use crate::commands::digest::DigestArgs;
 use crate::commands::doctor::{self, DoctorArgs};
 use crate::commands::explain::ExplainArgs;
@@ -186,6 +188,27 @@ pub enum Command {
     /// Bring the database schema up to date and exit, for a release phase; `run` and `check` do it too
     #[command(after_help = "Example: hushwatch migrate")]
     Migrate,
+    /// Write a copy of the database file, also while `run` works
+    #[command(
+        after_help = "The file is whole and needs no other file beside it. PostgreSQL: use pg_dump, or `copy`.\n\n\
+                      Example: hushwatch backup /backup/hushwatch-$(date +%F).db"
+    )]
+    Backup(BackupArgs),
+    /// Put a backup in the place of the database file, while nothing runs
+    #[command(
+        after_help = "The file is checked first. Messages that were not sent when it was written are looked for in Slack before they are sent.\n\n\
+                      Example: hushwatch restore /backup/hushwatch-2026-03-02.db --force"
+    )]
+    Restore(RestoreArgs),
+    /// Copy everything that is stored into another database, of either engine
+    #[command(
+        after_help = "Stop every hushwatch first. The copy is one transaction, and each table is read back and compared.\n\
+                      Other users of the machine see a URL on a command line: env:NAME takes it from a variable.\n\
+                      No configuration file is read.\n\n\
+                      Examples: hushwatch copy --from hushwatch.db --to env:DATABASE_URL\n          \
+                      hushwatch copy --from 'postgres://hushwatch@db.example.com/mail' --to sqlite:hushwatch.db"
+    )]
+    Copy(CopyArgs),
     /// Create the alert rule of Sentry that watches for missing tokens, or bring it up to date
     #[command(
         after_help = "Needs SENTRY_AUTH_TOKEN with the scopes alerts:write and project:read; SENTRY_URL [default: https://sentry.io].\n\
@@ -237,6 +260,7 @@ impl Command {
                 | Self::Mute(_)
                 | Self::Unmute(_)
                 | Self::Migrate
+                | Self::Backup(_)
         )
     }
 }

@@ -1,10 +1,12 @@
 //! The verbs: one file or folder each, with its arguments, its work and what it prints. Here they are dispatched.
 
 mod backtest;
+mod backup;
 mod chart;
 mod check;
 pub mod cli;
 mod config;
+mod copy;
 #[cfg(feature = "demo")]
 mod demo;
 mod digest;
@@ -64,6 +66,9 @@ pub async fn execute(cli: Cli) -> CommandResult {
     if let Command::SentryRule(args) = &cli.command {
         return sentry_rule::sentry_rule(args).await;
     }
+    if let Command::Copy(args) = &cli.command {
+        return copy::copy(args).await;
+    }
     let sources = Sources::of_process(cli.config);
     let config = match (crate::config::load(&sources), &cli.command) {
         (Ok(config), _) => config,
@@ -109,8 +114,10 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Doctor(args) => doctor::doctor(config, &args).await,
         Command::Config { what } => config::config(what, &config, &sources),
         Command::Migrate => migrate::migrate(config).await,
-        // It needs no configuration, and was carried out above.
-        Command::SentryRule(_) => Ok(0),
+        Command::Backup(args) => backup::backup(config, args).await,
+        Command::Restore(args) => backup::restore(config, args).await,
+        // They need no configuration, and were carried out above.
+        Command::SentryRule(_) | Command::Copy(_) => Ok(0),
         #[cfg(feature = "demo")]
         Command::Demo => Ok(0),
         #[cfg(feature = "manual")]

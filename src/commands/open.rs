@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::cycle::outage::Outage;
 use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, alert_outage};
 use crate::model::{ServerName, Timestamp};
-use crate::store::ServerIdentity;
+use crate::store::{self, ServerIdentity};
 
 /// Opens a context that sends nothing and creates no database where there is none.
 pub(crate) fn open_readonly(mut config: Config) -> Result<Arc<Context>, (u8, String)> {
@@ -57,7 +57,7 @@ pub(crate) async fn stored_servers(
 }
 
 /// Returns what to do about a database file that does not exist.
-fn missing_database(config: &Config) -> Option<String> {
+pub(crate) fn missing_database(config: &Config) -> Option<String> {
     let path = &config.store.path;
     (config.store.database.is_none() && !path.exists()).then(|| {
         format!(
@@ -127,6 +127,16 @@ fn setup_error(error: SetupError) -> (u8, String) {
     let code = match &error {
         SetupError::Store(error) if error.is_of_configuration() => USAGE,
         _ => INCOMPLETE,
+    };
+    (code, error.to_string())
+}
+
+/// Returns the exit code and the text of a failed work on the store itself.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+pub(crate) fn store_error(error: store::Error) -> (u8, String) {
+    let code = match error.is_of_configuration() {
+        true => USAGE,
+        false => INCOMPLETE,
     };
     (code, error.to_string())
 }

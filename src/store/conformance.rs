@@ -3,6 +3,7 @@
 mod account_servers;
 mod address_checks;
 mod answers;
+mod backups;
 mod canary;
 mod charts;
 mod clock;
@@ -10,6 +11,7 @@ mod clock;
 #[path = "../../tests/cluster/mod.rs"]
 #[expect(dead_code, reason = "the end-to-end tests use all of it")]
 mod cluster;
+mod copies;
 mod counts;
 mod feedback;
 mod file;
@@ -27,6 +29,7 @@ mod reported_tokens;
 mod samples;
 mod server_identity;
 mod stray_log;
+mod tables;
 mod threads;
 mod upgrade;
 

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod copy;
 mod database;
 mod error;
 mod pool;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use pool::Pool;
 
+pub use copy::{Copied, Place, copy};
 pub use database::Database;
 pub use error::{Error, Problem};
 #[cfg(any(test, feature = "charts"))]
@@ -30,8 +32,8 @@ pub use rows::{
     ServerState, SpanCounts, SplitRow, StreamFigures, Thread, TransitionRow, UnconfirmedAttempt,
     Volume,
 };
-pub use sqlite::CycleLock;
 use sqlite::Sqlite;
+pub use sqlite::{CycleLock, FileFacts, Restored, back_up, restore};
 
 /// Connections to one `PostgreSQL` database, at most: several servers are polled at the same time.
 #[cfg(feature = "postgres")]

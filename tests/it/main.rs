@@ -3,6 +3,7 @@
 mod account;
 mod answers;
 mod backtest;
+mod backup;
 mod blindness;
 mod bounced;
 mod bounds;

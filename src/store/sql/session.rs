@@ -66,7 +66,7 @@ impl dyn Session + '_ {
     }
 
     /// Returns every row that a query finds.
-    pub(super) fn rows<T>(
+    pub(in crate::store) fn rows<T>(
         &mut self,
         sql: &'static str,
         values: &[Value<'_>],

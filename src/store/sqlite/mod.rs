@@ -1,10 +1,12 @@
 //! The store in one `SQLite` file.
 
+mod backup;
 pub(super) mod disk_reserve;
 mod error;
 mod file_identity;
 mod lock;
 mod migrate;
+mod restore;
 mod session;
 mod stray_log;
 
@@ -18,8 +20,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::store::Error;
 use crate::store::sql::{Session, hello};
 
+pub use backup::{FileFacts, back_up};
 use file_identity::FileIdentity;
 pub use lock::CycleLock;
+pub use restore::{Restored, belong_to_owner, lock_alone, restore};
 use session::On;
 
 /// How long a step waits for another process to finish its own.

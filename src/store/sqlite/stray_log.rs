@@ -77,13 +77,18 @@ fn check_with_log(path: &Path) -> Result<(), Error> {
 
 /// Checks the file by itself, whatever lies beside it.
 fn check_alone(path: &Path) -> Result<(), Error> {
+    check_integrity(&open_alone(path)?)
+}
+
+/// Opens the file by itself, whatever lies beside it, and never to write.
+pub(super) fn open_alone(path: &Path) -> Result<Connection, Error> {
     let escaped = path.to_string_lossy().replace('%', "%25");
     let escaped = escaped.replace('?', "%3f").replace('#', "%23");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?;
-    check_integrity(&connection)
+    let uri = format!("file:{escaped}?immutable=1");
+    Ok(Connection::open_with_flags(uri, flags)?)
 }
 
 /// Returns a name at which there is nothing yet.
