@@ -32,6 +32,7 @@ mod hostile;
 mod identity;
 mod json_shapes;
 mod kill;
+mod litestream;
 mod lookup;
 mod muting;
 mod naming;
