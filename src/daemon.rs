@@ -1,15 +1,9 @@
 //! The daemon: a cycle on `schedule`, housekeeping every minute, and a clean shutdown.
 
 mod pulse;
+mod reload;
+mod supervisor;
 
-use std::ffi::OsStr;
-use std::io;
-#[cfg(target_os = "linux")]
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-#[cfg(target_os = "linux")]
-use std::os::unix::net::SocketAddr;
-use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,21 +17,25 @@ use crate::cycle::{Context, CycleError, CycleOptions, between_cycles, run_cycle}
 use crate::model::MINUTE;
 
 pub(crate) use pulse::Pulse;
+pub(crate) use reload::{Reload, Renewed};
+use supervisor::{notify_supervisor, run_watchdog};
 
 /// The time a running cycle gets to finish after a shutdown was requested. Cutting it off is safe: transactions are atomic.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(15);
 
-/// Runs cycles until `shutdown`, the first one at once.
+/// Runs cycles until `shutdown`, the first one at once, and reloads the configuration when `reload` is asked to: what it puts in
+/// place is worked with from the next step on, and polled at once.
 ///
 /// # Errors
 /// If the scheduler cannot be started, or a newer version has migrated the database.
 pub(crate) async fn run(
-    context: Arc<Context>,
+    mut context: Arc<Context>,
     pulse: &Pulse,
+    mut reload: impl Reload,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let tick = Arc::new(Notify::new());
-    let scheduler = start_scheduler(&context, &tick).await?;
+    let mut scheduler = start_scheduler(&context, &tick).await?;
     let watchdog = tokio::spawn(run_watchdog());
     notify_supervisor(&NotifyState::Ready);
     tick.notify_one();
@@ -50,6 +48,17 @@ pub(crate) async fn run(
         let scheduled = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
+            () = reload.asked() => {
+                pulse.works();
+                let Some(renewed) = renew(&mut reload, &context).await else { continue };
+                pulse.expect(renewed.config.postmark.longest_poll());
+                if renewed.config.schedule != context.config.schedule {
+                    let started = start_scheduler(&renewed, &tick).await?;
+                    stop_scheduler(std::mem::replace(&mut scheduler, started)).await;
+                }
+                context = renewed;
+                false
+            }
             () = tick.notified() => !std::mem::take(&mut first),
             // The scheduler may be late or dead: what is due is read from the store.
             _ = minute.tick() => {
@@ -92,6 +101,24 @@ pub(crate) async fn run(
     Ok(())
 }
 
+/// Reloads the configuration. Returns what to go on with where it changed.
+async fn renew(reload: &mut impl Reload, context: &Arc<Context>) -> Option<Arc<Context>> {
+    let usec =
+        NotifyState::monotonic_usec_now().map_or_else(|_| String::new(), |now| format!("\n{now}"));
+    notify_supervisor(&NotifyState::Custom(&format!(
+        "{}{usec}",
+        NotifyState::Reloading
+    )));
+    let renewed = reload.renew(context).await;
+    let (status, renewed) = match renewed {
+        Renewed::Changed { context, status } => (status, Some(context)),
+        Renewed::Kept { status } => (status, None),
+    };
+    let ready = format!("{}\n{}", NotifyState::Ready, NotifyState::Status(&status));
+    notify_supervisor(&NotifyState::Custom(&ready));
+    renewed
+}
+
 /// Returns whether a newer version has migrated the database, so that this one cannot go on.
 fn is_outdated(error: &CycleError) -> bool {
     matches!(error, CycleError::Store(error) if error.is_of_newer_schema())
@@ -111,36 +138,11 @@ async fn start_scheduler(context: &Context, tick: &Arc<Notify>) -> anyhow::Resul
     Ok(scheduler)
 }
 
-/// Tells systemd regularly that the runtime is alive.
-async fn run_watchdog() {
-    let Some(every) = sd_notify::watchdog_enabled() else {
-        return;
-    };
-    loop {
-        notify_supervisor(&NotifyState::Watchdog);
-        tokio::time::sleep(every / 3).await;
+/// Stops the ticks of a scheduler while the process goes on: one that is only dropped ticks on.
+async fn stop_scheduler(mut scheduler: JobScheduler) {
+    if let Err(error) = scheduler.shutdown().await {
+        tracing::warn!("cannot stop the scheduler: {error}");
     }
-}
-
-/// Tells systemd, or another supervisor with `NOTIFY_SOCKET`, about the state; a failure is logged.
-fn notify_supervisor(state: &NotifyState<'_>) {
-    if let Some(socket) = std::env::var_os("NOTIFY_SOCKET")
-        && let Err(error) = send_state(&socket, state)
-    {
-        tracing::warn!("failed to tell the supervisor \"{state}\" (NOTIFY_SOCKET): {error}");
-    }
-}
-
-/// Sends a state to a socket, which is a file, or where it begins with `@` an abstract name (`sd_notify(3)`); the crate knows
-/// files alone.
-fn send_state(socket: &OsStr, state: &NotifyState<'_>) -> io::Result<()> {
-    let sender = UnixDatagram::unbound()?;
-    match socket.as_bytes().strip_prefix(b"@") {
-        #[cfg(target_os = "linux")]
-        Some(name) => sender.connect_addr(&SocketAddr::from_abstract_name(name)?)?,
-        _ => sender.connect(socket)?,
-    }
-    sender.send(format!("{state}\n").as_bytes()).map(drop)
 }
 
 /// Waits for `shutdown` while monitoring is switched off.

@@ -93,7 +93,7 @@ pub async fn execute(cli: Cli) -> CommandResult {
         return Err((USAGE, problem.to_string()));
     }
     match cli.command {
-        Command::Run => run::run(config).await,
+        Command::Run => run::run(config, sources).await,
         Command::Check(args) => check::check(config, args).await,
         Command::Digest(args) => digest::digest(config, args).await,
         Command::Status(args) => status::status(config, &args).await,

@@ -1,21 +1,27 @@
 //! `run`: the daemon.
 
+mod reload;
+
 use std::sync::Arc;
+
+use tokio::sync::Notify;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::open::{cycle_error, log_warnings, open_for_cycle};
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
-use crate::config::{Config, PageSettings};
-use crate::cycle::CycleError;
+use crate::config::{Config, PageSettings, Sources};
+use crate::cycle::{CurrentContext, CycleError};
 use crate::daemon::{self, Pulse};
 use crate::notify::alert::Style;
 use crate::page::{self, Disabled, Live, PageThread, Source, Wording};
 
-/// Runs cycles on schedule until it is asked to stop.
-pub(super) async fn run(config: Config) -> CommandResult {
+use reload::Reloader;
+
+/// Runs cycles on schedule until it is asked to stop. `sources` are read again when it is asked to reload.
+pub(super) async fn run(config: Config, sources: Sources) -> CommandResult {
     log_warnings(&config);
-    let shutdown =
+    let Signals { shutdown, hangup } =
         on_signal().map_err(|e| (INCOMPLETE, format!("cannot listen for signals: {e}")))?;
     if !config.enabled {
         tracing::warn!("disabled by FLAG_POSTMARK_DELIVERY_MONITOR: idling");
@@ -36,10 +42,12 @@ pub(super) async fn run(config: Config) -> CommandResult {
     }
     let context = open_for_cycle(config, std::io::stdout()).await?;
     let pulse = Arc::new(Pulse::new(context.config.postmark.longest_poll()));
-    let source = Live::new(Arc::clone(&context), Arc::clone(&pulse)).map_err(cycle_error)?;
+    let current = Arc::new(CurrentContext::new(Arc::clone(&context)));
+    let source = Live::new(Arc::clone(&current), Arc::clone(&pulse)).map_err(cycle_error)?;
     let served = shutdown.child_token();
     let page = serve(page, source, &served)?;
-    let ended = daemon::run(context, &pulse, shutdown).await;
+    let reloader = Reloader::new(sources, hangup, current);
+    let ended = daemon::run(context, &pulse, reloader, shutdown).await;
     served.cancel();
     page.into_iter().for_each(PageThread::join);
     ended.map_err(|error| match error.downcast::<CycleError>() {
@@ -59,25 +67,40 @@ fn serve(
     page.map(start).transpose().map_err(|why| (USAGE, why))
 }
 
-/// Returns a token that SIGTERM or SIGINT cancels. SIGHUP, which a terminal that closes sends, is only logged.
-fn on_signal() -> std::io::Result<CancellationToken> {
+/// What signals ask for.
+struct Signals {
+    /// Cancelled by SIGTERM and SIGINT.
+    shutdown: CancellationToken,
+    /// Notified by SIGHUP, which `systemctl reload` sends, and a terminal that closes.
+    hangup: Arc<Notify>,
+}
+
+/// Listens for signals from now on.
+fn on_signal() -> std::io::Result<Signals> {
     use tokio::signal::unix::{SignalKind, signal};
-    let token = CancellationToken::new();
+    let signals = Signals {
+        shutdown: CancellationToken::new(),
+        hangup: Arc::default(),
+    };
     let (mut term, mut interrupt) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut hup = signal(SignalKind::hangup())?;
+    let hangup = Arc::clone(&signals.hangup);
     tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            tracing::info!("received SIGHUP: going on; the configuration is read at a start");
+        while hup.recv().await.is_some() {
+            tracing::info!(
+                "received SIGHUP: the configuration is read again once no cycle is running"
+            );
+            hangup.notify_one();
         }
     });
-    let cancelled = token.clone();
+    let shutdown = signals.shutdown.clone();
     tokio::spawn(async move {
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("received a signal to stop");
-        cancelled.cancel();
+        shutdown.cancel();
     });
-    Ok(token)
+    Ok(signals)
 }

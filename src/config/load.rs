@@ -59,6 +59,15 @@ impl Sources {
         self.file_path().is_none() && names.iter().all(|name| self.var(name).is_none())
     }
 
+    /// The same, with the file of now: one that is gone later is a problem then, and not an empty configuration.
+    #[must_use]
+    pub fn pinned(self) -> Self {
+        Self {
+            file: self.file_path(),
+            ..self
+        }
+    }
+
     /// Returns the file to read: the one that is named, or the one in the current folder.
     pub(super) fn file_path(&self) -> Option<PathBuf> {
         let here = || Path::new(FILE).is_file().then(|| PathBuf::from(FILE));

@@ -1,6 +1,6 @@
 //! What every step of a cycle works with: the configuration, the store, and the clients of Postmark and Slack.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::config::{Config, Mode, ServerConfig, SlackSink, StoreSettings};
@@ -27,11 +27,11 @@ pub struct Context {
     /// The client of Sentry; `None` where no DSN is set.
     pub(crate) sentry: Option<Arc<Sentry>>,
     /// The servers of the account, as it listed them last.
-    pub(crate) account_servers: AccountServers,
+    pub(crate) account_servers: Arc<AccountServers>,
     /// The name of this process where several share a database.
     pub(crate) worker_id: String,
     /// What people know of an outage of the database.
-    pub(crate) outage: Outage,
+    pub(crate) outage: Arc<Outage>,
     /// The people who answer in Slack.
     pub(crate) people: People,
     /// How attempts to send messages ended.
@@ -73,15 +73,39 @@ impl Context {
         let sentry = sentry.map(|settings| Sentry::new(settings.dsn.clone()));
         Ok(Self {
             sentry: sentry.transpose()?.map(Arc::new),
-            outage: Outage::new(&config.store),
+            outage: Arc::new(Outage::new(&config.store)),
             config,
             store,
             postmark,
             notifier,
-            account_servers: AccountServers::default(),
+            account_servers: Arc::default(),
             worker_id: new_worker_id(),
             people: People::default(),
             notification_counts: Arc::default(),
+        })
+    }
+
+    /// Sets up the same process anew by `config`, whose store must be the same: what the process knows, counts and has open goes on.
+    pub(crate) fn renewed(&self, config: Config, notifier: Notifier) -> Result<Self, SetupError> {
+        let same_account =
+            (&config.account, &config.ignored) == (&self.config.account, &self.config.ignored);
+        let same_postmark =
+            (&config.postmark, &config.retry) == (&self.config.postmark, &self.config.retry);
+        let renewed = Self::with_store(config, notifier, self.store.clone())?;
+        Ok(Self {
+            account_servers: match same_account {
+                true => Arc::clone(&self.account_servers),
+                false => renewed.account_servers,
+            },
+            // It counts its requests.
+            postmark: match same_postmark {
+                true => self.postmark.clone(),
+                false => renewed.postmark,
+            },
+            worker_id: self.worker_id.clone(),
+            outage: Arc::clone(&self.outage),
+            notification_counts: Arc::clone(&self.notification_counts),
+            ..renewed
         })
     }
 
@@ -134,5 +158,25 @@ fn open_store(settings: &StoreSettings) -> Result<Store, store::Error> {
         #[cfg(feature = "postgres")]
         Some(address) => Store::postgres(address),
         _ => Store::open_sqlite(&settings.path),
+    }
+}
+
+/// The context that a daemon works with now, for those who look from another thread.
+pub(crate) struct CurrentContext(Mutex<Arc<Context>>);
+
+impl CurrentContext {
+    /// Returns a place that holds `context`.
+    pub(crate) const fn new(context: Arc<Context>) -> Self {
+        Self(Mutex::new(context))
+    }
+
+    /// Returns the context of this moment.
+    pub(crate) fn get(&self) -> Arc<Context> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another in its place.
+    pub(crate) fn set(&self, context: Arc<Context>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = context;
     }
 }

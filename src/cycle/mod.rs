@@ -14,6 +14,7 @@ mod hello;
 pub mod incidents;
 pub(crate) mod lease;
 pub mod mutes;
+pub(crate) mod notice;
 pub(crate) mod outage;
 pub(crate) mod poll;
 pub(crate) mod readiness;
@@ -23,6 +24,7 @@ mod sinks;
 pub(crate) mod stats;
 pub(crate) mod stored_message;
 
+pub(crate) use context::CurrentContext;
 pub use context::{Context, SetupError};
 pub(crate) use deliver::fallback_alert::alert_outage;
 pub use deliver::notifier::Notifier;

@@ -13,7 +13,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5 * MINUTE.as_secs());
 pub(crate) struct Pulse {
     /// When the loop turned last, and the longest time until it turns again.
     turned: Mutex<(Instant, Duration)>,
-    longest_cycle: Duration,
+    longest_cycle: Mutex<Duration>,
 }
 
 impl Pulse {
@@ -21,9 +21,17 @@ impl Pulse {
     pub(crate) fn new(longest_poll: Duration) -> Self {
         Self {
             turned: Mutex::new((Instant::now(), MAX_PAUSE)),
-            // Evaluating and delivering take their time too: Slack takes a message a second.
-            longest_cycle: longest_poll + HOUR,
+            longest_cycle: Mutex::new(longest_cycle(longest_poll)),
         }
+    }
+
+    /// From now on polls take up to `longest_poll`.
+    pub(super) fn expect(&self, longest_poll: Duration) {
+        let mut longest = self
+            .longest_cycle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *longest = longest_cycle(longest_poll);
     }
 
     /// The loop waits for work.
@@ -33,7 +41,11 @@ impl Pulse {
 
     /// The loop works.
     pub(super) fn works(&self) {
-        self.turn(self.longest_cycle);
+        let longest = *self
+            .longest_cycle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.turn(longest);
     }
 
     fn turn(&self, longest: Duration) {
@@ -47,6 +59,11 @@ impl Pulse {
         let (at, longest) = *turned;
         at.elapsed() <= longest
     }
+}
+
+/// Evaluating and delivering take their time too: Slack takes a message a second.
+fn longest_cycle(longest_poll: Duration) -> Duration {
+    longest_poll + HOUR
 }
 
 #[cfg(test)]

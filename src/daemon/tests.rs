@@ -1,5 +1,10 @@
+use super::supervisor::send_state;
 use super::*;
 use std::collections::BTreeMap;
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
+#[cfg(target_os = "linux")]
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use crate::config::{self, Sources};
 use crate::cycle::Notifier;

@@ -9,6 +9,11 @@ use crate::text::format::format_date_time;
 /// How often an alert is sent that does not go through the outbox.
 const OUTAGE_FOOTER: &str = "This alert is sent once per outage, and again every 24 hours.";
 
+/// When the alert of a bad configuration is sent.
+const RELOAD_FOOTER: &str = "This alert is sent once for the same problems.";
+/// Problems of a configuration that are shown.
+const MAX_PROBLEMS: usize = 3;
+
 /// Returns the alert that nothing can be recorded; `error` ends with the remedy.
 pub fn database_alert(error: &str) -> Message {
     let lines = [
@@ -33,6 +38,19 @@ pub fn clock_alert(machine: Timestamp, postmark: Timestamp) -> Message {
     ];
     let headline = "hushwatch cannot tell the time: monitoring and alerting are stopped";
     Message::new(Level::Wake, headline, lines, OUTAGE_FOOTER)
+}
+
+/// Returns the alert that the configuration was not reloaded; each of `problems` ends with its remedy.
+pub fn reload_alert(problems: &[String]) -> Message {
+    let mut lines: Vec<String> = problems.iter().take(MAX_PROBLEMS).cloned().collect();
+    if let Some(more @ 1..) = problems.len().checked_sub(MAX_PROBLEMS) {
+        lines.push(format!(
+            "And {more} more, which `hushwatch config check` lists."
+        ));
+    }
+    lines.push("→ Correct it, run `hushwatch config check`, then reload again. Until then hushwatch goes on as before.".to_owned());
+    let headline = "hushwatch did not reload its configuration: it cannot be understood";
+    Message::new(Level::Warn, headline, lines, RELOAD_FOOTER)
 }
 
 /// Returns the message of `doctor --send-test`; `sent_at` is written as people read it.

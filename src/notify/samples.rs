@@ -23,7 +23,9 @@ use crate::notify::grouped::grouped_messages;
 use crate::notify::live::{live_group, live_message};
 use crate::notify::mute::mute_line;
 use crate::notify::mute_ended::mute_ended_messages;
-use crate::notify::notice::{clock_alert, database_alert, test_message, wake_test_message};
+use crate::notify::notice::{
+    clock_alert, database_alert, reload_alert, test_message, wake_test_message,
+};
 use crate::notify::update::incident_update;
 
 pub(crate) use incidents::{Course, courses};
@@ -390,6 +392,13 @@ fn notices() -> Chapter {
                 "the clock is wrong",
                 "Sent where the clock differs from Postmark's by more than five minutes, and again every 24 hours.",
                 clock_alert(Timestamp::from_secs(1_893_456_000), march(4, 9, 0)),
+            ),
+            sample(
+                "a configuration that cannot be reloaded",
+                "Sent when `run` was asked to reload (SIGHUP, `systemctl reload`) and the configuration is wrong.",
+                reload_alert(&[
+                    "monitor.toml: `rules.bounce_rate.treshold` is no key; did you mean `threshold`?".to_owned(),
+                ]),
             ),
             sample(
                 "a test message",

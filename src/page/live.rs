@@ -9,8 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::config::Config;
-use crate::cycle::Context;
+use crate::cycle::{Context, CurrentContext};
 use crate::daemon::Pulse;
 use crate::html::{Medium, incident_page, overview_page, server_page};
 use crate::metrics::Counters;
@@ -44,7 +43,7 @@ const COUNTED_CLASSES: [BounceClass; 4] = [
 pub(crate) struct Live(Arc<Shared>);
 
 struct Shared {
-    context: Arc<Context>,
+    current: Arc<CurrentContext>,
     /// Reads alone.
     reader: Store,
     pulse: Arc<Pulse>,
@@ -77,11 +76,15 @@ struct CountedMail {
 impl Live {
     /// # Errors
     /// Where the address of the database is of no use.
-    pub(crate) fn new(context: Arc<Context>, pulse: Arc<Pulse>) -> Result<Self, store::Error> {
+    pub(crate) fn new(
+        current: Arc<CurrentContext>,
+        pulse: Arc<Pulse>,
+    ) -> Result<Self, store::Error> {
+        let context = current.get();
         let address = context.config.store.database.as_ref();
         let reader = context.store.reader(address)?;
         Ok(Self(Arc::new(Shared {
-            context,
+            current,
             reader,
             pulse,
             readiness: Cached::default(),
@@ -95,8 +98,9 @@ impl Live {
 }
 
 impl Shared {
-    fn config(&self) -> &Config {
-        &self.context.config
+    /// What the daemon works with now: a reload puts another in its place.
+    fn context(&self) -> Arc<Context> {
+        self.current.get()
     }
 
     /// Reads by `read`. A database file is opened only where it is still the one that the daemon writes, and for this reading
@@ -106,7 +110,7 @@ impl Shared {
         read: impl Future<Output = Result<T, store::Error>>,
     ) -> Result<T, SourceError> {
         let is_file = !self.reader.is_shared();
-        if is_file && !self.context.store.call(|s| Ok(s.is_in_place())).await? {
+        if is_file && !self.context().store.call(|s| Ok(s.is_in_place())).await? {
             return Err(SourceError::Replaced);
         }
         let found = read.await;
@@ -117,7 +121,8 @@ impl Shared {
     }
 
     async fn present(&self) -> Result<Present, SourceError> {
-        self.read(Present::read(self.config(), &self.reader, None))
+        let context = self.context();
+        self.read(Present::read(&context.config, &self.reader, None))
             .await
     }
 
@@ -147,7 +152,8 @@ impl Shared {
         present: &Present,
         counted: CountedMail,
     ) -> Result<MailView, store::Error> {
-        let servers = collect_servers(self.config(), &self.reader, present).await?;
+        let config = &self.context().config;
+        let servers = collect_servers(config, &self.reader, present).await?;
         let at = servers.last_cycle_at.unwrap_or(present.now);
         let events = load_events(&self.reader, at, MAX_EVENTS).await?;
         let counted = counted.counted_on(&self.reader, &servers).await?;
@@ -246,12 +252,13 @@ impl Live {
 
     async fn read_status(&self) -> Result<Arc<StatusReport>, SourceError> {
         let shared = &self.0;
+        let config = &shared.context().config;
         let present = shared.present().await?;
         let status = match self.mail(&present).await? {
-            Some(mail) => present.status_of(shared.config(), &mail.servers),
+            Some(mail) => present.status_of(config, &mail.servers),
             None => {
                 let servers = shared.read(name_servers(&shared.reader, &present)).await?;
-                present.status_of(shared.config(), &servers)
+                present.status_of(config, &servers)
             }
         };
         Ok(Arc::new(status))
@@ -261,7 +268,7 @@ impl Live {
 impl Source for Live {
     fn wording(&self) -> Wording {
         Wording {
-            style: self.0.context.style(),
+            style: self.0.context().style(),
         }
     }
 
@@ -275,7 +282,8 @@ impl Source for Live {
 
     async fn readiness(&self) -> Result<Readiness, SourceError> {
         let shared = &self.0;
-        let judge = async { Ok(shared.present().await?.readiness(shared.config())) };
+        let config = &shared.context().config;
+        let judge = async { Ok(shared.present().await?.readiness(config)) };
         shared.readiness.get(judge).await
     }
 
@@ -287,7 +295,7 @@ impl Source for Live {
         self.status().await?;
         let counted = self.0.kept_mail().map(|mail| mail.counted.clone());
         let counted = counted.unwrap_or_default();
-        let context = &self.0.context;
+        let context = self.0.context();
         let mut counters = Counters {
             messages: counted.messages,
             bounces: counted.bounces,
@@ -318,7 +326,8 @@ impl Source for Live {
     async fn overview_page(&self, filter: &str) -> Result<String, SourceError> {
         let shared = &self.0;
         let what = (filter, DEFAULT_SEASON);
-        let (config, medium) = (shared.config(), Medium::Page);
+        let context = shared.context();
+        let (config, medium) = (&context.config, Medium::Page);
         let load = load_overview(config, &shared.reader, &shared.notices, medium, what);
         let page = async { Ok(overview_page(&shared.read(load).await?)) };
         match filter.is_empty() {
@@ -329,14 +338,16 @@ impl Source for Live {
 
     async fn server_page(&self, name: &ServerName) -> Result<Option<String>, SourceError> {
         let shared = &self.0;
-        let load = load_server_page(shared.config(), &shared.reader, &shared.notices, name);
+        let context = shared.context();
+        let load = load_server_page(&context.config, &shared.reader, &shared.notices, name);
         let view = shared.read(load).await?;
-        Ok(view.map(|view| server_page(&view, shared.context.style())))
+        Ok(view.map(|view| server_page(&view, context.style())))
     }
 
     async fn incident_page(&self, id: &str) -> Result<Option<String>, SourceError> {
         let shared = &self.0;
-        let load = load_incident_page(shared.config(), &shared.reader, id);
+        let context = shared.context();
+        let load = load_incident_page(&context.config, &shared.reader, id);
         let view = shared.read(load).await?;
         Ok(view.map(|view| incident_page(&view)))
     }

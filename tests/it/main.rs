@@ -43,6 +43,7 @@ mod policy;
 mod postgres;
 mod rates;
 mod report;
+mod reload;
 mod secrets;
 mod sentry;
 mod sentry_rule;

@@ -18,7 +18,7 @@ pub enum MessageKind {
     Picture,
     /// A transition, as JSON, for a sink beside Slack.
     Sink,
-    /// A fault of hushwatch itself, which is never stored.
+    /// A fault of hushwatch itself; that nothing can be stored is never stored.
     Notice,
 }
 
