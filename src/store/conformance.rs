@@ -32,6 +32,7 @@ mod stray_log;
 mod tables;
 mod threads;
 mod upgrade;
+mod versions;
 
 use std::time::Duration;
 

@@ -42,8 +42,8 @@ mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rates;
-mod report;
 mod reload;
+mod report;
 mod secrets;
 mod sentry;
 mod sentry_rule;

@@ -9,7 +9,7 @@ use super::LOCKS;
 use super::connect::{BEGIN_WRITE, execute, first_row, integer};
 
 /// In order, beside those of the file. What a file learned one after the other before this engine came, it has at once.
-const MIGRATIONS: [&str; VERSIONS] = [
+pub(in crate::store) const MIGRATIONS: [&str; VERSIONS] = [
     "",
     "",
     "",

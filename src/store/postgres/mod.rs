@@ -17,6 +17,8 @@ use crate::store::{Error, Problem};
 
 pub(super) use connect::Connector;
 use connect::{BEGIN_READ, BEGIN_WRITE};
+#[cfg(test)]
+pub(super) use migrate::MIGRATIONS;
 use session::Open;
 
 /// A connection that was not used for so long is not trusted: what stands between may have forgotten it.

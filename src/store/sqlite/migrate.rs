@@ -6,7 +6,7 @@ use crate::store::Error;
 use crate::store::sql::schema::{MIN_KNOWN_VERSION, NEWEST, VERSIONS, Verdict, behind, judge};
 
 /// In order; the first brings an empty file to schema 1, and so on.
-const MIGRATIONS: [&str; VERSIONS] = [
+pub(in crate::store) const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0001_main.sql"),
     include_str!("migrations/0002_deliveries.sql"),
     include_str!("migrations/0003_tags.sql"),

@@ -23,6 +23,8 @@ use crate::store::sql::{Session, hello};
 pub use backup::{FileFacts, back_up};
 use file_identity::FileIdentity;
 pub use lock::CycleLock;
+#[cfg(test)]
+pub(super) use migrate::MIGRATIONS;
 pub use restore::{Restored, belong_to_owner, lock_alone, restore};
 use session::On;
 
