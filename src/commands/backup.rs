@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::commands::open::{log_warnings, missing_database, store_error};
+use crate::commands::open::{missing_database, store_error};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::Config;
@@ -33,7 +33,6 @@ pub struct RestoreArgs {
 
 /// Writes a copy of the database to a file.
 pub(super) async fn backup(config: Config, args: BackupArgs) -> CommandResult {
-    log_warnings(&config);
     if config.store.database.is_some() {
         return Err((
             USAGE,
@@ -60,7 +59,6 @@ pub(super) async fn backup(config: Config, args: BackupArgs) -> CommandResult {
 
 /// Puts a backup in the place of the database.
 pub(super) async fn restore(config: Config, args: RestoreArgs) -> CommandResult {
-    log_warnings(&config);
     if config.store.database.is_some() {
         let (place, file) = (&config.store, args.file.display());
         return Err((
@@ -84,6 +82,9 @@ fn refuse_target(from: &Path, to: &Path, force: bool) -> Result<(), (u8, String)
     }
     if to.is_dir() {
         return refused("this is a folder; name a file in it");
+    }
+    if to.exists() && !to.is_file() {
+        return refused("this is a device or a pipe; name a file");
     }
     if to.exists() && !force {
         return refused("there is a file already; name another, or use --force to replace it");

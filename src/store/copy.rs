@@ -144,6 +144,13 @@ pub fn copy(from: &Place, to: &Place) -> Result<Copied, Error> {
         Place::File(path) if !path.exists() => Some(path),
         _ => None,
     };
+    if let Some(folder) = made.and_then(|path| path.parent())
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        let why = format!("there is no folder {}; create it", folder.display());
+        return Err(Error::new("copy", Problem::Refused(why)));
+    }
     let _locks = (from.lock()?, to.lock()?);
     let source = from.open_as_it_is()?;
     let target = to.open()?;

@@ -319,4 +319,11 @@ fn the_file_itself_and_a_link_to_it_are_no_backup_of_it() {
         assert!(why.contains("the file to restore from"), "{why}");
     }
     assert_eq!(scene.mail_in("hushwatch.db"), 1);
+    // Where the database is a link, its file is replaced and the link stays.
+    let backup = scene.path("backup.db");
+    back_up(&link, &backup).expect("a backup");
+    scene.with_mail("hushwatch.db", 4);
+    restore(&backup, &link, true).expect("restored");
+    assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+    assert_eq!(scene.mail_in("hushwatch.db"), 1);
 }

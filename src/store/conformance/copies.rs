@@ -125,7 +125,15 @@ fn what_is_there_is_neither_overwritten_nor_mixed() {
     drop(used);
     let before = dump(&to);
     let why = refused(copy(&at_path(&from), &at_path(&to)));
-    assert!(why.contains("1 rows in servers"), "{why}");
+    assert!(
+        why.contains("holds data already (in its table servers)"),
+        "{why}"
+    );
+    let why = refused(copy(
+        &at_path(&from),
+        &at_path(&file(&folder, "none/to.db")),
+    ));
+    assert!(why.contains("there is no folder"), "{why}");
     assert_eq!(dump(&to), before);
     let why = refused(copy(&at_path(&from), &at_path(&from)));
     assert!(why.contains("the same database"), "{why}");

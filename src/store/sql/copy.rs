@@ -102,7 +102,7 @@ fn refuse_data(t: &mut dyn Session, target: &'static Statements) -> Result<(), E
             return Err(Error::new(
                 "copy",
                 Problem::Refused(format!(
-                    "the database to copy to holds data already ({rows} rows in {name}); name an empty one"
+                    "the database to copy to holds data already (in its table {name}); name an empty one"
                 )),
             ));
         }

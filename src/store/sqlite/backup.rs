@@ -39,6 +39,8 @@ pub struct FileFacts {
 /// Where the database cannot be read or the copy not be written, or the copy is damaged. `to` is as it was then.
 pub fn back_up(from: &Path, to: &Path) -> Result<FileFacts, Error> {
     let doing = || format!("back up {} to {}", from.display(), to.display());
+    // A link stays one.
+    let to = &fs::canonicalize(to).unwrap_or_else(|_| to.to_owned());
     let unfinished = with_suffix(to, ".unfinished");
     let written = open_source(from)
         .and_then(|source| copy_pages(&source, &unfinished))

@@ -51,6 +51,8 @@ pub fn restore(file: &Path, place: &Path, force: bool) -> Result<Restored, Error
         ));
     }
     let _lock = lock_alone(place)?;
+    // A link stays one, and SQLite keeps its log beside the file.
+    let place = &fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
     let new = with_suffix(place, "-restoring");
     let placed = write_new(file, &new).and_then(|in_doubt| {
         belong_to_owner(place, &new);
