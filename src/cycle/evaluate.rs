@@ -17,7 +17,7 @@ use crate::cycle::sinks::{resolved_step, sink_rows};
 use crate::cycle::stats::budget_series;
 use crate::cycle::stored_message::channel_row;
 use crate::decide::{IncidentLog, MuteEnd, Policy};
-use crate::detect::PollHealth;
+use crate::detect::{self, PollHealth};
 use crate::evaluate::{Evaluator, drop_superseded_reminders, opened_and_resolved};
 use crate::model::{
     CanaryMail, DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK, ServerName, Span,
@@ -277,9 +277,10 @@ async fn evaluate_polled_server(
             s.latest_incidents(&name)?,
             s.server_identity(&name)?,
             losses,
+            s.smtp_error_days(&name)?,
         ))
     };
-    let (incidents, identity, losses) = store.call(read).await?;
+    let (incidents, identity, losses, smtp_errors) = store.call(read).await?;
     let sandbox = identity.is_some_and(|server| server.is_sandbox());
     let rules = context.config.rules_for(&poll.server);
     let rules = rules.with(|rules| rules.sandbox = sandbox);
@@ -293,6 +294,8 @@ async fn evaluate_polled_server(
     };
     let mut evaluator = Evaluator::new(policy, series);
     evaluator.set_past_losses(losses);
+    let refused = detect::evaluate_smtp_errors(&smtp_errors, now);
+    evaluator.set_server_findings(vec![refused]);
     let mut transitions =
         evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
     let mute_end = evaluator.end_mutes(&mut log, now);

@@ -23,6 +23,7 @@ mod rate;
 pub mod rate_power;
 pub mod sample;
 mod silence;
+mod smtp_errors;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use level_shift::LevelShift;
 pub use poll_health::{PollHealth, evaluate_server};
 pub use rate::chance_breaches;
 pub use silence::Silence;
+pub use smtp_errors::{evaluate_smtp_errors, is_statistics_due, join_statistics};
 pub use tags::watched_tags;
 pub use together::Together;
 

@@ -28,6 +28,8 @@ pub struct Evaluator {
     detector: Detector,
     /// Incidents about delivery that ended before those of the log.
     past_losses: Vec<Incident>,
+    /// What rests on no stream, and is known of the present alone.
+    server_findings: Vec<Finding>,
 }
 
 impl Evaluator {
@@ -38,12 +40,18 @@ impl Evaluator {
             detector: Detector::new(policy.rules.clone(), series),
             policy,
             past_losses: Vec::new(),
+            server_findings: Vec::new(),
         }
     }
 
     /// Says which incidents about delivery there were before those of the log, whose time teaches nothing of what is usual.
     pub fn set_past_losses(&mut self, incidents: Vec<Incident>) {
         self.past_losses = incidents;
+    }
+
+    /// Says what else is true of the server at the end of the cycle, beside what its polls and its streams say.
+    pub fn set_server_findings(&mut self, findings: Vec<Finding>) {
+        self.server_findings = findings;
     }
 
     /// Adds the streams of `server` on which silence is judged to those that are judged together.
@@ -145,7 +153,8 @@ impl Evaluator {
         now: Timestamp,
     ) -> Vec<Transition> {
         // The server's own rules come first: missed instants are evaluated on what is seen now, so they are not blind.
-        let findings = detect::evaluate_server(sight, now).into_iter();
+        let own = std::mem::take(&mut self.server_findings);
+        let findings = detect::evaluate_server(sight, now).into_iter().chain(own);
         let findings = findings.filter_map(|finding| self.policy.rules.tune(finding));
         let findings: Vec<Finding> = findings.collect();
         let first = missed.first().copied().unwrap_or(now);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BounceClass, CanaryEvidence, Rule, Severity, Span, StreamId, StreamKey, Suppressed, Tag,
-    Timestamp, UNSETTLED,
+    BounceClass, CanaryEvidence, Rule, Severity, SmtpErrorEvidence, Span, StreamId, StreamKey,
+    Suppressed, Tag, Timestamp, UNSETTLED,
 };
 
 /// What a rule says of one instant.
@@ -99,6 +99,8 @@ pub enum Evidence {
     ServerChange(ServerChange),
     /// A mail of our own.
     Canary(CanaryEvidence),
+    /// Mail that became no message.
+    SmtpErrors(SmtpErrorEvidence),
 }
 
 /// A share of messages, as a rule judges it.
@@ -382,6 +384,7 @@ impl Evidence {
             }
             (Self::Delivery(delivery), Self::Delivery(other)) => delivery.unproven > other.unproven,
             (Self::DeliveryDrop(drop), Self::DeliveryDrop(other)) => drop.share() < other.share(),
+            (Self::SmtpErrors(errors), Self::SmtpErrors(other)) => errors.errors > other.errors,
             _ => true,
         }
     }
@@ -395,6 +398,7 @@ impl Evidence {
             Self::Delivery(delivery) => Some(delivery.unproven as f64),
             Self::DeliveryDrop(drop) => Some(drop.lost() as f64),
             Self::Suppressed { addresses, .. } => Some(addresses.len() as f64),
+            Self::SmtpErrors(errors) => Some(errors.errors as f64),
             Self::Events { .. } | Self::Blind(_) | Self::ServerChange(_) | Self::Canary(_) => None,
         }
     }

@@ -15,6 +15,7 @@ mod mute;
 mod names;
 mod rule;
 mod same_server;
+mod smtp_errors;
 mod suppression;
 mod time;
 
@@ -41,5 +42,6 @@ pub use mute::{Hold, MAX_QUIET_HOURS, Mute};
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
 pub use same_server::SameServer;
+pub use smtp_errors::{SmtpErrorDay, SmtpErrorEvidence};
 pub use suppression::{AddressCheck, Suppressed};
 pub use time::{DAY, HOUR, MINUTE, Span, Timestamp, rfc3339};

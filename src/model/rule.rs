@@ -60,11 +60,13 @@ pub enum Rule {
     SuppressedAddress,
     /// A mail of the canary is refused, or not delivered.
     Canary,
+    /// Postmark refuses far more mail sent by SMTP than usual.
+    SmtpErrors,
 }
 
 impl Rule {
     /// Every rule, the stronger before the weaker which it inhibits.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AccountInactive,
         Self::ServerChanged,
         Self::Blind,
@@ -79,6 +81,7 @@ impl Rule {
         Self::OperatorBounce,
         Self::SuppressedAddress,
         Self::Canary,
+        Self::SmtpErrors,
     ];
 
     /// The name in configuration, JSON, database and messages.
@@ -98,6 +101,7 @@ impl Rule {
             Self::OperatorBounce => "operator_bounce",
             Self::SuppressedAddress => "suppressed_address",
             Self::Canary => "canary",
+            Self::SmtpErrors => "smtp_errors",
         }
     }
 
@@ -110,7 +114,11 @@ impl Rule {
     pub const fn is_of_server(self) -> bool {
         matches!(
             self,
-            Self::AccountInactive | Self::ServerChanged | Self::Blind | Self::Canary
+            Self::AccountInactive
+                | Self::ServerChanged
+                | Self::Blind
+                | Self::Canary
+                | Self::SmtpErrors
         )
     }
 
@@ -127,7 +135,8 @@ impl Rule {
             | Self::BounceRate
             | Self::SpamRate
             | Self::SuppressedAddress
-            | Self::Canary => Some(Severity::Warn),
+            | Self::Canary
+            | Self::SmtpErrors => Some(Severity::Warn),
             Self::AccountInactive
             | Self::ServerChanged
             | Self::DeliverySilence

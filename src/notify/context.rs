@@ -3,8 +3,8 @@
 
 use crate::model::{
     BounceClass, CanaryEvidence, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence,
-    DropEvidence, Evidence, Incident, IncidentState, RateEvidence, Rule, SilenceEvidence, Span,
-    StreamKey, Subject, Timestamp,
+    DropEvidence, Evidence, Incident, IncidentState, RateEvidence, Rule, SilenceEvidence,
+    SmtpErrorEvidence, Span, StreamKey, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, other_server, rate_counts};
@@ -79,6 +79,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
             )]
         }
         Evidence::Canary(canary) => canary_context(canary, at, style),
+        Evidence::SmtpErrors(errors) => smtp_errors_context(errors, at, style),
         Evidence::ServerChange(change) => {
             let until = change
                 .former_seen_at
@@ -185,6 +186,20 @@ fn canary_context(canary: &CanaryEvidence, at: Timestamp, style: Style) -> Vec<S
         None => "None was delivered so far.".to_owned(),
     };
     sent.into_iter().chain([last]).collect()
+}
+
+/// Returns the day on which they were refused, and how many are usual.
+fn smtp_errors_context(errors: &SmtpErrorEvidence, at: Timestamp, style: Style) -> Vec<String> {
+    let day = short_range(errors.day, at, style.zone);
+    let usual = match errors.usual_high {
+        0 => "usually none in a whole day".to_owned(),
+        high => format!("even on a bad day only {}", count(high)),
+    };
+    let sent = plural(errors.sent, "other recipient");
+    vec![
+        format!("That was {day}, when it took mail to {sent}; {usual}."),
+        "They never became messages, so no list of messages shows them.".to_owned(),
+    ]
 }
 
 /// Returns which streams stopped together; `None` where it is one alone.
@@ -338,6 +353,10 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         Evidence::Suppressed { .. } => format!("Nothing was sent to them for {lasted} ({range})."),
         Evidence::Events { .. } => format!("{} in all.", plural(incident.events, "event")),
         Evidence::Canary(_) => format!("It was not delivered for {lasted} ({range})."),
+        Evidence::SmtpErrors(errors) => {
+            let refused = plural(errors.errors, "message");
+            format!("It refused {refused} ({range}).")
+        }
         Evidence::ServerChange(change) => {
             let other = other_server(change);
             format!(
@@ -435,6 +454,11 @@ pub(crate) fn problem_span(incident: &Incident) -> Span {
         }
         Evidence::DeliveryDrop(drop) => Span::new(drop.since.min(opened_at), until),
         Evidence::Blind(blind) => Span::new(blind.since.min(opened_at), until),
+        // What refused them came to an end between two readings, and it is over when they did not rise for long.
+        Evidence::SmtpErrors(errors) => {
+            let from = errors.day.from.min(opened_at);
+            Span::new(from, errors.risen_at.unwrap_or(until).max(from))
+        }
         Evidence::ServerChange(change) => Span::new(
             change.former_seen_at.unwrap_or(opened_at).min(opened_at),
             until,

@@ -101,6 +101,10 @@ pub fn describe(incident: &Incident, style: Style) -> String {
         Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses),
         Evidence::Blind(blind) => describe_blind(incident, blind),
         Evidence::Canary(canary) => describe_canary(canary),
+        Evidence::SmtpErrors(errors) => format!(
+            "Postmark refused {} sent by SMTP",
+            plural(errors.errors, "message")
+        ),
         Evidence::ServerChange(change) => format!(
             "its token belongs to another Postmark server, {}",
             other_server(change)
@@ -310,6 +314,7 @@ pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
         Rule::OperatorBounce => "no further bounce for a day",
         Rule::SuppressedAddress => "Postmark sends to the operator's addresses again",
         Rule::Canary => "its test mail is delivered again",
+        Rule::SmtpErrors => "Postmark no longer refuses its SMTP mail",
         Rule::BounceRate => "bounce rate is back",
         Rule::SpamRate => "spam complaint rate is back",
         Rule::HardBounceWake => "hard bounce rate is back",
@@ -330,6 +335,7 @@ pub(crate) const fn problem_name(rule: Rule) -> &'static str {
         Rule::OperatorBounce => "bounced operator address",
         Rule::SuppressedAddress => "suppressed operator address",
         Rule::Canary => "test mail not delivered",
+        Rule::SmtpErrors => "SMTP mail refused",
         Rule::BounceRate => "high bounce rate",
         Rule::SpamRate => "high spam complaint rate",
         Rule::HardBounceWake => "high hard bounce rate",
@@ -350,6 +356,7 @@ pub(crate) const fn group_phrase(rule: Rule) -> &'static str {
         Rule::OperatorBounce => "mail to operator addresses bounced",
         Rule::SuppressedAddress => "Postmark no longer sends to operator addresses",
         Rule::Canary => "test mail is not delivered",
+        Rule::SmtpErrors => "Postmark refuses mail sent by SMTP",
         Rule::BounceRate => "bounce rate is high",
         Rule::SpamRate => "spam complaint rate is high",
         Rule::HardBounceWake => "hard bounce rate is high",

@@ -2,7 +2,8 @@
 
 use crate::model::{
     CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
-    MissingBurst, NewLevel, RateEvidence, RateUnit, Rule, SilenceEvidence, StreamKey,
+    MissingBurst, NewLevel, RateEvidence, RateUnit, Rule, SilenceEvidence, SmtpErrorEvidence,
+    StreamKey,
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
@@ -67,6 +68,7 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
                 time(canary.last_delivered)
             )]
         }
+        Evidence::SmtpErrors(errors) => smtp_errors_lines(errors, style),
         Evidence::ServerChange(change) => {
             let seen = format_time_or_never(change.former_seen_at, style.zone);
             vec![
@@ -88,6 +90,25 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
             [read, why].into_iter().chain(remedy).collect()
         }
     }
+}
+
+fn smtp_errors_lines(errors: &SmtpErrorEvidence, style: Style) -> Vec<String> {
+    vec![
+        format!(
+            "{} in Postmark's day {}, beside {}; last rise {}, last read {}",
+            plural(errors.errors, "SMTP API error"),
+            format_range(errors.day, style.zone),
+            plural(errors.sent, "recipient sent to"),
+            format_time_or_never(errors.risen_at, style.zone),
+            format_time_or_never(errors.asked_at, style.zone)
+        ),
+        format!(
+            "Fires from {} on; of the four weeks before, an ordinary day had {}, the third worst {}",
+            count(errors.limit),
+            count(errors.usual),
+            count(errors.usual_high)
+        ),
+    ]
 }
 
 fn silence_lines(silence: &SilenceEvidence, style: Style) -> Vec<String> {

@@ -82,6 +82,9 @@ pub fn advice(incident: &Incident) -> String {
             }
             _ => "Check status.postmarkapp.com, then look at this message in Postmark's activity",
         },
+        Rule::SmtpErrors => {
+            "Read why, most often a suppressed recipient or a From address without a confirmed signature"
+        }
     };
     fixed.to_owned()
 }
@@ -163,6 +166,7 @@ fn inline_command(incident: &Incident) -> Option<String> {
             Some(id) => format!("hushwatch message {} --server {server}", shell_quoted(id)),
             None => format!("hushwatch bounces {place} --type SpamComplaint --since 48h"),
         },
+        Rule::SmtpErrors => refused_command(&server),
         Rule::SuppressedAddress if is_complaint(&incident.evidence) => return None,
         Rule::OperatorBounce if is_temporary(&incident.evidence) => return None,
         Rule::OperatorBounce | Rule::SuppressedAddress => {
@@ -257,8 +261,14 @@ pub fn commands(incident: &Incident) -> Vec<String> {
                 format!("hushwatch incident {} --close", incident.id),
             ]
         }
+        Rule::SmtpErrors => vec![refused_command(&server), doctor()],
         Rule::Blind | Rule::AccountInactive | Rule::Canary => vec![doctor()],
     }
+}
+
+/// Returns the command that lists what Postmark refused; its bounces are of one more stream than its messages.
+fn refused_command(server: &str) -> String {
+    format!("hushwatch bounces --server {server} --type SMTPApiError --since 48h")
 }
 
 fn place_args(incident: &Incident) -> String {
@@ -298,6 +308,7 @@ pub const fn resolves_when(incident: &Incident) -> &'static str {
             "With the first complete poll of the former server, or once a person accepts the new one."
         }
         Rule::Canary => "Once a newer test mail is delivered.",
+        Rule::SmtpErrors => "Once the number of that day did not rise for 12 hours.",
         Rule::Blind | Rule::AccountInactive => "With the first complete poll.",
         Rule::SpamComplaintExternal | Rule::OperatorBounce => {
             "After 24 hours without another one; it then closes without a message."

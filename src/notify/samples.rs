@@ -4,6 +4,7 @@
 mod bounces;
 mod canary;
 mod digests;
+mod drift;
 mod hello;
 mod incidents;
 mod sends;

@@ -84,6 +84,7 @@ fn judged_window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
         Evidence::ServerChange(change) => {
             Span::new(change.former_seen_at.unwrap_or(at).min(at), at)
         }
+        Evidence::SmtpErrors(errors) => Span::new(errors.day.from.min(at), at),
         Evidence::Canary(canary) => Span::new(canary.sent_at.unwrap_or(at).min(at), at),
         Evidence::Blind(blind) if rule.is_of_server() => Span::new(blind.since.min(at), at),
         Evidence::Blind(_) => Span::before(at, HOUR),
@@ -103,7 +104,8 @@ const fn evidence_kinds(rule: Rule) -> &'static [Kind] {
         | Rule::AccountInactive
         | Rule::ServerChanged
         | Rule::SuppressedAddress
-        | Rule::Canary => &[],
+        | Rule::Canary
+        | Rule::SmtpErrors => &[],
     }
 }
 

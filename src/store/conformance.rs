@@ -28,6 +28,7 @@ mod readiness;
 mod reported_tokens;
 mod samples;
 mod server_identity;
+mod smtp_errors;
 mod stray_log;
 mod tables;
 mod threads;
@@ -115,6 +116,9 @@ facts! {
         a_mute_of_one_incident_holds_no_other;
     canary:
         mails_come_back_newest_first_and_a_later_word_replaces_an_earlier_one;
+    smtp_errors:
+        days_come_back_in_order_and_a_later_reading_replaces_an_earlier_one
+        days_go_with_the_name_of_their_server;
     reported_tokens:
         an_outage_is_known_until_it_is_over;
     hello:

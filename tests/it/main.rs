@@ -22,6 +22,7 @@ mod delivery;
 mod digests;
 mod disk;
 mod doctor;
+mod drift;
 mod explain;
 mod faults;
 mod feedback;

@@ -64,7 +64,8 @@
 //!
 //! **Sample.** What is left of the budget looks up the delivery of some messages of each stream (`delivery_sample.rs`): those of the
 //! lowest rank by a fixed hash (`candidates.rs`), so that every process draws the same. Of counted mail a few are read from one
-//! window drawn by size. Last, the operator's own addresses are looked up in the suppressions (`address_checks.rs`).
+//! window drawn by size. Last, the operator's own addresses are looked up in the suppressions (`address_checks.rs`), and every six
+//! hours Postmark's statistics are read for the mail that it refused (`statistics.rs`).
 
 pub(crate) mod address_checks;
 pub(crate) mod backfill;
@@ -79,5 +80,6 @@ pub(crate) mod new_mail;
 mod page;
 mod pagination;
 pub(crate) mod reader;
+pub(crate) mod statistics;
 pub(crate) mod tags;
 mod windows;

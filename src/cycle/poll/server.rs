@@ -13,10 +13,11 @@ use crate::cycle::collect::delivery_sample::sample_deliveries;
 use crate::cycle::collect::errors::PollErrors;
 use crate::cycle::collect::new_mail::read_new_mail;
 use crate::cycle::collect::reader::ServerReader;
+use crate::cycle::collect::statistics::read_statistics;
 use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::streams::list_streams;
-use crate::model::{DAY, HOUR, Kind, Span, StreamId, Timestamp};
+use crate::model::{DAY, HOUR, Kind, Rule, Span, StreamId, Timestamp};
 use crate::store::{self, ServerState, Store};
 
 /// The maximum number of scheduled instants in an hour at which counts are cut, since each cut costs a request.
@@ -120,6 +121,13 @@ async fn read_server(
     }
     sample_deliveries(reader, &streams).await?;
     check_addresses(reader, &streams, &server.operator_addresses).await?;
+    if context
+        .config
+        .rules_for(server)
+        .is_enabled(Rule::SmtpErrors)
+    {
+        read_statistics(reader, first_start).await?;
+    }
     reader.log_counts();
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::model::{
     BlindEvidence, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, HOUR, Incident,
     IncidentState, Rule, ServerName, Severity, Step, Timestamp, TokenPlace, Transition,
 };
-use crate::notify::samples::{bounces, canary, march, minutes, sends, server_changed};
+use crate::notify::samples::{bounces, canary, drift, march, minutes, sends, server_changed};
 
 /// What happens to one rule: for each step a title, when it is sent, and the step.
 #[derive(Clone, Debug)]
@@ -56,6 +56,7 @@ pub(crate) fn courses() -> Vec<Course> {
         bounces::operator_bounce(),
         bounces::suppressed_address(),
         canary::canary(),
+        drift::smtp_errors(),
     ]
 }
 

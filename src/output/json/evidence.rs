@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::model::{Evidence, Span, Timestamp};
 
 /// The fields that hold an instant, or a list of them.
-const INSTANTS: [&str; 12] = [
+const INSTANTS: [&str; 13] = [
     "asked_at",
     "due_at",
     "former_seen_at",
@@ -14,6 +14,7 @@ const INSTANTS: [&str; 12] = [
     "last_delivered",
     "last_proven_sent",
     "last_sent",
+    "risen_at",
     "sent_at",
     "since",
     "times",

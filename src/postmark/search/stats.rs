@@ -13,6 +13,10 @@ use crate::postmark::exchange::Request;
 use crate::postmark::server::Server;
 use crate::postmark::wire;
 
+const SENDS: &str = "/stats/outbound/sends";
+const BOUNCES: &str = "/stats/outbound/bounces";
+const SPAM: &str = "/stats/outbound/spam";
+
 /// What is counted: whole days, as [`crate::postmark::days`] has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statistics {
@@ -68,12 +72,24 @@ impl Server {
 
     /// Returns the sums of each day; a day without any is left out. Three requests.
     pub async fn by_day(&self, of: &Statistics) -> Result<BTreeMap<NaiveDate, Overview>, Error> {
+        self.counts_by_day(of, &[SENDS, BOUNCES, SPAM]).await
+    }
+
+    /// Returns the same without complaints, which are zero. Two requests.
+    pub async fn errors_by_day(
+        &self,
+        of: &Statistics,
+    ) -> Result<BTreeMap<NaiveDate, Overview>, Error> {
+        self.counts_by_day(of, &[SENDS, BOUNCES]).await
+    }
+
+    async fn counts_by_day(
+        &self,
+        of: &Statistics,
+        paths: &[&'static str],
+    ) -> Result<BTreeMap<NaiveDate, Overview>, Error> {
         let mut all = CountsByDay::new();
-        for path in [
-            "/stats/outbound/sends",
-            "/stats/outbound/bounces",
-            "/stats/outbound/spam",
-        ] {
+        for path in paths {
             let request = self.statistics(of, path);
             for (day, counts) in self.0.fetch(&request, by_day).await? {
                 all.entry(day).or_default().extend(counts);

@@ -33,6 +33,7 @@ mod samples;
 pub(in crate::store) mod schema;
 mod server_identity;
 mod session;
+mod smtp_errors;
 mod span_counts;
 mod streams;
 pub(in crate::store) mod tables;

@@ -5,7 +5,7 @@ use crate::store::{Database, Error};
 
 use super::{
     Row, Scope, Session, address_checks, answers, canary, counts, coverage, digests, incidents,
-    mutes, outbox, samples, tags, values,
+    mutes, outbox, samples, smtp_errors, tags, values,
 };
 
 impl Database {
@@ -64,6 +64,7 @@ impl Database {
             outbox::rewind(s, now)?;
             answers::rewind(s, now)?;
             canary::rewind(s, now)?;
+            smtp_errors::rewind(s, now)?;
             mutes::rewind(s, now)?;
             samples::rewind(s, now)?;
             address_checks::rewind(s, now)?;

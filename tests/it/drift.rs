@@ -1,0 +1,96 @@
+//! What changes slowly: mail that Postmark refuses, from its statistics to Slack.
+
+use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
+use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::{Fault, Plan};
+
+use crate::world::{Process, World, at, both};
+
+/// Midnight in New York is at 05:00.
+const START: &str = "2026-03-02T05:00:00Z";
+
+both! {
+    refused_mail_is_reported_once_and_its_end_too
+    errors_that_were_there_before_anybody_looked_are_not_reported
+    what_is_refused_every_day_is_usual
+    statistics_that_cannot_be_read_are_unknown_and_make_no_cycle_incomplete
+}
+
+fn hour(n: u32) -> Timestamp {
+    at(START) + HOUR * n
+}
+
+/// Three quiet weeks of mail; it is watched from the first hour on.
+fn world(process: Process) -> World {
+    let world = World::new(process, "");
+    let span = Span::new(hour(0) - 21 * DAY, hour(0) + 5 * DAY);
+    let profile = Profile::constant(4.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    world
+}
+
+/// Postmark refuses mail, one after another from `at` on.
+fn refuse(world: &World, at: Timestamp, errors: u32) {
+    for n in 0..errors {
+        let recipient = format!("user{n}@example.net");
+        let at = at + MINUTE * n;
+        world
+            .shop
+            .push_bounce("outbound", "SMTPApiError", at, &recipient);
+    }
+}
+
+/// The steps of each hour that has any.
+fn hours(world: &mut World, from: u32, until: u32) -> Vec<(u32, Vec<String>)> {
+    let cycle = |hour_of: u32| {
+        let cycle = world.cycle(hour(hour_of));
+        assert_eq!(cycle.code, 0, "{}", cycle.stderr);
+        (hour_of, cycle.steps())
+    };
+    let all = (from..until).map(cycle);
+    all.filter(|(_, steps)| !steps.is_empty()).collect()
+}
+
+fn refused_mail_is_reported_once_and_its_end_too(process: Process) {
+    let mut world = world(process);
+    refuse(&world, hour(0) - DAY, 2);
+    // It is read six hours after the first start, and every six hours from then on.
+    refuse(&world, hour(7), 40);
+    let steps = hours(&mut world, 0, 27);
+    let opened = (12, vec!["smtp_errors opened".to_owned()]);
+    let resolved = (24, vec!["smtp_errors resolved".to_owned()]);
+    assert_eq!(steps, [opened, resolved]);
+    let posted = world.slack.take();
+    let texts: Vec<String> = posted.iter().map(|p| p.plain.clone()).collect();
+    let hidden = texts.join("\n\n");
+    insta::assert_snapshot!("refused", hidden);
+    assert_eq!(world.postmark.count("/stats/outbound/spam"), 0);
+    let read = world.postmark.count("/stats/outbound/bounces");
+    assert_eq!(read, 4, "at 6, 12, 18 and 24 hours");
+}
+
+fn errors_that_were_there_before_anybody_looked_are_not_reported(process: Process) {
+    let mut world = world(process);
+    refuse(&world, hour(1), 200);
+    assert_eq!(hours(&mut world, 0, 26), []);
+}
+
+fn what_is_refused_every_day_is_usual(process: Process) {
+    let mut world = world(process);
+    for days in 0..14 {
+        refuse(&world, hour(8) - DAY * days, 30);
+    }
+    assert_eq!(hours(&mut world, 0, 26), []);
+}
+
+fn statistics_that_cannot_be_read_are_unknown_and_make_no_cycle_incomplete(process: Process) {
+    let mut world = world(process);
+    hours(&mut world, 0, 7);
+    refuse(&world, hour(8), 40);
+    let plan = Plan::always(Fault::Status(500)).on("/stats/outbound/bounces");
+    world.postmark.fail(plan);
+    assert_eq!(hours(&mut world, 7, 15), []);
+    world.postmark.clear_faults();
+    let opened = (15, vec!["smtp_errors opened".to_owned()]);
+    assert_eq!(hours(&mut world, 15, 16), [opened]);
+}
