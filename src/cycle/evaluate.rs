@@ -20,8 +20,8 @@ use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, PollHealth};
 use crate::evaluate::{Evaluator, drop_superseded_reminders, opened_and_resolved};
 use crate::model::{
-    CanaryMail, DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK, ServerName, Span,
-    StreamId, StreamKey, Timestamp, Transition,
+    BLOCKS_LOOKBACK, CanaryMail, DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK,
+    ServerName, Span, StreamId, StreamKey, Timestamp, Transition,
 };
 use crate::notify::alert::{Style, alert};
 use crate::notify::grouping::{ServerUpdates, group_messages};
@@ -286,7 +286,8 @@ async fn evaluate_polled_server(
     let rules = rules.with(|rules| rules.sandbox = sandbox);
     let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
     let instants = instants_to_evaluate(&context.config.schedule, poll, now);
-    let histories = load_histories(store, poll, &rules, &instants, now).await?;
+    let keep = context.config.store.keep;
+    let histories = load_histories(store, poll, &rules, &instants, (keep, now)).await?;
     let policy = Policy {
         rules,
         server_number: identity.map(|server| server.number),
@@ -379,7 +380,7 @@ async fn load_histories(
     poll: &PollOutcome,
     rules: &Rules,
     instants: &[Timestamp],
-    now: Timestamp,
+    (keep, now): (Duration, Timestamp),
 ) -> Result<BTreeMap<StreamId, History>, store::Error> {
     let mut histories = BTreeMap::new();
     for stream in &poll.streams {
@@ -392,7 +393,16 @@ async fn load_histories(
         let cuts: Vec<Timestamp> = instants.iter().chain([&now]).flat_map(starts).collect();
         let key = StreamKey::new(poll.name(), stream);
         let history = store
-            .call(move |s| s.history_with_tags(&key, range, &cuts))
+            .call(move |s| {
+                let mut history = s.history_with_tags(&key, range, &cuts)?;
+                if history.has_blocks() {
+                    // Of what is older, a part was pruned.
+                    let from = (first - BLOCKS_LOOKBACK).max(now - keep);
+                    let span = Span::new(from, range.from.max(from));
+                    history.older_blocks = s.older_blocks(&key, span)?;
+                }
+                Ok(history)
+            })
             .await?;
         histories.insert(stream.clone(), history);
     }

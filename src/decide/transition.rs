@@ -275,9 +275,10 @@ fn outlasts_inhibition(
     block: NotificationBlock,
 ) -> bool {
     let wanted = !policy.digest_mode || incident.severity == Severity::Wake;
+    let outlasts_rate = incident.rule.is_rate() || incident.rule == Rule::DomainBlocks;
     // What a mute held back is told by its end.
     let may_outlast = incident.tag.is_some()
-        || ((incident.rule.is_rate() || block.outlasts_stop) && !incident.notification_deferred);
+        || ((outlasts_rate || block.outlasts_stop) && !incident.notification_deferred);
     may_outlast
         && !incident.notified
         && incident.suppressed_until.is_none()

@@ -7,6 +7,7 @@ mod bursts;
 mod canary;
 mod cusum;
 mod delivery;
+mod domain_blocks;
 mod drop;
 mod events;
 mod exceedance;
@@ -157,6 +158,9 @@ impl Detector {
         findings.extend(rate::evaluate(history, at, rules));
         findings.extend(events::evaluate(history, at, rules));
         findings.extend(address_check::evaluate(history, at, rules));
+        if !rules.sandbox {
+            findings.push(domain_blocks::evaluate(history, at, rules));
+        }
         for tag in tags {
             let of = &history.tags[tag];
             let due = silence::training_cutoff(of, at);

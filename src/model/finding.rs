@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BounceClass, CanaryEvidence, Rule, Severity, SmtpErrorEvidence, Span, StreamId, StreamKey,
-    Suppressed, Tag, Timestamp, UNSETTLED,
+    BounceClass, CanaryEvidence, DomainBlocksEvidence, Rule, Severity, SmtpErrorEvidence, Span,
+    StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
 };
 
 /// What a rule says of one instant.
@@ -101,6 +101,8 @@ pub enum Evidence {
     Canary(CanaryEvidence),
     /// Mail that became no message.
     SmtpErrors(SmtpErrorEvidence),
+    /// Recipient domains that block.
+    DomainBlocks(DomainBlocksEvidence),
 }
 
 /// A share of messages, as a rule judges it.
@@ -385,6 +387,7 @@ impl Evidence {
             (Self::Delivery(delivery), Self::Delivery(other)) => delivery.unproven > other.unproven,
             (Self::DeliveryDrop(drop), Self::DeliveryDrop(other)) => drop.share() < other.share(),
             (Self::SmtpErrors(errors), Self::SmtpErrors(other)) => errors.errors > other.errors,
+            (Self::DomainBlocks(of), Self::DomainBlocks(other)) => of.blocked() > other.blocked(),
             _ => true,
         }
     }
@@ -399,6 +402,7 @@ impl Evidence {
             Self::DeliveryDrop(drop) => Some(drop.lost() as f64),
             Self::Suppressed { addresses, .. } => Some(addresses.len() as f64),
             Self::SmtpErrors(errors) => Some(errors.errors as f64),
+            Self::DomainBlocks(of) => Some(of.blocked() as f64),
             Self::Events { .. } | Self::Blind(_) | Self::ServerChange(_) | Self::Canary(_) => None,
         }
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::{
-    AddressCheck, BounceClass, BounceType, CountedSpan, Coverage, DAY, HOUR, MarkedTime, Span, Tag,
-    Timestamp,
+    AddressCheck, BounceClass, BounceType, CountedSpan, Coverage, DAY, HOUR, MarkedTime,
+    OlderBlocks, Span, Tag, Timestamp,
 };
 
 /// Counts at instants, ordered by time, with running sums.
@@ -208,6 +208,8 @@ pub struct History {
     pub sampled: Vec<SampledMessage>,
     /// What the list of suppressions said of the operator's own addresses.
     pub checks: Vec<AddressCheck>,
+    /// What recipient domains blocked before the range of the bounces, as far as it was loaded.
+    pub older_blocks: OlderBlocks,
     /// What people said of its past incidents.
     pub marked: Vec<MarkedTime>,
     /// The mail of each tag, [as if it were a stream of its own](Self::for_tag), where it was loaded.
@@ -215,6 +217,12 @@ pub struct History {
 }
 
 impl History {
+    /// Whether any recipient's mail server blocked in the range that was loaded.
+    pub fn has_blocks(&self) -> bool {
+        let mut events = self.bounce_events.iter();
+        events.any(|event| event.class == BounceClass::Blocked)
+    }
+
     /// What of `span` lies after the beginning of history.
     pub fn since_beginning(&self, span: Span) -> Span {
         Span::new(

@@ -5,6 +5,7 @@ mod bounce;
 mod canary;
 mod counted;
 mod coverage;
+mod domain_blocks;
 mod duration;
 mod feedback;
 mod finding;
@@ -24,6 +25,9 @@ pub use bounce::{Bounce, BounceClass, BounceType};
 pub use canary::{CANARY_TAG, CanaryEvidence, CanaryMail, CanaryOutcome};
 pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
+pub use domain_blocks::{
+    BLOCKS_LOOKBACK, BlockedRecipient, BlockingDomain, DomainBlocksEvidence, OlderBlocks,
+};
 pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use feedback::{Feedback, Judgement, MarkedTime};
 pub use finding::{

@@ -62,11 +62,13 @@ pub enum Rule {
     Canary,
     /// Postmark refuses far more mail sent by SMTP than usual.
     SmtpErrors,
+    /// A recipient domain blocks more than its own past.
+    DomainBlocks,
 }
 
 impl Rule {
     /// Every rule, the stronger before the weaker which it inhibits.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AccountInactive,
         Self::ServerChanged,
         Self::Blind,
@@ -82,6 +84,7 @@ impl Rule {
         Self::SuppressedAddress,
         Self::Canary,
         Self::SmtpErrors,
+        Self::DomainBlocks,
     ];
 
     /// The name in configuration, JSON, database and messages.
@@ -102,6 +105,7 @@ impl Rule {
             Self::SuppressedAddress => "suppressed_address",
             Self::Canary => "canary",
             Self::SmtpErrors => "smtp_errors",
+            Self::DomainBlocks => "domain_blocks",
         }
     }
 
@@ -136,7 +140,8 @@ impl Rule {
             | Self::SpamRate
             | Self::SuppressedAddress
             | Self::Canary
-            | Self::SmtpErrors => Some(Severity::Warn),
+            | Self::SmtpErrors
+            | Self::DomainBlocks => Some(Severity::Warn),
             Self::AccountInactive
             | Self::ServerChanged
             | Self::DeliverySilence
@@ -173,9 +178,14 @@ impl Rule {
             }
             // Where nothing arrives, all of it may have bounced.
             Self::DeliverySilence | Self::DeliveryDrop => {
-                matches!(weaker, Self::HardBounceWake | Self::BounceRate)
+                matches!(
+                    weaker,
+                    Self::HardBounceWake | Self::BounceRate | Self::DomainBlocks
+                )
             }
             Self::HardBounceWake => matches!(weaker, Self::BounceRate),
+            // Its message names the domains that bounce most.
+            Self::BounceRate => matches!(weaker, Self::DomainBlocks),
             // The bounce that suppressed it was told, and what to do about it.
             Self::OperatorBounce => matches!(weaker, Self::SuppressedAddress),
             _ => false,

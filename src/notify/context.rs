@@ -3,8 +3,8 @@
 
 use crate::model::{
     BounceClass, CanaryEvidence, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence,
-    DropEvidence, Evidence, Incident, IncidentState, RateEvidence, Rule, SilenceEvidence,
-    SmtpErrorEvidence, Span, StreamKey, Subject, Timestamp,
+    DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, RateEvidence, Rule,
+    SilenceEvidence, SmtpErrorEvidence, Span, StreamKey, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, other_server, rate_counts};
@@ -80,6 +80,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
         }
         Evidence::Canary(canary) => canary_context(canary, at, style),
         Evidence::SmtpErrors(errors) => smtp_errors_context(errors, at, style),
+        Evidence::DomainBlocks(of) => vec![domain_blocks_context(of)],
         Evidence::ServerChange(change) => {
             let until = change
                 .former_seen_at
@@ -186,6 +187,18 @@ fn canary_context(canary: &CanaryEvidence, at: Timestamp, style: Style) -> Vec<S
         None => "None was delivered so far.".to_owned(),
     };
     sent.into_iter().chain([last]).collect()
+}
+
+/// Returns what the domains did before, beside the stream's mail.
+fn domain_blocks_context(of: &DomainBlocksEvidence) -> String {
+    let sent = plural(of.sent, "message");
+    let days = plural(of.days, "day");
+    let high = of.domains.iter().map(|of| of.usual_high).max().unwrap_or(0);
+    let high = match high {
+        0 => format!("In the {days} before, none blocked on more than one day"),
+        high => format!("In the {days} before, at most {} a day", count(high)),
+    };
+    format!("{high}. The stream sent {sent} in these 24 h, to all domains.")
 }
 
 /// Returns the day on which they were refused, and how many are usual.
@@ -353,6 +366,11 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         Evidence::Suppressed { .. } => format!("Nothing was sent to them for {lasted} ({range})."),
         Evidence::Events { .. } => format!("{} in all.", plural(incident.events, "event")),
         Evidence::Canary(_) => format!("It was not delivered for {lasted} ({range})."),
+        Evidence::DomainBlocks(of) => {
+            let domains = elide(of.domains.iter().map(|of| clean(&of.domain)), MAX_STREAMS);
+            let recipients = plural(of.blocked(), "recipient");
+            format!("For {lasted} ({range}); at the worst {recipients} in 24 h at {domains}.")
+        }
         Evidence::SmtpErrors(errors) => {
             let refused = plural(errors.errors, "message");
             format!("It refused {refused} ({range}).")

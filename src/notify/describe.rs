@@ -1,9 +1,9 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
 use crate::model::{
-    BlindEvidence, BounceClass, CanaryEvidence, CanaryOutcome, DropEvidence, Evidence, Incident,
-    IncidentState, Judgement, RateEvidence, RateUnit, Rule, SameServer, ServerChange, Subject,
-    Suppressed,
+    BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome,
+    DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, Judgement, RateEvidence,
+    RateUnit, Rule, SameServer, ServerChange, Subject, Suppressed,
 };
 use crate::notify::alert::Style;
 use crate::text::elide::{elide, elide_and};
@@ -18,6 +18,9 @@ const MAX_SERVER_CHARS: usize = 60;
 pub(crate) const SANDBOX: &str = "a Sandbox server, Postmark delivers nothing that it sends";
 /// The maximum number of names of one server that a line names.
 const MAX_SAME_SERVERS: usize = 5;
+/// The maximum number of recipient domains that a line names, and of characters of each.
+const MAX_DOMAINS: usize = 3;
+const MAX_DOMAIN_CHARS: usize = 60;
 /// The maximum number of addresses that a line names.
 const MAX_ADDRESSES: usize = 3;
 
@@ -101,6 +104,7 @@ pub fn describe(incident: &Incident, style: Style) -> String {
         Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses),
         Evidence::Blind(blind) => describe_blind(incident, blind),
         Evidence::Canary(canary) => describe_canary(canary),
+        Evidence::DomainBlocks(of) => describe_blocks(of),
         Evidence::SmtpErrors(errors) => format!(
             "Postmark refused {} sent by SMTP",
             plural(errors.errors, "message")
@@ -109,6 +113,36 @@ pub fn describe(incident: &Incident, style: Style) -> String {
             "its token belongs to another Postmark server, {}",
             other_server(change)
         ),
+    }
+}
+
+fn describe_blocks(of: &DomainBlocksEvidence) -> String {
+    let domain = |of: &BlockingDomain| truncate(&clean(&of.domain), MAX_DOMAIN_CHARS);
+    match of.domains.as_slice() {
+        [one] => format!(
+            "{} blocks mail: {} in 24 h, usually {}",
+            domain(one),
+            plural(one.blocked, "recipient"),
+            usual_blocks(one)
+        ),
+        several => {
+            let each = several.iter();
+            let each = each.map(|of| format!("{} ({})", domain(of), count(of.blocked)));
+            format!(
+                "{} block mail in 24 h: {}",
+                plural(several.len() as u64, "recipient domain"),
+                elide(each, MAX_DOMAINS)
+            )
+        }
+    }
+}
+
+/// Returns how many recipients a domain usually blocks: `none`, or `about 2`.
+pub(crate) fn usual_blocks(of: &BlockingDomain) -> String {
+    match of.expected {
+        none if none < 0.05 => "none".to_owned(),
+        few if few < 1.0 => "less than one".to_owned(),
+        many => format!("about {}", approx(many)),
     }
 }
 
@@ -315,6 +349,7 @@ pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
         Rule::SuppressedAddress => "Postmark sends to the operator's addresses again",
         Rule::Canary => "its test mail is delivered again",
         Rule::SmtpErrors => "Postmark no longer refuses its SMTP mail",
+        Rule::DomainBlocks => "recipient domains block no more mail than usual",
         Rule::BounceRate => "bounce rate is back",
         Rule::SpamRate => "spam complaint rate is back",
         Rule::HardBounceWake => "hard bounce rate is back",
@@ -336,6 +371,7 @@ pub(crate) const fn problem_name(rule: Rule) -> &'static str {
         Rule::SuppressedAddress => "suppressed operator address",
         Rule::Canary => "test mail not delivered",
         Rule::SmtpErrors => "SMTP mail refused",
+        Rule::DomainBlocks => "blocked by a recipient domain",
         Rule::BounceRate => "high bounce rate",
         Rule::SpamRate => "high spam complaint rate",
         Rule::HardBounceWake => "high hard bounce rate",
@@ -357,6 +393,7 @@ pub(crate) const fn group_phrase(rule: Rule) -> &'static str {
         Rule::SuppressedAddress => "Postmark no longer sends to operator addresses",
         Rule::Canary => "test mail is not delivered",
         Rule::SmtpErrors => "Postmark refuses mail sent by SMTP",
+        Rule::DomainBlocks => "recipient domains block their mail",
         Rule::BounceRate => "bounce rate is high",
         Rule::SpamRate => "spam complaint rate is high",
         Rule::HardBounceWake => "hard bounce rate is high",

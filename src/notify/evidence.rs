@@ -1,9 +1,9 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
 use crate::model::{
-    CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
-    MissingBurst, NewLevel, RateEvidence, RateUnit, Rule, SilenceEvidence, SmtpErrorEvidence,
-    StreamKey,
+    BlockingDomain, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence, DomainBlocksEvidence,
+    DropEvidence, Evidence, Incident, MissingBurst, NewLevel, RateEvidence, RateUnit, Rule,
+    SilenceEvidence, SmtpErrorEvidence, StreamKey,
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
@@ -69,6 +69,7 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
             )]
         }
         Evidence::SmtpErrors(errors) => smtp_errors_lines(errors, style),
+        Evidence::DomainBlocks(of) => domain_blocks_lines(of, style),
         Evidence::ServerChange(change) => {
             let seen = format_time_or_never(change.former_seen_at, style.zone);
             vec![
@@ -90,6 +91,28 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
             [read, why].into_iter().chain(remedy).collect()
         }
     }
+}
+
+fn domain_blocks_lines(of: &DomainBlocksEvidence, style: Style) -> Vec<String> {
+    let window = format!(
+        "{} to all domains {}; what is usual is learned from {} before",
+        plural(of.sent, "message"),
+        format_range(of.window, style.zone),
+        plural(of.days, "day")
+    );
+    let line = |of: &BlockingDomain| {
+        format!(
+            "{}: {} blocked, expected {:.1}, second worst day {}; so many by chance: {:.0e}",
+            clean(&of.domain),
+            plural(of.blocked, "recipient"),
+            of.expected,
+            count(of.usual_high),
+            of.chance
+        )
+    };
+    std::iter::once(window)
+        .chain(of.domains.iter().map(line))
+        .collect()
 }
 
 fn smtp_errors_lines(errors: &SmtpErrorEvidence, style: Style) -> Vec<String> {

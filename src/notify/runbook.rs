@@ -82,6 +82,9 @@ pub fn advice(incident: &Incident) -> String {
             }
             _ => "Check status.postmarkapp.com, then look at this message in Postmark's activity",
         },
+        Rule::DomainBlocks => {
+            "Read what it answers (a block list, a policy, a rate), and ask its postmaster or Postmark to lift the block"
+        }
         Rule::SmtpErrors => {
             "Read why, most often a suppressed recipient or a From address without a confirmed signature"
         }
@@ -161,7 +164,9 @@ fn inline_command(incident: &Incident) -> Option<String> {
         Rule::DeliverySilence | Rule::DeliveryDrop => {
             format!("hushwatch messages {place} --limit 10")
         }
-        Rule::HardBounceWake | Rule::BounceRate => format!("hushwatch bounces {place} --since 24h"),
+        Rule::HardBounceWake | Rule::BounceRate | Rule::DomainBlocks => {
+            format!("hushwatch bounces {place} --since 24h")
+        }
         Rule::SpamRate | Rule::SpamComplaintExternal => match message_id(&incident.evidence) {
             Some(id) => format!("hushwatch message {} --server {server}", shell_quoted(id)),
             None => format!("hushwatch bounces {place} --type SpamComplaint --since 48h"),
@@ -237,7 +242,7 @@ pub fn commands(incident: &Incident) -> Vec<String> {
     let server = shell_quoted(&incident.server.0);
     let doctor = || "hushwatch doctor".to_owned();
     match incident.rule {
-        Rule::BounceRate | Rule::HardBounceWake => {
+        Rule::BounceRate | Rule::HardBounceWake | Rule::DomainBlocks => {
             vec![format!("hushwatch bounces {place} --since 24h"), doctor()]
         }
         Rule::SpamRate | Rule::SpamComplaintExternal => {
@@ -308,6 +313,9 @@ pub const fn resolves_when(incident: &Incident) -> &'static str {
             "With the first complete poll of the former server, or once a person accepts the new one."
         }
         Rule::Canary => "Once a newer test mail is delivered.",
+        Rule::DomainBlocks => {
+            "Once fewer than three recipients were blocked in 24 hours, or less than twice as many as usual."
+        }
         Rule::SmtpErrors => "Once the number of that day did not rise for 12 hours.",
         Rule::Blind | Rule::AccountInactive => "With the first complete poll.",
         Rule::SpamComplaintExternal | Rule::OperatorBounce => {

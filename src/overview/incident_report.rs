@@ -2,7 +2,7 @@
 
 use crate::model::{
     BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, SAMPLE_LOOKBACK, Span,
-    StreamKey, Timestamp,
+    StreamKey, Timestamp, domain_of,
 };
 use crate::output::explain::{
     Attempt, BounceLine, IncidentReport, LearnedFrom, Notification, Poll,
@@ -84,6 +84,7 @@ fn judged_window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
         Evidence::ServerChange(change) => {
             Span::new(change.former_seen_at.unwrap_or(at).min(at), at)
         }
+        Evidence::DomainBlocks(of) => of.window,
         Evidence::SmtpErrors(errors) => Span::new(errors.day.from.min(at), at),
         Evidence::Canary(canary) => Span::new(canary.sent_at.unwrap_or(at).min(at), at),
         Evidence::Blind(blind) if rule.is_of_server() => Span::new(blind.since.min(at), at),
@@ -96,7 +97,7 @@ const fn evidence_kinds(rule: Rule) -> &'static [Kind] {
         Rule::SendSilence | Rule::SendDrop | Rule::DeliverySilence | Rule::DeliveryDrop => {
             &[Kind::Messages]
         }
-        Rule::SpamComplaintExternal | Rule::OperatorBounce => &[Kind::Bounces],
+        Rule::SpamComplaintExternal | Rule::OperatorBounce | Rule::DomainBlocks => &[Kind::Bounces],
         Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
             &[Kind::Messages, Kind::Bounces]
         }
@@ -115,6 +116,7 @@ fn counted_classes(rule: Rule) -> Vec<BounceClass> {
         Rule::SpamRate | Rule::SpamComplaintExternal => *class == BounceClass::Complaint,
         Rule::BounceRate | Rule::OperatorBounce => class.counts(),
         Rule::HardBounceWake => *class == BounceClass::Hard,
+        Rule::DomainBlocks => *class == BounceClass::Blocked,
         _ => !matches!(class, BounceClass::Ignored | BounceClass::Other),
     };
     BounceClass::ALL.into_iter().filter(counts).collect()
@@ -127,6 +129,10 @@ fn affects(evidence: &Evidence, mark: &store::EventRow) -> bool {
     match evidence {
         Evidence::Events { recipients, .. } => recipients.iter().any(is),
         Evidence::Suppressed { addresses, .. } => addresses.iter().any(|s| is(&s.address)),
+        Evidence::DomainBlocks(of) => {
+            let domain = domain_of(recipient);
+            of.domains.iter().any(|of| of.domain == domain)
+        }
         _ => true,
     }
 }

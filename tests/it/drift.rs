@@ -1,7 +1,7 @@
-//! What changes slowly: mail that Postmark refuses, from its statistics to Slack.
+//! What changes slowly: mail that Postmark refuses, and recipient domains that block it, from Postmark to Slack.
 
 use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
-use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::postmark::{Mail, Profile};
 use hushwatch::sim::{Fault, Plan};
 
 use crate::world::{Process, World, at, both};
@@ -10,6 +10,9 @@ use crate::world::{Process, World, at, both};
 const START: &str = "2026-03-02T05:00:00Z";
 
 both! {
+    a_domain_that_blocks_is_reported_once_and_its_end_too
+    ordinary_blocks_are_not_reported
+    a_wave_over_the_threshold_is_reported_by_its_rate_alone
     refused_mail_is_reported_once_and_its_end_too
     errors_that_were_there_before_anybody_looked_are_not_reported
     what_is_refused_every_day_is_usual
@@ -93,4 +96,74 @@ fn statistics_that_cannot_be_read_are_unknown_and_make_no_cycle_incomplete(proce
     world.postmark.clear_faults();
     let opened = (15, vec!["smtp_errors opened".to_owned()]);
     assert_eq!(hours(&mut world, 15, 16), [opened]);
+}
+
+/// Mail to so many people at `domain`, all of it blocked a minute later.
+fn block(world: &World, at: Timestamp, domain: &str, recipients: u32, kind: &str) {
+    for n in 0..recipients {
+        let sent_at = at + MINUTE * n;
+        let mail = Mail::new("outbound", sent_at, &format!("user{n}@{domain}"));
+        world.shop.push(mail.bounced(kind, sent_at + MINUTE));
+    }
+}
+
+/// A stream that is large enough that a few blocks are far below the threshold of `bounce_rate`.
+fn large(process: Process) -> World {
+    let world = World::new(process, "[rules.bounce_rate]\nconfidence = 0.95\n");
+    let span = Span::new(hour(0) - 21 * DAY, hour(0) + 5 * DAY);
+    let profile = Profile::constant(60.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    world
+}
+
+fn a_domain_that_blocks_is_reported_once_and_its_end_too(process: Process) {
+    let mut world = large(process);
+    // One now and then is ordinary.
+    block(&world, hour(0) - 9 * DAY, "example.org", 1, "Blocked");
+    for hours in 8..16 {
+        let kind = ["Blocked", "SpamNotification"][hours as usize % 2];
+        let at = hour(hours) - MINUTE * 30;
+        let mail = Mail::new("outbound", at, &format!("user{hours}@example.org"));
+        world.shop.push(mail.bounced(kind, at + MINUTE));
+    }
+    let steps = hours(&mut world, 0, 42);
+    let opened = (11, vec!["domain_blocks opened".to_owned()]);
+    assert_eq!(steps[0], opened);
+    let last = steps.last().expect("steps");
+    assert_eq!(*last, (37, vec!["domain_blocks resolved".to_owned()]));
+    let posted = world.slack.take();
+    let texts: Vec<String> = posted.iter().map(|p| p.plain.clone()).collect();
+    insta::assert_snapshot!("blocks", texts.join("\n\n"));
+}
+
+fn ordinary_blocks_are_not_reported(process: Process) {
+    let mut world = large(process);
+    for days in 0..25 {
+        block(&world, hour(20) - DAY * days, "example.org", 5, "Blocked");
+        block(
+            &world,
+            hour(26) - DAY * days,
+            "example.net",
+            2,
+            "DMARCPolicy",
+        );
+    }
+    assert_eq!(hours(&mut world, 0, 40), []);
+}
+
+fn a_wave_over_the_threshold_is_reported_by_its_rate_alone(process: Process) {
+    let mut world = large(process);
+    block(&world, hour(9), "example.org", 20, "Blocked");
+    let steps = hours(&mut world, 0, 40);
+    let opened: Vec<&String> = steps.iter().flat_map(|(_, steps)| steps).collect();
+    assert!(
+        opened.iter().any(|step| *step == "bounce_rate opened"),
+        "{steps:?}"
+    );
+    let alerts = world.alerts();
+    assert!(
+        alerts.iter().all(|line| line.contains("bounce")),
+        "{alerts:?}"
+    );
+    assert_eq!(alerts.len(), 2, "{alerts:?}");
 }

@@ -64,18 +64,19 @@ impl IncidentLog {
         }
     }
 
-    /// Returns whether a rate's window reaches back into a delivery incident of its stream: its bounces may be the very ones
-    /// that were notified.
+    /// Returns whether the window of a rate, or of the domains that block, reaches back into a stronger incident of its stream:
+    /// its bounces may be the very ones that were notified.
     pub(super) fn is_of_ended_incident(
         &self,
         key: &IncidentKey,
         evidence: &Evidence,
         at: Timestamp,
     ) -> bool {
-        let Evidence::Rate(rate) = evidence else {
-            return false;
+        let (begins, is_of_domains) = match evidence {
+            Evidence::Rate(rate) => (at - rate.window, false),
+            Evidence::DomainBlocks(of) => (of.window.from, true),
+            _ => return false,
         };
-        let begins = at - rate.window;
         self.current.iter().any(|(stronger, incident)| {
             let ended = match incident.state {
                 IncidentState::Resolved { at, .. } => at > begins,
@@ -83,7 +84,7 @@ impl IncidentLog {
             };
             ended
                 && incident.notified
-                && stronger.problem == Rule::DeliverySilence
+                && (is_of_domains || stronger.problem == Rule::DeliverySilence)
                 && stronger.inhibits(incident.rule, key)
         })
     }

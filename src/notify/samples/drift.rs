@@ -1,6 +1,9 @@
 //! The courses of the rules of what changes slowly: refused mail, recipient domains that block, the DNS.
 
-use crate::model::{DAY, Evidence, Rule, Severity, SmtpErrorEvidence, Span, Timestamp};
+use crate::model::{
+    BlockingDomain, DAY, DomainBlocksEvidence, Evidence, Rule, Severity, SmtpErrorEvidence, Span,
+    Timestamp,
+};
 use crate::notify::samples::incidents::{Course, Plan};
 use crate::notify::samples::march;
 
@@ -44,6 +47,50 @@ pub(super) fn smtp_errors() -> Course {
             if let Evidence::SmtpErrors(errors) = &mut i.evidence {
                 errors.usual_high = 0;
             }
+        },
+    )
+}
+
+fn blocks(domains: &[(&str, u64, f64, u64)], at: Timestamp) -> Evidence {
+    let domain = |(name, blocked, expected, usual_high): &(&str, u64, f64, u64)| BlockingDomain {
+        domain: (*name).to_owned(),
+        blocked: *blocked,
+        expected: *expected,
+        usual_high: *usual_high,
+        chance: 3.7e-9,
+    };
+    Evidence::DomainBlocks(DomainBlocksEvidence {
+        window: Span::before(at, DAY),
+        domains: domains.iter().map(domain).collect(),
+        sent: 1_204,
+        days: 28,
+    })
+}
+
+pub(super) fn domain_blocks() -> Course {
+    let (opened, over) = (march(3, 10, 0), march(5, 8, 0));
+    Plan {
+        rule: Rule::DomainBlocks,
+        about: "A recipient domain blocks more mail than it did before.",
+        id: "b6yk4n7z",
+        stream: Some("outbound"),
+        severity: Severity::Warn,
+        opened_at: opened,
+        escalated: None,
+        evidence: [
+            blocks(&[("example.org", 7, 0.0, 0)], opened),
+            blocks(&[("example.org", 31, 0.4, 1)], march(4, 10, 0)),
+            blocks(&[], over),
+        ],
+        over_at: [over, over],
+    }
+    .course()
+    .variant(
+        "several domains",
+        "Sent when several domains began to block.",
+        |i| {
+            let domains = [("example.org", 12, 1.6, 3), ("example.net", 5, 0.0, 0)];
+            i.evidence = blocks(&domains, i.judged_at);
         },
     )
 }

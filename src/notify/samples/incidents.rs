@@ -57,6 +57,7 @@ pub(crate) fn courses() -> Vec<Course> {
         bounces::suppressed_address(),
         canary::canary(),
         drift::smtp_errors(),
+        drift::domain_blocks(),
     ]
 }
 

@@ -329,6 +329,20 @@ pub(super) fn streams_that_vanish_are_no_longer_watched(b: &mut Database) {
     assert_eq!(b.watched_streams(&"blog".into()).expect("read"), []);
 }
 
+pub(super) fn blocks_of_an_older_time_are_told_oldest_first(b: &mut Database) {
+    let bounces = [
+        bounce(1, "Blocked", Some("m1"), at(10)),
+        bounce(2, "HardBounce", Some("m2"), at(20)),
+        bounce(3, "SpamNotification", None, at(30)),
+        bounce(4, "DMARCPolicy", Some("m3"), at(60)),
+    ];
+    save_bounces(b, &bounces);
+    let older = b.older_blocks(&shop_outbound(), span(0, 60)).expect("read");
+    let times: Vec<Timestamp> = older.blocks.iter().map(|block| block.at).collect();
+    assert_eq!((older.since, times), (Some(at(0)), vec![at(10), at(30)]));
+    assert_eq!(older.blocks[0].recipient, "gone@example.com");
+}
+
 pub(super) fn recent_events_are_told_newest_first(b: &mut Database) {
     let bounces = [
         bounce(7, "HardBounce", Some("m1"), at(10)),

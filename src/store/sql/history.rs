@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{
-    BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, DAY, History, HourCount,
-    Kind, KnownRecipients, MIN_TAG_MESSAGES, MINUTE, MarkedTime, SAMPLE_LOOKBACK, SampledMessage,
-    Span, StreamKey, TAG_LOOKBACK, Tag, Timestamp, merge_hours,
+    BlockedRecipient, BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, DAY,
+    History, HourCount, Kind, KnownRecipients, MIN_TAG_MESSAGES, MINUTE, MarkedTime, OlderBlocks,
+    SAMPLE_LOOKBACK, SampledMessage, Span, StreamKey, TAG_LOOKBACK, Tag, Timestamp, merge_hours,
 };
 use crate::store::{Database, Error};
 
@@ -16,6 +16,8 @@ use super::{Row, Session, address_checks, counts, coverage, values};
 
 /// How far the details of a message and the list of bounces may differ on when a bounce happened, in milliseconds.
 const SAME_BOUNCE_WITHIN_MS: i64 = 10 * 60 * 1000;
+/// The maximum number of older blocks that are read: those of a large sender fill days, not weeks.
+const MAX_OLDER_BLOCKS: i64 = 50_000;
 
 impl Database {
     /// Returns what is known of a stream, without its tags; counts are exact at each of `cuts`, and at every full minute of
@@ -50,6 +52,29 @@ impl Database {
             Ok(history)
         })
     }
+
+    /// Returns what recipient domains blocked in `span`: the newest, where they are too many.
+    pub fn older_blocks(&mut self, stream: &StreamKey, span: Span) -> Result<OlderBlocks, Error> {
+        self.read_stream(stream, |s, key| {
+            let mut blocks = s.rows(
+                "SELECT at, recipient FROM bounces WHERE stream = ?1 AND at >= ?2 AND at < ?3 AND class = 'blocked'
+                 ORDER BY at DESC, id DESC LIMIT ?4",
+                &values![key, span.from, span.until, MAX_OLDER_BLOCKS],
+                |row| {
+                    let (at, recipient) = (row.get(0)?, row.get(1)?);
+                    Ok(BlockedRecipient { at, recipient })
+                },
+            )?;
+            blocks.reverse();
+            let is_cut = blocks.len() as i64 == MAX_OLDER_BLOCKS;
+            let oldest = blocks.first().filter(|_| is_cut).map(|block| block.at);
+            Ok(OlderBlocks {
+                // Of the oldest instant some may be missing.
+                since: oldest.map_or(Some(span.from), |at| Some(Timestamp(at.0 + 1))),
+                blocks,
+            })
+        })
+    }
 }
 
 fn load(
@@ -74,6 +99,7 @@ fn load(
         bounce_events: load_bounce_events(s, key, range)?,
         sampled: load_samples(s, key, range)?,
         checks: address_checks::load(s, key)?,
+        older_blocks: OlderBlocks::default(),
         marked: marked_of(&load_marked(s, stream)?, None),
         tags: BTreeMap::new(),
     })
