@@ -42,7 +42,7 @@
 //! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
 //! | [`heartbeat`] | the pings by which others notice our own silence | secret, tls |
 //! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, tls, database, sink, heartbeat, sentry |
-//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, chart, notify, output, secret, retry, clock, postmark, store, slack, sink, sentry, config, heartbeat, progress |
+//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, chart, notify, output, secret, retry, clock, postmark, store, slack, sink, sentry, dns, config, heartbeat, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
 //! | [`overview`] | what is stored, read for people and scripts, and nothing changed | model, detect, text, chart, html, notify, output, clock, store, config, cycle |
 //! | [`page`] | what `run` serves over HTTP: a page, read-only, on a thread of its own | model, text, html, notify, output, metrics, secret, clock, store, config, cycle, daemon, overview |

@@ -27,7 +27,7 @@ pub struct IncidentArgs {
     /// Say that you take care of it: no more reminders come
     #[arg(long)]
     pub ack: bool,
-    /// Close it; one of rule `server_changed` accepts the new server
+    /// Close it; one of rule `server_changed` accepts the new server, of `dns_drift` what the DNS says
     #[arg(long)]
     pub close: bool,
     /// Say that something was wrong: its time is left out of what is learned as normal

@@ -2,6 +2,7 @@
 
 mod all_servers;
 mod canary;
+mod dns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::config::Schedule;
 use crate::cycle::Context;
 use crate::cycle::evaluate::all_servers::evaluate_all_servers;
 use crate::cycle::evaluate::canary::evaluate_canary;
+use crate::cycle::evaluate::dns::evaluate_dns;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::watched_servers;
@@ -20,8 +22,8 @@ use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, PollHealth};
 use crate::evaluate::{Evaluator, drop_superseded_reminders, opened_and_resolved};
 use crate::model::{
-    BLOCKS_LOOKBACK, CanaryMail, DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK,
-    ServerName, Span, StreamId, StreamKey, Timestamp, Transition,
+    BLOCKS_LOOKBACK, CanaryMail, DAY, DnsRecord, HOUR, History, Incident, Mute, Rule, Rules,
+    SAMPLE_LOOKBACK, ServerName, Span, StreamId, StreamKey, Timestamp, Transition,
 };
 use crate::notify::alert::{Style, alert};
 use crate::notify::grouping::{ServerUpdates, group_messages};
@@ -48,6 +50,13 @@ pub(crate) struct ServerEvaluation {
     pub mute_end: MuteEnd,
 }
 
+/// What was polled besides servers; of each `None` where it is off, or another process polls it.
+pub(crate) struct OtherPolls {
+    pub canary: Option<Vec<CanaryMail>>,
+    /// The records of each domain that sends.
+    pub dns: Option<BTreeMap<String, Vec<DnsRecord>>>,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CycleEvaluation {
     pub transitions: Vec<(Transition, String)>,
@@ -59,7 +68,7 @@ pub(crate) struct CycleEvaluation {
 pub(crate) async fn evaluate(
     context: &Context,
     polls: &[PollOutcome],
-    canary: Option<&[CanaryMail]>,
+    others: &OtherPolls,
     leases: &Leases,
     now: Timestamp,
 ) -> Result<CycleEvaluation, store::Error> {
@@ -77,7 +86,10 @@ pub(crate) async fn evaluate(
         policy.stops_together.clone_from(&all.incidents);
     }
     let mut servers: Vec<ServerEvaluation> = all.into_iter().collect();
+    let canary = others.canary.as_deref();
     servers.extend(evaluate_canary(context, canary, leases, &policy, now).await?);
+    let records = others.dns.as_ref();
+    servers.extend(evaluate_dns(context, records, leases, &policy, now).await?);
     for poll in polls {
         servers.push(evaluate_polled_server(context, poll, policy.clone(), series, now).await?);
     }
@@ -278,16 +290,18 @@ async fn evaluate_polled_server(
             s.server_identity(&name)?,
             losses,
             s.smtp_error_days(&name)?,
+            s.rule_start(Rule::DomainBlocks, now)?,
         ))
     };
-    let (incidents, identity, losses, smtp_errors) = store.call(read).await?;
+    let (incidents, identity, losses, smtp_errors, blocks_from) = store.call(read).await?;
     let sandbox = identity.is_some_and(|server| server.is_sandbox());
     let rules = context.config.rules_for(&poll.server);
     let rules = rules.with(|rules| rules.sandbox = sandbox);
     let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
     let instants = instants_to_evaluate(&context.config.schedule, poll, now);
     let keep = context.config.store.keep;
-    let histories = load_histories(store, poll, &rules, &instants, (keep, now)).await?;
+    let histories =
+        load_histories(store, poll, &rules, &instants, (keep, blocks_from, now)).await?;
     let policy = Policy {
         rules,
         server_number: identity.map(|server| server.number),
@@ -380,7 +394,7 @@ async fn load_histories(
     poll: &PollOutcome,
     rules: &Rules,
     instants: &[Timestamp],
-    (keep, now): (Duration, Timestamp),
+    (keep, blocks_from, now): (Duration, Timestamp, Timestamp),
 ) -> Result<BTreeMap<StreamId, History>, store::Error> {
     let mut histories = BTreeMap::new();
     for stream in &poll.streams {
@@ -400,6 +414,7 @@ async fn load_histories(
                     let from = (first - BLOCKS_LOOKBACK).max(now - keep);
                     let span = Span::new(from, range.from.max(from));
                     history.older_blocks = s.older_blocks(&key, span)?;
+                    history.older_blocks.judged_from = Some(blocks_from);
                 }
                 Ok(history)
             })

@@ -41,13 +41,15 @@ use crate::cycle::clock::{ClockSkew, cycle_instant, shared_clock};
 use crate::cycle::deliver::fallback_alert::alert_skew;
 use crate::cycle::deliver::{Trigger, deliver};
 use crate::cycle::digest::{due_digest, write_due_digest};
-use crate::cycle::evaluate::evaluate;
+use crate::cycle::evaluate::{OtherPolls, evaluate};
 use crate::cycle::health::{send_heartbeat, why_withheld};
 use crate::cycle::heartbeat::CycleHeartbeat;
 use crate::cycle::hello::write_hello;
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::all::{PollContext, poll_all};
 use crate::cycle::poll::canary::poll_canary;
+#[cfg(feature = "doctor")]
+use crate::cycle::poll::dns::poll_dns;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::poll::servers::{ServerList, discover_servers};
@@ -169,9 +171,14 @@ async fn run_steps(
         store.call(move |s| s.release_leases(&held)).await?;
         return Err(CycleError::ClockSkew(skew));
     }
-    let canary = poll_canary(context, &leases, now).await?;
-    let outcomes = &polls.outcomes;
-    let mut evaluation = evaluate(context, outcomes, canary.as_deref(), &leases, now).await?;
+    let others = OtherPolls {
+        canary: poll_canary(context, &leases, now).await?,
+        #[cfg(feature = "doctor")]
+        dns: poll_dns(context, &leases, now).await?,
+        #[cfg(not(feature = "doctor"))]
+        dns: None,
+    };
+    let mut evaluation = evaluate(context, &polls.outcomes, &others, &leases, now).await?;
     evaluation.transitions.splice(..0, answered);
     // Whichever process is the last to poll knows everything, and the whole day.
     let mut hello = None;

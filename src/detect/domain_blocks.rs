@@ -24,7 +24,9 @@ const MAX_DOMAINS: usize = 10;
 /// The finding of `domain_blocks` at `at`.
 pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Finding {
     let window = Span::before(at, DAY);
-    let blocked = blocked_by_domain(history, window);
+    let begins = history.older_blocks.judged_from.unwrap_or(window.from);
+    let news = Span::new(window.from.max(begins), window.until);
+    let blocked = blocked_by_domain(history, news);
     let several = blocked.iter().filter(|(_, of)| of.len() >= MIN_BLOCKED);
     let several: Vec<(&String, usize)> = several.map(|(name, of)| (name, of.len())).collect();
     let past = match several.is_empty() {
@@ -277,6 +279,15 @@ mod tests {
     }
 
     #[test]
+    fn what_happened_before_the_rule_came_is_no_news() {
+        let mut history = history(&[(9, 8, "example.com"), (3, 2, "example.com")]);
+        history.older_blocks.judged_from = Some(T - 5 * HOUR);
+        assert_eq!(finding(&history).verdict, Verdict::Within);
+        history.older_blocks.judged_from = Some(T - 10 * HOUR);
+        assert_eq!(finding(&history).verdict, Verdict::Breach);
+    }
+
+    #[test]
     fn what_is_older_than_the_events_is_a_past_too() {
         let mut history = history(&[(3, 8, "example.com")]);
         let blocks = [300, 100].map(|hours_ago| {
@@ -287,8 +298,8 @@ mod tests {
             (0..8).map(blocked).collect::<Vec<_>>()
         });
         history.older_blocks = OlderBlocks {
-            since: None,
             blocks: blocks.concat(),
+            ..OlderBlocks::default()
         };
         assert_eq!(finding(&history).verdict, Verdict::Unresolved);
         history.older_blocks.since = Some(T - 4 * DAY);

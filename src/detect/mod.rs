@@ -7,6 +7,11 @@ mod bursts;
 mod canary;
 mod cusum;
 mod delivery;
+#[cfg_attr(
+    not(feature = "doctor"),
+    expect(dead_code, reason = "only a build with a resolver looks up domains")
+)]
+mod dns;
 mod domain_blocks;
 mod drop;
 mod events;
@@ -35,6 +40,9 @@ pub use address_check::{is_check_due, latest_check};
 pub use canary::evaluate_canary;
 use delivery::DeliveryModel;
 pub use delivery::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
+pub use dns::evaluate_dns;
+#[cfg(feature = "doctor")]
+pub use dns::{accept_broken, is_lookup_due, is_senders_due, join_answer};
 use level_shift::LevelShift;
 pub use poll_health::{PollHealth, evaluate_server};
 pub use rate::chance_breaches;

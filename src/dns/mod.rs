@@ -2,6 +2,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | [`domain`] | what receivers find of one domain that sends through Postmark |
 //! | `resolver` | one query, and the ways in which it has no answer |
 //! | [`spf`] | which texts are SPF records, and what they include (RFC 7208) |
 //! | [`dkim`] | which texts are DKIM keys, and why a key is of no use (RFC 6376) |
@@ -10,6 +11,7 @@
 
 pub mod dkim;
 pub mod dmarc;
+pub mod domain;
 mod resolver;
 pub mod spf;
 mod tags;

@@ -124,6 +124,20 @@ impl Evaluator {
         log.apply(&self.policy, tuned.into_iter().collect(), at)
     }
 
+    /// Returns the transitions of findings that rest on no stream of mail, and ends what none of them is about.
+    pub fn evaluate_findings(
+        &self,
+        log: &mut IncidentLog,
+        findings: Vec<Finding>,
+        at: Timestamp,
+    ) -> Vec<Transition> {
+        let tuned = findings
+            .into_iter()
+            .filter_map(|finding| self.policy.rules.tune(finding));
+        let tuned = tuned.collect();
+        self.apply(log, tuned, at)
+    }
+
     /// Says what is known of stops beyond the log: those of several servers, and those of single streams.
     pub fn set_stops(&mut self, together: Vec<Incident>, single: BTreeSet<StreamKey>) {
         self.policy.stops_together = together;

@@ -23,6 +23,8 @@ pub struct BlockedRecipient {
 pub struct OlderBlocks {
     /// All of them since then are here.
     pub since: Option<Timestamp>,
+    /// Since when blocks open an incident: what happened before the rule came is no news.
+    pub judged_from: Option<Timestamp>,
     /// Each.
     pub blocks: Vec<BlockedRecipient>,
 }

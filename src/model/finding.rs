@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BounceClass, CanaryEvidence, DomainBlocksEvidence, Rule, Severity, SmtpErrorEvidence, Span,
-    StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
+    BounceClass, CanaryEvidence, DnsDriftEvidence, DomainBlocksEvidence, Rule, Severity,
+    SmtpErrorEvidence, Span, StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
 };
 
 /// What a rule says of one instant.
@@ -103,6 +103,8 @@ pub enum Evidence {
     SmtpErrors(SmtpErrorEvidence),
     /// Recipient domains that block.
     DomainBlocks(DomainBlocksEvidence),
+    /// What the DNS says of a domain.
+    DnsDrift(DnsDriftEvidence),
 }
 
 /// A share of messages, as a rule judges it.
@@ -388,6 +390,7 @@ impl Evidence {
             (Self::DeliveryDrop(drop), Self::DeliveryDrop(other)) => drop.share() < other.share(),
             (Self::SmtpErrors(errors), Self::SmtpErrors(other)) => errors.errors > other.errors,
             (Self::DomainBlocks(of), Self::DomainBlocks(other)) => of.blocked() > other.blocked(),
+            (Self::DnsDrift(of), Self::DnsDrift(other)) => of.broken.len() >= other.broken.len(),
             _ => true,
         }
     }
@@ -403,6 +406,7 @@ impl Evidence {
             Self::Suppressed { addresses, .. } => Some(addresses.len() as f64),
             Self::SmtpErrors(errors) => Some(errors.errors as f64),
             Self::DomainBlocks(of) => Some(of.blocked() as f64),
+            Self::DnsDrift(of) => Some(of.broken.len() as f64),
             Self::Events { .. } | Self::Blind(_) | Self::ServerChange(_) | Self::Canary(_) => None,
         }
     }

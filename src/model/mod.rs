@@ -5,6 +5,7 @@ mod bounce;
 mod canary;
 mod counted;
 mod coverage;
+mod dns;
 mod domain_blocks;
 mod duration;
 mod feedback;
@@ -25,6 +26,7 @@ pub use bounce::{Bounce, BounceClass, BounceType};
 pub use canary::{CANARY_TAG, CanaryEvidence, CanaryMail, CanaryOutcome};
 pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
+pub use dns::{BrokenRecord, DnsAnswer, DnsDriftEvidence, DnsFault, DnsRecord, GoodRecord};
 pub use domain_blocks::{
     BLOCKS_LOOKBACK, BlockedRecipient, BlockingDomain, DomainBlocksEvidence, OlderBlocks,
 };

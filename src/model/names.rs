@@ -20,8 +20,10 @@ impl ServerName {
 
     /// Under this name stands what concerns the [canary](super::CanaryMail).
     pub const CANARY: &str = "(canary)";
+    /// Under this name stands what concerns the DNS, each domain in the place of a stream.
+    pub const DNS: &str = "(dns)";
     /// The names of what is not polled like a server.
-    pub const NO_SERVERS: [&str; 2] = [Self::ALL_SERVERS, Self::CANARY];
+    pub const NO_SERVERS: [&str; 3] = [Self::ALL_SERVERS, Self::CANARY, Self::DNS];
 
     /// Whether this is no server, but [the account](Self::ACCOUNT).
     pub fn is_account(&self) -> bool {
@@ -101,6 +103,8 @@ pub enum Subject<'a> {
     AllServers,
     /// The canary, which is stored under a server name of its own.
     Canary,
+    /// A domain from which mail is sent, which is stored as a stream under a server name of its own.
+    Domain(&'a StreamId),
     /// A server as a whole.
     Server(&'a ServerName),
     /// A stream, on its server.
@@ -114,6 +118,7 @@ impl<'a> Subject<'a> {
     pub fn new(server: &'a ServerName, stream: Option<&'a StreamId>, tag: Option<&'a Tag>) -> Self {
         match (stream, tag) {
             (Some(stream), Some(tag)) => Self::Tag(server, stream, tag),
+            (Some(domain), None) if server.0 == ServerName::DNS => Self::Domain(domain),
             (Some(stream), None) => Self::Stream(server, stream),
             (None, _) if server.is_account() => Self::Account,
             (None, _) if server.is_all_servers() => Self::AllServers,

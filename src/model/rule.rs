@@ -64,11 +64,13 @@ pub enum Rule {
     SmtpErrors,
     /// A recipient domain blocks more than its own past.
     DomainBlocks,
+    /// A DNS record that a domain's mail needs is broken, and was good.
+    DnsDrift,
 }
 
 impl Rule {
     /// Every rule, the stronger before the weaker which it inhibits.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::AccountInactive,
         Self::ServerChanged,
         Self::Blind,
@@ -85,6 +87,7 @@ impl Rule {
         Self::Canary,
         Self::SmtpErrors,
         Self::DomainBlocks,
+        Self::DnsDrift,
     ];
 
     /// The name in configuration, JSON, database and messages.
@@ -106,6 +109,7 @@ impl Rule {
             Self::Canary => "canary",
             Self::SmtpErrors => "smtp_errors",
             Self::DomainBlocks => "domain_blocks",
+            Self::DnsDrift => "dns_drift",
         }
     }
 
@@ -141,7 +145,8 @@ impl Rule {
             | Self::SuppressedAddress
             | Self::Canary
             | Self::SmtpErrors
-            | Self::DomainBlocks => Some(Severity::Warn),
+            | Self::DomainBlocks
+            | Self::DnsDrift => Some(Severity::Warn),
             Self::AccountInactive
             | Self::ServerChanged
             | Self::DeliverySilence

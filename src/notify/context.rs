@@ -2,12 +2,15 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, CanaryEvidence, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence,
-    DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, RateEvidence, Rule,
-    SilenceEvidence, SmtpErrorEvidence, Span, StreamKey, Subject, Timestamp,
+    BounceClass, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
+    IncidentState, Judgement, RateEvidence, Rule, SilenceEvidence, Span, StreamKey, Subject,
+    Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, other_server, rate_counts};
+use crate::notify::drift::{
+    canary_context, dns_context, domain_blocks_context, smtp_errors_context,
+};
 use crate::notify::link::message_line;
 use crate::text::elide::elide;
 use crate::text::format::{
@@ -81,6 +84,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
         Evidence::Canary(canary) => canary_context(canary, at, style),
         Evidence::SmtpErrors(errors) => smtp_errors_context(errors, at, style),
         Evidence::DomainBlocks(of) => vec![domain_blocks_context(of)],
+        Evidence::DnsDrift(of) => dns_context(of, at, style),
         Evidence::ServerChange(change) => {
             let until = change
                 .former_seen_at
@@ -123,7 +127,7 @@ pub(crate) fn split_remedy(reason: &str) -> (String, Option<String>) {
 }
 
 /// Returns `text` with one full stop at its end.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     if text.ends_with(['.', '!', '?']) {
         text.to_owned()
     } else {
@@ -173,46 +177,6 @@ fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
         lines.push(format!("Only {covered} of that time could be read."));
     }
     lines
-}
-
-/// Returns when the test mail was sent, what Postmark said of it, and when one was last delivered.
-fn canary_context(canary: &CanaryEvidence, at: Timestamp, style: Style) -> Vec<String> {
-    let time = |then| short_time(then, at, style.zone);
-    let sent = canary.sent_at.map(|sent| match &canary.outcome {
-        CanaryOutcome::Refused(why) => format!("Tried {}: {}", time(sent), sentence(&clean(why))),
-        _ => format!("Sent {}.", time(sent)),
-    });
-    let last = match canary.last_delivered {
-        Some(last) => format!("The last one was delivered {}.", time(last)),
-        None => "None was delivered so far.".to_owned(),
-    };
-    sent.into_iter().chain([last]).collect()
-}
-
-/// Returns what the domains did before, beside the stream's mail.
-fn domain_blocks_context(of: &DomainBlocksEvidence) -> String {
-    let sent = plural(of.sent, "message");
-    let days = plural(of.days, "day");
-    let high = of.domains.iter().map(|of| of.usual_high).max().unwrap_or(0);
-    let high = match high {
-        0 => format!("In the {days} before, none blocked on more than one day"),
-        high => format!("In the {days} before, at most {} a day", count(high)),
-    };
-    format!("{high}. The stream sent {sent} in these 24 h, to all domains.")
-}
-
-/// Returns the day on which they were refused, and how many are usual.
-fn smtp_errors_context(errors: &SmtpErrorEvidence, at: Timestamp, style: Style) -> Vec<String> {
-    let day = short_range(errors.day, at, style.zone);
-    let usual = match errors.usual_high {
-        0 => "usually none in a whole day".to_owned(),
-        high => format!("even on a bad day only {}", count(high)),
-    };
-    let sent = plural(errors.sent, "other recipient");
-    vec![
-        format!("That was {day}, when it took mail to {sent}; {usual}."),
-        "They never became messages, so no list of messages shows them.".to_owned(),
-    ]
 }
 
 /// Returns which streams stopped together; `None` where it is one alone.
@@ -369,7 +333,16 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         Evidence::DomainBlocks(of) => {
             let domains = elide(of.domains.iter().map(|of| clean(&of.domain)), MAX_STREAMS);
             let recipients = plural(of.blocked(), "recipient");
-            format!("For {lasted} ({range}); at the worst {recipients} in 24 h at {domains}.")
+            format!(
+                "More was blocked for {lasted} ({range}); at the worst {recipients} in 24 h at {domains}."
+            )
+        }
+        Evidence::DnsDrift(of) => {
+            let records = elide(
+                of.broken.iter().map(|fault| fault.record.clone()),
+                MAX_STREAMS,
+            );
+            format!("Broken for {lasted} ({range}): {records}.")
         }
         Evidence::SmtpErrors(errors) => {
             let refused = plural(errors.errors, "message");
@@ -402,6 +375,9 @@ fn closed_line(incident: &Incident) -> String {
             "Its history begins now; that of server {} is kept, and goes on if its token comes back.",
             change.former
         ),
+        Evidence::DnsDrift(_) if incident.closed_as != Some(Judgement::Real) => {
+            "What the DNS says now counts as good from now on.".to_owned()
+        }
         _ => "If it goes on, it opens again in 24 h, or as soon as it gets worse.".to_owned(),
     }
 }
@@ -472,6 +448,10 @@ pub(crate) fn problem_span(incident: &Incident) -> Span {
         }
         Evidence::DeliveryDrop(drop) => Span::new(drop.since.min(opened_at), until),
         Evidence::Blind(blind) => Span::new(blind.since.min(opened_at), until),
+        Evidence::DnsDrift(of) => {
+            let since = of.broken.iter().map(|fault| fault.since).min();
+            Span::new(since.unwrap_or(opened_at).min(opened_at), until)
+        }
         // What refused them came to an end between two readings, and it is over when they did not rise for long.
         Evidence::SmtpErrors(errors) => {
             let from = errors.day.from.min(opened_at);

@@ -1,7 +1,7 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
 use crate::model::{
-    BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome,
+    BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome, DnsDriftEvidence,
     DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, Judgement, RateEvidence,
     RateUnit, Rule, SameServer, ServerChange, Subject, Suppressed,
 };
@@ -105,6 +105,7 @@ pub fn describe(incident: &Incident, style: Style) -> String {
         Evidence::Blind(blind) => describe_blind(incident, blind),
         Evidence::Canary(canary) => describe_canary(canary),
         Evidence::DomainBlocks(of) => describe_blocks(of),
+        Evidence::DnsDrift(of) => describe_dns(of),
         Evidence::SmtpErrors(errors) => format!(
             "Postmark refused {} sent by SMTP",
             plural(errors.errors, "message")
@@ -112,6 +113,20 @@ pub fn describe(incident: &Incident, style: Style) -> String {
         Evidence::ServerChange(change) => format!(
             "its token belongs to another Postmark server, {}",
             other_server(change)
+        ),
+    }
+}
+
+fn describe_dns(of: &DnsDriftEvidence) -> String {
+    match of.broken.as_slice() {
+        [one] => format!("the {} {}", one.record, clean(&one.why)),
+        several => format!(
+            "{} of its mail are broken: {}",
+            plural(several.len() as u64, "record"),
+            elide(
+                several.iter().map(|fault| fault.record.clone()),
+                MAX_DOMAINS
+            )
         ),
     }
 }
@@ -294,6 +309,7 @@ pub fn describe_resolved(incident: &Incident) -> String {
         let why = match (&incident.stream, &incident.tag) {
             _ if incident.is_disabled() => "its rule was switched off",
             (_, Some(_)) => "the tag was unused for four weeks or its stream is gone",
+            _ if incident.rule == Rule::DnsDrift => "no mail of this domain was seen for a week",
             (Some(_), None) => "the stream or its server is gone or left out",
             (None, None) => "the server is gone",
         };
@@ -350,6 +366,7 @@ pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
         Rule::Canary => "its test mail is delivered again",
         Rule::SmtpErrors => "Postmark no longer refuses its SMTP mail",
         Rule::DomainBlocks => "recipient domains block no more mail than usual",
+        Rule::DnsDrift => "its mail records are good again",
         Rule::BounceRate => "bounce rate is back",
         Rule::SpamRate => "spam complaint rate is back",
         Rule::HardBounceWake => "hard bounce rate is back",
@@ -372,6 +389,7 @@ pub(crate) const fn problem_name(rule: Rule) -> &'static str {
         Rule::Canary => "test mail not delivered",
         Rule::SmtpErrors => "SMTP mail refused",
         Rule::DomainBlocks => "blocked by a recipient domain",
+        Rule::DnsDrift => "broken mail records",
         Rule::BounceRate => "high bounce rate",
         Rule::SpamRate => "high spam complaint rate",
         Rule::HardBounceWake => "high hard bounce rate",
@@ -394,6 +412,7 @@ pub(crate) const fn group_phrase(rule: Rule) -> &'static str {
         Rule::Canary => "test mail is not delivered",
         Rule::SmtpErrors => "Postmark refuses mail sent by SMTP",
         Rule::DomainBlocks => "recipient domains block their mail",
+        Rule::DnsDrift => "DNS records of their mail are broken",
         Rule::BounceRate => "bounce rate is high",
         Rule::SpamRate => "spam complaint rate is high",
         Rule::HardBounceWake => "hard bounce rate is high",

@@ -1,9 +1,9 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
 use crate::model::{
-    BlockingDomain, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence, DomainBlocksEvidence,
-    DropEvidence, Evidence, Incident, MissingBurst, NewLevel, RateEvidence, RateUnit, Rule,
-    SilenceEvidence, SmtpErrorEvidence, StreamKey,
+    BlockingDomain, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence, DnsDriftEvidence,
+    DnsFault, DomainBlocksEvidence, DropEvidence, Evidence, Incident, MissingBurst, NewLevel,
+    RateEvidence, RateUnit, Rule, SilenceEvidence, SmtpErrorEvidence, StreamKey,
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{list_classes, split_remedy};
@@ -70,6 +70,7 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
         }
         Evidence::SmtpErrors(errors) => smtp_errors_lines(errors, style),
         Evidence::DomainBlocks(of) => domain_blocks_lines(of, style),
+        Evidence::DnsDrift(of) => dns_lines(of, style),
         Evidence::ServerChange(change) => {
             let seen = format_time_or_never(change.former_seen_at, style.zone);
             vec![
@@ -91,6 +92,26 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
             [read, why].into_iter().chain(remedy).collect()
         }
     }
+}
+
+fn dns_lines(of: &DnsDriftEvidence, style: Style) -> Vec<String> {
+    let watched = format!(
+        "{} watched, all of them last answered {}",
+        plural(of.watched, "record"),
+        format_time_or_never(of.asked_at, style.zone)
+    );
+    let line = |fault: &DnsFault| {
+        format!(
+            "{}: {}; since {}, last good {}",
+            fault.record,
+            clean(&fault.why),
+            format_time(fault.since, style.zone),
+            format_time_or_never(fault.last_good, style.zone)
+        )
+    };
+    std::iter::once(watched)
+        .chain(of.broken.iter().map(line))
+        .collect()
 }
 
 fn domain_blocks_lines(of: &DomainBlocksEvidence, style: Style) -> Vec<String> {
@@ -118,10 +139,10 @@ fn domain_blocks_lines(of: &DomainBlocksEvidence, style: Style) -> Vec<String> {
 fn smtp_errors_lines(errors: &SmtpErrorEvidence, style: Style) -> Vec<String> {
     vec![
         format!(
-            "{} in Postmark's day {}, beside {}; last rise {}, last read {}",
+            "{} in Postmark's day {}, beside mail to {}; last rise {}, last read {}",
             plural(errors.errors, "SMTP API error"),
             format_range(errors.day, style.zone),
-            plural(errors.sent, "recipient sent to"),
+            plural(errors.sent, "recipient"),
             format_time_or_never(errors.risen_at, style.zone),
             format_time_or_never(errors.asked_at, style.zone)
         ),

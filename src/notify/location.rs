@@ -13,6 +13,7 @@ pub fn location(incident: &Incident) -> String {
         Subject::Account => "Postmark account".to_owned(),
         Subject::AllServers => "all servers".to_owned(),
         Subject::Canary => "canary".to_owned(),
+        Subject::Domain(domain) => format!("DNS of {}", clean(&domain.0)),
         Subject::Server(server) => server.to_string(),
         Subject::Stream(server, stream) => format!("{server}/{stream}"),
         Subject::Tag(server, stream, tag) => format!("{server}/{stream} {}", tag_label(tag)),

@@ -10,6 +10,7 @@ pub mod catch_up;
 pub(crate) mod context;
 pub mod describe;
 pub mod digest;
+mod drift;
 pub(crate) mod evidence;
 pub mod given_up;
 pub mod grouped;

@@ -82,6 +82,9 @@ pub fn advice(incident: &Incident) -> String {
             }
             _ => "Check status.postmarkapp.com, then look at this message in Postmark's activity",
         },
+        Rule::DnsDrift => {
+            "Put back what was there (Postmark shows its records under Sender Signatures); if the change is meant, accept it"
+        }
         Rule::DomainBlocks => {
             "Read what it answers (a block list, a policy, a rate), and ask its postmaster or Postmark to lift the block"
         }
@@ -181,7 +184,9 @@ fn inline_command(incident: &Incident) -> Option<String> {
         Rule::Blind if is_token(incident) && incident.subject() != Subject::Account => {
             "hushwatch doctor".to_owned()
         }
-        Rule::ServerChanged => format!("hushwatch incident {} --close", incident.id),
+        Rule::ServerChanged | Rule::DnsDrift => {
+            format!("hushwatch incident {} --close", incident.id)
+        }
         Rule::Blind | Rule::AccountInactive | Rule::SendSilence | Rule::Canary => return None,
     })
 }
@@ -260,7 +265,7 @@ pub fn commands(incident: &Incident) -> Vec<String> {
         Rule::OperatorBounce | Rule::SuppressedAddress => {
             vec![format!("hushwatch suppressions --server {server}")]
         }
-        Rule::ServerChanged => {
+        Rule::ServerChanged | Rule::DnsDrift => {
             vec![
                 doctor(),
                 format!("hushwatch incident {} --close", incident.id),
@@ -313,6 +318,9 @@ pub const fn resolves_when(incident: &Incident) -> &'static str {
             "With the first complete poll of the former server, or once a person accepts the new one."
         }
         Rule::Canary => "Once a newer test mail is delivered.",
+        Rule::DnsDrift => {
+            "Once every record of the domain is good again, or a person accepts what there is."
+        }
         Rule::DomainBlocks => {
             "Once fewer than three recipients were blocked in 24 hours, or less than twice as many as usual."
         }

@@ -85,6 +85,10 @@ fn judged_window(evidence: &Evidence, rule: Rule, at: Timestamp) -> Span {
             Span::new(change.former_seen_at.unwrap_or(at).min(at), at)
         }
         Evidence::DomainBlocks(of) => of.window,
+        Evidence::DnsDrift(of) => {
+            let since = of.broken.iter().map(|fault| fault.since).min();
+            Span::new(since.unwrap_or(at).min(at), at)
+        }
         Evidence::SmtpErrors(errors) => Span::new(errors.day.from.min(at), at),
         Evidence::Canary(canary) => Span::new(canary.sent_at.unwrap_or(at).min(at), at),
         Evidence::Blind(blind) if rule.is_of_server() => Span::new(blind.since.min(at), at),
@@ -106,7 +110,8 @@ const fn evidence_kinds(rule: Rule) -> &'static [Kind] {
         | Rule::ServerChanged
         | Rule::SuppressedAddress
         | Rule::Canary
-        | Rule::SmtpErrors => &[],
+        | Rule::SmtpErrors
+        | Rule::DnsDrift => &[],
     }
 }
 

@@ -13,6 +13,7 @@ mod clock;
 mod cluster;
 mod copies;
 mod counts;
+mod dns;
 mod feedback;
 mod file;
 mod file_identity;
@@ -26,6 +27,7 @@ mod outbox;
 mod pictures;
 mod readiness;
 mod reported_tokens;
+mod rule_starts;
 mod samples;
 mod server_identity;
 mod smtp_errors;
@@ -117,6 +119,12 @@ facts! {
         a_mute_of_one_incident_holds_no_other;
     canary:
         mails_come_back_newest_first_and_a_later_word_replaces_an_earlier_one;
+    dns:
+        domains_are_those_that_were_seen_of_late
+        senders_go_with_the_name_of_their_server
+        records_come_back_whole_and_a_wrong_clock_keeps_what_was_good;
+    rule_starts:
+        a_rule_judges_since_it_was_first_asked_for;
     smtp_errors:
         days_come_back_in_order_and_a_later_reading_replaces_an_earlier_one
         days_go_with_the_name_of_their_server;

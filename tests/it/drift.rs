@@ -12,6 +12,7 @@ const START: &str = "2026-03-02T05:00:00Z";
 both! {
     a_domain_that_blocks_is_reported_once_and_its_end_too
     ordinary_blocks_are_not_reported
+    blocks_from_before_the_first_cycle_are_not_reported
     a_wave_over_the_threshold_is_reported_by_its_rate_alone
     refused_mail_is_reported_once_and_its_end_too
     errors_that_were_there_before_anybody_looked_are_not_reported
@@ -43,6 +44,11 @@ fn refuse(world: &World, at: Timestamp, errors: u32) {
     }
 }
 
+/// Asserts that nothing but digests was posted since the last call.
+fn assert_quiet(world: &World) {
+    assert_eq!(world.alerts(), Vec::<String>::new());
+}
+
 /// The steps of each hour that has any.
 fn hours(world: &mut World, from: u32, until: u32) -> Vec<(u32, Vec<String>)> {
     let cycle = |hour_of: u32| {
@@ -65,8 +71,7 @@ fn refused_mail_is_reported_once_and_its_end_too(process: Process) {
     assert_eq!(steps, [opened, resolved]);
     let posted = world.slack.take();
     let texts: Vec<String> = posted.iter().map(|p| p.plain.clone()).collect();
-    let hidden = texts.join("\n\n");
-    insta::assert_snapshot!("refused", hidden);
+    insta::assert_snapshot!("refused", texts.join("\n\n"));
     assert_eq!(world.postmark.count("/stats/outbound/spam"), 0);
     let read = world.postmark.count("/stats/outbound/bounces");
     assert_eq!(read, 4, "at 6, 12, 18 and 24 hours");
@@ -76,6 +81,7 @@ fn errors_that_were_there_before_anybody_looked_are_not_reported(process: Proces
     let mut world = world(process);
     refuse(&world, hour(1), 200);
     assert_eq!(hours(&mut world, 0, 26), []);
+    assert_quiet(&world);
 }
 
 fn what_is_refused_every_day_is_usual(process: Process) {
@@ -84,6 +90,7 @@ fn what_is_refused_every_day_is_usual(process: Process) {
         refuse(&world, hour(8) - DAY * days, 30);
     }
     assert_eq!(hours(&mut world, 0, 26), []);
+    assert_quiet(&world);
 }
 
 fn statistics_that_cannot_be_read_are_unknown_and_make_no_cycle_incomplete(process: Process) {
@@ -95,7 +102,10 @@ fn statistics_that_cannot_be_read_are_unknown_and_make_no_cycle_incomplete(proce
     assert_eq!(hours(&mut world, 7, 15), []);
     world.postmark.clear_faults();
     let opened = (15, vec!["smtp_errors opened".to_owned()]);
+    assert_quiet(&world);
     assert_eq!(hours(&mut world, 15, 16), [opened]);
+    let title = "🟠 WARN shop: Postmark refused 40 messages sent by SMTP";
+    assert_eq!(world.alerts(), [title]);
 }
 
 /// Mail to so many people at `domain`, all of it blocked a minute later.
@@ -149,6 +159,7 @@ fn ordinary_blocks_are_not_reported(process: Process) {
         );
     }
     assert_eq!(hours(&mut world, 0, 40), []);
+    assert_quiet(&world);
 }
 
 fn a_wave_over_the_threshold_is_reported_by_its_rate_alone(process: Process) {
@@ -166,4 +177,10 @@ fn a_wave_over_the_threshold_is_reported_by_its_rate_alone(process: Process) {
         "{alerts:?}"
     );
     assert_eq!(alerts.len(), 2, "{alerts:?}");
+}
+
+fn blocks_from_before_the_first_cycle_are_not_reported(process: Process) {
+    let mut world = large(process);
+    block(&world, hour(0) - HOUR * 4, "example.org", 9, "Blocked");
+    assert_eq!(hours(&mut world, 0, 3), []);
 }

@@ -21,6 +21,8 @@ mod daemon;
 mod delivery;
 mod digests;
 mod disk;
+#[cfg(feature = "doctor")]
+mod dns_drift;
 mod doctor;
 mod drift;
 mod explain;

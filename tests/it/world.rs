@@ -146,12 +146,16 @@ impl World {
         let quiet = (!file.contains("hello")).then(|| (HELLO, "false".to_owned()));
         // What people answer, too: most scenes count the requests to Slack.
         let unanswered = (!file.contains("reactions")).then(|| (REACTIONS, "false".to_owned()));
+        // No test asks the network: the DNS is that of the tests of it.
+        let no_dns = (!file.contains("dns_drift"))
+            .then(|| ("HUSHWATCH_RULES__DNS_DRIFT__ENABLED", "false".to_owned()));
         let database = store::new_database().map(|url| (DATABASE, url));
         let env = env
             .into_iter()
             .chain(plain)
             .chain(quiet)
             .chain(unanswered)
+            .chain(no_dns)
             .chain(database);
         let env = env.map(|(k, v)| (k.to_owned(), v)).collect();
         Self {

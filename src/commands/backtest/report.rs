@@ -36,7 +36,12 @@ pub(super) fn report(
         .iter()
         .filter(|rule| !rule.is_of_server())
         // Which addresses were suppressed in the past is not known.
-        .filter(|rule| !matches!(rule, Rule::SuppressedAddress | Rule::Canary))
+        .filter(|rule| {
+            !matches!(
+                rule,
+                Rule::SuppressedAddress | Rule::Canary | Rule::DnsDrift
+            )
+        })
         .filter(|rule| all_rules.iter().any(|rules| rules.is_enabled(**rule)))
         .map(|rule| RuleCount {
             rule: *rule,

@@ -65,7 +65,7 @@
 //! **Sample.** What is left of the budget looks up the delivery of some messages of each stream (`delivery_sample.rs`): those of the
 //! lowest rank by a fixed hash (`candidates.rs`), so that every process draws the same. Of counted mail a few are read from one
 //! window drawn by size. Last, the operator's own addresses are looked up in the suppressions (`address_checks.rs`), and every six
-//! hours Postmark's statistics are read for the mail that it refused (`statistics.rs`).
+//! hours Postmark's statistics are read for the mail that it refused (`statistics.rs`). Once a day the newest messages say from which domains mail is sent (`senders.rs`).
 
 pub(crate) mod address_checks;
 pub(crate) mod backfill;
@@ -80,6 +80,8 @@ pub(crate) mod new_mail;
 mod page;
 mod pagination;
 pub(crate) mod reader;
+#[cfg(feature = "doctor")]
+pub(crate) mod senders;
 pub(crate) mod statistics;
 pub(crate) mod tags;
 mod windows;

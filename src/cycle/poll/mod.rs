@@ -2,6 +2,8 @@
 
 pub(crate) mod all;
 pub(crate) mod canary;
+#[cfg(feature = "doctor")]
+pub(crate) mod dns;
 mod identity;
 mod listing;
 pub(crate) mod outcome;

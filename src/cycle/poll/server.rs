@@ -13,6 +13,8 @@ use crate::cycle::collect::delivery_sample::sample_deliveries;
 use crate::cycle::collect::errors::PollErrors;
 use crate::cycle::collect::new_mail::read_new_mail;
 use crate::cycle::collect::reader::ServerReader;
+#[cfg(feature = "doctor")]
+use crate::cycle::collect::senders::read_senders;
 use crate::cycle::collect::statistics::read_statistics;
 use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
@@ -121,12 +123,13 @@ async fn read_server(
     }
     sample_deliveries(reader, &streams).await?;
     check_addresses(reader, &streams, &server.operator_addresses).await?;
-    if context
-        .config
-        .rules_for(server)
-        .is_enabled(Rule::SmtpErrors)
-    {
+    let rules = context.config.rules_for(server);
+    if rules.is_enabled(Rule::SmtpErrors) {
         read_statistics(reader, first_start).await?;
+    }
+    #[cfg(feature = "doctor")]
+    if rules.is_enabled(Rule::DnsDrift) {
+        read_senders(reader, &streams, first_start).await?;
     }
     reader.log_counts();
     Ok(())

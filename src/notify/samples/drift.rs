@@ -1,8 +1,8 @@
 //! The courses of the rules of what changes slowly: refused mail, recipient domains that block, the DNS.
 
 use crate::model::{
-    BlockingDomain, DAY, DomainBlocksEvidence, Evidence, Rule, Severity, SmtpErrorEvidence, Span,
-    Timestamp,
+    BlockingDomain, DAY, DnsDriftEvidence, DnsFault, DomainBlocksEvidence, Evidence, Rule,
+    ServerName, Severity, SmtpErrorEvidence, Span, Timestamp,
 };
 use crate::notify::samples::incidents::{Course, Plan};
 use crate::notify::samples::march;
@@ -93,4 +93,61 @@ pub(super) fn domain_blocks() -> Course {
             i.evidence = blocks(&domains, i.judged_at);
         },
     )
+}
+
+fn records(broken: &[(&str, &str)], at: Timestamp) -> Evidence {
+    let fault = |(record, why): &(&str, &str)| DnsFault {
+        record: (*record).to_owned(),
+        why: (*why).to_owned(),
+        since: march(3, 9, 0),
+        last_good: Some(march(2, 9, 0)),
+    };
+    Evidence::DnsDrift(DnsDriftEvidence {
+        broken: broken.iter().map(fault).collect(),
+        watched: 3,
+        asked_at: Some(at),
+    })
+}
+
+pub(super) fn dns_drift() -> Course {
+    let (opened, over) = (march(3, 10, 0), march(4, 15, 0));
+    let key = ("DKIM key at selector pm", "is gone");
+    let course = Plan {
+        rule: Rule::DnsDrift,
+        about: "A DNS record that the mail of a domain needs was good, and is broken.",
+        id: "d7np2x5c",
+        stream: Some("example.com"),
+        severity: Severity::Warn,
+        opened_at: opened,
+        escalated: None,
+        evidence: [
+            records(&[key], opened),
+            records(&[key], march(4, 10, 0)),
+            records(&[], over),
+        ],
+        over_at: [over, over],
+    };
+    let course = course
+        .course()
+        .variant(
+            "a weaker policy",
+            "Sent when a DMARC policy asks for nothing any more.",
+            |i| {
+                let fell = ("DMARC policy", "fell from reject to none");
+                i.evidence = records(&[fell], i.judged_at);
+            },
+        )
+        .variant(
+            "several records",
+            "Sent when several of them are broken.",
+            |i| {
+                let path = (
+                    "Return-Path",
+                    "pm-bounces.example.com has no CNAME to pm.mtasv.net",
+                );
+                let policy = ("DMARC policy", "is gone");
+                i.evidence = records(&[key, path, policy], i.judged_at);
+            },
+        );
+    course.at_server(ServerName::DNS)
 }

@@ -58,6 +58,7 @@ pub(crate) fn courses() -> Vec<Course> {
         canary::canary(),
         drift::smtp_errors(),
         drift::domain_blocks(),
+        drift::dns_drift(),
     ]
 }
 

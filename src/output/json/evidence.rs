@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use crate::model::{Evidence, Span, Timestamp};
 
 /// The fields that hold an instant, or a list of them.
-const INSTANTS: [&str; 13] = [
+const INSTANTS: [&str; 14] = [
     "asked_at",
     "due_at",
     "former_seen_at",
     "from",
     "last_at",
     "last_delivered",
+    "last_good",
     "last_proven_sent",
     "last_sent",
     "risen_at",

@@ -21,6 +21,11 @@ const LATER_ROWS: &str = "
     INSERT INTO reactions VALUES (1, 1772600000000, '{}');
     INSERT INTO canary VALUES (1772600000000, NULL, 'pending', NULL, NULL);
     INSERT INTO reported_tokens VALUES ('shop', 1772600000000);
+    INSERT INTO smtp_errors VALUES ('shop', 1772514000000, 12, 340, 1772600000000, 1772600000000);
+    INSERT INTO rule_starts VALUES ('domain_blocks', 1772600000000);
+    INSERT INTO sending_domains VALUES ('shop', 'example.com', 1772600000000);
+    INSERT INTO senders_asked VALUES ('shop', 1772600000000);
+    INSERT INTO dns_records VALUES ('example.com', 'DMARC policy', 'reject', 2, 1772600000000, NULL, NULL, NULL, 1772600000000);
     UPDATE mutes SET reason = 'nul ' || char(0) || ' in it';
     UPDATE sqlite_sequence SET seq = 77 WHERE name = 'outbox';";
 

@@ -71,6 +71,7 @@ impl Database {
             Ok(OlderBlocks {
                 // Of the oldest instant some may be missing.
                 since: oldest.map_or(Some(span.from), |at| Some(Timestamp(at.0 + 1))),
+                judged_from: None,
                 blocks,
             })
         })

@@ -9,6 +9,11 @@ pub(in crate::store) mod copy;
 mod counts;
 mod coverage;
 mod digests;
+#[cfg_attr(
+    not(any(test, feature = "doctor")),
+    expect(dead_code, reason = "only a build with a resolver looks up domains")
+)]
+mod dns;
 mod feedback;
 mod fleet;
 pub(in crate::store) mod hello;
@@ -29,6 +34,7 @@ mod rename_servers;
 mod reported_tokens;
 pub(in crate::store) mod restored;
 mod rewind;
+mod rule_starts;
 mod samples;
 pub(in crate::store) mod schema;
 mod server_identity;

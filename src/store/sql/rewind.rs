@@ -4,8 +4,8 @@ use crate::model::{Coverage, Kind, MINUTE, Span, Timestamp};
 use crate::store::{Database, Error};
 
 use super::{
-    Row, Scope, Session, address_checks, answers, canary, counts, coverage, digests, incidents,
-    mutes, outbox, samples, smtp_errors, tags, values,
+    Row, Scope, Session, address_checks, answers, canary, counts, coverage, digests, dns,
+    incidents, mutes, outbox, rule_starts, samples, smtp_errors, tags, values,
 };
 
 impl Database {
@@ -64,7 +64,9 @@ impl Database {
             outbox::rewind(s, now)?;
             answers::rewind(s, now)?;
             canary::rewind(s, now)?;
+            rule_starts::rewind(s, now)?;
             smtp_errors::rewind(s, now)?;
+            dns::rewind(s, now)?;
             mutes::rewind(s, now)?;
             samples::rewind(s, now)?;
             address_checks::rewind(s, now)?;

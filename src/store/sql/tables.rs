@@ -29,7 +29,7 @@ const fn drawn(name: &'static str, columns: &'static [&'static str]) -> Table {
 
 /// All of them, each after those that it refers to. The columns of the key come first, in its order.
 #[rustfmt::skip]
-pub(in crate::store) const TABLES: [Table; 26] = [
+pub(in crate::store) const TABLES: [Table; 31] = [
     table("servers", 1, &[
         "name", "first_start_at", "last_cycle_at", "last_complete_at", "incomplete_since", "incomplete_cycles", "reason",
         "account_id", "left_at", "number", "sandbox", "former_name",
@@ -65,5 +65,12 @@ pub(in crate::store) const TABLES: [Table; 26] = [
     table("leases", 1, &["name", "holder", "fence", "until_at"]),
     table("canary", 1, &["sent_at", "message", "outcome", "reason", "delivered_at"]),
     table("reported_tokens", 1, &["server", "at"]),
+    table("smtp_errors", 2, &["server", "day", "errors", "sent", "risen_at", "asked_at"]),
+    table("rule_starts", 1, &["rule", "at"]),
+    table("sending_domains", 2, &["server", "domain", "seen_at"]),
+    table("senders_asked", 1, &["server", "at"]),
+    table("dns_records", 2, &[
+        "domain", "record", "good", "strength", "good_at", "why", "broken_since", "confirmed", "asked_at",
+    ]),
     table("hello", 0, &["greeted_at", "anew"]),
 ];

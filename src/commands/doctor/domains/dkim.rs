@@ -3,13 +3,12 @@
 use futures_util::future::join_all;
 
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::domains::{Domain, NONSENSE_LABEL, unknown};
+use crate::commands::doctor::domains::{Domain, unknown};
 use crate::dns::Missing;
-use crate::dns::dkim::{DkimKey, dkim_key};
+use crate::dns::dkim::DkimKey;
+use crate::dns::domain::{NONSENSE_LABEL, is_postmarks, key_texts, keys, selectors};
 
 const NAME: &str = "dkim";
-/// Postmark's selector without a date. Keys of today bear one, `<yyyymmddhhmmss>pm`, which is not told by its API.
-const POSTMARK_SELECTOR: &str = "pm";
 const PUBLISH: &str = "publish it, or remove the selector from `doctor.dkim_selectors`";
 const COPY: &str = "copy the record again from the service that signs";
 const NAME_YOURS: &str =
@@ -25,41 +24,20 @@ struct Selector<'s> {
 
 impl Domain {
     pub(super) async fn dkim(&self) -> Vec<Check> {
-        let named = self
-            .settings
-            .dkim_selectors
-            .iter()
-            .map(|s| (s.as_str(), true));
-        let guessed = (POSTMARK_SELECTOR, false);
-        let is_guessed = !self
-            .settings
-            .dkim_selectors
-            .iter()
-            .any(|s| s == POSTMARK_SELECTOR);
-        let selectors = is_guessed.then_some(guessed).into_iter().chain(named);
         let look = async |(name, is_named)| Selector {
             name,
             is_named,
             texts: self.key_texts(name).await,
         };
         let (found, wildcard) = tokio::join!(
-            join_all(selectors.map(look)),
+            join_all(selectors(&self.settings.dkim_selectors).map(look)),
             self.key_texts(NONSENSE_LABEL)
         );
         checks(&self.name, &found, &wildcard.unwrap_or_default())
     }
 
-    /// Returns the sorted texts at a selector, none where there are none.
     async fn key_texts(&self, selector: &str) -> Result<Vec<String>, Missing> {
-        let name = format!("{selector}._domainkey.{}", self.name);
-        match self.resolver.texts(&name).await {
-            Ok(mut texts) => {
-                texts.sort();
-                Ok(texts)
-            }
-            Err(why) if why.is_certain() => Ok(Vec::new()),
-            Err(why) => Err(why),
-        }
+        key_texts(&self.resolver, &self.name, selector).await
     }
 }
 
@@ -89,22 +67,6 @@ fn checks(domain: &str, selectors: &[Selector<'_>], wildcard: &[String]) -> Vec<
             }
         })
         .collect()
-}
-
-/// Returns whether a selector is one of Postmark's: `pm`, or with a date before it.
-fn is_postmarks(selector: &str) -> bool {
-    let date = selector.strip_suffix(POSTMARK_SELECTOR);
-    date.is_some_and(|date| date.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Returns what the texts are that could be keys, or else what they all are.
-fn keys(texts: &[String]) -> Vec<DkimKey> {
-    let all = || texts.iter().map(|text| dkim_key(text));
-    let meant: Vec<DkimKey> = all().filter(|key| *key != DkimKey::Foreign).collect();
-    match meant.is_empty() {
-        true => all().collect(),
-        false => meant,
-    }
 }
 
 fn selector_check(domain: &str, of: &Selector<'_>, texts: &[String], wildcard: &[String]) -> Check {

@@ -2,100 +2,18 @@
 
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::domains::{Domain, unknown};
-use crate::dns::Missing;
-use crate::dns::dmarc::{Dmarc, DmarcPolicy, dmarc};
+use crate::dns::dmarc::DmarcPolicy;
+use crate::dns::domain::{DmarcRecords, applicable, applied_policy, dmarc_of};
 
 const NAME: &str = "dmarc";
-/// The maximum number of labels of a name above the domain that is looked up, as receivers do (4.10).
-const MAX_LABELS: usize = 7;
-
-/// The DMARC records of one name, at least one.
-struct DmarcRecords {
-    /// The name, without `_dmarc`.
-    at: String,
-    records: Vec<Dmarc>,
-}
-
-impl DmarcRecords {
-    /// What its only record says of who registers the names below.
-    fn is_public_suffix(&self) -> Option<bool> {
-        match self.records.as_slice() {
-            [record] => record.is_public_suffix,
-            _ => None,
-        }
-    }
-}
 
 impl Domain {
     pub(super) async fn dmarc(&self) -> Check {
-        let texts = async |name: String| self.resolver.texts(&name).await;
-        let found = match find_records(&self.name, texts).await {
-            Ok(found) => found,
-            Err((name, why)) => return unknown(&self.name, NAME, "DMARC", &name, why),
-        };
-        // Only such a policy makes a difference between names that exist and those that do not.
-        let mut records = found.iter().flat_map(|of| &of.records);
-        let exists = match records.any(|record| record.of_nonexistent.is_some()) {
-            true => self.resolver.exists(&self.name).await,
-            false => Ok(true),
-        };
-        match exists {
-            Ok(exists) => dmarc_check(&self.name, &found, exists),
-            Err(why) => unknown(&self.name, NAME, "DMARC", &self.name, why),
+        match dmarc_of(&self.resolver, &self.name).await {
+            Ok((found, exists)) => dmarc_check(&self.name, &found, exists),
+            Err((name, why)) => unknown(&self.name, NAME, "DMARC", &name, why),
         }
     }
-}
-
-/// Returns what a receiver finds at the domain and above it, up to where it stops.
-async fn find_records(
-    domain: &str,
-    texts: impl AsyncFn(String) -> Result<Vec<String>, Missing>,
-) -> Result<Vec<DmarcRecords>, (String, Missing)> {
-    let mut found = Vec::new();
-    for at in names_to_check(domain) {
-        let name = format!("_dmarc.{at}");
-        let texts = match texts(name.clone()).await {
-            Ok(texts) => texts,
-            Err(why) if why.is_certain() => continue,
-            Err(why) => return Err((name, why)),
-        };
-        let records: Vec<Dmarc> = texts.iter().filter_map(|text| dmarc(text)).collect();
-        if records.is_empty() {
-            continue;
-        }
-        let at = at.to_owned();
-        let new = DmarcRecords { at, records };
-        let is_end = new.at == domain || new.is_public_suffix().is_some();
-        found.push(new);
-        if is_end {
-            break;
-        }
-    }
-    Ok(found)
-}
-
-/// Returns the domain and the names above it that receivers look at, the lowest first.
-fn names_to_check(domain: &str) -> impl Iterator<Item = &str> {
-    let above = std::iter::successors(Some(domain), |name| Some(name.split_once('.')?.1));
-    above.filter(move |name| *name == domain || name.split('.').count() <= MAX_LABELS)
-}
-
-/// Returns the record that applies to `domain` (4.10.1 and 4.10.2): its own, else that of the organization, else that of the
-/// public suffix. Several records at one name are a result of their own.
-fn applicable<'f>(domain: &str, found: &'f [DmarcRecords]) -> Option<&'f DmarcRecords> {
-    let several = found.iter().find(|of| of.records.len() > 1);
-    let highest = found.last()?;
-    let mut chosen = several.unwrap_or(highest);
-    if several.is_none() && highest.at != domain && highest.is_public_suffix() == Some(true) {
-        // One label below it is the organization, whether or not it has a record.
-        let organization = names_to_check(domain).find(|name| {
-            name.split_once('.')
-                .is_some_and(|(_, above)| above == highest.at)
-        });
-        let of_organization = found.iter().find(|of| Some(of.at.as_str()) == organization);
-        chosen = of_organization.unwrap_or(highest);
-    }
-    Some(chosen)
 }
 
 /// Returns what becomes of mail that fails; `exists` says whether the domain does, but for its mail.
@@ -113,7 +31,7 @@ fn dmarc_check(domain: &str, found: &[DmarcRecords], exists: bool) -> Check {
             format!("{domain}: several DMARC records at {place}, so receivers ignore them all");
         return Check::fail(NAME, text, "keep one of them");
     };
-    let Some(own) = record.policy else {
+    let Some((tag, policy)) = applied_policy(domain, &found.at, record, exists) else {
         let text =
             format!("{domain}: the DMARC record at {place} has no policy that receivers know");
         let remedy = "set p (and sp and np, if they are there) to none, quarantine or reject";
@@ -125,15 +43,11 @@ fn dmarc_check(domain: &str, found: &[DmarcRecords], exists: bool) -> Check {
             false => Check::fail(NAME, text, remedy),
         };
     };
-    let of_nonexistent = record.of_nonexistent.filter(|_| !exists);
-    let (tag, policy, from) = match (of_nonexistent, record.of_subdomains) {
-        _ if found.at == domain => ("p", own, format!("at {place}")),
-        (Some(policy), _) => {
-            let from = format!("inherited from {place} by a name without address and MX");
-            ("np", policy, from)
-        }
-        (None, Some(policy)) => ("sp", policy, format!("inherited from {place}")),
-        (None, None) => ("p", own, format!("inherited from {place}, which has no sp")),
+    let from = match tag {
+        _ if found.at == domain => format!("at {place}"),
+        "np" => format!("inherited from {place} by a name without address and MX"),
+        "sp" => format!("inherited from {place}"),
+        _ => format!("inherited from {place}, which has no sp"),
     };
     let text = format!("{domain}: DMARC {tag}={}, {from}", policy.name());
     let passes = "once the reports show that all your mail passes";
@@ -168,6 +82,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::dns::domain::{find_dmarc, names_to_check};
 
     /// The line for a domain whose own record, and those above it, are these.
     fn line(domain: &str, zone: &[(&str, &str)]) -> String {
@@ -180,7 +95,7 @@ mod tests {
             let there = zone.iter().filter(|(known, _)| *known == at);
             Ok(there.map(|(_, text)| (*text).to_owned()).collect())
         };
-        let found = find_records(domain, texts).now_or_never();
+        let found = find_dmarc(domain, texts).now_or_never();
         let found = found.expect("nothing to wait for");
         dmarc_check(domain, &found.expect("all is known"), exists).to_line()
     }

@@ -15,8 +15,6 @@ use crate::config::DoctorSettings;
 use crate::dns::{Missing, Resolver};
 use crate::text::format::plural;
 
-/// A label that nobody has: what answers there is a wildcard record.
-const NONSENSE_LABEL: &str = "hushwatch-no-such-name";
 const REMEDY: &str = "check the network and the resolver, or set `doctor.resolver`";
 
 const DNS_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,40 +1,19 @@
 //! Where a domain's bounces go, which is also where receivers look up SPF (RFC 7208, 2.4).
 
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::domains::{Domain, NONSENSE_LABEL, unknown};
-use crate::dns::Missing;
+use crate::commands::doctor::domains::{Domain, unknown};
+use crate::dns::domain::{NONSENSE_LABEL, POSTMARK_BOUNCES, aliases};
 use crate::dns::spf::is_record;
 
 const NAME: &str = "return_path";
-/// Where Postmark takes bounces.
-const POSTMARK_BOUNCES: &str = "pm.mtasv.net";
-/// The maximum number of aliases that are followed, as resolvers do.
-const MAX_ALIASES: usize = 8;
 
 impl Domain {
     pub(super) async fn return_path(&self) -> Check {
         let name = format!("{}.{}", self.settings.return_path, self.name);
-        match self.aliases(&name).await {
+        match aliases(&self.resolver, &name).await {
             Ok(aliases) => self.return_path_check(&name, &aliases).await,
             Err((at, why)) => unknown(&self.name, NAME, "Return-Path", &at, why),
         }
-    }
-
-    /// Returns the names for which `name` stands, one after the other; none where it has records of its own, or none.
-    async fn aliases(&self, name: &str) -> Result<Vec<String>, (String, Missing)> {
-        let mut aliases: Vec<String> = Vec::new();
-        while aliases.len() < MAX_ALIASES {
-            let at = aliases.last().map_or(name, String::as_str);
-            if at == POSTMARK_BOUNCES {
-                break;
-            }
-            match self.resolver.alias(at).await {
-                Ok(alias) => aliases.push(alias),
-                Err(why) if why.is_certain() => break,
-                Err(why) => return Err((at.to_owned(), why)),
-            }
-        }
-        Ok(aliases)
     }
 
     async fn return_path_check(&self, name: &str, aliases: &[String]) -> Check {

@@ -10,3 +10,8 @@ CREATE TABLE smtp_errors (
     asked_at BIGINT NOT NULL,
     PRIMARY KEY (server, day)
 );
+-- Since when a rule judges here: what happened before a rule came is no news.
+CREATE TABLE rule_starts (
+    rule TEXT PRIMARY KEY,
+    at BIGINT NOT NULL
+);

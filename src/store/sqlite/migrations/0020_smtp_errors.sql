@@ -10,3 +10,8 @@ CREATE TABLE smtp_errors (
     asked_at INTEGER NOT NULL,
     PRIMARY KEY (server, day)
 ) WITHOUT ROWID;
+-- Since when a rule judges here: what happened before a rule came is no news.
+CREATE TABLE rule_starts (
+    rule TEXT PRIMARY KEY,
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
