@@ -98,3 +98,12 @@ INSERT INTO canary VALUES (1772600000000, '21895802-5d50-442b-b039-27cf5b462c54'
 
 -- schema 19
 INSERT INTO reported_tokens VALUES ('studio', 1772600000000);
+
+-- schema 20
+INSERT INTO smtp_errors VALUES ('studio', 1772514000000, 12, 340, 1772600000000, 1772600000000);
+INSERT INTO rule_starts VALUES ('domain_blocks', 1772600000000);
+
+-- schema 21
+INSERT INTO sending_domains VALUES ('studio', 'example.com', 1772600000000);
+INSERT INTO senders_asked VALUES ('studio', 1772600000000);
+INSERT INTO dns_records VALUES ('example.com', 'DMARC policy', 'reject', 2, 1772600000000, NULL, NULL, NULL, 1772600000000);
