@@ -1,6 +1,5 @@
 //! The `hushwatch` command.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use hushwatch::commands::CommandResult;
@@ -26,8 +25,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err((code, why)) => {
-            let lines = telemetry::error_lines(&format!("hushwatch: {why}"));
-            let _ = std::io::stderr().write_all(lines.as_bytes());
+            telemetry::tell_end(&why);
             ExitCode::from(code)
         }
     }
@@ -35,7 +33,11 @@ fn main() -> ExitCode {
 
 fn execute(cli: Cli) -> CommandResult {
     let filter = std::env::var("RUST_LOG").ok();
+    if let Some(file) = cli.command.log_file() {
+        telemetry::log_to(file).map_err(|error| commands::log_file_error(file, &error))?;
+    }
     telemetry::init(cli.log_format, filter.as_deref().or(default_filter(&cli)));
+    commands::service::join(&cli)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -1,10 +1,12 @@
 //! Sets up the log, which goes to standard error.
 
-use std::fs::File;
-use std::io::IsTerminal;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -25,21 +27,61 @@ pub enum LogFormat {
     Json,
 }
 
+/// What the log and the error at the end are appended to, instead of standard error.
+static LOG_FILE: OnceLock<File> = OnceLock::new();
+
+/// Lets the log go to the end of a file, which nobody else may read where it is new. It is opened by name at each start, so that it may be
+/// rotated between two of them. To be called before [`init`].
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn log_to(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    let _ = LOG_FILE.set(file);
+    Ok(())
+}
+
+/// Tells why the program ends: where the log goes.
+pub fn tell_end(why: &str) {
+    if LOG_FILE.get().is_some() {
+        for line in why.lines() {
+            tracing::error!("{line}");
+        }
+        return;
+    }
+    let lines = error_lines(&format!("hushwatch: {why}"));
+    let _ = io::stderr().write_all(lines.as_bytes());
+}
+
+/// Returns where the log goes.
+fn log_writer() -> Box<dyn Write> {
+    match LOG_FILE.get() {
+        Some(file) => Box::new(file),
+        None => Box::new(io::stderr()),
+    }
+}
+
 /// Starts the log. `filter` is the value of `RUST_LOG`, such as `debug` or `hushwatch::cycle=trace`; an invalid one is
 /// reported, and counts as `info`.
 pub fn init(format: LogFormat, filter: Option<&str>) {
     let targets = build_targets(filter);
-    let stderr = std::io::stderr;
-    let text = fmt::layer().with_writer(stderr).with_target(false);
+    let text = fmt::layer().with_writer(log_writer).with_target(false);
+    let is_file = LOG_FILE.get().is_some();
     let layer = match format {
-        LogFormat::Json => fmt::layer().json().with_writer(stderr).boxed(),
+        LogFormat::Json => fmt::layer().json().with_writer(log_writer).boxed(),
         // The journal adds the time itself.
-        LogFormat::Text if is_journal() => text
+        LogFormat::Text if !is_file && is_journal() => text
             .without_time()
             .with_ansi(false)
             .map_event_format(Prioritized)
             .boxed(),
-        LogFormat::Text => text.with_ansi(stderr().is_terminal()).boxed(),
+        LogFormat::Text => text
+            .with_ansi(!is_file && io::stderr().is_terminal())
+            .boxed(),
     };
     // A second start, as in a test, is not an error.
     let _ = tracing_subscriber::registry()
@@ -62,7 +104,7 @@ fn is_journal() -> bool {
 }
 
 /// Returns the lines of `text` as an error is written to standard error: in the journal with its priority.
-pub fn error_lines(text: &str) -> String {
+fn error_lines(text: &str) -> String {
     let prefix = if is_journal() { "<3>" } else { "" };
     let lines = text.lines().map(|line| format!("{prefix}{line}\n"));
     lines.collect()

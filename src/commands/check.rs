@@ -32,6 +32,9 @@ pub struct CheckArgs {
     /// Write metrics to FILE for a textfile collector of Prometheus
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
+    /// Append the log and the error that ends it to FILE, instead of standard error
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
     /// Take this instant as the present (RFC 3339) [default: the clock]
     #[arg(long, value_name = "RFC3339", value_parser = parse_instant)]
     pub now: Option<Timestamp>,

@@ -1,6 +1,6 @@
 //! The command line: the global options and the verbs. The arguments of a verb stand beside its work.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -13,6 +13,7 @@ use crate::commands::copy::CopyArgs;
 use crate::commands::digest::DigestArgs;
 use crate::commands::doctor::{self, DoctorArgs};
 use crate::commands::explain::ExplainArgs;
+use crate::commands::healthcheck::HealthcheckArgs;
 use crate::commands::incident::IncidentArgs;
 use crate::commands::incidents::IncidentsArgs;
 #[cfg(feature = "manual")]
@@ -163,6 +164,11 @@ pub enum Command {
     /// Check token, streams, Slack, database, clock, rules, DNS and SMTP relay; change nothing
     #[command(after_help = doctor::args::EXAMPLES)]
     Doctor(DoctorArgs),
+    /// Ask the page of a running daemon whether it lives, for the health check of a container
+    #[command(
+        after_help = "Needs `page.listen`. Prints a word. Exit code: 0 it lives, or with --ready: it does its work; 1 it does not.\n\nExample: hushwatch healthcheck"
+    )]
+    Healthcheck(HealthcheckArgs),
     /// Mute alerts for a while: of one server, of one rule, or all of them
     #[command(
         after_help = "Incidents are still recorded; those that are open when the mute ends are reported in one message.\n\
@@ -238,6 +244,16 @@ pub enum Command {
     #[cfg(feature = "demo")]
     #[command(after_help = "Example: hushwatch demo | less")]
     Demo,
+}
+
+impl Command {
+    /// Returns the file that its log and its error go to; `None` for standard error.
+    pub fn log_file(&self) -> Option<&Path> {
+        match self {
+            Self::Check(args) => args.log_file.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(feature = "postgres")]

@@ -12,6 +12,7 @@ mod demo;
 mod digest;
 mod doctor;
 mod explain;
+mod healthcheck;
 mod incident;
 mod incidents;
 mod interactive;
@@ -27,12 +28,16 @@ mod recent;
 mod report;
 mod run;
 mod sentry_rule;
+pub mod service;
 mod status;
 mod stdout;
 mod whole_file;
 
+use std::io;
+use std::path::Path;
+
 use crate::commands::cli::{Cli, Command};
-use crate::config::Sources;
+use crate::config::{InstalledService, Sources};
 
 /// How a command ended: `Ok` holds the exit code, `Err` the exit code and what goes to standard error.
 pub type CommandResult = Result<u8, (u8, String)>;
@@ -44,9 +49,37 @@ const USAGE: u8 = 2;
 /// Exit code, with `--exit-code`: completed, and an incident is open.
 const OPEN_INCIDENT: u8 = 10;
 
-/// What to do where nothing is set at all.
-const NOTHING_SET: &str = "nothing is set: there is no monitor.toml in this folder, no POSTMARK_SERVER_TOKEN and no Slack; set \
-                           POSTMARK_SERVER_TOKEN and SLACK_WEBHOOK_URL, name a file with --config, or try `hushwatch demo`";
+/// Returns how a command ends whose log cannot be written.
+pub fn log_file_error(file: &Path, error: &io::Error) -> (u8, String) {
+    let why = crate::config::io_reason(error.kind());
+    let remedy = "name a file in a folder that this user may write to";
+    (
+        USAGE,
+        format!("--log-file {}: {why}; {remedy}", file.display()),
+    )
+}
+
+/// Returns what to do where nothing is set at all.
+fn nothing_set(sources: &Sources) -> String {
+    let installed = InstalledService::find().filter(|service| service.is_configured_by(sources));
+    let (missing, remedy) = match (sources.file_path(), installed) {
+        (None, _) => (
+            "there is no monitor.toml in this folder,".to_owned(),
+            ", name a file with --config, or try `hushwatch demo`",
+        ),
+        (Some(file), None) => (
+            format!("{} sets nothing, there is", file.display()),
+            ", or name servers in that file",
+        ),
+        (Some(file), Some(_)) => (
+            format!("{} sets nothing, there is", file.display()),
+            " in /etc/default/hushwatch, or name servers in that file",
+        ),
+    };
+    format!(
+        "nothing is set: {missing} no POSTMARK_SERVER_TOKEN and no Slack; set POSTMARK_SERVER_TOKEN and SLACK_WEBHOOK_URL{remedy}"
+    )
+}
 
 /// Carries out `cli`.
 ///
@@ -71,7 +104,10 @@ pub async fn execute(cli: Cli) -> CommandResult {
     }
     let sources = Sources::of_process(cli.config);
     let config = match (crate::config::load(&sources), &cli.command) {
-        (Ok(config), _) => config,
+        (Ok(mut config), _) => {
+            config.store.elsewhere = service::describe_other_data(&sources);
+            config
+        }
         (Err(problems), Command::Doctor(args)) => return doctor::misconfigured(&problems, args),
         (Err(problems), _) => {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -83,7 +119,7 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Run | Command::Check(_) | Command::Digest(_)
     );
     if is_cycle && config.enabled && sources.is_empty() {
-        return Err((USAGE, NOTHING_SET.to_owned()));
+        return Err((USAGE, nothing_set(&sources)));
     }
     #[cfg(feature = "postgres")]
     if config.enabled
@@ -113,6 +149,7 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Unmute(args) => mute::unmute(config, args).await,
         Command::Doctor(args) => doctor::doctor(config, &args).await,
         Command::Config { what } => config::config(what, &config, &sources),
+        Command::Healthcheck(args) => healthcheck::healthcheck(&config, &args),
         Command::Migrate => migrate::migrate(config).await,
         Command::Backup(args) => backup::backup(config, args).await,
         Command::Restore(args) => backup::restore(config, args).await,

@@ -60,10 +60,12 @@ pub(crate) async fn stored_servers(
 pub(crate) fn missing_database(config: &Config) -> Option<String> {
     let path = &config.store.path;
     (config.store.database.is_none() && !path.exists()).then(|| {
+        let elsewhere = config.store.elsewhere.as_ref();
         format!(
             "there is no database {} yet: `hushwatch check` or `run` creates it; if they keep their data elsewhere, run this \
-             in their folder or set HUSHWATCH_STORE__PATH",
-            path.display()
+             in their folder or set HUSHWATCH_STORE__PATH{}",
+            path.display(),
+            elsewhere.map_or_else(String::new, |text| format!("; {text}"))
         )
     })
 }

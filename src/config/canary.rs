@@ -59,7 +59,7 @@ impl Reader {
                 value: sources.env.get(&name).and_then(|value| Secret::new(value)),
                 name,
             },
-            (None, Some(path)) => TokenSource::File(path),
+            (None, Some(path)) => TokenSource::File(sources.secret_file(path)),
         };
         let (Some(from), Some(to)) = (from, to) else {
             let what = "is set, and not both `canary.from` and `canary.to`";

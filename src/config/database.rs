@@ -30,8 +30,19 @@ impl Reader {
         });
         let is_explicit = path.as_os_str() != DEFAULT_PATH;
         let (path, decided_by) = match is_explicit {
-            true => (path, explicit(self.layers.origin(PATH_KEY))),
-            false => default_path(sources),
+            true => {
+                let (path, _) = place_of(path, sources);
+                (path, explicit(self.layers.origin(PATH_KEY)))
+            }
+            false => {
+                let (path, is_of_state) = place_of(path, sources);
+                let by = if is_of_state {
+                    STATE_DIRECTORY
+                } else {
+                    "the default"
+                };
+                (path, by.to_owned())
+            }
         };
         let mut settings = StoreSettings {
             path,
@@ -39,6 +50,7 @@ impl Reader {
             database: None,
             unused: None,
             decided_by,
+            elsewhere: None,
             state_directory: state_directory(sources).map(PathBuf::from),
             keep: self.duration("store.keep", 8 * DAY, values::TEN_YEARS),
             lease: self.read("store.lease", MIN_LEASE, |v| {
@@ -148,13 +160,15 @@ fn explicit(origin: &str) -> String {
     }
 }
 
-/// Returns where the file is unless that is said, and what decides it: in the state directory that systemd gives a service,
-/// unless a file is in the current folder alone.
-fn default_path(sources: &Sources) -> (PathBuf, String) {
-    let here = PathBuf::from(DEFAULT_PATH);
-    match state_directory(sources).map(|folder| folder.join(DEFAULT_PATH)) {
-        Some(path) if path.exists() || !here.exists() => (path, STATE_DIRECTORY.to_owned()),
-        _ => (here, "the default".to_owned()),
+/// Returns where a relative file is: in the state directory that systemd gives a service, and then `true`, unless one is in the
+/// current folder alone.
+fn place_of(path: PathBuf, sources: &Sources) -> (PathBuf, bool) {
+    if path.is_absolute() || path.as_os_str() == ":memory:" {
+        return (path, false);
+    }
+    match state_directory(sources).map(|folder| folder.join(&path)) {
+        Some(kept) if kept.exists() || !path.exists() => (kept, true),
+        _ => (path, false),
     }
 }
 

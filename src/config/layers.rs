@@ -113,6 +113,11 @@ fn own_file(sources: &Sources) -> Result<Option<(String, Dict)>, ConfigProblem> 
     Ok(Some((shown, own)))
 }
 
+/// Returns whether there is a file that sets anything; one that cannot be read counts as one.
+pub(super) fn sets_anything(sources: &Sources) -> bool {
+    own_file(sources).map_or(true, |file| file.is_some_and(|(_, own)| !own.is_empty()))
+}
+
 /// The text of a file, up to its limit: a device has no end.
 fn read(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();

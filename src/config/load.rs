@@ -8,7 +8,7 @@ use chrono::NaiveTime;
 use figment::value::Value;
 
 use crate::config::keys::{KEYS, known_mistake, unknown_key_remedy};
-use crate::config::layers::{FILE, Layers, find, layers, leaves};
+use crate::config::layers::{FILE, Layers, find, layers, leaves, sets_anything};
 use crate::config::problem::{ConfigProblem, ConfigWarning, Invalid};
 use crate::config::rules::{self, keys_of, set};
 use crate::config::server::{ACCOUNT_TOKEN, default_server, env_token, read_server};
@@ -47,7 +47,7 @@ impl Sources {
         }
     }
 
-    /// Whether nothing says what to watch or whom to tell: no file, no token and no Slack.
+    /// Whether nothing says what to watch or whom to tell: no file that sets anything, no token and no Slack.
     pub fn is_empty(&self) -> bool {
         let names = [
             "POSTMARK_SERVER_TOKEN",
@@ -56,7 +56,26 @@ impl Sources {
             "SLACK_OPERATOR_DM_CHANNEL",
             "SLACK_WEBHOOK_URL",
         ];
-        self.file_path().is_none() && names.iter().all(|name| self.var(name).is_none())
+        let is_set = || sets_anything(self);
+        names.iter().all(|name| self.var(name).is_none()) && !is_set()
+    }
+
+    /// Returns where a file with a secret is: a relative one is a systemd credential where there is one of that name, else beside the
+    /// configuration, unless it is in the current folder alone.
+    pub(super) fn secret_file(&self, path: PathBuf) -> PathBuf {
+        if path.is_absolute() {
+            return path;
+        }
+        let credentials = self.var("CREDENTIALS_DIRECTORY").map(Path::new);
+        let credential = credentials.map(|folder| folder.join(&path));
+        if let Some(credential) = credential.filter(|credential| credential.is_file()) {
+            return credential;
+        }
+        let configuration = self.file.as_deref().and_then(Path::parent);
+        match configuration.map(|folder| folder.join(&path)) {
+            Some(beside) if beside.exists() || !path.exists() => beside,
+            _ => path,
+        }
     }
 
     /// The same, with the file of now: one that is gone later is a problem then, and not an empty configuration.
@@ -69,12 +88,13 @@ impl Sources {
     }
 
     /// Returns the file to read: the one that is named, or the one in the current folder.
-    pub(super) fn file_path(&self) -> Option<PathBuf> {
+    pub fn file_path(&self) -> Option<PathBuf> {
         let here = || Path::new(FILE).is_file().then(|| PathBuf::from(FILE));
         self.file.clone().or_else(here)
     }
 
-    pub(super) fn var(&self, name: &str) -> Option<&str> {
+    /// Returns the value of a variable, trimmed; `None` where it is empty or missing.
+    pub fn var(&self, name: &str) -> Option<&str> {
         self.env
             .get(name)
             .map(|v| v.trim())
@@ -219,7 +239,7 @@ impl Reader {
             postmark,
             doctor: self.doctor(),
             canary: self.canary(sources),
-            page: self.page(),
+            page: self.page(sources),
             enabled: sources
                 .var("FLAG_POSTMARK_DELIVERY_MONITOR")
                 .is_none_or(|flag| values::truth(&Value::from(flag)) != Ok(false)),

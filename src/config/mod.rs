@@ -3,7 +3,9 @@
 mod canary;
 mod database;
 mod doctor;
+mod environment_file;
 mod heartbeat;
+mod installed;
 mod keys;
 mod layers;
 mod load;
@@ -38,8 +40,9 @@ use crate::retry;
 use crate::secret::Secret;
 use crate::sentry::SentrySettings;
 
+pub use installed::InstalledService;
 pub use load::{Sources, load};
-pub use problem::{ConfigProblem, ConfigWarning};
+pub use problem::{ConfigProblem, ConfigWarning, io_reason};
 pub use quiet::{QuietHours, hold, quiet_until};
 pub use schedule::Schedule;
 pub use show::{describe_rules, show};
@@ -167,6 +170,8 @@ pub struct StoreSettings {
     pub unused: Option<Address>,
     /// The variable or key that decides between them, as it is named to people.
     pub decided_by: String,
+    /// What else was looked at, or was not, as it is told where there is no data; `None` where there is nothing to tell.
+    pub elsewhere: Option<String>,
     /// Where systemd keeps the state of this service; `None` elsewhere.
     pub state_directory: Option<PathBuf>,
     /// How long rows of single messages are kept.

@@ -6,7 +6,7 @@ use crate::config::doctor::is_name;
 use crate::config::load::Reader;
 use crate::config::problem::ConfigProblem;
 use crate::config::token::read_secret;
-use crate::config::{PageSettings, values};
+use crate::config::{PageSettings, Sources, values};
 use crate::secret::Secret;
 
 /// What to do about a file that holds no token of the page.
@@ -27,7 +27,7 @@ impl PageSettings {
 }
 
 impl Reader {
-    pub(super) fn page(&mut self) -> Option<PageSettings> {
+    pub(super) fn page(&mut self, sources: &Sources) -> Option<PageSettings> {
         let listen = self.read("page.listen", None, |v| match values::text(v)? {
             address if address.is_empty() => Ok(None),
             address => socket(&address).map(Some).ok_or_else(|| {
@@ -45,7 +45,7 @@ impl Reader {
         });
         let token_file = self.read("page.token_file", None, |v| match values::text(v)? {
             path if path.is_empty() => Ok(None),
-            path => values::path(path).map(Some),
+            path => values::path(path).map(|path| Some(sources.secret_file(path))),
         });
         let page = PageSettings {
             listen: listen?,

@@ -192,7 +192,7 @@ impl fmt::Display for ConfigWarning {
 }
 
 /// Returns why a file cannot be read, in the words of a person.
-pub(super) fn io_reason(kind: ErrorKind) -> String {
+pub fn io_reason(kind: ErrorKind) -> String {
     match kind {
         ErrorKind::NotFound => "no such file".to_owned(),
         ErrorKind::NotADirectory => "no such folder".to_owned(),

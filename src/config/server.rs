@@ -1,7 +1,5 @@
 //! One `[[server]]`.
 
-use std::path::{Path, PathBuf};
-
 use figment::value::{Dict, Value};
 
 use crate::config::keys::{SERVER_KEYS, STREAM_KEYS, unknown_key_remedy};
@@ -163,7 +161,7 @@ fn choose_token(
             "put the token into a variable such as POSTMARK_TOKEN_SHOP, and its name here",
         )),
         (None, Some(path)) => match values::path(path) {
-            Ok(path) => Ok(TokenSource::File(token_path(sources, path))),
+            Ok(path) => Ok(TokenSource::File(sources.secret_file(path))),
             Err(_) => Err(Invalid::new(
                 "has a `token_file` that begins with what only a shell replaces by the home folder",
                 "write the whole path, such as /home/ops/postmark.token",
@@ -270,15 +268,4 @@ fn invalid_key(key: &str, requirement: &str) -> Invalid {
         format!("has a `{key}` that is not valid"),
         format!("it {requirement}"),
     )
-}
-
-/// A relative file is a systemd credential where there is one of that name.
-fn token_path(sources: &Sources, path: PathBuf) -> PathBuf {
-    let credential = sources
-        .var("CREDENTIALS_DIRECTORY")
-        .map(|folder| Path::new(folder).join(&path));
-    match credential {
-        Some(credential) if path.is_relative() && credential.is_file() => credential,
-        _ => path,
-    }
 }

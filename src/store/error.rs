@@ -16,6 +16,9 @@ pub enum Problem {
     /// The file or its folder cannot be opened or created.
     #[error("{0}; check `store.path` and who may write there")]
     Unopenable(String),
+    /// This process's user may not use the files; with the remedy.
+    #[error("{0}")]
+    Denied(String),
     #[error("the disk is full; free some space, nothing was lost")]
     Full,
     #[error("the disk cannot be read or written ({0}); check it, and how much room is on it")]
@@ -118,7 +121,10 @@ impl Error {
 
     /// Whether nothing but another configuration helps, here or on the server.
     pub const fn is_of_configuration(&self) -> bool {
-        matches!(self.problem, Problem::Refused(_) | Problem::Newer { .. })
+        matches!(
+            self.problem,
+            Problem::Refused(_) | Problem::Newer { .. } | Problem::Denied(_)
+        )
     }
 
     /// Whether a newer version wrote the database, and nothing but that version helps.

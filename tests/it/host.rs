@@ -116,6 +116,7 @@ fn with_nothing_set_there_is_one_line_and_no_file() {
     let run = |args: &[&str], env: &[(&str, &str)]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hushwatch"));
         command.args(args).current_dir(folder.path()).env_clear();
+        command.env("SERVICE_ROOT_FOR_TESTS", folder.path());
         command.envs(env.iter().copied());
         let output = command.output().expect("the binary runs");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

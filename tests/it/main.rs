@@ -33,6 +33,7 @@ mod hello;
 mod host;
 mod hostile;
 mod identity;
+mod installed;
 mod json_shapes;
 mod kill;
 mod litestream;

@@ -278,13 +278,20 @@ impl World {
         self.app.as_ref().expect("just made")
     }
 
+    /// The environment of the binary.
+    pub(crate) const fn variables(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
     /// The built binary with these arguments, not yet started.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hushwatch"));
         command
             .args(args)
             .current_dir(self.folder.path())
-            .env_clear();
+            .env_clear()
+            // What is installed on the machine of the tests is no concern of theirs.
+            .env("SERVICE_ROOT_FOR_TESTS", self.folder.path());
         command.envs(self.env.iter().filter(|(_, v)| !v.is_empty()));
         command
     }

@@ -237,7 +237,10 @@ fn read_credential(table: &Dict, kind: SinkKind, sources: &Sources) -> Result<Cr
                 "put the secret into a variable, and its name here",
             ));
         }
-        (None, Some(path)) => Credential::File(values::path(path).map_err(|why| why.within(file))?),
+        (None, Some(path)) => {
+            let path = values::path(path).map_err(|why| why.within(file))?;
+            Credential::File(sources.secret_file(path))
+        }
         (None, None) if matches!(kind, SinkKind::Webhook | SinkKind::Ntfy | SinkKind::Email) => {
             Credential::None
         }

@@ -1,5 +1,6 @@
 //! The store in one `SQLite` file.
 
+mod access;
 mod backup;
 pub(super) mod disk_reserve;
 mod error;
@@ -98,7 +99,8 @@ impl Sqlite {
     ) -> Result<Self, Error> {
         let doing = || format!("open the database {}", path.display());
         let connection = stray_log::set_aside(path).and_then(|()| connect());
-        let connection = connection.map_err(|error| error.while_doing(doing()))?;
+        let connection =
+            connection.map_err(|error| access::explain(path, error).while_doing(doing()))?;
         Ok(Self {
             connection: Ok(connection),
             // Only now is it sure that there are a file and its log.

@@ -1,0 +1,105 @@
+//! Beside an installed service a command works on that service: with its configuration and environment, and as its user, so that
+//! root creates no file that the service cannot write, and follows none that the service's user made.
+
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::process;
+
+use crate::commands::INCOMPLETE;
+use crate::commands::cli::{Cli, Command};
+use crate::config::{InstalledService, Sources};
+
+/// Goes on as the installed service, which replaces this process. Returns where there is none to work on: nothing is installed, this user
+/// may not, or something else is named.
+///
+/// # Errors
+/// The exit code and the reason, where there is one and this process cannot go on as it.
+pub fn join(cli: &Cli) -> Result<(), (u8, String)> {
+    if !cli.command.is_of_installation() {
+        return Ok(());
+    }
+    let sources = Sources::of_process(cli.config.clone());
+    let Some((service, me)) = InstalledService::find().zip(user()) else {
+        return Ok(());
+    };
+    if !service.configuration.is_file()
+        || !service.is_operated_by(me)
+        || service.overruled_by(&sources).is_some()
+    {
+        return Ok(());
+    }
+    let (configuration, name) = (service.configuration.display(), &service.user_name);
+    let failed = |why: std::io::Error| {
+        let what =
+            format!("cannot work on the service that is installed here as its user {name}: {why}");
+        (
+            INCOMPLETE,
+            format!("{what}; name what to work on with --config"),
+        )
+    };
+    let environment = service.environment().map_err(failed)?;
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut command = process::Command::new(program);
+    command.arg("--config").arg(&service.configuration);
+    command.args(std::env::args_os().skip(1));
+    command.envs(
+        environment
+            .iter()
+            .filter(|(name, _)| sources.var(name).is_none()),
+    );
+    // What people do is shown with their names.
+    if let (0, Some(person)) = (me, sources.var("SUDO_USER")) {
+        command.env("USER", person);
+    }
+    if me != service.user {
+        // This takes the other groups of root away, too.
+        command.uid(service.user).gid(service.group);
+    }
+    tracing::info!(
+        "working on the service that is installed here, as its user {name}: {configuration}"
+    );
+    Err(failed(command.exec()))
+}
+
+/// Returns what else was looked at by a command that found no data, and what became of it; `None` where it works on the installed
+/// service, or was told what to work on and none is installed.
+pub(super) fn describe_other_data(sources: &Sources) -> Option<String> {
+    let Some(service) = InstalledService::find() else {
+        let is_said = sources.file_path().is_some();
+        let nothing = "no service is installed here (/etc/hushwatch, /var/lib/hushwatch)";
+        return (!is_said).then(|| nothing.to_owned());
+    };
+    if service.is_configured_by(sources) {
+        return None;
+    }
+    let configuration = service.configuration.display();
+    if let Some(why) = service.overruled_by(sources) {
+        return Some(format!(
+            "the service that is installed here ({configuration}) was left alone, because {why}"
+        ));
+    }
+    let name = &service.user_name;
+    Some(format!(
+        "of the service that is installed here ({configuration}) only root and its user {name} may see the data: try it with sudo"
+    ))
+}
+
+/// Returns the user of this process, by number; `None` where the system does not say.
+fn user() -> Option<u32> {
+    std::fs::metadata("/proc/self").ok().map(|own| own.uid())
+}
+
+impl Command {
+    /// Whether it works on an installation, and not on its arguments alone.
+    fn is_of_installation(&self) -> bool {
+        match self {
+            Self::Backtest(args) => args.events.is_none(),
+            Self::SentryRule(_) => false,
+            #[cfg(feature = "demo")]
+            Self::Demo => false,
+            #[cfg(feature = "manual")]
+            Self::Completions { .. } | Self::Man(_) => false,
+            _ => true,
+        }
+    }
+}
