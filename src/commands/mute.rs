@@ -11,8 +11,8 @@ use crate::commands::cli::{PersonArgs, PresentArgs};
 use crate::commands::open::{cycle_error, open_existing, options_at};
 use crate::commands::query::time_arg::{self, Edge};
 use crate::commands::stdout::print;
-use crate::commands::{CommandResult, INCOMPLETE};
-use crate::config::Config;
+use crate::commands::{CommandResult, INCOMPLETE, USAGE};
+use crate::config::{Config, refuse_secret_in_text};
 use crate::cycle::mutes::{MAX_MUTE, MuteRequest, MuteUntil, current_mutes, end_mutes, set_mute};
 use crate::model::{MINUTE, Mute, Rule, ServerName, parse_duration_within};
 use crate::notify::mute::mute_line;
@@ -81,6 +81,7 @@ fn parse_reason(text: &str) -> Result<String, String> {
         text => Ok(text.to_owned()),
     }
 }
+
 /// Sets a mute, or lists those that are running.
 pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     let zone = config.time_zone;
@@ -91,6 +92,14 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
         .duration
         .map(MuteUntil::After)
         .or(until.map(MuteUntil::At));
+    let texts = [
+        ("`--reason`", args.reason.as_deref()),
+        ("`--by`", Some(&*args.person.by)),
+    ];
+    for (option, text) in texts {
+        refuse_secret_in_text(option, text.unwrap_or_default())
+            .map_err(|problem| (USAGE, problem.to_string()))?;
+    }
     let context = open_existing(config)?;
     let options = options_at(args.present.now);
     let (Some(end), Some(reason)) = (end, args.reason) else {

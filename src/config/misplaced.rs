@@ -174,6 +174,20 @@ pub(super) fn misplaced_secrets(
     problems
 }
 
+/// Refuses free text that people are shown, and that holds a secret as one of its words; `subject` is its option. A UUID is one
+/// only where it is all of the text: the ids of messages look the same.
+///
+/// # Errors
+/// Which kind of secret it is, and where that belongs; never the value.
+pub fn refuse_secret_in_text(subject: &str, text: &str) -> Result<(), ConfigProblem> {
+    let mut in_words = text.split_whitespace().filter_map(SecretKind::of_value);
+    let in_words = in_words.find(|kind| *kind != SecretKind::PostmarkToken);
+    match in_words.or_else(|| SecretKind::of_value(text)) {
+        Some(kind) => Err(kind.problem(subject)),
+        None => Ok(()),
+    }
+}
+
 fn in_variable(
     sources: &Sources,
     name: &str,
@@ -223,6 +237,22 @@ mod tests {
     use super::*;
     use crate::config::keys::{KEYS, SERVER_KEYS};
     use crate::config::{TokenSource, load};
+
+    #[test]
+    fn free_text_may_hold_the_id_of_a_message_but_no_secret() {
+        let id = "883953f4-6105-42a2-a16a-77a8eac79483";
+        let refused = |text: &str| refuse_secret_in_text("`--reason`", text).is_err();
+        assert!(!refused(&format!("as asked in message {id}")));
+        assert!(!refused("the customer moves house"));
+        assert!(refused(id));
+        assert!(refused(&format!("as in {id}, with xoxb-sesame")));
+        assert!(refused("see https://hooks.slack.com/services/T1/B1/sesame"));
+        let why = refuse_secret_in_text("`--reason`", "with xoxb-sesame");
+        assert_eq!(
+            why.expect_err("a token").to_string(),
+            "`--reason` holds a Slack token; remove it there, and set SLACK_BOT_TOKEN"
+        );
+    }
 
     #[test]
     fn a_secret_is_known_by_its_whole_shape() {

@@ -42,6 +42,7 @@ use crate::sentry::SentrySettings;
 
 pub use installed::InstalledService;
 pub use load::{Sources, load};
+pub use misplaced::refuse_secret_in_text;
 pub use problem::{ConfigProblem, ConfigWarning, io_reason};
 pub use quiet::{QuietHours, hold, quiet_until};
 pub use schedule::Schedule;
