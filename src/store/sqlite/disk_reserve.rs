@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{private_file, with_suffix};
+use super::{beside, private_file};
 
 /// Bytes of the reserve: several cycles of a small installation, one of a large one.
 const RESERVE_BYTES: usize = 4 << 20;
@@ -48,7 +48,7 @@ fn write(reserve: &Path) -> io::Result<()> {
 }
 
 fn reserve_path(path: &Path) -> PathBuf {
-    with_suffix(path, "-reserve")
+    beside(path, "-reserve")
 }
 
 #[cfg(test)]

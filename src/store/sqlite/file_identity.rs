@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::{Error, Problem};
 
-use super::{BUSY_TIMEOUT, Sqlite, create_private, stray_log, with_suffix};
+use super::{BUSY_TIMEOUT, Sqlite, beside, create_private, follow_links, stray_log};
 
 /// What `SQLite` keeps beside a database while it is open: the write-ahead log and its index.
 const LOG_SUFFIXES: [&str; 2] = ["-wal", "-shm"];
@@ -33,7 +33,7 @@ impl FileIdentity {
         Self {
             path: path.to_owned(),
             database: inode(path),
-            log: LOG_SUFFIXES.map(|suffix| inode(&with_suffix(path, suffix))),
+            log: LOG_SUFFIXES.map(|suffix| inode(&beside(path, suffix))),
         }
     }
 
@@ -41,7 +41,7 @@ impl FileIdentity {
     /// opened there next. The connection that uses it must still be open.
     fn remove_log(&self) {
         for (suffix, opened) in LOG_SUFFIXES.iter().zip(self.log) {
-            let path = with_suffix(&self.path, suffix);
+            let path = beside(&self.path, suffix);
             if opened.is_some() && inode(&path) == opened {
                 let _ = fs::remove_file(path);
             }
@@ -134,7 +134,7 @@ fn check_integrity(path: &Path) -> Result<(), Error> {
 }
 
 fn write_back(sqlite: &mut Sqlite, path: &Path) -> Result<(), Error> {
-    let copy = with_suffix(path, "-copy");
+    let copy = beside(path, "-copy");
     let _ = fs::remove_file(&copy);
     // `VACUUM INTO` takes an empty file for a new one.
     create_private(&copy);
@@ -142,7 +142,7 @@ fn write_back(sqlite: &mut Sqlite, path: &Path) -> Result<(), Error> {
         .connection()?
         .execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
     sqlite.file.remove_log();
-    fs::rename(&copy, path)
+    fs::rename(&copy, follow_links(path))
         .map_err(|e| Error::new("put the copy in place", Problem::Disk(e.to_string())))?;
     // Only now: until the copy is in place, the open connection is all there is.
     sqlite.connection = Err(Error::interrupted());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::store::{Error, Problem};
 
-use super::{private_file, with_suffix};
+use super::{beside, private_file};
 
 /// Held while a cycle works on the database.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct CycleLock {
 impl CycleLock {
     /// Takes the lock beside the database at `path`; `None` while another process holds it.
     pub fn try_take(path: &Path) -> Result<Option<Self>, Error> {
-        let beside = with_suffix(path, "-lock");
+        let beside = beside(path, "-lock");
         let failed = |e: std::io::Error| {
             Error::new(
                 format!("lock {}", beside.display()),
@@ -30,5 +30,30 @@ impl CycleLock {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_and_its_file_have_one_lock() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (disk, link) = (
+            folder.path().join("disk"),
+            folder.path().join("hushwatch.db"),
+        );
+        fs::create_dir(&disk).expect("created");
+        // A link may lead to a file that is not there yet.
+        symlink("disk/real.db", &link).expect("linked");
+        let lock = CycleLock::try_take(&link).expect("taken");
+        assert!(lock.is_some());
+        let other = CycleLock::try_take(&disk.join("real.db")).expect("asked");
+        assert!(other.is_none());
+        assert!(disk.join("real.db-lock").exists());
     }
 }

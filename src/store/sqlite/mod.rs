@@ -11,7 +11,7 @@ mod restore;
 mod session;
 mod stray_log;
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -169,8 +169,25 @@ impl Sqlite {
     }
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+/// Returns the path of what lies beside the database: beside the file itself, as `SQLite` does it, where `path` is a link.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = follow_links(path).into_os_string();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// Follows the links at `path`, also to a file that is not there yet, as far as the kernel would.
+fn follow_links(path: &Path) -> PathBuf {
+    const MAX_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = match path.parent() {
+            Some(folder) => folder.join(target),
+            None => target,
+        };
+    }
+    path
 }

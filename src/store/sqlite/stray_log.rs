@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::{Error, Problem};
 
-use super::with_suffix;
+use super::beside;
 
 /// Moves the log beside the database at `path` aside if it is another's: the file is whole without it, and not with it. Where
 /// another process works on the two they belong together. To be called before they are opened.
@@ -18,7 +18,7 @@ use super::with_suffix;
 /// # Errors
 /// Where the file is damaged with the log and without it, or the log cannot be moved. Nothing is changed then.
 pub(super) fn set_aside(path: &Path) -> Result<(), Error> {
-    let log = with_suffix(path, "-wal");
+    let log = beside(path, "-wal");
     if size(&log) == 0 {
         return Ok(());
     }
@@ -42,7 +42,7 @@ pub(super) fn set_aside(path: &Path) -> Result<(), Error> {
         );
         Error::new(doing, Problem::Unopenable(e.to_string()))
     })?;
-    let _ = fs::remove_file(with_suffix(path, "-shm"));
+    let _ = fs::remove_file(beside(path, "-shm"));
     tracing::error!(
         "{} is the log of another database (with it: {why}); it was moved to {}, and nothing of it is used",
         shown.0,
@@ -94,11 +94,11 @@ pub(super) fn open_alone(path: &Path) -> Result<Connection, Error> {
 /// Returns a name at which there is nothing yet.
 fn free_name(log: &Path) -> PathBuf {
     let names = (1..).map(|nth| match nth {
-        1 => with_suffix(log, "-stray"),
-        _ => with_suffix(log, &format!("-stray-{nth}")),
+        1 => beside(log, "-stray"),
+        _ => beside(log, &format!("-stray-{nth}")),
     });
     let mut free = names.filter(|name| !name.exists());
-    free.next().unwrap_or_else(|| with_suffix(log, "-stray"))
+    free.next().unwrap_or_else(|| beside(log, "-stray"))
 }
 
 /// Bytes of a file; 0 where there is none.
