@@ -131,13 +131,16 @@ fn an_outage_of_days_that_is_over_is_no_new_level() {
 #[test]
 fn a_loss_that_lasts_beyond_min_history_is_not_over_because_it_was_learned() {
     for one_of in [2, 3, 4] {
-        a_loss_lasts(one_of);
+        a_loss_lasts(|n| n.is_multiple_of(one_of));
+    }
+    for all_but_one_of in [3, 5, 10, 20, 48] {
+        a_loss_lasts(|n| !n.is_multiple_of(all_but_one_of));
     }
 }
 
-fn a_loss_lasts(one_of: u32) {
+fn a_loss_lasts(is_of_loss: impl Fn(u32) -> bool) {
     let every = HOUR / 2;
-    let is_lost = |n: u32| (24..24 * 48).contains(&n) && n.is_multiple_of(one_of);
+    let is_lost = |n: u32| (24..24 * 48).contains(&n) && is_of_loss(n);
     let sampled = (0..30 * 48).map(|n| {
         let sent_at = start() + every * n;
         SampledMessage {
