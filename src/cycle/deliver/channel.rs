@@ -9,7 +9,7 @@ use crate::clock;
 use crate::cycle::Notifier;
 use crate::cycle::deliver::notifier::Form;
 use crate::cycle::deliver::reconcile::{Reconciled, reconcile};
-use crate::cycle::deliver::turn::Turn;
+use crate::cycle::deliver::turn::{Turn, failed_attempt};
 use crate::cycle::deliver::{DeliveryCounts, Trigger};
 use crate::model::{MINUTE, Timestamp};
 use crate::notify::given_up;
@@ -19,8 +19,6 @@ use crate::store::{
     self, AttemptResult, GivenUp, Handle, MessageKind, OutboxRow, Thread, UnconfirmedAttempt,
 };
 
-/// The maximum time that Slack is left alone, however long it asks to be.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The maximum number of attempts that end without an answer: the first one and one repeat. One in which the process died does
 /// not count, as it says nothing about Slack.
 const MAX_UNANSWERED: u64 = 2;
@@ -377,22 +375,14 @@ fn retry_delay(attempts: u64) -> Duration {
     MINUTE * 2u32.pow(doublings.min(MAX_DOUBLINGS))
 }
 
-/// Returns the attempt as the store records it, and logs a failure.
+/// Returns the attempt as the store records it.
 fn to_attempt(result: Result<Receipt, slack::Error>) -> AttemptResult {
     match result {
         Ok(accepted) => AttemptResult::Accepted {
             channel: accepted.channel,
             ts: accepted.ts,
         },
-        Err(error) => {
-            tracing::warn!(class = ?error.class, %error, "message not delivered; it stays pending");
-            let wait = error.retry_after.map(|wait| wait.min(MAX_RETRY_AFTER));
-            AttemptResult::Failed {
-                why: error.to_string(),
-                unknown: error.class == RetryClass::Unconfirmed,
-                next_try_at: wait.map(|wait| clock::now() + wait),
-            }
-        }
+        Err(error) => failed_attempt(error.class, error.retry_after, &error),
     }
 }
 

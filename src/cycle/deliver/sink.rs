@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::config::SinkConfig;
 use crate::cycle::Context;
-use crate::cycle::deliver::turn::Turn;
+use crate::cycle::deliver::turn::{Turn, failed_attempt};
 use crate::cycle::deliver::{DeliveryCounts, Trigger};
 use crate::retry::{self, RetryClass, Retryable};
 use crate::sink::{Error, SinkClient};
@@ -20,8 +20,6 @@ const MAX_WAIT: Duration = Duration::from_secs(3 * 86_400);
 const MAX_UNANSWERED: u64 = 2;
 /// What failed so often is tried once in a cycle, and no more in each minute between them.
 const MAX_QUICK_ATTEMPTS: u64 = 3;
-/// The maximum time that a sink is left alone, however long it asks to be.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
 /// Sends the steps of one sink.
 pub(super) struct SinkWorker {
@@ -133,22 +131,14 @@ impl SinkWorker {
     }
 }
 
-/// Returns the attempt as the store records it, and logs a failure.
+/// Returns the attempt as the store records it.
 fn to_attempt(row: &OutboxRow, result: Result<(), Error>) -> AttemptResult {
     match result {
         Ok(()) => AttemptResult::Accepted {
             channel: Some(row.message.channel.clone()),
             ts: None,
         },
-        Err(error) => {
-            tracing::warn!(class = ?error.class, %error, "message not delivered; it stays pending");
-            let wait = error.retry_after.map(|wait| wait.min(MAX_RETRY_AFTER));
-            AttemptResult::Failed {
-                why: error.to_string(),
-                unknown: error.class == RetryClass::Unconfirmed,
-                next_try_at: wait.map(|wait| clock::now() + wait),
-            }
-        }
+        Err(error) => failed_attempt(error.class, error.retry_after, &error),
     }
 }
 

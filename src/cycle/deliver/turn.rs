@@ -1,5 +1,6 @@
 //! One turn of the delivery: what every worker does with a row, whichever destination it sends to.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::cycle::deliver::Trigger;
 use crate::cycle::deliver::counts::NotificationCounts;
 use crate::cycle::lease::DeliveryLease;
 use crate::model::{Hold, ServerName, Timestamp};
-use crate::retry::RetryPolicy;
+use crate::retry::{RetryClass, RetryPolicy};
 use crate::store::{self, AttemptResult, Database, Note, OutboxRow, Store};
 
 /// The maximum number of attempts within one cycle, so that one destination cannot hold up a cycle.
@@ -19,6 +20,8 @@ const MAX_ATTEMPTS_PER_CYCLE: u32 = 3;
 pub(super) const MAX_RETRY_DELAY: Duration = Duration::from_secs(15);
 /// How much longer than the timeouts of its requests an attempt may take.
 const ATTEMPT_MARGIN: Duration = Duration::from_secs(1);
+/// The maximum time that a destination is left alone, however long it asks to be.
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 /// How long a destination gets in one cycle. No message is begun after it; the rest is left to the next cycle.
 const MAX_DELIVERY_TIME: Duration = Duration::from_secs(300);
 
@@ -135,5 +138,20 @@ impl Turn {
         let seq = row.seq;
         let is_given_up = self.store.call(move |s| s.give_up_row(seq, &note)).await?;
         Ok(Some(is_given_up))
+    }
+}
+
+/// Returns a failed attempt as the store records it, and logs it. `asked` is how long the destination asks to be left alone.
+pub(super) fn failed_attempt(
+    class: RetryClass,
+    asked: Option<Duration>,
+    error: &impl Display,
+) -> AttemptResult {
+    tracing::warn!(?class, %error, "message not delivered; it stays pending");
+    let wait = asked.map(|wait| wait.min(MAX_RETRY_AFTER));
+    AttemptResult::Failed {
+        why: error.to_string(),
+        unknown: class == RetryClass::Unconfirmed,
+        next_try_at: wait.map(|wait| crate::clock::now() + wait),
     }
 }

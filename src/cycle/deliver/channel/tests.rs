@@ -1,4 +1,5 @@
 use super::*;
+use crate::cycle::deliver::turn::MAX_RETRY_AFTER;
 use crate::cycle::lease::DeliveryLease;
 use crate::model::Hold;
 use crate::store::{CycleCommit, Database, NewMessage, Placement, Store};
