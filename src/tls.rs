@@ -1,8 +1,27 @@
-//! The TLS implementation of every client in this process.
+//! What every client of HTTP in this process has: its TLS implementation, its name, and that it goes nowhere but where it is sent.
 
 use std::net::IpAddr;
 
-use reqwest::Url;
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Url};
+
+/// The name and version that this program gives to whom it asks.
+pub const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
+
+/// Returns a builder of a client for `url`. It follows no redirect, which would carry a secret elsewhere, says nowhere where it comes
+/// from, and asks no proxy for this machine's own.
+pub fn client_builder(url: &str) -> ClientBuilder {
+    // Without a provider `build` panics instead of failing.
+    install_provider();
+    let builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(Policy::none())
+        .referer(false);
+    match is_loopback(url) {
+        true => builder.no_proxy(),
+        false => builder,
+    }
+}
 
 /// Makes `ring` the process's TLS provider, unless it has one. Cheap, and safe to call any number of times.
 pub fn install_provider() {

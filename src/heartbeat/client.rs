@@ -11,7 +11,6 @@ use crate::tls;
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// The maximum length of an answer that is read, in bytes: those that matter are a few words.
 const MAX_ANSWER_BYTES: usize = 200;
-const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
 
 /// Why a heartbeat did not arrive. No text contains the URL, which is a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +73,7 @@ impl Heartbeat {
     async fn signal(&self, signal: &Signal<'_>, run: Run) -> Result<(), Error> {
         let url = self.signal_url(signal, run).ok_or(Error::Unreachable)?;
         // A redirect would turn it into a GET.
-        let client = client(redirect::Policy::none())?;
+        let client = client(url.as_str(), redirect::Policy::none())?;
         let request = client
             .post(url)
             .header("content-type", "text/plain; charset=utf-8")
@@ -106,23 +105,19 @@ fn judge(status: StatusCode, text: &str) -> Result<(), Error> {
 }
 
 async fn get(url: &str) -> Result<StatusCode, Error> {
-    let client = client(redirect::Policy::limited(3))?;
+    // A redirect may lead elsewhere, and takes nothing of the URL along.
+    let client = client(url, redirect::Policy::limited(3))?;
     let answer = client.get(url).send().await;
     answer
         .map(|answer| answer.status())
         .map_err(|error| failure(&error))
 }
 
-fn client(redirects: redirect::Policy) -> Result<reqwest::Client, Error> {
-    tls::install_provider();
-    let client = reqwest::Client::builder()
+fn client(url: &str, redirects: redirect::Policy) -> Result<reqwest::Client, Error> {
+    let builder = tls::client_builder(url)
         .timeout(TIMEOUT)
-        .user_agent(USER_AGENT)
-        .redirect(redirects)
-        // A redirect may lead elsewhere, and the URL is a secret.
-        .referer(false)
-        .build();
-    client.map_err(|_| Error::Client)
+        .redirect(redirects);
+    builder.build().map_err(|_| Error::Client)
 }
 
 fn failure(error: &reqwest::Error) -> Error {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::redirect::Policy as Redirects;
 use reqwest::{Client, Url};
 use tokio::sync::Semaphore;
 
@@ -15,12 +14,11 @@ use super::server::Server;
 use crate::model::Timestamp;
 use crate::retry;
 use crate::secret::Secret;
-use crate::tls::{install_provider, is_loopback};
+use crate::tls::client_builder;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Polls are an hour apart: a connection kept longer is only a stale one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -103,19 +101,9 @@ impl Postmark {
 }
 
 fn client(base: &Url, timeout: Duration) -> reqwest::Result<Client> {
-    // Without a provider `build` panics instead of failing.
-    install_provider();
-    let builder = Client::builder()
-        .user_agent(USER_AGENT)
-        // A redirect would carry the token's header to whoever is named there.
-        .redirect(Redirects::none())
+    client_builder(base.as_str())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout)
-        .pool_idle_timeout(IDLE_TIMEOUT);
-    if is_loopback(base.as_str()) {
-        // A proxy cannot reach this machine's own stand-in.
-        builder.no_proxy().build()
-    } else {
-        builder.build()
-    }
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .build()
 }

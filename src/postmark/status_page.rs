@@ -7,7 +7,7 @@ use reqwest::{Client, Response};
 use serde_json::Value;
 
 use super::quote;
-use crate::tls::{install_provider, is_loopback};
+use crate::tls::client_builder;
 
 const MAX_BODY_BYTES: usize = 256 << 10;
 const MAX_NOTICES: usize = 5;
@@ -37,14 +37,9 @@ pub struct Notice {
 
 /// Reads the status page at `base` (without a slash at the end). Two requests.
 pub async fn status_page(base: &str, timeout: Duration) -> Result<StatusPage, String> {
-    install_provider();
-    let mut builder = Client::builder()
+    let client = client_builder(base)
         .timeout(timeout)
-        .redirect(Policy::limited(3));
-    if is_loopback(base) {
-        builder = builder.no_proxy();
-    }
-    let client = builder
+        .redirect(Policy::limited(3))
         .build()
         .map_err(|_| "no client can be made for it".to_owned())?;
     let status = ask(&client, &format!("{base}/api/v1/status")).await?;

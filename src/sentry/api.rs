@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Url};
 use serde_json::Value;
 
 use crate::secret::Secret;
-use crate::sentry::client::CLIENT_NAME;
 use crate::sentry::rule::{member, plain};
 use crate::text::sanitize::{clean, truncate};
 use crate::tls;
@@ -110,13 +108,8 @@ impl RulesApi {
                 "holds a key or a user: that is no address but a DSN",
             ));
         }
-        tls::install_provider();
-        let client = reqwest::Client::builder()
+        let client = tls::client_builder(url.as_str())
             .timeout(TIMEOUT)
-            .user_agent(CLIENT_NAME)
-            // A redirect would carry the token elsewhere.
-            .redirect(Policy::none())
-            .referer(false)
             .https_only(!is_local)
             .build()
             .map_err(|_| ApiError::Client)?;

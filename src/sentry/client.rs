@@ -5,18 +5,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{HeaderValue, RETRY_AFTER};
-use reqwest::redirect::Policy;
 use tokio::time::Instant;
 
 use crate::model::Timestamp;
 use crate::retry::parse_retry_after;
 use crate::sentry::limits::Limits;
 use crate::sentry::{Category, Dsn};
-use crate::tls;
+use crate::tls::{self, USER_AGENT};
 
 /// The time one request may take: nothing waits for Sentry.
 const TIMEOUT: Duration = Duration::from_secs(5);
-pub(super) const CLIENT_NAME: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
 
 /// Why Sentry did not take something. No text contains the DSN.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,14 +53,10 @@ impl Sentry {
     /// # Errors
     /// Where the machine has no root certificates.
     pub fn new(dsn: Dsn) -> Result<Self, Error> {
-        tls::install_provider();
-        let client = reqwest::Client::builder()
+        let url = dsn.envelope_url.expose();
+        let client = tls::client_builder(url)
             .timeout(TIMEOUT)
-            .user_agent(CLIENT_NAME)
-            // A redirect would carry the key elsewhere.
-            .redirect(Policy::none())
-            .referer(false)
-            .https_only(!tls::is_loopback(dsn.envelope_url.expose()))
+            .https_only(!tls::is_loopback(url))
             .build()
             .map_err(|_| Error::Client)?;
         Ok(Self {
@@ -108,7 +102,7 @@ impl Sentry {
             return Err(Error::Limited);
         }
         let auth = format!(
-            "Sentry sentry_version=7, sentry_key={}, sentry_client={CLIENT_NAME}",
+            "Sentry sentry_version=7, sentry_key={}, sentry_client={USER_AGENT}",
             self.dsn.key.expose()
         );
         let mut auth = HeaderValue::from_str(&auth).map_err(|_| Error::Refused(400))?;

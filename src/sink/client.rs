@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 
 use crate::model::Timestamp;
@@ -12,11 +11,10 @@ use crate::retry::{RetryClass, parse_retry_after};
 use crate::sink::mail::MailClient;
 use crate::sink::request::{Event, build};
 use crate::sink::{Destination, SinkKind};
-use crate::tls::{PROXY_LOGIN, demands_proxy_login, install_provider, is_loopback};
+use crate::tls::{PROXY_LOGIN, client_builder, demands_proxy_login, install_provider, is_loopback};
 
 /// The maximum time to connect, whatever the timeout.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
 const JSON: &str = "application/json; charset=utf-8";
 
 /// A request that a sink did not take. Holds neither its URL nor its credential.
@@ -181,14 +179,11 @@ fn http_transport(
     destination: &Destination,
     timeout: Duration,
 ) -> Result<Transport, (RetryClass, String)> {
-    let client = Client::builder()
+    let url = destination.url.expose();
+    let client = client_builder(url)
         .timeout(timeout)
         .connect_timeout(timeout.min(MAX_CONNECT_TIMEOUT))
-        .user_agent(USER_AGENT)
-        // A redirect would carry the credential elsewhere.
-        .redirect(Policy::none())
-        .referer(false)
-        .https_only(!is_loopback(destination.url.expose()))
+        .https_only(!is_loopback(url))
         .build();
     let client = client.map_err(|_| {
         let why = "no client can be created; install root certificates (ca-certificates)";

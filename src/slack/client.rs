@@ -7,7 +7,6 @@ use std::time::Duration;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use serde_json::Value;
 
@@ -18,7 +17,7 @@ use crate::secret::Secret;
 use crate::slack::error::Error;
 use crate::slack::history::{self, LookupResult, Page};
 use crate::slack::response::{self, Dialect, HttpResponse};
-use crate::tls::{PROXY_LOGIN, demands_proxy_login, install_provider, is_loopback};
+use crate::tls::{PROXY_LOGIN, client_builder, demands_proxy_login, is_loopback};
 
 /// The maximum size of an answer, in bytes after decompression. Slack's have a few thousand.
 pub(super) const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -31,7 +30,6 @@ const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The content type of every payload.
 pub(super) const JSON: &str = "application/json; charset=utf-8";
-const USER_AGENT: &str = concat!("hushwatch/", env!("CARGO_PKG_VERSION"));
 
 /// A destination of messages, with its credential.
 #[derive(Clone, Debug)]
@@ -92,7 +90,7 @@ impl Slack {
             headers.insert(AUTHORIZATION, bearer_header(token)?);
         }
         Ok(Self {
-            client: build_client(timeout, headers, is_loopback(url.as_str()))?,
+            client: build_client(timeout, headers, &url)?,
             dialect,
             url,
             #[cfg(feature = "charts")]
@@ -256,20 +254,14 @@ impl fmt::Debug for Slack {
 pub(super) fn build_client(
     timeout: Duration,
     headers: HeaderMap,
-    is_local: bool,
+    url: &Url,
 ) -> Result<Client, Error> {
-    install_provider();
-    let mut builder = Client::builder()
-        .user_agent(USER_AGENT)
+    let builder = client_builder(url.as_str())
         .default_headers(headers)
         .timeout(timeout)
         .connect_timeout(MAX_CONNECT_TIMEOUT.min(timeout / 2))
-        .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .pool_max_idle_per_host(0);
-    if is_local {
-        builder = builder.no_proxy();
-    }
     builder.build().map_err(|error| {
         let why = error_chain(error);
         let message = format!(

@@ -74,7 +74,7 @@ impl Slack {
     }
 
     async fn send_bytes(&self, address: Url, png: &[u8]) -> Result<(), Error> {
-        let client = build_client(self.timeout, HeaderMap::new(), self.is_local())?;
+        let client = build_client(self.timeout, HeaderMap::new(), &address)?;
         let request = client.post(address).header(CONTENT_TYPE, "image/png");
         let received = request.body(png.to_vec()).send().await.map_err(retriable)?;
         let answer = receive(received, MAX_ANSWER_BYTES).await;
