@@ -27,7 +27,7 @@ use crate::model::{
 };
 use crate::notify::alert::{Style, alert};
 use crate::notify::grouping::{ServerUpdates, group_messages};
-use crate::notify::routing::{Route, ThreadState, Told};
+use crate::notify::routing::{NotificationState, Route, ThreadState};
 use crate::store::{self, CycleCommit, Database, MessageKind, MessageThread, Store};
 
 /// The maximum number of instants at which a gap is evaluated; of a longer gap, every second or third of them and so on.
@@ -100,8 +100,8 @@ pub(crate) async fn evaluate(
     }
     let mut evaluation = CycleEvaluation::new(&servers, mutes, context.style());
     evaluation.log();
-    let told = load_told(context, &servers).await?;
-    let mut commit = build_commit(context, polls, servers, &evaluation, &told, now);
+    let notified = load_notified(context, &servers).await?;
+    let mut commit = build_commit(context, polls, servers, &evaluation, &notified, now);
     commit.leases = leases.take_for_commit();
     store.call(move |s| s.commit(&commit)).await?;
     evaluation.mutes.retain(|mute| mute.runs_at(now));
@@ -177,19 +177,22 @@ pub(crate) async fn close_commit(
     let (servers, style) = ([server], context.style());
     let evaluation = CycleEvaluation::new(&servers, Vec::new(), style);
     evaluation.log();
-    let told = load_told(context, &servers).await?;
+    let notified = load_notified(context, &servers).await?;
     Ok(build_commit(
         context,
         &[],
         servers.into(),
         &evaluation,
-        &told,
+        &notified,
         now,
     ))
 }
 
 /// Returns what people were told before of the incidents that have something to tell.
-async fn load_told(context: &Context, servers: &[ServerEvaluation]) -> Result<Told, store::Error> {
+async fn load_notified(
+    context: &Context,
+    servers: &[ServerEvaluation],
+) -> Result<NotificationState, store::Error> {
     let transitions = servers.iter().flat_map(|server| &server.transitions);
     let notified = transitions.filter(|t| t.notified).map(|t| &t.incident);
     let resolved = servers.iter().flat_map(|server| &server.mute_end.resolved);
@@ -207,15 +210,15 @@ async fn load_told(context: &Context, servers: &[ServerEvaluation]) -> Result<To
         let mut steps = BTreeMap::new();
         for id in named {
             let rows = s.incident_transitions(&id)?.into_iter();
-            let told = rows.map(|row| row.transition).filter(|t| t.notified);
-            steps.insert(id, told.collect());
+            let notified = rows.map(|row| row.transition).filter(|t| t.notified);
+            steps.insert(id, notified.collect());
         }
         let thread = |thread: MessageThread| ThreadState {
             id: thread.seq,
             channel: thread.channel,
             incidents: thread.incidents,
         };
-        Ok(Told {
+        Ok(NotificationState {
             has_threads,
             threads: threads.into_iter().map(thread).collect(),
             steps,
@@ -230,12 +233,12 @@ fn build_commit(
     polls: &[PollOutcome],
     servers: Vec<ServerEvaluation>,
     evaluation: &CycleEvaluation,
-    told: &Told,
+    notified: &NotificationState,
     now: Timestamp,
 ) -> CycleCommit {
     let style = context.style();
     let updates: Vec<ServerUpdates<'_>> = servers.iter().map(|s| s.updates(now)).collect();
-    let messages = group_messages(&updates, told, now, style);
+    let messages = group_messages(&updates, notified, now, style);
     let alerts = messages.alerts.into_iter();
     let catch_ups = messages.catch_ups.into_iter();
     let released = servers.iter().flat_map(|s| &s.mute_end.resolved);

@@ -77,7 +77,7 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
         };
         let (state, open, identity, losses) = store.call(load).await?;
         let is_read = state.last_complete_at.is_some() && state.incomplete_since.is_none();
-        if !is_read && !is_told(&server.name, &open, &mutes, config.mode) {
+        if !is_read && !is_reported(&server.name, &open, &mutes, config.mode) {
             return Ok(None);
         }
         data.open.extend(open);
@@ -131,7 +131,7 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
 }
 
 /// Whether people know that a server cannot be seen, or asked not to hear of it.
-fn is_told(name: &ServerName, open: &[Incident], mutes: &[Mute], mode: Mode) -> bool {
+fn is_reported(name: &ServerName, open: &[Incident], mutes: &[Mute], mode: Mode) -> bool {
     let is_muted = mutes.iter().any(|mute| mute.covers(name, Rule::Blind));
     let mut of_server = open.iter().filter(|incident| incident.rule.is_of_server());
     is_muted || of_server.any(|incident| incident.notified || mode == Mode::Digest)

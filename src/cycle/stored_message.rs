@@ -76,11 +76,11 @@ pub(crate) fn to_telling_body(message: &Message, telling: Option<&Telling>) -> S
 /// Returns what a row tells of each incident; `None` where it does not say, as one of an older version.
 pub(crate) fn telling_of_row(row: &NewMessage) -> Option<Telling> {
     #[derive(Deserialize)]
-    struct Told {
+    struct StoredBody {
         telling: Option<Telling>,
     }
-    let told: Told = serde_json::from_str(&row.body).ok()?;
-    told.telling.filter(|telling| !telling.steps.is_empty())
+    let notified: StoredBody = serde_json::from_str(&row.body).ok()?;
+    notified.telling.filter(|telling| !telling.steps.is_empty())
 }
 
 /// Returns what the message of a thread says from this row on; `None` where the row does not say.

@@ -184,8 +184,8 @@ impl Evaluator {
             transitions.extend(self.evaluate_at(log, histories, &together, *at));
         }
         if over {
-            let told = log.uninhibit(&self.policy, &kept, &transitions, now);
-            transitions.extend(told);
+            let notified = log.uninhibit(&self.policy, &kept, &transitions, now);
+            transitions.extend(notified);
         }
         transitions.sort_by_key(|t| t.at);
         transitions

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_plain_service_is_told_of_nothing_but_success() {
+    async fn a_plain_service_is_notified_of_nothing_but_success() {
         let heartbeat = Heartbeat::new("http://127.0.0.1:1/beat", None).expect("valid");
         for signal in [Signal::Start, Signal::Failure("no"), Signal::Log("a test")] {
             assert_eq!(heartbeat.send(&signal, Run::new()).await, Ok(()));

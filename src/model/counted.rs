@@ -123,10 +123,10 @@ mod tests {
             },
         ];
         let merged = merge_hours(listed, &counted);
-        let told: Vec<_> = merged
+        let notified: Vec<_> = merged
             .iter()
             .map(|h| (h.sent, h.first_at, h.last_at))
             .collect();
-        assert_eq!(told, [(7, at(0), at(3000)), (7, at(3700), at(5500))]);
+        assert_eq!(notified, [(7, at(0), at(3000)), (7, at(3700), at(5500))]);
     }
 }

@@ -21,14 +21,14 @@ const MAX_NAMES: usize = 3;
 /// `mutes` what runs.
 pub fn answered_message(
     incidents: &[&Incident],
-    told: &[Transition],
+    notified: &[Transition],
     mutes: &[Mute],
     now: Timestamp,
     style: Style,
 ) -> Message {
     let message = match incidents {
         [incident] => {
-            let last = told.last().map_or(Step::Opened, |step| step.step);
+            let last = notified.last().map_or(Step::Opened, |step| step.step);
             let shown = Transition {
                 at: now,
                 incident: (*incident).clone(),
@@ -39,7 +39,7 @@ pub fn answered_message(
                 },
                 notified: true,
             };
-            let mut steps: Vec<&Transition> = told.iter().collect();
+            let mut steps: Vec<&Transition> = notified.iter().collect();
             if !incident.is_open() {
                 steps.push(&shown);
             }

@@ -8,9 +8,9 @@ use crate::notify::Message;
 use crate::notify::alert::Style;
 use crate::notify::catch_up::catch_up;
 use crate::notify::grouped::grouped_messages;
-use crate::notify::live::{as_told, live_group, live_message};
+use crate::notify::live::{as_reported, live_group, live_message};
 use crate::notify::mute_ended::mute_ended_messages;
-use crate::notify::routing::{Route, Target, Told, targets};
+use crate::notify::routing::{NotificationState, Route, Target, targets};
 use crate::notify::telling::{Gap, Telling, TellingForm};
 use crate::notify::update::incident_update;
 
@@ -69,7 +69,7 @@ pub struct CycleMessages {
 /// Returns the messages that report `servers`: open incidents before resolved ones, and higher severities before lower ones.
 pub fn group_messages(
     servers: &[ServerUpdates<'_>],
-    told: &Told,
+    notified: &NotificationState,
     now: Timestamp,
     style: Style,
 ) -> CycleMessages {
@@ -77,10 +77,10 @@ pub fn group_messages(
     let mut updates = Vec::new();
     for server in servers {
         missed.add(server);
-        updates.extend(incident_updates(server, told, now));
+        updates.extend(incident_updates(server, notified, now));
     }
     let writer = Writer {
-        told,
+        notified,
         servers,
         now,
         style,
@@ -174,7 +174,7 @@ impl MissedIncidents {
 /// Returns what each incident has to report that is neither in the catch-up nor in the end of a mute.
 fn incident_updates<'s>(
     server: &ServerUpdates<'s>,
-    told: &Told,
+    notified: &NotificationState,
     now: Timestamp,
 ) -> Vec<IncidentUpdate<'s>> {
     let mut by_incident: BTreeMap<&str, Vec<&Transition>> = BTreeMap::new();
@@ -193,7 +193,7 @@ fn incident_updates<'s>(
         })
         .flat_map(|(transitions, shown)| {
             let steps: Vec<Step> = transitions.iter().map(|t| t.step).collect();
-            let targets = targets(told, server, &shown.incident, &steps).into_iter();
+            let targets = targets(notified, server, &shown.incident, &steps).into_iter();
             targets.map(move |target| IncidentUpdate {
                 target,
                 transitions: transitions.clone(),
@@ -227,7 +227,7 @@ struct MuteEndGroup {
 
 /// What all messages of a cycle are written from.
 struct Writer<'w> {
-    told: &'w Told,
+    notified: &'w NotificationState,
     servers: &'w [ServerUpdates<'w>],
     now: Timestamp,
     style: Style,
@@ -242,7 +242,7 @@ impl Writer<'_> {
             let resolved = server.unmuted_resolved.iter();
             let resolved = resolved.map(|incident| (incident, Step::Resolved));
             for (incident, step) in open.chain(resolved) {
-                for target in targets(self.told, server, incident, &[step]) {
+                for target in targets(self.notified, server, incident, &[step]) {
                     let place = (target.channel.clone(), target.thread);
                     let group = by_place.entry(place).or_default();
                     let (broadcast, mention) = (group.target.broadcast, &group.target.mention);
@@ -343,14 +343,14 @@ impl Writer<'_> {
         steps: &[&Transition],
         shown: Option<&Transition>,
     ) -> ChannelMessage {
-        let thread = row.target.thread.and_then(|id| self.told.thread(id));
+        let thread = row.target.thread.and_then(|id| self.notified.thread(id));
         let live = match (thread, incidents) {
             (Some(thread), _) if thread.incidents.len() > 1 => {
                 let shown = |known: &Incident| {
                     let current = self.current(known);
-                    match incidents.iter().any(|told| told.id == known.id) {
+                    match incidents.iter().any(|notified| notified.id == known.id) {
                         true => current.clone(),
-                        false => as_told(current, self.told.steps_of(&known.id)),
+                        false => as_reported(current, self.notified.steps_of(&known.id)),
                     }
                 };
                 let members: Vec<Incident> = thread.incidents.iter().map(shown).collect();
@@ -360,21 +360,21 @@ impl Writer<'_> {
             (Some(_), [incident]) | (None, [incident]) if shown.is_some() || thread.is_some() => {
                 let end = self.unreported_step(incident);
                 let shown = shown.unwrap_or(&end);
-                let before = self.told.steps_of(&incident.id).iter();
+                let before = self.notified.steps_of(&incident.id).iter();
                 let now = if steps.is_empty() {
                     vec![&end]
                 } else {
                     steps.to_vec()
                 };
-                let told: Vec<&Transition> = before.chain(now).collect();
-                Some(live_message(&told, shown, self.style))
+                let notified: Vec<&Transition> = before.chain(now).collect();
+                Some(live_message(&notified, shown, self.style))
             }
             _ => None,
         };
         match (thread, live) {
             (Some(_), live) => ChannelMessage { live, ..row },
             // Should it wait with other steps, one message tells them all.
-            (None, live) if !self.told.has_threads => ChannelMessage { live, ..row },
+            (None, live) if !self.notified.has_threads => ChannelMessage { live, ..row },
             // A message that is to be edited says from the beginning what an edit would.
             (None, live) => ChannelMessage {
                 opens_thread: true,

@@ -200,7 +200,7 @@ fn stop_line(streams: &[(String, &WatchedStream)]) -> Option<String> {
 
 /// Returns when people would hear of a stop of each of these streams, which are sorted by that; `None` where there are none.
 fn delay_sentence(noticed: &[(Duration, Option<Duration>, &str)]) -> Option<String> {
-    let told = match noticed {
+    let notified = match noticed {
         [] => return None,
         [(monday, worst, name)] => {
             let worst = match worst {
@@ -223,17 +223,17 @@ fn delay_sentence(noticed: &[(Duration, Option<Duration>, &str)]) -> Option<Stri
         many => by_bounds(many),
     };
     Some(format!(
-        "If mail stopped on a Monday at 10:00, you would hear of {told}."
+        "If mail stopped on a Monday at 10:00, you would hear of {notified}."
     ))
 }
 
 /// Returns `60 streams within 2 h, 12 within 24 h`.
 fn by_bounds(noticed: &[(Duration, Option<Duration>, &str)]) -> String {
     let mut parts: Vec<String> = Vec::new();
-    let mut told = 0;
+    let mut notified = 0;
     for bound in DELAY_BOUNDS {
         let within = noticed.partition_point(|(monday, ..)| *monday <= bound);
-        let more = (within - told) as u64;
+        let more = (within - notified) as u64;
         if more > 0 {
             let number = match parts.is_empty() {
                 true => plural(more, "stream"),
@@ -241,7 +241,7 @@ fn by_bounds(noticed: &[(Duration, Option<Duration>, &str)]) -> String {
             };
             parts.push(format!("{number} within {}", format_duration(bound)));
         }
-        told = within;
+        notified = within;
     }
     parts.join(", ")
 }

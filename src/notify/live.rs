@@ -135,8 +135,8 @@ fn problem_opened_at(incident: &Incident) -> Timestamp {
 
 /// Returns `incident` as people know it by `told`, the steps that they were told: what a mute or quiet hours keep back of it is
 /// told at their end.
-pub fn as_told(incident: &Incident, told: &[Transition]) -> Incident {
-    match told.last().filter(|_| incident.notification_deferred) {
+pub fn as_reported(incident: &Incident, notified: &[Transition]) -> Incident {
+    match notified.last().filter(|_| incident.notification_deferred) {
         None => incident.clone(),
         Some(last) => Incident {
             acknowledged: incident.acknowledged.clone(),

@@ -7,7 +7,7 @@ use crate::notify::grouping::ServerUpdates;
 
 /// What people were told before this cycle, and in which messages.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct NotificationState {
     /// Whether a message is edited and replied to by later steps; else each step is a message by itself.
     pub has_threads: bool,
     pub threads: Vec<ThreadState>,
@@ -48,7 +48,7 @@ pub struct Target {
     pub mention: String,
 }
 
-impl Told {
+impl NotificationState {
     /// Returns the steps of an incident that were told before.
     pub fn steps_of(&self, incident: &str) -> &[Transition] {
         self.steps.get(incident).map_or(&[], Vec::as_slice)
@@ -62,28 +62,29 @@ impl Told {
 /// Returns where `steps` of one incident are told: in each message that has named it, or in a new one. The first step that wakes
 /// mentions people once, and is told on the channel for that.
 pub fn targets(
-    told: &Told,
+    notified: &NotificationState,
     server: &ServerUpdates<'_>,
     incident: &Incident,
     steps: &[Step],
 ) -> Vec<Target> {
     let route = server.route;
     let is_wake = incident.severity == Severity::Wake;
-    let before = told.steps_of(&incident.id).iter();
+    let before = notified.steps_of(&incident.id).iter();
     let was_wake = before
         .map(|step| step.incident.severity)
         .any(|severity| severity == Severity::Wake);
     let is_over = steps.last() == Some(&Step::Resolved);
     let wakes = is_wake && !was_wake && !is_over;
     let broadcast = wakes || steps.contains(&Step::Escalated) || (is_over && (is_wake || was_wake));
-    let has_wake_channel =
-        told.has_threads && !route.wake_channel.is_empty() && route.wake_channel != route.channel;
+    let has_wake_channel = notified.has_threads
+        && !route.wake_channel.is_empty()
+        && route.wake_channel != route.channel;
     let fallback_of = |channel: &str| {
         let is_for_wakes = has_wake_channel && channel == route.wake_channel;
         is_for_wakes.then(|| route.channel.clone())
     };
     let is_in = |thread: &&ThreadState| thread.incidents.iter().any(|i| i.id == incident.id);
-    let mut targets: Vec<Target> = told
+    let mut targets: Vec<Target> = notified
         .threads
         .iter()
         .filter(is_in)

@@ -111,13 +111,13 @@ fn live_messages() -> Chapter {
     ] {
         let course = course_of(rule);
         for last in 1..steps.len() {
-            let told: Vec<_> = steps[..=last].iter().map(|s| course.step(s)).collect();
+            let notified: Vec<_> = steps[..=last].iter().map(|s| course.step(s)).collect();
             samples.push(Sample {
                 title: format!("{rule}: {}", steps[last]),
                 when: "The message in the channel after this step; the message of the step itself is a reply in its thread."
                     .to_owned(),
-                message: live_message(&told, told[last], STYLE),
-                incident: Some(told[0].incident.id.clone()),
+                message: live_message(&notified, notified[last], STYLE),
+                incident: Some(notified[0].incident.id.clone()),
             });
         }
     }
@@ -178,11 +178,11 @@ fn answered() -> Vec<Sample> {
         closed_as: Some(Judgement::FalseAlarm),
         ..opened.incident.clone()
     };
-    let told = std::slice::from_ref(opened);
+    let notified = std::slice::from_ref(opened);
     let sample = |title: &str, when: &str, incident: &Incident, mutes: &[Mute]| Sample {
         title: format!("bounce_rate: {title}"),
         when: when.to_owned(),
-        message: answered_message(&[incident], told, mutes, now, STYLE),
+        message: answered_message(&[incident], notified, mutes, now, STYLE),
         incident: Some(incident.id.clone()),
     };
     vec![

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_is_told_apart_and_each_incident_once() {
+    fn what_is_held_is_distinguished_and_each_incident_once() {
         for form in [
             TellingForm::SameStep,
             TellingForm::Standing,
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_catch_up_is_told_in_parts_and_what_cannot_be_read_once() {
+    fn a_catch_up_is_reported_in_parts_and_what_cannot_be_read_once() {
         let incidents: Vec<Incident> = steps("resolved", 3)
             .into_iter()
             .map(|step| step.incident)

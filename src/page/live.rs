@@ -232,11 +232,11 @@ impl Live {
 
     /// Reads the mail of the cycle of `present`, whether anyone waits for it or not.
     fn read_on(&self, present: Present) -> oneshot::Receiver<Result<Arc<MailView>, SourceError>> {
-        let (told, answer) = oneshot::channel();
+        let (notified, answer) = oneshot::channel();
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
             let read = shared.read_mail(present).await;
-            if let Err(Err(error)) = told.send(read) {
+            if let Err(Err(error)) = notified.send(read) {
                 tracing::warn!("{error}");
             }
         });

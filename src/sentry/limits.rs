@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_category_waits_as_long_as_it_is_told() {
+    fn each_category_waits_as_long_as_it_is_reported() {
         let now = Instant::now();
         let after = |secs| now + Duration::from_secs(secs);
         for (header, event, check_in) in [

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_about_a_message_are_told_from_those_about_its_channel() {
+    fn codes_about_a_message_are_distinguished_from_those_about_its_channel() {
         let of = |code| ErrorCode::parse(code).expect("known");
         for code in [
             "message_not_found",
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_about_metadata_are_told_from_other_payload_codes() {
+    fn codes_about_metadata_are_distinguished_from_other_payload_codes() {
         let is_about = |code| ErrorCode::parse(code).is_some_and(ErrorCode::is_about_metadata);
         assert!(is_about("metadata_too_large") && is_about("invalid_metadata_schema"));
         assert!(!is_about("invalid_blocks") && !is_about("missing_scope"));

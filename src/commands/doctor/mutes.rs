@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mute_is_told_with_the_command_that_ends_it() {
+    fn a_mute_is_reported_with_the_command_that_ends_it() {
         assert_eq!(
             lifting_command(None, None),
             "! Everything is muted until noon by ops (new relay); `hushwatch unmute` ends it"

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_are_told_one_by_one() {
+    fn a_few_are_reported_one_by_one() {
         let text = text_of((0..3).map(token));
         assert!(
             text.starts_with("✓ Postmark token valid server=server-0 id=0\n"),

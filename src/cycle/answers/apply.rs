@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::notify::alert::alert;
 use crate::notify::answered::answered_message;
-use crate::notify::live::as_told;
+use crate::notify::live::as_reported;
 use crate::store::{
     self, AnswerableMessage, AnswersRead, CycleCommit, Database, MessageKind, NewMessage,
     Placement, Thread,
@@ -245,7 +245,7 @@ impl<'c> Desk<'c> {
             let steps_of = |id: &str| notified.get(id).map_or(&[][..], Vec::as_slice);
             let shown = |stored: &Incident| {
                 let current = self.current(&stored.id).unwrap_or(stored);
-                as_told(current, steps_of(&current.id))
+                as_reported(current, steps_of(&current.id))
             };
             let members: Vec<Incident> = thread.incidents.iter().map(shown).collect();
             let members: Vec<&Incident> = members.iter().collect();

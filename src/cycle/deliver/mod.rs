@@ -24,7 +24,7 @@ use crate::cycle::clock::current_instant;
 use crate::cycle::deliver::channel::ChannelWorker;
 use crate::cycle::deliver::merge::merge_waiting;
 use crate::cycle::deliver::sink::SinkWorker;
-use crate::cycle::deliver::split::{leave_as_told, split_held};
+use crate::cycle::deliver::split::{leave_as_reported, split_held};
 use crate::cycle::deliver::turn::{MAX_RETRY_DELAY, Turn};
 use crate::cycle::lease::DeliveryLease;
 use crate::cycle::{Context, CycleError, CycleOptions};
@@ -169,7 +169,7 @@ async fn due_by_channel(
     let mut split = split_held(&rows, &held, style);
     if !split.is_empty() {
         let part = move |s: &mut Database| {
-            leave_as_told(s, &mut split, &held, (hold.at, style))?;
+            leave_as_reported(s, &mut split, &held, (hold.at, style))?;
             s.split_rows(&split)
         };
         store.call(part).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::cycle::stored_message::{telling_of_row, to_body, to_telling_body};
 use crate::model::{Incident, Timestamp, Transition};
 use crate::notify::alert::Style;
-use crate::notify::live::{as_told, live_group};
+use crate::notify::live::{as_reported, live_group};
 use crate::notify::telling::Telling;
 use crate::store::{Database, Error, NewMessage, OutboxRow, SplitRow, Thread};
 
@@ -23,7 +23,7 @@ pub(super) fn split_held(
 
 /// Words the edits anew that go with what is not `held`: of the incidents that are, the message in Slack goes on to say what people
 /// were told last.
-pub(super) fn leave_as_told(
+pub(super) fn leave_as_reported(
     s: &mut Database,
     split: &mut [SplitRow],
     held: &BTreeSet<String>,
@@ -42,17 +42,17 @@ pub(super) fn leave_as_told(
         for incident in &thread.incidents {
             let waits = held.contains(&incident.id) && !row.rest.incidents.contains(&incident.id);
             let steps = s.incident_transitions(&incident.id)?.into_iter();
-            let mut told: Vec<Transition> = steps.map(|row| row.transition).collect();
-            told.retain(|step| step.notified);
+            let mut notified: Vec<Transition> = steps.map(|row| row.transition).collect();
+            notified.retain(|step| step.notified);
             // What this row held is told by none yet.
-            if waits && told.len() > 1 {
-                told.pop();
+            if waits && notified.len() > 1 {
+                notified.pop();
             }
             let incident = Incident {
                 notification_deferred: incident.notification_deferred || waits,
                 ..incident.clone()
             };
-            members.push(as_told(&incident, &told));
+            members.push(as_reported(&incident, &notified));
         }
         let members: Vec<&Incident> = members.iter().collect();
         placement.top = to_body(&live_group(&members, now, style));
@@ -69,7 +69,7 @@ fn split(row: &OutboxRow, held: &BTreeSet<String>, style: Style) -> Option<Split
         return None;
     }
     let (held, rest) = telling.split(held)?;
-    let (kept, told) = (held.to_message(style)?, rest.to_message(style)?);
+    let (kept, notified) = (held.to_message(style)?, rest.to_message(style)?);
     Some(SplitRow {
         seq: row.seq,
         text: kept.to_text(),
@@ -78,8 +78,8 @@ fn split(row: &OutboxRow, held: &BTreeSet<String>, style: Style) -> Option<Split
         rest: NewMessage {
             incident: only_incident(&rest),
             incidents: rest.incidents().into_iter().collect(),
-            text: told.to_text(),
-            body: to_telling_body(&told, Some(&rest)),
+            text: notified.to_text(),
+            body: to_telling_body(&notified, Some(&rest)),
             ..row.message.clone()
         },
     })

@@ -88,7 +88,12 @@ impl Server {
             transitions,
             ..ServerEvaluation::default()
         };
-        let messages = group_messages(&[server.updates(now)], &Told::default(), now, STYLE);
+        let messages = group_messages(
+            &[server.updates(now)],
+            &NotificationState::default(),
+            now,
+            STYLE,
+        );
         let texts = messages.alerts.iter().map(|m| m.message.to_text());
         texts.collect()
     }

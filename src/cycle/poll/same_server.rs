@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_whose_token_became_that_of_another_server_is_told_as_that_only() {
+    fn a_name_whose_token_became_that_of_another_server_is_reported_as_that_only() {
         let watched = [server("shop", &[]), server("staging", &[])];
         let of = ServerIdentity {
             number: 1,
