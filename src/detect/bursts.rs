@@ -176,8 +176,14 @@ impl BurstModel {
     /// recurrence is known.
     pub(super) fn detection_delay(&self, history: &History, from: Timestamp) -> Option<Duration> {
         let limits = self.schedules.iter().filter_map(|schedule| {
-            let last = schedule.last_burst(history, from)?;
-            Some(schedule.limit_after(last.span.from).ceil(HOUR).since(from))
+            let last = schedule.last_burst(history, from)?.span.from;
+            // A stop in the future follows bursts that began when they were due.
+            let last = schedule
+                .begins_after(last)
+                .take_while(|at| *at <= from)
+                .last()
+                .unwrap_or(last);
+            Some(schedule.limit_after(last).ceil(HOUR).since(from))
         });
         limits.min()
     }
@@ -283,6 +289,13 @@ impl BurstSchedule {
             Recurrence::Interval { mean, .. } => from + Duration::from_secs_f64(mean.exp()),
             Recurrence::Calendar { hours, monthly, .. } => next_hour(from, hours, *monthly),
         }
+    }
+
+    /// Returns when bursts are due after one that began at `from`.
+    fn begins_after(&self, from: Timestamp) -> impl Iterator<Item = Timestamp> {
+        std::iter::successors(Some(self.due_after(from)), |began| {
+            Some(self.due_after(*began))
+        })
     }
 
     /// Returns from when on the burst after one that began at `from` is missing.

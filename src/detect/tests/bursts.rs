@@ -163,3 +163,25 @@ fn runs_on_working_days_are_not_missed_at_the_weekend() {
     let found = breaches(&history, Span::new(last, last + 9 * DAY));
     assert!(found[0].1 <= last + 27 * HOUR, "{found:?}");
 }
+
+#[test]
+fn a_stop_in_the_future_follows_the_bursts_that_are_due_until_then() {
+    for (every, count, size) in REGULAR {
+        let sent = bursts(regular(count, every), size);
+        let last = *sent.last().expect("some mail");
+        let history = history(sent, last + HOUR);
+        let at = last + HOUR;
+        let silence = Silence::for_stream(&history, at, &Rules::default(), 1);
+        let delay = |from: Timestamp| silence.detection_delay(&history, from);
+        let interval = DAY * every;
+        let now = delay(last).expect("regular bursts");
+        // Nine intervals on it takes as long as now, to some hours: never no time at all.
+        let later = delay(last + interval * 9).expect("regular bursts");
+        let difference = later.abs_diff(now);
+        assert!(
+            difference < interval / 4 + 12 * HOUR,
+            "{every}: {now:?}, {later:?}"
+        );
+        assert!(later > HOUR, "{every}: {later:?}");
+    }
+}
