@@ -116,6 +116,7 @@ fn notice(stream: &StreamDetail) -> String {
         _ if stream.health == Health::Unseen => {
             "nobody would hear of it before it is read again".to_owned()
         }
+        _ if stream.last_sent.is_none() => "no mail yet that could stop".to_owned(),
         _ if !stream.is_judged => "nobody would hear of it: send_silence is off".to_owned(),
         _ if stream.is_learning => "still learning when it sends".to_owned(),
         Some(delay) => format!("you would hear within {}", format_duration(delay)),

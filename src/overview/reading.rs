@@ -88,9 +88,13 @@ impl<'r> Reading<'r> {
         }
     }
 
-    fn learning(&self, server: &ServerName) -> (Health, String) {
-        let note = "still learning when it sends".to_owned();
-        (Health::Learning, self.with_sandbox(server, note))
+    /// Says of a server why nobody knows whether its mail flows: it never had any, or too little history.
+    fn learning(&self, server: &ServerName, sends: bool) -> (Health, String) {
+        let note = match sends {
+            true => "still learning when it sends",
+            false => "no mail yet",
+        };
+        (Health::Learning, self.with_sandbox(server, note.to_owned()))
     }
 
     fn health_of_mail(&self, server: &ServerName) -> (Health, String) {
@@ -139,7 +143,7 @@ impl<'r> Reading<'r> {
         is_incomplete || self.unseen.contains_key(server)
     }
 
-    /// Whether the history of every stream that sends is too short to tell that it stopped.
+    /// Whether the history of every stream that sends is too short to tell that it stopped, or none sends.
     fn is_learning(&self, server: &ServerConfig, figures: &[&StreamFigures]) -> bool {
         let rules = self.config.rules_for(server);
         let is_short = |stream: &StreamFigures| {
@@ -149,7 +153,7 @@ impl<'r> Reading<'r> {
             is_judged && self.cycle_at.since(first) < rules.silence.min_history
         };
         let mut sending = figures.iter().filter(|stream| stream.last_sent.is_some());
-        sending.clone().next().is_some() && sending.all(|stream| is_short(stream))
+        sending.all(|stream| is_short(stream))
     }
 
     /// Returns the row of a server that is so, whose streams have these `figures`.
@@ -160,7 +164,10 @@ impl<'r> Reading<'r> {
         figures: &[&StreamFigures],
     ) -> ServerRow {
         let (health, note) = match health {
-            Health::Fine if self.is_learning(server, figures) => self.learning(&server.name),
+            Health::Fine if self.is_learning(server, figures) => {
+                let sends = figures.iter().any(|stream| stream.last_sent.is_some());
+                self.learning(&server.name, sends)
+            }
             _ => (health, note),
         };
         let day = self.day();
@@ -206,8 +213,8 @@ impl<'r> Reading<'r> {
         }
         let mut sending = details.iter().filter(|stream| stream.last_sent.is_some());
         let sends = sending.clone().next().is_some();
-        if health == Health::Fine && sends && sending.all(|s| s.health == Health::Learning) {
-            (health, note) = self.learning(&server.name);
+        if health == Health::Fine && sending.all(|s| s.health == Health::Learning) {
+            (health, note) = self.learning(&server.name, sends);
         }
         // The worst first; one without any mail says nothing.
         details.sort_by_key(|stream| (stream.health, stream.last_sent.is_none()));
@@ -257,7 +264,7 @@ impl<'r> Reading<'r> {
             .is_enabled(Rule::SendSilence);
         let health = worst.unwrap_or(match self.is_unseen(&server.name) {
             true => Health::Unseen,
-            _ if notice.is_learning && is_judged && last_sent.is_some() => Health::Learning,
+            _ if last_sent.is_none() || (notice.is_learning && is_judged) => Health::Learning,
             _ => Health::Fine,
         });
         let mail = MailByHour::from_histories(&[history], season);
