@@ -12,7 +12,7 @@ use crate::store::sql::schema::judge;
 use crate::store::{Error, Problem};
 
 use super::stray_log::{self, check_integrity, open_alone};
-use super::{BUSY_TIMEOUT, private_file, with_suffix};
+use super::{BUSY_TIMEOUT, beside, follow_links, private_file};
 
 /// How long another process that locks the whole file is waited for between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -40,8 +40,8 @@ pub struct FileFacts {
 pub fn back_up(from: &Path, to: &Path) -> Result<FileFacts, Error> {
     let doing = || format!("back up {} to {}", from.display(), to.display());
     // A link stays one.
-    let to = &fs::canonicalize(to).unwrap_or_else(|_| to.to_owned());
-    let unfinished = with_suffix(to, ".unfinished");
+    let to = &follow_links(to);
+    let unfinished = beside(to, ".unfinished");
     let written = open_source(from)
         .and_then(|source| copy_pages(&source, &unfinished))
         .and_then(|()| inspect_alone(&unfinished))
@@ -76,7 +76,7 @@ pub fn inspect(path: &Path) -> Result<FileFacts, Error> {
         }
         Ok(_) => {}
     }
-    let log = with_suffix(path, "-wal");
+    let log = beside(path, "-wal");
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         let (log, file) = (log.display(), path.display());
         return Err(refused(format!(
@@ -142,11 +142,7 @@ fn open_source(path: &Path) -> Result<Connection, Error> {
 /// Copies everything in one step. In steps of some pages the copy would begin anew at each write of another process, and so might
 /// never end; in one it reads the state of one moment, and a writer goes on in the log.
 fn copy_pages(source: &Connection, to: &Path) -> Result<(), Error> {
-    for path in [
-        to.to_owned(),
-        with_suffix(to, "-wal"),
-        with_suffix(to, "-shm"),
-    ] {
+    for path in [to.to_owned(), beside(to, "-wal"), beside(to, "-shm")] {
         if path.exists() {
             fs::remove_file(path).map_err(|why| unwritable(to, &why))?;
         }
@@ -200,10 +196,10 @@ fn inspect_alone(path: &Path) -> Result<FileFacts, Error> {
 /// Returns a name for what is replaced at `path`, at which there is nothing yet.
 pub(super) fn name_aside(path: &Path) -> PathBuf {
     let names = (1..).map(|nth| match nth {
-        1 => with_suffix(path, ".before-restore"),
-        _ => with_suffix(path, &format!(".before-restore-{nth}")),
+        1 => beside(path, ".before-restore"),
+        _ => beside(path, &format!(".before-restore-{nth}")),
     });
     let mut free = names.filter(|name| !name.exists());
     free.next()
-        .unwrap_or_else(|| with_suffix(path, ".before-restore"))
+        .unwrap_or_else(|| beside(path, ".before-restore"))
 }

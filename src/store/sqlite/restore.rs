@@ -11,7 +11,7 @@ use crate::store::sql::restored;
 use crate::store::{CycleLock, Error, Problem};
 
 use super::backup::{copy_alone, inspect, name_aside, put_in_place, unwritable};
-use super::{FileFacts, Sqlite, with_suffix};
+use super::{FileFacts, Sqlite, beside, follow_links};
 
 /// What `SQLite` keeps beside a database, and plays into whichever file lies there when it is opened.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -36,6 +36,8 @@ pub struct Restored {
 /// has that open; where something cannot be written. The database at `place` is as it was then.
 pub fn restore(file: &Path, place: &Path, force: bool) -> Result<Restored, Error> {
     let facts = inspect(file)?;
+    // A link stays one.
+    let place = &follow_links(place);
     let is_there = place.exists();
     let is_same = is_there && fs::canonicalize(file).ok() == fs::canonicalize(place).ok();
     let shown = place.display();
@@ -51,9 +53,7 @@ pub fn restore(file: &Path, place: &Path, force: bool) -> Result<Restored, Error
         ));
     }
     let _lock = lock_alone(place)?;
-    // A link stays one, and SQLite keeps its log beside the file.
-    let place = &fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
-    let new = with_suffix(place, "-restoring");
+    let new = beside(place, "-restoring");
     let placed = write_new(file, &new).and_then(|in_doubt| {
         belong_to_owner(place, &new);
         let replaced = set_aside(place, is_there)?;
@@ -83,7 +83,7 @@ pub fn lock_alone(path: &Path) -> Result<CycleLock, Error> {
         Error::new(format!("use {shown} alone"), Problem::Other(why.to_owned()))
     };
     let lock = CycleLock::try_take(path)?.ok_or_else(in_use)?;
-    belong_to_owner(path, &with_suffix(path, "-lock"));
+    belong_to_owner(path, &beside(path, "-lock"));
     if !path.exists() {
         return Ok(lock);
     }
@@ -114,7 +114,7 @@ fn write_new(file: &Path, new: &Path) -> Result<u64, Error> {
     drop(copy);
     // Closing it wrote its log into it.
     for suffix in BESIDE {
-        let _ = fs::remove_file(with_suffix(new, suffix));
+        let _ = fs::remove_file(beside(new, suffix));
     }
     Ok(in_doubt)
 }
@@ -125,9 +125,9 @@ fn set_aside(place: &Path, is_there: bool) -> Result<Option<PathBuf>, Error> {
     let aside = name_aside(place);
     let failed = |why: std::io::Error| unwritable(&aside, &why);
     for suffix in BESIDE {
-        let path = with_suffix(place, suffix);
+        let path = beside(place, suffix);
         if path.exists() {
-            fs::rename(path, with_suffix(&aside, suffix)).map_err(failed)?;
+            fs::rename(path, beside(&aside, suffix)).map_err(failed)?;
         }
     }
     if is_there {
