@@ -282,6 +282,13 @@ impl IncidentLog {
         let mut open = self.current.iter().filter(|(_, i)| i.is_open());
         let key = open.find(|(_, i)| i.id == id)?.0.clone();
         let block = self.find_current_block(policy, &key, at);
+        // What it inhibited is the same trouble: who closed it does not want to hear of the weaker one now.
+        for weaker in self.inhibited_by(&key) {
+            let weaker = self.current.get_mut(&weaker);
+            if let Some(weaker) = weaker.filter(|weaker| !weaker.notified) {
+                weaker.suppressed_until = Some(at + transition::STAYS_CLOSED);
+            }
+        }
         let incident = self.current.get_mut(&key)?;
         incident.closed_by = Some(person.to_owned());
         let taken = transition::resolve(incident, at, block, false);

@@ -296,7 +296,14 @@ pub(super) fn uninhibit(
 ) -> Option<StepTaken> {
     let is_for_digest =
         policy.digest_mode && incident.severity == Severity::Warn && !incident.notified;
-    if is_for_digest || incident.suppressed_until.is_some() {
+    let is_ending = matches!(
+        incident.state,
+        IncidentState::Open {
+            within_since: Some(_)
+        }
+    );
+    let is_ending_unheard = is_ending && !incident.notified;
+    if is_for_digest || is_ending_unheard || incident.suppressed_until.is_some() {
         return None;
     }
     incident.last_reminder_at = at;

@@ -135,3 +135,39 @@ fn another_server_is_accepted_by_no_emoji() {
     let effect = scene.answer(1, &given(Answer::Real));
     assert!(effect.transition.is_none() && effect.feedback.is_some());
 }
+
+#[test]
+fn what_a_closed_incident_inhibited_is_no_news_for_a_day() {
+    let mut scene = Scene::new(false);
+    let both = |verdict| {
+        vec![
+            finding(Rule::HardBounceWake, verdict),
+            finding(Rule::BounceRate, Verdict::Breach),
+        ]
+    };
+    assert_eq!(
+        scene.at(at(0), both(Verdict::Breach)),
+        ["hard_bounce_wake opened!", "bounce_rate opened"]
+    );
+    let wake = scene
+        .log
+        .incidents()
+        .find(|i| i.rule == Rule::HardBounceWake);
+    let id = wake.expect("it opened").id.clone();
+    let closed = given(Answer::FalseAlarm);
+    scene
+        .log
+        .answer(&scene.policy, &id, &closed, "Amy", false, at(1));
+    for hour in 2..25 {
+        let steps = scene.at(at(hour), both(Verdict::Within));
+        assert!(
+            steps.iter().all(|step| !step.ends_with('!')),
+            "{hour}: {steps:?}"
+        );
+    }
+    assert_eq!(
+        scene.at(at(25), both(Verdict::Within)),
+        ["bounce_rate reminded!"],
+        "it still stands"
+    );
+}
