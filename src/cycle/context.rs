@@ -8,7 +8,7 @@ use crate::cycle::Notifier;
 use crate::cycle::answers::People;
 use crate::cycle::deliver::counts::NotificationCounts;
 use crate::cycle::lease::new_worker_id;
-use crate::cycle::outage::Outage;
+use crate::cycle::outage::{Outage, Subject};
 use crate::cycle::poll::servers::AccountServers;
 use crate::decide::Policy;
 use crate::model::{Mute, Span, Timestamp};
@@ -32,6 +32,8 @@ pub struct Context {
     pub(crate) worker_id: String,
     /// What people know of an outage of the database.
     pub(crate) outage: Arc<Outage>,
+    /// What people know of a clock that is wrong.
+    pub(crate) clock_outage: Arc<Outage>,
     /// The people who answer in Slack.
     pub(crate) people: People,
     /// How attempts to send messages ended.
@@ -73,7 +75,8 @@ impl Context {
         let sentry = sentry.map(|settings| Sentry::new(settings.dsn.clone()));
         Ok(Self {
             sentry: sentry.transpose()?.map(Arc::new),
-            outage: Arc::new(Outage::new(&config.store)),
+            outage: Arc::new(Outage::new(&config.store, Subject::Database)),
+            clock_outage: Arc::new(Outage::new(&config.store, Subject::Clock)),
             config,
             store,
             postmark,
@@ -104,6 +107,7 @@ impl Context {
             },
             worker_id: self.worker_id.clone(),
             outage: Arc::clone(&self.outage),
+            clock_outage: Arc::clone(&self.clock_outage),
             notification_counts: Arc::clone(&self.notification_counts),
             ..renewed
         })

@@ -127,13 +127,14 @@ pub async fn run_cycle(
         Ok(_) => {
             context.store.keep_reserve();
             context.outage.clear();
+            context.clock_outage.clear();
         }
         Err(CycleError::Store(error)) => {
             alert_outage(&context.notifier, &context.outage, error).await;
         }
         Err(CycleError::ClockSkew(skew)) => {
             context.store.call(|s| s.forget_unpolled_servers()).await?;
-            alert_skew(&context.notifier, &context.outage, *skew).await;
+            alert_skew(&context.notifier, &context.clock_outage, *skew).await;
         }
         Err(_) => {}
     }
@@ -187,12 +188,7 @@ async fn run_steps(
         write_due_digest(context, now).await?;
     }
     let deliveries = deliver(context, Trigger::Cycle { began }, now).await?;
-    // `--now` may lie in the future; what is pruned cannot be read again.
-    let clocks = polls.outcomes.iter().filter_map(|poll| poll.postmark_date);
-    let present = clocks.fold(now.min(shared_clock(store).await?), Timestamp::min);
-    let (keep_rows, keep_aggregates) = (present - config.store.keep, present - KEEP_AGGREGATES);
-    let prune = move |s: &mut Database| s.prune(keep_rows, keep_aggregates);
-    store.call(prune).await?;
+    prune(context, outcomes, now).await?;
     let report = report::check(context, now, &polls, &evaluation, deliveries).await?;
     let why = why_withheld(context, &polls, &evaluation, &report, now).await;
     signals
@@ -200,6 +196,26 @@ async fn run_steps(
         .note(&polls.outcomes, &evaluation, why.is_none());
     send_heartbeat(&mut signals.heartbeat, why, &report, &evaluation.open).await;
     Ok(report.with_hello(hello))
+}
+
+/// Removes what is too old to be kept. `--now` and the machine's clock may lie in the future, and what is pruned cannot be read again:
+/// nothing is where Postmark's clock is not known.
+async fn prune(
+    context: &Context,
+    polls: &[PollOutcome],
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let Some(date) = polls.iter().filter_map(|poll| poll.postmark_date).min() else {
+        return Ok(());
+    };
+    let store = &context.store;
+    let present = now.min(shared_clock(store).await?).min(date);
+    let (keep_rows, keep_aggregates) = (
+        present - context.config.store.keep,
+        present - KEEP_AGGREGATES,
+    );
+    let prune = move |s: &mut Database| s.prune(keep_rows, keep_aggregates);
+    store.call(prune).await
 }
 
 pub(crate) struct PollResults {

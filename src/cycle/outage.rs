@@ -1,4 +1,4 @@
-//! What is known of an outage of the database, outside of it: whether people were alerted. Processes that follow each other, as
+//! What is known of an outage of the database or the clock, outside of the database: whether people were alerted. Processes that follow each other, as
 //! under cron or after a restart, find it in a file.
 
 use std::fs::{self, OpenOptions};
@@ -13,8 +13,29 @@ use crate::model::{DAY, Timestamp};
 
 /// For as long as an outage lasts, the alert is repeated so often.
 const REPEAT_AFTER: Duration = DAY;
-/// The end of the file's name, after that of the database.
-const SUFFIX: &str = "-outage";
+/// What is out of order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Database,
+    Clock,
+}
+
+impl Subject {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// The end of the file's name, after that of the database.
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Database => "-outage",
+            Self::Clock => "-clock-outage",
+        }
+    }
+}
 
 /// How far people know of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,21 +81,22 @@ impl Mark {
     }
 }
 
-/// The memory of one database's outages: this process's own, and a file where one can be written.
+/// The memory of the outages of one subject, of a database or the clock that its cycles go by: this process's own, and a file where one can be written.
 #[derive(Debug)]
 pub(crate) struct Outage {
     /// In order of preference: beside the database, and in the state directory.
     files: Vec<PathBuf>,
+    subject: Subject,
     /// Where the data is, as it is named to people.
     place: String,
     own: Mutex<Option<Mark>>,
 }
 
 impl Outage {
-    /// Returns the memory for the database of `settings`.
-    pub(crate) fn new(settings: &StoreSettings) -> Self {
+    /// Returns the memory of `subject` for the database of `settings`.
+    pub(crate) fn new(settings: &StoreSettings, subject: Subject) -> Self {
         let mut name = settings.path.as_os_str().to_owned();
-        name.push(SUFFIX);
+        name.push(subject.suffix());
         let beside = PathBuf::from(name);
         let state = settings.state_directory.as_deref();
         let in_state = state.and_then(|folder| Some(folder.join(beside.file_name()?)));
@@ -88,6 +110,7 @@ impl Outage {
         }
         Self {
             files,
+            subject,
             place: settings.to_string(),
             own: Mutex::default(),
         }
@@ -96,6 +119,10 @@ impl Outage {
     /// Returns which database it is about.
     pub(crate) fn place(&self) -> &str {
         &self.place
+    }
+
+    pub(crate) const fn subject(&self) -> Subject {
+        self.subject
     }
 
     /// Returns what is known, by this process or by an earlier one.
@@ -147,7 +174,7 @@ mod tests {
             file: None,
             env: [("HUSHWATCH_STORE__PATH".to_owned(), path)].into(),
         };
-        Outage::new(&load(&sources).expect("valid").store)
+        Outage::new(&load(&sources).expect("valid").store, Subject::Database)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::cycle::Notifier;
 use crate::cycle::clock::{ClockSkew, MAX_POSTMARK_SKEW};
 use crate::cycle::deliver::notifier::Form;
-use crate::cycle::outage::{Mark, Outage, Stage};
+use crate::cycle::outage::{Mark, Outage, Stage, Subject};
 use crate::cycle::stored_message::to_unstored_row;
 use crate::model::DAY;
 use crate::notify::Message;
@@ -25,16 +25,16 @@ pub(crate) async fn alert_outage(notifier: &Notifier, outage: &Outage, error: &s
         return;
     }
     let message = database_alert(&error.to_string());
-    alert_once(notifier, outage, "database", &message).await;
+    alert_once(notifier, outage, &message).await;
 }
 
 /// Alerts that the clock is wrong, as often as that the database cannot be used.
 pub(crate) async fn alert_skew(notifier: &Notifier, outage: &Outage, skew: ClockSkew) {
     let message = clock_alert(skew.machine, skew.postmark);
-    alert_once(notifier, outage, "clock", &message).await;
+    alert_once(notifier, outage, &message).await;
 }
 
-async fn alert_once(notifier: &Notifier, outage: &Outage, subject: &str, message: &Message) {
+async fn alert_once(notifier: &Notifier, outage: &Outage, message: &Message) {
     let (known, now) = (outage.read(), clock::now());
     let mark = |stage| Mark { at: now, stage };
     let unconfirmed = known.filter(|known| known.stage == Stage::Unconfirmed && known.at <= now);
@@ -64,7 +64,7 @@ async fn alert_once(notifier: &Notifier, outage: &Outage, subject: &str, message
             outage.write(mark(Stage::Alerted));
         }
         Err(why) => {
-            tracing::error!(error = %why, "failed to send the {subject} alert");
+            tracing::error!(error = %why, "failed to send the {} alert", outage.subject().name());
             match why.class {
                 RetryClass::Unconfirmed => {}
                 _ => match known {
@@ -78,10 +78,13 @@ async fn alert_once(notifier: &Notifier, outage: &Outage, subject: &str, message
     }
 }
 
-/// Returns the id by which the channel's history knows the alerts of one database, whichever process sent them.
+/// Returns the id by which the channel's history knows the alerts of one subject, whichever process sent them.
 fn message_key(outage: &Outage) -> String {
     let mut hasher = DefaultHasher::new();
     outage.place().hash(&mut hasher);
+    if outage.subject() == Subject::Clock {
+        outage.subject().name().hash(&mut hasher);
+    }
     format!("{:032x}", hasher.finish())
 }
 

@@ -42,7 +42,12 @@ impl Scene {
         let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
         let error = store::Error::new("use the database", problem);
         self.slack.set_now(clock::now());
-        alert_outage(&notifier, &Outage::new(&config.store), &error).await;
+        alert_outage(
+            &notifier,
+            &Outage::new(&config.store, Subject::Database),
+            &error,
+        )
+        .await;
     }
 }
 
