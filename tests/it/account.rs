@@ -237,6 +237,30 @@ fn an_empty_list_of_servers_drops_nobody(process: Process) {
     }
 }
 
+fn the_servers_of_another_account_replace_none_before_a_day(process: Process) {
+    let mut world = world(process, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    for name in ["shop", "alpha", "beta"] {
+        world.postmark.delete_server(name);
+    }
+    sends(&world, "staging");
+    let foreign = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert_eq!(foreign.code, 1, "{}", foreign.report);
+    let why = "Postmark listed 1 server, and none of the 3 that were known: the token is that of another account; put the former token \
+               back, or wait a day to watch these servers instead";
+    assert!(
+        foreign.errors().iter().any(|line| line == why),
+        "{:?}",
+        foreign.errors()
+    );
+    assert!(!names(&foreign).contains(&"staging".to_owned()));
+    world.hours("2026-03-03T12:00:00Z", "2026-03-04T10:00:00Z");
+    let believed = world.cycle(at("2026-03-04T11:00:00Z"));
+    assert_eq!(names(&believed), ["staging", "(account)"]);
+    assert_eq!(believed.code, 0, "{}", believed.report);
+    world.set_aside("before what is tested");
+}
+
 fn an_account_without_servers_is_complete(process: Process) {
     let mut world = world(process, "");
     world
@@ -272,6 +296,7 @@ both! {
     an_account_that_can_be_listed_is_no_line_of_the_digest
     an_empty_list_of_servers_drops_nobody
     an_account_without_servers_is_complete
+    the_servers_of_another_account_replace_none_before_a_day
     a_server_that_the_file_calls_otherwise_is_one_server
     every_server_of_the_account_is_watched_and_who_comes_and_goes_is_noted
     an_incident_of_a_server_that_left_ends

@@ -62,6 +62,12 @@ impl PollErrors {
         }
     }
 
+    /// Records why the poll is incomplete, whatever Postmark answered.
+    pub(crate) fn fail(&mut self, why: String) {
+        self.has_failure = true;
+        self.blocking.push(why);
+    }
+
     /// Records why something that every poll must read was not read: the poll is incomplete.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::config::{Config, ServerConfig, TokenSource};
 use crate::cycle::Context;
@@ -10,9 +11,13 @@ use crate::cycle::lease::Leases;
 use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, unlisted, without_ignored};
 use crate::cycle::poll::note_change;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::model::{ServerName, Timestamp};
+use crate::model::{DAY, ServerName, Timestamp};
 use crate::postmark::{AccountServer, ErrorKind};
 use crate::store::{self, Store};
+use crate::text::format::plural;
+
+/// A list of other servers than those that were known is the account's after so long: people were told of it by then.
+const BELIEVED_AFTER: Duration = DAY;
 
 pub(crate) struct ServerList {
     pub servers: Vec<Arc<ServerConfig>>,
@@ -86,7 +91,9 @@ pub(crate) async fn discover_servers(
     // Read after the lease is taken: its last holder may have stored something until a moment ago.
     let read_state = move |s: &mut store::Database| s.server_state(&name, now);
     let previous_state = context.store.call(read_state).await?;
-    let (requests, errors) = fetch_account_servers(context, token, is_lease_holder, now).await?;
+    let doubted_since = previous_state.incomplete_since;
+    let (requests, errors) =
+        fetch_account_servers(context, token, doubted_since, is_lease_holder, now).await?;
     let account = is_lease_holder.then(|| {
         let server = account_server();
         PollOutcome::new(server, previous_state, now, requests, Vec::new(), errors)
@@ -103,6 +110,7 @@ pub(crate) async fn discover_servers(
 async fn fetch_account_servers(
     context: &Context,
     token: &TokenSource,
+    doubted_since: Option<Timestamp>,
     is_lease_holder: bool,
     now: Timestamp,
 ) -> Result<(u64, PollErrors), store::Error> {
@@ -119,8 +127,10 @@ async fn fetch_account_servers(
             errors.warnings.extend(unlisted.map(|name| {
                 format!("`ignore_servers` names {name:?}, which the account does not list")
             }));
-            let problem = apply_listing(context, listed, is_lease_holder, now).await?;
-            errors.blocking.extend(problem);
+            match find_foreign_listing(context, &listed, doubted_since, now).await? {
+                Some(problem) => errors.fail(problem),
+                None => apply_listing(context, listed, is_lease_holder, now).await?,
+            }
         }
         Err(error) => {
             errors.token_rejected = error.kind() == ErrorKind::AccountTokenRefused;
@@ -130,30 +140,51 @@ async fn fetch_account_servers(
     Ok((api.requests(), errors))
 }
 
-/// Keeps what the account lists and notes what changed. Returns what is wrong with an empty list where servers were known: it
-/// is not believed.
+/// Returns what is wrong with a list that has none of the servers that were known: it is not believed. That of other servers is
+/// after [`BELIEVED_AFTER`], `doubted_since` being when the first of these lists was read.
+async fn find_foreign_listing(
+    context: &Context,
+    listed: &[AccountServer],
+    doubted_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<String>, store::Error> {
+    let known = context.store.call(|s| s.account_server_ids()).await?;
+    if known.is_empty() && listed.is_empty() {
+        tracing::warn!("Postmark listed no server at all: nothing is watched");
+    }
+    let is_doubted_long = doubted_since.is_some_and(|since| now.since(since) >= BELIEVED_AFTER);
+    if known.is_empty() || listed.iter().any(|server| known.contains(&server.id)) {
+        return Ok(None);
+    }
+    let known = known.len();
+    Ok(if listed.is_empty() {
+        Some(format!(
+            "Postmark listed no server at all, though {known} were known; if they were all deleted, unset the account's token"
+        ))
+    } else if is_doubted_long {
+        None
+    } else {
+        let listed = plural(listed.len() as u64, "server");
+        Some(format!(
+            "Postmark listed {listed}, and none of the {known} that were known: the token is that of another account; put the former \
+             token back, or wait a day to watch these servers instead"
+        ))
+    })
+}
+
+/// Keeps what the account lists and notes what changed.
 async fn apply_listing(
     context: &Context,
     listed: Vec<AccountServer>,
     is_lease_holder: bool,
     now: Timestamp,
-) -> Result<Option<String>, store::Error> {
-    if listed.is_empty() {
-        match context.store.call(|s| s.account_servers()).await?.len() {
-            0 => tracing::warn!("Postmark listed no server at all: nothing is watched"),
-            known => {
-                return Ok(Some(format!(
-                    "Postmark listed no server at all, though {known} were known; if they were all deleted, unset the account's token"
-                )));
-            }
-        }
-    }
+) -> Result<(), store::Error> {
     let servers = &context.account_servers;
     let ids = servers.cache_listing(&context.config, listed);
     if is_lease_holder {
         store_listing(context, ids, now).await?;
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Stores which servers the account has, and notes which are new, gone or renamed.

@@ -45,7 +45,7 @@ pub(crate) async fn list_streams(
     }
     let listed: Vec<StreamId> = match answer {
         Some(list) if list.streams.is_empty() => {
-            keep_known_streams(store, server, &mut errors.blocking).await?
+            keep_known_streams(store, server, &mut errors).await?
         }
         Some(list) => list.streams.into_iter().map(|s| s.id).collect(),
         None => {
@@ -60,7 +60,7 @@ pub(crate) async fn list_streams(
     let mut streams = listed;
     streams.retain(|id| server.watches(id));
     if streams.len() > MAX_STREAMS {
-        errors.blocking.push(format!(
+        errors.fail(format!(
             "{name}: has {} streams, and only the first {MAX_STREAMS} are watched; name those that matter in `streams`",
             streams.len()
         ));
@@ -74,12 +74,12 @@ pub(crate) async fn list_streams(
         ));
     }
     if streams.is_empty() && server.streams.is_some() {
-        errors.blocking.push(format!(
-            "{name}: none of its `streams` exists, or all are archived: nothing is watched"
+        errors.fail(format!(
+            "{name}: none of its `streams` exists, or all are archived: nothing is watched; correct `streams`, or leave it out to watch every stream"
         ));
     } else if streams.is_empty() && !existing.is_empty() {
-        errors.blocking.push(format!(
-            "{name}: `ignore_streams` leaves out all of its streams: nothing is watched"
+        errors.fail(format!(
+            "{name}: `ignore_streams` leaves out all of its streams: nothing is watched; leave one of them in"
         ));
     }
     save_streams(store, server, &streams, now).await?;
@@ -107,7 +107,7 @@ fn unlisted(server: &ServerConfig, listed: &[StreamId]) -> Vec<String> {
 async fn keep_known_streams(
     store: &Store,
     server: &ServerConfig,
-    blocking: &mut Vec<String>,
+    errors: &mut PollErrors,
 ) -> Result<Vec<StreamId>, store::Error> {
     let name = server.name.clone();
     let known = store.call(move |s| s.watched_streams(&name)).await?;
@@ -115,7 +115,7 @@ async fn keep_known_streams(
         0 => {
             tracing::warn!(server = %server.name, "Postmark listed no stream at all: nothing is watched");
         }
-        n => blocking.push(format!(
+        n => errors.fail(format!(
             "{}: Postmark listed no stream at all, though {n} were known; look whether the server still has them",
             server.name
         )),

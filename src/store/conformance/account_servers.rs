@@ -28,6 +28,13 @@ pub(super) fn a_roster_tells_who_came_and_went(b: &mut Database) {
     assert_eq!(listed(b, &["b", "c"]), (all(&["c"]), all(&["a"]), false));
     assert_eq!(listed(b, &["a", "b", "c"]), (all(&["a"]), vec![], false));
     assert_eq!(b.account_servers().expect("roster").len(), 3);
+    assert_eq!(listed(b, &["b", "c"]).1, all(&["a"]));
+    let ids = b.account_server_ids().expect("roster");
+    assert_eq!(
+        ids,
+        [i64::from(b'b'), i64::from(b'c')],
+        "without those that left"
+    );
 }
 
 fn pair(old: &str, new: &str) -> (ServerName, ServerName) {

@@ -46,6 +46,12 @@ impl Database {
         self.read(watched)
     }
 
+    /// Returns Postmark's numbers of the servers that the account listed last.
+    pub fn account_server_ids(&mut self) -> Result<Vec<i64>, Error> {
+        let sql = "SELECT account_id FROM servers WHERE account_id IS NOT NULL AND left_at IS NULL ORDER BY account_id";
+        self.rows(sql, &[], |row| row.get(0))
+    }
+
     /// Returns the servers that are no longer watched and still have an open incident or a deferred notification: those
     /// that left the account, and those that the account never listed and that no cycle polled since `idle`.
     pub fn unwatched_servers(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
