@@ -11,6 +11,8 @@ use crate::model::{
 const MAX_DELIVERY_TIME: Duration = HOUR;
 /// How much later than it is due a mail may be before nothing is known any more.
 const MAX_LATENESS: Duration = Duration::from_secs(3 * 3_600);
+/// So many mails in a row that Postmark did not confirm are a path that does not work; one or two may be its answer that was lost.
+const MIN_UNCONFIRMED: usize = 3;
 
 /// Returns the finding of `canary` at `at`, from its `mails`, the newest first, of which one is due `every` so long.
 pub fn evaluate_canary(mails: &[CanaryMail], every: Duration, at: Timestamp) -> Finding {
@@ -18,19 +20,34 @@ pub fn evaluate_canary(mails: &[CanaryMail], every: Duration, at: Timestamp) -> 
     let known = past().find_map(|mail| Some((mail, verdict(mail, at)?)));
     let fresh = known.filter(|(mail, _)| at.since(mail.sent_at) <= every + MAX_LATENESS);
     let last_delivered = past().filter_map(|mail| mail.delivered_at).max();
+    let unconfirmed: Vec<&CanaryMail> = past().take_while(|mail| is_unconfirmed(mail)).collect();
+    let unconfirmed = unconfirmed
+        .last()
+        .filter(|_| fresh.is_none() && unconfirmed.len() >= MIN_UNCONFIRMED);
     let evidence = CanaryEvidence {
-        sent_at: fresh.map(|(mail, _)| mail.sent_at),
+        sent_at: fresh
+            .map(|(mail, _)| mail.sent_at)
+            .or(unconfirmed.map(|first| first.sent_at)),
         outcome: fresh.map_or(CanaryOutcome::Pending, |(mail, _)| mail.outcome.clone()),
         message: fresh.and_then(|(mail, _)| mail.id.clone()),
         last_delivered,
     };
-    let verdict = fresh.map_or(Verdict::Unknown, |(_, verdict)| verdict);
+    let verdict = match (fresh, unconfirmed) {
+        (Some((_, verdict)), _) => verdict,
+        (None, Some(_)) => Verdict::Breach,
+        (None, None) => Verdict::Unknown,
+    };
     Finding::new(
         Rule::Canary,
         verdict,
         Severity::Warn,
         Evidence::Canary(evidence),
     )
+}
+
+/// Whether nobody knows whether Postmark took a mail.
+fn is_unconfirmed(mail: &CanaryMail) -> bool {
+    mail.outcome == CanaryOutcome::Pending && mail.id.is_none()
 }
 
 /// Returns what a mail says; `None` of one that may still be delivered, or of which nobody knows whether Postmark took it.
@@ -99,5 +116,28 @@ mod tests {
             ..mail(90, CanaryOutcome::Pending)
         };
         assert_eq!(verdict_of(&[unanswered]), Verdict::Unknown);
+    }
+
+    #[test]
+    fn mails_that_postmark_never_confirms_are_a_path_that_does_not_work() {
+        let tried = |hours_ago: u32| CanaryMail {
+            id: None,
+            ..mail(60 * hours_ago, CanaryOutcome::Pending)
+        };
+        let before = mail(300, CanaryOutcome::Delivered);
+        let of = |hours: &[u32]| {
+            let tried = hours.iter().map(|hours_ago| tried(*hours_ago));
+            let mails: Vec<CanaryMail> = tried.chain([before.clone()]).collect();
+            evaluate_canary(&mails, HOUR, T)
+        };
+        assert_eq!(of(&[0, 1]).verdict, Verdict::Unknown);
+        let found = of(&[0, 1, 2, 3, 4]);
+        assert_eq!(found.verdict, Verdict::Breach);
+        let Evidence::Canary(evidence) = found.evidence else {
+            panic!("another rule");
+        };
+        assert_eq!(evidence.sent_at, Some(T - 240 * MINUTE));
+        assert_eq!(evidence.message, None);
+        assert_eq!(evidence.last_delivered, before.delivered_at);
     }
 }

@@ -163,6 +163,9 @@ pub(crate) fn usual_blocks(of: &BlockingDomain) -> String {
 
 fn describe_canary(canary: &CanaryEvidence) -> String {
     match &canary.outcome {
+        CanaryOutcome::Pending if canary.message.is_none() => {
+            "Postmark confirms no test mail".to_owned()
+        }
         CanaryOutcome::Pending => "its test mail is not delivered".to_owned(),
         CanaryOutcome::Delivered => "its test mail is delivered".to_owned(),
         CanaryOutcome::Bounced => "its test mail bounced".to_owned(),

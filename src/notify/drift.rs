@@ -17,7 +17,13 @@ pub(super) fn canary_context(canary: &CanaryEvidence, at: Timestamp, style: Styl
     let time = |then| short_time(then, at, style.zone);
     let sent = canary.sent_at.map(|sent| match &canary.outcome {
         CanaryOutcome::Refused(why) => format!("Tried {}: {}", time(sent), sentence(&clean(why))),
-        _ => format!("Sent {}.", time(sent)),
+        CanaryOutcome::Pending if canary.message.is_none() => {
+            format!("Tried each time since {}.", time(sent))
+        }
+        _ => {
+            let id = canary.message.as_deref().unwrap_or_default();
+            format!("Sent {} as message {}.", time(sent), clean(id))
+        }
     });
     let last = match canary.last_delivered {
         Some(last) => format!("The last one was delivered {}.", time(last)),

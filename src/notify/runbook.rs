@@ -80,6 +80,9 @@ pub fn advice(incident: &Incident) -> String {
             Evidence::Canary(canary) if matches!(canary.outcome, CanaryOutcome::Refused(_)) => {
                 "Mend what Postmark names: the token, the sender or the stream of [canary], or the account; your app may be refused alike"
             }
+            Evidence::Canary(canary) if canary.message.is_none() => {
+                "Check status.postmarkapp.com; the log says what Postmark answered"
+            }
             _ => "Check status.postmarkapp.com, then look at this message in Postmark's activity",
         },
         Rule::DnsDrift => {

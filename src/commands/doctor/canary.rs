@@ -35,6 +35,11 @@ pub(crate) async fn checks(app: &Context, _at: Timestamp) -> Vec<Check> {
             NAME,
             format!("{text}; the last one, of {sent}, was delivered"),
         ),
+        CanaryOutcome::Pending if last.id.is_none() => Check::warn(
+            NAME,
+            format!("{text}; nobody knows whether Postmark took the last one, of {sent}"),
+            "look for it in Postmark's activity, and run `hushwatch doctor` again after the next one",
+        ),
         CanaryOutcome::Pending => {
             Check::pass(NAME, format!("{text}; the last one was sent {sent}"))
         }
