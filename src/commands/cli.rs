@@ -25,6 +25,7 @@ use crate::commands::report::ReportArgs;
 use crate::commands::sentry_rule::SentryRuleArgs;
 use crate::commands::stdout::check_written;
 use crate::commands::{CommandResult, USAGE};
+use crate::config::refuse_secret_in_text;
 use crate::model::Timestamp;
 use crate::telemetry::LogFormat;
 
@@ -305,6 +306,16 @@ pub struct PersonArgs {
         hide_default_value = true
     )]
     pub by: String,
+}
+
+impl PersonArgs {
+    /// Refuses a secret, which messages would show.
+    ///
+    /// # Errors
+    /// How the verb ends.
+    pub(crate) fn check(&self) -> Result<(), (u8, String)> {
+        refuse_secret_in_text("`--by`", &self.by).map_err(|problem| (USAGE, problem.to_string()))
+    }
 }
 
 /// Arguments of the verbs that do something at a present.

@@ -44,6 +44,7 @@ pub struct IncidentArgs {
 
 /// Closes an incident, or stores what a person says of it.
 pub(super) async fn incident(config: Config, args: IncidentArgs) -> CommandResult {
+    args.person.check()?;
     let context = open_existing(config)?;
     let id = args.incident.to_ascii_lowercase();
     if args.close {

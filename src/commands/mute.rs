@@ -92,14 +92,9 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
         .duration
         .map(MuteUntil::After)
         .or(until.map(MuteUntil::At));
-    let texts = [
-        ("`--reason`", args.reason.as_deref()),
-        ("`--by`", Some(&*args.person.by)),
-    ];
-    for (option, text) in texts {
-        refuse_secret_in_text(option, text.unwrap_or_default())
-            .map_err(|problem| (USAGE, problem.to_string()))?;
-    }
+    args.person.check()?;
+    refuse_secret_in_text("`--reason`", args.reason.as_deref().unwrap_or_default())
+        .map_err(|problem| (USAGE, problem.to_string()))?;
     let context = open_existing(config)?;
     let options = options_at(args.present.now);
     let (Some(end), Some(reason)) = (end, args.reason) else {

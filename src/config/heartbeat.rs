@@ -4,6 +4,7 @@ use figment::value::Value;
 
 use crate::config::load::Reader;
 use crate::config::problem::{ConfigProblem, Invalid};
+use crate::config::services::Service;
 use crate::config::values;
 use crate::heartbeat::{Heartbeat, HeartbeatKind};
 
@@ -17,7 +18,13 @@ impl Reader {
         });
         let url = self.read("heartbeat.url", String::new(), |v| match values::text(v)? {
             url if url.is_empty() => Ok(url),
-            url => values::base_url(&Value::from(url)),
+            url => match reqwest::Url::parse(&url)
+                .ok()
+                .and_then(|url| Service::of(&url))
+            {
+                Some(other) if other != Service::Healthchecks => Err(other.misplaced()),
+                _ => values::base_url(&Value::from(url)).map_err(Invalid::from),
+            },
         });
         if url.is_empty() {
             return None;

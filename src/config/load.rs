@@ -206,19 +206,21 @@ impl Reader {
             poll_time: self.duration("postmark.poll_time", MIN_TIMEOUT, DAY),
             backfill_time: self.duration("postmark.backfill_time", Duration::ZERO, DAY),
         };
+        let servers = self.servers(sources, &rules);
+        let sinks = self.sinks(sources, &servers);
         Config {
             mode: self.read("mode", Mode::Alert, |v| {
                 values::choice(v, [("alert", Mode::Alert), ("digest", Mode::Digest)])
             }),
             time_zone,
             quiet_hours: self.quiet_hours(time_zone),
-            sinks: self.sinks(sources),
+            sinks,
             retry: retry::RetryPolicy {
                 attempts: self.read("retry.attempts", 4, |v| values::whole(v, 1, 20)),
                 initial: self.duration("retry.initial", Duration::ZERO, MAX_WAIT),
                 longest: self.duration("retry.longest", Duration::ZERO, MAX_WAIT),
             },
-            servers: self.servers(sources, &rules),
+            servers,
             account: sources
                 .var(ACCOUNT_TOKEN)
                 .map(|_| env_token(sources, ACCOUNT_TOKEN)),

@@ -153,20 +153,11 @@ pub(super) fn misplaced_secrets(
     for (name, allowed) in VARIABLES.into_iter().chain(prefixed) {
         in_variable(sources, name, allowed, &format!("{name}:"), &mut problems);
     }
-    let servers = match own.and_then(|own| find(own, "server")) {
-        Some(Value::Array(_, servers)) => servers.as_slice(),
-        _ => &[],
-    };
-    for (index, server) in servers.iter().enumerate() {
-        let Some(name) = server.find_ref("token_env").and_then(Value::as_str) else {
-            continue;
-        };
+    for (place, name) in named_variables(own) {
         let is_known = VARIABLES.contains(&(name, Some(SecretKind::PostmarkToken)));
         if !is_known && SecretKind::of_value(name).is_none() {
-            let subject = format!(
-                "{shown}: `server` number {} `token_env` names a variable that",
-                index + 1
-            );
+            let subject = format!("{shown}: {place} names a variable that");
+            // The keys of Opsgenie look like tokens of Postmark.
             let allowed = Some(SecretKind::PostmarkToken);
             in_variable(sources, name, allowed, &subject, &mut problems);
         }
@@ -186,6 +177,30 @@ pub fn refuse_secret_in_text(subject: &str, text: &str) -> Result<(), ConfigProb
         Some(kind) => Err(kind.problem(subject)),
         None => Ok(()),
     }
+}
+
+/// Returns the variables that the file names for secrets, after the key that names each.
+fn named_variables(own: Option<&Dict>) -> Vec<(String, &str)> {
+    let list = |table: &'static str| match own.and_then(|own| find(own, table)) {
+        Some(Value::Array(_, items)) => items.as_slice(),
+        _ => &[],
+    };
+    let of_lists = ["server", "sink"].into_iter().flat_map(|table| {
+        let items = list(table).iter().enumerate();
+        items.map(move |(index, item)| (format!("`{table}` number {} ", index + 1), item))
+    });
+    let canary = own.and_then(|own| find(own, "canary"));
+    let tables = of_lists.chain(canary.map(|canary| ("`canary` ".to_owned(), canary)));
+    let mut named = Vec::new();
+    for (place, table) in tables {
+        if let Value::Dict(_, table) = table {
+            let keys = table.iter().filter(|(key, _)| key.ends_with("_env"));
+            let names =
+                keys.filter_map(|(key, name)| Some((format!("{place}`{key}`"), name.as_str()?)));
+            named.extend(names);
+        }
+    }
+    named
 }
 
 fn in_variable(

@@ -18,6 +18,7 @@ mod rules;
 mod schedule;
 mod sentry;
 mod server;
+mod services;
 mod show;
 mod sink;
 mod tables;

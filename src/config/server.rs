@@ -99,6 +99,13 @@ pub(super) fn read_server(
     let token = choose_token((env, file), only, sources);
     let name =
         name.ok_or_else(|| Invalid::new("has no `name`", "add one, such as name = \"shop\""));
+    let name = name.and_then(|name| match name.starts_with('(') {
+        true => Err(Invalid::new(
+            "has a `name` that begins with `(`, as those of hushwatch's own do",
+            "give it another, such as name = \"shop\"",
+        )),
+        false => Ok(name),
+    });
     match (name, token) {
         (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
             own_domains: own_domains.concat(),

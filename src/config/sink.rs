@@ -5,11 +5,13 @@ mod table;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::config::Sources;
 use crate::config::load::Reader;
+use crate::config::misplaced::SecretKind;
 use crate::config::problem::{ConfigProblem, ConfigWarning, Invalid};
+use crate::config::server::ACCOUNT_TOKEN;
 use crate::config::sink::table::{goes_through_postmark, read_sink};
 use crate::config::token::read_secret;
+use crate::config::{ServerConfig, Sources};
 use crate::model::{Evidence, Incident, Rule, ServerName, Severity};
 use crate::secret::Secret;
 use crate::sink::{Destination, MailRoute, SinkKind};
@@ -72,7 +74,9 @@ impl Credential {
                 None => Err(format!("its secret is missing: set {name}")),
             },
             Self::File(path) => {
-                read_secret(path, None, "put the secret of the sink there").map(Some)
+                // The keys of Opsgenie look like tokens of Postmark.
+                let expected = Some(SecretKind::PostmarkToken);
+                read_secret(path, expected, "put the secret of the sink there").map(Some)
             }
         }
     }
@@ -117,7 +121,10 @@ pub const SINK_CHANNEL: &str = "sink:";
 
 impl Reader {
     /// Reads every `[[sink]]`.
-    pub(super) fn sinks(&mut self, sources: &Sources) -> Vec<SinkConfig> {
+    /// Reads each `[[sink]]`. Without a token of the account, it can only choose from the configured `servers`.
+    pub(super) fn sinks(&mut self, sources: &Sources, servers: &[ServerConfig]) -> Vec<SinkConfig> {
+        let is_whole = sources.var(ACCOUNT_TOKEN).is_none() && !servers.is_empty();
+        let is_unknown = |name: &&ServerName| is_whole && servers.iter().all(|s| s.name != **name);
         let mut sinks: Vec<SinkConfig> = Vec::new();
         for (subject, sink) in self.tables("sink", |table| read_sink(table, sources)) {
             if sinks.iter().any(|other| other.name == sink.name) {
@@ -126,6 +133,13 @@ impl Reader {
                 self.problems
                     .push(ConfigProblem::invalid(&subject, &invalid));
                 continue;
+            }
+            if let Some(unknown) = sink.servers.iter().find(is_unknown) {
+                let what = format!("has `servers` with {:?}, which is no server", unknown.0);
+                let names: Vec<&str> = servers.iter().map(|s| &*s.name.0).collect();
+                let invalid = Invalid::new(what, format!("write some of: {}", names.join(", ")));
+                self.problems
+                    .push(ConfigProblem::invalid(&subject, &invalid));
             }
             if goes_through_postmark(&sink) {
                 let name = sink.name.clone();

@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use figment::value::{Num, Value};
 
 use crate::config::problem::Invalid;
+use crate::config::services::Service;
 use crate::model::parse_duration_within;
 use crate::tls::is_loopback;
 
@@ -149,19 +150,16 @@ pub(super) fn service_url(value: &Value, why: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// Refuses the URL of a Slack workflow, which looks like an incoming webhook and is none.
+/// Refuses the URL of a Slack workflow, which looks like an incoming webhook and is none, and that of another service.
 pub(super) fn incoming_webhook(value: &Value) -> Result<String, Invalid> {
     let text = base_url(value)?;
     let url = reqwest::Url::parse(&text).ok();
-    let is_slack = |url: &reqwest::Url| {
-        let host = url.host_str().unwrap_or_default();
-        matches!(host, "hooks.slack.com" | "hooks.slack-gov.com")
-    };
-    let first = url
-        .as_ref()
-        .filter(|url| is_slack(url))
-        .and_then(|url| url.path_segments()?.next());
-    match first {
+    let service = url.as_ref().and_then(Service::of);
+    if let Some(other) = service.filter(|service| *service != Service::Slack) {
+        return Err(other.misplaced());
+    }
+    let first = url.as_ref().filter(|_| service.is_some());
+    match first.and_then(|url| url.path_segments()?.next()) {
         Some(kind @ ("triggers" | "workflows")) => Err(Invalid::new(
             format!(
                 "starts a workflow (hooks.slack.com/{kind}/…), which answers alike whether it posts or not"

@@ -53,6 +53,17 @@ impl SinkKind {
         }
     }
 
+    /// Returns what people call it.
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::Webhook => "a webhook",
+            Self::PagerDuty => "PagerDuty",
+            Self::Opsgenie => "Opsgenie",
+            Self::Ntfy => "ntfy",
+            Self::Email => "a mail server",
+        }
+    }
+
     /// Returns where it is found if nothing else is configured.
     pub const fn default_url(self) -> Option<&'static str> {
         match self {

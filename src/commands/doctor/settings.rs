@@ -2,6 +2,7 @@
 
 use crate::commands::doctor::check::Check;
 use crate::config::{Config, ConfigProblem, ConfigWarning};
+use crate::notify::context::split_remedy;
 
 /// Returns a failure for each problem of a configuration that cannot be used.
 pub(crate) fn problems(problems: &[ConfigProblem]) -> Vec<Check> {
@@ -25,7 +26,7 @@ const fn is_checked_elsewhere(warning: &ConfigWarning) -> bool {
     )
 }
 
-/// Checks the switch, and the warnings of the configuration.
+/// Checks the switch, the warnings of the configuration, and what `run` alone would read of it.
 pub(crate) fn checks(config: &Config) -> Vec<Check> {
     let mut checks = Vec::new();
     if !config.enabled {
@@ -37,6 +38,12 @@ pub(crate) fn checks(config: &Config) -> Vec<Check> {
     }
     let own = config.warnings.iter().filter(|w| !is_checked_elsewhere(w));
     checks.extend(own.map(|w| Check::warn("configuration", w.what(), w.remedy())));
+    let page = config.page.as_ref().map(|page| page.read_token());
+    if let Some(Err(why)) = page {
+        let (what, remedy) = split_remedy(&why);
+        let remedy = remedy.unwrap_or_else(|| "correct `page.token_file`".to_owned());
+        checks.push(Check::fail("page", what, remedy));
+    }
     if checks.is_empty() {
         checks.push(Check::pass("configuration", "Configuration valid"));
     }

@@ -6,6 +6,7 @@ use reqwest::Url;
 use crate::config::keys::{SINK_KEYS, unknown_key_remedy};
 use crate::config::problem::Invalid;
 use crate::config::server::is_variable_name;
+use crate::config::services::{Service, is_mail};
 use crate::config::sink::{Credential, SinkConfig};
 use crate::config::{Sources, names, values};
 use crate::model::{Rule, ServerName, Severity};
@@ -106,16 +107,16 @@ fn read_url(table: &Dict, kind: SinkKind) -> Result<Secret, Invalid> {
         SinkKind::Email => is_mail(url) && url.host_str().is_some(),
         _ => url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url.as_str())),
     };
-    let other = parsed
-        .as_ref()
-        .and_then(kind_of_url)
-        .filter(|other| *other != kind);
-    if let Some(other) = other {
-        let what = format!("has the `url` of another type than {}", kind.name());
-        return Err(Invalid::new(
-            what,
-            format!("write type = \"{}\"", other.name()),
-        ));
+    match parsed.as_ref().and_then(Service::of) {
+        Some(Service::Sink(other)) if other != kind => {
+            let what = format!("has the `url` of another type than {}", kind.name());
+            let remedy = format!("write type = \"{}\"", other.name());
+            return Err(Invalid::new(what, remedy));
+        }
+        Some(service @ (Service::Healthchecks | Service::Sentry)) => {
+            return Err(service.misplaced().within("url"));
+        }
+        _ => {}
     }
     if let Some(url) = parsed.as_ref().filter(|_| kind == SinkKind::Email)
         && (!url.username().is_empty() || url.password().is_some())
@@ -138,36 +139,11 @@ fn read_url(table: &Dict, kind: SinkKind) -> Result<Secret, Invalid> {
     }
 }
 
-fn is_mail(url: &Url) -> bool {
-    matches!(url.scheme(), "smtp" | "smtps")
-}
-
 /// Returns whether the mail of a sink goes through the server that is watched.
 pub(super) fn goes_through_postmark(sink: &SinkConfig) -> bool {
     let url = Url::parse(sink.url.expose()).ok();
     let host = url.as_ref().and_then(Url::host_str);
     sink.kind == SinkKind::Email && host.is_some_and(|host| host.ends_with("postmarkapp.com"))
-}
-
-/// Returns the kind that a scheme or a well-known host is of.
-fn kind_of_url(url: &Url) -> Option<SinkKind> {
-    if is_mail(url) {
-        return Some(SinkKind::Email);
-    }
-    let host = url.host_str()?;
-    let is = |name: &str| {
-        host == name
-            || host
-                .strip_suffix(name)
-                .is_some_and(|sub| sub.ends_with('.'))
-    };
-    if is("pagerduty.com") {
-        Some(SinkKind::PagerDuty)
-    } else if is("opsgenie.com") {
-        Some(SinkKind::Opsgenie)
-    } else {
-        is("ntfy.sh").then_some(SinkKind::Ntfy)
-    }
 }
 
 const fn url_remedy(kind: SinkKind) -> &'static str {
@@ -189,6 +165,15 @@ const fn url_remedy(kind: SinkKind) -> &'static str {
              \"smtp://mail.example.com\" (STARTTLS, port 587)"
         }
     }
+}
+
+/// Whether the name of a variable that is not set looks like the key itself: those of PagerDuty, ntfy and Standard Webhooks are made
+/// of letters, digits and underscores.
+fn is_like_key(name: &str, sources: &Sources) -> bool {
+    const MIN_KEY_CHARS: usize = 20;
+    let is_long = name.len() >= MIN_KEY_CHARS && name.contains(|c: char| c.is_ascii_digit());
+    let has_prefix = name.starts_with("whsec_") || name.starts_with("tk_");
+    sources.var(name).is_none() && (has_prefix || (is_long && !name.contains('_')))
 }
 
 /// The keys of the secret of a kind: the name of a variable, and a file.
@@ -225,10 +210,12 @@ fn read_credential(table: &Dict, kind: SinkKind, sources: &Sources) -> Result<Cr
             let what = format!("has both `{env}` and `{file}`");
             return Err(Invalid::new(what, "keep one of them"));
         }
-        (Some(name), None) if is_variable_name(&name) => Credential::Variable {
-            value: sources.env.get(&name).and_then(|value| Secret::new(value)),
-            name,
-        },
+        (Some(name), None) if is_variable_name(&name) && !is_like_key(&name, sources) => {
+            Credential::Variable {
+                value: sources.env.get(&name).and_then(|value| Secret::new(value)),
+                name,
+            }
+        }
         // Its value is not repeated: it may be the secret itself.
         (Some(_), None) => {
             let what = format!("has a `{env}` that is not the name of an environment variable");

@@ -72,10 +72,23 @@ fn what_is_wrong_with_a_sink_is_told_with_its_remedy_and_without_its_secret() {
         webhook("rules = []"),
         webhook("severities = [\"loud\"]"),
         webhook("rule = \"send_silence\""),
+        webhook("servers = [\"shopp\"]"),
+        webhook("secret_env = \"whsec_canaryMfKQ9r8GKYqrTwjUPD8ILPZIo2LaL\""),
+        sink("type = \"webhook\"\nurl = \"https://hc-ping.com/canary\""),
+        sink("type = \"pagerduty\"\nrouting_key_env = \"R0canary23456789ABCDEFGHIJKLMNOP\""),
+        sink(
+            "type = \"ntfy\"\nurl = \"https://ntfy.example.com/mail\"\ntoken_env = \"SLACK_TOKEN_OF_OURS\"",
+        ),
         format!("{}\n{}", webhook(""), webhook("")),
     ];
     let told = files.map(|file| {
-        let told = problems(&file, &[("SHORT", "whsec_canary")]);
+        let told = problems(
+            &file,
+            &[
+                ("SHORT", "whsec_canary"),
+                ("SLACK_TOKEN_OF_OURS", "xoxb-canary"),
+            ],
+        );
         assert!(!told.contains("canary"), "{told}");
         let lines = told.lines().map(|line| {
             line.split_once("monitor.toml: ")
