@@ -48,6 +48,8 @@ pub use problem::{ConfigProblem, ConfigWarning, io_reason};
 pub use quiet::{QuietHours, hold, quiet_until};
 pub use schedule::Schedule;
 pub use show::{describe_rules, show};
+#[cfg(test)]
+pub use sink::Credential;
 pub use sink::{SINK_CHANNEL, SinkConfig};
 pub use token::{TokenProblem, TokenSource};
 

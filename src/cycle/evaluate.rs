@@ -244,7 +244,8 @@ fn build_commit(
     let released = servers.iter().flat_map(|s| &s.mute_end.resolved);
     let released = released.map(|incident| resolved_step(incident, now, style));
     let steps = evaluation.transitions.iter().cloned().chain(released);
-    let for_sinks = sink_rows(&context.config.sinks, &steps.collect::<Vec<_>>());
+    let steps: Vec<_> = steps.collect();
+    let for_sinks = sink_rows(&context.config.sinks, &steps, &notified.steps);
     CycleCommit {
         servers: polls
             .iter()

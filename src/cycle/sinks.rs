@@ -1,6 +1,6 @@
 //! What sinks beside Slack get of a cycle: rows for the outbox, written in the same transaction as Slack's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -11,18 +11,30 @@ use crate::notify::answered::acknowledgement_text;
 use crate::output::json::{AcknowledgementView, TransitionView};
 use crate::store::{MessageKind, NewMessage, Placement};
 
+/// The steps that people were notified of before, in order, by the id of their incident.
+pub(crate) type NotifiedSteps = BTreeMap<String, Vec<Transition>>;
+
 /// Returns a row for each sink and each step that it wants, in the order of `steps`; of several steps of one incident the last one,
-/// where a sink does not want each.
-pub(crate) fn sink_rows(sinks: &[SinkConfig], steps: &[(Transition, String)]) -> Vec<NewMessage> {
+/// where a sink does not want each. What a sink was told of by the steps `before` is told as over there, too, whatever has become of its
+/// severity and its rule.
+pub(crate) fn sink_rows(
+    sinks: &[SinkConfig],
+    steps: &[(Transition, String)],
+    before: &NotifiedSteps,
+) -> Vec<NewMessage> {
     let mut rows = Vec::new();
     for sink in sinks {
         let mut seen = BTreeSet::new();
-        let wanted = steps.iter().rev().filter(|(step, _)| {
-            let is_wanted = step.notified && sink.wants(&step.incident);
-            is_wanted && (sink.kind.wants_every_step() | seen.insert(&step.incident.id))
+        let wanted = steps.iter().enumerate().rev().filter(|(place, (step, _))| {
+            let incident = &step.incident;
+            let earlier = || steps[..*place].iter().map(|(step, _)| step);
+            let ends_there =
+                || step.step == Step::Resolved && has_open(sink, incident, before, earlier());
+            let is_wanted = step.notified && (sink.wants(incident) || ends_there());
+            is_wanted && (sink.kind.wants_every_step() | seen.insert(&incident.id))
         });
         let wanted: Vec<_> = wanted.collect();
-        rows.extend(wanted.into_iter().rev().map(|(step, text)| {
+        rows.extend(wanted.into_iter().rev().map(|(_, (step, text))| {
             let body = json!(TransitionView::new(step, text)).to_string();
             sink_row(sink, &step.incident, text, body)
         }));
@@ -30,10 +42,12 @@ pub(crate) fn sink_rows(sinks: &[SinkConfig], steps: &[(Transition, String)]) ->
     rows
 }
 
-/// Returns a row for each sink that can be told that somebody takes care of `incident`, which Slack says in the message alone.
+/// Returns a row for each sink that can be told that somebody takes care of `incident`, which Slack says in the message alone: those
+/// that want it, or were told of it by the steps `before`.
 pub(crate) fn acknowledgement_rows(
     sinks: &[SinkConfig],
     incident: &Incident,
+    before: &NotifiedSteps,
     style: Style,
 ) -> Vec<NewMessage> {
     let Some(by) = incident.acknowledged.as_ref().filter(|_| incident.notified) else {
@@ -41,11 +55,30 @@ pub(crate) fn acknowledgement_rows(
     };
     let text = acknowledgement_text(incident, by, style);
     let body = json!(AcknowledgementView::new(incident, by, &text)).to_string();
-    let wanted = sinks.iter().filter(|sink| sink.wants(incident));
-    let wanted = wanted.filter(|sink| sink.kind.takes_acknowledgements());
-    wanted
-        .map(|sink| sink_row(sink, incident, &text, body.clone()))
+    let is_told = |sink: &&SinkConfig| {
+        sink.wants(incident) || has_open(sink, incident, before, std::iter::empty())
+    };
+    let told = sinks.iter().filter(is_told);
+    let told = told.filter(|sink| sink.kind.takes_acknowledgements());
+    told.map(|sink| sink_row(sink, incident, &text, body.clone()))
         .collect()
+}
+
+/// Returns whether a sink was told of an incident that has not ended since: by its steps `before`, or by `earlier` ones of the same
+/// cycle.
+fn has_open<'t>(
+    sink: &SinkConfig,
+    incident: &Incident,
+    before: &'t NotifiedSteps,
+    earlier: impl DoubleEndedIterator<Item = &'t Transition>,
+) -> bool {
+    let before = before.get(&incident.id).into_iter().flatten();
+    let earlier = earlier.filter(|step| step.notified && step.incident.id == incident.id);
+    let mut since_its_end = before
+        .chain(earlier)
+        .rev()
+        .take_while(|step| step.step != Step::Resolved);
+    since_its_end.any(|step| sink.wants(&step.incident))
 }
 
 fn sink_row(sink: &SinkConfig, incident: &Incident, text: &str, body: String) -> NewMessage {
@@ -74,4 +107,120 @@ pub(crate) fn resolved_step(
     };
     let text = alert(&step, style).to_text();
     (step, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Credential;
+    use crate::model::{Acknowledgement, Rule, Severity};
+    use crate::notify::samples::{STYLE, course_of};
+    use crate::secret::Secret;
+    use crate::sink::SinkKind;
+
+    fn sink(kind: SinkKind, rules: &[Rule], severities: &[Severity]) -> SinkConfig {
+        SinkConfig {
+            name: kind.name().to_owned(),
+            kind,
+            url: Secret::new("https://alerts.example.com/mail").expect("not empty"),
+            credential: Credential::None,
+            envelope: None,
+            rules: rules.to_vec(),
+            severities: severities.to_vec(),
+            servers: Vec::new(),
+        }
+    }
+
+    /// A step of a silence that is first a warning and then a wake.
+    fn step(name: &str) -> (Transition, String) {
+        let step = course_of(Rule::SendSilence).step(name).clone();
+        (step, format!("a text\n{name}"))
+    }
+
+    fn before(names: &[&str]) -> NotifiedSteps {
+        let steps: Vec<_> = names.iter().map(|name| step(name).0).collect();
+        let id = steps.first().map(|step| step.incident.id.clone());
+        id.map(|id| (id, steps)).into_iter().collect()
+    }
+
+    /// Which steps the only sink is told of.
+    fn told(sink: &SinkConfig, names: &[&str], earlier: &[&str]) -> Vec<String> {
+        let steps: Vec<_> = names.iter().map(|name| step(name)).collect();
+        let rows = sink_rows(std::slice::from_ref(sink), &steps, &before(earlier));
+        let last = |row: NewMessage| row.text.lines().last().unwrap_or_default().to_owned();
+        rows.into_iter().map(last).collect()
+    }
+
+    #[test]
+    fn what_a_sink_was_told_as_a_warning_ends_there_as_a_wake() {
+        let severity = |name: &str| step(name).0.incident.severity;
+        assert_eq!(severity("opened"), Severity::Warn);
+        assert_eq!(severity("resolved"), Severity::Wake);
+        for kind in SinkKind::ALL {
+            let warn = sink(kind, &[], &[Severity::Warn]);
+            assert_eq!(told(&warn, &["opened"], &[]), ["opened"]);
+            let worse = told(&warn, &["escalated"], &["opened"]);
+            assert_eq!(worse, [""; 0], "{kind:?}: it is no warning any more");
+            let over = told(&warn, &["resolved"], &["opened", "escalated"]);
+            assert_eq!(over, ["resolved"], "{kind:?}");
+            let wake = sink(kind, &[], &[Severity::Wake]);
+            assert_eq!(told(&wake, &["escalated"], &["opened"]), ["escalated"]);
+            let over = told(&wake, &["resolved"], &["opened", "escalated"]);
+            assert_eq!(over, ["resolved"], "{kind:?}");
+        }
+        let hook = sink(SinkKind::Webhook, &[], &[Severity::Warn]);
+        let at_once = told(&hook, &["opened", "escalated", "resolved"], &[]);
+        assert_eq!(at_once, ["opened", "resolved"], "as after a gap");
+    }
+
+    #[test]
+    fn what_a_sink_was_never_told_or_what_ended_there_is_not_told_as_over() {
+        let warn = sink(SinkKind::Ntfy, &[], &[Severity::Warn]);
+        assert_eq!(told(&warn, &["resolved"], &[]), [""; 0]);
+        assert_eq!(told(&warn, &["resolved"], &["escalated"]), [""; 0]);
+        let ended = ["opened", "escalated", "resolved"];
+        assert_eq!(told(&warn, &["resolved"], &ended), [""; 0], "once");
+        let again = ["opened", "resolved", "escalated"];
+        assert_eq!(told(&warn, &["resolved"], &again), [""; 0]);
+        // Nobody was notified of its beginning.
+        let (mut muted, text) = step("opened");
+        muted.notified = false;
+        let rows = sink_rows(&[warn], &[(muted, text), step("resolved")], &before(&[]));
+        assert_eq!(rows, []);
+    }
+
+    #[test]
+    fn what_changed_its_rule_ends_where_it_was_told_of() {
+        let drops = sink(SinkKind::PagerDuty, &[Rule::SendDrop], &[]);
+        let mut earlier = before(&["opened"]);
+        for step in earlier.values_mut().flatten() {
+            step.incident.rule = Rule::SendDrop;
+        }
+        let over = sink_rows(std::slice::from_ref(&drops), &[step("resolved")], &earlier);
+        assert_eq!(over.len(), 1);
+        assert_eq!(over[0].channel, "sink:pagerduty");
+        let worse = sink_rows(&[drops], &[step("escalated")], &earlier);
+        assert_eq!(worse, [], "it is of another rule now");
+    }
+
+    #[test]
+    fn who_takes_care_is_said_where_it_was_told_of() {
+        let mut incident = step("escalated").0.incident;
+        incident.acknowledged = Some(Acknowledgement {
+            by: "Amy".to_owned(),
+            at: incident.opened_at,
+            by_answer: false,
+        });
+        let sinks = [
+            sink(SinkKind::Opsgenie, &[], &[Severity::Warn]),
+            sink(SinkKind::PagerDuty, &[Rule::Blind], &[]),
+            sink(SinkKind::Email, &[], &[]),
+        ];
+        let steps = before(&["opened", "escalated"]);
+        let rows = acknowledgement_rows(&sinks, &incident, &steps, STYLE);
+        let channels: Vec<_> = rows.iter().map(|row| row.channel.as_str()).collect();
+        assert_eq!(channels, ["sink:opsgenie"]);
+        let unknown = acknowledgement_rows(&sinks, &incident, &before(&[]), STYLE);
+        assert_eq!(unknown, []);
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cycle::evaluate::load_log;
 use crate::cycle::incidents::lock_incident;
 use crate::cycle::lease::Leases;
-use crate::cycle::sinks::{acknowledgement_rows, sink_rows};
+use crate::cycle::sinks::{NotifiedSteps, acknowledgement_rows, sink_rows};
 use crate::cycle::stored_message::{to_body, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions};
 use crate::decide::{AnswerEffect, Change, IncidentLog};
@@ -200,7 +200,7 @@ impl<'c> Desk<'c> {
         read: Vec<AnswersRead>,
     ) -> Result<Vec<(Transition, String)>, store::Error> {
         self.commit.messages = self.edits().await?;
-        let messages = self.for_sinks();
+        let messages = self.for_sinks().await?;
         self.commit.messages.extend(messages);
         let incidents = self.logs.values().flat_map(IncidentLog::incidents);
         self.commit.incidents = incidents.cloned().collect();
@@ -213,14 +213,22 @@ impl<'c> Desk<'c> {
     }
 
     /// Returns what goes to the sinks: who takes care of what, and what ended.
-    fn for_sinks(&self) -> Vec<NewMessage> {
+    async fn for_sinks(&self) -> Result<Vec<NewMessage>, store::Error> {
         let (sinks, style) = (&self.context.config.sinks, self.context.style());
+        let closed = self.commit.transitions.iter().map(|(t, _)| &t.incident.id);
+        let ids: BTreeSet<String> = closed.chain(&self.acknowledged).cloned().collect();
+        if sinks.is_empty() || ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let load = move |s: &mut Database| load_notified_steps(s, &ids);
+        let before = self.context.store.call(load).await?;
         let acknowledged = self.acknowledged.iter().filter_map(|id| self.current(id));
         let acknowledged = acknowledged.filter(|incident| incident.is_open());
-        let rows = acknowledged.flat_map(|incident| acknowledgement_rows(sinks, incident, style));
+        let rows =
+            acknowledged.flat_map(|incident| acknowledgement_rows(sinks, incident, &before, style));
         let steps = self.commit.transitions.iter().cloned();
         let steps: Vec<_> = steps.map(with_its_end).collect();
-        rows.chain(sink_rows(sinks, &steps)).collect()
+        Ok(rows.chain(sink_rows(sinks, &steps, &before)).collect())
     }
 
     /// Returns the edits of the messages that name what changed.
@@ -231,12 +239,9 @@ impl<'c> Desk<'c> {
         let ids: Vec<String> = self.changed.iter().cloned().collect();
         let load = move |s: &mut Database| {
             let threads = s.message_threads(&ids)?;
-            let mut notified: BTreeMap<String, Vec<Transition>> = BTreeMap::new();
-            for incident in threads.iter().flat_map(|thread| &thread.incidents) {
-                let rows = s.incident_transitions(&incident.id)?.into_iter();
-                let steps = rows.map(|row| row.transition).filter(|t| t.notified);
-                notified.insert(incident.id.clone(), steps.collect());
-            }
+            let named = threads.iter().flat_map(|thread| &thread.incidents);
+            let named: BTreeSet<String> = named.map(|incident| incident.id.clone()).collect();
+            let notified = load_notified_steps(s, &named)?;
             Ok((threads, notified))
         };
         let (threads, notified) = self.context.store.call(load).await?;
@@ -270,4 +275,18 @@ impl<'c> Desk<'c> {
         }
         Ok(edits)
     }
+}
+
+/// Returns the steps that people were notified of, of each of these incidents.
+fn load_notified_steps(
+    s: &mut Database,
+    ids: &BTreeSet<String>,
+) -> Result<NotifiedSteps, store::Error> {
+    let mut notified = NotifiedSteps::new();
+    for id in ids {
+        let rows = s.incident_transitions(id)?.into_iter();
+        let steps = rows.map(|row| row.transition).filter(|t| t.notified);
+        notified.insert(id.clone(), steps.collect());
+    }
+    Ok(notified)
 }
