@@ -13,6 +13,7 @@ mod signature;
 mod tests;
 
 pub use client::{Error, SinkClient};
+pub use request::{Happened, happened};
 pub use signature::read_key;
 
 use crate::secret::Secret;

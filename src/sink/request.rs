@@ -41,13 +41,18 @@ pub(super) struct Event<'e> {
 /// What happened, as the frozen JSON says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Happened {
+pub enum Happened {
     Opened,
     Escalated,
     Reminded,
     /// Somebody takes care of it.
     Acknowledged,
     Resolved,
+}
+
+/// Returns what the frozen JSON of a step says that happened; `None` where it is none.
+pub fn happened(body: &str) -> Option<Happened> {
+    Fields::read(body).ok().map(|fields| fields.transition)
 }
 
 /// What the other kinds need of a transition.

@@ -197,6 +197,7 @@ facts! {
         a_message_that_takes_no_edits_is_posted_anew_and_goes_on_there
         what_a_channel_took_since_an_attempt_is_known
         messages_that_wait_become_one_of_them
+        what_is_past_is_not_sent_any_more
         a_message_of_several_is_split_with_its_incidents
         what_waits_for_a_channel_that_refuses_goes_to_another;
     mutes:

@@ -188,9 +188,41 @@ fn a_sink_that_is_down_for_days_or_gone_is_named_and_given_up(process: Process) 
     world.set_aside("Slack is told as ever");
 }
 
+/// Nobody is paged for what is long over; a webhook gets each step all the same.
+fn what_is_over_before_a_sink_is_back_pages_nobody(process: Process) {
+    let (receiver, mut world) = world(process);
+    for path in ["/bell", "/v2/enqueue", "/push"] {
+        receiver.fail(Plan::always(Fault::Status(503)).on(path));
+    }
+    cycle(&mut world, 0, true);
+    let over = cycle(&mut world, 1, false);
+    let notices = &over.report["notices"];
+    assert_eq!(notices["pending"], 3, "both steps and an end: {notices}");
+    receiver.clear_faults();
+    receiver.take();
+    let after = cycle(&mut world, 2, false);
+    let notices = &after.report["notices"];
+    assert_eq!(notices["pending"], 0, "{notices}");
+    assert_eq!(notices["given_up"], 0, "nothing is lost: {notices}");
+    let deliveries = receiver.take();
+    let bell = taken(&deliveries, "/bell");
+    assert!(
+        bell.len() == 2 && bell[0].starts_with("opened") && bell[1].starts_with("resolved"),
+        "{bell:?}"
+    );
+    let pager = taken(&deliveries, "/v2/enqueue");
+    assert!(
+        pager.len() == 1 && pager[0].starts_with("resolve "),
+        "an outage may hide that it had taken the beginning: {pager:?}"
+    );
+    assert_eq!(taken(&deliveries, "/push"), Vec::<String>::new());
+    world.set_aside("Slack is told as ever");
+}
+
 both! {
     the_life_of_an_incident_goes_to_each_sink_that_wants_it
     what_one_sink_does_concerns_no_other
+    what_is_over_before_a_sink_is_back_pages_nobody
     a_sink_that_is_down_for_days_or_gone_is_named_and_given_up
 }
 

@@ -1,6 +1,7 @@
 //! What waited through an outage of Slack: the messages of one incident become one, which tells its whole course.
 
 mod groups;
+mod sinks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,8 @@ use crate::notify::alert::Style;
 use crate::notify::telling::Telling;
 use crate::notify::{Level, Message};
 use crate::store::{MergedRows, MessageKind, OutboxRow, Thread};
+
+pub(super) use crate::cycle::deliver::merge::sinks::superseded_steps;
 
 /// What makes messages one: their channel, and the message that they edit or else the incident that they are about.
 type Key<'r> = (&'r str, Option<i64>, Option<&'r str>);

@@ -22,7 +22,7 @@ use crate::clock;
 use crate::config::{SINK_CHANNEL, hold};
 use crate::cycle::clock::current_instant;
 use crate::cycle::deliver::channel::ChannelWorker;
-use crate::cycle::deliver::merge::merge_waiting;
+use crate::cycle::deliver::merge::{merge_waiting, superseded_steps};
 use crate::cycle::deliver::sink::SinkWorker;
 use crate::cycle::deliver::split::{leave_as_reported, split_held};
 use crate::cycle::deliver::turn::{MAX_RETRY_DELAY, Turn};
@@ -144,7 +144,7 @@ fn channel_worker(context: &Context, turn: Turn) -> ChannelWorker {
 }
 
 /// Returns the rows that are due and not held back, by their channel, in the order in which they were written. What waited of the same
-/// incidents has become one of them, and what is held back of several incidents waits in a row of its own.
+/// incidents has become one of them, of what waited for a sink that does not want each step the last is left, and what is held back of several incidents waits in a row of its own.
 async fn due_by_channel(
     context: &Context,
     hold: Hold,
@@ -162,8 +162,13 @@ async fn due_by_channel(
     let style = context.style();
     let (mut rows, mut held) = store.call(load).await?;
     let merged = merge_waiting(&rows, style);
-    if !merged.is_empty() {
-        store.call(move |s| s.merge_rows(&merged)).await?;
+    let superseded = superseded_steps(&rows, &context.config.sinks);
+    if !merged.is_empty() || !superseded.is_empty() {
+        let merge = move |s: &mut Database| {
+            s.merge_rows(&merged)?;
+            s.supersede_rows(&superseded)
+        };
+        store.call(merge).await?;
         (rows, held) = store.call(load).await?;
     }
     let mut split = split_held(&rows, &held, style);

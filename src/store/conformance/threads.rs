@@ -195,6 +195,23 @@ pub(super) fn messages_that_wait_become_one_of_them(b: &mut Database) {
     assert_eq!(b.notifications("aaaa").expect("read").len(), 2);
 }
 
+pub(super) fn what_is_past_is_not_sent_any_more(b: &mut Database) {
+    let rows = push(b, &[opens(), opens(), opens(), opens()]);
+    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    send(b, seqs[0], 0, "1.1");
+    assert!(b.claim_row(seqs[1], at(0), LEASE).expect("asked"));
+    b.supersede_rows(&seqs[..3]).expect("written");
+    let due = b.due_rows(T0 + LEASE, LEASE).expect("read");
+    let due: Vec<i64> = due.iter().map(|row| row.seq).collect();
+    assert_eq!(due, [seqs[1], seqs[3]], "what is on its way stays");
+    assert_eq!(b.count_pending().expect("read"), 2);
+    assert_eq!(b.given_up_rows("").expect("read"), [], "nothing is lost");
+    let told = b.notifications("aaaa").expect("read");
+    let accepted = told.iter().map(|row| row.accepted_at.is_some());
+    assert_eq!(accepted.collect::<Vec<_>>(), [true, false, false]);
+    b.supersede_rows(&[]).expect("written");
+}
+
 pub(super) fn a_message_of_several_is_split_with_its_incidents(b: &mut Database) {
     let ids = |ids: &[&str]| -> Vec<String> { ids.iter().map(|id| (*id).to_owned()).collect() };
     let several = NewMessage {

@@ -95,9 +95,7 @@ impl Database {
     pub fn merge_rows(&mut self, merged: &[MergedRows]) -> Result<(), Error> {
         self.write(Scope::All, |s| {
             for rows in merged {
-                let replaced: Vec<_> = rows.replaced.iter().map(|seq| values![*seq]).collect();
-                let sql = "UPDATE outbox SET state = 'replaced' WHERE seq = ?1 AND state = 'pending'";
-                s.execute_each(sql, &replaced)?;
+                supersede(s, &rows.replaced)?;
                 s.execute(
                     "UPDATE outbox SET text = ?2, body = ?3, broadcast = ?4, mention = ?5, incident = ?6 WHERE seq = ?1",
                     &values![rows.kept, &rows.text, &rows.body, rows.broadcast, &rows.mention, rows.incident.as_deref()],
@@ -108,6 +106,12 @@ impl Database {
             }
             Ok(())
         })
+    }
+
+    /// Records that these messages, which wait, are not sent any more: others tell what stands, or nothing is left to tell. A row that is
+    /// no longer waiting stays as it is.
+    pub fn supersede_rows(&mut self, rows: &[i64]) -> Result<(), Error> {
+        self.write(Scope::All, |s| supersede(s, rows))
     }
 
     /// Takes the incidents out of these messages, which wait, that are told by a message of their own from now on. What is told by
@@ -149,6 +153,12 @@ impl Database {
             )
         })
     }
+}
+
+fn supersede(s: &mut dyn Session, rows: &[i64]) -> Result<(), Error> {
+    let rows: Vec<_> = rows.iter().map(|seq| values![*seq]).collect();
+    let sql = "UPDATE outbox SET state = 'replaced' WHERE seq = ?1 AND state = 'pending'";
+    s.execute_each(sql, &rows).map(drop)
 }
 
 /// Whatever became of the attempts at row `seq`, a further one cannot repeat it.
