@@ -42,6 +42,10 @@ pub enum Fault {
     RefusesLogin,
     /// It refuses every recipient with 550.
     RefusesRecipient,
+    /// It refuses every recipient at `example.org` with 550.
+    RefusesOne,
+    /// It refuses each further recipient of a message with 452.
+    TakesOneAtATime,
     /// It refuses what was sent with 451, for now.
     Defers,
     /// It takes the message, and answers nothing more.
@@ -216,6 +220,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     fault: Option<Fault>,
     is_secured: bool,
 ) -> io::Result<bool> {
+    let mut recipients = 0;
     loop {
         let Some(line) = read(stream, state).await? else {
             return Ok(false);
@@ -240,7 +245,20 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
             "AUTH" if fault == Some(Fault::RefusesLogin) => "535 no\r\n".to_owned(),
             "AUTH" => "235 welcome\r\n".to_owned(),
             "RCPT" if fault == Some(Fault::RefusesRecipient) => "550 nobody here\r\n".to_owned(),
-            "MAIL" | "RCPT" => "250 fine\r\n".to_owned(),
+            "RCPT" if fault == Some(Fault::RefusesOne) && line.contains("@example.org") => {
+                "550 nobody here\r\n".to_owned()
+            }
+            "RCPT" if fault == Some(Fault::TakesOneAtATime) && recipients > 0 => {
+                "452 too many recipients\r\n".to_owned()
+            }
+            "RCPT" => {
+                recipients += 1;
+                "250 fine\r\n".to_owned()
+            }
+            "MAIL" => {
+                recipients = 0;
+                "250 fine\r\n".to_owned()
+            }
             "DATA" => {
                 stream.write_all(b"354 go on\r\n").await?;
                 stream.flush().await?;

@@ -76,18 +76,21 @@ impl SinkClient {
         self.destination.kind
     }
 
-    /// Makes one attempt to bring a transition, the frozen JSON `body`, under a `key` that stays the same at every attempt.
+    /// Makes one attempt to bring a transition, the frozen JSON `body`, under a `key` that stays the same at every attempt. Returns what
+    /// is to be mended although it was taken, in a line each.
     ///
     /// # Errors
     /// Where it was not taken, or nothing says so.
-    pub async fn send(&self, key: &str, body: &str, at: Timestamp) -> Result<(), Error> {
+    pub async fn send(&self, key: &str, body: &str, at: Timestamp) -> Result<Vec<String>, Error> {
         let event = Event { key, body, at };
         match &self.transport {
-            Transport::Http(client) => self.post(client, event).await,
+            Transport::Http(client) => self.post(client, event).await.map(|()| Vec::new()),
             #[cfg(feature = "email")]
             Transport::Mail(client) => {
                 let sent = client.send(event).await;
-                sent.map_err(|(class, why)| self.error(class, &why))
+                let sent = sent.map_err(|(class, why)| self.error(class, &why))?;
+                let named = sent.iter().map(|why| self.named(why));
+                Ok(named.collect())
             }
         }
     }
@@ -171,7 +174,11 @@ impl SinkClient {
     }
 
     fn error(&self, class: RetryClass, why: &str) -> Error {
-        Error::new(class, format!("sink `{}`: {why}", self.name))
+        Error::new(class, self.named(why))
+    }
+
+    fn named(&self, why: &str) -> String {
+        format!("sink `{}`: {why}", self.name)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Sources: RFC 5321 (replies), RFC 3834 (`Auto-Submitted`), RFC 8314 (submission over TLS).
 
+mod transaction;
+
 use std::time::Duration;
 
 use lettre::Message;
@@ -12,13 +14,14 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use reqwest::Url;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::model::Severity;
 #[cfg(test)]
 use crate::model::Timestamp;
 use crate::retry::RetryClass;
 use crate::secret::Secret;
+use crate::sink::mail::transaction::hand_over;
 use crate::sink::request::{Event, Fields};
 use crate::sink::{Destination, MailRoute};
 use crate::tls::is_loopback;
@@ -84,23 +87,21 @@ impl MailClient {
         })
     }
 
-    /// Makes one attempt. Whatever fails before the message is handed over is known to have sent nothing.
-    pub(super) async fn send(&self, event: Event<'_>) -> Result<(), Failure> {
+    /// Makes one attempt. Whatever fails before the message is handed over is known to have sent nothing. Returns a line for each
+    /// recipient who was refused while others got it.
+    pub(super) async fn send(&self, event: Event<'_>) -> Result<Vec<String>, Failure> {
         let message =
             compose(&self.envelope, event).map_err(|why| (RetryClass::BadPayload, why))?;
         let opened = timeout(self.timeout.min(MAX_CONNECT_TIMEOUT), self.open()).await;
         let mut connection = opened.unwrap_or_else(|_| Err(unreachable_server()))?;
         let (envelope, text) = (message.envelope(), message.formatted());
-        let sent = timeout(self.timeout, connection.send(envelope, &text)).await;
-        match sent {
-            Ok(Ok(_)) => {
-                // It was accepted, whatever becomes of the good-bye.
-                let _ = timeout(MAX_QUIT_TIME, connection.quit()).await;
-                Ok(())
-            }
-            Ok(Err(error)) => Err(refusal(&error).unwrap_or_else(without_answer)),
-            Err(_) => Err(without_answer()),
+        let deadline = Instant::now() + self.timeout;
+        let sent = hand_over(&mut connection, envelope, &text, deadline).await;
+        if sent.is_ok() {
+            // It was accepted, whatever becomes of the good-bye.
+            let _ = timeout(MAX_QUIT_TIME, connection.quit()).await;
         }
+        sent
     }
 
     /// Connects, encrypts and logs in.
@@ -183,8 +184,7 @@ fn refusal(error: &SmtpError) -> Option<Failure> {
             format!("it is in trouble (SMTP reply {code})"),
         ),
         _ => {
-            let why =
-                format!("it refuses the message, its sender or its recipient (SMTP reply {code})");
+            let why = format!("it refuses the message or its sender (SMTP reply {code})");
             (RetryClass::BadPayload, why)
         }
     })

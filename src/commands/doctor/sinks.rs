@@ -1,5 +1,7 @@
 //! Sinks: whether each can be used, and with `--send-test` whether it takes an incident and its end.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::clock;
@@ -31,7 +33,11 @@ async fn check(app: &Context, sink: &SinkConfig, send_test: bool, at: Timestamp)
         return Check::pass(NAME, text);
     }
     match send(app, sink, destination, at).await {
-        Ok(()) => Check::pass(NAME, format!("{what} took a test, and its end")),
+        Ok(to_mend) if !to_mend.is_empty() => {
+            let why = Vec::from_iter(to_mend).join("; ");
+            Check::warn(NAME, format!("{what} took a test, and its end — {why}"), "")
+        }
+        Ok(_) => Check::pass(NAME, format!("{what} took a test, and its end")),
         Err(error) => Check::fail(NAME, format!("{what} did not take a test — {error}"), ""),
     }
 }
@@ -41,9 +47,10 @@ async fn send(
     sink: &SinkConfig,
     destination: crate::sink::Destination,
     at: Timestamp,
-) -> Result<(), Error> {
+) -> Result<BTreeSet<String>, Error> {
     let client = SinkClient::new(&sink.name, destination, app.config.slack.timeout)?;
     let incident = format!("test-{}", at.0);
+    let mut to_mend = BTreeSet::new();
     for (step, emoji) in [("opened", "🟠 WARN"), ("resolved", "✅ RESOLVED")] {
         let body = json!({
             "test": true, "incident": incident, "at": at.to_string(), "transition": step, "told": true,
@@ -51,13 +58,9 @@ async fn send(
             "numerator": null, "denominator": null, "rate": null,
             "text": format!("{emoji} hushwatch doctor: a test of the sink {}, nothing is wrong", sink.name),
         });
-        client
-            .send(
-                &format!("{incident}-{step}"),
-                &body.to_string(),
-                clock::now(),
-            )
-            .await?;
+        let key = format!("{incident}-{step}");
+        let sent = client.send(&key, &body.to_string(), clock::now()).await?;
+        to_mend.extend(sent);
     }
-    Ok(())
+    Ok(to_mend)
 }

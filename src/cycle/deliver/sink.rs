@@ -72,6 +72,9 @@ impl SinkWorker {
                 continue;
             }
             let result = retry::retry(&self.turn.retry, || self.attempt(row)).await;
+            for to_mend in result.iter().flatten() {
+                tracing::warn!("{to_mend}");
+            }
             let class = result.as_ref().err().map(|error| error.class);
             if let Some(Ok(sink)) = &self.sink {
                 let counts = &self.turn.counts;
@@ -104,7 +107,7 @@ impl SinkWorker {
         }
     }
 
-    async fn attempt(&self, row: &OutboxRow) -> Result<(), Error> {
+    async fn attempt(&self, row: &OutboxRow) -> Result<Vec<String>, Error> {
         let refuse = |why: String| {
             let why = format!("sink `{}`: {why}", self.name);
             Error::new(RetryClass::Permanent, why)
@@ -132,9 +135,9 @@ impl SinkWorker {
 }
 
 /// Returns the attempt as the store records it.
-fn to_attempt(row: &OutboxRow, result: Result<(), Error>) -> AttemptResult {
+fn to_attempt<T>(row: &OutboxRow, result: Result<T, Error>) -> AttemptResult {
     match result {
-        Ok(()) => AttemptResult::Accepted {
+        Ok(_) => AttemptResult::Accepted {
             channel: Some(row.message.channel.clone()),
             ts: None,
         },

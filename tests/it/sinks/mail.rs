@@ -69,7 +69,7 @@ fn mail_that_is_not_accepted_waits_or_is_given_up_and_slack_is_as_ever() {
         (
             Fault::RefusesRecipient,
             "",
-            "it refuses the message, its sender or its recipient (SMTP reply 550)",
+            "it refuses every address of its `to`: ops@example.com (SMTP reply 550), oncall@example.org (SMTP reply 550); correct `to` of its [[sink]]",
         ),
         (
             Fault::RefusesLogin,
@@ -102,6 +102,43 @@ fn mail_that_is_not_accepted_waits_or_is_given_up_and_slack_is_as_ever() {
     }
 }
 
+/// One dead address silences nobody else, and who has the mail does not get it again.
+#[test]
+fn who_is_refused_is_named_and_the_others_get_the_mail_once() {
+    let (relay, mut world) = world("smtp", "");
+    relay.set_fault(Some(Fault::RefusesOne));
+    let opened = cycle(&mut world, 0, true);
+    assert_eq!(relay.take().len(), 1, "{:#?}", relay.received_lines());
+    let line = "sink `mail`: it refuses oncall@example.org (SMTP reply 550), and the others got the message; correct `to` of its [[sink]]";
+    assert!(opened.stderr.contains(line), "{}", opened.stderr);
+    let notices = &opened.report["notices"];
+    assert_eq!(notices["pending"], 0, "{notices}");
+    cycle(&mut world, 1, true);
+    assert_eq!(relay.take(), Vec::<String>::new(), "no repeat");
+    let tried = world.transcript(&["doctor", "--send-test"]);
+    let warned = format!("! Sink mail (email) took a test, and its end — {line}");
+    assert!(tried.lines().any(|found| found == warned), "{tried}");
+    world.set_aside("Slack is told as ever");
+}
+
+/// A server may take a few recipients in one transaction only.
+#[test]
+fn whom_a_server_takes_later_gets_the_mail_in_another_transaction() {
+    let (relay, mut world) = world("smtp", "");
+    relay.set_fault(Some(Fault::TakesOneAtATime));
+    let opened = cycle(&mut world, 0, true);
+    assert_eq!(relay.take().len(), 2);
+    let lines = relay.received_lines();
+    let asked = lines.iter().filter(|line| line.starts_with("RCPT"));
+    let asked: Vec<_> = asked.map(String::as_str).collect();
+    let [first, second] = ["RCPT TO:<ops@example.com>", "RCPT TO:<oncall@example.org>"];
+    assert_eq!(asked, [first, second, second]);
+    let notices = &opened.report["notices"];
+    assert_eq!(notices["pending"], 0, "{notices}");
+    assert!(!opened.stderr.contains("refuses"), "{}", opened.stderr);
+    world.set_aside("Slack is told as ever");
+}
+
 /// A repeat would be read twice: one is made, and then it is named as never confirmed.
 #[test]
 fn mail_that_nobody_confirms_is_sent_twice_at_most() {
@@ -125,7 +162,7 @@ fn doctor_sends_a_test_and_names_what_is_wrong() {
     assert_eq!(relay.take().len(), 2);
     relay.set_fault(Some(Fault::RefusesRecipient));
     let refused = world.transcript(&["doctor", "--send-test"]);
-    let line = "✗ Sink mail (email) did not take a test — sink `mail`: it refuses the message, its sender or its recipient (SMTP reply 550)";
+    let line = "✗ Sink mail (email) did not take a test — sink `mail`: it refuses every address of its `to`: ops@example.com (SMTP reply 550), oncall@example.org (SMTP reply 550); correct `to` of its [[sink]]";
     assert!(refused.lines().any(|found| found == line), "{refused}");
     world.set_aside("the tests in Slack");
 }
