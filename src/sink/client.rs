@@ -7,6 +7,7 @@ use reqwest::{Client, Response, StatusCode};
 
 use crate::model::Timestamp;
 use crate::retry::{RetryClass, parse_retry_after};
+use crate::sink::answer::{Answer, is_not_its_own, is_web_page};
 #[cfg(feature = "email")]
 use crate::sink::mail::MailClient;
 use crate::sink::request::{Event, build};
@@ -15,6 +16,8 @@ use crate::tls::{PROXY_LOGIN, client_builder, demands_proxy_login, install_provi
 
 /// The maximum time to connect, whatever the timeout.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of an answer is read, in bytes: those of sinks are short.
+const MAX_ANSWER: usize = 16 << 10;
 const JSON: &str = "application/json; charset=utf-8";
 
 /// A request that a sink did not take. Holds neither its URL nor its credential.
@@ -108,17 +111,29 @@ impl SinkClient {
         }
         let sent = client.post(request.url).headers(headers).body(request.body);
         match sent.send().await {
-            Ok(response) => self.read(&response, event.at),
+            Ok(response) => self.read(response, event.at).await,
             Err(error) => Err(self.unanswered(&error)),
         }
     }
 
-    fn read(&self, response: &Response, at: Timestamp) -> Result<(), Error> {
+    async fn read(&self, mut response: Response, at: Timestamp) -> Result<(), Error> {
+        let (body, is_whole) = beginning(&mut response).await;
         let status = response.status();
+        let answer = Answer {
+            status,
+            media_type: media_type(&response),
+            body: &body,
+            is_whole,
+        };
         let (class, why) = match status {
-            _ if status.is_success() => return Ok(()),
+            _ if status.is_success() => match is_not_its_own(self.kind(), answer) {
+                None => return Ok(()),
+                Some(why) => (RetryClass::Permanent, why),
+            },
             // What is acknowledged or closed was never opened there, or is closed.
-            StatusCode::NOT_FOUND if self.is_of_alias(response) => return Ok(()),
+            StatusCode::NOT_FOUND if self.is_of_alias(&response) && !is_web_page(answer) => {
+                return Ok(());
+            }
             StatusCode::GONE => (
                 RetryClass::Permanent,
                 "it is gone for good; remove the sink, or correct its `url`",
@@ -180,6 +195,27 @@ impl SinkClient {
     fn named(&self, why: &str) -> String {
         format!("sink `{}`: {why}", self.name)
     }
+}
+
+/// Returns the beginning of the body of an answer, and whether that is all of it.
+async fn beginning(response: &mut Response) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while body.len() < MAX_ANSWER {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return (body, true),
+            Err(_) => break,
+        }
+    }
+    (body, false)
+}
+
+/// Returns the media type of an answer without its parameters; empty where it says none.
+fn media_type(response: &Response) -> &str {
+    let value = response.headers().get(CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok());
+    let media_type = value.and_then(|value| value.split(';').next());
+    media_type.unwrap_or_default().trim()
 }
 
 fn http_transport(

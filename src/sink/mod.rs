@@ -4,6 +4,7 @@
 //! frozen JSON of a transition --> request: URL, headers and body of its kind --> client: one attempt, and what the answer means
 //! ```
 
+mod answer;
 mod client;
 #[cfg(feature = "email")]
 mod mail;

@@ -120,6 +120,7 @@ fn what_one_sink_does_concerns_no_other(process: Process) {
         Fault::Reset,
         Fault::TooMany { retry_after: None },
         Fault::Html(503),
+        Fault::Html(200),
     ] {
         let (receiver, mut world) = world(process);
         receiver.fail(Plan::always(fault.clone()).on("/bell"));
@@ -216,6 +217,35 @@ fn what_is_over_before_a_sink_is_back_pages_nobody(process: Process) {
         "an outage may hide that it had taken the beginning: {pager:?}"
     );
     assert_eq!(taken(&deliveries, "/push"), Vec::<String>::new());
+    world.set_aside("Slack is told as ever");
+}
+
+/// What says that all is well, and is not the sink's own answer, is none.
+#[test]
+fn a_web_page_is_the_answer_of_no_sink() {
+    let (receiver, mut world) = world(Process::New);
+    for path in ["/bell", "/push"] {
+        receiver.fail(Plan::always(Fault::Html(202)).on(path));
+    }
+    receiver.fail(Plan::always(Fault::Empty).on("/v2/enqueue"));
+    let opened = cycle(&mut world, 0, true);
+    let notices = &opened.report["notices"];
+    assert_eq!(notices["pending"], 3, "{notices}");
+    for line in [
+        "sink `bell`: a web page answered; check its `url` and the proxy (HTTP status 202)",
+        "sink `push`: a web page answered; check its `url` and the proxy (HTTP status 202)",
+        "sink `pager`: what answered is not PagerDuty; check its `url` and the proxy (HTTP status 200)",
+    ] {
+        assert!(opened.stderr.contains(line), "{line}: {}", opened.stderr);
+    }
+    receiver.clear_faults();
+    receiver.take();
+    let after = cycle(&mut world, 1, true);
+    assert_eq!(after.report["notices"]["pending"], 0, "{}", after.report);
+    let deliveries = receiver.take();
+    for path in ["/bell", "/push", "/v2/enqueue"] {
+        assert_eq!(taken(&deliveries, path).len(), 1, "{path}");
+    }
     world.set_aside("Slack is told as ever");
 }
 
