@@ -10,7 +10,7 @@ use crate::retry::{RetryClass, parse_retry_after};
 use crate::sink::answer::{Answer, is_not_its_own, is_web_page};
 #[cfg(feature = "email")]
 use crate::sink::mail::MailClient;
-use crate::sink::request::{Event, build};
+use crate::sink::request::{Event, Request, build};
 use crate::sink::{Destination, SinkKind};
 use crate::tls::{PROXY_LOGIN, client_builder, demands_proxy_login, install_provider, is_loopback};
 
@@ -99,8 +99,19 @@ impl SinkClient {
     }
 
     async fn post(&self, client: &Client, event: Event<'_>) -> Result<(), Error> {
-        let request = build(&self.destination, event)
-            .map_err(|why| self.error(RetryClass::Permanent, &why))?;
+        let requests = build(&self.destination, event);
+        for request in requests.map_err(|why| self.error(RetryClass::Permanent, &why))? {
+            self.post_one(client, request, event.at).await?;
+        }
+        Ok(())
+    }
+
+    async fn post_one(
+        &self,
+        client: &Client,
+        request: Request,
+        at: Timestamp,
+    ) -> Result<(), Error> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         for (name, value) in request.headers {
@@ -111,7 +122,7 @@ impl SinkClient {
         }
         let sent = client.post(request.url).headers(headers).body(request.body);
         match sent.send().await {
-            Ok(response) => self.read(response, event.at).await,
+            Ok(response) => self.read(response, at).await,
             Err(error) => Err(self.unanswered(&error)),
         }
     }

@@ -87,11 +87,12 @@ impl Fields {
     }
 }
 
-/// Returns the request, or why there is none: a wrong URL, a missing or wrong credential, a body that is no transition.
-pub(super) fn build(to: &Destination, event: Event<'_>) -> Result<Request, String> {
+/// Returns the requests, to be made in this order, or why there is none: a wrong URL, a missing or wrong credential, a body that is no
+/// transition. Where there are several, each is known by its key, so that all of them can be repeated.
+pub(super) fn build(to: &Destination, event: Event<'_>) -> Result<Vec<Request>, String> {
     let url = Url::parse(to.url.expose()).map_err(|_| "its `url` is not one".to_owned())?;
     if to.kind == SinkKind::Webhook {
-        return webhook(to, url, event);
+        return Ok(vec![webhook(to, url, event)?]);
     }
     let fields = Fields::read(event.body)?;
     let details: Value = serde_json::from_str(event.body).unwrap_or_default();
@@ -99,13 +100,13 @@ pub(super) fn build(to: &Destination, event: Event<'_>) -> Result<Request, Strin
     match to.kind {
         SinkKind::Webhook | SinkKind::PagerDuty => {
             let key = credential.ok_or("it has no routing key")?;
-            Ok(pagerduty(url, key, &fields, &details))
+            Ok(vec![pagerduty(url, key, &fields, &details)])
         }
         SinkKind::Opsgenie => {
             let key = credential.ok_or("it has no API key")?;
-            Ok(opsgenie(url, key, &fields, &details))
+            Ok(opsgenie(&url, key, &fields, &details))
         }
-        SinkKind::Ntfy => ntfy(url, credential, &fields),
+        SinkKind::Ntfy => Ok(vec![ntfy(url, credential, &fields)?]),
         SinkKind::Email => Err("it is no web service".to_owned()),
     }
 }
@@ -166,43 +167,67 @@ fn pagerduty(mut url: Url, key: &str, fields: &Fields, details: &Value) -> Reque
     }
 }
 
-fn opsgenie(mut url: Url, key: &str, fields: &Fields, details: &Value) -> Request {
-    let alias = dedup_key(fields);
-    let base = url.path().trim_end_matches('/');
-    let base = base.strip_suffix("/v2/alerts").unwrap_or(base).to_owned();
+/// A second creation under the alias of an open alert only counts up: it neither raises the priority nor calls anybody. So a warning and
+/// a wake have an alias each, and what may have been a warning is closed once its wake is open.
+fn opsgenie(url: &Url, key: &str, fields: &Fields, details: &Value) -> Vec<Request> {
+    let warning = dedup_key(fields);
+    let alias = match fields.severity {
+        Severity::Warn => warning.clone(),
+        Severity::Wake => format!("{warning}-wake"),
+    };
+    let may_have_been_warned =
+        fields.severity == Severity::Wake && fields.transition != Happened::Opened;
     let action = match fields.transition {
         Happened::Opened | Happened::Escalated | Happened::Reminded => None,
         Happened::Acknowledged => Some("acknowledge"),
         Happened::Resolved => Some("close"),
     };
-    let body = if let Some(action) = action {
-        url.set_path(&format!("{base}/v2/alerts/{alias}/{action}"));
-        url.set_query(Some("identifierType=alias"));
-        json!({ "source": "hushwatch", "note": fields.headline() })
-    } else {
-        url.set_path(&format!("{base}/v2/alerts"));
-        let texts = details.as_object().into_iter().flatten();
-        let texts = texts.filter(|(key, value)| *key != "text" && !value.is_null());
-        let texts = texts.map(|(key, value)| {
-            let text = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            (key.clone(), Value::String(text))
-        });
-        json!({
-            "message": truncate(fields.headline(), MAX_OPSGENIE_MESSAGE_CHARS),
-            "alias": alias,
-            "description": truncate(&fields.text, MAX_OPSGENIE_DESCRIPTION_CHARS),
-            "priority": match fields.severity {
-                Severity::Wake => "P1",
-                Severity::Warn => "P3",
-            },
-            "entity": fields.source(),
-            "source": "hushwatch",
-            "tags": [fields.rule, fields.severity.name()],
-            "details": texts.collect::<serde_json::Map<_, _>>(),
-        })
+    let first = match action {
+        None => opsgenie_request(url, key, "", &opsgenie_alert(&alias, fields, details)),
+        Some(action) => opsgenie_action(url, key, &alias, action, fields),
     };
+    let of_warning = may_have_been_warned
+        .then(|| opsgenie_action(url, key, &warning, action.unwrap_or("close"), fields));
+    [first].into_iter().chain(of_warning).collect()
+}
+
+fn opsgenie_alert(alias: &str, fields: &Fields, details: &Value) -> Value {
+    let texts = details.as_object().into_iter().flatten();
+    let texts = texts.filter(|(key, value)| *key != "text" && !value.is_null());
+    let texts = texts.map(|(key, value)| {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        (key.clone(), Value::String(text))
+    });
+    json!({
+        "message": truncate(fields.headline(), MAX_OPSGENIE_MESSAGE_CHARS),
+        "alias": alias,
+        "description": truncate(&fields.text, MAX_OPSGENIE_DESCRIPTION_CHARS),
+        "priority": match fields.severity {
+            Severity::Wake => "P1",
+            Severity::Warn => "P3",
+        },
+        "entity": fields.source(),
+        "source": "hushwatch",
+        "tags": [fields.rule, fields.severity.name()],
+        "details": texts.collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+fn opsgenie_action(url: &Url, key: &str, alias: &str, action: &str, fields: &Fields) -> Request {
+    let note = json!({ "source": "hushwatch", "note": fields.headline() });
+    let mut request = opsgenie_request(url, key, &format!("/{alias}/{action}"), &note);
+    request.url.set_query(Some("identifierType=alias"));
+    request
+}
+
+/// Returns a request to what is at `path` below the alerts.
+fn opsgenie_request(url: &Url, key: &str, path: &str, body: &Value) -> Request {
+    let mut url = url.clone();
+    let base = url.path().trim_end_matches('/');
+    let base = base.strip_suffix("/v2/alerts").unwrap_or(base).to_owned();
+    url.set_path(&format!("{base}/v2/alerts{path}"));
     Request {
         url,
         headers: vec![("authorization", format!("GenieKey {key}"))],

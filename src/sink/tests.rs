@@ -2,9 +2,12 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::model::Timestamp;
+use crate::retry::RetryClass;
 use crate::secret::Secret;
+use crate::sim::receiver::{Delivery, Receiver};
+use crate::sim::{Fault, Plan};
 use crate::sink::request::{Event, Request, build};
-use crate::sink::{Destination, SinkKind, read_key};
+use crate::sink::{Destination, SinkClient, SinkKind, read_key};
 
 const AT: Timestamp = Timestamp(1_772_611_200_000);
 const KEY: &str = "00112233445566778899aabbccddeeff";
@@ -34,6 +37,10 @@ fn transition(step: &str, severity: &str) -> String {
 }
 
 fn built(to: &Destination, body: &str) -> Request {
+    all_built(to, body).remove(0)
+}
+
+fn all_built(to: &Destination, body: &str) -> Vec<Request> {
     let event = Event {
         key: KEY,
         body,
@@ -90,8 +97,8 @@ fn each_kind_is_told_in_its_own_form() {
         let steps = ["opened", "acknowledged", "resolved"].into_iter();
         let steps =
             steps.filter(|step| *step != "acknowledged" || to.kind.takes_acknowledgements());
-        let steps = steps.map(|step| shown(&built(&to, &transition(step, "wake"))));
-        let steps: Vec<_> = steps.collect();
+        let requests = steps.flat_map(|step| all_built(&to, &transition(step, "wake")));
+        let steps: Vec<_> = requests.map(|request| shown(&request)).collect();
         assert_snapshot!(name, steps.join("\n\n"));
     }
 }
@@ -148,7 +155,7 @@ fn a_webhook_is_signed_as_receivers_verify_it() {
         body: &body,
         at: crate::clock::now(),
     };
-    let request = build(&to, event).expect("a request");
+    let request = build(&to, event).expect("a request").remove(0);
     let mut headers = reqwest::header::HeaderMap::new();
     for (name, value) in &request.headers {
         headers.insert(*name, value.parse().expect("a value"));
@@ -306,4 +313,52 @@ fn every_event_of_pagerduty_is_one_by_its_published_description() {
         violations(&odd, PAGERDUTY_EVENT),
         ["severity", "/routing_key", "/event_action"]
     );
+}
+
+/// A client of a simulated sink of this kind.
+fn client(receiver: &Receiver, kind: SinkKind) -> SinkClient {
+    let to = destination(kind, &receiver.base_url(), Some("KEY"));
+    let timeout = std::time::Duration::from_secs(20);
+    SinkClient::new("bell", to, timeout).expect("a client")
+}
+
+/// What a sink got, as target, alias and priority.
+fn gotten(deliveries: &[Delivery]) -> Vec<String> {
+    let name = |delivery: &Delivery| {
+        let json = delivery.json();
+        let text = |key: &str| json[key].as_str().unwrap_or("-").to_owned();
+        let (alias, priority) = (text("alias"), text("priority"));
+        format!("{} {alias} {priority}", delivery.target)
+    };
+    deliveries.iter().map(name).collect()
+}
+
+#[tokio::test]
+async fn a_warning_that_becomes_a_wake_is_an_alert_of_its_own_at_opsgenie() {
+    let receiver = Receiver::start().expect("a receiver");
+    let client = client(&receiver, SinkKind::Opsgenie);
+    let close = |alias: &str| format!("/v2/alerts/{alias}/close?identifierType=alias - -");
+    let (warning, wake) = ("hushwatch-ektn6n35", "hushwatch-ektn6n35-wake");
+    for (step, severity, expected) in [
+        ("opened", "warn", vec![format!("/v2/alerts {warning} P3")]),
+        (
+            "escalated",
+            "wake",
+            vec![format!("/v2/alerts {wake} P1"), close(warning)],
+        ),
+        ("resolved", "wake", vec![close(wake), close(warning)]),
+        ("opened", "wake", vec![format!("/v2/alerts {wake} P1")]),
+        ("resolved", "warn", vec![close(warning)]),
+    ] {
+        let sent = client.send(KEY, &transition(step, severity), AT).await;
+        assert_eq!(sent, Ok(Vec::new()), "{step} {severity}");
+        assert_eq!(gotten(&receiver.take()), expected, "{step} {severity}");
+    }
+    // What was taken in part is sent again, which is known by its alias.
+    receiver.fail(Plan::next(1, Fault::Status(503)).on("/close"));
+    let body = transition("escalated", "wake");
+    let failed = client.send(KEY, &body, AT).await.expect_err("in trouble");
+    assert_eq!(failed.class, RetryClass::Retry, "{failed}");
+    assert_eq!(client.send(KEY, &body, AT).await, Ok(Vec::new()));
+    assert_eq!(receiver.take().len(), 4);
 }
