@@ -107,10 +107,15 @@ impl SinkConfig {
     /// # Errors
     /// As [`Credential::read`].
     pub fn destination(&self) -> Result<Destination, String> {
+        let [variable, file] = self.kind.credential_keys();
         Ok(Destination {
             kind: self.kind,
             url: self.url.clone(),
             credential: self.credential.read()?,
+            credential_key: match self.credential {
+                Credential::File(_) => file,
+                Credential::None | Credential::Variable { .. } => variable,
+            },
             envelope: self.envelope.clone(),
         })
     }

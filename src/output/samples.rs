@@ -132,6 +132,7 @@ fn case(steps: &[Transition]) -> IncidentReport {
         given_up: false,
         accepted_at: (step.step != Step::Reminded).then(|| step.at + MINUTE),
         channel: Some("C0123456789".to_owned()),
+        sink: None,
         attempts: vec![Attempt {
             at: step.at,
             outcome: "HTTP 503 from Slack".to_owned(),

@@ -1,5 +1,6 @@
 //! Everything known about one incident, for `explain` and the page.
 
+use crate::config::SINK_CHANNEL;
 use crate::model::{
     BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, SAMPLE_LOOKBACK, Span,
     StreamKey, Timestamp, domain_of,
@@ -167,6 +168,7 @@ fn notification(row: store::NotificationRow) -> Notification {
         outcome: attempt.outcome.as_str().to_owned(),
         unknown: attempt.unknown,
     };
+    let channel = row.message.channel;
     Notification {
         kind: row.message.kind.name(),
         text: row.message.text,
@@ -175,6 +177,7 @@ fn notification(row: store::NotificationRow) -> Notification {
         given_up: row.given_up,
         accepted_at: row.accepted_at,
         channel: row.accepted_by,
+        sink: Some(channel).filter(|channel| channel.starts_with(SINK_CHANNEL)),
         attempts: row.attempts.into_iter().map(attempt).collect(),
     }
 }

@@ -136,6 +136,7 @@ impl SinkClient {
             body: &body,
             is_whole,
         };
+        let (credential, message) = (self.refused_credential(), self.refused_message());
         let (class, why) = match status {
             _ if status.is_success() => match is_not_its_own(self.kind(), answer) {
                 None => return Ok(()),
@@ -158,13 +159,13 @@ impl SinkClient {
                 "it redirects, which is not followed; write the address that it redirects to into `url`",
             ),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                (RetryClass::Permanent, "it refuses the credential")
+                (RetryClass::Permanent, credential.as_str())
             }
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 (RetryClass::Permanent, "there is nothing at its `url`")
             }
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => (RetryClass::Permanent, PROXY_LOGIN),
-            _ => (RetryClass::BadPayload, "it refuses the message"),
+            _ => (RetryClass::BadPayload, message.as_str()),
         };
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok());
@@ -173,6 +174,39 @@ impl SinkClient {
                 .and_then(|value| parse_retry_after(value, at.0.div_euclid(1_000))),
             ..self.error(class, &format!("{why} (HTTP status {})", status.as_u16()))
         })
+    }
+
+    /// Returns what a refused credential means, with its key and the remedy.
+    fn refused_credential(&self) -> String {
+        let key = self.destination.credential_key;
+        // The address of a webhook may hold its secret.
+        let or_url = match self.kind() {
+            SinkKind::Webhook => ", or its `url`",
+            _ => "",
+        };
+        match self.destination.credential {
+            Some(_) => {
+                format!(
+                    "it refuses the credential; correct what `{key}` of its [[sink]] names{or_url}"
+                )
+            }
+            None => {
+                format!("it demands a credential; set `{key}` of its [[sink]]{or_url}")
+            }
+        }
+    }
+
+    /// Returns what a refused message means: those who page refuse a wrong key in the same way.
+    fn refused_message(&self) -> String {
+        let which = match self.kind() {
+            SinkKind::PagerDuty => "the integration key of an Events API v2 integration",
+            SinkKind::Opsgenie => "the key of an API integration",
+            _ => return "it refuses the message".to_owned(),
+        };
+        let key = self.destination.credential_key;
+        format!(
+            "it refuses the message or the key; correct what `{key}` of its [[sink]] names: {which}"
+        )
     }
 
     /// Whether the request was about an alert of Opsgenie's that had been opened before.

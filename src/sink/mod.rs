@@ -75,6 +75,17 @@ impl SinkKind {
         }
     }
 
+    /// Returns the keys of the configuration that say where its secret is: the name of a variable, and a file.
+    pub const fn credential_keys(self) -> [&'static str; 2] {
+        match self {
+            Self::Webhook => ["secret_env", "secret_file"],
+            Self::PagerDuty => ["routing_key_env", "routing_key_file"],
+            Self::Opsgenie => ["api_key_env", "api_key_file"],
+            Self::Ntfy => ["token_env", "token_file"],
+            Self::Email => ["password_env", "password_file"],
+        }
+    }
+
     /// Returns whether it knows a repeat by its key, so that what was not confirmed can be sent again.
     pub const fn knows_repeats(self) -> bool {
         !matches!(self, Self::Ntfy | Self::Email)
@@ -100,6 +111,8 @@ pub struct Destination {
     pub url: Secret,
     /// The signing key, routing key, API key, token or password; `None` where it needs none.
     pub credential: Option<Secret>,
+    /// The key of the configuration that says where the credential is, or would.
+    pub credential_key: &'static str,
     /// From whom and to whom, for mail alone.
     pub envelope: Option<MailRoute>,
 }

@@ -17,6 +17,7 @@ fn destination(kind: SinkKind, url: &str, credential: Option<&str>) -> Destinati
         kind,
         url: Secret::new(url).expect("not empty"),
         credential: credential.and_then(Secret::new),
+        credential_key: kind.credential_keys()[0],
         envelope: None,
     }
 }
@@ -361,4 +362,73 @@ async fn a_warning_that_becomes_a_wake_is_an_alert_of_its_own_at_opsgenie() {
     assert_eq!(failed.class, RetryClass::Retry, "{failed}");
     assert_eq!(client.send(KEY, &body, AT).await, Ok(Vec::new()));
     assert_eq!(receiver.take().len(), 4);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_credential_is_said_with_its_key() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let receiver = Receiver::start().expect("a receiver");
+    let timeout = std::time::Duration::from_secs(20);
+    for (kind, credential, statuses, class, why) in [
+        (
+            SinkKind::PagerDuty,
+            Some("canary"),
+            [400, 422],
+            RetryClass::BadPayload,
+            "it refuses the message or the key; correct what `routing_key_env` of its [[sink]] names: the integration key of an Events API v2 integration",
+        ),
+        (
+            SinkKind::Opsgenie,
+            Some("canary"),
+            [400, 422],
+            RetryClass::BadPayload,
+            "it refuses the message or the key; correct what `api_key_env` of its [[sink]] names: the key of an API integration",
+        ),
+        (
+            SinkKind::Opsgenie,
+            Some("canary"),
+            [401, 403],
+            RetryClass::Permanent,
+            "it refuses the credential; correct what `api_key_env` of its [[sink]] names",
+        ),
+        (
+            SinkKind::Ntfy,
+            None,
+            [401, 403],
+            RetryClass::Permanent,
+            "it demands a credential; set `token_env` of its [[sink]]",
+        ),
+        (
+            SinkKind::Webhook,
+            Some(SECRET),
+            [401, 403],
+            RetryClass::Permanent,
+            "it refuses the credential; correct what `secret_env` of its [[sink]] names, or its `url`",
+        ),
+        (
+            SinkKind::Ntfy,
+            None,
+            [400, 422],
+            RetryClass::BadPayload,
+            "it refuses the message",
+        ),
+    ] {
+        for status in statuses {
+            receiver.fail(Plan::next(1, Fault::Status(status)));
+            let url = format!("{}/mail", receiver.base_url());
+            let to = destination(kind, &url, credential);
+            let client = SinkClient::new("bell", to, timeout).expect("a client");
+            let sent = client.send(KEY, &transition("opened", "wake"), AT).await;
+            let error = sent.expect_err("refused");
+            let said = format!("sink `bell`: {why} (HTTP status {status})");
+            assert_eq!((error.class, error.message), (class, said), "{kind:?}");
+        }
+    }
+    let mut to = destination(SinkKind::Opsgenie, &receiver.base_url(), Some("canary"));
+    to.credential_key = "api_key_file";
+    receiver.fail(Plan::next(1, Fault::Status(401)));
+    let client = SinkClient::new("bell", to, timeout).expect("a client");
+    let sent = client.send(KEY, &transition("opened", "wake"), AT).await;
+    let error = sent.expect_err("refused").message;
+    assert!(error.contains("`api_key_file`"), "{error}");
 }

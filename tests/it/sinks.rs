@@ -249,6 +249,29 @@ fn a_web_page_is_the_answer_of_no_sink() {
     world.set_aside("Slack is told as ever");
 }
 
+/// A repeat would be read twice: one is made, and what may have arrived is not said to be never sent.
+#[test]
+fn what_may_have_arrived_is_named_as_never_confirmed() {
+    let (receiver, mut world) = world(Process::New);
+    receiver.fail(Plan::always(Fault::Hang).on("/push"));
+    for hours in 0..2 {
+        cycle(&mut world, hours, true);
+    }
+    let after = cycle(&mut world, 2, true);
+    assert_eq!(after.report["notices"]["given_up"], 1, "{}", after.report);
+    assert_eq!(receiver.count("/push"), 2, "once, and once more");
+    let id = after.report["open_incidents"][0]["incident"].as_str();
+    let explained = world.transcript(&["explain", id.expect("an id")]);
+    let line = "given up for sink:push: never confirmed, it may have been posted";
+    assert!(explained.contains(line), "{explained}");
+    world.set_aside("Slack is told as ever");
+    world.cycle(at("2026-03-04T10:00:00Z"));
+    let posted = world.slack.take();
+    let note = "sink push: never confirmed, it may have arrived: 🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail; it confirmed neither of two attempts";
+    let is_named = posted.iter().any(|message| message.plain.contains(note));
+    assert!(is_named, "{posted:#?}");
+}
+
 both! {
     the_life_of_an_incident_goes_to_each_sink_that_wants_it
     what_one_sink_does_concerns_no_other

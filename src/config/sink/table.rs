@@ -176,20 +176,9 @@ fn is_like_key(name: &str, sources: &Sources) -> bool {
     sources.var(name).is_none() && (has_prefix || (is_long && !name.contains('_')))
 }
 
-/// The keys of the secret of a kind: the name of a variable, and a file.
-const fn credential_keys(kind: SinkKind) -> [&'static str; 2] {
-    match kind {
-        SinkKind::Webhook => ["secret_env", "secret_file"],
-        SinkKind::PagerDuty => ["routing_key_env", "routing_key_file"],
-        SinkKind::Opsgenie => ["api_key_env", "api_key_file"],
-        SinkKind::Ntfy => ["token_env", "token_file"],
-        SinkKind::Email => ["password_env", "password_file"],
-    }
-}
-
 fn read_credential(table: &Dict, kind: SinkKind, sources: &Sources) -> Result<Credential, Invalid> {
-    let [env, file] = credential_keys(kind);
-    let all = SinkKind::ALL.map(credential_keys);
+    let [env, file] = kind.credential_keys();
+    let all = SinkKind::ALL.map(SinkKind::credential_keys);
     let strange = all
         .iter()
         .flatten()
@@ -297,7 +286,8 @@ fn read_envelope(table: &Dict, kind: SinkKind) -> Result<Option<MailRoute>, Inva
     }
     let username = table.get("username").map(values::text).transpose();
     let username = username.map_err(|why| Invalid::from(why).within("username"))?;
-    let has_password = credential_keys(kind)
+    let has_password = kind
+        .credential_keys()
         .iter()
         .any(|key| table.contains_key(*key));
     if username.is_some() != has_password {

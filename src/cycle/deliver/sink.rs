@@ -125,7 +125,11 @@ impl SinkWorker {
     /// Sets `row` aside in a cycle; returns whether it was.
     async fn give_up(&self, row: &OutboxRow, why: &'static str) -> Result<bool, store::Error> {
         let headline = row.message.text.lines().next().unwrap_or_default();
-        let note = format!("sink {}: never sent: {headline}; {why}", self.name);
+        let fate = match row.unconfirmed {
+            Some(_) => "never confirmed, it may have arrived",
+            None => "never sent",
+        };
+        let note = format!("sink {}: {fate}: {headline}; {why}", self.name);
         let is_given_up = self.turn.give_up(row, note).await? == Some(true);
         if is_given_up {
             tracing::error!(sink = self.name, incident = ?row.message.incident, "gave up a message: {why}");

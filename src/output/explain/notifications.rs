@@ -16,11 +16,14 @@ pub struct Notification {
     #[serde(serialize_with = "rfc3339")]
     pub written_at: Timestamp,
     pub pending: bool,
-    /// Whether it was given up: it may have been accepted, and nothing ever confirmed it.
+    /// Whether it was given up: it was never accepted, as far as is known.
     pub given_up: bool,
     #[serde(serialize_with = "rfc3339")]
     pub accepted_at: Option<Timestamp>,
     pub channel: Option<String>,
+    /// The sink that it is for, as `sink:NAME`; `None` for Slack.
+    #[serde(skip)]
+    pub sink: Option<String>,
     pub attempts: Vec<Attempt>,
 }
 
@@ -56,10 +59,7 @@ pub(super) fn notification_lines(notifications: &[Notification], style: Style) -
                 format!("delivered {at} to {}", shown(channel))
             }
             (Some(at), None) => format!("delivered {}", format_time(at, style.zone)),
-            (None, _) if notification.given_up => {
-                "given up: never confirmed, it may have been posted".to_owned()
-            }
-            (None, _) => "not delivered yet".to_owned(),
+            (None, _) => not_delivered(notification),
         };
         lines.push(format!(
             "{} \"{}\": {outcome}",
@@ -75,4 +75,61 @@ pub(super) fn notification_lines(notifications: &[Notification], style: Style) -
         lines.extend(elide_middle(failed, MAX_LINES, "attempts"));
     }
     elide_middle(lines, MAX_LINES, "lines")
+}
+
+fn not_delivered(notification: &Notification) -> String {
+    let to = |word: &str| {
+        let sink = notification.sink.as_deref();
+        sink.map_or_else(String::new, |sink| format!(" {word} {}", shown(sink)))
+    };
+    if !notification.given_up {
+        format!("not delivered{} yet", to("to"))
+    } else if notification.attempts.iter().any(|attempt| attempt.unknown) {
+        format!(
+            "given up{}: never confirmed, it may have been posted",
+            to("for")
+        )
+    } else {
+        format!("given up{}: never accepted", to("for"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::samples::STYLE;
+
+    fn said(sink: Option<&str>, given_up: bool, unknown: bool) -> String {
+        let notification = Notification {
+            kind: "sink",
+            text: "a text".to_owned(),
+            written_at: Timestamp(0),
+            pending: !given_up,
+            given_up,
+            accepted_at: None,
+            channel: None,
+            sink: sink.map(str::to_owned),
+            attempts: vec![Attempt {
+                at: Timestamp(0),
+                outcome: "it is gone".to_owned(),
+                unknown,
+            }],
+        };
+        let lines = notification_lines(&[notification], STYLE);
+        let outcome = lines[0].rsplit_once("\"a text\": ");
+        outcome.expect("an outcome").1.to_owned()
+    }
+
+    #[test]
+    fn what_was_not_delivered_says_where_it_was_to_go_and_whether_it_may_be_there() {
+        let bell = Some("sink:bell");
+        assert_eq!(said(None, false, false), "not delivered yet");
+        assert_eq!(said(bell, false, true), "not delivered to sink:bell yet");
+        let given_up = said(bell, true, false);
+        assert_eq!(given_up, "given up for sink:bell: never accepted");
+        let unknown = "never confirmed, it may have been posted";
+        assert_eq!(said(None, true, true), format!("given up: {unknown}"));
+        let at_bell = format!("given up for sink:bell: {unknown}");
+        assert_eq!(said(bell, true, true), at_bell);
+    }
 }

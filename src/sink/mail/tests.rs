@@ -15,6 +15,7 @@ async fn nothing_is_sent_over_a_connection_that_cannot_be_trusted() {
         kind: crate::sink::SinkKind::Email,
         url: Secret::new(&format!("smtp://localhost:{}", relay.port())).expect("not empty"),
         credential: None,
+        credential_key: "password_env",
         envelope: Some(MailRoute {
             from: "hushwatch@example.com".to_owned(),
             to: vec!["ops@example.com".to_owned()],
