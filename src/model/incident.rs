@@ -134,24 +134,40 @@ impl Incident {
         Subject::new(&self.server, self.stream.as_ref(), self.tag.as_ref())
     }
 
+    /// Returns the servers that it is of: its own, and those of the streams that stopped together.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
+        let others = self.stopped_together().iter().map(StreamKey::server);
+        std::iter::once(&self.server).chain(others)
+    }
+
     /// Whether it is of this server, alone or together with others.
     pub fn concerns(&self, server: &ServerName) -> bool {
-        let streams = match &self.evidence {
+        self.servers().any(|of_it| of_it == server)
+    }
+
+    /// Returns the streams that stopped together, where it is of several; else none.
+    fn stopped_together(&self) -> &[StreamKey] {
+        match &self.evidence {
             Evidence::Silence(silence) => silence.streams.as_slice(),
             _ => &[],
+        }
+    }
+
+    /// Whether it is a part of `joint`, the stop of several streams: all or some of the mail of one of them.
+    pub fn is_part_of(&self, joint: &Self) -> bool {
+        let is_there = |stream: &StreamId| {
+            let mut together = joint.stopped_together().iter();
+            together.any(|s| *s.server() == self.server && s.stream() == stream)
         };
-        self.server == *server || streams.iter().any(|stream| stream.server() == server)
+        let is_stop = self.rule.problem() == Rule::SendSilence && joint.rule == Rule::SendSilence;
+        is_stop && self.id != joint.id && self.stream.as_ref().is_some_and(is_there)
     }
 
     /// Whether it is that all mail of `stream` on `server` stopped, alone or together with others.
     pub fn is_stop_of(&self, server: &str, stream: &StreamId) -> bool {
         let is_there = self.server.0 == server && self.stream.as_ref() == Some(stream);
-        let streams = match &self.evidence {
-            Evidence::Silence(silence) => silence.streams.as_slice(),
-            _ => &[],
-        };
         let is_one = |s: &StreamKey| s.server().0 == server && s.stream() == stream;
-        let is_there = is_there || streams.iter().any(is_one);
+        let is_there = is_there || self.stopped_together().iter().any(is_one);
         is_there && self.tag.is_none() && self.rule == Rule::SendSilence
     }
 

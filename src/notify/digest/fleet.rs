@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use crate::model::{BounceClass, Span};
+use crate::model::{BounceClass, Incident, Span};
 use crate::notify::alert::Style;
 use crate::notify::digest::servers::server_lines;
 use crate::notify::digest::unusual::unusual;
@@ -16,10 +16,10 @@ const MAX_NOISY: usize = 6;
 
 /// Returns the servers that need a look in full, then a line for those that sent and one for those that did not.
 pub(crate) fn fleet_lines(data: &Day, period: Span, style: Style) -> Vec<String> {
-    let open = data.open.iter().map(|i| i.server.0.as_str());
     let unusual = unusual(data);
     let unusual = unusual.iter().map(|stream| stream.server.name.as_str());
-    let noted: BTreeSet<&str> = open.chain(unusual).collect();
+    let open = data.open.iter().flat_map(Incident::servers);
+    let noted: BTreeSet<&str> = open.map(|name| name.0.as_str()).chain(unusual).collect();
     let (noisy, quiet): (Vec<&ServerDay>, Vec<&ServerDay>) = data
         .servers
         .iter()

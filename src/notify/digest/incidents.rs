@@ -16,15 +16,25 @@ use crate::text::format::{plural, short_range, short_time};
 /// The maximum number of incidents of one rule that get a line each; more of them share one.
 const MAX_SINGLE_LINES: usize = 5;
 
-/// Returns a line for each open incident, or one for many of one rule. `now` is the end of the digest's period.
-pub(crate) fn open_lines(incidents: &[Incident], now: Timestamp, style: Style) -> Vec<String> {
+/// Returns the open incidents but for those that a stop of several streams inhibits: one problem is one.
+pub(crate) fn open_problems(data: &Day) -> Vec<&Incident> {
+    let is_inhibited = |incident: &Incident| {
+        let mut open = data.open.iter();
+        !incident.notified && open.any(|joint| incident.is_part_of(joint))
+    };
+    let open = data.open.iter();
+    open.filter(|incident| !is_inhibited(incident)).collect()
+}
+
+/// Returns a line for each of these open incidents, or one for many of one rule. `now` is the end of the digest's period.
+pub(crate) fn open_lines(incidents: &[&Incident], now: Timestamp, style: Style) -> Vec<String> {
     let mut by_rule: BTreeMap<Rule, Vec<&Incident>> = BTreeMap::new();
-    for incident in incidents {
+    for incident in incidents.iter().copied() {
         by_rule.entry(incident.rule).or_default().push(incident);
     }
     // In the order of the incidents, which begins with what is most severe.
     let mut lines = Vec::new();
-    for incident in incidents {
+    for incident in incidents.iter().copied() {
         match by_rule.get(&incident.rule) {
             Some(all) if all.len() <= MAX_SINGLE_LINES => {
                 lines.push(open_line(incident, now, style));
@@ -85,7 +95,8 @@ fn places<'i>(incidents: impl Iterator<Item = &'i Incident>) -> String {
     )
 }
 
-/// Returns the last step of each incident that had one in the period and is not open any more.
+/// Returns the last step of each incident that had one in the period and is not open any more, but for those that were only a part
+/// of a stop of several streams.
 pub(crate) fn ended(data: &Day) -> Vec<&Transition> {
     let mut last: Vec<&Transition> = Vec::new();
     for transition in &data.transitions {
@@ -93,7 +104,13 @@ pub(crate) fn ended(data: &Day) -> Vec<&Transition> {
         last.push(transition);
     }
     last.retain(|t| !data.open.iter().any(|open| open.id == t.incident.id));
-    last
+    let ended = last.iter().map(|t| &t.incident);
+    let joint: Vec<&Incident> = ended.chain(&data.open).collect();
+    let is_inhibited = |incident: &Incident| {
+        !incident.notified && joint.iter().any(|joint| incident.is_part_of(joint))
+    };
+    let kept = last.iter().filter(|t| !is_inhibited(&t.incident));
+    kept.copied().collect()
 }
 
 /// Returns a line for each incident that ended, or one for many of one rule.

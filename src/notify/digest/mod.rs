@@ -25,7 +25,7 @@ use crate::text::format::{count, format_day, format_range, plural, short_time};
 use crate::text::sparkline::{UNSEEN, sparkline};
 
 use fleet::fleet_lines;
-use incidents::{ended, ended_lines, open_lines};
+use incidents::{ended, ended_lines, open_lines, open_problems};
 use servers::{hint_lines, server_lines};
 use unusual::unusual;
 
@@ -115,7 +115,7 @@ pub struct Day {
 /// Returns the digest of `period`: the verdict, then what needs a look or changed, then a line per stream.
 pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     let now = period.until;
-    let mut lines = open_lines(&data.open, now, style);
+    let mut lines = open_lines(&open_problems(data), now, style);
     lines.extend(unusual_lines(data));
     let same = data.same_servers.iter().map(describe_same_server);
     lines.extend(same.map(|line| format!("⚠ {line}")));
@@ -260,7 +260,7 @@ fn verdict(data: &Day) -> String {
         1 => "1 problem".to_owned(),
         n => format!("{} problems", count(n as u64)),
     };
-    let (open, resolved) = (data.open.len(), ended(data).len());
+    let (open, resolved) = (open_problems(data).len(), ended(data).len());
     let streams = match unusual(data).len() {
         0 => None,
         1 => Some("1 stream needs a look".to_owned()),

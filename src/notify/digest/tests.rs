@@ -1,7 +1,10 @@
 //! What a digest of many servers looks like.
 
 use super::*;
-use crate::model::{BlindEvidence, DAY, Evidence, IncidentState, MINUTE, Rule, Severity, Step};
+use crate::model::{
+    BlindEvidence, DAY, Evidence, IncidentState, MINUTE, Rule, Severity, SilenceEvidence, Step,
+    StreamKey,
+};
 
 fn server(name: &str, sent: u64) -> ServerDay {
     ServerDay {
@@ -214,4 +217,90 @@ fn a_stream_whose_mail_did_not_arrive_is_named_among_many() {
             "⚠ client-5/outbound: of 4 sampled messages none was delivered",
         ]
     );
+}
+
+/// A stop of the mail of `client-3` to `client-5` together, or of one of them alone, which was not notified.
+fn stop(alone: Option<usize>) -> Incident {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let key = |n: usize| StreamKey::new(&format!("client-{n}").as_str().into(), &"outbound".into());
+    let together = match alone {
+        Some(_) => Vec::new(),
+        None => (3..6).map(key).collect(),
+    };
+    Incident {
+        id: alone.map_or("together".to_owned(), |n| format!("alone{n}")),
+        server: match alone {
+            Some(n) => format!("client-{n}").as_str().into(),
+            None => crate::model::ServerName::ALL_SERVERS.into(),
+        },
+        stream: alone.map(|_| "outbound".into()),
+        rule: Rule::SendSilence,
+        severity: Severity::Wake,
+        notified: alone.is_none(),
+        evidence: Evidence::Silence(SilenceEvidence {
+            last_sent: Some(at - 90 * MINUTE),
+            gap: Span::new(at - 90 * MINUTE, at),
+            expected: 9.0,
+            surprise: 15.0,
+            threshold: 13.0,
+            longest_before: 3.0,
+            times_a_year: 0.1,
+            false_alarms_per_year: 2.0,
+            missing_burst: None,
+            streams: together,
+        }),
+        ..blind(0, IncidentState::Open { within_since: None })
+    }
+}
+
+#[test]
+fn a_stop_of_several_servers_is_one_problem_and_none_of_them_is_as_usual() {
+    let data = Day {
+        servers: (0..9).map(|n| server(&format!("client-{n}"), 10)).collect(),
+        open: vec![stop(None), stop(Some(3)), stop(Some(4)), stop(Some(5))],
+        ..Day::default()
+    };
+    assert_eq!(verdict(&data), "1 problem open");
+    let lines = lines_of(&data);
+    assert!(lines[0].contains("all servers"), "{lines:#?}");
+    assert!(!lines.iter().any(|l| l.contains("alone")), "{lines:#?}");
+    let own_lines = lines.iter().filter(|l| l.starts_with("client-"));
+    assert_eq!(own_lines.count(), 3, "{lines:#?}");
+    let quiet = lines.iter().any(|l| l.starts_with("6 servers as usual: "));
+    assert!(quiet, "{lines:#?}");
+    // One that was notified on its own is told to its end.
+    let told = Incident {
+        notified: true,
+        ..stop(Some(3))
+    };
+    let data = Day {
+        open: vec![stop(None), told, stop(Some(7))],
+        ..data
+    };
+    assert_eq!(verdict(&data), "3 problems open");
+}
+
+#[test]
+fn what_ended_as_a_part_of_a_stop_of_several_servers_is_no_problem_of_its_own() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let ended = |incident: Incident| Transition {
+        at,
+        incident: Incident {
+            state: IncidentState::Resolved {
+                at,
+                unwatched: false,
+                disabled: false,
+            },
+            ..incident
+        },
+        step: Step::Resolved,
+        notified: false,
+    };
+    let stops = [None, Some(3), Some(4), Some(5)];
+    let data = Day {
+        servers: (0..9).map(|n| server(&format!("client-{n}"), 10)).collect(),
+        transitions: stops.into_iter().map(|alone| ended(stop(alone))).collect(),
+        ..Day::default()
+    };
+    assert_eq!(verdict(&data), "nothing open, 1 problem resolved");
 }
