@@ -25,6 +25,8 @@ const STATED_CONFIDENCE: f64 = 0.95;
 const LOSS_CONFIDENCE: f64 = 0.99;
 /// A smaller loss beyond the usual one is not worth a line.
 const MIN_LOSS: f64 = 0.02;
+/// Fewer complaints make no rate.
+const MIN_COMPLAINTS: u64 = 2;
 
 /// Counts of one span, in messages where nothing else is said.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +45,8 @@ pub(crate) struct StreamStats {
     /// Those of them whose message was sent before it.
     pub recipients_bounced_late: u64,
     pub recipients_complained: u64,
+    /// Those of them whose message was sent before the span.
+    pub recipients_complained_late: u64,
     /// Messages delivered: exact where every message was sampled, else estimated from the sample.
     pub delivered: u64,
     /// The 95% interval of `delivered`.
@@ -89,6 +93,7 @@ impl StreamStats {
             recipients_bounced: marked.recipients,
             recipients_bounced_late: marked.recipients_outside,
             recipients_complained: complained.recipients,
+            recipients_complained_late: complained.recipients_outside,
             delivered,
             delivered_range,
             sampled,
@@ -115,6 +120,17 @@ impl StreamStats {
             .recipients
             .map_or(self.bounced, |_| self.recipients_bounced);
         bounced as f64 / self.bounce_denominator().max(bounced).max(1) as f64
+    }
+
+    /// The share of the recipients sent to or complaining in the span that complained in it; of messages, where nothing is known of their
+    /// recipients.
+    fn complaint_rate(&self) -> f64 {
+        let of = match self.recipients {
+            Some(recipients) => recipients + self.recipients_complained_late,
+            None => self.sent,
+        };
+        let complained = self.recipients_complained;
+        complained as f64 / of.max(complained).max(1) as f64
     }
 }
 
@@ -216,6 +232,9 @@ pub(crate) fn digest_entry(
     let rate = &rules.bounce_rate;
     let is_exceeded =
         bounce_rate > rate.threshold && stats.bounce_denominator() >= rate.min_denominator;
+    let complaint_rate = stats.complaint_rate();
+    let is_complained_of =
+        stats.recipients_complained >= MIN_COMPLAINTS && complaint_rate > rules.spam_rate.threshold;
     let sample = sample_outcome(&history.sampled, period);
     let usual = usual_delivered_share(history, losses, period.until, rules, series);
     let is_lost = |usual: &f64| {
@@ -240,6 +259,8 @@ pub(crate) fn digest_entry(
         undelivered: undelivered(&history.sampled, period),
         bounce_rate,
         exceeded_threshold: is_exceeded.then_some(rate.threshold),
+        complaint_rate,
+        exceeded_complaints: is_complained_of.then_some(rules.spam_rate.threshold),
         chance_bounces: chance_breaches(history, rules, Rule::BounceRate, period),
         chance_complaints: chance_breaches(history, rules, Rule::SpamRate, period),
         unknown: both.holes(history.since_beginning(period)),
@@ -273,3 +294,6 @@ pub(crate) fn next_monday_at_ten(at: Timestamp) -> Timestamp {
     let weeks = at.since(monday).as_secs().div_ceil(7 * 86_400);
     monday + 7 * DAY * u32::try_from(weeks).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,9 +111,6 @@ fn bounced(server: &ServerDay) -> u64 {
 }
 
 fn complained(server: &ServerDay) -> u64 {
-    let classes = server.streams.iter().flat_map(|s| &s.classes);
-    classes
-        .filter(|(class, _)| *class == BounceClass::Complaint)
-        .map(|(_, n)| n)
-        .sum()
+    let streams = server.streams.iter();
+    streams.map(|s| s.count_of(BounceClass::Complaint)).sum()
 }

@@ -67,6 +67,10 @@ pub struct StreamDay {
     pub bounce_rate: f64,
     /// The threshold of the rule `bounce_rate`, where the day as a whole is above it.
     pub exceeded_threshold: Option<f64>,
+    /// The share of the recipients that complained in those sent to or complaining.
+    pub complaint_rate: f64,
+    /// The threshold of the rule `spam_rate`, where several complained and the day as a whole is above it.
+    pub exceeded_complaints: Option<f64>,
     /// How often the bounce rate was above its threshold without being more than chance explains.
     pub chance_bounces: ChanceBreaches,
     pub chance_complaints: ChanceBreaches,
@@ -75,6 +79,14 @@ pub struct StreamDay {
     pub learning: bool,
     /// How long a stop would go unnoticed at worst.
     pub unnoticed: Option<Duration>,
+}
+
+impl StreamDay {
+    /// Returns the recipients of this class.
+    fn count_of(&self, class: BounceClass) -> u64 {
+        let found = self.classes.iter().find(|(c, _)| *c == class);
+        found.map_or(0, |(_, n)| *n)
+    }
 }
 
 /// What one server did in a period.

@@ -155,7 +155,7 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
         bounces(stream),
     ];
     parts.extend(other_failures(stream));
-    let complaints = count_of(stream, BounceClass::Complaint);
+    let complaints = stream.count_of(BounceClass::Complaint);
     parts.push(plural(complaints, "complaint"));
     parts.join(" · ")
 }
@@ -193,16 +193,11 @@ fn other_failures(stream: &StreamDay) -> Vec<String> {
         (BounceClass::Other, "bounce of unknown type"),
     ]
     .iter()
-    .filter_map(|(class, noun)| match count_of(stream, *class) {
+    .filter_map(|(class, noun)| match stream.count_of(*class) {
         0 => None,
         1 => Some(format!("1 {noun}")),
         n if *class == BounceClass::Other => Some(format!("{} bounces of unknown type", count(n))),
         n => Some(plural(n, noun)),
     })
     .collect()
-}
-
-fn count_of(stream: &StreamDay, class: BounceClass) -> u64 {
-    let found = stream.classes.iter().find(|(c, _)| *c == class);
-    found.map_or(0, |(_, n)| *n)
 }

@@ -304,3 +304,35 @@ fn what_ended_as_a_part_of_a_stop_of_several_servers_is_no_problem_of_its_own() 
     };
     assert_eq!(verdict(&data), "nothing open, 1 problem resolved");
 }
+
+#[test]
+fn complaints_above_the_threshold_need_a_look() {
+    let mut servers: Vec<ServerDay> = (0..9).map(|n| server(&format!("client-{n}"), 30)).collect();
+    servers[3].streams[0].classes = vec![(BounceClass::Complaint, 8)];
+    servers[3].streams[0].complaint_rate = 8.0 / 30.0;
+    servers[3].streams[0].exceeded_complaints = Some(0.001);
+    // One alone is no rate.
+    servers[5].streams[0].classes = vec![(BounceClass::Complaint, 1)];
+    let data = Day {
+        servers,
+        ..Day::default()
+    };
+    assert_eq!(verdict(&data), "1 stream needs a look");
+    let lines = lines_of(&data);
+    let expected = "⚠ client-3/outbound: 8 recipients complained (27%), which is above 0.1% for the day as a whole";
+    assert_eq!(lines[0], expected);
+    assert!(lines[1].starts_with("client-3/outbound: "), "{lines:#?}");
+    assert!(lines[2].starts_with("8 servers as usual: "), "{lines:#?}");
+    // The incident says it already.
+    let told = Incident {
+        server: "client-3".into(),
+        stream: Some("outbound".into()),
+        rule: Rule::SpamRate,
+        ..blind(3, IncidentState::Open { within_since: None })
+    };
+    let data = Day {
+        open: vec![told],
+        ..data
+    };
+    assert_eq!(verdict(&data), "1 problem open");
+}

@@ -1,6 +1,6 @@
 //! Streams of which something is unusual, though no incident says so.
 
-use crate::model::{Incident, Rule};
+use crate::model::{BounceClass, Incident, Rule};
 use crate::notify::digest::{Day, ServerDay, StreamDay};
 use crate::text::format::{approx_percent, count, percent, plural};
 
@@ -17,7 +17,7 @@ pub(crate) struct Unusual<'a> {
     pub lines: Vec<String>,
 }
 
-/// Returns the streams of which the bounces, the sample or the volume are not as usual, but for those with an incident that
+/// Returns the streams of which the bounces, the complaints, the sample or the volume are not as usual, but for those with an incident that
 /// says so.
 pub(crate) fn unusual(data: &Day) -> Vec<Unusual<'_>> {
     let mut all = Vec::new();
@@ -60,10 +60,13 @@ fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
             })
             .or_else(|| bounce_rate(stream).filter(|_| !was_open(&bounced)))
     };
+    let complained = [Rule::SpamRate, Rule::SpamComplaintExternal];
+    let complaints = complaint_rate(stream).filter(|_| !was_open(&complained));
     let volume = volume(stream).filter(|_| !was_open(&[Rule::SendSilence, Rule::SendDrop]));
     let id = stream.stream.as_ref().map_or("", |id| id.0.as_str());
     let line = |what| format!("⚠ {}/{id}: {what}", server.name);
-    arrival.into_iter().chain(volume).map(line).collect()
+    let reasons = arrival.into_iter().chain(complaints).chain(volume);
+    reasons.map(line).collect()
 }
 
 fn most_bounced(stream: &StreamDay) -> Option<String> {
@@ -106,6 +109,16 @@ fn bounce_rate(stream: &StreamDay) -> Option<String> {
         "{} bounced ({}), which is above {threshold} for the day as a whole",
         plural(stream.bounced, "recipient"),
         approx_percent(stream.bounce_rate)
+    ))
+}
+
+fn complaint_rate(stream: &StreamDay) -> Option<String> {
+    let threshold = percent(stream.exceeded_complaints?);
+    let complained = stream.count_of(BounceClass::Complaint);
+    Some(format!(
+        "{} complained ({}), which is above {threshold} for the day as a whole",
+        plural(complained, "recipient"),
+        approx_percent(stream.complaint_rate)
     ))
 }
 
