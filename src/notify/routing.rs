@@ -79,9 +79,14 @@ pub fn targets(
     let has_wake_channel = notified.has_threads
         && !route.wake_channel.is_empty()
         && route.wake_channel != route.channel;
+    // Of the channels, only the configured one of all servers has none that stands in for it.
     let fallback_of = |channel: &str| {
         let is_for_wakes = has_wake_channel && channel == route.wake_channel;
-        is_for_wakes.then(|| route.channel.clone())
+        let is_of_server = notified.has_threads && !channel.is_empty() && channel == route.channel;
+        let of_server = || is_of_server.then(String::new);
+        is_for_wakes
+            .then(|| route.channel.clone())
+            .or_else(of_server)
     };
     let is_in = |thread: &&ThreadState| thread.incidents.iter().any(|i| i.id == incident.id);
     let mut targets: Vec<Target> = notified

@@ -409,7 +409,7 @@ fn a_wake_channel_that_refuses_is_named_in_the_log_and_the_next_cycle_tells_in_t
     assert_eq!((cycle.code, only_none(&world)), (1, true));
     assert_line(
         &cycle.stderr,
-        "ERROR slack.wake_channel does not take messages; the next attempt goes to the channel of the server or the default one. Check wake_channel, and invite the app channel=\"C0WAKES\" rows=1",
+        "ERROR this channel does not take messages; the next attempt goes to the channel of the server or the default one. Check `wake_channel`, and `channel` of [[server]], and invite the app channel=\"C0WAKES\" rows=1",
     );
     let cycle = world.cycle(at(FAILED));
     assert_eq!(cycle.report["notices"]["pending"], 0, "{}", cycle.stderr);
@@ -420,6 +420,28 @@ fn a_wake_channel_that_refuses_is_named_in_the_log_and_the_next_cycle_tells_in_t
     world.cycle(at(OPENED));
     let ended = only(&world);
     assert!(ended.title().starts_with("✅ RESOLVED "), "{ended:#?}");
+}
+
+#[test]
+fn an_archived_channel_of_a_server_loses_no_alert() {
+    let server = "name = \"shop\"\ntoken_env = \"POSTMARK_SERVER_TOKEN\"\nchannel = \"C0SHOP\"";
+    let mut world = World::new(Process::New, &format!("[[server]]\n{server}\n"));
+    world.env("POSTMARK_SERVER_TOKEN", "wrong");
+    let cycle = world.cycle(at(SEEN));
+    assert_eq!(
+        (cycle.code, only_none(&world)),
+        (1, true),
+        "{}",
+        cycle.stderr
+    );
+    let cycle = world.cycle(at(FAILED));
+    assert_eq!(cycle.report["notices"]["pending"], 0, "{}", cycle.stderr);
+    assert!(
+        only(&world).title().starts_with("🔴 WAKE shop"),
+        "{:#?}",
+        only(&world)
+    );
+    world.set_aside("before what is tested");
 }
 
 fn only_none(world: &World) -> bool {

@@ -274,7 +274,8 @@ impl ChannelWorker {
         tracing::error!(
             channel = row.message.channel,
             rows,
-            "slack.wake_channel does not take messages; the next attempt goes to the channel of the server or the default one. Check wake_channel, and invite the app"
+            "this channel does not take messages; the next attempt goes to the channel of the server or the default one. Check `wake_channel`, and \
+             `channel` of [[server]], and invite the app"
         );
         Ok(())
     }
