@@ -220,6 +220,38 @@ fn what_is_over_before_a_sink_is_back_pages_nobody(process: Process) {
     world.set_aside("Slack is told as ever");
 }
 
+/// What a sink was told as a warning is acknowledged and ended there, though it is a wake by then.
+#[test]
+fn a_sink_of_warnings_gets_the_end_of_what_became_a_wake() {
+    let receiver = Receiver::start().expect("a receiver");
+    let base = receiver.base_url();
+    let file = format!(
+        "[[sink]]\nname = \"notes\"\ntype = \"webhook\"\nurl = \"{base}/notes\"\nseverities = [\"warn\"]\n\
+         [[sink]]\nname = \"wakes\"\ntype = \"webhook\"\nurl = \"{base}/wakes\"\nseverities = [\"wake\"]\n"
+    );
+    let mut world = World::new(Process::New, &file);
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    let down = Plan::always(Fault::Status(503));
+    world.postmark.fail(down.on("/message-streams"));
+    world.cycle(at("2026-03-03T11:00:00Z"));
+    let opened = world.cycle(at("2026-03-03T12:00:00Z"));
+    assert_eq!(opened.steps(), ["blind opened"]);
+    let id = opened.report["transitions"][0]["incident"].as_str();
+    let id = id.expect("an id").to_owned();
+    let worse = world.cycle(at("2026-03-03T17:00:00Z"));
+    assert_eq!(worse.steps(), ["blind escalated"]);
+    let now = "2026-03-03T17:30:00Z";
+    let said = world.run(&["incident", &id, "--ack", "--by", "Amy", "--now", now]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    world.postmark.clear_faults();
+    world.cycle(at("2026-03-03T18:00:00Z"));
+    let deliveries = receiver.take();
+    let steps = |first: &str| [first, "acknowledged", "resolved"].map(|s| format!("{s} {id}"));
+    assert_eq!(taken(&deliveries, "/notes"), steps("opened"));
+    assert_eq!(taken(&deliveries, "/wakes"), steps("escalated"));
+    world.set_aside("Slack is told as ever");
+}
+
 /// What says that all is well, and is not the sink's own answer, is none.
 #[test]
 fn a_web_page_is_the_answer_of_no_sink() {
