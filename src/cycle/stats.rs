@@ -10,7 +10,7 @@ use crate::detect::{
 };
 use crate::model::{
     BounceClass, DAY, HOUR, History, Rule, Rules, SampleOutcome, ServerName, Span, StreamId,
-    StreamKey, Timestamp,
+    StreamKey, Timestamp, UsualDelivery,
 };
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Database, Store};
@@ -237,10 +237,10 @@ pub(crate) fn digest_entry(
         stats.recipients_complained >= MIN_COMPLAINTS && complaint_rate > rules.spam_rate.threshold;
     let sample = sample_outcome(&history.sampled, period);
     let usual = usual_delivered_share(history, losses, period.until, rules, series);
-    let is_lost = |usual: &f64| {
+    let is_lost = |usual: &UsualDelivery| {
         let settled = sample.settled();
         let (_, high) = clopper_pearson(sample.delivered, settled, LOSS_CONFIDENCE);
-        settled > 0 && high < usual - MIN_LOSS
+        settled > 0 && high < usual.share - MIN_LOSS
     };
     StreamDay {
         stream: Some(stream.clone()),
@@ -251,7 +251,7 @@ pub(crate) fn digest_entry(
         delivered_range: stats.delivered_range,
         delivered_exact: stats.sampled == stats.sent,
         sample,
-        usual_delivered: usual.filter(is_lost),
+        usual_delivered: Some(usual).filter(is_lost),
         unproven: (stats.sampled > 0 && stats.proven == 0).then_some(stats.sampled),
         classes: stats.classes,
         bounced: stats.recipients_bounced,

@@ -80,6 +80,8 @@ pub(super) struct DeliveryModel {
     threshold: f64,
     usual_loss: UsualLoss,
     min_history: Duration,
+    /// Whether too little was sampled yet to say what is usual.
+    is_young: bool,
 }
 
 /// What is known of one sampled message at an instant.
@@ -172,6 +174,7 @@ impl DeliveryModel {
             threshold: (per_year / (budget * SILENCE_BUDGET_SHARE)).max(2.0).ln(),
             usual_loss: UsualLoss::learn(&[], 2.0, &Coverage::default()),
             min_history: rules.silence.min_history,
+            is_young,
         };
         let (failed, seen) = learned.failed(CLUSTERING_AGE);
         let by_chance = failed / seen;

@@ -159,6 +159,15 @@ impl SampleOutcome {
     }
 }
 
+/// The share of mail that is usually delivered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UsualDelivery {
+    /// The share, in [0, 1].
+    pub share: f64,
+    /// Whether the stream's own past says so; else it is what is usual for mail in general.
+    pub is_own: bool,
+}
+
 /// What became of one message in truth, as an events file tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageOutcome {

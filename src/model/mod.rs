@@ -40,7 +40,7 @@ pub use finding::{
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, KnownRecipients,
     MIN_TAG_MESSAGES, MessageOutcome, RecipientCount, SAMPLE_LOOKBACK, SampleOutcome,
-    SampledMessage, TAG_LOOKBACK,
+    SampledMessage, TAG_LOOKBACK, UsualDelivery,
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};

@@ -86,3 +86,20 @@ fn several_complaints_above_the_threshold_are_unusual() {
     assert_eq!(complained(1, 30).exceeded_complaints, None);
     assert_eq!(complained(2, 2_000).exceeded_complaints, None, "just 0.1%");
 }
+
+#[test]
+fn a_young_stream_that_loses_mail_is_held_against_mail_in_general() {
+    let of_sample = |delivered: u32| {
+        let sent = 480;
+        let mut history = history(sent, 1);
+        let sample = |n: u32| sampled(4 * n, sent, n % 100 < delivered, false);
+        history.sampled = (0..100).map(sample).collect();
+        told(&history)
+    };
+    let usual = UsualDelivery {
+        share: 0.97,
+        is_own: false,
+    };
+    assert_eq!(of_sample(50).usual_delivered, Some(usual));
+    assert_eq!(of_sample(96).usual_delivered, None);
+}

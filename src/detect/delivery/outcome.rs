@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Bounced, Delivered, DeliveryModel, DeliveryState, Pending, Unchecked, has_bounced, is_lost,
-    is_overdue, known_by, state_at, within,
+    Bounced, Delivered, DeliveryModel, DeliveryState, PRIOR_LOSS, Pending, Unchecked, has_bounced,
+    is_lost, is_overdue, known_by, state_at, within,
 };
 use crate::detect::silence::training_cutoff;
-use crate::model::{History, Rules, SampleOutcome, SampledMessage, Span, Timestamp};
+use crate::model::{History, Rules, SampleOutcome, SampledMessage, Span, Timestamp, UsualDelivery};
 
 /// The minimum number of overdue or bounced messages that is worth a closer look.
 const MIN_SUSPICIOUS: usize = 3;
@@ -42,18 +42,23 @@ pub fn sample_outcome(sampled: &[SampledMessage], span: Span) -> SampleOutcome {
     outcome
 }
 
-/// Returns the share of a stream's mail that is usually delivered, where nothing is learned from `losses`; `None` while history is too short to say.
+/// Returns the share of a stream's mail that is usually delivered, where nothing is learned from `losses`; while history is too short to
+/// say, that of mail in general.
 pub fn usual_delivered_share(
     history: &History,
     losses: &[Span],
     at: Timestamp,
     rules: &Rules,
     series: usize,
-) -> Option<f64> {
+) -> UsualDelivery {
     let until = training_cutoff(history, at);
     let model = DeliveryModel::learn(history, &known_by(losses, until), until, rules, series);
-    let is_known = history.covered_before(at) >= model.min_history;
-    is_known.then(|| model.usual_loss.delivered_share())
+    let is_own = history.covered_before(at) >= model.min_history && !model.is_young;
+    let share = match is_own {
+        true => model.usual_loss.delivered_share(),
+        false => 1.0 - PRIOR_LOSS,
+    };
+    UsualDelivery { share, is_own }
 }
 
 /// Returns how many of the sampled messages sent in `span` should have been delivered by its end, where none of them was.

@@ -137,6 +137,7 @@ fn what_is_hardly_known_makes_a_second_failure_likelier() {
             threshold: 0.0,
             usual_loss: UsualLoss::learn(&[], 2.0, &Coverage::default()),
             min_history: DAY,
+            is_young: false,
         };
         let row = |n| model.log_evidence(std::iter::repeat_n(Pending(DAY), n), 0.0);
         row(2) / row(1)

@@ -14,7 +14,7 @@ use chrono::{Datelike, Weekday};
 
 use crate::model::{
     BounceClass, ChanceBreaches, Incident, Mute, SameServer, SampleOutcome, Span, StreamId,
-    Timestamp, Transition,
+    Timestamp, Transition, UsualDelivery,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::describe_same_server;
@@ -52,7 +52,7 @@ pub struct StreamDay {
     /// What became of the sampled messages.
     pub sample: SampleOutcome,
     /// The share that is usually delivered, where the sample says that less was.
-    pub usual_delivered: Option<f64>,
+    pub usual_delivered: Option<UsualDelivery>,
     /// How many were sampled, where none of them is proven delivered: then nothing is estimated.
     pub unproven: Option<u64>,
     /// Recipients by class of bounce or complaint, each of each message once.

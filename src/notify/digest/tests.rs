@@ -336,3 +336,29 @@ fn complaints_above_the_threshold_need_a_look() {
     };
     assert_eq!(verdict(&data), "1 problem open");
 }
+
+#[test]
+fn a_loss_is_measured_by_mail_in_general_where_the_stream_has_no_past() {
+    let named = |is_own| {
+        let mut lossy = server("shop", 610);
+        lossy.streams[0].sample = crate::model::SampleOutcome {
+            delivered: 57,
+            without_news: 63,
+            ..Default::default()
+        };
+        let usual = UsualDelivery {
+            share: 0.97,
+            is_own,
+        };
+        lossy.streams[0].usual_delivered = Some(usual);
+        let data = Day {
+            servers: vec![lossy],
+            ..Day::default()
+        };
+        assert_eq!(verdict(&data), "1 stream needs a look");
+        unusual_lines(&data)
+    };
+    let lost = "⚠ shop/outbound: 57 of 120 sampled messages were delivered (48%)";
+    assert_eq!(named(true), [format!("{lost}, usually 97%")]);
+    assert_eq!(named(false), [format!("{lost}, of mail in general 97%")]);
+}

@@ -94,12 +94,16 @@ fn none_delivered(stream: &StreamDay) -> Option<String> {
 fn share_lost(stream: &StreamDay) -> Option<String> {
     let usual = stream.usual_delivered?;
     let (delivered, settled) = (stream.sample.delivered, stream.sample.settled());
+    let share = approx_percent(usual.share);
+    let usual = match usual.is_own {
+        true => format!("usually {share}"),
+        false => format!("of mail in general {share}"),
+    };
     Some(format!(
-        "{} of {} were delivered ({}), usually {}",
+        "{} of {} were delivered ({}), {usual}",
         count(delivered),
         plural(settled, "sampled message"),
-        approx_percent(delivered as f64 / settled.max(1) as f64),
-        approx_percent(usual)
+        approx_percent(delivered as f64 / settled.max(1) as f64)
     ))
 }
 

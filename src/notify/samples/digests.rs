@@ -2,7 +2,7 @@
 
 use crate::model::{
     BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, Rule, SameServer, SampleOutcome,
-    SilenceEvidence, Span, Timestamp, Transition,
+    SilenceEvidence, Span, Timestamp, Transition, UsualDelivery,
 };
 use crate::notify::digest::{Day, ServerDay, StreamDay, digest};
 use crate::notify::samples::{Chapter, STYLE, Sample, copies, course_of, march, mutes};
@@ -157,7 +157,10 @@ fn one_server() -> Vec<Case> {
                         bounced: 0,
                         without_news: 47,
                     },
-                    usual_delivered: Some(0.991),
+                    usual_delivered: Some(UsualDelivery {
+                        share: 0.991,
+                        is_own: true,
+                    }),
                     ..stream("receipts", 752, &[])
                 },
                 StreamDay {
