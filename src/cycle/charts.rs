@@ -9,7 +9,7 @@ use chrono::{Datelike, Timelike};
 use chrono_tz::Tz;
 
 use crate::chart::{ChartStep, ShadedSpan, VolumeBar, VolumeChart, local_days};
-use crate::cycle::stats::delivered_share;
+use crate::cycle::stats::delivered_of;
 use crate::model::{
     Evidence, HOUR, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp,
 };
@@ -221,12 +221,8 @@ fn hours_of(
         let from = begins + HOUR * u32::try_from(place).unwrap_or(u32::MAX);
         let of_hour = Span::new(from, from + HOUR);
         let bounced = history.bounced_in(&[of_hour], |event| event.class.counts());
-        let failed = history.bounced_in(&[of_hour], |event| event.class.is_failure());
-        let failed = failed.messages - failed.sent_outside;
-        let rest = sent.saturating_sub(failed);
-        let share = delivered_share(history, of_hour, span.until);
         hour.bounced = bounced.recipients;
-        hour.delivered = (rest as f64 * share).round() as u64;
+        hour.delivered = delivered_of(history, of_hour, span.until, sent);
     }
     hours
 }

@@ -1,5 +1,7 @@
 //! What a stream did in a span of time, for `check`, `status` and the digest.
 
+mod delivered;
+
 use std::sync::Arc;
 
 use crate::config::{Config, ServerConfig};
@@ -15,12 +17,12 @@ use crate::model::{
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Database, Store};
 
+use delivered::SentMail;
+
 /// Weeks that a day is compared with.
 const WEEKS_COMPARED: u32 = 4;
 /// Fewer covered weeks say nothing of what is usual.
 const MIN_WEEKS_COMPARED: usize = 2;
-/// The level of the interval of an estimate.
-const STATED_CONFIDENCE: f64 = 0.95;
 /// The level at which the sample of a day must speak against the usual share.
 const LOSS_CONFIDENCE: f64 = 0.99;
 /// A smaller loss beyond the usual one is not worth a line.
@@ -35,7 +37,7 @@ pub(crate) struct StreamStats {
     pub bounced: u64,
     /// Messages that bounced in the span and were sent before it.
     pub bounced_late: u64,
-    /// Messages sent in the span that bounced in it, in whatever class.
+    /// Recipients of messages sent in the span that bounced in it, in whatever class; messages where nothing is known of recipients.
     pub failed: u64,
     pub complaints: u64,
     /// Recipients sent to; `None` where nothing is known of the recipients of the stream's mail.
@@ -47,11 +49,15 @@ pub(crate) struct StreamStats {
     pub recipients_complained: u64,
     /// Those of them whose message was sent before the span.
     pub recipients_complained_late: u64,
-    /// Messages delivered: exact where every message was sampled, else estimated from the sample.
-    pub delivered: u64,
+    /// Messages delivered: exact where every message was sampled, else estimated from the sample; `None` where that says nothing yet.
+    pub delivered: Option<u64>,
     /// The 95% interval of `delivered`.
-    pub delivered_range: (u64, u64),
+    pub delivered_range: Option<(u64, u64)>,
+    /// Whether `delivered` is exact.
+    pub is_delivered_exact: bool,
     pub sampled: u64,
+    /// Sampled messages of which anything is known.
+    pub read: u64,
     pub proven: u64,
     /// Recipients that bounced or complained in the span, of each message.
     pub classes: Vec<(BounceClass, u64)>,
@@ -64,19 +70,23 @@ impl StreamStats {
         let sent = history.sent.count(history.whole_counts_within(span));
         let marked = history.bounced_in(&whole, |m| m.class.counts());
         let bounced = marked.messages;
-        let failed = history.bounced_in(&whole, |m| m.class.is_failure());
+        let mail = SentMail::from_history(history, span, sent);
         let sample = history.sampled.iter();
         let sample = sample.filter(|mail| span.contains(mail.sent_at));
         let sampled = sample.clone().count() as u64;
+        let read = sample.clone().filter(|mail| mail.is_read()).count() as u64;
         let proven = sample.filter(|mail| mail.delivered_at.is_some()).count() as u64;
-        let failed = failed.messages - failed.sent_outside;
-        let (delivered, delivered_range) = if sampled == sent {
-            (proven, (proven, proven))
-        } else {
-            estimate_delivered(
-                sent.saturating_sub(failed),
-                sample_outcome(&history.sampled, span),
+        let outcome = sample_outcome(&history.sampled, span);
+        let is_delivered_exact = sampled == sent && read == sampled;
+        let (delivered, delivered_range) = if is_delivered_exact {
+            (Some(proven), Some((proven, proven)))
+        } else if outcome.settled() > 0 {
+            (
+                Some(mail.delivered(outcome)),
+                Some(mail.delivered_range(outcome)),
             )
+        } else {
+            (None, None)
         };
         let marked_as = |class| history.bounced_in(&whole, |m| m.class == class);
         let class = |class| (class, marked_as(class).recipients);
@@ -85,18 +95,21 @@ impl StreamStats {
             sent,
             bounced,
             bounced_late: marked.sent_outside,
-            failed,
+            failed: match mail.recipients {
+                Some(_) => mail.failed_recipients,
+                None => mail.failed,
+            },
             complaints: complained.messages,
-            recipients: history
-                .recipients_in(&[history.whole_counts_within(span)])
-                .map(|sent| sent.recipients),
+            recipients: mail.recipients,
             recipients_bounced: marked.recipients,
             recipients_bounced_late: marked.recipients_outside,
             recipients_complained: complained.recipients,
             recipients_complained_late: complained.recipients_outside,
             delivered,
             delivered_range,
+            is_delivered_exact,
             sampled,
+            read,
             proven,
             classes: BounceClass::ALL
                 .into_iter()
@@ -140,29 +153,23 @@ pub(crate) async fn budget_series(store: &Store) -> Result<usize, store::Error> 
     Ok(count_series(&streams).max(1))
 }
 
-/// Returns the share of the sampled mail sent in `span` that was delivered, as known at `until`; 1 where nothing speaks against it.
-pub(crate) fn delivered_share(history: &History, span: Span, until: Timestamp) -> f64 {
+/// Returns how many of the `sent` messages of `span` were delivered, as known at `until`; where the sample says nothing, all that did not
+/// bounce. The types of its bounces need not be known.
+pub(crate) fn delivered_of(history: &History, span: Span, until: Timestamp, sent: u64) -> u64 {
     let sampled = &history.sampled;
     let from = sampled.partition_point(|mail| mail.sent_at < span.from);
     let end = sampled.partition_point(|mail| mail.sent_at < span.until);
     let outcome = sample_outcome(&sampled[from..end.max(from)], Span::new(span.from, until));
-    match outcome.delivered + outcome.without_news {
-        0 => 1.0,
-        known => outcome.delivered as f64 / known as f64,
-    }
-}
-
-/// Returns how many of the `rest`, the messages that are not known to have failed, were delivered, and the 95% interval of that.
-/// Bounces are listed whole, so that the sample stands for the others alone; without a sample nothing speaks against any of them.
-fn estimate_delivered(rest: u64, sample: SampleOutcome) -> (u64, (u64, u64)) {
-    let known = sample.delivered + sample.without_news;
-    let share = match known {
-        0 => 1.0,
-        known => sample.delivered as f64 / known as f64,
+    let mail = SentMail::from_history(history, span, sent);
+    // Without the types it is not known which bounces the list has: all, where it has any.
+    let unlisted = match mail.failed {
+        0 => outcome.bounced,
+        _ => 0,
     };
-    let (low, high) = clopper_pearson(sample.delivered, known, STATED_CONFIDENCE);
-    let of_rest = |share: f64| (rest as f64 * share).round() as u64;
-    (of_rest(share), (of_rest(low), of_rest(high)))
+    mail.delivered(SampleOutcome {
+        unlisted,
+        ..outcome
+    })
 }
 
 /// Returns what is known of one stream and its tags, exact in `span` and in the same span a week before.
@@ -249,10 +256,12 @@ pub(crate) fn digest_entry(
         usual_sent: usual_sent(history, period),
         delivered: stats.delivered,
         delivered_range: stats.delivered_range,
-        delivered_exact: stats.sampled == stats.sent,
+        delivered_exact: stats.is_delivered_exact,
         sample,
         usual_delivered: Some(usual).filter(is_lost),
-        unproven: (stats.sampled > 0 && stats.proven == 0).then_some(stats.sampled),
+        unproven: (stats.read > 0 && stats.proven == 0).then_some(stats.read),
+        unread: (stats.sampled > 0 && stats.read == 0).then_some(stats.sampled),
+        recipients: stats.recipients,
         classes: stats.classes,
         bounced: stats.recipients_bounced,
         failed: stats.failed,

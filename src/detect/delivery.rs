@@ -127,7 +127,8 @@ impl DeliveryModel {
         let mut settled = Vec::with_capacity(mail.len());
         let (mut delays, mut open_ages) = (Vec::new(), Vec::new());
         let (mut late, mut pairs, mut before, mut run) = (0u32, 0u32, false, 0usize);
-        for message in mail {
+        // What was never read says nothing.
+        for message in mail.iter().filter(|message| !message.unreadable) {
             if outages.contains(message.sent_at) {
                 (before, run) = (false, 0);
                 continue;
@@ -356,7 +357,8 @@ impl DeliveryModel {
     /// Returns how it stands after the last of `mail`.
     fn standing(&self, mail: &[SampledMessage], at: Timestamp) -> Standing {
         let from = mail.partition_point(|mail| mail.sent_at < at - LOSS_LOOKBACK);
-        let states = mail[from..].iter().map(|m| (m.sent_at, state_at(m, at)));
+        let readable = mail[from..].iter().filter(|m| !m.unreadable);
+        let states = readable.map(|m| (m.sent_at, state_at(m, at)));
         self.usual_loss.standing(states, |age| self.late_share(age))
     }
 }

@@ -287,6 +287,7 @@ fn sampled_message(sent_at: Timestamp, checked_at: Timestamp, delivered: bool) -
         bounce: None,
         listed_bounce_at: None,
         queued: false,
+        unreadable: false,
     }
 }
 

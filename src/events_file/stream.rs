@@ -109,5 +109,6 @@ fn full_knowledge(mail: &MessageOutcome, checked_at: Timestamp) -> SampledMessag
         bounce: mail.bounce,
         listed_bounce_at: None,
         queued: false,
+        unreadable: false,
     }
 }

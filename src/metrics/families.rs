@@ -164,10 +164,7 @@ pub(super) const FAMILIES: &[Family] = &[
     stream_gauge(
         "hushwatch_day_messages_delivered",
         "How many of them were delivered: exact where every message is sampled, else estimated.",
-        |stream| {
-            let is_known = stream.counts.sampled > 0 || stream.counts.sent == 0;
-            is_known.then(|| number(stream.counts.delivered))
-        },
+        |stream| stream.counts.delivered.map(number),
     ),
     stream_gauge(
         "hushwatch_day_recipients",

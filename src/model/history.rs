@@ -139,6 +139,18 @@ pub struct SampledMessage {
     pub listed_bounce_at: Option<Timestamp>,
     /// Whether Postmark still has it in its queue.
     pub queued: bool,
+    /// Whether its details were given up without ever being read, since they were too large or no answer came.
+    pub unreadable: bool,
+}
+
+impl SampledMessage {
+    /// Whether anything is known of what became of it: its details were read, or a bounce was listed instead.
+    pub fn is_read(&self) -> bool {
+        self.checked_at
+            .or(self.delivered_at)
+            .or(self.bounced_at)
+            .is_some()
+    }
 }
 
 /// What became of the sampled messages sent in a span of time, as far as it is known.
@@ -146,8 +158,12 @@ pub struct SampledMessage {
 pub struct SampleOutcome {
     /// Those that were delivered.
     pub delivered: u64,
+    /// Those of them that bounced too, for other recipients.
+    pub partly: u64,
     /// Those that bounced, in whatever class.
     pub bounced: u64,
+    /// Those of them of which the list of bounces knows no failure, such as what was deactivated by hand.
+    pub unlisted: u64,
     /// Those without news that are old enough to have arrived.
     pub without_news: u64,
 }

@@ -1,5 +1,7 @@
 //! `status`: what is stored, for a person and for scripts.
 
+mod sampled;
+
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -171,18 +173,6 @@ impl ServerStatus {
     }
 }
 
-/// Returns ` (340 to 436)` where the sample leaves room for fewer than the estimate; nothing where all of it arrived.
-fn delivered_range(day: &StreamView) -> String {
-    if day.delivered_high == day.delivered {
-        return String::new();
-    }
-    format!(
-        " ({} to {})",
-        count(day.delivered_low),
-        count(day.delivered_high)
-    )
-}
-
 impl StreamStatus {
     /// `silence` is the open incident of mail that stopped.
     fn to_lines(&self, silence: Option<&Incident>, zone: Tz) -> Vec<String> {
@@ -195,24 +185,7 @@ impl StreamStatus {
             0 => String::new(),
             counted => format!(" ({} of them counted, not listed)", count(counted)),
         };
-        let so_far = if day.proven < day.sampled {
-            " so far"
-        } else {
-            ""
-        };
-        let sampled = match day.sampled {
-            0 => "no delivery sampled".to_owned(),
-            sampled if sampled == day.sent => {
-                format!("{} delivered{so_far}", count(day.delivered))
-            }
-            sampled => format!(
-                "about {} delivered{}, {} of {} sampled messages{so_far}",
-                count(day.delivered),
-                delivered_range(day),
-                count(day.proven),
-                count(sampled)
-            ),
-        };
+        let sampled = sampled::sampled(day);
         let stop = match silence {
             Some(incident) => format!("mail has stopped: {}", incident.id),
             None if !self.is_judged => {
@@ -305,10 +278,11 @@ pub(crate) mod tests {
                 recipients: Some(1_776),
                 recipients_bounced: 22,
                 recipients_complained: 1,
-                delivered: 1_754,
-                delivered_low: 1_652,
-                delivered_high: 1_754,
+                delivered: Some(1_754),
+                delivered_low: Some(1_652),
+                delivered_high: Some(1_754),
                 sampled,
+                is_unread: false,
                 proven: sampled,
                 listed: 1_700,
                 counted: 76,

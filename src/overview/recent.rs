@@ -13,6 +13,7 @@ use crate::text::sanitize::mask;
 /// Counts of the last 24 hours, over all streams.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DayTotals {
+    /// Messages, of the streams of which it is known.
     pub delivered: u64,
     pub bounced: u64,
     pub complaints: u64,
@@ -30,7 +31,7 @@ pub(crate) async fn recent_json(
     for (server, streams) in watched_streams(config, store).await? {
         for stream in &streams {
             let (_, day) = last_day(store, &server.name, stream, at).await?;
-            totals.delivered += day.delivered;
+            totals.delivered += day.delivered.unwrap_or(0);
             totals.bounced += day.bounced;
             totals.complaints += day.complaints;
         }

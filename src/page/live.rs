@@ -173,7 +173,7 @@ impl Shared {
 fn day_totals(servers: &CollectedServers) -> DayTotals {
     let mut totals = DayTotals::default();
     for stream in servers.servers.iter().flat_map(|server| server.streams()) {
-        totals.delivered += stream.counts.delivered;
+        totals.delivered += stream.counts.delivered.unwrap_or(0);
         totals.bounced += stream.counts.bounced;
         totals.complaints += stream.counts.spam_complaint;
     }

@@ -157,7 +157,7 @@ facts! {
         a_listed_bounce_is_known_while_the_details_know_of_none
         the_type_of_its_bounce_is_that_of_the_list
         what_is_too_old_is_given_up
-        what_cannot_be_read_leaves_the_sample;
+        what_cannot_be_read_is_followed_no_more;
     incidents:
         a_judgement_is_read_back
         incidents_about_delivery_are_read_by_their_opening

@@ -103,3 +103,87 @@ fn a_young_stream_that_loses_mail_is_held_against_mail_in_general() {
     assert_eq!(of_sample(50).usual_delivered, Some(usual));
     assert_eq!(of_sample(96).usual_delivered, None);
 }
+
+/// The mail of a day, with what a sample of its messages says: `fate` tells whether a message was delivered and whether it bounced.
+fn with_sample(mut history: History, sent: u32, fate: impl Fn(u32) -> (bool, bool)) -> History {
+    let sample = |n: u32| {
+        let (delivered, bounced) = fate(n);
+        sampled(n, sent, delivered, bounced)
+    };
+    history.sampled = (0..sent * 9 / 10).step_by(3).map(sample).collect();
+    history
+}
+
+#[test]
+fn a_message_that_bounced_for_one_of_its_recipients_is_delivered_to_the_others() {
+    let (sent, is_partial) = (135, |n: u32| n % 10 < 7);
+    let mut history = history(sent, 20);
+    let dead = (0..sent).filter(|n| is_partial(*n));
+    let dead: Vec<BounceEvent> = dead.map(|n| bounce(n, sent, BounceClass::Hard)).collect();
+    history.bounce_events = dead;
+    // Nothing is sampled of them: 96 of 2,700 recipients are the part of five messages.
+    let of_rest = with_sample(history.clone(), sent, |n| (!is_partial(n), false));
+    let rest_only = History {
+        sampled: of_rest
+            .sampled
+            .into_iter()
+            .filter(|mail| mail.delivered_at.is_some())
+            .collect(),
+        ..history.clone()
+    };
+    assert_eq!(told(&rest_only).delivered, Some(130));
+    // The sample says that each was delivered to somebody.
+    let day = told(&with_sample(history, sent, |n| (true, is_partial(n))));
+    assert_eq!(day.delivered, Some(135));
+    assert_eq!((day.failed, day.recipients), (96, Some(2_700)));
+}
+
+#[test]
+fn a_bounce_of_an_ignored_class_is_no_delivery() {
+    let sent = 87;
+    let day = told(&with_sample(history(sent, 1), sent, |_| (false, true)));
+    assert_eq!(day.delivered, Some(0));
+    assert!(
+        day.delivered_range
+            .is_some_and(|(low, high)| low == 0 && high < 20)
+    );
+    // Of what is listed as bounced the sample need not speak: the rest is estimated.
+    let mut listed = history(sent, 1);
+    let of_list = (0..30).map(|n| bounce(n, sent, BounceClass::Hard));
+    listed.bounce_events = of_list.collect();
+    let mut listed = with_sample(listed, sent, |n| (n >= 30, n < 30));
+    for mail in listed.sampled.iter_mut().filter(|m| m.bounced_at.is_some()) {
+        mail.bounce = crate::model::BounceType::from_name("HardBounce");
+    }
+    assert_eq!(told(&listed).delivered, Some(57));
+}
+
+#[test]
+fn where_nothing_of_the_sample_was_read_delivery_is_unknown() {
+    let sent = 151;
+    let mut unread = with_sample(history(sent, 1), sent, |_| (false, false));
+    for mail in &mut unread.sampled {
+        mail.checked_at = None;
+    }
+    let day = told(&unread);
+    assert_eq!((day.delivered, day.delivered_range), (None, None));
+    assert_eq!(
+        (day.unread, day.unproven),
+        (Some(unread.sampled.len() as u64), None)
+    );
+    // Also where every message was sampled.
+    let few = |is_read: bool| {
+        let mut few = with_sample(history(1, 1), 1, |_| (false, false));
+        few.sampled = vec![sampled(0, 1, false, false)];
+        few.sampled[0].checked_at = is_read.then(now);
+        told(&few)
+    };
+    assert_eq!((few(false).delivered, few(false).unread), (None, Some(1)));
+    assert_eq!(
+        (few(true).delivered, few(true).unproven),
+        (Some(0), Some(1))
+    );
+    // Without any sample nothing is known, and without any mail nothing is missing.
+    assert_eq!(told(&history(sent, 1)).delivered, None);
+    assert_eq!(told(&history(0, 1)).delivered, Some(0));
+}

@@ -20,6 +20,7 @@ pub fn is_suspicious(sampled: &[SampledMessage], at: Timestamp) -> bool {
     let overdue = recent
         .iter()
         .rev()
+        .filter(|mail| !mail.unreadable)
         .map(|mail| state_at(mail, at))
         .take_while(|state| *state != Delivered)
         .filter(|state| matches!(state, Pending(_) | Bounced))
@@ -32,8 +33,15 @@ pub fn sample_outcome(sampled: &[SampledMessage], span: Span) -> SampleOutcome {
     let mut outcome = SampleOutcome::default();
     for mail in within(sampled, span) {
         match state_at(mail, span.until) {
-            Delivered => outcome.delivered += 1,
-            Bounced => outcome.bounced += 1,
+            Delivered => {
+                outcome.delivered += 1;
+                let has_bounced = mail.bounced_at.is_some_and(|at| at <= span.until);
+                outcome.partly += u64::from(has_bounced);
+            }
+            Bounced => {
+                outcome.bounced += 1;
+                outcome.unlisted += u64::from(mail.bounce.is_none());
+            }
             state if is_lost(state) && has_bounced(mail, state, span.until) => outcome.bounced += 1,
             state if is_lost(state) => outcome.without_news += 1,
             Pending(_) | Unchecked => {}

@@ -19,6 +19,7 @@ fn mail(fates: impl IntoIterator<Item = Option<&'static str>>) -> Vec<SampledMes
                 bounce: bounce.and_then(BounceType::from_name),
                 listed_bounce_at: None,
                 queued: false,
+                unreadable: false,
             }
         })
         .collect()
@@ -390,4 +391,15 @@ fn a_silence_is_found_as_soon_though_half_of_a_young_sample_was_lost() {
     let healthy = run(vec![DELIVERED; 144]);
     let lost = run(half.take(144).collect());
     assert!(lost <= healthy + 2, "{lost} {healthy}");
+}
+
+#[test]
+fn what_could_not_be_read_is_not_suspicious() {
+    let mail = |unreadable| SampledMessage {
+        sent_at: START,
+        unreadable,
+        ..SampledMessage::default()
+    };
+    assert!(is_suspicious(&[mail(false); 3], START + HOUR));
+    assert!(!is_suspicious(&[mail(true); 3], START + HOUR));
 }

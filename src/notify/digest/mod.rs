@@ -43,10 +43,10 @@ pub struct StreamDay {
     pub sent_week_before: Option<u64>,
     /// The fewest messages that this day of the week had in the last four weeks, and the most that any day had.
     pub usual_sent: Option<(u64, u64)>,
-    /// Messages delivered: exact, or estimated from the sample.
-    pub delivered: u64,
+    /// Messages delivered: exact, or estimated from the sample; `None` where that says nothing.
+    pub delivered: Option<u64>,
     /// The 95% interval of an estimate.
-    pub delivered_range: (u64, u64),
+    pub delivered_range: Option<(u64, u64)>,
     /// Whether `delivered` is exact.
     pub delivered_exact: bool,
     /// What became of the sampled messages.
@@ -55,11 +55,15 @@ pub struct StreamDay {
     pub usual_delivered: Option<UsualDelivery>,
     /// How many were sampled, where none of them is proven delivered: then nothing is estimated.
     pub unproven: Option<u64>,
+    /// How many were sampled, where none of them could be read.
+    pub unread: Option<u64>,
+    /// Recipients sent to; `None` where nothing is known of them.
+    pub recipients: Option<u64>,
     /// Recipients by class of bounce or complaint, each of each message once.
     pub classes: Vec<(BounceClass, u64)>,
     /// Recipients with a counting bounce.
     pub bounced: u64,
-    /// Messages sent in the period that bounced in it, in whatever class.
+    /// Recipients of messages sent in the period that bounced in it, in whatever class; messages where `recipients` is `None`.
     pub failed: u64,
     /// Sampled messages that should have been delivered by its end, where none of them was.
     pub undelivered: Option<u64>,

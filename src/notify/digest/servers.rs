@@ -131,24 +131,7 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
     if stream.sent == 0 && stream.classes.is_empty() {
         return format!("{name}: nothing sent{week_before}");
     }
-    let delivered = match (stream.unproven, stream.delivered_exact) {
-        (Some(sampled), _) => {
-            format!("none of {} delivered", plural(sampled, "sampled message"))
-        }
-        (None, true) => format!("{} delivered", count(stream.delivered)),
-        (None, false) if stream.sample.without_news == 0 => {
-            format!("about {} delivered", count(stream.delivered))
-        }
-        (None, false) => {
-            let (low, high) = stream.delivered_range;
-            let delivered = count(stream.delivered);
-            format!(
-                "about {delivered} delivered ({} to {})",
-                count(low),
-                count(high)
-            )
-        }
-    };
+    let delivered = delivered(stream);
     let mut parts = vec![
         format!("{name}: {} sent{week_before}", count(stream.sent)),
         delivered,
@@ -158,6 +141,30 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
     let complaints = stream.count_of(BounceClass::Complaint);
     parts.push(plural(complaints, "complaint"));
     parts.join(" · ")
+}
+
+fn delivered(stream: &StreamDay) -> String {
+    if let Some(sampled) = stream.unproven {
+        return format!("none of {} delivered", plural(sampled, "sampled message"));
+    }
+    let Some(delivered) = stream.delivered else {
+        return match stream.unread {
+            Some(_) => "delivery unknown".to_owned(),
+            None => "delivery not known yet".to_owned(),
+        };
+    };
+    let number = count(delivered);
+    match stream.delivered_range {
+        _ if stream.delivered_exact => format!("{number} delivered"),
+        Some((low, high)) if stream.sample.without_news > 0 || high > delivered => {
+            format!(
+                "about {number} delivered ({} to {})",
+                count(low),
+                count(high)
+            )
+        }
+        _ => format!("about {number} delivered"),
+    }
 }
 
 /// Returns the bounces that count: `22 hard bounces (2.8%)`, `22 bounces (2.8%): 18 hard, 4 blocked`, `0 bounces`.

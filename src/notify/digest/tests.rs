@@ -12,7 +12,7 @@ fn server(name: &str, sent: u64) -> ServerDay {
         streams: vec![StreamDay {
             stream: Some("outbound".into()),
             sent,
-            delivered: sent,
+            delivered: Some(sent),
             ..StreamDay::default()
         }],
         own_domains_missing: true,
@@ -361,4 +361,42 @@ fn a_loss_is_measured_by_mail_in_general_where_the_stream_has_no_past() {
     let lost = "⚠ shop/outbound: 57 of 120 sampled messages were delivered (48%)";
     assert_eq!(named(true), [format!("{lost}, usually 97%")]);
     assert_eq!(named(false), [format!("{lost}, of mail in general 97%")]);
+}
+
+#[test]
+fn a_stream_whose_sample_could_not_be_read_is_not_all_normal() {
+    let mut unread = server("shop", 151);
+    unread.streams[0].delivered = None;
+    unread.streams[0].unread = Some(40);
+    let data = Day {
+        servers: vec![unread],
+        ..Day::default()
+    };
+    assert_eq!(verdict(&data), "1 stream needs a look");
+    assert_eq!(
+        lines_of(&data),
+        [
+            "⚠ shop/outbound: delivery unknown: no sampled message could be read",
+            "outbound: 151 sent · delivery unknown · 0 bounces · 0 complaints",
+        ]
+    );
+}
+
+#[test]
+fn one_dead_address_of_twenty_is_not_most_of_the_mail() {
+    let verdict_of = |failed| {
+        let mut partial = server("shop", 135);
+        partial.streams[0].failed = failed;
+        partial.streams[0].recipients = Some(2_700);
+        partial.streams[0].classes = vec![(BounceClass::Hard, failed)];
+        let data = Day {
+            servers: vec![partial],
+            ..Day::default()
+        };
+        (verdict(&data), unusual_lines(&data))
+    };
+    assert_eq!(verdict_of(95).0, "all normal, 135 messages sent");
+    let lines = verdict_of(1_800).1;
+    let expected = "⚠ shop/outbound: 1,800 of 2,700 recipients bounced (hard 1,800)";
+    assert_eq!(lines, [expected]);
 }

@@ -59,6 +59,7 @@ fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
                 share_lost(stream).filter(|_| !silent)
             })
             .or_else(|| bounce_rate(stream).filter(|_| !was_open(&bounced)))
+            .or_else(|| none_read(stream).filter(|_| !server.sandbox))
     };
     let complained = [Rule::SpamRate, Rule::SpamComplaintExternal];
     let complaints = complaint_rate(stream).filter(|_| !was_open(&complained));
@@ -70,7 +71,11 @@ fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
 }
 
 fn most_bounced(stream: &StreamDay) -> Option<String> {
-    if stream.failed == 0 || 2 * stream.failed < stream.sent {
+    let (of, noun) = match stream.recipients {
+        Some(recipients) if recipients != stream.sent => (recipients, "recipient"),
+        _ => (stream.sent, "message"),
+    };
+    if stream.failed == 0 || 2 * stream.failed < of {
         return None;
     }
     let classes = stream.classes.iter();
@@ -81,7 +86,7 @@ fn most_bounced(stream: &StreamDay) -> Option<String> {
     Some(format!(
         "{} of {} bounced ({})",
         count(stream.failed),
-        plural(stream.sent, "message"),
+        plural(of, noun),
         by_class.join(", ")
     ))
 }
@@ -89,6 +94,11 @@ fn most_bounced(stream: &StreamDay) -> Option<String> {
 fn none_delivered(stream: &StreamDay) -> Option<String> {
     let sampled = plural(stream.undelivered?, "sampled message");
     Some(format!("of {sampled} none was delivered"))
+}
+
+fn none_read(stream: &StreamDay) -> Option<String> {
+    let reason = "delivery unknown: no sampled message could be read";
+    stream.unread.map(|_| reason.to_owned())
 }
 
 fn share_lost(stream: &StreamDay) -> Option<String> {

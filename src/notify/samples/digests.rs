@@ -25,7 +25,7 @@ pub(super) fn stream(name: &str, sent: u64, classes: &[(BounceClass, u64)]) -> S
         stream: Some(name.into()),
         sent,
         sent_week_before: Some(sent + 32),
-        delivered: sent - bounced,
+        delivered: Some(sent - bounced),
         delivered_exact: true,
         classes: classes.iter().filter(|(_, n)| *n > 0).copied().collect(),
         bounced,
@@ -149,13 +149,13 @@ fn one_server() -> Vec<Case> {
                     ..stream("outbound", 776, &[(BounceClass::Hard, 12)])
                 },
                 StreamDay {
-                    delivered: 388,
-                    delivered_range: (340, 436),
+                    delivered: Some(388),
+                    delivered_range: Some((340, 436)),
                     delivered_exact: false,
                     sample: SampleOutcome {
                         delivered: 50,
-                        bounced: 0,
                         without_news: 47,
+                        ..SampleOutcome::default()
                     },
                     usual_delivered: Some(UsualDelivery {
                         share: 0.991,
@@ -182,7 +182,7 @@ fn one_server() -> Vec<Case> {
         ..stream("outbound", 776, &[])
     };
     let unproven = StreamDay {
-        delivered: 0,
+        delivered: Some(0),
         unproven: Some(5),
         undelivered: Some(5),
         ..stream("receipts", 40, &[])

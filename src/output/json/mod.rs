@@ -32,13 +32,16 @@ pub struct StreamView {
     /// Recipients with a hard or blocked bounce, of each message.
     pub recipients_bounced: u64,
     pub recipients_complained: u64,
-    /// Messages delivered: exact where `sampled` equals `sent`, else estimated from the sample.
-    pub delivered: u64,
+    /// Messages delivered: exact where `sampled` equals `sent`, else estimated from the sample; null where that says nothing.
+    pub delivered: Option<u64>,
     /// The 95% interval of that estimate.
-    pub delivered_low: u64,
-    pub delivered_high: u64,
+    pub delivered_low: Option<u64>,
+    pub delivered_high: Option<u64>,
     /// Messages whose delivery is followed.
     pub sampled: u64,
+    /// Whether none of them could be read.
+    #[serde(skip)]
+    pub is_unread: bool,
     pub proven: u64,
     /// Messages that were listed one by one.
     pub listed: u64,

@@ -146,9 +146,14 @@ pub(super) fn what_is_too_old_is_given_up(b: &mut Database) {
     assert_eq!(known(b).len(), 2, "it still says that nothing came");
 }
 
-pub(super) fn what_cannot_be_read_leaves_the_sample(b: &mut Database) {
+pub(super) fn what_cannot_be_read_is_followed_no_more(b: &mut Database) {
     follow(b, "m1", at(5));
     prove(b, "m1", None, at(60));
-    assert_eq!(open_ids(b), Vec::<String>::new());
-    assert_eq!(known(b), []);
+    follow(b, "m2", at(6));
+    assert_eq!(open_ids(b), ["m2"]);
+    let unreadable: Vec<bool> = known(b).iter().map(|mail| mail.unreadable).collect();
+    assert_eq!(unreadable, [true, false], "one was given up");
+    // Drawn anew, it is still given up.
+    follow(b, "m1", at(5));
+    assert_eq!(open_ids(b), ["m2"]);
 }

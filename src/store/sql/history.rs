@@ -283,10 +283,18 @@ fn load_samples(
              CASE WHEN delivered_at IS NULL AND bounced_at IS NOT NULL THEN (SELECT b.type FROM bounces b
                  WHERE b.stream = followed.stream AND b.at >= followed.bounced_at - ?4 AND b.at <= followed.bounced_at + ?4
                      AND b.message = followed.message AND b.class NOT IN ('complaint', 'ignored')
-                 ORDER BY b.at, b.id LIMIT 1) END, message
+                 ORDER BY b.at, b.id LIMIT 1) END, message, open
          FROM followed WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
         &values![stream, range.from - SAMPLE_LOOKBACK, range.until, SAME_BOUNCE_WITHIN_MS],
-        |row| Ok((row.get::<Vec<u8>>(6)?, read_sample(row)?)),
+        |row| {
+            let sample = read_sample(row)?;
+            let unreadable = !row.get::<bool>(7)? && !sample.is_read();
+            let sample = SampledMessage {
+                unreadable,
+                ..sample
+            };
+            Ok((row.get::<Vec<u8>>(6)?, sample))
+        },
     )?;
     let has_no_news =
         |sample: &SampledMessage| sample.delivered_at.is_none() && sample.bounced_at.is_none();
@@ -337,5 +345,6 @@ pub(super) fn read_sample(row: &dyn Row) -> Result<SampledMessage, Error> {
         queued: row.get(4)?,
         bounce: bounce.and_then(|name| BounceType::from_name(&name)),
         listed_bounce_at: None,
+        unreadable: false,
     })
 }

@@ -81,8 +81,8 @@ impl Database {
         self.write_stream(stream, |s, key| {
             let id = Id::from_text(message);
             let Some(proof) = proof else {
-                // Dropped from the sample: it says nothing either way.
-                let sql = "DELETE FROM followed WHERE stream = ?1 AND message = ?2";
+                // It says nothing either way, but that it could not be read is told.
+                let sql = "UPDATE followed SET open = 0 WHERE stream = ?1 AND message = ?2";
                 return s.execute(sql, &values![key, id.as_bytes()]);
             };
             s.execute(

@@ -33,6 +33,7 @@ fn sampled(fates: impl IntoIterator<Item = Fate>) -> Vec<SampledMessage> {
                 .flatten(),
             listed_bounce_at: None,
             queued: false,
+            unreadable: false,
         }
     };
     fates.map(message).collect()

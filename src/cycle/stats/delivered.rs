@@ -1,0 +1,98 @@
+//! How many of the messages of a span were delivered, as far as the sample says.
+
+use crate::detect::interval::clopper_pearson;
+use crate::model::{BounceClass, History, SampleOutcome, Span};
+
+/// The level of the interval of an estimate.
+const STATED_CONFIDENCE: f64 = 0.95;
+/// Where a message has fewer recipients on average, most that bounce bounce for all of them.
+const MANY_RECIPIENTS: f64 = 2.0;
+
+/// The messages of a span, in two parts: those that the list of bounces names, for one of their recipients at least, and the rest.
+/// Bounces are listed whole, so that the sample stands for each part alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SentMail {
+    /// Messages sent.
+    pub sent: u64,
+    /// Those of which a recipient bounced, in whatever class that is a failure.
+    pub failed: u64,
+    /// Such recipients, of each message.
+    pub failed_recipients: u64,
+    /// Recipients of all of the messages; `None` where nothing is known of them.
+    pub recipients: Option<u64>,
+}
+
+impl SentMail {
+    /// Returns what is known of the `sent` messages of `span`.
+    pub(crate) fn from_history(history: &History, span: Span, sent: u64) -> Self {
+        let failed = history.bounced_in(&[span], |event| BounceClass::is_failure(event.class));
+        let recipients = history.recipients_in(&[history.whole_counts_within(span)]);
+        Self {
+            sent,
+            failed: failed.messages - failed.sent_outside,
+            failed_recipients: failed.recipients - failed.recipients_outside,
+            recipients: recipients.map(|sent| sent.recipients),
+        }
+    }
+
+    /// Returns how many were delivered to any recipient. Where the sample says nothing of the rest, nothing speaks against it.
+    pub(crate) fn delivered(self, sample: SampleOutcome) -> u64 {
+        let share = |(delivered, known): (u64, u64)| delivered as f64 / known as f64;
+        let rest = of_rest(sample).map_or(1.0, share);
+        let failed = self.of_failed(sample).map(share);
+        self.sum(rest, failed)
+    }
+
+    /// Returns the 95% interval of the same.
+    pub(crate) fn delivered_range(self, sample: SampleOutcome) -> (u64, u64) {
+        let range = |(delivered, known)| clopper_pearson(delivered, known, STATED_CONFIDENCE);
+        let (low, high) = of_rest(sample).map_or((0.0, 1.0), range);
+        let failed = self.of_failed(sample).map(range);
+        (
+            self.sum(low, failed.map(|(low, _)| low)),
+            self.sum(high, failed.map(|(_, high)| high)),
+        )
+    }
+
+    /// Returns the messages delivered, given the shares of the two parts.
+    fn sum(self, rest: f64, failed: Option<f64>) -> u64 {
+        let in_part = match failed {
+            Some(share) => self.failed as f64 * share,
+            None => self.failed as f64 - self.bounced_for_all(),
+        };
+        let sum = self.sent.saturating_sub(self.failed) as f64 * rest + in_part;
+        (sum.round() as u64).min(self.sent)
+    }
+
+    /// Returns how many of the sampled messages that a bounce names were delivered, to other recipients, and how many there are; `None`
+    /// where there are none, or each message has one recipient and bounced as a whole.
+    fn of_failed(self, sample: SampleOutcome) -> Option<(u64, u64)> {
+        let known = sample.bounced - sample.unlisted + sample.partly;
+        let may_be_partly = sample.partly > 0 || self.recipients_per_message() >= MANY_RECIPIENTS;
+        (known > 0 && may_be_partly).then_some((sample.partly, known))
+    }
+
+    /// Returns how many messages bounced for all of their recipients, by the number of these alone.
+    fn bounced_for_all(self) -> f64 {
+        let per_message = self.recipients_per_message();
+        let failed = self.failed as f64;
+        if per_message < MANY_RECIPIENTS {
+            failed
+        } else {
+            failed.min(self.failed_recipients as f64 / per_message)
+        }
+    }
+
+    fn recipients_per_message(self) -> f64 {
+        let per_message = |recipients: u64| recipients as f64 / self.sent.max(1) as f64;
+        self.recipients.map_or(1.0, per_message)
+    }
+}
+
+/// Returns how many of the sampled messages that no bounce of the list names were delivered, and how many of them have a known fate; `None`
+/// of none.
+fn of_rest(sample: SampleOutcome) -> Option<(u64, u64)> {
+    let delivered = sample.delivered - sample.partly;
+    let known = delivered + sample.without_news + sample.unlisted;
+    (known > 0).then_some((delivered, known))
+}
