@@ -188,7 +188,7 @@ async fn run_steps(
         write_due_digest(context, now).await?;
     }
     let deliveries = deliver(context, Trigger::Cycle { began }, now).await?;
-    prune(context, outcomes, now).await?;
+    prune(context, &polls.outcomes, now).await?;
     let report = report::check(context, now, &polls, &evaluation, deliveries).await?;
     let why = why_withheld(context, &polls, &evaluation, &report, now).await;
     signals
