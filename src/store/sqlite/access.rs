@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::store::{Error, Problem};
 
-use super::{private_file, with_suffix};
+use super::{beside, private_file};
 
 /// The files beside a database that a process writes to, the database itself first.
 const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-lock"];
@@ -23,7 +23,7 @@ pub(super) fn explain(path: &Path, error: Error) -> Error {
 
 fn find_denied(path: &Path) -> Option<String> {
     for suffix in SUFFIXES {
-        let file = with_suffix(path, suffix);
+        let file = beside(path, suffix);
         let opened = OpenOptions::new().read(true).write(true).open(&file);
         match opened.map_err(|error| error.kind()) {
             Err(ErrorKind::PermissionDenied) if file.exists() => return Some(denied(&file)),
