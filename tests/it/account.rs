@@ -240,10 +240,10 @@ fn an_empty_list_of_servers_drops_nobody(process: Process) {
 fn the_servers_of_another_account_replace_none_before_a_day(process: Process) {
     let mut world = world(process, "");
     world.cycle(at("2026-03-03T10:00:00Z"));
+    sends(&world, "staging");
     for name in ["shop", "alpha", "beta"] {
         world.postmark.delete_server(name);
     }
-    sends(&world, "staging");
     let foreign = world.cycle(at("2026-03-03T11:00:00Z"));
     assert_eq!(foreign.code, 1, "{}", foreign.report);
     let why = "Postmark listed 1 server, and none of the 3 that were known: the token is that of another account; put the former token \

@@ -30,7 +30,7 @@ pub(crate) fn path(world: &World, name: &str) -> String {
     world.folder.path().join(name).display().to_string()
 }
 
-/// Sizes and ages, which differ between runs, as placeholders.
+/// Sizes, versions and ages, which differ between runs and releases, as placeholders.
 fn steady(world: &World, commands: &[&[&str]]) -> String {
     let text = world.transcripts(commands);
     let lines = text.lines().map(|line| {
@@ -39,7 +39,8 @@ fn steady(world: &World, commands: &[&[&str]]) -> String {
         match (parts, ago) {
             (Some(((_, facts), _)), Some((_, rest))) => {
                 let (facts, _) = facts.split_once(" UTC, ").unwrap_or((facts, ""));
-                format!("<size>, schema {facts} UTC, <age> ago; {rest}")
+                let (_, facts) = facts.split_once("; ").unwrap_or(("", facts));
+                format!("<size>, schema <version>; {facts} UTC, <age> ago; {rest}")
             }
             _ => line.to_owned(),
         }

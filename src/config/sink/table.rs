@@ -167,7 +167,7 @@ const fn url_remedy(kind: SinkKind) -> &'static str {
     }
 }
 
-/// Whether the name of a variable that is not set looks like the key itself: those of PagerDuty, ntfy and Standard Webhooks are made
+/// Whether the name of a variable that is not set looks like the key itself: those of `PagerDuty`, ntfy and Standard Webhooks are made
 /// of letters, digits and underscores.
 fn is_like_key(name: &str, sources: &Sources) -> bool {
     const MIN_KEY_CHARS: usize = 20;

@@ -27,7 +27,6 @@ fn find_denied(path: &Path) -> Option<String> {
         let opened = OpenOptions::new().read(true).write(true).open(&file);
         match opened.map_err(|error| error.kind()) {
             Err(ErrorKind::PermissionDenied) if file.exists() => return Some(denied(&file)),
-            Err(ErrorKind::ReadOnlyFilesystem) => return Some(read_only(&file)),
             _ => {}
         }
     }
@@ -35,6 +34,7 @@ fn find_denied(path: &Path) -> Option<String> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
+    // A disk that became read-only under its database is an outage, and is not reached here.
     let created = private_file().create_new(true).open(path);
     match created.map_err(|error| error.kind()) {
         Err(ErrorKind::PermissionDenied) => Some(denied(folder)),

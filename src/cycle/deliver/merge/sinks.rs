@@ -100,7 +100,7 @@ mod tests {
     fn rows(steps: &[&str]) -> Vec<OutboxRow> {
         let mut rows = Vec::new();
         for (seq, step) in (1..).zip(steps) {
-            let text = Message::new(Level::Wake, *step, [], "");
+            let text = Message::new(Level::Wake, step, [], "");
             let mut row = to_unstored_row(format!("{seq}"), Timestamp(seq), &text);
             row.seq = seq;
             row.attempts = 1;
