@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::commands::{INCOMPLETE, USAGE};
 use crate::config::Config;
-use crate::cycle::outage::{Outage, Subject};
+use crate::cycle::outage::{Outage, OutageSubject};
 use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, alert_outage};
 use crate::model::{ServerName, Timestamp};
 use crate::store::{self, ServerIdentity};
@@ -103,7 +103,7 @@ pub(crate) async fn open_for_cycle(
     let notifier = new_notifier(&config, printer)?;
     let store = &config.store;
     tracing::info!("the data is in {store} ({})", store.decided_by);
-    let outage = Outage::new(store, Subject::Database);
+    let outage = Outage::new(store, OutageSubject::Database);
     let context = Context::open(config, notifier.clone());
     if let Err(SetupError::Store(error)) = &context
         && !error.is_refused()

@@ -20,7 +20,7 @@ impl Reader {
             url if url.is_empty() => Ok(url),
             url => match reqwest::Url::parse(&url)
                 .ok()
-                .and_then(|url| Service::of(&url))
+                .and_then(|url| Service::from_url(&url))
             {
                 Some(other) if other != Service::Healthchecks => Err(other.misplaced()),
                 _ => values::base_url(&Value::from(url)).map_err(Invalid::from),

@@ -95,6 +95,8 @@ pub enum ConfigWarning {
     UnusedWakeChannel,
     /// The mail of the sink of this name goes through Postmark, which is what is watched.
     SinkThroughPostmark(String),
+    /// The sink of this name chooses a server that there is not.
+    UnknownServerOfSink { sink: String, server: String },
     /// The data is on the disk of a Heroku dyno, which is emptied at least once a day.
     EphemeralDisk,
     /// The certificate of the database's server is not checked.
@@ -126,6 +128,9 @@ impl ConfigWarning {
             }
             Self::SinkThroughPostmark(name) => format!(
                 "sink `{name}` sends its mail through Postmark: when Postmark sends nothing, nobody gets this mail either"
+            ),
+            Self::UnknownServerOfSink { sink, server } => format!(
+                "sink `{sink}` has `servers` with {server:?}, and no [[server]] is called so: it gets nothing of it"
             ),
             Self::EphemeralDisk => {
                 "THE DATA WILL BE LOST: a dyno's disk is emptied at least once a day, and with it the history, open incidents \
@@ -165,6 +170,7 @@ impl ConfigWarning {
                 "set SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL, or remove `wake_channel`"
             }
             Self::SinkThroughPostmark(_) => "give it the `url` of another mail server",
+            Self::UnknownServerOfSink { .. } => "correct the name, or remove it",
             Self::EphemeralDisk => {
                 "attach Heroku Postgres and use a build with `--features full`, which reads its DATABASE_URL"
             }
@@ -389,6 +395,10 @@ mod tests {
         let warnings = [
             ConfigWarning::NoSlack,
             ConfigWarning::SinkThroughPostmark("mail".to_owned()),
+            ConfigWarning::UnknownServerOfSink {
+                sink: "pager".to_owned(),
+                server: "shopp".to_owned(),
+            },
             ConfigWarning::EphemeralDisk,
             ConfigWarning::UnverifiedDatabase(address.clone()),
             ConfigWarning::UnencryptedDatabase(address),
@@ -412,6 +422,7 @@ mod tests {
                  SLACK_WEBHOOK_URL, or SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL",
                 "sink `mail` sends its mail through Postmark: when Postmark sends nothing, nobody gets this mail either; give it the `url` \
                  of another mail server",
+                "sink `pager` has `servers` with \"shopp\", and no [[server]] is called so: it gets nothing of it; correct the name, or remove it",
                 "THE DATA WILL BE LOST: a dyno's disk is emptied at least once a day, and with it the history, open incidents and \
                  unsent messages; attach Heroku Postgres and use a build with `--features full`, which reads its DATABASE_URL",
                 "THE DATABASE IS NOT VERIFIED: the connection to the PostgreSQL database app at db.example.com:5432 is encrypted, but \

@@ -28,7 +28,7 @@ const HOSTS: [(&str, Service); 8] = [
 
 impl Service {
     /// Returns the service that the host of `url` is of; a mail server is one by its scheme.
-    pub(super) fn of(url: &Url) -> Option<Self> {
+    pub(super) fn from_url(url: &Url) -> Option<Self> {
         if is_mail(url) {
             return Some(Self::Sink(SinkKind::Email));
         }
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_service_is_known_by_its_host_and_what_is_below_it() {
-        let of = |url: &str| Service::of(&Url::parse(url).expect("a URL"));
+        let service_of = |url: &str| Service::from_url(&Url::parse(url).expect("a URL"));
         for (url, service) in [
             (
                 "https://events.eu.pagerduty.com/v2/enqueue",
@@ -88,7 +88,7 @@ mod tests {
             ("https://notpagerduty.com/", None),
             ("https://alerts.example.com/ntfy.sh", None),
         ] {
-            assert_eq!(of(url), service, "{url}");
+            assert_eq!(service_of(url), service, "{url}");
         }
     }
 }

@@ -139,13 +139,12 @@ impl Reader {
                     .push(ConfigProblem::invalid(&subject, &invalid));
                 continue;
             }
-            if let Some(unknown) = sink.servers.iter().find(is_unknown) {
-                let what = format!("has `servers` with {:?}, which is no server", unknown.0);
-                let names: Vec<&str> = servers.iter().map(|s| &*s.name.0).collect();
-                let invalid = Invalid::new(what, format!("write some of: {}", names.join(", ")));
-                self.problems
-                    .push(ConfigProblem::invalid(&subject, &invalid));
-            }
+            let unknown = sink.servers.iter().filter(is_unknown);
+            self.warnings
+                .extend(unknown.map(|server| ConfigWarning::UnknownServerOfSink {
+                    sink: sink.name.clone(),
+                    server: server.0.clone(),
+                }));
             if goes_through_postmark(&sink) {
                 let name = sink.name.clone();
                 self.warnings.push(ConfigWarning::SinkThroughPostmark(name));

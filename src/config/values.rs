@@ -154,7 +154,7 @@ pub(super) fn service_url(value: &Value, why: &str) -> Result<String, String> {
 pub(super) fn incoming_webhook(value: &Value) -> Result<String, Invalid> {
     let text = base_url(value)?;
     let url = reqwest::Url::parse(&text).ok();
-    let service = url.as_ref().and_then(Service::of);
+    let service = url.as_ref().and_then(Service::from_url);
     if let Some(other) = service.filter(|service| *service != Service::Slack) {
         return Err(other.misplaced());
     }

@@ -8,7 +8,7 @@ use crate::cycle::Notifier;
 use crate::cycle::answers::People;
 use crate::cycle::deliver::counts::NotificationCounts;
 use crate::cycle::lease::new_worker_id;
-use crate::cycle::outage::{Outage, Subject};
+use crate::cycle::outage::{Outage, OutageSubject};
 use crate::cycle::poll::servers::AccountServers;
 use crate::decide::Policy;
 use crate::model::{Mute, Span, Timestamp};
@@ -75,8 +75,8 @@ impl Context {
         let sentry = sentry.map(|settings| Sentry::new(settings.dsn.clone()));
         Ok(Self {
             sentry: sentry.transpose()?.map(Arc::new),
-            outage: Arc::new(Outage::new(&config.store, Subject::Database)),
-            clock_outage: Arc::new(Outage::new(&config.store, Subject::Clock)),
+            outage: Arc::new(Outage::new(&config.store, OutageSubject::Database)),
+            clock_outage: Arc::new(Outage::new(&config.store, OutageSubject::Clock)),
             config,
             store,
             postmark,

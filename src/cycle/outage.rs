@@ -15,12 +15,12 @@ use crate::model::{DAY, Timestamp};
 const REPEAT_AFTER: Duration = DAY;
 /// What is out of order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(crate) enum OutageSubject {
     Database,
     Clock,
 }
 
-impl Subject {
+impl OutageSubject {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Database => "database",
@@ -86,7 +86,7 @@ impl Mark {
 pub(crate) struct Outage {
     /// In order of preference: beside the database, and in the state directory.
     files: Vec<PathBuf>,
-    subject: Subject,
+    subject: OutageSubject,
     /// Where the data is, as it is named to people.
     place: String,
     own: Mutex<Option<Mark>>,
@@ -94,7 +94,7 @@ pub(crate) struct Outage {
 
 impl Outage {
     /// Returns the memory of `subject` for the database of `settings`.
-    pub(crate) fn new(settings: &StoreSettings, subject: Subject) -> Self {
+    pub(crate) fn new(settings: &StoreSettings, subject: OutageSubject) -> Self {
         let mut name = settings.path.as_os_str().to_owned();
         name.push(subject.suffix());
         let beside = PathBuf::from(name);
@@ -121,7 +121,7 @@ impl Outage {
         &self.place
     }
 
-    pub(crate) const fn subject(&self) -> Subject {
+    pub(crate) const fn subject(&self) -> OutageSubject {
         self.subject
     }
 
@@ -174,7 +174,10 @@ mod tests {
             file: None,
             env: [("HUSHWATCH_STORE__PATH".to_owned(), path)].into(),
         };
-        Outage::new(&load(&sources).expect("valid").store, Subject::Database)
+        Outage::new(
+            &load(&sources).expect("valid").store,
+            OutageSubject::Database,
+        )
     }
 
     #[test]

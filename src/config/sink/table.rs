@@ -107,7 +107,7 @@ fn read_url(table: &Dict, kind: SinkKind) -> Result<Secret, Invalid> {
         SinkKind::Email => is_mail(url) && url.host_str().is_some(),
         _ => url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url.as_str())),
     };
-    match parsed.as_ref().and_then(Service::of) {
+    match parsed.as_ref().and_then(Service::from_url) {
         Some(Service::Sink(other)) if other != kind => {
             let what = format!("has the `url` of another type than {}", kind.name());
             let remedy = format!("write type = \"{}\"", other.name());

@@ -72,7 +72,6 @@ fn what_is_wrong_with_a_sink_is_told_with_its_remedy_and_without_its_secret() {
         webhook("rules = []"),
         webhook("severities = [\"loud\"]"),
         webhook("rule = \"send_silence\""),
-        webhook("servers = [\"shopp\"]"),
         webhook("secret_env = \"whsec_canaryMfKQ9r8GKYqrTwjUPD8ILPZIo2LaL\""),
         sink("type = \"webhook\"\nurl = \"https://hc-ping.com/canary\""),
         sink("type = \"pagerduty\"\nrouting_key_env = \"R0canary23456789ABCDEFGHIJKLMNOP\""),
@@ -160,4 +159,16 @@ fn a_build_that_sends_no_mail_says_so() {
     let said = problems(file, &[]);
     let expected = "[[sink]] number 1 is of type email, which this build cannot send; use a package, or a build with `--features full`";
     assert!(said.ends_with(expected), "{said}");
+}
+
+#[test]
+fn a_server_that_no_server_is_called_is_warned_of_unless_the_account_may_have_it() {
+    let file = "[[sink]]\nname = \"bell\"\ntype = \"webhook\"\nurl = \"https://alerts.example.com\"\nservers = [\"shopp\"]";
+    let expected = ConfigWarning::UnknownServerOfSink {
+        sink: "bell".to_owned(),
+        server: "shopp".to_owned(),
+    };
+    assert!(config(file, &[]).warnings.contains(&expected));
+    let account = [("POSTMARK_ACCOUNT_TOKEN", "account")];
+    assert!(!config(file, &account).warnings.contains(&expected));
 }

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::cycle::Notifier;
 use crate::cycle::clock::{ClockSkew, MAX_POSTMARK_SKEW};
 use crate::cycle::deliver::notifier::Form;
-use crate::cycle::outage::{Mark, Outage, Stage, Subject};
+use crate::cycle::outage::{Mark, Outage, OutageSubject, Stage};
 use crate::cycle::stored_message::to_unstored_row;
 use crate::model::DAY;
 use crate::notify::Message;
@@ -82,7 +82,7 @@ async fn alert_once(notifier: &Notifier, outage: &Outage, message: &Message) {
 fn message_key(outage: &Outage) -> String {
     let mut hasher = DefaultHasher::new();
     outage.place().hash(&mut hasher);
-    if outage.subject() == Subject::Clock {
+    if outage.subject() == OutageSubject::Clock {
         outage.subject().name().hash(&mut hasher);
     }
     format!("{:032x}", hasher.finish())

@@ -44,7 +44,7 @@ impl Scene {
         self.slack.set_now(clock::now());
         alert_outage(
             &notifier,
-            &Outage::new(&config.store, Subject::Database),
+            &Outage::new(&config.store, OutageSubject::Database),
             &error,
         )
         .await;
