@@ -22,7 +22,7 @@ pub enum Place {
     Postgres(Box<Address>),
 }
 
-/// What [`copy`] did.
+/// What [`copy()`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
     /// In the order in which they were written; those without a row, too.
