@@ -29,7 +29,7 @@
 //! | [`html`] | pure: what a browser shows | model, text, chart, notify |
 //! | [`secret`] | leaf: a string that is never printed | nothing |
 //! | [`retry`] | leaf: when to try again | nothing |
-//! | [`tls`] | leaf: the TLS implementation of every client, and which URLs need none | nothing |
+//! | [`tls`] | leaf: what every HTTP client has: its TLS implementation, its name, no redirects; and which URLs need no TLS | nothing |
 //! | [`clock`] | leaf: the machine's time | model |
 //! | `progress` | leaf: a progress bar on a terminal | nothing |
 //! | [`database`] | leaf: where a `PostgreSQL` database is, as a URL says it | secret |

@@ -263,6 +263,27 @@ fn build_commit(
 }
 
 impl ServerEvaluation {
+    /// Returns what became of the incidents of something that has no mail of its own, which were so `before`: its log, and the steps
+    /// that were decided, with what the ends of mutes release.
+    fn without_mail(
+        (mut log, mut transitions): (IncidentLog, Vec<Transition>),
+        before: &[Incident],
+        evaluator: &Evaluator,
+        now: Timestamp,
+    ) -> Self {
+        let mute_end = evaluator.end_mutes(&mut log, now);
+        transitions.extend(mute_end.open.iter().cloned());
+        drop_superseded_reminders(&mut transitions, before);
+        Self {
+            name: log.server().to_string(),
+            incidents: log.incidents().cloned().collect(),
+            transitions,
+            seen_until: now,
+            mute_end,
+            ..Self::default()
+        }
+    }
+
     fn updates(&self, now: Timestamp) -> ServerUpdates<'_> {
         ServerUpdates {
             server: &self.name,

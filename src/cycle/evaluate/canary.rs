@@ -5,7 +5,7 @@ use crate::cycle::evaluate::ServerEvaluation;
 use crate::cycle::lease::Leases;
 use crate::decide::{IncidentLog, Policy};
 use crate::detect;
-use crate::evaluate::{Evaluator, drop_superseded_reminders};
+use crate::evaluate::Evaluator;
 use crate::model::{CanaryMail, Rule, ServerName, Timestamp};
 use crate::store::{self, Database};
 
@@ -32,24 +32,17 @@ pub(super) async fn evaluate_canary(
     if is_idle || !is_ours {
         return Ok(None);
     }
-    let mut log = IncidentLog::new(name.clone(), incidents.clone());
+    let mut log = IncidentLog::new(name, incidents.clone());
     let evaluator = Evaluator::new(policy.clone(), 1);
-    let mut transitions = match (canary, mails) {
+    let transitions = match (canary, mails) {
         (Some(canary), Some(mails)) => {
             let finding = detect::evaluate_canary(mails, canary.every, now);
             evaluator.evaluate_finding(&mut log, finding, now)
         }
         _ => log.close_all(policy, now),
     };
-    let mute_end = evaluator.end_mutes(&mut log, now);
-    transitions.extend(mute_end.open.iter().cloned());
-    drop_superseded_reminders(&mut transitions, &incidents);
-    Ok(Some(ServerEvaluation {
-        name: name.to_string(),
-        incidents: log.incidents().cloned().collect(),
-        transitions,
-        seen_until: now,
-        mute_end,
-        ..ServerEvaluation::default()
-    }))
+    let of = (log, transitions);
+    Ok(Some(ServerEvaluation::without_mail(
+        of, &incidents, &evaluator, now,
+    )))
 }

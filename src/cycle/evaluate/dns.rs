@@ -7,7 +7,7 @@ use crate::cycle::evaluate::ServerEvaluation;
 use crate::cycle::lease::Leases;
 use crate::decide::{IncidentLog, Policy};
 use crate::detect;
-use crate::evaluate::{Evaluator, drop_superseded_reminders};
+use crate::evaluate::Evaluator;
 use crate::model::{DnsRecord, Rule, ServerName, Timestamp};
 use crate::store::{self, Database};
 
@@ -35,7 +35,7 @@ pub(super) async fn evaluate_dns(
     if !is_ours {
         return Ok(None);
     }
-    let mut log = IncidentLog::new(name.clone(), incidents.clone());
+    let mut log = IncidentLog::new(name, incidents.clone());
     let evaluator = Evaluator::new(policy.clone(), 1);
     let (mut transitions, _) = log.close_disabled(policy, now);
     let findings = records.into_iter().flatten().map(|(domain, records)| {
@@ -43,15 +43,8 @@ pub(super) async fn evaluate_dns(
         detect::evaluate_dns(domain, &records, now)
     });
     transitions.extend(evaluator.evaluate_findings(&mut log, findings.collect(), now));
-    let mute_end = evaluator.end_mutes(&mut log, now);
-    transitions.extend(mute_end.open.iter().cloned());
-    drop_superseded_reminders(&mut transitions, &incidents);
-    Ok(Some(ServerEvaluation {
-        name: name.to_string(),
-        incidents: log.incidents().cloned().collect(),
-        transitions,
-        seen_until: now,
-        mute_end,
-        ..ServerEvaluation::default()
-    }))
+    let of = (log, transitions);
+    Ok(Some(ServerEvaluation::without_mail(
+        of, &incidents, &evaluator, now,
+    )))
 }
