@@ -1,42 +1,124 @@
-//! Detection as history grows.
+//! Detection as history grows: what is learned, and what is judged by what was kept.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use hushwatch::internals::Detector;
 use hushwatch::model::{
-    Coverage, CumulativeCounts, DAY, HOUR, History, HourCount, MINUTE, Rules, Span, StreamId,
-    Timestamp,
+    Coverage, CumulativeCounts, DAY, HOUR, History, HourCount, Learned, MINUTE, Rules, Series,
+    Span, StreamId, Timestamp,
 };
+
+/// Streams of the fleet: a thousand servers with two each.
+const FLEET: u32 = 2_000;
+/// Of so many it is measured, and told for all.
+const MEASURED: u32 = 100;
 
 pub(crate) fn detect() {
     let now = Timestamp::from_secs(1_772_532_000);
-    let of = |days: u32, messages: u64| {
-        let history = history(now, days, messages / u64::from(days));
-        let stream = StreamId::from("outbound");
-        (0..9)
-            .map(|_| {
-                let started = Instant::now();
-                let mut detector = Detector::new(Rules::default(), 1);
-                black_box(detector.detect(&history, &stream, &[], now));
-                started.elapsed()
-            })
-            .min()
-            .unwrap_or(Duration::MAX)
-    };
-    let (day, small, large) = (of(1, 220_000), of(45, 10_000), of(45, 10_000_000));
+    let pasts = [
+        (1, 220_000),
+        (45, 10_000),
+        (45, 10_000_000),
+        (400, 90_000_000),
+    ];
+    let pasts = pasts.map(|(days, messages)| {
+        (
+            days,
+            messages,
+            history(now, days, messages / u64::from(days)),
+        )
+    });
+    let learned = pasts
+        .each_ref()
+        .map(|(_, _, history)| Learning::measure(history, now));
+    let (anew, kept) = (
+        learned.each_ref().map(|learning| learning.anew),
+        learned.each_ref().map(|learning| learning.kept),
+    );
     for (what, took) in [
-        ("evaluating one stream, one day of history", day),
-        ("  45 days, 10,000 messages", small),
-        ("  45 days, 10,000,000 messages", large),
-        ("  400 days, 90,000,000 messages", of(400, 90_000_000)),
+        ("learning and judging", anew),
+        ("judging by what was kept", kept),
     ] {
-        let ratio = took.as_secs_f64() / day.as_secs_f64();
-        crate::line(
-            what,
-            &format!("{:.2} ms  ({ratio:.2} x)", took.as_secs_f64() * 1e3),
-        );
+        for ((days, messages, _), took_it) in pasts.iter().zip(took) {
+            let ratio = took_it.as_secs_f64() / took[0].as_secs_f64();
+            let messages = messages / 1000;
+            crate::line(
+                &format!("{what}: one stream, {days} days, {messages},000 messages"),
+                &format!("{:.3} ms  ({ratio:.2} x)", took_it.as_secs_f64() * 1e3),
+            );
+        }
     }
+    let bytes = learned.each_ref().map(|learning| learning.bytes);
+    crate::line(
+        "what is kept of a stream of 1, 45, 45 and 400 days",
+        &format!("{bytes:?} bytes"),
+    );
+    fleet(now);
+}
+
+/// What it took to judge one stream.
+struct Learning {
+    anew: Duration,
+    kept: Duration,
+    bytes: usize,
+}
+
+impl Learning {
+    fn measure(history: &History, now: Timestamp) -> Self {
+        let (_, known) = judge(history, now, BTreeMap::new());
+        let best = |known: &BTreeMap<Series, Learned>| {
+            let runs = (0..9).map(|_| judge(history, now, known.clone()).0);
+            runs.min().unwrap_or(Duration::MAX)
+        };
+        Self {
+            anew: best(&BTreeMap::new()),
+            kept: best(&known),
+            bytes: known.values().map(|learned| learned.value.len()).sum(),
+        }
+    }
+}
+
+/// Judges a stream in a cycle of its own; returns what that took, and what was learned anew.
+fn judge(
+    history: &History,
+    now: Timestamp,
+    known: BTreeMap<Series, Learned>,
+) -> (Duration, BTreeMap<Series, Learned>) {
+    let stream = StreamId::from("outbound");
+    let started = Instant::now();
+    let mut detector = Detector::new(Rules::default(), 1);
+    detector.keep(known);
+    black_box(detector.detect(history, &stream, &[], now));
+    (started.elapsed(), detector.take_learned())
+}
+
+/// CPU of judging a fleet in one cycle, once learned and once by what was kept.
+fn fleet(now: Timestamp) {
+    let of = |stream: u32| history(now, 400, 200 + 40 * u64::from(stream));
+    let mut known = Vec::new();
+    let before = crate::cpu();
+    for stream in 0..MEASURED {
+        known.push(judge(&of(stream), now, BTreeMap::new()).1);
+    }
+    let learned = crate::cpu() - before;
+    let before = crate::cpu();
+    for (stream, known) in (0..MEASURED).zip(known) {
+        let (_, anew) = judge(&of(stream), now, known);
+        assert!(anew.is_empty(), "nothing is new");
+    }
+    let kept = crate::cpu() - before;
+    let whole = |part: Duration| part.as_secs_f64() * f64::from(FLEET / MEASURED);
+    crate::line(
+        "judging 1,000 servers x 2 streams of 400 days: learned, kept",
+        &format!(
+            "{:.1} s, {:.2} s of CPU  (1/{:.0})",
+            whole(learned),
+            whole(kept),
+            learned.as_secs_f64() / kept.as_secs_f64()
+        ),
+    );
 }
 
 fn history(now: Timestamp, days: u32, per_day: u64) -> History {

@@ -3,6 +3,7 @@
 mod all_servers;
 mod canary;
 mod dns;
+mod learned;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -316,9 +317,10 @@ async fn evaluate_polled_server(
             losses,
             s.smtp_error_days(&name)?,
             s.rule_start(Rule::DomainBlocks, now)?,
+            s.learned(&name)?,
         ))
     };
-    let (incidents, identity, losses, smtp_errors, blocks_from) = store.call(read).await?;
+    let (incidents, identity, losses, smtp_errors, blocks_from, learned) = store.call(read).await?;
     let sandbox = identity.is_some_and(|server| server.is_sandbox());
     let rules = context.config.rules_for(&poll.server);
     let rules = rules.with(|rules| rules.sandbox = sandbox);
@@ -333,11 +335,13 @@ async fn evaluate_polled_server(
         ..policy
     };
     let mut evaluator = Evaluator::new(policy, series);
+    evaluator.keep(learned);
     evaluator.set_past_losses(losses);
     let refused = detect::evaluate_smtp_errors(&smtp_errors, now);
     evaluator.set_server_findings(vec![refused]);
     let mut transitions =
         evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
+    learned::keep(store, poll.name(), evaluator.take_learned(), now).await;
     let mute_end = evaluator.end_mutes(&mut log, now);
     transitions.extend(mute_end.open.iter().cloned());
     drop_superseded_reminders(&mut transitions, &incidents);

@@ -7,57 +7,23 @@
 //! of its own past gaps the threshold that keeps the budget of false alarms; the model that would notice a stop of this
 //! stream soonest is taken. Beside it the [`GapBound`] holds, which knows no model: a gap scores the higher of both.
 
+//!
+//! [`learn`] makes a [`Baseline`] of a history; what it is made from is not kept, only what a gap is judged by.
+
+mod learn;
+
 use std::time::Duration;
 
-use crate::detect::bursts::BurstModel;
 use crate::detect::cusum::Cusum;
+use crate::detect::encoding::{Encoded, encoded};
 use crate::detect::exceedance::ExceedanceModel;
 use crate::detect::gap_bound::GapBound;
 use crate::detect::gap_length::GapLengthModel;
 use crate::detect::hazard::{Hazard, RunningSums};
-use crate::detect::hourly_series::{Gap, HourlySeries, split_by_hour};
-use crate::detect::outages::{expected_detection_delay, simulated_outages};
-use crate::detect::profile::{Calendar, Profile};
-use crate::detect::uneven_days;
+use crate::detect::hourly_series::split_by_hour;
+use crate::detect::profile::IntensityTable;
 use crate::model::{DAY, HOUR, History, Span, Timestamp};
 
-/// The models by calendar, in the order of [`COMBINATIONS`], and whether the effect of recent levels is fitted; otherwise
-/// growth and decline over weeks is all they follow. [`GAP_LENGTH`] comes after them.
-const CALENDARS: [(Calendar, bool); GAP_LENGTH] = [
-    (Calendar::Occupied { flat: 0.1 }, false),
-    (Calendar::Mean { flat: 0.1 }, false),
-    (Calendar::Occupied { flat: 0.0 }, false),
-    (Calendar::Mean { flat: 0.0 }, false),
-    (Calendar::Occupied { flat: 1.0 }, false),
-    (Calendar::Occupied { flat: 0.1 }, true),
-    (Calendar::Mean { flat: 0.1 }, true),
-    (Calendar::Monthly, false),
-];
-/// The index of the mean by the hour of the week.
-const MEAN: usize = 1;
-/// The share of the budget that goes to drops.
-const DROP_BUDGET_SHARE: f64 = 0.05;
-/// The index of the model that knows only the length of gaps.
-const GAP_LENGTH: usize = 8;
-/// The models that are tried, alone and averaged.
-const COMBINATIONS: [&[usize]; 11] = [
-    &[0],
-    &[1],
-    &[2],
-    &[3],
-    &[4],
-    &[5],
-    &[6],
-    &[7],
-    &[GAP_LENGTH],
-    &[5, 6],
-    &[0, 1, 5, 6],
-];
-/// The threshold is set for this multiple of the budget, since each past gap counts for the worse of what it was by the
-/// intensity of its time and by today's.
-const BUDGET_FACTOR: f64 = 1.3;
-/// No threshold is below this.
-const MIN_THRESHOLD: f64 = 0.5;
 /// How long a simulated outage is followed.
 pub(super) const MAX_OUTAGE_HOURS: u32 = 45 * 24;
 /// A younger stream learns daily, an older one weekly.
@@ -66,10 +32,9 @@ const YOUNG_STREAM: Duration = Duration::from_secs(5 * 7 * 86_400);
 /// What is normal for one stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Baseline {
-    series: HourlySeries,
-    models: Vec<IntensityModel>,
-    /// The index of each chosen model, with the share of its surprise.
-    chosen: Vec<(usize, f64)>,
+    learned: LearnedHours,
+    /// The chosen models, each with the share of its surprise.
+    chosen: Vec<(IntensityModel, f64)>,
     pub tail: ExceedanceModel,
     /// The surprise above which a gap is silence.
     pub threshold: f64,
@@ -79,12 +44,41 @@ pub(super) struct Baseline {
     max_usual_sent: u64,
 }
 
+/// The hours of the clock that were learned from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct LearnedHours {
+    begins: Timestamp,
+    count: usize,
+}
+
+encoded!(Baseline {
+    learned,
+    chosen,
+    tail,
+    threshold,
+    bound,
+    cusum,
+    max_usual_sent
+});
+encoded!(LearnedHours { begins, count });
+
+impl LearnedHours {
+    /// Returns how many hours lie from the beginning to the one that holds `at`.
+    fn index(self, at: Timestamp) -> usize {
+        (at.since(self.begins).as_secs() / 3600) as usize
+    }
+
+    fn start(self, hour: usize) -> Timestamp {
+        self.begins + HOUR * u32::try_from(hour).unwrap_or(u32::MAX)
+    }
+}
+
 /// One way to measure a gap.
 #[derive(Clone, Debug, PartialEq)]
 enum IntensityModel {
     /// The integral of an intensity, hour by hour.
     Hourly {
-        profile: Profile,
+        now: IntensityTable,
         hazard: Hazard,
         sums: RunningSums,
     },
@@ -92,41 +86,47 @@ enum IntensityModel {
     GapLength(GapLengthModel),
 }
 
-impl IntensityModel {
-    fn hourly(series: &HourlySeries, calendar: Calendar, conditional: bool) -> Self {
-        let profile = Profile::learn(series, calendar);
-        let sums = RunningSums::new(series, &profile);
-        let hazard = if conditional {
-            Hazard::fit(series, &profile, &sums)
-        } else if calendar == Calendar::Monthly {
-            // By the day of the month there is too little mail for levels.
-            Hazard::NONE
-        } else {
-            Hazard::GROWTH
-        };
-        Self::Hourly {
-            profile,
-            hazard,
-            sums,
+impl Encoded for IntensityModel {
+    fn write(&self, to: &mut Vec<u8>) {
+        match self {
+            Self::Hourly { now, hazard, sums } => {
+                true.write(to);
+                now.write(to);
+                hazard.write(to);
+                sums.write(to);
+            }
+            Self::GapLength(lengths) => {
+                false.write(to);
+                lengths.write(to);
+            }
         }
     }
 
-    /// Returns the factor on the intensity of a gap that begins before `hour`, from the levels until then: those of the
-    /// series, and of the hours of `later` that follow it.
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        if !bool::read(from)? {
+            return Encoded::read(from).map(Self::GapLength);
+        }
+        Some(Self::Hourly {
+            now: Encoded::read(from)?,
+            hazard: Encoded::read(from)?,
+            sums: Encoded::read(from)?,
+        })
+    }
+}
+
+impl IntensityModel {
+    /// Returns the factor on the intensity of a gap that begins before `hour`, from the levels until then: those that were learned,
+    /// and of the hours of `later` that follow.
     fn level_multiplier(
         &self,
-        series: &HourlySeries,
+        learned: LearnedHours,
         hour: usize,
         later: Option<(&History, u64)>,
     ) -> f64 {
         match self {
-            Self::Hourly {
-                profile,
-                hazard,
-                sums,
-            } => {
+            Self::Hourly { now, hazard, sums } => {
                 let later = later.map(|(history, max_usual_sent)| {
-                    hours_after(series, profile, history, hour, max_usual_sent)
+                    hours_after(learned, now, history, hour, max_usual_sent)
                 });
                 hazard.level_multiplier(&sums.levels(hour, &later.unwrap_or_default()))
             }
@@ -138,37 +138,13 @@ impl IntensityModel {
     /// the `elapsed`-th after that in which the gap began.
     fn score(&self, start: Timestamp, part: Span, elapsed: usize) -> f64 {
         match self {
-            Self::Hourly {
-                profile, hazard, ..
-            } => hazard.intensity(profile.now.at(part.from), elapsed) * hours(part),
+            Self::Hourly { now, hazard, .. } => {
+                hazard.intensity(now.at(part.from), elapsed) * hours(part)
+            }
             Self::GapLength(lengths) => {
                 lengths.surprise(part.until.since(start)) - lengths.surprise(part.from.since(start))
             }
         }
-    }
-
-    /// Returns the surprise of a past gap: the worse of what it was by the intensity of its time and by today's.
-    fn surprise(&self, series: &HourlySeries, gap: &Gap) -> f64 {
-        let Self::Hourly {
-            profile, hazard, ..
-        } = self
-        else {
-            return self.score(gap.span.from, gap.span, 0);
-        };
-        let measure = |span: Span| {
-            let (mut then, mut today) = (0.0, 0.0);
-            for (elapsed, part) in split_by_hour(span).enumerate() {
-                let known = profile.intensity(series, series.hour(part.from));
-                then += hazard.intensity(known, elapsed) * hours(part);
-                today += hazard.intensity(profile.now.at(part.from), elapsed) * hours(part);
-            }
-            self.level_multiplier(series, gap.hour + 1, None) * f64::max(then, today)
-        };
-        // Polls saw the gap up to the full hour. In a stream that has shrunk since, they would see more of it.
-        let level = self.level_multiplier(series, series.len(), None);
-        let unseen_today = 0.5 * profile.now.mean() * level;
-        let whole = measure(Span::new(gap.span.from, gap.ended)) - unseen_today;
-        measure(gap.span).max(whole)
     }
 }
 
@@ -189,57 +165,6 @@ pub(super) fn training_cutoff(history: &History, at: Timestamp) -> Timestamp {
 }
 
 impl Baseline {
-    /// Learns from what had happened by `until`; `budget` is the accepted number of false alarms per year.
-    /// The hours of `bursts` beside other mail are left out, whether their recurrence is known or not. `today` is the history as it
-    /// would be at the level of today; the bound holds by what `history` was.
-    pub(super) fn learn(
-        history: &History,
-        today: &History,
-        until: Timestamp,
-        budget: f64,
-        bursts: &BurstModel,
-    ) -> Self {
-        let mut series = HourlySeries::from_history(today, until);
-        for burst in bursts.beside_other_mail() {
-            series.leave_out(burst);
-        }
-        let hourly = CALENDARS.iter().map(|(calendar, conditional)| {
-            IntensityModel::hourly(&series, *calendar, *conditional)
-        });
-        let gap_length = IntensityModel::GapLength(GapLengthModel::learn(today, until));
-        let models: Vec<IntensityModel> = hourly.chain([gap_length]).collect();
-        let IntensityModel::Hourly { profile, sums, .. } = &models[MEAN] else {
-            unreachable!("the mean is by the hour of the week");
-        };
-        let gaps_of = |history: &History| {
-            let mut gaps = series.gaps(history, until);
-            if bursts.only_bursts {
-                gaps.retain(|gap| !bursts.is_within_one(gap.span));
-            }
-            gaps
-        };
-        let gaps = gaps_of(today);
-        let mut baseline = Self {
-            bound: GapBound::learn(&series, &gaps_of(history), until, budget),
-            cusum: Cusum::learn(
-                &series,
-                profile,
-                sums,
-                budget * DROP_BUDGET_SHARE,
-                bursts.max_usual_sent,
-            ),
-            max_usual_sent: bursts.max_usual_sent,
-            models,
-            chosen: vec![(0, 1.0)],
-            tail: ExceedanceModel::fit(Vec::new(), 1.0, 1.0),
-            threshold: f64::INFINITY,
-            series,
-        };
-        let share = uneven_days::budget_share(&baseline.series);
-        baseline.choose(today, &gaps, until, budget * BUDGET_FACTOR * share);
-        baseline
-    }
-
     /// Returns how many gaps per year surprise more than this and are longer than `gap`.
     pub(super) fn annual_rate(&self, surprise: f64, gap: Span) -> f64 {
         let longer = self.bound.annual_rate(gap.length());
@@ -249,7 +174,7 @@ impl Baseline {
     /// Returns the surprise of a gap that has lasted throughout `gap`: that of the chosen model, and at the bound of its
     /// length no less than the threshold.
     pub(super) fn surprise(&self, history: &History, gap: Span) -> f64 {
-        let scorer = self.scorer(&self.chosen, gap.from, Some(history));
+        let scorer = self.scorer(gap.from, history);
         let by_model: f64 = split_by_hour(gap)
             .enumerate()
             .map(|(elapsed, part)| scorer.score(part, elapsed))
@@ -271,72 +196,15 @@ impl Baseline {
         from: Timestamp,
         known: Timestamp,
     ) -> Option<Duration> {
-        let scorer = self.scorer(&self.chosen, from, Some(history));
+        let scorer = self.scorer(from, history);
         scorer.detection_delay(self.threshold, self.bound.length(history, known))
     }
 
-    /// Returns the scorer of a gap from `from` on, by models with their shares; `later` has the hours after the series, if
-    /// they are to count.
-    fn scorer(
-        &self,
-        shares: &[(usize, f64)],
-        from: Timestamp,
-        later: Option<&History>,
-    ) -> GapScorer<'_> {
-        let hour = self.series.hour(from) + 1;
-        let weighted = shares.iter().map(|(index, share)| {
-            let model = &self.models[*index];
-            let later = later.map(|history| (history, self.max_usual_sent));
-            let level = model.level_multiplier(&self.series, hour, later);
-            (model, share * level)
-        });
-        GapScorer {
-            weighted: weighted.collect(),
-            start: from,
-        }
-    }
-
-    /// Sets the threshold of every combination and takes the one that would notice a stop soonest.
-    fn choose(&mut self, history: &History, gaps: &[Gap], until: Timestamp, budget: f64) {
-        let covered = self.series.covered();
-        let years = covered as f64 / (365.25 * 24.0);
-        let per_year = (recent_rate(&self.series) * 365.25 * 24.0).max(4.0);
-        let fit = |surprises: Vec<f64>| {
-            let tail = ExceedanceModel::fit(surprises, years, per_year);
-            let threshold = tail.return_level(budget).max(MIN_THRESHOLD);
-            (tail, threshold)
-        };
-        let by_model = |model: &IntensityModel| -> Vec<f64> {
-            let surprises = gaps.iter().map(|gap| model.surprise(&self.series, gap));
-            surprises.collect()
-        };
-        let surprises: Vec<Vec<f64>> = self.models.iter().map(by_model).collect();
-        let thresholds: Vec<f64> = surprises.iter().map(|s| fit(s.clone()).1).collect();
-        let stops = simulated_outages(history, until);
-        let bound = self.bound.length(history, until);
-        let mut best = f64::INFINITY;
-        for combination in COMBINATIONS {
-            let share = |model: usize| match combination.len() {
-                1 => 1.0,
-                models => 5.0 / thresholds[model] / models as f64,
-            };
-            let shares: Vec<(usize, f64)> = combination.iter().map(|m| (*m, share(*m))).collect();
-            let mixed = (0..gaps.len()).map(|gap| {
-                shares
-                    .iter()
-                    .map(|(model, share)| share * surprises[*model][gap])
-                    .sum()
-            });
-            let (tail, threshold) = fit(mixed.collect());
-            let scorers = stops.iter().map(|s| self.scorer(&shares, s.from, None));
-            let found = expected_detection_delay(scorers, &stops, (threshold, bound), best);
-            if let Some(delay) = found.filter(|delay| *delay < best) {
-                best = delay;
-                self.threshold = threshold * tail.short_history_factor(covered as f64 / 168.0);
-                self.chosen = shares;
-                self.tail = tail;
-            }
-        }
+    /// Returns the scorer of a gap from `from` on, at the level that the hours before it in `history` show.
+    fn scorer(&self, from: Timestamp, history: &History) -> GapScorer<'_> {
+        let chosen = self.chosen.iter().map(|(model, share)| (model, *share));
+        let later = Some((history, self.max_usual_sent));
+        GapScorer::new(chosen, self.learned, from, later)
     }
 }
 
@@ -346,7 +214,26 @@ pub(super) struct GapScorer<'a> {
     start: Timestamp,
 }
 
-impl GapScorer<'_> {
+impl<'a> GapScorer<'a> {
+    /// Of a gap from `from` on, by models with their shares; `later` has the hours after those that were learned from, if they are to
+    /// count, and the number of messages above which one is left out.
+    fn new(
+        shares: impl Iterator<Item = (&'a IntensityModel, f64)>,
+        learned: LearnedHours,
+        from: Timestamp,
+        later: Option<(&History, u64)>,
+    ) -> Self {
+        let hour = learned.index(from) + 1;
+        let weighted = shares.map(|(model, share)| {
+            let level = model.level_multiplier(learned, hour, later);
+            (model, share * level)
+        });
+        Self {
+            weighted: weighted.collect(),
+            start: from,
+        }
+    }
+
     fn score(&self, part: Span, elapsed: usize) -> f64 {
         let weighted = self.weighted.iter();
         weighted
@@ -374,36 +261,29 @@ impl GapScorer<'_> {
     }
 }
 
-/// Returns observed and expected counts of the hours after `series` and before `hour`.
+/// Returns observed and expected counts of the hours after those that were `learned` from and before `hour`.
 fn hours_after(
-    series: &HourlySeries,
-    profile: &Profile,
+    learned: LearnedHours,
+    now: &IntensityTable,
     history: &History,
     hour: usize,
     max_usual_sent: u64,
 ) -> Vec<(f64, f64)> {
-    let first = series.start(series.len());
+    let first = learned.start(learned.count);
     let mut sent = history.hours[history.hours.partition_point(|h| h.start < first)..]
         .iter()
         .peekable();
     let each = |later: usize| {
-        let start = series.start(later);
+        let start = learned.start(later);
         let count = sent.next_if(|h| h.start <= start).map_or(0, |h| h.sent);
         let covered = history.messages.covers(Span::new(start, start + HOUR));
-        let calendar = profile.calendar;
+        let calendar = now.calendar();
         if (covered || count > 0) && count <= max_usual_sent {
-            let expected = calendar.expected(profile.now.at(start));
+            let expected = calendar.expected(now.at(start));
             (calendar.observed(count), expected)
         } else {
             (0.0, 0.0)
         }
     };
-    (series.len()..hour).map(each).collect()
-}
-
-/// Returns the messages per covered hour of the last 60 days.
-fn recent_rate(series: &HourlySeries) -> f64 {
-    let recent = &series.sent[series.len().saturating_sub(60 * 24)..];
-    let hours = recent.iter().flatten().count().max(1);
-    recent.iter().flatten().sum::<u64>() as f64 / hours as f64
+    (learned.count..hour).map(each).collect()
 }

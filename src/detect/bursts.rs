@@ -12,6 +12,7 @@ use std::time::Duration;
 use recurrence::{Recurrence, hours_of_month, hours_of_week, next_hour};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use crate::detect::encoding::encoded;
 use crate::model::{HOUR, History, HourCount, MissingBurst, Span, Timestamp};
 
 /// A burst has at least so many messages ...
@@ -62,6 +63,7 @@ pub(super) struct BurstModel {
     pub only_bursts: bool,
     /// The kinds of burst whose recurrence is known, the smallest first.
     schedules: Vec<BurstSchedule>,
+    /// All of them, while the rest of what is normal is learned.
     bursts: Vec<Burst>,
     /// With more messages an hour after those that were learned from is one of a burst beside other mail.
     pub max_usual_sent: u64,
@@ -98,6 +100,24 @@ pub(super) struct Overdue<'a> {
     pub longest: f64,
 }
 
+encoded!(BurstModel {
+    only_bursts,
+    schedules,
+    bursts,
+    max_usual_sent
+});
+encoded!(Burst { span, sent });
+encoded!(BurstSchedule {
+    min_sent,
+    usual_sent,
+    last,
+    recurrence,
+    interval,
+    longest,
+    freedom,
+    chance
+});
+
 impl BurstModel {
     /// Learns from the mail that was sent by `until`; `budget` is the accepted number of false alarms per year.
     pub(super) fn learn(history: &History, until: Timestamp, budget: f64) -> Self {
@@ -131,6 +151,14 @@ impl BurstModel {
             } else {
                 (MAX_GROWTH * busiest).max(MIN_BURST_SENT)
             },
+        }
+    }
+
+    /// Returns what is judged by: the recurrences, without the bursts that these were read from.
+    pub(super) fn condensed(self) -> Self {
+        Self {
+            bursts: Vec::new(),
+            ..self
         }
     }
 

@@ -5,6 +5,7 @@
 //! binomial, of this stream's own dispersion, so that a bursty stream's quiet hours add little. What the sum may reach is
 //! learned from the [`ExceedanceModel`] of the peaks that it reached before.
 
+use crate::detect::encoding::encoded;
 use crate::detect::exceedance::ExceedanceModel;
 use crate::detect::hazard::{Hazard, RunningSums};
 use crate::detect::hourly_series::{HourlySeries, WEEK};
@@ -56,6 +57,24 @@ pub(super) struct CusumState {
     /// Messages expected since `from`.
     pub expected: f64,
 }
+
+encoded!(Cusum {
+    mean,
+    dispersion,
+    max_usual_sent,
+    end,
+    level,
+    last,
+    tail,
+    limit
+});
+encoded!(CusumState {
+    from,
+    evidence,
+    at_last_mail,
+    sent,
+    expected
+});
 
 impl CusumState {
     pub(super) const fn zero(at: Timestamp) -> Self {
@@ -140,6 +159,11 @@ impl Cusum {
             tail,
             limit,
         }
+    }
+
+    /// Returns since when there was less mail than expected at the end of what was learned from.
+    pub(super) const fn began(&self) -> Timestamp {
+        self.last.from
     }
 
     /// Returns the state after the last full hour before `at`.

@@ -5,6 +5,8 @@
 //! posterior, so that few gaps give a wider tail than many (predictive exceedance as in S. G. Coles and J. A. Tawn, "A
 //! Bayesian analysis of extreme rainfall data", Applied Statistics 45, 1996).
 
+use crate::detect::encoding::encoded;
+
 /// The share of the values that make the tail.
 const TAIL_SHARE: f64 = 0.15;
 const MIN_TAIL_VALUES: usize = 8;
@@ -22,10 +24,20 @@ const SCALE_GRID: usize = 25;
 /// Excesses, in means of the tail, at which the posterior's exceedance is tabulated.
 const TABULATED_EXCESSES: usize = 48;
 
+/// So many of the largest values are kept one by one, which are more than make the tail ...
+const MAX_KEPT_VALUES: usize = MAX_TAIL_VALUES + 8;
+/// ... and of the rest so many, at even ranks: how often an ordinary value is exceeded is told in round figures.
+const MAX_KEPT_RANKS: usize = 64;
+
 /// The tail of one kind of value, such as the surprise of gaps.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ExceedanceModel {
+    /// The values, ascending, or the largest of them.
     sorted: Vec<f64>,
+    /// Some of the values below those, ascending, each with how many are smaller.
+    below: Vec<(usize, f64)>,
+    /// How many values are below those in `sorted`.
+    left_out: usize,
     years: f64,
     per_year: f64,
     /// `None` for too few values: they are taken as exponential, of a rate that is as uncertain as so few make it.
@@ -40,6 +52,16 @@ struct ParetoTail {
     table: Vec<(f64, f64)>,
 }
 
+encoded!(ExceedanceModel {
+    sorted,
+    below,
+    left_out,
+    years,
+    per_year,
+    pareto
+});
+encoded!(ParetoTail { from, count, table });
+
 impl ExceedanceModel {
     /// Fits the tail of `values` seen in `years`, where `per_year` more are to come in a year.
     pub(super) fn fit(mut values: Vec<f64>, years: f64, per_year: f64) -> Self {
@@ -47,8 +69,59 @@ impl ExceedanceModel {
         Self {
             pareto: (values.len() >= MIN_TAIL_VALUES).then(|| ParetoTail::fit(&values)),
             sorted: values,
+            below: Vec::new(),
+            left_out: 0,
             years: years.max(1e-6),
             per_year,
+        }
+    }
+
+    /// Forgets most of what is not of the tail. Levels and rates of the tail stay the same to the bit.
+    pub(super) fn condense(&mut self) {
+        let rest = self.sorted.len().saturating_sub(MAX_KEPT_VALUES);
+        if rest <= MAX_KEPT_RANKS {
+            return;
+        }
+        let ranks = (0..MAX_KEPT_RANKS).map(|i| i * rest / MAX_KEPT_RANKS);
+        self.below = ranks.map(|rank| (rank, self.sorted[rank])).collect();
+        self.sorted = self.sorted.split_off(rest);
+        self.left_out = rest;
+    }
+
+    fn count(&self) -> usize {
+        self.left_out + self.sorted.len()
+    }
+
+    fn least(&self) -> f64 {
+        let least = self.below.first().map(|(_, value)| value);
+        least.or(self.sorted.first()).copied().unwrap_or(0.0)
+    }
+
+    /// Returns how many values are greater than `value`, of those that were left out about so many.
+    fn count_above(&self, value: f64) -> f64 {
+        let above = self.sorted.len() - self.sorted.partition_point(|v| *v <= value);
+        let next = self.below.partition_point(|(_, v)| *v <= value);
+        let next_known = self.below.get(next).copied();
+        let first = self.sorted.first().map(|v| (self.left_out, *v));
+        let (rank, known) = next_known.or(first).unwrap_or_default();
+        if self.below.is_empty() || known <= value {
+            return above as f64;
+        }
+        let (rank_before, before) = next.checked_sub(1).map_or((0, value), |i| self.below[i]);
+        let part = (value - before) / (known - before).max(1e-300);
+        let smaller = rank_before as f64 + part * (rank - rank_before) as f64;
+        self.count() as f64 - smaller
+    }
+
+    /// Returns the value of the `rank`-th largest, of those that were left out one near it; the least where there are fewer.
+    fn largest(&self, rank: usize) -> f64 {
+        let smaller = self.count().saturating_sub(rank);
+        match smaller.checked_sub(self.left_out) {
+            Some(index) => self.sorted[index],
+            None => {
+                let near = self.below.partition_point(|(known, _)| *known <= smaller);
+                self.below[near.saturating_sub(1)].1
+            }
         }
     }
 
@@ -56,30 +129,29 @@ impl ExceedanceModel {
     pub(super) fn return_level(&self, annual_rate: f64) -> f64 {
         let Some(tail) = &self.pareto else {
             let surprise = (self.per_year / annual_rate).max(1.5).ln();
-            let belief = self.sorted.len() as f64 + 1.0;
+            let belief = self.count() as f64 + 1.0;
             return (belief * (surprise / belief).exp_m1()).max(self.max() * 1.25);
         };
         let wanted = annual_rate * self.years / (tail.count + 0.5);
         if wanted >= 1.0 {
             let rank = (annual_rate * self.years) as usize + 1;
-            return self.sorted[self.sorted.len() - rank.min(self.sorted.len())];
+            return self.largest(rank);
         }
         let beyond = interpolate(&tail.table, -wanted.ln(), |(excess, surprise)| {
             (*surprise, *excess)
         });
         // Where all values are in the tail, it begins below the least of them.
-        (tail.from + beyond).max(self.sorted[0])
+        (tail.from + beyond).max(self.least())
     }
 
     /// Returns how many times per year `value` is exceeded.
     pub(super) fn annual_rate(&self, value: f64) -> f64 {
         let Some(tail) = &self.pareto else {
-            let belief = self.sorted.len() as f64 + 1.0;
+            let belief = self.count() as f64 + 1.0;
             return self.per_year * (-belief * (value.max(0.0) / belief).ln_1p()).exp();
         };
         if value <= tail.from {
-            let above = self.sorted.len() - self.sorted.partition_point(|v| *v <= value);
-            return above as f64 / self.years;
+            return self.count_above(value) / self.years;
         }
         let surprise = interpolate(&tail.table, value - tail.from, |point| *point);
         (tail.count + 0.5) / self.years * (-surprise).exp()
@@ -224,6 +296,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_left_out_changes_nothing_of_the_tail(values in prop::collection::vec(0.0f64..50.0, 8..2000), at in 0.0f64..60.0) {
+            let whole = ExceedanceModel::fit(values, 0.7, 300.0);
+            let mut kept = whole.clone();
+            kept.condense();
+            prop_assert!(kept.sorted.len() + kept.below.len() <= MAX_KEPT_VALUES + MAX_KEPT_RANKS);
+            prop_assert_eq!((kept.max(), kept.least()), (whole.max(), whole.least()));
+            prop_assert_eq!(kept.return_level(0.5), whole.return_level(0.5));
+            let (found, exact) = (kept.annual_rate(at), whole.annual_rate(at));
+            let tail = whole.pareto.as_ref().expect("there are enough").from;
+            if at >= tail {
+                prop_assert_eq!(found, exact);
+            } else {
+                let step = whole.sorted.len() as f64 / MAX_KEPT_RANKS as f64 + 1.0;
+                prop_assert!((found - exact).abs() <= step / 0.7, "{} is not {}", found, exact);
+            }
+        }
+
         #[test]
         fn rarer_is_higher_and_both_readings_agree(values in prop::collection::vec(0.0f64..50.0, 0..200), rate in 0.01f64..50.0) {
             let tail = ExceedanceModel::fit(values, 0.7, 300.0);

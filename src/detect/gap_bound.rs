@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use crate::detect::encoding::encoded;
 use crate::detect::exceedance::ExceedanceModel;
 use crate::detect::hourly_series::{Gap, HourlySeries, gaps_between};
 use crate::model::{HOUR, History, Span, Timestamp};
@@ -33,7 +34,7 @@ pub(super) struct GapBound {
     /// How many alarms of longer gaps are accepted in the first year.
     accepted: f64,
     /// Of the lengths of gaps, in means.
-    tail: ExceedanceModel,
+    pub tail: ExceedanceModel,
     mean_s: f64,
 }
 
@@ -42,6 +43,16 @@ struct Longest {
     seen: Duration,
     whole: Duration,
 }
+
+encoded!(GapBound {
+    until,
+    first,
+    longest,
+    accepted,
+    tail,
+    mean_s
+});
+encoded!(Longest { seen, whole });
 
 impl Longest {
     fn add(&mut self, gap: &Gap) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use crate::detect::encoding::encoded;
 use crate::model::{History, MINUTE, Span, Timestamp};
 
 /// The newest gaps show the interval of today.
@@ -24,6 +25,8 @@ pub(super) struct GapLengthModel {
     /// few are known.
     known: Option<(f64, f64, f64)>,
 }
+
+encoded!(GapLengthModel { known });
 
 impl GapLengthModel {
     /// Learns from the gaps between hours with mail that had ended by `until`, in covered time.

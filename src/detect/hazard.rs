@@ -6,6 +6,7 @@
 //! times (R. L. Prentice and L. A. Gloeckler, "Regression analysis of grouped survival data", Biometrics 34, 1978), fitted
 //! by Newton's method with a normal prior, which is what mail in general does.
 
+use crate::detect::encoding::{Encoded, encoded};
 use crate::detect::hourly_series::{HourlySeries, WEEK};
 use crate::detect::profile::Profile;
 
@@ -28,6 +29,22 @@ const MAX_NEWTON_STEPS: usize = 12;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Hazard {
     terms: [f64; TERMS],
+}
+
+impl Encoded for Hazard {
+    fn write(&self, to: &mut Vec<u8>) {
+        for term in self.terms {
+            term.write(to);
+        }
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        let mut terms = [0.0; TERMS];
+        for term in &mut terms {
+            *term = f64::read(from)?;
+        }
+        Some(Self { terms })
+    }
 }
 
 /// The logarithms of the levels at one instant: what was sent over what the profile expected.
@@ -74,6 +91,13 @@ impl Hazard {
             .exp()
     }
 
+    /// Returns the longest window whose level has an effect, in hours.
+    fn longest_window(&self) -> usize {
+        let windows = self.terms[2..6].iter().zip(LEVELS);
+        let effective = windows.filter(|(term, _)| **term != 0.0);
+        effective.map(|(_, (window, _))| window).max().unwrap_or(0)
+    }
+
     /// The intensity of an hour of this profile, `elapsed` clock hours after that of the last mail.
     pub(super) fn intensity(&self, profile: f64, elapsed: usize) -> f64 {
         if [Self::GROWTH, Self::NONE].contains(self) {
@@ -83,41 +107,83 @@ impl Hazard {
     }
 }
 
-/// Running sums of what was sent and what was expected, for levels at any hour.
+/// Running sums of what was sent and what was expected, for levels at any hour that is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RunningSums {
-    sums: Vec<(f64, f64)>,
+    /// How many hours had passed at the first sum.
+    first: usize,
+    sent: Vec<u64>,
+    expected: Vec<f64>,
 }
+
+encoded!(RunningSums {
+    first,
+    sent,
+    expected
+});
 
 impl RunningSums {
     pub(super) fn new(series: &HourlySeries, profile: &Profile) -> Self {
-        let mut sums = Vec::with_capacity(series.len() + 1);
-        let mut sum = (0.0, 0.0);
-        sums.push(sum);
-        for (sent, intensity) in series.sent.iter().zip(&profile.before) {
-            if let Some(sent) = sent {
-                sum.0 += profile.calendar.observed(*sent);
+        let (mut sent, mut expected) = (vec![0], vec![0.0]);
+        let mut sum = (0, 0.0);
+        for (count, intensity) in series.sent.iter().zip(&profile.before) {
+            if let Some(count) = count {
+                sum.0 += profile.calendar.counted(*count);
                 sum.1 += profile.calendar.expected(*intensity);
             }
-            sums.push(sum);
+            sent.push(sum.0);
+            expected.push(sum.1);
         }
-        Self { sums }
+        Self {
+            first: 0,
+            sent,
+            expected,
+        }
+    }
+
+    /// Forgets what the levels by `hazard` do not need from the hour `judged` on. Those stay the same to the bit.
+    pub(super) fn condense(&mut self, hazard: Hazard, judged: usize) {
+        let longest = hazard.longest_window();
+        let judged = match longest {
+            0 => self.end(),
+            _ => judged.min(self.end()),
+        };
+        let first = judged.saturating_sub(longest).max(self.first);
+        let gone = first - self.first;
+        self.expected = self.expected.split_off(gone);
+        let sent = self.sent.split_off(gone);
+        // Counts are whole: from another beginning their differences are the same.
+        self.sent = sent.iter().map(|sum| sum - sent[0]).collect();
+        self.first = first;
+    }
+
+    /// How many hours had passed at the last sum.
+    fn end(&self) -> usize {
+        self.first + self.expected.len() - 1
+    }
+
+    /// Returns what was sent and what was expected from the hour `from` to the hour `until`, as far as that is kept.
+    fn between(&self, from: usize, until: usize) -> (f64, f64) {
+        let place = |hour: usize| hour.clamp(self.first, self.end()) - self.first;
+        let (from, until) = (place(from), place(until));
+        (
+            (self.sent[until] - self.sent[from]) as f64,
+            self.expected[until] - self.expected[from],
+        )
     }
 
     /// Returns the levels when the first `hours` hours had passed; `later` is observed and expected counts of the hours after
     /// the series.
     pub(super) fn levels(&self, hours: usize, later: &[(f64, f64)]) -> RecentLevels {
-        let until = hours.min(self.sums.len() - 1);
+        let until = hours.min(self.end());
         let after = &later[..(hours - until).min(later.len())];
         LEVELS.map(|(window, belief)| {
             let add = |sum: (f64, f64), hour: &(f64, f64)| (sum.0 + hour.0, sum.1 + hour.1);
             let late = &after[after.len().saturating_sub(window)..];
             let late = late.iter().fold((0.0, 0.0), add);
             let from = (until + after.len()).saturating_sub(window).min(until);
-            let (first, last) = (self.sums[from], self.sums[until]);
-            let observed = last.0 - first.0 + late.0;
-            let expected = last.1 - first.1 + late.1;
-            ((observed + belief) / (expected + belief)).ln()
+            let (sent, expected) = self.between(from, until);
+            ((sent + late.0 + belief) / (expected + late.1 + belief)).ln()
         })
     }
 }

@@ -14,6 +14,7 @@ mod delivery;
 mod dns;
 mod domain_blocks;
 mod drop;
+mod encoding;
 mod events;
 mod exceedance;
 mod gap_bound;
@@ -21,6 +22,7 @@ mod gap_length;
 mod hazard;
 mod hourly_series;
 pub mod interval;
+mod kept;
 mod level_shift;
 mod outages;
 mod poll_health;
@@ -34,6 +36,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod together;
+mod training;
 mod uneven_days;
 
 pub use address_check::{is_check_due, latest_check};
@@ -43,6 +46,7 @@ pub use delivery::{is_suspicious, sample_outcome, undelivered, usual_delivered_s
 pub use dns::evaluate_dns;
 #[cfg(feature = "doctor")]
 pub use dns::{accept_broken, is_lookup_due, is_senders_due, join_answer};
+use kept::Kept;
 use level_shift::LevelShift;
 pub use poll_health::{PollHealth, evaluate_server};
 pub use rate::chance_breaches;
@@ -50,10 +54,11 @@ pub use silence::Silence;
 pub use smtp_errors::{evaluate_smtp_errors, is_statistics_due, join_statistics};
 pub use tags::watched_tags;
 pub use together::Together;
+use training::{LearnedTime, LearningSettings, Training};
 
 use std::collections::BTreeMap;
 
-use crate::model::{DAY, Finding, History, Rules, Span, StreamId, Tag, Timestamp};
+use crate::model::{DAY, Finding, History, Learned, Rules, Series, Span, StreamId, Tag, Timestamp};
 
 /// What was learned, by the instant and whatever else it was learned from.
 #[derive(Debug)]
@@ -73,12 +78,10 @@ impl<K: Ord + Clone, I: PartialEq, V> Cache<K, I, V> {
     }
 }
 
-/// What a silence is learned from beside history: the number of series, and the new level of a settled shift.
-type SilenceInputs = (usize, Option<(Timestamp, u32)>);
+/// What a silence is learned from beside history: its time, the number of series, and the new level of a settled shift.
+type SilenceInputs = (LearnedTime, usize, Option<(Timestamp, u32)>);
 /// What a delivery is learned from beside history: the number of series, and the times that teach nothing.
 type DeliveryInputs = (usize, Vec<Span>);
-/// A stream, or one of its tags.
-type SeriesKey = (StreamId, Option<Tag>);
 
 /// Evaluates the rules on the streams of one server, or on those of all servers together, and caches what it learned of each until there is more to learn.
 #[derive(Debug)]
@@ -86,10 +89,11 @@ pub struct Detector {
     rules: Rules,
     series: usize,
     tags: Cache<StreamId, (), Vec<Tag>>,
-    shifts: Cache<SeriesKey, (), Option<LevelShift>>,
-    silence: Cache<SeriesKey, SilenceInputs, Silence>,
+    shifts: Cache<Series, (), Option<LevelShift>>,
+    silence: Cache<Series, SilenceInputs, Silence>,
     delivery: Cache<StreamId, DeliveryInputs, DeliveryModel>,
-    together: Cache<(), SilenceInputs, Silence>,
+    /// What others of before learned, and what those after are to know; `None` where nothing is kept beyond this one.
+    kept: Option<Kept>,
 }
 
 /// Returns the number of series that share the budget of false silence alarms, where servers have so many streams with mail:
@@ -120,8 +124,18 @@ impl Detector {
             shifts: Cache::new(),
             silence: Cache::new(),
             delivery: Cache::new(),
-            together: Cache::new(),
+            kept: None,
         }
+    }
+
+    /// Begins with what was learned before, and keeps what is learned. That changes no finding.
+    pub fn keep(&mut self, learned: BTreeMap<Series, Learned>) {
+        self.kept = Some(Kept::new(learned));
+    }
+
+    /// Returns what was learned anew, to be stored in the place of what [`Self::keep`] was given of the same series.
+    pub fn take_learned(&mut self) -> BTreeMap<Series, Learned> {
+        self.kept.as_mut().map(Kept::take_new).unwrap_or_default()
     }
 
     /// Returns the findings of every rule on one stream at the instant `at`, from what had happened strictly before it.
@@ -142,15 +156,13 @@ impl Detector {
             .tags
             .get(stream, day, (), || tags::sorted_watched_tags(history, day));
         let (share, tag_share) = tags::budget_shares(series, tags.len());
-        let due = silence::training_cutoff(history, at);
-        let key = (stream.clone(), None);
+        let key = Series::new(stream, None);
         let find = || LevelShift::find(history, day);
-        let shift = self.shifts.get(&key, day, (), find).as_ref();
-        let settled = shift.filter(|shift| shift.is_settled());
-        let inputs = (share, settled.map(LevelShift::key));
-        let silence = self.silence.get(&key, due, inputs, || {
-            Silence::learn(history, due, rules, share, settled)
-        });
+        let shift = *self.shifts.get(&key, day, (), find);
+        let settings = LearningSettings::new(rules, share, shift);
+        let cache = &mut self.silence;
+        let silence = silence_of(cache, &mut self.kept, &key, history, settings, at);
+        let due = silence::training_cutoff(history, at);
         let losses = delivery::known_by(losses, due);
         let inputs = (series, losses.clone());
         let delivery = self.delivery.get(stream, due, inputs, || {
@@ -158,7 +170,7 @@ impl Detector {
         });
         let mut findings = vec![
             silence.evaluate(history, None, at),
-            drop::evaluate(history, at, rules, silence, shift),
+            drop::evaluate(history, at, rules, silence, shift.as_ref()),
         ];
         if !rules.sandbox {
             findings.extend(delivery.evaluate(history, at));
@@ -171,15 +183,12 @@ impl Detector {
         }
         for tag in tags {
             let of = &history.tags[tag];
-            let due = silence::training_cutoff(of, at);
-            let key = (stream.clone(), Some(tag.clone()));
+            let key = Series::new(stream, Some(tag));
             let find = || LevelShift::find(of, day);
-            let shift = self.shifts.get(&key, day, (), find).as_ref();
-            let settled = shift.filter(|shift| shift.is_settled());
-            let inputs = (tag_share, settled.map(LevelShift::key));
-            let silence = self.silence.get(&key, due, inputs, || {
-                Silence::learn(of, due, rules, tag_share, settled)
-            });
+            let shift = *self.shifts.get(&key, day, (), find);
+            let settings = LearningSettings::new(rules, tag_share, shift);
+            let cache = &mut self.silence;
+            let silence = silence_of(cache, &mut self.kept, &key, of, settings, at);
             findings.push(silence.evaluate(of, Some(tag), at));
         }
         for finding in &mut findings {
@@ -190,11 +199,31 @@ impl Detector {
 
     /// Returns the finding about the mail of several streams at `at`, likewise; `None` where no two of them send.
     pub fn detect_together(&mut self, together: &Together, at: Timestamp) -> Option<Finding> {
-        let (joint, rules, series) = (together.joint()?, &self.rules, self.series);
-        let due = silence::training_cutoff(joint, at);
-        let silence = self.together.get(&(), due, (series, None), || {
-            Silence::learn(joint, due, rules, series, None)
-        });
+        let (joint, key) = (together.joint()?, Series::TOGETHER);
+        let settings = LearningSettings::new(&self.rules, self.series, None);
+        let (cache, kept) = (&mut self.silence, &mut self.kept);
+        let silence = silence_of(cache, kept, &key, joint, settings, at);
         together.evaluate(silence, at)
     }
+}
+
+/// Returns what is normal for a series at `at`, as it is known or learned.
+fn silence_of<'c>(
+    cache: &'c mut Cache<Series, SilenceInputs, Silence>,
+    kept: &mut Option<Kept>,
+    series: &Series,
+    history: &History,
+    settings: LearningSettings,
+    at: Timestamp,
+) -> &'c Silence {
+    let time = LearnedTime::at(history, at);
+    let shift = settings.shift.as_ref().map(LevelShift::key);
+    let inputs = (time, settings.series, shift);
+    cache.get(series, time.until, inputs, || {
+        let training = Training::new(history, time);
+        match kept {
+            Some(kept) => kept.get_or_learn(series.clone(), &training, &settings),
+            None => Silence::learn(&training, &settings),
+        }
+    })
 }

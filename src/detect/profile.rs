@@ -4,6 +4,7 @@
 //! raise. Recent weeks weigh more; hours of the week borrow from the same hour of other work days (or weekend days) and
 //! from their neighbours, so that a few weeks suffice.
 
+use crate::detect::encoding::{Encoded, encoded};
 use crate::detect::hourly_series::{
     HourlySeries, MONTH, WEEK, hour_of_month, hour_of_week, split_by_hour,
 };
@@ -40,11 +41,16 @@ impl Calendar {
     }
 
     /// What an hour with `sent` messages counts for.
-    pub(super) fn observed(self, sent: u64) -> f64 {
+    pub(super) fn counted(self, sent: u64) -> u64 {
         match self {
-            Self::Mean { .. } => sent as f64,
-            _ => f64::from(u8::from(sent > 0)),
+            Self::Mean { .. } => sent,
+            _ => u64::from(sent > 0),
         }
+    }
+
+    /// The same, to be compared with what was expected.
+    pub(super) fn observed(self, sent: u64) -> f64 {
+        self.counted(sent) as f64
     }
 
     /// What an hour of this intensity counts for, on average.
@@ -63,7 +69,33 @@ pub(super) struct IntensityTable {
     per_hour: Vec<f64>,
 }
 
+encoded!(IntensityTable { calendar, per_hour });
+
+impl Encoded for Calendar {
+    fn write(&self, to: &mut Vec<u8>) {
+        let (kind, flat) = match self {
+            Self::Occupied { flat } => (0u64, *flat),
+            Self::Mean { flat } => (1, *flat),
+            Self::Monthly => (2, 0.0),
+        };
+        (kind, flat).write(to);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        match Encoded::read(from)? {
+            (0u64, flat) => Some(Self::Occupied { flat }),
+            (1, flat) => Some(Self::Mean { flat }),
+            (2, _) => Some(Self::Monthly),
+            _ => None,
+        }
+    }
+}
+
 impl IntensityTable {
+    pub(super) const fn calendar(&self) -> Calendar {
+        self.calendar
+    }
+
     /// The intensity of the hour that holds `at`.
     pub(super) fn at(&self, at: Timestamp) -> f64 {
         self.per_hour[self.calendar.slot(at)]

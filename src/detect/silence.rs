@@ -6,8 +6,10 @@ use std::time::Duration;
 use crate::detect::baseline::Baseline;
 pub(super) use crate::detect::baseline::training_cutoff;
 use crate::detect::bursts::{BurstModel, Overdue};
+use crate::detect::encoding::encoded;
 use crate::detect::level_shift::LevelShift;
 use crate::detect::tags;
+use crate::detect::training::{LearnedTime, LearningSettings, Training};
 use crate::model::{
     DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, SilenceEvidence, Span, Tag,
     Timestamp, UNSETTLED, Verdict,
@@ -39,6 +41,14 @@ pub struct Silence {
     without_false_alarms: Option<Box<Self>>,
 }
 
+encoded!(Silence {
+    baseline,
+    bursts,
+    min_history,
+    false_alarms_per_year,
+    without_false_alarms
+});
+
 /// A history as it is judged: without the outages that people called real.
 struct JudgedHistory<'h> {
     learned: Cow<'h, History>,
@@ -62,14 +72,7 @@ impl Silence {
     pub fn for_stream(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Self {
         let tags = tags::sorted_watched_tags(history, at).len();
         let share = tags::budget_shares(series, tags).0;
-        let shift = LevelShift::find(history, at).filter(LevelShift::is_settled);
-        Self::learn(
-            history,
-            training_cutoff(history, at),
-            rules,
-            share,
-            shift.as_ref(),
-        )
+        Self::for_series(history, at, rules, share)
     }
 
     /// Learns the same for each tag that is watched on its own.
@@ -82,50 +85,43 @@ impl Silence {
         let watched = tags::sorted_watched_tags(history, at);
         let share = tags::budget_shares(series, watched.len()).1;
         let learn = |tag: Tag| {
-            let of = &history.tags[&tag];
-            let shift = LevelShift::find(of, at).filter(LevelShift::is_settled);
-            let silence = Self::learn(of, training_cutoff(of, at), rules, share, shift.as_ref());
+            let silence = Self::for_series(&history.tags[&tag], at, rules, share);
             (tag, silence)
         };
         watched.into_iter().map(learn).collect()
     }
 
-    /// Learns what is normal from what had happened by `until`, at the new level of a `shift`; `series` share the budget of false
-    /// alarms.
-    pub(super) fn learn(
-        history: &History,
-        until: Timestamp,
-        rules: &Rules,
-        series: usize,
-        shift: Option<&LevelShift>,
-    ) -> Self {
-        let learn = |history: &History| Self::learn_from(history, until, rules, series, shift);
-        let JudgedHistory { learned, capped } = JudgedHistory::new(history, until);
+    fn for_series(history: &History, at: Timestamp, rules: &Rules, share: usize) -> Self {
+        let shift = LevelShift::find(history, at);
+        let settings = LearningSettings::new(rules, share, shift);
+        let training = Training::new(history, LearnedTime::at(history, at));
+        Self::learn(&training, &settings)
+    }
+
+    /// Learns what is normal from the past, at the new level of a shift.
+    pub(super) fn learn(training: &Training<'_>, settings: &LearningSettings) -> Self {
+        let until = training.time.until;
+        let learn = |history: &History| Self::learn_from(history, until, settings);
+        let past = training.history();
+        let JudgedHistory { learned, capped } = JudgedHistory::new(&past, until);
         Self {
             without_false_alarms: capped.map(|(history, _)| Box::new(learn(&history))),
             ..learn(&learned)
         }
     }
 
-    fn learn_from(
-        history: &History,
-        until: Timestamp,
-        rules: &Rules,
-        series: usize,
-        shift: Option<&LevelShift>,
-    ) -> Self {
-        let budget = rules.silence.false_alarms_per_year / series.max(1) as f64;
+    fn learn_from(history: &History, until: Timestamp, settings: &LearningSettings) -> Self {
+        let budget = settings.budget();
         let bursts = BurstModel::learn(history, until, budget);
         // Of bursts the distance counts, and a burst of a third of the usual size is one.
-        let shifted = shift
-            .filter(|_| !bursts.only_bursts)
-            .map(|shift| shift.apply(history));
+        let shift = settings.shift.filter(|_| !bursts.only_bursts);
+        let shifted = shift.map(|shift| shift.apply(history));
         let today = shifted.as_ref().unwrap_or(history);
         Self {
             baseline: Baseline::learn(history, today, until, budget, &bursts),
-            bursts,
-            min_history: rules.silence.min_history,
-            false_alarms_per_year: rules.silence.false_alarms_per_year,
+            bursts: bursts.condensed(),
+            min_history: settings.min_history,
+            false_alarms_per_year: settings.false_alarms_per_year,
             without_false_alarms: None,
         }
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 mod bursts;
 mod feedback;
 mod gap_bound;
+mod kept;
 mod together;
 mod uneven_days;
 

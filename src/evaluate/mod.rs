@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::{IncidentKey, IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, Detector, PollHealth, Together};
 use crate::model::{
-    Evidence, Finding, History, Incident, Rule, ServerName, Step, StreamId, StreamKey, Timestamp,
-    Transition,
+    Evidence, Finding, History, Incident, Learned, Rule, Series, ServerName, Step, StreamId,
+    StreamKey, Timestamp, Transition,
 };
 
 #[derive(Debug)]
@@ -47,6 +47,16 @@ impl Evaluator {
     /// Says which incidents about delivery there were before those of the log, whose time teaches nothing of what is usual.
     pub fn set_past_losses(&mut self, incidents: Vec<Incident>) {
         self.past_losses = incidents;
+    }
+
+    /// Begins with what was learned in earlier cycles, and keeps what is learned. That changes nothing of what is found.
+    pub fn keep(&mut self, learned: BTreeMap<Series, Learned>) {
+        self.detector.keep(learned);
+    }
+
+    /// Returns what was learned anew, to be stored for [`Self::keep`].
+    pub fn take_learned(&mut self) -> BTreeMap<Series, Learned> {
+        self.detector.take_learned()
     }
 
     /// Says what else is true of the server at the end of the cycle, beside what its polls and its streams say.

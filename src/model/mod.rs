@@ -12,6 +12,7 @@ mod feedback;
 mod finding;
 mod history;
 mod incident;
+mod learned;
 mod mail;
 mod mute;
 mod names;
@@ -43,6 +44,7 @@ pub use history::{
     SampledMessage, TAG_LOOKBACK, UsualDelivery,
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
+pub use learned::{Learned, LearnedKey, Series};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
 pub use mute::{Hold, MAX_QUIET_HOURS, Mute};
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};

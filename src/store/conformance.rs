@@ -19,6 +19,7 @@ mod file;
 mod file_identity;
 mod hello;
 mod incidents;
+mod learned;
 mod leases;
 mod ledger;
 mod mail;
@@ -128,6 +129,10 @@ facts! {
     smtp_errors:
         days_come_back_in_order_and_a_later_reading_replaces_an_earlier_one
         days_go_with_the_name_of_their_server;
+    learned:
+        what_was_learned_comes_back_and_is_replaced_by_series
+        what_was_learned_goes_with_the_name_of_its_server
+        what_was_learned_may_be_lost;
     reported_tokens:
         an_outage_is_known_until_it_is_over;
     hello:

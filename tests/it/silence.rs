@@ -144,3 +144,42 @@ fn a_tag_that_dies_while_other_mail_flows_is_reported_alone_and_again_when_it_is
         "tag \"password-reset\": last mail Thu 12 Mar 19:45; if mail stopped, the alert would come within 3 h 6 min",
     );
 }
+
+/// When what is kept of each series was learned.
+fn learned_at(world: &World) -> Vec<String> {
+    let sql = "SELECT CAST(at AS TEXT) FROM learned ORDER BY server, stream, tag";
+    if let Some(url) = world.database() {
+        return crate::store::texts(url, sql);
+    }
+    let file =
+        rusqlite::Connection::open(world.folder.path().join("hushwatch.db")).expect("opened");
+    let mut statement = file.prepare(sql).expect("valid");
+    let rows = statement.query_map([], |row| row.get(0)).expect("asked");
+    rows.map(|row| row.expect("text")).collect()
+}
+
+#[test]
+fn what_is_normal_is_learned_once_and_again_where_it_was_lost() {
+    for process in [Process::One, Process::New] {
+        let mut world = World::new(process, "");
+        let span = Span::new(at("2026-01-26T00:00:00Z"), at("2026-03-11T00:00:00Z"));
+        let profile = Profile::office_hours(20.0).without_bounces();
+        world.shop.generate("outbound", span, &profile);
+        world.hours("2026-03-09T06:00:00Z", "2026-03-09T18:00:00Z");
+        let learned = learned_at(&world);
+        assert_eq!(learned.len(), 1, "one stream");
+        world.hours("2026-03-09T19:00:00Z", "2026-03-10T09:00:00Z");
+        assert_eq!(learned_at(&world), learned, "nothing is new within a week");
+        if world.database().is_none() {
+            let path = world.folder.path().join("hushwatch.db");
+            let file = rusqlite::Connection::open(path).expect("opened");
+            file.execute("UPDATE learned SET value = key", [])
+                .expect("damaged");
+        }
+        world.hours("2026-03-10T10:00:00Z", "2026-03-10T11:00:00Z");
+        let again = learned_at(&world);
+        assert_eq!(again.len(), 1);
+        assert_eq!(again == learned, world.database().is_some());
+        assert_eq!(world.alerts(), Vec::<String>::new());
+    }
+}

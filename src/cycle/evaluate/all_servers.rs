@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cycle::Context;
-use crate::cycle::evaluate::{ServerEvaluation, instants_to_evaluate};
+use crate::cycle::evaluate::{ServerEvaluation, instants_to_evaluate, learned};
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::watched_servers;
@@ -27,13 +27,15 @@ pub(super) async fn evaluate_all_servers(
     let watched = watched_servers(&context.config, store).await?;
     let several = watched.iter().filter(|s| !s.name.is_account()).count() > 1;
     let own = name.clone();
-    let read = move |s: &mut Database| Ok((s.latest_incidents(&own)?, s.open_stops()?));
-    let (incidents, stopped) = store.call(read).await?;
+    let read =
+        move |s: &mut Database| Ok((s.latest_incidents(&own)?, s.open_stops()?, s.learned(&own)?));
+    let (incidents, stopped, learned) = store.call(read).await?;
     if (!several && incidents.iter().all(|i| !i.is_open())) || leases.take(&name).await?.is_err() {
         return Ok(None);
     }
     let mut log = IncidentLog::new(name.clone(), incidents.clone());
     let mut evaluator = Evaluator::new(policy.clone(), series);
+    evaluator.keep(learned);
     evaluator.set_stops(Vec::new(), stopped);
     let mut transitions = Vec::new();
     if several {
@@ -50,6 +52,7 @@ pub(super) async fn evaluate_all_servers(
                 transitions.extend(evaluator.evaluate_together(&mut log, &together, at));
             }
         }
+        learned::keep(store, &name, evaluator.take_learned(), now).await;
     } else {
         transitions.extend(log.close_all(policy, now));
     }

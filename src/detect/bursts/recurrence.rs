@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::detect::encoding::Encoded;
 use crate::detect::hourly_series::{MONTH, WEEK, hour_of_month, hour_of_week};
 use crate::model::{DAY, HOUR, MINUTE, Timestamp};
 
@@ -21,6 +22,37 @@ pub(super) enum Recurrence {
         monthly: bool,
         spread: f64,
     },
+}
+
+impl Encoded for Recurrence {
+    fn write(&self, to: &mut Vec<u8>) {
+        match self {
+            Self::Interval { mean, spread } => (false, *mean, *spread).write(to),
+            Self::Calendar {
+                hours,
+                monthly,
+                spread,
+            } => {
+                true.write(to);
+                hours.write(to);
+                (*monthly, *spread).write(to);
+            }
+        }
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        if bool::read(from)? {
+            let hours = Encoded::read(from)?;
+            let (monthly, spread) = Encoded::read(from)?;
+            return Some(Self::Calendar {
+                hours,
+                monthly,
+                spread,
+            });
+        }
+        let (mean, spread) = Encoded::read(from)?;
+        Some(Self::Interval { mean, spread })
+    }
 }
 
 impl Recurrence {

@@ -21,6 +21,7 @@ mod history;
 mod id;
 mod incident_detail;
 mod incidents;
+mod learned;
 pub(in crate::store) mod leases;
 mod mail;
 mod mutes;

@@ -5,7 +5,7 @@ use crate::store::{Database, Error};
 
 use super::{
     Row, Scope, Session, address_checks, answers, canary, counts, coverage, digests, dns,
-    incidents, mutes, outbox, rule_starts, samples, smtp_errors, tags, values,
+    incidents, learned, mutes, outbox, rule_starts, samples, smtp_errors, tags, values,
 };
 
 impl Database {
@@ -67,6 +67,7 @@ impl Database {
             rule_starts::rewind(s, now)?;
             smtp_errors::rewind(s, now)?;
             dns::rewind(s, now)?;
+            learned::rewind(s, now)?;
             mutes::rewind(s, now)?;
             samples::rewind(s, now)?;
             address_checks::rewind(s, now)?;

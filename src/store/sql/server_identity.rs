@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::ServerName;
 use crate::store::{AcceptedServer, Database, Error, ServerIdentity};
 
-use super::{Row, Scope, Session, dns, rename_servers, smtp_errors, values};
+use super::{Row, Scope, Session, dns, learned, rename_servers, smtp_errors, values};
 
 impl Database {
     /// Returns whose mail is stored under a name; `None` until an answer said so.
@@ -72,6 +72,7 @@ pub(super) fn accept(s: &mut dyn Session, accepted: &AcceptedServer) -> Result<(
     )?;
     move_streams(s, name, &aside)?;
     smtp_errors::forget(s, name)?;
+    learned::forget(s, name)?;
     dns::forget(s, name)?;
     s.execute(
         "UPDATE servers SET number = ?2, first_start_at = ?3, last_cycle_at = NULL, last_complete_at = NULL, sandbox = NULL,

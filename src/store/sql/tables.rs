@@ -29,7 +29,7 @@ const fn drawn(name: &'static str, columns: &'static [&'static str]) -> Table {
 
 /// All of them, each after those that it refers to. The columns of the key come first, in its order.
 #[rustfmt::skip]
-pub(in crate::store) const TABLES: [Table; 31] = [
+pub(in crate::store) const TABLES: [Table; 32] = [
     table("servers", 1, &[
         "name", "first_start_at", "last_cycle_at", "last_complete_at", "incomplete_since", "incomplete_cycles", "reason",
         "account_id", "left_at", "number", "sandbox", "former_name",
@@ -72,5 +72,6 @@ pub(in crate::store) const TABLES: [Table; 31] = [
     table("dns_records", 2, &[
         "domain", "record", "good", "strength", "good_at", "why", "broken_since", "confirmed", "asked_at",
     ]),
+    table("learned", 3, &["server", "stream", "tag", "at", "key", "value"]),
     table("hello", 0, &["greeted_at", "anew"]),
 ];

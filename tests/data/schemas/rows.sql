@@ -107,3 +107,6 @@ INSERT INTO rule_starts VALUES ('domain_blocks', 1772600000000);
 INSERT INTO sending_domains VALUES ('studio', 'example.com', 1772600000000);
 INSERT INTO senders_asked VALUES ('studio', 1772600000000);
 INSERT INTO dns_records VALUES ('example.com', 'DMARC policy', 'reject', 2, 1772600000000, NULL, NULL, NULL, 1772600000000);
+
+-- schema 22
+INSERT INTO learned VALUES ('studio', 'outbound', '', 1772600000000, X'00112233445566778899aabbccddeeff', X'0102ff00');

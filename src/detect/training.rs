@@ -1,0 +1,172 @@
+//! What a silence is learned from, and the key by which what was learned is known again.
+//!
+//! Learning reads a [`Training`] and nothing else: what was sent and seen up to an instant that is past, what people said of it, the
+//! settings, and the share of the budget. So what is learned is a function of these, whenever and however often a process runs, and
+//! [`Training::key`] digests all of them.
+
+use std::time::Duration;
+
+use ring::digest::{Context, SHA256};
+
+use crate::detect::level_shift::LevelShift;
+use crate::detect::silence::training_cutoff;
+use crate::model::{
+    Coverage, DAY, History, HourCount, Judgement, LearnedKey, MarkedTime, Rules, Span, Timestamp,
+};
+
+/// The number of the learner: to be raised with every change of what is learned from the same past, or of how that is written, so
+/// that nothing is judged by what an earlier version kept. A test holds it.
+pub(super) const LEARNER: u32 = 1;
+
+const WEEK: Duration = DAY.saturating_mul(7);
+/// What is older than this before the week of the last mail teaches nothing: 54 weeks. Hourly counts are kept for 400 days, so all
+/// of it is known, whenever in the two weeks after that it is learned.
+const MAX_AGE: Duration = WEEK.saturating_mul(54);
+/// Settings that change what is learned of one series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct LearningSettings {
+    pub false_alarms_per_year: f64,
+    pub min_history: Duration,
+    /// How many share the budget.
+    pub series: usize,
+    /// The settled new level, if there is one.
+    pub shift: Option<LevelShift>,
+}
+
+impl LearningSettings {
+    /// Where `series` share the budget; a `shift` counts once it is settled.
+    pub(super) fn new(rules: &Rules, series: usize, shift: Option<LevelShift>) -> Self {
+        Self {
+            false_alarms_per_year: rules.silence.false_alarms_per_year,
+            min_history: rules.silence.min_history,
+            series,
+            shift: shift.filter(LevelShift::is_settled),
+        }
+    }
+
+    /// Returns the accepted number of false alarms per year of the series.
+    pub(super) fn budget(&self) -> f64 {
+        self.false_alarms_per_year / self.series.max(1) as f64
+    }
+}
+
+/// The time whose mail is learned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LearnedTime {
+    since: Timestamp,
+    pub until: Timestamp,
+}
+
+impl LearnedTime {
+    /// Returns what an evaluation at `at` learns from.
+    pub(super) fn at(history: &History, at: Timestamp) -> Self {
+        let until = training_cutoff(history, at);
+        // Of a stream that has been silent for long, the oldest weeks go one by one.
+        let week = until.floor(WEEK).max(at.floor(WEEK) - WEEK);
+        let since = week - MAX_AGE;
+        let is_all_known = history.first_seen_at.is_none_or(|first| first >= since);
+        Self {
+            since: if is_all_known { Timestamp::MIN } else { since },
+            until,
+        }
+    }
+}
+
+/// The past of one series up to an instant.
+#[derive(Debug)]
+pub(super) struct Training<'h> {
+    pub time: LearnedTime,
+    first_seen_at: Option<Timestamp>,
+    /// What was covered.
+    messages: Coverage,
+    hours: &'h [HourCount],
+    /// What people said.
+    marked: &'h [MarkedTime],
+}
+
+impl<'h> Training<'h> {
+    /// Takes what teaches from `history`.
+    pub(super) fn new(history: &'h History, time: LearnedTime) -> Self {
+        let LearnedTime { since, until } = time;
+        let hours = &history.hours;
+        let from = hours.partition_point(|hour| hour.start < since);
+        let end = hours.partition_point(|hour| hour.first_at < until);
+        let known = history.messages.parts(Span::new(since, until));
+        Self {
+            time,
+            first_seen_at: history.first_seen_at.map(|first| first.max(since)),
+            messages: Coverage::from_spans(known),
+            hours: &hours[from..end.max(from)],
+            marked: &history.marked,
+        }
+    }
+
+    /// Returns it as a history, of which nothing else is known.
+    pub(super) fn history(&self) -> History {
+        History {
+            first_seen_at: self.first_seen_at,
+            messages: self.messages.clone(),
+            hours: self.hours.to_vec(),
+            marked: self.marked.to_vec(),
+            ..History::default()
+        }
+    }
+
+    /// Returns the digest of this and of `settings`.
+    pub(super) fn key(&self, settings: &LearningSettings) -> LearnedKey {
+        let mut digest = Digest(Context::new(&SHA256));
+        let shift = settings.shift.map(|shift| shift.key());
+        let (from, percent) = shift.unwrap_or_default();
+        digest.add(&[
+            i64::from(LEARNER),
+            self.time.until.0,
+            settings.false_alarms_per_year.to_bits().cast_signed(),
+            settings.min_history.as_millis() as i64,
+            settings.series as i64,
+            i64::from(shift.is_some()),
+            from.0,
+            i64::from(percent),
+            i64::from(self.first_seen_at.is_some()),
+            self.first_seen_at.unwrap_or_default().0,
+        ]);
+        let spans = self.messages.spans();
+        digest.add_each(spans, |span| [span.from.0, span.until.0]);
+        let marks = self.marked.iter();
+        let marks = marks.filter(|mark| mark.rule.learns_from_sending());
+        let marks: Vec<_> = marks.collect();
+        digest.add_each(&marks, |mark| {
+            let is_real = mark.feedback.judgement == Judgement::Real;
+            [mark.span.from.0, mark.span.until.0, i64::from(is_real)]
+        });
+        digest.add_each(self.hours, |hour| {
+            let sent = hour.sent.cast_signed();
+            [hour.start.0, sent, hour.first_at.0, hour.last_at.0]
+        });
+        digest.finish()
+    }
+}
+
+/// Numbers, digested as eight bytes each, the lowest first; lists after their length.
+struct Digest(Context);
+
+impl Digest {
+    fn add(&mut self, numbers: &[i64]) {
+        for number in numbers {
+            self.0.update(&number.to_le_bytes());
+        }
+    }
+
+    fn add_each<T, const N: usize>(&mut self, list: &[T], numbers: impl Fn(&T) -> [i64; N]) {
+        self.add(&[list.len() as i64]);
+        let mut bytes = Vec::with_capacity(list.len() * N * 8);
+        for number in list.iter().flat_map(numbers) {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        self.0.update(&bytes);
+    }
+
+    fn finish(self) -> LearnedKey {
+        let digest = self.0.finish();
+        LearnedKey::from_digest(digest.as_ref())
+    }
+}

@@ -1,0 +1,13 @@
+-- What was learned of when a stream sends mail, so that it is not learned in every cycle: to lose it costs time, nothing else.
+CREATE TABLE learned (
+    server TEXT NOT NULL,
+    -- Empty for all streams together.
+    stream TEXT NOT NULL,
+    -- Empty for all mail.
+    tag TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    -- A digest of all that it was learned from.
+    key BLOB NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (server, stream, tag)
+);
