@@ -128,7 +128,7 @@ impl IntensityModel {
                 let later = later.map(|(history, max_usual_sent)| {
                     hours_after(learned, now, history, hour, max_usual_sent)
                 });
-                hazard.level_multiplier(&sums.levels(hour, &later.unwrap_or_default()))
+                hazard.level_multiplier(sums, hour, &later.unwrap_or_default())
             }
             Self::GapLength(_) => 1.0,
         }

@@ -121,7 +121,7 @@ impl Cusum {
         budget: f64,
         max_usual_sent: u64,
     ) -> Self {
-        let level_at = |hour: usize| Hazard::GROWTH.level_multiplier(&sums.levels(hour, &[]));
+        let level_at = |hour: usize| Hazard::GROWTH.level_multiplier(sums, hour, &[]);
         let levels: Vec<f64> = (0..=series.len() / WEEK)
             .map(|week| level_at(week * WEEK))
             .collect();

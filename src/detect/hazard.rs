@@ -79,12 +79,19 @@ impl Hazard {
         Self { terms }
     }
 
-    /// Returns the factor of the levels on the intensity, throughout a gap that begins with them.
-    pub(super) fn level_multiplier(&self, levels: &RecentLevels) -> f64 {
-        let sum: f64 = self.terms[2..6]
-            .iter()
-            .zip(levels)
-            .map(|(b, f)| b * f)
+    /// Returns the factor of the levels of `sums`, after so many hours and those of `later`, on the intensity, throughout a gap that
+    /// begins then.
+    pub(super) fn level_multiplier(
+        &self,
+        sums: &RunningSums,
+        hours: usize,
+        later: &[(f64, f64)],
+    ) -> f64 {
+        let terms = self.terms[2..6].iter().zip(LEVELS);
+        // Most models know one level; the logarithms of the others are most of what learning would cost.
+        let effective = terms.filter(|(term, _)| **term != 0.0);
+        let sum: f64 = effective
+            .map(|(term, level)| term * sums.level(level, hours, later))
             .sum();
         (self.terms[0] + sum)
             .clamp(-MAX_LOG_EFFECT, MAX_LOG_EFFECT)
@@ -172,19 +179,22 @@ impl RunningSums {
         )
     }
 
-    /// Returns the levels when the first `hours` hours had passed; `later` is observed and expected counts of the hours after
-    /// the series.
-    pub(super) fn levels(&self, hours: usize, later: &[(f64, f64)]) -> RecentLevels {
+    /// Returns the levels when the first `hours` hours had passed.
+    fn levels(&self, hours: usize) -> RecentLevels {
+        LEVELS.map(|level| self.level(level, hours, &[]))
+    }
+
+    /// Returns the level of one window when the first `hours` hours had passed; `later` is observed and expected counts of the
+    /// hours after the series.
+    fn level(&self, (window, belief): (usize, f64), hours: usize, later: &[(f64, f64)]) -> f64 {
         let until = hours.min(self.end());
         let after = &later[..(hours - until).min(later.len())];
-        LEVELS.map(|(window, belief)| {
-            let add = |sum: (f64, f64), hour: &(f64, f64)| (sum.0 + hour.0, sum.1 + hour.1);
-            let late = &after[after.len().saturating_sub(window)..];
-            let late = late.iter().fold((0.0, 0.0), add);
-            let from = (until + after.len()).saturating_sub(window).min(until);
-            let (sent, expected) = self.between(from, until);
-            ((sent + late.0 + belief) / (expected + late.1 + belief)).ln()
-        })
+        let add = |sum: (f64, f64), hour: &(f64, f64)| (sum.0 + hour.0, sum.1 + hour.1);
+        let late = &after[after.len().saturating_sub(window)..];
+        let late = late.iter().fold((0.0, 0.0), add);
+        let from = (until + after.len()).saturating_sub(window).min(until);
+        let (sent, expected) = self.between(from, until);
+        ((sent + late.0 + belief) / (expected + late.1 + belief)).ln()
     }
 }
 
@@ -217,7 +227,7 @@ fn rows(series: &HourlySeries, profile: &Profile, sums: &RunningSums) -> Vec<Row
             });
         }
         if *sent > 0 {
-            last = Some((hour, sums.levels(hour + 1, &[])));
+            last = Some((hour, sums.levels(hour + 1)));
         }
     }
     rows

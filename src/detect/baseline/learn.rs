@@ -84,28 +84,33 @@ impl Candidate {
         }
     }
 
-    /// Returns the surprise of a past gap: the worse of what it was by the intensity of its time and by today's.
-    fn surprise(&self, series: &HourlySeries, gap: &Gap) -> f64 {
+    /// Returns the surprise of each past gap: the worse of what it was by the intensity of its time and by today's.
+    fn surprises(&self, series: &HourlySeries, gaps: &[Gap]) -> Vec<f64> {
         let (IntensityModel::Hourly { now, hazard, .. }, Some(profile)) =
             (&self.model, &self.profile)
         else {
-            return self.model.score(gap.span.from, gap.span, 0);
+            let score = |gap: &Gap| self.model.score(gap.span.from, gap.span, 0);
+            return gaps.iter().map(score).collect();
         };
         let learned = series.into();
-        let measure = |span: Span| {
-            let (mut then, mut today) = (0.0, 0.0);
-            for (elapsed, part) in split_by_hour(span).enumerate() {
-                let known = profile.intensity(series, series.hour(part.from));
-                then += hazard.intensity(known, elapsed) * hours(part);
-                today += hazard.intensity(now.at(part.from), elapsed) * hours(part);
-            }
-            self.model.level_multiplier(learned, gap.hour + 1, None) * f64::max(then, today)
-        };
         // Polls saw the gap up to the full hour. In a stream that has shrunk since, they would see more of it.
         let level = self.model.level_multiplier(learned, series.len(), None);
         let unseen_today = 0.5 * now.mean() * level;
-        let whole = measure(Span::new(gap.span.from, gap.ended)) - unseen_today;
-        measure(gap.span).max(whole)
+        let surprise = |gap: &Gap| {
+            let level = self.model.level_multiplier(learned, gap.hour + 1, None);
+            let measure = |span: Span| {
+                let (mut then, mut today) = (0.0, 0.0);
+                for (elapsed, part) in split_by_hour(span).enumerate() {
+                    let known = profile.intensity(series, series.hour(part.from));
+                    then += hazard.intensity(known, elapsed) * hours(part);
+                    today += hazard.intensity(now.at(part.from), elapsed) * hours(part);
+                }
+                level * f64::max(then, today)
+            };
+            let whole = measure(Span::new(gap.span.from, gap.ended)) - unseen_today;
+            measure(gap.span).max(whole)
+        };
+        gaps.iter().map(surprise).collect()
     }
 }
 
@@ -218,12 +223,9 @@ impl Past<'_> {
             let threshold = tail.return_level(budget).max(MIN_THRESHOLD);
             (tail, threshold)
         };
-        let by_model = |candidate: &Candidate| -> Vec<f64> {
-            let surprises = gaps.iter().map(|gap| candidate.surprise(series, gap));
-            surprises.collect()
-        };
-        let surprises: Vec<Vec<f64>> = candidates.iter().map(by_model).collect();
-        let thresholds: Vec<f64> = surprises.iter().map(|s| fit(s.clone()).1).collect();
+        let by_model = candidates.iter().map(|c| c.surprises(series, gaps));
+        let surprises: Vec<Vec<f64>> = by_model.collect();
+        let fits: Vec<_> = surprises.iter().map(|s| fit(s.clone())).collect();
         let stops = simulated_outages(self.history, until);
         let mut best = f64::INFINITY;
         let mut choice = Choice {
@@ -234,16 +236,18 @@ impl Past<'_> {
         for combination in COMBINATIONS {
             let share = |model: usize| match combination.len() {
                 1 => 1.0,
-                models => 5.0 / thresholds[model] / models as f64,
+                models => 5.0 / fits[model].1 / models as f64,
             };
             let shares: Vec<(usize, f64)> = combination.iter().map(|m| (*m, share(*m))).collect();
             let mixed = (0..gaps.len()).map(|gap| {
-                shares
-                    .iter()
-                    .map(|(model, share)| share * surprises[*model][gap])
-                    .sum()
+                let shared = shares.iter();
+                let shared = shared.map(|(model, share)| share * surprises[*model][gap]);
+                shared.sum()
             });
-            let (tail, threshold) = fit(mixed.collect());
+            let (tail, threshold) = match combination {
+                [alone] => fits[*alone].clone(),
+                _ => fit(mixed.collect()),
+            };
             let scorers = stops.iter().map(|stop| {
                 let models = shares
                     .iter()
