@@ -90,6 +90,7 @@ facts! {
         a_claim_between_two_joins_them
         the_recipients_of_a_message_are_counted
         a_bounce_before_its_message_gets_its_send_time
+        a_bounce_weeks_after_its_message_has_its_send_time
         a_bounce_after_its_message_has_its_send_time
         a_bounce_without_a_message_is_a_mark_of_its_own
         history_begins_with_the_first_start

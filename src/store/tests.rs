@@ -404,14 +404,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn counts_are_those_of_the_ledger_at_every_cut(
-        batches in prop::collection::vec(prop::collection::vec((0u32..200, 0u32..7200), 0..30), 1..5),
+        sent in prop::collection::vec(0u32..7200, 200),
+        batches in prop::collection::vec(prop::collection::vec(0u32..200, 0..30), 1..5),
         cuts in prop::collection::vec(0u32..7_200_000, 2..6),
     ) {
         on_each(|store| {
             store.server_state(&shop(), start()).expect("made");
             let mut ledger = std::collections::BTreeMap::new();
             for batch in &batches {
-                let mails: Vec<Mail> = batch.iter().map(|(id, second)| mail(*id, start() + Duration::from_secs(u64::from(*second)))).collect();
+                let mails: Vec<Mail> = batch.iter().map(|id| mail(*id, start() + Duration::from_secs(u64::from(sent[*id as usize])))).collect();
                 for mail in &mails {
                     ledger.entry(mail.id.clone()).or_insert(mail.sent_at);
                 }

@@ -253,6 +253,31 @@ pub(super) fn a_bounce_after_its_message_has_its_send_time(b: &mut Database) {
     );
 }
 
+pub(super) fn a_bounce_weeks_after_its_message_has_its_send_time(b: &mut Database) {
+    let day = 86_400;
+    let mails = [0, 3, 30].map(|n| mail(&format!("m{n}"), at(n * day)));
+    save(b, &mails, None);
+    let late = [("m30", 30 * day + 5), ("m0", 31 * day), ("gone", 31 * day)];
+    let late = late.into_iter().zip(1..);
+    let bounces: Vec<_> = late
+        .map(|((id, bounced), n)| bounce(n, "SpamComplaint", Some(id), at(bounced)))
+        .collect();
+    assert_eq!(save_bounces(b, &bounces), [0, 1, 2]);
+    assert_eq!(save_bounces(b, &bounces), Vec::<usize>::new());
+    let events = history(b, span(0, 32 * day), &[]).bounce_events;
+    let mut sent: Vec<_> = events
+        .iter()
+        .map(|e| (e.message.as_str(), e.sent_at))
+        .collect();
+    sent.sort_unstable();
+    let expected = [
+        ("gone", None),
+        ("m0", Some(at(0))),
+        ("m30", Some(at(30 * day))),
+    ];
+    assert_eq!(sent, expected);
+}
+
 pub(super) fn a_bounce_without_a_message_is_a_mark_of_its_own(b: &mut Database) {
     let bounces = [1, 2].map(|id| bounce(id, "HardBounce", None, at(id)));
     save_bounces(b, &bounces);

@@ -65,6 +65,8 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_on_a_server() {
         &name,
         "ALTER TABLE hushwatch.mutes DROP COLUMN planned; DROP TABLE hushwatch.learned; DROP TABLE hushwatch.dns_records; DROP TABLE hushwatch.senders_asked; DROP TABLE hushwatch.sending_domains; DROP TABLE hushwatch.rule_starts; DROP TABLE hushwatch.smtp_errors; DROP TABLE hushwatch.reported_tokens; DROP TABLE hushwatch.canary; DROP TABLE hushwatch.hello; DROP TABLE hushwatch.reactions; ALTER TABLE hushwatch.mutes DROP COLUMN incident;
          DROP TABLE hushwatch.feedback; DROP TABLE hushwatch.outbox_incidents;
+         ALTER TABLE hushwatch.messages ADD COLUMN queued BIGINT NOT NULL;
+         CREATE INDEX messages_by_time ON hushwatch.messages (stream, sent_at);
          ALTER TABLE hushwatch.servers DROP COLUMN number, DROP COLUMN sandbox, DROP COLUMN former_name;
          ALTER TABLE hushwatch.messages DROP COLUMN recipients; ALTER TABLE hushwatch.minutes DROP COLUMN recipients;
          ALTER TABLE hushwatch.outbox DROP COLUMN thread, DROP COLUMN top, DROP COLUMN broadcast, DROP COLUMN mention,

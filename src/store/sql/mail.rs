@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Bounce, HOUR, Kind, MINUTE, Mail, Span, StreamKey, Timestamp};
 use crate::store::{Database, Error};
 
+use super::bounced_mail::{find_sendings, link_earlier_bounces};
 use super::id::Id;
 use super::tags::{ALL_MAIL, Tags};
 use super::{Session, Value, counts, coverage, values};
@@ -24,12 +25,8 @@ impl Database {
             let counted = insert_messages(s, key, mails, &listed, &tags)?;
             if !counted.is_empty() {
                 count_new(s, key, mails, &counted, &tags)?;
-                // A bounce may have been seen before its message.
-                s.execute(
-                    "UPDATE bounces SET sent_at = (SELECT m.sent_at FROM messages m WHERE m.stream = bounces.stream AND m.id = bounces.message)
-                     WHERE stream = ?1 AND sent_at IS NULL AND message IS NOT NULL AND at >= ?2",
-                    &values![key, first_bounce(mails)],
-                )?;
+                let new = counted.iter().map(|place| &mails[*place]);
+                link_earlier_bounces(s, key, new)?;
             }
             if let Some(span) = covered {
                 coverage::claim(s, key, Kind::Messages, span)?;
@@ -52,17 +49,20 @@ impl Database {
                 .iter()
                 .map(|bounce| bounce.message.as_deref().map(Id::from_text))
                 .collect();
+            let sendings = find_sendings(s, key, bounces)?;
             let rows: Vec<_> = bounces
                 .iter()
                 .zip(&ids)
                 .map(|(bounce, id)| {
+                    let id = id.as_ref().map(Id::as_bytes);
                     values![
                         key,
                         bounce.id,
-                        id.as_ref().map(Id::as_bytes),
+                        id,
                         &bounce.kind,
                         bounce.class().name(),
                         bounce.at,
+                        id.and_then(|id| sendings.get(id)).copied(),
                         &bounce.recipient,
                         tags.key(bounce.tag.as_deref()),
                         &bounce.description,
@@ -71,7 +71,7 @@ impl Database {
                 .collect();
             let changed = s.execute_each(
                 "INSERT INTO bounces (stream, id, message, type, class, at, sent_at, recipient, tag, description)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT sent_at FROM messages WHERE stream = ?1 AND id = ?3), ?7, ?8, ?9)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                  ON CONFLICT (stream, id) DO NOTHING",
                 &rows,
             )?;
@@ -83,7 +83,7 @@ impl Database {
     }
 }
 
-/// The places of the messages that may have a row: none of those that were counted.
+/// The places of the messages that may have a row, in order of time as the rows lie: none of those that were counted.
 fn listed(s: &mut dyn Session, stream: i64, mails: &[Mail]) -> Result<Vec<usize>, Error> {
     let sent = || mails.iter().map(|mail| mail.sent_at);
     let (Some(first), Some(last)) = (sent().min(), sent().max()) else {
@@ -93,14 +93,9 @@ fn listed(s: &mut dyn Session, stream: i64, mails: &[Mail]) -> Result<Vec<usize>
     let counted = counts::load(s, stream, ALL_MAIL, Span::new(first, until))?;
     let is_counted = |mail: &Mail| counted.iter().any(|c| c.span.contains(mail.sent_at));
     let all = mails.iter().enumerate();
-    let listed = all.filter(|(_, mail)| !is_counted(mail));
-    Ok(listed.map(|(place, _)| place).collect())
-}
-
-/// The earliest instant at which one of these can have bounced, give or take the clocks of those who told.
-fn first_bounce(mails: &[Mail]) -> Timestamp {
-    let first = mails.iter().map(|mail| mail.sent_at).min();
-    first.map_or(Timestamp::MIN, |first| first - HOUR)
+    let mut listed: Vec<_> = all.filter(|(_, mail)| !is_counted(mail)).collect();
+    listed.sort_by_key(|(_, mail)| mail.sent_at);
+    Ok(listed.into_iter().map(|(place, _)| place).collect())
 }
 
 fn insert_messages(
@@ -117,20 +112,21 @@ fn insert_messages(
         .map(|(mail, id)| {
             values![
                 stream,
-                id.as_bytes(),
                 mail.sent_at,
+                id.as_bytes(),
                 tags.key(mail.tag.as_deref()),
                 mail.recipient_count(),
             ]
         })
         .collect();
     let changed = s.execute_each(
-        // Nothing reads the column `queued`, which has no default.
-        "INSERT INTO messages (stream, id, sent_at, queued, tag, recipients) VALUES (?1, ?2, ?3, 0, ?4, ?5)
-         ON CONFLICT (stream, id) DO NOTHING",
+        "INSERT INTO messages (stream, sent_at, id, tag, recipients) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (stream, sent_at, id) DO NOTHING",
         &rows,
     )?;
-    Ok(inserted(&changed).map(|place| listed[place]).collect())
+    let mut new: Vec<usize> = inserted(&changed).map(|place| listed[place]).collect();
+    new.sort_unstable();
+    Ok(new)
 }
 
 /// Returns the positions of the runs of an insertion that added their row.

@@ -3,6 +3,7 @@
 mod account_servers;
 mod address_checks;
 mod answers;
+mod bounced_mail;
 mod canary;
 mod charts;
 pub(in crate::store) mod copy;

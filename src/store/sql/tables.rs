@@ -38,7 +38,7 @@ pub(in crate::store) const TABLES: [Table; 32] = [
     drawn("streams", &["key", "server", "id", "watched", "oldest_sent_at"]),
     table("coverage", 3, &["stream", "kind", "from_at", "until_at"]),
     drawn("tags", &["key", "name"]),
-    table("messages", 2, &["stream", "id", "sent_at", "queued", "tag", "recipients"]),
+    table("messages", 3, &["stream", "sent_at", "id", "tag", "recipients"]),
     table("minutes", 3, &["stream", "tag", "at", "sent", "last_at", "recipients"]),
     table("hours", 3, &["stream", "tag", "at", "sent", "first_at", "last_at"]),
     table("counted", 3, &["stream", "tag", "from_at", "until_at", "sent", "last_at"]),

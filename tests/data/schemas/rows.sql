@@ -110,3 +110,6 @@ INSERT INTO dns_records VALUES ('example.com', 'DMARC policy', 'reject', 2, 1772
 
 -- schema 22
 INSERT INTO learned VALUES ('studio', 'outbound', '', 1772600000000, X'00112233445566778899aabbccddeeff', X'0102ff00');
+
+-- schema 23
+INSERT INTO messages (stream, sent_at, id, tag, recipients) SELECT key, 1772540939999, X'0C53097ABCBB489A8F5408E60F7FFFC5', NULL, 1 FROM streams WHERE server = 'depot';
