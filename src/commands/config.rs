@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::commands::CommandResult;
+use crate::commands::open::{check_access, store_error};
 use crate::commands::stdout::print;
 use crate::config::{self, Config, Sources};
 
@@ -20,6 +21,9 @@ pub(super) fn config(what: ConfigCommand, config: &Config, sources: &Sources) ->
     match what {
         ConfigCommand::Show => print(&config::show(config, sources)),
         ConfigCommand::Check => {
+            if config.enabled {
+                check_access(&config.store).map_err(store_error)?;
+            }
             let warnings = config.warnings.iter().map(|w| format!("note: {w}\n"));
             let warnings: String = warnings.collect();
             let off = match config.enabled {

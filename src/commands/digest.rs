@@ -3,7 +3,9 @@
 use clap::Args;
 
 use crate::commands::cli::PresentArgs;
-use crate::commands::open::{cycle_error, log_warnings, open_context, open_readonly, options_at};
+use crate::commands::open::{
+    check_access, cycle_error, log_warnings, open_context, open_readonly, options_at, store_error,
+};
 use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
@@ -38,6 +40,7 @@ pub(super) async fn digest(config: Config, args: DigestArgs) -> CommandResult {
         let (period, message) = preview.map_err(cycle_error)?;
         return print(&digest_text(&message, args.present.json, period.until));
     }
+    check_access(&config.store).map_err(store_error)?;
     let context = open_context(config, message_writer(args.present.json))?;
     let sent = send_digest(&context, options, args.force).await;
     match sent.map_err(cycle_error)? {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::commands::cli::{PersonArgs, PresentArgs};
 use crate::commands::explain::no_such_incident;
-use crate::commands::open::{cycle_error, open_existing, options_at};
+use crate::commands::open::{cycle_error, open_to_change, options_at};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
@@ -45,7 +45,7 @@ pub struct IncidentArgs {
 /// Closes an incident, or stores what a person says of it.
 pub(super) async fn incident(config: Config, args: IncidentArgs) -> CommandResult {
     args.person.check()?;
-    let context = open_existing(config)?;
+    let context = open_to_change(config)?;
     let id = args.incident.to_ascii_lowercase();
     if args.close {
         return close(&context, &id, &args).await;

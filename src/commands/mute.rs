@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::clock;
 use crate::commands::cli::{PersonArgs, PresentArgs};
-use crate::commands::open::{cycle_error, open_existing, options_at};
+use crate::commands::open::{cycle_error, open_existing, open_to_change, options_at};
 use crate::commands::query::time_arg::{self, Edge};
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
@@ -95,9 +95,9 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     args.person.check()?;
     refuse_secret_in_text("`--reason`", args.reason.as_deref().unwrap_or_default())
         .map_err(|problem| (USAGE, problem.to_string()))?;
-    let context = open_existing(config)?;
     let options = options_at(args.present.now);
     let (Some(end), Some(reason)) = (end, args.reason) else {
+        let context = open_existing(config)?;
         let mutes = current_mutes(&context, options).await;
         let mutes = mutes.map_err(cycle_error)?;
         return print(&mutes_text(
@@ -108,6 +108,7 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
             "nothing is muted",
         ));
     };
+    let context = open_to_change(config)?;
     let request = MuteRequest {
         server: args.server.map(ServerName),
         rule: args.rule,
@@ -131,7 +132,7 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
 
 pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     let zone = config.time_zone;
-    let context = open_existing(config)?;
+    let context = open_to_change(config)?;
     let everything = args.server.is_none() && args.rule.is_none();
     let server = args.server.map(ServerName);
     let ended = end_mutes(&context, server, args.rule, options_at(args.present.now)).await;

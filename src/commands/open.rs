@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::commands::{INCOMPLETE, USAGE};
-use crate::config::Config;
+use crate::config::{Config, StoreSettings};
 use crate::cycle::outage::{Outage, OutageSubject};
 use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, alert_outage};
 use crate::model::{ServerName, Timestamp};
@@ -25,6 +25,20 @@ pub(crate) fn open_existing(config: Config) -> Result<Arc<Context>, (u8, String)
     match missing_database(&config) {
         Some(missing) => Err((USAGE, missing)),
         None => open_context(config, std::io::sink()),
+    }
+}
+
+/// Opens the database, which must exist and which this process's user may write to.
+pub(crate) fn open_to_change(config: Config) -> Result<Arc<Context>, (u8, String)> {
+    check_access(&config.store).map_err(store_error)?;
+    open_existing(config)
+}
+
+/// Fails where this process's user may not write to the files of the database; to be called before it is opened.
+pub(crate) fn check_access(settings: &StoreSettings) -> Result<(), store::Error> {
+    match &settings.database {
+        None => store::check_access(&settings.path),
+        Some(_) => Ok(()),
     }
 }
 
@@ -104,7 +118,8 @@ pub(crate) async fn open_for_cycle(
     let store = &config.store;
     tracing::info!("the data is in {store} ({})", store.decided_by);
     let outage = Outage::new(store, OutageSubject::Database);
-    let context = Context::open(config, notifier.clone());
+    let access = check_access(store).map_err(SetupError::from);
+    let context = access.and_then(|()| Context::open(config, notifier.clone()));
     if let Err(SetupError::Store(error)) = &context
         && !error.is_refused()
     {

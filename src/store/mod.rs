@@ -33,7 +33,7 @@ pub use rows::{
     Volume,
 };
 use sqlite::Sqlite;
-pub use sqlite::{CycleLock, FileFacts, Restored, back_up, restore};
+pub use sqlite::{CycleLock, FileFacts, Restored, back_up, check_access, restore};
 
 /// Connections to one `PostgreSQL` database, at most: several servers are polled at the same time.
 #[cfg(feature = "postgres")]

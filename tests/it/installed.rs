@@ -284,6 +284,67 @@ fn a_database_of_another_user_is_refused_with_the_command_that_gives_it_back() {
         .set_aside("it is told again by the process that could not keep a mark");
 }
 
+/// `SQLite` opens such a file without a word, and fails at the first change.
+#[test]
+fn a_database_that_can_be_read_and_not_written_is_refused_before_a_cycle() {
+    let machine = Machine::new();
+    if crate::store::needs_a_file("whose file it is") || !machine.is_root() {
+        return;
+    }
+    let configuration = machine.path("etc/hushwatch/monitor.toml");
+    let status_page = machine.world.postmark.status_url();
+    let mut text = fs::read_to_string(&configuration).expect("read");
+    text += &format!(
+        "[doctor]\nsmtp = \"\"\nresolver = \"127.0.0.1:1\"\nstatus_url = \"{status_page}\"\n"
+    );
+    fs::write(configuration, text).expect("written");
+    assert_eq!(machine.run(&["check"]).status.code(), Some(0));
+    machine.world.set_aside("before what is tested");
+    let path = machine.path("var/lib/hushwatch/hushwatch.db");
+    let belongs_to = |user| chown(&path, Some(user), Some(user)).expect("given");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
+    belongs_to(0);
+    let file = path.display().to_string();
+    let why = format!(
+        "failed to open the database {file}: {file} belongs to user 0, and user {NOBODY}, as which this runs, may not write to it; as root: chown {NOBODY} {file}\n"
+    );
+    drop(machine.world.postmark.take_requests());
+    // One that is not refused never ends: `run` comes last.
+    for args in [
+        &["config", "check"][..],
+        &["check"],
+        &["digest"],
+        &["migrate"],
+        &["mute", "--for", "1h", "--reason", "a move"],
+        &["run"],
+    ] {
+        let output = machine.run(args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        let line = format!("hushwatch: {why}");
+        assert!(said.ends_with(&line), "{args:?}: {said}");
+    }
+    assert_eq!(machine.world.postmark.requests().len(), 0);
+    assert_eq!(machine.world.alerts().len(), 1, "it is told once");
+    let doctor = machine.run(&["doctor"]);
+    let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert_eq!(doctor.status.code(), Some(1), "{said}");
+    let line = format!("✗ Database not usable — {why}");
+    assert!(said.contains(&line), "{said}");
+    for args in [&["status"][..], &["incidents"], &["mute", "--list"]] {
+        let output = machine.run(args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+    belongs_to(NOBODY - 1);
+    let said = stderr(&machine.run(&["config", "check"]));
+    let remedy = format!("; run this as that user, or as root: chown {NOBODY} {file}\n");
+    assert!(said.ends_with(&remedy), "{said}");
+    belongs_to(NOBODY);
+    let output = machine.run(&["check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    machine.world.set_aside("that it can be used again");
+}
+
 #[test]
 fn the_line_for_cron_needs_nothing_of_a_login_and_prints_nothing() {
     let machine = Machine::new();

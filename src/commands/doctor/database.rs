@@ -85,7 +85,10 @@ async fn usable(settings: &StoreSettings) -> Result<Store, store::Error> {
     let store = match &settings.database {
         #[cfg(feature = "postgres")]
         Some(address) => Store::look_at_postgres(address)?,
-        _ => Store::look_at_sqlite(&settings.path)?,
+        _ => {
+            store::check_access(&settings.path)?;
+            Store::look_at_sqlite(&settings.path)?
+        }
     };
     store.call(|s| s.probe_write()).await?;
     Ok(store)
