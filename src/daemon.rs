@@ -18,7 +18,7 @@ use crate::model::MINUTE;
 
 pub(crate) use pulse::Pulse;
 pub(crate) use reload::{Reload, Renewed};
-use supervisor::{notify_supervisor, run_watchdog};
+use supervisor::{notify_reloaded, notify_reloading, notify_supervisor, run_watchdog};
 
 /// The time a running cycle gets to finish after a shutdown was requested. Cutting it off is safe: transactions are atomic.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(15);
@@ -103,19 +103,13 @@ pub(crate) async fn run(
 
 /// Reloads the configuration. Returns what to go on with where it changed.
 async fn renew(reload: &mut impl Reload, context: &Arc<Context>) -> Option<Arc<Context>> {
-    let usec =
-        NotifyState::monotonic_usec_now().map_or_else(|_| String::new(), |now| format!("\n{now}"));
-    notify_supervisor(&NotifyState::Custom(&format!(
-        "{}{usec}",
-        NotifyState::Reloading
-    )));
+    notify_reloading();
     let renewed = reload.renew(context).await;
     let (status, renewed) = match renewed {
         Renewed::Changed { context, status } => (status, Some(context)),
         Renewed::Kept { status } => (status, None),
     };
-    let ready = format!("{}\n{}", NotifyState::Ready, NotifyState::Status(&status));
-    notify_supervisor(&NotifyState::Custom(&ready));
+    notify_reloaded(&status);
     renewed
 }
 
@@ -145,11 +139,21 @@ async fn stop_scheduler(mut scheduler: JobScheduler) {
     }
 }
 
-/// Waits for `shutdown` while monitoring is switched off.
-pub async fn idle(shutdown: CancellationToken) {
+/// Waits for `shutdown` while monitoring is switched off. The supervisor that asks for a reload is told that there was none: what
+/// switches it off is in the environment, which a process gets once.
+pub(crate) async fn idle(hangup: &Notify, shutdown: CancellationToken) {
     notify_supervisor(&NotifyState::Ready);
     let watchdog = tokio::spawn(run_watchdog());
-    shutdown.cancelled().await;
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            () = hangup.notified() => {
+                notify_reloading();
+                notify_reloaded("Not reloaded: switched off by FLAG_POSTMARK_DELIVERY_MONITOR; unset it and restart");
+            }
+        }
+    }
     watchdog.abort();
 }
 

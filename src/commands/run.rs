@@ -18,11 +18,22 @@ use crate::page::{self, Disabled, Live, PageThread, Source, Wording};
 
 use reload::Reloader;
 
+/// What the log says of SIGHUP.
+const READ_AGAIN: &str =
+    "received SIGHUP: the configuration is read again once no cycle is running";
+/// The same, while monitoring is switched off.
+const READ_NEVER: &str = "received SIGHUP: nothing is read again, since FLAG_POSTMARK_DELIVERY_MONITOR switches monitoring off; unset \
+                          it and restart `run`";
+
 /// Runs cycles on schedule until it is asked to stop. `sources` are read again when it is asked to reload.
 pub(super) async fn run(config: Config, sources: Sources) -> CommandResult {
     log_warnings(&config);
-    let Signals { shutdown, hangup } =
-        on_signal().map_err(|e| (INCOMPLETE, format!("cannot listen for signals: {e}")))?;
+    let on_hangup = match config.enabled {
+        true => READ_AGAIN,
+        false => READ_NEVER,
+    };
+    let Signals { shutdown, hangup } = on_signal(on_hangup)
+        .map_err(|e| (INCOMPLETE, format!("cannot listen for signals: {e}")))?;
     if !config.enabled {
         tracing::warn!("disabled by FLAG_POSTMARK_DELIVERY_MONITOR: idling");
         let wording = Wording {
@@ -32,7 +43,7 @@ pub(super) async fn run(config: Config, sources: Sources) -> CommandResult {
             },
         };
         let page = serve(config.page.clone(), Disabled(wording), &shutdown)?;
-        daemon::idle(shutdown).await;
+        daemon::idle(&hangup, shutdown).await;
         page.into_iter().for_each(PageThread::join);
         return Ok(0);
     }
@@ -75,8 +86,8 @@ struct Signals {
     hangup: Arc<Notify>,
 }
 
-/// Listens for signals from now on.
-fn on_signal() -> std::io::Result<Signals> {
+/// Listens for signals from now on. `on_hangup` is logged at each SIGHUP.
+fn on_signal(on_hangup: &'static str) -> std::io::Result<Signals> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = Signals {
         shutdown: CancellationToken::new(),
@@ -90,9 +101,7 @@ fn on_signal() -> std::io::Result<Signals> {
     let hangup = Arc::clone(&signals.hangup);
     tokio::spawn(async move {
         while hup.recv().await.is_some() {
-            tracing::info!(
-                "received SIGHUP: the configuration is read again once no cycle is running"
-            );
+            tracing::info!("{on_hangup}");
             hangup.notify_one();
         }
     });

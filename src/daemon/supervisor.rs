@@ -31,6 +31,22 @@ pub(super) fn notify_supervisor(state: &NotifyState<'_>) {
     }
 }
 
+/// Tells it that a reload begins.
+pub(super) fn notify_reloading() {
+    let usec =
+        NotifyState::monotonic_usec_now().map_or_else(|_| String::new(), |now| format!("\n{now}"));
+    notify_supervisor(&NotifyState::Custom(&format!(
+        "{}{usec}",
+        NotifyState::Reloading
+    )));
+}
+
+/// Tells it that the reload is over, and what came of it.
+pub(super) fn notify_reloaded(status: &str) {
+    let ready = format!("{}\n{}", NotifyState::Ready, NotifyState::Status(status));
+    notify_supervisor(&NotifyState::Custom(&ready));
+}
+
 /// Sends a state to a socket, which is a file, or where it begins with `@` an abstract name (`sd_notify(3)`); the crate knows
 /// files alone.
 pub(super) fn send_state(socket: &OsStr, state: &NotifyState<'_>) -> io::Result<()> {

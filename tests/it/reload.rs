@@ -25,7 +25,14 @@ struct Daemon {
 
 impl Daemon {
     /// Starts it and waits for its first cycle.
-    fn start(mut world: World) -> Self {
+    fn start(world: World) -> Self {
+        let daemon = Self::launch(world);
+        until("the first cycle", || !daemon.world.slack.pings().is_empty());
+        daemon
+    }
+
+    /// Starts it and waits until it is ready.
+    fn launch(mut world: World) -> Self {
         let notify = world.folder.path().join("notify");
         let supervisor = UnixDatagram::bind(&notify).expect("bound");
         let limit = Some(Duration::from_secs(20));
@@ -57,7 +64,6 @@ impl Daemon {
             supervisor,
         };
         assert_eq!(daemon.said(), "READY=1\n");
-        until("the first cycle", || !daemon.world.slack.pings().is_empty());
         daemon
     }
 
@@ -215,6 +221,21 @@ fn a_bad_configuration_is_told_once_and_the_old_one_kept() {
         "a file that is gone is no empty one: {status}"
     );
     assert_eq!(daemon.world.alerts(), [alert]);
+}
+
+#[test]
+fn while_it_is_switched_off_nothing_is_read_and_that_is_said() {
+    let mut world = with_mail();
+    world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
+    let daemon = Daemon::launch(world);
+    assert_eq!(
+        daemon.hang_up(),
+        "Not reloaded: switched off by FLAG_POSTMARK_DELIVERY_MONITOR; unset it and restart"
+    );
+    let line = "received SIGHUP: nothing is read again, since FLAG_POSTMARK_DELIVERY_MONITOR switches monitoring off; unset it and \
+                restart `run`";
+    until("a line in the log", || daemon.has_logged(line));
+    assert!(!daemon.has_logged("the configuration is read again"));
 }
 
 #[test]
