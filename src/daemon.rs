@@ -13,6 +13,7 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::cycle::lease::{hide_daemon, show_daemon};
 use crate::cycle::{Context, CycleError, CycleOptions, between_cycles, run_cycle};
 use crate::model::MINUTE;
 
@@ -42,7 +43,7 @@ pub(crate) async fn run(
     // A cycle runs at once, so the first housekeeping is due a minute later.
     let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
     minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut first = true;
+    let (mut first, mut is_shown) = (true, false);
     loop {
         pulse.waits();
         let scheduled = tokio::select! {
@@ -63,11 +64,17 @@ pub(crate) async fn run(
             // The scheduler may be late or dead: what is due is read from the store.
             _ = minute.tick() => {
                 pulse.works();
-                let due = run_housekeeping(&context).await.unwrap_or_else(|error| {
-                    tracing::error!("{error}");
-                    // The cycle notifies people and ends the daemon.
-                    is_outdated(&error)
-                });
+                let due = match run_housekeeping(&context).await {
+                    Ok(due) => {
+                        is_shown = show_daemon(&context).await;
+                        due
+                    }
+                    Err(error) => {
+                        tracing::error!("{error}");
+                        // The cycle notifies people and ends the daemon.
+                        is_outdated(&error)
+                    }
+                };
                 context.store.close_idle();
                 if !due { continue }
                 false
@@ -84,6 +91,9 @@ pub(crate) async fn run(
             ended = &mut cycle => Some(ended),
             () = shutdown.cancelled() => tokio::time::timeout(SHUTDOWN_GRACE, cycle).await.ok(),
         };
+        if matches!(ended, Some(Ok(_))) {
+            is_shown = show_daemon(&context).await;
+        }
         context.store.close_idle();
         match ended {
             Some(Ok(report)) => tracing::info!("{}", report.to_line()),
@@ -95,6 +105,9 @@ pub(crate) async fn run(
         }
     }
     notify_supervisor(&NotifyState::Stopping);
+    if is_shown {
+        hide_daemon(&context).await;
+    }
     watchdog.abort();
     drop(scheduler);
     tracing::info!("stopped");

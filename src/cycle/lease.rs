@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::model::{ServerName, Timestamp};
+use crate::cycle::Context;
+use crate::model::{MINUTE, ServerName, Timestamp};
 use crate::store::{self, Database, Lease, LeaseAttempt, Store};
 
 /// How often leases are renewed within their lifetime.
@@ -16,11 +17,38 @@ const RENEWALS_PER_TTL: u32 = 4;
 const LEASE_CHECKS_PER_WAIT: u32 = 50;
 /// The name of the lease for delivery: messages go out in order, at Slack's pace.
 const OUTBOX: &str = "outbox";
+/// The name of the lease by which a daemon is seen between its cycles.
+const DAEMON: &str = "daemon";
+/// How long a daemon is seen that was killed: it renews that lease every minute.
+const DAEMON_TTL: Duration = Duration::from_secs(3 * MINUTE.as_secs());
 
 /// Returns a name for this process that no other process has.
 pub(crate) fn new_worker_id() -> String {
     let draw = RandomState::new().hash_one(std::process::id());
     format!("process {} ({draw:016x})", std::process::id())
+}
+
+/// Shows for some minutes that a daemon works on the database, to whoever would copy it from under it. That of a file needs no sign,
+/// since it is open. Returns whether it is this process that shows it: of several daemons one does.
+pub(crate) async fn show_daemon(context: &Context) -> bool {
+    context.store.is_shared() && hold_for_daemon(context, DAEMON_TTL).await
+}
+
+/// Takes back what [`show_daemon`] shows, so that nobody waits for its end.
+pub(crate) async fn hide_daemon(context: &Context) {
+    hold_for_daemon(context, Duration::ZERO).await;
+}
+
+/// A failure is no matter: the cycle and the housekeeping report whatever is wrong with the database.
+async fn hold_for_daemon(context: &Context, ttl: Duration) -> bool {
+    let name = DAEMON.to_owned();
+    match acquire(&context.store, name, &context.worker_id, ttl).await {
+        Ok(attempt) => matches!(attempt, LeaseAttempt::Taken(_)),
+        Err(error) => {
+            tracing::debug!("the lease of the daemon was not renewed: {error}");
+            false
+        }
+    }
 }
 
 /// The leases that one cycle holds, renewed until it ends.

@@ -1,9 +1,11 @@
 //! A store copied into another, and back.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
+use crate::model::{MINUTE, Timestamp};
 use crate::secret::Secret;
 use crate::store::sql::tables::TABLES;
 use crate::store::{CycleLock, Database, Error, Place, Problem, copy};
@@ -169,6 +171,34 @@ fn a_file_that_is_in_use_is_not_copied() {
     drop(lock);
     assert!(!to.exists(), "nothing is left");
     copy(&at_path(&from), &at_path(&to)).expect("free");
+}
+
+/// As a daemon on a server has it, which keeps no connection between its cycles.
+#[test]
+fn a_database_on_which_somebody_has_a_lease_is_not_copied_until_it_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (from, to) = (file(&folder, "from.db"), file(&folder, "to.db"));
+    full(&from);
+    let hold = |ttl| {
+        let mut daemon = Database::open_sqlite(&from).expect("opened");
+        let held = daemon.acquire_lease("daemon", "one", ttl, false);
+        held.expect("taken");
+        daemon.clock().expect("the clock")
+    };
+    let now = hold(3 * MINUTE);
+    let error = copy(&at_path(&from), &at_path(&to)).expect_err("somebody works on it");
+    let said = error.to_string();
+    let (why, until) = said.rsplit_once(' ').expect("an instant");
+    assert_eq!(
+        why,
+        "failed to copy: a hushwatch works on the database to copy from; stop every one of them, then try again: one that was killed \
+         counts as at work until"
+    );
+    let until = Timestamp::parse(until).expect("an instant");
+    assert!(until > now && until <= now + 3 * MINUTE, "{said}");
+    assert!(!to.exists(), "nothing is left");
+    hold(Duration::ZERO);
+    copy(&at_path(&from), &at_path(&to)).expect("nobody does");
 }
 
 #[test]

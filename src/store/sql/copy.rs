@@ -78,15 +78,16 @@ fn refuse_other_schema(database: &mut Database) -> Result<(), Error> {
 }
 
 fn refuse_workers(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
-    let sql = "SELECT count(*) FROM leases WHERE until_at > ?1";
-    let held: u64 = s.one(sql, &values![now], |row| row.get(0))?;
+    let sql = "SELECT max(until_at) FROM leases WHERE until_at > ?1";
+    let held: Option<Timestamp> = s.one(sql, &values![now], |row| row.get(0))?;
     match held {
-        0 => Ok(()),
-        _ => Err(Error::new(
+        None => Ok(()),
+        Some(until) => Err(Error::new(
             "copy",
-            Problem::Other(
-                "a hushwatch is in a cycle on the database to copy from; stop every one of them, and try again in a minute".to_owned(),
-            ),
+            Problem::Other(format!(
+                "a hushwatch works on the database to copy from; stop every one of them, then try again: one that was killed counts as \
+                 at work until {until}"
+            )),
         )),
     }
 }

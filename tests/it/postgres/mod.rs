@@ -3,6 +3,7 @@
 mod cut;
 mod gate;
 mod heroku;
+mod moving;
 mod pooler;
 mod precedence;
 mod workers;
