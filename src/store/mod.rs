@@ -14,6 +14,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -178,6 +179,19 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Database) -> Result<T, Error> + Send + 'static,
     {
+        let work: ErasedWork = Box::new(move |database| {
+            let worked = work(database)?;
+            Ok(Box::new(worked) as Box<dyn Any + Send>)
+        });
+        let worked = self.call_erased(work).await?;
+        worked
+            .downcast::<T>()
+            .map(|worked| *worked)
+            .map_err(|_| Error::interrupted())
+    }
+
+    /// Runs `work` likewise, whatever it returns: compiled once, where each of some two hundred calls would have a task of its own.
+    async fn call_erased(&self, work: ErasedWork) -> Result<Box<dyn Any + Send>, Error> {
         let pool = Arc::clone(&self.pool);
         let turn = pool.turn().await;
         let task = tokio::task::spawn_blocking(move || {
@@ -188,6 +202,9 @@ impl Store {
         task.await.unwrap_or_else(|_| Err(Error::interrupted()))
     }
 }
+
+/// What a call does, and whatever it returns.
+type ErasedWork = Box<dyn FnOnce(&mut Database) -> Result<Box<dyn Any + Send>, Error> + Send>;
 
 fn free_reserve(path: &Path) -> bool {
     let freed = sqlite::disk_reserve::release(path);

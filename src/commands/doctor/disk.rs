@@ -9,8 +9,8 @@ use crate::commands::doctor::database::folder;
 
 const NAME: &str = "disk";
 
-/// What is written to try it: more than fits beside a file's name.
-static PROBE_BYTES: [u8; 64 << 10] = [0; 64 << 10];
+/// How much is written to try it: more than fits beside a file's name.
+const PROBE_BYTES: usize = 64 << 10;
 
 /// Whether what stands at `path` is kept.
 pub(crate) async fn checks(path: PathBuf, is_kept: bool) -> Option<Check> {
@@ -52,7 +52,7 @@ pub(crate) async fn probe_write(folder: PathBuf) -> Result<(), String> {
 
 fn write_whole(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(&PROBE_BYTES)?;
+    file.write_all(&vec![0; PROBE_BYTES])?;
     file.sync_all()
 }
 

@@ -59,15 +59,28 @@ impl Postgres {
         begin: &str,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let (mut work, mut value) = (Some(work), None);
+        self.transaction_of(begin, &mut |s| {
+            if let Some(work) = work.take() {
+                value = Some(work(s)?);
+            }
+            Ok(())
+        })?;
+        value.ok_or_else(Error::interrupted)
+    }
+
+    /// Runs `work`, which is called once, in a transaction. Not generic, so that it is compiled once.
+    fn transaction_of(
+        &mut self,
+        begin: &str,
+        work: &mut dyn FnMut(&mut dyn Session) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         // Taken out: where `work` panics, the connection is closed with it, and the transaction undone.
         let mut open = self.begin(begin)?;
         let runtime = self.runtime()?;
-        let ended = work(&mut open.on(runtime)).and_then(|value| {
-            open.batch(runtime, "COMMIT")?;
-            Ok(value)
-        });
+        let ended = work(&mut open.on(runtime)).and_then(|()| open.batch(runtime, "COMMIT"));
         let sound = match &ended {
-            Ok(_) => true,
+            Ok(()) => true,
             Err(error) if error.is_lost() => false,
             Err(_) => open.batch(runtime, "ROLLBACK").is_ok(),
         };
