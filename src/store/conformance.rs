@@ -79,6 +79,7 @@ facts! {
     mail:
         a_message_listed_twice_counts_once
         a_message_twice_in_one_batch_counts_once
+        a_long_batch_tells_which_messages_were_new
         a_bounce_listed_twice_counts_once
         streams_and_servers_are_apart
         tags_are_counted_beside_all_mail

@@ -23,6 +23,21 @@ pub(super) fn a_message_twice_in_one_batch_counts_once(b: &mut Database) {
     assert_eq!(sent(b, 0, 60), 1);
 }
 
+pub(super) fn a_long_batch_tells_which_messages_were_new(b: &mut Database) {
+    let mails: Vec<Mail> = (0..2500)
+        .map(|n| Mail {
+            tag: (n % 3 == 0).then(|| "receipt".to_owned()),
+            ..mail(&format!("m{n}"), at(n))
+        })
+        .collect();
+    let known: Vec<Mail> = mails.iter().step_by(7).cloned().collect();
+    assert_eq!(save(b, &known, None).len(), known.len());
+    let new: Vec<usize> = (0..2500).filter(|n| n % 7 != 0).collect();
+    assert_eq!(save(b, &mails, None), new);
+    assert_eq!(sent(b, 0, 2500), 2500);
+    assert_eq!(save(b, &mails, None), Vec::<usize>::new());
+}
+
 pub(super) fn a_bounce_listed_twice_counts_once(b: &mut Database) {
     let first = bounce(1 << 54, "HardBounce", Some("m1"), at(5));
     let next = bounce((1 << 54) + 1, "SpamComplaint", Some("m2"), at(6));

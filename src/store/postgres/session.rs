@@ -1,6 +1,8 @@
 //! A transaction on a connection, as the SQL of the store sees it.
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
+use std::fmt::Write as _;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -78,6 +80,38 @@ impl Session for Transaction<'_> {
         Ok(changed)
     }
 
+    fn insert_all(&mut self, sql: &'static str, rows: &[&[Value<'_>]]) -> Result<(), Error> {
+        for rows in rows.chunks(MAX_ROWS_IN_FLIGHT) {
+            let (text, values) = (for_rows(sql, rows), rows.concat());
+            let values = typed(&values);
+            answer(self.runtime, self.client.execute_typed(&text, &values))?;
+        }
+        Ok(())
+    }
+
+    fn insert_new(
+        &mut self,
+        sql: &'static str,
+        rows: &[&[Value<'_>]],
+        (key, place): (&'static str, usize),
+    ) -> Result<Vec<bool>, Error> {
+        let mut new = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(MAX_ROWS_IN_FLIGHT) {
+            let text = format!("{} RETURNING {key}", for_rows(sql, rows));
+            let values = rows.concat();
+            let values = typed(&values);
+            let found = answer(self.runtime, self.client.query_typed(&text, &values))?;
+            let keys = found.iter().map(|row| row.try_get(0));
+            let keys: Result<BTreeSet<&[u8]>, _> = keys.collect();
+            let mut keys = keys.map_err(|_| wrong_type(0))?;
+            new.extend(rows.iter().map(|row| match row.get(place) {
+                Some(Value::Blob(key)) => keys.remove(*key),
+                _ => false,
+            }));
+        }
+        Ok(new)
+    }
+
     fn query_many(
         &mut self,
         sql: &'static str,
@@ -116,6 +150,33 @@ fn answer<T>(
 /// `?1` as this engine writes it. No statement has a question mark of its own.
 fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
+}
+
+/// An insertion of all of `rows`, from one whose list of values, the first after `VALUES`, is that of one row.
+fn for_rows(sql: &str, rows: &[&[Value<'_>]]) -> String {
+    let parts = sql.split_once("VALUES (");
+    let parts = parts.and_then(|(before, rest)| Some((before, rest.split_once(')')?)));
+    let Some((before, (list, after))) = parts else {
+        return numbered(sql);
+    };
+    let mut text = format!("{before}VALUES ");
+    let mut before_row = 0;
+    for (nth, row) in rows.iter().enumerate() {
+        text.push_str(if nth == 0 { "(" } else { ", (" });
+        for (nth, item) in list.split(", ").enumerate() {
+            text.push_str(if nth == 0 { "" } else { ", " });
+            let parameter = item.strip_prefix('?').and_then(|n| n.parse::<usize>().ok());
+            // Writing into a text cannot fail.
+            let _ = match parameter {
+                Some(number) => write!(text, "${}", before_row + number),
+                None => write!(text, "{item}"),
+            };
+        }
+        text.push(')');
+        before_row += row.len();
+    }
+    text.push_str(after);
+    text
 }
 
 fn typed<'v>(values: &'v [Value<'_>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
@@ -187,5 +248,22 @@ impl Row for Found<'_> {
         };
         let value = value.map_err(|_| wrong_type(column))?;
         Ok(value.unwrap_or(Value::Null))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_insertion_of_several_rows_numbers_its_parameters_on() {
+        let sql = "INSERT INTO t (a, b, c) VALUES (?1, 0, ?2)\n ON CONFLICT (a) DO NOTHING";
+        let row = [Value::Int(1), Value::Null];
+        let of = |rows: &[&[Value<'_>]]| for_rows(sql, rows);
+        assert_eq!(of(&[&row]), numbered(sql));
+        assert_eq!(
+            of(&[&row, &row, &row]),
+            "INSERT INTO t (a, b, c) VALUES ($1, 0, $2), ($3, 0, $4), ($5, 0, $6)\n ON CONFLICT (a) DO NOTHING"
+        );
     }
 }

@@ -7,6 +7,7 @@ use crate::store::{Database, Error};
 
 use super::bounced_mail::{find_sendings, link_earlier_bounces};
 use super::id::Id;
+use super::session::as_slices;
 use super::tags::{ALL_MAIL, Tags};
 use super::{Session, Value, counts, coverage, values};
 
@@ -119,12 +120,14 @@ fn insert_messages(
             ]
         })
         .collect();
-    let changed = s.execute_each(
+    let new = s.insert_new(
         "INSERT INTO messages (stream, sent_at, id, tag, recipients) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (stream, sent_at, id) DO NOTHING",
-        &rows,
+        &as_slices(&rows),
+        ("id", 2),
     )?;
-    let mut new: Vec<usize> = inserted(&changed).map(|place| listed[place]).collect();
+    let new = listed.iter().zip(new).filter(|(_, is_new)| *is_new);
+    let mut new: Vec<usize> = new.map(|(place, _)| *place).collect();
     new.sort_unstable();
     Ok(new)
 }
@@ -200,19 +203,19 @@ fn count(s: &mut dyn Session, stream: i64, sent: &BTreeMap<i64, Vec<&Mail>>) -> 
         .iter()
         .map(|((tag, at), b)| values![stream, *tag, *at, b.sent, b.last_at, b.recipients])
         .collect();
-    s.execute_each(
+    s.insert_all(
         "INSERT INTO minutes (stream, tag, at, sent, last_at, recipients) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (stream, tag, at) DO UPDATE SET sent = minutes.sent + excluded.sent,
              recipients = CASE WHEN minutes.recipients >= minutes.sent THEN minutes.recipients + excluded.recipients ELSE 0 END,
              last_at = CASE WHEN excluded.last_at > minutes.last_at THEN excluded.last_at ELSE minutes.last_at END",
-        &rows,
+        &as_slices(&rows),
     )?;
     // An hour outlives its minutes. Where its messages are read again, its minutes are counted anew, and it stays.
     let rows: Vec<[Value<'_>; 6]> = hours
         .iter()
         .map(|((tag, at), b)| values![stream, *tag, *at, b.sent, b.first_at, b.last_at])
         .collect();
-    s.execute_each(
+    s.insert_all(
         "INSERT INTO hours (stream, tag, at, sent, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (stream, tag, at) DO UPDATE SET sent = CASE WHEN hours.sent > (SELECT sum(m.sent) FROM minutes m
                  WHERE m.stream = hours.stream AND m.tag = hours.tag AND m.at >= hours.at AND m.at < hours.at + 3600000)
@@ -220,7 +223,6 @@ fn count(s: &mut dyn Session, stream: i64, sent: &BTreeMap<i64, Vec<&Mail>>) -> 
                  WHERE m.stream = hours.stream AND m.tag = hours.tag AND m.at >= hours.at AND m.at < hours.at + 3600000) END,
              first_at = CASE WHEN excluded.first_at < hours.first_at THEN excluded.first_at ELSE hours.first_at END,
              last_at = CASE WHEN excluded.last_at > hours.last_at THEN excluded.last_at ELSE hours.last_at END",
-        &rows,
+        &as_slices(&rows),
     )
-    .map(drop)
 }

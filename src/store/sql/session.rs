@@ -11,6 +11,24 @@ pub(in crate::store) trait Session {
     fn execute_many(&mut self, sql: &'static str, rows: &[&[Value<'_>]])
     -> Result<Vec<u64>, Error>;
 
+    /// Inserts `rows`, of which no two have one key, by `sql`, whose `VALUES (?1, …)` has parameters and literals alone and which has no
+    /// parameter elsewhere; in one statement where the engine talks over a network.
+    fn insert_all(&mut self, sql: &'static str, rows: &[&[Value<'_>]]) -> Result<(), Error> {
+        self.execute_many(sql, rows).map(drop)
+    }
+
+    /// Inserts those of `rows` that are not there yet, likewise, by `sql` that ends in `ON CONFLICT … DO NOTHING`, and returns for each whether it
+    /// was new. They differ in the column `key`, bytes, which is the parameter at `place`, counted from 0; the first of several is new.
+    fn insert_new(
+        &mut self,
+        sql: &'static str,
+        rows: &[&[Value<'_>]],
+        (_key, _place): (&'static str, usize),
+    ) -> Result<Vec<bool>, Error> {
+        let changed = self.execute_many(sql, rows)?;
+        Ok(changed.into_iter().map(|changed| changed == 1).collect())
+    }
+
     /// Runs a query once for each row of parameters, likewise; `read` is given the place of the parameters beside each
     /// row that was found, in order.
     fn query_many(
@@ -42,11 +60,10 @@ impl dyn Session + '_ {
         sql: &'static str,
         rows: &[[Value<'_>; N]],
     ) -> Result<Vec<u64>, Error> {
-        let rows: Vec<&[Value<'_>]> = rows.iter().map(<[_; N]>::as_slice).collect();
-        if rows.is_empty() {
-            return Ok(Vec::new());
+        match rows.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.execute_many(sql, &as_slices(rows)),
         }
-        self.execute_many(sql, &rows)
     }
 
     /// Runs a query once for each of `parameters`; `read` is given the place of the parameters beside each row that was
@@ -58,11 +75,10 @@ impl dyn Session + '_ {
         mut read: impl FnMut(usize, &dyn Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let parameters: Vec<_> = parameters.into_iter().collect();
-        let rows: Vec<&[Value<'_>]> = parameters.iter().map(<[_; N]>::as_slice).collect();
-        if rows.is_empty() {
-            return Ok(());
+        match parameters.is_empty() {
+            true => Ok(()),
+            false => self.query_many(sql, &as_slices(&parameters), &mut read),
         }
-        self.query_many(sql, &rows, &mut read)
     }
 
     /// Returns every row that a query finds.
@@ -102,6 +118,13 @@ impl dyn Session + '_ {
             Error::new("read a value", problem)
         })
     }
+}
+
+/// Rows as a session takes them.
+pub(super) fn as_slices<'r, 'v, const N: usize>(
+    rows: &'r [[Value<'v>; N]],
+) -> Vec<&'r [Value<'v>]> {
+    rows.iter().map(<[_; N]>::as_slice).collect()
 }
 
 pub(in crate::store) trait Row {
