@@ -31,7 +31,7 @@ pub use rows::{
     LeaseAttempt, MergedRows, MessageKind, MessageThread, NewMessage, Note, NotificationRow,
     OpenSample, OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity, ServerListChange,
     ServerState, SpanCounts, SplitRow, StreamFigures, Thread, TransitionRow, UnconfirmedAttempt,
-    Volume,
+    Volume, WaitingMessages,
 };
 use sqlite::Sqlite;
 pub use sqlite::{CycleLock, FileFacts, Restored, back_up, check_access, restore};

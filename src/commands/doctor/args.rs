@@ -15,7 +15,7 @@ pub struct DoctorArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Post one test message to each configured Slack channel
+    /// Send a test to each Slack channel, each sink and Sentry
     #[arg(long)]
     pub send_test: bool,
     /// Also ask Slack whether it takes each kind of message (bot token); nothing is posted

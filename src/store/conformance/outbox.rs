@@ -3,7 +3,7 @@
 use crate::model::{MINUTE, Timestamp};
 use crate::store::{
     AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, Database, NewMessage, Note,
-    UnconfirmedAttempt,
+    UnconfirmedAttempt, WaitingMessages,
 };
 
 use super::{LEASE, T0, at, message, poll, shop, span};
@@ -83,6 +83,42 @@ pub(super) fn a_failed_row_stays_pending(b: &mut Database) {
     fail(b, seq, at(61), None);
     let row = &b.due_rows(at(61), LEASE).expect("read")[0];
     assert_eq!((row.attempts, row.next_try_at), (2, None));
+}
+
+pub(super) fn what_waits_for_each_channel_is_known_with_its_last_failure(b: &mut Database) {
+    assert_eq!(b.waiting_messages().expect("read"), []);
+    let to = |channel: &str| NewMessage {
+        channel: channel.to_owned(),
+        ..message("one")
+    };
+    let commit = CycleCommit {
+        messages: vec![to("sink:bell"), to(""), to("sink:bell"), to("sink:pager")],
+        ..CycleCommit::default()
+    };
+    b.commit(&commit).expect("committed");
+    let seq = due(b, T0);
+    let mut fail_with = |seq, began, why: &str| {
+        assert!(claim(b, seq, began));
+        let failed = AttemptResult::Failed {
+            why: why.to_owned(),
+            unknown: false,
+            next_try_at: None,
+        };
+        b.record_attempt(seq, began, began, &failed)
+            .expect("recorded");
+    };
+    fail_with(seq[2], at(1), "HTTP 500");
+    fail_with(seq[0], at(2), "HTTP 410");
+    assert!(claim(b, seq[0], at(3)), "an attempt without an end");
+    assert!(claim(b, seq[3], T0));
+    accept(b, seq[3], at(1));
+    let of = |channel: &str, count, why: Option<&str>| WaitingMessages {
+        channel: channel.to_owned(),
+        count,
+        last_failure: why.map(str::to_owned),
+    };
+    let expected = [of("", 1, None), of("sink:bell", 2, Some("HTTP 410"))];
+    assert_eq!(b.waiting_messages().expect("read"), expected);
 }
 
 pub(super) fn an_accepted_row_never_comes_back(b: &mut Database) {
