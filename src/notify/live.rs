@@ -83,15 +83,21 @@ fn course(notified: &[&Transition], at: Timestamp, style: Style) -> Option<Strin
         let opened_at = problem_opened_at(&first.incident);
         steps.push(("opened", opened_at.min(first.at)));
     }
-    let mut was_over = false;
+    let mut over_at: Option<Timestamp> = None;
     for step in notified {
+        if let Some(ended_at) = over_at {
+            match returned_at(step, ended_at) {
+                Some(at) => steps.push(("returned", at)),
+                // It is the same end, written once more.
+                None => continue,
+            }
+        }
         match step.step {
             Step::Opened if steps.is_empty() => steps.push(("opened", step.at)),
-            Step::Opened | Step::Reminded if was_over => steps.push(("returned", step.at)),
             Step::Escalated | Step::Resolved => steps.push((step_word(step.step), step.at)),
             Step::Opened | Step::Reminded => {}
         }
-        was_over = step.step == Step::Resolved;
+        over_at = (step.step == Step::Resolved).then_some(step.at);
     }
     let is_said = match steps.as_slice() {
         [_] => notified.len() == 1 && first.step == Step::Opened,
@@ -105,6 +111,18 @@ fn course(notified: &[&Transition], at: Timestamp, style: Style) -> Option<Strin
         steps.drain(1..=steps.len() - MAX_STEPS);
     }
     Some(course_line(steps.into_iter(), at, style))
+}
+
+/// Returns when an incident that had ended at `ended_at` returned, as known by the next step that people were told: that it did may
+/// have been told to nobody. `None` where the step is that end itself.
+fn returned_at(step: &Transition, ended_at: Timestamp) -> Option<Timestamp> {
+    let opened_at = step.incident.opened_at;
+    let is_known = ended_at <= opened_at && opened_at <= step.at;
+    match step.step {
+        Step::Resolved => is_known.then_some(opened_at),
+        Step::Opened | Step::Escalated | Step::Reminded if is_known => Some(opened_at),
+        Step::Opened | Step::Escalated | Step::Reminded => Some(step.at),
+    }
 }
 
 /// Returns the word by which people read of a step that is over.
@@ -247,4 +265,77 @@ fn lines(open: &[&Transition], over: &[&Transition], style: Style) -> Vec<String
         format!("{}{place}: {what} · {}", level.label(), incident.id)
     };
     all().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HOUR, IncidentState, Rule};
+    use crate::notify::samples::course_of;
+
+    const STYLE: Style = Style {
+        zone: chrono_tz::Tz::UTC,
+        mask: true,
+    };
+
+    /// A step of an incident, `hours` after 10:00, that opened last at `opened`.
+    fn step(step: Step, hours: u32, opened: u32) -> Transition {
+        let mut transition = course_of(Rule::BounceRate).step("opened").clone();
+        let start = transition.incident.opened_at.floor(DAY) + HOUR * 10;
+        transition.at = start + HOUR * hours;
+        transition.step = step;
+        transition.incident.opened_at = start + HOUR * opened;
+        if step == Step::Resolved {
+            transition.incident.state = IncidentState::Resolved {
+                at: transition.at,
+                unwatched: false,
+                disabled: false,
+            };
+        }
+        transition
+    }
+
+    fn course_of_steps(steps: &[Transition]) -> Option<String> {
+        let notified: Vec<&Transition> = steps.iter().collect();
+        course(&notified, steps.last()?.at, STYLE)
+    }
+
+    #[test]
+    fn a_return_that_nobody_was_told_is_a_part_of_the_course() {
+        let opened = step(Step::Opened, 0, 0);
+        let over = step(Step::Resolved, 2, 0);
+        for (then, course) in [
+            (
+                vec![step(Step::Resolved, 5, 3)],
+                "Course: opened 10:00, resolved 12:00, returned 13:00, resolved 15:00.",
+            ),
+            (
+                vec![step(Step::Escalated, 4, 3), step(Step::Resolved, 5, 3)],
+                "Course: opened 10:00, resolved 12:00, returned 13:00, worse 14:00, resolved 15:00.",
+            ),
+            (
+                vec![step(Step::Reminded, 4, 3), step(Step::Resolved, 5, 3)],
+                "Course: opened 10:00, resolved 12:00, returned 13:00, resolved 15:00.",
+            ),
+            (
+                vec![step(Step::Opened, 3, 3), step(Step::Resolved, 5, 3)],
+                "Course: opened 10:00, resolved 12:00, returned 13:00, resolved 15:00.",
+            ),
+        ] {
+            let steps = [vec![opened.clone(), over.clone()], then].concat();
+            assert_eq!(course_of_steps(&steps).as_deref(), Some(course));
+        }
+    }
+
+    #[test]
+    fn one_end_is_named_once() {
+        let steps = [
+            step(Step::Opened, 0, 0),
+            step(Step::Escalated, 1, 0),
+            step(Step::Resolved, 2, 0),
+            step(Step::Resolved, 4, 0),
+        ];
+        let course = "Course: opened 10:00, worse 11:00, resolved 12:00.";
+        assert_eq!(course_of_steps(&steps).as_deref(), Some(course));
+    }
 }
