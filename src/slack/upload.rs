@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::retry::RetryClass;
 use crate::slack::client::{JSON, MAX_ANSWER_BYTES, Slack, build_client, receive, send_error};
 use crate::slack::error::Error;
+use crate::slack::error_code::ErrorCode;
 use crate::slack::history::is_scope;
 use crate::slack::response::{HttpResponse, quotable_code, rejection};
 use crate::text::sanitize::truncate;
@@ -18,6 +19,8 @@ use crate::tls::is_loopback;
 const MAX_ALT_CHARS: usize = 900;
 const FORM: &str = "application/x-www-form-urlencoded";
 const UNFINISHED: &str = "cannot upload the picture";
+/// The other remedy for what does not pass by itself: the digest is complete without a picture.
+const OR_NONE: &str = "or set slack.pictures = false";
 
 /// A picture to upload.
 #[derive(Clone, Copy, Debug)]
@@ -112,16 +115,19 @@ fn read(answer: &HttpResponse) -> Result<Value, Error> {
         Ok(body) if body["ok"] == false => {
             let needed = body["needed"].as_str().filter(|needed| is_scope(needed));
             let code = body["error"].as_str().and_then(quotable_code);
-            Err(rejection(
-                answer.status,
-                code,
-                |reason, remedy| match needed {
-                    Some(scope) => format!(
-                        "{UNFINISHED}: {reason}; give the app the scope {scope} and install it again, or set slack.pictures = false"
+            Err(rejection(answer.status, code, |reason, remedy| {
+                match (needed, code) {
+                    (Some(scope), _) => format!(
+                        "{UNFINISHED}: {reason}; give the app the scope {scope} and install it again, {OR_NONE}"
                     ),
-                    None => with_remedy(reason, remedy),
-                },
-            ))
+                    // It passes by itself.
+                    (None, Some(code)) if is_transient(code) => with_remedy(reason, remedy),
+                    (None, code) => {
+                        let remedy = code.and_then(upload_remedy).unwrap_or(remedy);
+                        format!("{UNFINISHED}: {reason}; {remedy}, {OR_NONE}")
+                    }
+                }
+            }))
         }
         _ if answer.status == 200 => Err(Error::new(
             RetryClass::Unconfirmed,
@@ -129,6 +135,30 @@ fn read(answer: &HttpResponse) -> Result<Value, Error> {
         )),
         _ => Err(rejection(answer.status, None, with_remedy)),
     }
+}
+
+/// Returns what to do about an error that only uploads have; `None` for any other.
+fn upload_remedy(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "storage_limit_reached" => {
+            "the workspace has no room for files: delete some, or ask its administrator for more"
+        }
+        "file_uploads_disabled"
+        | "file_uploads_except_images_disabled"
+        | "file_upload_size_restricted"
+        | "file_type_not_allowed" => {
+            "ask an administrator of the workspace to let the app upload images"
+        }
+        "posting_to_channel_denied" => {
+            "ask an administrator of the workspace to let the app share files in the channel"
+        }
+        _ => return None,
+    })
+}
+
+fn is_transient(code: &str) -> bool {
+    let class = ErrorCode::parse(code).map(ErrorCode::class);
+    matches!(class, Some(RetryClass::Retry | RetryClass::Unconfirmed))
 }
 
 fn with_remedy(reason: &str, remedy: &str) -> String {
@@ -140,5 +170,61 @@ fn retriable(error: reqwest::Error) -> Error {
     Error {
         class: RetryClass::Retry,
         ..send_error(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(error: &str) -> (RetryClass, String) {
+        let answer = HttpResponse {
+            status: 200,
+            retry_after: None,
+            body: Some(
+                json!({ "ok": false, "error": error })
+                    .to_string()
+                    .into_bytes(),
+            ),
+        };
+        let error = read(&answer).expect_err("it said no");
+        (error.class, error.message)
+    }
+
+    #[test]
+    fn a_refused_upload_names_its_remedy_and_how_to_do_without_pictures() {
+        for (code, remedy) in [
+            (
+                "storage_limit_reached",
+                "the workspace has no room for files: delete some, or ask its administrator for more",
+            ),
+            (
+                "file_uploads_disabled",
+                "ask an administrator of the workspace to let the app upload images",
+            ),
+            (
+                "not_allowed_token_type",
+                "SLACK_BOT_TOKEN must be a bot token (xoxb-…)",
+            ),
+            (
+                "not_in_channel",
+                "invite the app to the channel with /invite @bot",
+            ),
+            (
+                "error_of_tomorrow",
+                "look the error up in Slack's documentation, and check Slack's status page",
+            ),
+        ] {
+            let text = format!(
+                "cannot upload the picture: `{code}`; {remedy}, or set slack.pictures = false"
+            );
+            assert_eq!(said(code), (RetryClass::Permanent, text));
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_needs_no_setting() {
+        let text = "cannot upload the picture: `ratelimited`; Slack asks to wait".to_owned();
+        assert_eq!(said("ratelimited"), (RetryClass::Retry, text));
     }
 }
