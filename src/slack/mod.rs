@@ -7,6 +7,7 @@ mod error_code;
 mod history;
 #[cfg(feature = "doctor")]
 mod layouts;
+mod mention;
 mod probe;
 mod reactions;
 mod response;
@@ -20,6 +21,7 @@ pub use error::Error;
 pub use history::LookupResult;
 #[cfg(feature = "doctor")]
 pub use layouts::LayoutVerdict;
+pub use mention::MentionStanding;
 pub use probe::Identity;
 #[cfg(feature = "charts")]
 pub use upload::Upload;

@@ -24,6 +24,7 @@ mod sinks;
 mod slack;
 #[cfg(feature = "doctor")]
 mod slack_layouts;
+mod slack_mentions;
 #[cfg(feature = "doctor")]
 mod smtp_relay;
 mod status_page;

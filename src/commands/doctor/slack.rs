@@ -1,10 +1,11 @@
-//! Whether Slack would take a message: the credential, its scopes, and each channel.
+//! Whether Slack would take a message: the credential, its scopes, each channel, and whom a wake mentions.
 
 use std::collections::BTreeSet;
 
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::format_instant;
+use crate::commands::doctor::slack_mentions;
 use crate::config::{Config, SlackSink};
 use crate::cycle::deliver::notifier::{Form, is_conversation_id};
 use crate::cycle::digest::shows_pictures;
@@ -131,6 +132,7 @@ async fn bot(slack: &Slack, channels: &BTreeSet<String>, config: &Config) -> Vec
     for id in channels {
         checks.push(channel(slack, id).await);
     }
+    checks.extend(slack_mentions::checks(slack, config).await);
     checks
 }
 

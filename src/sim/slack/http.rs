@@ -26,10 +26,16 @@ pub(super) struct State {
     /// Whether the token has the scopes to read emoji, and to look up users.
     pub(super) shows_reactions: bool,
     pub(super) shows_users: bool,
+    /// Whether the token has the scope to list user groups.
+    pub(super) shows_groups: bool,
     /// The emoji below messages, by their `ts`, each with its users in order.
     pub(super) reactions: BTreeMap<String, Vec<(String, Vec<String>)>>,
     /// The names of users, by their ids.
     pub(super) users: BTreeMap<String, String>,
+    /// The ids of user groups, each with whether it is enabled.
+    pub(super) groups: BTreeMap<String, bool>,
+    /// The users whose accounts were deactivated.
+    pub(super) deactivated: BTreeSet<String>,
     /// Whether the token has the scope to post.
     pub(super) may_post: bool,
     /// The webhook's answer to an accepted message: status and body.
@@ -67,8 +73,11 @@ impl Default for State {
             shows_channels: true,
             shows_reactions: true,
             shows_users: true,
+            shows_groups: true,
             reactions: BTreeMap::new(),
             users: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            deactivated: BTreeSet::new(),
             may_post: true,
             webhook_answer: (200, "ok".to_owned()),
             archived: BTreeSet::new(),
@@ -104,6 +113,8 @@ impl State {
             deleted: self.deleted.clone(),
             reactions: self.reactions.clone(),
             users: self.users.clone(),
+            groups: self.groups.clone(),
+            deactivated: self.deactivated.clone(),
             files: self.files.clone(),
             taken: self.messages.len(),
             read: self.messages.len(),
@@ -167,6 +178,8 @@ fn serve(state: &mut State, request: &Request, path: &str) -> Reply {
         "/api/users.info" => {
             authorise(state, request).and_then(|()| reactions::user(state, &arguments(request)))
         }
+        "/api/usergroups.list" => authorise(state, request)
+            .and_then(|()| reactions::groups(state, &arguments(request))),
         "/api/blocks.validate" => {
             authorise(state, request).map(|()| blocks::validate(&arguments(request)))
         }
@@ -205,6 +218,7 @@ fn scopes(state: &State) -> String {
         (state.shows_channels, "channels:read,im:read"),
         (state.shows_reactions, "reactions:read"),
         (state.shows_users, "users:read"),
+        (state.shows_groups, "usergroups:read"),
         (state.may_upload, "files:write"),
     ];
     let held = all.iter().filter(|(has, _)| *has).map(|(_, scope)| *scope);

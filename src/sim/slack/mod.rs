@@ -198,6 +198,21 @@ impl Slack {
         self.lock().users.insert(id.to_owned(), name.to_owned());
     }
 
+    /// Deactivates the account of a user.
+    pub fn deactivate_user(&self, id: &str) {
+        self.lock().deactivated.insert(id.to_owned());
+    }
+
+    /// Adds a user group, or enables or disables it.
+    pub fn set_group(&self, id: &str, enabled: bool) {
+        self.lock().groups.insert(id.to_owned(), enabled);
+    }
+
+    /// Sets whether the bot has the scope to list user groups; by default it has.
+    pub fn show_groups(&self, shows: bool) {
+        self.lock().shows_groups = shows;
+    }
+
     /// Sets whether the bot has the scope to read emoji; by default it has.
     pub fn show_reactions(&self, shows: bool) {
         self.lock().shows_reactions = shows;

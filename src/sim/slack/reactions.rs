@@ -1,4 +1,4 @@
-//! `reactions.get` and `users.info`.
+//! `reactions.get`, `users.info` and `usergroups.list`.
 
 use serde_json::{Value, json};
 
@@ -47,5 +47,26 @@ pub(super) fn user(state: &State, arguments: &Value) -> Result<Value, Rejection>
         .get(id)
         .ok_or_else(|| ("user_not_found", String::new()))?;
     let profile = json!({ "display_name": name, "real_name": name });
-    Ok(json!({ "ok": true, "user": { "id": id, "name": id.to_lowercase(), "profile": profile } }))
+    let deleted = state.deactivated.contains(id);
+    let user =
+        json!({ "id": id, "name": id.to_lowercase(), "deleted": deleted, "profile": profile });
+    Ok(json!({ "ok": true, "user": user }))
+}
+
+/// Answers `usergroups.list`; what is disabled is listed where it is asked for.
+pub(super) fn groups(state: &State, arguments: &Value) -> Result<Value, Rejection> {
+    if !state.shows_groups {
+        return Err(("missing_scope", "usergroups:read".to_owned()));
+    }
+    let lists_disabled = arguments["include_disabled"].as_str() == Some("true");
+    let listed = state
+        .groups
+        .iter()
+        .filter(|(_, enabled)| **enabled || lists_disabled);
+    let group = |(id, enabled): (&String, &bool)| {
+        let deleted_at = if *enabled { 0 } else { 1_446_748_865 };
+        json!({ "id": id, "is_usergroup": true, "handle": id.to_lowercase(), "date_delete": deleted_at })
+    };
+    let groups: Vec<Value> = listed.map(group).collect();
+    Ok(json!({ "ok": true, "usergroups": groups }))
 }

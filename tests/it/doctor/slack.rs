@@ -72,6 +72,44 @@ fn a_channel_is_looked_up() {
 }
 
 #[test]
+fn who_is_mentioned_is_looked_up() {
+    let file = "[slack]\nwake_mention = \"U0AMYEXAMPLE\"\n";
+    let mut world = world(file);
+    let missing = "✗ slack.wake_mention mentions nobody: Slack has no user U0AMYEXAMPLE; correct the id, or write \"here\"";
+    let said = doctor(&world, &[]);
+    assert_eq!(said.code, 1);
+    said.says(missing);
+    world.slack.show_users(false);
+    let said = doctor(&world, &[]);
+    said.says("! slack.wake_mention was not checked, Slack does not show the user: `missing_scope`; give the app the scope users:read");
+    said.passed();
+    world.slack.show_users(true);
+    world.slack.add_user("U0AMYEXAMPLE", "Amy");
+    let said = doctor(&world, &[]);
+    said.says("✓ Slack knows the user U0AMYEXAMPLE (slack.wake_mention)");
+    said.passed();
+    world.slack.deactivate_user("U0AMYEXAMPLE");
+    doctor(&world, &[]).says("✗ slack.wake_mention mentions nobody: the user U0AMYEXAMPLE is deactivated; correct the id, or write \"here\"");
+
+    world.env("HUSHWATCH_SLACK__WAKE_MENTION", "S0ONCALLS");
+    doctor(&world, &[]).says("✗ slack.wake_mention mentions nobody: Slack has no user group S0ONCALLS; correct the id, or write \"here\"");
+    world.slack.show_groups(false);
+    let said = doctor(&world, &[]);
+    said.says("! slack.wake_mention was not checked, Slack does not show the user group: `missing_scope`; give the app the scope usergroups:read");
+    said.passed();
+    world.slack.show_groups(true);
+    world.slack.set_group("S0ONCALLS", false);
+    doctor(&world, &[]).says("✗ slack.wake_mention mentions nobody: the user group S0ONCALLS is disabled; correct the id, or write \"here\"");
+    world.slack.set_group("S0ONCALLS", true);
+    let said = doctor(&world, &[]);
+    said.says("✓ Slack knows the user group S0ONCALLS (slack.wake_mention)");
+    said.passed();
+    world.env("HUSHWATCH_SLACK__WAKE_MENTION", "here");
+    doctor(&world, &[]).passed();
+    assert!(world.slack.messages().is_empty(), "nothing is posted");
+}
+
+#[test]
 fn a_webhook_is_tried_without_posting() {
     let mut world = by_webhook();
     let said = doctor(&world, &[]);
