@@ -1,6 +1,9 @@
 //! `status`: what is stored, for a person and for scripts.
 
+mod canary;
 mod sampled;
+
+pub use canary::CanaryStatus;
 
 use std::time::Duration;
 
@@ -43,6 +46,8 @@ pub struct StatusReport {
     /// When the oldest of the others was written.
     #[serde(serialize_with = "rfc3339")]
     pub oldest_pending_at: Option<Timestamp>,
+    /// `None` where there is no canary.
+    pub canary: Option<CanaryStatus>,
     pub readiness: Readiness,
 }
 
@@ -147,6 +152,7 @@ impl StatusReport {
             0 => String::new(),
             held => format!(" ({held} held by a mute)"),
         };
+        lines.extend(self.canary.iter().map(|canary| canary.to_line(zone)));
         lines.push(format!("Pending messages: {}{held}", self.pending));
         lines.extend(self.readiness.to_lines(zone));
         lines.join("\n") + "\n"
@@ -335,6 +341,7 @@ pub(crate) mod tests {
             pending: 3,
             held: 2,
             oldest_pending_at: None,
+            canary: None,
             readiness: Readiness::default(),
         }
     }

@@ -16,7 +16,7 @@ use crate::model::{
     Timestamp,
 };
 use crate::output::readiness::Readiness;
-use crate::output::status::{ServerStatus, StatusReport, StreamStatus, TagStatus};
+use crate::output::status::{CanaryStatus, ServerStatus, StatusReport, StreamStatus, TagStatus};
 use crate::store::{self, Database, ServerIdentity, ServerState, Store};
 
 /// Reads what is stored of every watched server, as of the last cycle; mutes and what waits as they are at `now`, or by the clock.
@@ -45,7 +45,12 @@ pub(crate) struct Present {
     pending: u64,
     held: usize,
     oldest_pending_at: Option<Timestamp>,
+    /// `None` where there is no canary.
+    canary: Option<CanaryStatus>,
 }
+
+/// How many of the canary's mails are looked at: those of two days, one an hour.
+const MAX_CANARY_MAILS: i64 = 48;
 
 /// Which cycle the servers were last polled in: with another one, what is known of their mail may be another.
 pub(crate) type Generation = (Option<Timestamp>, i64, usize);
@@ -59,11 +64,19 @@ impl Present {
         let watched = watched_servers(config, store).await?;
         let present = now.unwrap_or_else(clock::now);
         let quiet_hours = config.quiet_hours.clone();
+        let canary_every = config.canary.as_ref().map(|canary| canary.every);
         let read = move |s: &mut Database| {
             let states = s.server_states()?;
             let now = last_cycle(&states).map_or(present, |last| last.max(present));
             let hold = hold(&quiet_hours, now);
             let (open, identities) = (s.all_open_incidents()?, s.server_identities()?);
+            let canary = match canary_every {
+                Some(every) => {
+                    let mails = s.canary_mails(MAX_CANARY_MAILS)?;
+                    Some(CanaryStatus::new(&mails, every, now))
+                }
+                None => None,
+            };
             let sandboxes = identities.iter().filter(|(_, server)| server.is_sandbox());
             Ok(Self {
                 now,
@@ -76,6 +89,7 @@ impl Present {
                 pending: s.count_pending()?,
                 held: s.held_rows(hold)?.rows.len(),
                 oldest_pending_at: s.oldest_undelivered(hold)?,
+                canary,
             })
         };
         store.call(read).await
@@ -135,6 +149,7 @@ impl Present {
             pending: self.pending,
             held: self.held,
             oldest_pending_at: self.oldest_pending_at,
+            canary: self.canary.clone(),
         }
     }
 

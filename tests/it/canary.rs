@@ -46,6 +46,21 @@ fn a_mail_is_sent_each_hour_followed_and_left_out_of_every_count(process: Proces
     world.cycle(at("2026-03-03T13:20:00Z"));
     assert_eq!(sent(&world), 4);
     assert_eq!(world.alerts(), Vec::<String>::new());
+    let now = ["--now", "2026-03-03T13:20:00Z"];
+    let status = world.transcript(&["status", now[0], now[1]]);
+    let line = status.lines().find(|line| line.starts_with("Canary: "));
+    let line = line.expect("a line of the canary");
+    assert!(
+        line.starts_with("Canary: last confirmed delivery Tue 3 Mar 13:"),
+        "{line}"
+    );
+    assert!(line.ends_with("; next mail Tue 3 Mar 14:00"), "{line}");
+    let json = world.run(&["status", "--json", now[0], now[1]]).report;
+    assert_eq!(json["canary"]["outcome"], "delivered", "{json}");
+    assert_eq!(
+        json["canary"]["next_due_at"], "2026-03-03T14:00:00Z",
+        "{json}"
+    );
 }
 
 fn a_mail_that_is_not_delivered_opens_an_incident_and_the_next_that_is_ends_it(process: Process) {
