@@ -425,6 +425,7 @@ fn silence(verdict: Verdict, last: u32) -> Finding {
             false_alarms_per_year: 4.0,
             missing_burst: None,
             streams: Vec::new(),
+            not_due: Vec::new(),
         }),
         ..finding(Rule::SendSilence, verdict)
     }

@@ -29,6 +29,7 @@ mod poll_health;
 mod profile;
 mod rate;
 pub mod rate_power;
+mod rhythm;
 pub mod sample;
 mod silence;
 mod smtp_errors;

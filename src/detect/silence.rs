@@ -296,6 +296,7 @@ impl Silence {
             false_alarms_per_year: self.false_alarms_per_year,
             missing_burst: overdue.map(Overdue::evidence),
             streams: Vec::new(),
+            not_due: Vec::new(),
         });
         Finding {
             tag: tag.cloned(),

@@ -6,8 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::detect::rhythm::Rhythm;
 use crate::detect::silence::Silence;
-use crate::model::{DAY, Evidence, Finding, History, HourCount, Span, StreamKey, Timestamp};
+use crate::model::{
+    DAY, Evidence, Finding, History, HourCount, Span, StreamKey, Timestamp, Verdict,
+};
 
 /// A stream counts among those that stopped if it had mail within this long before the last mail of all.
 const ACTIVE_DAYS: u32 = 28;
@@ -30,6 +33,7 @@ struct Member {
     marked: Vec<String>,
     /// Messages on each day with mail, in order; of hours far beyond the usual a part.
     days: Vec<(Timestamp, u64)>,
+    rhythm: Rhythm,
 }
 
 impl Together {
@@ -66,6 +70,7 @@ impl Together {
             marked: marked.collect(),
             stream,
             days: days(&history.hours),
+            rhythm: Rhythm::new(&history.hours),
         });
     }
 
@@ -85,9 +90,20 @@ impl Together {
         let streams = self.active_streams(at)?;
         let mut finding = silence.evaluate(&self.joint, None, at);
         if let Evidence::Silence(evidence) = &mut finding.evidence {
+            if finding.verdict == Verdict::Breach {
+                evidence.not_due = self.not_due(&streams, evidence.gap);
+            }
             evidence.streams = streams;
         }
         Some(finding)
+    }
+
+    /// Returns those of `streams` that usually have no mail at the time of `gap`.
+    fn not_due(&self, streams: &[StreamKey], gap: Span) -> Vec<StreamKey> {
+        let streams: BTreeSet<&StreamKey> = streams.iter().collect();
+        let is_early = |m: &&Member| streams.contains(&m.stream) && !m.rhythm.is_due(gap);
+        let early = self.members.iter().filter(is_early);
+        early.map(|member| member.stream.clone()).collect()
     }
 
     /// Returns the streams that send, of which none has nearly all of the mail; `None` for fewer than two.

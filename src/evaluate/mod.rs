@@ -118,6 +118,7 @@ impl Evaluator {
         if let Some(Evidence::Silence(silence)) = finding.as_mut().map(|f| &mut f.evidence) {
             let is_muted = |s: &StreamKey| self.policy.is_muted(s.server(), Rule::SendSilence, at);
             silence.streams.retain(|stream| !is_muted(stream));
+            silence.not_due.retain(|stream| !is_muted(stream));
         }
         let finding = finding.and_then(|finding| self.policy.rules.tune(finding));
         self.apply(log, finding.into_iter().collect(), at)

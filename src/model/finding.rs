@@ -199,6 +199,9 @@ pub struct SilenceEvidence {
     /// The streams that stopped together, where the mail of several is judged as one; else empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<StreamKey>,
+    /// Those of them whose next mail is not due yet: of these the gap does not say that they stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_due: Vec<StreamKey>,
 }
 
 /// A burst of mail, such as a newsletter or a nightly run, that did not come.

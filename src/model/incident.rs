@@ -171,6 +171,16 @@ impl Incident {
         is_there && self.tag.is_none() && self.rule == Rule::SendSilence
     }
 
+    /// Whether it says that the mail of `stream` on `server` has stopped: not of one of several whose next mail is not due yet.
+    pub fn says_stopped(&self, server: &str, stream: &StreamId) -> bool {
+        let not_due = match &self.evidence {
+            Evidence::Silence(silence) => silence.not_due.as_slice(),
+            _ => &[],
+        };
+        let is_one = |s: &StreamKey| s.server().0 == server && s.stream() == stream;
+        self.is_stop_of(server, stream) && !not_due.iter().any(is_one)
+    }
+
     /// Whether it stands.
     pub const fn is_open(&self) -> bool {
         matches!(self.state, IncidentState::Open { .. })

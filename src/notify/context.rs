@@ -3,8 +3,7 @@
 
 use crate::model::{
     BounceClass, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
-    IncidentState, Judgement, RateEvidence, Rule, SilenceEvidence, Span, StreamKey, Subject,
-    Timestamp,
+    IncidentState, Judgement, RateEvidence, Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, other_server, rate_counts};
@@ -12,13 +11,14 @@ use crate::notify::drift::{
     canary_context, dns_context, domain_blocks_context, smtp_errors_context,
 };
 use crate::notify::link::message_line;
+use crate::notify::together::describe_together;
 use crate::text::elide::elide;
 use crate::text::format::{
     approx, approx_percent, count, format_duration, plural, short_range, short_time,
 };
 use crate::text::sanitize::clean;
 
-/// The maximum number of streams that a line names.
+/// The maximum number of domains, or of records, that a line names.
 const MAX_STREAMS: usize = 5;
 
 /// Returns what stands beside an open problem at `at`: what is usual, and what else is known of it.
@@ -47,7 +47,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                 None => format!("{last} About {expected} would normally have gone out since."),
             };
             std::iter::once(missing)
-                .chain(list_streams(incident, silence))
+                .chain(describe_together(incident, silence))
                 .collect()
         }
         Evidence::Drop(DropEvidence {
@@ -177,16 +177,6 @@ fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
         lines.push(format!("Only {covered} of that time could be read."));
     }
     lines
-}
-
-/// Returns which streams stopped together; `None` where it is one alone.
-fn list_streams(incident: &Incident, silence: &SilenceEvidence) -> Option<String> {
-    let name = |stream: &StreamKey| match incident.subject() {
-        Subject::AllServers => stream.to_string(),
-        _ => stream.stream().to_string(),
-    };
-    let streams = elide(silence.streams.iter().map(name), MAX_STREAMS);
-    (!silence.streams.is_empty()).then(|| format!("They stopped together: {streams}."))
 }
 
 /// Returns `18 hard bounces, 4 blocked by the receiver`.

@@ -175,14 +175,18 @@ fn silence_lines(silence: &SilenceEvidence, style: Style) -> Vec<String> {
     ]
     .into_iter()
     .chain(silence.missing_burst.map(|burst| burst_line(burst, style)))
-    .chain(streams_line(&silence.streams))
+    .chain(streams_line("Streams judged together", &silence.streams))
+    .chain(streams_line(
+        "Of these the next mail is not due yet",
+        &silence.not_due,
+    ))
     .collect()
 }
 
-/// Returns the streams of several that are judged as one; `None` of one alone.
-fn streams_line(streams: &[StreamKey]) -> Option<String> {
+/// Returns a line that names streams of several that are judged as one; `None` where there are none.
+fn streams_line(what: &str, streams: &[StreamKey]) -> Option<String> {
     let names: Vec<String> = streams.iter().map(StreamKey::to_string).collect();
-    (!names.is_empty()).then(|| format!("Streams judged together: {}", names.join(", ")))
+    (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
 }
 
 fn burst_line(burst: MissingBurst, style: Style) -> String {

@@ -26,6 +26,7 @@ pub mod notice;
 pub mod routing;
 pub mod runbook;
 pub mod telling;
+mod together;
 pub mod update;
 
 use serde::{Deserialize, Serialize};

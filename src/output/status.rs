@@ -129,7 +129,7 @@ impl StatusReport {
         for server in &self.servers {
             lines.extend([String::new(), server.to_line()]);
             for stream in server.streams() {
-                let is_stop = |i: &&Incident| i.is_stop_of(&server.name.0, &stream.counts.id);
+                let is_stop = |i: &&Incident| i.says_stopped(&server.name.0, &stream.counts.id);
                 let silence = self.open.iter().find(is_stop);
                 lines.extend(stream.to_lines(silence, zone));
             }

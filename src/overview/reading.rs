@@ -256,7 +256,7 @@ impl<'r> Reading<'r> {
         let own = open.filter(|i| concerns(i, &server.name, Some(&stream)));
         let worst = own.map(|i| of_severity(i.severity)).min();
         let mut open = self.incidents.iter().filter(|i| i.is_open());
-        let is_stopped = open.any(|i| i.is_stop_of(&server.name.0, &stream));
+        let is_stopped = open.any(|i| i.says_stopped(&server.name.0, &stream));
         let is_judged = self
             .config
             .rules_for(server)

@@ -51,6 +51,7 @@ fn less_and_none(
         false_alarms_per_year: 4.0,
         missing_burst: None,
         streams: Vec::new(),
+        not_due: Vec::new(),
     };
     vec![
         finding(Rule::SendDrop, less, Severity::Warn, Evidence::Drop(drop)),

@@ -94,6 +94,29 @@ fn a_stop_of_all_names_them_and_a_healthy_time_says_nothing() {
 }
 
 #[test]
+fn of_a_stream_whose_next_mail_is_not_due_it_is_not_said_that_it_stopped() {
+    let (mut histories, stop, until) = ten_that_stop(30);
+    let nights = (0..60).map(|day| start() + DAY * day + 3 * HOUR);
+    histories.push(history(nights.filter(|at| *at < stop), until));
+    let together = join(&histories);
+    let mut detector = Detector::new(Rules::default(), 13);
+    let mut not_due = |at| {
+        let finding = detector.detect_together(&together, at);
+        let finding = finding.expect("eleven streams");
+        let Evidence::Silence(silence) = finding.evidence else {
+            panic!("{:?}", finding.evidence);
+        };
+        assert_eq!(silence.streams.len(), 11);
+        (finding.verdict == Verdict::Breach).then_some(silence.not_due)
+    };
+    let first = (1..24).find_map(|n| not_due(stop + HOUR * n));
+    let first = first.expect("within the day");
+    assert!(first.contains(&key(10)), "{first:?}");
+    assert!(first.len() < 6, "most of them send all day: {first:?}");
+    assert_eq!(not_due(until), Some(Vec::new()), "three nights later");
+}
+
+#[test]
 fn a_stream_that_is_not_seen_leaves_it_open_whether_all_stopped() {
     let (mut histories, _, until) = ten_that_stop(30);
     histories[3].messages = Coverage::from_spans([Span::new(start(), until - 5 * HOUR)]);

@@ -101,7 +101,7 @@ pub(crate) fn hint_lines(server: &ServerDay, open: &[Incident]) -> Vec<String> {
         .iter()
         .filter_map(|s| {
             let stream = s.stream.as_ref()?;
-            if open.iter().any(|i| i.is_stop_of(&server.name, stream)) {
+            if open.iter().any(|i| i.says_stopped(&server.name, stream)) {
                 return None;
             }
             Some(format!("{stream} within {}", format_duration(s.unnoticed?)))

@@ -248,6 +248,7 @@ fn stop(alone: Option<usize>) -> Incident {
             false_alarms_per_year: 2.0,
             missing_burst: None,
             streams: together,
+            not_due: Vec::new(),
         }),
         ..blind(0, IncidentState::Open { within_since: None })
     }

@@ -19,6 +19,7 @@ fn silence(last: Timestamp, until: Timestamp, expected: f64, surprise: f64) -> E
         false_alarms_per_year: 4.0,
         missing_burst: None,
         streams: Vec::new(),
+        not_due: Vec::new(),
     })
 }
 
@@ -60,6 +61,7 @@ pub(super) fn send_silence() -> Course {
                 false_alarms_per_year: 4.0,
                 missing_burst: None,
                 streams: Vec::new(),
+                not_due: Vec::new(),
             }),
         ],
         over_at: [march(5, 17, 0), march(5, 17, 0)],

@@ -29,6 +29,7 @@ fn silence(id: &str, gap: Span) -> Incident {
             false_alarms_per_year: 4.0,
             missing_burst: None,
             streams: Vec::new(),
+            not_due: Vec::new(),
         }),
         ..incident(id, Rule::SendSilence, gap.until)
     }

@@ -41,6 +41,7 @@ fn all() -> Vec<Evidence> {
             false_alarms_per_year: 4.0,
             missing_burst: None,
             streams: Vec::new(),
+            not_due: Vec::new(),
         }),
         Evidence::Drop(DropEvidence {
             window: span,
