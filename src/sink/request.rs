@@ -128,6 +128,7 @@ fn webhook(to: &Destination, url: Url, event: Event<'_>) -> Result<Request, Stri
     Ok(Request { url, headers, body })
 }
 
+/// A further trigger under the key of an open alert overwrites it: a warning that becomes a wake raises the severity of what is there.
 fn pagerduty(mut url: Url, key: &str, fields: &Fields, details: &Value) -> Request {
     if !url.path().ends_with("/enqueue") {
         url.set_path("/v2/enqueue");

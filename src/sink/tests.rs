@@ -276,6 +276,47 @@ fn violations(object: &Value, description: &[(&str, &str, bool)]) -> Vec<String>
         .collect()
 }
 
+/// A further trigger under the key of an open alert overwrites it, and its severity with it ("Dynamic Notifications" of `PagerDuty`'s
+/// knowledge base; PagerDuty/pdpyras issue 45): another key would be a second incident.
+#[test]
+fn a_warning_that_becomes_a_wake_raises_the_severity_of_the_alert_that_pagerduty_has() {
+    let to = destination(
+        SinkKind::PagerDuty,
+        "https://events.pagerduty.com",
+        Some("R0KEY"),
+    );
+    let steps = [
+        ("opened", "warn"),
+        ("escalated", "wake"),
+        ("reminded", "wake"),
+        ("resolved", "wake"),
+    ];
+    let sent = steps.map(|(step, severity)| {
+        let sent: Vec<Value> = all_built(&to, &transition(step, severity))
+            .iter()
+            .map(|request| serde_json::from_str(&request.body).expect("JSON"))
+            .collect();
+        let [one] = sent.as_slice() else {
+            panic!("one event: {sent:?}");
+        };
+        let text = |pointer: &str| {
+            let value = one.pointer(pointer).and_then(Value::as_str);
+            value.unwrap_or("-").to_owned()
+        };
+        ["/event_action", "/dedup_key", "/payload/severity"].map(text)
+    });
+    let key = "hushwatch-ektn6n35";
+    assert_eq!(
+        sent,
+        [
+            ["trigger", key, "warning"],
+            ["trigger", key, "critical"],
+            ["trigger", key, "critical"],
+            ["resolve", key, "-"],
+        ]
+    );
+}
+
 #[test]
 fn every_event_of_pagerduty_is_one_by_its_published_description() {
     let to = destination(
