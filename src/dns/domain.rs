@@ -10,12 +10,17 @@ use crate::dns::{Missing, Resolver};
 pub const NONSENSE_LABEL: &str = "hushwatch-no-such-name";
 /// Where Postmark takes bounces.
 pub const POSTMARK_BOUNCES: &str = "pm.mtasv.net";
-/// Postmark's selector without a date. Keys of today bear one, `<yyyymmddhhmmss>pm`, which is not told by its API.
+/// Postmark's selector without a date. Keys of today bear one, `<yyyymmddhhmmss>pm`, which only the account is told.
 pub const POSTMARK_SELECTOR: &str = "pm";
 /// The maximum number of aliases that are followed, as resolvers do.
 const MAX_ALIASES: usize = 8;
 /// The maximum number of labels of a name above the domain that is looked up, as receivers do (RFC 9989, 4.10).
 const MAX_LABELS: usize = 7;
+
+/// What the record of a key is called, before its selector.
+pub const DKIM_KEY: &str = "DKIM key at selector ";
+/// What the record of the Return-Path is called.
+pub const RETURN_PATH: &str = "Return-Path";
 
 /// Returns the sorted texts at a selector of `domain`, none where there are none.
 pub async fn key_texts(
@@ -211,7 +216,7 @@ pub async fn look_at(
         dmarc_state(resolver, domain),
     );
     let mut all = dkim;
-    all.push(("Return-Path".to_owned(), path));
+    all.push((RETURN_PATH.to_owned(), path));
     all.push(("DMARC policy".to_owned(), dmarc));
     all
 }
@@ -256,7 +261,7 @@ fn dkim_found(
     }
     let states = states.into_iter();
     states
-        .map(|(name, found)| (format!("DKIM key at selector {name}"), found))
+        .map(|(name, found)| (format!("{DKIM_KEY}{name}"), found))
         .collect()
 }
 

@@ -1,4 +1,4 @@
-//! What can be asked with the token of an account: which servers it has.
+//! What can be asked with the token of an account: which servers it has. Of its domains, `domains`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::secret::Secret;
 /// The maximum number of servers of one account; beyond it the answer makes no sense.
 const MAX_SERVERS: usize = 10_000;
 
-pub struct Account(Caller);
+pub struct Account(pub(super) Caller);
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccountServer {

@@ -4,6 +4,7 @@
 //! client    the way there: address, timeouts, TLS
 //! server    what can be asked of a server, in the words of the domain
 //! account   what can be asked of an account: which servers it has
+//! domains   where the mail records of its domains belong
 //! caller    one token: retries and counts
 //!   exchange  one attempt: send, read within a limit, judge the status
 //!   convert   body -> model; a required value that is missing is an error, never zero
@@ -22,6 +23,8 @@ mod caller;
 mod canary;
 mod client;
 mod convert;
+#[cfg(feature = "doctor")]
+mod domains;
 mod eastern;
 mod error;
 mod exchange;
@@ -38,6 +41,8 @@ mod tests;
 
 pub use account::AccountServer;
 pub use client::{Postmark, Settings};
+#[cfg(feature = "doctor")]
+pub use domains::MailHosts;
 pub use eastern::{day, days, whole};
 pub use error::{Error, ErrorKind, Fault};
 pub use search::{

@@ -3,6 +3,7 @@
 use hushwatch::model::{DAY, HOUR, Span, Timestamp};
 use hushwatch::sim::dns::{Dns, Fault};
 use hushwatch::sim::postmark::Profile;
+use hushwatch::sim::{self, Plan};
 
 use crate::world::{Process, World, at, both};
 
@@ -73,6 +74,52 @@ fn a_key_that_is_gone_is_reported_once_and_its_return_too(process: Process) {
         4,
         "two streams, two days"
     );
+}
+
+#[test]
+fn the_account_says_at_which_selector_a_key_is_and_where_the_return_path() {
+    let (mut world, dns) = world(Process::One);
+    let token = "account-token-that-nobody-may-see";
+    world.env("POSTMARK_ACCOUNT_TOKEN", token);
+    world.postmark.set_account_token(token);
+    let (dated, path) = ("20260101120000pm", "bounces.example.com");
+    world
+        .postmark
+        .set_domain("example.net", ["20250101120000pm", ""], "");
+    world.postmark.set_domain("example.com", [dated, ""], path);
+    let key = |selector: &str| format!("{selector}._domainkey.example.com");
+    dns.remove(DKIM);
+    dns.remove(PATH);
+    dns.add_txt(&key(dated), KEY);
+    dns.set_cname(path, "pm.mtasv.net");
+    assert_eq!(hours(&mut world, 0, 8), []);
+    assert_eq!(
+        world.postmark.count("/domains"),
+        2,
+        "the list, and the domain that sends"
+    );
+    dns.remove(&key(dated));
+    world.set_aside("a digest");
+    assert_eq!(hours(&mut world, 8, 32), step(31, "opened"));
+    let text = said(&world);
+    let title = "🟠 WARN DNS of example.com: the DKIM key at selector 20260101120000pm is gone";
+    assert!(text.contains(title), "{text}");
+    // A new key takes the place of the old one.
+    let new = "20260301120000pm";
+    world.postmark.set_domain("example.com", [new, ""], path);
+    dns.add_txt(&key(new), OTHER_KEY);
+    assert_eq!(hours(&mut world, 32, 34), step(32, "resolved"));
+
+    // Where the account does not answer, nobody knows where the Return-Path is, and the keys are where they were.
+    let down = Plan::always(sim::Fault::Status(503));
+    world.postmark.fail(down.on("/domains"));
+    assert_eq!(hours(&mut world, 34, 60), []);
+    world.postmark.clear_faults();
+    dns.remove(path);
+    assert_eq!(hours(&mut world, 60, 63), step(61, "opened"));
+    let text = said(&world);
+    let title = "🟠 WARN DNS of example.com: the Return-Path bounces.example.com has no CNAME to pm.mtasv.net";
+    assert!(text.contains(title), "{text}");
 }
 
 #[test]

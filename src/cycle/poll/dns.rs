@@ -6,14 +6,16 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
+use crate::config::DoctorSettings;
 use crate::cycle::Context;
 use crate::cycle::lease::Leases;
 use crate::detect::{accept_broken, is_lookup_due, join_answer};
 use crate::dns::Resolver;
-use crate::dns::domain::{Found, look_at};
+use crate::dns::domain::{DKIM_KEY, Found, POSTMARK_SELECTOR, RETURN_PATH, is_postmarks, look_at};
 use crate::model::{
     DnsAnswer, DnsRecord, Incident, IncidentState, Judgement, Rule, ServerName, Timestamp,
 };
+use crate::postmark::MailHosts;
 use crate::store::{self, Database, Note};
 use crate::text::sanitize::{clean, truncate};
 
@@ -123,12 +125,16 @@ async fn look_up(
             return Ok(());
         }
     };
+    let account = ask_account(context, due).await;
     let look = |(domain, known): &(&String, &Vec<DnsRecord>)| {
         let (domain, known) = ((*domain).clone(), (*known).clone());
         let resolver = resolver.clone();
+        let places = places(settings, &account, &domain, &known);
         async move {
-            let (selectors, path) = (&settings.dkim_selectors, &settings.return_path);
-            let found = look_at(&resolver, &domain, selectors, path).await;
+            let (selectors, path) = (&places.selectors, &places.return_path);
+            let mut found = look_at(&resolver, &domain, selectors, path).await;
+            // Nobody says today where it is.
+            found.retain(|(record, _)| places.knows_return_path || record != RETURN_PATH);
             (domain, known, found)
         }
     };
@@ -151,6 +157,75 @@ async fn look_up(
         }
     }
     Ok(())
+}
+
+/// What the account says of its domains.
+enum AccountDomains {
+    /// There is no token of an account.
+    None,
+    /// Of those that it has.
+    Known(BTreeMap<String, MailHosts>),
+    /// It was asked in vain.
+    Unknown,
+}
+
+/// Asks the account where the records of the domains that are due belong.
+async fn ask_account(context: &Context, due: &[(&String, &Vec<DnsRecord>)]) -> AccountDomains {
+    let Some(token) = &context.config.account else {
+        return AccountDomains::None;
+    };
+    // That it cannot be read is said where the servers are listed.
+    let Ok(token) = token.read() else {
+        return AccountDomains::Unknown;
+    };
+    let wanted: BTreeSet<&str> = due.iter().map(|(domain, _)| domain.as_str()).collect();
+    let asked = context.postmark.account(token).mail_hosts(&wanted).await;
+    match asked {
+        Ok(hosts) => AccountDomains::Known(hosts),
+        Err(error) => {
+            tracing::warn!(%error, "it is not known where the account's domains have their mail records");
+            AccountDomains::Unknown
+        }
+    }
+}
+
+/// Where the records of one domain are looked for.
+struct Places {
+    selectors: Vec<String>,
+    return_path: String,
+    knows_return_path: bool,
+}
+
+/// Returns where the records of `domain` are looked for: as configured, as the account says, and at dated selectors at which a key was
+/// `known`, so that a new key does not hide what became of the old one.
+fn places(
+    settings: &DoctorSettings,
+    account: &AccountDomains,
+    domain: &str,
+    known: &[DnsRecord],
+) -> Places {
+    let hosts = match account {
+        AccountDomains::Known(hosts) => hosts.get(domain),
+        AccountDomains::None | AccountDomains::Unknown => None,
+    };
+    let known = known
+        .iter()
+        .filter_map(|record| record.record.strip_prefix(DKIM_KEY));
+    let dated = known.filter(|selector| *selector != POSTMARK_SELECTOR && is_postmarks(selector));
+    let dated = dated.filter(|_| !matches!(account, AccountDomains::None));
+    let mut selectors = settings.dkim_selectors.clone();
+    let of_account = hosts.iter().flat_map(|hosts| &hosts.selectors).cloned();
+    for selector in of_account.chain(dated.map(str::to_owned)) {
+        if !selectors.contains(&selector) {
+            selectors.push(selector);
+        }
+    }
+    let own = hosts.and_then(|hosts| hosts.return_path.clone());
+    Places {
+        selectors,
+        return_path: own.unwrap_or_else(|| settings.return_path.clone()),
+        knows_return_path: !matches!(account, AccountDomains::Unknown),
+    }
 }
 
 /// Stores what was found of a domain, and notes what changed for the next digest.

@@ -49,7 +49,7 @@ pub(super) fn answer(world: &Shared, request: &Request) -> Reply {
     let (quirks, date) = (world.quirks, world.date);
     let mut honest = || match place {
         _ if received.path.starts_with(status_page::PATH) => status_page::answer(world, &received),
-        _ if received.path == account::PATH => account::answer(world, request, &received),
+        _ if account::is_here(&received.path) => account::answer(world, request, &received),
         Some(place) => serve(world, place, &received, &request.body),
         None => reject_token(request, quirks),
     };

@@ -102,6 +102,21 @@ impl Postmark {
         self.world.lock().account = Some(token.to_owned());
     }
 
+    /// Sets where the account wants the mail records of a domain: the selectors of its key and of the one that is to follow, and the name
+    /// of its Return-Path, each empty for none.
+    pub fn set_domain(&self, name: &str, selectors: [&str; 2], return_path: &str) {
+        let [selector, pending] = selectors.map(str::to_owned);
+        let domain = account::Domain {
+            name: name.to_owned(),
+            selector,
+            pending,
+            return_path: return_path.to_owned(),
+        };
+        let domains = &mut self.world.lock().domains;
+        domains.retain(|known| known.name != name);
+        domains.push(domain);
+    }
+
     /// Sets the `Date` of every answer. Before the first call, answers have none.
     pub fn set_date(&self, at: Timestamp) {
         self.world.lock().date = Some(at);

@@ -6,6 +6,7 @@ use crate::model::Timestamp;
 use crate::sim::fault::{Fault, Faults};
 use crate::sim::http::ReceivedRequest;
 
+use super::account::Domain;
 use super::derive;
 use super::quirks::Quirks;
 use super::server::Server;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) servers: Vec<Server>,
     /// The account token, if there is one.
     pub(super) account: Option<String>,
+    /// The domains of the account.
+    pub(super) domains: Vec<Domain>,
     /// The `Date` of every answer.
     pub(super) date: Option<Timestamp>,
     pub(super) page: StatusPage,
