@@ -7,7 +7,7 @@ use crate::html::layout::{badge, document, server_address, slug};
 use crate::html::server::server_article;
 use crate::html::{Health, Medium, OverviewView, ServerRow};
 use crate::model::Timestamp;
-use crate::notify::describe::describe_same_server;
+use crate::notify::describe::{describe_missing_streams, describe_same_server};
 use crate::text::format::{count, format_duration, format_time, format_time_or_never, plural};
 use crate::text::sanitize::clean;
 use crate::text::sparkline::sparkline;
@@ -22,6 +22,7 @@ pub fn overview_page(view: &OverviewView) -> String {
             h1 { "hushwatch" }
             p.verdict { (badge(health)) " " (verdict) }
             @for same in &view.same_servers { p { (clean(&describe_same_server(same))) "." } }
+            @for of in &view.missing_streams { p { (clean(&describe_missing_streams(of))) "." } }
             (facts(view))
         }
         main #main {
@@ -71,6 +72,12 @@ fn verdict(view: &OverviewView) -> (Health, String) {
                 several => format!("{several} servers are"),
             };
             let text = format!("nothing found, but {servers} watched under several names");
+            (Health::Unseen, text)
+        }
+        (0, 0) if !view.missing_streams.is_empty() => {
+            let missing = view.missing_streams.iter().map(|of| of.missing.len());
+            let missing = plural(missing.sum::<usize>() as u64, "stream");
+            let text = format!("nothing found, but {missing} of `streams` cannot be watched");
             (Health::Unseen, text)
         }
         (0, 0) if view.unseen > 0 => {

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::*;
 use crate::chart::{VolumeChart, samples};
-use crate::model::{Incident, Rule, SameServer, Timestamp};
+use crate::model::{Incident, MissingStreams, Rule, SameServer, Timestamp};
 use crate::notify::alert::Style;
 
 fn at(text: &str) -> Timestamp {
@@ -94,6 +94,7 @@ fn overview(medium: Medium) -> OverviewView {
         total: 1,
         unseen: 0,
         same_servers: Vec::new(),
+        missing_streams: Vec::new(),
         filter: String::new(),
         details: vec![server("shop", Health::Fine, "")],
         open: Vec::new(),
@@ -397,6 +398,26 @@ fn one_server_under_two_names_is_not_called_fine() {
     let said = [
         "NOT SEEN</span> nothing found, but 1 server is watched under several names",
         "shop and blog are the same Postmark server (number 17)",
+    ];
+    for said in said {
+        assert!(page.contains(said), "{page}");
+    }
+}
+
+#[test]
+fn a_stream_that_there_is_not_is_not_called_fine() {
+    let view = OverviewView {
+        missing_streams: vec![MissingStreams {
+            server: "shop".into(),
+            missing: vec!["outbond".into()],
+            listed: vec!["outbound".into()],
+        }],
+        ..overview(Medium::Page)
+    };
+    let page = overview_page(&view);
+    let said = [
+        "NOT SEEN</span> nothing found, but 1 stream of `streams` cannot be watched",
+        "`outbond` in `streams` does not exist or is archived, so nothing watches it; there is `outbound`",
     ];
     for said in said {
         assert!(page.contains(said), "{page}");

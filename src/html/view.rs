@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::chart::VolumeChart;
 use crate::html::Health;
-use crate::model::{Incident, SameServer, ServerName, StreamId, Timestamp};
+use crate::model::{Incident, MissingStreams, SameServer, ServerName, StreamId, Timestamp};
 use crate::notify::alert::Style;
 
 /// Where it is shown.
@@ -45,6 +45,8 @@ pub struct OverviewView {
     pub unseen: usize,
     /// Servers that are watched under several names.
     pub same_servers: Vec<SameServer>,
+    /// Servers of which the configuration names streams that there are not.
+    pub missing_streams: Vec<MissingStreams>,
     /// What the names of servers must contain; empty for all.
     pub filter: String,
     /// Servers with all that is known of them; the others have a row only.

@@ -14,6 +14,7 @@ mod history;
 mod incident;
 mod learned;
 mod mail;
+mod missing_streams;
 mod mute;
 mod names;
 mod rule;
@@ -46,6 +47,7 @@ pub use history::{
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use learned::{Learned, LearnedKey, Series};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
+pub use missing_streams::MissingStreams;
 pub use mute::{Hold, MAX_QUIET_HOURS, Mute};
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};

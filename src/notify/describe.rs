@@ -2,8 +2,9 @@
 
 use crate::model::{
     BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome, DnsDriftEvidence,
-    DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, Judgement, RateEvidence,
-    RateUnit, Rule, SameServer, ServerChange, Subject, Suppressed,
+    DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, Judgement,
+    MissingStreams, RateEvidence, RateUnit, Rule, SameServer, ServerChange, StreamId, Subject,
+    Suppressed,
 };
 use crate::notify::alert::Style;
 use crate::text::elide::{elide, elide_and};
@@ -18,6 +19,8 @@ const MAX_SERVER_CHARS: usize = 60;
 pub(crate) const SANDBOX: &str = "a Sandbox server, Postmark delivers nothing that it sends";
 /// The maximum number of names of one server that a line names.
 const MAX_SAME_SERVERS: usize = 5;
+/// The maximum number of streams that a line names, of those that there are and of those that there are not.
+const MAX_STREAMS: usize = 5;
 /// The maximum number of recipient domains that a line names, and of characters of each.
 const MAX_DOMAINS: usize = 3;
 const MAX_DOMAIN_CHARS: usize = 60;
@@ -32,6 +35,28 @@ pub fn describe_same_server(same: &SameServer) -> String {
          be watched at all; keep one of these [[server]], or correct the token of the others",
         elide_and(names, MAX_SAME_SERVERS),
         same.number
+    )
+}
+
+/// Returns that names of streams are of none, what there is, and what to do.
+pub fn describe_missing_streams(of: &MissingStreams) -> String {
+    let quoted = |id: &StreamId| format!("`{}`", clean(&id.0));
+    let there = match of.listed.as_slice() {
+        [] => "Postmark lists none".to_owned(),
+        listed => format!(
+            "there is {}",
+            elide_and(listed.iter().map(quoted), MAX_STREAMS)
+        ),
+    };
+    let missing = elide_and(of.missing.iter().map(quoted), MAX_STREAMS);
+    let (do_not, are, them, names) = match of.missing.len() {
+        1 => ("does not", "is", "it", "the name"),
+        _ => ("do not", "are", "them", "the names"),
+    };
+    format!(
+        "{}: {missing} in `streams` {do_not} exist or {are} archived, so nothing watches {them}; {there}; correct {names}, or leave \
+         `streams` out to watch every stream",
+        of.server
     )
 }
 

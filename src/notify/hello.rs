@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
-use crate::model::{DAY, HOUR, Incident, SameServer, StreamId, Timestamp};
+use crate::model::{DAY, HOUR, Incident, MissingStreams, SameServer, StreamId, Timestamp};
 use crate::notify::alert::Style;
-use crate::notify::describe::{SANDBOX, describe_open, describe_same_server};
+use crate::notify::describe::{
+    SANDBOX, describe_missing_streams, describe_open, describe_same_server,
+};
 use crate::notify::location::location;
 use crate::notify::{Level, Message};
 use crate::text::elide::elide;
@@ -41,6 +43,8 @@ pub struct Hello {
     pub unusual: Vec<String>,
     /// Servers of [`servers`](Self::servers) that have several names; their mail is under the first one only.
     pub same_servers: Vec<SameServer>,
+    /// Servers of which the configuration names streams that there are not.
+    pub missing_streams: Vec<MissingStreams>,
     /// When the first digest comes.
     pub digest_at: Timestamp,
     /// Whether the database takes the place of one that was lost.
@@ -130,7 +134,8 @@ fn server_lines(hello: &Hello) -> Vec<String> {
         lines.push(format!("{sandboxes}: {SANDBOX}."));
     }
     let same = hello.same_servers.iter().map(describe_same_server);
-    lines.extend(same.map(|line| format!("⚠ {line}.")));
+    let missing = hello.missing_streams.iter().map(describe_missing_streams);
+    lines.extend(same.chain(missing).map(|line| format!("⚠ {line}.")));
     lines
 }
 

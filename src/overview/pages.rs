@@ -106,6 +106,7 @@ pub(crate) async fn load_overview(
         total,
         unseen,
         same_servers: reading.present.same_servers.clone(),
+        missing_streams: reading.present.missing_streams.clone(),
         filter: filter.to_owned(),
         details,
         open,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::config::{Config, ServerConfig, hold, quiet_until};
+use crate::cycle::poll::missing_streams::find_missing_streams;
 use crate::cycle::poll::same_server::find_same_servers;
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::readiness::{Sight, judge_readiness};
@@ -12,8 +13,8 @@ use crate::cycle::report::stream_view;
 use crate::cycle::stats::{StreamStats, budget_series, read_with_week_before};
 use crate::detect::Silence;
 use crate::model::{
-    DAY, History, Incident, Mute, Rule, Rules, SameServer, ServerName, Span, StreamId, Tag,
-    Timestamp,
+    DAY, History, Incident, MissingStreams, Mute, Rule, Rules, SameServer, ServerName, Span,
+    StreamId, Tag, Timestamp,
 };
 use crate::output::readiness::Readiness;
 use crate::output::status::{CanaryStatus, ServerStatus, StatusReport, StreamStatus, TagStatus};
@@ -39,6 +40,7 @@ pub(crate) struct Present {
     /// All that is open, of servers that are not watched too.
     open: Vec<Incident>,
     pub same_servers: Vec<SameServer>,
+    pub missing_streams: Vec<MissingStreams>,
     /// Servers of which Postmark delivers nothing.
     pub sandboxes: BTreeSet<ServerName>,
     mutes: Vec<Mute>,
@@ -81,6 +83,7 @@ impl Present {
             Ok(Self {
                 now,
                 same_servers: find_same_servers(&watched, &identities, &open),
+                missing_streams: find_missing_streams(&watched, &s.stream_lists()?),
                 sandboxes: sandboxes.map(|(name, _)| name.clone()).collect(),
                 watched,
                 states,
@@ -144,6 +147,7 @@ impl Present {
             servers: servers.servers.clone(),
             open: self.open_of_watched(),
             same_servers: self.same_servers.clone(),
+            missing_streams: self.missing_streams.clone(),
             readiness: self.readiness(config),
             mutes: self.mutes.clone(),
             pending: self.pending,

@@ -99,6 +99,7 @@ facts! {
         pruning_keeps_hours_but_drops_rows
         pruning_a_second_time_changes_nothing
         streams_that_vanish_are_no_longer_watched
+        what_postmark_lists_is_known_beside_what_is_watched
         recent_events_are_told_newest_first
         blocks_of_an_older_time_are_told_oldest_first
         only_marks_of_the_wanted_classes_count_towards_a_limit;

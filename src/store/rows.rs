@@ -6,7 +6,8 @@ mod waiting;
 use std::collections::BTreeMap;
 
 use crate::model::{
-    BounceClass, Coverage, Feedback, Incident, Mute, ServerName, StreamKey, Timestamp, Transition,
+    BounceClass, Coverage, Feedback, Incident, Mute, ServerName, StreamId, StreamKey, Timestamp,
+    Transition,
 };
 
 #[cfg(any(test, feature = "charts"))]
@@ -45,6 +46,15 @@ impl ServerIdentity {
     pub fn is_sandbox(&self) -> bool {
         self.sandbox == Some(true)
     }
+}
+
+/// What Postmark listed of a server's streams, when it was asked last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamList {
+    /// Those that there are, whether they are watched or not.
+    pub listed: Vec<StreamId>,
+    /// Those that the configuration named, and that there are not.
+    pub missing: Vec<StreamId>,
 }
 
 /// A server that takes the place of another under its name, because a person said so.

@@ -41,6 +41,7 @@ fn greeted(world: &World) -> usize {
 
 both! {
     a_new_database_is_greeted_once the_rest_is_waited_for_or_reported_as_unseen one_server_under_two_names_counts_once
+    a_stream_that_there_is_not_is_said_wherever_its_owner_looks
 }
 
 fn a_new_database_is_greeted_once(process: Process) {
@@ -212,4 +213,39 @@ fn one_server_under_two_names_counts_once(process: Process) {
         "{digest}"
     );
     assert_eq!(digest.matches(" sent (").count(), 1, "{digest}");
+}
+
+/// A slip in the name of a stream: who made it believes that the stream is watched.
+fn a_stream_that_there_is_not_is_said_wherever_its_owner_looks(process: Process) {
+    let mut world = world(process, ON);
+    world.shop.add_stream("receipts", StreamType::Transactional);
+    let file = world.folder.path().join("monitor.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let with = |streams: &str| format!("{text}streams = {streams}\n");
+    std::fs::write(&file, with("[\"outbound\", \"receits\"]")).expect("written");
+    let cycle = world.cycle(at(FIRST));
+    assert_eq!(cycle.code, 0, "{}", cycle.report);
+    let said = "shop: `receits` in `streams` does not exist or is archived, so nothing watches it; there is `";
+    let hello = world.slack.take()[0].plain.clone();
+    assert!(
+        hello.contains(said) && hello.contains("`receipts`"),
+        "{hello}"
+    );
+    let status = world.transcript(&["status"]);
+    assert!(status.contains(said), "{status}");
+    let status = world.transcript(&["status", "--json"]);
+    assert!(status.contains("\"missing_streams\""), "{status}");
+    world.cycle(at("2026-03-04T09:00:00Z"));
+    let sent: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
+    let digest = sent.iter().find(|text| text.starts_with("📋"));
+    let digest = digest.expect("a digest");
+    assert!(
+        title(digest).contains("1 stream of `streams` does not exist"),
+        "{digest}"
+    );
+    assert!(digest.contains(said), "{digest}");
+    // Another process, with the name corrected: it says nothing of what it did not ask for yet.
+    std::fs::write(&file, with("[\"outbound\", \"receipts\"]")).expect("written");
+    let status = world.transcript(&["status"]);
+    assert!(!status.contains("does not exist"), "{status}");
 }

@@ -6,6 +6,7 @@ pub(crate) mod canary;
 pub(crate) mod dns;
 mod identity;
 mod listing;
+pub(crate) mod missing_streams;
 pub(crate) mod outcome;
 pub(crate) mod same_server;
 pub(crate) mod server;

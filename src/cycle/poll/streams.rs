@@ -6,7 +6,7 @@ use crate::cycle::poll::identity::identify_server;
 use crate::cycle::poll::note_change;
 use crate::model::{StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
-use crate::store::{self, Store};
+use crate::store::{self, Store, StreamList};
 
 /// Postmark's error code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
@@ -43,9 +43,11 @@ pub(crate) async fn list_streams(
         errors.record_change(name, change);
         return Ok((Vec::new(), errors));
     }
+    let mut known = None;
     let listed: Vec<StreamId> = match answer {
         Some(list) if list.streams.is_empty() => {
-            keep_known_streams(store, server, &mut errors).await?
+            let kept = keep_known_streams(store, server, &mut errors).await?;
+            known.insert(kept).listed.clone()
         }
         Some(list) => list.streams.into_iter().map(|s| s.id).collect(),
         None => {
@@ -57,6 +59,7 @@ pub(crate) async fn list_streams(
     };
     let existing: Vec<String> = listed.iter().map(without_control_characters).collect();
     errors.warnings.extend(unlisted(server, &listed));
+    let list = known.unwrap_or_else(|| list_of(server, &listed));
     let mut streams = listed;
     streams.retain(|id| server.watches(id));
     if streams.len() > MAX_STREAMS {
@@ -66,8 +69,7 @@ pub(crate) async fn list_streams(
         ));
         streams.truncate(MAX_STREAMS);
     }
-    let configured = server.streams.iter().flatten();
-    for missing in configured.filter(|id| !streams.contains(id)) {
+    for missing in &list.missing {
         errors.warnings.push(format!(
             "{name}: stream `{missing}` of `streams` does not exist, or is archived; there is {}",
             existing.join(", ")
@@ -82,7 +84,7 @@ pub(crate) async fn list_streams(
             "{name}: `ignore_streams` leaves out all of its streams: nothing is watched; leave one of them in"
         ));
     }
-    save_streams(store, server, &streams, now).await?;
+    save_streams(store, server, (&streams, list), now).await?;
     Ok((streams, errors))
 }
 
@@ -102,16 +104,26 @@ fn unlisted(server: &ServerConfig, listed: &[StreamId]) -> Vec<String> {
     missing.map(warning).collect()
 }
 
-/// Returns the streams that were known, where Postmark lists none. A server always has a stream that cannot be archived, so the
+/// Returns what there is and what is not, by what was listed.
+fn list_of(server: &ServerConfig, listed: &[StreamId]) -> StreamList {
+    let named = server.streams.iter().flatten();
+    let missing = named.filter(|id| !listed.contains(id));
+    StreamList {
+        missing: missing.cloned().collect(),
+        listed: listed.to_vec(),
+    }
+}
+
+/// Returns the list that was known, where Postmark lists none. A server always has a stream that cannot be archived, so the
 /// empty list is an error where some were known, and those are read on.
 async fn keep_known_streams(
     store: &Store,
     server: &ServerConfig,
     errors: &mut PollErrors,
-) -> Result<Vec<StreamId>, store::Error> {
-    let name = server.name.clone();
-    let known = store.call(move |s| s.watched_streams(&name)).await?;
-    match known.len() {
+) -> Result<StreamList, store::Error> {
+    let mut lists = store.call(|s| s.stream_lists()).await?;
+    let known = lists.remove(&server.name).unwrap_or_default();
+    match known.listed.len() {
         0 => {
             tracing::warn!(server = %server.name, "Postmark listed no stream at all: nothing is watched");
         }
@@ -127,14 +139,14 @@ async fn keep_known_streams(
 async fn save_streams(
     store: &Store,
     server: &ServerConfig,
-    streams: &[StreamId],
+    (streams, list): (&[StreamId], StreamList),
     now: Timestamp,
 ) -> Result<(), store::Error> {
     let (name, saved) = (server.name.clone(), streams.to_vec());
     let before = store
         .call(move |s| {
             let before = s.watched_streams(&name)?;
-            s.save_streams(&name, &saved)?;
+            s.save_stream_list(&name, &saved, &list)?;
             Ok(before)
         })
         .await?;

@@ -13,11 +13,11 @@ use std::time::Duration;
 use chrono::{Datelike, Weekday};
 
 use crate::model::{
-    BounceClass, ChanceBreaches, Incident, Mute, SameServer, SampleOutcome, Span, StreamId,
-    Timestamp, Transition, UsualDelivery,
+    BounceClass, ChanceBreaches, Incident, MissingStreams, Mute, SameServer, SampleOutcome, Span,
+    StreamId, Timestamp, Transition, UsualDelivery,
 };
 use crate::notify::alert::Style;
-use crate::notify::describe::describe_same_server;
+use crate::notify::describe::{describe_missing_streams, describe_same_server};
 use crate::notify::mute::mute_line;
 use crate::notify::{Level, Message};
 use crate::text::elide::elide;
@@ -117,6 +117,8 @@ pub struct Day {
     pub open: Vec<Incident>,
     /// Servers that have several names.
     pub same_servers: Vec<SameServer>,
+    /// Servers of which the configuration names streams that there are not.
+    pub missing_streams: Vec<MissingStreams>,
     /// Ends of periods for which no digest was written.
     pub missed: Vec<Timestamp>,
     /// Changes of the watched servers and streams: a server, and a line about it.
@@ -134,7 +136,8 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     let mut lines = open_lines(&open_problems(data), now, style);
     lines.extend(unusual_lines(data));
     let same = data.same_servers.iter().map(describe_same_server);
-    lines.extend(same.map(|line| format!("⚠ {line}")));
+    let missing = data.missing_streams.iter().map(describe_missing_streams);
+    lines.extend(same.chain(missing).map(|line| format!("⚠ {line}")));
     lines.extend(ended_lines(data, now, style));
     lines.extend(mute_lines(&data.mutes, style));
     if data.servers.len() <= MAX_LISTED_SERVERS {
@@ -287,7 +290,14 @@ fn verdict(data: &Day) -> String {
         1 => Some("1 server is watched under several names".to_owned()),
         several => Some(format!("{several} servers are watched under several names")),
     };
-    let needs_a_look: Vec<String> = streams.into_iter().chain(repeated).collect();
+    let missing = data.missing_streams.iter().map(|of| of.missing.len());
+    let missing = match missing.sum::<usize>() {
+        0 => None,
+        1 => Some("1 stream of `streams` does not exist".to_owned()),
+        several => Some(format!("{several} streams of `streams` do not exist")),
+    };
+    let needs_a_look = streams.into_iter().chain(repeated).chain(missing);
+    let needs_a_look: Vec<String> = needs_a_look.collect();
     let needs_a_look = needs_a_look.join(", ");
     let unread = data.servers.iter().any(has_unknown);
     let streams = data.servers.iter().flat_map(|s| &s.streams);

@@ -1,8 +1,8 @@
 //! Days, from a quiet one to a bad one.
 
 use crate::model::{
-    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, Rule, SameServer, SampleOutcome,
-    SilenceEvidence, Span, Timestamp, Transition, UsualDelivery,
+    BounceClass, DAY, Evidence, HOUR, Incident, IncidentState, MissingStreams, Rule, SameServer,
+    SampleOutcome, SilenceEvidence, Span, Timestamp, Transition, UsualDelivery,
 };
 use crate::notify::digest::{Day, ServerDay, StreamDay, digest};
 use crate::notify::samples::{Chapter, STYLE, Sample, copies, course_of, march, mutes};
@@ -328,6 +328,15 @@ fn several_servers() -> Vec<Case> {
         }],
         ..Day::default()
     };
+    let misnamed = Day {
+        servers: vec![shop()],
+        missing_streams: vec![MissingStreams {
+            server: "shop".into(),
+            missing: vec!["receits".into()],
+            listed: vec!["broadcast".into(), "outbound".into(), "receipts".into()],
+        }],
+        ..Day::default()
+    };
     let mut many: Vec<ServerDay> = (1..=40).map(client).collect();
     many[6].blind = Some((march(3, 6, 0), "HTTP 503".to_owned()));
     many.extend((41..=44).map(|n| server(&format!("client-{n}"), vec![stream_that_rests()])));
@@ -347,6 +356,12 @@ fn several_servers() -> Vec<Case> {
             "one server under two names",
             "Sent while the tokens of two `[[server]]` are of the same Postmark server.",
             twice,
+            period(),
+        ),
+        (
+            "a stream that there is not",
+            "Sent while `streams` names one that Postmark does not list.",
+            misnamed,
             period(),
         ),
         (

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{DAY, HOUR, Incident, Rule, SameServer, Timestamp};
+use crate::model::{DAY, HOUR, Incident, MissingStreams, Rule, SameServer, Timestamp};
 use crate::notify::hello::{Hello, Stop, WatchedServer, WatchedStream, hello};
 use crate::notify::samples::{Chapter, STYLE, Sample, copies, course_of, march};
 
@@ -115,6 +115,14 @@ pub(super) fn chapter() -> Chapter {
         }],
         ..watching(vec![shop(), server("blog", Vec::new())])
     };
+    let misnamed = Hello {
+        missing_streams: vec![MissingStreams {
+            server: "shop".into(),
+            missing: vec!["receits".into()],
+            listed: vec!["broadcast".into(), "outbound".into(), "receipts".into()],
+        }],
+        ..watching(vec![shop()])
+    };
     let never = stream("outbound", 0, Stop::NoMail);
     let samples = [
         (
@@ -146,6 +154,11 @@ pub(super) fn chapter() -> Chapter {
             "one server under two names",
             "Sent where the tokens of two `[[server]]` are of the same Postmark server.",
             twice,
+        ),
+        (
+            "a stream that there is not",
+            "Sent where `streams` names one that Postmark does not list.",
+            misnamed,
         ),
         (
             "little history",

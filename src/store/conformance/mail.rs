@@ -1,9 +1,11 @@
 //! Messages, bounces and the aggregates over them.
 
+use std::collections::BTreeMap;
+
 use crate::model::{
     BounceClass, CountedSpan, DAY, Kind, MINUTE, Mail, RecipientCount, Span, StreamKey, Timestamp,
 };
-use crate::store::Database;
+use crate::store::{Database, StreamList};
 
 use super::{T0, at, bounce, history, mail, save, save_bounces, sent, shop, shop_outbound, span};
 
@@ -367,6 +369,22 @@ pub(super) fn streams_that_vanish_are_no_longer_watched(b: &mut Database) {
     b.save_streams(&shop(), &all).expect("saved");
     assert_eq!(b.watched_streams(&shop()).expect("read"), all);
     assert_eq!(b.watched_streams(&"blog".into()).expect("read"), []);
+}
+
+pub(super) fn what_postmark_lists_is_known_beside_what_is_watched(b: &mut Database) {
+    let list = StreamList {
+        listed: ["broadcast", "outbound"].map(Into::into).to_vec(),
+        missing: vec!["outbond".into()],
+    };
+    let watched = ["outbound".into()];
+    b.save_stream_list(&shop(), &watched, &list).expect("saved");
+    assert_eq!(b.watched_streams(&shop()).expect("read"), watched);
+    let lists = BTreeMap::from([(shop(), list)]);
+    assert_eq!(b.stream_lists().expect("read"), lists);
+    b.save_streams(&shop(), &watched).expect("saved");
+    let lists = b.stream_lists().expect("read");
+    let list = lists.get(&shop()).expect("a list");
+    assert_eq!((&*list.listed, &*list.missing), (&watched[..], &[][..]));
 }
 
 pub(super) fn blocks_of_an_older_time_are_told_oldest_first(b: &mut Database) {

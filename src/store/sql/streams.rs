@@ -1,23 +1,72 @@
 //! Which streams there are, and the keys of their rows.
 
+use std::collections::BTreeMap;
+
 use crate::model::{ServerName, StreamId, StreamKey};
-use crate::store::{Database, Error};
+use crate::store::{Database, Error, StreamList};
 
 use super::{Scope, Session, values};
 
+/// What the column `watched` says beside 0, which is a stream that is kept for its past only. Versions before knew 0 and 1, and
+/// watch what is 1.
+const WATCHED: i64 = 1;
+/// There is one, and it is not watched.
+const LISTED: i64 = 2;
+/// The configuration names it, and there is none.
+const MISSING: i64 = 3;
+
 impl Database {
-    /// Marks `streams` as those that Postmark lists now. Others are kept, but no longer watched.
+    /// Marks `streams` as those that are watched now. Others are kept, but no longer watched.
+    #[cfg(test)]
     pub fn save_streams(&mut self, server: &ServerName, streams: &[StreamId]) -> Result<(), Error> {
+        self.save_stream_list(server, streams, &StreamList::default())
+    }
+
+    /// Marks `watched` as the streams that are watched now, beside those of `list`. Others are kept, but no longer watched.
+    pub fn save_stream_list(
+        &mut self,
+        server: &ServerName,
+        watched: &[StreamId],
+        list: &StreamList,
+    ) -> Result<(), Error> {
         self.write(Scope::Server(server), |s| {
             let sql = "UPDATE streams SET watched = 0 WHERE server = ?1";
             s.execute(sql, &values![&server.0])?;
-            for stream in streams {
-                let key = ensure_key(s, &StreamKey::new(server, stream))?;
-                let sql = "UPDATE streams SET watched = 1 WHERE key = ?1";
-                s.execute(sql, &values![key])?;
+            // What is watched comes last: it is that, whatever else it is.
+            for (streams, how) in [
+                (list.missing.as_slice(), MISSING),
+                (list.listed.as_slice(), LISTED),
+                (watched, WATCHED),
+            ] {
+                for stream in streams {
+                    let key = ensure_key(s, &StreamKey::new(server, stream))?;
+                    let sql = "UPDATE streams SET watched = ?2 WHERE key = ?1";
+                    s.execute(sql, &values![key, how])?;
+                }
             }
             Ok(())
         })
+    }
+
+    /// Returns what Postmark listed of each server when it was asked last, by what is stored.
+    pub fn stream_lists(&mut self) -> Result<BTreeMap<ServerName, StreamList>, Error> {
+        let sql = "SELECT server, id, watched FROM streams WHERE watched > 0 ORDER BY server, id";
+        let rows = self.rows(sql, &[], |row| {
+            Ok((
+                ServerName(row.get(0)?),
+                StreamId(row.get(1)?),
+                row.get::<i64>(2)?,
+            ))
+        })?;
+        let mut lists: BTreeMap<ServerName, StreamList> = BTreeMap::new();
+        for (server, stream, how) in rows {
+            let list = lists.entry(server).or_default();
+            match how {
+                MISSING => list.missing.push(stream),
+                _ => list.listed.push(stream),
+            }
+        }
+        Ok(lists)
     }
 
     pub fn watched_streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {

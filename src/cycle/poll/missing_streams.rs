@@ -1,0 +1,71 @@
+//! Streams that `streams` names and that Postmark does not have: a name with a slip in it is believed to be watched.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::{Config, ServerConfig};
+use crate::cycle::poll::servers::watched_servers;
+use crate::model::{MissingStreams, ServerName, StreamId};
+use crate::store::{self, Store, StreamList};
+
+/// Returns the servers of which a stream is missing, by what Postmark listed when it was asked last.
+pub(crate) async fn load_missing_streams(
+    config: &Config,
+    store: &Store,
+) -> Result<Vec<MissingStreams>, store::Error> {
+    let watched = watched_servers(config, store).await?;
+    let lists = store.call(|s| s.stream_lists()).await?;
+    Ok(find_missing_streams(&watched, &lists))
+}
+
+/// Returns the same of what is read already. A name that stands in the configuration only since then is not known to be missing.
+pub(crate) fn find_missing_streams(
+    watched: &[Arc<ServerConfig>],
+    lists: &BTreeMap<ServerName, StreamList>,
+) -> Vec<MissingStreams> {
+    let missing = |server: &Arc<ServerConfig>| {
+        let list = lists.get(&server.name)?;
+        let named = server.streams.iter().flatten();
+        let missing: Vec<StreamId> = named
+            .filter(|id| list.missing.contains(id))
+            .cloned()
+            .collect();
+        (!missing.is_empty()).then(|| MissingStreams {
+            server: server.name.clone(),
+            missing,
+            listed: list.listed.clone(),
+        })
+    };
+    watched.iter().filter_map(missing).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TokenSource;
+
+    #[test]
+    fn a_name_is_missing_where_postmark_was_asked_and_the_configuration_still_has_it() {
+        let ids = |ids: &[&str]| -> Vec<StreamId> { ids.iter().map(|id| (*id).into()).collect() };
+        let server = |streams: Option<&[&str]>| {
+            let mut server = ServerConfig::new("shop", TokenSource::Account(None));
+            server.streams = streams.map(ids);
+            [Arc::new(server)]
+        };
+        let list = StreamList {
+            listed: ids(&["broadcast", "outbound"]),
+            missing: ids(&["outbond"]),
+        };
+        let lists = BTreeMap::from([("shop".into(), list)]);
+        let found = |streams: Option<&[&str]>| {
+            let found = find_missing_streams(&server(streams), &lists).into_iter();
+            found.map(|of| of.missing).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            found(Some(&["new", "outbond", "broadcast"])),
+            [ids(&["outbond"])]
+        );
+        assert_eq!(found(Some(&["new", "broadcast"])), Vec::<Vec<_>>::new());
+        assert_eq!(found(None), Vec::<Vec<_>>::new());
+    }
+}

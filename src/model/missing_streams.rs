@@ -1,0 +1,16 @@
+//! Streams that the configuration names, and that a server does not have.
+
+use serde::Serialize;
+
+use crate::model::{ServerName, StreamId};
+
+/// The streams that `streams` names for a server and that Postmark did not list when it was asked last: nothing watches them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissingStreams {
+    /// Of which server.
+    pub server: ServerName,
+    /// At least one, in the order of the configuration.
+    pub missing: Vec<StreamId>,
+    /// What Postmark listed.
+    pub listed: Vec<StreamId>,
+}

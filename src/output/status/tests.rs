@@ -1,0 +1,223 @@
+//! What a person and a script read.
+
+use super::*;
+use crate::model::{HOUR, StreamId};
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).expect("an instant")
+}
+
+fn stream(id: &str, sampled: u64) -> StreamStatus {
+    StreamStatus {
+        counts: StreamView {
+            id: StreamId(id.to_owned()),
+            covered_until: Some(at("2026-03-03T10:00:00Z")),
+            sent: 1_776,
+            bounced: 22,
+            spam_complaint: 1,
+            recipients: Some(1_776),
+            recipients_bounced: 22,
+            recipients_complained: 1,
+            delivered: (sampled > 0).then_some(1_754),
+            delivered_low: (sampled > 0).then_some(1_652),
+            delivered_high: (sampled > 0).then_some(1_754),
+            sampled,
+            is_unread: false,
+            proven: sampled,
+            listed: 1_700,
+            counted: 76,
+        },
+        bounce_rate: 22.0 / 1_776.0,
+        last_sent: Some(at("2026-03-03T09:57:00Z")),
+        last_delivered: None,
+        learning: false,
+        silence_score: Some(0.5),
+        silence_limit: Some(13.8),
+        is_judged: true,
+        detection_delay: Some(3 * HOUR),
+        tags: vec![TagStatus {
+            tag: Tag("password-reset".to_owned()),
+            last_sent: Some(at("2026-03-03T09:50:00Z")),
+            detection_delay: None,
+        }],
+    }
+}
+
+/// A status with something of everything.
+pub(crate) fn report() -> StatusReport {
+    let learning = StreamStatus {
+        learning: true,
+        detection_delay: None,
+        tags: Vec::new(),
+        ..stream("broadcast", 0)
+    };
+    let server = |name: &str, polled, reason: Option<&str>, streams| ServerStatus {
+        name: ServerName(name.to_owned()),
+        polled,
+        complete: polled && reason.is_none(),
+        reason: reason.map(str::to_owned),
+        last_complete_at: None,
+        number: Some(9_708_911),
+        sandbox: name == "news",
+        streams: Some(streams),
+    };
+    StatusReport {
+        last_cycle_at: Some(at("2026-03-03T10:00:00Z")),
+        servers: vec![
+            server("shop", true, None, vec![stream("outbound", 47), learning]),
+            server("blog", true, Some("HTTP 503"), Vec::new()),
+            server("news", false, None, Vec::new()),
+        ],
+        open: Vec::new(),
+        mutes: Vec::new(),
+        same_servers: Vec::new(),
+        missing_streams: Vec::new(),
+        quiet_until: Some(at("2026-03-03T10:30:00Z")),
+        pending: 3,
+        held: 2,
+        oldest_pending_at: None,
+        canary: None,
+        readiness: Readiness::default(),
+    }
+}
+
+pub(crate) fn style() -> Style {
+    Style {
+        zone: Tz::UTC,
+        mask: true,
+    }
+}
+
+#[test]
+fn a_person_reads_one_paragraph_per_server() {
+    insta::assert_snapshot!(report().to_text("hushwatch.db", style()), @r#"
+    Last cycle Tue 3 Mar 10:00 UTC
+    Data in hushwatch.db
+
+    shop: last poll complete
+      outbound: 1,776 sent in the last 24 h (76 of them counted, not listed), 22 bounced (1.24%), 1 complaint, about 1,754 delivered, 47 of 47 sampled messages
+        covered up to Tue 3 Mar 10:00; last mail Tue 3 Mar 09:57, last delivery never seen
+        if mail stopped, the alert would come within 3 h
+        tag "password-reset": last mail Tue 3 Mar 09:50; too little mail to notice a stop within 45 days
+      broadcast: 1,776 sent in the last 24 h (76 of them counted, not listed), 22 bounced (1.24%), 1 complaint, no delivery sampled
+        covered up to Tue 3 Mar 10:00; last mail Tue 3 Mar 09:57, last delivery never seen
+        still learning when it sends; a stop would not be noticed yet
+
+    blog: LAST POLL NOT COMPLETE: HTTP 503
+
+    news: a Sandbox server, Postmark delivers nothing that it sends; not polled yet
+
+    No open incidents
+    Quiet hours until Tue 3 Mar 10:30 UTC: warnings wait
+    Pending messages: 3 (2 held by a mute)
+    Ready: every server is read, and no message is late
+    "#);
+}
+
+#[test]
+fn a_stream_whose_mail_stopped_promises_no_alert_to_come() {
+    let courses = crate::notify::samples::courses();
+    let silence = courses
+        .iter()
+        .find(|c| c.rule == crate::model::Rule::SendSilence);
+    let opened = silence.expect("a course").step("opened").incident.clone();
+    let id = opened.id.clone();
+    let stop = |report: &StatusReport| {
+        let text = report.to_text("hushwatch.db", style());
+        text.lines()
+            .nth(6)
+            .expect("the line of a stop")
+            .trim()
+            .to_owned()
+    };
+    let mut report = report();
+    assert_eq!(
+        stop(&report),
+        "if mail stopped, the alert would come within 3 h"
+    );
+    report.open = vec![opened];
+    assert_eq!(stop(&report), format!("mail has stopped: {id}"));
+}
+
+#[test]
+fn one_server_under_two_names_is_said_above_the_incidents() {
+    let mut report = report();
+    report.same_servers = vec![SameServer {
+        number: 17,
+        names: vec!["shop".into(), "blog".into()],
+    }];
+    let text = report.to_text("hushwatch.db", style());
+    let line = text.lines().find(|line| line.starts_with("⚠"));
+    assert_eq!(
+        line.expect("a line"),
+        "⚠ shop and blog are the same Postmark server (number 17), so its mail is read and reported once for each name, and another \
+         server may not be watched at all; keep one of these [[server]], or correct the token of the others"
+    );
+    assert_eq!(
+        report.to_json(style())["same_servers"],
+        json!([{"number": 17, "names": ["shop", "blog"]}])
+    );
+}
+
+#[test]
+fn a_stream_that_there_is_not_is_said_above_the_incidents() {
+    let mut report = report();
+    report.missing_streams = vec![MissingStreams {
+        server: "shop".into(),
+        missing: vec!["outbond".into()],
+        listed: vec!["broadcast".into(), "outbound".into()],
+    }];
+    let text = report.to_text("hushwatch.db", style());
+    let line = text.lines().find(|line| line.starts_with("⚠"));
+    assert_eq!(
+        line.expect("a line"),
+        "⚠ shop: `outbond` in `streams` does not exist or is archived, so nothing watches it; there is `broadcast` and `outbound`; \
+         correct the name, or leave `streams` out to watch every stream"
+    );
+    assert_eq!(
+        report.to_json(style())["missing_streams"],
+        json!([{"server": "shop", "missing": ["outbond"], "listed": ["broadcast", "outbound"]}])
+    );
+}
+
+#[test]
+fn a_script_reads_these_keys() {
+    let json = report().to_json(style());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json["servers"][0]["streams"][0]).expect("JSON"), @r#"
+    {
+      "bounced": 22,
+      "counted": 76,
+      "covered_until": "2026-03-03T10:00:00Z",
+      "delivered": 1754,
+      "delivered_high": 1754,
+      "delivered_low": 1652,
+      "id": "outbound",
+      "last_delivered": null,
+      "last_sent": "2026-03-03T09:57:00Z",
+      "learning": false,
+      "listed": 1700,
+      "proven": 47,
+      "recipients": 1776,
+      "recipients_bounced": 22,
+      "recipients_complained": 1,
+      "sampled": 47,
+      "sent": 1776,
+      "silence_limit": 13.8,
+      "silence_score": 0.5,
+      "spam_complaint": 1,
+      "stop_noticed_after_s": 10800,
+      "tags": [
+        {
+          "last_sent": "2026-03-03T09:50:00Z",
+          "stop_noticed_after_s": null,
+          "tag": "password-reset"
+        }
+      ]
+    }
+    "#);
+    assert_eq!(
+        (&json["last_cycle_at"], &json["pending"], &json["held"]),
+        (&json!("2026-03-03T10:00:00Z"), &json!(3), &json!(2))
+    );
+    assert_eq!(json["servers"][1]["reason"], "HTTP 503");
+}
