@@ -46,12 +46,13 @@ impl IncidentKey {
         self.problem == Rule::SendSilence && self.stream.is_none()
     }
 
-    /// Returns whether an open incident of this key, now of `rule`, inhibits one of `weaker`: by its rule, or because the
-    /// silence of the whole stream inhibits that of each of its tags.
+    /// Returns whether an open incident of this key, now of `rule`, inhibits one of `weaker`.
     fn inhibits(&self, rule: Rule, weaker: &Self) -> bool {
-        let same_place = rule.is_of_server() || self.stream == weaker.stream;
-        let whole_over_tag = rule == weaker.problem && self.tag.is_none() && weaker.tag.is_some();
-        same_place && (rule.inhibits(weaker.problem) || whole_over_tag)
+        rule.inhibits_at(self.place(), weaker.problem, weaker.place())
+    }
+
+    fn place(&self) -> (Option<&StreamId>, Option<&Tag>) {
+        (self.stream.as_ref(), self.tag.as_ref())
     }
 }
 

@@ -163,6 +163,27 @@ impl Incident {
         is_stop && self.id != joint.id && self.stream.as_ref().is_some_and(is_there)
     }
 
+    /// Whether it is what `stronger` says already: a part of it, or inhibited by it while both stood. Neither need stand now.
+    pub fn is_covered_by(&self, stronger: &Self) -> bool {
+        self.is_part_of(stronger) || (self.stood_with(stronger) && self.is_inhibited_by(stronger))
+    }
+
+    fn is_inhibited_by(&self, stronger: &Self) -> bool {
+        let place = (stronger.stream.as_ref(), stronger.tag.as_ref());
+        let own = (self.stream.as_ref(), self.tag.as_ref());
+        let is_here = self.server == stronger.server && self.id != stronger.id;
+        is_here && stronger.rule.inhibits_at(place, self.rule.problem(), own)
+    }
+
+    /// Whether there was an instant at which both stood.
+    fn stood_with(&self, other: &Self) -> bool {
+        let until = |of: &Self| match of.state {
+            IncidentState::Open { .. } => Timestamp::MAX,
+            IncidentState::Resolved { at, .. } => at,
+        };
+        self.opened_at < until(other) && other.opened_at < until(self)
+    }
+
     /// Whether it is that all mail of `stream` on `server` stopped, alone or together with others.
     pub fn is_stop_of(&self, server: &str, stream: &StreamId) -> bool {
         let is_there = self.server.0 == server && self.stream.as_ref() == Some(stream);

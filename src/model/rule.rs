@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DAY, Finding, HOUR, StreamId};
+use super::{DAY, Finding, HOUR, StreamId, Tag};
 
 /// How urgent an incident is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -195,6 +195,19 @@ impl Rule {
             Self::OperatorBounce => matches!(weaker, Self::SuppressedAddress),
             _ => false,
         }
+    }
+
+    /// Whether an open incident of this rule, of this stream and tag, inhibits one of the problem `weaker` of another on the same
+    /// server: by its rule, or because the silence of a whole stream inhibits that of each of its tags.
+    pub fn inhibits_at(
+        self,
+        (stream, tag): (Option<&StreamId>, Option<&Tag>),
+        weaker: Self,
+        (weaker_stream, weaker_tag): (Option<&StreamId>, Option<&Tag>),
+    ) -> bool {
+        let same_place = self.is_of_server() || stream == weaker_stream;
+        let whole_over_tag = self == weaker && tag.is_none() && weaker_tag.is_some();
+        same_place && (self.inhibits(weaker) || whole_over_tag)
     }
 }
 

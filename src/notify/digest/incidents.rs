@@ -16,28 +16,51 @@ use crate::text::format::{plural, short_range, short_time};
 /// The maximum number of incidents of one rule that get a line each; more of them share one.
 const MAX_SINGLE_LINES: usize = 5;
 
-/// Returns the open incidents but for those that a stop of several streams inhibits: one problem is one.
+/// Returns the open incidents but for those that a stronger one inhibits, or a stop of several streams: one problem is one.
 pub(crate) fn open_problems(data: &Day) -> Vec<&Incident> {
-    let is_inhibited = |incident: &Incident| {
-        let mut open = data.open.iter();
-        !incident.notified && open.any(|joint| incident.is_part_of(joint))
-    };
-    let open = data.open.iter();
-    open.filter(|incident| !is_inhibited(incident)).collect()
+    let all: Vec<&Incident> = data.open.iter().collect();
+    let own = |incident: &&Incident| stronger_of(incident, &all).is_none();
+    all.iter().copied().filter(own).collect()
 }
 
-/// Returns a line for each of these open incidents, or one for many of one rule. `now` is the end of the digest's period.
-pub(crate) fn open_lines(incidents: &[&Incident], now: Timestamp, style: Style) -> Vec<String> {
+/// Returns the open incidents that are named, each with the one that inhibits it. The parts of a stop of several streams are left
+/// out: it names them.
+fn shown(data: &Day) -> Vec<(&Incident, Option<&Incident>)> {
+    let all: Vec<&Incident> = data.open.iter().collect();
+    let shown = all.iter().copied().filter(|i| !is_part(i, &all));
+    shown.map(|i| (i, stronger_of(i, &all))).collect()
+}
+
+/// Returns the incident among `all` by which people know of this one, of which nobody told them.
+fn stronger_of<'i>(incident: &Incident, all: &[&'i Incident]) -> Option<&'i Incident> {
+    let mut all = all.iter().copied();
+    all.find(|stronger| !incident.notified && incident.is_covered_by(stronger))
+}
+
+fn is_part(incident: &Incident, all: &[&Incident]) -> bool {
+    !incident.notified && all.iter().any(|joint| incident.is_part_of(joint))
+}
+
+/// Returns the end of a line that names the incident by which people know of this one.
+fn inhibited_by(stronger: Option<&Incident>) -> String {
+    stronger.map_or_else(String::new, |stronger| {
+        format!(" · inhibited by {}", stronger.id)
+    })
+}
+
+/// Returns a line for each open incident, or one for many of one rule. `now` is the end of the digest's period.
+pub(crate) fn open_lines(data: &Day, now: Timestamp, style: Style) -> Vec<String> {
+    let incidents = shown(data);
     let mut by_rule: BTreeMap<Rule, Vec<&Incident>> = BTreeMap::new();
-    for incident in incidents.iter().copied() {
+    for (incident, _) in incidents.iter().copied() {
         by_rule.entry(incident.rule).or_default().push(incident);
     }
     // In the order of the incidents, which begins with what is most severe.
     let mut lines = Vec::new();
-    for incident in incidents.iter().copied() {
+    for (incident, stronger) in incidents.iter().copied() {
         match by_rule.get(&incident.rule) {
             Some(all) if all.len() <= MAX_SINGLE_LINES => {
-                lines.push(open_line(incident, now, style));
+                lines.push(open_line(incident, now, style) + &inhibited_by(stronger));
             }
             _ => lines.extend(
                 by_rule
@@ -95,9 +118,17 @@ fn places<'i>(incidents: impl Iterator<Item = &'i Incident>) -> String {
     )
 }
 
-/// Returns the last step of each incident that had one in the period and is not open any more, but for those that were only a part
-/// of a stop of several streams.
+/// Returns the last step of each incident that had one in the period and is not open any more, but for those that were inhibited by
+/// a stronger one, or a part of a stop of several streams.
 pub(crate) fn ended(data: &Day) -> Vec<&Transition> {
+    let shown = ended_shown(data).into_iter();
+    let own = shown.filter(|(_, stronger)| stronger.is_none());
+    own.map(|(end, _)| end).collect()
+}
+
+/// Returns the last steps that are named, each with the incident that inhibited its own. Only the parts of a stop of several streams
+/// are left out.
+fn ended_shown(data: &Day) -> Vec<(&Transition, Option<&Incident>)> {
     let mut last: Vec<&Transition> = Vec::new();
     for transition in &data.transitions {
         last.retain(|t| t.incident.id != transition.incident.id);
@@ -105,24 +136,28 @@ pub(crate) fn ended(data: &Day) -> Vec<&Transition> {
     }
     last.retain(|t| !data.open.iter().any(|open| open.id == t.incident.id));
     let ended = last.iter().map(|t| &t.incident);
-    let joint: Vec<&Incident> = ended.chain(&data.open).collect();
-    let is_inhibited = |incident: &Incident| {
-        !incident.notified && joint.iter().any(|joint| incident.is_part_of(joint))
-    };
-    let kept = last.iter().filter(|t| !is_inhibited(&t.incident));
-    kept.copied().collect()
+    let all: Vec<&Incident> = ended.chain(&data.open).collect();
+    let shown = last.iter().filter(|t| !is_part(&t.incident, &all));
+    shown
+        .map(|t| (*t, stronger_of(&t.incident, &all)))
+        .collect()
 }
 
 /// Returns a line for each incident that ended, or one for many of one rule.
 pub(crate) fn ended_lines(data: &Day, now: Timestamp, style: Style) -> Vec<String> {
-    let mut by_rule: BTreeMap<Rule, Vec<&Transition>> = BTreeMap::new();
-    for end in ended(data) {
-        by_rule.entry(end.incident.rule).or_default().push(end);
+    let mut by_rule: BTreeMap<Rule, Vec<(&Transition, Option<&Incident>)>> = BTreeMap::new();
+    for (end, stronger) in ended_shown(data) {
+        let of_rule = by_rule.entry(end.incident.rule).or_default();
+        of_rule.push((end, stronger));
     }
+    let line = |(end, stronger): &(&Transition, Option<&Incident>)| {
+        ended_line(end, now, style) + &inhibited_by(*stronger)
+    };
     let lines = by_rule.into_values().flat_map(|ends| {
         if ends.len() <= MAX_SINGLE_LINES {
-            ends.iter().map(|t| ended_line(t, now, style)).collect()
+            ends.iter().map(line).collect()
         } else {
+            let ends: Vec<&Transition> = ends.iter().map(|(end, _)| *end).collect();
             vec![ended_group_line(&ends, now, style)]
         }
     });

@@ -133,7 +133,7 @@ pub struct Day {
 /// Returns the digest of `period`: the verdict, then what needs a look or changed, then a line per stream.
 pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     let now = period.until;
-    let mut lines = open_lines(&open_problems(data), now, style);
+    let mut lines = open_lines(data, now, style);
     lines.extend(unusual_lines(data));
     let same = data.same_servers.iter().map(describe_same_server);
     let missing = data.missing_streams.iter().map(describe_missing_streams);

@@ -306,6 +306,78 @@ fn what_ended_as_a_part_of_a_stop_of_several_servers_is_no_problem_of_its_own() 
     assert_eq!(verdict(&data), "nothing open, 1 problem resolved");
 }
 
+/// An incident of `client-1/outbound` that opened `minutes` before the end of the period.
+fn of_rule(rule: Rule, minutes: u32, notified: bool) -> Incident {
+    let at = Timestamp::from_secs(1_700_000_000);
+    Incident {
+        id: rule.name().to_owned(),
+        server: "client-1".into(),
+        stream: Some("outbound".into()),
+        rule,
+        notified,
+        opened_at: at - minutes * MINUTE,
+        ..blind(1, IncidentState::Open { within_since: None })
+    }
+}
+
+#[test]
+fn what_a_stronger_incident_inhibits_is_no_problem_of_its_own() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let silence = of_rule(Rule::DeliverySilence, 90, true);
+    let bounces = |notified| of_rule(Rule::BounceRate, 60, notified);
+    let day = |open: Vec<Incident>| Day {
+        servers: vec![server("client-1", 10)],
+        open,
+        ..Day::default()
+    };
+    let inhibited = day(vec![silence.clone(), bounces(false)]);
+    assert_eq!(verdict(&inhibited), "1 problem open");
+    let lines = lines_of(&inhibited);
+    let named = lines[1].ends_with(" · bounce_rate · inhibited by delivery_silence");
+    assert!(named, "{lines:#?}");
+    let both = day(vec![silence.clone(), bounces(true)]);
+    assert_eq!(verdict(&both), "2 problems open", "people know of both");
+    let elsewhere = Incident {
+        stream: Some("broadcast".into()),
+        ..bounces(false)
+    };
+    let both = day(vec![silence.clone(), elsewhere]);
+    assert_eq!(verdict(&both), "2 problems open");
+    // The whole server cannot be seen: nothing of it is a problem of its own.
+    let unseen = Incident {
+        stream: None,
+        ..of_rule(Rule::Blind, 90, true)
+    };
+    let all = day(vec![unseen, bounces(false)]);
+    assert_eq!(verdict(&all), "1 problem open");
+    let ended = |incident: Incident, minutes: u32| Transition {
+        at: at - minutes * MINUTE,
+        incident: Incident {
+            state: IncidentState::Resolved {
+                at: at - minutes * MINUTE,
+                unwatched: false,
+                disabled: false,
+            },
+            ..incident
+        },
+        step: Step::Resolved,
+        notified: false,
+    };
+    let resolved = |silence_ended: u32| Day {
+        transitions: vec![
+            ended(silence.clone(), silence_ended),
+            ended(bounces(false), 10),
+        ],
+        ..day(Vec::new())
+    };
+    assert_eq!(verdict(&resolved(20)), "nothing open, 1 problem resolved");
+    assert_eq!(
+        verdict(&resolved(70)),
+        "nothing open, 2 problems resolved",
+        "one after the other"
+    );
+}
+
 #[test]
 fn complaints_above_the_threshold_need_a_look() {
     let mut servers: Vec<ServerDay> = (0..9).map(|n| server(&format!("client-{n}"), 30)).collect();
