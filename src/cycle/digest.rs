@@ -11,7 +11,6 @@ use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, wa
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
-use crate::evaluate::known_losses;
 use crate::model::{
     DAY, Incident, MINUTE, Rule, SAMPLE_LOOKBACK, ServerName, Span, StreamId, Timestamp,
 };
@@ -188,10 +187,7 @@ async fn build_digest(
                 stream,
                 period,
                 rules.for_stream(stream),
-                (
-                    &known_losses(&losses, &history, stream, period.until),
-                    series,
-                ),
+                (&losses, series),
             ));
         }
         data.open.extend(open);
@@ -228,7 +224,11 @@ async fn build_digest(
 }
 
 /// Returns the streams of a server that are not in `data` already, under another name of the same server.
-fn uncounted(data: &Day, server: &ServerName, mut streams: Vec<StreamId>) -> Vec<StreamId> {
+pub(crate) fn uncounted(
+    data: &Day,
+    server: &ServerName,
+    mut streams: Vec<StreamId>,
+) -> Vec<StreamId> {
     for same in &data.same_servers {
         let Some(first) = same.counted_as(&server.0) else {
             continue;

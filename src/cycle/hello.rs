@@ -10,7 +10,6 @@ use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, wa
 use crate::cycle::stored_message::to_row;
 use crate::decide::digest_period::next_time;
 use crate::detect::Silence;
-use crate::evaluate::known_losses;
 use crate::model::{
     DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK, ServerName, Span, StreamId,
     Timestamp,
@@ -157,13 +156,12 @@ impl StreamReader<'_> {
         let (name, day) = (&self.server.name, Span::before(now, DAY));
         let history = load_with_week_before(&context.store, name, stream, day).await?;
         let rules = context.config.rules_for(self.server);
-        let losses = known_losses(self.losses, &history, stream, now);
         let of_day = digest_entry(
             &history,
             stream,
             day,
             rules.for_stream(stream),
-            (&losses, self.series),
+            (self.losses, self.series),
         );
         let kept = now - context.config.store.keep;
         let before_start = Span::new((kept + HOUR).ceil(HOUR), self.state.first_start_at);

@@ -10,9 +10,10 @@ use crate::detect::interval::clopper_pearson;
 use crate::detect::{
     Silence, chance_breaches, count_series, sample_outcome, undelivered, usual_delivered_share,
 };
+use crate::evaluate::known_losses;
 use crate::model::{
-    BounceClass, DAY, HOUR, History, Rule, Rules, SampleOutcome, ServerName, Span, StreamId,
-    StreamKey, Timestamp, UsualDelivery,
+    BounceClass, DAY, HOUR, History, Incident, Rule, Rules, SampleOutcome, ServerName, Span,
+    StreamId, StreamKey, Timestamp, UsualDelivery,
 };
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Database, Store};
@@ -216,15 +217,16 @@ pub(crate) async fn watched_streams(
     Ok(watched)
 }
 
-/// Returns a stream's part of the digest of `period`. `losses` are the times of which incidents say that mail was not delivered;
-/// `series` share the budget of false alarms.
+/// Returns a stream's part of the digest of `period`. `losses` are the incidents of its server that say that mail was not
+/// delivered; `series` share the budget of false alarms.
 pub(crate) fn digest_entry(
     history: &History,
     stream: &StreamId,
     period: Span,
     rules: &Rules,
-    (losses, series): (&[Span], usize),
+    (losses, series): (&[Incident], usize),
 ) -> StreamDay {
+    let losses = &known_losses(losses, history, stream, period.until);
     let stats = StreamStats::from_history(history, period);
     let bounce_rate = stats.bounce_rate();
     let before = week_before(period);

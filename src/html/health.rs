@@ -7,6 +7,8 @@ pub enum Health {
     Wake,
     /// An incident that warns is open.
     Warn,
+    /// Something is unusual though no incident says so.
+    Look,
     /// The last poll was not complete.
     Unseen,
     /// It was never polled, or it is still learned what is normal.
@@ -21,6 +23,7 @@ impl Health {
         match self {
             Self::Wake => "WAKE",
             Self::Warn => "WARN",
+            Self::Look => "LOOK",
             Self::Unseen => "NOT SEEN",
             Self::Learning => "LEARNING",
             Self::Fine => "OK",
@@ -32,6 +35,7 @@ impl Health {
         match self {
             Self::Wake => "▲",
             Self::Warn => "◆",
+            Self::Look => "◇",
             Self::Unseen => "▨",
             Self::Learning => "◌",
             Self::Fine => "●",
@@ -43,6 +47,7 @@ impl Health {
         match self {
             Self::Wake => "wake",
             Self::Warn => "warn",
+            Self::Look => "look",
             Self::Unseen => "unseen",
             Self::Learning => "learning",
             Self::Fine => "fine",

@@ -12,6 +12,9 @@ use crate::text::format::{count, format_duration, format_time, format_time_or_ne
 use crate::text::sanitize::clean;
 use crate::text::sparkline::sparkline;
 
+/// The maximum number of lines of what is unusual.
+const MAX_UNUSUAL: usize = 10;
+
 /// Returns the overview, as a page or as a file.
 pub fn overview_page(view: &OverviewView) -> String {
     let (health, verdict) = verdict(view);
@@ -23,6 +26,7 @@ pub fn overview_page(view: &OverviewView) -> String {
             p.verdict { (badge(health)) " " (verdict) }
             @for same in &view.same_servers { p { (clean(&describe_same_server(same))) "." } }
             @for of in &view.missing_streams { p { (clean(&describe_missing_streams(of))) "." } }
+            (unusual(view))
             (facts(view))
         }
         main #main {
@@ -65,43 +69,67 @@ fn verdict(view: &OverviewView) -> (Health, String) {
             format!("{servers}, no cycle yet: nothing was read so far"),
         );
     }
+    if wakes + warns == 0 {
+        return without_incident(view, worst);
+    }
+    let beside = match view.day.needs_a_look.as_str() {
+        "" => String::new(),
+        needs_a_look => format!("; beside them, {needs_a_look}"),
+    };
     match (wakes, warns) {
-        (0, 0) if !view.same_servers.is_empty() => {
-            let servers = match view.same_servers.len() {
-                1 => "1 server is".to_owned(),
-                several => format!("{several} servers are"),
-            };
-            let text = format!("nothing found, but {servers} watched under several names");
-            (Health::Unseen, text)
+        (0, _) => {
+            let open = plural(warns, "incident");
+            (Health::Warn, format!("{open} open{beside}"))
         }
-        (0, 0) if !view.missing_streams.is_empty() => {
-            let missing = view.missing_streams.iter().map(|of| of.missing.len());
-            let missing = plural(missing.sum::<usize>() as u64, "stream");
-            let text = format!("nothing found, but {missing} of `streams` cannot be watched");
-            (Health::Unseen, text)
+        (_, 0) => {
+            let open = plural(wakes, "incident");
+            (Health::Wake, format!("{open} open{beside}"))
         }
-        (0, 0) if view.unseen > 0 => {
+        (_, _) => {
+            let all = plural(wakes + warns, "incident");
+            let text = format!("{all} open: {wakes} WAKE, {warns} WARN{beside}");
+            (Health::Wake, text)
+        }
+    }
+}
+
+/// Returns the same where no incident is open. What the digest would name keeps it from being fine.
+fn without_incident(view: &OverviewView, worst: Option<Health>) -> (Health, String) {
+    let servers = plural(view.total as u64, "server");
+    let day = &view.day;
+    match day.doubt() {
+        Some(doubt) if !day.unusual.is_empty() => {
+            (Health::Look, format!("no incident is open, but {doubt}"))
+        }
+        Some(doubt) if !day.needs_a_look.is_empty() => {
+            (Health::Unseen, format!("nothing found, but {doubt}"))
+        }
+        _ if view.unseen > 0 => {
             let unseen = plural(view.unseen as u64, "server");
             let text = format!("nothing found, but {unseen} could not be read");
             (Health::Unseen, text)
         }
-        // What no incident says is in the digest: bounces below a limit are not told here.
-        (0, 0) => match worst {
-            Some(Health::Learning) => (
-                Health::Learning,
-                format!("no incident is open, {servers}; some are still being learned"),
-            ),
-            _ => (Health::Fine, format!("no incident is open, {servers}")),
-        },
-        (0, _) => (Health::Warn, format!("{} open", plural(warns, "incident"))),
-        (_, 0) => (Health::Wake, format!("{} open", plural(wakes, "incident"))),
-        (_, _) => {
-            let all = plural(wakes + warns, "incident");
-            (
-                Health::Wake,
-                format!("{all} open: {wakes} WAKE, {warns} WARN"),
-            )
+        Some(doubt) => (Health::Unseen, format!("nothing found, but {doubt}")),
+        None if !day.is_known => {
+            let still = "the last 24 hours are still being read";
+            let text = format!("no incident is open, {servers}; {still}");
+            (Health::Learning, text)
         }
+        None if worst == Some(Health::Learning) => (
+            Health::Learning,
+            format!("no incident is open, {servers}; some are still being learned"),
+        ),
+        None => (Health::Fine, format!("no incident is open, {servers}")),
+    }
+}
+
+/// Returns what is unusual though no incident says so, a line for each reason; of many, the first ones.
+fn unusual(view: &OverviewView) -> Markup {
+    let lines: Vec<String> = view.day.lines().collect();
+    let more = lines.len().saturating_sub(MAX_UNUSUAL);
+    html! {
+        @for line in lines.iter().take(MAX_UNUSUAL) { p { (clean(line)) } }
+        @if more > 0 { p { "And " (count(more as u64)) " more." } }
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::chart::{VolumeChart, samples};
 use crate::model::{Incident, MissingStreams, Rule, SameServer, Timestamp};
 use crate::notify::alert::Style;
+use crate::notify::digest::{Day, JudgedDay, UnusualStream, judge_day};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).expect("an instant")
@@ -95,6 +96,10 @@ fn overview(medium: Medium) -> OverviewView {
         unseen: 0,
         same_servers: Vec::new(),
         missing_streams: Vec::new(),
+        day: JudgedDay {
+            is_known: true,
+            ..JudgedDay::default()
+        },
         filter: String::new(),
         details: vec![server("shop", Health::Fine, "")],
         open: Vec::new(),
@@ -386,11 +391,17 @@ fn quiet_hours_are_said_while_they_last() {
 
 #[test]
 fn one_server_under_two_names_is_not_called_fine() {
+    let same = vec![SameServer {
+        number: 17,
+        names: vec!["shop".into(), "blog".into()],
+    }];
+    let day = Day {
+        same_servers: same.clone(),
+        ..Day::default()
+    };
     let view = OverviewView {
-        same_servers: vec![SameServer {
-            number: 17,
-            names: vec!["shop".into(), "blog".into()],
-        }],
+        day: judge_day(&day),
+        same_servers: same,
         total: 2,
         ..overview(Medium::Page)
     };
@@ -406,20 +417,79 @@ fn one_server_under_two_names_is_not_called_fine() {
 
 #[test]
 fn a_stream_that_there_is_not_is_not_called_fine() {
+    let missing = vec![MissingStreams {
+        server: "shop".into(),
+        missing: vec!["outbond".into()],
+        listed: vec!["outbound".into()],
+    }];
+    let day = Day {
+        missing_streams: missing.clone(),
+        ..Day::default()
+    };
     let view = OverviewView {
-        missing_streams: vec![MissingStreams {
-            server: "shop".into(),
-            missing: vec!["outbond".into()],
-            listed: vec!["outbound".into()],
-        }],
+        day: judge_day(&day),
+        missing_streams: missing,
         ..overview(Medium::Page)
     };
     let page = overview_page(&view);
     let said = [
-        "NOT SEEN</span> nothing found, but 1 stream of `streams` cannot be watched",
+        "NOT SEEN</span> nothing found, but 1 stream of `streams` does not exist",
         "`outbond` in `streams` does not exist or is archived, so nothing watches it; there is `outbound`",
     ];
     for said in said {
         assert!(page.contains(said), "{page}");
     }
+}
+
+#[test]
+fn a_day_that_the_digest_would_not_call_normal_is_not_called_fine() {
+    let bounced = UnusualStream {
+        server: "shop".to_owned(),
+        stream: "outbound".into(),
+        reasons: vec!["5 of 10 messages bounced (soft 5)".to_owned()],
+    };
+    let known = || overview(Medium::Page).day;
+    let unusual = JudgedDay {
+        unusual: vec![bounced],
+        needs_a_look: "1 stream needs a look".to_owned(),
+        ..known()
+    };
+    let unread = JudgedDay {
+        unread: ["shop".to_owned()].into(),
+        ..known()
+    };
+    let page = |day: JudgedDay, medium| {
+        let of_day = OverviewView {
+            day,
+            ..overview(medium)
+        };
+        overview_page(&of_day)
+    };
+    let cases = [
+        (
+            unusual.clone(),
+            "LOOK</span> no incident is open, but 1 stream needs a look",
+        ),
+        (
+            unread,
+            "NOT SEEN</span> nothing found, but not everything could be read",
+        ),
+        (
+            JudgedDay::default(),
+            "LEARNING</span> no incident is open, 1 server; the last 24 hours are still being read",
+        ),
+    ];
+    for (day, said) in cases {
+        let page = page(day, Medium::Page);
+        assert!(page.contains(said), "{page}");
+    }
+    let named = "⚠ shop/outbound: 5 of 10 messages bounced (soft 5)";
+    assert!(page(unusual.clone(), Medium::File).contains(named));
+    let open = OverviewView {
+        day: unusual,
+        ..troubled(Medium::Page)
+    };
+    let page = overview_page(&open);
+    let said = "WAKE</span> 5 incidents open: 1 WAKE, 4 WARN; beside them, 1 stream needs a look";
+    assert!(page.contains(said), "{page}");
 }

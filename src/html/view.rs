@@ -6,6 +6,7 @@ use crate::chart::VolumeChart;
 use crate::html::Health;
 use crate::model::{Incident, MissingStreams, SameServer, ServerName, StreamId, Timestamp};
 use crate::notify::alert::Style;
+use crate::notify::digest::JudgedDay;
 
 /// Where it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct OverviewView {
     pub same_servers: Vec<SameServer>,
     /// Servers of which the configuration names streams that there are not.
     pub missing_streams: Vec<MissingStreams>,
+    /// How the last 24 hours were, but for the incidents.
+    pub day: JudgedDay,
     /// What the names of servers must contain; empty for all.
     pub filter: String,
     /// Servers with all that is known of them; the others have a row only.

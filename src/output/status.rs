@@ -22,6 +22,7 @@ use crate::notify::context::problem_span;
 use crate::notify::describe::{
     SANDBOX, describe_missing_streams, describe_open, describe_same_server,
 };
+use crate::notify::digest::{JudgedDay, UnusualStream};
 use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
 use crate::output::json::{IncidentView, MuteView, StreamView};
@@ -30,7 +31,11 @@ use crate::text::format::{
     count, format_duration, format_time, format_time_or_never, percent, plural,
 };
 
-/// What is stored of every watched server. Serialized, it lacks `open_incidents` and `mutes`.
+/// The maximum number of lines of what is unusual.
+const MAX_UNUSUAL: usize = 10;
+
+/// What is stored of every watched server. Serialized, it lacks `open_incidents`, `mutes`, `unusual` and
+/// `all_read`.
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusReport {
     /// When the last cycle was; `None` before the first.
@@ -45,6 +50,9 @@ pub struct StatusReport {
     pub same_servers: Vec<SameServer>,
     /// Servers of which the configuration names streams that there are not.
     pub missing_streams: Vec<MissingStreams>,
+    /// How the last 24 hours were, but for the incidents.
+    #[serde(skip)]
+    pub day: JudgedDay,
     /// When the quiet hours end that it is in.
     #[serde(serialize_with = "rfc3339")]
     pub quiet_until: Option<Timestamp>,
@@ -123,6 +131,9 @@ impl StatusReport {
         let mut json = json!(self);
         json["open_incidents"] = incidents.collect();
         json["mutes"] = mutes.collect();
+        let known = Some(&self.day).filter(|day| day.is_known);
+        json["unusual"] = json!(known.map(unusual_json));
+        json["all_read"] = json!(known.map(|day| day.unread.is_empty()));
         json
     }
 
@@ -146,9 +157,18 @@ impl StatusReport {
         let same = self.same_servers.iter().map(describe_same_server);
         let missing = self.missing_streams.iter().map(describe_missing_streams);
         lines.extend(same.chain(missing).map(|line| format!("⚠ {line}")));
-        lines.push(match self.open.len() {
-            0 => "No open incidents".to_owned(),
-            open => format!("Open incidents: {open}"),
+        let unusual: Vec<String> = self.day.lines().collect();
+        lines.extend(unusual.iter().take(MAX_UNUSUAL).cloned());
+        let more = unusual.len().saturating_sub(MAX_UNUSUAL);
+        if more > 0 {
+            lines.push(format!("… and {more} more: hushwatch digest --print"));
+        }
+        let needs_a_look = self.day.needs_a_look.as_str();
+        lines.push(match (self.open.len(), self.day.doubt()) {
+            (0, None) => "No open incidents".to_owned(),
+            (0, Some(doubt)) => format!("No open incidents, but {doubt}"),
+            (open, _) if needs_a_look.is_empty() => format!("Open incidents: {open}"),
+            (open, _) => format!("Open incidents: {open}; beside them, {needs_a_look}"),
         });
         lines.extend(self.open.iter().map(|i| incident_line(i, style)));
         let mutes = self.mutes.iter().map(|mute| mute_line(mute, zone));
@@ -244,6 +264,12 @@ impl TagStatus {
             detection_delay_text(self.detection_delay),
         )
     }
+}
+
+/// Returns the streams that need a look, for scripts.
+fn unusual_json(day: &JudgedDay) -> Vec<Value> {
+    let stream = |of: &UnusualStream| json!({"server": of.server, "stream": of.stream, "reasons": of.reasons});
+    day.unusual.iter().map(stream).collect()
 }
 
 fn detection_delay_text(delay: Option<Duration>) -> String {

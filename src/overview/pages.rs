@@ -12,6 +12,7 @@ use crate::notify::context::problem_span;
 use crate::output::explain::explain;
 use crate::overview::notices::Notices;
 use crate::overview::reading::{MAX_PAST, Reading};
+use crate::overview::status::{CollectedServers, Present};
 use crate::overview::{load_report, view_instant};
 use crate::store::{self, Store, StreamFigures};
 
@@ -24,15 +25,17 @@ const MAX_DETAILS_IN_FILE: usize = 50;
 /// The maximum number of open incidents that are listed.
 const MAX_OPEN: usize = 100;
 
-/// Reads everything that is watched; of many servers, those whose names have `filter` in them.
+/// Reads everything that is watched; of many servers, those whose names have `filter` in them. `known` is the present, and the
+/// mail of the servers, where it was read.
 pub(crate) async fn load_overview(
     config: &Config,
     store: &Store,
     notices: &Notices,
     medium: Medium,
     (filter, season): (&str, Duration),
+    known: (Present, Option<&CollectedServers>),
 ) -> Result<OverviewView, store::Error> {
-    let reading = Reading::new(config, store, notices, season).await?;
+    let reading = Reading::new(config, store, notices, season, known).await?;
     let day = reading.day();
     let figures = store.call(move |s| s.stream_figures(day)).await?;
     let mut by_server: BTreeMap<&ServerName, Vec<&StreamFigures>> = BTreeMap::new();
@@ -107,6 +110,7 @@ pub(crate) async fn load_overview(
         unseen,
         same_servers: reading.present.same_servers.clone(),
         missing_streams: reading.present.missing_streams.clone(),
+        day: reading.day_of_all.clone(),
         filter: filter.to_owned(),
         details,
         open,
@@ -122,8 +126,9 @@ pub(crate) async fn load_server_page(
     store: &Store,
     notices: &Notices,
     name: &ServerName,
+    known: (Present, Option<&CollectedServers>),
 ) -> Result<Option<ServerPageView>, store::Error> {
-    let reading = Reading::new(config, store, notices, DEFAULT_SEASON).await?;
+    let reading = Reading::new(config, store, notices, DEFAULT_SEASON, known).await?;
     let mut watched = reading.present.watched().iter();
     let Some(server) = watched.find(|server| server.name == *name) else {
         return Ok(None);

@@ -15,12 +15,16 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::context::split_remedy;
 use crate::notify::describe::{SANDBOX, describe_open};
+use crate::notify::digest::JudgedDay;
 use crate::overview::notices::{Notice, Notices};
-use crate::overview::status::Present;
+use crate::overview::status::{CollectedServers, Present, name_servers};
 use crate::overview::worst::worst_open;
 use crate::store::{self, Database, Store, StreamFigures};
+use crate::text::elide::elide;
 use crate::text::format::short_time;
 
+/// The maximum number of streams that are named of those that there are not.
+const MAX_MISSING: usize = 3;
 /// The maximum number of past incidents that are listed.
 pub(super) const MAX_PAST: usize = 50;
 
@@ -40,6 +44,8 @@ pub(super) struct Reading<'r> {
     /// Servers that the last two polls did not see, with their last complete one.
     unseen: BTreeMap<ServerName, Option<Timestamp>>,
     series: usize,
+    /// How the last 24 hours were, but for the incidents.
+    pub day_of_all: JudgedDay,
 }
 
 impl<'r> Reading<'r> {
@@ -48,8 +54,12 @@ impl<'r> Reading<'r> {
         store: &'r Store,
         notices: &'r Notices,
         season: Duration,
+        (present, mail): (Present, Option<&CollectedServers>),
     ) -> Result<Self, store::Error> {
-        let present = Present::read(config, store, None).await?;
+        let day_of_all = match mail {
+            Some(mail) => present.judge_day(mail),
+            None => present.judge_day(&name_servers(store, &present).await?),
+        };
         let last = present.last_cycle_at();
         let until = shown_until(last, present.now);
         let season = Span::new((until - season).floor(HOUR), until);
@@ -71,6 +81,7 @@ impl<'r> Reading<'r> {
             unseen: unseen.map(|s| (s.server, s.last_complete_at)).collect(),
             series: budget_series(store).await?,
             present,
+            day_of_all,
         })
     }
 
@@ -136,6 +147,35 @@ impl<'r> Reading<'r> {
         }
     }
 
+    /// Returns how a server is of whose present nothing is wrong: its last 24 hours may say otherwise.
+    fn with_day(&self, server: &ServerName, (health, note): (Health, String)) -> (Health, String) {
+        let day = &self.day_of_all;
+        let mut unusual = day.unusual.iter();
+        let mut missing = self.present.missing_streams.iter();
+        let (health, why) = if health != Health::Fine {
+            return (health, note);
+        } else if let Some(stream) = unusual.find(|stream| stream.server == server.0) {
+            let reason = stream.reasons.first().map_or("", String::as_str);
+            (Health::Look, format!("{}: {reason}", stream.stream))
+        } else if let Some(of) = missing.find(|of| of.server == *server) {
+            let ids = of.missing.iter().map(ToString::to_string);
+            let ids = elide(ids, MAX_MISSING);
+            (
+                Health::Unseen,
+                format!("not watched, since it does not exist: {ids}"),
+            )
+        } else if day.unread.contains(&server.0) {
+            let why = "not everything of the last 24 h could be read";
+            (Health::Unseen, why.to_owned())
+        } else if !day.is_known {
+            let why = "its last 24 h are still being read";
+            (Health::Learning, why.to_owned())
+        } else {
+            return (health, note);
+        };
+        (health, self.with_sandbox(server, why))
+    }
+
     /// Whether nothing is known of the present of a server, whatever is told of it.
     fn is_unseen(&self, server: &ServerName) -> bool {
         let state = self.present.state(server);
@@ -163,12 +203,12 @@ impl<'r> Reading<'r> {
         (health, note): (Health, String),
         figures: &[&StreamFigures],
     ) -> ServerRow {
-        let (health, note) = match health {
-            Health::Fine if self.is_learning(server, figures) => {
+        let (health, note) = match self.with_day(&server.name, (health, note)) {
+            (Health::Fine, _) if self.is_learning(server, figures) => {
                 let sends = figures.iter().any(|stream| stream.last_sent.is_some());
                 self.learning(&server.name, sends)
             }
-            _ => (health, note),
+            as_it_is => as_it_is,
         };
         let day = self.day();
         let mut hours: Option<Vec<Option<u64>>> = None;
@@ -206,7 +246,8 @@ impl<'r> Reading<'r> {
         server: &ServerConfig,
         streams: Vec<StreamId>,
     ) -> Result<ServerPageView, store::Error> {
-        let (mut health, mut note) = self.health(&server.name);
+        let health = self.health(&server.name);
+        let (mut health, mut note) = self.with_day(&server.name, health);
         let mut details = Vec::new();
         for stream in streams {
             details.push(self.stream(server, stream).await?);
@@ -264,6 +305,7 @@ impl<'r> Reading<'r> {
             .is_enabled(Rule::SendSilence);
         let health = worst.unwrap_or(match self.is_unseen(&server.name) {
             true => Health::Unseen,
+            _ if self.is_unusual(&server.name, &stream) => Health::Look,
             _ if last_sent.is_none() || (notice.is_learning && is_judged) => Health::Learning,
             _ => Health::Fine,
         });
@@ -283,6 +325,12 @@ impl<'r> Reading<'r> {
             day: chart(self.day(), ChartStep::Hour),
             season: chart(season, ChartStep::Day),
         })
+    }
+
+    /// Whether something is unusual of a stream though no incident says so.
+    fn is_unusual(&self, server: &ServerName, stream: &StreamId) -> bool {
+        let mut unusual = self.day_of_all.unusual.iter();
+        unusual.any(|of| of.server == server.0 && of.stream == *stream)
     }
 
     /// Returns how a stop would be noticed; what is learned of a stream is kept for the day.

@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::config::{Config, ServerConfig, hold, quiet_until};
+use crate::cycle::digest::uncounted;
 use crate::cycle::poll::missing_streams::find_missing_streams;
 use crate::cycle::poll::same_server::find_same_servers;
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::readiness::{Sight, judge_readiness};
 use crate::cycle::report::stream_view;
-use crate::cycle::stats::{StreamStats, budget_series, read_with_week_before};
+use crate::cycle::stats::{StreamStats, budget_series, digest_entry, read_with_week_before};
 use crate::detect::Silence;
 use crate::model::{
-    DAY, History, Incident, MissingStreams, Mute, Rule, Rules, SameServer, ServerName, Span,
-    StreamId, Tag, Timestamp,
+    DAY, History, Incident, MissingStreams, Mute, Rule, Rules, SAMPLE_LOOKBACK, SameServer,
+    ServerName, Span, StreamId, Tag, Timestamp, Transition,
 };
+use crate::notify::digest::{Day, JudgedDay, ServerDay, StreamDay, judge_day};
 use crate::output::readiness::Readiness;
 use crate::output::status::{CanaryStatus, ServerStatus, StatusReport, StreamStatus, TagStatus};
 use crate::store::{self, Database, ServerIdentity, ServerState, Store};
@@ -148,6 +150,7 @@ impl Present {
             open: self.open_of_watched(),
             same_servers: self.same_servers.clone(),
             missing_streams: self.missing_streams.clone(),
+            day: self.judge_day(servers),
             readiness: self.readiness(config),
             mutes: self.mutes.clone(),
             pending: self.pending,
@@ -155,6 +158,45 @@ impl Present {
             oldest_pending_at: self.oldest_pending_at,
             canary: self.canary.clone(),
         }
+    }
+
+    /// Returns how the last 24 hours were, but for the incidents, as the digest says it.
+    pub(crate) fn judge_day(&self, servers: &CollectedServers) -> JudgedDay {
+        let days = servers.days.as_ref();
+        let days = days.filter(|_| servers.last_cycle_at.is_some());
+        let mut data = Day {
+            servers: days.map_or_else(Vec::new, |days| days.servers.clone()),
+            transitions: days.map_or_else(Vec::new, |days| days.transitions.clone()),
+            open: self.open_of_watched(),
+            same_servers: self.same_servers.clone(),
+            missing_streams: self.missing_streams.clone(),
+            ..Day::default()
+        };
+        for day in &mut data.servers {
+            day.blind = self.blind_since(&day.name);
+        }
+        // The account has no mail: it counts only where it cannot be seen.
+        let account = ServerName::ACCOUNT;
+        data.servers
+            .retain(|day| day.name != account || day.blind.is_some());
+        JudgedDay {
+            is_known: days.is_some(),
+            ..judge_day(&data)
+        }
+    }
+
+    /// Returns since when people know that a server cannot be seen, and why.
+    fn blind_since(&self, server: &str) -> Option<(Timestamp, String)> {
+        let mut open = self.open.iter();
+        let is_open = open.any(|i| i.server.0 == server && i.rule.is_of_server());
+        let state = self
+            .states
+            .get(&ServerName::from(server))
+            .filter(|_| is_open)?;
+        Some((
+            state.incomplete_since?,
+            state.reason.clone().unwrap_or_default(),
+        ))
     }
 
     /// Returns what is open on the watched servers, in their order; last, what is open on several.
@@ -188,6 +230,15 @@ fn last_cycle(states: &BTreeMap<ServerName, ServerState>) -> Option<Timestamp> {
 pub(crate) struct CollectedServers {
     pub last_cycle_at: Option<Timestamp>,
     pub servers: Vec<ServerStatus>,
+    /// What their mail did in the 24 hours before that cycle; `None` where it was not looked at.
+    days: Option<Days>,
+}
+
+/// What the mail of the servers did in a day, and the steps of incidents since it began.
+#[derive(Clone, Debug)]
+struct Days {
+    servers: Vec<ServerDay>,
+    transitions: Vec<Transition>,
 }
 
 /// Returns what is known of the servers without a look at their mail. It is read quickly, however many there are.
@@ -203,6 +254,7 @@ pub(crate) async fn name_servers(
     Ok(CollectedServers {
         last_cycle_at: last_cycle(&present.states),
         servers: servers.collect(),
+        days: None,
     })
 }
 
@@ -216,12 +268,51 @@ pub(crate) async fn collect_servers(
     let at = last_cycle_at.unwrap_or_else(clock::now);
     let series = budget_series(store).await?;
     let mut collected = name_servers(store, present).await?;
+    // Which streams are those of another name already.
+    let mut data = Day {
+        same_servers: present.same_servers.clone(),
+        ..Day::default()
+    };
     for (server, status) in present.watched.iter().zip(&mut collected.servers) {
+        let is_sandbox = status.sandbox;
         let rules = config.rules_for(server);
         let name = server.name.clone();
-        let read = move |s: &mut Database| stream_statuses(s, &name, &rules, at, series);
-        status.streams = Some(store.call(read).await?);
+        let read =
+            move |s: &mut Database| stream_statuses(s, (&name, is_sandbox), &rules, at, series);
+        let (statuses, mut days): (Vec<StreamStatus>, Vec<StreamDay>) =
+            store.call(read).await?.into_iter().unzip();
+        let ids = statuses.iter().map(|status| status.counts.id.clone());
+        let counted = uncounted(&data, &server.name, ids.collect());
+        days.retain(|day| day.stream.as_ref().is_some_and(|id| counted.contains(id)));
+        let polled_at = present
+            .state(&server.name)
+            .and_then(|state| state.last_cycle_at);
+        let longest = config.postmark.longest_poll();
+        if let Some(polled_at) = polled_at.filter(|polled_at| at.since(*polled_at) <= longest) {
+            // Of one cycle: what came after its own poll is not missing.
+            let holes = days.iter_mut().map(|day| &mut day.unknown);
+            holes.for_each(|holes| holes.retain(|hole| hole.from < polled_at));
+        }
+        let same = data.same_servers.iter();
+        let same_as = same
+            .filter_map(|same| same.counted_as(&server.name.0))
+            .next();
+        let day = ServerDay {
+            same_as: same_as.map(|name| name.to_string()),
+            name: server.name.to_string(),
+            streams: days,
+            sandbox: is_sandbox,
+            ..ServerDay::default()
+        };
+        data.servers.push(day);
+        status.streams = Some(statuses);
     }
+    let since = Span::new(at - DAY, Timestamp::MAX);
+    let steps = store.call(move |s| s.transitions(since)).await?;
+    collected.days = Some(Days {
+        servers: data.servers,
+        transitions: steps.into_iter().map(|row| row.transition).collect(),
+    });
     Ok(collected)
 }
 
@@ -244,19 +335,24 @@ fn server_status(
     }
 }
 
-/// Reads and learns what is known of a server's streams.
+/// Reads and learns what is known of a server's streams, and what each did in the 24 hours before `at`.
 fn stream_statuses(
     s: &mut Database,
-    server: &ServerName,
+    (server, is_sandbox): (&ServerName, bool),
     rules: &Rules,
     at: Timestamp,
     series: usize,
-) -> Result<Vec<StreamStatus>, store::Error> {
+) -> Result<Vec<(StreamStatus, StreamDay)>, store::Error> {
+    let day = Span::before(at, DAY);
+    let losses = s.delivery_incidents(server, at - SAMPLE_LOOKBACK)?;
+    let of_day = rules.clone().with(|rules| rules.sandbox = is_sandbox);
     let mut streams = Vec::new();
     for stream in s.watched_streams(server)? {
-        let history = read_with_week_before(s, server, &stream, Span::before(at, DAY))?;
-        let rules = rules.for_stream(&stream);
-        streams.push(stream_status(&stream, &history, at, rules, series));
+        let history = read_with_week_before(s, server, &stream, day)?;
+        let (rules, of_day) = (rules.for_stream(&stream), of_day.for_stream(&stream));
+        let status = stream_status(&stream, &history, at, rules, series);
+        let entry = digest_entry(&history, &stream, day, of_day, (&losses, series));
+        streams.push((status, entry));
     }
     Ok(streams)
 }

@@ -29,6 +29,8 @@ const FRESH_FOR: Duration = Duration::from_secs(1);
 /// How long a request waits for the mail of a new cycle to be read and learned; then it shows the last one, or says of no
 /// server's mail anything.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a request for a page waits for it where no mail was read before.
+const PATIENCE_FOR_FIRST: Duration = Duration::from_secs(2);
 /// The maximum number of events that are kept.
 const MAX_EVENTS: u32 = 100;
 /// Classes whose count begins at 0, so that the first one shows as an increase.
@@ -230,6 +232,18 @@ impl Live {
         }
     }
 
+    /// Returns the same; a person waits longer for the first page, which could say nothing of any mail.
+    async fn mail_for_page(&self, present: &Present) -> Result<Option<Arc<MailView>>, SourceError> {
+        if let Some(mail) = self.mail(present).await? {
+            return Ok(Some(mail));
+        }
+        let reading = self.read_on(present.clone());
+        match tokio::time::timeout(PATIENCE_FOR_FIRST, reading).await {
+            Ok(read) => read.unwrap_or(Err(SourceError::Interrupted)).map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Reads the mail of the cycle of `present`, whether anyone waits for it or not.
     fn read_on(&self, present: Present) -> oneshot::Receiver<Result<Arc<MailView>, SourceError>> {
         let (notified, answer) = oneshot::channel();
@@ -328,8 +342,13 @@ impl Source for Live {
         let what = (filter, DEFAULT_SEASON);
         let context = shared.context();
         let (config, medium) = (&context.config, Medium::Page);
-        let load = load_overview(config, &shared.reader, &shared.notices, medium, what);
-        let page = async { Ok(overview_page(&shared.read(load).await?)) };
+        let page = async {
+            let present = shared.present().await?;
+            let mail = self.mail_for_page(&present).await?;
+            let known = (present, mail.as_ref().map(|mail| &mail.servers));
+            let load = load_overview(config, &shared.reader, &shared.notices, medium, what, known);
+            Ok(overview_page(&shared.read(load).await?))
+        };
         match filter.is_empty() {
             true => shared.overview.get(page).await,
             false => page.await,
@@ -339,7 +358,16 @@ impl Source for Live {
     async fn server_page(&self, name: &ServerName) -> Result<Option<String>, SourceError> {
         let shared = &self.0;
         let context = shared.context();
-        let load = load_server_page(&context.config, &shared.reader, &shared.notices, name);
+        let present = shared.present().await?;
+        let mail = self.mail_for_page(&present).await?;
+        let known = (present, mail.as_ref().map(|mail| &mail.servers));
+        let load = load_server_page(
+            &context.config,
+            &shared.reader,
+            &shared.notices,
+            name,
+            known,
+        );
         let view = shared.read(load).await?;
         Ok(view.map(|view| server_page(&view, context.style())))
     }

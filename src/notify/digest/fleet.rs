@@ -17,7 +17,7 @@ const MAX_NOISY: usize = 6;
 /// Returns the servers that need a look in full, then a line for those that sent and one for those that did not.
 pub(crate) fn fleet_lines(data: &Day, period: Span, style: Style) -> Vec<String> {
     let unusual = unusual(data);
-    let unusual = unusual.iter().map(|stream| stream.server.name.as_str());
+    let unusual = unusual.iter().map(|stream| stream.server.as_str());
     let open = data.open.iter().flat_map(Incident::servers);
     let noted: BTreeSet<&str> = open.map(|name| name.0.as_str()).chain(unusual).collect();
     let (noisy, quiet): (Vec<&ServerDay>, Vec<&ServerDay>) = data

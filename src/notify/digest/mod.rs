@@ -2,6 +2,7 @@
 
 mod fleet;
 mod incidents;
+mod judged;
 mod servers;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::text::sparkline::{UNSEEN, sparkline};
 
 use fleet::fleet_lines;
 use incidents::{ended, ended_lines, open_lines, open_problems};
+pub use judged::{JudgedDay, UnusualStream, judge_day};
 use servers::{hint_lines, server_lines};
 use unusual::unusual;
 
@@ -180,8 +182,10 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
 
 /// Returns a line for each reason why a stream of `data` needs a look, though no incident says so.
 pub fn unusual_lines(data: &Day) -> Vec<String> {
-    let streams = unusual(data).into_iter();
-    streams.flat_map(|stream| stream.lines).collect()
+    unusual(data)
+        .iter()
+        .flat_map(UnusualStream::lines)
+        .collect()
 }
 
 /// Returns the hours in one line: `24 h ▁▁▂▅█▇▆▆▅▃▂▁`. None where no mail was sent: there is nothing to be seen.
@@ -280,26 +284,8 @@ fn verdict(data: &Day) -> String {
         n => format!("{} problems", count(n as u64)),
     };
     let (open, resolved) = (open_problems(data).len(), ended(data).len());
-    let streams = match unusual(data).len() {
-        0 => None,
-        1 => Some("1 stream needs a look".to_owned()),
-        several => Some(format!("{several} streams need a look")),
-    };
-    let repeated = match data.same_servers.len() {
-        0 => None,
-        1 => Some("1 server is watched under several names".to_owned()),
-        several => Some(format!("{several} servers are watched under several names")),
-    };
-    let missing = data.missing_streams.iter().map(|of| of.missing.len());
-    let missing = match missing.sum::<usize>() {
-        0 => None,
-        1 => Some("1 stream of `streams` does not exist".to_owned()),
-        several => Some(format!("{several} streams of `streams` do not exist")),
-    };
-    let needs_a_look = streams.into_iter().chain(repeated).chain(missing);
-    let needs_a_look: Vec<String> = needs_a_look.collect();
-    let needs_a_look = needs_a_look.join(", ");
-    let unread = data.servers.iter().any(has_unknown);
+    let day = judge_day(data);
+    let (needs_a_look, unread) = (&day.needs_a_look, !day.unread.is_empty());
     let streams = data.servers.iter().flat_map(|s| &s.streams);
     let sent: u64 = streams.map(|s| s.sent).sum();
     let verdict = match (open, resolved) {

@@ -1,7 +1,7 @@
 //! Streams of which something is unusual, though no incident says so.
 
-use crate::model::{BounceClass, Incident, Rule};
-use crate::notify::digest::{Day, ServerDay, StreamDay};
+use crate::model::{BounceClass, Incident, Rule, StreamId};
+use crate::notify::digest::{Day, ServerDay, StreamDay, UnusualStream};
 use crate::text::format::{approx_percent, count, percent, plural};
 
 /// A day with less than this part of the emptiest like it is unusual.
@@ -11,21 +11,22 @@ const HIGH_FACTOR: f64 = 3.0;
 /// Fewer messages make no usual volume.
 const MIN_USUAL_SENT: u64 = 20;
 
-/// A stream that needs a look, and why, a line for each reason.
-pub(crate) struct Unusual<'a> {
-    pub server: &'a ServerDay,
-    pub lines: Vec<String>,
-}
-
 /// Returns the streams of which the bounces, the complaints, the sample or the volume are not as usual, but for those with an incident that
 /// says so.
-pub(crate) fn unusual(data: &Day) -> Vec<Unusual<'_>> {
+pub(crate) fn unusual(data: &Day) -> Vec<UnusualStream> {
     let mut all = Vec::new();
     for server in &data.servers {
         for stream in &server.streams {
-            let lines = reasons(data, server, stream);
-            if !lines.is_empty() {
-                all.push(Unusual { server, lines });
+            let reasons = reasons(data, server, stream);
+            if !reasons.is_empty() {
+                all.push(UnusualStream {
+                    server: server.name.clone(),
+                    stream: stream
+                        .stream
+                        .clone()
+                        .unwrap_or_else(|| StreamId(String::new())),
+                    reasons,
+                });
             }
         }
     }
@@ -64,10 +65,11 @@ fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
     let complained = [Rule::SpamRate, Rule::SpamComplaintExternal];
     let complaints = complaint_rate(stream).filter(|_| !was_open(&complained));
     let volume = volume(stream).filter(|_| !was_open(&[Rule::SendSilence, Rule::SendDrop]));
-    let id = stream.stream.as_ref().map_or("", |id| id.0.as_str());
-    let line = |what| format!("⚠ {}/{id}: {what}", server.name);
-    let reasons = arrival.into_iter().chain(complaints).chain(volume);
-    reasons.map(line).collect()
+    arrival
+        .into_iter()
+        .chain(complaints)
+        .chain(volume)
+        .collect()
 }
 
 fn most_bounced(stream: &StreamDay) -> Option<String> {

@@ -72,6 +72,7 @@ pub(crate) fn report() -> StatusReport {
         mutes: Vec::new(),
         same_servers: Vec::new(),
         missing_streams: Vec::new(),
+        day: JudgedDay::default(),
         quiet_until: Some(at("2026-03-03T10:30:00Z")),
         pending: 3,
         held: 2,
@@ -157,6 +158,39 @@ fn one_server_under_two_names_is_said_above_the_incidents() {
         report.to_json(style())["same_servers"],
         json!([{"number": 17, "names": ["shop", "blog"]}])
     );
+}
+
+#[test]
+fn what_is_unusual_is_said_above_the_incidents() {
+    let mut report = report();
+    assert_eq!(report.to_json(style())["unusual"], Value::Null);
+    let bounced = UnusualStream {
+        server: "shop".to_owned(),
+        stream: "outbound".into(),
+        reasons: vec!["5 of 10 messages bounced (soft 5)".to_owned()],
+    };
+    let day = JudgedDay {
+        is_known: true,
+        unusual: vec![bounced],
+        needs_a_look: "1 stream needs a look".to_owned(),
+        unread: ["blog".to_owned()].into(),
+    };
+    report.day = day;
+    let text = report.to_text("hushwatch.db", style());
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("⚠"));
+    assert_eq!(
+        lines.next().zip(lines.next()),
+        Some((
+            "⚠ shop/outbound: 5 of 10 messages bounced (soft 5)",
+            "No open incidents, but 1 stream needs a look, not everything could be read"
+        ))
+    );
+    let json = report.to_json(style());
+    assert_eq!(
+        json["unusual"][0]["reasons"][0],
+        "5 of 10 messages bounced (soft 5)"
+    );
+    assert_eq!(json["all_read"], false);
 }
 
 #[test]
