@@ -52,6 +52,7 @@ impl Reader {
             decided_by,
             elsewhere: None,
             state_directory: state_directory(sources).map(PathBuf::from),
+            last_resorts: last_resorts(sources),
             keep: self.duration("store.keep", 8 * DAY, values::TEN_YEARS),
             lease: self.read("store.lease", MIN_LEASE, |v| {
                 let wrong = |_| "must be a duration from 5s to 1h, such as \"60s\"".to_owned();
@@ -176,6 +177,17 @@ fn place_of(path: PathBuf, sources: &Sources) -> (PathBuf, bool) {
 fn state_directory(sources: &Sources) -> Option<&Path> {
     let folders = sources.var(STATE_DIRECTORY)?;
     folders.split(':').next().map(Path::new)
+}
+
+/// Returns the folders in which each user may write.
+fn last_resorts(sources: &Sources) -> Vec<PathBuf> {
+    let first = |name: &str| sources.var(name)?.split(':').next();
+    let temporary = sources.var("TMPDIR").unwrap_or("/tmp");
+    let own = [first("RUNTIME_DIRECTORY"), first("XDG_RUNTIME_DIR")];
+    let all = own.into_iter().flatten().chain([temporary, "/dev/shm"]);
+    all.map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .collect()
 }
 
 /// Why a URL cannot be used by this build, whatever else it says.

@@ -178,6 +178,9 @@ pub struct StoreSettings {
     pub elsewhere: Option<String>,
     /// Where systemd keeps the state of this service; `None` elsewhere.
     pub state_directory: Option<PathBuf>,
+    /// Where something small may lie if neither that nor the folder of the database can be written: folders that others may write,
+    /// too, the best first.
+    pub last_resorts: Vec<PathBuf>,
     /// How long rows of single messages are kept.
     pub keep: Duration,
     /// After so long without a sign of life, other processes on the same database take over what one works on.

@@ -1,18 +1,23 @@
 //! What is known of an outage of the database or the clock, outside of the database: whether people were alerted. Processes that follow each other, as
 //! under cron or after a restart, find it in a file.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
 
 use crate::config::StoreSettings;
 use crate::model::{DAY, Timestamp};
 
 /// For as long as an outage lasts, the alert is repeated so often.
 const REPEAT_AFTER: Duration = DAY;
+/// In a folder with this bit, nobody but its owner removes or renames a file.
+const STICKY: u32 = 0o1000;
+
 /// What is out of order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutageSubject {
@@ -37,8 +42,8 @@ impl OutageSubject {
     }
 }
 
-/// How far people know of an outage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far people know of an outage; what they know more of comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     /// A connection was lost in the latest cycle, which may pass.
     Lost,
@@ -86,6 +91,10 @@ impl Mark {
 pub(crate) struct Outage {
     /// In order of preference: beside the database, and in the state directory.
     files: Vec<PathBuf>,
+    /// Where a folder of its own is made if it can write none of them.
+    last_resorts: Vec<PathBuf>,
+    /// The name of the file in such a folder, which has those of other databases too.
+    shared_name: String,
     subject: OutageSubject,
     /// Where the data is, as it is named to people.
     place: String,
@@ -105,11 +114,15 @@ impl Outage {
             // Only the state directory is sure to be this service's own.
             files.reverse();
         }
+        let mut last_resorts = settings.last_resorts.clone();
         if settings.path.as_os_str() == ":memory:" {
             files.clear();
+            last_resorts.clear();
         }
         Self {
             files,
+            last_resorts,
+            shared_name: shared_name(settings, subject),
             subject,
             place: settings.to_string(),
             own: Mutex::default(),
@@ -127,32 +140,96 @@ impl Outage {
 
     /// Returns what is known, by this process or by an earlier one.
     pub(crate) fn read(&self) -> Option<Mark> {
-        let read = |path: &PathBuf| Mark::parse(&fs::read_to_string(path).ok()?);
-        self.own().or_else(|| self.files.iter().find_map(read))
+        let read = |path: &Path| Mark::parse(&fs::read_to_string(path).ok()?);
+        let own = *self.own();
+        own.or_else(|| {
+            // An older one may lie where nothing can be written any more.
+            let kept = self.files.iter().cloned().chain(self.shared_files());
+            let marks = kept.filter_map(|path| read(&path));
+            marks.max_by_key(|mark| (mark.at, mark.stage))
+        })
     }
 
     /// Remembers `mark`. Returns whether later processes will know it too.
     pub(crate) fn write(&self, mark: Mark) -> bool {
         *self.own() = Some(mark);
         let line = format!("{} {}\n", mark.at, mark.stage.name());
-        self.files.iter().any(|path| write(path, &line).is_ok())
+        if self.files.iter().any(|path| write(path, &line).is_ok()) {
+            return true;
+        }
+        self.last_resorts.iter().any(|folder| {
+            let own = make_own_folder(folder);
+            own.is_some_and(|own| write(&own.join(&self.shared_name), &line).is_ok())
+        })
+    }
+
+    /// Returns where its file may lie in folders that others may write, too.
+    fn shared_files(&self) -> impl Iterator<Item = PathBuf> {
+        let own = self
+            .last_resorts
+            .iter()
+            .filter_map(|folder| own_folder(folder));
+        own.map(|own| own.join(&self.shared_name))
     }
 
     /// Forgets the outage, which is over.
     pub(crate) fn clear(&self) {
         *self.own() = None;
-        for path in &self.files {
-            if let Err(error) = fs::remove_file(path)
+        for path in self.files.iter().cloned().chain(self.shared_files()) {
+            if let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
             {
                 tracing::warn!("cannot remove {}: {}", path.display(), error.kind());
             }
+        }
+        for folder in &self.last_resorts {
+            // One that holds what is known of another database stays.
+            let _ = own_folder(folder).map(fs::remove_dir);
         }
     }
 
     fn own(&self) -> MutexGuard<'_, Option<Mark>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns a name that no other database has, and no other subject.
+fn shared_name(settings: &StoreSettings, subject: OutageSubject) -> String {
+    let path = std::path::absolute(&settings.path).unwrap_or_else(|_| settings.path.clone());
+    let of = format!("{} {}", path.display(), settings);
+    let digest = digest(&SHA256, of.as_bytes());
+    let name = digest.as_ref().iter().take(16);
+    let name: String = name.map(|byte| format!("{byte:02x}")).collect();
+    name + subject.suffix()
+}
+
+/// Returns the folder of this user within `folder`, and makes it. `None` where another user may have made it, or may put one in its
+/// place: what it says would be that user's.
+fn make_own_folder(folder: &Path) -> Option<PathBuf> {
+    let user = fs::metadata("/proc/self").ok()?.uid();
+    // One that is there already is looked at below.
+    let _ = DirBuilder::new()
+        .mode(0o700)
+        .create(folder_of(folder, user));
+    own_folder(folder)
+}
+
+/// Returns the same where it is there.
+fn own_folder(folder: &Path) -> Option<PathBuf> {
+    let user = fs::metadata("/proc/self").ok()?.uid();
+    let own = folder_of(folder, user);
+    // A link is none, wherever it leads.
+    let found = fs::symlink_metadata(&own).ok()?;
+    let is_own = found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0;
+    let around = fs::metadata(folder).ok()?;
+    let is_sticky = around.mode() & STICKY != 0;
+    let is_of_others = around.uid() != user && around.uid() != 0;
+    let is_safe = !is_of_others && (is_sticky || around.mode() & 0o022 == 0);
+    (is_own && is_safe).then_some(own)
+}
+
+fn folder_of(folder: &Path, user: u32) -> PathBuf {
+    folder.join(format!("hushwatch-{user}"))
 }
 
 fn write(path: &Path, line: &str) -> io::Result<()> {
@@ -163,6 +240,8 @@ fn write(path: &Path, line: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::config::{Sources, load};
     use crate::model::HOUR;
@@ -170,14 +249,58 @@ mod tests {
     /// A memory beside a database in `folder`, as a new process has it.
     fn outage(folder: &Path) -> Outage {
         let path = folder.join("hushwatch.db").display().to_string();
+        with_last_resort(path, Vec::new())
+    }
+
+    fn with_last_resort(path: String, last_resorts: Vec<PathBuf>) -> Outage {
         let sources = Sources {
             file: None,
             env: [("HUSHWATCH_STORE__PATH".to_owned(), path)].into(),
         };
-        Outage::new(
-            &load(&sources).expect("valid").store,
-            OutageSubject::Database,
-        )
+        let settings = StoreSettings {
+            last_resorts,
+            ..load(&sources).expect("valid").store
+        };
+        Outage::new(&settings, OutageSubject::Database)
+    }
+
+    #[test]
+    fn where_nothing_else_can_be_written_a_folder_of_its_own_keeps_it() {
+        let scene = tempfile::tempdir().expect("a folder");
+        let shared = scene.path().join("tmp");
+        fs::create_dir(&shared).expect("made");
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o1777)).expect("set");
+        let of = |name: &str| {
+            let path = scene.path().join("missing").join(name);
+            with_last_resort(path.display().to_string(), vec![shared.clone()])
+        };
+        let mark = Mark {
+            at: Timestamp(1_700_000_000_000),
+            stage: Stage::Alerted,
+        };
+        assert!(of("a.db").write(mark));
+        assert_eq!(of("a.db").read(), Some(mark));
+        assert_eq!(of("b.db").read(), None, "another database");
+        let user = fs::metadata(&shared).expect("there").uid();
+        let own = folder_of(&shared, user);
+        assert_eq!(fs::metadata(&own).expect("made").mode() & 0o777, 0o700);
+        // One that others may write may be theirs.
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o770)).expect("set");
+        assert_eq!((of("a.db").read(), of("a.db").write(mark)), (None, false));
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).expect("set");
+        of("b.db").clear();
+        assert_eq!(of("a.db").read(), Some(mark), "of another database");
+        of("a.db").clear();
+        assert!(!own.exists(), "nothing is left behind");
+        assert!(of("a.db").write(mark));
+        // So may a link, and what lies where others may put another in its place.
+        let moved = scene.path().join("moved");
+        fs::rename(&own, &moved).expect("moved");
+        std::os::unix::fs::symlink(&moved, &own).expect("linked");
+        assert!(!of("a.db").write(mark));
+        fs::remove_file(&own).expect("removed");
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).expect("set");
+        assert!(!of("a.db").write(mark));
     }
 
     #[test]

@@ -1,13 +1,15 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Sources, load};
+use crate::config::{Sources, StoreSettings, load};
 use crate::sim::slack::{CHANNEL, Fault, Slack};
 use crate::store::Problem;
 
 struct Scene {
     slack: Slack,
     folder: tempfile::TempDir,
+    last_resorts: Vec<PathBuf>,
 }
 
 impl Scene {
@@ -15,6 +17,7 @@ impl Scene {
         Self {
             slack: Slack::start().expect("slack"),
             folder: tempfile::tempdir().expect("a folder"),
+            last_resorts: Vec::new(),
         }
     }
 
@@ -39,12 +42,16 @@ impl Scene {
             env: env.map(|(k, v)| (k.to_owned(), v)).collect(),
         };
         let config = load(&sources).expect("valid");
+        let store_settings = StoreSettings {
+            last_resorts: self.last_resorts.clone(),
+            ..config.store.clone()
+        };
         let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
         let error = store::Error::new("use the database", problem);
         self.slack.set_now(clock::now());
         alert_outage(
             &notifier,
-            &Outage::new(&config.store, OutageSubject::Database),
+            &Outage::new(&store_settings, OutageSubject::Database),
             &error,
         )
         .await;
@@ -81,6 +88,22 @@ async fn where_nothing_can_be_written_the_channel_tells_what_was_sent() {
     let scene = Scene::new();
     for _ in 0..3 {
         scene.process(Problem::Full, "missing").await;
+    }
+    assert_eq!(scene.slack.messages().len(), 1);
+}
+
+/// A webhook has no history that could be asked.
+#[tokio::test]
+async fn where_the_database_has_no_folder_a_webhook_is_told_once() {
+    let scene = Scene::new();
+    let scene = Scene {
+        last_resorts: vec![scene.folder.path().to_owned()],
+        ..scene
+    };
+    let webhook = vec![("SLACK_WEBHOOK_URL", scene.slack.webhook_url())];
+    for _ in 0..3 {
+        let run = scene.process_with(webhook.clone(), Problem::Full, "missing");
+        run.await;
     }
     assert_eq!(scene.slack.messages().len(), 1);
 }
