@@ -75,6 +75,12 @@ pub struct ServerStatus {
     pub complete: bool,
     /// Why the last poll was not complete.
     pub reason: Option<String>,
+    /// The last poll, whether it read everything or not; `None` before the first.
+    #[serde(serialize_with = "rfc3339")]
+    pub last_polled_at: Option<Timestamp>,
+    /// Whether a poll was due since then that none made, though others were polled: nothing is known of its present.
+    #[serde(skip)]
+    pub is_overdue: bool,
     /// The last poll that read everything; `None` before the first.
     #[serde(serialize_with = "rfc3339")]
     pub last_complete_at: Option<Timestamp>,
@@ -146,7 +152,7 @@ impl StatusReport {
         };
         let mut lines = vec![cycle, format!("Data in {store}")];
         for server in &self.servers {
-            lines.extend([String::new(), server.to_line()]);
+            lines.extend([String::new(), server.to_line(zone)]);
             for stream in server.streams() {
                 let is_stop = |i: &&Incident| i.says_stopped(&server.name.0, &stream.counts.id);
                 let silence = self.open.iter().find(is_stop);
@@ -194,8 +200,13 @@ impl ServerStatus {
         self.streams.as_deref().unwrap_or_default()
     }
 
-    fn to_line(&self) -> String {
+    fn to_line(&self, zone: Tz) -> String {
+        let overdue_since = self.last_polled_at.filter(|_| self.is_overdue);
         let poll = match (self.polled, &self.reason) {
+            _ if overdue_since.is_some() => {
+                let since = format_time_or_never(overdue_since, zone);
+                format!("NOT POLLED since {since}: nothing is known of it since then")
+            }
             (false, _) => "not polled yet".to_owned(),
             (true, None) => "last poll complete".to_owned(),
             (true, Some(reason)) => format!("LAST POLL NOT COMPLETE: {reason}"),

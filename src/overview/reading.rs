@@ -58,7 +58,7 @@ impl<'r> Reading<'r> {
     ) -> Result<Self, store::Error> {
         let day_of_all = match mail {
             Some(mail) => present.judge_day(mail),
-            None => present.judge_day(&name_servers(store, &present).await?),
+            None => present.judge_day(&name_servers(config, store, &present).await?),
         };
         let last = present.last_cycle_at();
         let until = shown_until(last, present.now);
@@ -127,6 +127,11 @@ impl<'r> Reading<'r> {
             );
         }
         match self.present.state(server) {
+            Some(state) if self.present.is_overdue(self.config, server) => {
+                let last = state.last_cycle_at.unwrap_or(self.present.now);
+                let last = short_time(last, self.present.now, self.style.zone);
+                (Health::Unseen, format!("not polled since {last}"))
+            }
             Some(state) if state.incomplete_since.is_some() => {
                 let since = state.incomplete_since.unwrap_or(self.present.now);
                 let since = short_time(since, self.present.now, self.style.zone);
@@ -180,7 +185,8 @@ impl<'r> Reading<'r> {
     fn is_unseen(&self, server: &ServerName) -> bool {
         let state = self.present.state(server);
         let is_incomplete = state.is_some_and(|state| state.incomplete_since.is_some());
-        is_incomplete || self.unseen.contains_key(server)
+        let is_overdue = self.present.is_overdue(self.config, server);
+        is_incomplete || is_overdue || self.unseen.contains_key(server)
     }
 
     /// Whether the history of every stream that sends is too short to tell that it stopped, or none sends.

@@ -114,6 +114,18 @@ impl Present {
         self.states.get(server)
     }
 
+    /// Whether no poll of a server was made that was due since its last one, though others were polled: of one that the account
+    /// lists that cannot be asked, or that another process left alone.
+    pub(crate) fn is_overdue(&self, config: &Config, server: &ServerName) -> bool {
+        let polled_at = self.state(server).and_then(|state| state.last_cycle_at);
+        let due = polled_at.and_then(|at| config.schedule.next(at));
+        let Some((due, last)) = due.zip(self.last_cycle_at()) else {
+            return false;
+        };
+        // While a cycle runs, some of its polls are still to come.
+        due <= last && due + config.postmark.longest_poll() < self.now
+    }
+
     /// Returns when the last cycle was; `None` before the first.
     pub(super) fn last_cycle_at(&self) -> Option<Timestamp> {
         last_cycle(&self.states)
@@ -243,13 +255,20 @@ struct Days {
 
 /// Returns what is known of the servers without a look at their mail. It is read quickly, however many there are.
 pub(crate) async fn name_servers(
+    config: &Config,
     store: &Store,
     present: &Present,
 ) -> Result<CollectedServers, store::Error> {
     let identities = store.call(Database::server_identities).await?;
     let servers = present.names().map(|name| {
         let state = present.states.get(name).cloned().unwrap_or_default();
-        server_status(name, state, identities.get(name).copied())
+        let status = server_status(name, state, identities.get(name).copied());
+        let is_overdue = present.is_overdue(config, name);
+        ServerStatus {
+            is_overdue,
+            complete: status.complete && !is_overdue,
+            ..status
+        }
     });
     Ok(CollectedServers {
         last_cycle_at: last_cycle(&present.states),
@@ -267,7 +286,7 @@ pub(crate) async fn collect_servers(
     let last_cycle_at = last_cycle(&present.states);
     let at = last_cycle_at.unwrap_or_else(clock::now);
     let series = budget_series(store).await?;
-    let mut collected = name_servers(store, present).await?;
+    let mut collected = name_servers(config, store, present).await?;
     // Which streams are those of another name already.
     let mut data = Day {
         same_servers: present.same_servers.clone(),
@@ -327,6 +346,8 @@ fn server_status(
         name: name.clone(),
         polled: is_polled,
         complete: is_polled && state.incomplete_since.is_none(),
+        last_polled_at: state.last_cycle_at,
+        is_overdue: false,
         reason: state.reason,
         last_complete_at: state.last_complete_at,
         number: identity.map(|server| server.number),

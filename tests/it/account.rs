@@ -202,6 +202,21 @@ fn an_account_that_cannot_be_listed_stays_in_sight(process: Process) {
         text,
         "(account): LAST POLL NOT COMPLETE: failed to list the servers of the account: Postmark refused the account token (\"Request does not contain a valid Account token.\"); check that POSTMARK_ACCOUNT_TOKEN is the token of the account, not of a server, and still valid",
     );
+    // A new process knows no token of its servers, so none is polled.
+    if process == Process::New {
+        assert_line(
+            text,
+            "alpha: NOT POLLED since Tue 3 Mar 10:00: nothing is known of it since then",
+        );
+        let json = world.run(&["status", "--json"]).report;
+        let servers = json["servers"].as_array().expect("servers");
+        let alpha = servers.iter().find(|server| server["name"] == "alpha");
+        let alpha = alpha.expect("alpha");
+        assert_eq!(
+            (&alpha["complete"], &alpha["last_polled_at"]),
+            (&json!(false), &json!("2026-03-03T10:00:00Z"))
+        );
+    }
     world.set_aside("before what is tested");
     let digest = next_digest(&mut world);
     insta::assert_snapshot!("digest_of_an_unlisted_account", digest);

@@ -56,6 +56,8 @@ pub(crate) fn report() -> StatusReport {
         polled,
         complete: polled && reason.is_none(),
         reason: reason.map(str::to_owned),
+        last_polled_at: None,
+        is_overdue: false,
         last_complete_at: None,
         number: Some(9_708_911),
         sandbox: name == "news",
@@ -157,6 +159,23 @@ fn one_server_under_two_names_is_said_above_the_incidents() {
     assert_eq!(
         report.to_json(style())["same_servers"],
         json!([{"number": 17, "names": ["shop", "blog"]}])
+    );
+}
+
+#[test]
+fn a_server_that_was_not_polled_again_keeps_not_its_last_words() {
+    let mut report = report();
+    report.servers[0].last_polled_at = Some(at("2026-03-03T08:00:00Z"));
+    let line = |report: &StatusReport| {
+        let text = report.to_text("hushwatch.db", style());
+        let mut lines = text.lines().filter(|line| line.starts_with("shop: "));
+        lines.next().expect("a line").to_owned()
+    };
+    assert_eq!(line(&report), "shop: last poll complete");
+    report.servers[0].is_overdue = true;
+    assert_eq!(
+        line(&report),
+        "shop: NOT POLLED since Tue 3 Mar 08:00: nothing is known of it since then"
     );
 }
 
