@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -29,6 +30,8 @@ pub enum LogFormat {
 
 /// What the log and the error at the end are appended to, instead of standard error.
 static LOG_FILE: OnceLock<File> = OnceLock::new();
+/// Whether that could not be written, as on a full disk.
+static LOG_FILE_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Lets the log go to the end of a file, which nobody else may read where it is new. It is opened by name at each start, so that it may be
 /// rotated between two of them. To be called before [`init`].
@@ -60,8 +63,33 @@ pub fn tell_end(why: &str) {
 /// Returns where the log goes.
 fn log_writer() -> Box<dyn Write> {
     match LOG_FILE.get() {
-        Some(file) => Box::new(file),
+        Some(file) => Box::new(OrStderr(file)),
         None => Box::new(io::stderr()),
+    }
+}
+
+/// Writes to a file, and to standard error what the file does not take: a log that nobody gets would hide why a cycle ended.
+struct OrStderr<W>(W);
+
+impl<W: Write> Write for OrStderr<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let Err(error) = self.0.write_all(line) else {
+            return Ok(line.len());
+        };
+        let mut stderr = io::stderr().lock();
+        if !LOG_FILE_FAILED.swap(true, Ordering::Relaxed) {
+            let why = format!(
+                "hushwatch: cannot write the log to --log-file: {}; it goes to standard error",
+                error.kind()
+            );
+            stderr.write_all(error_lines(&why).as_bytes())?;
+        }
+        stderr.write_all(line)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

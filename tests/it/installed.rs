@@ -428,6 +428,23 @@ fn a_log_file_that_cannot_be_written_is_wrong_usage() {
     assert_eq!(world.postmark.requests().len(), 0);
 }
 
+/// A device that takes nothing, as a full disk.
+#[test]
+fn a_log_that_its_file_does_not_take_goes_to_standard_error() {
+    let mut world = World::new(Process::New, "");
+    world.env("HUSHWATCH_SCHEDULE", "never");
+    let output = world.run(&["check", "--log-file", "/dev/full"]);
+    assert_eq!(output.code, 2);
+    let (first, log) = output.stderr.split_once('\n').expect("lines");
+    assert_eq!(
+        first,
+        "hushwatch: cannot write the log to --log-file: no storage space; it goes to standard error"
+    );
+    assert!(log.contains("ERROR HUSHWATCH_SCHEDULE"), "{log}");
+    let said = output.stderr.matches("cannot write the log");
+    assert_eq!(said.count(), 1, "{}", output.stderr);
+}
+
 #[test]
 fn a_healthcheck_says_whether_the_daemon_lives() {
     let mut world = World::new(Process::New, "");
