@@ -207,6 +207,10 @@ impl Reader {
             backfill_time: self.duration("postmark.backfill_time", Duration::ZERO, DAY),
         };
         let servers = self.servers(sources, &rules);
+        if !matches!(slack.sink, SlackSink::Bot { .. }) {
+            self.warnings
+                .extend(servers.iter().flat_map(unused_channels));
+        }
         let sinks = self.sinks(sources, &servers);
         Config {
             mode: self.read("mode", Mode::Alert, |v| {
@@ -399,6 +403,19 @@ impl Reader {
             "write each server as its own [[server]] table",
         ));
     }
+}
+
+/// Returns a warning for each channel of a server.
+fn unused_channels(server: &ServerConfig) -> impl Iterator<Item = ConfigWarning> {
+    let keys = [
+        ("channel", &server.channel),
+        ("wake_channel", &server.wake_channel),
+    ];
+    let set = keys.into_iter().filter(|(_, channel)| channel.is_some());
+    set.map(|(key, _)| ConfigWarning::UnusedChannel {
+        server: server.name.to_string(),
+        key,
+    })
 }
 
 /// Returns what is wrong where `server` has the token of one of `others`, and watches the same streams.

@@ -54,7 +54,9 @@ pub(super) fn address(text: &str) -> Option<String> {
 /// Returns the id of a stream, which is not the name that Postmark's pages show; `key` is where it stands.
 pub(super) fn stream(key: &str, text: &str) -> Result<StreamId, Invalid> {
     let id = text.trim();
-    let is_id = !id.is_empty() && !id.contains(|c: char| c.is_whitespace() || c.is_control());
+    // No id has these: a pattern, a list, or the name of a server before it would match no stream.
+    let is_other = |c: char| c.is_whitespace() || c.is_control() || "*/,;".contains(c);
+    let is_id = !id.is_empty() && !id.contains(is_other);
     is_id.then(|| StreamId::from(id)).ok_or_else(|| {
         Invalid::new(
             format!("has {text:?} in `{key}`, which is not the id of a stream"),

@@ -93,6 +93,8 @@ pub enum ConfigWarning {
     NoSlack,
     /// `slack.wake_channel` is set, and no bot that could post there.
     UnusedWakeChannel,
+    /// The server of this name has this key, and no bot that could post there.
+    UnusedChannel { server: String, key: &'static str },
     /// The mail of the sink of this name goes through Postmark, which is what is watched.
     SinkThroughPostmark(String),
     /// The sink of this name chooses a server that there is not.
@@ -126,6 +128,10 @@ impl ConfigWarning {
                 "`slack.wake_channel` is not used: only a bot can post to another channel, and SLACK_BOT_TOKEN is not set"
                     .to_owned()
             }
+            Self::UnusedChannel { server, key } => format!(
+                "`{key}` of [[server]] `{}` is not used: only a bot can post to another channel, and SLACK_BOT_TOKEN is not set",
+                one_line(server)
+            ),
             Self::SinkThroughPostmark(name) => format!(
                 "sink `{name}` sends its mail through Postmark: when Postmark sends nothing, nobody gets this mail either"
             ),
@@ -168,6 +174,9 @@ impl ConfigWarning {
             }
             Self::UnusedWakeChannel => {
                 "set SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL, or remove `wake_channel`"
+            }
+            Self::UnusedChannel { .. } => {
+                "set SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL, or remove it"
             }
             Self::SinkThroughPostmark(_) => "give it the `url` of another mail server",
             Self::UnknownServerOfSink { .. } => "correct the name, or remove it",
