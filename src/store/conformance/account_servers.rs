@@ -63,7 +63,10 @@ pub(super) fn a_server_keeps_what_is_stored_of_it_under_another_name(b: &mut Dat
     let lease = b
         .acquire_lease(&Lease::name_for_server(&shop()), "a", MINUTE, false)
         .expect("asked");
+    b.save_reported_token(&shop(), at(0)).expect("stored");
+    // Of a server that had the new name, and is long gone.
     let new = ServerName::from("store");
+    b.save_reported_token(&new, at(0)).expect("stored");
     let change = save(b, &[("store", 1), ("other", 2)]);
     assert_eq!(change.renamed, [pair("shop", "store")]);
     assert_eq!((change.joined, change.left), (vec![], vec![]));
@@ -73,6 +76,8 @@ pub(super) fn a_server_keeps_what_is_stored_of_it_under_another_name(b: &mut Dat
     );
     assert_eq!(b.watched_streams(&new).expect("read"), ["outbound".into()]);
     assert_eq!(b.polls(&new, 9).expect("read").len(), 1);
+    let reported = b.reported_tokens().expect("read");
+    assert_eq!(reported, std::slice::from_ref(&new), "its outage goes on");
     assert_eq!(b.latest_incidents(&shop()).expect("read"), []);
     let incidents = b.latest_incidents(&new).expect("read");
     assert!(

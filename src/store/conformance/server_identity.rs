@@ -66,7 +66,9 @@ pub(super) fn a_server_is_known_by_its_number(b: &mut Database) {
 pub(super) fn an_accepted_server_begins_anew_and_the_former_is_kept(b: &mut Database) {
     identify(b, identity(7, Some(false)));
     read_one_hour(b, "00000000-0000-0000-0000-000000000001");
+    b.save_reported_token(&shop(), at(0)).expect("saved");
     accept(b, 8, 7200);
+    assert_eq!(b.reported_tokens().expect("read"), [], "of the former");
     assert_eq!(known(b), Some(identity(8, None)));
     let state = b.server_state(&shop(), at(9000)).expect("read");
     assert_eq!(state.first_start_at, at(7200));

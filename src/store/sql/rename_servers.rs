@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::ServerName;
 use crate::store::{Error, Lease};
 
-use super::{Session, dns, incidents, learned, smtp_errors, values};
+use super::{Session, dns, incidents, learned, reported_tokens, smtp_errors, values};
 
 /// Tables whose rows name their server.
 const OF_SERVER: [&str; 6] = [
@@ -125,6 +125,7 @@ fn rename(s: &mut dyn Session, old: &str, new: &str) -> Result<(), Error> {
     smtp_errors::rename(s, old, new)?;
     dns::rename(s, old, new)?;
     learned::rename(s, old, new)?;
+    reported_tokens::rename(s, old, new)?;
     // Whoever polls it under its old name finds that it is not his any more, and polls it anew.
     let lease = Lease::name_for_server(&ServerName(old.to_owned()));
     s.execute("DELETE FROM leases WHERE name = ?1", &values![&lease])?;

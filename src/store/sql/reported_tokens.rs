@@ -3,7 +3,7 @@
 use crate::model::{ServerName, Timestamp};
 use crate::store::{Database, Error};
 
-use super::{Scope, values};
+use super::{Scope, Session, values};
 
 impl Database {
     /// Returns the servers whose outage was reported, and is not over.
@@ -28,9 +28,19 @@ impl Database {
 
     /// Forgets the outage of a server, which is over.
     pub fn forget_reported_token(&mut self, server: &ServerName) -> Result<(), Error> {
-        self.write(Scope::All, |s| {
-            let sql = "DELETE FROM reported_tokens WHERE server = ?1";
-            s.execute(sql, &values![&server.0])
-        })
+        self.write(Scope::All, |s| forget(s, &server.0))
     }
+}
+
+/// Gives what is known of a server's token the server's new name.
+pub(super) fn rename(s: &mut dyn Session, old: &str, new: &str) -> Result<(), Error> {
+    forget(s, new)?;
+    let sql = "UPDATE reported_tokens SET server = ?2 WHERE server = ?1";
+    s.execute(sql, &values![old, new])
+}
+
+/// Forgets what is known of a server's token.
+pub(super) fn forget(s: &mut dyn Session, server: &str) -> Result<(), Error> {
+    let sql = "DELETE FROM reported_tokens WHERE server = ?1";
+    s.execute(sql, &values![server])
 }

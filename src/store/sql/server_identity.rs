@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::model::ServerName;
 use crate::store::{AcceptedServer, Database, Error, ServerIdentity};
 
-use super::{Row, Scope, Session, dns, learned, rename_servers, smtp_errors, values};
+use super::{
+    Row, Scope, Session, dns, learned, rename_servers, reported_tokens, smtp_errors, values,
+};
 
 impl Database {
     /// Returns whose mail is stored under a name; `None` until an answer said so.
@@ -74,6 +76,7 @@ pub(super) fn accept(s: &mut dyn Session, accepted: &AcceptedServer) -> Result<(
     smtp_errors::forget(s, name)?;
     learned::forget(s, name)?;
     dns::forget(s, name)?;
+    reported_tokens::forget(s, name)?;
     s.execute(
         "UPDATE servers SET number = ?2, first_start_at = ?3, last_cycle_at = NULL, last_complete_at = NULL, sandbox = NULL,
          incomplete_since = NULL, incomplete_cycles = 0, reason = NULL WHERE name = ?1",
