@@ -58,7 +58,7 @@ impl<'r> Reading<'r> {
     ) -> Result<Self, store::Error> {
         let day_of_all = match mail {
             Some(mail) => present.judge_day(mail),
-            None => present.judge_day(&name_servers(config, store, &present).await?),
+            None => present.judge_day(&name_servers(store, &present).await?),
         };
         let last = present.last_cycle_at();
         let until = shown_until(last, present.now);

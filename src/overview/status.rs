@@ -155,10 +155,18 @@ impl Present {
 
     /// Returns the status, with what was collected of the servers' mail.
     pub(crate) fn status_of(&self, config: &Config, servers: &CollectedServers) -> StatusReport {
+        let as_of_now = |status: &ServerStatus| {
+            let is_overdue = self.is_overdue(config, &status.name);
+            ServerStatus {
+                is_overdue,
+                complete: status.complete && !is_overdue,
+                ..status.clone()
+            }
+        };
         StatusReport {
             quiet_until: quiet_until(&config.quiet_hours, self.now),
             last_cycle_at: servers.last_cycle_at,
-            servers: servers.servers.clone(),
+            servers: servers.servers.iter().map(as_of_now).collect(),
             open: self.open_of_watched(),
             same_servers: self.same_servers.clone(),
             missing_streams: self.missing_streams.clone(),
@@ -255,20 +263,13 @@ struct Days {
 
 /// Returns what is known of the servers without a look at their mail. It is read quickly, however many there are.
 pub(crate) async fn name_servers(
-    config: &Config,
     store: &Store,
     present: &Present,
 ) -> Result<CollectedServers, store::Error> {
     let identities = store.call(Database::server_identities).await?;
     let servers = present.names().map(|name| {
         let state = present.states.get(name).cloned().unwrap_or_default();
-        let status = server_status(name, state, identities.get(name).copied());
-        let is_overdue = present.is_overdue(config, name);
-        ServerStatus {
-            is_overdue,
-            complete: status.complete && !is_overdue,
-            ..status
-        }
+        server_status(name, state, identities.get(name).copied())
     });
     Ok(CollectedServers {
         last_cycle_at: last_cycle(&present.states),
@@ -286,7 +287,7 @@ pub(crate) async fn collect_servers(
     let last_cycle_at = last_cycle(&present.states);
     let at = last_cycle_at.unwrap_or_else(clock::now);
     let series = budget_series(store).await?;
-    let mut collected = name_servers(config, store, present).await?;
+    let mut collected = name_servers(store, present).await?;
     // Which streams are those of another name already.
     let mut data = Day {
         same_servers: present.same_servers.clone(),

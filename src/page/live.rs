@@ -271,9 +271,7 @@ impl Live {
         let status = match self.mail(&present).await? {
             Some(mail) => present.status_of(config, &mail.servers),
             None => {
-                let servers = shared
-                    .read(name_servers(config, &shared.reader, &present))
-                    .await?;
+                let servers = shared.read(name_servers(&shared.reader, &present)).await?;
                 present.status_of(config, &servers)
             }
         };
