@@ -168,6 +168,7 @@ fn a_process_that_dies_while_it_sends_sends_no_second_one_within_the_hour() {
     let process = spawn(&world, Runner::Check(at("2026-03-03T10:00:00Z")));
     wait_until("the request", || sent(&world) > 0);
     kill_process(process);
+    crate::store::end_leases(&world);
     world.postmark.clear_faults();
     world.cycle(at("2026-03-03T10:30:00Z"));
     assert_eq!(sent(&world), 1);

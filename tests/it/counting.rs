@@ -7,6 +7,7 @@ use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::{Fault, Plan, ReceivedRequest};
 use serde_json::Value;
 
+use crate::store::end_leases;
 use crate::words::assert_line;
 use crate::world::{Cycle, Process, World, at};
 
@@ -277,6 +278,7 @@ fn a_process_killed_while_it_counts_loses_nothing_and_counts_nothing_twice() {
     }
     check.kill().expect("killed");
     check.wait().expect("ended");
+    end_leases(&world);
     assert_eq!(world.cycle(clock("10:20")).code, 0);
     let last = world.cycle(clock("10:40"));
     let truth = world.shop.expected("outbound", all).sent;

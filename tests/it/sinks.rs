@@ -393,6 +393,7 @@ fn what_was_on_its_way_when_the_process_was_killed_comes_again_under_its_key() {
             let process = spawn(&world, Runner::Check(noon()));
             wait_until("the request", || receiver.count(path) > 0);
             kill_process(process);
+            crate::store::end_leases(&world);
             receiver.clear_faults();
             let mut deliveries = receiver.take();
             for hours in 1..=2 {

@@ -73,6 +73,13 @@ pub(crate) fn schema(world: &World) -> (i64, i64) {
         .expect("read")
 }
 
+/// Ends the leases of a process that was killed: on a server the next one would wait until they run out.
+pub(crate) fn end_leases(world: &World) {
+    if let Some(url) = world.database() {
+        server::end_leases(url);
+    }
+}
+
 /// Makes the database of a world one of another version, as a hushwatch of that version would.
 pub(crate) fn set_schema(world: &World, version: i64, least: i64) {
     if let Some(url) = world.database() {
@@ -109,6 +116,13 @@ mod server {
         required().sql(&name(url), &sql);
     }
 
+    pub(super) fn end_leases(url: &str) {
+        // Where it died at its first start there may be none yet.
+        let sql = "DO $$ BEGIN IF to_regclass('hushwatch.leases') IS NOT NULL THEN
+                   UPDATE hushwatch.leases SET until_at = 0; END IF; END $$";
+        required().sql(&name(url), sql);
+    }
+
     fn name(url: &str) -> String {
         let (address, _) = hushwatch::internals::Address::parse(url).expect("a valid URL");
         address.name.expect("a name")
@@ -126,6 +140,10 @@ mod server {
     }
 
     pub(super) fn texts(_: &str, _: &str) -> Vec<String> {
+        unreachable!("needs `--features full`")
+    }
+
+    pub(super) fn end_leases(_: &str) {
         unreachable!("needs `--features full`")
     }
 

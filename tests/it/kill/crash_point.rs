@@ -9,6 +9,7 @@ use hushwatch::sim::slack::Fault;
 use hushwatch::sim::{self, Plan};
 
 use crate::kill::scenario::wal_length;
+use crate::store::end_leases;
 use crate::world::World;
 
 /// What the last daemon said, in the world's folder.
@@ -103,6 +104,7 @@ pub(crate) fn run_until_crash(world: &World, runner: Runner, strike: CrashPoint)
     // What the dead one had sent may still be on its way.
     world.slack.finish().expect("settled");
     release_answers(world);
+    end_leases(world);
     died
 }
 

@@ -303,7 +303,7 @@ fn everywhere(runner: Runner, crash_points: Vec<CrashPoint>) -> impl Iterator<It
 
 /// All of `plans`, or `sample` of them in their order where the run is not to be full; none means all.
 fn drawn(plans: Vec<CrashPlan>, sample: usize, random: &mut fastrand::Rng) -> Vec<CrashPlan> {
-    // On a server, each plan waits for the leases of its dead.
+    // On a server, each plan has a database of its own made.
     let sample = if on_server() {
         sample.div_ceil(3)
     } else {

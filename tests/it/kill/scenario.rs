@@ -85,6 +85,7 @@ pub(crate) fn leave_wal_behind(world: &mut World, now: Timestamp) {
     wait_until("the heartbeat", || world.slack.count("/heartbeat") > 0);
     check.kill().expect("killed");
     check.wait().expect("ended");
+    crate::store::end_leases(world);
     assert!(
         world.database().is_some() || wal_length(world) > 0,
         "the log is left"

@@ -9,6 +9,7 @@ use crate::kill::matrix::{instant, is_full};
 use crate::kill::scenario::{EXPECTED_MESSAGES, build_scenario, file};
 use crate::postgres::gate::{Cut, Gate};
 use crate::postgres::{URL, name, over_tcp};
+use crate::store::end_leases;
 use crate::words::{NO_DATABASE, title};
 use crate::world::{Process, World};
 
@@ -57,6 +58,7 @@ fn play(mut world: World, gate: &Gate, cut: Cut) -> (RunLog, bool) {
         .filter(|l| l.starts_with("hushwatch: "));
     assert_eq!(said.count(), usize::from(closed), "{}", ended.stderr);
     gate.open(None);
+    end_leases(&world);
     let crashes = vec![stored_state(&world)];
     for later in [HOUR, HOUR * 2] {
         let cycle = world.cycle(instant() + later);

@@ -13,6 +13,7 @@ use crate::kill::crash_point::{
 };
 use crate::kill::invariants::check_invariants;
 use crate::kill::scenario::{EXPECTED_MESSAGES, with_long_timeouts};
+use crate::store::end_leases;
 use crate::world::{Process, World};
 
 #[test]
@@ -54,6 +55,7 @@ fn run_plan((access, service, nth, moment): (SlackAccess, Service, u32, Moment))
     kill_process(daemon);
     world.slack.finish().expect("settled");
     release_answers(&world);
+    end_leases(&world);
     let crashes = vec![stored_state(&world)];
     for _ in 0..2 {
         cycle(&world, Runner::Daemon);
