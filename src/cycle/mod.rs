@@ -59,7 +59,9 @@ use crate::model::Timestamp;
 use crate::notify::describe::describe_same_server;
 use crate::store::{self, CycleLock, Database, Store};
 
-const MAX_CONCURRENT_POLLS: usize = 48;
+/// The maximum number of servers that are polled at the same time; how many of them ask at the same time follows from Postmark's
+/// answers.
+const MAX_CONCURRENT_POLLS: usize = 160;
 const LOCK_WAIT: Duration = Duration::from_secs(30);
 const LOCK_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// How long hourly counts, incidents and messages are kept.

@@ -7,6 +7,11 @@ use crate::model::Timestamp;
 
 /// The maximum number of details requested for a healthy stream in a poll.
 pub const HEALTHY_REQUESTS: usize = 5;
+/// The number of details requested for a healthy stream with so few new messages that each is worth more: more only once one of
+/// these shows no delivery.
+pub const SMALL_REQUESTS: usize = 2;
+/// The maximum number of new messages in a poll of a small stream.
+const SMALL_VOLUME: usize = 15;
 /// The maximum number of drawn messages that were not checked yet; no more are drawn.
 const MAX_BACKLOG: usize = 10;
 /// New messages drawn from a suspicious stream.
@@ -41,29 +46,49 @@ pub fn rank(server: &str, stream: &str, id: &str) -> u64 {
 pub struct Plan {
     /// New messages to draw.
     pub new: usize,
+    /// Further ones to draw as soon as an answer shows no delivery.
+    pub more: usize,
     pub requests: usize,
     /// Of these, for messages that were checked before.
     pub rechecks: usize,
 }
 
-/// The plan of one poll, given how many drawn messages were not checked yet and how many requests are left.
-pub fn plan(backlog: usize, suspicious: bool, requests_left: usize) -> Plan {
-    if suspicious {
+/// What is known of a stream when its poll is planned.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation {
+    /// Drawn messages that were not checked yet.
+    pub unread: usize,
+    /// Messages that were checked and are owed an answer.
+    pub unsettled: usize,
+    /// New messages since the last poll; [`usize::MAX`] where they were counted.
+    pub sent: usize,
+    pub suspicious: bool,
+}
+
+/// Returns the plan of one poll, for which so many requests are left.
+pub fn plan(is: Situation, requests_left: usize) -> Plan {
+    if is.suspicious {
         let requests = requests_left.min(MAX_SUSPICIOUS_REQUESTS);
         // Fresh mail is what shows the end of a silence: the old may never have news.
-        Plan {
+        return Plan {
             new: SUSPICIOUS_DRAWS,
+            more: 0,
             requests,
             rechecks: requests.saturating_sub(SUSPICIOUS_DRAWS),
-        }
-    } else {
-        Plan {
-            new: HEALTHY_REQUESTS
-                .min(MAX_BACKLOG.saturating_sub(backlog))
-                .min(requests_left),
-            requests: HEALTHY_REQUESTS.min(requests_left),
-            rechecks: MAX_RECHECKS,
-        }
+        };
+    }
+    let requests = HEALTHY_REQUESTS.min(requests_left);
+    let all = requests.min(MAX_BACKLOG.saturating_sub(is.unread));
+    let owed = is.unread + is.unsettled.min(MAX_RECHECKS);
+    let new = match is.sent <= SMALL_VOLUME {
+        true => SMALL_REQUESTS.saturating_sub(owed).max(1).min(all),
+        false => all,
+    };
+    Plan {
+        new,
+        more: all - new,
+        requests,
+        rechecks: MAX_RECHECKS,
     }
 }
 
@@ -84,4 +109,62 @@ pub fn prioritize<M>(
     again.extend(first);
     again.reverse();
     again
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUIET: Situation = Situation {
+        unread: 0,
+        unsettled: 0,
+        sent: 0,
+        suspicious: false,
+    };
+
+    fn draws(is: Situation) -> (usize, usize, usize) {
+        let plan = plan(is, 60);
+        (plan.new, plan.more, plan.requests)
+    }
+
+    #[test]
+    fn a_small_stream_draws_two_and_the_rest_once_one_is_not_delivered() {
+        for sent in [0, 5, SMALL_VOLUME] {
+            assert_eq!(draws(Situation { sent, ..QUIET }), (2, 3, 5));
+        }
+        for sent in [SMALL_VOLUME + 1, usize::MAX] {
+            assert_eq!(draws(Situation { sent, ..QUIET }), (5, 0, 5));
+        }
+    }
+
+    #[test]
+    fn what_is_owed_takes_the_place_of_new_mail_but_for_one() {
+        for (unread, unsettled, new) in [(0, 1, 1), (0, 2, 1), (1, 0, 1), (9, 0, 1), (10, 0, 0)] {
+            let is = Situation {
+                unread,
+                unsettled,
+                ..QUIET
+            };
+            assert_eq!(draws(is).0, new, "{is:?}");
+        }
+    }
+
+    #[test]
+    fn a_suspicious_stream_draws_ten_however_small_it_is() {
+        let is = Situation {
+            suspicious: true,
+            ..QUIET
+        };
+        assert_eq!(draws(is), (SUSPICIOUS_DRAWS, 0, MAX_SUSPICIOUS_REQUESTS));
+    }
+
+    #[test]
+    fn no_plan_exceeds_what_is_left() {
+        for left in 0..8 {
+            for sent in [3, 300] {
+                let plan = plan(Situation { sent, ..QUIET }, left);
+                assert!(plan.requests <= left && plan.new + plan.more <= left);
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::detect::sample::Situation;
 use crate::detect::{is_suspicious, sample};
 use crate::model::{MessageOutcome, SampledMessage, Timestamp};
 
@@ -38,8 +39,16 @@ impl<'a> SampleReplay<'a> {
         let suspicious = is_suspicious(sampled, now);
         let open = self.pending(sampled, now);
         let unread = open.iter().filter(|mail| !mail.read).count();
-        let plan = sample::plan(unread, suspicious, usize::MAX);
-        let drawn = self.follow(sampled, candidates.into_iter().take(plan.new).collect());
+        let situation = Situation {
+            unread,
+            unsettled: open.len() - unread,
+            sent: candidates.len(),
+            suspicious,
+        };
+        let plan = sample::plan(situation, usize::MAX);
+        let mut candidates = candidates.into_iter();
+        let drawn = self.follow(sampled, candidates.by_ref().take(plan.new).collect());
+        let mut more = candidates.take(plan.more).collect::<Vec<usize>>();
         let mut queue = sample::prioritize(open, drawn, plan, |mail| (mail.sent_at, mail.read));
         for _ in 0..plan.requests {
             let Some(mail) = queue.pop() else { break };
@@ -50,6 +59,11 @@ impl<'a> SampleReplay<'a> {
             message.delivered_at = known(fate.delivered_at);
             message.bounced_at = known(fate.bounced_at);
             message.bounce = message.bounced_at.and(fate.bounce);
+            if message.delivered_at.is_none() && !more.is_empty() {
+                let mut drawn = self.follow(sampled, std::mem::take(&mut more));
+                drawn.reverse();
+                queue.splice(0..0, drawn);
+            }
         }
     }
 

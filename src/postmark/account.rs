@@ -23,6 +23,8 @@ pub struct AccountServer {
     pub name: String,
     /// Its tokens; none where the account's token may not see them.
     pub tokens: Vec<Secret>,
+    /// Postmark's `DeliveryType`: `Live`, or `Sandbox` where nothing is delivered; `None` where it gave none.
+    pub delivery: Option<String>,
 }
 
 impl Account {

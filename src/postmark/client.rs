@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::account::Account;
 use super::error::{Error, ErrorKind};
 use super::exchange;
+use super::pace::Pace;
 use super::server::Server;
 use crate::model::Timestamp;
 use crate::retry;
@@ -19,6 +20,9 @@ use crate::tls::client_builder;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Polls are an hour apart: a connection kept longer is only a stale one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The maximum number of listings that keep what they read while they ask for more. Memory does not grow with the number of servers.
+const MAX_KEEPERS: usize = 8;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -37,8 +41,11 @@ pub(super) struct Shared {
     pub(super) client: Client,
     /// The turn to hold a large answer.
     pub(super) large: Semaphore,
+    /// The turn to keep the items of several pages.
+    pub(super) keep: Semaphore,
     pub(super) base: Url,
     pub(super) retry: retry::RetryPolicy,
+    pub(super) pace: Pace,
     /// Requests by the status of the answer; `None` where there was none.
     answers: Mutex<BTreeMap<Option<u16>, u64>>,
 }
@@ -70,8 +77,10 @@ impl Postmark {
         Ok(Self(Arc::new(Shared {
             client,
             large: Semaphore::new(1),
+            keep: Semaphore::new(MAX_KEEPERS),
             base,
             retry: settings.retry.clone(),
+            pace: Pace::new(),
             answers: Mutex::default(),
         })))
     }

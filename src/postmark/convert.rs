@@ -48,7 +48,13 @@ pub(super) fn servers(body: &[u8]) -> Result<Page<AccountServer>, Flaw> {
             let (id, name) = server_name(item.id.as_ref(), item.name.as_deref())?;
             let tokens = item.api_tokens.iter();
             let tokens = tokens.filter_map(|token| Secret::new(token)).collect();
-            Ok(AccountServer { id, name, tokens })
+            let delivery = optional(item.delivery_type.as_deref());
+            Ok(AccountServer {
+                id,
+                name,
+                tokens,
+                delivery,
+            })
         },
     )
 }

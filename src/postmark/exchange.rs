@@ -90,9 +90,11 @@ impl Caller {
         request: &Request<'_>,
         decode: impl Fn(&[u8]) -> Result<T, Flaw>,
     ) -> Result<T, Error> {
+        let turn = self.shared.pace.turn().await;
         let started = Instant::now();
         let response = self.send(token, request).await;
         let status = response.as_ref().ok().map(|r| r.status().as_u16());
+        turn.answered(status == Some(429));
         self.shared.count_answer(status);
         if let Some(date) = response.as_ref().ok().and_then(|r| date(r.headers())) {
             self.last_date.store(date, Ordering::Relaxed);

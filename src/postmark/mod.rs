@@ -28,6 +28,7 @@ mod domains;
 mod eastern;
 mod error;
 mod exchange;
+mod pace;
 mod quote;
 mod search;
 mod sender;
@@ -49,7 +50,7 @@ pub use search::{
     BounceFilter, BounceRow, Event, KINDS, MessageFilter, MessageSummary, Overview, Statistics,
     Suppression, SuppressionFilter, Timeline, Window,
 };
-pub use server::{Count, Page, Server, ServerInfo, Stream, is_message_id};
+pub use server::{Count, Page, Server, ServerInfo, Stream, is_message_id, is_sandbox};
 pub use status_page::{State, StatusPage, status_page};
 
 /// Items asked for in one page; the most Postmark gives.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tokio::sync::SemaphorePermit;
+
 use super::caller::{Caller, TokenKind};
 use super::client::Shared;
 use super::error::{Error, ErrorKind};
@@ -70,8 +72,13 @@ pub struct ServerInfo {
 impl ServerInfo {
     /// Returns whether it is a Sandbox, which delivers nothing.
     pub fn is_sandbox(&self) -> bool {
-        self.delivery.as_deref() == Some("Sandbox")
+        self.delivery.as_deref().is_some_and(is_sandbox)
     }
+}
+
+/// Returns whether a `DeliveryType` is that of a Sandbox.
+pub fn is_sandbox(delivery: &str) -> bool {
+    delivery == "Sandbox"
 }
 
 impl Server {
@@ -100,6 +107,12 @@ impl Server {
         let what = ("read the senders", "/messages/outbound");
         let request = self.list(what, Some(stream), (number, 0), &eastern::bounds(span));
         self.0.fetch(&request, sender::domains).await
+    }
+
+    /// Returns a turn to keep the items of several pages in memory, where one is free; without it each page is to be stored before
+    /// the next is asked for.
+    pub fn turn_to_keep(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.shared.keep.try_acquire().ok()
     }
 
     /// Returns the last answer's own date, to the second; `None` before there was one.

@@ -89,6 +89,7 @@ pub(super) struct AccountServer {
     pub(super) name: Option<String>,
     #[serde(default, deserialize_with = "entries")]
     pub(super) api_tokens: Vec<String>,
+    pub(super) delivery_type: Option<String>,
 }
 
 #[derive(Deserialize)]

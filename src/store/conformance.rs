@@ -33,6 +33,7 @@ mod samples;
 mod server_identity;
 mod smtp_errors;
 mod stray_log;
+mod stream_lists;
 mod tables;
 mod threads;
 mod upgrade;
@@ -238,6 +239,10 @@ facts! {
         an_accepted_server_begins_anew_and_the_former_is_kept
         a_former_server_that_is_accepted_again_goes_on
         what_is_set_aside_takes_no_name_that_is_used;
+    stream_lists:
+        the_last_list_is_kept_with_what_it_was_read_for
+        that_of_a_server_is_none_of_the_one_that_takes_its_name
+        a_stream_has_a_pulse_once_it_has_had_mail;
     feedback:
         what_is_said_last_of_an_incident_holds
         a_gap_is_marked_once_it_is_over;

@@ -30,8 +30,8 @@ pub use rows::{
     CycleCommit, DueHello, EventRow, GivenUp, Handle, HeldRows, IncidentRow, LastDigest, Lease,
     LeaseAttempt, MergedRows, MessageKind, MessageThread, NewMessage, Note, NotificationRow,
     OpenSample, OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity, ServerListChange,
-    ServerState, SpanCounts, SplitRow, StreamFigures, StreamList, Thread, TransitionRow,
-    UnconfirmedAttempt, Volume, WaitingMessages,
+    ServerState, SpanCounts, SplitRow, StreamFigures, StreamList, StreamListing, StreamPulse,
+    Thread, TransitionRow, UnconfirmedAttempt, Volume, WaitingMessages,
 };
 use sqlite::Sqlite;
 pub use sqlite::{CycleLock, FileFacts, Restored, back_up, check_access, restore};

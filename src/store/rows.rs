@@ -57,6 +57,24 @@ pub struct StreamList {
     pub missing: Vec<StreamId>,
 }
 
+/// A list of a server's streams that was read without a flaw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamListing {
+    pub at: Timestamp,
+    /// A digest of the token and the settings that it was read for.
+    pub read_for: String,
+}
+
+/// How lively a stream is that has had mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamPulse {
+    pub stream: StreamId,
+    /// When its newest message was sent.
+    pub newest: Timestamp,
+    /// The messages of its busiest hour; where they were counted, of its busiest counted span.
+    pub peak: u64,
+}
+
 /// A server that takes the place of another under its name, because a person said so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcceptedServer {

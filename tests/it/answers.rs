@@ -31,7 +31,7 @@ fn opened(process: Process) -> World {
     world.slack.add_user(BOB, "<!channel> Bob");
     world.cycle(at(SEEN));
     let down = Plan::always(sim::Fault::Status(503));
-    world.postmark.fail(down.on("/message-streams"));
+    world.postmark.fail(down);
     world.cycle(at(FAILED));
     world.cycle(at(OPENED));
     world
@@ -394,7 +394,7 @@ fn one_answer_to_a_grouped_message_is_of_all_that_it_names() {
     }
     world.cycle(at(SEEN));
     let down = Plan::always(sim::Fault::Status(503));
-    world.postmark.fail(down.on("/message-streams"));
+    world.postmark.fail(down);
     world.hours(FAILED, OPENED);
     react(&world, "eyes", AMY);
     world.cycle(at(ANSWERED));

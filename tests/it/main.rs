@@ -48,6 +48,7 @@ mod postgres;
 mod rates;
 mod reload;
 mod report;
+mod requests;
 mod secrets;
 mod sentry;
 mod sentry_rule;

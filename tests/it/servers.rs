@@ -156,14 +156,15 @@ fn the_incident_of_an_archived_stream_ends() {
 #[test]
 fn an_empty_list_of_streams_drops_none_and_is_no_complete_poll() {
     let mut world = World::new(Process::New, "");
-    let span = Span::new(at("2026-03-02T10:00:00Z"), at("2026-03-03T12:00:00Z"));
+    let span = Span::new(at("2026-03-02T10:00:00Z"), at("2026-03-03T17:00:00Z"));
     let profile = Profile::constant(20.0).without_bounces();
     world.shop.generate("outbound", span, &profile);
     let before = world.cycle(at("2026-03-03T10:00:00Z"));
     assert_eq!(before.code, 0, "{}", before.stderr);
     let nothing = Plan::always(Fault::Nothing).on("/message-streams");
     world.shop.fail(nothing);
-    let empty = world.cycle(at("2026-03-03T11:00:00Z"));
+    // The list is read every six hours.
+    let empty = world.cycle(at("2026-03-03T16:00:00Z"));
     assert_eq!(empty.code, 1, "{}", empty.report);
     assert_eq!(
         empty.errors(),
@@ -173,11 +174,11 @@ fn an_empty_list_of_streams_drops_none_and_is_no_complete_poll() {
     );
     assert_eq!(
         empty.stream("outbound")["covered_until"],
-        "2026-03-03T11:00:00Z",
+        "2026-03-03T16:00:00Z",
         "what is known is read on"
     );
     world.shop.clear_faults();
-    let back = world.cycle(at("2026-03-03T12:00:00Z"));
+    let back = world.cycle(at("2026-03-03T17:00:00Z"));
     assert_eq!(back.code, 0, "{}", back.stderr);
 }
 

@@ -232,7 +232,7 @@ fn a_sink_of_warnings_gets_the_end_of_what_became_a_wake() {
     let mut world = World::new(Process::New, &file);
     world.cycle(at("2026-03-03T10:00:00Z"));
     let down = Plan::always(Fault::Status(503));
-    world.postmark.fail(down.on("/message-streams"));
+    world.postmark.fail(down);
     world.cycle(at("2026-03-03T11:00:00Z"));
     let opened = world.cycle(at("2026-03-03T12:00:00Z"));
     assert_eq!(opened.steps(), ["blind opened"]);

@@ -27,7 +27,7 @@ fn opened(file: &str) -> World {
 
 fn fail(world: &World) {
     let down = Plan::always(sim::Fault::Status(503));
-    world.postmark.fail(down.on("/message-streams"));
+    world.postmark.fail(down);
 }
 
 /// The messages of a channel that are no digests.

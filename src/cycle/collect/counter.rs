@@ -73,6 +73,7 @@ impl<'l, 'a> Counter<'l, 'a> {
                     return Err(error);
                 }
                 let count = self.reader.api.count(stream, None, window).await?;
+                self.reader.confirm_clock().await?;
                 if !is_reopened {
                     self.reader.reopen(stream, Kind::Messages, span).await?;
                     is_reopened = true;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cycle::collect::budget::proportional_share;
 use crate::cycle::collect::errors::ReadError;
 use crate::cycle::collect::reader::ServerReader;
+use crate::detect::sample::Situation;
 use crate::detect::{is_suspicious, sample};
 use crate::model::{Span, StreamId, StreamKey};
 use crate::postmark::{ErrorKind, MAX_RESULTS};
@@ -77,14 +78,21 @@ async fn check_sample(
         Ok((open, history))
     };
     let (open, history) = reader.call(stream, load).await?;
-    let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
-    let requests = usize::try_from(requests).unwrap_or(usize::MAX);
-    let plan = sample::plan(unread, is_suspicious(&history.sampled, now), requests);
     let mut draws = reader.candidates.take(stream);
-    draws.retain(|draw| draw.sent_at < now);
+    draws.retain(|draw| draw.sent_at < now && open.iter().all(|mail| mail.id != draw.id));
+    let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
+    let was_counted = reader.stats.get(stream).is_some_and(|s| s.counted > 0);
+    let situation = Situation {
+        unread,
+        unsettled: open.len() - unread,
+        sent: if was_counted { usize::MAX } else { draws.len() },
+        suspicious: is_suspicious(&history.sampled, now),
+    };
+    let requests = usize::try_from(requests).unwrap_or(usize::MAX);
+    let mut plan = sample::plan(situation, requests);
     let mut spares = draws.split_off(plan.new.min(draws.len())).into_iter();
-    add_to_sample(reader, stream, draws.clone()).await?;
-    let drawn = not_yet_sampled(&draws, &open);
+    let drawn = draws.iter().map(to_sampled).collect();
+    add_to_sample(reader, stream, draws).await?;
     let mut queue = sample::prioritize(open, drawn, plan, |mail| {
         (mail.sent_at, mail.checked_at.is_some())
     });
@@ -98,15 +106,23 @@ async fn check_sample(
                 ErrorKind::NotFound => continue,
                 // Too large to read: it leaves the sample, and another takes its place.
                 ErrorKind::TooLarge => {
-                    if let Some(spare) = spares.next() {
-                        queue.insert(0, to_sampled(&spare));
-                        add_to_sample(reader, stream, vec![spare]).await?;
-                    }
+                    let spare: Vec<_> = spares.next().into_iter().collect();
+                    queue.splice(0..0, spare.iter().map(to_sampled));
+                    add_to_sample(reader, stream, spare).await?;
                     None
                 }
                 _ => return Ok(vec![error.to_string()]),
             },
         };
+        if proof
+            .as_ref()
+            .is_some_and(|proof| proof.delivered_at.is_none())
+        {
+            let more: Vec<_> = spares.by_ref().take(plan.more).collect();
+            plan.more = 0;
+            queue.splice(0..0, more.iter().map(to_sampled).rev());
+            add_to_sample(reader, stream, more).await?;
+        }
         let save = move |s: &mut Database, key: &StreamKey| {
             s.save_sample_result(key, &mail.id, proof.as_ref(), now)
         };
@@ -123,12 +139,6 @@ async fn add_to_sample(
     reader
         .call(stream, move |s, key| s.add_samples(key, &draws))
         .await
-}
-
-/// Returns those of `draws` that are not in the sample already.
-fn not_yet_sampled(draws: &[SampleCandidate], open: &[OpenSample]) -> Vec<OpenSample> {
-    let new = draws.iter().filter(|d| open.iter().all(|m| m.id != d.id));
-    new.map(to_sampled).collect()
 }
 
 fn to_sampled(draw: &SampleCandidate) -> OpenSample {

@@ -19,6 +19,9 @@ pub(crate) enum ReadError {
     /// The requests or the time of this poll are used up.
     #[error("{0}")]
     BudgetExhausted(String),
+    /// The first answer of a poll does not fit the clock.
+    #[error("Postmark's clock differs")]
+    Unconfirmed,
     /// Pages of one listing contradict each other.
     #[error("failed to list {0}")]
     InconsistentPages(String),

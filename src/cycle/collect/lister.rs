@@ -150,10 +150,12 @@ impl<'l, 'a> Lister<'l, 'a> {
             self.read.stream
         );
         let mut cursor = PageCursor::new(what);
+        let may_keep = self.reader.api.turn_to_keep();
         loop {
             self.read.quota.check(self.reader.api, &cursor.what)?;
             let offset = u32::try_from(cursor.read).unwrap_or(u32::MAX);
             let mut page = self.fetch_page(window, offset).await?;
+            self.reader.confirm_clock().await?;
             if cursor.read == 0 && page.exceeds(window, max_pages) {
                 let per_second = page.per_second(window);
                 return Ok(WindowOutcome::Ended(ListOutcome::TooMany { per_second }));
@@ -171,7 +173,7 @@ impl<'l, 'a> Lister<'l, 'a> {
                 self.store_covered(unstored.take(), covered).await?;
                 return Ok(WindowOutcome::Ended(ListOutcome::Complete));
             }
-            if unstored.len() >= WRITE_BATCH {
+            if unstored.len() >= WRITE_BATCH || may_keep.is_none() {
                 self.store_batch(unstored.take(), None).await?;
             }
         }

@@ -11,6 +11,7 @@ use crate::cycle::collect::page::PageLimit;
 use crate::cycle::collect::reader::{OVERLAP, ServerReader, StreamRead};
 use crate::cycle::collect::windows::{RateEstimate, SECOND};
 use crate::model::{Coverage, HOUR, Kind, Span, StreamId, StreamKey, Timestamp};
+use crate::postmark::ErrorKind;
 use crate::store::{self, Database};
 
 /// The shortest time that Postmark keeps messages, by its plans.
@@ -18,27 +19,59 @@ const MIN_RETENTION: Duration = Duration::from_secs(7 * 86_400);
 /// Pages that are listed even if nothing is left for the sample then: they cost no more than counts would.
 const CHEAP_PAGES: u64 = 4;
 
-/// Reads what is new since `since` of every stream: messages first, then bounces.
+/// Postmark's error code for a stream that it does not know.
+const UNKNOWN_STREAM: i64 = 1226;
+
+/// Reads what is new since `since` of every stream: messages first, then bounces. Returns the streams that are to be read again
+/// once their list was read: all where no answer came or it does not fit the clock, else those that Postmark does not know. None
+/// where the list was read in this poll.
 pub(crate) async fn read_new_mail(
     reader: &mut ServerReader<'_>,
     streams: &[StreamId],
     since: Timestamp,
-) -> Result<(), store::Error> {
+) -> Result<Vec<StreamId>, store::Error> {
     let mut backlogs = Vec::new();
     for stream in streams {
         backlogs.push(estimate_backlog(reader, stream, since).await?);
     }
     let mut retained: Vec<Option<Timestamp>> = vec![None; backlogs.len()];
+    let mut unknown = Vec::new();
     for kind in Kind::ALL {
         for (index, retained_since) in retained.iter_mut().enumerate() {
             if reader.errors.should_stop() {
-                return Ok(());
+                return Ok(unknown);
             }
-            let result = read_stream(reader, kind, &backlogs, index, retained_since).await;
-            reader.errors.record(result)?;
+            if unknown.contains(&streams[index]) {
+                continue;
+            }
+            match read_stream(reader, kind, &backlogs, index, retained_since).await {
+                Err(ReadError::Store(error)) => return Err(error),
+                Err(_) if reader.is_unconfirmed() => return Ok(streams.to_vec()),
+                Err(error) if !reader.is_listed() && is_unknown_stream(&error) => {
+                    unknown.push(streams[index].clone());
+                }
+                result => reader.errors.record(result)?,
+            }
         }
     }
-    Ok(())
+    // All was known already: it is not known yet whether anybody answers.
+    Ok(match reader.is_unconfirmed() {
+        true => streams.to_vec(),
+        false => unknown,
+    })
+}
+
+const fn is_unknown_stream(error: &ReadError) -> bool {
+    let ReadError::Postmark(error) = error else {
+        return false;
+    };
+    matches!(
+        error.kind(),
+        ErrorKind::Refused {
+            code: Some(UNKNOWN_STREAM),
+            ..
+        }
+    )
 }
 
 /// Returns what is unread of a stream since `since`, and how much that may be.
@@ -118,7 +151,7 @@ async fn read_stream(
 /// Returns since when Postmark surely has everything that was sent: for [`MIN_RETENTION`], or always where it still has the
 /// last message from before the backlog. An empty answer about older time may only mean that it was deleted.
 async fn retained_since(
-    reader: &ServerReader<'_>,
+    reader: &mut ServerReader<'_>,
     backlog: &StreamBacklog,
 ) -> Result<Timestamp, ReadError> {
     let sure = reader.now - MIN_RETENTION;
@@ -137,6 +170,7 @@ async fn retained_since(
         .api
         .messages(&backlog.stream, Span::new(second, second + SECOND), 0)
         .await?;
+    reader.confirm_clock().await?;
     Ok(if page.total > 0 { Timestamp::MIN } else { sure })
 }
 

@@ -1,11 +1,12 @@
 //! What the steps of reading one server share: where to read from, where to write to, what it may cost, what was read.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::cycle::clock::{ClockSkew, MAX_POSTMARK_SKEW};
 use crate::cycle::collect::budget::{Budget, RequestQuota};
 use crate::cycle::collect::candidates::CandidatePool;
-use crate::cycle::collect::errors::PollErrors;
+use crate::cycle::collect::errors::{PollErrors, ReadError};
 use crate::model::{
     Coverage, HOUR, Kind, ServerName, Span, StreamId, StreamKey, Timestamp, UNSETTLED,
 };
@@ -31,6 +32,17 @@ pub(crate) struct ServerReader<'a> {
     pub stats: BTreeMap<StreamId, StreamReadStats>,
     /// What is special about the counts, a line each.
     pub log_lines: Vec<String>,
+    listing: Listing,
+}
+
+/// Whether the list of streams was read in this poll.
+#[derive(Clone, Copy, Debug)]
+enum Listing {
+    Read,
+    /// That of an earlier poll is gone by. Since then it is asked, until the first answer confirmed the clock.
+    Assumed {
+        unconfirmed_since: Option<Instant>,
+    },
 }
 
 /// What a poll read of one stream's messages.
@@ -78,7 +90,55 @@ impl<'a> ServerReader<'a> {
             candidates: CandidatePool::new(server, sample_since),
             stats: BTreeMap::new(),
             log_lines: Vec::new(),
+            listing: Listing::Read,
         }
+    }
+
+    /// Goes by the list of streams of an earlier poll.
+    pub(crate) fn assume_listed(&mut self) {
+        let unconfirmed_since = Some(Instant::now());
+        self.listing = Listing::Assumed { unconfirmed_since };
+    }
+
+    /// Goes by the list of streams, which was read in this poll, with what the first answer of a poll tells.
+    pub(crate) const fn confirm_listed(&mut self) {
+        self.listing = Listing::Read;
+    }
+
+    /// Returns whether the list of streams was read in this poll.
+    pub(crate) const fn is_listed(&self) -> bool {
+        matches!(self.listing, Listing::Read)
+    }
+
+    /// Returns whether nothing was answered yet that shows that the clock is right.
+    pub(crate) const fn is_unconfirmed(&self) -> bool {
+        let Listing::Assumed { unconfirmed_since } = self.listing else {
+            return false;
+        };
+        unconfirmed_since.is_some()
+    }
+
+    /// Checks, before anything of it is stored, whether the first answer fits the clock.
+    ///
+    /// # Errors
+    /// [`ReadError::Unconfirmed`] where it does not: the list of streams is to be read first, which finds out by how much.
+    pub(crate) async fn confirm_clock(&mut self) -> Result<(), ReadError> {
+        let Listing::Assumed {
+            unconfirmed_since: Some(asked),
+        } = self.listing
+        else {
+            return Ok(());
+        };
+        let date = self.api.last_date();
+        let is_future = date.is_some_and(|date| self.now > date + MAX_POSTMARK_SKEW);
+        if is_future || ClockSkew::find(self.store, asked, date).await?.is_some() {
+            return Err(ReadError::Unconfirmed);
+        }
+        self.errors.reachable = true;
+        self.listing = Listing::Assumed {
+            unconfirmed_since: None,
+        };
+        Ok(())
     }
 
     /// Runs `work` on the store, for a stream of this server.

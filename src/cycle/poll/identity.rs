@@ -1,9 +1,10 @@
 //! Whether the server that answers is the one whose mail is stored under its name.
 
+use crate::cycle::Context;
 use crate::cycle::collect::errors::ReadError;
 use crate::model::{ServerChange, ServerName};
 use crate::postmark::{Error, ErrorKind, Server, ServerInfo};
-use crate::store::{ServerIdentity, Store};
+use crate::store::{self, ServerIdentity};
 
 /// What an answer says of the server that gave it.
 #[derive(Clone, Debug, Default)]
@@ -17,20 +18,30 @@ pub(crate) struct Identification {
 /// Compares the number that the list of streams bears with the one stored under the name, and stores it where none is.
 ///
 /// Asks the server of itself where the list does not bear the number, where it is another one, and until it is known whether
-/// it is a Sandbox, which never changes.
+/// it is a Sandbox, which never changes. Where the account lists the server, that says so.
 ///
 /// # Errors
 /// Where whose mail would be read cannot be told, though it was known before.
 pub(crate) async fn identify_server(
-    store: &Store,
+    context: &Context,
     name: &ServerName,
     api: &Server,
     listed: Option<i64>,
 ) -> Result<Identification, ReadError> {
+    let store = &context.store;
     let server = name.clone();
     let known = store.call(move |s| s.server_identity(&server)).await?;
     let is_known = |known: ServerIdentity| Some(known.number) == listed && known.sandbox.is_some();
     if known.is_some_and(is_known) {
+        return Ok(Identification::default());
+    }
+    let is_same = known.is_none_or(|known| Some(known.number) == listed);
+    let by_account = listed.filter(|_| is_same).and_then(|number| {
+        let sandbox = context.account_servers.is_sandbox(number)?;
+        Some((number, sandbox))
+    });
+    if let Some((number, sandbox)) = by_account {
+        save_identity(context, name, number, Some(sandbox)).await?;
         return Ok(Identification::default());
     }
     let (info, warning) = match api.info().await {
@@ -52,15 +63,24 @@ pub(crate) async fn identify_server(
         (_, Some(number)) => {
             let sandbox = info.as_ref().map(ServerInfo::is_sandbox);
             let sandbox = sandbox.or(known.and_then(|known| known.sandbox));
-            let identity = ServerIdentity { number, sandbox };
-            let server = name.clone();
-            let save = store.call(move |s| s.save_server_identity(&server, identity));
-            save.await?;
+            save_identity(context, name, number, sandbox).await?;
             None
         }
         (_, None) => None,
     };
     Ok(Identification { change, warning })
+}
+
+async fn save_identity(
+    context: &Context,
+    name: &ServerName,
+    number: i64,
+    sandbox: Option<bool>,
+) -> Result<(), store::Error> {
+    let identity = ServerIdentity { number, sandbox };
+    let server = name.clone();
+    let save = move |s: &mut store::Database| s.save_server_identity(&server, identity);
+    context.store.call(save).await
 }
 
 /// Returns whether Postmark will give no better answer to this token.

@@ -130,6 +130,7 @@ mod tests {
             id,
             name: name.to_owned(),
             tokens: Vec::new(),
+            delivery: None,
         }
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod outcome;
 pub(crate) mod same_server;
 pub(crate) mod server;
 pub(crate) mod servers;
+mod stream_list;
 pub(crate) mod streams;
 
 use crate::model::{ServerName, Timestamp};

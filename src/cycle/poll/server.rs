@@ -18,6 +18,7 @@ use crate::cycle::collect::senders::read_senders;
 use crate::cycle::collect::statistics::read_statistics;
 use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
+use crate::cycle::poll::stream_list::{self, is_any_quiet, load_known_streams, save_listing};
 use crate::cycle::poll::streams::list_streams;
 use crate::model::{DAY, HOUR, Kind, Rule, Span, StreamId, Timestamp};
 use crate::store::{self, ServerState, Store};
@@ -49,6 +50,7 @@ pub(crate) async fn poll_server(
             (0, None, errors)
         }
         Ok(token) => {
+            let read_for = stream_list::digest(context, server, &token);
             let api = context.postmark.server(token);
             let mut reader = ServerReader::new(
                 store,
@@ -59,7 +61,7 @@ pub(crate) async fn poll_server(
                 count_boundaries(&context.config.schedule, &previous_state, now),
                 now,
             );
-            let read = read_server(context, server, &mut reader, &previous_state);
+            let read = read_server(context, server, &mut reader, &previous_state, &read_for);
             match timeout_at(deadline, read).await {
                 Ok(read) => read?,
                 Err(_) => reader.errors.blocking.push(format!(
@@ -85,33 +87,13 @@ async fn read_server(
     server: &ServerConfig,
     reader: &mut ServerReader<'_>,
     previous_state: &ServerState,
+    read_for: &str,
 ) -> Result<(), store::Error> {
-    let asked = Instant::now().into_std();
-    let listed = list_streams(&context.store, server, reader.api, reader.now).await;
-    let date = reader.api.last_date();
-    reader.errors.skew = ClockSkew::find(&context.store, asked, date).await?;
-    if reader.errors.skew.is_some() {
+    let Some(streams) = read_mail(context, server, reader, previous_state, read_for).await? else {
         return Ok(());
-    }
-    // Of what is later than the present, as `--now` may name it, nothing can be known.
-    if let Some(date) = date.filter(|date| reader.now > *date + MAX_POSTMARK_SKEW) {
-        reader.now = date;
-    }
-    let streams = match listed {
-        Ok((streams, errors)) => {
-            reader.errors.merge(errors);
-            streams
-        }
-        Err(error) => return reader.errors.record(Err(error)),
     };
-    reader.errors.reachable = true;
-    if reader.errors.change.is_some() {
-        return Ok(());
-    }
-    reader.budget.ensure_minimum(streams.len());
     let first_start = previous_state.first_start_at.min(reader.now);
     let oldest_kept = reader.now - context.config.store.keep;
-    read_new_mail(reader, &streams, first_start.max(oldest_kept)).await?;
     count_tags(reader).await?;
     let history = Span::new((oldest_kept + HOUR).ceil(HOUR), first_start);
     let backfill_deadline = Instant::now() + context.config.postmark.backfill_time;
@@ -133,6 +115,87 @@ async fn read_server(
     }
     reader.log_counts();
     Ok(())
+}
+
+/// Reads the new mail of every stream that is watched, and returns these streams; `None` where nothing more of the server can be read.
+///
+/// The list of streams is read first, unless that of an earlier poll holds. Then it is read once the mail shows that it must be: a
+/// stream is quiet, Postmark does not know one, or the first answer is none.
+async fn read_mail(
+    context: &Context,
+    server: &ServerConfig,
+    reader: &mut ServerReader<'_>,
+    previous_state: &ServerState,
+    read_for: &str,
+) -> Result<Option<Vec<StreamId>>, store::Error> {
+    let (store, now) = (&context.store, reader.now);
+    let known = load_known_streams(store, &server.name, read_for, previous_state, now).await?;
+    let mut read = Vec::new();
+    if let Some(known) = known {
+        reader.budget.ensure_minimum(known.len());
+        reader.assume_listed();
+        let unread = read_new_mail(reader, &known, since(context, reader, previous_state)).await?;
+        let must_stop = unread.is_empty() && reader.errors.should_stop();
+        let must_list =
+            !unread.is_empty() || is_any_quiet(store, &server.name, previous_state, now).await?;
+        if must_stop || !must_list {
+            return Ok(Some(known));
+        }
+        read = known;
+        read.retain(|id| !unread.contains(id));
+    }
+    let Some(listed) = read_list(context, server, reader, read_for).await? else {
+        return Ok(None);
+    };
+    let mut unread = listed.clone();
+    unread.retain(|id| !read.contains(id));
+    read_new_mail(reader, &unread, since(context, reader, previous_state)).await?;
+    Ok(Some(listed))
+}
+
+/// Returns since when mail is new.
+fn since(context: &Context, reader: &ServerReader<'_>, previous_state: &ServerState) -> Timestamp {
+    let first_start = previous_state.first_start_at.min(reader.now);
+    first_start.max(reader.now - context.config.store.keep)
+}
+
+/// Reads the list of streams, and returns those that are watched; `None` where nothing more of the server can be read.
+async fn read_list(
+    context: &Context,
+    server: &ServerConfig,
+    reader: &mut ServerReader<'_>,
+    read_for: &str,
+) -> Result<Option<Vec<StreamId>>, store::Error> {
+    let asked = Instant::now().into_std();
+    let listed = list_streams(context, server, reader.api, reader.now).await;
+    let date = reader.api.last_date();
+    reader.errors.skew = ClockSkew::find(&context.store, asked, date).await?;
+    if reader.errors.skew.is_some() {
+        return Ok(None);
+    }
+    // Of what is later than the present, as `--now` may name it, nothing can be known.
+    if let Some(date) = date.filter(|date| reader.now > *date + MAX_POSTMARK_SKEW) {
+        reader.now = date;
+    }
+    let (streams, errors) = match listed {
+        Ok(listed) => listed,
+        Err(error) => {
+            reader.errors.record(Err(error))?;
+            return Ok(None);
+        }
+    };
+    let is_flawless = errors.blocking.is_empty() && errors.warnings.is_empty();
+    reader.errors.merge(errors);
+    reader.errors.reachable = true;
+    if reader.errors.change.is_some() {
+        return Ok(None);
+    }
+    if is_flawless {
+        save_listing(&context.store, &server.name, read_for, reader.now).await?;
+    }
+    reader.confirm_listed();
+    reader.budget.ensure_minimum(streams.len());
+    Ok(Some(streams))
 }
 
 /// Returns the scheduled instants since the last complete poll: a rule's window begins or ends there. None where they are

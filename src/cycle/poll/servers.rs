@@ -12,7 +12,7 @@ use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, unlisted, w
 use crate::cycle::poll::note_change;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::model::{DAY, ServerName, Timestamp};
-use crate::postmark::{AccountServer, ErrorKind};
+use crate::postmark::{AccountServer, ErrorKind, is_sandbox};
 use crate::store::{self, Store};
 use crate::text::format::plural;
 
@@ -60,6 +60,14 @@ impl AccountServers {
         let listing = self.lock();
         let listing = listing.as_ref();
         listing.map_or_else(BTreeMap::new, |l| renamed_in_config(&config.servers, l))
+    }
+
+    /// Returns whether the account says that the server of this number is a Sandbox; `None` where it does not list it.
+    pub(crate) fn is_sandbox(&self, number: i64) -> Option<bool> {
+        let listing = self.lock();
+        let mut servers = listing.as_ref()?.values();
+        let server = servers.find(|server| server.id == number)?;
+        Some(is_sandbox(server.delivery.as_deref()?))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Listing>> {

@@ -1,6 +1,7 @@
 //! Which streams of a server are watched.
 
 use crate::config::ServerConfig;
+use crate::cycle::Context;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
 use crate::cycle::poll::identity::identify_server;
 use crate::cycle::poll::note_change;
@@ -19,12 +20,12 @@ const MAX_STREAMS: usize = 100;
 /// # Errors
 /// Where the list cannot be read. What is wrong with the list itself is returned beside the streams.
 pub(crate) async fn list_streams(
-    store: &Store,
+    context: &Context,
     server: &ServerConfig,
     api: &Server,
     now: Timestamp,
 ) -> Result<(Vec<StreamId>, PollErrors), ReadError> {
-    let name = &server.name;
+    let (store, name) = (&context.store, &server.name);
     let mut errors = PollErrors::default();
     let answer = match api.streams().await {
         Ok(list) => Some(list),
@@ -37,7 +38,7 @@ pub(crate) async fn list_streams(
         },
     };
     let server_id = answer.as_ref().and_then(|list| list.server_id);
-    let identification = identify_server(store, name, api, server_id).await?;
+    let identification = identify_server(context, name, api, server_id).await?;
     errors.warnings.extend(identification.warning);
     if let Some(change) = identification.change {
         errors.record_change(name, change);

@@ -41,7 +41,7 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_in_a_file() {
     let path = folder.path().join("hushwatch.db");
     fill(&mut Database::open_sqlite(&path).expect("created"));
     let old = rusqlite::Connection::open(&path).expect("opened");
-    old.execute_batch("ALTER TABLE mutes DROP COLUMN planned; DROP TABLE learned; DROP TABLE dns_records; DROP TABLE senders_asked; DROP TABLE sending_domains; DROP TABLE rule_starts; DROP TABLE smtp_errors; DROP TABLE reported_tokens; DROP TABLE canary; DROP TABLE hello; DROP TABLE reactions; ALTER TABLE mutes DROP COLUMN incident; DROP TABLE feedback; DROP TABLE outbox_incidents; ALTER TABLE servers DROP COLUMN number; ALTER TABLE servers DROP COLUMN sandbox;
+    old.execute_batch("ALTER TABLE servers DROP COLUMN streams_listed_at; ALTER TABLE servers DROP COLUMN streams_listed_for; ALTER TABLE mutes DROP COLUMN planned; DROP TABLE learned; DROP TABLE dns_records; DROP TABLE senders_asked; DROP TABLE sending_domains; DROP TABLE rule_starts; DROP TABLE smtp_errors; DROP TABLE reported_tokens; DROP TABLE canary; DROP TABLE hello; DROP TABLE reactions; ALTER TABLE mutes DROP COLUMN incident; DROP TABLE feedback; DROP TABLE outbox_incidents; ALTER TABLE servers DROP COLUMN number; ALTER TABLE servers DROP COLUMN sandbox;
          ALTER TABLE servers DROP COLUMN former_name; ALTER TABLE messages DROP COLUMN recipients;
          ALTER TABLE minutes DROP COLUMN recipients; ALTER TABLE outbox DROP COLUMN thread; ALTER TABLE outbox DROP COLUMN top;
          ALTER TABLE outbox DROP COLUMN broadcast; ALTER TABLE outbox DROP COLUMN mention;
@@ -67,7 +67,8 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_on_a_server() {
          DROP TABLE hushwatch.feedback; DROP TABLE hushwatch.outbox_incidents;
          ALTER TABLE hushwatch.messages ADD COLUMN queued BIGINT NOT NULL;
          CREATE INDEX messages_by_time ON hushwatch.messages (stream, sent_at);
-         ALTER TABLE hushwatch.servers DROP COLUMN number, DROP COLUMN sandbox, DROP COLUMN former_name;
+         ALTER TABLE hushwatch.servers DROP COLUMN number, DROP COLUMN sandbox, DROP COLUMN former_name,
+             DROP COLUMN streams_listed_at, DROP COLUMN streams_listed_for;
          ALTER TABLE hushwatch.messages DROP COLUMN recipients; ALTER TABLE hushwatch.minutes DROP COLUMN recipients;
          ALTER TABLE hushwatch.outbox DROP COLUMN thread, DROP COLUMN top, DROP COLUMN broadcast, DROP COLUMN mention,
              DROP COLUMN fallback, DROP COLUMN edited_at;

@@ -43,6 +43,7 @@ mod server_identity;
 mod session;
 mod smtp_errors;
 mod span_counts;
+mod stream_lists;
 mod streams;
 pub(in crate::store) mod tables;
 mod tags;

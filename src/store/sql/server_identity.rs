@@ -79,7 +79,7 @@ pub(super) fn accept(s: &mut dyn Session, accepted: &AcceptedServer) -> Result<(
     reported_tokens::forget(s, name)?;
     s.execute(
         "UPDATE servers SET number = ?2, first_start_at = ?3, last_cycle_at = NULL, last_complete_at = NULL, sandbox = NULL,
-         incomplete_since = NULL, incomplete_cycles = 0, reason = NULL WHERE name = ?1",
+         incomplete_since = NULL, incomplete_cycles = 0, reason = NULL, streams_listed_at = NULL WHERE name = ?1",
         &values![name, accepted.number, accepted.at],
     )?;
     let sql = "SELECT name FROM servers WHERE former_name = ?1 AND number = ?2";

@@ -32,7 +32,7 @@ const fn drawn(name: &'static str, columns: &'static [&'static str]) -> Table {
 pub(in crate::store) const TABLES: [Table; 32] = [
     table("servers", 1, &[
         "name", "first_start_at", "last_cycle_at", "last_complete_at", "incomplete_since", "incomplete_cycles", "reason",
-        "account_id", "left_at", "number", "sandbox", "former_name",
+        "account_id", "left_at", "number", "sandbox", "former_name", "streams_listed_at", "streams_listed_for",
     ]),
     table("polls", 2, &["server", "at", "requests", "complete", "reason"]),
     drawn("streams", &["key", "server", "id", "watched", "oldest_sent_at"]),

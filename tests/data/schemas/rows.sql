@@ -113,3 +113,6 @@ INSERT INTO learned VALUES ('studio', 'outbound', '', 1772600000000, X'001122334
 
 -- schema 23
 INSERT INTO messages (stream, sent_at, id, tag, recipients) SELECT key, 1772540939999, X'0C53097ABCBB489A8F5408E60F7FFFC5', NULL, 1 FROM streams WHERE server = 'depot';
+
+-- schema 24
+UPDATE servers SET streams_listed_at = 1772600000000, streams_listed_for = '00ff' WHERE name = 'studio';

@@ -143,6 +143,10 @@ impl FaultScenario {
 
     /// Lets `strike` hit what Postmark is asked under `part` of its paths, everything where that is empty.
     pub(super) fn fail_postmark(&mut self, strike: &Timing<Fault>, part: &str, times: Option<u32>) {
+        if part == "/message-streams" {
+            // It is read every six hours, and in the first cycle of all.
+            stored_state::forget_stream_lists(self.world.folder.path());
+        }
         match strike {
             Timing::Fault(fault) => {
                 let plan = match times {

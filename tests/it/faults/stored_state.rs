@@ -25,6 +25,16 @@ pub(super) struct StoredState {
     pub(super) steps: Rows,
 }
 
+/// Makes the list of streams due, where there is a database.
+pub(super) fn forget_stream_lists(folder: &Path) {
+    let path = folder.join("hushwatch.db");
+    if path.exists() {
+        let db = Connection::open(path).expect("opened");
+        let sql = "UPDATE servers SET streams_listed_at = NULL";
+        db.execute(sql, []).expect("written");
+    }
+}
+
 const SIGHT_RULES: &str = "('blind', 'account_inactive')";
 
 impl StoredState {

@@ -1,0 +1,155 @@
+//! Whether the list of a server's streams must be read, or that of an earlier poll still holds.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use ring::digest::{Context as Digest, SHA256};
+
+use crate::config::ServerConfig;
+use crate::cycle::Context;
+use crate::model::{DAY, HOUR, ServerName, StreamId, Timestamp, UNSETTLED};
+use crate::secret::Secret;
+use crate::store::{self, Database, ServerState, Store, StreamListing, StreamPulse};
+
+/// How long a list holds: a stream that is new at Postmark is watched this much later at the latest, and read from its beginning.
+const HOLDS_FOR: Duration = HOUR.saturating_mul(6);
+/// How far back the busiest hour of a stream is looked for.
+const PEAK_DAYS: u32 = 14;
+/// A stream is quiet, though it had mail since the last poll, where its busiest hour's rate would have brought so many messages
+/// since the newest.
+const MISSED_AT_PEAK: f64 = 10.0;
+/// Bytes of a digest that are kept.
+const DIGEST_BYTES: usize = 16;
+
+/// Returns a digest of everything that decides what a list of streams says and which of them are watched: who asks, with which
+/// token, and what the file says of the server's streams.
+pub(crate) fn digest(context: &Context, server: &ServerConfig, token: &Secret) -> String {
+    let mut digest = Digest::new(&SHA256);
+    let mut add = |part: &str| {
+        digest.update(part.as_bytes());
+        digest.update(&[0]);
+    };
+    add(&context.config.postmark.base_url);
+    add(token.expose());
+    let rules = server.rules.iter().flat_map(|rules| rules.streams.keys());
+    let named = [
+        ("watched", server.streams.iter().flatten().collect()),
+        ("ignored", server.ignored_streams.iter().collect()),
+        ("with rules", rules.collect::<Vec<&StreamId>>()),
+    ];
+    for (what, streams) in named {
+        add(what);
+        streams.iter().for_each(|id| add(&id.0));
+    }
+    let digest = digest.finish();
+    let bytes = digest.as_ref().iter().take(DIGEST_BYTES);
+    bytes.fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Returns the streams that are watched, where their list needs not be read: it was read without a flaw not long ago with the same
+/// token and the same settings, and the last poll was complete.
+pub(crate) async fn load_known_streams(
+    store: &Store,
+    server: &ServerName,
+    read_for: &str,
+    previous: &ServerState,
+    now: Timestamp,
+) -> Result<Option<Vec<StreamId>>, store::Error> {
+    if previous.last_complete_at.is_none() || previous.incomplete_since.is_some() {
+        return Ok(None);
+    }
+    let (name, read_for) = (server.clone(), read_for.to_owned());
+    let read = move |s: &mut Database| {
+        let listing = s.stream_listing(&name)?;
+        if !listing.is_some_and(|listing| holds(&listing, &read_for, now)) {
+            return Ok(None);
+        }
+        let streams = s.watched_streams(&name)?;
+        Ok(Some(streams).filter(|streams| !streams.is_empty()))
+    };
+    store.call(read).await
+}
+
+fn holds(listing: &StreamListing, read_for: &str, now: Timestamp) -> bool {
+    listing.read_for == read_for && listing.at <= now && now.since(listing.at) < HOLDS_FOR
+}
+
+/// Stores that the list was read without a flaw.
+pub(crate) async fn save_listing(
+    store: &Store,
+    server: &ServerName,
+    read_for: &str,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let name = server.clone();
+    let listing = StreamListing {
+        at: now,
+        read_for: read_for.to_owned(),
+    };
+    let save = move |s: &mut Database| s.save_stream_listing(&name, &listing);
+    store.call(save).await
+}
+
+/// Returns whether a stream may be called silent now. It may as well be archived, so that the list must be read first.
+pub(crate) async fn is_any_quiet(
+    store: &Store,
+    server: &ServerName,
+    previous: &ServerState,
+    now: Timestamp,
+) -> Result<bool, store::Error> {
+    let name = server.clone();
+    let read = move |s: &mut Database| s.stream_pulses(&name, now - DAY * PEAK_DAYS);
+    let pulses = store.call(read).await?;
+    let last_poll = previous.last_cycle_at.unwrap_or(now);
+    Ok(pulses.iter().any(|pulse| is_quiet(pulse, last_poll, now)))
+}
+
+/// No silence is told of the time that Postmark's index may not know yet. Beyond it, a stream is quiet that had no mail since the last
+/// poll, or a gap which is long for its busiest hour.
+fn is_quiet(pulse: &StreamPulse, last_poll: Timestamp, now: Timestamp) -> bool {
+    let gap = now.since(pulse.newest);
+    let at_peak = pulse.peak as f64 * gap.as_secs_f64() / HOUR.as_secs_f64();
+    gap > UNSETTLED && (pulse.newest < last_poll || at_peak >= MISSED_AT_PEAK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::MINUTE;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_772_532_000);
+
+    #[test]
+    fn a_list_holds_for_six_hours_and_for_what_it_was_read() {
+        let listing = |hours: u32| StreamListing {
+            at: NOW - HOUR * hours,
+            read_for: "a".to_owned(),
+        };
+        assert!(holds(&listing(0), "a", NOW) && holds(&listing(5), "a", NOW));
+        assert!(!holds(&listing(6), "a", NOW));
+        assert!(!holds(&listing(1), "b", NOW));
+        assert!(
+            !holds(&listing(0), "a", NOW - MINUTE),
+            "the clock was moved"
+        );
+    }
+
+    #[test]
+    fn a_stream_is_quiet_where_it_may_be_called_silent() {
+        let quiet = |minutes: u32, peak: u64| {
+            let pulse = StreamPulse {
+                stream: StreamId::from("outbound"),
+                newest: NOW - MINUTE * minutes,
+                peak,
+            };
+            is_quiet(&pulse, NOW - HOUR, NOW)
+        };
+        assert!(quiet(61, 1), "nothing since the last poll");
+        assert!(!quiet(59, 9), "no more than chance");
+        assert!(quiet(40, 300));
+        assert!(!quiet(15, 100_000), "the index may lag");
+    }
+}

@@ -1,0 +1,80 @@
+//! When the list of a server's streams was read, and how lively they are.
+
+use crate::model::{CountedSpan, StreamId};
+use crate::store::{
+    AcceptedServer, CycleCommit, Database, ServerIdentity, StreamListing, StreamPulse,
+};
+
+use super::{at, mail, save, shop, shop_outbound, span};
+
+fn listing(seconds: i64, read_for: &str) -> StreamListing {
+    StreamListing {
+        at: at(seconds),
+        read_for: read_for.to_owned(),
+    }
+}
+
+pub(super) fn the_last_list_is_kept_with_what_it_was_read_for(b: &mut Database) {
+    let known = |b: &mut Database| b.stream_listing(&shop()).expect("read");
+    assert_eq!(known(b), None, "of a server that was never polled");
+    b.server_state(&shop(), at(0)).expect("known");
+    assert_eq!(known(b), None, "before it was read");
+    for is in [listing(0, "a"), listing(3600, "b")] {
+        b.save_stream_listing(&shop(), &is).expect("saved");
+        assert_eq!(known(b), Some(is));
+    }
+    let other = b.stream_listing(&"other".into()).expect("read");
+    assert_eq!(other, None);
+}
+
+pub(super) fn that_of_a_server_is_none_of_the_one_that_takes_its_name(b: &mut Database) {
+    b.server_state(&shop(), at(0)).expect("known");
+    let identity = ServerIdentity {
+        number: 7,
+        sandbox: None,
+    };
+    b.save_server_identity(&shop(), identity).expect("saved");
+    b.save_stream_listing(&shop(), &listing(0, "a"))
+        .expect("saved");
+    let accepted = AcceptedServer {
+        name: shop(),
+        number: 8,
+        at: at(7200),
+    };
+    let commit = CycleCommit {
+        accepted: vec![accepted],
+        ..CycleCommit::default()
+    };
+    b.commit(&commit).expect("committed");
+    assert_eq!(b.stream_listing(&shop()).expect("read"), None);
+}
+
+pub(super) fn a_stream_has_a_pulse_once_it_has_had_mail(b: &mut Database) {
+    let streams = ["outbound", "empty"].map(StreamId::from);
+    b.save_streams(&shop(), &streams).expect("saved");
+    let pulses = |b: &mut Database, since: i64| b.stream_pulses(&shop(), at(since)).expect("read");
+    assert_eq!(pulses(b, 0), []);
+    let seconds = [5, 65, 70, 3700];
+    let mails = seconds.map(|second| mail(&format!("m{second}"), at(second)));
+    save(b, &mails, Some(span(0, 3800)));
+    let pulse = |newest: i64, peak: u64| StreamPulse {
+        stream: StreamId::from("outbound"),
+        newest: at(newest),
+        peak,
+    };
+    assert_eq!(pulses(b, 0), [pulse(3700, 3)]);
+    assert_eq!(pulses(b, 3600), [pulse(3700, 1)], "the busiest hour since");
+    assert_eq!(pulses(b, 7200), [pulse(3700, 0)]);
+    for (from, sent) in [(7200, 40), (7260, 0)] {
+        let counted = CountedSpan {
+            span: span(from, from + 60),
+            sent,
+            last_at: (sent > 0).then(|| at(from + 59)),
+        };
+        b.save_count(&shop_outbound(), None, &counted, counted.span)
+            .expect("saved");
+    }
+    assert_eq!(pulses(b, 0), [pulse(7259, 40)]);
+    b.save_streams(&shop(), &streams[1..]).expect("saved");
+    assert_eq!(pulses(b, 0), [], "none that is watched");
+}
