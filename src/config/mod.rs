@@ -325,4 +325,10 @@ impl Config {
                 .clone_from(&server.operator_addresses);
         })
     }
+
+    /// Which rules are on, and with what settings, on the server of that name; those of all where the configuration does not name it.
+    pub fn rules_by_name(&self, server: &ServerName) -> &Rules {
+        let named = self.servers.iter().find(|s| s.name == *server);
+        named.and_then(|s| s.rules.as_ref()).unwrap_or(&self.rules)
+    }
 }

@@ -153,7 +153,7 @@ async fn build_digest(
     // Everything recorded since the last digest, whether or not its periods are named as missed.
     let since = last.map_or(period.from, |last| last.min(period.from));
     add_news(store, &mut data, period, Span::new(since, period.until)).await?;
-    let series = budget_series(store).await?;
+    let series = budget_series(config, store).await?;
     let mut drawn = DrawnDay::load(store, period).await?;
     for (server, streams) in watched_streams(config, store).await? {
         let name = server.name.clone();

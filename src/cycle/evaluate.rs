@@ -74,7 +74,7 @@ pub(crate) async fn evaluate(
     now: Timestamp,
 ) -> Result<CycleEvaluation, store::Error> {
     let store = &context.store;
-    let series = budget_series(store).await?;
+    let series = budget_series(&context.config, store).await?;
     let schedule = &context.config.schedule;
     let instants = polls
         .iter()

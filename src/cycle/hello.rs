@@ -56,7 +56,7 @@ fn is_wanted(context: &Context) -> bool {
 async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, store::Error> {
     let (config, store) = (&context.config, &context.store);
     let mutes = store.call(move |s| s.mutes(now)).await?;
-    let series = budget_series(store).await?;
+    let series = budget_series(config, store).await?;
     let next_digest = next_time(now, config.time_zone, config.digest_at, |_| true);
     let mut data = Hello {
         digest_at: next_digest,

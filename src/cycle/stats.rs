@@ -8,7 +8,7 @@ use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
 use crate::detect::{
-    Silence, chance_breaches, count_series, sample_outcome, undelivered, usual_delivered_share,
+    self, Silence, chance_breaches, sample_outcome, undelivered, usual_delivered_share,
 };
 use crate::evaluate::known_losses;
 use crate::model::{
@@ -149,9 +149,13 @@ impl StreamStats {
 }
 
 /// Returns the number of series that share the budget of false silence alarms, at least 1.
-pub(crate) async fn budget_series(store: &Store) -> Result<usize, store::Error> {
-    let streams = store.call(|s| s.count_active_streams()).await?;
-    Ok(count_series(&streams).max(1))
+pub(crate) async fn budget_series(config: &Config, store: &Store) -> Result<usize, store::Error> {
+    let streams = store.call(Database::active_streams).await?;
+    let rules = streams.iter().map(|key| {
+        let of_server = config.rules_by_name(key.server());
+        (key.server(), of_server.for_stream(key.stream()))
+    });
+    Ok(detect::budget_series(rules))
 }
 
 /// Returns how many of the `sent` messages of `span` were delivered, as known at `until`; where the sample says nothing, all that did not

@@ -3,6 +3,7 @@
 
 mod address_check;
 mod baseline;
+mod budget;
 mod bursts;
 mod canary;
 mod cusum;
@@ -41,6 +42,7 @@ mod training;
 mod uneven_days;
 
 pub use address_check::{is_check_due, latest_check};
+pub use budget::budget_series;
 pub use canary::evaluate_canary;
 use delivery::DeliveryModel;
 pub use delivery::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
@@ -97,26 +99,8 @@ pub struct Detector {
     kept: Option<Kept>,
 }
 
-/// Returns the number of series that share the budget of false silence alarms, where servers have so many streams with mail:
-/// the streams, all streams of a server that has several, and those of all servers where there are several.
-pub fn count_series(streams_by_server: &[usize]) -> usize {
-    let streams: usize = streams_by_server.iter().sum();
-    let of_servers = streams_by_server
-        .iter()
-        .filter(|streams| **streams > 1)
-        .count();
-    let of_all = usize::from(
-        streams_by_server
-            .iter()
-            .filter(|streams| **streams > 0)
-            .count()
-            > 1,
-    );
-    streams + of_servers + of_all
-}
-
 impl Detector {
-    /// `series` is the number of [series](count_series) that share the budget of false silence alarms, at least 1.
+    /// `series` is the number of [series](budget_series) that share the budget of false silence alarms, at least 1.
     pub const fn new(rules: Rules, series: usize) -> Self {
         Self {
             rules,
@@ -201,7 +185,10 @@ impl Detector {
     /// Returns the finding about the mail of several streams at `at`, likewise; `None` where no two of them send.
     pub fn detect_together(&mut self, together: &Together, at: Timestamp) -> Option<Finding> {
         let (joint, key) = (together.joint()?, Series::TOGETHER);
-        let settings = LearningSettings::new(&self.rules, self.series, None);
+        let day = at.floor(DAY);
+        let find = || LevelShift::find(joint, day);
+        let shift = *self.shifts.get(&key, day, (), find);
+        let settings = LearningSettings::new(&self.rules, self.series, shift);
         let (cache, kept) = (&mut self.silence, &mut self.kept);
         let silence = silence_of(cache, kept, &key, joint, settings, at);
         together.evaluate(silence, at)

@@ -33,7 +33,7 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// Creates an evaluator for the rules of `policy`. `series` is the number of [series](detect::count_series) of the whole
+    /// Creates an evaluator for the rules of `policy`. `series` is the number of [series](detect::budget_series) of the whole
     /// installation that share the budget of false silence alarms.
     pub fn new(policy: Policy, series: usize) -> Self {
         Self {

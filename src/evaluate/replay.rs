@@ -40,7 +40,7 @@ struct ServerReplay<'a> {
 
 impl<'a> Replay<'a> {
     /// Prepares the replay of `servers`. `policy` is that of all of them together, and `series` the number of
-    /// [series](crate::detect::count_series) that share the budget of false silence alarms.
+    /// [series](crate::detect::budget_series) that share the budget of false silence alarms.
     pub fn new(servers: Vec<ServerPast<'a>>, policy: Policy, series: usize) -> Self {
         let mut joint = Together::default();
         let mut replays = Vec::new();

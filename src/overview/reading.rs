@@ -79,7 +79,7 @@ impl<'r> Reading<'r> {
             season,
             incidents,
             unseen: unseen.map(|s| (s.server, s.last_complete_at)).collect(),
-            series: budget_series(store).await?,
+            series: budget_series(config, store).await?,
             present,
             day_of_all,
         })

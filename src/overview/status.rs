@@ -286,7 +286,7 @@ pub(crate) async fn collect_servers(
 ) -> Result<CollectedServers, store::Error> {
     let last_cycle_at = last_cycle(&present.states);
     let at = last_cycle_at.unwrap_or_else(clock::now);
-    let series = budget_series(store).await?;
+    let series = budget_series(config, store).await?;
     let mut collected = name_servers(store, present).await?;
     // Which streams are those of another name already.
     let mut data = Day {

@@ -362,3 +362,47 @@ fn a_type_of_bounce_that_nobody_knows_is_no_error() {
     ]);
     assert_eq!((cycle.code, cycle.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn a_stream_without_silence_takes_nothing_of_the_budget_of_the_others() {
+    let first = at("2026-03-02T00:00:00Z");
+    let outbound = |others: u32, is_on: bool| {
+        let world = World::new(Process::New, "");
+        let rules = [
+            "send_silence",
+            "send_drop",
+            "delivery_silence",
+            "delivery_drop",
+        ];
+        let off = rules
+            .map(|rule| format!("rules.{rule}.enabled = {is_on}\n"))
+            .concat();
+        let settings = (0..others).map(|n| format!("[[server.stream]]\nid = \"s{n}\"\n{off}"));
+        let file = world.folder.path().join("monitor.toml");
+        let text = std::fs::read_to_string(&file).expect("read") + &settings.collect::<String>();
+        std::fs::write(&file, text).expect("written");
+        let mail = |stream: &str, n: u32| {
+            let sent_at = first + HOUR * 5 * n + MINUTE * (n * n * 37 % 240);
+            let event = json!({"id": format!("{stream}-{n}"), "server": "shop", "stream": stream,
+                "sent_at": sent_at.to_string(), "delivered_at": null, "bounced_at": null,
+                "bounce_type": null, "complained_at": null});
+            format!("{event}\n")
+        };
+        let names = (0..others)
+            .map(|n| format!("s{n}"))
+            .chain(["outbound".to_owned()]);
+        let names: Vec<String> = names.collect();
+        let events = (0..250).flat_map(|n| names.iter().map(move |stream| mail(stream, n)));
+        let path = world.folder.path().join("events.ndjson");
+        std::fs::write(&path, events.collect::<String>()).expect("written");
+        let replayed = world.run(&["backtest", path.to_str().expect("text")]);
+        assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+        let text = replayed.report.as_str().expect("text").to_owned();
+        let mut lines = text.lines().map(str::trim);
+        let line = lines.find(|line| line.starts_with("shop/outbound: after"));
+        line.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    let alone = outbound(0, true);
+    assert_eq!(outbound(8, false), alone);
+    assert_ne!(outbound(8, true), alone, "it is shared");
+}

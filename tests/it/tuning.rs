@@ -56,6 +56,35 @@ fn a_rule_that_is_switched_off_on_a_stream_ends_there_without_a_message() {
     assert_line(text, "a stop would not be noticed: `send_silence` is off");
 }
 
+/// What is off on a stream that is not watched for silence of any kind.
+const ALL_OFF: &str = "rules.send_silence.enabled = false\nrules.send_drop.enabled = false\n\
+    rules.delivery_silence.enabled = false\nrules.delivery_drop.enabled = false\n";
+
+#[test]
+fn a_stream_without_silence_leaves_its_part_of_the_budget_to_the_others() {
+    let threshold = |off: &str| {
+        let mut world = world("", "2026-03-03T08:00:00Z");
+        add(
+            &world,
+            &format!("[[server.stream]]\nid = \"outbound\"\n{off}"),
+        );
+        let cycle = world.hours("2026-03-03T06:00:00Z", "2026-03-03T10:00:00Z");
+        assert_eq!(
+            world.alerts(),
+            ["🔴 WAKE shop/broadcast: no mail sent for 1 h 2 min"],
+            "{}",
+            cycle.stderr
+        );
+        let status = world.run(&["status", "--json"]).report;
+        let id = status["open_incidents"][0]["incident"].as_str();
+        let explained = world.run(&["explain", id.expect("an id"), "--json"]);
+        let silence = &explained.report["incident"]["evidence"]["silence"];
+        silence["threshold"].as_f64().expect("a threshold")
+    };
+    let (shared, alone) = (threshold(""), threshold(ALL_OFF));
+    assert!(alone < shared, "{alone} {shared}");
+}
+
 #[test]
 fn a_stream_that_is_left_out_is_not_watched_and_one_that_is_not_there_is_said() {
     let mut world = world("", "2026-03-03T08:00:00Z");

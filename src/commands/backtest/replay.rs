@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::commands::backtest::DeliveryKnowledge;
 use crate::config::{Config, Mode, Schedule};
 use crate::decide::Policy;
-use crate::detect::count_series;
+use crate::detect::budget_series;
 use crate::evaluate::{Replay, ServerPast};
 use crate::events_file::{EventsFile, EventsFileError, StreamEvents};
 use crate::model::{
@@ -162,9 +162,14 @@ impl ReplayInput {
     }
 
     /// Returns the number of series that share the budget of false silence alarms.
-    pub(super) fn series(&self) -> usize {
-        let streams: Vec<usize> = self.servers.values().map(BTreeMap::len).collect();
-        count_series(&streams)
+    pub(super) fn series(&self, config: &Config) -> usize {
+        let streams = self.servers.iter().flat_map(|(name, streams)| {
+            let of_server = config.rules_by_name(name);
+            streams
+                .keys()
+                .map(move |id| (name, of_server.for_stream(id)))
+        });
+        budget_series(streams)
     }
 
     /// Replays every server and returns the steps from the first reported poll on, in order.
@@ -192,7 +197,7 @@ impl ReplayInput {
             });
         }
         let policy = Policy::new(digest_mode, config.rules.clone());
-        let mut replay = Replay::new(servers, policy, self.series());
+        let mut replay = Replay::new(servers, policy, self.series(config));
         let mut transitions = Vec::new();
         for at in &self.period.polls {
             transitions.extend(replay.poll(*at));

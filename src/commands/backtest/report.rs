@@ -101,7 +101,7 @@ fn incidents(transitions: &[Transition]) -> Vec<ReplayedIncident> {
 }
 
 fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<DetectionDelay> {
-    let (until, series) = (input.period.until, input.series());
+    let (until, series) = (input.period.until, input.series(config));
     let monday = next_local_hour(until, config, 0, 10);
     let sunday = next_local_hour(until, config, 6, 4);
     let delay = |place: String, history: &History, silence: &Silence| DetectionDelay {

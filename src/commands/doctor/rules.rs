@@ -53,7 +53,7 @@ async fn stored(
 ) -> Result<Vec<Check>, store::Error> {
     let last = app.store.call(|s| s.last_cycle_at()).await?;
     let at = last.unwrap_or(now);
-    let series = budget_series(&app.store).await?;
+    let series = budget_series(&app.config, &app.store).await?;
     let mut checks = Vec::new();
     for server in servers {
         let name = server.name.clone();

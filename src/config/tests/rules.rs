@@ -38,6 +38,8 @@ fn a_stream_has_the_rules_of_its_server_and_a_server_those_of_the_file() {
     assert_eq!(rate(&blog), (0.02, HOUR));
     assert_eq!(rate(outbound), (0.02, 2 * HOUR));
     assert_eq!(rate(broadcast), (0.05, 2 * HOUR));
+    let by_name = |name: &str| config.rules_by_name(&name.into()).bounce_rate.window;
+    assert_eq!([by_name("shop"), by_name("nowhere")], [2 * HOUR, HOUR]);
     let on = |rules: &Rules| [Rule::SendDrop, Rule::SendSilence].map(|r| rules.is_enabled(r));
     assert_eq!(on(&blog), [false, true]);
     assert_eq!(on(outbound), [true, true]);

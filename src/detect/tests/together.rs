@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::detect::budget::count_series;
 use crate::model::{Feedback, Judgement, MarkedTime, StreamKey};
 
 /// Mail between 08 and 18, on each day none to twice as much as on average.
@@ -186,5 +187,52 @@ fn what_people_said_of_a_stop_of_several_is_learned_of_all_of_them() {
     assert_eq!(
         marked.iter().map(|m| &*m.incident).collect::<Vec<_>>(),
         ["ofall"]
+    );
+}
+
+/// Returns how often all of `streams` (each of so many a day, until day 60, and a third of that afterwards) begin to be silent
+/// by the mail of all, from the eighth day on; `is_known` says whether the new level is learned as one.
+fn stops_at_a_third(streams: std::ops::Range<u32>, a_day: u32, is_known: bool) -> usize {
+    let (fell, until) = (start() + 60 * DAY, start() + 130 * DAY);
+    let of = |stream| {
+        let sent = office(130, a_day, stream).into_iter().enumerate();
+        let kept = sent.filter(|(n, at)| *at < fell || n % 3 == 0);
+        history(kept.map(|(_, at)| at), until)
+    };
+    let together = join(&streams.map(of).collect::<Vec<_>>());
+    let mut detector = Detector::new(Rules::default(), 4);
+    let joint = together.joint().expect("several streams");
+    let mut unaware: Cache<(), (), Silence> = Cache::new();
+    let mut is_breach = |at: Timestamp| {
+        let finding = if is_known {
+            detector.detect_together(&together, at)
+        } else {
+            let time = LearnedTime::at(joint, at);
+            let settings = LearningSettings::new(&Rules::default(), 4, None);
+            let learn = || Silence::learn(&Training::new(joint, time), &settings);
+            together.evaluate(unaware.get(&(), time.until, (), learn), at)
+        };
+        finding.expect("several streams").verdict == Verdict::Breach
+    };
+    let hours = (0..(60 * 24)).map(|hour| fell + 8 * DAY + HOUR * hour);
+    let breaches: Vec<bool> = hours.map(&mut is_breach).collect();
+    let begin = breaches.windows(2).filter(|pair| !pair[0] && pair[1]);
+    begin.count()
+}
+
+#[test]
+fn a_level_that_all_fell_to_is_no_stop_of_all_once_it_is_known() {
+    let count = |is_known| -> Vec<usize> {
+        let groups = (0..6).map(|n| 100 + 3 * n);
+        let small = groups
+            .clone()
+            .map(|n| stops_at_a_third(n..n + 3, 10, is_known));
+        let larger = groups.map(|n| stops_at_a_third(n..n + 3, 30, is_known));
+        small.chain(larger).collect()
+    };
+    let (unaware, known) = (count(false), count(true));
+    assert!(
+        known.iter().sum::<usize>() < unaware.iter().sum(),
+        "{known:?} {unaware:?}"
     );
 }

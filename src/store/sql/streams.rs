@@ -74,13 +74,13 @@ impl Database {
         self.rows(sql, &values![&server.0], |row| row.get(0).map(StreamId))
     }
 
-    /// Returns the number of watched streams that ever had mail, of each server that has any.
-    pub fn count_active_streams(&mut self) -> Result<Vec<usize>, Error> {
-        let sql = "SELECT count(*) FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL GROUP BY server";
-        let counts = self.rows(sql, &[], |row| row.get::<u64>(0))?.into_iter();
-        Ok(counts
-            .map(|count| usize::try_from(count).unwrap_or(usize::MAX))
-            .collect())
+    /// Returns the watched streams that ever had mail, of all servers, in order.
+    pub fn active_streams(&mut self) -> Result<Vec<StreamKey>, Error> {
+        let sql = "SELECT server, id FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL ORDER BY server, id";
+        self.rows(sql, &[], |row| {
+            let (server, stream) = (ServerName(row.get(0)?), StreamId(row.get(1)?));
+            Ok(StreamKey::new(&server, &stream))
+        })
     }
 
     /// Runs `work` on what is stored of a stream, by the key of its rows. Returns the default where nothing is.
