@@ -144,7 +144,7 @@ fn however_few_requests_are_allowed_each_stream_is_asked_once_for_each_kind() {
     world.postmark.take_requests();
     let cycle = world.cycle(at(NOON));
     let asked = world.postmark.take_requests();
-    assert_eq!((cycle.code, asked.len()), (0, 7), "{}", cycle.report);
+    assert_eq!((cycle.code, asked.len()), (0, 6), "{}", cycle.report);
 }
 
 #[test]

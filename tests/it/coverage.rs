@@ -112,7 +112,7 @@ fn both_dst_nights_of_postmark_are_counted_exactly(process: Process) {
     }
 }
 
-fn a_healthy_small_server_costs_three_requests_and_the_proof_of_its_new_mail(process: Process) {
+fn a_healthy_small_server_costs_two_requests_a_stream_and_the_proof_of_its_new_mail(process: Process) {
     let mut world = World::new(process, "");
     let span = Span::new(at("2026-02-01T00:00:00Z"), at("2026-03-04T00:00:00Z"));
     world
@@ -128,11 +128,11 @@ fn a_healthy_small_server_costs_three_requests_and_the_proof_of_its_new_mail(pro
         .map(|r| r.path.clone())
         .collect();
     let details = paths.iter().filter(|p| p.ends_with("/details")).count();
-    assert!(details <= 5, "{paths:?}");
+    assert!(details <= 2, "{paths:?}");
     assert_eq!(
         paths.len() - details,
-        5,
-        "streams, and messages and bounces of two streams: {paths:?}"
+        4,
+        "messages and bounces of two streams: {paths:?}"
     );
     world.assert_all_normal(&["Tue 3 Mar"]);
 }
@@ -141,5 +141,5 @@ crate::world::both! {
     a_failed_page_leaves_a_hole_which_the_next_poll_repairs
     twenty_five_thousand_in_one_hour_are_counted_exactly
     both_dst_nights_of_postmark_are_counted_exactly
-    a_healthy_small_server_costs_three_requests_and_the_proof_of_its_new_mail
+    a_healthy_small_server_costs_two_requests_a_stream_and_the_proof_of_its_new_mail
 }

@@ -31,6 +31,18 @@ impl<'a> Budget<'a> {
         self.api.allow(self.limit);
     }
 
+    /// Leaves `requests` for later, until they are [released](Self::release).
+    pub(crate) fn reserve(&mut self, requests: u64) {
+        self.limit = self.limit.saturating_sub(requests);
+        self.api.allow(self.limit);
+    }
+
+    /// Gives back what was [reserved](Self::reserve).
+    pub(crate) fn release(&mut self, requests: u64) {
+        self.limit += requests;
+        self.api.allow(self.limit);
+    }
+
     pub(crate) fn left(&self) -> u64 {
         self.limit.saturating_sub(self.api.requests())
     }

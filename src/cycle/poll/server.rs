@@ -25,6 +25,8 @@ use crate::store::{self, ServerState, Store};
 
 /// The maximum number of scheduled instants in an hour at which counts are cut, since each cut costs a request.
 const MAX_BOUNDARIES_PER_HOUR: u64 = 2;
+/// What the list of streams costs, which the mail may show to be needed.
+const LIST_REQUESTS: u64 = 1;
 
 pub(crate) async fn load_state(
     store: &Store,
@@ -133,8 +135,10 @@ async fn read_mail(
     let mut read = Vec::new();
     if let Some(known) = known {
         reader.budget.ensure_minimum(known.len());
+        reader.budget.reserve(LIST_REQUESTS);
         reader.assume_listed();
         let unread = read_new_mail(reader, &known, since(context, reader, previous_state)).await?;
+        reader.budget.release(LIST_REQUESTS);
         let must_stop = unread.is_empty() && reader.errors.should_stop();
         let must_list =
             !unread.is_empty() || is_any_quiet(store, &server.name, previous_state, now).await?;

@@ -127,9 +127,7 @@ fn first_start(case: &Case, part: &str) -> Vec<String> {
 fn postmark_hiccup(case: &Case, part: &str) -> Vec<String> {
     let mut scenario = FaultScenario::new(format!("{} once on `{part}`", case.name), Process::One);
     scenario.fail_postmark(&case.strike, part, Some(1));
-    // The first answer of a poll that goes by the list of streams of an earlier one: where it is none, the list comes first.
-    let is_first = part.is_empty() || part == "/messages/outbound?";
-    let is_over = case.passing || is_first || case.expected_on(part) == ExpectedAlert::Harmless;
+    let is_over = case.passing || case.expected_on(part) == ExpectedAlert::Harmless;
     scenario.cycle_during_fault(FAULTY_HOURS[0], i32::from(!is_over));
     scenario.end_fault(false);
     scenario.cycle_during_fault(FAULTY_HOURS[1], 0);
