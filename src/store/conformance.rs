@@ -97,6 +97,7 @@ facts! {
         a_bounce_without_a_message_is_a_mark_of_its_own
         history_begins_with_the_first_start
         history_begins_with_the_oldest_message
+        what_says_when_mail_was_sent_is_a_part_of_what_is_known
         pruning_keeps_hours_but_drops_rows
         pruning_a_second_time_changes_nothing
         streams_that_vanish_are_no_longer_watched

@@ -102,7 +102,7 @@ async fn load_together(
             let of = key.clone();
             let history = context
                 .store
-                .call(move |s| s.history(&of, range, &cuts))
+                .call(move |s| s.sending_history(&of, range, &cuts))
                 .await?;
             together.add(key, &history);
         }

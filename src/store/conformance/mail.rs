@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    BounceClass, CountedSpan, DAY, Kind, MINUTE, Mail, RecipientCount, Span, StreamKey, Timestamp,
+    BounceClass, CountedSpan, Coverage, DAY, History, Kind, MINUTE, Mail, RecipientCount, Span,
+    StreamKey, Timestamp,
 };
 use crate::store::{Database, StreamList};
 
@@ -445,4 +446,24 @@ pub(super) fn only_marks_of_the_wanted_classes_count_towards_a_limit(b: &mut Dat
     assert_eq!(marks(&[BounceClass::Hard, BounceClass::Blocked], 1), [3]);
     assert_eq!(marks(&BounceClass::ALL, 9), [4, 3, 2, 1]);
     assert_eq!(marks(&[], 9), Vec::<i64>::new());
+}
+
+pub(super) fn what_says_when_mail_was_sent_is_a_part_of_what_is_known(b: &mut Database) {
+    b.server_state(&shop(), T0).expect("started");
+    let mails = [5, 65, 4_000].map(|second| mail(&format!("m{second}"), at(second)));
+    save(b, &mails, Some(span(0, 7_200)));
+    save_bounces(b, &[bounce(7, "HardBounce", None, at(90))]);
+    let (range, cuts) = (span(0, 7_200), [at(33)]);
+    let whole = history(b, range, &cuts);
+    assert_eq!(whole.bounce_events.len(), 1);
+    let sending = b
+        .sending_history(&shop_outbound(), range, &cuts)
+        .expect("read");
+    assert_eq!(sending.hours.len(), 2);
+    let wanted = History {
+        bounces: Coverage::none(),
+        bounce_events: Vec::new(),
+        ..whole
+    };
+    assert_eq!(sending, wanted);
 }

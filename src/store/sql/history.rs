@@ -31,6 +31,16 @@ impl Database {
         self.read_stream(stream, |s, key| load(s, stream, key, range, cuts))
     }
 
+    /// Returns of the same what says when mail was sent, and how much: without bounces, sampled mail and addresses.
+    pub fn sending_history(
+        &mut self,
+        stream: &StreamKey,
+        range: Span,
+        cuts: &[Timestamp],
+    ) -> Result<History, Error> {
+        self.read_stream(stream, |s, key| load_sending(s, stream, key, range, cuts))
+    }
+
     /// Returns the same with the history of each tag that was used of late. Tags of a few messages are left out.
     pub fn history_with_tags(
         &mut self,
@@ -85,6 +95,22 @@ fn load(
     range: Span,
     cuts: &[Timestamp],
 ) -> Result<History, Error> {
+    Ok(History {
+        bounces: coverage::load(s, key, Kind::Bounces)?,
+        bounce_events: load_bounce_events(s, key, range)?,
+        sampled: load_samples(s, key, range)?,
+        checks: address_checks::load(s, key)?,
+        ..load_sending(s, stream, key, range, cuts)?
+    })
+}
+
+fn load_sending(
+    s: &mut dyn Session,
+    stream: &StreamKey,
+    key: i64,
+    range: Span,
+    cuts: &[Timestamp],
+) -> Result<History, Error> {
     let counted = counts::load(s, key, ALL_MAIL, kept(range.until))?;
     let (first_seen_at, installed_at) = load_beginning(s, stream, key)?;
     let (sent, recipients) = load_counts(s, key, ALL_MAIL, range, cuts, &counted)?;
@@ -92,17 +118,12 @@ fn load(
         first_seen_at,
         installed_at,
         messages: coverage::load(s, key, Kind::Messages)?,
-        bounces: coverage::load(s, key, Kind::Bounces)?,
         hours: load_hours(s, key, ALL_MAIL, kept(range.until), &counted)?,
         sent,
         recipients,
         counted,
-        bounce_events: load_bounce_events(s, key, range)?,
-        sampled: load_samples(s, key, range)?,
-        checks: address_checks::load(s, key)?,
-        older_blocks: OlderBlocks::default(),
         marked: marked_of(&load_marked(s, stream)?, None),
-        tags: BTreeMap::new(),
+        ..History::default()
     })
 }
 
