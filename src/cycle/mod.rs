@@ -62,6 +62,8 @@ use crate::store::{self, CycleLock, Database, Store};
 /// The maximum number of servers that are polled at the same time; how many of them ask at the same time follows from Postmark's
 /// answers.
 const MAX_CONCURRENT_POLLS: usize = 160;
+/// As many as are polled at the same time in any case, though other workers could take some.
+const MIN_CONCURRENT_POLLS: usize = 48;
 const LOCK_WAIT: Duration = Duration::from_secs(30);
 const LOCK_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// How long hourly counts, incidents and messages are kept.
@@ -266,13 +268,18 @@ async fn poll_servers(
     options: CycleOptions,
     now: Timestamp,
 ) -> Result<PollResults, store::Error> {
+    // Of a database that workers share, one leaves half of the servers to the others until it has ended some.
+    let concurrent_polls = match context.store.is_shared() {
+        true => (servers.servers.len() / 2).clamp(MIN_CONCURRENT_POLLS, MAX_CONCURRENT_POLLS),
+        false => MAX_CONCURRENT_POLLS,
+    };
     let polling = PollContext {
         context: Arc::clone(context),
         now,
         // Two cron lines on one database are one instant, like two daemons.
         skip_if_polled: options.scheduled || context.store.is_shared(),
         deadline: Instant::now() + context.config.postmark.longest_poll(),
-        concurrency: Semaphore::new(MAX_CONCURRENT_POLLS),
+        concurrency: Semaphore::new(concurrent_polls),
         leases: Arc::clone(leases),
     };
     let results = poll_all(servers, &Arc::new(polling)).await?;

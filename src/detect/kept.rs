@@ -34,6 +34,9 @@ impl Kept {
         training: &Training<'_>,
         settings: &LearningSettings,
     ) -> Silence {
+        if training.is_empty() {
+            return Silence::learn(training, settings);
+        }
         let key = training.key(settings);
         let find = |known: &BTreeMap<Series, Learned>| -> Option<Silence> {
             let known = known.get(&series).filter(|known| known.key == key)?;

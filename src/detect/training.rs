@@ -101,6 +101,11 @@ impl<'h> Training<'h> {
         }
     }
 
+    /// Whether it has no mail, of which nothing can be learned.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.hours.is_empty()
+    }
+
     /// Returns it as a history, of which nothing else is known.
     pub(super) fn history(&self) -> History {
         History {

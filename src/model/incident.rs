@@ -172,7 +172,10 @@ impl Incident {
         let place = (stronger.stream.as_ref(), stronger.tag.as_ref());
         let own = (self.stream.as_ref(), self.tag.as_ref());
         let is_here = self.server == stronger.server && self.id != stronger.id;
-        is_here && stronger.rule.inhibits_at(place, self.rule.problem(), own)
+        // What was found out later of a time that could not be seen was a problem of its own.
+        let is_hindsight =
+            !self.is_open() && stronger.rule.is_of_server() && !self.rule.is_of_server();
+        is_here && !is_hindsight && stronger.rule.inhibits_at(place, self.rule.problem(), own)
     }
 
     /// Whether there was an instant at which both stood.

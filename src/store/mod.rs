@@ -28,9 +28,9 @@ pub use rows::PicturePlace;
 pub use rows::{
     AcceptedServer, AnswerableMessage, AnswersRead, AttemptOutcome, AttemptResult, AttemptRow,
     CycleCommit, DueHello, EventRow, GivenUp, Handle, HeldRows, IncidentRow, LastDigest, Lease,
-    LeaseAttempt, MergedRows, MessageKind, MessageThread, NewMessage, Note, NotificationRow,
-    OpenSample, OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity, ServerListChange,
-    ServerState, SpanCounts, SplitRow, StreamFigures, StreamList, StreamListing, StreamPulse,
+    LeaseAttempt, ListedStreams, MergedRows, MessageKind, MessageThread, NewMessage, Note,
+    NotificationRow, OpenSample, OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity,
+    ServerListChange, ServerState, SpanCounts, SplitRow, StreamFigures, StreamListing, StreamPulse,
     Thread, TransitionRow, UnconfirmedAttempt, Volume, WaitingMessages,
 };
 use sqlite::Sqlite;

@@ -50,7 +50,7 @@ impl ServerIdentity {
 
 /// What Postmark listed of a server's streams, when it was asked last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StreamList {
+pub struct ListedStreams {
     /// Those that there are, whether they are watched or not.
     pub listed: Vec<StreamId>,
     /// Those that the configuration named, and that there are not.

@@ -112,7 +112,9 @@ fn both_dst_nights_of_postmark_are_counted_exactly(process: Process) {
     }
 }
 
-fn a_healthy_small_server_costs_two_requests_a_stream_and_the_proof_of_its_new_mail(process: Process) {
+fn a_healthy_small_server_costs_two_requests_a_stream_and_the_proof_of_its_new_mail(
+    process: Process,
+) {
     let mut world = World::new(process, "");
     let span = Span::new(at("2026-02-01T00:00:00Z"), at("2026-03-04T00:00:00Z"));
     world

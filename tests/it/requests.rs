@@ -58,8 +58,8 @@ fn a_new_stream_is_found_when_the_list_is_due_and_read_from_its_beginning(proces
     world.hours("2026-03-03T06:00:00Z", "2026-03-03T07:00:00Z");
     world.shop.add_stream("news", StreamType::Broadcasts);
     let profile = Profile::constant(60.0).without_bounces();
-    let since = Span::new(at("2026-03-03T07:10:00Z"), at("2026-03-03T20:00:00Z"));
-    world.shop.generate("news", since, &profile);
+    let sent = Span::new(at("2026-03-03T07:10:00Z"), at("2026-03-03T11:40:00Z"));
+    world.shop.generate("news", sent, &profile);
     let before = world.hours("2026-03-03T08:00:00Z", "2026-03-03T11:00:00Z");
     assert_eq!(streams(&before), ["broadcast", "outbound"]);
     let (found, asked) = cycle(&mut world, "2026-03-03T12:00:00Z");
@@ -76,10 +76,7 @@ fn a_new_stream_is_found_when_the_list_is_due_and_read_from_its_beginning(proces
     );
     let news = found.stream("news");
     let noon = at("2026-03-03T12:00:00Z");
-    let truth = world
-        .shop
-        .expected("news", Span::new(since.from, noon))
-        .sent;
+    let truth = world.shop.expected("news", sent).sent;
     assert_eq!(
         (news["sent"].as_u64(), &news["covered_until"]),
         (Some(truth), &noon.to_string().into())

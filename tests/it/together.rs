@@ -31,7 +31,9 @@ fn world(servers: usize) -> World {
 fn many_servers_that_cannot_be_seen_are_one_message_that_names_each() {
     let mut world = world(40);
     world.cycle(at("2026-03-03T10:00:00Z"));
-    world.postmark.fail(Plan::always(Fault::Status(503)));
+    world
+        .postmark
+        .fail(Plan::always(Fault::Status(503)).on("/messages"));
     world.cycle(at("2026-03-03T11:00:00Z"));
     world.cycle(at("2026-03-03T12:00:00Z"));
     let posted = world.slack.take();
