@@ -104,20 +104,20 @@ fn a_poll_ends_at_its_requests_and_the_next_cycle_reads_on() {
     assert_eq!(
         full.errors(),
         [
-            "messages of shop/s9: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
-            "messages of shop/s10: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
-            "messages of shop/s11: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
-            "messages of shop/s12: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
-            "messages of shop/s13: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
-            "messages of shop/s14: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
-            "messages of shop/s15: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
-            "messages of shop/s16: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
             "messages of shop/s17: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
             "messages of shop/s18: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
             "messages of shop/s19: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
+            "messages of shop/s2: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
             "messages of shop/s20: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
             "messages of shop/s21: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
-            "messages of shop/s22: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`"
+            "messages of shop/s22: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
+            "messages of shop/s3: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
+            "messages of shop/s4: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
+            "messages of shop/s5: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
+            "messages of shop/s6: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
+            "messages of shop/s7: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
+            "messages of shop/s8: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`",
+            "messages of shop/s9: more than this cycle's requests can read; the next cycles go on; where this happens again, raise `postmark.requests_per_poll`"
         ]
     );
     world.cycle(at("2026-03-03T12:20:00Z"));
