@@ -326,9 +326,10 @@ async fn evaluate_polled_server(
     let rules = rules.with(|rules| rules.sandbox = sandbox);
     let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
     let instants = instants_to_evaluate(&context.config.schedule, poll, now);
+    let late = instants_of_found(&context.config.schedule, poll);
     let keep = context.config.store.keep;
-    let histories =
-        load_histories(store, poll, &rules, &instants, (keep, blocks_from, now)).await?;
+    let all: Vec<Timestamp> = late.iter().chain(&instants).copied().collect();
+    let histories = load_histories(store, poll, &rules, &all, (keep, blocks_from, now)).await?;
     let policy = Policy {
         rules,
         server_number: identity.map(|server| server.number),
@@ -339,8 +340,17 @@ async fn evaluate_polled_server(
     evaluator.set_past_losses(losses);
     let refused = detect::evaluate_smtp_errors(&smtp_errors, now);
     evaluator.set_server_findings(vec![refused]);
-    let mut transitions =
-        evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
+    let mut transitions = Vec::new();
+    if let Some(found) = &poll.found_late {
+        let mut found_late = histories.clone();
+        found_late.retain(|stream, _| found.streams.contains(stream));
+        transitions.extend(evaluator.evaluate_found(&mut log, &found_late, &late));
+    }
+    if poll.needs_list {
+        evaluator.judge_no_stream();
+    }
+    let of_all = evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
+    transitions.extend(of_all);
     learned::keep(store, poll.name(), evaluator.take_learned(), now).await;
     let mute_end = evaluator.end_mutes(&mut log, now);
     transitions.extend(mute_end.open.iter().cloned());
@@ -415,6 +425,19 @@ fn instants_to_evaluate(schedule: &Schedule, poll: &PollOutcome, now: Timestamp)
     };
     let every = instants.len() / MAX_INSTANTS + 1;
     instants.into_iter().step_by(every).collect()
+}
+
+/// Returns the instants at which streams that were found late could not be evaluated: those of the schedule since the list was read
+/// without them, up to the last complete cycle.
+fn instants_of_found(schedule: &Schedule, poll: &PollOutcome) -> Vec<Timestamp> {
+    let last = poll.previous_state.last_complete_at;
+    let (PollHealth::Complete, Some(found), Some(last)) = (&poll.health, &poll.found_late, last)
+    else {
+        return Vec::new();
+    };
+    let mut instants = schedule.instants(found.since, last);
+    instants.push(last);
+    instants
 }
 
 /// Returns the history of each stream, exact at the bounds of every window that a rule evaluates at `instants` or `now`.

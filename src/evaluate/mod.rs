@@ -30,6 +30,8 @@ pub struct Evaluator {
     past_losses: Vec<Incident>,
     /// What rests on no stream, and is known of the present alone.
     server_findings: Vec<Finding>,
+    /// Whether streams are evaluated at the end of the cycle.
+    judges_streams: bool,
 }
 
 impl Evaluator {
@@ -41,6 +43,7 @@ impl Evaluator {
             policy,
             past_losses: Vec::new(),
             server_findings: Vec::new(),
+            judges_streams: true,
         }
     }
 
@@ -93,18 +96,50 @@ impl Evaluator {
         at: Timestamp,
     ) -> Vec<Transition> {
         let joint = self.detector.detect_together(together, at);
+        let findings = self
+            .detect_streams(log, histories, at)
+            .into_iter()
+            .chain(joint)
+            .filter_map(|finding| self.policy.rules.tune(finding))
+            .collect();
+        self.apply(log, findings, at)
+    }
+
+    fn detect_streams(
+        &mut self,
+        log: &IncidentLog,
+        histories: &BTreeMap<StreamId, History>,
+        at: Timestamp,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (stream, history) in histories {
             let incidents = self.past_losses.iter().chain(log.incidents());
             let losses = known_losses(incidents, history, stream, at);
             findings.extend(self.detector.detect(history, stream, &losses, at));
         }
-        let findings = findings
-            .into_iter()
-            .chain(joint)
-            .filter_map(|finding| self.policy.rules.tune(finding))
-            .collect();
-        self.apply(log, findings, at)
+        findings
+    }
+
+    /// Says that streams cannot be judged at the end of the cycle: it is not known whether they are still there.
+    pub const fn judge_no_stream(&mut self) {
+        self.judges_streams = false;
+    }
+
+    /// Returns the transitions of streams that nobody knew of, at `instants` at which the others were evaluated. What is open on
+    /// others stays.
+    pub fn evaluate_found(
+        &mut self,
+        log: &mut IncidentLog,
+        histories: &BTreeMap<StreamId, History>,
+        instants: &[Timestamp],
+    ) -> Vec<Transition> {
+        let mut transitions = Vec::new();
+        for at in instants {
+            let findings = self.detect_streams(log, histories, *at).into_iter();
+            let tuned = findings.filter_map(|finding| self.policy.rules.tune(finding));
+            transitions.extend(log.apply(&self.policy, tuned.collect(), *at));
+        }
+        transitions
     }
 
     /// Returns the transitions of what streams of several servers have in common at one instant. It names none of a muted server.
@@ -191,7 +226,8 @@ impl Evaluator {
         let over = transitions.iter().any(|t| t.step == Step::Resolved);
         let mut together = Together::default();
         self.join_streams(&mut together, log.server(), histories);
-        for at in missed.iter().chain([&now]) {
+        let present = Some(&now).filter(|_| self.judges_streams);
+        for at in missed.iter().chain(present) {
             transitions.extend(self.evaluate_at(log, histories, &together, *at));
         }
         if over {

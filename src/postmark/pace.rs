@@ -91,7 +91,10 @@ impl Turn<'_> {
             state.took(self.asked_at, self.asked_at.elapsed());
         }
         if state.limit < before {
-            state.surplus += before - state.limit;
+            let fewer = before - state.limit;
+            // What nobody uses goes at once, the rest as requests end.
+            let gone = self.pace.permits.forget_permits(fewer);
+            state.surplus += fewer - gone;
         } else {
             let more = state.limit - before;
             let kept = more.min(state.surplus);

@@ -85,6 +85,60 @@ fn a_new_stream_is_found_when_the_list_is_due_and_read_from_its_beginning(proces
     world.assert_all_normal(&["Tue 3 Mar"]);
 }
 
+fn what_bounced_in_a_new_stream_before_it_was_found_is_reported(process: Process) {
+    let mut world = world(process);
+    world.hours("2026-03-03T06:00:00Z", "2026-03-03T07:00:00Z");
+    world.shop.add_stream("news", StreamType::Broadcasts);
+    let sent = Span::new(at("2026-03-03T07:10:00Z"), at("2026-03-03T07:50:00Z"));
+    let profile = Profile::constant(600.0).without_bounces();
+    world.shop.generate("news", sent, &profile);
+    world.shop.bounce_wave("news", sent, 0.3, "HardBounce");
+    world.hours("2026-03-03T08:00:00Z", "2026-03-03T11:00:00Z");
+    assert_eq!(world.alerts(), [""; 0], "nobody knows of it");
+    world.cycle(at("2026-03-03T12:00:00Z"));
+    let alerts = world.alerts();
+    assert!(
+        alerts.iter().any(|line| line.contains("shop/news")),
+        "{alerts:#?}"
+    );
+}
+
+fn a_list_of_other_settings_is_not_gone_by(process: Process) {
+    if process == Process::One {
+        return;
+    }
+    let mut world = world(process);
+    let file = world.folder.path().join("monitor.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let both = format!("{text}streams = [\"broadcast\", \"outbound\"]\n");
+    for (hour, text, watched) in [
+        (6, both.clone(), 2),
+        (7, both.replace("\"broadcast\"", "\"broadcst\""), 1),
+        (8, both.clone(), 2),
+    ] {
+        std::fs::write(&file, &text).expect("written");
+        let (cycle, _) = cycle(&mut world, &format!("2026-03-03T0{hour}:00:00Z"));
+        assert_eq!(streams(&cycle).len(), watched, "{text}");
+    }
+    world.set_aside("the requests are what is tested");
+}
+
+fn where_the_list_is_needed_and_not_read_no_stream_is_called_silent(process: Process) {
+    let mut world = world(process);
+    let news = Span::new(at("2026-02-01T00:00:00Z"), at("2026-03-03T08:10:00Z"));
+    world.shop.add_stream("news", StreamType::Broadcasts);
+    let profile = Profile::constant(100.0).without_bounces();
+    world.shop.generate("news", news, &profile);
+    world.hours("2026-03-03T07:00:00Z", "2026-03-03T08:00:00Z");
+    world.shop.archive_stream("news", news.until);
+    world
+        .postmark
+        .fail(Plan::always(Fault::Status(503)).on("/message-streams"));
+    assert_eq!(world.cycle(at("2026-03-03T09:00:00Z")).code, 1);
+    assert_eq!(world.alerts(), [""; 0]);
+    world.set_aside("the alerts are what is tested");
+}
+
 fn a_stream_that_may_be_called_silent_is_looked_up_at_once(process: Process) {
     let mut world = world(process);
     world.hours("2026-03-03T06:00:00Z", "2026-03-03T08:00:00Z");
@@ -187,6 +241,9 @@ fn other_settings_are_another_list(process: Process) {
 both! {
     the_list_of_streams_is_read_every_six_hours
     a_new_stream_is_found_when_the_list_is_due_and_read_from_its_beginning
+    what_bounced_in_a_new_stream_before_it_was_found_is_reported
+    a_list_of_other_settings_is_not_gone_by
+    where_the_list_is_needed_and_not_read_no_stream_is_called_silent
     a_stream_that_may_be_called_silent_is_looked_up_at_once
     a_stream_that_is_silent_is_asked_for_in_every_cycle
     a_stream_that_postmark_does_not_know_is_looked_up_at_once

@@ -7,6 +7,7 @@ use crate::cycle::clock::{ClockSkew, MAX_POSTMARK_SKEW};
 use crate::cycle::collect::budget::{Budget, RequestQuota};
 use crate::cycle::collect::candidates::CandidatePool;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
+use crate::cycle::poll::outcome::FoundStreams;
 use crate::model::{
     Coverage, HOUR, Kind, ServerName, Span, StreamId, StreamKey, Timestamp, UNSETTLED,
 };
@@ -33,6 +34,8 @@ pub(crate) struct ServerReader<'a> {
     /// What is special about the counts, a line each.
     pub log_lines: Vec<String>,
     listing: Listing,
+    /// The streams that are new in the list.
+    pub found_late: Option<FoundStreams>,
 }
 
 /// Whether the list of streams was read in this poll.
@@ -91,6 +94,7 @@ impl<'a> ServerReader<'a> {
             stats: BTreeMap::new(),
             log_lines: Vec::new(),
             listing: Listing::Read,
+            found_late: None,
         }
     }
 
@@ -102,6 +106,7 @@ impl<'a> ServerReader<'a> {
 
     /// Goes by the list of streams, which was read in this poll, with what the first answer of a poll tells.
     pub(crate) const fn confirm_listed(&mut self) {
+        self.errors.needs_list = false;
         self.listing = Listing::Read;
     }
 

@@ -9,6 +9,14 @@ use crate::detect::PollHealth;
 use crate::model::{BlindEvidence, MINUTE, ServerChange, ServerName, StreamId, Timestamp};
 use crate::store::{PollRow, ServerState};
 
+/// Streams that no cycle could judge between two readings of the list.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundStreams {
+    pub streams: Vec<StreamId>,
+    /// When the list was read without them.
+    pub since: Timestamp,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct PollOutcome {
     pub server: Arc<ServerConfig>,
@@ -21,7 +29,11 @@ pub(crate) struct PollOutcome {
     /// The `Date` of Postmark's last answer.
     pub postmark_date: Option<Timestamp>,
     pub skew: Option<ClockSkew>,
+    /// Whether the streams cannot be judged, since their mail shows that their list is needed, which was not read.
+    pub needs_list: bool,
     pub streams: Vec<StreamId>,
+    /// Those that are new in a list which was not read in every cycle.
+    pub found_late: Option<FoundStreams>,
     /// Everything that went wrong, a line each.
     pub errors: Vec<String>,
 }
@@ -88,7 +100,9 @@ impl PollOutcome {
             reachable: errors.reachable,
             postmark_date: None,
             skew: errors.skew,
+            needs_list: errors.needs_list,
             streams,
+            found_late: None,
             errors: errors.blocking.into_iter().chain(errors.warnings).collect(),
         }
     }

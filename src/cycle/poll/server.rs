@@ -18,7 +18,9 @@ use crate::cycle::collect::senders::read_senders;
 use crate::cycle::collect::statistics::read_statistics;
 use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::poll::stream_list::{self, is_any_quiet, load_known_streams, save_listing};
+use crate::cycle::poll::stream_list::{
+    self, is_any_quiet, load_former_list, load_known_streams, save_listing,
+};
 use crate::cycle::poll::streams::list_streams;
 use crate::model::{DAY, HOUR, Kind, Rule, Span, StreamId, Timestamp};
 use crate::store::{self, ServerState, Store};
@@ -46,10 +48,10 @@ pub(crate) async fn poll_server(
 ) -> Result<PollOutcome, store::Error> {
     let store = &context.store;
     let previous_state = load_state(store, server, now).await?;
-    let (requests, postmark_date, errors) = match server.token.read() {
+    let (requests, postmark_date, found_late, errors) = match server.token.read() {
         Err(problem) => {
             let errors = PollErrors::unreadable_token(problem.to_string());
-            (0, None, errors)
+            (0, None, None, errors)
         }
         Ok(token) => {
             let read_for = stream_list::digest(context, server, &token);
@@ -71,7 +73,8 @@ pub(crate) async fn poll_server(
                     server.name
                 )),
             }
-            (api.requests(), api.last_date(), reader.errors)
+            let found_late = reader.found_late.take();
+            (api.requests(), api.last_date(), found_late, reader.errors)
         }
     };
     let name = server.name.clone();
@@ -79,6 +82,7 @@ pub(crate) async fn poll_server(
     let server = Arc::clone(server);
     Ok(PollOutcome {
         postmark_date,
+        found_late,
         ..PollOutcome::new(server, previous_state, now, requests, streams, errors)
     })
 }
@@ -147,6 +151,7 @@ async fn read_mail(
         }
         read = known;
         read.retain(|id| !unread.contains(id));
+        reader.errors.needs_list = !read.is_empty();
     }
     let Some(listed) = read_list(context, server, reader, read_for).await? else {
         return Ok(None);
@@ -170,6 +175,7 @@ async fn read_list(
     reader: &mut ServerReader<'_>,
     read_for: &str,
 ) -> Result<Option<Vec<StreamId>>, store::Error> {
+    let before = load_former_list(&context.store, &server.name).await?;
     let asked = Instant::now().into_std();
     let listed = list_streams(context, server, reader.api, reader.now).await;
     let date = reader.api.last_date();
@@ -197,6 +203,7 @@ async fn read_list(
     if is_flawless {
         save_listing(&context.store, &server.name, read_for, reader.now).await?;
     }
+    reader.found_late = before.and_then(|before| before.without(&streams));
     reader.confirm_listed();
     reader.budget.ensure_minimum(streams.len());
     Ok(Some(streams))

@@ -7,6 +7,7 @@ use ring::digest::{Context as Digest, SHA256};
 
 use crate::config::ServerConfig;
 use crate::cycle::Context;
+use crate::cycle::poll::outcome::FoundStreams;
 use crate::model::{DAY, HOUR, ServerName, StreamId, Timestamp, UNSETTLED};
 use crate::secret::Secret;
 use crate::store::{self, Database, ServerState, Store, StreamListing, StreamPulse};
@@ -75,6 +76,43 @@ pub(crate) async fn load_known_streams(
 
 fn holds(listing: &StreamListing, read_for: &str, now: Timestamp) -> bool {
     listing.read_for == read_for && listing.at <= now && now.since(listing.at) < HOLDS_FOR
+}
+
+/// The last list of a server's streams that was read without a flaw.
+pub(crate) struct FormerList {
+    streams: Vec<StreamId>,
+    at: Timestamp,
+}
+
+impl FormerList {
+    /// Returns the streams of `listed` that it was without.
+    pub(crate) fn without(&self, listed: &[StreamId]) -> Option<FoundStreams> {
+        let new = listed.iter().filter(|id| !self.streams.contains(id));
+        let streams: Vec<StreamId> = new.cloned().collect();
+        (!streams.is_empty()).then_some(FoundStreams {
+            streams,
+            since: self.at,
+        })
+    }
+}
+
+/// Returns the list that holds until the next one is stored; `None` where each poll reads it.
+pub(crate) async fn load_former_list(
+    store: &Store,
+    server: &ServerName,
+) -> Result<Option<FormerList>, store::Error> {
+    let name = server.clone();
+    let read = move |s: &mut Database| {
+        let Some(listing) = s.stream_listing(&name)? else {
+            return Ok(None);
+        };
+        let streams = s.watched_streams(&name)?;
+        Ok(Some(FormerList {
+            streams,
+            at: listing.at,
+        }))
+    };
+    store.call(read).await
 }
 
 /// Stores that the list was read without a flaw.

@@ -32,6 +32,9 @@ impl Database {
         self.write(Scope::Server(server), |s| {
             let sql = "UPDATE streams SET watched = 0 WHERE server = ?1";
             s.execute(sql, &values![&server.0])?;
+            // A list that was read before says nothing of these.
+            let sql = "UPDATE servers SET streams_listed_at = NULL, streams_listed_for = NULL WHERE name = ?1";
+            s.execute(sql, &values![&server.0])?;
             // What is watched comes last: it is that, whatever else it is.
             for (streams, how) in [
                 (list.missing.as_slice(), MISSING),
