@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use ring::digest::{Context, SHA256};
+
 use crate::detect::encoding::{decode, encode};
 use crate::detect::silence::Silence;
 use crate::detect::training::{LearningSettings, Training};
-use crate::model::{Learned, Series};
+use crate::model::{Learned, LearnedKey, Series};
 
 /// What is kept of the series of one server, or of all servers together.
 #[derive(Debug, Default)]
@@ -40,7 +42,7 @@ impl Kept {
         let key = training.key(settings);
         let find = |known: &BTreeMap<Series, Learned>| -> Option<Silence> {
             let known = known.get(&series).filter(|known| known.key == key)?;
-            decode(&known.value)
+            decode(unsealed(known)?)
         };
         if let Some(silence) = find(&self.stored) {
             // An instant before this one, which a cycle caught up with, may have been of an older past.
@@ -51,7 +53,7 @@ impl Kept {
             return silence;
         }
         let silence = Silence::learn(training, settings);
-        let value = encode(&silence);
+        let value = sealed(&key, encode(&silence));
         self.new.insert(series, Learned { key, value });
         silence
     }
@@ -59,5 +61,54 @@ impl Kept {
     /// Returns what is to be stored in the place of what was.
     pub(super) fn take_new(&mut self) -> BTreeMap<Series, Learned> {
         std::mem::take(&mut self.new)
+    }
+}
+
+/// How many bytes of a digest are kept at the end of a value.
+const SEAL_BYTES: usize = 16;
+
+/// Returns `value` with a digest of it at its end: a disk may damage it into another value.
+fn sealed(key: &LearnedKey, mut value: Vec<u8>) -> Vec<u8> {
+    value.extend(seal(key, &value));
+    value
+}
+
+/// Returns what was [sealed]; `None` where it is damaged.
+fn unsealed(learned: &Learned) -> Option<&[u8]> {
+    let (value, found) = learned.value.split_last_chunk::<SEAL_BYTES>()?;
+    (seal(&learned.key, value) == *found).then_some(value)
+}
+
+fn seal(key: &LearnedKey, value: &[u8]) -> [u8; SEAL_BYTES] {
+    let mut context = Context::new(&SHA256);
+    context.update(key.as_bytes());
+    context.update(value);
+    let mut seal = [0; SEAL_BYTES];
+    seal.copy_from_slice(&context.finish().as_ref()[..SEAL_BYTES]);
+    seal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_damaged_is_none() {
+        let key = LearnedKey::from_digest(&[7; 32]);
+        let whole = sealed(&key, vec![1, 2, 3]);
+        let learned = |key: &LearnedKey, value: &[u8]| Learned {
+            key: *key,
+            value: value.to_vec(),
+        };
+        assert_eq!(unsealed(&learned(&key, &whole)), Some(&[1, 2, 3][..]));
+        for place in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 1;
+            assert_eq!(unsealed(&learned(&key, &damaged)), None, "{place}");
+        }
+        assert_eq!(unsealed(&learned(&key, &whole[..whole.len() - 1])), None);
+        assert_eq!(unsealed(&learned(&key, &[])), None);
+        let other = LearnedKey::from_digest(&[8; 32]);
+        assert_eq!(unsealed(&learned(&other, &whole)), None);
     }
 }

@@ -433,7 +433,7 @@ fn a_stream_that_there_is_not_is_not_called_fine() {
     };
     let page = overview_page(&view);
     let said = [
-        "NOT SEEN</span> nothing found, but 1 stream of `streams` does not exist",
+        "NOT SEEN</span> nothing found, but 1 stream named in `streams` does not exist",
         "`outbond` in `streams` does not exist or is archived, so nothing watches it; there is `outbound`",
     ];
     for said in said {

@@ -156,7 +156,7 @@ impl StatusReport {
             for stream in server.streams() {
                 let is_stop = |i: &&Incident| i.says_stopped(&server.name.0, &stream.counts.id);
                 let silence = self.open.iter().find(is_stop);
-                lines.extend(stream.to_lines(silence, zone));
+                lines.extend(stream.to_lines(silence, server.is_overdue, zone));
             }
         }
         lines.push(String::new());
@@ -220,8 +220,8 @@ impl ServerStatus {
 }
 
 impl StreamStatus {
-    /// `silence` is the open incident of mail that stopped.
-    fn to_lines(&self, silence: Option<&Incident>, zone: Tz) -> Vec<String> {
+    /// `silence` is the open incident of mail that stopped; of a server that is overdue nothing is known.
+    fn to_lines(&self, silence: Option<&Incident>, is_overdue: bool, zone: Tz) -> Vec<String> {
         let day = &self.counts;
         let covered = match day.covered_until {
             Some(at) => format!("covered up to {}", format_time(at, zone)),
@@ -234,6 +234,9 @@ impl StreamStatus {
         let sampled = sampled::sampled(day);
         let stop = match silence {
             Some(incident) => format!("mail has stopped: {}", incident.id),
+            None if is_overdue => {
+                "nobody would hear of a stop before the server is read again".to_owned()
+            }
             None if !self.is_judged => {
                 "a stop would not be noticed: `send_silence` is off".to_owned()
             }

@@ -16,7 +16,7 @@ use crate::notify::alert::Style;
 use crate::notify::context::split_remedy;
 use crate::notify::describe::{SANDBOX, describe_open};
 use crate::notify::digest::JudgedDay;
-use crate::overview::notices::{Notice, Notices};
+use crate::overview::notices::{LearnedFrom, Notice, Notices};
 use crate::overview::status::{CollectedServers, Present, name_servers};
 use crate::overview::worst::worst_open;
 use crate::store::{self, Database, Store, StreamFigures};
@@ -219,6 +219,8 @@ impl<'r> Reading<'r> {
         let day = self.day();
         let mut hours: Option<Vec<Option<u64>>> = None;
         let mut streams = Vec::new();
+        // A stream that never had mail begins with the first start: before it nothing is known of it, and of the others it is.
+        let sends = figures.iter().any(|stream| stream.last_sent.is_some());
         for figures in figures {
             let own = hours_of(figures, day);
             streams.push(StreamRow {
@@ -226,6 +228,9 @@ impl<'r> Reading<'r> {
                 last_sent: figures.last_sent,
                 sent: own.iter().flatten().sum(),
             });
+            if sends && figures.last_sent.is_none() {
+                continue;
+            }
             hours = Some(match hours {
                 None => own,
                 Some(sum) => {
@@ -339,16 +344,21 @@ impl<'r> Reading<'r> {
         unusual.any(|of| of.server == server.0 && of.stream == *stream)
     }
 
-    /// Returns how a stop would be noticed; what is learned of a stream is kept for the day.
+    /// Returns how a stop would be noticed; what is learned of a stream is kept for the day, once its server was read to the end.
     async fn notice(&self, server: &ServerConfig, key: &StreamKey) -> Result<Notice, store::Error> {
-        if let Some(known) = self.notices.get(key, self.cycle_at) {
+        let rules = self.config.rules_for(server);
+        let rules = rules.for_stream(key.stream());
+        let from = LearnedFrom {
+            at: self.cycle_at,
+            series: self.series,
+            settings: rules.silence.clone(),
+        };
+        if let Some(known) = self.notices.get(key, from.clone()) {
             return Ok(known);
         }
         let (at, of) = (self.cycle_at, key.clone());
         let read = move |s: &mut Database| s.history_with_tags(&of, Span::new(at, at), &[]);
         let history: History = self.store.call(read).await?;
-        let rules = self.config.rules_for(server);
-        let rules = rules.for_stream(key.stream());
         let silence = Silence::for_stream(&history, at, rules, self.series);
         let is_learning = silence.is_learning(&history, at);
         let is_judged = rules.is_enabled(Rule::SendSilence) && !is_learning;
@@ -357,7 +367,10 @@ impl<'r> Reading<'r> {
             is_learning,
             delay: delay.flatten(),
         };
-        self.notices.put(key.clone(), at, notice);
+        let state = self.present.state(key.server());
+        if state.is_some_and(|state| state.last_complete_at.is_some()) {
+            self.notices.put(key.clone(), from, notice);
+        }
         Ok(notice)
     }
 

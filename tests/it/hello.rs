@@ -239,14 +239,14 @@ fn a_stream_that_there_is_not_is_said_wherever_its_owner_looks(process: Process)
     let written = world.run(&["report", "--html", &report.display().to_string()]);
     assert_eq!(written.code, 0, "{}", written.stderr);
     let page = std::fs::read_to_string(&report).expect("read");
-    let verdict = "but 1 stream of `streams` does not exist";
+    let verdict = "but 1 stream named in `streams` does not exist";
     assert!(page.contains(said) && page.contains(verdict), "{page}");
     world.cycle(at("2026-03-04T09:00:00Z"));
     let sent: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
     let digest = sent.iter().find(|text| text.starts_with("📋"));
     let digest = digest.expect("a digest");
     assert!(
-        title(digest).contains("1 stream of `streams` does not exist"),
+        title(digest).contains("1 stream named in `streams` does not exist"),
         "{digest}"
     );
     assert!(digest.contains(said), "{digest}");

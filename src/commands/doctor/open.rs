@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::commands::doctor::check::Check;
 use crate::config::{SINK_CHANNEL, ServerConfig};
 use crate::cycle::Context;
+use crate::model::ServerName;
 use crate::store::{self, WaitingMessages};
 use crate::text::format::plural;
 
 /// What happens to what waits.
 const TRIED_AGAIN: &str = "the next cycle tries again";
 
-/// Returns how many incidents of the watched servers are open, and how many messages wait for Slack and for each sink.
+/// Returns how many incidents are open, and how many messages wait for Slack and for each sink.
 pub(crate) async fn checks(app: &Context, watched: &[Arc<ServerConfig>]) -> Vec<Check> {
     let incidents = match count_incidents(app, watched).await {
         Ok(open) => incidents_check(open),
@@ -28,7 +29,9 @@ async fn count_incidents(
     app: &Context,
     watched: &[Arc<ServerConfig>],
 ) -> Result<u64, store::Error> {
-    let names: Vec<_> = watched.iter().map(|server| server.name.clone()).collect();
+    let of_servers = watched.iter().map(|server| server.name.clone());
+    let of_none = ServerName::NO_SERVERS.map(ServerName::from);
+    let names: Vec<_> = of_servers.chain(of_none).collect();
     let count = move |s: &mut store::Database| {
         let mut open = 0;
         for name in &names {

@@ -69,8 +69,8 @@ pub fn judge_day(data: &Day) -> JudgedDay {
         ),
         number(
             missing.sum(),
-            "stream of `streams` does not exist",
-            "streams of `streams` do not exist",
+            "stream named in `streams` does not exist",
+            "streams named in `streams` do not exist",
         ),
     ];
     let needs_a_look: Vec<String> = needs_a_look.into_iter().flatten().collect();

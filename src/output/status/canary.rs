@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 
 use crate::model::{CanaryMail, CanaryOutcome, Timestamp, rfc3339};
-use crate::text::format::{format_time, format_time_or_never};
+use crate::text::format::format_time;
 
 /// The canary's mail, as the last cycle left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,7 +39,10 @@ impl CanaryStatus {
     }
 
     pub(super) fn to_line(&self, zone: Tz) -> String {
-        let delivered = format_time_or_never(self.last_delivered_at, zone);
+        let delivered = match self.last_delivered_at {
+            Some(at) => format!("last confirmed delivery {}", format_time(at, zone)),
+            None => "no delivery confirmed yet".to_owned(),
+        };
         let fate = match &self.outcome {
             None | Some(CanaryOutcome::Delivered) => None,
             Some(CanaryOutcome::Pending) => Some("is not confirmed yet"),
@@ -55,7 +58,7 @@ impl CanaryStatus {
             None => "with the next cycle".to_owned(),
         };
         format!(
-            "Canary: last confirmed delivery {delivered}{}; next mail {next}",
+            "Canary: {delivered}{}; next mail {next}",
             last.unwrap_or_default()
         )
     }
@@ -97,7 +100,7 @@ mod tests {
         for (mails, line) in [
             (
                 vec![],
-                "Canary: last confirmed delivery never seen; next mail with the next cycle",
+                "Canary: no delivery confirmed yet; next mail with the next cycle",
             ),
             (
                 vec![mail(30, Delivered), mail(90, Delivered)],
@@ -109,11 +112,11 @@ mod tests {
             ),
             (
                 vec![mail(60, Bounced)],
-                "Canary: last confirmed delivery never seen; the mail of Tue 3 Mar 11:00 bounced; next mail with the next cycle",
+                "Canary: no delivery confirmed yet; the mail of Tue 3 Mar 11:00 bounced; next mail with the next cycle",
             ),
             (
                 vec![mail(10, refused)],
-                "Canary: last confirmed delivery never seen; the mail of Tue 3 Mar 11:50 was refused; next mail Tue 3 Mar 12:50",
+                "Canary: no delivery confirmed yet; the mail of Tue 3 Mar 11:50 was refused; next mail Tue 3 Mar 12:50",
             ),
         ] {
             let status = CanaryStatus::new(&mails, HOUR, NOON);

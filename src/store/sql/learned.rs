@@ -17,8 +17,10 @@ impl Database {
                 stream: named(row.get(0)?).map(StreamId),
                 tag: named(row.get(1)?).map(Tag),
             };
-            let key = LearnedKey::from_bytes(&row.get::<Vec<u8>>(2)?);
-            let value = row.get(3)?;
+            let (Ok(key), Ok(value)) = (row.get::<Vec<u8>>(2), row.get(3)) else {
+                return Ok(None);
+            };
+            let key = LearnedKey::from_bytes(&key);
             Ok(key.map(|key| (series, Learned { key, value })))
         })?;
         Ok(rows.into_iter().flatten().collect())
