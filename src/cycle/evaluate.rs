@@ -76,9 +76,11 @@ pub(crate) async fn evaluate(
     let store = &context.store;
     let series = budget_series(&context.config, store).await?;
     let schedule = &context.config.schedule;
-    let instants = polls
-        .iter()
-        .flat_map(|poll| instants_to_evaluate(schedule, poll, now));
+    let instants = polls.iter().flat_map(|poll| {
+        let late = instants_of_found(schedule, poll);
+        late.into_iter()
+            .chain(instants_to_evaluate(schedule, poll, now))
+    });
     let first = instants.min().unwrap_or(now);
     let mutes = store.call(move |s| s.mutes(first)).await?;
     let mut policy = context.policy(mutes.clone(), first, now);
