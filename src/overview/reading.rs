@@ -63,8 +63,11 @@ impl<'r> Reading<'r> {
         let last = present.last_cycle_at();
         let until = shown_until(last, present.now);
         let season = Span::new((until - season).floor(HOUR), until);
-        let read = move |s: &mut Database| s.incidents_since(season.from);
-        let incidents = store.call(read).await?;
+        // How the servers were polled is read anew, after their incidents: of one that has become blind meanwhile nothing is fine.
+        let read =
+            move |s: &mut Database| Ok((s.incidents_since(season.from)?, s.server_states()?));
+        let (incidents, states) = store.call(read).await?;
+        let present = present.with_states(states);
         let unseen = present.readiness(config).unseen.into_iter();
         Ok(Self {
             worst: worst_open(&incidents),

@@ -110,6 +110,11 @@ impl Present {
         &self.watched
     }
 
+    /// Returns it with what is known of the polls of each server now.
+    pub(super) fn with_states(self, states: BTreeMap<ServerName, ServerState>) -> Self {
+        Self { states, ..self }
+    }
+
     pub(super) fn state(&self, server: &ServerName) -> Option<&ServerState> {
         self.states.get(server)
     }
