@@ -14,6 +14,7 @@ mod cluster;
 mod copies;
 mod counts;
 mod dns;
+mod durability;
 mod feedback;
 mod file;
 mod file_identity;
@@ -129,6 +130,8 @@ facts! {
         domains_are_those_that_were_seen_of_late
         senders_go_with_the_name_of_their_server
         records_come_back_whole_and_a_wrong_clock_keeps_what_was_good;
+    durability:
+        what_was_decided_waits_for_the_disk_and_what_is_read_again_does_not;
     rule_starts:
         a_rule_judges_since_it_was_first_asked_for;
     smtp_errors:

@@ -9,7 +9,7 @@ use crate::model::Timestamp;
 use crate::store::Error;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::Postgres;
-use crate::store::sql::{Scope, Session, leases};
+use crate::store::sql::{Durability, Scope, Session, leases};
 use crate::store::sqlite::Sqlite;
 
 /// The name of a lease that no worker ever holds.
@@ -93,10 +93,6 @@ impl Database {
     /// # Errors
     /// What `work` returns; what the engine reports. Where the connection was lost during the commit, the changes may
     /// have been stored.
-    #[cfg_attr(
-        not(feature = "postgres"),
-        expect(unused_variables, reason = "a file has one writer, whatever the scope")
-    )]
     pub(in crate::store) fn write<T>(
         &mut self,
         scope: Scope<'_>,
@@ -104,7 +100,14 @@ impl Database {
     ) -> Result<T, Error> {
         match self {
             // A file has one writer, so the scope is always all of it.
-            Self::Sqlite(sqlite) => sqlite.write(work),
+            Self::Sqlite(sqlite) => {
+                let durability = match scope {
+                    // The machine that fails takes their holders with it.
+                    Scope::Leases => Durability::Eventual,
+                    _ => scope.durability(),
+                };
+                sqlite.write(durability, work)
+            }
             #[cfg(feature = "postgres")]
             Self::Postgres(postgres) => postgres.write(scope, work),
         }

@@ -15,18 +15,19 @@ use super::error::{in_first_step, while_connecting};
 use super::session::Open;
 use super::{migrate, tls};
 
-/// Returns the statements that begin a transaction: names mean our schema alone, nothing waits for ever, what is committed
-/// survives, and a process that was frozen in it frees its locks. `SET LOCAL` ends with the transaction, which matters
+/// Returns the statements that begin a transaction: names mean our schema alone, nothing waits for ever, a commit waits for the
+/// disk or not, and a process that was frozen in it frees its locks. `SET LOCAL` ends with the transaction, which matters
 /// behind a pooler: it lends the same server connection to the application next. For the same reason nothing is sent
 /// outside of a transaction.
 macro_rules! begin {
-    ($mode:literal) => {
+    ($mode:literal, synchronous_commit = $commit:literal) => {
         concat!(
             "BEGIN ISOLATION LEVEL ",
             $mode,
             "; SET LOCAL search_path = hushwatch; SET LOCAL statement_timeout = '120s';
             SET LOCAL lock_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '20s';
-            SET LOCAL synchronous_commit = on"
+            SET LOCAL synchronous_commit = ",
+            $commit
         )
     };
 }
@@ -43,9 +44,12 @@ const SILENT: Duration = Duration::from_secs(30);
 const OLDEST: i64 = 120_000;
 
 /// Begins a transaction that changes nothing.
-pub(super) const BEGIN_READ: &str = begin!("REPEATABLE READ READ ONLY");
+pub(super) const BEGIN_READ: &str = begin!("REPEATABLE READ READ ONLY", synchronous_commit = "on");
 /// Begins a transaction that makes changes; what follows a lock must see what its last holder stored.
-pub(super) const BEGIN_WRITE: &str = begin!("READ COMMITTED READ WRITE");
+pub(super) const BEGIN_WRITE: &str = begin!("READ COMMITTED READ WRITE", synchronous_commit = "on");
+/// The same for changes that are made again where the server's machine fails before they are on its disk.
+pub(super) const BEGIN_EVENTUAL_WRITE: &str =
+    begin!("READ COMMITTED READ WRITE", synchronous_commit = "off");
 
 /// Knows the way.
 pub(in crate::store) struct Connector {

@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use crate::model::ServerName;
-use crate::store::sql::{Scope, Session};
+use crate::store::sql::{Durability, Scope, Session};
 use crate::store::{Error, Problem};
 
 pub(super) use connect::Connector;
-use connect::{BEGIN_READ, BEGIN_WRITE};
+use connect::{BEGIN_EVENTUAL_WRITE, BEGIN_READ, BEGIN_WRITE};
 #[cfg(test)]
 pub(super) use migrate::MIGRATIONS;
 use session::Open;
@@ -134,11 +134,15 @@ impl Postgres {
         scope: Scope<'_>,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let begin = match scope.durability() {
+            Durability::Immediate => BEGIN_WRITE,
+            Durability::Eventual => BEGIN_EVENTUAL_WRITE,
+        };
         let begin = match scope {
-            Scope::All => format!("{BEGIN_WRITE}; SELECT pg_advisory_xact_lock({LOCKS}, 0)"),
-            Scope::Leases => BEGIN_WRITE.to_owned(),
+            Scope::All => format!("{begin}; SELECT pg_advisory_xact_lock({LOCKS}, 0)"),
+            Scope::Leases => begin.to_owned(),
             Scope::Server(server) => format!(
-                "{BEGIN_WRITE}; SELECT pg_advisory_xact_lock_shared({LOCKS}, 0), pg_advisory_xact_lock({LOCKS}, {})",
+                "{begin}; SELECT pg_advisory_xact_lock_shared({LOCKS}, 0), pg_advisory_xact_lock({LOCKS}, {})",
                 key(server)
             ),
         };

@@ -76,10 +76,30 @@ pub(in crate::store) enum Scope<'a> {
     All,
     /// Leases, whose rows guard themselves.
     Leases,
-    /// What belongs to one server.
+    /// What belongs to one server: what polls of it saw.
     #[cfg_attr(
         not(feature = "postgres"),
         expect(dead_code, reason = "a file has one writer, whatever it writes")
     )]
     Server(&'a ServerName),
+}
+
+/// When a power cut can no longer undo a transaction. What it undoes are the last ones, whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Durability {
+    /// Once it is committed.
+    Immediate,
+    /// Once a later one that is [`Durability::Immediate`] is committed, or after a while. To wait for the disk takes most of the
+    /// time of a small transaction.
+    Eventual,
+}
+
+impl Scope<'_> {
+    /// What a poll saw is read again where it is lost; what was decided, and told, is not decided again.
+    pub(in crate::store) const fn durability(self) -> Durability {
+        match self {
+            Self::All | Self::Leases => Durability::Immediate,
+            Self::Server(_) => Durability::Eventual,
+        }
+    }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::store::Error;
-use crate::store::sql::{Session, hello};
+use crate::store::sql::{Durability, Session, hello};
 
 pub use access::check_access;
 pub use backup::{FileFacts, back_up};
@@ -58,7 +58,7 @@ impl Sqlite {
             Ok(connection)
         })?;
         if is_anew {
-            opened.write(hello::mark_anew)?;
+            opened.write(Durability::Immediate, hello::mark_anew)?;
         }
         Ok(opened)
     }
@@ -135,8 +135,6 @@ fn prepare(connection: &mut Connection) -> Result<(), Error> {
     // Before anything is changed: WAL is written into the file.
     migrate::refuse_newer(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // An incident that was committed must survive a power cut: it may never be judged again.
-    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     migrate::migrate(connection)
 }
@@ -159,11 +157,17 @@ impl Sqlite {
     /// The transaction is taken at once: a later upgrade would fail without waiting.
     pub(super) fn write<T>(
         &mut self,
+        durability: Durability,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let transaction = self
-            .connection()?
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let connection = self.connection()?;
+        // With a write-ahead log, a commit that is not synced is synced by the next one that is, and until then lost whole.
+        let synchronous = match durability {
+            Durability::Immediate => "FULL",
+            Durability::Eventual => "NORMAL",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&mut On(&transaction))?;
         transaction.commit()?;
         Ok(value)

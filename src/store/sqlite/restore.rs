@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::store::sql::restored;
+use crate::store::sql::{Durability, restored};
 use crate::store::{CycleLock, Error, Problem};
 
 use super::backup::{copy_alone, inspect, name_aside, put_in_place, unwritable};
@@ -110,7 +110,7 @@ fn take_whole_file(path: &Path) -> Result<(), Error> {
 fn write_new(file: &Path, new: &Path) -> Result<u64, Error> {
     copy_alone(file, new)?;
     let mut copy = Sqlite::open(new)?;
-    let in_doubt = copy.write(restored::mark_in_doubt)?;
+    let in_doubt = copy.write(Durability::Immediate, restored::mark_in_doubt)?;
     drop(copy);
     // Closing it wrote its log into it.
     for suffix in BESIDE {
