@@ -297,7 +297,9 @@ impl<'r> Reading<'r> {
         let key = StreamKey::new(&server.name, &stream);
         let season = self.season;
         let (of, hours_from) = (key.clone(), since(season));
-        let read = move |s: &mut Database| s.charted_history(&of, hours_from, season);
+        // The last mail may be of the hour that no picture shows yet.
+        let known = Span::new(season.from, season.until.max(self.present.now));
+        let read = move |s: &mut Database| s.charted_history(&of, hours_from, known);
         let history = self.store.call(read).await?;
         let last_sent = history.last_sent(self.present.now);
         let last_delivered = history.last_delivered(self.present.now);

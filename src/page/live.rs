@@ -26,11 +26,12 @@ use crate::store::{self, Store};
 
 /// How long what was read is shown.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// How long a request waits for the mail of a new cycle to be read and learned; then it shows the last one, or says of no
-/// server's mail anything.
+/// How long a request waits for the mail of a new cycle to be read and learned, where there is that of the one before to show.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// How long a request for a page waits for it where no mail was read before.
+/// How long it waits where there is none, or where nobody asked for it for a while: it may be of yesterday.
 const PATIENCE_FOR_FIRST: Duration = Duration::from_secs(2);
+/// Whoever asks as often as that sees the mail of each cycle.
+const A_WHILE: Duration = Duration::from_secs(300);
 /// The maximum number of events that are kept.
 const MAX_EVENTS: u32 = 100;
 /// Classes whose count begins at 0, so that the first one shows as an increase.
@@ -54,6 +55,8 @@ struct Shared {
     overview: Cached<String>,
     notices: Notices,
     mail: Mutex<Option<Arc<MailView>>>,
+    /// When somebody last asked for it.
+    asked_at: Mutex<Option<Instant>>,
     /// Held while the mail of a new cycle is read.
     reading: tokio::sync::Mutex<()>,
 }
@@ -94,6 +97,7 @@ impl Live {
             overview: Cached::default(),
             notices: Notices::default(),
             mail: Mutex::default(),
+            asked_at: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
         })))
     }
@@ -131,6 +135,13 @@ impl Shared {
     fn kept_mail(&self) -> Option<Arc<MailView>> {
         let kept = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
         kept.clone()
+    }
+
+    /// Takes note that somebody asks for the mail; returns whether somebody asked lately.
+    fn note_asked(&self) -> bool {
+        let mut asked_at = self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = asked_at.replace(Instant::now());
+        before.is_some_and(|at| at.elapsed() < A_WHILE)
     }
 
     /// Reads the mail of the cycle of `present`, unless that was done in the meantime.
@@ -220,27 +231,20 @@ impl Live {
     /// where there is none before.
     async fn mail(&self, present: &Present) -> Result<Option<Arc<MailView>>, SourceError> {
         let kept = self.0.kept_mail();
+        let is_recent = self.0.note_asked();
         if let Some(kept) = &kept
             && kept.generation == present.generation()
         {
             return Ok(Some(Arc::clone(kept)));
         }
+        let patience = match kept.is_some() && is_recent {
+            true => PATIENCE,
+            false => PATIENCE_FOR_FIRST,
+        };
         let reading = self.read_on(present.clone());
-        match tokio::time::timeout(PATIENCE, reading).await {
+        match tokio::time::timeout(patience, reading).await {
             Ok(read) => read.unwrap_or(Err(SourceError::Interrupted)).map(Some),
             Err(_) => Ok(kept),
-        }
-    }
-
-    /// Returns the same; a person waits longer for the first page, which could say nothing of any mail.
-    async fn mail_for_page(&self, present: &Present) -> Result<Option<Arc<MailView>>, SourceError> {
-        if let Some(mail) = self.mail(present).await? {
-            return Ok(Some(mail));
-        }
-        let reading = self.read_on(present.clone());
-        match tokio::time::timeout(PATIENCE_FOR_FIRST, reading).await {
-            Ok(read) => read.unwrap_or(Err(SourceError::Interrupted)).map(Some),
-            Err(_) => Ok(None),
         }
     }
 
@@ -344,7 +348,7 @@ impl Source for Live {
         let (config, medium) = (&context.config, Medium::Page);
         let page = async {
             let present = shared.present().await?;
-            let mail = self.mail_for_page(&present).await?;
+            let mail = self.mail(&present).await?;
             let known = (present, mail.as_ref().map(|mail| &mail.servers));
             let load = load_overview(config, &shared.reader, &shared.notices, medium, what, known);
             Ok(overview_page(&shared.read(load).await?))
@@ -359,7 +363,7 @@ impl Source for Live {
         let shared = &self.0;
         let context = shared.context();
         let present = shared.present().await?;
-        let mail = self.mail_for_page(&present).await?;
+        let mail = self.mail(&present).await?;
         let known = (present, mail.as_ref().map(|mail| &mail.servers));
         let load = load_server_page(
             &context.config,

@@ -68,6 +68,13 @@ impl Daemon {
         self.send(request.as_bytes())
     }
 
+    fn json(&self, target: &str) -> Value {
+        let answer = self.get(target, "");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+        assert!(head.contains("content-type: application/json"), "{head}");
+        serde_json::from_str(body).expect("JSON")
+    }
+
     pub(crate) fn url(&self, target: &str) -> String {
         format!("http://{}{target}", self.address)
     }
@@ -135,6 +142,15 @@ fn it_shows_what_is_stored_and_gets_ready_with_the_first_cycle() {
     assert_element(&none, "No server has “&lt;script&gt;” in its name.");
     let of_server = daemon.get("/servers/shop", "");
     assert!(of_server.contains("outbound"), "{of_server}");
+    // That of the present hour, too, which no picture shows yet.
+    let status: Value = daemon.json("/api/status");
+    let last = status["servers"][0]["streams"][0]["last_sent"].as_str();
+    let time = &last.expect("it had mail")["2026-03-03T".len()..][..5];
+    let (_, shown) = of_server
+        .split_once("<dt>Last message</dt><dd>")
+        .expect("a list");
+    let (shown, _) = shown.split_once("</dd>").expect("the end of its place");
+    assert!(shown.ends_with(time), "{shown}, {last:?}");
     let head = daemon.send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(
         head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"),
@@ -230,12 +246,7 @@ fn the_api_answers_as_its_document_says() {
     assert_eq!(world.run(&mute).code, 0);
     let daemon = Daemon::start(&mut world);
     until("ready", || daemon.status("/readyz") == "200");
-    let json = |target: &str| -> Value {
-        let answer = daemon.get(target, "");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
-        assert!(head.contains("content-type: application/json"), "{head}");
-        serde_json::from_str(body).expect("JSON")
-    };
+    let json = |target: &str| daemon.json(target);
     let document = json("/openapi.json");
     for target in ["/api/status", "/api/recent-deliveries", "/api/incidents"] {
         let schema = &document["paths"][target]["get"]["responses"]["200"]["content"];
