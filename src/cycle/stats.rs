@@ -8,7 +8,8 @@ use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
 use crate::detect::{
-    self, Silence, chance_breaches, sample_outcome, undelivered, usual_delivered_share,
+    self, Silence, chance_breaches, is_more_than_chance, sample_outcome, undelivered,
+    usual_delivered_share,
 };
 use crate::evaluate::known_losses;
 use crate::model::{
@@ -243,8 +244,15 @@ pub(crate) fn digest_entry(
     let unnoticed = || silence.worst_detection_delay(history, period.until);
     let both = history.messages.intersect(&history.bounces);
     let rate = &rules.bounce_rate;
-    let is_exceeded =
-        bounce_rate > rate.threshold && stats.bounce_denominator() >= rate.min_denominator;
+    let is_exceeded = stats.bounce_denominator() >= rate.min_denominator
+        && bounce_rate > rate.threshold
+        && rate.confidence.is_none_or(|_| {
+            is_more_than_chance(
+                stats.recipients_bounced,
+                stats.bounce_denominator(),
+                rate.threshold,
+            )
+        });
     let complaint_rate = stats.complaint_rate();
     let is_complained_of =
         stats.recipients_complained >= MIN_COMPLAINTS && complaint_rate > rules.spam_rate.threshold;

@@ -40,6 +40,8 @@ pub(super) struct Baseline {
     pub threshold: f64,
     pub bound: GapBound,
     pub cusum: Cusum,
+    /// The messages of each hour of the week, as many as there were: what people read, and by what normal volume is known.
+    pub mean: IntensityTable,
     /// An hour with more messages is left out, as one of a burst.
     max_usual_sent: u64,
 }
@@ -58,6 +60,7 @@ encoded!(Baseline {
     threshold,
     bound,
     cusum,
+    mean,
     max_usual_sent
 });
 encoded!(LearnedHours { begins, count });

@@ -24,7 +24,8 @@ pub(super) fn evaluate(
     let history = &history.without_outages(at);
     let cusum = &silence.baseline.cusum;
     let (mut state, limit) = (cusum.state_at(history, at), cusum.limit);
-    if state.evidence > limit
+    // Also what would only hold an incident open: mail that is as usual again is its end.
+    if state.evidence > MAX_SHARE_AT_END * limit
         && let Some(end) = silence.longest_end(history, Span::new(state.from, at))
     {
         // The hours of a silence are told as that, and are no drop, unless what came after it is one too.

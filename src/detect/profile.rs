@@ -16,6 +16,8 @@ const HALF_LIFE: f64 = 42.0 * 24.0;
 const SHRINK_TO_DAY: f64 = 3.0;
 /// How many hours' worth of belief the overall level brings to each hour of the day type, or of the month.
 const SHRINK_TO_LEVEL: f64 = 2.0;
+/// The same where what people read is counted: an hour that never had mail may still have some.
+const SHRINK_PLAIN_TO_LEVEL: f64 = 0.02;
 /// No hour is held to have mail with more certainty than this, however long it always had some.
 const MAX_OCCUPANCY: f64 = 1.0 - 1e-4;
 /// No hour is held to have less than this share of the level: what was never seen is still possible.
@@ -30,6 +32,8 @@ pub(super) enum Calendar {
     Mean { flat: f64 },
     /// Occupancy by day of the month and hour: what runs on the first is missed on the first.
     Monthly,
+    /// Mean number of messages by the hour of the week as it was, without the caution that a threshold needs.
+    Plain,
 }
 
 impl Calendar {
@@ -43,7 +47,7 @@ impl Calendar {
     /// What an hour with `sent` messages counts for.
     pub(super) fn counted(self, sent: u64) -> u64 {
         match self {
-            Self::Mean { .. } => sent,
+            Self::Mean { .. } | Self::Plain => sent,
             _ => u64::from(sent > 0),
         }
     }
@@ -56,7 +60,7 @@ impl Calendar {
     /// What an hour of this intensity counts for, on average.
     pub(super) fn expected(self, intensity: f64) -> f64 {
         match self {
-            Self::Mean { .. } => intensity,
+            Self::Mean { .. } | Self::Plain => intensity,
             _ => -(-intensity).exp_m1(),
         }
     }
@@ -77,6 +81,7 @@ impl Encoded for Calendar {
             Self::Occupied { flat } => (0u64, *flat),
             Self::Mean { flat } => (1, *flat),
             Self::Monthly => (2, 0.0),
+            Self::Plain => (3, 0.0),
         };
         (kind, flat).write(to);
     }
@@ -86,12 +91,25 @@ impl Encoded for Calendar {
             (0u64, flat) => Some(Self::Occupied { flat }),
             (1, flat) => Some(Self::Mean { flat }),
             (2, _) => Some(Self::Monthly),
+            (3, _) => Some(Self::Plain),
             _ => None,
         }
     }
 }
 
 impl IntensityTable {
+    /// Learns from all of `series`.
+    pub(super) fn learn(series: &HourlySeries, calendar: Calendar) -> Self {
+        let mut counts = WeightedCounts::new(calendar);
+        for (hour, sent) in series.sent.iter().enumerate() {
+            if let Some(sent) = sent {
+                let slot = calendar.slot(series.start(hour));
+                counts.add(slot, calendar.observed(*sent), hour);
+            }
+        }
+        counts.intensities()
+    }
+
     pub(super) const fn calendar(&self) -> Calendar {
         self.calendar
     }
@@ -204,6 +222,7 @@ impl WeightedCounts {
                 mix(weekly(&counted, &weight, true), flat, occupancy_of_chance)
             }
             Calendar::Mean { flat } => mix(weekly(&counted, &weight, false), flat, |mean| mean),
+            Calendar::Plain => plain(&counted, &weight),
             Calendar::Monthly => monthly(&counted, &weight),
         };
         IntensityTable {
@@ -225,14 +244,24 @@ fn mix((own, level): (Vec<f64>, f64), flat: f64, intensity: impl Fn(f64) -> f64)
         .collect()
 }
 
-/// Per hour of the week, shrunk towards its day type, which is shrunk towards the level; and the level.
-fn weekly(counted: &[f64], weight: &[f64], chance: bool) -> (Vec<f64>, f64) {
-    let level = (counted.iter().sum::<f64>() + 0.5) / (weight.iter().sum::<f64>() + 1.0);
+/// The mean of all slots.
+fn level(counted: &[f64], weight: &[f64]) -> f64 {
+    (counted.iter().sum::<f64>() + 0.5) / (weight.iter().sum::<f64>() + 1.0)
+}
+
+/// What was counted at each hour of a day of each type, and its weight.
+fn by_day_type(counted: &[f64], weight: &[f64]) -> [(f64, f64); 48] {
     let mut day = [(0.0, 0.0); 48];
     for slot in 0..WEEK {
         day[day_type(slot)].0 += counted[slot];
         day[day_type(slot)].1 += weight[slot];
     }
+    day
+}
+
+/// Per hour of the week, shrunk towards its day type, which is shrunk towards the level; and the level.
+fn weekly(counted: &[f64], weight: &[f64], chance: bool) -> (Vec<f64>, f64) {
+    let (day, level) = (by_day_type(counted, weight), level(counted, weight));
     // A chance is pulled below one by half an hour without mail.
     let (less, little) = if chance { (0.5, 0.25) } else { (0.0, 0.0) };
     let own = (0..WEEK).map(|slot| {
@@ -244,9 +273,22 @@ fn weekly(counted: &[f64], weight: &[f64], chance: bool) -> (Vec<f64>, f64) {
     (own.collect(), level)
 }
 
+/// The mean of each hour of the week as it was: shrunk towards its day type, and that next to nothing towards the level, so that what
+/// has no mail at night or at the weekend expects none then.
+fn plain(counted: &[f64], weight: &[f64]) -> Vec<f64> {
+    let (day, level) = (by_day_type(counted, weight), level(counted, weight));
+    let own = (0..WEEK).map(|slot| {
+        let (day_counted, day_weight) = day[day_type(slot)];
+        let usual =
+            (day_counted + SHRINK_PLAIN_TO_LEVEL * level) / (day_weight + SHRINK_PLAIN_TO_LEVEL);
+        (counted[slot] + SHRINK_TO_DAY * usual) / (weight[slot] + SHRINK_TO_DAY)
+    });
+    own.collect()
+}
+
 /// Per hour of the month, shrunk towards the level.
 fn monthly(counted: &[f64], weight: &[f64]) -> Vec<f64> {
-    let level = (counted.iter().sum::<f64>() + 0.5) / (weight.iter().sum::<f64>() + 1.0);
+    let level = level(counted, weight);
     let chance = |(counted, weight): (&f64, &f64)| (counted + level) / (weight + 1.25);
     let chances = counted.iter().zip(weight).map(chance);
     chances.map(occupancy_of_chance).collect()
@@ -297,6 +339,26 @@ mod tests {
         let at = monday() + 60 * DAY;
         assert!((profile.now.over(Span::new(at, at + 7 * DAY)) - 20.0 * 168.0).abs() < 2.0);
         assert!((profile.now.over(Span::new(at, at + HOUR / 2)) - 10.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn what_is_counted_plainly_is_what_each_hour_had_and_little_where_nothing_was() {
+        let office = |h: usize| {
+            let is_at_work = h / 24 % 7 < 5 && (8..18).contains(&(h % 24));
+            Some(if is_at_work { 20 } else { 0 })
+        };
+        for weeks in [1, 6] {
+            let of_weeks = series(weeks * WEEK, office);
+            let table = IntensityTable::learn(&of_weeks, Calendar::Plain);
+            let monday = monday() + 70 * DAY;
+            let hours =
+                |from: u32, until: u32| Span::new(monday + HOUR * from, monday + HOUR * until);
+            let (work, night) = (table.over(hours(8, 18)), table.over(hours(18, 32)));
+            let weekend = table.over(hours(120, 168));
+            assert!((199.0..201.0).contains(&work), "{weeks}: {work}");
+            assert!((0.0..1.0).contains(&night), "{weeks}: {night}");
+            assert!((0.0..4.0).contains(&weekend), "{weeks}: {weekend}");
+        }
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl Silence {
 
     /// Returns the messages expected in `span`.
     pub fn expected(&self, span: Span) -> f64 {
-        self.baseline.cusum.mean.over(span)
+        self.baseline.mean.over(span)
     }
 
     /// Returns whether history is too short at `at` to speak of silence.

@@ -187,3 +187,21 @@ fn where_nothing_of_the_sample_was_read_delivery_is_unknown() {
     assert_eq!(told(&history(sent, 1)).delivered, None);
     assert_eq!(told(&history(0, 1)).delivered, Some(0));
 }
+
+#[test]
+fn one_bounce_is_no_bounce_rate_of_a_day_and_more_are_one_where_chance_does_not_explain_them() {
+    let exceeded = |sent: u32, bounced: u32| {
+        let bounces = (0..bounced).map(|n| bounce(n, sent, BounceClass::Hard));
+        let history = History {
+            bounce_events: bounces.collect(),
+            ..history(sent, 1)
+        };
+        told(&history).exceeded_threshold
+    };
+    for (sent, bounced) in [(31, 1), (80, 2), (200, 5), (9, 9)] {
+        assert_eq!(exceeded(sent, bounced), None, "{bounced} of {sent}");
+    }
+    for (sent, bounced) in [(20, 2), (80, 4), (200, 7), (10, 10)] {
+        assert_eq!(exceeded(sent, bounced), Some(0.01), "{bounced} of {sent}");
+    }
+}

@@ -11,7 +11,7 @@ use crate::detect::gap_length::GapLengthModel;
 use crate::detect::hazard::{Hazard, RunningSums};
 use crate::detect::hourly_series::{Gap, HourlySeries, WEEK, split_by_hour};
 use crate::detect::outages::{expected_detection_delay, simulated_outages};
-use crate::detect::profile::{Calendar, Profile};
+use crate::detect::profile::{Calendar, IntensityTable, Profile};
 use crate::detect::uneven_days;
 use crate::model::{History, Span, Timestamp};
 
@@ -198,6 +198,7 @@ impl Baseline {
             threshold: choice.threshold,
             bound,
             cusum,
+            mean: IntensityTable::learn(&series, Calendar::Plain),
             max_usual_sent: bursts.max_usual_sent,
         }
     }

@@ -1,0 +1,66 @@
+//! What normal volume is, and when mail is as usual again.
+
+use super::*;
+
+/// So many messages in each hour of a day, evenly; `at_hour` tells them by the day (0 is a Monday) and the hour.
+fn by_hour(days: u32, at_hour: impl Fn(u32, u32) -> u32) -> Vec<Timestamp> {
+    let mut sent = Vec::new();
+    for (day, hour) in (0..days).flat_map(|day| (0..24).map(move |hour| (day, hour))) {
+        let from = start() + DAY * day + HOUR * hour;
+        let number = at_hour(day, hour);
+        sent.extend((0..number).map(|n| from + HOUR * n / number + MINUTE / 2));
+    }
+    sent
+}
+
+/// Twenty an hour by day, and three at night.
+fn day_and_night(_: u32, hour: u32) -> u32 {
+    if (8..18).contains(&hour) { 20 } else { 3 }
+}
+
+#[test]
+fn a_silence_is_over_when_mail_is_as_usual_again_however_long_it_was() {
+    let days = 47;
+    let all = by_hour(days, day_and_night);
+    for hours in 2..=14 {
+        let stop = Span::new(
+            start() + DAY * 45 + 8 * HOUR,
+            start() + DAY * 45 + (8 + hours) * HOUR,
+        );
+        let sent: Vec<Timestamp> = all
+            .iter()
+            .copied()
+            .filter(|at| !stop.contains(*at))
+            .collect();
+        let history = history(sent, start() + DAY * days);
+        let judged = |rule| find(&history, stop.until + 3 * HOUR, &Rules::default(), rule).verdict;
+        assert_eq!(
+            [judged(Rule::SendSilence), judged(Rule::SendDrop)],
+            [Verdict::Within; 2],
+            "a stop of {hours} hours"
+        );
+    }
+}
+
+#[test]
+fn what_would_normally_have_gone_out_is_what_such_hours_had() {
+    let days = 42;
+    let working = |day: u32, hour: u32| match (day % 7 < 5, hour) {
+        (true, 8..18) => 60,
+        (true, _) => 1,
+        (false, _) => u32::from(hour % 8 == 3),
+    };
+    let at = start() + DAY * days;
+    let history = history(by_hour(days, working), at);
+    let silence = Silence::for_stream(&history, at, &Rules::default(), 1);
+    let weekend = Span::new(at - 2 * DAY, at);
+    let night = Span::new(at - 3 * DAY + 18 * HOUR, at - 2 * DAY);
+    let monday = Span::new(at + 8 * HOUR, at + 18 * HOUR);
+    for (span, had) in [(weekend, 6.0), (night, 6.0), (monday, 600.0)] {
+        let expected = silence.expected(span);
+        assert!(
+            (had * 0.6..had * 2.0).contains(&expected),
+            "{had} in each week before, {expected} expected"
+        );
+    }
+}
