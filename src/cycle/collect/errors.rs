@@ -50,9 +50,6 @@ pub(crate) struct PollErrors {
     pub change: Option<ServerChange>,
     /// Whether Postmark gave any answer to this token.
     pub reachable: bool,
-    /// Whether mail was read by an earlier list of streams, and shows that a new one is needed, which was not read. A stream may be
-    /// archived rather than silent.
-    pub needs_list: bool,
     /// Why nothing was asked for after the streams.
     pub skew: Option<ClockSkew>,
     unanswered: u32,

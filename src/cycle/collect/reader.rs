@@ -7,7 +7,6 @@ use crate::cycle::clock::{ClockSkew, MAX_POSTMARK_SKEW};
 use crate::cycle::collect::budget::{Budget, RequestQuota};
 use crate::cycle::collect::candidates::CandidatePool;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
-use crate::cycle::poll::outcome::FoundStreams;
 use crate::model::{
     Coverage, HOUR, Kind, ServerName, Span, StreamId, StreamKey, Timestamp, UNSETTLED,
 };
@@ -34,8 +33,19 @@ pub(crate) struct ServerReader<'a> {
     /// What is special about the counts, a line each.
     pub log_lines: Vec<String>,
     listing: Listing,
+    /// Whether mail was read by an earlier list of streams, and shows that a new one is needed, which was not read. A stream may be
+    /// archived rather than silent.
+    pub needs_list: bool,
     /// The streams that are new in the list.
     pub found_late: Option<FoundStreams>,
+}
+
+/// Streams that no cycle could judge between two readings of the list.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundStreams {
+    pub streams: Vec<StreamId>,
+    /// When the list was read without them.
+    pub since: Timestamp,
 }
 
 /// Whether the list of streams was read in this poll.
@@ -94,6 +104,7 @@ impl<'a> ServerReader<'a> {
             stats: BTreeMap::new(),
             log_lines: Vec::new(),
             listing: Listing::Read,
+            needs_list: false,
             found_late: None,
         }
     }
@@ -106,7 +117,7 @@ impl<'a> ServerReader<'a> {
 
     /// Goes by the list of streams, which was read in this poll, with what the first answer of a poll tells.
     pub(crate) const fn confirm_listed(&mut self) {
-        self.errors.needs_list = false;
+        self.needs_list = false;
         self.listing = Listing::Read;
     }
 

@@ -5,17 +5,10 @@ use std::sync::Arc;
 use crate::config::ServerConfig;
 use crate::cycle::clock::ClockSkew;
 use crate::cycle::collect::errors::PollErrors;
+use crate::cycle::collect::reader::FoundStreams;
 use crate::detect::PollHealth;
 use crate::model::{BlindEvidence, MINUTE, ServerChange, ServerName, StreamId, Timestamp};
 use crate::store::{PollRow, ServerState};
-
-/// Streams that no cycle could judge between two readings of the list.
-#[derive(Clone, Debug)]
-pub(crate) struct FoundStreams {
-    pub streams: Vec<StreamId>,
-    /// When the list was read without them.
-    pub since: Timestamp,
-}
 
 #[derive(Clone, Debug)]
 pub(crate) struct PollOutcome {
@@ -39,7 +32,8 @@ pub(crate) struct PollOutcome {
 }
 
 impl PollOutcome {
-    /// Returns what a poll at `now` came to, after `requests` requests.
+    /// Returns what a poll at `now` came to, after `requests` requests; of what it found out of the list of streams and the clock,
+    /// nothing.
     pub(crate) fn new(
         server: Arc<ServerConfig>,
         previous_state: ServerState,
@@ -100,7 +94,7 @@ impl PollOutcome {
             reachable: errors.reachable,
             postmark_date: None,
             skew: errors.skew,
-            needs_list: errors.needs_list,
+            needs_list: false,
             streams,
             found_late: None,
             errors: errors.blocking.into_iter().chain(errors.warnings).collect(),

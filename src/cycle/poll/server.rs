@@ -12,15 +12,13 @@ use crate::cycle::collect::backfill::backfill_streams;
 use crate::cycle::collect::delivery_sample::sample_deliveries;
 use crate::cycle::collect::errors::PollErrors;
 use crate::cycle::collect::new_mail::read_new_mail;
-use crate::cycle::collect::reader::ServerReader;
+use crate::cycle::collect::reader::{FoundStreams, ServerReader};
 #[cfg(feature = "doctor")]
 use crate::cycle::collect::senders::read_senders;
 use crate::cycle::collect::statistics::read_statistics;
 use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::poll::stream_list::{
-    self, is_any_quiet, load_former_list, load_known_streams, save_listing,
-};
+use crate::cycle::poll::stream_list::{self, FormerList, is_any_quiet, save_listing};
 use crate::cycle::poll::streams::list_streams;
 use crate::model::{DAY, HOUR, Kind, Rule, Span, StreamId, Timestamp};
 use crate::store::{self, ServerState, Store};
@@ -39,6 +37,16 @@ pub(crate) async fn load_state(
     store.call(move |s| s.server_state(&name, now)).await
 }
 
+/// What a poll read of a server, beside what it stored.
+#[derive(Default)]
+struct Reading {
+    requests: u64,
+    postmark_date: Option<Timestamp>,
+    needs_list: bool,
+    found_late: Option<FoundStreams>,
+    errors: PollErrors,
+}
+
 /// Polls one server, until `deadline` at the latest. What is stored by then stays.
 pub(crate) async fn poll_server(
     context: &Context,
@@ -48,11 +56,11 @@ pub(crate) async fn poll_server(
 ) -> Result<PollOutcome, store::Error> {
     let store = &context.store;
     let previous_state = load_state(store, server, now).await?;
-    let (requests, postmark_date, found_late, errors) = match server.token.read() {
-        Err(problem) => {
-            let errors = PollErrors::unreadable_token(problem.to_string());
-            (0, None, None, errors)
-        }
+    let reading = match server.token.read() {
+        Err(problem) => Reading {
+            errors: PollErrors::unreadable_token(problem.to_string()),
+            ..Reading::default()
+        },
         Ok(token) => {
             let read_for = stream_list::digest(context, server, &token);
             let api = context.postmark.server(token);
@@ -73,17 +81,30 @@ pub(crate) async fn poll_server(
                     server.name
                 )),
             }
-            let found_late = reader.found_late.take();
-            (api.requests(), api.last_date(), found_late, reader.errors)
+            Reading {
+                requests: api.requests(),
+                postmark_date: api.last_date(),
+                needs_list: reader.needs_list,
+                found_late: reader.found_late,
+                errors: reader.errors,
+            }
         }
     };
     let name = server.name.clone();
     let streams = store.call(move |s| s.watched_streams(&name)).await?;
-    let server = Arc::clone(server);
+    let (server, requests) = (Arc::clone(server), reading.requests);
     Ok(PollOutcome {
-        postmark_date,
-        found_late,
-        ..PollOutcome::new(server, previous_state, now, requests, streams, errors)
+        postmark_date: reading.postmark_date,
+        needs_list: reading.needs_list,
+        found_late: reading.found_late,
+        ..PollOutcome::new(
+            server,
+            previous_state,
+            now,
+            requests,
+            streams,
+            reading.errors,
+        )
     })
 }
 
@@ -135,14 +156,12 @@ async fn read_mail(
     read_for: &str,
 ) -> Result<Option<Vec<StreamId>>, store::Error> {
     let (store, now) = (&context.store, reader.now);
-    let known = load_known_streams(store, &server.name, read_for, previous_state, now).await?;
+    let former = FormerList::load(store, &server.name).await?;
+    let holds = |former: &FormerList| former.streams_if_it_holds(read_for, previous_state, now);
     let mut read = Vec::new();
-    if let Some(known) = known {
-        reader.budget.ensure_minimum(known.len());
-        reader.budget.reserve(LIST_REQUESTS);
-        reader.assume_listed();
-        let unread = read_new_mail(reader, &known, since(context, reader, previous_state)).await?;
-        reader.budget.release(LIST_REQUESTS);
+    if let Some(known) = former.as_ref().and_then(holds) {
+        let since = since(context, reader, previous_state);
+        let unread = read_by_former_list(reader, &known, since).await?;
         let must_stop = unread.is_empty() && reader.errors.should_stop();
         let must_list =
             !unread.is_empty() || is_any_quiet(store, &server.name, previous_state, now).await?;
@@ -151,15 +170,30 @@ async fn read_mail(
         }
         read = known;
         read.retain(|id| !unread.contains(id));
-        reader.errors.needs_list = !read.is_empty();
+        reader.needs_list = !read.is_empty();
     }
-    let Some(listed) = read_list(context, server, reader, read_for).await? else {
+    let Some(listed) = read_list(context, server, reader, read_for, former).await? else {
         return Ok(None);
     };
     let mut unread = listed.clone();
     unread.retain(|id| !read.contains(id));
     read_new_mail(reader, &unread, since(context, reader, previous_state)).await?;
     Ok(Some(listed))
+}
+
+/// Reads the new mail of the streams of an earlier list, and leaves what a new list costs. Returns the streams that are to be read
+/// again once that was read.
+async fn read_by_former_list(
+    reader: &mut ServerReader<'_>,
+    streams: &[StreamId],
+    since: Timestamp,
+) -> Result<Vec<StreamId>, store::Error> {
+    reader.assume_listed();
+    reader.budget.ensure_minimum(streams.len());
+    reader.budget.reserve(LIST_REQUESTS);
+    let unread = read_new_mail(reader, streams, since).await;
+    reader.budget.release(LIST_REQUESTS);
+    unread
 }
 
 /// Returns since when mail is new.
@@ -174,8 +208,8 @@ async fn read_list(
     server: &ServerConfig,
     reader: &mut ServerReader<'_>,
     read_for: &str,
+    former: Option<FormerList>,
 ) -> Result<Option<Vec<StreamId>>, store::Error> {
-    let before = load_former_list(&context.store, &server.name).await?;
     let asked = Instant::now().into_std();
     let listed = list_streams(context, server, reader.api, reader.now).await;
     let date = reader.api.last_date();
@@ -203,7 +237,7 @@ async fn read_list(
     if is_flawless {
         save_listing(&context.store, &server.name, read_for, reader.now).await?;
     }
-    reader.found_late = before.and_then(|before| before.without(&streams));
+    reader.found_late = former.and_then(|former| former.without(&streams));
     reader.confirm_listed();
     reader.budget.ensure_minimum(streams.len());
     Ok(Some(streams))

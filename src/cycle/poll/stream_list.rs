@@ -7,7 +7,7 @@ use ring::digest::{Context as Digest, SHA256};
 
 use crate::config::ServerConfig;
 use crate::cycle::Context;
-use crate::cycle::poll::outcome::FoundStreams;
+use crate::cycle::collect::reader::FoundStreams;
 use crate::model::{DAY, HOUR, ServerName, StreamId, Timestamp, UNSETTLED};
 use crate::secret::Secret;
 use crate::store::{self, Database, ServerState, Store, StreamListing, StreamPulse};
@@ -50,69 +50,57 @@ pub(crate) fn digest(context: &Context, server: &ServerConfig, token: &Secret) -
     })
 }
 
-/// Returns the streams that are watched, where their list needs not be read: it was read without a flaw not long ago with the same
-/// token and the same settings, and the last poll was complete.
-pub(crate) async fn load_known_streams(
-    store: &Store,
-    server: &ServerName,
-    read_for: &str,
-    previous: &ServerState,
-    now: Timestamp,
-) -> Result<Option<Vec<StreamId>>, store::Error> {
-    if previous.last_complete_at.is_none() || previous.incomplete_since.is_some() {
-        return Ok(None);
-    }
-    let (name, read_for) = (server.clone(), read_for.to_owned());
-    let read = move |s: &mut Database| {
-        let listing = s.stream_listing(&name)?;
-        if !listing.is_some_and(|listing| holds(&listing, &read_for, now)) {
-            return Ok(None);
-        }
-        let streams = s.watched_streams(&name)?;
-        Ok(Some(streams).filter(|streams| !streams.is_empty()))
-    };
-    store.call(read).await
-}
-
-fn holds(listing: &StreamListing, read_for: &str, now: Timestamp) -> bool {
-    listing.read_for == read_for && listing.at <= now && now.since(listing.at) < HOLDS_FOR
-}
-
 /// The last list of a server's streams that was read without a flaw.
 pub(crate) struct FormerList {
+    /// Those of it that are watched.
     streams: Vec<StreamId>,
-    at: Timestamp,
+    listing: StreamListing,
 }
 
 impl FormerList {
+    /// Loads that of `server`; `None` where each poll reads it.
+    pub(crate) async fn load(
+        store: &Store,
+        server: &ServerName,
+    ) -> Result<Option<Self>, store::Error> {
+        let name = server.clone();
+        let read = move |s: &mut Database| {
+            let Some(listing) = s.stream_listing(&name)? else {
+                return Ok(None);
+            };
+            let streams = s.watched_streams(&name)?;
+            Ok(Some(Self { streams, listing }))
+        };
+        store.call(read).await
+    }
+
+    /// Returns the streams that are watched, where their list needs not be read: it was read not long ago with the same token and
+    /// the same settings, and the last poll was complete.
+    pub(crate) fn streams_if_it_holds(
+        &self,
+        read_for: &str,
+        previous: &ServerState,
+        now: Timestamp,
+    ) -> Option<Vec<StreamId>> {
+        let was_complete =
+            previous.last_complete_at.is_some() && previous.incomplete_since.is_none();
+        let holds = was_complete && holds(&self.listing, read_for, now);
+        (holds && !self.streams.is_empty()).then(|| self.streams.clone())
+    }
+
     /// Returns the streams of `listed` that it was without.
     pub(crate) fn without(&self, listed: &[StreamId]) -> Option<FoundStreams> {
         let new = listed.iter().filter(|id| !self.streams.contains(id));
         let streams: Vec<StreamId> = new.cloned().collect();
         (!streams.is_empty()).then_some(FoundStreams {
             streams,
-            since: self.at,
+            since: self.listing.at,
         })
     }
 }
 
-/// Returns the list that holds until the next one is stored; `None` where each poll reads it.
-pub(crate) async fn load_former_list(
-    store: &Store,
-    server: &ServerName,
-) -> Result<Option<FormerList>, store::Error> {
-    let name = server.clone();
-    let read = move |s: &mut Database| {
-        let Some(listing) = s.stream_listing(&name)? else {
-            return Ok(None);
-        };
-        let streams = s.watched_streams(&name)?;
-        Ok(Some(FormerList {
-            streams,
-            at: listing.at,
-        }))
-    };
-    store.call(read).await
+fn holds(listing: &StreamListing, read_for: &str, now: Timestamp) -> bool {
+    listing.read_for == read_for && listing.at <= now && now.since(listing.at) < HOLDS_FOR
 }
 
 /// Stores that the list was read without a flaw.
