@@ -244,7 +244,7 @@ facts! {
         a_former_server_that_is_accepted_again_goes_on
         what_is_set_aside_takes_no_name_that_is_used;
     stream_lists:
-        the_last_list_is_kept_with_what_it_was_read_for
+        the_last_fetch_of_a_list_is_kept_with_its_settings
         that_of_a_server_is_none_of_the_one_that_takes_its_name
         a_stream_has_a_pulse_once_it_has_had_mail;
     feedback:

@@ -27,11 +27,11 @@ pub use error::{Error, Problem};
 pub use rows::PicturePlace;
 pub use rows::{
     AcceptedServer, AnswerableMessage, AnswersRead, AttemptOutcome, AttemptResult, AttemptRow,
-    CycleCommit, DueHello, EventRow, GivenUp, Handle, HeldRows, IncidentRow, LastDigest, Lease,
-    LeaseAttempt, ListedStreams, MergedRows, MessageKind, MessageThread, NewMessage, Note,
+    CycleCommit, DueHello, EventRow, GivenUp, Handle, HeldRows, IncidentRow, KnownStreamList,
+    LastDigest, Lease, LeaseAttempt, MergedRows, MessageKind, MessageThread, NewMessage, Note,
     NotificationRow, OpenSample, OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity,
-    ServerListChange, ServerState, SpanCounts, SplitRow, StreamFigures, StreamListing, StreamPulse,
-    Thread, TransitionRow, UnconfirmedAttempt, Volume, WaitingMessages,
+    ServerListChange, ServerState, SpanCounts, SplitRow, StreamFigures, StreamListFetch,
+    StreamPulse, Thread, TransitionRow, UnconfirmedAttempt, Volume, WaitingMessages,
 };
 use sqlite::Sqlite;
 pub use sqlite::{CycleLock, FileFacts, Restored, back_up, check_access, restore};

@@ -50,19 +50,19 @@ impl ServerIdentity {
 
 /// What Postmark listed of a server's streams, when it was asked last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListedStreams {
+pub struct KnownStreamList {
     /// Those that there are, whether they are watched or not.
     pub listed: Vec<StreamId>,
     /// Those that the configuration named, and that there are not.
     pub missing: Vec<StreamId>,
 }
 
-/// A list of a server's streams that was read without a flaw.
+/// When a server's [`KnownStreamList`] was fetched without a flaw, and with which settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamListing {
+pub struct StreamListFetch {
     pub at: Timestamp,
-    /// A digest of the token and the settings that it was read for.
-    pub read_for: String,
+    /// A digest of the token and the settings that decide what the list says.
+    pub settings_digest: String,
 }
 
 /// How lively a stream is that has had mail.

@@ -27,7 +27,7 @@
 //!            coverage: the spans that are known; all else is unknown
 //! ```
 //!
-//! **Streams.** The list of streams is read when it is due, and at once where the mail shows that it must be; otherwise the first
+//! **Streams.** The list of streams is fetched when it is due, and at once where the mail shows that it must be; otherwise the first
 //! page of messages is the first answer of a poll, which confirms the clock before anything is stored (`reader.rs`).
 //!
 //! **Budget.** A poll of one server may make `postmark.requests_per_poll` requests, retries included (`budget.rs`). Streams are

@@ -23,8 +23,8 @@ const CHEAP_PAGES: u64 = 4;
 const UNKNOWN_STREAM: i64 = 1226;
 
 /// Reads what is new since `since` of every stream: messages first, then bounces. Returns the streams that are to be read again
-/// once their list was read: all where no answer came or it does not fit the clock, else those that Postmark does not know. None
-/// where the list was read in this poll.
+/// once their list was fetched: all where no answer came or it does not fit the clock, else those that Postmark does not know. None
+/// where the list was fetched in this poll.
 pub(crate) async fn read_new_mail(
     reader: &mut ServerReader<'_>,
     streams: &[StreamId],
@@ -47,7 +47,7 @@ pub(crate) async fn read_new_mail(
             match read_stream(reader, kind, &backlogs, index, retained_since).await {
                 Err(ReadError::Store(error)) => return Err(error),
                 Err(_) if reader.is_unconfirmed() => return Ok(streams.to_vec()),
-                Err(error) if !reader.is_listed() && is_unknown_stream(&error) => {
+                Err(error) if !reader.has_fetched_list() && is_unknown_stream(&error) => {
                     unknown.push(streams[index].clone());
                 }
                 result => reader.errors.record(result)?,

@@ -32,28 +32,30 @@ pub(crate) struct ServerReader<'a> {
     pub stats: BTreeMap<StreamId, StreamReadStats>,
     /// What is special about the counts, a line each.
     pub log_lines: Vec<String>,
-    listing: Listing,
-    /// Whether mail was read by an earlier list of streams, and shows that a new one is needed, which was not read. A stream may be
+    list_source: ListSource,
+    /// Whether mail was read by an earlier list of streams, and shows that a new one is needed, which was not fetched. A stream may be
     /// archived rather than silent.
     pub needs_list: bool,
     /// The streams that are new in the list.
     pub found_late: Option<FoundStreams>,
 }
 
-/// Streams that no cycle could judge between two readings of the list.
+/// Streams that no cycle could judge between two fetches of the list.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundStreams {
     pub streams: Vec<StreamId>,
-    /// When the list was read without them.
+    /// When the list was fetched without them.
     pub since: Timestamp,
 }
 
-/// Whether the list of streams was read in this poll.
+/// Where the list of streams is from.
 #[derive(Clone, Copy, Debug)]
-enum Listing {
-    Read,
-    /// That of an earlier poll is gone by. Since then it is asked, until the first answer confirmed the clock.
-    Assumed {
+enum ListSource {
+    /// It was fetched in this poll.
+    Fetched,
+    /// That of an earlier poll is gone by.
+    Former {
+        /// Since when Postmark is asked, until its first answer confirmed the clock.
         unconfirmed_since: Option<Instant>,
     },
 }
@@ -103,32 +105,32 @@ impl<'a> ServerReader<'a> {
             candidates: CandidatePool::new(server, sample_since),
             stats: BTreeMap::new(),
             log_lines: Vec::new(),
-            listing: Listing::Read,
+            list_source: ListSource::Fetched,
             needs_list: false,
             found_late: None,
         }
     }
 
     /// Goes by the list of streams of an earlier poll.
-    pub(crate) fn assume_listed(&mut self) {
+    pub(crate) fn use_former_list(&mut self) {
         let unconfirmed_since = Some(Instant::now());
-        self.listing = Listing::Assumed { unconfirmed_since };
+        self.list_source = ListSource::Former { unconfirmed_since };
     }
 
-    /// Goes by the list of streams, which was read in this poll, with what the first answer of a poll tells.
-    pub(crate) const fn confirm_listed(&mut self) {
+    /// Goes by the list of streams, which was fetched in this poll, with what the first answer of a poll tells.
+    pub(crate) const fn use_fetched_list(&mut self) {
         self.needs_list = false;
-        self.listing = Listing::Read;
+        self.list_source = ListSource::Fetched;
     }
 
-    /// Returns whether the list of streams was read in this poll.
-    pub(crate) const fn is_listed(&self) -> bool {
-        matches!(self.listing, Listing::Read)
+    /// Returns whether the list of streams was fetched in this poll.
+    pub(crate) const fn has_fetched_list(&self) -> bool {
+        matches!(self.list_source, ListSource::Fetched)
     }
 
     /// Returns whether nothing was answered yet that shows that the clock is right.
     pub(crate) const fn is_unconfirmed(&self) -> bool {
-        let Listing::Assumed { unconfirmed_since } = self.listing else {
+        let ListSource::Former { unconfirmed_since } = self.list_source else {
             return false;
         };
         unconfirmed_since.is_some()
@@ -137,11 +139,11 @@ impl<'a> ServerReader<'a> {
     /// Checks, before anything of it is stored, whether the first answer fits the clock.
     ///
     /// # Errors
-    /// [`ReadError::Unconfirmed`] where it does not: the list of streams is to be read first, which finds out by how much.
+    /// [`ReadError::Unconfirmed`] where it does not: the list of streams is to be fetched first, which finds out by how much.
     pub(crate) async fn confirm_clock(&mut self) -> Result<(), ReadError> {
-        let Listing::Assumed {
+        let ListSource::Former {
             unconfirmed_since: Some(asked),
-        } = self.listing
+        } = self.list_source
         else {
             return Ok(());
         };
@@ -151,7 +153,7 @@ impl<'a> ServerReader<'a> {
             return Err(ReadError::Unconfirmed);
         }
         self.errors.reachable = true;
-        self.listing = Listing::Assumed {
+        self.list_source = ListSource::Former {
             unconfirmed_since: None,
         };
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
 use crate::model::{MissingStreams, ServerName, StreamId};
-use crate::store::{self, ListedStreams, Store};
+use crate::store::{self, KnownStreamList, Store};
 
 /// Returns the servers of which a stream is missing, by what Postmark listed when it was asked last.
 pub(crate) async fn load_missing_streams(
@@ -21,7 +21,7 @@ pub(crate) async fn load_missing_streams(
 /// Returns the same of what is read already. A name that stands in the configuration only since then is not known to be missing.
 pub(crate) fn find_missing_streams(
     watched: &[Arc<ServerConfig>],
-    lists: &BTreeMap<ServerName, ListedStreams>,
+    lists: &BTreeMap<ServerName, KnownStreamList>,
 ) -> Vec<MissingStreams> {
     let missing = |server: &Arc<ServerConfig>| {
         let list = lists.get(&server.name)?;
@@ -52,7 +52,7 @@ mod tests {
             server.streams = streams.map(ids);
             [Arc::new(server)]
         };
-        let list = ListedStreams {
+        let list = KnownStreamList {
             listed: ids(&["broadcast", "outbound"]),
             missing: ids(&["outbond"]),
         };

@@ -22,10 +22,10 @@ pub(crate) struct PollOutcome {
     /// The `Date` of Postmark's last answer.
     pub postmark_date: Option<Timestamp>,
     pub skew: Option<ClockSkew>,
-    /// Whether the streams cannot be judged, since their mail shows that their list is needed, which was not read.
+    /// Whether the streams cannot be judged, since their mail shows that their list is needed, which was not fetched.
     pub needs_list: bool,
     pub streams: Vec<StreamId>,
-    /// Those that are new in a list which was not read in every cycle.
+    /// Those that are new in a list which is not fetched in every cycle.
     pub found_late: Option<FoundStreams>,
     /// Everything that went wrong, a line each.
     pub errors: Vec<String>,

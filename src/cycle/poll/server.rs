@@ -18,7 +18,7 @@ use crate::cycle::collect::senders::read_senders;
 use crate::cycle::collect::statistics::read_statistics;
 use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::poll::stream_list::{self, FormerList, is_any_quiet, save_listing};
+use crate::cycle::poll::stream_list::{FormerList, is_any_quiet, save_fetch, settings_digest};
 use crate::cycle::poll::streams::list_streams;
 use crate::model::{DAY, HOUR, Kind, Rule, Span, StreamId, Timestamp};
 use crate::store::{self, ServerState, Store};
@@ -62,7 +62,7 @@ pub(crate) async fn poll_server(
             ..Reading::default()
         },
         Ok(token) => {
-            let read_for = stream_list::digest(context, server, &token);
+            let digest = settings_digest(context, server, &token);
             let api = context.postmark.server(token);
             let mut reader = ServerReader::new(
                 store,
@@ -73,7 +73,7 @@ pub(crate) async fn poll_server(
                 count_boundaries(&context.config.schedule, &previous_state, now),
                 now,
             );
-            let read = read_server(context, server, &mut reader, &previous_state, &read_for);
+            let read = read_server(context, server, &mut reader, &previous_state, &digest);
             match timeout_at(deadline, read).await {
                 Ok(read) => read?,
                 Err(_) => reader.errors.blocking.push(format!(
@@ -114,9 +114,10 @@ async fn read_server(
     server: &ServerConfig,
     reader: &mut ServerReader<'_>,
     previous_state: &ServerState,
-    read_for: &str,
+    settings_digest: &str,
 ) -> Result<(), store::Error> {
-    let Some(streams) = read_mail(context, server, reader, previous_state, read_for).await? else {
+    let Some(streams) = read_mail(context, server, reader, previous_state, settings_digest).await?
+    else {
         return Ok(());
     };
     let first_start = previous_state.first_start_at.min(reader.now);
@@ -146,18 +147,19 @@ async fn read_server(
 
 /// Reads the new mail of every stream that is watched, and returns these streams; `None` where nothing more of the server can be read.
 ///
-/// The list of streams is read first, unless that of an earlier poll holds. Then it is read once the mail shows that it must be: a
+/// The list of streams is fetched first, unless that of an earlier poll holds. Then it is fetched once the mail shows that it must be: a
 /// stream is quiet, Postmark does not know one, or the first answer is none.
 async fn read_mail(
     context: &Context,
     server: &ServerConfig,
     reader: &mut ServerReader<'_>,
     previous_state: &ServerState,
-    read_for: &str,
+    settings_digest: &str,
 ) -> Result<Option<Vec<StreamId>>, store::Error> {
     let (store, now) = (&context.store, reader.now);
     let former = FormerList::load(store, &server.name).await?;
-    let holds = |former: &FormerList| former.streams_if_it_holds(read_for, previous_state, now);
+    let holds =
+        |former: &FormerList| former.streams_if_it_holds(settings_digest, previous_state, now);
     let mut read = Vec::new();
     if let Some(known) = former.as_ref().and_then(holds) {
         let since = since(context, reader, previous_state);
@@ -172,7 +174,7 @@ async fn read_mail(
         read.retain(|id| !unread.contains(id));
         reader.needs_list = !read.is_empty();
     }
-    let Some(listed) = read_list(context, server, reader, read_for, former).await? else {
+    let Some(listed) = fetch_list(context, server, reader, settings_digest, former).await? else {
         return Ok(None);
     };
     let mut unread = listed.clone();
@@ -182,13 +184,13 @@ async fn read_mail(
 }
 
 /// Reads the new mail of the streams of an earlier list, and leaves what a new list costs. Returns the streams that are to be read
-/// again once that was read.
+/// again once that was fetched.
 async fn read_by_former_list(
     reader: &mut ServerReader<'_>,
     streams: &[StreamId],
     since: Timestamp,
 ) -> Result<Vec<StreamId>, store::Error> {
-    reader.assume_listed();
+    reader.use_former_list();
     reader.budget.ensure_minimum(streams.len());
     reader.budget.reserve(LIST_REQUESTS);
     let unread = read_new_mail(reader, streams, since).await;
@@ -202,12 +204,12 @@ fn since(context: &Context, reader: &ServerReader<'_>, previous_state: &ServerSt
     first_start.max(reader.now - context.config.store.keep)
 }
 
-/// Reads the list of streams, and returns those that are watched; `None` where nothing more of the server can be read.
-async fn read_list(
+/// Fetches the list of streams, and returns those that are watched; `None` where nothing more of the server can be read.
+async fn fetch_list(
     context: &Context,
     server: &ServerConfig,
     reader: &mut ServerReader<'_>,
-    read_for: &str,
+    settings_digest: &str,
     former: Option<FormerList>,
 ) -> Result<Option<Vec<StreamId>>, store::Error> {
     let asked = Instant::now().into_std();
@@ -235,10 +237,10 @@ async fn read_list(
         return Ok(None);
     }
     if is_flawless {
-        save_listing(&context.store, &server.name, read_for, reader.now).await?;
+        save_fetch(&context.store, &server.name, settings_digest, reader.now).await?;
     }
     reader.found_late = former.and_then(|former| former.without(&streams));
-    reader.confirm_listed();
+    reader.use_fetched_list();
     reader.budget.ensure_minimum(streams.len());
     Ok(Some(streams))
 }

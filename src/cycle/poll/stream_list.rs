@@ -1,4 +1,4 @@
-//! Whether the list of a server's streams must be read, or that of an earlier poll still holds.
+//! Whether the list of a server's streams must be fetched, or that of an earlier poll still holds.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::cycle::Context;
 use crate::cycle::collect::reader::FoundStreams;
 use crate::model::{DAY, HOUR, ServerName, StreamId, Timestamp, UNSETTLED};
 use crate::secret::Secret;
-use crate::store::{self, Database, ServerState, Store, StreamListing, StreamPulse};
+use crate::store::{self, Database, ServerState, Store, StreamListFetch, StreamPulse};
 
 /// How long a list holds: a stream that is new at Postmark is watched this much later at the latest, and read from its beginning.
 const HOLDS_FOR: Duration = HOUR.saturating_mul(6);
@@ -24,7 +24,7 @@ const DIGEST_BYTES: usize = 16;
 
 /// Returns a digest of everything that decides what a list of streams says and which of them are watched: who asks, with which
 /// token, and what the file says of the server's streams.
-pub(crate) fn digest(context: &Context, server: &ServerConfig, token: &Secret) -> String {
+pub(crate) fn settings_digest(context: &Context, server: &ServerConfig, token: &Secret) -> String {
     let mut digest = Digest::new(&SHA256);
     let mut add = |part: &str| {
         digest.update(part.as_bytes());
@@ -50,11 +50,11 @@ pub(crate) fn digest(context: &Context, server: &ServerConfig, token: &Secret) -
     })
 }
 
-/// The last list of a server's streams that was read without a flaw.
+/// The last list of a server's streams that was fetched without a flaw.
 pub(crate) struct FormerList {
     /// Those of it that are watched.
     streams: Vec<StreamId>,
-    listing: StreamListing,
+    fetch: StreamListFetch,
 }
 
 impl FormerList {
@@ -65,26 +65,26 @@ impl FormerList {
     ) -> Result<Option<Self>, store::Error> {
         let name = server.clone();
         let read = move |s: &mut Database| {
-            let Some(listing) = s.stream_listing(&name)? else {
+            let Some(fetch) = s.stream_list_fetch(&name)? else {
                 return Ok(None);
             };
             let streams = s.watched_streams(&name)?;
-            Ok(Some(Self { streams, listing }))
+            Ok(Some(Self { streams, fetch }))
         };
         store.call(read).await
     }
 
-    /// Returns the streams that are watched, where their list needs not be read: it was read not long ago with the same token and
+    /// Returns the streams that are watched, where their list needs not be fetched: it was not long ago, with the same token and
     /// the same settings, and the last poll was complete.
     pub(crate) fn streams_if_it_holds(
         &self,
-        read_for: &str,
+        settings_digest: &str,
         previous: &ServerState,
         now: Timestamp,
     ) -> Option<Vec<StreamId>> {
         let was_complete =
             previous.last_complete_at.is_some() && previous.incomplete_since.is_none();
-        let holds = was_complete && holds(&self.listing, read_for, now);
+        let holds = was_complete && holds(&self.fetch, settings_digest, now);
         (holds && !self.streams.is_empty()).then(|| self.streams.clone())
     }
 
@@ -94,32 +94,32 @@ impl FormerList {
         let streams: Vec<StreamId> = new.cloned().collect();
         (!streams.is_empty()).then_some(FoundStreams {
             streams,
-            since: self.listing.at,
+            since: self.fetch.at,
         })
     }
 }
 
-fn holds(listing: &StreamListing, read_for: &str, now: Timestamp) -> bool {
-    listing.read_for == read_for && listing.at <= now && now.since(listing.at) < HOLDS_FOR
+fn holds(fetch: &StreamListFetch, settings_digest: &str, now: Timestamp) -> bool {
+    fetch.settings_digest == settings_digest && fetch.at <= now && now.since(fetch.at) < HOLDS_FOR
 }
 
-/// Stores that the list was read without a flaw.
-pub(crate) async fn save_listing(
+/// Stores that the list was fetched without a flaw.
+pub(crate) async fn save_fetch(
     store: &Store,
     server: &ServerName,
-    read_for: &str,
+    settings_digest: &str,
     now: Timestamp,
 ) -> Result<(), store::Error> {
     let name = server.clone();
-    let listing = StreamListing {
+    let fetch = StreamListFetch {
         at: now,
-        read_for: read_for.to_owned(),
+        settings_digest: settings_digest.to_owned(),
     };
-    let save = move |s: &mut Database| s.save_stream_listing(&name, &listing);
+    let save = move |s: &mut Database| s.save_stream_list_fetch(&name, &fetch);
     store.call(save).await
 }
 
-/// Returns whether a stream may be called silent now. It may as well be archived, so that the list must be read first.
+/// Returns whether a stream may be called silent now. It may as well be archived, so that the list must be fetched first.
 pub(crate) async fn is_any_quiet(
     store: &Store,
     server: &ServerName,
@@ -149,18 +149,15 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_772_532_000);
 
     #[test]
-    fn a_list_holds_for_six_hours_and_for_what_it_was_read() {
-        let listing = |hours: u32| StreamListing {
+    fn a_list_holds_for_six_hours_and_for_its_settings() {
+        let fetch = |hours: u32| StreamListFetch {
             at: NOW - HOUR * hours,
-            read_for: "a".to_owned(),
+            settings_digest: "a".to_owned(),
         };
-        assert!(holds(&listing(0), "a", NOW) && holds(&listing(5), "a", NOW));
-        assert!(!holds(&listing(6), "a", NOW));
-        assert!(!holds(&listing(1), "b", NOW));
-        assert!(
-            !holds(&listing(0), "a", NOW - MINUTE),
-            "the clock was moved"
-        );
+        assert!(holds(&fetch(0), "a", NOW) && holds(&fetch(5), "a", NOW));
+        assert!(!holds(&fetch(6), "a", NOW));
+        assert!(!holds(&fetch(1), "b", NOW));
+        assert!(!holds(&fetch(0), "a", NOW - MINUTE), "the clock was moved");
     }
 
     #[test]

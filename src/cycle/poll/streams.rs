@@ -7,7 +7,7 @@ use crate::cycle::poll::identity::identify_server;
 use crate::cycle::poll::note_change;
 use crate::model::{StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
-use crate::store::{self, ListedStreams, Store};
+use crate::store::{self, KnownStreamList, Store};
 
 /// Postmark's error code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
@@ -106,10 +106,10 @@ fn unlisted(server: &ServerConfig, listed: &[StreamId]) -> Vec<String> {
 }
 
 /// Returns what there is and what is not, by what was listed.
-fn list_of(server: &ServerConfig, listed: &[StreamId]) -> ListedStreams {
+fn list_of(server: &ServerConfig, listed: &[StreamId]) -> KnownStreamList {
     let named = server.streams.iter().flatten();
     let missing = named.filter(|id| !listed.contains(id));
-    ListedStreams {
+    KnownStreamList {
         missing: missing.cloned().collect(),
         listed: listed.to_vec(),
     }
@@ -121,7 +121,7 @@ async fn keep_known_streams(
     store: &Store,
     server: &ServerConfig,
     errors: &mut PollErrors,
-) -> Result<ListedStreams, store::Error> {
+) -> Result<KnownStreamList, store::Error> {
     let mut lists = store.call(|s| s.stream_lists()).await?;
     let known = lists.remove(&server.name).unwrap_or_default();
     match known.listed.len() {
@@ -140,7 +140,7 @@ async fn keep_known_streams(
 async fn save_streams(
     store: &Store,
     server: &ServerConfig,
-    (streams, list): (&[StreamId], ListedStreams),
+    (streams, list): (&[StreamId], KnownStreamList),
     now: Timestamp,
 ) -> Result<(), store::Error> {
     let (name, saved) = (server.name.clone(), streams.to_vec());

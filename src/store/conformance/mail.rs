@@ -6,7 +6,7 @@ use crate::model::{
     BounceClass, CountedSpan, Coverage, DAY, History, Kind, MINUTE, Mail, RecipientCount, Span,
     StreamKey, Timestamp,
 };
-use crate::store::{Database, ListedStreams};
+use crate::store::{Database, KnownStreamList};
 
 use super::{T0, at, bounce, history, mail, save, save_bounces, sent, shop, shop_outbound, span};
 
@@ -373,7 +373,7 @@ pub(super) fn streams_that_vanish_are_no_longer_watched(b: &mut Database) {
 }
 
 pub(super) fn what_postmark_lists_is_known_beside_what_is_watched(b: &mut Database) {
-    let list = ListedStreams {
+    let list = KnownStreamList {
         listed: ["broadcast", "outbound"].map(Into::into).to_vec(),
         missing: vec!["outbond".into()],
     };

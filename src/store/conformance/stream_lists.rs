@@ -1,29 +1,29 @@
-//! When the list of a server's streams was read, and how lively they are.
+//! When the list of a server's streams was fetched, and how lively they are.
 
 use crate::model::{CountedSpan, StreamId};
 use crate::store::{
-    AcceptedServer, CycleCommit, Database, ServerIdentity, StreamListing, StreamPulse,
+    AcceptedServer, CycleCommit, Database, ServerIdentity, StreamListFetch, StreamPulse,
 };
 
 use super::{at, mail, save, shop, shop_outbound, span};
 
-fn listing(seconds: i64, read_for: &str) -> StreamListing {
-    StreamListing {
+fn fetch(seconds: i64, settings_digest: &str) -> StreamListFetch {
+    StreamListFetch {
         at: at(seconds),
-        read_for: read_for.to_owned(),
+        settings_digest: settings_digest.to_owned(),
     }
 }
 
-pub(super) fn the_last_list_is_kept_with_what_it_was_read_for(b: &mut Database) {
-    let known = |b: &mut Database| b.stream_listing(&shop()).expect("read");
+pub(super) fn the_last_fetch_of_a_list_is_kept_with_its_settings(b: &mut Database) {
+    let known = |b: &mut Database| b.stream_list_fetch(&shop()).expect("read");
     assert_eq!(known(b), None, "of a server that was never polled");
     b.server_state(&shop(), at(0)).expect("known");
-    assert_eq!(known(b), None, "before it was read");
-    for is in [listing(0, "a"), listing(3600, "b")] {
-        b.save_stream_listing(&shop(), &is).expect("saved");
+    assert_eq!(known(b), None, "before it was fetched");
+    for is in [fetch(0, "a"), fetch(3600, "b")] {
+        b.save_stream_list_fetch(&shop(), &is).expect("saved");
         assert_eq!(known(b), Some(is));
     }
-    let other = b.stream_listing(&"other".into()).expect("read");
+    let other = b.stream_list_fetch(&"other".into()).expect("read");
     assert_eq!(other, None);
 }
 
@@ -34,7 +34,7 @@ pub(super) fn that_of_a_server_is_none_of_the_one_that_takes_its_name(b: &mut Da
         sandbox: None,
     };
     b.save_server_identity(&shop(), identity).expect("saved");
-    b.save_stream_listing(&shop(), &listing(0, "a"))
+    b.save_stream_list_fetch(&shop(), &fetch(0, "a"))
         .expect("saved");
     let accepted = AcceptedServer {
         name: shop(),
@@ -46,7 +46,7 @@ pub(super) fn that_of_a_server_is_none_of_the_one_that_takes_its_name(b: &mut Da
         ..CycleCommit::default()
     };
     b.commit(&commit).expect("committed");
-    assert_eq!(b.stream_listing(&shop()).expect("read"), None);
+    assert_eq!(b.stream_list_fetch(&shop()).expect("read"), None);
 }
 
 pub(super) fn a_stream_has_a_pulse_once_it_has_had_mail(b: &mut Database) {

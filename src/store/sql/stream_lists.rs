@@ -1,35 +1,38 @@
-//! When the list of a server's streams was read, and what says whether it must be read anew.
+//! When the list of a server's streams was fetched, and what says whether it must be fetched again.
 
 use crate::model::{ServerName, StreamId, Timestamp};
-use crate::store::{Database, Error, StreamListing, StreamPulse};
+use crate::store::{Database, Error, StreamListFetch, StreamPulse};
 
 use super::{Scope, values};
 
 impl Database {
-    /// Returns the last list of a server's streams that was read without a flaw; `None` where there is none.
-    pub fn stream_listing(&mut self, server: &ServerName) -> Result<Option<StreamListing>, Error> {
+    /// Returns when the list of a server's streams was last fetched without a flaw; `None` where there is no such list.
+    pub fn stream_list_fetch(
+        &mut self,
+        server: &ServerName,
+    ) -> Result<Option<StreamListFetch>, Error> {
         let sql = "SELECT streams_listed_at, streams_listed_for FROM servers
              WHERE name = ?1 AND streams_listed_at IS NOT NULL AND streams_listed_for IS NOT NULL";
         self.read(|s| {
             s.first(sql, &values![&server.0], |row| {
-                Ok(StreamListing {
+                Ok(StreamListFetch {
                     at: row.get(0)?,
-                    read_for: row.get(1)?,
+                    settings_digest: row.get(1)?,
                 })
             })
         })
     }
 
-    /// Stores that the list of the streams of a server that is known was read without a flaw.
-    pub fn save_stream_listing(
+    /// Stores when the list of the streams of a server that is known was fetched without a flaw.
+    pub fn save_stream_list_fetch(
         &mut self,
         server: &ServerName,
-        listing: &StreamListing,
+        fetch: &StreamListFetch,
     ) -> Result<(), Error> {
         self.write(Scope::Server(server), |s| {
             s.execute(
                 "UPDATE servers SET streams_listed_at = ?2, streams_listed_for = ?3 WHERE name = ?1",
-                &values![&server.0, listing.at, &listing.read_for],
+                &values![&server.0, fetch.at, &fetch.settings_digest],
             )
         })
     }

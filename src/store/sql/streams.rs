@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{ServerName, StreamId, StreamKey};
-use crate::store::{Database, Error, ListedStreams};
+use crate::store::{Database, Error, KnownStreamList};
 
 use super::{Scope, Session, values};
 
@@ -19,7 +19,7 @@ impl Database {
     /// Marks `streams` as those that are watched now. Others are kept, but no longer watched.
     #[cfg(test)]
     pub fn save_streams(&mut self, server: &ServerName, streams: &[StreamId]) -> Result<(), Error> {
-        self.save_stream_list(server, streams, &ListedStreams::default())
+        self.save_stream_list(server, streams, &KnownStreamList::default())
     }
 
     /// Marks `watched` as the streams that are watched now, beside those of `list`. Others are kept, but no longer watched.
@@ -27,7 +27,7 @@ impl Database {
         &mut self,
         server: &ServerName,
         watched: &[StreamId],
-        list: &ListedStreams,
+        list: &KnownStreamList,
     ) -> Result<(), Error> {
         self.write(Scope::Server(server), |s| {
             let sql = "UPDATE streams SET watched = 0 WHERE server = ?1";
@@ -52,7 +52,7 @@ impl Database {
     }
 
     /// Returns what Postmark listed of each server when it was asked last, by what is stored.
-    pub fn stream_lists(&mut self) -> Result<BTreeMap<ServerName, ListedStreams>, Error> {
+    pub fn stream_lists(&mut self) -> Result<BTreeMap<ServerName, KnownStreamList>, Error> {
         let sql = "SELECT server, id, watched FROM streams WHERE watched > 0 ORDER BY server, id";
         let rows = self.rows(sql, &[], |row| {
             Ok((
@@ -61,7 +61,7 @@ impl Database {
                 row.get::<i64>(2)?,
             ))
         })?;
-        let mut lists: BTreeMap<ServerName, ListedStreams> = BTreeMap::new();
+        let mut lists: BTreeMap<ServerName, KnownStreamList> = BTreeMap::new();
         for (server, stream, how) in rows {
             let list = lists.entry(server).or_default();
             match how {
