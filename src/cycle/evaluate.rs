@@ -3,6 +3,7 @@
 mod all_servers;
 mod canary;
 mod dns;
+mod found_late;
 mod learned;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use crate::cycle::Context;
 use crate::cycle::evaluate::all_servers::evaluate_all_servers;
 use crate::cycle::evaluate::canary::evaluate_canary;
 use crate::cycle::evaluate::dns::evaluate_dns;
+use crate::cycle::evaluate::found_late::{evaluate_found_late, instants_of_found};
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::watched_servers;
@@ -343,11 +345,13 @@ async fn evaluate_polled_server(
     let refused = detect::evaluate_smtp_errors(&smtp_errors, now);
     evaluator.set_server_findings(vec![refused]);
     let mut transitions = Vec::new();
-    if let Some(found) = &poll.found_late {
-        let mut found_late = histories.clone();
-        found_late.retain(|stream, _| found.streams.contains(stream));
-        transitions.extend(evaluator.evaluate_found(&mut log, &found_late, &late));
-    }
+    transitions.extend(evaluate_found_late(
+        &mut evaluator,
+        &mut log,
+        poll,
+        &histories,
+        &late,
+    ));
     if poll.needs_list {
         evaluator.judge_no_stream();
     }
@@ -427,19 +431,6 @@ fn instants_to_evaluate(schedule: &Schedule, poll: &PollOutcome, now: Timestamp)
     };
     let every = instants.len() / MAX_INSTANTS + 1;
     instants.into_iter().step_by(every).collect()
-}
-
-/// Returns the instants at which streams that were found late could not be evaluated: those of the schedule since the list was read
-/// without them, up to the last complete cycle.
-fn instants_of_found(schedule: &Schedule, poll: &PollOutcome) -> Vec<Timestamp> {
-    let last = poll.previous_state.last_complete_at;
-    let (PollHealth::Complete, Some(found), Some(last)) = (&poll.health, &poll.found_late, last)
-    else {
-        return Vec::new();
-    };
-    let mut instants = schedule.instants(found.since, last);
-    instants.push(last);
-    instants
 }
 
 /// Returns the history of each stream, exact at the bounds of every window that a rule evaluates at `instants` or `now`.
