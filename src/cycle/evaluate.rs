@@ -352,6 +352,7 @@ async fn evaluate_polled_server(
         &histories,
         &late,
     ));
+    evaluator.judge_from_now_on(&poll.newly_chosen);
     if poll.needs_list {
         evaluator.judge_no_stream();
     }

@@ -32,6 +32,8 @@ pub struct Evaluator {
     server_findings: Vec<Finding>,
     /// Whether streams are evaluated at the end of the cycle.
     judges_streams: bool,
+    /// Streams that are evaluated at no instant before the end of the cycle.
+    newly_chosen: Vec<StreamId>,
 }
 
 impl Evaluator {
@@ -44,6 +46,7 @@ impl Evaluator {
             past_losses: Vec::new(),
             server_findings: Vec::new(),
             judges_streams: true,
+            newly_chosen: Vec::new(),
         }
     }
 
@@ -123,6 +126,11 @@ impl Evaluator {
     /// Says that streams cannot be judged at the end of the cycle: it is not known whether they are still there.
     pub const fn judge_no_stream(&mut self) {
         self.judges_streams = false;
+    }
+
+    /// Says which streams nobody chose to watch before this cycle: nothing is told of them at the instants that were missed.
+    pub fn judge_from_now_on(&mut self, streams: &[StreamId]) {
+        self.newly_chosen = streams.to_vec();
     }
 
     /// Returns the transitions of streams that nobody knew of, at `instants` at which the others were evaluated. What is open on
@@ -224,17 +232,37 @@ impl Evaluator {
         let kept: Vec<IncidentKey> = kept.into_iter().collect();
         transitions.extend(log.apply(&self.policy, findings, now));
         let over = transitions.iter().any(|t| t.step == Step::Resolved);
-        let mut together = Together::default();
-        self.join_streams(&mut together, log.server(), histories);
-        let present = Some(&now).filter(|_| self.judges_streams);
-        for at in missed.iter().chain(present) {
-            transitions.extend(self.evaluate_at(log, histories, &together, *at));
+        let present: Vec<Timestamp> = self.judges_streams.then_some(now).into_iter().collect();
+        if missed.is_empty() || self.newly_chosen.is_empty() {
+            let all = [missed, &present].concat();
+            transitions.extend(self.evaluate_instants(log, histories, &all));
+        } else {
+            let mut before = histories.clone();
+            before.retain(|stream, _| !self.newly_chosen.contains(stream));
+            transitions.extend(self.evaluate_instants(log, &before, missed));
+            transitions.extend(self.evaluate_instants(log, histories, &present));
         }
         if over {
             let notified = log.uninhibit(&self.policy, &kept, &transitions, now);
             transitions.extend(notified);
         }
         transitions.sort_by_key(|t| t.at);
+        transitions
+    }
+
+    /// Returns the transitions at each of `instants`, in order.
+    fn evaluate_instants(
+        &mut self,
+        log: &mut IncidentLog,
+        histories: &BTreeMap<StreamId, History>,
+        instants: &[Timestamp],
+    ) -> Vec<Transition> {
+        let mut together = Together::default();
+        self.join_streams(&mut together, log.server(), histories);
+        let mut transitions = Vec::new();
+        for at in instants {
+            transitions.extend(self.evaluate_at(log, histories, &together, *at));
+        }
         transitions
     }
 

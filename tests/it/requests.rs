@@ -273,6 +273,50 @@ fn a_small_stream_costs_two_details_and_five_once_one_is_not_delivered() {
     world.set_aside("the requests are what is tested");
 }
 
+/// A stream that was there all the time, and whose mail bounced for forty minutes, is chosen at noon; the last cycle before that was
+/// at `last`.
+fn a_stream_is_chosen_at_noon(last: &str) {
+    let mut world = world(Process::New);
+    world.shop.add_stream("news", StreamType::Broadcasts);
+    let all = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-05T00:00:00Z"));
+    let profile = Profile::constant(600.0).without_bounces();
+    world.shop.generate("news", all, &profile);
+    let bounce = |from: &str, until: &str| {
+        let span = Span::new(at(from), at(until));
+        world.shop.bounce_wave("news", span, 0.1, "HardBounce");
+    };
+    bounce("2026-03-03T07:10:00Z", "2026-03-03T07:50:00Z");
+    bounce("2026-03-03T12:10:00Z", "2026-03-03T12:50:00Z");
+    let file = world.folder.path().join("monitor.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let choose = |streams: &str| {
+        std::fs::write(&file, format!("{text}streams = [{streams}]\n")).expect("written");
+    };
+    choose("\"outbound\"");
+    world.hours("2026-03-03T06:00:00Z", last);
+    choose("\"news\", \"outbound\"");
+    let (chosen, asked) = cycle(&mut world, "2026-03-03T12:00:00Z");
+    let both = ["news", "outbound"].map(str::to_owned).to_vec();
+    assert_eq!((asked, streams(&chosen)), (1, both), "{}", chosen.report);
+    let none: Vec<String> = Vec::new();
+    assert_eq!(chosen.steps(), none, "nothing of before is told");
+    world.set_aside("the steps are what is tested");
+    let judged = world.cycle(at("2026-03-03T13:00:00Z"));
+    let opened = |step: &String| step.ends_with(" opened");
+    assert!(judged.steps().iter().any(opened), "{}", judged.report);
+    world.set_aside("the steps are what is tested");
+}
+
+#[test]
+fn a_stream_that_is_newly_chosen_is_judged_from_then_on() {
+    a_stream_is_chosen_at_noon("2026-03-03T11:00:00Z");
+}
+
+#[test]
+fn a_stream_that_is_newly_chosen_after_a_gap_is_judged_from_then_on() {
+    a_stream_is_chosen_at_noon("2026-03-03T07:00:00Z");
+}
+
 /// What a request of a cycle is for, as the table calls it.
 fn purpose(asked: &hushwatch::sim::ReceivedRequest) -> String {
     let path = asked.path.as_str();

@@ -36,11 +36,13 @@ pub(crate) struct ServerReader<'a> {
     /// Whether mail was read by an earlier list of streams, and shows that a new one is needed, which was not fetched. A stream may be
     /// archived rather than silent.
     pub needs_list: bool,
-    /// The streams that are new in the list.
+    /// The streams that are new at Postmark.
     pub found_late: Option<FoundStreams>,
+    /// The streams that the configuration left out before.
+    pub newly_chosen: Vec<StreamId>,
 }
 
-/// Streams that no cycle could judge between two fetches of the list.
+/// Streams that are new at Postmark, and that no cycle could judge between two fetches of the list.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundStreams {
     pub streams: Vec<StreamId>,
@@ -108,6 +110,7 @@ impl<'a> ServerReader<'a> {
             list_source: ListSource::Fetched,
             needs_list: false,
             found_late: None,
+            newly_chosen: Vec::new(),
         }
     }
 

@@ -25,8 +25,10 @@ pub(crate) struct PollOutcome {
     /// Whether the streams cannot be judged, since their mail shows that their list is needed, which was not fetched.
     pub needs_list: bool,
     pub streams: Vec<StreamId>,
-    /// Those that are new in a list which is not fetched in every cycle.
+    /// Those that are new at Postmark, where their list is not fetched in every cycle.
     pub found_late: Option<FoundStreams>,
+    /// Those that the configuration left out before: nothing of before is told of them.
+    pub newly_chosen: Vec<StreamId>,
     /// Everything that went wrong, a line each.
     pub errors: Vec<String>,
 }
@@ -97,6 +99,7 @@ impl PollOutcome {
             needs_list: false,
             streams,
             found_late: None,
+            newly_chosen: Vec::new(),
             errors: errors.blocking.into_iter().chain(errors.warnings).collect(),
         }
     }

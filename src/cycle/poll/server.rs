@@ -44,6 +44,7 @@ struct Reading {
     postmark_date: Option<Timestamp>,
     needs_list: bool,
     found_late: Option<FoundStreams>,
+    newly_chosen: Vec<StreamId>,
     errors: PollErrors,
 }
 
@@ -86,6 +87,7 @@ pub(crate) async fn poll_server(
                 postmark_date: api.last_date(),
                 needs_list: reader.needs_list,
                 found_late: reader.found_late,
+                newly_chosen: reader.newly_chosen,
                 errors: reader.errors,
             }
         }
@@ -97,6 +99,7 @@ pub(crate) async fn poll_server(
         postmark_date: reading.postmark_date,
         needs_list: reading.needs_list,
         found_late: reading.found_late,
+        newly_chosen: reading.newly_chosen,
         ..PollOutcome::new(
             server,
             previous_state,
@@ -158,10 +161,9 @@ async fn read_mail(
 ) -> Result<Option<Vec<StreamId>>, store::Error> {
     let (store, now) = (&context.store, reader.now);
     let former = FormerList::load(store, &server.name).await?;
-    let holds =
-        |former: &FormerList| former.streams_if_it_holds(settings_digest, previous_state, now);
+    let known = former.streams_if_it_holds(settings_digest, previous_state, now);
     let mut read = Vec::new();
-    if let Some(known) = former.as_ref().and_then(holds) {
+    if let Some(known) = known {
         let since = since(context, reader, previous_state);
         let unread = read_by_former_list(reader, &known, since).await?;
         let must_stop = unread.is_empty() && reader.errors.should_stop();
@@ -174,7 +176,7 @@ async fn read_mail(
         read.retain(|id| !unread.contains(id));
         reader.needs_list = !read.is_empty();
     }
-    let Some(listed) = fetch_list(context, server, reader, settings_digest, former).await? else {
+    let Some(listed) = fetch_list(context, server, reader, settings_digest, &former).await? else {
         return Ok(None);
     };
     let mut unread = listed.clone();
@@ -210,7 +212,7 @@ async fn fetch_list(
     server: &ServerConfig,
     reader: &mut ServerReader<'_>,
     settings_digest: &str,
-    former: Option<FormerList>,
+    former: &FormerList,
 ) -> Result<Option<Vec<StreamId>>, store::Error> {
     let asked = Instant::now().into_std();
     let listed = list_streams(context, server, reader.api, reader.now).await;
@@ -239,7 +241,8 @@ async fn fetch_list(
     if is_flawless {
         save_fetch(&context.store, &server.name, settings_digest, reader.now).await?;
     }
-    reader.found_late = former.and_then(|former| former.without(&streams));
+    reader.found_late = former.found_late(&streams);
+    reader.newly_chosen = former.newly_chosen(&streams);
     reader.use_fetched_list();
     reader.budget.ensure_minimum(streams.len());
     Ok(Some(streams))

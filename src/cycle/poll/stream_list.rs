@@ -50,26 +50,25 @@ pub(crate) fn settings_digest(context: &Context, server: &ServerConfig, token: &
     })
 }
 
-/// The last list of a server's streams that was fetched without a flaw.
+/// The list of a server's streams as an earlier poll stored it.
 pub(crate) struct FormerList {
     /// Those of it that are watched.
-    streams: Vec<StreamId>,
-    fetch: StreamListFetch,
+    watched: Vec<StreamId>,
+    listed: Vec<StreamId>,
+    /// When it was fetched without a flaw; `None` where each poll fetches it.
+    fetch: Option<StreamListFetch>,
 }
 
 impl FormerList {
-    /// Loads that of `server`; `None` where each poll reads it.
-    pub(crate) async fn load(
-        store: &Store,
-        server: &ServerName,
-    ) -> Result<Option<Self>, store::Error> {
+    /// Loads that of `server`; without streams where none was ever stored.
+    pub(crate) async fn load(store: &Store, server: &ServerName) -> Result<Self, store::Error> {
         let name = server.clone();
         let read = move |s: &mut Database| {
-            let Some(fetch) = s.stream_list_fetch(&name)? else {
-                return Ok(None);
-            };
-            let streams = s.watched_streams(&name)?;
-            Ok(Some(Self { streams, fetch }))
+            Ok(Self {
+                watched: s.watched_streams(&name)?,
+                listed: s.stream_list(&name)?.listed,
+                fetch: s.stream_list_fetch(&name)?,
+            })
         };
         store.call(read).await
     }
@@ -84,18 +83,23 @@ impl FormerList {
     ) -> Option<Vec<StreamId>> {
         let was_complete =
             previous.last_complete_at.is_some() && previous.incomplete_since.is_none();
-        let holds = was_complete && holds(&self.fetch, settings_digest, now);
-        (holds && !self.streams.is_empty()).then(|| self.streams.clone())
+        let fetch = self.fetch.as_ref().filter(|_| was_complete)?;
+        let holds = holds(fetch, settings_digest, now) && !self.watched.is_empty();
+        holds.then(|| self.watched.clone())
     }
 
-    /// Returns the streams of `listed` that it was without.
-    pub(crate) fn without(&self, listed: &[StreamId]) -> Option<FoundStreams> {
-        let new = listed.iter().filter(|id| !self.streams.contains(id));
+    /// Returns those of the streams that are watched now which Postmark did not list before; `None` where each poll asks it.
+    pub(crate) fn found_late(&self, watched: &[StreamId]) -> Option<FoundStreams> {
+        let since = self.fetch.as_ref()?.at;
+        let new = watched.iter().filter(|id| !self.listed.contains(id));
         let streams: Vec<StreamId> = new.cloned().collect();
-        (!streams.is_empty()).then_some(FoundStreams {
-            streams,
-            since: self.fetch.at,
-        })
+        (!streams.is_empty()).then_some(FoundStreams { streams, since })
+    }
+
+    /// Returns those of the streams that are watched now which Postmark listed before, and the configuration left out.
+    pub(crate) fn newly_chosen(&self, watched: &[StreamId]) -> Vec<StreamId> {
+        let was_left_out = |id: &&StreamId| self.listed.contains(id) && !self.watched.contains(id);
+        watched.iter().filter(was_left_out).cloned().collect()
     }
 }
 
@@ -158,6 +162,27 @@ mod tests {
         assert!(!holds(&fetch(6), "a", NOW));
         assert!(!holds(&fetch(1), "b", NOW));
         assert!(!holds(&fetch(0), "a", NOW - MINUTE), "the clock was moved");
+    }
+
+    #[test]
+    fn what_was_left_out_before_is_not_found_late() {
+        let ids = |ids: &[&str]| -> Vec<StreamId> { ids.iter().map(|id| (*id).into()).collect() };
+        let fetch = StreamListFetch {
+            at: NOW - HOUR,
+            settings_digest: "a".to_owned(),
+        };
+        let mut former = FormerList {
+            watched: ids(&["outbound"]),
+            listed: ids(&["broadcast", "outbound"]),
+            fetch: Some(fetch),
+        };
+        let watched = ids(&["broadcast", "news", "outbound"]);
+        let found = former.found_late(&watched).expect("one");
+        assert_eq!((found.streams, found.since), (ids(&["news"]), NOW - HOUR));
+        assert_eq!(former.newly_chosen(&watched), ids(&["broadcast"]));
+        former.fetch = None;
+        assert!(former.found_late(&watched).is_none(), "each poll asks");
+        assert_eq!(former.newly_chosen(&watched), ids(&["broadcast"]));
     }
 
     #[test]

@@ -122,8 +122,8 @@ async fn keep_known_streams(
     server: &ServerConfig,
     errors: &mut PollErrors,
 ) -> Result<KnownStreamList, store::Error> {
-    let mut lists = store.call(|s| s.stream_lists()).await?;
-    let known = lists.remove(&server.name).unwrap_or_default();
+    let name = server.name.clone();
+    let known = store.call(move |s| s.stream_list(&name)).await?;
     match known.listed.len() {
         0 => {
             tracing::warn!(server = %server.name, "Postmark listed no stream at all: nothing is watched");

@@ -380,6 +380,9 @@ pub(super) fn what_postmark_lists_is_known_beside_what_is_watched(b: &mut Databa
     let watched = ["outbound".into()];
     b.save_stream_list(&shop(), &watched, &list).expect("saved");
     assert_eq!(b.watched_streams(&shop()).expect("read"), watched);
+    assert_eq!(b.stream_list(&shop()).expect("read"), list);
+    let never_asked = b.stream_list(&"blog".into()).expect("read");
+    assert_eq!(never_asked, KnownStreamList::default());
     let lists = BTreeMap::from([(shop(), list)]);
     assert_eq!(b.stream_lists().expect("read"), lists);
     b.save_streams(&shop(), &watched).expect("saved");

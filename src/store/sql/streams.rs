@@ -63,13 +63,22 @@ impl Database {
         })?;
         let mut lists: BTreeMap<ServerName, KnownStreamList> = BTreeMap::new();
         for (server, stream, how) in rows {
-            let list = lists.entry(server).or_default();
-            match how {
-                MISSING => list.missing.push(stream),
-                _ => list.listed.push(stream),
-            }
+            add(lists.entry(server).or_default(), stream, how);
         }
         Ok(lists)
+    }
+
+    /// Returns the same of one server; an empty list where it was never asked.
+    pub fn stream_list(&mut self, server: &ServerName) -> Result<KnownStreamList, Error> {
+        let sql = "SELECT id, watched FROM streams WHERE server = ?1 AND watched > 0 ORDER BY id";
+        let rows = self.rows(sql, &values![&server.0], |row| {
+            Ok((StreamId(row.get(0)?), row.get::<i64>(1)?))
+        })?;
+        let mut list = KnownStreamList::default();
+        for (stream, how) in rows {
+            add(&mut list, stream, how);
+        }
+        Ok(list)
     }
 
     pub fn watched_streams(&mut self, server: &ServerName) -> Result<Vec<StreamId>, Error> {
@@ -108,6 +117,14 @@ impl Database {
             let key = ensure_key(s, stream)?;
             work(s, key)
         })
+    }
+}
+
+/// Adds a stream to a list, by what its column `watched` says.
+fn add(list: &mut KnownStreamList, stream: StreamId, how: i64) {
+    match how {
+        MISSING => list.missing.push(stream),
+        _ => list.listed.push(stream),
     }
 }
 
