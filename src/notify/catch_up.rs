@@ -1,4 +1,4 @@
-//! What opened and resolved while hushwatch did not run or could not see.
+//! What opened and resolved while hushwatch did not run or could not read mail.
 
 use crate::model::{Incident, Span};
 use crate::notify::alert::Style;
@@ -37,7 +37,7 @@ pub fn catch_up(
     let headline = match hidden.len() {
         0 => "📋 catch-up: part of the time without polls cannot be read any more".to_owned(),
         n => format!(
-            "📋 catch-up: {} opened and resolved while hushwatch could not see",
+            "📋 catch-up: {} opened and resolved while hushwatch could not read mail",
             plural(n as u64, "incident")
         ),
     };

@@ -90,7 +90,7 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                 .former_seen_at
                 .map_or_else(String::new, |seen| format!(" until {}", time(seen)));
             vec![format!(
-                "It was that of server {}{until}. hushwatch cannot see that server's mail, and stores nothing of the other.",
+                "It belonged to server {}{until}. hushwatch cannot read that server's mail now, and stores nothing of the new one.",
                 change.former
             )]
         }
@@ -99,7 +99,9 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
             let polls = plural(blind.cycles, "poll");
             let effect = match (incident.rule, blind.limited) {
                 (Rule::AccountInactive, _) => None,
-                _ if blind.token && incident.subject() != Subject::Account => Some(
+                _ if incident.subject() == Subject::Account => (!blind.token)
+                    .then_some("Servers known from before are still watched; new ones are not."),
+                _ if blind.token => Some(
                     "Mail may be fine if the app sends with another token; the missed hours are read once this one works.",
                 ),
                 (_, true) => {
@@ -202,7 +204,7 @@ fn delivery_drop_context(drop: &DeliveryDropEvidence, at: Timestamp, style: Styl
     let types = list_types(&drop.reasons);
     let bounced = (drop.bounced > 0).then(|| format!("{} bounced{types}", count(drop.bounced)));
     let silent = drop.lost().saturating_sub(drop.bounced);
-    let silent = (silent > 0).then(|| format!("{} without news", count(silent)));
+    let silent = (silent > 0).then(|| format!("{} with no outcome yet", count(silent)));
     let lost: Vec<String> = silent.into_iter().chain(bounced).collect();
     let since = short_time(drop.since, at, style.zone);
     format!("Since {since}. Not delivered: {}.", lost.join(", "))
@@ -318,13 +320,19 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
             format!("No sampled message was delivered for {lasted} ({range}).")
         }
         Evidence::Suppressed { .. } => format!("Nothing was sent to them for {lasted} ({range})."),
-        Evidence::Events { .. } => format!("{} in all.", plural(incident.events, "event")),
+        Evidence::Events { .. } => {
+            let event = match incident.rule {
+                Rule::SpamComplaintExternal => "complaint",
+                _ => "bounce",
+            };
+            format!("{} in all.", plural(incident.events, event))
+        }
         Evidence::Canary(_) => format!("It was not delivered for {lasted} ({range})."),
         Evidence::DomainBlocks(of) => {
             let domains = elide(of.domains.iter().map(|of| clean(&of.domain)), MAX_STREAMS);
             let recipients = plural(of.blocked(), "recipient");
             format!(
-                "More was blocked for {lasted} ({range}); at the worst {recipients} in 24 h at {domains}."
+                "They blocked more than usual for {lasted} ({range}); at the worst {recipients} in 24 h at {domains}."
             )
         }
         Evidence::DnsDrift(of) => {

@@ -169,7 +169,7 @@ fn describe_blocks(of: &DomainBlocksEvidence) -> String {
             let each = several.iter();
             let each = each.map(|of| format!("{} ({})", domain(of), count(of.blocked)));
             format!(
-                "{} block mail in 24 h: {}",
+                "{} blocked mail in 24 h: {}",
                 plural(several.len() as u64, "recipient domain"),
                 elide(each, MAX_DOMAINS)
             )
@@ -404,7 +404,7 @@ pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
 /// Returns the problem that a rule watches for, as a noun.
 pub(crate) const fn problem_name(rule: Rule) -> &'static str {
     match rule {
-        Rule::Blind => "not visible",
+        Rule::Blind => "mail not read",
         Rule::AccountInactive => "account not active",
         Rule::ServerChanged => "token of another server",
         Rule::SendSilence => "no mail sent",

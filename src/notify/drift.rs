@@ -26,7 +26,7 @@ pub(super) fn canary_context(canary: &CanaryEvidence, at: Timestamp, style: Styl
         }
     });
     let last = match canary.last_delivered {
-        Some(last) => format!("The last one was delivered {}.", time(last)),
+        Some(last) => format!("Last delivery {}.", time(last)),
         None => "None was delivered so far.".to_owned(),
     };
     sent.into_iter().chain([last]).collect()
@@ -45,7 +45,7 @@ pub(super) fn smtp_errors_context(
     };
     let sent = plural(errors.sent, "recipient");
     vec![
-        format!("Counted {day}, while mail to {sent} was taken; usually {usual}."),
+        format!("Counted {day}, while mail to {sent} was accepted; usually {usual}."),
         "They never became messages, so no list of messages shows them.".to_owned(),
     ]
 }
@@ -59,7 +59,7 @@ pub(super) fn domain_blocks_context(of: &DomainBlocksEvidence) -> String {
     let high = match high {
         0 => format!("In the {days} before, {who} blocked on one day at most"),
         high => format!(
-            "In the {days} before, {} a day at most, but for one",
+            "In the {days} before, at most {} a day, except on one day",
             count(high)
         ),
     };

@@ -123,7 +123,7 @@ fn domain_blocks_lines(of: &DomainBlocksEvidence, style: Style) -> Vec<String> {
     );
     let line = |of: &BlockingDomain| {
         format!(
-            "{}: {} blocked, expected {:.1}, second worst day {}; so many by chance: {:.0e}",
+            "{}: {} blocked, expected {:.1}, second worst day {}; probability of that many by chance: {:.0e}",
             clean(&of.domain),
             plural(of.blocked, "recipient"),
             of.expected,

@@ -31,8 +31,8 @@ const DELAY_BOUNDS: [Duration; 5] = [
 ];
 
 /// What is said of a database that takes the place of another.
-const ANEW: &str = "This database began anew: the incidents, mutes and verdicts of before are lost, and the history was read from \
-     Postmark again.";
+const ANEW: &str = "This database replaces one that was lost: its incidents, mutes and judgements are lost; the history was read \
+     from Postmark again.";
 
 /// What the first message tells of.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -78,7 +78,7 @@ pub fn advice(incident: &Incident) -> String {
         Rule::SuppressedAddress => "Check that the mailbox takes mail, then reactivate the address",
         Rule::Canary => match &incident.evidence {
             Evidence::Canary(canary) if matches!(canary.outcome, CanaryOutcome::Refused(_)) => {
-                "Mend what Postmark names: the token, the sender or the stream of [canary], or the account; your app may be refused alike"
+                "Fix what Postmark names: the token, the sender or the stream of [canary], or the account; your app's mail may be refused too"
             }
             Evidence::Canary(canary) if canary.message.is_none() => {
                 "Check status.postmarkapp.com; the log says what Postmark answered"
@@ -89,7 +89,7 @@ pub fn advice(incident: &Incident) -> String {
             "Put back what was there (Postmark shows its records under Sender Signatures); if the change is meant, accept it"
         }
         Rule::DomainBlocks => {
-            "Read what it answers (a block list, a policy, a rate), and ask its postmaster or Postmark to lift the block"
+            "Read the answers (a block list, a policy, a rate limit), and ask the domain's postmaster or Postmark to lift the block"
         }
         Rule::SmtpErrors => {
             "Read why, most often a suppressed recipient or a From address without a confirmed signature"

@@ -256,10 +256,11 @@ fn groups() -> Chapter {
             })
             .collect::<Vec<_>>()
     };
-    let when = "Sent when four or more places take the same step in one cycle.";
+    let when = "Sent when the same step of one rule is taken for four or more streams or servers in one cycle.";
     Chapter {
         title: "grouped".to_owned(),
-        about: "The same step of the same rule in four or more places is one message.".to_owned(),
+        about: "The same step of the same rule for four or more streams or servers is one message."
+            .to_owned(),
         samples: [
             group(Rule::SendSilence, "opened", "silence on many servers", when),
             group(Rule::BounceRate, "opened", "bounces on many servers", when),
@@ -306,7 +307,8 @@ fn catch_ups() -> Chapter {
     };
     Chapter {
         title: "catch-up".to_owned(),
-        about: "What began and ended while hushwatch did not run or could not see.".to_owned(),
+        about: "What began and ended while hushwatch did not run or could not read mail."
+            .to_owned(),
         samples: vec![
             sample(
                 "incidents that are over",
@@ -345,7 +347,7 @@ fn mute_ends() -> Chapter {
     for (title, when, standing, ended) in [
         (
             "still open",
-            "Sent when a mute ends and something that it hid still stands.",
+            "Sent when a mute ends and an incident that it held back is still open.",
             vec![open(Rule::DeliverySilence), open(Rule::BounceRate)],
             vec![over(Rule::SendSilence)],
         ),
@@ -357,7 +359,7 @@ fn mute_ends() -> Chapter {
         ),
         (
             "end of quiet hours",
-            "Sent when quiet hours end: the warnings of that time that still stand, and the ones reported before that are over.",
+            "Sent when quiet hours end: the warnings of that time that are still open, and those reported before that are over.",
             vec![quiet(open(Rule::BounceRate))],
             vec![quiet(over(Rule::SendDrop))],
         ),
@@ -386,7 +388,7 @@ fn notices() -> Chapter {
         samples: vec![
             sample(
                 "the database cannot be used",
-                "Sent once per outage of the database and again every 24 hours, past the queue that is kept in it.",
+                "Sent once per outage of the database and again every 24 hours, not through the queue, which is in the database.",
                 database_alert(error),
             ),
             sample(

@@ -41,7 +41,7 @@ fn an_outage_of_the_api_is_blindness_and_what_it_hid_is_reported_in_one_catch_up
             world.alerts(),
             [
                 "✅ RESOLVED shop: hushwatch can read its mail again",
-                "📋 catch-up: 1 incident opened and resolved while hushwatch could not see"
+                "📋 catch-up: 1 incident opened and resolved while hushwatch could not read mail"
             ]
         );
         assert!(

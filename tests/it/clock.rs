@@ -214,7 +214,7 @@ fn a_missed_week_is_one_catch_up_and_what_stands() {
         world.alerts(),
         [
             "🟠 WARN shop/outbound: 1 of 71 recipients bounced in the last hour (1.4%)",
-            "📋 catch-up: 3 incidents opened and resolved while hushwatch could not see"
+            "📋 catch-up: 3 incidents opened and resolved while hushwatch could not read mail"
         ]
     );
 }

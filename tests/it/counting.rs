@@ -301,7 +301,7 @@ fn five_hours_of_outage_are_caught_up_within_the_requests_of_one_poll() {
     hourly(&mut world, 60, clock("14:00"), clock("14:00"));
     assert_eq!(
         world.alerts(),
-        ["📋 catch-up: 1 incident opened and resolved while hushwatch could not see"]
+        ["📋 catch-up: 1 incident opened and resolved while hushwatch could not read mail"]
     );
     let last = hourly(&mut world, 60, clock("15:00"), clock("15:00"));
     let truth = world.shop.expected("outbound", span("08:00", "15:00"));

@@ -306,7 +306,7 @@ fn a_mute_takes_its_incident_out_of_a_catch_up() {
     let cycle = world.cycle(noon() + HOUR * 8);
     assert_eq!(cycle.report["notices"]["pending"], json!(0));
     let told = texts(&world);
-    let one = "catch-up: 1 incident opened and resolved while hushwatch could not see";
+    let one = "catch-up: 1 incident opened and resolved while hushwatch could not read mail";
     assert!(told.contains(one), "{told}");
     assert!(
         told.contains("shop/stream-1: ") && !told.contains("other/news"),

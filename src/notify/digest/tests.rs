@@ -154,12 +154,12 @@ fn many_incidents_of_one_rule_share_a_line() {
     let lines = lines_of(&data);
     assert!(
         lines[0].starts_with(
-            "🟠 20 servers, not visible · since 22:13: client-0 (id0), client-1 (id1)"
+            "🟠 20 servers, mail not read · since 22:13: client-0 (id0), client-1 (id1)"
         ),
         "{lines:#?}"
     );
     assert!(
-        lines[1].starts_with("✅ 30 servers, not visible 22:13–22:13: client-20 (id20)"),
+        lines[1].starts_with("✅ 30 servers, mail not read 22:13–22:13: client-20 (id20)"),
         "{lines:#?}"
     );
     assert!(lines.len() < 15, "{lines:#?}");
@@ -193,7 +193,7 @@ fn an_incident_that_outlived_the_period_does_not_end_where_it_began() {
         ..Day::default()
     };
     let lines = lines_of(&data);
-    let expected = "✅ client-1: not visible since 22:13, resolved after this period · id1";
+    let expected = "✅ client-1: mail not read since 22:13, resolved after this period · id1";
     assert_eq!(lines, [expected]);
 }
 
@@ -214,7 +214,7 @@ fn a_stream_whose_mail_did_not_arrive_is_named_among_many() {
         lines[..2],
         [
             "⚠ client-3/outbound: 5 of 10 messages bounced (soft 5)",
-            "⚠ client-5/outbound: of 4 sampled messages none was delivered",
+            "⚠ client-5/outbound: none of 4 sampled messages was delivered",
         ]
     );
 }
@@ -392,7 +392,7 @@ fn complaints_above_the_threshold_need_a_look() {
     };
     assert_eq!(verdict(&data), "1 stream needs a look");
     let lines = lines_of(&data);
-    let expected = "⚠ client-3/outbound: 8 recipients complained (27%), which is above 0.1% for the day as a whole";
+    let expected = "⚠ client-3/outbound: 8 recipients complained (27%), above the threshold of 0.1% over the whole day";
     assert_eq!(lines[0], expected);
     assert!(lines[1].starts_with("client-3/outbound: "), "{lines:#?}");
     assert!(lines[2].starts_with("8 servers as usual: "), "{lines:#?}");

@@ -94,8 +94,10 @@ fn most_bounced(stream: &StreamDay) -> Option<String> {
 }
 
 fn none_delivered(stream: &StreamDay) -> Option<String> {
-    let sampled = plural(stream.undelivered?, "sampled message");
-    Some(format!("of {sampled} none was delivered"))
+    Some(match stream.undelivered? {
+        1 => "the only sampled message was not delivered".to_owned(),
+        sampled => format!("none of {} sampled messages was delivered", count(sampled)),
+    })
 }
 
 fn none_read(stream: &StreamDay) -> Option<String> {
@@ -122,7 +124,7 @@ fn share_lost(stream: &StreamDay) -> Option<String> {
 fn bounce_rate(stream: &StreamDay) -> Option<String> {
     let threshold = percent(stream.exceeded_threshold?);
     Some(format!(
-        "{} bounced ({}), which is above {threshold} for the day as a whole",
+        "{} bounced ({}), above the threshold of {threshold} over the whole day",
         plural(stream.bounced, "recipient"),
         approx_percent(stream.bounce_rate)
     ))
@@ -132,7 +134,7 @@ fn complaint_rate(stream: &StreamDay) -> Option<String> {
     let threshold = percent(stream.exceeded_complaints?);
     let complained = stream.count_of(BounceClass::Complaint);
     Some(format!(
-        "{} complained ({}), which is above {threshold} for the day as a whole",
+        "{} complained ({}), above the threshold of {threshold} over the whole day",
         plural(complained, "recipient"),
         approx_percent(stream.complaint_rate)
     ))

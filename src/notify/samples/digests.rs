@@ -220,7 +220,7 @@ fn one_server() -> Vec<Case> {
         ),
         (
             "recorded only",
-            "In `mode = \"digest\"` this is the first that is heard of a warning.",
+            "In `mode = \"digest\"` this is the first message that names a warning.",
             recorded,
             period(),
         ),
@@ -232,7 +232,7 @@ fn one_server() -> Vec<Case> {
         ),
         (
             "no incident, and not as usual",
-            "Bounces, deliveries and volumes that no rule broke over are named all the same.",
+            "Unusual bounces, deliveries and volumes are named though they broke no rule.",
             above,
             period(),
         ),
@@ -290,6 +290,7 @@ fn unseen() -> Day {
         ..stream("outbound", 640, &[])
     };
     let unknown = StreamDay {
+        stream: Some("receipts".into()),
         unknown: vec![period()],
         ..stream_that_rests()
     };
@@ -359,7 +360,7 @@ fn several_servers() -> Vec<Case> {
             period(),
         ),
         (
-            "a stream that there is not",
+            "a stream that does not exist",
             "Sent while `streams` names one that Postmark does not list.",
             misnamed,
             period(),

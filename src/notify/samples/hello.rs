@@ -147,7 +147,7 @@ pub(super) fn chapter() -> Chapter {
         ),
         (
             "no incident, and not as usual",
-            "Sent where the first poll finds bounces, deliveries or volumes that no rule broke over.",
+            "Sent where the first poll finds unusual bounces, deliveries or volumes that broke no rule.",
             unusual,
         ),
         (
@@ -156,7 +156,7 @@ pub(super) fn chapter() -> Chapter {
             twice,
         ),
         (
-            "a stream that there is not",
+            "a stream that does not exist",
             "Sent where `streams` names one that Postmark does not list.",
             misnamed,
         ),
@@ -176,8 +176,8 @@ pub(super) fn chapter() -> Chapter {
             watching(vec![server("shop", vec![partly])]),
         ),
         (
-            "a database that began anew",
-            "Sent where the file was lost beside its disk reserve.",
+            "a database that replaces a lost one",
+            "Sent where the database file is new, and its disk reserve shows that there was one before.",
             anew,
         ),
     ];

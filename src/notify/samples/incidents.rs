@@ -290,7 +290,11 @@ fn blind() -> Course {
     .variant(
         "account not answering",
         "Sent at the second poll in a row that could not list the account's servers.",
-        |i| i.server = ServerName::ACCOUNT.into(),
+        |i| {
+            i.server = ServerName::ACCOUNT.into();
+            let of_account = down.replace("messages", "the servers");
+            i.evidence = sight(march(4, 18, 0), 2, &of_account, false, false);
+        },
     )
 }
 
@@ -340,7 +344,7 @@ fn delivery_drop() -> Course {
     }
     .course()
     .variant(
-        "without news",
+        "no outcome yet",
         "Sent when the mail that does not arrive has not bounced either.",
         move |i| {
             let mut evidence = drop(74, 0);
@@ -376,7 +380,7 @@ fn delivery_silence() -> Course {
         move |i| i.evidence = delivery(4, 4, since, Some(march(4, 7, 36))),
     )
     .variant(
-        "bounces whole",
+        "everything bounces",
         "Sent when every sampled message comes back.",
         move |i| {
             let mut evidence = delivery(4, 0, since, Some(march(4, 7, 36)));

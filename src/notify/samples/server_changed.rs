@@ -16,7 +16,7 @@ pub(super) fn server_changed() -> Course {
     };
     Plan {
         rule: Rule::ServerChanged,
-        about: "The token of a name belongs to another of Postmark's servers than before; nothing of that one is stored.",
+        about: "A server's token belongs to another Postmark server than before; nothing of the new one is stored.",
         id: "s4vcx9pd",
         stream: None,
         severity: Severity::Wake,
