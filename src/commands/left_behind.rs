@@ -2,13 +2,13 @@
 //! it behind and begin anew: people decide that, not this program.
 
 use crate::config::{ConfigProblem, StoreSettings};
-use crate::store::{Error, Problem, Store};
+use crate::store::{self, Error, Problem, Store};
 
 /// Returns the problem where the database that is not used holds data, and the file that is used holds none. A database that
 /// cannot be asked is the application's trouble, not ours.
 pub(crate) async fn find_data_left_behind(settings: &StoreSettings) -> Option<ConfigProblem> {
     let address = settings.unused.as_ref()?;
-    let in_file = match settings.path.exists() {
+    let in_file = match store::may_exist(&settings.path) {
         true => holds_data(Store::look_at_sqlite(&settings.path)).await,
         false => Ok(false),
     };

@@ -73,7 +73,7 @@ pub(crate) async fn stored_servers(
 /// Returns what to do about a database file that does not exist.
 pub(crate) fn missing_database(config: &Config) -> Option<String> {
     let path = &config.store.path;
-    (config.store.database.is_none() && !path.exists()).then(|| {
+    (config.store.database.is_none() && !store::may_exist(path)).then(|| {
         let elsewhere = config.store.elsewhere.as_ref();
         format!(
             "there is no database {} yet: `hushwatch check` or `run` creates it; if they keep their data elsewhere, run this \

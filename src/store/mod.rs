@@ -34,7 +34,9 @@ pub use rows::{
     StreamPulse, Thread, TransitionRow, UnconfirmedAttempt, Volume, WaitingMessages,
 };
 use sqlite::Sqlite;
-pub use sqlite::{CycleLock, FileFacts, Restored, back_up, check_access, restore};
+pub use sqlite::{
+    CycleLock, FileFacts, Restored, back_up, check_access, find_denied_folder, may_exist, restore,
+};
 
 /// Connections to one `PostgreSQL` database, at most: several servers are polled at the same time.
 #[cfg(feature = "postgres")]

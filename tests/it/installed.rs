@@ -14,6 +14,17 @@ use crate::world::{Process, World};
 const NOBODY: u32 = 65_534;
 const ROOT: &str = "SERVICE_ROOT_FOR_TESTS";
 
+/// Returns the user's name on this machine, or the number.
+fn name(user: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let is_it = fields.get(2).is_some_and(|id| **id == user.to_string());
+        is_it.then(|| fields[0].to_owned())
+    });
+    named.unwrap_or_else(|| user.to_string())
+}
+
 /// A machine on which the service of a world is installed, seen from an empty folder.
 struct Machine {
     world: World,
@@ -261,8 +272,9 @@ fn a_database_of_another_user_is_refused_with_the_command_that_gives_it_back() {
     fs::write(&path, "").expect("written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
     let file = path.display().to_string();
+    let nobody = name(NOBODY);
     let line = format!(
-        "hushwatch: failed to open the database {file}: {file} belongs to user 0, and user {NOBODY}, as which this runs, may not write to it; as root: chown {NOBODY} {file}\n"
+        "hushwatch: failed to open the database {file}: {file} belongs to root, and user {nobody}, as which this runs, may not write to it; as root: chown {nobody} {file}\n"
     );
     for verb in ["status", "check", "run"] {
         let output = machine.run(&[verb]);
@@ -277,7 +289,11 @@ fn a_database_of_another_user_is_refused_with_the_command_that_gives_it_back() {
     let output = machine.run(&["check"]);
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    let remedy = format!("may not write to {}; let it (chmod u+rwX", folder.display());
+    let remedy = format!(
+        "{0} belongs to user {nobody}, as which this runs and which may not create files in it, as SQLite does beside a database; \
+         let it (chmod u+rwx {0}), or change `store.path`\n",
+        folder.display()
+    );
     assert!(said.contains(&remedy), "{said}");
     machine
         .world
@@ -305,8 +321,9 @@ fn a_database_that_can_be_read_and_not_written_is_refused_before_a_cycle() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
     belongs_to(0);
     let file = path.display().to_string();
+    let nobody = name(NOBODY);
     let why = format!(
-        "failed to open the database {file}: {file} belongs to user 0, and user {NOBODY}, as which this runs, may not write to it; as root: chown {NOBODY} {file}\n"
+        "failed to open the database {file}: {file} belongs to root, and user {nobody}, as which this runs, may not write to it; as root: chown {nobody} {file}\n"
     );
     drop(machine.world.postmark.take_requests());
     // One that is not refused never ends: `run` comes last.
@@ -337,12 +354,90 @@ fn a_database_that_can_be_read_and_not_written_is_refused_before_a_cycle() {
     }
     belongs_to(NOBODY - 1);
     let said = stderr(&machine.run(&["config", "check"]));
-    let remedy = format!("; run this as that user, or as root: chown {NOBODY} {file}\n");
+    let remedy = format!("; as root: chown {nobody} {file}\n");
     assert!(said.ends_with(&remedy), "{said}");
     belongs_to(NOBODY);
     let output = machine.run(&["check"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     machine.world.set_aside("that it can be used again");
+}
+
+/// To take the database from the service would stop it.
+#[test]
+fn who_may_only_read_the_database_of_another_is_told_to_become_that_user_by_every_command() {
+    let machine = Machine::new();
+    if crate::store::needs_a_file("whose file it is") || !machine.is_root() {
+        return;
+    }
+    assert_eq!(machine.run(&["check"]).status.code(), Some(0));
+    machine.world.set_aside("before what is tested");
+    let folder = machine.path("var/lib/hushwatch");
+    let path = folder.join("hushwatch.db");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
+    let as_another = |args: &[&str]| {
+        let mut command = machine.command(args);
+        command.uid(NOBODY - 1).gid(NOBODY - 1);
+        command.env("HUSHWATCH_STORE__PATH", &path);
+        // Nobody listens there, and nothing is asked.
+        command.env("HUSHWATCH_POSTMARK__BASE_URL", "http://127.0.0.1:1");
+        command.env("POSTMARK_SERVER_TOKEN", machine.world.shop.token());
+        let output = command.output().expect("the binary runs");
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        said
+    };
+    let remedy = |place: &Path, wish: &str, or: &str| {
+        let (owner, me) = (name(NOBODY), name(NOBODY - 1));
+        format!(
+            ": {} belongs to user {owner}, and user {me}, as which this runs, may not {wish}; run this as that user: sudo -u {owner} hushwatch …{or}\n",
+            place.display()
+        )
+    };
+    let open_to_all = machine.path("copies");
+    fs::create_dir(&open_to_all).expect("made");
+    fs::set_permissions(&open_to_all, fs::Permissions::from_mode(0o777)).expect("set");
+    let copy = open_to_all.join("copy.db").display().to_string();
+    let verbs = [
+        &["status"][..],
+        &["explain", "aaaaaaaa"],
+        &["incidents"],
+        &["recent"],
+        &["mute", "--list"],
+        &["mute", "--for", "1h", "--reason", "a move"],
+        &["config", "check"],
+        &["check"],
+        &["digest"],
+        &["migrate"],
+        &["backup", &copy],
+    ];
+    for (mode, why) in [
+        (0o755, remedy(&path, "write to it", "")),
+        (
+            0o700,
+            remedy(&folder, "enter it", ", or change `store.path`"),
+        ),
+    ] {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).expect("set");
+        for args in verbs {
+            let said = as_another(args);
+            assert!(said.ends_with(&why), "{args:?} {mode:o}: {said}");
+        }
+    }
+    // The file may be written, the folder not, in which its log would be created.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("set");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("set");
+    let lock = folder.join("hushwatch.db-lock");
+    fs::set_permissions(lock, fs::Permissions::from_mode(0o666)).expect("set");
+    let why = remedy(
+        &folder,
+        "create files in it, as SQLite does beside a database",
+        "",
+    );
+    for args in verbs {
+        let said = as_another(args);
+        assert!(said.ends_with(&why), "{args:?}: {said}");
+    }
+    assert!(!Path::new(&copy).exists());
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(crate) async fn check(
     let is_kept = !config.warnings.contains(&ConfigWarning::EphemeralDisk);
     let in_file = config.store.database.is_none();
     let path = config.store.path.clone();
-    let (state, check) = match in_file && !path.exists() {
+    let (state, check) = match in_file && !store::may_exist(&path) {
         true => absent(&path).await,
         false => present(&config.store).await,
     };
@@ -39,12 +39,15 @@ pub(crate) async fn check(
         checks.push(Check::fail(NAME, problem.what, &problem.remedy));
     }
     if in_file {
-        checks.extend(disk::checks(path, is_kept).await);
+        let is_denied = matches!(state, State::Denied);
+        checks.extend(disk::checks(path, is_kept, is_denied).await);
     }
-    let is_readable = !matches!(state, State::Unusable);
+    let is_readable = !matches!(state, State::Unusable | State::Denied);
     let store = match state {
         State::Usable(store) => store,
-        State::Empty | State::Unusable => Store::open_sqlite(Path::new(":memory:"))?,
+        State::Empty | State::Unusable | State::Denied => {
+            Store::open_sqlite(Path::new(":memory:"))?
+        }
     };
     Ok(DatabaseChecks {
         app: Context::with_store(config, notifier, store)?,
@@ -67,6 +70,8 @@ enum State {
     /// The first check makes it.
     Empty,
     Unusable,
+    /// This process's user may not use it, which the check says.
+    Denied,
 }
 
 async fn present(settings: &StoreSettings) -> (State, Check) {
@@ -105,10 +110,16 @@ async fn absent(path: &Path) -> (State, Check) {
             );
             (State::Empty, Check::pass(NAME, text))
         }
-        Err(why) => {
-            let text = format!("No database {shown}, and none can be created in {place}: {why}");
-            let remedy = "create the folder, give it to the user that runs hushwatch, or change `store.path`";
-            (State::Unusable, Check::fail(NAME, text, remedy))
+        Err(refused) => {
+            let text =
+                format!("No database {shown}, and none can be created in {place}: {refused}");
+            match store::find_denied_folder(path) {
+                Some(why) => {
+                    let text = format!("{text} — {why}");
+                    (State::Denied, Check::fail(NAME, text, ""))
+                }
+                None => (State::Unusable, Check::fail(NAME, text, refused.remedy())),
+            }
         }
     }
 }
@@ -127,6 +138,10 @@ fn unusable(error: &store::Error, shown: &str) -> (State, Check) {
         Problem::Busy => {
             let text = format!("Database in use: another process holds {shown}");
             Check::fail(NAME, text, "try again when it is done")
+        }
+        Problem::Denied(_) => {
+            let check = Check::fail(NAME, format!("Database not usable — {error}"), "");
+            return (State::Denied, check);
         }
         _ => Check::fail(NAME, format!("Database not usable — {error}"), ""),
     };

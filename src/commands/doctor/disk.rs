@@ -1,19 +1,20 @@
 //! The disk under the database: whether it takes what is written, and whether it keeps it.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::database::folder;
+use crate::store;
 
 const NAME: &str = "disk";
 
 /// How much is written to try it: more than fits beside a file's name.
 const PROBE_BYTES: usize = 64 << 10;
 
-/// Whether what stands at `path` is kept.
-pub(crate) async fn checks(path: PathBuf, is_kept: bool) -> Option<Check> {
+/// Whether what stands at `path` is kept. Where `is_denied`, it was told already that this process's user may not write there.
+pub(crate) async fn checks(path: PathBuf, is_kept: bool, is_denied: bool) -> Option<Check> {
     if !is_kept {
         let text = "The disk is a dyno's: it is emptied at least once a day, and with it the history, incidents and unsent messages";
         let remedy = "attach Heroku Postgres and use a build with `--features full`, which reads its DATABASE_URL";
@@ -21,11 +22,18 @@ pub(crate) async fn checks(path: PathBuf, is_kept: bool) -> Option<Check> {
     }
     let folder = folder(&path);
     if path.exists()
-        && let Err(why) = probe_write(folder.clone()).await
+        && let Err(refused) = probe_write(folder.clone()).await
+        && !(is_denied && refused.is_of_permission())
     {
-        let text = format!("Cannot write to the folder of {}: {why}", path.display());
-        let remedy = "free some space, and let the user that runs hushwatch write there: SQLite creates files beside the database";
-        return Some(Check::fail(NAME, text, remedy));
+        let text = format!(
+            "Cannot write to the folder of {}: {refused}",
+            path.display()
+        );
+        let check = match store::find_denied_folder(&path) {
+            Some(why) => Check::fail(NAME, format!("{text} — {why}"), ""),
+            None => Check::fail(NAME, text, refused.remedy()),
+        };
+        return Some(check);
     }
     // Where there is no such list, nothing can be said.
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
@@ -33,8 +41,41 @@ pub(crate) async fn checks(path: PathBuf, is_kept: bool) -> Option<Check> {
     Some(check_filesystem(filesystem(&mounts, &folder)?))
 }
 
+/// Why a folder did not take a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", reason(*.0))]
+pub(crate) struct Refused(ErrorKind);
+
+impl Refused {
+    fn is_of_permission(self) -> bool {
+        self.0 == ErrorKind::PermissionDenied
+    }
+
+    pub(crate) const fn remedy(self) -> &'static str {
+        match self.0 {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                "create the folder, give it to the user that runs hushwatch, or change `store.path`"
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "free some space: SQLite creates files beside the database"
+            }
+            ErrorKind::ReadOnlyFilesystem => {
+                "mount it so that it can be written, or change `store.path`"
+            }
+            _ => "check the disk: SQLite creates files beside the database",
+        }
+    }
+}
+
+fn reason(kind: ErrorKind) -> String {
+    match kind {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "no such folder".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
 /// Writes a file into `folder`, down to the disk, and removes it.
-pub(crate) async fn probe_write(folder: PathBuf) -> Result<(), String> {
+pub(crate) async fn probe_write(folder: PathBuf) -> Result<(), Refused> {
     let written = tokio::task::spawn_blocking(move || {
         let probe = folder.join(format!(".hushwatch-doctor-{}", std::process::id()));
         let written = write_whole(&probe);
@@ -43,11 +84,8 @@ pub(crate) async fn probe_write(folder: PathBuf) -> Result<(), String> {
     });
     let written = written
         .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "no such folder".to_owned(),
-        kind => kind.to_string(),
-    })
+        .unwrap_or_else(|_| Err(ErrorKind::Interrupted.into()));
+    written.map_err(|error| Refused(error.kind()))
 }
 
 fn write_whole(path: &Path) -> io::Result<()> {
@@ -136,6 +174,23 @@ a line of tomorrow";
         assert_eq!(probe_write(folder.path().to_owned()).await, Ok(()));
         assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 0);
         let missing = folder.path().join("missing");
-        assert!(probe_write(missing).await.is_err());
+        let refused = probe_write(missing).await.expect_err("no folder");
+        assert_eq!(refused.to_string(), "no such folder");
+    }
+
+    #[test]
+    fn space_is_asked_for_only_where_there_is_none() {
+        let asks = |kind| Refused(kind).remedy().contains("free some space");
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            assert!(asks(kind), "{kind}");
+        }
+        for kind in [
+            ErrorKind::PermissionDenied,
+            ErrorKind::NotFound,
+            ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::Other,
+        ] {
+            assert!(!asks(kind), "{kind}");
+        }
     }
 }

@@ -7,26 +7,70 @@ use std::path::{Path, PathBuf};
 
 use crate::store::{Error, Problem};
 
-use super::{beside, private_file};
+use super::{beside, follow_links, private_file};
 
 /// The files beside a database that a process writes to, the database itself first.
 const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-lock"];
+/// What `SQLite` creates before it can read.
+const LOG_SUFFIXES: [&str; 2] = ["-wal", "-shm"];
+const USERS: &str = "/etc/passwd";
 
-/// Fails where this process's user may not write to a file of the database at `path` that is there: `SQLite` opens one that may be read
-/// alone, and fails at the first change. To be called before this process has the database open, since closing one of its files gives
-/// up every lock that the process has on it.
+/// Fails where this process's user may not write to a file of the database at `path` that is there, or create one that is to lie beside
+/// it: `SQLite` opens one that may be read alone, and fails at the first change. To be called before this process has the database
+/// open, since closing one of its files gives up every lock that the process has on it.
 ///
 /// # Errors
-/// Which file it is, whose it is, and the remedy.
+/// What it is, whose it is, and the remedy.
 pub fn check_access(path: &Path) -> Result<(), Error> {
     let doing = || format!("open the database {}", path.display());
-    match find_denied_file(path) {
+    let is_log_missing = || {
+        let mut log = LOG_SUFFIXES.iter().map(|suffix| beside(path, suffix));
+        log.any(|file| !file.exists())
+    };
+    let denied = find_denied_file(path).or_else(|| {
+        let creates = may_exist(path) && is_log_missing();
+        creates.then(|| find_denied_folder(path)).flatten()
+    });
+    match denied {
         Some(why) => Err(Error::new(doing(), Problem::Denied(why))),
         None => Ok(()),
     }
 }
 
-/// Returns the same failure, but where the user of this process may not use the files: then which one, and what helps.
+/// Returns whether something is at `path`, or this process's user may not see whether there is.
+pub fn may_exist(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(_) => true,
+        Err(why) => why.kind() == ErrorKind::PermissionDenied,
+    }
+}
+
+/// Returns why this process's user can create no file beside the database at `path`, with the remedy; `None` where it can, or nobody could.
+/// It opens no file of the database.
+pub fn find_denied_folder(path: &Path) -> Option<String> {
+    let folder = &folder_of(path);
+    let trial = beside(path, &format!("-trial-{}", std::process::id()));
+    match private_file().create_new(true).open(&trial) {
+        Ok(_) => {
+            let _ = fs::remove_file(trial);
+            None
+        }
+        Err(why) if why.kind() == ErrorKind::PermissionDenied => {
+            Some(match find_closed_folder(folder) {
+                Some(closed) => Refusal::new(Wish::Enter, closed, path).to_string(),
+                None => Refusal::new(Wish::CreateIn, folder, path).to_string(),
+            })
+        }
+        // A disk that became read-only under its database is an outage.
+        Err(why) if why.kind() == ErrorKind::ReadOnlyFilesystem && !path.exists() => {
+            Some(read_only(folder))
+        }
+        Err(_) => None,
+    }
+}
+
+/// Returns the same failure, but where the user of this process may not use the files: then which one, and what helps. This process must not
+/// have the database open, as for [`check_access`].
 pub(super) fn explain(path: &Path, error: Error) -> Error {
     let is_of_access = matches!(error.problem(), Problem::Unopenable(_) | Problem::ReadOnly);
     match is_of_access.then(|| find_denied(path)).flatten() {
@@ -47,50 +91,153 @@ fn find_denied_file(path: &Path) -> Option<String> {
         is_refused && file.exists()
     };
     let mut files = SUFFIXES.iter().map(|suffix| beside(path, suffix));
-    files.find(is_denied).map(|file| denied(&file))
+    let denied = files.find(is_denied)?;
+    Some(Refusal::new(Wish::Write, &denied, path).to_string())
 }
 
-fn find_denied_folder(path: &Path) -> Option<String> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    // A disk that became read-only under its database is an outage, and is not reached here.
-    let created = private_file().create_new(true).open(path);
-    match created.map_err(|error| error.kind()) {
-        Err(ErrorKind::PermissionDenied) => Some(denied(folder)),
-        Err(ErrorKind::ReadOnlyFilesystem) => Some(read_only(folder)),
-        Ok(_) => {
-            // It was a trial.
-            let _ = fs::remove_file(path);
-            None
-        }
-        Err(_) => None,
+/// Returns where the file is, or would be, to which `path` leads.
+fn folder_of(path: &Path) -> PathBuf {
+    match follow_links(path).parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 
-fn denied(place: &Path) -> String {
-    let shown = place.display();
-    let user = |place: &Path| fs::metadata(place).map(|found| found.uid());
-    match (user(Path::new("/proc/self")), user(place)) {
-        (Ok(me), Ok(owner)) if me != owner => {
-            // What root has was made by mistake; what another has is likely that of the service.
-            let as_owner = if owner == 0 {
-                ""
-            } else {
-                "run this as that user, or "
+/// Returns the first folder on the way to what is in `folder` that this process's user may not enter.
+fn find_closed_folder(folder: &Path) -> Option<&Path> {
+    let is_closed = |folder: &&Path| {
+        let entered = fs::metadata(folder.join("."));
+        entered.is_err_and(|why| why.kind() == ErrorKind::PermissionDenied)
+    };
+    folder.ancestors().filter(is_closed).last()
+}
+
+/// What a user wants to do with a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Write,
+    /// Create files in a folder.
+    CreateIn,
+    /// See what is in a folder.
+    Enter,
+}
+
+/// What this process's user may not do. Displayed, it names the place, whose it is, and the remedy: the same for each command.
+#[derive(Debug)]
+struct Refusal<'p> {
+    wish: Wish,
+    place: &'p Path,
+    /// The user of this process; like the others `None` where the system does not say.
+    me: Option<u32>,
+    /// Whose the place is.
+    owner: Option<u32>,
+    /// Whose the folder of the database is.
+    folder_owner: Option<u32>,
+    /// Whose the database is; `None` also where there is none that this user may see.
+    database_owner: Option<u32>,
+}
+
+impl<'p> Refusal<'p> {
+    fn new(wish: Wish, place: &'p Path, database: &Path) -> Self {
+        let owner = |place: &Path| fs::metadata(place).ok().map(|found| found.uid());
+        Self {
+            wish,
+            place,
+            me: owner(Path::new("/proc/self")),
+            owner: owner(place),
+            folder_owner: owner(&folder_of(database)),
+            database_owner: owner(database),
+        }
+    }
+
+    fn remedy(&self, me: u32, owner: u32) -> String {
+        let place = self.place.display();
+        let mine = name(me);
+        if me == owner {
+            let mode = match self.wish {
+                Wish::Write => "u+rw",
+                Wish::CreateIn | Wish::Enter => "u+rwx",
             };
-            format!(
-                "{shown} belongs to user {owner}, and user {me}, as which this runs, may not write to it; {as_owner}as root: chown {me} {shown}"
-            )
+            return format!("let it (chmod {mode} {place}), or change `store.path`");
         }
-        (Ok(me), _) => format!(
-            "user {me}, as which this runs, may not write to {shown}; let it (chmod u+rwX, in a folder that it may enter), or change `store.path`"
-        ),
-        (Err(_), _) => {
-            format!("this process's user may not write to {shown}; let it, or change `store.path`")
+        match (self.wish, self.database_owner) {
+            // A file in a folder of this user: others made it by mistake, most likely root.
+            (Wish::Write, _) if self.folder_owner == Some(me) => {
+                format!("as root: chown {mine} {place}")
+            }
+            (Wish::Write, _) => run_as(owner),
+            (_, Some(database)) if database == me => format!(
+                "as root: chown {mine} {place}; or move the database to a folder of this user and change `store.path`"
+            ),
+            (_, Some(database)) => run_as(database),
+            (Wish::CreateIn, None) if owner == 0 => format!(
+                "change `store.path` to a folder that this user may write to, or, where this one is for hushwatch alone, as root: \
+                 chown {mine} {place}"
+            ),
+            (_, None) => format!("{}, or change `store.path`", run_as(owner)),
         }
     }
+}
+
+impl std::fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let place = self.place.display();
+        let wish = match self.wish {
+            Wish::Write => "write to it",
+            Wish::CreateIn => "create files in it, as SQLite does beside a database",
+            Wish::Enter => "enter it",
+        };
+        let (Some(me), Some(owner)) = (self.me, self.owner) else {
+            return write!(
+                f,
+                "{place} is closed to this process's user, who may not {wish}; run this as the user whose database it is, or change \
+                 `store.path`"
+            );
+        };
+        let mine = user(me);
+        let remedy = self.remedy(me, owner);
+        match me == owner {
+            true => write!(
+                f,
+                "{place} belongs to {mine}, as which this runs and which may not {wish}; {remedy}"
+            ),
+            false => write!(
+                f,
+                "{place} belongs to {}, and {mine}, as which this runs, may not {wish}; {remedy}",
+                user(owner)
+            ),
+        }
+    }
+}
+
+/// Returns how a command is run as the user of this number.
+fn run_as(owner: u32) -> String {
+    match (owner, name_of(owner)) {
+        (0, _) => "run this as root: sudo hushwatch …".to_owned(),
+        (_, Some(name)) => format!("run this as that user: sudo -u {name} hushwatch …"),
+        (_, None) => format!("run this as that user: sudo -u '#{owner}' hushwatch …"),
+    }
+}
+
+fn user(number: u32) -> String {
+    match number {
+        0 => "root".to_owned(),
+        _ => format!("user {}", name(number)),
+    }
+}
+
+/// Returns the user's name, or the number, which `chown` takes as well.
+fn name(number: u32) -> String {
+    name_of(number).unwrap_or_else(|| number.to_string())
+}
+
+fn name_of(number: u32) -> Option<String> {
+    let users = fs::read_to_string(USERS).ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number.to_string()).then(|| name.to_owned())
+    })
 }
 
 fn read_only(place: &Path) -> String {
@@ -99,4 +246,88 @@ fn read_only(place: &Path) -> String {
          ReadWritePaths= of the unit)",
         place.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that have no name on any machine.
+    const ME: u32 = 3_999_999_001;
+    const SERVICE: u32 = 3_999_999_002;
+
+    fn told(wish: Wish, owners: [u32; 2], database_owner: Option<u32>) -> String {
+        let [owner, folder_owner] = owners;
+        let place = match wish {
+            Wish::Write => "/data/h.db",
+            Wish::CreateIn | Wish::Enter => "/data",
+        };
+        let refusal = Refusal {
+            wish,
+            place: Path::new(place),
+            me: Some(ME),
+            owner: Some(owner),
+            folder_owner: Some(folder_owner),
+            database_owner,
+        };
+        refusal.to_string()
+    }
+
+    #[test]
+    fn the_remedy_takes_no_database_away_from_whom_it_belongs_to() {
+        use Wish::{CreateIn, Enter, Write};
+        let texts = [
+            told(Write, [SERVICE, SERVICE], Some(SERVICE)),
+            told(Write, [0, 0], Some(0)),
+            // A folder that everybody may write to.
+            told(Write, [SERVICE, 0], Some(SERVICE)),
+            told(Write, [0, ME], Some(0)),
+            told(Write, [ME, ME], Some(ME)),
+            told(CreateIn, [SERVICE, SERVICE], Some(SERVICE)),
+            told(CreateIn, [0, 0], Some(ME)),
+            told(CreateIn, [0, 0], None),
+            told(CreateIn, [SERVICE, SERVICE], None),
+            told(CreateIn, [ME, ME], None),
+            told(Enter, [SERVICE, SERVICE], None),
+            told(Enter, [0, 0], None),
+        ];
+        let file = "and user 3999999001, as which this runs, may not write to it;";
+        let create = "may not create files in it, as SQLite does beside a database;";
+        let folder = format!("and user 3999999001, as which this runs, {create}");
+        let own = "belongs to user 3999999001, as which this runs and which";
+        assert_eq!(
+            texts,
+            [
+                format!("/data/h.db belongs to user 3999999002, {file} run this as that user: sudo -u '#3999999002' hushwatch …"),
+                format!("/data/h.db belongs to root, {file} run this as root: sudo hushwatch …"),
+                format!("/data/h.db belongs to user 3999999002, {file} run this as that user: sudo -u '#3999999002' hushwatch …"),
+                format!("/data/h.db belongs to root, {file} as root: chown 3999999001 /data/h.db"),
+                format!("/data/h.db {own} may not write to it; let it (chmod u+rw /data/h.db), or change `store.path`"),
+                format!("/data belongs to user 3999999002, {folder} run this as that user: sudo -u '#3999999002' hushwatch …"),
+                format!("/data belongs to root, {folder} as root: chown 3999999001 /data; or move the database to a folder of this user and change `store.path`"),
+                format!("/data belongs to root, {folder} change `store.path` to a folder that this user may write to, or, where this one is for hushwatch alone, as root: chown 3999999001 /data"),
+                format!("/data belongs to user 3999999002, {folder} run this as that user: sudo -u '#3999999002' hushwatch …, or change `store.path`"),
+                format!("/data {own} {create} let it (chmod u+rwx /data), or change `store.path`"),
+                "/data belongs to user 3999999002, and user 3999999001, as which this runs, may not enter it; run this as that user: sudo -u '#3999999002' hushwatch …, or change `store.path`".to_owned(),
+                "/data belongs to root, and user 3999999001, as which this runs, may not enter it; run this as root: sudo hushwatch …, or change `store.path`".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
+    fn users_are_named_as_the_system_names_them() {
+        assert_eq!(user(0), "root");
+        assert_eq!(user(ME), "user 3999999001");
+        assert_eq!(name(ME), "3999999001");
+    }
+
+    #[test]
+    fn what_is_created_to_try_a_folder_is_gone_afterwards() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("h.db");
+        assert_eq!(find_denied_folder(&path), None);
+        assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 0);
+        assert!(!may_exist(&path) && may_exist(folder.path()));
+        assert!(!may_exist(&folder.path().join("missing/h.db")));
+    }
 }

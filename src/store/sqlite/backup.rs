@@ -12,7 +12,7 @@ use crate::store::sql::schema::judge;
 use crate::store::{Error, Problem};
 
 use super::stray_log::{self, check_integrity, open_alone};
-use super::{BUSY_TIMEOUT, beside, follow_links, private_file};
+use super::{BUSY_TIMEOUT, access, beside, follow_links, private_file};
 
 /// How long another process that locks the whole file is waited for between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -49,7 +49,7 @@ pub fn back_up(from: &Path, to: &Path) -> Result<FileFacts, Error> {
     if written.is_err() {
         let _ = fs::remove_file(&unfinished);
     }
-    written.map_err(|error| error.while_doing(doing()))
+    written.map_err(|error| access::explain(from, error).while_doing(doing()))
 }
 
 /// Checks that the file at `path` is a whole database of this program that this version may work on, and says what it holds. The

@@ -20,7 +20,7 @@ impl CycleLock {
         let failed = |e: std::io::Error| {
             Error::new(
                 format!("lock {}", beside.display()),
-                Problem::Unopenable(e.to_string()),
+                Problem::Unopenable(e.kind().to_string()),
             )
         };
         let open = private_file().create(true).truncate(false).open(&beside);

@@ -21,7 +21,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::store::Error;
 use crate::store::sql::{Durability, Session, hello};
 
-pub use access::check_access;
+pub use access::{check_access, find_denied_folder, may_exist};
 pub use backup::{FileFacts, back_up};
 use file_identity::FileIdentity;
 pub use lock::CycleLock;

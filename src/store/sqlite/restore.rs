@@ -11,7 +11,7 @@ use crate::store::sql::{Durability, restored};
 use crate::store::{CycleLock, Error, Problem};
 
 use super::backup::{copy_alone, inspect, name_aside, put_in_place, unwritable};
-use super::{FileFacts, Sqlite, beside, follow_links};
+use super::{FileFacts, Sqlite, access, beside, follow_links};
 
 /// What `SQLite` keeps beside a database, and plays into whichever file lies there when it is opened.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -82,7 +82,9 @@ pub fn lock_alone(path: &Path) -> Result<CycleLock, Error> {
                    again";
         Error::new(format!("use {shown} alone"), Problem::Other(why.to_owned()))
     };
-    let lock = CycleLock::try_take(path)?.ok_or_else(in_use)?;
+    let lock = CycleLock::try_take(path)
+        .map_err(|error| access::explain(path, error).while_doing(format!("use {shown} alone")))?;
+    let lock = lock.ok_or_else(in_use)?;
     belong_to_owner(path, &beside(path, "-lock"));
     if !path.exists() {
         return Ok(lock);
@@ -90,7 +92,10 @@ pub fn lock_alone(path: &Path) -> Result<CycleLock, Error> {
     match take_whole_file(path).map_err(|error| error.problem().clone()) {
         Ok(()) | Err(Problem::Damaged(_)) => Ok(lock),
         Err(Problem::Busy) => Err(in_use()),
-        Err(problem) => Err(Error::new(format!("use {shown} alone"), problem)),
+        Err(problem) => {
+            let error = access::explain(path, Error::new("use it", problem));
+            Err(error.while_doing(format!("use {shown} alone")))
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn set_aside(path: &Path) -> Result<(), Error> {
             "move {}, the log of another database, to {}",
             shown.0, shown.1
         );
-        Error::new(doing, Problem::Unopenable(e.to_string()))
+        Error::new(doing, Problem::Unopenable(e.kind().to_string()))
     })?;
     let _ = fs::remove_file(beside(path, "-shm"));
     tracing::error!(

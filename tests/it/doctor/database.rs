@@ -137,7 +137,7 @@ fn a_folder_that_takes_no_file_is_reported() {
         // Why, depends on who runs this.
         said.has(
             "✗ Cannot write to the folder of /proc/self/status",
-            &["; free some space, and let the user that runs hushwatch write there: SQLite creates files beside the database"],
+            &[": no such folder; create the folder"],
         );
     }
 }
