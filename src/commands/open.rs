@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::commands::{INCOMPLETE, USAGE};
@@ -9,7 +10,7 @@ use crate::config::{Config, StoreSettings};
 use crate::cycle::outage::{Outage, OutageSubject};
 use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, alert_outage};
 use crate::model::{ServerName, Timestamp};
-use crate::store::{self, ServerIdentity};
+use crate::store::{self, ServerIdentity, Store};
 
 /// Opens a context that sends nothing and creates no database where there is none.
 pub(crate) fn open_readonly(mut config: Config) -> Result<Arc<Context>, (u8, String)> {
@@ -18,6 +19,19 @@ pub(crate) fn open_readonly(mut config: Config) -> Result<Arc<Context>, (u8, Str
         config.store = config.store.in_place_of_file();
     }
     open_context(config, std::io::sink())
+}
+
+/// Opens a context over the database as it stands: none is made, and its schema is not changed. Where there is none, nothing is stored.
+pub(crate) fn open_as_it_is(config: Config) -> Result<Arc<Context>, (u8, String)> {
+    let notifier = new_notifier(&config, std::io::sink())?;
+    let store = match &config.store.database {
+        #[cfg(feature = "postgres")]
+        Some(address) => Store::look_at_postgres(address),
+        _ if missing_database(&config).is_some() => Store::open_sqlite(Path::new(":memory:")),
+        _ => Store::look_at_sqlite(&config.store.path),
+    };
+    let context = Context::with_store(config, notifier, store.map_err(store_error)?);
+    context.map(Arc::new).map_err(setup_error)
 }
 
 /// Opens the database, which must exist: what is asked of it or written to it would be lost in another place.

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::open::{cycle_error, log_warnings, open_for_cycle};
+use crate::commands::open::{cycle_error, log_warnings, open_as_it_is, open_for_cycle};
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, PageSettings, Sources};
 use crate::cycle::{CurrentContext, CycleError};
@@ -36,13 +36,7 @@ pub(super) async fn run(config: Config, sources: Sources) -> CommandResult {
         .map_err(|e| (INCOMPLETE, format!("cannot listen for signals: {e}")))?;
     if !config.enabled {
         tracing::warn!("disabled by FLAG_POSTMARK_DELIVERY_MONITOR: idling");
-        let wording = Wording {
-            style: Style {
-                zone: config.time_zone,
-                mask: config.slack.mask_addresses,
-            },
-        };
-        let page = serve(config.page.clone(), Disabled(wording), &shutdown)?;
+        let page = serve_stored(config, &shutdown)?;
         daemon::idle(&hangup, shutdown).await;
         page.into_iter().for_each(PageThread::join);
         return Ok(0);
@@ -66,6 +60,35 @@ pub(super) async fn run(config: Config, sources: Sources) -> CommandResult {
         Err(error) => (INCOMPLETE, format!("{error:#}")),
     })?;
     Ok(0)
+}
+
+/// Serves the page, where one is wanted, of what was stored before monitoring was switched off.
+fn serve_stored(
+    config: Config,
+    shutdown: &CancellationToken,
+) -> Result<Option<PageThread>, (u8, String)> {
+    let Some(page) = config.page.clone() else {
+        return Ok(None);
+    };
+    page.read_token().map_err(|why| (USAGE, why))?;
+    let wording = Wording {
+        style: Style {
+            zone: config.time_zone,
+            mask: config.slack.mask_addresses,
+        },
+    };
+    let pulse = Arc::new(Pulse::new(config.postmark.longest_poll()));
+    let source = open_as_it_is(config).and_then(|context| {
+        let current = Arc::new(CurrentContext::new(context));
+        Live::new(current, pulse).map_err(cycle_error)
+    });
+    match source {
+        Ok(live) => serve(Some(page), live, shutdown),
+        Err((_, why)) => {
+            tracing::warn!("the page shows nothing of what is stored: {why}");
+            serve(Some(page), Disabled { wording, why }, shutdown)
+        }
+    }
 }
 
 /// Serves the page, where one is wanted.

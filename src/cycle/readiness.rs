@@ -55,6 +55,7 @@ pub(crate) fn judge_readiness<'n>(
             .and_then(|state| state.last_complete_at),
     });
     Readiness {
+        is_off: !sight.config.enabled,
         unseen: unseen.collect(),
         undelivered_since: waiting_since.filter(|since| *since + MAX_DELIVERY_TIME < sight.now),
     }

@@ -7,7 +7,7 @@ use crate::html::layout::{badge, document, server_address, slug};
 use crate::html::server::server_article;
 use crate::html::{Health, Medium, OverviewView, ServerRow};
 use crate::model::Timestamp;
-use crate::notify::describe::{describe_missing_streams, describe_same_server};
+use crate::notify::describe::{SWITCHED_OFF, describe_missing_streams, describe_same_server};
 use crate::text::format::{count, format_duration, format_time, format_time_or_never, plural};
 use crate::text::sanitize::clean;
 use crate::text::sparkline::sparkline;
@@ -63,6 +63,13 @@ fn verdict(view: &OverviewView) -> (Health, String) {
     let worst = view.servers.iter().map(|server| server.health).min();
     let servers = plural(view.total as u64, "server");
     let (wakes, warns) = view.open_counts;
+    if view.is_off {
+        let open = match wakes + warns {
+            0 => String::new(),
+            open => format!("; {} open when it was", plural(open, "incident")),
+        };
+        return (Health::Unseen, format!("{SWITCHED_OFF}{open}"));
+    }
     if view.last_cycle_at.is_none() {
         return (
             Health::Learning,
@@ -152,11 +159,12 @@ fn facts(view: &OverviewView) -> Markup {
             ago(since)
         ),
     };
+    let next_unknown = if view.is_off { "none" } else { "unknown" };
     html! {
         dl.facts {
             div { dt { "As of" } dd { (format_time(view.at, zone)) " " (zone.name()) } }
             div { dt { "Last cycle" } dd { (view.last_cycle_at.map_or_else(|| "none yet".to_owned(), ago)) } }
-            div { dt { "Next poll" } dd { (view.next_poll_at.map_or_else(|| "unknown".to_owned(), |at| format_time(at, zone))) } }
+            div { dt { "Next poll" } dd { (view.next_poll_at.map_or_else(|| next_unknown.to_owned(), |at| format_time(at, zone))) } }
             div { dt { "Slack last accepted a message" } dd { (delivery.last_accepted_at.map_or_else(|| "never".to_owned(), ago)) ", " (waiting) } }
             @if let Some(until) = view.quiet_until {
                 div { dt { "Quiet hours" } dd { "until " (format_time(until, zone)) ": warnings wait" } }

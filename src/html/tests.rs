@@ -81,6 +81,7 @@ fn row(name: &str, health: Health, note: &str) -> ServerRow {
 fn overview(medium: Medium) -> OverviewView {
     OverviewView {
         at: at("2026-03-03T10:00:00Z"),
+        is_off: false,
         style: style(),
         medium,
         last_cycle_at: Some(at("2026-03-03T10:00:00Z")),
@@ -336,17 +337,23 @@ fn the_first_line_says_how_it_is() {
     let mut unseen = overview(Medium::Page);
     unseen.servers[0].health = Health::Unseen;
     unseen.unseen = 1;
+    let off = OverviewView {
+        is_off: true,
+        ..troubled(Medium::Page)
+    };
     let lines = [
         verdict(&overview(Medium::Page)),
         verdict(&troubled(Medium::Page)),
         verdict(&unseen),
         verdict(&first_start()),
+        verdict(&off),
     ];
     insta::assert_snapshot!(lines.join("\n"), @r"
     ● OK no incident is open, 1 server
     ▲ WAKE 5 incidents open: 1 WAKE, 4 WARN
     ▨ NOT SEEN nothing found, but 1 server could not be read
     ◌ LEARNING 1 server, no cycle yet: nothing was read so far
+    ▨ NOT SEEN switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled, and nobody is alerted; 5 incidents open when it was
     ");
 }
 

@@ -30,6 +30,8 @@ pub struct DeliveryView {
 #[derive(Clone, Debug)]
 pub struct OverviewView {
     pub at: Timestamp,
+    /// Whether monitoring is switched off.
+    pub is_off: bool,
     pub style: Style,
     pub medium: Medium,
     /// `None` before the first cycle.

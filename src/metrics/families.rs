@@ -92,7 +92,7 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     gauge(
         "hushwatch_up",
-        "1 where every server is read or its blindness was reported and no message is late, as /readyz says; 0 where not.",
+        "1 where every server is read or its blindness was reported and no message is late, as /readyz says; 0 where not, or switched off.",
         NONE,
         |view, samples| samples.add([], u8::from(view.status.readiness.is_ready())),
     ),

@@ -17,6 +17,9 @@ const MAX_REASON_CHARS: usize = 30;
 const MAX_SERVER_CHARS: usize = 60;
 /// What is said of a server whose mail reaches nobody.
 pub(crate) const SANDBOX: &str = "a Sandbox server, Postmark delivers nothing that it sends";
+/// What is said where nothing is done: the variable's name is the remedy.
+pub(crate) const SWITCHED_OFF: &str =
+    "switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled, and nobody is alerted";
 /// The maximum number of names of one server that a line names.
 const MAX_SAME_SERVERS: usize = 5;
 /// The maximum number of streams that a line names, of those that there are and of those that there are not.

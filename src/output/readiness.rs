@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 
 use crate::model::{ServerName, Timestamp, rfc3339};
+use crate::notify::describe::SWITCHED_OFF;
 use crate::text::format::format_time;
 
 /// The maximum number of servers that a text names.
@@ -12,6 +13,8 @@ const MAX_NAMED: usize = 5;
 /// Whether every server is seen, or its blindness was reported, and every message reaches people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
+    /// Whether monitoring is switched off; scripts read it beside the verdict.
+    pub is_off: bool,
     /// Servers that the last two polls did not see, and of which nobody was told.
     pub unseen: Vec<UnseenServer>,
     /// Since when the oldest message waits that nobody got within an hour.
@@ -48,13 +51,17 @@ impl Serialize for Readiness {
 impl Readiness {
     /// Whether nothing is amiss.
     pub fn is_ready(&self) -> bool {
-        self.unseen.is_empty() && self.undelivered_since.is_none()
+        !self.is_off && self.unseen.is_empty() && self.undelivered_since.is_none()
     }
 
     /// Returns the verdict for a person, with its reasons.
     pub fn to_lines(&self, zone: Tz) -> Vec<String> {
         if self.is_ready() {
             return vec!["Ready: every server is read, and no message is late".to_owned()];
+        }
+        // Whatever else is amiss follows from it.
+        if self.is_off {
+            return vec![format!("NOT READY: {SWITCHED_OFF}")];
         }
         let server = |unseen: &UnseenServer| match unseen.last_complete_at {
             Some(at) => format!("{} was last read {}", unseen.server, format_time(at, zone)),
@@ -85,6 +92,7 @@ mod tests {
         };
         let many = (1..=6).map(|n| unseen(&format!("client-{n}"), None));
         let readiness = Readiness {
+            is_off: false,
             unseen: std::iter::once(unseen("shop", at("2026-03-03T10:00:00Z")))
                 .chain(many)
                 .collect(),
@@ -99,6 +107,16 @@ mod tests {
         NOT READY: 2 more servers are not read
         NOT READY: a message waits since Tue 3 Mar 09:00
         ");
+        let off = Readiness {
+            is_off: true,
+            ..readiness
+        };
+        assert_eq!(
+            off.to_lines(chrono_tz::UTC),
+            [
+                "NOT READY: switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled, and nobody is alerted"
+            ]
+        );
         let json = serde_json::to_string(&Readiness::default()).expect("JSON");
         assert_eq!(
             json,

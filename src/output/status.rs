@@ -20,7 +20,7 @@ use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::context::problem_span;
 use crate::notify::describe::{
-    SANDBOX, describe_missing_streams, describe_open, describe_same_server,
+    SANDBOX, SWITCHED_OFF, describe_missing_streams, describe_open, describe_same_server,
 };
 use crate::notify::digest::{JudgedDay, UnusualStream};
 use crate::notify::location::{location, tag_label};
@@ -38,6 +38,8 @@ const MAX_UNUSUAL: usize = 10;
 /// `all_read`.
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusReport {
+    /// Whether monitoring is switched on.
+    pub enabled: bool,
     /// When the last cycle was; `None` before the first.
     #[serde(serialize_with = "rfc3339")]
     pub last_cycle_at: Option<Timestamp>,
@@ -151,6 +153,10 @@ impl StatusReport {
             None => "No cycle yet".to_owned(),
         };
         let mut lines = vec![cycle, format!("Data in {store}")];
+        if !self.enabled {
+            let off = format!("MONITORING IS OFF: {SWITCHED_OFF}");
+            lines.insert(0, format!("{off}; unset it and restart `run`"));
+        }
         for server in &self.servers {
             lines.extend([String::new(), server.to_line(zone)]);
             for stream in server.streams() {

@@ -99,10 +99,11 @@ pub(crate) async fn load_overview(
     }
     Ok(OverviewView {
         at: reading.present.now,
+        is_off: !config.enabled,
         style: reading.style,
         medium,
         last_cycle_at: reading.present.last_cycle_at(),
-        next_poll_at: config.schedule.next(reading.present.now),
+        next_poll_at: reading.present.next_poll_at(config),
         delivery: reading.delivery().await?,
         quiet_until: quiet_until(&config.quiet_hours, reading.present.now),
         servers: rows,

@@ -283,7 +283,7 @@ impl<'r> Reading<'r> {
             health,
             note,
             streams: details,
-            next_poll_at: self.config.schedule.next(self.present.now),
+            next_poll_at: self.present.next_poll_at(self.config),
             open: own(true).collect(),
             past: own(false).rev().take(MAX_PAST).collect(),
         })

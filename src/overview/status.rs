@@ -120,15 +120,24 @@ impl Present {
     }
 
     /// Whether no poll of a server was made that was due since its last one, though others were polled: of one that the account
-    /// lists that cannot be asked, or that another process left alone.
+    /// lists that cannot be asked, or that another process left alone. Where monitoring is switched off, nothing is known of any.
     pub(crate) fn is_overdue(&self, config: &Config, server: &ServerName) -> bool {
         let polled_at = self.state(server).and_then(|state| state.last_cycle_at);
+        if !config.enabled {
+            return polled_at.is_some();
+        }
         let due = polled_at.and_then(|at| config.schedule.next(at));
         let Some((due, last)) = due.zip(self.last_cycle_at()) else {
             return false;
         };
         // While a cycle runs, some of its polls are still to come.
         due <= last && due + config.postmark.longest_poll() < self.now
+    }
+
+    /// Returns when the next poll is; `None` where none is to come.
+    pub(super) fn next_poll_at(&self, config: &Config) -> Option<Timestamp> {
+        let next = config.schedule.next(self.now);
+        next.filter(|_| config.enabled)
     }
 
     /// Returns when the last cycle was; `None` before the first.
@@ -169,6 +178,7 @@ impl Present {
             }
         };
         StatusReport {
+            enabled: config.enabled,
             quiet_until: quiet_until(&config.quiet_hours, self.now),
             last_cycle_at: servers.last_cycle_at,
             servers: servers.servers.iter().map(as_of_now).collect(),

@@ -123,7 +123,10 @@ impl Shared {
         if is_file {
             self.reader.close_idle();
         }
-        Ok(found?)
+        found.map_err(|error| match self.context().config.enabled {
+            true => error.into(),
+            false => SourceError::Disabled(error.to_string()),
+        })
     }
 
     async fn present(&self) -> Result<Present, SourceError> {
@@ -295,7 +298,8 @@ impl Source for Live {
     }
 
     fn is_alive(&self) -> bool {
-        self.0.pulse.is_beating()
+        // Where monitoring is switched off, no loop turns.
+        !self.0.context().config.enabled || self.0.pulse.is_beating()
     }
 
     async fn readiness(&self) -> Result<Readiness, SourceError> {

@@ -5,6 +5,8 @@ use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 
+use crate::notify::describe::SWITCHED_OFF;
+
 /// What a browser may do with an answer: no script, no frame, nothing from elsewhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
                                        form-action 'self'; frame-ancestors 'none'";
@@ -108,6 +110,14 @@ impl Response {
             headers: vec![(header::RETRY_AFTER, "10")],
             ..Self::text(StatusCode::SERVICE_UNAVAILABLE, refused)
         }
+    }
+
+    /// Monitoring is switched off, and there is nothing to show.
+    pub(crate) fn switched_off() -> Self {
+        let why = format!(
+            "{SWITCHED_OFF}; what is stored cannot be shown, the log of hushwatch says why"
+        );
+        Self::text(StatusCode::SERVICE_UNAVAILABLE, &why)
     }
 
     /// Returns it as it goes out.

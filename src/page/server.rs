@@ -299,7 +299,10 @@ mod tests {
                 hosts: Vec::new(),
                 token_file: None,
             },
-            source: Disabled(Wording { style }),
+            source: Disabled {
+                wording: Wording { style },
+                why: String::new(),
+            },
             answers: Answers::default(),
             max_idle: Duration::from_millis(100),
         });

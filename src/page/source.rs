@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::metrics::Counters;
 use crate::model::{ServerName, Timestamp};
 use crate::notify::alert::Style;
+use crate::notify::describe::SWITCHED_OFF;
 use crate::output::json::ListedIncident;
 use crate::output::readiness::Readiness;
 use crate::output::status::StatusReport;
@@ -24,17 +25,23 @@ pub(crate) enum SourceError {
     /// A task of the page came to nothing.
     #[error("reading what the page shows was interrupted")]
     Interrupted,
-    /// Monitoring is switched off.
-    #[error("disabled by FLAG_POSTMARK_DELIVERY_MONITOR")]
-    Disabled,
+    /// Monitoring is switched off, and what is stored cannot be shown.
+    #[error("{SWITCHED_OFF}; what is stored cannot be shown: {0}")]
+    Disabled(String),
 }
 
 impl From<SourceError> for Response {
     fn from(error: SourceError) -> Self {
-        if !matches!(error, SourceError::Disabled) {
-            tracing::warn!("{error}");
+        match error {
+            SourceError::Disabled(_) => {
+                tracing::debug!("{error}");
+                Self::switched_off()
+            }
+            _ => {
+                tracing::warn!("{error}");
+                Self::unavailable()
+            }
         }
-        Self::unavailable()
     }
 }
 
@@ -92,12 +99,22 @@ pub(crate) trait Source: Send + Sync + 'static {
     fn rest(&self) {}
 }
 
-/// Nothing: monitoring is switched off.
-pub(crate) struct Disabled(pub Wording);
+/// Nothing: monitoring is switched off, and what is stored cannot be read.
+pub(crate) struct Disabled {
+    pub wording: Wording,
+    /// Why it cannot.
+    pub why: String,
+}
+
+impl Disabled {
+    fn refused<T>(&self) -> Result<T, SourceError> {
+        Err(SourceError::Disabled(self.why.clone()))
+    }
+}
 
 impl Source for Disabled {
     fn wording(&self) -> Wording {
-        self.0.clone()
+        self.wording.clone()
     }
 
     fn now(&self) -> Timestamp {
@@ -109,34 +126,37 @@ impl Source for Disabled {
     }
 
     async fn readiness(&self) -> Result<Readiness, SourceError> {
-        Ok(Readiness::default())
+        Ok(Readiness {
+            is_off: true,
+            ..Readiness::default()
+        })
     }
 
     async fn status(&self) -> Result<Arc<StatusReport>, SourceError> {
-        Err(SourceError::Disabled)
+        self.refused()
     }
 
     async fn counters(&self) -> Result<Counters, SourceError> {
-        Err(SourceError::Disabled)
+        self.refused()
     }
 
     async fn recent(&self) -> Result<Arc<RecentEvents>, SourceError> {
-        Err(SourceError::Disabled)
+        self.refused()
     }
 
     async fn overview_page(&self, _: &str) -> Result<String, SourceError> {
-        Err(SourceError::Disabled)
+        self.refused()
     }
 
     async fn server_page(&self, _: &ServerName) -> Result<Option<String>, SourceError> {
-        Err(SourceError::Disabled)
+        self.refused()
     }
 
     async fn incident_page(&self, _: &str) -> Result<Option<String>, SourceError> {
-        Err(SourceError::Disabled)
+        self.refused()
     }
 
     async fn incidents(&self, _: Duration) -> Result<Vec<ListedIncident>, SourceError> {
-        Err(SourceError::Disabled)
+        self.refused()
     }
 }

@@ -499,11 +499,91 @@ fn beyond_this_machine_it_asks_for_a_token_at_the_start() {
     );
 }
 
-#[test]
-fn where_monitoring_is_off_it_says_no_more_than_that_it_lives() {
-    let mut world = World::new(Process::New, "");
+const SWITCHED_OFF: &str =
+    "switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled, and nobody is alerted";
+
+fn switched_off(world: &mut World) -> Daemon {
     world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
-    let daemon = Daemon::start(&mut world);
+    Daemon::start(world)
+}
+
+#[test]
+fn where_monitoring_is_off_it_says_so_above_what_is_stored() {
+    let mut world = with_mail();
+    assert_eq!(world.cycle(clock::now()).code, 0);
+    drop(world.postmark.take_requests());
+    let daemon = switched_off(&mut world);
     assert_eq!(daemon.status("/livez"), "200");
-    assert_eq!(daemon.status("/"), "503");
+    let ready = daemon.get("/readyz", "");
+    assert!(
+        status(&ready) == "503" && ready.ends_with("unready\n"),
+        "{ready}"
+    );
+    let page = daemon.get("/", "");
+    assert_eq!(status(&page), "200", "{page}");
+    for said in [
+        SWITCHED_OFF,
+        "shop/outbound",
+        "not polled since",
+        "nobody would hear of it before it is read again",
+        "<dt>Next poll</dt><dd>none</dd>",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!page.contains("OK</span>"), "{page}");
+    let metrics = daemon.get("/metrics", "");
+    assert!(metrics.contains("\nhushwatch_up 0\n"), "{metrics}");
+    let answer = daemon.get("/api/status", "");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let of_page: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    let of_verb = world.run(&["status", "--json"]).report;
+    for key in ["enabled", "readiness", "last_cycle_at"] {
+        assert_eq!(of_page[key], of_verb[key], "{key}");
+    }
+    assert_eq!(of_verb["enabled"], false);
+    assert_eq!(of_verb["readiness"]["ready"], false);
+    for of in [&of_page, &of_verb] {
+        assert_eq!(of["servers"][0]["complete"], false, "{of:#}");
+    }
+    let text = world.run(&["status"]).report;
+    let text = text.as_str().expect("text");
+    let lines = [
+        format!("MONITORING IS OFF: {SWITCHED_OFF}; unset it and restart `run`"),
+        format!("NOT READY: {SWITCHED_OFF}"),
+    ];
+    for line in lines {
+        assert!(text.contains(&line), "{text}");
+    }
+    assert_eq!(world.postmark.requests().len(), 0);
+}
+
+#[test]
+fn where_monitoring_is_off_and_nothing_can_be_shown_it_says_so() {
+    if crate::store::needs_a_file("what lies in place of a file") {
+        return;
+    }
+    let mut world = World::new(Process::New, "");
+    let path = world.folder.path().join("hushwatch.db");
+    let daemon = switched_off(&mut world);
+    let page = daemon.get("/", "");
+    assert!(
+        status(&page) == "200" && page.contains(SWITCHED_OFF),
+        "{page}"
+    );
+    assert!(!path.exists(), "none is made");
+    drop(daemon);
+    std::fs::write(&path, vec![b'#'; 5_000]).expect("written");
+    let daemon = switched_off(&mut world);
+    for target in ["/", "/servers/shop", "/api/status", "/metrics"] {
+        let answer = daemon.get(target, "");
+        let said = format!(
+            "{SWITCHED_OFF}; what is stored cannot be shown, the log of hushwatch says why\n"
+        );
+        assert!(
+            status(&answer) == "503" && answer.ends_with(&said),
+            "{target}: {answer}"
+        );
+    }
+    assert_eq!(daemon.status("/livez"), "200");
+    assert_eq!(daemon.status("/readyz"), "503");
 }

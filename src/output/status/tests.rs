@@ -64,6 +64,7 @@ pub(crate) fn report() -> StatusReport {
         streams: Some(streams),
     };
     StatusReport {
+        enabled: true,
         last_cycle_at: Some(at("2026-03-03T10:00:00Z")),
         servers: vec![
             server("shop", true, None, vec![stream("outbound", 47), learning]),
@@ -176,6 +177,22 @@ fn a_server_that_was_not_polled_again_keeps_not_its_last_words() {
     assert_eq!(
         line(&report),
         "shop: NOT POLLED since Tue 3 Mar 08:00: nothing is known of it since then"
+    );
+}
+
+#[test]
+fn where_monitoring_is_off_it_says_so_before_all_else() {
+    let mut report = report();
+    assert_eq!(report.to_json(style())["enabled"], true);
+    report.enabled = false;
+    report.readiness.is_off = true;
+    let text = report.to_text("hushwatch.db", style());
+    let first = "MONITORING IS OFF: switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled, and nobody is alerted; unset it and restart `run`";
+    assert_eq!(text.lines().next(), Some(first));
+    let json = report.to_json(style());
+    assert_eq!(
+        (&json["enabled"], &json["readiness"]["ready"]),
+        (&json!(false), &json!(false))
     );
 }
 
