@@ -1,7 +1,7 @@
 //! Slack's error codes, with the retry class and the remedy of each.
 //!
-//! From the error lists of `chat.postMessage` (docs.slack.dev) and of incoming webhooks (api.slack.com, changelog of
-//! 2016-05-17). The two share codes, so there is one enum.
+//! From the error lists of `chat.postMessage`, `users.info` and `usergroups.list` (docs.slack.dev) and of incoming webhooks
+//! (api.slack.com, changelog of 2016-05-17). They share codes, so there is one enum.
 
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -49,6 +49,7 @@ pub enum ErrorCode {
     IsArchived,
     ChannelIsArchived,
     UserNotFound,
+    UserNotVisible,
     MessagesTabDisabled,
     CannotDmBot,
     TeamNotFound,
@@ -59,6 +60,8 @@ pub enum ErrorCode {
     RestrictedActionThreadLocked,
     ActionProhibited,
     PostingToGeneralChannelDenied,
+    // The workspace.
+    PlanUpgradeRequired,
     // The message that is edited, or in whose thread is posted.
     MessageNotFound,
     CantUpdateMessage,
@@ -166,6 +169,8 @@ impl ErrorCode {
             | Self::TeamNotFound => {
                 "check the user's or channel's id, and that the app's messages tab is on"
             }
+            Self::UserNotVisible => "name a member of the app's own workspace",
+            Self::PlanUpgradeRequired => "the plan of this workspace does not have it",
             _ if self.is_about_message() => "the message is posted anew",
             Self::RestrictedAction
             | Self::RestrictedActionReadOnlyChannel
@@ -271,7 +276,8 @@ mod tests {
                  no_permission access_denied accesslimited ekm_access_denied org_login_required two_factor_setup_required \
                  team_access_not_granted enterprise_is_restricted no_service no_service_id no_team team_disabled \
                  invalid_token no_active_hooks no_channel method_deprecated deprecated_endpoint unknown_method \
-                 channel_not_found not_in_channel is_archived channel_is_archived user_not_found messages_tab_disabled \
+                 channel_not_found not_in_channel is_archived channel_is_archived user_not_found user_not_visible \
+                 plan_upgrade_required messages_tab_disabled \
                  cannot_dm_bot team_not_found restricted_action restricted_action_read_only_channel \
                  restricted_action_thread_only_channel restricted_action_non_threadable_channel \
                  restricted_action_thread_locked action_prohibited posting_to_general_channel_denied message_not_found \

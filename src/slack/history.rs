@@ -10,6 +10,7 @@ use crate::retry::RetryClass;
 use crate::slack::blocks::EVENT_TYPE;
 use crate::slack::client::Receipt;
 use crate::slack::error::Error;
+use crate::slack::methods::{needed, scope_of};
 use crate::slack::response::{HttpResponse, quotable_code, rejection};
 
 /// The number of messages per page. Slack's own default; apps with a lower limit get smaller pages, and more of them.
@@ -103,8 +104,10 @@ fn has_key(message: &Value, key: &str) -> bool {
 
 fn history_rejection(status: u16, body: &Value) -> Error {
     let code = body["error"].as_str().and_then(quotable_code);
-    let scope = body["needed"].as_str().filter(|needed| is_scope(needed));
-    let scope = scope.map_or_else(String::new, |needed| format!("; it needs {needed}"));
+    let is_missing = code == Some("missing_scope");
+    let own = scope_of("conversations.history").filter(|_| is_missing);
+    let scope = needed(body).or(own);
+    let scope = scope.map_or_else(String::new, |scope| format!("; it needs {scope}"));
     let error = rejection(status, code, |reason, _| {
         format!("{UNREADABLE}: {reason}{scope}")
     });

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use crate::slack::client::{JSON, MAX_ANSWER_BYTES, Slack, receive};
 use crate::slack::error::Error;
+use crate::slack::methods::{needed, permission_remedy};
 use crate::slack::probe::{read_error, with_remedy};
 use crate::slack::response::{quotable_code, rejection};
 use crate::text::sanitize::{clean, truncate};
 
+const METHOD: &str = "blocks.validate";
 /// The maximum number of faults that are told, and of characters of each.
 const MAX_FAULTS: usize = 3;
 const MAX_FAULT_CHARS: usize = 200;
@@ -29,7 +31,7 @@ impl Slack {
     /// If Slack does not know the method, rejects the token or does not answer.
     pub async fn validate_blocks(&self, payload: &Value) -> Result<LayoutVerdict, Error> {
         let body = json!({ "blocks": payload["blocks"].to_string() });
-        let request = self.client.post(self.method("blocks.validate")?);
+        let request = self.client.post(self.method(METHOD)?);
         let request = request.header(CONTENT_TYPE, JSON).body(body.to_string());
         let received = request.send().await.map_err(read_error)?;
         let answer = receive(received, MAX_ANSWER_BYTES).await;
@@ -43,7 +45,12 @@ impl Slack {
             Some("invalid_blocks" | "invalid_blocks_format") => {
                 Ok(LayoutVerdict::Invalid(faults(&body)))
             }
-            code => Err(rejection(answer.status, code, with_remedy)),
+            code => {
+                let permission = permission_remedy(METHOD, code, needed(&body));
+                Err(rejection(answer.status, code, |reason, remedy| {
+                    with_remedy(reason, permission.as_deref().unwrap_or(remedy))
+                }))
+            }
         }
     }
 }

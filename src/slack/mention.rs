@@ -1,7 +1,7 @@
 //! Looks up whom a message would mention. Nothing is posted.
 //!
 //! From `users.info` and `usergroups.list` (docs.slack.dev): a user is `deleted` where the account was deactivated, and of a user group
-//! that is disabled `date_delete` is no zero.
+//! that is disabled `date_delete` is no zero. The list has no error for a group that is not in it.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,10 @@ pub enum MentionStanding {
     Off,
     /// The workspace has none of this id.
     Missing,
+    /// The app cannot see the user, as one of another workspace.
+    Hidden,
+    /// The plan of the workspace has no user groups.
+    NoGroups,
 }
 
 impl Slack {
@@ -32,18 +36,26 @@ impl Slack {
             Err(error) if error.code == Some(ErrorCode::UserNotFound) => {
                 Ok(MentionStanding::Missing)
             }
+            Err(error) if error.code == Some(ErrorCode::UserNotVisible) => {
+                Ok(MentionStanding::Hidden)
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Fetches how each user group of the workspace stands, by its id.
+    /// Fetches how each user group of the workspace stands, by its id; `None` where its plan has no user groups.
     ///
     /// # Errors
     /// As [`Self::fetch_user_standing`].
-    pub async fn fetch_group_standings(&self) -> Result<BTreeMap<String, MentionStanding>, Error> {
+    pub async fn fetch_group_standings(
+        &self,
+    ) -> Result<Option<BTreeMap<String, MentionStanding>>, Error> {
         let query = [("include_disabled", "true")];
-        let (_, body) = self.call("usergroups.list", &query).await?;
-        Ok(read_groups(&body))
+        match self.call("usergroups.list", &query).await {
+            Ok((_, body)) => Ok(Some(read_groups(&body))),
+            Err(error) if error.code == Some(ErrorCode::PlanUpgradeRequired) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod history;
 #[cfg(feature = "doctor")]
 mod layouts;
 mod mention;
+mod methods;
 mod probe;
 mod reactions;
 mod response;

@@ -12,6 +12,7 @@ use crate::slack::client::{JSON, MAX_ANSWER_BYTES, Slack, receive, send_error};
 use crate::slack::error::Error;
 use crate::slack::error_code::ErrorCode;
 use crate::slack::history::is_scope;
+use crate::slack::methods::{needed, permission_remedy};
 use crate::slack::response::{self, Dialect, quotable_code, rejection};
 use crate::text::sanitize::clean;
 
@@ -111,11 +112,10 @@ impl Slack {
         match serde_json::from_slice::<Value>(&body) {
             Ok(body) if answer.status == 200 && body["ok"] == true => Ok((scopes, body)),
             Ok(body) if body["ok"] == false => {
-                let needed = body["needed"].as_str().filter(|needed| is_scope(needed));
                 let code = body["error"].as_str().and_then(quotable_code);
-                let message = |reason: &str, remedy: &str| match needed {
-                    Some(scope) => format!("{reason}; give the app the scope {scope}"),
-                    None => with_remedy(reason, remedy),
+                let permission = permission_remedy(method, code, needed(&body));
+                let message = |reason: &str, remedy: &str| {
+                    with_remedy(reason, permission.as_deref().unwrap_or(remedy))
                 };
                 Err(rejection(answer.status, code, message))
             }

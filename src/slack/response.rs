@@ -8,6 +8,8 @@ use crate::retry::RetryClass;
 use crate::slack::client::Receipt;
 use crate::slack::error::Error;
 use crate::slack::error_code::ErrorCode;
+use crate::slack::history::is_scope;
+use crate::slack::methods::permission_remedy;
 use crate::text::sanitize::{clean, truncate};
 use crate::tls::PROXY_LOGIN;
 
@@ -212,7 +214,13 @@ fn body_error(body: &ApiBody, status: u16) -> Error {
         details => format!(" ({details})"),
     };
     let code = body.error.as_str().and_then(quotable_code);
-    post_rejection(status, code, &details)
+    let needed = body.needed.as_str().filter(|needed| is_scope(needed));
+    match permission_remedy("chat.postMessage", code, needed) {
+        Some(remedy) => rejection(status, code, |reason, _| {
+            format!("cannot post to Slack: {reason}{details}; {remedy}")
+        }),
+        None => post_rejection(status, code, &details),
+    }
 }
 
 /// Returns whether `text` may hold an address, a URL or a token.

@@ -10,13 +10,15 @@ use crate::retry::RetryClass;
 use crate::slack::client::{JSON, MAX_ANSWER_BYTES, Slack, build_client, receive, send_error};
 use crate::slack::error::Error;
 use crate::slack::error_code::ErrorCode;
-use crate::slack::history::is_scope;
+use crate::slack::methods::{needed, permission_remedy};
 use crate::slack::response::{HttpResponse, quotable_code, rejection};
 use crate::text::sanitize::truncate;
 use crate::tls::is_loopback;
 
 /// The maximum number of characters of a picture's description: Slack's limit is 1,000.
 const MAX_ALT_CHARS: usize = 900;
+/// The last step, which shows it; the first one needs the same scope.
+const METHOD: &str = "files.completeUploadExternal";
 const FORM: &str = "application/x-www-form-urlencoded";
 const UNFINISHED: &str = "cannot upload the picture";
 /// The other remedy for what does not pass by itself: the digest is complete without a picture.
@@ -43,7 +45,7 @@ impl Slack {
         let body = json!({
             "files": [{ "id": id, "title": file.title }], "channel_id": channel, "thread_ts": ts,
         });
-        let url = self.method("files.completeUploadExternal")?;
+        let url = self.method(METHOD)?;
         let request = self.client.post(url).header(CONTENT_TYPE, JSON);
         self.ask(request.body(body.to_string()), true)
             .await
@@ -113,13 +115,11 @@ fn read(answer: &HttpResponse) -> Result<Value, Error> {
     match serde_json::from_slice::<Value>(body) {
         Ok(body) if answer.status == 200 && body["ok"] == true => Ok(body),
         Ok(body) if body["ok"] == false => {
-            let needed = body["needed"].as_str().filter(|needed| is_scope(needed));
             let code = body["error"].as_str().and_then(quotable_code);
+            let permission = permission_remedy(METHOD, code, needed(&body));
             Err(rejection(answer.status, code, |reason, remedy| {
-                match (needed, code) {
-                    (Some(scope), _) => format!(
-                        "{UNFINISHED}: {reason}; give the app the scope {scope} and install it again, {OR_NONE}"
-                    ),
+                match (permission, code) {
+                    (Some(remedy), _) => format!("{UNFINISHED}: {reason}; {remedy}, {OR_NONE}"),
                     // It passes by itself.
                     (None, Some(code)) if is_transient(code) => with_remedy(reason, remedy),
                     (None, code) => {
@@ -220,6 +220,12 @@ mod tests {
             );
             assert_eq!(said(code), (RetryClass::Permanent, text));
         }
+    }
+
+    #[test]
+    fn a_scope_that_slack_does_not_name_is_that_of_uploads() {
+        let text = "cannot upload the picture: `missing_scope`; give the app the scope files:write and install it again, or set slack.pictures = false".to_owned();
+        assert_eq!(said("missing_scope"), (RetryClass::Permanent, text));
     }
 
     #[test]

@@ -293,7 +293,7 @@ fn without_the_scope_all_works_as_before_and_is_said_once() {
     let cycle = world.run(&["check", "--now", RESOLVED]);
     assert_line(
         &cycle.stderr,
-        "WARN cannot read what people answer to messages by emoji: `missing_scope`; give the app the scope reactions:read. Everything else works; `slack.reactions = false` stops the attempts",
+        "WARN cannot read what people answer to messages by emoji: `missing_scope`; give the app the scope reactions:read and install it again. Everything else works; `slack.reactions = false` stops the attempts",
     );
     let doctor = world.run(&["doctor"]).report;
     let doctor = doctor.as_str().expect("text");

@@ -25,8 +25,10 @@ pub(super) async fn checks(slack: &Slack, config: &Config) -> Vec<Check> {
     for (id, keys) in &named {
         let standing = match &groups {
             Some(groups) if id.starts_with(GROUP) => groups.clone().map(|groups| {
-                let standing = groups.get(id).copied();
-                standing.unwrap_or(MentionStanding::Missing)
+                groups.map_or(MentionStanding::NoGroups, |groups| {
+                    let standing = groups.get(id).copied();
+                    standing.unwrap_or(MentionStanding::Missing)
+                })
             }),
             _ => slack.fetch_user_standing(id).await,
         };
@@ -70,6 +72,19 @@ fn check(id: &str, keys: &str, standing: Result<MentionStanding, Error>) -> Chec
         Ok(MentionStanding::Missing) => {
             let text = format!("{keys} mentions nobody: Slack has no {what} {id}");
             Check::fail(NAME, text, remedy)
+        }
+        Ok(MentionStanding::Hidden) => {
+            let text = format!(
+                "{keys} may mention nobody: the Slack app cannot see the {what} {id}, as one of another workspace"
+            );
+            let remedy = "name a member of the app's own workspace, or write \"here\"";
+            Check::warn(NAME, text, remedy)
+        }
+        Ok(MentionStanding::NoGroups) => {
+            let text = format!(
+                "{keys} mentions nobody: the plan of this Slack workspace has no user groups, so there is no {id}"
+            );
+            Check::fail(NAME, text, "name a user, or write \"here\"")
         }
         Err(error) if error.class == RetryClass::Retry => {
             Check::fail(NAME, format!("Network error — Slack: {error}"), "")

@@ -85,6 +85,10 @@ fn a_missing_scope_is_named_and_a_pause_is_kept() {
             .contains("`missing_scope`; it needs channels:history"),
         "{error}"
     );
+    let unnamed = json!({"ok": false, "error": "missing_scope"});
+    let error = read(&answer(200, &unnamed), "C012", KEY).expect_err("refused");
+    let scopes = "`missing_scope`; it needs channels:history (groups:history in a private channel, im:history in a direct message)";
+    assert!(error.message.contains(scopes), "{error}");
     let pause = Some(Duration::from_secs(30));
     let limited = HttpResponse {
         retry_after: pause,

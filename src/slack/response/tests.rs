@@ -188,6 +188,12 @@ fn a_refusal_says_what_to_do() {
         r#"{"ok":false,"error":"missing_scope","needed":"chat:write"}"#,
     );
     assert!(scope.message.contains("(chat:write)"), "{}", scope.message);
+    let public = r#"{"ok":false,"error":"missing_scope","needed":"chat:write.public"}"#;
+    let public = read_error(Dialect::Api, 200, public);
+    assert_eq!(
+        public.message,
+        "cannot post to Slack: `missing_scope` (chat:write.public); give the app the scope chat:write.public and install it again"
+    );
     let blocks = r#"{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["[ERROR] too long\n [json-pointer:/blocks/0]",7]}}"#;
     let blocks = read_error(Dialect::Api, 200, blocks);
     assert!(

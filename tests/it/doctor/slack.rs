@@ -58,7 +58,7 @@ fn scopes_are_looked_at() {
 fn a_channel_is_looked_up() {
     let mut world = world("");
     world.slack.show_channels(false);
-    doctor(&world, &[]).says("! Slack channel C0OPERATORS cannot be looked up: `missing_scope`; give the app the scope channels:read; `doctor --send-test` shows whether it can be posted to");
+    doctor(&world, &[]).says("! Slack channel C0OPERATORS cannot be looked up: `missing_scope`; give the app the scope channels:read and install it again; `doctor --send-test` shows whether it can be posted to");
     world.slack.show_channels(true);
     world.slack.leave_channel(CHANNEL);
     doctor(&world, &[]).says("✗ The Slack app is not in channel C0OPERATORS; invite the app to the channel with /invite @bot");
@@ -81,7 +81,7 @@ fn who_is_mentioned_is_looked_up() {
     said.says(missing);
     world.slack.show_users(false);
     let said = doctor(&world, &[]);
-    said.says("! slack.wake_mention was not checked, Slack does not show the user: `missing_scope`; give the app the scope users:read");
+    said.says("! slack.wake_mention was not checked, Slack does not show the user: `missing_scope`; give the app the scope users:read and install it again");
     said.passed();
     world.slack.show_users(true);
     world.slack.add_user("U0AMYEXAMPLE", "Amy");
@@ -95,7 +95,7 @@ fn who_is_mentioned_is_looked_up() {
     doctor(&world, &[]).says("✗ slack.wake_mention mentions nobody: Slack has no user group S0ONCALLS; correct the id, or write \"here\"");
     world.slack.show_groups(false);
     let said = doctor(&world, &[]);
-    said.says("! slack.wake_mention was not checked, Slack does not show the user group: `missing_scope`; give the app the scope usergroups:read");
+    said.says("! slack.wake_mention was not checked, Slack does not show the user group: `missing_scope`; give the app the scope usergroups:read and install it again");
     said.passed();
     world.slack.show_groups(true);
     world.slack.set_group("S0ONCALLS", false);
@@ -170,6 +170,43 @@ fn a_test_message_is_sent_only_when_it_is_asked_for() {
     let webhook = by_webhook();
     doctor(&webhook, &["--send-test"]).says("✓ Test message sent");
     assert_eq!(webhook.slack.messages().len(), 1);
+}
+
+/// Slack names the scope in most answers, not in all.
+#[test]
+fn a_scope_that_slack_does_not_name_is_that_of_the_method() {
+    let world = world("[slack]\nwake_mention = \"U0AMYEXAMPLE\"\n");
+    for code in ["missing_scope", "no_permission"] {
+        for method in ["users.info", "conversations.info"] {
+            let refusal = Plan::always(Fault::slack_error(code));
+            world.slack.fail(refusal.on(method));
+        }
+        let said = doctor(&world, &[]);
+        said.says(&format!("! slack.wake_mention was not checked, Slack does not show the user: `{code}`; give the app the scope users:read and install it again"));
+        let scopes =
+            "channels:read (groups:read for a private channel, im:read for a direct message)";
+        match code {
+            "missing_scope" => said.says(&format!("! Slack channel C0OPERATORS cannot be looked up: `{code}`; give the app the scope {scopes} and install it again; `doctor --send-test` shows whether it can be posted to")),
+            _ => said.says(&format!("✗ Slack channel C0OPERATORS refused — `{code}`; invite the app to the channel with /invite @bot; if it is there, give it the scope {scopes} and install it again")),
+        }
+        world.slack.clear_faults();
+    }
+}
+
+#[test]
+fn whom_the_app_cannot_see_and_what_the_plan_lacks_is_told_in_words() {
+    let mut world = world("[slack]\nwake_mention = \"U0AMYEXAMPLE\"\n");
+    let hidden = Plan::always(Fault::slack_error("user_not_visible"));
+    world.slack.fail(hidden.on("users.info"));
+    let said = doctor(&world, &[]);
+    said.says("! slack.wake_mention may mention nobody: the Slack app cannot see the user U0AMYEXAMPLE, as one of another workspace; name a member of the app's own workspace, or write \"here\"");
+    said.passed();
+    world.env("HUSHWATCH_SLACK__WAKE_MENTION", "S0ONCALLS");
+    let none = Plan::always(Fault::slack_error("plan_upgrade_required"));
+    world.slack.fail(none.on("usergroups.list"));
+    let said = doctor(&world, &[]);
+    assert_eq!(said.code, 1);
+    said.says("✗ slack.wake_mention mentions nobody: the plan of this Slack workspace has no user groups, so there is no S0ONCALLS; name a user, or write \"here\"");
 }
 
 #[test]
