@@ -285,7 +285,10 @@ async fn poll_servers(
     let results = poll_all(servers, &Arc::new(polling)).await?;
     for poll in &results.outcomes {
         for error in &poll.errors {
-            tracing::warn!(server = %poll.name(), "{error}");
+            match poll.known_errors.contains(error) {
+                true => tracing::debug!(server = %poll.name(), "{error}"),
+                false => tracing::warn!(server = %poll.name(), "{error}"),
+            }
         }
     }
     for same in load_same_servers(&context.config, &context.store).await? {

@@ -243,6 +243,7 @@ impl StreamStatus {
             None if is_overdue => {
                 "nobody would hear of a stop before the server is read again".to_owned()
             }
+            None if self.last_sent.is_none() => "no mail was ever seen on it".to_owned(),
             None if !self.is_judged => {
                 "a stop would not be noticed: `send_silence` is off".to_owned()
             }

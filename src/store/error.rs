@@ -16,6 +16,9 @@ pub enum Problem {
     /// The file or its folder cannot be opened or created.
     #[error("{0}; check `store.path` and who may write there")]
     Unopenable(String),
+    /// There is no such folder.
+    #[error("there is no folder {0}; create it, or change `store.path`")]
+    NoFolder(String),
     /// This process's user may not use the files; with the remedy.
     #[error("{0}")]
     Denied(String),

@@ -6,8 +6,8 @@ use hushwatch::sim::{Fault, Plan};
 use serde_json::json;
 
 use crate::store::needs_a_file;
-use crate::words::{assert_line, title};
-use crate::world::{Process, World, at};
+use crate::words::{assert_line, bare, title};
+use crate::world::{Cycle, Process, World, at};
 
 const OTHER: &str =
     "[[server]]\nname = \"other\"\ntoken_env = \"OTHER_TOKEN\"\nchannel = \"C0OTHER\"\n";
@@ -127,6 +127,39 @@ fn a_server_none_of_whose_streams_is_there_is_not_called_seen() {
     );
     std::fs::write(&file, format!("{text}streams = []\n")).expect("written");
     assert_eq!(world.run(&["config", "check"]).code, 2);
+}
+
+/// Each digest and `status` name it; the log would repeat it each hour.
+#[test]
+fn a_named_stream_that_there_is_not_is_logged_when_that_is_new() {
+    let mut world = World::new(Process::New, "");
+    let file = world.folder.path().join("monitor.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let name = |streams: &str| {
+        std::fs::write(&file, format!("{text}streams = {streams}\n")).expect("written");
+    };
+    let warning = |id: &str| format!("WARN shop: stream `{id}` of `streams` does not exist");
+    name("[\"outbound\", \"receits\"]");
+    let first = world.cycle(at("2026-03-03T10:00:00Z"));
+    let says = |cycle: &Cycle, id: &str| {
+        let mut lines = cycle.stderr.lines().map(bare);
+        lines.any(|line| line.starts_with(&warning(id)))
+    };
+    assert!(says(&first, "receits"), "{}", first.stderr);
+    let again = world.cycle(at("2026-03-03T11:00:00Z"));
+    assert!(!says(&again, "receits"), "{}", again.stderr);
+    assert_eq!(again.errors(), first.errors());
+    assert_eq!(again.errors().len(), 1, "{:?}", again.errors());
+    name("[\"outbound\", \"receits\", \"newsletter\"]");
+    let more = world.cycle(at("2026-03-03T12:00:00Z"));
+    assert!(says(&more, "newsletter"), "{}", more.stderr);
+    assert!(!says(&more, "receits"), "{}", more.stderr);
+    name("[\"outbound\"]");
+    let without = world.cycle(at("2026-03-03T13:00:00Z"));
+    assert_eq!(without.errors(), Vec::<String>::new());
+    name("[\"outbound\", \"receits\"]");
+    let anew = world.cycle(at("2026-03-03T14:00:00Z"));
+    assert!(says(&anew, "receits"), "{}", anew.stderr);
 }
 
 #[test]

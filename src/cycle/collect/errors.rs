@@ -40,6 +40,8 @@ pub(crate) struct PollErrors {
     /// What makes the poll incomplete, a line each.
     pub blocking: Vec<String>,
     pub warnings: Vec<String>,
+    /// Those of the warnings that an earlier poll gave already, by what is stored: the log need not repeat them.
+    pub known: Vec<String>,
     /// Whether the token is missing, or Postmark refused it.
     pub token_rejected: bool,
     /// Whether the poll is incomplete for any other reason than its budget.
@@ -121,6 +123,7 @@ impl PollErrors {
     pub(crate) fn merge(&mut self, other: Self) {
         self.blocking.extend(other.blocking);
         self.warnings.extend(other.warnings);
+        self.known.extend(other.known);
         self.token_rejected |= other.token_rejected;
         self.has_failure |= other.has_failure;
         self.account_error = self.account_error.or(other.account_error);

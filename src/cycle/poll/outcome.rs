@@ -31,6 +31,8 @@ pub(crate) struct PollOutcome {
     pub newly_chosen: Vec<StreamId>,
     /// Everything that went wrong, a line each.
     pub errors: Vec<String>,
+    /// Those of them that an earlier poll said already.
+    pub known_errors: Vec<String>,
 }
 
 impl PollOutcome {
@@ -101,6 +103,7 @@ impl PollOutcome {
             found_late: None,
             newly_chosen: Vec::new(),
             errors: errors.blocking.into_iter().chain(errors.warnings).collect(),
+            known_errors: errors.known,
         }
     }
 

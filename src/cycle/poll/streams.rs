@@ -70,11 +70,16 @@ pub(crate) async fn list_streams(
         ));
         streams.truncate(MAX_STREAMS);
     }
+    let known_missing = load_known_missing(store, server, &list).await?;
     for missing in &list.missing {
-        errors.warnings.push(format!(
+        let warning = format!(
             "{name}: stream `{missing}` of `streams` does not exist, or is archived; there is {}",
             existing.join(", ")
-        ));
+        );
+        if known_missing.contains(missing) {
+            errors.known.push(warning.clone());
+        }
+        errors.warnings.push(warning);
     }
     if streams.is_empty() && server.streams.is_some() {
         errors.fail(format!(
@@ -87,6 +92,21 @@ pub(crate) async fn list_streams(
     }
     save_streams(store, server, (&streams, list), now).await?;
     Ok((streams, errors))
+}
+
+/// Returns the streams that an earlier list lacked already: the first message, each digest and `status` name them.
+async fn load_known_missing(
+    store: &Store,
+    server: &ServerConfig,
+    list: &KnownStreamList,
+) -> Result<Vec<StreamId>, store::Error> {
+    if list.missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut lists = store.call(|s| s.stream_lists()).await?;
+    Ok(lists
+        .remove(&server.name)
+        .map_or_else(Vec::new, |known| known.missing))
 }
 
 /// Returns a warning for each stream that is left out or has rules of its own, and that Postmark does not list.

@@ -181,6 +181,19 @@ fn a_server_that_was_not_polled_again_keeps_not_its_last_words() {
 }
 
 #[test]
+fn of_a_stream_without_any_mail_nothing_is_learned() {
+    let mut report = report();
+    let streams = report.servers[0].streams.as_mut().expect("streams");
+    streams[1].last_sent = None;
+    let text = report.to_text("hushwatch.db", style());
+    assert!(
+        text.contains("\n    no mail was ever seen on it\n"),
+        "{text}"
+    );
+    assert!(!text.contains("still learning"), "{text}");
+}
+
+#[test]
 fn where_monitoring_is_off_it_says_so_before_all_else() {
     let mut report = report();
     assert_eq!(report.to_json(style())["enabled"], true);

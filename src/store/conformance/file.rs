@@ -190,9 +190,32 @@ fn a_folder_that_is_missing_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("missing").join("hushwatch.db");
     let error = refused(&path);
-    assert!(matches!(error.problem(), Problem::Unopenable(_)), "{error}");
+    assert!(matches!(error.problem(), Problem::NoFolder(_)), "{error}");
+    let (file, missing) = (path.display(), folder.path().join("missing"));
+    let said = format!(
+        "failed to open the database {file}: there is no folder {}; create it, or change `store.path`",
+        missing.display()
+    );
+    assert_eq!(error.to_string(), said);
     let error = CycleLock::try_take(&path).expect_err("no folder for the lock");
     assert!(matches!(error.problem(), Problem::Unopenable(_)), "{error}");
+}
+
+/// `SQLite` repeats the path, which was named already.
+#[test]
+fn what_cannot_be_opened_is_named_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = refused(folder.path());
+    let said = format!(
+        "failed to open the database {}: it is a folder; check `store.path` and who may write there",
+        folder.path().display()
+    );
+    assert_eq!(error.to_string(), said);
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+    let text = Some("unable to open database file: /data/h.db".to_owned());
+    let problem = Problem::from(rusqlite::Error::SqliteFailure(code, text));
+    let once = Problem::Unopenable("unable to open database file".to_owned());
+    assert_eq!(problem, once);
 }
 
 #[test]

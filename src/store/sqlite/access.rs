@@ -69,14 +69,21 @@ pub fn find_denied_folder(path: &Path) -> Option<String> {
     }
 }
 
-/// Returns the same failure, but where the user of this process may not use the files: then which one, and what helps. This process must not
-/// have the database open, as for [`check_access`].
+/// Returns the same failure, but where the user of this process may not use the files: then which one, and what helps; or where there is no
+/// folder for them. This process must not have the database open, as for [`check_access`].
 pub(super) fn explain(path: &Path, error: Error) -> Error {
     let is_of_access = matches!(error.problem(), Problem::Unopenable(_) | Problem::ReadOnly);
-    match is_of_access.then(|| find_denied(path)).flatten() {
-        Some(why) => Error::new("open it", Problem::Denied(why)),
-        None => error,
+    if !is_of_access {
+        return error;
     }
+    let folder = folder_of(path);
+    let problem = match find_denied(path) {
+        Some(why) => Problem::Denied(why),
+        None if !folder.is_dir() => Problem::NoFolder(folder.display().to_string()),
+        None if path.is_dir() => Problem::Unopenable("it is a folder".to_owned()),
+        None => return error,
+    };
+    Error::new("open it", problem)
 }
 
 fn find_denied(path: &Path) -> Option<String> {
@@ -96,7 +103,7 @@ fn find_denied_file(path: &Path) -> Option<String> {
 }
 
 /// Returns where the file is, or would be, to which `path` leads.
-fn folder_of(path: &Path) -> PathBuf {
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     match follow_links(path).parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),

@@ -11,8 +11,9 @@ use crate::model::Timestamp;
 use crate::store::sql::schema::judge;
 use crate::store::{Error, Problem};
 
+use super::access::{self, folder_of};
 use super::stray_log::{self, check_integrity, open_alone};
-use super::{BUSY_TIMEOUT, access, beside, follow_links, private_file};
+use super::{BUSY_TIMEOUT, beside, follow_links, private_file};
 
 /// How long another process that locks the whole file is waited for between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -118,7 +119,8 @@ pub(super) fn unwritable(path: &Path, why: &std::io::Error) -> Error {
             Problem::Other("no such folder; create it, or name a file elsewhere".to_owned())
         }
         kind => Problem::Other(format!(
-            "{kind}; check who may write to its folder, and the disk"
+            "nothing can be created in {} ({kind}); check who may write there, and the disk",
+            folder_of(path).display()
         )),
     };
     Error::new(format!("write {}", path.display()), problem)

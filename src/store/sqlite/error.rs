@@ -20,7 +20,14 @@ impl From<rusqlite::Error> for Problem {
                     Code::DatabaseBusy | Code::DatabaseLocked => Self::Busy,
                     Code::SystemIoFailure => Self::Disk(text()),
                     Code::DatabaseCorrupt | Code::NotADatabase => Self::Damaged(text()),
-                    Code::CannotOpen | Code::PermissionDenied => Self::Unopenable(text()),
+                    Code::CannotOpen | Code::PermissionDenied => {
+                        // Behind a colon stands the path, which what is being done names.
+                        let text = text();
+                        let what = text
+                            .split_once(": ")
+                            .map_or(text.as_str(), |(what, _)| what);
+                        Self::Unopenable(what.to_owned())
+                    }
                     _ => Self::Other(text()),
                 }
             }
