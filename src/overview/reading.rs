@@ -427,3 +427,6 @@ const fn of_severity(severity: Severity) -> Health {
         Severity::Wake => Health::Wake,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use crate::commands::doctor::check::Check;
 use crate::config::{SINK_CHANNEL, ServerConfig};
 use crate::cycle::Context;
 use crate::model::ServerName;
-use crate::store::{self, WaitingMessages};
+use crate::store::{self, Store, WaitingMessages};
 use crate::text::format::plural;
 
 /// What happens to what waits.
@@ -14,7 +14,7 @@ const TRIED_AGAIN: &str = "the next cycle tries again";
 
 /// Returns how many incidents are open, and how many messages wait for Slack and for each sink.
 pub(crate) async fn checks(app: &Context, watched: &[Arc<ServerConfig>]) -> Vec<Check> {
-    let incidents = match count_incidents(app, watched).await {
+    let incidents = match count_incidents(&app.store, watched).await {
         Ok(open) => incidents_check(open),
         Err(error) => Check::unreadable("incidents", "incidents", &error),
     };
@@ -25,8 +25,9 @@ pub(crate) async fn checks(app: &Context, watched: &[Arc<ServerConfig>]) -> Vec<
     [incidents].into_iter().chain(messages).collect()
 }
 
+/// Returns how many incidents are open of the watched servers and of what is no server: all of them together, the canary and the DNS.
 async fn count_incidents(
-    app: &Context,
+    store: &Store,
     watched: &[Arc<ServerConfig>],
 ) -> Result<u64, store::Error> {
     let of_servers = watched.iter().map(|server| server.name.clone());
@@ -39,7 +40,7 @@ async fn count_incidents(
         }
         Ok(open)
     };
-    app.store.call(count).await
+    store.call(count).await
 }
 
 fn incidents_check(open: u64) -> Check {
@@ -86,7 +87,12 @@ fn sink_check(sink: &str, of: &WaitingMessages) -> Check {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::TokenSource;
+    use crate::model::{Incident, Rule};
+    use crate::store::CycleCommit;
 
     fn lines(waiting: &[(&str, u64, Option<&str>)]) -> String {
         let waiting = waiting.iter().map(|(channel, count, why)| WaitingMessages {
@@ -97,6 +103,32 @@ mod tests {
         let checks = messages_checks(&waiting.collect::<Vec<_>>());
         let lines: Vec<String> = checks.iter().map(Check::to_line).collect();
         lines.join("\n")
+    }
+
+    #[tokio::test]
+    async fn what_is_open_of_no_server_is_counted_too() {
+        let courses = crate::notify::samples::courses();
+        let course = courses.iter().find(|c| c.rule == Rule::SendSilence);
+        let opened = course.expect("a course").step("opened").incident.clone();
+        let names = ["shop", "gone"].into_iter().chain(ServerName::NO_SERVERS);
+        let incidents = names.enumerate().map(|(nth, name)| Incident {
+            id: format!("incident{nth}"),
+            server: name.into(),
+            ..opened.clone()
+        });
+        let commit = CycleCommit {
+            incidents: incidents.collect(),
+            ..CycleCommit::default()
+        };
+        let store = Store::open_sqlite(Path::new(":memory:")).expect("opened");
+        let committed = store.call(move |s| s.commit(&commit)).await;
+        committed.expect("committed");
+        let watched = [Arc::new(ServerConfig::new(
+            "shop",
+            TokenSource::Account(None),
+        ))];
+        // All but that of a server which is not watched any more.
+        assert_eq!(count_incidents(&store, &watched).await, Ok(4));
     }
 
     #[test]

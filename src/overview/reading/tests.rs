@@ -1,0 +1,112 @@
+//! How servers are, by what was read of them.
+
+use super::*;
+use crate::config::{Sources, load};
+use crate::model::Coverage;
+use crate::store::{CycleCommit, PollRow, ServerState};
+
+const NOW: &str = "2026-03-03T10:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).expect("an instant")
+}
+
+/// The configuration that nobody changed, which has one server.
+fn one_server() -> Config {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("monitor.toml");
+    std::fs::write(&file, "").expect("written");
+    let sources = Sources {
+        file: Some(file),
+        env: BTreeMap::new(),
+    };
+    load(&sources).expect("a valid configuration")
+}
+
+/// A store in which the server was polled just now, to the end or not.
+async fn polled(store: &Store, server: &ServerName, complete: bool) {
+    let of = server.clone();
+    let made = store.call(move |s| s.server_state(&of, at(NOW) - DAY)).await;
+    made.expect("made");
+    let state = ServerState {
+        first_start_at: at(NOW) - DAY,
+        last_cycle_at: Some(at(NOW)),
+        last_complete_at: complete.then(|| at(NOW)),
+        ..ServerState::default()
+    };
+    let poll = PollRow {
+        at: at(NOW),
+        requests: 1,
+        complete,
+        reason: None,
+    };
+    let commit = CycleCommit {
+        servers: vec![(server.clone(), state, poll)],
+        ..CycleCommit::default()
+    };
+    let committed = store.call(move |s| s.commit(&commit)).await;
+    committed.expect("committed");
+}
+
+async fn reading<'r>(config: &'r Config, store: &'r Store, notices: &'r Notices) -> Reading<'r> {
+    let present = Present::read(config, store, Some(at(NOW))).await;
+    let known = (present.expect("read"), None);
+    let reading = Reading::new(config, store, notices, DAY, known).await;
+    reading.expect("read")
+}
+
+fn in_memory() -> Store {
+    Store::open_sqlite(std::path::Path::new(":memory:")).expect("opened")
+}
+
+/// What is learned while the history is still being read would be shown until the day ends.
+#[tokio::test]
+async fn what_is_learned_of_half_a_history_is_not_kept() {
+    let (config, store, notices) = (one_server(), in_memory(), Notices::default());
+    let server = &config.servers[0];
+    let key = StreamKey::new(&server.name, &StreamId::from("outbound"));
+    for (complete, is_kept) in [(false, false), (true, true)] {
+        polled(&store, &server.name, complete).await;
+        let reading = reading(&config, &store, &notices).await;
+        reading.notice(server, &key).await.expect("learned");
+        let rules = config.rules_for(server);
+        let from = LearnedFrom {
+            at: reading.cycle_at,
+            series: reading.series,
+            settings: rules.for_stream(key.stream()).silence.clone(),
+        };
+        let kept = notices.get(&key, from);
+        assert_eq!(kept.is_some(), is_kept, "complete: {complete}");
+    }
+}
+
+/// A stream without any mail begins with the first start: before it nothing is known of that one.
+#[tokio::test]
+async fn a_stream_without_mail_hides_nothing_that_was_seen_of_the_others() {
+    let (config, store, notices) = (one_server(), in_memory(), Notices::default());
+    let server = &config.servers[0];
+    polled(&store, &server.name, true).await;
+    let reading = reading(&config, &store, &notices).await;
+    let day = reading.day();
+    let figures = |id: &str, begins: Timestamp, last_sent: Option<Timestamp>| StreamFigures {
+        stream: StreamKey::new(&server.name, &StreamId::from(id)),
+        last_sent,
+        first_seen_at: Some(begins),
+        sent: last_sent.map(|at| (at, 7)).into_iter().collect(),
+        seen: Coverage::from_spans([Span::new(begins, day.until)]),
+    };
+    let outbound = figures("outbound", day.from - DAY, Some(day.from + HOUR));
+    let empty = figures("broadcast", day.until - HOUR, None);
+    let hours = |of: &[&StreamFigures]| {
+        let health = (Health::Fine, String::new());
+        reading.row(server, health, of).hours
+    };
+    let seen = hours(&[&outbound]);
+    assert!(seen.iter().all(Option::is_some), "{seen:?}");
+    assert_eq!(seen[1], Some(7));
+    assert_eq!(hours(&[&outbound, &empty]), seen);
+    assert_eq!(hours(&[&empty, &outbound]), seen);
+    // Where none had mail, what was not seen of it is not.
+    let unseen = hours(&[&empty]);
+    assert_eq!(unseen.iter().flatten().count(), 1, "{unseen:?}");
+}
