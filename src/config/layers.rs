@@ -10,7 +10,7 @@ use figment::{Figment, Profile, Provider};
 
 use crate::config::keys::{BUILT_IN, KEYS, SPECIAL, known_mistake, nearest};
 use crate::config::misplaced::misplaced_secrets;
-use crate::config::problem::io_reason;
+use crate::config::problem::{UNREADABLE, io_reason};
 use crate::config::{ConfigProblem, Sources};
 
 /// The maximum size of a file: a thousand servers.
@@ -101,7 +101,10 @@ fn own_file(sources: &Sources) -> Result<Option<(String, Dict)>, ConfigProblem> 
     let text = read(&path).map_err(|e| {
         ConfigProblem::new(
             format!("{shown}: cannot be read: {}", io_reason(e.kind())),
-            "correct `--config`",
+            match e.kind() {
+                ErrorKind::PermissionDenied => UNREADABLE,
+                _ => "correct `--config`",
+            },
         )
     })?;
     let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {

@@ -206,6 +206,9 @@ impl fmt::Display for ConfigWarning {
     }
 }
 
+/// The remedy for a file that is closed to this process's user.
+pub(super) const UNREADABLE: &str = "let this user read it, or run this with sudo";
+
 /// Returns why a file cannot be read, in the words of a person.
 pub fn io_reason(kind: ErrorKind) -> String {
     match kind {

@@ -1,10 +1,10 @@
 //! Where a server's token is read from: each cycle anew, so that a rotated one is taken without a restart.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::config::misplaced::SecretKind;
-use crate::config::problem::io_reason;
+use crate::config::problem::{UNREADABLE, io_reason};
 use crate::model::TokenPlace;
 use crate::secret::Secret;
 
@@ -75,8 +75,12 @@ pub(super) fn read_secret(
 ) -> Result<Secret, String> {
     let shown = path.display();
     let unreadable = |why: std::io::Error| {
+        let remedy = match why.kind() {
+            ErrorKind::PermissionDenied => format!("; {UNREADABLE}"),
+            _ => String::new(),
+        };
         format!(
-            "token file {shown} cannot be read: {}",
+            "token file {shown} cannot be read: {}{remedy}",
             io_reason(why.kind())
         )
     };

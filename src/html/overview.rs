@@ -66,7 +66,7 @@ fn verdict(view: &OverviewView) -> (Health, String) {
     if view.is_off {
         let open = match wakes + warns {
             0 => String::new(),
-            open => format!("; {} open when it was", plural(open, "incident")),
+            open => format!("; open then: {}", plural(open, "incident")),
         };
         return (Health::Unseen, format!("{SWITCHED_OFF}{open}"));
     }

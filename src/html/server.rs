@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::chart::{ChartStep, VolumeChart, to_inline_svg};
 use crate::html::incident::incident_list;
 use crate::html::layout::{badge, document, slug};
-use crate::html::{Health, Medium, ServerPageView, StreamDetail};
+use crate::html::{Medium, ServerPageView, StreamDetail};
 use crate::notify::alert::Style;
 use crate::text::format::{count, format_day, format_duration, format_time, format_time_or_never};
 use crate::text::sanitize::clean;
@@ -113,9 +113,7 @@ fn stream_name(view: &ServerPageView, stream: &StreamDetail) -> Markup {
 fn notice(stream: &StreamDetail) -> String {
     match stream.detection_delay {
         _ if stream.is_stopped => "it has stopped".to_owned(),
-        _ if stream.health == Health::Unseen => {
-            "nobody would hear of it before it is read again".to_owned()
-        }
+        _ if stream.is_unseen => "nobody would hear of it before it is read again".to_owned(),
         _ if stream.last_sent.is_none() => "no mail yet that could stop".to_owned(),
         _ if !stream.is_judged => "nobody would hear of it: send_silence is off".to_owned(),
         _ if stream.is_learning => "still learning when it sends".to_owned(),

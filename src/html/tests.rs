@@ -42,6 +42,7 @@ fn stream(name: &str, health: Health) -> StreamDetail {
         detection_delay: Some(Duration::from_secs(3_600)),
         is_learning: health == Health::Learning,
         is_judged: true,
+        is_unseen: health == Health::Unseen,
         is_stopped: health == Health::Wake,
         day: chart("day"),
         season: chart("season"),
@@ -353,7 +354,7 @@ fn the_first_line_says_how_it_is() {
     ▲ WAKE 5 incidents open: 1 WAKE, 4 WARN
     ▨ NOT SEEN nothing found, but 1 server could not be read
     ◌ LEARNING 1 server, no cycle yet: nothing was read so far
-    ▨ NOT SEEN switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled, and nobody is alerted; 5 incidents open when it was
+    ▨ NOT SEEN switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled, and nobody is alerted; open then: 5 incidents
     ");
 }
 
@@ -380,6 +381,19 @@ fn a_filter_hides_no_server_that_is_not_seen() {
         page.contains("nothing found, but 1 server could not be read"),
         "{page}"
     );
+}
+
+/// An older incident may be open on it.
+#[test]
+fn of_a_server_that_is_not_seen_nothing_is_promised_whatever_is_open() {
+    let mut view = overview(Medium::Page);
+    let told = "nobody would hear of it before it is read again";
+    assert!(!overview_page(&view).contains(told));
+    let stream = &mut view.details[0].streams[0];
+    (stream.health, stream.is_unseen) = (Health::Warn, true);
+    let page = overview_page(&view);
+    assert!(page.contains(told), "{page}");
+    assert!(!page.contains("you would hear within"), "{page}");
 }
 
 #[test]

@@ -112,6 +112,8 @@ pub struct StreamDetail {
     pub is_learning: bool,
     /// Whether silence is judged at all.
     pub is_judged: bool,
+    /// Whether nothing is known of the present of its server.
+    pub is_unseen: bool,
     /// Whether its mail has stopped, as an open incident says.
     pub is_stopped: bool,
     /// The last 24 hours.

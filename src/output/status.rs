@@ -193,7 +193,11 @@ impl StatusReport {
             0 => String::new(),
             held => format!(" ({held} held by a mute)"),
         };
-        lines.extend(self.canary.iter().map(|canary| canary.to_line(zone)));
+        lines.extend(
+            self.canary
+                .iter()
+                .map(|canary| canary.to_line(self.enabled, zone)),
+        );
         lines.push(format!("Pending messages: {}{held}", self.pending));
         lines.extend(self.readiness.to_lines(zone));
         lines.join("\n") + "\n"
@@ -271,19 +275,22 @@ impl StreamStatus {
             ),
             format!("    {stop}"),
         ];
-        lines.extend(self.tags.iter().map(|tag| tag.to_line(zone)));
+        lines.extend(self.tags.iter().map(|tag| tag.to_line(is_overdue, zone)));
         lines
     }
 }
 
 impl TagStatus {
-    fn to_line(&self, zone: Tz) -> String {
-        format!(
-            "    {}: last mail {}; {}",
-            tag_label(&self.tag),
-            format_time_or_never(self.last_sent, zone),
-            detection_delay_text(self.detection_delay),
-        )
+    fn to_line(&self, is_overdue: bool, zone: Tz) -> String {
+        let last = format_time_or_never(self.last_sent, zone);
+        let label = tag_label(&self.tag);
+        match is_overdue {
+            true => format!("    {label}: last mail {last}"),
+            false => {
+                let stop = detection_delay_text(self.detection_delay);
+                format!("    {label}: last mail {last}; {stop}")
+            }
+        }
     }
 }
 

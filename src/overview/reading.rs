@@ -319,7 +319,8 @@ impl<'r> Reading<'r> {
             .rules_for(server)
             .for_stream(&stream)
             .is_enabled(Rule::SendSilence);
-        let health = worst.unwrap_or(match self.is_unseen(&server.name) {
+        let is_unseen = self.is_unseen(&server.name);
+        let health = worst.unwrap_or(match is_unseen {
             true => Health::Unseen,
             _ if self.is_unusual(&server.name, &stream) => Health::Look,
             _ if last_sent.is_none() || (notice.is_learning && is_judged) => Health::Learning,
@@ -337,6 +338,7 @@ impl<'r> Reading<'r> {
             detection_delay: notice.delay,
             is_learning: notice.is_learning,
             is_judged,
+            is_unseen,
             is_stopped,
             day: chart(self.day(), ChartStep::Hour),
             season: chart(season, ChartStep::Day),

@@ -191,7 +191,10 @@ impl Present {
             pending: self.pending,
             held: self.held,
             oldest_pending_at: self.oldest_pending_at,
-            canary: self.canary.clone(),
+            canary: self.canary.clone().map(|canary| CanaryStatus {
+                next_due_at: canary.next_due_at.filter(|_| config.enabled),
+                ..canary
+            }),
         }
     }
 

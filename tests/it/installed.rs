@@ -362,6 +362,26 @@ fn a_database_that_can_be_read_and_not_written_is_refused_before_a_cycle() {
     machine.world.set_aside("that it can be used again");
 }
 
+#[test]
+fn a_configuration_that_is_closed_to_the_user_is_not_called_wrong() {
+    let machine = Machine::new();
+    if !machine.is_root() {
+        return;
+    }
+    let file = machine.path("etc/hushwatch/monitor.toml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
+    let file = file.display().to_string();
+    let mut command = machine.command(&["status", "--config", &file]);
+    command.uid(NOBODY - 1).gid(NOBODY - 1);
+    let output = command.output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    let line = format!(
+        "hushwatch: {file}: cannot be read: permission denied; let this user read it, or run this with sudo\n"
+    );
+    let said = stderr(&output);
+    assert!(said.ends_with(&line), "{said}");
+}
+
 /// To take the database from the service would stop it.
 #[test]
 fn who_may_only_read_the_database_of_another_is_told_to_become_that_user_by_every_command() {

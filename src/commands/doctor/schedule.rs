@@ -28,7 +28,10 @@ pub(crate) fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     let after = next.and_then(|next| Some(config.schedule.next(next)?.since(next)));
     let next = next.map_or_else(|| "never".to_owned(), |next| format_instant(next, at, zone));
     let expression = config.schedule.expression();
-    let text = format!("Schedule \"{expression}\": next poll {next}");
+    let text = match config.enabled {
+        true => format!("Schedule \"{expression}\": next poll {next}"),
+        false => format!("Schedule \"{expression}\": no poll while monitoring is switched off"),
+    };
     checks.push(Check::pass("schedule", text));
     let (window, certain) = (
         config.rules.bounce_rate.window,
@@ -64,6 +67,10 @@ pub(crate) async fn last_cycle(app: &Context, at: Timestamp) -> Check {
         Err(error) => return Check::unreadable(NAME, "last cycle", &error),
     };
     let last_at = format_instant(last, at, app.config.time_zone);
+    if !app.config.enabled {
+        let text = format!("Last cycle {last_at}: none comes while monitoring is switched off");
+        return Check::pass(NAME, text);
+    }
     let due = app.config.schedule.instants(last, at - MAX_DELAY);
     match due.len() {
         0 => Check::pass(NAME, format!("Last cycle {last_at}")),

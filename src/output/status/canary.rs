@@ -38,7 +38,8 @@ impl CanaryStatus {
         }
     }
 
-    pub(super) fn to_line(&self, zone: Tz) -> String {
+    /// Returns a line for a person; none is sent where monitoring `is_on` not.
+    pub(super) fn to_line(&self, is_on: bool, zone: Tz) -> String {
         let delivered = match self.last_delivered_at {
             Some(at) => format!("last confirmed delivery {}", format_time(at, zone)),
             None => "no delivery confirmed yet".to_owned(),
@@ -54,13 +55,11 @@ impl CanaryStatus {
             format!("; the mail of {at} {fate}")
         });
         let next = match self.next_due_at {
-            Some(at) => format_time(at, zone),
-            None => "with the next cycle".to_owned(),
+            _ if !is_on => "no mail while monitoring is off".to_owned(),
+            Some(at) => format!("next mail {}", format_time(at, zone)),
+            None => "next mail with the next cycle".to_owned(),
         };
-        format!(
-            "Canary: {delivered}{}; next mail {next}",
-            last.unwrap_or_default()
-        )
+        format!("Canary: {delivered}{}; {next}", last.unwrap_or_default())
     }
 }
 
@@ -120,7 +119,9 @@ mod tests {
             ),
         ] {
             let status = CanaryStatus::new(&mails, HOUR, NOON);
-            assert_eq!(status.to_line(Tz::UTC), line);
+            assert_eq!(status.to_line(true, Tz::UTC), line);
+            let off = status.to_line(false, Tz::UTC);
+            assert!(off.ends_with("; no mail while monitoring is off"), "{off}");
         }
     }
 

@@ -178,6 +178,9 @@ fn a_server_that_was_not_polled_again_keeps_not_its_last_words() {
         line(&report),
         "shop: NOT POLLED since Tue 3 Mar 08:00: nothing is known of it since then"
     );
+    let text = report.to_text("hushwatch.db", style());
+    let tag = "\n    tag \"password-reset\": last mail Tue 3 Mar 09:50\n";
+    assert!(text.contains(tag), "{text}");
 }
 
 #[test]

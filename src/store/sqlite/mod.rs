@@ -84,12 +84,18 @@ impl Sqlite {
     /// Those of [`Self::open_as_it_is`].
     pub fn open_for_reading(path: &Path) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(LOOK_TIMEOUT)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        migrate::refuse_older(&connection)?;
+        let open = || {
+            let connection = Connection::open_with_flags(path, flags)?;
+            connection.busy_timeout(LOOK_TIMEOUT)?;
+            connection.set_prepared_statement_cache_capacity(STATEMENTS);
+            migrate::refuse_older(&connection)?;
+            Ok(connection)
+        };
+        // What is closed to this user cannot be looked for here: this process has the database open.
+        let opened: Result<Connection, Error> = open();
+        let doing = || format!("read the database {}", path.display());
         Ok(Self {
-            connection: Ok(connection),
+            connection: Ok(opened.map_err(|error| error.while_doing(doing()))?),
             file: FileIdentity::read(path),
         })
     }

@@ -143,6 +143,21 @@ fn a_folder_that_takes_no_file_is_reported() {
 }
 
 #[test]
+fn where_monitoring_is_off_no_poll_was_missed() {
+    let mut world = on_file();
+    let now = clock::now();
+    world.cycle(now - 5 * HOUR);
+    world.postmark.set_now(now);
+    world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
+    let said = doctor(&world, &[]);
+    said.has(
+        "✓ Last cycle",
+        &[": none comes while monitoring is switched off"],
+    );
+    said.lacks("! Last cycle");
+}
+
+#[test]
 fn polls_that_were_missed_deserve_a_look() {
     let mut world = on_file();
     let now = clock::now();

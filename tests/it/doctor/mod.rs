@@ -211,7 +211,7 @@ fn what_is_switched_off_or_sparse_is_reported() {
     said.says("! Switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled; unset it, or set it to true");
     said.says("! Polls are 6 h apart, and `bounce_rate` looks at 1 h: mail sent in between is never checked; poll more often, or widen `rules.bounce_rate.window`");
     said.says("✓ Time zone Europe/Berlin: it is <time> there; the digest comes at 09:00");
-    said.says("✓ Schedule \"0 0 */6 * * *\": next poll <time> Europe/Berlin");
+    said.says("✓ Schedule \"0 0 */6 * * *\": no poll while monitoring is switched off");
     said.says("✓ Heartbeat set up, and its server answers (nothing was pinged)");
     assert!(world.slack.pings().is_empty(), "nothing was pinged");
     world.env("HUSHWATCH_RULES__BOUNCE_RATE__CONFIDENCE", "0.95");
