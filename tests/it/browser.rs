@@ -7,7 +7,7 @@ use std::process::Command;
 use hushwatch::clock;
 use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::Fault;
-use hushwatch::sim::postmark::{Profile, ServerHandle};
+use hushwatch::sim::postmark::{Mail, Profile, ServerHandle, StreamType};
 
 use crate::daemon::until;
 use crate::page::Daemon;
@@ -16,6 +16,17 @@ use crate::world::{Process, World};
 const ACCOUNT_TOKEN: &str = "account-token-that-nobody-may-see";
 /// As many servers as an agency may have.
 const MANY: usize = 1_000;
+/// Two servers beside `shop`, of which `news` names a stream that there is not.
+const SEVERAL: &str = "[[server]]
+name = \"news\"
+token_env = \"NEWS_TOKEN\"
+own_domains = []
+streams = [\"outbound\", \"newsleter\"]
+[[server]]
+name = \"staging\"
+token_env = \"STAGING_TOKEN\"
+own_domains = []
+";
 
 /// Shows pages to the browser; `None` where there is none.
 struct Browser(OsString);
@@ -25,7 +36,7 @@ impl Browser {
         std::env::var_os("HUSHWATCH_BROWSER").map(Self)
     }
 
-    /// Has each of `pages`, a name and an address, looked at.
+    /// Has each of `pages`, a name and an address, looked at; the name ends in the status that is expected where it is not 200.
     fn look_at(&self, pages: &[(&str, String)]) {
         let mut look = Command::new(&self.0);
         for (name, address) in pages {
@@ -209,6 +220,91 @@ fn quiet_hours_with_a_warning() {
     let daemon = daemon(&mut world);
     browser.look_at(&[("quiet", daemon.url("/"))]);
     world.set_aside("a warning waits");
+}
+
+/// A world with a server that sends to nobody, one that names a stream that there is not, one that the account alone knows, and
+/// a stream most of whose few messages bounced. Its last cycle was three hours ago.
+fn several_states() -> World {
+    let mut world = World::new(Process::One, SEVERAL);
+    world.env("POSTMARK_ACCOUNT_TOKEN", ACCOUNT_TOKEN);
+    world.postmark.set_account_token(ACCOUNT_TOKEN);
+    for (name, variable) in [
+        ("news", "NEWS_TOKEN"),
+        ("staging", "STAGING_TOKEN"),
+        ("archive", ""),
+    ] {
+        let server = world.postmark.server(name);
+        fill(&server, last_hour() + HOUR);
+        if !variable.is_empty() {
+            world.env(variable, &server.token());
+        }
+    }
+    let news = world.postmark.server("news");
+    news.add_stream("newsletter", StreamType::Broadcasts);
+    world.postmark.server("staging").set_sandbox(true);
+    fill(&world.shop, last_hour() + HOUR);
+    for hours in [4, 5] {
+        let sent = last_hour() - HOUR * hours;
+        let mail = Mail::new("invoices", sent, "gone@example.net");
+        world.shop.push(mail.bounced("HardBounce", sent + MINUTE));
+    }
+    for hour in (3..=27).rev() {
+        world.cycle(last_hour() - HOUR * hour);
+    }
+    world
+}
+
+/// Waits until the page says each of `texts`, and does not look at another state by mistake.
+fn until_it_says(daemon: &Daemon, texts: &[&str]) {
+    for text in texts {
+        until(text, || daemon.get("/", "").contains(*text));
+    }
+}
+
+#[test]
+fn what_is_not_fine_though_no_rule_says_so() {
+    let Some(browser) = Browser::find() else {
+        return;
+    };
+    let mut world = several_states();
+    world.set_aside("before it");
+    world.env("POSTMARK_ACCOUNT_TOKEN", "refused");
+    let unlisted = daemon(&mut world);
+    until_it_says(
+        &unlisted,
+        &[
+            " open; beside them, ",
+            "not polled since ",
+            "LOOK</span>",
+            "not watched, since it does not exist: newsleter",
+            "a Sandbox server, Postmark delivers nothing that it sends",
+        ],
+    );
+    browser.look_at(&[
+        ("states", unlisted.url("/")),
+        ("states-look", unlisted.url("/servers/shop")),
+        ("states-missing", unlisted.url("/servers/news")),
+        ("states-sandbox", unlisted.url("/servers/staging")),
+        ("states-not-polled", unlisted.url("/servers/archive")),
+    ]);
+    drop(unlisted);
+
+    world.env("POSTMARK_ACCOUNT_TOKEN", ACCOUNT_TOKEN);
+    let daemon = daemon(&mut world);
+    until_it_says(&daemon, &["LOOK</span> no incident is open, but "]);
+    browser.look_at(&[("look", daemon.url("/"))]);
+    world.set_aside("that the account could not be listed is told");
+}
+
+#[test]
+fn monitoring_that_is_switched_off() {
+    let Some(browser) = Browser::find() else {
+        return;
+    };
+    let mut world = World::new(Process::New, "");
+    world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
+    let daemon = Daemon::start(&mut world);
+    browser.look_at(&[("off=503", daemon.url("/"))]);
 }
 
 #[test]
