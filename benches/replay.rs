@@ -1,6 +1,11 @@
 //! A year of hourly polls over a million messages: how long the replay takes, beside merely reading the file.
 //!
-//! `cargo bench --bench replay`
+//! `cargo bench --bench replay`; with `-- --json` it prints an object for each figure.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+
+#[path = "cost/rows.rs"]
+mod rows;
 
 use std::io::Write;
 use std::process::Command;
@@ -9,8 +14,12 @@ use std::time::Instant;
 use hushwatch::internals::EventsFile;
 use hushwatch::model::{MINUTE, Timestamp};
 
+use rows::Figure;
+
 const MESSAGES: u64 = 1_000_000;
 const YEAR_S: u64 = 365 * 86_400;
+/// Seconds that the whole replay may take.
+const GOAL_S: f64 = 0.5;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -62,6 +71,8 @@ fn main() {
             &format!("backtest --proof {proof}, parsing included ({steps} steps)"),
             replay_s,
             parse_s,
+            Figure::count(steps as f64, "steps").part("steps"),
+            Some(GOAL_S),
         );
     }
     show(
@@ -71,22 +82,29 @@ fn main() {
         ),
         parse_s,
         parse_s,
+        Figure::count(messages as f64, "messages").part("messages"),
+        None,
     );
     show(
         &format!("serde_json::Value of the same {floor} lines"),
         floor_s,
         parse_s,
+        Figure::count(floor as f64, "lines").part("lines"),
+        None,
     );
 }
 
-fn show(what: &str, seconds: f64, parse: f64) {
-    let mut out = std::io::stdout().lock();
-    writeln!(
-        out,
-        "{what:<60} {seconds:>7.2} s {:>6.1} x parsing",
-        seconds / parse
-    )
-    .expect("printed");
+fn show(what: &str, seconds: f64, parse: f64, things: Figure, goal: Option<f64>) {
+    let ratio = seconds / parse;
+    rows::line(
+        what,
+        &format!("{seconds:>7.2} s {ratio:>6.1} x parsing"),
+        &[
+            Figure::measure(seconds, "s").goal(goal),
+            Figure::ratio(ratio).part("against parsing"),
+            things,
+        ],
+    );
 }
 
 /// Office hours and quiet nights, by a generator of its own so that the same file comes every time.

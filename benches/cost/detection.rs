@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use hushwatch::internals::Detector;
+use hushwatch::internals::{Detector, count};
 use hushwatch::model::{
     Coverage, CumulativeCounts, DAY, HOUR, History, HourCount, Learned, MINUTE, Rules, Series,
     Span, StreamId, Timestamp,
 };
 
+use crate::Figure;
+
 /// Streams of the fleet: a thousand servers with two each.
 const FLEET: u32 = 2_000;
+/// What a past of 45 and of 400 days may cost, as a multiple of a day's, where nothing is learned anew.
+const GOALS: [(u32, f64); 2] = [(45, 1.1), (400, 1.2)];
+/// CPU of judging by what was kept, as a part of that of learning.
+const FLEET_GOAL: f64 = 0.05;
 /// Of so many it is measured, and told for all.
 const MEASURED: u32 = 100;
 
@@ -37,23 +43,38 @@ pub(crate) fn detect() {
         learned.each_ref().map(|learning| learning.anew),
         learned.each_ref().map(|learning| learning.kept),
     );
-    for (what, took) in [
-        ("learning and judging", anew),
-        ("judging by what was kept", kept),
-    ] {
+    let rows: [(&str, _, &[(u32, f64)]); 2] = [
+        ("learning and judging", anew, &[]),
+        ("judging by what was kept", kept, &GOALS),
+    ];
+    for (what, took, goals) in rows {
         for ((days, messages, _), took_it) in pasts.iter().zip(took) {
-            let ratio = took_it.as_secs_f64() / took[0].as_secs_f64();
-            let messages = messages / 1000;
+            let (ms, ratio) = (
+                took_it.as_secs_f64() * 1e3,
+                took_it.as_secs_f64() / took[0].as_secs_f64(),
+            );
+            let messages = count(*messages);
+            let goal = goals.iter().find(|(of, _)| of == days);
+            let ratio_of = Figure::ratio(ratio)
+                .part("against a day")
+                .goal(goal.map(|(_, most)| *most));
             crate::line(
-                &format!("{what}: one stream, {days} days, {messages},000 messages"),
-                &format!("{:.3} ms  ({ratio:.2} x)", took_it.as_secs_f64() * 1e3),
+                &format!("{what}: one stream, {days} days, {messages} messages"),
+                &format!("{ms:.3} ms  ({ratio:.2} x)"),
+                &[Figure::measure(ms, "ms"), ratio_of],
             );
         }
     }
     let bytes = learned.each_ref().map(|learning| learning.bytes);
+    let kept_of = |((days, messages, _), bytes): (&(u32, u64, History), usize)| {
+        let part = format!("{days} days, {} messages", count(*messages));
+        Figure::count(bytes as f64, "bytes").part(&part)
+    };
+    let kept_of: Vec<Figure> = pasts.iter().zip(bytes).map(kept_of).collect();
     crate::line(
         "what is kept of a stream of 1, 45, 45 and 400 days",
         &format!("{bytes:?} bytes"),
+        &kept_of,
     );
     fleet(now);
 }
@@ -110,14 +131,22 @@ fn fleet(now: Timestamp) {
     }
     let kept = crate::cpu() - before;
     let whole = |part: Duration| part.as_secs_f64() * f64::from(FLEET / MEASURED);
+    let ratio = kept.as_secs_f64() / learned.as_secs_f64();
     crate::line(
         "judging 1,000 servers x 2 streams of 400 days: learned, kept",
         &format!(
             "{:.1} s, {:.2} s of CPU  (1/{:.0})",
             whole(learned),
             whole(kept),
-            learned.as_secs_f64() / kept.as_secs_f64()
+            1.0 / ratio
         ),
+        &[
+            Figure::measure(whole(learned), "s").part("learned"),
+            Figure::measure(whole(kept), "s").part("kept"),
+            Figure::ratio(ratio)
+                .part("kept against learned")
+                .goal(Some(FLEET_GOAL)),
+        ],
     );
 }
 

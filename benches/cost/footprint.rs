@@ -7,18 +7,27 @@ use std::time::{Duration, Instant};
 
 use hushwatch::model::{HOUR, Timestamp};
 
-use crate::line;
 use crate::peer::{Peer, Wish};
+use crate::{Figure, line};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hushwatch");
 /// The machine's root certificates, as most systems have them.
 const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
+/// What the binary may weigh with everything that a package ships, and with less.
+const SIZE_GOALS: (f64, f64) = (12.0, 9.0);
+const START_GOAL_MS: f64 = 5.0;
+/// What the idle daemon may hold in memory: all of it, and what is its own alone.
+const MEMORY_GOALS: (f64, f64) = (9.0, 2.5);
+
 pub(crate) fn size() {
-    let size = std::fs::metadata(BINARY).expect("built").len();
+    let size = std::fs::metadata(BINARY).expect("built").len() as f64 / 1e6;
+    let is_full = cfg!(all(feature = "postgres", feature = "doctor"));
+    let goal = if is_full { SIZE_GOALS.0 } else { SIZE_GOALS.1 };
     line(
         "the binary, stripped, with the features of this run",
-        &format!("{:.2} MB", size as f64 / 1e6),
+        &format!("{size:.2} MB"),
+        &[Figure::count(size, "MB").goal(Some(goal))],
     );
 }
 
@@ -42,9 +51,11 @@ pub(crate) fn start() {
         })
         .collect();
     took.sort();
+    let median = took[7].as_secs_f64() * 1e3;
     line(
         "start to first request, median of 15",
-        &format!("{:.1} ms", took[7].as_secs_f64() * 1e3),
+        &format!("{median:.1} ms"),
+        &[Figure::measure(median, "ms").goal(Some(START_GOAL_MS))],
     );
 }
 
@@ -82,12 +93,24 @@ pub(crate) fn memory() {
         peer.set_now(now);
         let mut run = command(folder.path(), &peer.url, &peer.token, &["run"]);
         let mut child = run.env("SSL_CERT_FILE", &roots).spawn().expect("started");
-        let peak = settled(&child);
+        let peak = settled(&child) as f64 / 1e3;
+        let (resident, own) = (megabytes(&child, "VmRSS"), megabytes(&child, "RssAnon"));
+        let goals = Some(MEMORY_GOALS).filter(|_| messages <= 10);
         line(
             &format!("memory over TLS, {what}: idle after the cycle"),
-            &megabytes(&child, "VmRSS"),
+            &format!("{resident:.1} MB, of which {own:.1} MB are its own"),
+            &[
+                Figure::measure(resident, "MB").goal(goals.map(|(all, _)| all)),
+                Figure::measure(own, "MB")
+                    .part("its own")
+                    .goal(goals.map(|(_, own)| own)),
+            ],
         );
-        line("  peak", &format!("{:.1} MB", peak as f64 / 1e3));
+        line(
+            &format!("  peak of the cycle, {what}"),
+            &format!("{peak:.1} MB"),
+            &[Figure::measure(peak, "MB")],
+        );
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -130,8 +153,8 @@ fn ticks(child: &Child) -> u64 {
         .sum()
 }
 
-fn megabytes(child: &Child, field: &str) -> String {
-    format!("{:.1} MB", status(child, field) as f64 / 1e3)
+fn megabytes(child: &Child, field: &str) -> f64 {
+    status(child, field) as f64 / 1e3
 }
 
 pub(crate) fn status(child: &Child, field: &str) -> u64 {

@@ -1,7 +1,8 @@
 //! What hushwatch costs: CPU, memory, disk, time. Figures are ratios within this run wherever there is something to
 //! compare with; the others are of this machine.
 //!
-//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store detect start memory servers size page` for some of them.
+//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store detect start memory servers size page` for some of them;
+//! `--json` beside them prints an object for each figure, see [`rows`].
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
@@ -10,10 +11,13 @@ mod floor;
 mod footprint;
 mod page;
 mod peer;
+mod rows;
 mod servers;
 mod storing;
 
 use std::time::Duration;
+
+use rows::{Figure, line};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,8 +52,4 @@ fn cpu() -> Duration {
     };
     let threads = std::fs::read_dir("/proc/self/task").expect("Linux");
     Duration::from_nanos(threads.flatten().filter_map(of_thread).sum())
-}
-
-fn line(what: &str, figure: &str) {
-    println!("{what:<70} {figure}");
 }

@@ -11,10 +11,14 @@ use std::time::{Duration, Instant};
 use hushwatch::model::Timestamp;
 
 use crate::footprint::{command, settled, status};
-use crate::line;
 use crate::peer::{ACCOUNT_TOKEN, Peer, Wish};
+use crate::{Figure, line};
 
 const SERVERS: u32 = 1000;
+/// What the page may cost of memory, in MB.
+const MEMORY_GOAL: f64 = 1.0;
+/// How long the page of [`SERVERS`] servers may take, in milliseconds.
+const PAGE_GOAL_MS: f64 = 100.0;
 /// How long cycles are watched, with requests and without.
 const WATCHED: Duration = Duration::from_secs(60);
 const REQUESTS_A_SECOND: u32 = 200;
@@ -130,13 +134,21 @@ fn memory() {
     line(
         "memory of the idle daemon without a page",
         &format!("{off:.1} MB"),
+        &[Figure::measure(off, "MB")],
     );
     for (what, asked) in [
         ("  with the page on", false),
         ("  with the page on, after it was asked", true),
     ] {
         let on = measure(true, asked);
-        line(what, &format!("{on:.1} MB ({:+.2} MB)", on - off));
+        let more = Figure::measure(on - off, "MB")
+            .part("more than without")
+            .goal(Some(MEMORY_GOAL));
+        line(
+            what,
+            &format!("{on:.1} MB ({:+.2} MB)", on - off),
+            &[Figure::measure(on, "MB"), more],
+        );
     }
 }
 
@@ -176,6 +188,12 @@ fn load() {
                 "ends after {median:.2} s (median), {last:.2} s (longest), {} cycles, {answered} answers",
                 late.len()
             ),
+            &[
+                Figure::measure(median, "s").part("median"),
+                Figure::measure(last, "s").part("longest"),
+                Figure::count(late.len() as f64, "cycles").part("cycles"),
+                Figure::count(answered as f64, "answers").part("answers"),
+            ],
         );
     }
 }
@@ -237,11 +255,11 @@ fn thousand() {
     daemon.wait_for("cycle of");
     let client = client();
     runtime().block_on(async {
-        for (what, path) in [
-            ("first, from the store", "/"),
-            ("again, after a second", "/"),
-            ("its JSON", "/api/status"),
-            ("its metrics", "/metrics"),
+        for (what, path, goal) in [
+            ("first, from the store", "/", Some(PAGE_GOAL_MS)),
+            ("again, after a second", "/", None),
+            ("its JSON", "/api/status", None),
+            ("its metrics", "/metrics", None),
         ] {
             tokio::time::sleep(Duration::from_millis(1_200)).await;
             let started = Instant::now();
@@ -250,6 +268,10 @@ fn thousand() {
             line(
                 &format!("the page of {SERVERS} servers, {what}"),
                 &format!("{took:.0} ms, {} kB", bytes / 1000),
+                &[
+                    Figure::measure(took, "ms").goal(goal),
+                    Figure::count(bytes as f64 / 1e3, "kB").part("size"),
+                ],
             );
         }
     });

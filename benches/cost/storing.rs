@@ -7,9 +7,12 @@ use hushwatch::internals::{Context, CycleOptions, Notifier, Sources, load_config
 use hushwatch::model::{HOUR, Timestamp};
 
 use crate::peer::{Peer, Wish};
-use crate::{cpu, floor, line};
+use crate::{Figure, cpu, floor, line};
 
 const MESSAGES: u32 = 100_000;
+/// Of the CPU of the floor.
+const CPU_GOAL: f64 = 0.9;
+const MEGABYTES_GOAL: f64 = 50.0;
 
 pub(crate) fn store() {
     let now = Timestamp::from_secs(1_772_532_000);
@@ -66,6 +69,7 @@ pub(crate) fn store() {
     line(
         &format!("CPU of polling, storing and evaluating {sent} messages"),
         &format!("{:.2} s", ours.as_secs_f64()),
+        &[Figure::measure(ours.as_secs_f64(), "s")],
     );
     line(
         &format!(
@@ -73,13 +77,18 @@ pub(crate) fn store() {
             floor.messages
         ),
         &format!("{:.2} s", floor.cpu.as_secs_f64()),
+        &[Figure::measure(floor.cpu.as_secs_f64(), "s")],
     );
+    let ratio = ours.as_secs_f64() / floor.cpu.as_secs_f64();
     line(
-        "  ratio",
-        &format!("{:.2} x", ours.as_secs_f64() / floor.cpu.as_secs_f64()),
+        "  storing against the floor",
+        &format!("{ratio:.2} x"),
+        &[Figure::ratio(ratio).goal(Some(CPU_GOAL))],
     );
+    let megabytes = size as f64 / sent.max(1) as f64;
     line(
         "database per million messages",
-        &format!("{:.0} MB", size as f64 / sent.max(1) as f64),
+        &format!("{megabytes:.0} MB"),
+        &[Figure::count(megabytes, "MB").goal(Some(MEGABYTES_GOAL))],
     );
 }
