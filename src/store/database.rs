@@ -37,6 +37,15 @@ impl Database {
         }
     }
 
+    /// Gives back the memory of what is only kept to have it at hand.
+    pub(super) fn forget_cached(&mut self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.forget_cached(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {}
+        }
+    }
+
     /// Recovers if the database file was deleted or replaced while it was open. Returns what was done, in a sentence;
     /// `None` where nothing had to be.
     pub fn recover_file(&mut self) -> Result<Option<String>, Error> {

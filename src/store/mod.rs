@@ -152,10 +152,13 @@ impl Store {
         self.shared
     }
 
-    /// Closes the connections that nobody uses now: others may have no connection but these.
+    /// Gives back what nobody uses now. Connections to a server are closed, since others may have none but these; that to a file
+    /// stays, and forgets what it has cached.
     pub fn close_idle(&self) {
         if self.reconnects {
             self.pool.close_idle();
+        } else {
+            self.pool.each_idle(Database::forget_cached);
         }
     }
 

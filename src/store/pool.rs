@@ -84,6 +84,11 @@ impl Pool {
         self.state().idle.clear();
     }
 
+    /// Does `work` to each connection that is idle.
+    pub(super) fn each_idle(&self, work: impl FnMut(&mut Database)) {
+        self.state().idle.iter_mut().for_each(work);
+    }
+
     /// Takes an idle connection, or makes one, or waits for one that is lent.
     fn take(&self) -> Result<Database, Error> {
         let began = Instant::now();

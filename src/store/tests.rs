@@ -400,6 +400,19 @@ fn one_cycle_at_a_time_holds_the_lock() {
     assert!(CycleLock::try_take(&path).expect("asked").is_some());
 }
 
+#[tokio::test]
+async fn a_store_that_gives_back_what_it_cached_keeps_its_connection() {
+    // With its connection a database in memory would be gone.
+    let store = Store::open_sqlite(Path::new(":memory:")).expect("opened");
+    let made = store.call(|s| s.server_state(&shop(), start())).await;
+    made.expect("made");
+    for _ in 0..2 {
+        store.close_idle();
+        let states = store.call(Database::server_states).await.expect("read");
+        assert!(states.contains_key(&shop()));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
