@@ -1,11 +1,12 @@
 //! Reads and writes Eastern wall times as Postmark does.
 
 use chrono::{
-    DateTime, Duration, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone,
+    DateTime, Datelike, Duration, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime,
+    TimeZone, Timelike,
 };
 use chrono_tz::America::New_York;
 
-use crate::model::Timestamp;
+use crate::model::{HOUR, Span, Timestamp};
 
 use super::quirks::Quirks;
 
@@ -78,9 +79,23 @@ fn whole_second(seconds: i64, more: Duration) -> Timestamp {
     Timestamp::from_secs(seconds + more.num_seconds())
 }
 
-/// Returns the Eastern day of an instant.
-pub(super) fn day(at: Timestamp) -> NaiveDate {
-    at.to_utc().with_timezone(&New_York).date_naive()
+/// Tells the Eastern days of instants, of which many in a row are of the same day.
+#[derive(Default)]
+pub(super) struct Calendar(Option<(Span, NaiveDate)>);
+
+impl Calendar {
+    pub(super) fn day(&mut self, at: Timestamp) -> NaiveDate {
+        match &self.0 {
+            Some((hour, day)) if hour.contains(at) => *day,
+            _ => {
+                let day = at.to_utc().with_timezone(&New_York).date_naive();
+                // Days begin at full hours, by UTC too.
+                let hour = at.floor(HOUR);
+                self.0 = Some((Span::new(hour, hour + HOUR), day));
+                day
+            }
+        }
+    }
 }
 
 /// Formats an instant in one of the recorded forms, chosen by `seed`. They differ in digits and offset but not in the instant,
@@ -91,15 +106,15 @@ pub(super) fn stamp(at: Timestamp, seed: u64, quirks: Quirks) -> String {
     let fine = seed / 16 % 1000;
     let millis = at.0.rem_euclid(1000);
     let form = if quirks.timestamp_forms { seed % 16 } else { 0 };
-    let offset = eastern.format("%:z");
+    let offset = offset(&eastern);
     let seconds = seconds(&eastern);
     match form {
         10 | 11 => format!("{seconds}.{millis:03}{:03}{offset}", fine / 10 * 10 + 8),
         12 | 13 => format!("{seconds}{offset}"),
-        14 => format!("{}Z", at.to_utc().format("%Y-%m-%dT%H:%M:%S")),
+        14 => format!("{}Z", self::seconds(&at.to_utc().fixed_offset())),
         15 => format!(
             "{}.{millis:03}{fine:03}0Z",
-            at.to_utc().format("%Y-%m-%dT%H:%M:%S")
+            self::seconds(&at.to_utc().fixed_offset())
         ),
         _ => format!("{seconds}.{millis:03}{fine:03}2{offset}"),
     }
@@ -111,11 +126,22 @@ pub(super) fn delivery_stamp(at: Timestamp, seed: u64, quirks: Quirks) -> String
         return stamp(at, seed, quirks);
     }
     let eastern = at.to_utc().with_timezone(&New_York).fixed_offset();
-    format!("{}.0000000{}", seconds(&eastern), eastern.format("%:z"))
+    format!("{}.0000000{}", seconds(&eastern), offset(&eastern))
 }
 
+/// Formats a wall time as `%Y-%m-%dT%H:%M:%S` does, which would read that form anew for each of some hundred thousand messages.
 fn seconds(at: &DateTime<FixedOffset>) -> String {
-    at.format("%Y-%m-%dT%H:%M:%S").to_string()
+    let wall = at.naive_local();
+    let (year, month, day) = (wall.year(), wall.month(), wall.day());
+    let (hour, minute, second) = (wall.hour(), wall.minute(), wall.second());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+}
+
+/// Formats an offset as `%:z` does.
+fn offset(at: &DateTime<FixedOffset>) -> String {
+    let minutes = at.offset().local_minus_utc() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
 #[cfg(test)]
@@ -173,7 +199,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn days_are_eastern_however_they_are_asked_for() {
+        let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").expect("valid");
+        let mut calendar = Calendar::default();
+        for (at, expected) in [
+            ("2026-03-08T04:59:59.999Z", "2026-03-07"),
+            ("2026-03-08T05:00:00Z", "2026-03-08"),
+            ("2026-03-08T05:59:00Z", "2026-03-08"),
+            ("2026-03-09T03:59:59Z", "2026-03-08"),
+            ("2026-03-09T04:00:00Z", "2026-03-09"),
+            ("2026-03-08T04:30:00Z", "2026-03-07"),
+        ] {
+            let at = Timestamp::parse(at).expect("valid");
+            assert_eq!(calendar.day(at), day(expected), "{at}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn wall_times_are_as_chrono_writes_them(ms in 0..4_000_000_000_000i64) {
+            let eastern = Timestamp(ms).to_utc().with_timezone(&New_York).fixed_offset();
+            prop_assert_eq!(seconds(&eastern), eastern.format("%Y-%m-%dT%H:%M:%S").to_string());
+            prop_assert_eq!(offset(&eastern), eastern.format("%:z").to_string());
+        }
+
         #[test]
         fn every_form_names_the_same_instant(ms in 0..4_000_000_000_000i64, seed in any::<u64>()) {
             let text = stamp(Timestamp(ms), seed, Quirks::default());

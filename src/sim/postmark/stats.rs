@@ -60,13 +60,19 @@ pub(super) fn spam(view: &View<'_>, received: &ReceivedRequest) -> Result<String
 
 fn sent_days(view: &View<'_>, received: &ReceivedRequest) -> Result<Days, Refusal> {
     let span = window(view, received)?;
-    let mut days = Days::new();
+    let (mut days, mut calendar) = (Days::new(), eastern::Calendar::default());
     for stream in query::streams(view, received, true)? {
         for entry in stream.sent(span) {
             let tag = received.query("tag");
             if tag.is_none_or(|tag| stream.mail(&entry).tag.as_deref() == Some(tag)) {
-                let day = days.entry(eastern::day(entry.sent_at)).or_default();
-                *day.entry("Sent".to_owned()).or_default() += entry.recipients() as u64;
+                let day = days.entry(calendar.day(entry.sent_at)).or_default();
+                let recipients = entry.recipients() as u64;
+                match day.get_mut("Sent") {
+                    Some(sent) => *sent += recipients,
+                    None => {
+                        day.insert("Sent".to_owned(), recipients);
+                    }
+                }
             }
         }
     }
@@ -75,7 +81,7 @@ fn sent_days(view: &View<'_>, received: &ReceivedRequest) -> Result<Days, Refusa
 
 fn bounce_days(view: &View<'_>, received: &ReceivedRequest) -> Result<Days, Refusal> {
     let span = window(view, received)?;
-    let mut days = Days::new();
+    let (mut days, mut calendar) = (Days::new(), eastern::Calendar::default());
     for stream in query::streams(view, received, true)? {
         for listed in stream.bounces(span) {
             let tag = listed.mail().and_then(|mail| mail.tag.as_deref());
@@ -83,7 +89,7 @@ fn bounce_days(view: &View<'_>, received: &ReceivedRequest) -> Result<Days, Refu
                 .query("tag")
                 .is_none_or(|received| tag == Some(received))
             {
-                let day = days.entry(eastern::day(listed.bounce.at)).or_default();
+                let day = days.entry(calendar.day(listed.bounce.at)).or_default();
                 *day.entry(listed.bounce.kind.clone()).or_default() += 1;
             }
         }
