@@ -18,6 +18,8 @@ use serde_json::Value;
 use crate::store;
 use crate::words::{is_digest, title};
 
+/// All that the built binary trusts; an authority that signed nothing.
+const ROOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/root.pem");
 const DATABASE: &str = "HUSHWATCH_DATABASE_URL";
 pub(crate) const REACTIONS: &str = "HUSHWATCH_SLACK__REACTIONS";
 pub(crate) const HELLO: &str = "HUSHWATCH_SLACK__HELLO";
@@ -291,7 +293,8 @@ impl World {
             .current_dir(self.folder.path())
             .env_clear()
             // What is installed on the machine of the tests is no concern of theirs.
-            .env("SERVICE_ROOT_FOR_TESTS", self.folder.path());
+            .env("SERVICE_ROOT_FOR_TESTS", self.folder.path())
+            .env("SSL_CERT_FILE", ROOTS);
         command.envs(self.env.iter().filter(|(_, v)| !v.is_empty()));
         command
     }
