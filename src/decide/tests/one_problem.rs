@@ -2,6 +2,7 @@
 
 use super::muting::muted;
 use super::*;
+use crate::model::{DropEvidence, NewLevel};
 
 /// The findings of both views of one problem.
 fn views(stronger: Verdict, weaker: Verdict) -> Vec<Finding> {
@@ -94,4 +95,58 @@ fn of_two_open_incidents_of_one_problem_the_weaker_ends_without_a_word() {
         let over = vec![silence(Within, 2), finding(Rule::SendDrop, Within)];
         assert_eq!(scene.at(at(2), over), ["send_silence resolved!"]);
     }
+}
+
+/// A finding that whole days show a lower level since that hour.
+fn fallen(since: u32) -> Finding {
+    let level = NewLevel {
+        since: at(since),
+        per_day: 10.0,
+        per_day_before: 30.0,
+    };
+    let evidence = DropEvidence {
+        window: Span::new(at(since), at(since + 120)),
+        sent: 50,
+        expected: 150.0,
+        evidence: 8.0,
+        limit: 5.0,
+        times_a_year: 0.01,
+        false_alarms_per_year: 4.0,
+        missing_burst: None,
+        fell_to: Some(level),
+        settled: None,
+    };
+    Finding {
+        evidence: Evidence::Drop(evidence),
+        ..finding(Rule::SendDrop, Verdict::Breach)
+    }
+}
+
+#[test]
+fn a_fall_of_which_an_incident_told_while_it_lasted_is_not_told_again() {
+    let stopped = |digest_mode| {
+        let mut scene = Scene::new(digest_mode);
+        scene.at(at(10), vec![silence(Verdict::Breach, 1)]);
+        scene.at(at(20), vec![silence(Verdict::Within, 19)]);
+        scene
+    };
+    for digest_mode in [false, true] {
+        let mut scene = stopped(digest_mode);
+        assert_eq!(scene.at(at(130), vec![fallen(5)]), [""; 0]);
+    }
+    let opened = ["send_drop opened!"];
+    assert_eq!(
+        stopped(false).at(at(150), vec![fallen(30)]),
+        opened,
+        "it was over before"
+    );
+    let mut scene = Scene::new(false);
+    scene.policy.mutes = muted(Some(Rule::SendSilence));
+    scene.at(at(10), vec![silence(Verdict::Breach, 1)]);
+    scene.at(at(20), vec![silence(Verdict::Within, 19)]);
+    assert_eq!(
+        scene.at(at(130), vec![fallen(5)]),
+        opened,
+        "nobody was told"
+    );
 }
