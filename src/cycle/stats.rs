@@ -8,7 +8,7 @@ use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
 use crate::detect::{
-    self, Silence, chance_breaches, is_more_than_chance, sample_outcome, undelivered,
+    self, Silence, chance_breaches, is_more_than_chance, sample_outcome, undelivered, unsampled,
     usual_delivered_share,
 };
 use crate::evaluate::known_losses;
@@ -51,9 +51,10 @@ pub(crate) struct StreamStats {
     pub recipients_complained: u64,
     /// Those of them whose message was sent before the span.
     pub recipients_complained_late: u64,
-    /// Messages delivered: exact where every message was sampled, else estimated from the sample; `None` where that says nothing yet.
+    /// Messages delivered: exact where every message was sampled, else estimated from the sample; `None` where that says nothing yet, or
+    /// nothing of some hours.
     pub delivered: Option<u64>,
-    /// The 95% interval of `delivered`.
+    /// The 95% interval of that number. Of hours of which the sample says nothing it reaches from none to all.
     pub delivered_range: Option<(u64, u64)>,
     /// Whether `delivered` is exact.
     pub is_delivered_exact: bool,
@@ -83,9 +84,10 @@ impl StreamStats {
         let (delivered, delivered_range) = if is_delivered_exact {
             (Some(proven), Some((proven, proven)))
         } else if outcome.settled() > 0 {
+            let unknown = history.sent_in(&unsampled(history, span));
             (
-                Some(mail.delivered(outcome)),
-                Some(mail.delivered_range(outcome)),
+                Some(mail.delivered(outcome)).filter(|_| unknown == 0),
+                Some(mail.delivered_range(outcome, unknown)),
             )
         } else {
             (None, None)

@@ -96,7 +96,7 @@ enum DeliveryState {
 }
 
 use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
-pub use outcome::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
+pub use outcome::{is_suspicious, sample_outcome, undelivered, unsampled, usual_delivered_share};
 use share::{PRIOR_LOSS, Standing, UsualLoss};
 
 impl DeliveryModel {

@@ -16,8 +16,8 @@ const SMALL_VOLUME: usize = 15;
 const MAX_BACKLOG: usize = 10;
 /// New messages drawn from a suspicious stream.
 const SUSPICIOUS_DRAWS: usize = 10;
-/// The maximum number of details requested for a suspicious stream in a poll.
-const MAX_SUSPICIOUS_REQUESTS: usize = 25;
+/// The maximum number of details requested for a suspicious stream in a poll, and for one in the first complete poll after others.
+const MAX_REQUESTS: usize = 25;
 /// The maximum number of rechecks in a poll of a healthy stream.
 const MAX_RECHECKS: usize = 2;
 
@@ -63,12 +63,14 @@ pub struct Situation {
     /// New messages since the last poll; [`usize::MAX`] where they were counted.
     pub sent: usize,
     pub suspicious: bool,
+    /// The polls that this one stands for, at least 1: those since the last complete one, whose mail nobody drew from.
+    pub polls: usize,
 }
 
 /// Returns the plan of one poll, for which so many requests are left.
 pub fn plan(is: Situation, requests_left: usize) -> Plan {
     if is.suspicious {
-        let requests = requests_left.min(MAX_SUSPICIOUS_REQUESTS);
+        let requests = requests_left.min(MAX_REQUESTS);
         // Fresh mail is what shows the end of a silence: the old may never have news.
         return Plan {
             new: SUSPICIOUS_DRAWS,
@@ -77,11 +79,16 @@ pub fn plan(is: Situation, requests_left: usize) -> Plan {
             rechecks: requests.saturating_sub(SUSPICIOUS_DRAWS),
         };
     }
-    let requests = HEALTHY_REQUESTS.min(requests_left);
-    let all = requests.min(MAX_BACKLOG.saturating_sub(is.unread));
+    // As much of each hour that was not seen as of one that was, as far as a poll goes.
+    let polls = is.polls.clamp(1, MAX_REQUESTS / HEALTHY_REQUESTS);
+    let requests = (HEALTHY_REQUESTS * polls).min(requests_left);
+    let all = requests.min((MAX_BACKLOG * polls).saturating_sub(is.unread));
     let owed = is.unread + is.unsettled.min(MAX_RECHECKS);
     let new = match is.sent <= SMALL_VOLUME {
-        true => SMALL_REQUESTS.saturating_sub(owed).max(1).min(all),
+        true => (SMALL_REQUESTS * polls)
+            .saturating_sub(owed)
+            .max(1)
+            .min(all),
         false => all,
     };
     Plan {
@@ -120,6 +127,7 @@ mod tests {
         unsettled: 0,
         sent: 0,
         suspicious: false,
+        polls: 1,
     };
 
     fn draws(is: Situation) -> (usize, usize, usize) {
@@ -155,15 +163,39 @@ mod tests {
             suspicious: true,
             ..QUIET
         };
-        assert_eq!(draws(is), (SUSPICIOUS_DRAWS, 0, MAX_SUSPICIOUS_REQUESTS));
+        assert_eq!(draws(is), (SUSPICIOUS_DRAWS, 0, MAX_REQUESTS));
+    }
+
+    #[test]
+    fn after_polls_that_saw_nothing_each_of_them_is_drawn_for_up_to_a_limit() {
+        let after = |polls, sent| {
+            draws(Situation {
+                sent,
+                polls,
+                ..QUIET
+            })
+        };
+        assert_eq!(after(3, MAX_CANDIDATES), (15, 0, 15));
+        assert_eq!(after(3, 10), (6, 9, 15));
+        for many in [5, 8, 1_000] {
+            assert_eq!(after(many, MAX_CANDIDATES), (25, 0, 25));
+        }
+        assert_eq!(after(0, MAX_CANDIDATES), (5, 0, 5));
     }
 
     #[test]
     fn no_plan_exceeds_what_is_left() {
         for left in 0..8 {
             for sent in [3, 300] {
-                let plan = plan(Situation { sent, ..QUIET }, left);
-                assert!(plan.requests <= left && plan.new + plan.more <= left);
+                for polls in [1, 7] {
+                    let is = Situation {
+                        sent,
+                        polls,
+                        ..QUIET
+                    };
+                    let plan = plan(is, left);
+                    assert!(plan.requests <= left && plan.new + plan.more <= left);
+                }
             }
         }
     }

@@ -44,6 +44,7 @@ impl<'a> SampleReplay<'a> {
             unsettled: open.len() - unread,
             sent: candidates.len(),
             suspicious,
+            polls: 1,
         };
         let plan = sample::plan(situation, usize::MAX);
         let mut candidates = candidates.into_iter();

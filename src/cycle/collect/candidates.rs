@@ -9,7 +9,7 @@ use crate::store::SampleCandidate;
 /// The candidates of one poll by stream: the messages of the lowest ranks, at most [`sample::MAX_CANDIDATES`] of each stream.
 pub(crate) struct CandidatePool<'a> {
     server: &'a ServerName,
-    /// Mail sent before this was already offered to an earlier poll.
+    /// Mail sent before this was offered to an earlier poll, or is older than the first start.
     pub since: Timestamp,
     by_rank: BTreeMap<StreamId, BTreeMap<u64, SampleCandidate>>,
 }

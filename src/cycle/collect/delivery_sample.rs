@@ -87,6 +87,7 @@ async fn check_sample(
         unsettled: open.len() - unread,
         sent: if was_counted { usize::MAX } else { draws.len() },
         suspicious: is_suspicious(&history.sampled, now),
+        polls: reader.polls,
     };
     let requests = usize::try_from(requests).unwrap_or(usize::MAX);
     let mut plan = sample::plan(situation, requests);

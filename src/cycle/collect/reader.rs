@@ -26,6 +26,8 @@ pub(crate) struct ServerReader<'a> {
     /// Instants at which a rule's window begins or ends, so that no count may lie across one.
     pub boundaries: Vec<Timestamp>,
     pub budget: Budget<'a>,
+    /// The polls that this one stands for: it and those since the last complete one, of which nobody knows what they would have seen.
+    pub polls: usize,
     /// What went wrong so far. It outlives a reading that is cut off by the end of the poll's time.
     pub errors: PollErrors,
     pub candidates: CandidatePool<'a>,
@@ -90,12 +92,9 @@ impl<'a> ServerReader<'a> {
         server: &'a ServerName,
         requests_per_poll: u32,
         previous_state: &ServerState,
-        boundaries: Vec<Timestamp>,
+        (boundaries, polls): (Vec<Timestamp>, usize),
         now: Timestamp,
     ) -> Self {
-        let sample_since = previous_state
-            .last_cycle_at
-            .map_or(now - HOUR, |last| last - OVERLAP);
         Self {
             store,
             api,
@@ -103,8 +102,9 @@ impl<'a> ServerReader<'a> {
             now,
             boundaries,
             budget: Budget::new(api, requests_per_poll),
+            polls,
             errors: PollErrors::default(),
-            candidates: CandidatePool::new(server, sample_since),
+            candidates: CandidatePool::new(server, sample_since(previous_state, now)),
             stats: BTreeMap::new(),
             log_lines: Vec::new(),
             list_source: ListSource::Fetched,
@@ -202,5 +202,41 @@ impl<'a> ServerReader<'a> {
                 "counted messages instead of listing them: there were too many"
             );
         }
+    }
+}
+
+/// Returns since when mail was not offered to the delivery sample yet: since the last complete poll, however many failed after it;
+/// before the first complete one, since the hour before the first start. Older mail is history.
+fn sample_since(previous_state: &ServerState, now: Timestamp) -> Timestamp {
+    match previous_state.last_complete_at {
+        Some(last) => last - OVERLAP,
+        None => previous_state.first_start_at.min(now) - HOUR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_polls_did_not_see_is_offered_to_the_sample_later() {
+        let at = |hour: u32| Timestamp::from_secs(1_772_532_000) + HOUR * hour;
+        let state = ServerState {
+            first_start_at: at(0),
+            last_cycle_at: Some(at(9)),
+            last_complete_at: Some(at(3)),
+            ..ServerState::default()
+        };
+        assert_eq!(sample_since(&state, at(10)), at(3) - OVERLAP);
+        let never = ServerState {
+            last_complete_at: None,
+            ..state
+        };
+        assert_eq!(sample_since(&never, at(10)), at(0) - HOUR);
+        let first = ServerState {
+            first_start_at: at(10),
+            ..ServerState::default()
+        };
+        assert_eq!(sample_since(&first, at(10)), at(10) - HOUR);
     }
 }

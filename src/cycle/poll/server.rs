@@ -1,6 +1,7 @@
 //! Polls one server: its streams, new mail, old history, the delivery sample. A failing stream stops no other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
@@ -71,7 +72,10 @@ pub(crate) async fn poll_server(
                 &server.name,
                 context.config.postmark.requests_per_poll,
                 &previous_state,
-                count_boundaries(&context.config.schedule, &previous_state, now),
+                (
+                    count_boundaries(&context.config.schedule, &previous_state, now),
+                    polls_due(&context.config.schedule, &previous_state, now),
+                ),
                 now,
             );
             let read = read_server(context, server, &mut reader, &previous_state, &digest);
@@ -265,6 +269,14 @@ fn count_boundaries(
     instants
 }
 
+/// Returns how many polls this one stands for: it and those that were due since the last complete one, of a day at most.
+fn polls_due(schedule: &Schedule, previous_state: &ServerState, now: Timestamp) -> usize {
+    let begin = previous_state.first_start_at.min(now);
+    let since = previous_state.last_complete_at.unwrap_or(begin);
+    let due = schedule.instants(since.max(now - DAY), now + Duration::from_millis(1));
+    due.len().max(1)
+}
+
 /// Returns why streams are not covered up to the present, a line each; nothing where they are.
 async fn uncovered_reasons(
     reader: &ServerReader<'_>,
@@ -284,4 +296,30 @@ async fn uncovered_reasons(
         }
     }
     Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_stands_for_those_that_were_due_since_the_last_complete_one() {
+        let hourly: Schedule = "0 0 * * * *".parse().expect("valid");
+        let at = |minutes: u32| Timestamp::from_secs(1_772_532_000) + HOUR / 60 * minutes;
+        let polls = |complete: Option<u32>, now: u32| {
+            let state = ServerState {
+                first_start_at: at(0),
+                last_complete_at: complete.map(at),
+                ..ServerState::default()
+            };
+            polls_due(&hourly, &state, at(now))
+        };
+        assert_eq!(polls(Some(60), 120), 1);
+        assert_eq!(polls(Some(61), 122), 1, "a little late");
+        assert_eq!(polls(Some(60), 63), 1, "by hand");
+        assert_eq!(polls(Some(60), 480), 7, "six failed");
+        assert_eq!(polls(Some(60), 60 + 72 * 60), 24, "of a day at most");
+        assert_eq!(polls(None, 180), 3, "none was complete yet");
+        assert_eq!(polls(None, 0), 1, "the first");
+    }
 }

@@ -43,8 +43,17 @@ impl SentMail {
         self.sum(rest, failed)
     }
 
-    /// Returns the 95% interval of the same.
-    pub(crate) fn delivered_range(self, sample: SampleOutcome) -> (u64, u64) {
+    /// Returns the 95% interval of the same, where the sample does not stand for `unknown` of the messages: none of them may be
+    /// delivered, or all.
+    pub(crate) fn delivered_range(self, sample: SampleOutcome, unknown: u64) -> (u64, u64) {
+        let (low, high) = self.sampled_range(sample);
+        let known = self.sent.saturating_sub(unknown) as f64 / self.sent.max(1) as f64;
+        let of_known = |delivered: u64| (delivered as f64 * known).round() as u64;
+        (of_known(low), (of_known(high) + unknown).min(self.sent))
+    }
+
+    /// Returns the same where the sample stands for all of the messages.
+    fn sampled_range(self, sample: SampleOutcome) -> (u64, u64) {
         let range = |(delivered, known)| clopper_pearson(delivered, known, STATED_CONFIDENCE);
         let (low, high) = of_rest(sample).map_or((0.0, 1.0), range);
         let failed = self.of_failed(sample).map(range);

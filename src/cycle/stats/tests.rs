@@ -205,3 +205,29 @@ fn one_bounce_is_no_bounce_rate_of_a_day_and_more_are_one_where_chance_does_not_
         assert_eq!(exceeded(sent, bounced), Some(0.01), "{bounced} of {sent}");
     }
 }
+
+/// Mail of a day, ten messages an hour, of which every fifth is followed, but none of the eight hours in which nobody could see.
+#[test]
+fn of_hours_without_a_sample_no_number_is_told_as_known() {
+    let sent = 240;
+    let mut history = history(sent, 1);
+    let sample = |hours: std::ops::Range<u32>| {
+        let mail = (0..sent).step_by(5);
+        let mail = mail.filter(|n| !hours.contains(&(n / 10)));
+        mail.map(|n| sampled(n, sent, true, false)).collect()
+    };
+    history.sampled = sample(0..0);
+    let whole = told(&history);
+    assert_eq!(whole.delivered, Some(240));
+    assert!(whole.delivered_range.is_some_and(|(low, _)| low > 210));
+    for unseen in [8..16, 0..8, 16..24] {
+        history.sampled = sample(unseen.clone());
+        let day = told(&history);
+        assert_eq!(day.delivered, None, "{unseen:?}");
+        let (low, high) = day.delivered_range.expect("a range");
+        assert!((120..165).contains(&low) && high == 240, "{low} {high}");
+    }
+    // What the draw left out by chance is no such hour.
+    history.sampled = sample(8..10);
+    assert_eq!(told(&history).delivered, Some(240));
+}

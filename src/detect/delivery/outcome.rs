@@ -14,6 +14,12 @@ const MIN_SUSPICIOUS: usize = 3;
 /// What is suspicious is younger.
 const SUSPICIOUS_LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 
+/// A time without sampled mail that is no longer than this may be left to the mail around it.
+const MAX_UNSAMPLED: Duration = Duration::from_secs(3 * 3600);
+/// Nor is one with less mail than this multiple of what is sent on average for each sampled message: where any message is as likely to be
+/// drawn, a longer row without one comes once in exp(7), or about a thousand, of them.
+const MAX_UNSAMPLED_SHARES: f64 = 7.0;
+
 /// Returns whether so much is overdue that the rest of a cycle's requests should go into looking closer.
 pub fn is_suspicious(sampled: &[SampledMessage], at: Timestamp) -> bool {
     let recent = within(sampled, Span::before(at, SUSPICIOUS_LOOKBACK));
@@ -48,6 +54,29 @@ pub fn sample_outcome(sampled: &[SampledMessage], span: Span) -> SampleOutcome {
         }
     }
     outcome
+}
+
+/// Returns the parts of `span` since the first start of which the sample says nothing: hours in a row with far more mail than is sent for
+/// each sampled message. What is left out by the chance of the draw is less.
+pub fn unsampled(history: &History, span: Span) -> Vec<Span> {
+    // What was sent before the first start was never to be sampled: the time after it stands for it.
+    let begin = history.installed_at.unwrap_or(span.from).max(span.from);
+    let span = Span::new(begin, span.until);
+    let sampled = within(&history.sampled, span).iter();
+    let known = sampled.filter(|mail| match state_at(mail, span.until) {
+        Delivered | Bounced => true,
+        state => is_lost(state),
+    });
+    let known: Vec<Timestamp> = known.map(|mail| mail.sent_at).collect();
+    let sent_per_known = history.sent.count(span) as f64 / known.len().max(1) as f64;
+    let begins = std::iter::once(span.from).chain(known.iter().copied());
+    let ends = known.iter().copied().chain([span.until]);
+    let between = begins.zip(ends).map(|(from, until)| Span::new(from, until));
+    let is_unsampled = |gap: &Span| {
+        gap.length() > MAX_UNSAMPLED
+            && history.sent.count(*gap) as f64 > MAX_UNSAMPLED_SHARES * sent_per_known
+    };
+    between.filter(is_unsampled).collect()
 }
 
 /// Returns the share of a stream's mail that is usually delivered, where nothing is learned from `losses`; while history is too short to

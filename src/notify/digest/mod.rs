@@ -45,7 +45,7 @@ pub struct StreamDay {
     pub sent_week_before: Option<u64>,
     /// The fewest messages that this day of the week had in the last four weeks, and the most that any day had.
     pub usual_sent: Option<(u64, u64)>,
-    /// Messages delivered: exact, or estimated from the sample; `None` where that says nothing.
+    /// Messages delivered: exact, or estimated from the sample; `None` where that says nothing, or nothing of some hours.
     pub delivered: Option<u64>,
     /// The 95% interval of an estimate.
     pub delivered_range: Option<(u64, u64)>,

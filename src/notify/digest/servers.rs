@@ -148,9 +148,11 @@ fn delivered(stream: &StreamDay) -> String {
         return format!("none of {} delivered", plural(sampled, "sampled message"));
     }
     let Some(delivered) = stream.delivered else {
-        return match stream.unread {
-            Some(_) => "delivery unknown".to_owned(),
-            None => "delivery not known yet".to_owned(),
+        return match (stream.unread, stream.delivered_range) {
+            (Some(_), _) => "delivery unknown".to_owned(),
+            // Of some hours nothing was sampled.
+            (None, Some((low, high))) => format!("{} to {} delivered", count(low), count(high)),
+            (None, None) => "delivery not known yet".to_owned(),
         };
     };
     let number = count(delivered);

@@ -32,9 +32,10 @@ pub struct StreamView {
     /// Recipients with a hard or blocked bounce, of each message.
     pub recipients_bounced: u64,
     pub recipients_complained: u64,
-    /// Messages delivered: exact where `sampled` equals `sent`, else estimated from the sample; null where that says nothing.
+    /// Messages delivered: exact where `sampled` equals `sent`, else estimated from the sample; null where that says nothing, or
+    /// nothing of some hours.
     pub delivered: Option<u64>,
-    /// The 95% interval of that estimate.
+    /// The 95% interval of that number, also where it is null because of some hours.
     pub delivered_low: Option<u64>,
     pub delivered_high: Option<u64>,
     /// Messages whose delivery is followed.

@@ -28,6 +28,12 @@ pub(super) fn sampled(day: &StreamView) -> String {
     match day.delivered {
         _ if day.sampled == 0 => "no delivery sampled".to_owned(),
         None if day.is_unread => "delivery unknown: no sampled message could be read".to_owned(),
+        // Of some hours nothing was sampled.
+        None if day.delivered_low.is_some() => {
+            let low = count(day.delivered_low.unwrap_or(0));
+            let high = count(day.delivered_high.unwrap_or(day.sent));
+            format!("{low} to {high} delivered, {of_sample}")
+        }
         None => format!("delivery not known yet, {of_sample}"),
         Some(delivered) if day.sampled == day.sent && delivered == day.proven => {
             format!("{} delivered{so_far}", count(delivered))
@@ -59,5 +65,13 @@ mod tests {
         assert_eq!(sampled(&unknown(true)), unread);
         let young = "delivery not known yet, 0 of 125 sampled messages so far";
         assert_eq!(sampled(&unknown(false)), young);
+        let of_hours = StreamView {
+            delivered_low: Some(121),
+            delivered_high: Some(342),
+            proven: 120,
+            ..unknown(false)
+        };
+        let known = "121 to 342 delivered, 120 of 125 sampled messages so far";
+        assert_eq!(sampled(&of_hours), known);
     }
 }
