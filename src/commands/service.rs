@@ -7,7 +7,7 @@ use std::process;
 
 use crate::commands::INCOMPLETE;
 use crate::commands::cli::{Cli, Command};
-use crate::config::{InstalledService, Sources};
+use crate::config::{InstalledService, Sources, io_reason};
 
 /// Goes on as the installed service, which replaces this process. Returns where there is none to work on: nothing is installed, this user
 /// may not, or something else is named.
@@ -30,8 +30,10 @@ pub fn join(cli: &Cli) -> Result<(), (u8, String)> {
     }
     let (configuration, name) = (service.configuration.display(), &service.user_name);
     let failed = |why: std::io::Error| {
-        let what =
-            format!("cannot work on the service that is installed here as its user {name}: {why}");
+        let what = format!(
+            "cannot work on the service that is installed here as its user {name}: {}",
+            io_reason(why.kind())
+        );
         (
             INCOMPLETE,
             format!("{what}; name what to work on with --config"),

@@ -397,6 +397,26 @@ fn a_configuration_that_is_closed_to_the_user_is_not_called_wrong() {
     assert!(said.ends_with(&line), "{said}");
 }
 
+#[test]
+fn a_backup_that_is_closed_to_the_user_is_not_the_fault_of_the_database() {
+    let machine = Machine::new();
+    if crate::store::needs_a_file("whose file it is") || !machine.is_root() {
+        return;
+    }
+    let copy = machine.path("backup.db");
+    fs::write(&copy, "").expect("written");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).expect("set");
+    let copy = copy.display().to_string();
+    // As the user of the service.
+    let output = machine.run(&["restore", &copy]);
+    assert_eq!(output.status.code(), Some(2));
+    let line = format!(
+        "hushwatch: failed to use {copy}: it cannot be read (permission denied); let this user read it, or run this with sudo\n"
+    );
+    let said = stderr(&output);
+    assert!(said.ends_with(&line), "{said}");
+}
+
 /// To take the database from the service would stop it.
 #[test]
 fn who_may_only_read_the_database_of_another_is_told_to_become_that_user_by_every_command() {

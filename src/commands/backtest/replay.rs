@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::commands::backtest::DeliveryKnowledge;
-use crate::config::{Config, Mode, Schedule};
+use crate::config::{Config, Mode, Schedule, io_reason};
 use crate::decide::Policy;
 use crate::detect::budget_series;
 use crate::evaluate::{Replay, ServerPast};
@@ -32,7 +32,7 @@ pub(super) struct ReplayRange {
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BacktestError {
-    #[error("cannot read the events file {path}: {source}")]
+    #[error("cannot read the events file {path}: {}", io_reason(.source.kind()))]
     Open {
         path: String,
         source: std::io::Error,

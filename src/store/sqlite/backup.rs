@@ -75,7 +75,14 @@ pub fn inspect(path: &Path) -> Result<FileFacts, Error> {
                 "it is no file; name one that `backup` wrote".to_owned(),
             ));
         }
-        Ok(_) => {}
+        // `SQLite` would say only that it cannot open it.
+        Ok(_) => {
+            if let Err(why) = File::open(path) {
+                let why = said(&why);
+                let remedy = "let this user read it, or run this with sudo";
+                return Err(refused(format!("it cannot be read ({why}); {remedy}")));
+            }
+        }
     }
     let log = beside(path, "-wal");
     if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
