@@ -27,13 +27,16 @@ impl Database {
                 "DELETE FROM dns_records WHERE asked_at < ?1",
                 "DELETE FROM learned WHERE at < ?1",
                 // A tag of its own for every message would fill the file: what is rare is kept as long as its messages.
-                "DELETE FROM hours WHERE tag > 0 AND at < ?1 AND (stream, tag) NOT IN (SELECT stream, tag FROM hours
-                 WHERE tag > 0 AND at >= ?1 GROUP BY stream, tag HAVING count(*) > 3)",
+                "DELETE FROM hours WHERE stream IN (SELECT key FROM streams) AND tag > 0 AND at < ?1
+                 AND (stream, tag) NOT IN (SELECT stream, tag FROM hours WHERE stream IN (SELECT key FROM streams)
+                     AND tag > 0 AND at >= ?1 GROUP BY stream, tag HAVING count(*) > 3)",
             ] {
                 s.execute(sql, &values![rows_before])?;
             }
             for sql in [
-                "DELETE FROM hours WHERE at < ?1",
+                // By stream, as the rows lie: without it, every hour of every stream would be read.
+                "DELETE FROM hours WHERE stream IN (SELECT key FROM streams) AND tag = 0 AND at < ?1",
+                "DELETE FROM hours WHERE stream IN (SELECT key FROM streams) AND tag > 0 AND at < ?1",
                 "DELETE FROM coverage WHERE until_at < ?1",
                 "DELETE FROM transitions WHERE at < ?1",
                 "DELETE FROM notes WHERE at < ?1",
