@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use hushwatch::internals::{Detector, count};
+use hushwatch::internals::{Detector, Store, count};
 use hushwatch::model::{
-    Coverage, CumulativeCounts, DAY, HOUR, History, HourCount, Learned, MINUTE, Rules, Series,
-    Span, StreamId, Timestamp,
+    Coverage, CumulativeCounts, DAY, HOUR, History, HourCount, Learned, MINUTE, Mail, PackedWeeks,
+    Rules, Series, ServerName, Span, Status, StreamId, StreamKey, Timestamp, WEEK, WeekDigest,
 };
 
 use crate::Figure;
@@ -77,6 +77,83 @@ pub(crate) fn detect() {
         &kept_of,
     );
     fleet(now);
+    stored(now);
+}
+
+/// The same from a database: what a cycle reads of a stream, and judges by what was kept.
+fn stored(now: Timestamp) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let mut first = None;
+    for days in [1, 45, 400] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open_sqlite(&folder.path().join("hushwatch.db")).expect("a database");
+        let stream = StreamKey::new(&ServerName::from("shop"), &StreamId::from("outbound"));
+        let range = Span::new(now - 7 * DAY, now);
+        let key = stream.clone();
+        let filled = store.call(move |s| {
+            s.server_state(key.server(), now - days * DAY)?;
+            let seen = Span::new(now - days * DAY, now);
+            s.save_messages(&key, &mails(now, days), Some(seen))?;
+            s.save_bounces(&key, &[], Some(seen))
+        });
+        runtime.block_on(filled).expect("filled");
+        let read = || {
+            let key = stream.clone();
+            let read = store.call(move |s| s.history_with_tags(&key, range, &[]));
+            let started = Instant::now();
+            let history = runtime.block_on(read).expect("read");
+            (started.elapsed(), history)
+        };
+        let best = |run: &dyn Fn() -> Duration| (0..30).map(|_| run()).min().unwrap_or_default();
+        let by_hour = best(&|| read().0);
+        let key = stream.clone();
+        let pack = store.call(move |s| s.pack_hours(&key, &[], now));
+        runtime.block_on(pack).expect("packed");
+        let packed = best(&|| read().0);
+        let (_, known) = judge(&read().1, now, BTreeMap::new());
+        let whole = best(&|| {
+            let (took, history) = read();
+            took + judge(&history, now, known.clone()).0
+        });
+        let first = *first.get_or_insert(whole);
+        let ms = |took: Duration| took.as_secs_f64() * 1e3;
+        crate::line(
+            &format!("reading one stream of {days} days from SQLite: by the hour, packed"),
+            &format!("{:.3} ms, {:.3} ms", ms(by_hour), ms(packed)),
+            &[
+                Figure::measure(ms(by_hour), "ms").part("by the hour"),
+                Figure::measure(ms(packed), "ms").part("packed"),
+            ],
+        );
+        let ratio = ms(whole) / ms(first);
+        crate::line(
+            &format!("reading and judging one stream of {days} days by what was kept"),
+            &format!("{:.3} ms  ({ratio:.2} x)", ms(whole)),
+            &[
+                Figure::measure(ms(whole), "ms"),
+                Figure::ratio(ratio).part("against a day"),
+            ],
+        );
+    }
+}
+
+/// Two messages in each hour.
+fn mails(now: Timestamp, days: u32) -> Vec<Mail> {
+    let each = (0..days * 48).map(|number| {
+        let sent_at = now - days * DAY + number * (HOUR / 2) + MINUTE;
+        Mail {
+            id: format!("m{number}"),
+            stream: StreamId::from("outbound"),
+            sent_at,
+            status: Status::Sent,
+            tag: None,
+            recipients: vec!["someone@example.com".to_owned()],
+        }
+    });
+    each.collect()
 }
 
 /// What it took to judge one stream.
@@ -118,15 +195,16 @@ fn judge(
 /// CPU of judging a fleet in one cycle, once learned and once by what was kept.
 fn fleet(now: Timestamp) {
     let of = |stream: u32| history(now, 400, 200 + 40 * u64::from(stream));
+    let pasts: Vec<History> = (0..MEASURED).map(of).collect();
     let mut known = Vec::new();
     let before = crate::cpu();
-    for stream in 0..MEASURED {
-        known.push(judge(&of(stream), now, BTreeMap::new()).1);
+    for past in &pasts {
+        known.push(judge(past, now, BTreeMap::new()).1);
     }
     let learned = crate::cpu() - before;
     let before = crate::cpu();
-    for (stream, known) in (0..MEASURED).zip(known) {
-        let (_, anew) = judge(&of(stream), now, known);
+    for (past, known) in pasts.iter().zip(known) {
+        let (_, anew) = judge(past, now, known);
         assert!(anew.is_empty(), "nothing is new");
     }
     let kept = crate::cpu() - before;
@@ -163,12 +241,19 @@ fn history(now: Timestamp, days: u32, per_day: u64) -> History {
         }
     });
     let ticks = (0..1440u32).map(|m| (now - DAY + m * MINUTE, per_day / 1440));
+    let hours: Vec<HourCount> = hours.collect();
+    // As they are read: whole weeks are known by their digests.
+    let weeks = hours.chunk_by(|a, b| a.start.floor(WEEK) == b.start.floor(WEEK));
+    let weeks = weeks.map(|hours| (hours[0].start.floor(WEEK), WeekDigest::of_hours(hours)));
+    let whole = weeks.filter(|(week, _)| *week >= from && *week + WEEK + DAY <= now);
+    let packed = PackedWeeks::new(whole.collect(), false);
     History {
         first_seen_at: Some(from),
         installed_at: Some(from),
         messages: Coverage::from_spans([Span::new(from, now)]),
         bounces: Coverage::from_spans([Span::new(from, now)]),
-        hours: hours.collect(),
+        hours,
+        packed,
         sent: CumulativeCounts::from_counts(ticks),
         ..History::default()
     }

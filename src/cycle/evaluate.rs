@@ -359,6 +359,7 @@ async fn evaluate_polled_server(
     let of_all = evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
     transitions.extend(of_all);
     learned::keep(store, poll.name(), evaluator.take_learned(), now).await;
+    learned::pack_weeks(store, poll.name(), &histories, now).await;
     let mute_end = evaluator.end_mutes(&mut log, now);
     transitions.extend(mute_end.open.iter().cloned());
     drop_superseded_reminders(&mut transitions, &incidents);

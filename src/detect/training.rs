@@ -11,14 +11,14 @@ use ring::digest::{Context, SHA256};
 use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::training_cutoff;
 use crate::model::{
-    Coverage, DAY, History, HourCount, Judgement, LearnedKey, MarkedTime, Rules, Span, Timestamp,
+    Coverage, History, HourCount, Judgement, LearnedKey, MarkedTime, PackedWeeks, Rules, Span,
+    Timestamp, WEEK, WeekDigest,
 };
 
 /// The number of the learner: to be raised with every change of what is learned from the same past, or of how that is written, so
 /// that nothing is judged by what an earlier version kept. A test holds it.
 pub(super) const LEARNER: u32 = 2;
 
-const WEEK: Duration = DAY.saturating_mul(7);
 /// What is older than this before the week of the last mail teaches nothing: 54 weeks. Hourly counts are kept for 400 days, so all
 /// of it is known, whenever in the two weeks after that it is learned.
 const MAX_AGE: Duration = WEEK.saturating_mul(54);
@@ -80,6 +80,8 @@ pub(super) struct Training<'h> {
     /// What was covered.
     messages: Coverage,
     hours: &'h [HourCount],
+    /// The digests of weeks of them that are known.
+    packed: &'h PackedWeeks,
     /// What people said.
     marked: &'h [MarkedTime],
 }
@@ -97,6 +99,7 @@ impl<'h> Training<'h> {
             first_seen_at: history.first_seen_at.map(|first| first.max(since)),
             messages: Coverage::from_spans(known),
             hours: &hours[from..end.max(from)],
+            packed: &history.packed,
             marked: &history.marked,
         }
     }
@@ -143,11 +146,26 @@ impl<'h> Training<'h> {
             let is_real = mark.feedback.judgement == Judgement::Real;
             [mark.span.from.0, mark.span.until.0, i64::from(is_real)]
         });
-        digest.add_each(self.hours, |hour| {
-            let sent = hour.sent.cast_signed();
-            [hour.start.0, sent, hour.first_at.0, hour.last_at.0]
-        });
+        self.digest_hours(&mut digest);
         digest.finish()
+    }
+
+    /// Adds a digest of each week with mail. It is the same whether it was known or is made of the hours, so that what was learned is
+    /// known again by either.
+    fn digest_hours(&self, digest: &mut Digest) {
+        let mut hours = self.hours;
+        while let Some(first) = hours.first() {
+            let week = first.start.floor(WEEK);
+            let (of_week, later) =
+                hours.split_at(hours.partition_point(|hour| hour.start < week + WEEK));
+            // Of a week that is learned from in part, another part is digested.
+            let is_whole = week >= self.time.since && week + WEEK <= self.time.until;
+            let known = self.packed.digest(week).filter(|_| is_whole);
+            let of_week = known.unwrap_or_else(|| WeekDigest::of_hours(of_week));
+            digest.add(&[week.0]);
+            digest.0.update(of_week.as_bytes());
+            hours = later;
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     AddressCheck, BounceClass, BounceType, CountedSpan, Coverage, DAY, HOUR, MarkedTime,
-    OlderBlocks, Span, Tag, Timestamp,
+    OlderBlocks, PackedWeeks, Span, Tag, Timestamp,
 };
 
 /// Counts at instants, ordered by time, with running sums.
@@ -222,6 +222,8 @@ pub struct History {
     pub counted: Vec<CountedSpan>,
     /// Every hour with mail, in order, of the last 400 days.
     pub hours: Vec<HourCount>,
+    /// The digests of those that were read week by week, as they were read.
+    pub packed: PackedWeeks,
     /// Messages sent in the range that was loaded, exact at every instant it was loaded for that cuts no counted span;
     /// those of a counted span stand at its last message.
     pub sent: CumulativeCounts,

@@ -26,6 +26,7 @@ mod ledger;
 mod mail;
 mod mutes;
 mod outbox;
+mod packed_hours;
 mod pictures;
 mod readiness;
 mod reported_tokens;
@@ -141,6 +142,13 @@ facts! {
         what_was_learned_comes_back_and_is_replaced_by_series
         what_was_learned_goes_with_the_name_of_its_server
         what_was_learned_may_be_lost;
+    packed_hours:
+        any_course_of_writes_and_packing_tells_the_hours_that_are_stored
+        whole_weeks_are_packed_once_and_a_change_drops_its_week_alone
+        what_an_older_version_writes_drops_what_is_packed
+        what_is_damaged_or_of_a_newer_version_is_read_by_the_hour_and_packed_anew
+        what_pruning_takes_of_a_week_is_not_told_by_what_is_packed
+        what_is_packed_goes_with_the_stream_under_another_name;
     reported_tokens:
         an_outage_is_known_until_it_is_over;
     hello:
@@ -170,7 +178,8 @@ facts! {
         a_listed_bounce_is_known_while_the_details_know_of_none
         the_type_of_its_bounce_is_that_of_the_list
         what_is_too_old_is_given_up
-        what_cannot_be_read_is_followed_no_more;
+        what_cannot_be_read_is_followed_no_more
+        sampled_mail_is_what_a_history_knows_of_it;
     incidents:
         a_judgement_is_read_back
         incidents_about_delivery_are_read_by_their_opening

@@ -74,10 +74,10 @@ async fn check_sample(
     let now = reader.now;
     let load = move |s: &mut Database, key: &StreamKey| {
         let open = s.open_samples(key, now - sample::GIVE_UP_AFTER)?;
-        let history = s.history(key, Span::before(now, LOOKBACK), &[])?;
-        Ok((open, history))
+        let sampled = s.sampled_mail(key, Span::before(now, LOOKBACK))?;
+        Ok((open, sampled))
     };
-    let (open, history) = reader.call(stream, load).await?;
+    let (open, sampled) = reader.call(stream, load).await?;
     let mut draws = reader.candidates.take(stream);
     draws.retain(|draw| draw.sent_at < now && open.iter().all(|mail| mail.id != draw.id));
     let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
@@ -86,7 +86,7 @@ async fn check_sample(
         unread,
         unsettled: open.len() - unread,
         sent: if was_counted { usize::MAX } else { draws.len() },
-        suspicious: is_suspicious(&history.sampled, now),
+        suspicious: is_suspicious(&sampled, now),
         polls: reader.polls,
     };
     let requests = usize::try_from(requests).unwrap_or(usize::MAX);

@@ -9,11 +9,12 @@ use crate::detect::encoding::{decode, encode};
 use crate::detect::level_shift::LevelShift;
 use crate::detect::training::{LEARNER, LearnedTime, LearningSettings, Training};
 use crate::detect::{Silence, Together};
-use crate::model::{Feedback, Judgement, Learned, MarkedTime, Series, StreamKey, Tag};
+use crate::model::{
+    Feedback, Judgement, Learned, MarkedTime, PackedWeeks, Series, StreamKey, Tag, WEEK, WeekDigest,
+};
 
 /// The number of each learner, and a digest of what it learns.
 const LEARNERS: &str = include_str!("../../../tests/data/learners.txt");
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 /// A number in [0, 1) that `seed` and `at` decide.
 fn draw(seed: u64, at: u64) -> f64 {
@@ -54,6 +55,18 @@ struct World {
     rules: Rules,
     series: usize,
     now: Timestamp,
+    /// Whether whole weeks are read packed.
+    packed: bool,
+}
+
+/// Knows the digests of the whole weeks of `history`, as of a store that had packed them.
+fn pack(history: &mut History, now: Timestamp) {
+    let weeks = history
+        .hours
+        .chunk_by(|a, b| a.start.floor(WEEK) == b.start.floor(WEEK));
+    let weeks = weeks.map(|hours| (hours[0].start.floor(WEEK), WeekDigest::of_hours(hours)));
+    let whole = weeks.filter(|(week, _)| *week + WEEK <= now);
+    history.packed = PackedWeeks::new(whole.collect(), false);
 }
 
 impl World {
@@ -76,6 +89,10 @@ impl World {
         let of_tag = self.part(|number| number % 3 == 0);
         let mut tag = whole.for_tag(of_tag.hours, of_tag.sent, Vec::new());
         tag.marked.clone_from(&self.marked);
+        if self.packed {
+            pack(&mut whole, self.now);
+            pack(&mut tag, self.now);
+        }
         whole.tags.insert(Tag("receipt".to_owned()), tag);
         whole
     }
@@ -228,12 +245,15 @@ proptest! {
             rules: Rules::default(),
             series: 2,
             now: start() + DAY * days,
+            packed: seed % 2 == 0,
         };
         let mut kept = BTreeMap::new();
         for change in std::iter::once(Change::Pass(0)).chain(changes) {
             apply(&mut world, &mut kept, change);
             let anew = world.judge_anew();
             prop_assert_eq!(&world.judge(&mut kept).0, &anew, "after {:?}", change);
+            // What was learned is known again however the hours were read.
+            world.packed = !world.packed;
             let (again, learned) = world.judge(&mut kept);
             prop_assert_eq!((again, learned), (anew, 0), "nothing is left to learn after {:?}", change);
         }
@@ -250,6 +270,7 @@ fn a_stream_is_learned_once_a_week_however_often_it_is_judged() {
         rules: Rules::default(),
         series: 3,
         now,
+        packed: true,
     };
     let mut kept = BTreeMap::new();
     let (_, first) = world.judge(&mut kept);
@@ -272,6 +293,7 @@ fn what_judging_needs_is_small_whatever_it_was_learned_from() {
         rules: Rules::default(),
         series: 1,
         now: start() + DAY * days,
+        packed: false,
     };
     let size = |days: u32| {
         let mut kept = BTreeMap::new();
@@ -307,6 +329,46 @@ fn what_is_older_than_54_weeks_teaches_nothing() {
     assert_ne!(learn(&kept).0, learn(&whole).0, "that week teaches");
 }
 
+#[test]
+fn a_past_in_which_one_hour_was_other_is_learned_anew_however_it_is_read() {
+    let at = start() + 100 * DAY + HOUR * 5;
+    let past = history(mail(6, 100, 30.0, false), at);
+    let settings = LearningSettings::new(&Rules::default(), 1, None);
+    let key =
+        |history: &History| Training::new(history, LearnedTime::at(history, at)).key(&settings);
+    let packed = |mut history: History| {
+        pack(&mut history, at);
+        history
+    };
+    let whole = packed(past.clone());
+    let until = LearnedTime::at(&whole, at).until;
+    assert!(whole.packed.digest(until.floor(WEEK) - WEEK).is_some());
+    assert_eq!(key(&whole), key(&past));
+    for place in [0, 200, past.hours.len() / 2] {
+        let mut other = past.clone();
+        other.hours[place].sent += 1;
+        assert_ne!(key(&other), key(&past), "{place}");
+        assert_eq!(key(&packed(other.clone())), key(&other), "{place}");
+        // A week that begins before what is learned from, or ends after it, is not what its digest is of.
+        other.hours.remove(place);
+        assert_ne!(key(&packed(other.clone())), key(&past), "{place}");
+    }
+    // In the middle of a week, what came after it is not learned from.
+    let ended = start() + 33 * DAY + HOUR * 9;
+    let sent = mail(6, 60, 30.0, false).into_iter();
+    let mut part = history(sent.filter(|at| *at < ended), ended);
+    let mut silent = part.clone();
+    silent.messages = past.messages.clone();
+    part.messages = past.messages.clone();
+    pack(&mut part, at);
+    assert_eq!(key(&part), key(&silent));
+    assert_ne!(
+        LearnedTime::at(&part, at).until.floor(WEEK),
+        LearnedTime::at(&part, at).until,
+        "a week is cut"
+    );
+}
+
 /// What is learned of fixed pasts, each number rounded: a mathematical library may differ in the last digits.
 fn what_is_learned() -> String {
     let mut pasts = Vec::new();
@@ -323,6 +385,7 @@ fn what_is_learned() -> String {
             rules: Rules::default(),
             series: 2,
             now: start() + 80 * DAY,
+            packed: false,
         };
         pasts.push((world.history(), world.now));
         let quiet = Span::new(start() + 60 * DAY, start() + 62 * DAY);

@@ -17,6 +17,7 @@ const FIRST_RELEASE: &str = include_str!("../../../tests/data/upgrade/0347048.sq
 const LATER_ROWS: &str = "
     INSERT INTO tags (key, name) VALUES (3, 'receipt'), (9, 'quittung ✉');
     INSERT INTO counted VALUES (1, 0, 1772000000000, 1772003600000, 1234, NULL);
+    INSERT INTO packed_hours VALUES (1, 0, 1771459200000, X'00112233445566778899aabbccddeeff', X'00ff');
     INSERT INTO notes VALUES (4, 1772500000000, 'shop', 'a note');
     INSERT INTO digests VALUES (1772500000000, 1772413600000, 1);
     INSERT INTO feedback VALUES ('jbeqp4ec', 'false_alarm', 'ops', 1772600000000);

@@ -157,3 +157,14 @@ pub(super) fn what_cannot_be_read_is_followed_no_more(b: &mut Database) {
     follow(b, "m1", at(5));
     assert_eq!(open_ids(b), ["m2"]);
 }
+
+pub(super) fn sampled_mail_is_what_a_history_knows_of_it(b: &mut Database) {
+    let range = span(0, 3600);
+    assert_eq!(b.sampled_mail(&shop_outbound(), range).expect("read"), []);
+    follow(b, "m1", at(5));
+    follow(b, "m2", at(9));
+    follow(b, "m3", at(3700));
+    prove(b, "m1", Some(&proof(Some(at(8)), Status::Sent)), at(60));
+    let sampled = b.sampled_mail(&shop_outbound(), range).expect("read");
+    assert_eq!((sampled.len(), &sampled), (2, &known(b)));
+}

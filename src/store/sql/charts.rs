@@ -24,7 +24,7 @@ impl Database {
                 installed_at,
                 messages: coverage::load(s, key, Kind::Messages)?,
                 bounces: coverage::load(s, key, Kind::Bounces)?,
-                hours: history::load_hours(s, key, ALL_MAIL, hours, &counted)?,
+                hours: history::load_hours(s, key, ALL_MAIL, hours, &counted)?.0,
                 bounce_events: history::load_bounce_events(s, key, span)?,
                 sampled: load_samples(s, key, span)?,
                 ..History::default()

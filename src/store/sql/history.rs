@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::model::{
     BlockedRecipient, BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, DAY,
     History, HourCount, Kind, KnownRecipients, MIN_TAG_MESSAGES, MINUTE, MarkedTime, OlderBlocks,
-    SAMPLE_LOOKBACK, SampledMessage, Span, StreamKey, TAG_LOOKBACK, Tag, Timestamp, merge_hours,
+    PackedWeeks, SAMPLE_LOOKBACK, SampledMessage, Span, StreamKey, TAG_LOOKBACK, Tag, Timestamp,
+    WEEK, merge_hours,
 };
 use crate::store::{Database, Error};
 
 use super::feedback::load_marked;
 use super::id::id_from_bytes;
 use super::tags::ALL_MAIL;
-use super::{Row, Session, address_checks, counts, coverage, values};
+use super::{Row, Session, address_checks, counts, coverage, packed_hours, values};
 
 /// How far the details of a message and the list of bounces may differ on when a bounce happened, in milliseconds.
 const SAME_BOUNCE_WITHIN_MS: i64 = 10 * 60 * 1000;
@@ -41,6 +42,15 @@ impl Database {
         self.read_stream(stream, |s, key| load_sending(s, stream, key, range, cuts))
     }
 
+    /// Returns the sampled mail of that history alone.
+    pub fn sampled_mail(
+        &mut self,
+        stream: &StreamKey,
+        range: Span,
+    ) -> Result<Vec<SampledMessage>, Error> {
+        self.read_stream(stream, |s, key| load_samples(s, key, range))
+    }
+
     /// Returns the same with the history of each tag that was used of late. Tags of a few messages are left out.
     pub fn history_with_tags(
         &mut self,
@@ -53,9 +63,10 @@ impl Database {
             let marked = load_marked(s, stream)?;
             for (tag, name) in used_tags(s, key, range)? {
                 let counted = counts::load(s, key, tag, kept(range.until))?;
-                let hours = load_hours(s, key, tag, kept(range.until), &counted)?;
+                let (hours, packed) = load_hours(s, key, tag, kept(range.until), &counted)?;
                 let (sent, _) = load_counts(s, key, tag, range, cuts, &counted)?;
                 let (tag, mut of_tag) = (Tag(name), history.for_tag(hours, sent, counted));
+                of_tag.packed = packed;
                 of_tag.marked = marked_of(&marked, Some(&tag));
                 history.tags.insert(tag, of_tag);
             }
@@ -114,11 +125,13 @@ fn load_sending(
     let counted = counts::load(s, key, ALL_MAIL, kept(range.until))?;
     let (first_seen_at, installed_at) = load_beginning(s, stream, key)?;
     let (sent, recipients) = load_counts(s, key, ALL_MAIL, range, cuts, &counted)?;
+    let (hours, packed) = load_hours(s, key, ALL_MAIL, kept(range.until), &counted)?;
     Ok(History {
         first_seen_at,
         installed_at,
         messages: coverage::load(s, key, Kind::Messages)?,
-        hours: load_hours(s, key, ALL_MAIL, kept(range.until), &counted)?,
+        hours,
+        packed,
         sent,
         recipients,
         counted,
@@ -162,31 +175,29 @@ pub(super) fn load_beginning(
     Ok(found.unzip())
 }
 
-/// Returns the hours of one tag, or of all mail, that begin in `span`.
+/// Returns the hours of one tag, or of all mail, that begin in `span`, and what is known of their weeks.
 pub(super) fn load_hours(
     s: &mut dyn Session,
     stream: i64,
     tag: i64,
     span: Span,
     counted: &[CountedSpan],
-) -> Result<Vec<HourCount>, Error> {
-    let listed = s.rows(
-        "SELECT at, sent, first_at, last_at FROM hours WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
-        &values![stream, tag, span.from, span.until],
-        |row| {
-            Ok(HourCount {
-                start: row.get(0)?,
-                sent: row.get(1)?,
-                first_at: row.get(2)?,
-                last_at: row.get(3)?,
-            })
-        },
-    )?;
-    Ok(merge_hours(listed, counted))
+) -> Result<(Vec<HourCount>, PackedWeeks), Error> {
+    let listed = packed_hours::load(s, stream, tag, span)?;
+    let is_due = !listed.due.is_empty();
+    // A week with mail that was only counted has other hours than those that were packed.
+    let is_listed = |week: Timestamp| {
+        let next = counted.partition_point(|c| c.span.until <= week);
+        counted.get(next).is_none_or(|c| c.span.from >= week + WEEK)
+    };
+    let mut digests = listed.digests;
+    digests.retain(|(week, _)| is_listed(*week));
+    let packed = PackedWeeks::new(digests, is_due);
+    Ok((merge_hours(listed.hours, counted), packed))
 }
 
 /// Returns the time of which hours are told.
-fn kept(until: Timestamp) -> Span {
+pub(super) fn kept(until: Timestamp) -> Span {
     Span::new(until - 400 * DAY, until)
 }
 

@@ -27,6 +27,7 @@ pub(in crate::store) mod leases;
 mod mail;
 mod mutes;
 mod outbox;
+mod packed_hours;
 #[cfg(any(test, feature = "charts"))]
 mod pictures;
 mod polls;

@@ -29,7 +29,7 @@ const fn drawn(name: &'static str, columns: &'static [&'static str]) -> Table {
 
 /// All of them, each after those that it refers to. The columns of the key come first, in its order.
 #[rustfmt::skip]
-pub(in crate::store) const TABLES: [Table; 32] = [
+pub(in crate::store) const TABLES: [Table; 33] = [
     table("servers", 1, &[
         "name", "first_start_at", "last_cycle_at", "last_complete_at", "incomplete_since", "incomplete_cycles", "reason",
         "account_id", "left_at", "number", "sandbox", "former_name", "streams_listed_at", "streams_listed_for",
@@ -41,6 +41,7 @@ pub(in crate::store) const TABLES: [Table; 32] = [
     table("messages", 3, &["stream", "sent_at", "id", "tag", "recipients"]),
     table("minutes", 3, &["stream", "tag", "at", "sent", "last_at", "recipients"]),
     table("hours", 3, &["stream", "tag", "at", "sent", "first_at", "last_at"]),
+    table("packed_hours", 3, &["stream", "tag", "week", "digest", "hours"]),
     table("counted", 3, &["stream", "tag", "from_at", "until_at", "sent", "last_at"]),
     table("bounces", 2, &[
         "stream", "id", "message", "type", "class", "at", "sent_at", "recipient", "tag", "description",

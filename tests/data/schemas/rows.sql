@@ -116,3 +116,6 @@ INSERT INTO messages (stream, sent_at, id, tag, recipients) SELECT key, 17725409
 
 -- schema 24
 UPDATE servers SET streams_listed_at = 1772600000000, streams_listed_for = '00ff' WHERE name = 'studio';
+
+-- schema 25
+INSERT INTO packed_hours SELECT key, 0, 1771459200000, X'00112233445566778899aabbccddeeff', X'00ff' FROM streams WHERE server = 'depot';
