@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::clock;
 use crate::config::{SINK_CHANNEL, hold};
@@ -38,6 +39,14 @@ pub struct DeliveryCounts {
     pub pending: u64,
     /// Messages set aside, since nothing confirmed them and they were repeated once.
     pub given_up: u64,
+}
+
+impl DeliveryCounts {
+    /// Adds what another part of the same delivery sent and gave up; what is pending is counted once, at its end.
+    const fn add(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.given_up += other.given_up;
+    }
 }
 
 /// What makes messages be sent now.
@@ -101,10 +110,43 @@ async fn deliver_channels(
     lease: &DeliveryLease,
     hold: Hold,
 ) -> Result<DeliveryCounts, store::Error> {
+    let turn = || Turn::new(context, trigger, lease, hold);
+    let channels = due_by_channel(context, hold).await?;
+    let can_move = |row: &&OutboxRow| row.message.placement.fallback.is_some();
+    let movable: BTreeMap<i64, String> = channels
+        .values()
+        .flatten()
+        .filter(can_move)
+        .map(|row| (row.seq, row.message.channel.clone()))
+        .collect();
+    let mut total = send_by_channel(context, turn, channels).await?;
+    if movable.is_empty() {
+        return Ok(total);
+    }
+    // From cron the next attempt would be an hour later, and what was moved has one other channel only: it is moved once.
+    let mut channels = due_by_channel(context, hold).await?;
+    let is_moved = |row: &OutboxRow| {
+        let before = movable.get(&row.seq);
+        before.is_some_and(|channel| *channel != row.message.channel)
+    };
+    channels.retain(|_, rows| rows.iter().any(is_moved));
+    if !channels.is_empty() {
+        // The other channel may have been sent a message a moment ago.
+        sleep(context.config.slack.pace).await;
+        total.add(send_by_channel(context, turn, channels).await?);
+    }
+    Ok(total)
+}
+
+/// Sends these rows, each channel on its own.
+async fn send_by_channel(
+    context: &Context,
+    turn: impl Fn() -> Turn,
+    channels: BTreeMap<String, Vec<OutboxRow>>,
+) -> Result<DeliveryCounts, store::Error> {
     let mut workers = JoinSet::new();
     let mut pictures = Vec::new();
-    let turn = || Turn::new(context, trigger, lease, hold);
-    for (channel, mut rows) in due_by_channel(context, hold).await? {
+    for (channel, mut rows) in channels {
         if let Some(name) = channel.strip_prefix(SINK_CHANNEL) {
             let worker = SinkWorker::new(context, name, turn());
             workers.spawn(async move { worker.send_all(rows).await });
@@ -117,11 +159,7 @@ async fn deliver_channels(
     let mut total = DeliveryCounts::default();
     while let Some(joined) = workers.join_next().await {
         match joined {
-            Ok(counts) => {
-                let counts = counts?;
-                total.sent += counts.sent;
-                total.given_up += counts.given_up;
-            }
+            Ok(counts) => total.add(counts?),
             Err(error) => tracing::error!(%error, "delivery task panicked"),
         }
     }
