@@ -14,7 +14,7 @@ mod signature;
 mod tests;
 
 pub use client::{Error, SinkClient};
-pub use request::{Happened, happened};
+pub use request::{Happened, happened, ntfy_topic};
 pub use signature::read_key;
 
 use crate::secret::Secret;

@@ -236,13 +236,19 @@ fn opsgenie_request(url: &Url, key: &str, path: &str, body: &Value) -> Request {
     }
 }
 
-/// The topic is the last part of the path; as JSON a message is published at the one above it.
+/// Returns the topic of ntfy that is the last part of the path, and what is before it; `None` where there is none.
+pub fn ntfy_topic(url: &Url) -> Option<(&str, &str)> {
+    let path = url.path().trim_end_matches('/');
+    let (base, topic) = path.rsplit_once('/').unwrap_or(("", path));
+    (!topic.is_empty()).then_some((base, topic))
+}
+
+/// As JSON a message is published at the path above its topic.
 fn ntfy(mut url: Url, token: Option<&str>, fields: &Fields) -> Result<Request, String> {
-    let path = url.path().trim_end_matches('/').to_owned();
-    let (base, topic) = path.rsplit_once('/').unwrap_or(("", &path));
-    if topic.is_empty() {
+    let Some((base, topic)) = ntfy_topic(&url) else {
         return Err("its `url` does not end with a topic".to_owned());
-    }
+    };
+    let (base, topic) = (base.to_owned(), topic.to_owned());
     url.set_path(&format!("{base}/"));
     let (priority, tag) = match (fields.is_over(), fields.severity) {
         (true, _) => (3, "white_check_mark"),

@@ -11,7 +11,7 @@ use crate::config::sink::{Credential, SinkConfig};
 use crate::config::{Sources, names, values};
 use crate::model::{Rule, ServerName, Severity};
 use crate::secret::Secret;
-use crate::sink::{MailRoute, SinkKind, read_key};
+use crate::sink::{MailRoute, SinkKind, ntfy_topic, read_key};
 use crate::tls::is_loopback;
 
 /// The maximum length of a name, in characters.
@@ -20,6 +20,7 @@ const NAME_REMEDY: &str =
     "give it a name of lower-case letters, digits and hyphens, such as name = \"pager\"";
 const TYPE_REMEDY: &str = "write one of webhook, pagerduty, opsgenie, ntfy, email";
 const ADDRESS_REMEDY: &str = "write a whole address such as ops@example.com";
+const TO_REMEDY: &str = "name who is to read it, as in to = [\"ops@example.com\"]";
 /// The keys that only mail has.
 const ENVELOPE_KEYS: [&str; 3] = ["from", "to", "username"];
 
@@ -33,10 +34,10 @@ pub(super) fn read_sink(table: &Dict, sources: &Sources) -> Result<SinkConfig, V
     let mut problems: Vec<Invalid> = unknown.collect();
     let name = note(read_name(table), &mut problems);
     let kind = note(read_kind(table), &mut problems);
-    let rules = note(list(table, "rules", read_rule), &mut problems);
-    let severities = note(list(table, "severities", read_severity), &mut problems);
+    let rules = note(choice(table, "rules", read_rule), &mut problems);
+    let severities = note(choice(table, "severities", read_severity), &mut problems);
     let server = |name: &str| Ok(ServerName::from(name));
-    let servers = note(list(table, "servers", server), &mut problems);
+    let servers = note(choice(table, "servers", server), &mut problems);
     let url = kind.and_then(|kind| note(read_url(table, kind), &mut problems));
     let credential =
         kind.and_then(|kind| note(read_credential(table, kind, sources), &mut problems));
@@ -127,6 +128,10 @@ fn read_url(table: &Dict, kind: SinkKind) -> Result<Secret, Invalid> {
         ));
     }
     match (parsed.filter(is_valid), Secret::new(text.trim())) {
+        (Some(url), Some(_)) if kind == SinkKind::Ntfy && ntfy_topic(&url).is_none() => {
+            let what = "has a `url` that does not end with a topic";
+            Err(Invalid::new(what, url_remedy(kind)))
+        }
         (Some(_), Some(url)) => Ok(url),
         // Its value is not repeated: it may hold a secret.
         _ => {
@@ -279,10 +284,9 @@ fn read_envelope(table: &Dict, kind: SinkKind) -> Result<Option<MailRoute>, Inva
         Some(value) => values::text(value).map_err(|why| Invalid::from(why).within("from"))?,
         None => return Err(Invalid::new("has no `from`", ADDRESS_REMEDY)),
     };
-    let to = list(table, "to", |text| address("to", text))?;
+    let to = list(table, "to", TO_REMEDY, |text| address("to", text))?;
     if to.is_empty() {
-        let remedy = "name who is to read it, as in to = [\"ops@example.com\"]";
-        return Err(Invalid::new("has no `to`", remedy));
+        return Err(Invalid::new("has no `to`", TO_REMEDY));
     }
     let username = table.get("username").map(values::text).transpose();
     let username = username.map_err(|why| Invalid::from(why).within("username"))?;
@@ -303,9 +307,21 @@ fn read_envelope(table: &Dict, kind: SinkKind) -> Result<Option<MailRoute>, Inva
     }))
 }
 
+/// Reads a list that chooses what is sent: without it, all of them are.
+fn choice<T>(
+    table: &Dict,
+    key: &str,
+    read: impl Fn(&str) -> Result<T, Invalid>,
+) -> Result<Vec<T>, Invalid> {
+    let remedy = format!("remove `{key}` for all of them, or name some");
+    list(table, key, &remedy, read)
+}
+
+/// Reads a list, which is empty where there is none. One that is there and empty is refused with `remedy`.
 fn list<T>(
     table: &Dict,
     key: &str,
+    remedy: &str,
     read: impl Fn(&str) -> Result<T, Invalid>,
 ) -> Result<Vec<T>, Invalid> {
     let Some(value) = table.get(key) else {
@@ -314,10 +330,7 @@ fn list<T>(
     let texts = values::texts(value).map_err(|why| Invalid::from(why).within(key))?;
     if texts.is_empty() {
         let what = format!("has an empty `{key}`, so nothing would be sent");
-        return Err(Invalid::new(
-            what,
-            format!("remove `{key}` for all of them, or name some"),
-        ));
+        return Err(Invalid::new(what, remedy));
     }
     texts.iter().map(|text| read(text)).collect()
 }

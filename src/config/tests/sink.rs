@@ -63,6 +63,7 @@ fn what_is_wrong_with_a_sink_is_told_with_its_remedy_and_without_its_secret() {
         sink("type = \"webhook\"\nurl = \"http://alerts.example.com/canary\""),
         sink("type = \"webhook\"\nurl = \"https://events.pagerduty.com/canary\""),
         sink("type = \"webhook\"\nurl = \"https://hooks.slack.com/services/T0/B0/canary\""),
+        sink("type = \"ntfy\"\nurl = \"https://ntfy.example.com/\""),
         sink("type = \"pagerduty\""),
         sink("type = \"pagerduty\"\nsecret_env = \"PAGER_KEY\""),
         webhook("secret_env = \"whsec_canary==\""),
