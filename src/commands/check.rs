@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
@@ -46,16 +47,15 @@ pub(super) async fn check(config: Config, args: CheckArgs) -> CommandResult {
         return print_disabled("nothing was polled", args.json);
     }
     let is_printed = matches!(config.slack.sink, SlackSink::Print);
-    let context = open_for_cycle(config, message_writer(args.json)).await?;
-    let report = run_cycle(&context, options_at(args.now)).await;
-    let report = match report.map_err(cycle_error) {
+    let (context, report) = match open_and_run(config, &args).await {
+        // What reads the object learns from it also that there was no cycle, whatever stood in its way.
         Err((INCOMPLETE, why)) if args.json => {
             let at = args.now.unwrap_or_else(clock::now);
             let report = CheckReport::failed(at, why.clone());
             print(&json_line(&json!(report)))?;
             return Err((INCOMPLETE, why));
         }
-        report => report?,
+        ran => ran?,
     };
     if args.json {
         print(&json_line(&json!(report)))?;
@@ -75,6 +75,15 @@ pub(super) async fn check(config: Config, args: CheckArgs) -> CommandResult {
         true if is_reported => OPEN_INCIDENT,
         true => 0,
     })
+}
+
+async fn open_and_run(
+    config: Config,
+    args: &CheckArgs,
+) -> Result<(Arc<Context>, CheckReport), (u8, String)> {
+    let context = open_for_cycle(config, message_writer(args.json)).await?;
+    let report = run_cycle(&context, options_at(args.now)).await;
+    Ok((context, report.map_err(cycle_error)?))
 }
 
 /// Writes what `/metrics` of `run` says, but for what only a process that goes on can count. The collector reads the file as a whole

@@ -46,6 +46,9 @@ fn a_damaged_database_is_reported_and_left_as_it_is() {
             "hushwatch: failed to open the database <folder>/hushwatch.db: the database is damaged (database disk image is malformed); move it aside and start anew, or restore a copy",
         );
         assert!(!cycle.panicked(), "{}", cycle.stderr);
+        assert_eq!(cycle.report["complete"], false, "{:#}", cycle.report);
+        let errors = cycle.report["errors"].to_string();
+        assert!(errors.contains("the database is damaged"), "{errors}");
         let notice = &[NO_DATABASE][..notices];
         assert_eq!(world.alerts(), notice, "by the first process");
         assert_eq!(fs::read(&path).expect("read"), bytes);
