@@ -131,9 +131,10 @@ enum Wish {
 
 /// What this process's user may not do. Displayed, it names the place, whose it is, and the remedy: the same for each command.
 #[derive(Debug)]
-struct Refusal<'p> {
+struct Refusal {
     wish: Wish,
-    place: &'p Path,
+    /// From the root on: the remedy is carried out in another shell, which is in another folder.
+    place: PathBuf,
     /// The user of this process; like the others `None` where the system does not say.
     me: Option<u32>,
     /// Whose the place is.
@@ -142,18 +143,21 @@ struct Refusal<'p> {
     folder_owner: Option<u32>,
     /// Whose the database is; `None` also where there is none that this user may see.
     database_owner: Option<u32>,
+    /// Whether the place is a folder in which other things are, or may be: such as `/`, or the home of root.
+    holds_others: bool,
 }
 
-impl<'p> Refusal<'p> {
-    fn new(wish: Wish, place: &'p Path, database: &Path) -> Self {
+impl Refusal {
+    fn new(wish: Wish, place: &Path, database: &Path) -> Self {
         let owner = |place: &Path| fs::metadata(place).ok().map(|found| found.uid());
         Self {
             wish,
-            place,
+            place: whole(place),
             me: owner(Path::new("/proc/self")),
             owner: owner(place),
             folder_owner: owner(&folder_of(database)),
             database_owner: owner(database),
+            holds_others: wish == Wish::CreateIn && holds_others(place, database),
         }
     }
 
@@ -173,10 +177,17 @@ impl<'p> Refusal<'p> {
                 format!("as root: chown {mine} {place}")
             }
             (Wish::Write, _) => run_as(owner),
+            (_, Some(database)) if database == me && self.holds_others => {
+                "move the database to a folder of this user and change `store.path`".to_owned()
+            }
             (_, Some(database)) if database == me => format!(
                 "as root: chown {mine} {place}; or move the database to a folder of this user and change `store.path`"
             ),
             (_, Some(database)) => run_as(database),
+            (Wish::CreateIn, None) if owner == 0 && self.holds_others => {
+                "run this in a folder of this user, or change `store.path` to a file in one"
+                    .to_owned()
+            }
             (Wish::CreateIn, None) if owner == 0 => format!(
                 "change `store.path` to a folder that this user may write to, or, where this one is for hushwatch alone, as root: \
                  chown {mine} {place}"
@@ -186,7 +197,7 @@ impl<'p> Refusal<'p> {
     }
 }
 
-impl std::fmt::Display for Refusal<'_> {
+impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let place = self.place.display();
         let wish = match self.wish {
@@ -215,6 +226,25 @@ impl std::fmt::Display for Refusal<'_> {
             ),
         }
     }
+}
+
+/// Returns the path from the root on, where the system says where this process is.
+fn whole(place: &Path) -> PathBuf {
+    std::path::absolute(place).unwrap_or_else(|_| place.to_owned())
+}
+
+/// Returns whether `folder` holds, or may hold, what is not of hushwatch.
+fn holds_others(folder: &Path, database: &Path) -> bool {
+    let database = follow_links(database);
+    let name = database.file_name().unwrap_or_default().to_string_lossy();
+    let is_ours =
+        |other: &str| other.starts_with(&*name) || matches!(other, "monitor.toml" | "lost+found");
+    // What may not be listed may hold anything.
+    fs::read_dir(folder).map_or(true, |entries| {
+        entries
+            .map_while(Result::ok)
+            .any(|entry| !is_ours(&entry.file_name().to_string_lossy()))
+    })
 }
 
 /// Returns how a command is run as the user of this number.
@@ -251,7 +281,7 @@ fn read_only(place: &Path) -> String {
     format!(
         "{} is read-only for this process; change `store.path` to a place that it may write to (a volume of the container; \
          ReadWritePaths= of the unit)",
-        place.display()
+        whole(place).display()
     )
 }
 
@@ -264,20 +294,24 @@ mod tests {
     const SERVICE: u32 = 3_999_999_002;
 
     fn told(wish: Wish, owners: [u32; 2], database_owner: Option<u32>) -> String {
+        refusal(wish, owners, database_owner).to_string()
+    }
+
+    fn refusal(wish: Wish, owners: [u32; 2], database_owner: Option<u32>) -> Refusal {
         let [owner, folder_owner] = owners;
         let place = match wish {
             Wish::Write => "/data/h.db",
             Wish::CreateIn | Wish::Enter => "/data",
         };
-        let refusal = Refusal {
+        Refusal {
             wish,
-            place: Path::new(place),
+            place: PathBuf::from(place),
             me: Some(ME),
             owner: Some(owner),
             folder_owner: Some(folder_owner),
             database_owner,
-        };
-        refusal.to_string()
+            holds_others: false,
+        }
     }
 
     #[test]
@@ -319,6 +353,36 @@ mod tests {
                 "/data belongs to root, and user 3999999001, as which this runs, may not enter it; run this as root: sudo hushwatch …, or change `store.path`".to_owned(),
             ]
         );
+    }
+
+    #[test]
+    fn a_folder_with_other_things_in_it_is_given_to_nobody() {
+        for database in [None, Some(ME)] {
+            let refusal = Refusal {
+                holds_others: true,
+                ..refusal(Wish::CreateIn, [0, 0], database)
+            };
+            let told = refusal.to_string();
+            assert!(told.contains("a folder of this user"), "{told}");
+            assert!(!told.contains("chown"), "{told}");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("h.db");
+        for name in ["h.db-lock", "monitor.toml", "lost+found"] {
+            fs::write(folder.path().join(name), "").expect("written");
+            assert!(!holds_others(folder.path(), &database), "{name}");
+        }
+        fs::write(folder.path().join("notes"), "").expect("written");
+        assert!(holds_others(folder.path(), &database));
+        assert!(holds_others(&folder.path().join("missing"), &database));
+    }
+
+    #[test]
+    fn a_place_is_named_from_the_root_on() {
+        let here = std::env::current_dir().expect("a folder");
+        let refusal = Refusal::new(Wish::CreateIn, Path::new("."), Path::new("h.db"));
+        assert_eq!(refusal.place, here);
+        assert!(refusal.holds_others, "the repository");
     }
 
     #[test]
