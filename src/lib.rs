@@ -31,10 +31,11 @@
 //! | [`retry`] | leaf: when to try again | nothing |
 //! | [`tls`] | leaf: what every HTTP client has: its TLS implementation, its name, no redirects; and which URLs need no TLS | nothing |
 //! | [`clock`] | leaf: the machine's time | model |
+//! | `ownership` | leaf: whose a file is that root creates | nothing |
 //! | `progress` | leaf: a progress bar on a terminal | nothing |
 //! | [`database`] | leaf: where a `PostgreSQL` database is, as a URL says it | secret |
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret, tls |
-//! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, secret, database |
+//! | [`store`] | the only room that knows SQL: one body of it for `SQLite` and (feature `postgres`) `PostgreSQL` | model, secret, database, ownership |
 //! | [`slack`] | the only room that knows Slack | model, text, notify, retry, secret, tls |
 //! | `sink` | the only room that knows the sinks beside Slack: webhooks, pagers, push, mail | model, text, retry, secret, tls |
 //! | [`sentry`] | the only room that knows Sentry: events and check-ins by DSN, its alert rules | model, text, retry, secret, tls |
@@ -42,13 +43,13 @@
 //! | `smtp` | leaf (feature `doctor`): the only room that knows mail relays | nothing |
 //! | [`heartbeat`] | the pings by which others notice our own silence | secret, tls |
 //! | [`config`] | `monitor.toml` and the environment, checked | model, retry, secret, tls, database, sink, heartbeat, sentry |
-//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, chart, notify, output, secret, retry, clock, postmark, store, slack, sink, sentry, dns, config, heartbeat, progress |
+//! | [`cycle`] | the shell of one cycle: poll, collect, evaluate, digest, deliver | model, detect, decide, evaluate, text, chart, notify, output, secret, retry, clock, postmark, store, slack, sink, sentry, dns, config, heartbeat, ownership, progress |
 //! | [`daemon`] | a cycle on schedule, until it is asked to stop | model, clock, cycle |
 //! | [`overview`] | what is stored, read for people and scripts, and nothing changed | model, detect, text, chart, html, notify, output, clock, store, config, cycle |
 //! | [`page`] | what `run` serves over HTTP: a page, read-only, on a thread of its own | model, text, html, notify, output, metrics, secret, clock, store, config, cycle, daemon, overview |
 //! | `sim` | (feature `demo`) a simulated Postmark and Slack for `demo` and the tests; for the tests (feature `sim`) the DNS, a mail relay and others too | model |
-//! | [`telemetry`] | the log | nothing |
-//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, chart, html, notify, output, metrics, secret, clock, progress, postmark, store, slack, sink, sentry, dns, smtp, config, heartbeat, cycle, daemon, overview, page, sim, telemetry |
+//! | [`telemetry`] | the log | ownership |
+//! | [`commands`] | the verbs: their arguments, their work, and what they print | model, detect, decide, evaluate, `events_file`, text, chart, html, notify, output, metrics, secret, clock, ownership, progress, postmark, store, slack, sink, sentry, dns, smtp, config, heartbeat, cycle, daemon, overview, page, sim, telemetry |
 //!
 //! `mutation` is for the tests alone: valid documents gone wrong, for the property tests of every parser.
 //!
@@ -84,6 +85,7 @@ mod text;
 pub mod clock;
 mod database;
 mod heartbeat;
+mod ownership;
 mod progress;
 mod retry;
 mod secret;

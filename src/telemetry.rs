@@ -19,6 +19,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::ownership;
+
 /// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -34,16 +36,15 @@ static LOG_FILE: OnceLock<File> = OnceLock::new();
 static LOG_FILE_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Lets the log go to the end of a file, which nobody else may read where it is new. It is opened by name at each start, so that it may be
-/// rotated between two of them. To be called before [`init`].
+/// rotated between two of them. One that root creates belongs to whom its folder belongs to. To be called before [`init`].
 ///
 /// # Errors
 /// Where it cannot be written.
 pub fn log_to(path: &Path) -> io::Result<()> {
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut options = OpenOptions::new();
+    options.append(true).mode(0o600);
+    let folder = ownership::folder_of(path);
+    let file = ownership::open_or_create(&options, path, &[&folder])?;
     let _ = LOG_FILE.set(file);
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Files that others read: written as a whole or not at all.
 
-use std::ffi::OsString;
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use crate::ownership;
 
 /// Writes `bytes` so that a reader finds what was there before or all of it, and a full disk leaves what was there. A link is
 /// followed; a device or a pipe is written to as it is.
@@ -18,7 +19,8 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return fs::write(&path, bytes);
     }
     let unfinished = unfinished(&path);
-    let written = fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, &path));
+    let written = write_new(&path, &unfinished, bytes);
+    let written = written.and_then(|()| fs::rename(&unfinished, &path));
     match written {
         Ok(()) => Ok(()),
         // A folder in which nothing can be created may hold a file that can be written.
@@ -32,11 +34,22 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Writes what is to replace `path`, and to belong to whom that belongs to, or its folder where there is none, if root does it.
+fn write_new(path: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
+    // One of a process that had this number, and was ended.
+    let _ = fs::remove_file(unfinished);
+    let folder = ownership::folder_of(path);
+    let mut options = OpenOptions::new();
+    options.write(true);
+    let mut file = ownership::create_new(&options, unfinished, &[path, &folder])?;
+    file.write_all(bytes)
+}
+
 /// Returns the name under which it is written first: one that no collector of `*.prom` reads.
-fn unfinished(path: &Path) -> OsString {
+fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
-    name
+    name.into()
 }
 
 #[cfg(test)]

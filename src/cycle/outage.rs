@@ -12,6 +12,7 @@ use ring::digest::{SHA256, digest};
 
 use crate::config::StoreSettings;
 use crate::model::{DAY, Timestamp};
+use crate::ownership;
 
 /// For as long as an outage lasts, the alert is repeated so often.
 const REPEAT_AFTER: Duration = DAY;
@@ -234,8 +235,10 @@ fn folder_of(folder: &Path, user: u32) -> PathBuf {
 
 fn write(path: &Path, line: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(path)?.write_all(line.as_bytes())
+    options.write(true).truncate(true).mode(0o600);
+    let folder = ownership::folder_of(path);
+    let mut file = ownership::open_or_create(&options, path, &[&folder])?;
+    file.write_all(line.as_bytes())
 }
 
 #[cfg(test)]

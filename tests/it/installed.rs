@@ -417,6 +417,45 @@ fn a_backup_that_is_closed_to_the_user_is_not_the_fault_of_the_database() {
     assert!(said.ends_with(&line), "{said}");
 }
 
+#[test]
+fn what_root_does_beside_the_database_of_a_user_leaves_nothing_that_stops_the_user() {
+    let world = World::new(Process::New, "");
+    let folder = world.folder.path();
+    let me = folder.metadata().expect("there").uid();
+    if crate::store::needs_a_file("whose file it is") || me != 0 {
+        return;
+    }
+    world.postmark.set_now(hushwatch::clock::now());
+    let give = |path: &Path| chown(path, Some(NOBODY), Some(NOBODY)).expect("given");
+    give(folder);
+    give(&folder.join("monitor.toml"));
+    let roots = || {
+        let entries = fs::read_dir(folder).expect("read");
+        let entries = entries.map(|entry| entry.expect("an entry"));
+        let roots = entries.filter(|entry| entry.metadata().expect("there").uid() == 0);
+        let names = roots.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.collect::<Vec<_>>()
+    };
+    let check = [
+        "check",
+        "--log-file",
+        "check.log",
+        "--metrics",
+        "hushwatch.prom",
+    ];
+    let said = world.run(&check);
+    assert_eq!((said.code, roots()), (0, vec![]), "{}", said.stderr);
+    // Once more, in a folder of root's with the database of the user.
+    chown(folder, Some(0), Some(0)).expect("given");
+    for name in ["hushwatch.db-lock", "hushwatch.db-reserve"] {
+        fs::remove_file(folder.join(name)).expect("it was made");
+    }
+    let said = world.run(&check);
+    assert_eq!((said.code, roots()), (0, vec![]), "{}", said.stderr);
+    assert!(folder.join("hushwatch.db-lock").exists());
+    world.set_aside("what is tested is whose the files are");
+}
+
 /// To take the database from the service would stop it.
 #[test]
 fn who_may_only_read_the_database_of_another_is_told_to_become_that_user_by_every_command() {

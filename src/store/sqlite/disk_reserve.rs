@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{beside, private_file};
+use super::{beside, open_beside};
 
 /// Bytes of the reserve: several cycles of a small installation, one of a large one.
 const RESERVE_BYTES: usize = 4 << 20;
@@ -18,7 +18,7 @@ pub(in crate::store) fn create(path: &Path) -> io::Result<()> {
     if fs::metadata(&reserve).is_ok_and(|file| file.len() >= RESERVE_BYTES as u64) {
         return Ok(());
     }
-    let written = write(&reserve);
+    let written = write(path, &reserve);
     if written.is_err() {
         let _ = fs::remove_file(&reserve);
     }
@@ -35,8 +35,9 @@ pub(super) fn exists(path: &Path) -> bool {
     reserve_path(path).exists()
 }
 
-fn write(reserve: &Path) -> io::Result<()> {
-    let mut file = private_file().create(true).truncate(true).open(reserve)?;
+fn write(path: &Path, reserve: &Path) -> io::Result<()> {
+    let mut file = open_beside(path, reserve)?;
+    file.set_len(0)?;
     // Random, since a file system may keep zeros for nothing.
     let mut random = fastrand::Rng::with_seed(1);
     let chunk: Vec<u8> = (0..1 << 16).map(|_| random.u8(..)).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::store::{Error, Problem};
 
-use super::{beside, private_file};
+use super::{beside, open_beside};
 
 /// Held while a cycle works on the database.
 #[derive(Debug)]
@@ -23,8 +23,7 @@ impl CycleLock {
                 Problem::Unopenable(e.kind().to_string()),
             )
         };
-        let open = private_file().create(true).truncate(false).open(&beside);
-        let file = open.map_err(failed)?;
+        let file = open_beside(path, &beside).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -11,13 +11,15 @@ mod restore;
 mod session;
 mod stray_log;
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use crate::ownership;
 use crate::store::Error;
 use crate::store::sql::{Durability, Session, hello};
 
@@ -135,8 +137,16 @@ impl Sqlite {
 /// reported by opening it.
 fn create_private(path: &Path) {
     if path.as_os_str() != ":memory:" {
-        let _ = private_file().create_new(true).open(path);
+        let path = follow_links(path);
+        let folder = ownership::folder_of(&path);
+        let _ = ownership::create_new(&private_file(), &path, &[&folder]);
     }
+}
+
+/// Opens or creates `file`, which lies beside the database at `path`. Where root creates it, it belongs to whom the database belongs to.
+fn open_beside(path: &Path, file: &Path) -> io::Result<File> {
+    let folder = ownership::folder_of(file);
+    ownership::open_or_create(&private_file(), file, &[path, &folder])
 }
 
 /// Returns how a file is created that only its owner may read.
