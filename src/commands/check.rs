@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::clock;
 use crate::commands::cli::parse_instant;
 use crate::commands::open::{cycle_error, log_warnings, open_for_cycle, options_at};
+use crate::commands::service::describe_user;
 use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::whole_file::write_whole;
 use crate::commands::{CommandResult, INCOMPLETE, OPEN_INCIDENT};
@@ -103,9 +104,10 @@ async fn write_metrics(
     let text = render(&view, TextFormat::Classic);
     write_whole(file, text.as_bytes()).map_err(|error| {
         let why = format!(
-            "--metrics {}: {}; name a file in a folder that this user may write to",
+            "--metrics {}: {}; name a file in a folder that {} may write to",
             file.display(),
-            error.kind()
+            error.kind(),
+            describe_user()
         );
         (INCOMPLETE, why)
     })

@@ -52,7 +52,8 @@ const OPEN_INCIDENT: u8 = 10;
 /// Returns how a command ends whose log cannot be written.
 pub fn log_file_error(file: &Path, error: &io::Error) -> (u8, String) {
     let why = crate::config::io_reason(error.kind());
-    let remedy = "name a file in a folder that this user may write to";
+    let user = service::describe_user();
+    let remedy = format!("name a file in a folder that {user} may write to");
     (
         USAGE,
         format!("--log-file {}: {why}; {remedy}", file.display()),

@@ -29,23 +29,21 @@ pub fn join(cli: &Cli) -> Result<(), (u8, String)> {
         return Ok(());
     }
     let (configuration, name) = (service.configuration.display(), &service.user_name);
+    let cannot = format!("cannot work on the service that is installed here as its user {name}");
     let failed = |why: std::io::Error| {
-        let what = format!(
-            "cannot work on the service that is installed here as its user {name}: {}",
-            io_reason(why.kind())
-        );
-        (
-            INCOMPLETE,
-            format!("{what}; name what to work on with --config"),
-        )
+        let why = io_reason(why.kind());
+        let why = format!("{cannot}: {why}; name what to work on with --config");
+        (INCOMPLETE, why)
     };
-    let environment = service.environment().map_err(failed)?;
+    let environment = service.environment();
+    let environment = environment.map_err(|why| (INCOMPLETE, format!("{cannot}: {why}")))?;
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = process::Command::new(program);
     command.arg("--config").arg(&service.configuration);
     command.args(std::env::args_os().skip(1));
     command.envs(
         environment
+            .variables
             .iter()
             .filter(|(name, _)| sources.var(name).is_none()),
     );
@@ -60,6 +58,9 @@ pub fn join(cli: &Cli) -> Result<(), (u8, String)> {
     tracing::info!(
         "working on the service that is installed here, as its user {name}: {configuration}"
     );
+    for warning in &environment.warnings {
+        tracing::warn!("{warning}");
+    }
     Err(failed(command.exec()))
 }
 
@@ -84,6 +85,18 @@ pub(super) fn describe_other_data(sources: &Sources) -> Option<String> {
     Some(format!(
         "of the service that is installed here ({configuration}) only root and its user {name} may see the data: try it with sudo"
     ))
+}
+
+/// Returns for whom a file of this process must be: this user, who is that of the installed service where root became it.
+pub(super) fn describe_user() -> String {
+    let service = InstalledService::find().zip(user());
+    match service.filter(|(service, me)| service.user == *me) {
+        Some((service, _)) => format!(
+            "the user {} of the service that is installed here",
+            service.user_name
+        ),
+        None => "this user".to_owned(),
+    }
 }
 
 /// Returns the user of this process, by number; `None` where the system does not say.

@@ -4,11 +4,10 @@ use figment::value::Value;
 
 use crate::config::load::Reader;
 use crate::config::problem::ConfigProblem;
-use crate::config::server::is_variable_name;
+use crate::config::server::{env_token, is_variable_name};
 use crate::config::token::TokenSource;
 use crate::config::{CanarySettings, Sources, names, values};
 use crate::model::{DAY, HOUR};
-use crate::secret::Secret;
 
 const TOKEN_REMEDY: &str =
     "name the variable or the file with a token of the Postmark server that sends it";
@@ -55,10 +54,7 @@ impl Reader {
                 let what = "is set, and `canary.token_env` too";
                 return self.refuse("canary.token_file", what, "keep one of them");
             }
-            (Some(name), None) => TokenSource::Env {
-                value: sources.env.get(&name).and_then(|value| Secret::new(value)),
-                name,
-            },
+            (Some(name), None) => env_token(sources, &name),
             (None, Some(path)) => TokenSource::File(sources.secret_file(path)),
         };
         let (Some(from), Some(to)) = (from, to) else {

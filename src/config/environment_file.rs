@@ -32,19 +32,36 @@ impl Line {
     }
 }
 
-/// Returns the variables; of two of one name the later one. A line that is none is left out.
-pub(super) fn parse(text: &str) -> BTreeMap<String, String> {
-    let mut variables = BTreeMap::new();
+/// What such a file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Parsed {
+    /// Of two of one name the later one.
+    pub variables: BTreeMap<String, String>,
+    /// The lines, from 1 on, that are neither a variable nor a comment: they set nothing.
+    pub skipped: Vec<usize>,
+}
+
+pub(super) fn parse(text: &str) -> Parsed {
+    let mut parsed = Parsed::default();
     let (mut state, mut line) = (State::BeforeKey, Line::default());
+    // A value may go on in further lines: those of `line` begin at `first`.
+    let (mut number, mut first) = (1, 1);
     // The end of the file is that of its last line.
     for c in text.chars().chain(['\n']) {
+        if state == State::Key && c == '\n' {
+            parsed.skipped.push(first);
+        }
         state = next(state, c, &mut line);
+        if c == '\n' {
+            number += 1;
+        }
         if c == '\n' && state == State::BeforeKey {
-            add(&mut variables, std::mem::take(&mut line));
+            parsed.add(first, std::mem::take(&mut line));
+            first = number;
         }
     }
-    add(&mut variables, line);
-    variables
+    parsed.add(first, line);
+    parsed
 }
 
 fn next(state: State, c: char, line: &mut Line) -> State {
@@ -100,12 +117,19 @@ fn next(state: State, c: char, line: &mut Line) -> State {
     }
 }
 
-fn add(variables: &mut BTreeMap<String, String>, line: Line) {
-    let key = line.key.trim_end();
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let begins = !key.starts_with(|c: char| c.is_ascii_digit());
-    if !key.is_empty() && begins && key.chars().all(is_name) {
-        variables.insert(key.to_owned(), line.value);
+impl Parsed {
+    /// Adds what the lines from `first` on say, if anything.
+    fn add(&mut self, first: usize, line: Line) {
+        let key = line.key.trim_end();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let begins = !key.starts_with(|c: char| c.is_ascii_digit());
+        match key {
+            "" => {}
+            key if begins && key.chars().all(is_name) => {
+                self.variables.insert(key.to_owned(), line.value);
+            }
+            _ => self.skipped.push(first),
+        }
     }
 }
 
@@ -115,7 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> Vec<(String, String)> {
-        parse(text).into_iter().collect()
+        parse(text).variables.into_iter().collect()
     }
 
     #[test]
@@ -151,6 +175,19 @@ mod tests {
         let both = [("A", "1"), ("B", "2")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(read("A=1\nnonsense\n\nB=2"), both);
         assert_eq!(read("#A=0 \\\nA=1\nB=2\n"), both);
+    }
+
+    #[test]
+    fn what_sets_nothing_is_told_by_its_line() {
+        for (text, skipped) in [
+            ("# export A=x\n\n; note\nA=x\n", vec![]),
+            ("export A=x", vec![1]),
+            ("A='x\ny'\nexport B=x\nB x\nC=\\\nx\n=x", vec![3, 4, 7]),
+            ("  nonsense\n\n1A=x\n", vec![1, 3]),
+            ("# goes on \\\nA=x\nnonsense", vec![3]),
+        ] {
+            assert_eq!(parse(text).skipped, skipped, "{text:?}");
+        }
     }
 
     proptest! {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::layers::{FILE, PREFIX};
+use crate::config::problem::io_reason;
 use crate::config::{Sources, environment_file};
 
 const CONFIGURATION: &str = "etc/hushwatch/monitor.toml";
@@ -15,6 +16,7 @@ const STATE: &str = "var/lib/hushwatch";
 /// What systemd gives the service while it runs.
 const CREDENTIALS: &str = "run/credentials/hushwatch.service";
 const USERS: &str = "etc/passwd";
+const GROUPS: &str = "etc/group";
 /// The database that a command in this folder works on by default.
 const DATABASE: &str = "hushwatch.db";
 /// Without the prefix `HUSHWATCH_`: what sets one of those says what to work on.
@@ -38,6 +40,15 @@ pub struct InstalledService {
     pub user: u32,
     pub user_name: String,
     pub group: u32,
+    group_name: String,
+}
+
+/// What the unit adds to the environment of the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceEnvironment {
+    pub variables: BTreeMap<String, String>,
+    /// What of its file sets nothing, in a sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl InstalledService {
@@ -62,8 +73,9 @@ impl InstalledService {
             state,
             credentials: root.join(CREDENTIALS),
             user,
-            user_name: user_name(root, user).unwrap_or_else(|| user.to_string()),
+            user_name: name(root, USERS, user),
             group: owner.gid(),
+            group_name: name(root, GROUPS, owner.gid()),
         })
     }
 
@@ -75,21 +87,55 @@ impl InstalledService {
     /// Returns what the unit adds to the environment of the service.
     ///
     /// # Errors
-    /// Where the file with it is there and cannot be read.
-    pub fn environment(&self) -> io::Result<BTreeMap<String, String>> {
+    /// Where the file with it is there and cannot be read: which one, why, and the remedy.
+    pub fn environment(&self) -> Result<ServiceEnvironment, String> {
+        let shown = self.environment.display();
         let text = match fs::read(&self.environment) {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            read => read?,
+            read => read.map_err(|error| {
+                let (why, remedy) = (io_reason(error.kind()), self.remedy(error.kind()));
+                format!("{shown}: cannot be read: {why}; {remedy}")
+            })?,
         };
-        let mut environment = environment_file::parse(&String::from_utf8_lossy(&text));
+        let parsed = environment_file::parse(&String::from_utf8_lossy(&text));
+        let warning = |line: &usize| {
+            format!(
+                "line {line} of {shown} sets nothing: it is not NAME=value; write it so, without `export`"
+            )
+        };
+        let warnings = parsed.skipped.iter().map(warning).collect();
+        let mut variables = parsed.variables;
         let mut add = |name: &str, path: &Path| {
-            environment.insert(name.to_owned(), path.display().to_string());
+            variables.insert(name.to_owned(), path.display().to_string());
         };
         add("STATE_DIRECTORY", &self.state);
         if self.credentials.is_dir() {
             add("CREDENTIALS_DIRECTORY", &self.credentials);
         }
-        Ok(environment)
+        Ok(ServiceEnvironment {
+            variables,
+            warnings,
+        })
+    }
+
+    /// Returns what helps where the file of its environment cannot be read.
+    fn remedy(&self, why: ErrorKind) -> String {
+        match why {
+            ErrorKind::PermissionDenied => self.permission_remedy(&self.environment),
+            _ => "put a file with NAME=value there".to_owned(),
+        }
+    }
+
+    /// Returns how its user may read `file`, as the package has it.
+    fn permission_remedy(&self, file: &Path) -> String {
+        let (group, file) = (&self.group_name, file.display());
+        format!("as root: chgrp {group} {file} && chmod 640 {file}")
+    }
+
+    /// Returns the file where a person sets a variable of the service that `sources` are of; `None` where they are of something else.
+    pub(super) fn variables_of(sources: &Sources) -> Option<PathBuf> {
+        let service = Self::find().filter(|service| service.is_configured_by(sources));
+        service.map(|service| service.environment)
     }
 
     /// Returns what says that this process works on something else; `None` where nothing does.
@@ -129,13 +175,24 @@ fn same_folder(one: &Path, other: &Path) -> bool {
     matches!((identity(one), identity(other)), (Ok(a), Ok(b)) if a == b)
 }
 
-fn user_name(root: &Path, user: u32) -> Option<String> {
-    let users = fs::read_to_string(root.join(USERS)).ok()?;
-    users.lines().find_map(|line| {
+/// Returns the name that `file`, of users or of groups, has for a number, or the number.
+fn name(root: &Path, file: &str, number: u32) -> String {
+    let number = number.to_string();
+    let all = fs::read_to_string(root.join(file)).unwrap_or_default();
+    let named = all.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
-        (fields.nth(1)? == user.to_string()).then(|| name.to_owned())
-    })
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    named.unwrap_or(number)
+}
+
+/// Returns what helps where the configuration `file` may not be read by this process's user.
+pub(super) fn permission_remedy(file: &Path) -> String {
+    match InstalledService::find().filter(|service| service.configuration == file) {
+        Some(service) => service.permission_remedy(file),
+        None => UNREADABLE.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -195,7 +252,7 @@ mod tests {
     fn its_environment_is_that_of_its_unit() {
         let (root, service) = installed();
         let state = root.path().join(STATE).display().to_string();
-        let only = |service: &InstalledService| service.environment().expect("read");
+        let only = |service: &InstalledService| service.environment().expect("read").variables;
         assert_eq!(
             only(&service),
             [("STATE_DIRECTORY".to_owned(), state)].into()
@@ -206,9 +263,22 @@ mod tests {
         let names: Vec<&str> = environment.keys().map(String::as_str).collect();
         assert_eq!(names, ["CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "TOKEN"]);
         assert_eq!(environment["TOKEN"], "x");
+        fs::write(root.path().join(ENVIRONMENT), "A=x\nexport TOKEN=x\n").expect("written");
+        let said = service.environment().expect("read");
+        let expected = format!(
+            "line 2 of {} sets nothing: it is not NAME=value; write it so, without `export`",
+            root.path().join(ENVIRONMENT).display()
+        );
+        assert_eq!(said.warnings, [expected]);
+        assert_eq!(said.variables.get("TOKEN"), None);
         fs::remove_file(root.path().join(ENVIRONMENT)).expect("removed");
         fs::create_dir(root.path().join(ENVIRONMENT)).expect("made");
-        assert!(service.environment().is_err(), "it is not overlooked");
+        let why = service.environment().expect_err("it is not overlooked");
+        let file = root.path().join(ENVIRONMENT).display().to_string();
+        assert_eq!(
+            why,
+            format!("{file}: cannot be read: it is a folder; put a file with NAME=value there")
+        );
     }
 
     #[test]

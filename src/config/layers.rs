@@ -8,9 +8,10 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider};
 
+use crate::config::installed::permission_remedy;
 use crate::config::keys::{BUILT_IN, KEYS, SPECIAL, known_mistake, nearest};
 use crate::config::misplaced::misplaced_secrets;
-use crate::config::problem::{UNREADABLE, io_reason};
+use crate::config::problem::io_reason;
 use crate::config::{ConfigProblem, Sources};
 
 /// The maximum size of a file: a thousand servers.
@@ -99,13 +100,13 @@ fn own_file(sources: &Sources) -> Result<Option<(String, Dict)>, ConfigProblem> 
     };
     let shown = path.display().to_string();
     let text = read(&path).map_err(|e| {
-        ConfigProblem::new(
-            format!("{shown}: cannot be read: {}", io_reason(e.kind())),
-            match e.kind() {
-                ErrorKind::PermissionDenied => UNREADABLE,
-                _ => "correct `--config`",
-            },
-        )
+        let remedy = match e.kind() {
+            ErrorKind::PermissionDenied => permission_remedy(&path),
+            _ if sources.file.is_some() => "correct `--config`".to_owned(),
+            _ => "correct that file, or name another with --config".to_owned(),
+        };
+        let what = format!("{shown}: cannot be read: {}", io_reason(e.kind()));
+        ConfigProblem::new(what, remedy)
     })?;
     let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {
         ConfigProblem::new(

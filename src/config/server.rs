@@ -5,7 +5,7 @@ use figment::value::{Dict, Value};
 use crate::config::keys::{SERVER_KEYS, STREAM_KEYS, unknown_key_remedy};
 use crate::config::problem::Invalid;
 use crate::config::rules::override_rules;
-use crate::config::{ServerConfig, Sources, TokenSource, names, values};
+use crate::config::{InstalledService, ServerConfig, Sources, TokenSource, names, values};
 use crate::model::{Rules, ServerName, StreamId};
 use crate::secret::Secret;
 
@@ -39,6 +39,7 @@ pub(super) fn env_token(sources: &Sources, name: &str) -> TokenSource {
     TokenSource::Env {
         name: name.to_owned(),
         value: sources.env.get(name).and_then(|v| Secret::new(v)),
+        file: InstalledService::variables_of(sources),
     }
 }
 

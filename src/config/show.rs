@@ -34,7 +34,7 @@ pub fn show(config: &Config, sources: &Sources) -> String {
     let _ = writeln!(text, "data: {} ({})", config.store, config.store.decided_by);
     for server in &config.servers {
         let token = match &server.token {
-            TokenSource::Env { name, value } => {
+            TokenSource::Env { name, value, .. } => {
                 let shown = value.as_ref().map_or("(not set)", |_| "***");
                 format!("{shown} from {name}")
             }

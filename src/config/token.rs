@@ -18,6 +18,8 @@ pub enum TokenSource {
     Env {
         name: String,
         value: Option<Secret>,
+        /// Where the variables of the installed service are set, if it is one of those.
+        file: Option<PathBuf>,
     },
     File(PathBuf),
     /// The account's list of servers, by the server's name; `None` until that is read, or where it shows none.
@@ -45,9 +47,12 @@ impl TokenSource {
     /// Where the variable or the file is missing, unreadable or empty.
     pub fn read(&self) -> Result<Secret, TokenProblem> {
         match self {
-            Self::Env { name, value } => value
-                .clone()
-                .ok_or_else(|| TokenProblem(format!("token missing: set {name}"))),
+            Self::Env { name, value, file } => value.clone().ok_or_else(|| {
+                let place = file.as_ref().map_or_else(String::new, |file| {
+                    format!(" in {}", file.display())
+                });
+                TokenProblem(format!("token missing: set {name}{place}"))
+            }),
             Self::File(path) => read_file(path),
             Self::Account(token) => token.clone().ok_or_else(|| {
                 TokenProblem(
@@ -102,5 +107,27 @@ pub(super) fn read_secret(
         )),
         _ => Secret::new(&text)
             .ok_or_else(|| format!("token file {shown} is empty: put the token there")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_operates_a_service_is_told_where_its_variables_are_set() {
+        let said = |file: Option<&str>| {
+            let source = TokenSource::Env {
+                name: "SHOP_TOKEN".to_owned(),
+                value: None,
+                file: file.map(PathBuf::from),
+            };
+            source.read().expect_err("not set").to_string()
+        };
+        assert_eq!(said(None), "token missing: set SHOP_TOKEN");
+        assert_eq!(
+            said(Some("/etc/default/hushwatch")),
+            "token missing: set SHOP_TOKEN in /etc/default/hushwatch"
+        );
     }
 }

@@ -252,6 +252,58 @@ fn who_may_not_see_the_data_is_told_of_it_and_who_has_no_service_that_there_is_n
 }
 
 #[test]
+fn a_line_of_its_environment_that_sets_nothing_is_named() {
+    let machine = Machine::new();
+    let file = machine.path("etc/default/hushwatch");
+    let text = fs::read_to_string(&file).expect("read");
+    fs::write(&file, format!("# Tokens\nexport SHOP_TOKEN=x\n{text}")).expect("written");
+    let said = stderr(&machine.run(&["status"]));
+    let line = format!(
+        "WARN line 2 of {} sets nothing: it is not NAME=value; write it so, without `export`\n",
+        file.display()
+    );
+    assert!(said.contains(&line), "{said}");
+    assert!(!said.contains("line 1 "), "{said}");
+}
+
+#[test]
+fn a_file_of_the_service_that_its_user_may_not_read_is_named_with_the_remedy() {
+    let machine = Machine::new();
+    if !machine.is_root() {
+        return;
+    }
+    let as_service = || {
+        let mut command = machine.command(&["status"]);
+        command.uid(NOBODY).gid(NOBODY);
+        stderr(&command.output().expect("the binary runs"))
+    };
+    for (file, beginning) in [
+        (
+            "etc/default/hushwatch",
+            format!("cannot work on the service that is installed here as its user {NOBODY}: "),
+        ),
+        ("etc/hushwatch/monitor.toml", String::new()),
+    ] {
+        let path = machine.path(file);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+        let said = as_service();
+        let line = format!(
+            "hushwatch: {beginning}{0}: cannot be read: permission denied; as root: chgrp {NOBODY} {0} && chmod 640 {0}\n",
+            path.display()
+        );
+        assert!(said.ends_with(&line), "{said}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
+    }
+    // Root becomes that user, who may not write where root may.
+    let closed = machine.path("etc/check.log").display().to_string();
+    let said = stderr(&machine.run(&["check", "--log-file", &closed]));
+    let line = format!(
+        "hushwatch: --log-file {closed}: permission denied; name a file in a folder that the user {NOBODY} of the service that is installed here may write to\n"
+    );
+    assert!(said.ends_with(&line), "{said}");
+}
+
+#[test]
 fn half_an_installation_ends_in_one_line_with_the_remedy_and_no_restart() {
     let machine = Machine::new();
     fs::write(
@@ -383,7 +435,8 @@ fn a_configuration_that_is_closed_to_the_user_is_not_called_wrong() {
     if !machine.is_root() {
         return;
     }
-    let file = machine.path("etc/hushwatch/monitor.toml");
+    let file = machine.path("own.toml");
+    fs::copy(machine.path("etc/hushwatch/monitor.toml"), &file).expect("copied");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
     let file = file.display().to_string();
     let mut command = machine.command(&["status", "--config", &file]);
