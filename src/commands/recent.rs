@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::commands::CommandResult;
-use crate::commands::open::{cycle_error, open_readonly};
+use crate::commands::open::{cycle_error, open_existing};
 use crate::commands::stdout::print;
 use crate::config::Config;
 use crate::overview::recent_json;
@@ -17,7 +17,8 @@ pub struct RecentArgs {
 }
 
 pub(super) async fn recent(config: Config, args: &RecentArgs) -> CommandResult {
-    let context = open_readonly(config)?;
+    // Without a database nothing is known, which a count of zero would not say.
+    let context = open_existing(config)?;
     let events = recent_json(&context.config, &context.store, args.limit).await;
     print(&json_line(&events.map_err(cycle_error)?))
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::layers::{FILE, PREFIX};
-use crate::config::problem::io_reason;
+use crate::config::problem::{UNREADABLE, io_reason};
 use crate::config::{Sources, environment_file};
 
 const CONFIGURATION: &str = "etc/hushwatch/monitor.toml";

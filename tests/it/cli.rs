@@ -178,12 +178,14 @@ fn a_database_that_is_not_made_yet_is_named_as_it_will_be() {
     }
     let world = World::new(Process::New, "");
     insta::assert_snapshot!("status_before_a_cycle", world.transcript(&["status"]));
-    for verb in ["status", "recent"] {
+    for (verb, code) in [("status", 0), ("recent", 2)] {
         let ended = world.run(&[verb]);
-        assert_eq!(ended.code, 0, "{verb}: {}", ended.stderr);
+        assert_eq!(ended.code, code, "{verb}: {}", ended.stderr);
         let all = format!("{}{}", ended.report, ended.stderr);
         assert!(!all.contains(":memory:"), "{verb}: {all}");
     }
+    let counted = world.run(&["recent"]).report;
+    assert_eq!(counted, "", "what is missing is not zero");
     assert!(!world.folder.path().join("hushwatch.db").exists());
 }
 
