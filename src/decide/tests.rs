@@ -48,6 +48,9 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
     let evidence = Evidence::Rate(RateEvidence {
         window: HOUR,
         covered: HOUR,
+        until: None,
+        newest_at: None,
+        wave: None,
         unit: RateUnit::Recipients,
         numerator: 1,
         denominator: 10,
@@ -499,4 +502,31 @@ fn what_nobody_watches_any_more_ends() {
     };
     assert_eq!(steps[0].incident.state, state);
     assert_eq!(scene.log.close_unwatched(&scene.policy, &left, at(2)), []);
+}
+
+#[test]
+fn a_rate_lasted_from_its_first_bounce_to_its_last_and_not_until_that_was_sure() {
+    let wave = |from: u32, until: u32, verdict| {
+        let mut found = finding(Rule::BounceRate, verdict);
+        if let Evidence::Rate(rate) = &mut found.evidence {
+            rate.wave = Some(Span::new(at(from), at(until)));
+            rate.newest_at = Some(at(until));
+        }
+        found
+    };
+    let mut scene = Scene::new(false);
+    scene.at(at(3), vec![wave(1, 2, Verdict::Breach)]);
+    scene.at(at(5), vec![wave(2, 4, Verdict::Breach)]);
+    // A window that reaches further back says nothing of when it began.
+    scene.at(at(6), vec![wave(0, 4, Verdict::Unresolved)]);
+    scene.bounce(7, Verdict::Within);
+    let mut late = finding(Rule::BounceRate, Verdict::Within);
+    if let Evidence::Rate(rate) = &mut late.evidence {
+        rate.newest_at = Some(at(8));
+    }
+    let steps = scene.log.apply(&scene.policy, vec![late], at(8));
+    let incident = &steps[0].incident;
+    assert_eq!(steps[0].step, Step::Resolved);
+    assert_eq!(incident.problem, Some(Span::new(at(1), at(4))));
+    assert_eq!(incident.last_event_at, Some(at(8)));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::decide::Policy;
 use crate::decide::id::incident_id;
 use crate::model::{
-    DAY, Evidence, Finding, HOUR, Incident, IncidentState, Rule, ServerName, Severity, Step,
+    DAY, Evidence, Finding, HOUR, Incident, IncidentState, Rule, ServerName, Severity, Span, Step,
     Timestamp, Verdict,
 };
 
@@ -87,11 +87,12 @@ pub(super) fn open(
         outlasts_quiet_hours: false,
         suppressed_until: None,
         last_reminder_at: at,
-        last_event_at: newest,
+        last_event_at: newest.max(finding.evidence.newest_event()),
         events: events_of(finding).len() as u64,
         evidence: finding.evidence.clone(),
         worst: Some(finding.evidence.clone()),
         lost_since: finding.evidence.lost_since(),
+        problem: finding.evidence.problem(),
         recovered_at: None,
         closed_by: None,
         closed_as: None,
@@ -130,6 +131,7 @@ fn reopen(
         suppressed_until: returns_soon.then_some(suppressed_until),
         last_reminder_at: at,
         evidence: finding.evidence.clone(),
+        problem: finding.evidence.problem(),
         recovered_at: None,
         ..before.clone()
     };
@@ -174,6 +176,7 @@ pub(super) fn advance(
     if finding.verdict != Verdict::Unknown {
         incident.judged_at = at;
     }
+    record_problem(incident, finding);
     if finding.rule.is_of_events() {
         join_events(incident, finding);
     }
@@ -237,6 +240,26 @@ fn record_worst(incident: &mut Incident, evidence: &Evidence) {
     }
     let before = incident.lost_since.into_iter();
     incident.lost_since = before.chain(evidence.lost_since()).min();
+}
+
+/// Keeps the time of what was wrong. What is not over yet may go on, but begins no earlier than its breaches say.
+fn record_problem(incident: &mut Incident, finding: &Finding) {
+    let newest = finding.evidence.newest_event();
+    incident.last_event_at = incident.last_event_at.max(newest);
+    let is_breach = finding.verdict == Verdict::Breach;
+    if !is_breach && finding.verdict != Verdict::Unresolved {
+        return;
+    }
+    incident.problem = match (incident.problem, finding.evidence.problem()) {
+        (Some(known), Some(seen)) => {
+            let from = match is_breach {
+                true => known.from.min(seen.from),
+                false => known.from,
+            };
+            Some(Span::new(from, known.until.max(seen.until)))
+        }
+        (known, seen) => known.or(seen),
+    };
 }
 
 /// Resolves an incident; `unwatched` where no finding will be about it any more.

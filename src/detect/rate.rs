@@ -293,9 +293,16 @@ fn evaluate_rule(
         Verdict::Unknown
     };
     let is_breach = verdict == Verdict::Breach;
+    let rate = found.bounced as f64 / found.denominator.max(1) as f64;
+    let is_open = is_breach || verdict == Verdict::Unresolved;
     let evidence = RateEvidence {
         window: rule.window.max(at.since(found.window.from)),
         covered,
+        until: Some(at),
+        newest_at: newest,
+        wave: is_open
+            .then(|| wave(history, parts, rule.threshold.max(rate / 2.0), counts))
+            .flatten(),
         unit: found.unit,
         numerator: found.bounced,
         denominator: found.denominator,
@@ -347,6 +354,37 @@ fn newest_event(
         .filter(|event| counts(event))
         .map(|event| event.at)
         .max()
+}
+
+/// Returns the time from one event to another in which there were most of them beyond `level`, a share of the messages sent in it: the
+/// maximal sum over all such times.
+fn wave(
+    history: &History,
+    parts: &[Span],
+    level: f64,
+    counts: impl Fn(&BounceEvent) -> bool,
+) -> Option<Span> {
+    let begin = parts.first()?.from;
+    let events = parts
+        .iter()
+        .flat_map(|part| history.bounce_events_in(*part))
+        .filter(|event| counts(event));
+    let mut lowest: Option<(f64, Timestamp)> = None;
+    let mut most: Option<(f64, Span)> = None;
+    for (before, event) in events.enumerate() {
+        let sent = history.sent.count(Span::new(begin, event.at));
+        let sum = before as f64 - level * sent as f64;
+        let (low, from) = match lowest {
+            Some(lowest) if lowest.0 <= sum => lowest,
+            _ => (sum, event.at),
+        };
+        lowest = Some((low, from));
+        let excess = sum + 1.0 - low;
+        if most.is_none_or(|(most, _)| excess >= most) {
+            most = Some((excess, Span::new(from, event.at)));
+        }
+    }
+    most.map(|(_, span)| span)
 }
 
 fn top_domains(

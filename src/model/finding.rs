@@ -114,6 +114,15 @@ pub struct RateEvidence {
     pub window: Duration,
     /// How much of it was covered.
     pub covered: Duration,
+    /// When the window ended; `None` where an older version judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The newest bounce or complaint in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_at: Option<Timestamp>,
+    /// From the first to the last of those that make it too many, without the few that happen at any time; `None` within bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<Span>,
     /// What is counted.
     #[serde(default)]
     pub unit: RateUnit,
@@ -170,6 +179,11 @@ impl RateEvidence {
         } else {
             self.numerator as f64 / self.denominator as f64
         }
+    }
+
+    /// Returns whether its window is no longer the present one at `at`.
+    pub fn is_over_by(&self, at: Timestamp) -> bool {
+        self.until.is_some_and(|until| until + UNSETTLED < at)
     }
 }
 
@@ -427,6 +441,22 @@ impl Evidence {
                 (Some(now), Some(known)) => now >= 2.0 * known,
                 _ => false,
             },
+        }
+    }
+
+    /// Returns the time of what was wrong, where that is known of single bounces or messages: not of the instants that judged it.
+    pub const fn problem(&self) -> Option<Span> {
+        match self {
+            Self::Rate(rate) => rate.wave,
+            _ => None,
+        }
+    }
+
+    /// Returns when the newest bounce or complaint happened that a rate counts.
+    pub const fn newest_event(&self) -> Option<Timestamp> {
+        match self {
+            Self::Rate(rate) => rate.newest_at,
+            _ => None,
         }
     }
 

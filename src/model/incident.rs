@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acknowledgement, Evidence, Judgement, Rule, ServerName, Severity, StreamId, StreamKey, Subject,
-    Tag, Timestamp,
+    Acknowledgement, Evidence, Judgement, Rule, ServerName, Severity, Span, StreamId, StreamKey,
+    Subject, Tag, Timestamp,
 };
 
 /// A step in an incident's life.
@@ -98,7 +98,7 @@ pub struct Incident {
     /// From when on the next reminder is counted.
     #[serde(rename = "reminded_at")]
     pub last_reminder_at: Timestamp,
-    /// The newest event that belongs to it (event rules).
+    /// The newest event that belongs to it (event rules), or that the rate counted when it was judged last.
     pub last_event_at: Option<Timestamp>,
     /// How many events belong to it (event rules).
     pub events: u64,
@@ -110,6 +110,9 @@ pub struct Incident {
     /// When the first message was sent of what, by any of its breaches, was not delivered. A breach looks back for some days only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_since: Option<Timestamp>,
+    /// From the first to the last of what was wrong, as far as its findings know that of single bounces or messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Span>,
     /// The first instant within bounds before it resolved, which is later where a rule waits to be sure; of one that a person
     /// closed, the first after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use crate::model::{DAY, Severity, Step, Transition};
 use crate::notify::context::{context_lines, problem_span, resolved_lines};
-use crate::notify::describe::{describe_open, describe_resolved};
+use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::runbook::next_step;
 use crate::notify::{Level, Message};
@@ -33,7 +33,7 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
     let headline = format!(
         "{}{location}: {}{}",
         step_prefix(transition.step),
-        describe_open(incident, style),
+        describe_open_at(incident, transition.at, style),
         day_suffix(transition)
     );
     let mut lines = context_lines(incident, transition.at, style);

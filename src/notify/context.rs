@@ -3,7 +3,7 @@
 
 use crate::model::{
     BounceClass, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
-    IncidentState, Judgement, RateEvidence, Rule, Span, Subject, Timestamp,
+    IncidentState, Judgement, MINUTE, RateEvidence, Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{list_types, other_server, rate_counts};
@@ -319,6 +319,10 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         Evidence::Delivery(_) if was_low(incident) => format!(
             "Delivery was low for {lasted} ({range}); for a part of it no sampled message was delivered."
         ),
+        Evidence::Rate(_) if problem.length() < MINUTE => {
+            let when = short_time(problem.from, at, style.zone);
+            format!("It was high at {when}{worst_phrase}.")
+        }
         Evidence::Rate(_) => format!("It was high for {lasted} ({range}){worst_phrase}."),
         Evidence::Silence(_) => format!("Nothing was sent for {lasted} ({range})."),
         Evidence::Drop(_) => format!("It was low for {lasted} ({range}){worst_phrase}."),
@@ -442,6 +446,14 @@ pub(crate) fn problem_span(incident: &Incident) -> Span {
     };
     let until = incident.recovered_at.unwrap_or(resolved_at);
     let opened_at = incident.opened_at;
+    if let Some(problem) = incident.problem {
+        // Once it is over, what came after the last of it was no problem, though it took a while to be sure.
+        let until = match incident.is_open() {
+            true => until,
+            false => problem.until.min(until),
+        };
+        return Span::new(problem.from.min(opened_at), until);
+    }
     match worst(incident) {
         Evidence::Silence(silence) if was_low(incident) => {
             Span::new(silence.gap.from.min(opened_at), until)

@@ -1,14 +1,18 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
+use std::time::Duration;
+
 use crate::model::{
     BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome, DnsDriftEvidence,
     DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, Judgement,
-    MissingStreams, RateEvidence, RateUnit, Rule, SameServer, ServerChange, StreamId, Subject,
-    Suppressed,
+    MissingStreams, RateEvidence, RateUnit, Rule, SameServer, ServerChange, Span, StreamId,
+    Subject, Suppressed, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::text::elide::{elide, elide_and};
-use crate::text::format::{approx, approx_percent, count, format_duration, plural, short_time};
+use crate::text::format::{
+    approx, approx_percent, count, format_duration, plural, short_range, short_time,
+};
 use crate::text::sanitize::{clean, mask, truncate};
 
 /// The maximum number of characters of a suppression's reason that are shown.
@@ -27,6 +31,8 @@ const MAX_STREAMS: usize = 5;
 /// The maximum number of recipient domains that a line names, and of characters of each.
 const MAX_DOMAINS: usize = 3;
 const MAX_DOMAIN_CHARS: usize = 60;
+/// Of a time that was judged no later than this ago it may be said that nothing happened since.
+const MAX_UNJUDGED: Duration = Duration::from_secs(2 * 3600);
 /// The maximum number of addresses that a line names.
 const MAX_ADDRESSES: usize = 3;
 
@@ -65,15 +71,20 @@ pub fn describe_missing_streams(of: &MissingStreams) -> String {
 
 /// Returns what is wrong, as it was last seen, and what has changed since.
 pub fn describe_open(incident: &Incident, style: Style) -> String {
-    let problem = describe(incident, style);
+    describe_open_at(incident, incident.judged_at, style)
+}
+
+/// Returns the same as it is read at `at`, which may be later than it was judged.
+pub fn describe_open_at(incident: &Incident, at: Timestamp, style: Style) -> String {
+    let problem = describe_at(incident, at, style);
     match (&incident.state, &incident.evidence) {
         (
             IncidentState::Open {
-                within_since: Some(at),
+                within_since: Some(within),
             },
             _,
         ) => {
-            let since = short_time(*at, incident.judged_at, style.zone);
+            let since = short_time(*within, at, style.zone);
             format!("{problem}; back to normal since {since}, to be confirmed")
         }
         (_, Evidence::Silence(silence)) if silence.is_over_by(incident.judged_at) => {
@@ -91,8 +102,12 @@ pub fn describe_open(incident: &Incident, style: Style) -> String {
 
 /// Returns what is wrong: `no mail sent for 1 h 3 min`.
 pub fn describe(incident: &Incident, style: Style) -> String {
+    describe_at(incident, incident.judged_at, style)
+}
+
+fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> String {
     match &incident.evidence {
-        Evidence::Rate(rate) => describe_rate(incident.rule, rate),
+        Evidence::Rate(rate) => describe_rate(incident, rate, at, style),
         Evidence::Silence(silence) => {
             let stopped = format_duration(silence.gap.length());
             match silence.streams.len() {
@@ -232,8 +247,25 @@ pub(crate) fn list_types(reasons: &[(String, u64)]) -> String {
     }
 }
 
-/// Returns `4 of 47 recipients bounced in the last hour (8.5%)`.
-fn describe_rate(rule: Rule, rate: &RateEvidence) -> String {
+/// Returns `4 of 47 recipients bounced in the last hour (8.5%)`, or `4 of 47 recipients bounced 09:00–10:00 (8.5%), none since`.
+fn describe_rate(incident: &Incident, rate: &RateEvidence, at: Timestamp, style: Style) -> String {
+    let rule = incident.rule;
+    if let Some(until) = rate.until.filter(|_| rate.is_over_by(at)) {
+        let window = Span::before(until, rate.window);
+        let was_judged_since =
+            rate.is_over_by(incident.judged_at) && at.since(incident.judged_at) <= MAX_UNJUDGED;
+        let is_newest = incident.last_event_at.is_some_and(|last| last <= until);
+        let since = match was_judged_since && is_newest {
+            true => ", none since",
+            false => "",
+        };
+        return format!(
+            "{} {} ({}){since}",
+            rate_counts(rule, rate),
+            short_range(window, at, style.zone),
+            approx_percent(rate.rate())
+        );
+    }
     let window = match rate.window.as_secs() {
         3600 => "hour".to_owned(),
         _ => format_duration(rate.window),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Evidence, Rule, Step, Transition};
 use crate::notify::alert::{Style, day_suffix, step_prefix};
 use crate::notify::context::{joint_problem_span, split_remedy};
-use crate::notify::describe::{describe_open, describe_resolved, group_phrase, recovery_phrase};
+use crate::notify::describe::{describe_open_at, describe_resolved, group_phrase, recovery_phrase};
 use crate::notify::location::location;
 use crate::notify::runbook::{advice, is_token};
 use crate::notify::{Level, MAX_LINE, Message};
@@ -141,7 +141,7 @@ fn place_line(step: &Transition, style: Style) -> String {
     let incident = &step.incident;
     let what = match step.step {
         Step::Resolved => describe_resolved(incident),
-        _ => describe_open(incident, style),
+        _ => describe_open_at(incident, step.at, style),
     };
     format!("{}: {what} · {}", location(incident), incident.id)
 }

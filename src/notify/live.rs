@@ -1,13 +1,13 @@
 //! The one message of an incident that is edited after each step, where Slack can do that: how things stand, how bad they were,
 //! and the course so far. What a step says by itself is in `alert`.
 
-use crate::model::{DAY, Incident, Severity, Step, Timestamp, Transition};
+use crate::model::{DAY, Incident, MINUTE, Severity, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, footer, step_prefix};
 use crate::notify::answered::acknowledged_line;
 use crate::notify::context::{
     capitalized, context_lines, joint_problem_span, problem_span, resolved_lines, worst_phrase,
 };
-use crate::notify::describe::{describe_open, describe_resolved};
+use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::grouped::{by_reason, group_advice, headline_phrase, name_lines, noun};
 use crate::notify::location::location;
 use crate::notify::runbook::next_step;
@@ -43,7 +43,10 @@ pub fn live_message(notified: &[&Transition], shown: &Transition, style: Style) 
         Step::Reminded => step_prefix(Step::Reminded),
         _ => "",
     };
-    let headline = format!("{still}{place}: {}{day}", describe_open(incident, style));
+    let headline = format!(
+        "{still}{place}: {}{day}",
+        describe_open_at(incident, shown.at, style)
+    );
     let next = format!("→ {}", next_step(incident));
     let lines = context_lines(incident, shown.at, style).into_iter();
     let lines = lines
@@ -60,7 +63,7 @@ fn lasted<'i>(incidents: impl Iterator<Item = &'i Incident> + Clone) -> String {
     if incidents.clone().any(is_unknown) {
         return String::new();
     }
-    let span = joint_problem_span(incidents);
+    let span = joint_problem_span(incidents).filter(|span| span.length() >= MINUTE);
     span.map_or_else(String::new, |span| {
         format!(", after {}", format_duration(span.length()))
     })
@@ -255,7 +258,7 @@ fn lines(open: &[&Transition], over: &[&Transition], style: Style) -> Vec<String
         let incident = &t.incident;
         let (level, what) = if incident.is_open() {
             let level = Level::from(incident.severity);
-            (level, describe_open(incident, style))
+            (level, describe_open_at(incident, t.at, style))
         } else {
             let worst = worst_phrase(incident).map(|phrase| format!("; {phrase}"));
             let what = describe_resolved(incident) + &worst.unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use crate::model::{Incident, MAX_QUIET_HOURS, Timestamp};
 use crate::notify::alert::Style;
-use crate::notify::describe::{describe_open, describe_resolved};
+use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::{Level, Message};
 use crate::text::format::{format_duration, format_time, plural, short_time};
@@ -68,7 +68,7 @@ fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
         "{}{}: {} · since {} · {}",
         Level::from(incident.severity).label(),
         location(incident),
-        describe_open(incident, style),
+        describe_open_at(incident, now, style),
         short_time(incident.opened_at, now, style.zone),
         incident.id,
     )

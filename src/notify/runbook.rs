@@ -1,9 +1,11 @@
 //! What to do about an incident: the likeliest next step, the commands that show more, and what ends it. One match per
 //! question, with an arm for each rule.
 
+use std::time::Duration;
+
 use crate::model::{
-    BounceClass, CanaryOutcome, Evidence, Incident, Rule, StreamKey, Subject, Suppressed,
-    TokenPlace,
+    BounceClass, CanaryOutcome, DAY, Evidence, HOUR, Incident, Rule, StreamKey, Subject,
+    Suppressed, TokenPlace,
 };
 use crate::notify::context::{capitalized, split_remedy};
 use crate::text::sanitize::clean;
@@ -50,6 +52,9 @@ pub fn advice(incident: &Incident) -> String {
             Some(_) => "Read why receivers do not take this mail",
             None => "Check status.postmarkapp.com, then follow one of the newest messages",
         },
+        Rule::HardBounceWake if is_past(incident) => {
+            "Look at its bounces before that list is sent again (Postmark suspends senders at such rates)"
+        }
         Rule::HardBounceWake => {
             "Stop the list that is being sent now (Postmark suspends senders at such rates), then look at its bounces"
         }
@@ -171,11 +176,15 @@ fn inline_command(incident: &Incident) -> Option<String> {
             format!("hushwatch messages {place} --limit 10")
         }
         Rule::HardBounceWake | Rule::BounceRate | Rule::DomainBlocks => {
-            format!("hushwatch bounces {place} --since 24h")
+            let since = hours_since(incident, DAY);
+            format!("hushwatch bounces {place} --since {since}")
         }
         Rule::SpamRate | Rule::SpamComplaintExternal => match message_id(&incident.evidence) {
             Some(id) => format!("hushwatch message {} --server {server}", shell_quoted(id)),
-            None => format!("hushwatch bounces {place} --type SpamComplaint --since 48h"),
+            None => {
+                let since = hours_since(incident, 2 * DAY);
+                format!("hushwatch bounces {place} --type SpamComplaint --since {since}")
+            }
         },
         Rule::SmtpErrors => refused_command(&server),
         Rule::SuppressedAddress if is_complaint(&incident.evidence) => return None,
@@ -192,6 +201,25 @@ fn inline_command(incident: &Incident) -> Option<String> {
         }
         Rule::Blind | Rule::AccountInactive | Rule::SendSilence | Rule::Canary => return None,
     })
+}
+
+/// Returns whether it is of a rate whose window is no longer the present one: nothing of it goes on, as far as is known.
+fn is_past(incident: &Incident) -> bool {
+    matches!(&incident.evidence, Evidence::Rate(rate) if rate.is_over_by(incident.judged_at))
+}
+
+/// Returns how far back a command looks, at least `least`: in whole days to before the first of what happened, where that is over.
+fn hours_since(incident: &Incident, least: Duration) -> String {
+    let first = incident
+        .problem
+        .map_or(incident.opened_at, |problem| problem.from);
+    let back = match is_past(incident) {
+        // The command is run a while after the message was written.
+        true => incident.judged_at.since(first) + HOUR,
+        false => Duration::ZERO,
+    };
+    let days = back.max(least).as_secs().div_ceil(DAY.as_secs());
+    format!("{}h", 24 * days)
 }
 
 /// Returns the first address that can be reactivated.
@@ -251,11 +279,16 @@ pub fn commands(incident: &Incident) -> Vec<String> {
     let doctor = || "hushwatch doctor".to_owned();
     match incident.rule {
         Rule::BounceRate | Rule::HardBounceWake | Rule::DomainBlocks => {
-            vec![format!("hushwatch bounces {place} --since 24h"), doctor()]
+            let since = hours_since(incident, DAY);
+            vec![
+                format!("hushwatch bounces {place} --since {since}"),
+                doctor(),
+            ]
         }
         Rule::SpamRate | Rule::SpamComplaintExternal => {
+            let since = hours_since(incident, 2 * DAY);
             vec![format!(
-                "hushwatch bounces {place} --type SpamComplaint --since 48h"
+                "hushwatch bounces {place} --type SpamComplaint --since {since}"
             )]
         }
         Rule::SendDrop => vec![

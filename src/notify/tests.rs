@@ -1,5 +1,7 @@
-use super::samples::{chapters, courses, mute_lines, rule_chapter};
+use super::alert::alert;
+use super::samples::{STYLE, chapters, course_of, courses, mute_lines, rule_chapter};
 use super::*;
+use crate::model::{HOUR, IncidentState, Rule, Step, Transition};
 use proptest::prelude::*;
 
 fn message(lines: Vec<String>) -> Message {
@@ -149,4 +151,49 @@ fn a_line_can_be_added_even_to_a_full_message() {
     assert_eq!(full.lines().len(), MAX_LINES);
     assert_eq!(full.lines().last().map(String::as_str), Some("one more"));
     assert_eq!(message(2).with_line(" \n"), message(2));
+}
+
+/// A wake of one hour, a day later.
+#[test]
+fn a_rate_of_an_hour_that_is_past_is_not_told_as_the_present_one() {
+    let past = course_of(Rule::HardBounceWake)
+        .step("after the bounces")
+        .clone();
+    let text = |change: &dyn Fn(&mut Transition)| {
+        let mut step = past.clone();
+        change(&mut step);
+        alert(&step, STYLE).to_text()
+    };
+    let wave = "shop/broadcast: 15 of 35 recipients hard-bounced";
+    let later = text(&|_| {});
+    let named = format!("🔴 WAKE {wave} Tue 3 Mar 10:00–11:00 (43%), none since\n");
+    assert!(later.starts_with(&named), "{later}");
+    assert!(later.contains("→ Look at its bounces before"), "{later}");
+    assert!(later.contains("--since 48h"), "{later}");
+    assert!(later.contains(" · since Tue 3 Mar 10:04 · "), "{later}");
+
+    let bounced_since = text(&|step| step.incident.last_event_at = Some(step.at - HOUR));
+    let named = format!("🔴 WAKE {wave} Tue 3 Mar 10:00–11:00 (43%)\n");
+    assert!(bounced_since.starts_with(&named), "{bounced_since}");
+    // Nobody knows what happened since it was judged.
+    let unseen = text(&|step| step.incident.judged_at = step.incident.opened_at);
+    assert!(unseen.starts_with(&named), "{unseen}");
+
+    let at_once = text(&|step| {
+        step.at = step.incident.opened_at;
+        step.incident.judged_at = step.at;
+    });
+    let named = format!("🔴 WAKE {wave} in the last hour (43%)\n");
+    assert!(at_once.starts_with(&named), "{at_once}");
+    assert!(at_once.contains("→ Stop the list that is being sent now"));
+
+    let resolved = text(&|step| {
+        step.step = Step::Resolved;
+        step.incident.state = IncidentState::Resolved {
+            at: step.at,
+            unwatched: false,
+            disabled: false,
+        };
+    });
+    assert!(resolved.contains("It was high for 48 min ("), "{resolved}");
 }

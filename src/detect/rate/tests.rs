@@ -198,6 +198,28 @@ fn nothing_opens_because_less_mail_was_sent() {
 }
 
 #[test]
+fn the_wave_is_from_its_first_bounce_to_its_last_without_those_of_any_time() {
+    let (_, rate) = hard_bounces(60);
+    assert_eq!((rate.until, rate.newest_at), (Some(at(60)), Some(at(39))));
+    assert_eq!(rate.wave, Some(span(0, 39)));
+    let mut history = burst();
+    let stray = BounceEvent {
+        at: at(700),
+        message: "stray".to_owned(),
+        ..history.bounce_events[0].clone()
+    };
+    history.bounce_events.push(stray);
+    let findings = evaluate(&history, at(13 * 60 + 39), &Rules::default());
+    let Evidence::Rate(rate) = &findings[0].evidence else {
+        panic!("{findings:?}")
+    };
+    assert_eq!(findings[0].verdict, Verdict::Unresolved);
+    assert_eq!((rate.numerator, rate.newest_at), (41, Some(at(700))));
+    assert_eq!(rate.wave, Some(span(0, 39)));
+    assert!(!rate.is_over_by(at(13 * 60 + 39)) && rate.is_over_by(at(15 * 60)));
+}
+
+#[test]
 fn the_level_holds_for_all_looks_together() {
     let test = RateTest::bounces(&Rules::default());
     let least = |whole: u64| (1..=whole).find(|part| test.is_breach(*part, whole));

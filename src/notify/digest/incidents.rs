@@ -7,7 +7,7 @@ use crate::notify::Level;
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::context::{joint_problem_span, problem_span, worst_phrase};
-use crate::notify::describe::{describe_open, problem_name};
+use crate::notify::describe::{describe_open_at, problem_name};
 use crate::notify::digest::{Day, MAX_NAMES};
 use crate::notify::location::location;
 use crate::text::elide::elide;
@@ -80,7 +80,7 @@ fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
         "{} {}: {} · since {} · {}{by}",
         Level::from(incident.severity).sign(),
         location(incident),
-        describe_open(incident, style),
+        describe_open_at(incident, now, style),
         short_time(problem_span(incident).from, now, style.zone),
         incident.id
     )

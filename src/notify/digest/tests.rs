@@ -117,6 +117,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         }),
         worst: None,
         lost_since: None,
+        problem: None,
         recovered_at: None,
         closed_by: None,
         closed_as: None,

@@ -1,7 +1,7 @@
 //! The courses of the rules that count bounces, complaints and suppressions.
 
 use crate::model::{
-    BounceClass, DAY, Evidence, HOUR, IncidentState, RateEvidence, RateUnit, Rule, Severity,
+    BounceClass, DAY, Evidence, HOUR, IncidentState, RateEvidence, RateUnit, Rule, Severity, Span,
     Suppressed, Timestamp,
 };
 use crate::notify::samples::incidents::{Course, Plan};
@@ -22,6 +22,9 @@ fn rate(
     RateEvidence {
         window: HOUR * hours,
         covered: HOUR * hours,
+        until: None,
+        newest_at: None,
+        wave: None,
         unit: RateUnit::Recipients,
         numerator,
         denominator,
@@ -60,6 +63,23 @@ pub(super) fn hard_bounce_wake() -> Course {
         over_at: [march(4, 14, 0), march(4, 15, 0)],
     }
     .course()
+    .variant(
+        "after the bounces",
+        "How an open incident reads once nothing has bounced since.",
+        |i| {
+            let wave = Span::new(march(3, 10, 4), march(3, 10, 52));
+            let hard = [(BounceClass::Hard, 15)];
+            let mut rate = rate((15, 35), 1, 0.05, (0.263, 0.606), &hard);
+            rate.until = Some(march(3, 11, 0));
+            rate.newest_at = Some(wave.until);
+            rate.wave = Some(wave);
+            i.evidence = Evidence::Rate(rate);
+            i.opened_at = march(3, 11, 0);
+            i.judged_at = march(4, 11, 0);
+            i.problem = Some(wave);
+            i.last_event_at = Some(wave.until);
+        },
+    )
 }
 
 pub(super) fn bounce_rate() -> Course {

@@ -89,6 +89,7 @@ impl Plan<'_> {
             evidence: self.evidence[0].clone(),
             worst: Some(self.evidence[0].clone()),
             lost_since: None,
+            problem: None,
             recovered_at: None,
             closed_by: None,
             closed_as: None,

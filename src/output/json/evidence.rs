@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::model::{Evidence, Span, Timestamp};
 
 /// The fields that hold an instant, or a list of them.
-const INSTANTS: [&str; 14] = [
+const INSTANTS: [&str; 15] = [
     "asked_at",
     "due_at",
     "former_seen_at",
@@ -15,6 +15,7 @@ const INSTANTS: [&str; 14] = [
     "last_good",
     "last_proven_sent",
     "last_sent",
+    "newest_at",
     "risen_at",
     "sent_at",
     "since",

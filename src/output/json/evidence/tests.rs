@@ -15,6 +15,9 @@ fn all() -> Vec<Evidence> {
     let rate = RateEvidence {
         window: HOUR,
         covered: HOUR - Duration::from_millis(1),
+        until: Some(T),
+        newest_at: Some(T),
+        wave: Some(span),
         unit: RateUnit::EstimatedRecipients,
         numerator: 3,
         denominator: 100,
