@@ -1,8 +1,8 @@
 use super::*;
 use crate::model::{
-    BounceClass, DAY, DeliveryEvidence, Evidence, Finding, HOUR, Incident, IncidentState, MINUTE,
-    Mute, RateEvidence, RateUnit, ServerChange, ServerName, Severity, SilenceEvidence, Span, Step,
-    StreamId, Tag, Timestamp, Transition, Verdict,
+    BounceClass, DAY, DeliveredSince, DeliveryEvidence, Evidence, Finding, HOUR, Incident,
+    IncidentState, MINUTE, Mute, RateEvidence, RateUnit, ServerChange, ServerName, Severity,
+    SilenceEvidence, Span, Step, StreamId, Tag, Timestamp, Transition, Verdict,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -320,6 +320,8 @@ fn proof(sent: Option<Timestamp>, verdict: Verdict) -> Finding {
             needed: 3,
             queued: 0,
             since: None,
+            newest_lost: None,
+            again: None,
             last_proven_sent: sent,
             last_delivered: sent,
         }),
@@ -529,4 +531,42 @@ fn a_rate_lasted_from_its_first_bounce_to_its_last_and_not_until_that_was_sure()
     assert_eq!(steps[0].step, Step::Resolved);
     assert_eq!(incident.problem, Some(Span::new(at(1), at(4))));
     assert_eq!(incident.last_event_at, Some(at(8)));
+}
+
+#[test]
+fn mail_was_lost_until_the_last_message_that_did_not_arrive_was_sent() {
+    let lost = |newest: u32| {
+        let mut found = proof(None, Verdict::Breach);
+        if let Evidence::Delivery(delivery) = &mut found.evidence {
+            (delivery.since, delivery.newest_lost) = (Some(at(0)), Some(at(newest)));
+        }
+        found
+    };
+    let again = DeliveredSince {
+        since: at(4),
+        sampled: 5,
+        delivered: 5,
+    };
+    let delivered = || {
+        let mut found = proof(Some(at(4)), Verdict::Within);
+        if let Evidence::Delivery(delivery) = &mut found.evidence {
+            delivery.again = Some(again);
+        }
+        found
+    };
+    let mut scene = Scene::new(false);
+    scene.at(at(2), vec![lost(1)]);
+    scene.at(at(3), vec![lost(2)]);
+    scene.at(at(5), vec![delivered()]);
+    let steps = scene.log.apply(&scene.policy, vec![delivered()], at(6));
+    let incident = &steps[0].incident;
+    assert_eq!(steps[0].step, Step::Resolved);
+    assert_eq!(incident.problem, Some(Span::new(at(0), at(2))));
+    assert_eq!(incident.again, Some(again));
+    // A breach says that nothing is over.
+    let mut scene = Scene::new(false);
+    scene.at(at(2), vec![lost(1)]);
+    scene.at(at(5), vec![delivered()]);
+    let reminded = scene.log.apply(&scene.policy, vec![lost(3)], at(27));
+    assert_eq!(reminded[0].incident.again, None);
 }

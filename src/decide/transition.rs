@@ -93,6 +93,7 @@ pub(super) fn open(
         worst: Some(finding.evidence.clone()),
         lost_since: finding.evidence.lost_since(),
         problem: finding.evidence.problem(),
+        again: None,
         recovered_at: None,
         closed_by: None,
         closed_as: None,
@@ -132,6 +133,7 @@ fn reopen(
         last_reminder_at: at,
         evidence: finding.evidence.clone(),
         problem: finding.evidence.problem(),
+        again: None,
         recovered_at: None,
         ..before.clone()
     };
@@ -247,6 +249,10 @@ fn record_problem(incident: &mut Incident, finding: &Finding) {
     let newest = finding.evidence.newest_event();
     incident.last_event_at = incident.last_event_at.max(newest);
     let is_breach = finding.verdict == Verdict::Breach;
+    incident.again = match finding.verdict {
+        Verdict::Breach => None,
+        _ => finding.evidence.delivered_again().or(incident.again),
+    };
     if !is_breach && finding.verdict != Verdict::Unresolved {
         return;
     }

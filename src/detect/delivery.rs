@@ -11,10 +11,11 @@
 //! that is known. [`share`] tells a part of the mail that is lost.
 
 mod outcome;
+mod run;
 mod share;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
@@ -63,8 +64,6 @@ const DUE_AFTER: Duration = Duration::from_secs(45 * 60);
 const LOSS_LOOKBACK: Duration = Duration::from_secs(7 * 86_400);
 /// Where less than this part of the usual share is delivered, a drop is a wake.
 const WAKE_SHARE: f64 = 0.5;
-/// Where no more than this share of all mail bounced, sampled mail that all bounced is chance, not a silence.
-const MAX_PARTIAL_BOUNCED: f64 = 0.75;
 /// Older mail says nothing about the present.
 const LOOKBACK: Duration = Duration::from_secs(30 * 86_400);
 
@@ -97,6 +96,7 @@ enum DeliveryState {
 
 use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
 pub use outcome::{is_suspicious, sample_outcome, undelivered, unsampled, usual_delivered_share};
+use run::{delivered_again, partial_bounced_share};
 use share::{PRIOR_LOSS, Standing, UsualLoss};
 
 impl DeliveryModel {
@@ -298,6 +298,12 @@ impl DeliveryModel {
             needed: self.min_run_length(min_run, lost),
             queued: run.iter().filter(|(mail, _)| mail.queued).count() as u64,
             since: run.last().map(|(mail, _)| mail.sent_at),
+            newest_lost: run
+                .iter()
+                .find(|(_, state)| is_overdue(*state))
+                .or(run.first())
+                .map(|(mail, _)| mail.sent_at),
+            again: delivered_again(before, &run, at),
             last_proven_sent: before.last().map(|mail| mail.sent_at),
             last_delivered: history.last_delivered(at + MINUTE),
         });
@@ -313,6 +319,7 @@ impl DeliveryModel {
     ) -> Finding {
         let Standing { loss, is_suspected } = self.standing(recent, at);
         let usual = self.usual_loss.delivered_share();
+        let told = self.usual_loss.usual();
         // What is told when nothing is lost is the last day.
         let since = loss.map_or(at - DAY, |loss| loss.since);
         let judged: Vec<(&SampledMessage, DeliveryState)> = within(recent, Span::new(since, at))
@@ -341,7 +348,16 @@ impl DeliveryModel {
             since,
             sampled: judged.len() as u64,
             delivered,
-            usual,
+            newest_lost: judged
+                .iter()
+                .rev()
+                .find(|(_, state)| *state != Delivered)
+                .map(|(mail, _)| mail.sent_at),
+            again: loss
+                .filter(|loss| loss.is_ending)
+                .and_then(|loss| loss.again),
+            usual: told.share,
+            usual_in_general: !told.is_own,
             bounced: bounced().count() as u64,
             reasons: reasons(bounced().map(|(mail, _)| *mail)),
             last_delivered: history.last_delivered(at + MINUTE),
@@ -361,34 +377,6 @@ impl DeliveryModel {
         let states = readable.map(|m| (m.sent_at, state_at(m, at)));
         self.usual_loss.standing(states, |age| self.late_share(age))
     }
-}
-
-/// Returns the share that bounced of all the mail sent from the oldest to the newest of `run`, where all of `run` bounced and much
-/// of that mail did not. Bounces are listed completely, the sample is a few messages of many.
-fn partial_bounced_share(
-    history: &History,
-    run: &[(&SampledMessage, DeliveryState)],
-    at: Timestamp,
-) -> Option<f64> {
-    let (newest, oldest) = (run.first()?.0, run.last()?.0);
-    if run
-        .iter()
-        .any(|(mail, state)| !has_bounced(mail, *state, at))
-    {
-        return None;
-    }
-    let span = history.whole_counts_within(Span::new(oldest.sent_at, newest.sent_at));
-    let parts = history.seen(span);
-    let was_sent_inside = |sent: Timestamp| parts.iter().any(|part| part.contains(sent));
-    let events = history.bounce_events_in(Span::new(span.from, at)).iter();
-    let bounced: HashSet<&str> = events
-        .filter(|event| event.class.is_failure() && event.sent_at.is_some_and(was_sent_inside))
-        .map(|event| event.message.as_str())
-        .collect();
-    let share = bounced.len() as f64 / history.sent_in(&parts).max(1) as f64;
-    // A list that lacks the sampled mail is not complete.
-    let is_complete = bounced.len() + 1 >= run.len();
-    (is_complete && share <= MAX_PARTIAL_BOUNCED).then_some(share)
 }
 
 /// Returns the share of mail in general that is not delivered at this age.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BounceClass, CanaryEvidence, DnsDriftEvidence, DomainBlocksEvidence, Rule, Severity,
-    SmtpErrorEvidence, Span, StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
+    BounceClass, CanaryEvidence, DeliveredSince, DeliveryDropEvidence, DeliveryEvidence,
+    DnsDriftEvidence, DomainBlocksEvidence, Rule, Severity, SmtpErrorEvidence, Span, StreamId,
+    StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
 };
 
 /// What a rule says of one instant.
@@ -279,29 +280,6 @@ pub struct NewLevel {
     pub per_day_before: f64,
 }
 
-/// The newest sampled messages, none of them delivered.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DeliveryEvidence {
-    /// Messages in a row that are not delivered, newest first, each bounced or old enough to have news.
-    pub unproven: u64,
-    /// Those of them that bounced.
-    #[serde(default)]
-    pub bounced: u64,
-    /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
-    #[serde(default)]
-    pub reasons: Vec<(String, u64)>,
-    /// How many in a row are needed.
-    pub needed: u64,
-    /// Those of them which Postmark still has in its queue.
-    pub queued: u64,
-    /// When the oldest of them was sent.
-    pub since: Option<Timestamp>,
-    /// When the newest sampled message that was delivered was sent.
-    pub last_proven_sent: Option<Timestamp>,
-    /// The last delivery known.
-    pub last_delivered: Option<Timestamp>,
-}
-
 /// Polls in a row that were not complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlindEvidence {
@@ -355,41 +333,6 @@ impl ServerChange {
             Some(name) => format!("{name} (server {})", self.current),
             None => format!("server {}", self.current),
         }
-    }
-}
-
-/// The share of the sampled mail that is delivered, beside the usual one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DeliveryDropEvidence {
-    /// When the first message of the time that is judged was sent.
-    pub since: Timestamp,
-    /// Sampled messages sent since that are delivered, bounced or old enough to have arrived.
-    pub sampled: u64,
-    /// Those of them that were delivered.
-    pub delivered: u64,
-    /// The share of the stream's mail that is usually delivered.
-    pub usual: f64,
-    /// Those that bounced; the others that were not delivered have no news.
-    pub bounced: u64,
-    /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
-    pub reasons: Vec<(String, u64)>,
-    /// The last delivery known.
-    pub last_delivered: Option<Timestamp>,
-}
-
-impl DeliveryDropEvidence {
-    /// The share that was delivered; of nothing it is all.
-    pub fn share(&self) -> f64 {
-        if self.sampled == 0 {
-            1.0
-        } else {
-            self.delivered as f64 / self.sampled as f64
-        }
-    }
-
-    /// Messages that were not delivered.
-    pub const fn lost(&self) -> u64 {
-        self.sampled.saturating_sub(self.delivered)
     }
 }
 
@@ -448,6 +391,17 @@ impl Evidence {
     pub const fn problem(&self) -> Option<Span> {
         match self {
             Self::Rate(rate) => rate.wave,
+            Self::Delivery(delivery) => span_of(delivery.since, delivery.newest_lost),
+            Self::DeliveryDrop(drop) => span_of(Some(drop.since), drop.newest_lost),
+            _ => None,
+        }
+    }
+
+    /// Returns what became of the newest sampled mail, where that is delivered again.
+    pub const fn delivered_again(&self) -> Option<DeliveredSince> {
+        match self {
+            Self::Delivery(delivery) => delivery.again,
+            Self::DeliveryDrop(drop) => drop.again,
             _ => None,
         }
     }
@@ -466,5 +420,12 @@ impl Evidence {
             Self::Rate(rate) => Some((rate.numerator, rate.denominator)),
             _ => None,
         }
+    }
+}
+
+const fn span_of(from: Option<Timestamp>, until: Option<Timestamp>) -> Option<Span> {
+    match (from, until) {
+        (Some(from), Some(until)) => Some(Span::new(from, until)),
+        _ => None,
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acknowledgement, Evidence, Judgement, Rule, ServerName, Severity, Span, StreamId, StreamKey,
-    Subject, Tag, Timestamp,
+    Acknowledgement, DeliveredSince, Evidence, Judgement, Rule, ServerName, Severity, Span,
+    StreamId, StreamKey, Subject, Tag, Timestamp,
 };
 
 /// A step in an incident's life.
@@ -113,6 +113,9 @@ pub struct Incident {
     /// From the first to the last of what was wrong, as far as its findings know that of single bounces or messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Span>,
+    /// The newest sampled mail, where it is delivered again while the incident is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<DeliveredSince>,
     /// The first instant within bounds before it resolved, which is later where a rule waits to be sure; of one that a person
     /// closed, the first after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ mod bounce;
 mod canary;
 mod counted;
 mod coverage;
+mod delivery;
 mod dns;
 mod domain_blocks;
 mod duration;
@@ -29,6 +30,7 @@ pub use bounce::{Bounce, BounceClass, BounceType};
 pub use canary::{CANARY_TAG, CanaryEvidence, CanaryMail, CanaryOutcome};
 pub use counted::{CountedSpan, UNSETTLED, merge_hours};
 pub use coverage::{Coverage, Kind};
+pub use delivery::{DeliveredSince, DeliveryDropEvidence, DeliveryEvidence};
 pub use dns::{BrokenRecord, DnsAnswer, DnsDriftEvidence, DnsFault, DnsRecord, GoodRecord};
 pub use domain_blocks::{
     BLOCKS_LOOKBACK, BlockedRecipient, BlockingDomain, DomainBlocksEvidence, OlderBlocks,
@@ -36,9 +38,8 @@ pub use domain_blocks::{
 pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use feedback::{Feedback, Judgement, MarkedTime};
 pub use finding::{
-    BlindEvidence, ChanceBreaches, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence,
-    Finding, MissingBurst, NewLevel, RateEvidence, RateUnit, ServerChange, SilenceEvidence,
-    TokenPlace, Verdict,
+    BlindEvidence, ChanceBreaches, DropEvidence, Evidence, Finding, MissingBurst, NewLevel,
+    RateEvidence, RateUnit, ServerChange, SilenceEvidence, TokenPlace, Verdict,
 };
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, KnownRecipients,

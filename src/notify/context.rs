@@ -2,11 +2,12 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, DeliveryDropEvidence, DeliveryEvidence, DropEvidence, Evidence, Incident,
-    IncidentState, Judgement, MINUTE, RateEvidence, Rule, Span, Subject, Timestamp,
+    BounceClass, DropEvidence, Evidence, Incident, IncidentState, Judgement, MINUTE, RateEvidence,
+    Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
-use crate::notify::describe::{list_types, other_server, rate_counts};
+use crate::notify::delivery::{delivery_context, delivery_drop_context};
+use crate::notify::describe::{other_server, rate_counts};
 use crate::notify::drift::{
     canary_context, dns_context, domain_blocks_context, smtp_errors_context,
 };
@@ -207,49 +208,6 @@ const fn class_phrase(class: BounceClass) -> &'static str {
         BounceClass::Ignored => "auto-replies",
         BounceClass::Other => "of an unknown type",
     }
-}
-
-fn delivery_drop_context(drop: &DeliveryDropEvidence, at: Timestamp, style: Style) -> String {
-    let types = list_types(&drop.reasons);
-    let bounced = (drop.bounced > 0).then(|| format!("{} bounced{types}", count(drop.bounced)));
-    let silent = drop.lost().saturating_sub(drop.bounced);
-    let silent = (silent > 0).then(|| format!("{} with no outcome yet", count(silent)));
-    let lost: Vec<String> = silent.into_iter().chain(bounced).collect();
-    let since = short_time(drop.since, at, style.zone);
-    format!("Since {since}. Not delivered: {}.", lost.join(", "))
-}
-
-fn delivery_context(delivery: &DeliveryEvidence, at: Timestamp, style: Style) -> String {
-    let sampled = format!("of the last {} sampled messages", count(delivery.unproven));
-    let problem = if delivery.queued == delivery.unproven {
-        format!("All {sampled} are still queued")
-    } else if delivery.bounced == 0 {
-        format!("None {sampled} was delivered or bounced")
-    } else if delivery.bounced == delivery.unproven {
-        // The first line has their number and their types.
-        "None of them was delivered".to_owned()
-    } else {
-        format!(
-            "None {sampled} was delivered: {} bounced{}",
-            count(delivery.bounced),
-            list_types(&delivery.reasons).replacen(": ", " as ", 1)
-        )
-    };
-    let oldest = delivery.since.map_or_else(String::new, |sent| {
-        format!(
-            "; the oldest was sent {} ago ({})",
-            format_duration(at.since(sent)),
-            short_time(sent, at, style.zone)
-        )
-    });
-    let last = match delivery.last_delivered {
-        Some(delivered) => format!(
-            "Last confirmed delivery {}.",
-            short_time(delivered, at, style.zone)
-        ),
-        None => "No delivery was ever confirmed.".to_owned(),
-    };
-    format!("{problem}{oldest}. {last}")
 }
 
 fn events_context(

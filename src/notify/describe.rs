@@ -9,6 +9,7 @@ use crate::model::{
     Subject, Suppressed, Timestamp,
 };
 use crate::notify::alert::Style;
+use crate::notify::delivery::{describe_delivered_again, describe_delivery_drop};
 use crate::text::elide::{elide, elide_and};
 use crate::text::format::{
     approx, approx_percent, count, format_duration, plural, short_range, short_time,
@@ -76,6 +77,9 @@ pub fn describe_open(incident: &Incident, style: Style) -> String {
 
 /// Returns the same as it is read at `at`, which may be later than it was judged.
 pub fn describe_open_at(incident: &Incident, at: Timestamp, style: Style) -> String {
+    if let Some(again) = incident.again.filter(|_| incident.is_open()) {
+        return describe_delivered_again(incident, again, at, style);
+    }
     let problem = describe_at(incident, at, style);
     match (&incident.state, &incident.evidence) {
         (
@@ -105,7 +109,8 @@ pub fn describe(incident: &Incident, style: Style) -> String {
     describe_at(incident, incident.judged_at, style)
 }
 
-fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> String {
+/// Returns the same as it is read at `at`.
+pub(super) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> String {
     match &incident.evidence {
         Evidence::Rate(rate) => describe_rate(incident, rate, at, style),
         Evidence::Silence(silence) => {
@@ -146,13 +151,7 @@ fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> String {
             delivery.unproven,
             list_types(&delivery.reasons)
         ),
-        Evidence::DeliveryDrop(drop) => format!(
-            "{} of {} were delivered ({}), usually {}",
-            count(drop.delivered),
-            plural(drop.sampled, "sampled message"),
-            approx_percent(drop.share()),
-            approx_percent(drop.usual)
-        ),
+        Evidence::DeliveryDrop(drop) => describe_delivery_drop(drop),
         Evidence::Delivery(_) => "mail leaves Postmark's queue but is not delivered".to_owned(),
         Evidence::Events { .. } => describe_events(incident, style),
         Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses),

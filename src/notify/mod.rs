@@ -8,6 +8,7 @@ pub mod alert;
 pub mod answered;
 pub mod catch_up;
 pub(crate) mod context;
+mod delivery;
 pub mod describe;
 pub mod digest;
 mod drift;

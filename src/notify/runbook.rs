@@ -170,7 +170,8 @@ fn inline_command(incident: &Incident) -> Option<String> {
     Some(match incident.rule {
         Rule::SendDrop => format!("hushwatch stats {place} --by-tag --since 2d"),
         Rule::DeliverySilence | Rule::DeliveryDrop if main_bounce(&incident.evidence).is_some() => {
-            format!("hushwatch bounces {place} --since 24h")
+            let since = hours_since(incident, DAY);
+            format!("hushwatch bounces {place} --since {since}")
         }
         Rule::DeliverySilence | Rule::DeliveryDrop => {
             format!("hushwatch messages {place} --limit 10")
@@ -203,9 +204,10 @@ fn inline_command(incident: &Incident) -> Option<String> {
     })
 }
 
-/// Returns whether it is of a rate whose window is no longer the present one: nothing of it goes on, as far as is known.
+/// Returns whether nothing of it goes on, as far as is known: a rate's window is no longer the present one, or mail is delivered again.
 fn is_past(incident: &Incident) -> bool {
-    matches!(&incident.evidence, Evidence::Rate(rate) if rate.is_over_by(incident.judged_at))
+    incident.again.is_some()
+        || matches!(&incident.evidence, Evidence::Rate(rate) if rate.is_over_by(incident.judged_at))
 }
 
 /// Returns how far back a command looks, at least `least`: in whole days to before the first of what happened, where that is over.

@@ -1,7 +1,7 @@
 use super::alert::alert;
 use super::samples::{STYLE, chapters, course_of, courses, mute_lines, rule_chapter};
 use super::*;
-use crate::model::{HOUR, IncidentState, Rule, Step, Transition};
+use crate::model::{DeliveredSince, HOUR, IncidentState, Rule, Span, Step, Transition};
 use proptest::prelude::*;
 
 fn message(lines: Vec<String>) -> Message {
@@ -196,4 +196,49 @@ fn a_rate_of_an_hour_that_is_past_is_not_told_as_the_present_one() {
         };
     });
     assert!(resolved.contains("It was high for 48 min ("), "{resolved}");
+}
+
+#[test]
+fn mail_that_is_delivered_again_is_told_beside_what_was_lost() {
+    let told = |rule, is_over: bool| {
+        let mut step = course_of(rule).step("opened").clone();
+        let opened_at = step.incident.opened_at;
+        step.at = opened_at + HOUR * 4;
+        step.incident.judged_at = step.at;
+        step.incident.problem = Some(Span::new(opened_at - HOUR, opened_at));
+        step.incident.again = Some(DeliveredSince {
+            since: opened_at + HOUR,
+            sampled: 5,
+            delivered: 5,
+        });
+        if is_over {
+            step.step = Step::Resolved;
+            step.incident.state = IncidentState::Resolved {
+                at: step.at,
+                unwatched: false,
+                disabled: false,
+            };
+        }
+        alert(&step, STYLE)
+    };
+    let headline = |rule| told(rule, false).headline().to_owned();
+    assert_eq!(
+        headline(Rule::DeliveryDrop),
+        "shop/outbound: 74 of 123 sampled messages were delivered (60%), usually 99%; since 12:00 5 of 5 delivered, to be confirmed"
+    );
+    assert_eq!(
+        headline(Rule::DeliverySilence),
+        "shop/outbound: no sampled message of 08:00–09:00 was delivered; since 10:00 5 of 5 delivered, to be confirmed"
+    );
+    let over = |rule| told(rule, true).to_text();
+    let text = over(Rule::DeliveryDrop);
+    assert!(
+        text.contains("Delivery was low for 1 h (10:00–11:00)"),
+        "{text}"
+    );
+    let text = over(Rule::DeliverySilence);
+    assert!(
+        text.contains("No sampled message was delivered for 1 h (08:00–09:00)."),
+        "{text}"
+    );
 }

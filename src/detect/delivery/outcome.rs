@@ -90,12 +90,13 @@ pub fn usual_delivered_share(
 ) -> UsualDelivery {
     let until = training_cutoff(history, at);
     let model = DeliveryModel::learn(history, &known_by(losses, until), until, rules, series);
-    let is_own = history.covered_before(at) >= model.min_history && !model.is_young;
-    let share = match is_own {
-        true => model.usual_loss.delivered_share(),
-        false => 1.0 - PRIOR_LOSS,
-    };
-    UsualDelivery { share, is_own }
+    match history.covered_before(at) >= model.min_history {
+        true => model.usual_loss.usual(),
+        false => UsualDelivery {
+            share: 1.0 - PRIOR_LOSS,
+            is_own: false,
+        },
+    }
 }
 
 /// Returns how many of the sampled messages sent in `span` should have been delivered by its end, where none of them was.

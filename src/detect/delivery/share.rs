@@ -14,7 +14,7 @@ use super::{
     Bounced, Delivered, DeliveryState, EVENT_LAG, MAX_TRAINING_RUN, PRIOR_RUNS, Pending, Unchecked,
     is_lost,
 };
-use crate::model::{Coverage, Timestamp};
+use crate::model::{Coverage, DeliveredSince, Timestamp, UsualDelivery};
 
 /// The losses beyond the usual one that are tested for, as shares of the mail that usually arrives.
 const EXTRA_LOSSES: [f64; 3] = [0.1, 0.3, 0.9];
@@ -31,6 +31,8 @@ const KEEPING_SHARE: f64 = 0.5;
 const MIN_LOST: u64 = 5;
 /// The usual loss where nothing is known: 97% of mail in general arrives.
 pub(super) const PRIOR_LOSS: f64 = 0.03;
+/// Fewer messages of which none was lost do not say what is usual of a stream.
+const MIN_OWN_MESSAGES: f64 = 100.0;
 /// The weight of [`PRIOR_LOSS`], in messages.
 const PRIOR_MESSAGES: f64 = 20.0;
 /// A loss of fewer messages is learned from like other mail.
@@ -46,6 +48,8 @@ pub(super) struct UsualLoss {
     /// The share after a message that was lost: losses come in clusters.
     share_after_loss: f64,
     limit: f64,
+    /// Whether the stream's own mail says it, and not what is believed of mail in general.
+    is_own: bool,
 }
 
 /// A loss that goes on.
@@ -59,6 +63,8 @@ pub(super) struct Loss {
     pub delivered: u64,
     /// Whether the newest mail speaks for its end.
     pub is_ending: bool,
+    /// That mail.
+    pub again: Option<DeliveredSince>,
 }
 
 /// What the mail in order says.
@@ -96,6 +102,8 @@ struct Ongoing {
     extra: f64,
     /// The evidence for its end.
     recovery: f64,
+    /// The mail that is the evidence for its end.
+    again: Sum,
 }
 
 impl Loss {
@@ -187,6 +195,8 @@ impl UsualLoss {
             }
             run = if is_lost { run + 1 } else { 0 };
         }
+        // Where none was lost, the number is that of mail in general until enough arrived.
+        let is_own = lost >= 1.0 || settled >= PRIOR_MESSAGES + MIN_OWN_MESSAGES;
         let share = lost / settled;
         // One standard error more: what is not known for sure raises no alarm.
         let share = share + (share * (1.0 - share) / settled).sqrt();
@@ -195,12 +205,25 @@ impl UsualLoss {
             share,
             share_after_loss: share_after_loss.max(share),
             limit,
+            is_own,
         }
     }
 
     /// Returns the share of mail that is usually delivered.
     pub(super) const fn delivered_share(&self) -> f64 {
         1.0 - self.share
+    }
+
+    /// Returns the same as people are told it.
+    pub(super) const fn usual(&self) -> UsualDelivery {
+        let share = match self.is_own {
+            true => 1.0 - self.share,
+            false => 1.0 - PRIOR_LOSS,
+        };
+        UsualDelivery {
+            share,
+            is_own: self.is_own,
+        }
     }
 
     /// Returns how it stands after the last of `mail`, which is in order of time sent. `late` returns the share of delivered mail
@@ -218,12 +241,24 @@ impl UsualLoss {
             };
             scan.add(self, sent_at, state, late);
         }
-        let loss = scan.ongoing.and_then(|Ongoing { sum, recovery, .. }| {
+        let loss = scan.ongoing.and_then(|ongoing| {
+            let Ongoing {
+                sum,
+                recovery,
+                again,
+                ..
+            } = ongoing;
+            let mail = |since| DeliveredSince {
+                since,
+                sampled: again.settled,
+                delivered: again.delivered,
+            };
             Some(Loss {
                 since: sum.since?,
                 settled: sum.settled,
                 delivered: sum.delivered,
                 is_ending: recovery > ENDING_EVIDENCE,
+                again: again.since.map(mail),
             })
         });
         let keeping = KEEPING_SHARE * self.limit;
@@ -274,6 +309,12 @@ impl Scan {
             }
             let ratio = usual.log_ratio(state, late, ongoing.extra, after_loss);
             ongoing.recovery = (ongoing.recovery - ratio).max(0.0);
+            if ongoing.recovery > 0.0 {
+                ongoing.again.since.get_or_insert(sent_at);
+                ongoing.again.count(state);
+            } else {
+                ongoing.again = Sum::default();
+            }
             if ongoing.recovery > RECOVERY_EVIDENCE {
                 self.ongoing = None;
             }
@@ -290,6 +331,7 @@ impl Scan {
                     sum: *sum,
                     extra: usual.extra_loss(sum),
                     recovery: 0.0,
+                    again: Sum::default(),
                 });
             }
         }

@@ -118,6 +118,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         worst: None,
         lost_since: None,
         problem: None,
+        again: None,
         recovered_at: None,
         closed_by: None,
         closed_as: None,

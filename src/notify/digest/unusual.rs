@@ -1,6 +1,7 @@
 //! Streams of which something is unusual, though no incident says so.
 
 use crate::model::{BounceClass, Incident, Rule, StreamId};
+use crate::notify::delivery::usual_share;
 use crate::notify::digest::{Day, ServerDay, StreamDay, UnusualStream};
 use crate::text::format::{approx_percent, count, percent, plural};
 
@@ -108,11 +109,7 @@ fn none_read(stream: &StreamDay) -> Option<String> {
 fn share_lost(stream: &StreamDay) -> Option<String> {
     let usual = stream.usual_delivered?;
     let (delivered, settled) = (stream.sample.delivered, stream.sample.settled());
-    let share = approx_percent(usual.share);
-    let usual = match usual.is_own {
-        true => format!("usually {share}"),
-        false => format!("of mail in general {share}"),
-    };
+    let usual = usual_share(usual.share, usual.is_own);
     Some(format!(
         "{} of {} were delivered ({}), {usual}",
         count(delivered),

@@ -1,8 +1,9 @@
 //! The course of one incident of each rule, and of its variants; those of bounces are in `bounces`, those of mail that is not sent in `sends`.
 
 use crate::model::{
-    BlindEvidence, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, HOUR, Incident,
-    IncidentState, Rule, ServerName, Severity, Step, Timestamp, TokenPlace, Transition,
+    BlindEvidence, DAY, DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, Evidence, HOUR,
+    Incident, IncidentState, Rule, ServerName, Severity, Span, Step, Timestamp, TokenPlace,
+    Transition,
 };
 use crate::notify::samples::{bounces, canary, drift, march, minutes, sends, server_changed};
 
@@ -90,6 +91,7 @@ impl Plan<'_> {
             worst: Some(self.evidence[0].clone()),
             lost_since: None,
             problem: None,
+            again: None,
             recovered_at: None,
             closed_by: None,
             closed_as: None,
@@ -307,6 +309,8 @@ fn delivery(unproven: u64, queued: u64, since: Timestamp, proven: Option<Timesta
         needed: 4,
         queued,
         since: Some(since),
+        newest_lost: None,
+        again: None,
         last_proven_sent: proven,
         last_delivered: proven.map(|at| at + minutes(1)),
     })
@@ -319,7 +323,10 @@ fn delivery_drop() -> Course {
             since: march(4, 8, 5),
             sampled,
             delivered,
+            newest_lost: None,
+            again: None,
             usual: 0.991,
+            usual_in_general: false,
             bounced,
             reasons: vec![
                 ("SoftBounce".to_owned(), bounced - soft),
@@ -353,6 +360,30 @@ fn delivery_drop() -> Course {
                 drop.reasons = Vec::new();
             }
             i.evidence = evidence;
+        },
+    )
+    .variant(
+        "delivered again",
+        "How an open incident reads once its newest mail arrives.",
+        move |i| {
+            let since = march(4, 16, 5);
+            i.again = Some(DeliveredSince {
+                since,
+                sampled: 15,
+                delivered: 15,
+            });
+            i.problem = Some(Span::new(march(4, 8, 5), march(4, 15, 48)));
+            i.judged_at = march(4, 19, 0);
+        },
+    )
+    .variant(
+        "little own past",
+        "Sent while the stream's own past does not say yet what is usual.",
+        move |i| {
+            if let Evidence::DeliveryDrop(drop) = &mut i.evidence {
+                drop.usual = 0.97;
+                drop.usual_in_general = true;
+            }
         },
     )
 }

@@ -38,6 +38,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         worst: None,
         lost_since: None,
         problem: None,
+        again: None,
         recovered_at: None,
         closed_by: None,
         closed_as: None,

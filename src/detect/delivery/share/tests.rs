@@ -1,7 +1,7 @@
 use crate::detect::delivery::DeliveryModel;
 use crate::model::{
-    BounceType, Coverage, DAY, Evidence, HOUR, History, MINUTE, Rules, SampledMessage, Severity,
-    Span, Timestamp, Verdict,
+    BounceType, Coverage, DAY, DeliveredSince, DeliveryDropEvidence, Evidence, HOUR, History,
+    MINUTE, Rules, SampledMessage, Severity, Span, Timestamp, Verdict,
 };
 
 const START: Timestamp = Timestamp::from_secs(1_767_571_200);
@@ -39,8 +39,14 @@ fn sampled(fates: impl IntoIterator<Item = Fate>) -> Vec<SampledMessage> {
     fates.map(message).collect()
 }
 
-/// What is found after `hours` of this mail.
+/// What is found after `hours` of this mail: the verdict, and how much of how much was delivered.
 fn at_hour(mail: &[SampledMessage], hours: u32) -> (Verdict, Severity, u64, u64) {
+    let (verdict, severity, evidence) = found_at_hour(mail, hours);
+    (verdict, severity, evidence.sampled, evidence.delivered)
+}
+
+/// What is found after `hours` of this mail.
+fn found_at_hour(mail: &[SampledMessage], hours: u32) -> (Verdict, Severity, DeliveryDropEvidence) {
     let at = START + HOUR * hours;
     let covered = Coverage::from_spans([Span::new(START, at)]);
     let history = History {
@@ -57,12 +63,7 @@ fn at_hour(mail: &[SampledMessage], hours: u32) -> (Verdict, Severity, u64, u64)
     let Evidence::DeliveryDrop(evidence) = drop.evidence else {
         unreachable!("of a drop")
     };
-    (
-        drop.verdict,
-        drop.severity,
-        evidence.sampled,
-        evidence.delivered,
-    )
+    (drop.verdict, drop.severity, evidence)
 }
 
 fn verdict(mail: &[SampledMessage], hours: u32) -> Verdict {
@@ -177,4 +178,46 @@ fn a_usual_loss_is_no_drop() {
 fn it_is_unknown_before_there_is_enough_history() {
     let mail = sampled([Delivered, NoNews].repeat(60 * 5));
     assert_eq!(verdict(&mail, 6 * 24), Verdict::Unknown);
+}
+
+#[test]
+fn what_is_delivered_again_is_known_beside_what_was_lost() {
+    let all = |hours: u32, fate| std::iter::repeat_n(fate, (hours * PER_HOUR) as usize);
+    let fates = all(14 * 24, Delivered)
+        .chain(all(12, NoNews))
+        .chain(all(24, Delivered));
+    let mail = sampled(fates);
+    let begin = 14 * 24;
+    let (_, _, during) = found_at_hour(&mail, begin + 12);
+    assert_eq!(during.again, None);
+    let (verdict, _, after) = found_at_hour(&mail, begin + 13);
+    assert_eq!(verdict, Verdict::Unresolved);
+    let repaired = START + HOUR * (begin + 12);
+    assert_eq!(after.newest_lost, Some(repaired - HOUR / PER_HOUR));
+    let again = DeliveredSince {
+        since: repaired,
+        sampled: 5,
+        delivered: 5,
+    };
+    assert_eq!(after.again, Some(again));
+}
+
+#[test]
+fn a_share_that_is_believed_of_mail_in_general_is_not_told_as_the_streams_own() {
+    let mail = sampled(std::iter::repeat_n(Delivered, 14 * 24 * PER_HOUR as usize));
+    let told = |mail: &[SampledMessage]| {
+        let (_, _, evidence) = found_at_hour(mail, 14 * 24);
+        (evidence.usual, evidence.usual_in_general)
+    };
+    let (own, in_general) = told(&mail);
+    assert!(own > 0.99 && !in_general, "{own}");
+    let few: Vec<SampledMessage> = mail.iter().copied().step_by(20).collect();
+    assert_eq!(told(&few), (0.97, true));
+    // One that was lost says more of this stream than what is believed.
+    let lost = few.iter().enumerate().map(|(n, mail)| SampledMessage {
+        delivered_at: mail.delivered_at.filter(|_| n != 20),
+        ..*mail
+    });
+    let lost: Vec<SampledMessage> = lost.collect();
+    assert!(!told(&lost).1);
 }

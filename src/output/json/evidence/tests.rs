@@ -65,6 +65,8 @@ fn all() -> Vec<Evidence> {
             needed: 3,
             queued: 1,
             since: Some(T),
+            newest_lost: Some(T),
+            again: None,
             last_proven_sent: Some(T),
             last_delivered: Some(T),
         }),

@@ -1,0 +1,58 @@
+//! What else is known of a run of mail that was not delivered.
+
+use std::collections::HashSet;
+
+use super::{Delivered, DeliveryState, has_bounced, is_lost, state_at};
+use crate::model::{DeliveredSince, History, SampledMessage, Span, Timestamp};
+
+/// Where no more than this share of all mail bounced, sampled mail that all bounced is chance, not a silence.
+const MAX_PARTIAL_BOUNCED: f64 = 0.75;
+
+/// Returns the share that bounced of all the mail sent from the oldest to the newest of `run`, where all of `run` bounced and much
+/// of that mail did not. Bounces are listed completely, the sample is a few messages of many.
+pub(super) fn partial_bounced_share(
+    history: &History,
+    run: &[(&SampledMessage, DeliveryState)],
+    at: Timestamp,
+) -> Option<f64> {
+    let (newest, oldest) = (run.first()?.0, run.last()?.0);
+    if run
+        .iter()
+        .any(|(mail, state)| !has_bounced(mail, *state, at))
+    {
+        return None;
+    }
+    let span = history.whole_counts_within(Span::new(oldest.sent_at, newest.sent_at));
+    let parts = history.seen(span);
+    let was_sent_inside = |sent: Timestamp| parts.iter().any(|part| part.contains(sent));
+    let events = history.bounce_events_in(Span::new(span.from, at)).iter();
+    let bounced: HashSet<&str> = events
+        .filter(|event| event.class.is_failure() && event.sent_at.is_some_and(was_sent_inside))
+        .map(|event| event.message.as_str())
+        .collect();
+    let share = bounced.len() as f64 / history.sent_in(&parts).max(1) as f64;
+    // A list that lacks the sampled mail is not complete.
+    let is_complete = bounced.len() + 1 >= run.len();
+    (is_complete && share <= MAX_PARTIAL_BOUNCED).then_some(share)
+}
+
+/// Returns the newest sampled mail up to `at`, where all of it that has a fate is delivered: `run` is what comes after `before`, without
+/// what is too young to have news.
+pub(super) fn delivered_again(
+    before: &[SampledMessage],
+    run: &[(&SampledMessage, DeliveryState)],
+    at: Timestamp,
+) -> Option<DeliveredSince> {
+    if run.iter().any(|(_, state)| is_lost(*state)) {
+        return None;
+    }
+    let newest = before.iter().rev().map(|mail| (mail, state_at(mail, at)));
+    let newest = newest.take_while(|(_, state)| !is_lost(*state));
+    let delivered = newest.filter(|(_, state)| *state == Delivered);
+    let (number, oldest) = delivered.fold((0, None), |(n, _), (mail, _)| (n + 1, Some(mail)));
+    Some(DeliveredSince {
+        since: oldest?.sent_at,
+        sampled: number,
+        delivered: number,
+    })
+}

@@ -1,0 +1,89 @@
+//! What the sample says of mail that is not delivered.
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// The newest sampled messages, none of them delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryEvidence {
+    /// Messages in a row that are not delivered, newest first, each bounced or old enough to have news.
+    pub unproven: u64,
+    /// Those of them that bounced.
+    #[serde(default)]
+    pub bounced: u64,
+    /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
+    #[serde(default)]
+    pub reasons: Vec<(String, u64)>,
+    /// How many in a row are needed.
+    pub needed: u64,
+    /// Those of them which Postmark still has in its queue.
+    pub queued: u64,
+    /// When the oldest of them was sent.
+    pub since: Option<Timestamp>,
+    /// When the newest of them was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_lost: Option<Timestamp>,
+    /// The newest mail, where it is delivered again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<DeliveredSince>,
+    /// When the newest sampled message that was delivered was sent.
+    pub last_proven_sent: Option<Timestamp>,
+    /// The last delivery known.
+    pub last_delivered: Option<Timestamp>,
+}
+
+/// The share of the sampled mail that is delivered, beside the usual one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryDropEvidence {
+    /// When the first message of the time that is judged was sent.
+    pub since: Timestamp,
+    /// Sampled messages sent since that are delivered, bounced or old enough to have arrived.
+    pub sampled: u64,
+    /// Those of them that were delivered.
+    pub delivered: u64,
+    /// When the newest of the others was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_lost: Option<Timestamp>,
+    /// The newest mail, where it speaks for the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<DeliveredSince>,
+    /// The share of the stream's mail that is usually delivered.
+    pub usual: f64,
+    /// Whether that is the share of mail in general, since the stream's own past does not say enough yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub usual_in_general: bool,
+    /// Those that bounced; the others that were not delivered have no news.
+    pub bounced: u64,
+    /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
+    pub reasons: Vec<(String, u64)>,
+    /// The last delivery known.
+    pub last_delivered: Option<Timestamp>,
+}
+
+impl DeliveryDropEvidence {
+    /// The share that was delivered; of nothing it is all.
+    pub fn share(&self) -> f64 {
+        if self.sampled == 0 {
+            1.0
+        } else {
+            self.delivered as f64 / self.sampled as f64
+        }
+    }
+
+    /// Messages that were not delivered.
+    pub const fn lost(&self) -> u64 {
+        self.sampled.saturating_sub(self.delivered)
+    }
+}
+
+/// The newest sampled mail of a loss that seems to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveredSince {
+    /// When the first message of it was sent.
+    pub since: Timestamp,
+    /// Those that are delivered, bounced or old enough to have arrived.
+    pub sampled: u64,
+    /// Those of them that were delivered.
+    pub delivered: u64,
+}

@@ -1,0 +1,100 @@
+//! What is said of sampled mail that is not delivered, or is again.
+
+use crate::model::{
+    DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, Evidence, Incident, Timestamp,
+};
+use crate::notify::alert::Style;
+use crate::notify::describe::{describe_at, list_types};
+use crate::text::format::{
+    approx_percent, count, format_duration, plural, short_range, short_time,
+};
+
+/// Returns `74 of 123 sampled messages were delivered (60%), usually 99%`.
+pub(super) fn describe_delivery_drop(drop: &DeliveryDropEvidence) -> String {
+    format!(
+        "{} of {} were delivered ({}), {}",
+        count(drop.delivered),
+        plural(drop.sampled, "sampled message"),
+        approx_percent(drop.share()),
+        usual_share(drop.usual, !drop.usual_in_general)
+    )
+}
+
+/// Returns `usually 99%`, or what is usual where a stream's own past does not say enough yet.
+pub(crate) fn usual_share(share: f64, is_own: bool) -> String {
+    let share = approx_percent(share);
+    match is_own {
+        true => format!("usually {share}"),
+        false => format!("of mail in general {share}"),
+    }
+}
+
+/// Returns what was wrong of an open incident whose newest mail is delivered again, and how much of that is known:
+/// `2 of 8 sampled messages were delivered (25%), usually 99%; since Thu 5 Mar 09:00 5 of 5 delivered, to be confirmed`.
+pub(super) fn describe_delivered_again(
+    incident: &Incident,
+    again: DeliveredSince,
+    at: Timestamp,
+    style: Style,
+) -> String {
+    let problem = match (&incident.evidence, incident.problem) {
+        (Evidence::Delivery(of), Some(problem)) if of.bounced < of.unproven => format!(
+            "no sampled message of {} was delivered",
+            short_range(problem, at, style.zone)
+        ),
+        _ => describe_at(incident, at, style),
+    };
+    format!(
+        "{problem}; since {} {} of {} delivered, to be confirmed",
+        short_time(again.since, at, style.zone),
+        count(again.delivered),
+        count(again.sampled)
+    )
+}
+
+pub(super) fn delivery_drop_context(
+    drop: &DeliveryDropEvidence,
+    at: Timestamp,
+    style: Style,
+) -> String {
+    let types = list_types(&drop.reasons);
+    let bounced = (drop.bounced > 0).then(|| format!("{} bounced{types}", count(drop.bounced)));
+    let silent = drop.lost().saturating_sub(drop.bounced);
+    let silent = (silent > 0).then(|| format!("{} with no outcome yet", count(silent)));
+    let lost: Vec<String> = silent.into_iter().chain(bounced).collect();
+    let since = short_time(drop.since, at, style.zone);
+    format!("Since {since}. Not delivered: {}.", lost.join(", "))
+}
+
+pub(super) fn delivery_context(delivery: &DeliveryEvidence, at: Timestamp, style: Style) -> String {
+    let sampled = format!("of the last {} sampled messages", count(delivery.unproven));
+    let problem = if delivery.queued == delivery.unproven {
+        format!("All {sampled} are still queued")
+    } else if delivery.bounced == 0 {
+        format!("None {sampled} was delivered or bounced")
+    } else if delivery.bounced == delivery.unproven {
+        // The first line has their number and their types.
+        "None of them was delivered".to_owned()
+    } else {
+        format!(
+            "None {sampled} was delivered: {} bounced{}",
+            count(delivery.bounced),
+            list_types(&delivery.reasons).replacen(": ", " as ", 1)
+        )
+    };
+    let oldest = delivery.since.map_or_else(String::new, |sent| {
+        format!(
+            "; the oldest was sent {} ago ({})",
+            format_duration(at.since(sent)),
+            short_time(sent, at, style.zone)
+        )
+    });
+    let last = match delivery.last_delivered {
+        Some(delivered) => format!(
+            "Last confirmed delivery {}.",
+            short_time(delivered, at, style.zone)
+        ),
+        None => "No delivery was ever confirmed.".to_owned(),
+    };
+    format!("{problem}{oldest}. {last}")
+}
