@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
-use crate::detect::interval::clopper_pearson;
 use crate::detect::{
     self, Silence, chance_breaches, is_more_than_chance, sample_outcome, undelivered, unsampled,
     usual_delivered_share,
@@ -19,16 +18,12 @@ use crate::model::{
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Database, Store};
 
-use delivered::SentMail;
+use delivered::{SentMail, is_below};
 
 /// Weeks that a day is compared with.
 const WEEKS_COMPARED: u32 = 4;
 /// Fewer covered weeks say nothing of what is usual.
 const MIN_WEEKS_COMPARED: usize = 2;
-/// The level at which the sample of a day must speak against the usual share.
-const LOSS_CONFIDENCE: f64 = 0.99;
-/// A smaller loss beyond the usual one is not worth a line.
-const MIN_LOSS: f64 = 0.02;
 /// Fewer complaints make no rate.
 const MIN_COMPLAINTS: u64 = 2;
 
@@ -260,11 +255,7 @@ pub(crate) fn digest_entry(
         stats.recipients_complained >= MIN_COMPLAINTS && complaint_rate > rules.spam_rate.threshold;
     let sample = sample_outcome(&history.sampled, period);
     let usual = usual_delivered_share(history, losses, period.until, rules, series);
-    let is_lost = |usual: &UsualDelivery| {
-        let settled = sample.settled();
-        let (_, high) = clopper_pearson(sample.delivered, settled, LOSS_CONFIDENCE);
-        settled > 0 && high < usual.share - MIN_LOSS
-    };
+    let is_lost = |usual: &UsualDelivery| is_below(history, losses, period, usual.share);
     StreamDay {
         stream: Some(stream.clone()),
         sent: stats.sent,

@@ -1,10 +1,20 @@
 //! How many of the messages of a span were delivered, as far as the sample says.
 
 use crate::detect::interval::clopper_pearson;
-use crate::model::{BounceClass, History, SampleOutcome, Span};
+use crate::detect::sample_outcome;
+use crate::model::{BounceClass, Coverage, DAY, History, SampleOutcome, SampledMessage, Span};
 
 /// The level of the interval of an estimate.
 const STATED_CONFIDENCE: f64 = 0.95;
+/// A smaller loss beyond the usual one is not worth a line.
+const MIN_LOSS: f64 = 0.02;
+/// The level at which the sample of a day must speak for a loss that is greater than that.
+const LOSS_CONFIDENCE: f64 = 0.99;
+/// The level at which the sample of one, two or three days must speak for any loss, where that of the last one seems to be greater. A stream
+/// whose true share is the usual one is called unusual by each of them in at most 1 of 2,000 digests, and one that is better hardly ever.
+const ANY_LOSS_CONFIDENCE: f64 = 0.999;
+/// The days that are looked at together, at most: a loss of a tenth may take two to be more than chance.
+const MAX_LOSS_DAYS: u32 = 3;
 /// Where a message has fewer recipients on average, most that bounce bounce for all of them.
 const MANY_RECIPIENTS: f64 = 2.0;
 
@@ -104,4 +114,26 @@ fn of_rest(sample: SampleOutcome) -> Option<(u64, u64)> {
     let delivered = sample.delivered - sample.partly;
     let known = delivered + sample.without_news + sample.unlisted;
     (known > 0).then_some((delivered, known))
+}
+
+/// Returns whether the sample of `period`, or of the days up to its end, says that less than the `usual` share of the mail was delivered.
+/// Mail of `losses`, which incidents told of, is left out of the days before.
+pub(super) fn is_below(history: &History, losses: &[Span], period: Span, usual: f64) -> bool {
+    let sample = sample_outcome(&history.sampled, period);
+    let below = |sample: SampleOutcome, share: f64, level: f64| {
+        let settled = sample.settled();
+        settled > 0 && clopper_pearson(sample.delivered, settled, level).1 < share
+    };
+    let seems_below = (sample.delivered as f64) < (usual - MIN_LOSS) * sample.settled() as f64;
+    if !seems_below || below(sample, usual - MIN_LOSS, LOSS_CONFIDENCE) {
+        return seems_below;
+    }
+    let told = Coverage::from_spans(losses.iter().copied());
+    let untold =
+        |mail: &&SampledMessage| period.contains(mail.sent_at) || !told.contains(mail.sent_at);
+    let untold: Vec<SampledMessage> = history.sampled.iter().filter(untold).copied().collect();
+    (0..MAX_LOSS_DAYS).any(|before| {
+        let days = Span::new(period.from - DAY * before, period.until);
+        below(sample_outcome(&untold, days), usual, ANY_LOSS_CONFIDENCE)
+    })
 }

@@ -231,3 +231,49 @@ fn of_hours_without_a_sample_no_number_is_told_as_known() {
     history.sampled = sample(8..10);
     assert_eq!(told(&history).delivered, Some(240));
 }
+
+/// A tenth of the mail is lost, which one day's sample need not show beyond chance.
+#[test]
+fn a_loss_that_the_sample_of_some_days_shows_makes_the_day_unusual() {
+    let sent = 480;
+    let of_day = |days_ago: u32, of: u32, lost: u32| {
+        let mail = (0..of).map(move |n| sampled(n * 2, sent, n >= lost, false));
+        mail.map(move |mail| SampledMessage {
+            sent_at: mail.sent_at - DAY * days_ago,
+            delivered_at: mail.delivered_at.map(|at| at - DAY * days_ago),
+            ..mail
+        })
+    };
+    let unusual = |lost: [u32; 3]| {
+        let [first, second, last] = lost;
+        let mut history = history(sent, 1);
+        let days = of_day(2, 158, first)
+            .chain(of_day(1, 158, second))
+            .chain(of_day(0, 158, last));
+        history.sampled = days.collect();
+        told(&history).usual_delivered.is_some()
+    };
+    // Where 3% of the mail in general is lost, 14 of 158 are beyond chance, and 13 are not yet.
+    assert!(unusual([0, 0, 14]));
+    assert!(!unusual([0, 0, 13]));
+    assert!(unusual([0, 13, 13]));
+    assert!(unusual([11, 11, 11]));
+    // What was lost before makes no day unusual on which the usual share arrived.
+    assert!(!unusual([16, 16, 0]));
+    assert!(!unusual([16, 16, 6]));
+    assert!(!unusual([5, 5, 7]));
+}
+
+/// A wrong word in fewer than 1 of 500 digests of a stream that loses as much as mail in general, and hardly ever of one that loses 1%.
+#[test]
+fn a_usual_loss_makes_hardly_any_day_unusual() {
+    let unusual = |of: u32, lost: u32| {
+        let mut history = history(2 * of, 1);
+        let mail = (0..of).map(|n| sampled(n, 2 * of, n >= lost, false));
+        history.sampled = mail.collect();
+        is_below(&history, &[], day(), 0.97)
+    };
+    let least = |of: u32| (0..of).find(|lost| unusual(of, *lost));
+    // Of 50, 120 and 480 messages so many are lost by chance, at 3%, with a probability of 1e-4, 3e-4 and 4e-4; at 1%, below 1e-7.
+    assert_eq!([50, 120, 480].map(least), [Some(8), Some(12), Some(29)]);
+}
