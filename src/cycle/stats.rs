@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
+use crate::detect::interval::clopper_pearson;
 use crate::detect::{
-    self, Silence, chance_breaches, is_more_than_chance, sample_outcome, undelivered, unsampled,
-    usual_delivered_share,
+    self, Silence, chance_breaches, sample_outcome, undelivered, unsampled, usual_delivered_share,
 };
 use crate::evaluate::known_losses;
 use crate::model::{
@@ -24,6 +24,12 @@ use delivered::{SentMail, is_below};
 const WEEKS_COMPARED: u32 = 4;
 /// Fewer covered weeks say nothing of what is usual.
 const MIN_WEEKS_COMPARED: usize = 2;
+/// Fewer bounces make no rate.
+const MIN_BOUNCES: u64 = 2;
+/// A healthy stream has at most this part of the threshold: a day above the threshold is unusual where it surely has more, ...
+const HEALTHY_SHARE: f64 = 0.5;
+/// ... at this level: of a stream with just that part once in 200 days.
+const BOUNCE_CONFIDENCE: f64 = 0.99;
 /// Fewer complaints make no rate.
 const MIN_COMPLAINTS: u64 = 2;
 
@@ -134,6 +140,16 @@ impl StreamStats {
         bounced as f64 / self.bounce_denominator().max(bounced).max(1) as f64
     }
 
+    /// Whether a stream that is as far below `threshold` as a healthy one would hardly ever have so many; one bounce is no rate.
+    fn bounces_are_no_chance(&self, threshold: f64) -> bool {
+        let bounced = self
+            .recipients
+            .map_or(self.bounced, |_| self.recipients_bounced);
+        let of = self.bounce_denominator();
+        let (low, _) = clopper_pearson(bounced, of.max(bounced), BOUNCE_CONFIDENCE);
+        bounced >= MIN_BOUNCES && low > threshold * HEALTHY_SHARE
+    }
+
     /// The share of the recipients sent to or complaining in the span that complained in it; of messages, where nothing is known of their
     /// recipients.
     fn complaint_rate(&self) -> f64 {
@@ -241,15 +257,9 @@ pub(crate) fn digest_entry(
     let unnoticed = || silence.worst_detection_delay(history, period.until);
     let both = history.messages.intersect(&history.bounces);
     let rate = &rules.bounce_rate;
-    let is_exceeded = stats.bounce_denominator() >= rate.min_denominator
-        && bounce_rate > rate.threshold
-        && rate.confidence.is_none_or(|_| {
-            is_more_than_chance(
-                stats.recipients_bounced,
-                stats.bounce_denominator(),
-                rate.threshold,
-            )
-        });
+    let is_exceeded = bounce_rate > rate.threshold
+        && stats.bounce_denominator() >= rate.min_denominator
+        && stats.bounces_are_no_chance(rate.threshold);
     let complaint_rate = stats.complaint_rate();
     let is_complained_of =
         stats.recipients_complained >= MIN_COMPLAINTS && complaint_rate > rules.spam_rate.threshold;

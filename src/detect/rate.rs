@@ -126,13 +126,6 @@ impl RateTest {
     }
 }
 
-/// Returns whether so many of a day's recipients are beyond `threshold` for more reasons than chance: more than one, and the lower end
-/// of the stated interval above it.
-pub fn is_more_than_chance(bounced: u64, denominator: u64, threshold: f64) -> bool {
-    let tail = (1.0 - STATED_CONFIDENCE) / 2.0;
-    bounced >= MIN_CERTAIN && lower_end_exceeds(bounced, denominator, threshold, tail)
-}
-
 /// Of two windows of one rule, the one that breaks it; else the one that keeps it open, else the one that cannot tell.
 fn worse_of(
     short: (Verdict, RateEvidence),

@@ -188,24 +188,6 @@ fn where_nothing_of_the_sample_was_read_delivery_is_unknown() {
     assert_eq!(told(&history(0, 1)).delivered, Some(0));
 }
 
-#[test]
-fn one_bounce_is_no_bounce_rate_of_a_day_and_more_are_one_where_chance_does_not_explain_them() {
-    let exceeded = |sent: u32, bounced: u32| {
-        let bounces = (0..bounced).map(|n| bounce(n, sent, BounceClass::Hard));
-        let history = History {
-            bounce_events: bounces.collect(),
-            ..history(sent, 1)
-        };
-        told(&history).exceeded_threshold
-    };
-    for (sent, bounced) in [(31, 1), (80, 2), (200, 5), (9, 9)] {
-        assert_eq!(exceeded(sent, bounced), None, "{bounced} of {sent}");
-    }
-    for (sent, bounced) in [(20, 2), (80, 4), (200, 7), (10, 10)] {
-        assert_eq!(exceeded(sent, bounced), Some(0.01), "{bounced} of {sent}");
-    }
-}
-
 /// Mail of a day, ten messages an hour, of which every fifth is followed, but none of the eight hours in which nobody could see.
 #[test]
 fn of_hours_without_a_sample_no_number_is_told_as_known() {
@@ -276,4 +258,22 @@ fn a_usual_loss_makes_hardly_any_day_unusual() {
     let least = |of: u32| (0..of).find(|lost| unusual(of, *lost));
     // Of 50, 120 and 480 messages so many are lost by chance, at 3%, with a probability of 1e-4, 3e-4 and 4e-4; at 1%, below 1e-7.
     assert_eq!([50, 120, 480].map(least), [Some(8), Some(12), Some(29)]);
+}
+
+#[test]
+fn a_few_bounces_of_a_healthy_stream_make_no_day_unusual() {
+    let exceeded = |bounced: u32, sent: u32| {
+        let mut history = history(sent, 1);
+        let bounce = |n| bounce(n, sent, BounceClass::Hard);
+        history.bounce_events = (0..bounced).map(bounce).collect();
+        let day = told(&history);
+        assert!(day.bounce_rate > 0.01, "{bounced} of {sent}");
+        day.exceeded_threshold
+    };
+    for (bounced, sent) in [(1, 31), (1, 27), (2, 110), (3, 150)] {
+        assert_eq!(exceeded(bounced, sent), None, "{bounced} of {sent}");
+    }
+    for (bounced, sent) in [(3, 40), (10, 122), (12, 800), (24, 335)] {
+        assert_eq!(exceeded(bounced, sent), Some(0.01), "{bounced} of {sent}");
+    }
 }

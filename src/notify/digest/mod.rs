@@ -71,7 +71,7 @@ pub struct StreamDay {
     pub undelivered: Option<u64>,
     /// The share of `bounced` in the recipients sent to or bounced.
     pub bounce_rate: f64,
-    /// The threshold of the rule `bounce_rate`, where the day as a whole is above it.
+    /// The threshold of the rule `bounce_rate`, where the day as a whole is above it by more than chance.
     pub exceeded_threshold: Option<f64>,
     /// The share of the recipients that complained in those sent to or complaining.
     pub complaint_rate: f64,
