@@ -162,3 +162,24 @@ fn a_token_refused_while_old_history_is_read_is_reported_at_once() {
         "nothing more is asked with it"
     );
 }
+
+/// What a server sent while Postmark's API was out is as new to the sample as what came after it.
+#[test]
+fn mail_that_is_lost_while_the_api_is_out_is_sampled_once_it_is_read() {
+    let mut world = world(Process::One);
+    let lost = Span::new(at("2026-03-03T10:30:00Z"), at("2026-03-03T16:00:00Z"));
+    world.shop.stop_delivery("outbound", lost);
+    let before = world.hours("2026-03-03T06:00:00Z", "2026-03-03T10:00:00Z");
+    let sampled = |figures: &serde_json::Value| figures["sampled"].as_u64().expect("a number");
+    let sampled_before = sampled(&before.stream("outbound"));
+    world.shop.always(Fault::Status(503));
+    world.hours("2026-03-03T11:00:00Z", "2026-03-03T16:00:00Z");
+    world.shop.clear_faults();
+    let back = world.cycle(at("2026-03-03T17:00:00Z"));
+    let figures = back.stream("outbound");
+    assert!(sampled(&figures) >= sampled_before + 20, "{figures}");
+    let high = figures["delivered_high"].as_u64().expect("a number");
+    let sent = figures["sent"].as_u64().expect("a number");
+    assert!(high + 200 < sent, "{figures}");
+    world.set_aside("the sample is what is tested");
+}

@@ -10,8 +10,8 @@ const STATED_CONFIDENCE: f64 = 0.95;
 const MIN_LOSS: f64 = 0.02;
 /// The level at which the sample of a day must speak for a loss that is greater than that.
 const LOSS_CONFIDENCE: f64 = 0.99;
-/// The level at which the sample of one, two or three days must speak for any loss, where that of the last one seems to be greater. A stream
-/// whose true share is the usual one is called unusual by each of them in at most 1 of 2,000 digests, and one that is better hardly ever.
+/// The level at which the sample of one, two or three days must speak for any loss, where that of the last one seems to be greater. A
+/// stream whose true share is the usual one is called unusual by each of them in at most 1 of 2,000 digests; a better one hardly ever.
 const ANY_LOSS_CONFIDENCE: f64 = 0.999;
 /// The days that are looked at together, at most: a loss of a tenth may take two to be more than chance.
 const MAX_LOSS_DAYS: u32 = 3;
