@@ -172,6 +172,7 @@ facts! {
     samples:
         a_draw_is_open_until_it_is_delivered
         a_draw_that_is_known_is_left_as_it_is
+        what_is_listed_and_not_in_the_sample_may_be_drawn_later
         a_proof_without_news_leaves_it_open
         a_counting_bounce_closes_it
         a_soft_bounce_does_not_close_it

@@ -29,14 +29,20 @@ impl<'a> CandidatePool<'a> {
         if mail.sent_at < self.since {
             return;
         }
-        let lowest = self.by_rank.entry(stream.clone()).or_default();
         let draw = SampleCandidate {
             id: mail.id.clone(),
             sent_at: mail.sent_at,
             tag: mail.tag.clone(),
             recipient: mail.recipients.first().cloned().unwrap_or_default(),
         };
-        lowest.insert(sample::rank(&self.server.0, &stream.0, &mail.id), draw);
+        self.offer_stored(stream, draw);
+    }
+
+    /// Takes in what an earlier poll read and did not draw from, if its rank is among the lowest. What was read now is known better.
+    pub(crate) fn offer_stored(&mut self, stream: &StreamId, draw: SampleCandidate) {
+        let lowest = self.by_rank.entry(stream.clone()).or_default();
+        let rank = sample::rank(&self.server.0, &stream.0, &draw.id);
+        lowest.entry(rank).or_insert(draw);
         if lowest.len() > sample::MAX_CANDIDATES {
             lowest.pop_last();
         }

@@ -15,6 +15,8 @@ use crate::store::{self, Database, OpenSample, SampleCandidate};
 const LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 /// The number of requests that the sample of a healthy stream takes at most.
 const REQUESTS_WHEN_HEALTHY: u64 = sample::HEALTHY_REQUESTS as u64;
+/// The maximum number of stored messages, the newest, that are drawn from.
+const MAX_STORED_CANDIDATES: i64 = 20_000;
 /// Messages that are read to draw from, where messages were counted: as many as a suspicious stream adds to its sample.
 const PAGE_OF_COUNTED: u32 = 10;
 
@@ -64,6 +66,21 @@ async fn sample_counted_mail(
     Ok(())
 }
 
+/// Offers what polls that broke off had read already: a message is new to one poll only, and they came to no draw.
+async fn offer_what_was_not_drawn_from(
+    reader: &mut ServerReader<'_>,
+    stream: &StreamId,
+) -> Result<(), store::Error> {
+    let since = reader.candidates.since;
+    let load = move |s: &mut Database, key: &StreamKey| {
+        s.unsampled_messages(key, since, MAX_STORED_CANDIDATES)
+    };
+    for draw in reader.call(stream, load).await? {
+        reader.candidates.offer_stored(stream, draw);
+    }
+    Ok(())
+}
+
 /// Adds candidates of one stream to its sample and looks up deliveries with at most `requests` requests. Returns what could
 /// not be read, a line each.
 async fn check_sample(
@@ -72,6 +89,9 @@ async fn check_sample(
     requests: u64,
 ) -> Result<Vec<String>, store::Error> {
     let now = reader.now;
+    if reader.polls > 1 {
+        offer_what_was_not_drawn_from(reader, stream).await?;
+    }
     let load = move |s: &mut Database, key: &StreamKey| {
         let open = s.open_samples(key, now - sample::GIVE_UP_AFTER)?;
         let sampled = s.sampled_mail(key, Span::before(now, LOOKBACK))?;

@@ -3,7 +3,7 @@
 use crate::model::{BounceType, Proof, SampledMessage, Status, Timestamp};
 use crate::store::{Database, OpenSample, SampleCandidate};
 
-use super::{at, bounce, history, save_bounces, shop_outbound, span};
+use super::{at, bounce, history, mail, save, save_bounces, shop_outbound, span};
 
 fn follow(b: &mut Database, id: &str, sent_at: Timestamp) {
     let draw = SampleCandidate {
@@ -63,6 +63,23 @@ pub(super) fn a_draw_that_is_known_is_left_as_it_is(b: &mut Database) {
     follow(b, "m1", at(5));
     assert_eq!(open_ids(b), Vec::<String>::new());
     assert_eq!(known(b).len(), 1);
+}
+
+pub(super) fn what_is_listed_and_not_in_the_sample_may_be_drawn_later(b: &mut Database) {
+    let mails = [("old", 4), ("m1", 5), ("m2", 6), ("m3", 7)].map(|(id, sent)| mail(id, at(sent)));
+    save(b, &mails, None);
+    follow(b, "m2", at(6));
+    prove(b, "m2", Some(&proof(Some(at(8)), Status::Sent)), at(60));
+    let mut drawable = |max| {
+        let found = b.unsampled_messages(&shop_outbound(), at(5), max);
+        let found = found.expect("read").into_iter();
+        found
+            .map(|draw| (draw.id, draw.sent_at))
+            .collect::<Vec<_>>()
+    };
+    let (newest, older) = (("m3".to_owned(), at(7)), ("m1".to_owned(), at(5)));
+    assert_eq!(drawable(10), [newest.clone(), older]);
+    assert_eq!(drawable(1), [newest]);
 }
 
 pub(super) fn a_proof_without_news_leaves_it_open(b: &mut Database) {

@@ -70,6 +70,33 @@ impl Database {
         })
     }
 
+    /// Returns the listed messages sent since `since` that are not in the sample, the newest first, at most `max`. Their recipients are not
+    /// kept.
+    pub fn unsampled_messages(
+        &mut self,
+        stream: &StreamKey,
+        since: Timestamp,
+        max: i64,
+    ) -> Result<Vec<SampleCandidate>, Error> {
+        self.read_stream(stream, |s, key| {
+            s.rows(
+                "SELECT m.id, m.sent_at, t.name FROM messages m LEFT JOIN tags t ON t.key = m.tag
+                 WHERE m.stream = ?1 AND m.sent_at >= ?2
+                     AND NOT EXISTS (SELECT 1 FROM followed f WHERE f.stream = m.stream AND f.message = m.id)
+                 ORDER BY m.sent_at DESC LIMIT ?3",
+                &values![key, since, max],
+                |row| {
+                    Ok(SampleCandidate {
+                        id: id_from_bytes(&row.get::<Vec<u8>>(0)?),
+                        sent_at: row.get(1)?,
+                        tag: row.get(2)?,
+                        recipient: String::new(),
+                    })
+                },
+            )
+        })
+    }
+
     /// Stores what the details of a sampled message report. `None`, where they cannot be read, drops it from the sample.
     pub fn save_sample_result(
         &mut self,
