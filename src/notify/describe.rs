@@ -413,6 +413,7 @@ pub fn describe_resolved(incident: &Incident) -> String {
             "sending has settled at {} of what it was",
             approx_percent(level.per_day / level.per_day_before.max(1e-9))
         ),
+        Evidence::Rate(rate) if rate.rate() > rate.threshold => describe_unjudged(incident, rate),
         Evidence::Rate(rate) => format!(
             "{phrase} to {} ({} of {})",
             approx_percent(rate.rate()),
@@ -421,6 +422,22 @@ pub fn describe_resolved(incident: &Incident) -> String {
         ),
         _ => phrase.to_owned(),
     }
+}
+
+/// Returns why a rate that is above its threshold is over: `too little mail to judge the bounce rate now (6 of 78, 7.7%)`.
+fn describe_unjudged(incident: &Incident, rate: &RateEvidence) -> String {
+    let name = recovery_phrase(incident.rule).trim_end_matches(" is back");
+    let why = match incident.rule {
+        _ if rate.denominator < rate.floor => format!("too little mail to judge the {name} now"),
+        Rule::SpamRate => "no complaint for a day".to_owned(),
+        _ => "no bounce for a day".to_owned(),
+    };
+    format!(
+        "{why} ({} of {}, {})",
+        count(rate.numerator),
+        count(rate.denominator),
+        approx_percent(rate.rate())
+    )
 }
 
 /// Returns what is back to normal once the rule holds again; for a rate the new rate follows after "to".

@@ -1,7 +1,7 @@
 use super::alert::alert;
 use super::samples::{STYLE, chapters, course_of, courses, mute_lines, rule_chapter};
 use super::*;
-use crate::model::{DeliveredSince, HOUR, IncidentState, Rule, Span, Step, Transition};
+use crate::model::{DeliveredSince, Evidence, HOUR, IncidentState, Rule, Span, Step, Transition};
 use proptest::prelude::*;
 
 fn message(lines: Vec<String>) -> Message {
@@ -240,5 +240,28 @@ fn mail_that_is_delivered_again_is_told_beside_what_was_lost() {
     assert!(
         text.contains("No sampled message was delivered for 1 h (08:00–09:00)."),
         "{text}"
+    );
+}
+
+#[test]
+fn a_rate_above_its_threshold_is_not_told_to_be_back() {
+    let told = |rule, numerator, denominator, floor| {
+        let mut step = course_of(rule).step("resolved").clone();
+        if let Evidence::Rate(rate) = &mut step.incident.evidence {
+            (rate.numerator, rate.denominator, rate.floor) = (numerator, denominator, floor);
+        }
+        alert(&step, STYLE).headline().to_owned()
+    };
+    assert_eq!(
+        told(Rule::HardBounceWake, 6, 78, 101),
+        "shop/broadcast: too little mail to judge the hard bounce rate now (6 of 78, 7.7%)"
+    );
+    assert_eq!(
+        told(Rule::BounceRate, 3, 40, 10),
+        "shop/outbound: no bounce for a day (3 of 40, 7.5%)"
+    );
+    assert_eq!(
+        told(Rule::HardBounceWake, 6, 780, 101),
+        "shop/broadcast: hard bounce rate is back to 0.77% (6 of 780)"
     );
 }
