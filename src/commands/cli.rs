@@ -113,7 +113,7 @@ pub enum Command {
     Incidents(IncidentsArgs),
     /// Close an incident, say whether it was real, or accept the server that a changed token belongs to
     #[command(
-        after_help = "A closed incident opens again if it still stands after 24 hours, or gets worse.\n\n\
+        after_help = "A closed incident opens again if it still stands after 24 hours, or once it is twice as bad.\n\n\
                       Examples: hushwatch incident jbeqp4ec --close\n          hushwatch incident jbeqp4ec --false-alarm"
     )]
     Incident(IncidentArgs),

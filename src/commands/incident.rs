@@ -14,6 +14,7 @@ use crate::cycle::answers::acknowledge_incident;
 use crate::cycle::incidents::{close_incident, judge_incident};
 use crate::model::{Evidence, Feedback, Incident, Judgement, Rule};
 use crate::notify::answered::person;
+use crate::notify::closed::reopening;
 use crate::notify::describe::other_server;
 use crate::notify::location::location;
 use crate::output::json::IncidentView;
@@ -182,7 +183,7 @@ fn closed_text(incident: &Incident) -> String {
             clean(&incident.server.0),
             change.former
         ),
-        _ => "if it goes on, it opens again in 24 h, or as soon as it gets worse\n".to_owned(),
+        _ => format!("{}\n", reopening(incident)),
     };
     what + &follows
 }

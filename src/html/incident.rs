@@ -6,8 +6,9 @@ use crate::chart::to_inline_svg;
 use crate::html::layout::{badge, document, incident_address, slug};
 use crate::html::server::figures;
 use crate::html::{Health, IncidentPageView, Medium};
-use crate::model::{Incident, Severity};
+use crate::model::{Incident, IncidentState, Severity};
 use crate::notify::alert::Style;
+use crate::notify::closed::closed_phrase;
 use crate::notify::context::{problem_span, worst_phrase};
 use crate::notify::describe::{describe_open, problem_name};
 use crate::notify::location::location;
@@ -51,13 +52,30 @@ fn summary(incident: &Incident, style: Style) -> String {
         let problem = describe_open(incident, style);
         return clean(&format!("{problem}, since {from} {}", style.zone.name()));
     }
+    let worst = worst_phrase(incident).map_or_else(String::new, |worst| format!("; {worst}"));
+    if let (Some(closed), IncidentState::Resolved { at, .. }) =
+        (closed_phrase(incident), incident.state)
+    {
+        let at = format_time(at, style.zone);
+        let zone = style.zone.name();
+        return clean(&format!(
+            "{closed} {at}, it had stood since {from} {zone}{worst}"
+        ));
+    }
     let until = format_time(span.until, style.zone);
     let length = format_duration(span.length());
-    let worst = worst_phrase(incident).map_or_else(String::new, |worst| format!("; {worst}"));
     clean(&format!(
         "resolved: it lasted {length}, from {from} to {until} {}{worst}",
         style.zone.name()
     ))
+}
+
+/// Returns the word by which an incident that does not stand is marked.
+const fn end_of(incident: &Incident) -> &'static str {
+    match incident.closed_by {
+        Some(_) => "closed",
+        None => "over",
+    }
 }
 
 /// Returns what `explain` says.
@@ -85,7 +103,7 @@ pub(super) fn incident_list(
                 @let lines = explained.iter().find(|(id, _)| *id == incident.id);
                 li id=(format!("incident-{}", slug(&incident.id))) {
                     @if incident.is_open() { (badge(health_of(incident))) " " }
-                    @else { span.badge.over { span aria-hidden="true" { "✓" } " " (incident.severity.name().to_uppercase()) ", over" } " " }
+                    @else { span.badge.over { span aria-hidden="true" { "✓" } " " (incident.severity.name().to_uppercase()) ", " (end_of(incident)) } " " }
                     strong { (clean(&location(incident))) } ": "
                     @if !incident.is_open() { (problem_name(incident.rule)) ", " }
                     (summary(incident, style)) " "

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::*;
 use crate::chart::{VolumeChart, samples};
-use crate::model::{Incident, MissingStreams, Rule, SameServer, Timestamp};
+use crate::model::{Incident, IncidentState, MissingStreams, Rule, SameServer, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::digest::{Day, JudgedDay, UnusualStream, judge_day};
 
@@ -200,6 +200,27 @@ fn pages() -> Vec<(&'static str, String)> {
         ("server", server_page(&of_server, style())),
         ("incident", incident_page(&incident_view)),
     ]
+}
+
+#[test]
+fn the_page_of_an_incident_that_a_person_closed_names_no_end() {
+    let mut closed = incident(Rule::SendSilence, "opened");
+    closed.state = IncidentState::Resolved {
+        at: closed.judged_at,
+        unwatched: false,
+        disabled: false,
+    };
+    closed.closed_by = Some("ops".to_owned());
+    let view = IncidentPageView {
+        incident: closed,
+        explained: Vec::new(),
+        chart: None,
+        style: style(),
+    };
+    let page = incident_page(&view);
+    assert!(page.contains("closed by ops "), "{page}");
+    assert!(page.contains(", it had stood since "), "{page}");
+    assert!(!page.contains("it lasted"), "{page}");
 }
 
 #[test]

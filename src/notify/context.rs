@@ -2,10 +2,11 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, DropEvidence, Evidence, Incident, IncidentState, Judgement, MINUTE, RateEvidence,
-    Rule, Span, Subject, Timestamp,
+    BounceClass, DropEvidence, Evidence, Incident, IncidentState, MINUTE, RateEvidence, Rule, Span,
+    Subject, Timestamp,
 };
 use crate::notify::alert::Style;
+use crate::notify::closed::closed_lines;
 use crate::notify::delivery::{delivery_context, delivery_drop_context};
 use crate::notify::describe::{other_server, rate_counts};
 use crate::notify::drift::{
@@ -250,7 +251,7 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         return std::iter::once(unknown).chain(last).collect();
     }
     if incident.closed_by.is_some() {
-        return vec![closed_line(incident)];
+        return closed_lines(incident, at, style);
     }
     if let Evidence::Drop(DropEvidence {
         settled: Some(level),
@@ -335,20 +336,6 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
     };
     let last = last_mail(&incident.evidence, at, style);
     std::iter::once(line).chain(last).collect()
-}
-
-/// Returns what follows from the end of an incident that a person closed.
-fn closed_line(incident: &Incident) -> String {
-    match &incident.evidence {
-        Evidence::ServerChange(change) => format!(
-            "Its history begins now; that of server {} is kept, and goes on if its token comes back.",
-            change.former
-        ),
-        Evidence::DnsDrift(_) if incident.closed_as != Some(Judgement::Real) => {
-            "What the DNS says now counts as good from now on.".to_owned()
-        }
-        _ => "If it goes on, it opens again in 24 h, or as soon as it gets worse.".to_owned(),
-    }
 }
 
 /// Returns `at its worst 18 of 47 recipients bounced (38%)`; `None` where a length of time says it all.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use crate::model::{
     BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome, DnsDriftEvidence,
-    DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, Judgement,
-    MissingStreams, RateEvidence, RateUnit, Rule, SameServer, ServerChange, Span, StreamId,
-    Subject, Suppressed, Timestamp,
+    DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, MissingStreams,
+    RateEvidence, RateUnit, Rule, SameServer, ServerChange, Span, StreamId, Subject, Suppressed,
+    Timestamp,
 };
 use crate::notify::alert::Style;
+use crate::notify::closed::closed_headline;
 use crate::notify::delivery::{describe_delivered_again, describe_delivery_drop};
 use crate::text::elide::{elide, elide_and};
 use crate::text::format::{
@@ -388,18 +389,8 @@ pub fn describe_resolved(incident: &Incident) -> String {
         };
         return format!("no longer watched, {why}");
     }
-    if let Some(person) = &incident.closed_by {
-        let person = clean(person);
-        return match &incident.evidence {
-            Evidence::ServerChange(change) => {
-                format!("{} was accepted by {person}", other_server(change))
-            }
-            _ => match incident.closed_as {
-                Some(Judgement::Real) => format!("closed as real by {person}"),
-                Some(Judgement::FalseAlarm) => format!("closed as a false alarm by {person}"),
-                None => format!("closed by {person}"),
-            },
-        };
+    if let Some(closed) = closed_headline(incident) {
+        return closed;
     }
     let phrase = match incident.subject() {
         Subject::Account if incident.rule == Rule::Blind => "hushwatch can list its servers again",

@@ -1,9 +1,10 @@
 //! The same step of the same rule in many places, as one message: a Postmark that is down is one piece of news.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Evidence, Rule, Step, Transition};
 use crate::notify::alert::{Style, day_suffix, step_prefix};
+use crate::notify::closed::closed_phrase;
 use crate::notify::context::{joint_problem_span, split_remedy};
 use crate::notify::describe::{describe_open_at, describe_resolved, group_phrase, recovery_phrase};
 use crate::notify::location::location;
@@ -72,6 +73,8 @@ fn since(steps: &[&Transition], style: Style) -> String {
         return String::new();
     };
     match first.step {
+        // That it ended is not known.
+        _ if is_any_closed(steps) => String::new(),
         Step::Resolved => format!(" · {}", short_range(span, first.at, style.zone)),
         _ if span.from < first.at => {
             format!(" · since {}", short_time(span.from, first.at, style.zone))
@@ -97,6 +100,7 @@ pub(crate) fn headline_phrase(first: &Transition, steps: &[&Transition]) -> Stri
     if first.step == Step::Resolved {
         return match (first.incident.is_unwatched(), &first.incident.evidence) {
             (true, _) => "no longer watched".to_owned(),
+            _ if is_any_closed(steps) => closed_together(steps),
             (false, Evidence::Rate(_)) => format!("{} to normal", recovery_phrase(rule)),
             _ if rule == Rule::Blind => "hushwatch can read their mail again".to_owned(),
             (false, _) => recovery_phrase(rule).to_owned(),
@@ -115,6 +119,25 @@ pub(crate) fn headline_phrase(first: &Transition, steps: &[&Transition]) -> Stri
             format_duration(gap)
         ),
         None => group_phrase(rule).to_owned(),
+    }
+}
+
+fn is_any_closed(steps: &[&Transition]) -> bool {
+    let mut incidents = steps.iter().map(|step| &step.incident);
+    incidents.any(|incident| incident.closed_by.is_some())
+}
+
+/// Returns by whom they were closed, where it is the same of all; else that they are over or were closed.
+fn closed_together(steps: &[&Transition]) -> String {
+    let each: BTreeSet<Option<String>> = steps
+        .iter()
+        .map(|step| closed_phrase(&step.incident))
+        .collect();
+    let all: Option<Vec<String>> = each.into_iter().collect();
+    match all.as_deref() {
+        Some([same]) => same.clone(),
+        Some(_) => "closed".to_owned(),
+        None => "over, or closed".to_owned(),
     }
 }
 

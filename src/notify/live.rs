@@ -16,6 +16,8 @@ use crate::text::format::{format_duration, format_time, plural, short_time};
 
 /// The maximum number of steps that a course names; of a longer one the first and the last.
 const MAX_STEPS: usize = 8;
+/// The word for an end that a person set.
+const CLOSED: &str = "closed";
 /// From this number on, servers are named many to a line.
 const MAX_PLACE_LINES: usize = 12;
 
@@ -97,6 +99,7 @@ fn course(notified: &[&Transition], at: Timestamp, style: Style) -> Option<Strin
         }
         match step.step {
             Step::Opened if steps.is_empty() => steps.push(("opened", step.at)),
+            Step::Resolved if step.incident.closed_by.is_some() => steps.push((CLOSED, step.at)),
             Step::Escalated | Step::Resolved => steps.push((step_word(step.step), step.at)),
             Step::Opened | Step::Reminded => {}
         }
@@ -104,7 +107,7 @@ fn course(notified: &[&Transition], at: Timestamp, style: Style) -> Option<Strin
     }
     let is_said = match steps.as_slice() {
         [_] => notified.len() == 1 && first.step == Step::Opened,
-        [_, (last, _)] => *last == "resolved",
+        [_, (last, _)] => matches!(*last, "resolved" | CLOSED),
         _ => false,
     };
     if is_said {

@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod answered;
 pub mod catch_up;
+pub mod closed;
 pub(crate) mod context;
 mod delivery;
 pub mod describe;

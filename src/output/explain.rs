@@ -13,6 +13,7 @@ use crate::model::{
 };
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
+use crate::notify::closed::closed_phrase;
 use crate::notify::describe::{describe_open, describe_resolved};
 use crate::notify::evidence::evidence_lines;
 use crate::notify::location::location;
@@ -170,11 +171,14 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
     let incident = &report.incident;
     let state = match incident.state {
         IncidentState::Open { .. } => "open".to_owned(),
-        IncidentState::Resolved { at, .. } => format!(
-            "resolved {} after {}",
-            format_time(at, style.zone),
-            format_duration(at.since(incident.opened_at))
-        ),
+        IncidentState::Resolved { at, .. } => match closed_phrase(incident) {
+            Some(closed) => format!("{closed} {}", format_time(at, style.zone)),
+            None => format!(
+                "resolved {} after {}",
+                format_time(at, style.zone),
+                format_duration(at.since(incident.opened_at))
+            ),
+        },
     };
     let mut lines = vec![
         format!(
@@ -218,7 +222,7 @@ fn latest_title(incident: &Incident, style: Style) -> String {
     match incident.state {
         IncidentState::Resolved {
             unwatched: false, ..
-        } if !incident.rule.is_of_events() => {
+        } if !incident.rule.is_of_events() && incident.closed_by.is_none() => {
             format!(
                 "As it resolved ({})",
                 format_time(incident.judged_at, style.zone)

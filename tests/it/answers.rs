@@ -200,7 +200,7 @@ fn a_false_alarm_is_closed_and_stays_closed_while_nothing_new_happens(process: P
     let closed = only(&world);
     assert_eq!(
         closed.title(),
-        "✅ RESOLVED shop/outbound: closed as a false alarm by Amy Example"
+        "✅ RESOLVED shop/outbound: high bounce rate, closed as a false alarm by Amy Example"
     );
     assert_eq!(closed.replies, message.replies, "no further post");
     let explained = world.run(&["explain", &id, "--json"]).report;

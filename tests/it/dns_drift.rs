@@ -178,7 +178,7 @@ fn a_policy_that_falls_to_none_is_reported_and_may_be_accepted() {
     let closed = world.run(&["incident", id, "--close", "--now", &now]);
     assert_eq!(closed.code, 0, "{}", closed.stderr);
     assert_eq!(hours(&mut world, 33, 90), [], "it is what counts as good");
-    let closed = "✅ RESOLVED DNS of example.com: closed by unknown";
+    let closed = "✅ RESOLVED DNS of example.com: broken mail records, closed by unknown";
     assert_eq!(world.alerts(), [closed]);
     dns.remove(DMARC);
     assert_eq!(hours(&mut world, 90, 116), step(104, "opened"));

@@ -294,5 +294,8 @@ fn what_a_person_closes_stays_closed_while_it_is_no_worse() {
     );
     let next = world.cycle(now + MINUTE * 5);
     assert_eq!(next.report["open_incidents"], json!([]));
-    assert_eq!(world.alerts(), ["✅ RESOLVED shop/outbound: closed by ops"]);
+    assert_eq!(
+        world.alerts(),
+        ["✅ RESOLVED shop/outbound: high bounce rate, closed by ops"]
+    );
 }

@@ -6,6 +6,7 @@ use crate::model::{Incident, IncidentState, Rule, Timestamp, Transition};
 use crate::notify::Level;
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
+use crate::notify::closed::closed_course;
 use crate::notify::context::{joint_problem_span, problem_span, worst_phrase};
 use crate::notify::describe::{describe_open_at, problem_name};
 use crate::notify::digest::{Day, MAX_NAMES};
@@ -167,6 +168,9 @@ pub(crate) fn ended_lines(data: &Day, now: Timestamp, style: Style) -> Vec<Strin
 fn ended_line(end: &Transition, now: Timestamp, style: Style) -> String {
     let incident = &end.incident;
     let when = match incident.state {
+        _ if incident.closed_by.is_some() => {
+            closed_course(incident, now, style).unwrap_or_default()
+        }
         IncidentState::Resolved { .. } => short_range(problem_span(incident), now, style.zone),
         IncidentState::Open { .. } => {
             let since = short_time(problem_span(incident).from, now, style.zone);
@@ -194,12 +198,20 @@ fn ended_group_line(ends: &[&Transition], now: Timestamp, style: Style) -> Strin
         return String::new();
     };
     let rule = first.incident.rule;
+    // Of those that a person closed it is not known when they ended.
+    let closed = incidents().filter(|i| i.closed_by.is_some()).count();
+    let when = match closed {
+        0 => short_range(span, now, style.zone),
+        closed => format!(
+            "since {}, {closed} closed by hand",
+            short_time(span.from, now, style.zone)
+        ),
+    };
     format!(
-        "{} {}, {} {}: {}",
+        "{} {}, {} {when}: {}",
         Level::Resolved.sign(),
         plural(ends.len() as u64, noun(rule)),
         problem_name(rule),
-        short_range(span, now, style.zone),
         places(incidents())
     )
 }

@@ -283,12 +283,17 @@ fn verdict(data: &Day) -> String {
         1 => "1 problem".to_owned(),
         n => format!("{} problems", count(n as u64)),
     };
-    let (open, resolved) = (open_problems(data).len(), ended(data).len());
+    let (open, ended) = (open_problems(data).len(), ended(data));
+    // What a person closed may go on, so it is not told as resolved.
+    let closed = ended.iter().filter(|t| t.incident.closed_by.is_some());
+    let closed = closed.count();
+    let resolved = ended.len() - closed;
     let day = judge_day(data);
     let (needs_a_look, unread) = (&day.needs_a_look, !day.unread.is_empty());
     let streams = data.servers.iter().flat_map(|s| &s.streams);
     let sent: u64 = streams.map(|s| s.sent).sum();
     let verdict = match (open, resolved) {
+        (0, 0) if closed > 0 => "nothing open".to_owned(),
         (0, 0) if !needs_a_look.is_empty() => needs_a_look.clone(),
         (0, 0) if unread => {
             return "nothing found, but not everything could be read".to_owned();
@@ -299,7 +304,12 @@ fn verdict(data: &Day) -> String {
         (open, 0) => format!("{} open", problems(open)),
         (open, resolved) => format!("{} open, {resolved} resolved", problems(open)),
     };
-    let verdict = if open + resolved > 0 && !needs_a_look.is_empty() {
+    let verdict = match closed {
+        0 => verdict,
+        closed if open + resolved > 0 => format!("{verdict}, {closed} closed by hand"),
+        closed => format!("{verdict}, {} closed by hand", problems(closed)),
+    };
+    let verdict = if open + resolved + closed > 0 && !needs_a_look.is_empty() {
         format!("{verdict}, {needs_a_look}")
     } else {
         verdict

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    BlindEvidence, DAY, Evidence, IncidentState, MINUTE, Rule, Severity, SilenceEvidence, Step,
-    StreamKey,
+    BlindEvidence, DAY, Evidence, IncidentState, Judgement, MINUTE, Rule, Severity,
+    SilenceEvidence, Step, StreamKey,
 };
 
 fn server(name: &str, sent: u64) -> ServerDay {
@@ -306,6 +306,47 @@ fn what_ended_as_a_part_of_a_stop_of_several_servers_is_no_problem_of_its_own() 
         ..Day::default()
     };
     assert_eq!(verdict(&data), "nothing open, 1 problem resolved");
+}
+
+#[test]
+fn what_a_person_closed_is_told_as_that_and_not_as_resolved() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let ended = |n: usize, closed_by: Option<&str>| {
+        let state = IncidentState::Resolved {
+            at,
+            unwatched: false,
+            disabled: false,
+        };
+        Transition {
+            at,
+            incident: Incident {
+                closed_by: closed_by.map(str::to_owned),
+                closed_as: closed_by.map(|_| Judgement::Real),
+                ..blind(n, state)
+            },
+            step: Step::Resolved,
+            notified: true,
+        }
+    };
+    let day = |transitions: Vec<Transition>| Day {
+        servers: (0..9).map(|n| server(&format!("client-{n}"), 10)).collect(),
+        transitions,
+        ..Day::default()
+    };
+    let one = day(vec![ended(0, Some("ops"))]);
+    assert_eq!(verdict(&one), "nothing open, 1 problem closed by hand");
+    let line = "✅ client-0: mail not read since 22:13, closed as real by ops 22:13 · id0";
+    assert_eq!(lines_of(&one)[0], line);
+    let both = day(vec![ended(0, Some("ops")), ended(1, None)]);
+    let said = "nothing open, 1 problem resolved, 1 closed by hand";
+    assert_eq!(verdict(&both), said);
+    let many = day((0..8).map(|n| ended(n, Some("ops"))).collect());
+    let line = "✅ 8 servers, mail not read since 22:13, 8 closed by hand: client-0 (id0)";
+    assert!(
+        lines_of(&many)[0].starts_with(line),
+        "{:#?}",
+        lines_of(&many)
+    );
 }
 
 /// An incident of `client-1/outbound` that opened `minutes` before the end of the period.

@@ -1,0 +1,239 @@
+//! What is said of an incident that a person closed: by whom and as what, how it was then, and when it opens again. That it ended is
+//! not known, so nothing is said of when.
+
+use crate::model::{DAY, Evidence, Incident, IncidentState, Judgement, Rule, Severity, Timestamp};
+use crate::notify::alert::Style;
+use crate::notify::context::{problem_span, worst, worst_phrase};
+use crate::notify::describe::{describe, other_server, problem_name};
+use crate::text::format::{format_duration, short_time};
+use crate::text::sanitize::clean;
+
+/// Returns by whom an incident was closed, and as what: `closed as real by Amy`; `None` of one that ended otherwise.
+pub(crate) fn closed_phrase(incident: &Incident) -> Option<String> {
+    let person = clean(incident.closed_by.as_ref()?);
+    Some(match incident.closed_as {
+        Some(Judgement::Real) => format!("closed as real by {person}"),
+        Some(Judgement::FalseAlarm) => format!("closed as a false alarm by {person}"),
+        None => format!("closed by {person}"),
+    })
+}
+
+/// Returns the end of an incident that a person closed: `no mail sent, closed as real by Amy`; `None` of one that ended otherwise.
+pub(super) fn closed_headline(incident: &Incident) -> Option<String> {
+    let closed = closed_phrase(incident)?;
+    Some(match (&incident.evidence, &incident.closed_by) {
+        (Evidence::ServerChange(change), Some(person)) => {
+            format!("{} was accepted by {}", other_server(change), clean(person))
+        }
+        _ => format!("{}, {closed}", problem_name(incident.rule)),
+    })
+}
+
+/// Returns since when it stood, by whom it was closed, and when, as it reads at `at`; `None` of one that ended otherwise.
+pub(crate) fn closed_course(incident: &Incident, at: Timestamp, style: Style) -> Option<String> {
+    let closed = closed_phrase(incident)?;
+    let closed_at = match incident.state {
+        IncidentState::Resolved { at, .. } => at,
+        IncidentState::Open { .. } => incident.judged_at,
+    };
+    let from = short_time(problem_span(incident).from, at, style.zone);
+    let when = short_time(closed_at, at, style.zone);
+    Some(format!("since {from}, {closed} {when}"))
+}
+
+/// Returns how it was until a person closed it, and what follows from that.
+pub(super) fn closed_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<String> {
+    if let Evidence::ServerChange(change) = &incident.evidence {
+        return vec![format!(
+            "Its history begins now; that of server {} is kept, and goes on if its token comes back.",
+            change.former
+        )];
+    }
+    let from = short_time(problem_span(incident).from, at, style.zone);
+    let how = worst_phrase(incident).unwrap_or_else(|| {
+        let at_worst = Incident {
+            evidence: worst(incident).clone(),
+            ..incident.clone()
+        };
+        describe(&at_worst, style)
+    });
+    let follows = match &incident.evidence {
+        Evidence::DnsDrift(_) if incident.closed_as != Some(Judgement::Real) => {
+            "What the DNS says now counts as good from now on.".to_owned()
+        }
+        _ => format!("{}.", reopening(incident)),
+    };
+    vec![format!("Until then, since {from}: {how}."), follows]
+}
+
+/// Returns when an incident that a person closes opens again, without a full stop: after a day, or once it is twice as bad.
+pub(crate) fn reopening(incident: &Incident) -> String {
+    let twice = match &incident.evidence {
+        Evidence::Events { .. } => {
+            let event = match incident.rule {
+                Rule::SpamComplaintExternal => "complaint",
+                _ => "bounce",
+            };
+            return format!("The next {event} is a new incident");
+        }
+        // Twice as long is later than the day, or no sooner.
+        Evidence::Silence(silence) if silence.gap.length() >= DAY => None,
+        Evidence::Silence(silence) => {
+            let doubled = format_duration(silence.gap.length() * 2);
+            Some(format!("once no mail was sent for {doubled}"))
+        }
+        evidence => doubling(evidence, incident.rule).map(|what| format!("once {what}")),
+    };
+    let may_wake = incident.severity == Severity::Warn
+        && (incident.rule == Rule::Blind
+            || matches!(
+                incident.rule.problem(),
+                Rule::SendSilence | Rule::DeliverySilence
+            ));
+    let wakes = may_wake.then(|| "as soon as it is a wake".to_owned());
+    let sooner: Vec<String> = twice.into_iter().chain(wakes).collect();
+    match sooner.as_slice() {
+        [] => "If it goes on, it opens again in 24 h".to_owned(),
+        sooner => format!(
+            "If it goes on, it opens again in 24 h, or {}",
+            sooner.join(", or ")
+        ),
+    }
+}
+
+/// Returns what there must be twice of for a closed incident to open sooner; `None` of what has no measure.
+const fn doubling(evidence: &Evidence, rule: Rule) -> Option<&'static str> {
+    Some(match evidence {
+        Evidence::Rate(_) => match rule {
+            Rule::SpamRate => "there are twice as many complaints",
+            _ => "twice as many bounce",
+        },
+        Evidence::Drop(_) => "twice as much mail is missing",
+        Evidence::Delivery(_) | Evidence::DeliveryDrop(_) => {
+            "twice as many sampled messages are not delivered"
+        }
+        Evidence::Suppressed { .. } => "Postmark sends to no more of twice as many addresses",
+        Evidence::SmtpErrors(_) => "Postmark has refused twice as many messages",
+        Evidence::DomainBlocks(_) => "twice as many recipients are blocked",
+        Evidence::DnsDrift(_) => "twice as many records are broken",
+        // A stop names the time itself.
+        Evidence::Silence(_)
+        | Evidence::Events { .. }
+        | Evidence::Blind(_)
+        | Evidence::ServerChange(_)
+        | Evidence::Canary(_) => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HOUR, Span, Step, Transition};
+    use crate::notify::live::live_message;
+    use crate::notify::samples::course_of;
+
+    const STYLE: Style = Style {
+        zone: chrono_tz::Tz::UTC,
+        mask: true,
+    };
+
+    /// The incident of a rule as it was when it had opened, closed ten minutes later.
+    fn closed(rule: Rule) -> Incident {
+        let opened = course_of(rule).step("opened").incident.clone();
+        Incident {
+            state: IncidentState::Resolved {
+                at: opened.judged_at + HOUR / 6,
+                unwatched: false,
+                disabled: false,
+            },
+            closed_by: Some("ops".to_owned()),
+            closed_as: Some(Judgement::Real),
+            ..opened
+        }
+    }
+
+    /// A stop of so long that was closed.
+    fn closed_stop(hours: u32) -> Incident {
+        let mut stop = closed(Rule::SendSilence);
+        let until = stop.judged_at;
+        for evidence in [Some(&mut stop.evidence), stop.worst.as_mut()] {
+            if let Some(Evidence::Silence(silence)) = evidence {
+                silence.gap = Span::new(until - HOUR * hours, until);
+            }
+        }
+        stop
+    }
+
+    #[test]
+    fn the_message_of_what_a_person_closed_still_says_what_it_was() {
+        let stop = closed_stop(4);
+        let course = course_of(Rule::SendSilence);
+        let opened = course.step("opened");
+        let shown = Transition {
+            at: stop.judged_at + HOUR / 6,
+            incident: stop.clone(),
+            step: Step::Resolved,
+            ..opened.clone()
+        };
+        let text = live_message(&[opened, &shown], &shown, STYLE).to_text();
+        let headline = "✅ RESOLVED shop/outbound: no mail sent, closed as real by ops\n";
+        assert!(text.starts_with(headline), "{text}");
+        assert!(text.contains(": no mail sent for 4 h.\n"), "{text}");
+        let again =
+            "opens again in 24 h, or once no mail was sent for 8 h, or as soon as it is a wake.";
+        assert!(text.contains(again), "{text}");
+    }
+
+    #[test]
+    fn the_course_of_what_a_person_closed_ends_with_closed() {
+        let course = course_of(Rule::SendSilence);
+        let (opened, escalated) = (course.step("opened"), course.step("escalated"));
+        let shown = Transition {
+            at: escalated.at + HOUR,
+            incident: Incident {
+                closed_by: Some("ops".to_owned()),
+                state: IncidentState::Resolved {
+                    at: escalated.at + HOUR,
+                    unwatched: false,
+                    disabled: false,
+                },
+                ..escalated.incident.clone()
+            },
+            step: Step::Resolved,
+            notified: true,
+        };
+        let text = live_message(&[opened, escalated, &shown], &shown, STYLE).to_text();
+        let said = "Course: opened 11:00, worse 12:00, closed 13:00.";
+        assert!(text.contains(said), "{text}");
+    }
+
+    #[test]
+    fn no_doubling_is_named_that_comes_after_the_day_anyway() {
+        let mut long = closed_stop(24);
+        long.severity = Severity::Wake;
+        let said = "If it goes on, it opens again in 24 h";
+        assert_eq!(reopening(&long), said);
+    }
+
+    #[test]
+    fn an_incident_of_each_rule_says_what_opens_it_again() {
+        let said = |rule| reopening(&closed(rule));
+        assert!(said(Rule::BounceRate).ends_with("in 24 h, or once twice as many bounce"));
+        assert!(said(Rule::SpamRate).ends_with("or once there are twice as many complaints"));
+        assert_eq!(
+            said(Rule::SpamComplaintExternal),
+            "The next complaint is a new incident"
+        );
+        assert!(said(Rule::Blind).ends_with("in 24 h, or as soon as it is a wake"));
+    }
+
+    #[test]
+    fn the_course_of_what_a_person_closed_names_no_end() {
+        let stop = closed_stop(4);
+        let course = closed_course(&stop, stop.judged_at + HOUR / 6, STYLE).expect("closed");
+        assert!(course.contains(", closed as real by ops "), "{course}");
+        assert!(course.starts_with("since "), "{course}");
+        let open = course_of(Rule::SendSilence).step("opened").incident.clone();
+        assert_eq!(closed_course(&open, open.judged_at, STYLE), None);
+    }
+}
