@@ -2,8 +2,10 @@
 
 use crate::model::{Incident, MAX_QUIET_HOURS, Timestamp};
 use crate::notify::alert::Style;
+use crate::notify::context::problem_span;
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
+use crate::notify::runbook::next_step;
 use crate::notify::{Level, Message};
 use crate::text::format::{format_duration, format_time, plural, short_time};
 
@@ -48,7 +50,8 @@ pub fn mute_ended_messages(
                 .first()
                 .map_or("", |incident| incident.id.as_str());
             let footer = format!("hushwatch explain {first} · {time}");
-            Message::new(level, &headline, lines.iter().cloned(), &footer)
+            let lines = lines.iter().cloned().chain(next_line(incidents));
+            Message::new(level, &headline, lines, &footer)
         })
         .collect()
 }
@@ -63,13 +66,25 @@ fn what_ended(incidents: &[&Incident]) -> &'static str {
     }
 }
 
+/// Returns what to do about the first of the most severe that are still open, of which nobody heard before; `None` where none is.
+fn next_line(incidents: &[&Incident]) -> Option<String> {
+    let open = || incidents.iter().filter(|incident| incident.is_open());
+    let severity = open().map(|incident| incident.severity).max()?;
+    let first = open().find(|incident| incident.severity == severity)?;
+    let next = next_step(first);
+    Some(match open().count() {
+        1 => format!("→ {next}"),
+        _ => format!("→ {}: {next}", first.id),
+    })
+}
+
 fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
     format!(
         "{}{}: {} · since {} · {}",
         Level::from(incident.severity).label(),
         location(incident),
         describe_open_at(incident, now, style),
-        short_time(incident.opened_at, now, style.zone),
+        short_time(problem_span(incident).from, now, style.zone),
         incident.id,
     )
 }
@@ -89,6 +104,38 @@ mod tests {
     use super::*;
     use crate::model::Rule;
     use crate::notify::samples::courses;
+
+    #[test]
+    fn the_first_message_of_a_stop_says_when_it_began_and_what_to_do() {
+        let open = |rule, id: &str| {
+            let courses = courses();
+            let course = courses.iter().find(|c| c.rule == rule);
+            Incident {
+                id: id.to_owned(),
+                ..course.expect("a course").step("opened").incident.clone()
+            }
+        };
+        let style = Style {
+            zone: chrono_tz::UTC,
+            mask: true,
+        };
+        let lines = |open: &[Incident]| {
+            let messages = mute_ended_messages(open, &[], open[0].judged_at, style);
+            messages[0].lines().to_vec()
+        };
+        // It opened at 11:00.
+        let stop = open(Rule::SendSilence, "stop");
+        let one = lines(std::slice::from_ref(&stop));
+        assert!(one[0].ends_with(" · since 09:57 · stop"), "{one:?}");
+        assert!(
+            one[1].starts_with("→ Send a test mail from the app"),
+            "{one:?}"
+        );
+        let wake = open(Rule::HardBounceWake, "wake");
+        let two = lines(&[stop, wake]);
+        assert!(two[2].starts_with("→ wake: Stop the list"), "{two:?}");
+        assert_eq!((one.len(), two.len()), (2, 3));
+    }
 
     #[test]
     fn what_waited_long_enough_does_not_say_that_quiet_hours_are_over() {
