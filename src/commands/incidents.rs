@@ -1,5 +1,7 @@
 //! `incidents`: all of them, in a range of time.
 
+use std::cmp::Reverse;
+
 use clap::Args;
 
 use crate::clock;
@@ -51,8 +53,9 @@ pub(super) async fn incidents(config: Config, args: &IncidentsArgs) -> CommandRe
         let is_wanted = server
             .as_ref()
             .is_none_or(|name| one.incident.concerns(name));
-        is_wanted && one.incident.opened_at < until
+        is_wanted && one.incident.first_opening() < until
     });
+    listed.sort_by_key(|one| Reverse(one.incident.first_opening()));
     // What is not watched any more may still have incidents.
     if listed.is_empty() {
         let known = require_known_server(&context, server.as_ref()).await;

@@ -369,6 +369,7 @@ fn shaded_spans(
     let mut shaded: Vec<ShadedSpan> = own
         .map(|incident| {
             let mut of = problem_span(incident);
+            of.from = of.from.min(incident.first_opening());
             if incident.is_open() {
                 of.until = of.until.max(span.until);
             }

@@ -207,8 +207,14 @@ fn a_breach_that_returns_soon_is_the_same_incident_and_is_reported_only_if_it_st
     );
     scene.bounce(6, Verdict::Within);
     assert_eq!(scene.bounce(7, Verdict::Within), ["bounce_rate resolved!"]);
+    let opened = |scene: &Scene| {
+        let incident = scene.log.incidents().next().expect("one");
+        (incident.first_opening(), incident.opened_at)
+    };
+    assert_eq!(opened(&scene), (at(0), at(4)), "its first time is kept");
     scene.bounce(8, Verdict::Breach);
     scene.bounce(8, Verdict::Breach);
+    assert_eq!(opened(&scene), (at(0), at(8)), "however often it returns");
     assert!(
         scene.ids.windows(2).all(|w| w[0] == w[1]),
         "{:?}",

@@ -78,6 +78,7 @@ pub(super) fn open(
         rule: finding.rule,
         severity: finding.severity,
         opened_at: at,
+        first_opened_at: None,
         state: IncidentState::Open { within_since: None },
         judged_at: at,
         notified: false,
@@ -127,6 +128,7 @@ fn reopen(
     let mut incident = Incident {
         severity: finding.severity,
         opened_at: at,
+        first_opened_at: Some(before.first_opening()),
         state: IncidentState::Open { within_since: None },
         judged_at: at,
         suppressed_until: returns_soon.then_some(suppressed_until),

@@ -73,6 +73,9 @@ pub struct Incident {
     pub severity: Severity,
     /// When it opened, or opened again.
     pub opened_at: Timestamp,
+    /// When it opened first, where it resolved and opened again since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_opened_at: Option<Timestamp>,
     /// Whether it stands.
     pub state: IncidentState,
     /// The last judged instant with a verdict.
@@ -138,6 +141,11 @@ impl Incident {
     /// Returns what it concerns.
     pub fn subject(&self) -> Subject<'_> {
         Subject::new(&self.server, self.stream.as_ref(), self.tag.as_ref())
+    }
+
+    /// Returns when it opened first.
+    pub fn first_opening(&self) -> Timestamp {
+        self.first_opened_at.unwrap_or(self.opened_at)
     }
 
     /// Returns the servers that it is of: its own, and those of the streams that stopped together.

@@ -176,9 +176,13 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
             None => format!(
                 "resolved {} after {}",
                 format_time(at, style.zone),
-                format_duration(at.since(incident.opened_at))
+                format_duration(at.since(incident.first_opening()))
             ),
         },
+    };
+    let returned = match incident.first_opened_at {
+        Some(_) => format!(", returned {}", format_time(incident.opened_at, style.zone)),
+        None => String::new(),
     };
     let mut lines = vec![
         format!(
@@ -188,9 +192,9 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
             location(incident)
         ),
         format!(
-            "{}, {state}, opened {} {}",
+            "{}, {state}, opened {} {}{returned}",
             incident.severity.name(),
-            format_date_time(incident.opened_at, style.zone),
+            format_date_time(incident.first_opening(), style.zone),
             style.zone.name()
         ),
     ];

@@ -43,11 +43,11 @@ fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
                 evidence: worst(incident).clone(),
                 ..incident.clone()
             };
-            let lasted = format_duration(at.since(incident.opened_at));
+            let lasted = format_duration(at.since(incident.first_opening()));
             (lasted, describe(&at_worst, style))
         }
         None => {
-            let lasts = format_duration(now.since(incident.opened_at));
+            let lasts = format_duration(now.since(incident.first_opening()));
             (format!("{lasts}, open"), describe_open(incident, style))
         }
     };
@@ -58,19 +58,25 @@ fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
         incident.rule.to_string(),
         location(incident),
         incident.id.clone(),
-        notes(listed),
+        notes(listed, style.zone),
         what,
     ]
 }
 
 fn opened(incident: &Incident, zone: Tz) -> String {
-    format_exact(incident.opened_at, zone)
+    format_exact(incident.first_opening(), zone)
 }
 
-/// Returns what people did with it: whether they were told, who closed it, and what it was to them.
-fn notes(listed: &ListedIncident) -> String {
+/// Returns when it returned, and what people did with it: whether they were told, who closed it, and what it was to them.
+fn notes(listed: &ListedIncident, zone: Tz) -> String {
     let incident = &listed.incident;
     let mut notes = Vec::new();
+    if incident.first_opened_at.is_some() {
+        notes.push(format!(
+            "returned {}",
+            format_exact(incident.opened_at, zone)
+        ));
+    }
     if !incident.notified {
         notes.push("not sent".to_owned());
     }

@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::samples::{Printout, backtests, explanations};
-use crate::model::Rule;
-use crate::notify::samples::{chapters, mute_lines};
+use crate::model::{HOUR, Rule, Span};
+use crate::notify::samples::{STYLE, chapters, course_of, mute_lines};
+use crate::output::incidents::incidents_text;
+use crate::output::json::ListedIncident;
+use crate::text::format::format_exact;
 
 /// With this set, the test writes the catalogue instead of comparing it.
 const UPDATE: &str = "HUSHWATCH_UPDATE_DOCS";
@@ -29,6 +32,29 @@ fn every_printout_reads_as_it_is_pinned() {
             .replace("__", "_");
         insta::assert_snapshot!(name, printout.text);
     }
+}
+
+#[test]
+fn what_returned_is_listed_from_when_it_opened_first() {
+    let course = course_of(Rule::BounceRate);
+    let step = course.step("resolved");
+    let mut incident = step.incident.clone();
+    let first = incident.opened_at;
+    incident.opened_at = first + 2 * HOUR;
+    incident.first_opened_at = Some(first);
+    let listed = ListedIncident {
+        incident,
+        last_step: step.clone(),
+        text: String::new(),
+        feedback: None,
+    };
+    let span = Span::new(first, step.at);
+    let text = incidents_text(&[listed], span, step.at, STYLE);
+    let exact = |at| format_exact(at, STYLE.zone);
+    let row = text.lines().nth(1).expect("a row");
+    assert!(row.starts_with(&exact(first)), "{text}");
+    let returned = format!("returned {}", exact(first + 2 * HOUR));
+    assert!(row.contains(&returned), "{text}");
 }
 
 #[test]

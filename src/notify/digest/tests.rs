@@ -96,6 +96,7 @@ fn blind(server: usize, state: IncidentState) -> Incident {
         rule: Rule::Blind,
         severity: Severity::Warn,
         opened_at: at,
+        first_opened_at: None,
         state,
         judged_at: at,
         notified: true,

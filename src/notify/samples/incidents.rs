@@ -73,6 +73,7 @@ impl Plan<'_> {
             rule: self.rule,
             severity: self.severity,
             opened_at: self.opened_at,
+            first_opened_at: None,
             state: IncidentState::Open { within_since: None },
             judged_at: self.opened_at,
             notified: true,

@@ -42,7 +42,7 @@ pub fn incidents_json(incidents: &[ListedIncident]) -> Value {
                 incident: IncidentFields::new(incident),
                 ..TransitionView::new(&listed.last_step, &listed.text)
             },
-            opened_at: incident.opened_at.to_string(),
+            opened_at: incident.first_opening().to_string(),
             resolved_at: match incident.state {
                 IncidentState::Open { .. } => None,
                 IncidentState::Resolved { at, .. } => Some(at.to_string()),

@@ -121,7 +121,7 @@ impl<'a> IncidentView<'a> {
     /// Returns the view of an incident, with its summary in `style`.
     pub fn new(incident: &'a Incident, style: Style) -> Self {
         Self {
-            opened_at: incident.opened_at.to_string(),
+            opened_at: incident.first_opening().to_string(),
             told: incident.notified,
             incident: IncidentFields::new(incident),
             summary: describe_open(incident, style),

@@ -16,6 +16,7 @@ pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
         rule,
         severity: Severity::Warn,
         opened_at,
+        first_opened_at: None,
         state: IncidentState::Open { within_since: None },
         judged_at: opened_at,
         notified: true,

@@ -221,6 +221,7 @@ pub(super) fn rewind(s: &mut dyn Session, now: Timestamp) -> Result<(), Error> {
         past(&mut incident.judged_at);
         past(&mut incident.last_reminder_at);
         past(&mut incident.opened_at);
+        incident.first_opened_at.iter_mut().for_each(past);
         // News from a wrong instant: rather told early than never.
         incident.suppressed_until.iter_mut().for_each(past);
         match &mut incident.state {
