@@ -27,7 +27,7 @@ pub(super) struct NotificationBlock {
     pub in_quiet_hours: bool,
     /// Whether it is a warning that waited in quiet hours for as long as one may.
     pub outlasts_quiet_hours: bool,
-    /// A stop of several streams that inhibited it is over.
+    /// A stop of several streams that inhibited it is over, or the time in which its account could send nothing.
     pub outlasts_stop: bool,
 }
 

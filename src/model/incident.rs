@@ -189,7 +189,11 @@ impl Incident {
         // What was found out later of a time that could not be seen was a problem of its own.
         let is_hindsight =
             !self.is_open() && stronger.rule.is_of_server() && !self.rule.is_of_server();
-        is_here && !is_hindsight && stronger.rule.inhibits_at(place, self.rule.problem(), own)
+        // But that nothing was sent while the account could send nothing is that one problem.
+        let is_that_of_account =
+            stronger.rule == Rule::AccountInactive && self.rule.problem() == Rule::SendSilence;
+        let is_known = !is_hindsight || is_that_of_account;
+        is_here && is_known && stronger.rule.inhibits_at(place, self.rule.problem(), own)
     }
 
     /// Whether there was an instant at which both stood.

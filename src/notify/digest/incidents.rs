@@ -24,12 +24,56 @@ pub(crate) fn open_problems(data: &Day) -> Vec<&Incident> {
     all.iter().copied().filter(own).collect()
 }
 
-/// Returns the open incidents that are named, each with the one that inhibits it. The parts of a stop of several streams are left
-/// out: it names them.
+/// Returns the open incidents that are named, each with the one whose line names it. The parts of a stop of several streams are
+/// left out: it names them.
 fn shown(data: &Day) -> Vec<(&Incident, Option<&Incident>)> {
     let all: Vec<&Incident> = data.open.iter().collect();
     let shown = all.iter().copied().filter(|i| !is_part(i, &all));
-    shown.map(|i| (i, stronger_of(i, &all))).collect()
+    shown.map(|i| (i, line_of(i, &all))).collect()
+}
+
+/// Returns the incident among `all` whose line names this one: the strongest by which people know of it. `None` where it has a line
+/// of its own.
+fn line_of<'i>(incident: &Incident, all: &[&'i Incident]) -> Option<&'i Incident> {
+    let first = stronger_of(incident, all);
+    let stronger = std::iter::successors(first, |stronger| stronger_of(stronger, all));
+    stronger.take(all.len()).last()
+}
+
+/// Returns what is named in the line of each incident that inhibited it, by that one's id.
+fn weaker_of(data: &Day) -> BTreeMap<&str, Vec<&Incident>> {
+    let ended = ended_shown(data).into_iter();
+    let ended = ended.map(|(end, stronger)| (&end.incident, stronger));
+    let mut weaker: BTreeMap<&str, Vec<&Incident>> = BTreeMap::new();
+    for (incident, stronger) in shown(data).into_iter().chain(ended) {
+        if let Some(stronger) = stronger {
+            weaker.entry(&stronger.id).or_default().push(incident);
+        }
+    }
+    weaker
+}
+
+/// Returns the end of the line of `stronger` that names what these inhibited: ` · with high bounce rate (fp8xrr3b)`.
+fn with_weaker<'i>(
+    stronger: impl Iterator<Item = &'i Incident>,
+    weaker: &BTreeMap<&str, Vec<&Incident>>,
+) -> String {
+    let named = |of: &Incident, stronger: &Incident| {
+        let place = match (&of.stream, &of.tag) == (&stronger.stream, &stronger.tag) {
+            true => String::new(),
+            false => format!(" on {}", location(of)),
+        };
+        format!("{}{place} ({})", problem_name(of.rule), of.id)
+    };
+    let mut all: Vec<String> = Vec::new();
+    for stronger in stronger {
+        let weaker = weaker.get(stronger.id.as_str()).into_iter().flatten();
+        all.extend(weaker.map(|of| named(of, stronger)));
+    }
+    match all.is_empty() {
+        true => String::new(),
+        false => format!(" · with {}", elide(all, MAX_NAMES)),
+    }
 }
 
 /// Returns the incident among `all` by which people know of this one, of which nobody told them.
@@ -42,32 +86,26 @@ fn is_part(incident: &Incident, all: &[&Incident]) -> bool {
     !incident.notified && all.iter().any(|joint| incident.is_part_of(joint))
 }
 
-/// Returns the end of a line that names the incident by which people know of this one.
-fn inhibited_by(stronger: Option<&Incident>) -> String {
-    stronger.map_or_else(String::new, |stronger| {
-        format!(" · inhibited by {}", stronger.id)
-    })
-}
-
 /// Returns a line for each open incident, or one for many of one rule. `now` is the end of the digest's period.
 pub(crate) fn open_lines(data: &Day, now: Timestamp, style: Style) -> Vec<String> {
-    let incidents = shown(data);
+    let incidents = open_problems(data);
+    let weaker = weaker_of(data);
     let mut by_rule: BTreeMap<Rule, Vec<&Incident>> = BTreeMap::new();
-    for (incident, _) in incidents.iter().copied() {
+    for incident in incidents.iter().copied() {
         by_rule.entry(incident.rule).or_default().push(incident);
     }
     // In the order of the incidents, which begins with what is most severe.
     let mut lines = Vec::new();
-    for (incident, stronger) in incidents.iter().copied() {
+    for incident in incidents.iter().copied() {
         match by_rule.get(&incident.rule) {
             Some(all) if all.len() <= MAX_SINGLE_LINES => {
-                lines.push(open_line(incident, now, style) + &inhibited_by(stronger));
+                let with = with_weaker(std::iter::once(incident), &weaker);
+                lines.push(open_line(incident, now, style) + &with);
             }
-            _ => lines.extend(
-                by_rule
-                    .remove(&incident.rule)
-                    .map(|all| open_group_line(&all, now, style)),
-            ),
+            _ => lines.extend(by_rule.remove(&incident.rule).map(|all| {
+                let with = with_weaker(all.iter().copied(), &weaker);
+                open_group_line(&all, now, style) + &with
+            })),
         }
     }
     lines.retain(|line| !line.is_empty());
@@ -127,7 +165,7 @@ pub(crate) fn ended(data: &Day) -> Vec<&Transition> {
     own.map(|(end, _)| end).collect()
 }
 
-/// Returns the last steps that are named, each with the incident that inhibited its own. Only the parts of a stop of several streams
+/// Returns the last steps that are named, each with the incident whose line names its own. Only the parts of a stop of several streams
 /// are left out.
 fn ended_shown(data: &Day) -> Vec<(&Transition, Option<&Incident>)> {
     let mut last: Vec<&Transition> = Vec::new();
@@ -139,27 +177,26 @@ fn ended_shown(data: &Day) -> Vec<(&Transition, Option<&Incident>)> {
     let ended = last.iter().map(|t| &t.incident);
     let all: Vec<&Incident> = ended.chain(&data.open).collect();
     let shown = last.iter().filter(|t| !is_part(&t.incident, &all));
-    shown
-        .map(|t| (*t, stronger_of(&t.incident, &all)))
-        .collect()
+    shown.map(|t| (*t, line_of(&t.incident, &all))).collect()
 }
 
 /// Returns a line for each incident that ended, or one for many of one rule.
 pub(crate) fn ended_lines(data: &Day, now: Timestamp, style: Style) -> Vec<String> {
-    let mut by_rule: BTreeMap<Rule, Vec<(&Transition, Option<&Incident>)>> = BTreeMap::new();
-    for (end, stronger) in ended_shown(data) {
-        let of_rule = by_rule.entry(end.incident.rule).or_default();
-        of_rule.push((end, stronger));
+    let mut by_rule: BTreeMap<Rule, Vec<&Transition>> = BTreeMap::new();
+    for end in ended(data) {
+        by_rule.entry(end.incident.rule).or_default().push(end);
     }
-    let line = |(end, stronger): &(&Transition, Option<&Incident>)| {
-        ended_line(end, now, style) + &inhibited_by(*stronger)
-    };
+    let weaker = weaker_of(data);
     let lines = by_rule.into_values().flat_map(|ends| {
         if ends.len() <= MAX_SINGLE_LINES {
+            let line = |end: &&Transition| {
+                let with = with_weaker(std::iter::once(&end.incident), &weaker);
+                ended_line(end, now, style) + &with
+            };
             ends.iter().map(line).collect()
         } else {
-            let ends: Vec<&Transition> = ends.iter().map(|(end, _)| *end).collect();
-            vec![ended_group_line(&ends, now, style)]
+            let with = with_weaker(ends.iter().map(|end| &end.incident), &weaker);
+            vec![ended_group_line(&ends, now, style) + &with]
         }
     });
     lines.collect()

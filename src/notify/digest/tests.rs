@@ -377,8 +377,9 @@ fn what_a_stronger_incident_inhibits_is_no_problem_of_its_own() {
     let inhibited = day(vec![silence.clone(), bounces(false)]);
     assert_eq!(verdict(&inhibited), "1 problem open");
     let lines = lines_of(&inhibited);
-    let named = lines[1].ends_with(" · bounce_rate · inhibited by delivery_silence");
+    let named = lines[0].ends_with(" · delivery_silence · with high bounce rate (bounce_rate)");
     assert!(named, "{lines:#?}");
+    assert!(!lines[1].contains("bounce_rate"), "{lines:#?}");
     let both = day(vec![silence.clone(), bounces(true)]);
     assert_eq!(verdict(&both), "2 problems open", "people know of both");
     let elsewhere = Incident {
@@ -420,6 +421,21 @@ fn what_a_stronger_incident_inhibits_is_no_problem_of_its_own() {
         "nothing open, 2 problems resolved",
         "one after the other"
     );
+    // Found out later, but the account could send nothing.
+    let account = Incident {
+        stream: None,
+        ..of_rule(Rule::AccountInactive, 90, true)
+    };
+    let stop = of_rule(Rule::SendSilence, 60, false);
+    let suspended = Day {
+        transitions: vec![ended(account, 20), ended(stop, 10)],
+        ..day(Vec::new())
+    };
+    let said = "nothing open, 1 problem resolved";
+    assert_eq!(verdict(&suspended), said);
+    let lines = lines_of(&suspended);
+    let end = " · account_inactive · with no mail sent on client-1/outbound (send_silence)";
+    assert!(lines.iter().any(|line| line.ends_with(end)), "{lines:#?}");
 }
 
 #[test]
