@@ -46,7 +46,10 @@ pub(crate) fn judge_readiness<'n>(
     watched: impl Iterator<Item = &'n ServerName>,
     waiting_since: Option<Timestamp>,
 ) -> Readiness {
-    let unseen = watched.filter(|name| !sight.is_seen_or_reported(name));
+    let watched: Vec<&ServerName> = watched.collect();
+    let told_unseen = watched.iter().filter(|name| sight.is_reported(name));
+    let unseen = watched.iter().copied();
+    let unseen = unseen.filter(|name| !sight.is_seen_or_reported(name));
     let unseen = unseen.map(|name| UnseenServer {
         server: name.clone(),
         last_complete_at: sight
@@ -57,6 +60,7 @@ pub(crate) fn judge_readiness<'n>(
     Readiness {
         is_off: !sight.config.enabled,
         unseen: unseen.collect(),
+        told_unseen: told_unseen.count() as u64,
         undelivered_since: waiting_since.filter(|since| *since + MAX_DELIVERY_TIME < sight.now),
     }
 }

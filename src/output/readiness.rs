@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::{ServerName, Timestamp, rfc3339};
 use crate::notify::describe::SWITCHED_OFF;
-use crate::text::format::format_time;
+use crate::text::format::{format_time, plural};
 
 /// The maximum number of servers that a text names.
 const MAX_NAMED: usize = 5;
@@ -17,6 +17,8 @@ pub struct Readiness {
     pub is_off: bool,
     /// Servers that the last two polls did not see, and of which nobody was told.
     pub unseen: Vec<UnseenServer>,
+    /// How many servers cannot be read, and people were told.
+    pub told_unseen: u64,
     /// Since when the oldest message waits that nobody got within an hour.
     pub undelivered_since: Option<Timestamp>,
 }
@@ -57,7 +59,13 @@ impl Readiness {
     /// Returns the verdict for a person, with its reasons.
     pub fn to_lines(&self, zone: Tz) -> Vec<String> {
         if self.is_ready() {
-            return vec!["Ready: every server is read, and no message is late".to_owned()];
+            return vec![match self.told_unseen {
+                0 => "Ready: every server is read, and no message is late".to_owned(),
+                told => format!(
+                    "Ready: {} cannot be read, as an alert said, and no message is late",
+                    plural(told, "server")
+                ),
+            }];
         }
         // Whatever else is amiss follows from it.
         if self.is_off {
@@ -96,6 +104,7 @@ mod tests {
             unseen: std::iter::once(unseen("shop", at("2026-03-03T10:00:00Z")))
                 .chain(many)
                 .collect(),
+            told_unseen: 1,
             undelivered_since: at("2026-03-03T09:00:00Z"),
         };
         insta::assert_snapshot!(readiness.to_lines(chrono_tz::UTC).join("\n"), @r"
@@ -116,6 +125,14 @@ mod tests {
             [
                 "NOT READY: switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled, and nobody is alerted"
             ]
+        );
+        let told = Readiness {
+            told_unseen: 1,
+            ..Readiness::default()
+        };
+        assert_eq!(
+            told.to_lines(chrono_tz::UTC),
+            ["Ready: 1 server cannot be read, as an alert said, and no message is late"]
         );
         let json = serde_json::to_string(&Readiness::default()).expect("JSON");
         assert_eq!(

@@ -162,7 +162,7 @@ impl StatusReport {
             for stream in server.streams() {
                 let is_stop = |i: &&Incident| i.says_stopped(&server.name.0, &stream.counts.id);
                 let silence = self.open.iter().find(is_stop);
-                lines.extend(stream.to_lines(silence, server.is_overdue, zone));
+                lines.extend(stream.to_lines(silence, server.is_unseen(), zone));
             }
         }
         lines.push(String::new());
@@ -210,6 +210,11 @@ impl ServerStatus {
         self.streams.as_deref().unwrap_or_default()
     }
 
+    /// Whether nothing is known of its present: its last poll was not complete, or is long ago.
+    const fn is_unseen(&self) -> bool {
+        self.is_overdue || self.reason.is_some()
+    }
+
     fn to_line(&self, zone: Tz) -> String {
         let overdue_since = self.last_polled_at.filter(|_| self.is_overdue);
         let poll = match (self.polled, &self.reason) {
@@ -230,8 +235,8 @@ impl ServerStatus {
 }
 
 impl StreamStatus {
-    /// `silence` is the open incident of mail that stopped; of a server that is overdue nothing is known.
-    fn to_lines(&self, silence: Option<&Incident>, is_overdue: bool, zone: Tz) -> Vec<String> {
+    /// `silence` is the open incident of mail that stopped; of a server that is not seen nothing is promised.
+    fn to_lines(&self, silence: Option<&Incident>, is_unseen: bool, zone: Tz) -> Vec<String> {
         let day = &self.counts;
         let covered = match day.covered_until {
             Some(at) => format!("covered up to {}", format_time(at, zone)),
@@ -244,7 +249,7 @@ impl StreamStatus {
         let sampled = sampled::sampled(day);
         let stop = match silence {
             Some(incident) => format!("mail has stopped: {}", incident.id),
-            None if is_overdue => {
+            None if is_unseen => {
                 "nobody would hear of a stop before the server is read again".to_owned()
             }
             None if self.last_sent.is_none() => "no mail was ever seen on it".to_owned(),
@@ -275,16 +280,16 @@ impl StreamStatus {
             ),
             format!("    {stop}"),
         ];
-        lines.extend(self.tags.iter().map(|tag| tag.to_line(is_overdue, zone)));
+        lines.extend(self.tags.iter().map(|tag| tag.to_line(is_unseen, zone)));
         lines
     }
 }
 
 impl TagStatus {
-    fn to_line(&self, is_overdue: bool, zone: Tz) -> String {
+    fn to_line(&self, is_unseen: bool, zone: Tz) -> String {
         let last = format_time_or_never(self.last_sent, zone);
         let label = tag_label(&self.tag);
-        match is_overdue {
+        match is_unseen {
             true => format!("    {label}: last mail {last}"),
             false => {
                 let stop = detection_delay_text(self.detection_delay);

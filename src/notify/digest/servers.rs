@@ -101,7 +101,9 @@ pub(crate) fn hint_lines(server: &ServerDay, open: &[Incident]) -> Vec<String> {
         .iter()
         .filter_map(|s| {
             let stream = s.stream.as_ref()?;
-            if open.iter().any(|i| i.says_stopped(&server.name, stream)) {
+            let is_stopped = open.iter().any(|i| i.says_stopped(&server.name, stream));
+            // Of a server that cannot be read nothing is promised.
+            if is_stopped || server.blind.is_some() {
                 return None;
             }
             Some(format!("{stream} within {}", format_duration(s.unnoticed?)))

@@ -169,6 +169,19 @@ fn many_incidents_of_one_rule_share_a_line() {
 }
 
 #[test]
+fn of_a_server_that_cannot_be_read_no_alert_is_promised() {
+    let mut of = server("client-1", 10);
+    of.streams[0].unnoticed = Some(MINUTE * 90);
+    let promises = |of: &ServerDay| {
+        let lines = hint_lines(of, &[]);
+        lines.iter().any(|line| line.contains("if mail stopped"))
+    };
+    assert!(promises(&of));
+    of.blind = Some((Timestamp::from_secs(1_700_000_000), "HTTP 503".to_owned()));
+    assert!(!promises(&of));
+}
+
+#[test]
 fn a_few_servers_are_told_in_full() {
     let data = Day {
         servers: (0..5).map(|n| server(&format!("client-{n}"), 10)).collect(),

@@ -139,6 +139,12 @@ fn a_stream_whose_mail_stopped_promises_no_alert_to_come() {
         stop(&report),
         "if mail stopped, the alert would come within 3 h"
     );
+    report.servers[0].reason = Some("HTTP 503".to_owned());
+    assert_eq!(
+        stop(&report),
+        "nobody would hear of a stop before the server is read again"
+    );
+    report.servers[0].reason = None;
     report.open = vec![opened];
     assert_eq!(stop(&report), format!("mail has stopped: {id}"));
 }
