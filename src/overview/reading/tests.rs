@@ -26,7 +26,9 @@ fn one_server() -> Config {
 /// A store in which the server was polled just now, to the end or not.
 async fn polled(store: &Store, server: &ServerName, complete: bool) {
     let of = server.clone();
-    let made = store.call(move |s| s.server_state(&of, at(NOW) - DAY)).await;
+    let made = store
+        .call(move |s| s.server_state(&of, at(NOW) - DAY))
+        .await;
     made.expect("made");
     let state = ServerState {
         first_start_at: at(NOW) - DAY,
