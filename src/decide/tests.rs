@@ -179,6 +179,44 @@ fn an_incident_keeps_its_worst_evidence_and_when_it_recovered() {
 }
 
 #[test]
+fn what_is_usual_is_that_of_before_the_trouble_began() {
+    let bounced = |usual: f64, verdict| {
+        let mut finding = finding(Rule::BounceRate, verdict);
+        if let Evidence::Rate(rate) = &mut finding.evidence {
+            rate.usual = Some(usual);
+        }
+        vec![finding]
+    };
+    let usual = |scene: &Scene| match scene.log.incidents().last().map(|i| &i.evidence) {
+        Some(Evidence::Rate(rate)) => rate.usual,
+        _ => None,
+    };
+    let mut scene = Scene::new(false);
+    let end = |scene: &mut Scene, hours| {
+        scene.bounce(hours, Verdict::Within);
+        assert_eq!(scene.bounce(hours + 1, Verdict::Within).len(), 1);
+    };
+    scene.at(at(0), bounced(0.005, Verdict::Breach));
+    scene.at(at(1), bounced(0.02, Verdict::Breach));
+    assert_eq!(usual(&scene), Some(0.005), "while it stands");
+    end(&mut scene, 2);
+    let returned = scene.at(at(4), bounced(0.03, Verdict::Breach));
+    assert_eq!(returned, ["bounce_rate opened"]);
+    assert_eq!(usual(&scene), Some(0.005), "it returned");
+    end(&mut scene, 5);
+    let another = scene.at(at(3 * 24), bounced(0.04, Verdict::Breach));
+    assert_eq!(another, ["bounce_rate opened!"]);
+    assert_eq!(
+        usual(&scene),
+        Some(0.005),
+        "the week before holds the first"
+    );
+    end(&mut scene, 3 * 24 + 1);
+    scene.at(at(11 * 24), bounced(0.01, Verdict::Breach));
+    assert_eq!(usual(&scene), Some(0.01), "a week without one");
+}
+
+#[test]
 fn it_is_reminded_every_day_while_it_stands() {
     let mut scene = Scene::new(false);
     scene.bounce(0, Verdict::Breach);

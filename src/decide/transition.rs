@@ -15,6 +15,8 @@ const REMINDER_INTERVAL: Duration = DAY;
 const RESOLVE_AFTER: Duration = HOUR;
 /// A breach that a person closed is not opened again within this time, unless it grows.
 pub(super) const STAYS_CLOSED: Duration = DAY;
+/// The time whose rate is told as the usual one: that of an incident which ended no longer ago holds the trouble itself.
+const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
 /// An event incident closes this long after its last event.
 const EVENTS_CLOSE_AFTER: Duration = DAY;
 
@@ -70,6 +72,8 @@ pub(super) fn open(
         return Some((incident, taken));
     }
     let wanted = finding.severity == Severity::Wake || !policy.digest_mode;
+    let recent = before.filter(|before| at.since(before.judged_at) <= USUAL_PERIOD);
+    let evidence = with_usual_of(recent, &finding.evidence);
     let mut incident = Incident {
         id: incident_id(server, finding, at),
         server: server.clone(),
@@ -90,8 +94,8 @@ pub(super) fn open(
         last_reminder_at: at,
         last_event_at: newest.max(finding.evidence.newest_event()),
         events: events_of(finding).len() as u64,
-        evidence: finding.evidence.clone(),
-        worst: Some(finding.evidence.clone()),
+        evidence: evidence.clone(),
+        worst: Some(evidence),
         lost_since: finding.evidence.lost_since(),
         problem: finding.evidence.problem(),
         again: None,
@@ -125,6 +129,7 @@ fn reopen(
     if before.closed_by.is_some() || (!returns_soon && !before.notification_deferred) {
         return None;
     }
+    let evidence = with_usual_of(Some(before), &finding.evidence);
     let mut incident = Incident {
         severity: finding.severity,
         opened_at: at,
@@ -133,13 +138,13 @@ fn reopen(
         judged_at: at,
         suppressed_until: returns_soon.then_some(suppressed_until),
         last_reminder_at: at,
-        evidence: finding.evidence.clone(),
+        evidence: evidence.clone(),
         problem: finding.evidence.problem(),
         again: None,
         recovered_at: None,
         ..before.clone()
     };
-    record_worst(&mut incident, &finding.evidence);
+    record_worst(&mut incident, &evidence);
     join_events(&mut incident, finding);
     Some(incident)
 }
@@ -196,8 +201,9 @@ pub(super) fn advance(
         && finding.evidence.is_news_beside(&incident.evidence);
     if finding.verdict == Verdict::Breach {
         // While it is open it is described as it was when it was last seen.
-        incident.evidence = finding.evidence.clone();
-        record_worst(incident, &finding.evidence);
+        incident.evidence = with_usual_of(Some(incident), &finding.evidence);
+        let evidence = incident.evidence.clone();
+        record_worst(incident, &evidence);
     }
     if finding.verdict == Verdict::Breach {
         // A drop that becomes a silence is worse though both may be warnings; back to the drop it takes no step.
@@ -234,6 +240,16 @@ pub(super) fn advance(
         taken.push(notify(incident, (Step::Reminded, at), block, wanted));
     }
     taken
+}
+
+/// Returns `evidence` with the rate that was usual before `known` began: the week before a later window holds the trouble itself.
+fn with_usual_of(known: Option<&Incident>, evidence: &Evidence) -> Evidence {
+    let mut evidence = evidence.clone();
+    let known = known.and_then(|known| known.worst.as_ref());
+    if let (Evidence::Rate(rate), Some(Evidence::Rate(known))) = (&mut evidence, known) {
+        rate.usual = known.usual;
+    }
+    evidence
 }
 
 /// Keeps `evidence` of a breach as the worst of the incident where it is.

@@ -135,7 +135,7 @@ pub struct RateEvidence {
     pub floor: u64,
     /// Fires above this share.
     pub threshold: f64,
-    /// The share of the week before the window; `None` where too little of it is known.
+    /// The share of the week before the window, of an incident that of the week before it began; `None` where too little of it is known.
     #[serde(default)]
     pub usual: Option<f64>,
     /// The 95% Clopper-Pearson interval of the rate.
