@@ -423,10 +423,9 @@ fn describe_unjudged(incident: &Incident, rate: &RateEvidence) -> String {
         Rule::SpamRate => "no complaint for a day".to_owned(),
         _ => "no bounce for a day".to_owned(),
     };
+    let (happened, of) = (count(rate.numerator), count(rate.denominator));
     format!(
-        "{why} ({} of {}, {})",
-        count(rate.numerator),
-        count(rate.denominator),
+        "{why} ({happened} of {of}, {})",
         approx_percent(rate.rate())
     )
 }
