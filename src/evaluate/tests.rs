@@ -158,8 +158,8 @@ fn a_level_that_the_newest_days_have_left_is_not_normal() {
     });
     let steps = replay(&sent, days(58, 75));
     let shown: Vec<_> = steps.iter().map(|t| (t.at, t.step)).collect();
-    let ends = steps.iter().filter(|t| t.step == Step::Resolved);
-    let last = ends.last().expect("resolved");
+    let mut ends = steps.iter().filter(|t| t.step == Step::Resolved);
+    let last = ends.next_back().expect("resolved");
     assert!(last.at < start() + DAY * 73, "{shown:?}");
     let settled = steps
         .iter()

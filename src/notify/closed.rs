@@ -171,7 +171,7 @@ mod tests {
         let opened = course.step("opened");
         let shown = Transition {
             at: stop.judged_at + HOUR / 6,
-            incident: stop.clone(),
+            incident: stop,
             step: Step::Resolved,
             ..opened.clone()
         };

@@ -406,7 +406,7 @@ fn one_answer_to_a_grouped_message_is_of_all_that_it_names() {
     let message = only(&world);
     assert_eq!(
         message.title(),
-        "✅ RESOLVED 5 servers: hushwatch can read their mail again"
+        "✅ RESOLVED 5 servers: closed as real by Amy Example"
     );
     assert_eq!(message.replies.len(), 0, "{message:#?}");
     let status = world.run(&["status", "--json"]).report;

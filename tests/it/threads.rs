@@ -321,7 +321,7 @@ fn several_at_once_are_one_message_in_which_the_ended_ones_are_marked() {
     let message = only(&world);
     assert_eq!(
         message.title(),
-        "✅ RESOLVED 4 streams: bounce rate is back to normal, after 5 h"
+        "✅ RESOLVED 4 streams: bounce rate is back to normal, after 4 h 42 min"
     );
     assert_eq!(message.replies.len(), 2, "{message:#?}");
 }

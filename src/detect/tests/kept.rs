@@ -359,7 +359,7 @@ fn a_past_in_which_one_hour_was_other_is_learned_anew_however_it_is_read() {
     let mut part = history(sent.filter(|at| *at < ended), ended);
     let mut silent = part.clone();
     silent.messages = past.messages.clone();
-    part.messages = past.messages.clone();
+    part.messages = past.messages;
     pack(&mut part, at);
     assert_eq!(key(&part), key(&silent));
     assert_ne!(

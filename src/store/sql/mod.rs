@@ -10,10 +10,6 @@ pub(in crate::store) mod copy;
 mod counts;
 mod coverage;
 mod digests;
-#[cfg_attr(
-    not(any(test, feature = "doctor")),
-    expect(dead_code, reason = "only a build with a resolver looks up domains")
-)]
 mod dns;
 mod feedback;
 mod fleet;
