@@ -75,7 +75,7 @@ async fn play() -> anyhow::Result<()> {
     let report = load_report(&app.store, &first, None).await?;
     say(&report_text(&report.context("it is stored")?, &app))?;
     say("── hushwatch status ──")?;
-    let status = collect_status(&app.config, &app.store, None).await?;
+    let status = collect_status(&app.config, &app.store, Some(end)).await?;
     say(&status_text(&status, &app))?;
     anyhow::ensure!(
         slack.unexpected().is_empty(),
