@@ -24,7 +24,7 @@ impl Sign {
         match self {
             Self::Ink(ink) => drawing.rect(area, ink),
             Self::Hatch => drawing.hatch(area),
-            Self::Incident(severity) => draw_shade(drawing, severity, area),
+            Self::Incident(severity) => draw_shade_sign(drawing, severity, area),
             Self::Mark(severity) => draw_mark(drawing, severity, area),
         }
     }
@@ -68,12 +68,33 @@ fn entry_width(text: &str) -> f32 {
     label_width(text) + 25.0
 }
 
-/// Draws the time of an incident behind a volume: a tint below a mark, which is higher for a wake.
+/// The height of the strip in which the marks of incidents stand, above each other: a warning, a gap, and a wake.
+pub(super) const MARKS_HEIGHT: f32 = WARN_HEIGHT + 1.0 + WAKE_HEIGHT;
+const WARN_HEIGHT: f32 = 2.5;
+const WAKE_HEIGHT: f32 = 5.0;
+
+/// Returns the tint of the time of an incident, and its mark, which is higher for a wake.
+const fn shade_of(severity: Severity) -> (Ink, Ink, f32) {
+    match severity {
+        Severity::Warn => (Ink::WarnTint, Ink::Warn, WARN_HEIGHT),
+        Severity::Wake => (Ink::WakeTint, Ink::Wake, WAKE_HEIGHT),
+    }
+}
+
+/// Draws the time of an incident behind a volume, as a tint of `area` and a mark in the strip above it, where no bar hides it.
 pub(super) fn draw_shade(drawing: &mut Drawing, severity: Severity, area: Area) {
-    let (tint, mark, height) = match severity {
-        Severity::Warn => (Ink::WarnTint, Ink::Warn, 2.5),
-        Severity::Wake => (Ink::WakeTint, Ink::Wake, 5.0),
+    let (tint, mark, height) = shade_of(severity);
+    drawing.rect(area, tint);
+    let y = match severity {
+        Severity::Warn => area.y - height,
+        Severity::Wake => area.y - MARKS_HEIGHT,
     };
+    drawing.rect(Area { y, height, ..area }, mark);
+}
+
+/// Draws what stands for such a time in the legend.
+fn draw_shade_sign(drawing: &mut Drawing, severity: Severity, area: Area) {
+    let (tint, mark, height) = shade_of(severity);
     drawing.rect(area, tint);
     drawing.rect(Area { height, ..area }, mark);
 }

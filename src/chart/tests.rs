@@ -1,3 +1,4 @@
+use super::drawing::{Ink, Shape};
 use super::svg::inline_style;
 use super::*;
 
@@ -60,6 +61,40 @@ fn time_that_was_not_seen_is_hatched_and_has_no_bar() {
         .find(|(name, _)| *name == "day")
         .expect("a sample");
     assert!(!to_svg(&seen.draw()).contains("url(#chart-h)"));
+}
+
+#[test]
+fn an_incident_is_marked_where_no_bar_hides_it() {
+    let charts = samples::volumes();
+    let (_, chart) = charts
+        .iter()
+        .find(|(name, _)| *name == "week_with_incidents")
+        .expect("a sample");
+    let mut chart = chart.clone();
+    // A steady sender, whose bars all reach the top.
+    for bar in &mut chart.bars {
+        (bar.sent, bar.delivered) = (Some(20), 20);
+    }
+    let drawing = chart.draw();
+    let tops = |of: Ink| {
+        let rects = drawing.shapes.iter().filter_map(move |shape| match shape {
+            Shape::Rect(area, ink) if *ink == of => Some(area.y + area.height),
+            _ => None,
+        });
+        rects.fold(f32::MAX, f32::min)
+    };
+    let bars = drawing.shapes.iter().filter_map(|shape| match shape {
+        Shape::Rect(area, Ink::Delivered) => Some(area.y),
+        _ => None,
+    });
+    let highest_bar = bars.fold(f32::MAX, f32::min);
+    for mark in [Ink::Warn, Ink::Wake] {
+        assert!(tops(mark) <= highest_bar, "{mark:?}");
+    }
+    assert!(
+        tops(Ink::Wake) < tops(Ink::Warn) - 2.5,
+        "both are seen where they are at one time"
+    );
 }
 
 #[test]

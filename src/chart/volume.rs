@@ -16,7 +16,9 @@ const MAX_TITLE: usize = 40;
 const WIDTH: f32 = 360.0;
 const LEFT: f32 = 36.0;
 const RIGHT: f32 = 12.0;
-const TOP: f32 = 62.0;
+const TOP: f32 = 64.0;
+/// A short incident is to be seen in a season, too.
+const MIN_MARK_WIDTH: f32 = 3.0;
 const VOLUME_HEIGHT: f32 = 104.0;
 const LANE_GAP: f32 = 7.0;
 const BOUNCE_HEIGHT: f32 = 24.0;
@@ -194,7 +196,7 @@ impl VolumeChart {
             for incident in of_severity {
                 let shown = incident.span.intersect(self.span);
                 let (from, until) = (self.x(shown.from), self.x(shown.until));
-                let width = (until - from).max(2.0);
+                let width = (until - from).max(MIN_MARK_WIDTH);
                 let below = VOLUME_HEIGHT + LANE_GAP + BOUNCE_HEIGHT;
                 draw_shade(drawing, severity, Area::new(from, TOP, width, below));
             }
