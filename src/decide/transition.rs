@@ -15,7 +15,7 @@ const REMINDER_INTERVAL: Duration = DAY;
 const RESOLVE_AFTER: Duration = HOUR;
 /// A breach that a person closed is not opened again within this time, unless it grows.
 pub(super) const STAYS_CLOSED: Duration = DAY;
-/// The time whose rate is told as the usual one: that of an incident which ended no longer ago holds the trouble itself.
+/// The time whose rate is told as the usual one: where an incident began no longer ago it holds the trouble itself.
 const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
 /// An event incident closes this long after its last event.
 const EVENTS_CLOSE_AFTER: Duration = DAY;
@@ -29,7 +29,7 @@ pub(super) struct NotificationBlock {
     pub in_quiet_hours: bool,
     /// Whether it is a warning that waited in quiet hours for as long as one may.
     pub outlasts_quiet_hours: bool,
-    /// A stop of several streams that inhibited it is over, or the time in which its account could send nothing.
+    /// A stop of several streams that inhibited it is over.
     pub outlasts_stop: bool,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn open(
         return Some((incident, taken));
     }
     let wanted = finding.severity == Severity::Wake || !policy.digest_mode;
-    let recent = before.filter(|before| at.since(before.judged_at) <= USUAL_PERIOD);
+    let recent = before.filter(|before| at.since(before.first_opening()) <= USUAL_PERIOD);
     let evidence = with_usual_of(recent, &finding.evidence);
     let mut incident = Incident {
         id: incident_id(server, finding, at),
@@ -170,7 +170,11 @@ fn told_of_fall(policy: &Policy, before: &Incident, finding: &Finding) -> bool {
         return false;
     };
     let is_known = before.notified || policy.digest_mode;
-    is_known && drop.fell_to.is_some_and(|level| at > level.since)
+    // A stop that came before the fall, or with it, told of no lower level.
+    let worst = before.worst.as_ref();
+    let was_drop = before.rule == Rule::SendDrop
+        || matches!(worst, Some(Evidence::Drop(drop)) if drop.missing_burst.is_none());
+    is_known && was_drop && drop.fell_to.is_some_and(|level| at > level.since)
 }
 
 /// Applies `finding` to an open incident and returns the steps that it takes at `at`, in order.
@@ -247,7 +251,7 @@ fn with_usual_of(known: Option<&Incident>, evidence: &Evidence) -> Evidence {
     let mut evidence = evidence.clone();
     let known = known.and_then(|known| known.worst.as_ref());
     if let (Evidence::Rate(rate), Some(Evidence::Rate(known))) = (&mut evidence, known) {
-        rate.usual = known.usual;
+        rate.usual = known.usual.or(rate.usual);
     }
     evidence
 }
@@ -269,7 +273,8 @@ fn record_problem(incident: &mut Incident, finding: &Finding) {
     let is_breach = finding.verdict == Verdict::Breach;
     incident.again = match finding.verdict {
         Verdict::Breach => None,
-        _ => finding.evidence.delivered_again().or(incident.again),
+        Verdict::Unresolved => finding.evidence.delivered_again(),
+        Verdict::Within | Verdict::Unknown => finding.evidence.delivered_again().or(incident.again),
     };
     if !is_breach && finding.verdict != Verdict::Unresolved {
         return;

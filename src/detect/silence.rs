@@ -311,11 +311,19 @@ impl Silence {
     }
 
     /// `Within` once normal volume has flowed for [`RECOVERY_HOURS`]; where less than one message is expected in the
-    /// next longer time, with the first message.
+    /// next longer time, with the first message, unless that was sent when far more was expected.
     pub(super) fn recovery(&self, history: &History, at: Timestamp) -> Verdict {
         let sent = |span| history.sent_in(&[span]);
         if self.expected(Span::before(at, RECOVERY_TIME)) < 1.0 {
-            return Verdict::Within;
+            // The first mail of a quiet time is its end, one stray mail of a busy time before it is none.
+            let newest = history.last_sent(at).unwrap_or(at);
+            let since = Span::new(newest.floor(HOUR), at);
+            let expected = self.expected(since);
+            let is_normal = expected < 1.0 || sent(since) as f64 >= NORMAL_SHARE * expected;
+            return match is_normal {
+                true => Verdict::Within,
+                false => Verdict::Unresolved,
+            };
         }
         let normal = (0..RECOVERY_HOURS).all(|back| {
             let hour = Span::before(at - HOUR * back, HOUR);

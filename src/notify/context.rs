@@ -375,7 +375,8 @@ fn was_low(incident: &Incident) -> bool {
         _ => return false,
     };
     let ended_low = matches!(incident.rule, Rule::SendDrop | Rule::DeliveryDrop);
-    ended_low || stopped_at.is_some_and(|at| incident.opened_at < at)
+    let begins = incident.problem.map_or(incident.opened_at, |p| p.from);
+    ended_low || stopped_at.is_some_and(|at| begins < at)
 }
 
 /// Returns the evidence of the worst moment, or the latest where none was stored.

@@ -1,7 +1,7 @@
 //! What is said of sampled mail that is not delivered, or is again.
 
 use crate::model::{
-    DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, Evidence, Incident, Timestamp,
+    DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, Evidence, Incident, Span, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_at, list_types};
@@ -37,11 +37,14 @@ pub(super) fn describe_delivered_again(
     at: Timestamp,
     style: Style,
 ) -> String {
-    let problem = match (&incident.evidence, incident.problem) {
-        (Evidence::Delivery(of), Some(problem)) if of.bounced < of.unproven => format!(
-            "no sampled message of {} was delivered",
-            short_range(problem, at, style.zone)
-        ),
+    let problem = match &incident.evidence {
+        Evidence::Delivery(of) if of.bounced < of.unproven => match (of.since, of.newest_lost) {
+            (Some(from), Some(until)) => format!(
+                "no sampled message of {} was delivered",
+                short_range(Span::new(from, until), at, style.zone)
+            ),
+            _ => describe_at(incident, at, style),
+        },
         _ => describe_at(incident, at, style),
     };
     format!(

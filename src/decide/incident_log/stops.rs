@@ -1,15 +1,8 @@
 //! A stop of several streams, beside the stops of each of them.
 
-use std::time::Duration;
-
 use crate::decide::incident_log::{IncidentKey, IncidentLog};
 use crate::decide::{Policy, transition};
-use crate::model::{Evidence, HOUR, Incident, IncidentState, Rule, StreamKey, Timestamp};
-
-/// How long the mail of an account that is active again may take to show that it goes on: as long as it takes to end a silence.
-const RECOVERY_TIME: Duration = HOUR.saturating_mul(3);
-/// Where fewer messages are expected since then, none of them is chance.
-const MIN_EXPECTED_SINCE: f64 = 3.0;
+use crate::model::{Evidence, Incident, IncidentState, Rule, StreamKey, Timestamp};
 
 /// What became of the stop of several streams, for one of them that is silent since no earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,50 +88,5 @@ impl IncidentLog {
         stops
             .filter_map(|stop| StopTogether::at(stop, opened_at, at))
             .max()
-    }
-
-    /// Returns what became of the time in which the account could send nothing, for a stop of `key` that may be no more than that;
-    /// `None` where there was none, where people know of the stop, and where it began later.
-    pub(super) fn stop_of_account(
-        &self,
-        key: &IncidentKey,
-        evidence: &Evidence,
-        at: Timestamp,
-    ) -> Option<StopTogether> {
-        if key.problem != Rule::SendSilence {
-            return None;
-        }
-        let own = self.current.get(key).filter(|own| own.is_open());
-        let inactive = self.current.get(&IncidentKey {
-            problem: Rule::AccountInactive,
-            stream: None,
-            tag: None,
-        });
-        let inactive = inactive.filter(|i| i.notified || i.notification_deferred)?;
-        let IncidentState::Resolved { at: ended_at, .. } = inactive.state else {
-            return None;
-        };
-        if own.is_some_and(|own| own.notified) {
-            return None;
-        }
-        let is_recovering = at < ended_at + RECOVERY_TIME;
-        match evidence {
-            Evidence::Silence(silence) if silence.gap.from < ended_at => {
-                let gap = silence.gap;
-                let since = gap.until.since(ended_at).as_secs_f64();
-                let share = since / gap.length().as_secs_f64().max(1.0);
-                let is_chance = silence.expected * share < MIN_EXPECTED_SINCE;
-                match is_recovering || is_chance {
-                    true => Some(StopTogether::Open),
-                    false => Some(StopTogether::Over),
-                }
-            }
-            // Mail was sent since, and stopped again.
-            Evidence::Silence(_) => None,
-            _ if is_recovering => Some(StopTogether::Open),
-            _ => own
-                .is_some_and(|own| own.opened_at < ended_at + RECOVERY_TIME)
-                .then_some(StopTogether::Over),
-        }
     }
 }

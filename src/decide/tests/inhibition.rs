@@ -28,45 +28,6 @@ fn the_weaker_is_silent_while_the_stronger_is_open_and_reported_when_it_ends() {
 }
 
 #[test]
-fn of_the_time_in_which_an_account_could_send_nothing_no_stop_is_told() {
-    let stop = |hour: u32, expected: f64| {
-        let mut finding = silence(Verdict::Breach, 0);
-        if let Evidence::Silence(silence) = &mut finding.evidence {
-            silence.gap = Span::new(at(0), at(hour));
-            silence.expected = expected;
-        }
-        vec![finding]
-    };
-    let account = |verdict| finding(Rule::AccountInactive, verdict);
-    let ended = || {
-        let mut scene = Scene::new(false);
-        let opened = scene.at(at(1), vec![account(Verdict::Breach)]);
-        assert_eq!(opened, ["account_inactive opened!"]);
-        assert_eq!(scene.at(at(20), stop(20, 60.0)), ["send_silence opened"]);
-        let key = IncidentKey::from_finding(&account(Verdict::Breach));
-        let inhibited = scene.log.inhibited_by(&key);
-        let over = scene.at(at(30), vec![account(Verdict::Within)]);
-        assert_eq!(over, ["account_inactive resolved!"]);
-        let released = scene.log.uninhibit(&scene.policy, &inhibited, &[], at(30));
-        assert_eq!((inhibited.len(), released), (1, Vec::new()));
-        scene
-    };
-    let mut back = ended();
-    assert_eq!(back.at(at(31), stop(31, 93.0)), NOTHING);
-    let mail = vec![silence(Verdict::Within, 31)];
-    assert_eq!(back.at(at(32), mail), ["send_silence resolved"]);
-
-    let mut still = ended();
-    assert_eq!(still.at(at(32), stop(32, 96.0)), NOTHING);
-    assert_eq!(still.at(at(33), stop(33, 99.0)), ["send_silence reminded!"]);
-
-    // That a rare sender sent nothing since then says nothing yet.
-    let mut rare = ended();
-    assert_eq!(rare.at(at(33), stop(33, 8.0)), NOTHING);
-    assert_eq!(rare.at(at(60), stop(60, 15.0)), ["send_silence reminded!"]);
-}
-
-#[test]
 fn blindness_silences_everything_of_the_server() {
     let mut scene = Scene::new(false);
     scene.bounce(0, Verdict::Breach);

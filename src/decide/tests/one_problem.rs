@@ -122,31 +122,51 @@ fn fallen(since: u32) -> Finding {
     }
 }
 
+/// A finding that hours show less mail.
+fn dropped(verdict: Verdict) -> Finding {
+    let mut found = fallen(5);
+    found.verdict = verdict;
+    if let Evidence::Drop(drop) = &mut found.evidence {
+        drop.fell_to = None;
+    }
+    found
+}
+
 #[test]
-fn a_fall_of_which_an_incident_told_while_it_lasted_is_not_told_again() {
-    let stopped = |digest_mode| {
+fn a_fall_of_which_a_drop_told_while_it_lasted_is_not_told_again() {
+    let dropped = |digest_mode| {
         let mut scene = Scene::new(digest_mode);
-        scene.at(at(10), vec![silence(Verdict::Breach, 1)]);
-        scene.at(at(20), vec![silence(Verdict::Within, 19)]);
+        scene.at(at(10), vec![dropped(Verdict::Breach)]);
+        scene.at(at(20), vec![dropped(Verdict::Within)]);
         scene
     };
     for digest_mode in [false, true] {
-        let mut scene = stopped(digest_mode);
+        let mut scene = dropped(digest_mode);
         assert_eq!(scene.at(at(130), vec![fallen(5)]), [""; 0]);
     }
     let opened = ["send_drop opened!"];
     assert_eq!(
-        stopped(false).at(at(150), vec![fallen(30)]),
+        dropped(false).at(at(150), vec![fallen(30)]),
         opened,
         "it was over before"
     );
     let mut scene = Scene::new(false);
-    scene.policy.mutes = muted(Some(Rule::SendSilence));
-    scene.at(at(10), vec![silence(Verdict::Breach, 1)]);
-    scene.at(at(20), vec![silence(Verdict::Within, 19)]);
+    scene.policy.mutes = muted(Some(Rule::SendDrop));
+    scene.at(at(10), vec![self::dropped(Verdict::Breach)]);
+    scene.at(at(20), vec![self::dropped(Verdict::Within)]);
+    scene.policy.mutes = Vec::new();
     assert_eq!(
         scene.at(at(130), vec![fallen(5)]),
         opened,
         "nobody was told"
     );
+}
+
+#[test]
+fn a_stop_after_which_half_of_the_mail_came_back_told_of_no_lower_level() {
+    let mut scene = Scene::new(false);
+    scene.at(at(10), vec![silence(Verdict::Breach, 1)]);
+    scene.at(at(20), vec![silence(Verdict::Within, 19)]);
+    let told = scene.at(at(130), vec![fallen(5)]);
+    assert_eq!(told, ["send_drop opened!"]);
 }

@@ -64,3 +64,50 @@ fn what_would_normally_have_gone_out_is_what_such_hours_had() {
         );
     }
 }
+
+/// Twenty an hour on working days from 08 to 18, and nothing else.
+fn office(day: u32, hour: u32) -> u32 {
+    if day % 7 < 5 && (8..18).contains(&hour) {
+        20
+    } else {
+        0
+    }
+}
+
+#[test]
+fn one_stray_mail_of_a_busy_hour_ends_no_stop_when_the_quiet_hours_begin() {
+    // A Monday.
+    let day = start() + DAY * 42;
+    let stray = day + 17 * HOUR + HOUR / 2;
+    let back = day + DAY + 8 * HOUR;
+    let sent = by_hour(44, office).into_iter();
+    let sent = sent
+        .filter(|at| *at < day + 9 * HOUR || *at >= back)
+        .chain([stray]);
+    let history = history(sent, day + 2 * DAY);
+    let verdict = |at: Timestamp| find(&history, at, &Rules::default(), Rule::SendSilence).verdict;
+    assert_eq!(verdict(day + 16 * HOUR), Verdict::Breach);
+    for hour in 18..32 {
+        let verdict = verdict(day + HOUR * hour);
+        assert!(
+            matches!(verdict, Verdict::Unresolved | Verdict::Breach),
+            "{hour}: {verdict:?}"
+        );
+    }
+    assert_eq!(verdict(back + 2 * HOUR), Verdict::Within);
+}
+
+#[test]
+fn the_first_mail_of_a_quiet_time_ends_a_stop() {
+    let day = start() + DAY * 42;
+    let night = |day: u32, hour: u32| match hour {
+        6 => 1,
+        _ => office(day, hour),
+    };
+    let sent = by_hour(44, night).into_iter();
+    let sent = sent.filter(|at| !Span::new(day + 9 * HOUR, day + DAY).contains(*at));
+    let history = history(sent, day + 2 * DAY);
+    let at = day + DAY + 7 * HOUR;
+    let found = find(&history, at, &Rules::default(), Rule::SendSilence);
+    assert_eq!(found.verdict, Verdict::Within);
+}
