@@ -301,7 +301,7 @@ impl<'r> Reading<'r> {
         let known = Span::new(season.from, season.until.max(self.present.now));
         let read = move |s: &mut Database| s.charted_history(&of, hours_from, known);
         let history = self.store.call(read).await?;
-        let last_sent = history.last_sent(self.present.now);
+        let last_sent = history.hours.iter().map(|hour| hour.last_at).max();
         let last_delivered = history.last_delivered(self.present.now);
         let notice = self.notice(server, &key).await?;
         let subject = ChartSubject {
